@@ -1,0 +1,1 @@
+"""Frozen settings: YAML and .env in, values with units out."""

@@ -1,0 +1,1 @@
+"""The deterministic engine: step(state, event, scorers) -> effects."""

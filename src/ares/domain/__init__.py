@@ -1,0 +1,1 @@
+"""The nouns of Ares, as frozen values: standard library and msgspec only."""

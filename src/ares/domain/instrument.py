@@ -1,0 +1,74 @@
+"""What can be traded: a symbol at a venue, and the grid on which it trades."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ares.domain.errors import UserMistake
+
+MONEY_DECIMALS = 8
+"""Money is counted in units of 1e-8 of the quote currency."""
+
+
+class Instrument(msgspec.Struct, frozen=True, order=True):
+    """A symbol at a venue.
+
+    >>> Instrument("binance", "BTC/USDT").key
+    'binance:BTC/USDT'
+    >>> Instrument.parse("binance:BTC/USDT")
+    Instrument(venue='binance', symbol='BTC/USDT')
+    """
+
+    venue: str
+    symbol: str
+
+    @property
+    def key(self) -> str:
+        """Return ``venue:symbol``."""
+        return f"{self.venue}:{self.symbol}"
+
+    @property
+    def slug(self) -> str:
+        """Return a name that is safe in a path: ``binance_BTC-USDT``."""
+        return f"{self.venue}_{self.symbol.replace('/', '-').replace(':', '-')}"
+
+    @property
+    def base(self) -> str:
+        """Return the base currency, ``BTC`` of ``BTC/USDT``."""
+        return self.symbol.partition("/")[0]
+
+    @property
+    def quote(self) -> str:
+        """Return the quote currency, ``USDT`` of ``BTC/USDT``."""
+        return self.symbol.partition("/")[2]
+
+    @classmethod
+    def parse(cls, key: str) -> Instrument:
+        """Return the instrument of a full key; raise UserMistake when the venue is missing."""
+        venue, colon, symbol = key.partition(":")
+        if not colon or not venue or not symbol:
+            raise UserMistake(f"'{key}' is no instrument: write venue:BASE/QUOTE")
+        return cls(venue, symbol)
+
+
+class InstrumentSpec(msgspec.Struct, frozen=True):
+    """An instrument with its grid: a tick is 10**-price_decimals of the quote currency, a lot
+    10**-qty_decimals of the base currency.
+
+    cost_min_quote : smallest order, in quote currency.
+    """
+
+    instrument: Instrument
+    price_decimals: int
+    qty_decimals: int
+    cost_min_quote: float = 0.0
+
+    @property
+    def notional_mul(self) -> int:
+        """Return the factor of ticks x lots on the way to money units (see kernel.money)."""
+        return 10 ** max(0, MONEY_DECIMALS - self.price_decimals - self.qty_decimals)
+
+    @property
+    def notional_div(self) -> int:
+        """Return the divisor of ticks x lots on the way to money units (see kernel.money)."""
+        return 10 ** max(0, self.price_decimals + self.qty_decimals - MONEY_DECIMALS)

@@ -1,0 +1,1 @@
+"""The numeric core: features (bars to numbers) and trade (scores to orders and money)."""

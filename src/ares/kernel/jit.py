@@ -1,0 +1,54 @@
+"""Numba's ``njit`` as the kernel uses it: cached by a hash of the kernel's sources, never fastmath.
+
+Numba's on-disk cache does not notice an edit in another module (a wrong result was reproduced),
+so the cache folder carries a hash of every kernel source file. Import ``njit`` from here only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numba
+from numba.core import config as numba_config
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def sources_hash() -> str:
+    """Return the hash of all kernel sources and the versions that compile them."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(path.name.encode())
+        digest.update(path.read_bytes())
+    digest.update(numba.__version__.encode())
+    return digest.hexdigest()
+
+
+KERNEL_HASH = sources_hash()
+
+
+def _cache_folder() -> Path:
+    """Return a writable folder for this kernel's machine code."""
+    for parent in (Path.home() / ".cache", Path(tempfile.gettempdir())):
+        folder = parent / "ares" / f"kernel-{KERNEL_HASH[:16]}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            probe = folder / ".writable"
+            probe.touch()
+        except OSError:
+            continue
+        return folder
+    return Path(tempfile.mkdtemp(prefix="ares-kernel-"))
+
+
+CACHE_FOLDER = _cache_folder()
+numba_config.CACHE_DIR = str(CACHE_FOLDER)
+
+
+def njit(function: F) -> F:
+    """Compile ``function`` to machine code: cached, one thread, strict floating point."""
+    return cast(F, numba.njit(cache=True, fastmath=False, parallel=False, nogil=True)(function))

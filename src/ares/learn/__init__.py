@@ -1,0 +1,1 @@
+"""Labels, splits, training, calibration, evidence: data in, evidence out; no clock, no disk."""

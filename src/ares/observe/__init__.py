@@ -1,0 +1,1 @@
+"""Reads and reports; never touches the engine."""

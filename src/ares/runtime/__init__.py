@@ -1,0 +1,1 @@
+"""The imperative shell: loop, recovery, training pool, clock."""

@@ -1,0 +1,1 @@
+"""The simulated world: price processes with a known truth."""

@@ -1,0 +1,1 @@
+"""SQL schema, migrations and queries: candles, and projections of the journal."""

@@ -1,0 +1,21 @@
+"""Fixtures that several parts share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def ares_data() -> Path:
+    """Return the folder of real candles; skip, saying why, where it is absent (never in CI)."""
+    root = Path(__file__).parent.parent
+    folder = Path(os.environ.get("ARES_DATA", root / ".." / "shared" / "data")).resolve()
+    if not (folder / "binance").is_dir():
+        reason = f"no real candles at {folder}: set ARES_DATA"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return folder
