@@ -66,9 +66,9 @@ class InstrumentSpec(msgspec.Struct, frozen=True):
     @property
     def notional_mul(self) -> int:
         """Return the factor of ticks x lots on the way to money units (see kernel.money)."""
-        return 10 ** max(0, MONEY_DECIMALS - self.price_decimals - self.qty_decimals)
+        return int(10 ** max(0, MONEY_DECIMALS - self.price_decimals - self.qty_decimals))
 
     @property
     def notional_div(self) -> int:
         """Return the divisor of ticks x lots on the way to money units (see kernel.money)."""
-        return 10 ** max(0, self.price_decimals + self.qty_decimals - MONEY_DECIMALS)
+        return int(10 ** max(0, self.price_decimals + self.qty_decimals - MONEY_DECIMALS))

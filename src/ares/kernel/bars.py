@@ -73,9 +73,16 @@ class Bars:
         flat: Bools | None = None,
     ) -> Bars:
         """Return bars with contiguous columns of the right types; ``flat`` defaults to False."""
-        columns = [np.ascontiguousarray(c, np.float64) for c in (open, high, low, close, volume)]
         made = np.zeros(len(ts_ms), np.bool_) if flat is None else np.ascontiguousarray(flat)
-        return Bars(np.ascontiguousarray(ts_ms, np.int64), *columns, made)
+        return Bars(
+            np.ascontiguousarray(ts_ms, np.int64),
+            np.ascontiguousarray(open, np.float64),
+            np.ascontiguousarray(high, np.float64),
+            np.ascontiguousarray(low, np.float64),
+            np.ascontiguousarray(close, np.float64),
+            np.ascontiguousarray(volume, np.float64),
+            made,
+        )
 
     @staticmethod
     def empty() -> Bars:

@@ -46,7 +46,7 @@ def _cache_folder() -> Path:
 
 
 CACHE_FOLDER = _cache_folder()
-numba_config.CACHE_DIR = str(CACHE_FOLDER)
+setattr(numba_config, "CACHE_DIR", str(CACHE_FOLDER))  # noqa: B010 - numba declares none of its settings
 
 
 def njit(function: F) -> F:
