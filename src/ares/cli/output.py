@@ -1,0 +1,302 @@
+"""What a person or a script sees: tables, JSON, progress and the one red line of an error.
+
+Answers go to stdout; progress, remarks and errors go to stderr, so that ``ares ... --json | jq``
+is always clean. Rich is imported where something is drawn, so that ``ares --help`` stays quick.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from enum import Enum
+from time import monotonic
+from typing import TYPE_CHECKING, Any, TextIO
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress as RichProgress
+    from rich.progress import TaskID
+
+PIPE_WIDTH = 200
+"""Columns of a table that is not drawn on a terminal: wide enough that nothing is cut."""
+
+LINE_EVERY_S = 5.0
+"""Without a terminal, progress is a line at most this often, and always at the start and end."""
+
+JSON_OPTION: Any = typer.Option(False, "--json", help="Print JSON instead of a table.")
+"""The one ``--json`` option: ``json_: bool = JSON_OPTION``."""
+
+
+def print_json(value: Any) -> None:
+    """Print ``value`` as JSON on stdout: NaN and infinities become null, tuples become lists.
+
+    Takes what Ares computes: dicts, dataclasses, msgspec structs, pydantic models, NumPy arrays
+    and scalars, paths, enums and dates.
+    """
+    print(json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def plain(value: Any) -> Any:
+    """Return ``value`` made of dict, list, str, int, float, bool and None only.
+
+    >>> plain({"sharpe": float("nan"), "trades": (1, 2)})
+    {'sharpe': None, 'trades': [1, 2]}
+    """
+    if isinstance(value, Enum):
+        return plain(value.value)
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(plain(key)): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
+    if hasattr(value, "model_dump"):  # a pydantic model
+        return plain(value.model_dump(mode="json"))
+    if hasattr(value, "tolist"):  # a NumPy array or scalar
+        return plain(value.tolist())
+    for fields in ("__dataclass_fields__", "__struct_fields__"):  # a dataclass, a msgspec struct
+        if hasattr(value, fields):
+            return {name: plain(getattr(value, name)) for name in getattr(value, fields)}
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    return str(value)
+
+
+def print_table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    title: str = "",
+    footer: str = "",
+) -> None:
+    """Print rows under their headings; columns of numbers stand on the right.
+
+    rows : cells are texts or numbers; None is drawn as a dash. Use the functions below
+           (``count``, ``percent``, ``duration`` ...) where a number wants a unit.
+    """
+    from rich import box
+    from rich.table import Table
+
+    table = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    for place, name in enumerate(columns):
+        numeric = all(_is_number(row[place]) for row in rows) and bool(rows)
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(item) for item in row))
+    out = console()
+    out.print(table)
+    if footer:
+        out.print(footer, style="dim", markup=False)
+
+
+def print_facts(facts: Mapping[str, object], *, title: str = "") -> None:
+    """Print names and values in two aligned columns, one fact a line."""
+    from rich.table import Table
+
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim")
+    grid.add_column(overflow="fold")
+    for name, value in facts.items():
+        grid.add_row(name, _cell(value))
+    out = console()
+    if title:
+        out.print(title, style="bold", markup=False)
+    out.print(grid)
+
+
+def say(text: str, *, style: str = "") -> None:
+    """Print one line of the answer on stdout; ``style`` is a Rich style, drawn on a terminal."""
+    console().print(text, style=style or None, markup=False, highlight=False, soft_wrap=True)
+
+
+def note(text: str) -> None:
+    """Print one remark on stderr: beside the answer, never inside it."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def error_line(text: str) -> None:
+    """Print ``ares: text`` on stderr as exactly one line, red on a terminal."""
+    line = "ares: " + " ".join(text.split())
+    if sys.stderr.isatty() and "NO_COLOR" not in os.environ:
+        line = f"\033[31m{line}\033[0m"
+    print(line, file=sys.stderr, flush=True)
+
+
+def console(stream: TextIO | None = None) -> Console:
+    """Return a Rich console on ``stream`` (stdout): unlimited width where it is no terminal."""
+    from rich.console import Console
+
+    stream = stream or sys.stdout
+    return Console(file=stream, width=None if stream.isatty() else PIPE_WIDTH)
+
+
+class Bar:
+    """The progress of one piece of long work; made by ``progress``.
+
+    Its methods may be handed down as plain callables: ``train(..., on_done=bar.advance)``.
+    """
+
+    def __init__(self, label: str, total: float | None, unit: str, live: RichProgress | None):
+        self.label, self.total, self.unit = label, total, unit
+        self.done = 0.0
+        self._live = live
+        self._task: TaskID | None = None
+        self._started_s = self._printed_s = monotonic()
+        if live is None:
+            note(f"{label}: started" + (f", {count(total)} {unit}".rstrip() if total else ""))
+        else:
+            self._task = live.add_task(label, total=total, note="")
+
+    def advance(self, amount: float = 1, remark: str = "") -> None:
+        """Move on by ``amount`` units; ``remark`` names what has just been done."""
+        self.reach(self.done + amount, remark)
+
+    def reach(self, done: float, remark: str = "") -> None:
+        """Stand at ``done`` units."""
+        self.done = done
+        if self._live is not None and self._task is not None:
+            self._live.update(self._task, completed=done, note=remark)
+            return
+        now_s = monotonic()
+        if now_s - self._printed_s >= LINE_EVERY_S:
+            self._printed_s = now_s
+            note(f"{self.label}: {self._state()}" + (f" · {remark}" if remark else ""))
+
+    def expect(self, total: float) -> None:
+        """Say how many units there are in all, once that is known."""
+        self.total = total
+        if self._live is not None and self._task is not None:
+            self._live.update(self._task, total=total)
+
+    def say(self, text: str) -> None:
+        """Print a line that stays, above the bar, on stderr."""
+        if self._live is not None:
+            self._live.console.print(text, markup=False, highlight=False)
+        else:
+            note(text)
+
+    def _state(self) -> str:
+        share = f" ({percent(self.done / self.total, 0)})" if self.total else ""
+        of = f" of {count(self.total)}" if self.total else ""
+        return f"{count(self.done)}{of} {self.unit}".rstrip() + share
+
+    def _finish(self, failed: bool) -> None:
+        if self._live is None:
+            end = "stopped at" if failed else "done,"
+            elapsed = duration(monotonic() - self._started_s)
+            note(f"{self.label}: {end} {self._state()} in {elapsed}")
+
+
+@contextmanager
+def progress(label: str, total: float | None = None, unit: str = "") -> Iterator[Bar]:
+    """Show the progress of long work on stderr: a bar on a terminal, plain lines elsewhere.
+
+    total : units in all; None where it is not known yet (``Bar.expect`` says it later).
+
+    >>> with progress("import", total=3, unit="files") as bar:
+    ...     bar.advance(remark="BTCUSDT_1h.parquet")
+    """
+    if not sys.stderr.isatty():
+        yield from _attended(Bar(label, total, unit, None))
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TextColumn(unit),
+        TimeElapsedColumn(),
+        TextColumn("[dim]{task.fields[note]}", markup=True),
+    )
+    with Progress(*columns, console=console(sys.stderr), transient=False) as live:
+        yield from _attended(Bar(label, total, unit, live))
+
+
+def _attended(bar: Bar) -> Iterator[Bar]:
+    try:
+        yield bar
+    except BaseException:
+        bar._finish(failed=True)
+        raise
+    bar._finish(failed=False)
+
+
+def count(value: float | None) -> str:
+    """Return a whole number with separators: ``1,234,567``; a dash for None."""
+    return "–" if value is None else f"{value:,.0f}"
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """Return a number with separators and ``digits`` decimals; a dash for None and NaN."""
+    return "–" if value is None or not math.isfinite(value) else f"{value:,.{digits}f}"
+
+
+def percent(fraction: float | None, digits: int = 2) -> str:
+    """Return a fraction in percent: ``0.1234`` is ``12.34%``; a dash for None and NaN."""
+    if fraction is None or not math.isfinite(fraction):
+        return "–"
+    return f"{fraction * 100:,.{digits}f}%"
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time in its two largest units.
+
+    >>> duration(0.034), duration(4.21), duration(83), duration(93_784)
+    ('34ms', '4.2s', '1m 23s', '1d 2h')
+    """
+    if seconds < 1:
+        return f"{seconds * 1000:.0f}ms"
+    if seconds < 60:
+        return f"{seconds:.1f}s"
+    whole = round(seconds)
+    parts = [(whole // 86_400, "d"), (whole // 3600 % 24, "h"), (whole // 60 % 60, "m")]
+    parts.append((whole % 60, "s"))
+    while parts[0][0] == 0:
+        parts.pop(0)
+    return " ".join(f"{amount}{unit}" for amount, unit in parts[:2])
+
+
+def utc(ts_ms: int | None) -> str:
+    """Return a time as ``2023-03-16 04:05`` (seconds only where there are some), always UTC.
+
+    >>> utc(1_678_939_500_000)
+    '2023-03-16 04:05'
+    """
+    if ts_ms is None:
+        return "–"
+    from datetime import UTC, datetime
+
+    when = datetime.fromtimestamp(ts_ms / 1000, UTC)
+    return when.strftime("%Y-%m-%d %H:%M:%S" if ts_ms % 60_000 else "%Y-%m-%d %H:%M")
+
+
+def _is_number(cell: object) -> bool:
+    if cell is None or cell == "–" or isinstance(cell, int | float):
+        return True
+    text = str(cell).strip().rstrip("%").replace(",", "")
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _cell(item: object) -> Any:
+    from rich.text import Text
+
+    if isinstance(item, Text):
+        return item
+    if isinstance(item, bool):
+        return "yes" if item else "no"
+    if isinstance(item, float):
+        return number(item, 4)
+    return "–" if item is None else Text(str(item))
