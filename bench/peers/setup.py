@@ -1,0 +1,60 @@
+"""Install each peer into an environment of its own under ``.bench/``, from its hashed lock.
+
+    python bench/peers/setup.py [PEER ...]
+
+An environment whose lock has not changed is left alone. The locks are made with
+``uv pip compile PEER.in -o PEER.lock --python-version 3.11 --generate-hashes --no-emit-index-url
+--no-annotate --no-header``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ENVIRONMENTS = HERE.parent.parent / ".bench"
+PEERS = ("backtesting", "vectorbt", "nautilus_trader", "freqtrade")
+
+
+def install(peer: str) -> bool:
+    """Install ``peer`` unless it is there; return whether anything had to be done."""
+    lock = HERE / f"{peer}.lock"
+    folder = ENVIRONMENTS / peer
+    stamp = folder / "installed-from"
+    wanted = hashlib.sha256(lock.read_bytes()).hexdigest()
+    if stamp.exists() and stamp.read_text() == wanted:
+        return False
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.parent.mkdir(exist_ok=True)
+    (folder.parent / ".gitignore").write_text("*\n")
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    python = str(folder / "bin" / "python")
+    subprocess.run([*_installer(python), "--require-hashes", "-r", str(lock)], check=True)
+    stamp.write_text(wanted)
+    return True
+
+
+def _installer(python: str) -> list[str]:
+    """Return the start of an install command: uv where there is one, else the new pip."""
+    beside = Path(sys.executable).parent / "uv"
+    uv = str(beside) if beside.exists() else shutil.which("uv")
+    if uv is None:
+        return [python, "-m", "pip", "install", "--quiet"]
+    return [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", python]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("peers", nargs="*", choices=[*PEERS, []], help="default: all")
+    for peer in parser.parse_args().peers or PEERS:
+        done = install(peer)
+        sys.stdout.write(f"{peer}: {'installed' if done else 'already there'}\n")
+
+
+if __name__ == "__main__":
+    main()
