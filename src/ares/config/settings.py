@@ -1,0 +1,179 @@
+"""All settings of Ares, each with key, default, unit and meaning; ``ares.yaml`` is made of them."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+
+from pydantic import field_validator, model_validator
+
+from ares.config.fields import Section, key, mistake, section
+from ares.config.learning import (
+    Confidence,
+    ContinuousLearning,
+    Deployment,
+    Features,
+    Learner,
+    Learning,
+    Promotion,
+    Retraining,
+)
+from ares.config.trading import Account, Breakers, Costs, LiveTrading, Risk, Strategy
+from ares.domain.timeframe import Timeframe
+
+__all__ = [
+    "Account",
+    "Breakers",
+    "Confidence",
+    "ContinuousLearning",
+    "Costs",
+    "Database",
+    "Deployment",
+    "Features",
+    "Interval",
+    "Journal",
+    "Learner",
+    "Learning",
+    "LiveTrading",
+    "Mlflow",
+    "Promotion",
+    "Retraining",
+    "Risk",
+    "Settings",
+    "Strategy",
+    "Timeframes",
+]
+
+SYMBOL = re.compile(r"[A-Z0-9.]+/[A-Z0-9.]+")
+
+
+class Interval(Section):
+    """One timeframe and its share of the vote."""
+
+    interval: Timeframe = key(..., "Length of a bar.", "1m, 5m, 15m, 1h, 4h or 1d")
+    weight: float = key(..., "Share of the vote; the weights are normalised to 1.", "share", gt=0)
+
+
+def _default_intervals() -> tuple[Interval, ...]:
+    weights = {"1m": 0.10, "5m": 0.15, "15m": 0.20, "1h": 0.25, "4h": 0.20, "1d": 0.10}
+    return tuple(Interval(interval=Timeframe(t), weight=w) for t, w in weights.items())
+
+
+class Timeframes(Section):
+    """The timeframes whose models vote on a trade."""
+
+    intervals: tuple[Interval, ...] = key(
+        _default_intervals(),
+        "One line for each timeframe. To leave a timeframe out, delete its line.",
+        "interval: length of a bar; weight: share of the vote",
+        min_length=1,
+    )
+
+    @field_validator("intervals")
+    @classmethod
+    def _each_once(cls, intervals: tuple[Interval, ...]) -> tuple[Interval, ...]:
+        for place, entry in enumerate(intervals):
+            if entry.interval in [earlier.interval for earlier in intervals[:place]]:
+                raise mistake(f"'{entry.interval.value}' stands in the list twice", place)
+        return intervals
+
+
+class Database(Section):
+    """Where tables are kept."""
+
+    url: str | None = key(
+        None, "SQLAlchemy URL of a PostgreSQL; null is ares.db in this folder.", secret=True
+    )
+
+
+class Mlflow(Section):
+    """The model registry's mirror."""
+
+    tracking_uri: str | None = key(
+        None, "Address of an MLflow server; null is mlflow.db in this folder.", secret=True
+    )
+
+
+class Journal(Section):
+    """The engine's log, the truth of every run."""
+
+    sync_ms: int = key(
+        50,
+        "Longest time before a record is forced to disk; an order intent always is at once.",
+        "ms",
+        ge=0,
+        le=10_000,
+    )
+    snapshot_events: int = key(20_000, "Events between two snapshots.", "events", ge=100)
+
+
+class Settings(Section):
+    """All settings of a workspace."""
+
+    venue: str = key(
+        "binance",
+        "Venue that data and orders belong to, by its ccxt name.",
+        pattern=r"^[a-z0-9_]+$",
+    )
+    symbols: tuple[str, ...] = key(
+        ("BTC/USDT", "ETH/USDT", "SOL/USDT", "ADA/USDT"),
+        "What is traded.",
+        "BASE/QUOTE",
+        min_length=1,
+    )
+    timeframes: Timeframes = section(Timeframes)
+    account: Account = section(Account)
+    live_trading: LiveTrading = section(LiveTrading)
+    costs: Costs = section(Costs)
+    strategy: Strategy = section(Strategy)
+    risk: Risk = section(Risk)
+    breakers: Breakers = section(Breakers)
+    continuous_learning: ContinuousLearning = section(ContinuousLearning)
+    learning: Learning = section(Learning)
+    features: Features = section(Features)
+    database: Database = section(Database)
+    mlflow: Mlflow = section(Mlflow)
+    journal: Journal = section(Journal)
+    learner: Learner = section(Learner)
+    deployment: Deployment = section(Deployment)
+    promotion: Promotion = section(Promotion)
+
+    @field_validator("symbols")
+    @classmethod
+    def _symbols(cls, symbols: tuple[str, ...]) -> tuple[str, ...]:
+        for place, symbol in enumerate(symbols):
+            if not SYMBOL.fullmatch(symbol):
+                raise mistake(f"'{symbol}' is no symbol: write BASE/QUOTE, such as BTC/USDT", place)
+            if symbol in symbols[:place]:
+                raise mistake(f"'{symbol}' stands in the list twice", place)
+        return symbols
+
+    @model_validator(mode="after")
+    def _reference_is_traded(self) -> Settings:
+        if self.features.reference not in (None, *self.symbols):
+            raise mistake(
+                f"'{self.features.reference}' is not among symbols ({', '.join(self.symbols)})",
+                "features",
+                "reference",
+            )
+        return self
+
+    @property
+    def hash(self) -> str:
+        """Return the SHA-256 of all values: two runs with the same hash had the same settings."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+    @property
+    def reference_symbol(self) -> str:
+        """Return the symbol that cross-instrument features look at."""
+        return self.features.reference or self.symbols[0]
+
+    @property
+    def weights(self) -> dict[Timeframe, float]:
+        """Return each timeframe's share of the vote, summing to 1."""
+        weights = {entry.interval: entry.weight for entry in self.timeframes.intervals}
+        total = math.fsum(weights.values())
+        if math.isclose(total, 1.0, rel_tol=1e-12):
+            return weights
+        return {timeframe: weight / total for timeframe, weight in weights.items()}
