@@ -1,4 +1,4 @@
-"""Write down what backtesting.py and vectorbt make of the rule on real candles, once they agree.
+"""Write down what the peers that fill at the next open make of the rule, once they agree.
 
 python bench/peers/reference.py DATA_FOLDER            check reference.json against a fresh run
 python bench/peers/reference.py DATA_FOLDER --write    write it afresh
@@ -22,14 +22,16 @@ RUNNERS = {
     "loop": ("backtesting", "rule.py"),
     "backtesting.py": ("backtesting", "run_backtesting.py"),
     "vectorbt": ("vectorbt", "run_vectorbt.py"),
+    "freqtrade": ("freqtrade", "run_freqtrade.py"),
 }
 COUNTS = ("bars", "entries", "trades_closed")
 AGREE_WITHIN = 1e-9  # relative, on the final equity
 CONVENTION = (
     "sma_cross 20/100: long 1 unit while SMA20 > SMA100 at the close, flat otherwise (a level, "
-    "not a crossing); fills at the next bar's open; 0.1% of notional on both sides; cash 1,000,000; no "
-    "slippage. entries counts opened positions, trades_closed those closed again. A position open "
-    "after the last bar stays open: final_equity marks it at the last close, no closing fee."
+    "not a crossing); fills at the next bar's open; 0.1% of notional on both sides; "
+    "cash 1,000,000; no slippage. entries counts opened positions, trades_closed those closed "
+    "again. A position open after the last bar stays open: final_equity marks it at the last "
+    "close, no closing fee."
 )
 
 
@@ -66,8 +68,8 @@ def fresh(data: Path) -> dict[str, Any]:
         "file": FILE,
         "convention": CONVENTION,
         "obtained": (
-            "bench/peers/run_backtesting.py, run_vectorbt.py and the plain loop of rule.py, each in "
-            "its own environment from the .lock files beside them, all within 1e-9 of each other; "
+            "bench/peers/run_backtesting.py, run_vectorbt.py, run_freqtrade.py and the loop of "
+            "rule.py, each in its own environment from the .lock files beside them, all within 1e-9 of each other; "
             "afresh: python bench/peers/reference.py DATA_FOLDER --write"
         ),
         "versions": versions,
