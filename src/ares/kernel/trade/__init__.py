@@ -1,0 +1,17 @@
+"""The trade half of the kernel: scores in, orders and money out."""
+
+from ares.kernel.trade.rules import Rules, Traded, first_state, specs_record
+from ares.kernel.trade.scan import Market, Signals, TradeLog, TradeState, scan, to_grid
+
+__all__ = [
+    "Market",
+    "Rules",
+    "Signals",
+    "TradeLog",
+    "TradeState",
+    "Traded",
+    "first_state",
+    "scan",
+    "specs_record",
+    "to_grid",
+]

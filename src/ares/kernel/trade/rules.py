@@ -1,0 +1,168 @@
+"""The trade half's parameters and first state, made from plain values with units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ares.domain.instrument import MONEY_DECIMALS, InstrumentSpec
+from ares.kernel.trade.confidence import next_mode, seed_posterior
+from ares.kernel.trade.layout import (
+    ACCOUNT,
+    BOOK,
+    RULES,
+    SIZE_RISK,
+    SPECS,
+    VIRTUAL,
+    Records,
+    zeros,
+)
+from ares.kernel.trade.scan import TradeState, new_venue
+
+UNITS_PER_QUOTE = 10**MONEY_DECIMALS
+YEAR_MS = 365 * 86_400_000
+FAST_MS = 86_400_000
+SLOW_MS = 30 * 86_400_000
+NO_LIMIT = 9.0e18
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How signals become orders: costs, sizing, limits, breakers, mode; units in the names.
+
+    Shares are fractions of equity. Zero switches a limit off where its comment in
+    ``layout.RULES`` says so.
+    """
+
+    fee_bps: float = 10.0
+    spread_bps: float = 2.0
+    slippage_bps: float = 1.0
+    participation_max: float = 0.10
+    edge_bps_min: float = 5.0
+    edge_bps_exit: float = -20.0
+    sizing: int = SIZE_RISK
+    fixed_lots: int = 0
+    stop_enabled: bool = True
+    risk_per_trade: float = 0.01
+    position_max: float = 0.10
+    exposure_max: float = 0.50
+    order_quote_max: float = 5_000.0
+    order_quote_min: float = 10.0
+    orders_per_minute: int = 10
+    collar_bps: float = 500.0
+    volatility_target: float = 0.50
+    daily_loss_max: float = 0.05
+    drawdown_max: float = 0.15
+    win_rate_min: float = 0.40
+    win_rate_trades: int = 20
+    failures_max: int = 5
+    failed_share_max: float = 0.80
+    failed_window_minutes: float = 15.0
+    slippage_sd_max: float = 2.5
+    volatility_ratio_max: float = 3.0
+    cooldown_minutes: float = 60.0
+    trial_size: float = 0.25
+    trial_trades: int = 3
+    trading_threshold: float = 0.80
+    hysteresis: float = 0.05
+    forgetting_trades: float = 100.0
+    gate_mode: bool = True
+
+    @property
+    def cost_bps(self) -> float:
+        """Return the round trip's cost for a small order: fees on both sides and the spread."""
+        return 2.0 * self.fee_bps + self.spread_bps
+
+    def without_limits(self) -> Rules:
+        """Return the same costs with no stop, limit, breaker or mode: for baselines."""
+        return replace(
+            self,
+            edge_bps_min=0.0,
+            edge_bps_exit=0.0,
+            stop_enabled=False,
+            position_max=1.0,
+            exposure_max=1.0,
+            order_quote_max=NO_LIMIT / UNITS_PER_QUOTE,
+            order_quote_min=0.0,
+            orders_per_minute=10**9,
+            volatility_target=0.0,
+            daily_loss_max=0.0,
+            drawdown_max=0.0,
+            win_rate_min=0.0,
+            failures_max=0,
+            failed_share_max=0.0,
+            slippage_sd_max=0.0,
+            volatility_ratio_max=0.0,
+            gate_mode=False,
+        )
+
+    def record(self) -> Records:
+        """Return the rules as the kernel reads them, ``(1,)``."""
+        rules = zeros(RULES, 1)
+        row = rules[0]
+        for name in (
+            "slippage_bps", "participation_max", "edge_bps_min", "edge_bps_exit", "sizing",
+            "fixed_lots", "stop_enabled", "risk_per_trade", "position_max", "exposure_max",
+            "orders_per_minute", "collar_bps", "volatility_target", "daily_loss_max",
+            "drawdown_max", "win_rate_min", "win_rate_trades", "failures_max",
+            "failed_share_max", "slippage_sd_max", "volatility_ratio_max", "trial_size",
+            "trial_trades", "trading_threshold", "hysteresis", "forgetting_trades", "gate_mode",
+        ):  # fmt: skip
+            row[name] = getattr(self, name)
+        row["fee_ppm"] = round(self.fee_bps * 100)
+        row["half_spread_bps"] = self.spread_bps / 2.0
+        row["order_units_max"] = _units(self.order_quote_max)
+        row["order_units_min"] = _units(self.order_quote_min)
+        row["failed_window_ms"] = round(self.failed_window_minutes * 60_000)
+        row["cooldown_ms"] = round(self.cooldown_minutes * 60_000)
+        row["cost_bps_now"] = self.cost_bps
+        return rules
+
+
+@dataclass(frozen=True, slots=True)
+class Traded:
+    """One instrument of a run: its grid, its base bar, and what its ensemble brings along.
+
+    horizon_ms   : longest holding time; 0: none.
+    has_champion : whether signals may become orders at all.
+    validation   : (trades, mean_bps, sd_bps), already discounted.
+    """
+
+    spec: InstrumentSpec
+    base_ms: int
+    horizon_ms: int = 0
+    has_champion: bool = True
+    validation: tuple[float, float, float] = (0.0, 0.0, 0.0)
+
+
+def specs_record(traded: list[Traded]) -> Records:
+    """Return the instruments as the kernel reads them, ``(n_instruments,)``."""
+    specs = zeros(SPECS, len(traded))
+    for row, one in zip(specs, traded, strict=True):
+        row["notional_mul"] = one.spec.notional_mul
+        row["notional_div"] = one.spec.notional_div
+        row["cost_units_min"] = _units(one.spec.cost_min_quote)
+        row["base_ms"] = one.base_ms
+        row["alpha_fast"] = 1.0 - 0.5 ** (one.base_ms / FAST_MS)
+        row["alpha_slow"] = 1.0 - 0.5 ** (one.base_ms / SLOW_MS)
+        row["bars_per_year"] = YEAR_MS / one.base_ms
+        row["horizon_ms"] = one.horizon_ms
+        row["has_champion"] = one.has_champion
+    return specs
+
+
+def first_state(traded: list[Traded], cash_quote: float, rules: Records) -> TradeState:
+    """Return the state before the first bar: cash, no positions, posteriors from validation."""
+    account = zeros(ACCOUNT, 1)
+    units = _units(cash_quote)
+    for name in ("cash", "equity", "peak_equity", "day_equity"):
+        account[0][name] = units
+    book = zeros(BOOK, len(traded))
+    for i, one in enumerate(traded):
+        seed_posterior(i, *one.validation, book)
+        book[i]["mode"] = next_mode(0, float(book[i]["mode_confidence"]), rules)
+    return TradeState(account, book, zeros(VIRTUAL, len(traded)), new_venue(len(traded)))
+
+
+def _units(quote: float) -> int:
+    """Return an amount of quote currency in money units, half to even."""
+    return int(min(round(quote * UNITS_PER_QUOTE), int(NO_LIMIT)))
