@@ -1,0 +1,132 @@
+"""``ares config``: show the settings, with where each comes from; check them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import typer
+
+from ares.cli.output import JSON_OPTION, error_line, plain, print_json, print_table, say
+
+app = typer.Typer(no_args_is_help=True)
+
+PASSWORD = re.compile(r"(?<=://)([^:/@]*):[^@]*@")
+
+
+@app.command()
+def show(
+    key: str = typer.Argument(
+        "", metavar="[KEY]", help="One key or section, risk.daily_loss_limit."
+    ),
+    json_: bool = JSON_OPTION,
+) -> None:
+    """Show the settings as they are in force: value, unit, and where it was set."""
+    from ares.config.load import load
+    from ares.config.workspace import Workspace
+
+    loaded = load(Workspace.here().settings_path)
+    values = _masked(plain(loaded.settings))
+    chosen = _at(values, key)
+    if json_:
+        print_json(chosen)
+        return
+    leaves = dict(_leaves(chosen, key))
+    if key and list(leaves) == [key]:
+        say(_text(leaves[key]))
+        return
+    print_table(
+        ("key", "value", "unit", "live", "set in"),
+        [
+            (name, _text(value), *_noted(name), _place(name, loaded.places))
+            for name, value in leaves.items()
+        ],
+        footer=f"settings hash {loaded.settings.hash[:12]}" if not key else "",
+    )
+
+
+@app.command()
+def check(json_: bool = JSON_OPTION) -> None:
+    """Check ares.yaml, .env and the environment; name every mistake with its line."""
+    from ares.config.load import SettingsMistake, load
+    from ares.config.workspace import Workspace
+    from ares.domain.errors import UserMistake
+
+    path = Workspace.here().settings_path
+    try:
+        loaded = load(path)
+    except UserMistake as error:
+        problems = error.problems if isinstance(error, SettingsMistake) else (str(error),)
+        if json_:
+            print_json({"ok": False, "problems": problems})
+        for problem in problems:
+            error_line(problem)
+        raise typer.Exit(error.exit_code) from None
+    if json_:
+        print_json({"ok": True, "problems": [], "hash": loaded.settings.hash})
+        return
+    say(
+        f"{path.name}: no mistakes, {len(loaded.places)} keys set, hash {loaded.settings.hash[:12]}"
+    )
+
+
+def _at(values: Any, key: str) -> Any:
+    """Return what stands under a dotted key; raise UserMistake naming the nearest one."""
+    from ares.config.explain import nearest
+    from ares.domain.errors import UserMistake
+
+    parts = tuple(key.split(".")) if key else ()
+    for place, part in enumerate(parts):
+        if not isinstance(values, dict):
+            raise UserMistake(f"'{'.'.join(parts[:place])}' is a value and has no keys")
+        if part not in values:
+            raise UserMistake(nearest(parts[: place + 1]))
+        values = values[part]
+    return values
+
+
+def _leaves(values: Any, prefix: str) -> list[tuple[str, Any]]:
+    if not isinstance(values, dict):
+        return [(prefix, values)]
+    return [
+        leaf
+        for name, value in values.items()
+        for leaf in _leaves(value, f"{prefix}.{name}" if prefix else name)
+    ]
+
+
+def _noted(name: str) -> tuple[str, str]:
+    """Return the unit of a setting and whether it is live."""
+    from ares.config.load import section_of
+    from ares.config.settings import Settings
+    from ares.config.template import extra
+
+    *sections, last = name.split(".")
+    kind: Any = Settings
+    for part in sections:
+        kind = section_of(kind, part)
+    noted = extra(kind.model_fields[last])
+    return noted["unit"], "live" if noted["live"] else ""
+
+
+def _place(name: str, places: Any) -> str:
+    return str(places.get(name, "default"))
+
+
+def _text(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, list):
+        return ", ".join(_text(item) for item in value)
+    if isinstance(value, dict):
+        return " ".join(_text(item) for item in value.values())
+    return f"{value}"
+
+
+def _masked(values: Any) -> Any:
+    """Return values without passwords in addresses."""
+    if isinstance(values, dict):
+        return {name: _masked(value) for name, value in values.items()}
+    if isinstance(values, str):
+        return PASSWORD.sub(r"\1:***@", values)
+    return values

@@ -1,0 +1,31 @@
+"""``ares init [DIR]``: make a workspace, or complete one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from ares.cli.output import JSON_OPTION, print_json, say
+
+
+def command(
+    folder: Path = typer.Argument(Path(), metavar="[DIR]", help="The folder; made where missing."),
+    json_: bool = JSON_OPTION,
+) -> None:
+    """Make a workspace: ares.yaml with every key explained, .env.example, folders.
+
+    What exists is never overwritten: a second init only adds what is missing.
+    """
+    from ares.config.workspace import Workspace
+
+    workspace, made = Workspace.init(folder)
+    if json_:
+        print_json({"root": workspace.root.resolve(), "created": made})
+        return
+    if not made:
+        say(f"{workspace.root.resolve()} is a workspace already: nothing to do, nothing changed")
+        return
+    say(f"workspace {workspace.root.resolve()}: made {', '.join(made)}")
+    enter = f"cd {folder} && " if workspace.root.resolve() != Path.cwd() else ""
+    say(f"next: {enter}ares data import PATH --venue {workspace.settings.venue}")

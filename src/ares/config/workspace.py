@@ -1,0 +1,141 @@
+"""The workspace: one folder that holds settings, candles, models, journals and reports."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ares.domain.errors import UserMistake
+
+if TYPE_CHECKING:
+    from ares.config.settings import Settings
+
+SETTINGS_FILE = "ares.yaml"
+FOLDERS = ("journal", "models/packages", "models/ensembles", "logs", "reports", "cache")
+IGNORED = ".env\n*.db\n*.db-*\njournal/\nmodels/\nlogs/\nreports/\ncache/\n"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A folder with an ``ares.yaml``.
+
+    >>> Workspace(Path("w")).journal_dir.as_posix()
+    'w/journal'
+    """
+
+    root: Path
+
+    @classmethod
+    def here(cls, environ: Mapping[str, str] | None = None) -> Workspace:
+        """Return the workspace of the current folder, or of the variable ARES_WORKSPACE.
+
+        Raises UserMistake where there is no ``ares.yaml``.
+        """
+        named = (os.environ if environ is None else environ).get("ARES_WORKSPACE")
+        root = Path(named).expanduser() if named else Path.cwd()
+        if not (root / SETTINGS_FILE).is_file():
+            where = f"in {root} (ARES_WORKSPACE)" if named else "here"
+            raise UserMistake(f"no workspace {where}: run `ares init`, or go to the folder of one")
+        return cls(root)
+
+    @classmethod
+    def init(cls, root: Path) -> tuple[Workspace, tuple[str, ...]]:
+        """Make a workspace in ``root``; return it and the names of what was new.
+
+        Whatever exists is left as it is, so a second ``init`` only adds what is missing.
+        """
+        from ares.config.template import env_example, settings_yaml
+
+        if root.exists() and not root.is_dir():
+            raise UserMistake(f"{root}: is a file, a workspace is a folder: choose another name")
+        made = []
+        for name in FOLDERS:
+            folder = root / name
+            if not folder.is_dir():
+                if folder.exists():
+                    raise UserMistake(f"{folder}: is a file where a folder belongs: move it away")
+                folder.mkdir(parents=True)
+                made.append(f"{name}/")
+        texts = {
+            ".env.example": env_example(),
+            ".gitignore": IGNORED,
+            SETTINGS_FILE: settings_yaml(),
+        }
+        for name, text in texts.items():  # ares.yaml last: it makes the folder a workspace
+            if _create(root / name, text):
+                made.append(name)
+        return cls(root), tuple(made)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """Return the settings, read once."""
+        from ares.config.load import load_settings
+
+        return load_settings(self.settings_path)
+
+    @property
+    def settings_path(self) -> Path:
+        """Return the path of ``ares.yaml``."""
+        return self.root / SETTINGS_FILE
+
+    @property
+    def db_path(self) -> Path:
+        """Return the path of the SQLite database (used where ``database.url`` is null)."""
+        return self.root / "ares.db"
+
+    @property
+    def db_url(self) -> str:
+        """Return the SQLAlchemy URL of the database: ``database.url``, else ``ares.db`` here."""
+        return self.settings.database.url or f"sqlite:///{self.db_path.resolve()}"
+
+    @property
+    def journal_dir(self) -> Path:
+        """Return the folder of the journals, one folder an environment."""
+        return self.root / "journal"
+
+    @property
+    def models_dir(self) -> Path:
+        """Return the folder of packages and ensembles."""
+        return self.root / "models"
+
+    @property
+    def mlflow_path(self) -> Path:
+        """Return the path of MLflow's SQLite database."""
+        return self.root / "mlflow.db"
+
+    @property
+    def mlflow_uri(self) -> str:
+        """Return MLflow's address: ``mlflow.tracking_uri``, else ``mlflow.db`` here."""
+        return self.settings.mlflow.tracking_uri or f"sqlite:///{self.mlflow_path.resolve()}"
+
+    @property
+    def logs_dir(self) -> Path:
+        """Return the folder of logs."""
+        return self.root / "logs"
+
+    @property
+    def reports_dir(self) -> Path:
+        """Return the folder of reports."""
+        return self.root / "reports"
+
+    @property
+    def cache_dir(self) -> Path:
+        """Return the folder of what can be computed again."""
+        return self.root / "cache"
+
+
+def _create(path: Path, text: str) -> bool:
+    """Write a new file whole or not at all; return False where one exists already."""
+    if path.exists():
+        return False
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+    return True
