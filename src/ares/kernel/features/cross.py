@@ -1,0 +1,85 @@
+"""Cross-instrument: how the price moves against the reference instrument."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ares.kernel.features.catalogue import (
+    BETA_50,
+    CORRELATION_50,
+    REFERENCE_RETURN_1,
+    RELATIVE_RETURN_1,
+    RELATIVE_RETURN_5,
+    RELATIVE_RETURN_20,
+)
+from ares.kernel.features.state import (
+    LOG_CLOSE,
+    LOG_REF,
+    OWN,
+    OWN_OWN,
+    OWN_REF,
+    PAIRS,
+    REF,
+    REF_REF,
+    RETURN,
+)
+from ares.kernel.features.windows import (
+    LOG_UNIT,
+    SQUARE_UNIT,
+    add,
+    log_units,
+    product_units,
+    ratio,
+    variance_sum,
+    window,
+)
+from ares.kernel.jit import njit
+
+PAIRS_MIN = 25
+
+
+@njit
+def cross(s: Any, i: int, out: NDArray[np.float32]) -> None:
+    """Write the relation to the reference; ln(c), ln(ref) and the return must be in the state."""
+    ring = s.values_64
+    other = ring[i & 63, LOG_REF] - ring[(i - 1) & 63, LOG_REF]
+    known = not np.isnan(other)
+    out[REFERENCE_RETURN_1] = other if known else 0.0
+    out[RELATIVE_RETURN_1] = relative(s, i, 1)
+    out[RELATIVE_RETURN_5] = relative(s, i, 5)
+    out[RELATIVE_RETURN_20] = relative(s, i, 20)
+
+    q = log_units(other) if known else 0
+    r = window(s.totals_128, i, 1, RETURN) if known else 0
+    add(s.totals_64, i, PAIRS, 1 if known else 0)
+    add(s.totals_64, i, REF, q)
+    add(s.totals_64, i, REF_REF, product_units(q, q))
+    add(s.totals_64, i, OWN, r)
+    add(s.totals_64, i, OWN_OWN, product_units(r, r))
+    add(s.totals_64, i, OWN_REF, product_units(r, q))
+
+    beta = correlation = 0.0
+    n = window(s.totals_64, i, 50, PAIRS)
+    if n >= PAIRS_MIN:
+        ref = window(s.totals_64, i, 50, REF)
+        own = window(s.totals_64, i, 50, OWN)
+        ref_spread = variance_sum(ref, window(s.totals_64, i, 50, REF_REF), n)
+        own_spread = variance_sum(own, window(s.totals_64, i, 50, OWN_OWN), n)
+        means = (own * LOG_UNIT) * (ref * LOG_UNIT) / n
+        together = window(s.totals_64, i, 50, OWN_REF) * SQUARE_UNIT - means
+        beta = ratio(together, ref_spread, 0.0)
+        correlation = ratio(together, np.sqrt(ref_spread) * np.sqrt(own_spread), 0.0)
+    out[BETA_50] = beta
+    out[CORRELATION_50] = min(max(correlation, -1.0), 1.0)
+
+
+@njit
+def relative(s: Any, i: int, bars: int) -> float:
+    """Return the log return over ``bars`` bars less the reference's; 0 where it is unknown."""
+    ring = s.values_64
+    own = ring[i & 63, LOG_CLOSE] - ring[(i - bars) & 63, LOG_CLOSE]
+    other = ring[i & 63, LOG_REF] - ring[(i - bars) & 63, LOG_REF]
+    return 0.0 if np.isnan(other) else own - other

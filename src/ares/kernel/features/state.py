@@ -1,0 +1,67 @@
+"""The memory of the features: one fixed-size record per series, whose bytes are its snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+States = NDArray[Any]
+"""An array of ``STATE`` records: nested dtypes have no static type in NumPy."""
+
+# Rings are indexed by the bar's number on the clock (ts_ms // interval_ms) & (depth - 1), one row
+# per bar. A `totals` ring holds running totals in int64: the sum over a window is the difference
+# of two of them, exact even when the totals wrap around, and the same from whatever start.
+
+# totals_32: windows of up to 31 bars
+HIGH_LOW, GARMAN_KLASS, ABSOLUTE, DOWN, SIGNED, _1, INFLOW, _2, FLOW, _3, LOCATED, _4 = range(12)
+# totals_64: windows of up to 63 bars
+LAGGED, IDLE, PAIRS, REF, REF_REF, OWN, OWN_OWN, OWN_REF, VOLUME, _5, TURNOVER, _6 = range(12)
+# totals_128 and totals_256
+RETURN, SQUARE = range(2)
+PRICE, _7 = range(2)
+# values_32, values_64, values_128
+CLOSE, TRADED, TYPICAL = range(3)
+LOG_CLOSE, LOG_REF = range(2)
+HIGH, LOW = range(2)
+# lanes: recursive averages
+GAIN, LOSS, TRUE_RANGE, DM_UP, DM_DOWN, DX, EMA_FAST, EMA_SLOW, EMA_SIGNAL = range(9)
+LANES = 8
+# extremes: where on the clock the highest high and the lowest low of a window stand
+TOP_14, TOP_20, TOP_26, TOP_100, BOTTOM_14, BOTTOM_20, BOTTOM_26, BOTTOM_100 = range(8)
+
+STATE = np.dtype(
+    [
+        ("interval_ms", np.int64),
+        ("ts_ms", np.int64),  # open time of the last bar
+        ("age", np.int64),  # bars since the start or the last reset
+        ("streak", np.int64),
+        ("stochastic", np.float64, (2,)),  # of the last bar and of the one before
+        ("extremes", np.int64, (8,)),
+        ("lanes", np.float64, (9, LANES)),
+        ("totals_32", np.int64, (32, 12)),
+        ("totals_64", np.int64, (64, 12)),
+        ("totals_128", np.int64, (128, 2)),
+        ("totals_256", np.int64, (256, 2)),
+        ("values_32", np.float64, (32, 3)),
+        ("values_64", np.float64, (64, 2)),
+        ("values_128", np.float64, (128, 2)),
+    ]
+)
+
+
+def feature_state(n: int, interval_ms: int | Sequence[int] | NDArray[np.int64]) -> States:
+    """Return the state of ``n`` series that have seen no bar.
+
+    interval_ms : length of their bars, one for all or one each.
+    returns     : (n,) of ``STATE``: no padding, so equal states have equal bytes.
+
+    >>> state = feature_state(2, interval_ms=60_000)
+    >>> state["age"].tolist(), len(state.tobytes()) == 2 * STATE.itemsize
+    ([0, 0], True)
+    """
+    state = np.zeros(n, STATE)
+    state["interval_ms"] = interval_ms
+    return state

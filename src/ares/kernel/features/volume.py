@@ -1,0 +1,77 @@
+"""Volume: how much was traded against usual, on which side, and at what price."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ares.kernel.features.catalogue import (
+    CHAIKIN_20,
+    IDLE_SHARE_50,
+    MFI_14,
+    SIGNED_VOLUME_20,
+    VOLUME_RATIO_1_20,
+    VOLUME_RATIO_5_50,
+    VWAP_50,
+)
+from ares.kernel.features.state import (
+    FLOW,
+    IDLE,
+    INFLOW,
+    LOCATED,
+    RETURN,
+    SIGNED,
+    TURNOVER,
+    TYPICAL,
+    VOLUME,
+)
+from ares.kernel.features.windows import (
+    AMOUNT_MAX,
+    add,
+    add_amount,
+    log_ratio,
+    ratio,
+    window,
+    window_amount,
+)
+from ares.kernel.jit import njit
+
+
+@njit
+def volume(
+    s: Any,
+    i: int,
+    h: float,
+    l: float,  # noqa: E741
+    c: float,
+    v: float,
+    flat: bool,
+    out: NDArray[np.float32],
+) -> None:
+    """Write the volume features up to bar ``i``; it and its return must be in the state."""
+    typical = s.values_32[i & 31, TYPICAL]
+    turnover = min(v * typical, AMOUNT_MAX)
+    add_amount(s.totals_64, i, VOLUME, v)
+    add_amount(s.totals_64, i, TURNOVER, turnover)
+    add(s.totals_64, i, IDLE, 1 if flat or v <= 0.0 else 0)
+
+    units = window(s.totals_128, i, 1, RETURN)
+    add_amount(s.totals_32, i, SIGNED, v if units > 0 else (-v if units < 0 else 0.0))
+    change = typical - s.values_32[(i - 1) & 31, TYPICAL]
+    add_amount(s.totals_32, i, INFLOW, turnover if change > 0.0 else 0.0)
+    add_amount(s.totals_32, i, FLOW, turnover if change != 0.0 else 0.0)
+    add_amount(s.totals_32, i, LOCATED, v * ratio(2.0 * c - h - l, h - l, 0.0))
+
+    volume_20 = window_amount(s.totals_64, i, 20, VOLUME)
+    volume_50 = window_amount(s.totals_64, i, 50, VOLUME)
+    out[VOLUME_RATIO_1_20] = log_ratio(v * 20.0, volume_20)
+    out[VOLUME_RATIO_5_50] = log_ratio(window_amount(s.totals_64, i, 5, VOLUME) * 10.0, volume_50)
+    out[SIGNED_VOLUME_20] = ratio(window_amount(s.totals_32, i, 20, SIGNED), volume_20, 0.0)
+    inflow = window_amount(s.totals_32, i, 14, INFLOW)
+    out[MFI_14] = ratio(inflow, window_amount(s.totals_32, i, 14, FLOW), 0.5)
+    out[CHAIKIN_20] = ratio(window_amount(s.totals_32, i, 20, LOCATED), volume_20, 0.0)
+    turnover_50 = window_amount(s.totals_64, i, 50, TURNOVER)
+    out[VWAP_50] = c * volume_50 / turnover_50 - 1.0 if turnover_50 > 0.0 else 0.0
+    out[IDLE_SHARE_50] = window(s.totals_64, i, 50, IDLE) / 50.0
