@@ -23,7 +23,7 @@ EXIT_DONE, EXIT_MISTAKE, EXIT_TROUBLE, EXIT_BUG, EXIT_INTERRUPT, EXIT_PIPE = 0, 
 
 
 class Noun(NamedTuple):
-    """Where a noun lives: ``attribute`` of ``ares.cli.<module>`` is a Typer app or a function."""
+    """Where a noun lives: ``attribute`` of ``module`` is a Typer app or a function."""
 
     module: str
     attribute: str
@@ -31,17 +31,25 @@ class Noun(NamedTuple):
 
 
 NOUNS = {
-    "init": Noun("init", "command", "Make a workspace: ares.yaml, .env.example, folders."),
-    "demo": Noun("demo", "command", "The whole story on one screen, from candles to a report."),
-    "config": Noun("config", "app", "Show and check the settings."),
-    "data": Noun("data", "app", "Candles in, listed and checked."),
-    "train": Noun("train", "command", "Train candidate models, with their evidence."),
-    "models": Noun("models", "app", "The registry: list, show, promote, export, import."),
-    "backtest": Noun("backtest", "command", "Judge a model, an ensemble or a baseline on history."),
-    "run": Noun("run", "command", "Run the engine: history, paper or live."),
-    "certify": Noun("certify", "command", "Recompute a run by the backtest path and compare."),
-    "restep": Noun("restep", "command", "Run a journal through the engine again and compare."),
-    "why": Noun("why", "command", "Explain a bar: why Ares did, or did not, trade."),
+    "init": Noun("ares.cli.init", "command", "Make a workspace: ares.yaml, .env.example, folders."),
+    "demo": Noun(
+        "ares.cli.demo", "command", "The whole story on one screen, from candles to a report."
+    ),
+    "config": Noun("ares.cli.config", "app", "Show and check the settings."),
+    "data": Noun("ares.cli.data", "app", "Candles in, listed and checked."),
+    "train": Noun("ares.cli.train", "command", "Train candidate models, with their evidence."),
+    "models": Noun("ares.cli.models", "app", "The registry: list, show, promote, export, import."),
+    "backtest": Noun(
+        "ares.cli.backtest", "command", "Judge a model, an ensemble or a baseline on history."
+    ),
+    "run": Noun("ares.cli.run", "command", "Run the engine: history, paper or live."),
+    "certify": Noun(
+        "ares.cli.certify", "command", "Recompute a run by the backtest path and compare."
+    ),
+    "restep": Noun(
+        "ares.cli.restep", "command", "Run a journal through the engine again and compare."
+    ),
+    "why": Noun("ares.cli.why", "command", "Explain a bar: why Ares did, or did not, trade."),
 }
 
 
@@ -71,7 +79,7 @@ def run(args: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return _reader_gone()
     except Exception as error:
-        return _explained(error)
+        return exit_code_of(error)
     return answer if type(answer) is int else EXIT_DONE
 
 
@@ -92,7 +100,7 @@ class _Nouns(typer.core.TyperGroup):
 def load(name: str) -> Any:
     """Import a noun and return its command."""
     noun = NOUNS[name]
-    target = getattr(importlib.import_module(f"ares.cli.{noun.module}"), noun.attribute)
+    target = getattr(importlib.import_module(noun.module), noun.attribute)
     if isinstance(target, typer.Typer):
         group = typer.main.get_group(target)
         group.name, group.help = name, group.help or noun.help
@@ -121,11 +129,13 @@ def _root(
         print(f"ares {__version__}")
         raise typer.Exit
     if ctx.invoked_subcommand is None:
-        print(ctx.get_help(), end="")
+        print(ctx.get_help())
 
 
-def _explained(error: Exception) -> int:
-    """Print what went wrong, as one line where a person can do something about it."""
+def exit_code_of(error: Exception) -> int:
+    """Print what went wrong, as one line where a person can do something about it; return the
+    exit code.
+    """
     if isinstance(error, AresError):
         error_line(str(error))
         return error.exit_code

@@ -253,9 +253,9 @@ def duration(seconds: float) -> str:
     >>> duration(0.034), duration(4.21), duration(83), duration(93_784)
     ('34ms', '4.2s', '1m 23s', '1d 2h')
     """
-    if seconds < 1:
+    if seconds < 0.9995:
         return f"{seconds * 1000:.0f}ms"
-    if seconds < 60:
+    if seconds < 59.95:
         return f"{seconds:.1f}s"
     whole = round(seconds)
     parts = [(whole // 86_400, "d"), (whole // 3600 % 24, "h"), (whole // 60 % 60, "m")]

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from ares.config.explain import explain, nearest
 from ares.config.fields import Section
 from ares.config.settings import Settings
-from ares.config.yaml_lines import LinedYaml, Path_, read_text, scalar
+from ares.config.yaml_lines import LinedYaml, Path_, one_line, read_text, scalar
 from ares.domain.errors import UserMistake
 
 PREFIX = "ARES_"
@@ -34,7 +34,7 @@ class SettingsMistake(UserMistake):
         more = len(problems) - 1
         tail = f" (and {more} more: `ares config check` lists them)" if more else ""
         super().__init__(problems[0] + tail)
-        self.problems = problems
+        self.problems = problems  # each is one line
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def load(path: Path, environ: Mapping[str, str] | None = None) -> Loaded:
         ]
     if draft.problems:
         ordered = sorted(draft.problems, key=lambda problem: draft.order(problem[0]))
-        raise SettingsMistake(tuple(dict.fromkeys(text for _, text in ordered)))
+        raise SettingsMistake(tuple(dict.fromkeys(one_line(text) for _, text in ordered)))
     return Loaded(settings, draft.places())
 
 
@@ -92,7 +92,7 @@ class _Draft:
                 continue
             try:
                 value = scalar(text) if text.strip() else None
-            except yaml.YAMLError:
+            except (yaml.YAMLError, ValueError, LookupError):
                 value = text
             section = self.values
             for part in path[:-1]:

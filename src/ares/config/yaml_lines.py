@@ -53,7 +53,10 @@ class LinedYaml:
             for place, item in enumerate(node.value):
                 self.lines[*path, place] = item.start_mark.line + 1
             return [self._read(loader, item, (*path, n)) for n, item in enumerate(node.value)]
-        return cast(Any, loader).construct_object(node)
+        try:
+            return cast(Any, loader).construct_object(node)
+        except (ValueError, LookupError):  # a tag that does not fit: !!int abc
+            raise self._mistake(node, f"'{node.value}' does not fit its tag {node.tag}") from None
 
     def _read_mapping(self, loader: _Yaml, node: yaml.MappingNode, path: Path_) -> dict[str, Any]:
         values: dict[str, Any] = {}
@@ -72,7 +75,12 @@ class LinedYaml:
         return values
 
     def _mistake(self, node: yaml.Node, text: str) -> UserMistake:
-        return UserMistake(f"{self._name}, line {node.start_mark.line + 1}: {text}")
+        return UserMistake(one_line(f"{self._name}, line {node.start_mark.line + 1}: {text}"))
+
+
+def one_line(text: str) -> str:
+    """Return ``text`` on one line: a key or value may hold line breaks of its own."""
+    return " ".join(text.split())
 
 
 def read_text(path: Path) -> str:
@@ -135,4 +143,4 @@ def _syntax(error: yaml.MarkedYAMLError, text: str, name: str) -> str:
     else:
         problem = f"not readable as YAML ({problem}): check indentation, quotes and brackets"
     line = min(mark.line, text.count("\n")) + 1 if mark else 1
-    return f"{name}, line {line}: {problem}"
+    return one_line(f"{name}, line {line}: {problem}")

@@ -1,0 +1,69 @@
+"""A workspace is made once and never overwritten."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ares.config.settings import Settings
+from ares.config.workspace import Workspace
+from ares.domain.errors import UserMistake
+
+
+def test_init_makes_a_workspace_that_is_found_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace, made = Workspace.init(tmp_path / "deep" / "w")
+    assert "ares.yaml" in made
+    assert workspace.settings == Settings()
+    for folder in (workspace.journal_dir, workspace.models_dir, workspace.cache_dir):
+        assert folder.is_dir()
+    monkeypatch.chdir(workspace.root)
+    assert Workspace.here({}).root == workspace.root
+    monkeypatch.chdir(tmp_path)
+    assert Workspace.here({"ARES_WORKSPACE": str(workspace.root)}).root == workspace.root
+
+
+def test_a_second_init_changes_nothing_and_adds_what_is_missing(tmp_path: Path) -> None:
+    workspace, _ = Workspace.init(tmp_path)
+    workspace.settings_path.write_text("venue: kraken\n")
+    (tmp_path / ".env.example").unlink()
+    workspace.reports_dir.rmdir()
+    again, made = Workspace.init(tmp_path)
+    assert set(made) == {".env.example", "reports/"}
+    assert again.settings.venue == "kraken"
+    assert Workspace.init(tmp_path)[1] == ()
+
+
+def test_no_draft_is_left_beside_the_files(tmp_path: Path) -> None:
+    Workspace.init(tmp_path)
+    names = {path.name for path in tmp_path.iterdir() if path.is_file()}
+    assert names == {"ares.yaml", ".env.example", ".gitignore"}
+
+
+def test_a_file_in_the_way_is_named_and_kept(tmp_path: Path) -> None:
+    (tmp_path / "w").write_text("mine")
+    with pytest.raises(UserMistake, match="is a file"):
+        Workspace.init(tmp_path / "w")
+    (tmp_path / "journal").write_text("mine")
+    with pytest.raises(UserMistake, match="journal: is a file"):
+        Workspace.init(tmp_path)
+    assert (tmp_path / "journal").read_text() == "mine"
+    assert not (tmp_path / "ares.yaml").exists()
+
+
+def test_no_workspace_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserMistake, match="no workspace here: run `ares init`"):
+        Workspace.here({})
+    with pytest.raises(UserMistake, match="ARES_WORKSPACE"):
+        Workspace.here({"ARES_WORKSPACE": str(tmp_path / "none")})
+
+
+def test_addresses_come_from_the_settings_else_from_the_folder(tmp_path: Path) -> None:
+    workspace, _ = Workspace.init(tmp_path)
+    assert workspace.db_url == f"sqlite:///{tmp_path.resolve()}/ares.db"
+    assert workspace.mlflow_uri == f"sqlite:///{tmp_path.resolve()}/mlflow.db"
+    (tmp_path / ".env").write_text("ARES_DATABASE__URL=postgresql+psycopg://u:p@h/d\n")
+    assert Workspace(tmp_path).db_url == "postgresql+psycopg://u:p@h/d"
