@@ -31,7 +31,7 @@ class ColumnCache:
         """Return the bars of that content version; None when there is no sound file."""
         path = self._path(instrument, interval, version)
         try:
-            with np.load(path, allow_pickle=False) as columns:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as columns:
                 return Bars.make(*(columns[name] for name in COLUMNS))
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return None

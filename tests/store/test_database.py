@@ -1,0 +1,208 @@
+"""Opening the database: new, present, behind, ahead, foreign, damaged, locked, read-only."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine
+
+import ares.store.schema
+from ares.domain.errors import UserMistake, WorldTrouble
+from ares.store.database import open_database, reading, writing
+from ares.store.schema import SCHEMA_VERSION, metadata
+
+REFERENCE_QUERIES = """
+PRAGMA integrity_check;
+SELECT symbol, COUNT(*) FROM candles GROUP BY symbol;
+SELECT COUNT(*), AVG(validation_confidence) FROM retraining_history WHERE triggered_at > datetime('now', '-6 hours');
+SELECT trigger_reason, COUNT(*) FROM retraining_history WHERE triggered_at > datetime('now', '-6 hours') GROUP BY trigger_reason;
+SELECT AVG(confidence_score), MAX(confidence_score) FROM confidence_history WHERE symbol = 'BTC/USDT' AND timestamp > datetime('now', '-24 hours');
+SELECT timestamp, error_type, message FROM error_log ORDER BY timestamp DESC LIMIT 20;
+SELECT symbol, predicted_direction, pnl_absolute, confidence FROM trade_outcomes WHERE pnl_absolute < 0 ORDER BY pnl_absolute ASC LIMIT 10;
+SELECT * FROM trade_outcomes ORDER BY id DESC LIMIT 20;
+SELECT * FROM retraining_history ORDER BY id DESC LIMIT 10;
+SELECT * FROM learning_states ORDER BY id DESC LIMIT 5;
+SELECT SUM(pnl) FROM positions WHERE status = 'closed';
+"""  # noqa: E501 - as operators have them in their notes
+
+
+@pytest.mark.parametrize("query", REFERENCE_QUERIES.strip().splitlines())
+def test_the_queries_that_operators_bring_along_run(engine: Engine, query: str) -> None:
+    with reading(engine) as connection:
+        connection.exec_driver_sql(query).fetchall()
+
+
+def test_a_row_of_now_is_found_by_a_query_of_the_last_hours(engine: Engine) -> None:
+    with writing(engine) as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO confidence_history (environment, seq, symbol, timestamp, confidence_score)"
+            " VALUES ('paper', 1, 'BTC/USDT', datetime('now', '-23 hours'), 0.9),"
+            " ('paper', 2, 'BTC/USDT', datetime('now', '-25 hours'), 0.1)"
+        )
+        found = connection.exec_driver_sql(REFERENCE_QUERIES.strip().splitlines()[4]).one()
+    assert tuple(found) == (0.9, 0.9)
+
+
+def test_the_migrations_make_the_schema(engine: Engine) -> None:
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_the_known_version_is_the_newest_migration() -> None:
+    config = Config()
+    folder = Path(ares.store.schema.__file__).parent / "migrations"
+    config.set_main_option("script_location", str(folder))
+    config.set_main_option("path_separator", "os")
+    assert ScriptDirectory.from_config(config).get_current_head() == SCHEMA_VERSION
+
+
+def test_it_is_in_wal_mode_with_foreign_keys(engine: Engine) -> None:
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+
+
+def test_opening_again_keeps_rows_and_loads_no_migration_tool(engine: Engine) -> None:
+    with writing(engine) as connection:
+        connection.exec_driver_sql("INSERT INTO projections VALUES ('paper', 7)")
+    script = (
+        "import sys; from ares.store.database import *\n"
+        f"engine = open_database({engine.url.database!r})\n"
+        "with reading(engine) as c: print(c.exec_driver_sql('SELECT seq FROM projections').all())\n"
+        "print('alembic' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["[(7,)]", "False"]
+
+
+def test_a_url_is_as_good_as_a_path(tmp_path: Path) -> None:
+    open_database(f"sqlite:///{tmp_path / 'by-url.db'}").dispose()
+    assert (tmp_path / "by-url.db").is_file()
+
+
+def test_another_database_server_is_refused_by_name() -> None:
+    with pytest.raises(UserMistake, match=r"database\.url: 'postgresql'"):
+        open_database("postgresql://localhost/ares")
+
+
+def test_a_folder_that_is_missing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(WorldTrouble, match="does not exist"):
+        open_database(tmp_path / "nowhere" / "ares.db")
+
+
+def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "ares.db"
+    path.write_bytes(b"ts,open,high,low,close\n" * 100)
+    with pytest.raises(WorldTrouble, match="is no database"):
+        open_database(path)
+    assert path.read_bytes() == b"ts,open,high,low,close\n" * 100
+
+
+def test_a_damaged_file_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "ares.db"
+    open_database(path).dispose()
+    sound = path.read_bytes()
+    path.write_bytes(sound[:100] + b"\xff" * (len(sound) - 100))
+    with pytest.raises(WorldTrouble, match="is damaged") as caught:
+        open_database(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_truncated_file_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "ares.db"
+    open_database(path).dispose()
+    path.write_bytes(path.read_bytes()[:5000])
+    with pytest.raises(WorldTrouble, match="is damaged"):
+        open_database(path)
+
+
+def test_a_newer_schema_is_not_touched(tmp_path: Path) -> None:
+    path = tmp_path / "ares.db"
+    engine = open_database(path)
+    with writing(engine) as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    engine.dispose()
+    with pytest.raises(WorldTrouble, match="newer Ares"):
+        open_database(path)
+
+
+def test_a_database_of_another_program_is_not_touched(tmp_path: Path) -> None:
+    path = tmp_path / "ares.db"
+    with sqlite3.connect(path) as raw:
+        raw.execute("CREATE TABLE experiments (id INTEGER)")
+    raw.close()
+    with pytest.raises(WorldTrouble, match="another program"):
+        open_database(path)
+
+
+def test_a_migration_that_fails_leaves_nothing_half_made(tmp_path: Path) -> None:
+    path = tmp_path / "ares.db"
+    raw = sqlite3.connect(path)
+    raw.executescript("CREATE TABLE alembic_version (version_num TEXT); CREATE TABLE fills (id);")
+    raw.close()
+    with pytest.raises(Exception, match="fills already exists"):
+        open_database(path)
+    raw = sqlite3.connect(path)
+    names = {name for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    raw.close()
+    assert names == {"alembic_version", "fills"}
+
+
+def test_a_lock_that_is_held_is_one_line(engine: Engine) -> None:
+    other = sqlite3.connect(str(engine.url.database), isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(WorldTrouble, match="locked by another process"), writing(engine):
+        pass
+    with reading(engine) as connection:  # readers are not held up
+        assert connection.exec_driver_sql("SELECT COUNT(*) FROM candles").scalar() == 0
+    other.close()
+
+
+def test_a_transaction_that_fails_keeps_nothing(engine: Engine) -> None:
+    def fail_after_a_row() -> None:
+        with writing(engine) as connection:
+            connection.exec_driver_sql("INSERT INTO projections VALUES ('paper', 7)")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_after_a_row()
+    with reading(engine) as connection:
+        assert connection.exec_driver_sql("SELECT COUNT(*) FROM projections").scalar() == 0
+
+
+@pytest.fixture
+def folder_of_another() -> Iterator[Path]:
+    """Return a folder with a database that this process may read and not write."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        open_database(folder / "ares.db").dispose()
+        (folder / "ares.db").chmod(0o444)
+        folder.chmod(0o555)
+        user = os.geteuid()
+        if user == 0:
+            os.seteuid(65534)
+        yield folder
+        os.seteuid(user)
+        folder.chmod(0o755)
+
+
+def test_a_read_only_database_is_one_line(folder_of_another: Path) -> None:
+    with pytest.raises(WorldTrouble, match="permissions") as caught:
+        open_database(folder_of_another / "ares.db")
+    assert "\n" not in str(caught.value)
+    with pytest.raises(WorldTrouble, match="permissions"):
+        open_database(folder_of_another / "new.db")
