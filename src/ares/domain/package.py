@@ -1,0 +1,129 @@
+"""A package: one trained model as files with the card that says what it is and what it is worth."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import msgspec
+
+from ares.domain.model import Ensemble, Member, Validation
+from ares.domain.timeframe import Timeframe
+
+CARD_FILE = "model.json"
+GRAPH_FILE = "model.onnx"
+PICTURE_FILE = "training.png"
+
+
+class PackageCard(msgspec.Struct, frozen=True, kw_only=True):
+    """What ``model.json`` says; a package's identity is the SHA-256 of its bytes.
+
+    name, version   : the folder, ``models/packages/<name>/<version>``.
+    scope           : ``instrument`` (made from one) or ``universe`` (pooled over several).
+    instruments     : keys ``venue:SYMBOL`` whose rows were learned from.
+    origin          : ``trained`` by Ares, or ``imported`` from a user's own ONNX file.
+    features, features_hash : the model's input, column by column, and the kernel's hash of it.
+    recipe, recipe_hash     : everything that defines the model but its data window.
+    horizon_bars, width_sigmas, width_min_bps, cost_bps : the trade that the label describes.
+    gain, loss      : mean net result of a won / lost trade out of sample, in widths (positive).
+    data_from_ms, data_to_ms, data_rows, data_hash : the rows learned from, by decision time.
+    validation      : net result per trade out of sample; zero trades where nothing is known.
+    metrics, parity : evidence out of sample, and the exported graph against the trained model.
+    verdict         : always None here: the gate judges ensembles, and keeps verdicts apart.
+    files           : SHA-256 of every other file of the package, by name.
+    """
+
+    name: str
+    version: str
+    scope: str
+    instruments: tuple[str, ...]
+    timeframe: Timeframe
+    origin: str
+    features: tuple[str, ...]
+    features_hash: str
+    recipe: dict[str, Any]
+    recipe_hash: str
+    horizon_bars: int
+    width_sigmas: float
+    width_min_bps: float
+    cost_bps: float
+    gain: float
+    loss: float
+    data_from_ms: int
+    data_to_ms: int
+    data_rows: int
+    data_hash: str
+    validation: Validation
+    metrics: dict[str, Any]
+    parity: dict[str, Any]
+    libraries: dict[str, str]
+    git_commit: str
+    created_at: str
+    reference: str | None = None
+    verdict: dict[str, Any] | None = None
+    files: dict[str, str] = {}
+
+    @property
+    def ref(self) -> str:
+        """Return ``name/version``, as people write it."""
+        return f"{self.name}/{self.version}"
+
+
+class Package(msgspec.Struct, frozen=True):
+    """A card with the bytes of its other files, by file name."""
+
+    card: PackageCard
+    files: dict[str, bytes]
+
+    @property
+    def graph(self) -> bytes:
+        """Return the ONNX graph."""
+        return self.files[GRAPH_FILE]
+
+    @property
+    def hash(self) -> str:
+        """Return the package's identity: the SHA-256 of its ``model.json``."""
+        return sha256(card_bytes(self.card))
+
+    def alone(self, instrument: str, created_at: str) -> Ensemble:
+        """Return the ensemble of this package only, trading ``instrument`` (``venue:SYMBOL``)."""
+        card = self.card
+        member = Member(card.timeframe, card.name, card.version, self.hash, 1.0)
+        return Ensemble(
+            instrument=instrument,
+            members=(member,),
+            anchor=card.timeframe,
+            platt_a=1.0,
+            platt_b=0.0,
+            horizon_bars=card.horizon_bars,
+            width_sigmas=card.width_sigmas,
+            width_min_bps=card.width_min_bps,
+            gain=card.gain,
+            loss=card.loss,
+            cost_bps=card.cost_bps,
+            recipe_hash=card.recipe_hash,
+            features_hash=card.features_hash,
+            validation=card.validation,
+            created_at=created_at,
+        )
+
+
+def sealed(card: PackageCard, files: dict[str, bytes]) -> Package:
+    """Return the package of these files: the card lists the SHA-256 of each."""
+    sums = {name: sha256(content) for name, content in sorted(files.items())}
+    return Package(msgspec.structs.replace(card, files=sums), files)
+
+
+def card_bytes(card: PackageCard) -> bytes:
+    """Return ``model.json``, indented for people; equal cards give equal bytes."""
+    return msgspec.json.format(msgspec.json.encode(card, order="sorted"), indent=2) + b"\n"
+
+
+def card_of(content: bytes) -> PackageCard:
+    """Return the card written in ``model.json``; raise msgspec.DecodeError when it is none."""
+    return msgspec.json.decode(content, type=PackageCard)
+
+
+def sha256(content: bytes) -> str:
+    """Return the SHA-256 of ``content`` in hex."""
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,54 @@
+"""Equity out of sample: what trading in turn made of 1, beside holding over the same time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ares.kernel.bars import F64, I64, Bars
+from ares.learn.rows import Rows
+
+POINTS_MAX = 1500
+"""Points of a path that is drawn or carried along; a picture has no more columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A value over time, both ``(n,)``, oldest first."""
+
+    ts_ms: I64
+    value: F64
+
+
+def traded(rows: Rows, taken: I64, from_ms: int, to_ms: int) -> Path:
+    """Return the equity of the trades taken, starting at 1; each of several instruments gets an
+    equal share of the money.
+
+    taken : row numbers of trades that do not overlap within an instrument.
+    """
+    lanes = max(1, len(np.unique(rows.lane)))
+    order = taken[np.argsort(rows.ends_ms[taken], kind="stable")]
+    grown = np.cumprod(1.0 + rows.net[order] / lanes)
+    return Path(
+        np.concatenate([[from_ms], rows.ends_ms[order], [to_ms]]).astype(np.int64),
+        np.concatenate([[1.0], grown, [grown[-1] if len(grown) else 1.0]]),
+    )
+
+
+def held(bars: Sequence[Bars], from_ms: int, to_ms: int, cost_bps: float) -> Path | None:
+    """Return the value of buying equal amounts of all instruments and holding them.
+
+    Costs are paid once. None where an instrument has no bars in the window.
+    """
+    parts = [one.between(from_ms, to_ms) for one in bars]
+    if not parts or any(len(part) < 2 for part in parts):
+        return None
+    longest = max(parts, key=len).ts_ms
+    at = longest[np.linspace(0, len(longest) - 1, min(len(longest), POINTS_MAX)).astype(np.int64)]
+    value = np.zeros(len(at))
+    for part in parts:
+        seen = np.clip(np.searchsorted(part.ts_ms, at, side="right") - 1, 0, None)
+        value += part.close[seen] / part.open[0] / len(parts)
+    return Path(at, value * (1.0 - cost_bps / 1e4))

@@ -1,0 +1,140 @@
+"""Fitting: gradient boosting that stops by itself and gives the same bytes for the same rows.
+
+One thread, deterministic, the seed out of the recipe. Boosting goes in epochs; how many is
+chosen on the newest slice of the training part itself (purged), never on the fold that
+calibrates or tests, and the model is then fitted on the whole training part for that long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ares.kernel.bars import F64, I64, Bools
+from ares.learn.recipe import BoostRecipe, Recipe
+from ares.learn.rows import F32, Rows
+from ares.learn.splits import stopping_slice
+
+OnEpoch = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class LearningCurve:
+    """How the loss went while the number of epochs was chosen.
+
+    fitted, stopping : log loss after each epoch on the rows fitted and on the stopping slice;
+                       empty where there were too few rows for a slice.
+    stopping_base    : log loss on that slice of always saying the base rate.
+    epochs           : the number chosen, which the model was given.
+    """
+
+    fitted: tuple[float, ...]
+    stopping: tuple[float, ...]
+    stopping_base: float | None
+    epochs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A trained model as plain trees, with what it learned on the way.
+
+    trees : LightGBM's own description of the model (``Booster.dump_model``).
+    """
+
+    booster: Any
+    trees: dict[str, Any]
+    curve: LearningCurve
+
+    def raw(self, x: F32) -> F64:
+        """Return the log-odds of ``(n, n_features)`` rows, ``(n,)``."""
+        if len(x) == 0:
+            return np.empty(0)
+        return np.asarray(self.booster.predict(x, raw_score=True, num_threads=1), np.float64)
+
+
+def fit(x: F32, rows: Rows, recipe: Recipe) -> Fitted:
+    """Return the model of these rows; the same rows give the same trees to the bit.
+
+    x    : (n, n_features) float32 rows, blanked where the recipe may not look.
+    rows : the same rows with their times and outcomes.
+    """
+    won = rows.won
+    data = _dataset(x, won, recipe)
+    head, tail = stopping_slice(rows.decided_ms, rows.ends_ms, recipe.embargo_ms)
+    curve = _choose_epochs(data, won, head, tail, recipe)
+    booster = _boost(data, recipe, curve.epochs)
+    return Fitted(booster, booster.dump_model(), curve)
+
+
+def _choose_epochs(data: Any, won: Bools, head: I64, tail: I64, recipe: Recipe) -> LearningCurve:
+    """Fit the head until the tail's loss has not improved for ``patience`` epochs."""
+    boost = recipe.boost
+    if len(tail) == 0 or won[head].all() or not won[head].any():
+        return LearningCurve((), (), None, max(1, boost.epochs_max // 4))
+    booster = _booster(data.subset(head), recipe)
+    booster.add_valid(data.subset(tail), "stopping")
+    fitted: list[float] = []
+    stopping: list[float] = []
+    best = 0
+    for epoch in range(boost.epochs_max):
+        if _one_epoch(booster, boost):
+            break
+        loss, confidence = (float(result[2]) for result in booster.eval_valid())
+        fitted.append(float(booster.eval_train()[0][2]))
+        stopping.append(loss)
+        if loss < stopping[best]:
+            best = epoch
+        if epoch - best >= boost.patience or confidence >= boost.target_confidence:
+            break
+    base = float(-np.log(np.where(won[tail], won[head].mean(), 1.0 - won[head].mean())).mean())
+    return LearningCurve(tuple(fitted), tuple(stopping), base, best + 1)
+
+
+def _boost(data: Any, recipe: Recipe, epochs: int) -> Any:
+    booster = _booster(data, recipe)
+    for _ in range(epochs):
+        if _one_epoch(booster, recipe.boost):
+            break
+    return booster
+
+
+def _one_epoch(booster: Any, boost: BoostRecipe) -> bool:
+    """Add an epoch's trees; return True when no further split is possible."""
+    return any(booster.update() for _ in range(boost.rounds_per_epoch))
+
+
+def _booster(data: Any, recipe: Recipe) -> Any:
+    import lightgbm
+
+    return lightgbm.Booster(_parameters(recipe), data)
+
+
+def _dataset(x: F32, won: Bools, recipe: Recipe) -> Any:
+    import lightgbm
+
+    data = lightgbm.Dataset(x, won.astype(np.float32), params=_parameters(recipe))
+    return data.construct()
+
+
+def _parameters(recipe: Recipe) -> dict[str, Any]:
+    """Return LightGBM's own names; two threads would cost speed under load and give other bits."""
+    boost = recipe.boost
+    return {
+        "objective": "binary",
+        "metric": ["binary_logloss", "auc"],
+        "num_leaves": boost.leaves,
+        "learning_rate": boost.learning_rate,
+        "min_data_in_leaf": boost.leaf_rows_min,
+        "feature_fraction": boost.feature_share,
+        "lambda_l2": boost.l2,
+        "max_bin": boost.bins,
+        "seed": recipe.seed,
+        "num_threads": 1,
+        "deterministic": True,
+        "force_row_wise": True,
+        "feature_pre_filter": False,
+        "verbosity": -1,
+    }

@@ -1,0 +1,173 @@
+"""From rows to a package: walked, exported, compared with what was trained, judged and drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+
+from ares.domain.instrument import Instrument
+from ares.domain.package import GRAPH_FILE, PICTURE_FILE, Package, PackageCard, sealed
+from ares.kernel.bars import Bars
+from ares.learn import parity
+from ares.learn.equity import Path, held, traded
+from ares.learn.evaluate import Metrics, evaluate, in_turn
+from ares.learn.onnx_graph import reference_rows, to_onnx
+from ares.learn.parity import Scorer
+from ares.learn.picture import Drawing, draw, period
+from ares.learn.recipe import Recipe
+from ares.learn.rows import Rows, blanked
+from ares.learn.walk import OutOfSample, Walked, walk
+
+OpenGraph = Callable[[bytes, int], Scorer]
+"""Opens an exported graph for rows of so many features, as it will be served."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a model is made of and for, as the caller knows it.
+
+    instruments  : in the order of the rows' lanes.
+    columns      : names of all feature columns, as they come out of the kernel.
+    bars         : (n_instruments,) bars of the recipe's timeframe, for holding's result.
+    edge_bps_min : expected edge above which a signal counts as a trade.
+    version, created_at, git_commit, libraries : from outside; nothing here asks a clock.
+    """
+
+    instruments: tuple[Instrument, ...]
+    columns: tuple[str, ...]
+    bars: tuple[Bars, ...]
+    edge_bps_min: float
+    version: str
+    created_at: str
+    git_commit: str
+    libraries: dict[str, str]
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A package with the evidence that its picture and card tell of."""
+
+    package: Package
+    metrics: Metrics
+    out_of_sample: OutOfSample
+
+
+def make_package(
+    rows: Rows, recipe: Recipe, subject: Subject, open_graph: OpenGraph, picture: bool = True
+) -> Trained:
+    """Return the package that the recipe makes of these rows.
+
+    Raises TooFewRowsError, or ConversionWrongError when the exported graph is not the model.
+    """
+    x = blanked(rows.x, subject.columns, recipe.features)
+    walked = walk(x, rows, recipe)
+    graph = to_onnx(walked.fitted.trees, walked.platt)
+    made = reference_rows(x, walked.fitted.trees)
+    compared = parity.insist(
+        parity.compare(walked.probability(made), open_graph(graph, x.shape[1]), made)
+    )
+    seen = walked.out_of_sample
+    from_ms, to_ms = int(seen.rows.decided_ms[0]), int(seen.rows.ends_ms.max())
+    holding = held(subject.bars, from_ms, to_ms, recipe.label.cost_bps)
+    metrics = evaluate(
+        seen,
+        edge_bps_min=subject.edge_bps_min,
+        interval_ms=recipe.timeframe.ms,
+        seed=recipe.seed,
+        buy_hold_bps=None if holding is None else 1e4 * (float(holding.value[-1]) - 1.0),
+    )
+    files = {GRAPH_FILE: graph}
+    if picture:
+        files[PICTURE_FILE] = draw(_drawing(rows, recipe, subject, walked, metrics, holding))
+    card = _card(rows, recipe, subject, walked, metrics, compared)
+    return Trained(sealed(card, files), metrics, seen)
+
+
+def package_name(recipe: Recipe, instruments: Sequence[Instrument]) -> str:
+    """Return the name of the folder that this recipe's packages go to.
+
+    The universe has one name for a timeframe, whichever instruments it was pooled from.
+    """
+    if recipe.scope == "universe":
+        return f"universe_{recipe.timeframe}"
+    return f"{instruments[0].slug}_{recipe.timeframe}"
+
+
+def _drawing(
+    rows: Rows,
+    recipe: Recipe,
+    subject: Subject,
+    walked: Walked,
+    metrics: Metrics,
+    holding: Path | None,
+) -> Drawing:
+    seen = walked.out_of_sample
+    judged = seen.rows
+    from_ms, to_ms = int(judged.decided_ms[0]), int(judged.ends_ms.max())
+    taken = in_turn(judged, seen.edge_bps > metrics.edge_bps_min)
+    whole = " + ".join(instrument.key for instrument in subject.instruments)
+    label = recipe.label
+    about = (
+        f"trained on {len(rows):,} rows, {period(int(rows.decided_ms[0]), int(rows.ends_ms.max()))}"
+        f" · judged {period(from_ms, to_ms)} · trade: {label.kind.replace('_', ' ')}, at most "
+        f"{label.horizon_bars} bars, {label.cost_bps:.1f} bps of costs · recipe {recipe.hash[:8]}"
+    )
+    return Drawing(
+        f"{whole}  {recipe.timeframe}",
+        about,
+        metrics,
+        seen.p,
+        walked.fitted.curve,
+        traded(judged, taken, from_ms, to_ms),
+        holding,
+    )
+
+
+def _card(
+    rows: Rows,
+    recipe: Recipe,
+    subject: Subject,
+    walked: Walked,
+    metrics: Metrics,
+    compared: parity.Parity,
+) -> PackageCard:
+    label = recipe.label
+    curve = {
+        "epochs": walked.fitted.curve.epochs,
+        "fitted": list(walked.fitted.curve.fitted),
+        "stopping": list(walked.fitted.curve.stopping),
+        "stopping_base": walked.fitted.curve.stopping_base,
+    }
+    return PackageCard(
+        name=package_name(recipe, subject.instruments),
+        version=subject.version,
+        scope=recipe.scope,
+        instruments=tuple(instrument.key for instrument in subject.instruments),
+        timeframe=recipe.timeframe,
+        origin="trained",
+        features=subject.columns,
+        features_hash=recipe.features_hash,
+        recipe=msgspec.to_builtins(recipe),
+        recipe_hash=recipe.hash,
+        horizon_bars=label.horizon_bars,
+        width_sigmas=label.width_sigmas,
+        width_min_bps=label.width_min_bps,
+        cost_bps=label.cost_bps,
+        gain=walked.payoff.gain,
+        loss=walked.payoff.loss,
+        data_from_ms=int(rows.decided_ms[0]),
+        data_to_ms=int(np.max(rows.ends_ms)),
+        data_rows=len(rows),
+        data_hash=rows.hash,
+        validation=metrics.validation,
+        metrics={**msgspec.to_builtins(metrics), "learning_curve": curve},
+        parity=msgspec.to_builtins(compared),
+        libraries=subject.libraries,
+        git_commit=subject.git_commit,
+        created_at=subject.created_at,
+        reference=subject.reference,
+    )

@@ -1,0 +1,129 @@
+"""The recipe of a model: everything that defines it but the data it is fed."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Literal
+
+import msgspec
+
+from ares.domain.timeframe import Timeframe
+
+HORIZON_BARS = {
+    Timeframe.M1: 60,
+    Timeframe.M5: 36,
+    Timeframe.M15: 24,
+    Timeframe.H1: 12,
+    Timeframe.H4: 6,
+    Timeframe.D1: 3,
+}
+"""How long a trade may last, in bars of the timeframe that decides it."""
+
+WIDTH_MIN_COSTS = 1.5
+"""A barrier nearer than 1.5 round trips could not be won: a win would be mostly costs."""
+
+PARTICIPATION_SMALL = 0.01
+"""The share of a bar's volume for which labels price slippage: a small order."""
+
+
+class LabelRecipe(msgspec.Struct, frozen=True):
+    """The trade that a label describes: entered long at the next open, net of costs.
+
+    kind          : ``triple_barrier`` (stop, take-profit, time) or ``forward_return`` (time only).
+    horizon_bars  : longest holding time.
+    width_sigmas  : the barriers' distance in standard deviations of the horizon's return.
+    width_min_bps : the barriers are never nearer than this.
+    cost_bps      : round trip, subtracted from every trade.
+    """
+
+    horizon_bars: int
+    width_min_bps: float
+    cost_bps: float
+    width_sigmas: float = 1.0
+    kind: Literal["triple_barrier", "forward_return"] = "triple_barrier"
+
+
+class BoostRecipe(msgspec.Struct, frozen=True):
+    """Gradient boosting of small trees; an epoch is ``rounds_per_epoch`` trees.
+
+    patience : epochs without a better loss on the stopping slice before the fit ends.
+    target_confidence : the fit also ends once a won trade of the stopping slice scores above a
+               lost one with this probability (the area under the ROC curve).
+    """
+
+    rounds_per_epoch: int = 10
+    epochs_max: int = 20
+    patience: int = 3
+    target_confidence: float = 0.70
+    leaves: int = 7
+    learning_rate: float = 0.05
+    leaf_rows_min: int = 50
+    feature_share: float = 0.5
+    l2: float = 1.0
+    bins: int = 63
+
+
+class Recipe(msgspec.Struct, frozen=True):
+    """What is learned, from what, and how; two models of one recipe differ by their data only.
+
+    features   : the columns that may be learned from (others are blanked); all columns of the
+                 kernel's table remain the model's input.
+    scope      : ``instrument``, or ``universe`` (rows of all instruments pooled).
+    folds      : test folds of the purged walk-forward.
+    embargo_bars : bars between the end of a training label and the first test decision;
+                 0 stands for the label's horizon.
+
+    >>> label = LabelRecipe(horizon_bars=12, width_min_bps=33.0, cost_bps=22.0)
+    >>> one = Recipe(Timeframe.H1, ("return_1", "volatility_20"), "ab12", label)
+    >>> one.hash == msgspec.structs.replace(one, price_only=True).hash
+    False
+    """
+
+    timeframe: Timeframe
+    features: tuple[str, ...]
+    features_hash: str
+    label: LabelRecipe
+    boost: BoostRecipe = BoostRecipe()
+    algorithm: Literal["lightgbm"] = "lightgbm"
+    scope: Literal["instrument", "universe"] = "instrument"
+    folds: int = 5
+    embargo_bars: int = 0
+    price_only: bool = False
+
+    @property
+    def hash(self) -> str:
+        """Return the SHA-256 of the canonical JSON: what is counted as a trial."""
+        return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()
+
+    @property
+    def seed(self) -> int:
+        """Return the seed of everything drawn while this recipe is fitted: 31 bits of the hash."""
+        return int(self.hash[:8], 16) >> 1
+
+    @property
+    def embargo_ms(self) -> int:
+        """Return the embargo in milliseconds."""
+        return (self.embargo_bars or self.label.horizon_bars) * self.timeframe.ms
+
+
+def round_trip_bps(fee_bps: float, spread_bps: float, slippage_bps: float) -> float:
+    """Return what buying and selling a small order costs: two fees, one full spread, two slips.
+
+    slippage_bps : at a participation of 100%; it shrinks with the share of volume taken.
+
+    >>> round_trip_bps(fee_bps=10, spread_bps=2, slippage_bps=1)
+    22.02
+    """
+    return 2 * fee_bps + spread_bps + 2 * slippage_bps * PARTICIPATION_SMALL
+
+
+def default_label(
+    timeframe: Timeframe, cost_bps: float, kind: Literal["triple_barrier", "forward_return"]
+) -> LabelRecipe:
+    """Return the label that ``ares train`` uses on a timeframe at these costs."""
+    return LabelRecipe(
+        horizon_bars=HORIZON_BARS[timeframe],
+        width_min_bps=WIDTH_MIN_COSTS * cost_bps,
+        cost_bps=cost_bps,
+        kind=kind,
+    )
