@@ -1,0 +1,59 @@
+# One name for each thing, the same here and in CI. `make` alone lists them.
+
+VENV  := .venv
+BIN   := $(VENV)/bin
+READY := $(VENV)/.ready
+JOBS  ?= 2
+ARGS  ?=
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help setup demo test lint types layers unit format bench lock clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+setup: $(READY)  ## make .venv from the lock (every target does so by itself)
+
+$(READY): requirements/dev.lock pyproject.toml scripts/setup.sh
+	@./scripts/setup.sh $(VENV)
+	@touch $@
+
+demo: $(READY)  ## the whole story: candles, models, backtest, run, report (ARGS="--data PATH")
+	@$(BIN)/ares demo $(ARGS) </dev/null
+
+test: lint types layers unit  ## lint, types, layers and all tests
+
+lint: $(READY)  ## ruff: style and formatting
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(READY)  ## mypy --strict
+	$(BIN)/mypy
+
+layers: $(READY)  ## import-linter: arrows only point down
+	$(BIN)/lint-imports
+
+unit: $(READY)  ## the tests alone (ARGS="tests/kernel -k name")
+	$(BIN)/pytest -n $(JOBS) --dist worksteal $(ARGS)
+
+format: $(READY)  ## put the sources into shape
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(READY)  ## the benchmarks, peers side by side (minutes; makes .bench)
+	$(BIN)/python bench/run.py $(ARGS)
+
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-annotate --no-header pyproject.toml
+
+lock: $(READY)  ## make the locks again from pyproject.toml (ARGS=--upgrade for newer versions)
+	$(COMPILE) $(ARGS) --group dev -o requirements/dev.lock
+	$(COMPILE) $(ARGS) -o requirements/run.lock
+
+clean:  ## remove everything that was made: .venv, .bench, caches
+	rm -rf $(VENV) .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +

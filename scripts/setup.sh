@@ -1,0 +1,77 @@
+#!/bin/sh
+# Make the virtual environment $1 from requirements/dev.lock, on a machine that has only Python.
+#
+# Everything that is fetched is pinned by hash, uv and the build backend included, and comes from
+# the package index that pip is set up for on this machine. Run again, it only brings up to date.
+set -eu
+unset PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME VIRTUAL_ENV || true
+export PIP_DISABLE_PIP_VERSION_CHECK=1 DEBIAN_FRONTEND=noninteractive
+cd "$(dirname "$0")/.."
+venv=$1
+lock=requirements/dev.lock
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+fail() { say "$*"; exit 1; }
+
+# Install a Debian package where we may, else say the one command that a person has to run.
+need() {
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+        say "installing $1"
+        { apt-get install -y -qq "$1" || { apt-get update -qq && apt-get install -y -qq "$1"; }; } \
+            </dev/null >&2 || fail "could not install $1: run 'apt-get install $1', then make again"
+    else
+        fail "$1 is missing: run 'sudo apt-get install -y $1', then make again"
+    fi
+}
+
+find_python() {
+    for name in ${PYTHON:-} python3.11 python3.12 python3.13 python3.14 python3 python; do
+        if "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
+            command -v "$name"
+            return
+        fi
+    done
+    fail "Python 3.11 or newer is needed: install it, or name one: make PYTHON=/path/to/python3.11"
+}
+
+if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
+    python=$(find_python)
+    version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+    "$python" -c 'import ensurepip, venv' >/dev/null 2>&1 || need "python$version-venv"
+    say "making $venv with Python $version"
+    rm -rf "$venv"
+    "$python" -m venv "$venv"
+fi
+
+# uv, by its hashes in the lock.
+if ! "$venv/bin/uv" --version >/dev/null 2>&1; then
+    awk '/^[^ ]/ {keep = /^uv==/} keep' "$lock" >"$venv/uv.lock"
+    "$venv/bin/python" -m pip install -q --no-deps --require-hashes -r "$venv/uv.lock" </dev/null
+fi
+
+# uv does not read pip's settings: hand it the index that pip is set up for. All is hash-checked,
+# so it does not matter which index answers.
+pip_setting() { "$venv/bin/python" -m pip config get "$1" 2>/dev/null || true; }
+from_pip() { value=$(pip_setting ":env:.$1"); printf '%s' "${value:-$(pip_setting "global.$1")}"; }
+index=$(from_pip index-url)
+export UV_DEFAULT_INDEX="${UV_DEFAULT_INDEX:-$index}"
+[ -n "$UV_DEFAULT_INDEX" ] || unset UV_DEFAULT_INDEX
+export UV_EXTRA_INDEX_URL="${UV_EXTRA_INDEX_URL:-$(from_pip extra-index-url)}"
+export UV_FIND_LINKS="${UV_FIND_LINKS:-$(from_pip find-links | tr ' \n' ',,')}"
+export UV_INDEX_STRATEGY=unsafe-best-match UV_SYSTEM_CERTS=true UV_NO_PROGRESS=true
+export UV_HTTP_TIMEOUT="${UV_HTTP_TIMEOUT:-120}"
+
+say "installing $(grep -c '==' "$lock") pinned packages"
+"$venv/bin/uv" pip install -q --python "$venv/bin/python" --require-hashes --compile-bytecode \
+    -r "$lock" </dev/null || {
+    say "uv could not install them, trying pip"
+    "$venv/bin/python" -m pip install -q --no-deps --require-hashes -r "$lock" </dev/null
+}
+"$venv/bin/python" -m pip install -q --no-deps --no-build-isolation --no-index -e . </dev/null
+
+# LightGBM needs the OpenMP runtime of the system.
+"$venv/bin/python" -c 'import lightgbm' >/dev/null 2>&1 || {
+    [ "$(uname)" = Linux ] && need libgomp1
+    "$venv/bin/python" -c 'import lightgbm' || fail "LightGBM does not load (see above)"
+}
+say "ready: $venv/bin/ares --help"
