@@ -210,12 +210,12 @@ def progress(label: str, total: float | None = None, unit: str = "") -> Iterator
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=30),
         MofNCompleteColumn(),
-        TextColumn(unit),
+        TextColumn(unit, markup=False),
         TimeElapsedColumn(),
-        TextColumn("[dim]{task.fields[note]}", markup=True),
+        TextColumn("{task.fields[note]}", style="dim", markup=False),
     )
     with Progress(*columns, console=console(sys.stderr), transient=False) as live:
         yield from _attended(Bar(label, total, unit, live))
