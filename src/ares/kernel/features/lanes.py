@@ -12,6 +12,8 @@ from __future__ import annotations
 from typing import Any
 
 from ares.kernel.features.state import (
+    CLOSE,
+    DEPTH,
     DM_DOWN,
     DM_UP,
     DX,
@@ -19,10 +21,12 @@ from ares.kernel.features.state import (
     EMA_SIGNAL,
     EMA_SLOW,
     GAIN,
+    HIGH,
     LANES,
     LOSS,
     TRUE_RANGE,
 )
+from ares.kernel.features.windows import balance
 from ares.kernel.jit import njit
 
 SPACING_BARS = 30
@@ -33,8 +37,8 @@ SIGNAL = 2.0 / 10.0
 
 
 @njit
-def update_lanes(s: Any, i: int, h: float, l: float, c: float) -> int:  # noqa: E741
-    """Fold bar ``i`` into every lane and return the oldest, the one to read.
+def update_lanes(s: Any, i: int, h: float, l: float, c: float) -> tuple[int, float]:  # noqa: E741
+    """Fold bar ``i`` into every lane; return the oldest, the one to read, and the true range.
 
     The previous bar's high, low and close must be in the state. Directional movement as in
     Wilder (1978) and TA-Lib; RSI's gains and losses and the MACD's averages on raw prices.
@@ -49,7 +53,7 @@ def update_lanes(s: Any, i: int, h: float, l: float, c: float) -> int:  # noqa: 
         minus = lanes[DM_DOWN, lane] + (dm_down - lanes[DM_DOWN, lane]) * WILDER
         lanes[DM_UP, lane] = plus
         lanes[DM_DOWN, lane] = minus
-        lanes[DX, lane] += (balance(plus, minus) - lanes[DX, lane]) * WILDER
+        lanes[DX, lane] += (abs(balance(plus, minus)) - lanes[DX, lane]) * WILDER
         fast = lanes[EMA_FAST, lane] + (c - lanes[EMA_FAST, lane]) * FAST
         slow = lanes[EMA_SLOW, lane] + (c - lanes[EMA_SLOW, lane]) * SLOW
         lanes[EMA_FAST, lane] = fast
@@ -63,11 +67,11 @@ def update_lanes(s: Any, i: int, h: float, l: float, c: float) -> int:  # noqa: 
         lanes[TRUE_RANGE, lane] = true_range
         lanes[DM_UP, lane] = dm_up
         lanes[DM_DOWN, lane] = dm_down
-        lanes[DX, lane] = balance(dm_up, dm_down)
+        lanes[DX, lane] = abs(balance(dm_up, dm_down))
         lanes[EMA_FAST, lane] = c
         lanes[EMA_SLOW, lane] = c
         lanes[EMA_SIGNAL, lane] = 0.0
-    return (turn + 1) & (LANES - 1)
+    return (turn + 1) & (LANES - 1), true_range
 
 
 @njit
@@ -79,10 +83,10 @@ def movements(
     c: float,
 ) -> tuple[float, float, float, float, float]:
     """Return gain, loss, true range, upward and downward movement against the bar before."""
-    close = s.values_32[(i - 1) & 31, 0]
+    close = s.values_32[(i - 1) & 31, CLOSE]
     change = c - close
-    rise = h - s.values_128[(i - 1) & 127, 0]
-    fall = s.values_128[(i - 1) & 127, 1] - l
+    rise = h - s.values_128[(i - 1) & 127, HIGH]
+    fall = -s.values_128[(i - 1) & 127, DEPTH] - l
     return (
         max(change, 0.0),
         max(-change, 0.0),
@@ -90,12 +94,3 @@ def movements(
         rise if rise > max(fall, 0.0) else 0.0,
         fall if fall > max(rise, 0.0) else 0.0,
     )
-
-
-@njit
-def balance(plus: float, minus: float) -> float:
-    """Return |plus - minus| / (plus + minus), 0 where nothing moves."""
-    total = plus + minus
-    if total > 0.0:
-        return abs(plus - minus) / total
-    return 0.0

@@ -52,7 +52,10 @@ PARKINSON_UNIT = SQUARE_UNIT / (20.0 * 4.0 * np.log(2.0))
 
 @njit
 def returns(s: Any, i: int, out: NDArray[np.float32]) -> None:
-    """Write the returns up to bar ``i`` and note its moments; ln(c) must be in the state."""
+    """Write the returns up to bar ``i``, and note the last one's moments.
+
+    ln(c) must be in the state.
+    """
     ring = s.values_64
     now = ring[i & 63, LOG_CLOSE]
     one = now - ring[(i - 1) & 63, LOG_CLOSE]
@@ -78,6 +81,9 @@ def returns(s: Any, i: int, out: NDArray[np.float32]) -> None:
     lagged = window(s.totals_64, i, 50, LAGGED) * SQUARE_UNIT
     out[AUTOCORRELATION_50] = lagged / squares if squares > 50 * VARIANCE_MIN else 0.0
     out[VOLATILITY_20] = wide
+    long = deviation(s, i, 100)
+    out[VOLATILITY_100] = long
+    out[VOLATILITY_RATIO_20_100] = ratio(wide, long, 1.0)
 
 
 @njit
@@ -91,11 +97,6 @@ def volatility(
     out: NDArray[np.float32],
 ) -> None:
     """Write the rest of the volatilities up to bar ``i``; its return must be noted."""
-    short = deviation(s, i, 20)
-    long = deviation(s, i, 100)
-    out[VOLATILITY_100] = long
-    out[VOLATILITY_RATIO_20_100] = ratio(short, long, 1.0)
-
     spread = np.log(h / l)
     body = np.log(c / o)
     add(s.totals_32, i, HIGH_LOW, square_units(spread * spread))

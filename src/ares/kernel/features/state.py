@@ -25,21 +25,22 @@ PRICE, _7 = range(2)
 # values_32, values_64, values_128
 CLOSE, TRADED, TYPICAL = range(3)
 LOG_CLOSE, LOG_REF = range(2)
-HIGH, LOW = range(2)
+HIGH, DEPTH = range(2)  # depth is the negative low, so that one search serves both
 # lanes: recursive averages
 GAIN, LOSS, TRUE_RANGE, DM_UP, DM_DOWN, DX, EMA_FAST, EMA_SLOW, EMA_SIGNAL = range(9)
 LANES = 8
-# extremes: where on the clock the highest high and the lowest low of a window stand
-TOP_14, TOP_20, TOP_26, TOP_100, BOTTOM_14, BOTTOM_20, BOTTOM_26, BOTTOM_100 = range(8)
+# extremes: on the clock, where the highest high and the lowest low of each window stand
+LAST_14, LAST_20, LAST_26, LAST_100 = range(4)
 
 STATE = np.dtype(
     [
         ("interval_ms", np.int64),
         ("ts_ms", np.int64),  # open time of the last bar
         ("age", np.int64),  # bars since the start or the last reset
+        ("bar", np.int64),  # number of the last bar on the clock: ts_ms // interval_ms
         ("streak", np.int64),
         ("stochastic", np.float64, (2,)),  # of the last bar and of the one before
-        ("extremes", np.int64, (8,)),
+        ("extremes", np.int64, (2, 4)),  # of HIGH and DEPTH
         ("lanes", np.float64, (9, LANES)),
         ("totals_32", np.int64, (32, 12)),
         ("totals_64", np.int64, (64, 12)),

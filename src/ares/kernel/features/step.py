@@ -9,21 +9,23 @@ from numpy.typing import NDArray
 
 from ares.kernel.features.catalogue import FEATURES, N_FEATURES, WARMUP_BARS
 from ares.kernel.features.cross import cross
+from ares.kernel.features.lanes import update_lanes
+from ares.kernel.features.line import line
 from ares.kernel.features.momentum import momentum
-from ares.kernel.features.range import candle, channels
+from ares.kernel.features.range import candle, channels, move_extremes
 from ares.kernel.features.returns import returns, volatility
 from ares.kernel.features.session import session
 from ares.kernel.features.state import (
     CLOSE,
+    DEPTH,
     HIGH,
     LOG_CLOSE,
     LOG_REF,
-    LOW,
     TRADED,
     TYPICAL,
     States,
 )
-from ares.kernel.features.trend import aroon, averages, line, recursive
+from ares.kernel.features.trend import aroon, averages, recursive
 from ares.kernel.features.volume import volume
 from ares.kernel.features.windows import AMOUNT_MAX
 from ares.kernel.jit import njit
@@ -65,31 +67,35 @@ def feature_step(
         return
     if s.age > 0 and ts_ms - s.ts_ms != s.interval_ms:
         clear(s)
-    i = ts_ms // s.interval_ms
     if s.age == 0:
-        begin(s, i, h, l, c)
+        begin(s, ts_ms // s.interval_ms, h, l, c)
+    else:
+        s.bar += 1
+    i = s.bar
     s.age += 1
     s.ts_ms = ts_ms
     v = min(max(v, 0.0), AMOUNT_MAX) if v == v else 0.0  # noqa: PLR0124 - NaN
 
-    recursive(s, i, h, l, c, out)  # against the bar before, so first
+    lane, true_range = update_lanes(s, i, h, l, c)  # against the bar before, so first
     s.values_32[i & 31, CLOSE] = c
     s.values_32[i & 31, TRADED] = v
-    s.values_32[i & 31, TYPICAL] = (h + l + c) / 3.0
+    s.values_32[i & 31, TYPICAL] = (h + l + c) * (1.0 / 3.0)
     s.values_64[i & 63, LOG_CLOSE] = np.log(c)
     s.values_64[i & 63, LOG_REF] = np.log(ref_close) if ref_close > 0.0 else np.nan
     s.values_128[i & 127, HIGH] = h
-    s.values_128[i & 127, LOW] = l
+    s.values_128[i & 127, DEPTH] = -l
+    move_extremes(s, i)
 
     returns(s, i, out)  # the return first: the others read it
     volatility(s, i, o, h, l, c, out)
-    channels(s, i, c, out)
     averages(s, i, c, out)
-    line(s, i, c, v, out)
+    recursive(s, lane, c, true_range, out)
     aroon(s, out)
+    line(s, i, out)
     momentum(s, i, c, out)
     volume(s, i, h, l, c, v, flat, out)
     candle(o, h, l, c, out)
+    channels(s, c, out)
     session(ts_ms, out)
     cross(s, i, out)
     if s.age < WARMUP_BARS:
@@ -103,6 +109,7 @@ def clear(s: Any) -> None:
     """Empty a state but for its interval."""
     s.ts_ms = 0
     s.age = 0
+    s.bar = 0
     s.streak = 0
     s.stochastic[:] = 0.0
     s.extremes[:] = 0
@@ -119,9 +126,11 @@ def clear(s: Any) -> None:
 @njit
 def begin(s: Any, i: int, h: float, l: float, c: float) -> None:  # noqa: E741
     """Lay a bar that stood still before the first one, so that it has no change."""
+    s.bar = i
     s.values_32[(i - 1) & 31, CLOSE] = c
-    s.values_32[(i - 1) & 31, TYPICAL] = (h + l + c) / 3.0
+    s.values_32[(i - 1) & 31, TYPICAL] = (h + l + c) * (1.0 / 3.0)
     s.values_64[(i - 1) & 63, LOG_CLOSE] = np.log(c)
     s.values_64[(i - 1) & 63, LOG_REF] = np.nan
     s.values_128[(i - 1) & 127, HIGH] = h
-    s.values_128[(i - 1) & 127, LOW] = l
+    s.values_128[(i - 1) & 127, DEPTH] = -l
+    s.extremes[:] = i

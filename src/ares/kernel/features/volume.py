@@ -31,7 +31,7 @@ from ares.kernel.features.windows import (
     AMOUNT_MAX,
     add,
     add_amount,
-    log_ratio,
+    balance,
     ratio,
     window,
     window_amount,
@@ -66,12 +66,12 @@ def volume(
 
     volume_20 = window_amount(s.totals_64, i, 20, VOLUME)
     volume_50 = window_amount(s.totals_64, i, 50, VOLUME)
-    out[VOLUME_RATIO_1_20] = log_ratio(v * 20.0, volume_20)
-    out[VOLUME_RATIO_5_50] = log_ratio(window_amount(s.totals_64, i, 5, VOLUME) * 10.0, volume_50)
+    out[VOLUME_RATIO_1_20] = balance(v * 20.0, volume_20)
+    out[VOLUME_RATIO_5_50] = balance(window_amount(s.totals_64, i, 5, VOLUME) * 10.0, volume_50)
     out[SIGNED_VOLUME_20] = ratio(window_amount(s.totals_32, i, 20, SIGNED), volume_20, 0.0)
     inflow = window_amount(s.totals_32, i, 14, INFLOW)
     out[MFI_14] = ratio(inflow, window_amount(s.totals_32, i, 14, FLOW), 0.5)
     out[CHAIKIN_20] = ratio(window_amount(s.totals_32, i, 20, LOCATED), volume_20, 0.0)
     turnover_50 = window_amount(s.totals_64, i, 50, TURNOVER)
     out[VWAP_50] = c * volume_50 / turnover_50 - 1.0 if turnover_50 > 0.0 else 0.0
-    out[IDLE_SHARE_50] = window(s.totals_64, i, 50, IDLE) / 50.0
+    out[IDLE_SHARE_50] = window(s.totals_64, i, 50, IDLE) * 0.02

@@ -107,8 +107,9 @@ def ratio(a: float, b: float, neutral: float) -> float:
 
 
 @njit
-def log_ratio(a: float, b: float) -> float:
-    """Return ln((1 + a / b) / 2): 0 where both are equal or ``b`` is zero, finite where a is."""
-    if b > 0.0:
-        return float(np.log(0.5 + 0.5 * (a / b)))
+def balance(a: float, b: float) -> float:
+    """Return (a - b) / (a + b) of two amounts: -1 to 1, 0 where both are zero."""
+    total = a + b
+    if total > 0.0:
+        return (a - b) / total
     return 0.0
