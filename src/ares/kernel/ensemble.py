@@ -231,11 +231,11 @@ def aggregate(
     for j in range(tf_ms.shape[0]):
         weight = slots[i].weights[j]
         fresh = now_ms - last_ms[i, j] < FRESH_INTERVALS * tf_ms[j]
-        if weight > 0.0 and fresh and last_p[i, j] == last_p[i, j]:
+        if weight > 0.0 and fresh and not math.isnan(last_p[i, j]):
             total += weight
             mean += weight * last_p[i, j]
     sigma = last_sigma[i, slots[i].anchor]
-    if total < WEIGHT_PRESENT_MIN or sigma != sigma:
+    if total < WEIGHT_PRESENT_MIN or math.isnan(sigma):
         return
     raw = min(1.0 - P_EDGE, max(P_EDGE, mean / total))
     logit = math.log(raw / (1.0 - raw))

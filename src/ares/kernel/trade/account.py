@@ -61,7 +61,7 @@ def apply_fill(
     book[i].working_lots = fills[fill].remaining_lots
     book[i].working_kind = kind if fills[fill].remaining_lots != 0 else 0
     if book[i].position_lots == 0:
-        _close(i, ts_ms, account, book, rules, outcomes, notices, counts)
+        _close(i, ts_ms, account, book, rules, specs, outcomes, notices, counts)
 
 
 @inlined
@@ -123,6 +123,7 @@ def _close(
     account: Records,
     book: Records,
     rules: Records,
+    specs: Records,
     outcomes: Records,
     notices: Records,
     counts: I64,
@@ -136,8 +137,8 @@ def _close(
     outcomes[n].virtual = 0
     outcomes[n].entry_ms = book[i].entry_ms
     outcomes[n].exit_ms = ts_ms
-    outcomes[n].entry_price = book[i].entry_units / lots
-    outcomes[n].exit_price = book[i].exit_units / lots
+    outcomes[n].entry_price = average_ticks(book[i].entry_units, lots, i, specs)
+    outcomes[n].exit_price = average_ticks(book[i].exit_units, lots, i, specs)
     outcomes[n].lots = lots
     outcomes[n].pnl_units = pnl
     outcomes[n].fees_units = book[i].position_fees

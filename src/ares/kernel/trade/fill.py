@@ -110,16 +110,17 @@ def _trigger(
 ) -> None:
     """Fill a triggered stop as far as the volume reaches; the rest becomes a market order."""
     lots = lots_available(venue[i].stop_lots, volume_lots, rules[0].participation_max)
+    if lots == 0:
+        return  # stops are triggered by trades, and there was none to take part in
     rest = venue[i].stop_lots - lots
     venue[i].stop_lots = 0
     if rest > 0:
         venue[i].market_lots = -rest
         venue[i].market_limit = 0
         venue[i].market_kind = STOP
-    if lots > 0:
-        price = price_after_costs(price_ticks, False, lots, volume_lots, rules)
-        fee = _fee(i, price, lots, rules, specs)
-        _append(i, ts_ms, STOP, -lots, price, fee, 0, -rest, fills, counts)
+    price = price_after_costs(price_ticks, False, lots, volume_lots, rules)
+    fee = _fee(i, price, lots, rules, specs)
+    _append(i, ts_ms, STOP, -lots, price, fee, 0, -rest, fills, counts)
 
 
 @inlined

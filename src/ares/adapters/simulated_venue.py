@@ -1,0 +1,134 @@
+"""The simulated venue: takes orders, and fills them from bars with the kernel's own fill."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ares.domain.events import (
+    CancelOrder,
+    Event,
+    OrderAccepted,
+    OrderCancelled,
+    OrderFilled,
+    OrderRejected,
+    SubmitOrder,
+)
+from ares.kernel.trade.fill import (
+    venue_accept,
+    venue_cancel_stop,
+    venue_open,
+    venue_range,
+)
+from ares.kernel.trade.layout import ENTRY, EXIT, FILL, N_FILLS, STOP, Records, zeros
+from ares.kernel.trade.scan import new_venue
+
+KINDS = {"entry": ENTRY, "exit": EXIT, "stop": STOP}
+
+
+@dataclass(frozen=True, slots=True)
+class OpenOrder:
+    """An order that a venue is told to hold again after a restart; lots still to fill, signed."""
+
+    client_id: str
+    instrument: int
+    kind: str
+    lots: int
+    price_ticks: int
+    triggered: bool
+
+
+class SimulatedVenue:
+    """One market order and one stop per instrument, filled by ``kernel.trade.fill``.
+
+    rules, specs : the run's records, costs and grids.
+    """
+
+    def __init__(self, rules: Records, specs: Records) -> None:
+        self._rules = rules
+        self._specs = specs
+        self._book = new_venue(len(specs))
+        self._fills = zeros(FILL, 2)
+        self._counts = np.zeros(4, np.int64)
+        self._market_ids = [""] * len(specs)
+        self._stop_ids = [""] * len(specs)
+        self.busy: set[int] = set()
+
+    def adopt(self, open_orders: list[OpenOrder]) -> None:
+        """Hold the given orders, as after a restart of a venue that never went away."""
+        for order in open_orders:
+            i = order.instrument
+            if order.triggered:
+                self._book[i]["market_lots"] = order.lots
+                self._book[i]["market_kind"] = STOP
+            else:
+                venue_accept(i, KINDS[order.kind], order.lots, order.price_ticks, self._book)
+            resting = order.kind == "stop" and not order.triggered
+            (self._stop_ids if resting else self._market_ids)[i] = order.client_id
+            self.busy.add(i)
+
+    def submit(self, command: SubmitOrder, ts_ms: int) -> list[Event]:
+        """Take an order in."""
+        i, kind = command.instrument, KINDS[command.kind]
+        venue_accept(i, kind, command.lots, command.price_ticks, self._book)
+        (self._stop_ids if kind == STOP else self._market_ids)[i] = command.client_id
+        self.busy.add(i)
+        return [OrderAccepted(command.client_id, ts_ms)]
+
+    def cancel(self, command: CancelOrder, ts_ms: int) -> list[Event]:
+        """Take a resting stop away."""
+        venue_cancel_stop(command.instrument, self._book)
+        self._settle(command.instrument)
+        return [OrderCancelled(command.client_id, ts_ms)]
+
+    def on_open(
+        self, i: int, open_ms: int, ticks: NDArray[np.int64], volume_lots: int
+    ) -> list[Event]:
+        """Fill what waits for the open of a bar; ticks: (4,) open, high, low, close."""
+        self._counts[N_FILLS] = 0
+        stopped = self._book[i]["market_lots"] == 0
+        venue_open(
+            i, open_ms, ticks[0], volume_lots,
+            self._book, self._rules, self._specs, self._fills, self._counts,
+        )  # fmt: skip
+        return self._answers(i, bool(stopped))
+
+    def on_range(
+        self, i: int, open_ms: int, ticks: NDArray[np.int64], volume_lots: int
+    ) -> list[Event]:
+        """Fill a stop that the bar's low reached."""
+        self._counts[N_FILLS] = 0
+        venue_range(
+            i, open_ms, ticks[0], ticks[2], volume_lots,
+            self._book, self._rules, self._specs, self._fills, self._counts,
+        )  # fmt: skip
+        return self._answers(i, stopped=True)
+
+    def _answers(self, i: int, stopped: bool) -> list[Event]:
+        """Turn the fills the kernel wrote into events."""
+        events: list[Event] = []
+        for row in self._fills[: self._counts[N_FILLS]]:
+            ids = self._stop_ids if stopped else self._market_ids
+            client_id, ts_ms = ids[i], int(row["ts_ms"])
+            price = int(row["price_ticks"])
+            if row["rejected"]:
+                events.append(OrderRejected(client_id, ts_ms, price, "price_collar_or_volume"))
+                continue
+            rest = int(row["remaining_lots"])
+            lots, fee = int(row["lots"]), int(row["fee_units"])
+            events.append(OrderFilled(client_id, ts_ms, lots, price, fee, rest))
+        self._settle(i)
+        return events
+
+    def _settle(self, i: int) -> None:
+        """Forget ids that stand for nothing; a triggered stop's rest goes on as a market order."""
+        if self._book[i]["market_lots"] != 0 and not self._market_ids[i]:
+            self._market_ids[i] = self._stop_ids[i]
+        if self._book[i]["market_lots"] == 0:
+            self._market_ids[i] = ""
+        if self._book[i]["stop_lots"] == 0:
+            self._stop_ids[i] = ""
+        if not self._market_ids[i] and not self._stop_ids[i]:
+            self.busy.discard(i)

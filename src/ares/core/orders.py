@@ -1,0 +1,112 @@
+"""The life of an order: explicit states, and the only moves between them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from ares.domain.events import (
+    CancelOrder,
+    OrderAccepted,
+    OrderCancelled,
+    OrderFilled,
+    OrderRejected,
+    SubmitOrder,
+)
+
+
+class OrderStatus(StrEnum):
+    """Where an order stands."""
+
+    SUBMITTED = "submitted"  # intended and on its way: not yet known at the venue
+    ACCEPTED = "accepted"
+    PARTLY_FILLED = "partly_filled"
+    CANCELLING = "cancelling"  # the cancel is on its way
+    FILLED = "filled"
+    EXPIRED = "expired"  # ended by the venue with less than was asked
+    CANCELLED = "cancelled"
+    REJECTED = "rejected"
+
+
+FINAL = frozenset(
+    {OrderStatus.FILLED, OrderStatus.EXPIRED, OrderStatus.CANCELLED, OrderStatus.REJECTED}
+)
+
+
+class Order(msgspec.Struct):
+    """One order as the engine knows it; lots are signed, ``filled_lots`` of them are done."""
+
+    client_id: str
+    instrument: int
+    kind: str
+    lots: int
+    price_ticks: int
+    status: OrderStatus
+    filled_lots: int = 0
+
+    @property
+    def remaining_lots(self) -> int:
+        """Return the signed lots still to fill."""
+        return self.lots - self.filled_lots
+
+    @property
+    def open(self) -> bool:
+        """Return whether the venue may still fill it."""
+        return self.status not in FINAL
+
+
+class ImpossibleMove(RuntimeError):
+    """An event that cannot happen to an order in its state: a broken invariant."""
+
+
+def submitted(command: SubmitOrder) -> Order:
+    """Return the order of a command that is about to be sent."""
+    return Order(
+        command.client_id,
+        command.instrument,
+        command.kind,
+        command.lots,
+        command.price_ticks,
+        OrderStatus.SUBMITTED,
+    )
+
+
+def apply(
+    order: Order,
+    event: OrderAccepted | OrderFilled | OrderRejected | OrderCancelled | CancelOrder,
+) -> None:
+    """Fold an event into the order; raise ImpossibleMove where it cannot follow.
+
+    A fill may outrun its acceptance, and may arrive after a cancel was sent: both are taken.
+    """
+    if not order.open:
+        if isinstance(event, OrderAccepted):
+            return  # the acceptance was overtaken
+        raise ImpossibleMove(f"{type(event).__name__} for {order.client_id}: {order.status}")
+    match event:
+        case OrderAccepted():
+            if order.status is OrderStatus.SUBMITTED:
+                order.status = OrderStatus.ACCEPTED
+        case CancelOrder():
+            order.status = OrderStatus.CANCELLING
+        case OrderCancelled():
+            order.status = OrderStatus.CANCELLED
+        case OrderRejected():
+            order.status = OrderStatus.REJECTED
+        case OrderFilled(lots=lots, remaining=remaining):
+            _fill(order, lots, remaining)
+
+
+def _fill(order: Order, lots: int, remaining: int) -> None:
+    if lots == 0 or (lots > 0) != (order.lots > 0):
+        raise ImpossibleMove(f"a fill of {lots} lots for {order.client_id} of {order.lots}")
+    if abs(order.filled_lots + lots) > abs(order.lots):
+        raise ImpossibleMove(f"{order.client_id} filled beyond its {order.lots} lots")
+    order.filled_lots += lots
+    if order.filled_lots == order.lots:
+        order.status = OrderStatus.FILLED
+    elif remaining == 0:
+        order.status = OrderStatus.EXPIRED
+    else:
+        order.status = OrderStatus.PARTLY_FILLED

@@ -1,0 +1,220 @@
+"""The engine's whole memory: kernel arrays, orders and the place in the journal."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from ares.core.orders import Order
+from ares.domain.run import RunSetup
+from ares.kernel.bars import F64, I64
+from ares.kernel.ensemble import slot_records, tf_ms_of
+from ares.kernel.features import N_FEATURES, feature_state
+from ares.kernel.fold import fold_state
+from ares.kernel.live import SAID_ROWS
+from ares.kernel.trade import Rules, Traded, TradeState, first_state, specs_record
+from ares.kernel.trade.layout import FILL, NOTICE, OUTCOME, REQUEST, Records, zeros
+from ares.kernel.trade.scan import RECORDS_PER_INSTRUMENT
+
+Scorer = Callable[[NDArray[np.float32]], F64]
+"""A model as the engine sees it: (n, N_FEATURES) float32 rows in, (n,) probabilities out."""
+
+Scorers = dict[str, Scorer]
+"""Scorers by package hash."""
+
+
+@dataclass(slots=True)
+class Scratch:
+    """Places the kernel writes into, of no meaning between two events."""
+
+    due: NDArray[np.bool_]
+    warm: NDArray[np.bool_]
+    ticks: I64
+    said: F64
+    worth: I64
+    requests: Records
+    outcomes: Records
+    notices: Records
+    fills: Records
+    counts: I64
+
+
+@dataclass(slots=True)
+class State:
+    """Everything that ``step`` reads and changes.
+
+    features : (n_instruments, n_timeframes, N_FEATURES) float32, of the last complete bars.
+    last_p, last_ms, last_sigma : (n_instruments, n_timeframes) the newest score of each model,
+               its closing instant, and ``volatility_20`` there.
+    last_fill_ms : (n_instruments,) open time of the bar in which the venue last answered.
+    stop_ids, working_ids : client ids of the resting stop and the working market order.
+    """
+
+    setup: RunSetup
+    seq: int
+    now_ms: int
+    fold: Records
+    feats: Records
+    features: NDArray[np.float32]
+    last_p: F64
+    last_ms: I64
+    last_sigma: F64
+    trade: TradeState
+    last_fill_ms: I64
+    orders: dict[str, Order]
+    stop_ids: list[str]
+    working_ids: list[str]
+    # Made from the setup, never changed:
+    slots: Records
+    rules: Records
+    specs: Records
+    tf_ms: I64
+    base_ms: I64
+    price_scale: F64
+    members: list[tuple[str, list[tuple[int, int]]]]
+    scratch: Scratch = field(repr=False)
+
+
+def traded_of(setup: RunSetup) -> list[Traded]:
+    """Return the instruments as the kernel wants them, validation discounted."""
+    rows = []
+    for one in setup.instruments:
+        ensemble = one.ensemble
+        seed = (0.0, 0.0, 0.0)
+        if ensemble is not None:
+            v = ensemble.validation
+            trades = min(v.trades * setup.validation_discount, setup.rules["forgetting_trades"])
+            seed = (trades, v.mean_bps, v.sd_bps)
+        horizon_ms = 0 if ensemble is None else ensemble.horizon_ms
+        rows.append(Traded(one.spec, one.base_ms, horizon_ms, one.is_champion, seed))
+    return rows
+
+
+def rules_of(setup: RunSetup) -> Records:
+    """Return the rules record of a run."""
+    kinds = {"sizing": int, "fixed_lots": int, "orders_per_minute": int, "win_rate_trades": int}
+    kinds |= {"failures_max": int, "trial_trades": int, "stop_enabled": bool, "gate_mode": bool}
+    values: dict[str, Any] = {k: kinds.get(k, float)(v) for k, v in setup.rules.items()}
+    return Rules(**values).record()
+
+
+def new_state(setup: RunSetup) -> State:
+    """Return the state before any bar."""
+    n, m = len(setup.instruments), len(setup.timeframes)
+    rules = rules_of(setup)
+    traded = traded_of(setup)
+    members: dict[str, list[tuple[int, int]]] = {}
+    places = {timeframe: j for j, timeframe in enumerate(setup.timeframes)}
+    for i, one in enumerate(setup.instruments):
+        for member in one.ensemble.members if one.ensemble else ():
+            members.setdefault(member.package_hash, []).append((i, places[member.timeframe]))
+    tf_ms = tf_ms_of(setup.timeframes)
+    room = RECORDS_PER_INSTRUMENT * n
+    return State(
+        setup=setup,
+        seq=0,
+        now_ms=0,
+        fold=fold_state(n, m),
+        feats=feature_state(n * m, np.tile(tf_ms, n)),
+        features=np.full((n, m, N_FEATURES), np.nan, np.float32),
+        last_p=np.full((n, m), np.nan),
+        last_ms=np.zeros((n, m), np.int64),
+        last_sigma=np.full((n, m), np.nan),
+        trade=first_state(traded, setup.cash_quote, rules),
+        last_fill_ms=np.zeros(n, np.int64),
+        orders={},
+        stop_ids=[""] * n,
+        working_ids=[""] * n,
+        slots=slot_records([one.ensemble for one in setup.instruments], setup.timeframes),
+        rules=rules,
+        specs=specs_record(traded),
+        tf_ms=tf_ms,
+        base_ms=np.array([one.base_ms for one in setup.instruments], np.int64),
+        price_scale=np.array([10.0**one.spec.price_decimals for one in setup.instruments]),
+        members=list(members.items()),
+        scratch=Scratch(
+            np.zeros((n, m), np.bool_),
+            np.zeros((n, m), np.bool_),
+            np.zeros((4, 1, n), np.int64),
+            np.full((SAID_ROWS, n), np.nan),
+            np.zeros(2, np.int64),
+            zeros(REQUEST, room),
+            zeros(OUTCOME, room),
+            zeros(NOTICE, room + 16),
+            zeros(FILL, room),
+            np.zeros(4, np.int64),
+        ),
+    )
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """A state's bytes at one ``seq``; ``schema`` refuses a snapshot of other layouts."""
+
+    schema: str
+    seq: int
+    now_ms: int
+    arrays: dict[str, bytes]
+    orders: list[Order]
+    stop_ids: list[str]
+    working_ids: list[str]
+
+
+def _arrays(state: State) -> dict[str, NDArray[Any]]:
+    """Return the arrays that a snapshot holds, by name."""
+    return {
+        "fold": state.fold,
+        "feats": state.feats,
+        "features": state.features,
+        "last_p": state.last_p,
+        "last_ms": state.last_ms,
+        "last_sigma": state.last_sigma,
+        "account": state.trade.account,
+        "book": state.trade.book,
+        "virtual": state.trade.virtual,
+        "last_fill_ms": state.last_fill_ms,
+    }
+
+
+def schema_hash(state: State) -> str:
+    """Return the hash of every array's layout and shape."""
+    text = ";".join(f"{k}:{a.dtype.descr}:{a.shape}" for k, a in sorted(_arrays(state).items()))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def snapshot(state: State) -> bytes:
+    """Return the state as bytes; equal states give equal bytes."""
+    orders = [order for order in state.orders.values() if order.open]
+    return msgspec.msgpack.encode(
+        Snapshot(
+            schema_hash(state),
+            state.seq,
+            state.now_ms,
+            {name: array.tobytes() for name, array in _arrays(state).items()},
+            orders,
+            state.stop_ids,
+            state.working_ids,
+        )
+    )
+
+
+def restore(setup: RunSetup, raw: bytes) -> State:
+    """Return the state of a snapshot; raise ValueError when its layouts are not this code's."""
+    held = msgspec.msgpack.decode(raw, type=Snapshot)
+    state = new_state(setup)
+    if held.schema != schema_hash(state):
+        raise ValueError("the snapshot was written by a version with other state layouts")
+    for name, array in _arrays(state).items():
+        flat = np.frombuffer(held.arrays[name], array.dtype)
+        array[...] = flat.reshape(array.shape)
+    state.seq = held.seq
+    state.now_ms = held.now_ms
+    state.orders = {order.client_id: order for order in held.orders}
+    state.stop_ids = held.stop_ids
+    state.working_ids = held.working_ids
+    return state

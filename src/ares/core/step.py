@@ -1,0 +1,137 @@
+"""The engine: one event in, the state changed, effects out. Nobody else changes the state."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ares.core import orders
+from ares.core.facts import KINDS, effects_of_records
+from ares.core.state import Scorers, State
+from ares.domain.events import (
+    BarsClosed,
+    Decided,
+    Effect,
+    EngineStarted,
+    Event,
+    OrderAccepted,
+    OrderCancelled,
+    OrderFilled,
+    OrderRejected,
+    RunStarted,
+)
+from ares.kernel.features import VOLATILITY_20
+from ares.kernel.fold import on_close
+from ares.kernel.live import apply_now, decide_now, observe_closes
+from ares.kernel.trade.layout import N_NOTICES, N_OUTCOMES, N_REQUESTS
+
+
+def step(state: State, event: Event, scorers: Scorers) -> list[Effect]:
+    """Advance the state by one event and return what goes out, in order.
+
+    scorers : a function per package hash, (n, N_FEATURES) float32 -> (n,) probabilities.
+    Raises ImpossibleMove where the event cannot follow: a broken invariant stops the process.
+    """
+    state.seq += 1
+    match event:
+        case BarsClosed():
+            return _on_bars(state, event, scorers)
+        case OrderFilled() | OrderRejected():
+            return _on_answer(state, event)
+        case OrderAccepted():
+            if event.client_id in state.orders:
+                orders.apply(state.orders[event.client_id], event)
+            return []
+        case OrderCancelled():
+            orders.apply(_order(state, event.client_id), event)
+            del state.orders[event.client_id]
+            return []
+        case RunStarted() | EngineStarted():
+            return []
+
+
+def _on_bars(state: State, event: BarsClosed, scorers: Scorers) -> list[Effect]:
+    """Fold the bars, score what is due, and decide unless the run is still warming."""
+    s = state.scratch
+    n = len(state.base_ms)
+    ohlcv = np.frombuffer(event.ohlcv, np.float64).reshape(n, 5)
+    present = np.frombuffer(event.present, np.bool_)
+    flat = np.frombuffer(event.flat, np.bool_)
+    state.now_ms = event.ts_ms
+    on_close(
+        state.fold, state.feats, event.ts_ms, present, state.base_ms, ohlcv, flat, state.tf_ms,
+        state.setup.reference, state.features, s.due, s.warm,
+    )  # fmt: skip
+    _score(state, event.ts_ms, scorers)
+    if event.warming:
+        for i in np.flatnonzero(present):
+            ticks = np.rint(ohlcv[i, 3:4] * state.price_scale[i]).astype(np.int64)
+            observe_closes(i, ticks, state.trade.book, state.specs)
+        return []
+    trade = state.trade
+    decide_now(
+        event.ts_ms, ohlcv, present, state.price_scale, s.ticks,
+        state.slots, state.tf_ms, state.last_p, state.last_ms, state.last_sigma, s.said,
+        trade.account, trade.book, trade.virtual, state.rules, state.specs,
+        s.requests, s.outcomes, s.notices, s.counts, s.worth,
+    )  # fmt: skip
+    equity, cash = s.worth.tolist()
+    decided = Decided(event.ts_ms, s.said.tobytes(), equity, cash)
+    if s.counts[N_REQUESTS] or s.counts[N_OUTCOMES] or s.counts[N_NOTICES]:
+        return [decided, *effects_of_records(state)]
+    return [decided]
+
+
+def _score(state: State, now_ms: int, scorers: Scorers) -> None:
+    """Score the bars that closed now: one batch per model; a bar that is not warm has no score."""
+    due = state.scratch.due
+    warm = state.scratch.warm
+    for package_hash, places in state.members:
+        fresh = [place for place in places if due[place]]
+        if not fresh:
+            continue
+        rows = [place for place in fresh if warm[place]]
+        for i, j in fresh:
+            state.last_ms[i, j] = now_ms
+            state.last_p[i, j] = np.nan
+            state.last_sigma[i, j] = state.features[i, j, VOLATILITY_20]
+        if rows:
+            batch = np.stack([state.features[place] for place in rows])
+            for place, p in zip(rows, scorers[package_hash](batch), strict=True):
+                state.last_p[place] = p
+
+
+def _on_answer(state: State, event: OrderFilled | OrderRejected) -> list[Effect]:
+    """Fold a fill or a rejection into orders, account, breakers and mode."""
+    order = _order(state, event.client_id)
+    orders.apply(order, event)
+    i = order.instrument
+    filled = isinstance(event, OrderFilled)
+    row = state.scratch.fills[0]
+    row["ts_ms"] = event.ts_ms
+    row["instrument"] = i
+    row["kind"] = KINDS[order.kind]
+    row["price_ticks"] = event.price_ticks
+    row["lots"] = event.lots if isinstance(event, OrderFilled) else 0
+    row["fee_units"] = event.fee_units if isinstance(event, OrderFilled) else 0
+    row["remaining_lots"] = event.remaining if isinstance(event, OrderFilled) else 0
+    row["rejected"] = not filled
+    state.last_fill_ms[i] = event.ts_ms
+    if not order.open:
+        del state.orders[order.client_id]
+        if state.stop_ids[i] == order.client_id:
+            state.stop_ids[i] = ""
+        if state.working_ids[i] == order.client_id:
+            state.working_ids[i] = ""
+    s = state.scratch
+    apply_now(
+        i, s.fills, state.trade.account, state.trade.book, state.rules, state.specs,
+        s.requests, s.outcomes, s.notices, s.counts,
+    )  # fmt: skip
+    return effects_of_records(state)
+
+
+def _order(state: State, client_id: str) -> orders.Order:
+    """Return an open order, or stop: an answer to an order we never sent explains nothing."""
+    if client_id not in state.orders:
+        raise orders.ImpossibleMove(f"an answer for the unknown order {client_id}")
+    return state.orders[client_id]

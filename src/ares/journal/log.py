@@ -1,0 +1,188 @@
+"""The journal's files: length, chain hash, payload; appended, group-synced, verified on reading.
+
+A record is ``length (4 bytes, little endian) | hash (16 bytes) | payload``. Each hash covers the
+one before it, so a changed, missing or moved byte is found at its record. The only damage a crash
+can do is an unfinished last record; opening for writing cuts it off, since it was never synced.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import struct
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from ares.domain.errors import WorldTrouble
+
+GENESIS = hashlib.blake2b(b"ares journal 1", digest_size=16).digest()
+HEAD = struct.Struct("<I16s")
+SEGMENT_BYTES_MAX = 64 * 1024 * 1024
+BUFFER_BYTES_MAX = 256 * 1024
+RECORD_BYTES_MAX = 256 * 1024 * 1024
+
+
+def segments(folder: Path) -> list[Path]:
+    """Return the journal's files, oldest first."""
+    return sorted(folder.glob("*.journal"))
+
+
+def chain(before: bytes, payload: bytes) -> bytes:
+    """Return the hash of a payload that follows ``before``."""
+    return hashlib.blake2b(before + payload, digest_size=16).digest()
+
+
+def read(folder: Path) -> Iterator[bytes]:
+    """Yield every payload, oldest first.
+
+    An unfinished last record is the end. Raises WorldTrouble, with file and offset, where a
+    record does not follow from the one before it.
+    """
+    for payload, _, _, _ in _walk(folder):
+        yield payload
+
+
+def _walk(folder: Path) -> Iterator[tuple[bytes, bytes, Path, int]]:
+    """Yield (payload, hash, file, offset behind the record)."""
+    before = GENESIS
+    files = segments(folder)
+    for number, path in enumerate(files):
+        try:
+            raw = path.read_bytes()
+        except OSError as trouble:
+            raise WorldTrouble(f"cannot read the journal {path}: {trouble.strerror}") from trouble
+        at = 0
+        while at < len(raw):
+            end = at + HEAD.size
+            if end <= len(raw):
+                length, wanted = HEAD.unpack_from(raw, at)
+                end += length
+            if end > len(raw):
+                if number == len(files) - 1 and end - at <= RECORD_BYTES_MAX:
+                    return
+                raise _corrupt(path, at)
+            payload = raw[at + HEAD.size : end]
+            before = chain(before, payload)
+            if before != wanted:
+                raise _corrupt(path, at)
+            yield payload, before, path, end
+            at = end
+
+
+def _corrupt(path: Path, at: int) -> WorldTrouble:
+    return WorldTrouble(
+        f"journal {path} is damaged at byte {at}: restore it from a backup, or start a new run"
+    )
+
+
+class Lock:
+    """One writer per environment, held by the operating system until the process ends."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._file: IO[str] = (folder / "lock").open("a+")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._file.seek(0)
+            owner = self._file.read().strip() or "unknown"
+            self._file.close()
+            raise WorldTrouble(
+                f"another engine (process {owner}) runs in {folder.name}: stop it first, or use"
+                " another --run name"
+            ) from None
+        self._file.truncate(0)
+        self._file.write(str(os.getpid()))
+        self._file.flush()
+
+    def release(self) -> None:
+        """Let another engine in."""
+        self._file.close()
+
+
+class Writer:
+    """Appends payloads to the chain; ``sync`` makes them durable.
+
+    sync_ms : appended records are synced at the latest after this long (at the next append).
+    """
+
+    def __init__(self, folder: Path, sync_ms: int = 50) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._sync_s = sync_ms / 1000.0
+        self._before = GENESIS
+        self._buffer = bytearray()
+        self.records = 0
+        path, end = folder / "000001.journal", 0
+        for _, before, file, behind in _walk(folder):
+            self._before, path, end = before, file, behind
+            self.records += 1
+        files = segments(folder)
+        if files and path != files[-1]:  # the newest segment holds no whole record
+            path, end = files[-1], 0
+        self._open(path, end)
+        self._synced_s = time.monotonic()
+
+    def _open(self, path: Path, end: int) -> None:
+        try:
+            self._file = path.open("ab")
+            self._file.truncate(end)
+            self._size = end
+            directory = os.open(self._folder, os.O_RDONLY)
+            os.fsync(directory)
+            os.close(directory)
+        except OSError as trouble:
+            raise _unwritable(path, trouble) from trouble
+        self._path = path
+
+    def append(self, payload: bytes) -> None:
+        """Add one record; durable after the next ``sync``. Raises WorldTrouble if it cannot be."""
+        self._before = chain(self._before, payload)
+        self._buffer += HEAD.pack(len(payload), self._before)
+        self._buffer += payload
+        self.records += 1
+        if len(self._buffer) > BUFFER_BYTES_MAX:
+            self._write()
+            if time.monotonic() - self._synced_s > self._sync_s:
+                self.sync()
+
+    def sync(self) -> None:
+        """Make everything appended durable. Raises WorldTrouble when the disk does not."""
+        self._write()
+        try:
+            os.fsync(self._file.fileno())
+        except OSError as trouble:
+            raise _unwritable(self._path, trouble) from trouble
+        self._synced_s = time.monotonic()
+        if self._size > SEGMENT_BYTES_MAX:
+            self._file.close()
+            self._open(self._folder / f"{int(self._path.stem) + 1:06d}.journal", 0)
+
+    def _write(self) -> None:
+        try:
+            self._file.write(self._buffer)
+            self._file.flush()
+        except OSError as trouble:
+            raise _unwritable(self._path, trouble) from trouble
+        self._size += len(self._buffer)
+        self._buffer.clear()
+
+    @property
+    def head(self) -> bytes:
+        """Return the chain's newest hash."""
+        return self._before
+
+    def close(self) -> None:
+        """Sync and close."""
+        self.sync()
+        self._file.close()
+
+
+def _unwritable(path: Path, trouble: OSError) -> WorldTrouble:
+    return WorldTrouble(
+        f"cannot write the journal {path}: {trouble.strerror}; the engine stopped, nothing that"
+        " was journaled is lost: make room and start again"
+    )

@@ -1,0 +1,127 @@
+"""The kernel as the engine calls it: one closing instant, one fill, one warm-up at a time."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ares.kernel.bars import F64, I64, Bools
+from ares.kernel.ensemble import aggregate
+from ares.kernel.jit import lean
+from ares.kernel.trade.account import apply_fill
+from ares.kernel.trade.decide import observe_volatility, trade_step
+from ares.kernel.trade.layout import (
+    N_NOTICES,
+    N_OUTCOMES,
+    N_REQUESTS,
+    Records,
+)
+
+SAID_ROWS = 5
+SAID_P, SAID_EDGE, SAID_WIDTH, SAID_CONFIDENCE, SAID_MODE = range(SAID_ROWS)
+"""Rows of ``said``: what was thought of each instrument at one closing instant."""
+
+
+@lean
+def decide_now(
+    now_ms: int,
+    ohlcv: F64,
+    present: Bools,
+    price_scale: F64,
+    ticks: NDArray[np.int64],
+    slots: Records,
+    tf_ms: I64,
+    last_p: F64,
+    last_ms: I64,
+    last_sigma: F64,
+    said: F64,
+    account: Records,
+    book: Records,
+    virtual: Records,
+    rules: Records,
+    specs: Records,
+    requests: Records,
+    outcomes: Records,
+    notices: Records,
+    counts: I64,
+    worth: I64,
+) -> None:
+    """Aggregate the newest scores, then decide, for all instruments at ``now_ms``.
+
+    ohlcv : (n_instruments, 5) prices as floats; ``price_scale`` 10**price_decimals of each.
+    ticks : (4, 1, n_instruments) scratch for open, high, low, close on the grid.
+    said  : (5, n_instruments) written: p, edge, width, mode confidence, mode.
+    worth : (2,) written: equity and cash in money units.
+    ``requests``, ``outcomes``, ``notices`` are written from their beginning.
+    """
+    counts[N_REQUESTS] = 0
+    counts[N_OUTCOMES] = 0
+    counts[N_NOTICES] = 0
+    for i in range(book.shape[0]):
+        for k in range(4):
+            ticks[k, 0, i] = int(np.rint(ohlcv[i, k] * price_scale[i])) if present[i] else 0
+        aggregate(
+            0,
+            i,
+            now_ms,
+            slots,
+            tf_ms,
+            rules[0].cost_bps_now,
+            last_p,
+            last_ms,
+            last_sigma,
+            said[SAID_P : SAID_P + 1],
+            said[SAID_EDGE : SAID_EDGE + 1],
+            said[SAID_WIDTH : SAID_WIDTH + 1],
+        )
+    trade_step(
+        0,
+        now_ms,
+        ticks[0],
+        ticks[2],
+        ticks[3],
+        said[SAID_P : SAID_P + 1],
+        said[SAID_EDGE : SAID_EDGE + 1],
+        said[SAID_WIDTH : SAID_WIDTH + 1],
+        account,
+        book,
+        virtual,
+        rules,
+        specs,
+        requests,
+        outcomes,
+        notices,
+        counts,
+    )
+    for i in range(book.shape[0]):
+        said[SAID_CONFIDENCE, i] = book[i].mode_confidence
+        said[SAID_MODE, i] = book[i].mode
+    worth[0] = account[0].equity
+    worth[1] = account[0].cash
+
+
+@lean
+def apply_now(
+    i: int,
+    fills: Records,
+    account: Records,
+    book: Records,
+    rules: Records,
+    specs: Records,
+    requests: Records,
+    outcomes: Records,
+    notices: Records,
+    counts: I64,
+) -> None:
+    """Fold the first record of ``fills`` into the account; logs are written from their start."""
+    counts[N_REQUESTS] = 0
+    counts[N_OUTCOMES] = 0
+    counts[N_NOTICES] = 0
+    apply_fill(i, 0, fills, account, book, rules, specs, requests, outcomes, notices, counts)
+
+
+@lean
+def observe_closes(i: int, closes: I64, book: Records, specs: Records) -> None:
+    """Warm the volatility of instrument ``i`` with closes in ticks, oldest first."""
+    for t in range(closes.shape[0]):
+        observe_volatility(i, closes[t], book, specs)

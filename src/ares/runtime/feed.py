@@ -1,0 +1,84 @@
+"""Stored candles of several instruments as the events the engine takes in: one per instant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ares.domain.events import BarsClosed
+from ares.domain.instrument import InstrumentSpec
+from ares.kernel.bars import F64, I64, Bars, Bools
+from ares.kernel.trade import to_grid
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """Base bars on the union of their closing instants.
+
+    close_ms : (n,) rising; ohlcv : (n, n_instruments, 5), NaN-free (0 where missing);
+    present, flat : (n, n_instruments); ticks : (n, n_instruments, 4) open, high, low, close;
+    lots : (n, n_instruments) volume.
+    """
+
+    close_ms: I64
+    ohlcv: F64
+    present: Bools
+    flat: Bools
+    ticks: NDArray[np.int64]
+    lots: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        """Return the number of closing instants."""
+        return len(self.close_ms)
+
+    def event(self, t: int, warming: bool) -> BarsClosed:
+        """Return the event of row ``t``."""
+        return BarsClosed(
+            int(self.close_ms[t]),
+            self.ohlcv[t].tobytes(),
+            self.present[t].tobytes(),
+            self.flat[t].tobytes(),
+            warming,
+        )
+
+
+def feed_of(bars: Sequence[Bars], base_ms: Sequence[int], specs: Sequence[InstrumentSpec]) -> Feed:
+    """Return the bars of all instruments, each with its own base interval, as one feed."""
+    closes = [one.ts_ms + ms for one, ms in zip(bars, base_ms, strict=True)]
+    close_ms = np.unique(np.concatenate(closes)).astype(np.int64)
+    n, width = len(close_ms), len(bars)
+    ohlcv = np.zeros((n, width, 5))
+    present = np.zeros((n, width), np.bool_)
+    flat = np.zeros((n, width), np.bool_)
+    ticks = np.zeros((n, width, 4), np.int64)
+    lots = np.zeros((n, width), np.int64)
+    for i, one in enumerate(bars):
+        rows = np.searchsorted(close_ms, closes[i])
+        for k, column in enumerate((one.open, one.high, one.low, one.close, one.volume)):
+            ohlcv[rows, i, k] = column
+            if k < 4:
+                ticks[rows, i, k] = to_grid(column, specs[i].price_decimals)
+        lots[rows, i] = to_grid(one.volume, specs[i].qty_decimals)
+        present[rows, i] = True
+        flat[rows, i] = one.flat
+    return Feed(close_ms, ohlcv, present, flat, ticks, lots)
+
+
+def feed_of_events(events: Sequence[BarsClosed], specs: Sequence[InstrumentSpec]) -> Feed:
+    """Return journaled events as the feed they came from."""
+    width = len(specs)
+    close_ms = np.array([event.ts_ms for event in events], np.int64)
+    shape = (len(events), width)
+    ohlcv = np.frombuffer(b"".join(e.ohlcv for e in events), np.float64).reshape(*shape, 5)
+    present = np.frombuffer(b"".join(e.present for e in events), np.bool_).reshape(shape)
+    flat = np.frombuffer(b"".join(e.flat for e in events), np.bool_).reshape(shape)
+    ticks = np.zeros((*shape, 4), np.int64)
+    lots = np.zeros(shape, np.int64)
+    for i, spec in enumerate(specs):
+        ticks[:, i] = to_grid(ohlcv[:, i, :4], spec.price_decimals)
+        ticks[~present[:, i], i] = 0
+        lots[:, i] = to_grid(ohlcv[:, i, 4], spec.qty_decimals)
+    return Feed(close_ms, ohlcv, present, flat, ticks, lots)
