@@ -1,0 +1,110 @@
+"""Candles of several instruments on one grid of closing instants, as the trade half reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ares.domain.instrument import InstrumentSpec
+from ares.domain.timeframe import Timeframe
+from ares.kernel.bars import F64, I64, Bars, Bools
+from ares.kernel.trade import Market, to_grid
+
+
+@dataclass(frozen=True, slots=True)
+class Candles:
+    """Bars of one instrument, with the grid that it trades on.
+
+    timeframe : length of the bars: what a backtest decides and fills on.
+    bars      : closed bars, strictly rising, gaps filled where they are short.
+    """
+
+    spec: InstrumentSpec
+    timeframe: Timeframe
+    bars: Bars
+
+    @property
+    def key(self) -> str:
+        """Return the instrument's key, ``venue:SYMBOL``."""
+        return self.spec.instrument.key
+
+    @property
+    def close_ms(self) -> I64:
+        """Return (n_bars,) the closing instants."""
+        return self.bars.ts_ms + self.timeframe.ms
+
+    def between(self, from_ms: int | None, to_ms: int | None) -> Candles:
+        """Return the candles that open at or after ``from_ms`` and close by ``to_ms``."""
+        last_ms = None if to_ms is None else to_ms - self.timeframe.ms + 1
+        return Candles(self.spec, self.timeframe, self.bars.between(from_ms, last_ms))
+
+
+def market_of(candles: Sequence[Candles]) -> Market:
+    """Return the candles on the union of their closing instants; a missing bar has a close of 0."""
+    if len(candles) == 1:
+        close_ms = candles[0].close_ms
+    else:
+        close_ms = np.unique(np.concatenate([one.close_ms for one in candles]))
+    rows = [np.searchsorted(close_ms, one.close_ms) for one in candles]
+
+    def column(name: str) -> I64:
+        grid = np.zeros((len(close_ms), len(candles)), np.int64)
+        for i, one in enumerate(candles):
+            spec = one.spec
+            decimals = spec.qty_decimals if name == "volume" else spec.price_decimals
+            grid[rows[i], i] = to_grid(getattr(one.bars, name), decimals)
+        return grid
+
+    return Market(
+        close_ms, column("open"), column("high"), column("low"), column("close"), column("volume")
+    )
+
+
+def filled_at_close(market: Market, base_ms: Sequence[int]) -> Market:
+    """Return the market on which an order fills at the close of the bar that decided it.
+
+    The kernel fills at the next bar's open, so each open becomes the close before it; one row is
+    added after the last, for the orders of the last bar (``n_bars + 1`` rows: drop the last).
+    A stop that the true open jumped over fills at its trigger. Both are better than what a venue
+    gives: a close is known only when nobody can trade at it any more.
+    """
+    shown = market.closes > 0
+    before = last_known(market.closes)
+    opens = np.where(shown, market.opens, 0)
+    later = shown[1:] & (before[:-1] > 0)
+    opens[1:][later] = before[:-1][later]
+    end = before[-1:]
+    end_ms = market.close_ms[-1:] + max(base_ms)
+    volumes = np.concatenate([market.volumes, last_known(market.volumes)[-1:]])
+    return Market(
+        np.concatenate([market.close_ms, end_ms]),
+        np.concatenate([opens, end]),
+        np.concatenate([np.maximum(market.highs, opens), end]),
+        np.concatenate([np.where(shown, np.minimum(market.lows, opens), 0), end]),
+        np.concatenate([market.closes, end]),
+        volumes,
+    )
+
+
+def last_known(closes: I64) -> I64:
+    """Return ``closes`` (n_bars, n) with each 0 replaced by the value above it (0 before any)."""
+    if closes.all():
+        return closes
+    place = np.where(closes > 0, np.arange(len(closes))[:, None], -1)
+    place = np.maximum.accumulate(place, axis=0)
+    known: I64 = np.take_along_axis(closes, np.maximum(place, 0), axis=0)
+    return np.where(place >= 0, known, 0)
+
+
+def complete_closes(candles: Candles, timeframe: Timeframe) -> tuple[F64, Bools]:
+    """Return the closes of ``timeframe`` and, per base bar ``(n_bars,)``, whether one closes there.
+
+    The closes are those at which the mask is True, in order.
+    """
+    from ares.kernel.resample import resample
+
+    longer = resample(candles.bars, candles.timeframe.ms, timeframe.ms)
+    closes_here = np.isin(candles.close_ms, longer.ts_ms + timeframe.ms, assume_unique=True)
+    return longer.close, closes_here

@@ -1,0 +1,236 @@
+"""What a backtest came to, in numbers; a ratio over nothing is None, never 0.
+
+Ratios of daily returns are annualised with 365 days: these markets never close. A calendar day
+without bars (UTC) has a return of 0. An open position is worth its last close.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ares.domain.timeframe import DAY_MS
+from ares.kernel.bars import F64, I64, Bools
+from ares.kernel.trade.layout import Records
+from ares.research.account_path import ExecutionCosts
+
+DAYS_PER_YEAR = 365.0
+ANNUALISED_DAYS_MIN = 30.0
+"""A shorter window says nothing about a year: its annualised return is None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """The figures of one run; money in quote currency, shares and returns as fractions.
+
+    bars             : closing instants seen.
+    trades           : positions opened and closed again; entries counts those still open too.
+    net_return       : equity_end / equity_start - 1, all costs paid.
+    annual_return, volatility, sharpe, sortino : of daily returns; see the module.
+    max_drawdown     : deepest fall of equity below its peak so far; from the peak to the lowest
+                       point, and when the peak was reached again (None: not yet).
+    turnover         : notional traded as a multiple of the mean equity.
+    exposure         : mean share of equity in positions; time_in_market: share of bars with one.
+    win_rate, profit_factor, trade_*_bps, holding_hours : of closed trades, after costs.
+    """
+
+    bars: int
+    from_ms: int | None
+    to_ms: int | None
+    days: float
+    trades: int
+    entries: int
+    open_positions: int
+    equity_start: float
+    equity_end: float
+    net_return: float
+    annual_return: float | None
+    volatility: float | None
+    sharpe: float | None
+    sortino: float | None
+    max_drawdown: float
+    drawdown_from_ms: int | None
+    drawdown_low_ms: int | None
+    drawdown_end_ms: int | None
+    fees: float
+    spread_cost: float
+    slippage_cost: float
+    traded_quote: float
+    turnover: float | None
+    exposure: float | None
+    time_in_market: float | None
+    win_rate: float | None
+    profit_factor: float | None
+    trade_mean_bps: float | None
+    trade_best_bps: float | None
+    trade_worst_bps: float | None
+    holding_hours: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class MonthReturn:
+    """The return of one calendar month (UTC), as far as the run covers it."""
+
+    year: int
+    month: int
+    net_return: float
+
+
+@dataclass(frozen=True, slots=True)
+class Drawdown:
+    """The deepest fall below the peak so far: how deep, since when, until when."""
+
+    depth: float
+    from_ms: int | None
+    low_ms: int | None
+    end_ms: int | None
+
+
+def measure(
+    opened_ms: int | None,
+    close_ms: I64,
+    equity: F64,
+    exposure: F64,
+    held: Bools,
+    outcomes: Records,
+    open_positions: int,
+    costs: ExecutionCosts,
+    equity_start: float,
+) -> Metrics:
+    """Return the figures of a run.
+
+    opened_ms : when the first bar opened; the run lasts from here to the last close.
+    equity, exposure, held : (n_bars,) at each close: quote, share of equity, any position.
+    outcomes  : closed trades of real money, as the kernel records them.
+    """
+    n = len(close_ms)
+    equity_end = float(equity[-1]) if n else equity_start
+    days = (int(close_ms[-1]) - opened_ms) / DAY_MS if n and opened_ms is not None else 0.0
+    returns = daily_returns(close_ms, equity, equity_start)
+    fall = deepest(close_ms, equity, equity_start, opened_ms)
+    net_bps = outcomes["net_bps"].astype(np.float64)
+    pnl = outcomes["pnl_units"].astype(np.float64)
+    lost = -pnl[pnl < 0].sum()
+    some = len(outcomes) > 0
+    held_hours = (outcomes["exit_ms"] - outcomes["entry_ms"]) / 3.6e6
+    return Metrics(
+        bars=n,
+        from_ms=opened_ms,
+        to_ms=int(close_ms[-1]) if n else None,
+        days=days,
+        trades=len(outcomes),
+        entries=len(outcomes) + open_positions,
+        open_positions=open_positions,
+        equity_start=equity_start,
+        equity_end=equity_end,
+        net_return=equity_end / equity_start - 1.0,
+        annual_return=_annual(equity_end / equity_start, days),
+        volatility=_finite(_sd(returns) * math.sqrt(DAYS_PER_YEAR)),
+        sharpe=_ratio(returns, _sd(returns)),
+        sortino=_ratio(returns, _downside(returns)),
+        max_drawdown=fall.depth,
+        drawdown_from_ms=fall.from_ms,
+        drawdown_low_ms=fall.low_ms,
+        drawdown_end_ms=fall.end_ms,
+        fees=costs.fees,
+        spread_cost=costs.spread,
+        slippage_cost=costs.slippage,
+        traded_quote=costs.traded,
+        turnover=costs.traded / float(equity.mean()) if n and equity.mean() > 0 else None,
+        exposure=float(exposure.mean()) if n else None,
+        time_in_market=float(held.mean()) if n else None,
+        win_rate=float((pnl > 0).mean()) if some else None,
+        profit_factor=float(pnl[pnl > 0].sum() / lost) if lost > 0 else None,
+        trade_mean_bps=float(net_bps.mean()) if some else None,
+        trade_best_bps=float(net_bps.max()) if some else None,
+        trade_worst_bps=float(net_bps.min()) if some else None,
+        holding_hours=float(held_hours.mean()) if some else None,
+    )
+
+
+def daily_returns(close_ms: I64, equity: F64, equity_start: float) -> F64:
+    """Return one return per calendar day (UTC) from the first bar's to the last's, (n_days,).
+
+    A bar belongs to the day in which it opened last: the close at midnight ends a day.
+
+    >>> day = 86_400_000
+    >>> daily_returns(np.array([day // 2, day, 3 * day]), np.array([90.0, 110.0, 121.0]), 100.0)
+    array([0.1, 0. , 0.1])
+    """
+    if len(close_ms) == 0:
+        return np.empty(0)
+    day = (close_ms - 1) // DAY_MS
+    last = np.flatnonzero(np.append(np.diff(day) > 0, True))
+    ends = np.full(int(day[-1] - day[0]) + 1, np.nan)
+    ends[day[last] - day[0]] = equity[last]
+    seen = np.maximum.accumulate(np.where(np.isnan(ends), 0, np.arange(len(ends))))
+    ends = ends[seen]
+    returns: F64 = ends / np.concatenate([[equity_start], ends[:-1]]) - 1.0
+    return returns
+
+
+def monthly_returns(close_ms: I64, equity: F64, equity_start: float) -> tuple[MonthReturn, ...]:
+    """Return the months from the first bar's to the last's that have bars."""
+    if len(close_ms) == 0:
+        return ()
+    months = (close_ms - 1).astype("datetime64[ms]").astype("datetime64[M]").astype(np.int64)
+    last = np.flatnonzero(np.append(np.diff(months) > 0, True))
+    ends = equity[last]
+    returns = ends / np.concatenate([[equity_start], ends[:-1]]) - 1.0
+    return tuple(
+        MonthReturn(1970 + int(month) // 12, int(month) % 12 + 1, float(change))
+        for month, change in zip(months[last], returns, strict=True)
+    )
+
+
+def deepest(close_ms: I64, equity: F64, equity_start: float, opened_ms: int | None) -> Drawdown:
+    """Return the deepest fall; the first peak is the starting equity.
+
+    >>> fall = deepest(np.array([1, 2, 3, 4]), np.array([120.0, 90.0, 60.0, 130.0]), 100.0, 0)
+    >>> fall
+    Drawdown(depth=0.5, from_ms=1, low_ms=3, end_ms=4)
+    """
+    depth = drawdowns(equity, equity_start)
+    if len(depth) == 0 or depth.max() <= 0.0:
+        return Drawdown(0.0, None, None, None)
+    low = int(np.argmax(depth))
+    at_peak = np.flatnonzero(depth[:low] <= 0.0)
+    from_ms = int(close_ms[at_peak[-1]]) if len(at_peak) else opened_ms
+    recovered = np.flatnonzero(depth[low:] <= 0.0)
+    end_ms = int(close_ms[low + recovered[0]]) if len(recovered) else None
+    return Drawdown(float(depth[low]), from_ms, int(close_ms[low]), end_ms)
+
+
+def drawdowns(equity: F64, equity_start: float) -> F64:
+    """Return (n_bars,) how far equity is below its peak so far, as a fraction of the peak."""
+    peak = np.maximum(np.maximum.accumulate(equity), equity_start) if len(equity) else equity
+    return 1.0 - equity / peak
+
+
+def _sd(returns: F64) -> float:
+    return float(returns.std(ddof=1)) if len(returns) > 1 else math.nan
+
+
+def _downside(returns: F64) -> float:
+    """Return the root mean square of the losses (Sortino and Price 1994), target 0."""
+    if len(returns) < 2:
+        return math.nan
+    return float(np.sqrt(np.mean(np.minimum(returns, 0.0) ** 2)))
+
+
+def _ratio(returns: F64, spread: float) -> float | None:
+    if not spread > 0.0:
+        return None
+    return float(returns.mean()) / spread * math.sqrt(DAYS_PER_YEAR)
+
+
+def _annual(growth: float, days: float) -> float | None:
+    if days < ANNUALISED_DAYS_MIN or growth <= 0.0:
+        return None
+    return _finite(growth ** (DAYS_PER_YEAR / days) - 1.0)
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,218 @@
+"""What ensembles say over history: features of every timeframe, scores in batches, one signal."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from ares.domain.errors import UserMistake
+from ares.domain.model import Ensemble, Member
+from ares.domain.package import Package
+from ares.domain.timeframe import Timeframe
+from ares.kernel.bars import F64, I64, Bars
+from ares.kernel.ensemble import FRESH_INTERVALS, Scores, aggregate_history, slot_records
+from ares.kernel.features import FEATURES_HASH, VOLATILITY_20, WARMUP_BARS, features_of
+from ares.kernel.trade import Signals
+from ares.research.market import Candles, market_of
+from ares.research.strategy import Strategy
+
+ROWS_PER_BATCH = 32_768
+
+HistoryOf = Callable[[str, Timeframe, int, int], Bars]
+"""(instrument key, timeframe, from_ms, to_ms) -> its bars that open and close in there, gaps
+filled; empty where there are none."""
+
+ScorerOf = Callable[[Package], Callable[[np.ndarray], F64]]
+"""A package -> the function from float32 rows (n, n_features) to probabilities (n,)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Voiced:
+    """An ensemble with the packages of its members, in their order."""
+
+    ensemble: Ensemble
+    packages: tuple[Package, ...]
+
+    def members(self) -> list[tuple[Member, Package]]:
+        """Return each member beside its package."""
+        return list(zip(self.ensemble.members, self.packages, strict=True))
+
+
+_Job = tuple[Candles, tuple[int, int], Timeframe, Package]
+"""Candles of an instrument, (instrument, timeframe) by number, timeframe, package."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Voice:
+    """The rows of one member: what it has to score, and where the answers go."""
+
+    place: tuple[int, int]
+    rows: np.ndarray
+    close_ms: I64
+    sigma: F64
+    scorer: Callable[[np.ndarray], F64]
+
+
+def ensemble_strategy(
+    candles: Sequence[Candles],
+    voiced: Sequence[Voiced],
+    history_of: HistoryOf,
+    scorer_of: ScorerOf,
+    cost_bps_now: float,
+    validation_discount: float,
+    name: str,
+    kind: str = "ensemble",
+) -> Strategy:
+    """Return the strategy that trades each instrument by its ensemble.
+
+    voiced : one for each of the candles.
+
+    Raises UserMistake where a package was made for other features.
+    """
+    close_ms = market_of(candles).close_ms
+    timeframes = sorted(
+        {member.timeframe for one in voiced for member in one.ensemble.members},
+        key=lambda timeframe: timeframe.ms,
+    )
+    series = _scores(candles, voiced, timeframes, history_of, scorer_of)
+    ensembles = [one.ensemble for one in voiced]
+    slots = slot_records(ensembles, timeframes)
+    signals = aggregate_history(close_ms, series, slots, timeframes, cost_bps_now)
+    return Strategy(
+        name=name,
+        kind=kind,
+        signals=signals,
+        horizon_ms=tuple(one.horizon_ms for one in ensembles),
+        validation=tuple(
+            (
+                one.validation.trades * validation_discount,
+                one.validation.mean_bps,
+                one.validation.sd_bps,
+            )
+            for one in ensembles
+        ),
+        models=tuple(_said(one) for one in voiced),
+        warnings=tuple(_warnings(candles, voiced, signals)),
+    )
+
+
+def _scores(
+    candles: Sequence[Candles],
+    voiced: Sequence[Voiced],
+    timeframes: Sequence[Timeframe],
+    history_of: HistoryOf,
+    scorer_of: ScorerOf,
+) -> list[list[Scores | None]]:
+    """Return the scores by instrument and timeframe; features and batches on all cores."""
+    series: list[list[Scores | None]] = [[None] * len(timeframes) for _ in candles]
+    jobs: list[_Job] = [
+        (one, (i, timeframes.index(member.timeframe)), member.timeframe, package)
+        for i, (one, ensemble) in enumerate(zip(candles, voiced, strict=True))
+        for member, package in ensemble.members()
+    ]
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        voices = list(pool.map(lambda job: _voice(job, history_of, scorer_of), jobs))
+        batches = [
+            (voice, first)
+            for voice in voices
+            for first in range(0, len(voice.rows), ROWS_PER_BATCH)
+        ]
+        answers = list(
+            pool.map(lambda b: b[0].scorer(b[0].rows[b[1] : b[1] + ROWS_PER_BATCH]), batches)
+        )
+    for voice in voices:
+        parts = [p for (v, _), p in zip(batches, answers, strict=True) if v is voice]
+        p = np.concatenate(parts) if parts else np.empty(0)
+        i, j = voice.place
+        series[i][j] = Scores(voice.close_ms, p, voice.sigma)
+    return series
+
+
+def _voice(job: _Job, history_of: HistoryOf, scorer_of: ScorerOf) -> _Voice:
+    """Return the warm rows of one member, from shortly before the window to its end."""
+    candles, place, timeframe, package = job
+    card = package.card
+    if card.features_hash != FEATURES_HASH:
+        raise UserMistake(
+            f"{card.ref} was made for other features than this version of Ares has: train again"
+        )
+    first_ms, last_ms = int(candles.close_ms[0]), int(candles.close_ms[-1])
+    heard_ms = first_ms - FRESH_INTERVALS * timeframe.ms
+    from_ms = heard_ms - (WARMUP_BARS + 1) * timeframe.ms
+    bars = history_of(candles.key, timeframe, from_ms, last_ms)
+    reference = None
+    if card.reference is not None:
+        same = card.reference == candles.key
+        reference = bars if same else history_of(card.reference, timeframe, from_ms, last_ms)
+    table = features_of(bars, timeframe, reference)
+    close_ms = table.ts_ms + timeframe.ms
+    keep = np.flatnonzero(table.warm & (close_ms > heard_ms))
+    rows = table.values[keep]
+    return _Voice(
+        place, rows, close_ms[keep], rows[:, VOLATILITY_20].astype(np.float64), scorer_of(package)
+    )
+
+
+def _said(voiced: Voiced) -> dict[str, object]:
+    """Return what the report says of an ensemble."""
+    one = voiced.ensemble
+    return {
+        "instrument": one.instrument,
+        "ensemble": one.hash,
+        "created_at": one.created_at,
+        "validation": {
+            "trades": one.validation.trades,
+            "mean_bps": one.validation.mean_bps,
+            "sd_bps": one.validation.sd_bps,
+        },
+        "members": [
+            {
+                "timeframe": member.timeframe.value,
+                "package": f"{member.name}/{member.version}",
+                "hash": member.package_hash,
+                "weight": member.weight,
+                "data_from_ms": package.card.data_from_ms,
+                "data_to_ms": package.card.data_to_ms,
+            }
+            for member, package in voiced.members()
+        ],
+    }
+
+
+def _warnings(candles: Sequence[Candles], voiced: Sequence[Voiced], signals: Signals) -> list[str]:
+    """Return what makes the result worth less than it looks."""
+    found = []
+    for i, (one, ensemble) in enumerate(zip(candles, voiced, strict=True)):
+        overlap = _overlap(one, ensemble)
+        if overlap > 0.0:
+            found.append(
+                f"{one.key}: {overlap:.0%} of the window is training data of its model: "
+                "it is being asked what it was told; the result proves nothing"
+            )
+        made_for = {key for p in ensemble.packages for key in p.card.instruments}
+        if made_for and one.key not in made_for:
+            found.append(f"{one.key}: its model was made for {', '.join(sorted(made_for))}")
+        if not np.isfinite(signals.edge[:, i]).any():
+            found.append(
+                f"{one.key}: its model has no say anywhere in the window: too little history "
+                f"before it ({WARMUP_BARS} bars of each timeframe are needed)"
+            )
+    return found
+
+
+def _overlap(candles: Candles, voiced: Voiced) -> float:
+    """Return the share of the window that lies inside any member's training data."""
+    from_ms, to_ms = int(candles.bars.ts_ms[0]), int(candles.close_ms[-1])
+    inside = [
+        (max(from_ms, p.card.data_from_ms), min(to_ms, p.card.data_to_ms))
+        for p in voiced.packages
+        if p.card.data_to_ms > from_ms and p.card.data_from_ms < to_ms
+    ]
+    if not inside:
+        return 0.0
+    first, last = min(a for a, _ in inside), max(b for _, b in inside)
+    return max(0, last - first) / (to_ms - from_ms)

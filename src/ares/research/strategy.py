@@ -1,0 +1,69 @@
+"""A strategy as a backtest reads it: signals on the closing instants, and where they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ares.kernel.bars import F64
+from ares.kernel.trade import Signals
+from ares.research.market import Candles, market_of
+
+CERTAIN_EDGE_BPS = 10_000.0
+"""The edge of a rule that only says yes or no: above every threshold, or below."""
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """Signals for the candles of one backtest, ``(n_bars, n_instruments)`` on their common grid.
+
+    name       : what it is called on a screen.
+    kind       : ``baseline``, ``package`` or ``ensemble``; a baseline trades without stops, limits
+                 and breakers unless they are asked for.
+    horizon_ms : longest holding time of each instrument; 0: none.
+    validation : (trades, mean_bps, sd_bps) of each instrument, already discounted: where the mode
+                 confidence starts.
+    collar_bps : of a baseline: an entry waits while the next open is further than this above the
+                 close that decided it. Orders are sized by the cash at hand, and cash must never
+                 be overdrawn; so much of it stays idle.
+    models     : what made the signals, for the report's provenance.
+    warnings   : what a reader must know before believing the result.
+    """
+
+    name: str
+    kind: str
+    signals: Signals
+    horizon_ms: tuple[int, ...]
+    validation: tuple[tuple[float, float, float], ...]
+    collar_bps: float = 100.0
+    models: tuple[dict[str, Any], ...] = ()
+    warnings: tuple[str, ...] = field(default=())
+
+
+def long_flat(
+    candles: Sequence[Candles], wanted: Sequence[F64], name: str, collar_bps: float = 100.0
+) -> Strategy:
+    """Return the strategy that is long where ``wanted`` is 1 and flat where it is 0.
+
+    wanted : for each instrument, ``(n_bars,)`` beside its own bars, known at their closes; NaN: no
+             opinion (what is held is kept).
+    """
+    close_ms = market_of(candles).close_ms
+    edge = np.full((len(close_ms), len(candles)), np.nan)
+    for i, (one, level) in enumerate(zip(candles, wanted, strict=True)):
+        if len(level) != len(one.bars):
+            raise ValueError(f"{one.key}: {len(level)} levels for {len(one.bars)} bars")
+        rows = np.searchsorted(close_ms, one.close_ms)
+        edge[rows, i] = np.where(np.isnan(level), np.nan, np.where(level > 0, 1.0, -1.0))
+    nothing = np.full_like(edge, np.nan)
+    return Strategy(
+        name=name,
+        kind="baseline",
+        signals=Signals(nothing, edge * CERTAIN_EDGE_BPS, nothing),
+        horizon_ms=(0,) * len(candles),
+        validation=((0.0, 0.0, 0.0),) * len(candles),
+        collar_bps=collar_bps,
+    )

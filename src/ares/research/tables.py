@@ -1,0 +1,125 @@
+"""The kernel's records as tables and counts with names, units and prices in quote currency."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from ares.kernel.bars import F64
+from ares.kernel.trade import TradeLog
+from ares.kernel.trade.layout import (
+    BREAKER_NAMES,
+    ENTRY,
+    EXIT,
+    NOTICE_BREAKER,
+    NOTICE_DAILY_LOSS,
+    NOTICE_MODE,
+    OPEN,
+    REASON_NAMES,
+    REFUSAL,
+    REFUSAL_NAMES,
+    STOP,
+    Records,
+)
+from ares.research.market import Candles
+
+UTC_MS = pl.Datetime("ms", "UTC")
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How often something was asked for, refused or moved.
+
+    requests : entries, exits and stops asked for; rejected: orders that did not fill at all.
+    refusals : signals that might not trade, by the code of the refusal.
+    breakers : how often each opened; daily_stops: days on which the loss limit ended trading.
+    """
+
+    requests: dict[str, int]
+    rejected: int
+    refusals: dict[str, int]
+    breakers: dict[str, int]
+    daily_stops: int
+    mode_changes: int
+
+
+def trades_table(outcomes: Records, candles: Sequence[Candles]) -> pl.DataFrame:
+    """Return closed trades, one row each, in the order in which they closed."""
+    price_scale, lot = _scales(outcomes, candles)
+    names = np.array([one.key for one in candles], dtype=object)
+    reasons, codes = np.array(REASON_NAMES, object), np.array(REFUSAL_NAMES, object)
+    return pl.DataFrame(
+        {
+            "instrument": pl.Series(list(names[outcomes["instrument"]]), dtype=pl.String),
+            "entry_time": pl.Series(outcomes["entry_ms"]).cast(UTC_MS),
+            "exit_time": pl.Series(outcomes["exit_ms"]).cast(UTC_MS),
+            "qty_base": outcomes["lots"] * lot,
+            "entry_price": outcomes["entry_price"] * price_scale,
+            "exit_price": outcomes["exit_price"] * price_scale,
+            "pnl_quote": outcomes["pnl_units"] / 1e8,
+            "fees_quote": outcomes["fees_units"] / 1e8,
+            "net_bps": outcomes["net_bps"].astype(np.float64),
+            "confidence": pl.Series(outcomes["p"].astype(np.float64)).fill_nan(None),
+            "edge_bps": pl.Series(outcomes["edge_bps"].astype(np.float64)).fill_nan(None),
+            "exit_reason": pl.Series(list(reasons[outcomes["reason"]]), dtype=pl.String),
+            "refusal": pl.Series(list(codes[outcomes["code"]]), dtype=pl.String),
+            "mode_confidence": outcomes["mode_confidence"].astype(np.float64),
+        }
+    )
+
+
+def fills_table(fills: Records, candles: Sequence[Candles]) -> pl.DataFrame:
+    """Return the fills, one row each; rejected orders have a quantity of 0."""
+    names = np.array([one.key for one in candles], dtype=object)
+    kinds = np.array(["", "entry", "exit", "stop"], dtype=object)
+    ticks = np.array([10.0**-one.spec.price_decimals for one in candles])
+    lots = np.array([10.0**-one.spec.qty_decimals for one in candles])
+    which = fills["instrument"]
+    return pl.DataFrame(
+        {
+            "time": pl.Series(fills["ts_ms"]).cast(UTC_MS),
+            "instrument": pl.Series(list(names[which]), dtype=pl.String),
+            "kind": pl.Series(list(kinds[fills["kind"]]), dtype=pl.String),
+            "qty_base": fills["lots"] * lots[which],
+            "price_quote": fills["price_ticks"] * ticks[which],
+            "fee_quote": fills["fee_units"] / 1e8,
+            "rejected": fills["rejected"] == 1,
+        }
+    )
+
+
+def counts_of(log: TradeLog) -> Counts:
+    """Return what was asked for, refused and moved."""
+    requests, notices = log.requests, log.notices
+    kinds = {"entries": ENTRY, "exits": EXIT, "stops": STOP}
+    refused = requests["code"][requests["kind"] == REFUSAL]
+    opened = notices["which"][(notices["kind"] == NOTICE_BREAKER) & (notices["after"] == OPEN)]
+    return Counts(
+        requests={name: int((requests["kind"] == kind).sum()) for name, kind in kinds.items()},
+        rejected=int((log.fills["rejected"] == 1).sum()),
+        refusals={
+            REFUSAL_NAMES[code]: int(n)
+            for code, n in zip(*np.unique(refused, return_counts=True), strict=True)
+        },
+        breakers={
+            BREAKER_NAMES[which]: int(n)
+            for which, n in zip(*np.unique(opened, return_counts=True), strict=True)
+        },
+        daily_stops=int((notices["kind"] == NOTICE_DAILY_LOSS).sum()),
+        mode_changes=int((notices["kind"] == NOTICE_MODE).sum()),
+    )
+
+
+def _scales(outcomes: Records, candles: Sequence[Candles]) -> tuple[F64, F64]:
+    """Return what makes quote prices of the outcomes' prices, and base units of their lots.
+
+    The price of a real trade is money units per lot, that of a virtual one ticks.
+    """
+    which = outcomes["instrument"]
+    tick = np.array([10.0**-one.spec.price_decimals for one in candles])
+    lot = np.array([10.0**-one.spec.qty_decimals for one in candles])
+    real = 1e-8 / lot[which]
+    return np.where(outcomes["virtual"] == 1, tick[which], real), lot[which]
