@@ -21,7 +21,8 @@ class Disagreement(msgspec.Struct, frozen=True):
     """Two stored intervals that give different bars of one timeframe; the finer one is taken.
 
     compared, different : bars that both give, and how many of those differ.
-    first_ms, column    : the first place, with both values.
+    first_ms, last_ms   : open times of the first and the last bar that differ.
+    column              : what differs in the first, with both values.
     """
 
     instrument: Instrument
@@ -31,6 +32,7 @@ class Disagreement(msgspec.Struct, frozen=True):
     compared: int
     different: int
     first_ms: int
+    last_ms: int
     column: str
     fine_value: float
     coarse_value: float
@@ -88,7 +90,7 @@ def history(
         for k, fine in enumerate(usable)
         for j, coarse in enumerate(usable[k + 1 :], k + 1)
         if (
-            disagreement := _compare(
+            disagreement := compare(
                 instrument, timeframe, (fine, coarse), _whole(parts[k]), _whole(parts[j])
             )
         )
@@ -130,6 +132,38 @@ def base_bars(
             f"(stored: {spans}): choose another window"
         )
     return best[1], best[2]
+
+
+def compare(
+    instrument: Instrument,
+    timeframe: Timeframe,
+    intervals: tuple[str, str],
+    fine: Bars,
+    coarse: Bars,
+) -> Disagreement | None:
+    """Return how the bars that both intervals give of ``timeframe`` differ; None when they agree.
+
+    fine, coarse : bars of the timeframe, without made parts.
+    """
+    ours = fine[np.isin(fine.ts_ms, coarse.ts_ms, assume_unique=True)]
+    theirs = coarse[np.isin(coarse.ts_ms, fine.ts_ms, assume_unique=True)]
+    differs = np.zeros(len(ours), np.bool_)
+    place: tuple[int, str] | None = None
+    for name in ("open", "high", "low", "close", "volume"):
+        tolerance = VOLUME_TOLERANCE if name == "volume" else PRICE_TOLERANCE
+        a, b = getattr(ours, name), getattr(theirs, name)
+        off = np.abs(a - b) > tolerance * np.abs(b)
+        if off.any() and (place is None or int(np.argmax(off)) < place[0]):
+            place = (int(np.argmax(off)), name)
+        differs |= off
+    if place is None:
+        return None
+    k, name = place
+    return Disagreement(
+        *(instrument, timeframe, *intervals, len(ours), int(differs.sum())),
+        *(int(ours.ts_ms[k]), int(ours.ts_ms[differs][-1]), name),
+        *(float(getattr(ours, name)[k]), float(getattr(theirs, name)[k])),
+    )
 
 
 def _filled(
@@ -188,35 +222,6 @@ def _merge(
     chosen: I64 = order[first]
     used = np.unique(source[chosen])
     return every[chosen], tuple(intervals[k] for k in used)
-
-
-def _compare(
-    instrument: Instrument,
-    timeframe: Timeframe,
-    intervals: tuple[str, str],
-    fine: Bars,
-    coarse: Bars,
-) -> Disagreement | None:
-    """Return how bars that both give differ; None when they agree."""
-    ours = fine[np.isin(fine.ts_ms, coarse.ts_ms, assume_unique=True)]
-    theirs = coarse[np.isin(coarse.ts_ms, fine.ts_ms, assume_unique=True)]
-    differs = np.zeros(len(ours), np.bool_)
-    place: tuple[int, str] | None = None
-    for name in ("open", "high", "low", "close", "volume"):
-        tolerance = VOLUME_TOLERANCE if name == "volume" else PRICE_TOLERANCE
-        a, b = getattr(ours, name), getattr(theirs, name)
-        off = np.abs(a - b) > tolerance * np.abs(b)
-        if off.any() and (place is None or int(np.argmax(off)) < place[0]):
-            place = (int(np.argmax(off)), name)
-        differs |= off
-    if place is None:
-        return None
-    k, name = place
-    return Disagreement(
-        *(instrument, timeframe, *intervals, len(ours), int(differs.sum())),
-        *(int(ours.ts_ms[k]), name),
-        *(float(getattr(ours, name)[k]), float(getattr(theirs, name)[k])),
-    )
 
 
 def _floor(ts_ms: int, timeframe: Timeframe) -> int:

@@ -1,0 +1,193 @@
+"""Candles out of files: Parquet, CSV and Feather in their usual shapes, refused where bad."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+from collections import Counter
+from itertools import islice
+from pathlib import Path
+from typing import IO, NamedTuple, NoReturn
+
+import msgspec
+import polars as pl
+
+from ares.adapters.candle_columns import NotCandles, Table, is_heading, table_of
+from ares.adapters.candle_names import names_of, parse_symbol, parse_venue
+from ares.adapters.candle_rules import check_prices, in_order, interval_of
+from ares.domain.errors import UserMistake, WorldTrouble
+from ares.domain.instrument import Instrument
+from ares.kernel.bars import Bars
+
+SUFFIXES = (".parquet", ".pq", ".csv", ".csv.gz", ".feather", ".arrow", ".ipc")
+
+KLINE = ("ts", "open", "high", "low", "close", "volume")
+"""First columns of the kline files of Binance, which have no heading."""
+
+
+_DAMAGE = (pl.exceptions.PolarsError, EOFError, UnicodeDecodeError, gzip.BadGzipFile, csv.Error)
+"""What reading a damaged file raises."""
+
+
+class CandleFile(msgspec.Struct, frozen=True):
+    """The candles of one file, checked.
+
+    repeated : rows that were dropped because another says exactly the same.
+    """
+
+    path: Path
+    instrument: Instrument
+    interval: str
+    bars: Bars
+    repeated: int = 0
+
+
+class _Asked(NamedTuple):
+    """What the caller said of a file, each overriding what its name tells."""
+
+    venue: str
+    symbol: str | None
+    interval: str | None
+    repair: bool
+
+
+def candle_files(path: Path) -> tuple[list[Path], list[Path]]:
+    """Return ``(files that may hold candles, other files)`` of a file or folder, sorted by name.
+
+    Raises UserMistake when there is nothing at ``path``.
+    """
+    if path.is_file():
+        return [path], []
+    if not path.is_dir():
+        raise UserMistake(f"{path}: no such file or folder: check the path")
+    files = sorted(file for file in path.iterdir() if file.is_file() and file.name[0] != ".")
+    if not files:
+        raise UserMistake(f"{path}: the folder holds no files: give the folder of the candles")
+    known = [file for file in files if file.name.lower().endswith(SUFFIXES)]
+    return known, [file for file in files if file not in known]
+
+
+def read_candles(
+    path: Path,
+    venue: str,
+    symbol: str | None = None,
+    interval: str | None = None,
+    *,
+    repair: bool = False,
+) -> CandleFile:
+    """Return the candles of a file, every one of them checked.
+
+    symbol, interval : override what the file's name tells; the interval is held against the times.
+    repair           : sort by time, and drop rows that repeat another exactly.
+
+    Raises NotCandles (a UserMistake) when the columns are not those of candles, UserMistake for
+    whatever else is wrong with the file, with its first place; WorldTrouble when the disk is.
+    """
+    asked = _Asked(parse_venue(venue), symbol, interval, repair)
+    table = read_table(path)
+    told_symbol, told_interval = names_of(path.name, asked.venue)
+    if asked.symbol is None and told_symbol is None:
+        raise UserMistake(
+            f"{path.name}: the name does not tell the symbol: add --symbol, such as BTC/USDT"
+        )
+    instrument = Instrument(asked.venue, parse_symbol(asked.symbol or told_symbol or ""))
+    check_prices(path.name, table)
+    table, repeated = in_order(path.name, table, asked.repair)
+    return CandleFile(
+        path,
+        instrument,
+        interval_of(path.name, table, asked.interval or told_interval),
+        table.bars,
+        repeated,
+    )
+
+
+def read_table(path: Path) -> Table:
+    """Return the rows of a file as they stand there (see candle_columns); same errors."""
+    suffix = path.name.lower().removesuffix(".gz").rpartition(".")[2]
+    try:
+        if path.stat().st_size == 0:
+            raise UserMistake(f"{path.name}: the file is empty: get it again")
+        if suffix == "csv":
+            frame, first_line = _read_csv(path)
+            table = table_of(path.name, frame, first_line, "line")
+        else:
+            frame = (
+                pl.read_parquet(path, glob=False, hive_partitioning=False)
+                if suffix in ("parquet", "pq")
+                else pl.read_ipc(path)
+            )
+            table = table_of(path.name, frame, 1, "row")
+    except (
+        pl.exceptions.PolarsError,
+        EOFError,
+        UnicodeDecodeError,
+        gzip.BadGzipFile,
+        csv.Error,
+    ) as error:
+        raise _unreadable(path, suffix, error) from error
+    except OSError as error:
+        if error.errno is None:  # a broken stream, told as an OSError
+            raise _unreadable(path, suffix, error) from error
+        raise WorldTrouble(f"{path}: {error.strerror}: check the disk and permissions") from error
+    if len(table.bars) == 0:
+        raise UserMistake(f"{path.name}: the file has a heading and no candles: get it again")
+    return table
+
+
+def _read_csv(path: Path) -> tuple[pl.DataFrame, int]:
+    """Return the cells as texts, and the line number of the first row.
+
+    Lines before the heading that have another number of fields than most lines (a web address, a
+    remark) are passed over.
+    """
+    with _open_text(path) as file:
+        lines = list(islice(file, 20))
+    separator = max(",;\t|", key=lambda mark: max(line.count(mark) for line in lines))
+    fields = list(csv.reader(lines, delimiter=separator))
+    widths = Counter(len(row) for row in fields if row) or Counter([0])
+    width = max(widths, key=lambda n: (widths[n], n))
+    skipped = next((k for k, row in enumerate(fields) if len(row) == width), 0)
+    has_heading = is_heading(fields[skipped])
+    if not has_heading and width < len(KLINE):
+        raise NotCandles(f"{path.name}: no heading, and fewer columns than a candle has")
+    try:
+        frame = pl.read_csv(
+            path,
+            separator=separator,
+            has_header=has_heading,
+            skip_lines=skipped,
+            infer_schema=False,
+            glob=False,
+        )
+    except pl.exceptions.ComputeError as error:
+        if "more fields" in str(error):
+            _ragged(path, separator, width)
+        raise
+    if not has_heading:
+        frame = frame.rename(dict(zip(frame.columns, KLINE, strict=False)))
+    return frame, skipped + has_heading + 1
+
+
+def _open_text(path: Path) -> IO[str]:
+    if path.name.lower().endswith(".gz"):
+        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
+    return path.open("rt", encoding="utf-8-sig", newline="")
+
+
+def _ragged(path: Path, separator: str, width: int) -> NoReturn:
+    """Name the first line that has more fields than the heading."""
+    with _open_text(path) as file:
+        for number, row in enumerate(csv.reader(file, delimiter=separator), 1):
+            if len(row) > width:
+                raise UserMistake(
+                    f"{path.name}, line {number}: {len(row)} fields where the heading has {width}: "
+                    "correct the line, or delete it"
+                )
+    raise UserMistake(f"{path.name}: lines have more fields than the heading: correct them")
+
+
+def _unreadable(path: Path, suffix: str, error: BaseException) -> UserMistake:
+    kind = {"csv": "CSV", "pq": "Parquet", "parquet": "Parquet"}.get(suffix, "Feather")
+    reason = str(error).splitlines()[0].removeprefix("parquet: ")
+    return UserMistake(f"{path.name}: damaged or no {kind} ({reason}): get the file again")

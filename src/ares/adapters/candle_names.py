@@ -1,0 +1,101 @@
+"""What the name of a candle file tells: the symbol and the interval."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePath
+
+from ares.domain.errors import UserMistake
+from ares.domain.timeframe import Timeframe
+
+QUOTES = (
+    *("FDUSD", "USDT", "USDC", "BUSD", "TUSD", "USDP", "DAI", "USD", "EUR", "GBP", "JPY"),
+    *("TRY", "BRL", "AUD", "CAD", "CHF", "KRW", "UAH", "ZAR", "BTC", "XBT", "ETH", "BNB"),
+)
+"""Currencies that end a symbol written in one word."""
+
+MAJORS = (
+    *("BTC", "ETH", "BNB", "SOL", "ADA", "XRP", "LTC", "DOGE", "DOT", "LINK", "AVAX", "TRX"),
+    *("MATIC", "SHIB", "UNI", "ATOM", "USDT", "USDC"),
+)
+"""Bases that settle where a word can be cut in two places: DOTUSD is DOT/USD, not DO/TUSD."""
+
+_INTERVAL = re.compile(r"\d+ ?(s|sec|m|min|minutes?|h|hours?|d|days?|w|mo)", re.IGNORECASE)
+_ALIASES = {
+    "1min": "1m",
+    "5min": "5m",
+    "15min": "15m",
+    "60m": "1h",
+    "60min": "1h",
+    "1hour": "1h",
+    "240m": "4h",
+    "240min": "4h",
+    "4hour": "4h",
+    "24h": "1d",
+    "1day": "1d",
+    "1440m": "1d",
+}
+
+
+def names_of(file_name: str, venue: str) -> tuple[str | None, str | None]:
+    """Return ``(symbol, interval)`` as the file's name tells them; None for what it does not tell.
+
+    >>> names_of("BTCUSDT_1m_202303_202305.parquet", "binance")
+    ('BTC/USDT', '1m')
+    >>> names_of("BTC_USDT-5m.feather", "binance"), names_of("BTCUSDT-1h-2023-03.csv", "binance")
+    (('BTC/USDT', '5m'), ('BTC/USDT', '1h'))
+    >>> names_of("candles.csv", "binance")
+    (None, None)
+    """
+    stem = PurePath(file_name).name.split(".")[0]
+    words = [word for word in re.split(r"[_\-\s]+", stem) if word]
+    if words and words[0].lower() == venue.lower():
+        words = words[1:]
+    for place, word in enumerate(words):
+        if _INTERVAL.fullmatch(word) and not word.endswith("M"):  # 1M is a month
+            return _symbol_of(words[:place]), _ALIASES.get(word.lower(), word.lower())
+    if len(words) > 1 and words[1].upper() in QUOTES:
+        return _symbol_of(words[:2]), None
+    return _symbol_of(words[:1]), None
+
+
+def parse_symbol(text: str) -> str:
+    """Return ``BASE/QUOTE`` of what a person wrote; raise UserMistake when it cannot be told.
+
+    >>> parse_symbol("btc-usdt"), parse_symbol("BTCUSDT")
+    ('BTC/USDT', 'BTC/USDT')
+    """
+    words = [word for word in re.split(r"[/_\-\s]+", text.strip()) if word]
+    symbol = _symbol_of(words)
+    if symbol is None:
+        raise UserMistake(f"'{text}' is no symbol: write BASE/QUOTE, such as BTC/USDT")
+    return symbol
+
+
+def parse_interval(text: str) -> str:
+    """Return the interval's usual name; raise UserMistake naming the valid ones."""
+    return Timeframe.parse(_ALIASES.get(text.lower(), text)).value
+
+
+def parse_venue(text: str) -> str:
+    """Return a venue's name in lower case; raise UserMistake when it is none."""
+    if not re.fullmatch(r"[A-Za-z0-9_]{2,40}", text):
+        raise UserMistake(f"'{text}' is no venue: write letters and digits, such as binance")
+    return text.lower()
+
+
+def _symbol_of(words: list[str]) -> str | None:
+    """Return the symbol of one word (``BTCUSDT``) or two (``BTC``, ``USDT``); None if unsure.
+
+    Unsure is also ``ARBUSD``: ARB/USD, or AR/BUSD.
+    """
+    pair = "/".join(words).upper()
+    if re.fullmatch(r"[A-Z0-9][A-Z0-9.]{0,19}/[A-Z0-9][A-Z0-9.]{0,19}", pair):
+        return pair
+    if len(words) != 1 or not re.fullmatch(r"[A-Za-z0-9]{4,30}", words[0]):
+        return None
+    word = words[0].upper()
+    pairs = [(word.removesuffix(q), q) for q in QUOTES if word.endswith(q) and len(word) > len(q)]
+    if len(pairs) > 1:
+        pairs = [pair for pair in pairs if pair[0] in MAJORS]
+    return f"{pairs[0][0]}/{pairs[0][1]}" if len(pairs) == 1 else None
