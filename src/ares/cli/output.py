@@ -18,10 +18,31 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
+from ares.cli.words import count, duration, number, percent, utc
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
+
+__all__ = [
+    "JSON_OPTION",
+    "Bar",
+    "console",
+    "count",
+    "duration",
+    "error_line",
+    "note",
+    "number",
+    "percent",
+    "plain",
+    "print_facts",
+    "print_json",
+    "print_table",
+    "progress",
+    "say",
+    "utc",
+]
 
 PIPE_WIDTH = 200
 """Columns of a table that is not drawn on a terminal: wide enough that nothing is cut."""
@@ -228,55 +249,6 @@ def _attended(bar: Bar) -> Iterator[Bar]:
         bar._finish(failed=True)
         raise
     bar._finish(failed=False)
-
-
-def count(value: float | None) -> str:
-    """Return a whole number with separators: ``1,234,567``; a dash for None."""
-    return "–" if value is None else f"{value:,.0f}"
-
-
-def number(value: float | None, digits: int = 2) -> str:
-    """Return a number with separators and ``digits`` decimals; a dash for None and NaN."""
-    return "–" if value is None or not math.isfinite(value) else f"{value:,.{digits}f}"
-
-
-def percent(fraction: float | None, digits: int = 2) -> str:
-    """Return a fraction in percent: ``0.1234`` is ``12.34%``; a dash for None and NaN."""
-    if fraction is None or not math.isfinite(fraction):
-        return "–"
-    return f"{fraction * 100:,.{digits}f}%"
-
-
-def duration(seconds: float) -> str:
-    """Return a length of time in its two largest units.
-
-    >>> duration(0.034), duration(4.21), duration(83), duration(93_784)
-    ('34ms', '4.2s', '1m 23s', '1d 2h')
-    """
-    if seconds < 0.9995:
-        return f"{seconds * 1000:.0f}ms"
-    if seconds < 59.95:
-        return f"{seconds:.1f}s"
-    whole = round(seconds)
-    parts = [(whole // 86_400, "d"), (whole // 3600 % 24, "h"), (whole // 60 % 60, "m")]
-    parts.append((whole % 60, "s"))
-    while parts[0][0] == 0:
-        parts.pop(0)
-    return " ".join(f"{amount}{unit}" for amount, unit in parts[:2])
-
-
-def utc(ts_ms: int | None) -> str:
-    """Return a time as ``2023-03-16 04:05`` (seconds only where there are some), always UTC.
-
-    >>> utc(1_678_939_500_000)
-    '2023-03-16 04:05'
-    """
-    if ts_ms is None:
-        return "–"
-    from datetime import UTC, datetime
-
-    when = datetime.fromtimestamp(ts_ms / 1000, UTC)
-    return when.strftime("%Y-%m-%d %H:%M:%S" if ts_ms % 60_000 else "%Y-%m-%d %H:%M")
 
 
 def _is_number(cell: object) -> bool:
