@@ -45,7 +45,7 @@ format: $(READY)  ## put the sources into shape
 	$(BIN)/ruff format
 
 bench: $(READY)  ## the benchmarks, peers side by side (minutes; makes .bench)
-	$(BIN)/python bench/run.py $(ARGS)
+	$(BIN)/python -m bench.run $(ARGS)
 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --no-header pyproject.toml
