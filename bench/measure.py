@@ -182,7 +182,6 @@ def environment() -> dict[str, str]:
         "OPENBLAS_NUM_THREADS",
         "MKL_NUM_THREADS",
         "NUMBA_NUM_THREADS",
-        "POLARS_MAX_THREADS",
     ):
         env[name] = "1"
     return env | {

@@ -14,12 +14,13 @@ ENVIRONMENTS = ROOT / ".bench"
 TRADE_BARS = 10_000_000
 FEATURE_BARS = 1_000_000
 CANDLES = 1_000_000
+YEAR_BARS = 525_600
 CASH_FOR_TEN_MILLION = "1e9"
 
 
 def rows() -> tuple[Row, ...]:
     """Return the rows in the order in which they are measured."""
-    return (_help(), _candles(), _features(), _trade())
+    return (_help(), _candles(), _features(), _trade(), _backtest())
 
 
 def _help() -> Row:
@@ -84,6 +85,17 @@ def _trade() -> Row:
             "The others: the candles once, their averages included, since they cannot be given "
             "signals apart from their loop. In each process the quickest run after the first."
         ),
+    )
+
+
+def _backtest() -> Row:
+    return Row(
+        "backtest",
+        "whole ML backtest of an ensemble, two cores",
+        (_ares("backtest", lambda: [str(minutes(YEAR_BARS))]),),
+        (Limit("bars_per_s", "whole ML backtest", "bars/s", at_least=150e3),),
+        processes=5,
+        notes="six timeframes, a model of 200 trees and 31 leaves for each",
     )
 
 
