@@ -98,7 +98,12 @@ def traded_of(setup: RunSetup) -> list[Traded]:
 
 def rules_of(setup: RunSetup) -> Records:
     """Return the rules record of a run."""
-    kinds = {"sizing": int, "fixed_lots": int, "orders_per_minute": int, "win_rate_trades": int}
+    kinds: dict[str, Callable[[float], Any]] = {
+        "sizing": int,
+        "fixed_lots": int,
+        "orders_per_minute": int,
+        "win_rate_trades": int,
+    }
     kinds |= {"failures_max": int, "trial_trades": int, "stop_enabled": bool, "gate_mode": bool}
     values: dict[str, Any] = {k: kinds.get(k, float)(v) for k, v in setup.rules.items()}
     return Rules(**values).record()

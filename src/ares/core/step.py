@@ -63,7 +63,7 @@ def _on_bars(state: State, event: BarsClosed, scorers: Scorers) -> list[Effect]:
     )  # fmt: skip
     _score(state, event.ts_ms, scorers)
     if event.warming:
-        for i in np.flatnonzero(present):
+        for i in np.flatnonzero(present).tolist():
             ticks = np.rint(ohlcv[i, 3:4] * state.price_scale[i]).astype(np.int64)
             observe_closes(i, ticks, state.trade.book, state.specs)
         return []

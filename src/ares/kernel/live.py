@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from ares.kernel.bars import F64, I64, Bools
 from ares.kernel.ensemble import aggregate
-from ares.kernel.jit import lean
+from ares.kernel.fold import on_close
+from ares.kernel.jit import lean, njit
 from ares.kernel.trade.account import apply_fill
 from ares.kernel.trade.decide import observe_volatility, trade_step
 from ares.kernel.trade.layout import (
@@ -125,3 +126,53 @@ def observe_closes(i: int, closes: I64, book: Records, specs: Records) -> None:
     """Warm the volatility of instrument ``i`` with closes in ticks, oldest first."""
     for t in range(closes.shape[0]):
         observe_volatility(i, closes[t], book, specs)
+
+
+@njit
+def scan_closes(
+    fold: Records,
+    feats: Records,
+    close_ms: I64,
+    present: Bools,
+    base_ms: I64,
+    ohlcv: F64,
+    flat: Bools,
+    tf_ms: I64,
+    reference: int,
+    features: NDArray[np.float32],
+    due: Bools,
+    warm: Bools,
+    rows: NDArray[np.float32],
+    places: I64,
+) -> int:
+    """Run ``on_close`` over many instants and keep the warm feature rows, in order.
+
+    close_ms : (n,); present, flat : (n, n_instruments); ohlcv : (n, n_instruments, 5).
+    rows     : (room, N_FEATURES) written; places : (room, 3) instant, instrument, timeframe.
+    Returns how many rows were kept. ``fold``, ``feats``, ``features`` move on: hand in copies.
+    """
+    kept = 0
+    for t in range(close_ms.shape[0]):
+        on_close(
+            fold,
+            feats,
+            close_ms[t],
+            present[t],
+            base_ms,
+            ohlcv[t],
+            flat[t],
+            tf_ms,
+            reference,
+            features,
+            due,
+            warm,
+        )
+        for i in range(due.shape[0]):
+            for j in range(due.shape[1]):
+                if due[i, j] and warm[i, j]:
+                    rows[kept] = features[i, j]
+                    places[kept, 0] = t
+                    places[kept, 1] = i
+                    places[kept, 2] = j
+                    kept += 1
+    return kept

@@ -10,7 +10,7 @@ from ares.core.orders import OrderStatus
 from ares.core.state import Scorers, State
 from ares.core.step import step
 from ares.domain.events import CancelOrder, Decided, Effect, Event, SubmitOrder
-from ares.journal.run import RunJournal
+from ares.journal.run import Entry, RunJournal
 from ares.runtime.feed import Feed
 
 Watcher = Callable[[int, Event, list[Effect]], None]
@@ -39,14 +39,23 @@ class Loop:
         queue = deque([event])
         while queue:
             event = queue.popleft()
-            seq = self.state.seq + 1
-            self._journal.event(seq, event)
-            effects = step(self.state, event, self._scorers)
-            self._journal.effects(seq, effects)
-            for watch in self._watchers:
-                watch(seq, event, effects)
-            if len(effects) > 1 or (effects and type(effects[0]) is not Decided):
-                queue.extend(self._send(effects))
+            self._journal.event(self.state.seq + 1, event)
+            queue.extend(self._answer(event))
+
+    def answer(self, entry: Entry) -> None:
+        """Finish an event that was journaled just before a crash, and what follows from it."""
+        for event in self._answer(entry.event):
+            self.process(event)
+
+    def _answer(self, event: Event) -> list[Event]:
+        """Step a journaled event; return what the venue answers to its commands."""
+        effects = step(self.state, event, self._scorers)
+        self._journal.effects(self.state.seq, effects)
+        for watch in self._watchers:
+            watch(self.state.seq, event, effects)
+        if len(effects) > 1 or (effects and type(effects[0]) is not Decided):
+            return self._send(effects)
+        return []
 
     def _send(self, effects: list[Effect]) -> list[Event]:
         """Hand commands to the venue; they are durable before the first of them leaves."""

@@ -1,0 +1,285 @@
+"""Certify: a run computed once more by the backtest path, and compared fact by fact.
+
+The journal gives the bars; ``scan`` gives features, scores, decisions, requests and (the venue was
+simulated) fills. Nothing of the event-driven path is used: that both agree is the certificate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from ares.core.facts import KIND_NAMES, notice_effects, outcome_effect, refusal_effect
+from ares.core.state import Scorers, State
+from ares.domain.events import (
+    BarsClosed,
+    BreakerChanged,
+    CancelOrder,
+    DailyLossReached,
+    Decided,
+    Effect,
+    ModeChanged,
+    OrderFilled,
+    OrderRejected,
+    Refused,
+    SubmitOrder,
+    TradeClosed,
+    VirtualOpened,
+)
+from ares.domain.run import RunSetup
+from ares.domain.timeframe import Timeframe
+from ares.journal.run import Entry, entries
+from ares.kernel.bars import Bars
+from ares.kernel.ensemble import Scores, aggregate_history
+from ares.kernel.features import N_FEATURES, VOLATILITY_20, WARMUP_BARS, feature_scan
+from ares.kernel.features.scan import reference_close
+from ares.kernel.live import observe_closes
+from ares.kernel.resample import resample
+from ares.kernel.trade import Market, Signals, TradeLog, scan
+from ares.kernel.trade.layout import CANCEL_STOP, REASON_NAMES, REFUSAL
+from ares.runtime.feed import Feed, feed_of_events
+from ares.runtime.restep import first_state, open_run
+
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """The comparison: ``first`` is the first mismatch in full, ``lines`` the count by kind."""
+
+    environment: str
+    events: int
+    compared: int
+    mismatches: int
+    lines: dict[str, tuple[int, int]]
+    first: dict[str, Any] | None
+
+
+def certify(folder: Path, models: Scorers) -> Certificate:
+    """Compute the run in ``folder`` by the backtest path and compare it with its journal."""
+    setup = open_run(folder)
+    journaled = list(entries(folder))
+    log, signals, feed, traded = recompute(folder, setup, journaled, models)
+    theirs = _rows_of_journal(journaled)
+    ours = _rows_of_scan(log)
+    lines: dict[str, tuple[int, int]] = {}
+    first: dict[str, Any] | None = None
+    for kind in ours:
+        count, wrong, shown = _compare(kind, theirs[kind], ours[kind])
+        lines[kind] = (count, wrong)
+        first = first or shown
+    count, wrong, shown = _compare_said(journaled, signals, log, feed, traded)
+    lines["decisions"] = (count, wrong)
+    first = shown or first
+    return Certificate(
+        setup.environment,
+        len(journaled),
+        sum(n for n, _ in lines.values()),
+        sum(wrong for _, wrong in lines.values()),
+        lines,
+        first,
+    )
+
+
+def recompute(
+    folder: Path, setup: RunSetup, journaled: Sequence[Entry], models: Scorers
+) -> tuple[TradeLog, Signals, Feed, int]:
+    """Return the run by the backtest path, its feed, and the row of its first decision."""
+    state = first_state(folder, setup)
+    events = [e.event for e in journaled if isinstance(e.event, BarsClosed)]
+    specs = [one.spec for one in setup.instruments]
+    feed = feed_of_events(events, specs)
+    traded = sum(event.warming for event in events)
+    series = _scores(setup, state, feed, models)
+    signals = aggregate_history(
+        feed.close_ms[traded:],
+        series,
+        state.slots,
+        setup.timeframes,
+        float(state.rules[0]["cost_bps_now"]),
+    )
+    for i in range(len(specs)):
+        warming = feed.ticks[:traded][feed.present[:traded, i], i, 3]
+        observe_closes(i, np.ascontiguousarray(warming), state.trade.book, state.specs)
+    rows = slice(traded, None)
+    opens, highs, lows, closes = np.ascontiguousarray(feed.ticks[rows].transpose(2, 0, 1))
+    lots = np.ascontiguousarray(feed.lots[rows])
+    market = Market(feed.close_ms[rows], opens, highs, lows, closes, lots)
+    return scan(market, signals, state.trade, state.rules, state.specs), signals, feed, traded
+
+
+def _scores(
+    setup: RunSetup, state: State, feed: Feed, models: Scorers
+) -> list[list[Scores | None]]:
+    """Return every member's scores over the feed: resample, scan the features, score in batch."""
+    bars = [_bars(feed, i) for i in range(len(setup.instruments))]
+    n_timeframes = len(setup.timeframes)
+    lead = setup.reference
+    series: list[list[Scores | None]] = []
+    for i, one in enumerate(setup.instruments):
+        members = {m.timeframe: m for m in one.ensemble.members} if one.ensemble else {}
+        row: list[Scores | None] = []
+        for j, timeframe in enumerate(setup.timeframes):
+            if timeframe not in members:
+                row.append(None)
+                continue
+            own = resample(bars[i], one.base_ms, timeframe.ms)
+            base_ms = setup.instruments[lead].base_ms if lead >= 0 else 0
+            leads = lead >= 0 and base_ms <= timeframe.ms
+            reference = resample(bars[lead], base_ms, timeframe.ms) if leads else None
+            scorer = models[members[timeframe].package_hash]
+            row.append(_scan(state, i * n_timeframes + j, own, reference, timeframe, scorer))
+        series.append(row)
+    return series
+
+
+def _scan(
+    state: State, k: int, bars: Bars, reference: Bars | None, timeframe: Timeframe, scorer: Any
+) -> Scores:
+    values = np.empty((len(bars), N_FEATURES), np.float32)
+    age = np.empty(len(bars), np.int64)
+    feature_scan(
+        state.feats.copy(), k, bars.ts_ms, bars.open, bars.high, bars.low, bars.close,
+        bars.volume, bars.flat, reference_close(bars, reference), values, age,
+    )  # fmt: skip
+    p = np.full(len(bars), np.nan)
+    warm = age >= WARMUP_BARS
+    if warm.any():
+        p[warm] = scorer(values[warm])
+    sigma = values[:, VOLATILITY_20].astype(np.float64)
+    return Scores(bars.ts_ms + timeframe.ms, p, sigma)
+
+
+def _bars(feed: Feed, i: int) -> Bars:
+    """Return one instrument's base bars out of the feed."""
+    rows = feed.present[:, i]
+    o, h, low, c, v = feed.ohlcv[rows, i].T
+    closes = feed.close_ms[rows]
+    return Bars.make(closes - _base_ms(closes), o, h, low, c, v, feed.flat[rows, i])
+
+
+def _base_ms(closes: np.ndarray[Any, np.dtype[np.int64]]) -> int:
+    return int(np.diff(closes).min()) if len(closes) > 1 else 0
+
+
+KINDS = {
+    Refused: "refusals",
+    TradeClosed: "trades",
+    ModeChanged: "modes",
+    BreakerChanged: "breakers",
+    DailyLossReached: "breakers",
+    VirtualOpened: "virtual",
+}
+
+
+def _rows_of_journal(journaled: Sequence[Entry]) -> dict[str, list[Row]]:
+    """Return what the run did, by kind, in order."""
+    rows: dict[str, list[Row]] = {
+        kind: []
+        for kind in ("orders", "fills", "refusals", "trades", "modes", "breakers", "virtual")
+    }
+    orders: dict[str, SubmitOrder] = {}
+    for entry in journaled:
+        event = entry.event
+        if isinstance(event, OrderFilled):
+            order = orders[event.client_id]
+            head = (event.ts_ms, order.instrument, order.kind, event.lots)
+            rows["fills"].append((*head, event.price_ticks, event.fee_units))
+        elif isinstance(event, OrderRejected):
+            order = orders[event.client_id]
+            rows["fills"].append(
+                (event.ts_ms, order.instrument, order.kind, 0, event.price_ticks, 0)
+            )
+        for effect in entry.effects:
+            if isinstance(effect, SubmitOrder):
+                orders[effect.client_id] = effect
+                rows["orders"].append(
+                    (effect.instrument, effect.kind, effect.lots, effect.price_ticks, effect.reason)
+                )
+            elif isinstance(effect, CancelOrder):
+                rows["orders"].append((effect.instrument, "cancel", 0, 0, ""))
+            elif type(effect) in KINDS:
+                rows[KINDS[type(effect)]].append(_fact(effect))
+    return rows
+
+
+def _rows_of_scan(log: TradeLog) -> dict[str, list[Row]]:
+    """Return what the scan did, in the same words."""
+    rows: dict[str, list[Row]] = {
+        kind: []
+        for kind in ("orders", "fills", "refusals", "trades", "modes", "breakers", "virtual")
+    }
+    for k, r in enumerate(log.requests):
+        i, kind = int(r["instrument"]), int(r["kind"])
+        if kind == REFUSAL:
+            rows["refusals"].append(_fact(refusal_effect(log.requests, k)))
+        elif kind == CANCEL_STOP:
+            rows["orders"].append((i, "cancel", 0, 0, ""))
+        else:
+            reason = REASON_NAMES[int(r["reason"])]
+            rows["orders"].append(
+                (i, KIND_NAMES[kind], int(r["lots"]), int(r["price_ticks"]), reason)
+            )
+    for f in log.fills:
+        head = (int(f["ts_ms"]), int(f["instrument"]), KIND_NAMES[int(f["kind"])], int(f["lots"]))
+        rows["fills"].append((*head, int(f["price_ticks"]), int(f["fee_units"])))
+    for k in range(len(log.outcomes)):
+        rows["trades"].append(_fact(outcome_effect(log.outcomes, k)))
+    for k in range(len(log.notices)):
+        for effect in notice_effects(log.notices, k):
+            rows[KINDS[type(effect)]].append(_fact(effect))
+    return rows
+
+
+def _fact(effect: Effect) -> Row:
+    return (type(effect).__name__, *msgspec.structs.astuple(effect))
+
+
+def _compare(
+    kind: str, theirs: list[Row], ours: list[Row]
+) -> tuple[int, int, dict[str, Any] | None]:
+    """Return (compared, different, the first difference in full)."""
+    count = max(len(theirs), len(ours))
+    wrong, shown = 0, None
+    for k in range(count):
+        journaled = theirs[k] if k < len(theirs) else None
+        computed = ours[k] if k < len(ours) else None
+        if repr(journaled) != repr(computed):  # repr: NaN equals NaN, and -0.0 is not 0.0
+            wrong += 1
+            shown = shown or {
+                "what": kind, "place": k, "journaled": journaled, "recomputed": computed,
+            }  # fmt: skip
+    return count, wrong, shown
+
+
+def _compare_said(
+    journaled: Sequence[Entry], signals: Signals, log: TradeLog, feed: Feed, traded: int
+) -> tuple[int, int, dict[str, Any] | None]:
+    """Compare probability, edge, width and equity of every closing instant, to the bit."""
+    said = [e for entry in journaled for e in entry.effects if isinstance(e, Decided)]
+    n = feed.present.shape[1]
+    if not said:
+        return 0, 0, None
+    theirs = np.frombuffer(b"".join(d.said for d in said), np.float64).reshape(-1, 5, n)[:, :3]
+    ours = np.stack([signals.p, signals.edge, signals.width], axis=1)[: len(said)]
+    equity = np.array([d.equity_units for d in said], np.int64)
+    same = (np.ascontiguousarray(theirs).view(np.int64) == ours.view(np.int64)) | (
+        np.isnan(theirs) & np.isnan(ours)
+    )
+    same_equity = equity == log.equity[: len(said)]
+    wrong = int((~same).sum() + (~same_equity).sum())
+    shown = None
+    if wrong:
+        row = int(np.argmax(~(same.all(axis=(1, 2)) & same_equity)))
+        shown = {
+            "what": "decision",
+            "closing_ms": int(feed.close_ms[traded + row]),
+            "journaled": {"said": theirs[row].tolist(), "equity_units": int(equity[row])},
+            "recomputed": {"said": ours[row].tolist(), "equity_units": int(log.equity[row])},
+        }
+    return same.size + len(said), wrong, shown

@@ -1,0 +1,179 @@
+"""A history run before its first event: what it is made of, its feed, and its warm first state."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+import ares
+from ares.core.state import State, new_state, snapshot
+from ares.domain.errors import UserMistake
+from ares.domain.instrument import Instrument
+from ares.domain.model import Ensemble
+from ares.domain.run import RunInstrument, RunSetup
+from ares.domain.timeframe import DAY_MS, Timeframe
+from ares.kernel.bars import Bars
+from ares.kernel.features import FEATURES_HASH, WARMUP_BARS
+from ares.kernel.fold import warm_up
+from ares.kernel.jit import KERNEL_HASH
+from ares.kernel.live import observe_closes
+from ares.kernel.resample import fill_gaps
+from ares.kernel.trade import Rules, to_grid
+from ares.runtime.feed import Feed, feed_of
+from ares.store.candles import CandleStore
+from ares.store.history import base_bars, history
+
+WARM_BARS = 4 * WARMUP_BARS
+"""Bars of history that features start from: recursive averages have long forgotten their start."""
+
+VOLATILITY_MS = 30 * DAY_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """An instrument of the run with the ensemble in its slot (None: it is only watched)."""
+
+    instrument: Instrument
+    ensemble: Ensemble | None
+    is_champion: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A run that can start: its setup, its feed, and the state that its first event meets."""
+
+    setup: RunSetup
+    feed: Feed
+    state: State
+
+
+def plan_run(
+    store: CandleStore,
+    choices: Sequence[Choice],
+    timeframes: Sequence[Timeframe],
+    reference: Instrument | None,
+    environment: str,
+    from_ms: int,
+    to_ms: int,
+    cash_quote: float,
+    rules: Rules,
+    validation_discount: float,
+    settings_hash: str,
+) -> Plan:
+    """Return the plan of a run over stored candles; raise UserMistake where it cannot be made."""
+    if from_ms >= to_ms:
+        raise UserMistake(f"--from {_day(from_ms)} is not before --to {_day(to_ms)}")
+    warm_ms = from_ms // DAY_MS * DAY_MS
+    bases = [base_bars(store, one.instrument, warm_ms, to_ms) for one in choices]
+    for choice in choices:
+        if choice.ensemble is not None and choice.ensemble.features_hash != FEATURES_HASH:
+            raise UserMistake(
+                f"the models of {choice.instrument.key} were trained on another version of the"
+                " features: train again"
+            )
+    keys = [one.instrument for one in choices]
+    instruments = tuple(
+        RunInstrument(store.spec(one.instrument), base[0].ms, one.ensemble, one.is_champion)
+        for one, base in zip(choices, bases, strict=True)
+    )
+    setup = RunSetup(
+        environment=environment,
+        instruments=instruments,
+        timeframes=tuple(timeframes),
+        reference=keys.index(reference) if reference in keys else -1,
+        from_ms=from_ms,
+        to_ms=to_ms,
+        warm_ms=warm_ms,
+        cash_quote=cash_quote,
+        rules={name: float(value) for name, value in asdict(rules).items()},
+        validation_discount=validation_discount,
+        hashes=code_hashes() | {"settings": settings_hash},
+    )
+    specs = [one.spec for one in instruments]
+    base_ms = [one.base_ms for one in instruments]
+    bars = [
+        base[1].between(warm_ms, to_ms - ms + 1) for base, ms in zip(bases, base_ms, strict=True)
+    ]
+    feed = feed_of(bars, base_ms, specs)
+    if not (feed.close_ms > from_ms).any():
+        raise UserMistake(f"no candles between {_day(from_ms)} and {_day(to_ms)}")
+    state = new_state(setup)
+    _warm(state, store, keys, reference, warm_ms)
+    first = hashlib.sha256(snapshot(state)).hexdigest()
+    state.setup = msgspec.structs.replace(setup, first_state=first)
+    return Plan(state.setup, feed, state)
+
+
+def _warm(
+    state: State,
+    store: CandleStore,
+    keys: Sequence[Instrument],
+    reference: Instrument | None,
+    warm_ms: int,
+) -> None:
+    """Feed features and volatility with what was known before the first event."""
+    for j, timeframe in enumerate(state.setup.timeframes):
+        from_ms = warm_ms - WARM_BARS * timeframe.ms
+        lead = None if reference is None else _past(store, reference, timeframe, from_ms, warm_ms)
+        for i, instrument in enumerate(keys):
+            if timeframe.ms < state.base_ms[i]:
+                continue
+            bars = _past(store, instrument, timeframe, from_ms, warm_ms)
+            warm_up(state.fold, state.feats, i, j, len(state.tf_ms), bars, lead)
+    for i, instrument in enumerate(keys):
+        base = Timeframe(_interval(int(state.base_ms[i])))
+        bars = fill_gaps(
+            store.load(instrument, base.value, warm_ms - VOLATILITY_MS, warm_ms), base.ms
+        )
+        decimals = state.setup.instruments[i].spec.price_decimals
+        observe_closes(i, to_grid(bars.close, decimals), state.trade.book, state.specs)
+
+
+def _past(
+    store: CandleStore, instrument: Instrument, timeframe: Timeframe, from_ms: int, to_ms: int
+) -> Bars:
+    """Return the bars before ``to_ms`` in one piece with it; none where a gap lies between."""
+    try:
+        return history(store, instrument, timeframe, from_ms, to_ms).bars
+    except UserMistake:
+        return Bars.empty()
+
+
+def _interval(ms: int) -> str:
+    return next(t.value for t in Timeframe if t.ms == ms)
+
+
+def code_hashes() -> dict[str, str]:
+    """Return the hashes of the code that a run depends on."""
+    digest = hashlib.sha256()
+    root = Path(ares.__file__).parent
+    for part in ("domain", "core"):
+        for path in sorted((root / part).rglob("*.py")):
+            digest.update(path.name.encode() + path.read_bytes())
+    return {"kernel": KERNEL_HASH, "features": FEATURES_HASH, "engine": digest.hexdigest()}
+
+
+def same_run(one: RunSetup, other: RunSetup) -> bool:
+    """Return whether two setups describe the same run: all but the environment's name."""
+    return msgspec.structs.replace(one, environment="") == msgspec.structs.replace(
+        other, environment=""
+    )
+
+
+def default_window(store: CandleStore, keys: Sequence[Instrument], days: int) -> tuple[int, int]:
+    """Return the last ``days`` that all instruments have candles for, from a UTC midnight on."""
+    ends = [
+        max(s.last_ms + Timeframe(s.interval).ms for s in store.series() if s.instrument == key)
+        for key in keys
+    ]
+    to_ms = min(ends)
+    return (to_ms - days * DAY_MS) // DAY_MS * DAY_MS, to_ms
+
+
+def _day(ts_ms: int) -> str:
+    return datetime.fromtimestamp(ts_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")

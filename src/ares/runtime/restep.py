@@ -1,0 +1,101 @@
+"""Re-step: the journal's events through ``step`` again; the effects must be the same bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ares.core.state import Scorers, State, restore
+from ares.core.step import step
+from ares.domain.errors import UserMistake, WorldTrouble
+from ares.domain.events import BarsClosed
+from ares.domain.run import RunSetup
+from ares.journal.run import Entry, encode_effects, entries, load_snapshot, setup_of
+from ares.runtime.feed import feed_of_events
+from ares.runtime.prefetch import Prefetch
+
+
+@dataclass(frozen=True, slots=True)
+class Restepped:
+    """What stepping a journal again showed; ``first`` is the first mismatch in full."""
+
+    environment: str
+    events: int
+    compared: int
+    mismatches: int
+    first: dict[str, Any] | None
+
+
+def open_run(folder: Path) -> RunSetup:
+    """Return what a run is made of; raise UserMistake where there is no such run."""
+    setup = setup_of(folder) if folder.is_dir() else None
+    if setup is None:
+        raise UserMistake(f"no run '{folder.name}': `ares run --env history` makes one")
+    return setup
+
+
+def first_state(folder: Path, setup: RunSetup) -> State:
+    """Return the state that the run's first event met, from its first snapshot."""
+    found = load_snapshot(folder, seq_max=0)
+    if found is None:
+        raise WorldTrouble(f"{folder}: the first snapshot is missing or damaged: nothing to step")
+    return _restored(folder, setup, found[1])
+
+
+def nearest_state(folder: Path, setup: RunSetup, seq_max: int) -> State:
+    """Return the newest snapshot's state at or before ``seq_max``."""
+    found = load_snapshot(folder, seq_max)
+    if found is None:
+        raise WorldTrouble(f"{folder}: no whole snapshot at or before event {seq_max}")
+    return _restored(folder, setup, found[1])
+
+
+def _restored(folder: Path, setup: RunSetup, raw: bytes) -> State:
+    try:
+        return restore(setup, raw)
+    except ValueError as trouble:
+        raise WorldTrouble(f"{folder.name}: {trouble}: use that version") from trouble
+
+
+def restep(folder: Path, models: Scorers) -> Restepped:
+    """Step every event of a run again and compare the effects byte by byte."""
+    setup = open_run(folder)
+    state = first_state(folder, setup)
+    journaled = list(entries(folder))
+    walk = stepping(state, setup, journaled, models)
+    compared = mismatches = 0
+    first: dict[str, Any] | None = None
+    for entry, raw in walk:
+        if entry.effects_raw is None:
+            continue
+        compared += 1
+        if raw != entry.effects_raw:
+            mismatches += 1
+            first = first or {
+                "seq": entry.seq,
+                "event": msgspec.to_builtins(entry.event),
+                "journaled": msgspec.to_builtins(entry.effects),
+                "stepped": msgspec.msgpack.decode(raw)[1],
+            }
+    return Restepped(setup.environment, len(journaled), compared, mismatches, first)
+
+
+def stepping(
+    state: State, setup: RunSetup, journaled: list[Entry], models: Scorers
+) -> Iterator[tuple[Entry, bytes]]:
+    """Step entries behind the state's seq, one by one, with the encoded effects of each."""
+    ahead = [entry for entry in journaled if entry.seq > state.seq]
+    bars = [entry.event for entry in ahead if isinstance(entry.event, BarsClosed)]
+    specs = [one.spec for one in setup.instruments]
+    prefetch = Prefetch(models, feed_of_events(bars, specs)) if bars else None
+    t = 0
+    for entry in ahead:
+        if prefetch is not None and isinstance(entry.event, BarsClosed):
+            prefetch.reach(state, t)
+            t += 1
+        scorers = models if prefetch is None else prefetch.scorers
+        yield entry, encode_effects(entry.seq, step(state, entry.event, scorers))
