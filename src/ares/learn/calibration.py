@@ -11,6 +11,19 @@ P_MIN = 1e-6
 """Probabilities are held inside [1e-6, 1 - 1e-6] before a logit is taken."""
 
 
+DOUBT = 0.25
+"""Log-odds: how far a calibration lies from the expected one before a single outcome is seen.
+
+A model with an area under the curve of 0.54, good for markets, has a slope of 0.14 per standard
+deviation of its score.
+"""
+
+DOUBT_OF_CALIBRATED = 0.5
+"""How far from 1 the slope of scores lies that are log-odds of calibrated probabilities."""
+
+STEPS_MAX = 50
+
+
 class Platt(msgspec.Struct, frozen=True):
     """p = sigmoid(a * raw + b) (Platt 1999, Probabilistic outputs for support vector machines).
 
@@ -44,30 +57,47 @@ class Payoff(msgspec.Struct, frozen=True):
         return edge
 
 
-def fit_platt(raw: F64, won: Bools, steps_max: int = 50) -> Platt:
-    """Return the calibration of held-out raw scores.
+def fit_platt(
+    raw: F64, won: Bools, *, overlap: int, base_rate: float, calibrated: bool = False
+) -> Platt:
+    """Return the calibration of held-out raw scores: the most probable one, given a doubt.
+
+    Trades that overlap share their luck, so ``n`` rows count as ``n / overlap`` outcomes; a few
+    dozen of those would fit a steep line to noise. The doubt is a normal prior: the level that of
+    the base rate, the slope 0 (a model's skill is to be shown), both within ``DOUBT``. Scores that
+    are a mean of calibrated ones are expected to have a slope of 1, within
+    ``DOUBT_OF_CALIBRATED``. With many outcomes the doubt has no say.
 
     A score that ranks the held-out trades the wrong way round is not turned over, which would
-    bet on noise: its slope becomes 0 and every probability the base rate.
+    bet on noise: its slope becomes 0 and every probability about the base rate.
 
-    raw, won : (n,) scores of a model that has not seen these rows, and what happened.
+    raw, won  : (n,) scores of a model that has not seen these rows, and what happened.
+    overlap   : rows that a trade lasts on average.
+    base_rate : share of won trades among all outcomes known so far, seen by the model or not.
+    calibrated : True where the scores are log-odds of (a mean of) calibrated probabilities.
     """
-    wins, losses = int(np.count_nonzero(won)), int(np.count_nonzero(~won))
-    target = np.where(won, (wins + 1.0) / (wins + 2.0), 1.0 / (losses + 2.0))
-    flat = Platt(0.0, float(logit(np.array([(wins + 1.0) / (wins + losses + 2.0)]))[0]))
+    known = float(logit(np.array([base_rate]))[0])
     spread = float(raw.std()) if len(raw) else 0.0
-    if wins == 0 or losses == 0 or spread < 1e-9:
-        return flat
-    centre = float(raw.mean())
-    z = (raw - centre) / spread
-    slope, level = _newton(z, target, flat.b, steps_max)
+    centre = float(raw.mean()) if len(raw) else 0.0
+    weight = 1.0 / overlap
+    slope, level = 0.0, 0.0
+    if spread > 1e-9:
+        z = (raw - centre) / spread
+        expected = (spread if calibrated else 0.0, known)
+        doubt = (DOUBT_OF_CALIBRATED * spread if calibrated else DOUBT, DOUBT)
+        slope, level = _newton(z, won, weight, expected, doubt)
     if slope <= 0.0:
-        return flat
+        _, level = _newton(np.zeros(len(raw)), won, weight, (0.0, known), (DOUBT, DOUBT))
+        return Platt(0.0, level)
     return Platt(slope / spread, level - slope * centre / spread)
 
 
-def fit_payoff(net: F64, width: F64, won: Bools) -> Payoff:
-    """Return the mean result of wins and losses; without any, a win pays 0 and a loss costs 1."""
+def fit_payoff(net: F64, width: F64) -> Payoff:
+    """Return the mean result of wins and losses; without any, a win pays 0 and a loss costs 1.
+
+    net, width : (n,) of trades whose outcome was known before those that are judged by it.
+    """
+    won = net > 0.0
     in_widths = net / width
     gain = float(in_widths[won].mean()) if won.any() else 0.0
     loss = float(-in_widths[~won].mean()) if (~won).any() else 1.0
@@ -87,33 +117,41 @@ def logit(p: F64) -> F64:
     return odds
 
 
-def _newton(z: F64, target: F64, level: float, steps_max: int) -> tuple[float, float]:
-    """Minimise the log loss of sigmoid(slope * z + level) by damped Newton steps."""
-    slope = 0.0
-    loss = _log_loss(slope * z + level, target)
-    for _ in range(steps_max):
-        p = sigmoid(slope * z + level)
-        error, weight = p - target, p * (1.0 - p)
-        pull = np.array([error @ z, error.sum()])
-        bend = np.array([[weight @ (z * z), weight @ z], [weight @ z, weight.sum()]])
-        bend += 1e-9 * np.eye(2)
-        step = np.linalg.solve(bend, pull)
+def _newton(
+    z: F64,
+    won: Bools,
+    weight: float,
+    expectation: tuple[float, float],
+    doubt: tuple[float, float],
+) -> tuple[float, float]:
+    """Minimise the weighted log loss of sigmoid(slope * z + level) and the doubt, by damped Newton.
+
+    expectation, doubt : mean and standard deviation of the prior of (slope, level). Loss and
+        prior are convex, so the minimum is the one there is.
+    """
+    target = won.astype(np.float64)
+    expected = np.array(expectation)
+    at, stiffness = expected, 1.0 / np.array(doubt) ** 2
+
+    def loss(place: F64) -> float:
+        score = place[0] * z + place[1]
+        fit = float(np.sum(np.logaddexp(0.0, score) - target * score))
+        return weight * fit + 0.5 * float(np.sum(stiffness * (place - expected) ** 2))
+
+    now = loss(at)
+    for _ in range(STEPS_MAX):
+        p = sigmoid(at[0] * z + at[1])
+        error, bend = p - target, p * (1.0 - p)
+        slope = np.array([error @ z, error.sum()])
+        curve = np.array([[bend @ (z * z), bend @ z], [bend @ z, bend.sum()]])
+        step = np.linalg.solve(
+            weight * curve + np.diag(stiffness),
+            weight * slope + stiffness * (at - expected),
+        )
         size = 1.0
-        while size > 1e-6:
-            tried_slope, tried_level = slope - size * step[0], level - size * step[1]
-            tried = _log_loss(tried_slope * z + tried_level, target)
-            if tried <= loss:
-                break
+        while (tried := loss(at - size * step)) > now and size > 1e-6:
             size /= 2.0
-        else:
+        if now - tried < 1e-12 * max(1.0, abs(now)):
             break
-        slope, level = float(tried_slope), float(tried_level)
-        done = loss - tried < 1e-12 * max(1.0, abs(loss))
-        loss = tried
-        if done:
-            break
-    return slope, level
-
-
-def _log_loss(score: F64, target: F64) -> float:
-    return float(np.sum(np.logaddexp(0.0, score) - target * score))
+        at, now = at - size * step, tried
+    return float(at[0]), float(at[1])

@@ -1,9 +1,8 @@
 """The ensemble: several timeframes' out-of-sample answers as one, calibrated and judged again.
 
-Decisions are taken at the closes of the finest member. At each, a member speaks through its last
-closed bar; the weights of members that are silent are shared out among the others, as long as
-half of the weight is present. The weighted mean of the probabilities is calibrated once more
-(Platt), because a mean of calibrated probabilities is not calibrated.
+Decisions are taken at the closes of the finest member, and aggregated by the engine's own kernel:
+a weighted mean of the members' fresh probabilities, as long as half of the weight is present. It
+is calibrated once more (Platt), because a mean of calibrated probabilities is not calibrated.
 
 The trade is the anchor's: the member with the largest weight, of equals the finer, since its
 shorter trades give more evidence in the same time. Its volatility and horizon set the barriers,
@@ -21,8 +20,10 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
+from ares.domain.model import Ensemble, Member
 from ares.domain.timeframe import Timeframe
 from ares.kernel.bars import F64, I64, Bars
+from ares.kernel.ensemble import WEIGHT_PRESENT_MIN, Scores, aggregate_history, slot_records
 from ares.learn.calibration import Payoff, Platt, fit_payoff, fit_platt, logit
 from ares.learn.labels import barrier_width, label_bars
 from ares.learn.recipe import LabelRecipe
@@ -32,27 +33,6 @@ from ares.learn.walk import OutOfSample, TooFewRowsError
 
 CALIBRATED_SHARE = 0.4
 """First share of the common out-of-sample time, which calibrates what the rest judges."""
-
-PRESENT_MIN = 0.5
-"""Share of the weight that must be present for the ensemble to speak."""
-
-
-@dataclass(frozen=True, slots=True)
-class Voice:
-    """One member's answers about one instrument, out of sample: times ascending, both ``(n,)``."""
-
-    timeframe: Timeframe
-    decided_ms: I64
-    p: F64
-
-
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """The anchor's volatility of one bar at its closes: ``closed_ms`` ascending, both ``(n,)``."""
-
-    timeframe: Timeframe
-    closed_ms: I64
-    volatility: F64
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,123 +44,151 @@ class Aggregated:
     out_of_sample: OutOfSample
 
 
-def share_out(weights: Mapping[Timeframe, float], present: Sequence[Timeframe]) -> dict[str, float]:
+def share_out(
+    weights: Mapping[Timeframe, float], present: Sequence[Timeframe]
+) -> dict[Timeframe, float]:
     """Return the weights of the timeframes that are there, scaled to a sum of 1.
 
-    >>> share_out({Timeframe.M5: 0.1, Timeframe.H1: 0.3, Timeframe.D1: 0.6}, ["5m", "1h"])
-    {'5m': 0.25, '1h': 0.75}
+    Where only timeframes of weight 0 are there, each gets the same share.
+
+    >>> share_out({Timeframe.M5: 0.1, Timeframe.H1: 0.3, Timeframe.D1: 0.6},
+    ...           [Timeframe.M5, Timeframe.H1])
+    {<Timeframe.M5: '5m'>: 0.25, <Timeframe.H1: '1h'>: 0.75}
     """
     total = sum(weights[timeframe] for timeframe in present)
+    if total <= 0.0:
+        return {timeframe: 1.0 / len(present) for timeframe in present}
     return {timeframe: weights[timeframe] / total for timeframe in present}
 
 
-def anchor_of(weights: Mapping[str, float]) -> Timeframe:
+def anchor_of(weights: Mapping[Timeframe, float]) -> Timeframe:
     """Return the timeframe with the largest weight; of equals the finer.
 
-    >>> anchor_of({"1h": 0.4, "5m": 0.4, "1m": 0.2}).value
-    '5m'
+    >>> anchor_of({Timeframe.H1: 0.4, Timeframe.M5: 0.4, Timeframe.M1: 0.2})
+    <Timeframe.M5: '5m'>
     """
-    members = [Timeframe(name) for name in weights]
-    return max(members, key=lambda timeframe: (weights[timeframe], -timeframe.ms))
-
-
-def aggregate(voices: Sequence[Voice], weights: Mapping[str, float], at_ms: I64) -> F64:
-    """Return the weighted mean of the members' probabilities at each instant, ``(n,)``.
-
-    NaN where less than half of the weight is present. A member is present with the answer of the
-    bar that closed last, not with an older one.
-    """
-    total, present = np.zeros(len(at_ms)), np.zeros(len(at_ms))
-    for voice in voices:
-        last = np.searchsorted(voice.decided_ms, at_ms, side="right") - 1
-        heard = np.maximum(last, 0)
-        fresh = (last >= 0) & (at_ms - voice.decided_ms[heard] < voice.timeframe.ms)
-        weight = weights[voice.timeframe] * fresh
-        total += weight * np.where(fresh, voice.p[heard], 0.0)
-        present += weight
-    enough = present >= PRESENT_MIN * sum(weights.values()) - 1e-12
-    return np.where(enough, total / np.where(enough, present, 1.0), np.nan)
+    return max(weights, key=lambda timeframe: (weights[timeframe], -timeframe.ms))
 
 
 def join(
-    voices: Sequence[Voice],
-    weights: Mapping[str, float],
+    scores: Mapping[Timeframe, Scores],
+    weights: Mapping[Timeframe, float],
     label: LabelRecipe,
-    scale: Scale,
     grid: Bars,
-    interval_ms: int,
+    grid_ms: int,
 ) -> Aggregated:
     """Return the calibration of the aggregate and what it was worth out of sample.
 
-    grid  : bars of the finest member, gaps filled; decisions stand at their closes.
-    label : the anchor's trade; its horizon is counted in bars of ``scale.timeframe``.
+    scores : the members' out-of-sample probabilities at their closes (NaN elsewhere).
+    label  : the anchor's trade; its horizon is counted in bars of the anchor.
+    grid   : bars of the finest member, gaps filled, ``grid_ms`` long; decisions stand at their
+             closes.
 
     Raises TooFewRowsError where the members' out-of-sample times share too little.
     """
-    horizon_ms = label.horizon_bars * scale.timeframe.ms
-    rows = _decisions(voices, weights, label, scale, grid, interval_ms)
-    if len(rows) == 0:
+    horizon_ms = label.horizon_bars * anchor_of(weights).ms
+    rows, raw = _decisions(scores, weights, label, grid, grid_ms)
+    spoken = np.flatnonzero(np.isfinite(raw))
+    if len(spoken) == 0:
         raise TooFewRowsError("the members share no out-of-sample time with known outcomes")
-    raw = rows.x[:, 0].astype(np.float64)
-    from_ms = int(rows.decided_ms[int(CALIBRATED_SHARE * len(rows))])
+    from_ms = int(rows.decided_ms[spoken[int(CALIBRATED_SHARE * len(spoken))]])
     before = known_before(rows.decided_ms, rows.ends_ms, from_ms - horizon_ms)
-    after = np.flatnonzero(rows.decided_ms >= from_ms)
-    if len(np.unique(rows.won[before])) < 2:
+    if not np.isfinite(raw[before]).any():
         raise TooFewRowsError("the members' common out-of-sample time is too short to calibrate")
-    platt, payoff = _calibrate(rows, raw, before)
+    platt, payoff = _calibrate(rows, raw, before, grid_ms)
+    after = spoken[rows.decided_ms[spoken] >= from_ms]
     p = platt.probability(raw[after])
     judged = rows[after]
     seen = OutOfSample(judged, p, payoff.edge_bps(p, judged.width))
-    platt, payoff = _calibrate(rows, raw, np.arange(len(rows), dtype=np.int64))
+    platt, payoff = _calibrate(rows, raw, np.arange(len(rows), dtype=np.int64), grid_ms)
     return Aggregated(platt, payoff, seen)
 
 
 def ensemble_recipe_hash(
-    recipes: Mapping[str, str], weights: Mapping[str, float], label: LabelRecipe
+    recipes: Mapping[Timeframe, str], weights: Mapping[Timeframe, float], label: LabelRecipe
 ) -> str:
     """Return the hash of the members' recipes (by timeframe) and of how they are joined."""
     content = {
-        "members": {name: [recipes[name], f"{weights[name]:.6f}"] for name in sorted(recipes)},
-        "aggregation": ["weighted mean", "platt", PRESENT_MIN],
+        "members": {name: [recipes[name], f"{weights[name]:.6f}"] for name in recipes},
+        "aggregation": ["weighted mean", "platt", WEIGHT_PRESENT_MIN],
         "label": label,
     }
     return hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()
 
 
 def _decisions(
-    voices: Sequence[Voice],
-    weights: Mapping[str, float],
+    scores: Mapping[Timeframe, Scores],
+    weights: Mapping[Timeframe, float],
     label: LabelRecipe,
-    scale: Scale,
     grid: Bars,
-    interval_ms: int,
-) -> Rows:
-    """Return one row for each of the grid's closes at which the ensemble speaks.
+    grid_ms: int,
+) -> tuple[Rows, F64]:
+    """Return a row for each of the grid's closes with a known outcome, and what was said there.
 
-    Its one feature is the log-odds of the aggregate.
+    What was said is the log-odds of the weighted mean, ``(n,)``; NaN where the ensemble is silent.
     """
-    closed_ms = grid.ts_ms + interval_ms
-    p = aggregate(voices, weights, closed_ms)
-    last = np.searchsorted(scale.closed_ms, closed_ms, side="right") - 1
-    fresh = (last >= 0) & (closed_ms - scale.closed_ms[np.maximum(last, 0)] < scale.timeframe.ms)
-    volatility = np.where(fresh, scale.volatility[np.maximum(last, 0)], np.nan)
-    width = barrier_width(volatility, label.horizon_bars, label.width_sigmas, label.width_min_bps)
-    horizon_bars = label.horizon_bars * scale.timeframe.ms // interval_ms
-    labels = label_bars(grid, width, label, interval_ms, horizon_bars)
-    keep = np.flatnonzero(np.isfinite(p) & labels.known)
-    return Rows(
-        logit(p[keep]).astype(np.float32)[:, None],
+    timeframes = sorted(scores, key=lambda timeframe: timeframe.ms)
+    closed_ms = grid.ts_ms + grid_ms
+    said = aggregate_history(
+        closed_ms,
+        [[scores[timeframe] for timeframe in timeframes]],
+        slot_records([_plain_mean(weights, label)], timeframes),
+        timeframes,
+        label.cost_bps,
+    )
+    width = _width(closed_ms, scores[anchor_of(weights)], label)
+    horizon_bars = label.horizon_bars * anchor_of(weights).ms // grid_ms
+    labels = label_bars(grid, width, label, grid_ms, horizon_bars)
+    keep: I64 = np.flatnonzero(labels.known)
+    p = said.p[keep, 0]
+    rows = Rows(
+        np.empty((len(keep), 0), np.float32),
         closed_ms[keep],
         labels.ends_ms[keep],
         labels.net[keep],
         width[keep],
         np.zeros(len(keep), np.int32),
     )
+    return rows, np.where(np.isfinite(p), logit(p), np.nan)
 
 
-def _calibrate(rows: Rows, raw: F64, places: I64) -> tuple[Platt, Payoff]:
-    won = rows.won[places]
-    return (
-        fit_platt(raw[places], won),
-        fit_payoff(rows.net[places], rows.width[places], won),
+def _width(closed_ms: I64, anchor: Scores, label: LabelRecipe) -> F64:
+    """Return the barriers' distance at each instant, by the anchor's last volatility."""
+    last = np.searchsorted(anchor.close_ms, closed_ms, side="right") - 1
+    sigma = np.where(last >= 0, anchor.sigma[np.maximum(last, 0)], np.nan)
+    return barrier_width(sigma, label.horizon_bars, label.width_sigmas, label.width_min_bps)
+
+
+def _plain_mean(weights: Mapping[Timeframe, float], label: LabelRecipe) -> Ensemble:
+    """Return the ensemble before calibration: it says the weighted mean itself."""
+    return Ensemble(
+        instrument="",
+        members=tuple(Member(t, "", "", "", weight) for t, weight in weights.items()),
+        anchor=anchor_of(weights),
+        platt_a=1.0,
+        platt_b=0.0,
+        horizon_bars=label.horizon_bars,
+        width_sigmas=label.width_sigmas,
+        width_min_bps=label.width_min_bps,
+        gain=0.0,
+        loss=0.0,
+        cost_bps=label.cost_bps,
+        recipe_hash="",
+        features_hash="",
     )
+
+
+def _calibrate(rows: Rows, raw: F64, known: I64, grid_ms: int) -> tuple[Platt, Payoff]:
+    """Return the calibration of what was said among the known rows, and their payoff.
+
+    The members are calibrated, so their mean is expected to be about right: a slope of 1.
+    """
+    scored = known[np.isfinite(raw[known])]
+    platt = fit_platt(
+        raw[scored],
+        rows.won[scored],
+        overlap=rows[known].overlap(grid_ms),
+        base_rate=float(rows.won[known].mean()),
+        calibrated=True,
+    )
+    return platt, fit_payoff(rows.net[known], rows.width[known])

@@ -104,7 +104,7 @@ def evaluate(
     brier = float(np.mean((p - won) ** 2))
     error, bins = calibration_error(p, won)
     net_bps = 1e4 * rows.net[in_turn(rows, seen.edge_bps > edge_bps_min)]
-    overlap = max(1, round(float(np.mean(rows.ends_ms - rows.decided_ms)) / interval_ms))
+    overlap = rows.overlap(interval_ms)
     days = max(float(rows.decided_ms[-1] - rows.decided_ms[0]) / DAY_MS, 1e-9)
     return Metrics(
         rows=len(rows),

@@ -65,7 +65,7 @@ def fit(x: F32, rows: Rows, recipe: Recipe) -> Fitted:
     data = _dataset(x, won, recipe)
     head, tail = stopping_slice(rows.decided_ms, rows.ends_ms, recipe.embargo_ms)
     curve = _choose_epochs(data, won, head, tail, recipe)
-    booster = _boost(data, recipe, curve.epochs)
+    booster = _boost(data, recipe, len(rows), curve.epochs)
     return Fitted(booster, booster.dump_model(), curve)
 
 
@@ -74,7 +74,7 @@ def _choose_epochs(data: Any, won: Bools, head: I64, tail: I64, recipe: Recipe) 
     boost = recipe.boost
     if len(tail) == 0 or won[head].all() or not won[head].any():
         return LearningCurve((), (), None, max(1, boost.epochs_max // 4))
-    booster = _booster(data.subset(head), recipe)
+    booster = _booster(data.subset(head), recipe, len(head))
     booster.add_valid(data.subset(tail), "stopping")
     fitted: list[float] = []
     stopping: list[float] = []
@@ -93,8 +93,8 @@ def _choose_epochs(data: Any, won: Bools, head: I64, tail: I64, recipe: Recipe) 
     return LearningCurve(tuple(fitted), tuple(stopping), base, best + 1)
 
 
-def _boost(data: Any, recipe: Recipe, epochs: int) -> Any:
-    booster = _booster(data, recipe)
+def _boost(data: Any, recipe: Recipe, n: int, epochs: int) -> Any:
+    booster = _booster(data, recipe, n)
     for _ in range(epochs):
         if _one_epoch(booster, recipe.boost):
             break
@@ -106,20 +106,20 @@ def _one_epoch(booster: Any, boost: BoostRecipe) -> bool:
     return any(booster.update() for _ in range(boost.rounds_per_epoch))
 
 
-def _booster(data: Any, recipe: Recipe) -> Any:
+def _booster(data: Any, recipe: Recipe, n: int) -> Any:
     import lightgbm
 
-    return lightgbm.Booster(_parameters(recipe), data)
+    return lightgbm.Booster(_parameters(recipe, n), data)
 
 
 def _dataset(x: F32, won: Bools, recipe: Recipe) -> Any:
     import lightgbm
 
-    data = lightgbm.Dataset(x, won.astype(np.float32), params=_parameters(recipe))
+    data = lightgbm.Dataset(x, won.astype(np.float32), params=_parameters(recipe, len(x)))
     return data.construct()
 
 
-def _parameters(recipe: Recipe) -> dict[str, Any]:
+def _parameters(recipe: Recipe, n: int) -> dict[str, Any]:
     """Return LightGBM's own names; two threads would cost speed under load and give other bits."""
     boost = recipe.boost
     return {
@@ -127,7 +127,7 @@ def _parameters(recipe: Recipe) -> dict[str, Any]:
         "metric": ["binary_logloss", "auc"],
         "num_leaves": boost.leaves,
         "learning_rate": boost.learning_rate,
-        "min_data_in_leaf": boost.leaf_rows_min,
+        "min_data_in_leaf": max(boost.leaf_rows_min, int(boost.leaf_share_min * n)),
         "feature_fraction": boost.feature_share,
         "lambda_l2": boost.l2,
         "max_bin": boost.bins,

@@ -46,6 +46,8 @@ class LabelRecipe(msgspec.Struct, frozen=True):
 class BoostRecipe(msgspec.Struct, frozen=True):
     """Gradient boosting of small trees; an epoch is ``rounds_per_epoch`` trees.
 
+    leaf_rows_min, leaf_share_min : a leaf has at least so many rows, and this share of all:
+               fifty overlapping trades may be one event.
     patience : epochs without a better loss on the stopping slice before the fit ends.
     target_confidence : the fit also ends once a won trade of the stopping slice scores above a
                lost one with this probability (the area under the ROC curve).
@@ -58,6 +60,7 @@ class BoostRecipe(msgspec.Struct, frozen=True):
     leaves: int = 7
     learning_rate: float = 0.05
     leaf_rows_min: int = 50
+    leaf_share_min: float = 0.01
     feature_share: float = 0.5
     l2: float = 1.0
     bins: int = 63

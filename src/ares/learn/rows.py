@@ -63,6 +63,12 @@ class Rows:
             digest.update(np.ascontiguousarray(getattr(self, name)).tobytes())
         return digest.hexdigest()
 
+    def overlap(self, interval_ms: int) -> int:
+        """Return how many intervals a trade lasts on average: so many rows share their luck."""
+        if len(self) == 0:
+            return 1
+        return max(1, round(float(np.mean(self.ends_ms - self.decided_ms)) / interval_ms))
+
     def newest(self, rows_max: int) -> Rows:
         """Return the newest ``rows_max`` rows; those of one instant stay together."""
         if len(self) <= rows_max:

@@ -67,16 +67,16 @@ def walk(x: F32, rows: Rows, recipe: Recipe) -> Walked:
     p = np.full(len(rows), np.nan)
     edge_bps = np.full(len(rows), np.nan)
     for split in splits:
-        before = _scored_before(rows, raw, split.from_ms - recipe.embargo_ms)
-        if not _both_outcomes(rows, before):
+        known = known_before(rows.decided_ms, rows.ends_ms, split.from_ms - recipe.embargo_ms)
+        if not np.isfinite(raw[known]).any():
             continue
-        platt, payoff = _calibrate(rows, raw, before)
+        platt, payoff = _calibrate(rows, raw, known, recipe)
         p[split.test] = platt.probability(raw[split.test])
         edge_bps[split.test] = payoff.edge_bps(p[split.test], rows.width[split.test])
-    judged, scored = np.flatnonzero(np.isfinite(p)), np.flatnonzero(np.isfinite(raw))
+    judged = np.flatnonzero(np.isfinite(p))
     if not len(judged):
         raise TooFewRowsError(f"{len(rows):,} rows are too few to calibrate and judge a model")
-    platt, payoff = _calibrate(rows, raw, scored)
+    platt, payoff = _calibrate(rows, raw, np.arange(len(rows), dtype=np.int64), recipe)
     seen = OutOfSample(rows[judged], p[judged], edge_bps[judged])
     return Walked(fit(x, rows, recipe), platt, payoff, seen)
 
@@ -92,20 +92,21 @@ def _held_out_scores(x: F32, rows: Rows, recipe: Recipe) -> tuple[F64, list[Spli
     return raw, usable
 
 
-def _scored_before(rows: Rows, raw: F64, instant_ms: int) -> I64:
-    """Return the rows with a held-out score whose outcome was known by ``instant_ms``."""
-    known = known_before(rows.decided_ms, rows.ends_ms, instant_ms)
-    return known[np.isfinite(raw[known])]
-
-
 def _both_outcomes(rows: Rows, places: I64) -> bool:
     won = rows.won[places]
     return bool(won.any() and not won.all())
 
 
-def _calibrate(rows: Rows, raw: F64, places: I64) -> tuple[Platt, Payoff]:
-    won = rows.won[places]
-    return (
-        fit_platt(raw[places], won),
-        fit_payoff(rows.net[places], rows.width[places], won),
+def _calibrate(rows: Rows, raw: F64, known: I64, recipe: Recipe) -> tuple[Platt, Payoff]:
+    """Return the calibration of the held-out scores among the known rows, and their payoff.
+
+    The base rate and the payoff belong to the trade, not to the model: all known rows tell them.
+    """
+    scored = known[np.isfinite(raw[known])]
+    platt = fit_platt(
+        raw[scored],
+        rows.won[scored],
+        overlap=rows[known].overlap(recipe.timeframe.ms),
+        base_rate=float(rows.won[known].mean()),
     )
+    return platt, fit_payoff(rows.net[known], rows.width[known])

@@ -1,0 +1,228 @@
+"""Packages and ensembles on our own disk: written whole, verified whenever they are read.
+
+Layout: ``packages/<name>/<version>/{model.onnx, model.json, training.png}`` and
+``ensembles/<hash>.json``. A package's identity is the SHA-256 of its ``model.json``, which lists
+that of every other file.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from ares.adapters.durable import write_file, write_folder
+from ares.domain.errors import UserMistake, WorldTrouble
+from ares.domain.model import Ensemble, Member
+from ares.domain.package import CARD_FILE, Package, PackageCard, card_bytes, card_of, sha256
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What is stored, newest first, with a line for each thing that cannot be read."""
+
+    packages: tuple[PackageCard, ...]
+    ensembles: tuple[Ensemble, ...]
+    troubles: tuple[str, ...]
+
+
+class ModelStore:
+    """The folder ``models/`` of a workspace."""
+
+    def __init__(self, root: Path) -> None:
+        """Stand on ``root``, which need not exist yet."""
+        self.root = root
+
+    def add(self, package: Package) -> Package:
+        """Write a new package and return it; its version gets a suffix where it is taken."""
+        card, attempt = package.card, 1
+        while not write_folder(self.folder(card), _contents(Package(card, package.files))):
+            attempt += 1
+            version = f"{package.card.version}_{attempt}"
+            card = msgspec.structs.replace(package.card, version=version)
+        return Package(card, package.files)
+
+    def adopt(self, package: Package) -> Package:
+        """Write a package under its own version: the same one twice changes nothing.
+
+        Raises UserMistake where another package already has its name and version.
+        """
+        if write_folder(self.folder(package.card), _contents(package)):
+            return package
+        if self.load(package.card.name, package.card.version).hash == package.hash:
+            return package
+        raise UserMistake(
+            f"{package.card.ref} is stored already with other content: "
+            "archive one of the two under another version"
+        )
+
+    def load(self, name: str, version: str) -> Package:
+        """Return a package, every byte of it verified.
+
+        Raises UserMistake where it does not exist, WorldTrouble where it is damaged.
+        """
+        folder = self.root / "packages" / name / version
+        if not folder.is_dir():
+            raise UserMistake(self._unknown(f"{name}/{version}"))
+        return read_package(folder)
+
+    def member(self, member: Member) -> Package:
+        """Return an ensemble's package; WorldTrouble where it is not the one that was judged."""
+        package = self.load(member.name, member.version)
+        if package.hash != member.package_hash:
+            raise WorldTrouble(
+                f"{package.card.ref}: {CARD_FILE} has changed since its ensemble was made: "
+                "restore it from an export, or train again"
+            )
+        return package
+
+    def resolve(self, ref: str) -> Package | Ensemble:
+        """Return what is meant by ``name/version``, ``name`` (its newest), or an ensemble's hash.
+
+        The first eight characters of a hash, or an instrument's key, are enough for an ensemble.
+        """
+        name, slash, version = ref.partition("/")
+        if slash and (self.root / "packages" / name / version).is_dir():
+            return self.load(name, version)
+        versions = self._versions(ref)
+        if versions:
+            return self.load(ref, versions[-1])
+        matching = [one for one in self.listed().ensembles if _means(one, ref)]
+        if matching:
+            return matching[0]
+        raise UserMistake(self._unknown(ref))
+
+    def listed(self) -> Listed:
+        """Return everything stored, newest first; what cannot be read is named, not raised."""
+        cards, ensembles, troubles = [], [], []
+        for folder in sorted((self.root / "packages").glob("[!.]*/[!.]*")):
+            try:
+                cards.append(_read_card(folder)[0])
+            except WorldTrouble as trouble:
+                troubles.append(str(trouble))
+        for path in sorted((self.root / "ensembles").glob("[!.]*.json")):
+            try:
+                ensembles.append(_read_ensemble(path))
+            except WorldTrouble as trouble:
+                troubles.append(str(trouble))
+        cards.sort(key=lambda card: (card.created_at, card.version, card.name), reverse=True)
+        ensembles.sort(key=lambda one: (one.created_at, one.instrument), reverse=True)
+        return Listed(tuple(cards), tuple(ensembles), tuple(troubles))
+
+    def save_ensemble(self, ensemble: Ensemble) -> Path:
+        """Write an ensemble under its hash and return the file."""
+        path = self.ensemble_path(ensemble)
+        content = msgspec.json.encode(ensemble, order="sorted")
+        write_file(path, msgspec.json.format(content, indent=2) + b"\n")
+        return path
+
+    def ensemble(self, ensemble_hash: str) -> Ensemble:
+        """Return the ensemble of a hash (or its beginning), verified."""
+        found = sorted((self.root / "ensembles").glob(f"{ensemble_hash}*.json"))
+        if len(found) != 1 or len(ensemble_hash) < 4:
+            known = len(found) or "no"
+            raise UserMistake(
+                f"{known} ensembles begin with '{ensemble_hash}': `ares models list` shows all"
+            )
+        return _read_ensemble(found[0])
+
+    def newest_candidate(self, instrument: str) -> Ensemble | None:
+        """Return the newest ensemble for an instrument's key; None where there is none."""
+        return next((e for e in self.listed().ensembles if e.instrument == instrument), None)
+
+    def ensemble_path(self, ensemble: Ensemble) -> Path:
+        """Return where an ensemble lies."""
+        return self.root / "ensembles" / f"{ensemble.hash}.json"
+
+    def folder(self, card: PackageCard) -> Path:
+        """Return where a package lies."""
+        return self.root / "packages" / card.name / card.version
+
+    def _versions(self, name: str) -> list[str]:
+        folder = self.root / "packages" / name
+        if not name or "/" in name or not folder.is_dir():
+            return []
+        return sorted(p.name for p in folder.iterdir() if p.is_dir() and p.name[0] != ".")
+
+    def _unknown(self, ref: str) -> str:
+        listed = self.listed()
+        known = [card.ref for card in listed.packages] + [e.hash[:12] for e in listed.ensembles]
+        near = difflib.get_close_matches(ref, known, n=1, cutoff=0.4)
+        hint = f"did you mean {near[0]}?" if near else "`ares train` makes some"
+        return f"no model '{ref}': {hint} `ares models list` shows all"
+
+
+def read_package(folder: Path) -> Package:
+    """Return the package in a folder, verified; raise WorldTrouble where it is damaged."""
+    card, _ = _read_card(folder)
+    files = {}
+    for name in card.files:
+        if Path(name).name != name:
+            raise WorldTrouble(f"{folder / CARD_FILE}: names a file outside its folder: '{name}'")
+        try:
+            files[name] = (folder / name).read_bytes()
+        except FileNotFoundError:
+            raise WorldTrouble(
+                f"{folder}: {name} is missing: restore it from an export, or train again"
+            ) from None
+    return verified(Package(card, files), str(folder))
+
+
+def verified(package: Package, where: str) -> Package:
+    """Return the package, or raise WorldTrouble naming the file that is not what its card says."""
+    for name, expected in package.card.files.items():
+        if name not in package.files:
+            raise WorldTrouble(f"{where}: {name} is missing: get a whole copy, or train again")
+        if sha256(package.files[name]) != expected:
+            raise WorldTrouble(
+                f"{where}: {name} is damaged (its SHA-256 is not the one in {CARD_FILE}): "
+                "restore it from an export, or train again"
+            )
+    return package
+
+
+def parse_card(content: bytes, where: str) -> PackageCard:
+    """Return the card, or raise WorldTrouble saying what is wrong with it."""
+    try:
+        card = card_of(content)
+    except msgspec.DecodeError as error:  # malformed, or not a card
+        raise WorldTrouble(f"{where}: is no package's card ({error})") from None
+    if card_bytes(card) != content:
+        raise WorldTrouble(f"{where}: was edited, so it is not the card that was judged")
+    return card
+
+
+def _contents(package: Package) -> dict[str, bytes]:
+    return {**package.files, CARD_FILE: card_bytes(package.card)}
+
+
+def _read_card(folder: Path) -> tuple[PackageCard, bytes]:
+    path = folder / CARD_FILE
+    try:
+        content = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        raise WorldTrouble(f"{folder}: has no {CARD_FILE}, so it is no package") from None
+    card = parse_card(content, str(path))
+    if (card.name, card.version) != (folder.parent.name, folder.name):
+        raise WorldTrouble(f"{path}: says {card.ref}, but lies in {folder.parent.name}")
+    return card, content
+
+
+def _read_ensemble(path: Path) -> Ensemble:
+    try:
+        ensemble = msgspec.json.decode(path.read_bytes(), type=Ensemble)
+    except (msgspec.DecodeError, FileNotFoundError) as error:
+        raise WorldTrouble(f"{path}: is no ensemble ({error}): train again") from None
+    if ensemble.hash != path.stem:
+        raise WorldTrouble(f"{path}: was changed since it was made: restore it, or train again")
+    return ensemble
+
+
+def _means(ensemble: Ensemble, ref: str) -> bool:
+    symbol = ensemble.instrument.partition(":")[2]
+    return (len(ref) >= 4 and ensemble.hash.startswith(ref)) or ref in {
+        ensemble.instrument,
+        symbol,
+    }

@@ -1,0 +1,250 @@
+"""Training: every (symbol, timeframe) pair a package, every instrument's packages an ensemble."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from ares.adapters.mlflow_registry import MlflowRegistry
+from ares.adapters.model_store import ModelStore
+from ares.config.workspace import Workspace
+from ares.domain.errors import UserMistake
+from ares.domain.instrument import Instrument
+from ares.domain.model import Ensemble, Member
+from ares.domain.package import Package
+from ares.domain.timeframe import Timeframe
+from ares.domain.trial import Trial
+from ares.learn.ensemble import anchor_of, ensemble_recipe_hash, share_out
+from ares.learn.evaluate import Metrics
+from ares.learn.recipe import Recipe
+from ares.runtime.provenance import git_commit
+from ares.runtime.training_job import (
+    JoinDone,
+    JoinJob,
+    LeftOut,
+    PackageDone,
+    PackageJob,
+    join_members,
+    train_package,
+)
+from ares.runtime.training_mirror import ensemble_entry, package_entry
+from ares.runtime.training_plan import TrainingRequest, package_jobs, stamp
+from ares.runtime.training_report import Missing, TrainingReport, joined_of, pair_of
+from ares.runtime.worker_pool import Failed, Task, WorkerPool
+
+__all__ = ["TrainingReport", "TrainingRequest", "train", "training_pool"]
+
+WORKER_MODULES = (
+    "ares.runtime.training_job",
+    "ares.learn.picture",
+    "ares.store.history",
+    "lightgbm",
+    "matplotlib.backends.backend_agg",
+    "matplotlib.figure",
+    "onnx",
+    "onnxruntime",
+    "scipy.special",
+    "scipy.stats",
+)
+"""What a worker imports when it starts, so that its first job is as quick as its second."""
+
+OnProgress = Callable[[int, int, str], None]
+"""Told (done, total, what was done)."""
+
+
+@dataclass(slots=True)
+class _Session:
+    """A training under way: where it writes, and what has come in so far."""
+
+    store: ModelStore
+    weights: Mapping[Timeframe, float]
+    edge_bps_min: float
+    created_at: str
+    record_trial: Callable[[Trial], None]
+    made: list[tuple[Package, PackageDone, Recipe]] = field(default_factory=list)
+    ensembles: list[tuple[Ensemble, Metrics]] = field(default_factory=list)
+    missing: list[Missing] = field(default_factory=list)
+
+
+def train(
+    workspace: Workspace,
+    request: TrainingRequest,
+    *,
+    on_progress: OnProgress = lambda _done, _total, _what: None,
+    record_trial: Callable[[Trial], None] = lambda _trial: None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    pool: WorkerPool | None = None,
+) -> TrainingReport:
+    """Train what is asked for, keep it in ``models/``, mirror it to MLflow, and report.
+
+    Each package is kept as soon as it is made: an interrupted training loses only what was under
+    way. ``record_trial`` is told of every package and ensemble whose evidence was looked at.
+
+    pool : warm workers to use; without one, a pool is made for this training and ended with it.
+
+    Raises UserMistake where a symbol or interval is unknown, WorldTrouble where the store cannot
+    be read.
+    """
+    settings, created = workspace.settings, now()
+    _permit(workspace)
+    jobs = package_jobs(workspace, request, created)
+    session = _Session(
+        ModelStore(workspace.models_dir),
+        settings.weights,
+        settings.strategy.edge_bps_min,
+        stamp(created),
+        record_trial,
+    )
+    instruments = list(dict.fromkeys(i for job in jobs for i in job.instruments))
+    total = len(jobs) + len(instruments)
+    workers = request.workers or settings.learning.workers
+    with nullcontext(pool) if pool else training_pool(workers) as running:
+        tasks = [Task(job.label, train_package, job) for job in jobs]
+        for done, (task, result) in enumerate(running.run(tasks), 1):
+            _keep_package(session, task, result)
+            on_progress(done, total, task.label)
+        joins = [task for instrument in instruments for task in _join_task(session, instrument)]
+        for done, (task, result) in enumerate(running.run(joins), len(jobs) + 1):
+            _keep_ensemble(session, task, result)
+            on_progress(done, total, task.label)
+    warning = _mirror(workspace, session)
+    on_progress(total, total, "registered")
+    return _report(session, jobs, warning)
+
+
+def training_pool(workers: int = 0) -> WorkerPool:
+    """Return a pool whose processes have everything imported that training needs."""
+    return WorkerPool(workers, WORKER_MODULES)
+
+
+def _permit(workspace: Workspace) -> None:
+    settings = workspace.settings
+    if not settings.learning.in_production and settings.live_trading.enabled:
+        raise UserMistake(
+            "learning.in_production is false and live_trading.enabled is true: train in another "
+            "workspace and bring the models here (`ares models export`, `ares models import`)"
+        )
+
+
+def _keep_package(session: _Session, task: Task, result: PackageDone | LeftOut | Failed) -> None:
+    if not isinstance(result, PackageDone):
+        session.missing.append(_missing(task, result))
+        return
+    job: PackageJob = task.argument
+    package = session.store.add(result.package)
+    session.made.append((package, result, job.recipe))
+    card = package.card
+    session.record_trial(
+        Trial(
+            kind="package",
+            scope="universe" if card.scope == "universe" else card.instruments[0],
+            timeframe=card.timeframe.value,
+            recipe_hash=card.recipe_hash,
+            subject=card.ref,
+            data_hash=card.data_hash,
+            data_from_ms=card.data_from_ms,
+            data_to_ms=card.data_to_ms,
+            validation=card.validation,
+            created_at=card.created_at,
+        )
+    )
+
+
+def _join_task(session: _Session, instrument: Instrument) -> Iterable[Task]:
+    """Yield the task that joins an instrument's packages; none where it has no package."""
+    mine = [one for one in session.made if instrument in one[1].spoken]
+    members = {recipe.timeframe: (done, recipe) for _, done, recipe in mine}
+    label = f"{instrument.key} ensemble"
+    if not members:
+        session.missing.append(Missing(label, "none of its timeframes could be trained", False))
+        return
+    weights = share_out(session.weights, sorted(members, key=lambda timeframe: timeframe.ms))
+    recipe = members[anchor_of(weights)][1]
+    spoken = {timeframe: done.spoken[instrument] for timeframe, (done, _) in members.items()}
+    job = JoinJob(instrument, spoken, weights, recipe.label, session.edge_bps_min, recipe.seed)
+    yield Task(label, join_members, job)
+
+
+def _keep_ensemble(session: _Session, task: Task, result: JoinDone | LeftOut | Failed) -> None:
+    if not isinstance(result, JoinDone):
+        session.missing.append(_missing(task, result))
+        return
+    job: JoinJob = task.argument
+    mine = {
+        recipe.timeframe: (package, recipe)
+        for package, done, recipe in session.made
+        if job.instrument in done.spoken
+    }
+    cards = [package.card for package, _ in mine.values()]
+    recipes = {timeframe: recipe.hash for timeframe, (_, recipe) in mine.items()}
+    ensemble = Ensemble(
+        instrument=job.instrument.key,
+        members=tuple(
+            _member(mine[timeframe][0], weight) for timeframe, weight in job.weights.items()
+        ),
+        anchor=anchor_of(job.weights),
+        platt_a=result.platt.a,
+        platt_b=result.platt.b,
+        horizon_bars=job.label.horizon_bars,
+        width_sigmas=job.label.width_sigmas,
+        width_min_bps=job.label.width_min_bps,
+        gain=result.payoff.gain,
+        loss=result.payoff.loss,
+        cost_bps=job.label.cost_bps,
+        recipe_hash=ensemble_recipe_hash(recipes, job.weights, job.label),
+        features_hash=cards[0].features_hash,
+        validation=result.metrics.validation,
+        created_at=session.created_at,
+    )
+    session.store.save_ensemble(ensemble)
+    session.ensembles.append((ensemble, result.metrics))
+    session.record_trial(
+        Trial(
+            kind="ensemble",
+            scope=ensemble.instrument,
+            timeframe=ensemble.anchor.value,
+            recipe_hash=ensemble.recipe_hash,
+            subject=ensemble.hash,
+            data_hash=",".join(card.data_hash[:16] for card in cards),
+            data_from_ms=min(card.data_from_ms for card in cards),
+            data_to_ms=max(card.data_to_ms for card in cards),
+            validation=ensemble.validation,
+            created_at=ensemble.created_at,
+        )
+    )
+
+
+def _member(package: Package, weight: float) -> Member:
+    card = package.card
+    return Member(card.timeframe, card.name, card.version, package.hash, weight)
+
+
+def _missing(task: Task, result: LeftOut | Failed) -> Missing:
+    if isinstance(result, Failed):
+        return Missing(task.label, result.error, True)
+    return Missing(task.label, result.reason, False)
+
+
+def _mirror(workspace: Workspace, session: _Session) -> str | None:
+    registry = MlflowRegistry(workspace.mlflow_uri, workspace.models_dir / "mlflow")
+    packages = [package_entry(session.store, package) for package, _, _ in session.made]
+    ensembles = [
+        ensemble_entry(session.store, ensemble, metrics, git_commit())
+        for ensemble, metrics in session.ensembles
+    ]
+    return registry.register([*packages, *ensembles])
+
+
+def _report(session: _Session, jobs: list[PackageJob], warning: str | None) -> TrainingReport:
+    asked = list(dict.fromkeys(job.recipe.timeframe for job in jobs))
+    notes = [note for _, done, _ in session.made for note in done.notes]
+    pairs = [pair_of(package, done.metrics) for package, done, _ in session.made]
+    joined = [joined_of(ensemble, metrics, asked) for ensemble, metrics in session.ensembles]
+    return TrainingReport(
+        tuple(sorted(pairs, key=lambda pair: (pair.instruments, pair.timeframe.ms))),
+        tuple(sorted(joined, key=lambda one: one.instrument)),
+        tuple(session.missing),
+        tuple(dict.fromkeys([*notes, *([warning] if warning else [])])),
+    )

@@ -1,0 +1,141 @@
+"""What is to be trained: from a request and the settings to one job for each package."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from ares.config.workspace import Workspace
+from ares.domain.errors import UserMistake
+from ares.domain.instrument import Instrument
+from ares.domain.timeframe import Timeframe
+from ares.kernel.features import FEATURES, FEATURES_HASH
+from ares.learn.recipe import BoostRecipe, Recipe, default_label, round_trip_bps
+from ares.runtime.provenance import git_commit, library_versions
+from ares.runtime.training_job import PackageJob, Source
+from ares.store.candles import CandleStore
+from ares.store.database import open_database
+
+if TYPE_CHECKING:
+    from ares.config.settings import Settings
+
+NOT_PRICES = "sentiment"
+"""The group of features that ``price_only`` leaves out."""
+
+Scope = Literal["instrument", "universe"]
+
+
+class TrainingRequest(msgspec.Struct, frozen=True):
+    """What to train; empty or None: as the settings say.
+
+    symbols, intervals : e.g. ``BTC/USDT`` or ``binance:BTC/USDT``; ``1h``.
+    from_ms, to_ms     : no outcome outside is looked at; bars before only warm features up.
+    price_only         : leave out features that are not made of prices and volumes.
+    workers            : processes; 0: as the settings say.
+    """
+
+    symbols: tuple[str, ...] = ()
+    intervals: tuple[str, ...] = ()
+    from_ms: int | None = None
+    to_ms: int | None = None
+    scope: Scope | None = None
+    price_only: bool = False
+    workers: int = 0
+
+
+def package_jobs(
+    workspace: Workspace, request: TrainingRequest, created: datetime
+) -> list[PackageJob]:
+    """Return the jobs of a request: one for each pair, or for each timeframe of the universe.
+
+    The slowest (the shortest timeframes) come first, so that no core waits for a late one.
+    Raises UserMistake where a symbol or interval is unknown.
+    """
+    settings = workspace.settings
+    instruments, reference = _instruments(workspace, request.symbols or settings.symbols)
+    scope = request.scope or settings.learning.scope
+    wholes = [tuple(instruments)] if scope == "universe" else [(one,) for one in instruments]
+    source = Source(workspace.db_url, workspace.cache_dir, request.from_ms, request.to_ms)
+    return [
+        PackageJob(
+            source=source,
+            instruments=whole,
+            recipe=recipe_for(settings, timeframe, scope, request.price_only),
+            reference=reference,
+            rows_min=settings.learning.rows_min,
+            rows_max=settings.learning.rows_max,
+            edge_bps_min=settings.strategy.edge_bps_min,
+            version=created.strftime("%Y%m%d_%H%M%S"),
+            created_at=stamp(created),
+            git_commit=git_commit(),
+            libraries=library_versions(),
+        )
+        for timeframe in sorted(_timeframes(settings, request), key=lambda t: t.ms)
+        for whole in wholes
+    ]
+
+
+def recipe_for(
+    settings: Settings, timeframe: Timeframe, scope: Scope, price_only: bool = False
+) -> Recipe:
+    """Return the recipe that the settings describe for a timeframe."""
+    costs, retraining = settings.costs, settings.continuous_learning.retraining
+    cost_bps = round_trip_bps(costs.fee_bps, costs.spread_bps, costs.slippage_bps)
+    return Recipe(
+        timeframe=timeframe,
+        features=tuple(f.name for f in FEATURES if not (price_only and f.group == NOT_PRICES)),
+        features_hash=FEATURES_HASH,
+        label=default_label(timeframe, cost_bps, "triple_barrier"),
+        boost=BoostRecipe(
+            rounds_per_epoch=retraining.rounds_per_epoch,
+            epochs_max=retraining.max_epochs,
+            patience=retraining.patience,
+            target_confidence=retraining.target_confidence,
+        ),
+        scope=scope,
+        folds=settings.learning.folds,
+        embargo_bars=settings.learning.embargo_bars,
+        price_only=price_only,
+    )
+
+
+def stamp(when: datetime) -> str:
+    """Return a time as cards and tags write it: ``2023-04-20T12:00:00Z``."""
+    return when.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _instruments(
+    workspace: Workspace, symbols: Sequence[str]
+) -> tuple[list[Instrument], Instrument | None]:
+    """Return the instruments meant, and the one that cross features look at.
+
+    Where the settings name no reference it is the first of ``symbols`` there; where that is not
+    stored there is none, and the cross features are neutral.
+    """
+    settings = workspace.settings
+    engine = open_database(workspace.db_url)
+    try:
+        store = CandleStore(engine, workspace.cache_dir)
+        meant = list(dict.fromkeys(store.resolve(symbol) for symbol in symbols))
+        if settings.features.reference is not None:
+            return meant, store.resolve(settings.features.reference)
+        try:
+            return meant, store.resolve(settings.symbols[0])
+        except UserMistake:
+            return meant, None
+    finally:
+        engine.dispose()
+
+
+def _timeframes(settings: Settings, request: TrainingRequest) -> list[Timeframe]:
+    configured = settings.weights
+    asked = [Timeframe.parse(text) for text in request.intervals] or list(configured)
+    strange = [timeframe.value for timeframe in asked if timeframe not in configured]
+    if strange:
+        raise UserMistake(
+            f"{', '.join(strange)} has no weight: add it to timeframes.intervals in ares.yaml"
+        )
+    return list(dict.fromkeys(asked))

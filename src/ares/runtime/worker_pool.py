@@ -1,0 +1,156 @@
+"""Processes that compute: started fresh (spawn), kept warm, gone with whoever started them."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing.connection import wait as wait_for
+from types import TracebackType
+from typing import Any
+
+from ares.domain.errors import AresError
+
+NICE = 5
+"""Workers stand back behind an engine on the same machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A function and its argument, both of a module's top level so that they can travel.
+
+    label : how a message names it.
+    """
+
+    label: str
+    function: Callable[[Any], Any]
+    argument: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A task that raised, or whose process died; ``error`` is what a message says."""
+
+    error: str
+
+
+class WorkerPool:
+    """A process pool that names what a dead worker was doing, and goes on with the rest.
+
+    Use it as a context: leaving it ends its processes, at once when an exception leaves with it
+    (Ctrl-C): a worker writes nothing, so nothing is left half-done.
+    """
+
+    def __init__(self, workers: int = 0, modules: Sequence[str] = ()) -> None:
+        """Prepare ``workers`` processes (0: one for each core); none is started yet.
+
+        modules : imported by each process when it starts, so that its first task is quick.
+        """
+        self.workers = workers or cores()
+        self._modules = tuple(modules)
+        self._executor: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> WorkerPool:
+        """Return the pool."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
+    ) -> None:
+        """End the processes."""
+        self.close(at_once=kind is not None)
+
+    def close(self, at_once: bool = False) -> None:
+        """End the processes; the pool can be used again, with new ones."""
+        executor, self._executor = self._executor, None
+        if executor is None:
+            return
+        if at_once:
+            for process in list(getattr(executor, "_processes", None) or ()):
+                _end(process)
+        executor.shutdown(wait=True, cancel_futures=True)
+
+    def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Any]]:
+        """Yield each task with its result, or ``Failed``, as they are done.
+
+        When a process dies its pool is lost: the tasks that were not done are done again one by
+        one in a fresh process, so that the one that kills it is found and named.
+        """
+        waiting: dict[Future[Any], Task] = {
+            self._pool().submit(task.function, task.argument): task for task in tasks
+        }
+        lost: list[Task] = []
+        while waiting:
+            done, _ = wait(waiting, return_when=FIRST_COMPLETED)
+            for future in done:
+                task = waiting.pop(future)
+                try:
+                    result = future.result()
+                except BrokenProcessPool:
+                    lost.append(task)
+                    continue
+                except Exception as error:
+                    result = Failed(_said(error))
+                yield task, result
+        if lost:
+            self.close()
+        for task in lost:
+            yield task, self._alone(task)
+
+    def _alone(self, task: Task) -> Any:
+        try:
+            return self._pool().submit(task.function, task.argument).result()
+        except BrokenProcessPool:
+            self.close()
+            return Failed("its worker process died (out of memory, or killed)")
+        except Exception as error:
+            return Failed(_said(error))
+
+    def _pool(self) -> ProcessPoolExecutor:
+        if self._executor is None:
+            self._executor = ProcessPoolExecutor(
+                self.workers,
+                mp_context=multiprocessing.get_context("spawn"),
+                initializer=_begin,
+                initargs=(self._modules,),
+            )
+        return self._executor
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _begin(modules: Sequence[str]) -> None:
+    """Make a fresh process a worker: Ctrl-C is its parent's to answer, whose end is its own."""
+    import importlib
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(NICE)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_follow, args=(parent.sentinel,), daemon=True).start()
+    for module in modules:
+        importlib.import_module(module)
+
+
+def _follow(sentinel: int) -> None:
+    wait_for([sentinel])
+    os._exit(1)
+
+
+def _end(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
+
+
+def _said(error: Exception) -> str:
+    said = str(error) if isinstance(error, AresError) else f"{type(error).__name__}: {error}"
+    return " ".join(said.split())[:300]
