@@ -1,1 +1,26 @@
-"""Backtests and their reports: what a notebook imports."""
+"""Backtests and their reports: what a notebook imports (see docs/RESEARCH.md).
+
+>>> from ares import research
+>>> candles = research.load_bars("BTCUSDT_1h.parquet")  # doctest: +SKIP
+>>> result = research.backtest(candles, research.sma_cross(candles, 20, 100))  # doctest: +SKIP
+>>> research.report(result, "sma.html")  # doctest: +SKIP
+"""
+
+from ares.research.api import backtest, load_bars
+from ares.research.backtest import BacktestResult
+from ares.research.baselines import buy_hold, sma_cross
+from ares.research.market import Candles
+from ares.research.metrics import Metrics
+from ares.research.strategy import Strategy, long_flat
+
+__all__ = [
+    "BacktestResult",
+    "Candles",
+    "Metrics",
+    "Strategy",
+    "backtest",
+    "buy_hold",
+    "load_bars",
+    "long_flat",
+    "sma_cross",
+]

@@ -122,7 +122,8 @@ def notional(ticks: I64, lots: I64, spec: InstrumentSpec) -> I64:
         return product
     whole: I64 = product // divisor
     twice = 2 * (product - whole * divisor)
-    return whole + ((twice > divisor) | ((twice == divisor) & (whole % 2 != 0)))
+    rounded: I64 = whole + ((twice > divisor) | ((twice == divisor) & (whole % 2 != 0)))
+    return rounded
 
 
 def _inside(fills: Records) -> Bools:

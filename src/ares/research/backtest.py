@@ -23,7 +23,7 @@ from ares.kernel.trade import (
     scan,
     specs_record,
 )
-from ares.kernel.trade.layout import SIZE_ALL, SIZE_FIXED, SIZE_RISK
+from ares.kernel.trade.layout import SIZE_FIXED, SIZE_RISK
 from ares.research.account_path import ExecutionCosts, account_path, execution_costs
 from ares.research.baselines import buy_hold
 from ares.research.market import Candles, filled_at_close, market_of
@@ -32,6 +32,12 @@ from ares.research.strategy import Strategy
 from ares.research.tables import Counts, counts_of, fills_table, trades_table
 
 Fill = Literal["next_open", "close"]
+
+ALL_COLLAR_BPS = 100.0
+"""With all cash in one order, an entry waits while the next open is further above the close."""
+
+UNBOUNDED = 9.0e10
+"""More quote currency than any account has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,29 +128,47 @@ def baseline_rules(rules: Rules, strategy: Strategy, n_instruments: int) -> Rule
 
     Orders of any size are filled: a baseline is a measure, not a plan.
     """
-    share = 1.0 / n_instruments
-    return replace(
-        rules.without_limits(),
-        position_max=share,
-        participation_max=0.0,
-        collar_bps=strategy.collar_bps,
-    )
+    free = replace(rules.without_limits(), participation_max=0.0, collar_bps=strategy.collar_bps)
+    affordable = _affordable_share(free)
+    return replace(free, position_max=affordable / n_instruments, exposure_max=affordable)
 
 
 def sized(rules: Rules, size: float | Literal["all"] | None, qty_decimals: int) -> Rules:
     """Return ``rules`` with a fixed size in units of the base currency, all cash, or their own.
+
+    All cash is bounded by what the order could cost at worst, so that cash is never overdrawn; the
+    first signal takes it, others wait.
 
     Raises UserMistake when a size is below one lot.
     """
     if size is None:
         return rules
     if size == "all":
-        return replace(rules, sizing=SIZE_ALL)
+        collared = replace(
+            rules, collar_bps=min(rules.collar_bps or ALL_COLLAR_BPS, ALL_COLLAR_BPS)
+        )
+        return replace(
+            collared,
+            sizing=SIZE_RISK,
+            risk_per_trade=UNBOUNDED,
+            position_max=1.0,
+            exposure_max=_affordable_share(collared),
+            order_quote_max=UNBOUNDED,
+            volatility_target=0.0,
+        )
     lots = round(size * 10**qty_decimals)
     if lots < 1:
         least = 10.0**-qty_decimals
         raise UserMistake(f"--size {size:g}: the smallest size of these instruments is {least:g}")
     return replace(rules, sizing=SIZE_FIXED, fixed_lots=lots)
+
+
+def _affordable_share(rules: Rules) -> float:
+    """Return the share of equity whose worst fill (at the collar, with the fee) takes it all.
+
+    Positions and waiting orders together stay below it, so that what waits is always covered.
+    """
+    return 1.0 / ((1.0 + rules.collar_bps * 1e-4) * (1.0 + rules.fee_bps * 1e-4))
 
 
 @dataclass(frozen=True, slots=True)

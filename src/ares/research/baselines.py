@@ -10,21 +10,21 @@ from ares.domain.errors import UserMistake
 from ares.domain.timeframe import Timeframe
 from ares.kernel.bars import F64
 from ares.kernel.trade import to_grid
-from ares.research.market import Candles, complete_closes
+from ares.research.market import Candles, complete_closes, several
 from ares.research.strategy import Strategy, long_flat
 
 HOLD_COLLAR_BPS = 20.0
 """Who buys once can wait for a bar that does not jump, and so leaves less cash idle."""
 
 
-def buy_hold(candles: Sequence[Candles]) -> Strategy:
+def buy_hold(candles: Candles | Sequence[Candles]) -> Strategy:
     """Return the strategy that buys at the first chance and never sells."""
-    always = [np.ones(len(one.bars)) for one in candles]
-    return long_flat(candles, always, "buy & hold", collar_bps=HOLD_COLLAR_BPS)
+    always = [np.ones(len(one.bars)) for one in several(candles)]
+    return long_flat(several(candles), always, "buy & hold", collar_bps=HOLD_COLLAR_BPS)
 
 
 def sma_cross(
-    candles: Sequence[Candles],
+    candles: Candles | Sequence[Candles],
     fast_bars: int = 20,
     slow_bars: int = 100,
     timeframe: Timeframe | None = None,
@@ -43,7 +43,7 @@ def sma_cross(
             "fewer than the slow one"
         )
     levels = []
-    for one in candles:
+    for one in several(candles):
         if timeframe is None or timeframe is one.timeframe:
             levels.append(sma_level(one.bars.close, one.spec.price_decimals, fast_bars, slow_bars))
             continue
@@ -52,7 +52,9 @@ def sma_cross(
         level[closes_here] = sma_level(closes, one.spec.price_decimals, fast_bars, slow_bars)
         levels.append(level)
     name = f"sma_cross {fast_bars}/{slow_bars}"
-    return long_flat(candles, levels, name if timeframe is None else f"{name} on {timeframe.value}")
+    if timeframe is not None:
+        name += f" on {timeframe.value}"
+    return long_flat(several(candles), levels, name)
 
 
 def sma_level(close: F64, price_decimals: int, fast_bars: int, slow_bars: int) -> F64:

@@ -41,6 +41,11 @@ class Candles:
         return Candles(self.spec, self.timeframe, self.bars.between(from_ms, last_ms))
 
 
+def several(candles: Candles | Sequence[Candles]) -> list[Candles]:
+    """Return one or more candles as a list."""
+    return [candles] if isinstance(candles, Candles) else list(candles)
+
+
 def market_of(candles: Sequence[Candles]) -> Market:
     """Return the candles on the union of their closing instants; a missing bar has a close of 0."""
     if len(candles) == 1:

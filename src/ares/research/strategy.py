@@ -10,7 +10,7 @@ import numpy as np
 
 from ares.kernel.bars import F64
 from ares.kernel.trade import Signals
-from ares.research.market import Candles, market_of
+from ares.research.market import Candles, market_of, several
 
 CERTAIN_EDGE_BPS = 10_000.0
 """The edge of a rule that only says yes or no: above every threshold, or below."""
@@ -44,13 +44,18 @@ class Strategy:
 
 
 def long_flat(
-    candles: Sequence[Candles], wanted: Sequence[F64], name: str, collar_bps: float = 100.0
+    candles: Candles | Sequence[Candles],
+    wanted: F64 | Sequence[F64],
+    name: str = "long or flat",
+    collar_bps: float = 100.0,
 ) -> Strategy:
     """Return the strategy that is long where ``wanted`` is 1 and flat where it is 0.
 
     wanted : for each instrument, ``(n_bars,)`` beside its own bars, known at their closes; NaN: no
-             opinion (what is held is kept).
+             opinion (what is held is kept). One array for one instrument.
     """
+    wanted = [wanted] if isinstance(wanted, np.ndarray) else wanted
+    candles = several(candles)
     close_ms = market_of(candles).close_ms
     edge = np.full((len(close_ms), len(candles)), np.nan)
     for i, (one, level) in enumerate(zip(candles, wanted, strict=True)):

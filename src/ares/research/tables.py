@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from ares.kernel.bars import F64
 from ares.kernel.trade import TradeLog
 from ares.kernel.trade.layout import (
     BREAKER_NAMES,
@@ -48,17 +47,19 @@ class Counts:
 
 def trades_table(outcomes: Records, candles: Sequence[Candles]) -> pl.DataFrame:
     """Return closed trades, one row each, in the order in which they closed."""
-    price_scale, lot = _scales(outcomes, candles)
+    which = outcomes["instrument"]
+    tick = np.array([10.0**-one.spec.price_decimals for one in candles])[which]
+    lot = np.array([10.0**-one.spec.qty_decimals for one in candles])[which]
     names = np.array([one.key for one in candles], dtype=object)
     reasons, codes = np.array(REASON_NAMES, object), np.array(REFUSAL_NAMES, object)
     return pl.DataFrame(
         {
-            "instrument": pl.Series(list(names[outcomes["instrument"]]), dtype=pl.String),
+            "instrument": pl.Series(list(names[which]), dtype=pl.String),
             "entry_time": pl.Series(outcomes["entry_ms"]).cast(UTC_MS),
             "exit_time": pl.Series(outcomes["exit_ms"]).cast(UTC_MS),
             "qty_base": outcomes["lots"] * lot,
-            "entry_price": outcomes["entry_price"] * price_scale,
-            "exit_price": outcomes["exit_price"] * price_scale,
+            "entry_price": outcomes["entry_price"] * tick,
+            "exit_price": outcomes["exit_price"] * tick,
             "pnl_quote": outcomes["pnl_units"] / 1e8,
             "fees_quote": outcomes["fees_units"] / 1e8,
             "net_bps": outcomes["net_bps"].astype(np.float64),
@@ -111,15 +112,3 @@ def counts_of(log: TradeLog) -> Counts:
         daily_stops=int((notices["kind"] == NOTICE_DAILY_LOSS).sum()),
         mode_changes=int((notices["kind"] == NOTICE_MODE).sum()),
     )
-
-
-def _scales(outcomes: Records, candles: Sequence[Candles]) -> tuple[F64, F64]:
-    """Return what makes quote prices of the outcomes' prices, and base units of their lots.
-
-    The price of a real trade is money units per lot, that of a virtual one ticks.
-    """
-    which = outcomes["instrument"]
-    tick = np.array([10.0**-one.spec.price_decimals for one in candles])
-    lot = np.array([10.0**-one.spec.qty_decimals for one in candles])
-    real = 1e-8 / lot[which]
-    return np.where(outcomes["virtual"] == 1, tick[which], real), lot[which]

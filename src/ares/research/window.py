@@ -1,0 +1,62 @@
+"""Which stretch of time a backtest covers, from what a person wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from ares.domain.errors import UserMistake
+from ares.domain.instrument import Instrument
+from ares.domain.timeframe import DAY_MS, Timeframe
+from ares.store.candles import CandleStore
+
+DAYS_DEFAULT = 90.0
+
+
+def parse_utc(text: str) -> int:
+    """Return a date or time (UTC unless it says otherwise) in ms since the epoch.
+
+    >>> parse_utc("2023-04-20"), parse_utc("2023-04-20 12:30") - parse_utc("2023-04-20T12:30Z")
+    (1681948800000, 0)
+    """
+    try:
+        when = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise UserMistake(
+            f"'{text}' is no date: write 2023-04-20 or 2023-04-20T12:30 (UTC)"
+        ) from None
+    if when.tzinfo is None:
+        when = when.replace(tzinfo=UTC)
+    return round(when.timestamp() * 1000)
+
+
+def window(
+    store: CandleStore,
+    instruments: Sequence[Instrument],
+    from_ms: int | None,
+    to_ms: int | None,
+    days: float | None,
+) -> tuple[int, int]:
+    """Return ``(from_ms, to_ms)``: what was said, else the last ``days`` that all have candles for.
+
+    Raises UserMistake where that leaves no time.
+    """
+    if to_ms is None:
+        series = store.series()
+        ends = {
+            s.instrument: s.last_ms + Timeframe(s.interval).ms
+            for s in sorted(series, key=lambda s: s.last_ms + Timeframe(s.interval).ms)
+        }
+        known = [ends[one] for one in instruments if one in ends]
+        if not known:
+            raise UserMistake("no candles are stored: `ares data import PATH`")
+        to_ms = min(known)
+    if from_ms is None:
+        from_ms = round(to_ms - (DAYS_DEFAULT if days is None else days) * DAY_MS)
+    if from_ms >= to_ms:
+        raise UserMistake(f"the window is empty: it begins {_said(from_ms)}, ends {_said(to_ms)}")
+    return from_ms, to_ms
+
+
+def _said(ts_ms: int) -> str:
+    return datetime.fromtimestamp(ts_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -1,0 +1,73 @@
+"""Small made-up candles for the tests of research."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from ares.domain.instrument import Instrument, InstrumentSpec
+from ares.domain.timeframe import MINUTE_MS, Timeframe
+from ares.kernel.bars import Bars
+from ares.research.market import Candles
+
+START_MS = 1_700_000_000_000 // 86_400_000 * 86_400_000
+
+
+@pytest.fixture(scope="session")
+def walk() -> Callable[..., Candles]:
+    """Return the maker of random walks (hypothesis wants session fixtures)."""
+    return _walk
+
+
+@pytest.fixture(scope="session")
+def candles_of() -> Callable[..., Candles]:
+    """Return the maker of candles with given closes."""
+    return _candles_of
+
+
+def _walk(
+    symbol: str = "AAA/USDT",
+    n: int = 500,
+    seed: int = 0,
+    timeframe: Timeframe = Timeframe.M1,
+    start_ms: int = START_MS,
+    price: float = 100.0,
+    decimals: tuple[int, int] = (2, 3),
+    step: float = 0.002,
+    gaps: float = 0.0,
+) -> Candles:
+    """Return candles of a random walk on the grid; ``gaps`` is the share of bars left out."""
+    chance = np.random.default_rng(seed)
+    close = price * np.exp(np.cumsum(step * chance.standard_t(4, n) / 1.4))
+    opens = np.concatenate([[price], close[:-1]]) * (1 + 0.0002 * chance.standard_normal(n))
+    high = np.maximum(opens, close) * (1 + 0.3 * step * chance.random(n))
+    low = np.minimum(opens, close) * (1 - 0.3 * step * chance.random(n))
+    grid = [np.maximum(np.round(x, decimals[0]), 10.0 ** -decimals[0]) for x in (opens, close)]
+    top = np.maximum(np.round(high, decimals[0]), np.maximum(*grid))
+    bottom = np.maximum(np.minimum(np.round(low, decimals[0]), np.minimum(*grid)), 0.01)
+    volume = np.round(chance.exponential(50.0, n), decimals[1])
+    ts_ms = start_ms // timeframe.ms * timeframe.ms + np.arange(n) * timeframe.ms
+    keep = chance.random(n) >= gaps
+    keep[0] = True
+    bars = Bars.make(ts_ms, grid[0], top, bottom, grid[1], volume)[keep]
+    return Candles(InstrumentSpec(Instrument("test", symbol), *decimals), timeframe, bars)
+
+
+def _candles_of(closes: list[float], opens: list[float] | None = None) -> Candles:
+    """Return one-minute candles with these closes; opens default to the close before."""
+    close = np.array(closes)
+    first = np.array(opens) if opens is not None else np.concatenate([close[:1], close[:-1]])
+    return Candles(
+        InstrumentSpec(Instrument("test", "AAA/USDT"), 2, 3),
+        Timeframe.M1,
+        Bars.make(
+            START_MS + np.arange(len(close)) * MINUTE_MS,
+            first,
+            np.maximum(first, close),
+            np.minimum(first, close),
+            close,
+            np.full(len(close), 1_000.0),
+        ),
+    )
