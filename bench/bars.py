@@ -8,9 +8,13 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from ares.kernel.bars import Bars
+
 ROOT = Path(__file__).resolve().parent.parent
 INPUT = ROOT / ".bench" / "input"
 REAL_FILE = "binance/BTCUSDT_1m_20260301_20260531.parquet"
+FOUR_FILES = "binance/{}_1m_202303_202305.parquet"
+FOUR_SYMBOLS = ("BTC/USDT", "ETH/USDT", "SOL/USDT", "ADA/USDT")
 MINUTE_MS = 60_000
 SIMULATED_START_MS = 1_772_323_200_000  # 2026-03-01 00:00 UTC
 SIMULATED_BARS = 132_480
@@ -50,11 +54,29 @@ def minutes(bars: int | None = None) -> Path:
     return path
 
 
+def four_instruments() -> dict[str, Path]:
+    """Return minutes of four instruments over the same weeks, by symbol."""
+    folder = data_folder()
+    found = {
+        symbol: (folder or INPUT) / FOUR_FILES.format(symbol.replace("/", ""))
+        for symbol in FOUR_SYMBOLS
+    }
+    if all(path.is_file() for path in found.values()):
+        return found
+    return {symbol: minutes() for symbol in FOUR_SYMBOLS}
+
+
 def columns(path: Path, bars_max: int | None = None) -> dict[str, np.ndarray]:
     """Return the columns of a file of bars, ``(n_bars,)`` each."""
     frame = pl.read_parquet(path)
     frame = frame if bars_max is None else frame.head(bars_max)
     return {name: frame[name].to_numpy() for name in ("ts", *PRICES, "volume")}
+
+
+def bars_of(path: Path, bars_max: int | None = None) -> Bars:
+    """Return the bars of a file as the kernel takes them."""
+    given = columns(path, bars_max)
+    return Bars.make(*(given[name] for name in ("ts", *PRICES, "volume")))
 
 
 def _tiled(frame: pl.DataFrame, bars: int) -> pl.DataFrame:

@@ -20,7 +20,7 @@ CASH_FOR_TEN_MILLION = "1e9"
 
 def rows() -> tuple[Row, ...]:
     """Return the rows in the order in which they are measured."""
-    return (_help(), _candles(), _features(), _trade(), _backtest())
+    return (_help(), _candles(), _features(), _trade(), _backtest(), *_history())
 
 
 def _help() -> Row:
@@ -96,6 +96,50 @@ def _backtest() -> Row:
         (Limit("bars_per_s", "whole ML backtest", "bars/s", at_least=150e3),),
         processes=5,
         notes="six timeframes, a model of 200 trees and 31 leaves for each",
+    )
+
+
+def _history() -> tuple[Row, ...]:
+    notes = (
+        "event by event: journal, simulated venue, tables of the database; models of 200 trees and "
+        "31 leaves, scored in batches of 4,096 instants"
+    )
+    return (
+        Row(
+            "history_one",
+            "event-driven run, one instrument x 6 timeframes",
+            (_ares("history", lambda: ["one"]),),
+            (Limit("bars_per_s", "event-driven run, 1 x 6", "bars/s", at_least=30e3),),
+            notes=notes,
+        ),
+        Row(
+            "history_four",
+            "event-driven run, four instruments x 6 timeframes",
+            (_ares("history", lambda: ["four"]),),
+            (Limit("bars_per_s", "event-driven run, 4 x 6", "bars/s", at_least=60e3),),
+            notes=notes,
+        ),
+        Row(
+            "history_sma",
+            "event-driven run of the SMA cross",
+            (
+                _ares("history", lambda: ["sma"]),
+                _peer("nautilus_trader", lambda: [str(minutes()), "--times", "2"]),
+            ),
+            (
+                Limit(
+                    "bars_per_s",
+                    "event-driven run, SMA cross",
+                    "bars/s",
+                    at_least_peer="nautilus_trader",
+                ),
+            ),
+            ratio_of="bars_per_s",
+            notes=(
+                "Ares: one instrument x 1 timeframe, all 56 features computed, journal, projections "
+                "and snapshots written. nautilus_trader: two averages, in memory, logging off."
+            ),
+        ),
     )
 
 

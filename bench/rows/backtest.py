@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 
 import numpy as np
-from bench.bars import MINUTE_MS
-from bench.rows.boosted import COST_BPS, LEAVES, TREES, bars_of, ensemble_of
+from bench.bars import MINUTE_MS, bars_of
+from bench.rows.boosted import COST_BPS, LEAVES, TREES, ensemble_of
 
 from ares.adapters.onnx_model import Scorer, open_model
 from ares.domain.instrument import Instrument, InstrumentSpec

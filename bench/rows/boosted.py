@@ -6,11 +6,9 @@ measured is how long they take, and a tree that was grown on such rows is walked
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import msgspec
 import numpy as np
-from bench.bars import INPUT, columns, minutes
+from bench.bars import INPUT, bars_of, minutes
 
 from ares.adapters.model_store import ModelStore
 from ares.domain.model import Ensemble, Member, Validation
@@ -34,12 +32,6 @@ WEIGHTS = {
     Timeframe.D1: 0.10,
 }
 MADE_AT = "2026-01-01T00:00:00Z"
-
-
-def bars_of(path: Path) -> Bars:
-    """Return the bars of a file."""
-    given = columns(path)
-    return Bars.make(*(given[name] for name in ("ts", "open", "high", "low", "close", "volume")))
 
 
 def ensemble_of(instrument: str) -> tuple[ModelStore, Ensemble]:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from bench.bars import MINUTE_MS, columns
+from bench.bars import MINUTE_MS, bars_of
 
 from ares.domain.timeframe import Timeframe
 from ares.kernel.bars import Bars
@@ -27,8 +27,7 @@ REFERENCE_RATIO = 0.05
 
 
 def main() -> None:
-    given = columns(Path(sys.argv[1]), int(sys.argv[2]))
-    bars = Bars.make(*(given[name] for name in ("ts", "open", "high", "low", "close", "volume")))
+    bars = bars_of(Path(sys.argv[1]), int(sys.argv[2]))
     reference = Bars.make(
         bars.ts_ms,
         *(getattr(bars, name) * REFERENCE_RATIO for name in ("open", "high", "low", "close")),

@@ -1,0 +1,147 @@
+"""Row: the event-driven engine over stored candles, with journal, snapshots and projections.
+
+    python -m bench.rows.history one | four | sma
+
+``one`` is one instrument x 6 timeframes, ``four`` four instruments x 6, each timeframe with a model
+of 200 trees; ``sma`` is the rule that the peers run, as a model that reads one feature (all 56 are
+computed), on one instrument x 1 timeframe. Timed is ``run_history``: every closing instant an event
+that is journaled, stepped, answered by the simulated venue and written to the database's tables,
+scores prefetched in batches of 4,096 instants.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from bench.bars import MINUTE_MS, ROOT, bars_of, four_instruments, minutes
+from bench.rows.boosted import WEIGHTS, ensemble_of
+from bench.rows.crossing import PLAIN
+from sqlalchemy import Engine, text
+
+from ares.adapters.onnx_model import open_model
+from ares.core.state import Scorers
+from ares.domain.instrument import Instrument, InstrumentSpec
+from ares.domain.model import Ensemble, Member
+from ares.domain.timeframe import Timeframe
+from ares.kernel.features import FEATURE_NAMES, FEATURES_HASH, N_FEATURES
+from ares.kernel.trade import Rules
+from ares.runtime.history_run import RunEnd, run_history
+from ares.runtime.plan import Choice, plan_run
+from ares.store.candles import CandleStore
+from ares.store.database import open_database
+
+WARM_UP_DAYS = 2
+DAY_MS = 86_400_000
+CASH_QUOTE = 1e6
+DECIMALS = {"BTC/USDT": (2, 5), "ETH/USDT": (2, 4), "SOL/USDT": (2, 2), "ADA/USDT": (4, 1)}
+SMA_FEATURE = FEATURE_NAMES.index("sma_ratio_20_100")
+
+
+def main() -> None:
+    kind = sys.argv[1]
+    files = four_instruments() if kind == "four" else {"BTC/USDT": minutes()}
+    instruments = [Instrument("binance", symbol) for symbol in files]
+    (ROOT / ".bench").mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="history-", dir=ROOT / ".bench") as folder:
+        engine = open_database(Path(folder) / "ares.db")
+        store = CandleStore(engine, Path(folder) / "cache")
+        for instrument, path in zip(instruments, files.values(), strict=True):
+            spec = InstrumentSpec(instrument, *DECIMALS[instrument.symbol])
+            store.save(spec, "1m", bars_of(path), path.name)
+        from_ms, to_ms = _common_window(store)
+        choices, models, rules = _sma(instruments) if kind == "sma" else _boosted(instruments)
+        timeframes = [Timeframe.M1] if kind == "sma" else list(WEIGHTS)
+
+        def run(name: str, until_ms: int) -> RunEnd:
+            plan = plan_run(
+                store,
+                choices,
+                timeframes,
+                instruments[0],
+                f"history/{name}",
+                from_ms,
+                until_ms,
+                CASH_QUOTE,
+                rules,
+                0.25,
+                "bench",
+            )
+            return run_history(plan, models, Path(folder) / "journal" / name, engine)
+
+        run("short", from_ms + WARM_UP_DAYS * DAY_MS)  # loads the machine code
+        end = run("whole", to_ms)
+        journal = sum(p.stat().st_size for p in end.folder.rglob("*") if p.is_file())
+        said = {
+            "figures": {"bars_per_s": end.bars / end.seconds},
+            "bars": end.bars,
+            "instants": end.instants,
+            "seconds": end.seconds,
+            "journal_bytes": journal,
+            "rows": _rows(engine, "history/whole"),
+            "models": len(models),
+        }
+        engine.dispose()
+    sys.stdout.write(json.dumps(said) + "\n")
+
+
+def _common_window(store: CandleStore) -> tuple[int, int]:
+    """Return the first midnight that all instruments have candles from, and their last instant."""
+    series = store.series()
+    from_ms = max(one.first_ms for one in series)
+    return -(-from_ms // DAY_MS) * DAY_MS, min(one.last_ms for one in series) + MINUTE_MS
+
+
+def _boosted(instruments: Sequence[Instrument]) -> tuple[list[Choice], Scorers, Rules]:
+    """Return an ensemble of six ONNX models for each instrument, with the default rules."""
+    choices, models = [], {}
+    for instrument in instruments:
+        kept, ensemble = ensemble_of(instrument.key)
+        choices.append(Choice(instrument, ensemble, is_champion=True))
+        for member in ensemble.members:
+            package = kept.member(member)
+            models[member.package_hash] = open_model(package.graph, N_FEATURES, package.card.ref)
+    return choices, models, Rules()
+
+
+def _sma(instruments: Sequence[Instrument]) -> tuple[list[Choice], Scorers, Rules]:
+    """Return the SMA cross as a model of certain opinion, with the peers' rules."""
+    one = Ensemble(
+        instrument=instruments[0].key,
+        members=(Member(Timeframe.M1, "sma_cross", "1", "sma_cross", 1.0),),
+        anchor=Timeframe.M1,
+        platt_a=1.0,
+        platt_b=0.0,
+        horizon_bars=0,
+        width_sigmas=0.0,
+        width_min_bps=100.0,
+        gain=1.0,
+        loss=1.0,
+        cost_bps=PLAIN.cost_bps,
+        recipe_hash="sma_cross",
+        features_hash=FEATURES_HASH,
+    )
+
+    def score(rows: np.ndarray) -> np.ndarray:
+        return np.where(rows[:, SMA_FEATURE] > 0.0, 0.99, 0.01)
+
+    return [Choice(instruments[0], one, is_champion=True)], {"sma_cross": score}, PLAIN
+
+
+def _rows(engine: Engine, environment: str) -> dict[str, int]:
+    """Return how many rows of the run each table of the engine has."""
+    counts = {}
+    with engine.connect() as connection:
+        for table in ("orders", "fills", "positions", "trade_outcomes", "confidence_history"):
+            query = text(f"SELECT count(*) FROM {table} WHERE environment = :environment")
+            found = connection.execute(query, {"environment": environment})
+            counts[table] = int(found.scalar_one())
+    return counts
+
+
+if __name__ == "__main__":
+    main()
