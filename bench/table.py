@@ -136,7 +136,7 @@ def _history() -> tuple[Row, ...]:
             ),
             ratio_of="bars_per_s",
             notes=(
-                "Ares: one instrument x 1 timeframe, all 56 features computed, journal, projections "
+                "Ares: one instrument x 1 timeframe; all 56 features, journal, projections "
                 "and snapshots written. nautilus_trader: two averages, in memory, logging off."
             ),
         ),
