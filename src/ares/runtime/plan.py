@@ -57,7 +57,6 @@ def plan_run(
     choices: Sequence[Choice],
     timeframes: Sequence[Timeframe],
     reference: Instrument | None,
-    environment: str,
     from_ms: int,
     to_ms: int,
     cash_quote: float,
@@ -65,7 +64,10 @@ def plan_run(
     validation_discount: float,
     settings_hash: str,
 ) -> Plan:
-    """Return the plan of a run over stored candles; raise UserMistake where it cannot be made."""
+    """Return the plan of a run over stored candles, not yet ``named``.
+
+    Raises UserMistake where there is nothing to run on, or with.
+    """
     if from_ms >= to_ms:
         raise UserMistake(f"--from {_day(from_ms)} is not before --to {_day(to_ms)}")
     warm_ms = from_ms // DAY_MS * DAY_MS
@@ -82,7 +84,7 @@ def plan_run(
         for one, base in zip(choices, bases, strict=True)
     )
     setup = RunSetup(
-        environment=environment,
+        environment="",
         instruments=instruments,
         timeframes=tuple(timeframes),
         reference=keys.index(reference) if reference in keys else -1,
@@ -107,6 +109,13 @@ def plan_run(
     first = hashlib.sha256(snapshot(state)).hexdigest()
     state.setup = msgspec.structs.replace(setup, first_state=first)
     return Plan(state.setup, feed, state)
+
+
+def named(plan: Plan, environment: str) -> Plan:
+    """Return the plan as a run of ``environment``; the name changes nothing but order ids."""
+    setup = msgspec.structs.replace(plan.setup, environment=environment)
+    plan.state.setup = setup
+    return Plan(setup, plan.feed, plan.state)
 
 
 def _warm(

@@ -1,0 +1,269 @@
+"""The composition root: reads the settings once, and hands values to those that do the work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ares.config.workspace import Workspace
+from ares.domain.errors import UserMistake, WorldTrouble
+from ares.domain.instrument import Instrument
+from ares.domain.run import RunSetup
+
+if TYPE_CHECKING:
+    from ares.config.settings import Settings
+    from ares.core.state import Scorers
+    from ares.kernel.trade import Rules
+    from ares.observe.run_report import RunReport
+    from ares.runtime.certify import Certificate
+    from ares.runtime.history_run import RunEnd
+    from ares.runtime.plan import Choice
+    from ares.runtime.restep import Restepped
+    from ares.runtime.why import Why
+    from ares.store.candles import CandleStore
+
+DEFAULT_DAYS = 14
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What a person asks of ``ares run --env history``; None leaves it to the settings.
+
+    symbols      : symbols or keys; from_ms, to_ms : window; name : of the run.
+    """
+
+    symbols: tuple[str, ...] | None = None
+    from_ms: int | None = None
+    to_ms: int | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A history run's end and report; ``remarks`` is what was left out, and why."""
+
+    end: RunEnd
+    report: RunReport
+    remarks: tuple[str, ...]
+
+
+def rules_of(settings: Settings) -> Rules:
+    """Return the trade half's rules from the settings, units as there."""
+    from ares.kernel.trade import Rules
+
+    costs, risk, breakers = settings.costs, settings.risk, settings.breakers
+    confidence = settings.continuous_learning.confidence
+    return Rules(
+        fee_bps=costs.fee_bps,
+        spread_bps=costs.spread_bps,
+        slippage_bps=costs.slippage_bps,
+        participation_max=costs.participation_max,
+        edge_bps_min=settings.strategy.edge_bps_min,
+        edge_bps_exit=settings.strategy.edge_bps_exit,
+        stop_enabled=settings.strategy.stop,
+        risk_per_trade=risk.risk_per_trade,
+        position_max=risk.max_position_size_percent,
+        exposure_max=risk.gross_exposure_max,
+        order_quote_max=risk.order_quote_max,
+        order_quote_min=risk.order_quote_min,
+        orders_per_minute=risk.orders_per_minute,
+        collar_bps=risk.price_collar_bps,
+        volatility_target=risk.volatility_target,
+        daily_loss_max=risk.daily_loss_limit,
+        drawdown_max=risk.max_drawdown_percent / 100.0,
+        win_rate_min=breakers.win_rate_min,
+        win_rate_trades=breakers.win_rate_trades,
+        failures_max=breakers.failures_in_row,
+        failed_share_max=breakers.failed_share_max,
+        failed_window_minutes=breakers.failed_window_minutes,
+        slippage_sd_max=breakers.slippage_sd_max,
+        volatility_ratio_max=breakers.volatility_ratio_max,
+        cooldown_minutes=breakers.cooldown_minutes,
+        trial_size=breakers.trial_size,
+        trial_trades=breakers.trial_trades,
+        trading_threshold=confidence.trading_threshold,
+        hysteresis=confidence.hysteresis,
+        forgetting_trades=confidence.forgetting_trades,
+    )
+
+
+def history_run(
+    workspace: Workspace,
+    request: RunRequest,
+    progress: Callable[[int, int], None] | None = None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Ran:
+    """Run the engine over stored candles with virtual money, or take such a run up again."""
+    from ares.observe.run_report import report_run
+    from ares.runtime.history_run import run_history
+    from ares.runtime.plan import default_window, named, plan_run
+    from ares.store.candles import CandleStore
+    from ares.store.database import open_database
+
+    settings = workspace.settings
+    database = open_database(workspace.db_url)
+    store = CandleStore(database, workspace.cache_dir)
+    keys, remarks = _instruments(store, settings, request.symbols)
+    from_ms, to_ms = request.from_ms, request.to_ms
+    if from_ms is None or to_ms is None:
+        first_ms, last_ms = default_window(store, keys, DEFAULT_DAYS)
+        to_ms = last_ms if to_ms is None else to_ms
+        from_ms = min(first_ms, to_ms) if from_ms is None else from_ms
+    choices, said = _choices(workspace, keys)
+    reference = store.resolve(settings.reference_symbol)
+    if reference not in keys:
+        choices.append(_watched(reference))
+    for choice in choices:
+        if choice.instrument.quote != settings.account.currency:
+            raise UserMistake(
+                f"{choice.instrument.key} is not quoted in {settings.account.currency}, the"
+                " account's currency: change account.currency or symbols"
+            )
+    plan = plan_run(
+        store, choices, list(settings.weights), reference,
+        from_ms=from_ms, to_ms=to_ms, cash_quote=settings.account.capital_quote,
+        rules=rules_of(settings),
+        validation_discount=settings.continuous_learning.confidence.validation_discount,
+        settings_hash=settings.hash,
+    )  # fmt: skip
+    name = request.name or _free_name(workspace, plan.setup)
+    made = named(plan, f"history/{name}")
+    end = run_history(
+        made,
+        scorers_of(workspace, made.setup),
+        workspace.journal_dir / "history" / name,
+        database,
+        sync_ms=settings.journal.sync_ms,
+        snapshot_events=settings.journal.snapshot_events,
+        progress=progress,
+        stopped=stopped,
+    )
+    return Ran(end, report_run(end.folder), (*remarks, *said))
+
+
+def scorers_of(workspace: Workspace, setup: RunSetup) -> Scorers:
+    """Return a scorer per package of a run, each loaded from our own disk and verified."""
+    from ares.adapters.model_store import ModelStore
+    from ares.adapters.onnx_model import open_model
+    from ares.kernel.features import N_FEATURES
+
+    models = ModelStore(workspace.models_dir)
+    members = {
+        member.package_hash: member
+        for one in setup.instruments
+        if one.ensemble is not None
+        for member in one.ensemble.members
+    }
+    return {
+        package_hash: open_model(
+            models.member(member).graph, N_FEATURES, f"{member.name}/{member.version}"
+        )
+        for package_hash, member in members.items()
+    }
+
+
+def certify_run(workspace: Workspace, run: str | None) -> Certificate:
+    """Recompute a run (default: the newest) by the backtest path and compare."""
+    from ares.observe.run_report import run_folder
+    from ares.runtime.certify import certify
+    from ares.runtime.restep import open_run
+
+    folder = run_folder(workspace.journal_dir, run)
+    return certify(folder, scorers_of(workspace, open_run(folder)))
+
+
+def restep_run(workspace: Workspace, run: str | None) -> Restepped:
+    """Step a run's journal (default: the newest) again and compare."""
+    from ares.observe.run_report import run_folder
+    from ares.runtime.restep import open_run, restep
+
+    folder = run_folder(workspace.journal_dir, run)
+    return restep(folder, scorers_of(workspace, open_run(folder)))
+
+
+def why_run(workspace: Workspace, run: str | None, instrument: str, at_ms: int | None) -> Why:
+    """Explain one closing instant of a run (default: the newest run, its newest instant)."""
+    from ares.observe.run_report import run_folder
+    from ares.runtime.restep import open_run
+    from ares.runtime.why import explain
+
+    folder = run_folder(workspace.journal_dir, run)
+    return explain(folder, instrument, at_ms, scorers_of(workspace, open_run(folder)))
+
+
+def _instruments(
+    store: CandleStore, settings: Settings, symbols: Sequence[str] | None
+) -> tuple[list[Instrument], list[str]]:
+    """Return the instruments asked for; of the configured ones, those that have candles."""
+    if symbols:
+        return [store.resolve(symbol) for symbol in dict.fromkeys(symbols)], []
+    keys, remarks = [], []
+    for symbol in settings.symbols:
+        try:
+            keys.append(store.resolve(f"{settings.venue}:{symbol}"))
+        except UserMistake as mistake:
+            remarks.append(f"{symbol} is left out: {mistake}")
+    if not keys:
+        raise UserMistake(
+            f"none of the configured symbols has candles ({', '.join(settings.symbols)}):"
+            " `ares data import PATH`"
+        )
+    return keys, remarks
+
+
+def _choices(workspace: Workspace, keys: Sequence[Instrument]) -> tuple[list[Choice], list[str]]:
+    """Return each instrument with its champion, else its newest candidate as a challenger."""
+    from ares.adapters.model_store import ModelStore
+    from ares.runtime.plan import Choice
+    from ares.runtime.promotion import champions
+
+    models = ModelStore(workspace.models_dir)
+    crowned = champions(workspace.journal_dir, "history")
+    choices, remarks = [], []
+    for key in keys:
+        if key.key in crowned:
+            choices.append(Choice(key, models.ensemble(crowned[key.key]), True))
+            continue
+        candidate = models.newest_candidate(key.key)
+        choices.append(Choice(key, candidate, False))
+        if candidate is None:
+            remarks.append(f"{key.key} has no model and is only watched: `ares train` makes one")
+        else:
+            remarks.append(
+                f"{key.key} has no champion: its newest candidate makes virtual trades only"
+                " (`ares models promote --force --reason rehearsal` lets it trade here)"
+            )
+    if all(choice.ensemble is None for choice in choices):
+        raise UserMistake("there is no model for any of these symbols: `ares train` makes some")
+    return choices, remarks
+
+
+def _watched(instrument: Instrument) -> Choice:
+    from ares.runtime.plan import Choice
+
+    return Choice(instrument, None, False)
+
+
+def _free_name(workspace: Workspace, setup: RunSetup) -> str:
+    """Return the window's name; with a number behind it where another run has taken that."""
+    from datetime import UTC, datetime
+
+    from ares.journal.run import setup_of
+    from ares.runtime.plan import same_run
+
+    def day(ts_ms: int) -> str:
+        return datetime.fromtimestamp(ts_ms / 1000, UTC).strftime("%Y%m%d")
+
+    stem = f"{day(setup.from_ms)}-{day(setup.to_ms)}"
+    for attempt in range(1, 1_000):
+        name = stem if attempt == 1 else f"{stem}-{attempt}"
+        folder: Path = workspace.journal_dir / "history" / name
+        try:
+            held = setup_of(folder) if folder.is_dir() else None
+        except WorldTrouble:
+            continue  # damaged: it is left alone, and named by whoever asks for it
+        if held is None or same_run(held, setup):
+            return name
+    raise WorldTrouble(f"a thousand runs are called {stem}: give this one a --run NAME")

@@ -1,0 +1,172 @@
+"""``ares run``: the engine over stored candles with virtual money."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+import typer
+
+from ares.cli.output import (
+    JSON_OPTION,
+    count,
+    duration,
+    note,
+    number,
+    percent,
+    print_facts,
+    print_json,
+    print_table,
+    progress,
+    say,
+    utc,
+)
+from ares.domain.errors import UserMistake
+
+if TYPE_CHECKING:
+    from ares.bootstrap import Ran
+    from ares.observe.run_report import InstrumentReport, RunReport
+
+
+def command(
+    env: str = typer.Option("history", "--env", help="history (paper and live are not built yet)."),
+    symbol: list[str] = typer.Option([], "--symbol", "-s", help="Symbol or key; repeat for more."),
+    from_: str = typer.Option(None, "--from", help="First day or time, UTC; default: two weeks."),
+    to: str = typer.Option(None, "--to", help="Day or time before which it ends, UTC."),
+    speed: str = typer.Option("max", "--speed", help="max: as fast as it goes."),
+    run: str = typer.Option(None, "--run", help="Name of the run; default: its window."),
+    json_: bool = JSON_OPTION,
+) -> int:
+    """Run the engine over stored candles with virtual money. Ctrl-C stops it cleanly; the same
+    command goes on where it stopped.
+    """
+    from ares.bootstrap import RunRequest, history_run
+    from ares.config.workspace import Workspace
+    from ares.research.window import parse_utc
+
+    if env != "history":
+        raise UserMistake(
+            f"--env {env}: this version runs history only; paper and live come with the venues"
+        )
+    if speed != "max":
+        raise UserMistake(f"--speed {speed}: history runs at max")
+    if run is not None and not run.replace("-", "").replace("_", "").isalnum():
+        raise UserMistake(f"--run {run}: use letters, digits, - and _")
+    request = RunRequest(
+        tuple(symbol) or None,
+        None if from_ is None else parse_utc(from_),
+        None if to is None else parse_utc(to),
+        run,
+    )
+    workspace = Workspace.here()
+    asked = _StopSignal()
+    with asked, progress("run", unit="instants") as bar:
+
+        def reached(done: int, total: int) -> None:
+            bar.expect(total)
+            bar.reach(done)
+
+        ran = history_run(workspace, request, reached, asked)
+    if json_:
+        print_json(_as_json(ran))
+    else:
+        show(ran)
+    return 0 if ran.end.finished else 130
+
+
+class _StopSignal:
+    """Ctrl-C (or a terminate signal) asks the run to end after the instant at hand."""
+
+    def __init__(self) -> None:
+        self._asked = False
+        self._before: dict[int, object] = {}
+
+    def __call__(self) -> bool:
+        return self._asked
+
+    def __enter__(self) -> _StopSignal:
+        for number_ in (signal.SIGINT, signal.SIGTERM):
+            self._before[number_] = signal.signal(number_, self._ask)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number_, handler in self._before.items():
+            signal.signal(number_, handler)  # type: ignore[arg-type]
+
+    def _ask(self, *_: object) -> None:
+        self._asked = True
+
+
+def show(ran: Ran) -> None:
+    """Print a run's end for a person."""
+    end, report = ran.end, ran.report
+    for remark in ran.remarks:
+        note(remark)
+    title = f"{report.environment}: {utc(report.from_ms)} to {utc(report.to_ms)} UTC"
+    columns = (
+        "instrument", "slot", "mode", "confidence", "signals", "trades", "won", "net/trade",
+        "pnl", "virtual", "won", "net/trade",
+    )  # fmt: skip
+    print_table(columns, [_row(one) for one in report.instruments], title=title)
+    print_facts(_facts(report))
+    say("")
+    say(report.verdict, style="bold")
+    if end.instants:
+        rate = end.bars / max(end.seconds, 1e-9)
+        bars, instants = count(end.bars), count(end.instants)
+        say(f"{bars} bars at {instants} closing instants in {duration(end.seconds)}: "
+            f"{count(round(rate))} bars/s.")  # fmt: skip
+    elif end.finished:
+        say("The run was finished before: nothing was run again (--run NAME makes another).")
+    if not end.finished:
+        note("stopped: the same command goes on from here")
+
+
+def _row(one: InstrumentReport) -> tuple[object, ...]:
+    def bps(value: float | None) -> str | None:
+        return None if value is None else f"{value:+.1f} bps"
+
+    return (
+        one.instrument, one.slot, one.mode, percent(one.mode_confidence, 1), count(one.signals),
+        count(one.real.trades), percent(one.real.win_rate, 0), bps(one.real.mean_net_bps),
+        number(one.pnl_quote), count(one.virtual.trades), percent(one.virtual.win_rate, 0),
+        bps(one.virtual.mean_net_bps),
+    )  # fmt: skip
+
+
+def _facts(report: RunReport) -> dict[str, object]:
+    refused: dict[str, int] = {}
+    for one in report.instruments:
+        for code, n in one.refused.items():
+            refused[code] = refused.get(code, 0) + n
+    facts: dict[str, object] = {
+        "equity": f"{number(report.equity_start)} to {number(report.equity_end)} "
+        f"({percent(report.net_return)})",
+        "largest drawdown": percent(report.max_drawdown),
+        "fees": number(report.fees),
+        "orders": f"{report.orders}, {report.fills} fills, {report.rejected} rejected",
+    }
+    if refused:
+        pairs = sorted(refused.items(), key=lambda kv: -kv[1])
+        facts["refused signals"] = ", ".join(f"{code.replace('_', ' ')} {n}" for code, n in pairs)
+    if report.breaker_changes:
+        pairs = sorted(report.breaker_changes.items())
+        facts["breakers opened"] = ", ".join(f"{which} {n}" for which, n in pairs)
+    return facts
+
+
+def _as_json(ran: Ran) -> dict[str, object]:
+    from ares.cli.output import plain
+
+    report: dict[str, object] = plain(ran.report)
+    report.pop("equity_ms", None)
+    report.pop("equity_quote", None)
+    end = {
+        "finished": ran.end.finished,
+        "resumed": ran.end.resumed,
+        "seconds": ran.end.seconds,
+        "bars_now": ran.end.bars,
+        "folder": str(ran.end.folder),
+        "remarks": list(ran.remarks),
+    }
+    return report | end

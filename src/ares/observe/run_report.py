@@ -1,0 +1,257 @@
+"""What a run came to, read from its journal alone: money, trades, refusals, modes, breakers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ares.domain.errors import UserMistake
+from ares.domain.events import (
+    BarsClosed,
+    BreakerChanged,
+    DailyLossReached,
+    Decided,
+    ModeChanged,
+    OrderFilled,
+    OrderRejected,
+    Refused,
+    RunStarted,
+    SubmitOrder,
+    TradeClosed,
+)
+from ares.domain.instrument import MONEY_DECIMALS
+from ares.domain.run import RunSetup
+from ares.journal.run import Entry, entries
+
+UNITS = 10.0**MONEY_DECIMALS
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """Closed trades of one kind (real, or virtual); ratios over nothing are None."""
+
+    trades: int
+    win_rate: float | None
+    mean_net_bps: float | None
+    total_net_bps: float
+
+
+@dataclass(frozen=True, slots=True)
+class InstrumentReport:
+    """One instrument of a run. pnl_quote and fees_quote count closed real trades only."""
+
+    instrument: str
+    slot: str
+    mode: str
+    mode_confidence: float | None
+    signals: int
+    refused: dict[str, int]
+    real: Side
+    virtual: Side
+    pnl_quote: float
+    fees_quote: float
+    open_lots: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """A run as a whole. equity marks open positions at the last close; drawdown is a share."""
+
+    environment: str
+    from_ms: int
+    to_ms: int
+    finished: bool
+    events: int
+    instants: int
+    bars: int
+    cash_quote: float
+    equity_start: float
+    equity_end: float
+    net_return: float
+    max_drawdown: float
+    fees: float
+    orders: int
+    fills: int
+    rejected: int
+    mode_changes: int
+    breaker_changes: dict[str, int]
+    daily_loss_days: int
+    instruments: tuple[InstrumentReport, ...]
+    verdict: str = ""
+    equity_ms: list[int] = field(default_factory=list, repr=False)
+    equity_quote: list[float] = field(default_factory=list, repr=False)
+
+
+def newest_run(journal_dir: Path) -> Path:
+    """Return the folder of the run that was last written; raise UserMistake where there is none."""
+    runs = [p.parent for p in (journal_dir / "history").glob("*/000001.journal")]
+    if not runs:
+        raise UserMistake("there is no run yet: `ares run --env history` makes one")
+    return max(runs, key=lambda run: max(p.stat().st_mtime_ns for p in run.glob("*.journal")))
+
+
+def run_folder(journal_dir: Path, name: str | None) -> Path:
+    """Return the folder of a run by its name (``history/x`` or ``x``), or the newest."""
+    if name is None:
+        return newest_run(journal_dir)
+    folder = journal_dir / "history" / name.removeprefix("history/")
+    if not folder.is_dir():
+        known = sorted(p.name for p in (journal_dir / "history").glob("*") if p.is_dir())
+        raise UserMistake(f"no run '{name}': there are {', '.join(known) or 'none'}")
+    return folder
+
+
+def report_run(folder: Path) -> RunReport:
+    """Read a run's journal and return what it came to."""
+    tally = _Tally()
+    for entry in entries(folder):
+        tally.add(entry)
+    if tally.setup is None:
+        raise UserMistake(f"{folder.name}: nothing was journaled yet")
+    return tally.report()
+
+
+class _Tally:
+    """Counts while the journal is read."""
+
+    def __init__(self) -> None:
+        self.setup: RunSetup | None = None
+        self.events = self.instants = self.bars = self.last_ms = 0
+        self.orders = self.fills = self.rejected = self.modes = self.daily = 0
+        self.fee_units = 0
+        self.breakers: Counter[str] = Counter()
+        self.decided: list[Decided] = []
+        self.trades: list[TradeClosed] = []
+        self.refused: list[Refused] = []
+        self.entries_asked: Counter[int] = Counter()
+        self.lots: Counter[int] = Counter()
+        self.places: dict[str, int] = {}
+
+    def add(self, entry: Entry) -> None:
+        """Count one entry."""
+        self.events += 1
+        event = entry.event
+        if isinstance(event, RunStarted):
+            self.setup = event.setup
+        elif isinstance(event, BarsClosed):
+            self.last_ms = event.ts_ms
+            if not event.warming:
+                self.instants += 1
+                self.bars += event.present.count(1)
+        elif isinstance(event, OrderFilled):
+            self.fills += 1
+            self.fee_units += event.fee_units
+            self.lots[self.places[event.client_id]] += event.lots
+        elif isinstance(event, OrderRejected):
+            self.rejected += 1
+        for effect in entry.effects:
+            match effect:
+                case Decided():
+                    self.decided.append(effect)
+                case SubmitOrder():
+                    self.orders += 1
+                    self.places[effect.client_id] = effect.instrument
+                    self.entries_asked[effect.instrument] += effect.kind == "entry"
+                case Refused():
+                    self.refused.append(effect)
+                case TradeClosed():
+                    self.trades.append(effect)
+                case ModeChanged():
+                    self.modes += 1
+                case BreakerChanged():
+                    self.breakers[effect.breaker] += effect.after == "open"
+                case DailyLossReached():
+                    self.daily += 1
+                case _:
+                    pass
+
+    def report(self) -> RunReport:
+        """Return the report of what was counted."""
+        setup = self.setup
+        assert setup is not None
+        equity = np.array([d.equity_units for d in self.decided]) / UNITS
+        start = setup.cash_quote
+        end = float(equity[-1]) if len(equity) else start
+        peak = np.maximum.accumulate(np.concatenate([[start], equity]))[1:]
+        drawdown = float(((peak - equity) / peak).max()) if len(equity) else 0.0
+        instruments = tuple(self._instrument(setup, i) for i in range(len(setup.instruments)))
+        return RunReport(
+            environment=setup.environment,
+            from_ms=setup.from_ms,
+            to_ms=setup.to_ms,
+            finished=self.last_ms >= setup.to_ms - max(o.base_ms for o in setup.instruments),
+            events=self.events,
+            instants=self.instants,
+            bars=self.bars,
+            cash_quote=start,
+            equity_start=start,
+            equity_end=end,
+            net_return=end / start - 1.0,
+            max_drawdown=drawdown,
+            fees=self.fee_units / UNITS,
+            orders=self.orders,
+            fills=self.fills,
+            rejected=self.rejected,
+            mode_changes=self.modes,
+            breaker_changes=dict(self.breakers),
+            daily_loss_days=self.daily,
+            instruments=instruments,
+            verdict=verdict_of(instruments, end / start - 1.0),
+            equity_ms=[d.ts_ms for d in self.decided],
+            equity_quote=equity.tolist(),
+        )
+
+    def _instrument(self, setup: RunSetup, i: int) -> InstrumentReport:
+        one = setup.instruments[i]
+        trades = [t for t in self.trades if t.instrument == i]
+        real = [t for t in trades if not t.virtual]
+        refused = Counter(r.code for r in self.refused if r.instrument == i)
+        mode, confidence = "–", None
+        if self.decided and one.ensemble is not None:
+            said = np.frombuffer(self.decided[-1].said).reshape(5, -1)
+            confidence = float(said[3, i])
+            mode = "TRADING" if said[4, i] else "LEARNING"
+        slot = "champion" if one.is_champion else "challenger"
+        return InstrumentReport(
+            instrument=one.spec.instrument.key,
+            slot=slot if one.ensemble is not None else "watched",
+            mode=mode,
+            mode_confidence=confidence,
+            signals=self.entries_asked[i] + sum(refused.values()),
+            refused=dict(refused.most_common()),
+            real=_side(real),
+            virtual=_side([t for t in trades if t.virtual]),
+            pnl_quote=sum(t.pnl_units for t in real) / UNITS,
+            fees_quote=sum(t.fees_units for t in real) / UNITS,
+            open_lots=self.lots[i],
+        )
+
+
+def _side(trades: list[TradeClosed]) -> Side:
+    if not trades:
+        return Side(0, None, None, 0.0)
+    net = np.array([trade.net_bps for trade in trades])
+    return Side(len(net), float((net > 0).mean()), float(net.mean()), float(net.sum()))
+
+
+def verdict_of(instruments: tuple[InstrumentReport, ...], net_return: float) -> str:
+    """Return in one or two plain sentences what the run showed."""
+    virtual = sum(one.virtual.trades for one in instruments)
+    real = sum(one.real.trades for one in instruments)
+    if real == 0 and virtual == 0:
+        return "No signal passed strategy.edge_bps_min: nothing was traded, not even virtually."
+    parts = []
+    if real == 0:
+        parts.append("Nothing was traded with the account.")
+    else:
+        made = "gained" if net_return > 0 else "lost"
+        parts.append(f"{real} trades {made} {abs(net_return):.2%} of the account after all costs.")
+    if virtual:
+        total = sum(one.virtual.total_net_bps for one in instruments)
+        mean = total / virtual
+        said = "no edge after costs" if mean <= 0 else "a positive mean, not yet evidence"
+        parts.append(f"{virtual} virtual trades averaged {mean:+.1f} bps net: {said}.")
+    return " ".join(parts)

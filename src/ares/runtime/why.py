@@ -1,0 +1,265 @@
+"""Why: one closing instant of a run explained, from the journal and the run's own models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ares.core.facts import mode_name
+from ares.core.state import Scorer, Scorers, State
+from ares.domain.errors import UserMistake
+from ares.domain.events import BarsClosed, Decided, Effect, Refused, SubmitOrder, TradeClosed
+from ares.domain.instrument import MONEY_DECIMALS
+from ares.domain.run import RunSetup
+from ares.journal.run import Entry, entries
+from ares.kernel.ensemble import FRESH_INTERVALS
+from ares.kernel.features import FEATURE_NAMES, N_FEATURES
+from ares.kernel.live import SAID_CONFIDENCE, SAID_EDGE, SAID_MODE, SAID_P, SAID_WIDTH, scan_closes
+from ares.kernel.trade.layout import (
+    BREAKER_NAMES,
+    BREAKER_STATUS_NAMES,
+    N_BREAKERS,
+    REFUSAL_NAMES,
+)
+from ares.runtime.feed import feed_of_events
+from ares.runtime.restep import first_state, nearest_state, open_run, stepping
+
+TOP_FEATURES = 5
+UNITS = 10.0**MONEY_DECIMALS
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """One timeframe's say.
+
+    features : (name, value, effect) of those that moved the score most; the effect is how much
+               the probability falls when the feature takes its median of the run so far.
+    """
+
+    timeframe: str
+    weight: float
+    p: float | None
+    closed_ms: int
+    fresh: bool
+    features: tuple[tuple[str, float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """The explanation; bps and shares as named, money in quote currency."""
+
+    environment: str
+    instrument: str
+    closing_ms: int
+    seq: int
+    bar: dict[str, float]
+    flat: bool
+    votes: tuple[Vote, ...]
+    p: float | None
+    edge_bps: float | None
+    edge_bps_min: float
+    width_bps: float | None
+    mode: str
+    mode_confidence: float
+    slot: str
+    action: str
+    sentence: str
+    limits: dict[str, Any]
+    facts: tuple[dict[str, Any], ...]
+
+
+def explain(folder: Path, instrument: str, at_ms: int | None, models: Scorers) -> Why:
+    """Explain the newest closing instant of ``instrument`` at or before ``at_ms``.
+
+    instrument : key or symbol. Raises UserMistake: not in the run, or no decision by then.
+    """
+    setup = open_run(folder)
+    i = _place(setup, instrument)
+    journaled = list(entries(folder))
+    target = _target(journaled, i, at_ms, instrument)
+    state = nearest_state(folder, setup, target.seq - 1)
+    upto = [entry for entry in journaled if entry.seq <= target.seq]
+    for _ in stepping(state, setup, upto, models):
+        pass
+    assert isinstance(target.event, BarsClosed)
+    medians = _medians(folder, setup, upto, i)
+    decided = next(e for e in target.effects if isinstance(e, Decided))
+    said = np.frombuffer(decided.said).reshape(-1, len(setup.instruments))[:, i]
+    ohlcv = np.frombuffer(target.event.ohlcv).reshape(-1, 5)[i]
+    flat = bool(np.frombuffer(target.event.flat, np.bool_)[i])
+    about = tuple(e for e in target.effects if getattr(e, "instrument", None) == i)
+    action, sentence = _action(state, setup, i, said, about)
+    one = setup.instruments[i]
+    return Why(
+        environment=setup.environment,
+        instrument=one.spec.instrument.key,
+        closing_ms=target.event.ts_ms,
+        seq=target.seq,
+        bar=dict(zip(("open", "high", "low", "close", "volume"), ohlcv.tolist(), strict=True)),
+        flat=flat,
+        votes=_votes(state, setup, i, target.event.ts_ms, medians, models),
+        p=_known(said[SAID_P]),
+        edge_bps=_known(said[SAID_EDGE]),
+        edge_bps_min=float(setup.rules["edge_bps_min"]),
+        width_bps=_known(said[SAID_WIDTH]),
+        mode=mode_name(int(said[SAID_MODE])),
+        mode_confidence=float(said[SAID_CONFIDENCE]),
+        slot="champion" if one.is_champion else "challenger" if one.ensemble else "empty",
+        action=action,
+        sentence=sentence,
+        limits=_limits(state, setup, i),
+        facts=tuple(_readable(e) for e in about),
+    )
+
+
+def _place(setup: RunSetup, instrument: str) -> int:
+    for i, one in enumerate(setup.instruments):
+        if instrument in (one.spec.instrument.key, one.spec.instrument.symbol):
+            return i
+    known = ", ".join(one.spec.instrument.key for one in setup.instruments)
+    raise UserMistake(f"'{instrument}' is not in {setup.environment}: it has {known}")
+
+
+def _target(journaled: Sequence[Entry], i: int, at_ms: int | None, name: str) -> Entry:
+    """Return the newest decision with a bar of this instrument."""
+    for entry in reversed(journaled):
+        event = entry.event
+        if not isinstance(event, BarsClosed) or event.warming or entry.effects_raw is None:
+            continue
+        if event.present[i] and (at_ms is None or event.ts_ms <= at_ms):
+            return entry
+    when = "" if at_ms is None else " at or before that time"
+    raise UserMistake(f"the run decided nothing for {name}{when}: `ares run` shows its window")
+
+
+def _medians(
+    folder: Path, setup: RunSetup, upto: Sequence[Entry], i: int
+) -> dict[int, NDArray[np.float32]]:
+    """Return each timeframe's median feature row of instrument ``i`` over the run so far."""
+    state = first_state(folder, setup)
+    bars = [entry.event for entry in upto if isinstance(entry.event, BarsClosed)]
+    feed = feed_of_events(bars, [one.spec for one in setup.instruments])
+    n = len(setup.instruments)
+    room = 2 * len(feed) * n + len(state.tf_ms) * n
+    rows = np.empty((room, N_FEATURES), np.float32)
+    places = np.empty((room, 3), np.int64)
+    kept = scan_closes(
+        state.fold, state.feats, feed.close_ms, feed.present, state.base_ms, feed.ohlcv,
+        feed.flat, state.tf_ms, setup.reference, state.features, state.scratch.due,
+        state.scratch.warm, rows, places,
+    )  # fmt: skip
+    mine = places[:kept, 1] == i
+    return {
+        j: np.nanmedian(rows[:kept][mine & (places[:kept, 2] == j)], axis=0)
+        for j in range(len(setup.timeframes))
+        if (mine & (places[:kept, 2] == j)).any()
+    }
+
+
+def _votes(
+    state: State,
+    setup: RunSetup,
+    i: int,
+    now_ms: int,
+    medians: dict[int, NDArray[np.float32]],
+    models: Scorers,
+) -> tuple[Vote, ...]:
+    ensemble = setup.instruments[i].ensemble
+    votes = []
+    for member in ensemble.members if ensemble else ():
+        j = setup.timeframes.index(member.timeframe)
+        closed_ms = int(state.last_ms[i, j])
+        p = _known(state.last_p[i, j])
+        row = state.features[i, j]
+        scorer = models[member.package_hash]
+        top = () if p is None or j not in medians else _top(row, medians[j], p, scorer)
+        fresh = now_ms - closed_ms < FRESH_INTERVALS * member.timeframe.ms
+        votes.append(Vote(member.timeframe.value, member.weight, p, closed_ms, fresh, top))
+    return tuple(votes)
+
+
+def _top(
+    row: NDArray[np.float32], median: NDArray[np.float32], p: float, scorer: Scorer
+) -> tuple[tuple[str, float, float], ...]:
+    """Return the features whose absence (their median instead) moves the score most."""
+    without = np.repeat(row[None, :], N_FEATURES, axis=0)
+    np.fill_diagonal(without, median)
+    effect = p - scorer(without)
+    order = np.argsort(-np.abs(effect), kind="stable")[:TOP_FEATURES]
+    return tuple((FEATURE_NAMES[k], float(row[k]), float(effect[k])) for k in order if effect[k])
+
+
+def _action(
+    state: State, setup: RunSetup, i: int, said: NDArray[np.float64], about: tuple[Effect, ...]
+) -> tuple[str, str]:
+    """Return what was done in a word, and why in a sentence."""
+    edge, least = float(said[SAID_EDGE]), setup.rules["edge_bps_min"]
+    for effect in about:
+        if isinstance(effect, SubmitOrder) and effect.kind == "entry":
+            return "entry", f"an edge of {edge:+.1f} bps passed {least:g}: an order was sent"
+        if isinstance(effect, SubmitOrder):
+            return "exit", f"the position was left: {effect.reason.replace('_', ' ')}"
+        if isinstance(effect, Refused):
+            why = effect.code.replace("_", " ")
+            return (
+                "refused",
+                f"an edge of {edge:+.1f} bps passed {least:g}, but {why} forbids it:"
+                " a virtual trade follows it",
+            )
+        if isinstance(effect, TradeClosed) and effect.virtual:
+            return (
+                "virtual trade closed",
+                f"it ended by {effect.reason} at {effect.net_bps:+.1f} bps",
+            )
+    book, virtual = state.trade.book[i], state.trade.virtual[i]
+    if int(book["position_lots"]) > 0:
+        return "hold", "a position is open, and neither barrier, clock nor signal ends it"
+    if int(virtual["status"]) != 0:
+        code = REFUSAL_NAMES[int(virtual["code"])].replace("_", " ")
+        return "virtual trade open", f"a virtual trade is open (refused for: {code}); one at a time"
+    if setup.instruments[i].ensemble is None:
+        return "none", "the instrument has no ensemble: it is only watched"
+    if np.isnan(edge):
+        return "none", "too few timeframes have a warm, fresh score for the ensemble to speak"
+    return "none", f"the edge of {edge:+.1f} bps is below strategy.edge_bps_min ({least:g})"
+
+
+def _limits(state: State, setup: RunSetup, i: int) -> dict[str, Any]:
+    account, book = state.trade.account[0], state.trade.book[i]
+    equity = int(account["equity"]) / UNITS
+    annual = float(np.sqrt(book["var_fast"] * state.specs[i]["bars_per_year"]))
+    open_breakers = [
+        f"{BREAKER_NAMES[k]} {BREAKER_STATUS_NAMES[int(account['breaker_status'][k])]}"
+        for k in range(N_BREAKERS)
+        if account["breaker_status"][k]
+    ]
+    if book["volatility_status"]:
+        open_breakers.append(f"volatility {BREAKER_STATUS_NAMES[int(book['volatility_status'])]}")
+    return {
+        "equity_quote": equity,
+        "cash_quote": int(account["cash"]) / UNITS,
+        "exposure_share": int(account["gross"]) / int(account["equity"]),
+        "exposure_share_max": setup.rules["exposure_max"],
+        "position_quote_max": setup.rules["position_max"] * equity,
+        "drawdown_share": 1.0 - int(account["equity"]) / int(account["peak_equity"]),
+        "drawdown_share_max": setup.rules["drawdown_max"],
+        "day_share": int(account["equity"]) / int(account["day_equity"]) - 1.0,
+        "daily_loss_share_max": setup.rules["daily_loss_max"],
+        "volatility_annual": annual,
+        "volatility_target": setup.rules["volatility_target"],
+        "breakers": open_breakers,
+    }
+
+
+def _readable(effect: Effect) -> dict[str, Any]:
+    names = [n for n in effect.__struct_fields__ if n != "instrument"]
+    return {"fact": type(effect).__name__} | {name: getattr(effect, name) for name in names}
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
