@@ -1,0 +1,247 @@
+"""The leak test: when the future is cut off, or replaced by noise, nothing earlier may move."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ares.domain.errors import UserMistake
+from ares.kernel.bars import I64, Bars
+from ares.kernel.features.user import UserFeatures
+
+CUTS = 12
+GOLDEN = 0.6180339887498949
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a function makes of bars: rows, and the instant at which each claims to be known.
+
+    row_ms   : (n_rows,) what names a row in every run (its bar's open time), strictly rising.
+    known_ms : (n_rows,) or (n_rows, n_columns) the row may use bars that closed up to then: for a
+               feature the close of its bar, for a label the end of its horizon, for a value
+               scaled by a training set the end of that set.
+    values   : (n_rows, n_columns).
+    """
+
+    row_ms: I64
+    known_ms: I64
+    values: NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """A column that moved when something later than it was changed.
+
+    way           : what was done to the future.
+    cut_ms        : instant from which the future was changed.
+    row_ms        : the first row that moved; rows : how many did, at this cut.
+    before, after : its value with the true and with the changed future; None: no such row.
+    """
+
+    column: str
+    way: str
+    cut_ms: int
+    row_ms: int
+    rows: int
+    before: float | None
+    after: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class LeakReport:
+    """What the leak test found: for each leaking column the first leak.
+
+    columns  : every column looked at.
+    cuts     : how many times the future was changed.
+    compared : how many values were compared.
+    """
+
+    columns: tuple[str, ...]
+    cuts: int
+    compared: int
+    leaks: tuple[Leak, ...]
+
+    @property
+    def clean(self) -> bool:
+        """Return True where nothing leaks."""
+        return not self.leaks
+
+    @property
+    def leaking(self) -> tuple[str, ...]:
+        """Return the names of the columns that leak."""
+        return tuple(leak.column for leak in self.leaks)
+
+    def line(self) -> str:
+        """Return the finding as one line."""
+        if self.clean:
+            return (
+                f"no leak in {len(self.columns)} columns, {self.compared} values, {self.cuts} cuts"
+            )
+        first = self.leaks[0]
+        when = np.datetime64(first.row_ms, "m")
+        return (
+            f"{len(self.leaks)} of {len(self.columns)} columns know the future "
+            f"({', '.join(self.leaking)}): '{first.column}' of {when} went from {first.before} "
+            f"to {first.after}: {first.way}"
+        )
+
+
+def leak_test(
+    tell: Callable[[Bars], Told],
+    bars: Bars,
+    names: Sequence[str],
+    interval_ms: int,
+    *,
+    cuts: int = CUTS,
+    seed: int = 0,
+) -> LeakReport:
+    """Change the future of ``bars`` and see whether anything that was known before it moves.
+
+    tell : bars to rows; called twice on all bars (it must repeat itself), then at ``cuts``
+           places on the bars before the place, and on those with noise in place of the rest.
+    names : of the columns of ``tell(bars).values``.
+    seed  : of the noise.
+
+    >>> n = np.arange(300.0)
+    >>> bars = Bars.make(np.arange(300) * 60_000, n + 9, n + 9, n + 9, n + 9, n)
+    >>> tell = at_close(lambda bars: bars.close[:, None] - bars.close.mean(), 60_000)
+    >>> leak_test(tell, bars, ["centred"], 60_000).leaking
+    ('centred',)
+    """
+    truth = tell(_copied(bars))
+    found: dict[str, Leak] = {}
+    compared = 0
+    futures = _futures(bars, interval_ms, cuts, np.random.default_rng(seed))
+    for way, cut_ms, changed in futures:
+        told = tell(changed)
+        compared += _compare(truth, told, names, way, cut_ms, found)
+    return LeakReport(tuple(names), cuts, compared, tuple(found.values()))
+
+
+def at_close(
+    compute: Callable[[Bars], NDArray[Any]],
+    interval_ms: int,
+    horizon_bars: int | Sequence[int] = 0,
+) -> Callable[[Bars], Told]:
+    """Return ``compute`` as a teller with one row a bar, known at the bar's close.
+
+    compute      : bars to (n_bars,) or (n_bars, n_columns).
+    horizon_bars : how many bars later a column is known (labels): one for all, or one each.
+    """
+
+    def tell(bars: Bars) -> Told:
+        values = np.asarray(compute(bars))
+        values = values.reshape(len(bars), -1)
+        later = np.broadcast_to(np.asarray(horizon_bars), (values.shape[1],)) + 1
+        return Told(bars.ts_ms, bars.ts_ms[:, None] + later * interval_ms, values)
+
+    return tell
+
+
+def check_user_features(features: UserFeatures, bars: Bars, interval_ms: int) -> LeakReport:
+    """Return the clean report of a user's features, or raise UserMistake naming those that leak.
+
+    bars : a few hundred bars of the timeframe are enough.
+    """
+    tell = at_close(lambda part: features.of(part, interval_ms), interval_ms)
+    report = leak_test(tell, bars, features.names, interval_ms)
+    if not report.clean:
+        raise UserMistake(
+            f"{features.place}: {report.line()}: a feature may use nothing but the bars it is given"
+        )
+    return report
+
+
+def _futures(
+    bars: Bars, interval_ms: int, cuts: int, noise: np.random.Generator
+) -> Iterator[tuple[str, int, Bars]]:
+    """Yield the ways of changing the future: what was done, from when on, the changed bars."""
+    n = len(bars)
+    if n < 2:
+        raise ValueError("the leak test needs two bars or more")
+    yield "when it was asked again", int(bars.ts_ms[-1]) + (1 << 40), _copied(bars)
+    for k in range(cuts):
+        # Places spread evenly and off every round number, most of them past any warmup.
+        keep = 1 + int((n - 1) * ((k + 1) * GOLDEN % 1.0) ** 0.5)
+        cut_ms = int(bars.ts_ms[keep - 1]) + interval_ms
+        yield "when the future was cut off", cut_ms, _copied(bars[:keep])
+        if keep < n:
+            yield "when the future was replaced", cut_ms, _with_noise(bars, keep, noise)
+
+
+def _with_noise(bars: Bars, keep: int, noise: np.random.Generator) -> Bars:
+    """Return the bars with a wild walk in place of all after the first ``keep``."""
+    n = len(bars) - keep
+    steps = 0.02 * noise.standard_normal(n)
+    close = bars.close[keep - 1] * np.exp(np.clip(np.cumsum(steps), -8.0, 8.0))
+    open_ = close * np.exp(0.01 * noise.standard_normal(n))
+    spread = np.exp(np.abs(0.01 * noise.standard_normal((2, n))))
+    volume = (1.0 + bars.volume.max()) * np.exp(noise.standard_normal(n))
+    future = Bars.make(
+        bars.ts_ms[keep:],
+        open_,
+        np.maximum(open_, close) * spread[0],
+        np.minimum(open_, close) / spread[1],
+        close,
+        volume,
+    )
+    return Bars.concat([bars[:keep], future])
+
+
+def _compare(
+    truth: Told, told: Told, names: Sequence[str], way: str, cut_ms: int, found: dict[str, Leak]
+) -> int:
+    """Note the first leak of each column; return how many values were compared."""
+    columns = truth.values.shape[1]
+    if columns != len(names) or told.values.shape[1] != columns:
+        raise ValueError(f"{len(names)} names for {columns} and {told.values.shape[1]} columns")
+    rows = np.union1d(truth.row_ms, told.row_ms)
+    before, before_ms = _laid_out(truth, rows)
+    after, after_ms = _laid_out(told, rows)
+    owed = before_ms <= cut_ms  # what was known by the cut must be there, unmoved and no other
+    claimed = after_ms <= cut_ms
+    moved = (owed != claimed) | (owed & ~_same(before, after)) | (owed & (before_ms != after_ms))
+    for f in np.flatnonzero(moved.any(axis=0)).tolist():
+        if names[f] not in found:
+            at = np.flatnonzero(moved[:, f])
+            r = at[0]
+            found[names[f]] = Leak(
+                names[f],
+                way,
+                cut_ms,
+                int(rows[r]),
+                len(at),
+                float(before[r, f]) if before_ms[r, f] < _NEVER else None,
+                float(after[r, f]) if after_ms[r, f] < _NEVER else None,
+            )
+    return int(owed.sum())
+
+
+_NEVER = np.iinfo(np.int64).max
+
+
+def _laid_out(told: Told, rows: I64) -> tuple[NDArray[Any], I64]:
+    """Return values and known times over ``rows``; a row that is not told is never known."""
+    place = np.searchsorted(rows, told.row_ms)
+    values = np.zeros((len(rows), told.values.shape[1]), told.values.dtype)
+    known_ms = np.full(values.shape, _NEVER)
+    values[place] = told.values
+    known_ms[place] = told.known_ms if told.known_ms.ndim == 2 else told.known_ms[:, None]
+    return values, known_ms
+
+
+def _same(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return where two arrays are equal to the bit, every NaN being the same."""
+    if a.dtype.kind != "f":
+        return np.asarray(a == b)
+    bits = a.view(f"i{a.itemsize}") == b.view(f"i{b.itemsize}")
+    return np.asarray(bits | (np.isnan(a) & np.isnan(b)))
+
+
+def _copied(bars: Bars) -> Bars:
+    return bars[np.arange(len(bars))]
