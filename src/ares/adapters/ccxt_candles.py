@@ -1,0 +1,210 @@
+"""Finished candles of any venue that ccxt knows, page by page over its public REST API."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import urlsplit, urlunsplit
+
+import numpy as np
+
+from ares.domain.errors import UserMistake, WorldTrouble
+from ares.domain.instrument import Instrument, InstrumentSpec
+from ares.domain.timeframe import Timeframe
+from ares.kernel.bars import Bars
+
+T = TypeVar("T")
+
+
+class Page(NamedTuple):
+    """Bars of one answer of the venue.
+
+    next_ms : where the next page begins.
+    dropped : bars that cannot be (off the grid, no price): venues have published such.
+    """
+
+    bars: Bars
+    next_ms: int
+    dropped: int
+
+
+class Patience(NamedTuple):
+    """How often and how long a venue that does not answer is asked again."""
+
+    attempts: int = 8
+    wait_first_s: float = 1.0
+    wait_max_s: float = 30.0
+
+
+class CcxtCandles:
+    """The public candles of one venue.
+
+    address  : scheme and host of another server that speaks the venue's API (a mirror, a test).
+    patience : for network faults and rate limits; ccxt keeps the venue's rate by itself.
+    on_retry : told, in a line, why and when the venue is asked again.
+
+    Raises UserMistake for a venue that ccxt does not know.
+    """
+
+    def __init__(
+        self,
+        venue: str,
+        address: str | None = None,
+        patience: Patience = Patience(),
+        on_retry: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        import ccxt
+
+        if venue not in ccxt.exchanges:
+            near = difflib.get_close_matches(venue, ccxt.exchanges, n=1, cutoff=0.0)
+            raise UserMistake(f"unknown venue '{venue}': did you mean {near[0]}?")
+        self._ccxt = ccxt
+        self._venue = venue
+        self._patience = patience
+        self._on_retry = on_retry
+        self._exchange: Any = getattr(ccxt, venue)({"enableRateLimit": True, "timeout": 15_000})
+        self._exchange.options["fetchMarkets"] = _spot_only(self._exchange.options)
+        self._exchange.has["fetchCurrencies"] = False  # needs a key on some venues, and no candle
+        self._exchange.on_rest_response = self._note_status
+        self._status = 0
+        if address is not None:
+            self._exchange.urls["api"] = _redirected(self._exchange.urls["api"], address)
+
+    def spec(self, symbol: str) -> InstrumentSpec:
+        """Return the instrument and its grid; raise UserMistake naming the nearest symbol."""
+        markets = self._ask(self._exchange.load_markets)
+        market = markets.get(symbol)
+        if market is None or market.get("spot") is False:
+            spot = [name for name, one in markets.items() if one.get("spot") is not False]
+            near = difflib.get_close_matches(symbol, spot, n=1, cutoff=0.0)
+            hint = f": did you mean {near[0]}?" if near else ""
+            raise UserMistake(f"{self._venue} has no symbol '{symbol}'{hint}")
+        precision = market["precision"]
+        minimum = (market.get("limits") or {}).get("cost") or {}
+        return InstrumentSpec(
+            Instrument(self._venue, symbol),
+            self._decimals(precision.get("price")),
+            self._decimals(precision.get("amount")),
+            float(minimum.get("min") or 0.0),
+        )
+
+    def now_ms(self, local_ms: int) -> int:
+        """Return the venue's clock; ``local_ms`` where the venue does not tell its own."""
+        if not self._exchange.has.get("fetchTime"):
+            return local_ms
+        return int(self._ask(self._exchange.fetch_time) or local_ms)
+
+    def page(self, symbol: str, interval: str, from_ms: int, to_ms: int) -> Page:
+        """Return the bars of one answer that open at or after ``from_ms`` and close by ``to_ms``.
+
+        Where nothing is there, ``next_ms`` still moves on by a full page.
+        """
+        timeframe = Timeframe(interval)
+        if interval not in (self._exchange.timeframes or {}):
+            known = ", ".join(t for t in Timeframe if t in (self._exchange.timeframes or {}))
+            raise UserMistake(f"{self._venue} has no candles of {interval}: use one of {known}")
+        limit = self._page_bars()
+        rows = self._ask(
+            lambda: self._exchange.fetch_ohlcv(symbol, interval, since=from_ms, limit=limit)
+        )
+        numbers = [row[:6] for row in rows if row[0] is not None and None not in row[1:5]]
+        table = np.array([[cell or 0.0 for cell in row] for row in numbers], np.float64)
+        table = table.reshape(-1, 6)
+        ts_ms = table[:, 0].astype(np.int64)
+        inside = (ts_ms >= from_ms) & (ts_ms + timeframe.ms <= to_ms)
+        sound = np.all(np.isfinite(table), axis=1) & np.all(table[:, 1:5] > 0.0, axis=1)
+        sound &= (ts_ms % timeframe.ms == 0) & (table[:, 5] >= 0.0)
+        kept = table[inside & sound]
+        _, first = np.unique(kept[:, 0], return_index=True)  # sorted, each time once
+        times, opened, high, low, close, volume = kept[first].T
+        bars = Bars.make(times.astype(np.int64), opened, high, low, close, volume)
+        newest_ms = int(ts_ms.max()) + timeframe.ms if len(ts_ms) else 0
+        next_ms = newest_ms if newest_ms > from_ms else from_ms + limit * timeframe.ms
+        return Page(bars, next_ms, int((inside & ~sound).sum()))
+
+    def _page_bars(self) -> int:
+        """Return how many bars one answer may hold."""
+        features = (self._exchange.features or {}).get("spot") or {}
+        return int((features.get("fetchOHLCV") or {}).get("limit") or 500)
+
+    def _decimals(self, precision: float | None) -> int:
+        """Return decimals of what ccxt calls a precision: a tick size, or a number of decimals."""
+        if precision is None:
+            return 8
+        if self._exchange.precisionMode == self._ccxt.TICK_SIZE:
+            text = f"{precision:.12f}".rstrip("0")
+            return min(8, len(text.partition(".")[2]))
+        return min(8, max(0, int(precision)))
+
+    def _ask(self, call: Callable[[], T]) -> T:
+        """Return the call's answer, asking again while the network or the venue is at fault."""
+        import stamina
+
+        known = stamina.instrumentation.get_on_retry_hooks()
+        stamina.instrumentation.set_on_retry_hooks([self._say_retry])
+        try:
+            for attempt in stamina.retry_context(
+                on=self._passes,
+                attempts=self._patience.attempts,
+                timeout=None,
+                wait_initial=self._patience.wait_first_s,
+                wait_max=self._patience.wait_max_s,
+                wait_jitter=self._patience.wait_first_s,
+            ):
+                with attempt:
+                    self._status = 0
+                    return call()
+        except self._ccxt.BaseError as error:
+            if not self._passes(error):
+                raise WorldTrouble(f"{self._venue} refuses: {_line(error)}") from error
+            raise WorldTrouble(
+                f"{self._venue} does not answer ({_line(error)}), asked "
+                f"{self._patience.attempts} times: what has come is stored; run again to go on"
+            ) from error
+        finally:
+            stamina.instrumentation.set_on_retry_hooks(known)
+        raise AssertionError("stamina ended without an answer")
+
+    def _note_status(self, status: int, _reason: str, *rest: Any) -> str:
+        """Remember the HTTP status, which ccxt's errors do not carry; return the body."""
+        self._status = status
+        body: str = rest[3]
+        return body.strip()
+
+    def _passes(self, error: Exception) -> bool:
+        """Return whether waiting helps: faults of the network, limits of rate, a venue's 5xx."""
+        if isinstance(error, self._ccxt.OperationFailed):
+            return True
+        return isinstance(error, self._ccxt.BaseError) and self._status >= 500
+
+    def _say_retry(self, details: Any) -> None:
+        self._on_retry(
+            f"{self._venue}: {_line(details.caused_by)}; asking again in {details.wait_for:.0f} s"
+        )
+
+
+def _spot_only(options: dict[str, Any]) -> Any:
+    """Return the option that keeps a venue from loading its derivatives too."""
+    present = options.get("fetchMarkets")
+    if isinstance(present, dict) and "types" in present:
+        return {**present, "types": ["spot"]}
+    return present
+
+
+def _redirected(urls: Any, address: str) -> Any:
+    """Return the venue's addresses with scheme and host replaced, paths kept."""
+    if isinstance(urls, dict):
+        return {name: _redirected(url, address) for name, url in urls.items()}
+    if isinstance(urls, list):
+        return [_redirected(url, address) for url in urls]
+    scheme, host, *_ = urlsplit(address)
+    if not scheme or not host:
+        raise UserMistake(f"'{address}' is no address: write http://HOST:PORT")
+    return urlunsplit((scheme, host, *urlsplit(urls)[2:]))
+
+
+def _line(error: BaseException) -> str:
+    """Return the error's kind and the start of its text, in one line."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:160]}" if text else type(error).__name__

@@ -1,0 +1,166 @@
+"""``ares data``: candles in from files or a venue, what is stored, and what is wrong with it."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from ares.cli.data_views import (
+    NOTHING,
+    checked_json,
+    fetched_json,
+    import_json,
+    series_json,
+    show_check,
+    show_fetched,
+    show_import,
+    show_series,
+)
+from ares.cli.output import JSON_OPTION, Bar, note, print_json, progress, say
+
+if TYPE_CHECKING:
+    from ares.config.workspace import Workspace
+    from ares.store.candles import CandleStore
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.command("import")
+def import_(
+    path: Path = typer.Argument(
+        ..., metavar="PATH", help="A Parquet, CSV or Feather file, or a folder."
+    ),
+    venue: str = typer.Option(
+        "", "--venue", help="Whose candles these are; default: the settings'."
+    ),
+    symbol: str = typer.Option("", "--symbol", "-s", help="BASE/QUOTE, where no name tells it."),
+    interval: str = typer.Option("", "--interval", "-i", help="1m 5m 15m 1h 4h 1d, likewise."),
+    repair: bool = typer.Option(False, "--repair", help="Sort by time, drop exact repeats."),
+    json_: bool = JSON_OPTION,
+) -> int:
+    """Store candles from files; importing again adds only what is new."""
+    from ares.config.workspace import Workspace
+    from ares.runtime.candle_import import import_candles
+
+    workspace = Workspace.here()
+    store = _store(workspace)
+    with progress("import", unit="files") as bar:
+        report = import_candles(
+            store,
+            path,
+            venue or workspace.settings.venue,
+            symbol or None,
+            interval or None,
+            repair=repair,
+            on_start=bar.expect,
+            on_file=lambda name: bar.advance(remark=name),
+        )
+    if json_:
+        print_json(import_json(report))
+    else:
+        show_import(report)
+    return 2 if report.refused else 0
+
+
+@app.command()
+def fetch(
+    symbols: list[str] = typer.Option([], "--symbol", "-s", help="Default: the settings' symbols."),
+    intervals: list[str] = typer.Option(["1m"], "--interval", "-i", help="One or more of the six."),
+    venue: str = typer.Option("", "--venue", help="Default: the settings' venue."),
+    from_: str = typer.Option("", "--from", help="UTC; default: after the last stored bar."),
+    to: str = typer.Option("", "--to", help="UTC; default: now."),
+    address: str = typer.Option(
+        "", "--address", help="http://HOST:PORT of a mirror or test server."
+    ),
+    json_: bool = JSON_OPTION,
+) -> None:
+    """Fetch missing candles from a venue; interrupt and run again as you like."""
+    import time
+
+    from ares.adapters.candle_names import parse_interval, parse_symbol, parse_venue
+    from ares.adapters.ccxt_candles import CcxtCandles
+    from ares.config.workspace import Workspace
+    from ares.research.window import parse_utc
+    from ares.runtime.candle_fetch import fetch_candles
+
+    workspace = Workspace.here()
+    window = (parse_utc(from_) if from_ else None, parse_utc(to) if to else None)
+    wanted = [
+        (parse_symbol(symbol), parse_interval(interval))
+        for symbol in symbols or list(workspace.settings.symbols)
+        for interval in intervals
+    ]
+    source = CcxtCandles(
+        parse_venue(venue or workspace.settings.venue), address or None, on_retry=note
+    )
+    store = _store(workspace)
+    reports = []
+    for symbol, interval in wanted:
+        with progress(f"{symbol} {interval}", total=100, unit="%") as bar:
+            local_ms = time.time_ns() // 1_000_000
+            reports.append(
+                fetch_candles(
+                    *(store, source, symbol, interval, *window, local_ms),
+                    on_page=partial(_reach, bar),
+                )
+            )
+    if json_:
+        print_json([fetched_json(report) for report in reports])
+    else:
+        show_fetched(reports)
+
+
+@app.command("list")
+def list_(json_: bool = JSON_OPTION) -> None:
+    """Show what is stored: instrument, interval, bars, first and last."""
+    from ares.config.workspace import Workspace
+
+    store = _store(Workspace.here())
+    series = store.series()
+    if json_:
+        print_json([series_json(one) for one in series])
+    elif series:
+        show_series(series)
+    else:
+        say(NOTHING)
+
+
+@app.command()
+def check(
+    symbols: list[str] = typer.Option([], "--symbol", "-s", help="Only these; default: all."),
+    every: bool = typer.Option(False, "--all", help="Show every place, not the first ones."),
+    json_: bool = JSON_OPTION,
+) -> int:
+    """Find gaps, silent bars, jumps (how real data are) and errors, each with its place.
+
+    Exit code 1 when there are errors: off-grid times, impossible prices, intervals that disagree.
+    """
+    from ares.config.workspace import Workspace
+    from ares.observe.candle_check import check_store
+
+    store = _store(Workspace.here())
+    chosen = [store.resolve(symbol) for symbol in symbols] or None
+    with progress("check", total=len(store.series()) if not chosen else None, unit="series") as bar:
+        checked = check_store(
+            store, chosen, lambda s: bar.advance(remark=f"{s.instrument.key} {s.interval}")
+        )
+    errors = sum(finding.kind.is_error for one in checked for finding in one.findings)
+    if json_:
+        print_json({"ok": errors == 0, "series": [checked_json(one, every) for one in checked]})
+    else:
+        show_check(checked, every, errors)
+    return 1 if errors else 0
+
+
+def _reach(bar: Bar, share: float, remark: str) -> None:
+    bar.reach(round(share * 100), remark)
+
+
+def _store(workspace: Workspace) -> CandleStore:
+    from ares.store.candles import CandleStore
+    from ares.store.database import open_database
+
+    return CandleStore(open_database(workspace.db_url), workspace.cache_dir)

@@ -1,0 +1,166 @@
+"""Files and folders into the store: one transaction a file, a bad one stops no other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from ares.adapters.candle_columns import NotCandles
+from ares.domain.errors import UserMistake, WorldTrouble
+from ares.domain.instrument import Instrument
+from ares.domain.timeframe import MINUTE_MS, Timeframe
+from ares.observe.candle_check import Kind, check_store
+from ares.runtime.candle_import import import_candles
+from ares.store.candles import CandleStore
+from ares.store.database import open_database, writing
+from ares.store.history import history
+
+START_MS = 1_679_004_900_000
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[CandleStore]:
+    engine = open_database(tmp_path / "ares.db", busy_ms=50)
+    yield CandleStore(engine)
+    engine.dispose()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "candles"
+    made.mkdir()
+    return made
+
+
+def write(path: Path, first: int, count: int, price: float = 100.0) -> Path:
+    minutes = range(first, first + count)
+    close = [price + m % 50 / 4 for m in minutes]
+    pl.DataFrame(
+        {
+            "ts": [START_MS + m * MINUTE_MS for m in minutes],
+            "open": close,
+            "high": [c + 0.5 for c in close],
+            "low": [c - 0.5 for c in close],
+            "close": close,
+            "volume": [float(m % 7) for m in minutes],
+        }
+    ).write_parquet(path)
+    return path
+
+
+def test_a_folder_is_imported_file_by_file(store: CandleStore, folder: Path) -> None:
+    write(folder / "BTCUSDT_1m_a.parquet", 0, 100)
+    write(folder / "BTCUSDT_1m_b.parquet", 50, 100)
+    write(folder / "ETHUSDT_1m.parquet", 0, 10)
+    (folder / "README.md").write_text("# candles")
+    pl.DataFrame({"ts": [1], "price": [2.0]}).write_parquet(folder / "BTCUSDT_trades.parquet")
+    seen: list[str] = []
+    totals: list[int] = []
+    report = import_candles(store, folder, "binance", on_start=totals.append, on_file=seen.append)
+    assert [(f.name, f.new, f.same) for f in report.imported] == [
+        ("BTCUSDT_1m_a.parquet", 100, 0),
+        ("BTCUSDT_1m_b.parquet", 50, 50),
+        ("ETHUSDT_1m.parquet", 10, 0),
+    ]
+    assert report.skipped == ("BTCUSDT_trades.parquet", "README.md")
+    assert report.refused == ()
+    assert (totals, len(seen)) == ([4], 4)
+    again = import_candles(store, folder, "binance")
+    assert [(f.new, f.same) for f in again.imported] == [(0, 100), (0, 100), (0, 10)]
+
+
+def test_a_bad_file_among_others_is_told_and_stores_nothing(
+    store: CandleStore, folder: Path
+) -> None:
+    good = write(folder / "BTCUSDT_1m.parquet", 0, 100)
+    (folder / "ADAUSDT_1m.parquet").write_bytes(good.read_bytes()[:500])
+    write(folder / "XRPUSDT_1m.parquet", 0, 5)
+    report = import_candles(store, folder, "binance")
+    assert [f.name for f in report.imported] == ["BTCUSDT_1m.parquet", "XRPUSDT_1m.parquet"]
+    ((name, reason),) = report.refused
+    assert name == "ADAUSDT_1m.parquet"
+    assert reason.startswith("ADAUSDT_1m.parquet: damaged or no Parquet")
+    assert [s.instrument.symbol for s in store.series()] == ["BTC/USDT", "XRP/USDT"]
+
+
+def test_a_bad_file_alone_is_the_callers_mistake(store: CandleStore, folder: Path) -> None:
+    with pytest.raises(UserMistake, match="no such file"):
+        import_candles(store, folder / "nowhere", "binance")
+    pl.DataFrame({"ts": [1], "price": [2.0]}).write_parquet(folder / "BTCUSDT_trades.parquet")
+    with pytest.raises(NotCandles):
+        import_candles(store, folder / "BTCUSDT_trades.parquet", "binance")
+    with pytest.raises(UserMistake, match="none of its 1 files holds candles"):
+        import_candles(store, folder, "binance")
+    with pytest.raises(UserMistake, match="is no venue"):
+        import_candles(store, write(folder / "BTCUSDT_1m.parquet", 0, 5), "../x")
+
+
+def test_two_sources_that_differ_are_reported_with_both_values(
+    store: CandleStore, folder: Path
+) -> None:
+    first = write(folder / "BTCUSDT_1m_a.parquet", 0, 10)
+    second = write(folder / "BTCUSDT_1m_b.parquet", 8, 4, price=200.0)
+    (one, other) = import_candles(store, folder, "binance").imported
+    assert (one.conflict_count, other.conflict_count, other.new) == (0, 2, 2)
+    conflict = other.conflicts[0]
+    assert (conflict.ts_ms, conflict.column) == (START_MS + 8 * MINUTE_MS, "open")
+    assert (conflict.stored, conflict.offered) == (102.0, 202.0)
+    assert (conflict.stored_source, conflict.offered_source) == (
+        str(first.resolve()),
+        str(second.resolve()),
+    )
+
+
+def test_gaps_inside_a_file_are_counted_with_the_first_place(
+    store: CandleStore, folder: Path
+) -> None:
+    path = write(folder / "BTCUSDT_1m.parquet", 0, 100)
+    kept = pl.read_parquet(path).with_row_index().filter(~pl.col("index").is_in([9, 10, 50]))
+    kept.drop("index").write_parquet(path)
+    (one,) = import_candles(store, path, "binance").imported
+    assert (one.rows, one.gaps, one.missing) == (97, 2, 3)
+    assert one.first_gap_ms == START_MS + 9 * MINUTE_MS
+
+
+def test_trouble_of_the_database_stops_and_keeps_the_files_before(
+    store: CandleStore, folder: Path, tmp_path: Path
+) -> None:
+    write(folder / "ADAUSDT_1m.parquet", 0, 10)
+    write(folder / "BTCUSDT_1m.parquet", 0, 10)
+    blocker = open_database(tmp_path / "ares.db")
+
+    def block(name: str) -> None:
+        held.enter_context(writing(blocker))
+
+    with ExitStack() as held, pytest.raises(WorldTrouble, match="locked by another process"):
+        import_candles(store, folder, "binance", on_file=block)
+    blocker.dispose()
+    assert [s.instrument.symbol for s in store.series()] == ["ADA/USDT"]
+
+
+@pytest.mark.data
+def test_the_real_folder_is_imported_whole_and_is_sound(ares_data: Path, tmp_path: Path) -> None:
+    engine = open_database(tmp_path / "ares.db")
+    store = CandleStore(engine, tmp_path / "cache")
+    report = import_candles(store, ares_data / "binance", "binance")
+    assert report.refused == ()
+    assert [name.split("_")[1] for name in report.skipped] == [
+        *("bookticker", "depth", "depth", "trades"),
+    ]
+    assert sum(f.new for f in report.imported) == 2_417_640
+    assert sum(f.conflict_count for f in report.imported) == 0
+    btc = Instrument("binance", "BTC/USDT")
+    assert (store.spec(btc).price_decimals, store.intervals(btc)) == (2, ["1m", "5m", "1h"])
+    found = [finding for one in check_store(store) for finding in one.findings]
+    assert not [finding for finding in found if finding.kind.is_error]
+    halt = [f for f in found if f.instrument == btc and f.interval == "1m" and f.kind is Kind.GAP]
+    assert (halt[0].from_ms, halt[0].count) == (1_679_661_600_000, 80)  # 2023-03-24 12:40
+    days = history(store, btc, Timeframe.D1)
+    assert days.disagreements == ()
+    assert days.sources == ("1m", "5m", "1h")
+    assert len(days.bars) > 3_000
+    engine.dispose()
