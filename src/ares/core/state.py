@@ -31,8 +31,16 @@ Scorers = dict[str, Scorer]
 
 @dataclass(slots=True)
 class Scratch:
-    """Places the kernel writes into, of no meaning between two events."""
+    """Places the kernel writes into, of no meaning between two events, and views of the state.
 
+    flat_features, flat_p : views of ``State.features`` and ``State.last_p``, instruments and
+                            timeframes on one axis; flat_packages : ``State.packages`` as a list.
+    """
+
+    places: I64
+    flat_features: NDArray[np.float32]
+    flat_p: F64
+    flat_packages: list[int]
     due: NDArray[np.bool_]
     warm: NDArray[np.bool_]
     ticks: I64
@@ -77,7 +85,8 @@ class State:
     tf_ms: I64
     base_ms: I64
     price_scale: F64
-    members: list[tuple[str, list[tuple[int, int]]]]
+    packages: I64
+    package_hashes: list[str]
     scratch: Scratch = field(repr=False)
 
 
@@ -114,11 +123,16 @@ def new_state(setup: RunSetup) -> State:
     n, m = len(setup.instruments), len(setup.timeframes)
     rules = rules_of(setup)
     traded = traded_of(setup)
-    members: dict[str, list[tuple[int, int]]] = {}
+    hashes: list[str] = []
+    packages = np.full((n, m), -1, np.int64)
     places = {timeframe: j for j, timeframe in enumerate(setup.timeframes)}
     for i, one in enumerate(setup.instruments):
         for member in one.ensemble.members if one.ensemble else ():
-            members.setdefault(member.package_hash, []).append((i, places[member.timeframe]))
+            if member.package_hash not in hashes:
+                hashes.append(member.package_hash)
+            packages[i, places[member.timeframe]] = hashes.index(member.package_hash)
+    features = np.full((n, m, N_FEATURES), np.nan, np.float32)
+    last_p = np.full((n, m), np.nan)
     tf_ms = tf_ms_of(setup.timeframes)
     room = RECORDS_PER_INSTRUMENT * n
     return State(
@@ -127,8 +141,8 @@ def new_state(setup: RunSetup) -> State:
         now_ms=0,
         fold=fold_state(n, m),
         feats=feature_state(n * m, np.tile(tf_ms, n)),
-        features=np.full((n, m, N_FEATURES), np.nan, np.float32),
-        last_p=np.full((n, m), np.nan),
+        features=features,
+        last_p=last_p,
         last_ms=np.zeros((n, m), np.int64),
         last_sigma=np.full((n, m), np.nan),
         trade=first_state(traded, setup.cash_quote, rules),
@@ -142,8 +156,13 @@ def new_state(setup: RunSetup) -> State:
         tf_ms=tf_ms,
         base_ms=np.array([one.base_ms for one in setup.instruments], np.int64),
         price_scale=np.array([10.0**one.spec.price_decimals for one in setup.instruments]),
-        members=list(members.items()),
+        packages=packages,
+        package_hashes=hashes,
         scratch=Scratch(
+            np.zeros(n * m, np.int64),
+            features.reshape(n * m, N_FEATURES),
+            last_p.reshape(-1),
+            packages.reshape(-1).tolist(),
             np.zeros((n, m), np.bool_),
             np.zeros((n, m), np.bool_),
             np.zeros((4, 1, n), np.int64),

@@ -21,7 +21,7 @@ from ares.domain.events import (
 )
 from ares.kernel.features import VOLATILITY_20
 from ares.kernel.fold import on_close
-from ares.kernel.live import apply_now, decide_now, observe_closes
+from ares.kernel.live import apply_now, decide_now, observe_closes, take_due
 from ares.kernel.trade.layout import N_NOTICES, N_OUTCOMES, N_REQUESTS
 
 
@@ -83,21 +83,24 @@ def _on_bars(state: State, event: BarsClosed, scorers: Scorers) -> list[Effect]:
 
 def _score(state: State, now_ms: int, scorers: Scorers) -> None:
     """Score the bars that closed now: one batch per model; a bar that is not warm has no score."""
-    due = state.scratch.due
-    warm = state.scratch.warm
-    for package_hash, places in state.members:
-        fresh = [place for place in places if due[place]]
-        if not fresh:
-            continue
-        rows = [place for place in fresh if warm[place]]
-        for i, j in fresh:
-            state.last_ms[i, j] = now_ms
-            state.last_p[i, j] = np.nan
-            state.last_sigma[i, j] = state.features[i, j, VOLATILITY_20]
-        if rows:
-            batch = np.stack([state.features[place] for place in rows])
-            for place, p in zip(rows, scorers[package_hash](batch), strict=True):
-                state.last_p[place] = p
+    s = state.scratch
+    n = take_due(
+        now_ms, s.due, s.warm, state.packages, state.features, VOLATILITY_20,
+        state.last_p, state.last_ms, state.last_sigma, s.places,
+    )  # fmt: skip
+    if n == 0:
+        return
+    rows = s.flat_features
+    if n == 1:
+        place = int(s.places[0])
+        name = state.package_hashes[s.flat_packages[place]]
+        s.flat_p[place] = scorers[name](rows[place : place + 1])[0]
+        return
+    batches: dict[int, list[int]] = {}
+    for place in s.places[:n].tolist():
+        batches.setdefault(s.flat_packages[place], []).append(place)
+    for package, places in batches.items():
+        s.flat_p[places] = scorers[state.package_hashes[package]](rows[places])
 
 
 def _on_answer(state: State, event: OrderFilled | OrderRejected) -> list[Effect]:

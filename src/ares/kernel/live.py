@@ -102,6 +102,37 @@ def decide_now(
 
 
 @lean
+def take_due(
+    now_ms: int,
+    due: Bools,
+    warm: Bools,
+    packages: I64,
+    features: NDArray[np.float32],
+    sigma: int,
+    last_p: F64,
+    last_ms: I64,
+    last_sigma: F64,
+    places: I64,
+) -> int:
+    """Note which models have a new bar to score; return how many, their flat places in ``places``.
+
+    packages : (n_instruments, n_timeframes) number of the model there, -1: none.
+    sigma    : the feature that ``last_sigma`` takes; a bar that is not warm gets no score.
+    """
+    n = 0
+    for i in range(due.shape[0]):
+        for j in range(due.shape[1]):
+            if due[i, j] and packages[i, j] >= 0:
+                last_ms[i, j] = now_ms
+                last_p[i, j] = np.nan
+                last_sigma[i, j] = features[i, j, sigma]
+                if warm[i, j]:
+                    places[n] = i * due.shape[1] + j
+                    n += 1
+    return n
+
+
+@lean
 def apply_now(
     i: int,
     fills: Records,

@@ -39,6 +39,8 @@ class Prefetch:
 
         def score(rows: NDArray[np.float32]) -> F64:
             try:
+                if len(rows) == 1:
+                    return np.array([table[rows.tobytes()]])
                 return np.array([table[row.tobytes()] for row in rows])
             except KeyError:
                 self.missed += 1
@@ -63,8 +65,8 @@ class Prefetch:
             rows, places,
         )  # fmt: skip
         where = places[:kept, 1] * len(state.tf_ms) + places[:kept, 2]
-        for name, members in state.members:
-            wanted = [i * len(state.tf_ms) + j for i, j in members]
+        for number, name in enumerate(state.package_hashes):
+            wanted = np.flatnonzero(state.packages.reshape(-1) == number)
             batch = rows[:kept][np.isin(where, wanted)]
             table = self._tables[name]
             table.clear()
