@@ -1,4 +1,4 @@
-"""What the kernel's trade half makes of the rule that the peers run, as one JSON line.
+"""What Ares makes of the rule that the peers run, by its public research API, as one JSON line.
 
 python -m bench.rows.agreement PARQUET
 """
@@ -7,27 +7,32 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 
-import numpy as np
-from bench.rows.crossing import PLAIN, UNITS_PER_QUOTE, crossing, trade
+from ares import __version__, research
 
-from ares import __version__
-from ares.kernel.trade.layout import ENTRY, EXIT
-
+FEE_BPS = 10.0
 CASH_QUOTE = 1e6
 
 
 def main() -> None:
-    market, signals = crossing(Path(sys.argv[1]))
-    log = trade(market, signals, PLAIN, CASH_QUOTE)
+    candles = research.load_bars(sys.argv[1], symbol="BTC/USDT", venue="binance")
+    result = research.backtest(
+        candles,
+        research.sma_cross(candles, 20, 100),
+        cash=CASH_QUOTE,
+        fee_bps=FEE_BPS,
+        spread_bps=0.0,
+        slippage_bps=0.0,
+        size=1.0,
+    )
     said = {
         "engine": "ares",
         "version": __version__,
-        "bars": len(market.close_ms),
-        "entries": int(np.sum(log.fills["kind"] == ENTRY)),
-        "trades_closed": int(np.sum(log.fills["kind"] == EXIT)),
-        "final_equity": int(log.equity[-1]) / UNITS_PER_QUOTE,
+        "bars": len(candles.bars),
+        "entries": result.metrics.entries,
+        "trades_closed": result.metrics.trades,
+        "final_equity": result.metrics.equity_end,
+        "notes": "by `ares.research`; money in whole units of 1e-8",
     }
     sys.stdout.write(json.dumps(said) + "\n")
 

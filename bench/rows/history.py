@@ -31,7 +31,7 @@ from ares.domain.timeframe import Timeframe
 from ares.kernel.features import FEATURE_NAMES, FEATURES_HASH, N_FEATURES
 from ares.kernel.trade import Rules
 from ares.runtime.history_run import RunEnd, run_history
-from ares.runtime.plan import Choice, plan_run
+from ares.runtime.plan import Choice, named, plan_run
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
 
@@ -63,14 +63,14 @@ def main() -> None:
                 choices,
                 timeframes,
                 instruments[0],
-                f"history/{name}",
-                from_ms,
-                until_ms,
-                CASH_QUOTE,
-                rules,
-                0.25,
-                "bench",
+                from_ms=from_ms,
+                to_ms=until_ms,
+                cash_quote=CASH_QUOTE,
+                rules=rules,
+                validation_discount=0.25,
+                settings_hash="bench",
             )
+            plan = named(plan, f"history/{name}")
             return run_history(plan, models, Path(folder) / "journal" / name, engine)
 
         run("short", from_ms + WARM_UP_DAYS * DAY_MS)  # loads the machine code
