@@ -6,5 +6,6 @@ from alembic import context
 
 from ares.store.schema import metadata
 
-context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
-context.run_migrations()
+if hasattr(context, "config"):  # Alembic runs this file; whoever merely imports it does nothing
+    context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
+    context.run_migrations()
