@@ -11,16 +11,19 @@ from ares.research.backtest import BacktestResult
 from ares.research.baselines import buy_hold, sma_cross
 from ares.research.market import Candles
 from ares.research.metrics import Metrics
+from ares.research.report_html import ReportFiles, report
 from ares.research.strategy import Strategy, long_flat
 
 __all__ = [
     "BacktestResult",
     "Candles",
     "Metrics",
+    "ReportFiles",
     "Strategy",
     "backtest",
     "buy_hold",
     "load_bars",
     "long_flat",
+    "report",
     "sma_cross",
 ]

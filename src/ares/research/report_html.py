@@ -1,0 +1,126 @@
+"""A backtest as one HTML file that needs nothing else: no network, no folder beside it."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from ares.research.backtest import BacktestResult
+from ares.research.report_figures import confidence_bins, cost_shares, month_scale, years
+from ares.research.report_series import MARKED_TRADES_MAX, account_series, candle_series
+from ares.research.report_words import (
+    bars_said,
+    currency_of,
+    duration,
+    facts,
+    headline,
+    money,
+    number,
+    percent,
+    signed,
+    utc,
+)
+
+TRADES_SHOWN = 500
+MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+CSV_EMBEDDED_BYTES_MAX = 3_000_000
+CHART_LIBRARY = "lightweight-charts-5.2.1.standalone.production.js"
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFiles:
+    """What a report was written to: the page, and all trades beside it."""
+
+    html: Path
+    trades_csv: Path
+
+
+def report(result: BacktestResult, path: str | Path) -> ReportFiles:
+    """Write the report of a backtest, and its trades as CSV beside it; return both files.
+
+    path : of the HTML file; the CSV has the same name and ends in ``_trades.csv``.
+    """
+    from ares.adapters.durable import write_file
+
+    html = Path(path)
+    table = html.with_name(f"{html.stem}_trades.csv")
+    write_file(table, trades_csv(result).encode())
+    write_file(html, render(result, table.name).encode())
+    return ReportFiles(html, table)
+
+
+def render(result: BacktestResult, csv_name: str = "trades.csv") -> str:
+    """Return the report's HTML."""
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {
+        "money": money,
+        "number": number,
+        "percent": percent,
+        "signed": signed,
+        "utc": utc,
+        "duration": duration,
+    }
+    csv = trades_csv(result).encode()
+    return environment.from_string(_asset("report.html.j2")).render(
+        result=result,
+        metrics=result.metrics,
+        hold=result.hold,
+        title=title(result),
+        headline=headline(result),
+        currency=currency_of(result),
+        bars_said=bars_said(result),
+        facts=facts(result),
+        years=years(result),
+        month_scale=month_scale(result),
+        costs=cost_shares(result),
+        bins=confidence_bins(result),
+        trades=result.trades.tail(TRADES_SHOWN).reverse().to_dicts(),
+        trades_shown=TRADES_SHOWN,
+        marked=MARKED_TRADES_MAX,
+        csv_name=csv_name,
+        csv_href=_csv_href(csv),
+        provenance=json.dumps(result.provenance, indent=2, default=str),
+        series=_script_json(
+            {"account": account_series(result), "instruments": candle_series(result)}
+        ),
+        style=_asset("report.css"),
+        script=_asset("report.js"),
+        library=_asset(CHART_LIBRARY),
+        month_names=MONTHS,
+    )
+
+
+def title(result: BacktestResult) -> str:
+    """Return what the page is called: the strategy and its symbols."""
+    symbols = ", ".join(one.spec.instrument.symbol for one in result.candles)
+    return f"{result.strategy.name} · {symbols}"
+
+
+def trades_csv(result: BacktestResult) -> str:
+    """Return all closed trades as CSV; times in ISO 8601, UTC."""
+    return result.trades.write_csv(datetime_format="%Y-%m-%dT%H:%M:%SZ", float_precision=8)
+
+
+def _csv_href(csv: bytes) -> str | None:
+    """Return the trades as a link that holds them; None where they are too many."""
+    if len(csv) > CSV_EMBEDDED_BYTES_MAX:
+        return None
+    return "data:text/csv;base64," + base64.b64encode(csv).decode()
+
+
+def _script_json(value: Any) -> str:
+    """Return JSON that cannot end the script element it stands in."""
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _asset(name: str) -> str:
+    return files("ares.research").joinpath("assets", name).read_text(encoding="utf-8")

@@ -1,0 +1,191 @@
+"""The words of a report: numbers as people read them, and what came out in one sentence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from ares.kernel.trade.layout import SIZE_FIXED
+from ares.research.backtest import BacktestResult
+from ares.research.metrics import Metrics
+
+Row = tuple[str, str, str]
+
+
+def headline(result: BacktestResult) -> str:
+    """Return what came out, in plain words, the costs and the yardstick beside it."""
+    m, hold, money_name = result.metrics, result.hold, currency_of(result)
+    over = f"in {m.days:,.0f} days" if m.days >= 2 else f"in {m.days * 24:,.0f} hours"
+    if m.entries == 0:
+        return (
+            f"It never traded {over}: {refusals_said(result)}. "
+            f"Buy & hold made {signed(hold.net_return)}."
+        )
+    verb = "made" if m.net_return > 0 else "lost"
+    closed = f"{m.trades:,} closed trade{'s' if m.trades != 1 else ''}"
+    text = (
+        f"It {verb} {percent(abs(m.net_return))} {over} with {closed}, after paying "
+        f"{money(result.costs.total)} {money_name} of costs; buy & hold made "
+        f"{signed(hold.net_return)}."
+    )
+    before = m.equity_end + result.costs.total - m.equity_start
+    if m.net_return <= 0 < before:
+        text += " Before costs it was ahead: the costs ate the edge."
+    elif m.net_return <= 0:
+        text += " It lost before costs too."
+    return text
+
+
+def refusals_said(result: BacktestResult) -> str:
+    """Return why signals were not traded, the most frequent reason first."""
+    refusals = sorted(result.counts.refusals.items(), key=lambda item: -item[1])
+    if not refusals:
+        return "no signal asked for a trade"
+    total = sum(count for _, count in refusals)
+    named = ", ".join(f"{name} {count:,}" for name, count in refusals[:3])
+    return f"{total:,} signals were refused ({named})"
+
+
+def facts(result: BacktestResult) -> list[Row]:
+    """Return (name, strategy, buy & hold) of every figure."""
+    a, b = result.metrics, result.hold
+
+    def row(name: str, show: str, field: str) -> Row:
+        form = _FORMS[show]
+        return name, form(getattr(a, field)), form(getattr(b, field))
+
+    return [
+        row("Net return", "signed", "net_return"),
+        row("Annualised return", "signed", "annual_return"),
+        row("Volatility, annualised", "percent", "volatility"),
+        row("Sharpe ratio (daily, √365)", "number", "sharpe"),
+        row("Sortino ratio", "number", "sortino"),
+        row("Largest drawdown", "percent", "max_drawdown"),
+        ("Drawdown from – low – recovered", _drawdown(a), _drawdown(b)),
+        row("Equity at the start", "money", "equity_start"),
+        row("Equity at the end", "money", "equity_end"),
+        row("Closed trades", "count", "trades"),
+        row("Open positions at the end", "count", "open_positions"),
+        row("Win rate", "percent", "win_rate"),
+        row("Profit factor", "number", "profit_factor"),
+        row("Average trade, bps", "number", "trade_mean_bps"),
+        row("Best trade, bps", "number", "trade_best_bps"),
+        row("Worst trade, bps", "number", "trade_worst_bps"),
+        row("Average holding", "hours", "holding_hours"),
+        row("Fees", "money", "fees"),
+        row("Spread", "money", "spread_cost"),
+        row("Slippage and rounding", "money", "slippage_cost"),
+        row("Traded", "money", "traded_quote"),
+        row("Turnover (traded / mean equity)", "number", "turnover"),
+        row("Mean exposure", "percent", "exposure"),
+        row("Time in the market", "percent", "time_in_market"),
+    ]
+
+
+def rules_said(result: BacktestResult) -> str:
+    """Return the costs, sizing and gate of a run in one line."""
+    rules = result.rules
+    parts = [
+        f"fee {rules.fee_bps:g} bps",
+        f"spread {rules.spread_bps:g} bps",
+        f"slippage {rules.slippage_bps:g} bps",
+        "filled at the close that decided"
+        if result.fill == "close"
+        else "filled at the next bar's open",
+    ]
+    if rules.sizing == SIZE_FIXED:
+        lots = 10.0 ** -result.candles[0].spec.qty_decimals
+        parts.append(f"{rules.fixed_lots * lots:g} units a trade")
+    else:
+        parts.append(f"at most {percent(rules.position_max, 1)} of equity a position")
+    parts.append("the mode decides" if rules.gate_mode else "the mode is ignored")
+    return ", ".join(parts)
+
+
+def bars_said(result: BacktestResult) -> str:
+    """Return venues and bar lengths, each once: ``binance 1m``."""
+    said = (f"{one.spec.instrument.venue} {one.timeframe.value}" for one in result.candles)
+    return ", ".join(dict.fromkeys(said))
+
+
+def currency_of(result: BacktestResult) -> str:
+    """Return the currency of the account."""
+    return result.candles[0].spec.instrument.quote
+
+
+def money(value: float | None) -> str:
+    """Return an amount with separators: no decimals from 1,000 up."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    return _minus(f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:,.2f}")
+
+
+def count(value: int) -> str:
+    """Return a whole number with separators."""
+    return f"{value:,}"
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """Return a number; a dash for None."""
+    return "–" if value is None or not math.isfinite(value) else _minus(f"{value:,.{digits}f}")
+
+
+def percent(value: float | None, digits: int = 2) -> str:
+    """Return a fraction in percent; a dash for None."""
+    return "–" if value is None else _minus(f"{value * 100:,.{digits}f}%")
+
+
+def signed(value: float | None, digits: int = 2) -> str:
+    """Return a fraction in percent with its sign; a dash for None.
+
+    >>> signed(0.0123), signed(-0.5), signed(None)
+    ('+1.23%', '−50.00%', '–')
+    """
+    if value is None:
+        return "–"
+    text = f"{abs(value) * 100:,.{digits}f}%"
+    return ("−" if value < 0 else "+") + text
+
+
+def duration(hours: float | None) -> str:
+    """Return a length of time in its natural unit; a dash for None.
+
+    >>> duration(0.5), duration(5.25), duration(72)
+    ('30 min', '5.2 h', '3.0 days')
+    """
+    if hours is None:
+        return "–"
+    if hours < 1:
+        return f"{hours * 60:.0f} min"
+    return f"{hours:.1f} h" if hours < 48 else f"{hours / 24:,.1f} days"
+
+
+def utc(value: int | datetime | None) -> str:
+    """Return a time to the minute, UTC; a dash for None."""
+    if value is None:
+        return "–"
+    when = value if isinstance(value, datetime) else datetime.fromtimestamp(value / 1000, UTC)
+    return when.strftime("%Y-%m-%d %H:%M")
+
+
+def _minus(text: str) -> str:
+    """Return a number with a true minus sign."""
+    return text.replace("-", "−")
+
+
+def _drawdown(m: Metrics) -> str:
+    if m.drawdown_low_ms is None:
+        return "–"
+    end = "not yet" if m.drawdown_end_ms is None else utc(m.drawdown_end_ms)
+    return f"{utc(m.drawdown_from_ms)} – {utc(m.drawdown_low_ms)} – {end}"
+
+
+_FORMS: dict[str, Callable[..., str]] = {
+    "signed": signed,
+    "percent": percent,
+    "number": number,
+    "money": money,
+    "hours": duration,
+    "count": count,
+}
