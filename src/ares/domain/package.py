@@ -109,9 +109,12 @@ class Package(msgspec.Struct, frozen=True):
 
 
 def sealed(card: PackageCard, files: dict[str, bytes]) -> Package:
-    """Return the package of these files: the card lists the SHA-256 of each."""
+    """Return the package of these files: the card lists the SHA-256 of each.
+
+    The card is the one that will be read back, so that it equals itself over a round trip.
+    """
     sums = {name: sha256(content) for name, content in sorted(files.items())}
-    return Package(msgspec.structs.replace(card, files=sums), files)
+    return Package(card_of(card_bytes(msgspec.structs.replace(card, files=sums))), files)
 
 
 def card_bytes(card: PackageCard) -> bytes:

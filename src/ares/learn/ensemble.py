@@ -87,16 +87,18 @@ def join(
     Raises TooFewRowsError where the members' out-of-sample times share too little.
     """
     horizon_ms = label.horizon_bars * anchor_of(weights).ms
-    rows, raw = _decisions(scores, weights, label, grid, grid_ms)
+    rows, raw, spoken_ms = _decisions(scores, weights, label, grid, grid_ms)
     spoken = np.flatnonzero(np.isfinite(raw))
     if len(spoken) == 0:
         raise TooFewRowsError("the members share no out-of-sample time with known outcomes")
-    from_ms = int(rows.decided_ms[spoken[int(CALIBRATED_SHARE * len(spoken))]])
+    from_ms = int(spoken_ms[int(CALIBRATED_SHARE * len(spoken_ms))])
     before = known_before(rows.decided_ms, rows.ends_ms, from_ms - horizon_ms)
     if not np.isfinite(raw[before]).any():
         raise TooFewRowsError("the members' common out-of-sample time is too short to calibrate")
     platt, payoff = _calibrate(rows, raw, before, grid_ms)
     after = spoken[rows.decided_ms[spoken] >= from_ms]
+    if len(after) == 0:
+        raise TooFewRowsError("the members' common out-of-sample time is too short to judge")
     p = platt.probability(raw[after])
     judged = rows[after]
     seen = OutOfSample(judged, p, payoff.edge_bps(p, judged.width))
@@ -122,10 +124,11 @@ def _decisions(
     label: LabelRecipe,
     grid: Bars,
     grid_ms: int,
-) -> tuple[Rows, F64]:
+) -> tuple[Rows, F64, I64]:
     """Return a row for each of the grid's closes with a known outcome, and what was said there.
 
     What was said is the log-odds of the weighted mean, ``(n,)``; NaN where the ensemble is silent.
+    Last come the instants of all closes at which it spoke, whether the outcome is known or not.
     """
     timeframes = sorted(scores, key=lambda timeframe: timeframe.ms)
     closed_ms = grid.ts_ms + grid_ms
@@ -149,7 +152,8 @@ def _decisions(
         width[keep],
         np.zeros(len(keep), np.int32),
     )
-    return rows, np.where(np.isfinite(p), logit(p), np.nan)
+    raw = np.where(np.isfinite(p), logit(p), np.nan)
+    return rows, raw, closed_ms[np.isfinite(said.p[:, 0])]
 
 
 def _width(closed_ms: I64, anchor: Scores, label: LabelRecipe) -> F64:

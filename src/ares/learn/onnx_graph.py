@@ -107,8 +107,8 @@ def floor32(value: float) -> np.float32:
     """
     with np.errstate(over="ignore"):
         nearest = np.float32(value)
-    if float(nearest) > float(value):
-        return np.float32(np.nextafter(nearest, np.float32(-np.inf)))
+        if float(nearest) > float(value):
+            return np.float32(np.nextafter(nearest, np.float32(-np.inf)))
     return nearest
 
 
@@ -167,7 +167,8 @@ def reference_rows(x: F32, trees: dict[str, Any], rows_max: int = 2000) -> F32:
     points = split_points(trees)
     host = real[np.arange(3 * len(points)) % len(real)].copy()
     for place, (feature, threshold) in enumerate(points):
-        below, above = (np.nextafter(threshold, np.float32(to)) for to in (-np.inf, np.inf))
+        with np.errstate(over="ignore"):
+            below, above = (np.nextafter(threshold, np.float32(to)) for to in (-np.inf, np.inf))
         host[3 * place : 3 * place + 3, feature] = threshold, below, above
     n_features = x.shape[1]
     holes = real[np.arange(n_features) % len(real)].copy()

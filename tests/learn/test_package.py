@@ -1,0 +1,120 @@
+"""A package: everything in one folder, told truly, the same for the same rows."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import replace
+
+import msgspec
+import numpy as np
+import pytest
+
+from ares.adapters.onnx_model import open_model
+from ares.domain.instrument import Instrument
+from ares.domain.package import card_bytes, card_of, sha256
+from ares.kernel.bars import Bars
+from ares.learn.package import Subject, make_package, package_name
+from ares.learn.parity import ConversionWrongError, Scorer
+from ares.learn.recipe import Recipe
+from ares.learn.rows import F32, Rows, rows_of
+
+MakeRows = Callable[..., Rows]
+HOUR = 3_600_000
+
+
+def opener(graph: bytes, n_features: int) -> Scorer:
+    return open_model(graph, n_features, "test")
+
+
+def subject(columns: tuple[str, ...], n: int = 3000) -> Subject:
+    close = 100 + np.sin(np.arange(n) / 50)
+    bars = Bars.make(np.arange(n) * HOUR, close, close, close, close, close)
+    return Subject(
+        (Instrument("binance", "BTC/USDT"),),
+        columns,
+        (bars,),
+        5.0,
+        "20230420_120000",
+        "2023-04-20T12:00:00Z",
+        "commit",
+        {"lightgbm": "4"},
+    )
+
+
+def test_a_package_tells_what_it_is_and_serves_what_was_judged(
+    rows: MakeRows, recipe: Recipe
+) -> None:
+    table = rows(2000)
+    trained = make_package(table, recipe, subject(recipe.features), opener)
+    card = trained.package.card
+    assert card.ref == "binance_BTC-USDT_1h/20230420_120000"
+    assert (card.data_rows, card.data_hash, card.recipe_hash) == (2000, table.hash, recipe.hash)
+    assert msgspec.convert(card.recipe, Recipe).hash == recipe.hash
+    assert card.files == {name: sha256(data) for name, data in trained.package.files.items()}
+    assert set(card.files) == {"model.onnx", "training.png"}
+    assert card.verdict is None
+    assert card.parity["passed"]
+    assert card.metrics["brier_skill"] > 0
+    assert card.gain > 0 < card.loss
+    served = opener(trained.package.graph, 12)(table.x)
+    assert np.corrcoef(served, table.x[:, 0])[0, 1] > 0.7
+    assert card_of(card_bytes(card)) == card
+    alone = trained.package.alone("binance:BTC/USDT", "now")
+    assert alone.members[0].package_hash == trained.package.hash
+    assert (alone.horizon_bars, alone.platt_a, alone.platt_b) == (12, 1.0, 0.0)
+
+
+def test_the_same_rows_make_the_same_bytes(rows: MakeRows, recipe: Recipe) -> None:
+    made = [make_package(rows(1200), recipe, subject(recipe.features), opener) for _ in range(2)]
+    assert made[0].package.files == made[1].package.files
+    assert made[0].package.hash == made[1].package.hash
+
+
+def test_the_picture_is_one(rows: MakeRows, recipe: Recipe) -> None:
+    from PIL import Image
+
+    trained = make_package(rows(1200), recipe, subject(recipe.features), opener)
+    with Image.open(io.BytesIO(trained.package.files["training.png"])) as picture:
+        assert picture.size == (1300, 900)
+        assert len(picture.convert("RGB").getcolors(1 << 24) or []) > 50
+
+
+def test_pictures_of_odd_models_are_drawn_too(rows: MakeRows, recipe: Recipe) -> None:
+    never = replace(subject(recipe.features), edge_bps_min=1e6, bars=())
+    table = rows(260, skill=0.0)
+    trained = make_package(replace(table, x=np.zeros_like(table.x)), recipe, never, opener)
+    assert trained.metrics.trades == 0
+    assert trained.package.files["training.png"][:4] == b"\x89PNG"
+
+
+def test_a_graph_that_says_something_else_makes_no_package(rows: MakeRows, recipe: Recipe) -> None:
+    def wrong(graph: bytes, n_features: int) -> Scorer:
+        right = opener(graph, n_features)
+        return lambda made: right(made) + 0.001
+
+    with pytest.raises(ConversionWrongError):
+        make_package(rows(800), recipe, subject(recipe.features), wrong)
+
+
+def test_names_of_packages(recipe: Recipe) -> None:
+    bitcoin = [Instrument("binance", "BTC/USDT")]
+    assert package_name(recipe, bitcoin) == "binance_BTC-USDT_1h"
+    universe = msgspec.structs.replace(recipe, scope="universe")
+    assert package_name(universe, bitcoin) == "universe_1h"
+
+
+def test_rows_look_at_nothing_outside_their_window(recipe: Recipe) -> None:
+    draw = np.random.default_rng(0)
+    close = 100 * np.exp(np.cumsum(0.01 * draw.normal(size=400)))
+    bars = Bars.make(np.arange(400) * HOUR, close, close, close, close, close)
+    values: F32 = draw.normal(size=(400, 12)).astype(np.float32)
+    warm = np.arange(400) >= 50
+    sigma = np.full(400, 0.01)
+    table = rows_of(bars, values, warm, sigma, recipe, 100 * HOUR, 300 * HOUR)
+    assert table.decided_ms[0] == 101 * HOUR
+    assert table.ends_ms.max() <= 300 * HOUR
+    late = replace(bars, close=np.where(bars.ts_ms >= 300 * HOUR, 1.0, bars.close))
+    assert rows_of(late, values, warm, sigma, recipe, 100 * HOUR, 300 * HOUR).hash == table.hash
+    cold = rows_of(bars, values, warm, sigma, recipe)
+    assert cold.decided_ms[0] == 51 * HOUR
