@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -62,14 +64,9 @@ def test_what_is_judged_came_after_what_calibrated() -> None:
     first = seen.rows.decided_ms[0]
     assert first >= CALIBRATED_SHARE * bars.ts_ms[-1] * 0.99
     late = bars.ts_ms > first + 50 * H1.ms
-    other = Bars.make(
-        *(getattr(bars, name) for name in ("ts_ms",)),
-        *(
-            np.where(late, getattr(bars, name)[::-1], getattr(bars, name))
-            for name in ("open", "high", "low", "close")
-        ),
-        bars.volume,
-    )
+    names = ("open", "high", "low", "close")
+    turned = {n: np.where(late, getattr(bars, n)[::-1], getattr(bars, n)) for n in names}
+    other = replace(bars, **turned)
     again = join(scores, WEIGHTS, LABEL, other, M15.ms).out_of_sample
     same = seen.rows.decided_ms < first + 10 * H1.ms
     assert same.sum() > 20

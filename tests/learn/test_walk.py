@@ -11,9 +11,8 @@ import pytest
 
 from ares.domain.timeframe import Timeframe
 from ares.learn.fit import fit
-from ares.learn.package import blanked
 from ares.learn.recipe import HORIZON_BARS, Recipe, default_label, round_trip_bps
-from ares.learn.rows import Rows, pooled
+from ares.learn.rows import Rows, blanked, pooled
 from ares.learn.walk import TooFewRowsError, walk
 
 MakeRows = Callable[..., Rows]

@@ -64,7 +64,7 @@ class ModelStore:
         Raises UserMistake where it does not exist, WorldTrouble where it is damaged.
         """
         folder = self.root / "packages" / name / version
-        if not folder.is_dir():
+        if not (_plain(name) and _plain(version) and folder.is_dir()):
             raise UserMistake(self._unknown(f"{name}/{version}"))
         return read_package(folder)
 
@@ -84,7 +84,7 @@ class ModelStore:
         The first eight characters of a hash, or an instrument's key, are enough for an ensemble.
         """
         name, slash, version = ref.partition("/")
-        if slash and (self.root / "packages" / name / version).is_dir():
+        if slash and version in self._versions(name):
             return self.load(name, version)
         versions = self._versions(ref)
         if versions:
@@ -142,7 +142,7 @@ class ModelStore:
 
     def _versions(self, name: str) -> list[str]:
         folder = self.root / "packages" / name
-        if not name or "/" in name or not folder.is_dir():
+        if not _plain(name) or not folder.is_dir():
             return []
         return sorted(p.name for p in folder.iterdir() if p.is_dir() and p.name[0] != ".")
 
@@ -192,6 +192,11 @@ def parse_card(content: bytes, where: str) -> PackageCard:
     if card_bytes(card) != content:
         raise WorldTrouble(f"{where}: was edited, so it is not the card that was judged")
     return card
+
+
+def _plain(name: str) -> bool:
+    """Return whether ``name`` is one visible folder's name, and no path."""
+    return bool(name) and not name.startswith(".") and Path(name).name == name
 
 
 def _contents(package: Package) -> dict[str, bytes]:

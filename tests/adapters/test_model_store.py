@@ -1,0 +1,172 @@
+"""The model store: whole or not at all, verified on every reading, nothing lost."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from ares.adapters.durable import write_file, write_folder
+from ares.adapters.model_store import ModelStore
+from ares.domain.errors import UserMistake, WorldTrouble
+from ares.domain.model import Ensemble
+from ares.domain.package import Package, card_bytes, sealed
+
+MakePackage = Callable[..., Package]
+MakeEnsemble = Callable[..., Ensemble]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ModelStore:
+    return ModelStore(tmp_path / "models")
+
+
+def test_a_package_comes_back_as_it_went_in(store: ModelStore, package: MakePackage) -> None:
+    kept = store.add(package())
+    assert kept == package()
+    assert store.load("binance_BTC-USDT_1h", "20230420_120000") == kept
+    folder = store.folder(kept.card)
+    assert sorted(p.name for p in folder.iterdir()) == ["model.json", "model.onnx", "training.png"]
+    assert sorted(p.name for p in folder.parent.iterdir()) == ["20230420_120000"]
+
+
+def test_a_version_that_is_taken_gets_a_suffix(store: ModelStore, package: MakePackage) -> None:
+    first = store.add(package())
+    second, third = store.add(package(graph=b"other")), store.add(package())
+    assert [one.card.version for one in (second, third)] == [
+        "20230420_120000_2",
+        "20230420_120000_3",
+    ]
+    assert store.load(first.card.name, first.card.version) == first
+    assert store.load(second.card.name, second.card.version).graph == b"other"
+
+
+@pytest.mark.parametrize(
+    ("harm", "says"),
+    [
+        (lambda f: (f / "model.onnx").write_bytes(b"grapH"), "model.onnx is damaged"),
+        (lambda f: (f / "training.png").unlink(), "training.png is missing"),
+        (lambda f: (f / "model.json").unlink(), "has no model.json"),
+        (lambda f: (f / "model.json").write_bytes(b"{"), "is no package's card"),
+        (lambda f: (f / "model.json").write_bytes(b"[1]"), "is no package's card"),
+        (
+            lambda f: (f / "model.json").write_bytes(
+                (f / "model.json").read_bytes().replace(b"22.0", b" 22.0")
+            ),
+            "was edited",
+        ),
+        (lambda f: f.rename(f.parent / "20230421_000000"), "but lies in"),
+    ],
+)
+def test_damage_is_found_named_and_hides_nothing_else(
+    store: ModelStore,
+    package: MakePackage,
+    harm: Callable[[Path], object],
+    says: str,
+) -> None:
+    bad, good = store.add(package()), store.add(package("binance_ETH-USDT_1h"))
+    folder = store.folder(bad.card)
+    harm(folder)
+    name = next(p.name for p in folder.parent.iterdir())
+    with pytest.raises(WorldTrouble, match=says) as caught:
+        store.load(bad.card.name, name)
+    assert "\n" not in str(caught.value)
+    listed = store.listed()
+    assert good.card in listed.packages
+    if "model.onnx" not in says and "training.png" not in says:
+        assert listed.packages == (good.card,)
+        assert len(listed.troubles) == 1
+
+
+def test_a_changed_number_in_a_card_is_another_package(
+    store: ModelStore, package: MakePackage, ensemble: MakeEnsemble
+) -> None:
+    kept = store.add(package())
+    member = ensemble(kept).members[0]
+    assert store.member(member) == kept
+    edited = msgspec.structs.replace(kept.card, cost_bps=1.0)
+    (store.folder(kept.card) / "model.json").write_bytes(card_bytes(edited))
+    with pytest.raises(WorldTrouble, match="has changed since its ensemble was made"):
+        store.member(member)
+
+
+def test_a_card_cannot_name_a_file_outside_its_folder(
+    store: ModelStore, package: MakePackage, tmp_path: Path
+) -> None:
+    kept = store.add(package())
+    (tmp_path / "secret").write_text("x")
+    card = sealed(kept.card, {"../../../../secret": b"x"}).card
+    (store.folder(kept.card) / "model.json").write_bytes(card_bytes(card))
+    with pytest.raises(WorldTrouble, match="names a file outside its folder"):
+        store.load(kept.card.name, kept.card.version)
+
+
+def test_names_are_found_and_near_misses_are_named(
+    store: ModelStore, package: MakePackage, ensemble: MakeEnsemble
+) -> None:
+    old, new = store.add(package()), store.add(package(version="20230501_000000"))
+    joined = ensemble(old)
+    store.save_ensemble(joined)
+    assert store.resolve("binance_BTC-USDT_1h") == new
+    assert store.resolve("binance_BTC-USDT_1h/20230420_120000") == old
+    for name in (joined.hash, joined.hash[:8], "binance:BTC/USDT", "BTC/USDT"):
+        assert store.resolve(name) == joined
+    with pytest.raises(UserMistake, match=r"did you mean binance_BTC-USDT_1h/20230420_120000\?"):
+        store.resolve("binance_BTC-USDT_1h/20230420_120001")
+    for odd in ("", "..", "../..", "/", "a/b/c"):
+        with pytest.raises(UserMistake, match="no model"):
+            store.resolve(odd)
+
+
+def test_ensembles_are_kept_under_their_hash_and_the_newest_is_the_candidate(
+    store: ModelStore, package: MakePackage, ensemble: MakeEnsemble
+) -> None:
+    kept = store.add(package())
+    old = ensemble(kept, created_at="2023-04-20T12:00:00Z")
+    new = ensemble(kept, created_at="2023-05-20T12:00:00Z")
+    path = store.save_ensemble(new)
+    store.save_ensemble(old)
+    assert path.stem == new.hash
+    assert store.newest_candidate("binance:BTC/USDT") == new
+    assert store.newest_candidate("binance:ETH/USDT") is None
+    assert store.ensemble(old.hash[:10]) == old
+    path.write_bytes(path.read_bytes().replace(b"22.0", b"21.0"))
+    with pytest.raises(WorldTrouble, match="was changed since it was made"):
+        store.ensemble(new.hash)
+    listed = store.listed()
+    assert listed.ensembles == (old,)
+    assert len(listed.troubles) == 1
+    with pytest.raises(UserMistake, match="no ensembles begin with 'ffff'"):
+        store.ensemble("ffff")
+
+
+def test_an_empty_store_lists_nothing(store: ModelStore) -> None:
+    listed = store.listed()
+    assert (listed.packages, listed.ensembles, listed.troubles) == ((), (), ())
+
+
+def test_a_writing_that_fails_leaves_what_was_there(
+    tmp_path: Path, package: MakePackage, store: ModelStore
+) -> None:
+    target = tmp_path / "file"
+    write_file(target, b"old")
+    assert not write_folder(store.folder(store.add(package()).card), {"model.json": b"new"})
+    with pytest.raises(TypeError):
+        write_file(target, "text")  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        write_folder(tmp_path / "folder", {"a": b"1", "b": None})  # type: ignore[dict-item]
+    assert target.read_bytes() == b"old"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "models"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes anywhere")
+def test_a_read_only_disk_is_an_os_error_for_the_command_line(
+    tmp_path: Path, package: MakePackage
+) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(PermissionError):
+        ModelStore(tmp_path / "models").add(package())
+    tmp_path.chmod(0o700)

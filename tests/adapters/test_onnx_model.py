@@ -1,0 +1,118 @@
+"""Models from outside keep the contract, or are refused in one line that says why."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper
+
+from ares.adapters.onnx_model import check_answers, open_model
+from ares.domain.errors import UserMistake
+
+N = 4
+
+
+def graph(
+    *,
+    kind: str = "Sigmoid",
+    input_name: str = "features",
+    output_name: str = "probability",
+    columns: int | None = N,
+    weights: list[float] | None = None,
+    dtype: int = TensorProto.FLOAT,
+) -> bytes:
+    """Return a linear model: ``kind`` applied to features times weights."""
+    numpy_type = np.float32 if dtype == TensorProto.FLOAT else np.float64
+    values = np.array(weights or [0.5, -0.5, 0.1, 0.0], numpy_type)
+    nodes = [
+        helper.make_node("MatMul", [input_name, "weights"], ["raw"]),
+        helper.make_node(kind, ["raw"], [output_name]),
+    ]
+    made = helper.make_graph(
+        nodes,
+        "user",
+        [helper.make_tensor_value_info(input_name, dtype, [None, columns])],
+        [helper.make_tensor_value_info(output_name, dtype, [None, 1])],
+        [helper.make_tensor("weights", dtype, [N, 1], values.tolist())],
+    )
+    model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 15)], ir_version=8)
+    return bytes(model.SerializeToString())
+
+
+ROWS = np.random.default_rng(0).normal(size=(50, N)).astype(np.float32)
+
+
+def test_a_good_model_scores_rows_as_float64_probabilities() -> None:
+    score = open_model(graph(), N, "mine.onnx")
+    p = check_answers(score, ROWS, "mine.onnx")
+    assert p.shape == (50,)
+    assert p.dtype == np.float64
+    assert p == pytest.approx(1 / (1 + np.exp(-(ROWS @ [0.5, -0.5, 0.1, 0.0]))), abs=1e-6)
+
+
+def test_a_batch_and_its_rows_alone_give_the_same_bits() -> None:
+    score = open_model(graph(), N, "mine.onnx")
+    alone = np.concatenate([score(ROWS[place : place + 1]) for place in range(50)])
+    assert np.array_equal(score(ROWS), alone)
+
+
+@pytest.mark.parametrize(
+    ("made", "says"),
+    [
+        (b"", "is no ONNX model"),
+        (b"not a model at all", "is no ONNX model"),
+        (graph()[:-40], "is no ONNX model"),
+        (graph(input_name="x"), r"its inputs are \['x'\]; wanted one called 'features'"),
+        (graph(output_name="label"), r"its outputs are \['label'\]; one must be 'probability'"),
+        (graph(columns=N, dtype=TensorProto.DOUBLE), "must be tensors of float32"),
+    ],
+)
+def test_what_is_no_model_of_ours_is_refused(made: bytes, says: str) -> None:
+    with pytest.raises(UserMistake, match=says) as caught:
+        open_model(made, N, "mine.onnx")
+    assert str(caught.value).startswith("mine.onnx: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_another_number_of_features_is_refused() -> None:
+    with pytest.raises(UserMistake, match="was made for 4 features; this version of Ares has 9"):
+        open_model(graph(), 9, "mine.onnx")
+
+
+@pytest.mark.parametrize(
+    ("made", "says"),
+    [
+        (graph(kind="Identity"), r"gives values from .*; a probability lies in \[0, 1\]"),
+        (graph(kind="Log"), "gives NaN for [0-9]+ of 50 rows"),
+        (graph(weights=[0.0, 0.0, 0.0, 0.0]), "gives 0.5 for every row; a constant is no model"),
+    ],
+)
+def test_answers_that_are_no_probabilities_are_refused(made: bytes, says: str) -> None:
+    with pytest.raises(UserMistake, match=says):
+        check_answers(open_model(made, N, "mine.onnx"), ROWS, "mine.onnx")
+
+
+def test_a_model_that_breaks_on_rows_is_refused() -> None:
+    def broken(_: Any) -> Any:
+        raise RuntimeError("two\nlines")
+
+    with pytest.raises(UserMistake, match="mine: cannot score rows"):
+        check_answers(broken, ROWS, "mine")
+    with pytest.raises(UserMistake, match="gives 100 numbers for 50 rows"):
+        check_answers(lambda _: np.zeros(100), ROWS, "mine")
+
+
+def test_telemetry_is_off_before_the_runtime_is_imported() -> None:
+    code = (
+        "import os, sys; os.environ.pop('ORT_DISABLE_TELEMETRY', None)\n"
+        "from ares.adapters.onnx_model import open_model\n"
+        "assert 'onnxruntime' not in sys.modules\n"
+        "try: open_model(b'', 1, 'x')\n"
+        "except Exception: pass\n"
+        "assert 'onnxruntime' in sys.modules and os.environ['ORT_DISABLE_TELEMETRY'] == '1'"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
