@@ -93,10 +93,28 @@ def test_a_bad_file_alone_is_the_callers_mistake(store: CandleStore, folder: Pat
     pl.DataFrame({"ts": [1], "price": [2.0]}).write_parquet(folder / "BTCUSDT_trades.parquet")
     with pytest.raises(NotCandles):
         import_candles(store, folder / "BTCUSDT_trades.parquet", "binance")
-    with pytest.raises(UserMistake, match="none of its 1 files holds candles"):
+    with pytest.raises(UserMistake, match="none of its 1 files holds candles: check the path"):
+        import_candles(store, folder, "binance")
+    (folder / "binance").mkdir()
+    with pytest.raises(UserMistake, match=r"holds candles: give one of its folders \(binance\)"):
         import_candles(store, folder, "binance")
     with pytest.raises(UserMistake, match="is no venue"):
         import_candles(store, write(folder / "BTCUSDT_1m.parquet", 0, 5), "../x")
+
+
+def test_what_is_said_of_a_folder_is_checked_before_and_against_the_names(
+    store: CandleStore, folder: Path
+) -> None:
+    write(folder / "BTCUSDT_1m.parquet", 0, 10)
+    write(folder / "ETHUSDT_1m.parquet", 0, 10)
+    write(folder / "export.parquet", 10, 10)
+    for venue, symbol, interval in (("?", None, None), ("x1", "?", None), ("x1", None, "7m")):
+        with pytest.raises(UserMistake):
+            import_candles(store, folder, venue, symbol, interval)
+    report = import_candles(store, folder, "binance", "BTC/USDT")
+    assert [f.name for f in report.imported] == ["BTCUSDT_1m.parquet", "export.parquet"]
+    assert "the name says ETH/USDT, not BTC/USDT" in report.refused[0][1]
+    assert [(s.instrument.symbol, s.bars) for s in store.series()] == [("BTC/USDT", 20)]
 
 
 def test_two_sources_that_differ_are_reported_with_both_values(

@@ -74,17 +74,18 @@ def fetched_json(report: FetchReport) -> dict[str, Any]:
 
 def show_import(report: ImportReport) -> None:
     """Print what each file brought, then conflicts, gaps and refusals line by line."""
-    print_table(
-        ("file", "instrument", "interval", "bars", "new", "same", "conflicts", "gaps"),
-        [
-            (
-                *(f.name, f.instrument.key, f.interval, count(f.rows), count(f.new)),
-                *(count(f.same), count(f.conflict_count), count(f.gaps)),
-            )
-            for f in report.imported
-        ],
-        footer=_import_total(report),
-    )
+    rows = [
+        (
+            *(f.name, f.instrument.key, f.interval, count(f.rows), count(f.new)),
+            *(count(f.same), count(f.conflict_count), count(f.gaps)),
+        )
+        for f in report.imported
+    ]
+    if rows:
+        print_table(
+            ("file", "instrument", "interval", "bars", "new", "same", "conflicts", "gaps"), rows
+        )
+    say(_import_total(report))
     for one in report.imported:
         for conflict in one.conflicts[:PLACES_SHOWN]:
             note(

@@ -113,7 +113,7 @@ def check_bars(instrument: Instrument, interval: str, bars: Bars) -> list[Findin
         found.append(Finding(instrument, interval, Kind.GAP, first_ms, end_ms, missing))
     runs(Kind.ZERO_VOLUME, bars.volume == 0.0)
     move = _moves(bars, step_ms == interval_ms)
-    runs(Kind.JUMP, np.abs(np.log1p(move)) > _jump_limit(move), move)
+    runs(Kind.JUMP, _jumps(move), move)
     runs(Kind.DUPLICATE, step_ms == 0)
     runs(Kind.UNSORTED, step_ms < 0)
     runs(Kind.OFF_GRID, bars.ts_ms % interval_ms != 0)
@@ -131,11 +131,12 @@ def _moves(bars: Bars, follows: Bools) -> F64:
     return np.where(follows & np.isfinite(move) & (move > -1.0), move, 0.0)
 
 
-def _jump_limit(move: F64) -> float:
+def _jumps(move: F64) -> Bools:
     size = np.abs(np.log1p(move))
     moving = size[size > 0.0]
-    median = float(np.median(moving)) if len(moving) else 0.0
-    return max(float(np.log1p(JUMP_MIN)), JUMP_MADS * median)
+    usual = float(np.median(moving)) if len(moving) else 0.0
+    jumps: Bools = (np.abs(move) > JUMP_MIN) & (size > JUMP_MADS * usual)
+    return jumps
 
 
 def _bad_shapes(bars: Bars) -> Bools:

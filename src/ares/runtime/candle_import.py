@@ -10,6 +10,7 @@ import numpy as np
 
 from ares.adapters.candle_columns import NotCandles
 from ares.adapters.candle_files import CandleFile, candle_files, read_candles
+from ares.adapters.candle_names import names_of, parse_interval, parse_symbol, parse_venue
 from ares.domain.errors import UserMistake
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.timeframe import Timeframe
@@ -74,12 +75,17 @@ def import_candles(
     Raises UserMistake when a single file is bad, or when a folder holds no candles at all; a bad
     file among others is reported and stops nothing. WorldTrouble stops, with the files before kept.
     """
+    venue = parse_venue(venue)
+    symbol = None if symbol is None else parse_symbol(symbol)
+    interval = None if interval is None else parse_interval(interval)
     files, others = candle_files(path)
     skipped = [file.name for file in others]
     imported, refused = [], []
     on_start(len(files))
     for file in files:
         try:
+            if path.is_dir():
+                _require_same_symbol(file.name, venue, symbol)
             read = read_candles(file, venue, symbol, interval, repair=repair)
             imported.append(_store(store, read))
         except NotCandles:
@@ -92,8 +98,17 @@ def import_candles(
             refused.append((file.name, str(mistake)))
         on_file(file.name)
     if not imported and not refused:
-        raise UserMistake(f"{path}: none of its {len(skipped)} files holds candles: check the path")
+        below = sorted(child.name for child in path.iterdir() if child.is_dir())
+        hint = f"give one of its folders ({', '.join(below[:9])})" if below else "check the path"
+        raise UserMistake(f"{path}: none of its {len(skipped)} files holds candles: {hint}")
     return ImportReport(tuple(imported), tuple(sorted(skipped)), tuple(refused))
+
+
+def _require_same_symbol(name: str, venue: str, symbol: str | None) -> None:
+    """Raise UserMistake where a folder's file is plainly of another symbol than the one said."""
+    told, _ = names_of(name, venue)
+    if symbol is not None and told is not None and told != symbol:
+        raise UserMistake(f"{name}: the name says {told}, not {symbol}: import this file alone")
 
 
 def _store(store: CandleStore, read: CandleFile) -> ImportedFile:
