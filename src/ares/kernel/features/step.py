@@ -61,7 +61,7 @@ def feature_step(
     the next bar starts afresh.
     """
     s = state[k]
-    if not (min(o, h, l, c) >= PRICE_MIN and max(o, h, l, c) <= PRICE_MAX):
+    if not (is_price(o) and is_price(h) and is_price(l) and is_price(c)):
         clear(s)
         out[:] = np.nan
         return
@@ -102,6 +102,12 @@ def feature_step(
         for f in range(N_FEATURES):
             if s.age < WARMUPS[f]:
                 out[f] = np.nan
+
+
+@njit
+def is_price(x: float) -> bool:
+    """Return whether a number can be a price; NaN cannot."""
+    return PRICE_MIN <= x <= PRICE_MAX
 
 
 @njit

@@ -36,11 +36,8 @@ from ares.kernel.features.state import (
     PRICE,
     TRUE_RANGE,
 )
-from ares.kernel.features.windows import add_amount, balance, ratio, window_amount
+from ares.kernel.features.windows import TIE, add_amount, balance, ratio, window_amount
 from ares.kernel.jit import njit
-
-TIE = 1e-12
-"""Averages nearer than this (relative) are equal: less than any tick, more than rounding."""
 
 
 @njit

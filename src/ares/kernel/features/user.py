@@ -33,6 +33,7 @@ from ares.kernel.bars import Bars
 from ares.kernel.features.catalogue import FEATURE_NAMES
 
 WARMUP_BARS_MAX = 256
+FLOAT32_MAX = float(np.finfo(np.float32).max)
 Function = Callable[[Bars], float]
 
 
@@ -121,7 +122,7 @@ class UserFeatures:
                 f"{where} failed {when}: {type(error).__name__}: {error} "
                 f"({Path(line.filename).name}, line {line.lineno}): repair it or take it out"
             ) from error
-        if not abs(value) <= np.finfo(np.float32).max:
+        if not abs(value) <= FLOAT32_MAX:
             raise UserMistake(
                 f"{where} returned {value} {when}: return a finite number, such as 0.0 where "
                 "there is nothing to say"

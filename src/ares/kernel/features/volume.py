@@ -29,6 +29,7 @@ from ares.kernel.features.state import (
 )
 from ares.kernel.features.windows import (
     AMOUNT_MAX,
+    TIE,
     add,
     add_amount,
     balance,
@@ -60,8 +61,9 @@ def volume(
     units = window(s.totals_128, i, 1, RETURN)
     add_amount(s.totals_32, i, SIGNED, v if units > 0 else (-v if units < 0 else 0.0))
     change = typical - s.values_32[(i - 1) & 31, TYPICAL]
-    add_amount(s.totals_32, i, INFLOW, turnover if change > 0.0 else 0.0)
-    add_amount(s.totals_32, i, FLOW, turnover if change != 0.0 else 0.0)
+    tie = TIE * typical  # (h + l + c) / 3 of equal sums may differ in the last bit
+    add_amount(s.totals_32, i, INFLOW, turnover if change > tie else 0.0)
+    add_amount(s.totals_32, i, FLOW, turnover if abs(change) > tie else 0.0)
     add_amount(s.totals_32, i, LOCATED, v * ratio(2.0 * c - h - l, h - l, 0.0))
 
     volume_20 = window_amount(s.totals_64, i, 20, VOLUME)

@@ -33,6 +33,10 @@ AMOUNT_MAX = 2.0**52
 """Volumes and turnovers are cut off here; a price beyond its quarter is no price."""
 
 
+TIE = 1e-12
+"""Averages nearer than this (relative) are equal: less than any tick, more than rounding."""
+
+
 @njit
 def log_units(x: float) -> int:
     """Return a log return in units, cut off at LOG_MAX."""

@@ -1,0 +1,158 @@
+"""The user's own features: past bars only, the same in history and live, and honest errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ares.domain.errors import UserMistake
+from ares.kernel.bars import Bars
+from ares.kernel.features.user import (
+    UserFeatures,
+    bars_since_break,
+    load_user_features,
+    user_features_of,
+)
+from ares.learn.leakage import check_user_features
+
+Walk = Callable[..., Bars]
+Write = Callable[[str], UserFeatures]
+
+HEAD = "from ares.kernel.features.user import feature\nimport numpy as np\n"
+GOOD = """
+@feature(warmup_bars=50)
+def from_high(bars):
+    return bars.close[-1] / bars.high.max() - 1.0
+
+@feature(warmup_bars=1)
+def busy(bars):
+    return float(bars.volume[-1] > 0)
+"""
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def load(source: str) -> UserFeatures:
+        (tmp_path / "mine.py").write_text(HEAD + source)
+        return load_user_features("mine.py", tmp_path)
+
+    return load
+
+
+def test_values_are_the_functions_of_past_bars(walk: Walk, write: Write) -> None:
+    bars = walk(1, 200)
+    features = write(GOOD)
+    names, values = user_features_of(features, bars, 60_000)
+    assert names == ("from_high", "busy")
+    assert values.dtype == np.float32
+    assert np.isnan(values[:49, 0]).all()
+    expected = [bars.close[t] / bars.high[t - 49 : t + 1].max() - 1 for t in range(49, 200)]
+    np.testing.assert_array_equal(values[49:, 0], np.array(expected, np.float32))
+    assert check_user_features(features, bars, 60_000).clean
+
+
+def test_history_and_live_are_the_same_call(walk: Walk, write: Write) -> None:
+    whole = walk(1, 400)
+    bars = Bars.concat([whole[:150], whole[190:]])
+    features = write(GOOD)
+    values = features.of(bars, 60_000)
+    for t in range(0, len(bars), 7):
+        assert features.step(bars[: t + 1], 60_000).tobytes() == values[t].tobytes()
+
+
+def test_a_break_starts_afresh(walk: Walk, write: Write) -> None:
+    whole = walk(1, 200)
+    bars = Bars.concat([whole[:100], whole[130:]])
+    values = write(GOOD).of(bars, 60_000)
+    assert np.flatnonzero(np.isnan(values[:, 0])).tolist() == [*range(49), *range(100, 149)]
+    assert bars_since_break(np.empty(0, np.int64), 1).tolist() == []
+
+
+def test_a_module_by_its_dotted_name(tmp_path: Path, walk: Walk) -> None:
+    (tmp_path / "pack").mkdir()
+    (tmp_path / "pack" / "own.py").write_text(HEAD + GOOD)
+    names, _ = user_features_of("pack.own", walk(1, 60), 60_000, tmp_path)
+    assert names == ("from_high", "busy")
+
+
+def test_no_function_can_spoil_anothers_bars(walk: Walk, write: Write) -> None:
+    features = write(
+        "@feature(warmup_bars=2)\ndef spoil(bars):\n    bars.close[:] = 1.0\n    return 0.0\n"
+    )
+    with pytest.raises(UserMistake, match=r"'spoil' of mine\.py failed .*read-only"):
+        features.of(walk(1, 10), 60_000)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("x = 1\n", "has no feature"),
+        ("@feature(warmup_bars=0)\ndef f(bars):\n    return 0\n", "whole number from 1 to 256"),
+        ("@feature(warmup_bars=2.5)\ndef f(bars):\n    return 0\n", "whole number from 1 to 256"),
+        ("@feature(warmup_bars=1)\ndef return_1(bars):\n    return 0\n", "the name is taken"),
+        ("def f(:\n", "SyntaxError"),
+        ("import no_such_library_here\n", "needs 'no_such_library_here'"),
+        ("1 / 0\n", r"ZeroDivisionError: division by zero \(line 3\)"),
+    ],
+)
+def test_a_bad_module_is_one_line(write: Write, source: str, message: str) -> None:
+    with pytest.raises(UserMistake, match=message) as caught:
+        write(source)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("module", ["nothing.py", "nothing_here", "not.a.thing"])
+def test_no_module_is_one_line(tmp_path: Path, module: str) -> None:
+    with pytest.raises(UserMistake, match="there is no file"):
+        load_user_features(module, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("return bars.close[99]", r"IndexError.*mine\.py, line 5"),
+        ("return float('nan')", "returned nan"),
+        ("return 1e300", "finite number"),
+        ("return None", "TypeError"),
+        ("return 'up'", "ValueError"),
+    ],
+)
+def test_a_failing_function_is_named(walk: Walk, write: Write, body: str, message: str) -> None:
+    features = write(f"@feature(warmup_bars=3)\ndef f(bars):\n    {body}\n")
+    with pytest.raises(UserMistake, match=rf"feature 'f' of mine\.py .*{message}") as caught:
+        features.of(walk(1, 10), 60_000)
+    assert "\n" not in str(caught.value)
+
+
+LEAKS = {
+    "remembers what it saw in another run": """
+seen = {}
+@feature(warmup_bars=5)
+def f(bars):
+    known = seen.get(int(bars.ts_ms[-1]) + 60_000, 0.0)
+    seen[int(bars.ts_ms[-1])] = bars.close[-1]
+    return known
+""",
+    "counts its calls": """
+calls = [0]
+@feature(warmup_bars=5)
+def f(bars):
+    calls[0] += 1
+    return float(calls[0])
+""",
+    "looks past its window": """
+@feature(warmup_bars=5)
+def f(bars):
+    whole = bars.close.base
+    return float(whole[-1])
+""",
+}
+
+
+@pytest.mark.parametrize("way", LEAKS)
+def test_a_leaky_function_may_not_be_used(walk: Walk, write: Write, way: str) -> None:
+    with pytest.raises(UserMistake, match=r"mine\.py: 1 of 1 columns know the future \(f\)"):
+        check_user_features(write(LEAKS[way]), walk(1, 300), 60_000)

@@ -1,0 +1,218 @@
+"""Folding live equals resampling history, to the bit, whatever is missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from ares.domain.timeframe import Timeframe
+from ares.kernel.bars import Bars
+from ares.kernel.features import N_FEATURES, WARMUP_BARS, feature_state, features_of
+from ares.kernel.fold import fold_state, on_close, warm_up
+from ares.kernel.resample import fill_gaps, resample
+
+MINUTE = 60_000
+MIDNIGHT = 1_700_006_400_000
+FRAMES = (Timeframe.M1, Timeframe.M5, Timeframe.M15, Timeframe.H1)
+TF_MS = np.array([frame.ms for frame in FRAMES])
+
+
+class Live:
+    """The fold as an engine drives it; keeps every row that came due."""
+
+    def __init__(self, n: int, base_ms: list[int], reference: int) -> None:
+        self.fold = fold_state(n, len(FRAMES))
+        self.feats = feature_state(n * len(FRAMES), np.tile(TF_MS, n))
+        self.base_ms = np.array(base_ms)
+        self.reference = reference
+        self.out = np.full((n, len(FRAMES), N_FEATURES), np.nan, np.float32)
+        self.due = np.zeros((n, len(FRAMES)), np.bool_)
+        self.warm = np.zeros((n, len(FRAMES)), np.bool_)
+        self.rows: dict[tuple[int, int], list[NDArray[np.float32]]] = {
+            (k, j): [] for k in range(n) for j in range(len(FRAMES))
+        }
+        self.warm_rows = dict.fromkeys(self.rows, 0)
+
+    def run(self, series: list[Bars]) -> None:
+        closes = sorted(
+            {int(t) + int(b) for s, b in zip(series, self.base_ms, strict=True) for t in s.ts_ms}
+        )
+        place = [
+            {int(t) + int(b): i for i, t in enumerate(s.ts_ms)}
+            for s, b in zip(series, self.base_ms, strict=True)
+        ]
+        for close_ms in closes:
+            present = np.array([close_ms in p for p in place])
+            ohlcv = np.full((len(series), 5), np.nan)
+            flat = np.zeros(len(series), np.bool_)
+            for k, bars in enumerate(series):
+                if present[k]:
+                    i = place[k][close_ms]
+                    columns = (bars.open, bars.high, bars.low, bars.close, bars.volume)
+                    ohlcv[k] = [column[i] for column in columns]
+                    flat[k] = bars.flat[i]
+            on_close(
+                *(self.fold, self.feats, close_ms, present, self.base_ms, ohlcv, flat, TF_MS),
+                *(self.reference, self.out, self.due, self.warm),
+            )
+            for k, j in zip(*np.nonzero(self.due), strict=True):
+                self.rows[int(k), int(j)].append(self.out[k, j].copy())
+                self.warm_rows[int(k), int(j)] += int(self.warm[k, j])
+
+
+def series(seed: int, n: int, offset: int, base_ms: int = MINUTE, keep: float = 1.0) -> Bars:
+    rng = np.random.default_rng(seed)
+    close = np.round(100.0 * np.exp(np.cumsum(rng.normal(0, 1e-3, n))), 2)
+    open_ = np.concatenate([close[:1], close[:-1]])
+    high, low = np.maximum(open_, close) + 0.01, np.minimum(open_, close) - 0.01
+    ts = MIDNIGHT + base_ms * (offset + np.arange(n))
+    bars = Bars.make(ts, open_, high, low, close, rng.random(n) * 10)
+    return bars[rng.random(n) < keep]
+
+
+def assert_as_resampled(live: Live, all_bars: list[Bars]) -> None:
+    lead = all_bars[live.reference] if live.reference >= 0 else None
+    for k, bars in enumerate(all_bars):
+        for j, frame in enumerate(FRAMES):
+            base = int(live.base_ms[k])
+            if frame.ms < base:
+                assert live.rows[k, j] == []
+                continue
+            whole = resample(bars, base, frame.ms)
+            reference = None
+            if lead is not None:
+                lead_base = int(live.base_ms[live.reference])
+                reference = resample(lead, lead_base, frame.ms) if frame.ms >= lead_base else None
+            table = features_of(whole, frame, reference)
+            got = np.array(live.rows[k, j], np.float32).reshape(-1, N_FEATURES)
+            assert got.tobytes() == table.values.tobytes(), (k, frame)
+            assert live.warm_rows[k, j] == int(table.warm.sum())
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    seed=st.integers(0, 1000),
+    offset=st.integers(0, 70),
+    keep=st.sampled_from([1.0, 0.999, 0.97]),
+    filled=st.booleans(),
+    reference=st.sampled_from([-1, 0, 1]),
+)
+def test_the_fold_is_the_resampled_history(
+    seed: int, offset: int, keep: float, filled: bool, reference: int
+) -> None:
+    all_bars = [
+        series(seed, 900, offset, keep=keep),
+        series(seed + 1, 900, 0, keep=keep),
+        series(seed + 2, 180, 1, base_ms=5 * MINUTE),
+    ]
+    if filled:
+        all_bars = [fill_gaps(all_bars[0], MINUTE), fill_gaps(all_bars[1], MINUTE), all_bars[2]]
+    live = Live(3, [MINUTE, MINUTE, 5 * MINUTE], reference)
+    live.run(all_bars)
+    assert_as_resampled(live, all_bars)
+
+
+def test_a_bar_joined_half_way_is_never_due() -> None:
+    live = Live(1, [MINUTE], -1)
+    live.run([series(0, 56, offset=3)])  # 00:03 to 00:58
+    assert len(live.rows[0, 0]) == 56
+    assert len(live.rows[0, 1]) == 10  # from 00:05 to 00:55
+    assert len(live.rows[0, 2]) == 2
+    assert live.rows[0, 3] == []
+
+
+def test_a_missing_minute_costs_the_bars_that_hold_it_and_the_memory() -> None:
+    bars = series(0, 60 * 30, offset=0)
+    live = Live(1, [MINUTE], -1)
+    live.run([Bars.concat([bars[:727], bars[728:]])])
+    assert len(live.rows[0, 0]) == 60 * 30 - 1
+    assert len(live.rows[0, 1]) == 12 * 30 - 1
+    assert len(live.rows[0, 3]) == 30 - 1
+    assert live.feats["age"][0] == 60 * 30 - 728
+    assert live.feats["age"][1] == (60 * 30 - 730) // 5
+    assert live.feats["age"][3] == 30 - 13
+
+
+def test_who_is_absent_is_left_alone() -> None:
+    live = Live(2, [MINUTE, MINUTE], 0)
+    none = Bars.empty()
+    live.run([series(0, 30, 0), none])
+    assert not live.fold[len(FRAMES) :].tobytes().strip(b"\0")
+    assert np.isnan(live.out[1]).all()
+    assert len(live.rows[0, 1]) == 6
+    live.run([none, series(1, 30, 0)])
+    assert not live.due[0].any()
+
+
+def test_snapshot_in_the_middle_goes_on_to_the_bit() -> None:
+    bars = [series(0, 700, 0), series(1, 700, 0)]
+    whole = Live(2, [MINUTE, MINUTE], 0)
+    whole.run(bars)
+    first = Live(2, [MINUTE, MINUTE], 0)
+    first.run([one[:333] for one in bars])
+    second = Live(2, [MINUTE, MINUTE], 0)
+    second.fold = np.frombuffer(first.fold.tobytes(), first.fold.dtype).copy()
+    second.feats = np.frombuffer(first.feats.tobytes(), first.feats.dtype).copy()
+    second.run([one[333:] for one in bars])
+    assert second.fold.tobytes() == whole.fold.tobytes()
+    assert second.feats.tobytes() == whole.feats.tobytes()
+
+
+def test_warmed_up_it_goes_on_as_if_it_had_run_all_along() -> None:
+    days = 1440 + 300
+    bars = [series(0, days, 0), series(1, days, 0)]
+    whole = Live(2, [MINUTE, MINUTE], 0)
+    whole.run(bars)
+    late = Live(2, [MINUTE, MINUTE], 0)
+    for k in range(2):
+        for j, frame in enumerate(FRAMES):
+            past, lead = (resample(one[:1440], MINUTE, frame.ms) for one in (bars[k], bars[0]))
+            age = warm_up(late.fold, late.feats, k, j, len(FRAMES), past, lead)
+            assert age == len(past)
+    late.run([one[1440:] for one in bars])
+    for key, rows in late.rows.items():
+        assert np.array(rows).tobytes() == np.array(whole.rows[key][-len(rows) :]).tobytes()
+    assert late.warm_rows[0, 1] == 60
+    assert late.feats.tobytes() == whole.feats.tobytes()
+
+
+def test_warm_up_forgets_what_was_there() -> None:
+    live = Live(1, [MINUTE], -1)
+    live.run([series(5, 100, 0)])
+    bars = series(0, WARMUP_BARS, 0)
+    assert warm_up(live.fold, live.feats, 0, 0, len(FRAMES), bars, None) == WARMUP_BARS
+    assert live.feats["interval_ms"].tolist() == TF_MS.tolist()
+    fresh = feature_state(len(FRAMES), TF_MS)
+    warm_up(fold_state(1, len(FRAMES)), fresh, 0, 0, len(FRAMES), bars, None)
+    assert live.feats[:1].tobytes() == fresh[:1].tobytes()
+    assert warm_up(live.fold, live.feats, 0, 0, len(FRAMES), Bars.empty(), None) == 0
+
+
+@pytest.mark.parametrize("frame", FRAMES)
+def test_flat_bars_stay_flat_only_where_all_parts_are(frame: Timeframe) -> None:
+    bars = series(0, 600, 0)
+    bars = fill_gaps(Bars.concat([bars[:60], bars[200:]]), MINUTE)
+    live = Live(1, [MINUTE], -1)
+    live.run([bars])
+    assert_as_resampled(live, [bars])
+
+
+@pytest.mark.data
+def test_the_fold_on_real_minutes_with_their_gaps(ares_data: Path) -> None:
+    all_bars = []
+    for name in ("BTCUSDT", "ADAUSDT"):
+        table = polars.read_parquet(ares_data / "binance" / f"{name}_1m_202303_202305.parquet")
+        columns = ("ts", "open", "high", "low", "close", "volume")
+        bars = Bars.make(*(table[column].to_numpy() for column in columns))
+        start = int(np.searchsorted(bars.ts_ms, 1_679_616_000_000))  # 2023-03-24, a halt at noon
+        all_bars.append(fill_gaps(bars[start - 500 : start + 1500], MINUTE))
+    assert any(bars.flat.any() for bars in all_bars)
+    live = Live(2, [MINUTE, MINUTE], 0)
+    live.run(all_bars)
+    assert_as_resampled(live, all_bars)
