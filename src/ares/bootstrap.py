@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from ares.core.state import Scorers
     from ares.kernel.trade import Rules
     from ares.observe.run_report import RunReport
+    from ares.research.backtest import BacktestResult
+    from ares.research.desk import BacktestRequest
     from ares.runtime.certify import Certificate
     from ares.runtime.history_run import RunEnd
     from ares.runtime.plan import Choice
@@ -267,3 +269,37 @@ def _free_name(workspace: Workspace, setup: RunSetup) -> str:
         if held is None or same_run(held, setup):
             return name
     raise WorldTrouble(f"a thousand runs are called {stem}: give this one a --run NAME")
+
+
+def backtest(
+    workspace: Workspace,
+    request: BacktestRequest,
+    on_progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> BacktestResult:
+    """Backtest a model, an ensemble or a baseline over stored candles; nothing is written."""
+    from ares.adapters.model_store import ModelStore
+    from ares.research.desk import Desk
+    from ares.runtime.promotion import champions
+    from ares.store.candles import CandleStore
+    from ares.store.database import open_database
+
+    settings = workspace.settings
+    crowned: dict[str, str] = {}
+    for environment in ("history", "paper", "live"):
+        crowned |= champions(workspace.journal_dir, environment)
+    database = open_database(workspace.db_url)
+    try:
+        desk = Desk(
+            store=CandleStore(database, workspace.cache_dir),
+            models=ModelStore(workspace.models_dir),
+            champions=crowned,
+            rules=rules_of(settings),
+            cash_quote=settings.account.capital_quote,
+            symbols=settings.symbols,
+            venue=settings.venue,
+            validation_discount=settings.continuous_learning.confidence.validation_discount,
+            on_progress=on_progress,
+        )
+        return desk.run(request)
+    finally:
+        database.dispose()

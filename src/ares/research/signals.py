@@ -66,10 +66,12 @@ def ensemble_strategy(
     validation_discount: float,
     name: str,
     kind: str = "ensemble",
+    on_progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Strategy:
     """Return the strategy that trades each instrument by its ensemble.
 
-    voiced : one for each of the candles.
+    voiced      : one for each of the candles.
+    on_progress : told (rows scored, rows in all).
 
     Raises UserMistake where a package was made for other features.
     """
@@ -78,7 +80,7 @@ def ensemble_strategy(
         {member.timeframe for one in voiced for member in one.ensemble.members},
         key=lambda timeframe: timeframe.ms,
     )
-    series = _scores(candles, voiced, timeframes, history_of, scorer_of)
+    series = _scores(candles, voiced, timeframes, history_of, scorer_of, on_progress)
     ensembles = [one.ensemble for one in voiced]
     slots = slot_records(ensembles, timeframes)
     signals = aggregate_history(close_ms, series, slots, timeframes, cost_bps_now)
@@ -106,6 +108,7 @@ def _scores(
     timeframes: Sequence[Timeframe],
     history_of: HistoryOf,
     scorer_of: ScorerOf,
+    on_progress: Callable[[int, int], None],
 ) -> list[list[Scores | None]]:
     """Return the scores by instrument and timeframe; features and batches on all cores."""
     series: list[list[Scores | None]] = [[None] * len(timeframes) for _ in candles]
@@ -121,9 +124,11 @@ def _scores(
             for voice in voices
             for first in range(0, len(voice.rows), ROWS_PER_BATCH)
         ]
-        answers = list(
-            pool.map(lambda b: b[0].scorer(b[0].rows[b[1] : b[1] + ROWS_PER_BATCH]), batches)
-        )
+        total, answers = sum(len(voice.rows) for voice in voices), []
+        on_progress(0, total)
+        for p in pool.map(lambda b: b[0].scorer(b[0].rows[b[1] : b[1] + ROWS_PER_BATCH]), batches):
+            answers.append(p)
+            on_progress(sum(map(len, answers)), total)
     for voice in voices:
         parts = [p for (v, _), p in zip(batches, answers, strict=True) if v is voice]
         p = np.concatenate(parts) if parts else np.empty(0)

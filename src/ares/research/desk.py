@@ -1,0 +1,284 @@
+"""A backtest as a person asks for it: which symbols, which model, which window, which rules."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import numpy as np
+
+from ares.adapters.model_bundle import read_bundle
+from ares.adapters.model_store import ModelStore
+from ares.adapters.onnx_model import open_model
+from ares.domain.errors import UserMistake
+from ares.domain.instrument import Instrument
+from ares.domain.model import Ensemble
+from ares.domain.package import Package
+from ares.domain.timeframe import Timeframe
+from ares.kernel.bars import F64, Bars
+from ares.kernel.features import N_FEATURES
+from ares.kernel.trade import Rules
+from ares.research.backtest import BacktestResult, Fill, baseline_rules, run_backtest, sized
+from ares.research.baselines import buy_hold, sma_cross
+from ares.research.market import Candles
+from ares.research.signals import HistoryOf, Voiced, ensemble_strategy
+from ares.research.strategy import Strategy
+from ares.research.window import window
+from ares.store.candles import CandleStore
+from ares.store.history import base_bars, history
+
+Baseline = Literal["buy_hold", "sma_cross"]
+
+BASELINES: tuple[Baseline, ...] = ("buy_hold", "sma_cross")
+FILLS: tuple[Fill, ...] = ("next_open", "close")
+
+
+@dataclass(frozen=True, slots=True)
+class BacktestRequest:
+    """What to backtest; None leaves a value to the settings.
+
+    symbols  : symbols or keys; none: the model's own, else the settings'.
+    model    : a package (``name``, ``name/version``, ``name@version``), an ensemble (the beginning
+               of its hash), or an exported file or folder; None: champion, else newest candidate.
+    baseline : a rule instead of a model; fast, slow, timeframe are those of ``sma_cross``.
+    fee_bps, spread_bps, slippage_bps : of the notional of a fill; the spread is the full one.
+    size     : units of the base currency, ``all`` cash; None: by risk, a baseline by equal shares.
+    gate     : True: the mode decides what may trade, as in the engine.
+    stop_bps : 0: no stops; above: every trade has a stop (and a take-profit) so far from its entry.
+    position_max, daily_loss_max, drawdown_max : shares of equity; 0 switches a limit off.
+    """
+
+    symbols: tuple[str, ...] = ()
+    model: str | None = None
+    baseline: Baseline | None = None
+    fast_bars: int = 20
+    slow_bars: int = 100
+    timeframe: Timeframe | None = None
+    from_ms: int | None = None
+    to_ms: int | None = None
+    days: float | None = None
+    fill: Fill = "next_open"
+    cash_quote: float | None = None
+    fee_bps: float | None = None
+    spread_bps: float | None = None
+    slippage_bps: float | None = None
+    size: float | Literal["all"] | None = None
+    gate: bool = False
+    stop_bps: float | None = None
+    position_max: float | None = None
+    daily_loss_max: float | None = None
+    drawdown_max: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What a workspace brings to a backtest, as values.
+
+    champions : ensemble hash by instrument key, of the environments where there are any.
+    rules, cash_quote, symbols, venue, validation_discount : of the settings.
+    """
+
+    store: CandleStore
+    models: ModelStore
+    champions: Mapping[str, str]
+    rules: Rules
+    cash_quote: float
+    symbols: tuple[str, ...]
+    venue: str
+    validation_discount: float
+    on_progress: Callable[[int, int], None] = lambda _done, _total: None
+
+    def run(self, request: BacktestRequest) -> BacktestResult:
+        """Return the result of a request; raise UserMistake where it cannot be met."""
+        named = self._named(request.model) if request.model else None
+        instruments, left_out = self._instruments(request, named)
+        ensembles: dict[Instrument, Voiced] = {}
+        if request.baseline is None:
+            ensembles, without = self._ensembles(instruments, named)
+            left_out += without
+            instruments = [one for one in instruments if one in ensembles]
+        from_ms, to_ms = window(
+            self.store, instruments, request.from_ms, request.to_ms, request.days
+        )
+        candles = [self._candles(one, from_ms, to_ms) for one in instruments]
+        rules = self._rules(request)
+        strategy = self._strategy(request, candles, [ensembles.get(i) for i in instruments], rules)
+        strategy = replace(strategy, warnings=(*strategy.warnings, *left_out))
+        if strategy.kind == "baseline":
+            rules = _asked_only(request, baseline_rules(rules, strategy, len(candles)))
+        decimals = max(one.spec.qty_decimals for one in candles)
+        return run_backtest(
+            candles,
+            _with_width(strategy, request.stop_bps),
+            sized(rules, request.size, decimals),
+            self.cash_quote if request.cash_quote is None else request.cash_quote,
+            request.fill,
+        )
+
+    def _named(self, ref: str) -> Package | Ensemble:
+        """Return the model that is meant."""
+        path = Path(ref)
+        if path.exists() and (path.suffix == ".zip" or path.is_dir()):
+            bundle = read_bundle(path)
+            return bundle.ensemble or bundle.packages[0]
+        if path.suffix == ".onnx":
+            raise UserMistake(
+                f"{ref}: a bare graph is no package: `ares models import {ref}` first"
+            )
+        return self.models.resolve(ref.replace("@", "/"))
+
+    def _instruments(
+        self, request: BacktestRequest, named: Package | Ensemble | None
+    ) -> tuple[list[Instrument], list[str]]:
+        """Return what is backtested, and a line for each configured symbol without candles."""
+        if request.symbols:
+            return [self.store.resolve(one) for one in dict.fromkeys(request.symbols)], []
+        if isinstance(named, Ensemble):
+            return [self.store.resolve(named.instrument)], []
+        if isinstance(named, Package) and named.card.scope == "instrument":
+            return [self.store.resolve(one) for one in named.card.instruments], []
+        found, left_out = [], []
+        for symbol in self.symbols:
+            try:
+                found.append(self.store.resolve(f"{self.venue}:{symbol}"))
+            except UserMistake:
+                left_out.append(f"{symbol} is left out: {self.venue} has no candles of it here")
+        if not found:
+            raise UserMistake(
+                f"none of the configured symbols has candles ({', '.join(self.symbols)}): "
+                "`ares data import PATH`, or name one with -s"
+            )
+        return found, left_out
+
+    def _ensembles(
+        self, instruments: Sequence[Instrument], named: Package | Ensemble | None
+    ) -> tuple[dict[Instrument, Voiced], list[str]]:
+        """Return the ensemble of each instrument, and a line for each that has none."""
+        found: dict[Instrument, Voiced] = {}
+        left_out = []
+        for one in instruments:
+            if isinstance(named, Package):
+                alone = named.alone(one.key, named.card.created_at)
+                found[one] = Voiced(alone, (named,))
+                continue
+            ensemble = named
+            if ensemble is None and one.key in self.champions:
+                ensemble = self.models.ensemble(self.champions[one.key])
+            ensemble = ensemble or self.models.newest_candidate(one.key)
+            if ensemble is None:
+                left_out.append(f"{one.key} is left out: it has no model")
+                continue
+            packages = tuple(self.models.member(member) for member in ensemble.members)
+            found[one] = Voiced(msgspec.structs.replace(ensemble, instrument=one.key), packages)
+        if not found:
+            names = ", ".join(one.key for one in instruments)
+            raise UserMistake(
+                f"there is no model for {names}: `ares train` makes some, or name a --baseline"
+            )
+        return found, left_out
+
+    def _candles(self, instrument: Instrument, from_ms: int, to_ms: int) -> Candles:
+        timeframe, bars = base_bars(self.store, instrument, from_ms, to_ms)
+        return Candles(self.store.spec(instrument), timeframe, bars).between(from_ms, to_ms)
+
+    def _rules(self, request: BacktestRequest) -> Rules:
+        """Return the settings' rules with what the request says otherwise."""
+        said = {
+            name: value
+            for name in (
+                "fee_bps", "spread_bps", "slippage_bps", "position_max", "daily_loss_max",
+                "drawdown_max",
+            )
+            if (value := getattr(request, name)) is not None
+        }  # fmt: skip
+        if said.get("position_max") == 0:
+            said["position_max"] = 1.0
+        if request.position_max is not None and request.size is not None:
+            raise UserMistake("--position-cap bounds sizing by risk: leave it out, or --size")
+        stopped = self.rules.stop_enabled if request.stop_bps is None else request.stop_bps > 0
+        return replace(self.rules, gate_mode=request.gate, stop_enabled=stopped, **said)
+
+    def _strategy(
+        self,
+        request: BacktestRequest,
+        candles: Sequence[Candles],
+        ensembles: Sequence[Voiced | None],
+        rules: Rules,
+    ) -> Strategy:
+        if request.baseline == "buy_hold":
+            return buy_hold(candles)
+        if request.baseline == "sma_cross":
+            return sma_cross(candles, request.fast_bars, request.slow_bars, request.timeframe)
+        voiced = [one for one in ensembles if one is not None]
+        one_package = all(len(one.packages) == 1 for one in voiced)
+        if one_package:
+            refs = dict.fromkeys(one.packages[0].card.ref for one in voiced)
+            name = ", ".join(refs)
+        else:
+            name = "ensemble " + ", ".join(dict.fromkeys(_short(one) for one in voiced))
+        return ensemble_strategy(
+            candles,
+            voiced,
+            remembered(self.store),
+            scorer,
+            rules.cost_bps,
+            self.validation_discount,
+            name,
+            "package" if one_package else "ensemble",
+            self.on_progress,
+        )
+
+
+def remembered(store: CandleStore) -> HistoryOf:
+    """Return histories of a store, each read once, one at a time (for use by several threads)."""
+    known: dict[tuple[str, Timeframe, int, int], Bars] = {}
+    lock = threading.Lock()
+
+    def read(key: str, timeframe: Timeframe, from_ms: int, to_ms: int) -> Bars:
+        place = (key, timeframe, from_ms, to_ms)
+        with lock:
+            if place not in known:
+                try:
+                    instrument = Instrument.parse(key)
+                    known[place] = history(store, instrument, timeframe, from_ms, to_ms).bars
+                except UserMistake:
+                    known[place] = Bars.empty()
+            return known[place]
+
+    return read
+
+
+def scorer(package: Package) -> Callable[[np.ndarray], F64]:
+    """Return the function of a package's graph."""
+    return open_model(package.graph, N_FEATURES, package.card.ref)
+
+
+def _short(voiced: Voiced) -> str:
+    """Return the beginning of an ensemble's hash, as `ares models list` shows it."""
+    return voiced.ensemble.hash[:12]
+
+
+def _asked_only(request: BacktestRequest, free: Rules) -> Rules:
+    """Return a baseline's rules with the limits that were asked for."""
+    cap = request.position_max or 1.0
+    return replace(
+        free,
+        position_max=min(free.position_max, cap),
+        daily_loss_max=request.daily_loss_max or 0.0,
+        drawdown_max=request.drawdown_max or 0.0,
+        stop_enabled=bool(request.stop_bps),
+        gate_mode=request.gate,
+    )
+
+
+def _with_width(strategy: Strategy, stop_bps: float | None) -> Strategy:
+    """Return the strategy with the given barriers in place of its own."""
+    if not stop_bps:
+        return strategy
+    signals = strategy.signals
+    width = np.where(np.isfinite(signals.edge), stop_bps, np.nan)
+    return replace(strategy, signals=replace(signals, width=width))
