@@ -247,6 +247,22 @@ def test_a_full_disk_is_one_line_and_leaves_the_store_as_it_was(tmp_path: Path) 
     engine.dispose()
 
 
+def test_damage_among_the_candles_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "ares.db"
+    engine = open_database(path)
+    CandleStore(engine).save(SPEC, "1m", bars_at(list(range(20_000))), "a.csv")
+    engine.dispose()
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2 // 4096 * 4096
+    content[middle : middle + 20 * 4096] = b"\xff" * 20 * 4096
+    path.write_bytes(content)
+    engine = open_database(path)
+    with pytest.raises(WorldTrouble, match="is damaged") as caught:
+        CandleStore(engine).load(BTC, "1m")
+    assert "\n" not in str(caught.value)
+    engine.dispose()
+
+
 def test_a_database_at_its_size_limit_is_one_line(engine: Engine, store: CandleStore) -> None:
     with engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA max_page_count = 1")

@@ -30,11 +30,12 @@ class Page(NamedTuple):
 
 
 class Patience(NamedTuple):
-    """How often and how long a venue that does not answer is asked again."""
+    """How long one answer may take, and how often and when a venue is asked again."""
 
     attempts: int = 8
     wait_first_s: float = 1.0
     wait_max_s: float = 30.0
+    answer_s: float = 15.0
 
 
 class CcxtCandles:
@@ -63,7 +64,9 @@ class CcxtCandles:
         self._venue = venue
         self._patience = patience
         self._on_retry = on_retry
-        self._exchange: Any = getattr(ccxt, venue)({"enableRateLimit": True, "timeout": 15_000})
+        self._exchange: Any = getattr(ccxt, venue)(
+            {"enableRateLimit": True, "timeout": int(patience.answer_s * 1000)}
+        )
         self._exchange.options["fetchMarkets"] = _spot_only(self._exchange.options)
         self._exchange.has["fetchCurrencies"] = False  # needs a key on some venues, and no candle
         self._exchange.on_rest_response = self._note_status

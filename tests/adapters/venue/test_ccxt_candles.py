@@ -19,7 +19,7 @@ from ares.store.candles import CandleStore
 from ares.store.database import open_database
 
 if TYPE_CHECKING:
-    from tests.adapters.conftest import BinanceServer
+    from tests.adapters.venue.conftest import BinanceServer
 
 START_MS = 1_700_000_000_000 // 3_600_000 * 3_600_000
 MINUTE = 60_000
@@ -136,6 +136,16 @@ def test_a_venue_that_stays_away_is_one_line_and_keeps_what_has_come(
     assert "\n" not in str(caught.value)
     assert minutes(store) == list(range(1_000))
     assert fetch(store, venue, 0, 1_500).new == 500
+
+
+def test_a_venue_that_is_mute_is_given_up_in_time(
+    store: CandleStore, binance: BinanceServer
+) -> None:
+    binance.silent.clear()
+    venue = CcxtCandles("binance", binance.address, Patience(1, 0.0, 0.0, answer_s=0.2))
+    with pytest.raises(WorldTrouble, match=r"not answer .*RequestTimeout"):
+        fetch(store, venue, 0, 100)
+    binance.silent.set()
 
 
 def test_a_refusal_is_not_asked_again(
