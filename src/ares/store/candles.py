@@ -95,7 +95,8 @@ class CandleStore:
             source_id = _source_id(connection, source)
             stored = read_rows(connection, key, int(bars.ts_ms[0]), int(bars.ts_ms[-1]) + 1)
             known = np.isin(bars.ts_ms, stored["ts_ms"], assume_unique=True)
-            differs = differences(bars[known], stored[np.isin(stored["ts_ms"], bars.ts_ms)])
+            again = np.isin(stored["ts_ms"], bars.ts_ms, assume_unique=True)
+            differs = differences(bars[known], stored[again])
             fresh = bars[~known]
             insert_bars(connection, key, fresh, source_id)
             count_bars(connection, key, fresh)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from itertools import islice
+from itertools import islice, repeat
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -80,11 +80,12 @@ def differences(bars: Bars, stored: NDArray[np.void]) -> list[Difference]:
 def insert_bars(connection: Connection, key: SeriesKey, bars: Bars, source_id: int) -> None:
     """Insert bars that are known to be new; tuples and the driver's own SQL are the fast way."""
     rows = zip(
-        bars.ts_ms.tolist(),
-        *(getattr(bars, name).tolist() for name in _VALUES),
-        strict=True,
+        *(repeat(part) for part in key),
+        *(getattr(bars, name).tolist() for name in ("ts_ms", *_VALUES)),
+        repeat(source_id),
+        strict=False,  # the repeated parts never end
     )
-    while chunk := [(*key, *row, source_id) for row in islice(rows, _CHUNK)]:
+    while chunk := list(islice(rows, _CHUNK)):
         connection.exec_driver_sql(
             "INSERT INTO candles (symbol, venue, interval, ts_ms, open, high, low, close, volume, "
             "source_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
