@@ -27,6 +27,10 @@ from ares.kernel.features.state import (
     RETURN,
 )
 from ares.kernel.features.windows import (
+    BARS_1,
+    BARS_5,
+    BARS_20,
+    BARS_50,
     LOG_UNIT,
     SQUARE_UNIT,
     add,
@@ -48,12 +52,12 @@ def cross(s: Any, i: int, out: NDArray[np.float32]) -> None:
     other = ring[i & 63, LOG_REF] - ring[(i - 1) & 63, LOG_REF]
     known = not np.isnan(other)
     out[REFERENCE_RETURN_1] = other if known else 0.0
-    out[RELATIVE_RETURN_1] = relative(s, i, 1)
-    out[RELATIVE_RETURN_5] = relative(s, i, 5)
-    out[RELATIVE_RETURN_20] = relative(s, i, 20)
+    out[RELATIVE_RETURN_1] = relative(s, i, BARS_1)
+    out[RELATIVE_RETURN_5] = relative(s, i, BARS_5)
+    out[RELATIVE_RETURN_20] = relative(s, i, BARS_20)
 
     q = log_units(other) if known else 0
-    r = window(s.totals_128, i, 1, RETURN) if known else 0
+    r = window(s.totals_128, i, BARS_1, RETURN) if known else 0
     add(s.totals_64, i, PAIRS, 1 if known else 0)
     add(s.totals_64, i, REF, q)
     add(s.totals_64, i, REF_REF, product_units(q, q))
@@ -62,14 +66,14 @@ def cross(s: Any, i: int, out: NDArray[np.float32]) -> None:
     add(s.totals_64, i, OWN_REF, product_units(r, q))
 
     beta = correlation = 0.0
-    n = window(s.totals_64, i, 50, PAIRS)
+    n = window(s.totals_64, i, BARS_50, PAIRS)
     if n >= PAIRS_MIN:
-        ref = window(s.totals_64, i, 50, REF)
-        own = window(s.totals_64, i, 50, OWN)
-        ref_spread = variance_sum(ref, window(s.totals_64, i, 50, REF_REF), n)
-        own_spread = variance_sum(own, window(s.totals_64, i, 50, OWN_OWN), n)
+        ref = window(s.totals_64, i, BARS_50, REF)
+        own = window(s.totals_64, i, BARS_50, OWN)
+        ref_spread = variance_sum(ref, window(s.totals_64, i, BARS_50, REF_REF), n)
+        own_spread = variance_sum(own, window(s.totals_64, i, BARS_50, OWN_OWN), n)
         means = (own * LOG_UNIT) * (ref * LOG_UNIT) / n
-        together = window(s.totals_64, i, 50, OWN_REF) * SQUARE_UNIT - means
+        together = window(s.totals_64, i, BARS_50, OWN_REF) * SQUARE_UNIT - means
         beta = ratio(together, ref_spread, 0.0)
         correlation = ratio(together, np.sqrt(ref_spread) * np.sqrt(own_spread), 0.0)
     out[BETA_50] = beta

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ares.kernel.features.catalogue import EFFICIENCY_20, STOCHASTIC_14, STOCHASTIC_14_3, STREAK
 from ares.kernel.features.range import place
 from ares.kernel.features.state import ABSOLUTE, LAST_14, RETURN
-from ares.kernel.features.windows import add, window
+from ares.kernel.features.windows import BARS_1, BARS_20, add, window
 from ares.kernel.jit import njit
 
 STREAK_MAX = 10
@@ -25,10 +25,10 @@ def momentum(s: Any, i: int, c: float, out: NDArray[np.float32]) -> None:
     s.stochastic[1] = s.stochastic[0]
     s.stochastic[0] = fast
 
-    units = window(s.totals_128, i, 1, RETURN)
+    units = window(s.totals_128, i, BARS_1, RETURN)
     add(s.totals_32, i, ABSOLUTE, abs(units))
-    path = window(s.totals_32, i, 20, ABSOLUTE)
-    out[EFFICIENCY_20] = abs(window(s.totals_128, i, 20, RETURN)) / path if path > 0 else 0.0
+    path = window(s.totals_32, i, BARS_20, ABSOLUTE)
+    out[EFFICIENCY_20] = abs(window(s.totals_128, i, BARS_20, RETURN)) / path if path > 0 else 0.0
 
     if units > 0:
         s.streak = min(max(s.streak, 0) + 1, STREAK_MAX)

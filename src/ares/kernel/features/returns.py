@@ -33,6 +33,10 @@ from ares.kernel.features.state import (
     SQUARE,
 )
 from ares.kernel.features.windows import (
+    BARS_1,
+    BARS_20,
+    BARS_50,
+    BARS_100,
     LOG_UNIT,
     SQUARE_UNIT,
     VARIANCE_MIN,
@@ -67,21 +71,21 @@ def returns(s: Any, i: int, out: NDArray[np.float32]) -> None:
     out[RETURN_50] = now - ring[(i - 50) & 63, LOG_CLOSE]
 
     units = log_units(one)
-    before = window(s.totals_128, i - 1, 1, RETURN)
+    before = window(s.totals_128, i - 1, BARS_1, RETURN)
     square = product_units(units, units)
     add(s.totals_128, i, RETURN, units)
     add(s.totals_128, i, SQUARE, square)
     add(s.totals_64, i, LAGGED, product_units(units, before))
     add(s.totals_32, i, DOWN, square if units < 0 else 0)
 
-    wide = deviation(s, i, 20)
-    mean = window(s.totals_128, i, 20, RETURN) * (LOG_UNIT / 20.0)
+    wide = deviation(s, i, BARS_20)
+    mean = window(s.totals_128, i, BARS_20, RETURN) * (LOG_UNIT / 20.0)
     out[RETURN_Z_20] = ratio(units * LOG_UNIT - mean, wide, 0.0)
-    squares = window(s.totals_128, i, 50, SQUARE) * SQUARE_UNIT
-    lagged = window(s.totals_64, i, 50, LAGGED) * SQUARE_UNIT
+    squares = window(s.totals_128, i, BARS_50, SQUARE) * SQUARE_UNIT
+    lagged = window(s.totals_64, i, BARS_50, LAGGED) * SQUARE_UNIT
     out[AUTOCORRELATION_50] = lagged / squares if squares > 50 * VARIANCE_MIN else 0.0
     out[VOLATILITY_20] = wide
-    long = deviation(s, i, 100)
+    long = deviation(s, i, BARS_100)
     out[VOLATILITY_100] = long
     out[VOLATILITY_RATIO_20_100] = ratio(wide, long, 1.0)
 
@@ -102,10 +106,10 @@ def volatility(
     add(s.totals_32, i, HIGH_LOW, square_units(spread * spread))
     estimate = 0.5 * spread * spread - BODY_WEIGHT * body * body
     add(s.totals_32, i, GARMAN_KLASS, square_units(estimate))
-    out[PARKINSON_20] = np.sqrt(window(s.totals_32, i, 20, HIGH_LOW) * PARKINSON_UNIT)
-    total = window(s.totals_32, i, 20, GARMAN_KLASS) * (SQUARE_UNIT / 20.0)
+    out[PARKINSON_20] = np.sqrt(window(s.totals_32, i, BARS_20, HIGH_LOW) * PARKINSON_UNIT)
+    total = window(s.totals_32, i, BARS_20, GARMAN_KLASS) * (SQUARE_UNIT / 20.0)
     out[GARMAN_KLASS_20] = np.sqrt(max(total, 0.0))
 
-    squares = window(s.totals_128, i, 20, SQUARE) * SQUARE_UNIT
-    down = window(s.totals_32, i, 20, DOWN) * SQUARE_UNIT
+    squares = window(s.totals_128, i, BARS_20, SQUARE) * SQUARE_UNIT
+    down = window(s.totals_32, i, BARS_20, DOWN) * SQUARE_UNIT
     out[DOWNSIDE_SHARE_20] = down / squares if squares > 20 * VARIANCE_MIN else 0.5

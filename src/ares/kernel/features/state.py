@@ -11,26 +11,35 @@ from numpy.typing import NDArray
 States = NDArray[Any]
 """An array of ``STATE`` records: nested dtypes have no static type in NumPy."""
 
+
+def columns(n: int) -> Any:
+    """Return 0 to n - 1 as NumPy integers.
+
+    Of a function that takes a Python integer as a constant, Numba compiles one copy per value.
+    """
+    return np.arange(n)
+
+
 # Rings are indexed by the bar's number on the clock (ts_ms // interval_ms) & (depth - 1), one row
 # per bar. A `totals` ring holds running totals in int64: the sum over a window is the difference
 # of two of them, exact even when the totals wrap around, and the same from whatever start.
 
 # totals_32: windows of up to 31 bars
-HIGH_LOW, GARMAN_KLASS, ABSOLUTE, DOWN, SIGNED, _1, INFLOW, _2, FLOW, _3, LOCATED, _4 = range(12)
+HIGH_LOW, GARMAN_KLASS, ABSOLUTE, DOWN, SIGNED, _1, INFLOW, _2, FLOW, _3, LOCATED, _4 = columns(12)
 # totals_64: windows of up to 63 bars
-LAGGED, IDLE, PAIRS, REF, REF_REF, OWN, OWN_OWN, OWN_REF, VOLUME, _5, TURNOVER, _6 = range(12)
+LAGGED, IDLE, PAIRS, REF, REF_REF, OWN, OWN_OWN, OWN_REF, VOLUME, _, TURNOVER, _ = columns(12)
 # totals_128 and totals_256
-RETURN, SQUARE = range(2)
-PRICE, _7 = range(2)
+RETURN, SQUARE = columns(2)
+PRICE, _ = columns(2)
 # values_32, values_64, values_128
-CLOSE, TRADED, TYPICAL = range(3)
-LOG_CLOSE, LOG_REF = range(2)
-HIGH, DEPTH = range(2)  # depth is the negative low, so that one search serves both
+CLOSE, TRADED, TYPICAL = columns(3)
+LOG_CLOSE, LOG_REF = columns(2)
+HIGH, DEPTH = columns(2)  # depth is the negative low, so that one search serves both
 # lanes: recursive averages
-GAIN, LOSS, TRUE_RANGE, DM_UP, DM_DOWN, DX, EMA_FAST, EMA_SLOW, EMA_SIGNAL = range(9)
+GAIN, LOSS, TRUE_RANGE, DM_UP, DM_DOWN, DX, EMA_FAST, EMA_SLOW, EMA_SIGNAL = columns(9)
 LANES = 8
 # extremes: on the clock, where the highest high and the lowest low of each window stand
-LAST_14, LAST_20, LAST_26, LAST_100 = range(4)
+LAST_14, LAST_20, LAST_26, LAST_100 = columns(4)
 
 STATE = np.dtype(
     [

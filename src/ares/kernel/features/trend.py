@@ -36,7 +36,18 @@ from ares.kernel.features.state import (
     PRICE,
     TRUE_RANGE,
 )
-from ares.kernel.features.windows import TIE, add_amount, balance, ratio, window_amount
+from ares.kernel.features.windows import (
+    BARS_5,
+    BARS_20,
+    BARS_50,
+    BARS_100,
+    BARS_200,
+    TIE,
+    add_amount,
+    balance,
+    ratio,
+    window_amount,
+)
 from ares.kernel.jit import njit
 
 
@@ -44,11 +55,12 @@ from ares.kernel.jit import njit
 def averages(s: Any, i: int, c: float, out: NDArray[np.float32]) -> None:
     """Write the ratios of the moving averages up to bar ``i``."""
     add_amount(s.totals_256, i, PRICE, c)
-    mean_20 = window_amount(s.totals_256, i, 20, PRICE) * (1.0 / 20.0)
-    mean_50 = window_amount(s.totals_256, i, 50, PRICE) * (1.0 / 50.0)
-    mean_100 = window_amount(s.totals_256, i, 100, PRICE) * (1.0 / 100.0)
-    mean_200 = window_amount(s.totals_256, i, 200, PRICE) * (1.0 / 200.0)
-    out[SMA_RATIO_5_20] = excess(window_amount(s.totals_256, i, 5, PRICE) * (1.0 / 5.0), mean_20)
+    mean_5 = window_amount(s.totals_256, i, BARS_5, PRICE) * (1.0 / 5.0)
+    mean_20 = window_amount(s.totals_256, i, BARS_20, PRICE) * (1.0 / 20.0)
+    mean_50 = window_amount(s.totals_256, i, BARS_50, PRICE) * (1.0 / 50.0)
+    mean_100 = window_amount(s.totals_256, i, BARS_100, PRICE) * (1.0 / 100.0)
+    mean_200 = window_amount(s.totals_256, i, BARS_200, PRICE) * (1.0 / 200.0)
+    out[SMA_RATIO_5_20] = excess(mean_5, mean_20)
     out[SMA_RATIO_20_100] = excess(mean_20, mean_100)
     out[SMA_RATIO_50_200] = excess(mean_50, mean_200)
     out[CLOSE_SMA_50] = excess(c, mean_50)

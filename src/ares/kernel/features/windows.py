@@ -11,7 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ares.kernel.features.state import columns
 from ares.kernel.jit import njit
+
+BARS_1, BARS_5, BARS_14, BARS_20 = columns(201)[[1, 5, 14, 20]]
+BARS_50, BARS_100, BARS_200 = columns(201)[[50, 100, 200]]
 
 LOG_UNIT = 2.0**-40
 """Log returns are counted in this unit (1e-12)."""
