@@ -115,3 +115,8 @@ def test_an_unknown_symbol_has_a_character_of_its_own() -> None:
     assert character("DOGE/USDT") != character("XRP/USDT")
     bars = simulate(["DOGE/USDT"], days=1).bars["DOGE/USDT"]
     assert len(np.unique(bars.close)) > 100
+
+
+def test_a_world_lasts_a_day_or_more() -> None:
+    with pytest.raises(ValueError, match="a day or more"):
+        simulate(days=0)

@@ -106,6 +106,8 @@ def simulate(
     edge    : strength of the planted part (see the file's head); 0 is pure noise.
     from_ms : open time of the first bar, on a full minute.
     """
+    if days < 1:
+        raise ValueError(f"a world lasts a day or more, not {days}")
     n = days * DAY_MS // MINUTE_MS
     ts_ms = from_ms + MINUTE_MS * np.arange(n, dtype=np.int64)
     rhythm = _rhythm(ts_ms)
