@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 
 from ares.domain.instrument import Instrument, InstrumentSpec
+from ares.domain.model import Validation
+from ares.domain.package import GRAPH_FILE, Package, PackageCard, sealed
 from ares.domain.timeframe import MINUTE_MS, Timeframe
 from ares.kernel.bars import Bars
+from ares.kernel.features import FEATURE_NAMES, FEATURES_HASH, N_FEATURES
 from ares.research.market import Candles
 
 START_MS = 1_700_000_000_000 // 86_400_000 * 86_400_000
@@ -25,6 +28,68 @@ def walk() -> Callable[..., Candles]:
 def candles_of() -> Callable[..., Candles]:
     """Return the maker of candles with given closes."""
     return _candles_of
+
+
+@pytest.fixture(scope="session")
+def tiny_package() -> Callable[..., Package]:
+    """Return the maker of packages: a logistic line through one feature."""
+    return _tiny_package
+
+
+def _tiny_package(
+    instrument: str = "test:AAA/USDT",
+    timeframe: Timeframe = Timeframe.M5,
+    slope: float = 200.0,
+    data: tuple[int, int] = (0, 1),
+    features_hash: str = FEATURES_HASH,
+    scope: str = "instrument",
+) -> Package:
+    from onnx import TensorProto, helper
+
+    weights = np.zeros((N_FEATURES, 1), np.float32)
+    weights[FEATURE_NAMES.index("return_1")] = slope
+    graph = helper.make_graph(
+        [
+            helper.make_node("MatMul", ["features", "w"], ["raw"]),
+            helper.make_node("Sigmoid", ["raw"], ["probability"]),
+        ],
+        "tiny",
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, [None, N_FEATURES])],
+        [helper.make_tensor_value_info("probability", TensorProto.FLOAT, [None, 1])],
+        [helper.make_tensor("w", TensorProto.FLOAT, weights.shape, weights.ravel())],
+    )
+    opset = [helper.make_opsetid("", 15)]
+    model = helper.make_model(graph, opset_imports=opset, ir_version=8)
+    symbol = Instrument.parse(instrument)
+    card = PackageCard(
+        name=f"{symbol.slug if scope == 'instrument' else 'universe'}_{timeframe.value}",
+        version="20240101_000000",
+        scope=scope,
+        instruments=(instrument,),
+        timeframe=timeframe,
+        origin="trained",
+        features=FEATURE_NAMES,
+        features_hash=features_hash,
+        recipe={},
+        recipe_hash="aa",
+        horizon_bars=12,
+        width_sigmas=1.0,
+        width_min_bps=20.0,
+        cost_bps=0.0,
+        gain=1.0,
+        loss=1.0,
+        data_from_ms=data[0],
+        data_to_ms=data[1],
+        data_rows=1,
+        data_hash="bb",
+        validation=Validation(100, 5.0, 40.0),
+        metrics={},
+        parity={},
+        libraries={},
+        git_commit="",
+        created_at="2024-01-01T00:00:00Z",
+    )
+    return sealed(card, {GRAPH_FILE: model.SerializeToString()})
 
 
 def _walk(

@@ -53,6 +53,9 @@ def command(
         help="Units of the base currency, or all (cash). Default: by risk; a baseline: equal "
         "shares of equity.",
     ),
+    edge: float = typer.Option(
+        None, "--edge", help="Expected net return an entry needs, in bps; default: the settings'."
+    ),
     stop: str = typer.Option(
         None, "--stop", help="Stop and take-profit so far from the entry: 200 (bps), 2%, or off."
     ),
@@ -103,6 +106,7 @@ def command(
         slippage_bps=bps("--slippage", slippage),
         size=size_of(size),
         gate=gate,
+        edge_bps_min=edge,
         stop_bps=bps("--stop", stop, off=True),
         position_max=share("--position-cap", position_cap),
         daily_loss_max=share("--daily-loss", daily_loss),

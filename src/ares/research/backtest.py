@@ -28,7 +28,7 @@ from ares.research.account_path import ExecutionCosts, account_path, execution_c
 from ares.research.baselines import buy_hold
 from ares.research.market import Candles, filled_at_close, market_of
 from ares.research.metrics import Metrics, MonthReturn, measure, monthly_returns
-from ares.research.strategy import Strategy
+from ares.research.strategy import Said, Strategy, said
 from ares.research.tables import Counts, counts_of, fills_table, trades_table
 
 Fill = Literal["next_open", "close"]
@@ -48,7 +48,7 @@ class BacktestResult:
     equity, hold_equity, exposure : quote, quote, share of equity in positions.
     trades  : closed trades; virtual_trades: what refused signals would have made; fills.
     counts  : requests and refusals by name, breakers and modes that moved.
-    p       : (n_bars, n_instruments) the ensembles' probabilities; NaN: no say.
+    said    : what the signals were; p: (n_bars, n_instruments) their probabilities, NaN: no say.
     log     : everything the kernel wrote, as it wrote it.
     """
 
@@ -68,6 +68,7 @@ class BacktestResult:
     virtual_trades: pl.DataFrame
     fills: pl.DataFrame
     counts: Counts
+    said: Said
     p: F64
     log: TradeLog
     warnings: tuple[str, ...]
@@ -116,6 +117,7 @@ def run_backtest(
         virtual_trades=trades_table(virtual, candles),
         fills=fills_table(run.log.fills, candles),
         counts=counts_of(run.log),
+        said=said(strategy.signals, rules.edge_bps_min),
         p=strategy.signals.p,
         log=run.log,
         warnings=(*strategy.warnings, *_warnings(rules, fill, run.metrics)),

@@ -48,6 +48,7 @@ class BacktestRequest:
     fee_bps, spread_bps, slippage_bps : of the notional of a fill; the spread is the full one.
     size     : units of the base currency, ``all`` cash; None: by risk, a baseline by equal shares.
     gate     : True: the mode decides what may trade, as in the engine.
+    edge_bps_min : expected net return that an entry needs.
     stop_bps : 0: no stops; above: every trade has a stop (and a take-profit) so far from its entry.
     position_max, daily_loss_max, drawdown_max : shares of equity; 0 switches a limit off.
     """
@@ -68,6 +69,7 @@ class BacktestRequest:
     slippage_bps: float | None = None
     size: float | Literal["all"] | None = None
     gate: bool = False
+    edge_bps_min: float | None = None
     stop_bps: float | None = None
     position_max: float | None = None
     daily_loss_max: float | None = None
@@ -199,6 +201,10 @@ class Desk:
             said["position_max"] = 1.0
         if request.position_max is not None and request.size is not None:
             raise UserMistake("--position-cap bounds sizing by risk: leave it out, or --size")
+        if request.edge_bps_min is not None:  # the way out keeps its distance below the way in
+            apart = self.rules.edge_bps_min - self.rules.edge_bps_exit
+            said["edge_bps_min"] = request.edge_bps_min
+            said["edge_bps_exit"] = min(self.rules.edge_bps_exit, request.edge_bps_min - apart)
         stopped = self.rules.stop_enabled if request.stop_bps is None else request.stop_bps > 0
         return replace(self.rules, gate_mode=request.gate, stop_enabled=stopped, **said)
 
@@ -214,12 +220,7 @@ class Desk:
         if request.baseline == "sma_cross":
             return sma_cross(candles, request.fast_bars, request.slow_bars, request.timeframe)
         voiced = [one for one in ensembles if one is not None]
-        one_package = all(len(one.packages) == 1 for one in voiced)
-        if one_package:
-            refs = dict.fromkeys(one.packages[0].card.ref for one in voiced)
-            name = ", ".join(refs)
-        else:
-            name = "ensemble " + ", ".join(dict.fromkeys(_short(one) for one in voiced))
+        name, kind = _called(voiced)
         return ensemble_strategy(
             candles,
             voiced,
@@ -228,7 +229,7 @@ class Desk:
             rules.cost_bps,
             self.validation_discount,
             name,
-            "package" if one_package else "ensemble",
+            kind,
             self.on_progress,
         )
 
@@ -257,9 +258,16 @@ def scorer(package: Package) -> Callable[[np.ndarray], F64]:
     return open_model(package.graph, N_FEATURES, package.card.ref)
 
 
-def _short(voiced: Voiced) -> str:
-    """Return the beginning of an ensemble's hash, as `ares models list` shows it."""
-    return voiced.ensemble.hash[:12]
+def _called(voiced: Sequence[Voiced]) -> tuple[str, str]:
+    """Return the name of what trades, as `ares models list` shows it, and its kind."""
+    kind = "package" if all(len(one.packages) == 1 for one in voiced) else "ensemble"
+    names = dict.fromkeys(
+        one.packages[0].card.ref if kind == "package" else one.ensemble.hash[:12] for one in voiced
+    )
+    if len(names) > 1:
+        return f"{len(names)} {kind}s", kind
+    (name,) = names
+    return name if kind == "package" else f"ensemble {name}", kind
 
 
 def _asked_only(request: BacktestRequest, free: Rules) -> Rules:

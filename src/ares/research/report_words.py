@@ -40,10 +40,19 @@ def headline(result: BacktestResult) -> str:
 def refusals_said(result: BacktestResult) -> str:
     """Return why signals were not traded, the most frequent reason first."""
     refusals = sorted(result.counts.refusals.items(), key=lambda item: -item[1])
+    seen, needed = result.said, result.rules.edge_bps_min
+    if not refusals and seen.edge_max_bps is None:
+        return "it had no say at all"
+    if not refusals and result.strategy.kind != "baseline":
+        best = number(seen.edge_max_bps, 1)
+        return (
+            f"no signal asked for a trade, because the best expected edge after costs was {best} "
+            f"bps and {needed:g} are needed"
+        )
     if not refusals:
         return "no signal asked for a trade"
-    total = sum(count for _, count in refusals)
-    named = ", ".join(f"{name} {count:,}" for name, count in refusals[:3])
+    total = sum(n for _, n in refusals)
+    named = ", ".join(f"{name} {n:,}" for name, n in refusals[:3])
     return f"{total:,} signals were refused ({named})"
 
 

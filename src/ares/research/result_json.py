@@ -23,6 +23,7 @@ def as_json(result: BacktestResult) -> dict[str, Any]:
         "costs": asdict(result.costs) | {"total": result.costs.total},
         "monthly": [asdict(month) for month in result.monthly],
         "counts": asdict(result.counts),
+        "signals": asdict(result.said),
         "virtual_trades": virtual.height,
         "virtual_mean_bps": virtual["net_bps"].mean(),
         "buy_hold": asdict(result.hold),

@@ -43,6 +43,36 @@ class Strategy:
     warnings: tuple[str, ...] = field(default=())
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a strategy's signals were, over all closing instants and instruments.
+
+    instants : how many had a signal; above: those with the edge that an entry needs.
+    p_*      : calibrated probability; None where there is none. edge_max_bps: the best edge.
+    """
+
+    instants: int
+    above: int
+    p_min: float | None
+    p_mean: float | None
+    p_max: float | None
+    edge_max_bps: float | None
+
+
+def said(signals: Signals, edge_bps_min: float) -> Said:
+    """Return the summary of the signals, for a run that enters at ``edge_bps_min``."""
+    edge = signals.edge[np.isfinite(signals.edge)]
+    p = signals.p[np.isfinite(signals.p)]
+    return Said(
+        instants=len(edge),
+        above=int((edge >= edge_bps_min).sum()),
+        p_min=float(p.min()) if len(p) else None,
+        p_mean=float(p.mean()) if len(p) else None,
+        p_max=float(p.max()) if len(p) else None,
+        edge_max_bps=float(edge.max()) if len(edge) else None,
+    )
+
+
 def long_flat(
     candles: Candles | Sequence[Candles],
     wanted: F64 | Sequence[F64],
