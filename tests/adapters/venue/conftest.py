@@ -34,6 +34,11 @@ SYMBOL = {
 }
 
 
+class _Http(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing: clients that hang up are part of the tests."""
+
+
 class BinanceServer:
     """The venue: candles from START_MS to its clock, and what the next klines calls suffer.
 
@@ -79,7 +84,7 @@ class BinanceServer:
             def log_message(self, format: str, *args: Any) -> None:
                 pass
 
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+        self._http = _Http(("127.0.0.1", 0), Answers)
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
         self.address = f"http://127.0.0.1:{self._http.server_port}"
