@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+BUSY_ABOVE = 0.5
+"""A load average further than this above the number of cores is somebody else's work."""
+
 HEAD = """# Benchmarks
 
 Written by `make bench`; do not edit. Every number is the median over fresh processes; where a peer
@@ -36,7 +39,7 @@ def as_text(results: dict[str, Any]) -> str:
             value = _amount(limit["value"], limit["unit"])
             lines.append(f"{limit['title']:<44} {value:>18} {_bound(limit):>24}  {verdict}")
         for peer, ratio in row.get("ratios", {}).items():
-            lines.append(f"{'':<4}{f'times faster than {peer}':<40} {ratio:>18.1f}")
+            lines.append(f"{f'    times as fast as {peer}':<44} {_times(ratio):>18}")
         for outcome in row.get("outcomes", []):
             said = f"{outcome['entries']} entries, {outcome['final_equity']:,.5f}"
             verdict = "agrees" if outcome["agrees"] else "DIFFERS"
@@ -69,6 +72,16 @@ def _machine(rows: dict[str, Any]) -> str:
         )
         seen.setdefault(place, []).append(f"{key} ({row['measured']})")
     lines = [f"- {place}: {', '.join(keys)}" for place, keys in seen.items()]
+    busy = [
+        f"{key} ({row['load_average_max']})"
+        for key, row in rows.items()
+        if row.get("load_average_max", 0.0) > row["machine"]["cores"] + BUSY_ABOVE
+    ]
+    if busy:
+        lines.append(
+            "- The machine had other work at the same time (load average above its cores) while "
+            f"measuring {', '.join(busy)}: these rows say less than they should; measure again."
+        )
     return "## Where and when\n\n" + "\n".join(lines) + "\n"
 
 
@@ -100,10 +113,15 @@ def _ratios(rows: dict[str, Any]) -> str:
             speed = _amount(contender["median"]["bars_per_s"], "bars/s")
             ratio = row["ratios"].get(name)
             version = contender["said"].get("version", "")
-            times = f"{ratio:,.1f} times as fast" if ratio else ""
-            lines.append(f"| {name} {version} | {speed} | {times} |")
+            times = f"{_times(ratio)} times as fast" if ratio else ""
+            lines.append(f"| {f'{name} {version}'.strip()} | {speed} | {times} |")
         parts.append("\n".join([*lines, "", row["notes"]]) + "\n")
     return "\n".join(parts)
+
+
+def _times(ratio: float) -> str:
+    """Return a ratio with as many digits as it is worth."""
+    return f"{ratio:.2f}" if ratio < 10 else f"{ratio:,.0f}"
 
 
 def _agreement(row: dict[str, Any]) -> str:

@@ -110,6 +110,7 @@ def _history() -> tuple[Row, ...]:
             "event-driven run, one instrument x 6 timeframes",
             (_ares("history", lambda: ["one"]),),
             (Limit("bars_per_s", "event-driven run, 1 x 6", "bars/s", at_least=30e3),),
+            processes=5,
             notes=notes,
         ),
         Row(
@@ -117,6 +118,7 @@ def _history() -> tuple[Row, ...]:
             "event-driven run, four instruments x 6 timeframes",
             (_ares("history", lambda: ["four"]),),
             (Limit("bars_per_s", "event-driven run, 4 x 6", "bars/s", at_least=60e3),),
+            processes=5,
             notes=notes,
         ),
         Row(
@@ -134,6 +136,7 @@ def _history() -> tuple[Row, ...]:
                     at_least_peer="nautilus_trader",
                 ),
             ),
+            processes=5,
             ratio_of="bars_per_s",
             notes=(
                 "Ares: one instrument x 1 timeframe; all 56 features, journal, projections "
