@@ -179,8 +179,13 @@ def sentence(metrics: Metrics) -> str:
     score = mean / (metrics.net_sd_bps / np.sqrt(trades)) if metrics.net_sd_bps > 0 else 0.0
     if mean <= 0.0:
         return f"No edge after costs: {what}."
-    if score < 1.645 or (metrics.brier_skill or 0.0) <= 0.0:
+    if score < 1.645:
         return f"No evidence of an edge: {what} (t = {score:.1f}), within what luck gives."
+    if (metrics.brier_skill or 0.0) <= 0.0:
+        return (
+            f"No evidence of an edge: {what} (t = {score:.1f}), but its probabilities are no "
+            "better than the base rate."
+        )
     return f"An edge shows: {what} (t = {score:.1f}). Only the gate can say whether it is luck."
 
 

@@ -89,7 +89,7 @@ def train(
     """
     settings, created = workspace.settings, now()
     _permit(workspace)
-    jobs = package_jobs(workspace, request, created)
+    jobs, remarks = package_jobs(workspace, request, created)
     session = _Session(
         ModelStore(workspace.models_dir),
         settings.weights,
@@ -111,7 +111,7 @@ def train(
             on_progress(done, total, task.label)
     warning = _mirror(workspace, session)
     on_progress(total, total, "registered")
-    return _report(session, jobs, warning)
+    return _report(session, jobs, [*remarks, *([warning] if warning else [])])
 
 
 def training_pool(workers: int = 0) -> WorkerPool:
@@ -237,7 +237,7 @@ def _mirror(workspace: Workspace, session: _Session) -> str | None:
     return registry.register([*packages, *ensembles])
 
 
-def _report(session: _Session, jobs: list[PackageJob], warning: str | None) -> TrainingReport:
+def _report(session: _Session, jobs: list[PackageJob], remarks: list[str]) -> TrainingReport:
     asked = list(dict.fromkeys(job.recipe.timeframe for job in jobs))
     notes = [note for _, done, _ in session.made for note in done.notes]
     pairs = [pair_of(package, done.metrics) for package, done, _ in session.made]
@@ -246,5 +246,5 @@ def _report(session: _Session, jobs: list[PackageJob], warning: str | None) -> T
         tuple(sorted(pairs, key=lambda pair: (pair.instruments, pair.timeframe.ms))),
         tuple(sorted(joined, key=lambda one: one.instrument)),
         tuple(session.missing),
-        tuple(dict.fromkeys([*notes, *([warning] if warning else [])])),
+        tuple(dict.fromkeys([*notes, *remarks])),
     )

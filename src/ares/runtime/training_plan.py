@@ -48,18 +48,22 @@ class TrainingRequest(msgspec.Struct, frozen=True):
 
 def package_jobs(
     workspace: Workspace, request: TrainingRequest, created: datetime
-) -> list[PackageJob]:
-    """Return the jobs of a request: one for each pair, or for each timeframe of the universe.
+) -> tuple[list[PackageJob], list[str]]:
+    """Return the jobs of a request, one for each pair or for each timeframe of the universe, and
+    a line for each configured symbol that has no candles.
 
     The slowest (the shortest timeframes) come first, so that no core waits for a late one.
-    Raises UserMistake where a symbol or interval is unknown.
+    Raises UserMistake where a symbol or interval is unknown, or the window is none.
     """
     settings = workspace.settings
-    instruments, reference = _instruments(workspace, request.symbols or settings.symbols)
+    first_ms, last_ms = request.from_ms, request.to_ms
+    if first_ms is not None and last_ms is not None and first_ms >= last_ms:
+        raise UserMistake("--from is not before --to: there is nothing to train on")
+    instruments, reference, remarks = _instruments(workspace, request.symbols)
     scope = request.scope or settings.learning.scope
     wholes = [tuple(instruments)] if scope == "universe" else [(one,) for one in instruments]
     source = Source(workspace.db_url, workspace.cache_dir, request.from_ms, request.to_ms)
-    return [
+    jobs = [
         PackageJob(
             source=source,
             instruments=whole,
@@ -76,6 +80,7 @@ def package_jobs(
         for timeframe in sorted(_timeframes(settings, request), key=lambda t: t.ms)
         for whole in wholes
     ]
+    return jobs, remarks
 
 
 def recipe_for(
@@ -109,23 +114,36 @@ def stamp(when: datetime) -> str:
 
 def _instruments(
     workspace: Workspace, symbols: Sequence[str]
-) -> tuple[list[Instrument], Instrument | None]:
-    """Return the instruments meant, and the one that cross features look at.
+) -> tuple[list[Instrument], Instrument | None, list[str]]:
+    """Return the instruments meant, the one that cross features look at, and remarks.
 
-    Where the settings name no reference it is the first of ``symbols`` there; where that is not
-    stored there is none, and the cross features are neutral.
+    Of the configured symbols, those without candles are left out; one that was asked for is not.
+    Without a configured reference that has candles, the cross features are neutral.
     """
     settings = workspace.settings
+    remarks: list[str] = []
     engine = open_database(workspace.db_url)
     try:
         store = CandleStore(engine, workspace.cache_dir)
-        meant = list(dict.fromkeys(store.resolve(symbol) for symbol in symbols))
-        if settings.features.reference is not None:
-            return meant, store.resolve(settings.features.reference)
+        meant = [store.resolve(symbol) for symbol in symbols]
+        for symbol in () if symbols else settings.symbols:
+            try:
+                meant.append(store.resolve(f"{settings.venue}:{symbol}"))
+            except UserMistake as mistake:
+                remarks.append(f"{symbol} is left out: {mistake}")
+        if not meant:
+            raise UserMistake(
+                f"none of the configured symbols has candles ({', '.join(settings.symbols)}): "
+                "`ares data import PATH`"
+            )
         try:
-            return meant, store.resolve(settings.symbols[0])
-        except UserMistake:
-            return meant, None
+            reference = store.resolve(settings.reference_symbol)
+        except UserMistake as mistake:
+            if settings.features.reference is not None:
+                raise
+            reference = None
+            remarks.append(f"cross-instrument features are neutral: {mistake}")
+        return list(dict.fromkeys(meant)), reference, remarks
     finally:
         engine.dispose()
 

@@ -1,0 +1,162 @@
+"""``ares models``: what is in the registry, and the way in, out and up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from ares.cli.output import JSON_OPTION, error_line, note, print_json, say
+from ares.domain.errors import UserMistake
+
+if TYPE_CHECKING:
+    from ares.adapters.model_bundle import Bundle
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.command("list")
+def list_(json_: bool = JSON_OPTION) -> int:
+    """Show every ensemble and package, newest first, with its status."""
+    from ares.adapters.model_store import ModelStore
+    from ares.cli.models_views import listed_json, show_listed
+    from ares.config.workspace import Workspace
+
+    workspace = Workspace.here()
+    listed = ModelStore(workspace.models_dir).listed()
+    crowned = _crowned(workspace.journal_dir)
+    if json_:
+        print_json(listed_json(listed, crowned))
+    else:
+        show_listed(listed, crowned)
+    for trouble in listed.troubles:
+        error_line(trouble)
+    return 3 if listed.troubles else 0
+
+
+@app.command()
+def show(
+    model: str = typer.Argument(..., help="name, name/version, an ensemble's hash, or a symbol."),
+    json_: bool = JSON_OPTION,
+) -> None:
+    """Show a model: what it is, where it comes from, and its evidence."""
+    from ares.adapters.model_store import ModelStore
+    from ares.cli.models_views import model_json, show_model
+    from ares.config.workspace import Workspace
+
+    workspace = Workspace.here()
+    store = ModelStore(workspace.models_dir)
+    found = store.resolve(model)
+    crowned = _crowned(workspace.journal_dir)
+    if json_:
+        print_json(model_json(store, found, crowned))
+    else:
+        show_model(store, found, crowned)
+
+
+@app.command()
+def export(
+    model: str = typer.Argument(..., help="name, name/version, an ensemble's hash, or a symbol."),
+    target: Path = typer.Argument(..., help="A new folder, or a new file ending in .zip."),
+    json_: bool = JSON_OPTION,
+) -> None:
+    """Write a package, or an ensemble with its packages, to a folder or a zip file."""
+    from ares.adapters.model_bundle import export as export_model
+    from ares.adapters.model_store import ModelStore
+    from ares.config.workspace import Workspace
+
+    bundle = export_model(ModelStore(Workspace.here().models_dir), model, target)
+    _say_bundle(bundle, "exported", json_, {"target": str(target)})
+
+
+@app.command("import")
+def import_(
+    path: Path = typer.Argument(..., help="An export (zip or folder), or an .onnx file."),
+    symbol: str = typer.Option("", "--symbol", "-s", help="What an .onnx file is a model of."),
+    interval: str = typer.Option("", "--interval", "-i", help="Its timeframe: 1m 5m 15m ..."),
+    json_: bool = JSON_OPTION,
+) -> None:
+    """Take a model in, verified; an .onnx file of your own is tried on stored candles first."""
+    from ares.adapters.model_bundle import install, read_bundle
+    from ares.adapters.model_store import ModelStore
+    from ares.config.workspace import Workspace
+
+    workspace = Workspace.here()
+    if path.suffix.lower() == ".onnx":
+        _import_onnx(path, symbol, interval, json_)
+        return
+    bundle = read_bundle(path)
+    install(ModelStore(workspace.models_dir), bundle)
+    _say_bundle(bundle, "imported", json_, {})
+
+
+@app.command()
+def promote(
+    target: str = typer.Argument(
+        "", help="An ensemble's hash or a symbol; default: the newest of every instrument."
+    ),
+    to: str = typer.Option("history", "--to", help="The environment."),
+    force: bool = typer.Option(False, "--force", help="Without a verdict; needs a reason."),
+    reason: str = typer.Option("", "--reason", help="Why; it is kept."),
+    json_: bool = JSON_OPTION,
+) -> int:
+    """Make an ensemble the champion of its instrument in an environment."""
+    from ares.config.workspace import Workspace
+    from ares.runtime.promotion import promote as promote_model
+
+    workspace = Workspace.here()
+    if not force:
+        error_line(
+            "no passing verdict: the gate has not judged this ensemble "
+            "(--force --reason TEXT rehearses in history)"
+        )
+        return 1
+    made = promote_model(workspace, target or None, to, force, reason or None)
+    if json_:
+        print_json(made)
+    else:
+        for one in made:
+            say(f"{one.instrument}: {one.ensemble_hash[:12]} is champion in {one.environment}")
+    return 0
+
+
+def _import_onnx(path: Path, symbol: str, interval: str, json_: bool) -> None:
+    from ares.cli.models_views import package_json
+    from ares.config.workspace import Workspace
+    from ares.learn.evaluate import sentence
+    from ares.runtime.model_import import NOTE, import_onnx
+
+    if not symbol or not interval:
+        raise UserMistake(f"{path}: say what it is a model of: -s BTC/USDT -i 1h")
+    done = import_onnx(Workspace.here(), path, symbol, interval)
+    if json_:
+        print_json({**package_json(done.package), "ensemble": done.ensemble.hash})
+    else:
+        say(f"imported {done.package.card.ref}, alone in ensemble {done.ensemble.hash[:12]}")
+        say(f"{sentence(done.metrics)} ({NOTE})")
+    if done.warning:
+        note(done.warning)
+
+
+def _say_bundle(bundle: Bundle, what: str, json_: bool, more: dict[str, str]) -> None:
+    packages = [package.card.ref for package in bundle.packages]
+    joined = None if bundle.ensemble is None else bundle.ensemble.hash
+    if json_:
+        print_json({"packages": packages, "ensemble": joined, **more})
+        return
+    for ref in packages:
+        say(f"{what} {ref}")
+    if joined:
+        say(f"{what} ensemble {joined[:12]}")
+
+
+def _crowned(journal_dir: Path) -> dict[str, list[str]]:
+    """Return the environments in which an ensemble is champion, by its hash."""
+    from ares.runtime.promotion import ENVIRONMENTS, champions
+
+    crowned: dict[str, list[str]] = {}
+    for environment in ENVIRONMENTS:
+        for ensemble_hash in champions(journal_dir, environment).values():
+            crowned.setdefault(ensemble_hash, []).append(environment)
+    return crowned

@@ -1,0 +1,192 @@
+"""What ``ares models`` shows: the same answers as tables for a person, as JSON for a script."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ares.cli.output import count, number, percent, plain, print_facts, print_table, say, utc
+
+if TYPE_CHECKING:
+    from ares.adapters.model_store import Listed, ModelStore
+    from ares.domain.model import Ensemble
+    from ares.domain.package import Package, PackageCard
+
+Crowned = Mapping[str, list[str]]
+
+NOTHING = "no models are stored: `ares train` makes some"
+
+
+def show_listed(listed: Listed, crowned: Crowned) -> None:
+    """Print ensembles and packages, newest first."""
+    if not listed.ensembles and not listed.packages:
+        say(NOTHING)
+        return
+    ensembles = [
+        (
+            one.hash[:12],
+            one.instrument,
+            one.anchor.value,
+            " ".join(f"{m.timeframe}:{m.weight:.2f}" for m in one.members),
+            one.validation.trades,
+            number(one.validation.mean_bps if one.validation.trades else None, 1),
+            status(one, crowned),
+            one.created_at,
+        )
+        for one in listed.ensembles
+    ]
+    if ensembles:
+        print_table(
+            ("ensemble", "instrument", "anchor", "weights", "trades", "net bps", "status", "made"),
+            ensembles,
+            title="Ensembles",
+        )
+    packages = [
+        (
+            card.name,
+            card.version,
+            count(card.data_rows),
+            percent(card.metrics.get("accuracy"), 1),
+            percent(card.metrics.get("accuracy_base"), 1),
+            percent(card.metrics.get("brier_skill"), 2),
+            card.validation.trades,
+            number(card.validation.mean_bps if card.validation.trades else None, 1),
+            card.origin,
+        )
+        for card in listed.packages
+    ]
+    print_table(
+        ("package", "version", "rows", "accuracy", "base", "skill", "trades", "net bps", "origin"),
+        packages,
+        title="Packages",
+    )
+
+
+def listed_json(listed: Listed, crowned: Crowned) -> list[dict[str, Any]]:
+    """Return one entry for each ensemble and package."""
+    ensembles = [ensemble_json(one, crowned) for one in listed.ensembles]
+    return ensembles + [_card_json(card) for card in listed.packages]
+
+
+def model_json(store: ModelStore, found: Package | Ensemble, crowned: Crowned) -> dict[str, Any]:
+    """Return everything that is known of a model."""
+    from ares.domain.package import Package
+
+    if isinstance(found, Package):
+        return {**package_json(found), "folder": str(store.folder(found.card))}
+    return ensemble_json(found, crowned)
+
+
+def package_json(package: Package) -> dict[str, Any]:
+    """Return a package's card with its hash."""
+    whole: dict[str, Any] = plain(package.card)
+    return {"kind": "package", "ref": package.card.ref, "hash": package.hash, **whole}
+
+
+def ensemble_json(ensemble: Ensemble, crowned: Crowned) -> dict[str, Any]:
+    """Return an ensemble with its hash and status."""
+    whole: dict[str, Any] = plain(ensemble)
+    return {
+        "kind": "ensemble",
+        "hash": ensemble.hash,
+        "status": status(ensemble, crowned),
+        "champion_in": crowned.get(ensemble.hash, []),
+        **whole,
+    }
+
+
+def status(ensemble: Ensemble, crowned: Crowned) -> str:
+    """Return ``candidate``, or where the ensemble is champion."""
+    places = crowned.get(ensemble.hash)
+    return f"champion in {', '.join(places)}" if places else "candidate"
+
+
+def show_model(store: ModelStore, found: Package | Ensemble, crowned: Crowned) -> None:
+    """Print what a person asks of a model."""
+    from ares.domain.package import Package
+
+    if isinstance(found, Package):
+        _show_package(store, found)
+    else:
+        _show_ensemble(found, crowned)
+
+
+def _show_package(store: ModelStore, package: Package) -> None:
+    card = package.card
+    metrics = card.metrics
+    print_facts(
+        {
+            "made of": ", ".join(card.instruments),
+            "timeframe": card.timeframe.value,
+            "origin": f"{card.origin}, {card.created_at}, commit {card.git_commit[:12]}",
+            "rows": f"{count(card.data_rows)}, {utc(card.data_from_ms)} to {utc(card.data_to_ms)}",
+            "trade": f"at most {card.horizon_bars} bars, width {card.width_sigmas:g} sigma, at "
+            f"least {card.width_min_bps:.1f} bps; costs {card.cost_bps:.2f} bps",
+            "payoff": f"a win is {card.gain:.2f} widths, a loss {card.loss:.2f}",
+            "recipe": card.recipe_hash[:12],
+            "features": f"{len(card.features)}, {card.features_hash[:12]}",
+            "hash": package.hash,
+            "files": f"{store.folder(card)}: {', '.join(sorted(card.files))}",
+        },
+        title=card.ref,
+    )
+    names = ("rows", "days", "base_rate", "accuracy", "accuracy_base", "brier", "brier_skill",
+             "calibration_error", "calibration_limit", "auc", "trades", "hit_rate", "net_bps",
+             "net_total_bps", "buy_hold_bps")  # fmt: skip
+    facts = {name.replace("_", " "): metrics[name] for name in names if name in metrics}
+    print_facts(facts, title="Out of sample" if card.origin == "trained" else metrics["note"])
+    rows = [
+        (
+            f"edge > {t['value']:g} bps" if t["kind"] == "edge_bps" else f"p > {t['value']:g}",
+            number(t["signals_per_day"], 1),
+            count(t["trades"]),
+            percent(t["hit_rate"], 0),
+            number(t["net_bps"], 1),
+        )
+        for t in metrics.get("thresholds", [])
+    ]
+    print_table(("trade when", "signals a day", "trades", "won", "net bps"), rows)
+
+
+def _show_ensemble(ensemble: Ensemble, crowned: Crowned) -> None:
+    validation = ensemble.validation
+    print_facts(
+        {
+            "instrument": ensemble.instrument,
+            "status": status(ensemble, crowned),
+            "made": ensemble.created_at,
+            "anchor": f"{ensemble.anchor}: at most {ensemble.horizon_bars} bars, width "
+            f"{ensemble.width_sigmas:g} sigma, at least {ensemble.width_min_bps:.1f} bps",
+            "calibration": f"sigmoid({ensemble.platt_a:.3f} logit(p) {ensemble.platt_b:+.3f})",
+            "payoff": f"a win is {ensemble.gain:.2f} widths, a loss {ensemble.loss:.2f}",
+            "costs": f"{ensemble.cost_bps:.2f} bps",
+            "validation": f"{validation.trades} trades out of sample, {validation.mean_bps:+.1f} "
+            f"bps each (deviation {validation.sd_bps:.1f})",
+            "recipe": ensemble.recipe_hash[:12],
+            "hash": ensemble.hash,
+        },
+        title=f"{ensemble.instrument}  {ensemble.hash[:12]}",
+    )
+    rows = [
+        (m.timeframe.value, f"{m.weight:.3f}", f"{m.name}/{m.version}", m.package_hash[:12])
+        for m in ensemble.members
+    ]
+    print_table(("timeframe", "weight", "package", "hash"), rows)
+
+
+def _card_json(card: PackageCard) -> dict[str, Any]:
+    from ares.domain.package import card_bytes, sha256
+
+    kept = ("name", "version", "scope", "instruments", "timeframe", "origin", "recipe_hash",
+            "features_hash", "data_from_ms", "data_to_ms", "data_rows", "data_hash", "validation",
+            "cost_bps", "git_commit", "created_at")  # fmt: skip
+    whole: dict[str, Any] = {name: plain(getattr(card, name)) for name in kept}
+    metrics = {n: v for n, v in card.metrics.items() if isinstance(v, int | float) or v is None}
+    return {
+        "kind": "package",
+        "ref": card.ref,
+        "hash": sha256(card_bytes(card)),
+        "model_status": "candidate",
+        "metrics": plain(metrics),
+        **whole,
+    }

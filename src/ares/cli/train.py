@@ -1,0 +1,62 @@
+"""``ares train``: candidates with their evidence, for every symbol and timeframe."""
+
+from __future__ import annotations
+
+import typer
+
+from ares.cli.output import JSON_OPTION, note, print_json, progress
+from ares.domain.errors import UserMistake
+
+
+def command(
+    symbols: list[str] = typer.Option([], "--symbol", "-s", help="Default: the settings' symbols."),
+    intervals: list[str] = typer.Option(
+        [], "--interval", "-i", help="1m 5m 15m 1h 4h 1d; default: the settings' timeframes."
+    ),
+    from_: str = typer.Option(
+        "", "--from", help="UTC; earlier candles only warm features up. Default: the first."
+    ),
+    to: str = typer.Option("", "--to", help="UTC; nothing after it is seen. Default: the last."),
+    scope: str = typer.Option(
+        "", "--scope", help="instrument or universe; default: the settings' learning.scope."
+    ),
+    price_only: bool = typer.Option(False, "--price-only", help="Without sentiment features."),
+    workers: int = typer.Option(0, "--workers", min=0, help="Processes; 0: as the settings say."),
+    json_: bool = JSON_OPTION,
+) -> int:
+    """Train candidate models and say what they are worth out of sample, after costs."""
+    from ares.cli.train_views import show_training
+    from ares.config.workspace import Workspace
+    from ares.research.window import parse_utc
+    from ares.runtime.training import TrainingRequest, train
+
+    if scope not in {"", "instrument", "universe"}:
+        raise UserMistake(f"--scope {scope}: use instrument or universe")
+    request = TrainingRequest(
+        symbols=tuple(symbols),
+        intervals=tuple(intervals),
+        from_ms=parse_utc(from_) if from_ else None,
+        to_ms=parse_utc(to) if to else None,
+        scope=scope or None,  # type: ignore[arg-type]
+        price_only=price_only,
+        workers=workers,
+    )
+    workspace = Workspace.here()
+    with progress("train", unit="models") as bar:
+
+        def reached(done: int, total: int, what: str) -> None:
+            bar.expect(total)
+            bar.reach(done, what)
+
+        report = train(workspace, request, on_progress=reached)
+    if json_:
+        print_json(report)
+    else:
+        show_training(report)
+    for warning in report.warnings:
+        note(warning)
+    failed = [one for one in report.missing if one.failed]
+    if not report.pairs and not failed:
+        reasons = "; ".join(f"{one.subject}: {one.reason}" for one in report.missing[:3])
+        raise UserMistake(f"nothing could be trained ({reasons}): import more candles")
+    return 3 if failed else 0

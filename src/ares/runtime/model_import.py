@@ -1,0 +1,143 @@
+"""A user's own ONNX model: tried on real rows, measured on all of them, kept as a candidate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+
+from ares.adapters.mlflow_registry import MlflowRegistry
+from ares.adapters.model_store import ModelStore
+from ares.adapters.onnx_model import check_answers, open_model
+from ares.config.workspace import Workspace
+from ares.domain.errors import UserMistake
+from ares.domain.instrument import Instrument
+from ares.domain.model import Ensemble, Validation
+from ares.domain.package import GRAPH_FILE, Package, PackageCard, sealed, sha256
+from ares.domain.timeframe import Timeframe
+from ares.kernel.features import FEATURE_NAMES, N_FEATURES, VOLATILITY_20, features_of
+from ares.learn.calibration import fit_payoff
+from ares.learn.evaluate import Metrics, evaluate
+from ares.learn.recipe import Recipe
+from ares.learn.rows import Rows, rows_of
+from ares.learn.walk import OutOfSample
+from ares.runtime.provenance import git_commit, library_versions
+from ares.runtime.training_mirror import package_entry
+from ares.runtime.training_plan import recipe_for, stamp
+from ares.store.candles import CandleStore
+from ares.store.database import open_database
+from ares.store.history import history
+
+if TYPE_CHECKING:
+    from ares.config.settings import Settings
+
+ROWS_MIN = 50
+"""Fewer rows than this show nothing about a model's answers."""
+
+NOTE = "measured on all stored rows: Ares cannot know which of them the model had seen"
+
+
+class Imported(msgspec.Struct, frozen=True):
+    """A model that was taken in: its package, and the ensemble of one that may be traded."""
+
+    package: Package
+    ensemble: Ensemble
+    metrics: Metrics
+    warning: str | None
+
+
+def import_onnx(
+    workspace: Workspace,
+    path: Path,
+    symbol: str,
+    interval: str,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Imported:
+    """Take in an ONNX file that keeps the contract: ``features`` in, ``probability`` out.
+
+    The columns are the kernel's features in their order; a probability is that of a long trade
+    entered now winning net of costs, as the timeframe's label says. It is tried on stored rows.
+
+    Raises UserMistake where the file is no such model, or there are no rows to try it on.
+    """
+    settings, created = workspace.settings, now()
+    timeframe = Timeframe.parse(interval)
+    try:
+        graph = path.read_bytes()
+    except (FileNotFoundError, IsADirectoryError):
+        raise UserMistake(f"{path}: there is no such file") from None
+    scorer = open_model(graph, N_FEATURES, str(path))
+    instrument, recipe, rows = _rows(workspace, settings, symbol, timeframe)
+    p = check_answers(scorer, rows.x, str(path))
+    payoff = fit_payoff(rows.net, rows.width)
+    metrics = evaluate(
+        OutOfSample(rows, p, payoff.edge_bps(p, rows.width)),
+        edge_bps_min=settings.strategy.edge_bps_min,
+        interval_ms=timeframe.ms,
+        seed=recipe.seed,
+    )
+    label = recipe.label
+    card = PackageCard(
+        name=f"{instrument.slug}_{timeframe}",
+        version=created.strftime("%Y%m%d_%H%M%S"),
+        scope="instrument",
+        instruments=(instrument.key,),
+        timeframe=timeframe,
+        origin="imported",
+        features=FEATURE_NAMES,
+        features_hash=recipe.features_hash,
+        recipe={"imported": path.name, "sha256": sha256(graph)},
+        recipe_hash=sha256(graph),
+        horizon_bars=label.horizon_bars,
+        width_sigmas=label.width_sigmas,
+        width_min_bps=label.width_min_bps,
+        cost_bps=label.cost_bps,
+        gain=payoff.gain,
+        loss=payoff.loss,
+        data_from_ms=int(rows.decided_ms[0]),
+        data_to_ms=int(np.max(rows.ends_ms)),
+        data_rows=len(rows),
+        data_hash=rows.hash,
+        validation=Validation(),
+        metrics={**msgspec.to_builtins(metrics), "note": NOTE},
+        parity={},
+        libraries=library_versions(),
+        git_commit=git_commit(),
+        created_at=stamp(created),
+        reference=settings.reference_symbol,
+    )
+    store = ModelStore(workspace.models_dir)
+    package = store.add(sealed(card, {GRAPH_FILE: graph}))
+    ensemble = package.alone(instrument.key, stamp(created))
+    store.save_ensemble(ensemble)
+    registry = MlflowRegistry(workspace.mlflow_uri, workspace.models_dir / "mlflow")
+    warning = registry.register([package_entry(store, package)])
+    return Imported(package, ensemble, metrics, warning)
+
+
+def _rows(
+    workspace: Workspace, settings: Settings, symbol: str, timeframe: Timeframe
+) -> tuple[Instrument, Recipe, Rows]:
+    """Return the newest stored rows of an instrument, with what became of each trade."""
+    engine = open_database(workspace.db_url)
+    try:
+        store = CandleStore(engine, workspace.cache_dir)
+        instrument = store.resolve(symbol)
+        bars = history(store, instrument, timeframe).bars
+        reference = store.resolve(settings.reference_symbol)
+        other = bars if reference == instrument else history(store, reference, timeframe).bars
+    finally:
+        engine.dispose()
+    table = features_of(bars, timeframe, other)
+    recipe = recipe_for(settings, timeframe, "instrument")
+    rows = rows_of(bars, table.values, table.warm, table.values[:, VOLATILITY_20], recipe)
+    if len(rows) < ROWS_MIN:
+        raise UserMistake(
+            f"{instrument.key} has {len(rows)} rows of {timeframe}, too few to try a model on "
+            f"(wanted {ROWS_MIN}): import more candles"
+        )
+    return instrument, recipe, rows.newest(settings.learning.rows_max)

@@ -1,0 +1,230 @@
+"""``ares train`` and ``ares models`` as a person uses them: made once, then looked at."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from ares.cli.main import run
+from ares.config.workspace import Workspace
+from ares.domain.instrument import Instrument, InstrumentSpec
+from ares.kernel.bars import Bars
+from ares.store.candles import CandleStore
+from ares.store.database import open_database
+
+HOUR = 3_600_000
+Ares = Callable[..., tuple[int, str, str]]
+
+
+def bars(n: int = 900) -> Bars:
+    """Return hourly bars that rise in the first half of the day, and fall in the second."""
+    draw = np.random.default_rng(0).random((n, 2))
+    sign = np.where(np.arange(n) % 24 < 12, 1.0, -1.0)
+    close = 100.0 * np.exp(np.cumsum(0.002 * sign + 0.01 * (draw[:, 0] - 0.5)))
+    o = np.concatenate([[100.0], close[:-1]])
+    ts = 1_672_531_200_000 + np.arange(n, dtype=np.int64) * HOUR
+    high, low = np.maximum(o, close) * 1.0005, np.minimum(o, close) / 1.0005
+    return Bars.make(ts, o, high, low, close, 1 + draw[:, 1])
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("w")
+    Workspace.init(folder)
+    content = {
+        "symbols": ["BTC/USDT"],
+        "timeframes": {
+            "intervals": [{"interval": "1h", "weight": 0.6}, {"interval": "4h", "weight": 0.4}]
+        },
+        "learning": {"workers": 1},
+    }
+    (folder / "ares.yaml").write_text(yaml.safe_dump(content))
+    engine = open_database(f"sqlite:///{folder / 'ares.db'}")
+    spec = InstrumentSpec(Instrument("binance", "BTC/USDT"), 4, 4)
+    CandleStore(engine, None).save(spec, "1h", bars(), "made for a test")
+    engine.dispose()
+    return folder
+
+
+@pytest.fixture
+def ares(root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ares:
+    monkeypatch.setenv("ARES_WORKSPACE", str(root))
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = run(arguments)
+        out = capsys.readouterr()
+        return code, out.out, out.err
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def trained(root: Path) -> dict[str, Any]:
+    """Train once by the command line and return what ``--json`` said."""
+    import contextlib
+    import io
+    import os
+
+    out = io.StringIO()
+    before = os.environ.get("ARES_WORKSPACE")
+    os.environ["ARES_WORKSPACE"] = str(root)
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()):
+            assert run(["train", "--json"]) == 0
+    finally:
+        if before is None:
+            del os.environ["ARES_WORKSPACE"]
+        else:
+            os.environ["ARES_WORKSPACE"] = before
+    report: dict[str, Any] = json.loads(out.getvalue())
+    return report
+
+
+def test_training_says_everything_as_json(trained: dict[str, Any]) -> None:
+    [pair] = trained["pairs"]
+    assert pair["name"] == "binance_BTC-USDT_1h"
+    assert {"accuracy", "accuracy_base", "calibration_error", "net_bps", "thresholds"} <= set(
+        pair["metrics"]
+    )
+    [joined] = trained["ensembles"]
+    assert joined["weights"] == {"1h": 1.0}
+    assert joined["left_out"] == ["4h"]
+    assert trained["missing"][0]["subject"] == "binance:BTC/USDT 4h"
+    assert trained["warnings"] == []
+
+
+def test_training_for_people_names_rows_thresholds_and_what_is_missing(
+    ares: Ares, trained: dict[str, Any]
+) -> None:
+    code, out, err = ares("train", "-s", "BTC/USDT", "--workers", "1", "--price-only")
+    assert code == 0
+    for text in (
+        "binance_BTC-USDT_1h",
+        "accuracy / base",
+        "cal. error / luck",
+        "edge > 5 bps",
+        "p > 0.5",
+        "weights 1h 1.00; trades by 1h",
+        "left out: binance:BTC/USDT 4h: ",
+        "rows, and learning.rows_min is 400",
+        "1 packages and 1 ensembles are candidates now",
+    ):
+        assert text in out
+    assert "train: done, 3 of 3 models" in err
+
+
+def test_too_few_rows_for_anything_is_one_line(ares: Ares, trained: dict[str, Any]) -> None:
+    code, _, err = ares("train", "--from", "2023-02-01", "--to", "2023-02-05", "--json")
+    assert code == 2
+    assert err.splitlines()[-1].startswith("ares: nothing could be trained (binance:BTC/USDT 1h: ")
+    code, _, err = ares("train", "-s", "DOGE/USDT")
+    assert (code, err.splitlines()[-1]) == (
+        2,
+        "ares: unknown symbol 'DOGE/USDT': did you mean BTC/USDT? `ares data list` shows all",
+    )
+    assert ares("train", "--scope", "planet")[0] == 2
+    assert ares("train", "-i", "2h")[0] == 2
+    assert ares("train", "--from", "2023-02-05", "--to", "2023-02-01")[0] == 2
+
+
+def test_the_list_is_a_list(ares: Ares, trained: dict[str, Any]) -> None:
+    code, out, _ = ares("models", "list", "--json")
+    listed = json.loads(out)
+    assert code == 0
+    assert isinstance(listed, list)
+    assert {entry["kind"] for entry in listed} == {"package", "ensemble"}
+    assert trained["ensembles"][0]["hash"] in {entry["hash"] for entry in listed}
+    code, out, _ = ares("models", "list")
+    assert code == 0
+    assert trained["ensembles"][0]["hash"][:12] in out
+
+
+def test_a_model_is_shown_by_any_of_its_names(ares: Ares, trained: dict[str, Any]) -> None:
+    pair, joined = trained["pairs"][0], trained["ensembles"][0]
+    for name in (f"{pair['name']}/{pair['version']}", pair["name"], joined["hash"][:8], "BTC/USDT"):
+        assert ares("models", "show", name)[0] == 0
+        shown = json.loads(ares("models", "show", name, "--json")[1])
+        assert shown["kind"] in {"package", "ensemble"}
+    code, _, err = ares("models", "show", "binance_BTC-USDT_2h")
+    assert code == 2
+    assert "did you mean binance_BTC-USDT_1h/" in err
+
+
+def test_an_export_goes_into_another_workspace(
+    ares: Ares, trained: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    joined = trained["ensembles"][0]["hash"]
+    target = tmp_path / "out.zip"
+    assert ares("models", "export", joined[:12], str(target))[0] == 0
+    code, _, err = ares("models", "export", joined[:12], str(target))
+    assert (code, "exists already" in err) == (2, True)
+    Workspace.init(tmp_path / "other")
+    monkeypatch.setenv("ARES_WORKSPACE", str(tmp_path / "other"))
+    code, out, _ = ares("models", "import", str(target), "--json")
+    assert (code, json.loads(out)["ensemble"]) == (0, joined)
+    assert joined in ares("models", "list", "--json")[1]
+    target.write_bytes(target.read_bytes()[:-50])
+    assert ares("models", "import", str(target))[0] == 2
+
+
+def test_a_users_own_onnx_file_is_tried_on_stored_candles(
+    ares: Ares, trained: dict[str, Any], root: Path, tmp_path: Path
+) -> None:
+    pair = trained["pairs"][0]
+    graph = root / "models" / "packages" / pair["name"] / pair["version"] / "model.onnx"
+    mine = tmp_path / "mine.onnx"
+    mine.write_bytes(graph.read_bytes())
+    code, _, err = ares("models", "import", str(mine))
+    assert (code, "say what it is a model of" in err) == (2, True)
+    code, out, _ = ares("models", "import", str(mine), "-s", "BTC/USDT", "-i", "1h", "--json")
+    imported = json.loads(out)
+    assert code == 0
+    assert imported["origin"] == "imported"
+    assert imported["validation"]["trades"] == 0
+    assert "cannot know" in imported["metrics"]["note"]
+    assert ares("models", "show", imported["ref"])[0] == 0
+    assert ares("models", "show", imported["ensemble"][:10])[0] == 0
+    before = ares("models", "list", "--json")[1]
+    for content in (b"", b"garbage", graph.read_bytes()[:500]):
+        mine.write_bytes(content)
+        code, _, err = ares("models", "import", str(mine), "-s", "BTC/USDT", "-i", "1h")
+        assert (code, "is no ONNX model" in err, err.count("\n")) == (2, True, 1)
+    assert ares("models", "import", str(tmp_path / "no.onnx"), "-s", "BTC/USDT", "-i", "1h")[0] == 2
+    assert ares("models", "list", "--json")[1] == before
+
+
+def test_promotion_needs_a_verdict_or_force_and_a_reason(
+    ares: Ares, trained: dict[str, Any]
+) -> None:
+    code, _, err = ares("models", "promote")
+    assert (code, "no passing verdict" in err) == (1, True)
+    assert ares("models", "promote", "--force")[0] == 2
+    assert ares("models", "promote", "--force", "--reason", "x", "--to", "live")[0] == 2
+    joined = trained["ensembles"][0]["hash"]
+    code, out, _ = ares("models", "promote", joined[:12], "--force", "--reason", "rehearsal")
+    assert (code, "is champion in history" in out) == (0, True)
+    shown = json.loads(ares("models", "show", joined, "--json")[1])
+    assert shown["champion_in"] == ["history"]
+
+
+def test_a_damaged_model_is_named_and_the_others_are_listed(
+    ares: Ares, trained: dict[str, Any], root: Path
+) -> None:
+    pair = trained["pairs"][0]
+    folder = root / "models" / "packages" / pair["name"] / "20000101_000000"
+    folder.mkdir()
+    (folder / "model.json").write_text("{")
+    code, out, err = ares("models", "list", "--json")
+    assert code == 3
+    assert len(json.loads(out)) >= 2
+    assert "is no package's card" in err
+    (folder / "model.json").unlink()
+    folder.rmdir()
