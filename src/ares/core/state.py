@@ -20,7 +20,7 @@ from ares.kernel.fold import fold_state
 from ares.kernel.live import SAID_ROWS
 from ares.kernel.trade import Rules, Traded, TradeState, first_state, specs_record
 from ares.kernel.trade.layout import FILL, NOTICE, OUTCOME, REQUEST, Records, zeros
-from ares.kernel.trade.scan import RECORDS_PER_INSTRUMENT
+from ares.kernel.trade.scan import log_room
 
 Scorer = Callable[[NDArray[np.float32]], F64]
 """A model as the engine sees it: (n, N_FEATURES) float32 rows in, (n,) probabilities out."""
@@ -134,7 +134,7 @@ def new_state(setup: RunSetup) -> State:
     features = np.full((n, m, N_FEATURES), np.nan, np.float32)
     last_p = np.full((n, m), np.nan)
     tf_ms = tf_ms_of(setup.timeframes)
-    room = RECORDS_PER_INSTRUMENT * n
+    room = log_room(n)
     return State(
         setup=setup,
         seq=0,
@@ -170,7 +170,7 @@ def new_state(setup: RunSetup) -> State:
             np.zeros(2, np.int64),
             zeros(REQUEST, room),
             zeros(OUTCOME, room),
-            zeros(NOTICE, room + 16),
+            zeros(NOTICE, room),
             zeros(FILL, room),
             np.zeros(4, np.int64),
         ),

@@ -37,6 +37,7 @@ def apply_fill(
 ) -> None:
     """Fold one fill (or rejection) into the account; a new stop is asked for after an entry."""
     ts_ms = fills[fill].ts_ms
+    _release(i, abs(fills[fill].lots), abs(fills[fill].remaining_lots), account, book)
     if fills[fill].rejected == 1:
         book[i].working_lots = 0
         book[i].working_kind = 0
@@ -62,6 +63,22 @@ def apply_fill(
     book[i].working_kind = kind if fills[fill].remaining_lots != 0 else 0
     if book[i].position_lots == 0:
         _close(i, ts_ms, account, book, rules, specs, outcomes, notices, counts)
+
+
+@inlined
+def _release(i: int, filled: int, remaining: int, account: Records, book: Records) -> None:
+    """Give back what an entry had set aside: all of it once nothing remains to be filled."""
+    if book[i].reserved == 0:
+        return
+    waiting = 0
+    reserved = 0
+    if remaining > 0:
+        waiting = multiply_divide(book[i].waiting, remaining, filled + remaining)
+        reserved = multiply_divide(book[i].reserved, remaining, filled + remaining)
+    account[0].waiting -= book[i].waiting - waiting
+    account[0].reserved -= book[i].reserved - reserved
+    book[i].waiting = waiting
+    book[i].reserved = reserved
 
 
 @inlined
@@ -228,6 +245,6 @@ def mark(t: int, closes: I64, account: Records, book: Records, specs: Records) -
             close = closes[t, i] if closes[t, i] > 0 else book[i].last_close
             held = book[i].position_lots
             gross += notional_units(close, held, specs[i].notional_mul, specs[i].notional_div)
-    account[0].gross = gross
+    account[0].gross = gross + account[0].waiting
     account[0].equity = account[0].cash + gross
     account[0].peak_equity = max(account[0].peak_equity, account[0].equity)

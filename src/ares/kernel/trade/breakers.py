@@ -33,6 +33,7 @@ from ares.kernel.trade.layout import (
     REFUSED_SLIPPAGE,
     REFUSED_VOLATILITY,
     REFUSED_WIN_RATE,
+    TRADE_RING,
     Records,
 )
 
@@ -132,13 +133,14 @@ def on_trade(
                 if which == BREAKER_WIN_RATE:
                     account[0].win_count = 0
     window = rules[0].win_rate_trades
-    bit = 1 if won else 0
-    account[0].win_bits = ((account[0].win_bits << 1) | bit) & ((1 << window) - 1)
+    newest = account[0].trade_count
+    account[0].trade_won[newest % TRADE_RING] = 1 if won else 0
+    account[0].trade_count = newest + 1
     account[0].win_count = min(window, account[0].win_count + 1)
     if account[0].win_count == window and rules[0].win_rate_min > 0.0:
         wins = 0
         for k in range(window):
-            wins += (account[0].win_bits >> k) & 1
+            wins += account[0].trade_won[(newest - k) % TRADE_RING]
         if (
             wins < rules[0].win_rate_min * window
             and account[0].breaker_status[BREAKER_WIN_RATE] == CLOSED

@@ -42,6 +42,7 @@ from ares.kernel.trade.layout import (
     SIZE_FIXED,
     Records,
 )
+from ares.kernel.trade.money import fee_units, notional_units
 from ares.kernel.trade.virtual import advance_virtual, open_virtual
 
 DAY_MS = 86_400_000
@@ -223,13 +224,38 @@ def _consider_entry(
     limit = 0
     if rules[0].collar_bps > 0.0:
         limit = math.floor(close * (1.0 + rules[0].collar_bps * 1e-4))
+    _set_aside(i, close, limit, lots, account, book, rules, specs)
     book[i].working_lots = lots
     book[i].working_kind = ENTRY
     book[i].working_reason = REASON_SIGNAL
     book[i].expected_ticks = close
-    units = lots * (close * (specs[i].notional_mul / specs[i].notional_div))
-    account[0].gross += int(units)
     request(i, now_ms, ENTRY, lots, limit, REASON_SIGNAL, ALLOWED, book, requests, counts)
+
+
+@inlined
+def _set_aside(
+    i: int,
+    close: int,
+    limit: int,
+    lots: int,
+    account: Records,
+    book: Records,
+    rules: Records,
+    specs: Records,
+) -> None:
+    """Count an entry that is on its way as money spent, so that no other order spends it too."""
+    worst = limit
+    if limit == 0:
+        bps = rules[0].half_spread_bps + rules[0].slippage_bps
+        worst = math.ceil(close * (1.0 + bps * 1e-4))
+    mul = specs[i].notional_mul
+    div = specs[i].notional_div
+    dearest = notional_units(worst, lots, mul, div)
+    book[i].waiting = notional_units(close, lots, mul, div)
+    book[i].reserved = dearest + fee_units(dearest, rules[0].fee_ppm)
+    account[0].waiting += book[i].waiting
+    account[0].reserved += book[i].reserved
+    account[0].gross += book[i].waiting
 
 
 @inlined
@@ -274,8 +300,7 @@ def size_entry(
     equity = float(account[0].equity)
     limit_price = 1.0 + rules[0].collar_bps * 1e-4
     costs = 1.0 + rules[0].fee_ppm * 1e-6 + rules[0].half_spread_bps * 1e-4
-    # What waits to be filled is spent already: gross counts it, cash does not yet.
-    cash = min(float(account[0].cash), equity - account[0].gross) / (limit_price * costs)
+    cash = (account[0].cash - account[0].reserved) / (limit_price * costs)
     if rules[0].sizing == SIZE_FIXED:
         lots = rules[0].fixed_lots
         return (lots, ALLOWED) if lots * units_per_lot <= cash else (0, REFUSED_CASH)

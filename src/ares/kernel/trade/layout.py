@@ -100,6 +100,8 @@ NOTICE_VIRTUAL_OPENED = 3
 NOTICE_DAILY_LOSS = 4
 
 FAILURE_RING = 32
+TRADE_RING = 256
+"""Newest trades remembered: the most that the win rate can be taken over."""
 
 # --- layouts -----------------------------------------------------------------------------------
 
@@ -164,7 +166,9 @@ ACCOUNT = np.dtype(
         ("cash", _I),
         ("equity", _I),
         ("peak_equity", _I),
-        ("gross", _I),  # marked value of all positions
+        ("gross", _I),  # marked value of all positions, and of the entries on their way
+        ("waiting", _I),  # value of the entries on their way, at the closes they were decided on
+        ("reserved", _I),  # the most that those can cost, with fees
         ("day", _I),
         ("day_equity", _I),
         ("daily_stopped", _I),
@@ -173,8 +177,9 @@ ACCOUNT = np.dtype(
         ("halted", _I),
         ("minute", _I),
         ("minute_orders", _I),
-        ("win_bits", _I),
-        ("win_count", _I),
+        ("trade_count", _I),  # closed real trades; their results stand in a ring
+        ("trade_won", _I, (TRADE_RING,)),
+        ("win_count", _I),  # trades that the win rate may look at
         ("failures", _I),
         ("execution_count", _I),
         ("execution_ms", _I, (FAILURE_RING,)),
@@ -209,6 +214,8 @@ BOOK = np.dtype(
         ("working_lots", _I),  # signed, still to fill
         ("working_kind", _I),
         ("working_reason", _I),
+        ("waiting", _I),  # what a working entry adds to the account's
+        ("reserved", _I),
         ("stop_lots", _I),  # resting at the venue
         ("last_close", _I),
         ("n_bars", _I),

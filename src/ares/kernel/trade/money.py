@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ares.kernel.jit import inlined
+from ares.kernel.jit import inlined, lean
 
 INT64_SAFE = 9.0e18
 
@@ -22,30 +22,33 @@ def divide_half_even(numerator: int, divisor: int) -> int:
 
 
 @inlined
-def multiply_divide(value: int, numerator: int, divisor: int) -> int:
-    """Return value * numerator / divisor, half to even, without overflowing on the way.
+def multiply_divide(value: int, factor: int, divisor: int) -> int:
+    """Return value * factor / divisor, half to even, exact however large the product.
 
-    0 <= numerator <= divisor. Raises OverflowError where even the split product is too large.
+    value, factor >= 0; 0 < divisor < 2**62. Raises OverflowError where the result is beyond int64.
+
+    >>> multiply_divide(10**12 + 1, 10**13 - 1, 10**13)
+    1000000000001
     """
-    whole = value // divisor
-    rest = value - whole * divisor
-    if abs(float(rest)) * float(numerator) > INT64_SAFE:
-        raise OverflowError("position too large for integer money")
-    return whole * numerator + divide_half_even(rest * numerator, divisor)
+    if float(value) * float(factor) <= INT64_SAFE:
+        return divide_half_even(value * factor, divisor)
+    return _multiply_divide_long(value, factor, divisor)
 
 
 @inlined
 def notional_units(ticks: int, lots: int, mul: int, div: int) -> int:
     """Return ticks x lots in money units (1e-8 quote), half to even.
 
-    mul, div : ``InstrumentSpec.notional_mul`` and ``notional_div``.
-    Raises OverflowError beyond int64.
+    ticks, lots >= 0; mul, div : ``InstrumentSpec.notional_mul`` and ``notional_div``, of which at
+    least one is 1. Raises OverflowError beyond int64.
 
     >>> notional_units(6_000_000, 10_000, 10, 1)  # 0.1 BTC at 60,000.00, lots of 1e-5
     600000000000
     """
-    if abs(float(ticks)) * abs(float(lots)) * float(mul) > INT64_SAFE:
-        raise OverflowError("notional too large for integer money")
+    if float(ticks) * float(lots) * float(mul) > INT64_SAFE:
+        if div == 1:
+            raise OverflowError("notional too large for integer money")
+        return _multiply_divide_long(ticks, lots, div)
     product = ticks * lots * mul
     if div == 1:
         return product
@@ -63,3 +66,29 @@ def fee_units(notional: int, fee_ppm: int) -> int:
     whole = size // 1_000_000
     rest = size - whole * 1_000_000
     return whole * fee_ppm + divide_half_even(rest * fee_ppm, 1_000_000)
+
+
+@lean
+def _multiply_divide_long(value: int, factor: int, divisor: int) -> int:
+    """Multiply bit by bit and divide on the way: nothing is ever above twice the divisor."""
+    if float(value) * float(factor) / float(divisor) > INT64_SAFE:
+        raise OverflowError("amount too large for integer money")
+    whole = value // divisor
+    rest = value - whole * divisor
+    quotient = 0
+    left = 0
+    for place in range(62, -1, -1):
+        quotient *= 2
+        left *= 2
+        if left >= divisor:
+            left -= divisor
+            quotient += 1
+        if (factor >> place) & 1 == 1:
+            left += rest
+            if left >= divisor:
+                left -= divisor
+                quotient += 1
+    total = whole * factor + quotient
+    if left > divisor - left or (left == divisor - left and total % 2 != 0):
+        total += 1
+    return total

@@ -12,6 +12,7 @@ from ares.kernel.trade.layout import (
     RULES,
     SIZE_RISK,
     SPECS,
+    TRADE_RING,
     VIRTUAL,
     Records,
     zeros,
@@ -97,6 +98,8 @@ class Rules:
 
     def record(self) -> Records:
         """Return the rules as the kernel reads them, ``(1,)``."""
+        if self.win_rate_trades > TRADE_RING:
+            raise ValueError(f"win_rate_trades is at most {TRADE_RING}")
         rules = zeros(RULES, 1)
         row = rules[0]
         for name in (

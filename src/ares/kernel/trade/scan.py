@@ -30,7 +30,9 @@ from ares.kernel.trade.layout import (
 
 LOG_ROWS = 1_024
 RECORDS_PER_INSTRUMENT = 8
-"""No instrument writes more records than this to one log at one closing instant."""
+RECORDS_OF_ACCOUNT = 16
+"""At one closing instant no log gets more than 8 records an instrument, and 16 of the account:
+each of its five breakers can turn three times, and the day can end for entries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ def scan(
     n, width = market.closes.shape
     equity = np.empty(n, np.int64)
     counts = np.zeros(4, np.int64)
-    rows = LOG_ROWS + RECORDS_PER_INSTRUMENT * width
+    rows = LOG_ROWS + log_room(width)
     logs = [np.zeros(rows, layout) for layout in (REQUEST, OUTCOME, NOTICE, FILL)]
     done = 0
     while True:
@@ -148,6 +150,11 @@ def to_grid(prices: F64, decimals: int) -> NDArray[np.int64]:
     return scaled
 
 
+def log_room(n_instruments: int) -> int:
+    """Return how many records one closing instant can write to a log at most."""
+    return RECORDS_PER_INSTRUMENT * n_instruments + RECORDS_OF_ACCOUNT
+
+
 def new_venue(n_instruments: int) -> Records:
     """Return an empty simulated venue."""
     return zeros(VENUE, n_instruments)
@@ -187,7 +194,7 @@ def trade_scan(
     Returns the row it stopped before: the number of rows, or less when a log has no more room.
     """
     n_instruments = closes.shape[1]
-    room = requests.shape[0] - RECORDS_PER_INSTRUMENT * n_instruments
+    room = requests.shape[0] - RECORDS_PER_INSTRUMENT * n_instruments - RECORDS_OF_ACCOUNT
     for t in range(first_row, close_ms.shape[0]):
         if max(counts[0], counts[1], counts[2], counts[3]) > room:
             return t
