@@ -1,8 +1,10 @@
 """The journal's files: length, chain hash, payload; appended, group-synced, verified on reading.
 
-A record is ``length (4 bytes, little endian) | hash (16 bytes) | payload``. Each hash covers the
-one before it, so a changed, missing or moved byte is found at its record. The only damage a crash
-can do is an unfinished last record; opening for writing cuts it off, since it was never synced.
+A record is ``length | its complement (4 bytes each, little endian) | hash (16 bytes) | payload``.
+Each hash covers the one before it, so a changed, missing or moved byte is found at its record. The
+only damage a crash can do is an unfinished last record, or zeros in its place; opening for writing
+cuts it off, since it was never synced. A length is believed only with its complement: else a bit
+turned in it would look like an unfinished record, and all that follows would be cut off too.
 """
 
 from __future__ import annotations
@@ -18,11 +20,11 @@ from typing import IO
 
 from ares.domain.errors import WorldTrouble
 
-GENESIS = hashlib.blake2b(b"ares journal 1", digest_size=16).digest()
-HEAD = struct.Struct("<I16s")
+GENESIS = hashlib.blake2b(b"ares journal 2", digest_size=16).digest()
+HEAD = struct.Struct("<II16s")
+LENGTH_MASK = 0xFFFFFFFF
 SEGMENT_BYTES_MAX = 64 * 1024 * 1024
 BUFFER_BYTES_MAX = 256 * 1024
-RECORD_BYTES_MAX = 256 * 1024 * 1024
 
 
 def segments(folder: Path) -> list[Path]:
@@ -58,10 +60,15 @@ def _walk(folder: Path) -> Iterator[tuple[bytes, bytes, Path, int]]:
         while at < len(raw):
             end = at + HEAD.size
             if end <= len(raw):
-                length, wanted = HEAD.unpack_from(raw, at)
-                end += length
+                length, complement, wanted = HEAD.unpack_from(raw, at)
+                if length ^ complement == LENGTH_MASK:
+                    end += length
+                elif any(raw[at:]):
+                    raise _corrupt(path, at)
+                else:
+                    end = len(raw) + 1  # zeros: room that was made for a record, and not filled
             if end > len(raw):
-                if number == len(files) - 1 and end - at <= RECORD_BYTES_MAX:
+                if number == len(files) - 1:
                     return
                 raise _corrupt(path, at)
             payload = raw[at + HEAD.size : end]
@@ -74,14 +81,23 @@ def _walk(folder: Path) -> Iterator[tuple[bytes, bytes, Path, int]]:
 
 def _corrupt(path: Path, at: int) -> WorldTrouble:
     return WorldTrouble(
-        f"journal {path} is damaged at byte {at}: restore it from a backup, or start a new run"
+        f"journal {path} is damaged at byte {at}: restore it from a backup, or move its folder away"
+        " to begin anew"
     )
 
 
 class Lock:
-    """One writer per environment, held by the operating system until the process ends."""
+    """One writer per folder, held by the operating system until the process ends.
 
-    def __init__(self, folder: Path) -> None:
+    who, advice : how the message to a second writer names the first, and what it advises.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        who: str = "another engine",
+        advice: str = "stop it first, or use another --run name",
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._file: IO[str] = (folder / "lock").open("a+")
         try:
@@ -90,16 +106,13 @@ class Lock:
             self._file.seek(0)
             owner = self._file.read().strip() or "unknown"
             self._file.close()
-            raise WorldTrouble(
-                f"another engine (process {owner}) runs in {folder.name}: stop it first, or use"
-                " another --run name"
-            ) from None
+            raise WorldTrouble(f"{who} (process {owner}) runs in {folder}: {advice}") from None
         self._file.truncate(0)
         self._file.write(str(os.getpid()))
         self._file.flush()
 
     def release(self) -> None:
-        """Let another engine in."""
+        """Let another writer in."""
         self._file.close()
 
 
@@ -107,14 +120,19 @@ class Writer:
     """Appends payloads to the chain; ``sync`` makes them durable.
 
     sync_ms : appended records are synced at the latest after this long (at the next append).
+    segment_bytes_max : a file that has grown beyond it is followed by a new one.
     """
 
-    def __init__(self, folder: Path, sync_ms: int = 50) -> None:
+    def __init__(
+        self, folder: Path, sync_ms: int = 50, segment_bytes_max: int = SEGMENT_BYTES_MAX
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._sync_s = sync_ms / 1000.0
+        self._segment_bytes_max = segment_bytes_max
         self._before = GENESIS
         self._buffer = bytearray()
+        self._broken = False
         self.records = 0
         path, end = folder / "000001.journal", 0
         for _, before, file, behind in _walk(folder):
@@ -128,7 +146,7 @@ class Writer:
 
     def _open(self, path: Path, end: int) -> None:
         try:
-            self._file = path.open("ab")
+            self._file = path.open("ab", buffering=0)
             self._file.truncate(end)
             self._size = end
             directory = os.open(self._folder, os.O_RDONLY)
@@ -141,13 +159,14 @@ class Writer:
     def append(self, payload: bytes) -> None:
         """Add one record; durable after the next ``sync``. Raises WorldTrouble if it cannot be."""
         self._before = chain(self._before, payload)
-        self._buffer += HEAD.pack(len(payload), self._before)
+        length = len(payload)
+        self._buffer += HEAD.pack(length, length ^ LENGTH_MASK, self._before)
         self._buffer += payload
         self.records += 1
-        if len(self._buffer) > BUFFER_BYTES_MAX:
+        if time.monotonic() - self._synced_s >= self._sync_s:
+            self.sync()
+        elif len(self._buffer) > BUFFER_BYTES_MAX:
             self._write()
-            if time.monotonic() - self._synced_s > self._sync_s:
-                self.sync()
 
     def sync(self) -> None:
         """Make everything appended durable. Raises WorldTrouble when the disk does not."""
@@ -155,18 +174,26 @@ class Writer:
         try:
             os.fsync(self._file.fileno())
         except OSError as trouble:
+            self._broken = True
             raise _unwritable(self._path, trouble) from trouble
         self._synced_s = time.monotonic()
-        if self._size > SEGMENT_BYTES_MAX:
+        if self._size > self._segment_bytes_max:
             self._file.close()
             self._open(self._folder / f"{int(self._path.stem) + 1:06d}.journal", 0)
 
     def _write(self) -> None:
+        """Write what is buffered; once that failed, nothing is written behind the gap any more."""
+        if self._broken:
+            raise WorldTrouble(f"the journal {self._path} could not be written: start again")
+        left = memoryview(self._buffer)
         try:
-            self._file.write(self._buffer)
-            self._file.flush()
+            while left:
+                left = left[self._file.write(left) :]
         except OSError as trouble:
+            self._broken = True
             raise _unwritable(self._path, trouble) from trouble
+        finally:
+            left.release()
         self._size += len(self._buffer)
         self._buffer.clear()
 
@@ -176,9 +203,12 @@ class Writer:
         return self._before
 
     def close(self) -> None:
-        """Sync and close."""
-        self.sync()
-        self._file.close()
+        """Sync and close; after a failure only close: whoever caused it was told."""
+        try:
+            if not self._broken:
+                self.sync()
+        finally:
+            self._file.close()
 
 
 def _unwritable(path: Path, trouble: OSError) -> WorldTrouble:

@@ -13,7 +13,7 @@ import msgspec
 from ares.domain.errors import WorldTrouble
 from ares.domain.events import Effect, Event, RunStarted
 from ares.domain.run import RunSetup
-from ares.journal.log import Writer, read, segments
+from ares.journal.log import Writer, read
 
 EVENT = b"E"
 EFFECTS = b"F"
@@ -33,7 +33,7 @@ class Entry:
     @property
     def effects(self) -> list[Effect]:
         """Return the effects."""
-        return [] if self.effects_raw is None else _effects.decode(self.effects_raw)[1]
+        return [] if self.effects_raw is None else decode_effects(self.effects_raw)
 
 
 def encode_effects(seq: int, effects: list[Effect]) -> bytes:
@@ -41,30 +41,50 @@ def encode_effects(seq: int, effects: list[Effect]) -> bytes:
     return _encode((seq, effects))
 
 
+def decode_effects(raw: bytes) -> list[Effect]:
+    """Return the effects of ``encode_effects``; raises WorldTrouble where they are none."""
+    try:
+        return _effects.decode(raw)[1]
+    except msgspec.DecodeError as error:
+        raise WorldTrouble(f"effects that this version does not know: {error}") from error
+
+
 def entries(folder: Path) -> Iterator[Entry]:
     """Yield the entries of a run, verified; raises WorldTrouble where the journal is damaged."""
     pending: tuple[int, Event] | None = None
     for payload in read(folder):
         kind, body = payload[:1], payload[1:]
-        if kind == EVENT:
-            if pending is not None:
-                raise WorldTrouble(f"journal {folder}: event {pending[0]} has no effects")
-            pending = _event.decode(body)
-        elif pending is not None:
+        if kind == EVENT and pending is None:
+            pending = _decode_event(folder, body)
+        elif kind == EFFECTS and pending is not None:
             yield Entry(pending[0], pending[1], body)
             pending = None
+        else:
+            where = "begins" if pending is None else f"goes on after event {pending[0]}"
+            raise WorldTrouble(
+                f"journal {folder} {where} with a record that cannot stand there: restore it from"
+                " a backup"
+            )
     if pending is not None:
         yield Entry(pending[0], pending[1], None)
 
 
+def _decode_event(folder: Path, body: bytes) -> tuple[int, Event]:
+    try:
+        return _event.decode(body)
+    except msgspec.DecodeError as error:
+        raise WorldTrouble(
+            f"journal {folder} holds an event that this version of Ares does not know ({error}):"
+            " use the version that wrote it"
+        ) from error
+
+
 def setup_of(folder: Path) -> RunSetup | None:
     """Return what a run is made of, or None where nothing was journaled yet."""
-    if not segments(folder):
-        return None
     for entry in entries(folder):
         if isinstance(entry.event, RunStarted):
             return entry.event.setup
-        break
+        raise WorldTrouble(f"journal {folder} does not begin with a run: move it away")
     return None
 
 
@@ -105,8 +125,15 @@ def save_snapshot(folder: Path, seq: int, raw: bytes) -> str:
             os.fsync(file.fileno())
         part.replace(path)
     except OSError as trouble:
+        part.unlink(missing_ok=True)
         raise WorldTrouble(f"cannot write {path}: {trouble.strerror}: make room") from trouble
     return digest.hex()
+
+
+def forget_snapshots(folder: Path) -> None:
+    """Remove what an earlier journal in the same folder left behind."""
+    for path in (folder / "snapshots").glob("*.snapshot"):
+        path.unlink()
 
 
 def load_snapshot(folder: Path, seq_max: int | None = None) -> tuple[int, bytes] | None:
@@ -114,11 +141,14 @@ def load_snapshot(folder: Path, seq_max: int | None = None) -> tuple[int, bytes]
 
     A damaged one is passed over: an older one and a longer tail give the same state.
     """
-    for path in sorted((folder / "snapshots").glob("*.snapshot"), reverse=True):
+    for path in sorted((folder / "snapshots").glob(12 * "[0-9]" + ".snapshot"), reverse=True):
         seq = int(path.stem)
         if seq_max is not None and seq > seq_max:
             continue
-        raw = path.read_bytes()
+        try:
+            raw = path.read_bytes()
+        except OSError:
+            continue
         if hashlib.sha256(raw[32:]).digest() == raw[:32]:
             return seq, raw[32:]
     return None
