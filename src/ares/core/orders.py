@@ -93,6 +93,8 @@ def apply(
         case OrderCancelled():
             order.status = OrderStatus.CANCELLED
         case OrderRejected():
+            if order.filled_lots != 0:
+                raise ImpossibleMove(f"{order.client_id} is partly filled, and rejected")
             order.status = OrderStatus.REJECTED
         case OrderFilled(lots=lots, remaining=remaining):
             _fill(order, lots, remaining)
@@ -103,10 +105,13 @@ def _fill(order: Order, lots: int, remaining: int) -> None:
         raise ImpossibleMove(f"a fill of {lots} lots for {order.client_id} of {order.lots}")
     if abs(order.filled_lots + lots) > abs(order.lots):
         raise ImpossibleMove(f"{order.client_id} filled beyond its {order.lots} lots")
+    left = order.remaining_lots - lots
+    if remaining not in (0, left):
+        raise ImpossibleMove(f"{order.client_id} has {left} lots left, but is said to {remaining}")
     order.filled_lots += lots
     if order.filled_lots == order.lots:
         order.status = OrderStatus.FILLED
     elif remaining == 0:
         order.status = OrderStatus.EXPIRED
-    else:
+    elif order.status is not OrderStatus.CANCELLING:
         order.status = OrderStatus.PARTLY_FILLED

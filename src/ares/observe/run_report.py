@@ -182,7 +182,7 @@ class _Tally:
             environment=setup.environment,
             from_ms=setup.from_ms,
             to_ms=setup.to_ms,
-            finished=self.last_ms >= setup.to_ms - max(o.base_ms for o in setup.instruments),
+            finished=self.last_ms > setup.to_ms - min(o.base_ms for o in setup.instruments),
             events=self.events,
             instants=self.instants,
             bars=self.bars,

@@ -23,7 +23,10 @@ from ares.domain.events import (
     DailyLossReached,
     Decided,
     Effect,
+    EngineStarted,
     ModeChanged,
+    OrderAccepted,
+    OrderCancelled,
     OrderFilled,
     OrderRejected,
     Refused,
@@ -63,7 +66,7 @@ class Certificate:
 def certify(folder: Path, models: Scorers) -> Certificate:
     """Compute the run in ``folder`` by the backtest path and compare it with its journal."""
     setup = open_run(folder)
-    journaled = list(entries(folder))
+    journaled = _settled(list(entries(folder)))
     log, signals, feed, traded = recompute(folder, setup, journaled, models)
     theirs = _rows_of_journal(journaled)
     ours = _rows_of_scan(log)
@@ -84,6 +87,24 @@ def certify(folder: Path, models: Scorers) -> Certificate:
         lines,
         first,
     )
+
+
+def _settled(journaled: list[Entry]) -> list[Entry]:
+    """Return the entries up to the last closing instant that was answered, and what the venue said
+    to its orders at once: fills behind it belong to an instant that a crash cut short.
+    """
+    end = len(journaled)
+    while end and not _is_answered_bar(journaled[end - 1]):
+        end -= 1
+    while end < len(journaled) and isinstance(
+        journaled[end].event, OrderAccepted | OrderCancelled | EngineStarted
+    ):
+        end += 1
+    return journaled[:end]
+
+
+def _is_answered_bar(entry: Entry) -> bool:
+    return isinstance(entry.event, BarsClosed) and entry.effects_raw is not None
 
 
 def recompute(
@@ -117,7 +138,7 @@ def _scores(
     setup: RunSetup, state: State, feed: Feed, models: Scorers
 ) -> list[list[Scores | None]]:
     """Return every member's scores over the feed: resample, scan the features, score in batch."""
-    bars = [_bars(feed, i) for i in range(len(setup.instruments))]
+    bars = [_bars(feed, i, one.base_ms) for i, one in enumerate(setup.instruments)]
     n_timeframes = len(setup.timeframes)
     lead = setup.reference
     series: list[list[Scores | None]] = []
@@ -155,16 +176,11 @@ def _scan(
     return Scores(bars.ts_ms + timeframe.ms, p, sigma)
 
 
-def _bars(feed: Feed, i: int) -> Bars:
+def _bars(feed: Feed, i: int, base_ms: int) -> Bars:
     """Return one instrument's base bars out of the feed."""
     rows = feed.present[:, i]
     o, h, low, c, v = feed.ohlcv[rows, i].T
-    closes = feed.close_ms[rows]
-    return Bars.make(closes - _base_ms(closes), o, h, low, c, v, feed.flat[rows, i])
-
-
-def _base_ms(closes: np.ndarray[Any, np.dtype[np.int64]]) -> int:
-    return int(np.diff(closes).min()) if len(closes) > 1 else 0
+    return Bars.make(feed.close_ms[rows] - base_ms, o, h, low, c, v, feed.flat[rows, i])
 
 
 KINDS = {
@@ -198,11 +214,11 @@ def _rows_of_journal(journaled: Sequence[Entry]) -> dict[str, list[Row]]:
         for effect in entry.effects:
             if isinstance(effect, SubmitOrder):
                 orders[effect.client_id] = effect
-                rows["orders"].append(
-                    (effect.instrument, effect.kind, effect.lots, effect.price_ticks, effect.reason)
-                )
+                wish = (effect.lots, effect.price_ticks, effect.reason)
+                signal = (effect.p, effect.edge_bps, effect.width_bps)
+                rows["orders"].append((effect.instrument, effect.kind, *wish, *signal))
             elif isinstance(effect, CancelOrder):
-                rows["orders"].append((effect.instrument, "cancel", 0, 0, ""))
+                rows["orders"].append((effect.instrument, "cancel"))
             elif type(effect) in KINDS:
                 rows[KINDS[type(effect)]].append(_fact(effect))
     return rows
@@ -219,12 +235,11 @@ def _rows_of_scan(log: TradeLog) -> dict[str, list[Row]]:
         if kind == REFUSAL:
             rows["refusals"].append(_fact(refusal_effect(log.requests, k)))
         elif kind == CANCEL_STOP:
-            rows["orders"].append((i, "cancel", 0, 0, ""))
+            rows["orders"].append((i, "cancel"))
         else:
-            reason = REASON_NAMES[int(r["reason"])]
-            rows["orders"].append(
-                (i, KIND_NAMES[kind], int(r["lots"]), int(r["price_ticks"]), reason)
-            )
+            wish = (int(r["lots"]), int(r["price_ticks"]), REASON_NAMES[int(r["reason"])])
+            signal = (float(r["p"]), float(r["edge_bps"]), float(r["width_bps"]))
+            rows["orders"].append((i, KIND_NAMES[kind], *wish, *signal))
     for f in log.fills:
         head = (int(f["ts_ms"]), int(f["instrument"]), KIND_NAMES[int(f["kind"])], int(f["lots"]))
         rows["fills"].append((*head, int(f["price_ticks"]), int(f["fee_units"])))
@@ -263,23 +278,28 @@ def _compare_said(
     """Compare probability, edge, width and equity of every closing instant, to the bit."""
     said = [e for entry in journaled for e in entry.effects if isinstance(e, Decided)]
     n = feed.present.shape[1]
-    if not said:
-        return 0, 0, None
-    theirs = np.frombuffer(b"".join(d.said for d in said), np.float64).reshape(-1, 5, n)[:, :3]
-    ours = np.stack([signals.p, signals.edge, signals.width], axis=1)[: len(said)]
-    equity = np.array([d.equity_units for d in said], np.int64)
-    same = (np.ascontiguousarray(theirs).view(np.int64) == ours.view(np.int64)) | (
-        np.isnan(theirs) & np.isnan(ours)
-    )
-    same_equity = equity == log.equity[: len(said)]
-    wrong = int((~same).sum() + (~same_equity).sum())
-    shown = None
-    if wrong:
-        row = int(np.argmax(~(same.all(axis=(1, 2)) & same_equity)))
+    both = min(len(said), len(log.equity))
+    missing = max(len(said), len(log.equity)) - both
+    theirs = np.array([np.frombuffer(d.said).reshape(-1, n)[:3] for d in said[:both]])
+    theirs = theirs.reshape(both, 3, n)
+    ours = np.stack([signals.p, signals.edge, signals.width], axis=1)[:both]
+    alike = (theirs.view(np.int64) == ours.view(np.int64)) | (np.isnan(theirs) & np.isnan(ours))
+    worth = np.array([(d.ts_ms, d.equity_units) for d in said[:both]], np.int64).reshape(both, 2)
+    ours_worth = np.stack([feed.close_ms[traded:], log.equity], axis=1)[:both]
+    alike_worth = worth == ours_worth
+    wrong = int((~alike).sum() + (~alike_worth).sum()) + missing
+    shown: dict[str, Any] | None = None
+    rows_wrong = np.flatnonzero(~(alike.all(axis=(1, 2)) & alike_worth.all(axis=1)))
+    if len(rows_wrong):
+        row = int(rows_wrong[0])
         shown = {
             "what": "decision",
-            "closing_ms": int(feed.close_ms[traded + row]),
-            "journaled": {"said": theirs[row].tolist(), "equity_units": int(equity[row])},
-            "recomputed": {"said": ours[row].tolist(), "equity_units": int(log.equity[row])},
-        }
-    return same.size + len(said), wrong, shown
+            "closing_ms": int(ours_worth[row, 0]),
+            "journaled": {"said": theirs[row].tolist(), "equity_units": int(worth[row, 1])},
+            "recomputed": {
+                "said": ours[row].tolist(), "equity_units": int(ours_worth[row, 1]),
+            },
+        }  # fmt: skip
+    elif missing:
+        shown = {"what": "decision", "journaled": len(said), "recomputed": len(log.equity)}
+    return alike.size + alike_worth.size + missing, wrong, shown

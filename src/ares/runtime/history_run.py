@@ -13,22 +13,23 @@ from ares.adapters.simulated_venue import SimulatedVenue
 from ares.core.state import Scorers, State, restore, snapshot
 from ares.core.step import step
 from ares.domain.errors import WorldTrouble
-from ares.domain.events import EngineStarted, RunStarted
+from ares.domain.events import BarsClosed, EngineStarted, RunStarted
 from ares.domain.run import RunSetup
-from ares.journal.log import Lock, segments
+from ares.journal.log import Lock
 from ares.journal.run import (
     Entry,
     RunJournal,
     encode_effects,
     entries,
+    forget_snapshots,
     load_snapshot,
     save_snapshot,
     setup_of,
 )
-from ares.runtime.loop import Loop, open_orders
+from ares.runtime.loop import Loop, open_orders, overdue_answers
 from ares.runtime.plan import Plan, code_hashes, same_run
 from ares.runtime.prefetch import Prefetch
-from ares.store.projections import Projector
+from ares.store.projections import Projector, forget
 
 PROGRESS_INSTANTS = 256
 
@@ -85,37 +86,44 @@ def _run(
 ) -> RunEnd:  # fmt: skip
     begun = time.perf_counter()
     prefetch = Prefetch(models, plan.feed)
-    projector = None if database is None else Projector(database, plan.setup)
-    state, resumed = plan.state, bool(segments(folder))
-    unanswered: Entry | None = None
-    if resumed:
-        state, unanswered = _recover(plan, prefetch, folder, projector)
-    else:
-        save_snapshot(folder, 0, snapshot(state))
+    setup = setup_of(folder)
+    begin = _begin(plan, folder, database) if setup is None else None
+    taken = begin or _recover(plan, setup or plan.setup, prefetch, folder, database)
+    state, projector = taken.state, taken.projector
     journal = RunJournal(folder, sync_ms)
     venue = SimulatedVenue(state.rules, state.specs)
+    if projector is not None:
+        projector.before_flush = journal.sync
     watchers = () if projector is None else (projector.watch,)
     loop = Loop(state, journal, venue, prefetch.scorers, watchers)
-    try:
-        if unanswered is not None:
-            loop.answer(unanswered)
-        venue.adopt(open_orders(state))
-        if not resumed:
-            loop.process(RunStarted(plan.setup))
-        elif state.now_ms < plan.setup.to_ms and state.now_ms < int(plan.feed.close_ms[-1]):
-            loop.process(EngineStarted(code_hashes(), state.seq))
-        done = _instants(plan, loop, prefetch, folder, snapshot_events, progress, stopped)
+
+    def save() -> None:
+        journal.sync()  # a snapshot is never of a later moment than the journal
         save_snapshot(folder, state.seq, snapshot(state))
-    finally:
-        journal.close()
+
+    try:
+        if taken.unanswered is not None:
+            loop.answer(taken.unanswered)
+        venue.adopt(open_orders(state))
+        overdue = overdue_answers(state)
+        if setup is None:
+            loop.process(RunStarted(plan.setup))
+        elif overdue or state.now_ms < int(plan.feed.close_ms[-1]):
+            loop.process(EngineStarted(code_hashes(), state.seq))
+        for event in overdue:
+            loop.process(event)
+        done = _instants(plan, loop, prefetch, save, snapshot_events, progress, stopped)
+        save()
         if projector is not None:
             projector.flush()
+    finally:
+        journal.close()
     feed = plan.feed
     return RunEnd(
         plan.setup.environment,
         folder,
         state.now_ms >= int(feed.close_ms[-1]),
-        resumed,
+        setup is not None,
         done[1] - done[0],
         int(feed.present[done[0] : done[1]].sum()),
         time.perf_counter() - begun,
@@ -123,20 +131,19 @@ def _run(
 
 
 def _instants(
-    plan: Plan, loop: Loop, prefetch: Prefetch, folder: Path, snapshot_events: int,
+    plan: Plan, loop: Loop, prefetch: Prefetch, save: Callable[[], None], snapshot_events: int,
     progress: Progress | None, stopped: Callable[[], bool],
 ) -> tuple[int, int]:  # fmt: skip
     """Feed every instant that the state has not seen; return the rows (first, end) fed now."""
     feed, state = plan.feed, loop.state
     first = t = int(feed.close_ms.searchsorted(state.now_ms, side="right"))
-    warming_until = plan.setup.from_ms
     next_snapshot = state.seq + snapshot_events
     while t < len(feed) and not stopped():
         prefetch.reach(state, t)
-        loop.instant(feed, t, warming=int(feed.close_ms[t]) <= warming_until)
+        loop.instant(feed, t, plan.warming(t))
         t += 1
         if state.seq >= next_snapshot:
-            save_snapshot(folder, state.seq, snapshot(state))
+            save()
             next_snapshot = state.seq + snapshot_events
         if progress is not None and t % PROGRESS_INSTANTS == 0:
             progress(t, len(feed))
@@ -145,27 +152,71 @@ def _instants(
     return first, t
 
 
-def _recover(
-    plan: Plan, prefetch: Prefetch, folder: Path, projector: Projector | None
-) -> tuple[State, Entry | None]:
-    """Return the state at the journal's end: newest snapshot, tail stepped again and compared.
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """Where a run goes on.
 
-    The entry is the last event where a crash came before its effects were journaled.
+    unanswered : the last event, where a crash came before its effects were journaled.
     """
-    setup = setup_of(folder)
-    if setup is None:
-        raise WorldTrouble(f"journal {folder} has no first event: start a new run (--run NAME)")
+
+    state: State
+    projector: Projector | None
+    unanswered: Entry | None = None
+
+
+def _begin(plan: Plan, folder: Path, database: Engine | None) -> _Taken:
+    """Return the start of a run of which nothing is journaled; what lay there is forgotten."""
+    forget_snapshots(folder)
+    raw = snapshot(plan.state)
+    save_snapshot(folder, 0, raw)
+    projector = None
+    if database is not None:
+        forget(database, plan.setup.environment)
+        projector = Projector(database, plan.setup)
+    return _Taken(restore(plan.setup, raw), projector)
+
+
+def _recover(
+    plan: Plan, setup: RunSetup, prefetch: Prefetch, folder: Path, database: Engine | None
+) -> _Taken:
+    """Return the state at the journal's end: newest snapshot, tail stepped again and compared."""
     check_same(setup, plan.setup, folder)
+    projector = None if database is None else Projector(database, setup)
     found = load_snapshot(folder)
-    state = plan.state if found is None else restore(setup, found[1])
-    unanswered = None
+    while True:
+        state = restore(setup, snapshot(plan.state) if found is None else found[1])
+        from_seq = state.seq
+        answered, unanswered = _walk(plan, state, prefetch, folder, projector)
+        if from_seq > answered:  # the journal was restored from a backup, the snapshots were not
+            found = load_snapshot(folder, answered)
+        elif database is not None and projector is not None and projector.seq > answered:
+            forget(database, setup.environment)  # as above, with the tables
+            projector = Projector(database, setup)
+        else:
+            return _Taken(state, projector, unanswered)
+
+
+def _walk(
+    plan: Plan, state: State, prefetch: Prefetch, folder: Path, projector: Projector | None
+) -> tuple[int, Entry | None]:
+    """Step what lies behind the state, and show everything to the projector.
+
+    Returns the last seq whose effects are journaled, and the event behind it where there is one.
+    """
+    answered = t = 0
     for entry in entries(folder):
-        if projector is not None and entry.effects_raw is not None:
+        if isinstance(entry.event, BarsClosed):
+            if t >= len(plan.feed) or entry.event != plan.feed.event(t, plan.warming(t)):
+                raise _begun_otherwise(folder)
+            if entry.seq > state.seq:
+                prefetch.reach(state, t)
+            t += 1
+        if entry.effects_raw is None:
+            return answered, entry
+        answered = entry.seq
+        if projector is not None:
             projector.watch(entry.seq, entry.event, entry.effects)
         if entry.seq <= state.seq:
-            continue
-        if entry.effects_raw is None:
-            unanswered = entry
             continue
         effects = step(state, entry.event, prefetch.scorers)
         if encode_effects(entry.seq, effects) != entry.effects_raw:
@@ -173,7 +224,7 @@ def _recover(
                 f"journal {folder}: event {entry.seq} steps to other effects than were journaled:"
                 " run `ares restep` to see them; nothing was changed"
             )
-    return state, unanswered
+    return answered, None
 
 
 def check_same(journaled: RunSetup, planned: RunSetup, folder: Path) -> None:
@@ -185,7 +236,11 @@ def check_same(journaled: RunSetup, planned: RunSetup, folder: Path) -> None:
                 " with that version, or start a new run with --run NAME"
             )
     if not same_run(journaled, planned):
-        raise WorldTrouble(
-            f"{folder.name} was begun with other candles, models or settings: start a new run"
-            " with --run NAME"
-        )
+        raise _begun_otherwise(folder)
+
+
+def _begun_otherwise(folder: Path) -> WorldTrouble:
+    return WorldTrouble(
+        f"{folder.name} was begun with other candles, models or settings: start a new run"
+        " with --run NAME"
+    )

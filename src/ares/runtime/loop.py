@@ -9,7 +9,15 @@ from ares.adapters.simulated_venue import OpenOrder, SimulatedVenue
 from ares.core.orders import OrderStatus
 from ares.core.state import Scorers, State
 from ares.core.step import step
-from ares.domain.events import CancelOrder, Decided, Effect, Event, SubmitOrder
+from ares.domain.events import (
+    CancelOrder,
+    Decided,
+    Effect,
+    Event,
+    OrderAccepted,
+    OrderCancelled,
+    SubmitOrder,
+)
 from ares.journal.run import Entry, RunJournal
 from ares.runtime.feed import Feed
 
@@ -103,3 +111,17 @@ def open_orders(state: State) -> list[OpenOrder]:
             )
         )
     return rows
+
+
+def overdue_answers(state: State) -> list[Event]:
+    """Return what the simulated venue said to commands that a crash kept from being journaled.
+
+    It takes every order in and every cancel, at once: so its answer is known without asking.
+    """
+    answers: list[Event] = []
+    for order in state.orders.values():
+        if order.status is OrderStatus.SUBMITTED:
+            answers.append(OrderAccepted(order.client_id, state.now_ms))
+        elif order.status is OrderStatus.CANCELLING:
+            answers.append(OrderCancelled(order.client_id, state.now_ms))
+    return answers

@@ -51,6 +51,10 @@ class Plan:
     feed: Feed
     state: State
 
+    def warming(self, t: int) -> bool:
+        """Return whether row ``t`` of the feed only warms: it closes at or before the window."""
+        return int(self.feed.close_ms[t]) <= self.setup.from_ms
+
 
 def plan_run(
     store: CandleStore,

@@ -54,7 +54,7 @@ def promote(
     models = ModelStore(workspace.models_dir)
     chosen = _targets(models, target)
     folder = promotions_dir(workspace.journal_dir)
-    lock = Lock(folder)
+    lock = Lock(folder, "another promotion", "nothing was promoted: look at what it did, try again")
     try:
         before = champions(workspace.journal_dir, to)
         made = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +10,20 @@ from typing import Any
 
 import msgspec
 
+from ares.core.orders import ImpossibleMove
 from ares.core.state import Scorers, State, restore
 from ares.core.step import step
 from ares.domain.errors import UserMistake, WorldTrouble
 from ares.domain.events import BarsClosed
 from ares.domain.run import RunSetup
-from ares.journal.run import Entry, encode_effects, entries, load_snapshot, setup_of
+from ares.journal.run import (
+    Entry,
+    decode_effects,
+    encode_effects,
+    entries,
+    load_snapshot,
+    setup_of,
+)
 from ares.runtime.feed import feed_of_events
 from ares.runtime.prefetch import Prefetch
 
@@ -41,7 +50,7 @@ def open_run(folder: Path) -> RunSetup:
 def first_state(folder: Path, setup: RunSetup) -> State:
     """Return the state that the run's first event met, from its first snapshot."""
     found = load_snapshot(folder, seq_max=0)
-    if found is None:
+    if found is None or hashlib.sha256(found[1]).hexdigest() != setup.first_state:
         raise WorldTrouble(f"{folder}: the first snapshot is missing or damaged: nothing to step")
     return _restored(folder, setup, found[1])
 
@@ -62,14 +71,22 @@ def _restored(folder: Path, setup: RunSetup, raw: bytes) -> State:
 
 
 def restep(folder: Path, models: Scorers) -> Restepped:
-    """Step every event of a run again and compare the effects byte by byte."""
+    """Step every event of a run again and compare the effects byte by byte.
+
+    An event that cannot follow (its order was never sent) is a mismatch, and ends the walk.
+    """
     setup = open_run(folder)
     state = first_state(folder, setup)
     journaled = list(entries(folder))
-    walk = stepping(state, setup, journaled, models)
     compared = mismatches = 0
     first: dict[str, Any] | None = None
-    for entry, raw in walk:
+    walk = stepping(state, setup, journaled, models)
+    for entry in journaled:
+        stepped: Any = None
+        try:
+            _, raw = next(walk)
+        except ImpossibleMove as impossible:
+            raw, stepped = b"", str(impossible)
         if entry.effects_raw is None:
             continue
         compared += 1
@@ -79,8 +96,10 @@ def restep(folder: Path, models: Scorers) -> Restepped:
                 "seq": entry.seq,
                 "event": msgspec.to_builtins(entry.event),
                 "journaled": msgspec.to_builtins(entry.effects),
-                "stepped": msgspec.msgpack.decode(raw)[1],
+                "stepped": stepped or msgspec.to_builtins(decode_effects(raw)),
             }
+        if stepped is not None:
+            break
     return Restepped(setup.environment, len(journaled), compared, mismatches, first)
 
 

@@ -92,7 +92,7 @@ def explain(folder: Path, instrument: str, at_ms: int | None, models: Scorers) -
     said = np.frombuffer(decided.said).reshape(-1, len(setup.instruments))[:, i]
     ohlcv = np.frombuffer(target.event.ohlcv).reshape(-1, 5)[i]
     flat = bool(np.frombuffer(target.event.flat, np.bool_)[i])
-    about = tuple(e for e in target.effects if getattr(e, "instrument", None) == i)
+    about = _facts(upto, i)
     action, sentence = _action(state, setup, i, said, about)
     one = setup.instruments[i]
     return Why(
@@ -135,6 +135,15 @@ def _target(journaled: Sequence[Entry], i: int, at_ms: int | None, name: str) ->
             return entry
     when = "" if at_ms is None else " at or before that time"
     raise UserMistake(f"the run decided nothing for {name}{when}: `ares run` shows its window")
+
+
+def _facts(upto: Sequence[Entry], i: int) -> tuple[Effect, ...]:
+    """Return what happened to the instrument since the closing instant before, in order."""
+    first = len(upto) - 1
+    while first > 0 and not isinstance(upto[first - 1].event, BarsClosed):
+        first -= 1
+    effects = [effect for entry in upto[first:] for effect in entry.effects]
+    return tuple(e for e in effects if getattr(e, "instrument", None) == i)
 
 
 def _medians(
@@ -202,8 +211,8 @@ def _action(
     for effect in about:
         if isinstance(effect, SubmitOrder) and effect.kind == "entry":
             return "entry", f"an edge of {edge:+.1f} bps passed {least:g}: an order was sent"
-        if isinstance(effect, SubmitOrder):
-            return "exit", f"the position was left: {effect.reason.replace('_', ' ')}"
+        if isinstance(effect, SubmitOrder) and effect.kind == "exit":
+            return "exit", f"the position is left: {effect.reason.replace('_', ' ')}"
         if isinstance(effect, Refused):
             why = effect.code.replace("_", " ")
             return (
@@ -211,12 +220,14 @@ def _action(
                 f"an edge of {edge:+.1f} bps passed {least:g}, but {why} forbids it:"
                 " a virtual trade follows it",
             )
-        if isinstance(effect, TradeClosed) and effect.virtual:
-            return (
-                "virtual trade closed",
-                f"it ended by {effect.reason} at {effect.net_bps:+.1f} bps",
-            )
+    for effect in about:
+        if isinstance(effect, TradeClosed):
+            what = "virtual trade closed" if effect.virtual else "trade closed"
+            reason = effect.reason.replace("_", " ")
+            return what, f"it ended by {reason} at {effect.net_bps:+.1f} bps net"
     book, virtual = state.trade.book[i], state.trade.virtual[i]
+    if int(book["working_lots"]) != 0:
+        return "order waiting", "an order waits for a bar with volume to be filled in"
     if int(book["position_lots"]) > 0:
         return "hold", "a position is open, and neither barrier, clock nor signal ends it"
     if int(virtual["status"]) != 0:
