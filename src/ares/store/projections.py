@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 from sqlalchemy import Connection, Engine
 
+from ares.core import orders
 from ares.domain.events import (
+    BarsClosed,
     BreakerChanged,
+    CancelOrder,
     DailyLossReached,
     Decided,
     Effect,
@@ -17,61 +23,18 @@ from ares.domain.events import (
     OrderFilled,
     OrderRejected,
     Refused,
-    RunStarted,
     SubmitOrder,
     TradeClosed,
 )
 from ares.domain.instrument import MONEY_DECIMALS
 from ares.domain.run import RunSetup
+from ares.store import projection_sql as sql
 from ares.store.database import reading, writing
 
 FLUSH_EVENTS = 4_000
 UNITS = 10.0**MONEY_DECIMALS
-TABLES = (
-    "positions", "orders", "fills", "trade_outcomes", "confidence_history", "learning_states",
-    "error_log",
-)  # fmt: skip
 
 Row = tuple[object, ...]
-
-CONFIDENCE = (
-    "INSERT INTO confidence_history (environment, seq, symbol, timestamp, confidence_score,"
-    " edge_bps, mode_confidence, mode) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-)
-ORDER = (
-    "INSERT INTO orders (environment, seq, client_order_id, symbol, side, kind, qty, price, status,"
-    " refusal, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
-ORDER_STATUS = (
-    "UPDATE orders SET status = ?, updated_at = ? WHERE environment = ? AND client_order_id = ?"
-)
-FILL = (
-    "INSERT INTO fills (environment, seq, client_order_id, symbol, side, qty, price, fee,"
-    " slippage_bps, timestamp) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
-OPENED = (
-    "INSERT INTO positions (environment, seq, symbol, status, qty, entry_price, opened_at, fees,"
-    " virtual) VALUES (?, ?, ?, 'open', ?, ?, ?, ?, 0)"
-)
-CLOSED = (
-    "UPDATE positions SET status = 'closed', seq = ?, qty = ?, entry_price = ?, exit_price = ?,"
-    " closed_at = ?, pnl = ?, fees = ? WHERE environment = ? AND symbol = ? AND status = 'open'"
-)
-OUTCOME = (
-    "INSERT INTO trade_outcomes (environment, seq, symbol, predicted_direction, confidence,"
-    " edge_bps, entry_price, exit_price, qty, opened_at, closed_at, pnl_absolute, pnl_bps,"
-    " exit_reason, virtual, slot, ensemble_hash) VALUES"
-    " (?, ?, ?, 'long', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
-MODE = (
-    "INSERT INTO learning_states (environment, seq, symbol, timestamp, mode, previous_mode,"
-    " mode_confidence, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-)
-ERROR = "INSERT INTO error_log (environment, timestamp, error_type, message) VALUES (?, ?, ?, ?)"
-PROGRESS = (
-    "INSERT INTO projections (environment, seq) VALUES (?, ?)"
-    " ON CONFLICT (environment) DO UPDATE SET seq = excluded.seq"
-)
 
 
 def projected_seq(engine: Engine, environment: str) -> int:
@@ -86,125 +49,177 @@ def projected_seq(engine: Engine, environment: str) -> int:
 def forget(engine: Engine, environment: str) -> None:
     """Empty an environment's projections, so that they can be made again from its journal."""
     with writing(engine) as connection:
-        for table in (*TABLES, "projections"):
+        for table in (*sql.TABLES, "projections"):
             connection.exec_driver_sql(
                 f"DELETE FROM {table} WHERE environment = ?",
                 (environment,),
             )
 
 
+@dataclass(slots=True)
+class _Sent:
+    """An order that may still fill; ``expected_quote`` is the price that was hoped for."""
+
+    order: orders.Order
+    expected_quote: float
+
+
+@dataclass(slots=True)
+class _Held:
+    """A position: lots now, and what was bought since it was opened at ``seq``."""
+
+    seq: int = 0
+    lots: int = 0
+    bought_lots: int = 0
+    bought_ticks: int = 0
+    fee_units: int = 0
+
+
 class Projector:
     """Turns entries of one environment's journal into rows, a batch a transaction.
 
     The batch's rows and the seq they reach are committed together: after a crash, showing it the
-    journal from ``seq`` on makes no row twice and leaves none out.
+    journal from the start on makes no row twice and leaves none out.
+
+    seq          : up to here the journal was seen, or stood in the tables already.
+    before_flush : makes the journal durable: a table is never ahead of it.
     """
 
     def __init__(self, engine: Engine, setup: RunSetup) -> None:
         self._engine = engine
         self._environment = setup.environment
         self._specs = [one.spec for one in setup.instruments]
+        self._symbols = [spec.instrument.symbol for spec in self._specs]
         self._hashes = [
             None if one.ensemble is None else one.ensemble.hash for one in setup.instruments
         ]
         self._slots = ["champion" if one.is_champion else "challenger" for one in setup.instruments]
-        self.seq = projected_seq(engine, setup.environment)
-        self._from = self.seq
+        self.seq = self._from = projected_seq(engine, setup.environment)
+        self.before_flush: Callable[[], None] = lambda: None
+        self._writes = False
         self._changes: list[tuple[str, Row]] = []
         self._decided: list[tuple[int, Decided]] = []
-        self._symbols = [spec.instrument.symbol for spec in self._specs]
-        self._orders: dict[str, SubmitOrder] = {}
+        self._sent: dict[str, _Sent] = {}
+        self._held = [_Held() for _ in self._specs]
 
     def watch(self, seq: int, event: Event, effects: list[Effect]) -> None:
-        """Take one journal entry in; entries already in the tables are passed over."""
-        if seq <= self.seq:
-            self._remember(effects)
-            return
-        self.seq = seq
-        if type(event) is not RunStarted:
+        """Take the next journal entry in; of those in the tables only open things are kept."""
+        self._writes = seq > self.seq
+        self.seq = max(self.seq, seq)
+        if type(event) is not BarsClosed:
             self._on_event(seq, event)
         for k, effect in enumerate(effects):
-            if type(effect) is Decided:
+            if type(effect) is not Decided:
+                self._on_effect(seq, k, event, effect)
+            elif self._writes:
                 self._decided.append((seq, effect))
-            else:
-                self._on_effect(seq, k, effect)
         if seq - self._from >= FLUSH_EVENTS:
             self.flush()
 
-    def _remember(self, effects: list[Effect]) -> None:
-        for effect in effects:
-            if isinstance(effect, SubmitOrder):
-                self._orders[effect.client_id] = effect
+    def _add(self, statement: str, row: Row) -> None:
+        if self._writes:
+            self._changes.append((statement, row))
 
     def _on_event(self, seq: int, event: Event) -> None:
-        add = self._changes.append
         match event:
-            case OrderAccepted(client_id=client_id, ts_ms=ts_ms):
-                add((ORDER_STATUS, ("accepted", text(ts_ms), self._environment, client_id)))
-            case OrderCancelled(client_id=client_id, ts_ms=ts_ms):
-                add((ORDER_STATUS, ("cancelled", text(ts_ms), self._environment, client_id)))
-            case OrderRejected(client_id=client_id, ts_ms=ts_ms):
-                add((ORDER_STATUS, ("rejected", text(ts_ms), self._environment, client_id)))
+            case OrderAccepted() | OrderCancelled() | OrderRejected():
+                self._move(event.client_id, event, event.ts_ms)
             case OrderFilled():
                 self._on_fill(seq, event)
             case _:
                 pass
 
+    def _move(
+        self,
+        client_id: str,
+        event: OrderAccepted | OrderFilled | OrderRejected | OrderCancelled | CancelOrder,
+        ts_ms: int,
+    ) -> None:
+        """Move an order along, and its row with it; one that has ended is let go."""
+        sent = self._sent.get(client_id)
+        if sent is None:
+            return  # an acceptance that was overtaken
+        orders.apply(sent.order, event)
+        status = sent.order.status.value
+        self._add(sql.ORDER_STATUS, (status, text(ts_ms), self._environment, client_id))
+        if not sent.order.open:
+            del self._sent[client_id]
+
     def _on_fill(self, seq: int, event: OrderFilled) -> None:
-        order = self._orders[event.client_id]
-        spec = self._specs[order.instrument]
+        sent = self._sent[event.client_id]
+        i, env = sent.order.instrument, self._environment
+        spec, held = self._specs[i], self._held[i]
         price = event.price_ticks / 10**spec.price_decimals
         qty = abs(event.lots) / 10**spec.qty_decimals
-        at, symbol = text(event.ts_ms), spec.instrument.symbol
-        ended = event.remaining == 0
-        status = "filled" if ended else "partly_filled"
-        side = "buy" if event.lots > 0 else "sell"
+        at, symbol = text(event.ts_ms), self._symbols[i]
+        bought = event.lots > 0
+        slippage = (price / sent.expected_quote - 1.0) * (1e4 if bought else -1e4)
         fee = event.fee_units / UNITS
-        env = self._environment
-        row = (env, seq, event.client_id, symbol, side, qty, price, fee, None, at)
-        self._changes.append((FILL, row))
-        self._changes.append((ORDER_STATUS, (status, at, env, event.client_id)))
-        if event.lots > 0:
-            self._changes.append((OPENED, (env, seq, symbol, qty, price, at, fee)))
+        side = "buy" if bought else "sell"
+        self._add(
+            sql.FILL, (env, seq, event.client_id, symbol, side, qty, price, fee, slippage, at)
+        )
+        self._move(event.client_id, event, event.ts_ms)
+        if held.lots == 0:
+            held.seq = seq
+            self._add(sql.OPENED, (env, seq, symbol, qty, price, at, fee))
+        held.lots += event.lots
+        held.fee_units += event.fee_units
+        if bought:
+            held.bought_lots += event.lots
+            held.bought_ticks += event.lots * event.price_ticks
+        if held.lots != 0 and held.seq != seq:
+            mean = held.bought_ticks / held.bought_lots / 10**spec.price_decimals
+            left = held.lots / 10**spec.qty_decimals
+            self._add(sql.CHANGED, (left, mean, held.fee_units / UNITS, env, held.seq))
 
-    def _on_effect(self, seq: int, k: int, effect: Effect) -> None:
-        env, add = self._environment, self._changes.append
+    def _on_effect(self, seq: int, k: int, event: Event, effect: Effect) -> None:
+        env = self._environment
         match effect:
             case SubmitOrder():
-                self._orders[effect.client_id] = effect
-                add((ORDER, self._order_row(seq, effect)))
+                self._on_order(seq, event, effect)
+            case CancelOrder():
+                self._move(effect.client_id, effect, _ts_ms(event))
             case Refused():
-                spec = self._specs[effect.instrument]
+                symbol = self._symbols[effect.instrument]
                 name, at = f"{env}-{seq}-{k}-refused", text(effect.ts_ms)
-                symbol = spec.instrument.symbol
-                row = (env, seq, name, symbol, "buy", "entry", 0.0, None, "refused")
-                add((ORDER, (*row, effect.code, at, at)))
+                head = (env, seq, name, symbol, "buy", "entry", 0.0, None, "refused")
+                self._add(sql.ORDER, (*head, effect.code, at, at))
             case TradeClosed():
                 self._on_trade(seq, effect)
             case ModeChanged():
                 symbol = self._symbols[effect.instrument]
                 at, value = text(effect.ts_ms), effect.mode_confidence
                 reason = "mode confidence passed its threshold"
-                add((MODE, (env, seq, symbol, at, effect.after, effect.before, value, reason)))
+                row = (env, seq, symbol, at, effect.after, effect.before, value, reason)
+                self._add(sql.MODE, row)
             case BreakerChanged():
                 where = "account" if effect.instrument < 0 else self._symbols[effect.instrument]
                 said = f"{where}: {effect.before} to {effect.after} at {effect.value:.4g}"
-                add((ERROR, (env, text(effect.ts_ms), f"breaker_{effect.breaker}", said)))
+                kind = f"breaker_{effect.breaker}"
+                self._add(sql.ERROR, (env, text(effect.ts_ms), kind, said))
             case DailyLossReached():
                 said = f"lost {effect.share:.2%} of the day's equity: no entries until tomorrow"
-                add((ERROR, (env, text(effect.ts_ms), "daily_loss_limit", said)))
+                self._add(sql.ERROR, (env, text(effect.ts_ms), "daily_loss_limit", said))
             case _:
                 pass
 
-    def _order_row(self, seq: int, order: SubmitOrder) -> Row:
-        spec = self._specs[order.instrument]
-        side = "buy" if order.lots > 0 else "sell"
-        qty = abs(order.lots) / 10**spec.qty_decimals
-        price = order.price_ticks / 10**spec.price_decimals if order.price_ticks else None
-        return (
-            self._environment, seq, order.client_id, spec.instrument.symbol, side, order.kind,
-            qty, price, "submitted", None, None, None,
+    def _on_order(self, seq: int, event: Event, command: SubmitOrder) -> None:
+        """Add an order's row; slippage counts from the close that decided, or the stop's trigger."""
+        i = command.instrument
+        spec = self._specs[i]
+        price = command.price_ticks / 10**spec.price_decimals
+        expected = price
+        if isinstance(event, BarsClosed):
+            expected = float(np.frombuffer(event.ohlcv)[5 * i + 3])
+        self._sent[command.client_id] = _Sent(orders.submitted(command), expected)
+        row = (
+            self._environment, seq, command.client_id, self._symbols[i],
+            "buy" if command.lots > 0 else "sell", command.kind,
+            abs(command.lots) / 10**spec.qty_decimals, price if command.price_ticks else None,
+            "submitted", None, text(_ts_ms(event)), text(_ts_ms(event)),
         )  # fmt: skip
+        self._add(sql.ORDER, row)
 
     def _on_trade(self, seq: int, trade: TradeClosed) -> None:
         i = trade.instrument
@@ -214,21 +229,23 @@ class Projector:
         qty = trade.lots / 10**spec.qty_decimals
         opened, closed = text(trade.entry_ms), text(trade.exit_ms)
         pnl = None if trade.virtual else trade.pnl_units / UNITS
-        symbol, env = spec.instrument.symbol, self._environment
+        symbol, env = self._symbols[i], self._environment
         row = (
             env, seq, symbol, trade.p, trade.edge_bps, entry, leave, qty, opened, closed, pnl,
             trade.net_bps, trade.reason, int(trade.virtual), self._slots[i], self._hashes[i],
         )  # fmt: skip
-        self._changes.append((OUTCOME, row))
+        self._add(sql.OUTCOME, row)
         if not trade.virtual:
             fees = trade.fees_units / UNITS
-            done = (seq, qty, entry, leave, closed, pnl, fees, env, symbol)
-            self._changes.append((CLOSED, done))
+            done = (seq, qty, entry, leave, closed, pnl, fees, env, self._held[i].seq)
+            self._add(sql.CLOSED, done)
+            self._held[i] = _Held()
 
     def flush(self) -> None:
         """Write what was taken in. Raises WorldTrouble; the journal stays the truth."""
         if self.seq == self._from:
             return
+        self.before_flush()
         with writing(self._engine) as connection:
             self._write(connection)
         self._from = self.seq
@@ -236,17 +253,16 @@ class Projector:
         self._decided.clear()
 
     def _write(self, connection: Connection) -> None:
-        if self._decided:
-            rows = self._confidence_rows()
-            if rows:
-                connection.exec_driver_sql(CONFIDENCE, rows)
+        rows = self._confidence_rows() if self._decided else []
+        if rows:
+            connection.exec_driver_sql(sql.CONFIDENCE, rows)
         first = 0
         for k in range(1, len(self._changes) + 1):
             if k == len(self._changes) or self._changes[k][0] != self._changes[first][0]:
                 batch = [row for _, row in self._changes[first:k]]
                 connection.exec_driver_sql(self._changes[first][0], batch)
                 first = k
-        connection.exec_driver_sql(PROGRESS, (self._environment, self.seq))
+        connection.exec_driver_sql(sql.PROGRESS, (self._environment, self.seq))
 
     def _confidence_rows(self) -> list[Row]:
         """Return a row per instrument and instant that had an opinion."""
@@ -263,6 +279,11 @@ class Projector:
             (env, seqs[r], symbols[c], times[r], a, b, d, "TRADING" if m else "LEARNING")
             for r, c, a, b, d, m in zip(rows.tolist(), columns.tolist(), *values, strict=True)
         ]
+
+
+def _ts_ms(event: Event) -> int:
+    """Return when an event happened; those that start an engine have no time of their own."""
+    return getattr(event, "ts_ms", 0)
 
 
 def text(ts_ms: int) -> str:
