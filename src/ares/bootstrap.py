@@ -114,8 +114,8 @@ def history_run(
         to_ms = last_ms if to_ms is None else to_ms
         from_ms = min(first_ms, to_ms) if from_ms is None else from_ms
     choices, said = _choices(workspace, keys)
-    reference = store.resolve(settings.reference_symbol)
-    if reference not in keys:
+    reference = _reference(workspace, store, choices)
+    if reference is not None and reference not in keys:
         choices.append(_watched(reference))
     for choice in choices:
         if choice.instrument.quote != settings.account.currency:
@@ -240,6 +240,32 @@ def _choices(workspace: Workspace, keys: Sequence[Instrument]) -> tuple[list[Cho
     if all(choice.ensemble is None for choice in choices):
         raise UserMistake("there is no model for any of these symbols: `ares train` makes some")
     return choices, remarks
+
+
+def _reference(
+    workspace: Workspace, store: CandleStore, choices: Sequence[Choice]
+) -> Instrument | None:
+    """Return the instrument that the models' cross features were trained on; None: on none.
+
+    Raises UserMistake where they differ: a run has one reference.
+    """
+    from ares.adapters.model_store import ModelStore
+
+    models = ModelStore(workspace.models_dir)
+    venue = workspace.settings.venue
+    found: dict[Instrument | None, str] = {}
+    for choice in choices:
+        for member in choice.ensemble.members if choice.ensemble else ():
+            name = models.member(member).card.reference
+            if name is not None and ":" not in name:
+                name = f"{venue}:{name}"
+            found[None if name is None else store.resolve(name)] = f"{member.name} {name}"
+    if len(found) > 1:
+        raise UserMistake(
+            f"the models look at different reference instruments ({'; '.join(found.values())}):"
+            " train them together, or run their symbols one by one with -s"
+        )
+    return next(iter(found), None)
 
 
 def _watched(instrument: Instrument) -> Choice:
