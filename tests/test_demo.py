@@ -1,0 +1,130 @@
+"""The demo's parts: where candles come from, a clean folder, and the story told to its end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from ares import demo
+from ares.cli.main import run
+from ares.domain.errors import UserMistake, WorldTrouble
+from ares.domain.timeframe import MINUTE_MS
+from ares.kernel.resample import resample
+from ares.sim.prices import simulate
+from ares.store.candles import CandleStore
+
+
+def nothing(_share: float, _remark: str) -> None:
+    """Be told of progress and do nothing."""
+
+
+def write_candles(path: Path, days: int, start_ms: int = 1_704_067_200_000) -> None:
+    n = days * 24
+    close = 100.0 + np.round(np.cumsum(np.sin(np.arange(n) / 7.0)), 2)
+    pl.DataFrame(
+        {
+            "ts": start_ms + 3_600_000 * np.arange(n),
+            "open": close,
+            "high": close + 1,
+            "low": close - 1,
+            "close": close,
+            "volume": np.ones(n),
+        }
+    ).write_parquet(path)
+
+
+@pytest.fixture(scope="module")
+def world() -> demo.Source:
+    """Return a made-up world of 60 days: as the demo's own, but sooner trained."""
+    made = simulate(demo.SYMBOLS, days=60, edge=demo.PLANTED_EDGE)
+
+    def bring(store: CandleStore, _progress: demo.Progress) -> None:
+        for symbol in demo.SYMBOLS:
+            store.save(made.specs[symbol], "1m", made.bars[symbol], "test")
+
+    return replace(demo.source(None, simulated=True, now_ms=0), bring=bring)
+
+
+def test_files_of_two_symbols_of_one_currency_are_chosen_btc_and_eth_first(tmp_path: Path) -> None:
+    folder = tmp_path / "kraken"
+    folder.mkdir()
+    for name in ("XRPUSDT_1h", "ETHUSDT_1h", "BTCUSDT_1h", "ETHEUR_1h", "notes"):
+        write_candles(folder / f"{name}.parquet", 1)
+    got = demo.source(folder, simulated=False, now_ms=0)
+    assert got.symbols == ("BTC/USDT", "ETH/USDT")
+    assert got.venue == "kraken"
+    assert "candles of kraken" in got.said
+
+
+def test_files_without_names_are_a_mistake(tmp_path: Path) -> None:
+    write_candles(tmp_path / "candles.parquet", 1)
+    with pytest.raises(UserMistake, match="no file is named after a symbol"):
+        demo.source(tmp_path, simulated=False, now_ms=0)
+
+
+def test_too_few_days_are_said_and_leave_no_folder(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    for name in ("BTCUSDT_1h", "ETHUSDT_1h"):
+        write_candles(data / f"{name}.parquet", 20)
+    source = demo.source(data, simulated=False, now_ms=0)
+    with pytest.raises(UserMistake, match="have 20 days of candles together"):
+        demo.stage(source, tmp_path, nothing)
+    assert not (tmp_path / demo.FOLDER).exists()
+
+
+def test_a_venue_that_stops_answering_gives_way_to_the_world(
+    tmp_path: Path, world: demo.Source
+) -> None:
+    def breaks(_store: CandleStore, _progress: demo.Progress) -> None:
+        raise WorldTrouble("binance does not answer")
+
+    venue = replace(world, kind="venue", venue="binance", bring=breaks)
+    source, stage = demo.stage(venue, tmp_path, nothing)
+    assert source.kind == "simulated"
+    assert "binance does not answer; so a made-up world" in source.said
+    assert [p.name for p in tmp_path.iterdir()] == [demo.FOLDER]
+    assert stage.workspace.settings.venue == "simulated"
+    files = replace(venue, kind="files")
+    with pytest.raises(WorldTrouble):
+        demo.stage(files, tmp_path, nothing)
+
+
+def test_the_folder_of_an_earlier_demo_is_left_alone(tmp_path: Path, world: demo.Source) -> None:
+    (tmp_path / demo.FOLDER).mkdir()
+    (tmp_path / demo.FOLDER / "mine.txt").write_text("kept")
+    _, stage = demo.stage(world, tmp_path, nothing)
+    assert stage.workspace.root.name == f"{demo.FOLDER}-2"
+    assert (tmp_path / demo.FOLDER / "mine.txt").read_text() == "kept"
+    assert [t.value for t in stage.workspace.settings.weights] == list(demo.WEIGHTS)
+
+
+def test_the_story_is_told_to_its_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """On prices without any edge: nothing is traded, and that is said with its numbers."""
+    made = simulate(demo.SYMBOLS, days=60, edge=0.0)
+    data = tmp_path / "binance"
+    data.mkdir()
+    for symbol, bars in made.bars.items():
+        fives = resample(bars, MINUTE_MS, 5 * MINUTE_MS)
+        names = ("open", "high", "low", "close", "volume")
+        columns = {"ts": fives.ts_ms} | {name: getattr(fives, name) for name in names}
+        pl.DataFrame(columns).write_parquet(data / f"{symbol.replace('/', '')}_5m.parquet")
+    assert run(["demo", "--data", str(data), "--folder", str(tmp_path)]) == 0
+    told = capsys.readouterr().out
+    for chapter in range(1, 6):
+        assert f"{chapter}. " in told
+    assert "candles of binance, from" in told
+    assert "Ensemble of binance:BTC/USDT" in told
+    assert " 0 mismatches" in told
+    assert "No evidence of an edge after costs in these candles" in told
+    workspace = tmp_path / demo.FOLDER
+    page = (workspace / "reports" / "demo.html").read_text()
+    assert len(page) > 200_000
+    assert len(list((workspace / "models" / "ensembles").glob("*.json"))) == 2
+    assert "It never traded" in told
+    assert "traded virtually all the same" in told
+    assert "chosen with hindsight" in page
