@@ -116,12 +116,14 @@ def fill_rows(close_ms: I64, base_ms: Sequence[int], fills: Records) -> NDArray[
 
 def notional(ticks: I64, lots: I64, spec: InstrumentSpec) -> I64:
     """Return ticks x lots in money units (1e-8 quote), rounded half to even as the kernel does."""
-    product: I64 = ticks * lots * spec.notional_mul
     divisor = spec.notional_div
     if divisor == 1:
+        product: I64 = ticks * lots * spec.notional_mul
         return product
-    whole: I64 = product // divisor
-    twice = 2 * (product - whole * divisor)
+    many = lots // divisor  # lots = many x divisor + few: their product alone may pass int64
+    part = ticks * (lots - many * divisor)
+    whole: I64 = ticks * many + part // divisor
+    twice = 2 * (part % divisor)
     rounded: I64 = whole + ((twice > divisor) | ((twice == divisor) & (whole % 2 != 0)))
     return rounded
 
