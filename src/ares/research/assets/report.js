@@ -13,7 +13,8 @@
     },
     grid: { vertLines: { color: color("--grid") }, horzLines: { color: color("--grid") } },
     rightPriceScale: { borderColor: color("--line") },
-    timeScale: { borderColor: color("--line"), timeVisible: true, secondsVisible: false },
+    timeScale: {
+      borderColor: color("--line"), timeVisible: true, secondsVisible: false, minBarSpacing: 0.02 },
     crosshair: { mode: L.CrosshairMode.Normal },
     handleScroll: { vertTouchDrag: false, mouseWheel: false },
     handleScale: { mouseWheel: false },
@@ -39,7 +40,6 @@
   drawdown.setData(pairs(a.time, a.drawdown));
   exposure.setData(pairs(a.time, a.exposure));
   [4, 2, 1.4].forEach((share, i) => account.panes()[i].setStretchFactor(share));
-  account.timeScale().fitContent();
 
   const candles = L.createChart(document.getElementById("candles"), look());
   const bars = candles.addSeries(L.CandlestickSeries, { priceLineVisible: false });
@@ -123,8 +123,9 @@
     bars.applyOptions({ upColor: up, downColor: down, borderVisible: false, wickUpColor: up, wickDownColor: down });
     mark();
   };
-  show(0);
   paint();
+  account.timeScale().fitContent();
+  show(0);
   dark.addEventListener("change", paint);
   let waiting = 0;
   candles.timeScale().subscribeVisibleTimeRangeChange(() => {
