@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ares.kernel.bars import Bars
-from ares.learn.labels import barrier_width, label_bars
+from ares.learn.labels import barrier_width, label_bars, label_decisions
 from ares.learn.recipe import LabelRecipe
 
 MINUTE = 60_000
@@ -86,6 +86,35 @@ def test_every_label_is_the_oracles(
         assert labels.net[decision] == pytest.approx(net, abs=1e-15, nan_ok=True)
         if not math.isnan(net):
             assert labels.ends_ms[decision] == end
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.tuples(price, price, price), min_size=1, max_size=60),
+    st.lists(st.integers(1, 59), max_size=2),
+    st.integers(1, 4),
+)
+def test_decisions_of_longer_bars_are_watched_on_the_finer_ones(
+    rows: list[tuple[float, float, float]], skips: list[int], horizon: int
+) -> None:
+    bars = bars_of(
+        [row[0] for row in rows],
+        [min(row) for row in rows],
+        [row[1] for row in rows],
+        [place for place in skips if place < len(rows)],
+    )
+    decided = np.arange(-5, 100, 5, dtype=np.int64) * MINUTE
+    width = np.full(len(decided), 0.03)
+    recipe = LabelRecipe(horizon, 33.0, 22.0)
+    labels = label_decisions(decided, width, bars, MINUTE, recipe, horizon * 5 * MINUTE)
+    closes = (bars.ts_ms + MINUTE).tolist()
+    for k, instant in enumerate(decided.tolist()):
+        if instant not in closes:
+            assert math.isnan(labels.net[k])
+            continue
+        net, end = oracle(bars, closes.index(instant), 0.03, horizon * 5, 0.0022, True)
+        assert labels.net[k] == pytest.approx(net, abs=1e-15, nan_ok=True)
+        assert math.isnan(net) or labels.ends_ms[k] == end
 
 
 def one(opens: list[float], lows: list[float], closes: list[float], horizon: int = 3) -> float:

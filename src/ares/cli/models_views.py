@@ -121,7 +121,8 @@ def _show_package(store: ModelStore, package: Package) -> None:
             "origin": f"{card.origin}, {card.created_at}, commit {card.git_commit[:12]}",
             "rows": f"{count(card.data_rows)}, {utc(card.data_from_ms)} to {utc(card.data_to_ms)}",
             "trade": f"at most {card.horizon_bars} bars, width {card.width_sigmas:g} sigma, at "
-            f"least {card.width_min_bps:.1f} bps; costs {card.cost_bps:.2f} bps",
+            f"least {card.width_min_bps:.1f} bps; costs {card.cost_bps:.2f} bps; "
+            f"watched on bars of {card.watched or card.timeframe}",
             "payoff": f"a win is {card.gain:.2f} widths, a loss {card.loss:.2f}",
             "recipe": card.recipe_hash[:12],
             "features": f"{len(card.features)}, {card.features_hash[:12]}",

@@ -27,6 +27,8 @@ class PackageCard(msgspec.Struct, frozen=True, kw_only=True):
     horizon_bars, width_sigmas, width_min_bps, cost_bps : the trade that the label describes.
     gain, loss      : mean net result of a won / lost trade out of sample, in widths (positive).
     data_from_ms, data_to_ms, data_rows, data_hash : the rows learned from, by decision time.
+    reference       : instrument that the cross features look at.
+    watched         : length of the bars on which the labels' trades were watched, e.g. ``1m``.
     validation      : net result per trade out of sample; zero trades where nothing is known.
     metrics, parity : evidence out of sample, and the exported graph against the trained model.
     verdict         : always None here: the gate judges ensembles, and keeps verdicts apart.
@@ -60,6 +62,7 @@ class PackageCard(msgspec.Struct, frozen=True, kw_only=True):
     git_commit: str
     created_at: str
     reference: str | None = None
+    watched: str | None = None
     verdict: dict[str, Any] | None = None
     files: dict[str, str] = {}
 

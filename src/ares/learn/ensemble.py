@@ -25,7 +25,7 @@ from ares.domain.timeframe import Timeframe
 from ares.kernel.bars import F64, I64, Bars
 from ares.kernel.ensemble import WEIGHT_PRESENT_MIN, Scores, aggregate_history, slot_records
 from ares.learn.calibration import Payoff, Platt, fit_payoff, fit_platt, logit
-from ares.learn.labels import barrier_width, label_bars
+from ares.learn.labels import barrier_width, label_decisions
 from ares.learn.recipe import LabelRecipe
 from ares.learn.rows import Rows
 from ares.learn.splits import known_before
@@ -74,20 +74,21 @@ def join(
     scores: Mapping[Timeframe, Scores],
     weights: Mapping[Timeframe, float],
     label: LabelRecipe,
-    grid: Bars,
-    grid_ms: int,
+    watched: Bars,
+    watched_ms: int,
 ) -> Aggregated:
     """Return the calibration of the aggregate and what it was worth out of sample.
 
     scores : the members' out-of-sample probabilities at their closes (NaN elsewhere).
     label  : the anchor's trade; its horizon is counted in bars of the anchor.
-    grid   : bars of the finest member, gaps filled, ``grid_ms`` long; decisions stand at their
-             closes.
+    watched : bars on which the trades are watched, ``watched_ms`` long, no longer than the finest
+             member's, at whose closes decisions stand.
 
     Raises TooFewRowsError where the members' out-of-sample times share too little.
     """
     horizon_ms = label.horizon_bars * anchor_of(weights).ms
-    rows, raw, spoken_ms = _decisions(scores, weights, label, grid, grid_ms)
+    rows, raw, spoken_ms = _decisions(scores, weights, label, watched, watched_ms)
+    decision_ms = min(timeframe.ms for timeframe in scores)
     spoken = np.flatnonzero(np.isfinite(raw))
     if len(spoken) == 0:
         raise TooFewRowsError("the members share no out-of-sample time with known outcomes")
@@ -95,14 +96,14 @@ def join(
     before = known_before(rows.decided_ms, rows.ends_ms, from_ms - horizon_ms)
     if not np.isfinite(raw[before]).any():
         raise TooFewRowsError("the members' common out-of-sample time is too short to calibrate")
-    platt, payoff = _calibrate(rows, raw, before, grid_ms)
+    platt, payoff = _calibrate(rows, raw, before, decision_ms)
     after = spoken[rows.decided_ms[spoken] >= from_ms]
     if len(after) == 0:
         raise TooFewRowsError("the members' common out-of-sample time is too short to judge")
     p = platt.probability(raw[after])
     judged = rows[after]
     seen = OutOfSample(judged, p, payoff.edge_bps(p, judged.width))
-    platt, payoff = _calibrate(rows, raw, np.arange(len(rows), dtype=np.int64), grid_ms)
+    platt, payoff = _calibrate(rows, raw, np.arange(len(rows), dtype=np.int64), decision_ms)
     return Aggregated(platt, payoff, seen)
 
 
@@ -122,16 +123,16 @@ def _decisions(
     scores: Mapping[Timeframe, Scores],
     weights: Mapping[Timeframe, float],
     label: LabelRecipe,
-    grid: Bars,
-    grid_ms: int,
+    watched: Bars,
+    watched_ms: int,
 ) -> tuple[Rows, F64, I64]:
-    """Return a row for each of the grid's closes with a known outcome, and what was said there.
+    """Return a row for each of the finest member's closes with a known outcome, and what was
+    said there: the log-odds of the weighted mean, ``(n,)``; NaN where the ensemble is silent.
 
-    What was said is the log-odds of the weighted mean, ``(n,)``; NaN where the ensemble is silent.
     Last come the instants of all closes at which it spoke, whether the outcome is known or not.
     """
     timeframes = sorted(scores, key=lambda timeframe: timeframe.ms)
-    closed_ms = grid.ts_ms + grid_ms
+    closed_ms = scores[timeframes[0]].close_ms
     said = aggregate_history(
         closed_ms,
         [[scores[timeframe] for timeframe in timeframes]],
@@ -140,8 +141,8 @@ def _decisions(
         label.cost_bps,
     )
     width = _width(closed_ms, scores[anchor_of(weights)], label)
-    horizon_bars = label.horizon_bars * anchor_of(weights).ms // grid_ms
-    labels = label_bars(grid, width, label, grid_ms, horizon_bars)
+    horizon_ms = label.horizon_bars * anchor_of(weights).ms
+    labels = label_decisions(closed_ms, width, watched, watched_ms, label, horizon_ms)
     keep: I64 = np.flatnonzero(labels.known)
     p = said.p[keep, 0]
     rows = Rows(
@@ -182,7 +183,7 @@ def _plain_mean(weights: Mapping[Timeframe, float], label: LabelRecipe) -> Ensem
     )
 
 
-def _calibrate(rows: Rows, raw: F64, known: I64, grid_ms: int) -> tuple[Platt, Payoff]:
+def _calibrate(rows: Rows, raw: F64, known: I64, decision_ms: int) -> tuple[Platt, Payoff]:
     """Return the calibration of what was said among the known rows, and their payoff.
 
     The members are calibrated, so their mean is expected to be about right: a slope of 1.
@@ -191,7 +192,7 @@ def _calibrate(rows: Rows, raw: F64, known: I64, grid_ms: int) -> tuple[Platt, P
     platt = fit_platt(
         raw[scored],
         rows.won[scored],
-        overlap=rows[known].overlap(grid_ms),
+        overlap=rows[known].overlap(decision_ms),
         base_rate=float(rows.won[known].mean()),
         calibrated=True,
     )

@@ -4,6 +4,7 @@ Triple barrier, net of costs (López de Prado 2018, Advances in Financial Machin
 long at the next bar's open; out at a stop one width below, checked on each bar's low and filled
 at the worse of the stop and the open; out at the next open once a close stands one width above;
 out at the next open after the horizon. The forward return is the same trade without barriers.
+Where finer bars than the decision's are stored, the trade is watched on those, as the engine does.
 """
 
 from __future__ import annotations
@@ -36,6 +37,34 @@ class Labels:
     def known(self) -> Bools:
         """Return True where the outcome is known, ``(n_bars,)``."""
         return np.isfinite(self.net)
+
+
+def label_decisions(
+    decided_ms: I64,
+    width: F64,
+    watched: Bars,
+    watched_ms: int,
+    recipe: LabelRecipe,
+    horizon_ms: int,
+) -> Labels:
+    """Return the outcomes of decisions at any instants, watched on bars of another length.
+
+    decided_ms, width : (n,) instants, and the barriers' distance there.
+    watched    : bars on which the trades are entered, watched and left, ``watched_ms`` long; a
+                 decision at whose instant none of them closes has no label.
+    horizon_ms : longest holding time.
+    returns    : labels of the decisions, ``(n,)`` each.
+    """
+    closed_ms = watched.ts_ms + watched_ms
+    place = np.searchsorted(closed_ms, decided_ms)
+    found = np.flatnonzero(place < len(closed_ms))
+    found = found[closed_ms[place[found]] == decided_ms[found]]
+    spread = np.full(len(watched), np.nan)
+    spread[place[found]] = width[found]
+    there = label_bars(watched, spread, recipe, watched_ms, horizon_ms // watched_ms)
+    net, ends_ms = np.full(len(decided_ms), np.nan), np.zeros(len(decided_ms), np.int64)
+    net[found], ends_ms[found] = there.net[place[found]], there.ends_ms[place[found]]
+    return Labels(net, width, ends_ms)
 
 
 def label_bars(

@@ -33,6 +33,7 @@ class Subject:
     columns      : names of all feature columns, as they come out of the kernel.
     bars         : (n_instruments,) bars of the recipe's timeframe, for holding's result.
     edge_bps_min : expected edge above which a signal counts as a trade.
+    reference, watched : see ``domain.package.PackageCard``.
     version, created_at, git_commit, libraries : from outside; nothing here asks a clock.
     """
 
@@ -45,6 +46,7 @@ class Subject:
     git_commit: str
     libraries: dict[str, str]
     reference: str | None = None
+    watched: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,4 +172,5 @@ def _card(
         git_commit=subject.git_commit,
         created_at=subject.created_at,
         reference=subject.reference,
+        watched=subject.watched,
     )

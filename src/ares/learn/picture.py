@@ -86,8 +86,9 @@ def _learning(axes: Any, curve: LearningCurve) -> None:
         fontsize=8.5,
         color=INK,
     )
+    axes.set_xlim(0.5, max(len(epochs), 3) + 0.5)
     axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.legend(fontsize=8.5, frameon=False)
+    _legend(axes)
     return None
 
 
@@ -115,7 +116,7 @@ def _reliability(axes: Any, counts: Any, drawing: Drawing) -> None:
     )
     axes.set(xlim=(low, high), ylim=(low, high))
     axes.tick_params(labelbottom=False)
-    axes.legend(fontsize=8.5, frameon=False, loc="upper left")
+    _legend(axes, loc="upper left")
     _style(counts, "", "probability said", "rows")
     counts.hist(drawing.p, bins=np.linspace(low, high, 41).tolist(), color="#a9c6d8")
     counts.set(xlim=(low, high))
@@ -163,7 +164,7 @@ def _equity(axes: Any, drawing: Drawing) -> None:
         label=f"model, {drawing.metrics.trades:,} trades",
     )
     axes.axhline(1.0, color=MUTED, lw=0.8)
-    axes.legend(fontsize=8.5, frameon=False)
+    _legend(axes)
     axes.tick_params(axis="x", labelsize=8)
     _dates(axes, int(drawing.traded.ts_ms[0]), int(drawing.traded.ts_ms[-1]))
 
@@ -210,6 +211,10 @@ def _style(axes: Any, title: str, x: str, y: str) -> None:
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):
         axes.spines[side].set_color(GRID)
+
+
+def _legend(axes: Any, loc: str = "best") -> None:
+    axes.legend(fontsize=8.5, loc=loc, facecolor="white", edgecolor="none", framealpha=0.85)
 
 
 def _dates(axes: Any, from_ms: int, to_ms: int, ticks: int = 7) -> None:

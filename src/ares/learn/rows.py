@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ares.kernel.bars import F64, I64, Bars, Bools
-from ares.learn.labels import barrier_width, label_bars
+from ares.learn.labels import barrier_width, label_decisions
 from ares.learn.recipe import Recipe
 
 F32 = NDArray[np.float32]
@@ -86,6 +86,8 @@ def rows_of(
     from_ms: int | None = None,
     to_ms: int | None = None,
     lane: int = 0,
+    watched: Bars | None = None,
+    watched_ms: int = 0,
 ) -> Rows:
     """Return the rows of one instrument: warm, with a known outcome, inside the window.
 
@@ -93,8 +95,11 @@ def rows_of(
     warm       : (n_bars,) True where every feature has had its warm-up.
     volatility : (n_bars,) standard deviation of one bar's return at each close.
     from_ms, to_ms : window of the bars' opening times; no bar outside is looked at for outcomes.
+    watched    : finer bars, ``watched_ms`` long, on which outcomes are watched; default: the bars.
     """
     label, interval_ms = recipe.label, recipe.timeframe.ms
+    if watched is None:
+        watched, watched_ms = bars, interval_ms
     inside = slice(
         0 if from_ms is None else int(np.searchsorted(bars.ts_ms, from_ms)),
         len(bars) if to_ms is None else int(np.searchsorted(bars.ts_ms, to_ms)),
@@ -103,7 +108,14 @@ def rows_of(
     width = barrier_width(
         volatility[inside], label.horizon_bars, label.width_sigmas, label.width_min_bps
     )
-    labels = label_bars(seen, width, label, interval_ms)
+    labels = label_decisions(
+        seen.ts_ms + interval_ms,
+        width,
+        watched.between(from_ms, to_ms),
+        watched_ms,
+        label,
+        label.horizon_bars * interval_ms,
+    )
     keep = np.flatnonzero(warm[inside] & labels.known)
     return Rows(
         np.ascontiguousarray(values[inside][keep], np.float32),

@@ -19,18 +19,18 @@ from ares.domain.instrument import Instrument
 from ares.domain.model import Ensemble, Validation
 from ares.domain.package import GRAPH_FILE, Package, PackageCard, sealed, sha256
 from ares.domain.timeframe import Timeframe
-from ares.kernel.features import FEATURE_NAMES, N_FEATURES, VOLATILITY_20, features_of
+from ares.kernel.features import FEATURE_NAMES, N_FEATURES, VOLATILITY_20
 from ares.learn.calibration import fit_payoff
 from ares.learn.evaluate import Metrics, evaluate
 from ares.learn.recipe import Recipe
 from ares.learn.rows import Rows, rows_of
 from ares.learn.walk import OutOfSample
 from ares.runtime.provenance import git_commit, library_versions
+from ares.runtime.training_data import Source, load_seen
 from ares.runtime.training_mirror import package_entry
 from ares.runtime.training_plan import recipe_for, stamp
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
-from ares.store.history import history
 
 if TYPE_CHECKING:
     from ares.config.settings import Settings
@@ -127,14 +127,21 @@ def _rows(
     try:
         store = CandleStore(engine, workspace.cache_dir)
         instrument = store.resolve(symbol)
-        bars = history(store, instrument, timeframe).bars
         reference = store.resolve(settings.reference_symbol)
-        other = bars if reference == instrument else history(store, reference, timeframe).bars
     finally:
         engine.dispose()
-    table = features_of(bars, timeframe, other)
+    source = Source(workspace.db_url, workspace.cache_dir)
+    seen = load_seen(source, instrument, timeframe, reference, [])
     recipe = recipe_for(settings, timeframe, "instrument")
-    rows = rows_of(bars, table.values, table.warm, table.values[:, VOLATILITY_20], recipe)
+    rows = rows_of(
+        seen.bars,
+        seen.table.values,
+        seen.table.warm,
+        seen.table.values[:, VOLATILITY_20],
+        recipe,
+        watched=seen.watched,
+        watched_ms=seen.watched_ms,
+    )
     if len(rows) < ROWS_MIN:
         raise UserMistake(
             f"{instrument.key} has {len(rows)} rows of {timeframe}, too few to try a model on "

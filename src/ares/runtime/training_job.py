@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 
@@ -15,13 +13,7 @@ from ares.domain.package import Package
 from ares.domain.timeframe import Timeframe
 from ares.kernel.bars import Bars
 from ares.kernel.ensemble import Scores
-from ares.kernel.features import (
-    FEATURE_NAMES,
-    VOLATILITY_20,
-    WARMUP_BARS,
-    FeatureTable,
-    features_of,
-)
+from ares.kernel.features import FEATURE_NAMES, VOLATILITY_20
 from ares.learn.calibration import Payoff, Platt
 from ares.learn.ensemble import join
 from ares.learn.evaluate import Metrics, evaluate
@@ -30,21 +22,7 @@ from ares.learn.parity import Scorer
 from ares.learn.recipe import LabelRecipe, Recipe
 from ares.learn.rows import Rows, pooled, rows_of
 from ares.learn.walk import OutOfSample, TooFewRowsError
-from ares.store.candles import CandleStore
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where a worker finds candles, and the window it may look at.
-
-    from_ms, to_ms : opening time of the first bar, instant by which the last has closed. Bars
-                     before are read to warm features up; bars after are never read.
-    """
-
-    database_url: str
-    cache_dir: Path
-    from_ms: int | None = None
-    to_ms: int | None = None
+from ares.runtime.training_data import Seen, Source, load_seen, nothing_seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +55,14 @@ class PackageJob:
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """What a package said out of sample about one instrument, with the bars it spoke at."""
+    """What a package said out of sample about one instrument.
 
-    bars: Bars
+    watched : the bars on which its trades were watched, ``watched_ms`` long.
+    """
+
     scores: Scores
+    watched: Bars
+    watched_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,42 +108,42 @@ class LeftOut:
 
 def train_package(job: PackageJob) -> PackageDone | LeftOut:
     """Train, export, compare, judge and draw one package; say why where there is too little."""
-    store = _store(job.source.database_url, job.source.cache_dir)
     notes: list[str] = []
-    seen: list[tuple[Bars, FeatureTable]] = []
-    parts: list[Rows] = []
-    for lane, instrument in enumerate(job.instruments):
+    seen: list[Seen] = []
+    for instrument in job.instruments:
         try:
-            bars, table = _load(store, instrument, job, notes)
+            seen.append(
+                load_seen(job.source, instrument, job.recipe.timeframe, job.reference, notes)
+            )
         except AresError as trouble:
             if job.recipe.scope == "instrument":
                 return LeftOut(str(trouble))
             notes.append(str(trouble))
-            bars, table = _nothing()
-        seen.append((bars, table))
-        parts.append(_rows(bars, table, job, lane))
+            seen.append(nothing_seen())
+    parts = [_rows(one, job, lane) for lane, one in enumerate(seen)]
     rows = pooled(parts).newest(job.rows_max)
     if len(rows) < job.rows_min:
         return LeftOut(f"{len(rows):,} rows, and learning.rows_min is {job.rows_min:,}")
     subject = Subject(
         job.instruments,
         FEATURE_NAMES,
-        tuple(bars for bars, _ in seen),
+        tuple(one.bars for one in seen),
         job.edge_bps_min,
         job.version,
         job.created_at,
         job.git_commit,
         job.libraries,
         None if job.reference is None else job.reference.key,
+        " and ".join(dict.fromkeys(_length(one.watched_ms) for one in seen if len(one.bars))),
     )
     try:
         trained = make_package(rows, job.recipe, subject, _opener(job.label))
     except TooFewRowsError as error:
         return LeftOut(str(error))
     spoken = {
-        instrument: _spoken(bars, table, trained.out_of_sample, lane, job.source.from_ms, job)
-        for lane, (instrument, (bars, table)) in enumerate(zip(job.instruments, seen, strict=True))
-        if len(bars)
+        instrument: _spoken(seen[lane], trained.out_of_sample, lane, job)
+        for lane, instrument in enumerate(job.instruments)
+        if len(seen[lane].bars)
     }
     return PackageDone(trained.package, trained.metrics, spoken, tuple(notes))
 
@@ -170,14 +152,13 @@ def join_members(job: JoinJob) -> JoinDone | LeftOut:
     """Calibrate and judge the aggregate of an instrument's members."""
     finest = min(job.spoken, key=lambda timeframe: timeframe.ms)
     scores = {timeframe: spoken.scores for timeframe, spoken in job.spoken.items()}
-    grid = job.spoken[finest].bars
+    watched, watched_ms = job.spoken[finest].watched, job.spoken[finest].watched_ms
     try:
-        joined = join(scores, job.weights, job.label, grid, finest.ms)
+        joined = join(scores, job.weights, job.label, watched, watched_ms)
     except TooFewRowsError as error:
         return LeftOut(str(error))
     rows = joined.out_of_sample.rows
-    from_ms, to_ms = int(rows.decided_ms[0]), int(rows.ends_ms.max())
-    during = grid.between(from_ms, to_ms)
+    during = watched.between(int(rows.decided_ms[0]), int(rows.ends_ms.max()))
     held = float(during.close[-1] / during.open[0]) - 1.0 if len(during) else 0.0
     metrics = evaluate(
         joined.out_of_sample,
@@ -189,71 +170,39 @@ def join_members(job: JoinJob) -> JoinDone | LeftOut:
     return JoinDone(joined.platt, joined.payoff, metrics)
 
 
-def _load(
-    store: CandleStore, instrument: Instrument, job: PackageJob, notes: list[str]
-) -> tuple[Bars, FeatureTable]:
-    """Return the instrument's bars and features, from a warm-up before the window on."""
-    from ares.store.history import history
-
-    timeframe, source = job.recipe.timeframe, job.source
-    start_ms = None if source.from_ms is None else source.from_ms - WARMUP_BARS * timeframe.ms
-    found = history(store, instrument, timeframe, start_ms, source.to_ms)
-    notes += [str(disagreement) for disagreement in found.disagreements]
-    reference: Bars | None = found.bars if job.reference == instrument else None
-    if job.reference is not None and job.reference != instrument:
-        try:
-            reference = history(store, job.reference, timeframe, start_ms, source.to_ms).bars
-        except AresError as trouble:
-            notes.append(f"{job.label}: without its reference: {trouble}")
-    return found.bars, features_of(found.bars, timeframe, reference)
+def _length(interval_ms: int) -> str:
+    return next(timeframe.value for timeframe in Timeframe if timeframe.ms == interval_ms)
 
 
-def _rows(bars: Bars, table: FeatureTable, job: PackageJob, lane: int) -> Rows:
+def _rows(one: Seen, job: PackageJob, lane: int) -> Rows:
     return rows_of(
-        bars,
-        table.values,
-        table.warm,
-        table.values[:, VOLATILITY_20],
+        one.bars,
+        one.table.values,
+        one.table.warm,
+        one.table.values[:, VOLATILITY_20],
         job.recipe,
         job.source.from_ms,
         job.source.to_ms,
         lane,
+        one.watched,
+        one.watched_ms,
     )
 
 
-def _spoken(
-    bars: Bars,
-    table: FeatureTable,
-    seen: OutOfSample,
-    lane: int,
-    from_ms: int | None,
-    job: PackageJob,
-) -> Spoken:
-    """Return an instrument's bars inside the window with what was said at their closes."""
-    inside = slice(0 if from_ms is None else int(np.searchsorted(bars.ts_ms, from_ms)), None)
-    bars = bars[inside]
-    closed_ms = bars.ts_ms + job.recipe.timeframe.ms
+def _spoken(one: Seen, seen: OutOfSample, lane: int, job: PackageJob) -> Spoken:
+    """Return what was said at the closes of an instrument's bars inside the window."""
+    first = 0 if job.source.from_ms is None else np.searchsorted(one.bars.ts_ms, job.source.from_ms)
+    inside = slice(int(first), None)
+    closed_ms = one.bars.ts_ms[inside] + job.recipe.timeframe.ms
     mine = seen.rows.lane == lane
-    p = np.full(len(bars), np.nan)
+    p = np.full(len(closed_ms), np.nan)
     p[np.searchsorted(closed_ms, seen.rows.decided_ms[mine])] = seen.p[mine]
-    sigma = table.values[inside, VOLATILITY_20].astype(np.float64)
-    return Spoken(bars, Scores(closed_ms, p, np.where(table.warm[inside], sigma, np.nan)))
-
-
-def _nothing() -> tuple[Bars, FeatureTable]:
-    none = np.empty(0, np.int64)
-    return Bars.empty(), FeatureTable(none, np.empty((0, len(FEATURE_NAMES)), np.float32), none)
+    sigma = one.table.values[inside, VOLATILITY_20].astype(np.float64)
+    scores = Scores(closed_ms, p, np.where(one.table.warm[inside], sigma, np.nan))
+    return Spoken(scores, one.watched, one.watched_ms)
 
 
 def _opener(where: str) -> Callable[[bytes, int], Scorer]:
     from ares.adapters.onnx_model import open_model
 
     return lambda graph, n_features: open_model(graph, n_features, where)
-
-
-@lru_cache(maxsize=2)
-def _store(database_url: str, cache_dir: Path) -> CandleStore:
-    """Return the worker's candle store, opened once in its life."""
-    from ares.store.database import open_database
-
-    return CandleStore(open_database(database_url), cache_dir)

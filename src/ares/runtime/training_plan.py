@@ -15,7 +15,8 @@ from ares.domain.timeframe import Timeframe
 from ares.kernel.features import FEATURES, FEATURES_HASH
 from ares.learn.recipe import BoostRecipe, Recipe, default_label, round_trip_bps
 from ares.runtime.provenance import git_commit, library_versions
-from ares.runtime.training_job import PackageJob, Source
+from ares.runtime.training_data import Source
+from ares.runtime.training_job import PackageJob
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
 

@@ -1,0 +1,103 @@
+"""What training may see of an instrument: bars, features, and bars to watch trades on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from ares.domain.errors import AresError
+from ares.domain.instrument import Instrument
+from ares.domain.timeframe import Timeframe
+from ares.kernel.bars import Bars
+from ares.kernel.features import FEATURE_NAMES, WARMUP_BARS, FeatureTable, features_of
+from ares.store.candles import CandleStore
+from ares.store.database import open_database
+from ares.store.history import history
+
+COVERED_MIN = 0.98
+"""Finer bars that lack more of the window than this are not used to watch trades on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a worker finds candles, and the window it may look at.
+
+    from_ms, to_ms : opening time of the first bar, instant by which the last has closed. Bars
+                     before are read to warm features up; bars after are never read.
+    """
+
+    database_url: str
+    cache_dir: Path
+    from_ms: int | None = None
+    to_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One instrument's bars and features, from a warm-up before the window on."""
+
+    bars: Bars
+    table: FeatureTable
+    watched: Bars
+    watched_ms: int
+
+
+def load_seen(
+    source: Source,
+    instrument: Instrument,
+    timeframe: Timeframe,
+    lead: Instrument | None,
+    notes: list[str],
+) -> Seen:
+    """Return what training may see of an instrument; remarks on the data go to ``notes``.
+
+    lead : the instrument that cross features look at.
+
+    Raises UserMistake where nothing stored can give the timeframe.
+    """
+    store = _store(source.database_url, source.cache_dir)
+    start_ms = None if source.from_ms is None else source.from_ms - WARMUP_BARS * timeframe.ms
+    found = history(store, instrument, timeframe, start_ms, source.to_ms)
+    notes += [str(disagreement) for disagreement in found.disagreements]
+    reference: Bars | None = found.bars if lead == instrument else None
+    if lead is not None and lead != instrument:
+        try:
+            reference = history(store, lead, timeframe, start_ms, source.to_ms).bars
+        except AresError as trouble:
+            notes.append(f"{instrument.key} {timeframe}: without its reference: {trouble}")
+    table = features_of(found.bars, timeframe, reference)
+    watched, watched_ms = _watched(store, instrument, timeframe, found.bars, source)
+    return Seen(found.bars, table, watched, watched_ms)
+
+
+def _watched(
+    store: CandleStore, instrument: Instrument, timeframe: Timeframe, bars: Bars, source: Source
+) -> tuple[Bars, int]:
+    """Return the finest bars that cover the window as well as the timeframe's own, with their
+    length: one kind for all rows, so that every label means the same.
+    """
+    own = bars.between(source.from_ms, source.to_ms)
+    for interval in store.intervals(instrument):
+        finer = Timeframe(interval)
+        if finer.ms >= timeframe.ms:
+            break
+        found = history(store, instrument, finer, source.from_ms, source.to_ms).bars
+        if len(found) * finer.ms >= COVERED_MIN * len(own) * timeframe.ms:
+            return found, finer.ms
+    return own, timeframe.ms
+
+
+def nothing_seen() -> Seen:
+    """Return what there is of an instrument without candles."""
+    none = np.empty(0, np.int64)
+    table = FeatureTable(none, np.empty((0, len(FEATURE_NAMES)), np.float32), none)
+    return Seen(Bars.empty(), table, Bars.empty(), 1)
+
+
+@lru_cache(maxsize=2)
+def _store(database_url: str, cache_dir: Path) -> CandleStore:
+    """Return the worker's candle store, opened once in its life."""
+    return CandleStore(open_database(database_url), cache_dir)
