@@ -166,11 +166,11 @@ class Writer:
         if time.monotonic() - self._synced_s >= self._sync_s:
             self.sync()
         elif len(self._buffer) > BUFFER_BYTES_MAX:
-            self._write()
+            self.write()
 
     def sync(self) -> None:
         """Make everything appended durable. Raises WorldTrouble when the disk does not."""
-        self._write()
+        self.write()
         try:
             os.fsync(self._file.fileno())
         except OSError as trouble:
@@ -181,8 +181,11 @@ class Writer:
             self._file.close()
             self._open(self._folder / f"{int(self._path.stem) + 1:06d}.journal", 0)
 
-    def _write(self) -> None:
-        """Write what is buffered; once that failed, nothing is written behind the gap any more."""
+    def write(self) -> None:
+        """Hand what is buffered to the operating system.
+
+        Once that failed, nothing is written behind the gap any more.
+        """
         if self._broken:
             raise WorldTrouble(f"the journal {self._path} could not be written: start again")
         left = memoryview(self._buffer)

@@ -102,6 +102,10 @@ class RunJournal:
         """Append what the event led to (an empty list too: it says that the step was finished)."""
         self._writer.append(EFFECTS + _encode((seq, effects)))
 
+    def write(self) -> None:
+        """Hand everything to the operating system: a killed process loses nothing of it."""
+        self._writer.write()
+
     def sync(self) -> None:
         """Make everything durable: before any command leaves."""
         self._writer.sync()

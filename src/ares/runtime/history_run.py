@@ -95,7 +95,7 @@ def _run(
     if projector is not None:
         projector.before_flush = journal.sync
     watchers = () if projector is None else (projector.watch,)
-    loop = Loop(state, journal, venue, prefetch.scorers, watchers)
+    loop = Loop(state, journal, venue, prefetch.scorers, watchers, outlive=journal.write)
 
     def save() -> None:
         journal.sync()  # a snapshot is never of a later moment than the journal

@@ -26,7 +26,12 @@ Watcher = Callable[[int, Event, list[Effect]], None]
 
 
 class Loop:
-    """Drives one state with one journal and one venue."""
+    """Drives one state with one journal and one venue.
+
+    outlive : makes the journal safe against everything that the venue survives, before a command
+              leaves. Default: synced to disk. A venue inside this process dies with it and with
+              the power, so written to the operating system is enough there.
+    """
 
     def __init__(
         self,
@@ -35,12 +40,14 @@ class Loop:
         venue: SimulatedVenue,
         scorers: Scorers,
         watchers: Sequence[Watcher] = (),
+        outlive: Callable[[], None] | None = None,
     ) -> None:
         self.state = state
         self._journal = journal
         self._venue = venue
         self._scorers = scorers
         self._watchers = tuple(watchers)
+        self._outlive = outlive or journal.sync
 
     def process(self, event: Event) -> None:
         """Take one event in, and every answer that its commands bring about."""
@@ -66,11 +73,11 @@ class Loop:
         return []
 
     def _send(self, effects: list[Effect]) -> list[Event]:
-        """Hand commands to the venue; they are durable before the first of them leaves."""
+        """Hand commands to the venue; the journal can outlive it before the first one leaves."""
         commands = [e for e in effects if isinstance(e, SubmitOrder | CancelOrder)]
         if not commands:
             return []
-        self._journal.sync()
+        self._outlive()
         answers: list[Event] = []
         for command in commands:
             if isinstance(command, SubmitOrder):
