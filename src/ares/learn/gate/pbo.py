@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import dataclass
 
-import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from ares.kernel.bars import F64
 
@@ -27,14 +26,15 @@ SPREAD_MIN = 1e-12
 """Variance below this share of the recipe's mean square is rounding: it did not vary."""
 
 
-class Overfitting(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Overfitting:
     """What CSCV found.
 
-    pbo     : share of the ways in which the best of the past was not above the median of the rest.
-    loss    : share of the ways in which it lost money in the rest.
-    slope   : what a unit of past Sharpe ratio was worth in the rest (regression over the ways); below
-              zero, the better it looked the worse it was. None where the past did not vary.
-    logits  : (ways,) log-odds of the best one's relative rank in the rest; below zero is bad.
+    pbo    : share of the ways in which the best of the past was not above the median of the rest.
+    loss   : share of the ways in which it lost money in the rest.
+    slope  : what a unit of past Sharpe ratio was worth in the rest (regression over the ways);
+             below zero, the better it looked the worse it was. None: the past did not vary.
+    logits : (ways,) log-odds of the best one's relative rank in the rest; below zero is bad.
     """
 
     pbo: float
@@ -42,7 +42,7 @@ class Overfitting(msgspec.Struct, frozen=True):
     slope: float | None
     recipes: int
     ways: int
-    logits: tuple[float, ...]
+    logits: F64
 
 
 def overfitting(returns: F64, blocks: int = BLOCKS) -> Overfitting | None:
@@ -88,7 +88,7 @@ def overfitting(returns: F64, blocks: int = BLOCKS) -> Overfitting | None:
         slope=_slope(looked, came),
         recipes=recipes,
         ways=len(past),
-        logits=tuple(logits.tolist()),
+        logits=logits,
     )
 
 
@@ -114,8 +114,8 @@ class _Blocks:
         drift = chosen @ self.sums / n
         variance = chosen @ self.squares / n - drift**2
         varies = variance > self.least
-        ratio = np.zeros_like(drift)
-        np.divide(self.centre + drift, np.sqrt(variance, where=varies), where=varies, out=ratio)
+        sd = np.sqrt(np.where(varies, variance, np.inf))
+        ratio: F64 = (self.centre + drift) / sd
         return ratio
 
 
@@ -141,7 +141,7 @@ def _rank(values: F64, mine: F64) -> F64:
     return rank
 
 
-def _slope(x: NDArray[np.float64], y: NDArray[np.float64]) -> float | None:
+def _slope(x: F64, y: F64) -> float | None:
     away = x - x.mean()
     spread = float(away @ away)
     return float(away @ y) / spread if spread > 0.0 else None

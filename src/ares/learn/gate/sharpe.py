@@ -144,11 +144,11 @@ def trial_variance(sharpes: F64) -> float | None:
 
     sharpes : (n_trials,) per observation; not finite where a trial made too few trades to have one.
 
-    >>> trial_variance(np.array([0.1, 0.3, np.nan]))
-    0.02
+    >>> trial_variance(np.array([0.25, 0.75, np.nan]))
+    0.125
     """
     known = sharpes[np.isfinite(sharpes)]
-    return round(float(known.var(ddof=1)), 15) if len(known) > 1 else None
+    return float(known.var(ddof=1)) if len(known) > 1 else None
 
 
 def moments(returns: F64) -> Moments | None:

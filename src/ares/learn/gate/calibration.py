@@ -1,0 +1,106 @@
+"""Calibration as the gate reads it: beside luck, with skill demanded, and constants found out.
+
+A constant base rate is perfectly calibrated and worthless; a few rows of a perfect model look
+badly calibrated. So the error stands beside its 95% quantile under perfect calibration, next to
+the Brier skill and to how much of the output does not vary at all.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from ares.kernel.bars import F64, Bools
+from ares.learn.calibration_error import DRAWS, calibration_error, error_limit
+from ares.learn.rows import I32
+
+SPREAD_MIN = 1e-4
+"""Probabilities nearer together than this are one: no decision hangs on the difference."""
+
+
+class Calibration(msgspec.Struct, frozen=True):
+    """What probabilities of ``rows`` rows were worth as probabilities.
+
+    error, limit   : expected calibration error, and its 95% quantile under perfect calibration.
+    brier          : mean squared error of the probabilities.
+    brier_skill    : share of it saved against saying the base rate; None with one outcome only.
+    constant_share : share of the rows in folds whose output does not vary.
+    """
+
+    rows: int
+    error: float
+    limit: float
+    brier: float
+    brier_skill: float | None
+    constant_share: float
+
+
+def calibrated(
+    p: F64,
+    won: Bools,
+    *,
+    lane: I32,
+    overlap: int,
+    seed: int,
+    fold: NDArray[np.integer[Any]] | None = None,
+    draws: int = DRAWS,
+) -> Calibration | None:
+    """Return how well probabilities say what happens, or None without rows.
+
+    p, won  : (n,) probabilities out of sample, and what happened.
+    lane    : (n,) instrument of each row; consecutive rows of a lane share luck.
+    overlap : rows that a trade lasts on average (``Rows.overlap``).
+    seed    : of the draws behind the limit.
+    fold    : (n,) which fitted model each row is from; None: all from one.
+
+    Raises ValueError where a probability is none.
+    """
+    if len(p) == 0:
+        return None
+    if not (np.isfinite(p).all() and p.min() >= 0.0 and p.max() <= 1.0):
+        raise ValueError("probabilities must be numbers in [0, 1]")
+    error, _ = calibration_error(p, won)
+    return Calibration(
+        rows=len(p),
+        error=error,
+        limit=error_limit(p, lane, overlap, seed, draws),
+        brier=float(np.mean((p - won) ** 2)),
+        brier_skill=brier_skill(p, won),
+        constant_share=constant_share(p, fold),
+    )
+
+
+def brier_skill(p: F64, won: Bools) -> float | None:
+    """Return 1 - Brier score / that of always saying the base rate of these very rows.
+
+    Brier 1950; Murphy 1973. The base rate of the same rows is known only afterwards: it is harder
+    to beat than any that could have been said before.
+
+    >>> brier_skill(np.array([0.5, 0.5]), np.array([True, False]))
+    0.0
+    """
+    base = float(won.mean()) if len(won) else 0.0
+    if not 0.0 < base < 1.0:
+        return None
+    return 1.0 - float(np.mean((p - won) ** 2)) / (base * (1.0 - base))
+
+
+def constant_share(p: F64, fold: NDArray[np.integer[Any]] | None = None) -> float:
+    """Return the share of rows in folds whose outputs all lie within SPREAD_MIN of each other.
+
+    Models of several folds that each say one number do vary together; each alone does not.
+
+    >>> constant_share(np.array([0.4, 0.4, 0.5, 0.6]), np.array([0, 0, 1, 1]))
+    0.5
+    """
+    if len(p) == 0:
+        return 1.0
+    folds = np.zeros(len(p), np.int64) if fold is None else fold
+    constant = 0
+    for one in np.unique(folds):
+        said = p[folds == one]
+        constant += len(said) if np.ptp(said) < SPREAD_MIN else 0
+    return constant / len(p)
