@@ -16,8 +16,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-from bench.bars import MINUTE_MS, bars_of
-from bench.rows.boosted import COST_BPS, LEAVES, TREES, ensemble_of
 
 from ares.adapters.onnx_model import Scorer, open_model
 from ares.domain.instrument import Instrument, InstrumentSpec
@@ -30,6 +28,8 @@ from ares.kernel.trade import Rules
 from ares.research.backtest import BacktestResult, run_backtest
 from ares.research.market import Candles
 from ares.research.signals import ScorerOf, Voiced, ensemble_strategy
+from bench.bars import MINUTE_MS, bars_of
+from bench.rows.boosted import COST_BPS, LEAVES, TREES, ensemble_of
 
 TIMES = 3
 WINDOW_BARS = 131_400  # a quarter of a year

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import msgspec
 import numpy as np
-from bench.bars import INPUT, bars_of, minutes
 
 from ares.adapters.model_store import ModelStore
 from ares.domain.model import Ensemble, Member, Validation
@@ -18,6 +17,7 @@ from ares.kernel.bars import Bars
 from ares.kernel.features import FEATURE_NAMES, FEATURES_HASH, features_of
 from ares.learn.calibration import Platt
 from ares.learn.onnx_graph import to_onnx
+from bench.bars import INPUT, bars_of, minutes
 
 TREES, LEAVES = 200, 31
 ROWS = 60_000

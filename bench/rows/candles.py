@@ -14,11 +14,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench.rows.help import ARES
-
 from ares.kernel.bars import Bars
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
+from bench.rows.help import ARES
 
 
 def main() -> None:

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from bench.bars import MINUTE_MS, columns
 
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.kernel.trade import (
@@ -21,6 +20,7 @@ from ares.kernel.trade import (
     to_grid,
 )
 from ares.kernel.trade.layout import SIZE_FIXED
+from bench.bars import MINUTE_MS, columns
 
 SPEC = InstrumentSpec(Instrument("binance", "BTC/USDT"), price_decimals=2, qty_decimals=5)
 FAST_BARS, SLOW_BARS = 20, 100

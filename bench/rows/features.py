@@ -15,11 +15,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from bench.bars import MINUTE_MS, bars_of
 
 from ares.domain.timeframe import Timeframe
 from ares.kernel.bars import Bars
 from ares.kernel.features import N_FEATURES, feature_scan, feature_state, features_of
+from bench.bars import MINUTE_MS, bars_of
 
 TIMES = 3
 REFERENCE_RATIO = 0.05

@@ -18,9 +18,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from bench.bars import MINUTE_MS, ROOT, bars_of, four_instruments, minutes
-from bench.rows.boosted import WEIGHTS, ensemble_of
-from bench.rows.crossing import PLAIN
 from sqlalchemy import Engine, text
 
 from ares.adapters.onnx_model import open_model
@@ -34,6 +31,9 @@ from ares.runtime.history_run import RunEnd, run_history
 from ares.runtime.plan import Choice, named, plan_run
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
+from bench.bars import MINUTE_MS, ROOT, bars_of, four_instruments, minutes
+from bench.rows.boosted import WEIGHTS, ensemble_of
+from bench.rows.crossing import PLAIN
 
 WARM_UP_DAYS = 2
 DAY_MS = 86_400_000

@@ -17,10 +17,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from bench.rows.crossing import PLAIN, crossing, head, trade
 
 from ares.kernel.trade import Rules, TradeLog
 from ares.kernel.trade.layout import ENTRY
+from bench.rows.crossing import PLAIN, crossing, head, trade
 
 TIMES = 3
 CASH_QUOTE = 1e9  # one unit a trade over 10 M bars of fees does not exhaust it

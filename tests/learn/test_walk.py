@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from ares.domain.timeframe import Timeframe
+from ares.kernel.trade.rules import round_trip_bps
 from ares.learn.fit import fit
-from ares.learn.recipe import HORIZON_BARS, Recipe, default_label, round_trip_bps
+from ares.learn.recipe import HORIZON_BARS, Recipe, default_label
 from ares.learn.rows import Rows, blanked, pooled
 from ares.learn.walk import TooFewRowsError, walk
 

@@ -22,9 +22,6 @@ HORIZON_BARS = {
 WIDTH_MIN_COSTS = 1.5
 """A barrier nearer than 1.5 round trips could not be won: a win would be mostly costs."""
 
-PARTICIPATION_SMALL = 0.01
-"""The share of a bar's volume for which labels price slippage: a small order."""
-
 
 class LabelRecipe(msgspec.Struct, frozen=True):
     """The trade that a label describes: entered long at the next open, net of costs.
@@ -107,17 +104,6 @@ class Recipe(msgspec.Struct, frozen=True):
     def embargo_ms(self) -> int:
         """Return the embargo in milliseconds."""
         return (self.embargo_bars or self.label.horizon_bars) * self.timeframe.ms
-
-
-def round_trip_bps(fee_bps: float, spread_bps: float, slippage_bps: float) -> float:
-    """Return what buying and selling a small order costs: two fees, one full spread, two slips.
-
-    slippage_bps : at a participation of 100%; it shrinks with the share of volume taken.
-
-    >>> round_trip_bps(fee_bps=10, spread_bps=2, slippage_bps=1)
-    22.02
-    """
-    return 2 * fee_bps + spread_bps + 2 * slippage_bps * PARTICIPATION_SMALL
 
 
 def default_label(

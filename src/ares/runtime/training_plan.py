@@ -13,7 +13,8 @@ from ares.domain.errors import UserMistake
 from ares.domain.instrument import Instrument
 from ares.domain.timeframe import Timeframe
 from ares.kernel.features import FEATURES, FEATURES_HASH
-from ares.learn.recipe import BoostRecipe, Recipe, default_label, round_trip_bps
+from ares.kernel.trade.rules import round_trip_bps
+from ares.learn.recipe import BoostRecipe, Recipe, default_label
 from ares.runtime.provenance import git_commit, library_versions
 from ares.runtime.training_data import Source
 from ares.runtime.training_job import PackageJob

@@ -24,6 +24,8 @@ YEAR_MS = 365 * 86_400_000
 FAST_MS = 86_400_000
 SLOW_MS = 30 * 86_400_000
 NO_LIMIT = 9.0e18
+PARTICIPATION_SMALL = 0.01
+"""The share of a bar's volume for which labels price slippage: a small order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +72,8 @@ class Rules:
 
     @property
     def cost_bps(self) -> float:
-        """Return the round trip's cost for a small order: fees on both sides and the spread."""
-        return 2.0 * self.fee_bps + self.spread_bps
+        """Return the round trip's cost for a small order, as labels and edges count it."""
+        return round_trip_bps(self.fee_bps, self.spread_bps, self.slippage_bps)
 
     def without_limits(self) -> Rules:
         """Return the same costs with no stop, limit, breaker or mode: for baselines."""
@@ -135,6 +137,17 @@ class Traded:
     horizon_ms: int = 0
     has_champion: bool = True
     validation: tuple[float, float, float] = (0.0, 0.0, 0.0)
+
+
+def round_trip_bps(fee_bps: float, spread_bps: float, slippage_bps: float) -> float:
+    """Return what buying and selling a small order costs: two fees, one full spread, two slips.
+
+    slippage_bps : at a participation of 100%; it shrinks with the share of volume taken.
+
+    >>> round_trip_bps(fee_bps=10, spread_bps=2, slippage_bps=1)
+    22.02
+    """
+    return 2 * fee_bps + spread_bps + 2 * slippage_bps * PARTICIPATION_SMALL
 
 
 def specs_record(traded: list[Traded]) -> Records:
