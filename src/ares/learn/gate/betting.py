@@ -25,10 +25,10 @@ import math
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from ares.kernel.bars import F64
 from ares.kernel.jit import inlined, lean
-from ares.kernel.trade.layout import Records
 
 STAKE_SDS = 0.03
 """Stake in differences' standard deviations: the best one for an edge of 0.03 a step."""
@@ -41,6 +41,8 @@ MEMORY = 1_000.0
 
 LOG_E_REPORTED_MAX = 690.0
 """exp(690) is the largest e-value that is written out; beyond it nothing is left to say."""
+
+Records = NDArray[np.void]
 
 _F, _I = np.float64, np.int64
 
