@@ -120,6 +120,15 @@ def test_default_labels_have_barriers_that_can_be_won() -> None:
         assert label.width_min_bps == pytest.approx(1.5 * cost)
 
 
+def test_rows_share_luck_while_a_trade_lasts_and_across_instruments(rows: MakeRows) -> None:
+    one = rows(600)
+    one = replace(one, ends_ms=one.decided_ms + 6 * 3_600_000)
+    assert one.overlap(3_600_000) == 6
+    both = pooled([one, replace(one, lane=np.ones(600, np.int32))])
+    assert both.overlap(3_600_000) == 12
+    assert one[slice(0, 0)].overlap(3_600_000) == 1
+
+
 def test_pooled_rows_are_in_time_and_keep_their_lanes(rows: MakeRows) -> None:
     parts = [replace(rows(50, seed=k), lane=np.full(50, k, np.int32)) for k in range(3)]
     table = pooled(parts)

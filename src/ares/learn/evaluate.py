@@ -51,7 +51,7 @@ class Metrics(msgspec.Struct, frozen=True):
     calibration_error : mean distance of said and seen, over bins of equal counts.
     calibration_limit : its 95% quantile for perfectly calibrated p on as many rows, whose trades
                         overlap as much.
-    overlap           : bars that a trade lasts on average: so many decisions share their luck.
+    overlap           : rows that share their luck on average (``Rows.overlap``).
     auc               : probability that a won trade was scored above a lost one.
     edge_bps_min      : trades below are those with an expected edge above this.
     trades, hit_rate, net_bps, net_sd_bps, net_total_bps : trades one after the other, net of costs.

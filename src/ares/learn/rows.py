@@ -64,10 +64,16 @@ class Rows:
         return digest.hexdigest()
 
     def overlap(self, interval_ms: int) -> int:
-        """Return how many intervals a trade lasts on average: so many rows share their luck."""
+        """Return how many rows share their luck on average.
+
+        Those are the rows decided while a trade lasts, of all instruments: markets fall together,
+        so four instruments are counted as one (which errs on the side of doubt).
+        """
         if len(self) == 0:
             return 1
-        return max(1, round(float(np.mean(self.ends_ms - self.decided_ms)) / interval_ms))
+        lasting = float(np.mean(self.ends_ms - self.decided_ms)) / interval_ms
+        at_once = len(self) / len(np.unique(self.decided_ms))
+        return max(1, round(lasting * at_once))
 
     def newest(self, rows_max: int) -> Rows:
         """Return the newest ``rows_max`` rows; those of one instant stay together."""
