@@ -148,7 +148,7 @@ def _close(
     """Record the closed trade, learn from it, and clear the position."""
     lots = book[i].entry_lots
     pnl = book[i].exit_units - book[i].entry_units - book[i].position_fees
-    net_bps = pnl / book[i].entry_units * 1e4
+    net_bps = pnl / max(1, book[i].entry_units) * 1e4  # dust may have cost no unit at all
     n = counts[N_OUTCOMES]
     outcomes[n].instrument = i
     outcomes[n].virtual = 0

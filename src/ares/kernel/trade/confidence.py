@@ -76,8 +76,8 @@ def next_mode(mode: int, confidence: float, rules: Records) -> int:
 @inlined
 def student_t_cdf(t: float, df: float) -> float:
     """Return the distribution function of Student's t (Press et al. 2007, section 6.14.9)."""
-    half = 0.5 * incomplete_beta(0.5 * df, 0.5, df / (df + t * t))
-    return 1.0 - half if t >= 0.0 else half
+    inside = incomplete_beta(0.5, 0.5 * df, t * t / (df + t * t))
+    return 0.5 + 0.5 * inside if t >= 0.0 else 0.5 - 0.5 * inside
 
 
 @inlined

@@ -275,7 +275,8 @@ def permission(
     if code != ALLOWED:
         return code
     same_minute = account[0].minute == now_ms // MINUTE_MS
-    if same_minute and account[0].minute_orders >= rules[0].orders_per_minute:
+    asked = account[0].minute_orders if same_minute else 0
+    if asked >= rules[0].orders_per_minute:
         return REFUSED_ORDER_RATE
     return ALLOWED
 

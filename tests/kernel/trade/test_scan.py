@@ -1,0 +1,301 @@
+"""Any market, any signals, any rules: a scan in pieces is the scan, and money stays what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ares.kernel.trade import Market, Rules, Signals, TradeLog, TradeState, scan, specs_record
+from ares.kernel.trade.layout import (
+    CANCEL_STOP,
+    ENTRY,
+    REFUSAL,
+    SIZE_ALL,
+    SIZE_FIXED,
+    SIZE_RISK,
+    STOP,
+)
+
+MINUTE = 60_000
+CASH = 10**12
+RULES = st.builds(
+    Rules,
+    fee_bps=st.sampled_from([0.0, 7.3, 10.0, 100.0]),
+    spread_bps=st.sampled_from([0.0, 2.0, 30.0]),
+    slippage_bps=st.sampled_from([0.0, 1.0, 500.0]),
+    participation_max=st.sampled_from([0.0, 0.01, 0.1, 1.0]),
+    edge_bps_min=st.sampled_from([0.0, 5.0]),
+    sizing=st.sampled_from([SIZE_RISK, SIZE_RISK, SIZE_ALL, SIZE_FIXED]),
+    fixed_lots=st.sampled_from([1, 777, 40_000]),
+    stop_enabled=st.booleans(),
+    risk_per_trade=st.sampled_from([0.001, 0.01, 1e9]),
+    position_max=st.sampled_from([0.1, 0.6, 1.0]),
+    exposure_max=st.sampled_from([0.5, 1.0, 5.0]),
+    order_quote_max=st.sampled_from([500.0, 1e6]),
+    orders_per_minute=st.sampled_from([1, 10]),
+    collar_bps=st.sampled_from([1.0, 50.0, 500.0]),
+    daily_loss_max=st.sampled_from([0.0, 0.01]),
+    drawdown_max=st.sampled_from([0.0, 0.02]),
+    win_rate_trades=st.sampled_from([2, 20]),
+    failures_max=st.sampled_from([0, 2]),
+    cooldown_minutes=st.sampled_from([0.0, 10.0]),
+    trial_trades=st.sampled_from([1, 3]),
+    forgetting_trades=st.sampled_from([3.0, 100.0]),
+    gate_mode=st.booleans(),
+)
+CASES = st.tuples(st.integers(0, 2**32), st.integers(2, 150), st.integers(1, 3), RULES)
+Case = tuple[int, int, int, Rules]
+TRADE = settings(deadline=None, max_examples=120)
+
+
+class Play:
+    """A random case, ready to be scanned in parts."""
+
+    def __init__(self, case: Case, traded: Callable[..., Any], desk: Any) -> None:
+        seed, n, width, rules = case
+        draw = np.random.default_rng(seed)
+        spread = int(draw.integers(0, 120))
+        close = np.maximum(
+            10_000 + np.cumsum(draw.integers(-spread, spread + 1, (n, width)), 0), 50
+        )
+        opens = np.maximum(
+            np.vstack([close[:1], close[:-1]]) + draw.integers(-60, 61, (n, width)), 1
+        )
+        high = np.maximum(opens, close) + draw.integers(0, 40, (n, width))
+        low = np.maximum(np.minimum(opens, close) - draw.integers(0, 40, (n, width)), 1)
+        volume = draw.integers(0, 50_000, (n, width)) * (draw.random((n, width)) > 0.15)
+        close = np.where(draw.random((n, width)) < 0.1, 0, close)  # some bars are missing
+        bars = [np.ascontiguousarray(a, np.int64) for a in (opens, high, low, close, volume)]
+        self.market = Market(MINUTE * np.arange(1, n + 1, dtype=np.int64) + 10**12, *bars)
+        silent = draw.random((n, width)) < 0.3
+        edge = np.where(silent, np.nan, draw.normal(0.0, 30.0, (n, width)))
+        barrier = np.where(draw.random((n, width)) < 0.1, np.nan, draw.uniform(5, 200, (n, width)))
+        self.signals = Signals(1.0 / (1.0 + np.exp(-edge / 30.0)), edge, barrier)
+        self.traded = tuple(
+            traded(f"T{i}/USDT", horizon_ms=int(draw.integers(0, 30)) * MINUTE)
+            for i in range(width)
+        )
+        self.rules = rules.record()
+        self.specs = specs_record(list(self.traded))
+        self.first: TradeState = replace(desk, traded=self.traded, rules=rules).first()
+        self.first.book["mode"] = draw.integers(0, 2, width)
+
+    def rows(self, rows: slice, state: TradeState) -> TradeLog:
+        """Scan some rows from a state."""
+        m, s = self.market, self.signals
+        part = Market(*(np.ascontiguousarray(getattr(m, k)[rows]) for k in Market.__slots__))
+        said = Signals(*(np.ascontiguousarray(getattr(s, k)[rows]) for k in Signals.__slots__))
+        return scan(part, said, state, self.rules, self.specs)
+
+
+def bytes_of(state: TradeState) -> list[bytes]:
+    return [getattr(state, name).tobytes() for name in TradeState.__slots__]
+
+
+def from_bytes(state: TradeState) -> TradeState:
+    """Return the state as it comes back from a snapshot."""
+    arrays = []
+    for name in TradeState.__slots__:
+        array = getattr(state, name)
+        arrays.append(np.frombuffer(bytearray(array.tobytes()), array.dtype))
+    return TradeState(*arrays)
+
+
+@pytest.fixture(scope="session")
+def play(traded: Callable[..., Any], desk: Any) -> Callable[[Case], Play]:
+    """Return the maker of cases."""
+    return lambda case: Play(case, traded, desk)
+
+
+@TRADE
+@given(CASES, st.data())
+def test_a_scan_in_pieces_is_the_scan_to_the_bit(
+    play: Callable[[Case], Play], case: Case, data: st.DataObject
+) -> None:
+    one = play(case)
+    n = len(one.market.close_ms)
+    cut = data.draw(st.integers(0, n))
+    whole = one.rows(slice(0, n), one.first)
+    left = one.rows(slice(0, cut), one.first)
+    right = one.rows(slice(cut, n), from_bytes(left.state))
+    for name in ("requests", "fills", "outcomes", "notices", "equity"):
+        joined = np.concatenate([getattr(left, name), getattr(right, name)])
+        assert joined.tobytes() == getattr(whole, name).tobytes(), name
+    assert bytes_of(right.state) == bytes_of(whole.state)
+
+
+@TRADE
+@given(CASES)
+def test_a_scan_leaves_its_first_state_alone(play: Callable[[Case], Play], case: Case) -> None:
+    one = play(case)
+    before = bytes_of(one.first)
+    one.rows(slice(0, None), one.first)
+    assert bytes_of(one.first) == before
+
+
+@TRADE
+@given(CASES)
+def test_cash_is_never_negative_and_equity_is_cash_and_positions(
+    play: Callable[[Case], Play], case: Case
+) -> None:
+    one = play(case)
+    log = one.rows(slice(0, None), one.first)
+    width = one.market.closes.shape[1]
+    cash, held, at = CASH, [0] * width, 0
+    last = [0] * width
+    opens = one.market.close_ms - MINUTE
+    for t, open_ms in enumerate(opens.tolist()):
+        while at < len(log.fills) and log.fills[at]["ts_ms"] == open_ms:
+            fill = log.fills[at]
+            i, lots, price = int(fill["instrument"]), int(fill["lots"]), int(fill["price_ticks"])
+            assert one.market.closes[t, i] > 0  # nothing is filled where there is no bar
+            if one.rules[0]["participation_max"] > 0.0 and lots:
+                most = float(one.rules[0]["participation_max"]) * one.market.volumes[t, i]
+                assert abs(lots) <= most
+            cash -= lots * price * 1_000 + int(fill["fee_units"])
+            held[i] += lots
+            assert cash >= 0
+            assert held[i] >= 0
+            at += 1
+        last = [int(c) or old for c, old in zip(one.market.closes[t], last, strict=True)]
+        worth = sum(h * c * 1_000 for h, c in zip(held, last, strict=True))
+        assert log.equity[t] == cash + worth
+    assert at == len(log.fills)
+    account, book = log.state.account[0], log.state.book
+    assert account["cash"] == cash
+    assert book["position_lots"].tolist() == held
+    waiting = book["working_lots"] * (book["working_kind"] == ENTRY)
+    assert account["waiting"] == int(book["waiting"].sum())
+    assert account["reserved"] == int(book["reserved"].sum()) >= account["waiting"]
+    assert np.all((book["reserved"] > 0) == (waiting > 0))
+
+
+@TRADE
+@given(CASES)
+def test_closed_trades_and_fees_add_up_to_the_cash(
+    play: Callable[[Case], Play], case: Case
+) -> None:
+    one = play(case)
+    log = one.rows(slice(0, None), one.first)
+    account, book = log.state.account[0], log.state.book
+    real = log.outcomes[log.outcomes["virtual"] == 0]
+    assert int(log.fills["fee_units"].sum()) == account["fees"]
+    assert account["cash"] + int(book["cost_units"].sum()) == (
+        CASH + account["realized"] - account["fees"]
+    )
+    for i, flat in enumerate((book["position_lots"] == 0).tolist()):
+        if flat:
+            mine = real[real["instrument"] == i]
+            fills = log.fills[log.fills["instrument"] == i]
+            flows = -int((fills["lots"] * fills["price_ticks"] * 1_000).sum())
+            fees = int(fills["fee_units"].sum())
+            assert int(mine["pnl_units"].sum()) == flows - fees
+            assert int(mine["fees_units"].sum()) == fees
+            assert book[i]["cost_units"] == book[i]["stop_lots"] == 0
+    for trade in log.outcomes:
+        if trade["virtual"]:
+            assert trade["pnl_units"] == trade["fees_units"] == trade["lots"] == 0
+            assert trade["code"] > 0
+        else:
+            assert trade["code"] == 0
+
+
+@TRADE
+@given(CASES)
+def test_the_venue_holds_what_the_book_believes(play: Callable[[Case], Play], case: Case) -> None:
+    one = play(case)
+    log = one.rows(slice(0, None), one.first)
+    for book, venue in zip(log.state.book, log.state.venue, strict=True):
+        assert book["working_lots"] == venue["market_lots"]
+        assert book["stop_lots"] == venue["stop_lots"]
+        assert book["stop_lots"] in (0, book["position_lots"])
+        if book["stop_lots"]:
+            assert book["stop_ticks"] == venue["stop_ticks"]
+        exiting = book["working_lots"] < 0
+        assert not exiting or book["working_lots"] == -book["position_lots"]
+
+
+@TRADE
+@given(CASES)
+def test_a_position_with_a_barrier_is_never_without_stop_or_exit(
+    play: Callable[[Case], Play], case: Case
+) -> None:
+    one = play(case)
+    if not one.rules[0]["stop_enabled"]:
+        return
+    state = one.first
+    for t in range(len(one.market.close_ms)):
+        state = one.rows(slice(t, t + 1), state).state
+        for book in state.book:
+            if book["position_lots"] and book["entry_width"] > 0.0:
+                assert book["stop_lots"] == book["position_lots"] or book["working_lots"] < 0
+
+
+@TRADE
+@given(CASES)
+def test_fill_prices_are_the_bars_with_costs_against_us(
+    play: Callable[[Case], Play], case: Case
+) -> None:
+    one = play(case)
+    log = one.rows(slice(0, None), one.first)
+    half, slip = (Fraction(float(one.rules[0][k])) for k in ("half_spread_bps", "slippage_bps"))
+    row = {int(ms) - MINUTE: t for t, ms in enumerate(one.market.close_ms)}
+    for fill in log.fills:
+        if fill["rejected"]:
+            continue
+        t, i, lots = row[int(fill["ts_ms"])], int(fill["instrument"]), int(fill["lots"])
+        volume = int(one.market.volumes[t, i])
+        share = min(Fraction(1), Fraction(abs(lots), volume)) if volume else Fraction(1)
+        cost = (half + slip * share) / 10_000
+        opened, low = int(one.market.opens[t, i]), int(one.market.lows[t, i])
+        price = int(fill["price_ticks"])
+        if lots > 0:
+            assert opened * (1 + cost) - 1 <= price <= opened * (1 + cost) + 1
+            assert price >= opened
+        elif fill["kind"] == STOP:
+            assert price <= opened
+            assert price >= min(low, opened) * (1 - cost) - 1
+        else:
+            assert opened * (1 - cost) - 1 <= price <= opened
+
+
+@TRADE
+@given(CASES)
+def test_every_wish_is_answered(play: Callable[[Case], Play], case: Case) -> None:
+    """Each entry ends in one fill, a rejection, or is still on its way; each refusal is virtual."""
+    one = play(case)
+    log = one.rows(slice(0, None), one.first)
+    kinds = log.requests["kind"]
+    asked = int((kinds == ENTRY).sum())
+    waiting = int((log.state.book["working_kind"] == ENTRY).sum())
+    assert asked == int((log.fills["kind"] == ENTRY).sum()) + waiting
+    refused = log.requests[kinds == REFUSAL]
+    assert np.all(refused["code"] > 0)
+    open_virtual = int((log.state.virtual["status"] != 0).sum())
+    assert len(refused) == int((log.outcomes["virtual"] == 1).sum()) + open_virtual
+    assert np.all(log.requests["code"][kinds != REFUSAL] == 0)
+    assert set(kinds.tolist()) <= {ENTRY, 2, STOP, CANCEL_STOP, REFUSAL}
+
+
+def test_logs_grow_with_what_happens(
+    desk: Any, traded: Callable[..., Any], bar: Callable[..., Any]
+) -> None:
+    """More records than the first logs hold, in one scan and in two."""
+    width, n = 3, 1_500
+    one = replace(desk, traded=tuple(traded(f"T{i}/USDT") for i in range(width))).with_rules(
+        gate_mode=True
+    )
+    rows = [[bar(10_000)] * width] * n
+    word = {0: (0.7, 50.0, 100.0), 1: (0.3, -50.0, 100.0)}
+    said = {(t, i): word[t % 2] for t in range(n) for i in range(width)}
+    log = one.run(rows, said)
+    assert len(log.requests) == len(log.outcomes) + width == 3 * n / 2
+    assert len(log.notices) > 1_024
+    assert np.all(np.diff(log.requests["ts_ms"]) >= 0)
