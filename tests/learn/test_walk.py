@@ -11,7 +11,7 @@ import pytest
 
 from ares.domain.timeframe import Timeframe
 from ares.kernel.trade.rules import round_trip_bps
-from ares.learn.fit import fit
+from ares.learn.fit import LearningCurve, fit
 from ares.learn.recipe import HORIZON_BARS, Recipe, default_label
 from ares.learn.rows import Rows, blanked, pooled
 from ares.learn.walk import TooFewRowsError, walk
@@ -85,12 +85,29 @@ def test_fitting_stops_by_itself_and_keeps_the_best_epoch(rows: MakeRows, recipe
     assert min(curve.stopping) < curve.stopping_base
 
 
-def test_a_skill_good_enough_ends_the_fit(rows: MakeRows, recipe: Recipe) -> None:
-    table = rows(3000, skill=3.0)
-    assert len(fit(table.x, table, recipe).curve.stopping) == 1
-    boost = msgspec.structs.replace(recipe.boost, target_confidence=1.0)
-    eager = msgspec.structs.replace(recipe, boost=boost)
-    assert len(fit(table.x, table, eager).curve.stopping) > 3
+def test_a_skill_good_enough_has_no_patience_left(rows: MakeRows, recipe: Recipe) -> None:
+    table = rows(4000, skill=0.3)
+
+    def curve_at(target: float) -> LearningCurve:
+        boost = msgspec.structs.replace(recipe.boost, target_confidence=target)
+        return fit(table.x, table, msgspec.structs.replace(recipe, boost=boost)).curve
+
+    reached, never = curve_at(0.0), curve_at(1.0)
+    assert len(reached.stopping) == reached.epochs + 1
+    assert len(never.stopping) == never.epochs + recipe.boost.patience
+
+
+def test_scores_of_a_short_and_a_long_fit_have_one_scale(rows: MakeRows, recipe: Recipe) -> None:
+    table = rows(4000, skill=0.8)
+    deviations = []
+    for epochs in (1, 20):
+        boost = msgspec.structs.replace(recipe.boost, epochs_max=epochs)
+        fitted = fit(table.x, table, msgspec.structs.replace(recipe, boost=boost))
+        deviations.append((fitted.raw(table.x).std(), fitted.score(table.x).std()))
+    (short_raw, short_score), (long_raw, long_score) = deviations
+    assert long_raw > 1.5 * short_raw
+    assert short_score == pytest.approx(1.0, abs=0.05)
+    assert long_score == pytest.approx(1.0, abs=0.05)
 
 
 def test_blanked_columns_are_never_split_on(rows: MakeRows, recipe: Recipe) -> None:

@@ -7,7 +7,6 @@ calibrates or tests, and the model is then fitted on the whole training part for
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +17,8 @@ from ares.learn.recipe import BoostRecipe, Recipe
 from ares.learn.rows import F32, Rows
 from ares.learn.splits import stopping_slice
 
-OnEpoch = Callable[[int], None]
+SCALE_ROWS = 4096
+"""Rows that tell a model's scale."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +42,28 @@ class Fitted:
     """A trained model as plain trees, with what it learned on the way.
 
     trees : LightGBM's own description of the model (``Booster.dump_model``).
+    centre, spread : mean and standard deviation of its log-odds over rows it was fitted on.
     """
 
     booster: Any
     trees: dict[str, Any]
     curve: LearningCurve
+    centre: float
+    spread: float
 
     def raw(self, x: F32) -> F64:
         """Return the log-odds of ``(n, n_features)`` rows, ``(n,)``."""
         if len(x) == 0:
             return np.empty(0)
-        return np.asarray(self.booster.predict(x, raw_score=True, num_threads=1), np.float64)
+        return _raw(self.booster, x)
+
+    def score(self, x: F32) -> F64:
+        """Return the log-odds in standard deviations from their mean, ``(n,)``.
+
+        A model of ten trees says the same as one of a hundred in a smaller voice: only so do the
+        scores of several models have one scale, and one calibration.
+        """
+        return (self.raw(x) - self.centre) / self.spread
 
 
 def fit(x: F32, rows: Rows, recipe: Recipe) -> Fitted:
@@ -66,7 +77,15 @@ def fit(x: F32, rows: Rows, recipe: Recipe) -> Fitted:
     head, tail = stopping_slice(rows.decided_ms, rows.ends_ms, recipe.embargo_ms)
     curve = _choose_epochs(data, won, head, tail, recipe)
     booster = _boost(data, recipe, len(rows), curve.epochs)
-    return Fitted(booster, booster.dump_model(), curve)
+    some = x[np.linspace(0, len(x) - 1, min(len(x), SCALE_ROWS)).astype(np.int64)]
+    raw = _raw(booster, some)
+    spread = float(raw.std())
+    scale = spread if spread > 1e-9 else 1.0
+    return Fitted(booster, booster.dump_model(), curve, float(raw.mean()), scale)
+
+
+def _raw(booster: Any, x: F32) -> F64:
+    return np.asarray(booster.predict(x, raw_score=True, num_threads=1), np.float64)
 
 
 def _choose_epochs(data: Any, won: Bools, head: I64, tail: I64, recipe: Recipe) -> LearningCurve:
@@ -87,7 +106,8 @@ def _choose_epochs(data: Any, won: Bools, head: I64, tail: I64, recipe: Recipe) 
         stopping.append(loss)
         if loss < stopping[best]:
             best = epoch
-        if epoch - best >= boost.patience or confidence >= boost.target_confidence:
+        enough = confidence >= boost.target_confidence
+        if epoch - best >= (1 if enough else boost.patience):
             break
     base = float(-np.log(np.where(won[tail], won[head].mean(), 1.0 - won[head].mean())).mean())
     return LearningCurve(tuple(fitted), tuple(stopping), base, best + 1)

@@ -46,8 +46,9 @@ class BoostRecipe(msgspec.Struct, frozen=True):
     leaf_rows_min, leaf_share_min : a leaf has at least so many rows, and this share of all:
                fifty overlapping trades may be one event.
     patience : epochs without a better loss on the stopping slice before the fit ends.
-    target_confidence : the fit also ends once a won trade of the stopping slice scores above a
-               lost one with this probability (the area under the ROC curve).
+    target_confidence : once a won trade of the stopping slice scores above a lost one with this
+               probability (the area under the ROC curve), the fit has no patience left: it ends
+               with the first epoch that is not better.
     """
 
     rounds_per_epoch: int = 10

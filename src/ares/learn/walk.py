@@ -78,17 +78,19 @@ def walk(x: F32, rows: Rows, recipe: Recipe) -> Walked:
         raise TooFewRowsError(f"{len(rows):,} rows are too few to calibrate and judge a model")
     platt, payoff = _calibrate(rows, raw, np.arange(len(rows), dtype=np.int64), recipe)
     seen = OutOfSample(rows[judged], p[judged], edge_bps[judged])
-    return Walked(fit(x, rows, recipe), platt, payoff, seen)
+    fitted = fit(x, rows, recipe)
+    of_raw = Platt(platt.a / fitted.spread, platt.b - platt.a * fitted.centre / fitted.spread)
+    return Walked(fitted, of_raw, payoff, seen)
 
 
 def _held_out_scores(x: F32, rows: Rows, recipe: Recipe) -> tuple[F64, list[Split]]:
-    """Return the raw score of every row of a test fold (NaN elsewhere), and the folds."""
+    """Return the score of every row of a test fold (NaN elsewhere), and the folds."""
     raw = np.full(len(rows), np.nan)
     splits = walk_forward(rows.decided_ms, rows.ends_ms, recipe.folds, recipe.embargo_ms)
     usable = [split for split in splits if _both_outcomes(rows, split.train)]
     for split in usable:
         model = fit(x[split.train], rows[split.train], recipe)
-        raw[split.test] = model.raw(x[split.test])
+        raw[split.test] = model.score(x[split.test])
     return raw, usable
 
 
