@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ares.core.orders import Order
+from ares.core.windows import window_state
 from ares.domain.run import RunSetup
 from ares.kernel.bars import F64, I64
 from ares.kernel.ensemble import slot_records, tf_ms_of
@@ -23,7 +24,7 @@ from ares.kernel.trade.layout import FILL, NOTICE, OUTCOME, REQUEST, Records, ze
 from ares.kernel.trade.scan import log_room
 
 Scorer = Callable[[NDArray[np.float32]], F64]
-"""A model as the engine sees it: (n, N_FEATURES) float32 rows in, (n,) probabilities out."""
+"""A model as the engine sees it: (n, n_features) float32 rows in, (n,) probabilities out."""
 
 Scorers = dict[str, Scorer]
 """Scorers by package hash."""
@@ -57,10 +58,12 @@ class Scratch:
 class State:
     """Everything that ``step`` reads and changes.
 
-    features : (n_instruments, n_timeframes, N_FEATURES) float32, of the last complete bars.
+    features : (n_instruments, n_timeframes, n_features) float32, of the last complete bars: the
+               kernel's N_FEATURES columns, then those of the user's own features.
     last_p, last_ms, last_sigma : (n_instruments, n_timeframes) the newest score of each model,
                its closing instant, and ``volatility_20`` there.
     last_fill_ms : (n_instruments,) open time of the bar in which the venue last answered.
+    windows  : the last bars of each series, see ``core.windows``; None without user's features.
     stop_ids, working_ids : client ids of the resting stop and the working market order.
     """
 
@@ -75,6 +78,7 @@ class State:
     last_sigma: F64
     trade: TradeState
     last_fill_ms: I64
+    windows: Records | None
     orders: dict[str, Order]
     stop_ids: list[str]
     working_ids: list[str]
@@ -131,7 +135,8 @@ def new_state(setup: RunSetup) -> State:
             if member.package_hash not in hashes:
                 hashes.append(member.package_hash)
             packages[i, places[member.timeframe]] = hashes.index(member.package_hash)
-    features = np.full((n, m, N_FEATURES), np.nan, np.float32)
+    width = N_FEATURES + len(setup.user_features)
+    features = np.full((n, m, width), np.nan, np.float32)
     last_p = np.full((n, m), np.nan)
     tf_ms = tf_ms_of(setup.timeframes)
     room = log_room(n)
@@ -147,6 +152,7 @@ def new_state(setup: RunSetup) -> State:
         last_sigma=np.full((n, m), np.nan),
         trade=first_state(traded, setup.cash_quote, rules),
         last_fill_ms=np.zeros(n, np.int64),
+        windows=window_state(n * m) if setup.user_features else None,
         orders={},
         stop_ids=[""] * n,
         working_ids=[""] * n,
@@ -160,7 +166,7 @@ def new_state(setup: RunSetup) -> State:
         package_hashes=hashes,
         scratch=Scratch(
             np.zeros(n * m, np.int64),
-            features.reshape(n * m, N_FEATURES),
+            features.reshape(n * m, width),
             last_p.reshape(-1),
             packages.reshape(-1).tolist(),
             np.zeros((n, m), np.bool_),
@@ -191,7 +197,7 @@ class Snapshot(msgspec.Struct, frozen=True):
 
 def _arrays(state: State) -> dict[str, NDArray[Any]]:
     """Return the arrays that a snapshot holds, by name."""
-    return {
+    arrays = {
         "fold": state.fold,
         "feats": state.feats,
         "features": state.features,
@@ -203,6 +209,7 @@ def _arrays(state: State) -> dict[str, NDArray[Any]]:
         "virtual": state.trade.virtual,
         "last_fill_ms": state.last_fill_ms,
     }
+    return arrays if state.windows is None else arrays | {"windows": state.windows}
 
 
 def schema_hash(state: State) -> str:

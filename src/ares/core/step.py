@@ -7,6 +7,7 @@ import numpy as np
 from ares.core import orders
 from ares.core.facts import KINDS, effects_of_records
 from ares.core.state import Scorers, State
+from ares.core.windows import OwnFeatures, bars_of, push
 from ares.domain.events import (
     BarsClosed,
     Decided,
@@ -19,22 +20,25 @@ from ares.domain.events import (
     OrderRejected,
     RunStarted,
 )
-from ares.kernel.features import VOLATILITY_20
+from ares.kernel.features import N_FEATURES, VOLATILITY_20
 from ares.kernel.fold import on_close
 from ares.kernel.live import apply_now, decide_now, observe_closes, take_due
-from ares.kernel.trade.layout import N_NOTICES, N_OUTCOMES, N_REQUESTS
+from ares.kernel.trade.layout import N_NOTICES, N_OUTCOMES, N_REQUESTS, Records
 
 
-def step(state: State, event: Event, scorers: Scorers) -> list[Effect]:
+def step(
+    state: State, event: Event, scorers: Scorers, own: OwnFeatures | None = None
+) -> list[Effect]:
     """Advance the state by one event and return what goes out, in order.
 
-    scorers : a function per package hash, (n, N_FEATURES) float32 -> (n,) probabilities.
+    scorers : a function per package hash, (n, n_features) float32 -> (n,) probabilities.
+    own     : the user's features, where the run has any.
     Raises ImpossibleMove where the event cannot follow: a broken invariant stops the process.
     """
     state.seq += 1
     match event:
         case BarsClosed():
-            return _on_bars(state, event, scorers)
+            return _on_bars(state, event, scorers, own)
         case OrderFilled() | OrderRejected():
             return _on_answer(state, event)
         case OrderAccepted():
@@ -49,7 +53,9 @@ def step(state: State, event: Event, scorers: Scorers) -> list[Effect]:
             return []
 
 
-def _on_bars(state: State, event: BarsClosed, scorers: Scorers) -> list[Effect]:
+def _on_bars(
+    state: State, event: BarsClosed, scorers: Scorers, own: OwnFeatures | None
+) -> list[Effect]:
     """Fold the bars, score what is due, and decide unless the run is still warming."""
     s = state.scratch
     n = len(state.base_ms)
@@ -61,7 +67,7 @@ def _on_bars(state: State, event: BarsClosed, scorers: Scorers) -> list[Effect]:
         state.fold, state.feats, event.ts_ms, present, state.base_ms, ohlcv, flat, state.tf_ms,
         state.setup.reference, state.features, s.due, s.warm,
     )  # fmt: skip
-    _score(state, event.ts_ms, scorers)
+    _score(state, event.ts_ms, scorers, own)
     if event.warming:
         for i in np.flatnonzero(present).tolist():
             ticks = np.rint(ohlcv[i, 3:4] * state.price_scale[i]).astype(np.int64)
@@ -81,13 +87,15 @@ def _on_bars(state: State, event: BarsClosed, scorers: Scorers) -> list[Effect]:
     return [decided]
 
 
-def _score(state: State, now_ms: int, scorers: Scorers) -> None:
+def _score(state: State, now_ms: int, scorers: Scorers, own: OwnFeatures | None) -> None:
     """Score the bars that closed now: one batch per model; a bar that is not warm has no score."""
     s = state.scratch
     n = take_due(
         now_ms, s.due, s.warm, state.packages, state.features, VOLATILITY_20,
         state.last_p, state.last_ms, state.last_sigma, s.places,
     )  # fmt: skip
+    if state.windows is not None:
+        _observe(state, state.windows, s.places[:n].tolist(), own)
     if n == 0:
         return
     rows = s.flat_features
@@ -101,6 +109,18 @@ def _score(state: State, now_ms: int, scorers: Scorers) -> None:
         batches.setdefault(s.flat_packages[place], []).append(place)
     for package, places in batches.items():
         s.flat_p[places] = scorers[state.package_hashes[package]](rows[places])
+
+
+def _observe(state: State, windows: Records, places: list[int], own: OwnFeatures | None) -> None:
+    """Keep the bars that closed now, and write the user's columns of the rows to be scored."""
+    if own is None:
+        raise ValueError("the run has features of its user's own: hand them in beside the scorers")
+    for k in np.flatnonzero(state.scratch.due).tolist():
+        push(windows, k, state.fold[k])
+    for k in places:
+        interval_ms = int(state.tf_ms[k % len(state.tf_ms)])
+        row = state.scratch.flat_features[k]
+        row[N_FEATURES:] = own(bars_of(windows, k), interval_ms)
 
 
 def _on_answer(state: State, event: OrderFilled | OrderRejected) -> list[Effect]:

@@ -23,7 +23,7 @@ class RunInstrument(msgspec.Struct, frozen=True):
     is_champion: bool
 
 
-class RunSetup(msgspec.Struct, frozen=True):
+class RunSetup(msgspec.Struct, frozen=True, omit_defaults=True):
     """Everything outside the events that a run depends on.
 
     environment : ``history/<run>``.
@@ -31,8 +31,10 @@ class RunSetup(msgspec.Struct, frozen=True):
                   begins, the UTC midnight at or before ``from_ms``.
     reference   : index of the instrument that cross-instrument features look at; -1: none.
     rules       : the kernel's rules by name, as in ``kernel.trade.Rules``.
-    hashes      : of kernel sources, engine sources, features and settings.
+    hashes      : of kernel sources, engine sources, features and settings; where there are any,
+                  of the module with the user's features.
     first_state : SHA-256 of the snapshot that the first event is stepped on.
+    user_features : names of the user's own features, in the order of their columns.
     """
 
     environment: str
@@ -47,3 +49,4 @@ class RunSetup(msgspec.Struct, frozen=True):
     validation_discount: float
     hashes: dict[str, str]
     first_state: str = ""
+    user_features: tuple[str, ...] = ()

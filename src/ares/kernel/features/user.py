@@ -19,6 +19,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
+import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ares.domain.errors import UserMistake
-from ares.kernel.bars import Bars
+from ares.kernel.bars import Bars, Bools
 from ares.kernel.features.catalogue import FEATURE_NAMES
 
 WARMUP_BARS_MAX = 256
@@ -85,14 +86,18 @@ class UserFeatures:
         """Return the names, in order."""
         return tuple(one.name for one in self.features)
 
-    def of(self, bars: Bars, interval_ms: int) -> NDArray[np.float32]:
+    def of(self, bars: Bars, interval_ms: int, wanted: Bools | None = None) -> NDArray[np.float32]:
         """Return (n_bars, n_features) float32: NaN before a feature's warmup after each break.
+
+        wanted : (n_bars,) False leaves NaN and calls no function there; None: True everywhere.
 
         Raises UserMistake where a function fails or returns no finite number.
         """
         bars = _locked(bars)
         values = np.full((len(bars), len(self.features)), np.nan, np.float32)
         age = bars_since_break(bars.ts_ms, interval_ms)
+        if wanted is not None:
+            age = np.where(wanted, age, 0)
         for f, one in enumerate(self.features):
             for t in np.flatnonzero(age >= one.warmup_bars):
                 values[t, f] = self._value(one, bars[t + 1 - one.warmup_bars : t + 1])
@@ -147,7 +152,7 @@ def load_user_features(module: str, folder: Path | None = None) -> UserFeatures:
     module : a file (``my_features.py``) or a module's dotted name.
     folder : where a relative file, or a module that is not installed, is looked for.
     """
-    loaded = _imported(module, folder or Path())
+    loaded, source = _imported(module, folder or Path())
     found = tuple(one for one in vars(loaded).values() if isinstance(one, UserFeature))
     place = Path(loaded.__file__ or module).name
     if not found:
@@ -157,7 +162,6 @@ def load_user_features(module: str, folder: Path | None = None) -> UserFeatures:
         )
     for one in found:
         _check(one, place, [other.name for other in found])
-    source = Path(loaded.__file__).read_bytes() if loaded.__file__ else module.encode()
     return UserFeatures(found, place, hashlib.sha256(source).hexdigest())
 
 
@@ -184,13 +188,16 @@ def _check(one: UserFeature, place: str, names: list[str]) -> None:
         )
 
 
-def _imported(module: str, folder: Path) -> ModuleType:
-    """Return the executed module."""
+def _imported(module: str, folder: Path) -> tuple[ModuleType, bytes]:
+    """Return the executed module and its source."""
     file = folder / (module if module.endswith(".py") else module.replace(".", "/") + ".py")
     if not file.is_file() and (module.endswith(".py") or not _installed(module)):
         raise UserMistake(f"features.module '{module}': there is no file {file}, nor such a module")
     try:
-        return _executed(file) if file.is_file() else importlib.import_module(module)
+        if file.is_file():
+            return _executed(file)
+        loaded = importlib.import_module(module)
+        return loaded, Path(loaded.__file__).read_bytes() if loaded.__file__ else module.encode()
     except ModuleNotFoundError as error:
         raise UserMistake(f"features.module '{module}' needs '{error.name}': install it") from error
     except Exception as error:
@@ -209,14 +216,19 @@ def _installed(module: str) -> bool:
         return False
 
 
-def _executed(file: Path) -> ModuleType:
-    name = "ares_user_" + hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:12]
-    spec = importlib.util.spec_from_file_location(name, file)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{file} is no Python file")
-    loaded = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(loaded)
-    return loaded
+def _executed(file: Path) -> tuple[ModuleType, bytes]:
+    """Run the very bytes that are hashed: an import might take an older compiled file for them."""
+    source = file.read_bytes()
+    name = "ares_user_" + hashlib.sha256(str(file.resolve()).encode() + source).hexdigest()[:12]
+    loaded = ModuleType(name)
+    loaded.__file__ = str(file)
+    sys.modules[name] = loaded  # where dataclasses and the like look their module up
+    try:
+        exec(compile(source, str(file), "exec"), vars(loaded))
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return loaded, source
 
 
 def _locked(bars: Bars) -> Bars:
