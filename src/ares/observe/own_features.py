@@ -1,0 +1,68 @@
+"""A user's features before they are used: loaded from their module, tried on stored bars."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import product
+from pathlib import Path
+
+from ares.domain.errors import UserMistake
+from ares.domain.instrument import Instrument
+from ares.domain.timeframe import Timeframe
+from ares.kernel.bars import Bars
+from ares.kernel.features.user import WARMUP_BARS_MAX, UserFeatures, load_user_features
+from ares.learn.leakage import check_user_features
+from ares.store.candles import CandleStore
+from ares.store.history import history
+
+BARS_TRIED = 2 * WARMUP_BARS_MAX + 128
+"""Enough for the longest window to be full through more than half of the test."""
+
+
+def own_features(module: str | None, folder: Path) -> UserFeatures | None:
+    """Return the features of the module that the settings name; None where they name none.
+
+    folder : of the workspace, where a relative file is looked for.
+    """
+    return None if module is None else load_user_features(module, folder)
+
+
+def insist_no_leak(
+    user: UserFeatures | None,
+    store: CandleStore,
+    instruments: Sequence[Instrument],
+    timeframes: Iterable[Timeframe],
+    to_ms: int | None = None,
+) -> None:
+    """Raise UserMistake where a feature leaks, or fails, on the newest bars closed by ``to_ms``.
+
+    Tried on one series: the finest timeframe of the first instrument that has enough bars of it.
+    """
+    if user is None:
+        return
+    longest, of_ms = Bars.empty(), 1
+    for timeframe, instrument in product(sorted(timeframes, key=lambda t: t.ms), instruments):
+        bars = _newest(store, instrument, timeframe, to_ms)
+        if len(bars) > len(longest):
+            longest, of_ms = bars, timeframe.ms
+        if len(longest) == BARS_TRIED:
+            break
+    if len(longest) > 1:
+        check_user_features(user, longest, of_ms)
+
+
+def _newest(
+    store: CandleStore, instrument: Instrument, timeframe: Timeframe, to_ms: int | None
+) -> Bars:
+    """Return the newest stored bars, at most as many as are tried; none where there are none."""
+    ends = [
+        last_ms + Timeframe(interval).ms
+        for interval in store.intervals(instrument)
+        if (last_ms := store.last_ms(instrument, interval)) is not None
+    ]
+    end_ms = min([max(ends, default=0), *([] if to_ms is None else [to_ms])])
+    try:
+        from_ms = (end_ms // timeframe.ms - BARS_TRIED) * timeframe.ms
+        return history(store, instrument, timeframe, from_ms, end_ms).bars
+    except UserMistake:
+        return Bars.empty()
