@@ -131,7 +131,7 @@ def _rows(
     finally:
         engine.dispose()
     source = Source(workspace.db_url, workspace.cache_dir)
-    seen = load_seen(source, instrument, timeframe, reference, [])
+    seen = load_seen(source, instrument, timeframe, reference, settings.learning.rows_max, [])
     recipe = recipe_for(settings, timeframe, "instrument")
     rows = rows_of(
         seen.bars,

@@ -17,6 +17,9 @@ from ares.store.candles import CandleStore
 from ares.store.database import open_database
 from ares.store.history import history
 
+ROWS_SPARE = 1.1
+"""Trades are watched for a tenth more rows than are taken: breaks leave some without an outcome."""
+
 COVERED_MIN = 0.98
 """Finer bars that lack more of the window than this are not used to watch trades on."""
 
@@ -50,11 +53,13 @@ def load_seen(
     instrument: Instrument,
     timeframe: Timeframe,
     lead: Instrument | None,
+    rows_max: int,
     notes: list[str],
 ) -> Seen:
     """Return what training may see of an instrument; remarks on the data go to ``notes``.
 
-    lead : the instrument that cross features look at.
+    lead     : the instrument that cross features look at.
+    rows_max : rows that will be taken at most; trades of many more are not watched.
 
     Raises UserMistake where nothing stored can give the timeframe.
     """
@@ -69,22 +74,23 @@ def load_seen(
         except AresError as trouble:
             notes.append(f"{instrument.key} {timeframe}: without its reference: {trouble}")
     table = features_of(found.bars, timeframe, reference)
-    watched, watched_ms = _watched(store, instrument, timeframe, found.bars, source)
+    own = found.bars.between(source.from_ms, source.to_ms)
+    own = own[slice(max(0, len(own) - round(ROWS_SPARE * rows_max)), None)]
+    watched, watched_ms = _watched(store, instrument, timeframe, own, source.to_ms)
     return Seen(found.bars, table, watched, watched_ms)
 
 
 def _watched(
-    store: CandleStore, instrument: Instrument, timeframe: Timeframe, bars: Bars, source: Source
+    store: CandleStore, instrument: Instrument, timeframe: Timeframe, own: Bars, to_ms: int | None
 ) -> tuple[Bars, int]:
-    """Return the finest bars that cover the window as well as the timeframe's own, with their
-    length: one kind for all rows, so that every label means the same.
+    """Return the finest bars that cover as much time as the timeframe's own, with their length:
+    one kind for all rows, so that every label means the same.
     """
-    own = bars.between(source.from_ms, source.to_ms)
-    for interval in store.intervals(instrument):
+    for interval in store.intervals(instrument) if len(own) else ():
         finer = Timeframe(interval)
         if finer.ms >= timeframe.ms:
             break
-        found = history(store, instrument, finer, source.from_ms, source.to_ms).bars
+        found = history(store, instrument, finer, int(own.ts_ms[0]), to_ms).bars
         if len(found) * finer.ms >= COVERED_MIN * len(own) * timeframe.ms:
             return found, finer.ms
     return own, timeframe.ms

@@ -113,7 +113,9 @@ def train_package(job: PackageJob) -> PackageDone | LeftOut:
     for instrument in job.instruments:
         try:
             seen.append(
-                load_seen(job.source, instrument, job.recipe.timeframe, job.reference, notes)
+                load_seen(
+                    job.source, instrument, job.recipe.timeframe, job.reference, job.rows_max, notes
+                )
             )
         except AresError as trouble:
             if job.recipe.scope == "instrument":
