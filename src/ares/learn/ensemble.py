@@ -51,9 +51,9 @@ def share_out(
 
     Where only timeframes of weight 0 are there, each gets the same share.
 
-    >>> share_out({Timeframe.M5: 0.1, Timeframe.H1: 0.3, Timeframe.D1: 0.6},
+    >>> share_out({Timeframe.M5: 0.25, Timeframe.H1: 0.25, Timeframe.D1: 0.5},
     ...           [Timeframe.M5, Timeframe.H1])
-    {<Timeframe.M5: '5m'>: 0.25, <Timeframe.H1: '1h'>: 0.75}
+    {<Timeframe.M5: '5m'>: 0.5, <Timeframe.H1: '1h'>: 0.5}
     """
     total = sum(weights[timeframe] for timeframe in present)
     if total <= 0.0:
