@@ -15,6 +15,7 @@ from ares.domain.run import RunSetup
 if TYPE_CHECKING:
     from ares.config.settings import Settings
     from ares.core.state import Scorers
+    from ares.kernel.features.user import UserFeatures
     from ares.kernel.trade import Rules
     from ares.observe.run_report import RunReport
     from ares.research.backtest import BacktestResult
@@ -98,6 +99,7 @@ def history_run(
     stopped: Callable[[], bool] = lambda: False,
 ) -> Ran:
     """Run the engine over stored candles with virtual money, or take such a run up again."""
+    from ares.observe.own_features import insist_no_leak
     from ares.observe.run_report import report_run
     from ares.runtime.history_run import run_history
     from ares.runtime.plan import default_window, named, plan_run
@@ -113,7 +115,8 @@ def history_run(
         first_ms, last_ms = default_window(store, keys, DEFAULT_DAYS)
         to_ms = last_ms if to_ms is None else to_ms
         from_ms = min(first_ms, to_ms) if from_ms is None else from_ms
-    choices, said = _choices(workspace, keys)
+    user = features_of_user(workspace)
+    choices, said = _choices(workspace, keys, user)
     reference = _reference(workspace, store, choices)
     if reference is not None and reference not in keys:
         choices.append(_watched(reference))
@@ -123,12 +126,13 @@ def history_run(
                 f"{choice.instrument.key} is not quoted in {settings.account.currency}, the"
                 " account's currency: change account.currency or symbols"
             )
+    insist_no_leak(user, store, keys, settings.weights, to_ms)
     plan = plan_run(
         store, choices, list(settings.weights), reference,
         from_ms=from_ms, to_ms=to_ms, cash_quote=settings.account.capital_quote,
         rules=rules_of(settings),
         validation_discount=settings.continuous_learning.confidence.validation_discount,
-        settings_hash=settings.hash,
+        settings_hash=settings.hash, user=user,
     )  # fmt: skip
     name = request.name or _free_name(workspace, plan.setup)
     made = named(plan, f"history/{name}")
@@ -141,8 +145,39 @@ def history_run(
         snapshot_events=settings.journal.snapshot_events,
         progress=progress,
         stopped=stopped,
+        user=user,
     )
     return Ran(end, report_run(end.folder), (*remarks, *said))
+
+
+def features_of_user(workspace: Workspace) -> UserFeatures | None:
+    """Return the features of the module that the settings name, if any; they are not tried yet."""
+    from ares.observe.own_features import own_features
+
+    return own_features(workspace.settings.features.module, workspace.root)
+
+
+def features_of_run(workspace: Workspace, setup: RunSetup) -> UserFeatures | None:
+    """Return the user's features that a run was made with, if any.
+
+    Raises UserMistake where the settings name no module, or one that has changed since.
+    """
+    from ares.runtime.plan import USER_HASH
+
+    if not setup.user_features:
+        return None
+    user = features_of_user(workspace)
+    if user is None:
+        names = ", ".join(setup.user_features)
+        raise UserMistake(
+            f"{setup.environment} was made with features of your own ({names}): set"
+            " features.module to their module"
+        )
+    if user.hash != setup.hashes[USER_HASH]:
+        raise UserMistake(
+            f"{user.place} is not what {setup.environment} was made with: put that version back"
+        )
+    return user
 
 
 def scorers_of(workspace: Workspace, setup: RunSetup) -> Scorers:
@@ -152,6 +187,7 @@ def scorers_of(workspace: Workspace, setup: RunSetup) -> Scorers:
     from ares.kernel.features import N_FEATURES
 
     models = ModelStore(workspace.models_dir)
+    width = N_FEATURES + len(setup.user_features)
     members = {
         member.package_hash: member
         for one in setup.instruments
@@ -160,7 +196,7 @@ def scorers_of(workspace: Workspace, setup: RunSetup) -> Scorers:
     }
     return {
         package_hash: open_model(
-            models.member(member).graph, N_FEATURES, f"{member.name}/{member.version}"
+            models.member(member).graph, width, f"{member.name}/{member.version}"
         )
         for package_hash, member in members.items()
     }
@@ -173,7 +209,9 @@ def certify_run(workspace: Workspace, run: str | None) -> Certificate:
     from ares.runtime.restep import open_run
 
     folder = run_folder(workspace.journal_dir, run)
-    return certify(folder, scorers_of(workspace, open_run(folder)))
+    setup = open_run(folder)
+    user = features_of_run(workspace, setup)
+    return certify(folder, scorers_of(workspace, setup), user)
 
 
 def restep_run(workspace: Workspace, run: str | None) -> Restepped:
@@ -182,7 +220,9 @@ def restep_run(workspace: Workspace, run: str | None) -> Restepped:
     from ares.runtime.restep import open_run, restep
 
     folder = run_folder(workspace.journal_dir, run)
-    return restep(folder, scorers_of(workspace, open_run(folder)))
+    setup = open_run(folder)
+    user = features_of_run(workspace, setup)
+    return restep(folder, scorers_of(workspace, setup), None if user is None else user.step)
 
 
 def why_run(workspace: Workspace, run: str | None, instrument: str, at_ms: int | None) -> Why:
@@ -192,7 +232,9 @@ def why_run(workspace: Workspace, run: str | None, instrument: str, at_ms: int |
     from ares.runtime.why import explain
 
     folder = run_folder(workspace.journal_dir, run)
-    return explain(folder, instrument, at_ms, scorers_of(workspace, open_run(folder)))
+    setup = open_run(folder)
+    user = features_of_run(workspace, setup)
+    return explain(folder, instrument, at_ms, scorers_of(workspace, setup), user)
 
 
 def _instruments(
@@ -215,9 +257,15 @@ def _instruments(
     return keys, remarks
 
 
-def _choices(workspace: Workspace, keys: Sequence[Instrument]) -> tuple[list[Choice], list[str]]:
-    """Return each instrument with its champion, else its newest candidate as a challenger."""
+def _choices(
+    workspace: Workspace, keys: Sequence[Instrument], user: UserFeatures | None
+) -> tuple[list[Choice], list[str]]:
+    """Return each instrument with its champion, else its newest candidate as a challenger.
+
+    Raises UserMistake where a model was made for other features than there are now.
+    """
     from ares.adapters.model_store import ModelStore
+    from ares.kernel.features.columns import insist_same_columns
     from ares.runtime.plan import Choice
     from ares.runtime.promotion import champions
 
@@ -237,6 +285,10 @@ def _choices(workspace: Workspace, keys: Sequence[Instrument]) -> tuple[list[Cho
                 f"{key.key} has no champion: its newest candidate makes virtual trades only"
                 " (`ares models promote --force --reason rehearsal` lets it trade here)"
             )
+    for choice in choices:
+        for member in choice.ensemble.members if choice.ensemble else ():
+            card = models.member(member).card
+            insist_same_columns(card.ref, card.features, card.features_hash, user)
     if all(choice.ensemble is None for choice in choices):
         raise UserMistake("there is no model for any of these symbols: `ares train` makes some")
     return choices, remarks
@@ -310,6 +362,7 @@ def backtest(
     from ares.store.database import open_database
 
     settings = workspace.settings
+    user = None if request.baseline else features_of_user(workspace)
     crowned: dict[str, str] = {}
     for environment in ("history", "paper", "live"):
         crowned |= champions(workspace.journal_dir, environment)
@@ -324,6 +377,7 @@ def backtest(
             symbols=settings.symbols,
             venue=settings.venue,
             validation_discount=settings.continuous_learning.confidence.validation_discount,
+            user=user,
             on_progress=on_progress,
         )
         return desk.run(request)

@@ -21,6 +21,7 @@ from ares.domain.events import (
     RunStarted,
 )
 from ares.kernel.features import N_FEATURES, VOLATILITY_20
+from ares.kernel.features.columns import present
 from ares.kernel.fold import on_close
 from ares.kernel.live import apply_now, decide_now, observe_closes, take_due
 from ares.kernel.trade.layout import N_NOTICES, N_OUTCOMES, N_REQUESTS, Records
@@ -95,7 +96,7 @@ def _score(state: State, now_ms: int, scorers: Scorers, own: OwnFeatures | None)
         state.last_p, state.last_ms, state.last_sigma, s.places,
     )  # fmt: skip
     if state.windows is not None:
-        _observe(state, state.windows, s.places[:n].tolist(), own)
+        n = _observe(state, state.windows, n, own)
     if n == 0:
         return
     rows = s.flat_features
@@ -111,16 +112,22 @@ def _score(state: State, now_ms: int, scorers: Scorers, own: OwnFeatures | None)
         s.flat_p[places] = scorers[state.package_hashes[package]](rows[places])
 
 
-def _observe(state: State, windows: Records, places: list[int], own: OwnFeatures | None) -> None:
-    """Keep the bars that closed now, and write the user's columns of the rows to be scored."""
+def _observe(state: State, windows: Records, n: int, own: OwnFeatures | None) -> int:
+    """Keep the bars that closed now, and write the user's columns of the ``n`` rows to be scored;
+    return how many are left without those where one of these features is still in its warmup.
+    """
     if own is None:
         raise ValueError("the run has features of its user's own: hand them in beside the scorers")
     for k in np.flatnonzero(state.scratch.due).tolist():
         push(windows, k, state.fold[k])
-    for k in places:
-        interval_ms = int(state.tf_ms[k % len(state.tf_ms)])
-        row = state.scratch.flat_features[k]
-        row[N_FEATURES:] = own(bars_of(windows, k), interval_ms)
+    places, left = state.scratch.places, 0
+    for k in places[:n].tolist():
+        values = own(bars_of(windows, k), int(state.tf_ms[k % len(state.tf_ms)]))
+        state.scratch.flat_features[k, N_FEATURES:] = values
+        if present(values):
+            places[left] = k
+            left += 1
+    return left
 
 
 def _on_answer(state: State, event: OrderFilled | OrderRejected) -> list[Effect]:

@@ -20,8 +20,9 @@ from ares.domain.model import Ensemble
 from ares.domain.package import Package
 from ares.domain.timeframe import Timeframe
 from ares.kernel.bars import F64, Bars
-from ares.kernel.features import N_FEATURES
+from ares.kernel.features.user import UserFeatures
 from ares.kernel.trade import Rules
+from ares.observe.own_features import insist_no_leak
 from ares.research.backtest import BacktestResult, Fill, baseline_rules, run_backtest, sized
 from ares.research.baselines import buy_hold, sma_cross
 from ares.research.market import Candles
@@ -82,6 +83,7 @@ class Desk:
 
     champions : ensemble hash by instrument key, of the environments where there are any.
     rules, cash_quote, symbols, venue, validation_discount : of the settings.
+    user      : the user's own features, not tried yet.
     """
 
     store: CandleStore
@@ -92,6 +94,7 @@ class Desk:
     symbols: tuple[str, ...]
     venue: str
     validation_discount: float
+    user: UserFeatures | None = None
     on_progress: Callable[[int, int], None] = lambda _done, _total: None
 
     def run(self, request: BacktestRequest) -> BacktestResult:
@@ -107,6 +110,7 @@ class Desk:
             self.store, instruments, request.from_ms, request.to_ms, request.days
         )
         candles = [self._candles(one, from_ms, to_ms) for one in instruments]
+        insist_no_leak(self.user, self.store, instruments, {c.timeframe for c in candles}, to_ms)
         rules = self._rules(request)
         strategy = self._strategy(request, candles, [ensembles.get(i) for i in instruments], rules)
         strategy = replace(strategy, warnings=(*strategy.warnings, *left_out))
@@ -231,6 +235,7 @@ class Desk:
             name,
             kind,
             self.on_progress,
+            self.user,
         )
 
 
@@ -254,8 +259,8 @@ def remembered(store: CandleStore) -> HistoryOf:
 
 
 def scorer(package: Package) -> Callable[[np.ndarray], F64]:
-    """Return the function of a package's graph."""
-    return open_model(package.graph, N_FEATURES, package.card.ref)
+    """Return the function of a package's graph, made for the columns that its card names."""
+    return open_model(package.graph, len(package.card.features), package.card.ref)
 
 
 def _called(voiced: Sequence[Voiced]) -> tuple[str, str]:

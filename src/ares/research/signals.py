@@ -9,13 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ares.domain.errors import UserMistake
 from ares.domain.model import Ensemble, Member
 from ares.domain.package import Package
 from ares.domain.timeframe import Timeframe
 from ares.kernel.bars import F64, I64, Bars
 from ares.kernel.ensemble import FRESH_INTERVALS, Scores, aggregate_history, slot_records
-from ares.kernel.features import FEATURES_HASH, VOLATILITY_20, WARMUP_BARS, features_of
+from ares.kernel.features import VOLATILITY_20, WARMUP_BARS, features_of
+from ares.kernel.features.columns import insist_same_columns, with_user
+from ares.kernel.features.user import WARMUP_BARS_MAX, UserFeatures
 from ares.kernel.trade import Signals
 from ares.research.market import Candles, market_of
 from ares.research.strategy import Strategy
@@ -67,11 +68,13 @@ def ensemble_strategy(
     name: str,
     kind: str = "ensemble",
     on_progress: Callable[[int, int], None] = lambda _done, _total: None,
+    user: UserFeatures | None = None,
 ) -> Strategy:
     """Return the strategy that trades each instrument by its ensemble.
 
     voiced      : one for each of the candles.
     on_progress : told (rows scored, rows in all).
+    user        : the user's own features, behind the kernel's.
 
     Raises UserMistake where a package was made for other features.
     """
@@ -80,7 +83,7 @@ def ensemble_strategy(
         {member.timeframe for one in voiced for member in one.ensemble.members},
         key=lambda timeframe: timeframe.ms,
     )
-    series = _scores(candles, voiced, timeframes, history_of, scorer_of, on_progress)
+    series = _scores(candles, voiced, timeframes, history_of, scorer_of, on_progress, user)
     ensembles = [one.ensemble for one in voiced]
     slots = slot_records(ensembles, timeframes)
     signals = aggregate_history(close_ms, series, slots, timeframes, cost_bps_now)
@@ -109,6 +112,7 @@ def _scores(
     history_of: HistoryOf,
     scorer_of: ScorerOf,
     on_progress: Callable[[int, int], None],
+    user: UserFeatures | None,
 ) -> list[list[Scores | None]]:
     """Return the scores by instrument and timeframe; features and batches on all cores."""
     series: list[list[Scores | None]] = [[None] * len(timeframes) for _ in candles]
@@ -118,7 +122,9 @@ def _scores(
         for member, package in ensemble.members()
     ]
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        voices = list(pool.map(lambda job: _voice(job, history_of, scorer_of), jobs))
+        # A user's functions need not be fit for several threads.
+        spread = pool.map if user is None else map
+        voices = list(spread(lambda job: _voice(job, history_of, scorer_of, user), jobs))
         batches = [
             (voice, first)
             for voice in voices
@@ -137,17 +143,17 @@ def _scores(
     return series
 
 
-def _voice(job: _Job, history_of: HistoryOf, scorer_of: ScorerOf) -> _Voice:
+def _voice(
+    job: _Job, history_of: HistoryOf, scorer_of: ScorerOf, user: UserFeatures | None
+) -> _Voice:
     """Return the warm rows of one member, from shortly before the window to its end."""
     candles, place, timeframe, package = job
     card = package.card
-    if card.features_hash != FEATURES_HASH:
-        raise UserMistake(
-            f"{card.ref} was made for other features than this version of Ares has: train again"
-        )
+    insist_same_columns(card.ref, card.features, card.features_hash, user)
     first_ms, last_ms = int(candles.close_ms[0]), int(candles.close_ms[-1])
     heard_ms = first_ms - FRESH_INTERVALS * timeframe.ms
-    from_ms = heard_ms - (WARMUP_BARS + 1) * timeframe.ms
+    warmup_bars = WARMUP_BARS if user is None else WARMUP_BARS_MAX
+    from_ms = heard_ms - (warmup_bars + 1) * timeframe.ms
     bars = history_of(candles.key, timeframe, from_ms, last_ms)
     reference = None
     if card.reference is not None:
@@ -155,8 +161,9 @@ def _voice(job: _Job, history_of: HistoryOf, scorer_of: ScorerOf) -> _Voice:
         reference = bars if same else history_of(card.reference, timeframe, from_ms, last_ms)
     table = features_of(bars, timeframe, reference)
     close_ms = table.ts_ms + timeframe.ms
-    keep = np.flatnonzero(table.warm & (close_ms > heard_ms))
-    rows = table.values[keep]
+    values, warm = with_user(table, bars, timeframe, user)
+    keep = np.flatnonzero(warm & (close_ms > heard_ms))
+    rows = values[keep]
     return _Voice(
         place, rows, close_ms[keep], rows[:, VOLATILITY_20].astype(np.float64), scorer_of(package)
     )

@@ -40,13 +40,16 @@ from ares.journal.run import Entry, entries
 from ares.kernel.bars import Bars
 from ares.kernel.ensemble import Scores, aggregate_history
 from ares.kernel.features import N_FEATURES, VOLATILITY_20, WARMUP_BARS, feature_scan
+from ares.kernel.features.columns import present
 from ares.kernel.features.scan import reference_close
+from ares.kernel.features.user import UserFeatures
 from ares.kernel.live import observe_closes
 from ares.kernel.resample import resample
 from ares.kernel.trade import Market, Signals, TradeLog, scan
 from ares.kernel.trade.layout import CANCEL_STOP, REASON_NAMES, REFUSAL
 from ares.runtime.feed import Feed, feed_of_events
 from ares.runtime.restep import first_state, open_run
+from ares.runtime.run_columns import base_bars_of, own_columns
 
 Row = tuple[Any, ...]
 
@@ -63,11 +66,14 @@ class Certificate:
     first: dict[str, Any] | None
 
 
-def certify(folder: Path, models: Scorers) -> Certificate:
-    """Compute the run in ``folder`` by the backtest path and compare it with its journal."""
+def certify(folder: Path, models: Scorers, user: UserFeatures | None = None) -> Certificate:
+    """Compute the run in ``folder`` by the backtest path and compare it with its journal.
+
+    user : the user's own features, where the run has any.
+    """
     setup = open_run(folder)
     journaled = _settled(list(entries(folder)))
-    log, signals, feed, traded = recompute(folder, setup, journaled, models)
+    log, signals, feed, traded = recompute(folder, setup, journaled, models, user)
     theirs = _rows_of_journal(journaled)
     ours = _rows_of_scan(log)
     lines: dict[str, tuple[int, int]] = {}
@@ -108,7 +114,11 @@ def _is_answered_bar(entry: Entry) -> bool:
 
 
 def recompute(
-    folder: Path, setup: RunSetup, journaled: Sequence[Entry], models: Scorers
+    folder: Path,
+    setup: RunSetup,
+    journaled: Sequence[Entry],
+    models: Scorers,
+    user: UserFeatures | None = None,
 ) -> tuple[TradeLog, Signals, Feed, int]:
     """Return the run by the backtest path, its feed, and the row of its first decision."""
     state = first_state(folder, setup)
@@ -116,7 +126,7 @@ def recompute(
     specs = [one.spec for one in setup.instruments]
     feed = feed_of_events(events, specs)
     traded = sum(event.warming for event in events)
-    series = _scores(setup, state, feed, models)
+    series = _scores(setup, state, feed, models, user)
     signals = aggregate_history(
         feed.close_ms[traded:],
         series,
@@ -135,10 +145,10 @@ def recompute(
 
 
 def _scores(
-    setup: RunSetup, state: State, feed: Feed, models: Scorers
+    setup: RunSetup, state: State, feed: Feed, models: Scorers, user: UserFeatures | None
 ) -> list[list[Scores | None]]:
     """Return every member's scores over the feed: resample, scan the features, score in batch."""
-    bars = [_bars(feed, i, one.base_ms) for i, one in enumerate(setup.instruments)]
+    bars = [base_bars_of(feed, i, one.base_ms) for i, one in enumerate(setup.instruments)]
     n_timeframes = len(setup.timeframes)
     lead = setup.reference
     series: list[list[Scores | None]] = []
@@ -154,13 +164,20 @@ def _scores(
             leads = lead >= 0 and base_ms <= timeframe.ms
             reference = resample(bars[lead], base_ms, timeframe.ms) if leads else None
             scorer = models[members[timeframe].package_hash]
-            row.append(_scan(state, i * n_timeframes + j, own, reference, timeframe, scorer))
+            k = i * n_timeframes + j
+            row.append(_scan(state, k, own, reference, timeframe, scorer, user))
         series.append(row)
     return series
 
 
 def _scan(
-    state: State, k: int, bars: Bars, reference: Bars | None, timeframe: Timeframe, scorer: Any
+    state: State,
+    k: int,
+    bars: Bars,
+    reference: Bars | None,
+    timeframe: Timeframe,
+    scorer: Any,
+    user: UserFeatures | None,
 ) -> Scores:
     values = np.empty((len(bars), N_FEATURES), np.float32)
     age = np.empty(len(bars), np.int64)
@@ -170,17 +187,14 @@ def _scan(
     )  # fmt: skip
     p = np.full(len(bars), np.nan)
     warm = age >= WARMUP_BARS
+    rows = values
+    if state.windows is not None:
+        own = own_columns(state, k, bars, warm, user)
+        rows, warm = np.hstack([values, own]), warm & present(own)
     if warm.any():
-        p[warm] = scorer(values[warm])
+        p[warm] = scorer(rows[warm])
     sigma = values[:, VOLATILITY_20].astype(np.float64)
     return Scores(bars.ts_ms + timeframe.ms, p, sigma)
-
-
-def _bars(feed: Feed, i: int, base_ms: int) -> Bars:
-    """Return one instrument's base bars out of the feed."""
-    rows = feed.present[:, i]
-    o, h, low, c, v = feed.ohlcv[rows, i].T
-    return Bars.make(feed.close_ms[rows] - base_ms, o, h, low, c, v, feed.flat[rows, i])
 
 
 KINDS = {

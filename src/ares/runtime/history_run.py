@@ -12,7 +12,8 @@ from sqlalchemy import Engine
 from ares.adapters.simulated_venue import SimulatedVenue
 from ares.core.state import Scorers, State, restore, snapshot
 from ares.core.step import step
-from ares.domain.errors import WorldTrouble
+from ares.core.windows import OwnFeatures
+from ares.domain.errors import UserMistake, WorldTrouble
 from ares.domain.events import BarsClosed, EngineStarted, RunStarted
 from ares.domain.run import RunSetup
 from ares.journal.log import Lock
@@ -26,8 +27,9 @@ from ares.journal.run import (
     save_snapshot,
     setup_of,
 )
+from ares.kernel.features.user import UserFeatures
 from ares.runtime.loop import Loop, open_orders, overdue_answers
-from ares.runtime.plan import Plan, code_hashes, same_run
+from ares.runtime.plan import USER_HASH, Plan, code_hashes, same_run
 from ares.runtime.prefetch import Prefetch
 from ares.store.projections import Projector, forget
 
@@ -63,18 +65,21 @@ def run_history(
     snapshot_events: int = 20_000,
     progress: Progress | None = None,
     stopped: Callable[[], bool] = lambda: False,
+    user: UserFeatures | None = None,
 ) -> RunEnd:
     """Run ``plan`` in ``folder``; where the run was begun before, go on where it stopped.
 
     models  : a scorer per package hash.
     stopped : asked between instants; True ends the run cleanly, to be taken up later.
-    Raises WorldTrouble: another engine is in the folder, the journal is damaged or cannot be
+    user    : the user's own features that the plan was made with.
+    Raises UserMistake: those are not the ones that the run was begun with, or one of them fails.
+    WorldTrouble: another engine is in the folder, the journal is damaged or cannot be
     written, or the run was begun by another version of the code.
     """
     lock = Lock(folder)
     try:
         return _run(
-            plan, models, folder, database, sync_ms, snapshot_events, progress, stopped
+            plan, models, folder, database, sync_ms, snapshot_events, progress, stopped, user
         )  # fmt: skip
     finally:
         lock.release()
@@ -83,19 +88,21 @@ def run_history(
 def _run(
     plan: Plan, models: Scorers, folder: Path, database: Engine | None, sync_ms: int,
     snapshot_events: int, progress: Progress | None, stopped: Callable[[], bool],
+    user: UserFeatures | None,
 ) -> RunEnd:  # fmt: skip
     begun = time.perf_counter()
+    own = None if user is None else user.step
     prefetch = Prefetch(models, plan.feed)
     setup = setup_of(folder)
     begin = _begin(plan, folder, database) if setup is None else None
-    taken = begin or _recover(plan, setup or plan.setup, prefetch, folder, database)
+    taken = begin or _recover(plan, setup or plan.setup, prefetch, folder, database, own)
     state, projector = taken.state, taken.projector
     journal = RunJournal(folder, sync_ms)
     venue = SimulatedVenue(state.rules, state.specs)
     if projector is not None:
         projector.before_flush = journal.sync
     watchers = () if projector is None else (projector.watch,)
-    loop = Loop(state, journal, venue, prefetch.scorers, watchers, outlive=journal.write)
+    loop = Loop(state, journal, venue, prefetch.scorers, watchers, journal.write, own)
 
     def save() -> None:
         journal.sync()  # a snapshot is never of a later moment than the journal
@@ -109,7 +116,7 @@ def _run(
         if setup is None:
             loop.process(RunStarted(plan.setup))
         elif overdue or state.now_ms < int(plan.feed.close_ms[-1]):
-            loop.process(EngineStarted(code_hashes(), state.seq))
+            loop.process(EngineStarted(code_hashes(user), state.seq))
         for event in overdue:
             loop.process(event)
         done = _instants(plan, loop, prefetch, save, snapshot_events, progress, stopped)
@@ -177,8 +184,9 @@ def _begin(plan: Plan, folder: Path, database: Engine | None) -> _Taken:
 
 
 def _recover(
-    plan: Plan, setup: RunSetup, prefetch: Prefetch, folder: Path, database: Engine | None
-) -> _Taken:
+    plan: Plan, setup: RunSetup, prefetch: Prefetch, folder: Path, database: Engine | None,
+    own: OwnFeatures | None,
+) -> _Taken:  # fmt: skip
     """Return the state at the journal's end: newest snapshot, tail stepped again and compared."""
     check_same(setup, plan.setup, folder)
     projector = None if database is None else Projector(database, setup)
@@ -186,7 +194,7 @@ def _recover(
     while True:
         state = restore(setup, snapshot(plan.state) if found is None else found[1])
         from_seq = state.seq
-        answered, unanswered = _walk(plan, state, prefetch, folder, projector)
+        answered, unanswered = _walk(plan, state, prefetch, folder, projector, own)
         if from_seq > answered:  # the journal was restored from a backup, the snapshots were not
             found = load_snapshot(folder, answered)
         elif database is not None and projector is not None and projector.seq > answered:
@@ -197,8 +205,9 @@ def _recover(
 
 
 def _walk(
-    plan: Plan, state: State, prefetch: Prefetch, folder: Path, projector: Projector | None
-) -> tuple[int, Entry | None]:
+    plan: Plan, state: State, prefetch: Prefetch, folder: Path, projector: Projector | None,
+    own: OwnFeatures | None,
+) -> tuple[int, Entry | None]:  # fmt: skip
     """Step what lies behind the state, and show everything to the projector.
 
     Returns the last seq whose effects are journaled, and the event behind it where there is one.
@@ -218,7 +227,7 @@ def _walk(
             projector.watch(entry.seq, entry.event, entry.effects)
         if entry.seq <= state.seq:
             continue
-        effects = step(state, entry.event, prefetch.scorers)
+        effects = step(state, entry.event, prefetch.scorers, own)
         if encode_effects(entry.seq, effects) != entry.effects_raw:
             raise WorldTrouble(
                 f"journal {folder}: event {entry.seq} steps to other effects than were journaled:"
@@ -228,13 +237,20 @@ def _walk(
 
 
 def check_same(journaled: RunSetup, planned: RunSetup, folder: Path) -> None:
-    """Raise WorldTrouble where a run cannot be taken up by this code with these models."""
+    """Raise WorldTrouble where a run cannot be taken up by this code with these models, UserMistake
+    where the user's own features have changed since.
+    """
     for name in ("kernel", "features", "engine"):
         if journaled.hashes.get(name) != planned.hashes.get(name):
             raise WorldTrouble(
                 f"{folder.name} was begun by another version of Ares ({name} differs): finish it"
                 " with that version, or start a new run with --run NAME"
             )
+    if journaled.hashes.get(USER_HASH) != planned.hashes.get(USER_HASH):
+        raise UserMistake(
+            f"{folder.name} was begun with other features of your own (features.module): put that"
+            " module back, or start a new run with --run NAME"
+        )
     if not same_run(journaled, planned):
         raise _begun_otherwise(folder)
 

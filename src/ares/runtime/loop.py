@@ -9,6 +9,7 @@ from ares.adapters.simulated_venue import OpenOrder, SimulatedVenue
 from ares.core.orders import OrderStatus
 from ares.core.state import Scorers, State
 from ares.core.step import step
+from ares.core.windows import OwnFeatures
 from ares.domain.events import (
     CancelOrder,
     Decided,
@@ -28,6 +29,7 @@ Watcher = Callable[[int, Event, list[Effect]], None]
 class Loop:
     """Drives one state with one journal and one venue.
 
+    own     : the user's features, where the run has any.
     outlive : makes the journal safe against everything that the venue survives, before a command
               leaves. Default: synced to disk. A venue inside this process dies with it and with
               the power, so written to the operating system is enough there.
@@ -41,11 +43,13 @@ class Loop:
         scorers: Scorers,
         watchers: Sequence[Watcher] = (),
         outlive: Callable[[], None] | None = None,
+        own: OwnFeatures | None = None,
     ) -> None:
         self.state = state
         self._journal = journal
         self._venue = venue
         self._scorers = scorers
+        self._own = own
         self._watchers = tuple(watchers)
         self._outlive = outlive or journal.sync
 
@@ -64,7 +68,7 @@ class Loop:
 
     def _answer(self, event: Event) -> list[Event]:
         """Step a journaled event; return what the venue answers to its commands."""
-        effects = step(self.state, event, self._scorers)
+        effects = step(self.state, event, self._scorers, self._own)
         self._journal.effects(self.state.seq, effects)
         for watch in self._watchers:
             watch(self.state.seq, event, effects)

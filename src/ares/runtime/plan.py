@@ -12,6 +12,7 @@ import msgspec
 
 import ares
 from ares.core.state import State, new_state, snapshot
+from ares.core.windows import fill
 from ares.domain.errors import UserMistake
 from ares.domain.instrument import Instrument
 from ares.domain.model import Ensemble
@@ -19,6 +20,8 @@ from ares.domain.run import RunInstrument, RunSetup
 from ares.domain.timeframe import DAY_MS, Timeframe
 from ares.kernel.bars import Bars
 from ares.kernel.features import FEATURES_HASH, WARMUP_BARS
+from ares.kernel.features.columns import insist_same_columns
+from ares.kernel.features.user import UserFeatures
 from ares.kernel.fold import warm_up
 from ares.kernel.jit import KERNEL_HASH
 from ares.kernel.live import observe_closes
@@ -32,6 +35,9 @@ WARM_BARS = 4 * WARMUP_BARS
 """Bars of history that features start from: recursive averages have long forgotten their start."""
 
 VOLATILITY_MS = 30 * DAY_MS
+
+USER_HASH = "user_features"
+"""Among a run's hashes: of the module with the user's features."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +73,11 @@ def plan_run(
     rules: Rules,
     validation_discount: float,
     settings_hash: str,
+    user: UserFeatures | None = None,
 ) -> Plan:
     """Return the plan of a run over stored candles, not yet ``named``.
+
+    user : the user's own features, behind the kernel's.
 
     Raises UserMistake where there is nothing to run on, or with.
     """
@@ -77,11 +86,9 @@ def plan_run(
     warm_ms = from_ms // DAY_MS * DAY_MS
     bases = [base_bars(store, one.instrument, warm_ms, to_ms) for one in choices]
     for choice in choices:
-        if choice.ensemble is not None and choice.ensemble.features_hash != FEATURES_HASH:
-            raise UserMistake(
-                f"the models of {choice.instrument.key} were trained on another version of the"
-                " features: train again"
-            )
+        if choice.ensemble is not None:
+            who = f"the ensemble of {choice.instrument.key}"
+            insist_same_columns(who, (), choice.ensemble.features_hash, user)
     keys = [one.instrument for one in choices]
     instruments = tuple(
         RunInstrument(store.spec(one.instrument), base[0].ms, one.ensemble, one.is_champion)
@@ -98,7 +105,8 @@ def plan_run(
         cash_quote=cash_quote,
         rules={name: float(value) for name, value in asdict(rules).items()},
         validation_discount=validation_discount,
-        hashes=code_hashes() | {"settings": settings_hash},
+        hashes=code_hashes(user) | {"settings": settings_hash},
+        user_features=() if user is None else user.names,
     )
     specs = [one.spec for one in instruments]
     base_ms = [one.base_ms for one in instruments]
@@ -138,6 +146,8 @@ def _warm(
                 continue
             bars = _past(store, instrument, timeframe, from_ms, warm_ms)
             warm_up(state.fold, state.feats, i, j, len(state.tf_ms), bars, lead)
+            if state.windows is not None:
+                fill(state.windows, i * len(state.tf_ms) + j, bars)
     for i, instrument in enumerate(keys):
         base = Timeframe(_interval(int(state.base_ms[i])))
         bars = fill_gaps(
@@ -161,14 +171,15 @@ def _interval(ms: int) -> str:
     return next(t.value for t in Timeframe if t.ms == ms)
 
 
-def code_hashes() -> dict[str, str]:
-    """Return the hashes of the code that a run depends on."""
+def code_hashes(user: UserFeatures | None = None) -> dict[str, str]:
+    """Return the hashes of the code that a run depends on, the user's own included."""
     digest = hashlib.sha256()
     root = Path(ares.__file__).parent
     for part in ("domain", "core"):
         for path in sorted((root / part).rglob("*.py")):
             digest.update(path.name.encode() + path.read_bytes())
-    return {"kernel": KERNEL_HASH, "features": FEATURES_HASH, "engine": digest.hexdigest()}
+    hashes = {"kernel": KERNEL_HASH, "features": FEATURES_HASH, "engine": digest.hexdigest()}
+    return hashes if user is None else hashes | {USER_HASH: user.hash}
 
 
 def same_run(one: RunSetup, other: RunSetup) -> bool:

@@ -2,7 +2,8 @@
 
 The engine asks for a score with a row of features and gets it from a table that knows the row's
 bytes; a row that is not in the table is scored on the spot. So nothing but speed depends on it
-(a batch's scores equal single rows' to the bit on one thread).
+(a batch's scores equal single rows' to the bit on one thread). Rows with a user's own features are
+all scored on the spot: those features are made bar by bar, by the engine itself.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class Prefetch:
 
     def reach(self, state: State, t: int) -> None:
         """Score the next block when row ``t`` of the feed is its first; ``state`` is untouched."""
-        if t < self._end or not self._models:
+        if t < self._end or not self._models or state.windows is not None:
             return
         first, self._end = t, min(t + self._block, len(self._feed))
         feed, n = self._feed, len(state.base_ms)

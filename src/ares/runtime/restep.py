@@ -13,6 +13,7 @@ import msgspec
 from ares.core.orders import ImpossibleMove
 from ares.core.state import Scorers, State, restore
 from ares.core.step import step
+from ares.core.windows import OwnFeatures
 from ares.domain.errors import UserMistake, WorldTrouble
 from ares.domain.events import BarsClosed
 from ares.domain.run import RunSetup
@@ -70,7 +71,7 @@ def _restored(folder: Path, setup: RunSetup, raw: bytes) -> State:
         raise WorldTrouble(f"{folder.name}: {trouble}: use that version") from trouble
 
 
-def restep(folder: Path, models: Scorers) -> Restepped:
+def restep(folder: Path, models: Scorers, own: OwnFeatures | None = None) -> Restepped:
     """Step every event of a run again and compare the effects byte by byte.
 
     An event that cannot follow (its order was never sent) is a mismatch, and ends the walk.
@@ -80,7 +81,7 @@ def restep(folder: Path, models: Scorers) -> Restepped:
     journaled = list(entries(folder))
     compared = mismatches = 0
     first: dict[str, Any] | None = None
-    walk = stepping(state, setup, journaled, models)
+    walk = stepping(state, setup, journaled, models, own)
     for entry in journaled:
         stepped: Any = None
         try:
@@ -104,7 +105,11 @@ def restep(folder: Path, models: Scorers) -> Restepped:
 
 
 def stepping(
-    state: State, setup: RunSetup, journaled: list[Entry], models: Scorers
+    state: State,
+    setup: RunSetup,
+    journaled: list[Entry],
+    models: Scorers,
+    own: OwnFeatures | None = None,
 ) -> Iterator[tuple[Entry, bytes]]:
     """Step entries behind the state's seq, one by one, with the encoded effects of each."""
     ahead = [entry for entry in journaled if entry.seq > state.seq]
@@ -117,4 +122,4 @@ def stepping(
             prefetch.reach(state, t)
             t += 1
         scorers = models if prefetch is None else prefetch.scorers
-        yield entry, encode_effects(entry.seq, step(state, entry.event, scorers))
+        yield entry, encode_effects(entry.seq, step(state, entry.event, scorers, own))

@@ -19,15 +19,19 @@ from ares.domain.run import RunSetup
 from ares.journal.run import Entry, entries
 from ares.kernel.ensemble import FRESH_INTERVALS
 from ares.kernel.features import FEATURE_NAMES, N_FEATURES
+from ares.kernel.features.columns import present
+from ares.kernel.features.user import UserFeatures
 from ares.kernel.live import SAID_CONFIDENCE, SAID_EDGE, SAID_MODE, SAID_P, SAID_WIDTH, scan_closes
+from ares.kernel.resample import resample
 from ares.kernel.trade.layout import (
     BREAKER_NAMES,
     BREAKER_STATUS_NAMES,
     N_BREAKERS,
     REFUSAL_NAMES,
 )
-from ares.runtime.feed import feed_of_events
+from ares.runtime.feed import Feed, feed_of_events
 from ares.runtime.restep import first_state, nearest_state, open_run, stepping
+from ares.runtime.run_columns import base_bars_of, own_columns
 
 TOP_FEATURES = 5
 UNITS = 10.0**MONEY_DECIMALS
@@ -73,10 +77,17 @@ class Why:
     facts: tuple[dict[str, Any], ...]
 
 
-def explain(folder: Path, instrument: str, at_ms: int | None, models: Scorers) -> Why:
+def explain(
+    folder: Path,
+    instrument: str,
+    at_ms: int | None,
+    models: Scorers,
+    user: UserFeatures | None = None,
+) -> Why:
     """Explain the newest closing instant of ``instrument`` at or before ``at_ms``.
 
     instrument : key or symbol. Raises UserMistake: not in the run, or no decision by then.
+    user       : the user's own features, where the run has any.
     """
     setup = open_run(folder)
     i = _place(setup, instrument)
@@ -84,10 +95,10 @@ def explain(folder: Path, instrument: str, at_ms: int | None, models: Scorers) -
     target = _target(journaled, i, at_ms, instrument)
     state = nearest_state(folder, setup, target.seq - 1)
     upto = [entry for entry in journaled if entry.seq <= target.seq]
-    for _ in stepping(state, setup, upto, models):
+    for _ in stepping(state, setup, upto, models, None if user is None else user.step):
         pass
     assert isinstance(target.event, BarsClosed)
-    medians = _medians(folder, setup, upto, i)
+    medians = _medians(folder, setup, upto, i, user)
     decided = next(e for e in target.effects if isinstance(e, Decided))
     said = np.frombuffer(decided.said).reshape(-1, len(setup.instruments))[:, i]
     ohlcv = np.frombuffer(target.event.ohlcv).reshape(-1, 5)[i]
@@ -147,7 +158,7 @@ def _facts(upto: Sequence[Entry], i: int) -> tuple[Effect, ...]:
 
 
 def _medians(
-    folder: Path, setup: RunSetup, upto: Sequence[Entry], i: int
+    folder: Path, setup: RunSetup, upto: Sequence[Entry], i: int, user: UserFeatures | None
 ) -> dict[int, NDArray[np.float32]]:
     """Return each timeframe's median feature row of instrument ``i`` over the run so far."""
     state = first_state(folder, setup)
@@ -157,17 +168,42 @@ def _medians(
     room = 2 * len(feed) * n + len(state.tf_ms) * n
     rows = np.empty((room, N_FEATURES), np.float32)
     places = np.empty((room, 3), np.int64)
+    kernel = np.ascontiguousarray(state.features[:, :, :N_FEATURES])
     kept = scan_closes(
         state.fold, state.feats, feed.close_ms, feed.present, state.base_ms, feed.ohlcv,
-        feed.flat, state.tf_ms, setup.reference, state.features, state.scratch.due,
+        feed.flat, state.tf_ms, setup.reference, kernel, state.scratch.due,
         state.scratch.warm, rows, places,
     )  # fmt: skip
     mine = places[:kept, 1] == i
-    return {
-        j: np.nanmedian(rows[:kept][mine & (places[:kept, 2] == j)], axis=0)
-        for j in range(len(setup.timeframes))
-        if (mine & (places[:kept, 2] == j)).any()
-    }
+    medians = {}
+    for j in range(len(setup.timeframes)):
+        of_j = mine & (places[:kept, 2] == j)
+        if not of_j.any():
+            continue
+        table = rows[:kept][of_j]
+        if state.windows is not None:
+            closed_ms = feed.close_ms[places[:kept][of_j, 0]]
+            own = _own(state, setup, feed, i, j, closed_ms, user)
+            table = np.hstack([table, own])[present(own)]
+        if len(table):
+            medians[j] = np.nanmedian(table, axis=0)
+    return medians
+
+
+def _own(
+    first: State,
+    setup: RunSetup,
+    feed: Feed,
+    i: int,
+    j: int,
+    closed_ms: NDArray[np.int64],
+    user: UserFeatures | None,
+) -> NDArray[np.float32]:
+    """Return the user's columns of one series, of the bars that closed at these instants."""
+    base_ms, timeframe = setup.instruments[i].base_ms, setup.timeframes[j]
+    bars = resample(base_bars_of(feed, i, base_ms), base_ms, timeframe.ms)
+    wanted = np.isin(bars.ts_ms + timeframe.ms, closed_ms)
+    return own_columns(first, i * len(setup.timeframes) + j, bars, wanted, user)[wanted]
 
 
 def _votes(
@@ -184,23 +220,27 @@ def _votes(
         j = setup.timeframes.index(member.timeframe)
         closed_ms = int(state.last_ms[i, j])
         p = _known(state.last_p[i, j])
-        row = state.features[i, j]
+        row, names = state.features[i, j], FEATURE_NAMES + setup.user_features
         scorer = models[member.package_hash]
-        top = () if p is None or j not in medians else _top(row, medians[j], p, scorer)
+        top = () if p is None or j not in medians else _top(row, names, medians[j], p, scorer)
         fresh = now_ms - closed_ms < FRESH_INTERVALS * member.timeframe.ms
         votes.append(Vote(member.timeframe.value, member.weight, p, closed_ms, fresh, top))
     return tuple(votes)
 
 
 def _top(
-    row: NDArray[np.float32], median: NDArray[np.float32], p: float, scorer: Scorer
+    row: NDArray[np.float32],
+    names: tuple[str, ...],
+    median: NDArray[np.float32],
+    p: float,
+    scorer: Scorer,
 ) -> tuple[tuple[str, float, float], ...]:
     """Return the features whose absence (their median instead) moves the score most."""
-    without = np.repeat(row[None, :], N_FEATURES, axis=0)
+    without = np.repeat(row[None, :], len(names), axis=0)
     np.fill_diagonal(without, median)
     effect = p - scorer(without)
     order = np.argsort(-np.abs(effect), kind="stable")[:TOP_FEATURES]
-    return tuple((FEATURE_NAMES[k], float(row[k]), float(effect[k])) for k in order if effect[k])
+    return tuple((names[k], float(row[k]), float(effect[k])) for k in order if effect[k])
 
 
 def _action(

@@ -6,12 +6,13 @@ import hashlib
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ares.domain.errors import UserMistake
 from ares.domain.timeframe import Timeframe
-from ares.kernel.bars import Bars
+from ares.kernel.bars import Bars, Bools
 from ares.kernel.features.catalogue import FEATURE_NAMES, FEATURES_HASH, N_FEATURES
-from ares.kernel.features.scan import FeatureTable, features_of
+from ares.kernel.features.scan import FeatureTable
 from ares.kernel.features.user import UserFeatures
 
 
@@ -27,24 +28,22 @@ def columns_hash(user: UserFeatures | None) -> str:
     return hashlib.sha256(f"{FEATURES_HASH}+{user.hash}".encode()).hexdigest()
 
 
-def table_of(
-    bars: Bars, timeframe: Timeframe, reference: Bars | None, user: UserFeatures | None
-) -> FeatureTable:
-    """Return all columns of every bar; arguments as in ``features_of``."""
-    return with_user(features_of(bars, timeframe, reference), bars, timeframe, user)
-
-
 def with_user(
     table: FeatureTable, bars: Bars, timeframe: Timeframe, user: UserFeatures | None
-) -> FeatureTable:
-    """Return the table of these bars with the user's columns behind the kernel's.
+) -> tuple[NDArray[np.float32], Bools]:
+    """Return all columns of a table's bars, and where a model may be asked: all are warm.
 
-    They are computed where the kernel's are warm, as the engine does, and NaN elsewhere.
+    The user's columns are computed where the kernel's are warm, as the engine does; elsewhere NaN.
     """
     if user is None:
-        return table
+        return table.values, table.warm
     own = user.of(bars, timeframe.ms, table.warm)
-    return FeatureTable(table.ts_ms, np.hstack([table.values, own]), table.age)
+    return np.hstack([table.values, own]), table.warm & present(own)
+
+
+def present(own: NDArray[np.float32]) -> Bools:
+    """Return (n_rows,) where none of a user's features is still in its warmup."""
+    return np.asarray(~np.isnan(own).any(axis=-1))
 
 
 def insist_same_columns(
