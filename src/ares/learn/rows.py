@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ares.kernel.bars import F64, I64, Bars, Bools
+from ares.kernel.features.columns import present
+from ares.kernel.features.user import UserFeatures
 from ares.learn.labels import barrier_width, label_decisions
 from ares.learn.recipe import Recipe
 
@@ -21,7 +23,7 @@ I32 = NDArray[np.int32]
 class Rows:
     """What is learned from, by decision time ascending; one row is one bar's close.
 
-    x          : (n, n_features) float32, all columns of the kernel's table.
+    x          : (n, n_features) float32, all columns of the kernel's table, then a user's own.
     decided_ms : (n,) closing instant of the decision's bar.
     ends_ms    : (n,) instant at which the outcome is known.
     net, width : (n,) net return of the trade and the barriers' distance, as fractions.
@@ -142,6 +144,26 @@ def pooled(parts: Sequence[Rows]) -> Rows:
         )
     )
     return whole[np.argsort(whole.decided_ms, kind="stable")]
+
+
+def with_user(
+    rows: Rows, bars: Sequence[Bars], interval_ms: int, user: UserFeatures | None
+) -> Rows:
+    """Return the rows with a user's columns behind the kernel's, without those where one of these
+    features is still in its warmup.
+
+    bars : of each lane, those that the rows were made of.
+    """
+    if user is None:
+        return rows
+    own = np.empty((len(rows), len(user.names)), np.float32)
+    for lane, one in enumerate(bars):
+        mine = rows.lane == lane
+        place = np.searchsorted(one.ts_ms, rows.decided_ms[mine] - interval_ms)
+        wanted = np.zeros(len(one), np.bool_)
+        wanted[place] = True
+        own[mine] = user.of(one, interval_ms, wanted)[place]
+    return replace(rows, x=np.hstack([rows.x, own]))[present(own)]
 
 
 def blanked(x: F32, names: Sequence[str], learned: Sequence[str]) -> F32:

@@ -19,12 +19,15 @@ from ares.domain.instrument import Instrument
 from ares.domain.model import Ensemble, Validation
 from ares.domain.package import GRAPH_FILE, Package, PackageCard, sealed, sha256
 from ares.domain.timeframe import Timeframe
-from ares.kernel.features import FEATURE_NAMES, N_FEATURES, VOLATILITY_20
+from ares.kernel.features import VOLATILITY_20
+from ares.kernel.features.columns import column_names
+from ares.kernel.features.user import UserFeatures
 from ares.learn.calibration import fit_payoff
 from ares.learn.evaluate import Metrics, evaluate
 from ares.learn.recipe import Recipe
-from ares.learn.rows import Rows, rows_of
+from ares.learn.rows import Rows, rows_of, with_user
 from ares.learn.walk import OutOfSample
+from ares.observe.own_features import insist_no_leak, own_features
 from ares.runtime.provenance import git_commit, library_versions
 from ares.runtime.training_data import Source, load_seen
 from ares.runtime.training_mirror import package_entry
@@ -59,7 +62,8 @@ def import_onnx(
 ) -> Imported:
     """Take in an ONNX file that keeps the contract: ``features`` in, ``probability`` out.
 
-    The columns are the kernel's features in their order; a probability is that of a long trade
+    The columns are the kernel's features in their order, behind them those of the settings' module
+    where there is one; a probability is that of a long trade
     entered now winning net of costs, as the timeframe's label says. It is tried on stored rows.
 
     Raises UserMistake where the file is no such model, or there are no rows to try it on.
@@ -70,8 +74,9 @@ def import_onnx(
         graph = path.read_bytes()
     except (FileNotFoundError, IsADirectoryError):
         raise UserMistake(f"{path}: there is no such file") from None
-    scorer = open_model(graph, N_FEATURES, str(path))
-    instrument, recipe, rows = _rows(workspace, settings, symbol, timeframe)
+    user = own_features(settings.features.module, workspace.root)
+    scorer = open_model(graph, len(column_names(user)), str(path))
+    instrument, recipe, rows = _rows(workspace, settings, symbol, timeframe, user)
     p = check_answers(scorer, rows.x, str(path))
     payoff = fit_payoff(rows.net, rows.width)
     metrics = evaluate(
@@ -88,7 +93,7 @@ def import_onnx(
         instruments=(instrument.key,),
         timeframe=timeframe,
         origin="imported",
-        features=FEATURE_NAMES,
+        features=column_names(user),
         features_hash=recipe.features_hash,
         recipe={"imported": path.name, "sha256": sha256(graph)},
         recipe_hash=sha256(graph),
@@ -120,7 +125,11 @@ def import_onnx(
 
 
 def _rows(
-    workspace: Workspace, settings: Settings, symbol: str, timeframe: Timeframe
+    workspace: Workspace,
+    settings: Settings,
+    symbol: str,
+    timeframe: Timeframe,
+    user: UserFeatures | None,
 ) -> tuple[Instrument, Recipe, Rows]:
     """Return the newest stored rows of an instrument, with what became of each trade."""
     engine = open_database(workspace.db_url)
@@ -128,11 +137,12 @@ def _rows(
         store = CandleStore(engine, workspace.cache_dir)
         instrument = store.resolve(symbol)
         reference = store.resolve(settings.reference_symbol)
+        insist_no_leak(user, store, [instrument], [timeframe])
     finally:
         engine.dispose()
     source = Source(workspace.db_url, workspace.cache_dir)
     seen = load_seen(source, instrument, timeframe, reference, settings.learning.rows_max, [])
-    recipe = recipe_for(settings, timeframe, "instrument")
+    recipe = recipe_for(settings, timeframe, "instrument", user=user)
     rows = rows_of(
         seen.bars,
         seen.table.values,
@@ -147,4 +157,5 @@ def _rows(
             f"{instrument.key} has {len(rows)} rows of {timeframe}, too few to try a model on "
             f"(wanted {ROWS_MIN}): import more candles"
         )
-    return instrument, recipe, rows.newest(settings.learning.rows_max)
+    rows = rows.newest(settings.learning.rows_max)
+    return instrument, recipe, with_user(rows, [seen.bars], timeframe.ms, user)

@@ -16,9 +16,11 @@ from ares.domain.model import Ensemble, Member
 from ares.domain.package import Package
 from ares.domain.timeframe import Timeframe
 from ares.domain.trial import Trial
+from ares.kernel.features.user import UserFeatures
 from ares.learn.ensemble import anchor_of, ensemble_recipe_hash, share_out
 from ares.learn.evaluate import Metrics
 from ares.learn.recipe import Recipe
+from ares.observe.own_features import insist_no_leak, own_features
 from ares.runtime.provenance import git_commit
 from ares.runtime.training_job import (
     JoinDone,
@@ -26,6 +28,7 @@ from ares.runtime.training_job import (
     LeftOut,
     PackageDone,
     PackageJob,
+    Spoilt,
     join_members,
     train_package,
 )
@@ -33,6 +36,8 @@ from ares.runtime.training_mirror import ensemble_entry, package_entry
 from ares.runtime.training_plan import TrainingRequest, package_jobs, stamp
 from ares.runtime.training_report import Missing, TrainingReport, joined_of, pair_of
 from ares.runtime.worker_pool import Failed, Task, WorkerPool
+from ares.store.candles import CandleStore
+from ares.store.database import open_database
 
 __all__ = ["TrainingReport", "TrainingRequest", "train", "training_pool"]
 
@@ -84,12 +89,14 @@ def train(
 
     pool : warm workers to use; without one, a pool is made for this training and ended with it.
 
-    Raises UserMistake where a symbol or interval is unknown, WorldTrouble where the store cannot
-    be read.
+    Raises UserMistake where a symbol or interval is unknown or a feature of the user's own leaks
+    or fails, WorldTrouble where the store cannot be read.
     """
     settings, created = workspace.settings, now()
     _permit(workspace)
-    jobs, remarks = package_jobs(workspace, request, created)
+    user = own_features(settings.features.module, workspace.root)
+    jobs, remarks = package_jobs(workspace, request, created, user)
+    _try(workspace, user, jobs)
     session = _Session(
         ModelStore(workspace.models_dir),
         settings.weights,
@@ -128,7 +135,24 @@ def _permit(workspace: Workspace) -> None:
         )
 
 
-def _keep_package(session: _Session, task: Task, result: PackageDone | LeftOut | Failed) -> None:
+def _try(workspace: Workspace, user: UserFeatures | None, jobs: list[PackageJob]) -> None:
+    """Raise UserMistake where the user's features leak, or fail, on what is to be trained on."""
+    if user is None:
+        return
+    engine = open_database(workspace.db_url)
+    try:
+        store = CandleStore(engine, workspace.cache_dir)
+        timeframes = {job.recipe.timeframe for job in jobs}
+        insist_no_leak(user, store, jobs[0].instruments, timeframes, jobs[0].source.to_ms)
+    finally:
+        engine.dispose()
+
+
+def _keep_package(
+    session: _Session, task: Task, result: PackageDone | LeftOut | Spoilt | Failed
+) -> None:
+    if isinstance(result, Spoilt):
+        raise UserMistake(result.reason)
     if not isinstance(result, PackageDone):
         session.missing.append(_missing(task, result))
         return

@@ -4,25 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
-from ares.domain.errors import AresError
+from ares.domain.errors import AresError, UserMistake
 from ares.domain.instrument import Instrument
 from ares.domain.package import Package
 from ares.domain.timeframe import Timeframe
 from ares.kernel.bars import Bars
 from ares.kernel.ensemble import Scores
-from ares.kernel.features import FEATURE_NAMES, VOLATILITY_20
+from ares.kernel.features import VOLATILITY_20
+from ares.kernel.features.columns import column_names
+from ares.kernel.features.user import UserFeatures, load_user_features
 from ares.learn.calibration import Payoff, Platt
 from ares.learn.ensemble import join
 from ares.learn.evaluate import Metrics, evaluate
 from ares.learn.package import Subject, make_package
 from ares.learn.parity import Scorer
 from ares.learn.recipe import LabelRecipe, Recipe
-from ares.learn.rows import Rows, pooled, rows_of
+from ares.learn.rows import Rows, pooled, rows_of, with_user
 from ares.learn.walk import OutOfSample, TooFewRowsError
 from ares.runtime.training_data import Seen, Source, load_seen, nothing_seen
+
+
+@dataclass(frozen=True, slots=True)
+class UserModule:
+    """Where a worker finds the user's features, and the hash of those that were tried."""
+
+    module: str
+    folder: Path
+    hash: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +58,7 @@ class PackageJob:
     created_at: str
     git_commit: str
     libraries: dict[str, str]
+    user: UserModule | None = None
 
     @property
     def label(self) -> str:
@@ -106,7 +120,14 @@ class LeftOut:
     reason: str
 
 
-def train_package(job: PackageJob) -> PackageDone | LeftOut:
+@dataclass(frozen=True, slots=True)
+class Spoilt:
+    """What is wrong with the user's features: no model of this training can be made with them."""
+
+    reason: str
+
+
+def train_package(job: PackageJob) -> PackageDone | LeftOut | Spoilt:
     """Train, export, compare, judge and draw one package; say why where there is too little."""
     notes: list[str] = []
     seen: list[Seen] = []
@@ -124,11 +145,16 @@ def train_package(job: PackageJob) -> PackageDone | LeftOut:
             seen.append(nothing_seen())
     parts = [_rows(one, job, lane) for lane, one in enumerate(seen)]
     rows = pooled(parts).newest(job.rows_max)
+    try:
+        user = None if job.user is None else _loaded(job.user)
+        rows = with_user(rows, [one.bars for one in seen], job.recipe.timeframe.ms, user)
+    except UserMistake as mistake:
+        return Spoilt(str(mistake))
     if len(rows) < job.rows_min:
         return LeftOut(f"{len(rows):,} rows, and learning.rows_min is {job.rows_min:,}")
     subject = Subject(
         job.instruments,
-        FEATURE_NAMES,
+        column_names(user),
         tuple(one.bars for one in seen),
         job.edge_bps_min,
         job.version,
@@ -170,6 +196,15 @@ def join_members(job: JoinJob) -> JoinDone | LeftOut:
         buy_hold_bps=1e4 * held - job.label.cost_bps,
     )
     return JoinDone(joined.platt, joined.payoff, metrics)
+
+
+@lru_cache(maxsize=1)
+def _loaded(where: UserModule) -> UserFeatures:
+    """Return the user's features; raise UserMistake where they are not those that were tried."""
+    user = load_user_features(where.module, where.folder)
+    if user.hash != where.hash:
+        raise UserMistake(f"{user.place} was changed while its features were used: start again")
+    return user
 
 
 def _length(interval_ms: int) -> str:

@@ -12,12 +12,14 @@ from ares.config.workspace import Workspace
 from ares.domain.errors import UserMistake
 from ares.domain.instrument import Instrument
 from ares.domain.timeframe import Timeframe
-from ares.kernel.features import FEATURES, FEATURES_HASH
+from ares.kernel.features import FEATURES
+from ares.kernel.features.columns import columns_hash
+from ares.kernel.features.user import UserFeatures
 from ares.kernel.trade.rules import round_trip_bps
 from ares.learn.recipe import BoostRecipe, Recipe, default_label
 from ares.runtime.provenance import git_commit, library_versions
 from ares.runtime.training_data import Source
-from ares.runtime.training_job import PackageJob
+from ares.runtime.training_job import PackageJob, UserModule
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
 
@@ -49,10 +51,15 @@ class TrainingRequest(msgspec.Struct, frozen=True):
 
 
 def package_jobs(
-    workspace: Workspace, request: TrainingRequest, created: datetime
+    workspace: Workspace,
+    request: TrainingRequest,
+    created: datetime,
+    user: UserFeatures | None = None,
 ) -> tuple[list[PackageJob], list[str]]:
     """Return the jobs of a request, one for each pair or for each timeframe of the universe, and
     a line for each configured symbol that has no candles.
+
+    user : the features of the settings' module.
 
     The slowest (the shortest timeframes) come first, so that no core waits for a late one.
     Raises UserMistake where a symbol or interval is unknown, or the window is none.
@@ -64,12 +71,15 @@ def package_jobs(
     instruments, reference, remarks = _instruments(workspace, request.symbols)
     scope = request.scope or settings.learning.scope
     wholes = [tuple(instruments)] if scope == "universe" else [(one,) for one in instruments]
+    module = None
+    if user is not None and settings.features.module is not None:
+        module = UserModule(settings.features.module, workspace.root.resolve(), user.hash)
     source = Source(workspace.db_url, workspace.cache_dir, request.from_ms, request.to_ms)
     jobs = [
         PackageJob(
             source=source,
             instruments=whole,
-            recipe=recipe_for(settings, timeframe, scope, request.price_only),
+            recipe=recipe_for(settings, timeframe, scope, request.price_only, user),
             reference=reference,
             rows_min=settings.learning.rows_min,
             rows_max=settings.learning.rows_max,
@@ -78,6 +88,7 @@ def package_jobs(
             created_at=stamp(created),
             git_commit=git_commit(),
             libraries=library_versions(),
+            user=module,
         )
         for timeframe in sorted(_timeframes(settings, request), key=lambda t: t.ms)
         for whole in wholes
@@ -86,15 +97,20 @@ def package_jobs(
 
 
 def recipe_for(
-    settings: Settings, timeframe: Timeframe, scope: Scope, price_only: bool = False
+    settings: Settings,
+    timeframe: Timeframe,
+    scope: Scope,
+    price_only: bool = False,
+    user: UserFeatures | None = None,
 ) -> Recipe:
     """Return the recipe that the settings describe for a timeframe."""
     costs, retraining = settings.costs, settings.continuous_learning.retraining
+    kernel = tuple(f.name for f in FEATURES if not (price_only and f.group == NOT_PRICES))
     cost_bps = round_trip_bps(costs.fee_bps, costs.spread_bps, costs.slippage_bps)
     return Recipe(
         timeframe=timeframe,
-        features=tuple(f.name for f in FEATURES if not (price_only and f.group == NOT_PRICES)),
-        features_hash=FEATURES_HASH,
+        features=kernel if user is None else kernel + user.names,
+        features_hash=columns_hash(user),
         label=default_label(timeframe, cost_bps, "triple_barrier"),
         boost=BoostRecipe(
             rounds_per_epoch=retraining.rounds_per_epoch,
