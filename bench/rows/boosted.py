@@ -104,5 +104,6 @@ def _package(
         git_commit="",
         created_at=MADE_AT,
         reference="binance:BTC/USDT",
+        verdict=None,
     )
     return sealed(card, {GRAPH_FILE: to_onnx(trees, Platt(0.5, 0.0))})

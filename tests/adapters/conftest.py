@@ -18,6 +18,8 @@ def make_package(
 ) -> Package:
     """Return a package whose graph is any bytes."""
     card = PackageCard(
+        reference=None,
+        verdict=None,
         name=name,
         version=version,
         scope="instrument",

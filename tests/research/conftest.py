@@ -62,6 +62,8 @@ def _tiny_package(
     model = helper.make_model(graph, opset_imports=opset, ir_version=8)
     symbol = Instrument.parse(instrument)
     card = PackageCard(
+        reference=None,
+        verdict=None,
         name=f"{symbol.slug if scope == 'instrument' else 'universe'}_{timeframe.value}",
         version="20240101_000000",
         scope=scope,

@@ -37,7 +37,7 @@ class Validation(msgspec.Struct, frozen=True):
     sd_bps: float = 0.0
 
 
-class Ensemble(msgspec.Struct, frozen=True):
+class Ensemble(msgspec.Struct, frozen=True, omit_defaults=True):
     """The packages of one instrument, their weights and the calibration after aggregation.
 
     instrument     : key ``venue:SYMBOL``.

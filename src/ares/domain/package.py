@@ -15,7 +15,7 @@ GRAPH_FILE = "model.onnx"
 PICTURE_FILE = "training.png"
 
 
-class PackageCard(msgspec.Struct, frozen=True, kw_only=True):
+class PackageCard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What ``model.json`` says; a package's identity is the SHA-256 of its bytes.
 
     name, version   : the folder, ``models/packages/<name>/<version>``.
@@ -33,6 +33,9 @@ class PackageCard(msgspec.Struct, frozen=True, kw_only=True):
     metrics, parity : evidence out of sample, and the exported graph against the trained model.
     verdict         : always None here: the gate judges ensembles, and keeps verdicts apart.
     files           : SHA-256 of every other file of the package, by name.
+
+    A field added later needs a default, and is left out while it has it: the cards of older
+    versions keep their bytes, and so their identity.
     """
 
     name: str

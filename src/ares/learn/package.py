@@ -172,5 +172,6 @@ def _card(
         git_commit=subject.git_commit,
         created_at=subject.created_at,
         reference=subject.reference,
+        verdict=None,
         watched=subject.watched,
     )

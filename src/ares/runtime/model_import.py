@@ -114,6 +114,7 @@ def import_onnx(
         git_commit=git_commit(),
         created_at=stamp(created),
         reference=settings.reference_symbol,
+        verdict=None,
     )
     store = ModelStore(workspace.models_dir)
     package = store.add(sealed(card, {GRAPH_FILE: graph}))
