@@ -83,7 +83,7 @@ class LeakReport:
                 f"no leak in {len(self.columns)} columns, {self.compared} values, {self.cuts} cuts"
             )
         first = self.leaks[0]
-        when = np.datetime64(first.row_ms, "m")
+        when = np.datetime64(first.row_ms, "ms").astype("M8[m]")
         return (
             f"{len(self.leaks)} of {len(self.columns)} columns know the future "
             f"({', '.join(self.leaking)}): '{first.column}' of {when} went from {first.before} "

@@ -118,7 +118,7 @@ class UserFeatures:
 
     def _value(self, one: UserFeature, window: Bars) -> np.float32:
         where = f"feature '{one.name}' of {self.place}"
-        when = f"at the bar of {np.datetime64(int(window.ts_ms[-1]), 'm')}"
+        when = f"at the bar of {np.datetime64(int(window.ts_ms[-1]), 'ms').astype('M8[m]')}"
         try:
             value = float(one.function(window))
         except Exception as error:
