@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,12 @@ from ares.journal.run import setup_of
 from ares.kernel.features import FEATURE_NAMES, FEATURES_HASH, N_FEATURES
 from ares.kernel.features.columns import columns_hash
 from ares.kernel.features.user import load_user_features
+from ares.learn.rows import Rows, with_user
 from ares.research.desk import BacktestRequest
 from ares.runtime.training import TrainingReport, TrainingRequest, train
+from ares.runtime.training_data import load_seen
+from ares.runtime.training_job import Spoilt, train_package
+from ares.runtime.training_plan import package_jobs
 from ares.runtime.worker_pool import Task, WorkerPool
 from ares.sim.prices import FROM_MS, simulate
 from ares.store.candles import CandleStore
@@ -285,3 +289,30 @@ def test_workers_load_the_module_and_their_finds_stop_the_training(
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert "feature 'f' of my_features.py failed at the bar of 2024-01-0" in error
     assert "ZeroDivisionError" in error
+
+
+def test_a_worker_uses_nothing_but_what_was_tried(done: Done) -> None:
+    user = load_user_features(MODULE, done.workspace.root)
+    (job, *_), _ = package_jobs(done.workspace, TrainingRequest(), LATER, user)
+    assert job.user is not None
+    spoilt = train_package(replace(job, user=replace(job.user, hash="of another version")))
+    assert isinstance(spoilt, Spoilt)
+    assert "my_features.py was changed" in spoilt.reason
+
+
+def test_a_models_rows_are_what_the_page_says(done: Done) -> None:
+    """The columns that a training sees, against the module's functions on slices of the history."""
+    user = load_user_features(MODULE, done.workspace.root)
+    (job, *_), _ = package_jobs(done.workspace, TrainingRequest(to_ms=SPLIT_MS), LATER, user)
+    seen = load_seen(job.source, job.instruments[0], job.recipe.timeframe, None, 400, [])
+    bars, interval_ms = seen.bars, job.recipe.timeframe.ms
+    ends = np.arange(300, 400)
+    zeros, lane = np.zeros(len(ends)), np.zeros(len(ends), np.int32)
+    x = np.ones((len(ends), N_FEATURES), np.float32)
+    at = bars.ts_ms[ends] + interval_ms
+    rows = with_user(Rows(x, at, at, zeros, zeros, lane), [bars], interval_ms, user)
+    assert rows.x.shape == (100, N_FEATURES + 2)
+    assert rows.decided_ms.tolist() == at.tolist()
+    for t, row in zip(ends, rows.x, strict=True):
+        highest = bars.high[t - 47 : t + 1].max()
+        assert row[N_FEATURES] == np.float32(bars.close[t] / highest - 1.0)
