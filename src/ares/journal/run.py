@@ -134,10 +134,11 @@ def save_snapshot(folder: Path, seq: int, raw: bytes) -> str:
     return digest.hex()
 
 
-def forget_snapshots(folder: Path) -> None:
-    """Remove what an earlier journal in the same folder left behind."""
-    for path in (folder / "snapshots").glob("*.snapshot"):
-        path.unlink()
+def forget_snapshots(folder: Path, seq_max: int = -1) -> None:
+    """Remove snapshots of later moments than ``seq_max``: another journal left them behind."""
+    for path in _snapshots(folder):
+        if int(path.stem) > seq_max:
+            path.unlink()
 
 
 def load_snapshot(folder: Path, seq_max: int | None = None) -> tuple[int, bytes] | None:
@@ -145,7 +146,7 @@ def load_snapshot(folder: Path, seq_max: int | None = None) -> tuple[int, bytes]
 
     A damaged one is passed over: an older one and a longer tail give the same state.
     """
-    for path in sorted((folder / "snapshots").glob(12 * "[0-9]" + ".snapshot"), reverse=True):
+    for path in reversed(_snapshots(folder)):
         seq = int(path.stem)
         if seq_max is not None and seq > seq_max:
             continue
@@ -156,3 +157,8 @@ def load_snapshot(folder: Path, seq_max: int | None = None) -> tuple[int, bytes]
         if hashlib.sha256(raw[32:]).digest() == raw[:32]:
             return seq, raw[32:]
     return None
+
+
+def _snapshots(folder: Path) -> list[Path]:
+    """Return the snapshots' files, oldest first."""
+    return sorted((folder / "snapshots").glob(12 * "[0-9]" + ".snapshot"))

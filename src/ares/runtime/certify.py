@@ -197,6 +197,9 @@ def _scan(
     return Scores(bars.ts_ms + timeframe.ms, p, sigma)
 
 
+_UNKNOWN = SubmitOrder("", -1, "unknown", 0, 0, "", 0.0, 0.0, 0.0)
+"""What a fill belongs to whose order was never journaled: a mismatch, whatever was recomputed."""
+
 KINDS = {
     Refused: "refusals",
     TradeClosed: "trades",
@@ -217,11 +220,11 @@ def _rows_of_journal(journaled: Sequence[Entry]) -> dict[str, list[Row]]:
     for entry in journaled:
         event = entry.event
         if isinstance(event, OrderFilled):
-            order = orders[event.client_id]
+            order = orders.get(event.client_id, _UNKNOWN)
             head = (event.ts_ms, order.instrument, order.kind, event.lots)
             rows["fills"].append((*head, event.price_ticks, event.fee_units))
         elif isinstance(event, OrderRejected):
-            order = orders[event.client_id]
+            order = orders.get(event.client_id, _UNKNOWN)
             rows["fills"].append(
                 (event.ts_ms, order.instrument, order.kind, 0, event.price_ticks, 0)
             )

@@ -196,7 +196,8 @@ def _recover(
         from_seq = state.seq
         answered, unanswered = _walk(plan, state, prefetch, folder, projector, own)
         if from_seq > answered:  # the journal was restored from a backup, the snapshots were not
-            found = load_snapshot(folder, answered)
+            forget_snapshots(folder, answered)
+            found = load_snapshot(folder)
         elif database is not None and projector is not None and projector.seq > answered:
             forget(database, setup.environment)  # as above, with the tables
             projector = Projector(database, setup)
