@@ -205,7 +205,7 @@ class Projector:
                 pass
 
     def _on_order(self, seq: int, event: Event, command: SubmitOrder) -> None:
-        """Add an order's row; slippage counts from the close that decided, or the stop's trigger."""
+        """Add an order's row; slippage counts from the deciding close, or the stop's trigger."""
         i = command.instrument
         spec = self._specs[i]
         price = command.price_ticks / 10**spec.price_decimals
