@@ -146,10 +146,10 @@ def test_a_window_that_cannot_be_remembered_is_refused(desk: Any) -> None:
 
 
 def test_a_closed_win_rate_breaker_judges_new_trades_only(desk: Any, cycles: Cycles) -> None:
-    rules = {**COOLDOWN, "win_rate_min": 0.5, "win_rate_trades": 4}
-    log = desk.with_rules(**rules).run(*cycles("LLLL" + REST + "WW" + "LL"))
+    rules = {**COOLDOWN, "win_rate_min": 0.5, "win_rate_trades": 6}
+    log = desk.with_rules(**rules).run(*cycles("LLLLLL" + REST + "WW" + "WLL"))
     assert [after for _, after in turns(log, BREAKER_WIN_RATE)] == ["open", "half_open", "closed"]
-    log = desk.with_rules(**rules).run(*cycles("LLLL" + REST + "WW" + "LLL"))
+    log = desk.with_rules(**rules).run(*cycles("LLLLLL" + REST + "WW" + "WLLLL"))
     assert turns(log, BREAKER_WIN_RATE)[-1] == ("closed", "open")
 
 
