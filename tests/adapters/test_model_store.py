@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import resource
 from collections.abc import Callable
 from pathlib import Path
 
@@ -162,11 +162,25 @@ def test_a_writing_that_fails_leaves_what_was_there(
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "models"]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root writes anywhere")
-def test_a_read_only_disk_is_an_os_error_for_the_command_line(
+def test_a_disk_that_takes_no_more_leaves_nothing_half_written(
     tmp_path: Path, package: MakePackage
 ) -> None:
-    tmp_path.chmod(0o500)
-    with pytest.raises(PermissionError):
-        ModelStore(tmp_path / "models").add(package())
-    tmp_path.chmod(0o700)
+    store = ModelStore(tmp_path / "models")
+    before = store.add(package())
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (16, hard))  # also for root, as a full disk is
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            store.add(package(version="20230421_120000"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    folder = store.folder(before.card).parent
+    assert [place.name for place in folder.iterdir()] == [before.card.version]
+    assert store.load(before.card.name, before.card.version) == before
+
+
+def test_a_place_that_cannot_be_written_is_an_os_error_for_the_command_line(
+    package: MakePackage,
+) -> None:
+    with pytest.raises(OSError, match="/proc"):
+        ModelStore(Path("/proc/ares")).add(package())
