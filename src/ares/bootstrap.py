@@ -242,7 +242,7 @@ def _instruments(
 ) -> tuple[list[Instrument], list[str]]:
     """Return the instruments asked for; of the configured ones, those that have candles."""
     if symbols:
-        return [store.resolve(symbol) for symbol in dict.fromkeys(symbols)], []
+        return list(dict.fromkeys(store.resolve(symbol) for symbol in symbols)), []
     keys, remarks = [], []
     for symbol in settings.symbols:
         try:

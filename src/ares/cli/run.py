@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import signal
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import typer
 
 from ares.cli.output import (
     JSON_OPTION,
+    Bar,
     count,
     duration,
     note,
@@ -60,11 +62,14 @@ def command(
     )
     workspace = Workspace.here()
     asked = _StopSignal()
-    with asked, progress("run", unit="instants") as bar:
+    with asked, ExitStack() as shown:
+        bars: list[Bar] = []
 
         def reached(done: int, total: int) -> None:
-            bar.expect(total)
-            bar.reach(done)
+            if not bars:  # what is wrong before the run begins is one line
+                bars.append(shown.enter_context(progress("run", unit="instants")))
+            bars[0].expect(total)
+            bars[0].reach(done)
 
         ran = history_run(workspace, request, reached, asked)
     if json_:

@@ -145,6 +145,8 @@ def _instants(
     feed, state = plan.feed, loop.state
     first = t = int(feed.close_ms.searchsorted(state.now_ms, side="right"))
     next_snapshot = state.seq + snapshot_events
+    if progress is not None:
+        progress(t, len(feed))
     while t < len(feed) and not stopped():
         prefetch.reach(state, t)
         loop.instant(feed, t, plan.warming(t))
