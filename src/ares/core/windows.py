@@ -15,17 +15,13 @@ from ares.kernel.trade.layout import Records
 OwnFeatures = Callable[[Bars, int], NDArray[np.float32]]
 """A user's features as the engine sees them: (the last bars, interval_ms) -> (n_own,) float32."""
 
-_COLUMNS = {
-    "ts_ms": "open_ms", "open": "open", "high": "high", "low": "low", "close": "close",
-    "volume": "volume", "flat": "flat",
-}  # fmt: skip
-"""Columns of a window, each with the field of ``kernel.fold.FOLD`` that it is taken from."""
-
-_TYPES = {"ts_ms": np.int64, "flat": np.bool_}
-
 WINDOW = np.dtype(
-    [("held", np.int64)]
-    + [(name, _TYPES.get(name, np.float64), (WARMUP_BARS_MAX,)) for name in _COLUMNS]
+    [
+        ("held", np.int64),
+        ("ts_ms", np.int64, (WARMUP_BARS_MAX,)),
+        ("ohlcv", np.float64, (5, WARMUP_BARS_MAX)),  # open, high, low, close, volume
+        ("flat", np.bool_, (WARMUP_BARS_MAX,)),
+    ]
 )
 """The newest ``held`` bars of one series, at the end of each column."""
 
@@ -38,25 +34,31 @@ def window_state(n: int) -> Records:
 def push(windows: Records, k: int, bar: Any) -> None:
     """Add a closed bar (a ``FOLD`` record); of 256 the oldest falls out."""
     window = windows[k]
-    for name, source in _COLUMNS.items():
-        column = window[name]
-        column[:-1] = column[1:]
-        column[-1] = bar[source]
+    ts_ms, ohlcv, flat = window["ts_ms"], window["ohlcv"], window["flat"]
+    ts_ms[:-1] = ts_ms[1:]
+    ohlcv[:, :-1] = ohlcv[:, 1:]
+    flat[:-1] = flat[1:]
+    ts_ms[-1] = bar["open_ms"]
+    ohlcv[:, -1] = bar["open"], bar["high"], bar["low"], bar["close"], bar["volume"]
+    flat[-1] = bar["flat"]
     window["held"] = min(int(window["held"]) + 1, WARMUP_BARS_MAX)
 
 
 def fill(windows: Records, k: int, bars: Bars) -> None:
     """Begin a window anew with the newest of these bars."""
     windows[k] = np.zeros((), WINDOW)
-    window = windows[k]
-    held = min(len(bars), WARMUP_BARS_MAX)
-    window["held"] = held
-    for name in _COLUMNS:
-        window[name][WARMUP_BARS_MAX - held :] = getattr(bars, name)[len(bars) - held :]
+    window, newest = windows[k], bars[max(0, len(bars) - WARMUP_BARS_MAX) :]
+    place = slice(WARMUP_BARS_MAX - len(newest), None)
+    prices = (newest.open, newest.high, newest.low, newest.close, newest.volume)
+    window["held"] = len(newest)
+    window["ts_ms"][place] = newest.ts_ms
+    window["ohlcv"][:, place] = prices
+    window["flat"][place] = newest.flat
 
 
 def bars_of(windows: Records, k: int) -> Bars:
     """Return views of a window's bars, good until its next ``push``."""
     window = windows[k]
     held = slice(WARMUP_BARS_MAX - int(window["held"]), None)
-    return Bars(*(window[name][held] for name in _COLUMNS))
+    o, h, low, c, v = window["ohlcv"][:, held]
+    return Bars(window["ts_ms"][held], o, h, low, c, v, window["flat"][held])

@@ -108,11 +108,13 @@ class UserFeatures:
 
         bars : the last 256 or more, oldest first.
         """
-        bars = _locked(bars[-WARMUP_BARS_MAX:] if len(bars) > WARMUP_BARS_MAX else bars)
+        longest = max((one.warmup_bars for one in self.features), default=0)
+        bars = _locked(bars[max(0, len(bars) - longest) :])
         values = np.full(len(self.features), np.nan, np.float32)
-        age = bars_since_break(bars.ts_ms, interval_ms)
+        breaks = np.flatnonzero(bars.ts_ms[1:] - bars.ts_ms[:-1] != interval_ms)
+        age = len(bars) - 1 - int(breaks[-1]) if len(breaks) else len(bars)
         for f, one in enumerate(self.features):
-            if len(bars) and age[-1] >= one.warmup_bars:
+            if age >= one.warmup_bars:
                 values[f] = self._value(one, bars[len(bars) - one.warmup_bars :])
         return values
 
@@ -233,7 +235,10 @@ def _executed(file: Path) -> tuple[ModuleType, bytes]:
 
 def _locked(bars: Bars) -> Bars:
     """Return a copy that cannot be written to, so that no function changes another's input."""
-    copy = bars[np.arange(len(bars))]
+    copy = Bars(
+        *(bars.ts_ms.copy(), bars.open.copy(), bars.high.copy(), bars.low.copy()),
+        *(bars.close.copy(), bars.volume.copy(), bars.flat.copy()),
+    )
     for column in (copy.ts_ms, copy.open, copy.high, copy.low, copy.close, copy.volume, copy.flat):
-        column.flags.writeable = False
+        column.setflags(write=False)
     return copy
