@@ -99,7 +99,9 @@ class Features(Section):
         None, "Symbol that the cross-instrument features look at; null is the first of symbols."
     )
     module: str | None = key(
-        None, "Python module with features of your own; they must pass the leak test."
+        None,
+        "Python file in the workspace with features of your own (my_features.py); they must pass "
+        "the leak test. docs/FEATURES.md says how.",
     )
 
 
