@@ -110,4 +110,6 @@ def _targets(models: ModelStore, target: str | None) -> list[Ensemble]:
     if len(named) > 1:
         keys = ", ".join(e.instrument for e in named)
         raise UserMistake(f"'{target}' is on more than one venue: name one of {keys}")
+    if not named and not set(target) <= set("0123456789abcdef"):
+        raise UserMistake(f"no model of '{target}': `ares models list` shows all")
     return named or [models.ensemble(target)]

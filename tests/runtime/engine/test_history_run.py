@@ -346,6 +346,21 @@ def test_the_journal_is_durable_before_the_rows_are(
     assert min(ahead) < 0
 
 
+def test_a_snapshot_is_never_ahead_of_the_journal(
+    world: Any, plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[int, int]] = []
+
+    def watched(folder: Path, seq: int, raw: bytes) -> str:
+        seen.append((seq, max((entry.seq for entry in entries(folder)), default=0)))
+        return save_snapshot(folder, seq, raw)
+
+    monkeypatch.setattr("ares.runtime.history_run.save_snapshot", watched)
+    world.run(tmp_path / "run", None, plan, snapshot_events=9)
+    assert len(seen) > 50
+    assert all(seq == durable for seq, durable in seen)
+
+
 def test_a_command_is_durable_before_it_is_sent(
     world: Any, plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

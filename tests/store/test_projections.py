@@ -1,0 +1,298 @@
+"""The engine's tables, from entries written by hand: every column, however it is flushed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from sqlalchemy import Engine
+
+from ares.domain.events import (
+    BarsClosed,
+    BreakerChanged,
+    CancelOrder,
+    DailyLossReached,
+    Decided,
+    Effect,
+    Event,
+    ModeChanged,
+    OrderAccepted,
+    OrderCancelled,
+    OrderFilled,
+    OrderRejected,
+    Refused,
+    SubmitOrder,
+    TradeClosed,
+    VirtualOpened,
+)
+from ares.domain.instrument import Instrument, InstrumentSpec
+from ares.domain.run import RunInstrument, RunSetup
+from ares.domain.timeframe import Timeframe
+from ares.store.projection_sql import TABLES
+from ares.store.projections import Projector, forget, projected_seq, text
+
+T0 = 1_700_000_040_000  # 2023-11-14 22:14:00
+ENV = "history/test"
+VENUES = ("binance", "kraken")
+
+
+def setup_of(environment: str = ENV) -> RunSetup:
+    """Return a run of one symbol on two venues: rows of one must not become the other's."""
+    instruments = tuple(
+        RunInstrument(InstrumentSpec(Instrument(venue, "BTC/USDT"), 2, 3), 60_000, None, k == 0)
+        for k, venue in enumerate(VENUES)
+    )
+    return RunSetup(environment, instruments, (Timeframe.M1,), -1, 0, 1, 0, 100.0, {}, 0.25, {})
+
+
+def bars(minute: int, close: float = 100.0) -> BarsClosed:
+    ohlcv = np.full((2, 5), close)
+    return BarsClosed(T0 + 60_000 * minute, ohlcv.tobytes(), b"\1\1", b"\0\0")
+
+
+def submit(client_id: str, kind: str, lots: int, price: int, i: int = 0) -> SubmitOrder:
+    return SubmitOrder(client_id, i, kind, lots, price, "signal", 0.6, 9.0, 40.0)
+
+
+def filled(client_id: str, lots: int, price: int, fee: int, remaining: int = 0) -> OrderFilled:
+    return OrderFilled(client_id, T0, lots, price, fee, remaining)
+
+
+def closed(i: int, lots: int, entry: float, leave: float, pnl: int, **more: Any) -> TradeClosed:
+    values: dict[str, Any] = {
+        "virtual": False, "entry_ms": T0, "exit_ms": T0 + 60_000, "fees_units": 3, "net_bps": 12.0,
+        "p": 0.6, "edge_bps": 9.0, "reason": "stop", "code": "allowed", "mode_confidence": 0.9,
+    }  # fmt: skip
+    return TradeClosed(
+        instrument=i, entry_price=entry, exit_price=leave, lots=lots, pnl_units=pnl,
+        **(values | more),
+    )  # fmt: skip
+
+
+STORY: list[tuple[Event, list[Effect]]] = [
+    (bars(0), [submit("e", "entry", 2_000, 10_500)]),
+    (OrderAccepted("e", T0), []),
+    (filled("e", 1_500, 10_010, 7), [submit("s", "stop", -1_500, 9_900)]),  # the rest is dropped
+    (OrderAccepted("s", T0), []),
+    (bars(1, 101.0), [CancelOrder("s", 0), submit("x", "exit", -1_500, 0)]),
+    (OrderCancelled("s", T0 + 60_000), []),
+    (OrderAccepted("x", T0 + 60_000), []),
+    (filled("x", -500, 10_090, 2, -1_000), []),
+    (bars(2), [submit("k", "entry", 10, 0, i=1)]),
+    (filled("k", 10, 20_000, 1), []),
+    (filled("x", -1_000, 10_080, 3), [closed(0, 1_500, 10_010.0, 10_083.5, 1_090)]),
+    (bars(3), [submit("r", "entry", 10, 10_100)]),
+    (OrderRejected("r", T0 + 180_000, 10_200, "price_collar_or_volume"), []),
+]
+
+
+def told(database: Engine, story: list[tuple[Event, list[Effect]]], every: int = 10**9) -> None:
+    """Show a projector the story, flushing after every so many entries."""
+    projector = Projector(database, setup_of())
+    for seq, (event, effects) in enumerate(story, 1):
+        projector.watch(seq, event, effects)
+        if seq % every == 0:
+            projector.flush()
+    projector.flush()
+
+
+def rows(database: Engine, columns: str, table: str, where: str = "1") -> list[tuple[Any, ...]]:
+    with database.connect() as connection:
+        statement = f"SELECT {columns} FROM {table} WHERE {where} ORDER BY id"
+        return [tuple(row) for row in connection.exec_driver_sql(statement).fetchall()]
+
+
+def test_orders_follow_their_life(engine: Engine) -> None:
+    told(engine, STORY)
+    assert rows(engine, "client_order_id, side, kind, qty, price, status", "orders") == [
+        ("e", "buy", "entry", 2.0, 105.0, "expired"),
+        ("s", "sell", "stop", 1.5, 99.0, "cancelled"),
+        ("x", "sell", "exit", 1.5, None, "filled"),
+        ("k", "buy", "entry", 0.01, None, "filled"),
+        ("r", "buy", "entry", 0.01, 101.0, "rejected"),
+    ]
+    created = rows(engine, "created_at, updated_at", "orders", "client_order_id = 's'")
+    assert created == [("2023-11-14 22:14:00", "2023-11-14 22:15:00")]
+    for count, status in ((1, "submitted"), (2, "accepted")):
+        forget(engine, ENV)
+        told(engine, STORY[:count])
+        assert rows(engine, "status", "orders") == [(status,)]
+    forget(engine, ENV)
+    told(engine, STORY[:5])
+    assert rows(engine, "status", "orders", "client_order_id = 's'") == [("cancelling",)]
+    forget(engine, ENV)
+    told(engine, STORY[:8])
+    assert rows(engine, "status", "orders", "client_order_id = 'x'") == [("partly_filled",)]
+
+
+def test_fills_say_what_they_cost(engine: Engine) -> None:
+    told(engine, STORY)
+    found = rows(engine, "client_order_id, side, qty, price, fee, slippage_bps", "fills")
+    assert [row[:5] for row in found] == [
+        ("e", "buy", 1.5, 100.1, 7e-8),
+        ("x", "sell", 0.5, 100.9, 2e-8),
+        ("k", "buy", 0.01, 200.0, 1e-8),
+        ("x", "sell", 1.0, 100.8, 3e-8),
+    ]
+    # against the close that decided: 100.1 over 100; 100.9 and 100.8 under 101
+    assert [row[5] for row in found] == pytest.approx(
+        [10.0, (1 - 100.9 / 101) * 1e4, 1e4, (1 - 100.8 / 101) * 1e4]
+    )
+
+
+def test_a_stop_is_measured_by_its_trigger(engine: Engine) -> None:
+    told(engine, [*STORY[:4], (filled("s", -1_500, 9_890, 1), [])])
+    assert rows(engine, "slippage_bps", "fills")[1][0] == pytest.approx((1 - 98.9 / 99.0) * 1e4)
+
+
+def test_a_position_opens_shrinks_and_closes(engine: Engine) -> None:
+    columns = "symbol, status, qty, entry_price, exit_price, pnl, fees, virtual"
+    for count, wanted in (
+        (3, [("BTC/USDT", "open", 1.5, 100.1, None, None, 7e-8, 0)]),
+        (8, [("BTC/USDT", "open", 1.0, 100.1, None, None, 9e-8, 0)]),
+        (
+            len(STORY),
+            [
+                ("BTC/USDT", "closed", 1.5, 100.1, 100.835, 1.09e-5, 3e-8, 0),
+                ("BTC/USDT", "open", 0.01, 200.0, None, None, 1e-8, 0),  # on the other venue
+            ],
+        ),
+    ):
+        forget(engine, ENV)
+        told(engine, STORY[:count])
+        assert rows(engine, columns, "positions") == wanted
+
+
+def test_an_entry_in_parts_is_one_position_at_its_mean(engine: Engine) -> None:
+    parts: list[tuple[Event, list[Effect]]] = [
+        STORY[0], (filled("e", 500, 10_000, 1, 1_500), []), (filled("e", 1_500, 10_040, 2), []),
+    ]  # fmt: skip
+    told(engine, parts)
+    assert rows(engine, "qty, entry_price, fees", "positions") == [(2.0, 100.3, 3e-8)]
+
+
+def test_virtual_trades_have_no_money_and_no_position(engine: Engine) -> None:
+    virtual = closed(0, 0, 10_000.5, 10_100.0, 0, virtual=True, code="no_champion")
+    told(engine, [(bars(0), [virtual, closed(0, 10, 1.0, 2.0, 100)])])
+    assert rows(engine, "virtual, pnl_absolute, qty, pnl_bps, slot", "trade_outcomes") == [
+        (1, None, 0.0, 12.0, "champion"),
+        (0, 1e-6, 0.01, 12.0, "champion"),
+    ]
+    assert rows(engine, "*", "positions") == []
+
+
+def test_a_refusal_is_an_order_that_never_was(engine: Engine) -> None:
+    told(engine, [(bars(0), [Refused(1, T0, "no_champion", 0.7, 9.0, 30.0)])])
+    assert rows(engine, "client_order_id, status, refusal, qty", "orders") == [
+        (f"{ENV}-1-0-refused", "refused", "no_champion", 0.0)
+    ]
+
+
+def test_confidence_is_that_of_the_direction_and_silence_has_no_row(engine: Engine) -> None:
+    said = np.array([[0.7, 0.3], [9.0, -9.0], [40.0, 40.0], [0.9, 0.4], [1.0, 0.0]])
+    mute = said.copy()
+    mute[0, 0] = np.nan
+    told(
+        engine,
+        [
+            (bars(0), [Decided(T0, said.tobytes(), 1, 1)]),
+            (bars(1), [Decided(T0 + 60_000, mute.tobytes(), 1, 1)]),
+        ],
+    )
+    columns = "seq, timestamp, confidence_score, edge_bps, mode_confidence, mode"
+    assert rows(engine, columns, "confidence_history") == [
+        (1, "2023-11-14 22:14:00", 0.7, 9.0, 0.9, "TRADING"),
+        (1, "2023-11-14 22:14:00", 0.7, -9.0, 0.4, "LEARNING"),
+        (2, "2023-11-14 22:15:00", 0.7, -9.0, 0.4, "LEARNING"),
+    ]
+
+
+def test_modes_breakers_and_the_days_loss_are_told(engine: Engine) -> None:
+    effects: list[Effect] = [
+        ModeChanged(1, T0, "LEARNING", "TRADING", 0.81),
+        BreakerChanged(-1, T0, "win_rate", "closed", "open", 0.25),
+        BreakerChanged(0, T0, "volatility", "closed", "open", 3.5),
+        DailyLossReached(T0, 0.0512),
+        VirtualOpened(0, T0, "cash", 9.0),
+    ]
+    told(engine, [(bars(0), effects)])
+    assert rows(engine, "symbol, mode, previous_mode, mode_confidence", "learning_states") == [
+        ("BTC/USDT", "TRADING", "LEARNING", 0.81)
+    ]
+    assert rows(engine, "timestamp, error_type, message", "error_log") == [
+        ("2023-11-14 22:14:00", "breaker_win_rate", "account: closed to open at 0.25"),
+        ("2023-11-14 22:14:00", "breaker_volatility", "BTC/USDT: closed to open at 3.5"),
+        (
+            "2023-11-14 22:14:00",
+            "daily_loss_limit",
+            "lost 5.12% of the day's equity: no entries until tomorrow",
+        ),
+    ]
+
+
+@pytest.mark.parametrize("every", [1, 2, 3, 5, 7])
+def test_rows_do_not_depend_on_when_they_are_written(engine: Engine, every: int) -> None:
+    told(engine, STORY)
+    wanted = {table: rows(engine, "*", table) for table in TABLES}
+    forget(engine, ENV)
+    told(engine, STORY, every)
+    assert {t: [r[1:] for r in rows(engine, "*", t)] for t in TABLES} == {
+        t: [r[1:] for r in found] for t, found in wanted.items()
+    }
+
+
+@pytest.mark.parametrize("stopped", range(len(STORY)))
+def test_a_projector_that_died_goes_on_exactly_where_the_tables_end(
+    engine: Engine, stopped: int
+) -> None:
+    told(engine, STORY[:stopped])
+    assert projected_seq(engine, ENV) == stopped
+    told(engine, STORY)
+    found = {t: [r[1:] for r in rows(engine, "*", t)] for t in TABLES}
+    forget(engine, ENV)
+    told(engine, STORY)
+    assert {t: [r[1:] for r in rows(engine, "*", t)] for t in TABLES} == found
+
+
+def test_a_flush_is_all_or_nothing(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    projector = Projector(engine, setup_of())
+    for seq, (event, effects) in enumerate(STORY, 1):
+        projector.watch(seq, event, effects)
+    monkeypatch.setattr("ares.store.projections.sql.PROGRESS", "INSERT INTO nowhere VALUES (?, ?)")
+    with pytest.raises(Exception, match="nowhere"):
+        projector.flush()
+    assert all(rows(engine, "*", table) == [] for table in TABLES)
+    monkeypatch.undo()
+    projector.flush()
+    assert len(rows(engine, "*", "fills")) == 4
+
+
+def test_the_journal_is_asked_to_be_durable_first(engine: Engine) -> None:
+    projector = Projector(engine, setup_of())
+    seen: list[int] = []
+    projector.before_flush = lambda: seen.append(len(rows(engine, "*", "orders")))
+    projector.flush()
+    assert seen == []  # nothing to write
+    projector.watch(1, *STORY[0])
+    projector.flush()
+    assert seen == [0]
+
+
+def test_environments_do_not_touch_each_other(engine: Engine) -> None:
+    told(engine, STORY)
+    before = {table: rows(engine, "*", table) for table in TABLES}
+    other = Projector(engine, setup_of("history/other"))
+    for seq, (event, effects) in enumerate(STORY, 1):
+        other.watch(seq, event, effects)
+    other.flush()
+    assert {t: rows(engine, "*", t, f"environment = '{ENV}'") for t in TABLES} == before
+    forget(engine, "history/other")
+    assert {table: rows(engine, "*", table) for table in TABLES} == before
+
+
+def test_times_are_as_sqlite_writes_them(engine: Engine) -> None:
+    with engine.connect() as connection:
+        stamp = connection.exec_driver_sql(f"SELECT datetime({T0 / 1000}, 'unixepoch')").scalar()
+    assert text(T0) == stamp == "2023-11-14 22:14:00"
+    assert text(-1) == "1969-12-31 23:59:59"
