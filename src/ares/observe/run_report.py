@@ -241,14 +241,19 @@ def verdict_of(instruments: tuple[InstrumentReport, ...], net_return: float) -> 
     """Return in one or two plain sentences what the run showed."""
     virtual = sum(one.virtual.trades for one in instruments)
     real = sum(one.real.trades for one in instruments)
-    if real == 0 and virtual == 0:
+    held = sum(one.open_lots != 0 for one in instruments)
+    if real == 0 and virtual == 0 and held == 0:
         return "No signal passed strategy.edge_bps_min: nothing was traded, not even virtually."
     parts = []
-    if real == 0:
+    if real == 0 and held == 0:
         parts.append("Nothing was traded with the account.")
     else:
         made = "gained" if net_return > 0 else "lost"
-        parts.append(f"{real} trades {made} {abs(net_return):.2%} of the account after all costs.")
+        still = f" and {held} still open, marked at the last close," if held else ""
+        parts.append(
+            f"{real} closed trades{still} {made} {abs(net_return):.2%} of the account"
+            " after all costs."
+        )
     if virtual:
         total = sum(one.virtual.total_net_bps for one in instruments)
         mean = total / virtual

@@ -92,7 +92,7 @@ def test_an_entry_takes_its_share_of_the_bar_and_the_rest_is_dropped(desk: Any, 
 def test_an_exit_goes_on_until_all_is_sold_and_is_one_trade(desk: Any, bar: Any) -> None:
     thin = [(price, price, price, price, 3_000) for price in (10_000, 9_990, 9_980, 9_970, 9_960)]
     rows = [bar(10_000), bar(10_000), *thin]
-    said = {0: ENTER} | {t: LEAVE for t in range(1, len(rows))}
+    said = {0: ENTER} | dict.fromkeys(range(1, len(rows)), LEAVE)
     log = fixed(desk, 1_000, participation_max=0.1).run(rows, said)
     assert fills(log)[1:] == [
         ("exit", -300, 10_000),
