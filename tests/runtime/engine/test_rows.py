@@ -229,9 +229,8 @@ def test_the_report_reads_the_same_numbers_from_the_journal(
         asked = [e for e in effects(done, SubmitOrder) if (e.instrument, e.kind) == (i, "entry")]
         wishes = [e for e in effects(done, Refused) if e.instrument == i]
         assert one.signals == len(asked) + len(wishes)
-    assert (
-        f"{len([t for t in effects(done, TradeClosed) if not t.virtual])} trades" in report.verdict
-    )
+    closed = [t for t in effects(done, TradeClosed) if not t.virtual]
+    assert f"{len(closed)} closed trades" in report.verdict
 
 
 def test_a_report_of_a_part_says_that_it_is_not_finished(
