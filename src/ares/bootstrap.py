@@ -15,6 +15,7 @@ from ares.domain.run import RunSetup
 if TYPE_CHECKING:
     from ares.config.settings import Settings
     from ares.core.state import Scorers
+    from ares.domain.package import PackageCard
     from ares.kernel.features.user import UserFeatures
     from ares.kernel.trade import Rules
     from ares.observe.run_report import RunReport
@@ -117,7 +118,9 @@ def history_run(
         from_ms = min(first_ms, to_ms) if from_ms is None else from_ms
     user = features_of_user(workspace)
     choices, said = _choices(workspace, keys, user)
-    reference = _reference(workspace, store, choices)
+    cards = _cards(workspace, choices)
+    reference = _reference(settings, store, cards)
+    said += _seen_before(cards, from_ms)
     if reference is not None and reference not in keys:
         choices.append(_watched(reference))
     for choice in choices:
@@ -294,24 +297,47 @@ def _choices(
     return choices, remarks
 
 
+def _cards(workspace: Workspace, choices: Sequence[Choice]) -> list[tuple[str, PackageCard]]:
+    """Return the card of every model of a run, each with the key of its instrument."""
+    from ares.adapters.model_store import ModelStore
+
+    models = ModelStore(workspace.models_dir)
+    return [
+        (choice.instrument.key, models.member(member).card)
+        for choice in choices
+        for member in (choice.ensemble.members if choice.ensemble else ())
+    ]
+
+
+def _seen_before(cards: Sequence[tuple[str, PackageCard]], from_ms: int) -> list[str]:
+    """Return a remark for each instrument whose models learned from candles of the window."""
+    from datetime import UTC, datetime
+
+    newest: dict[str, int] = {}
+    for key, card in cards:
+        newest[key] = max(newest.get(key, 0), card.data_to_ms)
+    return [
+        f"{key}: its models learned from candles up to"
+        f" {datetime.fromtimestamp(until_ms / 1000, UTC):%Y-%m-%d %H:%M}: until then they are asked"
+        " what they were told, which proves nothing"
+        for key, until_ms in newest.items()
+        if until_ms > from_ms
+    ]
+
+
 def _reference(
-    workspace: Workspace, store: CandleStore, choices: Sequence[Choice]
+    settings: Settings, store: CandleStore, cards: Sequence[tuple[str, PackageCard]]
 ) -> Instrument | None:
     """Return the instrument that the models' cross features were trained on; None: on none.
 
     Raises UserMistake where they differ: a run has one reference.
     """
-    from ares.adapters.model_store import ModelStore
-
-    models = ModelStore(workspace.models_dir)
-    venue = workspace.settings.venue
     found: dict[Instrument | None, str] = {}
-    for choice in choices:
-        for member in choice.ensemble.members if choice.ensemble else ():
-            name = models.member(member).card.reference
-            if name is not None and ":" not in name:
-                name = f"{venue}:{name}"
-            found[None if name is None else store.resolve(name)] = f"{member.name} {name}"
+    for _, card in cards:
+        name = card.reference
+        if name is not None and ":" not in name:
+            name = f"{settings.venue}:{name}"
+        found[None if name is None else store.resolve(name)] = f"{card.name} {name}"
     if len(found) > 1:
         raise UserMistake(
             f"the models look at different reference instruments ({'; '.join(found.values())}):"

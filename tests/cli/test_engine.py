@@ -71,8 +71,10 @@ def graph(seed: int) -> bytes:
     return bytes(model.SerializeToString())
 
 
-def make_ensemble(store: ModelStore, symbol: str, seed: int, reference: str) -> Ensemble:
-    """Store a package a timeframe and their ensemble."""
+def make_ensemble(
+    store: ModelStore, symbol: str, seed: int, reference: str, data_to_ms: int = 1
+) -> Ensemble:
+    """Store a package a timeframe and their ensemble; a higher seed is newer."""
     key, members = f"binance:{symbol}", []
     for k, timeframe in enumerate(FRAMES):
         content = graph(seed + 10 * k)
@@ -81,8 +83,8 @@ def make_ensemble(store: ModelStore, symbol: str, seed: int, reference: str) -> 
             scope="instrument", instruments=(key,), timeframe=timeframe, origin="trained",
             features=FEATURE_NAMES, features_hash=FEATURES_HASH, recipe={}, recipe_hash="r",
             horizon_bars=20, width_sigmas=0.8, width_min_bps=8.0, cost_bps=5.0, gain=1.0, loss=0.8,
-            data_from_ms=0, data_to_ms=1, data_rows=1, data_hash="d", validation=Validation(),
-            metrics={}, parity={}, libraries={}, git_commit="c", created_at="2024-01-01T00:00:00Z",
+            data_from_ms=0, data_to_ms=data_to_ms, data_rows=1, data_hash="d",
+            validation=Validation(), metrics={}, parity={}, libraries={}, git_commit="c", created_at="2024-01-01T00:00:00Z",
             reference=reference,
         )  # fmt: skip
         package = store.add(sealed(card, {GRAPH_FILE: content}))
@@ -91,7 +93,7 @@ def make_ensemble(store: ModelStore, symbol: str, seed: int, reference: str) -> 
         instrument=key, members=tuple(members), anchor=Timeframe.M1, platt_a=1.0, platt_b=0.0,
         horizon_bars=20, width_sigmas=0.8, width_min_bps=8.0, gain=1.0, loss=0.8, cost_bps=5.0,
         recipe_hash="r", features_hash=FEATURES_HASH, validation=Validation(400, 15.0, 50.0),
-        created_at="2024-01-01T00:00:00Z",
+        created_at=f"2024-01-01T00:00:0{seed}Z",
     )  # fmt: skip
     store.save_ensemble(ensemble)
     return ensemble
@@ -321,6 +323,17 @@ def test_models_of_different_references_do_not_run_together(root: Path, ares: Ar
     models.ensemble_path(other).unlink()
     assert (code, out, one_line(err)) == (2, "", True)
     assert "different reference instruments" in err
+
+
+def test_a_model_that_saw_the_window_in_training_is_said(root: Path, ares: Ares) -> None:
+    models = ModelStore(Workspace(root).models_dir)
+    seen_ms = START_MS + 28 * 60 * MINUTE_MS
+    knowing = make_ensemble(models, "ETH/USDT", 8, "binance:BTC/USDT", data_to_ms=seen_ms)
+    code, _, err = ares("run", *WINDOW, "--run", "knowing")
+    models.ensemble_path(knowing).unlink()
+    assert code == 0
+    assert "binance:ETH/USDT: its models learned from candles up to 2024-01-02 04:00" in err
+    assert "binance:BTC/USDT: its models" not in err
 
 
 CUT = """

@@ -10,6 +10,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any, NamedTuple
 
 import pytest
@@ -49,8 +50,7 @@ class Whole(NamedTuple):
 
 @pytest.fixture(scope="module")
 def whole(world: Any, fast_disk: Path, empty_database: Path) -> Iterator[Whole]:
-    root = fast_disk / "crash"
-    root.mkdir()
+    root = Path(mkdtemp(dir=fast_disk))
     shutil.copy(empty_database, root / "rows.db")
     database = open_database(root / "rows.db")
     short = world.with_(
