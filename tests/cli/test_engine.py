@@ -84,8 +84,8 @@ def make_ensemble(
             features=FEATURE_NAMES, features_hash=FEATURES_HASH, recipe={}, recipe_hash="r",
             horizon_bars=20, width_sigmas=0.8, width_min_bps=8.0, cost_bps=5.0, gain=1.0, loss=0.8,
             data_from_ms=0, data_to_ms=data_to_ms, data_rows=1, data_hash="d",
-            validation=Validation(), metrics={}, parity={}, libraries={}, git_commit="c", created_at="2024-01-01T00:00:00Z",
-            reference=reference,
+            validation=Validation(), metrics={}, parity={}, libraries={}, git_commit="c",
+            created_at="2024-01-01T00:00:00Z", reference=reference,
         )  # fmt: skip
         package = store.add(sealed(card, {GRAPH_FILE: content}))
         members.append(Member(timeframe, card.name, package.card.version, package.hash, 0.5))
