@@ -188,6 +188,7 @@ def test_a_users_own_onnx_file_is_tried_on_stored_candles(
     imported = json.loads(out)
     assert code == 0
     assert imported["origin"] == "imported"
+    assert imported["reference"] == "binance:BTC/USDT"
     assert imported["validation"]["trades"] == 0
     assert "cannot know" in imported["metrics"]["note"]
     assert ares("models", "show", imported["ref"])[0] == 0

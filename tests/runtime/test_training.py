@@ -8,19 +8,24 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ares.adapters.model_store import ModelStore
 from ares.config.workspace import Workspace
 from ares.domain.errors import UserMistake
+from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.model import Ensemble
 from ares.domain.package import Package
 from ares.domain.timeframe import Timeframe
 from ares.domain.trial import Trial
+from ares.kernel.bars import Bars
 from ares.kernel.features import FEATURE_NAMES, FEATURES_HASH, N_FEATURES
 from ares.runtime.training import TrainingReport, TrainingRequest, train, training_pool
 from ares.runtime.training_plan import package_jobs
 from ares.runtime.worker_pool import WorkerPool
+from ares.store.candles import CandleStore
+from ares.store.database import open_database
 
 MakeWorkspace = Callable[..., Workspace]
 NOW = datetime(2023, 5, 1, 12, 0, 0, tzinfo=UTC)
@@ -280,3 +285,17 @@ def test_configured_symbols_without_candles_are_named(
     assert len(jobs) == 4
     assert len(remarks) == 1
     assert remarks[0].startswith("XRP/USDT is left out: ")
+
+
+def test_the_reference_is_that_of_the_venue_where_two_have_it(
+    tmp_path: Path, workspace_of: MakeWorkspace
+) -> None:
+    workspace = workspace_of(tmp_path / "two", n=10)
+    engine = open_database(workspace.db_url)
+    other = InstrumentSpec(Instrument("kraken", "BTC/USDT"), 4, 4)
+    bars = Bars.make(np.array([0]), *(np.array([1.0]) for _ in range(5)))
+    CandleStore(engine, workspace.cache_dir).save(other, "1h", bars, "made for a test")
+    engine.dispose()
+    jobs, remarks = package_jobs(workspace, TrainingRequest(), NOW)
+    assert remarks == []
+    assert {job.reference for job in jobs} == {Instrument("binance", "BTC/USDT")}

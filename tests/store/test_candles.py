@@ -151,6 +151,14 @@ def test_symbols_are_resolved_and_mistakes_name_the_nearest(store: CandleStore) 
     with pytest.raises(UserMistake, match=r"binance:BTC/USDT and kraken:BTC/USDT"):
         store.resolve("BTC/USDT")
     assert store.resolve("kraken:BTC/USDT").venue == "kraken"
+    assert store.resolve_at("binance", "BTC/USDT") == BTC
+
+
+def test_a_configured_symbol_is_that_of_the_venue_else_the_only_other(store: CandleStore) -> None:
+    store.save(SPEC, "1m", bars_at([0]), "a.csv")
+    assert store.resolve_at("coinbase", "BTC/USDT") == BTC
+    with pytest.raises(UserMistake, match="unknown symbol 'ETH/USDT'"):
+        store.resolve_at("binance", "ETH/USDT")
 
 
 def cache_files(tmp_path: Path) -> list[Path]:

@@ -21,7 +21,7 @@ from ares.domain.package import Package
 from ares.domain.timeframe import Timeframe
 from ares.kernel.bars import F64, Bars
 from ares.kernel.features.user import UserFeatures
-from ares.kernel.trade import Rules
+from ares.kernel.trade import Rules, to_grid, volatility_start_ms
 from ares.observe.own_features import insist_no_leak
 from ares.research.backtest import BacktestResult, Fill, baseline_rules, run_backtest, sized
 from ares.research.baselines import buy_hold, sma_cross
@@ -30,7 +30,7 @@ from ares.research.signals import HistoryOf, Voiced, ensemble_strategy
 from ares.research.strategy import Strategy
 from ares.research.window import window
 from ares.store.candles import CandleStore
-from ares.store.history import base_bars, history
+from ares.store.history import base_bars, filled_bars, history
 
 Baseline = Literal["buy_hold", "sma_cross"]
 
@@ -189,7 +189,11 @@ class Desk:
 
     def _candles(self, instrument: Instrument, from_ms: int, to_ms: int) -> Candles:
         timeframe, bars = base_bars(self.store, instrument, from_ms, to_ms)
-        return Candles(self.store.spec(instrument), timeframe, bars).between(from_ms, to_ms)
+        spec = self.store.spec(instrument)
+        start_ms = volatility_start_ms(from_ms)
+        past = filled_bars(self.store, instrument, timeframe.value, start_ms, from_ms)
+        before = to_grid(past.close, spec.price_decimals)
+        return Candles(spec, timeframe, bars, before).between(from_ms, to_ms)
 
     def _rules(self, request: BacktestRequest) -> Rules:
         """Return the settings' rules with what the request says otherwise."""
@@ -228,7 +232,7 @@ class Desk:
         return ensemble_strategy(
             candles,
             voiced,
-            remembered(self.store),
+            remembered(self.store, self.venue),
             scorer,
             rules.cost_bps,
             self.validation_discount,
@@ -239,8 +243,11 @@ class Desk:
         )
 
 
-def remembered(store: CandleStore) -> HistoryOf:
-    """Return histories of a store, each read once, one at a time (for use by several threads)."""
+def remembered(store: CandleStore, venue: str) -> HistoryOf:
+    """Return histories of a store, each read once, one at a time (for use by several threads).
+
+    venue : of a reference that an older card names without one.
+    """
     known: dict[tuple[str, Timeframe, int, int], Bars] = {}
     lock = threading.Lock()
 
@@ -249,7 +256,7 @@ def remembered(store: CandleStore) -> HistoryOf:
         with lock:
             if place not in known:
                 try:
-                    instrument = Instrument.parse(key)
+                    instrument = Instrument.parse(key if ":" in key else f"{venue}:{key}")
                     known[place] = history(store, instrument, timeframe, from_ms, to_ms).bars
                 except UserMistake:
                     known[place] = Bars.empty()

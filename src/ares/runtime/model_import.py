@@ -76,7 +76,7 @@ def import_onnx(
         raise UserMistake(f"{path}: there is no such file") from None
     user = own_features(settings.features.module, workspace.root)
     scorer = open_model(graph, len(column_names(user)), str(path))
-    instrument, recipe, rows = _rows(workspace, settings, symbol, timeframe, user)
+    instrument, reference, recipe, rows = _rows(workspace, settings, symbol, timeframe, user)
     p = check_answers(scorer, rows.x, str(path))
     payoff = fit_payoff(rows.net, rows.width)
     metrics = evaluate(
@@ -113,7 +113,7 @@ def import_onnx(
         libraries=library_versions(),
         git_commit=git_commit(),
         created_at=stamp(created),
-        reference=settings.reference_symbol,
+        reference=reference.key,
         verdict=None,
     )
     store = ModelStore(workspace.models_dir)
@@ -131,13 +131,13 @@ def _rows(
     symbol: str,
     timeframe: Timeframe,
     user: UserFeatures | None,
-) -> tuple[Instrument, Recipe, Rows]:
-    """Return the newest stored rows of an instrument, with what became of each trade."""
+) -> tuple[Instrument, Instrument, Recipe, Rows]:
+    """Return the instrument, its reference, and its newest rows with what became of each trade."""
     engine = open_database(workspace.db_url)
     try:
         store = CandleStore(engine, workspace.cache_dir)
         instrument = store.resolve(symbol)
-        reference = store.resolve(settings.reference_symbol)
+        reference = store.resolve_at(settings.venue, settings.reference_symbol)
         insist_no_leak(user, store, [instrument], [timeframe])
     finally:
         engine.dispose()
@@ -159,4 +159,4 @@ def _rows(
             f"(wanted {ROWS_MIN}): import more candles"
         )
     rows = rows.newest(settings.learning.rows_max)
-    return instrument, recipe, with_user(rows, [seen.bars], timeframe.ms, user)
+    return instrument, reference, recipe, with_user(rows, [seen.bars], timeframe.ms, user)

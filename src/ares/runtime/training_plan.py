@@ -155,7 +155,7 @@ def _instruments(
                 "`ares data import PATH`"
             )
         try:
-            reference = store.resolve(settings.reference_symbol)
+            reference = store.resolve_at(settings.venue, settings.reference_symbol)
         except UserMistake as mistake:
             if settings.features.reference is not None:
                 raise

@@ -166,6 +166,16 @@ class CandleStore:
             f"'{symbol_or_key}' is ambiguous: {names} are stored; write the one meant"
         )
 
+    def resolve_at(self, venue: str, symbol: str) -> Instrument:
+        """Return the instrument of a configured symbol: that of ``venue``, else the only other.
+
+        Raises UserMistake as ``resolve`` does.
+        """
+        try:
+            return self.resolve(f"{venue}:{symbol}")
+        except UserMistake:
+            return self.resolve(symbol)
+
     def load(
         self,
         instrument: Instrument,
