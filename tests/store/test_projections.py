@@ -172,6 +172,18 @@ def test_an_entry_in_parts_is_one_position_at_its_mean(engine: Engine) -> None:
     assert rows(engine, "qty, entry_price, fees", "positions") == [(2.0, 100.3, 3e-8)]
 
 
+def test_a_second_position_starts_afresh(engine: Engine) -> None:
+    again: list[tuple[Event, list[Effect]]] = [
+        (bars(4), [submit("e2", "entry", 1_000, 0)]),
+        (filled("e2", 1_000, 12_000, 5), [submit("x2", "exit", -1_000, 0)]),
+        (filled("x2", -400, 12_100, 1, -600), []),
+    ]
+    told(engine, [*STORY, *again])
+    columns = "status, qty, entry_price, fees"
+    found = rows(engine, columns, "positions", "symbol = 'BTC/USDT' AND entry_price < 190")
+    assert found == [("closed", 1.5, 100.1, 3e-8), ("open", 0.6, 120.0, 6e-8)]
+
+
 def test_virtual_trades_have_no_money_and_no_position(engine: Engine) -> None:
     virtual = closed(0, 0, 10_000.5, 10_100.0, 0, virtual=True, code="no_champion")
     told(engine, [(bars(0), [virtual, closed(0, 10, 1.0, 2.0, 100)])])

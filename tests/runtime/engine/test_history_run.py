@@ -35,11 +35,11 @@ from ares.domain.events import (
 )
 from ares.journal.log import Lock
 from ares.journal.run import entries, load_snapshot, save_snapshot
-from ares.runtime.plan import Plan, code_hashes
+from ares.runtime.plan import Plan, code_hashes, default_window
 from ares.runtime.prefetch import Prefetch
 from ares.store.projections import Projector, forget, projected_seq
 
-MINUTE_MS = 60_000
+MINUTE_MS, DAY_MS = 60_000, 86_400_000
 
 
 def journal_bytes(folder: Path) -> bytes:
@@ -412,6 +412,13 @@ def test_an_equal_snapshot_replaces_itself(tmp_path: Path) -> None:
     assert save_snapshot(tmp_path, 5, b"state") == save_snapshot(tmp_path, 5, b"state")
     assert load_snapshot(tmp_path) == (5, b"state")
     assert load_snapshot(tmp_path, 4) is None
+
+
+def test_the_default_window_is_what_all_instruments_have(world: Any) -> None:
+    end_ms = world.to_ms - world.ends_early_ms
+    midnight_ms = end_ms // DAY_MS * DAY_MS
+    assert default_window(world.store, [world.btc, world.eth], 0) == (midnight_ms, end_ms)
+    assert default_window(world.store, [world.btc], 1) == (midnight_ms - DAY_MS, world.to_ms)
 
 
 def test_nothing_to_run_on_is_the_callers_mistake(world: Any) -> None:
