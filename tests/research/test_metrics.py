@@ -48,17 +48,18 @@ def measured(
 
 
 def test_returns_and_ratios_by_hand() -> None:
-    got = measured([110.0, 99.0, 118.8])  # +10%, -10%, +20%
-    daily = np.array([0.1, -0.1, 0.2])
+    equity = [110.0, 99.0, *[118.8] * 8]  # +10%, -10%, +20%, and eight quiet days
+    got = measured(equity)
+    daily = np.array([0.1, -0.1, 0.2, *[0.0] * 7])
     assert got.net_return == pytest.approx(0.188)
-    assert got.days == 3
+    assert got.days == 10
     assert got.volatility == pytest.approx(daily.std(ddof=1) * math.sqrt(365))
     assert got.sharpe == pytest.approx(daily.mean() / daily.std(ddof=1) * math.sqrt(365))
-    downside = math.sqrt(0.1**2 / 3)
+    downside = math.sqrt(0.1**2 / 10)
     assert got.sortino == pytest.approx(daily.mean() / downside * math.sqrt(365))
-    assert got.turnover == pytest.approx(400.0 / np.mean([110.0, 99.0, 118.8]))
+    assert got.turnover == pytest.approx(400.0 / np.mean(equity))
     assert got.exposure == 0.25
-    assert got.time_in_market == pytest.approx(2 / 3)
+    assert got.time_in_market == 0.5
     assert (got.fees, got.spread_cost, got.slippage_cost) == (3.0, 2.0, 1.0)
 
 
@@ -84,7 +85,7 @@ def test_a_trade_that_returned_its_costs_exactly_did_not_win() -> None:
 
 
 def test_ratios_over_nothing_are_none() -> None:
-    got = measured([100.0, 100.0, 100.0])
+    got = measured([100.0] * 12)
     for name in ("sharpe", "sortino", "win_rate", "profit_factor", "trade_mean_bps"):
         assert getattr(got, name) is None, name
     assert got.holding_hours is None
@@ -94,15 +95,20 @@ def test_ratios_over_nothing_are_none() -> None:
 
 
 def test_only_winners_have_no_profit_factor_and_no_sortino() -> None:
-    got = measured([101.0, 103.0], pnl=[1.0, 2.0])
+    got = measured([101.0 + day + day % 2 for day in range(12)], pnl=[1.0, 2.0])
     assert got.win_rate == 1.0
     assert got.profit_factor is None
     assert got.sortino is None
     assert got.sharpe is not None
 
 
-def test_one_day_has_no_sharpe() -> None:
-    assert measured([101.0]).sharpe is None
+def test_what_is_made_of_daily_returns_needs_ten_of_them() -> None:
+    equity = [100.0 + day % 3 for day in range(10)]
+    enough = measured(equity)
+    for name in ("sharpe", "sortino", "volatility"):
+        assert getattr(enough, name) is not None, name
+        assert getattr(measured(equity[:9]), name) is None, name
+        assert getattr(measured([101.0]), name) is None, name
 
 
 def test_no_bars_at_all() -> None:

@@ -20,6 +20,9 @@ DAYS_PER_YEAR = 365.0
 ANNUALISED_DAYS_MIN = 30.0
 """A shorter window says nothing about a year: its annualised return is None."""
 
+RATIO_DAYS_MIN = 10.0
+"""Fewer daily returns than this say nothing of their spread: what is made of it is None."""
+
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
@@ -28,7 +31,8 @@ class Metrics:
     bars             : closing instants seen.
     trades           : positions opened and closed again; entries counts those still open too.
     net_return       : equity_end / equity_start - 1, all costs paid.
-    annual_return, volatility, sharpe, sortino : of daily returns; see the module.
+    annual_return, volatility, sharpe, sortino : of daily returns; see the module. None in a
+                       window shorter than 30 days, the last three than 10.
     max_drawdown     : deepest fall of equity below its peak so far; from the peak to the lowest
                        point, and when the peak was reached again (None: not yet).
     turnover         : notional traded as a multiple of the mean equity.
@@ -108,7 +112,8 @@ def measure(
     n = len(close_ms)
     equity_end = float(equity[-1]) if n else equity_start
     days = (int(close_ms[-1]) - opened_ms) / DAY_MS if n and opened_ms is not None else 0.0
-    returns = daily_returns(close_ms, equity, equity_start)
+    daily = daily_returns(close_ms, equity, equity_start)
+    returns = daily if days >= RATIO_DAYS_MIN else daily[:0]
     fall = deepest(close_ms, equity, equity_start, opened_ms)
     net_bps = outcomes["net_bps"].astype(np.float64)
     pnl = outcomes["pnl_units"].astype(np.float64)
