@@ -10,10 +10,12 @@ import polars as pl
 import pytest
 
 from ares import demo
+from ares.cli.demo import _since
 from ares.cli.main import run
 from ares.domain.errors import UserMistake, WorldTrouble
 from ares.domain.timeframe import MINUTE_MS
 from ares.kernel.resample import resample
+from ares.observe.run_report import Side
 from ares.sim.prices import simulate
 from ares.store.candles import CandleStore
 
@@ -128,3 +130,17 @@ def test_the_story_is_told_to_its_end(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "It never traded" in told
     assert "traded virtually all the same" in told
     assert "chosen with hindsight" in page
+
+
+def test_trades_since_are_compared_in_bps_a_trade_and_a_lost_edge_is_said() -> None:
+    def side(trades: int, bps: float) -> Side:
+        return Side(trades, 0.5, bps, trades * bps)
+
+    told = _since(21.5, [side(60, 5.0), side(20, 1.0)], 0.0026)
+    assert "the engine made 80 trades, +4.0 bps each after costs: 0.26% of the account" in told
+    assert told.endswith("and only 19% left of what was judged.")
+    assert _since(21.5, [side(1, -3.0)], -0.001).endswith("and nothing left of what was judged.")
+    assert _since(21.5, [side(9, 20.0)], 0.01).endswith(
+        "+20.0 bps each after costs: 1.00% of the account."
+    )
+    assert _since(None, [side(9, -2.0)], 0.0).endswith("of the account.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import monotonic, time_ns
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from ares.cli.output import count, duration, number, percent, print_table, progr
 if TYPE_CHECKING:
     from ares.bootstrap import Ran
     from ares.demo import Source, Stage
+    from ares.observe.run_report import Side
     from ares.research import BacktestResult
     from ares.runtime.certify import Certificate
     from ares.runtime.training_report import TrainingReport
@@ -143,17 +144,35 @@ def _verdict(
         text = f"An edge after costs shows {where}"
     else:
         text = f"No evidence of an edge after costs {where}"
+    mean = None
     if trades:
         mean = sum((m.net_bps or 0.0) * m.trades for m in judged) / trades
         plural = "s" if trades > 1 else ""
         text += f": {trades} trade{plural} out of sample, {mean:+.1f} bps each."
     else:
         text += f": of {count(rows)} decisions out of sample none promised more than it costs."
-    real = sum(one.real.trades for one in ran.report.instruments)
-    net = percent(ran.report.net_return)
+    real = [one.real for one in ran.report.instruments if one.real.trades]
     if real:
-        return f"{text} In the two weeks after, {real} trades made {net} of the account."
+        return f"{text} {_since(mean, real, ran.report.net_return)}"
     text += " In the two weeks after, Ares did not trade, and kept the account whole."
     if virtual is not None and (virtual.metrics.trade_mean_bps or 0.0) <= 0.0:
         text += " Its best signals would have lost: it was right not to."
     return text
+
+
+def _since(judged_bps: float | None, real: Sequence[Side], net_return: float) -> str:
+    """Return what the engine's trades made, beside what the models were judged by.
+
+    judged_bps : mean net bps of a trade out of sample, before these two weeks; None: no trade.
+    """
+    trades = sum(side.trades for side in real)
+    mean = sum(side.total_net_bps for side in real) / trades
+    plural = "s" if trades > 1 else ""
+    text = (
+        f"In the two weeks after, the engine made {trades} trade{plural}, {mean:+.1f} bps each "
+        f"after costs: {percent(net_return)} of the account"
+    )
+    if judged_bps is None or judged_bps <= 0.0 or mean >= judged_bps / 2:
+        return f"{text}."
+    left = "nothing" if mean <= 0.0 else f"only {percent(mean / judged_bps, 0)}"
+    return f"{text}, and {left} left of what was judged."
