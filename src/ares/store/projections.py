@@ -58,7 +58,7 @@ def forget(engine: Engine, environment: str) -> None:
 
 @dataclass(slots=True)
 class _Sent:
-    """An order that may still fill; ``expected_quote`` is the price that was hoped for."""
+    """An order that may still fill; ``expected_quote`` is the price that was hoped for, or 0."""
 
     order: orders.Order
     expected_quote: float
@@ -153,7 +153,9 @@ class Projector:
         qty = abs(event.lots) / 10**spec.qty_decimals
         at, symbol = text(event.ts_ms), self._symbols[i]
         bought = event.lots > 0
-        slippage = (price / sent.expected_quote - 1.0) * (1e4 if bought else -1e4)
+        slippage: float | None = None
+        if sent.expected_quote > 0.0:
+            slippage = (price / sent.expected_quote - 1.0) * (1e4 if bought else -1e4)
         fee = event.fee_units / UNITS
         side = "buy" if bought else "sell"
         self._add(
@@ -265,15 +267,17 @@ class Projector:
         connection.exec_driver_sql(sql.PROGRESS, (self._environment, self.seq))
 
     def _confidence_rows(self) -> list[Row]:
-        """Return a row per instrument and instant that had an opinion."""
+        """Return a row per instrument and instant that had an opinion.
+
+        The confidence is the probability that a long trade pays, as in outcomes and ``ares why``.
+        """
         n = len(self._specs)
         said = np.frombuffer(b"".join(d.said for _, d in self._decided), np.float64)
         p, edge, _, confidence, mode = said.reshape(-1, 5, n).transpose(1, 0, 2)
         seqs = [seq for seq, _ in self._decided]
         times = texts(np.array([d.ts_ms for _, d in self._decided], np.int64))
         rows, columns = np.nonzero(~np.isnan(p))
-        right = np.where(edge >= 0.0, p, 1.0 - p)
-        values = [a[rows, columns].tolist() for a in (right, edge, confidence, mode)]
+        values = [a[rows, columns].tolist() for a in (p, edge, confidence, mode)]
         env, symbols = self._environment, self._symbols
         return [
             (env, seqs[r], symbols[c], times[r], a, b, d, "TRADING" if m else "LEARNING")
