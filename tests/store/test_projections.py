@@ -201,7 +201,7 @@ def test_a_refusal_is_an_order_that_never_was(engine: Engine) -> None:
     ]
 
 
-def test_confidence_is_that_of_the_direction_and_silence_has_no_row(engine: Engine) -> None:
+def test_confidence_is_that_of_a_long_trade_and_silence_has_no_row(engine: Engine) -> None:
     said = np.array([[0.7, 0.3], [9.0, -9.0], [40.0, 40.0], [0.9, 0.4], [1.0, 0.0]])
     mute = said.copy()
     mute[0, 0] = np.nan
@@ -215,8 +215,8 @@ def test_confidence_is_that_of_the_direction_and_silence_has_no_row(engine: Engi
     columns = "seq, timestamp, confidence_score, edge_bps, mode_confidence, mode"
     assert rows(engine, columns, "confidence_history") == [
         (1, "2023-11-14 22:14:00", 0.7, 9.0, 0.9, "TRADING"),
-        (1, "2023-11-14 22:14:00", 0.7, -9.0, 0.4, "LEARNING"),
-        (2, "2023-11-14 22:15:00", 0.7, -9.0, 0.4, "LEARNING"),
+        (1, "2023-11-14 22:14:00", 0.3, -9.0, 0.4, "LEARNING"),
+        (2, "2023-11-14 22:15:00", 0.3, -9.0, 0.4, "LEARNING"),
     ]
 
 

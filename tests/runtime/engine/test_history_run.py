@@ -301,14 +301,26 @@ def test_snapshots_and_rows_ahead_of_the_journal_are_not_believed(
 def test_a_new_run_under_an_old_name_has_its_own_rows(
     world: Any, plan: Plan, done: Any, tmp_path: Path, database: Engine
 ) -> None:
-    """A person removed the journal; its rows, and here its snapshots, are still there."""
+    """A person removed the run's folder; its rows are still there."""
     other = world.with_(changes={"gain": 1.3})
     other.run(tmp_path / "run", database)
-    (tmp_path / "run" / "000001.journal").unlink()
+    shutil.rmtree(tmp_path / "run")
     world.run(tmp_path / "run", database, plan)
     assert world.story(tmp_path / "run") == done.story
     assert world.tables(database, exact=True) == done.exact
     assert world.run(tmp_path / "run", database, plan).instants == 0
+
+
+def test_a_lost_journal_is_said_and_never_begun_anew(
+    world: Any, plan: Plan, tmp_path: Path, database: Engine
+) -> None:
+    """Its snapshots tell that there was one; nothing is written over what is left."""
+    world.run(tmp_path / "run", database, plan)
+    (tmp_path / "run" / "000001.journal").unlink()
+    before = world.tables(database, exact=True)
+    with pytest.raises(WorldTrouble, match="is empty, but a snapshot of event"):
+        world.run(tmp_path / "run", database, plan)
+    assert world.tables(database, exact=True) == before
 
 
 def test_rows_can_be_forgotten_and_made_again(
