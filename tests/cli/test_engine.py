@@ -292,6 +292,20 @@ def test_other_settings_make_another_run_and_a_named_one_is_not_mixed(
         write_settings(root)
 
 
+def test_a_backtest_with_the_gate_comes_to_what_the_run_came_to(ares: Ares) -> None:
+    """One engine: same candles, models, mode, limits and memory of volatility and scores."""
+    asked = ("-s", "BTC/USDT", *WINDOW)
+    run_said = json.loads(ares("run", *asked, "--run", "one-engine", "--json")[1])
+    code, out, err = ares("backtest", *asked, "--gate", "--no-db", "--json")
+    assert code == 0, err
+    tested = json.loads(out)
+    trades = sum(one["real"]["trades"] for one in run_said["instruments"])
+    assert trades > 3
+    assert tested["trades"] == trades
+    assert tested["equity_end"] == pytest.approx(run_said["equity_end"], abs=1e-7)
+    assert tested["fees"] == pytest.approx(run_said["fees"], abs=1e-7)
+
+
 def test_a_second_engine_is_refused(root: Path, ares: Ares) -> None:
     lock = Lock(Workspace(root).journal_dir / "history" / "busy")
     code, out, err = ares("run", *WINDOW, "--run", "busy")

@@ -15,7 +15,7 @@ class Account(Section):
     currency: str = key(
         "USDT", "Currency of the account and of every result.", pattern=r"^[A-Z0-9.]+$"
     )
-    capital_quote: float = key(10_000.0, "How much Ares may use.", "account currency", gt=0)
+    capital_quote: float = key(10_000.0, "How much Ares may use.", "account currency", gt=0, le=1e9)
 
 
 class LiveTrading(Section):

@@ -13,6 +13,7 @@ import polars as pl
 from ares.domain.errors import UserMistake
 from ares.kernel.bars import F64, I64
 from ares.kernel.jit import KERNEL_HASH
+from ares.kernel.live import observe_closes
 from ares.kernel.trade import (
     Market,
     Rules,
@@ -202,11 +203,15 @@ def _run(
     ]
     record = rules.record()
     state = first_state(traded, cash_quote, record)
+    table = specs_record(traded)
+    for i, one in enumerate(candles):
+        if one.before is not None:
+            observe_closes(i, one.before, state.book, table)
     shown, signals = market, strategy.signals
     if fill == "close":
         shown = filled_at_close(market, base_ms)
         signals = _one_row_more(signals)
-    log = scan(shown, signals, state, record, specs_record(traded))
+    log = scan(shown, signals, state, record, table)
     if fill == "close":
         log = _without_last_row(log, int(market.close_ms[-1]))
     path = account_path(market, specs, base_ms, log, int(state.account[0]["cash"]))

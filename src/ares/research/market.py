@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,11 +19,14 @@ class Candles:
 
     timeframe : length of the bars: what a backtest decides and fills on.
     bars      : closed bars, strictly rising, gaps filled where they are short.
+    before    : closes in ticks of the bars just before, oldest first: from them the limits know
+                how volatile the market is when the window begins. None: they learn it inside.
     """
 
     spec: InstrumentSpec
     timeframe: Timeframe
     bars: Bars
+    before: I64 | None = None
 
     @property
     def key(self) -> str:
@@ -38,7 +41,7 @@ class Candles:
     def between(self, from_ms: int | None, to_ms: int | None) -> Candles:
         """Return the candles that open at or after ``from_ms`` and close by ``to_ms``."""
         last_ms = None if to_ms is None else to_ms - self.timeframe.ms + 1
-        return Candles(self.spec, self.timeframe, self.bars.between(from_ms, last_ms))
+        return replace(self, bars=self.bars.between(from_ms, last_ms))
 
 
 def several(candles: Candles | Sequence[Candles]) -> list[Candles]:

@@ -174,7 +174,16 @@ class _Taken:
 
 
 def _begin(plan: Plan, folder: Path, database: Engine | None) -> _Taken:
-    """Return the start of a run of which nothing is journaled; what lay there is forgotten."""
+    """Return the start of a run of which nothing is journaled.
+
+    Raises WorldTrouble where a later snapshot says that something was: a journal was lost.
+    """
+    later = load_snapshot(folder)
+    if later is not None and later[0] > 0:
+        raise WorldTrouble(
+            f"journal {folder} is empty, but a snapshot of event {later[0]} lies beside it: restore"
+            " the journal from a backup, or move the folder away to begin anew"
+        )
     forget_snapshots(folder)
     raw = snapshot(plan.state)
     save_snapshot(folder, 0, raw)

@@ -19,22 +19,21 @@ from ares.domain.model import Ensemble
 from ares.domain.run import RunInstrument, RunSetup
 from ares.domain.timeframe import DAY_MS, Timeframe
 from ares.kernel.bars import Bars
+from ares.kernel.ensemble import FRESH_INTERVALS
 from ares.kernel.features import FEATURES_HASH, WARMUP_BARS
 from ares.kernel.features.columns import insist_same_columns
 from ares.kernel.features.user import UserFeatures
 from ares.kernel.fold import warm_up
 from ares.kernel.jit import KERNEL_HASH
 from ares.kernel.live import observe_closes
-from ares.kernel.resample import fill_gaps
-from ares.kernel.trade import Rules, to_grid
+from ares.kernel.trade import Rules, to_grid, volatility_start_ms
 from ares.runtime.feed import Feed, feed_of
 from ares.store.candles import CandleStore
-from ares.store.history import base_bars, history
+from ares.store.history import base_bars, filled_bars, history
 
 WARM_BARS = 4 * WARMUP_BARS
 """Bars of history that features start from: recursive averages have long forgotten their start."""
 
-VOLATILITY_MS = 30 * DAY_MS
 
 USER_HASH = "user_features"
 """Among a run's hashes: of the module with the user's features."""
@@ -83,15 +82,15 @@ def plan_run(
     """
     if from_ms >= to_ms:
         raise UserMistake(f"--from {_day(from_ms)} is not before --to {_day(to_ms)}")
-    warm_ms = from_ms // DAY_MS * DAY_MS
-    bases = [base_bars(store, one.instrument, warm_ms, to_ms) for one in choices]
+    bases = [base_bars(store, one.instrument, _midnight(from_ms), to_ms)[0] for one in choices]
+    warm_ms, bars = _feed_bars(store, choices, bases, timeframes, from_ms, to_ms)
     for choice in choices:
         if choice.ensemble is not None:
             who = f"the ensemble of {choice.instrument.key}"
             insist_same_columns(who, (), choice.ensemble.features_hash, user)
     keys = [one.instrument for one in choices]
     instruments = tuple(
-        RunInstrument(store.spec(one.instrument), base[0].ms, one.ensemble, one.is_champion)
+        RunInstrument(store.spec(one.instrument), base.ms, one.ensemble, one.is_champion)
         for one, base in zip(choices, bases, strict=True)
     )
     setup = RunSetup(
@@ -110,9 +109,6 @@ def plan_run(
     )
     specs = [one.spec for one in instruments]
     base_ms = [one.base_ms for one in instruments]
-    bars = [
-        base[1].between(warm_ms, to_ms - ms + 1) for base, ms in zip(bases, base_ms, strict=True)
-    ]
     feed = feed_of(bars, base_ms, specs)
     if not (feed.close_ms > from_ms).any():
         raise UserMistake(f"no candles between {_day(from_ms)} and {_day(to_ms)}")
@@ -121,6 +117,37 @@ def plan_run(
     first = hashlib.sha256(snapshot(state)).hexdigest()
     state.setup = msgspec.structs.replace(setup, first_state=first)
     return Plan(state.setup, feed, state)
+
+
+def _feed_bars(
+    store: CandleStore,
+    choices: Sequence[Choice],
+    bases: Sequence[Timeframe],
+    timeframes: Sequence[Timeframe],
+    from_ms: int,
+    to_ms: int,
+) -> tuple[int, list[Bars]]:
+    """Return where feeding begins, and each instrument's base bars from there on.
+
+    It begins so long before the window that every timeframe has a score in its first instant, as
+    in a backtest; later (at a midnight, at the latest the window's own) where base bars are
+    missing, since a gap would let features start afresh.
+    """
+    lead_ms = FRESH_INTERVALS * max(timeframe.ms for timeframe in timeframes)
+    warm_ms = _midnight(from_ms - lead_ms)
+    while True:
+        bars = [
+            filled_bars(store, one.instrument, base.value, warm_ms, to_ms - base.ms + 1)
+            for one, base in zip(choices, bases, strict=True)
+        ]
+        late = any(len(one) and warm_ms < one.ts_ms[0] <= from_ms for one in bars)
+        if not late or warm_ms >= _midnight(from_ms):
+            return warm_ms, bars
+        warm_ms += DAY_MS
+
+
+def _midnight(ts_ms: int) -> int:
+    return ts_ms // DAY_MS * DAY_MS
 
 
 def named(plan: Plan, environment: str) -> Plan:
@@ -149,10 +176,9 @@ def _warm(
             if state.windows is not None:
                 fill(state.windows, i * len(state.tf_ms) + j, bars)
     for i, instrument in enumerate(keys):
-        base = Timeframe(_interval(int(state.base_ms[i])))
-        bars = fill_gaps(
-            store.load(instrument, base.value, warm_ms - VOLATILITY_MS, warm_ms), base.ms
-        )
+        interval = _interval(int(state.base_ms[i]))
+        from_ms = volatility_start_ms(state.setup.from_ms)
+        bars = filled_bars(store, instrument, interval, from_ms, warm_ms)
         decimals = state.setup.instruments[i].spec.price_decimals
         observe_closes(i, to_grid(bars.close, decimals), state.trade.book, state.specs)
 

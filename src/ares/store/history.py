@@ -116,7 +116,7 @@ def base_bars(
     best: tuple[int, Timeframe, Bars] | None = None
     for one in series:
         timeframe = Timeframe(one.interval)
-        bars = _filled(store, instrument, one.interval, start_ms, end_ms)
+        bars = filled_bars(store, instrument, one.interval, start_ms, end_ms)
         covered_ms = len(bars) * timeframe.ms
         wanted_ms = (
             end_ms // timeframe.ms * timeframe.ms - -(-start_ms // timeframe.ms) * timeframe.ms
@@ -166,14 +166,14 @@ def compare(
     )
 
 
-def _filled(
+def filled_bars(
     store: CandleStore,
     instrument: Instrument,
     interval: str,
     from_ms: int | None,
     to_ms: int | None,
 ) -> Bars:
-    """Return gap-filled bars of a window, also where the gap reaches over the window's edge."""
+    """Return gap-filled bars that open in a window, also where a gap reaches over its edge."""
     margin_ms = GAP_MS_MAX + Timeframe(interval).ms
     bars = store.load(
         instrument,
@@ -196,7 +196,7 @@ def _part(
     lowest = Timeframe(interval)
     first_ms = None if from_ms is None else _ceil(from_ms, timeframe)
     last_ms = None if to_ms is None else _floor(to_ms, timeframe)
-    filled = _filled(store, instrument, interval, first_ms, last_ms)
+    filled = filled_bars(store, instrument, interval, first_ms, last_ms)
     bars = resample(filled, lowest.ms, timeframe.ms)
     real_before = np.concatenate([[0], np.cumsum(~filled.flat)])
     start = np.searchsorted(filled.ts_ms, bars.ts_ms)

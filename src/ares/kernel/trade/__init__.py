@@ -1,6 +1,6 @@
 """The trade half of the kernel: scores in, orders and money out."""
 
-from ares.kernel.trade.rules import Rules, Traded, first_state, specs_record
+from ares.kernel.trade.rules import Rules, Traded, first_state, specs_record, volatility_start_ms
 from ares.kernel.trade.scan import Market, Signals, TradeLog, TradeState, scan, to_grid
 
 __all__ = [
@@ -14,4 +14,5 @@ __all__ = [
     "scan",
     "specs_record",
     "to_grid",
+    "volatility_start_ms",
 ]

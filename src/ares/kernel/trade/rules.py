@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from ares.domain.errors import UserMistake
 from ares.domain.instrument import MONEY_DECIMALS, InstrumentSpec
 from ares.kernel.trade.confidence import next_mode, seed_posterior
 from ares.kernel.trade.layout import (
@@ -23,6 +24,8 @@ UNITS_PER_QUOTE = 10**MONEY_DECIMALS
 YEAR_MS = 365 * 86_400_000
 FAST_MS = 86_400_000
 SLOW_MS = 30 * 86_400_000
+CASH_QUOTE_MAX = 1e9
+"""More would leave too little room in 64 bits for what it is multiplied with."""
 NO_LIMIT = 9.0e18
 PARTICIPATION_SMALL = 0.01
 """The share of a bar's volume for which labels price slippage: a small order."""
@@ -166,8 +169,21 @@ def specs_record(traded: list[Traded]) -> Records:
     return specs
 
 
+def volatility_start_ms(from_ms: int) -> int:
+    """Return when the volatility that the limits look at begins to be observed for a window.
+
+    The same instant for a backtest and a run, so that both trade the same size.
+    """
+    return from_ms // FAST_MS * FAST_MS - SLOW_MS
+
+
 def first_state(traded: list[Traded], cash_quote: float, rules: Records) -> TradeState:
     """Return the state before the first bar: cash, no positions, posteriors from validation."""
+    if not 0.0 < cash_quote <= CASH_QUOTE_MAX:
+        raise UserMistake(
+            f"a cash of {cash_quote:g} cannot be counted exactly: use more than 0 and at most"
+            f" {CASH_QUOTE_MAX:,.0f}"
+        )
     account = zeros(ACCOUNT, 1)
     units = _units(cash_quote)
     for name in ("cash", "equity", "peak_equity", "day_equity"):
@@ -180,5 +196,5 @@ def first_state(traded: list[Traded], cash_quote: float, rules: Records) -> Trad
 
 
 def _units(quote: float) -> int:
-    """Return an amount of quote currency in money units, half to even."""
+    """Return a limit or an amount in money units, half to even; beyond 64 bits it never binds."""
     return int(min(round(quote * UNITS_PER_QUOTE), int(NO_LIMIT)))
