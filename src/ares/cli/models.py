@@ -77,7 +77,11 @@ def import_(
     interval: str = typer.Option("", "--interval", "-i", help="Its timeframe: 1m 5m 15m ..."),
     json_: bool = JSON_OPTION,
 ) -> None:
-    """Take a model in, verified; an .onnx file of your own is tried on stored candles first."""
+    """Take a model in, verified; an .onnx file of your own is tried on stored candles first.
+
+    An .onnx file: input 'features' float32 (n, 56), output 'probability' (n, 1), the chance that
+    the trade wins net of costs; columns and an example: docs/MODELS.md.
+    """
     from ares.adapters.model_bundle import install, read_bundle
     from ares.adapters.model_store import ModelStore
     from ares.config.workspace import Workspace

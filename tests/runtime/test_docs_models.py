@@ -1,0 +1,40 @@
+"""docs/MODELS.md: its code makes a graph that the import takes, its names are the contract's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ares.adapters.onnx_model import INPUT, OUTPUT
+from ares.config.workspace import Workspace
+from ares.domain.package import CARD_FILE, GRAPH_FILE
+from ares.kernel.features import FEATURE_NAMES, N_FEATURES
+from ares.runtime.model_import import import_onnx
+
+PAGE = Path(__file__).parents[2] / "docs" / "MODELS.md"
+
+
+def test_the_page_names_the_contract() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    assert f"| Input | `{INPUT}` | float32 | `[n, {N_FEATURES}]`" in text
+    assert f"| Output | `{OUTPUT}` | float32 | `[n, 1]` |" in text
+    assert f"`{GRAPH_FILE}`" in text
+    assert f"`{CARD_FILE}`" in text
+
+
+def test_the_pages_graph_is_taken_in(
+    tmp_path: Path, workspace_of: Callable[..., Workspace], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    for number, block in enumerate(blocks):
+        exec(compile(block, f"MODELS.md block {number + 1}", "exec"), names)
+    workspace = workspace_of(tmp_path / "w", n=600)
+    done = import_onnx(workspace, tmp_path / "mine.onnx", "ETH/USDT", "1h")
+    assert done.package.card.features == FEATURE_NAMES
+    assert done.package.card.reference == "binance:BTC/USDT"
+    assert done.ensemble.instrument == "binance:ETH/USDT"
