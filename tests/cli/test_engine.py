@@ -243,6 +243,11 @@ def test_why_explains_a_bar(ares: Ares, first: dict[str, Any]) -> None:
     assert code == 0
     assert out.startswith("binance:ETH/USDT at 2024-01-02 03:00")
     assert "challenger" in out
+    code, _, err = ares("why", "ETH/USDT", "--at", "2024-01-02T03:00")
+    assert (code, err) == (0, "")
+    code, late, err = ares("why", "BTC/USDT", "--at", "2030-01-01")
+    assert (code, late) == (0, ares("why", "BTC/USDT")[1])
+    assert "decided nothing for binance:BTC/USDT at 2030-01-01 00:00: the newest decision" in err
 
 
 @pytest.mark.parametrize(

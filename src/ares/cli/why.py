@@ -8,6 +8,7 @@ import typer
 
 from ares.cli.output import (
     JSON_OPTION,
+    note,
     number,
     percent,
     print_facts,
@@ -34,6 +35,11 @@ def command(
 
     at_ms = None if at is None else parse_utc(at)
     why = why_run(Workspace.here(), run, instrument, at_ms)
+    if at_ms is not None and at_ms > why.closing_ms:
+        note(
+            f"{why.environment} decided nothing for {why.instrument} at {utc(at_ms)}: the newest "
+            f"decision before it, at {utc(why.closing_ms)} UTC, is explained"
+        )
     if json_:
         print_json(why)
     else:
