@@ -56,7 +56,7 @@ def test_a_version_that_is_taken_gets_a_suffix(store: ModelStore, package: MakeP
             lambda f: (f / "model.json").write_bytes(
                 (f / "model.json").read_bytes().replace(b"22.0", b" 22.0")
             ),
-            "was edited",
+            "was edited, .*: restore it from an export, or train again",
         ),
         (lambda f: f.rename(f.parent / "20230421_000000"), "but lies in"),
     ],
@@ -119,6 +119,8 @@ def test_names_are_found_and_near_misses_are_named(
     for odd in ("", "..", "../..", "/", "a/b/c"):
         with pytest.raises(UserMistake, match="no model"):
             store.resolve(odd)
+    with pytest.raises(UserMistake, match="`ares train` makes some, `ares models list` shows all"):
+        store.resolve("zzz")
 
 
 def test_ensembles_are_kept_under_their_hash_and_the_newest_is_the_candidate(

@@ -52,7 +52,7 @@ def test_import_list_and_check(workspace: Path, capsys: pytest.CaptureFixture[st
     frame().write_csv(workspace / "BTCUSDT_1m.csv")
     code, out, err = ares(capsys, "import", "BTCUSDT_1m.csv", "--venue", "binance")
     assert code == 0
-    assert "60 new bars from 1 files" in out
+    assert "60 new bars from 1 file" in out
     assert "import: done, 1 of 1 files" in err
     imported = answer(capsys, "import", "BTCUSDT_1m.csv", "--venue", "binance")
     assert (imported["new"], imported["same"], imported["conflicts"]) == (0, 60, 0)
@@ -89,7 +89,7 @@ def test_a_folder_with_a_bad_file_imports_the_rest_and_leaves_with_2(
     (folder / "notes.txt").write_text("no candles")
     code, out, err = ares(capsys, "import", "candles")
     assert code == 2
-    assert "60 new bars from 1 files; 1 files skipped, no candles: notes.txt" in out
+    assert "60 new bars from 1 file; 1 file skipped, no candles: notes.txt" in out
     assert "refused: ETHUSDT_1m.csv, line 2 (2023-03-16 22:15): low is 0" in err
     code, out, _ = ares(capsys, "import", "candles", "--json")
     assert code == 2
@@ -153,7 +153,7 @@ def test_check_finds_places_and_leaves_with_1_on_errors(
     engine.dispose()
     code, out, _ = ares(capsys, "check")
     assert code == 1
-    assert "1 places with errors" in out
+    assert "1 place with errors: correct it" in out
     code, out, _ = ares(capsys, "check", "--json")
     assert code == 1
     found = json.loads(out)["series"][0]["findings"]

@@ -115,7 +115,7 @@ def test_training_for_people_names_rows_thresholds_and_what_is_missing(
         "weights 1h 1.00; trades by 1h",
         "left out: binance:BTC/USDT 4h: ",
         "rows, and learning.rows_min is 400",
-        "1 packages and 1 ensembles are candidates now",
+        "1 package and 1 ensemble: candidates now",
     ):
         assert text in out
     assert "train: done, 3 of 3 models" in err

@@ -133,6 +133,9 @@ def test_numbers_are_written_for_people() -> None:
     assert output.count(1_234_567) == "1,234,567"
     assert output.number(-1234.567) == "-1,234.57"
     assert output.percent(0.12345) == "12.35%"
+    assert output.percent(-1e-9) == "0.00%"
+    assert output.number(-0.001) == "0.00"
+    assert output.number(-0.01) == "-0.01"
     assert output.percent(None) == output.number(math.nan) == output.count(None) == "–"
     assert output.utc(1_678_939_501_000) == "2023-03-16 04:05:01"
 

@@ -88,3 +88,10 @@ def test_keys_are_unique_under_their_dotted_name() -> None:
     keys = list(all_keys())
     assert len(keys) == len(set(keys))
     assert "continuous_learning.retraining.rounds_per_epoch" in keys
+
+
+def test_a_probability_above_one_is_not_taken_for_a_percentage() -> None:
+    for value in (1.8, 80.0):
+        confidence = {"trading_threshold": value}
+        with pytest.raises(ValidationError, match=r"between 0 and 1, such as 0\.80"):
+            Settings.model_validate({"continuous_learning": {"confidence": confidence}})

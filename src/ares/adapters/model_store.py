@@ -150,7 +150,7 @@ class ModelStore:
         listed = self.listed()
         known = [card.ref for card in listed.packages] + [e.hash[:12] for e in listed.ensembles]
         near = difflib.get_close_matches(ref, known, n=1, cutoff=0.4)
-        hint = f"did you mean {near[0]}?" if near else "`ares train` makes some"
+        hint = f"did you mean {near[0]}?" if near else "`ares train` makes some,"
         return f"no model '{ref}': {hint} `ares models list` shows all"
 
 
@@ -190,7 +190,10 @@ def parse_card(content: bytes, where: str) -> PackageCard:
     except msgspec.DecodeError as error:  # malformed, or not a card
         raise WorldTrouble(f"{where}: is no package's card ({error})") from None
     if card_bytes(card) != content:
-        raise WorldTrouble(f"{where}: was edited, so it is not the card that was judged")
+        raise WorldTrouble(
+            f"{where}: was edited, so it is not the card that was judged, or was written by "
+            "another version: restore it from an export, or train again"
+        )
     return card
 
 

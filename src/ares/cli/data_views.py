@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ares.cli.output import note, plain, print_table, say
-from ares.cli.words import count, utc
+from ares.cli.words import count, some, utc
 
 if TYPE_CHECKING:
     from ares.observe.candle_check import Checked, Finding
@@ -94,13 +94,13 @@ def show_import(report: ImportReport) -> None:
                 f"{conflict.offered:.10g} refused ({conflict.offered_source})"
             )
         if one.conflict_count > PLACES_SHOWN:
-            note(f"conflict: {one.name}: {count(one.conflict_count)} bars in all")
+            note(f"conflict: {one.name}: {some(one.conflict_count, 'bar')} in all")
     with_gaps = [one for one in report.imported if one.gaps]
     if with_gaps:
         names = with_gaps[0].name if len(with_gaps) == 1 else f"{len(with_gaps)} files"
         first = with_gaps[0]
         note(
-            f"gap: {count(sum(one.missing for one in with_gaps))} bars missing inside {names}, "
+            f"gap: {some(sum(one.missing for one in with_gaps), 'bar')} missing inside {names}, "
             f"first {first.instrument.key} {first.interval} at {utc(first.first_gap_ms)}; "
             "short gaps become flat bars; `ares data check` shows them all"
         )
@@ -110,15 +110,16 @@ def show_import(report: ImportReport) -> None:
 
 def _import_total(report: ImportReport) -> str:
     parts = [
-        f"{count(sum(f.new for f in report.imported))} new bars from {len(report.imported)} files",
+        f"{some(sum(f.new for f in report.imported), 'new bar')} from "
+        f"{some(len(report.imported), 'file')}",
     ]
     if repeated := sum(f.repeated for f in report.imported):
-        parts.append(f"{count(repeated)} repeated rows dropped")
+        parts.append(f"{some(repeated, 'repeated row')} dropped")
     if report.skipped:
         named = ", ".join(report.skipped[:6]) + (", …" if len(report.skipped) > 6 else "")
-        parts.append(f"{len(report.skipped)} files skipped, no candles: {named}")
+        parts.append(f"{some(len(report.skipped), 'file')} skipped, no candles: {named}")
     if report.refused:
-        parts.append(f"{len(report.refused)} files refused (below)")
+        parts.append(f"{some(len(report.refused), 'file')} refused (below)")
     return "; ".join(parts)
 
 
@@ -171,7 +172,8 @@ def show_check(checked: Sequence[Checked], every: bool, errors: int) -> None:
     if rows:
         print_table(("series", "found", "places", "bars", "where (UTC)"), rows)
     say(
-        f"{count(errors)} places with errors: correct them before you rely on these candles"
+        f"{some(errors, 'place')} with errors: correct {'it' if errors == 1 else 'them'} "
+        "before you rely on these candles"
         if errors
         else "no errors; gaps, silent bars and jumps are how the market was, or what it published"
     )

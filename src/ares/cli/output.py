@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
-from ares.cli.words import count, duration, number, percent, utc
+from ares.cli.words import count, duration, number, percent, some, utc
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -41,6 +41,7 @@ __all__ = [
     "print_table",
     "progress",
     "say",
+    "some",
     "utc",
 ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ares.cli.output import count, note, number, percent, print_table, say
+from ares.cli.output import count, note, number, percent, print_table, say, some
 
 if TYPE_CHECKING:
     from ares.learn.evaluate import Metrics
@@ -37,8 +37,8 @@ def show_training(report: TrainingReport) -> None:
         say(f"{one.instrument}: {one.sentence}")
     if report.pairs:
         say(
-            f"{len(report.pairs)} packages and {len(report.ensembles)} ensembles are candidates "
-            "now: `ares models list`, `ares backtest`"
+            f"{some(len(report.pairs), 'package')} and {some(len(report.ensembles), 'ensemble')}: "
+            "candidates now: `ares models list`, `ares backtest`"
         )
 
 

@@ -13,14 +13,25 @@ def count(value: float | None) -> str:
 
 def number(value: float | None, digits: int = 2) -> str:
     """Return a number with separators and ``digits`` decimals; a dash for None and NaN."""
-    return "–" if value is None or not math.isfinite(value) else f"{value:,.{digits}f}"
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{value:z,.{digits}f}"  # z: what rounds to zero has no sign
+
+
+def some(amount: int, noun: str) -> str:
+    """Return a number of things.
+
+    >>> some(1, "file"), some(1_200, "file")
+    ('1 file', '1,200 files')
+    """
+    return f"{count(amount)} {noun}" + ("" if amount == 1 else "s")
 
 
 def percent(fraction: float | None, digits: int = 2) -> str:
     """Return a fraction in percent: ``0.1234`` is ``12.34%``; a dash for None and NaN."""
     if fraction is None or not math.isfinite(fraction):
         return "–"
-    return f"{fraction * 100:,.{digits}f}%"
+    return f"{fraction * 100:z,.{digits}f}%"
 
 
 def duration(seconds: float) -> str:

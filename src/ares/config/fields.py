@@ -58,6 +58,12 @@ def _share(value: float) -> float:
     return value
 
 
+def _probability(value: float) -> float:
+    if not 0 <= value <= 1:
+        raise mistake("is a probability: it must be between 0 and 1, such as 0.80")
+    return value
+
+
 def _percent(value: float) -> float:
     if 0 < value < 1:
         raise mistake(
@@ -76,6 +82,9 @@ def _decimal(value: float) -> str:
 
 Share = Annotated[float, AfterValidator(_share)]
 """A fraction of a whole, 0 to 1; a percentage written by mistake is refused with a hint."""
+
+Probability = Annotated[float, AfterValidator(_probability)]
+"""A probability, 0 to 1."""
 
 Percent = Annotated[float, AfterValidator(_percent)]
 """A percentage, above 0 to 100; a fraction written by mistake is refused with a hint."""

@@ -6,16 +6,16 @@ from typing import Literal
 
 from pydantic import model_validator
 
-from ares.config.fields import Section, Share, key, mistake, section
+from ares.config.fields import Probability, Section, Share, key, mistake, section
 
 
 class Confidence(Section):
     """When a model may trade: the probability that its net return per trade is above zero."""
 
-    trading_threshold: Share = key(
+    trading_threshold: Probability = key(
         0.80, "Mode TRADING at or above this.", "probability", live=True, gt=0
     )
-    hysteresis: Share = key(
+    hysteresis: Probability = key(
         0.05, "Mode LEARNING below trading_threshold minus this.", "probability", live=True
     )
     forgetting_trades: int = key(
@@ -39,7 +39,7 @@ class Retraining(Section):
 
     on_loss: bool = key(True, "Retrain after a losing trade.", live=True)
     max_epochs: int = key(20, "Most epochs of one training.", "epochs", live=True, ge=1)
-    target_confidence: Share = key(
+    target_confidence: Probability = key(
         0.70, "Stop training once the validation confidence reaches this.", "probability", live=True
     )
     patience: int = key(
