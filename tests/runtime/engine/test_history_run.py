@@ -323,6 +323,16 @@ def test_a_lost_journal_is_said_and_never_begun_anew(
     assert world.tables(database, exact=True) == before
 
 
+def test_a_lost_journal_is_said_and_not_begun_anew(world: Any, plan: Plan, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    world.run(folder, None, plan, stopped=world.stop_after(50))
+    (folder / "000001.journal").unlink()
+    before = everything(folder)
+    with pytest.raises(WorldTrouble, match="is empty, but a snapshot of event"):
+        world.run(folder, None, plan)
+    assert everything(folder) == before
+
+
 def test_rows_can_be_forgotten_and_made_again(
     world: Any, plan: Plan, done: Any, tmp_path: Path, database: Engine
 ) -> None:
