@@ -1,0 +1,128 @@
+"""The journal of a run: every event and effect comes back as it was, in pairs, or it is damage."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from ares.domain.errors import WorldTrouble
+from ares.domain.events import (
+    BarsClosed,
+    BreakerChanged,
+    CancelOrder,
+    DailyLossReached,
+    Decided,
+    Effect,
+    EngineStarted,
+    Event,
+    ModeChanged,
+    OrderAccepted,
+    OrderCancelled,
+    OrderFilled,
+    OrderRejected,
+    Refused,
+    RunStarted,
+    SubmitOrder,
+    TradeClosed,
+    VirtualOpened,
+)
+from ares.domain.instrument import Instrument, InstrumentSpec
+from ares.domain.run import RunInstrument, RunSetup
+from ares.domain.timeframe import Timeframe
+from ares.journal.log import Writer
+from ares.journal.run import (
+    EFFECTS,
+    EVENT,
+    RunJournal,
+    decode_effects,
+    encode_effects,
+    entries,
+    setup_of,
+)
+
+SETUP = RunSetup(
+    "history/x", (RunInstrument(InstrumentSpec(Instrument("v", "A/B"), 2, 3), 60_000, None, True),),
+    (Timeframe.M1,), -1, 0, 1, 0, 10.0, {"fee_bps": 1.0}, 0.25, {"kernel": "k"}, "f",
+)  # fmt: skip
+EVENTS: list[Event] = [
+    RunStarted(SETUP), EngineStarted({"kernel": "k"}, 1),
+    BarsClosed(5, b"\0\1", b"\1", b"\0", True), OrderAccepted("a", 1), OrderFilled("a", 2, -3, 4, 5, -6), OrderRejected("a", 1, 2, "why"),
+    OrderCancelled("a", 1),
+]  # fmt: skip
+EVERY_EFFECT: list[Effect] = [
+    SubmitOrder("a", 0, "entry", 10**15, 7, "signal", 0.6, math.inf, 1e-300),
+    CancelOrder("a", 0), Decided(5, b"\xff" * 40, -1, 2**62), Refused(0, 5, "cash", 0.6, 9.0, 40.0),
+    TradeClosed(0, False, 1, 2, 3.5, 4.5, 5, -6, 7, -8.5, 0.6, 9.0, "stop", "allowed", 0.9),
+    ModeChanged(0, 5, "LEARNING", "TRADING", 0.8), BreakerChanged(-1, 5, "b", "x", "y", 0.5),
+    DailyLossReached(5, 0.05), VirtualOpened(0, 5, "cash", 9.0),
+]  # fmt: skip
+
+
+def test_every_event_and_effect_comes_back(tmp_path: Path) -> None:
+    journal = RunJournal(tmp_path)
+    for seq, event in enumerate(EVENTS, 1):
+        journal.event(seq, event)
+        journal.effects(seq, EVERY_EFFECT if seq == 3 else [])
+    journal.close()
+    found = list(entries(tmp_path))
+    assert [entry.seq for entry in found] == list(range(1, len(EVENTS) + 1))
+    assert [entry.event for entry in found] == EVENTS
+    assert [entry.effects for entry in found] == [
+        EVERY_EFFECT if seq == 3 else [] for seq in range(1, len(EVENTS) + 1)
+    ]
+    assert found[2].effects_raw == encode_effects(3, EVERY_EFFECT)
+    assert setup_of(tmp_path) == SETUP
+
+
+def test_an_event_without_effects_is_the_crash_and_only_at_the_end(tmp_path: Path) -> None:
+    journal = RunJournal(tmp_path)
+    journal.event(1, EVENTS[0])
+    journal.close()
+    (entry,) = entries(tmp_path)
+    assert (entry.effects_raw, entry.effects) == (None, [])
+    journal = RunJournal(tmp_path)
+    journal.event(2, EVENTS[3])
+    journal.close()
+    with pytest.raises(WorldTrouble, match="goes on after event 1 with a record"):
+        list(entries(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "records",
+    [[b"F\x92\x01\x90"], [b"X"], [b""]],
+    ids=["effects of nothing", "another kind", "nothing"],
+)
+def test_a_record_that_cannot_stand_there_is_one_line(tmp_path: Path, records: list[bytes]) -> None:
+    writer = Writer(tmp_path)
+    event = EVENT + msgspec.msgpack.encode((1, EVENTS[0]))
+    for record in (event, EFFECTS + encode_effects(1, []), *records):
+        writer.append(record)
+    writer.close()
+    with pytest.raises(WorldTrouble, match="cannot stand there") as raised:
+        list(entries(tmp_path))
+    assert "\n" not in str(raised.value)
+
+
+def test_events_and_effects_of_another_version_are_one_line(tmp_path: Path) -> None:
+    writer = Writer(tmp_path)
+    writer.append(EVENT + msgspec.msgpack.encode((1, {"type": "MoonLanded", "ts_ms": 1})))
+    writer.close()
+    for ask in (lambda: list(entries(tmp_path)), lambda: setup_of(tmp_path)):
+        with pytest.raises(WorldTrouble, match="does not know") as raised:
+            ask()
+        assert "\n" not in str(raised.value)
+    with pytest.raises(WorldTrouble, match="does not know"):
+        decode_effects(msgspec.msgpack.encode((1, [{"type": "MoonLanded"}])))
+
+
+def test_a_journal_of_something_else_is_no_run(tmp_path: Path) -> None:
+    assert setup_of(tmp_path) is None
+    journal = RunJournal(tmp_path)
+    journal.event(1, EVENTS[3])
+    journal.effects(1, [])
+    journal.close()
+    with pytest.raises(WorldTrouble, match="does not begin with a run"):
+        setup_of(tmp_path)
