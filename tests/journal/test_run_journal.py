@@ -48,10 +48,14 @@ SETUP = RunSetup(
     (Timeframe.M1,), -1, 0, 1, 0, 10.0, {"fee_bps": 1.0}, 0.25, {"kernel": "k"}, "f",
 )  # fmt: skip
 EVENTS: list[Event] = [
-    RunStarted(SETUP), EngineStarted({"kernel": "k"}, 1),
-    BarsClosed(5, b"\0\1", b"\1", b"\0", True), OrderAccepted("a", 1), OrderFilled("a", 2, -3, 4, 5, -6), OrderRejected("a", 1, 2, "why"),
+    RunStarted(SETUP),
+    EngineStarted({"kernel": "k"}, 1),
+    BarsClosed(5, b"\0\1", b"\1", b"\0", True),
+    OrderAccepted("a", 1),
+    OrderFilled("a", 2, -3, 4, 5, -6),
+    OrderRejected("a", 1, 2, "why"),
     OrderCancelled("a", 1),
-]  # fmt: skip
+]
 EVERY_EFFECT: list[Effect] = [
     SubmitOrder("a", 0, "entry", 10**15, 7, "signal", 0.6, math.inf, 1e-300),
     CancelOrder("a", 0), Decided(5, b"\xff" * 40, -1, 2**62), Refused(0, 5, "cash", 0.6, 9.0, 40.0),
