@@ -88,7 +88,7 @@ def test_too_short_a_common_time_is_said() -> None:
     p = scores[M15].p.copy()
     p[:-12] = np.nan
     short = {M15: Scores(scores[M15].close_ms, p, scores[M15].sigma)}
-    with pytest.raises(TooFewRowsError, match="too short to calibrate"):
+    with pytest.raises(TooFewRowsError, match="too short to"):
         join(short, {M15: 1.0}, LABEL, bars, M15.ms)
 
 

@@ -9,10 +9,10 @@ import pytest
 
 from ares.domain.timeframe import DAY_MS, HOUR_MS
 from ares.kernel.trade.layout import OUTCOME
+from ares.learn.gate.account import daily_returns
 from ares.research.account_path import ExecutionCosts
 from ares.research.metrics import (
     Metrics,
-    daily_returns,
     deepest,
     drawdowns,
     measure,

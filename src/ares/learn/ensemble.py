@@ -6,9 +6,9 @@ is calibrated once more (Platt), because a mean of calibrated probabilities is n
 
 The trade is the anchor's: the member with the largest weight, of equals the finer, since its
 shorter trades give more evidence in the same time. Its volatility and horizon set the barriers,
-applied from each decision. Nested: the calibration that is judged was fitted on the first part of
-the members' out-of-sample answers, the numbers are of the rest. What is shipped is calibrated on
-all of them, as the walk's next step would be.
+applied from each decision. It is a walk again: the first tenth of the members' out-of-sample answers
+only calibrates, and each of the steps after it is judged with the calibration that was known when
+it began. What is shipped is calibrated on all of them, as the walk's next step would be.
 """
 
 from __future__ import annotations
@@ -31,17 +31,33 @@ from ares.learn.rows import Rows
 from ares.learn.splits import known_before
 from ares.learn.walk import OutOfSample, TooFewRowsError
 
-CALIBRATED_SHARE = 0.4
-"""First share of the common out-of-sample time, which calibrates what the rest judges."""
+CALIBRATED_SHARE = 0.1
+"""First share of the common out-of-sample time, which only calibrates what comes after it."""
+
+STEPS = 6
+"""So many times the calibration is fitted again on the way through the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What makes a probability and an edge of a weighted mean, from ``from_ms`` on."""
+
+    from_ms: int
+    platt: Platt
+    payoff: Payoff
 
 
 @dataclass(frozen=True, slots=True)
 class Aggregated:
-    """The calibration after aggregation, with its evidence out of sample."""
+    """The calibration after aggregation, with its evidence out of sample.
+
+    steps : the calibrations that the evidence was made with, oldest first.
+    """
 
     platt: Platt
     payoff: Payoff
     out_of_sample: OutOfSample
+    steps: tuple[Calibration, ...]
 
 
 def share_out(
@@ -76,6 +92,7 @@ def join(
     label: LabelRecipe,
     watched: Bars,
     watched_ms: int,
+    one_alone: bool = False,
 ) -> Aggregated:
     """Return the calibration of the aggregate and what it was worth out of sample.
 
@@ -83,28 +100,41 @@ def join(
     label  : the anchor's trade; its horizon is counted in bars of the anchor.
     watched : bars on which the trades are watched, ``watched_ms`` long, no longer than the finest
              member's, at whose closes decisions stand.
+    one_alone : a single package that speaks for itself: its probabilities are taken as they are.
 
     Raises TooFewRowsError where the members' out-of-sample times share too little.
     """
     horizon_ms = label.horizon_bars * anchor_of(weights).ms
     rows, raw, spoken_ms = _decisions(scores, weights, label, watched, watched_ms)
     decision_ms = min(timeframe.ms for timeframe in scores)
-    spoken = np.flatnonzero(np.isfinite(raw))
-    if len(spoken) == 0:
+    if not np.isfinite(raw).any():
         raise TooFewRowsError("the members share no out-of-sample time with known outcomes")
-    from_ms = int(spoken_ms[int(CALIBRATED_SHARE * len(spoken_ms))])
-    before = known_before(rows.decided_ms, rows.ends_ms, from_ms - horizon_ms)
-    if not np.isfinite(raw[before]).any():
+    steps: list[Calibration] = []
+    p, edge_bps = np.full(len(rows), np.nan), np.full(len(rows), np.nan)
+    for from_ms in _marks(spoken_ms):
+        before = known_before(rows.decided_ms, rows.ends_ms, from_ms - horizon_ms)
+        if not np.isfinite(raw[before]).any():
+            continue
+        platt, payoff = _calibrate(rows, raw, before, decision_ms, one_alone)
+        steps.append(Calibration(from_ms, platt, payoff))
+        after = rows.decided_ms >= from_ms
+        p[after] = platt.probability(raw[after])
+        edge_bps[after] = payoff.edge_bps(p[after], rows.width[after])
+    if not steps:
         raise TooFewRowsError("the members' common out-of-sample time is too short to calibrate")
-    platt, payoff = _calibrate(rows, raw, before, decision_ms)
-    after = spoken[rows.decided_ms[spoken] >= from_ms]
-    if len(after) == 0:
+    judged = np.flatnonzero(np.isfinite(p))
+    if len(judged) == 0:
         raise TooFewRowsError("the members' common out-of-sample time is too short to judge")
-    p = platt.probability(raw[after])
-    judged = rows[after]
-    seen = OutOfSample(judged, p, payoff.edge_bps(p, judged.width))
-    platt, payoff = _calibrate(rows, raw, np.arange(len(rows), dtype=np.int64), decision_ms)
-    return Aggregated(platt, payoff, seen)
+    seen = OutOfSample(rows[judged], p[judged], edge_bps[judged])
+    whole = np.arange(len(rows), dtype=np.int64)
+    platt, payoff = _calibrate(rows, raw, whole, decision_ms, one_alone)
+    return Aggregated(platt, payoff, seen, tuple(steps))
+
+
+def _marks(spoken_ms: I64) -> list[int]:
+    """Return the instants at which the calibration is fitted again, from those spoken at."""
+    shares = np.linspace(CALIBRATED_SHARE, 1.0, STEPS + 1)[:-1]
+    return np.unique(spoken_ms[(shares * len(spoken_ms)).astype(np.int64)]).tolist()
 
 
 def ensemble_recipe_hash(
@@ -183,11 +213,15 @@ def _plain_mean(weights: Mapping[Timeframe, float], label: LabelRecipe) -> Ensem
     )
 
 
-def _calibrate(rows: Rows, raw: F64, known: I64, decision_ms: int) -> tuple[Platt, Payoff]:
+def _calibrate(
+    rows: Rows, raw: F64, known: I64, decision_ms: int, one_alone: bool
+) -> tuple[Platt, Payoff]:
     """Return the calibration of what was said among the known rows, and their payoff.
 
     The members are calibrated, so their mean is expected to be about right: a slope of 1.
     """
+    if one_alone:
+        return Platt(), fit_payoff(rows.net[known], rows.width[known])
     scored = known[np.isfinite(raw[known])]
     platt = fit_platt(
         raw[scored],

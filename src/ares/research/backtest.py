@@ -25,6 +25,7 @@ from ares.kernel.trade import (
     specs_record,
 )
 from ares.kernel.trade.layout import SIZE_FIXED, SIZE_RISK
+from ares.learn.gate.baselines import affordable_share, free_rules
 from ares.research.account_path import ExecutionCosts, account_path, execution_costs
 from ares.research.baselines import buy_hold
 from ares.research.market import Candles, filled_at_close, market_of
@@ -131,9 +132,7 @@ def baseline_rules(rules: Rules, strategy: Strategy, n_instruments: int) -> Rule
 
     Orders of any size are filled: a baseline is a measure, not a plan.
     """
-    free = replace(rules.without_limits(), participation_max=0.0, collar_bps=strategy.collar_bps)
-    affordable = _affordable_share(free)
-    return replace(free, position_max=affordable / n_instruments, exposure_max=affordable)
+    return free_rules(rules, strategy.collar_bps, n_instruments)
 
 
 def sized(rules: Rules, size: float | Literal["all"] | None, qty_decimals: int) -> Rules:
@@ -155,7 +154,7 @@ def sized(rules: Rules, size: float | Literal["all"] | None, qty_decimals: int) 
             sizing=SIZE_RISK,
             risk_per_trade=UNBOUNDED,
             position_max=1.0,
-            exposure_max=_affordable_share(collared),
+            exposure_max=affordable_share(collared),
             order_quote_max=UNBOUNDED,
             volatility_target=0.0,
         )
@@ -164,14 +163,6 @@ def sized(rules: Rules, size: float | Literal["all"] | None, qty_decimals: int) 
         least = 10.0**-qty_decimals
         raise UserMistake(f"--size {size:g}: the smallest size of these instruments is {least:g}")
     return replace(rules, sizing=SIZE_FIXED, fixed_lots=lots)
-
-
-def _affordable_share(rules: Rules) -> float:
-    """Return the share of equity whose worst fill (at the collar, with the fee) takes it all.
-
-    Positions and waiting orders together stay below it, so that what waits is always covered.
-    """
-    return 1.0 / ((1.0 + rules.collar_bps * 1e-4) * (1.0 + rules.fee_bps * 1e-4))
 
 
 @dataclass(frozen=True, slots=True)

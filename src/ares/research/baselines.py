@@ -8,14 +8,9 @@ import numpy as np
 
 from ares.domain.errors import UserMistake
 from ares.domain.timeframe import Timeframe
-from ares.kernel.bars import F64
-from ares.kernel.trade import to_grid
+from ares.learn.gate.baselines import HOLD_COLLAR_BPS, sma_level
 from ares.research.market import Candles, complete_closes, several
 from ares.research.strategy import Strategy, long_flat
-
-HOLD_COLLAR_BPS = 20.0
-"""Who buys once can wait for a bar that does not jump, and so leaves less cash idle."""
-
 
 def buy_hold(candles: Candles | Sequence[Candles]) -> Strategy:
     """Return the strategy that buys at the first chance and never sells."""
@@ -55,21 +50,3 @@ def sma_cross(
     if timeframe is not None:
         name += f" on {timeframe.value}"
     return long_flat(several(candles), levels, name)
-
-
-def sma_level(close: F64, price_decimals: int, fast_bars: int, slow_bars: int) -> F64:
-    """Return 1 where the fast average is above the slow one, 0 where not, NaN until both exist.
-
-    The averages are compared in whole ticks, where no rounding can turn a tie into a cross.
-
-    >>> sma_level(np.array([1.0, 1.0, 2.0, 1.0]), 0, fast_bars=1, slow_bars=2)
-    array([nan,  0.,  1.,  0.])
-    """
-    level = np.full(len(close), np.nan)
-    if len(close) < slow_bars:
-        return level
-    total = np.concatenate([[0], np.cumsum(to_grid(close, price_decimals))])
-    fast = total[slow_bars:] - total[slow_bars - fast_bars : -fast_bars]
-    slow = total[slow_bars:] - total[:-slow_bars]
-    level[slow_bars - 1 :] = fast * slow_bars > slow * fast_bars
-    return level

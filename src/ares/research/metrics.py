@@ -14,9 +14,9 @@ import numpy as np
 from ares.domain.timeframe import DAY_MS
 from ares.kernel.bars import F64, I64, Bools
 from ares.kernel.trade.layout import Records
+from ares.learn.gate.account import DAYS_PER_YEAR, daily_returns
 from ares.research.account_path import ExecutionCosts
 
-DAYS_PER_YEAR = 365.0
 ANNUALISED_DAYS_MIN = 30.0
 """A shorter window says nothing about a year: its annualised return is None."""
 
@@ -153,27 +153,6 @@ def measure(
         trade_worst_bps=float(net_bps.min()) if some else None,
         holding_hours=float(held_hours.mean()) if some else None,
     )
-
-
-def daily_returns(close_ms: I64, equity: F64, equity_start: float) -> F64:
-    """Return one return per calendar day (UTC) from the first bar's to the last's, (n_days,).
-
-    A bar belongs to the day in which it opened last: the close at midnight ends a day.
-
-    >>> day = 86_400_000
-    >>> daily_returns(np.array([day // 2, day, 3 * day]), np.array([90.0, 110.0, 121.0]), 100.0)
-    array([0.1, 0. , 0.1])
-    """
-    if len(close_ms) == 0:
-        return np.empty(0)
-    day = (close_ms - 1) // DAY_MS
-    last = np.flatnonzero(np.append(np.diff(day) > 0, True))
-    ends = np.full(int(day[-1] - day[0]) + 1, np.nan)
-    ends[day[last] - day[0]] = equity[last]
-    seen = np.maximum.accumulate(np.where(np.isnan(ends), 0, np.arange(len(ends))))
-    ends = ends[seen]
-    returns: F64 = ends / np.concatenate([[equity_start], ends[:-1]]) - 1.0
-    return returns
 
 
 def monthly_returns(close_ms: I64, equity: F64, equity_start: float) -> tuple[MonthReturn, ...]:

@@ -10,10 +10,8 @@ import numpy as np
 
 from ares.kernel.bars import F64
 from ares.kernel.trade import Signals
+from ares.learn.gate.baselines import CERTAIN_EDGE_BPS
 from ares.research.market import Candles, market_of, several
-
-CERTAIN_EDGE_BPS = 10_000.0
-"""The edge of a rule that only says yes or no: above every threshold, or below."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,7 @@ def read_once(
     champion: F64 | None = None,
     *,
     alpha: float,
-    bound: float,
+    bound: float | F64,
     sd_guess: float,
     margin: float = 0.0,
 ) -> Standing:
@@ -97,6 +97,7 @@ def read_once(
 
     candidate, champion : (n_steps,) results of the same steps, as shares of the same capital; no
         champion means staying flat.
+    bound : as in ``bets``; or (n_steps,) the bound of each step, by what was known before it.
     The rest as in ``bets``.
 
     >>> luck = np.random.default_rng(1).normal(size=8_000)
@@ -108,10 +109,22 @@ def read_once(
     if champion is not None and champion.shape != candidate.shape:
         raise ValueError(f"{len(candidate)} steps against {len(champion)}: they must be the same")
     differences = candidate if champion is None else candidate - champion
-    differences = np.ascontiguousarray(differences, np.float64)
-    state = bets(1, alpha=alpha, bound=bound, sd_guess=sd_guess, margin=margin)
-    scan(state, 0, differences, np.empty(len(differences)))
+    state = bets(1, alpha=alpha, bound=1.0, sd_guess=sd_guess, margin=margin)
+    follow(state, 0, differences, bound)
     return standing(state)
+
+
+def follow(state: Records, k: int, differences: F64, bound: float | F64) -> F64:
+    """Step test ``k`` through all differences and return log K after each, ``(n_steps,)``.
+
+    bound : one for all steps, or (n_steps,) one each, above zero.
+    """
+    log_e = np.empty(len(differences))
+    bounds = np.broadcast_to(np.asarray(bound, np.float64), log_e.shape)
+    if not (np.isfinite(bounds).all() and (bounds > 0.0).all()):
+        raise ValueError("a bound must be a number above zero")
+    bounded_scan(state, k, np.ascontiguousarray(differences, np.float64), bounds.copy(), log_e)
+    return log_e
 
 
 def bets(n: int, *, alpha: float, bound: float, sd_guess: float, margin: float = 0.0) -> Records:
@@ -172,6 +185,15 @@ def step(state: Records, k: int, difference: float) -> None:
 def scan(state: Records, k: int, differences: F64, log_e: F64) -> None:
     """Step test ``k`` through history; ``log_e`` (n_steps,) is filled with log K after each."""
     for i in range(len(differences)):
+        step(state, k, differences[i])
+        log_e[i] = state[k].log_e
+
+
+@lean
+def bounded_scan(state: Records, k: int, differences: F64, bounds: F64, log_e: F64) -> None:
+    """Step test ``k`` through history as ``scan`` does, each step with a bound of its own."""
+    for i in range(len(differences)):
+        state[k].bound = bounds[i]
         step(state, k, differences[i])
         log_e[i] = state[k].log_e
 
