@@ -55,42 +55,9 @@ class Ran:
 
 def rules_of(settings: Settings) -> Rules:
     """Return the trade half's rules from the settings, units as there."""
-    from ares.kernel.trade import Rules
+    from ares.runtime.trade_rules import rules_of as rules_of_settings
 
-    costs, risk, breakers = settings.costs, settings.risk, settings.breakers
-    confidence = settings.continuous_learning.confidence
-    return Rules(
-        fee_bps=costs.fee_bps,
-        spread_bps=costs.spread_bps,
-        slippage_bps=costs.slippage_bps,
-        participation_max=costs.participation_max,
-        edge_bps_min=settings.strategy.edge_bps_min,
-        edge_bps_exit=settings.strategy.edge_bps_exit,
-        stop_enabled=settings.strategy.stop,
-        risk_per_trade=risk.risk_per_trade,
-        position_max=risk.max_position_size_percent,
-        exposure_max=risk.gross_exposure_max,
-        order_quote_max=risk.order_quote_max,
-        order_quote_min=risk.order_quote_min,
-        orders_per_minute=risk.orders_per_minute,
-        collar_bps=risk.price_collar_bps,
-        volatility_target=risk.volatility_target,
-        daily_loss_max=risk.daily_loss_limit,
-        drawdown_max=risk.max_drawdown_percent / 100.0,
-        win_rate_min=breakers.win_rate_min,
-        win_rate_trades=breakers.win_rate_trades,
-        failures_max=breakers.failures_in_row,
-        failed_share_max=breakers.failed_share_max,
-        failed_window_minutes=breakers.failed_window_minutes,
-        slippage_sd_max=breakers.slippage_sd_max,
-        volatility_ratio_max=breakers.volatility_ratio_max,
-        cooldown_minutes=breakers.cooldown_minutes,
-        trial_size=breakers.trial_size,
-        trial_trades=breakers.trial_trades,
-        trading_threshold=confidence.trading_threshold,
-        hysteresis=confidence.hysteresis,
-        forgetting_trades=confidence.forgetting_trades,
-    )
+    return rules_of_settings(settings)
 
 
 def history_run(

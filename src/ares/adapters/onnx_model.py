@@ -40,10 +40,10 @@ def open_model(graph: bytes, n_features: int, where: str) -> Scorer:
     return score
 
 
-def check_answers(scorer: Scorer, rows: F32, where: str) -> F64:
+def check_answers(scorer: Scorer, rows: F32, where: str, *, constant_allowed: bool = False) -> F64:
     """Return the model's probabilities on ``rows``, or raise UserMistake where they are none.
 
-    Refused: NaN, anything outside [0, 1], one and the same answer to every row.
+    Refused: NaN, anything outside [0, 1], and unless allowed one and the same answer to every row.
     """
     try:
         p = scorer(rows)
@@ -58,7 +58,7 @@ def check_answers(scorer: Scorer, rows: F32, where: str) -> F64:
             f"{where}: gives values from {p.min():.4g} to {p.max():.4g}; "
             "a probability lies in [0, 1]: add a Sigmoid as the last node"
         )
-    if p.max() - p.min() < 1e-9:
+    if p.max() - p.min() < 1e-9 and not constant_allowed:
         raise UserMistake(f"{where}: gives {p[0]:.6g} for every row; a constant is no model")
     return p
 

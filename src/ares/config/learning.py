@@ -119,11 +119,3 @@ class Deployment(Section):
     policy: Literal["hot_swap", "restart"] = key(
         "hot_swap", "hot_swap: between two bars. restart: staged, in a quiet hour."
     )
-
-
-class Promotion(Section):
-    """Who decides that a model may trade."""
-
-    rule: Literal["evidence", "simple"] = key(
-        "evidence", "evidence: the gate. simple: one metric higher than the champion's."
-    )

@@ -16,9 +16,9 @@ from ares.config.learning import (
     Features,
     Learner,
     Learning,
-    Promotion,
     Retraining,
 )
+from ares.config.promotion import Promotion
 from ares.config.trading import Account, Breakers, Costs, LiveTrading, Risk, Strategy
 from ares.domain.timeframe import Timeframe
 

@@ -27,6 +27,8 @@ class PackageCard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     horizon_bars, width_sigmas, width_min_bps, cost_bps : the trade that the label describes.
     gain, loss      : mean net result of a won / lost trade out of sample, in widths (positive).
     data_from_ms, data_to_ms, data_rows, data_hash : the rows learned from, by decision time.
+    window_from_ms, window_to_ms : what training was let see: the opening time of the first bar
+                      (None: from the beginning), the instant by which the last had closed.
     reference       : instrument that the cross features look at.
     watched         : length of the bars on which the labels' trades were watched, e.g. ``1m``.
     validation      : net result per trade out of sample; zero trades where nothing is known.
@@ -68,6 +70,8 @@ class PackageCard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     watched: str | None = None
     verdict: dict[str, Any] | None = None
     files: dict[str, str] = {}
+    window_from_ms: int | None = None
+    window_to_ms: int | None = None
 
     @property
     def ref(self) -> str:

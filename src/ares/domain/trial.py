@@ -7,7 +7,7 @@ import msgspec
 from ares.domain.model import Validation
 
 
-class Trial(msgspec.Struct, frozen=True):
+class Trial(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     """A recipe that was fitted and looked at; the same recipe on newer data is no new trial.
 
     kind        : ``package`` or ``ensemble``.
@@ -15,7 +15,10 @@ class Trial(msgspec.Struct, frozen=True):
     timeframe   : of the package; the anchor of an ensemble.
     recipe_hash : what is counted: distinct hashes within a scope.
     subject     : ``name/version`` of the package, or the hash of the ensemble.
-    validation  : its net result per trade out of sample (the trials' spread enters the verdict).
+    validation  : its net result per trade out of sample.
+    first_day, daily : of an ensemble: its daily returns out of sample from that UTC day (days since
+                  the epoch) on, little-endian float64; empty: not known. Their spread over the
+                  trials enters every later verdict.
     """
 
     kind: str
@@ -28,3 +31,5 @@ class Trial(msgspec.Struct, frozen=True):
     data_to_ms: int
     validation: Validation
     created_at: str
+    first_day: int = 0
+    daily: bytes = b""

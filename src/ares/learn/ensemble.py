@@ -6,9 +6,10 @@ is calibrated once more (Platt), because a mean of calibrated probabilities is n
 
 The trade is the anchor's: the member with the largest weight, of equals the finer, since its
 shorter trades give more evidence in the same time. Its volatility and horizon set the barriers,
-applied from each decision. It is a walk again: the first tenth of the members' out-of-sample answers
-only calibrates, and each of the steps after it is judged with the calibration that was known when
-it began. What is shipped is calibrated on all of them, as the walk's next step would be.
+applied from each decision. It is a walk again: the first tenth of the members' out-of-sample
+answers only calibrates, and each of the steps after it is judged with the calibration that was
+known when it began. What is shipped is calibrated on all of them, as the walk's next step would
+be.
 """
 
 from __future__ import annotations
@@ -134,7 +135,7 @@ def join(
 def _marks(spoken_ms: I64) -> list[int]:
     """Return the instants at which the calibration is fitted again, from those spoken at."""
     shares = np.linspace(CALIBRATED_SHARE, 1.0, STEPS + 1)[:-1]
-    return np.unique(spoken_ms[(shares * len(spoken_ms)).astype(np.int64)]).tolist()
+    return [int(ms) for ms in np.unique(spoken_ms[(shares * len(spoken_ms)).astype(np.int64)])]
 
 
 def ensemble_recipe_hash(
@@ -166,7 +167,7 @@ def _decisions(
     said = aggregate_history(
         closed_ms,
         [[scores[timeframe] for timeframe in timeframes]],
-        slot_records([_plain_mean(weights, label)], timeframes),
+        slot_records([plain_mean(weights, label)], timeframes),
         timeframes,
         label.cost_bps,
     )
@@ -194,7 +195,7 @@ def _width(closed_ms: I64, anchor: Scores, label: LabelRecipe) -> F64:
     return barrier_width(sigma, label.horizon_bars, label.width_sigmas, label.width_min_bps)
 
 
-def _plain_mean(weights: Mapping[Timeframe, float], label: LabelRecipe) -> Ensemble:
+def plain_mean(weights: Mapping[Timeframe, float], label: LabelRecipe) -> Ensemble:
     """Return the ensemble before calibration: it says the weighted mean itself."""
     return Ensemble(
         instrument="",

@@ -33,7 +33,7 @@ class Subject:
     columns      : names of all feature columns, as they come out of the kernel.
     bars         : (n_instruments,) bars of the recipe's timeframe, for holding's result.
     edge_bps_min : expected edge above which a signal counts as a trade.
-    reference, watched : see ``domain.package.PackageCard``.
+    reference, watched, window_* : see ``domain.package.PackageCard``.
     version, created_at, git_commit, libraries : from outside; nothing here asks a clock.
     """
 
@@ -47,15 +47,22 @@ class Subject:
     libraries: dict[str, str]
     reference: str | None = None
     watched: str | None = None
+    window_from_ms: int | None = None
+    window_to_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A package with the evidence that its picture and card tell of."""
+    """A package with the evidence that its picture and card tell of, and the walk it comes from."""
 
     package: Package
     metrics: Metrics
-    out_of_sample: OutOfSample
+    walked: Walked
+
+    @property
+    def out_of_sample(self) -> OutOfSample:
+        """Return what the walk's models said about rows that they had not seen."""
+        return self.walked.out_of_sample
 
 
 def make_package(
@@ -86,7 +93,7 @@ def make_package(
     if picture:
         files[PICTURE_FILE] = draw(_drawing(rows, recipe, subject, walked, metrics, holding))
     card = _card(rows, recipe, subject, walked, metrics, compared)
-    return Trained(sealed(card, files), metrics, seen)
+    return Trained(sealed(card, files), metrics, walked)
 
 
 def package_name(recipe: Recipe, instruments: Sequence[Instrument]) -> str:
@@ -174,4 +181,6 @@ def _card(
         reference=subject.reference,
         verdict=None,
         watched=subject.watched,
+        window_from_ms=subject.window_from_ms,
+        window_to_ms=subject.window_to_ms,
     )

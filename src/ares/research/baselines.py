@@ -12,6 +12,7 @@ from ares.learn.gate.baselines import HOLD_COLLAR_BPS, sma_level
 from ares.research.market import Candles, complete_closes, several
 from ares.research.strategy import Strategy, long_flat
 
+
 def buy_hold(candles: Candles | Sequence[Candles]) -> Strategy:
     """Return the strategy that buys at the first chance and never sells."""
     always = [np.ones(len(one.bars)) for one in several(candles)]

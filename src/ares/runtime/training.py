@@ -17,11 +17,15 @@ from ares.domain.package import Package
 from ares.domain.timeframe import Timeframe
 from ares.domain.trial import Trial
 from ares.kernel.features.user import UserFeatures
+from ares.kernel.trade import Rules
 from ares.learn.ensemble import anchor_of, ensemble_recipe_hash, share_out
 from ares.learn.evaluate import Metrics
 from ares.learn.recipe import Recipe
 from ares.observe.own_features import insist_no_leak, own_features
+from ares.runtime.model_journal import record
 from ares.runtime.provenance import git_commit
+from ares.runtime.trade_rules import rules_of
+from ares.runtime.training_data import Source
 from ares.runtime.training_job import (
     JoinDone,
     JoinJob,
@@ -68,6 +72,8 @@ class _Session:
     edge_bps_min: float
     created_at: str
     record_trial: Callable[[Trial], None]
+    rules: Rules
+    cash_quote: float
     made: list[tuple[Package, PackageDone, Recipe]] = field(default_factory=list)
     ensembles: list[tuple[Ensemble, Metrics]] = field(default_factory=list)
     missing: list[Missing] = field(default_factory=list)
@@ -78,14 +84,15 @@ def train(
     request: TrainingRequest,
     *,
     on_progress: OnProgress = lambda _done, _total, _what: None,
-    record_trial: Callable[[Trial], None] = lambda _trial: None,
+    record_trial: Callable[[Trial], None] | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     pool: WorkerPool | None = None,
 ) -> TrainingReport:
     """Train what is asked for, keep it in ``models/``, mirror it to MLflow, and report.
 
     Each package is kept as soon as it is made: an interrupted training loses only what was under
-    way. ``record_trial`` is told of every package and ensemble whose evidence was looked at.
+    way. ``record_trial`` is told of every package and ensemble whose evidence was looked at;
+    without one, it is counted in the models' journal.
 
     pool : warm workers to use; without one, a pool is made for this training and ended with it.
 
@@ -102,7 +109,9 @@ def train(
         settings.weights,
         settings.strategy.edge_bps_min,
         stamp(created),
-        record_trial,
+        record_trial or (lambda trial: record(workspace.journal_dir, [trial])),
+        rules_of(settings),
+        settings.account.capital_quote,
     )
     instruments = list(dict.fromkeys(i for job in jobs for i in job.instruments))
     total = len(jobs) + len(instruments)
@@ -112,7 +121,10 @@ def train(
         for done, (task, result) in enumerate(running.run(tasks), 1):
             _keep_package(session, task, result)
             on_progress(done, total, task.label)
-        joins = [task for instrument in instruments for task in _join_task(session, instrument)]
+        source = jobs[0].source
+        joins = [
+            task for instrument in instruments for task in _join_task(session, instrument, source)
+        ]
         for done, (task, result) in enumerate(running.run(joins), len(jobs) + 1):
             _keep_ensemble(session, task, result)
             on_progress(done, total, task.label)
@@ -176,7 +188,7 @@ def _keep_package(
     )
 
 
-def _join_task(session: _Session, instrument: Instrument) -> Iterable[Task]:
+def _join_task(session: _Session, instrument: Instrument, source: Source) -> Iterable[Task]:
     """Yield the task that joins an instrument's packages; none where it has no package."""
     mine = [one for one in session.made if instrument in one[1].spoken]
     members = {recipe.timeframe: (done, recipe) for _, done, recipe in mine}
@@ -187,7 +199,17 @@ def _join_task(session: _Session, instrument: Instrument) -> Iterable[Task]:
     weights = share_out(session.weights, sorted(members, key=lambda timeframe: timeframe.ms))
     recipe = members[anchor_of(weights)][1]
     spoken = {timeframe: done.spoken[instrument] for timeframe, (done, _) in members.items()}
-    job = JoinJob(instrument, spoken, weights, recipe.label, session.edge_bps_min, recipe.seed)
+    job = JoinJob(
+        instrument=instrument,
+        spoken=spoken,
+        weights=weights,
+        label=recipe.label,
+        edge_bps_min=session.edge_bps_min,
+        seed=recipe.seed,
+        source=source,
+        rules=session.rules,
+        cash_quote=session.cash_quote,
+    )
     yield Task(label, join_members, job)
 
 
@@ -236,6 +258,8 @@ def _keep_ensemble(session: _Session, task: Task, result: JoinDone | LeftOut | F
             data_to_ms=max(card.data_to_ms for card in cards),
             validation=ensemble.validation,
             created_at=ensemble.created_at,
+            first_day=result.first_day,
+            daily=result.daily,
         )
     )
 

@@ -47,6 +47,11 @@ class Seen:
     watched: Bars
     watched_ms: int
 
+    @property
+    def end_ms(self) -> int:
+        """Return the instant by which everything in it had closed."""
+        return int(self.watched.ts_ms[-1]) + self.watched_ms if len(self.watched) else 0
+
 
 def load_seen(
     source: Source,
@@ -63,7 +68,7 @@ def load_seen(
 
     Raises UserMistake where nothing stored can give the timeframe.
     """
-    store = _store(source.database_url, source.cache_dir)
+    store = store_of(source)
     start_ms = None if source.from_ms is None else source.from_ms - WARMUP_BARS * timeframe.ms
     found = history(store, instrument, timeframe, start_ms, source.to_ms)
     notes += [str(disagreement) for disagreement in found.disagreements]
@@ -101,6 +106,11 @@ def nothing_seen() -> Seen:
     none = np.empty(0, np.int64)
     table = FeatureTable(none, np.empty((0, len(FEATURE_NAMES)), np.float32), none)
     return Seen(Bars.empty(), table, Bars.empty(), 1)
+
+
+def store_of(source: Source) -> CandleStore:
+    """Return the candle store of a source."""
+    return _store(source.database_url, source.cache_dir)
 
 
 @lru_cache(maxsize=2)

@@ -18,15 +18,19 @@ from ares.kernel.ensemble import Scores
 from ares.kernel.features import VOLATILITY_20
 from ares.kernel.features.columns import column_names
 from ares.kernel.features.user import UserFeatures, load_user_features
+from ares.kernel.trade import Rules
 from ares.learn.calibration import Payoff, Platt
-from ares.learn.ensemble import join
+from ares.learn.ensemble import Aggregated, join, plain_mean
 from ares.learn.evaluate import Metrics, evaluate
+from ares.learn.gate.account import Account, Terms
+from ares.learn.gate.answers import Witness
+from ares.learn.gate.examine import judged_bars, window
 from ares.learn.package import Subject, make_package
 from ares.learn.parity import Scorer
 from ares.learn.recipe import LabelRecipe, Recipe
 from ares.learn.rows import Rows, pooled, rows_of, with_user
 from ares.learn.walk import OutOfSample, TooFewRowsError
-from ares.runtime.training_data import Seen, Source, load_seen, nothing_seen
+from ares.runtime.training_data import Seen, Source, load_seen, nothing_seen, store_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,7 @@ class JoinJob:
     """Join one instrument's members to an ensemble.
 
     spoken, weights : by timeframe; ``label`` is the anchor's.
+    rules, cash_quote : on which its answers are traded, to be counted among the trials.
     """
 
     instrument: Instrument
@@ -102,15 +107,23 @@ class JoinJob:
     label: LabelRecipe
     edge_bps_min: float
     seed: int
+    source: Source
+    rules: Rules
+    cash_quote: float
 
 
 @dataclass(frozen=True, slots=True)
 class JoinDone:
-    """The calibration after aggregation, with its evidence."""
+    """The calibration after aggregation, with its evidence.
+
+    first_day, daily : see ``domain.trial.Trial``.
+    """
 
     platt: Platt
     payoff: Payoff
     metrics: Metrics
+    first_day: int
+    daily: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +140,39 @@ class Spoilt:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a package is trained on.
+
+    seen : of each of the job's instruments.      notes : remarks on the data.
+    """
+
+    seen: tuple[Seen, ...]
+    rows: Rows
+    subject: Subject
+    user: UserFeatures | None
+    notes: tuple[str, ...]
+
+
 def train_package(job: PackageJob) -> PackageDone | LeftOut | Spoilt:
     """Train, export, compare, judge and draw one package; say why where there is too little."""
+    ready = prepare(job)
+    if not isinstance(ready, Prepared):
+        return ready
+    try:
+        trained = make_package(ready.rows, job.recipe, ready.subject, opener(job.label))
+    except TooFewRowsError as error:
+        return LeftOut(str(error))
+    spoken = {
+        instrument: spoken_of(ready.seen[lane], trained.out_of_sample, lane, job)
+        for lane, instrument in enumerate(job.instruments)
+        if len(ready.seen[lane].bars)
+    }
+    return PackageDone(trained.package, trained.metrics, spoken, ready.notes)
+
+
+def prepare(job: PackageJob) -> Prepared | LeftOut | Spoilt:
+    """Load what a package is trained on: the same candles give the same rows to the bit."""
     notes: list[str] = []
     seen: list[Seen] = []
     for instrument in job.instruments:
@@ -146,7 +190,7 @@ def train_package(job: PackageJob) -> PackageDone | LeftOut | Spoilt:
     parts = [_rows(one, job, lane) for lane, one in enumerate(seen)]
     rows = pooled(parts).newest(job.rows_max)
     try:
-        user = None if job.user is None else _loaded(job.user)
+        user = None if job.user is None else loaded(job.user)
         rows = with_user(rows, [one.bars for one in seen], job.recipe.timeframe.ms, user)
     except UserMistake as mistake:
         return Spoilt(str(mistake))
@@ -163,17 +207,10 @@ def train_package(job: PackageJob) -> PackageDone | LeftOut | Spoilt:
         job.libraries,
         None if job.reference is None else job.reference.key,
         " and ".join(dict.fromkeys(_length(one.watched_ms) for one in seen if len(one.bars))),
+        job.source.from_ms,
+        max(one.end_ms for one in seen if len(one.bars)),
     )
-    try:
-        trained = make_package(rows, job.recipe, subject, _opener(job.label))
-    except TooFewRowsError as error:
-        return LeftOut(str(error))
-    spoken = {
-        instrument: _spoken(seen[lane], trained.out_of_sample, lane, job)
-        for lane, instrument in enumerate(job.instruments)
-        if len(seen[lane].bars)
-    }
-    return PackageDone(trained.package, trained.metrics, spoken, tuple(notes))
+    return Prepared(tuple(seen), rows, subject, user, tuple(notes))
 
 
 def join_members(job: JoinJob) -> JoinDone | LeftOut:
@@ -195,11 +232,38 @@ def join_members(job: JoinJob) -> JoinDone | LeftOut:
         seed=job.seed,
         buy_hold_bps=1e4 * held - job.label.cost_bps,
     )
-    return JoinDone(joined.platt, joined.payoff, metrics)
+    account = _traded(job, joined, scores, watched, watched_ms)
+    first_day = int(account.days[0]) if len(account.days) else 0
+    daily = account.daily.astype("<f8").tobytes()
+    return JoinDone(joined.platt, joined.payoff, metrics, first_day, daily)
+
+
+def _traded(
+    job: JoinJob,
+    joined: Aggregated,
+    scores: Mapping[Timeframe, Scores],
+    watched: Bars,
+    watched_ms: int,
+) -> Account:
+    """Return the account that trades the ensemble's answers out of sample, as the gate does."""
+    spec = store_of(job.source).spec(job.instrument)
+    witness = Witness(
+        ensemble=plain_mean(job.weights, job.label),
+        label=job.label,
+        scores=scores,
+        steps=joined.steps,
+        taught_ms=int(watched.ts_ms[-1]) + watched_ms,
+        folds_ms=(),
+        watched=watched,
+        watched_ms=watched_ms,
+    )
+    terms = Terms(spec, job.rules, job.cash_quote).judging()
+    bars, _ = judged_bars(witness, *window(witness, None))
+    return witness.account(bars, watched_ms, terms)
 
 
 @lru_cache(maxsize=1)
-def _loaded(where: UserModule) -> UserFeatures:
+def loaded(where: UserModule) -> UserFeatures:
     """Return the user's features; raise UserMistake where they are not those that were tried."""
     user = load_user_features(where.module, where.folder)
     if user.hash != where.hash:
@@ -226,7 +290,7 @@ def _rows(one: Seen, job: PackageJob, lane: int) -> Rows:
     )
 
 
-def _spoken(one: Seen, seen: OutOfSample, lane: int, job: PackageJob) -> Spoken:
+def spoken_of(one: Seen, seen: OutOfSample, lane: int, job: PackageJob) -> Spoken:
     """Return what was said at the closes of an instrument's bars inside the window."""
     first = 0 if job.source.from_ms is None else np.searchsorted(one.bars.ts_ms, job.source.from_ms)
     inside = slice(int(first), None)
@@ -239,7 +303,8 @@ def _spoken(one: Seen, seen: OutOfSample, lane: int, job: PackageJob) -> Spoken:
     return Spoken(scores, one.watched, one.watched_ms)
 
 
-def _opener(where: str) -> Callable[[bytes, int], Scorer]:
+def opener(where: str) -> Callable[[bytes, int], Scorer]:
+    """Return the function that opens a graph as it will be served."""
     from ares.adapters.onnx_model import open_model
 
     return lambda graph, n_features: open_model(graph, n_features, where)

@@ -67,6 +67,7 @@ def test_good_evidence_passes_and_every_line_has_its_number() -> None:
 @pytest.mark.parametrize(
     ("name", "changes"),
     [
+        ("reproduced", {"unlike": ("binance_BTC-USDT_1h/20230501_120000",)}),
         ("leaks", {"leaking": ("rsi_14",)}),
         ("leaks", {"leak_values": 0}),
         ("parity", {"parity_difference": 2e-5}),
@@ -139,6 +140,7 @@ def test_simple_asks_one_metric_of_the_champion_and_integrity() -> None:
     verdict = judge(weak, LIMITS, "simple")
     assert verdict.passed
     assert [one.name for one in verdict.lines if one.passed is not None] == [
+        "reproduced",
         "leaks",
         "parity",
         "simple",

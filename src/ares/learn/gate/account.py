@@ -1,4 +1,4 @@
-"""An account on the bars of one instrument: what signals would have made, through the kernel's trade
+"""An account on one instrument's bars: what signals would have made, through the kernel's trade
 half, after all costs.
 
 Judged are the signals, so nothing that protects a person's account takes part: no mode, breaker,
@@ -16,11 +16,20 @@ import numpy as np
 from ares.domain.instrument import InstrumentSpec
 from ares.domain.timeframe import DAY_MS, HOUR_MS
 from ares.kernel.bars import F64, I64, Bars
-from ares.kernel.trade import Market, Rules, Signals, Traded, first_state, scan, specs_record, to_grid
+from ares.kernel.trade import (
+    Market,
+    Rules,
+    Signals,
+    Traded,
+    first_state,
+    scan,
+    specs_record,
+    to_grid,
+)
 
 DAYS_PER_YEAR = 365.0
 STEP_MS = HOUR_MS
-"""A step of the paired test: the stake of ``betting`` fits the edge of an hour, whatever the bars."""
+"""A step of the paired test: the stake of ``betting`` fits an hour's edge, whatever the bars."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +106,7 @@ class Account:
         return float((1.0 - self.equity / peak).max())
 
     def steps(self) -> F64:
-        """Return the return of each step that has bars, ``(n_steps,)``: ``step_ends`` says which."""
+        """Return the return of each step that has bars, ``(n_steps,)``; see ``step_ends``."""
         ends = self.equity[step_ends(self.close_ms)]
         before = np.concatenate([[1.0], ends[:-1]])
         stepped: F64 = ends / before - 1.0
@@ -134,8 +143,15 @@ def market_of(bars: Bars, interval_ms: int, spec: InstrumentSpec) -> Market:
     def column(values: F64, decimals: int) -> I64:
         return to_grid(values, decimals)[:, None]
 
-    prices = (column(v, spec.price_decimals) for v in (bars.open, bars.high, bars.low, bars.close))
-    return Market(bars.ts_ms + interval_ms, *prices, column(bars.volume, spec.qty_decimals))
+    price = spec.price_decimals
+    return Market(
+        bars.ts_ms + interval_ms,
+        column(bars.open, price),
+        column(bars.high, price),
+        column(bars.low, price),
+        column(bars.close, price),
+        column(bars.volume, spec.qty_decimals),
+    )
 
 
 def annual_sharpe(daily: F64) -> float | None:

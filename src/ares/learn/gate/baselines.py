@@ -77,9 +77,7 @@ def affordable_share(rules: Rules) -> float:
     return 1.0 / ((1.0 + rules.collar_bps * 1e-4) * (1.0 + rules.fee_bps * 1e-4))
 
 
-def _follow(
-    bars: Bars, interval_ms: int, wanted: F64, terms: Terms, collar_bps: float
-) -> Account:
+def _follow(bars: Bars, interval_ms: int, wanted: F64, terms: Terms, collar_bps: float) -> Account:
     edge = np.where(np.isnan(wanted), np.nan, np.where(wanted > 0, 1.0, -1.0) * CERTAIN_EDGE_BPS)
     silent = np.full((len(bars), 1), np.nan)
     free = replace(terms, rules=free_rules(terms.rules, collar_bps, 1))

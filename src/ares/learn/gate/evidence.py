@@ -48,23 +48,36 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """All that the judge looks at.
 
     subject        : hash of the ensemble that is judged.
+    from_ms, to_ms : the bars judged, out of sample.
+    members, unlike : packages in it; names of those that training again does not give (the candles
+                     or the libraries have changed since): what was walked is not what is stored.
     leak_values    : values that the leak test compared; leaking: names of columns that moved.
     parity_rows, parity_difference : rows compared, largest difference in probability.
     accuracy_base  : share of outcomes named right by always naming the more frequent one.
     champion       : its figures on the same bars; None: there is none.
+    champion_hash  : of the champion's ensemble.
+    decisions      : rows behind accuracy, Brier and calibration.
     calibration_error, calibration_limit : and its 95% quantile under perfect calibration.
     constant_share : share of rows in folds whose output does not vary.
     dsr, trials    : Deflated Sharpe Ratio, and the distinct recipes tried.
+    dsr_hurdle     : annualised Sharpe ratio expected of the best of so many without skill.
     pbo            : probability of backtest overfitting; None where it was not estimated.
-    question, e_value : of the anytime-valid test, and where it stands.
+    question, e_value : of the anytime-valid test, and where it stands after ``steps`` steps.
+    breaches       : steps that lost more than the test's bound.
     inference_us   : time of one row through the exported graph, in microseconds.
     """
 
     subject: str
     question: Question
     figures: Figures
+    from_ms: int = 0
+    to_ms: int = 0
+    members: int = 1
+    unlike: tuple[str, ...] = ()
     baselines: tuple[Baseline, ...] = ()
     champion: Figures | None = None
+    champion_hash: str = ""
+    decisions: int = 0
     leak_values: int = 0
     leaking: tuple[str, ...] = ()
     parity_rows: int = 0
@@ -74,9 +87,12 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     calibration_limit: float | None = None
     constant_share: float | None = None
     dsr: float | None = None
+    dsr_hurdle: float | None = None
     trials: int = 0
     pbo: float | None = None
     e_value: float | None = None
+    steps: int = 0
+    breaches: int = 0
     inference_us: float | None = None
 
     @property

@@ -22,7 +22,7 @@ QUESTIONS: dict[Question, str] = {
     "not_worse": "not worse than the champion",
 }
 
-INTEGRITY = ("leaks", "parity")
+INTEGRITY = ("reproduced", "leaks", "parity")
 """Lines that no rule goes without: a model that fails them is not the model that was judged."""
 
 
@@ -31,6 +31,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     beaten        : baselines whose Sharpe ratio must be beaten.
     alpha_flat, alpha_better, alpha_not_worse : chance allowed of a false yes, by question.
+    margin_sds    : by how much a refit may be worse than the champion, in standard deviations that
+                    the price of a full position moves in an hour.
     drawdown_max, pbo_max : None: reported only.
     simple_metric : what must be higher than the champion's under the rule ``simple``.
     """
@@ -47,6 +49,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     alpha_flat: float = 0.01
     alpha_better: float = 0.05
     alpha_not_worse: float = 0.05
+    margin_sds: float = 0.01
     inference_us_max: float = 1_000.0
     simple_metric: Metric = "sharpe"
 
@@ -119,6 +122,7 @@ def _evidence_lines(seen: Evidence, limits: Limits) -> list[Line]:
     """Return the lines of the rule ``evidence``, in the order in which they are shown."""
     figures = seen.figures
     return [
+        _at_least("reproduced", seen.members - len(seen.unlike), seen.members, _unlike_note(seen)),
         _at_most("leaks", len(seen.leaking) if seen.leak_values else None, 0, _leak_note(seen)),
         _at_most(
             "parity",
@@ -151,14 +155,15 @@ def _evidence_lines(seen: Evidence, limits: Limits) -> list[Line]:
             "deflated_sharpe",
             seen.dsr,
             limits.dsr_min,
-            f"probability of being more than the best of {seen.trials} trials by luck",
+            f"probability of being more than the best of {seen.trials} trials by luck"
+            + ("" if seen.dsr_hurdle is None else f" (its Sharpe ratio: {seen.dsr_hurdle:.2f})"),
         ),
         _optional("pbo", seen.pbo, limits.pbo_max, "probability of backtest overfitting (CSCV)"),
         _at_least(
             "e_value",
             seen.e_value,
             limits.e_value_min(seen.question),
-            f"{QUESTIONS[seen.question]}, anytime-valid",
+            f"{QUESTIONS[seen.question]}, anytime-valid, {seen.steps} steps",
         ),
         _at_most("inference_us", seen.inference_us, limits.inference_us_max, "a row"),
     ]
@@ -184,6 +189,13 @@ def _simple_line(seen: Evidence, metric: Metric) -> Line:
         return _above("simple", number, getattr(seen.champion, metric), note)
     least = seen.accuracy_base if metric == "accuracy" else 0.0
     return _above("simple", number, least, f"{metric} higher than staying flat (no champion)")
+
+
+def _unlike_note(seen: Evidence) -> str:
+    if not seen.unlike:
+        return "packages that training again gives to the byte"
+    names = ", ".join(seen.unlike)
+    return f"candles or libraries have changed since {names} was trained: train again"
 
 
 def _leak_note(seen: Evidence) -> str:

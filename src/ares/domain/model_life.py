@@ -1,0 +1,107 @@
+"""What happens to models, as the records of their journal: tried, judged, promoted, taken back."""
+
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+
+from ares.domain.trial import Trial
+
+ENVIRONMENTS = ("history", "paper", "live")
+
+
+class Basis(msgspec.Struct, frozen=True):
+    """What a verdict rests on beside the ensemble: once one of these has changed, the verdict is no
+    longer of today's evidence.
+
+    champion : hash of the environment's champion that it was compared with; empty: none.
+    rule, limits : what was asked, the limits as a hash.
+    terms    : hash of costs, sizes, stops and capital.
+    trials   : distinct recipes tried by then.
+    code     : hash of the kernel and of the features.
+    """
+
+    champion: str
+    rule: str
+    limits: str
+    terms: str
+    trials: int
+    code: str
+
+    def changed(self, now: Basis) -> tuple[str, ...]:
+        """Return what is not as it was."""
+        return tuple(
+            name for name in self.__struct_fields__ if getattr(self, name) != getattr(now, name)
+        )
+
+
+class Judged(msgspec.Struct, frozen=True, tag=True):
+    """An ensemble was judged for an environment.
+
+    failed : names of the lines that said no.
+    verdict_hash : of the verdict; file, file_hash : where it lies below ``models/``, its SHA-256.
+    """
+
+    environment: str
+    instrument: str
+    ensemble_hash: str
+    passed: bool
+    failed: tuple[str, ...]
+    verdict_hash: str
+    evidence_hash: str
+    basis: Basis
+    file: str
+    file_hash: str
+    at: str
+    who: str
+
+
+class Promotion(msgspec.Struct, frozen=True, tag=True):
+    """One ensemble became champion of its instrument in an environment.
+
+    verdict_hash : of the verdict that let it; empty where it was forced.
+    rolled_back  : it was champion before, and came back; the one before it is archived.
+    """
+
+    environment: str
+    instrument: str
+    ensemble_hash: str
+    previous_hash: str
+    at: str
+    who: str
+    reason: str
+    forced: bool
+    verdict_hash: str = ""
+    rolled_back: bool = False
+
+
+class Archived(msgspec.Struct, frozen=True, tag=True):
+    """An ensemble was taken out for good: it is not promoted any more."""
+
+    ensemble_hash: str
+    at: str
+    who: str
+    reason: str
+
+
+class Denied(msgspec.Struct, frozen=True, tag=True):
+    """Something was asked for a model and refused; nothing changed.
+
+    what : promote, rollback or archive.
+    """
+
+    what: str
+    target: str
+    environment: str
+    reason: str
+    at: str
+    who: str
+
+
+Record = Trial | Judged | Promotion | Archived | Denied
+
+
+def hash_of(value: object) -> str:
+    """Return the SHA-256 of a value's canonical JSON."""
+    return hashlib.sha256(msgspec.json.encode(value, order="sorted")).hexdigest()

@@ -1,0 +1,161 @@
+"""The leak test as the gate asks it: of features, of labels, and of what scales and calibrates.
+
+Features and labels are told again on bars whose future was cut off or replaced. Whatever is fitted
+(trees, the scale of their scores, calibration, payoff) is walked again over rows of which all that
+became known after a cut was replaced: no answer before the cut may move by a bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import msgspec
+import numpy as np
+
+from ares.kernel.bars import F64, Bars
+from ares.learn.labels import barrier_width, label_decisions
+from ares.learn.leakage import LeakReport, Told, at_close, leak_test
+from ares.learn.recipe import LabelRecipe, Recipe
+from ares.learn.rows import F32, Rows
+from ares.learn.walk import TooFewRowsError, walk
+
+BARS_TRIED = 1_000
+CUTS = 6
+WALK_ROWS = 1_200
+WALK_CUTS = (0.62, 0.87)
+WALK_EPOCHS = 2
+"""The walk is tried on few rows with few trees: a leak is in the way it goes, not in its size."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaks:
+    """What all leak tests together found.
+
+    values  : values that were compared; leaking : what moved, each named once.
+    """
+
+    values: int
+    leaking: tuple[str, ...]
+
+    def __add__(self, other: Leaks) -> Leaks:
+        """Return what both found."""
+        names = dict.fromkeys([*self.leaking, *other.leaking])
+        return Leaks(self.values + other.values, tuple(names))
+
+
+NOTHING_TRIED = Leaks(0, ())
+
+
+def feature_leaks(
+    own: Bars,
+    reference: Bars | None,
+    features_of: Callable[[Bars, Bars | None], F32],
+    names: Sequence[str],
+    interval_ms: int,
+) -> Leaks:
+    """Return which features know the future of their own bars, or of the reference's.
+
+    own, reference : newest bars of the timeframe; the same object: it is its own reference.
+    features_of    : (own, reference) -> (n_bars, n_columns).
+    """
+    own = own[-BARS_TRIED:]
+    if len(own) < 2:
+        return NOTHING_TRIED
+    if reference is own or reference is None:
+        itself = reference is not None
+        return _found(
+            leak_test(
+                at_close(lambda bars: features_of(bars, bars if itself else None), interval_ms),
+                *(own, names, interval_ms),
+                cuts=CUTS,
+            )
+        )
+    beside = reference.between(int(own.ts_ms[0]), int(own.ts_ms[-1]) + 1)
+    tests = _found(
+        leak_test(
+            at_close(lambda bars: features_of(bars, beside), interval_ms),
+            *(own, names, interval_ms),
+            cuts=CUTS,
+        )
+    )
+    if len(beside) < 2:
+        return tests
+    known_ms = own.ts_ms + interval_ms
+    told = leak_test(
+        lambda bars: Told(own.ts_ms, known_ms, features_of(own, bars)),
+        *(beside, names, interval_ms),
+        cuts=CUTS,
+    )
+    names_there = tuple(f"{name} (of the reference)" for name in told.leaking)
+    return tests + Leaks(told.compared, names_there)
+
+
+def label_leaks(bars: Bars, interval_ms: int, label: LabelRecipe) -> Leaks:
+    """Return whether a label looks beyond the instant at which it says that it is known.
+
+    bars : on which trades are watched, ``interval_ms`` long.
+    """
+    bars = bars[-BARS_TRIED:]
+    if len(bars) < 2:
+        return NOTHING_TRIED
+
+    def tell(part: Bars) -> Told:
+        closed_ms = part.ts_ms + interval_ms
+        change = np.abs(np.diff(np.log(part.close), prepend=np.log(part.close[:1])))
+        sigma = np.maximum.accumulate(change) / 4.0  # some volatility, known at each close
+        width = barrier_width(sigma, label.horizon_bars, label.width_sigmas, label.width_min_bps)
+        horizon_ms = label.horizon_bars * interval_ms
+        labels = label_decisions(closed_ms, width, part, interval_ms, label, horizon_ms)
+        kept = labels.known
+        values = np.column_stack([labels.net, labels.width])[kept]
+        return Told(closed_ms[kept], labels.ends_ms[kept], values)
+
+    return _found(leak_test(tell, bars, ("label", "barriers"), interval_ms, cuts=CUTS))
+
+
+def walk_leaks(x: F32, rows: Rows, recipe: Recipe, seed: int = 0) -> Leaks:
+    """Return whether an answer of the walk depends on anything that became known after it.
+
+    x : (n, n_features) the rows' features, blanked where the recipe may not look.
+    """
+    few, x = rows[-WALK_ROWS:], x[-WALK_ROWS:]
+    boost = msgspec.structs.replace(recipe.boost, epochs_max=WALK_EPOCHS)
+    quick = msgspec.structs.replace(recipe, boost=boost)
+    try:
+        truth = walk(x, few, quick).out_of_sample
+    except TooFewRowsError:
+        return NOTHING_TRIED
+    found = NOTHING_TRIED
+    draw = np.random.default_rng(seed)
+    for share in WALK_CUTS:
+        cut_ms = int(few.decided_ms[int(share * len(few))])
+        later, other_x = _replaced(x, few, cut_ms, draw)
+        again = walk(other_x, later, quick).out_of_sample
+        found += _moved(
+            truth.rows.decided_ms < cut_ms,
+            {"calibrated score": (truth.p, again.p), "edge": (truth.edge_bps, again.edge_bps)},
+        )
+    return found
+
+
+def _replaced(x: F32, rows: Rows, cut_ms: int, draw: np.random.Generator) -> tuple[Rows, F32]:
+    """Return the rows with everything that became known after the cut replaced."""
+    unknown = rows.ends_ms > cut_ms
+    net = np.where(unknown, -draw.permutation(rows.net) * 3.0 + 0.01, rows.net)
+    other = x.copy()
+    late = rows.decided_ms > cut_ms
+    other[late] = draw.standard_normal(other[late].shape).astype(np.float32)
+    return replace(rows, net=net), other
+
+
+def _moved(early: np.ndarray, columns: dict[str, tuple[F64, F64]]) -> Leaks:
+    names = []
+    for name, (before, after) in columns.items():
+        if len(before) != len(after) or not np.array_equal(before[early], after[early]):
+            names.append(name)
+    return Leaks(len(columns) * int(early.sum()), tuple(names))
+
+
+def _found(report: LeakReport) -> Leaks:
+    return Leaks(report.compared, report.leaking)

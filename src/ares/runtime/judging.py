@@ -1,0 +1,167 @@
+"""Judging: an ensemble walked again on stored candles, examined, and the verdict kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from ares.adapters.model_store import ModelStore
+from ares.config.workspace import Workspace
+from ares.domain.errors import UserMistake
+from ares.domain.model import Ensemble
+from ares.domain.model_life import ENVIRONMENTS, Basis, hash_of
+from ares.domain.package import Package
+from ares.domain.trial import Trial
+from ares.kernel.features.columns import columns_hash
+from ares.kernel.jit import KERNEL_HASH
+from ares.learn.gate.examine import Examined, examine
+from ares.learn.gate.trials import recipes_tried
+from ares.learn.gate.verdict import Limits, Verdict, judge
+from ares.runtime.court import Court, OnProgress, is_joined, user_of
+from ares.runtime.model_check import insist_it_works
+from ares.runtime.model_journal import ModelBook, read_book, record
+from ares.runtime.trade_rules import rules_of
+from ares.runtime.worker_pool import WorkerPool
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A verdict with everything that it was made of; nothing is written yet.
+
+    notes : what a person should read beside it.
+    """
+
+    ensemble: Ensemble
+    environment: str
+    verdict: Verdict
+    limits: Limits
+    examined: Examined
+    basis: Basis
+    at: str
+    notes: tuple[str, ...]
+
+
+def judge_ensemble(
+    workspace: Workspace,
+    target: str,
+    environment: str = "history",
+    *,
+    on_progress: OnProgress = lambda _done, _total, _what: None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    pool: WorkerPool | None = None,
+) -> Judgement:
+    """Return the verdict on an ensemble, compared with the champion of ``environment``.
+
+    target : an ensemble's hash or its beginning, a symbol (its newest), or a package's name.
+
+    Raises UserMistake where there is no such model, where it cannot work, or where it cannot be
+    walked again; WorldTrouble where it is damaged.
+    """
+    insist_environment(environment)
+    settings = workspace.settings
+    ensemble = find(ModelStore(workspace.models_dir), target)
+    packages = insist_it_works(workspace, ensemble, constant_allowed=True)
+    book = read_book(workspace.journal_dir)
+    _count(workspace, book, ensemble, packages)
+    book = read_book(workspace.journal_dir)
+    court = Court(workspace, pool, on_progress)
+    champion_hash = book.champions(environment).get(ensemble.instrument, "")
+    champion = None
+    if champion_hash and champion_hash != ensemble.hash:
+        champion = ModelStore(workspace.models_dir).ensemble(champion_hash)
+    heard = court.hear(ensemble, champion)
+    limits = limits_of(workspace)
+    try:
+        examined = examine(
+            heard.candidate,
+            heard.champion,
+            heard.checked,
+            court.terms(ensemble),
+            limits,
+            book.trials,
+            seed=int(ensemble.hash[:8], 16) >> 1,
+        )
+    except ValueError as error:
+        raise UserMistake(f"{ensemble.instrument} {ensemble.hash[:12]}: {error}") from None
+    return Judgement(
+        ensemble,
+        environment,
+        judge(examined.evidence, limits, settings.promotion.rule),
+        limits,
+        examined,
+        basis_of(workspace, book, ensemble, environment),
+        now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        heard.notes,
+    )
+
+
+def basis_of(workspace: Workspace, book: ModelBook, ensemble: Ensemble, environment: str) -> Basis:
+    """Return what a verdict on an ensemble would rest on now."""
+    settings = workspace.settings
+    champion = book.champions(environment).get(ensemble.instrument, "")
+    rules = rules_of(settings)
+    terms = {name: getattr(rules, name) for name in rules.__slots__}
+    return Basis(
+        champion="" if champion == ensemble.hash else champion,
+        rule=settings.promotion.rule,
+        limits=hash_of(limits_of(workspace)),
+        terms=hash_of([terms, settings.account.capital_quote]),
+        trials=recipes_tried(
+            book.trials, ensemble.instrument, ensemble.recipe_hash, alone=not is_joined(ensemble)
+        ),
+        code=hash_of([KERNEL_HASH, columns_hash(user_of(workspace))]),
+    )
+
+
+def limits_of(workspace: Workspace) -> Limits:
+    """Return the limits that the settings set."""
+    said = workspace.settings.promotion
+    names = Limits.__struct_fields__
+    return Limits(**{name: getattr(said, name) for name in names})
+
+
+def insist_environment(environment: str) -> None:
+    """Raise UserMistake where there is no such environment."""
+    if environment not in ENVIRONMENTS:
+        raise UserMistake(
+            f"unknown environment '{environment}': use one of {', '.join(ENVIRONMENTS)}"
+        )
+
+
+def find(models: ModelStore, target: str) -> Ensemble:
+    """Return the ensemble that a person means; of a package, the one that it makes alone."""
+    found = models.resolve(target)
+    if isinstance(found, Ensemble):
+        return found
+    card = found.card
+    if len(card.instruments) != 1:
+        raise UserMistake(
+            f"{card.ref} was made for {len(card.instruments)} instruments: name one of their "
+            "ensembles (`ares models list`)"
+        )
+    alone = found.alone(card.instruments[0], card.created_at)
+    models.save_ensemble(alone)
+    return alone
+
+
+def _count(
+    workspace: Workspace, book: ModelBook, ensemble: Ensemble, packages: Sequence[Package]
+) -> None:
+    """Count a recipe that came from elsewhere (an import) as a trial, now that it is looked at."""
+    if any(trial.recipe_hash == ensemble.recipe_hash for trial in book.trials):
+        return
+    cards = [package.card for package in packages]
+    trial = Trial(
+        kind="ensemble",
+        scope=ensemble.instrument,
+        timeframe=ensemble.anchor.value,
+        recipe_hash=ensemble.recipe_hash,
+        subject=ensemble.hash,
+        data_hash=",".join(card.data_hash[:16] for card in cards),
+        data_from_ms=min(card.data_from_ms for card in cards),
+        data_to_ms=max(card.data_to_ms for card in cards),
+        validation=ensemble.validation,
+        created_at=ensemble.created_at,
+    )
+    record(workspace.journal_dir, [trial])

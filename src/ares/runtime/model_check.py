@@ -1,0 +1,117 @@
+"""A model is tried before anything rests on it: loaded, verified, opened, asked on real rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ares.adapters.model_store import ModelStore
+from ares.adapters.onnx_model import check_answers, open_model
+from ares.config.workspace import Workspace
+from ares.domain.errors import UserMistake, WorldTrouble
+from ares.domain.instrument import Instrument
+from ares.domain.model import Ensemble
+from ares.domain.package import Package
+from ares.kernel.features import WARMUP_BARS, features_of
+from ares.kernel.features.columns import insist_same_columns, with_user
+from ares.kernel.features.user import UserFeatures
+from ares.observe.own_features import own_features
+from ares.store.candles import CandleStore
+from ares.store.database import open_database
+from ares.store.history import history
+
+ROWS_TRIED = 256
+ROWS_MIN = 32
+
+
+def insist_it_works(
+    workspace: Workspace, ensemble: Ensemble, *, constant_allowed: bool = False
+) -> tuple[Package, ...]:
+    """Return the packages of an ensemble, each tried on the newest stored rows.
+
+    Raises UserMistake or WorldTrouble, naming the package, where one is missing, damaged, made for
+    other features or another instrument, cannot be opened, or does not answer with probabilities.
+    """
+    models = ModelStore(workspace.models_dir)
+    user = own_features(workspace.settings.features.module, workspace.root)
+    if not ensemble.members:
+        raise UserMistake(f"ensemble {ensemble.hash[:12]} has no members: train again")
+    packages = []
+    for member in ensemble.members:
+        try:
+            package = models.member(member)
+        except UserMistake:
+            raise WorldTrouble(
+                f"{member.name}/{member.version} is missing: restore it from an export, or train "
+                "again"
+            ) from None
+        insist_it_fits(package, ensemble.instrument, user)
+        packages.append(package)
+    engine = open_database(workspace.db_url)
+    try:
+        store = CandleStore(engine, workspace.cache_dir)
+        for package in packages:
+            _ask(package, ensemble.instrument, store, user, constant_allowed)
+    finally:
+        engine.dispose()
+    return tuple(packages)
+
+
+def insist_it_fits(package: Package, instrument: str, user: UserFeatures | None) -> None:
+    """Raise UserMistake where a package was made for other features or another instrument."""
+    card = package.card
+    insist_same_columns(card.ref, card.features, card.features_hash, user)
+    if card.instruments and instrument not in card.instruments:
+        raise UserMistake(
+            f"{card.ref} was made for {', '.join(card.instruments)}, not for {instrument}: train "
+            "one for it"
+        )
+
+
+def _ask(
+    package: Package,
+    instrument: str,
+    store: CandleStore,
+    user: UserFeatures | None,
+    constant_allowed: bool,
+) -> None:
+    card = package.card
+    graph = open_model(package.graph, len(card.features), card.ref)
+    rows = _newest_rows(package, instrument, store, user)
+    if len(rows) < ROWS_MIN:  # too few candles here: made-up rows tell probabilities from none
+        draw = np.random.default_rng(0)
+        rows = draw.standard_normal((ROWS_TRIED, len(card.features))).astype(np.float32)
+    check_answers(graph, rows, card.ref, constant_allowed=constant_allowed)
+
+
+def _newest_rows(
+    package: Package, instrument: str, store: CandleStore, user: UserFeatures | None
+) -> np.ndarray:
+    """Return the newest rows that the stored candles give; none where they are too few."""
+    card, own = package.card, Instrument.parse(instrument)
+    none = np.empty((0, len(card.features)), np.float32)
+    ends = _ends(store, own)
+    if not ends:
+        return none
+    span_ms = (2 * WARMUP_BARS + 2 * ROWS_TRIED) * card.timeframe.ms
+    try:
+        bars = history(store, own, card.timeframe, max(ends) - span_ms, None).bars
+        reference = None
+        if card.reference is not None:
+            lead = store.resolve(card.reference)
+            reference = (
+                bars
+                if lead == own
+                else history(store, lead, card.timeframe, max(ends) - span_ms, None).bars
+            )
+    except UserMistake:
+        return none
+    table = features_of(bars, card.timeframe, reference)
+    values, warm = with_user(table, bars, card.timeframe, user)
+    return np.ascontiguousarray(values[warm][-ROWS_TRIED:])
+
+
+def _ends(store: CandleStore, instrument: Instrument) -> Sequence[int]:
+    found = (store.last_ms(instrument, interval) for interval in store.intervals(instrument))
+    return [last_ms for last_ms in found if last_ms is not None]

@@ -1,0 +1,158 @@
+"""The models' journal: every trial, verdict and promotion, chained, and what follows from them."""
+
+from __future__ import annotations
+
+import getpass
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from ares.domain.errors import WorldTrouble
+from ares.domain.model_life import Archived, Denied, Judged, Promotion, Record
+from ares.domain.trial import Trial
+from ares.journal.log import Lock, Writer, read
+
+LOCK_WAIT_S = 10.0
+LOCK_TRY_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class ModelBook:
+    """Everything that the journal says of models, oldest first."""
+
+    trials: tuple[Trial, ...]
+    verdicts: tuple[Judged, ...]
+    promotions: tuple[Promotion, ...]
+    archived: tuple[Archived, ...]
+    denied: tuple[Denied, ...]
+
+    def champions(self, environment: str) -> dict[str, str]:
+        """Return the champion's ensemble hash by instrument key; of a run: those of its kind."""
+        kind = environment.partition("/")[0]
+        return {p.instrument: p.ensemble_hash for p in self.promotions if p.environment == kind}
+
+    def verdict_on(self, ensemble_hash: str, environment: str) -> Judged | None:
+        """Return the newest verdict on an ensemble for an environment."""
+        mine = [
+            one
+            for one in self.verdicts
+            if (one.ensemble_hash, one.environment) == (ensemble_hash, environment)
+        ]
+        return mine[-1] if mine else None
+
+    def status(self, ensemble_hash: str) -> str:
+        """Return candidate, production, archived or evaluated_inferior."""
+        if self.champion_in(ensemble_hash):
+            return "production"
+        if ensemble_hash in self.out_of_use:
+            return "archived"
+        newest = [one for one in self.verdicts if one.ensemble_hash == ensemble_hash][-1:]
+        return "evaluated_inferior" if newest and not newest[0].passed else "candidate"
+
+    def champion_in(self, ensemble_hash: str) -> list[str]:
+        """Return the environments in which an ensemble is champion."""
+        kinds = dict.fromkeys(p.environment for p in self.promotions)
+        return [kind for kind in kinds if ensemble_hash in self.champions(kind).values()]
+
+    @property
+    def out_of_use(self) -> frozenset[str]:
+        """Return the hashes of what is archived, by a person or by a rollback."""
+        rolled = {p.previous_hash for p in self.promotions if p.rolled_back}
+        return frozenset(rolled | {one.ensemble_hash for one in self.archived})
+
+
+def read_book(journal_dir: Path) -> ModelBook:
+    """Return what the journal says, verified; raise WorldTrouble where it is damaged."""
+    records = [_decoded(raw) for raw in read(models_journal(journal_dir))]
+    return ModelBook(
+        tuple(one for one in records if isinstance(one, Trial)),
+        tuple(one for one in records if isinstance(one, Judged)),
+        tuple(one for one in records if isinstance(one, Promotion)),
+        tuple(one for one in records if isinstance(one, Archived)),
+        tuple(one for one in records if isinstance(one, Denied)),
+    )
+
+
+def record(journal_dir: Path, records: Sequence[Record]) -> None:
+    """Append records, durable when this returns; waits while someone else writes."""
+    if records:
+        with writing(journal_dir, LOCK_WAIT_S) as append:
+            for one in records:
+                append(one)
+
+
+@contextmanager
+def writing(journal_dir: Path, wait_s: float = 0.0) -> Iterator[Appender]:
+    """Hold the journal alone: what is read inside is not changed by anybody else meanwhile.
+
+    Yields a function that appends a record; all of them are durable when the context is left.
+    Raises WorldTrouble where another process holds it for longer than ``wait_s``.
+    """
+    folder = models_journal(journal_dir)
+    lock = _locked(folder, wait_s)
+    try:
+        appender = Appender(folder)
+        yield appender
+        appender.close()
+    finally:
+        lock.release()
+
+
+class Appender:
+    """Appends records to the models' journal while its lock is held."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._writer: Writer | None = None
+
+    def __call__(self, record: Record) -> None:
+        """Append a record."""
+        if self._writer is None:
+            self._writer = Writer(self._folder)
+        self._writer.append(msgspec.msgpack.encode(record))
+
+    def close(self) -> None:
+        """Make what was appended durable."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+
+def models_journal(journal_dir: Path) -> Path:
+    """Return the folder of the models' journal."""
+    return journal_dir / "models"
+
+
+def who() -> str:
+    """Return the name of the person at the terminal."""
+    return getpass.getuser()
+
+
+def _decoded(raw: bytes) -> Record:
+    try:
+        decoded: Record = msgspec.msgpack.decode(raw, type=Record)
+    except msgspec.ValidationError:  # from before records had a tag: all were promotions
+        content = msgspec.msgpack.decode(raw)
+        if isinstance(content, dict) and "type" not in content:
+            return msgspec.convert({**content, "type": "Promotion"}, Promotion)
+        raise
+    return decoded
+
+
+def _locked(folder: Path, wait_s: float) -> Lock:
+    end_s = time.monotonic() + wait_s
+    while True:
+        try:
+            return Lock(
+                folder,
+                "another training or promotion",
+                "nothing was changed: look at what it did, then try again",
+            )
+        except WorldTrouble:
+            if time.monotonic() >= end_s:
+                raise
+            time.sleep(LOCK_TRY_S)
