@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from ares.cli.models_gate import archive, compare, promote, rollback, validate
 from ares.cli.output import JSON_OPTION, error_line, note, print_json, say
 from ares.domain.errors import UserMistake
 
@@ -22,14 +23,15 @@ def list_(json_: bool = JSON_OPTION) -> int:
     from ares.adapters.model_store import ModelStore
     from ares.cli.models_views import listed_json, show_listed
     from ares.config.workspace import Workspace
+    from ares.runtime.model_journal import read_book
 
     workspace = Workspace.here()
     listed = ModelStore(workspace.models_dir).listed()
-    crowned = _crowned(workspace.journal_dir)
+    book = read_book(workspace.journal_dir)
     if json_:
-        print_json(listed_json(listed, crowned))
+        print_json(listed_json(listed, book))
     else:
-        show_listed(listed, crowned)
+        show_listed(listed, book)
     for trouble in listed.troubles:
         error_line(trouble)
     return 3 if listed.troubles else 0
@@ -44,15 +46,16 @@ def show(
     from ares.adapters.model_store import ModelStore
     from ares.cli.models_views import model_json, show_model
     from ares.config.workspace import Workspace
+    from ares.runtime.model_journal import read_book
 
     workspace = Workspace.here()
     store = ModelStore(workspace.models_dir)
     found = store.resolve(model)
-    crowned = _crowned(workspace.journal_dir)
+    book = read_book(workspace.journal_dir)
     if json_:
-        print_json(model_json(store, found, crowned))
+        print_json(model_json(store, found, book))
     else:
-        show_model(store, found, crowned)
+        show_model(store, found, book)
 
 
 @app.command()
@@ -95,34 +98,8 @@ def import_(
     _say_bundle(bundle, "imported", json_, {})
 
 
-@app.command()
-def promote(
-    target: str = typer.Argument(
-        "", help="An ensemble's hash or a symbol; default: the newest of every instrument."
-    ),
-    to: str = typer.Option("history", "--to", help="The environment."),
-    force: bool = typer.Option(False, "--force", help="Without a verdict; needs a reason."),
-    reason: str = typer.Option("", "--reason", help="Why; it is kept."),
-    json_: bool = JSON_OPTION,
-) -> int:
-    """Make an ensemble the champion of its instrument in an environment."""
-    from ares.config.workspace import Workspace
-    from ares.runtime.promotion import promote as promote_model
-
-    workspace = Workspace.here()
-    if not force:
-        error_line(
-            "no passing verdict: the gate has not judged this ensemble "
-            "(--force --reason TEXT rehearses in history)"
-        )
-        return 1
-    made = promote_model(workspace, target or None, to, force, reason or None)
-    if json_:
-        print_json(made)
-    else:
-        for one in made:
-            say(f"{one.instrument}: {one.ensemble_hash[:12]} is champion in {one.environment}")
-    return 0
+for _verb in (validate, promote, rollback, archive, compare):
+    app.command()(_verb)
 
 
 def _import_onnx(path: Path, symbol: str, interval: str, json_: bool) -> None:
@@ -153,14 +130,3 @@ def _say_bundle(bundle: Bundle, what: str, json_: bool, more: dict[str, str]) ->
         say(f"{what} {ref}")
     if joined:
         say(f"{what} ensemble {joined[:12]}")
-
-
-def _crowned(journal_dir: Path) -> dict[str, list[str]]:
-    """Return the environments in which an ensemble is champion, by its hash."""
-    from ares.runtime.promotion import ENVIRONMENTS, champions
-
-    crowned: dict[str, list[str]] = {}
-    for environment in ENVIRONMENTS:
-        for ensemble_hash in champions(journal_dir, environment).values():
-            crowned.setdefault(ensemble_hash, []).append(environment)
-    return crowned

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ares.cli.output import count, number, percent, plain, print_facts, print_table, say, utc
@@ -11,13 +10,12 @@ if TYPE_CHECKING:
     from ares.adapters.model_store import Listed, ModelStore
     from ares.domain.model import Ensemble
     from ares.domain.package import Package, PackageCard
-
-Crowned = Mapping[str, list[str]]
+    from ares.runtime.model_journal import ModelBook
 
 NOTHING = "no models are stored: `ares train` makes some"
 
 
-def show_listed(listed: Listed, crowned: Crowned) -> None:
+def show_listed(listed: Listed, book: ModelBook) -> None:
     """Print ensembles and packages, newest first."""
     if not listed.ensembles and not listed.packages:
         say(NOTHING)
@@ -30,7 +28,7 @@ def show_listed(listed: Listed, crowned: Crowned) -> None:
             " ".join(f"{m.timeframe}:{m.weight:.2f}" for m in one.members),
             one.validation.trades,
             number(one.validation.mean_bps if one.validation.trades else None, 1),
-            status(one, crowned),
+            status(one, book),
             one.created_at,
         )
         for one in listed.ensembles
@@ -62,19 +60,19 @@ def show_listed(listed: Listed, crowned: Crowned) -> None:
     )
 
 
-def listed_json(listed: Listed, crowned: Crowned) -> list[dict[str, Any]]:
+def listed_json(listed: Listed, book: ModelBook) -> list[dict[str, Any]]:
     """Return one entry for each ensemble and package."""
-    ensembles = [ensemble_json(one, crowned) for one in listed.ensembles]
+    ensembles = [ensemble_json(one, book) for one in listed.ensembles]
     return ensembles + [_card_json(card) for card in listed.packages]
 
 
-def model_json(store: ModelStore, found: Package | Ensemble, crowned: Crowned) -> dict[str, Any]:
+def model_json(store: ModelStore, found: Package | Ensemble, book: ModelBook) -> dict[str, Any]:
     """Return everything that is known of a model."""
     from ares.domain.package import Package
 
     if isinstance(found, Package):
         return {**package_json(found), "folder": str(store.folder(found.card))}
-    return ensemble_json(found, crowned)
+    return ensemble_json(found, book)
 
 
 def package_json(package: Package) -> dict[str, Any]:
@@ -83,32 +81,34 @@ def package_json(package: Package) -> dict[str, Any]:
     return {"kind": "package", "ref": package.card.ref, "hash": package.hash, **whole}
 
 
-def ensemble_json(ensemble: Ensemble, crowned: Crowned) -> dict[str, Any]:
+def ensemble_json(ensemble: Ensemble, book: ModelBook) -> dict[str, Any]:
     """Return an ensemble with its hash and status."""
     whole: dict[str, Any] = plain(ensemble)
     return {
         "kind": "ensemble",
         "hash": ensemble.hash,
-        "status": status(ensemble, crowned),
-        "champion_in": crowned.get(ensemble.hash, []),
+        "status": status(ensemble, book),
+        "model_status": book.status(ensemble.hash),
+        "champion_in": book.champion_in(ensemble.hash),
+        "verdicts": [plain(v) for v in book.verdicts if v.ensemble_hash == ensemble.hash],
         **whole,
     }
 
 
-def status(ensemble: Ensemble, crowned: Crowned) -> str:
-    """Return ``candidate``, or where the ensemble is champion."""
-    places = crowned.get(ensemble.hash)
-    return f"champion in {', '.join(places)}" if places else "candidate"
+def status(ensemble: Ensemble, book: ModelBook) -> str:
+    """Return a model's status, of a champion where it is so."""
+    places = book.champion_in(ensemble.hash)
+    return f"champion in {', '.join(places)}" if places else book.status(ensemble.hash)
 
 
-def show_model(store: ModelStore, found: Package | Ensemble, crowned: Crowned) -> None:
+def show_model(store: ModelStore, found: Package | Ensemble, book: ModelBook) -> None:
     """Print what a person asks of a model."""
     from ares.domain.package import Package
 
     if isinstance(found, Package):
         _show_package(store, found)
     else:
-        _show_ensemble(found, crowned)
+        _show_ensemble(found, book)
 
 
 def _show_package(store: ModelStore, package: Package) -> None:
@@ -149,12 +149,12 @@ def _show_package(store: ModelStore, package: Package) -> None:
     print_table(("trade when", "signals a day", "trades", "won", "net bps"), rows)
 
 
-def _show_ensemble(ensemble: Ensemble, crowned: Crowned) -> None:
+def _show_ensemble(ensemble: Ensemble, book: ModelBook) -> None:
     validation = ensemble.validation
     print_facts(
         {
             "instrument": ensemble.instrument,
-            "status": status(ensemble, crowned),
+            "status": status(ensemble, book),
             "made": ensemble.created_at,
             "anchor": f"{ensemble.anchor}: at most {ensemble.horizon_bars} bars, width "
             f"{ensemble.width_sigmas:g} sigma, at least {ensemble.width_min_bps:.1f} bps",

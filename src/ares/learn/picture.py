@@ -68,7 +68,7 @@ def _headline(figure: Any, drawing: Drawing) -> None:
 
 
 def _learning(axes: Any, curve: LearningCurve) -> None:
-    _style(axes, "Did it learn? Log loss per epoch", "epoch", "log loss")
+    style(axes, "Did it learn? Log loss per epoch", "epoch", "log loss")
     if not curve.stopping:
         return _empty(axes, f"too few rows to watch: {curve.epochs} epochs given")
     epochs = np.arange(1, len(curve.stopping) + 1)
@@ -88,13 +88,13 @@ def _learning(axes: Any, curve: LearningCurve) -> None:
     )
     axes.set_xlim(0.5, max(len(epochs), 3) + 0.5)
     axes.xaxis.get_major_locator().set_params(integer=True)
-    _legend(axes)
+    legend(axes)
     return None
 
 
 def _reliability(axes: Any, counts: Any, drawing: Drawing) -> None:
     metrics = drawing.metrics
-    _style(axes, "Are its probabilities true?", "", "share of trades won")
+    style(axes, "Are its probabilities true?", "", "share of trades won")
     bins = metrics.reliability
     said, seen = np.array([b.said for b in bins]), np.array([b.seen for b in bins])
     rows = np.array([b.rows for b in bins], np.float64)
@@ -116,8 +116,8 @@ def _reliability(axes: Any, counts: Any, drawing: Drawing) -> None:
     )
     axes.set(xlim=(low, high), ylim=(low, high))
     axes.tick_params(labelbottom=False)
-    _legend(axes, loc="upper left")
-    _style(counts, "", "probability said", "rows")
+    legend(axes, loc="upper left")
+    style(counts, "", "probability said", "rows")
     counts.hist(drawing.p, bins=np.linspace(low, high, 41).tolist(), color="#a9c6d8")
     counts.set(xlim=(low, high))
     counts.locator_params(axis="y", nbins=3)
@@ -152,7 +152,7 @@ def _numbers(axes: Any, metrics: Metrics) -> None:
 
 def _equity(axes: Any, drawing: Drawing) -> None:
     title = "What did it earn? Equity out of sample after costs, edge > {:g} bps"
-    _style(axes, title.format(drawing.metrics.edge_bps_min), "", "growth of 1")
+    style(axes, title.format(drawing.metrics.edge_bps_min), "", "growth of 1")
     if drawing.held is not None:
         axes.plot(drawing.held.ts_ms, drawing.held.value, color=ORANGE, lw=1, label="buy and hold")
     axes.step(
@@ -164,9 +164,9 @@ def _equity(axes: Any, drawing: Drawing) -> None:
         label=f"model, {drawing.metrics.trades:,} trades",
     )
     axes.axhline(1.0, color=MUTED, lw=0.8)
-    _legend(axes)
+    legend(axes)
     axes.tick_params(axis="x", labelsize=8)
-    _dates(axes, int(drawing.traded.ts_ms[0]), int(drawing.traded.ts_ms[-1]))
+    dates(axes, int(drawing.traded.ts_ms[0]), int(drawing.traded.ts_ms[-1]))
 
 
 def _thresholds(axes: Any, metrics: Metrics) -> None:
@@ -200,7 +200,8 @@ def _thresholds(axes: Any, metrics: Metrics) -> None:
     )
 
 
-def _style(axes: Any, title: str, x: str, y: str) -> None:
+def style(axes: Any, title: str, x: str, y: str) -> None:
+    """Give axes their title, labels and quiet lines."""
     axes.set_title(title, loc="left", fontsize=11, weight="bold", color=INK)
     axes.set_xlabel(x, fontsize=9, color=MUTED)
     axes.set_ylabel(y, fontsize=9, color=MUTED)
@@ -213,11 +214,12 @@ def _style(axes: Any, title: str, x: str, y: str) -> None:
         axes.spines[side].set_color(GRID)
 
 
-def _legend(axes: Any, loc: str = "best") -> None:
+def legend(axes: Any, loc: str = "best") -> None:
+    """Draw a legend that hides nothing."""
     axes.legend(fontsize=8.5, loc=loc, facecolor="white", edgecolor="none", framealpha=0.85)
 
 
-def _dates(axes: Any, from_ms: int, to_ms: int, ticks: int = 7) -> None:
+def dates(axes: Any, from_ms: int, to_ms: int, ticks: int = 7) -> None:
     """Mark evenly spread UTC days (hours, where the span is short)."""
     short = to_ms - from_ms < ticks * DAY_MS
     unit_ms = HOUR_MS if short else DAY_MS

@@ -54,11 +54,15 @@ class Court:
         self._on_progress = on_progress
 
     def hear(self, candidate: Ensemble, other: Ensemble | None, *, checks: bool = True) -> Heard:
-        """Return what an ensemble says over its own window, and another one over the same."""
+        """Return what an ensemble says over its own window, and another one over the same.
+
+        checks : False: nothing is judged; both are heard over both windows, without their graphs
+                 being tested.
+        """
         mine = self._packages(candidate)
-        until_ms = self._until_ms(mine)
-        jobs = [self._job(candidate, package, until_ms, checks) for package in mine]
         theirs = [] if other is None else self._packages(other)
+        until_ms = self._until_ms([*mine, *theirs] if not checks else mine)
+        jobs = [self._job(candidate, package, until_ms, checks) for package in mine]
         if other is not None:
             jobs += [self._job(other, package, until_ms, False) for package in theirs]
         said = self._ask(jobs)
@@ -102,7 +106,7 @@ class Court:
         return [self._models.member(member) for member in ensemble.members]
 
     def _until_ms(self, packages: Sequence[Package]) -> int | None:
-        """Return where a candidate's window ends; None (now) where something in it was imported."""
+        """Return where their windows end; None (now) where something in them was imported."""
         if any(package.card.origin != "trained" for package in packages):
             return None
         return max(p.card.window_to_ms or p.card.data_to_ms for p in packages)

@@ -1,115 +1,359 @@
-"""Who is champion where: an append-only, chained list of promotions, folded when asked."""
+"""Who is champion where: promoted with a verdict, taken back, archived; all of it journaled."""
 
 from __future__ import annotations
 
-import getpass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import msgspec
-
+from ares.adapters.mlflow_registry import MlflowRegistry
 from ares.adapters.model_store import ModelStore
 from ares.config.workspace import Workspace
-from ares.domain.errors import UserMistake
+from ares.domain.errors import AresError, UserMistake
 from ares.domain.model import Ensemble
-from ares.journal.log import Lock, Writer, read
+from ares.domain.model_life import ENVIRONMENTS, Archived, Denied, Promotion
+from ares.runtime.judging import basis_of, find, insist_environment
+from ares.runtime.model_check import insist_it_works
+from ares.runtime.model_journal import (
+    LOCK_WAIT_S,
+    ModelBook,
+    models_journal,
+    read_book,
+    record,
+    who,
+    writing,
+)
+from ares.runtime.training_mirror import ensemble_model
+from ares.runtime.verdict_file import insist_unchanged
 
-ENVIRONMENTS = ("history", "paper", "live")
+__all__ = ["ENVIRONMENTS", "Promotion", "archive", "champions", "promote", "rollback"]
+
+LINES_NAMED = 5
+CHANGES = {
+    "champion": "another ensemble is champion since",
+    "rule": "promotion.rule has changed",
+    "limits": "a limit of promotion.* has changed",
+    "terms": "costs, sizes or capital have changed",
+    "trials": "more recipes were tried since",
+    "code": "the kernel or the features have changed",
+}
 
 
-class Promotion(msgspec.Struct, frozen=True):
-    """One ensemble became champion of its instrument in an environment."""
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a request: who is champion now, what was refused, and what must be said.
 
-    environment: str
-    instrument: str
-    ensemble_hash: str
-    previous_hash: str
-    at: str
-    who: str
-    reason: str
-    forced: bool
+    refused : one line for each refusal, nothing was changed for these.
+    """
+
+    promoted: tuple[Promotion, ...]
+    refused: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
 
 def promote(
-    workspace: Workspace, target: str | None, to: str, force: bool, reason: str | None
-) -> list[Promotion]:
-    """Make ensembles champions of ``to`` and return what was written.
+    workspace: Workspace,
+    target: str | None,
+    to: str,
+    force: bool,
+    reason: str | None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Outcome:
+    """Make ensembles champions of ``to``, each with a passing verdict of today's evidence.
 
-    target : an ensemble's hash (or its beginning), an instrument (key or symbol), or None for the
-             newest candidate of every instrument.
-    Raises UserMistake: an unknown target or environment, no reason for a forced promotion, or a
-    promotion without a passing verdict.
+    target : an ensemble's hash (or its beginning), an instrument (key or symbol), a package's
+             name, or None for the newest candidate of every instrument.
+    force  : without a verdict; needs a reason, and is refused in live.
+
+    Raises UserMistake: an unknown target or environment, or no reason for a forced promotion.
     """
-    if to not in ENVIRONMENTS:
-        raise UserMistake(f"unknown environment '{to}': use one of {', '.join(ENVIRONMENTS)}")
-    if not force:
-        raise UserMistake(
-            "no passing verdict: the gate has not judged this ensemble; to rehearse with it in"
-            " history, use --force --reason rehearsal"
-        )
-    if not reason or not reason.strip():
+    insist_environment(to)
+    why = (reason or "").strip()
+    if force and not why:
         raise UserMistake("a forced promotion needs a reason: --reason TEXT")
-    if to != "history":
-        raise UserMistake(f"--force is for rehearsals: it promotes to history, not to {to}")
     models = ModelStore(workspace.models_dir)
-    chosen = _targets(models, target)
-    folder = promotions_dir(workspace.journal_dir)
-    lock = Lock(folder, "another promotion", "nothing was promoted: look at what it did, try again")
-    try:
-        before = champions(workspace.journal_dir, to)
-        made = [
-            Promotion(
-                to,
-                ensemble.instrument,
-                ensemble.hash,
-                before.get(ensemble.instrument, ""),
-                datetime.now(UTC).isoformat(timespec="seconds"),
-                getpass.getuser(),
-                reason.strip(),
-                force,
+    chosen = [find(models, target)] if target else _newest(models)
+    promoted: list[Promotion] = []
+    refused: list[str] = []
+    warnings: list[str] = []
+    for ensemble in chosen:
+        book = read_book(workspace.journal_dir)
+        before = book.champions(to).get(ensemble.instrument, "")
+        doubt = _doubt(workspace, book, ensemble, to, force)
+        verdict_hash = ""
+        if doubt is None and not force:
+            judged = book.verdict_on(ensemble.hash, to)
+            verdict_hash = "" if judged is None else judged.verdict_hash
+        one = Promotion(
+            to, ensemble.instrument, ensemble.hash, before, stamp(now), who(),
+            why or "the verdict", force, verdict_hash,
+        )  # fmt: skip
+        doubt = doubt or _crown(workspace, one)
+        if doubt is not None:
+            refused.append(_deny(workspace, "promote", ensemble, to, doubt, now))
+            continue
+        promoted.append(one)
+        warnings += _mirror(workspace, one)
+    return Outcome(tuple(promoted), tuple(refused), tuple(warnings))
+
+
+def rollback(
+    workspace: Workspace,
+    symbol: str | None,
+    to: str | None,
+    environment: str | None,
+    reason: str | None = None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Outcome:
+    """Make the champion before (or ``to``) champion again; the one that was champion is archived.
+
+    The target is loaded, verified and asked before anything changes.
+
+    symbol      : of the instrument; None: the only one that has a champion there.
+    environment : None: the only one in which that instrument has a champion.
+    Raises UserMistake where it is not clear what is meant.
+    """
+    models, book = ModelStore(workspace.models_dir), read_book(workspace.journal_dir)
+    kind, instrument = _place(book, symbol, environment)
+    present = book.champions(kind)[instrument]
+    target: Ensemble | str = _former(book, kind, instrument) if to is None else to
+    if target:
+        try:
+            target = find(models, str(target))
+        except AresError as error:
+            target = str(error)
+    else:
+        target = f"{instrument} has no champion before in {kind} that may come back"
+    if isinstance(target, Ensemble):
+        doubt = _may_return(workspace, book, target, kind, instrument, present)
+        named = target.hash
+    else:
+        doubt, named = target, to or ""
+    one = Promotion(
+        kind, instrument, named, present, stamp(now), who(),
+        (reason or "").strip() or "rollback", False, _verdict_hash(book, named, kind), True,
+    )  # fmt: skip
+    doubt = doubt or _crown(workspace, one)
+    if doubt is not None:
+        return Outcome((), (_deny(workspace, "rollback", named, kind, doubt, now),))
+    return Outcome((one,), (), tuple(_mirror(workspace, one)))
+
+
+def archive(
+    workspace: Workspace,
+    target: str,
+    reason: str | None = None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Outcome:
+    """Take an ensemble out of use: it is not promoted, and not rolled back to, any more."""
+    ensemble = find(ModelStore(workspace.models_dir), target)
+    why = (reason or "").strip() or "archived by hand"
+    doubt = None
+    with writing(workspace.journal_dir, LOCK_WAIT_S) as append:
+        book = read_book(workspace.journal_dir)
+        places = book.champion_in(ensemble.hash)
+        if places:
+            doubt = (
+                f"{ensemble.hash[:12]} is champion in {', '.join(places)}: promote another, or "
+                "roll back, first"
             )
-            for ensemble in chosen
-        ]
-        writer = Writer(folder)
-        for promotion in made:
-            writer.append(msgspec.msgpack.encode(promotion))
-        writer.close()
-    finally:
-        lock.release()
-    return made
-
-
-def promotions_dir(journal_dir: Path) -> Path:
-    """Return the folder of the promotions' journal."""
-    return journal_dir / "models"
-
-
-def promotions(journal_dir: Path) -> list[Promotion]:
-    """Return every promotion, oldest first, verified."""
-    folder = promotions_dir(journal_dir)
-    return [msgspec.msgpack.decode(raw, type=Promotion) for raw in read(folder)]
+        elif ensemble.hash in book.out_of_use:
+            doubt = f"{ensemble.hash[:12]} is archived already"
+        else:
+            append(Archived(ensemble.hash, stamp(now), who(), why))
+    if doubt is not None:
+        return Outcome((), (_deny(workspace, "archive", ensemble, "", doubt, now),))
+    registry = MlflowRegistry(workspace.mlflow_uri, workspace.models_dir / "mlflow")
+    warning = registry.set_stations(
+        ensemble_model(ensemble), _statuses(workspace, ensemble.instrument), {}
+    )
+    return Outcome((), (), (warning,) if warning else ())
 
 
 def champions(journal_dir: Path, environment: str) -> dict[str, str]:
     """Return the champion's ensemble hash by instrument key."""
-    kind = environment.partition("/")[0]
-    return {p.instrument: p.ensemble_hash for p in promotions(journal_dir) if p.environment == kind}
+    return read_book(journal_dir).champions(environment)
 
 
-def _targets(models: ModelStore, target: str | None) -> list[Ensemble]:
-    """Return the ensembles that a person means."""
-    ensembles = models.listed().ensembles  # newest first
-    if not ensembles:
-        raise UserMistake("there is no ensemble yet: `ares train` makes some")
+def promotions_dir(journal_dir: Path) -> Path:
+    """Return the folder of the models' journal."""
+    return models_journal(journal_dir)
+
+
+def stamp(now: Callable[[], datetime]) -> str:
+    """Return the time as the journal writes it."""
+    return now().astimezone(UTC).isoformat(timespec="seconds")
+
+
+def _doubt(
+    workspace: Workspace, book: ModelBook, ensemble: Ensemble, to: str, force: bool
+) -> str | None:
+    """Return why an ensemble may not be promoted; None: it may."""
+    short = ensemble.hash[:12]
+    if force and to == "live":
+        return "--force is refused in live: real money needs a passing verdict"
+    if book.champions(to).get(ensemble.instrument) == ensemble.hash:
+        return f"{short} is champion in {to} already"
+    if not force:
+        if ensemble.hash in book.out_of_use:
+            return f"{short} is archived: train again"
+        doubt = _verdict_doubt(workspace, book, ensemble, to)
+        if doubt is not None:
+            return doubt
+    return _works(workspace, ensemble, constant_allowed=force)
+
+
+def _verdict_doubt(
+    workspace: Workspace, book: ModelBook, ensemble: Ensemble, to: str
+) -> str | None:
+    """Return what is wrong with the newest verdict on an ensemble; None: it passes today."""
+    there = "" if to == "history" else f" --to {to}"
+    judge = f"`ares models validate {ensemble.hash[:12]}{there}`"
+    judged = book.verdict_on(ensemble.hash, to)
+    if judged is None:
+        return f"no passing verdict for {to}: {judge} judges it"
+    if not judged.passed:
+        named = ", ".join(judged.failed[:LINES_NAMED])
+        return f"no passing verdict for {to}: it was refused at {judged.at} ({named})"
+    changed = judged.basis.changed(basis_of(workspace, book, ensemble, to))
+    if changed:
+        reasons = "; ".join(CHANGES[name] for name in changed)
+        return f"its verdict of {judged.at} is not of today's evidence ({reasons}): {judge} again"
+    try:
+        insist_unchanged(workspace, judged)
+    except AresError as error:
+        return str(error)
+    return None
+
+
+def _may_return(
+    workspace: Workspace,
+    book: ModelBook,
+    target: Ensemble,
+    kind: str,
+    instrument: str,
+    present: str,
+) -> str | None:
+    """Return why a former model may not come back; None: it may, and it works."""
+    short = target.hash[:12]
+    if target.instrument != instrument:
+        return f"{short} is for {target.instrument}, not for {instrument}"
+    if target.hash == present:
+        return f"{short} is champion in {kind} already"
+    if target.hash in book.out_of_use:
+        return f"{short} is archived"
+    passed = any(v.passed and v.ensemble_hash == target.hash for v in book.verdicts)
+    if not passed:
+        return f"{short} was never validated: no verdict has let it pass"
+    return _works(workspace, target, constant_allowed=False)
+
+
+def _works(workspace: Workspace, ensemble: Ensemble, *, constant_allowed: bool) -> str | None:
+    try:
+        insist_it_works(workspace, ensemble, constant_allowed=constant_allowed)
+    except AresError as error:
+        return str(error)
+    return None
+
+
+def _crown(workspace: Workspace, one: Promotion) -> str | None:
+    """Write a promotion unless the champion has changed since it was looked at; say so then."""
+    with writing(workspace.journal_dir, LOCK_WAIT_S) as append:
+        book = read_book(workspace.journal_dir)
+        present = book.champions(one.environment).get(one.instrument, "")
+        if present != one.previous_hash:
+            last = [p for p in book.promotions if p.ensemble_hash == present][-1]
+            return (
+                f"{present[:12]} became champion in {one.environment} meanwhile (by {last.who}, "
+                f"{last.at}): look at it, then try again"
+            )
+        append(one)
+    return None
+
+
+def _deny(
+    workspace: Workspace,
+    what: str,
+    target: Ensemble | str,
+    environment: str,
+    reason: str,
+    now: Callable[[], datetime],
+) -> str:
+    """Journal a refusal and return the line that says it."""
+    named = target.hash if isinstance(target, Ensemble) else target
+    denied = Denied(what, named, environment, reason, stamp(now), who())
+    record(workspace.journal_dir, [denied])
+    place = f"{target.instrument} {named[:12]}" if isinstance(target, Ensemble) else named[:12]
+    return f"{place}: {reason}" if place else reason
+
+
+def _newest(models: ModelStore) -> list[Ensemble]:
+    """Return the newest ensemble of every instrument."""
     newest: dict[str, Ensemble] = {}
-    for ensemble in ensembles:
+    for ensemble in models.listed().ensembles:  # newest first
         newest.setdefault(ensemble.instrument, ensemble)
-    if target is None:
-        return sorted(newest.values(), key=lambda e: e.instrument)
-    named = [e for key, e in newest.items() if target in (key, key.partition(":")[2])]
-    if len(named) > 1:
-        keys = ", ".join(e.instrument for e in named)
-        raise UserMistake(f"'{target}' is on more than one venue: name one of {keys}")
-    if not named and not set(target) <= set("0123456789abcdef"):
-        raise UserMistake(f"no model of '{target}': `ares models list` shows all")
-    return named or [models.ensemble(target)]
+    if not newest:
+        raise UserMistake("there is no ensemble yet: `ares train` makes some")
+    return sorted(newest.values(), key=lambda ensemble: ensemble.instrument)
+
+
+def _place(book: ModelBook, symbol: str | None, environment: str | None) -> tuple[str, str]:
+    """Return the environment and the instrument whose champion is meant."""
+    if environment is not None:
+        insist_environment(environment)
+    kinds = [environment] if environment else list(ENVIRONMENTS)
+    found = [
+        (kind, key)
+        for kind in kinds
+        for key in book.champions(kind)
+        if symbol is None or symbol in (key, key.partition(":")[2])
+    ]
+    if not found:
+        where = f" in {environment}" if environment else ""
+        whose = f"{symbol} has no champion" if symbol else "there is no champion"
+        raise UserMistake(f"{whose}{where}: nothing can be taken back")
+    if len(found) > 1:
+        named = ", ".join(f"{key} in {kind}" for kind, key in found)
+        raise UserMistake(f"there are several champions ({named}): name the symbol, and --env")
+    return found[0]
+
+
+def _former(book: ModelBook, kind: str, instrument: str) -> str:
+    """Return the newest former champion that a verdict let pass and nobody took out of use."""
+    present = book.champions(kind)[instrument]
+    passed = {verdict.ensemble_hash for verdict in book.verdicts if verdict.passed}
+    for one in reversed(book.promotions):
+        if (one.environment, one.instrument) != (kind, instrument):
+            continue
+        usable = one.ensemble_hash in passed and one.ensemble_hash not in book.out_of_use
+        if usable and one.ensemble_hash != present:
+            return one.ensemble_hash
+    return ""
+
+
+def _verdict_hash(book: ModelBook, ensemble_hash: str, kind: str) -> str:
+    judged = book.verdict_on(ensemble_hash, kind)
+    return judged.verdict_hash if judged is not None and judged.passed else ""
+
+
+def _mirror(workspace: Workspace, one: Promotion) -> Sequence[str]:
+    """Tell MLflow; a run over history moves no alias there."""
+    ensemble = ModelStore(workspace.models_dir).ensemble(one.ensemble_hash)
+    aliases: dict[str, str | None] = {}
+    if one.environment != "history":
+        aliases[f"{one.environment}-champion"] = one.ensemble_hash
+    registry = MlflowRegistry(workspace.mlflow_uri, workspace.models_dir / "mlflow")
+    warning = registry.set_stations(
+        ensemble_model(ensemble),
+        _statuses(workspace, one.instrument),
+        aliases,
+        leaving=one.previous_hash,
+    )
+    return [warning] if warning else []
+
+
+def _statuses(workspace: Workspace, instrument: str) -> dict[str, str]:
+    book = read_book(workspace.journal_dir)
+    ensembles = ModelStore(workspace.models_dir).listed().ensembles
+    return {e.hash: book.status(e.hash) for e in ensembles if e.instrument == instrument}

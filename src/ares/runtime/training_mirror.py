@@ -49,7 +49,7 @@ def ensemble_entry(
     members = {f"weight.{member.timeframe}": member.weight for member in ensemble.members}
     calibration = ("anchor", "platt_a", "platt_b", "gain", "loss", "cost_bps", "horizon_bars")
     return Entry(
-        model=f"ensemble_{Instrument.parse(ensemble.instrument).slug}",
+        model=ensemble_model(ensemble),
         title=f"{ensemble.instrument} {ensemble.hash[:12]}",
         artefacts=store.ensemble_path(ensemble),
         params={**members, **{name: getattr(ensemble, name) for name in calibration}},
@@ -64,6 +64,11 @@ def ensemble_entry(
             "instruments": ensemble.instrument,
         },
     )
+
+
+def ensemble_model(ensemble: Ensemble) -> str:
+    """Return the name under which an instrument's ensembles are registered."""
+    return f"ensemble_{Instrument.parse(ensemble.instrument).slug}"
 
 
 def _numbers(metrics: Mapping[str, Any]) -> dict[str, float]:

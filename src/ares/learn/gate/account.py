@@ -2,8 +2,8 @@
 half, after all costs.
 
 Judged are the signals, so nothing that protects a person's account takes part: no mode, breaker,
-daily loss or drawdown limit, no limit on orders a minute. Costs, stops and the size of a trade are
-those that it would have (ADR 0016).
+daily loss or drawdown limit, no halving of size in wild times, no limit on orders a minute. Costs,
+stops and the size of a trade are those that it would have (ADR 0016).
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ class Terms:
             failed_share_max=0.0,
             slippage_sd_max=0.0,
             volatility_ratio_max=0.0,
+            volatility_target=0.0,
             gate_mode=False,
         )
         return replace(self, rules=rules)

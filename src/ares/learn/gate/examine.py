@@ -27,9 +27,6 @@ GUESS_STEPS_MIN = 50
 SD_GUESSED = 0.005
 """An hour's standard deviation where there are no bars before the judged ones to tell it."""
 
-SWING_WIDTHS = 2.0
-"""A bar takes a trade from its take-profit to its stop at worst: two widths."""
-
 
 @dataclass(frozen=True, slots=True)
 class Checked:
@@ -217,10 +214,11 @@ def paired(
 
 
 def step_bounds(witness: Witness, account: Account, terms: Terms) -> F64:
-    """Return the most that a step should lose, ``(n_steps,)``, by what was known before it.
+    """Return the bound of each step, ``(n_steps,)``, by what was known before it.
 
-    That is the largest position, taken over twice the widest barrier so far; without stops nothing
-    bounds a loss but the position itself.
+    That is the largest position's loss over the widest barrier so far. A trade that falls from its
+    take-profit to its stop within a step loses two widths, which the test still holds for (twice
+    its bound). Without stops nothing bounds a loss but the position itself.
     """
     ends = account.close_ms[step_ends(account.close_ms)]
     share = terms.rules.position_max
@@ -233,7 +231,7 @@ def step_bounds(witness: Witness, account: Account, terms: Terms) -> F64:
     known = np.where(place >= 0, widest[np.maximum(place, 0)], 0.0)
     least = witness.label.width_min_bps / 1e4
     costs = terms.rules.cost_bps / 1e4
-    bound: F64 = share * (SWING_WIDTHS * np.maximum(known, least) + costs)
+    bound: F64 = share * (np.maximum(known, least) + costs)
     return bound
 
 

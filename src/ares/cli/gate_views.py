@@ -1,0 +1,93 @@
+"""What the gate shows: a verdict as a table, two models side by side."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ares.cli.output import count, number, percent, print_facts, print_table, say, utc
+from ares.learn.gate.words import limit_of, name_of, number_of, sentence_of
+
+if TYPE_CHECKING:
+    from ares.runtime.comparing import Comparison, Side
+    from ares.runtime.judging import Judgement
+    from ares.runtime.verdict_file import Kept
+
+PASSED = {True: "yes", False: "NO", None: ""}
+
+
+def show_verdict(judgement: Judgement, kept: Kept) -> None:
+    """Print the verdict: a line for each number, then what it comes to."""
+    verdict, evidence = judgement.verdict, judgement.examined.evidence
+    champion = evidence.champion_hash[:12] or "none"
+    print_facts(
+        {
+            "judged": f"{utc(evidence.from_ms)} to {utc(evidence.to_ms)}, out of sample, "
+            f"{count(evidence.decisions)} decisions",
+            "champion": f"{champion} in {judgement.environment}",
+            "recipes tried": evidence.trials,
+        },
+        title=f"{judgement.ensemble.instrument}  {judgement.ensemble.hash[:12]}",
+    )
+    rows = [
+        (
+            name_of(line),
+            number_of(line, line.number),
+            limit_of(line),
+            PASSED[line.passed],
+            line.note,
+        )
+        for line in verdict.lines
+    ]
+    print_table(("line", "number", "limit", "pass", ""), rows)
+    say(sentence_of(verdict, evidence), style="green" if verdict.passed else "red")
+    say(f"verdict {verdict.hash[:12]}: {kept.path}")
+
+
+def show_comparison(found: Comparison) -> None:
+    """Print both models, what differs, and the paired result."""
+    a, b = found.a, found.b
+    rows = [
+        ("status", a.status, b.status),
+        ("made", a.created_at, b.created_at),
+        ("recipe", a.recipe_hash[:12], b.recipe_hash[:12]),
+        ("features", a.features_hash[:12], b.features_hash[:12]),
+        *((f"data {name}", _data(a, name), _data(b, name)) for name in sorted({*a.data, *b.data})),
+        *_figures(a, b),
+    ]
+    print_table(("", a.hash[:12], b.hash[:12]), rows, title=a.instrument)
+    if found.recipe:
+        print_table(("in the recipe", a.hash[:12], b.hash[:12]), found.recipe)
+    else:
+        say("the same recipe: one is a refit of the other")
+    ratio = number(found.sharpe_of_difference, 2)
+    print_facts(
+        {
+            "same bars": f"{utc(found.from_ms)} to {utc(found.to_ms)}, {count(found.steps)} hours",
+            "first less second": f"{found.mean_bps:+.4f} bps an hour (deviation "
+            f"{found.sd_bps:.3f}); Sharpe ratio of the difference {ratio}",
+            "first is better": f"e {found.e_a_better:.3g} (enough: {found.e_enough:g})",
+            "second is better": f"e {found.e_b_better:.3g}",
+        },
+        title="On the same bars",
+    )
+    say(found.sentence)
+
+
+def _data(side: Side, timeframe: str) -> str:
+    data = side.data.get(timeframe)
+    if data is None:
+        return "–"
+    return f"{count(data['rows'])} rows, {utc(data['from_ms'])} to {utc(data['to_ms'])}"
+
+
+def _figures(a: Side, b: Side) -> list[tuple[str, object, object]]:
+    one, two = a.figures, b.figures
+    return [
+        ("trades", count(one.trades), count(two.trades)),
+        ("net bps a trade", number(one.net_bps, 1), number(two.net_bps, 1)),
+        ("net return", percent(one.net_return, 2), percent(two.net_return, 2)),
+        ("Sharpe", number(one.sharpe, 2), number(two.sharpe, 2)),
+        ("drawdown", percent(one.max_drawdown, 2), percent(two.max_drawdown, 2)),
+        ("accuracy", percent(one.accuracy, 1), percent(two.accuracy, 1)),
+        ("Brier skill", percent(one.brier_skill, 2), percent(two.brier_skill, 2)),
+    ]

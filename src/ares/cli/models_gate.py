@@ -1,0 +1,148 @@
+"""``ares models`` as far as it judges and moves: validate, promote, rollback, archive, compare."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from ares.cli.output import JSON_OPTION, error_line, note, print_json, progress, say
+
+if TYPE_CHECKING:
+    from ares.runtime.promotion import Outcome
+
+TARGET = "An ensemble's hash, a symbol (its newest), or a package's name."
+
+
+def validate(
+    model: str = typer.Argument(..., help=TARGET),
+    to: str = typer.Option("history", "--to", help="The environment whose champion it must beat."),
+    picture: Path | None = typer.Option(
+        None, "--picture", help="Write the picture (PNG) here too."
+    ),
+    json_: bool = JSON_OPTION,
+) -> int:
+    """Judge an ensemble: evidence against limits, line by line. Exit code 1: refused."""
+    from ares.cli.gate_views import show_verdict
+    from ares.config.workspace import Workspace
+    from ares.runtime.judging import judge_ensemble
+    from ares.runtime.verdict_file import keep, verdict_json
+
+    workspace = Workspace.here()
+    with _bar("validate") as reached:
+        judgement = judge_ensemble(workspace, model, to, on_progress=reached)
+    kept = keep(workspace, judgement)
+    if picture is not None:
+        from ares.adapters.durable import write_file
+
+        write_file(picture, kept.png)
+    if json_:
+        print_json(verdict_json(judgement, kept))
+    else:
+        show_verdict(judgement, kept)
+    for remark in (*judgement.notes, *([kept.warning] if kept.warning else [])):
+        note(remark)
+    return 0 if judgement.verdict.passed else 1
+
+
+def promote(
+    target: str = typer.Argument("", help=TARGET + " Default: the newest of every instrument."),
+    to: str = typer.Option("history", "--to", help="The environment: history, paper or live."),
+    force: bool = typer.Option(
+        False, "--force", help="Without a verdict; needs a reason; not in live."
+    ),
+    reason: str = typer.Option("", "--reason", help="Why; it is kept."),
+    json_: bool = JSON_OPTION,
+) -> int:
+    """Make an ensemble champion; it needs a passing verdict of today's evidence."""
+    from ares.config.workspace import Workspace
+    from ares.runtime.promotion import promote as promote_model
+
+    outcome = promote_model(Workspace.here(), target or None, to, force, reason or None)
+    return _said(outcome, json_)
+
+
+def rollback(
+    symbol: str = typer.Argument("", help="Of the instrument, where there are several."),
+    to: str = typer.Option("", "--to", help="The ensemble to go back to; default: the one before."),
+    environment: str = typer.Option("", "--env", help="Where there are champions in several."),
+    reason: str = typer.Option("", "--reason", help="Why; it is kept."),
+    json_: bool = JSON_OPTION,
+) -> int:
+    """Make a former champion champion again, and archive the one that is."""
+    from ares.config.workspace import Workspace
+    from ares.runtime.promotion import rollback as roll_back
+
+    outcome = roll_back(
+        Workspace.here(), symbol or None, to or None, environment or None, reason or None
+    )
+    return _said(outcome, json_)
+
+
+def archive(
+    model: str = typer.Argument(..., help=TARGET),
+    reason: str = typer.Option("", "--reason", help="Why; it is kept."),
+    json_: bool = JSON_OPTION,
+) -> int:
+    """Take an ensemble out of use: it is neither promoted nor rolled back to any more."""
+    from ares.config.workspace import Workspace
+    from ares.runtime.promotion import archive as archive_model
+
+    outcome = archive_model(Workspace.here(), model, reason or None)
+    code = _said(outcome, json_)
+    if code == 0 and not json_:
+        say(f"{model}: archived")
+    return code
+
+
+def compare(
+    first: str = typer.Argument(..., help=TARGET),
+    second: str = typer.Argument(..., help=TARGET),
+    json_: bool = JSON_OPTION,
+) -> None:
+    """Compare two ensembles: recipe, data, features, and both on the same bars."""
+    from ares.cli.gate_views import show_comparison
+    from ares.config.workspace import Workspace
+    from ares.runtime.comparing import compare as compare_models
+
+    with _bar("compare") as reached:
+        found = compare_models(Workspace.here(), first, second, on_progress=reached)
+    if json_:
+        print_json(found)
+    else:
+        show_comparison(found)
+    for remark in found.notes:
+        note(remark)
+
+
+def _said(outcome: Outcome, json_: bool) -> int:
+    """Print what came of a request; 1 where something was refused."""
+    if json_:
+        print_json(outcome)
+    else:
+        for one in outcome.promoted:
+            back = " again" if one.rolled_back else ""
+            forced = " (forced)" if one.forced else ""
+            say(
+                f"{one.instrument}: {one.ensemble_hash[:12]} is champion in {one.environment}"
+                f"{back}{forced}"
+            )
+    for refusal in outcome.refused:
+        error_line(refusal)
+    for warning in outcome.warnings:
+        note(warning)
+    return 1 if outcome.refused else 0
+
+
+@contextmanager
+def _bar(label: str) -> Iterator[Callable[[int, int, str], None]]:
+    with progress(label, unit="members") as bar:
+
+        def reached(done: int, total: int, what: str) -> None:
+            bar.expect(total)
+            bar.reach(done, what)
+
+        yield reached

@@ -1,0 +1,138 @@
+"""A verdict kept: a file and a picture beside the models, a record in the journal, MLflow told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ares.adapters.durable import write_file
+from ares.adapters.mlflow_registry import MlflowRegistry
+from ares.config.workspace import Workspace
+from ares.domain.errors import WorldTrouble
+from ares.domain.model import Ensemble
+from ares.domain.model_life import Basis, Judged
+from ares.domain.package import sha256
+from ares.learn.gate.evidence import Evidence
+from ares.learn.gate.picture import draw_verdict
+from ares.learn.gate.verdict import Limits, Verdict
+from ares.runtime.judging import Judgement
+from ares.runtime.model_journal import record, who
+from ares.runtime.training_mirror import ensemble_model
+
+FOLDER = "verdicts"
+
+
+class VerdictFile(msgspec.Struct, frozen=True):
+    """What the file of a verdict says."""
+
+    ensemble: str
+    instrument: str
+    environment: str
+    verdict: Verdict
+    verdict_hash: str
+    evidence: Evidence
+    limits: Limits
+    basis: Basis
+    notes: tuple[str, ...]
+    at: str
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Where a verdict lies; ``warning``: what MLflow could not take."""
+
+    judged: Judged
+    path: Path
+    picture: Path
+    png: bytes
+    warning: str | None
+
+
+def keep(workspace: Workspace, judgement: Judgement) -> Kept:
+    """Write a verdict's file and picture, then its record into the journal, then tell MLflow."""
+    ensemble, verdict = judgement.ensemble, judgement.verdict
+    evidence = judgement.examined.evidence
+    said = VerdictFile(
+        ensemble.hash,
+        ensemble.instrument,
+        judgement.environment,
+        verdict,
+        verdict.hash,
+        evidence,
+        judgement.limits,
+        judgement.basis,
+        judgement.notes,
+        judgement.at,
+        who(),
+    )
+    content = msgspec.json.format(msgspec.json.encode(said, order="sorted"), indent=2) + b"\n"
+    png = draw_verdict(verdict, evidence, judgement.examined.exhibit, title_of(ensemble))
+    folder = workspace.models_dir / FOLDER
+    stamp = judgement.at.replace("-", "").replace(":", "")
+    path = _free(folder / f"{ensemble.hash}_{stamp}.json")
+    write_file(path, content)
+    write_file(path.with_suffix(".png"), png)
+    judged = Judged(
+        judgement.environment,
+        ensemble.instrument,
+        ensemble.hash,
+        verdict.passed,
+        tuple(line.name for line in verdict.failed),
+        verdict.hash,
+        verdict.evidence_hash,
+        judgement.basis,
+        path.name,
+        sha256(content),
+        judgement.at,
+        said.who,
+    )
+    record(workspace.journal_dir, [judged])
+    registry = MlflowRegistry(workspace.mlflow_uri, workspace.models_dir / "mlflow")
+    warning = registry.note_verdict(
+        ensemble_model(ensemble),
+        ensemble.hash,
+        {f"gate.{line.name}": line.number for line in verdict.lines if line.number is not None},
+        {
+            "verdict": "passed" if verdict.passed else "refused",
+            "verdict_hash": verdict.hash,
+            "verdict_environment": judgement.environment,
+        },
+        [path, path.with_suffix(".png")],
+    )
+    return Kept(judged, path, path.with_suffix(".png"), png, warning)
+
+
+def insist_unchanged(workspace: Workspace, judged: Judged) -> None:
+    """Raise WorldTrouble where a verdict's file is missing, or is not what was written."""
+    path = workspace.models_dir / FOLDER / judged.file
+    again = f"`ares models validate {judged.ensemble_hash[:12]}`"
+    try:
+        content = path.read_bytes()
+    except OSError:
+        raise WorldTrouble(f"{path}: the verdict is missing: {again} judges again") from None
+    if sha256(content) != judged.file_hash:
+        raise WorldTrouble(f"{path}: was changed since it was written: {again} judges again")
+
+
+def title_of(ensemble: Ensemble) -> str:
+    """Return how a picture calls an ensemble: ``binance:BTC/USDT  1h 4h``."""
+    return f"{ensemble.instrument}  {' '.join(member.timeframe for member in ensemble.members)}"
+
+
+def verdict_json(judgement: Judgement, kept: Kept) -> dict[str, Any]:
+    """Return everything that the file says, with where it lies."""
+    content: dict[str, Any] = msgspec.json.decode(kept.path.read_bytes())
+    return {**content, "passed": judgement.verdict.passed, "file": str(kept.path)}
+
+
+def _free(path: Path) -> Path:
+    """Return the path, with a number where two verdicts fell into one second."""
+    attempt, found = 1, path
+    while found.exists():
+        attempt += 1
+        found = path.with_name(f"{path.stem}_{attempt}.json")
+    return found
