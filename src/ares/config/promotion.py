@@ -69,7 +69,7 @@ class Promotion(Section):
         gt=0, lt=1,
     )  # fmt: skip
     margin_sds: float = key(
-        0.01,
+        0.02,
         "By how much a refit may be worse than the champion and pass as not worse.",
         "standard deviations that a full position's value moves in an hour",
         gt=0,

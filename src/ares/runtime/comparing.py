@@ -120,6 +120,7 @@ def compare(
         _side(one, own, book.status(one.hash), _seen(witness, account, from_ms, to_ms))
         for one, own, witness, account in zip((a, b), packages, witnesses, pair, strict=True)
     ]
+    on_progress(1, 1, "compared")
     apart: F64 = 1e4 * (pair[0].steps() - pair[1].steps())
     return Comparison(
         a=sides[0],

@@ -90,7 +90,9 @@ class Court:
         total = len(jobs) + 1
         self._on_progress(0, total, "")
         if len(jobs) == 1 and self._pool is None:
-            return [hear(jobs[0])]
+            said = [hear(jobs[0])]
+            self._on_progress(1, total, jobs[0].package.card.ref)
+            return said
         tasks = [Task(f"{k} {job.package.card.ref}", hear, job) for k, job in enumerate(jobs)]
         answers: dict[str, Testimony] = {}
         workers = self._workspace.settings.learning.workers

@@ -84,6 +84,7 @@ def judge_ensemble(
         )
     except ValueError as error:
         raise UserMistake(f"{ensemble.instrument} {ensemble.hash[:12]}: {error}") from None
+    on_progress(1, 1, "examined")
     return Judgement(
         ensemble,
         environment,

@@ -18,7 +18,7 @@ from ares.learn.labels import barrier_width, label_decisions
 from ares.learn.leakage import LeakReport, Told, at_close, leak_test
 from ares.learn.recipe import LabelRecipe, Recipe
 from ares.learn.rows import F32, Rows
-from ares.learn.walk import TooFewRowsError, walk
+from ares.learn.walk import TooFewRowsError, Walked, walk
 
 BARS_TRIED = 1_000
 CUTS = 6
@@ -114,16 +114,23 @@ def label_leaks(bars: Bars, interval_ms: int, label: LabelRecipe) -> Leaks:
     return _found(leak_test(tell, bars, ("label", "barriers"), interval_ms, cuts=CUTS))
 
 
-def walk_leaks(x: F32, rows: Rows, recipe: Recipe, seed: int = 0) -> Leaks:
+def walk_leaks(
+    x: F32,
+    rows: Rows,
+    recipe: Recipe,
+    seed: int = 0,
+    walked: Callable[[F32, Rows, Recipe], Walked] = walk,
+) -> Leaks:
     """Return whether an answer of the walk depends on anything that became known after it.
 
-    x : (n, n_features) the rows' features, blanked where the recipe may not look.
+    x      : (n, n_features) the rows' features, blanked where the recipe may not look.
+    walked : the walk that is tried.
     """
     few, x = rows[-WALK_ROWS:], x[-WALK_ROWS:]
     boost = msgspec.structs.replace(recipe.boost, epochs_max=WALK_EPOCHS)
     quick = msgspec.structs.replace(recipe, boost=boost)
     try:
-        truth = walk(x, few, quick).out_of_sample
+        truth = walked(x, few, quick).out_of_sample
     except TooFewRowsError:
         return NOTHING_TRIED
     found = NOTHING_TRIED
@@ -131,7 +138,7 @@ def walk_leaks(x: F32, rows: Rows, recipe: Recipe, seed: int = 0) -> Leaks:
     for share in WALK_CUTS:
         cut_ms = int(few.decided_ms[int(share * len(few))])
         later, other_x = _replaced(x, few, cut_ms, draw)
-        again = walk(other_x, later, quick).out_of_sample
+        again = walked(other_x, later, quick).out_of_sample
         found += _moved(
             truth.rows.decided_ms < cut_ms,
             {"calibrated score": (truth.p, again.p), "edge": (truth.edge_bps, again.edge_bps)},

@@ -49,7 +49,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     alpha_flat: float = 0.01
     alpha_better: float = 0.05
     alpha_not_worse: float = 0.05
-    margin_sds: float = 0.01
+    margin_sds: float = 0.02
     inference_us_max: float = 1_000.0
     simple_metric: Metric = "sharpe"
 
@@ -163,7 +163,8 @@ def _evidence_lines(seen: Evidence, limits: Limits) -> list[Line]:
             "e_value",
             seen.e_value,
             limits.e_value_min(seen.question),
-            f"{QUESTIONS[seen.question]}, anytime-valid, {seen.steps} steps",
+            f"{QUESTIONS[seen.question]}, anytime-valid, {seen.steps} steps"
+            + (f", {seen.breaches} of them beyond its bound" if seen.breaches else ""),
         ),
         _at_most("inference_us", seen.inference_us, limits.inference_us_max, "a row"),
     ]

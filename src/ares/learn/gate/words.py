@@ -74,7 +74,7 @@ def sentence_of(verdict: Verdict, evidence: Evidence) -> str:
     asked = QUESTIONS[evidence.question]
     judged = sum(line.passed is not None for line in verdict.lines)
     if verdict.passed:
-        return f"Passed: all {judged} lines, asked {asked} (rule {verdict.rule})."
+        return f"Passed: all {judged} lines say yes (rule {verdict.rule}; {asked})."
     failed = [name_of(line) for line in verdict.failed]
     named = ", ".join(failed[:4]) + (f" and {len(failed) - 4} more" if len(failed) > 4 else "")
     return f"Refused: {len(failed)} of {judged} lines say no ({named})."

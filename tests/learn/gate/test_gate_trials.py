@@ -1,0 +1,91 @@
+"""Counting what was tried: every recipe once, refits never, and each with its own result."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ares.domain.model import Validation
+from ares.domain.timeframe import DAY_MS
+from ares.domain.trial import Trial
+from ares.learn.gate.account import Account
+from ares.learn.gate.trials import recipes_tried, tried
+
+BTC, ETH = "binance:BTC/USDT", "binance:ETH/USDT"
+DAYS = 200
+
+
+def returns(seed: int, mean: float = 0.0, days: int = DAYS) -> np.ndarray:
+    made: np.ndarray = mean + 0.01 * np.random.default_rng(seed).standard_normal(days)
+    return made
+
+
+def trial(
+    recipe: str,
+    *,
+    kind: str = "ensemble",
+    scope: str = BTC,
+    at: str = "t1",
+    seed: int | None = None,
+    first_day: int = 0,
+) -> Trial:
+    daily = b"" if seed is None else returns(seed).astype("<f8").tobytes()
+    return Trial(
+        kind, scope, "1h", recipe, "subject", "data", 0, 1, Validation(), at, first_day, daily
+    )  # fmt: skip
+
+
+def mine(seed: int = 99, mean: float = 0.003) -> Account:
+    daily = returns(seed, mean)
+    equity = np.cumprod(1.0 + daily)
+    close_ms = (np.arange(DAYS, dtype=np.int64) + 1) * DAY_MS
+    return Account(0, close_ms, equity, np.empty(0), np.empty(0, np.int64))
+
+
+def test_distinct_recipes_of_the_instrument_count_and_refits_do_not() -> None:
+    trials = [trial("a"), trial("a", at="t2"), trial("b"), trial("c", scope=ETH), trial("a")]
+    assert recipes_tried(trials, BTC, "a", alone=False) == 2
+    assert recipes_tried(trials, BTC, "new", alone=False) == 3
+    assert recipes_tried([], BTC, "new", alone=False) == 1
+    assert recipes_tried([trial("u", scope="universe")], BTC, "a", alone=False) == 2
+
+
+def test_members_are_no_tries_of_their_own_unless_one_of_them_is_picked() -> None:
+    trials = [
+        trial("m1", kind="package"),
+        trial("m2", kind="package"),
+        trial("a"),
+        trial("loose", kind="package", at="t9"),  # its training made no ensemble
+    ]
+    assert recipes_tried(trials, BTC, "a", alone=False) == 2
+    assert recipes_tried(trials, BTC, "m1", alone=True) == 4
+
+
+def test_the_spread_is_that_of_the_results_and_of_luck_where_none_are_known() -> None:
+    alone = tried([], BTC, "a", mine(), alone=False)
+    assert (alone.recipes, alone.pbo) == (1, None)
+    unknown = tried([trial("b")], BTC, "a", mine(), alone=False)
+    assert (unknown.recipes, unknown.known) == (2, 1)
+    assert unknown.variance == pytest.approx(1.0 / DAYS)
+    known = tried([trial("b", seed=1), trial("c", seed=2)], BTC, "a", mine(), alone=False)
+    ratios = [r.mean() / r.std(ddof=1) for r in (returns(99, 0.003), returns(1), returns(2))]
+    assert known.variance == pytest.approx(np.var(ratios, ddof=1), rel=1e-6)
+    assert (known.recipes, known.known) == (3, 3)
+
+
+def test_overfitting_is_estimated_over_shared_days_only() -> None:
+    near = [trial(str(k), seed=k, first_day=5) for k in range(8)]
+    found = tried(near, BTC, "a", mine(mean=0.01), alone=False)
+    assert found.pbo is not None
+    assert found.pbo < 0.2  # the best of the past is the best of the rest
+    noise = tried(near, BTC, "a", mine(seed=50, mean=0.0), alone=False)
+    assert noise.pbo is not None
+    assert noise.pbo > 0.2
+    far = [trial(str(k), seed=k, first_day=10_000) for k in range(8)]
+    assert tried(far, BTC, "a", mine(), alone=False).pbo is None
+
+
+def test_of_a_recipe_tried_twice_the_newest_result_counts() -> None:
+    twice = [trial("b", seed=1), trial("b", seed=2)]
+    once = [trial("b", seed=2)]
+    assert tried(twice, BTC, "a", mine(), alone=False) == tried(once, BTC, "a", mine(), alone=False)
