@@ -208,12 +208,54 @@ def test_promotion_needs_a_verdict_or_force_and_a_reason(
     code, _, err = ares("models", "promote")
     assert (code, "no passing verdict" in err) == (1, True)
     assert ares("models", "promote", "--force")[0] == 2
-    assert ares("models", "promote", "--force", "--reason", "x", "--to", "live")[0] == 2
+    code, _, err = ares("models", "promote", "--force", "--reason", "x", "--to", "live")
+    assert (code, "--force is refused in live" in err) == (1, True)
     joined = trained["ensembles"][0]["hash"]
     code, out, _ = ares("models", "promote", joined[:12], "--force", "--reason", "rehearsal")
     assert (code, "is champion in history" in out) == (0, True)
     shown = json.loads(ares("models", "show", joined, "--json")[1])
     assert shown["champion_in"] == ["history"]
+
+
+def test_a_verdict_is_shown_as_table_json_and_picture(
+    ares: Ares, trained: dict[str, Any], tmp_path: Path
+) -> None:
+    """So few bars are no evidence: the answer is no, with every number that there is."""
+    joined = trained["ensembles"][0]["hash"]
+    picture = tmp_path / "verdict.png"
+    code, out, _ = ares("models", "validate", joined[:10], "--json", "--picture", str(picture))
+    said = json.loads(out)
+    assert (code, said["passed"], said["ensemble"]) == (1, False, joined)
+    assert Path(said["file"]).name.startswith(joined)
+    lines = {line["name"]: line for line in said["verdict"]["lines"]}
+    assert lines["reproduced"]["passed"]
+    assert lines["leaks"]["passed"]
+    assert lines["parity"]["passed"]
+    assert lines["deflated_sharpe"]["passed"] is False
+    assert picture.read_bytes()[:4] == b"\x89PNG"
+    code, out, err = ares("models", "validate", joined)
+    assert code == 1
+    for text in ("Deflated Sharpe", "anytime-valid", "Refused: ", "columns that know the future"):
+        assert text in out
+    assert "validate: done" in err
+    shown = json.loads(ares("models", "show", joined, "--json")[1])
+    assert shown["model_status"] in {"evaluated_inferior", "production"}
+    assert len(shown["verdicts"]) == 2
+    assert ares("models", "validate", "nothing")[0] == 2
+    assert ares("models", "validate", joined, "--to", "moon")[0] == 2
+
+
+def test_models_are_compared_archived_and_taken_back(ares: Ares, trained: dict[str, Any]) -> None:
+    code, out, _ = ares("train", "--workers", "1", "--price-only", "--json")
+    other, mine = json.loads(out)["ensembles"][0]["hash"], trained["ensembles"][0]["hash"]
+    code, out, _ = ares("models", "compare", mine, other)
+    assert (code, "On the same bars" in out) == (0, True)
+    assert json.loads(ares("models", "compare", mine, other, "--json")[1])["steps"] > 100
+    assert ares("models", "compare", mine, mine)[0] == 2
+    assert ares("models", "rollback", "--env", "paper")[0] == 2
+    code, out, _ = ares("models", "archive", other, "--reason", "old")
+    assert (code, "archived" in out) == (0, True)
+    assert ares("models", "archive", other)[0] == 1
 
 
 def test_a_damaged_model_is_named_and_the_others_are_listed(

@@ -132,6 +132,10 @@ def insist_environment(environment: str) -> None:
 
 def find(models: ModelStore, target: str) -> Ensemble:
     """Return the ensemble that a person means; of a package, the one that it makes alone."""
+    keys = {ensemble.instrument for ensemble in models.listed().ensembles}
+    named = sorted(key for key in keys if key.partition(":")[2] == target)
+    if len(named) > 1:
+        raise UserMistake(f"'{target}' is on more than one venue: name one of {', '.join(named)}")
     found = models.resolve(target)
     if isinstance(found, Ensemble):
         return found

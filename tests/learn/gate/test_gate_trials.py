@@ -8,6 +8,7 @@ import pytest
 from ares.domain.model import Validation
 from ares.domain.timeframe import DAY_MS
 from ares.domain.trial import Trial
+from ares.kernel.bars import F64
 from ares.learn.gate.account import Account
 from ares.learn.gate.trials import recipes_tried, tried
 
@@ -15,8 +16,8 @@ BTC, ETH = "binance:BTC/USDT", "binance:ETH/USDT"
 DAYS = 200
 
 
-def returns(seed: int, mean: float = 0.0, days: int = DAYS) -> np.ndarray:
-    made: np.ndarray = mean + 0.01 * np.random.default_rng(seed).standard_normal(days)
+def returns(seed: int, mean: float = 0.0, days: int = DAYS) -> F64:
+    made: F64 = mean + 0.01 * np.random.default_rng(seed).standard_normal(days)
     return made
 
 
@@ -37,7 +38,7 @@ def trial(
 
 def mine(seed: int = 99, mean: float = 0.003) -> Account:
     daily = returns(seed, mean)
-    equity = np.cumprod(1.0 + daily)
+    equity: F64 = np.cumprod(1.0 + daily).astype(np.float64)
     close_ms = (np.arange(DAYS, dtype=np.int64) + 1) * DAY_MS
     return Account(0, close_ms, equity, np.empty(0), np.empty(0, np.int64))
 

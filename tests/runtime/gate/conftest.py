@@ -1,0 +1,137 @@
+"""A world with an edge planted in BTC and none in ETH, trained once; each test gets a copy."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from ares.config.workspace import Workspace
+from ares.domain.instrument import Instrument, InstrumentSpec
+from ares.kernel.bars import Bars
+from ares.runtime.training import TrainingRequest, train
+from ares.runtime.worker_pool import Task, WorkerPool
+from ares.store.candles import CandleStore
+from ares.store.database import open_database
+
+HOUR = 3_600_000
+START_MS = 1_672_531_200_000  # 2023-01-01
+HOURS = 4_000
+DRIFT, SEED = 0.005, 1
+NOW = datetime(2024, 1, 1, 12, 0, 0, tzinfo=UTC)
+
+
+class InlinePool(WorkerPool):
+    """Does every task at once, here."""
+
+    def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Any]]:
+        for task in tasks:
+            yield task, task.function(task.argument)
+
+
+@dataclass(frozen=True)
+class World:
+    """Hashes of ensembles: ``first`` (BTC, an earlier window), ``refit`` (the same recipe on all
+    bars), ``other`` (another recipe on all bars), ``noise`` (ETH).
+    """
+
+    workspace: Workspace
+    pool: WorkerPool
+    first: str
+    refit: str
+    other: str
+    noise: str
+
+
+def planted(n: int, seed: int, drift: float) -> Bars:
+    """Return hourly bars that rise in the first half of the UTC day, and fall in the second."""
+    draw = np.random.default_rng(seed).random((n, 3))
+    sign = np.where(np.arange(n) % 24 < 12, 1.0, -1.0)
+    noise = 0.005 * 12**0.5 * (draw[:, 0] - 0.5)
+    close = 100.0 * np.exp(np.cumsum(drift * sign + noise))
+    open_ = np.concatenate([[100.0], close[:-1]])
+    wiggle = 1.0 + 0.001 * draw[:, 1]
+    high, bottom = np.maximum(open_, close) * wiggle, np.minimum(open_, close) / wiggle
+    ts = START_MS + np.arange(n, dtype=np.int64) * HOUR
+    o, h, low, c = (np.round(column, 4) for column in (open_, high, bottom, close))
+    return Bars.make(ts, o, h, low, c, 1_000.0 + 9_000.0 * draw[:, 2])
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> World:
+    root = tmp_path_factory.mktemp("gate") / "w"
+    Workspace.init(root)
+    content = {
+        "symbols": ["BTC/USDT", "ETH/USDT"],
+        "timeframes": {"intervals": [{"interval": "1h", "weight": 1.0}]},
+    }
+    (root / "ares.yaml").write_text(yaml.safe_dump(content))
+    engine = open_database(f"sqlite:///{(root / 'ares.db').resolve()}")
+    store = CandleStore(engine, root / "cache")
+    for symbol, drift in (("BTC/USDT", DRIFT), ("ETH/USDT", 0.0)):
+        spec = InstrumentSpec(Instrument("binance", symbol), 4, 4)
+        store.save(spec, "1h", planted(HOURS, SEED, drift), "made for a test")
+    engine.dispose()
+    workspace, pool = Workspace(root), InlinePool(1)
+    made = []
+    requests = (
+        TrainingRequest(symbols=("BTC/USDT",), to_ms=START_MS + (HOURS - 200) * HOUR),
+        TrainingRequest(symbols=("BTC/USDT",)),
+        TrainingRequest(symbols=("BTC/USDT",), price_only=True),
+        TrainingRequest(symbols=("ETH/USDT",)),
+    )
+    for k, request in enumerate(requests):
+        report = train(workspace, request, now=lambda k=k: NOW + timedelta(hours=k), pool=pool)  # type: ignore[misc]
+        made.append(report.ensembles[0].hash)
+    return World(workspace, pool, *made)
+
+
+@pytest.fixture
+def world(trained: World, tmp_path: Path) -> World:
+    """Return a copy of the trained world, to be changed at will."""
+    shutil.copytree(trained.workspace.root, tmp_path / "w")
+    return World(
+        Workspace(tmp_path / "w"),
+        trained.pool,
+        trained.first,
+        trained.refit,
+        trained.other,
+        trained.noise,
+    )
+
+
+@pytest.fixture
+def corrected() -> Callable[[World], None]:
+    """Return what stores BTC's candles again, with one volume changed."""
+
+    def correct(world: World) -> None:
+        engine = open_database(world.workspace.db_url)
+        with engine.begin() as connection:
+            connection.exec_driver_sql("DELETE FROM candles WHERE symbol = 'BTC/USDT'")
+        bars = planted(HOURS, SEED, DRIFT)
+        volume = np.where(np.arange(HOURS) == 900, 7.0, bars.volume)
+        spec = InstrumentSpec(Instrument("binance", "BTC/USDT"), 4, 4)
+        store = CandleStore(engine, world.workspace.cache_dir)
+        store.save(spec, "1h", replace(bars, volume=volume), "corrected")
+        engine.dispose()
+
+    return correct
+
+
+@pytest.fixture
+def settled() -> Callable[..., Workspace]:
+    """Return what changes settings of a world, and gives its workspace afresh."""
+
+    def change(world: World, **more: object) -> Workspace:
+        path = world.workspace.root / "ares.yaml"
+        path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), **more}))
+        return Workspace(world.workspace.root)
+
+    return change
