@@ -38,7 +38,11 @@ NOUNS = {
     "config": Noun("ares.cli.config", "app", "Show and check the settings."),
     "data": Noun("ares.cli.data", "app", "Candles in, listed and checked."),
     "train": Noun("ares.cli.train", "command", "Train candidate models, with their evidence."),
-    "models": Noun("ares.cli.models", "app", "Models: list, show, compare, validate, promote, rollback, archive, export."),
+    "models": Noun(
+        "ares.cli.models",
+        "app",
+        "Models: list, show, compare, validate, promote, rollback, archive, export.",
+    ),
     "backtest": Noun(
         "ares.cli.backtest", "command", "Judge a model, an ensemble or a baseline on history."
     ),
