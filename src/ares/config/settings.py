@@ -19,6 +19,7 @@ from ares.config.learning import (
     Retraining,
 )
 from ares.config.promotion import Promotion
+from ares.config.rollout import Rollout
 from ares.config.trading import Account, Breakers, Costs, LiveTrading, Risk, Strategy
 from ares.domain.timeframe import Timeframe
 
@@ -40,6 +41,7 @@ __all__ = [
     "Promotion",
     "Retraining",
     "Risk",
+    "Rollout",
     "Settings",
     "Strategy",
     "Timeframes",
@@ -138,6 +140,7 @@ class Settings(Section):
     learner: Learner = section(Learner)
     deployment: Deployment = section(Deployment)
     promotion: Promotion = section(Promotion)
+    rollout: Rollout = section(Rollout)
 
     @field_validator("symbols")
     @classmethod
