@@ -12,9 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ares.core.orders import Order
+from ares.core.slots import Slot, begin_comparison, begin_watch, first_slots, place, seed_of
 from ares.core.windows import window_state
+from ares.domain.model import Ensemble
 from ares.domain.run import RunSetup
 from ares.kernel.bars import F64, I64
+from ares.kernel.betting import BET
 from ares.kernel.ensemble import slot_records, tf_ms_of
 from ares.kernel.features import N_FEATURES, feature_state
 from ares.kernel.fold import fold_state
@@ -65,6 +68,13 @@ class State:
     last_fill_ms : (n_instruments,) open time of the bar in which the venue last answered.
     windows  : the last bars of each series, see ``core.windows``; None without user's features.
     stop_ids, working_ids : client ids of the resting stop and the working market order.
+    last_warm : (n_lanes, n_timeframes) whether the newest bar of each was warm.
+    lanes    : (n_lanes,) who sits in each lane; previous : (width,) champions to go back to.
+    turned   : (n_lanes,) tests for a turned edge; better, worse : (width,) of the challenger
+               against the champion since ``since_ms``; marks : (n_lanes,) values at the last hour.
+    unreviewed : a trade has closed since the rollout was last thought about.
+
+    With challengers the first axis of every array is lanes: instruments twice.
     """
 
     setup: RunSetup
@@ -76,36 +86,44 @@ class State:
     last_p: F64
     last_ms: I64
     last_sigma: F64
+    last_warm: NDArray[np.bool_]
     trade: TradeState
     last_fill_ms: I64
     windows: Records | None
     orders: dict[str, Order]
     stop_ids: list[str]
     working_ids: list[str]
-    # Made from the setup, never changed:
+    lanes: list[Slot]
+    previous: list[Ensemble | None]
+    turned: Records
+    better: Records
+    worse: Records
+    marks: F64
+    since_ms: I64
+    unreviewed: bool
+    # Made from the lanes, whenever one of them changes:
     slots: Records
-    rules: Records
     specs: Records
+    packages: I64
+    package_hashes: list[str]
+    # Made from the setup, never changed:
+    rules: Records
     tf_ms: I64
     base_ms: I64
     price_scale: F64
-    packages: I64
-    package_hashes: list[str]
     scratch: Scratch = field(repr=False)
 
 
 def traded_of(setup: RunSetup) -> list[Traded]:
     """Return the instruments as the kernel wants them, validation discounted."""
     rows = []
-    for one in setup.instruments:
+    n = setup.width
+    for lane, one in enumerate(setup.instruments):
         ensemble = one.ensemble
-        seed = (0.0, 0.0, 0.0)
-        if ensemble is not None:
-            v = ensemble.validation
-            trades = min(v.trades * setup.validation_discount, setup.rules["forgetting_trades"])
-            seed = (trades, v.mean_bps, v.sd_bps)
+        seed = (0.0, 0.0, 0.0) if ensemble is None else seed_of(ensemble, setup)
         horizon_ms = 0 if ensemble is None else ensemble.horizon_ms
-        rows.append(Traded(one.spec, one.base_ms, horizon_ms, one.is_champion, seed))
+        twin = (lane + n) % (2 * n) if setup.challengers else -1
+        rows.append(Traded(one.spec, one.base_ms, horizon_ms, one.is_champion, seed, twin))
     return rows
 
 
@@ -127,20 +145,13 @@ def new_state(setup: RunSetup) -> State:
     n, m = len(setup.instruments), len(setup.timeframes)
     rules = rules_of(setup)
     traded = traded_of(setup)
-    hashes: list[str] = []
     packages = np.full((n, m), -1, np.int64)
-    places = {timeframe: j for j, timeframe in enumerate(setup.timeframes)}
-    for i, one in enumerate(setup.instruments):
-        for member in one.ensemble.members if one.ensemble else ():
-            if member.package_hash not in hashes:
-                hashes.append(member.package_hash)
-            packages[i, places[member.timeframe]] = hashes.index(member.package_hash)
     width = N_FEATURES + len(setup.user_features)
     features = np.full((n, m, width), np.nan, np.float32)
     last_p = np.full((n, m), np.nan)
     tf_ms = tf_ms_of(setup.timeframes)
     room = log_room(n)
-    return State(
+    state = State(
         setup=setup,
         seq=0,
         now_ms=0,
@@ -150,12 +161,21 @@ def new_state(setup: RunSetup) -> State:
         last_p=last_p,
         last_ms=np.zeros((n, m), np.int64),
         last_sigma=np.full((n, m), np.nan),
+        last_warm=np.zeros((n, m), np.bool_),
         trade=first_state(traded, setup.cash_quote, rules),
         last_fill_ms=np.zeros(n, np.int64),
         windows=window_state(n * m) if setup.user_features else None,
         orders={},
         stop_ids=[""] * n,
         working_ids=[""] * n,
+        lanes=first_slots(setup),
+        previous=[one.previous for one in setup.instruments[: setup.width]],
+        turned=zeros(BET, n),
+        better=zeros(BET, setup.width),
+        worse=zeros(BET, setup.width),
+        marks=np.full(n, np.nan),
+        since_ms=np.zeros(setup.width, np.int64),
+        unreviewed=False,
         slots=slot_records([one.ensemble for one in setup.instruments], setup.timeframes),
         rules=rules,
         specs=specs_record(traded),
@@ -163,7 +183,7 @@ def new_state(setup: RunSetup) -> State:
         base_ms=np.array([one.base_ms for one in setup.instruments], np.int64),
         price_scale=np.array([10.0**one.spec.price_decimals for one in setup.instruments]),
         packages=packages,
-        package_hashes=hashes,
+        package_hashes=[],
         scratch=Scratch(
             np.zeros(n * m, np.int64),
             features.reshape(n * m, width),
@@ -181,6 +201,12 @@ def new_state(setup: RunSetup) -> State:
             np.zeros(4, np.int64),
         ),
     )
+    place(state)
+    for lane in range(n):
+        begin_watch(state, lane)
+    for i in range(setup.width):
+        begin_comparison(state, i)
+    return state
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -193,6 +219,9 @@ class Snapshot(msgspec.Struct, frozen=True):
     orders: list[Order]
     stop_ids: list[str]
     working_ids: list[str]
+    lanes: list[Slot]
+    previous: list[Ensemble | None]
+    unreviewed: bool
 
 
 def _arrays(state: State) -> dict[str, NDArray[Any]]:
@@ -204,6 +233,12 @@ def _arrays(state: State) -> dict[str, NDArray[Any]]:
         "last_p": state.last_p,
         "last_ms": state.last_ms,
         "last_sigma": state.last_sigma,
+        "last_warm": state.last_warm,
+        "turned": state.turned,
+        "better": state.better,
+        "worse": state.worse,
+        "marks": state.marks,
+        "since_ms": state.since_ms,
         "account": state.trade.account,
         "book": state.trade.book,
         "virtual": state.trade.virtual,
@@ -230,6 +265,9 @@ def snapshot(state: State) -> bytes:
             orders,
             state.stop_ids,
             state.working_ids,
+            state.lanes,
+            state.previous,
+            state.unreviewed,
         )
     )
 
@@ -248,4 +286,8 @@ def restore(setup: RunSetup, raw: bytes) -> State:
     state.orders = {order.client_id: order for order in held.orders}
     state.stop_ids = held.stop_ids
     state.working_ids = held.working_ids
+    state.lanes = held.lanes
+    state.previous = held.previous
+    state.unreviewed = held.unreviewed
+    place(state)
     return state

@@ -6,19 +6,27 @@ import numpy as np
 
 from ares.core import orders
 from ares.core.facts import KINDS, effects_of_records
+from ares.core.rollout import HOUR_MS, observe, on_ordered, on_published, review
 from ares.core.state import Scorers, State
 from ares.core.windows import OwnFeatures, bars_of, push
 from ares.domain.events import (
+    AlertRaised,
     BarsClosed,
     Decided,
+    DriftMeasured,
     Effect,
     EngineStarted,
     Event,
+    ModelPublished,
+    ModelRefused,
     OrderAccepted,
     OrderCancelled,
     OrderFilled,
     OrderRejected,
+    RetrainingEnded,
+    RetrainingStarted,
     RunStarted,
+    SlotOrdered,
 )
 from ares.kernel.features import N_FEATURES, VOLATILITY_20
 from ares.kernel.features.columns import present
@@ -39,9 +47,18 @@ def step(
     state.seq += 1
     match event:
         case BarsClosed():
-            return _on_bars(state, event, scorers, own)
+            effects = _on_bars(state, event, scorers, own)
+            if state.setup.rollout is None or event.warming:
+                return effects
+            if len(effects) > 1:
+                observe(state, effects)
+            if state.unreviewed or event.ts_ms % HOUR_MS == 0:
+                effects += review(state, scorers, own)
+            return effects
         case OrderFilled() | OrderRejected():
-            return _on_answer(state, event)
+            effects = _on_answer(state, event)
+            observe(state, effects)
+            return effects
         case OrderAccepted():
             if event.client_id in state.orders:
                 orders.apply(state.orders[event.client_id], event)
@@ -50,7 +67,19 @@ def step(
             orders.apply(_order(state, event.client_id), event)
             del state.orders[event.client_id]
             return []
-        case RunStarted() | EngineStarted():
+        case ModelPublished():
+            return on_published(state, event, scorers, own)
+        case SlotOrdered():
+            return on_ordered(state, event, scorers, own)
+        case (
+            RunStarted()
+            | EngineStarted()
+            | ModelRefused()
+            | DriftMeasured()
+            | RetrainingStarted()
+            | RetrainingEnded()
+            | AlertRaised()
+        ):
             return []
 
 
@@ -59,10 +88,13 @@ def _on_bars(
 ) -> list[Effect]:
     """Fold the bars, score what is due, and decide unless the run is still warming."""
     s = state.scratch
-    n = len(state.base_ms)
-    ohlcv = np.frombuffer(event.ohlcv, np.float64).reshape(n, 5)
+    ohlcv = np.frombuffer(event.ohlcv, np.float64).reshape(-1, 5)
     present = np.frombuffer(event.present, np.bool_)
     flat = np.frombuffer(event.flat, np.bool_)
+    if state.setup.challengers:
+        ohlcv = np.concatenate((ohlcv, ohlcv))
+        present = np.concatenate((present, present))
+        flat = np.concatenate((flat, flat))
     state.now_ms = event.ts_ms
     on_close(
         state.fold, state.feats, event.ts_ms, present, state.base_ms, ohlcv, flat, state.tf_ms,
@@ -93,7 +125,7 @@ def _score(state: State, now_ms: int, scorers: Scorers, own: OwnFeatures | None)
     s = state.scratch
     n = take_due(
         now_ms, s.due, s.warm, state.packages, state.features, VOLATILITY_20,
-        state.last_p, state.last_ms, state.last_sigma, s.places,
+        state.last_p, state.last_ms, state.last_sigma, state.last_warm, s.places,
     )  # fmt: skip
     if state.windows is not None:
         n = _observe(state, state.windows, n, own)

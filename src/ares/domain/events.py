@@ -18,6 +18,9 @@ Station = Literal["empty", "shadow", "canary", "champion", "former", "withdrawn"
 ``withdrawn``: one whose evidence turned. Only a champion and a canary trade with money.
 """
 
+Move = Literal["published", "canary", "promoted", "rolled_back", "withdrawn", "dismissed"]
+"""What happened to an ensemble while the engine ran."""
+
 Trigger = Literal["loss_immediate", "drift", "performance", "schedule", "manual"]
 
 
@@ -314,19 +317,21 @@ class VirtualOpened(msgspec.Struct, frozen=True, tag=True, gc=False):
 
 
 class SlotChanged(msgspec.Struct, frozen=True, tag=True):
-    """Fact: an instrument's ensembles moved; both lanes as they are now.
+    """Fact: an instrument's ensembles moved; its lanes as they are now.
 
-    move       : what happened.
-    champion, challenger : hashes of the ensembles; empty: none.
-    station    : of the challenger.
+    subject  : hash of the ensemble that moved.
+    lanes    : hashes of those who sit in the instrument's lanes; empty: nobody.
+    stations : where they stand.
+    previous : hash of the champion that a rollback would bring back; empty: none.
     """
 
     instrument: int
     ts_ms: int
-    move: Literal["published", "canary", "promoted", "rolled_back", "withdrawn", "dismissed"]
-    champion: str
-    challenger: str
-    station: Station
+    move: Move
+    subject: str
+    lanes: tuple[str, ...]
+    stations: tuple[Station, ...]
+    previous: str
     who: str
     why: str
 

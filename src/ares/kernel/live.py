@@ -112,6 +112,7 @@ def take_due(
     last_p: F64,
     last_ms: I64,
     last_sigma: F64,
+    last_warm: Bools,
     places: I64,
 ) -> int:
     """Note which models have a new bar to score; return how many, their flat places in ``places``.
@@ -122,11 +123,12 @@ def take_due(
     n = 0
     for i in range(due.shape[0]):
         for j in range(due.shape[1]):
-            if due[i, j] and packages[i, j] >= 0:
+            if due[i, j]:
                 last_ms[i, j] = now_ms
                 last_p[i, j] = np.nan
                 last_sigma[i, j] = features[i, j, sigma]
-                if warm[i, j]:
+                last_warm[i, j] = warm[i, j]
+                if warm[i, j] and packages[i, j] >= 0:
                     places[n] = i * due.shape[1] + j
                     n += 1
     return n

@@ -36,7 +36,7 @@ class Nobody:
     def watch(self, seq: int, event: Event, effects: list[Effect]) -> None:
         """Take nothing in."""
 
-    def due(self, now_ms: int) -> Sequence[Event]:
+    def due(self, now_ms: int) -> Sequence[Event]:  # noqa: ARG002 - the seam's signature
         """Return nothing."""
         return ()
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ares.learn.gate.betting import BET, bets, read_once, scan, standing, step
+from ares.kernel.betting import BET, step
+from ares.learn.gate.betting import bets, read_once, scan, standing
 
 differences = st.lists(st.floats(-3.0, 3.0), min_size=0, max_size=40).map(np.array)
 anything = st.lists(st.floats(allow_nan=True, allow_infinity=True), max_size=20).map(np.array)
@@ -30,7 +31,7 @@ def path(values: np.ndarray, state: np.ndarray | None = None) -> np.ndarray:
 
 
 def test_the_state_is_a_record_without_padding() -> None:
-    assert BET.itemsize == 80 == 8 * len(BET.names or ())
+    assert BET.itemsize == 88 == 8 * len(BET.names or ())
 
 
 @unhurried

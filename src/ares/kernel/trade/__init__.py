@@ -1,6 +1,13 @@
 """The trade half of the kernel: scores in, orders and money out."""
 
-from ares.kernel.trade.rules import Rules, Traded, first_state, specs_record, volatility_start_ms
+from ares.kernel.trade.rules import (
+    Rules,
+    Traded,
+    first_state,
+    seat,
+    specs_record,
+    volatility_start_ms,
+)
 from ares.kernel.trade.scan import Market, Signals, TradeLog, TradeState, scan, to_grid
 
 __all__ = [
@@ -12,6 +19,7 @@ __all__ = [
     "Traded",
     "first_state",
     "scan",
+    "seat",
     "specs_record",
     "to_grid",
     "volatility_start_ms",

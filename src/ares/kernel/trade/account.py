@@ -166,7 +166,9 @@ def _close(
     outcomes[n].code = ALLOWED
     counts[N_OUTCOMES] = n + 1
     on_trade(ts_ms, pnl > 0, account, rules, notices, counts)
-    learn_from(i, ts_ms, net_bps, book, rules, notices, counts)
+    if book[i].foreign == 0:
+        learn_from(i, ts_ms, net_bps, book, rules, notices, counts)
+    book[i].foreign = 0
     outcomes[n].mode_confidence = book[i].mode_confidence
     book[i].cost_units = 0
     book[i].position_fees = 0
@@ -193,6 +195,8 @@ def learn_from(
     counts: I64,
 ) -> None:
     """Move the mode confidence by one closed trade, and the mode with it."""
+    book[i].arm_bps += net_bps
+    book[i].arm_trades += 1
     observe_trade(i, net_bps, book, rules)
     before = book[i].mode
     after = next_mode(before, book[i].mode_confidence, rules)

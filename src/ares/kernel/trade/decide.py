@@ -205,6 +205,7 @@ def _consider_entry(
     counts: I64,
 ) -> None:
     """Turn a signal into an order, or into a refusal with its virtual trade."""
+    book[i].foreign = 0
     book[i].entry_p = p
     book[i].entry_edge = edge
     book[i].entry_width = width
@@ -312,8 +313,9 @@ def size_entry(
             risk = rules[0].risk_per_trade * equity / (width * 1e-4)
             if risk < want:
                 want, code = risk, REFUSED_ORDER_MIN
-        if rules[0].position_max * equity < want:
-            want, code = rules[0].position_max * equity, REFUSED_POSITION_CAP
+        room = rules[0].position_max * equity - _value_of_twin(i, book, specs)
+        if room < want:
+            want, code = room, REFUSED_POSITION_CAP
         if rules[0].exposure_max * equity - account[0].gross < want:
             want, code = rules[0].exposure_max * equity - account[0].gross, REFUSED_EXPOSURE
         if rules[0].order_units_max < want:
@@ -323,8 +325,19 @@ def size_entry(
             want *= 0.5
         if on_trial(i, account, book):
             want *= rules[0].trial_size
+        want *= specs[i].size_share
     lots = math.floor(want / units_per_lot) if want > 0.0 else 0
     least = max(rules[0].order_units_min, specs[i].cost_units_min)
     if lots <= 0 or lots * units_per_lot < least:
         return 0, code
     return lots, ALLOWED
+
+
+@inlined
+def _value_of_twin(i: int, book: Records, specs: Records) -> float:
+    """Return what the other lane of the instrument holds or is about to, at its newest close."""
+    twin = specs[i].twin
+    if twin < 0:
+        return 0.0
+    units_per_lot = book[twin].last_close * (specs[twin].notional_mul / specs[twin].notional_div)
+    return float(book[twin].position_lots * units_per_lot + book[twin].waiting)

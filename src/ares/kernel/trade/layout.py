@@ -157,7 +157,9 @@ SPECS = np.dtype(
         ("alpha_slow", _F),
         ("bars_per_year", _F),
         ("horizon_ms", _I),  # longest holding time; 0: none
-        ("has_champion", _I),  # 0: signals of this instrument may only trade virtually
+        ("has_champion", _I),  # 0: signals of this lane may only trade virtually
+        ("size_share", _F),  # of what a trade would be; below 1 while a canary trades beside it
+        ("twin", _I),  # the other lane of the same instrument; -1: none
     ]
 )
 
@@ -228,6 +230,9 @@ BOOK = np.dtype(
         ("posterior_n", _F),
         ("posterior_mean", _F),
         ("posterior_m2", _F),
+        ("arm_bps", _F),  # net result of the ensemble's closed trades, real and virtual
+        ("arm_trades", _I),
+        ("foreign", _I),  # 1: the open trade was begun by the ensemble seated here before
     ]
 )
 

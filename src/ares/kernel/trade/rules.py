@@ -133,6 +133,7 @@ class Traded:
     horizon_ms   : longest holding time; 0: none.
     has_champion : whether signals may become orders at all.
     validation   : (trades, mean_bps, sd_bps), already discounted.
+    twin         : row of the other lane of the same instrument; -1: none.
     """
 
     spec: InstrumentSpec
@@ -140,6 +141,7 @@ class Traded:
     horizon_ms: int = 0
     has_champion: bool = True
     validation: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    twin: int = -1
 
 
 def round_trip_bps(fee_bps: float, spread_bps: float, slippage_bps: float) -> float:
@@ -166,6 +168,8 @@ def specs_record(traded: list[Traded]) -> Records:
         row["bars_per_year"] = YEAR_MS / one.base_ms
         row["horizon_ms"] = one.horizon_ms
         row["has_champion"] = one.has_champion
+        row["size_share"] = 1.0
+        row["twin"] = one.twin
     return specs
 
 
@@ -190,9 +194,20 @@ def first_state(traded: list[Traded], cash_quote: float, rules: Records) -> Trad
         account[0][name] = units
     book = zeros(BOOK, len(traded))
     for i, one in enumerate(traded):
-        seed_posterior(i, *one.validation, book)
-        book[i]["mode"] = next_mode(0, float(book[i]["mode_confidence"]), rules)
+        seat(i, one.validation, book, rules)
     return TradeState(account, book, zeros(VIRTUAL, len(traded)), new_venue(len(traded)))
+
+
+def seat(i: int, validation: tuple[float, float, float], book: Records, rules: Records) -> None:
+    """Begin the posterior, the mode and the results of a new ensemble in lane ``i``.
+
+    A trade that is open there, or on its way, was begun by another: nothing is learned from it.
+    """
+    seed_posterior(i, *validation, book)
+    book[i]["mode"] = next_mode(0, float(book[i]["mode_confidence"]), rules)
+    book[i]["arm_bps"] = 0.0
+    book[i]["arm_trades"] = 0
+    book[i]["foreign"] = int(book[i]["position_lots"] != 0 or book[i]["working_lots"] != 0)
 
 
 def _units(quote: float) -> int:

@@ -1,0 +1,215 @@
+"""The lanes of a run and who sits in them: seated, moved and taken out by facts, never otherwise.
+
+An instrument has a lane, or two: one for its champion, one for whoever challenges it. A lane is a
+row in every array of the trade half, with its own position, virtual trade and mode confidence;
+both see the same bars. Which of the two is the champion's changes with a promotion, so that an
+open trade stays where it was begun.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+
+from ares.core.windows import OwnFeatures, bars_of
+from ares.domain.events import Station
+from ares.domain.model import Ensemble
+from ares.domain.run import RunSetup
+from ares.kernel.betting import bets
+from ares.kernel.ensemble import slot_records
+from ares.kernel.features import N_FEATURES
+from ares.kernel.features.columns import present
+from ares.kernel.trade import seat
+from ares.kernel.trade.layout import VIRTUAL
+
+if TYPE_CHECKING:
+    from ares.core.state import Scorers, State
+
+TRADES: tuple[Station, ...] = ("champion", "canary")
+"""Stations that trade with money."""
+
+RUNS: tuple[Station, ...] = ("shadow", "canary", "former")
+"""Stations of a challenger that is compared with the champion."""
+
+TURNED_STAKE_SDS = 0.15
+"""Stake of the test for a turned edge, a trade a step: the best one for a loss of 0.15 sd."""
+
+BOUND_BPS_MIN = 50.0
+BOUND_SHARE_SD = 0.2
+"""A first guess of a step's standard deviation, as a share of its bound."""
+
+
+class Slot(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Who sits in a lane.
+
+    since_ms     : when it came to this station.
+    verdict_hash : of the verdict that let it pass; empty: it goes no further by itself.
+    """
+
+    ensemble: Ensemble | None = None
+    station: Station = "empty"
+    since_ms: int = 0
+    refit: bool = False
+    verdict_hash: str = ""
+
+    @property
+    def hash(self) -> str:
+        """Return the hash of its ensemble; empty: nobody."""
+        return "" if self.ensemble is None else self.ensemble.hash
+
+
+EMPTY = Slot()
+
+
+def first_slots(setup: RunSetup) -> list[Slot]:
+    """Return who sits where before the first event."""
+    slots = []
+    for one in setup.instruments:
+        if one.ensemble is None:
+            slots.append(EMPTY)
+        else:
+            slots.append(Slot(one.ensemble, "champion" if one.is_champion else "shadow"))
+    return slots
+
+
+def lanes_of(setup: RunSetup, i: int) -> tuple[int, ...]:
+    """Return the lanes of instrument ``i``."""
+    return (i, setup.width + i) if setup.challengers else (i,)
+
+
+def champion_lane(state: State, i: int) -> int | None:
+    """Return the lane in which the champion of instrument ``i`` sits."""
+    for lane in lanes_of(state.setup, i):
+        if state.lanes[lane].station == "champion":
+            return lane
+    return None
+
+
+def other_lane(state: State, i: int) -> int | None:
+    """Return the lane for whoever is not champion; None: there is none.
+
+    Without a champion both lanes are; then it is the one that is freer.
+    """
+    free = [x for x in lanes_of(state.setup, i) if state.lanes[x].station != "champion"]
+    order: tuple[Station, ...] = ("empty", "withdrawn", "former", "shadow", "canary")
+    free.sort(key=lambda lane: order.index(state.lanes[lane].station))
+    return free[0] if free else None
+
+
+def challenger_lane(state: State, i: int) -> int | None:
+    """Return the lane of the ensemble that is on its way to money, or was there before."""
+    for station in ("canary", "shadow", "former"):
+        for lane in lanes_of(state.setup, i):
+            if state.lanes[lane].station == station:
+                return lane
+    return None
+
+
+def settle(
+    state: State,
+    i: int,
+    slots: Mapping[int, Slot],
+    previous: Ensemble | None,
+    scorers: Scorers,
+    own: OwnFeatures | None = None,
+) -> None:
+    """Make the lanes of instrument ``i`` be as ``slots`` says (lane -> slot), others as they are.
+
+    Whoever sat in a lane before and still does keeps everything: only permission and size change.
+    """
+    state.previous[i] = previous
+    for lane, slot in slots.items():
+        new = slot.hash and slot.hash != state.lanes[lane].hash
+        state.lanes[lane] = slot
+        if new:
+            _seat(state, lane, slot, scorers, own)
+    place(state)
+    begin_comparison(state, i)
+
+
+def _seat(state: State, lane: int, slot: Slot, scorers: Scorers, own: OwnFeatures | None) -> None:
+    """Put somebody new into a lane: its record, its past, and what it says of the newest bars."""
+    state.trade.virtual[lane] = np.zeros((), VIRTUAL)
+    place(state)
+    assert slot.ensemble is not None
+    seat(lane, seed_of(slot.ensemble, state.setup), state.trade.book, state.rules)
+    begin_watch(state, lane)
+    for j in range(len(state.tf_ms)):
+        state.last_p[lane, j] = np.nan
+        package = state.packages[lane, j]
+        if package < 0 or not state.last_warm[lane, j]:
+            continue
+        row = state.features[lane, j]
+        if state.windows is not None:
+            if own is None:
+                raise ValueError("the run has features of its user's own: hand them in")
+            k = lane * len(state.tf_ms) + j
+            row[N_FEATURES:] = own(bars_of(state.windows, k), int(state.tf_ms[j]))
+            if not present(row[N_FEATURES:]):
+                continue
+        state.last_p[lane, j] = scorers[state.package_hashes[package]](row[None])[0]
+
+
+def seed_of(ensemble: Ensemble, setup: RunSetup) -> tuple[float, float, float]:
+    """Return the discounted validation trades with which its posterior begins."""
+    v = ensemble.validation
+    trades = min(v.trades * setup.validation_discount, setup.rules["forgetting_trades"])
+    return trades, v.mean_bps, v.sd_bps
+
+
+def place(state: State) -> None:
+    """Write what the kernel reads of the lanes: slots, packages, permissions and sizes."""
+    setup = state.setup
+    state.slots[:] = slot_records([slot.ensemble for slot in state.lanes], setup.timeframes)
+    places = {timeframe: j for j, timeframe in enumerate(setup.timeframes)}
+    hashes: dict[str, int] = {}
+    state.packages[:] = -1
+    for lane, slot in enumerate(state.lanes):
+        for member in slot.ensemble.members if slot.ensemble else ():
+            number = hashes.setdefault(member.package_hash, len(hashes))
+            state.packages[lane, places[member.timeframe]] = number
+    state.package_hashes[:] = list(hashes)
+    state.scratch.flat_packages[:] = state.packages.reshape(-1).tolist()
+    share = 0.0 if setup.rollout is None else setup.rollout.canary_share
+    for lane, slot in enumerate(state.lanes):
+        spec = state.specs[lane]
+        twin = int(spec["twin"])
+        tried = twin >= 0 and state.lanes[twin].station == "canary"
+        spec["horizon_ms"] = 0 if slot.ensemble is None else slot.ensemble.horizon_ms
+        spec["has_champion"] = slot.station in TRADES
+        spec["size_share"] = share if slot.station == "canary" else 1.0 - share * tried
+
+
+def begin_watch(state: State, lane: int) -> None:
+    """Begin the test for a turned edge of the ensemble in a lane."""
+    rollout, ensemble = state.setup.rollout, state.lanes[lane].ensemble
+    if rollout is None or ensemble is None:
+        return
+    bound = max(ensemble.width_min_bps, BOUND_BPS_MIN) + ensemble.cost_bps
+    state.turned[lane] = bets(
+        1,
+        alpha=1.0 / rollout.false_alarm_trades,
+        bound=bound,
+        sd_guess=ensemble.validation.sd_bps or bound,
+        stake_sds=TURNED_STAKE_SDS,
+    )[0]
+
+
+def begin_comparison(state: State, i: int) -> None:
+    """Begin the comparison of an instrument's two lanes from now on."""
+    rollout = state.setup.rollout
+    state.since_ms[i] = state.now_ms
+    if rollout is None or not state.setup.challengers:
+        return
+    for test in (state.better, state.worse):
+        test[i] = bets(
+            1,
+            alpha=rollout.alpha_worse,
+            bound=BOUND_BPS_MIN,
+            sd_guess=BOUND_BPS_MIN * BOUND_SHARE_SD,
+        )[0]
+    for lane in lanes_of(state.setup, i):
+        state.marks[lane] = np.nan
