@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from ares.core.facts import KIND_NAMES, notice_effects, outcome_effect, refusal_effect
-from ares.core.state import Scorers, State
+from ares.core.state import Scorers
 from ares.domain.events import (
     BarsClosed,
     BreakerChanged,
@@ -35,21 +35,15 @@ from ares.domain.events import (
     VirtualOpened,
 )
 from ares.domain.run import RunSetup
-from ares.domain.timeframe import Timeframe
 from ares.journal.run import Entry, entries
-from ares.kernel.bars import Bars
-from ares.kernel.ensemble import Scores, aggregate_history
-from ares.kernel.features import N_FEATURES, VOLATILITY_20, WARMUP_BARS, feature_scan
-from ares.kernel.features.columns import present
-from ares.kernel.features.scan import reference_close
 from ares.kernel.features.user import UserFeatures
 from ares.kernel.live import observe_closes
-from ares.kernel.resample import resample
-from ares.kernel.trade import Market, Signals, TradeLog, scan
+from ares.kernel.trade import Signals, TradeLog
 from ares.kernel.trade.layout import CANCEL_STOP, REASON_NAMES, REFUSAL
-from ares.runtime.feed import Feed, feed_of_events
+from ares.runtime.feed import Feed, feed_of_run
+from ares.runtime.hot_swap import Opener
+from ares.runtime.recompute import Columns, moves_of, scan_with_moves, spoken
 from ares.runtime.restep import first_state, open_run
-from ares.runtime.run_columns import base_bars_of, own_columns
 
 Row = tuple[Any, ...]
 
@@ -66,14 +60,21 @@ class Certificate:
     first: dict[str, Any] | None
 
 
-def certify(folder: Path, models: Scorers, user: UserFeatures | None = None) -> Certificate:
+def certify(
+    folder: Path,
+    models: Scorers,
+    user: UserFeatures | None = None,
+    opener: Opener | None = None,
+) -> Certificate:
     """Compute the run in ``folder`` by the backtest path and compare it with its journal.
 
-    user : the user's own features, where the run has any.
+    user   : the user's own features, where the run has any.
+    opener : opens the ensembles that were published while it ran; their moves are taken from the
+             journal, what they say and trade is computed.
     """
     setup = open_run(folder)
     journaled = _settled(list(entries(folder)))
-    log, signals, feed, traded = recompute(folder, setup, journaled, models, user)
+    log, signals, feed, traded = recompute(folder, setup, journaled, models, user, opener)
     theirs = _rows_of_journal(journaled)
     ours = _rows_of_scan(log)
     lines: dict[str, tuple[int, int]] = {}
@@ -119,82 +120,20 @@ def recompute(
     journaled: Sequence[Entry],
     models: Scorers,
     user: UserFeatures | None = None,
+    opener: Opener | None = None,
 ) -> tuple[TradeLog, Signals, Feed, int]:
     """Return the run by the backtest path, its feed, and the row of its first decision."""
     state = first_state(folder, setup)
     events = [e.event for e in journaled if isinstance(e.event, BarsClosed)]
-    specs = [one.spec for one in setup.instruments]
-    feed = feed_of_events(events, specs)
+    feed = feed_of_run(events, setup)
     traded = sum(event.warming for event in events)
-    series = _scores(setup, state, feed, models, user)
-    signals = aggregate_history(
-        feed.close_ms[traded:],
-        series,
-        state.slots,
-        setup.timeframes,
-        float(state.rules[0]["cost_bps_now"]),
-    )
-    for i in range(len(specs)):
+    moves = moves_of(setup, journaled)
+    columns = Columns(setup, state, feed, models, user, opener)
+    signals = spoken(setup, state, columns, feed.close_ms[traded:], moves)
+    for i in range(len(setup.instruments)):
         warming = feed.ticks[:traded][feed.present[:traded, i], i, 3]
         observe_closes(i, np.ascontiguousarray(warming), state.trade.book, state.specs)
-    rows = slice(traded, None)
-    opens, highs, lows, closes = np.ascontiguousarray(feed.ticks[rows].transpose(2, 0, 1))
-    lots = np.ascontiguousarray(feed.lots[rows])
-    market = Market(feed.close_ms[rows], opens, highs, lows, closes, lots)
-    return scan(market, signals, state.trade, state.rules, state.specs), signals, feed, traded
-
-
-def _scores(
-    setup: RunSetup, state: State, feed: Feed, models: Scorers, user: UserFeatures | None
-) -> list[list[Scores | None]]:
-    """Return every member's scores over the feed: resample, scan the features, score in batch."""
-    bars = [base_bars_of(feed, i, one.base_ms) for i, one in enumerate(setup.instruments)]
-    n_timeframes = len(setup.timeframes)
-    lead = setup.reference
-    series: list[list[Scores | None]] = []
-    for i, one in enumerate(setup.instruments):
-        members = {m.timeframe: m for m in one.ensemble.members} if one.ensemble else {}
-        row: list[Scores | None] = []
-        for j, timeframe in enumerate(setup.timeframes):
-            if timeframe not in members:
-                row.append(None)
-                continue
-            own = resample(bars[i], one.base_ms, timeframe.ms)
-            base_ms = setup.instruments[lead].base_ms if lead >= 0 else 0
-            leads = lead >= 0 and base_ms <= timeframe.ms
-            reference = resample(bars[lead], base_ms, timeframe.ms) if leads else None
-            scorer = models[members[timeframe].package_hash]
-            k = i * n_timeframes + j
-            row.append(_scan(state, k, own, reference, timeframe, scorer, user))
-        series.append(row)
-    return series
-
-
-def _scan(
-    state: State,
-    k: int,
-    bars: Bars,
-    reference: Bars | None,
-    timeframe: Timeframe,
-    scorer: Any,
-    user: UserFeatures | None,
-) -> Scores:
-    values = np.empty((len(bars), N_FEATURES), np.float32)
-    age = np.empty(len(bars), np.int64)
-    feature_scan(
-        state.feats.copy(), k, bars.ts_ms, bars.open, bars.high, bars.low, bars.close,
-        bars.volume, bars.flat, reference_close(bars, reference), values, age,
-    )  # fmt: skip
-    p = np.full(len(bars), np.nan)
-    warm = age >= WARMUP_BARS
-    rows = values
-    if state.windows is not None:
-        own = own_columns(state, k, bars, warm, user)
-        rows, warm = np.hstack([values, own]), warm & present(own)
-    if warm.any():
-        p[warm] = scorer(rows[warm])
-    sigma = values[:, VOLATILITY_20].astype(np.float64)
-    return Scores(bars.ts_ms + timeframe.ms, p, sigma)
+    return scan_with_moves(state, feed, traded, signals, moves), signals, feed, traded
 
 
 _UNKNOWN = SubmitOrder("", -1, "unknown", 0, 0, "", 0.0, 0.0, 0.0)

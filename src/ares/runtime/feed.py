@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ares.domain.events import BarsClosed
 from ares.domain.instrument import InstrumentSpec
+from ares.domain.run import RunSetup
 from ares.kernel.bars import F64, I64, Bars, Bools
 from ares.kernel.trade import to_grid
 
@@ -18,9 +20,10 @@ from ares.kernel.trade import to_grid
 class Feed:
     """Base bars on the union of their closing instants.
 
-    close_ms : (n,) rising; ohlcv : (n, n_instruments, 5), NaN-free (0 where missing);
-    present, flat : (n, n_instruments); ticks : (n, n_instruments, 4) open, high, low, close;
-    lots : (n, n_instruments) volume.
+    close_ms : (n,) rising; ohlcv : (n, n_lanes, 5), NaN-free (0 where missing);
+    present, flat : (n, n_lanes); ticks : (n, n_lanes, 4) open, high, low, close;
+    lots : (n, n_lanes) volume.
+    width    : instruments; with challengers there are twice as many lanes.
     """
 
     close_ms: I64
@@ -29,6 +32,7 @@ class Feed:
     flat: Bools
     ticks: NDArray[np.int64]
     lots: NDArray[np.int64]
+    width: int
 
     def __len__(self) -> int:
         """Return the number of closing instants."""
@@ -38,10 +42,33 @@ class Feed:
         """Return the event of row ``t``."""
         return BarsClosed(
             int(self.close_ms[t]),
-            self.ohlcv[t].tobytes(),
-            self.present[t].tobytes(),
-            self.flat[t].tobytes(),
+            self.ohlcv[t, : self.width].tobytes(),
+            self.present[t, : self.width].tobytes(),
+            self.flat[t, : self.width].tobytes(),
             warming,
+        )
+
+    def lanes(self, setup: RunSetup) -> Feed:
+        """Return the feed with a column for each lane of a run: the second half is the first."""
+        if not setup.challengers:
+            return self
+        return self._each(lambda a: np.concatenate((a, a), axis=1))
+
+    def instruments(self) -> Feed:
+        """Return the feed with one column for each instrument."""
+        if self.present.shape[1] == self.width:
+            return self
+        return self._each(lambda a: np.ascontiguousarray(a[:, : self.width]))
+
+    def _each(self, change: Callable[[NDArray[Any]], NDArray[Any]]) -> Feed:
+        return Feed(
+            self.close_ms,
+            change(self.ohlcv),
+            change(self.present),
+            change(self.flat),
+            change(self.ticks),
+            change(self.lots),
+            self.width,
         )
 
 
@@ -64,7 +91,13 @@ def feed_of(bars: Sequence[Bars], base_ms: Sequence[int], specs: Sequence[Instru
         lots[rows, i] = to_grid(one.volume, specs[i].qty_decimals)
         present[rows, i] = True
         flat[rows, i] = one.flat
-    return Feed(close_ms, ohlcv, present, flat, ticks, lots)
+    return Feed(close_ms, ohlcv, present, flat, ticks, lots, width)
+
+
+def feed_of_run(events: Sequence[BarsClosed], setup: RunSetup) -> Feed:
+    """Return a run's journaled events as the feed of its lanes."""
+    specs = [one.spec for one in setup.instruments[: setup.width]]
+    return feed_of_events(events, specs).lanes(setup)
 
 
 def feed_of_events(events: Sequence[BarsClosed], specs: Sequence[InstrumentSpec]) -> Feed:
@@ -81,4 +114,4 @@ def feed_of_events(events: Sequence[BarsClosed], specs: Sequence[InstrumentSpec]
         ticks[:, i] = to_grid(ohlcv[:, i, :4], spec.price_decimals)
         ticks[~present[:, i], i] = 0
         lots[:, i] = to_grid(ohlcv[:, i, 4], spec.qty_decimals)
-    return Feed(close_ms, ohlcv, present, flat, ticks, lots)
+    return Feed(close_ms, ohlcv, present, flat, ticks, lots, width)

@@ -14,7 +14,8 @@ from ares.core.state import Scorers, State, restore, snapshot
 from ares.core.step import step
 from ares.core.windows import OwnFeatures
 from ares.domain.errors import UserMistake, WorldTrouble
-from ares.domain.events import BarsClosed, EngineStarted, RunStarted
+from ares.domain.events import BarsClosed, EngineStarted, ModelPublished, RunStarted
+from ares.domain.model import Ensemble
 from ares.domain.run import RunSetup
 from ares.journal.log import Lock
 from ares.journal.run import (
@@ -28,9 +29,11 @@ from ares.journal.run import (
     setup_of,
 )
 from ares.kernel.features.user import UserFeatures
-from ares.runtime.loop import Loop, open_orders, overdue_answers
+from ares.runtime.hot_swap import HotSwap, Opener
+from ares.runtime.loop import Loop, Watcher, open_orders, overdue_answers
 from ares.runtime.plan import USER_HASH, Plan, code_hashes, same_run
 from ares.runtime.prefetch import Prefetch
+from ares.runtime.teacher import Nobody, Teacher
 from ares.store.projections import Projector, forget
 
 PROGRESS_INSTANTS = 256
@@ -66,12 +69,16 @@ def run_history(
     progress: Progress | None = None,
     stopped: Callable[[], bool] = lambda: False,
     user: UserFeatures | None = None,
+    teacher: Teacher | None = None,
+    open_ensemble: Opener | None = None,
 ) -> RunEnd:
     """Run ``plan`` in ``folder``; where the run was begun before, go on where it stopped.
 
     models  : a scorer per package hash.
     stopped : asked between instants; True ends the run cleanly, to be taken up later.
     user    : the user's own features that the plan was made with.
+    teacher : publishes models while the run goes on; None: nobody does.
+    open_ensemble : opens what is published, or was before the run was interrupted.
     Raises UserMistake: those are not the ones that the run was begun with, or one of them fails.
     WorldTrouble: another engine is in the folder, the journal is damaged or cannot be
     written, or the run was begun by another version of the code.
@@ -79,29 +86,37 @@ def run_history(
     lock = Lock(folder)
     try:
         return _run(
-            plan, models, folder, database, sync_ms, snapshot_events, progress, stopped, user
+            plan, models, folder, database, sync_ms, snapshot_events, progress, stopped, user,
+            teacher or Nobody(), open_ensemble or _none_more,
         )  # fmt: skip
     finally:
         lock.release()
 
 
+def _none_more(ensemble: Ensemble) -> Scorers:
+    """Open an ensemble where there is no store to open it from."""
+    raise WorldTrouble(f"ensemble {ensemble.hash[:12]} is not among the models of this run")
+
+
 def _run(
     plan: Plan, models: Scorers, folder: Path, database: Engine | None, sync_ms: int,
     snapshot_events: int, progress: Progress | None, stopped: Callable[[], bool],
-    user: UserFeatures | None,
+    user: UserFeatures | None, teacher: Teacher, open_ensemble: Opener,
 ) -> RunEnd:  # fmt: skip
     begun = time.perf_counter()
     own = None if user is None else user.step
     prefetch = Prefetch(models, plan.feed)
+    swap = HotSwap(prefetch, open_ensemble)
     setup = setup_of(folder)
     begin = _begin(plan, folder, database) if setup is None else None
-    taken = begin or _recover(plan, setup or plan.setup, prefetch, folder, database, own)
+    taken = begin or _recover(plan, setup or plan.setup, prefetch, swap, folder, database, own)
     state, projector = taken.state, taken.projector
     journal = RunJournal(folder, sync_ms)
     venue = SimulatedVenue(state.rules, state.specs)
     if projector is not None:
         projector.before_flush = journal.sync
-    watchers = () if projector is None else (projector.watch,)
+    watchers: list[Watcher] = [] if projector is None else [projector.watch]
+    watchers += [teacher.watch, lambda _seq, _event, effects: swap.settle(state, effects)]
     loop = Loop(state, journal, venue, prefetch.scorers, watchers, journal.write, own)
 
     def save() -> None:
@@ -109,6 +124,7 @@ def _run(
         save_snapshot(folder, state.seq, snapshot(state))
 
     try:
+        _teach_again(teacher, folder)
         if taken.unanswered is not None:
             loop.answer(taken.unanswered)
         venue.adopt(open_orders(state))
@@ -119,11 +135,14 @@ def _run(
             loop.process(EngineStarted(code_hashes(user), state.seq))
         for event in overdue:
             loop.process(event)
-        done = _instants(plan, loop, prefetch, save, snapshot_events, progress, stopped)
+        done = _instants(
+            plan, loop, prefetch, swap, teacher, save, snapshot_events, progress, stopped
+        )
         save()
         if projector is not None:
             projector.flush()
     finally:
+        teacher.close()
         journal.close()
     feed = plan.feed
     return RunEnd(
@@ -132,14 +151,15 @@ def _run(
         state.now_ms >= int(feed.close_ms[-1]),
         setup is not None,
         done[1] - done[0],
-        int(feed.present[done[0] : done[1]].sum()),
+        int(feed.present[done[0] : done[1], : feed.width].sum()),
         time.perf_counter() - begun,
     )
 
 
 def _instants(
-    plan: Plan, loop: Loop, prefetch: Prefetch, save: Callable[[], None], snapshot_events: int,
-    progress: Progress | None, stopped: Callable[[], bool],
+    plan: Plan, loop: Loop, prefetch: Prefetch, swap: HotSwap, teacher: Teacher,
+    save: Callable[[], None], snapshot_events: int, progress: Progress | None,
+    stopped: Callable[[], bool],
 ) -> tuple[int, int]:  # fmt: skip
     """Feed every instant that the state has not seen; return the rows (first, end) fed now."""
     feed, state = plan.feed, loop.state
@@ -148,6 +168,8 @@ def _instants(
     if progress is not None:
         progress(t, len(feed))
     while t < len(feed) and not stopped():
+        for event in teacher.due(int(feed.close_ms[t])):
+            loop.process(swap.ready(event, state))
         prefetch.reach(state, t)
         loop.instant(feed, t, plan.warming(t))
         t += 1
@@ -159,6 +181,14 @@ def _instants(
     if progress is not None:
         progress(t, len(feed))
     return first, t
+
+
+def _teach_again(teacher: Teacher, folder: Path) -> None:
+    """Show a teacher what was journaled before this start."""
+    if not isinstance(teacher, Nobody):
+        for entry in entries(folder):
+            if entry.effects_raw is not None:
+                teacher.watch(entry.seq, entry.event, entry.effects)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,8 +225,8 @@ def _begin(plan: Plan, folder: Path, database: Engine | None) -> _Taken:
 
 
 def _recover(
-    plan: Plan, setup: RunSetup, prefetch: Prefetch, folder: Path, database: Engine | None,
-    own: OwnFeatures | None,
+    plan: Plan, setup: RunSetup, prefetch: Prefetch, swap: HotSwap, folder: Path,
+    database: Engine | None, own: OwnFeatures | None,
 ) -> _Taken:  # fmt: skip
     """Return the state at the journal's end: newest snapshot, tail stepped again and compared."""
     check_same(setup, plan.setup, folder)
@@ -205,7 +235,8 @@ def _recover(
     while True:
         state = restore(setup, snapshot(plan.state) if found is None else found[1])
         from_seq = state.seq
-        answered, unanswered = _walk(plan, state, prefetch, folder, projector, own)
+        swap.load_all(state)
+        answered, unanswered = _walk(plan, state, prefetch, swap, folder, projector, own)
         if from_seq > answered:  # the journal was restored from a backup, the snapshots were not
             forget_snapshots(folder, answered)
             found = load_snapshot(folder)
@@ -217,8 +248,8 @@ def _recover(
 
 
 def _walk(
-    plan: Plan, state: State, prefetch: Prefetch, folder: Path, projector: Projector | None,
-    own: OwnFeatures | None,
+    plan: Plan, state: State, prefetch: Prefetch, swap: HotSwap, folder: Path,
+    projector: Projector | None, own: OwnFeatures | None,
 ) -> tuple[int, Entry | None]:  # fmt: skip
     """Step what lies behind the state, and show everything to the projector.
 
@@ -232,6 +263,8 @@ def _walk(
             if entry.seq > state.seq:
                 prefetch.reach(state, t)
             t += 1
+        if isinstance(entry.event, ModelPublished) and entry.seq > state.seq:
+            swap.load(entry.event.ensemble)
         if entry.effects_raw is None:
             return answered, entry
         answered = entry.seq
@@ -245,6 +278,7 @@ def _walk(
                 f"journal {folder}: event {entry.seq} steps to other effects than were journaled:"
                 " run `ares restep` to see them; nothing was changed"
             )
+        swap.settle(state, effects)
     return answered, None
 
 

@@ -16,7 +16,7 @@ from ares.core.windows import fill
 from ares.domain.errors import UserMistake
 from ares.domain.instrument import Instrument
 from ares.domain.model import Ensemble
-from ares.domain.run import RunInstrument, RunSetup
+from ares.domain.run import Rollout, RunInstrument, RunSetup
 from ares.domain.timeframe import DAY_MS, Timeframe
 from ares.kernel.bars import Bars
 from ares.kernel.ensemble import FRESH_INTERVALS
@@ -41,11 +41,15 @@ USER_HASH = "user_features"
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """An instrument of the run with the ensemble in its slot (None: it is only watched)."""
+    """An instrument of the run with the ensemble in its slot (None: it is only watched).
+
+    previous : the champion before it, to which the engine may go back.
+    """
 
     instrument: Instrument
     ensemble: Ensemble | None
     is_champion: bool
+    previous: Ensemble | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +77,14 @@ def plan_run(
     validation_discount: float,
     settings_hash: str,
     user: UserFeatures | None = None,
+    challengers: bool = False,
+    rollout: Rollout | None = None,
 ) -> Plan:
     """Return the plan of a run over stored candles, not yet ``named``.
 
     user : the user's own features, behind the kernel's.
+    challengers : each instrument gets a second lane, for what is published while it runs.
+    rollout     : how ensembles move by themselves; None: they do not.
 
     Raises UserMistake where there is nothing to run on, or with.
     """
@@ -90,12 +98,18 @@ def plan_run(
             insist_same_columns(who, (), choice.ensemble.features_hash, user)
     keys = [one.instrument for one in choices]
     instruments = tuple(
-        RunInstrument(store.spec(one.instrument), base.ms, one.ensemble, one.is_champion)
+        RunInstrument(
+            store.spec(one.instrument), base.ms, one.ensemble, one.is_champion, one.previous
+        )
         for one, base in zip(choices, bases, strict=True)
+    )
+    empty = tuple(
+        msgspec.structs.replace(one, ensemble=None, is_champion=False, previous=None)
+        for one in instruments
     )
     setup = RunSetup(
         environment="",
-        instruments=instruments,
+        instruments=instruments + empty if challengers else instruments,
         timeframes=tuple(timeframes),
         reference=keys.index(reference) if reference in keys else -1,
         from_ms=from_ms,
@@ -106,10 +120,12 @@ def plan_run(
         validation_discount=validation_discount,
         hashes=code_hashes(user) | {"settings": settings_hash},
         user_features=() if user is None else user.names,
+        challengers=challengers,
+        rollout=rollout,
     )
     specs = [one.spec for one in instruments]
     base_ms = [one.base_ms for one in instruments]
-    feed = feed_of(bars, base_ms, specs)
+    feed = feed_of(bars, base_ms, specs).lanes(setup)
     if not (feed.close_ms > from_ms).any():
         raise UserMistake(f"no candles between {_day(from_ms)} and {_day(to_ms)}")
     state = new_state(setup)
@@ -181,6 +197,20 @@ def _warm(
         bars = filled_bars(store, instrument, interval, from_ms, warm_ms)
         decimals = state.setup.instruments[i].spec.price_decimals
         observe_closes(i, to_grid(bars.close, decimals), state.trade.book, state.specs)
+    if state.setup.challengers:
+        _warm_challengers(state)
+
+
+def _warm_challengers(state: State) -> None:
+    """Give the second lane of every instrument what the first has seen."""
+    arrays = [state.fold, state.feats]
+    arrays += [] if state.windows is None else [state.windows]
+    for array in arrays:
+        half = len(array) // 2
+        array[half:] = array[:half]
+    n, book = state.setup.width, state.trade.book
+    for seen in ("n_bars", "var_fast", "var_slow", "last_close"):
+        book[seen][n:] = book[seen][:n]
 
 
 def _past(

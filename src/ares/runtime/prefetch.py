@@ -8,6 +8,8 @@ all scored on the spot: those features are made bar by bar, by the engine itself
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,17 +25,32 @@ BLOCK_INSTANTS = 4_096
 class Prefetch:
     """Scorers over a feed that is known in advance.
 
-    models : the real scorers, by package hash.
+    models  : the real scorers, by package hash; more may come and go.
+    scorers : what to hand to the engine in their place.
     """
 
     def __init__(self, models: Scorers, feed: Feed, block: int = BLOCK_INSTANTS) -> None:
-        self._models = models
-        self._feed = feed
+        self._models: Scorers = {}
+        self._feed = feed.instruments()
         self._block = block
         self._end = -1
-        self._tables: dict[str, dict[bytes, float]] = {name: {} for name in models}
+        self._tables: dict[str, dict[bytes, float]] = {}
         self.missed = 0
-        self.scorers: Scorers = {name: self._scorer(name) for name in models}
+        self.scorers: Scorers = {}
+        self.take(models)
+
+    def take(self, models: Scorers) -> None:
+        """Serve these as well: row by row, and from the next block on out of the tables."""
+        for name, model in models.items():
+            if name not in self._models:
+                self._models[name] = model
+                self._tables[name] = {}
+                self.scorers[name] = self._scorer(name)
+
+    def keep(self, names: Collection[str]) -> None:
+        """Let go of every model but these."""
+        for name in [name for name in self._models if name not in names]:
+            del self._models[name], self._tables[name], self.scorers[name]
 
     def _scorer(self, name: str) -> Scorer:
         model, table = self._models[name], self._tables[name]
@@ -54,20 +71,21 @@ class Prefetch:
         if t < self._end or not self._models or state.windows is not None:
             return
         first, self._end = t, min(t + self._block, len(self._feed))
-        feed, n = self._feed, len(state.base_ms)
-        room = 2 * (self._end - first) * n + len(state.tf_ms) * n
+        feed, n, m = self._feed, self._feed.width, len(state.tf_ms)
+        room = 2 * (self._end - first) * n + m * n
         rows = np.empty((room, N_FEATURES), np.float32)
         places = np.empty((room, 3), np.int64)
         span = slice(first, self._end)
+        # Both lanes of an instrument see the same rows: the first half stands for all.
         kept = scan_closes(
-            state.fold.copy(), state.feats.copy(), feed.close_ms[span], feed.present[span],
-            state.base_ms, feed.ohlcv[span], feed.flat[span], state.tf_ms, state.setup.reference,
-            state.features.copy(), state.scratch.due.copy(), state.scratch.warm.copy(),
-            rows, places,
+            state.fold[: n * m].copy(), state.feats[: n * m].copy(), feed.close_ms[span],
+            feed.present[span], state.base_ms[:n], feed.ohlcv[span], feed.flat[span],
+            state.tf_ms, state.setup.reference, state.features[:n].copy(),
+            state.scratch.due[:n].copy(), state.scratch.warm[:n].copy(), rows, places,
         )  # fmt: skip
-        where = places[:kept, 1] * len(state.tf_ms) + places[:kept, 2]
+        where = places[:kept, 1] * m + places[:kept, 2]
         for number, name in enumerate(state.package_hashes):
-            wanted = np.flatnonzero(state.packages.reshape(-1) == number)
+            wanted = np.flatnonzero(state.packages.reshape(-1) == number) % (n * m)
             batch = rows[:kept][np.isin(where, wanted)]
             table = self._tables[name]
             table.clear()

@@ -15,7 +15,7 @@ from ares.core.state import Scorers, State, restore
 from ares.core.step import step
 from ares.core.windows import OwnFeatures
 from ares.domain.errors import UserMistake, WorldTrouble
-from ares.domain.events import BarsClosed
+from ares.domain.events import BarsClosed, ModelPublished
 from ares.domain.run import RunSetup
 from ares.journal.run import (
     Entry,
@@ -25,7 +25,8 @@ from ares.journal.run import (
     load_snapshot,
     setup_of,
 )
-from ares.runtime.feed import feed_of_events
+from ares.runtime.feed import feed_of_run
+from ares.runtime.hot_swap import HotSwap, Opener
 from ares.runtime.prefetch import Prefetch
 
 
@@ -71,9 +72,12 @@ def _restored(folder: Path, setup: RunSetup, raw: bytes) -> State:
         raise WorldTrouble(f"{folder.name}: {trouble}: use that version") from trouble
 
 
-def restep(folder: Path, models: Scorers, own: OwnFeatures | None = None) -> Restepped:
+def restep(
+    folder: Path, models: Scorers, own: OwnFeatures | None = None, opener: Opener | None = None
+) -> Restepped:
     """Step every event of a run again and compare the effects byte by byte.
 
+    opener : opens the ensembles that were published while it ran.
     An event that cannot follow (its order was never sent) is a mismatch, and ends the walk.
     """
     setup = open_run(folder)
@@ -81,7 +85,7 @@ def restep(folder: Path, models: Scorers, own: OwnFeatures | None = None) -> Res
     journaled = list(entries(folder))
     compared = mismatches = 0
     first: dict[str, Any] | None = None
-    walk = stepping(state, setup, journaled, models, own)
+    walk = stepping(state, setup, journaled, models, own, opener)
     for entry in journaled:
         stepped: Any = None
         try:
@@ -110,16 +114,23 @@ def stepping(
     journaled: list[Entry],
     models: Scorers,
     own: OwnFeatures | None = None,
+    opener: Opener | None = None,
 ) -> Iterator[tuple[Entry, bytes]]:
     """Step entries behind the state's seq, one by one, with the encoded effects of each."""
     ahead = [entry for entry in journaled if entry.seq > state.seq]
     bars = [entry.event for entry in ahead if isinstance(entry.event, BarsClosed)]
-    specs = [one.spec for one in setup.instruments]
-    prefetch = Prefetch(models, feed_of_events(bars, specs)) if bars else None
+    prefetch = Prefetch(models, feed_of_run(bars, setup))
+    swap = None if opener is None else HotSwap(prefetch, opener)
+    if swap is not None:
+        swap.load_all(state)
     t = 0
     for entry in ahead:
-        if prefetch is not None and isinstance(entry.event, BarsClosed):
+        if isinstance(entry.event, BarsClosed):
             prefetch.reach(state, t)
             t += 1
-        scorers = models if prefetch is None else prefetch.scorers
-        yield entry, encode_effects(entry.seq, step(state, entry.event, scorers, own))
+        elif isinstance(entry.event, ModelPublished) and swap is not None:
+            swap.load(entry.event.ensemble)
+        effects = step(state, entry.event, prefetch.scorers, own)
+        if swap is not None:
+            swap.settle(state, effects)
+        yield entry, encode_effects(entry.seq, effects)

@@ -29,7 +29,7 @@ from ares.kernel.trade.layout import (
     N_BREAKERS,
     REFUSAL_NAMES,
 )
-from ares.runtime.feed import Feed, feed_of_events
+from ares.runtime.feed import Feed, feed_of_run
 from ares.runtime.restep import first_state, nearest_state, open_run, stepping
 from ares.runtime.run_columns import base_bars_of, own_columns
 
@@ -163,7 +163,7 @@ def _medians(
     """Return each timeframe's median feature row of instrument ``i`` over the run so far."""
     state = first_state(folder, setup)
     bars = [entry.event for entry in upto if isinstance(entry.event, BarsClosed)]
-    feed = feed_of_events(bars, [one.spec for one in setup.instruments])
+    feed = feed_of_run(bars, setup)
     n = len(setup.instruments)
     room = 2 * len(feed) * n + len(state.tf_ms) * n
     rows = np.empty((room, N_FEATURES), np.float32)

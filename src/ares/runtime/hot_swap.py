@@ -1,0 +1,126 @@
+"""The hot swap: a published ensemble is loaded, verified, warmed and tried before it is served."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ares.core.state import Scorer, Scorers, State
+from ares.domain.errors import AresError
+from ares.domain.events import (
+    Effect,
+    Event,
+    ModelPublished,
+    ModelRefused,
+    SlotChanged,
+    SlotRefused,
+)
+from ares.domain.model import Ensemble
+from ares.runtime.prefetch import Prefetch
+
+ROWS_TRIED = 64
+
+Opener = Callable[[Ensemble], Scorers]
+"""Loads every package of an ensemble from our own disk, byte by byte verified, and opens it."""
+
+
+class HotSwap:
+    """The models that the engine serves: who comes is tried first, who has gone is let go.
+
+    Nothing here changes what the engine does: an ensemble is served from the event on with which
+    ``step`` seats it, and one that fails becomes an event that says so.
+    """
+
+    def __init__(self, prefetch: Prefetch, open_ensemble: Opener) -> None:
+        self._prefetch = prefetch
+        self._open = open_ensemble
+
+    def ready(self, event: Event, state: State) -> Event:
+        """Return the event as it may be journaled: a model that cannot be served is refused.
+
+        Events of other kinds pass.
+        """
+        if not isinstance(event, ModelPublished):
+            return event
+        try:
+            opened = self._open(event.ensemble)
+            doubt = try_out(opened, event.ensemble, state)
+        except AresError as error:
+            doubt, opened = str(error), {}
+        if doubt:
+            return ModelRefused(event.ts_ms, event.instrument, event.ensemble.hash, doubt)
+        self._prefetch.take(opened)
+        return event
+
+    def load(self, ensemble: Ensemble) -> None:
+        """Serve an ensemble that was tried before, as a journal says.
+
+        Raises UserMistake or WorldTrouble where it is not what it was.
+        """
+        wanted = {member.package_hash for member in ensemble.members}
+        if not wanted <= self._prefetch.scorers.keys():
+            self._prefetch.take(self._open(ensemble))
+
+    def load_all(self, state: State) -> None:
+        """Serve everything that sits in a lane of a state, or may come back to one."""
+        for ensemble in (*(slot.ensemble for slot in state.lanes), *state.previous):
+            if ensemble is not None:
+                self.load(ensemble)
+
+    def settle(self, state: State, effects: Collection[Effect]) -> None:
+        """Let go of the models that no lane needs any more, after slots have moved."""
+        if any(isinstance(effect, SlotChanged | SlotRefused) for effect in effects):
+            self._prefetch.keep(needed(state))
+
+
+def needed(state: State) -> set[str]:
+    """Return the packages of everybody in a lane, and of those who may come back."""
+    ensembles = [*(slot.ensemble for slot in state.lanes), *state.previous]
+    return {member.package_hash for one in ensembles if one is not None for member in one.members}
+
+
+def try_out(opened: Scorers, ensemble: Ensemble, state: State) -> str:
+    """Return what is wrong with an ensemble's answers on recent rows; empty: nothing.
+
+    Asked are the newest complete bars of all instruments, and the same a little off, so that a
+    constant is told from a model that has nothing to say just now.
+    """
+    places = {timeframe: j for j, timeframe in enumerate(state.setup.timeframes)}
+    for member in ensemble.members:
+        if member.timeframe not in places:
+            return f"the engine makes no {member.timeframe} bars"
+        rows = _recent(state, places[member.timeframe])
+        doubt = _doubt_of(opened[member.package_hash], rows)
+        if doubt:
+            return f"{member.name}/{member.version} {doubt}"
+    return ""
+
+
+def _recent(state: State, j: int) -> NDArray[np.float32]:
+    """Return the newest warm rows of a timeframe, then rows drawn around them."""
+    warm = state.last_warm[:, j] & np.isfinite(state.features[:, j]).all(axis=1)
+    rows = state.features[warm, j]
+    draw = np.random.default_rng(0).standard_normal((ROWS_TRIED, state.features.shape[2]))
+    if len(rows):
+        near = rows[np.arange(ROWS_TRIED) % len(rows)]
+        draw = near + draw * (np.abs(near) + 0.1)
+    return np.concatenate((rows, draw)).astype(np.float32)
+
+
+def _doubt_of(scorer: Scorer, rows: NDArray[np.float32]) -> str:
+    try:
+        p = scorer(rows)
+    except Exception as error:  # whatever a runtime raises on a graph that it cannot run
+        return f"cannot score rows ({str(error).splitlines()[0] if str(error) else error!r})"
+    if p.shape != (len(rows),):
+        return f"gives {p.size} numbers for {len(rows)} rows"
+    if not np.isfinite(p).all():
+        return f"gives {int((~np.isfinite(p)).sum())} of {len(rows)} answers that are no number"
+    if p.min() < 0.0 or p.max() > 1.0:
+        return f"gives values from {p.min():.4g} to {p.max():.4g}: no probabilities"
+    if math.isclose(float(p.min()), float(p.max()), abs_tol=1e-9):
+        return f"gives {p[0]:.6g} for every row: a constant is no model"
+    return ""
