@@ -10,19 +10,23 @@ from typing import TYPE_CHECKING
 from ares.config.workspace import Workspace
 from ares.domain.errors import UserMistake, WorldTrouble
 from ares.domain.instrument import Instrument
-from ares.domain.run import RunSetup
+from ares.domain.run import Rollout, RunSetup
+from ares.domain.timeframe import HOUR_MS
 
 if TYPE_CHECKING:
     from ares.config.settings import Settings
     from ares.core.state import Scorers
+    from ares.domain.model import Ensemble
     from ares.domain.package import PackageCard
     from ares.kernel.features.user import UserFeatures
     from ares.kernel.trade import Rules
+    from ares.observe.arms_report import ArmReport
     from ares.observe.run_report import RunReport
     from ares.research.backtest import BacktestResult
     from ares.research.desk import BacktestRequest
     from ares.runtime.certify import Certificate
     from ares.runtime.history_run import RunEnd
+    from ares.runtime.hot_swap import Opener
     from ares.runtime.plan import Choice
     from ares.runtime.restep import Restepped
     from ares.runtime.why import Why
@@ -36,12 +40,14 @@ class RunRequest:
     """What a person asks of ``ares run --env history``; None leaves it to the settings.
 
     symbols      : symbols or keys; from_ms, to_ms : window; name : of the run.
+    learn        : models are trained and swapped while it goes on.
     """
 
     symbols: tuple[str, ...] | None = None
     from_ms: int | None = None
     to_ms: int | None = None
     name: str | None = None
+    learn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +109,7 @@ def history_run(
         rules=rules_of(settings),
         validation_discount=settings.continuous_learning.confidence.validation_discount,
         settings_hash=settings.hash, user=user,
+        challengers=request.learn, rollout=rollout_of(settings),
     )  # fmt: skip
     name = request.name or _free_name(workspace, plan.setup)
     made = named(plan, f"history/{name}")
@@ -116,6 +123,7 @@ def history_run(
         progress=progress,
         stopped=stopped,
         user=user,
+        open_ensemble=opener_of(workspace, workspace.journal_dir / "history" / name),
     )
     return Ran(end, report_run(end.folder), (*remarks, *said))
 
@@ -172,6 +180,54 @@ def scorers_of(workspace: Workspace, setup: RunSetup) -> Scorers:
     }
 
 
+def rollout_of(settings: Settings) -> Rollout:
+    """Return how ensembles move while the engine runs, from the settings."""
+    said = settings.rollout
+    return Rollout(
+        shadow_ms=round(said.shadow_hours * HOUR_MS),
+        canary_ms=round(said.canary_hours * HOUR_MS),
+        canary_share=said.canary_share,
+        confidence_min=said.confidence_min,
+        false_alarm_trades=said.false_alarm_trades,
+        alpha_worse=said.alpha_worse,
+    )
+
+
+def opener_of(workspace: Workspace, folder: Path) -> Opener:
+    """Return what opens an ensemble that a run publishes: of its own folder, else of ours."""
+    from ares.adapters.model_store import ModelStore
+    from ares.adapters.onnx_model import open_model
+    from ares.kernel.features.columns import insist_same_columns
+
+    own, ours = ModelStore(folder / "models"), ModelStore(workspace.models_dir)
+    user = features_of_user(workspace)
+
+    def open_ensemble(ensemble: Ensemble) -> Scorers:
+        opened: Scorers = {}
+        for member in ensemble.members:
+            here = own.root / "packages" / member.name / member.version
+            package = (own if here.is_dir() else ours).member(member)
+            card = package.card
+            insist_same_columns(card.ref, card.features, card.features_hash, user)
+            if card.instruments and ensemble.instrument not in card.instruments:
+                raise UserMistake(
+                    f"{card.ref} was made for {', '.join(card.instruments)}, not for"
+                    f" {ensemble.instrument}"
+                )
+            opened[member.package_hash] = open_model(package.graph, len(card.features), card.ref)
+        return opened
+
+    return open_ensemble
+
+
+def arms_of_run(workspace: Workspace, run: str | None) -> tuple[ArmReport, ...]:
+    """Return how champions and challengers of a run (default: the newest) compare."""
+    from ares.observe.arms_report import report_arms
+    from ares.observe.run_report import run_folder
+
+    return report_arms(run_folder(workspace.journal_dir, run))
+
+
 def certify_run(workspace: Workspace, run: str | None) -> Certificate:
     """Recompute a run (default: the newest) by the backtest path and compare."""
     from ares.observe.run_report import run_folder
@@ -181,7 +237,7 @@ def certify_run(workspace: Workspace, run: str | None) -> Certificate:
     folder = run_folder(workspace.journal_dir, run)
     setup = open_run(folder)
     user = features_of_run(workspace, setup)
-    return certify(folder, scorers_of(workspace, setup), user)
+    return certify(folder, scorers_of(workspace, setup), user, opener_of(workspace, folder))
 
 
 def restep_run(workspace: Workspace, run: str | None) -> Restepped:
@@ -192,7 +248,8 @@ def restep_run(workspace: Workspace, run: str | None) -> Restepped:
     folder = run_folder(workspace.journal_dir, run)
     setup = open_run(folder)
     user = features_of_run(workspace, setup)
-    return restep(folder, scorers_of(workspace, setup), None if user is None else user.step)
+    own = None if user is None else user.step
+    return restep(folder, scorers_of(workspace, setup), own, opener_of(workspace, folder))
 
 
 def why_run(workspace: Workspace, run: str | None, instrument: str, at_ms: int | None) -> Why:
@@ -204,7 +261,8 @@ def why_run(workspace: Workspace, run: str | None, instrument: str, at_ms: int |
     folder = run_folder(workspace.journal_dir, run)
     setup = open_run(folder)
     user = features_of_run(workspace, setup)
-    return explain(folder, instrument, at_ms, scorers_of(workspace, setup), user)
+    opener = opener_of(workspace, folder)
+    return explain(folder, instrument, at_ms, scorers_of(workspace, setup), user, opener)
 
 
 def _instruments(

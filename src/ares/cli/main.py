@@ -41,7 +41,7 @@ NOUNS = {
     "models": Noun(
         "ares.cli.models",
         "app",
-        "Models: list, show, compare, validate, promote, rollback, archive, export.",
+        "Models: list, show, compare, validate, promote, rollback, archive, ab, export.",
     ),
     "backtest": Noun(
         "ares.cli.backtest", "command", "Judge a model, an ensemble or a baseline on history."

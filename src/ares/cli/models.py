@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from ares.cli.models_ab import ab
 from ares.cli.models_gate import archive, compare, promote, rollback, validate
 from ares.cli.output import JSON_OPTION, error_line, note, print_json, say
 from ares.domain.errors import UserMistake
@@ -98,7 +99,7 @@ def import_(
     _say_bundle(bundle, "imported", json_, {})
 
 
-for _verb in (validate, promote, rollback, archive, compare):
+for _verb in (validate, promote, rollback, archive, compare, ab):
     app.command()(_verb)
 
 

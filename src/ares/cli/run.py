@@ -113,6 +113,19 @@ def show(ran: Ran) -> None:
         "pnl", "virtual", "won", "net/trade",
     )  # fmt: skip
     print_table(columns, [_row(one) for one in report.instruments], title=title)
+    if report.moves:
+        moves = [
+            (
+                utc(m.ts_ms),
+                m.instrument,
+                m.move.replace("_", " "),
+                m.ensemble_hash[:12],
+                m.who,
+                m.why,
+            )
+            for m in report.moves
+        ]
+        print_table(("when", "instrument", "move", "ensemble", "who", "why"), moves)
     print_facts(_facts(report))
     say("")
     say(report.verdict, style="bold")
@@ -154,6 +167,9 @@ def _facts(report: RunReport) -> dict[str, object]:
     if refused:
         pairs = sorted(refused.items(), key=lambda kv: -kv[1])
         facts["refused signals"] = ", ".join(f"{code.replace('_', ' ')} {n}" for code, n in pairs)
+    if report.retrainings:
+        pairs = sorted(report.retrainings.items())
+        facts["retrainings"] = ", ".join(f"{outcome} {n}" for outcome, n in pairs)
     if report.breaker_changes:
         pairs = sorted(report.breaker_changes.items())
         facts["breakers opened"] = ", ".join(f"{which} {n}" for which, n in pairs)

@@ -39,6 +39,7 @@ from ares.domain.events import (
 )
 from ares.domain.model import Ensemble
 from ares.domain.run import Rollout
+from ares.kernel.bars import F64
 from ares.kernel.betting import detect_one, step_one
 from ares.kernel.live import SAID_WIDTH
 from ares.kernel.trade.arms import arm_values
@@ -220,27 +221,28 @@ def _compare(state: State, say: bool) -> list[Effect]:
         if champion is None or challenger is None or state.lanes[challenger].station not in RUNS:
             continue
         pair = [champion, challenger]
-        if not np.isnan(state.marks[pair]).any():
-            mine, theirs = (value[pair] - state.marks[pair]).tolist()
-            step_one(state.better, i, theirs - mine)
-            step_one(state.worse, i, mine - theirs)
+        mine, theirs = (value[pair] - state.marks[pair]).tolist()
+        step_one(state.better, i, theirs - mine)
+        step_one(state.worse, i, mine - theirs)
         ahead = [w for w in (*width[pair].tolist(), *said[pair].tolist()) if math.isfinite(w)]
         cost = float(state.rules[0]["cost_bps_now"])
         state.better[i]["bound"] = state.worse[i]["bound"] = max(*ahead, BOUND_BPS_MIN) + cost
         state.marks[pair] = value[pair]
         if say:
-            effects.append(_told(state, i, value[champion], value[challenger]))
+            effects.append(_told(state, i, champion, challenger, value))
     return effects
 
 
-def _told(state: State, i: int, champion_bps: float, challenger_bps: float) -> ArmsCompared:
+def _told(state: State, i: int, champion: int, challenger: int, value: F64) -> ArmsCompared:
+    """Return how two lanes compare at what they are worth, ``(n_lanes,)``."""
+    made = value - state.starts
     better, worse = state.better[i], state.worse[i]
     return ArmsCompared(
         i,
         state.now_ms,
         int(state.since_ms[i]),
-        float(champion_bps),
-        float(challenger_bps),
+        float(made[champion]),
+        float(made[challenger]),
         int(better["steps"]),
         math.exp(min(float(better["log_e"]), LOG_E_MAX)),
         math.exp(min(float(worse["log_e"]), LOG_E_MAX)),
@@ -300,7 +302,7 @@ def _move(
     if state.setup.challengers and state.better[i]["steps"]:
         champion, challenger = champion_lane(state, i), challenger_lane(state, i)
         if champion is not None and challenger is not None:
-            effects.append(_told(state, i, state.marks[champion], state.marks[challenger]))
+            effects.append(_told(state, i, champion, challenger, state.marks))
     subject = seats[lane].hash or state.lanes[lane].hash
     settle(state, i, seats, previous, scorers, own)
     lanes = [state.lanes[x] for x in lanes_of(state.setup, i)]

@@ -23,6 +23,7 @@ from ares.kernel.ensemble import slot_records
 from ares.kernel.features import N_FEATURES
 from ares.kernel.features.columns import present
 from ares.kernel.trade import seat
+from ares.kernel.trade.arms import arm_values
 from ares.kernel.trade.layout import VIRTUAL
 
 if TYPE_CHECKING:
@@ -211,5 +212,7 @@ def begin_comparison(state: State, i: int) -> None:
             bound=BOUND_BPS_MIN,
             sd_guess=BOUND_BPS_MIN * BOUND_SHARE_SD,
         )[0]
-    for lane in lanes_of(state.setup, i):
-        state.marks[lane] = np.nan
+    value, width = np.empty(len(state.lanes)), np.empty(len(state.lanes))
+    arm_values(state.trade.book, state.trade.virtual, state.rules, state.specs, value, width)
+    lanes = list(lanes_of(state.setup, i))
+    state.marks[lanes] = state.starts[lanes] = value[lanes]

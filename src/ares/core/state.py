@@ -71,7 +71,8 @@ class State:
     last_warm : (n_lanes, n_timeframes) whether the newest bar of each was warm.
     lanes    : (n_lanes,) who sits in each lane; previous : (width,) champions to go back to.
     turned   : (n_lanes,) tests for a turned edge; better, worse : (width,) of the challenger
-               against the champion since ``since_ms``; marks : (n_lanes,) values at the last hour.
+               against the champion since ``since_ms``; marks, starts : (n_lanes,) values at the
+               last hour, and when the comparison began.
     unreviewed : a trade has closed since the rollout was last thought about.
 
     With challengers the first axis of every array is lanes: instruments twice.
@@ -99,6 +100,7 @@ class State:
     better: Records
     worse: Records
     marks: F64
+    starts: F64
     since_ms: I64
     unreviewed: bool
     # Made from the lanes, whenever one of them changes:
@@ -173,7 +175,8 @@ def new_state(setup: RunSetup) -> State:
         turned=zeros(BET, n),
         better=zeros(BET, setup.width),
         worse=zeros(BET, setup.width),
-        marks=np.full(n, np.nan),
+        marks=np.zeros(n),
+        starts=np.zeros(n),
         since_ms=np.zeros(setup.width, np.int64),
         unreviewed=False,
         slots=slot_records([one.ensemble for one in setup.instruments], setup.timeframes),
@@ -238,6 +241,7 @@ def _arrays(state: State) -> dict[str, NDArray[Any]]:
         "better": state.better,
         "worse": state.worse,
         "marks": state.marks,
+        "starts": state.starts,
         "since_ms": state.since_ms,
         "account": state.trade.account,
         "book": state.trade.book,

@@ -18,7 +18,9 @@ from ares.domain.events import (
     OrderFilled,
     OrderRejected,
     Refused,
+    RetrainingEnded,
     RunStarted,
+    SlotChanged,
     SubmitOrder,
     TradeClosed,
 )
@@ -40,8 +42,23 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """An ensemble that came, went or changed its station while the run went on."""
+
+    ts_ms: int
+    instrument: str
+    move: str
+    ensemble_hash: str
+    who: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class InstrumentReport:
-    """One instrument of a run. pnl_quote and fees_quote count closed real trades only."""
+    """One instrument of a run. pnl_quote and fees_quote count closed real trades only.
+
+    challenger : virtual trades of ensembles that ran beside a champion.
+    """
 
     instrument: str
     slot: str
@@ -54,6 +71,7 @@ class InstrumentReport:
     pnl_quote: float
     fees_quote: float
     open_lots: int
+    challenger: Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +98,8 @@ class RunReport:
     breaker_changes: dict[str, int]
     daily_loss_days: int
     instruments: tuple[InstrumentReport, ...]
+    moves: tuple[Moved, ...] = ()
+    retrainings: dict[str, int] = field(default_factory=dict)
     verdict: str = ""
     equity_ms: list[int] = field(default_factory=list, repr=False)
     equity_quote: list[float] = field(default_factory=list, repr=False)
@@ -128,6 +148,10 @@ class _Tally:
         self.refused: list[Refused] = []
         self.entries_asked: Counter[int] = Counter()
         self.lots: Counter[int] = Counter()
+        self.stations: list[str] = []
+        self.shadow: list[TradeClosed] = []
+        self.moves: list[SlotChanged] = []
+        self.retrainings: Counter[str] = Counter()
         self.places: dict[str, int] = {}
 
     def add(self, entry: Entry) -> None:
@@ -136,6 +160,9 @@ class _Tally:
         event = entry.event
         if isinstance(event, RunStarted):
             self.setup = event.setup
+            self.stations = [
+                "champion" if one.is_champion else "challenger" for one in event.setup.instruments
+            ]
         elif isinstance(event, BarsClosed):
             self.last_ms = event.ts_ms
             if not event.warming:
@@ -147,6 +174,8 @@ class _Tally:
             self.lots[self.places[event.client_id]] += event.lots
         elif isinstance(event, OrderRejected):
             self.rejected += 1
+        elif isinstance(event, RetrainingEnded):
+            self.retrainings[event.outcome] += 1
         for effect in entry.effects:
             match effect:
                 case Decided():
@@ -158,7 +187,14 @@ class _Tally:
                 case Refused():
                     self.refused.append(effect)
                 case TradeClosed():
-                    self.trades.append(effect)
+                    beside = self.setup is not None and self.setup.challengers
+                    aside = effect.virtual and beside and self._aside(effect.instrument)
+                    (self.shadow if aside else self.trades).append(effect)
+                case SlotChanged():
+                    self.moves.append(effect)
+                    lanes = range(effect.instrument, len(self.stations), self._width)
+                    for lane, station in zip(lanes, effect.stations, strict=True):
+                        self.stations[lane] = station
                 case ModeChanged():
                     self.modes += 1
                 case BreakerChanged():
@@ -167,6 +203,16 @@ class _Tally:
                     self.daily += 1
                 case _:
                     pass
+
+    @property
+    def _width(self) -> int:
+        return 1 if self.setup is None else self.setup.width
+
+    def _aside(self, lane: int) -> bool:
+        """Return whether a lane challenges a champion just now."""
+        lanes = range(lane % self._width, len(self.stations), self._width)
+        crowned = any(self.stations[x] == "champion" for x in lanes)
+        return crowned and self.stations[lane] != "champion"
 
     def report(self) -> RunReport:
         """Return the report of what was counted."""
@@ -177,7 +223,7 @@ class _Tally:
         end = float(equity[-1]) if len(equity) else start
         peak = np.maximum.accumulate(np.concatenate([[start], equity]))[1:]
         drawdown = float(((peak - equity) / peak).max()) if len(equity) else 0.0
-        instruments = tuple(self._instrument(setup, i) for i in range(len(setup.instruments)))
+        instruments = tuple(self._instrument(setup, i) for i in range(setup.width))
         return RunReport(
             environment=setup.environment,
             from_ms=setup.from_ms,
@@ -199,6 +245,8 @@ class _Tally:
             breaker_changes=dict(self.breakers),
             daily_loss_days=self.daily,
             instruments=instruments,
+            moves=tuple(self._moved(move) for move in self.moves),
+            retrainings=dict(self.retrainings),
             verdict=verdict_of(instruments, end / start - 1.0),
             equity_ms=[d.ts_ms for d in self.decided],
             equity_quote=equity.tolist(),
@@ -206,28 +254,36 @@ class _Tally:
 
     def _instrument(self, setup: RunSetup, i: int) -> InstrumentReport:
         one = setup.instruments[i]
-        trades = [t for t in self.trades if t.instrument == i]
+        lanes = range(i, len(setup.instruments), setup.width)
+        lane = next((x for x in lanes if self.stations[x] == "champion"), i)
+        trades = [t for t in self.trades if t.instrument in lanes]
         real = [t for t in trades if not t.virtual]
-        refused = Counter(r.code for r in self.refused if r.instrument == i)
+        refused = Counter(r.code for r in self.refused if r.instrument == lane)
         mode, confidence = "–", None
         if self.decided and one.ensemble is not None:
             said = np.frombuffer(self.decided[-1].said).reshape(5, -1)
-            confidence = float(said[3, i])
-            mode = "TRADING" if said[4, i] else "LEARNING"
-        slot = "champion" if one.is_champion else "challenger"
+            confidence = float(said[3, lane])
+            mode = "TRADING" if said[4, lane] else "LEARNING"
+        slot = self.stations[lane]
         return InstrumentReport(
             instrument=one.spec.instrument.key,
             slot=slot if one.ensemble is not None else "watched",
             mode=mode,
             mode_confidence=confidence,
-            signals=self.entries_asked[i] + sum(refused.values()),
+            signals=sum(self.entries_asked[x] for x in lanes) + sum(refused.values()),
             refused=dict(refused.most_common()),
             real=_side(real),
             virtual=_side([t for t in trades if t.virtual]),
+            challenger=_side([t for t in self.shadow if t.instrument in lanes]),
             pnl_quote=sum(t.pnl_units for t in real) / UNITS,
             fees_quote=sum(t.fees_units for t in real) / UNITS,
-            open_lots=self.lots[i],
+            open_lots=sum(self.lots[x] for x in lanes),
         )
+
+    def _moved(self, move: SlotChanged) -> Moved:
+        assert self.setup is not None
+        key = self.setup.instruments[move.instrument].spec.instrument.key
+        return Moved(move.ts_ms, key, move.move, move.subject, move.who, move.why)
 
 
 def _side(trades: list[TradeClosed]) -> Side:

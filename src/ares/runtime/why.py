@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ares.core.facts import mode_name
+from ares.core.slots import champion_lane
 from ares.core.state import Scorer, Scorers, State
 from ares.domain.errors import UserMistake
 from ares.domain.events import BarsClosed, Decided, Effect, Refused, SubmitOrder, TradeClosed
@@ -30,6 +31,7 @@ from ares.kernel.trade.layout import (
     REFUSAL_NAMES,
 )
 from ares.runtime.feed import Feed, feed_of_run
+from ares.runtime.hot_swap import Opener
 from ares.runtime.restep import first_state, nearest_state, open_run, stepping
 from ares.runtime.run_columns import base_bars_of, own_columns
 
@@ -83,11 +85,13 @@ def explain(
     at_ms: int | None,
     models: Scorers,
     user: UserFeatures | None = None,
+    opener: Opener | None = None,
 ) -> Why:
     """Explain the newest closing instant of ``instrument`` at or before ``at_ms``.
 
     instrument : key or symbol. Raises UserMistake: not in the run, or no decision by then.
     user       : the user's own features, where the run has any.
+    opener     : opens the ensembles that were published while it ran.
     """
     setup = open_run(folder)
     i = _place(setup, instrument)
@@ -95,16 +99,21 @@ def explain(
     target = _target(journaled, i, at_ms, instrument)
     state = nearest_state(folder, setup, target.seq - 1)
     upto = [entry for entry in journaled if entry.seq <= target.seq]
-    for _ in stepping(state, setup, upto, models, None if user is None else user.step):
+    for _ in stepping(state, setup, upto, models, None if user is None else user.step, opener):
         pass
+    crowned = champion_lane(state, i)
+    lane = i if crowned is None else crowned
+    slot = state.lanes[lane]
+    if slot.ensemble is not None and opener is not None:
+        models = models | opener(slot.ensemble)
     assert isinstance(target.event, BarsClosed)
     medians = _medians(folder, setup, upto, i, user)
     decided = next(e for e in target.effects if isinstance(e, Decided))
-    said = np.frombuffer(decided.said).reshape(-1, len(setup.instruments))[:, i]
+    said = np.frombuffer(decided.said).reshape(-1, len(setup.instruments))[:, lane]
     ohlcv = np.frombuffer(target.event.ohlcv).reshape(-1, 5)[i]
     flat = bool(np.frombuffer(target.event.flat, np.bool_)[i])
-    about = _facts(upto, i)
-    action, sentence = _action(state, setup, i, said, about)
+    about = _facts(upto, lane)
+    action, sentence = _action(state, setup, lane, said, about)
     one = setup.instruments[i]
     return Why(
         environment=setup.environment,
@@ -113,26 +122,26 @@ def explain(
         seq=target.seq,
         bar=dict(zip(("open", "high", "low", "close", "volume"), ohlcv.tolist(), strict=True)),
         flat=flat,
-        votes=_votes(state, setup, i, target.event.ts_ms, medians, models),
+        votes=_votes(state, setup, lane, target.event.ts_ms, medians, models),
         p=_known(said[SAID_P]),
         edge_bps=_known(said[SAID_EDGE]),
         edge_bps_min=float(setup.rules["edge_bps_min"]),
         width_bps=_known(said[SAID_WIDTH]),
         mode=mode_name(int(said[SAID_MODE])),
         mode_confidence=float(said[SAID_CONFIDENCE]),
-        slot="champion" if one.is_champion else "challenger" if one.ensemble else "empty",
+        slot="challenger" if slot.station == "shadow" else slot.station,
         action=action,
         sentence=sentence,
-        limits=_limits(state, setup, i),
+        limits=_limits(state, setup, lane),
         facts=tuple(_readable(e) for e in about),
     )
 
 
 def _place(setup: RunSetup, instrument: str) -> int:
-    for i, one in enumerate(setup.instruments):
+    for i, one in enumerate(setup.instruments[: setup.width]):
         if instrument in (one.spec.instrument.key, one.spec.instrument.symbol):
             return i
-    known = ", ".join(one.spec.instrument.key for one in setup.instruments)
+    known = ", ".join(one.spec.instrument.key for one in setup.instruments[: setup.width])
     raise UserMistake(f"'{instrument}' is not in {setup.environment}: it has {known}")
 
 
@@ -163,16 +172,16 @@ def _medians(
     """Return each timeframe's median feature row of instrument ``i`` over the run so far."""
     state = first_state(folder, setup)
     bars = [entry.event for entry in upto if isinstance(entry.event, BarsClosed)]
-    feed = feed_of_run(bars, setup)
-    n = len(setup.instruments)
-    room = 2 * len(feed) * n + len(state.tf_ms) * n
+    feed = feed_of_run(bars, setup).instruments()
+    n, m = feed.width, len(state.tf_ms)
+    room = 2 * len(feed) * n + m * n
     rows = np.empty((room, N_FEATURES), np.float32)
     places = np.empty((room, 3), np.int64)
-    kernel = np.ascontiguousarray(state.features[:, :, :N_FEATURES])
+    kernel = np.ascontiguousarray(state.features[:n, :, :N_FEATURES])
     kept = scan_closes(
-        state.fold, state.feats, feed.close_ms, feed.present, state.base_ms, feed.ohlcv,
-        feed.flat, state.tf_ms, setup.reference, kernel, state.scratch.due,
-        state.scratch.warm, rows, places,
+        state.fold[: n * m], state.feats[: n * m], feed.close_ms, feed.present,
+        state.base_ms[:n], feed.ohlcv, feed.flat, state.tf_ms, setup.reference, kernel,
+        state.scratch.due[:n], state.scratch.warm[:n], rows, places,
     )  # fmt: skip
     mine = places[:kept, 1] == i
     medians = {}
@@ -214,7 +223,7 @@ def _votes(
     medians: dict[int, NDArray[np.float32]],
     models: Scorers,
 ) -> tuple[Vote, ...]:
-    ensemble = setup.instruments[i].ensemble
+    ensemble = state.lanes[i].ensemble
     votes = []
     for member in ensemble.members if ensemble else ():
         j = setup.timeframes.index(member.timeframe)
@@ -273,7 +282,7 @@ def _action(
     if int(virtual["status"]) != 0:
         code = REFUSAL_NAMES[int(virtual["code"])].replace("_", " ")
         return "virtual trade open", f"a virtual trade is open (refused for: {code}); one at a time"
-    if setup.instruments[i].ensemble is None:
+    if state.lanes[i].ensemble is None:
         return "none", "the instrument has no ensemble: it is only watched"
     if np.isnan(edge):
         return "none", "too few timeframes have a warm, fresh score for the ensemble to speak"

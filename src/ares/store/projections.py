@@ -23,6 +23,7 @@ from ares.domain.events import (
     OrderFilled,
     OrderRejected,
     Refused,
+    SlotChanged,
     SubmitOrder,
     TradeClosed,
 )
@@ -94,6 +95,7 @@ class Projector:
             None if one.ensemble is None else one.ensemble.hash for one in setup.instruments
         ]
         self._slots = ["champion" if one.is_champion else "challenger" for one in setup.instruments]
+        self._width = setup.width
         self.seq = self._from = projected_seq(engine, setup.environment)
         self.before_flush: Callable[[], None] = lambda: None
         self._writes = False
@@ -195,6 +197,11 @@ class Projector:
                 reason = "mode confidence passed its threshold"
                 row = (env, seq, symbol, at, effect.after, effect.before, value, reason)
                 self._add(sql.MODE, row)
+            case SlotChanged():
+                lanes = range(effect.instrument, len(self._specs), self._width)
+                for lane, name, station in zip(lanes, effect.lanes, effect.stations, strict=True):
+                    self._hashes[lane] = name or None
+                    self._slots[lane] = "champion" if station == "champion" else "challenger"
             case BreakerChanged():
                 where = "account" if effect.instrument < 0 else self._symbols[effect.instrument]
                 said = f"{where}: {effect.before} to {effect.after} at {effect.value:.4g}"
@@ -213,7 +220,7 @@ class Projector:
         price = command.price_ticks / 10**spec.price_decimals
         expected = price
         if isinstance(event, BarsClosed):
-            expected = float(np.frombuffer(event.ohlcv)[5 * i + 3])
+            expected = float(np.frombuffer(event.ohlcv)[5 * (i % self._width) + 3])
         self._sent[command.client_id] = _Sent(orders.submitted(command), expected)
         row = (
             self._environment, seq, command.client_id, self._symbols[i],

@@ -1,0 +1,175 @@
+"""Champion and challenger of a run side by side, read from its journal alone: the A/B test."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ares.domain.errors import UserMistake
+from ares.domain.events import ArmsCompared, RunStarted, SlotChanged, TradeClosed
+from ares.domain.model import Ensemble
+from ares.domain.run import RunSetup
+from ares.journal.run import entries
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What one ensemble's closed trades came to, real and virtual apart; means in bps, net."""
+
+    real_trades: int
+    real_mean_bps: float | None
+    virtual_trades: int
+    virtual_mean_bps: float | None
+    win_rate: float | None
+    sd_bps: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """An ensemble that sat in a lane: from when to when, how far it came, and its results.
+
+    stations : where it stood, in order.     until_ms : None: it sits there still.
+    """
+
+    ensemble_hash: str
+    stations: tuple[str, ...]
+    since_ms: int
+    until_ms: int | None
+    ended: str
+    results: Results
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The newest comparison of two arms on the same bars, on one unit of notional each."""
+
+    at_ms: int
+    since_ms: int
+    hours: int
+    champion_bps: float
+    challenger_bps: float
+    e_better: float
+    e_worse: float
+    goal: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ArmReport:
+    """The arms of one instrument, oldest first, and how the two of now compare."""
+
+    instrument: str
+    arms: tuple[Arm, ...]
+    comparison: Comparison | None
+
+
+@dataclass(slots=True)
+class _Seat:
+    ensemble_hash: str
+    stations: list[str]
+    since_ms: int
+    trades: list[TradeClosed]
+    until_ms: int | None = None
+    ended: str = ""
+
+
+def report_arms(folder: Path) -> tuple[ArmReport, ...]:
+    """Return the arms of every instrument of a run that had an ensemble."""
+    setup: RunSetup | None = None
+    seats: dict[int, _Seat] = {}
+    past: dict[int, list[_Seat]] = defaultdict(list)
+    compared: dict[int, ArmsCompared] = {}
+    for entry in entries(folder):
+        if isinstance(entry.event, RunStarted):
+            setup = entry.event.setup
+            for lane, one in enumerate(setup.instruments):
+                if one.ensemble is not None:
+                    seats[lane] = _first(one.ensemble, one.is_champion, setup.from_ms)
+        if setup is None:
+            continue
+        for effect in entry.effects:
+            match effect:
+                case TradeClosed() if effect.instrument in seats:
+                    seats[effect.instrument].trades.append(effect)
+                case SlotChanged():
+                    _move(setup, seats, past, effect)
+                case ArmsCompared():
+                    compared[effect.instrument] = effect
+                case _:
+                    pass
+    if setup is None:
+        raise UserMistake(f"{folder.name}: nothing was journaled yet")
+    return _reports(setup, seats, past, compared)
+
+
+def _first(ensemble: Ensemble, crowned: bool, from_ms: int) -> _Seat:
+    return _Seat(ensemble.hash, ["champion" if crowned else "shadow"], from_ms, [])
+
+
+def _move(
+    setup: RunSetup,
+    seats: dict[int, _Seat],
+    past: dict[int, list[_Seat]],
+    fact: SlotChanged,
+) -> None:
+    """Let the seats be as a fact says; who is not there any more has left."""
+    i = fact.instrument
+    lanes = range(i, len(setup.instruments), setup.width)
+    for lane, name, station in zip(lanes, fact.lanes, fact.stations, strict=True):
+        seat = seats.get(lane)
+        if seat is not None and seat.ensemble_hash != name:
+            seat.until_ms, seat.ended = fact.ts_ms, f"{fact.move}: {fact.why}"
+            past[i].append(seats.pop(lane))
+            seat = None
+        if not name:
+            continue
+        if seat is None:
+            seats[lane] = _Seat(name, [station], fact.ts_ms, [])
+        elif seat.stations[-1] != station:
+            seat.stations.append(station)
+
+
+def _reports(
+    setup: RunSetup,
+    seats: dict[int, _Seat],
+    past: dict[int, list[_Seat]],
+    compared: dict[int, ArmsCompared],
+) -> tuple[ArmReport, ...]:
+    reports = []
+    goal = None if setup.rollout is None else 1.0 / setup.rollout.alpha_worse
+    for i in range(setup.width):
+        lanes = range(i, len(setup.instruments), setup.width)
+        there = [seats[lane] for lane in lanes if lane in seats]
+        found = sorted([*past[i], *there], key=lambda seat: seat.since_ms)
+        if not found:
+            continue
+        newest = compared.get(i)
+        comparison = None
+        if newest is not None:
+            comparison = Comparison(
+                newest.ts_ms, newest.since_ms, newest.steps, newest.champion_bps,
+                newest.challenger_bps, newest.e_better, newest.e_worse, goal,
+            )  # fmt: skip
+        key = setup.instruments[i].spec.instrument.key
+        reports.append(ArmReport(key, tuple(_arm(seat) for seat in found), comparison))
+    return tuple(reports)
+
+
+def _arm(seat: _Seat) -> Arm:
+    real = [t.net_bps for t in seat.trades if not t.virtual]
+    virtual = [t.net_bps for t in seat.trades if t.virtual]
+    both = np.array([*real, *virtual])
+    results = Results(
+        real_trades=len(real),
+        real_mean_bps=math.fsum(real) / len(real) if real else None,
+        virtual_trades=len(virtual),
+        virtual_mean_bps=math.fsum(virtual) / len(virtual) if virtual else None,
+        win_rate=float((both > 0.0).mean()) if len(both) else None,
+        sd_bps=float(both.std(ddof=1)) if len(both) > 1 else None,
+    )
+    return Arm(
+        seat.ensemble_hash, tuple(seat.stations), seat.since_ms, seat.until_ms, seat.ended, results
+    )
