@@ -308,6 +308,7 @@ def test_without_a_champion_before_it_nobody_trades(world: Any, tmp_path: Path) 
     for entry in entries(tmp_path / "run"):
         for e in entry.effects:
             if isinstance(e, SubmitOrder) and e.kind == "entry" and e.instrument in gone_ms:
+                assert isinstance(entry.event, BarsClosed)
                 assert entry.event.ts_ms <= gone_ms[e.instrument]
 
 
