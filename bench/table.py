@@ -20,7 +20,7 @@ CASH_FOR_TEN_MILLION = "1e9"
 
 def rows() -> tuple[Row, ...]:
     """Return the rows in the order in which they are measured."""
-    return (_help(), _candles(), _features(), _trade(), _backtest(), *_history())
+    return (_help(), _candles(), _features(), _trade(), _backtest(), *_history(), _swap())
 
 
 def _help() -> Row:
@@ -143,6 +143,20 @@ def _history() -> tuple[Row, ...]:
                 "and snapshots written. nautilus_trader: two averages, in memory, logging off."
             ),
         ),
+    )
+
+
+def _swap() -> Row:
+    return Row(
+        "swap",
+        "hot swap, four instruments x 6 timeframes",
+        (_ares("swap"),),
+        (
+            Limit("bars_missed", "hot swap: bars missed", "bars", at_most=0.0),
+            Limit("added_ms", "hot swap: added to the bar it falls on", "ms", at_most=1.0),
+            Limit("added_p99_ms", "hot swap: the same, p99 of all swaps", "ms", at_most=1.0),
+        ),
+        notes="loaded, verified and tried beside the loop before, which is not counted",
     )
 
 

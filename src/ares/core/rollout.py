@@ -23,6 +23,7 @@ from ares.core.slots import (
     lanes_of,
     other_lane,
     settle,
+    slot_of,
 )
 from ares.core.state import Scorers, State
 from ares.core.windows import OwnFeatures
@@ -62,7 +63,7 @@ def on_published(
     if doubt:
         return [SlotRefused(event.instrument, event.ts_ms, event.ensemble.hash, doubt)]
     i, now_ms = event.instrument, event.ts_ms
-    slot = Slot(event.ensemble, event.station, now_ms, event.refit, event.verdict_hash)
+    slot = slot_of(event.ensemble, event.station, now_ms, event.refit, event.verdict_hash)
     champion, other = champion_lane(state, i), other_lane(state, i)
     previous = state.previous[i]
     seats: dict[int, Slot] = {}
@@ -90,7 +91,7 @@ def _doubt(state: State, event: ModelPublished, scorers: Scorers) -> str:
         return f"the engine makes no {', '.join(strange)} bars"
     if any(member.package_hash not in scorers for member in ensemble.members):
         return "one of its packages was not loaded"
-    if any(state.lanes[lane].hash == ensemble.hash for lane in lanes_of(setup, i)):
+    if ensemble.hash in [state.lanes[lane].hash for lane in lanes_of(setup, i)]:
         return "it is there already"
     if event.station == "shadow" and not setup.challengers:
         return "this run has no lane for challengers"
@@ -259,7 +260,7 @@ def _fall(
     back = state.previous[i]
     if back is None or any(member.package_hash not in scorers for member in back.members):
         return _move(state, i, "withdrawn", champion, seats, None, said, scorers, own)
-    crowned = Slot(back, "champion", now_ms)
+    crowned = slot_of(back, "champion", now_ms)
     there = [x for x in lanes_of(state.setup, i) if state.lanes[x].hash == crowned.hash]
     other = there[0] if there else other_lane(state, i)
     seats[champion if other is None else other] = crowned

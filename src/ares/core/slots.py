@@ -8,7 +8,7 @@ open trade stays where it was begun.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -48,6 +48,7 @@ class Slot(msgspec.Struct, frozen=True, omit_defaults=True):
 
     since_ms     : when it came to this station.
     verdict_hash : of the verdict that let it pass; empty: it goes no further by itself.
+    hash         : of its ensemble; empty: nobody.
     """
 
     ensemble: Ensemble | None = None
@@ -55,14 +56,21 @@ class Slot(msgspec.Struct, frozen=True, omit_defaults=True):
     since_ms: int = 0
     refit: bool = False
     verdict_hash: str = ""
-
-    @property
-    def hash(self) -> str:
-        """Return the hash of its ensemble; empty: nobody."""
-        return "" if self.ensemble is None else self.ensemble.hash
+    hash: str = ""
 
 
 EMPTY = Slot()
+
+
+def slot_of(
+    ensemble: Ensemble,
+    station: Station,
+    since_ms: int = 0,
+    refit: bool = False,
+    verdict_hash: str = "",
+) -> Slot:
+    """Return the slot of an ensemble."""
+    return Slot(ensemble, station, since_ms, refit, verdict_hash, ensemble.hash)
 
 
 def first_slots(setup: RunSetup) -> list[Slot]:
@@ -72,7 +80,7 @@ def first_slots(setup: RunSetup) -> list[Slot]:
         if one.ensemble is None:
             slots.append(EMPTY)
         else:
-            slots.append(Slot(one.ensemble, "champion" if one.is_champion else "shadow"))
+            slots.append(slot_of(one.ensemble, "champion" if one.is_champion else "shadow"))
     return slots
 
 
@@ -122,21 +130,21 @@ def settle(
     Whoever sat in a lane before and still does keeps everything: only permission and size change.
     """
     state.previous[i] = previous
+    new = [lane for lane, s in slots.items() if s.hash and s.hash != state.lanes[lane].hash]
     for lane, slot in slots.items():
-        new = slot.hash and slot.hash != state.lanes[lane].hash
         state.lanes[lane] = slot
-        if new:
-            _seat(state, lane, slot, scorers, own)
-    place(state)
+    place(state, lanes_of(state.setup, i))
+    for lane in new:
+        _seat(state, lane, scorers, own)
     begin_comparison(state, i)
 
 
-def _seat(state: State, lane: int, slot: Slot, scorers: Scorers, own: OwnFeatures | None) -> None:
-    """Put somebody new into a lane: its record, its past, and what it says of the newest bars."""
+def _seat(state: State, lane: int, scorers: Scorers, own: OwnFeatures | None) -> None:
+    """Begin the past of somebody new in a lane, and ask what he says of the newest bars."""
+    ensemble = state.lanes[lane].ensemble
+    assert ensemble is not None
     state.trade.virtual[lane] = np.zeros((), VIRTUAL)
-    place(state)
-    assert slot.ensemble is not None
-    seat(lane, seed_of(slot.ensemble, state.setup), state.trade.book, state.rules)
+    seat(lane, seed_of(ensemble, state.setup), state.trade.book, state.rules)
     begin_watch(state, lane)
     for j in range(len(state.tf_ms)):
         state.last_p[lane, j] = np.nan
@@ -161,27 +169,34 @@ def seed_of(ensemble: Ensemble, setup: RunSetup) -> tuple[float, float, float]:
     return trades, v.mean_bps, v.sd_bps
 
 
-def place(state: State) -> None:
-    """Write what the kernel reads of the lanes: slots, packages, permissions and sizes."""
+def place(state: State, lanes: Sequence[int]) -> None:
+    """Write what the kernel reads of these lanes: slots, packages, permissions and sizes."""
     setup = state.setup
-    state.slots[:] = slot_records([slot.ensemble for slot in state.lanes], setup.timeframes)
-    places = {timeframe: j for j, timeframe in enumerate(setup.timeframes)}
-    hashes: dict[str, int] = {}
-    state.packages[:] = -1
-    for lane, slot in enumerate(state.lanes):
-        for member in slot.ensemble.members if slot.ensemble else ():
-            number = hashes.setdefault(member.package_hash, len(hashes))
-            state.packages[lane, places[member.timeframe]] = number
-    state.package_hashes[:] = list(hashes)
-    state.scratch.flat_packages[:] = state.packages.reshape(-1).tolist()
+    seated = [state.lanes[lane].ensemble for lane in lanes]
+    state.slots[list(lanes)] = slot_records(seated, setup.timeframes)
     share = 0.0 if setup.rollout is None else setup.rollout.canary_share
-    for lane, slot in enumerate(state.lanes):
-        spec = state.specs[lane]
+    for lane in lanes:
+        slot, spec = state.lanes[lane], state.specs[lane]
         twin = int(spec["twin"])
         tried = twin >= 0 and state.lanes[twin].station == "canary"
         spec["horizon_ms"] = 0 if slot.ensemble is None else slot.ensemble.horizon_ms
         spec["has_champion"] = slot.station in TRADES
         spec["size_share"] = share if slot.station == "canary" else 1.0 - share * tried
+    _number_packages(state)
+
+
+def _number_packages(state: State) -> None:
+    """Give every package in use a number, by lane and timeframe."""
+    places = {timeframe: j for j, timeframe in enumerate(state.setup.timeframes)}
+    numbers: dict[str, int] = {}
+    flat, n = state.scratch.flat_packages, len(places)
+    flat[:] = [-1] * len(flat)
+    for lane, slot in enumerate(state.lanes):
+        for member in slot.ensemble.members if slot.ensemble else ():
+            number = numbers.setdefault(member.package_hash, len(numbers))
+            flat[lane * n + places[member.timeframe]] = number
+    state.packages[:] = np.array(flat, np.int64).reshape(state.packages.shape)
+    state.package_hashes[:] = list(numbers)
 
 
 def begin_watch(state: State, lane: int) -> None:

@@ -204,7 +204,7 @@ def new_state(setup: RunSetup) -> State:
             np.zeros(4, np.int64),
         ),
     )
-    place(state)
+    place(state, range(len(state.lanes)))
     for lane in range(n):
         begin_watch(state, lane)
     for i in range(setup.width):
@@ -293,5 +293,5 @@ def restore(setup: RunSetup, raw: bytes) -> State:
     state.lanes = held.lanes
     state.previous = held.previous
     state.unreviewed = held.unreviewed
-    place(state)
+    place(state, range(len(state.lanes)))
     return state

@@ -143,6 +143,7 @@ def _run(
             projector.flush()
     finally:
         teacher.close()
+        swap.close()
         journal.close()
     feed = plan.feed
     return RunEnd(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +21,24 @@ from ares.domain.events import (
     SlotRefused,
 )
 from ares.domain.model import Ensemble
+from ares.domain.timeframe import Timeframe
 from ares.runtime.prefetch import Prefetch
 
 ROWS_TRIED = 64
 
 Opener = Callable[[Ensemble], Scorers]
 """Loads every package of an ensemble from our own disk, byte by byte verified, and opens it."""
+
+
+RecentRows = dict[Timeframe, NDArray[np.float32]]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An ensemble's models, tried; or in ``doubt`` why they cannot be served."""
+
+    opened: Scorers
+    doubt: str
 
 
 class HotSwap:
@@ -37,6 +51,20 @@ class HotSwap:
     def __init__(self, prefetch: Prefetch, open_ensemble: Opener) -> None:
         self._prefetch = prefetch
         self._open = open_ensemble
+        self._beside: dict[str, Future[Prepared]] = {}
+        self._thread: ThreadPoolExecutor | None = None
+        self._gone: list[Scorer] = []
+
+    def begin(self, ensemble: Ensemble, state: State) -> Future[Prepared]:
+        """Load and try an ensemble beside the loop, on rows as they are now; ``ready`` then only
+        seats it. The engine goes on serving whom it serves.
+        """
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, "hot-swap")
+        rows = recent_rows(state)
+        future = self._thread.submit(prepare, self._open, ensemble, rows)
+        self._beside[ensemble.hash] = future
+        return future
 
     def ready(self, event: Event, state: State) -> Event:
         """Return the event as it may be journaled: a model that cannot be served is refused.
@@ -45,15 +73,20 @@ class HotSwap:
         """
         if not isinstance(event, ModelPublished):
             return event
-        try:
-            opened = self._open(event.ensemble)
-            doubt = try_out(opened, event.ensemble, state)
-        except AresError as error:
-            doubt, opened = str(error), {}
-        if doubt:
-            return ModelRefused(event.ts_ms, event.instrument, event.ensemble.hash, doubt)
-        self._prefetch.take(opened)
+        begun = self._beside.pop(event.ensemble.hash, None)
+        if begun is None:
+            found = prepare(self._open, event.ensemble, recent_rows(state))
+        else:
+            found = begun.result()
+        if found.doubt:
+            return ModelRefused(event.ts_ms, event.instrument, event.ensemble.hash, found.doubt)
+        self._prefetch.take(found.opened)
         return event
+
+    def close(self) -> None:
+        """End the thread beside the loop."""
+        if self._thread is not None:
+            self._thread.shutdown()
 
     def load(self, ensemble: Ensemble) -> None:
         """Serve an ensemble that was tried before, as a journal says.
@@ -71,9 +104,14 @@ class HotSwap:
                 self.load(ensemble)
 
     def settle(self, state: State, effects: Collection[Effect]) -> None:
-        """Let go of the models that no lane needs any more, after slots have moved."""
+        """Let go of the models that no lane needs any more, after slots have moved.
+
+        To end a session takes some tenths of a millisecond: one a bar, not all at once.
+        """
         if any(isinstance(effect, SlotChanged | SlotRefused) for effect in effects):
-            self._prefetch.keep(needed(state))
+            self._gone += self._prefetch.keep(needed(state))
+        elif self._gone:
+            self._gone.pop()
 
 
 def needed(state: State) -> set[str]:
@@ -82,21 +120,28 @@ def needed(state: State) -> set[str]:
     return {member.package_hash for one in ensembles if one is not None for member in one.members}
 
 
-def try_out(opened: Scorers, ensemble: Ensemble, state: State) -> str:
-    """Return what is wrong with an ensemble's answers on recent rows; empty: nothing.
+def prepare(open_ensemble: Opener, ensemble: Ensemble, rows: RecentRows) -> Prepared:
+    """Return the ensemble's models loaded, verified, warmed and tried, or what is wrong with it.
 
     Asked are the newest complete bars of all instruments, and the same a little off, so that a
     constant is told from a model that has nothing to say just now.
     """
-    places = {timeframe: j for j, timeframe in enumerate(state.setup.timeframes)}
+    try:
+        opened = open_ensemble(ensemble)
+    except AresError as error:
+        return Prepared({}, str(error))
     for member in ensemble.members:
-        if member.timeframe not in places:
-            return f"the engine makes no {member.timeframe} bars"
-        rows = _recent(state, places[member.timeframe])
-        doubt = _doubt_of(opened[member.package_hash], rows)
+        if member.timeframe not in rows:
+            return Prepared({}, f"the engine makes no {member.timeframe} bars")
+        doubt = _doubt_of(opened[member.package_hash], rows[member.timeframe])
         if doubt:
-            return f"{member.name}/{member.version} {doubt}"
-    return ""
+            return Prepared({}, f"{member.name}/{member.version} {doubt}")
+    return Prepared(opened, "")
+
+
+def recent_rows(state: State) -> RecentRows:
+    """Return rows to try a model on, for each timeframe."""
+    return {timeframe: _recent(state, j) for j, timeframe in enumerate(state.setup.timeframes)}
 
 
 def _recent(state: State, j: int) -> NDArray[np.float32]:

@@ -47,10 +47,12 @@ class Prefetch:
                 self._tables[name] = {}
                 self.scorers[name] = self._scorer(name)
 
-    def keep(self, names: Collection[str]) -> None:
-        """Let go of every model but these."""
-        for name in [name for name in self._models if name not in names]:
-            del self._models[name], self._tables[name], self.scorers[name]
+    def keep(self, names: Collection[str]) -> list[Scorer]:
+        """Serve only these any more; return the others, to be let go when there is time."""
+        gone = [name for name in self._models if name not in names]
+        for name in gone:
+            del self._tables[name], self.scorers[name]
+        return [self._models.pop(name) for name in gone]
 
     def _scorer(self, name: str) -> Scorer:
         model, table = self._models[name], self._tables[name]

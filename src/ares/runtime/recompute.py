@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ares.core.slots import Slot, lanes_of, settle
+from ares.core.slots import Slot, lanes_of, settle, slot_of
 from ares.core.state import Scorer, Scorers, State
 from ares.domain.events import BarsClosed, ModelPublished, SlotChanged
 from ares.domain.model import Ensemble
@@ -62,7 +62,7 @@ def moves_of(setup: RunSetup, journaled: Sequence[Entry]) -> list[Move]:
                 lanes = lanes_of(setup, effect.instrument)
                 seats = zip(lanes, effect.lanes, effect.stations, strict=True)
                 slots = {
-                    lane: Slot(known[name], station) if name else Slot(station=station)
+                    lane: slot_of(known[name], station) if name else Slot(station=station)
                     for lane, name, station in seats
                 }
                 back = known[effect.previous] if effect.previous else None
