@@ -10,8 +10,10 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from ares.core.state import Scorers
+from ares.core.state import Scorers, restore, snapshot
 from ares.domain.errors import WorldTrouble
 from ares.domain.events import (
     ArmsCompared,
@@ -31,7 +33,7 @@ from ares.domain.model import Ensemble
 from ares.domain.run import Rollout
 from ares.domain.timeframe import HOUR_MS, MINUTE_MS
 from ares.journal.log import HEAD, read
-from ares.journal.run import entries
+from ares.journal.run import entries, load_snapshot
 from ares.runtime.certify import certify
 from ares.runtime.plan import Choice, Plan, named, plan_run
 from ares.runtime.restep import restep
@@ -318,3 +320,52 @@ def test_no_bar_is_missed_and_no_decision_made_twice(world: Any, busy: tuple[Pat
     assert bars == busy[1].feed.close_ms.tolist()
     said = [d.ts_ms for d in facts(busy[0], Decided)]
     assert said == [t for t in bars if t > busy[1].setup.from_ms]
+
+
+moments = st.lists(
+    st.tuples(
+        st.integers(0, 470),
+        st.integers(0, 1),
+        st.sampled_from(["shadow", "shadow", "champion", "promote", "rollback", "dismiss"]),
+        st.sampled_from(["one", "three", "seven", "eleven"]),
+        st.booleans(),
+    ),
+    min_size=1,
+    max_size=14,
+)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(moments)
+def test_whatever_comes_and_whenever(world: Any, fast_disk: Path, told: list[Any]) -> None:
+    """One champion at most, no lane with more than its share, and the same again from the bytes."""
+    script: list[tuple[int, Event]] = []
+    for minute, i, what, name, passed in sorted(told):
+        at = world.from_ms + minute * MINUTE_MS
+        if what in ("shadow", "champion"):
+            ensemble = variant(world.ensemble((world.btc, world.eth)[i]), name)
+            script.append(published(at, i, ensemble, what, "v" if passed else ""))
+        else:
+            script.append((at, SlotOrdered(at, i, what, "me", "because")))
+    folder = fast_disk / "any"
+    shutil.rmtree(folder, ignore_errors=True)
+    plan = plan_of(world, rollout=msgspec.structs.replace(ROLLOUT, confidence_min=0.3))
+    run_script(world, folder, plan, script)
+    for move in facts(folder, SlotChanged):
+        assert move.stations.count("champion") <= 1
+        assert move.stations.count("canary") <= 1
+        assert all(
+            bool(h) == (s != "empty") for h, s in zip(move.lanes, move.stations, strict=True)
+        )
+        seated = [h for h in move.lanes if h]
+        assert len(seated) == len(set(seated))
+    found = load_snapshot(folder)
+    assert found is not None
+    state = restore(plan.setup, found[1])
+    assert snapshot(state) == found[1]
+    for i in range(2):
+        share = [state.specs[x]["size_share"] * state.specs[x]["has_champion"] for x in (i, i + 2)]
+        assert sum(share) <= 1.0
+    assert restep(folder, world.models, None, opener(world)).mismatches == 0
+    certified = certify(folder, world.models, None, opener(world))
+    assert (certified.mismatches, certified.first) == (0, None)
