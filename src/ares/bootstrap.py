@@ -294,17 +294,17 @@ def _choices(
     """
     from ares.adapters.model_store import ModelStore
     from ares.kernel.features.columns import insist_same_columns
+    from ares.runtime.model_journal import read_book
     from ares.runtime.plan import Choice
-    from ares.runtime.promotion import champions
 
-    models = ModelStore(workspace.models_dir)
-    crowned = champions(workspace.journal_dir, "history")
+    models, book = ModelStore(workspace.models_dir), read_book(workspace.journal_dir)
+    crowned = book.champions("history")
     choices, remarks = [], []
     for key in keys:
         if key.key in crowned:
             choices.append(Choice(key, models.ensemble(crowned[key.key]), True))
             continue
-        candidate = models.newest_candidate(key.key)
+        candidate = models.newest_candidate(key.key, without=book.out_of_use)
         choices.append(Choice(key, candidate, False))
         if candidate is None:
             remarks.append(f"{key.key} has no model and is only watched: `ares train` makes one")
@@ -408,21 +408,22 @@ def backtest(
     """Backtest a model, an ensemble or a baseline over stored candles; nothing is written."""
     from ares.adapters.model_store import ModelStore
     from ares.research.desk import Desk
-    from ares.runtime.promotion import champions
+    from ares.runtime.model_journal import read_book
     from ares.store.candles import CandleStore
     from ares.store.database import open_database
 
-    settings = workspace.settings
+    settings, book = workspace.settings, read_book(workspace.journal_dir)
     user = None if request.baseline else features_of_user(workspace)
     crowned: dict[str, str] = {}
     for environment in ("history", "paper", "live"):
-        crowned |= champions(workspace.journal_dir, environment)
+        crowned |= book.champions(environment)
     database = open_database(workspace.db_url)
     try:
         desk = Desk(
             store=CandleStore(database, workspace.cache_dir),
             models=ModelStore(workspace.models_dir),
             champions=crowned,
+            out_of_use=book.out_of_use,
             rules=rules_of(settings),
             cash_quote=settings.account.capital_quote,
             symbols=settings.symbols,

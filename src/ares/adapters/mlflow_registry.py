@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import sqlite3
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,12 +16,18 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from ares.config.telemetry import switch_off
 
 EXPERIMENT = "ares"
 LOCKED_WAIT_S = 2.0
+ANSWER_S = 3.0
+"""A server that has not taken a connection by then is not there."""
+
+DATABASE_TRIES = 2
 PARAM_CHARS_MAX = 500
+PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +44,28 @@ class Entry:
     params: Mapping[str, object] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Stations:
+    """What the journal says of one instrument's models.
+
+    model    : the registered model of its ensembles.
+    statuses : ``model_status`` by ensemble hash; what is not named is not in production.
+    aliases  : alias -> ensemble hash; None: nobody has it.
+    before   : the same before what has just happened: else MLflow was wrong.
+    leaving  : hashes of those that have just ceased to be champion.
+    packages : (registered model, package hash) -> ``model_status``.
+    entries  : by ensemble hash: those that MLflow must know, to be registered where it does not.
+    """
+
+    model: str
+    statuses: Mapping[str, str]
+    aliases: Mapping[str, str | None]
+    before: Mapping[str, str | None]
+    leaving: frozenset[str] = frozenset()
+    packages: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    entries: Mapping[str, Entry] = field(default_factory=dict)
 
 
 class MlflowRegistry:
@@ -100,47 +129,39 @@ class MlflowRegistry:
         reason = self._try(note)
         return None if reason is None else self._missed("the verdict", reason)
 
-    def set_stations(
-        self,
-        model: str,
-        statuses: Mapping[str, str],
-        aliases: Mapping[str, str | None],
-        leaving: str = "",
-    ) -> str | None:
-        """Give each ensemble of a registered model its ``model_status``, and set the aliases.
+    def set_stations(self, stations: Stations) -> str | None:
+        """Make MLflow say of an instrument's models what the journal says.
 
-        statuses : by ensemble hash; what is not named is not in production.
-        aliases  : alias -> ensemble hash, None takes it away.
-        leaving  : hash of the one that has just ceased to be champion.
-        returns  : None, or one line: what MLflow had wrong, or why it could not be told.
+        returns : None, or one line: what MLflow had wrong, or why it could not be told.
         """
         wrong: list[str] = []
 
-        def set_all(client: Any, _experiment: str) -> None:
-            held: dict[str, str] = {}
-            for version in _versions(client, model):
-                mine = version.tags.get("ensemble_hash", "")
-                held.setdefault(mine, version.version)
+        def set_all(client: Any, experiment: str) -> None:
+            model = stations.model
+            held = _held(client, model)
+            for ensemble_hash, entry in stations.entries.items():
+                if ensemble_hash not in held:  # trained while MLflow was away, or a new database
+                    _log(client, experiment, entry)
+            held = _held(client, model)
+            for ensemble_hash, version in held.items():
                 before = version.tags.get("model_status")
                 fallback = "candidate" if before == "production" else before
-                status = statuses.get(mine, fallback)
-                if before == "production" != status and mine != leaving:
-                    wrong.append(mine[:12])
+                status = stations.statuses.get(ensemble_hash, fallback)
+                if before == "production" != status and ensemble_hash not in stations.leaving:
+                    wrong.append(f"called {ensemble_hash[:12]} production too")
                 if status is not None and status != before:
                     client.set_model_version_tag(model, version.version, "model_status", status)
-            for alias, ensemble_hash in aliases.items() if held else ():
-                if ensemble_hash is None:
-                    client.delete_registered_model_alias(model, alias)
-                elif ensemble_hash in held:
-                    client.set_registered_model_alias(model, alias, held[ensemble_hash])
+            wrong.extend(_set_aliases(client, stations, held) if held else ())
+            _set_packages(client, stations.packages)
 
         reason = self._try(set_all)
         if reason is not None:
-            return self._missed("the promotion", reason)
+            return self._missed("the models' stations", reason)
         if wrong:
+            said = "; it ".join(dict.fromkeys(wrong))
             return (
-                f"MLflow called {', '.join(wrong)} of {model} production too, which the journal "
-                "does not: corrected there"
+                f"MLflow was wrong about {stations.model}, it {said}: corrected there, the journal "
+                "decides"
             )
         return None
 
@@ -154,6 +175,7 @@ class MlflowRegistry:
         """Do something with MLflow; return why it could not be done."""
         try:
             _check_database(self.uri)
+            _check_server(self.uri)
             with _quiet():
                 work(*self._open())
         except Exception as error:  # whatever MLflow raises, what we have stands
@@ -164,8 +186,10 @@ class MlflowRegistry:
         switch_off()
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
+        from mlflow.store.db import utils as mlflow_database
         from mlflow.tracking import MlflowClient
 
+        mlflow_database.MAX_RETRY_COUNT = DATABASE_TRIES  # its ten take a minute and a half
         logging.getLogger("mlflow").setLevel(logging.ERROR)
         logging.getLogger("alembic").setLevel(logging.ERROR)
         client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
@@ -209,6 +233,40 @@ def _log(client: Any, experiment: str, entry: Entry) -> None:
     client.set_terminated(run_id)
 
 
+def _held(client: Any, model: str) -> dict[str, Any]:
+    """Return the newest version of each ensemble that MLflow knows."""
+    held: dict[str, Any] = {}
+    for version in _versions(client, model):
+        held.setdefault(version.tags.get("ensemble_hash", ""), version)
+    return held
+
+
+def _set_aliases(client: Any, stations: Stations, held: Mapping[str, Any]) -> list[str]:
+    """Set the aliases; return what was wrong with those of champions."""
+    wrong = []
+    present = client.get_registered_model(stations.model).aliases
+    names = {version.version: ensemble_hash for ensemble_hash, version in held.items()}
+    for alias, ensemble_hash in stations.aliases.items():
+        seen = names.get(present[alias], "another") if alias in present else None
+        if seen == ensemble_hash:
+            continue
+        if seen is not None and seen != stations.before.get(alias) and "champion" in alias:
+            wrong.append(f"had {seen[:12]} as {alias}")
+        if ensemble_hash is not None and ensemble_hash in held:
+            client.set_registered_model_alias(stations.model, alias, held[ensemble_hash].version)
+        elif alias in present:
+            client.delete_registered_model_alias(stations.model, alias)
+    return wrong
+
+
+def _set_packages(client: Any, packages: Mapping[tuple[str, str], str]) -> None:
+    for model in dict.fromkeys(name for name, _ in packages):
+        for version in _versions(client, model):
+            status = packages.get((model, version.tags.get("package_hash", "")))
+            if status is not None and status != version.tags.get("model_status"):
+                client.set_model_version_tag(model, version.version, "model_status", status)
+
+
 def _versions(client: Any, model: str, ensemble_hash: str | None = None) -> list[Any]:
     """Return the versions of a registered model, newest first; of one ensemble, its newest."""
     found = sorted(
@@ -232,6 +290,18 @@ def _check_database(uri: str) -> None:
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         connection.execute("BEGIN IMMEDIATE")
         connection.rollback()
+
+
+def _check_server(uri: str) -> None:
+    """Raise OSError where nothing listens at a server's address: MLflow itself asks for minutes."""
+    parts = urlsplit(uri)
+    port = parts.port or PORTS.get(parts.scheme.partition("+")[0])
+    if parts.hostname is None or port is None:
+        return
+    try:
+        socket.create_connection((parts.hostname, port), timeout=ANSWER_S).close()
+    except OSError as error:
+        raise OSError(f"{parts.hostname}:{port} does not answer: {error}") from None
 
 
 def _is_server(uri: str) -> bool:

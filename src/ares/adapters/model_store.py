@@ -8,6 +8,7 @@ that of every other file.
 from __future__ import annotations
 
 import difflib
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from ares.domain.errors import UserMistake, WorldTrouble
 from ares.domain.model import Ensemble, Member
 from ares.domain.package import CARD_FILE, Package, PackageCard, card_bytes, card_of, sha256
 
+HASH_CHARS_MIN = 4
+HEX = frozenset("0123456789abcdef")
+
 
 @dataclass(frozen=True, slots=True)
 class Listed:
@@ -26,6 +30,17 @@ class Listed:
     packages: tuple[PackageCard, ...]
     ensembles: tuple[Ensemble, ...]
     troubles: tuple[str, ...]
+
+    def of(self, instrument: str) -> list[Ensemble]:
+        """Return an instrument's ensembles: joined ones, lone packages, imported; newest first."""
+        imported = {(c.name, c.version) for c in self.packages if c.origin == "imported"}
+
+        def rank(one: Ensemble) -> int:
+            if any((member.name, member.version) in imported for member in one.members):
+                return 2
+            return 0 if one.joined else 1
+
+        return sorted((e for e in self.ensembles if e.instrument == instrument), key=rank)
 
 
 class ModelStore:
@@ -89,9 +104,14 @@ class ModelStore:
         versions = self._versions(ref)
         if versions:
             return self.load(ref, versions[-1])
-        matching = [one for one in self.listed().ensembles if _means(one, ref)]
-        if matching:
-            return matching[0]
+        listed = self.listed()
+        for one in listed.ensembles:
+            if len(ref) >= HASH_CHARS_MIN and one.hash.startswith(ref):
+                return one
+        keys = {e.instrument for e in listed.ensembles if ref in _names(e.instrument)}
+        found = [listed.of(key)[0] for key in sorted(keys)]
+        if found:
+            return max(found, key=lambda one: one.created_at)
         raise UserMistake(self._unknown(ref))
 
     def listed(self) -> Listed:
@@ -120,17 +140,27 @@ class ModelStore:
 
     def ensemble(self, ensemble_hash: str) -> Ensemble:
         """Return the ensemble of a hash (or its beginning), verified."""
-        found = sorted((self.root / "ensembles").glob(f"{ensemble_hash}*.json"))
-        if len(found) != 1 or len(ensemble_hash) < 4:
+        found: list[Path] = []
+        if len(ensemble_hash) >= HASH_CHARS_MIN and set(ensemble_hash) <= HEX:
+            found = sorted((self.root / "ensembles").glob(f"{ensemble_hash}*.json"))
+        if len(found) != 1:
             known = len(found) or "no"
             raise UserMistake(
                 f"{known} ensembles begin with '{ensemble_hash}': `ares models list` shows all"
             )
         return _read_ensemble(found[0])
 
-    def newest_candidate(self, instrument: str) -> Ensemble | None:
-        """Return the newest ensemble for an instrument's key; None where there is none."""
-        return next((e for e in self.listed().ensembles if e.instrument == instrument), None)
+    def newest_candidate(
+        self, instrument: str, without: Collection[str] = frozenset()
+    ) -> Ensemble | None:
+        """Return what an instrument's key means by itself: its newest ensemble; None: none.
+
+        What a training made as a whole goes before a package that stands alone, and that before an
+        imported model: those are meant where they are named.
+
+        without : hashes of ensembles that are out of use.
+        """
+        return next((e for e in self.listed().of(instrument) if e.hash not in without), None)
 
     def ensemble_path(self, ensemble: Ensemble) -> Path:
         """Return where an ensemble lies."""
@@ -228,9 +258,6 @@ def _read_ensemble(path: Path) -> Ensemble:
     return ensemble
 
 
-def _means(ensemble: Ensemble, ref: str) -> bool:
-    symbol = ensemble.instrument.partition(":")[2]
-    return (len(ref) >= 4 and ensemble.hash.startswith(ref)) or ref in {
-        ensemble.instrument,
-        symbol,
-    }
+def _names(instrument: str) -> tuple[str, str]:
+    """Return how an instrument may be called: its key, and its bare symbol."""
+    return instrument, instrument.partition(":")[2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,12 @@ F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 
 INPUT, OUTPUT = "features", "probability"
+ROWS_ALONE = 9
+ALONE_DIFFERENCE_MAX = 1e-5
+"""As for a graph against its model: a matrix product may round otherwise by batch size."""
+
+OPSET_WANTED = re.compile(r"Opset (\d+) is under .*domain (\S+) is till opset (\d+)")
+RUNTIME_PLACE = re.compile(r"/\S+\.(?:h|cc):\d+ ")
 
 Scorer = Callable[[F32], F64]
 """From ``(n, n_features)`` float32 rows to ``(n,)`` probabilities."""
@@ -35,6 +42,10 @@ def open_model(graph: bytes, n_features: int, where: str) -> Scorer:
 
     def score(rows: F32) -> F64:
         out = session.run([OUTPUT], {INPUT: np.ascontiguousarray(rows, np.float32)})[0]
+        if out.shape not in ((len(rows), 1), (len(rows),)):
+            raise ValueError(
+                f"'{OUTPUT}' has shape {out.shape} for {len(rows)} rows; wanted (n, 1)"
+            )
         return np.asarray(out, np.float64).reshape(-1)
 
     return score
@@ -43,7 +54,8 @@ def open_model(graph: bytes, n_features: int, where: str) -> Scorer:
 def check_answers(scorer: Scorer, rows: F32, where: str, *, constant_allowed: bool = False) -> F64:
     """Return the model's probabilities on ``rows``, or raise UserMistake where they are none.
 
-    Refused: NaN, anything outside [0, 1], and unless allowed one and the same answer to every row.
+    Refused: NaN, anything outside [0, 1], answers that depend on which other rows are asked, and
+    unless allowed one and the same answer to every row.
     """
     try:
         p = scorer(rows)
@@ -58,9 +70,34 @@ def check_answers(scorer: Scorer, rows: F32, where: str, *, constant_allowed: bo
             f"{where}: gives values from {p.min():.4g} to {p.max():.4g}; "
             "a probability lies in [0, 1]: add a Sigmoid as the last node"
         )
-    if p.max() - p.min() < 1e-9 and not constant_allowed:
+    _check_alone(scorer, rows, p, where)
+    if is_constant(p) and not constant_allowed:
         raise UserMistake(f"{where}: gives {p[0]:.6g} for every row; a constant is no model")
     return p
+
+
+def is_constant(p: F64) -> bool:
+    """Return whether all answers are one and the same."""
+    return bool(p.max() - p.min() < 1e-9)
+
+
+def _check_alone(scorer: Scorer, rows: F32, p: F64, where: str) -> None:
+    """Raise UserMistake where a row asked alone gets another answer than among others.
+
+    The engine asks row by row what a backtest asks all at once; a graph that looks at its
+    neighbours (a softmax or a mean over the batch) sees bars that have not closed yet.
+    """
+    places = np.unique(np.linspace(0, len(rows) - 1, ROWS_ALONE).astype(int))
+    try:
+        alone = np.concatenate([scorer(rows[place : place + 1]) for place in places])
+    except Exception as error:
+        raise UserMistake(f"{where}: cannot score one row ({_first_line(error)})") from error
+    apart = np.abs(alone - p[places])
+    if not apart.max() <= ALONE_DIFFERENCE_MAX:
+        raise UserMistake(
+            f"{where}: a row alone gets another answer than among others (by up to "
+            f"{apart.max():.3g}): each row must be scored by itself"
+        )
 
 
 def _session(graph: bytes, where: str) -> Any:
@@ -75,6 +112,13 @@ def _session(graph: bytes, where: str) -> Any:
     try:
         return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:
+        wanted = OPSET_WANTED.search(" ".join(str(error).split()))
+        if wanted:
+            opset, domain, known = wanted.groups()
+            raise UserMistake(
+                f"{where}: was made for opset {opset} of {domain}, and onnxruntime "
+                f"{onnxruntime.__version__} knows those up to {known}: export it for one of them"
+            ) from error
         raise UserMistake(
             f"{where}: is no ONNX model that can be opened ({_first_line(error)})"
         ) from error
@@ -99,4 +143,5 @@ def _check_contract(session: Any, n_features: int, where: str) -> None:
 
 
 def _first_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    said = RUNTIME_PLACE.sub("", " ".join(str(error).split()))
+    return said[:200] or type(error).__name__

@@ -74,6 +74,11 @@ class Ensemble(msgspec.Struct, frozen=True, omit_defaults=True):
         return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()
 
     @property
+    def joined(self) -> bool:
+        """Return whether a training made it as a whole, and not one package that stands alone."""
+        return len(self.members) > 1 or (self.platt_a, self.platt_b) != (1.0, 0.0)
+
+    @property
     def horizon_ms(self) -> int:
         """Return the longest holding time in milliseconds."""
         return self.horizon_bars * self.anchor.ms

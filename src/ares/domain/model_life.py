@@ -88,7 +88,8 @@ class Archived(msgspec.Struct, frozen=True, tag=True):
 class Denied(msgspec.Struct, frozen=True, tag=True):
     """Something was asked for a model and refused; nothing changed.
 
-    what : promote, rollback or archive.
+    what   : validate, promote, rollback, archive or import.
+    target : the ensemble's hash; where there is none, what the person named.
     """
 
     what: str

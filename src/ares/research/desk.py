@@ -84,6 +84,7 @@ class Desk:
     champions : ensemble hash by instrument key, of the environments where there are any.
     rules, cash_quote, symbols, venue, validation_discount : of the settings.
     user      : the user's own features, not tried yet.
+    out_of_use : hashes of archived ensembles: not meant where no model is named.
     """
 
     store: CandleStore
@@ -96,6 +97,7 @@ class Desk:
     validation_discount: float
     user: UserFeatures | None = None
     on_progress: Callable[[int, int], None] = lambda _done, _total: None
+    out_of_use: frozenset[str] = frozenset()
 
     def run(self, request: BacktestRequest) -> BacktestResult:
         """Return the result of a request; raise UserMistake where it cannot be met."""
@@ -174,7 +176,7 @@ class Desk:
             ensemble = named
             if ensemble is None and one.key in self.champions:
                 ensemble = self.models.ensemble(self.champions[one.key])
-            ensemble = ensemble or self.models.newest_candidate(one.key)
+            ensemble = ensemble or self.models.newest_candidate(one.key, without=self.out_of_use)
             if ensemble is None:
                 left_out.append(f"{one.key} is left out: it has no model")
                 continue

@@ -247,5 +247,4 @@ def user_of(workspace: Workspace) -> UserFeatures | None:
 
 def is_joined(ensemble: Ensemble) -> bool:
     """Return whether an ensemble was made by a training, not of one package that stands alone."""
-    neutral = (ensemble.platt_a, ensemble.platt_b) == (1.0, 0.0)
-    return len(ensemble.members) > 1 or not neutral
+    return ensemble.joined

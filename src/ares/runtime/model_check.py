@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ares.adapters.model_store import ModelStore
-from ares.adapters.onnx_model import check_answers, open_model
+from ares.adapters.onnx_model import F32, F64, check_answers, is_constant, open_model
 from ares.config.workspace import Workspace
 from ares.domain.errors import UserMistake, WorldTrouble
 from ares.domain.instrument import Instrument
@@ -31,7 +31,8 @@ def insist_it_works(
     """Return the packages of an ensemble, each tried on the newest stored rows.
 
     Raises UserMistake or WorldTrouble, naming the package, where one is missing, damaged, made for
-    other features or another instrument, cannot be opened, or does not answer with probabilities.
+    other features or another instrument, cannot be opened, or does not answer with probabilities;
+    and, unless allowed, where none of them ever changes its answer.
     """
     models = ModelStore(workspace.models_dir)
     user = own_features(workspace.settings.features.module, workspace.root)
@@ -51,10 +52,12 @@ def insist_it_works(
     engine = open_database(workspace.db_url)
     try:
         store = CandleStore(engine, workspace.cache_dir)
-        for package in packages:
-            _ask(package, ensemble.instrument, store, user, constant_allowed)
+        said = [_ask(package, ensemble.instrument, store, user) for package in packages]
     finally:
         engine.dispose()
+    if not constant_allowed and all(map(is_constant, said)):
+        named = ", ".join(package.card.ref for package in packages)
+        raise UserMistake(f"{named}: gives {said[0][0]:.6g} for every row; a constant is no model")
     return tuple(packages)
 
 
@@ -69,20 +72,30 @@ def insist_it_fits(package: Package, instrument: str, user: UserFeatures | None)
         )
 
 
-def _ask(
-    package: Package,
-    instrument: str,
-    store: CandleStore,
-    user: UserFeatures | None,
-    constant_allowed: bool,
-) -> None:
+def _ask(package: Package, instrument: str, store: CandleStore, user: UserFeatures | None) -> F64:
+    """Return a package's answers to the newest rows, and where these are all alike to wilder ones.
+
+    A model of few trees may say the same for some calm days; a constant says so to everything.
+    """
     card = package.card
     graph = open_model(package.graph, len(card.features), card.ref)
     rows = _newest_rows(package, instrument, store, user)
     if len(rows) < ROWS_MIN:  # too few candles here: made-up rows tell probabilities from none
-        draw = np.random.default_rng(0)
-        rows = draw.standard_normal((ROWS_TRIED, len(card.features))).astype(np.float32)
-    check_answers(graph, rows, card.ref, constant_allowed=constant_allowed)
+        rows = _made_up(np.zeros((1, len(card.features)), np.float32))
+    p = check_answers(graph, rows, card.ref, constant_allowed=True)
+    if not is_constant(p):
+        return p
+    return np.concatenate(
+        [p, check_answers(graph, _made_up(rows), card.ref, constant_allowed=True)]
+    )
+
+
+def _made_up(rows: F32) -> F32:
+    """Return rows drawn far and wide around those given, always the same ones."""
+    draw = np.random.default_rng(0).standard_normal((ROWS_TRIED, rows.shape[1]))
+    known = np.where(np.isfinite(rows), rows, 0.0).astype(np.float64)
+    wild: F32 = (known.mean(axis=0) + draw * (1.0 + 5.0 * known.std(axis=0))).astype(np.float32)
+    return wild
 
 
 def _newest_rows(

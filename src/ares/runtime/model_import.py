@@ -87,7 +87,7 @@ def import_onnx(
     )
     label = recipe.label
     card = PackageCard(
-        name=f"{instrument.slug}_{timeframe}",
+        name=f"{instrument.slug}_{timeframe}_imported",
         version=created.strftime("%Y%m%d_%H%M%S"),
         scope="instrument",
         instruments=(instrument.key,),

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import getpass
+import os
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
-from ares.domain.errors import WorldTrouble
+from ares.domain.errors import AresError, WorldTrouble
 from ares.domain.model_life import Archived, Denied, Judged, Promotion, Record
 from ares.domain.trial import Trial
-from ares.journal.log import Lock, Writer, read
+from ares.journal.log import Lock, Writer
+from ares.runtime.journal_head import advance, read_whole
 
 LOCK_WAIT_S = 10.0
 LOCK_TRY_S = 0.02
@@ -29,6 +32,7 @@ class ModelBook:
     promotions: tuple[Promotion, ...]
     archived: tuple[Archived, ...]
     denied: tuple[Denied, ...]
+    records: tuple[Record, ...] = ()
 
     def champions(self, environment: str) -> dict[str, str]:
         """Return the champion's ensemble hash by instrument key; of a run: those of its kind."""
@@ -64,16 +68,27 @@ class ModelBook:
         rolled = {p.previous_hash for p in self.promotions if p.rolled_back}
         return frozenset(rolled | {one.ensemble_hash for one in self.archived})
 
+    def life(self, ensemble_hash: str) -> list[Record]:
+        """Return everything that happened to an ensemble, oldest first."""
+        return [one for one in self.records if _concerns(one, ensemble_hash)]
+
 
 def read_book(journal_dir: Path) -> ModelBook:
-    """Return what the journal says, verified; raise WorldTrouble where it is damaged."""
-    records = [_decoded(raw) for raw in read(models_journal(journal_dir))]
+    """Return what the journal says, verified.
+
+    Raises WorldTrouble where it is damaged, where its end is missing, and where a promotion does
+    not follow from the one before it: there is one champion, or nothing is decided.
+    """
+    folder = models_journal(journal_dir)
+    records = [_decoded(raw) for raw in read_whole(folder)]
+    _insist_one_champion(folder, [one for one in records if isinstance(one, Promotion)])
     return ModelBook(
         tuple(one for one in records if isinstance(one, Trial)),
         tuple(one for one in records if isinstance(one, Judged)),
         tuple(one for one in records if isinstance(one, Promotion)),
         tuple(one for one in records if isinstance(one, Archived)),
         tuple(one for one in records if isinstance(one, Denied)),
+        tuple(records),
     )
 
 
@@ -95,6 +110,7 @@ def writing(journal_dir: Path, wait_s: float = 0.0) -> Iterator[Appender]:
     folder = models_journal(journal_dir)
     lock = _locked(folder, wait_s)
     try:
+        read_whole(folder)  # nothing is written behind a hole
         appender = Appender(folder)
         yield appender
         appender.close()
@@ -119,7 +135,40 @@ class Appender:
         """Make what was appended durable."""
         if self._writer is not None:
             self._writer.close()
+            advance(self._folder, self._writer.records, self._writer.head)
             self._writer = None
+
+
+def deny(
+    journal_dir: Path,
+    what: str,
+    target: str,
+    environment: str,
+    reason: str,
+    now: Callable[[], datetime],
+) -> None:
+    """Journal that something asked for a model was refused, and why."""
+    record(journal_dir, [Denied(what, target, environment, reason, stamp(now), who())])
+
+
+@contextmanager
+def refusals_journaled(
+    journal_dir: Path,
+    what: str,
+    target: str,
+    environment: str = "",
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Iterator[None]:
+    """Journal what is refused inside by raising; it is raised all the same.
+
+    A journal that cannot be written has its own line to say, and does not hide this one.
+    """
+    try:
+        yield
+    except AresError as error:
+        with suppress(AresError, OSError):
+            deny(journal_dir, what, target, environment, str(error), now)
+        raise
 
 
 def models_journal(journal_dir: Path) -> Path:
@@ -128,18 +177,57 @@ def models_journal(journal_dir: Path) -> Path:
 
 
 def who() -> str:
-    """Return the name of the person at the terminal."""
-    return getpass.getuser()
+    """Return the name of the person at the terminal; where the system has none, the number."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user that no passwd file names
+        return f"uid {os.getuid()}"
+
+
+def stamp(now: Callable[[], datetime]) -> str:
+    """Return the time as the journal writes it."""
+    return now().astimezone(UTC).isoformat(timespec="seconds")
+
+
+def _insist_one_champion(folder: Path, promotions: Sequence[Promotion]) -> None:
+    """Raise WorldTrouble where a promotion does not name the champion that it took the place of.
+
+    Whoever promotes does so under a lock, after a look: two lines of champions are a forgery.
+    """
+    champion: dict[tuple[str, str], str] = {}
+    for one in promotions:
+        place = (one.environment, one.instrument)
+        present = champion.get(place, "")
+        if one.previous_hash != present:
+            raise WorldTrouble(
+                f"the journal {folder} names two champions of {one.instrument} in "
+                f"{one.environment} ({present[:12] or 'none'}, and {one.ensemble_hash[:12]} after "
+                f"{one.previous_hash[:12] or 'none'}): Ares did not write that; restore it from a "
+                "backup"
+            )
+        champion[place] = one.ensemble_hash
+
+
+def _concerns(one: Record, ensemble_hash: str) -> bool:
+    if isinstance(one, Promotion):
+        return ensemble_hash in (one.ensemble_hash, one.previous_hash)
+    if isinstance(one, Trial):
+        return one.subject == ensemble_hash
+    target = one.target if isinstance(one, Denied) else one.ensemble_hash
+    return target == ensemble_hash
 
 
 def _decoded(raw: bytes) -> Record:
     try:
         decoded: Record = msgspec.msgpack.decode(raw, type=Record)
-    except msgspec.ValidationError:  # from before records had a tag: all were promotions
+    except msgspec.ValidationError as error:  # from before records had a tag: all were promotions
         content = msgspec.msgpack.decode(raw)
         if isinstance(content, dict) and "type" not in content:
             return msgspec.convert({**content, "type": "Promotion"}, Promotion)
-        raise
+        raise WorldTrouble(
+            "the models' journal holds a record that this version of Ares does not know "
+            f"({error}): use the version that wrote it"
+        ) from None
     return decoded
 
 

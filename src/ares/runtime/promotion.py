@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ares.adapters.mlflow_registry import MlflowRegistry
 from ares.adapters.model_store import ModelStore
 from ares.config.workspace import Workspace
 from ares.domain.errors import AresError, UserMistake
 from ares.domain.model import Ensemble
-from ares.domain.model_life import ENVIRONMENTS, Archived, Denied, Promotion
+from ares.domain.model_life import ENVIRONMENTS, Archived, Promotion
 from ares.runtime.judging import basis_of, find, insist_environment
 from ares.runtime.model_check import insist_it_works
 from ares.runtime.model_journal import (
     LOCK_WAIT_S,
     ModelBook,
-    models_journal,
+    deny,
     read_book,
-    record,
+    refusals_journaled,
+    stamp,
     who,
     writing,
 )
-from ares.runtime.training_mirror import ensemble_model
+from ares.runtime.model_mirror import tell_mlflow
 from ares.runtime.verdict_file import insist_unchanged
 
 __all__ = ["ENVIRONMENTS", "Promotion", "archive", "champions", "promote", "rollback"]
@@ -68,12 +68,13 @@ def promote(
 
     Raises UserMistake: an unknown target or environment, or no reason for a forced promotion.
     """
-    insist_environment(to)
     why = (reason or "").strip()
-    if force and not why:
-        raise UserMistake("a forced promotion needs a reason: --reason TEXT")
-    models = ModelStore(workspace.models_dir)
-    chosen = [find(models, target)] if target else _newest(models)
+    with refusals_journaled(workspace.journal_dir, "promote", target or "", to, now):
+        insist_environment(to)
+        if force and not why:
+            raise UserMistake("a forced promotion needs a reason: --reason TEXT")
+        models, book = ModelStore(workspace.models_dir), read_book(workspace.journal_dir)
+        chosen = [find(models, target)] if target else _newest(models, book)
     promoted: list[Promotion] = []
     refused: list[str] = []
     warnings: list[str] = []
@@ -81,10 +82,7 @@ def promote(
         book = read_book(workspace.journal_dir)
         before = book.champions(to).get(ensemble.instrument, "")
         doubt = _doubt(workspace, book, ensemble, to, force)
-        verdict_hash = ""
-        if doubt is None and not force:
-            judged = book.verdict_on(ensemble.hash, to)
-            verdict_hash = "" if judged is None else judged.verdict_hash
+        verdict_hash = "" if force else _verdict_hash(book, ensemble.hash, to)
         one = Promotion(
             to, ensemble.instrument, ensemble.hash, before, stamp(now), who(),
             why or "the verdict", force, verdict_hash,
@@ -94,7 +92,7 @@ def promote(
             refused.append(_deny(workspace, "promote", ensemble, to, doubt, now))
             continue
         promoted.append(one)
-        warnings += _mirror(workspace, one)
+        warnings += _told(workspace, ensemble.instrument, book)
     return Outcome(tuple(promoted), tuple(refused), tuple(warnings))
 
 
@@ -115,7 +113,9 @@ def rollback(
     Raises UserMistake where it is not clear what is meant.
     """
     models, book = ModelStore(workspace.models_dir), read_book(workspace.journal_dir)
-    kind, instrument = _place(book, symbol, environment)
+    meant = to or symbol or ""
+    with refusals_journaled(workspace.journal_dir, "rollback", meant, environment or "", now):
+        kind, instrument = _place(book, symbol, environment)
     present = book.champions(kind)[instrument]
     target: Ensemble | str = _former(book, kind, instrument) if to is None else to
     if target:
@@ -136,8 +136,9 @@ def rollback(
     )  # fmt: skip
     doubt = doubt or _crown(workspace, one)
     if doubt is not None:
-        return Outcome((), (_deny(workspace, "rollback", named, kind, doubt, now),))
-    return Outcome((one,), (), tuple(_mirror(workspace, one)))
+        whose = target if isinstance(target, Ensemble) else named
+        return Outcome((), (_deny(workspace, "rollback", whose, kind, doubt, now),))
+    return Outcome((one,), (), _told(workspace, instrument, book))
 
 
 def archive(
@@ -147,7 +148,8 @@ def archive(
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Outcome:
     """Take an ensemble out of use: it is not promoted, and not rolled back to, any more."""
-    ensemble = find(ModelStore(workspace.models_dir), target)
+    with refusals_journaled(workspace.journal_dir, "archive", target, "", now):
+        ensemble = find(ModelStore(workspace.models_dir), target)
     why = (reason or "").strip() or "archived by hand"
     doubt = None
     with writing(workspace.journal_dir, LOCK_WAIT_S) as append:
@@ -164,26 +166,12 @@ def archive(
             append(Archived(ensemble.hash, stamp(now), who(), why))
     if doubt is not None:
         return Outcome((), (_deny(workspace, "archive", ensemble, "", doubt, now),))
-    registry = MlflowRegistry(workspace.mlflow_uri, workspace.models_dir / "mlflow")
-    warning = registry.set_stations(
-        ensemble_model(ensemble), _statuses(workspace, ensemble.instrument), {}
-    )
-    return Outcome((), (), (warning,) if warning else ())
+    return Outcome((), (), _told(workspace, ensemble.instrument, book))
 
 
 def champions(journal_dir: Path, environment: str) -> dict[str, str]:
     """Return the champion's ensemble hash by instrument key."""
     return read_book(journal_dir).champions(environment)
-
-
-def promotions_dir(journal_dir: Path) -> Path:
-    """Return the folder of the models' journal."""
-    return models_journal(journal_dir)
-
-
-def stamp(now: Callable[[], datetime]) -> str:
-    """Return the time as the journal writes it."""
-    return now().astimezone(UTC).isoformat(timespec="seconds")
 
 
 def _doubt(
@@ -195,13 +183,13 @@ def _doubt(
         return "--force is refused in live: real money needs a passing verdict"
     if book.champions(to).get(ensemble.instrument) == ensemble.hash:
         return f"{short} is champion in {to} already"
+    if ensemble.hash in book.out_of_use:
+        return f"{short} is archived: train again"
     if not force:
-        if ensemble.hash in book.out_of_use:
-            return f"{short} is archived: train again"
         doubt = _verdict_doubt(workspace, book, ensemble, to)
         if doubt is not None:
             return doubt
-    return _works(workspace, ensemble, constant_allowed=force)
+    return _works(workspace, ensemble)
 
 
 def _verdict_doubt(
@@ -243,22 +231,21 @@ def _may_return(
         return f"{short} is champion in {kind} already"
     if target.hash in book.out_of_use:
         return f"{short} is archived"
-    passed = any(v.passed and v.ensemble_hash == target.hash for v in book.verdicts)
-    if not passed:
-        return f"{short} was never validated: no verdict has let it pass"
-    return _works(workspace, target, constant_allowed=False)
+    if target.hash not in _passed(book, kind):
+        return f"{short} was never validated: no verdict for {kind} has let it pass"
+    return _works(workspace, target)
 
 
-def _works(workspace: Workspace, ensemble: Ensemble, *, constant_allowed: bool) -> str | None:
+def _works(workspace: Workspace, ensemble: Ensemble) -> str | None:
     try:
-        insist_it_works(workspace, ensemble, constant_allowed=constant_allowed)
+        insist_it_works(workspace, ensemble)
     except AresError as error:
         return str(error)
     return None
 
 
 def _crown(workspace: Workspace, one: Promotion) -> str | None:
-    """Write a promotion unless the champion has changed since it was looked at; say so then."""
+    """Write a promotion unless what it rests on has changed since it was looked at; say so then."""
     with writing(workspace.journal_dir, LOCK_WAIT_S) as append:
         book = read_book(workspace.journal_dir)
         present = book.champions(one.environment).get(one.instrument, "")
@@ -268,6 +255,12 @@ def _crown(workspace: Workspace, one: Promotion) -> str | None:
                 f"{present[:12]} became champion in {one.environment} meanwhile (by {last.who}, "
                 f"{last.at}): look at it, then try again"
             )
+        if one.ensemble_hash in book.out_of_use:
+            return f"{one.ensemble_hash[:12]} was archived meanwhile"
+        if not one.rolled_back and not one.forced:
+            judged = book.verdict_on(one.ensemble_hash, one.environment)
+            if judged is None or judged.verdict_hash != one.verdict_hash:
+                return f"{one.ensemble_hash[:12]} was judged again meanwhile: try again"
         append(one)
     return None
 
@@ -282,20 +275,19 @@ def _deny(
 ) -> str:
     """Journal a refusal and return the line that says it."""
     named = target.hash if isinstance(target, Ensemble) else target
-    denied = Denied(what, named, environment, reason, stamp(now), who())
-    record(workspace.journal_dir, [denied])
+    deny(workspace.journal_dir, what, named, environment, reason, now)
     place = f"{target.instrument} {named[:12]}" if isinstance(target, Ensemble) else named[:12]
     return f"{place}: {reason}" if place else reason
 
 
-def _newest(models: ModelStore) -> list[Ensemble]:
-    """Return the newest ensemble of every instrument."""
-    newest: dict[str, Ensemble] = {}
-    for ensemble in models.listed().ensembles:  # newest first
-        newest.setdefault(ensemble.instrument, ensemble)
-    if not newest:
-        raise UserMistake("there is no ensemble yet: `ares train` makes some")
-    return sorted(newest.values(), key=lambda ensemble: ensemble.instrument)
+def _newest(models: ModelStore, book: ModelBook) -> list[Ensemble]:
+    """Return the newest ensemble of every instrument that is not out of use."""
+    keys = sorted({ensemble.instrument for ensemble in models.listed().ensembles})
+    newest = [models.newest_candidate(key, without=book.out_of_use) for key in keys]
+    found = [one for one in newest if one is not None]
+    if not found:
+        raise UserMistake("there is no ensemble to promote: `ares train` makes some")
+    return found
 
 
 def _place(book: ModelBook, symbol: str | None, environment: str | None) -> tuple[str, str]:
@@ -322,7 +314,7 @@ def _place(book: ModelBook, symbol: str | None, environment: str | None) -> tupl
 def _former(book: ModelBook, kind: str, instrument: str) -> str:
     """Return the newest former champion that a verdict let pass and nobody took out of use."""
     present = book.champions(kind)[instrument]
-    passed = {verdict.ensemble_hash for verdict in book.verdicts if verdict.passed}
+    passed = _passed(book, kind)
     for one in reversed(book.promotions):
         if (one.environment, one.instrument) != (kind, instrument):
             continue
@@ -332,28 +324,20 @@ def _former(book: ModelBook, kind: str, instrument: str) -> str:
     return ""
 
 
+def _passed(book: ModelBook, kind: str) -> frozenset[str]:
+    """Return the hashes of what some verdict for an environment let pass.
+
+    One for another environment is none: money rests on what was asked of it here.
+    """
+    passed = (v.ensemble_hash for v in book.verdicts if v.passed and v.environment == kind)
+    return frozenset(passed)
+
+
 def _verdict_hash(book: ModelBook, ensemble_hash: str, kind: str) -> str:
     judged = book.verdict_on(ensemble_hash, kind)
     return judged.verdict_hash if judged is not None and judged.passed else ""
 
 
-def _mirror(workspace: Workspace, one: Promotion) -> Sequence[str]:
-    """Tell MLflow; a run over history moves no alias there."""
-    ensemble = ModelStore(workspace.models_dir).ensemble(one.ensemble_hash)
-    aliases: dict[str, str | None] = {}
-    if one.environment != "history":
-        aliases[f"{one.environment}-champion"] = one.ensemble_hash
-    registry = MlflowRegistry(workspace.mlflow_uri, workspace.models_dir / "mlflow")
-    warning = registry.set_stations(
-        ensemble_model(ensemble),
-        _statuses(workspace, one.instrument),
-        aliases,
-        leaving=one.previous_hash,
-    )
-    return [warning] if warning else []
-
-
-def _statuses(workspace: Workspace, instrument: str) -> dict[str, str]:
-    book = read_book(workspace.journal_dir)
-    ensembles = ModelStore(workspace.models_dir).listed().ensembles
-    return {e.hash: book.status(e.hash) for e in ensembles if e.instrument == instrument}
+def _told(workspace: Workspace, instrument: str, before: ModelBook) -> tuple[str, ...]:
+    warning = tell_mlflow(workspace, instrument, before)
+    return (warning,) if warning else ()

@@ -8,7 +8,7 @@ from typing import Any
 from ares.adapters.mlflow_registry import Entry
 from ares.adapters.model_store import ModelStore
 from ares.domain.instrument import Instrument
-from ares.domain.model import Ensemble
+from ares.domain.model import Ensemble, Validation
 from ares.domain.package import Package
 from ares.learn.evaluate import Metrics
 
@@ -43,9 +43,13 @@ def package_entry(store: ModelStore, package: Package) -> Entry:
 
 
 def ensemble_entry(
-    store: ModelStore, ensemble: Ensemble, metrics: Metrics, git_commit: str
+    store: ModelStore, ensemble: Ensemble, metrics: Metrics | None, git_commit: str
 ) -> Entry:
-    """Return the run of an ensemble: members, weights, calibration and evidence."""
+    """Return the run of an ensemble: members, weights, calibration and evidence.
+
+    metrics : None where they are not at hand: its validation trades stand for them.
+    """
+    evidence: Metrics | Validation = ensemble.validation if metrics is None else metrics
     members = {f"weight.{member.timeframe}": member.weight for member in ensemble.members}
     calibration = ("anchor", "platt_a", "platt_b", "gain", "loss", "cost_bps", "horizon_bars")
     return Entry(
@@ -53,7 +57,7 @@ def ensemble_entry(
         title=f"{ensemble.instrument} {ensemble.hash[:12]}",
         artefacts=store.ensemble_path(ensemble),
         params={**members, **{name: getattr(ensemble, name) for name in calibration}},
-        metrics=_numbers({name: getattr(metrics, name) for name in metrics.__struct_fields__}),
+        metrics=_numbers({name: getattr(evidence, name) for name in evidence.__struct_fields__}),
         tags={
             "kind": "ensemble",
             "ensemble_hash": ensemble.hash,

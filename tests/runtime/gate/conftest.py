@@ -13,14 +13,22 @@ import numpy as np
 import pytest
 import yaml
 
+from ares.adapters.model_store import ModelStore
 from ares.config.workspace import Workspace
 from ares.domain.instrument import Instrument, InstrumentSpec
+from ares.domain.model_life import Denied, Judged
+from ares.domain.package import sha256
+from ares.journal.log import read
 from ares.kernel.bars import Bars
+from ares.runtime.judging import basis_of
+from ares.runtime.model_journal import models_journal, read_book, record
+from ares.runtime.promotion import Outcome, champions, promote
 from ares.runtime.training import TrainingRequest, train
 from ares.runtime.worker_pool import Task, WorkerPool
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
 
+BTC = "binance:BTC/USDT"
 HOUR = 3_600_000
 START_MS = 1_672_531_200_000  # 2023-01-01
 HOURS = 4_000
@@ -48,6 +56,50 @@ class World:
     refit: str
     other: str
     noise: str
+
+    def let_pass(self, target: str, environment: str = "history", passed: bool = True) -> Judged:
+        """Write a verdict of today's evidence on an ensemble, as ``models validate`` does."""
+        workspace = self.workspace
+        ensemble = ModelStore(workspace.models_dir).ensemble(target)
+        book = read_book(workspace.journal_dir)
+        folder = workspace.models_dir / "verdicts"
+        folder.mkdir(exist_ok=True)
+        content = f"{target} {environment} {len(book.verdicts)}".encode()
+        name = f"{target}_{environment}_{len(book.verdicts)}.json"
+        (folder / name).write_bytes(content)
+        failed = () if passed else ("e_value", "deflated_sharpe")
+        judged = Judged(
+            environment, ensemble.instrument, target, passed, failed, sha256(content), "e",
+            basis_of(workspace, book, ensemble, environment), name, sha256(content), "now", "me",
+        )  # fmt: skip
+        record(workspace.journal_dir, [judged])
+        return judged
+
+    def asked(self, target: str | None, to: str = "history") -> Outcome:
+        """Ask for a promotion by the verdict."""
+        return promote(self.workspace, target, to, False, None)
+
+    def force(self, target: str | None, to: str = "history") -> Outcome:
+        """Ask for a forced promotion."""
+        return promote(self.workspace, target, to, True, "rehearsal")
+
+    def champion(self, environment: str = "history") -> str | None:
+        """Return the hash of BTC's champion."""
+        return champions(self.workspace.journal_dir, environment).get(BTC)
+
+    def journal(self) -> list[bytes]:
+        """Return every record of the models' journal."""
+        return list(read(models_journal(self.workspace.journal_dir)))
+
+    def denied(self) -> Denied:
+        """Return the newest refusal."""
+        return read_book(self.workspace.journal_dir).denied[-1]
+
+    def graph_of(self, target: str) -> Path:
+        """Return where the graph of an ensemble's first member lies."""
+        member = ModelStore(self.workspace.models_dir).ensemble(target).members[0]
+        folder = self.workspace.models_dir / "packages" / member.name / member.version
+        return folder / "model.onnx"
 
 
 def planted(n: int, seed: int, drift: float) -> Bars:

@@ -14,10 +14,9 @@ import pytest
 from ares.adapters.model_store import ModelStore
 from ares.config.workspace import Workspace
 from ares.domain.errors import AresError, UserMistake, WorldTrouble
-from ares.domain.model_life import Archived, Basis, Judged
-from ares.domain.package import sha256
-from ares.journal.log import Lock, Writer, read
-from ares.runtime.judging import basis_of
+from ares.domain.model_life import Archived, Basis
+from ares.journal.log import Lock, Writer
+from ares.runtime.journal_head import head_path
 from ares.runtime.model_journal import models_journal, read_book, record, writing
 from ares.runtime.promotion import Outcome, archive, champions, promote, rollback
 
@@ -27,54 +26,17 @@ if TYPE_CHECKING:
 BTC = "binance:BTC/USDT"
 
 
-def let_pass(
-    world: World, target: str, environment: str = "history", passed: bool = True
-) -> Judged:
-    """Write a verdict of today's evidence on an ensemble, as ``models validate`` does."""
-    workspace = world.workspace
-    ensemble = ModelStore(workspace.models_dir).ensemble(target)
-    book = read_book(workspace.journal_dir)
-    folder = workspace.models_dir / "verdicts"
-    folder.mkdir(exist_ok=True)
-    content = f"{target} {environment} {len(book.verdicts)}".encode()
-    name = f"{target}_{environment}_{len(book.verdicts)}.json"
-    (folder / name).write_bytes(content)
-    failed = () if passed else ("e_value", "deflated_sharpe")
-    judged = Judged(
-        environment, ensemble.instrument, target, passed, failed, sha256(content), "e",
-        basis_of(workspace, book, ensemble, environment), name, sha256(content), "now", "me",
-    )  # fmt: skip
-    record(workspace.journal_dir, [judged])
-    return judged
-
-
-def asked(world: World, target: str | None, to: str = "history") -> Outcome:
-    return promote(world.workspace, target, to, False, None)
-
-
-def force(world: World, target: str | None, to: str = "history") -> Outcome:
-    return promote(world.workspace, target, to, True, "rehearsal")
-
-
-def champion(world: World, environment: str = "history") -> str | None:
-    return champions(world.workspace.journal_dir, environment).get(BTC)
-
-
-def journal(world: World) -> list[bytes]:
-    return list(read(models_journal(world.workspace.journal_dir)))
-
-
 def test_without_a_verdict_nothing_is_promoted_and_the_refusal_is_journaled(world: World) -> None:
-    outcome = asked(world, world.refit)
+    outcome = world.asked(world.refit)
     assert outcome.promoted == ()
     assert "no passing verdict for history: `ares models validate" in outcome.refused[0]
-    assert champion(world) is None
+    assert world.champion() is None
     denied = read_book(world.workspace.journal_dir).denied[-1]
     assert (denied.what, denied.target, denied.environment) == ("promote", world.refit, "history")
 
 
 def test_with_a_verdict_it_is_promoted_with_who_when_why_and_the_verdict(world: World) -> None:
-    judged = let_pass(world, world.refit)
+    judged = world.let_pass(world.refit)
     when = datetime(2024, 3, 1, 9, 30, tzinfo=UTC)
     (one,) = promote(
         world.workspace, world.refit[:10], "history", False, " good ", now=lambda: when
@@ -82,25 +44,25 @@ def test_with_a_verdict_it_is_promoted_with_who_when_why_and_the_verdict(world: 
     assert one.verdict_hash == judged.verdict_hash
     assert (one.reason, one.forced, one.at) == ("good", False, "2024-03-01T09:30:00+00:00")
     assert one.who
-    assert champion(world) == world.refit
+    assert world.champion() == world.refit
     assert champions(world.workspace.journal_dir, "history/some-run") == {BTC: world.refit}
-    assert champion(world, "paper") is None
+    assert world.champion("paper") is None
     book = read_book(world.workspace.journal_dir)
     assert book.status(world.refit) == "production"
     assert book.status(world.first) == "candidate"
-    again = asked(world, world.refit)
+    again = world.asked(world.refit)
     assert "is champion in history already" in again.refused[0]
 
 
 def test_a_refusing_verdict_and_one_for_elsewhere_do_not_help(world: World) -> None:
-    let_pass(world, world.refit, "paper")
-    assert "no passing verdict for history" in asked(world, world.refit).refused[0]
-    let_pass(world, world.refit, passed=False)
-    refusal = asked(world, world.refit).refused[0]
+    world.let_pass(world.refit, "paper")
+    assert "no passing verdict for history" in world.asked(world.refit).refused[0]
+    world.let_pass(world.refit, passed=False)
+    refusal = world.asked(world.refit).refused[0]
     assert "it was refused at now (e_value, deflated_sharpe)" in refusal
     assert read_book(world.workspace.journal_dir).status(world.refit) == "evaluated_inferior"
-    let_pass(world, world.refit)
-    assert asked(world, world.refit).promoted
+    world.let_pass(world.refit)
+    assert world.asked(world.refit).promoted
 
 
 @pytest.mark.parametrize(
@@ -114,44 +76,44 @@ def test_a_refusing_verdict_and_one_for_elsewhere_do_not_help(world: World) -> N
 def test_a_verdict_of_other_settings_is_not_of_today(
     world: World, settled: Callable[..., Workspace], change: dict[str, object], says: str
 ) -> None:
-    let_pass(world, world.refit)
+    world.let_pass(world.refit)
     workspace = settled(world, **change)
     (refusal,) = promote(workspace, world.refit, "history", False, None).refused
     assert says in refusal
-    assert champion(world) is None
+    assert world.champion() is None
 
 
 def test_a_verdict_against_another_champion_or_fewer_trials_is_not_of_today(world: World) -> None:
-    let_pass(world, world.refit)
-    force(world, world.other)
-    assert "another ensemble is champion since" in asked(world, world.refit).refused[0]
-    let_pass(world, world.refit)
+    world.let_pass(world.refit)
+    world.force(world.other)
+    assert "another ensemble is champion since" in world.asked(world.refit).refused[0]
+    world.let_pass(world.refit)
     book = read_book(world.workspace.journal_dir)
     trial = next(t for t in book.trials if t.kind == "ensemble" and t.scope == BTC)
     record(world.workspace.journal_dir, [msgspec.structs.replace(trial, recipe_hash="new")])
-    assert "more recipes were tried since" in asked(world, world.refit).refused[0]
-    let_pass(world, world.refit)
-    assert asked(world, world.refit).promoted[0].previous_hash == world.other
+    assert "more recipes were tried since" in world.asked(world.refit).refused[0]
+    world.let_pass(world.refit)
+    assert world.asked(world.refit).promoted[0].previous_hash == world.other
 
 
 @pytest.mark.parametrize("harm", ["edited", "missing"])
 def test_a_verdict_whose_file_is_not_what_was_written_does_not_count(
     world: World, harm: str
 ) -> None:
-    judged = let_pass(world, world.refit)
+    judged = world.let_pass(world.refit)
     path = world.workspace.models_dir / "verdicts" / judged.file
     if harm == "edited":
         path.write_text("passed!")
     else:
         path.unlink()
-    (refusal,) = asked(world, world.refit).refused
+    (refusal,) = world.asked(world.refit).refused
     assert ("was changed since" in refusal) or ("the verdict is missing" in refusal)
-    assert champion(world) is None
+    assert world.champion() is None
 
 
 @pytest.mark.parametrize("harm", ["byte", "file"])
 def test_a_damaged_model_is_not_promoted_with_or_without_force(world: World, harm: str) -> None:
-    let_pass(world, world.refit)
+    world.let_pass(world.refit)
     models = ModelStore(world.workspace.models_dir)
     member = models.ensemble(world.refit).members[0]
     graph = models.root / "packages" / member.name / member.version / "model.onnx"
@@ -161,22 +123,22 @@ def test_a_damaged_model_is_not_promoted_with_or_without_force(world: World, har
         graph.write_bytes(raw)
     else:
         graph.unlink()
-    for outcome in (asked(world, world.refit), force(world, world.refit)):
+    for outcome in (world.asked(world.refit), world.force(world.refit)):
         assert "model.onnx is" in outcome.refused[0]
-    assert champion(world) is None
+    assert world.champion() is None
 
 
 def test_force_needs_a_reason_is_kept_and_has_no_place_in_live(world: World) -> None:
     for reason in (None, "  "):
         with pytest.raises(UserMistake, match="needs a reason"):
             promote(world.workspace, world.refit, "history", True, reason)
-    assert "--force is refused in live" in force(world, world.refit, "live").refused[0]
-    assert champion(world, "live") is None
+    assert "--force is refused in live" in world.force(world.refit, "live").refused[0]
+    assert world.champion("live") is None
     for place in ("history", "paper"):
-        (one,) = force(world, world.refit, place).promoted
+        (one,) = world.force(world.refit, place).promoted
         assert (one.forced, one.reason, one.verdict_hash) == (True, "rehearsal", "")
-    let_pass(world, world.refit, "live")
-    assert asked(world, world.refit, "live").promoted
+    world.let_pass(world.refit, "live")
+    assert world.asked(world.refit, "live").promoted
     assert read_book(world.workspace.journal_dir).champion_in(world.refit) == [
         "history",
         "paper",
@@ -185,8 +147,8 @@ def test_force_needs_a_reason_is_kept_and_has_no_place_in_live(world: World) -> 
 
 
 def test_the_newest_of_every_instrument_is_the_default(world: World) -> None:
-    let_pass(world, world.other)
-    outcome = asked(world, None)
+    world.let_pass(world.other)
+    outcome = world.asked(None)
     assert [one.ensemble_hash for one in outcome.promoted] == [world.other]
     assert len(outcome.refused) == 1
     assert outcome.refused[0].startswith("binance:ETH/USDT")
@@ -194,14 +156,15 @@ def test_the_newest_of_every_instrument_is_the_default(world: World) -> None:
 
 @pytest.mark.parametrize("target", ["XRP/USDT", "deadbeef", "*", "history"])
 def test_what_is_not_there_is_one_line(world: World, target: str) -> None:
-    before = journal(world)
     with pytest.raises(UserMistake) as raised:
-        force(world, target)
+        world.force(target)
     assert target in str(raised.value)
     assert "\n" not in str(raised.value)
+    assert (world.denied().target, world.denied().reason) == (target, str(raised.value))
     with pytest.raises(UserMistake, match="unknown environment 'moon'"):
-        force(world, "BTC/USDT", "moon")
-    assert journal(world) == before
+        world.force("BTC/USDT", "moon")
+    assert (world.denied().target, world.denied().environment) == ("BTC/USDT", "moon")
+    assert world.champion() is None
 
 
 def test_a_symbol_on_two_venues_must_be_named_in_full(world: World) -> None:
@@ -209,40 +172,40 @@ def test_a_symbol_on_two_venues_must_be_named_in_full(world: World) -> None:
     ensemble = models.ensemble(world.refit)
     models.save_ensemble(msgspec.structs.replace(ensemble, instrument="kraken:BTC/USDT"))
     with pytest.raises(UserMistake, match=r"more than one venue.*binance:BTC/USDT.*kraken"):
-        force(world, "BTC/USDT")
-    assert "was made for binance:BTC/USDT, not for" in force(world, "kraken:BTC/USDT").refused[0]
+        world.force("BTC/USDT")
+    assert "was made for binance:BTC/USDT, not for" in world.force("kraken:BTC/USDT").refused[0]
 
 
 def test_without_any_ensemble_it_says_how_to_make_one(world: World) -> None:
     shutil.rmtree(world.workspace.models_dir / "ensembles")
     with pytest.raises(UserMistake, match="ares train"):
-        force(world, None)
+        world.force(None)
 
 
 def test_rolling_back_brings_the_former_one_and_archives_the_present(world: World) -> None:
-    let_pass(world, world.first)
-    asked(world, world.first)
-    let_pass(world, world.refit)
-    asked(world, world.refit)
+    world.let_pass(world.first)
+    world.asked(world.first)
+    world.let_pass(world.refit)
+    world.asked(world.refit)
     (one,) = rollback(world.workspace, None, None, None, "it lost money").promoted
     assert (one.ensemble_hash, one.previous_hash) == (world.first, world.refit)
     assert (one.rolled_back, one.reason) == (True, "it lost money")
     book = read_book(world.workspace.journal_dir)
-    assert champion(world) == world.first
+    assert world.champion() == world.first
     assert (book.status(world.first), book.status(world.refit)) == ("production", "archived")
-    let_pass(world, world.refit)
-    assert "is archived" in asked(world, world.refit).refused[0]
+    world.let_pass(world.refit)
+    assert "is archived" in world.asked(world.refit).refused[0]
     (refusal,) = rollback(world.workspace, "BTC/USDT", world.refit, "history").refused
     assert "is archived" in refusal
     (refusal,) = rollback(world.workspace, None, None, None).refused
     assert "no champion before" in refusal
-    assert champion(world) == world.first
+    assert world.champion() == world.first
 
 
 def test_a_rollback_goes_only_to_what_was_validated_exists_and_works(world: World) -> None:
-    force(world, world.other)
-    let_pass(world, world.first)
-    asked(world, world.first)
+    world.force(world.other)
+    world.let_pass(world.first)
+    world.asked(world.first)
     for target, says in (
         (world.other, "was never validated"),
         (world.first, "is champion in history already"),
@@ -252,43 +215,43 @@ def test_a_rollback_goes_only_to_what_was_validated_exists_and_works(world: Worl
         (refusal,) = rollback(world.workspace, None, target, None).refused
         assert says in refusal
         assert read_book(world.workspace.journal_dir).denied[-1].what == "rollback"
-    assert champion(world) == world.first
-    let_pass(world, world.refit)
+    assert world.champion() == world.first
+    world.let_pass(world.refit)
     models = ModelStore(world.workspace.models_dir)
     member = models.ensemble(world.refit).members[0]
     (models.root / "packages" / member.name / member.version / "model.onnx").unlink()
     (refusal,) = rollback(world.workspace, None, world.refit, None).refused
     assert "model.onnx is missing" in refusal
-    assert champion(world) == world.first
+    assert world.champion() == world.first
     with pytest.raises(UserMistake, match="there is no champion in paper"):
         rollback(world.workspace, None, None, "paper")
-    force(world, world.first, "paper")
+    world.force(world.first, "paper")
     with pytest.raises(UserMistake, match="there are several champions"):
         rollback(world.workspace, None, None, None)
 
 
 def test_archiving_takes_a_model_out_of_use_but_never_a_champion(world: World) -> None:
-    force(world, world.refit)
+    world.force(world.refit)
     (refusal,) = archive(world.workspace, world.refit).refused
     assert "is champion in history" in refusal
     assert archive(world.workspace, world.other, "old") == Outcome((), ())
     assert read_book(world.workspace.journal_dir).status(world.other) == "archived"
     (refusal,) = archive(world.workspace, world.other).refused
     assert "archived already" in refusal
-    let_pass(world, world.other)
-    assert "is archived" in asked(world, world.other).refused[0]
+    world.let_pass(world.other)
+    assert "is archived" in world.asked(world.other).refused[0]
 
 
 def test_of_two_at_once_one_wins_and_the_other_is_told(world: World) -> None:
     """Both have looked at the same champion; who writes second finds another one there."""
     for target in (world.refit, world.other):
-        let_pass(world, target)
+        world.let_pass(target)
     outcomes: dict[str, Outcome] = {}
     start = threading.Barrier(2)
 
     def one(target: str) -> None:
         start.wait()
-        outcomes[target] = asked(world, target)
+        outcomes[target] = world.asked(target)
 
     threads = [threading.Thread(target=one, args=(t,)) for t in (world.refit, world.other)]
     for thread in threads:
@@ -297,7 +260,7 @@ def test_of_two_at_once_one_wins_and_the_other_is_told(world: World) -> None:
         thread.join()
     won = [target for target, outcome in outcomes.items() if outcome.promoted]
     assert len(won) == 1
-    assert champion(world) == won[0]
+    assert world.champion() == won[0]
     (told,) = (outcome for outcome in outcomes.values() if outcome.refused)
     assert any(s in told.refused[0] for s in ("meanwhile", "another ensemble is champion since"))
 
@@ -316,29 +279,33 @@ def test_a_writer_waits_for_another_and_says_who_it_is(world: World) -> None:
 
 
 def test_a_promotion_torn_at_any_byte_never_was(world: World) -> None:
-    force(world, world.first)
-    force(world, world.refit)
-    (path,) = models_journal(world.workspace.journal_dir).glob("*.journal")
+    """A crash while it is written leaves the head where it was."""
+    folder = models_journal(world.workspace.journal_dir)
+    world.force(world.first)
+    head = head_path(folder).read_bytes()
+    world.force(world.refit)
+    (path,) = folder.glob("*.journal")
     whole = path.read_bytes()
-    last = len(journal(world)[-1]) + 24
+    last = len(world.journal()[-1]) + 24
+    head_path(folder).write_bytes(head)
     seen = set()
     for cut in range(len(whole) - last, len(whole) + 1, 7):
         path.write_bytes(whole[:cut])
-        seen.add(champion(world))
+        seen.add(world.champion())
     path.write_bytes(whole)
-    assert champion(world) == world.refit
+    assert world.champion() == world.refit
     assert seen == {world.first}
     path.write_bytes(whole[:-3])
-    assert force(world, world.other).promoted[0].previous_hash == world.first
+    assert world.force(world.other).promoted[0].previous_hash == world.first
 
 
 def test_damage_is_found_before_anything_is_decided_on_it(world: World) -> None:
-    force(world, world.first)
+    world.force(world.first)
     (path,) = models_journal(world.workspace.journal_dir).glob("*.journal")
     raw = bytearray(path.read_bytes())
     raw[40] ^= 1
     path.write_bytes(raw)
-    for ask in (lambda: champion(world), lambda: force(world, world.refit)):
+    for ask in (world.champion, lambda: world.force(world.refit)):
         with pytest.raises(AresError, match="damaged at byte 0") as raised:
             ask()
         assert raised.value.exit_code == 3
@@ -366,41 +333,6 @@ def test_promotions_of_an_older_version_are_still_read(
     )
     writer.close()
     assert champions(root, "paper") == {BTC: "abc"}
-
-
-@pytest.mark.parametrize("harm", ["corrupt", "two champions"])
-def test_mlflow_is_a_mirror(world: World, harm: str) -> None:
-    """A corrupt one costs a line; one that says otherwise is corrected, and it is said."""
-    let_pass(world, world.refit, "paper")
-    if harm == "corrupt":
-        (world.workspace.root / "mlflow.db").write_bytes(b"no database" * 300)
-        outcome = asked(world, world.refit, "paper")
-        assert "MLflow" in outcome.warnings[0]
-        assert "the journal has it" in outcome.warnings[0]
-        assert champion(world, "paper") == world.refit
-        return
-    from mlflow.tracking import MlflowClient
-
-    uri = world.workspace.mlflow_uri
-    client = MlflowClient(uri, uri)
-    versions = {
-        v.tags["ensemble_hash"]: v
-        for v in client.search_model_versions("name = 'ensemble_binance_BTC-USDT'")
-    }
-    for target in (world.first, world.other):
-        client.set_model_version_tag(
-            "ensemble_binance_BTC-USDT", versions[target].version, "model_status", "production"
-        )
-    outcome = asked(world, world.refit, "paper")
-    assert "production too, which the journal does not: corrected" in outcome.warnings[0]
-    found = client.get_model_version_by_alias("ensemble_binance_BTC-USDT", "paper-champion")
-    assert found.tags["ensemble_hash"] == world.refit
-    statuses = {
-        v.tags["ensemble_hash"]: v.tags["model_status"]
-        for v in client.search_model_versions("name = 'ensemble_binance_BTC-USDT'")
-    }
-    assert statuses[world.refit] == "production"
-    assert statuses[world.first] == statuses[world.other] == "candidate"
 
 
 def test_what_a_verdict_rests_on_is_named_when_it_changes() -> None:
