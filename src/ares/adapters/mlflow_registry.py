@@ -98,7 +98,7 @@ class MlflowRegistry:
             return None
         return (
             f"MLflow at {self.uri} took {done} of {len(entries)} models ({reason}): "
-            "they are all kept in models/ and can be used; move a broken mlflow.db away"
+            f"they are all kept in models/ and can be used; {self._advice(reason)}"
         )
 
     def note_verdict(
@@ -168,8 +168,15 @@ class MlflowRegistry:
     def _missed(self, what: str, reason: str) -> str:
         return (
             f"MLflow at {self.uri} was not told of {what} ({reason}): the journal has it, and "
-            "trading goes on by that; move a broken mlflow.db away"
+            f"trading goes on by that; {self._advice(reason)}"
         )
+
+    def _advice(self, reason: str) -> str:
+        if not self.uri.startswith("sqlite:"):
+            return "see that the server runs, the next move tells it all"
+        if "locked" in reason:
+            return "see who holds the file, the next move tells it all"
+        return "move the broken file away, a new one is made"
 
     def _try(self, work: Callable[[Any, str], None]) -> str | None:
         """Do something with MLflow; return why it could not be done."""
@@ -184,14 +191,14 @@ class MlflowRegistry:
 
     def _open(self) -> tuple[Any, str]:
         switch_off()
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
         from mlflow.store.db import utils as mlflow_database
         from mlflow.tracking import MlflowClient
 
         mlflow_database.MAX_RETRY_COUNT = DATABASE_TRIES  # its ten take a minute and a half
-        logging.getLogger("mlflow").setLevel(logging.ERROR)
-        logging.getLogger("alembic").setLevel(logging.ERROR)
+        for name in ("mlflow", "alembic"):  # its tracebacks: one line of ours says what is wrong
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
         found = client.get_experiment_by_name(EXPERIMENT)
         if found is not None:
