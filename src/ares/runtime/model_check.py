@@ -14,7 +14,7 @@ from ares.domain.instrument import Instrument
 from ares.domain.model import Ensemble
 from ares.domain.package import Package
 from ares.kernel.features import WARMUP_BARS, features_of
-from ares.kernel.features.columns import insist_same_columns, with_user
+from ares.kernel.features.columns import column_names, insist_same_columns, with_user
 from ares.kernel.features.user import UserFeatures
 from ares.observe.own_features import own_features
 from ares.store.candles import CandleStore
@@ -65,6 +65,8 @@ def insist_it_fits(package: Package, instrument: str, user: UserFeatures | None)
     """Raise UserMistake where a package was made for other features or another instrument."""
     card = package.card
     insist_same_columns(card.ref, card.features, card.features_hash, user)
+    if tuple(card.features) != tuple(column_names(user)):
+        raise UserMistake(f"{card.ref} names other columns than those of its hash: train again")
     if card.instruments and instrument not in card.instruments:
         raise UserMistake(
             f"{card.ref} was made for {', '.join(card.instruments)}, not for {instrument}: train "

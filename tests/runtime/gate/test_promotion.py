@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -242,27 +245,71 @@ def test_archiving_takes_a_model_out_of_use_but_never_a_champion(world: World) -
     assert "is archived" in world.asked(world.other).refused[0]
 
 
-def test_of_two_at_once_one_wins_and_the_other_is_told(world: World) -> None:
+RACER = """
+import json, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from ares.config.workspace import Workspace
+from ares.runtime.promotion import promote
+
+waited = []
+
+def now():
+    if not waited:  # it has looked at the champion, and not yet written
+        waited.append(print("looked", flush=True))
+        sys.stdin.readline()
+    return datetime.now(UTC)
+
+outcome = promote(Workspace(Path(sys.argv[1])), sys.argv[2], "history", False, "race", now=now)
+print(json.dumps([len(outcome.promoted), list(outcome.refused)]), flush=True)
+"""
+
+
+def test_of_two_processes_at_once_one_wins_and_the_other_is_told(world: World) -> None:
     """Both have looked at the same champion; who writes second finds another one there."""
-    for target in (world.refit, world.other):
+    targets = (world.refit, world.other)
+    for target in targets:
         world.let_pass(target)
-    outcomes: dict[str, Outcome] = {}
-    start = threading.Barrier(2)
-
-    def one(target: str) -> None:
-        start.wait()
-        outcomes[target] = world.asked(target)
-
-    threads = [threading.Thread(target=one, args=(t,)) for t in (world.refit, world.other)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    won = [target for target, outcome in outcomes.items() if outcome.promoted]
+    command = [sys.executable, "-c", RACER, str(world.workspace.root)]
+    racers = [
+        subprocess.Popen([*command, t], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for t in targets
+    ]
+    for racer in racers:
+        assert racer.stdout is not None
+        assert racer.stdout.readline() == "looked\n"
+    for racer in racers:
+        assert racer.stdin is not None
+        racer.stdin.write("go\n")
+        racer.stdin.flush()
+    said = [json.loads(racer.communicate(timeout=120)[0]) for racer in racers]
+    won = [target for target, (promoted, _) in zip(targets, said, strict=True) if promoted]
     assert len(won) == 1
     assert world.champion() == won[0]
-    (told,) = (outcome for outcome in outcomes.values() if outcome.refused)
-    assert any(s in told.refused[0] for s in ("meanwhile", "another ensemble is champion since"))
+    ((told,),) = (refused for promoted, refused in said if not promoted)
+    assert f"{won[0][:12]} became champion in history meanwhile (by " in told
+    assert world.denied().what == "promote"
+    assert len(read_book(world.workspace.journal_dir).promotions) == 1
+
+
+def test_what_it_rests_on_may_not_change_while_it_is_promoted(world: World) -> None:
+    """Archived, or judged again, between the look and the record."""
+    world.let_pass(world.refit)
+    for change, says in (
+        (lambda: world.let_pass(world.refit, passed=False), "was judged again meanwhile"),
+        (lambda: archive(world.workspace, world.refit), "was archived meanwhile"),
+    ):
+        world.let_pass(world.refit)
+        pending = [change]
+
+        def now(pending: list[Callable[[], object]] = pending) -> datetime:
+            while pending:
+                pending.pop()()
+            return datetime.now(UTC)
+
+        (refusal,) = promote(world.workspace, world.refit, "history", False, None, now=now).refused
+        assert says in refusal
+        assert world.champion() is None
 
 
 def test_a_writer_waits_for_another_and_says_who_it_is(world: World) -> None:
