@@ -89,5 +89,8 @@ def _figures(a: Side, b: Side) -> list[tuple[str, object, object]]:
         ("Sharpe", number(one.sharpe, 2), number(two.sharpe, 2)),
         ("drawdown", percent(one.max_drawdown, 2), percent(two.max_drawdown, 2)),
         ("accuracy", percent(one.accuracy, 1), percent(two.accuracy, 1)),
+        ("precision", percent(one.precision, 1), percent(two.precision, 1)),
+        ("F1", percent(one.f1, 1), percent(two.f1, 1)),
+        ("Brier score", number(one.brier, 4), number(two.brier, 4)),
         ("Brier skill", percent(one.brier_skill, 2), percent(two.brier_skill, 2)),
     ]

@@ -108,10 +108,13 @@ def _import_onnx(path: Path, symbol: str, interval: str, json_: bool) -> None:
     from ares.config.workspace import Workspace
     from ares.learn.evaluate import sentence
     from ares.runtime.model_import import NOTE, import_onnx
+    from ares.runtime.model_journal import refusals_journaled
 
     if not symbol or not interval:
         raise UserMistake(f"{path}: say what it is a model of: -s BTC/USDT -i 1h")
-    done = import_onnx(Workspace.here(), path, symbol, interval)
+    workspace = Workspace.here()
+    with refusals_journaled(workspace.journal_dir, "import", str(path)):
+        done = import_onnx(workspace, path, symbol, interval)
     if json_:
         print_json({**package_json(done.package), "ensemble": done.ensemble.hash})
     else:

@@ -29,10 +29,12 @@ def validate(
     from ares.cli.gate_views import show_verdict
     from ares.config.workspace import Workspace
     from ares.runtime.judging import judge_ensemble
+    from ares.runtime.model_journal import refusals_journaled
     from ares.runtime.verdict_file import keep, verdict_json
 
     workspace = Workspace.here()
-    with _bar("validate") as reached:
+    asked = refusals_journaled(workspace.journal_dir, "validate", model, to)
+    with asked, _bar("validate") as reached:
         judgement = judge_ensemble(workspace, model, to, on_progress=reached)
     kept = keep(workspace, judgement)
     if picture is not None:

@@ -63,16 +63,23 @@ def show_listed(listed: Listed, book: ModelBook) -> None:
 def listed_json(listed: Listed, book: ModelBook) -> list[dict[str, Any]]:
     """Return one entry for each ensemble and package."""
     ensembles = [ensemble_json(one, book) for one in listed.ensembles]
-    return ensembles + [_card_json(card) for card in listed.packages]
+    return ensembles + [_card_json(card, listed, book) for card in listed.packages]
 
 
 def model_json(store: ModelStore, found: Package | Ensemble, book: ModelBook) -> dict[str, Any]:
     """Return everything that is known of a model."""
     from ares.domain.package import Package
+    from ares.runtime.model_mirror import package_status
 
     if isinstance(found, Package):
-        return {**package_json(found), "folder": str(store.folder(found.card))}
-    return ensemble_json(found, book)
+        folder, listed = str(store.folder(found.card)), store.listed()
+        status = package_status(book, listed.ensembles, found.hash)
+        return {**package_json(found), "model_status": status, "folder": folder}
+    history = [
+        {"what": what, "at": at, "where": where, "who": by, "why": why, "verdict_hash": verdict}
+        for at, what, where, by, why, verdict in moves(book, found.hash)
+    ]
+    return {**ensemble_json(found, book), "history": history}
 
 
 def package_json(package: Package) -> dict[str, Any]:
@@ -173,21 +180,56 @@ def _show_ensemble(ensemble: Ensemble, book: ModelBook) -> None:
         for m in ensemble.members
     ]
     print_table(("timeframe", "weight", "package", "hash"), rows)
+    history = [
+        (at[:19].replace("T", " "), *more, verdict[:12])
+        for at, *more, verdict in moves(book, ensemble.hash)
+    ]
+    if history:
+        head = ("at", "what", "where", "who", "why", "verdict")
+        print_table(head, history, title="History")
 
 
-def _card_json(card: PackageCard) -> dict[str, Any]:
+def moves(book: ModelBook, ensemble_hash: str) -> list[tuple[str, str, str, str, str, str]]:
+    """Return (when, what, where, who, why, the verdict's hash) of all that happened to a model."""
+    from ares.domain.model_life import Archived, Denied, Judged, Promotion
+
+    found = []
+    for one in book.life(ensemble_hash):
+        if isinstance(one, Judged):
+            failed = "" if one.passed else f"{', '.join(one.failed)}"
+            what = "passed" if one.passed else "refused by the gate"
+            found.append((one.at, what, one.environment, one.who, failed, one.verdict_hash))
+        elif isinstance(one, Promotion):
+            forced = " by force" if one.forced else ""
+            what = f"champion{' again' if one.rolled_back else ''}{forced}"
+            verdict = one.verdict_hash
+            if one.ensemble_hash != ensemble_hash:
+                verdict = ""
+                what = f"{'rolled back' if one.rolled_back else 'followed'} by "
+                what += one.ensemble_hash[:12] or "nobody"
+            found.append((one.at, what, one.environment, one.who, one.reason, verdict))
+        elif isinstance(one, Archived):
+            found.append((one.at, "archived", "", one.who, one.reason, ""))
+        elif isinstance(one, Denied):
+            found.append((one.at, f"{one.what} refused", one.environment, one.who, one.reason, ""))
+    return found
+
+
+def _card_json(card: PackageCard, listed: Listed, book: ModelBook) -> dict[str, Any]:
     from ares.domain.package import card_bytes, sha256
+    from ares.runtime.model_mirror import package_status
 
     kept = ("name", "version", "scope", "instruments", "timeframe", "origin", "recipe_hash",
             "features_hash", "data_from_ms", "data_to_ms", "data_rows", "data_hash", "validation",
             "cost_bps", "git_commit", "created_at")  # fmt: skip
     whole: dict[str, Any] = {name: plain(getattr(card, name)) for name in kept}
     metrics = {n: v for n, v in card.metrics.items() if isinstance(v, int | float) or v is None}
+    own = sha256(card_bytes(card))
     return {
         "kind": "package",
         "ref": card.ref,
-        "hash": sha256(card_bytes(card)),
-        "model_status": "candidate",
+        "hash": own,
+        "model_status": package_status(book, listed.ensembles, own),
         "metrics": plain(metrics),
         **whole,
     }

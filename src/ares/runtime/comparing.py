@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -12,6 +12,7 @@ from ares.config.workspace import Workspace
 from ares.domain.errors import UserMistake
 from ares.domain.model import Ensemble
 from ares.domain.package import Package
+from ares.domain.timeframe import Timeframe
 from ares.kernel.bars import F64
 from ares.learn.gate.account import Account, annual_sharpe
 from ares.learn.gate.answers import Witness
@@ -169,7 +170,8 @@ def _differences(
     mine: Sequence[Package], other: Sequence[Package], a: Ensemble, b: Ensemble
 ) -> tuple[tuple[str, str, str], ...]:
     """Return (what, in a, in b) for everything in the recipes that differs."""
-    left, right = _flat(mine, a), _flat(other, b)
+    shared = {m.timeframe for m in a.members} & {m.timeframe for m in b.members}
+    left, right = _flat(mine, a, shared), _flat(other, b, shared)
     names = dict.fromkeys([*left, *right])
     return tuple(
         (name, left.get(name, "–"), right.get(name, "–"))
@@ -178,10 +180,18 @@ def _differences(
     )
 
 
-def _flat(packages: Sequence[Package], ensemble: Ensemble) -> dict[str, str]:
-    """Return an ensemble's recipe as names with points; feature lists as their number."""
+def _flat(
+    packages: Sequence[Package], ensemble: Ensemble, shared: Collection[Timeframe]
+) -> dict[str, str]:
+    """Return an ensemble's recipe as names with points; feature lists as their number.
+
+    Of a timeframe that only one of the two has, the weight says all.
+    """
     out = {f"weight.{m.timeframe}": f"{m.weight:.3f}" for m in ensemble.members}
+    out["trades by"] = ensemble.anchor.value
     for package in packages:
+        if package.card.timeframe not in shared:
+            continue
         for name, value in _names(package.card.recipe, f"{package.card.timeframe}."):
             out[name] = f"{len(value)} columns" if isinstance(value, list | tuple) else str(value)
     return out

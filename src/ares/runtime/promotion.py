@@ -129,7 +129,7 @@ def rollback(
         doubt = _may_return(workspace, book, target, kind, instrument, present)
         named = target.hash
     else:
-        doubt, named = target, to or ""
+        doubt, named = target, to or instrument
     one = Promotion(
         kind, instrument, named, present, stamp(now), who(),
         (reason or "").strip() or "rollback", False, _verdict_hash(book, named, kind), True,

@@ -23,6 +23,7 @@ from ares.learn.evaluate import Metrics
 from ares.learn.recipe import Recipe
 from ares.observe.own_features import insist_no_leak, own_features
 from ares.runtime.model_journal import record
+from ares.runtime.model_mirror import tell_mlflow
 from ares.runtime.provenance import git_commit
 from ares.runtime.trade_rules import rules_of
 from ares.runtime.training_data import Source
@@ -282,7 +283,11 @@ def _mirror(workspace: Workspace, session: _Session) -> str | None:
         ensemble_entry(session.store, ensemble, metrics, git_commit())
         for ensemble, metrics in session.ensembles
     ]
-    return registry.register([*packages, *ensembles])
+    missed = registry.register([*packages, *ensembles])
+    if missed is not None:
+        return missed
+    said = [tell_mlflow(workspace, ensemble.instrument) for ensemble, _ in session.ensembles]
+    return next((warning for warning in said if warning is not None), None)
 
 
 def _report(session: _Session, jobs: list[PackageJob], remarks: list[str]) -> TrainingReport:

@@ -20,6 +20,7 @@ from ares.learn.gate.picture import draw_verdict
 from ares.learn.gate.verdict import Limits, Verdict
 from ares.runtime.judging import Judgement
 from ares.runtime.model_journal import record, who
+from ares.runtime.model_mirror import tell_mlflow
 from ares.runtime.training_mirror import ensemble_model
 
 FOLDER = "verdicts"
@@ -91,8 +92,9 @@ def keep(workspace: Workspace, judgement: Judgement) -> Kept:
         said.who,
     )
     record(workspace.journal_dir, [judged])
+    told = tell_mlflow(workspace, ensemble.instrument, also=ensemble.hash)
     registry = MlflowRegistry(workspace.mlflow_uri, workspace.models_dir / "mlflow")
-    warning = registry.note_verdict(
+    missed = registry.note_verdict(
         ensemble_model(ensemble),
         ensemble.hash,
         {f"gate.{line.name}": line.number for line in verdict.lines if line.number is not None},
@@ -103,7 +105,7 @@ def keep(workspace: Workspace, judgement: Judgement) -> Kept:
         },
         [path, path.with_suffix(".png")],
     )
-    return Kept(judged, path, path.with_suffix(".png"), png, warning)
+    return Kept(judged, path, path.with_suffix(".png"), png, missed or told)
 
 
 def insist_unchanged(workspace: Workspace, judged: Judged) -> None:

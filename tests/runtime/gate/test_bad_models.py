@@ -17,7 +17,7 @@ from ares.domain.errors import AresError
 from ares.domain.model import Member
 from ares.domain.package import CARD_FILE, GRAPH_FILE, PackageCard, sealed
 from ares.runtime.judging import judge_ensemble
-from ares.runtime.promotion import archive, rollback
+from ares.runtime.promotion import Outcome, archive, rollback
 
 if TYPE_CHECKING:
     from tests.runtime.gate.conftest import World
@@ -91,13 +91,14 @@ def other_symbol(card: PackageCard) -> PackageCard:
 def insist_refused(world: World, target: str, says: str) -> None:
     """Ask for everything that can be asked with a model: all of it is refused, and journaled."""
     world.let_pass(target)
-    for ask in (
-        lambda: world.asked(target).refused,
-        lambda: world.force(target).refused,
-        lambda: rollback(world.workspace, None, target, None).refused,
-    ):
+    asked: list[Callable[[], Outcome]] = [
+        lambda: world.asked(target),
+        lambda: world.force(target),
+        lambda: rollback(world.workspace, None, target, None),
+    ]
+    for ask in asked:
         before = len(world.journal())
-        (refusal,) = ask()
+        (refusal,) = ask().refused
         assert says in refusal
         assert "\n" not in refusal
         assert len(world.journal()) == before + 1

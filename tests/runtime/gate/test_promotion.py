@@ -295,10 +295,11 @@ def test_of_two_processes_at_once_one_wins_and_the_other_is_told(world: World) -
 def test_what_it_rests_on_may_not_change_while_it_is_promoted(world: World) -> None:
     """Archived, or judged again, between the look and the record."""
     world.let_pass(world.refit)
-    for change, says in (
+    changes: list[tuple[Callable[[], object], str]] = [
         (lambda: world.let_pass(world.refit, passed=False), "was judged again meanwhile"),
         (lambda: archive(world.workspace, world.refit), "was archived meanwhile"),
-    ):
+    ]
+    for change, says in changes:
         world.let_pass(world.refit)
         pending = [change]
 
