@@ -145,6 +145,39 @@ def test_ensembles_are_kept_under_their_hash_and_the_newest_is_the_candidate(
         store.ensemble("ffff")
 
 
+def test_a_symbol_means_what_a_training_made_before_lone_and_imported_models(
+    store: ModelStore, package: MakePackage, ensemble: MakeEnsemble
+) -> None:
+    key = "binance:BTC/USDT"
+    kept = store.add(package())
+    foreign = package(version="20230601_120000")
+    foreign = store.add(
+        sealed(msgspec.structs.replace(foreign.card, origin="imported"), foreign.files)
+    )
+    joined = msgspec.structs.replace(ensemble(kept), platt_a=0.9)
+    alone = ensemble(kept, created_at="2023-05-20T12:00:00Z")
+    imported = ensemble(foreign, created_at="2023-06-20T12:00:00Z")
+    for k, one in enumerate((imported, alone, joined)):
+        store.save_ensemble(one)
+        assert store.newest_candidate(key) == (imported, alone, joined)[k]
+        assert store.resolve("BTC/USDT") == store.resolve(key) == (imported, alone, joined)[k]
+    assert store.newest_candidate(key, without={joined.hash}) == alone
+    assert store.newest_candidate(key, without={joined.hash, alone.hash}) == imported
+    assert store.resolve(imported.hash[:8]) == imported
+
+
+@pytest.mark.parametrize("odd", ["*", "????", "[0-9a-f]*", "../../x", "ABCD", "", "12"])
+def test_a_hash_is_no_pattern(
+    store: ModelStore, package: MakePackage, ensemble: MakeEnsemble, odd: str
+) -> None:
+    store.save_ensemble(ensemble(store.add(package())))
+    with pytest.raises(UserMistake, match="no ensembles begin with"):
+        store.ensemble(odd)
+    if odd:
+        with pytest.raises(UserMistake, match="no model"):
+            store.resolve(odd)
+
+
 def test_an_empty_store_lists_nothing(store: ModelStore) -> None:
     listed = store.listed()
     assert (listed.packages, listed.ensembles, listed.troubles) == ((), (), ())

@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from onnx import TensorProto, helper
 
@@ -94,6 +95,23 @@ def test_another_number_of_features_is_refused() -> None:
 def test_answers_that_are_no_probabilities_are_refused(made: bytes, says: str) -> None:
     with pytest.raises(UserMistake, match=says):
         check_answers(open_model(made, N, "mine.onnx"), ROWS, "mine.onnx")
+
+
+def test_a_graph_that_looks_at_its_neighbours_is_refused() -> None:
+    """Asked all at once it would see bars that have not closed when the engine asks."""
+    made = onnx.load_from_string(graph(kind="Softmax"))
+    made.graph.node[1].attribute.append(helper.make_attribute("axis", 0))
+    with pytest.raises(UserMistake, match="a row alone gets another answer than among others"):
+        check_answers(open_model(bytes(made.SerializeToString()), N, "mine.onnx"), ROWS, "mine")
+
+
+def test_another_opset_is_named() -> None:
+    for domain in ("", "ai.onnx.ml"):
+        made = onnx.load_from_string(graph())
+        del made.opset_import[:]
+        made.opset_import.extend([helper.make_opsetid("", 15), helper.make_opsetid(domain, 99)])
+        with pytest.raises(UserMistake, match=r"was made for opset 99 of .* knows those up to"):
+            open_model(bytes(made.SerializeToString()), N, "mine.onnx")
 
 
 def test_a_model_that_breaks_on_rows_is_refused() -> None:

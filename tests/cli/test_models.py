@@ -15,6 +15,7 @@ from ares.cli.main import run
 from ares.config.workspace import Workspace
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.kernel.bars import Bars
+from ares.runtime.model_journal import read_book
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
 
@@ -193,6 +194,10 @@ def test_a_users_own_onnx_file_is_tried_on_stored_candles(
     assert "cannot know" in imported["metrics"]["note"]
     assert ares("models", "show", imported["ref"])[0] == 0
     assert ares("models", "show", imported["ensemble"][:10])[0] == 0
+    assert imported["name"] == f"{pair['name']}_imported"  # it does not step into another's place
+    default = json.loads(ares("models", "show", "BTC/USDT", "--json")[1])
+    assert default["hash"] != imported["ensemble"]
+    assert json.loads(ares("models", "show", pair["name"], "--json")[1])["origin"] == "trained"
     before = ares("models", "list", "--json")[1]
     for content in (b"", b"garbage", graph.read_bytes()[:500]):
         mine.write_bytes(content)
@@ -256,6 +261,49 @@ def test_models_are_compared_archived_and_taken_back(ares: Ares, trained: dict[s
     code, out, _ = ares("models", "archive", other, "--reason", "old")
     assert (code, "archived" in out) == (0, True)
     assert ares("models", "archive", other)[0] == 1
+
+
+def test_a_model_shows_its_history_and_refusals_are_in_the_journal(
+    ares: Ares, trained: dict[str, Any], root: Path, tmp_path: Path
+) -> None:
+    joined = trained["ensembles"][0]["hash"]
+    code, out, _ = ares("models", "show", joined)
+    assert code == 0
+    for text in ("History", "champion by force", "rehearsal", "refused by the gate"):
+        assert text in out
+    history = json.loads(ares("models", "show", joined, "--json")[1])["history"]
+    assert {"validate refused", "champion by force", "refused by the gate"} <= {
+        move["what"] for move in history
+    }
+    assert all(move["at"] and move["who"] for move in history)
+    bad = tmp_path / "bad.onnx"
+    bad.write_bytes(b"no model")
+    for arguments in (
+        ("validate", "nothing"),
+        ("promote", "nothing"),
+        ("archive", "nothing"),
+        ("rollback", "nothing", "--env", "paper"),
+        ("import", str(bad), "-s", "BTC/USDT", "-i", "1h"),
+    ):
+        code, _, err = ares("models", *arguments)
+        assert code == 2
+        denied = read_book(root / "journal").denied[-1]
+        assert (denied.what, denied.target) == arguments[:2]
+        assert denied.reason in err
+    packages = [m for m in json.loads(ares("models", "list", "--json")[1]) if "ref" in m]
+    assert "production" in {package["model_status"] for package in packages}
+
+
+def test_verdicts_that_the_journal_does_not_know_are_said(
+    ares: Ares, trained: dict[str, Any], root: Path
+) -> None:
+    stranger = root / "models" / "verdicts" / "stranger.json"
+    stranger.parent.mkdir(exist_ok=True)
+    stranger.write_text("{}")
+    code, _, err = ares("models", "list")
+    assert (code, "1 of the verdicts in " in err, "stranger.json" in err) == (0, True, True)
+    stranger.unlink()
+    assert "of the verdicts" not in ares("models", "list")[2]
 
 
 def test_a_damaged_model_is_named_and_the_others_are_listed(

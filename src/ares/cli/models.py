@@ -25,6 +25,7 @@ def list_(json_: bool = JSON_OPTION) -> int:
     from ares.cli.models_views import listed_json, show_listed
     from ares.config.workspace import Workspace
     from ares.runtime.model_journal import read_book
+    from ares.runtime.verdict_file import strangers
 
     workspace = Workspace.here()
     listed = ModelStore(workspace.models_dir).listed()
@@ -35,6 +36,9 @@ def list_(json_: bool = JSON_OPTION) -> int:
         show_listed(listed, book)
     for trouble in listed.troubles:
         error_line(trouble)
+    missed = strangers(workspace, book)
+    if missed:
+        note(missed)
     return 3 if listed.troubles else 0
 
 

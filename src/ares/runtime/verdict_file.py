@@ -19,7 +19,7 @@ from ares.learn.gate.evidence import Evidence
 from ares.learn.gate.picture import draw_verdict
 from ares.learn.gate.verdict import Limits, Verdict
 from ares.runtime.judging import Judgement
-from ares.runtime.model_journal import record, who
+from ares.runtime.model_journal import ModelBook, record, who
 from ares.runtime.model_mirror import tell_mlflow
 from ares.runtime.training_mirror import ensemble_model
 
@@ -118,6 +118,26 @@ def insist_unchanged(workspace: Workspace, judged: Judged) -> None:
         raise WorldTrouble(f"{path}: the verdict is missing: {again} judges again") from None
     if sha256(content) != judged.file_hash:
         raise WorldTrouble(f"{path}: was changed since it was written: {again} judges again")
+
+
+def strangers(workspace: Workspace, book: ModelBook) -> str | None:
+    """Return a line where verdicts lie here that the journal does not know; None: it knows all.
+
+    A journal that was deleted as a whole is only missed by what lies elsewhere.
+    """
+    known = {judged.file for judged in book.verdicts}
+    unknown = [
+        path.name
+        for path in sorted((workspace.models_dir / FOLDER).glob("*.json"))
+        if path.name not in known and not path.name.startswith(".")
+    ]
+    if not unknown:
+        return None
+    return (
+        f"{len(unknown)} of the verdicts in {workspace.models_dir / FOLDER} are not in the models' "
+        f"journal ({unknown[0]}): if {workspace.journal_dir} was deleted, champions and trials are "
+        "forgotten: restore it from a backup; else move these files away"
+    )
 
 
 def title_of(ensemble: Ensemble) -> str:
