@@ -27,12 +27,13 @@ def trial(
     kind: str = "ensemble",
     scope: str = BTC,
     at: str = "t1",
+    timeframe: str = "1h",
     seed: int | None = None,
     first_day: int = 0,
 ) -> Trial:
     daily = b"" if seed is None else returns(seed).astype("<f8").tobytes()
     return Trial(
-        kind, scope, "1h", recipe, "subject", "data", 0, 1, Validation(), at, first_day, daily
+        kind, scope, timeframe, recipe, "subject", "data", 0, 1, Validation(), at, first_day, daily
     )  # fmt: skip
 
 
@@ -60,6 +61,28 @@ def test_members_are_no_tries_of_their_own_unless_one_of_them_is_picked() -> Non
     ]
     assert recipes_tried(trials, BTC, "a", alone=False) == 2
     assert recipes_tried(trials, BTC, "m1", alone=True) == 4
+
+
+def test_who_leaves_timeframes_out_has_picked_among_the_packages() -> None:
+    """Trained on three, looked at, and trained again on the one that did best."""
+    wide = [
+        trial("m15", kind="package", timeframe="15m"),
+        trial("m1h", kind="package"),
+        trial("m4h", kind="package", timeframe="4h"),
+        trial("all"),
+    ]
+    narrow = [trial("m1h", kind="package", at="t2"), trial("one", at="t2")]
+    other = [
+        trial("p15", kind="package", at="t3", timeframe="15m"),
+        trial("p1h", kind="package", at="t3"),
+        trial("two", at="t3"),
+    ]
+    assert recipes_tried(wide, BTC, "all", alone=False) == 1
+    assert recipes_tried(wide + narrow, BTC, "one", alone=False) == 5
+    assert recipes_tried(wide + narrow, BTC, "all", alone=False) == 2
+    assert recipes_tried(wide + narrow + other, BTC, "two", alone=False) == 6
+    assert recipes_tried(wide + narrow + other, BTC, "one", alone=False) == 8
+    assert recipes_tried(other + narrow, BTC, "all", alone=False) == 3
 
 
 def test_the_spread_is_that_of_the_results_and_of_luck_where_none_are_known() -> None:

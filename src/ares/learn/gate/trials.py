@@ -59,6 +59,8 @@ def recipes_tried(trials: Sequence[Trial], scope: str, recipe_hash: str, *, alon
 
     alone : a single package is judged. An ensemble is a choice among ensembles, and the packages
             that it is made of were no tries of their own; who picks a package picked among all.
+            So did who left timeframes out: where another training of the instrument made all of
+            this one's and more, each of its packages was a try.
     """
     return len(_newest(trials, scope, recipe_hash, alone))
 
@@ -69,11 +71,24 @@ def _newest(
     """Return each distinct recipe with its newest trial."""
     here = [trial for trial in trials if trial.scope in (scope, "universe")]
     joined = {trial.created_at for trial in here if trial.kind == "ensemble"}
+    chosen_from = _wider(here, recipe_hash)
     newest: dict[str, Trial | None] = {recipe_hash: None}
     for trial in here:
-        if trial.kind == "ensemble" or alone or trial.created_at not in joined:
+        loose = alone or trial.created_at not in joined or trial.created_at in chosen_from
+        if trial.kind == "ensemble" or loose:
             newest[trial.recipe_hash] = trial
     return newest
+
+
+def _wider(trials: Sequence[Trial], recipe_hash: str) -> set[str]:
+    """Return when trainings were that made all timeframes of an ensemble's recipe, and more."""
+    made: dict[str, set[str]] = {}
+    for trial in trials:
+        if trial.kind != "ensemble":
+            made.setdefault(trial.created_at, set()).add(trial.timeframe)
+    its = [t.created_at for t in trials if t.kind == "ensemble" and t.recipe_hash == recipe_hash]
+    own = set().union(*(made.get(at, set()) for at in its))
+    return {at for at, timeframes in made.items() if own and own < timeframes}
 
 
 def _pbo(results: Sequence[tuple[np.ndarray, F64]]) -> float | None:
