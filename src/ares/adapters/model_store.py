@@ -132,10 +132,11 @@ class ModelStore:
         return Listed(tuple(cards), tuple(ensembles), tuple(troubles))
 
     def save_ensemble(self, ensemble: Ensemble) -> Path:
-        """Write an ensemble under its hash and return the file."""
+        """Write an ensemble under its hash and return the file; one that is there whole stays."""
         path = self.ensemble_path(ensemble)
-        content = msgspec.json.encode(ensemble, order="sorted")
-        write_file(path, msgspec.json.format(content, indent=2) + b"\n")
+        content = msgspec.json.format(msgspec.json.encode(ensemble, order="sorted"), indent=2)
+        if not path.exists() or path.read_bytes() != content + b"\n":
+            write_file(path, content + b"\n")
         return path
 
     def ensemble(self, ensemble_hash: str) -> Ensemble:

@@ -131,7 +131,10 @@ def insist_environment(environment: str) -> None:
 
 
 def find(models: ModelStore, target: str) -> Ensemble:
-    """Return the ensemble that a person means; of a package, the one that it makes alone."""
+    """Return the ensemble that a person means; of a package, the one that it makes alone.
+
+    That one is stored once it is judged, promoted or archived: asking alone changes nothing.
+    """
     keys = {ensemble.instrument for ensemble in models.listed().ensembles}
     named = sorted(key for key in keys if key.partition(":")[2] == target)
     if len(named) > 1:
@@ -145,9 +148,7 @@ def find(models: ModelStore, target: str) -> Ensemble:
             f"{card.ref} was made for {len(card.instruments)} instruments: name one of their "
             "ensembles (`ares models list`)"
         )
-    alone = found.alone(card.instruments[0], card.created_at)
-    models.save_ensemble(alone)
-    return alone
+    return found.alone(card.instruments[0], card.created_at)
 
 
 def _count(

@@ -87,7 +87,9 @@ def promote(
             to, ensemble.instrument, ensemble.hash, before, stamp(now), who(),
             why or "the verdict", force, verdict_hash,
         )  # fmt: skip
-        doubt = doubt or _crown(workspace, one)
+        if doubt is None:
+            models.save_ensemble(ensemble)
+            doubt = _crown(workspace, one)
         if doubt is not None:
             refused.append(_deny(workspace, "promote", ensemble, to, doubt, now))
             continue
@@ -149,7 +151,8 @@ def archive(
 ) -> Outcome:
     """Take an ensemble out of use: it is not promoted, and not rolled back to, any more."""
     with refusals_journaled(workspace.journal_dir, "archive", target, "", now):
-        ensemble = find(ModelStore(workspace.models_dir), target)
+        models = ModelStore(workspace.models_dir)
+        ensemble = find(models, target)
     why = (reason or "").strip() or "archived by hand"
     doubt = None
     with writing(workspace.journal_dir, LOCK_WAIT_S) as append:
@@ -163,6 +166,7 @@ def archive(
         elif ensemble.hash in book.out_of_use:
             doubt = f"{ensemble.hash[:12]} is archived already"
         else:
+            models.save_ensemble(ensemble)
             append(Archived(ensemble.hash, stamp(now), who(), why))
     if doubt is not None:
         return Outcome((), (_deny(workspace, "archive", ensemble, "", doubt, now),))

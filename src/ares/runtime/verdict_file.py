@@ -10,6 +10,7 @@ import msgspec
 
 from ares.adapters.durable import write_file
 from ares.adapters.mlflow_registry import MlflowRegistry
+from ares.adapters.model_store import ModelStore
 from ares.config.workspace import Workspace
 from ares.domain.errors import WorldTrouble
 from ares.domain.model import Ensemble
@@ -72,6 +73,7 @@ def keep(workspace: Workspace, judgement: Judgement) -> Kept:
     )
     content = msgspec.json.format(msgspec.json.encode(said, order="sorted"), indent=2) + b"\n"
     png = draw_verdict(verdict, evidence, judgement.examined.exhibit, title_of(ensemble))
+    ModelStore(workspace.models_dir).save_ensemble(ensemble)
     folder = workspace.models_dir / FOLDER
     stamp = judgement.at.replace("-", "").replace(":", "")
     path = _free(folder / f"{ensemble.hash}_{stamp}.json")

@@ -179,6 +179,18 @@ def test_a_symbol_on_two_venues_must_be_named_in_full(world: World) -> None:
     assert "was made for binance:BTC/USDT, not for" in world.force("kraken:BTC/USDT").refused[0]
 
 
+def test_a_package_named_alone_is_stored_as_an_ensemble_once_it_is_promoted(world: World) -> None:
+    """A refusal changes nothing but the journal."""
+    models = ModelStore(world.workspace.models_dir)
+    name = models.ensemble(world.refit).members[0].name
+    before = sorted(models.root.rglob("*"))
+    assert "no passing verdict" in world.asked(name).refused[0]
+    assert sorted(models.root.rglob("*")) == before
+    assert world.force(name).promoted
+    alone = models.ensemble(world.champion() or "")
+    assert (alone.joined, alone.members[0].name) == (False, name)
+
+
 def test_without_any_ensemble_it_says_how_to_make_one(world: World) -> None:
     shutil.rmtree(world.workspace.models_dir / "ensembles")
     with pytest.raises(UserMistake, match="ares train"):
