@@ -1,8 +1,9 @@
 """Makes a move of a model again and again, each time killed (SIGKILL) one write later.
 
-Run as ``killed_at.py WORKSPACE SCRATCH promote|rollback|archive HASH``; prints one JSON line for
-each point: what was about to be done, and what a process that starts afterwards sees. Processes are
-forked from one in which everything is imported, so that hundreds of them take seconds.
+Run as ``killed_at.py SCRATCH`` and, for each of ``promote rollback archive``, its name, a workspace
+and a hash; prints one JSON line for each point: what was about to be done, and what a process that
+starts afterwards sees. Processes are forked from one in which everything is imported, so that
+hundreds of them take seconds.
 """
 
 from __future__ import annotations
@@ -160,23 +161,29 @@ def seen_after(workspace: Workspace, target: str) -> dict[str, Any]:
     return {"champion": champions[BTC], "production": production, "target": book.status(target)}
 
 
+WRITTEN = ("journal", "mlflow.db", "models/ensembles")
+"""What a move may write in a workspace."""
+
+
 def copied(whole: Path, root: Path) -> Workspace:
-    """Return a copy of a workspace; what the move does not write in place is only linked."""
-
-    def copy(source: str, target: str) -> None:
-        if "/journal/" in source or source.endswith("mlflow.db"):
-            shutil.copyfile(source, target)
+    """Return a copy of a workspace as it was; what no move writes is linked, once."""
+    if not root.exists():
+        shutil.copytree(whole, root, copy_function=os.link)
+    for name in WRITTEN:
+        if (whole / name).is_dir():
+            shutil.rmtree(root / name)
+            shutil.copytree(whole / name, root / name)
         else:
-            os.link(source, target)
-
-    shutil.rmtree(root, ignore_errors=True)
-    shutil.copytree(whole, root, copy_function=copy)
+            (root / name).unlink(missing_ok=True)
+            shutil.copyfile(whole / name, root / name)
+    for leftover in root.glob("mlflow.db-*"):
+        leftover.unlink()
     return Workspace(root)
 
 
 def main(whole: Path, scratch: Path, move: str, target: str) -> None:
     """Kill the move at every point, until it comes to its end."""
-    scratch.mkdir()
+    scratch.mkdir(parents=True)
     warm = copied(whole, scratch / "warm")
     MOVES[move](warm, target)
     seen_after(warm, target)
@@ -200,9 +207,11 @@ def main(whole: Path, scratch: Path, move: str, target: str) -> None:
             os.write(tell, json.dumps(seen).encode())
 
         _, seen = forked(looking)
-        print(json.dumps({"code": code, **json.loads(seen)}), flush=True)
+        print(json.dumps({"move": move, "code": code, **json.loads(seen)}), flush=True)
 
 
 if __name__ == "__main__":
     with contextlib.redirect_stderr(sys.stdout):
-        main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], sys.argv[4])
+        asked = sys.argv[2:]
+        for name, place, what in zip(asked[::3], asked[1::3], asked[2::3], strict=True):
+            main(Path(place), Path(sys.argv[1]) / name, name, what)
