@@ -53,8 +53,7 @@ class Stations:
     model    : the registered model of its ensembles.
     statuses : ``model_status`` by ensemble hash; what is not named is not in production.
     aliases  : alias -> ensemble hash; None: nobody has it.
-    before   : the same before what has just happened: else MLflow was wrong.
-    leaving  : hashes of those that have just ceased to be champion.
+    leaving  : hashes of those that have just ceased to be champion: MLflow may still say so.
     packages : (registered model, package hash) -> ``model_status``.
     entries  : by ensemble hash: those that MLflow must know, to be registered where it does not.
     """
@@ -62,7 +61,6 @@ class Stations:
     model: str
     statuses: Mapping[str, str]
     aliases: Mapping[str, str | None]
-    before: Mapping[str, str | None]
     leaving: frozenset[str] = frozenset()
     packages: Mapping[tuple[str, str], str] = field(default_factory=dict)
     entries: Mapping[str, Entry] = field(default_factory=dict)
@@ -257,7 +255,7 @@ def _set_aliases(client: Any, stations: Stations, held: Mapping[str, Any]) -> li
         seen = names.get(present[alias], "another") if alias in present else None
         if seen == ensemble_hash:
             continue
-        if seen is not None and seen != stations.before.get(alias) and "champion" in alias:
+        if seen is not None and seen not in stations.leaving and "champion" in alias:
             wrong.append(f"had {seen[:12]} as {alias}")
         if ensemble_hash is not None and ensemble_hash in held:
             client.set_registered_model_alias(stations.model, alias, held[ensemble_hash].version)

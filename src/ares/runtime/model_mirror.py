@@ -18,11 +18,11 @@ BEST_FIRST = ("production", "candidate", "evaluated_inferior", "archived")
 
 
 def tell_mlflow(
-    workspace: Workspace, instrument: str, before: ModelBook | None = None, also: str = ""
+    workspace: Workspace, instrument: str, leaving: str = "", also: str = ""
 ) -> str | None:
     """Bring MLflow to what the journal says of an instrument's models.
 
-    before  : the journal before what has just happened; None: nothing has.
+    leaving : hash of the ensemble that has just ceased to be champion, if any.
     also    : hash of an ensemble that MLflow must know, beside champions and challenger.
     returns : None, or one line: what it had wrong, or why it could not be told.
     """
@@ -33,7 +33,6 @@ def tell_mlflow(
         return None
     commits = {(card.name, card.version): card.git_commit for card in listed.packages}
     aliases = aliases_of(store, book, instrument)
-    earlier = aliases if before is None else aliases_of(store, before, instrument)
     statuses = {one.hash: book.status(one.hash) for one in ensembles}
     known = {*aliases.values(), also, *(h for h, s in statuses.items() if s == "production")}
     registry = MlflowRegistry(workspace.mlflow_uri, workspace.models_dir / "mlflow")
@@ -42,8 +41,7 @@ def tell_mlflow(
             ensemble_model(ensembles[0]),
             statuses,
             aliases,
-            earlier,
-            frozenset() if before is None else _champions(before, instrument),
+            frozenset({leaving}),
             {
                 (member.name, member.package_hash): package_status(
                     book, ensembles, member.package_hash
@@ -84,8 +82,3 @@ def package_status(book: ModelBook, ensembles: Sequence[Ensemble], package_hash:
 def _commit(ensemble: Ensemble, commits: Mapping[tuple[str, str], str]) -> str:
     """Return the commit that its members were made by."""
     return next((commits.get((m.name, m.version), "") for m in ensemble.members), "")
-
-
-def _champions(book: ModelBook, instrument: str) -> frozenset[str]:
-    kinds = {one.environment for one in book.promotions}
-    return frozenset(book.champions(kind).get(instrument, "") for kind in kinds)

@@ -94,7 +94,7 @@ def promote(
             refused.append(_deny(workspace, "promote", ensemble, to, doubt, now))
             continue
         promoted.append(one)
-        warnings += _told(workspace, ensemble.instrument, book)
+        warnings += _told(workspace, one.instrument, one.previous_hash)
     return Outcome(tuple(promoted), tuple(refused), tuple(warnings))
 
 
@@ -140,7 +140,7 @@ def rollback(
     if doubt is not None:
         whose = target if isinstance(target, Ensemble) else named
         return Outcome((), (_deny(workspace, "rollback", whose, kind, doubt, now),))
-    return Outcome((one,), (), _told(workspace, instrument, book))
+    return Outcome((one,), (), _told(workspace, instrument, one.previous_hash))
 
 
 def archive(
@@ -170,7 +170,7 @@ def archive(
             append(Archived(ensemble.hash, stamp(now), who(), why))
     if doubt is not None:
         return Outcome((), (_deny(workspace, "archive", ensemble, "", doubt, now),))
-    return Outcome((), (), _told(workspace, ensemble.instrument, book))
+    return Outcome((), (), _told(workspace, ensemble.instrument, ""))
 
 
 def champions(journal_dir: Path, environment: str) -> dict[str, str]:
@@ -342,6 +342,6 @@ def _verdict_hash(book: ModelBook, ensemble_hash: str, kind: str) -> str:
     return judged.verdict_hash if judged is not None and judged.passed else ""
 
 
-def _told(workspace: Workspace, instrument: str, before: ModelBook) -> tuple[str, ...]:
-    warning = tell_mlflow(workspace, instrument, before)
+def _told(workspace: Workspace, instrument: str, leaving: str) -> tuple[str, ...]:
+    warning = tell_mlflow(workspace, instrument, leaving)
     return (warning,) if warning else ()
