@@ -2,36 +2,52 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 import msgspec
 
+from ares.adapters.archive import BYTES_MAX, insist_plain, unzipped, zipped
 from ares.adapters.durable import write_file, write_folder
 from ares.adapters.model_store import ModelStore, parse_card, verified
 from ares.domain.errors import UserMistake, WorldTrouble
+from ares.domain.manifest import FORMAT, LIFE_FILE, MANIFEST_FILE, Life, Manifest
 from ares.domain.model import Ensemble
-from ares.domain.package import CARD_FILE, Package, card_bytes
+from ares.domain.package import CARD_FILE, Package, card_bytes, sha256
+
+T = TypeVar("T")
 
 ENSEMBLE_FILE = "ensemble.json"
-BYTES_MAX = 512 * 1024 * 1024
-"""More than this in one bundle is not read: a package is a few hundred kilobytes."""
-
-ZIP_DATE = (1980, 1, 1, 0, 0, 0)
-"""One date for every entry: the same models give the same bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """Packages, with the ensemble they make where one was exported."""
+    """Packages, with the ensemble they make where one was exported.
+
+    manifest : what the export says of itself; None: made before there were manifests.
+    life     : verdicts and trials that came along.
+    others   : the remaining files, by name: the verdicts'.
+    """
 
     packages: tuple[Package, ...]
     ensemble: Ensemble | None = None
+    manifest: Manifest | None = None
+    life: Life = field(default_factory=Life)
+    others: Mapping[str, bytes] = field(default_factory=dict)
 
 
-def export(store: ModelStore, ref: str, target: Path) -> Bundle:
+Companions = Callable[[Bundle, Mapping[str, bytes]], Mapping[str, bytes]]
+"""From a bundle and its files to the files that go along with them."""
+
+
+def export(
+    store: ModelStore,
+    ref: str,
+    target: Path,
+    companions: Companions = lambda _bundle, _files: {},
+) -> Bundle:
     """Write what ``ref`` names to ``target``: a zip file where it ends so, else a new folder.
 
     A package's files lie at the top; an ensemble has a folder for each member beside its own file.
@@ -49,8 +65,9 @@ def export(store: ModelStore, ref: str, target: Path) -> Bundle:
             files |= {f"{folder}/{name}": content for name, content in _files(package).items()}
     if target.exists():
         raise UserMistake(f"{target}: exists already; choose another name")
+    files |= companions(bundle, files)
     if target.suffix.lower() == ".zip":
-        write_file(target, _zipped(files))
+        write_file(target, zipped(files))
     else:
         _write_tree(target, files)
     return bundle
@@ -61,12 +78,21 @@ def read_bundle(path: Path) -> Bundle:
 
     Raises UserMistake where the path holds no models, WorldTrouble where they are damaged.
     """
-    files = _unzipped(path) if path.is_file() else _read_tree(path)
+    files = unzipped(path) if path.is_file() else _read_tree(path)
+    manifest = _manifest(files, path)
     cards = [name for name in files if PurePosixPath(name).name == CARD_FILE]
     if not cards:
         raise UserMistake(f"{path}: holds no {CARD_FILE}; wanted an export, or an .onnx file")
     packages = tuple(_package(files, name, path) for name in sorted(cards))
-    return Bundle(packages, _ensemble(files, packages, path))
+    ensemble = _ensemble(files, packages, path)
+    life = Life()
+    if manifest is not None and LIFE_FILE in files:
+        life = _decoded(files[LIFE_FILE], Life, f"{path}: {LIFE_FILE}")
+    known = {MANIFEST_FILE, LIFE_FILE, ENSEMBLE_FILE}
+    for name in cards:
+        known |= {str(PurePosixPath(name).parent / part) for part in _names(files, name, packages)}
+    others = {name: content for name, content in files.items() if name not in known}
+    return Bundle(packages, ensemble, manifest, life, others)
 
 
 def install(store: ModelStore, bundle: Bundle) -> None:
@@ -77,22 +103,58 @@ def install(store: ModelStore, bundle: Bundle) -> None:
         store.save_ensemble(bundle.ensemble)
 
 
-def _package(files: dict[str, bytes], card_name: str, path: Path) -> Package:
+def _manifest(files: Mapping[str, bytes], path: Path) -> Manifest | None:
+    """Return what the export says of itself, each file compared with it."""
+    if MANIFEST_FILE not in files:
+        return None
+    where = f"{path}: {MANIFEST_FILE}"
+    manifest: Manifest = _decoded(files[MANIFEST_FILE], Manifest, where)
+    if manifest.format != FORMAT:
+        raise UserMistake(
+            f"{where}: has format {manifest.format}, this version of Ares reads {FORMAT}: export "
+            "with this version"
+        )
+    there = set(files) - {MANIFEST_FILE}
+    for name in sorted(there ^ set(manifest.files)):
+        wrong = "is not listed" if name in there else "is missing"
+        raise WorldTrouble(f"{where}: {name} {wrong}: get a whole copy, or export again")
+    for name, expected in manifest.files.items():
+        if sha256(files[name]) != expected:
+            raise WorldTrouble(
+                f"{path}: {name} is damaged (its SHA-256 is not the one in {MANIFEST_FILE}): get "
+                "a whole copy, or export again"
+            )
+    return manifest
+
+
+def _decoded(content: bytes, kind: type[T], where: str) -> T:
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise WorldTrouble(f"{where}: cannot be read ({error})") from None
+
+
+def _package(files: Mapping[str, bytes], card_name: str, path: Path) -> Package:
     card = parse_card(files[card_name], f"{path}: {card_name}")
     folder = PurePosixPath(card_name).parent
     found = {name: files[str(folder / name)] for name in card.files if str(folder / name) in files}
     return verified(Package(card, found), str(path))
 
 
+def _names(
+    files: Mapping[str, bytes], card_name: str, packages: tuple[Package, ...]
+) -> tuple[str, ...]:
+    """Return the names of the files of the package whose card this is."""
+    held = sha256(files[card_name])
+    return (CARD_FILE, *(name for p in packages if p.hash == held for name in p.files))
+
+
 def _ensemble(
-    files: dict[str, bytes], packages: tuple[Package, ...], path: Path
+    files: Mapping[str, bytes], packages: tuple[Package, ...], path: Path
 ) -> Ensemble | None:
     if ENSEMBLE_FILE not in files:
         return None
-    try:
-        ensemble = msgspec.json.decode(files[ENSEMBLE_FILE], type=Ensemble)
-    except msgspec.DecodeError as error:
-        raise WorldTrouble(f"{path}: {ENSEMBLE_FILE} is no ensemble ({error})") from None
+    ensemble: Ensemble = _decoded(files[ENSEMBLE_FILE], Ensemble, f"{path}: {ENSEMBLE_FILE}")
     missing = {member.package_hash for member in ensemble.members} - {p.hash for p in packages}
     if missing:
         raise WorldTrouble(f"{path}: {len(missing)} of its ensemble's packages are not in it")
@@ -103,37 +165,22 @@ def _files(package: Package) -> dict[str, bytes]:
     return {CARD_FILE: card_bytes(package.card), **package.files}
 
 
-def _zipped(files: dict[str, bytes]) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in sorted(files):
-            archive.writestr(zipfile.ZipInfo(name, ZIP_DATE), files[name], zipfile.ZIP_DEFLATED)
-    return out.getvalue()
-
-
-def _unzipped(path: Path) -> dict[str, bytes]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
-            if sum(entry.file_size for entry in entries) > BYTES_MAX:
-                raise UserMistake(f"{path}: unpacks to over {BYTES_MAX >> 20} MB; no export does")
-            return {entry.filename: archive.read(entry) for entry in entries}
-    except (zipfile.BadZipFile, EOFError, OSError) as error:
-        if isinstance(error, FileNotFoundError):
-            raise UserMistake(f"{path}: there is no such file") from None
-        raise UserMistake(f"{path}: is no whole zip file ({error})") from None
-
-
 def _read_tree(path: Path) -> dict[str, bytes]:
     if not path.is_dir():
         raise UserMistake(f"{path}: there is no such file or folder")
-    found = [file for file in sorted(path.rglob("*")) if file.is_file()]
+    found = sorted(path.rglob("*"))
+    links = [file for file in found if file.is_symlink()]
+    if links:
+        raise UserMistake(f"{links[0]}: is a link; an export holds files only")
+    found = [file for file in found if file.is_file()]
     if sum(file.stat().st_size for file in found) > BYTES_MAX:
         raise UserMistake(f"{path}: holds over {BYTES_MAX >> 20} MB; no export does")
+    for file in found:
+        insist_plain(file.relative_to(path).as_posix(), str(path))
     return {file.relative_to(path).as_posix(): file.read_bytes() for file in found}
 
 
-def _write_tree(target: Path, files: dict[str, bytes]) -> None:
+def _write_tree(target: Path, files: Mapping[str, bytes]) -> None:
     flat = {name: content for name, content in files.items() if "/" not in name}
     for name in sorted({str(PurePosixPath(name).parent) for name in files} - {"."}):
         part = {

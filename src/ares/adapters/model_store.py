@@ -62,8 +62,13 @@ class ModelStore:
     def adopt(self, package: Package) -> Package:
         """Write a package under its own version: the same one twice changes nothing.
 
-        Raises UserMistake where another package already has its name and version.
+        Raises UserMistake where another package already has its name and version, or where these
+        are no names of folders: a card from elsewhere may say anything.
         """
+        if not (_plain(package.card.name) and _plain(package.card.version)):
+            raise UserMistake(
+                f"{package.card.ref[:60]!a} is no name and version of a package: nothing was stored"
+            )
         if write_folder(self.folder(package.card), _contents(package)):
             return package
         if self.load(package.card.name, package.card.version).hash == package.hash:
@@ -204,6 +209,8 @@ def read_package(folder: Path) -> Package:
 def verified(package: Package, where: str) -> Package:
     """Return the package, or raise WorldTrouble naming the file that is not what its card says."""
     for name, expected in package.card.files.items():
+        if not _plain(name) or name == CARD_FILE:
+            raise WorldTrouble(f"{where}: {CARD_FILE} names a file outside its folder: '{name}'")
         if name not in package.files:
             raise WorldTrouble(f"{where}: {name} is missing: get a whole copy, or train again")
         if sha256(package.files[name]) != expected:

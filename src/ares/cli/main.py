@@ -43,6 +43,11 @@ NOUNS = {
         "app",
         "Models: list, show, compare, validate, promote, rollback, archive, ab, export.",
     ),
+    "deploy": Noun(
+        "ares.cli.deploy",
+        "app",
+        "Put a model into production by restart: install, rollback, status.",
+    ),
     "backtest": Noun(
         "ares.cli.backtest", "command", "Judge a model, an ensemble or a baseline on history."
     ),

@@ -69,13 +69,21 @@ def export(
     target: Path = typer.Argument(..., help="A new folder, or a new file ending in .zip."),
     json_: bool = JSON_OPTION,
 ) -> None:
-    """Write a package, or an ensemble with its packages, to a folder or a zip file."""
-    from ares.adapters.model_bundle import export as export_model
-    from ares.adapters.model_store import ModelStore
-    from ares.config.workspace import Workspace
+    """Write a package, or an ensemble with its packages and verdicts, to a folder or a zip file.
 
-    bundle = export_model(ModelStore(Workspace.here().models_dir), model, target)
-    _say_bundle(bundle, "exported", json_, {"target": str(target)})
+    The zip file of an ensemble is what `ares deploy install` puts into production.
+    """
+    from ares.config.workspace import Workspace
+    from ares.domain.package import sha256
+    from ares.runtime.model_export import export_model
+
+    bundle = export_model(Workspace.here(), model, target)
+    more = {"target": str(target)}
+    if target.is_file():
+        more["sha256"] = sha256(target.read_bytes())
+    _say_bundle(bundle, "exported", json_, more)
+    if "sha256" in more and not json_:
+        say(f"{target}: SHA-256 {more['sha256']}")
 
 
 @app.command("import")
@@ -90,16 +98,16 @@ def import_(
     An .onnx file: input 'features' float32 (n, 56), output 'probability' (n, 1), the chance that
     the trade wins net of costs; columns and an example: docs/MODELS.md.
     """
-    from ares.adapters.model_bundle import install, read_bundle
-    from ares.adapters.model_store import ModelStore
+    from ares.adapters.model_bundle import read_bundle
     from ares.config.workspace import Workspace
+    from ares.runtime.model_arrival import bring_in
 
     workspace = Workspace.here()
     if path.suffix.lower() == ".onnx":
         _import_onnx(path, symbol, interval, json_)
         return
     bundle = read_bundle(path)
-    install(ModelStore(workspace.models_dir), bundle)
+    bring_in(workspace, bundle, verdicts=False)
     _say_bundle(bundle, "imported", json_, {})
 
 

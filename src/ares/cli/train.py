@@ -28,6 +28,7 @@ def command(
     from ares.cli.train_views import show_training
     from ares.config.workspace import Workspace
     from ares.research.window import parse_utc
+    from ares.runtime.production import insist_training_allowed
     from ares.runtime.training import TrainingRequest, train
 
     if scope not in {"", "instrument", "universe"}:
@@ -42,6 +43,7 @@ def command(
         workers=workers,
     )
     workspace = Workspace.here()
+    insist_training_allowed(workspace.settings)
     with progress("train", unit="models") as bar:
 
         def reached(done: int, total: int, what: str) -> None:

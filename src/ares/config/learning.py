@@ -111,11 +111,3 @@ class Learner(Section):
     latency_ms: int = key(
         60_000, "Virtual time from a trigger until its package takes effect.", "ms", ge=0
     )
-
-
-class Deployment(Section):
-    """How a new model comes into use."""
-
-    policy: Literal["hot_swap", "restart"] = key(
-        "hot_swap", "hot_swap: between two bars. restart: staged, in a quiet hour."
-    )

@@ -8,11 +8,11 @@ import re
 
 from pydantic import field_validator, model_validator
 
+from ares.config.deployment import Deployment
 from ares.config.fields import Section, key, mistake, section
 from ares.config.learning import (
     Confidence,
     ContinuousLearning,
-    Deployment,
     Features,
     Learner,
     Learning,

@@ -60,8 +60,11 @@ class Judged(msgspec.Struct, frozen=True, tag=True):
 class Promotion(msgspec.Struct, frozen=True, tag=True):
     """One ensemble became champion of its instrument in an environment.
 
+    ensemble_hash : empty: nobody is champion any more.
     verdict_hash : of the verdict that let it; empty where it was forced.
     rolled_back  : it was champion before, and came back; the one before it is archived.
+    taken_back   : the one before it did not come into service, so its promotion is undone; it is
+                   not archived, and a rollback does not go to it.
     """
 
     environment: str
@@ -74,6 +77,7 @@ class Promotion(msgspec.Struct, frozen=True, tag=True):
     forced: bool
     verdict_hash: str = ""
     rolled_back: bool = False
+    taken_back: bool = False
 
 
 class Archived(msgspec.Struct, frozen=True, tag=True):
@@ -88,7 +92,7 @@ class Archived(msgspec.Struct, frozen=True, tag=True):
 class Denied(msgspec.Struct, frozen=True, tag=True):
     """Something was asked for a model and refused; nothing changed.
 
-    what   : validate, promote, rollback, archive or import.
+    what   : validate, promote, rollback, archive, import or install.
     target : the ensemble's hash; where there is none, what the person named.
     """
 
@@ -100,7 +104,55 @@ class Denied(msgspec.Struct, frozen=True, tag=True):
     who: str
 
 
-Record = Trial | Judged | Promotion | Archived | Denied
+class Installing(msgspec.Struct, frozen=True, tag=True):
+    """A package was approved and is being put into service: the promotion and the restart follow.
+
+    previous_hash : the champion to go back to; empty: there was none.
+    package, package_hash : the file's name and SHA-256; empty for a rollback.
+    approved : how: ``asked`` or ``--yes``.
+    """
+
+    environment: str
+    instrument: str
+    ensemble_hash: str
+    previous_hash: str
+    package: str
+    package_hash: str
+    at: str
+    who: str
+    reason: str
+    approved: str
+
+
+class Installed(msgspec.Struct, frozen=True, tag=True):
+    """The restarted service was healthy so many times in a row with this champion."""
+
+    environment: str
+    instrument: str
+    ensemble_hash: str
+    checks: int
+    at: str
+    who: str
+
+
+class InstallFailed(msgspec.Struct, frozen=True, tag=True):
+    """The service did not come up with a new champion, and the one before was put back.
+
+    restored_hash : who is champion again; empty: nobody.
+    healthy       : whether the service came up with that one; None: it was not touched.
+    """
+
+    environment: str
+    instrument: str
+    ensemble_hash: str
+    restored_hash: str
+    healthy: bool | None
+    reason: str
+    at: str
+    who: str
+
+
+Record = Trial | Judged | Promotion | Archived | Denied | Installing | Installed | InstallFailed
 
 
 def hash_of(value: object) -> str:

@@ -37,7 +37,8 @@ class ModelBook:
     def champions(self, environment: str) -> dict[str, str]:
         """Return the champion's ensemble hash by instrument key; of a run: those of its kind."""
         kind = environment.partition("/")[0]
-        return {p.instrument: p.ensemble_hash for p in self.promotions if p.environment == kind}
+        last = {p.instrument: p.ensemble_hash for p in self.promotions if p.environment == kind}
+        return {key: crowned for key, crowned in last.items() if crowned}
 
     def verdict_on(self, ensemble_hash: str, environment: str) -> Judged | None:
         """Return the newest verdict on an ensemble for an environment."""
@@ -61,6 +62,16 @@ class ModelBook:
         """Return the environments in which an ensemble is champion."""
         kinds = dict.fromkeys(p.environment for p in self.promotions)
         return [kind for kind in kinds if ensemble_hash in self.champions(kind).values()]
+
+    def never_served(self, environment: str) -> frozenset[str]:
+        """Return the hashes of those whose newest promotion was undone: they did not start."""
+        failed: set[str] = set()
+        for one in self.promotions:
+            if one.environment == environment:
+                failed.discard(one.ensemble_hash)
+                if one.taken_back:
+                    failed.add(one.previous_hash)
+        return frozenset(failed)
 
     @property
     def out_of_use(self) -> frozenset[str]:

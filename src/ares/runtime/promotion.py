@@ -178,6 +178,20 @@ def champions(journal_dir: Path, environment: str) -> dict[str, str]:
     return read_book(journal_dir).champions(environment)
 
 
+def doubt_about(workspace: Workspace, ensemble: Ensemble, to: str, force: bool) -> str | None:
+    """Return why ``promote`` would refuse an ensemble now; None: it would not."""
+    return _doubt(workspace, read_book(workspace.journal_dir), ensemble, to, force)
+
+
+def rollback_target(
+    workspace: Workspace, symbol: str | None, environment: str
+) -> tuple[str, str, str]:
+    """Return an instrument, its champion, and the one that a rollback goes to (empty: none)."""
+    book = read_book(workspace.journal_dir)
+    kind, instrument = _place(book, symbol, environment)
+    return instrument, book.champions(kind)[instrument], _former(book, kind, instrument)
+
+
 def _doubt(
     workspace: Workspace, book: ModelBook, ensemble: Ensemble, to: str, force: bool
 ) -> str | None:
@@ -323,6 +337,7 @@ def _former(book: ModelBook, kind: str, instrument: str) -> str:
         if (one.environment, one.instrument) != (kind, instrument):
             continue
         usable = one.ensemble_hash in passed and one.ensemble_hash not in book.out_of_use
+        usable &= one.ensemble_hash not in book.never_served(kind)
         if usable and one.ensemble_hash != present:
             return one.ensemble_hash
     return ""

@@ -24,6 +24,7 @@ from ares.learn.recipe import Recipe
 from ares.observe.own_features import insist_no_leak, own_features
 from ares.runtime.model_journal import record
 from ares.runtime.model_mirror import tell_mlflow
+from ares.runtime.production import insist_training_allowed
 from ares.runtime.provenance import git_commit
 from ares.runtime.trade_rules import rules_of
 from ares.runtime.training_data import Source
@@ -97,11 +98,11 @@ def train(
 
     pool : warm workers to use; without one, a pool is made for this training and ended with it.
 
-    Raises UserMistake where a symbol or interval is unknown or a feature of the user's own leaks
-    or fails, WorldTrouble where the store cannot be read.
+    Raises UserMistake where a symbol or interval is unknown, a feature of the user's own leaks or
+    fails, or training is forbidden here; WorldTrouble where the store cannot be read.
     """
     settings, created = workspace.settings, now()
-    _permit(workspace)
+    insist_training_allowed(settings)
     user = own_features(settings.features.module, workspace.root)
     jobs, remarks = package_jobs(workspace, request, created, user)
     _try(workspace, user, jobs)
@@ -137,15 +138,6 @@ def train(
 def training_pool(workers: int = 0) -> WorkerPool:
     """Return a pool whose processes have everything imported that training needs."""
     return WorkerPool(workers, WORKER_MODULES)
-
-
-def _permit(workspace: Workspace) -> None:
-    settings = workspace.settings
-    if not settings.learning.in_production and settings.live_trading.enabled:
-        raise UserMistake(
-            "learning.in_production is false and live_trading.enabled is true: train in another "
-            "workspace and bring the models here (`ares models export`, `ares models import`)"
-        )
 
 
 def _try(workspace: Workspace, user: UserFeatures | None, jobs: list[PackageJob]) -> None:

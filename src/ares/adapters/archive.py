@@ -1,0 +1,108 @@
+"""A zip file from elsewhere, read so that it can do no harm, and written so that it is the same."""
+
+from __future__ import annotations
+
+import io
+import stat
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from ares.domain.errors import UserMistake
+
+BYTES_MAX = 256 * 1024 * 1024
+"""More than this in one export is not read: a package is a few hundred kilobytes."""
+
+ENTRIES_MAX = 2_000
+NAME_MAX = 200
+DEPTH_MAX = 4
+
+DATE = (1980, 1, 1, 0, 0, 0)
+"""One date for every entry: the same models give the same bytes."""
+
+ENCRYPTED = 0x1
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+
+
+def zipped(files: Mapping[str, bytes]) -> bytes:
+    """Return a zip file; equal files give equal bytes."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in sorted(files):
+            archive.writestr(zipfile.ZipInfo(name, DATE), files[name], zipfile.ZIP_DEFLATED)
+    return out.getvalue()
+
+
+def unzipped(path: Path) -> dict[str, bytes]:
+    """Return the files of a zip, by name; nothing is written anywhere.
+
+    Raises UserMistake where it is no whole zip file, or holds what no export does: names that lead
+    out of it, links, devices, passwords, the same name twice, more than ``BYTES_MAX``.
+    """
+    try:
+        if path.stat().st_size > BYTES_MAX:
+            raise UserMistake(f"{path}: is over {BYTES_MAX >> 20} MB; no export is")
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+            _check(entries, path)
+            files = [entry for entry in entries if not entry.is_dir()]
+            return {entry.filename: _read(archive, entry, path) for entry in files}
+    except FileNotFoundError:
+        raise UserMistake(f"{path}: there is no such file") from None
+    except (zipfile.BadZipFile, EOFError, OSError, zlib.error, NotImplementedError) as error:
+        raise UserMistake(f"{path}: is no whole zip file ({error})") from None
+    except (ValueError, RuntimeError) as error:  # a broken header: dates, names, extra fields
+        raise UserMistake(f"{path}: is no zip file that can be read ({error})") from None
+
+
+def insist_plain(name: str, where: str) -> None:
+    """Raise UserMistake where a name inside an archive could lead out of a folder.
+
+    >>> insist_plain("binance_BTC-USDT_1h/20230420_120000/model.onnx", "out.zip")
+    >>> insist_plain("../model.onnx", "out.zip")
+    Traceback (most recent call last):
+    ares.domain.errors.UserMistake: out.zip: holds a file named '../model.onnx', which leads ...
+    """
+    parts = name.split("/")
+    bad = (
+        any(part in ("", ".", "..") for part in parts)
+        or len(parts) > DEPTH_MAX
+        or len(name) > NAME_MAX
+        or any(sign in name for sign in "\\:\0")
+        or not name.isprintable()
+    )
+    if bad:
+        shown = ascii(name[:60])
+        raise UserMistake(
+            f"{where}: holds a file named {shown}, which leads elsewhere: no export does; "
+            "nothing was taken from it"
+        )
+
+
+def _check(entries: list[zipfile.ZipInfo], path: Path) -> None:
+    if len(entries) > ENTRIES_MAX:
+        raise UserMistake(f"{path}: holds {len(entries)} files; no export holds so many")
+    seen: set[str] = set()
+    for entry in entries:
+        raw = entry.orig_filename  # as it stands in the file: `filename` is cut at a zero byte
+        insist_plain(raw.removesuffix("/") if entry.is_dir() else raw, str(path))
+        if raw in seen:
+            raise UserMistake(f"{path}: holds '{raw}' twice; no export does")
+        seen.add(raw)
+        kind = stat.S_IFMT(entry.external_attr >> 16)
+        if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+            raise UserMistake(f"{path}: '{raw}' is a link or a device; an export holds files only")
+        if entry.flag_bits & ENCRYPTED or entry.compress_type not in METHODS:
+            raise UserMistake(f"{path}: '{raw}' is encrypted, or packed in a way no export is")
+    if sum(entry.file_size for entry in entries) > BYTES_MAX:
+        raise UserMistake(f"{path}: unpacks to over {BYTES_MAX >> 20} MB; no export does")
+
+
+def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> bytes:
+    """Return an entry's bytes, and never more than its header promised."""
+    with archive.open(entry) as file:
+        content = file.read(entry.file_size + 1)
+    if len(content) != entry.file_size:
+        raise UserMistake(f"{path}: '{entry.filename}' is not as long as the zip file says")
+    return content

@@ -1,0 +1,162 @@
+"""``ares deploy``: a model into production by restart, back again, and where that stands."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from ares.cli.output import JSON_OPTION, error_line, note, print_json, say
+from ares.domain.errors import UserMistake
+
+if TYPE_CHECKING:
+    from ares.runtime.deploy_plan import Outside, Plan, Report
+
+app = typer.Typer(no_args_is_help=True)
+
+ENVIRONMENT = "paper or live; default: live_trading.mode."
+EXIT_OF = {"installed": 0, "already": 0, "rolled back": 0, "refused": 1, "taken back": 1, "down": 3}
+
+
+@app.command()
+def install(
+    package: Path = typer.Argument(..., help="The zip file of an exported ensemble."),
+    yes: bool = typer.Option(False, "--yes", "-y", help="Approve without being asked."),
+    now: bool = typer.Option(False, "--now", help="Do not wait for the quiet hours."),
+    no_wait: bool = typer.Option(False, "--no-wait", help="Refuse outside the quiet hours."),
+    to: str = typer.Option("", "--to", help=ENVIRONMENT),
+    sha256: str = typer.Option("", "--sha256", help="What the file must be, as export said."),
+    force: bool = typer.Option(
+        False, "--force", help="Without a verdict; needs a reason; not in live."
+    ),
+    reason: str = typer.Option("", "--reason", help="Why; it is kept."),
+    json_: bool = JSON_OPTION,
+) -> int:
+    """Verify a package, ask, install it, restart the service, and check it; else all as it was.
+
+    Outside the quiet hours it waits for them. Exit code 1: refused, or taken back because the
+    service did not come up; 3: the service is not up with the champion before either.
+    """
+    from ares.cli.deploy_views import show_plan
+    from ares.config.workspace import Workspace
+    from ares.runtime.deploy import install as install_package
+    from ares.runtime.deploy_plan import Asked
+
+    if now and no_wait:
+        raise UserMistake("--now and --no-wait: choose one")
+    asked = Asked(package, to or None, now, not no_wait, yes, force, reason, sha256)
+    _insist_someone(yes, json_)
+
+    def approve(plan: Plan) -> bool:
+        if not json_:
+            show_plan(plan)
+        return yes or _confirmed("Install it?")
+
+    with _told_to_end():
+        report = install_package(Workspace.here(), asked, approve, _outside())
+    return _said(report, json_)
+
+
+@app.command()
+def rollback(
+    symbol: str = typer.Argument("", help="Of the instrument, where there are several."),
+    yes: bool = typer.Option(False, "--yes", "-y", help="Approve without being asked."),
+    to: str = typer.Option("", "--to", help=ENVIRONMENT),
+    reason: str = typer.Option("", "--reason", help="Why; it is kept."),
+    json_: bool = JSON_OPTION,
+) -> int:
+    """Put the champion before back into service, at once; an interrupted install is taken back."""
+    from ares.config.workspace import Workspace
+    from ares.runtime.deploy_rollback import rollback as roll_back
+
+    _insist_someone(yes, json_)
+
+    def approve(sentence: str) -> bool:
+        note(sentence)
+        return _confirmed("Go on?")
+
+    with _told_to_end():
+        report = roll_back(
+            Workspace.here(), symbol or None, to or None, reason, yes, approve, _outside()
+        )
+    return _said(report, json_)
+
+
+@app.command()
+def status(
+    to: str = typer.Option("", "--to", help=ENVIRONMENT),
+    json_: bool = JSON_OPTION,
+) -> int:
+    """Say who is champion, what was interrupted, and whether the service lives.
+
+    Exit code 1: an install was interrupted. What a killed one left behind is taken away.
+    """
+    from ares.cli.deploy_views import show_status
+    from ares.config.workspace import Workspace
+    from ares.runtime.deploy_status import deploy_status
+
+    found = deploy_status(Workspace.here(), to or None, _outside())
+    if json_:
+        print_json({**_fields(found), "settled": found.settled})
+    else:
+        show_status(found)
+    return 0 if found.settled else 1
+
+
+def _confirmed(question: str) -> bool:
+    try:
+        return typer.confirm(question, err=True)
+    except typer.Abort:  # Ctrl-C, or the end of the input
+        raise KeyboardInterrupt from None
+
+
+def _insist_someone(yes: bool, json_: bool) -> None:
+    if not yes and (json_ or not sys.stdin.isatty()):
+        raise UserMistake("nobody can be asked here: approve it with --yes")
+
+
+def _outside() -> Outside:
+    from ares.runtime.deploy_plan import Outside
+
+    return Outside(say=note)
+
+
+def _said(report: Report, json_: bool) -> int:
+    """Print what came of it, and return the exit code."""
+    code = EXIT_OF[report.result]
+    if json_:
+        print_json(report)
+    elif code == 0:
+        champion = report.champion[:12] or "nobody"
+        say(f"{report.instrument}: {report.result}; champion in {report.environment} is {champion}")
+    if code:
+        place = f"{report.instrument}: " if report.instrument else ""
+        words = {"refused": "", "taken back": "taken back: ", "down": "the service is down: "}
+        kept = f" (champion: {report.champion[:12] or 'nobody'})" if report.instrument else ""
+        error_line(f"{place}{words[report.result]}{report.reason}{kept}")
+    elif not json_:
+        note(report.reason)
+    for warning in report.warnings:
+        note(warning)
+    return code
+
+
+def _fields(value: object) -> dict[str, object]:
+    return {name: getattr(value, name) for name in value.__dataclass_fields__}  # type: ignore[attr-defined]
+
+
+@contextmanager
+def _told_to_end() -> Iterator[None]:
+    """Take a terminate signal, or a closed terminal, as Ctrl-C: what was begun is undone."""
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,112 @@
+"""Where deployments stand: who is champion, what was interrupted, whether the service lives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ares.config.workspace import Workspace
+from ares.domain.errors import WorldTrouble
+from ares.domain.model_life import Installed, InstallFailed
+from ares.runtime.deploy_plan import Outside
+from ares.runtime.deploy_staging import clean_stale, one_at_a_time
+from ares.runtime.deploy_state import last_end, unfinished
+from ares.runtime.heartbeat import heard
+from ares.runtime.judging import insist_environment
+from ares.runtime.model_journal import read_book
+from ares.runtime.quiet_hours import next_quiet
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """The service's newest heartbeat. serves : whether it serves every champion, and no other."""
+
+    age_seconds: float
+    alive: bool
+    pid: int
+    environment: str
+    champions: dict[str, str]
+    serves: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DeployStatus:
+    """Everything that a person asks of deployments in one environment.
+
+    champions  : ensemble hash by instrument. ends: how each one's newest install ended.
+    unfinished : a sentence for each install that was interrupted.
+    under_way  : the deployment that runs now. cleaned: staging folders taken away just now.
+    """
+
+    environment: str
+    policy: str
+    champions: dict[str, str]
+    ends: dict[str, Installed | InstallFailed]
+    unfinished: tuple[str, ...]
+    under_way: str | None
+    cleaned: tuple[Path, ...]
+    quiet_hours: str
+    quiet_from: datetime
+    quiet: bool
+    heartbeat: Pulse | None
+
+    @property
+    def settled(self) -> bool:
+        """Return whether nothing was interrupted."""
+        return not self.unfinished
+
+
+def deploy_status(workspace: Workspace, to: str | None, outside: Outside) -> DeployStatus:
+    """Return where deployments stand; what a killed one left in staging is taken away."""
+    settings = workspace.settings
+    environment = to or settings.live_trading.mode
+    insist_environment(environment)
+    cleaned: tuple[Path, ...] = ()
+    running = None
+    try:
+        with one_at_a_time(workspace):
+            cleaned = clean_stale(workspace, outside.temporary)
+    except WorldTrouble as trouble:
+        running = str(trouble)
+    book = read_book(workspace.journal_dir)
+    champions = book.champions(environment)
+    ends = {key: last_end(book.records, environment, key) for key in _instruments(book.records)}
+    now = outside.now().astimezone(UTC)
+    quiet_from = next_quiet(now, settings.deployment.quiet)
+    return DeployStatus(
+        environment,
+        settings.deployment.policy,
+        champions,
+        {key: end for key, end in ends.items() if end is not None},
+        () if running else tuple(o.sentence for o in unfinished(book.records, environment)),
+        running,
+        cleaned,
+        settings.deployment.quiet_hours,
+        quiet_from,
+        quiet_from == now,
+        _pulse(workspace, champions, environment, now),
+    )
+
+
+def _pulse(
+    workspace: Workspace, champions: dict[str, str], environment: str, now: datetime
+) -> Pulse | None:
+    settings = workspace.settings.deployment
+    found = heard(workspace.root / settings.heartbeat_file)
+    if found is None:
+        return None
+    age_s = now.timestamp() - found.at_ms / 1000.0
+    return Pulse(
+        age_s,
+        age_s <= settings.heartbeat_seconds_max,
+        found.pid,
+        found.environment,
+        found.champions,
+        (found.environment, found.champions) == (environment, champions),
+    )
+
+
+def _instruments(records: tuple[object, ...]) -> list[str]:
+    ends = (one for one in records if isinstance(one, Installed | InstallFailed))
+    return list(dict.fromkeys(one.instrument for one in ends))

@@ -1,0 +1,98 @@
+"""A zip file that wants to do harm: refused in one line, before a byte of it is written."""
+
+from __future__ import annotations
+
+import stat
+import zipfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ares.adapters import archive
+from ares.adapters.archive import unzipped, zipped
+from ares.domain.errors import UserMistake
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("archive")
+
+
+def written(folder: Path, *entries: tuple[zipfile.ZipInfo | str, bytes]) -> Path:
+    path = folder / "evil.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as out:
+        for name, content in entries:
+            out.writestr(name, content)
+    return path
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["/etc/passwd", "../up", "a/../../up", "a//b", "./a", "a\\..\\b", "C:/x", "a/b/c/d/e", "x\ny",
+     "x" * 300],
+)  # fmt: skip
+def test_names_that_lead_elsewhere(folder: Path, name: str) -> None:
+    path = written(folder, (name, b"x"))
+    with pytest.raises(UserMistake, match="which leads elsewhere") as raised:
+        unzipped(path)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFCHR, stat.S_IFIFO])
+def test_links_and_devices(folder: Path, kind: int) -> None:
+    entry = zipfile.ZipInfo("model.json")
+    entry.external_attr = (kind | 0o777) << 16
+    with pytest.raises(UserMistake, match="is a link or a device"):
+        unzipped(written(folder, (entry, b"/etc/passwd")))
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_the_same_name_twice(folder: Path) -> None:
+    with pytest.raises(UserMistake, match="twice"):
+        unzipped(written(folder, ("a", b"x"), ("a", b"y")))
+
+
+def test_bombs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = written(folder, ("a", bytes(2_000_000)), ("b", bytes(2_000_000)))
+    assert path.stat().st_size < 10_000
+    monkeypatch.setattr(archive, "BYTES_MAX", 3_000_000)
+    with pytest.raises(UserMistake, match="unpacks to over"):
+        unzipped(path)
+    monkeypatch.setattr(archive, "BYTES_MAX", 1_000)
+    with pytest.raises(UserMistake, match="is over"):
+        unzipped(path)
+    many = written(folder, *((f"{k}", b"") for k in range(archive.ENTRIES_MAX + 1)))
+    monkeypatch.setattr(archive, "BYTES_MAX", 10_000_000)
+    with pytest.raises(UserMistake, match="holds 2001 files"):
+        unzipped(many)
+
+
+def test_a_header_that_promises_less_than_there_is(folder: Path) -> None:
+    """A bomb that lies about its size gives no more than it promised."""
+    path = written(folder, ("a", bytes(100_000)))
+    raw = path.read_bytes()
+    lied = raw.replace((100_000).to_bytes(4, "little"), (10).to_bytes(4, "little"))
+    assert lied != raw
+    path.write_bytes(lied)
+    with pytest.raises(UserMistake, match="is no whole zip file"):
+        unzipped(path)
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(place=st.integers(0, 10_000), value=st.integers(0, 255), cut=st.integers(0, 400))
+def test_any_damage_is_a_mistake_or_harmless(
+    folder: Path, place: int, value: int, cut: int
+) -> None:
+    whole = bytearray(zipped({"a/model.json": b"card" * 20, "b": b"graph" * 30}))
+    whole[place % len(whole)] = value
+    path = folder / "damaged.zip"
+    path.write_bytes(bytes(whole[: len(whole) - cut]))
+    try:
+        files = unzipped(path)
+    except UserMistake:
+        return
+    assert set(files.values()) <= {b"card" * 20, b"graph" * 30}

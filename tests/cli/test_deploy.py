@@ -1,0 +1,118 @@
+"""``ares deploy`` as a person uses it: trained, exported, installed, refused, taken back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ares.cli.main import run
+from ares.config.workspace import Workspace
+
+Ares = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def ares(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Ares:
+    Workspace.init(tmp_path / "w")
+    monkeypatch.setenv("ARES_WORKSPACE", str(tmp_path / "w"))
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = run(arguments)
+        out = capsys.readouterr()
+        return code, out.out, out.err
+
+    return call
+
+
+def settle(tmp_path: Path, **sections: object) -> None:
+    (tmp_path / "w" / "ares.yaml").write_text(yaml.safe_dump(sections))
+
+
+RESTART = {
+    "policy": "restart",
+    "restart_command": "true",
+    "health_command": "true",
+    "health_interval_seconds": 0.001,
+}
+
+
+def test_what_is_asked_wrongly_is_one_line_and_exit_code_2(ares: Ares, tmp_path: Path) -> None:
+    package = str(tmp_path / "no.zip")
+    for arguments, says in (
+        (("install", package, "--yes"), "deployment.policy is hot_swap"),
+        (("install", package), "nobody can be asked here: approve it with --yes"),
+        (("install", package, "--json"), "nobody can be asked here"),
+        (("install", package, "--now", "--no-wait"), "choose one"),
+        (("rollback",), "nobody can be asked here"),
+        (("rollback", "--yes"), "deployment.policy is hot_swap"),
+        (("status", "--to", "moon"), "unknown environment 'moon'"),
+    ):
+        code, out, err = ares("deploy", *arguments)
+        assert (code, out, err.count("\n")) == (2, "", 1), (arguments, err)
+        assert says in err
+    settle(tmp_path, deployment=RESTART)
+    code, _, err = ares("deploy", "install", package, "--yes")
+    assert (code, "there is no such file" in err) == (2, True)
+    code, _, err = ares("deploy", "rollback", "--yes")
+    assert (code, "there is no champion in paper" in err) == (2, True)
+
+
+def test_a_bad_package_is_refused_with_exit_code_1(ares: Ares, tmp_path: Path) -> None:
+    settle(tmp_path, deployment=RESTART)
+    package = tmp_path / "bad.zip"
+    package.write_bytes(b"PK\x03\x04 not really")
+    code, out, err = ares("deploy", "install", str(package), "--yes", "--now")
+    assert (code, out) == (1, "")
+    assert err.startswith("ares: bad.zip: ")
+    assert err.count("\n") == 1
+    assert "is no whole zip file" in err
+    code, out, _ = ares("deploy", "install", str(package), "--yes", "--now", "--json")
+    said = json.loads(out)
+    assert (code, said["result"], said["champion"]) == (1, "refused", "")
+
+
+def test_status_for_people_and_for_scripts(ares: Ares, tmp_path: Path) -> None:
+    settle(tmp_path, deployment={**RESTART, "quiet_hours": "00:00-00:00"})
+    code, out, _ = ares("deploy", "status")
+    assert code == 0
+    for text in ("paper: there is no champion", "00:00-00:00 UTC, now", "no heartbeat"):
+        assert text in out
+    code, out, _ = ares("deploy", "status", "--json")
+    said = json.loads(out)
+    assert (code, said["settled"], said["champions"], said["quiet"]) == (0, True, {}, True)
+
+
+def test_training_is_refused_where_money_trades(ares: Ares, tmp_path: Path) -> None:
+    settle(tmp_path, learning={"in_production": False}, live_trading={"mode": "live"})
+    code, _, err = ares("train")
+    assert (code, err.count("\n")) == (2, 1)
+    assert err.startswith("ares: learning.in_production is false")
+
+
+@pytest.mark.parametrize(
+    ("deployment", "says"),
+    [
+        ({"quiet_hours": "2-5"}, "deployment.quiet_hours"),
+        ({"quiet_hours": "25:00-05:00"}, "deployment.quiet_hours"),
+        ({"restart_command": "  "}, "is empty: write a command"),
+        ({"health_command": "say 'no"}, "is no command"),
+        ({"health_seconds_max": 1.0}, "must be at least health_checks times"),
+        ({"health_checks": 0}, "deployment.health_checks"),
+    ],
+)
+def test_wrong_settings_are_named(
+    ares: Ares, tmp_path: Path, deployment: dict[str, object], says: str
+) -> None:
+    settle(tmp_path, deployment=deployment)
+    code, _, err = ares("deploy", "status")
+    assert code == 2
+    assert says in err
+    assert "ares.yaml, line" in err

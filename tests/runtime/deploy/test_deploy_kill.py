@@ -1,0 +1,109 @@
+"""Killed at any write, an install leaves the old champion or the new one, and says which."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import ares
+
+if TYPE_CHECKING:
+    from tests.runtime.deploy.conftest import Site
+
+SCRIPT = Path(__file__).parent / "killed.py"
+BEFORE = (
+    "staging made", "package copied", "rehearsed", "approved", "models stored", "verdict stored",
+    "past recorded", "announced",
+)  # fmt: skip
+
+
+def killed(site: Site, health: str, first: str) -> dict[str, dict[str, Any]]:
+    done = subprocess.run(
+        [
+            sys.executable,
+            str(SCRIPT),
+            str(site.production.root.parent),
+            str(site.package),
+            health,
+            first,
+        ],
+        env={"PYTHONPATH": str(Path(ares.__file__).parent.parent), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found: dict[str, dict[str, Any]] = json.loads(done.stdout)
+    return found
+
+
+def check(found: dict[str, Any], site: Site, champion: str) -> None:
+    assert found["killed"]
+    assert (found["left"], found["cleaned"], found["after"]) == (1, 1, 0)
+    assert found["champion"] == champion
+    assert found["at last"] == site.new
+    assert found["settled"]
+
+
+def test_an_install_that_would_have_gone_well(site: Site) -> None:
+    found = killed(site, "true", "staging made")
+    assert tuple(found) == (*BEFORE, "promoted", "restarted", "installed")
+    for point in BEFORE:
+        check(found[point], site, site.old)
+        assert found[point]["again"] == "installed"
+        told = found[point]["unfinished"]
+        if point == "announced":
+            assert f"before it changed anything: champion is {site.old[:12]}" in told[0]
+        else:
+            assert told == []
+    for point in ("promoted", "restarted"):
+        check(found[point], site, site.new)
+        assert f"champion is {site.new[:12]}, but the service" in found[point]["unfinished"][0]
+        assert found[point]["again"] == "installed"
+        assert found[point]["undone"] == ["taken back", site.old]
+        assert found[point]["undone settled"]
+    check(found["installed"], site, site.new)
+    assert (found["installed"]["unfinished"], found["installed"]["again"]) == ([], "already")
+
+
+def test_an_install_that_is_taken_back(site: Site) -> None:
+    found = killed(site, "false", "restarted")
+    back = ("taken back", "restarted with the one before", "failure recorded")
+    assert tuple(found) == ("restarted", *back)
+    check(found["restarted"], site, site.new)
+    for point in back:
+        check(found[point], site, site.old)
+        assert found[point]["again"] == "installed"
+    for point in back[:2]:
+        assert "while it was taken back: champion is" in found[point]["unfinished"][0]
+        assert found[point]["undone"] == ["taken back", site.old]
+        assert found[point]["undone settled"]
+    assert found["failure recorded"]["unfinished"] == []
+
+
+@pytest.mark.parametrize("stays", ["link", "stranger"])
+def test_what_is_not_ours_in_the_temporary_folder_stays(
+    site: Site, stays: str, tmp_path: Path
+) -> None:
+    """Anybody may write there: a link of our name is not followed, a file is left."""
+    from ares.runtime.deploy_staging import clean_stale, staging
+
+    with staging(site.production, site.temporary) as folder:
+        assert folder.stat().st_mode & 0o777 == 0o700
+        name = folder.name[:-8]
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "kept").touch()
+    planted = site.temporary / f"{name}planted"
+    if stays == "link":
+        planted.symlink_to(mine)
+    else:
+        planted.write_text("a file")
+    assert clean_stale(site.production, site.temporary) == ()
+    assert (mine / "kept").exists()
+    assert planted.is_symlink() or planted.exists()

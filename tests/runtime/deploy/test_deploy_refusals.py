@@ -1,0 +1,304 @@
+"""What is refused: one line, journaled, nothing changed, nothing left in staging."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+import yaml
+
+from ares.adapters.archive import zipped
+from ares.config.workspace import Workspace
+from ares.domain.errors import UserMistake, WorldTrouble
+from ares.domain.model_life import Archived
+from ares.domain.package import sha256
+from ares.runtime.deploy import install
+from ares.runtime.deploy_plan import Asked
+from ares.runtime.deploy_staging import one_at_a_time
+from ares.runtime.model_export import export_model
+from ares.runtime.model_journal import read_book, record
+
+if TYPE_CHECKING:
+    from tests.runtime.deploy.conftest import Site
+
+Files = dict[str, bytes]
+FOLDER = "binance_BTC-USDT_1h/20240201_120000"
+
+
+def refused(site: Site, says: str, package: Path | None = None, **asked: Any) -> None:
+    """Install, and see that it is refused with that line and that nothing else has happened."""
+    before = sorted(path for path in site.production.models_dir.rglob("*") if path.is_file())
+    report = site.install(package, **asked)
+    assert report.result == "refused", report
+    assert says in report.reason
+    assert "\n" not in report.reason
+    assert str(site.temporary) not in report.reason
+    denied = read_book(site.production.journal_dir).denied[-1]
+    assert (denied.what, denied.environment) == ("install", asked.get("to", "live"))
+    assert says in denied.reason
+    assert site.champion() == site.old
+    after = sorted(path for path in site.production.models_dir.rglob("*") if path.is_file())
+    assert [path for path in after if "deploy" not in path.parts] == [
+        path for path in before if "deploy" not in path.parts
+    ]
+    assert site.left() == []
+    assert not (site.service / "restarts").exists()
+
+
+def changed(site: Site, change: Callable[[Files], object], whole: bool = True) -> Path:
+    """Return a copy of the package with files changed, its manifest true again if ``whole``."""
+    with zipfile.ZipFile(site.package) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    change(files)
+    if whole and "manifest.json" in files:
+        manifest = msgspec.json.decode(files["manifest.json"])
+        manifest["files"] = {n: sha256(c) for n, c in files.items() if n != "manifest.json"}
+        files["manifest.json"] = msgspec.json.encode(manifest)
+    path = site.package.with_name("changed.zip")
+    path.write_bytes(zipped(files))
+    return path
+
+
+def edited(content: bytes, change: Callable[[dict[str, Any]], None]) -> bytes:
+    value = msgspec.json.decode(content)
+    change(value)
+    return msgspec.json.encode(value)
+
+
+def set_(name: str, **values: object) -> Callable[[Files], object]:
+    """Return what sets fields of a JSON file."""
+
+    def change(files: Files) -> None:
+        files[name] = edited(files[name], lambda value: value.update(values))
+
+    return change
+
+
+def verdict_name(files: Mapping[str, bytes]) -> str:
+    return next(n for n in files if n.startswith("verdicts/") and n.endswith(".json"))
+
+
+def test_a_changed_byte_a_missing_and_a_strange_file(site: Site) -> None:
+    def turn(files: Files) -> None:
+        raw = bytearray(files[f"{FOLDER}/model.onnx"])
+        raw[-5] ^= 1
+        files[f"{FOLDER}/model.onnx"] = bytes(raw)
+
+    refused(site, "model.onnx is damaged", changed(site, turn, whole=False))
+    refused(site, "model.onnx is damaged", changed(site, turn))
+    gone = changed(site, lambda files: files.pop(f"{FOLDER}/model.onnx"), whole=False)
+    refused(site, "model.onnx is missing", gone)
+    more = changed(site, lambda files: files.update({"more.txt": b"x"}), whole=False)
+    refused(site, "more.txt is not listed", more)
+    cut = site.package.with_name("cut.zip")
+    cut.write_bytes(site.package.read_bytes()[:-40])
+    refused(site, "is no whole zip file", cut)
+
+
+def test_an_export_without_manifest_ensemble_or_verdict(site: Site) -> None:
+    refused(site, "no manifest.json", changed(site, lambda f: f.pop("manifest.json")))
+    single = site.package.with_name("single.zip")
+    export_model(site.staging, "binance_BTC-USDT_1h/20240201_120000", single)
+    refused(site, "ensembles trade", single)
+    other = set_("manifest.json", ensemble="0" * 64)
+    refused(site, "is of another ensemble", changed(site, other))
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"format": 9}, "has format 9"),
+        ({"kernel_hash": "f" * 64}, "another version of Ares"),
+        ({"opsets": {f"{'binance_BTC-USDT_1h'}/20240201_120000": {"ai.onnx": 16}}}, "has opset"),
+        ({"answers": {}}, "does not say what it answers"),
+        (
+            {"answers": {"binance_BTC-USDT_1h/20240201_120000": [0.5] * 32}},
+            "answers differ by",
+        ),
+    ],
+)
+def test_a_manifest_that_says_something_else(
+    site: Site, values: dict[str, object], says: str
+) -> None:
+    refused(site, says, changed(site, set_("manifest.json", **values)))
+
+
+def test_a_model_for_other_features_another_symbol_or_opset(site: Site, made: Any) -> None:
+    ensemble = made.stored(
+        site.staging,
+        made.packed("20240301_120000", made.graph(1.0), instruments=("binance:X/USDT",)),
+    )
+    target = site.package.with_name("o.zip")
+    export_model(site.staging, ensemble.hash, target)
+    refused(
+        site, "was made for binance:X/USDT, not for", target, to="paper", force=True, reason="x"
+    )
+
+    ensemble = made.stored(
+        site.staging, made.packed("20240302_120000", made.graph(1.0), features_hash="other")
+    )
+    target = site.package.with_name("f.zip")
+    export_model(site.staging, ensemble.hash, target)
+    refused(site, "was made for other features", target, to="paper", force=True, reason="x")
+
+    package = made.packed("20240303_120000", made.graph(1.0), instruments=("binance:DOGE/USDT",))
+    ensemble = made.stored(site.staging, package, "binance:DOGE/USDT")
+    target = site.package.with_name("d.zip")
+    export_model(site.staging, ensemble.hash, target)
+    refused(site, "which is not traded here", target)
+
+
+@pytest.mark.parametrize("content", [b"no model", b""])
+def test_a_graph_that_is_none_cannot_even_leave(site: Site, made: Any, content: bytes) -> None:
+    ensemble = made.stored(site.staging, made.packed("20240304_120000", content))
+    target = site.package.with_name("g.zip")
+    with pytest.raises(UserMistake, match=r"20240304_120000: (is no ONNX model|its inputs)"):
+        export_model(site.staging, ensemble.hash, target)
+    assert not target.exists()
+
+
+def test_a_verdict_that_was_written_by_hand(site: Site) -> None:
+    def passed(files: Files) -> None:
+        """Better numbers, and every hash made true again but the verdict's own."""
+        name = verdict_name(files)
+        files[name] = edited(files[name], lambda v: v["evidence"].update(e_value=1.0))
+
+    says = "does not follow from its evidence"
+    refused(site, says, changed(site, passed))
+
+    def all_hashes(files: Files) -> None:
+        passed(files)
+        file_hash = sha256(files[verdict_name(files)])
+        files["life.json"] = edited(
+            files["life.json"], lambda life: life["judged"][0].update(file_hash=file_hash)
+        )
+
+    refused(site, says, changed(site, all_hashes))
+
+    def moved(files: Files) -> None:
+        files["life.json"] = edited(
+            files["life.json"], lambda life: life["judged"][0].update(environment="paper")
+        )
+
+    refused(site, says, changed(site, moved))
+    refused(site, "is missing", changed(site, lambda f: f.pop(verdict_name(f))))
+
+
+def test_the_rules_of_a_promotion_hold(site: Site, made: Any) -> None:
+    refused(site, "no passing verdict for paper", to="paper")
+    refused(site, "--force is refused in live", force=True, reason="x")
+    package = made.packed("20240305_120000", made.graph(3.0))
+    bad = made.stored(site.staging, package)
+    made.let_pass(site.staging, bad, dsr=0.2)
+    target = site.package.with_name("bad.zip")
+    export_model(site.staging, bad.hash, target)
+    refused(site, "it was refused at 2024-02-29T12:00:00Z (deflated_sharpe)", target)
+    record(site.production.journal_dir, [Archived(site.new, "now", "me", "old")])
+    refused(site, "is archived")
+
+
+def test_a_recipe_tried_here_makes_the_verdict_old(site: Site, made: Any) -> None:
+    book = read_book(site.production.journal_dir)
+    more = msgspec.structs.replace(book.trials[0], recipe_hash="one more")
+    record(site.production.journal_dir, [more])
+    refused(site, "more recipes were tried since")
+
+
+def test_other_costs_here_make_the_verdict_old(site: Site) -> None:
+    path = site.production.root / "ares.yaml"
+    path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), "costs": {"fee_bps": 1.0}}))
+    site.production = Workspace(site.production.root)
+    refused(site, "costs, sizes or capital have changed")
+
+
+def test_a_person_who_says_no_and_a_file_that_is_another_one(site: Site) -> None:
+    refused(site, "it was not approved", approve=lambda _plan: False)
+    refused(site, "not the one of --sha256", sha256="0" * 64)
+    assert site.install(sha256=sha256(site.package.read_bytes()).upper(), approve=lambda plan: (
+        plan.previous_hash == site.old and plan.rehearsed.said is not None and False
+    )).result == "refused"  # fmt: skip
+
+
+def test_an_interrupted_question_is_journaled(site: Site) -> None:
+    def approve(_plan: object) -> bool:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        site.install(approve=approve)
+    assert "interrupted" in read_book(site.production.journal_dir).denied[-1].reason
+    assert site.left() == []
+
+
+def test_outside_the_quiet_hours_it_waits_or_says_when(site: Site) -> None:
+    site.settle(restart_command="true", health_command="true", health_interval_seconds=0.001)
+    now = site.clock.now()
+    begin, end = now + timedelta(hours=5), now + timedelta(hours=6)
+    site.settle(quiet_hours=f"{begin:%H:%M}-{end:%H:%M}")
+    refused(site, "it is not quiet before", now=False, wait=False)
+    report = site.install(now=False)
+    assert report.result == "installed"
+    assert begin.replace(second=0, microsecond=0) <= site.clock.now()
+    waits = [text for text in site.told if text.startswith("waiting for the quiet hours")]
+    assert 4 <= len(waits) <= 6
+    assert "Ctrl-C gives up" in waits[0]
+
+
+def test_a_champion_that_changes_while_it_waits_is_looked_at_again(site: Site, made: Any) -> None:
+    now = site.clock.now()
+    hours = f"{now + timedelta(hours=5):%H:%M}-{now + timedelta(hours=6):%H:%M}"
+    site.settle(quiet_hours=hours)
+    package = made.packed("20240306_120000", made.graph(3.0))
+
+    def at(point: str) -> None:
+        if point == "approved":
+            other = made.stored(site.production, package)
+            from ares.domain.model_life import Promotion
+
+            record(
+                site.production.journal_dir,
+                [Promotion("live", other.instrument, other.hash, site.old, "now", "me", "x", True)],
+            )
+
+    report = site.install(now=False, at=at)
+    assert report.result == "refused"
+    assert "is not of today's evidence" in report.reason
+
+
+def test_what_is_asked_wrongly_is_a_mistake(site: Site) -> None:
+    with pytest.raises(UserMistake, match="there is no such file"):
+        site.install(site.package.with_name("none.zip"))
+    with pytest.raises(UserMistake, match="needs a reason"):
+        site.install(force=True)
+    with pytest.raises(UserMistake, match="history has no service"):
+        site.install(to="history")
+    with pytest.raises(UserMistake, match="unknown environment"):
+        site.install(to="moon")
+    site.settle(restart_command="no-such-program restart")
+    with pytest.raises(UserMistake, match="no program 'no-such-program'"):
+        site.install()
+    site.settle(policy="hot_swap")
+    with pytest.raises(UserMistake, match=r"deployment\.policy is hot_swap"):
+        site.install()
+
+
+def test_another_deployment_under_way_is_named(site: Site) -> None:
+    with (
+        one_at_a_time(site.production),
+        pytest.raises(WorldTrouble, match=r"another deployment \(process \d+\)"),
+    ):
+        site.install()
+
+
+def test_a_workspace_of_somebody_else_is_left_to_them(site: Site) -> None:
+    import os
+
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a folder away")
+    os.chown(site.production.root, 12_345, -1)
+    with pytest.raises(UserMistake, match="belongs to user 12345"):
+        install(site.production, Asked(site.package), lambda _plan: True)
