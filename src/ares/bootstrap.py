@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ares.config.workspace import Workspace
-from ares.domain.errors import UserMistake, WorldTrouble
+from ares.domain.errors import AresError, UserMistake, WorldTrouble
 from ares.domain.instrument import Instrument
 from ares.domain.run import Rollout, RunSetup
 from ares.domain.timeframe import HOUR_MS
 
 if TYPE_CHECKING:
+    from ares.adapters.model_store import ModelStore
     from ares.config.settings import Settings
     from ares.core.state import Scorers
     from ares.domain.model import Ensemble
@@ -296,13 +297,16 @@ def _choices(
     from ares.kernel.features.columns import insist_same_columns
     from ares.runtime.model_journal import read_book
     from ares.runtime.plan import Choice
+    from ares.runtime.promotion import former
 
     models, book = ModelStore(workspace.models_dir), read_book(workspace.journal_dir)
     crowned = book.champions("history")
     choices, remarks = [], []
     for key in keys:
         if key.key in crowned:
-            choices.append(Choice(key, models.ensemble(crowned[key.key]), True))
+            back, remark = _before(models, former(book, "history", key.key))
+            remarks += remark
+            choices.append(Choice(key, models.ensemble(crowned[key.key]), True, back))
             continue
         candidate = models.newest_candidate(key.key, without=book.out_of_use)
         choices.append(Choice(key, candidate, False))
@@ -320,6 +324,19 @@ def _choices(
     if all(choice.ensemble is None for choice in choices):
         raise UserMistake("there is no model for any of these symbols: `ares train` makes some")
     return choices, remarks
+
+
+def _before(models: ModelStore, ensemble_hash: str) -> tuple[Ensemble | None, list[str]]:
+    """Return the champion before, to which a run may go back, and what is wrong with it."""
+    if not ensemble_hash:
+        return None, []
+    try:
+        ensemble = models.ensemble(ensemble_hash)
+        for member in ensemble.members:
+            models.member(member)
+    except AresError as error:
+        return None, [f"the champion before could not come back: {error}"]
+    return ensemble, []
 
 
 def _cards(workspace: Workspace, choices: Sequence[Choice]) -> list[tuple[str, PackageCard]]:

@@ -111,6 +111,7 @@ def _run(
     begin = _begin(plan, folder, database) if setup is None else None
     taken = begin or _recover(plan, setup or plan.setup, prefetch, swap, folder, database, own)
     state, projector = taken.state, taken.projector
+    swap.load_all(state)
     journal = RunJournal(folder, sync_ms)
     venue = SimulatedVenue(state.rules, state.specs)
     if projector is not None:

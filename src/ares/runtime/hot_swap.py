@@ -130,12 +130,17 @@ def prepare(open_ensemble: Opener, ensemble: Ensemble, rows: RecentRows) -> Prep
         opened = open_ensemble(ensemble)
     except AresError as error:
         return Prepared({}, str(error))
+    constant = []
     for member in ensemble.members:
         if member.timeframe not in rows:
             return Prepared({}, f"the engine makes no {member.timeframe} bars")
-        doubt = _doubt_of(opened[member.package_hash], rows[member.timeframe])
+        scorer = opened[member.package_hash]
+        doubt = _doubt_of(scorer, rows[member.timeframe])
         if doubt:
             return Prepared({}, f"{member.name}/{member.version} {doubt}")
+        constant.append(_is_constant(scorer(rows[member.timeframe])))
+    if all(constant):
+        return Prepared({}, "every member says one and the same of every row: constants, no models")
     return Prepared(opened, "")
 
 
@@ -166,6 +171,10 @@ def _doubt_of(scorer: Scorer, rows: NDArray[np.float32]) -> str:
         return f"gives {int((~np.isfinite(p)).sum())} of {len(rows)} answers that are no number"
     if p.min() < 0.0 or p.max() > 1.0:
         return f"gives values from {p.min():.4g} to {p.max():.4g}: no probabilities"
-    if math.isclose(float(p.min()), float(p.max()), abs_tol=1e-9):
-        return f"gives {p[0]:.6g} for every row: a constant is no model"
+    if scorer(rows[:1])[0] != p[0]:
+        return "answers a row otherwise when it is asked alone"
     return ""
+
+
+def _is_constant(p: NDArray[np.float64]) -> bool:
+    return math.isclose(float(p.min()), float(p.max()), abs_tol=1e-9)

@@ -119,7 +119,7 @@ def rollback(
     with refusals_journaled(workspace.journal_dir, "rollback", meant, environment or "", now):
         kind, instrument = _place(book, symbol, environment)
     present = book.champions(kind)[instrument]
-    target: Ensemble | str = _former(book, kind, instrument) if to is None else to
+    target: Ensemble | str = former(book, kind, instrument) if to is None else to
     if target:
         try:
             target = find(models, str(target))
@@ -189,7 +189,7 @@ def rollback_target(
     """Return an instrument, its champion, and the one that a rollback goes to (empty: none)."""
     book = read_book(workspace.journal_dir)
     kind, instrument = _place(book, symbol, environment)
-    return instrument, book.champions(kind)[instrument], _former(book, kind, instrument)
+    return instrument, book.champions(kind)[instrument], former(book, kind, instrument)
 
 
 def _doubt(
@@ -329,7 +329,7 @@ def _place(book: ModelBook, symbol: str | None, environment: str | None) -> tupl
     return found[0]
 
 
-def _former(book: ModelBook, kind: str, instrument: str) -> str:
+def former(book: ModelBook, kind: str, instrument: str) -> str:
     """Return the newest former champion that a verdict let pass and nobody took out of use."""
     present = book.champions(kind)[instrument]
     passed = _passed(book, kind)
