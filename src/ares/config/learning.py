@@ -58,6 +58,39 @@ class Retraining(Section):
     rounds_per_epoch: int = key(
         10, "Boosting rounds that make an epoch.", "rounds", live=True, ge=1
     )
+    schedule_hours: float | None = key(
+        None, "Retrain when the last training is this long ago; null: never for that.", "hours",
+        live=True, gt=0,
+    )  # fmt: skip
+    drift_check_hours: float = key(24.0, "How often drift is measured.", "hours", live=True, gt=0)
+    budget_per_day: int = key(
+        4, "Most trainings of one instrument's models in any 24 hours.", "trainings", live=True,
+        ge=0,
+    )  # fmt: skip
+    backoff_hours_max: float = key(
+        168.0,
+        "The rest doubles with each training in a row that was refused or failed, up to this.",
+        "hours",
+        live=True,
+        ge=0,
+    )
+
+
+class Thresholds(Section):
+    """Fixed limits of what a model does while it runs: passing one is an alert, no training."""
+
+    accuracy_min: float | None = key(
+        0.60, "Alert when fewer of its trades are won; null: no such alert.", "fraction",
+        live=True, ge=0, le=1,
+    )  # fmt: skip
+    sharpe_min: float | None = key(
+        1.0, "Alert when its annualised Sharpe ratio is below; null: no such alert.", "ratio",
+        live=True,
+    )  # fmt: skip
+    drawdown_min: float | None = key(
+        -0.10, "Alert when its results fall by more from their peak; null: no such alert.",
+        "fraction, negative", live=True, ge=-1, le=0,
+    )  # fmt: skip
 
 
 class ContinuousLearning(Section):
@@ -66,6 +99,7 @@ class ContinuousLearning(Section):
     enabled: bool = key(True, "Watch losses and drift, and retrain.", live=True)
     confidence: Confidence = section(Confidence)
     retraining: Retraining = section(Retraining)
+    thresholds: Thresholds = section(Thresholds)
 
 
 class Learning(Section):
@@ -106,8 +140,17 @@ class Features(Section):
 
 
 class Learner(Section):
-    """The learner in history runs."""
+    """The processes that train beside a running engine."""
 
     latency_ms: int = key(
-        60_000, "Virtual time from a trigger until its package takes effect.", "ms", ge=0
+        60_000,
+        "In history runs: virtual time from a trigger until its package takes effect.",
+        "ms",
+        ge=0,
+    )
+    timeout_minutes: float = key(
+        30.0, "A training of which nothing is heard for so long has failed.", "minutes", gt=0
+    )
+    nice: int = key(
+        15, "How far its processes stand back behind the engine (Unix niceness).", "", ge=0, le=19
     )

@@ -17,6 +17,7 @@ from ares.config.learning import (
     Learner,
     Learning,
     Retraining,
+    Thresholds,
 )
 from ares.config.promotion import Promotion
 from ares.config.rollout import Rollout
@@ -44,6 +45,7 @@ __all__ = [
     "Rollout",
     "Settings",
     "Strategy",
+    "Thresholds",
     "Timeframes",
 ]
 

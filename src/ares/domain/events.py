@@ -160,7 +160,8 @@ class RetrainingEnded(msgspec.Struct, frozen=True, tag=True):
     """A retraining came to its end, ``outcome`` says to which.
 
     triggered_ms : when it began.    duration_ms : of virtual time in a history run.
-    rows         : labelled bars that it learned from.
+    rows         : labelled bars that it learned from, over all members.
+    epochs       : of its members' fits, the most.
     confidence   : mode confidence that its own validation gives it, before any discount.
     failed       : lines of the verdict that said no.
     """
@@ -178,6 +179,7 @@ class RetrainingEnded(msgspec.Struct, frozen=True, tag=True):
     failed: tuple[str, ...]
     outcome: Literal["published", "refused", "unchanged", "failed"]
     note: str = ""
+    epochs: int = 0
 
 
 class AlertRaised(msgspec.Struct, frozen=True, tag=True):

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ares.kernel.bars import F64
 from ares.learn.calibration import Platt
 from ares.learn.rows import F32
 
@@ -85,6 +86,22 @@ def split_points(trees: dict[str, Any]) -> list[tuple[int, np.float32]]:
     for tree in trees["tree_info"]:
         visit(tree["tree_structure"])
     return sorted(points)
+
+
+def splits_of(graph: bytes, n_features: int) -> F64:
+    """Return how often the trees of a graph branch on each feature, ``(n_features,)``."""
+    import onnx
+
+    counts = np.zeros(n_features)
+    for node in onnx.load_model_from_string(graph).graph.node:
+        if not node.op_type.startswith("TreeEnsemble"):
+            continue
+        lists = {attribute.name: attribute for attribute in node.attribute}
+        modes = lists["nodes_modes"].strings
+        for feature, mode in zip(lists["nodes_featureids"].ints, modes, strict=True):
+            if mode != b"LEAF":
+                counts[feature] += 1.0
+    return counts
 
 
 def served_threshold(threshold: float) -> np.float32:

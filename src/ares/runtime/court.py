@@ -47,9 +47,16 @@ class Heard:
 class Court:
     """Hears ensembles: asks their members, in a pool where there are several."""
 
-    def __init__(self, workspace: Workspace, pool: WorkerPool | None, on_progress: OnProgress):
+    def __init__(
+        self,
+        workspace: Workspace,
+        pool: WorkerPool | None,
+        on_progress: OnProgress,
+        models: ModelStore | None = None,
+    ):
+        """Hear what is in ``models``; None: in the workspace."""
         self._workspace = workspace
-        self._models = ModelStore(workspace.models_dir)
+        self._models = models or ModelStore(workspace.models_dir)
         self._pool = pool
         self._on_progress = on_progress
 
@@ -117,13 +124,13 @@ class Court:
         self, ensemble: Ensemble, package: Package, until_ms: int | None, checks: bool
     ) -> MemberJob:
         card = package.card
-        asking = self._training(package)
+        asking = self.training_of(package)
         trained = asking if card.origin == "trained" else None
         blind_ms = int(datetime.fromisoformat(card.created_at).timestamp() * 1000)
         instrument = Instrument.parse(ensemble.instrument)
         return MemberJob(instrument, package, trained, asking, blind_ms, until_ms, checks)
 
-    def _training(self, package: Package) -> PackageJob:
+    def training_of(self, package: Package) -> PackageJob:
         """Return the job that made a package, in the window that it saw."""
         card, settings = package.card, self._workspace.settings
         user = user_of(self._workspace)

@@ -217,26 +217,7 @@ def _keep_ensemble(session: _Session, task: Task, result: JoinDone | LeftOut | F
         if job.instrument in done.spoken
     }
     cards = [package.card for package, _ in mine.values()]
-    recipes = {timeframe: recipe.hash for timeframe, (_, recipe) in mine.items()}
-    ensemble = Ensemble(
-        instrument=job.instrument.key,
-        members=tuple(
-            _member(mine[timeframe][0], weight) for timeframe, weight in job.weights.items()
-        ),
-        anchor=anchor_of(job.weights),
-        platt_a=result.platt.a,
-        platt_b=result.platt.b,
-        horizon_bars=job.label.horizon_bars,
-        width_sigmas=job.label.width_sigmas,
-        width_min_bps=job.label.width_min_bps,
-        gain=result.payoff.gain,
-        loss=result.payoff.loss,
-        cost_bps=job.label.cost_bps,
-        recipe_hash=ensemble_recipe_hash(recipes, job.weights, job.label),
-        features_hash=cards[0].features_hash,
-        validation=result.metrics.validation,
-        created_at=session.created_at,
-    )
+    ensemble = ensemble_of(job, result, mine, session.created_at)
     session.store.save_ensemble(ensemble)
     session.ensembles.append((ensemble, result.metrics))
     session.record_trial(
@@ -254,6 +235,36 @@ def _keep_ensemble(session: _Session, task: Task, result: JoinDone | LeftOut | F
             first_day=result.first_day,
             daily=result.daily,
         )
+    )
+
+
+def ensemble_of(
+    job: JoinJob,
+    result: JoinDone,
+    members: Mapping[Timeframe, tuple[Package, Recipe]],
+    created_at: str,
+) -> Ensemble:
+    """Return the ensemble of these members, as they were joined."""
+    recipes = {timeframe: recipe.hash for timeframe, (_, recipe) in members.items()}
+    first = next(iter(members.values()))[0]
+    return Ensemble(
+        instrument=job.instrument.key,
+        members=tuple(
+            _member(members[timeframe][0], weight) for timeframe, weight in job.weights.items()
+        ),
+        anchor=anchor_of(job.weights),
+        platt_a=result.platt.a,
+        platt_b=result.platt.b,
+        horizon_bars=job.label.horizon_bars,
+        width_sigmas=job.label.width_sigmas,
+        width_min_bps=job.label.width_min_bps,
+        gain=result.payoff.gain,
+        loss=result.payoff.loss,
+        cost_bps=job.label.cost_bps,
+        recipe_hash=ensemble_recipe_hash(recipes, job.weights, job.label),
+        features_hash=first.card.features_hash,
+        validation=result.metrics.validation,
+        created_at=created_at,
     )
 
 

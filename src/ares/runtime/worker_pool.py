@@ -47,13 +47,24 @@ class WorkerPool:
     (Ctrl-C): a worker writes nothing, so nothing is left half-done.
     """
 
-    def __init__(self, workers: int = 0, modules: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        workers: int = 0,
+        modules: Sequence[str] = (),
+        *,
+        nice: int = NICE,
+        silence_s: float | None = None,
+    ) -> None:
         """Prepare ``workers`` processes (0: one for each core); none is started yet.
 
-        modules : imported by each process when it starts, so that its first task is quick.
+        modules   : imported by each process when it starts, so that its first task is quick.
+        nice      : how far they stand back.
+        silence_s : when nothing is done for so long, something hangs, and is ended like a task
+                    that kills its process; None: they may take as long as they like.
         """
         self.workers = workers or cores()
         self._modules = tuple(modules)
+        self._nice, self._silence_s = nice, silence_s
         self._executor: ProcessPoolExecutor | None = None
 
     def __enter__(self) -> WorkerPool:
@@ -76,6 +87,13 @@ class WorkerPool:
                 _end(process)
         executor.shutdown(wait=True, cancel_futures=True)
 
+    def kill(self) -> None:
+        """End the processes whatever they do; the pool can be used again, with new ones."""
+        executor = self._executor
+        for pid in list(getattr(executor, "_processes", None) or ()):
+            _end(pid, signal.SIGKILL)
+        self.close()
+
     def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Any]]:
         """Yield each task with its result, or ``Failed``, as they are done.
 
@@ -87,7 +105,11 @@ class WorkerPool:
         }
         lost: list[Task] = []
         while waiting:
-            done, _ = wait(waiting, return_when=FIRST_COMPLETED)
+            done, _ = wait(waiting, self._silence_s, FIRST_COMPLETED)
+            if not done:
+                lost += waiting.values()
+                self.kill()
+                break
             for future in done:
                 task = waiting.pop(future)
                 try:
@@ -104,8 +126,12 @@ class WorkerPool:
             yield task, self._alone(task)
 
     def _alone(self, task: Task) -> Any:
+        future = self._pool().submit(task.function, task.argument)
+        if not wait([future], self._silence_s).done:
+            self.kill()
+            return Failed(f"nothing was heard of it for {self._silence_s:g} seconds")
         try:
-            return self._pool().submit(task.function, task.argument).result()
+            return future.result()
         except BrokenProcessPool:
             self.close()
             return Failed("its worker process died (out of memory, or killed)")
@@ -118,9 +144,21 @@ class WorkerPool:
                 self.workers,
                 mp_context=multiprocessing.get_context("spawn"),
                 initializer=_begin,
-                initargs=(self._modules,),
+                initargs=(self._modules, self._nice),
             )
         return self._executor
+
+
+class InPlace(WorkerPool):
+    """Does every task at once in the process that asks: for those that are workers already."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+
+    def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Any]]:
+        """Yield each task with its result; what a task raises, it raises."""
+        for task in tasks:
+            yield task, task.function(task.argument)
 
 
 def cores() -> int:
@@ -128,12 +166,12 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _begin(modules: Sequence[str]) -> None:
+def _begin(modules: Sequence[str], nice: int) -> None:
     """Make a fresh process a worker: Ctrl-C is its parent's to answer, whose end is its own."""
     import importlib
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.nice(NICE)
+    os.nice(nice)
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_follow, args=(parent.sentinel,), daemon=True).start()
@@ -146,9 +184,9 @@ def _follow(sentinel: int) -> None:
     os._exit(1)
 
 
-def _end(pid: int) -> None:
+def _end(pid: int, how: signal.Signals = signal.SIGTERM) -> None:
     with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGTERM)
+        os.kill(pid, how)
 
 
 def _said(error: Exception) -> str:

@@ -129,8 +129,9 @@ class Witness:
     def _stretches(self) -> list[tuple[int, int, Ensemble]]:
         """Return (from_ms, to_ms, the ensemble as it was calibrated then), oldest first."""
         starts = [step.from_ms for step in self.steps]
+        ends = [*starts[1:], self.taught_ms + 1] if starts else []  # imported: it has no walk
         found = []
-        for step, end_ms in zip(self.steps, [*starts[1:], self.taught_ms + 1], strict=True):
+        for step, end_ms in zip(self.steps, ends, strict=True):
             then = msgspec.structs.replace(
                 self.ensemble,
                 platt_a=step.platt.a,

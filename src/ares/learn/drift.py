@@ -1,0 +1,126 @@
+"""Drift: how far what comes lately is from what was learned from, and when a model's error changed.
+
+Features are compared by the population stability index (PSI; Siddiqi 2006, "Credit Risk
+Scorecards", section 10): quantile bins of the training window, one more bin for what is missing.
+The model's error is watched by ADWIN (Bifet & Gavaldà 2007, "Learning from time-changing data with
+adaptive windowing"), which drops the older part of a window whose mean has changed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ares.kernel.bars import F64, I64
+from ares.learn.rows import F32
+
+BINS = 10
+HALF = 0.1
+"""A PSI of 0.1, by custom the begin of a shift, is a drift score of one half."""
+
+ADWIN_DELTA = 0.002
+"""Chance of a false alarm that ADWIN is allowed (its authors' value)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What features were like when they were learned from.
+
+    edges  : of each feature, its inner bin edges, rising; a feature of few values has fewer.
+    shares : of each feature, the share of rows in each bin, that of NaN last.
+    """
+
+    edges: tuple[F64, ...]
+    shares: tuple[F64, ...]
+
+    def psi(self, x: F32) -> F64:
+        """Return each feature's PSI, ``(n_features,)``, of ``(n, n_features)`` rows against it."""
+        return np.array(
+            [
+                _psi(expected, _shares(x[:, place], edges))
+                for place, (edges, expected) in enumerate(zip(self.edges, self.shares, strict=True))
+            ]
+        )
+
+
+def reference_of(x: F32) -> Reference:
+    """Return what ``(n, n_features)`` rows are like."""
+    edges = tuple(_edges(x[:, place]) for place in range(x.shape[1]))
+    shares = tuple(_shares(x[:, place], edges[place]) for place in range(x.shape[1]))
+    return Reference(edges, shares)
+
+
+def drift_scores(psi: F64) -> F64:
+    """Return PSI / (PSI + 0.1): 0 is none, 1/2 a shift, 1 another world.
+
+    >>> drift_scores(np.array([0.0, 0.1, 0.9]))
+    array([0. , 0.5, 0.9])
+    """
+    return np.asarray(psi / (psi + HALF))
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorChange:
+    """The last change of a stream of errors; ``place``: of the value at which it was found.
+
+    before, after : mean of what ADWIN dropped, and of what it kept; equal where nothing changed
+                    (``place`` None), NaN where there are no errors.
+    """
+
+    before: float
+    after: float
+    place: int | None = None
+
+
+def error_change(errors: F64) -> ErrorChange:
+    """Return the last change that ADWIN finds in ``(n,)`` errors, each in [0, 1], oldest first."""
+    from river.drift import ADWIN
+
+    watch = ADWIN(delta=ADWIN_DELTA, clock=1)  # type: ignore[no-untyped-call]
+    found: ErrorChange | None = None
+    begin = 0  # of the window that ADWIN keeps
+    for place, error in enumerate(errors.tolist()):
+        watch.update(error)  # type: ignore[no-untyped-call]
+        if watch.drift_detected:
+            kept = place + 1 - int(watch.width)
+            found = ErrorChange(
+                float(errors[begin:kept].mean()), float(errors[kept : place + 1].mean()), place
+            )
+            begin = place + 1  # river starts anew with the next value
+    if found is not None:
+        return found
+    mean = float(errors.mean()) if len(errors) else float("nan")
+    return ErrorChange(mean, mean)
+
+
+def block_means(values: F64, block: I64) -> tuple[F64, I64]:
+    """Return the mean of each block's values, and the blocks' numbers, rising.
+
+    Errors of decisions whose trades overlap share their luck: ADWIN, which takes its values for
+    independent, is given one for each stretch of a trade's length.
+    """
+    numbers, place = np.unique(block, return_inverse=True)
+    sums = np.bincount(place, weights=values, minlength=len(numbers))
+    means = sums / np.maximum(np.bincount(place, minlength=len(numbers)), 1)
+    return np.asarray(means, np.float64), np.asarray(numbers, np.int64)
+
+
+def _edges(column: NDArray[np.float32]) -> F64:
+    present = column[~np.isnan(column)].astype(np.float64)
+    if not len(present):
+        return np.empty(0)
+    return np.unique(np.quantile(present, np.arange(1, BINS) / BINS))
+
+
+def _shares(column: NDArray[np.float32], edges: F64) -> F64:
+    """Return the share of each bin and of NaN, half a row added to each so that none is empty."""
+    missing = np.isnan(column)
+    bins = np.searchsorted(edges, column[~missing].astype(np.float64), side="left")
+    counts = np.append(np.bincount(bins, minlength=len(edges) + 1), missing.sum()) + 0.5
+    return np.asarray(counts / counts.sum())
+
+
+def _psi(expected: F64, actual: F64) -> float:
+    return float(np.sum((actual - expected) * np.log(actual / expected)))
