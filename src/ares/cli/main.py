@@ -52,6 +52,9 @@ NOUNS = {
         "ares.cli.backtest", "command", "Judge a model, an ensemble or a baseline on history."
     ),
     "run": Noun("ares.cli.run", "command", "Run the engine: history, paper or live."),
+    "learn": Noun(
+        "ares.cli.learn", "app", "Learning while trading: what a run's learner did, train now."
+    ),
     "certify": Noun(
         "ares.cli.certify", "command", "Recompute a run by the backtest path and compare."
     ),

@@ -23,6 +23,8 @@ HALF = 0.1
 ADWIN_DELTA = 0.002
 """Chance of a false alarm that ADWIN is allowed (its authors' value)."""
 
+SCALE_ERRORS = 30
+
 
 @dataclass(frozen=True, slots=True)
 class Reference:
@@ -75,24 +77,30 @@ class ErrorChange:
 
 
 def error_change(errors: F64) -> ErrorChange:
-    """Return the last change that ADWIN finds in ``(n,)`` errors, each in [0, 1], oldest first."""
+    """Return the last change that ADWIN finds in ``(n,)`` errors, oldest first.
+
+    They are fed in standard deviations of the first 30, which change nothing later: ADWIN's bound
+    counts with values that spread over 1, and sees nothing in squared errors that differ by 0.05.
+    """
     from river.drift import ADWIN
 
-    watch = ADWIN(delta=ADWIN_DELTA, clock=1)  # type: ignore[no-untyped-call]
-    found: ErrorChange | None = None
-    begin = 0  # of the window that ADWIN keeps
-    for place, error in enumerate(errors.tolist()):
-        watch.update(error)  # type: ignore[no-untyped-call]
-        if watch.drift_detected:
-            kept = place + 1 - int(watch.width)
-            found = ErrorChange(
-                float(errors[begin:kept].mean()), float(errors[kept : place + 1].mean()), place
-            )
-            begin = place + 1  # river starts anew with the next value
-    if found is not None:
-        return found
     mean = float(errors.mean()) if len(errors) else float("nan")
-    return ErrorChange(mean, mean)
+    found = ErrorChange(mean, mean)
+    spread = float(errors[:SCALE_ERRORS].std()) if len(errors) >= SCALE_ERRORS else 0.0
+    if spread <= 0.0:
+        return found
+    watch = ADWIN(delta=ADWIN_DELTA, clock=1)  # type: ignore[no-untyped-call]
+    begin = 0  # of the window that ADWIN keeps
+    for place, error in enumerate((errors / spread).tolist()):
+        watch.update(error)  # type: ignore[no-untyped-call]
+        if not watch.drift_detected:
+            continue
+        kept = place + 1 - int(watch.width)
+        if place >= SCALE_ERRORS:
+            before, after = errors[begin:kept], errors[kept : place + 1]
+            found = ErrorChange(float(before.mean()), float(after.mean()), place)
+        begin = place + 1  # river starts anew with the next value
+    return found
 
 
 def block_means(values: F64, block: I64) -> tuple[F64, I64]:

@@ -8,7 +8,7 @@ processes of low priority and said at its virtual time, ``learner.latency_ms`` a
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from ares.config.settings import Settings
@@ -28,6 +28,7 @@ from ares.learn.lessons import DRIFT_UNKNOWN, Lessons, Pupil
 from ares.learn.thresholds import Thresholds
 from ares.learn.triggers import Policy
 from ares.runtime.drift_job import DriftJob, DriftSeen, measure_drift
+from ares.runtime.learn_requests import Requests
 from ares.runtime.model_journal import read_book
 from ares.runtime.refit import LEARNER, Assignment, School, Taught
 from ares.runtime.teacher import Teacher
@@ -37,14 +38,18 @@ from ares.runtime.worker_pool import Failed, Task, WorkerPool
 MODULES = (*WORKER_MODULES, "ares.runtime.refit_judging", "ares.runtime.drift_job", "river.drift")
 
 
-def learner_of(workspace: Workspace, setup: RunSetup, folder: Path) -> Teacher:
+def learner_of(
+    workspace: Workspace, setup: RunSetup, folder: Path, pool: WorkerPool | None = None
+) -> Teacher:
     """Return the learner of a history run whose journal lies in ``folder``.
 
     Its models go to ``folder/models``, its verdicts to ``folder/verdicts``: nothing of a run
     crosses into another environment. No process is started before there is something to do.
+
+    pool : to train in; default: processes as the settings say. It is ended with the learner.
     """
     settings = workspace.settings
-    pool = WorkerPool(
+    pool = pool or WorkerPool(
         settings.learning.workers,
         MODULES,
         nice=settings.learner.nice,
@@ -83,8 +88,8 @@ class Learner:
     """A ``Teacher``: see there. What it has in hand but not said is lost with a crash, and made
     again from the journal.
 
-    requests : rows of instruments for which a person asked to train now; asked before each
-               instant, and answered as far as the day's budget goes.
+    requests : of people, to train now; asked before each instant, and answered as far as the
+               day's budget goes. A history run has none.
     """
 
     def __init__(
@@ -94,7 +99,7 @@ class Learner:
         school: School,
         pool: WorkerPool,
         latency_ms: int,
-        requests: Callable[[], Sequence[int]] = tuple,
+        requests: Requests | None = None,
     ) -> None:
         self._workspace, self._lessons, self._school = workspace, lessons, school
         self._pool, self._latency_ms, self._requests = pool, latency_ms, requests
@@ -105,11 +110,13 @@ class Learner:
         """Take the next journal entry in."""
         del seq
         self._lessons.watch(event, effects)
+        if self._requests is not None and type(event) is RetrainingStarted:
+            self._requests.done(event.instrument)
 
     def due(self, now_ms: int) -> Sequence[Event]:
         """Return what takes effect before the instant that closes at ``now_ms``, oldest first."""
         pupils = self._lessons.pupils
-        asked = set(self._requests())
+        asked = set(() if self._requests is None else self._requests())
         events: list[Event] = list(self._lessons.alerts)
         begun: list[tuple[Pupil, RetrainingStarted]] = []
         for pupil in pupils:

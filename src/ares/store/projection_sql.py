@@ -4,7 +4,7 @@ from __future__ import annotations
 
 TABLES = (
     "positions", "orders", "fills", "trade_outcomes", "confidence_history", "learning_states",
-    "error_log",
+    "error_log", "retraining_history", "alerts",
 )  # fmt: skip
 
 CONFIDENCE = (
@@ -45,6 +45,20 @@ MODE = (
     " mode_confidence, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
 ERROR = "INSERT INTO error_log (environment, timestamp, error_type, message) VALUES (?, ?, ?, ?)"
+TRAINING = (
+    "INSERT INTO retraining_history (environment, seq, symbol, triggered_at, trigger_reason,"
+    " reason) VALUES (?, ?, ?, ?, ?, ?)"
+)
+TRAINED = (
+    "UPDATE retraining_history SET completed_at = ?, duration_s = ?, epochs = ?,"
+    " validation_confidence = ?, success = ?, ensemble_hash = ?, message = ?, rows = ?,"
+    " outcome = ?, verdict = ?, verdict_hash = ?, failed_lines = ?"
+    " WHERE environment = ? AND seq = ?"
+)
+ALERT = (
+    "INSERT INTO alerts (environment, seq, symbol, timestamp, code, value, threshold, message)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
 PROGRESS = (
     "INSERT INTO projections (environment, seq) VALUES (?, ?)"
     " ON CONFLICT (environment) DO UPDATE SET seq = excluded.seq"

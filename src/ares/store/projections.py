@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine
 
 from ares.core import orders
 from ares.domain.events import (
+    AlertRaised,
     BarsClosed,
     BreakerChanged,
     CancelOrder,
@@ -23,6 +24,8 @@ from ares.domain.events import (
     OrderFilled,
     OrderRejected,
     Refused,
+    RetrainingEnded,
+    RetrainingStarted,
     SlotChanged,
     SubmitOrder,
     TradeClosed,
@@ -31,6 +34,7 @@ from ares.domain.instrument import MONEY_DECIMALS
 from ares.domain.run import RunSetup
 from ares.store import projection_sql as sql
 from ares.store.database import reading, writing
+from ares.store.mode_alerts import CODE, TRANSITIONS_MAX, ModeWatch
 
 FLUSH_EVENTS = 4_000
 UNITS = 10.0**MONEY_DECIMALS
@@ -103,6 +107,8 @@ class Projector:
         self._decided: list[tuple[int, Decided]] = []
         self._sent: dict[str, _Sent] = {}
         self._held = [_Held() for _ in self._specs]
+        self._modes = [ModeWatch() for _ in range(setup.width)]
+        self._training: dict[int, int] = {}  # instrument -> seq of its begin
 
     def watch(self, seq: int, event: Event, effects: list[Effect]) -> None:
         """Take the next journal entry in; of those in the tables only open things are kept."""
@@ -128,6 +134,18 @@ class Projector:
                 self._move(event.client_id, event, event.ts_ms)
             case OrderFilled():
                 self._on_fill(seq, event)
+            case RetrainingStarted():
+                self._training[event.instrument] = seq
+                at, symbol = text(event.ts_ms), self._symbols[event.instrument]
+                row = (self._environment, seq, symbol, at, event.trigger, event.reason)
+                self._add(sql.TRAINING, row)
+            case RetrainingEnded():
+                self._on_trained(event)
+            case AlertRaised():
+                self._alert(
+                    seq, event.instrument, event.ts_ms, event.code, event.value, event.limit,
+                    event.message,
+                )  # fmt: skip
             case _:
                 pass
 
@@ -197,6 +215,7 @@ class Projector:
                 reason = "mode confidence passed its threshold"
                 row = (env, seq, symbol, at, effect.after, effect.before, value, reason)
                 self._add(sql.MODE, row)
+                self._on_mode(seq, effect)
             case SlotChanged():
                 lanes = range(effect.instrument, len(self._specs), self._width)
                 for lane, name, station in zip(lanes, effect.lanes, effect.stations, strict=True):
@@ -212,6 +231,40 @@ class Projector:
                 self._add(sql.ERROR, (env, text(effect.ts_ms), "daily_loss_limit", said))
             case _:
                 pass
+
+    def _on_mode(self, seq: int, changed: ModeChanged) -> None:
+        """Raise an alert where an instrument goes to and fro; a challenger's mode moves no money.
+
+        Told here, not by the learner: it holds for runs without one.
+        """
+        i = changed.instrument
+        many = self._modes[i].changed(changed.ts_ms) if i < len(self._modes) else None
+        if many is not None:
+            said = f"{many} changes of mode within an hour: its threshold is where it trades"
+            self._alert(seq, i, changed.ts_ms, CODE, float(many), float(TRANSITIONS_MAX), said)
+
+    def _alert(
+        self, seq: int, i: int, ts_ms: int, code: str, value: float, limit: float, message: str
+    ) -> None:
+        symbol = self._symbols[i] if i >= 0 else None
+        row = (self._environment, seq, symbol, text(ts_ms), code, value, limit, message)
+        self._add(sql.ALERT, row)
+
+    def _on_trained(self, event: RetrainingEnded) -> None:
+        """Finish a retraining's row; what was never made has no numbers."""
+        begun = self._training.pop(event.instrument, None)
+        if begun is None:
+            return
+        judged = bool(event.verdict_hash)
+        verdict = ("passed" if event.passed else "refused") if judged else None
+        row = (
+            text(event.ts_ms), event.duration_ms / 1e3, event.epochs or None,
+            event.confidence if judged else None, int(event.outcome == "published"),
+            event.ensemble_hash or None, event.note or None, event.rows or None, event.outcome,
+            verdict, event.verdict_hash or None, ", ".join(event.failed) or None,
+            self._environment, begun,
+        )  # fmt: skip
+        self._add(sql.TRAINED, row)
 
     def _on_order(self, seq: int, event: Event, command: SubmitOrder) -> None:
         """Add an order's row; slippage counts from the deciding close, or the stop's trigger."""

@@ -21,7 +21,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = "0001"
+SCHEMA_VERSION = "0002"
 """The newest migration; a test holds it against Alembic's head (reading that takes 0.2 s)."""
 
 metadata = MetaData()
@@ -214,7 +214,30 @@ retraining_history = Table(
     Column("success", Boolean),
     Column("ensemble_hash", Text),
     Column("message", Text),
+    Column("rows", Integer),
+    Column("reason", Text),
+    Column("outcome", Text),  # published | refused | unchanged | failed; null: under way
+    Column("verdict", Text),  # passed | refused; null: it was not judged
+    Column("verdict_hash", Text),
+    Column("failed_lines", Text),
     Index("ix_retraining_history_triggered_at", "triggered_at"),
+    Index("ix_retraining_history_environment", "environment", "seq"),
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("environment", Text, nullable=False),
+    Column("seq", Integer),
+    Column("symbol", Text),
+    Column("timestamp", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("value", Float),
+    Column("threshold", Float),
+    Column("message", Text, nullable=False),
+    Index("ix_alerts_timestamp", "timestamp"),
+    Index("ix_alerts_environment", "environment", "code"),
 )
 
 error_log = Table(
