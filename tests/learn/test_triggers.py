@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -168,7 +169,10 @@ def test_no_stream_of_facts_makes_a_storm(
     policy: Policy, facts: list[tuple[int, str, str]]
 ) -> None:
     lessons = begun(policy)
-    now, begins, ends, rests = 0, [], [], []
+    now = 0
+    begins: list[int] = []
+    ends: list[int] = []
+    rests: list[int] = []
     for number, (minutes, what, outcome) in enumerate(facts):
         now += minutes * MINUTE
         effects: list[Effect] = []
@@ -254,13 +258,7 @@ def test_a_candidate_in_the_challengers_lane_is_taught_where_there_is_no_champio
     first, second = lane.instruments
     candidate = RunInstrument(second.spec, HOUR_MS, ensemble("candidate"), False)
     lessons = Lessons(Policy(), Thresholds())
-    moved = RunSetup(*lane.__reduce__()[1])
-    moved = RunSetup(
-        **{
-            **{f: getattr(lane, f) for f in RunSetup.__struct_fields__},
-            "instruments": (first, candidate),
-        }
-    )
+    moved = msgspec.structs.replace(lane, instruments=(first, candidate))
     lessons.watch(RunStarted(moved), [])
     lessons.watch(bars(1), [trade(1, -5.0, lane=1)])
     assert lessons.pupils[0].wanted is not None
@@ -279,13 +277,12 @@ def test_models_that_were_imported_are_left_alone() -> None:
 def test_drift_is_due_once_a_period_however_long_the_run_was_silent() -> None:
     lessons = begun(Policy(check_ms=DAY_MS))
     lessons.watch(bars(DAY_MS - 1), [])
-    pupil = lessons.pupils[0]
-    assert pupil.measuring_ms is None
+    assert lessons.pupils[0].measuring_ms is None
     lessons.watch(bars(5 * DAY_MS + 1), [])
-    assert pupil.measuring_ms == 5 * DAY_MS + 1
-    assert pupil.check_ms == 6 * DAY_MS
+    assert lessons.pupils[0].measuring_ms == 5 * DAY_MS + 1
+    assert lessons.pupils[0].check_ms == 6 * DAY_MS
     lessons.watch(DriftMeasured(5 * DAY_MS + 1, 0, 0.1, "", 0.2, 0.2, False), [])
-    assert pupil.measuring_ms is None
+    assert lessons.pupils[0].measuring_ms is None
 
 
 def test_a_threshold_is_told_once_a_day() -> None:

@@ -8,7 +8,7 @@ import os
 import pytest
 
 from ares.domain.timeframe import Timeframe
-from ares.runtime.worker_pool import Failed, Task, WorkerPool
+from ares.runtime.worker_pool import Failed, InPlace, Task, WorkerPool
 
 PID = "__import__('os').getpid()"
 IGNORED = "(s := __import__('signal')).getsignal(s.SIGINT) is s.SIG_IGN"
@@ -57,3 +57,29 @@ def test_no_tasks_start_nothing() -> None:
     with WorkerPool(2) as pool:
         assert list(pool.run([])) == []
     assert not multiprocessing.active_children()
+
+
+NICENESS = "__import__('os').nice(0)"
+HANGS = "__import__('threading').Event().wait()"
+
+
+def test_workers_stand_back_as_far_as_is_said() -> None:
+    with WorkerPool(1, nice=7) as pool:
+        [(_, niceness)] = pool.run([Task("x", eval, NICENESS)])
+    assert niceness == min(os.nice(0) + 7, 19)
+
+
+def test_what_hangs_is_ended_and_named_and_the_rest_is_done() -> None:
+    tasks = [Task("hangs", eval, HANGS), Task("a", abs, -1), Task("b", abs, -2)]
+    with WorkerPool(1, silence_s=3.0) as pool:
+        found = {task.label: result for task, result in pool.run(tasks)}
+    assert found["hangs"] == Failed("nothing was heard of it for 3 seconds")
+    assert (found["a"], found["b"]) == (1, 2)
+    assert not multiprocessing.active_children()
+
+
+def test_a_worker_can_do_tasks_in_its_place() -> None:
+    tasks = [Task("a", abs, -1), Task("b", abs, -2)]
+    assert [result for _, result in InPlace().run(tasks)] == [1, 2]
+    with pytest.raises(ValueError, match="invalid literal"):
+        list(InPlace().run([Task("x", int, "y")]))

@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine
+from sqlalchemy import Engine, create_engine
 
 import ares.store.schema
 from ares.domain.errors import UserMistake, WorldTrouble
@@ -147,6 +148,32 @@ def test_a_database_of_another_program_is_not_touched(tmp_path: Path) -> None:
     raw.close()
     with pytest.raises(WorldTrouble, match="another program"):
         open_database(path)
+
+
+def test_a_database_of_the_first_schema_is_brought_up_with_its_rows(tmp_path: Path) -> None:
+    path = tmp_path / "ares.db"
+    sqlite3.connect(path).close()
+    config = Config()
+    folder = Path(ares.store.schema.__file__).parent / "migrations"
+    config.set_main_option("script_location", str(folder))
+    config.set_main_option("path_separator", "os")
+    bare = create_engine(f"sqlite:///{path}")
+    with bare.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.exec_driver_sql(
+            "INSERT INTO retraining_history (environment, triggered_at, trigger_reason) "
+            "VALUES ('history/x', '2023-01-01 00:00:00', 'schedule')"
+        )
+    bare.dispose()
+    engine = open_database(path)
+    with reading(engine) as connection:
+        row = connection.exec_driver_sql(
+            "SELECT trigger_reason, rows, outcome FROM retraining_history"
+        ).one()
+        assert tuple(row) == ("schedule", None, None)
+        assert connection.exec_driver_sql("SELECT COUNT(*) FROM alerts").scalar() == 0
+    engine.dispose()
 
 
 def test_a_migration_that_fails_leaves_nothing_half_made(tmp_path: Path) -> None:

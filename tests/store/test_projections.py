@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Engine
 
 from ares.domain.events import (
+    AlertRaised,
     BarsClosed,
     BreakerChanged,
     CancelOrder,
@@ -22,6 +23,8 @@ from ares.domain.events import (
     OrderFilled,
     OrderRejected,
     Refused,
+    RetrainingEnded,
+    RetrainingStarted,
     SubmitOrder,
     TradeClosed,
     VirtualOpened,
@@ -70,6 +73,17 @@ def closed(i: int, lots: int, entry: float, leave: float, pnl: int, **more: Any)
     )  # fmt: skip
 
 
+def trained(
+    i: int, outcome: str, verdict_hash: str, failed: tuple[str, ...], note: str = ""
+) -> RetrainingEnded:
+    judged = bool(verdict_hash)
+    return RetrainingEnded(
+        T0 + 60_000, i, "drift", T0, 60_000, 4_821 if judged else 0, 0.7 if judged else 0.0,
+        "e" * 64 if judged else "", verdict_hash, False, failed, outcome, note,  # type: ignore[arg-type]
+        8 if judged else 0,
+    )  # fmt: skip
+
+
 STORY: list[tuple[Event, list[Effect]]] = [
     (bars(0), [submit("e", "entry", 2_000, 10_500)]),
     (OrderAccepted("e", T0), []),
@@ -84,6 +98,12 @@ STORY: list[tuple[Event, list[Effect]]] = [
     (filled("x", -1_000, 10_080, 3), [closed(0, 1_500, 10_010.0, 10_083.5, 1_090)]),
     (bars(3), [submit("r", "entry", 10, 10_100)]),
     (OrderRejected("r", T0 + 180_000, 10_200, "price_collar_or_volume"), []),
+    (RetrainingStarted(T0, 1, "loss_immediate", "a trade closed at -4.0 bps net"), []),
+    (RetrainingStarted(T0, 0, "drift", "drift score 0.80"), []),
+    (AlertRaised(T0 + 60_000, 0, "sharpe_low", -0.5, 1.0, "sharpe -0.50 is below 1"), []),
+    (trained(1, "refused", "v" * 64, ("e_value", "trades")), []),
+    (trained(0, "failed", "", (), "its worker process died"), []),
+    (RetrainingStarted(T0 + 7_200_000, 1, "manual", "a person asked for it"), []),
 ]
 
 
@@ -241,6 +261,45 @@ def test_modes_breakers_and_the_days_loss_are_told(engine: Engine) -> None:
             "lost 5.12% of the day's equity: no entries until tomorrow",
         ),
     ]
+
+
+def test_a_retraining_is_a_row_from_its_begin_to_its_end(engine: Engine) -> None:
+    told(engine, STORY)
+    columns = (
+        "symbol, triggered_at, trigger_reason, completed_at, duration_s, epochs, rows, "
+        "validation_confidence, success, outcome, verdict, failed_lines, message"
+    )
+    start, end = "2023-11-14 22:14:00", "2023-11-14 22:15:00"
+    assert rows(engine, columns, "retraining_history") == [
+        ("BTC/USDT", start, "loss_immediate", end, 60.0, 8, 4_821, 0.7, 0, "refused", "refused",
+         "e_value, trades", None),
+        ("BTC/USDT", start, "drift", end, 60.0, None, None, None, 0, "failed", None, None,
+         "its worker process died"),
+        ("BTC/USDT", "2023-11-15 00:14:00", "manual", *[None] * 10),
+    ]  # fmt: skip
+    assert rows(engine, "reason", "retraining_history")[1] == ("drift score 0.80",)
+    assert rows(engine, "symbol, timestamp, code, value, threshold", "alerts") == [
+        ("BTC/USDT", end, "sharpe_low", -0.5, 1.0)
+    ]
+
+
+def test_a_mode_that_goes_to_and_fro_is_an_alert_once_an_hour(engine: Engine) -> None:
+    def changed(minute: int, i: int = 0) -> Effect:
+        return ModeChanged(i, T0 + 60_000 * minute, "LEARNING", "TRADING", 0.8)
+
+    story: list[tuple[Event, list[Effect]]] = [
+        (bars(minute), [changed(minute)]) for minute in (0, 10, 20, 30, 40, 90, 100, 110)
+    ]
+    story += [(bars(200), [changed(200, 1), changed(205, 1)])]
+    told(engine, story)
+    assert rows(engine, "timestamp, code, value, threshold", "alerts") == [
+        ("2023-11-14 22:34:00", "mode_transitions", 3.0, 2.0),
+        ("2023-11-15 00:04:00", "mode_transitions", 3.0, 2.0),
+    ]
+    forget(engine, ENV)
+    assert rows(engine, "*", "alerts") == []
+    told(engine, story, every=1)
+    assert len(rows(engine, "*", "alerts")) == 2
 
 
 @pytest.mark.parametrize("every", [1, 2, 3, 5, 7])

@@ -152,5 +152,9 @@ class Learner(Section):
         30.0, "A training of which nothing is heard for so long has failed.", "minutes", gt=0
     )
     nice: int = key(
-        15, "How far its processes stand back behind the engine (Unix niceness).", "", ge=0, le=19
+        15,
+        "How far its processes stand back behind the engine (Unix niceness).",
+        "niceness",
+        ge=0,
+        le=19,
     )

@@ -12,11 +12,22 @@ import numpy as np
 import pytest
 import yaml
 
+from ares.adapters.model_store import ModelStore
 from ares.config.workspace import Workspace
 from ares.domain.instrument import Instrument, InstrumentSpec
+from ares.domain.model import Ensemble
 from ares.kernel.bars import Bars
-from ares.runtime.training import TrainingRequest, train
-from ares.runtime.worker_pool import InPlace
+from ares.runtime.trade_rules import rules_of
+from ares.runtime.training import TrainingRequest, ensemble_of
+from ares.runtime.training_job import (
+    JoinDone,
+    JoinJob,
+    PackageDone,
+    PackageJob,
+    join_members,
+    train_package,
+)
+from ares.runtime.training_plan import package_jobs
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
 
@@ -68,9 +79,28 @@ def make_world(root: Path) -> SmallWorld:
     engine.dispose()
     workspace = Workspace(root)
     request = TrainingRequest(to_ms=START_MS + TAUGHT_HOURS * HOUR)
-    report = train(workspace, request, now=lambda: NOW, pool=InPlace())
-    hashes = {one.instrument: one.hash for one in report.ensembles}
+    jobs, _ = package_jobs(workspace, request, NOW)
+    hashes = {job.instruments[0].key: _trained(workspace, job).hash for job in jobs}
     return SmallWorld(workspace, hashes["binance:BTC/USDT"], hashes["binance:ETH/USDT"])
+
+
+def _trained(workspace: Workspace, job: PackageJob) -> Ensemble:
+    """Do what ``train`` does, without MLflow: its database alone takes longer."""
+    settings, models = workspace.settings, ModelStore(workspace.models_dir)
+    done = train_package(job)
+    assert isinstance(done, PackageDone)
+    [instrument], timeframe = job.instruments, job.recipe.timeframe
+    joining = JoinJob(
+        instrument, {timeframe: done.spoken[instrument]}, {timeframe: 1.0},
+        job.recipe.label, settings.strategy.edge_bps_min, job.recipe.seed, job.source,
+        rules_of(settings), settings.account.capital_quote,
+    )  # fmt: skip
+    joined = join_members(joining)
+    assert isinstance(joined, JoinDone)
+    members = {timeframe: (models.add(done.package), job.recipe)}
+    ensemble = ensemble_of(joining, joined, members, job.created_at)
+    models.save_ensemble(ensemble)
+    return ensemble
 
 
 @pytest.fixture(scope="session")
