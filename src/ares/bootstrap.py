@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ares.runtime.hot_swap import Opener
     from ares.runtime.plan import Choice
     from ares.runtime.restep import Restepped
+    from ares.runtime.teacher import Teacher
     from ares.runtime.why import Why
     from ares.store.candles import CandleStore
 
@@ -114,19 +115,27 @@ def history_run(
     )  # fmt: skip
     name = request.name or _free_name(workspace, plan.setup)
     made = named(plan, f"history/{name}")
+    folder = workspace.journal_dir / "history" / name
     end = run_history(
         made,
         scorers_of(workspace, made.setup),
-        workspace.journal_dir / "history" / name,
+        folder,
         database,
         sync_ms=settings.journal.sync_ms,
         snapshot_events=settings.journal.snapshot_events,
         progress=progress,
         stopped=stopped,
         user=user,
-        open_ensemble=opener_of(workspace, workspace.journal_dir / "history" / name),
+        teacher=_teacher(workspace, made.setup, folder) if request.learn else None,
+        open_ensemble=opener_of(workspace, folder),
     )
     return Ran(end, report_run(end.folder), (*remarks, *said))
+
+
+def _teacher(workspace: Workspace, setup: RunSetup, folder: Path) -> Teacher:
+    from ares.runtime.learner import learner_of
+
+    return learner_of(workspace, setup, folder)
 
 
 def features_of_user(workspace: Workspace) -> UserFeatures | None:
@@ -196,18 +205,17 @@ def rollout_of(settings: Settings) -> Rollout:
 
 def opener_of(workspace: Workspace, folder: Path) -> Opener:
     """Return what opens an ensemble that a run publishes: of its own folder, else of ours."""
-    from ares.adapters.model_store import ModelStore
+    from ares.adapters.model_shelves import FOLDER, ModelShelves
     from ares.adapters.onnx_model import open_model
     from ares.kernel.features.columns import insist_same_columns
 
-    own, ours = ModelStore(folder / "models"), ModelStore(workspace.models_dir)
+    models = ModelShelves(folder / FOLDER, workspace.models_dir)
     user = features_of_user(workspace)
 
     def open_ensemble(ensemble: Ensemble) -> Scorers:
         opened: Scorers = {}
         for member in ensemble.members:
-            here = own.root / "packages" / member.name / member.version
-            package = (own if here.is_dir() else ours).member(member)
+            package = models.member(member)
             card = package.card
             insist_same_columns(card.ref, card.features, card.features_hash, user)
             if card.instruments and ensemble.instrument not in card.instruments:

@@ -13,10 +13,12 @@ from ares.domain.events import (
     Effect,
     Event,
     ModelPublished,
+    Move,
     RetrainingEnded,
     RetrainingStarted,
     RunStarted,
     SlotChanged,
+    Station,
     TradeClosed,
 )
 from ares.domain.instrument import Instrument, InstrumentSpec
@@ -219,32 +221,49 @@ def test_the_rest_doubles_with_each_failure_up_to_its_limit_and_a_success_ends_t
     assert rests == [12, 24, 48, 50, 6, 12]
 
 
+def moved(move: Move, *lanes: tuple[str, Station]) -> SlotChanged:
+    names = tuple(name for name, _ in lanes)
+    return SlotChanged(0, 1, move, names[0], names, tuple(at for _, at in lanes), "", "", "")
+
+
 def test_a_challenger_on_trial_is_given_its_time() -> None:
     lessons, challenger = begun(Policy()), ensemble("challenger")
     made = ModelPublished(1, 0, challenger, "shadow", True, "a verdict", "learner", "")
     champion = lessons.pupils[0].champion
-    shadow = SlotChanged(0, 1, "published", champion, challenger.hash, "shadow", "", "")
-    lessons.watch(made, [shadow])
+    lanes: list[tuple[str, Station]] = [(champion, "champion"), (challenger.hash, "shadow")]
+    lessons.watch(made, [moved("published", *lanes)])
     lessons.watch(bars(2), [trade(2, -9.0)])
     assert lessons.pupils[0].wanted is None
-    gone = SlotChanged(0, 3, "dismissed", champion, "", "empty", "", "")
+    gone = moved("dismissed", (champion, "champion"), ("", "empty"))
     lessons.watch(bars(3), [gone, trade(3, -9.0)])
+    assert lessons.pupils[0].wanted is not None
+
+
+def test_a_challenger_without_a_verdict_bars_nothing() -> None:
+    lessons, challenger = begun(Policy()), ensemble("challenger")
+    made = ModelPublished(1, 0, challenger, "shadow", False, "", "ada", "")
+    champion = lessons.pupils[0].champion
+    lanes: list[tuple[str, Station]] = [(champion, "champion"), (challenger.hash, "shadow")]
+    lessons.watch(made, [moved("published", *lanes)])
+    lessons.watch(bars(2), [trade(2, -9.0)])
     assert lessons.pupils[0].wanted is not None
 
 
 def test_whoever_takes_the_place_is_taught_from_then_on() -> None:
     lessons, challenger = begun(Policy(on_loss=False)), ensemble("challenger", Validation())
+    champion = lessons.pupils[0].champion
     lessons.watch(bars(1), [trade(1, 5.0)])
     made = ModelPublished(2, 0, challenger, "shadow", True, "a verdict", "learner", "")
     lessons.watch(made, [])
-    promoted = SlotChanged(0, 3, "promoted", challenger.hash, "", "empty", "", "")
-    lessons.watch(bars(3), [promoted])
+    after = moved("promoted", (champion, "former"), (challenger.hash, "champion"))
+    lessons.watch(bars(3), [after])
     pupil = lessons.pupils[0]
-    assert pupil.taught == challenger
+    assert (pupil.taught, pupil.lane, pupil.on_trial) == (challenger, 1, "")
     assert pupil.trades == []
-    withdrawn = SlotChanged(0, 4, "withdrawn", "", "", "empty", "", "")
-    lessons.watch(bars(4), [withdrawn])
-    assert (pupil.taught, pupil.champion) == (challenger, "")
+    lessons.watch(bars(4), [trade(4, 7.0, lane=1), trade(4, -7.0)])
+    assert [net for _, net in pupil.trades] == [7.0]
+    lessons.watch(bars(5), [moved("withdrawn", ("", "empty"), (challenger.hash, "withdrawn"))])
+    assert (pupil.taught, pupil.champion, pupil.lane) == (challenger, "", 1)
 
 
 def test_the_trades_of_a_challenger_are_not_the_champions() -> None:
@@ -258,8 +277,8 @@ def test_a_candidate_in_the_challengers_lane_is_taught_where_there_is_no_champio
     first, second = lane.instruments
     candidate = RunInstrument(second.spec, HOUR_MS, ensemble("candidate"), False)
     lessons = Lessons(Policy(), Thresholds())
-    moved = msgspec.structs.replace(lane, instruments=(first, candidate))
-    lessons.watch(RunStarted(moved), [])
+    lane = msgspec.structs.replace(lane, instruments=(first, candidate))
+    lessons.watch(RunStarted(lane), [])
     lessons.watch(bars(1), [trade(1, -5.0, lane=1)])
     assert lessons.pupils[0].wanted is not None
     assert lessons.pupils[0].champion == ""
@@ -276,13 +295,17 @@ def test_models_that_were_imported_are_left_alone() -> None:
 
 def test_drift_is_due_once_a_period_however_long_the_run_was_silent() -> None:
     lessons = begun(Policy(check_ms=DAY_MS))
+
+    def due() -> int | None:
+        return lessons.pupils[0].measuring_ms
+
     lessons.watch(bars(DAY_MS - 1), [])
-    assert lessons.pupils[0].measuring_ms is None
+    assert due() is None
     lessons.watch(bars(5 * DAY_MS + 1), [])
-    assert lessons.pupils[0].measuring_ms == 5 * DAY_MS + 1
+    assert due() == 5 * DAY_MS + 1
     assert lessons.pupils[0].check_ms == 6 * DAY_MS
     lessons.watch(DriftMeasured(5 * DAY_MS + 1, 0, 0.1, "", 0.2, 0.2, False), [])
-    assert lessons.pupils[0].measuring_ms is None
+    assert due() is None
 
 
 def test_a_threshold_is_told_once_a_day() -> None:

@@ -37,6 +37,9 @@ def command(
     to: str = typer.Option(None, "--to", help="Day or time before which it ends, UTC."),
     speed: str = typer.Option("max", "--speed", help="max: as fast as it goes."),
     run: str = typer.Option(None, "--run", help="Name of the run; default: its window."),
+    learn: bool = typer.Option(
+        None, "--learn/--no-learn", help="Train and swap models as it goes; default: settings."
+    ),
     json_: bool = JSON_OPTION,
 ) -> int:
     """Run the engine over stored candles with virtual money. Ctrl-C stops it cleanly; the same
@@ -54,13 +57,14 @@ def command(
         raise UserMistake(f"--speed {speed}: history runs at max")
     if run is not None and not run.replace("-", "").replace("_", "").isalnum():
         raise UserMistake(f"--run {run}: use letters, digits, - and _")
+    workspace = Workspace.here()
     request = RunRequest(
         tuple(symbol) or None,
         None if from_ is None else parse_utc(from_),
         None if to is None else parse_utc(to),
         run,
+        workspace.settings.learns_in_history if learn is None else learn,
     )
-    workspace = Workspace.here()
     asked = _StopSignal()
     with asked, ExitStack() as shown:
         bars: list[Bar] = []

@@ -148,6 +148,9 @@ class Learner(Section):
         "ms",
         ge=0,
     )
+    in_history: bool = key(
+        False, "Runs over history learn as they go; `ares run --learn` does it once."
+    )
     timeout_minutes: float = key(
         30.0, "A training of which nothing is heard for so long has failed.", "minutes", gt=0
     )

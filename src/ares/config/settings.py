@@ -170,6 +170,11 @@ class Settings(Section):
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
     @property
+    def learns_in_history(self) -> bool:
+        """Return whether runs over history learn as they go."""
+        return self.continuous_learning.enabled and self.learner.in_history
+
+    @property
     def reference_symbol(self) -> str:
         """Return the symbol that cross-instrument features look at."""
         return self.features.reference or self.symbols[0]

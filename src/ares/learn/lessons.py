@@ -188,22 +188,30 @@ class Lessons:
             self._want(pupil, after_trade(self._policy, self.now_ms, net_bps, promised))
 
     def _on_slot(self, moved: SlotChanged) -> None:
-        """Follow an instrument's lanes; another ensemble to be taught begins with a clean slate."""
-        pupil = self.pupils[moved.instrument]
-        champion = "" if moved.move == "withdrawn" else moved.champion
-        running = moved.station in ("shadow", "canary")
-        pupil.on_trial = moved.challenger if running and moved.challenger in self._judged else ""
+        """Follow an instrument's lanes; another ensemble to be taught begins with a clean slate.
+
+        Without a champion, whoever was taught before goes on being taught while it has a lane.
+        """
+        pupil, width = self.pupils[moved.instrument], len(self.pupils)
+        lane_of = {
+            name: moved.instrument + place * width
+            for place, name in enumerate(moved.lanes)
+            if name and name in self._known
+        }
+        stations = dict(zip(moved.lanes, moved.stations, strict=True))
+        champion = next((name for name in lane_of if stations[name] == "champion"), "")
+        on_trial = (name for name in lane_of if stations[name] in ("shadow", "canary"))
+        pupil.on_trial = next((name for name in on_trial if name in self._judged), "")
         if champion != pupil.champion:
             pupil.restraint.forgive()
         pupil.champion = champion
-        if not champion and pupil.taught is not None:
-            return  # what was withdrawn is still what a training makes anew
-        name, lane = champion, pupil.row
+        before = "" if pupil.taught is None else pupil.taught.hash
+        name = champion or (before if before in lane_of else next(iter(lane_of), ""))
         if not name:
-            name, lane = moved.challenger, pupil.row + len(self.pupils)
-        ensemble = self._known.get(name)
-        if ensemble is not None and ensemble != pupil.taught:
-            pupil.taught, pupil.lane, pupil.since_ms = ensemble, lane, self.now_ms
+            return
+        pupil.lane = lane_of[name]
+        if name != before:
+            pupil.taught, pupil.since_ms = self._known[name], self.now_ms
             pupil.trades.clear()
 
     def _want(self, pupil: Pupil, wanted: Wanted | None) -> None:

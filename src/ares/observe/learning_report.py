@@ -124,8 +124,11 @@ class _Reading:
                 self._on_mode(effect)
 
     def _on_mode(self, changed: ModeChanged) -> None:
-        i = changed.instrument
-        many = self._modes[i].changed(changed.ts_ms) if i < len(self._modes) else None
+        i = changed.instrument % len(self._modes)
+        pupil = self._lessons.pupils[i]
+        if pupil.champion and changed.instrument != pupil.lane:
+            return
+        many = self._modes[i].changed(changed.ts_ms)
         if many is not None:
             said = f"{many} changes of mode within an hour"
             alert = AlertRaised(changed.ts_ms, i, CODE, float(many), float(TRANSITIONS_MAX), said)

@@ -32,6 +32,7 @@ from ares.runtime.learn_requests import Requests
 from ares.runtime.model_journal import read_book
 from ares.runtime.refit import LEARNER, Assignment, School, Taught
 from ares.runtime.teacher import Teacher
+from ares.runtime.production import insist_training_allowed
 from ares.runtime.training import WORKER_MODULES
 from ares.runtime.worker_pool import Failed, Task, WorkerPool
 
@@ -47,8 +48,10 @@ def learner_of(
     crosses into another environment. No process is started before there is something to do.
 
     pool : to train in; default: processes as the settings say. It is ended with the learner.
+    Raises UserMistake where this workspace may not train.
     """
     settings = workspace.settings
+    insist_training_allowed(settings)
     pool = pool or WorkerPool(
         settings.learning.workers,
         MODULES,

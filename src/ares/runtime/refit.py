@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ares.adapters.durable import write_file
-from ares.adapters.model_shelves import ModelShelves
+from ares.adapters.model_shelves import FOLDER, ModelShelves
 from ares.config.workspace import Workspace
 from ares.domain.errors import AresError, UserMistake
 from ares.domain.instrument import Instrument
@@ -106,7 +106,7 @@ class School:
         self._workspace, self._environment, self._folder = workspace, environment, folder
         self._trials, self._pool = tuple(trials), pool
         self._libraries = library_versions()
-        self.models = ModelShelves(folder / "models", workspace.models_dir)
+        self.models = ModelShelves(folder / FOLDER, workspace.models_dir)
         self._court = Court(workspace, InPlace(), lambda *_: None, self.models)
 
     def teach(self, assignments: Sequence[Assignment]) -> list[Taught]:

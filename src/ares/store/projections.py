@@ -107,7 +107,7 @@ class Projector:
         self._decided: list[tuple[int, Decided]] = []
         self._sent: dict[str, _Sent] = {}
         self._held = [_Held() for _ in self._specs]
-        self._modes = [ModeWatch() for _ in range(setup.width)]
+        self._modes = [ModeWatch() for _ in range(setup.width)]  # of an instrument's champion
         self._training: dict[int, int] = {}  # instrument -> seq of its begin
 
     def watch(self, seq: int, event: Event, effects: list[Effect]) -> None:
@@ -233,12 +233,14 @@ class Projector:
                 pass
 
     def _on_mode(self, seq: int, changed: ModeChanged) -> None:
-        """Raise an alert where an instrument goes to and fro; a challenger's mode moves no money.
-
-        Told here, not by the learner: it holds for runs without one.
+        """Raise an alert where an instrument goes to and fro; while there is a champion, a
+        challenger's mode moves no money. Told here, not by the learner: some runs have none.
         """
-        i = changed.instrument
-        many = self._modes[i].changed(changed.ts_ms) if i < len(self._modes) else None
+        i = changed.instrument % self._width
+        crowned = "champion" in self._slots[i :: self._width]
+        if crowned and self._slots[changed.instrument] != "champion":
+            return
+        many = self._modes[i].changed(changed.ts_ms)
         if many is not None:
             said = f"{many} changes of mode within an hour: its threshold is where it trades"
             self._alert(seq, i, changed.ts_ms, CODE, float(many), float(TRANSITIONS_MAX), said)

@@ -115,7 +115,16 @@ class Play:
         if not isinstance(event, ModelPublished):
             return []
         name = event.ensemble.hash
-        return [SlotChanged(event.instrument, now_ms, "published", "c", name, "shadow", "", "")]
+        started = self.journal[0][0]
+        assert isinstance(started, RunStarted)
+        champion = started.setup.instruments[event.instrument].ensemble
+        lanes = ("" if champion is None else champion.hash, name)
+        return [
+            SlotChanged(
+                event.instrument, now_ms, "published", name, lanes, ("champion", "shadow"), "", "",
+                "",
+            )
+        ]  # fmt: skip
 
     def of(self, kind: type) -> list[Any]:
         return [event for event, _ in self.journal if isinstance(event, kind)]

@@ -1,0 +1,119 @@
+"""A run that learns: trained, judged, swapped, promoted; stopped, repeated, and checked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import yaml
+
+from ares.bootstrap import RunRequest, certify_run, history_run, restep_run
+from ares.cli.main import run as ares
+from ares.config.workspace import Workspace
+from ares.domain.events import (
+    DriftMeasured,
+    Event,
+    ModelPublished,
+    RetrainingEnded,
+    RetrainingStarted,
+    SlotChanged,
+)
+from ares.journal.run import entries
+from ares.runtime.promotion import promote
+from ares.store.database import open_database
+
+HOUR = 3_600_000
+FROM_MS = 1_672_531_200_000 + 1_860 * HOUR
+TO_MS = FROM_MS + 140 * HOUR
+TAUGHT = (DriftMeasured, RetrainingStarted, RetrainingEnded, ModelPublished)
+
+
+def learning(world: Any, **more: object) -> Workspace:
+    """Return the world's workspace with its edge as champion, and a quick rollout."""
+    path: Path = world.workspace.root / "ares.yaml"
+    settings = yaml.safe_load(path.read_text())
+    quick = {"rollout": {"shadow_hours": 12, "canary_hours": 24}, "costs": {"fee_bps": 1.0}}
+    path.write_text(yaml.safe_dump({**settings, **quick, **more}))
+    workspace = Workspace(world.workspace.root)
+    assert not promote(workspace, world.edge, "history", True, "rehearsal").refused
+    return workspace
+
+
+def request(name: str) -> RunRequest:
+    return RunRequest(("BTC/USDT",), FROM_MS, TO_MS, name, learn=True)
+
+
+def lessons(workspace: Workspace, name: str) -> list[Event]:
+    found = entries(workspace.journal_dir / "history" / name)
+    return [entry.event for entry in found if isinstance(entry.event, TAUGHT)]
+
+
+def stop_after(instants: int) -> Callable[[], bool]:
+    asked = iter(range(10**9))
+    return lambda: next(asked) >= instants
+
+
+def test_a_run_learns_swaps_and_can_be_stopped_repeated_and_checked(
+    another: Callable[[], Any], capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
+    workspace = learning(another())
+    whole = history_run(workspace, request("whole"))
+    assert whole.end.finished
+    kinds = [type(event).__name__ for event in lessons(workspace, "whole")]
+    assert kinds.count("ModelPublished") == 1
+    assert kinds.count("DriftMeasured") == 5
+    moves = [
+        effect.move
+        for entry in entries(workspace.journal_dir / "history" / "whole")
+        for effect in entry.effects
+        if isinstance(effect, SlotChanged)
+    ]
+    assert moves == ["published", "canary", "promoted"]
+    assert certify_run(workspace, "whole").mismatches == 0
+    assert restep_run(workspace, "whole").mismatches == 0
+
+    first = history_run(workspace, request("broken"), stopped=stop_after(75))
+    assert not first.end.finished
+    assert history_run(workspace, request("broken")).end.finished
+    assert msgspec.msgpack.encode(lessons(workspace, "broken")) == msgspec.msgpack.encode(
+        lessons(workspace, "whole")
+    )
+    assert certify_run(workspace, "broken").mismatches == 0
+
+    database = open_database(workspace.db_url)
+    with database.connect() as connection:
+        rows = connection.exec_driver_sql(
+            "SELECT environment, trigger_reason, outcome, success FROM retraining_history"
+        ).fetchall()
+    database.dispose()
+    assert [tuple(row) for row in rows] == [
+        ("history/whole", "loss_immediate", "published", 1),
+        ("history/broken", "loss_immediate", "published", 1),
+    ]
+
+    monkeypatch.setenv("ARES_WORKSPACE", str(workspace.root))
+    capsys.readouterr()
+    assert ares(["learn", "status", "--run", "whole", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["outcomes"] == {"published": 1}
+    assert said["instruments"][0]["drift_score"] > 0.0
+    assert ares(["learn", "status"]) == 0
+    assert "loss_immediate" in capsys.readouterr().out
+    assert ares(["learn", "now", "-s", "BTC/USDT"]) == 3
+    assert "no engine runs in paper" in capsys.readouterr().err
+    assert ares(["learn", "now", "-s", "BTC/USDT", "--env", "history"]) == 2
+    assert "decide by themselves" in capsys.readouterr().err
+
+
+def test_where_training_is_forbidden_a_run_does_not_learn(another: Callable[[], Any]) -> None:
+    from ares.domain.errors import UserMistake
+
+    workspace = learning(
+        another(), learning={"in_production": False}, live_trading={"enabled": True}
+    )
+    with pytest.raises(UserMistake, match=r"learning\.in_production"):
+        history_run(workspace, request("forbidden"))
