@@ -339,34 +339,34 @@ def test_drift_that_cannot_be_measured_is_an_alert_and_asked_again_the_next_day(
 
 
 class Doomed:
-    """Arrives in a worker as the job that it holds, and kills that process a moment later."""
+    """Arrives in a worker as the job that it holds, and kills that process a moment later, once."""
 
-    def __init__(self, job: Any, once: Path | None) -> None:
-        self._job, self._once = job, once
+    def __init__(self, job: Any, done: Path) -> None:
+        self._job, self._done = job, done
 
     def __reduce__(self) -> tuple[Any, ...]:
         get = "(os := __import__('os'))"
         kill = f"__import__('threading').Timer(0.1, {get}.kill, (os.getpid(), 9)).start()"
-        arm = kill if self._once is None else f"once.exists() or (once.touch(), {kill})"
-        return eval, (f"({arm}, job)[1]", {"job": self._job, "once": self._once})
+        once = f"done.exists() or (done.touch(), {kill})"
+        return eval, (f"({once}, job)[1]", {"job": self._job, "done": self._done})
 
 
-class Murderous(WorkerPool):
-    """Kills the worker that trains in the middle of it: always, or once."""
+class Murderous(Here):
+    """Trains in a process, which it kills in the middle of it, once; does the rest here."""
 
-    def __init__(self, once: Path | None) -> None:
-        super().__init__(1)
-        self._at = once
+    def __init__(self, known: dict[Any, Any], done: Path) -> None:
+        super().__init__(known)
+        self._done = done
+        self._processes = WorkerPool(1)
 
     def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Any]]:
-        return super().run(
-            [
-                Task(task.label, task.function, Doomed(task.argument, self._at))
-                if task.label.endswith(" 1h")
-                else task
-                for task in tasks
-            ]
-        )
+        if not all(task.label.endswith(" 1h") for task in tasks):
+            return super().run(tasks)
+        doomed = [Task(t.label, t.function, Doomed(t.argument, self._done)) for t in tasks]
+        return self._processes.run(doomed)
+
+    def close(self, at_once: bool = False) -> None:
+        self._processes.close(at_once)
 
 
 def test_a_worker_killed_while_it_trains_costs_nothing_but_time(
@@ -374,20 +374,10 @@ def test_a_worker_killed_while_it_trains_costs_nothing_but_time(
 ) -> None:
     hours, champion = range(20, 22), small.edge
     calm = play(small.workspace, tmp_path / "a", hours, [20], champion, pool=Here(done_before))
-    pool = Murderous(tmp_path / "killed")
+    pool = Murderous(done_before, tmp_path / "killed")
     shot = play(small.workspace, tmp_path / "b", hours, [20], champion, pool=pool)
     assert (tmp_path / "killed").exists()
     assert shot.bytes == calm.bytes
-
-
-def test_a_worker_that_dies_whenever_it_trains_is_a_training_that_failed(
-    small: Any, tmp_path: Path
-) -> None:
-    pool = Murderous(None)
-    done = play(small.workspace, tmp_path / "r", range(20, 22), [20], small.edge, pool=pool)
-    [ended] = done.of(RetrainingEnded)
-    assert ended.outcome == "failed"
-    assert ended.note == "1h: its worker process died (out of memory, or killed)"
 
 
 def test_a_person_may_ask_a_running_engine_and_needs_no_rest(
@@ -400,20 +390,24 @@ def test_a_person_may_ask_a_running_engine_and_needs_no_rest(
     with pytest.raises(WorldTrouble, match="no engine runs in paper"):
         leave(journal, "paper", request)
     lock = Lock(journal / "paper")
-    leave(journal, "paper", request)
     setup, pool = setup_of(small.workspace, small.edge), Here(done_before)
     school = School(small.workspace, "paper", tmp_path / "run", (), pool)
     lessons = Lessons(Policy(on_loss=False, budget_per_day=1), Thresholds())
     requests = Requests(journal / "paper", [key])
     playing = Play(Learner(small.workspace, lessons, school, pool, 60_000, requests))
     playing.put(RunStarted(setup))
-    playing.instants(range(1, 4), [])
+    playing.instants(range(19, 20), [])
+    assert requests() == []
+    leave(journal, "paper", request)
+    assert requests() == [0]
+    playing.put(BarsClosed(FROM_MS + 20 * HOUR, b"", b"", b""))
+    playing.instants(range(21, 23), [])
     [begun] = playing.of(RetrainingStarted)
-    assert begun.trigger == "manual"
+    assert (begun.trigger, begun.ts_ms) == ("manual", FROM_MS + 20 * HOUR)
     assert requests() == []
     leave(journal, "paper", request)
     lock.release()
-    playing.instants(range(4, 8), [])
+    playing.instants(range(23, 26), [])
     assert len(playing.of(RetrainingStarted)) == 1, "the day's budget is spent"
     assert requests() == [0]
 
