@@ -53,6 +53,7 @@ class Pupil:
     trades   : of it, since it took its place at ``since_ms``.
     wanted   : a training that no event has begun yet; running: one that has begun; made: one that
                has ended with an ensemble which was not yet handed over.
+    teachable : there is an ensemble, and it can be made again here.
     measuring_ms : the instant of a drift measurement under way.
     """
 
@@ -68,6 +69,7 @@ class Pupil:
     wanted: Wanted | None = None
     running: RetrainingStarted | None = None
     made: RetrainingEnded | None = None
+    teachable: bool = False
     measuring_ms: int | None = None
     drift: DriftMeasured | None = None
     begun_ms: int | None = None
@@ -100,12 +102,23 @@ class Lessons:
 
     def watch(self, event: Event, effects: Sequence[Effect]) -> None:
         """Take the next journal entry in."""
+        if type(event) is BarsClosed:  # nearly all there is
+            if not event.warming:
+                self.now_ms = event.ts_ms
+                self._on_time()
+        else:
+            self._on_event(event)
+        for effect in effects:
+            if type(effect) is TradeClosed:
+                self._on_trade(effect)
+            elif type(effect) is SlotChanged:
+                self._on_slot(effect)
+
+    def _on_event(self, event: Event) -> None:
         self.now_ms = max(self.now_ms, getattr(event, "ts_ms", 0))
         match event:
             case RunStarted():
                 self._begin(event.setup)
-            case BarsClosed() if not event.warming:
-                self._on_time()
             case ModelPublished():
                 self._known[event.ensemble.hash] = event.ensemble
                 if event.verdict_hash:
@@ -123,11 +136,15 @@ class Lessons:
                 self._on_alert(event)
             case _:
                 pass
-        for effect in effects:
-            if type(effect) is TradeClosed:
-                self._on_trade(effect)
-            elif type(effect) is SlotChanged:
-                self._on_slot(effect)
+
+    @property
+    def idle(self) -> bool:
+        """Return whether there is nothing to do and nothing to say."""
+        return not self.alerts and all(
+            one.wanted is None and one.running is None and one.made is None
+            and one.measuring_ms is None
+            for one in self.pupils
+        )  # fmt: skip
 
     def ensemble(self, name: str) -> Ensemble | None:
         """Return the ensemble of a hash, where the journal has shown it."""
@@ -149,6 +166,7 @@ class Lessons:
                     row=row,
                     lane=lane,
                     taught=ensemble,
+                    teachable=ensemble is not None and ensemble.hash not in self._foreign,
                     champion=champion,
                     since_ms=setup.from_ms,
                     restraint=Restraint(self._policy),
@@ -157,17 +175,16 @@ class Lessons:
             )
 
     def _on_time(self) -> None:
-        now_ms = self.now_ms
+        now_ms, schedule_ms = self.now_ms, self._policy.schedule_ms
         for pupil in self.pupils:
-            if pupil.taught is None or pupil.taught.hash in self._foreign:
-                continue
             if now_ms >= pupil.check_ms:
                 late = (now_ms - pupil.check_ms) // self._policy.check_ms
                 pupil.check_ms += (late + 1) * self._policy.check_ms
-                if pupil.measuring_ms is None:
+                if pupil.measuring_ms is None and pupil.teachable:
                     pupil.measuring_ms = now_ms
-            since_ms = pupil.since_ms if pupil.begun_ms is None else pupil.begun_ms
-            self._want(pupil, after_time(self._policy, now_ms, since_ms))
+            if schedule_ms is not None:
+                since_ms = pupil.since_ms if pupil.begun_ms is None else pupil.begun_ms
+                self._want(pupil, after_time(self._policy, now_ms, since_ms))
 
     def _on_trade(self, trade: TradeClosed) -> None:
         pupil = next((one for one in self.pupils if one.lane == trade.instrument), None)
@@ -182,10 +199,9 @@ class Lessons:
                 self.alerts.append(
                     AlertRaised(self.now_ms, pupil.row, one.code, one.value, one.limit, one.message)
                 )
-        if pupil.taught.hash not in self._foreign:
-            net_bps = [net for _, net in pupil.trades]
-            promised = pupil.taught.validation
-            self._want(pupil, after_trade(self._policy, self.now_ms, net_bps, promised))
+        net_bps = [net for _, net in pupil.trades]
+        promised = pupil.taught.validation
+        self._want(pupil, after_trade(self._policy, self.now_ms, net_bps, promised))
 
     def _on_slot(self, moved: SlotChanged) -> None:
         """Follow an instrument's lanes; another ensemble to be taught begins with a clean slate.
@@ -212,10 +228,13 @@ class Lessons:
         pupil.lane = lane_of[name]
         if name != before:
             pupil.taught, pupil.since_ms = self._known[name], self.now_ms
+            pupil.teachable = name not in self._foreign
             pupil.trades.clear()
 
     def _want(self, pupil: Pupil, wanted: Wanted | None) -> None:
-        if wanted is None or pupil.busy or not pupil.restraint.allows(wanted.at_ms):
+        if wanted is None or not pupil.teachable or pupil.busy:
+            return
+        if not pupil.restraint.allows(wanted.at_ms):
             return
         pupil.wanted = wanted
 

@@ -118,6 +118,8 @@ class Learner:
 
     def due(self, now_ms: int) -> Sequence[Event]:
         """Return what takes effect before the instant that closes at ``now_ms``, oldest first."""
+        if self._requests is None and self._lessons.idle:
+            return ()
         pupils = self._lessons.pupils
         asked = set(() if self._requests is None else self._requests())
         events: list[Event] = list(self._lessons.alerts)
