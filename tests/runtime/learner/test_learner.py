@@ -313,6 +313,21 @@ def test_without_newer_rows_nothing_has_changed(
     assert not (tmp_path / "verdicts").exists()
 
 
+def test_a_package_that_stands_alone_is_made_anew_alone(
+    small: Any, done_before: Any, tmp_path: Path
+) -> None:
+    models = ModelStore(small.workspace.models_dir)
+    package = models.member(models.ensemble(small.edge).members[0])
+    taught = package.alone("binance:BTC/USDT", package.card.created_at)
+    school = School(small.workspace, "history/x", tmp_path, (), Here(done_before))
+    [result] = school.teach([Assignment(taught, taught, FROM_MS + 20 * HOUR)])
+    assert result.outcome in ("published", "refused"), result.note
+    assert result.ensemble is not None
+    assert result.ensemble.recipe_hash == taught.recipe_hash
+    assert (result.ensemble.platt_a, result.ensemble.platt_b) == (1.0, 0.0)
+    assert "reproduced" not in result.failed
+
+
 @pytest.mark.parametrize("part", ["1h", "ensemble", "verdict"])
 def test_whatever_fails_is_journaled_and_the_others_go_on(
     small: Any, done_before: Any, tmp_path: Path, part: str
