@@ -67,8 +67,8 @@ def drift_scores(psi: F64) -> F64:
 class ErrorChange:
     """The last change of a stream of errors; ``place``: of the value at which it was found.
 
-    before, after : mean of what ADWIN dropped, and of what it kept; equal where nothing changed
-                    (``place`` None), NaN where there are no errors.
+    before, after : means of the two parts of ADWIN's window that differ most; equal where nothing
+                    changed (``place`` None), NaN where there are no errors.
     """
 
     before: float
@@ -90,17 +90,28 @@ def error_change(errors: F64) -> ErrorChange:
     if spread <= 0.0:
         return found
     watch = ADWIN(delta=ADWIN_DELTA, clock=1)  # type: ignore[no-untyped-call]
-    begin = 0  # of the window that ADWIN keeps
+    begin = 0  # of ADWIN's window
     for place, error in enumerate((errors / spread).tolist()):
         watch.update(error)  # type: ignore[no-untyped-call]
         if not watch.drift_detected:
             continue
-        kept = place + 1 - int(watch.width)
         if place >= SCALE_ERRORS:
-            before, after = errors[begin:kept], errors[kept : place + 1]
-            found = ErrorChange(float(before.mean()), float(after.mean()), place)
+            found = ErrorChange(*_sides(errors[begin : place + 1]), place)
         begin = place + 1  # river starts anew with the next value
     return found
+
+
+def _sides(window: F64) -> tuple[float, float]:
+    """Return the means before and after the cut at which they differ most, in deviations.
+
+    ADWIN drops its oldest values until the rest agrees: what it keeps still holds some from before.
+    """
+    n = np.arange(1, len(window))
+    sums = np.cumsum(window)
+    before = sums[:-1] / n
+    after = (sums[-1] - sums[:-1]) / (len(window) - n)
+    cut = int(np.argmax(np.abs(after - before) * np.sqrt(n * (len(window) - n))))
+    return float(before[cut]), float(after[cut])
 
 
 def block_means(values: F64, block: I64) -> tuple[F64, I64]:
