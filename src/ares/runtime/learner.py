@@ -30,9 +30,9 @@ from ares.learn.triggers import Policy
 from ares.runtime.drift_job import DriftJob, DriftSeen, measure_drift
 from ares.runtime.learn_requests import Requests
 from ares.runtime.model_journal import read_book
+from ares.runtime.production import insist_training_allowed
 from ares.runtime.refit import LEARNER, Assignment, School, Taught
 from ares.runtime.teacher import Teacher
-from ares.runtime.production import insist_training_allowed
 from ares.runtime.training import WORKER_MODULES
 from ares.runtime.worker_pool import Failed, Task, WorkerPool
 
