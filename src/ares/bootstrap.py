@@ -426,6 +426,7 @@ def backtest(
     from ares.adapters.model_store import ModelStore
     from ares.research.desk import Desk
     from ares.runtime.model_journal import read_book
+    from ares.runtime.training_news import sentiment_at
     from ares.store.candles import CandleStore
     from ares.store.database import open_database
 
@@ -447,6 +448,9 @@ def backtest(
             venue=settings.venue,
             validation_discount=settings.continuous_learning.confidence.validation_discount,
             user=user,
+            sentiment_of=lambda key, spec, close_ms: sentiment_at(
+                workspace.db_url, spec, Instrument.parse(key), close_ms
+            ),
             on_progress=on_progress,
         )
         return desk.run(request)

@@ -93,6 +93,11 @@ class NewsStore:
                     rows += [(known_ms, published_ms, units, lane) for lane in lanes[scope]]
         return News.of(rows)
 
+    def any(self) -> bool:
+        """Return whether any row is stored."""
+        with reading(self.engine) as connection:
+            return connection.exec_driver_sql("SELECT 1 FROM news LIMIT 1").first() is not None
+
     def known_between(self, spec: SentimentSpec, base: str, from_ms: int, to_ms: int) -> int:
         """Return how many rows that count for a base currency become known in a window."""
         known = self.news(spec, [base], to_ms).known_ms
