@@ -53,9 +53,10 @@ def show_sentiment(found: Beside) -> None:
         ("", "with sentiment", "by prices alone"),
         _figures_of(found.own, found.twin),
         title="What sentiment adds",
-        footer=f"{utc(found.from_ms)} to {utc(found.to_ms)}, both walked; e that it is better {found.e_better:.3g}, worse {found.e_worse:.3g} (enough: "
-        f"{found.e_enough:g}); Sharpe ratio of the difference "
-        f"{number(found.sharpe_of_difference, 2)}; {count(found.decisions)} decisions of both.",
+        footer=f"{utc(found.from_ms)} to {utc(found.to_ms)}, both walked; e that it is better "
+        f"{found.e_better:.3g}, worse {found.e_worse:.3g} (enough: {found.e_enough:g}); Sharpe "
+        f"ratio of the difference {number(found.sharpe_of_difference, 2)}; "
+        f"{count(found.decisions)} decisions of both.",
     )
     say(found.sentence)
 

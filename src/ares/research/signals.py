@@ -29,7 +29,7 @@ HistoryOf = Callable[[str, Timeframe, int, int], Bars]
 filled; empty where there are none."""
 
 SentimentOf = Callable[[str, SentimentSpec | None, I64], np.ndarray | None]
-"""(instrument key, how a model's sentiment is made, closing instants) -> its columns; None: none."""
+"""(instrument key, how a model has its sentiment made, closing instants) -> columns, or None."""
 
 ScorerOf = Callable[[Package], Callable[[np.ndarray], F64]]
 """A package -> the function from float32 rows (n, n_features) to probabilities (n,)."""
@@ -63,13 +63,17 @@ class _Sources:
 
 @dataclass(frozen=True, slots=True)
 class _Voice:
-    """The rows of one member: what it has to score, and where the answers go."""
+    """The rows of one member: what it has to score, and where the answers go.
+
+    unheard_share : of the rows of a model with sentiment, those without any.
+    """
 
     place: tuple[int, int]
     rows: np.ndarray
     close_ms: I64
     sigma: F64
     scorer: Callable[[np.ndarray], F64]
+    unheard_share: float
 
 
 def ensemble_strategy(
@@ -100,7 +104,7 @@ def ensemble_strategy(
         key=lambda timeframe: timeframe.ms,
     )
     sources = _Sources(history_of, scorer_of, user, sentiment_of)
-    series = _scores(candles, voiced, timeframes, sources, on_progress)
+    series, unheard = _scores(candles, voiced, timeframes, sources, on_progress)
     ensembles = [one.ensemble for one in voiced]
     slots = slot_records(ensembles, timeframes)
     signals = aggregate_history(close_ms, series, slots, timeframes, cost_bps_now)
@@ -118,7 +122,7 @@ def ensemble_strategy(
             for one in ensembles
         ),
         models=tuple(_said(one) for one in voiced),
-        warnings=tuple(_warnings(candles, voiced, signals)),
+        warnings=(*_warnings(candles, voiced, signals), *unheard),
     )
 
 
@@ -128,8 +132,10 @@ def _scores(
     timeframes: Sequence[Timeframe],
     sources: _Sources,
     on_progress: Callable[[int, int], None],
-) -> list[list[Scores | None]]:
-    """Return the scores by instrument and timeframe; features and batches on all cores."""
+) -> tuple[list[list[Scores | None]], list[str]]:
+    """Return the scores by instrument and timeframe, and where sentiment was missing; features and
+    batches on all cores.
+    """
     series: list[list[Scores | None]] = [[None] * len(timeframes) for _ in candles]
     jobs: list[_Job] = [
         (one, (i, timeframes.index(member.timeframe)), member.timeframe, package)
@@ -155,7 +161,13 @@ def _scores(
         p = np.concatenate(parts) if parts else np.empty(0)
         i, j = voice.place
         series[i][j] = Scores(voice.close_ms, p, voice.sigma)
-    return series
+    unheard = [
+        f"{candles[voice.place[0]].key} {timeframes[voice.place[1]]}: sentiment is missing at "
+        f"{voice.unheard_share:.0%} of its bars: there its model answers by prices alone"
+        for voice in voices
+        if voice.unheard_share > 0.0
+    ]
+    return series, unheard
 
 
 def _voice(job: _Job, sources: _Sources) -> _Voice:
@@ -181,7 +193,10 @@ def _voice(job: _Job, sources: _Sources) -> _Voice:
     sentiment = sources.sentiment_of(candles.key, card.sentiment, close_ms[keep])
     rows = behind(values[keep], sentiment)
     sigma = rows[:, VOLATILITY_20].astype(np.float64)
-    return _Voice(place, rows, close_ms[keep], sigma, sources.scorer_of(package))
+    unheard = 0.0
+    if sentiment is not None and len(rows):
+        unheard = float(np.isnan(sentiment).all(axis=1).mean())
+    return _Voice(place, rows, close_ms[keep], sigma, sources.scorer_of(package), unheard)
 
 
 def _said(voiced: Voiced) -> dict[str, object]:
