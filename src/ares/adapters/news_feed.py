@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import http.client
 import re
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -27,7 +28,8 @@ def fetch_feed(url: str, timeout_s: float = TIMEOUT_S, bytes_max: int = BYTES_MA
     request = urllib.request.Request(url, headers={"User-Agent": f"ares/{__version__}"})
     try:
         with urllib.request.urlopen(request, timeout=timeout_s) as answer:
-            content: bytes = answer.read(bytes_max + 1)
+            content = _read(answer, bytes_max, timeout_s)
+            length = answer.headers.get("Content-Length", "")
     except urllib.error.HTTPError as error:
         error.close()
         raise WorldTrouble(f"{url} answers {error.code} {error.reason}: try again later") from None
@@ -38,6 +40,21 @@ def fetch_feed(url: str, timeout_s: float = TIMEOUT_S, bytes_max: int = BYTES_MA
         ) from None
     if len(content) > bytes_max:
         raise WorldTrouble(f"{url} sends more than {bytes_max >> 20} MB: that is no feed of news")
+    if length.isdigit() and len(content) < int(length):
+        raise WorldTrouble(f"{url} broke off its answer: try again later")
+    return content
+
+
+def _read(answer: http.client.HTTPResponse, bytes_max: int, timeout_s: float) -> bytes:
+    """Return the answer, at most one byte more than allowed; a trickle does not last for ever."""
+    content, until_s = b"", time.monotonic() + timeout_s
+    while len(content) <= bytes_max:
+        part = answer.read1(min(65_536, bytes_max + 1 - len(content)))
+        if not part:
+            break
+        content += part
+        if time.monotonic() > until_s:
+            raise TimeoutError("too slow")
     return content
 
 

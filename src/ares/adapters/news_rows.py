@@ -161,7 +161,7 @@ def _score(
             continue
         low, high = scale or usual
         try:
-            value = 2.0 * (float(cell) - low) / (high - low) - 1.0
+            value = (2.0 * float(cell) - (high + low)) / (high - low)
         except (TypeError, ValueError):
             raise Fault("a score that is no number") from None
         if math.isnan(value):

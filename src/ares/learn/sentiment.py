@@ -34,10 +34,18 @@ def with_sentiment(rows: Rows, news: News, spec: SentimentSpec) -> Rows:
     return replace(rows, x=np.hstack([rows.x, columns]))
 
 
-def price_only(recipe: Recipe) -> Recipe:
-    """Return the recipe of the twin that learns from prices alone."""
-    names = recipe.features[:-N_SENTIMENT]
-    return msgspec.structs.replace(recipe, features=names, sentiment=None, price_only=True)
+def price_only(recipe: Recipe, features_hash: str) -> Recipe:
+    """Return the recipe of the twin that learns from prices alone, as ``--price-only`` has it.
+
+    features_hash : of the columns without sentiment.
+    """
+    return msgspec.structs.replace(
+        recipe,
+        features=recipe.features[:-N_SENTIMENT],
+        features_hash=features_hash,
+        sentiment=None,
+        price_only=True,
+    )
 
 
 def heard(x: F32) -> Bools:

@@ -15,7 +15,7 @@ from ares.domain.package import GRAPH_FILE, Package, card_bytes, sha256
 from ares.kernel.bars import F64, Bars
 from ares.kernel.ensemble import Scores
 from ares.kernel.features import VOLATILITY_20, features_of
-from ares.kernel.features.columns import behind, column_names, with_user
+from ares.kernel.features.columns import behind, column_names, columns_hash, with_user
 from ares.kernel.features.sentiment import N_SENTIMENT
 from ares.kernel.features.user import UserFeatures
 from ares.learn import parity
@@ -176,7 +176,7 @@ def _by_prices(training: PackageJob, ready: Prepared, lane: int) -> Scores | Non
     """Return what the price-only twin of a model with sentiment says in the same walk."""
     if training.recipe.sentiment is None:
         return None
-    recipe = price_only(training.recipe)
+    recipe = price_only(training.recipe, columns_hash(ready.user))
     x = ready.rows.x[:, :-N_SENTIMENT]
     twin = walk(x, replace(ready.rows, x=x), recipe)
     return spoken_of(ready.seen[lane], twin.out_of_sample, lane, training).scores

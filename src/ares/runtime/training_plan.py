@@ -112,7 +112,7 @@ def recipe_for(
     return Recipe(
         timeframe=timeframe,
         features=column_names(user, sentiment is not None),
-        features_hash=columns_hash(user),
+        features_hash=columns_hash(user, sentiment is not None),
         label=default_label(timeframe, cost_bps, "triple_barrier"),
         boost=BoostRecipe(
             rounds_per_epoch=retraining.rounds_per_epoch,

@@ -13,7 +13,7 @@ from ares.domain.timeframe import Timeframe
 from ares.kernel.bars import Bars, Bools
 from ares.kernel.features.catalogue import FEATURE_NAMES, FEATURES_HASH, N_FEATURES
 from ares.kernel.features.scan import FeatureTable
-from ares.kernel.features.sentiment import SENTIMENT_NAMES
+from ares.kernel.features.sentiment import SENTIMENT_HASH, SENTIMENT_NAMES
 from ares.kernel.features.user import UserFeatures
 
 
@@ -27,11 +27,14 @@ def column_names(user: UserFeatures | None, sentiment: bool = False) -> tuple[st
     return names + SENTIMENT_NAMES if sentiment else names
 
 
-def columns_hash(user: UserFeatures | None) -> str:
-    """Return the hash that a model carries: of the kernel's features, and of the user's module."""
-    if user is None:
-        return FEATURES_HASH
-    return hashlib.sha256(f"{FEATURES_HASH}+{user.hash}".encode()).hexdigest()
+def columns_hash(user: UserFeatures | None, sentiment: bool = False) -> str:
+    """Return the hash that a model carries: of the kernel's features, of the user's module, and of
+    the formulas of sentiment where it has that.
+    """
+    parts = [FEATURES_HASH]
+    parts += [] if user is None else [user.hash]
+    parts += [SENTIMENT_HASH] if sentiment else []
+    return parts[0] if len(parts) == 1 else hashlib.sha256("+".join(parts).encode()).hexdigest()
 
 
 def with_user(
@@ -65,10 +68,10 @@ def insist_same_columns(
     who : names the model; names, hash_ : its columns and their hash, as its card has them. How its
     columns of sentiment are made, the model says itself.
     """
-    if hash_ == columns_hash(user):
+    if hash_ in {columns_hash(user), columns_hash(user, True)}:
         return
     theirs = ", ".join(name for name in names[N_FEATURES:] if name not in SENTIMENT_NAMES)
-    if hash_ == FEATURES_HASH:
+    if hash_ in {columns_hash(None), columns_hash(None, True)}:
         raise UserMistake(
             f"{who} was trained without features.module: train again, or set it to null"
         )

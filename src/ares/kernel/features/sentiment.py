@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,6 +33,7 @@ SENTIMENT_FORMULAS = (
 )
 SENTIMENT_NAMES = tuple(name for name, _ in SENTIMENT_FORMULAS)
 N_SENTIMENT = len(SENTIMENT_NAMES)
+SENTIMENT_HASH = hashlib.sha256(f"{CODE_VERSION};{SENTIMENT_FORMULAS}".encode()).hexdigest()
 FAST, MIDDLE, SLOW, SURPRISE, COUNT, AGE_HOURS = range(N_SENTIMENT)
 
 BUCKETS = 512
@@ -52,12 +52,6 @@ NEWS_STATE = np.dtype(
         ("counts", np.int64, (BUCKETS,)),
     ]
 )
-
-
-def sentiment_hash(spec: SentimentSpec) -> str:
-    """Return the hash of the columns: of their formulas and of how the spec has them made."""
-    text = f"{CODE_VERSION};{SENTIMENT_FORMULAS};".encode()
-    return hashlib.sha256(text + msgspec.json.encode(spec, order="sorted")).hexdigest()
 
 
 def news_state(n: int) -> States:
