@@ -22,6 +22,7 @@ from ares.domain.events import (
 )
 from ares.domain.model import Ensemble
 from ares.domain.timeframe import Timeframe
+from ares.kernel.features import N_FEATURES
 from ares.runtime.prefetch import Prefetch
 
 ROWS_TRIED = 64
@@ -151,7 +152,9 @@ def recent_rows(state: State) -> RecentRows:
 
 def _recent(state: State, j: int) -> NDArray[np.float32]:
     """Return the newest warm rows of a timeframe, then rows drawn around them."""
-    warm = state.last_warm[:, j] & np.isfinite(state.features[:, j]).all(axis=1)
+    # Sentiment is NaN where news are missing, and a model that has it must answer all the same.
+    priced = N_FEATURES + len(state.setup.user_features)
+    warm = state.last_warm[:, j] & np.isfinite(state.features[:, j, :priced]).all(axis=1)
     rows = state.features[warm, j]
     draw = np.random.default_rng(0).standard_normal((ROWS_TRIED, state.features.shape[2]))
     if len(rows):

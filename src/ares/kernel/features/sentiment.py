@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ares.domain.sentiment import SentimentSpec
 from ares.domain.timeframe import HOUR_MS
-from ares.kernel.bars import F64, I64
+from ares.kernel.bars import F64, I64, Bools
 from ares.kernel.features.state import States
 from ares.kernel.jit import njit
 
@@ -47,6 +47,7 @@ NEWS_STATE = np.dtype(
     [
         ("hour", np.int64),  # number of the newest bucket: ms since 1970 // HOUR_MS
         ("newest_ms", np.int64),  # newest publication that is known; 0: nothing is
+        ("told_ms", np.int64),  # instant of the last event that brought news
         ("stale", np.int64),  # 1 after it was said that nothing new came for too long
         ("scores", np.int64, (BUCKETS,)),  # in millionths, by hour & (BUCKETS - 1)
         ("counts", np.int64, (BUCKETS,)),
@@ -158,3 +159,47 @@ def sentiment_scan(
             row += 1
         sentiment_step(state, k, now_ms[t], weights, stale_ms, out[t])
     return row
+
+
+@njit
+def fold_rows(state: States, rows: I64, until_ms: int) -> None:
+    """Fold rows of news into the series that they count for.
+
+    rows     : (n_rows, 4) known_ms, published_ms, score in millionths, lane (below 0: all).
+    until_ms : instant of the event that brought them.
+    """
+    for r in range(rows.shape[0]):
+        for k in range(state.shape[0]):
+            if rows[r, 3] < 0 or rows[r, 3] == k:
+                fold_news(state, k, rows[r, 0], rows[r, 1], rows[r, 2])
+    for k in range(state.shape[0]):
+        state[k].told_ms = until_ms
+
+
+@njit
+def sentiment_of_due(
+    state: States,
+    now_ms: int,
+    due: Bools,
+    weights: F64,
+    stale_ms: int,
+    features: NDArray[np.float32],
+    column: int,
+) -> None:
+    """Write the sentiment of the bars that closed now behind their other features.
+
+    state    : (n_instruments,); due : (n_lanes, n_timeframes), lane k is of instrument k modulo
+               n_instruments.
+    features : (n_lanes, n_timeframes, n_features); column : the first of sentiment.
+    """
+    for lane in range(due.shape[0]):
+        first = -1
+        for j in range(due.shape[1]):
+            if not due[lane, j]:
+                continue
+            if first < 0:
+                first = j
+                out = features[lane, j, column:]
+                sentiment_step(state, lane % state.shape[0], now_ms, weights, stale_ms, out)
+            else:
+                features[lane, j, column:] = features[lane, first, column:]
