@@ -8,23 +8,38 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import yaml
 
 from ares.adapters.model_store import ModelStore
-from ares.bootstrap import backtest
+from ares.bootstrap import (
+    RunRequest,
+    backtest,
+    certify_run,
+    history_run,
+    restep_run,
+    scorers_of,
+    why_run,
+)
 from ares.config.workspace import Workspace
+from ares.core.step import step
+from ares.domain.errors import UserMistake
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.news import NewsRow
 from ares.domain.package import PackageCard
 from ares.domain.sentiment import SentimentSpec
-from ares.domain.timeframe import DAY_MS, HOUR_MS
+from ares.domain.timeframe import DAY_MS, HOUR_MS, Timeframe
 from ares.kernel.bars import Bars
 from ares.kernel.features import N_FEATURES
 from ares.kernel.features.sentiment import SENTIMENT_NAMES
 from ares.research.desk import BacktestRequest
 from ares.runtime.judging import Judgement, judge_ensemble
+from ares.runtime.plan import Choice, plan_run
+from ares.runtime.promotion import promote
+from ares.runtime.run_news import NO_NEWS
+from ares.runtime.trade_rules import rules_of
 from ares.runtime.training import TrainingRequest, train
 from ares.runtime.training_report import TrainingReport
 from ares.runtime.verdict_file import keep, verdict_json
@@ -172,6 +187,60 @@ def test_a_backtest_uses_the_news_and_says_where_they_are_missing(made: Made) ->
     engine.dispose()
     assert any("sentiment is missing at" in w for w in silent.warnings)
     assert silent.metrics != heard.metrics
+
+
+def test_a_run_certify_restep_and_why(made: Made) -> None:
+    from_ms = START_MS + (HOURS - 24 * 12) * HOUR_MS
+    request = RunRequest(("BTC/USDT",), from_ms, START_MS + HOURS * HOUR_MS, "heard")
+    newest = ModelStore(made.workspace.models_dir).newest_candidate(BTC.key)
+    assert newest is not None
+    by_prices = newest.hash == made.by_prices.ensembles[0].hash
+    assert by_prices  # the other one is older: it is run as champion
+    promote(made.workspace, made.with_news.ensembles[0].hash, "history", True, "for a test")
+    ran = history_run(made.workspace, request)
+    assert ran.end.finished
+    assert not any("no news that count" in remark for remark in ran.remarks)
+    done = certify_run(made.workspace, "heard")
+    assert done.mismatches == 0
+    assert done.lines["decisions"][0] > 0
+    assert restep_run(made.workspace, "heard").mismatches == 0
+    names = set()
+    for days in range(1, 9):
+        why = why_run(made.workspace, "heard", "BTC/USDT", from_ms + days * DAY_MS)
+        names |= {name for vote in why.votes for name, _, _ in vote.features}
+    assert names & set(SENTIMENT_NAMES)
+
+
+def test_one_model_with_news_and_one_by_prices_share_a_run(made: Made) -> None:
+    workspace = made.workspace
+    ensembles = [ModelStore(workspace.models_dir).ensemble(report.ensembles[0].hash)
+                 for report in (made.with_news, made.by_prices)]  # fmt: skip
+    engine = open_database(workspace.db_url)
+    store, spec = CandleStore(engine, None), SentimentSpec()
+    from_ms, to_ms = START_MS + (HOURS - 200) * HOUR_MS, START_MS + HOURS * HOUR_MS
+    rules = rules_of(workspace.settings)
+    news = NewsStore(engine).news(spec, [BTC.base], to_ms)
+    told = []
+    for ensemble, sentiment in ((ensembles[0], spec), (ensembles[1], spec), (ensembles[1], None)):
+        choices = [Choice(BTC, ensemble, True)]
+        plan = plan_run(
+            store, choices, [Timeframe.H1], BTC, from_ms, to_ms, 10_000.0, rules, 0.25, "",
+            sentiment=sentiment, news=NO_NEWS if sentiment is None else news,
+        )  # fmt: skip
+        state = plan.state
+        scorers = scorers_of(workspace, plan.setup)
+        for t in range(len(plan.feed)):
+            event = plan.news_event(t)
+            if event is not None:
+                step(state, event, scorers)
+            step(state, plan.feed.event(t, plan.warming(t)), scorers)
+        told.append(float(state.last_p[0, 0]))
+    engine.dispose()
+    assert told[1] == told[2] != told[0]
+    setup = msgspec.structs.replace(plan.setup, sentiment=None)
+    instrument = msgspec.structs.replace(setup.instruments[0], ensemble=ensembles[0])
+    with pytest.raises(UserMistake, match="was trained with sentiment, and the run has no"):
+        scorers_of(workspace, msgspec.structs.replace(setup, instruments=(instrument,)))
 
 
 def test_without_news_or_where_the_settings_say_no_it_is_by_prices(
