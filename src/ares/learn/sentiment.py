@@ -1,7 +1,7 @@
 """Sentiment among the rows that are learned from, and what a model learns of being without it.
 
 In fitting, a quarter of the instants have their sentiment hidden: the trees learn a way for rows
-without news, and a model whose source is silent answers by prices alone (ADR 0018).
+without news, and a model whose source is silent answers by prices alone (ADR 0021).
 """
 
 from __future__ import annotations
