@@ -18,10 +18,13 @@ from ares.domain.events import (
     BarsClosed,
     Effect,
     Event,
+    ModelPublished,
     NewsPublished,
     SentimentBack,
     SentimentMissing,
+    SlotChanged,
 )
+from ares.domain.model import Ensemble
 from ares.domain.sentiment import SentimentSpec
 from ares.domain.timeframe import HOUR_MS, MINUTE_MS, Timeframe
 from ares.journal.run import entries
@@ -253,6 +256,51 @@ def test_scores_are_prefetched_with_their_news(world: Any, models: Scorers) -> N
     told_both = state.features[:width, 0, -N_SENTIMENT:], state.features[width:, 0, -N_SENTIMENT:]
     assert lanes == 2 * width
     assert told_both[0].tobytes() == told_both[1].tobytes()
+
+
+class Once:
+    """A teacher that publishes one ensemble at its time, as champion."""
+
+    def __init__(self, at_ms: int, ensemble: Ensemble) -> None:
+        self._event: list[Event] = [
+            ModelPublished(at_ms, 0, ensemble, "champion", True, "v", "learner", "drift")
+        ]
+        self._at_ms = at_ms
+
+    def watch(self, _seq: int, event: Event, _effects: list[Effect]) -> None:
+        if isinstance(event, ModelPublished):
+            self._event = []
+
+    def due(self, now_ms: int) -> list[Event]:
+        return self._event if self._at_ms <= now_ms else []
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_model_that_is_published_hears_at_once(
+    world: Any, models: Scorers, tmp_path: Path
+) -> None:
+    before = world.ensemble(world.btc)
+    members = tuple(
+        msgspec.structs.replace(m, package_hash=f"{m.package_hash}-new") for m in before.members
+    )
+    newer = msgspec.structs.replace(before, members=members, created_at="newer")
+
+    def open_ensemble(ensemble: Ensemble) -> Scorers:
+        return {
+            m.package_hash: moody(world.models[m.package_hash.removesuffix("-new")], 6.0)
+            for m in ensemble.members
+        }
+
+    at_ms, folder = world.from_ms + 121 * MINUTE_MS, tmp_path / "test"
+    plan = plan_of(world, some_news(world), challengers=True)
+    options = {"sync_ms": 10**9, "open_ensemble": open_ensemble}
+    run_history(plan, models, folder, None, teacher=Once(at_ms, newer), **options)  # type: ignore[arg-type]
+    moved = [e for _, effects in told(folder) for e in effects if isinstance(e, SlotChanged)]
+    assert [one.move for one in moved] == ["published"]
+    assert certify(folder, models, None, open_ensemble).mismatches == 0
+    assert restep(folder, models, None, open_ensemble).mismatches == 0
 
 
 def test_why_names_what_was_heard(world: Any, models: Scorers, heard: Path) -> None:
