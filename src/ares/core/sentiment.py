@@ -17,6 +17,7 @@ from ares.kernel.features.sentiment import (
     fold_rows,
     news_state,
     sentiment_of_due,
+    turned_silent,
 )
 from ares.kernel.trade.layout import Records
 
@@ -59,13 +60,13 @@ def show(state: State, news: Records, now_ms: int) -> None:
 def silences(state: State, news: Records, now_ms: int) -> list[Effect]:
     """Return a fact for each instrument of which news have become stale, or fresh again."""
     assert state.setup.sentiment is not None
-    newest = news["newest_ms"]
-    stale = (newest == 0) | (now_ms - newest > state.setup.sentiment.stale_ms)
-    effects: list[Effect] = []
-    for i in np.flatnonzero(stale != (news["stale"] == 1)).tolist():
-        news["stale"][i] = stale[i]
-        effects.append(silence(i, now_ms, int(newest[i]), bool(stale[i])))
-    return effects
+    turned = np.empty(len(news), np.bool_)
+    if not turned_silent(news, now_ms, state.setup.sentiment.stale_ms, turned):
+        return []
+    return [
+        silence(i, now_ms, int(news["newest_ms"][i]), bool(news["stale"][i]))
+        for i in np.flatnonzero(turned).tolist()
+    ]
 
 
 def silence(i: int, now_ms: int, newest_ms: int, stale: bool) -> Effect:

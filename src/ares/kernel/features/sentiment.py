@@ -203,3 +203,19 @@ def sentiment_of_due(
                 sentiment_step(state, lane % state.shape[0], now_ms, weights, stale_ms, out)
             else:
                 features[lane, j, column:] = features[lane, first, column:]
+
+
+@njit
+def turned_silent(state: States, now_ms: int, stale_ms: int, turned: Bools) -> bool:
+    """Note in every series whether it is without sentiment; return whether that changed in any.
+
+    turned : (n,) written: where it did.
+    """
+    some = False
+    for k in range(state.shape[0]):
+        newest_ms = state[k].newest_ms
+        stale = 1 if newest_ms == 0 or now_ms - newest_ms > stale_ms else 0
+        turned[k] = stale != state[k].stale
+        state[k].stale = stale
+        some = some or turned[k]
+    return some
