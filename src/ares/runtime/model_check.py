@@ -74,7 +74,7 @@ def insist_it_fits(package: Package, instrument: str, user: UserFeatures | None)
     """Raise UserMistake where a package was made for other features or another instrument."""
     card = package.card
     insist_same_columns(card.ref, card.features, card.features_hash, user)
-    if tuple(card.features) != tuple(column_names(user)):
+    if tuple(card.features) != column_names(user, card.sentiment is not None):
         raise UserMistake(f"{card.ref} names other columns than those of its hash: train again")
     if card.instruments and instrument not in card.instruments:
         raise UserMistake(
