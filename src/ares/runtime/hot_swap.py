@@ -151,8 +151,9 @@ def recent_rows(state: State) -> RecentRows:
 
 
 def _recent(state: State, j: int) -> NDArray[np.float32]:
-    """Return the newest warm rows of a timeframe, then rows drawn around them."""
-    # Sentiment is NaN where news are missing, and a model that has it must answer all the same.
+    """Return the newest warm rows of a timeframe, then rows drawn around them; where the run has
+    sentiment, all of them again as they are without news.
+    """
     priced = N_FEATURES + len(state.setup.user_features)
     warm = state.last_warm[:, j] & np.isfinite(state.features[:, j, :priced]).all(axis=1)
     rows = state.features[warm, j]
@@ -160,7 +161,12 @@ def _recent(state: State, j: int) -> NDArray[np.float32]:
     if len(rows):
         near = rows[np.arange(ROWS_TRIED) % len(rows)]
         draw = near + draw * (np.abs(near) + 0.1)
-    return np.concatenate((rows, draw)).astype(np.float32)
+    rows = np.concatenate((rows, draw)).astype(np.float32)
+    if state.news is None:
+        return rows
+    deaf = rows.copy()
+    deaf[:, priced:] = np.nan
+    return np.concatenate((rows, deaf))
 
 
 def _doubt_of(scorer: Scorer, rows: NDArray[np.float32]) -> str:

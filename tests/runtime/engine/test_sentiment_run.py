@@ -19,6 +19,7 @@ from ares.domain.events import (
     Effect,
     Event,
     ModelPublished,
+    ModelRefused,
     NewsPublished,
     SentimentBack,
     SentimentMissing,
@@ -268,7 +269,7 @@ class Once:
         self._at_ms = at_ms
 
     def watch(self, _seq: int, event: Event, _effects: list[Effect]) -> None:
-        if isinstance(event, ModelPublished):
+        if isinstance(event, ModelPublished | ModelRefused):
             self._event = []
 
     def due(self, now_ms: int) -> list[Event]:
@@ -301,6 +302,30 @@ def test_a_model_that_is_published_hears_at_once(
     assert [one.move for one in moved] == ["published"]
     assert certify(folder, models, None, open_ensemble).mismatches == 0
     assert restep(folder, models, None, open_ensemble).mismatches == 0
+
+
+def test_a_model_that_fails_without_news_is_not_served(
+    world: Any, models: Scorers, tmp_path: Path
+) -> None:
+    before = world.ensemble(world.btc)
+    members = tuple(
+        msgspec.structs.replace(m, package_hash=f"{m.package_hash}-bad") for m in before.members
+    )
+    newer = msgspec.structs.replace(before, members=members, created_at="newer")
+
+    def open_ensemble(ensemble: Ensemble) -> Scorers:
+        def deaf(rows: NDArray[np.float32]) -> F64:
+            return np.asarray(1.0 / (1.0 + np.exp(-rows[:, -1].astype(np.float64))))
+
+        return {m.package_hash: deaf for m in ensemble.members}
+
+    folder = tmp_path / "test"
+    plan = plan_of(world, some_news(world), challengers=True)
+    options = {"sync_ms": 10**9, "open_ensemble": open_ensemble}
+    teacher = Once(world.from_ms + 31 * MINUTE_MS, newer)
+    run_history(plan, models, folder, None, teacher=teacher, **options)  # type: ignore[arg-type]
+    refused = [event for event, _ in told(folder) if isinstance(event, ModelRefused)]
+    assert "answers that are no number" in refused[0].reason
 
 
 def test_why_names_what_was_heard(world: Any, models: Scorers, heard: Path) -> None:
