@@ -49,7 +49,7 @@ from ares.store.database import open_database
 from ares.store.news import NewsStore
 
 START_MS = 1_672_531_200_000  # 2023-01-01
-HOURS = 3_600
+HOURS = 2_880
 BTC = Instrument("binance", "BTC/USDT")
 NOW = datetime(2024, 1, 1, 12, 0, 0, tzinfo=UTC)
 
@@ -141,7 +141,7 @@ def test_the_gate_says_what_sentiment_added(made: Made) -> None:
     assert found.e_better > found.e_enough > found.e_worse
     assert found.own.sharpe is not None
     assert found.sentence.startswith("sentiment adds to prices")
-    assert found.decisions > 1_000
+    assert found.decisions > 800
     evidence = made.judged.examined.evidence
     assert evidence.unlike == ()
     assert evidence.leaking == ()
