@@ -16,9 +16,10 @@ from ares.domain.timeframe import HOUR_MS
 if TYPE_CHECKING:
     from ares.adapters.model_store import ModelStore
     from ares.config.settings import Settings
-    from ares.core.state import Scorers
+    from ares.core.state import Scorer, Scorers
     from ares.domain.model import Ensemble
-    from ares.domain.package import PackageCard
+    from ares.domain.package import Package, PackageCard
+    from ares.domain.sentiment import SentimentSpec
     from ares.kernel.features.user import UserFeatures
     from ares.kernel.trade import Rules
     from ares.observe.arms_report import ArmReport
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from ares.runtime.teacher import Teacher
     from ares.runtime.why import Why
     from ares.store.candles import CandleStore
+    from ares.store.news import NewsStore
 
 DEFAULT_DAYS = 14
 
@@ -79,8 +81,10 @@ def history_run(
     from ares.observe.run_report import report_run
     from ares.runtime.history_run import run_history
     from ares.runtime.plan import default_window, named, plan_run
+    from ares.runtime.run_news import NO_NEWS
     from ares.store.candles import CandleStore
     from ares.store.database import open_database
+    from ares.store.news import NewsStore
 
     settings = workspace.settings
     database = open_database(workspace.db_url)
@@ -105,6 +109,14 @@ def history_run(
                 " account's currency: change account.currency or symbols"
             )
     insist_no_leak(user, store, keys, settings.weights, to_ms)
+    sentiment = _sentiment(settings, NewsStore(database), cards, request.learn)
+    bases = [choice.instrument.base for choice in choices]
+    news = NO_NEWS if sentiment is None else NewsStore(database).news(sentiment, bases, to_ms)
+    if sentiment is not None and not (news.known_ms > from_ms - sentiment.stale_ms).any():
+        said.append(
+            "no news that count are stored for the window: models trained with sentiment answer by"
+            " prices alone (`ares news import PATH`)"
+        )
     plan = plan_run(
         store, choices, list(settings.weights), reference,
         from_ms=from_ms, to_ms=to_ms, cash_quote=settings.account.capital_quote,
@@ -112,6 +124,7 @@ def history_run(
         validation_discount=settings.continuous_learning.confidence.validation_discount,
         settings_hash=settings.hash, user=user,
         challengers=request.learn, rollout=rollout_of(settings),
+        sentiment=sentiment, news=news,
     )  # fmt: skip
     name = request.name or _free_name(workspace, plan.setup)
     made = named(plan, f"history/{name}")
@@ -127,7 +140,7 @@ def history_run(
         stopped=stopped,
         user=user,
         teacher=_teacher(workspace, made.setup, folder) if request.learn else None,
-        open_ensemble=opener_of(workspace, folder),
+        open_ensemble=opener_of(workspace, folder, sentiment),
     )
     return Ran(end, report_run(end.folder), (*remarks, *said))
 
@@ -171,11 +184,8 @@ def features_of_run(workspace: Workspace, setup: RunSetup) -> UserFeatures | Non
 def scorers_of(workspace: Workspace, setup: RunSetup) -> Scorers:
     """Return a scorer per package of a run, each loaded from our own disk and verified."""
     from ares.adapters.model_store import ModelStore
-    from ares.adapters.onnx_model import open_model
-    from ares.kernel.features import N_FEATURES
 
     models = ModelStore(workspace.models_dir)
-    width = N_FEATURES + len(setup.user_features)
     members = {
         member.package_hash: member
         for one in setup.instruments
@@ -183,11 +193,49 @@ def scorers_of(workspace: Workspace, setup: RunSetup) -> Scorers:
         for member in one.ensemble.members
     }
     return {
-        package_hash: open_model(
-            models.member(member).graph, width, f"{member.name}/{member.version}"
-        )
+        package_hash: _served(models.member(member), setup.sentiment)
         for package_hash, member in members.items()
     }
+
+
+def _served(package: Package, sentiment: SentimentSpec | None) -> Scorer:
+    """Return the scorer of a package for the rows of a run: one without sentiment is shown those
+    columns of a row that are before it.
+
+    sentiment : how the run's columns of sentiment are made; None: it has none.
+    Raises UserMistake where the package was made with other ones.
+    """
+    from ares.adapters.onnx_model import open_model
+
+    card = package.card
+    n = len(card.features)
+    if card.sentiment is not None and card.sentiment != sentiment:
+        what = "no sentiment" if sentiment is None else "sentiment made in another way"
+        raise UserMistake(f"{card.ref} was trained with sentiment, and the run has {what}")
+    scorer = open_model(package.graph, n, card.ref)
+    if sentiment is None or card.sentiment is not None:
+        return scorer
+    return lambda rows: scorer(rows[:, :n])
+
+
+def _sentiment(
+    settings: Settings, news: NewsStore, cards: Sequence[tuple[str, PackageCard]], learn: bool
+) -> SentimentSpec | None:
+    """Return how the columns of sentiment of a run are made: as its models were made with.
+
+    Where none has any, a run that learns has them all the same, for the models that are to come.
+    Raises UserMistake where models were made with different ones: a run has one kind.
+    """
+    found = {card.sentiment: card.ref for _, card in cards if card.sentiment is not None}
+    if len(found) > 1:
+        raise UserMistake(
+            f"the models were trained with different settings of sentiment "
+            f"({' and '.join(found.values())}): train them together, or run their symbols one by"
+            " one with -s"
+        )
+    if not found and learn and settings.sentiment.enabled and news.any():
+        return settings.sentiment.spec
+    return next(iter(found), None)
 
 
 def rollout_of(settings: Settings) -> Rollout:
@@ -203,10 +251,12 @@ def rollout_of(settings: Settings) -> Rollout:
     )
 
 
-def opener_of(workspace: Workspace, folder: Path) -> Opener:
-    """Return what opens an ensemble that a run publishes: of its own folder, else of ours."""
+def opener_of(workspace: Workspace, folder: Path, sentiment: SentimentSpec | None = None) -> Opener:
+    """Return what opens an ensemble that a run publishes: of its own folder, else of ours.
+
+    sentiment : how the run's columns of sentiment are made; None: it has none.
+    """
     from ares.adapters.model_shelves import FOLDER, ModelShelves
-    from ares.adapters.onnx_model import open_model
     from ares.kernel.features.columns import insist_same_columns
 
     models = ModelShelves(folder / FOLDER, workspace.models_dir)
@@ -223,7 +273,7 @@ def opener_of(workspace: Workspace, folder: Path) -> Opener:
                     f"{card.ref} was made for {', '.join(card.instruments)}, not for"
                     f" {ensemble.instrument}"
                 )
-            opened[member.package_hash] = open_model(package.graph, len(card.features), card.ref)
+            opened[member.package_hash] = _served(package, sentiment)
         return opened
 
     return open_ensemble
@@ -246,7 +296,9 @@ def certify_run(workspace: Workspace, run: str | None) -> Certificate:
     folder = run_folder(workspace.journal_dir, run)
     setup = open_run(folder)
     user = features_of_run(workspace, setup)
-    return certify(folder, scorers_of(workspace, setup), user, opener_of(workspace, folder))
+    return certify(
+        folder, scorers_of(workspace, setup), user, opener_of(workspace, folder, setup.sentiment)
+    )
 
 
 def restep_run(workspace: Workspace, run: str | None) -> Restepped:
@@ -258,7 +310,9 @@ def restep_run(workspace: Workspace, run: str | None) -> Restepped:
     setup = open_run(folder)
     user = features_of_run(workspace, setup)
     own = None if user is None else user.step
-    return restep(folder, scorers_of(workspace, setup), own, opener_of(workspace, folder))
+    return restep(
+        folder, scorers_of(workspace, setup), own, opener_of(workspace, folder, setup.sentiment)
+    )
 
 
 def why_run(workspace: Workspace, run: str | None, instrument: str, at_ms: int | None) -> Why:
@@ -270,7 +324,7 @@ def why_run(workspace: Workspace, run: str | None, instrument: str, at_ms: int |
     folder = run_folder(workspace.journal_dir, run)
     setup = open_run(folder)
     user = features_of_run(workspace, setup)
-    opener = opener_of(workspace, folder)
+    opener = opener_of(workspace, folder, setup.sentiment)
     return explain(folder, instrument, at_ms, scorers_of(workspace, setup), user, opener)
 
 
@@ -434,6 +488,7 @@ def backtest(
     from ares.adapters.model_store import ModelStore
     from ares.research.desk import Desk
     from ares.runtime.model_journal import read_book
+    from ares.runtime.training_news import sentiment_at
     from ares.store.candles import CandleStore
     from ares.store.database import open_database
 
@@ -455,6 +510,9 @@ def backtest(
             venue=settings.venue,
             validation_discount=settings.continuous_learning.confidence.validation_discount,
             user=user,
+            sentiment_of=lambda key, spec, close_ms: sentiment_at(
+                workspace.db_url, spec, Instrument.parse(key), close_ms
+            ),
             on_progress=on_progress,
         )
         return desk.run(request)

@@ -8,6 +8,8 @@ from ares.cli.output import count, number, percent, print_facts, print_table, sa
 from ares.learn.gate.words import limit_of, name_of, number_of, sentence_of
 
 if TYPE_CHECKING:
+    from ares.learn.gate.beside import Beside
+    from ares.learn.gate.evidence import Figures
     from ares.runtime.comparing import Comparison, Side
     from ares.runtime.judging import Judgement
     from ares.runtime.verdict_file import Kept
@@ -39,8 +41,24 @@ def show_verdict(judgement: Judgement, kept: Kept) -> None:
         for line in verdict.lines
     ]
     print_table(("line", "number", "limit", "pass", ""), rows)
+    if judgement.sentiment is not None:
+        show_sentiment(judgement.sentiment)
     say(sentence_of(verdict, evidence), style="green" if verdict.passed else "red")
     say(f"verdict {verdict.hash[:12]}: {kept.path}")
+
+
+def show_sentiment(found: Beside) -> None:
+    """Print what sentiment added over prices alone, on the same bars."""
+    print_table(
+        ("", "with sentiment", "by prices alone"),
+        _figures_of(found.own, found.twin),
+        title="What sentiment adds",
+        footer=f"{utc(found.from_ms)} to {utc(found.to_ms)}, both walked; e that it is better "
+        f"{found.e_better:.3g}, worse {found.e_worse:.3g} (enough: {found.e_enough:g}); Sharpe "
+        f"ratio of the difference {number(found.sharpe_of_difference, 2)}; "
+        f"{count(found.decisions)} decisions of both.",
+    )
+    say(found.sentence)
 
 
 def show_comparison(found: Comparison) -> None:
@@ -81,7 +99,10 @@ def _data(side: Side, timeframe: str) -> str:
 
 
 def _figures(a: Side, b: Side) -> list[tuple[str, object, object]]:
-    one, two = a.figures, b.figures
+    return _figures_of(a.figures, b.figures)
+
+
+def _figures_of(one: Figures, two: Figures) -> list[tuple[str, object, object]]:
     return [
         ("trades", count(one.trades), count(two.trades)),
         ("net bps a trade", number(one.net_bps, 1), number(two.net_bps, 1)),

@@ -37,6 +37,7 @@ NOUNS = {
     ),
     "config": Noun("ares.cli.config", "app", "Show and check the settings."),
     "data": Noun("ares.cli.data", "app", "Candles in, listed and checked."),
+    "news": Noun("ares.cli.news", "app", "Headlines and scores in, listed and checked."),
     "train": Noun("ares.cli.train", "command", "Train candidate models, with their evidence."),
     "models": Noun(
         "ares.cli.models",

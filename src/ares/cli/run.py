@@ -174,6 +174,10 @@ def _facts(report: RunReport) -> dict[str, object]:
     if report.retrainings:
         pairs = sorted(report.retrainings.items())
         facts["retrainings"] = ", ".join(f"{outcome} {n}" for outcome, n in pairs)
+    if report.silences:
+        facts["sentiment missing"] = ", ".join(
+            f"{key} {n} times" if n > 1 else f"{key} once" for key, n in report.silences.items()
+        )
     if report.breaker_changes:
         pairs = sorted(report.breaker_changes.items())
         facts["breakers opened"] = ", ".join(f"{which} {n}" for which, n in pairs)

@@ -21,6 +21,7 @@ from ares.config.learning import (
 )
 from ares.config.promotion import Promotion
 from ares.config.rollout import Rollout
+from ares.config.sentiment import Sentiment
 from ares.config.trading import Account, Breakers, Costs, LiveTrading, Risk, Strategy
 from ares.domain.timeframe import Timeframe
 
@@ -43,6 +44,7 @@ __all__ = [
     "Retraining",
     "Risk",
     "Rollout",
+    "Sentiment",
     "Settings",
     "Strategy",
     "Thresholds",
@@ -136,6 +138,7 @@ class Settings(Section):
     continuous_learning: ContinuousLearning = section(ContinuousLearning)
     learning: Learning = section(Learning)
     features: Features = section(Features)
+    sentiment: Sentiment = section(Sentiment)
     database: Database = section(Database)
     mlflow: Mlflow = section(Mlflow)
     journal: Journal = section(Journal)

@@ -76,7 +76,7 @@ def _meaning(declared: FieldInfo, value: Any) -> str:
         facts.append(f"default {_scalar(value)}")
     if noted["live"]:
         facts.append("live")
-    return f"{declared.description} [{'; '.join(facts)}]"
+    return f"{declared.description} [{'; '.join(facts)}]" if facts else str(declared.description)
 
 
 def _comment(text: str, indent: str) -> Iterator[str]:
@@ -87,6 +87,9 @@ def _comment(text: str, indent: str) -> Iterator[str]:
 def _assignment(name: str, value: Any, indent: str) -> Iterator[str]:
     if not isinstance(value, tuple):
         yield f"{indent}{name}: {_scalar(value)}"
+        return
+    if not value:
+        yield f"{indent}{name}: []"
         return
     yield f"{indent}{name}:"
     for item in value:

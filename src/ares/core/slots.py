@@ -156,8 +156,9 @@ def _seat(state: State, lane: int, scorers: Scorers, own: OwnFeatures | None) ->
             if own is None:
                 raise ValueError("the run has features of its user's own: hand them in")
             k = lane * len(state.tf_ms) + j
-            row[N_FEATURES:] = own(bars_of(state.windows, k), int(state.tf_ms[j]))
-            if not present(row[N_FEATURES:]):
+            values = own(bars_of(state.windows, k), int(state.tf_ms[j]))
+            row[N_FEATURES : N_FEATURES + len(values)] = values
+            if not present(values):
                 continue
         state.last_p[lane, j] = scorers[state.package_hashes[package]](row[None])[0]
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ares.core.orders import Order
+from ares.core.sentiment import decay_of, first_news, n_columns
 from ares.core.slots import Slot, begin_comparison, begin_watch, first_slots, place, seed_of
 from ares.core.windows import window_state
 from ares.domain.model import Ensemble
@@ -19,7 +20,7 @@ from ares.domain.run import RunSetup
 from ares.kernel.bars import F64, I64
 from ares.kernel.betting import BET
 from ares.kernel.ensemble import slot_records, tf_ms_of
-from ares.kernel.features import N_FEATURES, feature_state
+from ares.kernel.features import feature_state
 from ares.kernel.fold import fold_state
 from ares.kernel.live import SAID_ROWS
 from ares.kernel.trade import Rules, Traded, TradeState, first_state, specs_record
@@ -62,11 +63,12 @@ class State:
     """Everything that ``step`` reads and changes.
 
     features : (n_instruments, n_timeframes, n_features) float32, of the last complete bars: the
-               kernel's N_FEATURES columns, then those of the user's own features.
+               kernel's N_FEATURES columns, then those of the user's own features, then sentiment.
     last_p, last_ms, last_sigma : (n_instruments, n_timeframes) the newest score of each model,
                its closing instant, and ``volatility_20`` there.
     last_fill_ms : (n_instruments,) open time of the bar in which the venue last answered.
     windows  : the last bars of each series, see ``core.windows``; None without user's features.
+    news     : (width,) what is known of each instrument's news; None without sentiment.
     stop_ids, working_ids : client ids of the resting stop and the working market order.
     last_warm : (n_lanes, n_timeframes) whether the newest bar of each was warm.
     lanes    : (n_lanes,) who sits in each lane; previous : (width,) champions to go back to.
@@ -91,6 +93,7 @@ class State:
     trade: TradeState
     last_fill_ms: I64
     windows: Records | None
+    news: Records | None
     orders: dict[str, Order]
     stop_ids: list[str]
     working_ids: list[str]
@@ -113,6 +116,7 @@ class State:
     tf_ms: I64
     base_ms: I64
     price_scale: F64
+    decay: F64
     scratch: Scratch = field(repr=False)
 
 
@@ -148,7 +152,7 @@ def new_state(setup: RunSetup) -> State:
     rules = rules_of(setup)
     traded = traded_of(setup)
     packages = np.full((n, m), -1, np.int64)
-    width = N_FEATURES + len(setup.user_features)
+    width = n_columns(setup)
     features = np.full((n, m, width), np.nan, np.float32)
     last_p = np.full((n, m), np.nan)
     tf_ms = tf_ms_of(setup.timeframes)
@@ -167,6 +171,7 @@ def new_state(setup: RunSetup) -> State:
         trade=first_state(traded, setup.cash_quote, rules),
         last_fill_ms=np.zeros(n, np.int64),
         windows=window_state(n * m) if setup.user_features else None,
+        news=first_news(setup),
         orders={},
         stop_ids=[""] * n,
         working_ids=[""] * n,
@@ -185,6 +190,7 @@ def new_state(setup: RunSetup) -> State:
         tf_ms=tf_ms,
         base_ms=np.array([one.base_ms for one in setup.instruments], np.int64),
         price_scale=np.array([10.0**one.spec.price_decimals for one in setup.instruments]),
+        decay=decay_of(setup),
         packages=packages,
         package_hashes=[],
         scratch=Scratch(
@@ -248,7 +254,8 @@ def _arrays(state: State) -> dict[str, NDArray[Any]]:
         "virtual": state.trade.virtual,
         "last_fill_ms": state.last_fill_ms,
     }
-    return arrays if state.windows is None else arrays | {"windows": state.windows}
+    optional = {"windows": state.windows, "news": state.news}
+    return arrays | {name: array for name, array in optional.items() if array is not None}
 
 
 def schema_hash(state: State) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 from ares.core import orders
 from ares.core.facts import KINDS, effects_of_records
 from ares.core.rollout import HOUR_MS, observe, on_ordered, on_published, review
+from ares.core.sentiment import on_news, show, silences
 from ares.core.state import Scorers, State
 from ares.core.windows import OwnFeatures, bars_of, push
 from ares.domain.events import (
@@ -19,6 +20,7 @@ from ares.domain.events import (
     Event,
     ModelPublished,
     ModelRefused,
+    NewsPublished,
     OrderAccepted,
     OrderCancelled,
     OrderFilled,
@@ -67,6 +69,9 @@ def step(
             orders.apply(_order(state, event.client_id), event)
             del state.orders[event.client_id]
             return []
+        case NewsPublished():
+            on_news(state, event)
+            return []
         case ModelPublished():
             return on_published(state, event, scorers, own)
         case SlotOrdered():
@@ -100,6 +105,8 @@ def _on_bars(
         state.fold, state.feats, event.ts_ms, present, state.base_ms, ohlcv, flat, state.tf_ms,
         state.setup.reference, state.features, s.due, s.warm,
     )  # fmt: skip
+    if state.news is not None:
+        show(state, state.news, event.ts_ms)
     _score(state, event.ts_ms, scorers, own)
     if event.warming:
         for i in np.flatnonzero(present).tolist():
@@ -114,10 +121,12 @@ def _on_bars(
         s.requests, s.outcomes, s.notices, s.counts, s.worth,
     )  # fmt: skip
     equity, cash = s.worth.tolist()
-    decided = Decided(event.ts_ms, s.said.tobytes(), equity, cash)
+    effects: list[Effect] = [Decided(event.ts_ms, s.said.tobytes(), equity, cash)]
     if s.counts[N_REQUESTS] or s.counts[N_OUTCOMES] or s.counts[N_NOTICES]:
-        return [decided, *effects_of_records(state)]
-    return [decided]
+        effects += effects_of_records(state)
+    if state.news is not None:
+        effects += silences(state, state.news, event.ts_ms)
+    return effects
 
 
 def _score(state: State, now_ms: int, scorers: Scorers, own: OwnFeatures | None) -> None:
@@ -155,7 +164,7 @@ def _observe(state: State, windows: Records, n: int, own: OwnFeatures | None) ->
     places, left = state.scratch.places, 0
     for k in places[:n].tolist():
         values = own(bars_of(windows, k), int(state.tf_ms[k % len(state.tf_ms)]))
-        state.scratch.flat_features[k, N_FEATURES:] = values
+        state.scratch.flat_features[k, N_FEATURES : N_FEATURES + len(values)] = values
         if present(values):
             places[left] = k
             left += 1

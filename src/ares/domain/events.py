@@ -54,6 +54,17 @@ class BarsClosed(msgspec.Struct, frozen=True, tag=True, gc=False):
     warming: bool = False
 
 
+class NewsPublished(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """News that have become known, before the bars that may know them.
+
+    ts_ms : an instant by which all of them are known: of the bars that follow, or when they came.
+    rows  : (n_rows, 4) int64 known_ms, published_ms, score in millionths, instrument (-1: all).
+    """
+
+    ts_ms: int
+    rows: bytes
+
+
 class OrderAccepted(msgspec.Struct, frozen=True, tag=True, gc=False):
     """The venue took an order in."""
 
@@ -197,6 +208,7 @@ Event = (
     RunStarted
     | EngineStarted
     | BarsClosed
+    | NewsPublished
     | OrderAccepted
     | OrderFilled
     | OrderRejected
@@ -365,6 +377,25 @@ class ArmsCompared(msgspec.Struct, frozen=True, tag=True, gc=False):
     e_worse: float
 
 
+class SentimentMissing(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """Fact: nothing new for too long, or never: models with sentiment answer by prices alone.
+
+    age_hours : of the newest publication known; NaN: there was none.
+    """
+
+    instrument: int
+    ts_ms: int
+    age_hours: float
+
+
+class SentimentBack(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """Fact: there are news again that models with sentiment hear."""
+
+    instrument: int
+    ts_ms: int
+    age_hours: float
+
+
 Command = SubmitOrder | CancelOrder
 Effect = (
     SubmitOrder
@@ -379,4 +410,6 @@ Effect = (
     | SlotChanged
     | SlotRefused
     | ArmsCompared
+    | SentimentMissing
+    | SentimentBack
 )

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from ares.domain.model import Ensemble, Member, Validation
+from ares.domain.sentiment import SentimentSpec
 from ares.domain.timeframe import Timeframe
 
 CARD_FILE = "model.json"
@@ -72,6 +73,12 @@ class PackageCard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     files: dict[str, str] = {}
     window_from_ms: int | None = None
     window_to_ms: int | None = None
+
+    @property
+    def sentiment(self) -> SentimentSpec | None:
+        """Return how its columns of sentiment, the last ones, are made; None: it has none."""
+        content = self.recipe.get("sentiment")
+        return None if content is None else msgspec.convert(content, SentimentSpec)
 
     @property
     def ref(self) -> str:

@@ -6,6 +6,7 @@ import msgspec
 
 from ares.domain.instrument import InstrumentSpec
 from ares.domain.model import Ensemble
+from ares.domain.sentiment import SentimentSpec
 from ares.domain.timeframe import Timeframe
 
 
@@ -60,6 +61,7 @@ class RunSetup(msgspec.Struct, frozen=True, omit_defaults=True):
     challengers : True: the second half of ``instruments`` repeats the first, lane for lane: row
                   ``width + i`` is for the ensemble that challenges the champion of row ``i``.
     rollout     : None: slots are as they began until somebody says otherwise.
+    sentiment   : how the columns of sentiment behind all others are made; None: there are none.
     """
 
     environment: str
@@ -77,6 +79,7 @@ class RunSetup(msgspec.Struct, frozen=True, omit_defaults=True):
     user_features: tuple[str, ...] = ()
     challengers: bool = False
     rollout: Rollout | None = None
+    sentiment: SentimentSpec | None = None
 
     @property
     def width(self) -> int:

@@ -15,6 +15,7 @@ import numpy as np
 from ares.kernel.bars import F64, I64, Bools
 from ares.learn.recipe import BoostRecipe, Recipe
 from ares.learn.rows import F32, Rows
+from ares.learn.sentiment import fitted_on
 from ares.learn.splits import stopping_slice
 
 SCALE_ROWS = 4096
@@ -73,7 +74,7 @@ def fit(x: F32, rows: Rows, recipe: Recipe) -> Fitted:
     rows : the same rows with their times and outcomes.
     """
     won = rows.won
-    data = _dataset(x, won, recipe)
+    data = _dataset(fitted_on(x, rows, recipe), won, recipe)
     head, tail = stopping_slice(rows.decided_ms, rows.ends_ms, recipe.embargo_ms)
     curve = _choose_epochs(data, won, head, tail, recipe)
     booster = _boost(data, recipe, len(rows), curve.epochs)

@@ -19,6 +19,7 @@ from ares.learn.parity import Scorer
 from ares.learn.picture import Drawing, draw, period
 from ares.learn.recipe import Recipe
 from ares.learn.rows import Rows, blanked
+from ares.learn.sentiment import unheard
 from ares.learn.walk import OutOfSample, Walked, walk
 
 OpenGraph = Callable[[bytes, int], Scorer]
@@ -76,6 +77,8 @@ def make_package(
     walked = walk(x, rows, recipe)
     graph = to_onnx(walked.fitted.trees, walked.platt)
     made = reference_rows(x, walked.fitted.trees)
+    if recipe.sentiment is not None:
+        made = np.concatenate([made, unheard(made)])
     compared = parity.insist(
         parity.compare(walked.probability(made), open_graph(graph, x.shape[1]), made)
     )
@@ -160,7 +163,7 @@ def _card(
         origin="trained",
         features=subject.columns,
         features_hash=recipe.features_hash,
-        recipe=msgspec.to_builtins(recipe),
+        recipe=recipe.content,
         recipe_hash=recipe.hash,
         horizon_bars=label.horizon_bars,
         width_sigmas=label.width_sigmas,

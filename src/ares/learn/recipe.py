@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
+from ares.domain.sentiment import SentimentSpec
 from ares.domain.timeframe import Timeframe
 
 HORIZON_BARS = {
@@ -73,6 +74,7 @@ class Recipe(msgspec.Struct, frozen=True):
     folds      : test folds of the purged walk-forward.
     embargo_bars : bars between the end of a training label and the first test decision;
                  0 stands for the label's horizon.
+    sentiment  : how the columns of sentiment are made; None: it has none.
 
     >>> label = LabelRecipe(horizon_bars=12, width_min_bps=33.0, cost_bps=22.0)
     >>> one = Recipe(Timeframe.H1, ("return_1", "volatility_20"), "ab12", label)
@@ -90,11 +92,22 @@ class Recipe(msgspec.Struct, frozen=True):
     folds: int = 5
     embargo_bars: int = 0
     price_only: bool = False
+    sentiment: SentimentSpec | None = None
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """Return it as a card has it. Without sentiment nothing is said of it, so that recipes of
+        before there was any keep their hash.
+        """
+        content: dict[str, Any] = msgspec.to_builtins(self)
+        if self.sentiment is None:
+            del content["sentiment"]
+        return content
 
     @property
     def hash(self) -> str:
         """Return the SHA-256 of the canonical JSON: what is counted as a trial."""
-        return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()
+        return hashlib.sha256(msgspec.json.encode(self.content, order="sorted")).hexdigest()
 
     @property
     def seed(self) -> int:

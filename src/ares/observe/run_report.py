@@ -20,6 +20,7 @@ from ares.domain.events import (
     Refused,
     RetrainingEnded,
     RunStarted,
+    SentimentMissing,
     SlotChanged,
     SubmitOrder,
     TradeClosed,
@@ -76,7 +77,10 @@ class InstrumentReport:
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """A run as a whole. equity marks open positions at the last close; drawdown is a share."""
+    """A run as a whole. equity marks open positions at the last close; drawdown is a share.
+
+    silences : how often an instrument's news went stale, or were missing from the start.
+    """
 
     environment: str
     from_ms: int
@@ -100,6 +104,7 @@ class RunReport:
     instruments: tuple[InstrumentReport, ...]
     moves: tuple[Moved, ...] = ()
     retrainings: dict[str, int] = field(default_factory=dict)
+    silences: dict[str, int] = field(default_factory=dict)
     verdict: str = ""
     equity_ms: list[int] = field(default_factory=list, repr=False)
     equity_quote: list[float] = field(default_factory=list, repr=False)
@@ -143,6 +148,7 @@ class _Tally:
         self.orders = self.fills = self.rejected = self.modes = self.daily = 0
         self.fee_units = 0
         self.breakers: Counter[str] = Counter()
+        self.silences: Counter[int] = Counter()
         self.decided: list[Decided] = []
         self.trades: list[TradeClosed] = []
         self.refused: list[Refused] = []
@@ -201,6 +207,8 @@ class _Tally:
                     self.breakers[effect.breaker] += effect.after == "open"
                 case DailyLossReached():
                     self.daily += 1
+                case SentimentMissing():
+                    self.silences[effect.instrument] += 1
                 case _:
                     pass
 
@@ -244,6 +252,10 @@ class _Tally:
             mode_changes=self.modes,
             breaker_changes=dict(self.breakers),
             daily_loss_days=self.daily,
+            silences={
+                setup.instruments[i].spec.instrument.key: n
+                for i, n in sorted(self.silences.items())
+            },
             instruments=instruments,
             moves=tuple(self._moved(move) for move in self.moves),
             retrainings=dict(self.retrainings),

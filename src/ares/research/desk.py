@@ -26,7 +26,7 @@ from ares.observe.own_features import insist_no_leak
 from ares.research.backtest import BacktestResult, Fill, baseline_rules, run_backtest, sized
 from ares.research.baselines import buy_hold, sma_cross
 from ares.research.market import Candles
-from ares.research.signals import HistoryOf, Voiced, ensemble_strategy
+from ares.research.signals import HistoryOf, SentimentOf, Voiced, ensemble_strategy
 from ares.research.strategy import Strategy
 from ares.research.window import window
 from ares.store.candles import CandleStore
@@ -85,6 +85,7 @@ class Desk:
     rules, cash_quote, symbols, venue, validation_discount : of the settings.
     user      : the user's own features, not tried yet.
     out_of_use : hashes of archived ensembles: not meant where no model is named.
+    sentiment_of : the sentiment of an instrument, for models that have it.
     """
 
     store: CandleStore
@@ -96,6 +97,7 @@ class Desk:
     venue: str
     validation_discount: float
     user: UserFeatures | None = None
+    sentiment_of: SentimentOf = lambda _key, _spec, _close_ms: None
     on_progress: Callable[[int, int], None] = lambda _done, _total: None
     out_of_use: frozenset[str] = frozenset()
 
@@ -242,6 +244,7 @@ class Desk:
             kind,
             self.on_progress,
             self.user,
+            self.sentiment_of,
         )
 
 

@@ -11,11 +11,12 @@ import numpy as np
 
 from ares.domain.model import Ensemble, Member
 from ares.domain.package import Package
+from ares.domain.sentiment import SentimentSpec
 from ares.domain.timeframe import Timeframe
 from ares.kernel.bars import F64, I64, Bars
 from ares.kernel.ensemble import FRESH_INTERVALS, Scores, aggregate_history, slot_records
 from ares.kernel.features import VOLATILITY_20, WARMUP_BARS, features_of
-from ares.kernel.features.columns import insist_same_columns, with_user
+from ares.kernel.features.columns import behind, insist_same_columns, with_user
 from ares.kernel.features.user import WARMUP_BARS_MAX, UserFeatures
 from ares.kernel.trade import Signals
 from ares.research.market import Candles, market_of
@@ -26,6 +27,9 @@ ROWS_PER_BATCH = 32_768
 HistoryOf = Callable[[str, Timeframe, int, int], Bars]
 """(instrument key, timeframe, from_ms, to_ms) -> its bars that open and close in there, gaps
 filled; empty where there are none."""
+
+SentimentOf = Callable[[str, SentimentSpec | None, I64], np.ndarray | None]
+"""(instrument key, how a model has its sentiment made, closing instants) -> columns, or None."""
 
 ScorerOf = Callable[[Package], Callable[[np.ndarray], F64]]
 """A package -> the function from float32 rows (n, n_features) to probabilities (n,)."""
@@ -48,14 +52,28 @@ _Job = tuple[Candles, tuple[int, int], Timeframe, Package]
 
 
 @dataclass(frozen=True, slots=True)
+class _Sources:
+    """Where rows and answers come from, see ``ensemble_strategy``."""
+
+    history_of: HistoryOf
+    scorer_of: ScorerOf
+    user: UserFeatures | None
+    sentiment_of: SentimentOf
+
+
+@dataclass(frozen=True, slots=True)
 class _Voice:
-    """The rows of one member: what it has to score, and where the answers go."""
+    """The rows of one member: what it has to score, and where the answers go.
+
+    unheard_share : of the rows of a model with sentiment, those without any.
+    """
 
     place: tuple[int, int]
     rows: np.ndarray
     close_ms: I64
     sigma: F64
     scorer: Callable[[np.ndarray], F64]
+    unheard_share: float
 
 
 def ensemble_strategy(
@@ -69,12 +87,14 @@ def ensemble_strategy(
     kind: str = "ensemble",
     on_progress: Callable[[int, int], None] = lambda _done, _total: None,
     user: UserFeatures | None = None,
+    sentiment_of: SentimentOf = lambda _key, _spec, _close_ms: None,
 ) -> Strategy:
     """Return the strategy that trades each instrument by its ensemble.
 
     voiced      : one for each of the candles.
     on_progress : told (rows scored, rows in all).
     user        : the user's own features, behind the kernel's.
+    sentiment_of : asked for the sentiment of a model that has it.
 
     Raises UserMistake where a package was made for other features.
     """
@@ -83,7 +103,8 @@ def ensemble_strategy(
         {member.timeframe for one in voiced for member in one.ensemble.members},
         key=lambda timeframe: timeframe.ms,
     )
-    series = _scores(candles, voiced, timeframes, history_of, scorer_of, on_progress, user)
+    sources = _Sources(history_of, scorer_of, user, sentiment_of)
+    series, unheard = _scores(candles, voiced, timeframes, sources, on_progress)
     ensembles = [one.ensemble for one in voiced]
     slots = slot_records(ensembles, timeframes)
     signals = aggregate_history(close_ms, series, slots, timeframes, cost_bps_now)
@@ -101,7 +122,7 @@ def ensemble_strategy(
             for one in ensembles
         ),
         models=tuple(_said(one) for one in voiced),
-        warnings=tuple(_warnings(candles, voiced, signals)),
+        warnings=(*_warnings(candles, voiced, signals), *unheard),
     )
 
 
@@ -109,12 +130,12 @@ def _scores(
     candles: Sequence[Candles],
     voiced: Sequence[Voiced],
     timeframes: Sequence[Timeframe],
-    history_of: HistoryOf,
-    scorer_of: ScorerOf,
+    sources: _Sources,
     on_progress: Callable[[int, int], None],
-    user: UserFeatures | None,
-) -> list[list[Scores | None]]:
-    """Return the scores by instrument and timeframe; features and batches on all cores."""
+) -> tuple[list[list[Scores | None]], list[str]]:
+    """Return the scores by instrument and timeframe, and where sentiment was missing; features and
+    batches on all cores.
+    """
     series: list[list[Scores | None]] = [[None] * len(timeframes) for _ in candles]
     jobs: list[_Job] = [
         (one, (i, timeframes.index(member.timeframe)), member.timeframe, package)
@@ -123,8 +144,8 @@ def _scores(
     ]
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         # A user's functions need not be fit for several threads.
-        spread = pool.map if user is None else map
-        voices = list(spread(lambda job: _voice(job, history_of, scorer_of, user), jobs))
+        spread = pool.map if sources.user is None else map
+        voices = list(spread(lambda job: _voice(job, sources), jobs))
         batches = [
             (voice, first)
             for voice in voices
@@ -140,33 +161,42 @@ def _scores(
         p = np.concatenate(parts) if parts else np.empty(0)
         i, j = voice.place
         series[i][j] = Scores(voice.close_ms, p, voice.sigma)
-    return series
+    unheard = [
+        f"{candles[voice.place[0]].key} {timeframes[voice.place[1]]}: sentiment is missing at "
+        f"{voice.unheard_share:.0%} of its bars: there its model answers by prices alone"
+        for voice in voices
+        if voice.unheard_share > 0.0
+    ]
+    return series, unheard
 
 
-def _voice(
-    job: _Job, history_of: HistoryOf, scorer_of: ScorerOf, user: UserFeatures | None
-) -> _Voice:
+def _voice(job: _Job, sources: _Sources) -> _Voice:
     """Return the warm rows of one member, from shortly before the window to its end."""
     candles, place, timeframe, package = job
-    card = package.card
+    card, user = package.card, sources.user
     insist_same_columns(card.ref, card.features, card.features_hash, user)
     first_ms, last_ms = int(candles.close_ms[0]), int(candles.close_ms[-1])
     heard_ms = first_ms - FRESH_INTERVALS * timeframe.ms
     warmup_bars = WARMUP_BARS if user is None else WARMUP_BARS_MAX
     from_ms = heard_ms - (warmup_bars + 1) * timeframe.ms
-    bars = history_of(candles.key, timeframe, from_ms, last_ms)
+    bars = sources.history_of(candles.key, timeframe, from_ms, last_ms)
     reference = None
     if card.reference is not None:
         same = card.reference == candles.key
-        reference = bars if same else history_of(card.reference, timeframe, from_ms, last_ms)
+        reference = (
+            bars if same else sources.history_of(card.reference, timeframe, from_ms, last_ms)
+        )
     table = features_of(bars, timeframe, reference)
     close_ms = table.ts_ms + timeframe.ms
     values, warm = with_user(table, bars, timeframe, user)
     keep = np.flatnonzero(warm & (close_ms > heard_ms))
-    rows = values[keep]
-    return _Voice(
-        place, rows, close_ms[keep], rows[:, VOLATILITY_20].astype(np.float64), scorer_of(package)
-    )
+    sentiment = sources.sentiment_of(candles.key, card.sentiment, close_ms[keep])
+    rows = behind(values[keep], sentiment)
+    sigma = rows[:, VOLATILITY_20].astype(np.float64)
+    unheard = 0.0
+    if sentiment is not None and len(rows):
+        unheard = float(np.isnan(sentiment).all(axis=1).mean())
+    return _Voice(place, rows, close_ms[keep], sigma, sources.scorer_of(package), unheard)
 
 
 def _said(voiced: Voiced) -> dict[str, object]:

@@ -30,6 +30,8 @@ from ares.domain.events import (
     OrderFilled,
     OrderRejected,
     Refused,
+    SentimentBack,
+    SentimentMissing,
     SubmitOrder,
     TradeClosed,
     VirtualOpened,
@@ -44,6 +46,7 @@ from ares.runtime.feed import Feed, feed_of_run
 from ares.runtime.hot_swap import Opener
 from ares.runtime.recompute import Columns, moves_of, scan_with_moves, spoken
 from ares.runtime.restep import first_state, open_run
+from ares.runtime.run_news import news_of_run, silences_of
 
 Row = tuple[Any, ...]
 
@@ -77,9 +80,12 @@ def certify(
     log, signals, feed, traded = recompute(folder, setup, journaled, models, user, opener)
     theirs = _rows_of_journal(journaled)
     ours = _rows_of_scan(log)
+    decided_ms = feed.close_ms[traded:]
+    found = silences_of(first_state(folder, setup), news_of_run(journaled), decided_ms)
+    ours["sentiment"] = [_fact(effect) for effect in found]
     lines: dict[str, tuple[int, int]] = {}
     first: dict[str, Any] | None = None
-    for kind in ours:
+    for kind in LINES if setup.sentiment is not None else LINES[:-1]:
         count, wrong, shown = _compare(kind, theirs[kind], ours[kind])
         lines[kind] = (count, wrong)
         first = first or shown
@@ -128,7 +134,8 @@ def recompute(
     feed = feed_of_run(events, setup)
     traded = sum(event.warming for event in events)
     moves = moves_of(setup, journaled)
-    columns = Columns(setup, state, feed, models, user, opener)
+    news = news_of_run(journaled)
+    columns = Columns(setup, state, feed, models, user, opener, news)
     signals = spoken(setup, state, columns, feed.close_ms[traded:], moves)
     for i in range(len(setup.instruments)):
         warming = feed.ticks[:traded][feed.present[:traded, i], i, 3]
@@ -146,15 +153,15 @@ KINDS = {
     BreakerChanged: "breakers",
     DailyLossReached: "breakers",
     VirtualOpened: "virtual",
+    SentimentMissing: "sentiment",
+    SentimentBack: "sentiment",
 }
+LINES = ("orders", "fills", "refusals", "trades", "modes", "breakers", "virtual", "sentiment")
 
 
 def _rows_of_journal(journaled: Sequence[Entry]) -> dict[str, list[Row]]:
     """Return what the run did, by kind, in order."""
-    rows: dict[str, list[Row]] = {
-        kind: []
-        for kind in ("orders", "fills", "refusals", "trades", "modes", "breakers", "virtual")
-    }
+    rows: dict[str, list[Row]] = {kind: [] for kind in LINES}
     orders: dict[str, SubmitOrder] = {}
     for entry in journaled:
         event = entry.event
@@ -182,10 +189,7 @@ def _rows_of_journal(journaled: Sequence[Entry]) -> dict[str, list[Row]]:
 
 def _rows_of_scan(log: TradeLog) -> dict[str, list[Row]]:
     """Return what the scan did, in the same words."""
-    rows: dict[str, list[Row]] = {
-        kind: []
-        for kind in ("orders", "fills", "refusals", "trades", "modes", "breakers", "virtual")
-    }
+    rows: dict[str, list[Row]] = {kind: [] for kind in LINES}
     for k, r in enumerate(log.requests):
         i, kind = int(r["instrument"]), int(r["kind"])
         if kind == REFUSAL:

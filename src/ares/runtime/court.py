@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import msgspec
@@ -23,7 +23,7 @@ from ares.learn.gate.examine import Checked
 from ares.learn.recipe import LabelRecipe, Recipe
 from ares.learn.walk import TooFewRowsError
 from ares.observe.own_features import own_features
-from ares.runtime.judging_job import MemberJob, Testimony, hear
+from ares.runtime.judging_job import NOTHING, MemberJob, Testimony, hear
 from ares.runtime.trade_rules import rules_of
 from ares.runtime.training import training_pool
 from ares.runtime.training_data import Source, store_of
@@ -36,12 +36,16 @@ OnProgress = Callable[[int, int, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """An ensemble (and the champion that it is compared with) with all that they said."""
+    """An ensemble (and the champion that it is compared with) with all that they said.
+
+    by_prices : what its price-only twin would have said; None: it has no sentiment.
+    """
 
     candidate: Witness
     champion: Witness | None
     checked: Checked
     notes: tuple[str, ...]
+    by_prices: Witness | None = None
 
 
 class Court:
@@ -85,7 +89,13 @@ class Court:
                     f"{other.hash[:12]}, which it is compared with, is not what training again "
                     f"gives ({', '.join(changed)}): its answers are those of the walk of today"
                 )
-        return Heard(witness, champion, _together(ours, unlike), tuple(dict.fromkeys(notes)))
+        return Heard(
+            witness,
+            champion,
+            _together(ours, unlike),
+            tuple(dict.fromkeys(notes)),
+            self._by_prices(candidate, mine, ours) if checks else None,
+        )
 
     def terms(self, ensemble: Ensemble) -> Terms:
         """Return the terms on which its answers are traded."""
@@ -197,6 +207,15 @@ class Court:
             joined=joined,
         )
         return witness, unlike
+
+    def _by_prices(
+        self, ensemble: Ensemble, packages: Sequence[Package], said: Sequence[Testimony]
+    ) -> Witness | None:
+        """Return the twin of an ensemble some of whose members have sentiment."""
+        if all(one.by_prices is None for one in said):
+            return None
+        twins = [replace(one, walked=one.by_prices or one.walked, later=NOTHING) for one in said]
+        return self._witness(ensemble, packages, twins)[0]
 
 
 def _together(said: Sequence[Testimony], unlike: Sequence[str]) -> Checked:

@@ -14,7 +14,7 @@ from ares.core.state import Scorers, State, restore, snapshot
 from ares.core.step import step
 from ares.core.windows import OwnFeatures
 from ares.domain.errors import UserMistake, WorldTrouble
-from ares.domain.events import BarsClosed, EngineStarted, ModelPublished, RunStarted
+from ares.domain.events import BarsClosed, EngineStarted, ModelPublished, NewsPublished, RunStarted
 from ares.domain.model import Ensemble
 from ares.domain.run import RunSetup
 from ares.journal.log import Lock
@@ -33,6 +33,7 @@ from ares.runtime.hot_swap import HotSwap, Opener
 from ares.runtime.loop import Loop, Watcher, open_orders, overdue_answers
 from ares.runtime.plan import USER_HASH, Plan, code_hashes, same_run
 from ares.runtime.prefetch import Prefetch
+from ares.runtime.run_news import told
 from ares.runtime.teacher import Nobody, Teacher
 from ares.store.projections import Projector, forget
 
@@ -105,7 +106,7 @@ def _run(
 ) -> RunEnd:  # fmt: skip
     begun = time.perf_counter()
     own = None if user is None else user.step
-    prefetch = Prefetch(models, plan.feed)
+    prefetch = Prefetch(models, plan.feed, news=plan.news)
     swap = HotSwap(prefetch, open_ensemble)
     setup = setup_of(folder)
     begin = _begin(plan, folder, database) if setup is None else None
@@ -172,6 +173,9 @@ def _instants(
     while t < len(feed) and not stopped():
         for event in teacher.due(int(feed.close_ms[t])):
             loop.process(swap.ready(event, state))
+        news = plan.news_event(t)
+        if news is not None and not told(state, news):
+            loop.process(news)
         prefetch.reach(state, t)
         loop.instant(feed, t, plan.warming(t))
         t += 1
@@ -258,10 +262,18 @@ def _walk(
     Returns the last seq whose effects are journaled, and the event behind it where there is one.
     """
     answered = t = 0
+    heard: NewsPublished | None = None
     for entry in entries(folder):
+        if isinstance(entry.event, NewsPublished):
+            heard = entry.event
+            if t >= len(plan.feed) or heard != plan.news_event(t):
+                raise _begun_otherwise(folder)
         if isinstance(entry.event, BarsClosed):
             if t >= len(plan.feed) or entry.event != plan.feed.event(t, plan.warming(t)):
                 raise _begun_otherwise(folder)
+            if heard != plan.news_event(t):
+                raise _begun_otherwise(folder)
+            heard = None
             if entry.seq > state.seq:
                 prefetch.reach(state, t)
             t += 1
@@ -305,6 +317,6 @@ def check_same(journaled: RunSetup, planned: RunSetup, folder: Path) -> None:
 
 def _begun_otherwise(folder: Path) -> WorldTrouble:
     return WorldTrouble(
-        f"{folder.name} was begun with other candles, models or settings: start a new run"
+        f"{folder.name} was begun with other candles, news, models or settings: start a new run"
         " with --run NAME"
     )

@@ -22,6 +22,7 @@ from ares.domain.events import (
 )
 from ares.domain.model import Ensemble
 from ares.domain.timeframe import Timeframe
+from ares.kernel.features import N_FEATURES
 from ares.runtime.prefetch import Prefetch
 
 ROWS_TRIED = 64
@@ -150,14 +151,22 @@ def recent_rows(state: State) -> RecentRows:
 
 
 def _recent(state: State, j: int) -> NDArray[np.float32]:
-    """Return the newest warm rows of a timeframe, then rows drawn around them."""
-    warm = state.last_warm[:, j] & np.isfinite(state.features[:, j]).all(axis=1)
+    """Return the newest warm rows of a timeframe, then rows drawn around them; where the run has
+    sentiment, all of them again as they are without news.
+    """
+    priced = N_FEATURES + len(state.setup.user_features)
+    warm = state.last_warm[:, j] & np.isfinite(state.features[:, j, :priced]).all(axis=1)
     rows = state.features[warm, j]
     draw = np.random.default_rng(0).standard_normal((ROWS_TRIED, state.features.shape[2]))
     if len(rows):
         near = rows[np.arange(ROWS_TRIED) % len(rows)]
         draw = near + draw * (np.abs(near) + 0.1)
-    return np.concatenate((rows, draw)).astype(np.float32)
+    rows = np.concatenate((rows, draw)).astype(np.float32)
+    if state.news is None:
+        return rows
+    deaf = rows.copy()
+    deaf[:, priced:] = np.nan
+    return np.concatenate((rows, deaf))
 
 
 def _doubt_of(scorer: Scorer, rows: NDArray[np.float32]) -> str:

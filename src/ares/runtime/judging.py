@@ -15,6 +15,7 @@ from ares.domain.package import Package
 from ares.domain.trial import Trial
 from ares.kernel.features.columns import columns_hash
 from ares.kernel.jit import KERNEL_HASH
+from ares.learn.gate.beside import Beside, beside
 from ares.learn.gate.examine import Examined, examine
 from ares.learn.gate.trials import recipes_tried
 from ares.learn.gate.verdict import Limits, Verdict, judge
@@ -30,6 +31,7 @@ class Judgement:
     """A verdict with everything that it was made of; nothing is written yet.
 
     notes : what a person should read beside it.
+    sentiment : what sentiment added over prices alone; None: it has none.
     """
 
     ensemble: Ensemble
@@ -40,6 +42,7 @@ class Judgement:
     basis: Basis
     at: str
     notes: tuple[str, ...]
+    sentiment: Beside | None = None
 
 
 def judge_ensemble(
@@ -85,6 +88,8 @@ def judge_ensemble(
     except ValueError as error:
         raise UserMistake(f"{ensemble.instrument} {ensemble.hash[:12]}: {error}") from None
     on_progress(1, 1, "examined")
+    twin = heard.by_prices
+    terms = court.terms(ensemble)
     return Judgement(
         ensemble,
         environment,
@@ -94,6 +99,7 @@ def judge_ensemble(
         basis_of(workspace, book, ensemble, environment),
         now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         heard.notes,
+        None if twin is None else beside(heard.candidate, twin, terms, limits),
     )
 
 

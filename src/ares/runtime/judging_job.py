@@ -15,19 +15,24 @@ from ares.domain.package import GRAPH_FILE, Package, card_bytes, sha256
 from ares.kernel.bars import F64, Bars
 from ares.kernel.ensemble import Scores
 from ares.kernel.features import VOLATILITY_20, features_of
-from ares.kernel.features.columns import column_names, with_user
+from ares.kernel.features.columns import behind, column_names, columns_hash, with_user
+from ares.kernel.features.sentiment import N_SENTIMENT
 from ares.kernel.features.user import UserFeatures
 from ares.learn import parity
 from ares.learn.gate.examine import Checked
-from ares.learn.gate.leaks import Leaks, feature_leaks, label_leaks, walk_leaks
+from ares.learn.gate.leaks import NOTHING_TRIED, Leaks, feature_leaks, label_leaks, walk_leaks
+from ares.learn.gate.news_leaks import news_leaks
 from ares.learn.onnx_graph import reference_rows
 from ares.learn.package import make_package
 from ares.learn.parity import Parity, Scorer
+from ares.learn.recipe import Recipe
 from ares.learn.rows import F32, blanked
+from ares.learn.sentiment import price_only, unheard
 from ares.learn.splits import walk_forward
-from ares.learn.walk import TooFewRowsError, Walked
+from ares.learn.walk import TooFewRowsError, Walked, walk
 from ares.runtime.training_data import Seen, load_seen, store_of
 from ares.runtime.training_job import PackageJob, Prepared, loaded, opener, prepare, spoken_of
+from ares.runtime.training_news import news_of, sentiment_at
 from ares.store.history import history
 
 TIMED_ROWS = 400
@@ -67,6 +72,7 @@ class Testimony:
     folds_ms  : when one of the walk's models took over from another.
     watched, watched_ms : bars to watch trades on, over both.
     taught_ms : nothing after this instant was learned from.
+    by_prices : of a model with sentiment, the walk of its price-only twin on the same rows.
     """
 
     walked: Scores | None
@@ -78,6 +84,7 @@ class Testimony:
     taught_ms: int
     checked: Checked
     notes: tuple[str, ...]
+    by_prices: Scores | None = None
 
     @property
     def scores(self) -> Scores:
@@ -138,10 +145,12 @@ def hear(job: MemberJob) -> Testimony:
     if job.checks:
         x = blanked(ready.rows.x, ready.subject.columns, recipe.features)
         graph = opener(card.ref)(job.package.graph, x.shape[1])
-        compared = _parity(again.walked, graph, x)
+        compared = _parity(again.walked, graph, x, recipe)
         checked = replace(
             checked,
-            leaks=_leaks(job, ready.seen[lane], ready.user) + walk_leaks(x, ready.rows, recipe),
+            leaks=_leaks(job, ready.seen[lane], ready.user)
+            + walk_leaks(x, ready.rows, recipe)
+            + _news_leaks(job, ready.seen[lane]),
             parity_rows=compared.rows,
             parity_difference=compared.difference_max,
             inference_us=_speed_us(graph, x),
@@ -159,7 +168,28 @@ def hear(job: MemberJob) -> Testimony:
         taught_ms,
         checked,
         tuple(notes),
+        _by_prices(job.training, ready, lane),
     )
+
+
+def _by_prices(training: PackageJob, ready: Prepared, lane: int) -> Scores | None:
+    """Return what the price-only twin of a model with sentiment says in the same walk."""
+    if training.recipe.sentiment is None:
+        return None
+    recipe = price_only(training.recipe, columns_hash(ready.user))
+    x = ready.rows.x[:, :-N_SENTIMENT]
+    twin = walk(x, replace(ready.rows, x=x), recipe)
+    return spoken_of(ready.seen[lane], twin.out_of_sample, lane, training).scores
+
+
+def _news_leaks(job: MemberJob, seen: Seen) -> Leaks:
+    spec = job.package.card.sentiment
+    if spec is None:
+        return NOTHING_TRIED
+    closes_ms = seen.bars.ts_ms + job.asking.recipe.timeframe.ms
+    until_ms = int(closes_ms[-1]) if len(closes_ms) else 0
+    news = news_of(job.asking.source.database_url, spec, [job.instrument.base], until_ms)
+    return news_leaks(news.about(0), spec, closes_ms)
 
 
 def _hear_stranger(job: MemberJob) -> Testimony:
@@ -200,6 +230,8 @@ def _asked(
     closed_ms = seen.bars.ts_ms + timeframe.ms
     first = int(np.searchsorted(closed_ms, taught_ms, side="right"))
     values, warm = with_user(seen.table, seen.bars, timeframe, user)
+    spec = job.package.card.sentiment
+    values = behind(values, sentiment_at(source.database_url, spec, job.instrument, closed_ms))
     rows = np.flatnonzero(warm[first:]) + first
     p = np.full(len(closed_ms) - first, np.nan)
     if len(rows):
@@ -229,11 +261,13 @@ def _leaks(job: MemberJob, seen: Seen, user: UserFeatures | None) -> Leaks:
     return found + label_leaks(seen.watched, seen.watched_ms, recipe.label)
 
 
-def _parity(walked: Walked, graph: Scorer, x: F32) -> Parity:
+def _parity(walked: Walked, graph: Scorer, x: F32, recipe: Recipe) -> Parity:
     """Compare the stored graph with the model on real rows, at every threshold, with NaN, zeros
     and the extremes; and each of a part of them alone, as the engine asks.
     """
     rows = reference_rows(x, walked.fitted.trees)
+    if recipe.sentiment is not None:
+        rows = np.concatenate([rows, unheard(rows)])
     together = parity.compare(walked.probability(rows), graph, rows)
     return _worse(together, _one_by_one(graph, rows))
 

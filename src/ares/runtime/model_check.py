@@ -14,9 +14,15 @@ from ares.domain.instrument import Instrument
 from ares.domain.model import Ensemble
 from ares.domain.package import Package
 from ares.kernel.features import WARMUP_BARS, features_of
-from ares.kernel.features.columns import column_names, insist_same_columns, with_user
+from ares.kernel.features.columns import (
+    behind,
+    column_names,
+    insist_same_columns,
+    with_user,
+)
 from ares.kernel.features.user import UserFeatures
 from ares.observe.own_features import own_features
+from ares.runtime.training_news import sentiment_at
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
 from ares.store.history import history
@@ -52,7 +58,10 @@ def insist_it_works(
     engine = open_database(workspace.db_url)
     try:
         store = CandleStore(engine, workspace.cache_dir)
-        said = [_ask(package, ensemble.instrument, store, user) for package in packages]
+        said = [
+            _ask(package, ensemble.instrument, store, user, workspace.db_url)
+            for package in packages
+        ]
     finally:
         engine.dispose()
     if not constant_allowed and all(map(is_constant, said)):
@@ -65,7 +74,7 @@ def insist_it_fits(package: Package, instrument: str, user: UserFeatures | None)
     """Raise UserMistake where a package was made for other features or another instrument."""
     card = package.card
     insist_same_columns(card.ref, card.features, card.features_hash, user)
-    if tuple(card.features) != tuple(column_names(user)):
+    if tuple(card.features) != column_names(user, card.sentiment is not None):
         raise UserMistake(f"{card.ref} names other columns than those of its hash: train again")
     if card.instruments and instrument not in card.instruments:
         raise UserMistake(
@@ -74,14 +83,20 @@ def insist_it_fits(package: Package, instrument: str, user: UserFeatures | None)
         )
 
 
-def _ask(package: Package, instrument: str, store: CandleStore, user: UserFeatures | None) -> F64:
+def _ask(
+    package: Package,
+    instrument: str,
+    store: CandleStore,
+    user: UserFeatures | None,
+    database_url: str,
+) -> F64:
     """Return a package's answers to the newest rows, and where these are all alike to wilder ones.
 
     A model of few trees may say the same for some calm days; a constant says so to everything.
     """
     card = package.card
     graph = open_model(package.graph, len(card.features), card.ref)
-    rows = _newest_rows(package, instrument, store, user)
+    rows = _newest_rows(package, instrument, store, user, database_url)
     if len(rows) < ROWS_MIN:  # too few candles here: made-up rows tell probabilities from none
         rows = _made_up(np.zeros((1, len(card.features)), np.float32))
     p = check_answers(graph, rows, card.ref, constant_allowed=True)
@@ -101,7 +116,11 @@ def _made_up(rows: F32) -> F32:
 
 
 def _newest_rows(
-    package: Package, instrument: str, store: CandleStore, user: UserFeatures | None
+    package: Package,
+    instrument: str,
+    store: CandleStore,
+    user: UserFeatures | None,
+    database_url: str,
 ) -> np.ndarray:
     """Return the newest rows that the stored candles give; none where they are too few."""
     card, own = package.card, Instrument.parse(instrument)
@@ -124,6 +143,8 @@ def _newest_rows(
         return none
     table = features_of(bars, card.timeframe, reference)
     values, warm = with_user(table, bars, card.timeframe, user)
+    closes_ms = bars.ts_ms + card.timeframe.ms
+    values = behind(values, sentiment_at(database_url, card.sentiment, own, closes_ms))
     return np.ascontiguousarray(values[warm][-ROWS_TRIED:])
 
 

@@ -9,25 +9,31 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 import ares
 from ares.core.state import State, new_state, snapshot
 from ares.core.windows import fill
 from ares.domain.errors import UserMistake
+from ares.domain.events import NewsPublished
 from ares.domain.instrument import Instrument
 from ares.domain.model import Ensemble
 from ares.domain.run import Rollout, RunInstrument, RunSetup
+from ares.domain.sentiment import SentimentSpec
 from ares.domain.timeframe import DAY_MS, Timeframe
 from ares.kernel.bars import Bars
 from ares.kernel.ensemble import FRESH_INTERVALS
 from ares.kernel.features import FEATURES_HASH, WARMUP_BARS
 from ares.kernel.features.columns import insist_same_columns
+from ares.kernel.features.news import News
+from ares.kernel.features.sentiment import fold_rows
 from ares.kernel.features.user import UserFeatures
 from ares.kernel.fold import warm_up
 from ares.kernel.jit import KERNEL_HASH
 from ares.kernel.live import observe_closes
 from ares.kernel.trade import Rules, to_grid, volatility_start_ms
 from ares.runtime.feed import Feed, feed_of
+from ares.runtime.run_news import NO_NEWS, news_event
 from ares.store.candles import CandleStore
 from ares.store.history import base_bars, filled_bars, history
 
@@ -54,11 +60,22 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A run that can start: its setup, its feed, and the state that its first event meets."""
+    """A run that can start: its setup, its feed, and the state that its first event meets.
+
+    news : what becomes known while it runs; before, it is in the state.
+    """
 
     setup: RunSetup
     feed: Feed
     state: State
+    news: News = NO_NEWS
+
+    def news_event(self, t: int) -> NewsPublished | None:
+        """Return what becomes known between row ``t - 1`` of the feed and row ``t``."""
+        if len(self.news) == 0:
+            return None
+        after_ms = int(self.feed.close_ms[t - 1]) if t else self.setup.warm_ms
+        return news_event(self.news, after_ms, int(self.feed.close_ms[t]))
 
     def warming(self, t: int) -> bool:
         """Return whether row ``t`` of the feed only warms: it closes at or before the window."""
@@ -79,12 +96,16 @@ def plan_run(
     user: UserFeatures | None = None,
     challengers: bool = False,
     rollout: Rollout | None = None,
+    sentiment: SentimentSpec | None = None,
+    news: News = NO_NEWS,
 ) -> Plan:
     """Return the plan of a run over stored candles, not yet ``named``.
 
     user : the user's own features, behind the kernel's.
     challengers : each instrument gets a second lane, for what is published while it runs.
     rollout     : how ensembles move by themselves; None: they do not.
+    sentiment   : how its columns are made; None: no model of the run has any.
+    news        : in lanes as the choices are, all that is known by the window's end.
 
     Raises UserMistake where there is nothing to run on, or with.
     """
@@ -122,6 +143,7 @@ def plan_run(
         user_features=() if user is None else user.names,
         challengers=challengers,
         rollout=rollout,
+        sentiment=sentiment,
     )
     specs = [one.spec for one in instruments]
     base_ms = [one.base_ms for one in instruments]
@@ -130,9 +152,15 @@ def plan_run(
         raise UserMistake(f"no candles between {_day(from_ms)} and {_day(to_ms)}")
     state = new_state(setup)
     _warm(state, store, keys, reference, warm_ms)
+    if state.news is not None:
+        earlier = news.until(warm_ms)
+        rows = np.column_stack([earlier.known_ms, earlier.published_ms, earlier.scores,
+                                earlier.lane])  # fmt: skip
+        fold_rows(state.news, np.ascontiguousarray(rows), warm_ms)
+        news = news[len(earlier) :].until(int(feed.close_ms[-1]))
     first = hashlib.sha256(snapshot(state)).hexdigest()
     state.setup = msgspec.structs.replace(setup, first_state=first)
-    return Plan(state.setup, feed, state)
+    return Plan(state.setup, feed, state, news)
 
 
 def _feed_bars(
@@ -170,7 +198,7 @@ def named(plan: Plan, environment: str) -> Plan:
     """Return the plan as a run of ``environment``; the name changes nothing but order ids."""
     setup = msgspec.structs.replace(plan.setup, environment=environment)
     plan.state.setup = setup
-    return Plan(setup, plan.feed, plan.state)
+    return Plan(setup, plan.feed, plan.state, plan.news)
 
 
 def _warm(

@@ -14,10 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ares.core.state import Scorer, Scorers, State
-from ares.kernel.bars import F64
+from ares.kernel.bars import F64, I64
 from ares.kernel.features import N_FEATURES
+from ares.kernel.features.news import News
 from ares.kernel.live import scan_closes
 from ares.runtime.feed import Feed
+from ares.runtime.run_news import NO_NEWS, heard_columns
 
 BLOCK_INSTANTS = 4_096
 
@@ -26,14 +28,18 @@ class Prefetch:
     """Scorers over a feed that is known in advance.
 
     models  : the real scorers, by package hash; more may come and go.
+    news    : what becomes known while the feed goes on.
     scorers : what to hand to the engine in their place.
     """
 
-    def __init__(self, models: Scorers, feed: Feed, block: int = BLOCK_INSTANTS) -> None:
+    def __init__(
+        self, models: Scorers, feed: Feed, block: int = BLOCK_INSTANTS, news: News = NO_NEWS
+    ) -> None:
         self._models: Scorers = {}
         self._feed = feed.instruments()
         self._block = block
-        self._end = -1
+        self._news = news
+        self._first, self._end = 0, -1
         self._tables: dict[str, dict[bytes, float]] = {}
         self.missed = 0
         self.scorers: Scorers = {}
@@ -72,7 +78,8 @@ class Prefetch:
         """Score the next block when row ``t`` of the feed is its first; ``state`` is untouched."""
         if t < self._end or not self._models or state.windows is not None:
             return
-        first, self._end = t, min(t + self._block, len(self._feed))
+        first = self._first = t
+        self._end = min(t + self._block, len(self._feed))
         feed, n, m = self._feed, self._feed.width, len(state.tf_ms)
         room = 2 * (self._end - first) * n + m * n
         rows = np.empty((room, N_FEATURES), np.float32)
@@ -82,15 +89,29 @@ class Prefetch:
         kept = scan_closes(
             state.fold[: n * m].copy(), state.feats[: n * m].copy(), feed.close_ms[span],
             feed.present[span], state.base_ms[:n], feed.ohlcv[span], feed.flat[span],
-            state.tf_ms, state.setup.reference, state.features[:n].copy(),
+            state.tf_ms, state.setup.reference, state.features[:n, :, :N_FEATURES].copy(),
             state.scratch.due[:n].copy(), state.scratch.warm[:n].copy(), rows, places,
         )  # fmt: skip
+        rows = self._heard(state, rows[:kept], places[:kept])
         where = places[:kept, 1] * m + places[:kept, 2]
         for number, name in enumerate(state.package_hashes):
             wanted = np.flatnonzero(state.packages.reshape(-1) == number) % (n * m)
-            batch = rows[:kept][np.isin(where, wanted)]
+            batch = rows[np.isin(where, wanted)]
             table = self._tables[name]
             table.clear()
             if len(batch):
                 scores = self._models[name](batch).tolist()
                 table.update(zip(map(np.ndarray.tobytes, batch), scores, strict=True))
+
+    def _heard(self, state: State, rows: NDArray[np.float32], places: I64) -> NDArray[np.float32]:
+        """Return the rows with their sentiment, where the run has any."""
+        if state.news is None:
+            return rows
+        later = self._news[self._news.known_ms > int(state.news["told_ms"].max())]
+        closed_ms = self._feed.close_ms
+        columns = np.empty((len(rows), state.features.shape[2] - rows.shape[1]), np.float32)
+        for i in range(self._feed.width):
+            mine = np.flatnonzero(places[:, 1] == i)
+            heard = heard_columns(state, later, i, closed_ms[self._first + places[mine, 0]])
+            columns[mine] = heard
+        return np.hstack([rows, columns])

@@ -22,7 +22,8 @@ from ares.journal.run import Entry
 from ares.kernel.bars import F64, I64, Bars, Bools
 from ares.kernel.ensemble import FRESH_INTERVALS, Scores, aggregate_history, slot_records
 from ares.kernel.features import N_FEATURES, VOLATILITY_20, WARMUP_BARS, feature_scan
-from ares.kernel.features.columns import present
+from ares.kernel.features.columns import behind, present
+from ares.kernel.features.news import News
 from ares.kernel.features.scan import reference_close
 from ares.kernel.features.user import UserFeatures
 from ares.kernel.resample import resample
@@ -30,6 +31,7 @@ from ares.kernel.trade import Market, Signals, TradeLog, scan
 from ares.runtime.feed import Feed
 from ares.runtime.hot_swap import Opener
 from ares.runtime.run_columns import base_bars_of, own_columns
+from ares.runtime.run_news import NO_NEWS, heard_columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +83,12 @@ class Columns:
         models: Scorers,
         user: UserFeatures | None,
         opener: Opener | None,
+        news: News = NO_NEWS,
     ) -> None:
         self._setup, self._state, self._feed, self._user = setup, state, feed, user
         self._models = dict(models)
         self._opener = opener
+        self._news = news
         self._bars = [
             base_bars_of(feed, i, one.base_ms)
             for i, one in enumerate(setup.instruments[: setup.width])
@@ -148,7 +152,9 @@ class Columns:
             own = own_columns(state, k, bars, warm, self._user)
             rows, warm = np.hstack([values, own]), warm & present(own)
         sigma = values[:, VOLATILITY_20].astype(np.float64)
-        return bars.ts_ms + timeframe.ms, rows, warm, sigma
+        close_ms = bars.ts_ms + timeframe.ms
+        rows = behind(rows, heard_columns(state, self._news, k // len(state.tf_ms), close_ms))
+        return close_ms, rows, warm, sigma
 
 
 def spoken(

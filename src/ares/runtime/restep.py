@@ -28,6 +28,7 @@ from ares.journal.run import (
 from ares.runtime.feed import feed_of_run
 from ares.runtime.hot_swap import HotSwap, Opener
 from ares.runtime.prefetch import Prefetch
+from ares.runtime.run_news import news_of_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,7 @@ def stepping(
     """Step entries behind the state's seq, one by one, with the encoded effects of each."""
     ahead = [entry for entry in journaled if entry.seq > state.seq]
     bars = [entry.event for entry in ahead if isinstance(entry.event, BarsClosed)]
-    prefetch = Prefetch(models, feed_of_run(bars, setup))
+    prefetch = Prefetch(models, feed_of_run(bars, setup), news=news_of_run(ahead))
     swap = None if opener is None else HotSwap(prefetch, opener)
     if swap is not None:
         swap.load_all(state)

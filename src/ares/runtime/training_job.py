@@ -31,6 +31,7 @@ from ares.learn.recipe import LabelRecipe, Recipe
 from ares.learn.rows import Rows, pooled, rows_of, with_user
 from ares.learn.walk import OutOfSample, TooFewRowsError
 from ares.runtime.training_data import Seen, Source, load_seen, nothing_seen, store_of
+from ares.runtime.training_news import rows_with_news
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,11 +195,14 @@ def prepare(job: PackageJob) -> Prepared | LeftOut | Spoilt:
         rows = with_user(rows, [one.bars for one in seen], job.recipe.timeframe.ms, user)
     except UserMistake as mistake:
         return Spoilt(str(mistake))
+    if job.recipe.sentiment is not None:
+        rows, note = rows_with_news(rows, job.source, job.instruments, job.recipe)
+        notes.append(note)
     if len(rows) < job.rows_min:
         return LeftOut(f"{len(rows):,} rows, and learning.rows_min is {job.rows_min:,}")
     subject = Subject(
         job.instruments,
-        column_names(user),
+        column_names(user, job.recipe.sentiment is not None),
         tuple(one.bars for one in seen),
         job.edge_bps_min,
         job.version,

@@ -11,23 +11,21 @@ import msgspec
 from ares.config.workspace import Workspace
 from ares.domain.errors import UserMistake
 from ares.domain.instrument import Instrument
+from ares.domain.sentiment import SentimentSpec
 from ares.domain.timeframe import Timeframe
-from ares.kernel.features import FEATURES
-from ares.kernel.features.columns import columns_hash
+from ares.kernel.features.columns import column_names, columns_hash
 from ares.kernel.features.user import UserFeatures
 from ares.kernel.trade.rules import round_trip_bps
 from ares.learn.recipe import BoostRecipe, Recipe, default_label
 from ares.runtime.provenance import git_commit, library_versions
 from ares.runtime.training_data import Source
 from ares.runtime.training_job import PackageJob, UserModule
+from ares.runtime.training_news import sentiment_of_wholes
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
 
 if TYPE_CHECKING:
     from ares.config.settings import Settings
-
-NOT_PRICES = "sentiment"
-"""The group of features that ``price_only`` leaves out."""
 
 Scope = Literal["instrument", "universe"]
 
@@ -37,7 +35,7 @@ class TrainingRequest(msgspec.Struct, frozen=True):
 
     symbols, intervals : e.g. ``BTC/USDT`` or ``binance:BTC/USDT``; ``1h``.
     from_ms, to_ms     : no outcome outside is looked at; bars before only warm features up.
-    price_only         : leave out features that are not made of prices and volumes.
+    price_only         : leave sentiment out, though there may be news.
     workers            : processes; 0: as the settings say.
     """
 
@@ -75,11 +73,12 @@ def package_jobs(
     if user is not None and settings.features.module is not None:
         module = UserModule(settings.features.module, workspace.root.resolve(), user.hash)
     source = Source(workspace.db_url, workspace.cache_dir, request.from_ms, request.to_ms)
+    news, said = sentiment_of_wholes(workspace, wholes, first_ms, last_ms, request.price_only)
     jobs = [
         PackageJob(
             source=source,
             instruments=whole,
-            recipe=recipe_for(settings, timeframe, scope, request.price_only, user),
+            recipe=recipe_for(settings, timeframe, scope, request.price_only, user, news[whole]),
             reference=reference,
             rows_min=settings.learning.rows_min,
             rows_max=settings.learning.rows_max,
@@ -93,7 +92,7 @@ def package_jobs(
         for timeframe in sorted(_timeframes(settings, request), key=lambda t: t.ms)
         for whole in wholes
     ]
-    return jobs, remarks
+    return jobs, [*remarks, *said]
 
 
 def recipe_for(
@@ -102,15 +101,18 @@ def recipe_for(
     scope: Scope,
     price_only: bool = False,
     user: UserFeatures | None = None,
+    sentiment: SentimentSpec | None = None,
 ) -> Recipe:
-    """Return the recipe that the settings describe for a timeframe."""
+    """Return the recipe that the settings describe for a timeframe.
+
+    sentiment : how its columns of sentiment are made; None: by prices alone.
+    """
     costs, retraining = settings.costs, settings.continuous_learning.retraining
-    kernel = tuple(f.name for f in FEATURES if not (price_only and f.group == NOT_PRICES))
     cost_bps = round_trip_bps(costs.fee_bps, costs.spread_bps, costs.slippage_bps)
     return Recipe(
         timeframe=timeframe,
-        features=kernel if user is None else kernel + user.names,
-        features_hash=columns_hash(user),
+        features=column_names(user, sentiment is not None),
+        features_hash=columns_hash(user, sentiment is not None),
         label=default_label(timeframe, cost_bps, "triple_barrier"),
         boost=BoostRecipe(
             rounds_per_epoch=retraining.rounds_per_epoch,
@@ -122,6 +124,7 @@ def recipe_for(
         folds=settings.learning.folds,
         embargo_bars=settings.learning.embargo_bars,
         price_only=price_only,
+        sentiment=sentiment,
     )
 
 

@@ -16,6 +16,7 @@ from ares.domain.errors import WorldTrouble
 from ares.domain.model import Ensemble
 from ares.domain.model_life import Basis, Judged
 from ares.domain.package import sha256
+from ares.learn.gate.beside import Beside
 from ares.learn.gate.evidence import Evidence
 from ares.learn.gate.picture import draw_verdict
 from ares.learn.gate.verdict import Limits, Verdict
@@ -41,6 +42,7 @@ class VerdictFile(msgspec.Struct, frozen=True):
     notes: tuple[str, ...]
     at: str
     who: str
+    sentiment: Beside | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ def keep(workspace: Workspace, judgement: Judgement) -> Kept:
         judgement.notes,
         judgement.at,
         who(),
+        judgement.sentiment,
     )
     content = msgspec.json.format(msgspec.json.encode(said, order="sorted"), indent=2) + b"\n"
     png = draw_verdict(verdict, evidence, judgement.examined.exhibit, title_of(ensemble))

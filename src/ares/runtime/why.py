@@ -20,7 +20,8 @@ from ares.domain.run import RunSetup
 from ares.journal.run import Entry, entries
 from ares.kernel.ensemble import FRESH_INTERVALS
 from ares.kernel.features import FEATURE_NAMES, N_FEATURES
-from ares.kernel.features.columns import present
+from ares.kernel.features.columns import behind, present
+from ares.kernel.features.sentiment import SENTIMENT_NAMES
 from ares.kernel.features.user import UserFeatures
 from ares.kernel.live import SAID_CONFIDENCE, SAID_EDGE, SAID_MODE, SAID_P, SAID_WIDTH, scan_closes
 from ares.kernel.resample import resample
@@ -34,6 +35,7 @@ from ares.runtime.feed import Feed, feed_of_run
 from ares.runtime.hot_swap import Opener
 from ares.runtime.restep import first_state, nearest_state, open_run, stepping
 from ares.runtime.run_columns import base_bars_of, own_columns
+from ares.runtime.run_news import heard_columns, news_of_run
 
 TOP_FEATURES = 5
 UNITS = 10.0**MONEY_DECIMALS
@@ -172,6 +174,7 @@ def _medians(
     """Return each timeframe's median feature row of instrument ``i`` over the run so far."""
     state = first_state(folder, setup)
     bars = [entry.event for entry in upto if isinstance(entry.event, BarsClosed)]
+    news = news_of_run(upto)
     feed = feed_of_run(bars, setup).instruments()
     n, m = feed.width, len(state.tf_ms)
     room = 2 * len(feed) * n + m * n
@@ -190,12 +193,13 @@ def _medians(
         if not of_j.any():
             continue
         table = rows[:kept][of_j]
+        closed_ms = feed.close_ms[places[:kept][of_j, 0]]
         if state.windows is not None:
-            closed_ms = feed.close_ms[places[:kept][of_j, 0]]
             own = _own(state, setup, feed, i, j, closed_ms, user)
-            table = np.hstack([table, own])[present(own)]
+            table, closed_ms = np.hstack([table, own])[present(own)], closed_ms[present(own)]
+        table = behind(table, heard_columns(state, news, i, closed_ms))
         if len(table):
-            medians[j] = np.nanmedian(table, axis=0)
+            medians[j] = _median(table)
     return medians
 
 
@@ -230,11 +234,20 @@ def _votes(
         closed_ms = int(state.last_ms[i, j])
         p = _known(state.last_p[i, j])
         row, names = state.features[i, j], FEATURE_NAMES + setup.user_features
+        names += SENTIMENT_NAMES if setup.sentiment is not None else ()
         scorer = models[member.package_hash]
         top = () if p is None or j not in medians else _top(row, names, medians[j], p, scorer)
         fresh = now_ms - closed_ms < FRESH_INTERVALS * member.timeframe.ms
         votes.append(Vote(member.timeframe.value, member.weight, p, closed_ms, fresh, top))
     return tuple(votes)
+
+
+def _median(table: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the median of each column, NaN where there is nothing but NaN."""
+    told = ~np.isnan(table).all(axis=0)
+    median = np.full(table.shape[1], np.nan, np.float32)
+    median[told] = np.nanmedian(table[:, told], axis=0)
+    return median
 
 
 def _top(

@@ -1,9 +1,9 @@
 """The tables of ``ares.db``, with the names and columns that operators' queries already use.
 
-Candles are their own truth. The tables of the engine (positions and below) are projections of the
-journal: each row says from which ``environment`` and, where one event made it, from which ``seq``
-it comes, and all of an environment's rows can be deleted and written again. Times there are UTC
-text ``YYYY-MM-DD HH:MM:SS[.ffffff]``, which compares with SQLite's ``datetime('now', ...)``.
+Candles and news are their own truth. The tables of the engine (positions and below) are projections
+of the journal: each row says from which ``environment`` and, where one event made it, from which
+``seq`` it comes, and all of an environment's rows can be deleted and written again. Times there are
+UTC text ``YYYY-MM-DD HH:MM:SS[.ffffff]``, which compares with SQLite's ``datetime('now', ...)``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = "0002"
+SCHEMA_VERSION = "0003"
 """The newest migration; a test holds it against Alembic's head (reading that takes 0.2 s)."""
 
 metadata = MetaData()
@@ -73,6 +73,25 @@ candles = Table(
     Column("volume", Float, nullable=False),
     Column("source_id", Integer, nullable=False),
     sqlite_with_rowid=False,
+)
+
+news = Table(
+    # One row per headline or score and scope: '' is the market, else a base currency. What is
+    # stored is kept: the same headline again, or scored otherwise, changes nothing.
+    "news",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("published_ms", Integer, nullable=False),
+    Column("received_ms", Integer),  # of a feed: nothing was known before; a file: null
+    Column("hash", Text, nullable=False),  # of the headline; '' of a bare score
+    Column("headline", Text),
+    Column("score", Float, nullable=False),  # -1 to 1
+    Column("scorer", Text, nullable=False),
+    Column("imported_at", Text, nullable=False, server_default=NOW),
+    UniqueConstraint("source", "scope", "published_ms", "hash", name="uq_news"),
+    Index("ix_news_scope", "scope", "published_ms"),
 )
 
 projections = Table(

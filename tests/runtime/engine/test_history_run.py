@@ -188,7 +188,7 @@ def test_a_run_is_not_taken_up_with_something_else(
 ) -> None:
     world.run(tmp_path / "run", None, plan, stopped=world.stop_after(100))
     before = everything(tmp_path / "run")
-    with pytest.raises(WorldTrouble, match="run was begun with other candles, models or settings"):
+    with pytest.raises(WorldTrouble, match="run was begun with other candles, news, models"):
         OTHERS[what](world).run(tmp_path / "run")
     assert everything(tmp_path / "run") == before
 

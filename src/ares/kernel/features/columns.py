@@ -13,19 +13,28 @@ from ares.domain.timeframe import Timeframe
 from ares.kernel.bars import Bars, Bools
 from ares.kernel.features.catalogue import FEATURE_NAMES, FEATURES_HASH, N_FEATURES
 from ares.kernel.features.scan import FeatureTable
+from ares.kernel.features.sentiment import SENTIMENT_HASH, SENTIMENT_NAMES
 from ares.kernel.features.user import UserFeatures
 
 
-def column_names(user: UserFeatures | None) -> tuple[str, ...]:
-    """Return the names of all columns, in order."""
-    return FEATURE_NAMES if user is None else FEATURE_NAMES + user.names
+def column_names(user: UserFeatures | None, sentiment: bool = False) -> tuple[str, ...]:
+    """Return the names of all columns, in order.
+
+    sentiment : with the columns of sentiment, which stand behind all others: what a model without
+                them sees is the beginning of what one with them sees.
+    """
+    names = FEATURE_NAMES if user is None else FEATURE_NAMES + user.names
+    return names + SENTIMENT_NAMES if sentiment else names
 
 
-def columns_hash(user: UserFeatures | None) -> str:
-    """Return the hash that a model carries: of the kernel's features, and of the user's module."""
-    if user is None:
-        return FEATURES_HASH
-    return hashlib.sha256(f"{FEATURES_HASH}+{user.hash}".encode()).hexdigest()
+def columns_hash(user: UserFeatures | None, sentiment: bool = False) -> str:
+    """Return the hash that a model carries: of the kernel's features, of the user's module, and of
+    the formulas of sentiment where it has that.
+    """
+    parts = [FEATURES_HASH]
+    parts += [] if user is None else [user.hash]
+    parts += [SENTIMENT_HASH] if sentiment else []
+    return parts[0] if len(parts) == 1 else hashlib.sha256("+".join(parts).encode()).hexdigest()
 
 
 def with_user(
@@ -41,6 +50,11 @@ def with_user(
     return np.hstack([table.values, own]), table.warm & present(own)
 
 
+def behind(values: NDArray[np.float32], more: NDArray[np.float32] | None) -> NDArray[np.float32]:
+    """Return the table with further columns, such as sentiment, behind its own."""
+    return values if more is None else np.hstack([values, more])
+
+
 def present(own: NDArray[np.float32]) -> Bools:
     """Return (n_rows,) where none of a user's features is still in its warmup."""
     return np.asarray(~np.isnan(own).any(axis=-1))
@@ -51,12 +65,13 @@ def insist_same_columns(
 ) -> None:
     """Raise UserMistake where a model was made for other columns than there are now.
 
-    who : names the model; names, hash_ : its columns and their hash, as its card has them.
+    who : names the model; names, hash_ : its columns and their hash, as its card has them. How its
+    columns of sentiment are made, the model says itself.
     """
-    if hash_ == columns_hash(user):
+    if hash_ in {columns_hash(user), columns_hash(user, True)}:
         return
-    theirs = ", ".join(names[N_FEATURES:])
-    if hash_ == FEATURES_HASH:
+    theirs = ", ".join(name for name in names[N_FEATURES:] if name not in SENTIMENT_NAMES)
+    if hash_ in {columns_hash(None), columns_hash(None, True)}:
         raise UserMistake(
             f"{who} was trained without features.module: train again, or set it to null"
         )

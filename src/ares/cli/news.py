@@ -1,0 +1,173 @@
+"""``ares news``: headlines and scores in from files or feeds, listed and checked."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from ares.cli.news_views import NOTHING, show_check, show_import, show_newest, show_sources
+from ares.cli.output import JSON_OPTION, print_json, progress, say
+from ares.domain.errors import UserMistake
+
+if TYPE_CHECKING:
+    from ares.config.workspace import Workspace
+    from ares.store.news import NewsStore
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.command("import")
+def import_(
+    path: Path = typer.Argument(
+        ..., metavar="PATH", help="A Parquet, CSV, JSON lines or feed file, or a folder."
+    ),
+    source: str = typer.Option(
+        "", "--source", help="What they are called; default: as the file says, else its name."
+    ),
+    symbols: list[str] = typer.Option(
+        [], "--symbol", "-s", help="Currency that all are about; default: as the file says, "
+        "else the whole market."
+    ),
+    scale: str = typer.Option(
+        "", "--scale", metavar="LOW:HIGH", help="What among their scores stands for -1 and for 1."
+    ),
+    rescore: bool = typer.Option(
+        False, "--rescore", help="Score headlines here, whatever scores came with them."
+    ),
+    json_: bool = JSON_OPTION,
+) -> int:  # fmt: skip
+    """Store news from files; importing again adds only what is new."""
+    from ares.adapters.news_rows import bases_of
+    from ares.config.sentiment import SOURCE
+    from ares.config.workspace import Workspace
+    from ares.runtime.news_import import HowToRead, import_news
+
+    if source and not SOURCE.fullmatch(source):
+        raise UserMistake(f"--source '{source}': use letters, digits and ._:/()+- (80 at most)")
+    about = tuple(base for symbol in symbols for base in bases_of(symbol))
+    if symbols and not about:
+        raise UserMistake(f"--symbol {symbols[0]}: write a currency, such as BTC")
+    how = HowToRead(source, about, _scale(scale), rescore)
+    store = _store(Workspace.here())
+    with progress("import", unit="files") as bar:
+        report = import_news(
+            store,
+            path,
+            how,
+            time.time_ns() // 1_000_000,
+            on_start=bar.expect,
+            on_file=lambda name: bar.advance(remark=name),
+        )
+    if json_:
+        print_json(report)
+    else:
+        show_import(report)
+    return 2 if report.refused else 0
+
+
+@app.command()
+def fetch(
+    url: str = typer.Argument("", metavar="[URL]", help="A feed; default: sentiment.feeds."),
+    source: str = typer.Option("", "--source", help="What it is called; default: its host."),
+    symbol: str = typer.Option("", "--symbol", "-s", help="Currency that all of it is about."),
+    json_: bool = JSON_OPTION,
+) -> int:
+    """Store what is new in RSS and Atom feeds; exit code 3 where one is broken."""
+    from urllib.parse import urlsplit
+
+    from ares.config.workspace import Workspace
+    from ares.runtime.news_import import fetch_news
+
+    workspace = Workspace.here()
+    feeds = [(one.name, one.url, one.about) for one in workspace.settings.sentiment.feeds]
+    if url:
+        feeds = [(source or urlsplit(url).hostname or url, url, symbol)]
+    elif source:
+        feeds = [one for one in feeds if one[0] == source]
+    if not feeds:
+        raise UserMistake(
+            f"no feed {source or 'is configured'}: give an address, or add one to sentiment.feeds "
+            "in ares.yaml"
+        )
+    store = _store(workspace)
+    with progress("fetch", total=len(feeds), unit="feeds") as bar:
+        report = fetch_news(
+            store,
+            feeds,
+            lambda: time.time_ns() // 1_000_000,
+            on_feed=lambda name: bar.advance(remark=name),
+        )
+    if json_:
+        print_json(report)
+    else:
+        show_import(report)
+    return 3 if report.refused else 0
+
+
+@app.command("list")
+def list_(
+    rows: int = typer.Option(0, "--rows", min=0, help="Show so many of the newest rows instead."),
+    symbol: str = typer.Option("", "--symbol", "-s", help="Of these, only about this currency."),
+    json_: bool = JSON_OPTION,
+) -> None:
+    """Show what is stored: source, scope, rows, first and last."""
+    from ares.adapters.news_rows import bases_of
+    from ares.config.workspace import Workspace
+
+    store = _store(Workspace.here())
+    if rows:
+        newest = store.newest(rows, bases_of(symbol)[0] if bases_of(symbol) else None)
+        if json_:
+            print_json(newest)
+        else:
+            show_newest(newest)
+        return
+    sources = store.sources()
+    if json_:
+        print_json(sources)
+    elif sources:
+        show_sources(sources)
+    else:
+        say(NOTHING)
+
+
+@app.command()
+def check(json_: bool = JSON_OPTION) -> int:
+    """Find silent and stale sources; exit code 1 where no source that counts is fresh."""
+    from ares.config.workspace import Workspace
+    from ares.observe.news_check import check_news, fresh
+
+    workspace = Workspace.here()
+    now_ms = time.time_ns() // 1_000_000
+    checked = check_news(_store(workspace), workspace.settings.sentiment.spec, now_ms)
+    ok = fresh(checked)
+    if json_:
+        print_json({"ok": ok, "sources": checked})
+    elif checked:
+        show_check(checked, ok)
+    else:
+        say(NOTHING)
+    return 0 if ok else 1
+
+
+def _scale(text: str) -> tuple[float, float] | None:
+    """Return ``LOW:HIGH`` as two numbers."""
+    if not text:
+        return None
+    try:
+        low, high = (float(part) for part in text.split(":"))
+    except ValueError:
+        raise UserMistake(f"--scale {text}: write two numbers, such as 0:100") from None
+    if not abs(high - low) > 1e-9:
+        raise UserMistake(f"--scale {text}: the two numbers must differ, such as 0:100")
+    return low, high
+
+
+def _store(workspace: Workspace) -> NewsStore:
+    from ares.store.database import open_database
+    from ares.store.news import NewsStore
+
+    return NewsStore(open_database(workspace.db_url))

@@ -1,0 +1,102 @@
+"""What ``ares news`` shows: what came in, what is stored, and how fresh it is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ares.cli.output import note, number, print_table, say
+from ares.cli.words import count, some, utc
+
+if TYPE_CHECKING:
+    from ares.domain.news import NewsRow
+    from ares.observe.news_check import SourceChecked
+    from ares.runtime.news_import import NewsReport
+    from ares.store.news import NewsSource
+
+NOTHING = "no news are stored: `ares news import PATH`, or `ares news fetch URL`"
+HEADLINE_WIDTH = 90
+
+
+def show_import(report: NewsReport) -> None:
+    """Print what each file or feed brought, and why items were not used."""
+    rows = [
+        (
+            *(one.name, count(one.items), count(one.new), count(one.same), count(one.differing)),
+            *(count(one.repeated), count(sum(one.skipped.values())), count(one.scored)),
+            *(utc(one.first_ms), utc(one.last_ms)),
+        )
+        for one in report.imported
+    ]
+    if rows:
+        columns = ("news", "items", "new", "same", "other score", "repeated", "skipped", "scored")
+        print_table((*columns, "from", "to (UTC)"), rows)
+    new = sum(one.new for one in report.imported)
+    say(f"{some(new, 'new row')} from {some(len(report.imported), 'source')}")
+    reasons: Counter[str] = Counter()
+    for one in report.imported:
+        reasons.update(one.skipped)
+    for reason, amount in reasons.most_common():
+        note(f"skipped: {some(amount, 'item')} with {reason}")
+    if dated := sum(one.dated for one in report.imported):
+        note(f"dated: {some(dated, 'item')} without a time of day: known at the end of the day")
+    if differing := sum(one.differing for one in report.imported):
+        note(f"kept: {some(differing, 'row')} with the score stored before, not the one offered")
+    if report.skipped:
+        note(f"skipped: {some(len(report.skipped), 'file')}: {'; '.join(report.skipped[:6])}")
+    for _, reason in report.refused:
+        note(f"refused: {reason}")
+
+
+def show_sources(sources: Sequence[NewsSource]) -> None:
+    """Print what is stored."""
+    print_table(
+        ("source", "about", "rows", "headlines", "scored by", "from", "to (UTC)"),
+        [
+            (
+                *(one.source, one.scope or "market", count(one.rows), count(one.headlines)),
+                *(", ".join(one.scorers), utc(one.first_ms), utc(one.last_ms)),
+            )
+            for one in sources
+        ],
+        footer=f"{some(sum(one.rows for one in sources), 'row')}; `ares news list --rows 20` "
+        "shows the newest",
+    )
+
+
+def show_newest(rows: Sequence[NewsRow]) -> None:
+    """Print rows, the newest first."""
+    print_table(
+        ("published (UTC)", "source", "about", "score", "headline"),
+        [
+            (
+                *(utc(one.published_ms), one.source, one.scope or "market", number(one.score, 2)),
+                (one.headline or "–")[:HEADLINE_WIDTH],
+            )
+            for one in rows
+        ],
+    )
+
+
+def show_check(checked: Sequence[SourceChecked], ok: bool) -> None:
+    """Print how fresh each source is, and what else there is to say of it."""
+    print_table(
+        ("source", "about", "rows", "newest (UTC)", "age, hours", "longest silence, hours"),
+        [
+            (
+                *(one.source.source, one.source.scope or "market", count(one.source.rows)),
+                *(utc(one.source.last_ms), number(one.age_hours, 1)),
+                number(one.source.silence_ms / 3_600_000, 1),
+            )
+            for one in checked
+        ],
+    )
+    for one in checked:
+        for remark in one.remarks:
+            say(f"{one.source.source} ({one.source.scope or 'market'}): {remark}")
+    say(
+        "fresh: models see sentiment now"
+        if ok
+        else "no source that counts is fresh: models that know sentiment answer by prices alone"
+    )

@@ -1,0 +1,71 @@
+"""What is wrong with the stored news: silent and stale sources, headlines that say nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from ares.domain.sentiment import SentimentSpec
+from ares.domain.timeframe import HOUR_MS
+from ares.store.news import NewsSource, NewsStore
+
+NEUTRAL_MAX = 0.5
+"""A source of which more than half scores exactly 0 says little."""
+
+
+class SourceChecked(msgspec.Struct, frozen=True):
+    """One source about one scope.
+
+    counts    : it is among the sources that the settings name.
+    age_hours : of its newest row.      stale : older than models accept.
+    gaps_hours : its longest silence, where that is longer than models accept; else None.
+    """
+
+    source: NewsSource
+    counts: bool
+    age_hours: float
+    stale: bool
+    gaps_hours: float | None
+    remarks: tuple[str, ...]
+
+
+def check_news(store: NewsStore, spec: SentimentSpec, now_ms: int) -> list[SourceChecked]:
+    """Return what there is to say of every stored source, as of ``now_ms``."""
+    return [_checked(one, spec, now_ms) for one in store.sources()]
+
+
+def fresh(checked: Sequence[SourceChecked]) -> bool:
+    """Return whether any source that counts is fresh: else models answer by prices alone."""
+    return any(one.counts and not one.stale for one in checked)
+
+
+def _checked(one: NewsSource, spec: SentimentSpec, now_ms: int) -> SourceChecked:
+    counts = not spec.sources or one.source in spec.sources
+    age_ms = now_ms - one.last_ms
+    stale = age_ms > spec.stale_ms
+    gap = one.silence_ms if one.silence_ms > spec.stale_ms else None
+    remarks = []
+    if not counts:
+        remarks.append("not among sentiment.sources: it does not count")
+    if stale:
+        remarks.append(f"stale: nothing for {_hours(age_ms)}: sentiment is missing now")
+    if gap is not None:
+        remarks.append(f"silent for {_hours(gap)}: rows there have no sentiment")
+    if one.neutral > NEUTRAL_MAX * one.rows:
+        remarks.append(f"{one.neutral / one.rows:.0%} of its rows score exactly 0")
+    if len(one.scorers) > 1:
+        remarks.append(f"scored by different hands: {', '.join(one.scorers)}")
+    return SourceChecked(
+        one,
+        counts,
+        age_ms / HOUR_MS,
+        stale,
+        None if gap is None else gap / HOUR_MS,
+        tuple(remarks),
+    )
+
+
+def _hours(ms: int) -> str:
+    hours = ms / HOUR_MS
+    return f"{hours:.0f} hours" if hours < 96 else f"{hours / 24:.0f} days"

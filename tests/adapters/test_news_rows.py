@@ -1,0 +1,111 @@
+"""Times, scores and names of news in the forms that people store them."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from ares.adapters.news_rows import Fault, bases_of, fields_of, item_of, time_of
+from ares.domain.timeframe import DAY_MS, HOUR_MS
+
+DAY = 1_726_099_200_000  # 2024-09-12
+AT = DAY + 8 * HOUR_MS + 30_000
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        AT,
+        AT / 1000,
+        AT * 1000,
+        AT * 1_000_000,
+        str(AT),
+        "2024-09-12T08:00:30Z",
+        "2024-09-12 08:00:30",
+        "2024/09/12 08:00:30",
+        "2024-09-12 08:00:30 UTC",
+        "2024-09-12T10:00:30+02:00",
+        "Thu, 12 Sep 2024 08:00:30 GMT",
+        "Thu, 12 Sep 2024 04:00:30 -0400",
+        datetime(2024, 9, 12, 8, 0, 30),  # noqa: DTZ001 - a naive one is what is tried
+        datetime(2024, 9, 12, 9, 0, 30, tzinfo=timezone(timedelta(hours=1))),
+    ],
+)
+def test_one_instant_in_many_forms(cell: Any) -> None:
+    assert time_of(cell) == (AT, False)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        DAY,
+        "2024-09-12",
+        "2024-09-12 00:00:00",
+        "20240912",
+        date(2024, 9, 12),
+        datetime(2024, 9, 12, tzinfo=UTC),
+    ],
+)
+def test_a_date_counts_from_the_end_of_its_day(cell: Any) -> None:
+    assert time_of(cell) == (DAY + DAY_MS, True)
+    assert time_of(cell, ends_day=False) == (DAY, True)
+
+
+@pytest.mark.parametrize(
+    ("cell", "fault"),
+    [
+        (None, "no time"),
+        ("  ", "no time"),
+        (float("nan"), "no time"),
+        ("yesterday", "cannot be read"),
+        ("12:30", "cannot be read"),
+        (-5, "cannot be read"),
+        (float("inf"), "cannot be read"),
+        (1e30, "cannot be read"),
+        ("1969-12-31", "cannot be read"),
+        ("2024-13-45", "cannot be read"),
+        (True, "cannot be read"),
+    ],
+)
+def test_what_is_no_time(cell: Any, fault: str) -> None:
+    with pytest.raises(Fault, match=fault):
+        time_of(cell)
+
+
+def test_columns_are_found_by_their_usual_names() -> None:
+    assert fields_of(["Published At", "Title", "Compound", "Coin"]) == {
+        "published": "Published At", "headline": "Title", "score": "Compound", "about": "Coin"
+    }  # fmt: skip
+    assert fields_of(["date", "ts", "text", "headline"])["published"] == "ts"
+    assert fields_of(["a", "b"]) == {}
+
+
+def score(cells: dict[str, Any], scale: tuple[float, float] | None = None) -> float | None:
+    return item_of({"ts": AT, **cells}, fields_of(["ts", *cells]), scale).score
+
+
+def test_scores_are_brought_to_one_scale() -> None:
+    assert score({"score": "-0.5"}) == -0.5
+    assert score({"fear_greed": 75}) == 0.5
+    assert score({"score": 3}, (1.0, 5.0)) == 0.0
+    assert score({"score": 5}, (5.0, 1.0)) == -1.0
+    assert score({"score": None, "title": "x"}) is None
+    assert score({"score": float("nan"), "title": "x"}) is None
+    for bad, fault in (({"score": 2.0}, "outside -1 to 1"), ({"score": "good"}, "no number")):
+        with pytest.raises(Fault, match=fault):
+            score(bad)
+    with pytest.raises(Fault, match="neither headline nor score"):
+        score({"title": "  "})
+
+
+def test_who_and_what_it_is_about() -> None:
+    fields = fields_of(["ts", "title", "source", "symbols", "received"])
+    cells = {"ts": AT, "title": " a  b\n", "source": " The  Wire ", "symbols": "btc/usdt ETH,btc"}
+    item = item_of({**cells, "received": AT + 5}, fields, None)
+    assert (item.headline, item.source, item.about) == ("a b", "The Wire", ("BTC", "ETH"))
+    assert item.received_ms == AT + 5
+    assert bases_of(["sol-usd"]) == ("SOL",)
+    assert bases_of("!!") == ()
+    assert len(item_of({**cells, "title": "x" * 9_999}, fields, None).headline or "") == 500

@@ -1,0 +1,336 @@
+"""Runs with sentiment: news come in before the bars that may know them, and everything agrees."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ares.core.state import Scorer, Scorers, restore, snapshot
+from ares.core.step import step
+from ares.domain.errors import WorldTrouble
+from ares.domain.events import (
+    BarsClosed,
+    Effect,
+    Event,
+    ModelPublished,
+    ModelRefused,
+    NewsPublished,
+    SentimentBack,
+    SentimentMissing,
+    SlotChanged,
+)
+from ares.domain.model import Ensemble
+from ares.domain.sentiment import SentimentSpec
+from ares.domain.timeframe import HOUR_MS, MINUTE_MS, Timeframe
+from ares.journal.run import entries
+from ares.kernel.bars import F64
+from ares.kernel.features import N_FEATURES
+from ares.kernel.features.news import EVERYWHERE, News
+from ares.kernel.features.sentiment import N_SENTIMENT
+from ares.runtime.certify import certify
+from ares.runtime.history_run import run_history
+from ares.runtime.plan import Choice, Plan, named, plan_run
+from ares.runtime.prefetch import Prefetch
+from ares.runtime.restep import restep
+from ares.runtime.why import explain
+
+SPEC = SentimentSpec(delay_ms=2 * MINUTE_MS, stale_ms=45 * MINUTE_MS)
+
+
+def moody(price: Scorer, strength: float) -> Scorer:
+    """Return a model that hears the news as well as the prices."""
+
+    def score(rows: NDArray[np.float32]) -> F64:
+        heard = np.nan_to_num(rows[:, N_FEATURES:].astype(np.float64))
+        raw = np.log(1.0 / (1.0 / price(rows[:, :N_FEATURES]) - 1.0))
+        raw += strength * heard[:, 0] + 0.2 * strength * heard[:, 4]
+        return np.asarray(1.0 / (1.0 + np.exp(-raw)))
+
+    return score
+
+
+def some_news(world: Any, seed: int = 3) -> News:
+    """Return news about BTC and the market, with two hours of silence."""
+    draw = np.random.default_rng(seed)
+    published = world.from_ms + draw.integers(-20 * HOUR_MS, 8 * HOUR_MS, 300)
+    silent = (published > world.from_ms + 3 * HOUR_MS) & (published < world.from_ms + 5 * HOUR_MS)
+    published = published[~silent]
+    late = draw.integers(0, HOUR_MS, len(published)) * (draw.random(len(published)) < 0.1)
+    lane = np.where(draw.random(len(published)) < 0.5, EVERYWHERE, 0)
+    scores = draw.integers(-1_000_000, 1_000_001, len(published))
+    known = published + SPEC.delay_ms + late
+    return News.of(zip(known.tolist(), published.tolist(), scores.tolist(), lane, strict=True))
+
+
+def plan_of(world: Any, news: News, challengers: bool = False) -> Plan:
+    choices = [Choice(key, world.ensemble(key), True) for key in (world.btc, world.eth)]
+    frames = (Timeframe.M1, Timeframe.M5, Timeframe.M15)
+    plan = plan_run(
+        world.store, choices, frames, world.btc, world.from_ms, world.to_ms, world.cash_quote,
+        world.rules, 0.25, world.settings_hash, sentiment=SPEC, news=news, challengers=challengers,
+    )  # fmt: skip
+    return named(plan, "history/test")
+
+
+@pytest.fixture(scope="module")
+def models(world: Any) -> Scorers:
+    return {name: moody(model, 3.0) for name, model in world.models.items()}
+
+
+@pytest.fixture(scope="module")
+def heard(world: Any, models: Scorers, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a run with news, gone through without a stop."""
+    folder: Path = tmp_path_factory.mktemp("heard") / "test"
+    plan = plan_of(world, some_news(world))
+    assert run_history(plan, models, folder, None, sync_ms=10**9).finished
+    return folder
+
+
+def told(folder: Path) -> list[tuple[Event, list[Effect]]]:
+    return [(entry.event, entry.effects) for entry in entries(folder)]
+
+
+def test_news_come_before_the_bars_that_may_know_them(world: Any, heard: Path) -> None:
+    news, bars = 0, 0
+    waiting: NewsPublished | None = None
+    last_ms = 0
+    for event, _ in told(heard):
+        if isinstance(event, NewsPublished):
+            rows = np.frombuffer(event.rows, np.int64).reshape(-1, 4)
+            assert (rows[:, 0] <= event.ts_ms).all()
+            assert (rows[:, 0] > last_ms).all()
+            news, waiting = news + len(rows), event
+        elif isinstance(event, BarsClosed):
+            assert waiting is None or waiting.ts_ms == event.ts_ms
+            waiting, last_ms, bars = None, event.ts_ms, bars + 1
+    planned = plan_of(world, some_news(world)).news
+    assert news == len(planned) > 60
+    assert bars > news / 2
+
+
+def test_certify_and_restep_agree_and_the_silence_is_said(
+    world: Any, models: Scorers, heard: Path
+) -> None:
+    done = certify(heard, models)
+    assert done.mismatches == 0
+    assert done.lines["sentiment"][0] >= 2
+    assert done.lines["orders"][0] > 0
+    again = restep(heard, models)
+    assert (again.mismatches, again.compared) == (0, again.events)
+    facts = [e for _, effects in told(heard) for e in effects]
+    missing = [e for e in facts if isinstance(e, SentimentMissing)]
+    back = [e for e in facts if isinstance(e, SentimentBack)]
+    assert {e.instrument for e in missing} == {e.instrument for e in back} == {0, 1}
+    assert any(e.ts_ms > world.from_ms + 3 * HOUR_MS and e.age_hours > 0.75 for e in missing)
+    assert all(e.age_hours <= 0.75 for e in back)
+
+
+def test_what_the_models_heard_moved_them(world: Any, models: Scorers, heard: Path) -> None:
+    deaf = {name: moody(model, 0.0) for name, model in world.models.items()}
+    assert certify(heard, deaf).mismatches > 0
+
+
+@pytest.mark.parametrize("stops", [(7,), (431, 60), (300, 1, 1)])
+def test_a_run_that_is_taken_up_tells_the_same_story(
+    world: Any, models: Scorers, heard: Path, tmp_path: Path, stops: tuple[int, ...]
+) -> None:
+    plan = plan_of(world, some_news(world))
+    folder = tmp_path / "test"
+    for instants in stops:
+        stopped = world.stop_after(instants)
+        run_history(plan, models, folder, None, sync_ms=10**9, stopped=stopped)
+    assert run_history(plan, models, folder, None, sync_ms=10**9, snapshot_events=100).finished
+    assert world.story(folder) == world.story(heard)
+    assert certify(folder, models).mismatches == 0
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_a_crash_between_news_and_their_bars(
+    world: Any, models: Scorers, heard: Path, tmp_path: Path, answered: bool
+) -> None:
+    plan, folder = plan_of(world, some_news(world)), tmp_path / "test"
+    run_history(plan, models, folder, None, sync_ms=10**9, stopped=world.stop_after(400))
+    seqs = [e.seq for e in entries(folder) if isinstance(e.event, NewsPublished)]
+    cut = seqs[len(seqs) // 2]
+    raw = [(e.seq, e.event, e.effects) for e in entries(folder)]
+    world.forge(folder, lambda seq, event, effects: (event, effects) if seq <= cut else None)
+    if not answered:  # the effects of the news (none) were not written any more
+        (path,) = folder.glob("*.journal")
+        path.write_bytes(path.read_bytes()[:-1])
+    assert len(raw) > cut
+    assert run_history(plan, models, folder, None, sync_ms=10**9).finished
+    assert world.story(folder) == world.story(heard)
+
+
+@pytest.mark.parametrize("what", ["gone", "more", "other"])
+def test_news_that_change_while_a_run_waits_stop_it(
+    world: Any, models: Scorers, tmp_path: Path, what: str
+) -> None:
+    plan, folder = plan_of(world, some_news(world)), tmp_path / "test"
+    run_history(plan, models, folder, None, sync_ms=10**9, stopped=world.stop_after(300))
+    news = plan.news
+    more = (int(news.known_ms[0]) + MINUTE_MS, int(news.known_ms[0]), 1, EVERYWHERE)
+    rows = zip(news.known_ms.tolist(), news.published_ms.tolist(), news.scores.tolist(),
+               news.lane.tolist(), strict=True)  # fmt: skip
+    changed = {
+        "gone": news[1:],
+        "more": News.of([*rows, more]),
+        "other": replace(news, scores=-news.scores),
+    }[what]
+    before = world.story(folder)
+    with pytest.raises(WorldTrouble, match="other candles, news"):
+        run_history(replace(plan, news=changed), models, folder, None, sync_ms=10**9)
+    assert world.story(folder) == before
+    later = replace(news, scores=np.where(np.arange(len(news)) == len(news) - 1, 9, news.scores))
+    assert run_history(replace(plan, news=later), models, folder, None, sync_ms=10**9).finished
+
+
+def test_news_moved_to_an_earlier_bar_are_found(
+    world: Any, models: Scorers, heard: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "test"
+    plan = plan_of(world, some_news(world))
+    early = replace(plan.news, known_ms=plan.news.known_ms - 10 * MINUTE_MS)
+    run_history(replace(plan, news=early), models, folder, None, sync_ms=10**9)
+
+    def honest(seq: int, event: Event, effects: list[Effect]) -> tuple[Event, list[Effect]]:
+        if isinstance(event, NewsPublished):  # says when they were known; they came before that
+            rows = np.frombuffer(event.rows, np.int64).reshape(-1, 4).copy()
+            rows[:, 0] += 10 * MINUTE_MS
+            event = msgspec.structs.replace(event, rows=rows.tobytes())
+        return event, effects
+
+    world.forge(folder, honest)
+    assert certify(folder, models).mismatches > 0
+
+
+def test_without_any_news_it_is_said_at_once(world: Any, models: Scorers, tmp_path: Path) -> None:
+    folder = tmp_path / "test"
+    run_history(plan_of(world, News.of([])), models, folder, None, sync_ms=10**9)
+    facts = [e for _, effects in told(folder) for e in effects]
+    missing = [e for e in facts if isinstance(e, SentimentMissing)]
+    assert [(e.instrument, np.isnan(e.age_hours)) for e in missing] == [(0, True), (1, True)]
+    assert not any(isinstance(e, SentimentBack) for e in facts)
+    assert certify(folder, models).mismatches == 0
+
+
+def test_a_snapshot_holds_what_was_heard(world: Any) -> None:
+    plan = plan_of(world, some_news(world))
+    raw = snapshot(plan.state)
+    state = restore(plan.setup, raw)
+    assert snapshot(state) == raw
+    assert state.news is not None
+    event = NewsPublished(1, np.array([[1, 1, 500_000, 1]], np.int64).tobytes())
+    before = state.news.copy()
+    assert step(state, event, {}) == []
+    assert state.news[0]["counts"].tolist() == before[0]["counts"].tolist()
+    assert state.news[1]["told_ms"] == 1
+    assert snapshot(state) != raw
+
+
+def test_a_run_by_prices_has_no_place_for_news(world: Any, plan: Plan) -> None:
+    state = restore(plan.setup, snapshot(plan.state))
+    assert state.news is None
+    assert state.features.shape[2] == N_FEATURES
+    assert b"sentiment" not in msgspec.msgpack.encode(plan.setup)
+    assert step(state, NewsPublished(1, b""), {}) == []
+
+
+def test_scores_are_prefetched_with_their_news(world: Any, models: Scorers) -> None:
+    plan = plan_of(world, some_news(world), challengers=True)
+    state = restore(plan.setup, snapshot(plan.state))
+    prefetch = Prefetch(models, plan.feed, block=64, news=plan.news)
+    for t in range(len(plan.feed)):
+        event = plan.news_event(t)
+        if event is not None:
+            step(state, event, prefetch.scorers)
+        prefetch.reach(state, t)
+        step(state, plan.feed.event(t, plan.warming(t)), prefetch.scorers)
+    assert prefetch.missed == 0
+    lanes, width = len(state.lanes), state.setup.width
+    told_both = state.features[:width, 0, -N_SENTIMENT:], state.features[width:, 0, -N_SENTIMENT:]
+    assert lanes == 2 * width
+    assert told_both[0].tobytes() == told_both[1].tobytes()
+
+
+class Once:
+    """A teacher that publishes one ensemble at its time, as champion."""
+
+    def __init__(self, at_ms: int, ensemble: Ensemble) -> None:
+        self._event: list[Event] = [
+            ModelPublished(at_ms, 0, ensemble, "champion", True, "v", "learner", "drift")
+        ]
+        self._at_ms = at_ms
+
+    def watch(self, _seq: int, event: Event, _effects: list[Effect]) -> None:
+        if isinstance(event, ModelPublished | ModelRefused):
+            self._event = []
+
+    def due(self, now_ms: int) -> list[Event]:
+        return self._event if self._at_ms <= now_ms else []
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_model_that_is_published_hears_at_once(
+    world: Any, models: Scorers, tmp_path: Path
+) -> None:
+    before = world.ensemble(world.btc)
+    members = tuple(
+        msgspec.structs.replace(m, package_hash=f"{m.package_hash}-new") for m in before.members
+    )
+    newer = msgspec.structs.replace(before, members=members, created_at="newer")
+
+    def open_ensemble(ensemble: Ensemble) -> Scorers:
+        return {
+            m.package_hash: moody(world.models[m.package_hash.removesuffix("-new")], 6.0)
+            for m in ensemble.members
+        }
+
+    at_ms, folder = world.from_ms + 121 * MINUTE_MS, tmp_path / "test"
+    plan = plan_of(world, some_news(world), challengers=True)
+    options = {"sync_ms": 10**9, "open_ensemble": open_ensemble}
+    run_history(plan, models, folder, None, teacher=Once(at_ms, newer), **options)  # type: ignore[arg-type]
+    moved = [e for _, effects in told(folder) for e in effects if isinstance(e, SlotChanged)]
+    assert [one.move for one in moved] == ["published"]
+    assert certify(folder, models, None, open_ensemble).mismatches == 0
+    assert restep(folder, models, None, open_ensemble).mismatches == 0
+
+
+def test_a_model_that_fails_without_news_is_not_served(
+    world: Any, models: Scorers, tmp_path: Path
+) -> None:
+    before = world.ensemble(world.btc)
+    members = tuple(
+        msgspec.structs.replace(m, package_hash=f"{m.package_hash}-bad") for m in before.members
+    )
+    newer = msgspec.structs.replace(before, members=members, created_at="newer")
+
+    def open_ensemble(ensemble: Ensemble) -> Scorers:
+        def deaf(rows: NDArray[np.float32]) -> F64:
+            return np.asarray(1.0 / (1.0 + np.exp(-rows[:, -1].astype(np.float64))))
+
+        return {m.package_hash: deaf for m in ensemble.members}
+
+    folder = tmp_path / "test"
+    plan = plan_of(world, some_news(world), challengers=True)
+    options = {"sync_ms": 10**9, "open_ensemble": open_ensemble}
+    teacher = Once(world.from_ms + 31 * MINUTE_MS, newer)
+    run_history(plan, models, folder, None, teacher=teacher, **options)  # type: ignore[arg-type]
+    refused = [event for event, _ in told(folder) if isinstance(event, ModelRefused)]
+    assert "answers that are no number" in refused[0].reason
+
+
+def test_why_names_what_was_heard(world: Any, models: Scorers, heard: Path) -> None:
+    names = set()
+    for hours in (1, 2, 3, 6, 7):
+        why = explain(heard, "BTC/USDT", world.from_ms + hours * HOUR_MS, models)
+        names |= {name for vote in why.votes for name, _, _ in vote.features}
+    assert {"sentiment_fast", "sentiment_count"} & names

@@ -1,0 +1,258 @@
+"""Training with news: what they say is learnt, judged beside prices alone, and done without."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+import yaml
+
+from ares.adapters.model_store import ModelStore
+from ares.bootstrap import (
+    RunRequest,
+    backtest,
+    certify_run,
+    history_run,
+    restep_run,
+    scorers_of,
+    why_run,
+)
+from ares.config.workspace import Workspace
+from ares.core.step import step
+from ares.domain.errors import UserMistake
+from ares.domain.instrument import Instrument, InstrumentSpec
+from ares.domain.news import NewsRow
+from ares.domain.package import PackageCard
+from ares.domain.sentiment import SentimentSpec
+from ares.domain.timeframe import DAY_MS, HOUR_MS, Timeframe
+from ares.kernel.bars import Bars
+from ares.kernel.features import N_FEATURES
+from ares.kernel.features.sentiment import SENTIMENT_NAMES
+from ares.research.desk import BacktestRequest
+from ares.runtime.judging import Judgement, judge_ensemble
+from ares.runtime.plan import Choice, plan_run
+from ares.runtime.promotion import promote
+from ares.runtime.run_news import NO_NEWS
+from ares.runtime.trade_rules import rules_of
+from ares.runtime.training import TrainingRequest, train
+from ares.runtime.training_report import TrainingReport
+from ares.runtime.verdict_file import keep, verdict_json
+from ares.runtime.worker_pool import Task, WorkerPool
+from ares.store.candles import CandleStore
+from ares.store.database import open_database
+from ares.store.news import NewsStore
+
+START_MS = 1_672_531_200_000  # 2023-01-01
+HOURS = 2_880
+BTC = Instrument("binance", "BTC/USDT")
+NOW = datetime(2024, 1, 1, 12, 0, 0, tzinfo=UTC)
+
+
+class InlinePool(WorkerPool):
+    """Does every task at once, here."""
+
+    def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Any]]:
+        for task in tasks:
+            yield task, task.function(task.argument)
+
+
+def driven_bars(mood: np.ndarray) -> Bars:
+    """Return hourly bars that drift with the mood of their half-day."""
+    draw = np.random.default_rng(5)
+    drift = 0.0022 * np.repeat(mood, 12)[:HOURS]
+    close = np.round(100.0 * np.exp(np.cumsum(drift + 0.004 * draw.standard_normal(HOURS))), 4)
+    open_ = np.concatenate([[100.0], close[:-1]])
+    high, low = np.maximum(open_, close) * 1.0005, np.minimum(open_, close) * 0.9995
+    ts = START_MS + np.arange(HOURS, dtype=np.int64) * HOUR_MS
+    return Bars.make(ts, open_, np.round(high, 4), np.round(low, 4), close, np.full(HOURS, 1e3))
+
+
+@dataclass(frozen=True)
+class Made:
+    workspace: Workspace
+    with_news: TrainingReport
+    by_prices: TrainingReport
+    judged: Judgement
+
+
+def workspace_of(root: Path, **settings: object) -> Workspace:
+    content = {
+        "symbols": ["BTC/USDT"],
+        "timeframes": {"intervals": [{"interval": "1h", "weight": 1.0}]},
+        **settings,
+    }
+    (root / "ares.yaml").write_text(yaml.safe_dump(content))
+    return Workspace(root)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    root = tmp_path_factory.mktemp("news") / "w"
+    Workspace.init(root)
+    workspace = workspace_of(root)
+    engine = open_database(workspace.db_url)
+    mood = np.sign(np.random.default_rng(4).standard_normal(HOURS // 12))
+    spec = InstrumentSpec(BTC, 4, 4)
+    CandleStore(engine, root / "cache").save(spec, "1h", driven_bars(mood), "made for a test")
+    NewsStore(engine).save(
+        [
+            NewsRow(START_MS + k * DAY_MS // 2 - HOUR_MS, "wire", "BTC", 0.8 * float(m), "file")
+            for k, m in enumerate(mood)
+        ]
+    )
+    engine.dispose()
+    pool, window = InlinePool(1), {"symbols": ("BTC/USDT",)}
+    with_news = train(workspace, TrainingRequest(**window), now=lambda: NOW, pool=pool)  # type: ignore[arg-type]
+    later = NOW + timedelta(hours=1)
+    request = TrainingRequest(**window, price_only=True)  # type: ignore[arg-type]
+    by_prices = train(workspace, request, now=lambda: later, pool=pool)
+    judged = judge_ensemble(workspace, with_news.ensembles[0].hash, pool=pool)
+    return Made(workspace, with_news, by_prices, judged)
+
+
+def card(made: Made, report: TrainingReport) -> PackageCard:
+    (pair,) = report.pairs
+    return ModelStore(made.workspace.models_dir).load(pair.name, pair.version).card
+
+
+def test_the_model_has_the_columns_behind_all_others(made: Made) -> None:
+    with_, without = card(made, made.with_news), card(made, made.by_prices)
+    assert with_.features[N_FEATURES:] == SENTIMENT_NAMES
+    assert with_.features[:N_FEATURES] == without.features
+    assert with_.sentiment == SentimentSpec()
+    assert without.sentiment is None
+    assert "sentiment" not in without.recipe
+    assert with_.recipe_hash != without.recipe_hash
+    assert any("sentiment is known at 100% of the rows" in w for w in made.with_news.warnings)
+    assert not any("sentiment" in w for w in made.by_prices.warnings)
+
+
+def test_the_gate_says_what_sentiment_added(made: Made) -> None:
+    found = made.judged.sentiment
+    assert found is not None
+    assert found.brier_gain is not None
+    assert found.brier_gain > 0.05
+    assert found.e_better > found.e_enough > found.e_worse
+    assert found.own.sharpe is not None
+    assert found.sentence.startswith("sentiment adds to prices")
+    assert found.decisions > 800
+    evidence = made.judged.examined.evidence
+    assert evidence.unlike == ()
+    assert evidence.leaking == ()
+    assert evidence.parity_difference is not None
+    assert evidence.parity_difference < 1e-5
+
+
+def test_the_twin_is_the_model_of_price_only(made: Made) -> None:
+    twin = made.judged.sentiment
+    alone = judge_ensemble(
+        made.workspace, made.by_prices.ensembles[0].hash, pool=InlinePool(1)
+    ).examined.evidence  # fmt: skip
+    assert twin is not None
+    assert (twin.from_ms, twin.to_ms) == (alone.from_ms, alone.to_ms)
+    assert twin.twin == alone.figures
+
+
+def test_the_verdict_file_says_it_too(made: Made) -> None:
+    kept = keep(made.workspace, made.judged)
+    said = verdict_json(made.judged, kept)["sentiment"]
+    assert made.judged.sentiment is not None
+    assert said["e_better"] == made.judged.sentiment.e_better
+
+
+def test_a_backtest_uses_the_news_and_says_where_they_are_missing(made: Made) -> None:
+    ref = made.with_news.ensembles[0].hash
+    from_ms = START_MS + (HOURS - 200) * HOUR_MS
+    request = BacktestRequest(model=ref, from_ms=from_ms, to_ms=START_MS + HOURS * HOUR_MS)
+    heard = backtest(made.workspace, request)
+    assert not any("sentiment" in w for w in heard.warnings)
+    engine = open_database(made.workspace.db_url)
+    with engine.begin() as connection:
+        rows = connection.exec_driver_sql("SELECT * FROM news").all()
+        connection.exec_driver_sql(
+            "DELETE FROM news WHERE published_ms > ?", (from_ms + 20 * HOUR_MS,)
+        )
+    silent = backtest(made.workspace, request)
+    with engine.begin() as connection:
+        marks = ", ".join("?" * len(rows[0]))
+        connection.exec_driver_sql(
+            f"INSERT OR IGNORE INTO news VALUES ({marks})", [tuple(row) for row in rows]
+        )
+    engine.dispose()
+    assert any("sentiment is missing at" in w for w in silent.warnings)
+    assert silent.metrics != heard.metrics
+
+
+def test_a_run_certify_restep_and_why(made: Made) -> None:
+    from_ms = START_MS + (HOURS - 24 * 12) * HOUR_MS
+    request = RunRequest(("BTC/USDT",), from_ms, START_MS + HOURS * HOUR_MS, "heard")
+    newest = ModelStore(made.workspace.models_dir).newest_candidate(BTC.key)
+    assert newest is not None
+    by_prices = newest.hash == made.by_prices.ensembles[0].hash
+    assert by_prices  # the other one is older: it is run as champion
+    promote(made.workspace, made.with_news.ensembles[0].hash, "history", True, "for a test")
+    ran = history_run(made.workspace, request)
+    assert ran.end.finished
+    assert not any("no news that count" in remark for remark in ran.remarks)
+    done = certify_run(made.workspace, "heard")
+    assert done.mismatches == 0
+    assert done.lines["decisions"][0] > 0
+    assert restep_run(made.workspace, "heard").mismatches == 0
+    names = set()
+    for days in range(1, 9):
+        why = why_run(made.workspace, "heard", "BTC/USDT", from_ms + days * DAY_MS)
+        names |= {name for vote in why.votes for name, _, _ in vote.features}
+    assert names & set(SENTIMENT_NAMES)
+
+
+def test_one_model_with_news_and_one_by_prices_share_a_run(made: Made) -> None:
+    workspace = made.workspace
+    ensembles = [ModelStore(workspace.models_dir).ensemble(report.ensembles[0].hash)
+                 for report in (made.with_news, made.by_prices)]  # fmt: skip
+    engine = open_database(workspace.db_url)
+    store, spec = CandleStore(engine, None), SentimentSpec()
+    from_ms, to_ms = START_MS + (HOURS - 200) * HOUR_MS, START_MS + HOURS * HOUR_MS
+    rules = rules_of(workspace.settings)
+    news = NewsStore(engine).news(spec, [BTC.base], to_ms)
+    told = []
+    for ensemble, sentiment in ((ensembles[0], spec), (ensembles[1], spec), (ensembles[1], None)):
+        choices = [Choice(BTC, ensemble, True)]
+        plan = plan_run(
+            store, choices, [Timeframe.H1], BTC, from_ms, to_ms, 10_000.0, rules, 0.25, "",
+            sentiment=sentiment, news=NO_NEWS if sentiment is None else news,
+        )  # fmt: skip
+        state = plan.state
+        scorers = scorers_of(workspace, plan.setup)
+        for t in range(len(plan.feed)):
+            event = plan.news_event(t)
+            if event is not None:
+                step(state, event, scorers)
+            step(state, plan.feed.event(t, plan.warming(t)), scorers)
+        told.append(float(state.last_p[0, 0]))
+    engine.dispose()
+    assert told[1] == told[2] != told[0]
+    setup = msgspec.structs.replace(plan.setup, sentiment=None)
+    instrument = msgspec.structs.replace(setup.instruments[0], ensemble=ensembles[0])
+    with pytest.raises(UserMistake, match="was trained with sentiment, and the run has no"):
+        scorers_of(workspace, msgspec.structs.replace(setup, instruments=(instrument,)))
+
+
+def test_without_news_or_where_the_settings_say_no_it_is_by_prices(
+    made: Made, tmp_path: Path
+) -> None:
+    off = workspace_of(made.workspace.root, sentiment={"enabled": False})
+    request, later = TrainingRequest(), NOW + timedelta(hours=5)
+    report = train(off, request, now=lambda: later, pool=InlinePool(1))
+    workspace_of(made.workspace.root)
+    assert card(made, report).sentiment is None
+    elsewhere = workspace_of(made.workspace.root, sentiment={"sources": ["another"]})
+    report = train(elsewhere, request, now=lambda: later + timedelta(hours=1), pool=InlinePool(1))
+    workspace_of(made.workspace.root)
+    assert card(made, report).sentiment is None
+    assert any("no news become known in the window" in w for w in report.warnings)
