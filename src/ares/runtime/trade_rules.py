@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ares.domain.run import Rollout
+from ares.domain.timeframe import HOUR_MS
 from ares.kernel.trade import Rules
 
 if TYPE_CHECKING:
@@ -45,4 +47,17 @@ def rules_of(settings: Settings) -> Rules:
         trading_threshold=confidence.trading_threshold,
         hysteresis=confidence.hysteresis,
         forgetting_trades=confidence.forgetting_trades,
+    )
+
+
+def rollout_of(settings: Settings) -> Rollout:
+    """Return how ensembles move while the engine runs, from the settings."""
+    said = settings.rollout
+    return Rollout(
+        shadow_ms=round(said.shadow_hours * HOUR_MS),
+        canary_ms=round(said.canary_hours * HOUR_MS),
+        canary_share=said.canary_share,
+        confidence_min=said.confidence_min,
+        false_alarm_trades=said.false_alarm_trades,
+        alpha_worse=said.alpha_worse,
     )

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from ares.adapters.model_store import ModelStore
-from ares.bootstrap import opener_of, rollout_of, rules_of
 from ares.domain.events import BarsClosed, Decided, Effect, Event, ModelPublished, SlotChanged
 from ares.domain.instrument import Instrument
 from ares.journal.run import entries
@@ -15,6 +14,8 @@ from ares.runtime.certify import certify
 from ares.runtime.history_run import run_history
 from ares.runtime.plan import Choice, named, plan_run
 from ares.runtime.restep import restep
+from ares.runtime.served_models import opener_of
+from ares.runtime.trade_rules import rollout_of, rules_of
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
 

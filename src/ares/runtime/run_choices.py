@@ -1,0 +1,181 @@
+"""What a run is made of, chosen: its instruments, their ensembles, its reference, its name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ares.adapters.model_store import ModelStore
+from ares.config.settings import Settings
+from ares.config.workspace import Workspace
+from ares.domain.errors import AresError, UserMistake, WorldTrouble
+from ares.domain.instrument import Instrument
+from ares.domain.model import Ensemble
+from ares.domain.package import PackageCard
+from ares.domain.run import RunSetup
+from ares.domain.sentiment import SentimentSpec
+from ares.journal.run import setup_of
+from ares.kernel.features.columns import insist_same_columns
+from ares.kernel.features.user import UserFeatures
+from ares.runtime.model_journal import read_book
+from ares.runtime.plan import Choice, same_run
+from ares.runtime.promotion import former
+from ares.store.candles import CandleStore
+from ares.store.news import NewsStore
+
+
+def instruments_of(
+    store: CandleStore, settings: Settings, symbols: Sequence[str] | None
+) -> tuple[list[Instrument], list[str]]:
+    """Return the instruments asked for; of the configured ones, those that have candles."""
+    if symbols:
+        return list(dict.fromkeys(store.resolve(symbol) for symbol in symbols)), []
+    keys, remarks = [], []
+    for symbol in settings.symbols:
+        try:
+            keys.append(store.resolve(f"{settings.venue}:{symbol}"))
+        except UserMistake as mistake:
+            remarks.append(f"{symbol} is left out: {mistake}")
+    if not keys:
+        raise UserMistake(
+            f"none of the configured symbols has candles ({', '.join(settings.symbols)}):"
+            " `ares data import PATH`"
+        )
+    return keys, remarks
+
+
+def choices_of(
+    workspace: Workspace, keys: Sequence[Instrument], user: UserFeatures | None
+) -> tuple[list[Choice], list[str]]:
+    """Return each instrument with its champion, else its newest candidate as a challenger.
+
+    Raises UserMistake where a model was made for other features than there are now.
+    """
+    models, book = ModelStore(workspace.models_dir), read_book(workspace.journal_dir)
+    crowned = book.champions("history")
+    choices, remarks = [], []
+    for key in keys:
+        if key.key in crowned:
+            back, remark = _before(models, former(book, "history", key.key))
+            remarks += remark
+            choices.append(Choice(key, models.ensemble(crowned[key.key]), True, back))
+            continue
+        candidate = models.newest_candidate(key.key, without=book.out_of_use)
+        choices.append(Choice(key, candidate, False))
+        if candidate is None:
+            remarks.append(f"{key.key} has no model and is only watched: `ares train` makes one")
+        else:
+            remarks.append(
+                f"{key.key} has no champion: its newest candidate makes virtual trades only"
+                " (`ares models promote --force --reason rehearsal` lets it trade here)"
+            )
+    for choice in choices:
+        for member in choice.ensemble.members if choice.ensemble else ():
+            card = models.member(member).card
+            insist_same_columns(card.ref, card.features, card.features_hash, user)
+    if all(choice.ensemble is None for choice in choices):
+        raise UserMistake("there is no model for any of these symbols: `ares train` makes some")
+    return choices, remarks
+
+
+def _before(models: ModelStore, ensemble_hash: str) -> tuple[Ensemble | None, list[str]]:
+    """Return the champion before, to which a run may go back, and what is wrong with it."""
+    if not ensemble_hash:
+        return None, []
+    try:
+        ensemble = models.ensemble(ensemble_hash)
+        for member in ensemble.members:
+            models.member(member)
+    except AresError as error:
+        return None, [f"the champion before could not come back: {error}"]
+    return ensemble, []
+
+
+def cards_of(workspace: Workspace, choices: Sequence[Choice]) -> list[tuple[str, PackageCard]]:
+    """Return the card of every model of a run, each with the key of its instrument."""
+    models = ModelStore(workspace.models_dir)
+    return [
+        (choice.instrument.key, models.member(member).card)
+        for choice in choices
+        for member in (choice.ensemble.members if choice.ensemble else ())
+    ]
+
+
+def seen_before(cards: Sequence[tuple[str, PackageCard]], from_ms: int) -> list[str]:
+    """Return a remark for each instrument whose models learned from candles of the window."""
+    newest: dict[str, int] = {}
+    for key, card in cards:
+        newest[key] = max(newest.get(key, 0), card.data_to_ms)
+    return [
+        f"{key}: its models learned from candles up to"
+        f" {datetime.fromtimestamp(until_ms / 1000, UTC):%Y-%m-%d %H:%M}: until then they are asked"
+        " what they were told, which proves nothing"
+        for key, until_ms in newest.items()
+        if until_ms > from_ms
+    ]
+
+
+def reference_of(
+    settings: Settings, store: CandleStore, cards: Sequence[tuple[str, PackageCard]]
+) -> Instrument | None:
+    """Return the instrument that the models' cross features were trained on; None: on none.
+
+    Raises UserMistake where they differ: a run has one reference.
+    """
+    found: dict[Instrument | None, str] = {}
+    for _, card in cards:
+        name = card.reference
+        if name is not None and ":" not in name:
+            name = f"{settings.venue}:{name}"
+        found[None if name is None else store.resolve(name)] = f"{card.name} {name}"
+    if len(found) > 1:
+        raise UserMistake(
+            f"the models look at different reference instruments ({'; '.join(found.values())}):"
+            " train them together, or run their symbols one by one with -s"
+        )
+    return next(iter(found), None)
+
+
+def sentiment_of(
+    settings: Settings, news: NewsStore, cards: Sequence[tuple[str, PackageCard]], learn: bool
+) -> SentimentSpec | None:
+    """Return how the columns of sentiment of a run are made: as its models were made with.
+
+    Where none has any, a run that learns has them all the same, for the models that are to come.
+    Raises UserMistake where models were made with different ones: a run has one kind.
+    """
+    found = {card.sentiment: card.ref for _, card in cards if card.sentiment is not None}
+    if len(found) > 1:
+        raise UserMistake(
+            f"the models were trained with different settings of sentiment "
+            f"({' and '.join(found.values())}): train them together, or run their symbols one by"
+            " one with -s"
+        )
+    if not found and learn and settings.sentiment.enabled and news.any():
+        return settings.sentiment.spec
+    return next(iter(found), None)
+
+
+def watched(instrument: Instrument) -> Choice:
+    """Return an instrument that has no model and is only looked at."""
+    return Choice(instrument, None, False)
+
+
+def free_name(workspace: Workspace, setup: RunSetup) -> str:
+    """Return the window's name; with a number behind it where another run has taken that."""
+
+    def day(ts_ms: int) -> str:
+        return datetime.fromtimestamp(ts_ms / 1000, UTC).strftime("%Y%m%d")
+
+    stem = f"{day(setup.from_ms)}-{day(setup.to_ms)}"
+    for attempt in range(1, 1_000):
+        name = stem if attempt == 1 else f"{stem}-{attempt}"
+        folder: Path = workspace.journal_dir / "history" / name
+        try:
+            held = setup_of(folder) if folder.is_dir() else None
+        except WorldTrouble:
+            continue  # damaged: it is left alone, and named by whoever asks for it
+        if held is None or same_run(held, setup):
+            return name
+    raise WorldTrouble(f"a thousand runs are called {stem}: give this one a --run NAME")
