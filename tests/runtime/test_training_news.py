@@ -20,7 +20,6 @@ from ares.bootstrap import (
     certify_run,
     history_run,
     restep_run,
-    scorers_of,
     why_run,
 )
 from ares.config.workspace import Workspace
@@ -39,6 +38,7 @@ from ares.runtime.judging import Judgement, judge_ensemble
 from ares.runtime.plan import Choice, plan_run
 from ares.runtime.promotion import promote
 from ares.runtime.run_news import NO_NEWS
+from ares.runtime.served_models import scorers_of
 from ares.runtime.trade_rules import rules_of
 from ares.runtime.training import TrainingRequest, train
 from ares.runtime.training_report import TrainingReport
