@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -22,13 +21,21 @@ from ares.learn import parity
 from ares.learn.gate.examine import Checked
 from ares.learn.gate.leaks import Leaks, feature_leaks, label_leaks, walk_leaks
 from ares.learn.onnx_graph import reference_rows
-from ares.learn.package import Trained, make_package
+from ares.learn.package import make_package
 from ares.learn.parity import Parity, Scorer
 from ares.learn.rows import F32, blanked
 from ares.learn.splits import walk_forward
 from ares.learn.walk import TooFewRowsError, Walked
 from ares.runtime.training_data import Seen, load_seen, store_of
-from ares.runtime.training_job import PackageJob, Prepared, loaded, opener, prepare, spoken_of
+from ares.runtime.training_job import (
+    Made,
+    PackageJob,
+    Prepared,
+    loaded,
+    opener,
+    prepare,
+    spoken_of,
+)
 from ares.store.history import history
 
 TIMED_ROWS = 400
@@ -91,10 +98,6 @@ class Testimony:
             np.concatenate([self.walked.p[first], self.later.p]),
             np.concatenate([self.walked.sigma[first], self.later.sigma]),
         )
-
-
-Made = Callable[..., Trained]
-"""What makes a package: ``make_package``, or something that gives the same."""
 
 
 def hear(job: MemberJob, made: Made = make_package) -> Testimony:
