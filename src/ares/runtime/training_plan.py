@@ -112,7 +112,11 @@ def recipe_for(
         features=kernel if user is None else kernel + user.names,
         features_hash=columns_hash(user),
         label=default_label(
-            timeframe, cost_bps, "triple_barrier", settings.learning.horizon
+            timeframe,
+            cost_bps,
+            "triple_barrier",
+            settings.learning.horizon,
+            settings.learning.width,
         ),
         boost=BoostRecipe(
             rounds_per_epoch=retraining.rounds_per_epoch,
