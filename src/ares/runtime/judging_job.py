@@ -31,7 +31,15 @@ from ares.learn.sentiment import price_only, unheard
 from ares.learn.splits import walk_forward
 from ares.learn.walk import TooFewRowsError, Walked, walk
 from ares.runtime.training_data import Seen, load_seen, store_of
-from ares.runtime.training_job import PackageJob, Prepared, loaded, opener, prepare, spoken_of
+from ares.runtime.training_job import (
+    Made,
+    PackageJob,
+    Prepared,
+    loaded,
+    opener,
+    prepare,
+    spoken_of,
+)
 from ares.runtime.training_news import news_of, sentiment_at
 from ares.store.history import history
 
@@ -99,8 +107,10 @@ class Testimony:
         )
 
 
-def hear(job: MemberJob) -> Testimony:
+def hear(job: MemberJob, made: Made = make_package) -> Testimony:
     """Return what a member says, walked again where it was trained here.
+
+    made : what trains it again.
 
     Raises UserMistake where the candles that it was trained on are not stored.
     """
@@ -113,7 +123,7 @@ def hear(job: MemberJob) -> Testimony:
             "that it was trained on, or train again"
         )
     try:
-        again = make_package(
+        again = made(
             ready.rows,
             job.training.recipe,
             ready.subject,
