@@ -62,6 +62,7 @@ NOUNS = {
     "restep": Noun(
         "ares.cli.restep", "command", "Run a journal through the engine again and compare."
     ),
+    "sim": Noun("ares.cli.sim", "app", "Made-up worlds whose truth is known: candles."),
     "why": Noun("ares.cli.why", "command", "Explain a bar: why Ares did, or did not, trade."),
 }
 

@@ -5,8 +5,8 @@ the mean of the last 20, in their standard deviations, the expected log return o
 ``-edge * 0.108 * sign(x) * (min(|x|, 2.2) / 1.5)^4`` of that hour's own standard deviation: a
 fiftieth of it at one deviation, a ninth at 1.5, half at 2.2 and beyond, on either side alike, so
 that holding earns nothing. It is what the feature ``bollinger_20`` shows, and its kin. The rule
-that knows it buys below -1.8 and sells above 0 (``rule_edges``). At ``edge=0`` the expected return of
-every hour is nothing whatever came before it: whatever is found there is luck.
+that knows it buys below -1.8 and sells above 0 (``rule_edges``). At ``edge=0`` the expected return
+of every hour is nothing whatever came before it: whatever is found there is luck.
 
 The noise is that of ``prices``: three regimes of volatility that last days, GARCH(1,1) within
 them, Student t innovations of 5 degrees, a daily and weekly rhythm, volume that follows
@@ -62,16 +62,20 @@ class Hours:
         return np.where(self.away < BUY_BELOW, 1.0, np.where(self.away > SELL_ABOVE, -1.0, 0.0))
 
 
-def hours(seed: int, edge: float, n: int = HOURS, from_ms: int = FROM_MS) -> Hours:
+def hours(
+    seed: int, edge: float, n: int = HOURS, from_ms: int = FROM_MS, turns_at: int | None = None
+) -> Hours:
     """Return ``n`` hourly candles, and the truth.
 
-    edge : strength of what is planted (see the file's head); 0 is pure noise.
+    edge     : strength of what is planted (see the file's head); 0 is pure noise.
+    turns_at : bar from which on what is planted works the other way round; None: never.
     """
     ts_ms = from_ms + HOUR_MS * np.arange(n, dtype=np.int64)
     regime = regimes(stream(seed, "regimes").random((n, 2)), REGIME_BARS)
     moves, wildness = garch(innovations(seed, "hours", n), REGIMES[regime] * rhythm_of(ts_ms))
     wide = SIGMA * wildness
-    moved, away, drift = _pulled(SIGMA * moves, wide, edge * PULL_SIGMAS)
+    turn = n if turns_at is None else turns_at
+    moved, away, drift = _pulled(SIGMA * moves, wide, edge * PULL_SIGMAS, turn)
     loud = np.exp(0.35 * stream(seed, "volume").standard_normal(n))
     chance = stream(seed, "range").random((n, 2))
     columns = _candles(moved - 0.5 * wide * wide, wide, chance, PRICE, 10.0**PRICE_DECIMALS)
@@ -81,9 +85,9 @@ def hours(seed: int, edge: float, n: int = HOURS, from_ms: int = FROM_MS) -> Hou
 
 
 @njit
-def _pulled(shock: F64, wide: F64, pull: float) -> tuple[F64, F64, F64]:
+def _pulled(shock: F64, wide: F64, pull: float, turn: int) -> tuple[F64, F64, F64]:
     """Return each bar's log return with the pull in it, how far away its close is, and what is
-    expected of the bar after it, (n,) each.
+    expected of the bar after it, (n,) each; from bar ``turn`` on it is a push.
     """
     n = len(shock)
     moved, away, drift = np.empty(n), np.zeros(n), np.zeros(n)
@@ -96,7 +100,7 @@ def _pulled(shock: F64, wide: F64, pull: float) -> tuple[F64, F64, F64]:
         last = level[t + 1 - PULL_BARS : t + 1]
         away[t] = (level[t] - last.mean()) / last.std()
         size = (min(abs(away[t]), PULL_MAX) / PULL_AT) ** PULL_POWER
-        drift[t] = -pull * np.sign(away[t]) * size * wide[t + 1]
+        drift[t] = (pull if t >= turn else -pull) * np.sign(away[t]) * size * wide[t + 1]
     return moved, away, drift
 
 
