@@ -38,6 +38,9 @@ RUNS: tuple[Station, ...] = ("shadow", "canary", "former")
 TURNED_STAKE_SDS = 0.15
 """Stake of the test for a turned edge, a trade a step: the best one for a loss of 0.15 sd."""
 
+LIVED = ("mode", "mode_confidence", "posterior_n", "posterior_mean", "posterior_m2", "arm_trades")
+"""What a refit takes over from the champion whose recipe it has."""
+
 BOUND_BPS_MIN = 50.0
 BOUND_SHARE_SD = 0.2
 """A first guess of a step's standard deviation, as a share of its bound."""
@@ -129,23 +132,33 @@ def settle(
 
     Whoever sat in a lane before and still does keeps everything: only permission and size change.
     """
+    parent = champion_lane(state, i)
     state.previous[i] = previous
     new = [lane for lane, s in slots.items() if s.hash and s.hash != state.lanes[lane].hash]
     for lane, slot in slots.items():
         state.lanes[lane] = slot
     place(state, lanes_of(state.setup, i))
     for lane in new:
-        _seat(state, lane, scorers, own)
+        _seat(state, lane, scorers, own, parent if state.lanes[lane].refit else None)
     begin_comparison(state, i)
 
 
-def _seat(state: State, lane: int, scorers: Scorers, own: OwnFeatures | None) -> None:
-    """Begin the past of somebody new in a lane, and ask what he says of the newest bars."""
+def _seat(
+    state: State, lane: int, scorers: Scorers, own: OwnFeatures | None, parent: int | None
+) -> None:
+    """Begin the past of somebody new in a lane, and ask what he says of the newest bars.
+
+    parent : lane of the champion that it is a refit of; None: it is of none.
+    """
     ensemble = state.lanes[lane].ensemble
     assert ensemble is not None
+    book = state.trade.book
+    lived = None if parent is None else (book[parent].copy(), state.turned[parent].copy())
     state.trade.virtual[lane] = np.zeros((), VIRTUAL)
-    seat(lane, seed_of(ensemble, state.setup), state.trade.book, state.rules)
+    seat(lane, seed_of(ensemble, state.setup), book, state.rules)
     begin_watch(state, lane)
+    if lived is not None:
+        _inherit(state, lane, *lived)
     for j in range(len(state.tf_ms)):
         state.last_p[lane, j] = np.nan
         package = state.packages[lane, j]
@@ -161,6 +174,17 @@ def _seat(state: State, lane: int, scorers: Scorers, own: OwnFeatures | None) ->
             if not present(values):
                 continue
         state.last_p[lane, j] = scorers[state.package_hashes[package]](row[None])[0]
+
+
+def _inherit(state: State, lane: int, parent: np.void, turned: np.void) -> None:
+    """Let a refit begin with what its recipe has shown while it traded.
+
+    Newer data do not undo losses: were every refit to begin with its own validation again, a
+    learner that answers each loss with a refit would keep a losing recipe at the money for ever.
+    """
+    for name in LIVED:
+        state.trade.book[lane][name] = parent[name]
+    state.turned[lane] = turned
 
 
 def seed_of(ensemble: Ensemble, setup: RunSetup) -> tuple[float, float, float]:

@@ -47,6 +47,7 @@ class Move:
 def moves_of(setup: RunSetup, journaled: Sequence[Entry]) -> list[Move]:
     """Return the moves of a run, in order."""
     known: dict[str, Ensemble] = {}
+    refits: set[str] = set()
     for one in setup.instruments:
         for ensemble in (one.ensemble, one.previous):
             if ensemble is not None:
@@ -58,13 +59,17 @@ def moves_of(setup: RunSetup, journaled: Sequence[Entry]) -> list[Move]:
         if isinstance(event, BarsClosed) and not event.warming:
             row += 1
         elif isinstance(event, ModelPublished):
-            known[event.ensemble.hash] = event.ensemble
+            name = event.ensemble.hash
+            known[name] = event.ensemble
+            refits = refits | {name} if event.refit else refits - {name}
         for effect in entry.effects:
             if isinstance(effect, SlotChanged):
                 lanes = lanes_of(setup, effect.instrument)
                 seats = zip(lanes, effect.lanes, effect.stations, strict=True)
                 slots = {
-                    lane: slot_of(known[name], station) if name else Slot(station=station)
+                    lane: slot_of(known[name], station, refit=name in refits)
+                    if name
+                    else Slot(station=station)
                     for lane, name, station in seats
                 }
                 back = known[effect.previous] if effect.previous else None

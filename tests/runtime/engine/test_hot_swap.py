@@ -369,3 +369,24 @@ def test_whatever_comes_and_whenever(world: Any, fast_disk: Path, told: list[Any
     assert restep(folder, world.models, None, opener(world)).mismatches == 0
     certified = certify(folder, world.models, None, opener(world))
     assert (certified.mismatches, certified.first) == (0, None)
+
+
+@pytest.mark.parametrize("refit", [True, False])
+def test_a_refit_begins_with_what_its_recipe_has_shown(
+    world: Any, tmp_path: Path, refit: bool
+) -> None:
+    """Newer data do not undo losses; another recipe begins with its own validation."""
+    btc = world.ensemble(world.btc)
+    at = world.from_ms + 240 * MINUTE_MS
+    _, event = published(at, 0, variant(btc, "newer"), "champion")
+    assert isinstance(event, ModelPublished)
+    event = msgspec.structs.replace(event, refit=refit)
+    plan = plan_of(world, rollout=msgspec.structs.replace(ROLLOUT, confidence_min=0.0))
+    run_script(world, tmp_path / "run", plan, [(at, event)])
+    said = {
+        d.ts_ms: np.frombuffer(d.said).reshape(5, -1)[3] for d in facts(tmp_path / "run", Decided)
+    }
+    before, after = said[at - MINUTE_MS], said[at]  # published between these two closes
+    assert 0.0 < before[0] < 1.0
+    assert bool(after[2] == before[0]) == refit
+    assert certify(tmp_path / "run", world.models, None, opener(world)).mismatches == 0
