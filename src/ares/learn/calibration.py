@@ -11,7 +11,7 @@ P_MIN = 1e-6
 """Probabilities are held inside [1e-6, 1 - 1e-6] before a logit is taken."""
 
 
-DOUBT_OF_LEVEL = 0.25
+DOUBT_OF_LEVEL = 0.1
 DOUBT_OF_SLOPE = 0.35
 """Log-odds: how far a calibration lies from the expected one before a single outcome is seen.
 
@@ -20,8 +20,12 @@ deviation of its score. Measured on 39 walks over BTC, ETH and SOL, 1m to 1d: th
 mean Brier skill from -0.0107 (plain Platt) to -0.0035.
 """
 
-DOUBT_OF_CALIBRATED = 0.5
+DOUBT_OF_SAME_LEVEL = 0.05
+DOUBT_OF_CALIBRATED = 0.3
 """How far from 1 the slope of scores lies that are log-odds of calibrated probabilities."""
+
+DOUBT_OF_PAYOFF = 0.35
+"""By what share the slope of results on p lies from that of wins and losses taken alone."""
 
 STEPS_MAX = 50
 
@@ -84,8 +88,9 @@ def fit_platt(
     slope, level = 0.0, 0.0
     if spread > 1e-9:
         z = (raw - centre) / spread
-        expected = (spread if calibrated else 0.0, known)
-        doubt = (DOUBT_OF_CALIBRATED * spread if calibrated else DOUBT_OF_SLOPE, DOUBT_OF_LEVEL)
+        expected, doubt = (0.0, known), (DOUBT_OF_SLOPE, DOUBT_OF_LEVEL)
+        if calibrated:
+            expected, doubt = (spread, centre), (DOUBT_OF_CALIBRATED * spread, DOUBT_OF_SAME_LEVEL)
         slope, level = _newton(z, won, weight, expected, doubt)
     if slope <= 0.0:
         doubt = (DOUBT_OF_SLOPE, DOUBT_OF_LEVEL)
@@ -94,16 +99,43 @@ def fit_platt(
     return Platt(slope / spread, level - slope * centre / spread)
 
 
-def fit_payoff(net: F64, width: F64) -> Payoff:
-    """Return the mean result of wins and losses; without any, a win pays 0 and a loss costs 1.
+def fit_payoff(
+    net: F64,
+    width: F64,
+    p: F64 | None = None,
+    *,
+    overlap: int = 1,
+) -> Payoff:
+    """Return what wins and losses pay, so that the expected result of a trade follows from p.
+
+    The line of a trade's result on p goes through the mean of all. Its slope would be that of wins
+    and losses if these paid the same at every p; but what makes a win likelier makes it larger
+    too, and so what was said about held-out trades tells it: the most probable slope, given the
+    doubt DOUBT_OF_PAYOFF around that of the means. With few outcomes that is what remains.
+    Without any, a win pays 0 and a loss costs 1.
 
     net, width : (n,) of trades whose outcome was known before those that are judged by it.
+    p          : (n,) calibrated probabilities of those of them that were held out; NaN elsewhere.
+    overlap    : rows that a trade lasts on average.
     """
     won = net > 0.0
     in_widths = net / width
     gain = float(in_widths[won].mean()) if won.any() else 0.0
     loss = float(-in_widths[~won].mean()) if (~won).any() else 1.0
-    return Payoff(gain, loss)
+    slope = gain + loss
+    if p is None:
+        return Payoff(gain, loss)
+    held = np.flatnonzero(np.isfinite(p))
+    if len(held) < 2:
+        return Payoff(gain, loss)
+    said, came = p[held] - p[held].mean(), in_widths[held] - in_widths[held].mean()
+    noise = max(float(came.var()), 1e-12)
+    told = float(said @ said) / (overlap * noise)
+    doubt = 1.0 / (DOUBT_OF_PAYOFF * slope) ** 2
+    slope = (float(said @ came) / (overlap * noise) + doubt * slope) / (told + doubt)
+    slope = max(slope, gain + loss)
+    base, mean = float(won.mean()), float(in_widths.mean())
+    return Payoff(mean + slope * (1.0 - base), slope * base - mean)
 
 
 def sigmoid(raw: F64) -> F64:

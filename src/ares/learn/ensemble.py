@@ -32,7 +32,7 @@ from ares.learn.rows import Rows
 from ares.learn.splits import known_before
 from ares.learn.walk import OutOfSample, TooFewRowsError
 
-CALIBRATED_SHARE = 0.1
+CALIBRATED_SHARE = 0.05
 """First share of the common out-of-sample time, which only calibrates what comes after it."""
 
 STEPS = 6
@@ -221,14 +221,16 @@ def _calibrate(
 
     The members are calibrated, so their mean is expected to be about right: a slope of 1.
     """
-    if one_alone:
-        return Platt(), fit_payoff(rows.net[known], rows.width[known])
-    scored = known[np.isfinite(raw[known])]
-    platt = fit_platt(
-        raw[scored],
-        rows.won[scored],
-        overlap=rows[known].overlap(decision_ms),
-        base_rate=float(rows.won[known].mean()),
-        calibrated=True,
-    )
-    return platt, fit_payoff(rows.net[known], rows.width[known])
+    overlap = rows[known].overlap(decision_ms)
+    platt = Platt()
+    if not one_alone:
+        scored = known[np.isfinite(raw[known])]
+        platt = fit_platt(
+            raw[scored],
+            rows.won[scored],
+            overlap=overlap,
+            base_rate=float(rows.won[known].mean()),
+            calibrated=True,
+        )
+    said = platt.probability(raw[known])
+    return platt, fit_payoff(rows.net[known], rows.width[known], said, overlap=overlap)

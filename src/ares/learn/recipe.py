@@ -121,11 +121,17 @@ class Recipe(msgspec.Struct, frozen=True):
 
 
 def default_label(
-    timeframe: Timeframe, cost_bps: float, kind: Literal["triple_barrier", "forward_return"]
+    timeframe: Timeframe,
+    cost_bps: float,
+    kind: Literal["triple_barrier", "forward_return"],
+    horizon: float = 1.0,
 ) -> LabelRecipe:
-    """Return the label that ``ares train`` uses on a timeframe at these costs."""
+    """Return the label that ``ares train`` uses on a timeframe at these costs.
+
+    horizon : longest holding time, as a multiple of the timeframe's own.
+    """
     return LabelRecipe(
-        horizon_bars=HORIZON_BARS[timeframe],
+        horizon_bars=max(1, round(horizon * HORIZON_BARS[timeframe])),
         width_min_bps=WIDTH_MIN_COSTS * cost_bps,
         cost_bps=cost_bps,
         kind=kind,

@@ -69,11 +69,13 @@ class Rows:
         """Return how many rows share their luck on average.
 
         Those are the rows decided while a trade lasts, of all instruments: markets fall together,
-        so four instruments are counted as one (which errs on the side of doubt).
+        so four instruments are counted as one (which errs on the side of doubt). A long trade
+        shares with more rows than a short one, so each counts by its length.
         """
         if len(self) == 0:
             return 1
-        lasting = float(np.mean(self.ends_ms - self.decided_ms)) / interval_ms
+        lengths = (self.ends_ms - self.decided_ms).astype(np.float64) / interval_ms
+        lasting = float(lengths @ lengths) / max(float(lengths.sum()), 1e-9)
         at_once = len(self) / len(np.unique(self.decided_ms))
         return max(1, round(lasting * at_once))
 

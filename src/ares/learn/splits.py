@@ -13,7 +13,7 @@ import numpy as np
 
 from ares.kernel.bars import I64
 
-FIRST_SHARE = 0.4
+FIRST_SHARE = 0.25
 """Share of the rows that is only ever trained on: the first model needs something to stand on."""
 
 STOPPING_SHARE = 0.2

@@ -105,10 +105,12 @@ def _calibrate(rows: Rows, raw: F64, known: I64, recipe: Recipe) -> tuple[Platt,
     The base rate and the payoff belong to the trade, not to the model: all known rows tell them.
     """
     scored = known[np.isfinite(raw[known])]
+    overlap = rows[known].overlap(recipe.timeframe.ms)
     platt = fit_platt(
         raw[scored],
         rows.won[scored],
-        overlap=rows[known].overlap(recipe.timeframe.ms),
+        overlap=overlap,
         base_rate=float(rows.won[known].mean()),
     )
-    return platt, fit_payoff(rows.net[known], rows.width[known])
+    said = platt.probability(raw[known])
+    return platt, fit_payoff(rows.net[known], rows.width[known], said, overlap=overlap)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -23,7 +24,7 @@ from ares.learn.gate.examine import Checked
 from ares.learn.gate.leaks import NOTHING_TRIED, Leaks, feature_leaks, label_leaks, walk_leaks
 from ares.learn.gate.news_leaks import news_leaks
 from ares.learn.onnx_graph import reference_rows
-from ares.learn.package import make_package
+from ares.learn.package import Trained, make_package
 from ares.learn.parity import Parity, Scorer
 from ares.learn.recipe import Recipe
 from ares.learn.rows import F32, blanked
@@ -99,8 +100,14 @@ class Testimony:
         )
 
 
-def hear(job: MemberJob) -> Testimony:
+Made = Callable[..., Trained]
+"""What makes a package: ``make_package``, or something that gives the same."""
+
+
+def hear(job: MemberJob, made: Made = make_package) -> Testimony:
     """Return what a member says, walked again where it was trained here.
+
+    made : what trains it again.
 
     Raises UserMistake where the candles that it was trained on are not stored.
     """
@@ -113,7 +120,7 @@ def hear(job: MemberJob) -> Testimony:
             "that it was trained on, or train again"
         )
     try:
-        again = make_package(
+        again = made(
             ready.rows,
             job.training.recipe,
             ready.subject,

@@ -113,12 +113,15 @@ def recipe_for(
         timeframe=timeframe,
         features=column_names(user, sentiment is not None),
         features_hash=columns_hash(user, sentiment is not None),
-        label=default_label(timeframe, cost_bps, "triple_barrier"),
+        label=default_label(
+            timeframe, cost_bps, "triple_barrier", settings.learning.horizon
+        ),
         boost=BoostRecipe(
             rounds_per_epoch=retraining.rounds_per_epoch,
             epochs_max=retraining.max_epochs,
             patience=retraining.patience,
             target_confidence=retraining.target_confidence,
+            leaves=settings.learning.leaves,
         ),
         scope=scope,
         folds=settings.learning.folds,

@@ -110,24 +110,24 @@ def simulate(
         raise ValueError(f"a world lasts a day or more, not {days}")
     n = days * DAY_MS // MINUTE_MS
     ts_ms = from_ms + MINUTE_MS * np.arange(n, dtype=np.int64)
-    rhythm = _rhythm(ts_ms)
-    regime = _regimes(_stream(seed, "regimes").random((n, 2)))
+    rhythm = rhythm(ts_ms)
+    regime = regimes(stream(seed, "regimes").random((n, 2)), REGIME_BARS)
     market_wildness = REGIMES[regime] * rhythm
-    market = _garch(_innovations(seed, "market", n), market_wildness)[0]
-    tide = _mean_reverting(_stream(seed, "tide").standard_normal(n), MEMORY_BARS)
-    crowd = _mean_reverting(_stream(seed, "crowd").standard_normal(n), 3 * MEMORY_BARS)
+    market = garch(innovations(seed, "market", n), market_wildness)[0]
+    tide = mean_reverting(stream(seed, "tide").standard_normal(n), MEMORY_BARS)
+    crowd = mean_reverting(stream(seed, "crowd").standard_normal(n), 3 * MEMORY_BARS)
 
     bars: dict[str, Bars] = {}
     specs: dict[str, InstrumentSpec] = {}
     states: dict[str, F64] = {}
     for symbol in symbols:
         who = character(symbol)
-        own = _mean_reverting(_stream(seed, symbol, "state").standard_normal(n), MEMORY_BARS)
+        own = mean_reverting(stream(seed, symbol, "state").standard_normal(n), MEMORY_BARS)
         state = np.sqrt(0.5) * (tide + own)
-        moves, wildness = _garch(_innovations(seed, symbol, n), market_wildness)
+        moves, wildness = garch(innovations(seed, symbol, n), market_wildness)
         shock = np.sqrt(who.market_share) * market + np.sqrt(1.0 - who.market_share) * moves
-        chance = _stream(seed, symbol, "range").random((n, 2))
-        loud = _stream(seed, symbol, "volume").standard_normal(n)
+        chance = stream(seed, symbol, "range").random((n, 2))
+        loud = stream(seed, symbol, "volume").standard_normal(n)
         columns = _candles(
             *(shock, wildness, state, crowd, loud, chance),
             *(who.price, who.sigma, who.volume, edge * DRIFT_PER_BAR, 10.0**who.price_decimals),
@@ -154,20 +154,20 @@ def character(symbol: str) -> Character:
     )
 
 
-def _stream(seed: int, *names: str) -> np.random.Generator:
+def stream(seed: int, *names: str) -> np.random.Generator:
     """Return the stream of random numbers of one part of the world, apart from all others."""
     digits = hashlib.sha256("|".join((str(seed), *names)).encode()).digest()
     return np.random.default_rng(int.from_bytes(digits[:16], "little"))
 
 
-def _innovations(seed: int, name: str, n: int) -> F64:
+def innovations(seed: int, name: str, n: int) -> F64:
     """Return (n,) Student t innovations of unit variance."""
-    drawn = _stream(seed, name, "innovations").standard_t(TAIL_DEGREES, n)
+    drawn = stream(seed, name, "innovations").standard_t(TAIL_DEGREES, n)
     unit = drawn * np.sqrt((TAIL_DEGREES - 2.0) / TAIL_DEGREES)
     return np.asarray(np.clip(unit, -INNOVATION_MAX, INNOVATION_MAX))
 
 
-def _rhythm(ts_ms: I64) -> F64:
+def rhythm(ts_ms: I64) -> F64:
     """Return (n,) the daily and weekly rhythm of volatility, about 1."""
     day = 2.0 * np.pi * (ts_ms % DAY_MS) / DAY_MS
     weekday = (ts_ms // DAY_MS + 3) % 7
@@ -179,20 +179,23 @@ def _keep(memory_bars: float) -> float:
 
 
 @njit
-def _regimes(chance: NDArray[np.float64]) -> I64:
-    """Return (n,) the regime of each bar; ``chance`` is (n, 2) uniform."""
+def regimes(chance: NDArray[np.float64], regime_bars: F64) -> I64:
+    """Return (n,) the regime of each bar; ``chance`` is (n, 2) uniform.
+
+    regime_bars : (3,) how long each regime lasts on average.
+    """
     n = chance.shape[0]
     regime = np.empty(n, np.int64)
     now = 1
     for t in range(n):
-        if chance[t, 0] < 1.0 / REGIME_BARS[now]:
+        if chance[t, 0] < 1.0 / regime_bars[now]:
             now = (0 if chance[t, 1] < 0.6 else 2) if now == 1 else 1
         regime[t] = now
     return regime
 
 
 @njit
-def _mean_reverting(noise: F64, memory_bars: float) -> F64:
+def mean_reverting(noise: F64, memory_bars: float) -> F64:
     """Return (n,) an Ornstein-Uhlenbeck path of mean 0 and variance 1, begun in its own law."""
     keep = np.exp(-1.0 / memory_bars)
     kick = np.sqrt(1.0 - keep * keep)
@@ -205,7 +208,7 @@ def _mean_reverting(noise: F64, memory_bars: float) -> F64:
 
 
 @njit
-def _garch(innovations: F64, wildness: F64) -> tuple[F64, F64]:
+def garch(innovations: F64, wildness: F64) -> tuple[F64, F64]:
     """Return (n,) moves of variance ``wildness`` squared on average, and their deviation."""
     moves = np.empty_like(innovations)
     deviation = np.empty_like(innovations)

@@ -24,6 +24,9 @@ from ares.learn.gate.verdict import Limits
 from ares.learn.rows import Rows
 
 GUESS_STEPS_MIN = 50
+EXIT_BARS = 3
+"""Bars between the decision to enter, or to leave, and the fill, and one to spare."""
+
 SD_GUESSED = 0.005
 """An hour's standard deviation where there are no bars before the judged ones to tell it."""
 
@@ -216,16 +219,17 @@ def paired(
 def step_bounds(witness: Witness, account: Account, terms: Terms) -> F64:
     """Return the bound of each step, ``(n_steps,)``, by what was known before it.
 
-    That is the largest position's loss over the widest barrier so far. A trade that falls from its
-    take-profit to its stop within a step loses two widths, which the test still holds for (twice
-    its bound). Without stops nothing bounds a loss but the position itself.
+    That is the largest position's loss over the widest barrier that an open trade can have: one of
+    those that were known while it may have been entered, in the longest time that it is held. A
+    trade that falls from its take-profit to its stop within a step loses two widths, which the test
+    still holds for (twice its bound). Without stops nothing bounds a loss but the position itself.
     """
     ends = account.close_ms[step_ends(account.close_ms)]
     share = terms.rules.position_max
     if not terms.rules.stop_enabled:
         return np.full(len(ends), share)
     close_ms, width = witness.widths()
-    widest = np.maximum.accumulate(np.nan_to_num(width))
+    widest = _widest(np.nan_to_num(width), witness.label.horizon_bars + EXIT_BARS)
     starts = np.concatenate([[account.from_ms], ends[:-1]])
     place = np.searchsorted(close_ms, starts, side="right") - 1
     known = np.where(place >= 0, widest[np.maximum(place, 0)], 0.0)
@@ -233,6 +237,13 @@ def step_bounds(witness: Witness, account: Account, terms: Terms) -> F64:
     costs = terms.rules.cost_bps / 1e4
     bound: F64 = share * (np.maximum(known, least) + costs)
     return bound
+
+
+def _widest(width: F64, bars: int) -> F64:
+    """Return the largest of the last ``bars`` widths at each place, ``(n,)``."""
+    led = np.concatenate([np.zeros(bars - 1), width])
+    widest: F64 = np.lib.stride_tricks.sliding_window_view(led, bars).max(axis=1)
+    return widest
 
 
 def figures(account: Account, rows: Rows, p: F64) -> Figures:

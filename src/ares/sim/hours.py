@@ -1,0 +1,126 @@
+"""Years of hourly candles in a blink: the worlds on which the gate itself is tried.
+
+What is planted. Prices come back to where they were: with ``x`` the distance of the log close from
+the mean of the last 20, in their standard deviations, the expected log return of the next hour is
+``-edge * 0.103 * sign(x) * (min(|x|, 2.2) / 1.5)^4`` of that hour's own standard deviation: next to
+nothing within one deviation, a fifth of the hour's deviation at two, on either side alike, so that
+holding earns nothing. It is what the feature ``bollinger_20`` shows, and its kin. The rule that
+knows it buys below -1.8 and sells above 0 (``rule_edges``). At ``edge=0`` the expected return of
+every hour is nothing whatever came before it: whatever is found there is luck.
+
+The noise is that of ``prices``: three regimes of volatility that last days, GARCH(1,1) within
+them, Student t innovations of 5 degrees, a daily and weekly rhythm, volume that follows
+volatility, highs and lows of a Brownian bridge. Drawn by seed, to the bit; a longer world begins
+with the shorter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ares.domain.instrument import Instrument, InstrumentSpec
+from ares.domain.timeframe import HOUR_MS
+from ares.kernel.bars import F64, Bars
+from ares.kernel.jit import njit
+from ares.sim.prices import VENUE, garch, innovations, regimes, rhythm, stream
+
+FROM_MS = 1_577_836_800_000  # 2020-01-01
+HOURS = 35_064  # four years
+SYMBOL = "BTC/USDT"
+PRICE = 20_000.0
+PRICE_DECIMALS = 2
+SIGMA = 0.0045
+"""Standard deviation of a normal hour."""
+
+VOLUME = 900.0
+REGIMES = np.array([0.7, 1.0, 1.8])
+REGIME_BARS = np.array([240.0, 160.0, 40.0])
+
+PULL_SIGMAS = 0.103
+PULL_BARS = 20
+PULL_AT, PULL_MAX, PULL_POWER = 1.5, 2.2, 4.0
+BUY_BELOW, SELL_ABOVE = -1.8, 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """Hourly candles, and what they are made of.
+
+    away  : (n_bars,) ``x`` of the file's head at each close; 0 until there are 20 closes.
+    drift : (n_bars,) expected log return of the hour after each.
+    """
+
+    bars: Bars
+    spec: InstrumentSpec
+    away: F64
+    drift: F64
+
+    def rule_edges(self) -> F64:
+        """Return (n_bars,) 1 where the rule that knows what is planted buys, -1 where it sells."""
+        return np.where(self.away < BUY_BELOW, 1.0, np.where(self.away > SELL_ABOVE, -1.0, 0.0))
+
+
+def hours(seed: int, edge: float, n: int = HOURS, from_ms: int = FROM_MS) -> Hours:
+    """Return ``n`` hourly candles, and the truth.
+
+    edge : strength of what is planted (see the file's head); 0 is pure noise.
+    """
+    ts_ms = from_ms + HOUR_MS * np.arange(n, dtype=np.int64)
+    regime = regimes(stream(seed, "regimes").random((n, 2)), REGIME_BARS)
+    moves, wildness = garch(innovations(seed, "hours", n), REGIMES[regime] * rhythm(ts_ms))
+    wide = SIGMA * wildness
+    moved, away, drift = _pulled(SIGMA * moves, wide, edge * PULL_SIGMAS)
+    loud = np.exp(0.35 * stream(seed, "volume").standard_normal(n))
+    chance = stream(seed, "range").random((n, 2))
+    columns = _candles(moved - 0.5 * wide * wide, wide, chance, PRICE, 10.0**PRICE_DECIMALS)
+    volume = np.rint(VOLUME * wildness * loud * 1e5) / 1e5
+    spec = InstrumentSpec(Instrument(VENUE, SYMBOL), PRICE_DECIMALS, 5, 5.0)
+    return Hours(Bars.make(ts_ms, *columns, volume), spec, away, drift)
+
+
+@njit
+def _pulled(shock: F64, wide: F64, pull: float) -> tuple[F64, F64, F64]:
+    """Return each bar's log return with the pull in it, how far away its close is, and what is
+    expected of the bar after it, (n,) each.
+    """
+    n = len(shock)
+    moved, away, drift = np.empty(n), np.zeros(n), np.zeros(n)
+    level = np.zeros(n)
+    for t in range(n):
+        moved[t] = shock[t] + (drift[t - 1] if t > 0 else 0.0)
+        level[t] = moved[t] + (level[t - 1] if t > 0 else 0.0)
+        if t < PULL_BARS or t + 1 == n:
+            continue
+        last = level[t + 1 - PULL_BARS : t + 1]
+        away[t] = (level[t] - last.mean()) / last.std()
+        size = (min(abs(away[t]), PULL_MAX) / PULL_AT) ** PULL_POWER
+        drift[t] = -pull * np.sign(away[t]) * size * wide[t + 1]
+    return moved, away, drift
+
+
+@njit
+def _candles(
+    moved: F64, wide: F64, chance: F64, price: float, scale: float
+) -> tuple[F64, F64, F64, F64]:
+    """Return open, high, low and close on the grid of 1 / scale, (n,) each.
+
+    moved, wide : (n,) log return of each bar, and its standard deviation; chance : (n, 2) uniform.
+    """
+    n = len(moved)
+    o, h, l, c = np.empty(n), np.empty(n), np.empty(n), np.empty(n)  # noqa: E741
+    level = np.log(price)
+    last = np.rint(price * scale) / scale
+    for t in range(n):
+        move, square = moved[t], wide[t] * wide[t]
+        # Highest and lowest point of a Brownian bridge over the move (Karatzas & Shreve 1991).
+        up = 0.5 * (move + np.sqrt(move * move - 2.0 * square * np.log(1.0 - chance[t, 0])))
+        down = 0.5 * (move - np.sqrt(move * move - 2.0 * square * np.log(1.0 - chance[t, 1])))
+        o[t] = last
+        c[t] = max(np.rint(np.exp(level + move) * scale), 1.0) / scale
+        h[t] = max(np.rint(np.exp(level + up) * scale) / scale, o[t], c[t])
+        l[t] = min(max(np.rint(np.exp(level + down) * scale), 1.0) / scale, o[t], c[t])
+        level += move
+        last = c[t]
+    return o, h, l, c
