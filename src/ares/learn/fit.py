@@ -18,6 +18,9 @@ from ares.learn.rows import F32, Rows
 from ares.learn.sentiment import fitted_on
 from ares.learn.splits import stopping_slice
 
+BINNED_ROWS = 5_000
+"""Rows that tell where the bins of a feature end."""
+
 SCALE_ROWS = 4096
 """Rows that tell a model's scale."""
 
@@ -152,6 +155,7 @@ def _parameters(recipe: Recipe, n: int) -> dict[str, Any]:
         "feature_fraction": boost.feature_share,
         "lambda_l2": boost.l2,
         "max_bin": boost.bins,
+        "bin_construct_sample_cnt": BINNED_ROWS,
         "seed": recipe.seed,
         "num_threads": 1,
         "deterministic": True,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -24,7 +23,7 @@ from ares.learn.gate.examine import Checked
 from ares.learn.gate.leaks import NOTHING_TRIED, Leaks, feature_leaks, label_leaks, walk_leaks
 from ares.learn.gate.news_leaks import news_leaks
 from ares.learn.onnx_graph import reference_rows
-from ares.learn.package import Trained, make_package
+from ares.learn.package import make_package
 from ares.learn.parity import Parity, Scorer
 from ares.learn.recipe import Recipe
 from ares.learn.rows import F32, blanked
@@ -32,7 +31,15 @@ from ares.learn.sentiment import price_only, unheard
 from ares.learn.splits import walk_forward
 from ares.learn.walk import TooFewRowsError, Walked, walk
 from ares.runtime.training_data import Seen, load_seen, store_of
-from ares.runtime.training_job import PackageJob, Prepared, loaded, opener, prepare, spoken_of
+from ares.runtime.training_job import (
+    Made,
+    PackageJob,
+    Prepared,
+    loaded,
+    opener,
+    prepare,
+    spoken_of,
+)
 from ares.runtime.training_news import news_of, sentiment_at
 from ares.store.history import history
 
@@ -98,10 +105,6 @@ class Testimony:
             np.concatenate([self.walked.p[first], self.later.p]),
             np.concatenate([self.walked.sigma[first], self.later.sigma]),
         )
-
-
-Made = Callable[..., Trained]
-"""What makes a package: ``make_package``, or something that gives the same."""
 
 
 def hear(job: MemberJob, made: Made = make_package) -> Testimony:

@@ -25,7 +25,7 @@ from ares.learn.evaluate import Metrics, evaluate
 from ares.learn.gate.account import Account, Terms
 from ares.learn.gate.answers import Witness
 from ares.learn.gate.examine import judged_bars, window
-from ares.learn.package import Subject, make_package
+from ares.learn.package import Subject, Trained, make_package
 from ares.learn.parity import Scorer
 from ares.learn.recipe import LabelRecipe, Recipe
 from ares.learn.rows import Rows, pooled, rows_of, with_user
@@ -155,13 +155,17 @@ class Prepared:
     notes: tuple[str, ...]
 
 
-def train_package(job: PackageJob) -> PackageDone | LeftOut | Spoilt:
+Made = Callable[..., Trained]
+"""What makes a package: ``make_package``, or something that gives the same."""
+
+
+def train_package(job: PackageJob, made: Made = make_package) -> PackageDone | LeftOut | Spoilt:
     """Train, export, compare, judge and draw one package; say why where there is too little."""
     ready = prepare(job)
     if not isinstance(ready, Prepared):
         return ready
     try:
-        trained = make_package(ready.rows, job.recipe, ready.subject, opener(job.label))
+        trained = made(ready.rows, job.recipe, ready.subject, opener(job.label))
     except TooFewRowsError as error:
         return LeftOut(str(error))
     spoken = {

@@ -1,0 +1,184 @@
+"""One world before the gate: candles stored, three recipes trained, the best promoted if it may.
+
+The whole of it is the product's: the candles go into the candle store of a workspace of its own,
+``train`` makes each recipe's ensemble and counts its trials in the models' journal, and
+``judge_ensemble`` gives the verdict. A person would then try the recipe that looks best, and where
+it is refused the next one: so does ``play``. The world counts as promoted if one of them passes.
+
+Two savings, and nothing else, set it apart from the command line. No pictures are drawn. And what
+was trained a moment ago in this very process is not trained again where validation asks for it
+with the same rows (by their SHA-256) and the same recipe: training is deterministic to the byte,
+and ``again=True`` trains it again all the same, which the first worlds of each kind do.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from ares.config.workspace import Workspace
+from ares.learn.gate.account import Account, Terms, annual_sharpe, trade
+from ares.learn.gate.verdict import Verdict, judge
+from ares.learn.package import Subject, Trained, make_package
+from ares.learn.parity import Parity
+from ares.learn.recipe import Recipe
+from ares.learn.rows import Rows
+from ares.kernel.trade import Signals
+from ares.runtime.judging import Judgement, judge_ensemble
+from ares.runtime.judging_job import hear
+from ares.runtime.model_journal import read_book
+from ares.runtime.trade_rules import rules_of
+from ares.runtime.training import TrainingRequest, train
+from ares.runtime.training_job import train_package
+from ares.runtime.worker_pool import Task, WorkerPool
+from ares.sim.hours import Hours, hours
+from ares.store.candles import CandleStore
+from ares.store.database import open_database
+
+NOW = datetime(2024, 1, 1, tzinfo=UTC)
+RECIPES: tuple[dict[str, object], ...] = ({}, {"leaves": 4}, {"horizon": 0.75})
+"""What is tried on each world, as keys of ``learning``: the defaults, smaller trees, trades of 9
+hours instead of 12."""
+
+
+@dataclass
+class Remembering(WorkerPool):
+    """Does tasks at once in this process, and remembers what it trained."""
+
+    again: bool = False
+    made: dict[tuple[str, str], Trained] = field(default_factory=dict)
+    trained_twice: int = 0
+
+    def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Any]]:
+        """Yield each task with its result."""
+        for task in tasks:
+            if task.function is train_package:
+                yield task, train_package(task.argument, self._train)
+            elif task.function is hear:
+                yield task, hear(task.argument, self._recall)
+            else:
+                yield task, task.function(task.argument)
+
+    def _train(
+        self, rows: Rows, recipe: Recipe, subject: Subject, opener: Any, picture: bool = True
+    ) -> Trained:
+        del picture
+        trained = make_package(rows, recipe, subject, opener, picture=False)
+        self.made[rows.hash, recipe.hash] = trained
+        return trained
+
+    def _recall(
+        self, rows: Rows, recipe: Recipe, subject: Subject, opener: Any, picture: bool = True
+    ) -> Trained:
+        known = None if self.again else self.made.get((rows.hash, recipe.hash))
+        if known is not None:
+            return known
+        self.trained_twice += 1
+        return make_package(rows, recipe, subject, opener, picture=picture)
+
+
+def play(seed: int, edge: float, folder: Path, n: int, again: bool = False) -> dict[str, Any]:
+    """Return what became of a world.
+
+    folder : for MLflow's database, which the worlds of a process share.
+    n      : hours that it lasts.
+    again  : train again what validation asks for, though it was trained a moment ago.
+    """
+    started = time.perf_counter(), time.process_time()
+    world = hours(seed, edge, n)
+    root = Path(tempfile.mkdtemp(prefix="world_", dir=folder))
+    try:
+        judged = _judged(world, root, folder, again)
+        terms = Terms(world.spec, rules_of(Workspace(root).settings), 10_000.0)
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+    passed = [one.verdict.passed for one in judged]
+    chosen = judged[passed.index(True)] if any(passed) else judged[0]
+    simple = [judge(one.examined.evidence, one.limits, "simple").passed for one in judged]
+    seen, rule = chosen.examined.evidence, knows(world, terms)
+    return {
+        "seed": seed,
+        "edge": edge,
+        "hours": n,
+        "promoted": any(passed),
+        "simple": any(simple),
+        "asked": len(judged),
+        "first": passed[0],
+        "refused_by": [[line.name for line in one.verdict.failed] for one in judged],
+        "rule_sharpe": _rounded(rule.sharpe),
+        "rule_trades": len(rule.net_bps),
+        "rule_net_bps": _rounded(float(rule.net_bps.mean()) if len(rule.net_bps) else None),
+        "sharpe": _rounded(seen.figures.sharpe),
+        "trades": seen.figures.trades,
+        "net_bps": _rounded(seen.figures.net_bps),
+        "e_value": float(f"{seen.e_value:.4g}"),
+        "dsr": _rounded(seen.dsr),
+        "brier_skill": _rounded(seen.figures.brier_skill),
+        "calibration_error": _rounded(seen.calibration_error),
+        "calibration_limit": _rounded(seen.calibration_limit),
+        "days": round((seen.to_ms - seen.from_ms) / 86_400_000),
+        "trials": seen.trials,
+        "reproduced": [list(one.examined.evidence.unlike) for one in judged] if again else None,
+        "seconds": round(time.perf_counter() - started[0], 1),
+        "cpu_seconds": round(time.process_time() - started[1], 1),
+    }
+
+
+def knows(world: Hours, terms: Terms) -> Account:
+    """Return the account of the rule that knows what is planted, at the same costs and sizes.
+
+    It holds from one of its own words to the other: without stop, take-profit and horizon.
+    """
+    edge = 1e3 * world.rule_edges()[:, None]
+    silent = np.full_like(edge, np.nan)
+    return trade(world.bars, 3_600_000, Signals(silent, edge, silent), terms.judging())
+
+
+def _judged(world: Hours, root: Path, folder: Path, again: bool) -> list[Judgement]:
+    """Return the verdicts that a person would ask for, until the first that passes."""
+    Workspace.init(root)
+    settings: dict[str, Any] = {
+        "symbols": [world.spec.instrument.symbol],
+        "venue": world.spec.instrument.venue,
+        "timeframes": {"intervals": [{"interval": "1h", "weight": 1.0}]},
+        "mlflow": {"tracking_uri": f"sqlite:///{folder / 'mlflow.db'}"},
+    }
+    path = root / "ares.yaml"
+    path.write_text(yaml.safe_dump(settings))
+    engine = open_database(Workspace(root).db_url)
+    CandleStore(engine, root / "cache").save(world.spec, "1h", world.bars, "ares.sim.hours")
+    engine.dispose()
+    pool = Remembering(again=again)
+    made: dict[str, str] = {}
+    for k, recipe in enumerate(RECIPES):
+        path.write_text(yaml.safe_dump({**settings, "learning": recipe}))
+        report = train(
+            Workspace(root), TrainingRequest(), pool=pool, now=lambda k=k: NOW + timedelta(hours=k)
+        )  # type: ignore[misc]
+        for one in report.ensembles:
+            made[one.hash] = one.hash
+    workspace = Workspace(root)
+    sharpes = {
+        trial.subject: annual_sharpe(np.frombuffer(trial.daily, "<f8")) or 0.0
+        for trial in read_book(workspace.journal_dir).trials
+        if trial.subject in made
+    }
+    verdicts: list[Judgement] = []
+    for subject in sorted(sharpes, key=lambda name: -sharpes[name]):
+        verdicts.append(judge_ensemble(workspace, subject, pool=pool))
+        if verdicts[-1].verdict.passed:
+            break
+    return verdicts
+
+
+def _rounded(number: float | None) -> float | None:
+    return None if number is None else round(number, 4)
