@@ -45,9 +45,13 @@ from ares.store.candles import CandleStore
 from ares.store.database import open_database
 
 NOW = datetime(2024, 1, 1, tzinfo=UTC)
-RECIPES: tuple[dict[str, object], ...] = ({}, {"leaves": 4}, {"horizon": 0.75})
-"""What is tried on each world, as keys of ``learning``: the defaults, smaller trees, trades of 9
-hours instead of 12."""
+RECIPES: tuple[dict[str, object], ...] = (
+    {"width": 1.5},
+    {"width": 2.0, "horizon": 0.75},
+    {"width": 1.5, "horizon": 1.5},
+)
+"""What is tried on each world, as keys of ``learning``: trades of 12, 9 and 18 hours at most, with
+their stops and take-profits 1.5, 2 and 1.5 deviations away."""
 
 
 @dataclass

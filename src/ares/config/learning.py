@@ -121,6 +121,13 @@ class Learning(Section):
         gt=0,
         le=20,
     )
+    width: float = key(
+        1.0,
+        "Distance of stop and take-profit, in deviations of the longest holding time's return.",
+        "standard deviations",
+        gt=0,
+        le=10,
+    )
     embargo_bars: int = key(
         0, "Bars left out after each test fold; 0 is the label's horizon.", "bars", ge=0
     )

@@ -125,14 +125,17 @@ def default_label(
     cost_bps: float,
     kind: Literal["triple_barrier", "forward_return"],
     horizon: float = 1.0,
+    width: float = 1.0,
 ) -> LabelRecipe:
     """Return the label that ``ares train`` uses on a timeframe at these costs.
 
     horizon : longest holding time, as a multiple of the timeframe's own.
+    width   : the barriers' distance, see ``LabelRecipe.width_sigmas``.
     """
     return LabelRecipe(
         horizon_bars=max(1, round(horizon * HORIZON_BARS[timeframe])),
         width_min_bps=WIDTH_MIN_COSTS * cost_bps,
         cost_bps=cost_bps,
+        width_sigmas=width,
         kind=kind,
     )

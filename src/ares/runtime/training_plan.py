@@ -114,7 +114,11 @@ def recipe_for(
         features=column_names(user, sentiment is not None),
         features_hash=columns_hash(user, sentiment is not None),
         label=default_label(
-            timeframe, cost_bps, "triple_barrier", settings.learning.horizon
+            timeframe,
+            cost_bps,
+            "triple_barrier",
+            settings.learning.horizon,
+            settings.learning.width,
         ),
         boost=BoostRecipe(
             rounds_per_epoch=retraining.rounds_per_epoch,

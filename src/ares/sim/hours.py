@@ -2,7 +2,7 @@
 
 What is planted. Prices come back to where they were: with ``x`` the distance of the log close from
 the mean of the last 20, in their standard deviations, the expected log return of the next hour is
-``-edge * 0.105 * sign(x) * (min(|x|, 2.2) / 1.5)^4`` of that hour's own standard deviation: next to
+``-edge * 0.108 * sign(x) * (min(|x|, 2.2) / 1.5)^4`` of that hour's own standard deviation: next to
 nothing within one deviation, a fifth of the hour's deviation at two, on either side alike, so that
 holding earns nothing. It is what the feature ``bollinger_20`` shows, and its kin. The rule that
 knows it buys below -1.8 and sells above 0 (``rule_edges``). At ``edge=0`` the expected return of
@@ -38,7 +38,7 @@ VOLUME = 900.0
 REGIMES = np.array([0.7, 1.0, 1.8])
 REGIME_BARS = np.array([240.0, 160.0, 40.0])
 
-PULL_SIGMAS = 0.105
+PULL_SIGMAS = 0.108
 PULL_BARS = 20
 PULL_AT, PULL_MAX, PULL_POWER = 1.5, 2.2, 4.0
 BUY_BELOW, SELL_ABOVE = -1.8, 0.0
