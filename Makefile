@@ -11,10 +11,10 @@ ARGS  ?=
 MAKEFLAGS += --no-print-directory
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test lint types layers unit format bench lock clean
+.PHONY: help setup demo test lint types layers unit format bench bench-gate lock clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 setup: $(READY)  ## make .venv from the lock (every target does so by itself)
 
@@ -46,6 +46,9 @@ format: $(READY)  ## put the sources into shape
 
 bench: $(READY)  ## the benchmarks, peers side by side (minutes; makes .bench)
 	$(BIN)/python -m bench.run $(ARGS)
+
+bench-gate: $(READY)  ## what the gate lets through and finds (hours; taken up where it was left)
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -W ignore -m bench.gate_run $(ARGS)
 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --no-header pyproject.toml

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import ndtr
 
 from ares.learn.calibration import Payoff, Platt, fit_payoff, fit_platt, logit, sigmoid
 from ares.learn.calibration_error import calibration_error, error_limit
@@ -74,6 +75,31 @@ def test_edge_weighs_gain_and_loss_in_widths() -> None:
     assert payoff.loss == pytest.approx((1.2 + 0.55) / 2)
     edge = payoff.edge_bps(np.array([0.5]), np.array([0.02]))
     assert edge[0] == pytest.approx(200 * (0.5 * 0.9 - 0.5 * 0.875))
+
+
+def test_what_was_held_out_tells_how_much_more_a_likelier_trade_earns() -> None:
+    """Results whose mean moves with their chance: wins and losses alone promise too little."""
+    draw = np.random.default_rng(3)
+    drift = 0.4 * draw.standard_normal(40_000)
+    came = drift + draw.standard_normal(len(drift)) - 0.3
+    p = ndtr((drift - 0.3))
+    width = np.full(len(drift), 0.01)
+    net = came * width
+    alone, told = fit_payoff(net, width), fit_payoff(net, width, p, overlap=1)
+    good = p > 0.6
+    truth = 1e4 * float(net[good].mean())
+    assert told.edge_bps(p, width)[good].mean() == pytest.approx(truth, abs=3.0)
+    assert alone.edge_bps(p, width)[good].mean() < truth - 10.0
+    # on average both say the same, and few outcomes leave the doubt its say
+    assert told.edge_bps(p, width).mean() == pytest.approx(1e4 * float(net.mean()), abs=3.0)
+    doubted = fit_payoff(net, width, p, overlap=20_000)
+    assert doubted.gain + doubted.loss == pytest.approx(alone.gain + alone.loss, rel=0.01)
+
+
+def test_nothing_held_out_leaves_wins_and_losses() -> None:
+    net, width = np.array([0.01, -0.02, 0.03]), np.full(3, 0.01)
+    silent = np.full(3, np.nan)
+    assert fit_payoff(net, width, silent, overlap=5) == fit_payoff(net, width)
 
 
 def test_payoff_over_nothing_promises_nothing() -> None:

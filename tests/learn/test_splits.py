@@ -75,9 +75,9 @@ def test_stopping_slice_is_later_and_purged(
 def test_a_plain_walk_expands_and_covers_all_but_the_first_share() -> None:
     decided = np.arange(1000, dtype=np.int64) * HOUR
     splits = walk_forward(decided, decided + 12 * HOUR, folds=5, embargo_ms=12 * HOUR)
-    assert [len(split.test) for split in splits] == [120] * 5
-    assert [len(split.train) for split in splits] == [377, 497, 617, 737, 857]
-    assert splits[0].test[0] == 400
+    assert [len(split.test) for split in splits] == [150] * 5
+    assert [len(split.train) for split in splits] == [227, 377, 527, 677, 827]
+    assert splits[0].test[0] == 250
     assert splits[-1].test[-1] == 999
 
 

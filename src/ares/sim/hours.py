@@ -2,9 +2,9 @@
 
 What is planted. Prices come back to where they were: with ``x`` the distance of the log close from
 the mean of the last 20, in their standard deviations, the expected log return of the next hour is
-``-edge * 0.108 * sign(x) * (min(|x|, 2.2) / 1.5)^4`` of that hour's own standard deviation: next to
-nothing within one deviation, a fifth of the hour's deviation at two, on either side alike, so that
-holding earns nothing. It is what the feature ``bollinger_20`` shows, and its kin. The rule that
+``-edge * 0.108 * sign(x) * (min(|x|, 2.2) / 1.5)^4`` of that hour's own standard deviation: a
+fiftieth of it at one deviation, a ninth at 1.5, half at 2.2 and beyond, on either side alike, so
+that holding earns nothing. It is what the feature ``bollinger_20`` shows, and its kin. The rule that
 knows it buys below -1.8 and sells above 0 (``rule_edges``). At ``edge=0`` the expected return of
 every hour is nothing whatever came before it: whatever is found there is luck.
 
@@ -24,7 +24,7 @@ from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.timeframe import HOUR_MS
 from ares.kernel.bars import F64, Bars
 from ares.kernel.jit import njit
-from ares.sim.prices import VENUE, garch, innovations, regimes, rhythm, stream
+from ares.sim.prices import VENUE, garch, innovations, regimes, rhythm_of, stream
 
 FROM_MS = 1_577_836_800_000  # 2020-01-01
 HOURS = 35_064  # four years
@@ -69,7 +69,7 @@ def hours(seed: int, edge: float, n: int = HOURS, from_ms: int = FROM_MS) -> Hou
     """
     ts_ms = from_ms + HOUR_MS * np.arange(n, dtype=np.int64)
     regime = regimes(stream(seed, "regimes").random((n, 2)), REGIME_BARS)
-    moves, wildness = garch(innovations(seed, "hours", n), REGIMES[regime] * rhythm(ts_ms))
+    moves, wildness = garch(innovations(seed, "hours", n), REGIMES[regime] * rhythm_of(ts_ms))
     wide = SIGMA * wildness
     moved, away, drift = _pulled(SIGMA * moves, wide, edge * PULL_SIGMAS)
     loud = np.exp(0.35 * stream(seed, "volume").standard_normal(n))

@@ -110,7 +110,7 @@ def simulate(
         raise ValueError(f"a world lasts a day or more, not {days}")
     n = days * DAY_MS // MINUTE_MS
     ts_ms = from_ms + MINUTE_MS * np.arange(n, dtype=np.int64)
-    rhythm = rhythm(ts_ms)
+    rhythm = rhythm_of(ts_ms)
     regime = regimes(stream(seed, "regimes").random((n, 2)), REGIME_BARS)
     market_wildness = REGIMES[regime] * rhythm
     market = garch(innovations(seed, "market", n), market_wildness)[0]
@@ -167,7 +167,7 @@ def innovations(seed: int, name: str, n: int) -> F64:
     return np.asarray(np.clip(unit, -INNOVATION_MAX, INNOVATION_MAX))
 
 
-def rhythm(ts_ms: I64) -> F64:
+def rhythm_of(ts_ms: I64) -> F64:
     """Return (n,) the daily and weekly rhythm of volatility, about 1."""
     day = 2.0 * np.pi * (ts_ms % DAY_MS) / DAY_MS
     weekday = (ts_ms // DAY_MS + 3) % 7

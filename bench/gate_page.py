@@ -1,0 +1,129 @@
+"""What the gate's bench came to, as a terminal and as a page of the docs show it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Results = dict[str, Any]
+
+
+def section(results: Results) -> tuple[str, str]:
+    """Return the table for the terminal, and the section of the page."""
+    rows: list[tuple[str, str, str, bool | None]] = []
+    details: list[str] = []
+    _worlds(results.get("noise_and_skill", {}), rows, details)
+    _peeking(results.get("peeking", {}), rows)
+    _leaks(results.get("leaks", {}), rows, details)
+    _calibration(results.get("calibration", {}), rows, details)
+    _retraining(results.get("retraining", {}), rows)
+    text = [f"{'what':<58} {'measured':<34} {'asked':<22}"]
+    page = ["| what | measured | asked | |", "|---|---|---|---|"]
+    for what, measured, asked, met in rows:
+        word = {True: "met", False: "MISSED", None: ""}[met]
+        text.append(f"{what:<58} {measured:<34} {asked:<22} {word}")
+        page.append(f"| {what} | {measured} | {asked} | {word} |")
+    for name, result in results.items():
+        if "measured" in result:
+            place = result["machine"]
+            details.append(
+                f"- {name}: measured {result['measured']} at commit {result['commit']}, "
+                f"{place['processor']}, {place['cores']} cores"
+                + (
+                    f", load average up to {result['load_average_max']}"
+                    if "load_average_max" in result
+                    else ""
+                )
+                + "."
+            )
+    return "\n".join([*text, "", *details, ""]), "\n".join([*page, "", *details, ""])
+
+
+def _worlds(result: Results, rows: list[Any], details: list[str]) -> None:
+    for kind, seen in result.get("kinds", {}).items():
+        whole = seen["worlds"] >= seen["of"]
+        noise = kind == "noise"
+        good = seen["promoted"] <= 1 if noise else seen["promoted"] >= 90
+        rows.append(
+            (
+                "worlds of noise promoted" if noise else "worlds of skill promoted",
+                f"{seen['promoted']} of {seen['worlds']}",
+                "at most 1 of 200" if noise else "at least 90 of 100",
+                good if whole else None,
+            )
+        )
+        rows.append((f"  the same under the rule `simple` ({kind})", f"{seen['simple']}", "", None))
+        details.append(
+            f"- {kind}: the rule that knows has a Sharpe ratio of {seen['rule_sharpe']:.2f} a year "
+            f"after costs ({seen['rule_trades_a_year']:.0f} trades a year of "
+            f"{seen['rule_net_bps']:.1f} bps net), the chosen ensembles {seen['sharpe']:.2f} over "
+            f"{seen['days_judged']:.0f} days out of sample ({seen['trades']:.0f} trades of "
+            f"{seen['net_bps']:.1f} bps net). Best recipe at once: {seen['first_recipe_passed']}. "
+            f"Refused by: {_counted(seen['refused_by'])}. Trained again to the byte: "
+            f"{seen['trained_again_alike']}. {seen['cpu_seconds']:.1f} s of processor a world."
+        )
+
+
+def _peeking(result: Results, rows: list[Any]) -> None:
+    for world in result.get("worlds", []):
+        found = world["edges"]["0.05"]["found_share"]
+        rows.append(
+            (
+                f"peeking, {world['title']}: equals declared better",
+                f"{world['declared_share']:.2%} of {result['pairs']:,}",
+                "at most 5%",
+                world["declared_share"] <= 0.05,
+            )
+        )
+        rows.append(
+            (
+                "  found at 0.05 sd within 8,000 trades",
+                f"{found:.1%}",
+                "at least 90%",
+                found >= 0.90,
+            )
+        )
+
+
+def _leaks(result: Results, rows: list[Any], details: list[str]) -> None:
+    if not result:
+        return
+    caught, planted = result["caught"], result["planted"]
+    alarms = sum(result["alarms_on_shipped"].values())
+    rows.append(("planted leaks caught", f"{caught} of {planted}", "all of 20 or more", caught == planted >= 20))
+    rows.append(("alarms on what is shipped", f"{alarms}", "0", alarms == 0))
+    details.append(f"- leaks planted: {'; '.join(result['names'])}.")
+
+
+def _calibration(result: Results, rows: list[Any], details: list[str]) -> None:
+    for one in result.get("ensembles", []):
+        error, skill = one["calibration_error"], one["brier_skill"]
+        rows.append(
+            (f"calibration error, {one['instrument']} 5m", f"{error:.4f}", "at most 0.03", error <= 0.03)
+        )
+        rows.append(("  its Brier skill", f"{skill:+.2%}", "above 0", skill > 0.0))
+        bins = " · ".join(f"{b['said']:.3f}/{b['seen']:.3f}" for b in one["reliability"])
+        details.append(
+            f"- {one['instrument']} 5m, said/seen in tenths of {one['rows']:,} rows: {bins} "
+            f"(base rate {one['base_rate']:.3f}; a perfect model's error: "
+            f"{one['calibration_limit']:.4f})."
+        )
+
+
+def _retraining(result: Results, rows: list[Any]) -> None:
+    for limit in result.get("limits", []):
+        rows.append(
+            (
+                f"training again: {limit['title']}",
+                f"{limit['value']:.2f} {limit['unit']}",
+                f"at most {limit['bound']:g} {limit['unit']}",
+                limit["met"],
+            )
+        )
+    median = result.get("contenders", {}).get("ares", {}).get("median", {})
+    if median:
+        said = f"{median['one_cpu_s']:.2f} s and {median['with_verdict_cpu_s']:.2f} s"
+        rows.append(("  of it on the processor (one; with verdict)", said, "", None))
+
+
+def _counted(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name} {n}" for name, n in counts.items()) or "none"
