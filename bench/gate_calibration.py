@@ -1,4 +1,4 @@
-"""Calibration on real candles: what 5m models of BTC, ETH and SOL said out of sample, and what came.
+"""Calibration on real candles: what 5m models of BTC, ETH and SOL said, and what came.
 
     python -m bench.gate_calibration                the table of each; exit 1 where one falls short
     python -m bench.gate_calibration --bars 20000   the newest so many bars only

@@ -1,6 +1,6 @@
-"""Leaks are caught: mistakes that let the future in, each planted once, each before the gate's test.
+"""Leaks are caught: ways to let the future in, each planted once, each before the gate's test.
 
-    python -m bench.gate_leaks            the table; exit 1 where one is missed or the clean accused
+    python -m bench.gate_leaks            the table; exit 1 where one is missed or a clean one named
     python -m bench.gate_leaks --quick    fewer bars
 
 A leak is caught where the leak test that the gate runs (``learn.gate.leaks``, ``learn.leakage``)
@@ -133,7 +133,8 @@ def _beside(own: Bars, other: Bars) -> Found:
         assert beside is not None
         honest = np.searchsorted(beside.ts_ms, mine.ts_ms)
         place = np.clip(np.column_stack([honest, honest + 1]), 0, len(beside) - 1)
-        return beside.close[place].astype(np.float32)
+        read: F32 = beside.close[place].astype(np.float32)
+        return read
 
     leaking = feature_leaks(own, other, columns, ("now", name), HOUR_MS).leaking
     said = f"{name} (of the reference)"
@@ -265,8 +266,8 @@ def _right_edge_misread(b: Bars) -> F64:
     """Bars stamped with their right edge, taken for bars that opened there an interval before."""
     line = _four_hours(b)
     bars = line.resample("4h", label="right", closed="left").mean()
-    bars.index = bars.index - pd.Timedelta("4h")
-    return np.asarray(bars.reindex(line.index, method="ffill"))
+    opened = bars.set_axis(pd.DatetimeIndex(bars.index) - pd.Timedelta(hours=4))
+    return np.asarray(opened.reindex(line.index, method="ffill"))
 
 
 def _merged_by_index(b: Bars) -> F64:
@@ -329,10 +330,10 @@ def _clipped(b: Bars) -> F64:
 
 COLUMNS: dict[str, Column] = {
     "centred rolling mean": lambda b: np.asarray(_series(b).rolling(9, center=True).mean()),
-    "scaler fitted on everything": lambda b: (_returns(b) - _returns(b).mean())
-    / (_returns(b).std() + 1e-12),
-    "whole-series normalisation": lambda b: (b.close - b.close.min())
-    / (np.ptp(b.close) + 1e-12),
+    "scaler fitted on everything": lambda b: (
+        (_returns(b) - _returns(b).mean()) / (_returns(b).std() + 1e-12)
+    ),
+    "whole-series normalisation": lambda b: (b.close - b.close.min()) / (np.ptp(b.close) + 1e-12),
     "label shifted by one": lambda b: np.append(_won_ahead(b)[1:], 0.0),
     "label among the features": _won_ahead,
     "returns shifted by -k": lambda b: np.asarray(_series(b).pct_change().shift(-AHEAD).fillna(0)),
@@ -407,9 +408,7 @@ def _encoded_by_outcomes(x: F32, rows: Rows, recipe: Recipe) -> Walked:
 def _shuffled(x: F32, rows: Rows, recipe: Recipe) -> Walked:
     """Folds of a deck of cards: each model is fitted on rows around those that it is asked."""
     order = np.random.default_rng(0).permutation(len(rows))
-    mixed = replace(
-        rows[order], decided_ms=rows.decided_ms.copy(), ends_ms=rows.ends_ms.copy()
-    )
+    mixed = replace(rows[order], decided_ms=rows.decided_ms.copy(), ends_ms=rows.ends_ms.copy())
     honest = walk(x, rows, recipe)
     other = walk(x[order], mixed, recipe).out_of_sample
     back = np.argsort(order[-len(other.p) :], kind="stable")

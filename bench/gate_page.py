@@ -89,7 +89,14 @@ def _leaks(result: Results, rows: list[Any], details: list[str]) -> None:
         return
     caught, planted = result["caught"], result["planted"]
     alarms = sum(result["alarms_on_shipped"].values())
-    rows.append(("planted leaks caught", f"{caught} of {planted}", "all of 20 or more", caught == planted >= 20))
+    rows.append(
+        (
+            "planted leaks caught",
+            f"{caught} of {planted}",
+            "all of 20 or more",
+            caught == planted >= 20,
+        )
+    )
     rows.append(("alarms on what is shipped", f"{alarms}", "0", alarms == 0))
     details.append(f"- leaks planted: {'; '.join(result['names'])}.")
 
@@ -98,7 +105,12 @@ def _calibration(result: Results, rows: list[Any], details: list[str]) -> None:
     for one in result.get("ensembles", []):
         error, skill = one["calibration_error"], one["brier_skill"]
         rows.append(
-            (f"calibration error, {one['instrument']} 5m", f"{error:.4f}", "at most 0.03", error <= 0.03)
+            (
+                f"calibration error, {one['instrument']} 5m",
+                f"{error:.4f}",
+                "at most 0.03",
+                error <= 0.03,
+            )
         )
         rows.append(("  its Brier skill", f"{skill:+.2%}", "above 0", skill > 0.0))
         bins = " · ".join(f"{b['said']:.3f}/{b['seen']:.3f}" for b in one["reliability"])

@@ -80,7 +80,7 @@ def _calibration() -> dict[str, Any]:
 
 def _retraining() -> dict[str, Any]:
     row = retraining()
-    result = measure(row, row.processes, time.perf_counter() + 900.0, sys.stderr.write)
+    result = measure(row, row.processes, time.perf_counter() + 900.0, _say)
     return {**result, "met": all(limit["met"] for limit in result["limits"])}
 
 
@@ -91,6 +91,10 @@ PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "retraining": _retraining,
     "noise_and_skill": _worlds,
 }
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
 
 
 def _stamped(result: dict[str, Any]) -> dict[str, Any]:

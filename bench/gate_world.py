@@ -17,8 +17,8 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +26,12 @@ import numpy as np
 import yaml
 
 from ares.config.workspace import Workspace
+from ares.kernel.trade import Signals
 from ares.learn.gate.account import Account, Terms, annual_sharpe, trade
-from ares.learn.gate.verdict import Verdict, judge
+from ares.learn.gate.verdict import judge
 from ares.learn.package import Subject, Trained, make_package
-from ares.learn.parity import Parity
 from ares.learn.recipe import Recipe
 from ares.learn.rows import Rows
-from ares.kernel.trade import Signals
 from ares.runtime.judging import Judgement, judge_ensemble
 from ares.runtime.judging_job import hear
 from ares.runtime.model_journal import read_book
@@ -54,13 +53,14 @@ RECIPES: tuple[dict[str, object], ...] = (
 their stops and take-profits 1.5, 2 and 1.5 deviations away."""
 
 
-@dataclass
 class Remembering(WorkerPool):
     """Does tasks at once in this process, and remembers what it trained."""
 
-    again: bool = False
-    made: dict[tuple[str, str], Trained] = field(default_factory=dict)
-    trained_twice: int = 0
+    def __init__(self, again: bool = False) -> None:
+        """Remember nothing yet; ``again``: never."""
+        super().__init__(1)
+        self._again = again
+        self._made: dict[tuple[str, str], Trained] = {}
 
     def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Any]]:
         """Yield each task with its result."""
@@ -77,31 +77,38 @@ class Remembering(WorkerPool):
     ) -> Trained:
         del picture
         trained = make_package(rows, recipe, subject, opener, picture=False)
-        self.made[rows.hash, recipe.hash] = trained
+        self._made[rows.hash, recipe.hash] = trained
         return trained
 
     def _recall(
         self, rows: Rows, recipe: Recipe, subject: Subject, opener: Any, picture: bool = True
     ) -> Trained:
-        known = None if self.again else self.made.get((rows.hash, recipe.hash))
+        known = None if self._again else self._made.get((rows.hash, recipe.hash))
         if known is not None:
             return known
-        self.trained_twice += 1
         return make_package(rows, recipe, subject, opener, picture=picture)
 
 
-def play(seed: int, edge: float, folder: Path, n: int, again: bool = False) -> dict[str, Any]:
+def play(
+    seed: int,
+    edge: float,
+    folder: Path,
+    n: int,
+    again: bool = False,
+    recipes: Sequence[dict[str, object]] = RECIPES,
+) -> dict[str, Any]:
     """Return what became of a world.
 
-    folder : for MLflow's database, which the worlds of a process share.
-    n      : hours that it lasts.
-    again  : train again what validation asks for, though it was trained a moment ago.
+    folder  : for MLflow's database, which the worlds of a process share.
+    n       : hours that it lasts.
+    again   : train again what validation asks for, though it was trained a moment ago.
+    recipes : keys of ``learning``, one set for each recipe that is tried.
     """
     started = time.perf_counter(), time.process_time()
     world = hours(seed, edge, n)
     root = Path(tempfile.mkdtemp(prefix="world_", dir=folder))
     try:
-        judged = _judged(world, root, folder, again)
+        judged = _judged(world, root, folder, again, recipes)
         terms = Terms(world.spec, rules_of(Workspace(root).settings), 10_000.0)
     finally:
         shutil.rmtree(root, ignore_errors=True)
@@ -147,7 +154,9 @@ def knows(world: Hours, terms: Terms) -> Account:
     return trade(world.bars, 3_600_000, Signals(silent, edge, silent), terms.judging())
 
 
-def _judged(world: Hours, root: Path, folder: Path, again: bool) -> list[Judgement]:
+def _judged(
+    world: Hours, root: Path, folder: Path, again: bool, recipes: Sequence[dict[str, object]]
+) -> list[Judgement]:
     """Return the verdicts that a person would ask for, until the first that passes."""
     Workspace.init(root)
     settings: dict[str, Any] = {
@@ -162,14 +171,12 @@ def _judged(world: Hours, root: Path, folder: Path, again: bool) -> list[Judgeme
     CandleStore(engine, root / "cache").save(world.spec, "1h", world.bars, "ares.sim.hours")
     engine.dispose()
     pool = Remembering(again=again)
-    made: dict[str, str] = {}
-    for k, recipe in enumerate(RECIPES):
+    made: set[str] = set()
+    for k, recipe in enumerate(recipes):
         path.write_text(yaml.safe_dump({**settings, "learning": recipe}))
-        report = train(
-            Workspace(root), TrainingRequest(), pool=pool, now=lambda k=k: NOW + timedelta(hours=k)
-        )  # type: ignore[misc]
-        for one in report.ensembles:
-            made[one.hash] = one.hash
+        when = NOW + timedelta(hours=k)
+        report = train(Workspace(root), TrainingRequest(), pool=pool, now=partial(_at, when))
+        made |= {one.hash for one in report.ensembles}
     workspace = Workspace(root)
     sharpes = {
         trial.subject: annual_sharpe(np.frombuffer(trial.daily, "<f8")) or 0.0
@@ -182,6 +189,10 @@ def _judged(world: Hours, root: Path, folder: Path, again: bool) -> list[Judgeme
         if verdicts[-1].verdict.passed:
             break
     return verdicts
+
+
+def _at(when: datetime) -> datetime:
+    return when
 
 
 def _rounded(number: float | None) -> float | None:

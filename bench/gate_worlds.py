@@ -178,18 +178,18 @@ def _begin(folder: str) -> None:
     """Make a fresh process ready: a folder of its own, warnings quiet, behind other work."""
     os.nice(NICE)
     warnings.simplefilter("ignore")
-    global _folder
-    _folder = Path(tempfile.mkdtemp(dir=folder))
+    _OWN.append(Path(tempfile.mkdtemp(dir=folder)))
 
 
-_folder = Path()
+_OWN: list[Path] = []
+"""The folder of this process, once it has one."""
 
 
 def _play(kind: str, k: int) -> dict[str, Any]:
-    from bench.gate_world import play
     from ares.sim.hours import HOURS
+    from bench.gate_world import play
 
-    result = play(SEEDS[kind] + k, EDGES[kind], _folder, HOURS, again=k < AGAIN)
+    result = play(SEEDS[kind] + k, EDGES[kind], _OWN[0], HOURS, again=k < AGAIN)
     return {"edition": EDITION, "kind": kind, "k": k, **result, "commit": commit()}
 
 

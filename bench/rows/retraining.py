@@ -4,8 +4,9 @@
 
 4,821 rows to fit and 1,205 to hold out are 6,026; the product's walk holds out more than that, in
 six folds, each purged and calibrated by those before. Timed is the whole of ``train_package`` (rows
-from the store, features, walk, calibration, export, parity, evaluation, picture), then the same
-as ``train`` (kept, counted, joined, mirrored) with ``judge_ensemble`` behind it, then ``train`` of 24 instruments on two warm processes.
+from the store, features, walk, calibration, export, parity, evaluation, picture); the same as
+``train`` does it (kept, counted, joined, mirrored) with ``judge_ensemble`` behind it; ``train`` of
+24 instruments on two warm processes.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from ares.runtime.judging import judge_ensemble
 from ares.runtime.training import TrainingRequest, train, training_pool
 from ares.runtime.training_job import PackageDone, train_package
 from ares.runtime.worker_pool import Task, WorkerPool
-from ares.sim.hours import VENUE, hours
+from ares.sim.hours import hours
+from ares.sim.prices import VENUE
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
 

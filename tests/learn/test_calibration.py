@@ -82,7 +82,7 @@ def test_what_was_held_out_tells_how_much_more_a_likelier_trade_earns() -> None:
     draw = np.random.default_rng(3)
     drift = 0.4 * draw.standard_normal(40_000)
     came = drift + draw.standard_normal(len(drift)) - 0.3
-    p = ndtr((drift - 0.3))
+    p = ndtr(drift - 0.3)
     width = np.full(len(drift), 0.01)
     net = came * width
     alone, told = fit_payoff(net, width), fit_payoff(net, width, p, overlap=1)

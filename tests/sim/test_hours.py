@@ -1,4 +1,4 @@
-"""The hourly worlds: drawn by seed to the bit, martingales without an edge, a rule's living with."""
+"""The hourly worlds: drawn by seed to the bit, a martingale without an edge, pulled back with."""
 
 from __future__ import annotations
 

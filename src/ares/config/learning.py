@@ -112,8 +112,9 @@ class Learning(Section):
     rows_min: int = key(400, "A timeframe with fewer labelled bars is left out.", "bars", ge=50)
     rows_max: int = key(150_000, "Only the newest bars up to this many are used.", "bars", ge=50)
     folds: int = key(6, "Folds of the purged walk-forward.", "folds", ge=2, le=50)
-    leaves: int = key(7, "Leaves of one tree: more tell finer things, and more noise.", "leaves",
-                      ge=2, le=255)
+    leaves: int = key(
+        7, "Leaves of one tree: more tell finer things, and more noise.", "leaves", ge=2, le=255
+    )
     horizon: float = key(
         1.0,
         "Longest holding time, as a multiple of the timeframe's own (12 bars of 1h).",
