@@ -175,8 +175,8 @@ def retraining() -> Row:
             Limit("all_s", "24 models on two cores", "s", at_most=90.0),
         ),
         notes=(
-            "the walk of six purged folds instead of one holdout of 1,205 rows; the second and third "
-            "figure have the kept, counted, joined and mirrored model in them"
+            "the walk of six purged folds instead of one holdout of 1,205 rows; the second and the "
+            "third figure have the kept, counted, joined and mirrored model in them"
         ),
     )
 

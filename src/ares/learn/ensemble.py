@@ -6,7 +6,7 @@ is calibrated once more (Platt), because a mean of calibrated probabilities is n
 
 The trade is the anchor's: the member with the largest weight, of equals the finer, since its
 shorter trades give more evidence in the same time. Its volatility and horizon set the barriers,
-applied from each decision. It is a walk again: the first tenth of the members' out-of-sample
+applied from each decision. It is a walk again: the first twentieth of the members' out-of-sample
 answers only calibrates, and each of the steps after it is judged with the calibration that was
 known when it began. What is shipped is calibrated on all of them, as the walk's next step would
 be.

@@ -5,8 +5,8 @@ the mean of the last 20, in their standard deviations, the expected log return o
 ``-edge * 0.108 * sign(x) * (min(|x|, 2.2) / 1.5)^4`` of that hour's own standard deviation: a
 fiftieth of it at one deviation, a ninth at 1.5, half at 2.2 and beyond, on either side alike, so
 that holding earns nothing. It is what the feature ``bollinger_20`` shows, and its kin. The rule
-that knows it buys below -1.8 and sells above 0 (``rule_edges``). At ``edge=0`` the expected return of
-every hour is nothing whatever came before it: whatever is found there is luck.
+that knows it buys below -1.8 and sells above 0 (``rule_edges``). At ``edge=0`` the expected return
+of every hour is nothing whatever came before it: whatever is found there is luck.
 
 The noise is that of ``prices``: three regimes of volatility that last days, GARCH(1,1) within
 them, Student t innovations of 5 degrees, a daily and weekly rhythm, volume that follows

@@ -32,7 +32,7 @@ BTC = "binance:BTC/USDT"
 HOUR = 3_600_000
 START_MS = 1_672_531_200_000  # 2023-01-01
 HOURS = 4_000
-DRIFT, SEED = 0.005, 1
+DRIFT, SEED = 0.004, 1
 NOW = datetime(2024, 1, 1, 12, 0, 0, tzinfo=UTC)
 
 

@@ -73,7 +73,7 @@ def make_world(root: Path) -> SmallWorld:
     (root / "ares.yaml").write_text(yaml.safe_dump(content))
     engine = open_database(f"sqlite:///{(root / 'ares.db').resolve()}")
     store = CandleStore(engine, root / "cache")
-    for symbol, drift in (("BTC/USDT", 0.005), ("ETH/USDT", 0.0)):
+    for symbol, drift in (("BTC/USDT", 0.003), ("ETH/USDT", 0.0)):
         spec = InstrumentSpec(Instrument("binance", symbol), 4, 4)
         store.save(spec, "1h", planted(HOURS, 1, drift), "made for a test")
     engine.dispose()
