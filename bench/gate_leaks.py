@@ -21,11 +21,14 @@ import msgspec
 import numpy as np
 import pandas as pd
 
+from ares.domain.sentiment import SentimentSpec
 from ares.domain.timeframe import HOUR_MS, Timeframe
-from ares.kernel.bars import F64, Bars
+from ares.kernel.bars import F64, I64, Bars
 from ares.kernel.features import FEATURE_NAMES, VOLATILITY_20, features_of
+from ares.kernel.features.news import News, sentiment_of
 from ares.learn.calibration import fit_platt
 from ares.learn.gate.leaks import feature_leaks, label_leaks, walk_leaks
+from ares.learn.gate.news_leaks import news_leaks
 from ares.learn.labels import barrier_width, label_bars
 from ares.learn.leakage import Told, leak_test
 from ares.learn.recipe import BoostRecipe, Recipe, default_label
@@ -37,7 +40,7 @@ SEED = 30_000
 BARS, BARS_QUICK = 6_000, 2_600
 COST_BPS = 22.0
 AHEAD = 6
-DAY, WEEK = 24, 168
+WEEK = 168
 
 Column = Callable[[Bars], F64]
 Walk = Callable[[F32, Rows, Recipe], Walked]
@@ -66,7 +69,7 @@ def run(quick: bool = False) -> tuple[list[Found], dict[str, int]]:
     n = BARS_QUICK if quick else BARS
     own, other = hours(SEED, 0.0, n).bars, hours(SEED + 1, 0.0, n).bars
     found = [_column(name, column, own) for name, column in COLUMNS.items()]
-    found += [_beside(own, other), _news(own), *_labels(own)]
+    found += [_beside(own, other), *_news(own), *_labels(own)]
     rows, recipe = _rows(own)
     found += [_walked(name, leaky, rows, recipe) for name, leaky in WALKS.items()]
     return found, _alarms(own, other, rows, recipe)
@@ -141,28 +144,33 @@ def _beside(own: Bars, other: Bars) -> Found:
     return Found("reference", name, said in leaking, tuple(x for x in leaking if x != said))
 
 
-def _news(own: Bars) -> Found:
-    """Try a sentiment that is dated by the day that it is about, and told hours later.
-
-    News are a series of their own: their future is what is cut off and replaced.
+def _news(own: Bars) -> list[Found]:
+    """Try sentiment that is dated by the hour that it is about, hours before it was told; and
+    sentiment that does not wait for the delay that was agreed.
     """
-    name = "sentiment before its publication"
     draw = np.random.default_rng(SEED)
-    about_ms = np.sort(draw.choice(own.ts_ms[:-DAY], len(own) // 6, replace=False))
-    told_ms = about_ms + 9 * HOUR_MS
-    score = np.exp(0.1 * draw.standard_normal(len(about_ms)))
-    news = Bars.make(told_ms, score, score, score, score, np.ones(len(score)))
+    spec = SentimentSpec()
+    told_ms = np.sort(draw.choice(own.ts_ms[: -WEEK // 2], len(own) // 6, replace=False)) + 1_000
+    scores = draw.integers(-1_000_000, 1_000_001, len(told_ms))
+    news = News(told_ms + spec.delay_ms, told_ms, scores, np.zeros(len(told_ms), np.int64))
 
-    def tell(part: Bars) -> Told:
-        closed_ms = own.ts_ms + HOUR_MS
-        early = np.searchsorted(part.ts_ms - 9 * HOUR_MS, closed_ms, side="right") - 1
-        honest = np.searchsorted(part.ts_ms, closed_ms, side="right") - 1
-        places = np.column_stack([honest, early])
-        values = np.where(places >= 0, part.close[np.maximum(places, 0)], 0.0)
-        return Told(own.ts_ms, closed_ms, values)
+    def ahead(by_ms: int) -> Callable[[News, SentimentSpec, I64], F32]:
+        def columns(seen: News, how: SentimentSpec, now_ms: I64) -> F32:
+            early = replace(
+                seen, known_ms=seen.known_ms - by_ms, published_ms=seen.published_ms - by_ms
+            )
+            return sentiment_of(early, how, now_ms)
 
-    leaking = leak_test(tell, news, ("told", name), 0).leaking
-    return Found("news", name, name in leaking, tuple(x for x in leaking if x != name))
+        return columns
+
+    closed_ms = own.ts_ms + HOUR_MS
+    return [
+        Found("news", name, len(news_leaks(news, spec, closed_ms, ahead(by_ms)).leaking) > 0)
+        for name, by_ms in (
+            ("sentiment before its publication", 9 * HOUR_MS),
+            ("sentiment before its delay is over", spec.delay_ms),
+        )
+    ]
 
 
 def _labels(own: Bars) -> list[Found]:
@@ -212,9 +220,17 @@ def _alarms(own: Bars, other: Bars, rows: Rows, recipe: Recipe) -> dict[str, int
     label = recipe.label
     return {
         "features": len(named),
+        "news": _news_alarms(own),
         "labels": len(label_leaks(own, HOUR_MS, label).leaking),
         "walk": len(walk_leaks(rows.x, rows, recipe).leaking),
     }
+
+
+def _news_alarms(own: Bars) -> int:
+    told_ms = own.ts_ms[5:-WEEK:7] + 1_000
+    spec, scores = SentimentSpec(), np.arange(len(told_ms)) * 7_919 % 2_000_001 - 1_000_000
+    news = News(told_ms + spec.delay_ms, told_ms, scores, np.zeros(len(told_ms), np.int64))
+    return len(news_leaks(news, spec, own.ts_ms + HOUR_MS).leaking)
 
 
 def _rows(own: Bars) -> tuple[Rows, Recipe]:

@@ -52,7 +52,7 @@ def test_every_planted_leak_is_caught_and_nothing_honest_named(said: dict[str, A
     leaks = said["leaks"]
     assert leaks["missed"] == leaks["honest_accused"] == []
     assert leaks["caught"] == leaks["planted"] >= 20
-    assert leaks["alarms_on_shipped"] == {"features": 0, "labels": 0, "walk": 0}
+    assert leaks["alarms_on_shipped"] == {"features": 0, "news": 0, "labels": 0, "walk": 0}
 
 
 @pytest.mark.data
