@@ -188,6 +188,11 @@ def _review(
     return []
 
 
+def _has_turned(state: State, lane: int) -> bool:
+    rollout = state.setup.rollout
+    return rollout is not None and bool(_turned(state, lane, rollout))
+
+
 def _turned(state: State, lane: int, rollout: Rollout) -> str:
     """Return how the evidence on an ensemble has turned; empty: it has not."""
     book = state.trade.book[lane]
@@ -262,6 +267,8 @@ def _fall(
         return _move(state, i, "withdrawn", champion, seats, None, said, scorers, own)
     crowned = slot_of(back, "champion", now_ms)
     there = [x for x in lanes_of(state.setup, i) if state.lanes[x].hash == crowned.hash]
+    if said[0] == ENGINE and there and _has_turned(state, there[0]):  # no better: it ran beside
+        return _move(state, i, "withdrawn", champion, seats, None, said, scorers, own)
     other = there[0] if there else other_lane(state, i)
     seats[champion if other is None else other] = crowned
     return _move(state, i, "rolled_back", champion, seats, None, said, scorers, own)
