@@ -74,7 +74,7 @@ def write(root: Path, source: str, **settings: object) -> Workspace:
         "timeframes": {"intervals": [{"interval": i, "weight": 0.5} for i in ("5m", "15m")]},
         "features": {"module": MODULE},
         "costs": {"fee_bps": 1, "spread_bps": 1},
-        "strategy": {"edge_bps_min": -3, "edge_bps_exit": -20},  # so that there are trades to see
+        "strategy": {"edge_bps_min": -15, "edge_bps_exit": -20},  # so that there are trades to see
         "journal": {"snapshot_events": 500},
         **settings,
     }
