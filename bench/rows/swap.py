@@ -25,9 +25,10 @@ from ares.adapters.model_store import ModelStore
 from ares.adapters.onnx_model import open_model
 from ares.adapters.simulated_venue import SimulatedVenue
 from ares.core.state import Scorers
-from ares.domain.events import BarsClosed, ModelPublished, RunStarted
+from ares.domain.events import BarsClosed, RunStarted
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.model import Ensemble
+from ares.domain.model_events import ModelPublished
 from ares.domain.run import Rollout
 from ares.journal.run import RunJournal, entries
 from ares.kernel.features import N_FEATURES

@@ -7,22 +7,18 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ares.domain.events import (
-    BarsClosed,
+from ares.domain.events import BarsClosed, Effect, Event, RunStarted, TradeClosed
+from ares.domain.instrument import Instrument, InstrumentSpec
+from ares.domain.model import Ensemble, Member, Validation
+from ares.domain.model_events import (
     DriftMeasured,
-    Effect,
-    Event,
     ModelPublished,
     Move,
     RetrainingEnded,
     RetrainingStarted,
-    RunStarted,
     SlotChanged,
     Station,
-    TradeClosed,
 )
-from ares.domain.instrument import Instrument, InstrumentSpec
-from ares.domain.model import Ensemble, Member, Validation
 from ares.domain.run import RunInstrument, RunSetup
 from ares.domain.timeframe import DAY_MS, HOUR_MS, Timeframe
 from ares.learn.lessons import Lessons

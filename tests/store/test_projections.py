@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import Engine
 
 from ares.domain.events import (
-    AlertRaised,
     BarsClosed,
     BreakerChanged,
     CancelOrder,
@@ -23,13 +22,12 @@ from ares.domain.events import (
     OrderFilled,
     OrderRejected,
     Refused,
-    RetrainingEnded,
-    RetrainingStarted,
     SubmitOrder,
     TradeClosed,
     VirtualOpened,
 )
 from ares.domain.instrument import Instrument, InstrumentSpec
+from ares.domain.model_events import AlertRaised, RetrainingEnded, RetrainingStarted
 from ares.domain.run import RunInstrument, RunSetup
 from ares.domain.timeframe import Timeframe
 from ares.store.projection_sql import TABLES

@@ -27,18 +27,17 @@ from ares.core.slots import (
 )
 from ares.core.state import Scorers, State
 from ares.core.windows import OwnFeatures
-from ares.domain.events import (
+from ares.domain.events import Effect, TradeClosed
+from ares.domain.model import Ensemble
+from ares.domain.model_events import (
     ArmsCompared,
-    Effect,
     ModelPublished,
     Move,
     SlotChanged,
     SlotOrdered,
     SlotRefused,
     Station,
-    TradeClosed,
 )
-from ares.domain.model import Ensemble
 from ares.domain.run import Rollout
 from ares.kernel.bars import F64
 from ares.kernel.betting import detect_one, step_one

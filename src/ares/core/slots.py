@@ -15,8 +15,8 @@ import msgspec
 import numpy as np
 
 from ares.core.windows import OwnFeatures, bars_of
-from ares.domain.events import Station
 from ares.domain.model import Ensemble
+from ares.domain.model_events import Station
 from ares.domain.run import RunSetup
 from ares.kernel.betting import bets
 from ares.kernel.ensemble import slot_records

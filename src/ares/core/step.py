@@ -11,23 +11,25 @@ from ares.core.sentiment import on_news, show, silences
 from ares.core.state import Scorers, State
 from ares.core.windows import OwnFeatures, bars_of, push
 from ares.domain.events import (
-    AlertRaised,
     BarsClosed,
     Decided,
-    DriftMeasured,
     Effect,
     EngineStarted,
     Event,
-    ModelPublished,
-    ModelRefused,
     NewsPublished,
     OrderAccepted,
     OrderCancelled,
     OrderFilled,
     OrderRejected,
+    RunStarted,
+)
+from ares.domain.model_events import (
+    AlertRaised,
+    DriftMeasured,
+    ModelPublished,
+    ModelRefused,
     RetrainingEnded,
     RetrainingStarted,
-    RunStarted,
     SlotOrdered,
 )
 from ares.kernel.features import N_FEATURES, VOLATILITY_20

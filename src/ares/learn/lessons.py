@@ -9,21 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ares.domain.events import (
+from ares.domain.events import BarsClosed, Effect, Event, RunStarted, TradeClosed
+from ares.domain.model import Ensemble
+from ares.domain.model_events import (
     AlertRaised,
-    BarsClosed,
     DriftMeasured,
-    Effect,
-    Event,
     ModelPublished,
     ModelRefused,
     RetrainingEnded,
     RetrainingStarted,
-    RunStarted,
     SlotChanged,
-    TradeClosed,
 )
-from ares.domain.model import Ensemble
 from ares.domain.run import RunSetup
 from ares.domain.timeframe import DAY_MS
 from ares.learn.thresholds import LiveTrade, Thresholds, passed

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from ares.domain.events import DriftMeasured, Trigger
 from ares.domain.model import Validation
+from ares.domain.model_events import DriftMeasured, Trigger
 from ares.domain.timeframe import DAY_MS, HOUR_MS
 
 PERFORMANCE_TRADES = 30

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from ares.domain.errors import UserMistake
-from ares.domain.events import ArmsCompared, RunStarted, SlotChanged, TradeClosed
+from ares.domain.events import RunStarted, TradeClosed
 from ares.domain.model import Ensemble
+from ares.domain.model_events import ArmsCompared, SlotChanged
 from ares.domain.run import RunSetup
 from ares.journal.run import entries
 

@@ -6,14 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ares.domain.errors import UserMistake
-from ares.domain.events import (
-    AlertRaised,
-    DriftMeasured,
-    ModeChanged,
-    RetrainingEnded,
-    RetrainingStarted,
-    RunStarted,
-)
+from ares.domain.events import ModeChanged, RunStarted
+from ares.domain.model_events import AlertRaised, DriftMeasured, RetrainingEnded, RetrainingStarted
 from ares.domain.run import RunSetup
 from ares.journal.run import Entry, entries
 from ares.learn.lessons import Lessons, Pupil

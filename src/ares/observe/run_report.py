@@ -18,14 +18,13 @@ from ares.domain.events import (
     OrderFilled,
     OrderRejected,
     Refused,
-    RetrainingEnded,
     RunStarted,
     SentimentMissing,
-    SlotChanged,
     SubmitOrder,
     TradeClosed,
 )
 from ares.domain.instrument import MONEY_DECIMALS
+from ares.domain.model_events import RetrainingEnded, SlotChanged
 from ares.domain.run import RunSetup
 from ares.journal.run import Entry, entries
 

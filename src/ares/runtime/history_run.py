@@ -14,8 +14,9 @@ from ares.core.state import Scorers, State, restore, snapshot
 from ares.core.step import step
 from ares.core.windows import OwnFeatures
 from ares.domain.errors import UserMistake, WorldTrouble
-from ares.domain.events import BarsClosed, EngineStarted, ModelPublished, NewsPublished, RunStarted
+from ares.domain.events import BarsClosed, EngineStarted, NewsPublished, RunStarted
 from ares.domain.model import Ensemble
+from ares.domain.model_events import ModelPublished
 from ares.domain.run import RunSetup
 from ares.journal.log import Lock
 from ares.journal.run import (

@@ -12,15 +12,9 @@ from numpy.typing import NDArray
 
 from ares.core.state import Scorer, Scorers, State
 from ares.domain.errors import AresError
-from ares.domain.events import (
-    Effect,
-    Event,
-    ModelPublished,
-    ModelRefused,
-    SlotChanged,
-    SlotRefused,
-)
+from ares.domain.events import Effect, Event
 from ares.domain.model import Ensemble
+from ares.domain.model_events import ModelPublished, ModelRefused, SlotChanged, SlotRefused
 from ares.domain.timeframe import Timeframe
 from ares.kernel.features import N_FEATURES
 from ares.runtime.prefetch import Prefetch

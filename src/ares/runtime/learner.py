@@ -13,11 +13,10 @@ from pathlib import Path
 
 from ares.config.settings import Settings
 from ares.config.workspace import Workspace
-from ares.domain.events import (
+from ares.domain.events import Effect, Event
+from ares.domain.model_events import (
     AlertRaised,
     DriftMeasured,
-    Effect,
-    Event,
     ModelPublished,
     RetrainingEnded,
     RetrainingStarted,

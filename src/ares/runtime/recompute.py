@@ -14,8 +14,9 @@ import numpy as np
 
 from ares.core.slots import Slot, lanes_of, settle, slot_of
 from ares.core.state import Scorer, Scorers, State
-from ares.domain.events import BarsClosed, ModelPublished, SlotChanged
+from ares.domain.events import BarsClosed
 from ares.domain.model import Ensemble
+from ares.domain.model_events import ModelPublished, SlotChanged
 from ares.domain.run import RunSetup
 from ares.domain.timeframe import Timeframe
 from ares.journal.run import Entry

@@ -15,7 +15,8 @@ from ares.core.state import Scorers, State, restore
 from ares.core.step import step
 from ares.core.windows import OwnFeatures
 from ares.domain.errors import UserMistake, WorldTrouble
-from ares.domain.events import BarsClosed, ModelPublished
+from ares.domain.events import BarsClosed
+from ares.domain.model_events import ModelPublished
 from ares.domain.run import RunSetup
 from ares.journal.run import (
     Entry,

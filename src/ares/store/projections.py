@@ -10,7 +10,6 @@ from sqlalchemy import Connection, Engine
 
 from ares.core import orders
 from ares.domain.events import (
-    AlertRaised,
     BarsClosed,
     BreakerChanged,
     CancelOrder,
@@ -24,13 +23,11 @@ from ares.domain.events import (
     OrderFilled,
     OrderRejected,
     Refused,
-    RetrainingEnded,
-    RetrainingStarted,
-    SlotChanged,
     SubmitOrder,
     TradeClosed,
 )
 from ares.domain.instrument import MONEY_DECIMALS
+from ares.domain.model_events import AlertRaised, RetrainingEnded, RetrainingStarted, SlotChanged
 from ares.domain.run import RunSetup
 from ares.store import projection_sql as sql
 from ares.store.database import reading, writing

@@ -15,21 +15,16 @@ from hypothesis import strategies as st
 
 from ares.core.state import Scorers, restore, snapshot
 from ares.domain.errors import WorldTrouble
-from ares.domain.events import (
+from ares.domain.events import BarsClosed, Decided, Effect, Event, SubmitOrder, TradeClosed
+from ares.domain.model import Ensemble
+from ares.domain.model_events import (
     ArmsCompared,
-    BarsClosed,
-    Decided,
-    Effect,
-    Event,
     ModelPublished,
     ModelRefused,
     SlotChanged,
     SlotOrdered,
     SlotRefused,
-    SubmitOrder,
-    TradeClosed,
 )
-from ares.domain.model import Ensemble
 from ares.domain.run import Rollout
 from ares.domain.timeframe import HOUR_MS, MINUTE_MS
 from ares.journal.log import HEAD, read

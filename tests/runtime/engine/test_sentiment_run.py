@@ -18,14 +18,12 @@ from ares.domain.events import (
     BarsClosed,
     Effect,
     Event,
-    ModelPublished,
-    ModelRefused,
     NewsPublished,
     SentimentBack,
     SentimentMissing,
-    SlotChanged,
 )
 from ares.domain.model import Ensemble
+from ares.domain.model_events import ModelPublished, ModelRefused, SlotChanged
 from ares.domain.sentiment import SentimentSpec
 from ares.domain.timeframe import HOUR_MS, MINUTE_MS, Timeframe
 from ares.journal.run import entries

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ares.adapters.model_store import ModelStore
-from ares.domain.events import BarsClosed, Decided, Effect, Event, ModelPublished, SlotChanged
+from ares.domain.events import BarsClosed, Decided, Effect, Event
 from ares.domain.instrument import Instrument
+from ares.domain.model_events import ModelPublished, SlotChanged
 from ares.journal.run import entries
 from ares.runtime.certify import certify
 from ares.runtime.history_run import run_history

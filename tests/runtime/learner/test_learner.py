@@ -15,20 +15,16 @@ import pytest
 from ares.adapters.model_store import ModelStore
 from ares.config.workspace import Workspace
 from ares.domain.errors import UserMistake, WorldTrouble
-from ares.domain.events import (
+from ares.domain.events import BarsClosed, Effect, Event, RunStarted, TradeClosed
+from ares.domain.instrument import Instrument, InstrumentSpec
+from ares.domain.model_events import (
     AlertRaised,
-    BarsClosed,
     DriftMeasured,
-    Effect,
-    Event,
     ModelPublished,
     RetrainingEnded,
     RetrainingStarted,
-    RunStarted,
     SlotChanged,
-    TradeClosed,
 )
-from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.run import RunInstrument, RunSetup
 from ares.domain.timeframe import Timeframe
 from ares.journal.log import Lock

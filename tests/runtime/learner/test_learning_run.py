@@ -15,9 +15,9 @@ from ares.bootstrap import RunRequest, certify_run, history_run, restep_run
 from ares.cli.main import run as ares
 from ares.config.workspace import Workspace
 from ares.domain.errors import UserMistake
-from ares.domain.events import (
+from ares.domain.events import Event
+from ares.domain.model_events import (
     DriftMeasured,
-    Event,
     ModelPublished,
     RetrainingEnded,
     RetrainingStarted,
