@@ -176,6 +176,21 @@ def test_an_export_goes_into_another_workspace(
     assert ares("models", "import", str(target))[0] == 2
 
 
+def test_a_damaged_export_is_refused_and_the_journal_says_so(
+    ares: Ares, trained: dict[str, Any], root: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "e.zip"
+    assert ares("models", "export", trained["ensembles"][0]["hash"][:12], str(target))[0] == 0
+    raw = bytearray(target.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    target.write_bytes(bytes(raw))
+    code, _, said = ares("models", "import", str(target))
+    assert code in (2, 3)
+    assert len(said.strip().splitlines()) == 1
+    denied = read_book(root / "journal").denied[-1]
+    assert (denied.what, denied.target) == ("import", str(target))
+
+
 def test_a_users_own_onnx_file_is_tried_on_stored_candles(
     ares: Ares, trained: dict[str, Any], root: Path, tmp_path: Path
 ) -> None:

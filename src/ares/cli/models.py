@@ -101,13 +101,15 @@ def import_(
     from ares.adapters.model_bundle import read_bundle
     from ares.config.workspace import Workspace
     from ares.runtime.model_arrival import bring_in
+    from ares.runtime.model_journal import refusals_journaled
 
     workspace = Workspace.here()
     if path.suffix.lower() == ".onnx":
         _import_onnx(path, symbol, interval, json_)
         return
-    bundle = read_bundle(path)
-    bring_in(workspace, bundle, verdicts=False)
+    with refusals_journaled(workspace.journal_dir, "import", str(path)):
+        bundle = read_bundle(path)
+        bring_in(workspace, bundle, verdicts=False)
     _say_bundle(bundle, "imported", json_, {})
 
 
