@@ -36,7 +36,8 @@ MADE_AT = "2026-01-01T00:00:00Z"
 
 def ensemble_of(instrument: str) -> tuple[ModelStore, Ensemble]:
     """Return the ensemble of an instrument's key over six timeframes, made once and kept."""
-    store = ModelStore(INPUT / f"models_{FEATURES_HASH[:12]}_{TREES}x{LEAVES}")
+    form = f"{FEATURES_HASH[:12]}_{len(PackageCard.__struct_fields__)}"  # of columns and of cards
+    store = ModelStore(INPUT / f"models_{form}_{TREES}x{LEAVES}")
     kept = store.newest_candidate(instrument)
     if kept is not None:
         return store, kept
