@@ -40,12 +40,11 @@ class Feed:
 
     def event(self, t: int, warming: bool) -> BarsClosed:
         """Return the event of row ``t``."""
+        ohlcv, present, flat = self.ohlcv[t], self.present[t], self.flat[t]
+        if len(present) != self.width:
+            ohlcv, present, flat = (a[: self.width] for a in (ohlcv, present, flat))
         return BarsClosed(
-            int(self.close_ms[t]),
-            self.ohlcv[t, : self.width].tobytes(),
-            self.present[t, : self.width].tobytes(),
-            self.flat[t, : self.width].tobytes(),
-            warming,
+            int(self.close_ms[t]), ohlcv.tobytes(), present.tobytes(), flat.tobytes(), warming
         )
 
     def lanes(self, setup: RunSetup) -> Feed:

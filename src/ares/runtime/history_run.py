@@ -119,7 +119,8 @@ def _run(
     if projector is not None:
         projector.before_flush = journal.sync
     watchers: list[Watcher] = [] if projector is None else [projector.watch]
-    watchers += [teacher.watch, lambda _seq, _event, effects: swap.settle(state, effects)]
+    watchers += [] if isinstance(teacher, Nobody) else [teacher.watch]
+    watchers.append(lambda _seq, _event, effects: swap.settle(state, effects))
     loop = Loop(state, journal, venue, prefetch.scorers, watchers, journal.write, own)
 
     def save() -> None:
@@ -169,12 +170,13 @@ def _instants(
     feed, state = plan.feed, loop.state
     first = t = int(feed.close_ms.searchsorted(state.now_ms, side="right"))
     next_snapshot = state.seq + snapshot_events
+    taught = not isinstance(teacher, Nobody)
     if progress is not None:
         progress(t, len(feed))
     while t < len(feed) and not stopped():
-        for event in teacher.due(int(feed.close_ms[t])):
+        for event in teacher.due(int(feed.close_ms[t])) if taught else ():
             loop.process(swap.ready(event, state))
-        news = plan.news_event(t)
+        news = None if state.news is None else plan.news_event(t)
         if news is not None and not told(state, news):
             loop.process(news)
         prefetch.reach(state, t)

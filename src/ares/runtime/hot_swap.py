@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ares.core.state import Scorer, Scorers, State
 from ares.domain.errors import AresError
-from ares.domain.events import Effect, Event
+from ares.domain.events import Decided, Effect, Event
 from ares.domain.model import Ensemble
 from ares.domain.model_events import ModelPublished, ModelRefused, SlotChanged, SlotRefused
 from ares.domain.timeframe import Timeframe
@@ -98,11 +98,13 @@ class HotSwap:
             if ensemble is not None:
                 self.load(ensemble)
 
-    def settle(self, state: State, effects: Collection[Effect]) -> None:
+    def settle(self, state: State, effects: Sequence[Effect]) -> None:
         """Let go of the models that no lane needs any more, after slots have moved.
 
         To end a session takes some tenths of a millisecond: one a bar, not all at once.
         """
+        if len(effects) == 1 and not self._gone and type(effects[0]) is Decided:
+            return  # a bar on which nothing happened: nearly all
         if any(isinstance(effect, SlotChanged | SlotRefused) for effect in effects):
             self._gone += self._prefetch.keep(needed(state))
         elif self._gone:
