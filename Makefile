@@ -11,7 +11,7 @@ ARGS  ?=
 MAKEFLAGS += --no-print-directory
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test lint types layers unit format bench bench-gate lock clean
+.PHONY: help setup demo test lint types layers unit explore format bench bench-gate lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -39,6 +39,9 @@ layers: $(READY)  ## import-linter: arrows only point down
 
 unit: $(READY)  ## the tests alone (ARGS="tests/kernel -k name")
 	$(BIN)/pytest -n $(JOBS) --dist worksteal $(ARGS)
+
+explore: $(READY)  ## the property tests on examples drawn anew (ARGS="tests/adapters")
+	ARES_EXAMPLES=explore $(BIN)/pytest -n $(JOBS) --dist worksteal -m hypothesis $(ARGS)
 
 format: $(READY)  ## put the sources into shape
 	$(BIN)/ruff check --fix

@@ -80,6 +80,15 @@ def test_a_header_that_promises_less_than_there_is(folder: Path) -> None:
         unzipped(path)
 
 
+def test_an_entry_without_a_name(folder: Path) -> None:
+    """A zero byte where the name begins: the library cuts the name there, to nothing."""
+    whole = zipped({"b": b"graph"})
+    path = folder / "nameless.zip"
+    path.write_bytes(whole.replace(b"b", b"\0"))
+    with pytest.raises(UserMistake, match="which leads elsewhere"):
+        unzipped(path)
+
+
 @settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

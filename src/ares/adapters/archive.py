@@ -46,7 +46,7 @@ def unzipped(path: Path) -> dict[str, bytes]:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
             _check(entries, path)
-            files = [entry for entry in entries if not entry.is_dir()]
+            files = [entry for entry in entries if not _is_folder(entry)]
             return {entry.filename: _read(archive, entry, path) for entry in files}
     except FileNotFoundError:
         raise UserMistake(f"{path}: there is no such file") from None
@@ -86,7 +86,7 @@ def _check(entries: list[zipfile.ZipInfo], path: Path) -> None:
     seen: set[str] = set()
     for entry in entries:
         raw = entry.orig_filename  # as it stands in the file: `filename` is cut at a zero byte
-        insist_plain(raw.removesuffix("/") if entry.is_dir() else raw, str(path))
+        insist_plain(raw.removesuffix("/") if _is_folder(entry) else raw, str(path))
         if raw in seen:
             raise UserMistake(f"{path}: holds '{raw}' twice; no export does")
         seen.add(raw)
@@ -97,6 +97,11 @@ def _check(entries: list[zipfile.ZipInfo], path: Path) -> None:
             raise UserMistake(f"{path}: '{raw}' is encrypted, or packed in a way no export is")
     if sum(entry.file_size for entry in entries) > BYTES_MAX:
         raise UserMistake(f"{path}: unpacks to over {BYTES_MAX >> 20} MB; no export does")
+
+
+def _is_folder(entry: zipfile.ZipInfo) -> bool:
+    """Like ``entry.is_dir()``, which ends in an IndexError on an entry without a name."""
+    return entry.filename.endswith("/")
 
 
 def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> bytes:

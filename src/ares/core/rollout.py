@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
+from ares.core.facts import mode_name
 from ares.core.slots import (
     BOUND_BPS_MIN,
     RUNS,
@@ -27,7 +28,7 @@ from ares.core.slots import (
 )
 from ares.core.state import Scorers, State
 from ares.core.windows import OwnFeatures
-from ares.domain.events import Effect, TradeClosed
+from ares.domain.events import Effect, ModeChanged, TradeClosed
 from ares.domain.model import Ensemble
 from ares.domain.model_events import (
     ArmsCompared,
@@ -43,6 +44,7 @@ from ares.kernel.bars import F64
 from ares.kernel.betting import detect_one, step_one
 from ares.kernel.live import SAID_WIDTH
 from ares.kernel.trade.arms import arm_values
+from ares.kernel.trade.layout import MODE_LEARNING
 
 HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
@@ -311,10 +313,30 @@ def _move(
         if champion is not None and challenger is not None:
             effects.append(_told(state, i, champion, challenger, state.marks))
     subject = seats[lane].hash or state.lanes[lane].hash
+    before, at, _ = _mode_of(state, i)
     settle(state, i, seats, previous, scorers, own)
+    after, now_at, confidence = _mode_of(state, i)
     lanes = [state.lanes[x] for x in lanes_of(state.setup, i)]
     fact = SlotChanged(
         i, state.now_ms, move, subject, tuple(x.hash for x in lanes),
         tuple(x.station for x in lanes), "" if previous is None else previous.hash, *said,
     )  # fmt: skip
-    return [*effects, fact]
+    effects.append(fact)
+    if after != before:
+        place = at if now_at is None else now_at
+        assert place is not None
+        reason = f"{move.replace('_', ' ')}: {said[1]}"
+        effects.append(ModeChanged(place, state.now_ms, before, after, confidence, reason))
+    return effects
+
+
+def _mode_of(state: State, i: int) -> tuple[str, int | None, float]:
+    """Return an instrument's mode, the lane that it is of, and its confidence.
+
+    Without a champion nobody may trade, whatever a lane has shown: LEARNING.
+    """
+    lane = champion_lane(state, i)
+    if lane is None:
+        return mode_name(MODE_LEARNING), None, 0.0
+    book = state.trade.book[lane]
+    return mode_name(int(book["mode"])), lane, float(book["mode_confidence"])

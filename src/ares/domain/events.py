@@ -191,14 +191,21 @@ class TradeClosed(msgspec.Struct, frozen=True, tag=True, gc=False):
     mode_confidence: float
 
 
+BY_CONFIDENCE = "mode confidence passed its threshold"
+
+
 class ModeChanged(msgspec.Struct, frozen=True, tag=True, gc=False):
-    """Fact: an instrument went from LEARNING to TRADING or back."""
+    """Fact: an instrument went from LEARNING to TRADING or back.
+
+    reason : BY_CONFIDENCE: by its trades; else the move that gave it another champion, or none.
+    """
 
     instrument: int
     ts_ms: int
     before: str
     after: str
     mode_confidence: float
+    reason: str = BY_CONFIDENCE
 
 
 class BreakerChanged(msgspec.Struct, frozen=True, tag=True, gc=False):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
-from ares.domain.model import Validation
+from ares.domain.model import Ensemble, Validation
+from ares.domain.package import PackageCard
 
 
 class Trial(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
@@ -33,3 +36,23 @@ class Trial(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     created_at: str
     first_day: int = 0
     daily: bytes = b""
+
+
+def ensemble_trial(
+    ensemble: Ensemble, cards: Sequence[PackageCard], first_day: int = 0, daily: bytes = b""
+) -> Trial:
+    """Return the trial that an ensemble of these packages is."""
+    return Trial(
+        kind="ensemble",
+        scope=ensemble.instrument,
+        timeframe=ensemble.anchor.value,
+        recipe_hash=ensemble.recipe_hash,
+        subject=ensemble.hash,
+        data_hash=",".join(card.data_hash[:16] for card in cards),
+        data_from_ms=min(card.data_from_ms for card in cards),
+        data_to_ms=max(card.data_to_ms for card in cards),
+        validation=ensemble.validation,
+        created_at=ensemble.created_at,
+        first_day=first_day,
+        daily=daily,
+    )

@@ -17,6 +17,7 @@ import numpy as np
 from ares.core.facts import KIND_NAMES, notice_effects, outcome_effect, refusal_effect
 from ares.core.state import Scorers
 from ares.domain.events import (
+    BY_CONFIDENCE,
     BarsClosed,
     BreakerChanged,
     CancelOrder,
@@ -182,6 +183,8 @@ def _rows_of_journal(journaled: Sequence[Entry]) -> dict[str, list[Row]]:
                 rows["orders"].append((effect.instrument, effect.kind, *wish, *signal))
             elif isinstance(effect, CancelOrder):
                 rows["orders"].append((effect.instrument, "cancel"))
+            elif isinstance(effect, ModeChanged) and effect.reason != BY_CONFIDENCE:
+                continue  # came with a move, which is taken from the journal
             elif type(effect) in KINDS:
                 rows[KINDS[type(effect)]].append(_fact(effect))
     return rows

@@ -12,7 +12,7 @@ from ares.domain.errors import UserMistake
 from ares.domain.model import Ensemble
 from ares.domain.model_life import ENVIRONMENTS, Basis, hash_of
 from ares.domain.package import Package
-from ares.domain.trial import Trial
+from ares.domain.trial import ensemble_trial
 from ares.kernel.features.columns import columns_hash
 from ares.kernel.jit import KERNEL_HASH
 from ares.learn.gate.beside import Beside, beside
@@ -164,16 +164,5 @@ def _count(
     if any(trial.recipe_hash == ensemble.recipe_hash for trial in book.trials):
         return
     cards = [package.card for package in packages]
-    trial = Trial(
-        kind="ensemble",
-        scope=ensemble.instrument,
-        timeframe=ensemble.anchor.value,
-        recipe_hash=ensemble.recipe_hash,
-        subject=ensemble.hash,
-        data_hash=",".join(card.data_hash[:16] for card in cards),
-        data_from_ms=min(card.data_from_ms for card in cards),
-        data_to_ms=max(card.data_to_ms for card in cards),
-        validation=ensemble.validation,
-        created_at=ensemble.created_at,
-    )
+    trial = ensemble_trial(ensemble, cards)
     record(workspace.journal_dir, [trial])

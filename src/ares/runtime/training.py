@@ -15,7 +15,7 @@ from ares.domain.instrument import Instrument
 from ares.domain.model import Ensemble, Member
 from ares.domain.package import Package
 from ares.domain.timeframe import Timeframe
-from ares.domain.trial import Trial
+from ares.domain.trial import Trial, ensemble_trial
 from ares.kernel.features.user import UserFeatures
 from ares.kernel.trade import Rules
 from ares.learn.ensemble import anchor_of, ensemble_recipe_hash, share_out
@@ -220,22 +220,7 @@ def _keep_ensemble(session: _Session, task: Task, result: JoinDone | LeftOut | F
     ensemble = ensemble_of(job, result, mine, session.created_at)
     session.store.save_ensemble(ensemble)
     session.ensembles.append((ensemble, result.metrics))
-    session.record_trial(
-        Trial(
-            kind="ensemble",
-            scope=ensemble.instrument,
-            timeframe=ensemble.anchor.value,
-            recipe_hash=ensemble.recipe_hash,
-            subject=ensemble.hash,
-            data_hash=",".join(card.data_hash[:16] for card in cards),
-            data_from_ms=min(card.data_from_ms for card in cards),
-            data_to_ms=max(card.data_to_ms for card in cards),
-            validation=ensemble.validation,
-            created_at=ensemble.created_at,
-            first_day=result.first_day,
-            daily=result.daily,
-        )
-    )
+    session.record_trial(ensemble_trial(ensemble, cards, result.first_day, result.daily))
 
 
 def ensemble_of(

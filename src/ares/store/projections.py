@@ -209,7 +209,7 @@ class Projector:
             case ModeChanged():
                 symbol = self._symbols[effect.instrument]
                 at, value = text(effect.ts_ms), effect.mode_confidence
-                reason = "mode confidence passed its threshold"
+                reason = effect.reason
                 row = (env, seq, symbol, at, effect.after, effect.before, value, reason)
                 self._add(sql.MODE, row)
                 self._on_mode(seq, effect)

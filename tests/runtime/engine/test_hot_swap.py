@@ -15,7 +15,16 @@ from hypothesis import strategies as st
 
 from ares.core.state import Scorers, restore, snapshot
 from ares.domain.errors import WorldTrouble
-from ares.domain.events import BarsClosed, Decided, Effect, Event, SubmitOrder, TradeClosed
+from ares.domain.events import (
+    BY_CONFIDENCE,
+    BarsClosed,
+    Decided,
+    Effect,
+    Event,
+    ModeChanged,
+    SubmitOrder,
+    TradeClosed,
+)
 from ares.domain.model import Ensemble
 from ares.domain.model_events import (
     ArmsCompared,
@@ -294,6 +303,38 @@ def test_a_champion_whose_evidence_turns_leaves_within_the_bar(world: Any, tmp_p
     assert certify(tmp_path / "run", world.models, None, opener(world)).mismatches == 0
 
 
+def modes_follow_the_transitions(folder: Path) -> list[str]:
+    """Check that at every close the mode of each champion is what the transitions led to.
+
+    Returns the reasons of the transitions that came with another champion, or with none.
+    """
+    mode: dict[int, str] = {}
+    reasons: list[str] = []
+    stations = ["champion", "champion", "empty", "empty"]
+    for entry in entries(folder):
+        for effect in entry.effects:
+            if isinstance(effect, SlotChanged):
+                stations[effect.instrument :: 2] = effect.stations
+            if isinstance(effect, ModeChanged):
+                i = effect.instrument % 2
+                if effect.reason != BY_CONFIDENCE:
+                    reasons.append(effect.reason)
+                    assert mode.get(i, effect.before) == effect.before
+                if effect.reason != BY_CONFIDENCE or stations[effect.instrument] == "champion":
+                    mode[i] = effect.after
+        moved = any(isinstance(e, SlotChanged) for e in entry.effects)
+        for decided in (e for e in entry.effects if isinstance(e, Decided) and not moved):
+            modes = np.frombuffer(decided.said).reshape(5, -1)[4]
+            for lane in (x for x in range(4) if stations[x] == "champion"):
+                now = "TRADING" if modes[lane] else "LEARNING"
+                assert mode.setdefault(lane % 2, now) == now
+    return reasons
+
+
+def test_modes_are_what_the_transitions_say(busy: tuple[Path, Plan]) -> None:
+    modes_follow_the_transitions(busy[0])
+
+
 def test_without_a_champion_before_it_nobody_trades(world: Any, tmp_path: Path) -> None:
     rollout = msgspec.structs.replace(ROLLOUT, confidence_min=0.9)
     plan = plan_of(world, rollout=rollout)
@@ -301,6 +342,9 @@ def test_without_a_champion_before_it_nobody_trades(world: Any, tmp_path: Path) 
     moves = facts(tmp_path / "run", SlotChanged)
     assert moves
     assert {m.move for m in moves} == {"withdrawn"}
+    reasons = modes_follow_the_transitions(tmp_path / "run")
+    assert reasons
+    assert all(reason.startswith("withdrawn: ") for reason in reasons)
     gone_ms = {m.instrument: m.ts_ms for m in moves}
     for entry in entries(tmp_path / "run"):
         for e in entry.effects:
