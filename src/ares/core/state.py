@@ -15,9 +15,10 @@ from ares.core.orders import Order
 from ares.core.sentiment import decay_of, first_news, n_columns
 from ares.core.slots import Slot, begin_comparison, begin_watch, first_slots, place, seed_of
 from ares.core.windows import window_state
+from ares.domain.events import BarsClosed
 from ares.domain.model import Ensemble
 from ares.domain.run import RunSetup
-from ares.kernel.bars import F64, I64
+from ares.kernel.bars import F64, I64, Bools
 from ares.kernel.betting import BET
 from ares.kernel.ensemble import slot_records, tf_ms_of
 from ares.kernel.features import feature_state
@@ -38,10 +39,14 @@ Scorers = dict[str, Scorer]
 class Scratch:
     """Places the kernel writes into, of no meaning between two events, and views of the state.
 
+    ohlcv, present, flat : (n_lanes, ...) the bars of the event that is being stepped.
     flat_features, flat_p : views of ``State.features`` and ``State.last_p``, instruments and
                             timeframes on one axis; flat_packages : ``State.packages`` as a list.
     """
 
+    ohlcv: F64
+    present: Bools
+    flat: Bools
     places: I64
     flat_features: NDArray[np.float32]
     flat_p: F64
@@ -56,6 +61,24 @@ class Scratch:
     notices: Records
     fills: Records
     counts: I64
+    _bytes: list[tuple[memoryview, memoryview, memoryview]] = field(init=False)
+
+    def begin(self, width: int) -> None:
+        """Take views of the bars' bytes: one part for each lane of the ``width`` instruments."""
+        parts = [slice(first, first + width) for first in range(0, len(self.present), width)]
+        self._bytes = [
+            (
+                self.ohlcv[part].data.cast("B"),
+                self.present[part].data.cast("B"),
+                self.flat[part].data.cast("B"),
+            )
+            for part in parts
+        ]
+
+    def take(self, event: BarsClosed) -> None:
+        """Copy an event's bars in, for every lane; ValueError where it is of another width."""
+        for ohlcv, present, flat in self._bytes:
+            ohlcv[:], present[:], flat[:] = event.ohlcv, event.present, event.flat
 
 
 @dataclass(slots=True)
@@ -194,6 +217,9 @@ def new_state(setup: RunSetup) -> State:
         packages=packages,
         package_hashes=[],
         scratch=Scratch(
+            np.zeros((n, 5)),
+            np.zeros(n, np.bool_),
+            np.zeros(n, np.bool_),
             np.zeros(n * m, np.int64),
             features.reshape(n * m, width),
             last_p.reshape(-1),
@@ -210,6 +236,7 @@ def new_state(setup: RunSetup) -> State:
             np.zeros(4, np.int64),
         ),
     )
+    state.scratch.begin(setup.width)
     place(state, range(len(state.lanes)))
     for lane in range(n):
         begin_watch(state, lane)

@@ -34,8 +34,7 @@ from ares.domain.model_events import (
 )
 from ares.kernel.features import N_FEATURES, VOLATILITY_20
 from ares.kernel.features.columns import present
-from ares.kernel.fold import on_close
-from ares.kernel.live import apply_now, decide_now, observe_closes, take_due
+from ares.kernel.live import apply_now, decide_now, hear_now, observe_closes
 from ares.kernel.trade.layout import N_NOTICES, N_OUTCOMES, N_REQUESTS, Records
 
 
@@ -95,29 +94,24 @@ def _on_bars(
 ) -> list[Effect]:
     """Fold the bars, score what is due, and decide unless the run is still warming."""
     s = state.scratch
-    ohlcv = np.frombuffer(event.ohlcv, np.float64).reshape(-1, 5)
-    present = np.frombuffer(event.present, np.bool_)
-    flat = np.frombuffer(event.flat, np.bool_)
-    if state.setup.challengers:
-        ohlcv = np.concatenate((ohlcv, ohlcv))
-        present = np.concatenate((present, present))
-        flat = np.concatenate((flat, flat))
+    s.take(event)
     state.now_ms = event.ts_ms
-    on_close(
-        state.fold, state.feats, event.ts_ms, present, state.base_ms, ohlcv, flat, state.tf_ms,
-        state.setup.reference, state.features, s.due, s.warm,
+    n = hear_now(
+        event.ts_ms, s.ohlcv, s.present, s.flat, state.base_ms, state.tf_ms, state.setup.reference,
+        state.fold, state.feats, state.features, s.due, s.warm, state.packages, VOLATILITY_20,
+        state.last_p, state.last_ms, state.last_sigma, state.last_warm, s.places,
     )  # fmt: skip
     if state.news is not None:
         show(state, state.news, event.ts_ms)
-    _score(state, event.ts_ms, scorers, own)
+    _score(state, n, scorers, own)
     if event.warming:
-        for i in np.flatnonzero(present).tolist():
-            ticks = np.rint(ohlcv[i, 3:4] * state.price_scale[i]).astype(np.int64)
+        for i in np.flatnonzero(s.present).tolist():
+            ticks = np.rint(s.ohlcv[i, 3:4] * state.price_scale[i]).astype(np.int64)
             observe_closes(i, ticks, state.trade.book, state.specs)
         return []
     trade = state.trade
     decide_now(
-        event.ts_ms, ohlcv, present, state.price_scale, s.ticks,
+        event.ts_ms, s.ohlcv, s.present, state.price_scale, s.ticks,
         state.slots, state.tf_ms, state.last_p, state.last_ms, state.last_sigma, s.said,
         trade.account, trade.book, trade.virtual, state.rules, state.specs,
         s.requests, s.outcomes, s.notices, s.counts, s.worth,
@@ -131,28 +125,25 @@ def _on_bars(
     return effects
 
 
-def _score(state: State, now_ms: int, scorers: Scorers, own: OwnFeatures | None) -> None:
-    """Score the bars that closed now: one batch per model; a bar that is not warm has no score."""
+def _score(state: State, n: int, scorers: Scorers, own: OwnFeatures | None) -> None:
+    """Score the ``n`` bars that are due, in one batch per model; one that is not warm has no score.
+
+    A batch of one is a slice: it is by far the commonest, and numpy's lists of places are slow.
+    """
     s = state.scratch
-    n = take_due(
-        now_ms, s.due, s.warm, state.packages, state.features, VOLATILITY_20,
-        state.last_p, state.last_ms, state.last_sigma, state.last_warm, s.places,
-    )  # fmt: skip
     if state.windows is not None:
         n = _observe(state, state.windows, n, own)
-    if n == 0:
-        return
-    rows = s.flat_features
-    if n == 1:
-        place = int(s.places[0])
-        name = state.package_hashes[s.flat_packages[place]]
-        s.flat_p[place] = scorers[name](rows[place : place + 1])[0]
-        return
+    rows, names = s.flat_features, state.package_hashes
+    places = s.places[:n].tolist()
     batches: dict[int, list[int]] = {}
-    for place in s.places[:n].tolist():
+    for place in places:
         batches.setdefault(s.flat_packages[place], []).append(place)
-    for package, places in batches.items():
-        s.flat_p[places] = scorers[state.package_hashes[package]](rows[places])
+    for package, where in batches.items():
+        if len(where) == 1:
+            place = where[0]
+            s.flat_p[place] = scorers[names[package]](rows[place : place + 1])[0]
+        else:
+            s.flat_p[where] = scorers[names[package]](rows[where])
 
 
 def _observe(state: State, windows: Records, n: int, own: OwnFeatures | None) -> int:

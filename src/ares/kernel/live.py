@@ -101,13 +101,21 @@ def decide_now(
     worth[1] = account[0].cash
 
 
-@lean
-def take_due(
+@njit
+def hear_now(
     now_ms: int,
+    ohlcv: F64,
+    present: Bools,
+    flat: Bools,
+    base_ms: I64,
+    tf_ms: I64,
+    reference: int,
+    fold: Records,
+    feats: Records,
+    features: NDArray[np.float32],
     due: Bools,
     warm: Bools,
     packages: I64,
-    features: NDArray[np.float32],
     sigma: int,
     last_p: F64,
     last_ms: I64,
@@ -115,11 +123,15 @@ def take_due(
     last_warm: Bools,
     places: I64,
 ) -> int:
-    """Note which models have a new bar to score; return how many, their flat places in ``places``.
+    """Fold the bars that close at ``now_ms``, see ``on_close``; note which models have a new bar to
+    score. Returns how many, their flat places in ``places``.
 
     packages : (n_instruments, n_timeframes) number of the model there, -1: none.
     sigma    : the feature that ``last_sigma`` takes; a bar that is not warm gets no score.
     """
+    on_close(
+        fold, feats, now_ms, present, base_ms, ohlcv, flat, tf_ms, reference, features, due, warm
+    )
     n = 0
     for i in range(due.shape[0]):
         for j in range(due.shape[1]):

@@ -40,7 +40,7 @@ class Prefetch:
         self._block = block
         self._news = news
         self._first, self._end = 0, -1
-        self._tables: dict[str, dict[bytes, float]] = {}
+        self._tables: dict[str, dict[bytes, F64]] = {}
         self.missed = 0
         self.scorers: Scorers = {}
         self.take(models)
@@ -66,8 +66,8 @@ class Prefetch:
         def score(rows: NDArray[np.float32]) -> F64:
             try:
                 if len(rows) == 1:
-                    return np.array([table[rows.tobytes()]])
-                return np.array([table[row.tobytes()] for row in rows])
+                    return table[rows.tobytes()]
+                return np.concatenate([table[row.tobytes()] for row in rows])
             except KeyError:
                 self.missed += 1
                 return model(rows)
@@ -100,7 +100,7 @@ class Prefetch:
             table = self._tables[name]
             table.clear()
             if len(batch):
-                scores = self._models[name](batch).tolist()
+                scores = self._models[name](batch)[:, None]
                 table.update(zip(map(np.ndarray.tobytes, batch), scores, strict=True))
 
     def _heard(self, state: State, rows: NDArray[np.float32], places: I64) -> NDArray[np.float32]:
