@@ -131,16 +131,18 @@ def history_run(
         progress=progress,
         stopped=stopped,
         user=user,
-        teacher=_teacher(workspace, made.setup, folder) if request.learn else None,
+        teacher=_teacher(workspace, made.setup, folder, stopped) if request.learn else None,
         open_ensemble=served.opener_of(workspace, folder, sentiment),
     )
     return Ran(end, report_run(end.folder), (*remarks, *said))
 
 
-def _teacher(workspace: Workspace, setup: RunSetup, folder: Path) -> Teacher:
+def _teacher(
+    workspace: Workspace, setup: RunSetup, folder: Path, stopped: Callable[[], bool]
+) -> Teacher:
     from ares.runtime.learner import learner_of
 
-    return learner_of(workspace, setup, folder)
+    return learner_of(workspace, setup, folder, stopped=stopped)
 
 
 def arms_of_run(workspace: Workspace, run: str | None) -> tuple[ArmReport, ...]:

@@ -8,7 +8,7 @@ import os
 import pytest
 
 from ares.domain.timeframe import Timeframe
-from ares.runtime.worker_pool import Failed, InPlace, Task, WorkerPool
+from ares.runtime.worker_pool import Failed, InPlace, Interrupted, Task, WorkerPool
 
 PID = "__import__('os').getpid()"
 IGNORED = "(s := __import__('signal')).getsignal(s.SIGINT) is s.SIG_IGN"
@@ -76,6 +76,31 @@ def test_what_hangs_is_ended_and_named_and_the_rest_is_done() -> None:
     assert found["hangs"] == Failed("nothing was heard of it for 3 seconds")
     assert (found["a"], found["b"]) == (1, 2)
     assert not multiprocessing.active_children()
+
+
+def test_who_is_asked_to_stop_does_not_wait_for_what_runs() -> None:
+    asked = iter([False, False])
+    pool = WorkerPool(2, stopped=lambda: next(asked, True))
+    with pytest.raises(Interrupted):
+        list(pool.run([Task("hangs", eval, HANGS), Task("too", eval, HANGS)]))
+    assert not multiprocessing.active_children()
+
+
+def test_a_task_that_is_done_again_alone_can_be_stopped_too() -> None:
+    pool = WorkerPool(1, silence_s=2.0, stopped=lambda: False)
+    tasks = pool.run([Task("hangs", eval, HANGS), Task("too", eval, HANGS)])
+    assert next(tasks)[1] == Failed("nothing was heard of it for 2 seconds")
+    pool.stopped = lambda: True
+    with pytest.raises(Interrupted):
+        next(tasks)
+    assert not multiprocessing.active_children()
+
+
+def test_a_worker_is_the_first_to_go_where_memory_runs_out() -> None:
+    score = "__import__('pathlib').Path('/proc/self/oom_score_adj').read_text()"
+    with WorkerPool(1) as pool:
+        [(_, found)] = pool.run([Task("x", eval, score)])
+    assert int(found) == 1_000
 
 
 def test_a_worker_can_do_tasks_in_its_place() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -84,7 +86,9 @@ def command(
 
 
 class _StopSignal:
-    """Ctrl-C (or a terminate signal) asks the run to end after the instant at hand."""
+    """Ctrl-C (or a terminate signal) asks the run to end after the instant at hand; a second one
+    ends it where it is, which loses nothing: starting is recovering.
+    """
 
     def __init__(self) -> None:
         self._asked = False
@@ -103,6 +107,11 @@ class _StopSignal:
             signal.signal(number_, handler)  # type: ignore[arg-type]
 
     def _ask(self, *_: object) -> None:
+        if self._asked:
+            # As hard as a kill: an exception out of the middle of a write would have the journal
+            # write on as if nothing had been.
+            os.write(2, b"\x1b[?25h\n" if sys.stderr.isatty() else b"\n")  # the cursor is back
+            os._exit(130)
         self._asked = True
 
 

@@ -36,6 +36,7 @@ from ares.runtime.plan import USER_HASH, Plan, code_hashes, same_run
 from ares.runtime.prefetch import Prefetch
 from ares.runtime.run_news import told
 from ares.runtime.teacher import Nobody, Teacher
+from ares.runtime.worker_pool import Interrupted
 from ares.store.projections import Projector, forget
 
 PROGRESS_INSTANTS = 256
@@ -77,7 +78,8 @@ def run_history(
     """Run ``plan`` in ``folder``; where the run was begun before, go on where it stopped.
 
     models  : a scorer per package hash.
-    stopped : asked between instants; True ends the run cleanly, to be taken up later.
+    stopped : asked between instants; True ends the run cleanly, to be taken up later. A teacher
+              that makes the run wait asks the same, and gives up what it is at.
     user    : the user's own features that the plan was made with.
     teacher : publishes models while the run goes on; None: nobody does.
     open_ensemble : opens what is published, or was before the run was interrupted.
@@ -174,7 +176,11 @@ def _instants(
     if progress is not None:
         progress(t, len(feed))
     while t < len(feed) and not stopped():
-        for event in teacher.due(int(feed.close_ms[t])) if taught else ():
+        try:
+            lessons = teacher.due(int(feed.close_ms[t])) if taught else ()
+        except Interrupted:
+            break
+        for event in lessons:
             loop.process(swap.ready(event, state))
         news = None if state.news is None else plan.news_event(t)
         if news is not None and not told(state, news):

@@ -8,7 +8,7 @@ processes of low priority and said at its virtual time, ``learner.latency_ms`` a
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ares.config.settings import Settings
@@ -39,14 +39,19 @@ MODULES = (*WORKER_MODULES, "ares.runtime.refit_judging", "ares.runtime.drift_jo
 
 
 def learner_of(
-    workspace: Workspace, setup: RunSetup, folder: Path, pool: WorkerPool | None = None
+    workspace: Workspace,
+    setup: RunSetup,
+    folder: Path,
+    pool: WorkerPool | None = None,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> Teacher:
     """Return the learner of a history run whose journal lies in ``folder``.
 
     Its models go to ``folder/models``, its verdicts to ``folder/verdicts``: nothing of a run
     crosses into another environment. No process is started before there is something to do.
 
-    pool : to train in; default: processes as the settings say. It is ended with the learner.
+    pool    : to train in; default: processes as the settings say. It is ended with the learner.
+    stopped : asked while something is trained; True ends that.
     Raises UserMistake where this workspace may not train.
     """
     settings = workspace.settings
@@ -56,6 +61,7 @@ def learner_of(
         MODULES,
         nice=settings.learner.nice,
         silence_s=60.0 * settings.learner.timeout_minutes,
+        stopped=stopped,
     )
     book = read_book(workspace.journal_dir)
     school = School(workspace, setup.environment, folder, book.trials, pool)

@@ -23,7 +23,8 @@ class Teacher(Protocol):
 
         In history this waits for trainings that are under way: each takes effect a fixed virtual
         time after its trigger. What was returned and journaled comes back through ``watch``; what
-        was not (a crash) is returned again.
+        was not (a crash) is returned again. Raises Interrupted where the run is asked to stop
+        while it waits: nothing was said then, and the same will be, later.
         """
 
     def close(self) -> None:

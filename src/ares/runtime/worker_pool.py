@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing.connection import wait as wait_for
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -19,6 +22,13 @@ from ares.domain.errors import AresError
 
 NICE = 5
 """Workers stand back behind an engine on the same machine."""
+
+ASKED_S = 0.1
+"""Whoever waits for workers asks so often whether it is to stop."""
+
+
+class Interrupted(Exception):  # noqa: N818 - nothing is wrong
+    """The one who waits for workers was asked to stop: they have ended, what they did is lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +64,7 @@ class WorkerPool:
         *,
         nice: int = NICE,
         silence_s: float | None = None,
+        stopped: Callable[[], bool] = lambda: False,
     ) -> None:
         """Prepare ``workers`` processes (0: one for each core); none is started yet.
 
@@ -61,10 +72,12 @@ class WorkerPool:
         nice      : how far they stand back.
         silence_s : when nothing is done for so long, something hangs, and is ended like a task
                     that kills its process; None: they may take as long as they like.
+        stopped   : asked while they work; True ends them at once.
         """
         self.workers = workers or cores()
         self._modules = tuple(modules)
         self._nice, self._silence_s = nice, silence_s
+        self.stopped = stopped
         self._executor: ProcessPoolExecutor | None = None
 
     def __enter__(self) -> WorkerPool:
@@ -98,14 +111,15 @@ class WorkerPool:
         """Yield each task with its result, or ``Failed``, as they are done.
 
         When a process dies its pool is lost: the tasks that were not done are done again one by
-        one in a fresh process, so that the one that kills it is found and named.
+        one in a fresh process, so that the one that kills it is found and named. Raises
+        Interrupted where it is ``stopped``.
         """
         waiting: dict[Future[Any], Task] = {
             self._pool().submit(task.function, task.argument): task for task in tasks
         }
         lost: list[Task] = []
         while waiting:
-            done, _ = wait(waiting, self._silence_s, FIRST_COMPLETED)
+            done = self._first_done(waiting)
             if not done:
                 lost += waiting.values()
                 self.kill()
@@ -125,9 +139,22 @@ class WorkerPool:
         for task in lost:
             yield task, self._alone(task)
 
+    def _first_done(self, waiting: Collection[Future[Any]]) -> set[Future[Any]]:
+        """Wait until something is done, and return it; nothing: it was silent for too long."""
+        silence_s = math.inf if self._silence_s is None else self._silence_s
+        until_s = time.monotonic() + silence_s
+        while True:
+            left_s = until_s - time.monotonic()
+            done, _ = wait(waiting, max(0.0, min(left_s, ASKED_S)), FIRST_COMPLETED)
+            if done or left_s <= 0.0:
+                return done
+            if self.stopped():
+                self.kill()
+                raise Interrupted
+
     def _alone(self, task: Task) -> Any:
         future = self._pool().submit(task.function, task.argument)
-        if not wait([future], self._silence_s).done:
+        if not self._first_done([future]):
             self.kill()
             return Failed(f"nothing was heard of it for {self._silence_s:g} seconds")
         try:
@@ -172,11 +199,18 @@ def _begin(modules: Sequence[str], nice: int) -> None:
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(nice)
+    _go_first()
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_follow, args=(parent.sentinel,), daemon=True).start()
     for module in modules:
         importlib.import_module(module)
+
+
+def _go_first() -> None:
+    """Be whom the kernel ends where memory runs out, not the engine."""
+    with contextlib.suppress(OSError):  # there is no such file but on Linux
+        Path("/proc/self/oom_score_adj").write_text("1000")
 
 
 def _follow(sentinel: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -60,9 +61,9 @@ def lessons(workspace: Workspace, name: str) -> list[Event]:
     return [entry.event for entry in found if isinstance(entry.event, TAUGHT)]
 
 
-def stop_after(instants: int) -> Callable[[], bool]:
-    asked = iter(range(10**9))
-    return lambda: next(asked) >= instants
+def training() -> bool:
+    """Return whether a worker process is there."""
+    return bool(multiprocessing.active_children())
 
 
 def test_a_run_learns_swaps_and_can_be_stopped_repeated_and_checked(
@@ -84,8 +85,14 @@ def test_a_run_learns_swaps_and_can_be_stopped_repeated_and_checked(
     assert certify_run(workspace, "whole").mismatches == 0
     assert restep_run(workspace, "whole").mismatches == 0
 
-    first = history_run(workspace, request("broken"), stopped=stop_after(75))
+    verdicts = workspace.journal_dir / "history" / "broken" / "verdicts"
+    first = history_run(workspace, request("broken"), stopped=training)
     assert not first.end.finished
+    assert not verdicts.exists()
+    assert not training(), "who is asked to stop does not wait for the training"
+    second = history_run(workspace, request("broken"), stopped=verdicts.exists)
+    assert not second.end.finished
+    assert verdicts.exists()
     assert history_run(workspace, request("broken")).end.finished
     assert msgspec.msgpack.encode(lessons(workspace, "broken")) == msgspec.msgpack.encode(
         lessons(workspace, "whole")
