@@ -33,7 +33,7 @@ from ares.runtime.production import insist_training_allowed
 from ares.runtime.refit import LEARNER, Assignment, School, Taught
 from ares.runtime.teacher import Teacher
 from ares.runtime.training import WORKER_MODULES
-from ares.runtime.worker_pool import Failed, Task, WorkerPool
+from ares.runtime.worker_pool import Failed, Task, WorkerPool, nonsense
 
 MODULES = (*WORKER_MODULES, "ares.runtime.refit_judging", "ares.runtime.drift_job", "river.drift")
 
@@ -237,9 +237,10 @@ class Learner:
             )
         return [self._measured[pupil.row, pupil.measuring_ms or 0] for pupil in pupils]
 
-    def _said(self, row: int, at_ms: int, seen: DriftSeen | Failed) -> DriftMeasured | AlertRaised:
-        if isinstance(seen, Failed):
-            said = f"drift could not be measured: {seen.error}"
+    def _said(self, row: int, at_ms: int, seen: object) -> DriftMeasured | AlertRaised:
+        if not isinstance(seen, DriftSeen):
+            why = seen.error if isinstance(seen, Failed) else nonsense(seen)
+            said = f"drift could not be measured: {why}"
             return AlertRaised(at_ms, row, DRIFT_UNKNOWN, 0.0, 0.0, said)
         return DriftMeasured(
             at_ms, row, seen.score, seen.feature, seen.error_before, seen.error_after, seen.changed

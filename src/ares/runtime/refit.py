@@ -15,7 +15,7 @@ from typing import Any, Literal
 from ares.adapters.durable import write_file
 from ares.adapters.model_shelves import FOLDER, ModelShelves
 from ares.config.workspace import Workspace
-from ares.domain.errors import AresError, UserMistake
+from ares.domain.errors import UserMistake
 from ares.domain.instrument import Instrument
 from ares.domain.model import Ensemble
 from ares.domain.package import Package
@@ -29,13 +29,15 @@ from ares.runtime.training import ensemble_of
 from ares.runtime.training_job import (
     JoinDone,
     JoinJob,
+    LeftOut,
     PackageDone,
     PackageJob,
+    Spoilt,
     join_members,
     train_package,
 )
 from ares.runtime.training_plan import stamp
-from ares.runtime.worker_pool import Failed, InPlace, Task, WorkerPool
+from ares.runtime.worker_pool import Failed, InPlace, Task, WorkerPool, nonsense, said
 
 LEARNER = "learner"
 VERDICTS = "verdicts"
@@ -128,8 +130,8 @@ class School:
             if desk.end is None:
                 try:
                     step(desk)
-                except (AresError, OSError) as trouble:
-                    desk.fail(" ".join(str(trouble).split()))
+                except Exception as error:  # whatever it is: a training must not end the run
+                    desk.fail(said(error))
 
     def _run(
         self, desks: Sequence[_Desk], tasks: dict[str, Task], keep: Callable[[str, Any], str | None]
@@ -138,7 +140,10 @@ class School:
         whose = {f"{place} ": desk for place, desk in enumerate(desks)}
         for task, result in self._pool.run(list(tasks.values())):
             desk = whose[task.label[: task.label.index(" ") + 1]]
-            wrong = result.error if isinstance(result, Failed) else keep(task.label, result)
+            try:
+                wrong = result.error if isinstance(result, Failed) else keep(task.label, result)
+            except Exception as error:  # as above
+                wrong = said(error)
             if wrong is not None:
                 desk.fail(f"{task.label.partition(' ')[2]}: {wrong}")
 
@@ -178,8 +183,10 @@ class School:
         }
 
         def keep(label: str, result: Any) -> str | None:
+            if isinstance(result, LeftOut | Spoilt):
+                return result.reason
             if not isinstance(result, PackageDone):
-                return str(result.reason)
+                return nonsense(result)
             place, _, timeframe = label.partition(" ")
             desks[int(place)].made[Timeframe(timeframe)] = result
             return None
@@ -220,8 +227,10 @@ class School:
         }
 
         def keep(label: str, result: Any) -> str | None:
+            if isinstance(result, LeftOut):
+                return result.reason
             if not isinstance(result, JoinDone):
-                return str(result.reason)
+                return nonsense(result)
             desks[int(label.partition(" ")[0])].joined = result
             return None
 
@@ -263,7 +272,9 @@ class School:
             if desk.end is None and desk.ensemble is not None
         }
 
-        def keep(label: str, result: JudgeDone) -> str | None:
+        def keep(label: str, result: Any) -> str | None:
+            if not isinstance(result, JudgeDone):
+                return nonsense(result)
             self._conclude(desks[int(label.partition(" ")[0])], result)
             return None
 

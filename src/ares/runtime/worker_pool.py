@@ -27,7 +27,7 @@ ASKED_S = 0.1
 """Whoever waits for workers asks so often whether it is to stop."""
 
 
-class Interrupted(Exception):  # noqa: N818 - nothing is wrong
+class Interrupted(Exception):
     """The one who waits for workers was asked to stop: they have ended, what they did is lost."""
 
 
@@ -132,7 +132,7 @@ class WorkerPool:
                     lost.append(task)
                     continue
                 except Exception as error:
-                    result = Failed(_said(error))
+                    result = Failed(said(error))
                 yield task, result
         if lost:
             self.close()
@@ -163,7 +163,7 @@ class WorkerPool:
             self.close()
             return Failed("its worker process died (out of memory, or killed)")
         except Exception as error:
-            return Failed(_said(error))
+            return Failed(said(error))
 
     def _pool(self) -> ProcessPoolExecutor:
         if self._executor is None:
@@ -223,6 +223,12 @@ def _end(pid: int, how: signal.Signals = signal.SIGTERM) -> None:
         os.kill(pid, how)
 
 
-def _said(error: Exception) -> str:
-    said = str(error) if isinstance(error, AresError) else f"{type(error).__name__}: {error}"
-    return " ".join(said.split())[:300]
+def said(error: Exception) -> str:
+    """Return what a message says of an error: one line, with its type where it is no plain word."""
+    text = str(error) if isinstance(error, AresError) else f"{type(error).__name__}: {error}"
+    return " ".join(text.split())[:300]
+
+
+def nonsense(result: object) -> str:
+    """Return what a message says of something that was never asked for."""
+    return f"it gave back {' '.join(repr(result).split())[:100]}"

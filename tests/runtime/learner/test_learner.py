@@ -338,6 +338,50 @@ def test_whatever_fails_is_journaled_and_the_others_go_on(
     assert ends[1].outcome == "refused"
 
 
+class Senseless(Here):
+    """Gives something else back than what was asked for, where ``part`` is in the label."""
+
+    def __init__(self, known: dict[Any, Any], part: str, nonsense: object) -> None:
+        super().__init__(known)
+        self._part, self._nonsense = part, nonsense
+
+    def _result(self, task: Task) -> Any:
+        return self._nonsense if self._part in task.label else super()._result(task)
+
+
+@pytest.mark.parametrize("nonsense", [None, "done", 7.0])
+@pytest.mark.parametrize("part", ["1h", "ensemble", "verdict"])
+def test_a_worker_that_gives_nonsense_back_has_failed(
+    small: Any, done_before: Any, tmp_path: Path, part: str, nonsense: object
+) -> None:
+    pool = Senseless(done_before, f"0 {part}", nonsense)
+    both = (small.edge, small.noise)
+    done = play(small.workspace, tmp_path / "r", range(20, 22), [20], *both, pool=pool)
+    ends = {one.instrument: one for one in done.of(RetrainingEnded)}
+    assert ends[0].outcome == "failed"
+    assert ends[0].note.startswith(f"{part}: it gave back")
+    assert ends[1].outcome == "refused"
+
+
+def test_a_drift_that_is_nonsense_was_not_measured(small: Any, tmp_path: Path) -> None:
+    pool = Senseless({}, "drift", None)
+    done = play(small.workspace, tmp_path / "r", range(1, 27), [], small.edge, pool=pool)
+    [alert] = done.of(AlertRaised)
+    assert alert.message.startswith("drift could not be measured: it gave back")
+
+
+def test_what_breaks_beside_the_workers_is_the_trainings_end_and_not_the_engines(
+    small: Any, done_before: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "r").mkdir()
+    (tmp_path / "r" / "verdicts").write_text("a file where a folder should be")
+    pool = Here(done_before)
+    done = play(small.workspace, tmp_path / "r", range(20, 22), [20], small.edge, pool=pool)
+    [ended] = done.of(RetrainingEnded)
+    assert ended.outcome == "failed"
+    assert "verdict" in ended.note
+
+
 def test_drift_that_cannot_be_measured_is_an_alert_and_asked_again_the_next_day(
     small: Any, tmp_path: Path
 ) -> None:
