@@ -47,6 +47,8 @@ def status(
         print_json(report)
     else:
         _show(report)
+        if any(one.state == "no learner" for one in report.instruments):
+            note(f"{report.environment} has no learner: `ares run --learn --run NAME` makes one")
         if not settings.continuous_learning.enabled:
             note("continuous_learning.enabled is false: runs have no learner")
 

@@ -38,7 +38,9 @@ class Retraining:
 class InstrumentLearning:
     """One instrument: where its training stands, and what would trigger it.
 
-    state        : ready, resting, training, on trial (a challenger has its time), or no model.
+    state        : ready, resting, due (it begins with the next instant), training, on trial (a
+                   challenger has its time), imported (made elsewhere, where it must be made anew),
+                   no model, or no learner (the run has none).
     rest_until_ms : end of the rest after the last training; None: it may begin.
     failures     : trainings in a row that brought nothing, which double the rest.
     budget_left  : trainings that may still begin in these 24 hours.
@@ -143,7 +145,7 @@ class _Reading:
             setup.environment,
             now_ms,
             tuple(
-                _instrument(names[pupil.row], pupil, policy, now_ms)
+                _instrument(names[pupil.row], pupil, policy, now_ms, learns=setup.challengers)
                 for pupil in self._lessons.pupils
             ),
             trainings,
@@ -173,7 +175,9 @@ class _Reading:
         )
 
 
-def _instrument(name: str, pupil: Pupil, policy: Policy, now_ms: int) -> InstrumentLearning:
+def _instrument(
+    name: str, pupil: Pupil, policy: Policy, now_ms: int, *, learns: bool
+) -> InstrumentLearning:
     restraint = pupil.restraint
     rest_ms = None if restraint.ended_ms is None else restraint.ended_ms + restraint.rest_ms
     resting = rest_ms is not None and rest_ms > now_ms
@@ -184,7 +188,9 @@ def _instrument(name: str, pupil: Pupil, policy: Policy, now_ms: int) -> Instrum
         promised = promised_least(pupil.taught.validation, len(recent))
     return InstrumentLearning(
         instrument=name,
-        state=_state(pupil, resting or restraint.budget_left(now_ms) == 0),
+        state=_state(pupil, resting or restraint.budget_left(now_ms) == 0, now_ms)
+        if learns
+        else "no learner",
         champion=pupil.champion,
         trained_anew="" if pupil.taught is None else pupil.taught.hash,
         rest_until_ms=rest_ms if resting else None,
@@ -202,11 +208,13 @@ def _instrument(name: str, pupil: Pupil, policy: Policy, now_ms: int) -> Instrum
     )
 
 
-def _state(pupil: Pupil, resting: bool) -> str:
+def _state(pupil: Pupil, resting: bool, now_ms: int) -> str:
     if pupil.taught is None:
         return "no model"
-    if pupil.running or pupil.made or pupil.wanted:
+    if pupil.running or pupil.made:
         return "training"
+    if pupil.wanted:  # a learner begins before the next instant, or cannot
+        return "due" if pupil.wanted.at_ms >= now_ms else "imported"
     if pupil.on_trial:
         return "on trial"
     return "resting" if resting else "ready"

@@ -467,6 +467,34 @@ def test_a_person_may_ask_a_running_engine_and_needs_no_rest(
     assert requests() == [0]
 
 
+def learning(setup: RunSetup) -> RunSetup:
+    """Return a run as one with a learner is: it has lanes for challengers."""
+    lanes = (*setup.instruments, *setup.instruments)
+    return msgspec.structs.replace(setup, instruments=lanes, challengers=True)
+
+
+def test_the_report_says_where_nobody_trains(small: Any, tmp_path: Path) -> None:
+    policy = policy_of(small.workspace.settings)
+
+    def state(setup: RunSetup, name: str, hours: int) -> str:
+        journal = RunJournal(tmp_path / name)
+        journal.event(1, RunStarted(setup))
+        journal.effects(1, [])
+        for k in range(hours):
+            ts_ms = FROM_MS + k * HOUR
+            journal.event(2 + k, BarsClosed(ts_ms, b"", b"", b""))
+            journal.effects(2 + k, [loss(ts_ms)] if k == 3 else [])
+        journal.close()
+        report = report_learning(tmp_path / name, policy, Thresholds())
+        return report.instruments[0].state
+
+    alone = setup_of(small.workspace, small.edge)
+    learns = learning(alone)
+    assert state(alone, "plain", 6) == "no learner"
+    assert state(learns, "stopped", 4) == "due"
+    assert state(learns, "foreign", 6) == "imported"
+
+
 def test_the_report_says_what_was_done_and_what_may_be_done_next(
     small: Any, done_before: Any, tmp_path: Path
 ) -> None:
@@ -474,6 +502,7 @@ def test_the_report_says_what_was_done_and_what_may_be_done_next(
     done = play(small.workspace, tmp_path / "r", HOURS, [20], small.noise, pool=pool)
     folder = tmp_path / "journal"
     journal = RunJournal(folder)
+    done.journal[0] = (RunStarted(learning(setup_of(small.workspace, small.noise))), [])
     for seq, (event, effects) in enumerate(done.journal, 1):
         journal.event(seq, event)
         journal.effects(seq, effects)
