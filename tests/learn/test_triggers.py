@@ -25,6 +25,7 @@ from ares.learn.lessons import Lessons
 from ares.learn.thresholds import Thresholds
 from ares.learn.triggers import (
     Policy,
+    Restraint,
     after_drift,
     after_time,
     after_trade,
@@ -86,6 +87,7 @@ def test_a_loss_asks_for_a_training_and_a_gain_does_not() -> None:
     assert wanted is not None
     assert (wanted.trigger, wanted.at_ms) == ("loss_immediate", 5)
     assert after_trade(policy, 5, [-3.0, 0.1], PROMISED) is None
+    assert after_trade(policy, 5, [-3.0, 0.0], PROMISED) is None, "below zero"
     assert after_trade(Policy(on_loss=False), 5, [-3.0], PROMISED) is None
 
 
@@ -96,7 +98,7 @@ def test_trades_below_what_was_promised_are_a_matter_of_performance() -> None:
     wanted = after_trade(Policy(on_loss=False), 5, below, PROMISED)
     assert wanted is not None
     assert wanted.trigger == "performance"
-    assert after_trade(Policy(on_loss=False), 5, below[:9], PROMISED) is None
+    assert after_trade(Policy(on_loss=False), 5, [-1e6] * 9, PROMISED) is None, "too few"
     assert after_trade(Policy(on_loss=False), 5, above, PROMISED) is None
     assert after_trade(Policy(on_loss=False), 5, [-1e6] * 20 + [30.0] * 30, PROMISED) is None
 
@@ -215,6 +217,34 @@ def test_the_rest_doubles_with_each_failure_up_to_its_limit_and_a_success_ends_t
         lessons.watch(ModelPublished(now, 0, ensemble("r"), "shadow", True, "", "", ""), [])
         rests.append(lessons.pupils[0].restraint.rest_ms // hour)
     assert rests == [12, 24, 48, 50, 6, 12]
+
+
+def test_who_asks_needs_no_rest_but_keeps_to_the_budget() -> None:
+    restraint = Restraint(Policy(interval_ms=6 * HOUR_MS, budget_per_day=2))
+    restraint.begin(0)
+    restraint.end(MINUTE, published=True)
+    assert not restraint.allows(HOUR_MS)
+    assert restraint.allows(HOUR_MS, asked=True)
+    assert not restraint.allows(6 * HOUR_MS), "the rest begins with the end"
+    assert restraint.allows(6 * HOUR_MS + MINUTE)
+    restraint.begin(HOUR_MS)
+    assert not restraint.allows(2 * HOUR_MS, asked=True)
+    assert restraint.allows(DAY_MS, asked=True), "24 hours later the first one no longer counts"
+
+
+def test_another_champion_ends_the_back_off() -> None:
+    lessons = begun(Policy(interval_ms=6 * HOUR_MS))
+    lessons.watch(bars(DAY_MS), [trade(DAY_MS, -1.0)])
+    one = started(lessons)
+    lessons.watch(one, [])
+    lessons.watch(ended(one, "refused"), [])
+    restraint, champion = lessons.pupils[0].restraint, lessons.pupils[0].champion
+    lessons.watch(bars(DAY_MS), [moved("canary", (champion, "champion"), ("x", "canary"))])
+    assert restraint.rest_ms == 12 * HOUR_MS, "it is the same one still"
+    another = ensemble("another")
+    lessons.watch(ModelPublished(DAY_MS, 0, another, "champion", False, "", "ada", ""), [])
+    lessons.watch(bars(DAY_MS), [moved("published", (another.hash, "champion"), ("", "empty"))])
+    assert restraint.rest_ms == 6 * HOUR_MS
 
 
 def moved(move: Move, *lanes: tuple[str, Station]) -> SlotChanged:

@@ -294,7 +294,7 @@ def test_a_champion_whose_evidence_turns_leaves_within_the_bar(world: Any, tmp_p
     late = [
         e
         for entry in entries(tmp_path / "run")
-        if isinstance(entry.event, BarsClosed) and entry.event.ts_ms > back.ts_ms
+        if isinstance(entry.event, BarsClosed) and entry.event.ts_ms >= back.ts_ms
         for e in entry.effects
         if isinstance(e, SubmitOrder) and e.instrument == lane and e.kind == "entry"
     ]
