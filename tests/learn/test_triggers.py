@@ -141,6 +141,19 @@ def test_the_schedule_counts_from_the_last_begin() -> None:
     assert after_time(Policy(), 10**12, 0) is None
 
 
+def test_the_schedule_asks_again_so_long_after_the_last_training_began() -> None:
+    lessons = begun(Policy(schedule_ms=2 * DAY_MS, interval_ms=0, on_loss=False))
+    asked = []
+    for hour in range(1, 24 * 7):
+        lessons.watch(bars(hour * HOUR_MS), [])
+        if lessons.pupils[0].wanted is not None:
+            one = started(lessons)
+            asked.append((one.trigger, hour))
+            lessons.watch(one, [])
+            lessons.watch(ended(one, "refused"), [])
+    assert asked == [("schedule", 48), ("schedule", 96), ("schedule", 144)]
+
+
 @st.composite
 def policies(draw: st.DrawFn) -> Policy:
     hours = st.integers(0, 30)
