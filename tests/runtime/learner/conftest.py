@@ -69,6 +69,7 @@ def make_world(root: Path) -> SmallWorld:
         "timeframes": {"intervals": [{"interval": "1h", "weight": 1.0}]},
         "promotion": EASY,
         "learning": {"workers": 1},
+        "learner": {"nice": 0},  # on a busy machine whoever stands back waits for minutes
     }
     (root / "ares.yaml").write_text(yaml.safe_dump(content))
     engine = open_database(f"sqlite:///{(root / 'ares.db').resolve()}")

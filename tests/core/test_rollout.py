@@ -1,0 +1,231 @@
+"""The rollout alone: who moves where, for which reason, and on which bar."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from ares.core import orders
+from ares.core.rollout import TRADES_MIN, observe
+from ares.core.state import State, new_state
+from ares.core.step import step
+from ares.domain.events import BarsClosed, OrderFilled, SubmitOrder, TradeClosed
+from ares.domain.instrument import Instrument, InstrumentSpec
+from ares.domain.model import Ensemble, Member, Validation
+from ares.domain.model_events import ModelPublished, SlotChanged, SlotOrdered
+from ares.domain.run import Rollout, RunInstrument, RunSetup
+from ares.domain.timeframe import HOUR_MS, MINUTE_MS, Timeframe
+from ares.kernel.trade import Rules
+from ares.kernel.trade.layout import ENTRY, EXIT
+
+START_MS = 1_704_153_600_000  # on the hour
+ROLLOUT = Rollout(2 * HOUR_MS, 3 * HOUR_MS, 0.25, 0.10, 1_000.0, 0.05)
+MINUTES_IN_HOUR = 60
+
+
+def ensemble(name: str) -> Ensemble:
+    return Ensemble(
+        "test:T0/USDT", (Member(Timeframe.M1, name, "1", name, 1.0),), Timeframe.M1, 1.0, 0.0,
+        12, 1.0, 10.0, 1.0, 1.0, 20.0, "recipe", "features", Validation(200, 20.0, 60.0),
+    )  # fmt: skip
+
+
+class Models(dict[str, Any]):
+    """Every model there may be: each says nothing worth a trade."""
+
+    def __contains__(self, _: object) -> bool:
+        return True
+
+    def __missing__(self, _: str) -> Any:
+        return lambda rows: np.full(len(rows), 0.5)
+
+
+class Engine:
+    """A state, fed one event after the other; keeps the moves."""
+
+    def __init__(self, previous: Ensemble | None = None, rollout: Rollout = ROLLOUT) -> None:
+        spec = InstrumentSpec(Instrument("test", "T0/USDT"), 2, 3)
+        first = RunInstrument(spec, MINUTE_MS, ensemble("first"), True, previous)
+        lanes = (first, RunInstrument(spec, MINUTE_MS, None, False))
+        rules = {name: float(value) for name, value in asdict(Rules()).items()}
+        setup = RunSetup(
+            "history/x", lanes, (Timeframe.M1,), -1, START_MS, START_MS + 99 * HOUR_MS, START_MS,
+            10_000.0, rules, 0.25, {}, challengers=True, rollout=rollout,
+        )  # fmt: skip
+        self.state: State = new_state(setup)
+        self.minute = 0
+        self.moves: list[SlotChanged] = []
+
+    def take(self, event: Any) -> None:
+        found = step(self.state, event, Models())
+        self.moves += [effect for effect in found if isinstance(effect, SlotChanged)]
+
+    def bars(self, n: int = 1) -> None:
+        for _ in range(n):
+            self.minute += 1
+            row = np.array([100.0, 101.0, 99.0, 100.0, 50.0])
+            self.take(BarsClosed(self.now_ms, row.tobytes(), b"\1", b"\0"))
+
+    @property
+    def now_ms(self) -> int:
+        return START_MS + self.minute * MINUTE_MS
+
+    def publish(self, name: str, verdict: str = "v", station: Any = "shadow") -> None:
+        self.take(
+            ModelPublished(self.now_ms, 0, ensemble(name), station, False, verdict, "ada", "")
+        )
+
+    def trades(self, lane: int, confidence: float, trades: int) -> None:
+        """Let a lane have shown so much."""
+        self.state.trade.book[lane]["mode_confidence"] = confidence
+        self.state.trade.book[lane]["arm_trades"] = trades
+        self.state.unreviewed = True
+
+    @property
+    def said(self) -> list[tuple[str, int]]:
+        """Return what moved, and in which minute."""
+        return [(one.move, (one.ts_ms - START_MS) // MINUTE_MS) for one in self.moves]
+
+    @property
+    def seats(self) -> tuple[str, ...]:
+        return self.moves[-1].stations
+
+
+def promoted() -> Engine:
+    """Return an engine whose second ensemble has just taken the place of the first."""
+    engine = Engine()
+    engine.publish("second")
+    engine.bars(5 * MINUTES_IN_HOUR)
+    assert [move for move, _ in engine.said] == ["published", "canary", "promoted"]
+    assert engine.seats == ("former", "champion")
+    return engine
+
+
+def test_each_station_lasts_as_long_as_is_set_and_one_without_a_verdict_stays() -> None:
+    engine = Engine()
+    engine.bars(30)
+    engine.publish("second")
+    engine.bars(6 * MINUTES_IN_HOUR)
+    # 2 hours in the shadow, then 3 as a canary, each seen on the first full hour behind it
+    assert engine.said == [("published", 30), ("canary", 180), ("promoted", 360)]
+    shadow = Engine()
+    shadow.publish("second", verdict="")
+    shadow.bars(6 * MINUTES_IN_HOUR)
+    assert [move for move, _ in shadow.said] == ["published"]
+
+
+def test_a_canary_and_its_champion_share_the_size() -> None:
+    engine = Engine()
+    engine.publish("second")
+    engine.bars(2 * MINUTES_IN_HOUR)
+    assert engine.seats == ("champion", "canary")
+    assert engine.state.specs["size_share"].tolist() == [0.75, 0.25]
+    assert engine.state.specs["has_champion"].tolist() == [True, True]
+    engine.bars(3 * MINUTES_IN_HOUR)
+    assert engine.seats == ("former", "champion")
+    assert engine.state.specs["has_champion"].tolist() == [False, True]
+    assert engine.state.specs["size_share"][1] == 1.0
+
+
+def test_low_confidence_takes_a_champion_out_within_a_bar_after_enough_trades() -> None:
+    engine = Engine()
+    engine.bars(7)
+    engine.trades(0, 0.05, TRADES_MIN - 1)
+    engine.bars(2 * MINUTES_IN_HOUR)
+    assert engine.said == [], "too few trades to say"
+    engine.trades(0, 0.05, TRADES_MIN)
+    engine.bars()
+    assert engine.said == [("withdrawn", 128)], "not at the next full hour"
+    assert "mode confidence 0.050 after 10 trades, below 0.1" in engine.moves[-1].why
+    at_the_limit = Engine()
+    at_the_limit.trades(0, 0.10, 50)
+    at_the_limit.bars(MINUTES_IN_HOUR)
+    assert at_the_limit.said == []
+
+
+def test_the_alarm_of_a_turned_edge_brings_the_one_before_it_back() -> None:
+    engine = Engine(previous=ensemble("before"))
+    engine.state.turned[0]["declared_step"] = 3
+    engine.state.unreviewed = True
+    engine.bars()
+    assert engine.said == [("rolled_back", 1)]
+    [move] = engine.moves
+    assert move.lanes[move.stations.index("champion")] == ensemble("before").hash
+    assert "the test for a turned edge alarmed" in move.why
+
+
+def closed(net_bps: float, lane: int = 0) -> TradeClosed:
+    return TradeClosed(
+        lane, True, START_MS, START_MS, 1.0, 1.0, 1, 0, 0, net_bps, 0.6, 1.0, "time", "", 0.5
+    )
+
+
+@pytest.mark.parametrize(("mean_bps", "alarms"), [(-15.0, True), (5.0, False)])
+def test_an_edge_that_turns_alarms_by_its_trades(mean_bps: float, alarms: bool) -> None:
+    rollout = msgspec.structs.replace(ROLLOUT, confidence_min=0.0)  # the test alone
+    engine = Engine(rollout=rollout)
+    draw = np.random.default_rng(1).normal(mean_bps, 40.0, 400)
+    for k, net_bps in enumerate(draw.tolist()):
+        observe(engine.state, [closed(net_bps), closed(-50.0, lane=1)])
+        engine.bars()
+        if engine.moves:
+            assert 20 < k < 300
+            assert engine.state.turned[0]["declared_step"] == k + 1, "on the bar behind the trade"
+            break
+    assert bool(engine.moves) == alarms
+
+
+def test_a_trade_of_money_is_evidence_as_soon_as_it_has_been_filled() -> None:
+    engine = Engine()
+    engine.bars()
+    book = engine.state.trade.book[0]
+    for name, kind, lots, ticks in (("in", ENTRY, 10, 10_000), ("out", EXIT, -10, 9_900)):
+        wish: Any = "entry" if kind == ENTRY else "exit"
+        sent = SubmitOrder(name, 0, wish, lots, 0, "signal", 0.6, 9.0, 100.0)
+        engine.state.orders[name] = orders.submitted(sent)
+        engine.state.working_ids[0] = name
+        book["working_lots"], book["working_kind"], book["entry_width"] = lots, kind, 100.0
+        engine.take(OrderFilled(name, engine.now_ms, lots, ticks, 0, 0))
+    assert int(book["position_lots"]) == 0
+    assert int(book["arm_trades"]) == 1
+    assert int(engine.state.turned[0]["steps"]) == 1
+    assert engine.state.unreviewed
+
+
+def test_a_former_champion_that_is_better_comes_back() -> None:
+    engine = promoted()
+    engine.state.better[0]["declared_step"] = 9
+    engine.bars(MINUTES_IN_HOUR)
+    assert engine.said[-1] == ("rolled_back", 6 * MINUTES_IN_HOUR)
+    assert engine.moves[-1].why == "the champion before it is better"
+    assert engine.seats == ("champion", "withdrawn")
+
+
+def test_a_former_champion_that_has_turned_as_well_does_not_come_back() -> None:
+    engine = promoted()
+    engine.trades(0, 0.02, 40)
+    engine.trades(1, 0.05, 40)
+    engine.bars()
+    assert engine.said[-1] == ("withdrawn", 5 * MINUTES_IN_HOUR + 1)
+    assert "champion" not in engine.seats
+    person = promoted()
+    person.trades(0, 0.02, 40)
+    person.take(SlotOrdered(person.now_ms, 0, "rollback", "ada", "I want it"))
+    assert person.seats == ("champion", "withdrawn"), "a person may"
+
+
+@pytest.mark.parametrize("hours", [1, 3])
+def test_a_challenger_that_is_worse_is_dismissed(hours: int) -> None:
+    engine = Engine()
+    engine.publish("second")
+    engine.bars(hours * MINUTES_IN_HOUR)
+    engine.state.worse[0]["declared_step"] = 9
+    engine.bars(MINUTES_IN_HOUR)
+    assert engine.moves[-1].move == "dismissed"
+    assert engine.moves[-1].why == "it is worse than the champion"
+    assert engine.seats == ("champion", "empty")
+    assert engine.state.specs["size_share"][0] == 1.0
