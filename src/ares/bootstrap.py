@@ -64,8 +64,12 @@ def history_run(
     request: RunRequest,
     progress: Callable[[int, int], None] | None = None,
     stopped: Callable[[], bool] = lambda: False,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Ran:
-    """Run the engine over stored candles with virtual money, or take such a run up again."""
+    """Run the engine over stored candles with virtual money, or take such a run up again.
+
+    say : told what the run waits for while something is trained.
+    """
     from ares.observe.own_features import insist_no_leak
     from ares.observe.run_report import report_run
     from ares.runtime import run_choices as chosen
@@ -131,18 +135,19 @@ def history_run(
         progress=progress,
         stopped=stopped,
         user=user,
-        teacher=_teacher(workspace, made.setup, folder, stopped) if request.learn else None,
+        teacher=_teacher(workspace, made.setup, folder, stopped, say) if request.learn else None,
         open_ensemble=served.opener_of(workspace, folder, sentiment),
     )
     return Ran(end, report_run(end.folder), (*remarks, *said))
 
 
 def _teacher(
-    workspace: Workspace, setup: RunSetup, folder: Path, stopped: Callable[[], bool]
-) -> Teacher:
+    workspace: Workspace, setup: RunSetup, folder: Path, stopped: Callable[[], bool],
+    say: Callable[[str], None],
+) -> Teacher:  # fmt: skip
     from ares.runtime.learner import learner_of
 
-    return learner_of(workspace, setup, folder, stopped=stopped)
+    return learner_of(workspace, setup, folder, stopped=stopped, say=say)
 
 
 def arms_of_run(workspace: Workspace, run: str | None) -> tuple[ArmReport, ...]:

@@ -77,7 +77,10 @@ def command(
             bars[0].expect(total)
             bars[0].reach(done)
 
-        ran = history_run(workspace, request, reached, asked)
+        def told(text: str) -> None:
+            bars[0].say(text) if bars else note(text)
+
+        ran = history_run(workspace, request, reached, asked, told)
     if json_:
         print_json(_as_json(ran))
     else:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from ares.config.settings import Settings
@@ -44,6 +45,7 @@ def learner_of(
     folder: Path,
     pool: WorkerPool | None = None,
     stopped: Callable[[], bool] = lambda: False,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Teacher:
     """Return the learner of a history run whose journal lies in ``folder``.
 
@@ -52,6 +54,7 @@ def learner_of(
 
     pool    : to train in; default: processes as the settings say. It is ended with the learner.
     stopped : asked while something is trained; True ends that.
+    say     : told what the run is waiting for, and what came of it, for a person.
     Raises UserMistake where this workspace may not train.
     """
     settings = workspace.settings
@@ -68,7 +71,7 @@ def learner_of(
     lessons = Lessons(
         policy_of(settings), thresholds_of(settings), _foreign(school, setup)
     )  # fmt: skip
-    return Learner(workspace, lessons, school, pool, settings.learner.latency_ms)
+    return Learner(workspace, lessons, school, pool, settings.learner.latency_ms, say=say)
 
 
 def policy_of(settings: Settings) -> Policy:
@@ -108,9 +111,11 @@ class Learner:
         pool: WorkerPool,
         latency_ms: int,
         requests: Requests | None = None,
+        say: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._workspace, self._lessons, self._school = workspace, lessons, school
         self._pool, self._latency_ms, self._requests = pool, latency_ms, requests
+        self._say = say
         self._taught: dict[tuple[int, int], Taught] = {}
         self._measured: dict[tuple[int, int], DriftMeasured | AlertRaised] = {}
 
@@ -172,6 +177,7 @@ class Learner:
         assignments = []
         for pupil, started in fresh:
             assert pupil.taught is not None
+            self._say(f"{_at(pupil, started)}: training ({started.trigger}: {started.reason})")
             champion = self._lessons.ensemble(pupil.champion) if pupil.champion else None
             assignments.append(Assignment(pupil.taught, champion, started.ts_ms))
         if assignments:
@@ -179,6 +185,9 @@ class Learner:
                 fresh, self._school.teach(assignments), strict=True
             ):
                 self._taught[pupil.row, started.ts_ms] = taught
+                because = taught.note or ", ".join(taught.failed)
+                came = f"{taught.outcome} ({because})" if because else taught.outcome
+                self._say(f"{_at(pupil, started)}: {came}")
 
     def _ended(self, started: RetrainingStarted, taught: Taught) -> RetrainingEnded:
         return RetrainingEnded(
@@ -245,6 +254,13 @@ class Learner:
         return DriftMeasured(
             at_ms, row, seen.score, seen.feature, seen.error_before, seen.error_after, seen.changed
         )
+
+
+def _at(pupil: Pupil, started: RetrainingStarted) -> str:
+    """Return whose training it is, and when it began, as a person reads it."""
+    at = datetime.fromtimestamp(started.ts_ms // 1_000, UTC)
+    name = "" if pupil.taught is None else pupil.taught.instrument
+    return f"{name} at {at:%Y-%m-%d %H:%M}"
 
 
 def _foreign(school: School, setup: RunSetup) -> frozenset[str]:

@@ -71,8 +71,10 @@ def test_a_run_learns_swaps_and_can_be_stopped_repeated_and_checked(
 ) -> None:
     rare = {"retraining": {"drift_check_hours": 1_000}}  # each worker takes seconds to start
     workspace = learning(another(), continuous_learning=rare)
-    whole = history_run(workspace, request("whole"))
+    told: list[str] = []
+    whole = history_run(workspace, request("whole"), say=told.append)
     assert whole.end.finished
+    assert [text.split(": ")[1] for text in told] == ["training (loss_immediate", "published"]
     kinds = [type(event) for event in lessons(workspace, "whole")]
     assert kinds == [RetrainingStarted, RetrainingEnded, ModelPublished]
     moves = [
