@@ -11,6 +11,10 @@ import ares
 
 LIBRARIES = ("lightgbm", "numpy", "numba", "onnx", "onnxruntime")
 
+GIT_S = 60.0
+"""A busy machine may take seconds to say its commit; a card that names another one instead has
+another hash, and so have the journals of a run that learns."""
+
 
 @lru_cache(maxsize=1)
 def git_commit() -> str:
@@ -46,7 +50,7 @@ def _git(folder: Path, *arguments: str) -> str:
         ["git", "-C", str(folder), *arguments],
         capture_output=True,
         text=True,
-        timeout=5,
+        timeout=GIT_S,
         check=True,
     )
     return done.stdout.strip()
