@@ -69,6 +69,31 @@ def entries(folder: Path) -> Iterator[Entry]:
         yield Entry(pending[0], pending[1], None)
 
 
+@dataclass(frozen=True, slots=True)
+class Past:
+    """The entries of a run up to one of them, read anew whenever they are walked: a journal may be
+    larger than memory.
+    """
+
+    folder: Path
+    seq_max: int
+
+    def __iter__(self) -> Iterator[Entry]:
+        """Yield the entries, as ``entries`` does."""
+        for entry in entries(self.folder):
+            if entry.seq > self.seq_max:
+                return
+            yield entry
+
+
+def past_of(folder: Path) -> Past:
+    """Return what stands in a run's journal now, whatever is written behind it meanwhile."""
+    seq = 0
+    for entry in entries(folder):
+        seq = entry.seq
+    return Past(folder, seq)
+
+
 def _decode_event(folder: Path, body: bytes) -> tuple[int, Event]:
     try:
         return _event.decode(body)

@@ -6,7 +6,8 @@ simulated) fills. Nothing of the event-driven path is used: that both agree is t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from ares.domain.events import (
     Effect,
     EngineStarted,
     ModeChanged,
+    NewsPublished,
     OrderAccepted,
     OrderCancelled,
     OrderFilled,
@@ -39,15 +41,16 @@ from ares.domain.events import (
 )
 from ares.domain.run import RunSetup
 from ares.journal.run import Entry, entries
+from ares.kernel.bars import I64
 from ares.kernel.features.user import UserFeatures
 from ares.kernel.live import observe_closes
 from ares.kernel.trade import Signals, TradeLog
 from ares.kernel.trade.layout import CANCEL_STOP, REASON_NAMES, REFUSAL
-from ares.runtime.feed import Feed, feed_of_run
+from ares.runtime.feed import Closings, Feed
 from ares.runtime.hot_swap import Opener
-from ares.runtime.recompute import Columns, moves_of, scan_with_moves, spoken
+from ares.runtime.recompute import Columns, Moves, scan_with_moves, spoken
 from ares.runtime.restep import first_state, open_run
-from ares.runtime.run_news import news_of_run, silences_of
+from ares.runtime.run_news import news_of_events, silences_of
 
 Row = tuple[Any, ...]
 
@@ -77,12 +80,14 @@ def certify(
              journal, what they say and trade is computed.
     """
     setup = open_run(folder)
-    journaled = _settled(list(entries(folder)))
-    log, signals, feed, traded = recompute(folder, setup, journaled, models, user, opener)
-    theirs = _rows_of_journal(journaled)
+    told = _Told(setup)
+    for entry in _settled(entries(folder)):
+        told.add(entry)
+    log, signals, feed = recompute(folder, setup, told, models, user, opener)
+    theirs = told.rows
     ours = _rows_of_scan(log)
-    decided_ms = feed.close_ms[traded:]
-    found = silences_of(first_state(folder, setup), news_of_run(journaled), decided_ms)
+    decided_ms = feed.close_ms[told.warming :]
+    found = silences_of(first_state(folder, setup), news_of_events(told.news), decided_ms)
     ours["sentiment"] = [_fact(effect) for effect in found]
     lines: dict[str, tuple[int, int]] = {}
     first: dict[str, Any] | None = None
@@ -90,12 +95,12 @@ def certify(
         count, wrong, shown = _compare(kind, theirs[kind], ours[kind])
         lines[kind] = (count, wrong)
         first = first or shown
-    count, wrong, shown = _compare_said(journaled, signals, log, feed, traded)
+    count, wrong, shown = _compare_said(told, signals, log, decided_ms)
     lines["decisions"] = (count, wrong)
     first = shown or first
     return Certificate(
         setup.environment,
-        len(journaled),
+        told.events,
         sum(n for n, _ in lines.values()),
         sum(wrong for _, wrong in lines.values()),
         lines,
@@ -103,18 +108,22 @@ def certify(
     )
 
 
-def _settled(journaled: list[Entry]) -> list[Entry]:
-    """Return the entries up to the last closing instant that was answered, and what the venue said
+def _settled(journaled: Iterable[Entry]) -> Iterator[Entry]:
+    """Yield the entries up to the last closing instant that was answered, and what the venue said
     to its orders at once: fills behind it belong to an instant that a crash cut short.
     """
-    end = len(journaled)
-    while end and not _is_answered_bar(journaled[end - 1]):
-        end -= 1
-    while end < len(journaled) and isinstance(
-        journaled[end].event, OrderAccepted | OrderCancelled | EngineStarted
-    ):
-        end += 1
-    return journaled[:end]
+    behind: list[Entry] = []
+    settled = False
+    for entry in journaled:
+        behind.append(entry)
+        if _is_answered_bar(entry):
+            yield from behind
+            behind.clear()
+            settled = True
+    for entry in behind if settled else ():
+        if not isinstance(entry.event, OrderAccepted | OrderCancelled | EngineStarted):
+            return
+        yield entry
 
 
 def _is_answered_bar(entry: Entry) -> bool:
@@ -124,24 +133,21 @@ def _is_answered_bar(entry: Entry) -> bool:
 def recompute(
     folder: Path,
     setup: RunSetup,
-    journaled: Sequence[Entry],
+    told: _Told,
     models: Scorers,
     user: UserFeatures | None = None,
     opener: Opener | None = None,
-) -> tuple[TradeLog, Signals, Feed, int]:
-    """Return the run by the backtest path, its feed, and the row of its first decision."""
+) -> tuple[TradeLog, Signals, Feed]:
+    """Return the run by the backtest path, and its feed."""
     state = first_state(folder, setup)
-    events = [e.event for e in journaled if isinstance(e.event, BarsClosed)]
-    feed = feed_of_run(events, setup)
-    traded = sum(event.warming for event in events)
-    moves = moves_of(setup, journaled)
-    news = news_of_run(journaled)
+    feed, traded = told.closings.feed(setup), told.warming
+    moves, news = told.moves.found, news_of_events(told.news)
     columns = Columns(setup, state, feed, models, user, opener, news)
     signals = spoken(setup, state, columns, feed.close_ms[traded:], moves)
     for i in range(len(setup.instruments)):
         warming = feed.ticks[:traded][feed.present[:traded, i], i, 3]
         observe_closes(i, np.ascontiguousarray(warming), state.trade.book, state.specs)
-    return scan_with_moves(state, feed, traded, signals, moves), signals, feed, traded
+    return scan_with_moves(state, feed, traded, signals, moves), signals, feed
 
 
 _UNKNOWN = SubmitOrder("", -1, "unknown", 0, 0, "", 0.0, 0.0, 0.0)
@@ -160,34 +166,63 @@ KINDS = {
 LINES = ("orders", "fills", "refusals", "trades", "modes", "breakers", "virtual", "sentiment")
 
 
-def _rows_of_journal(journaled: Sequence[Entry]) -> dict[str, list[Row]]:
-    """Return what the run did, by kind, in order."""
-    rows: dict[str, list[Row]] = {kind: [] for kind in LINES}
-    orders: dict[str, SubmitOrder] = {}
-    for entry in journaled:
-        event = entry.event
-        if isinstance(event, OrderFilled):
-            order = orders.get(event.client_id, _UNKNOWN)
-            head = (event.ts_ms, order.instrument, order.kind, event.lots)
-            rows["fills"].append((*head, event.price_ticks, event.fee_units))
-        elif isinstance(event, OrderRejected):
-            order = orders.get(event.client_id, _UNKNOWN)
-            rows["fills"].append(
-                (event.ts_ms, order.instrument, order.kind, 0, event.price_ticks, 0)
-            )
-        for effect in entry.effects:
-            if isinstance(effect, SubmitOrder):
-                orders[effect.client_id] = effect
-                wish = (effect.lots, effect.price_ticks, effect.reason)
-                signal = (effect.p, effect.edge_bps, effect.width_bps)
-                rows["orders"].append((effect.instrument, effect.kind, *wish, *signal))
-            elif isinstance(effect, CancelOrder):
-                rows["orders"].append((effect.instrument, "cancel"))
-            elif isinstance(effect, ModeChanged) and effect.reason != BY_CONFIDENCE:
-                continue  # came with a move, which is taken from the journal
-            elif type(effect) in KINDS:
-                rows[KINDS[type(effect)]].append(_fact(effect))
-    return rows
+class _Told:
+    """What the journal of a run tells, taken in entry by entry and kept in columns: a journal may
+    be larger than memory.
+
+    rows : what the run did, by kind, in order.     warming : instants before the first decision.
+    said : of each decision probability, edge and width in every lane; worth: its instant, equity.
+    """
+
+    def __init__(self, setup: RunSetup) -> None:
+        self.events = self.warming = 0
+        self.closings, self.moves = Closings(), Moves(setup)
+        self.news: list[NewsPublished] = []
+        self.rows: dict[str, list[Row]] = {kind: [] for kind in LINES}
+        self.said, self.worth = bytearray(), array("q")
+        self._orders: dict[str, SubmitOrder] = {}
+        self._said_bytes = 3 * 8 * len(setup.instruments)
+
+    def add(self, entry: Entry) -> None:
+        """Take the next entry in."""
+        self.events += 1
+        event, effects = entry.event, entry.effects
+        self.moves.add(event, effects)
+        match event:
+            case BarsClosed():
+                self.closings.add(event)
+                self.warming += event.warming
+            case NewsPublished():
+                self.news.append(event)
+            case OrderFilled():
+                self._fill(event, event.lots, event.fee_units)
+            case OrderRejected():
+                self._fill(event, 0, 0)
+            case _:
+                pass
+        for effect in effects:
+            self._effect(effect)
+
+    def _fill(self, event: OrderFilled | OrderRejected, lots: int, fee_units: int) -> None:
+        order = self._orders.get(event.client_id, _UNKNOWN)
+        head = (event.ts_ms, order.instrument, order.kind, lots)
+        self.rows["fills"].append((*head, event.price_ticks, fee_units))
+
+    def _effect(self, effect: Effect) -> None:
+        if isinstance(effect, Decided):
+            self.said += effect.said[: self._said_bytes]
+            self.worth.extend((effect.ts_ms, effect.equity_units))
+        elif isinstance(effect, SubmitOrder):
+            self._orders[effect.client_id] = effect
+            wish = (effect.lots, effect.price_ticks, effect.reason)
+            signal = (effect.p, effect.edge_bps, effect.width_bps)
+            self.rows["orders"].append((effect.instrument, effect.kind, *wish, *signal))
+        elif isinstance(effect, CancelOrder):
+            self.rows["orders"].append((effect.instrument, "cancel"))
+        elif isinstance(effect, ModeChanged) and effect.reason != BY_CONFIDENCE:
+            return  # came with a move, which is taken from the journal
+        elif type(effect) in KINDS:
+            self.rows[KINDS[type(effect)]].append(_fact(effect))
 
 
 def _rows_of_scan(log: TradeLog) -> dict[str, list[Row]]:
@@ -236,19 +271,18 @@ def _compare(
 
 
 def _compare_said(
-    journaled: Sequence[Entry], signals: Signals, log: TradeLog, feed: Feed, traded: int
+    told: _Told, signals: Signals, log: TradeLog, decided_ms: I64
 ) -> tuple[int, int, dict[str, Any] | None]:
     """Compare probability, edge, width and equity of every closing instant, to the bit."""
-    said = [e for entry in journaled for e in entry.effects if isinstance(e, Decided)]
-    n = feed.present.shape[1]
-    both = min(len(said), len(log.equity))
-    missing = max(len(said), len(log.equity)) - both
-    theirs = np.array([np.frombuffer(d.said).reshape(-1, n)[:3] for d in said[:both]])
-    theirs = theirs.reshape(both, 3, n)
+    worths = np.array(told.worth, np.int64).reshape(-1, 2)
+    n = signals.p.shape[1]
+    both = min(len(worths), len(log.equity))
+    missing = max(len(worths), len(log.equity)) - both
+    theirs = np.frombuffer(told.said).reshape(-1, 3, n)[:both]
     ours = np.stack([signals.p, signals.edge, signals.width], axis=1)[:both]
     alike = (theirs.view(np.int64) == ours.view(np.int64)) | (np.isnan(theirs) & np.isnan(ours))
-    worth = np.array([(d.ts_ms, d.equity_units) for d in said[:both]], np.int64).reshape(both, 2)
-    ours_worth = np.stack([feed.close_ms[traded:], log.equity], axis=1)[:both]
+    worth = worths[:both]
+    ours_worth = np.stack([decided_ms, log.equity], axis=1)[:both]
     alike_worth = worth == ours_worth
     wrong = int((~alike).sum() + (~alike_worth).sum()) + missing
     shown: dict[str, Any] | None = None
@@ -264,5 +298,5 @@ def _compare_said(
             },
         }  # fmt: skip
     elif missing:
-        shown = {"what": "decision", "journaled": len(said), "recomputed": len(log.equity)}
+        shown = {"what": "decision", "journaled": len(worths), "recomputed": len(log.equity)}
     return alike.size + alike_worth.size + missing, wrong, shown

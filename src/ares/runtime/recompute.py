@@ -14,12 +14,11 @@ import numpy as np
 
 from ares.core.slots import Slot, lanes_of, settle, slot_of
 from ares.core.state import Scorer, Scorers, State
-from ares.domain.events import BarsClosed
+from ares.domain.events import BarsClosed, Effect, Event
 from ares.domain.model import Ensemble
 from ares.domain.model_events import ModelPublished, SlotChanged
 from ares.domain.run import RunSetup
 from ares.domain.timeframe import Timeframe
-from ares.journal.run import Entry
 from ares.kernel.bars import F64, I64, Bars, Bools
 from ares.kernel.ensemble import FRESH_INTERVALS, Scores, aggregate_history, slot_records
 from ares.kernel.features import N_FEATURES, VOLATILITY_20, WARMUP_BARS, feature_scan
@@ -45,37 +44,44 @@ class Move:
     previous: Ensemble | None
 
 
-def moves_of(setup: RunSetup, journaled: Sequence[Entry]) -> list[Move]:
-    """Return the moves of a run, in order."""
-    known: dict[str, Ensemble] = {}
-    refits: set[str] = set()
-    for one in setup.instruments:
-        for ensemble in (one.ensemble, one.previous):
-            if ensemble is not None:
-                known[ensemble.hash] = ensemble
-    moves: list[Move] = []
-    row = 0
-    for entry in journaled:
-        event = entry.event
+class Moves:
+    """The moves of a run, taken from its journal entry by entry; ``found``: in order."""
+
+    def __init__(self, setup: RunSetup) -> None:
+        self.found: list[Move] = []
+        self._setup = setup
+        self._known: dict[str, Ensemble] = {}
+        self._refits: set[str] = set()
+        self._row = 0
+        for one in setup.instruments:
+            for ensemble in (one.ensemble, one.previous):
+                if ensemble is not None:
+                    self._known[ensemble.hash] = ensemble
+
+    def add(self, event: Event, effects: Sequence[Effect]) -> None:
+        """Take the next entry in."""
         if isinstance(event, BarsClosed) and not event.warming:
-            row += 1
+            self._row += 1
         elif isinstance(event, ModelPublished):
             name = event.ensemble.hash
-            known[name] = event.ensemble
-            refits = refits | {name} if event.refit else refits - {name}
-        for effect in entry.effects:
+            self._known[name] = event.ensemble
+            self._refits.discard(name)
+            if event.refit:
+                self._refits.add(name)
+        for effect in effects:
             if isinstance(effect, SlotChanged):
-                lanes = lanes_of(setup, effect.instrument)
-                seats = zip(lanes, effect.lanes, effect.stations, strict=True)
-                slots = {
-                    lane: slot_of(known[name], station, refit=name in refits)
-                    if name
-                    else Slot(station=station)
-                    for lane, name, station in seats
-                }
-                back = known[effect.previous] if effect.previous else None
-                moves.append(Move(row, effect.instrument, slots, back))
-    return moves
+                self._move(effect)
+
+    def _move(self, fact: SlotChanged) -> None:
+        lanes = lanes_of(self._setup, fact.instrument)
+        slots = {
+            lane: slot_of(self._known[name], station, refit=name in self._refits)
+            if name
+            else Slot(station=station)
+            for lane, name, station in zip(lanes, fact.lanes, fact.stations, strict=True)
+        }
+        back = self._known[fact.previous] if fact.previous else None
+        self.found.append(Move(self._row, fact.instrument, slots, back))
 
 
 class Columns:

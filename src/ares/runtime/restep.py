@@ -15,21 +15,22 @@ from ares.core.state import Scorers, State, restore
 from ares.core.step import step
 from ares.core.windows import OwnFeatures
 from ares.domain.errors import UserMistake, WorldTrouble
-from ares.domain.events import BarsClosed
+from ares.domain.events import BarsClosed, NewsPublished
 from ares.domain.model_events import ModelPublished
 from ares.domain.run import RunSetup
 from ares.journal.run import (
     Entry,
+    Past,
     decode_effects,
     encode_effects,
-    entries,
     load_snapshot,
+    past_of,
     setup_of,
 )
-from ares.runtime.feed import feed_of_run
+from ares.runtime.feed import Closings
 from ares.runtime.hot_swap import HotSwap, Opener
 from ares.runtime.prefetch import Prefetch
-from ares.runtime.run_news import news_of_run
+from ares.runtime.run_news import news_of_events
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +85,11 @@ def restep(
     """
     setup = open_run(folder)
     state = first_state(folder, setup)
-    journaled = list(entries(folder))
-    compared = mismatches = 0
+    journaled = past_of(folder)
+    events = compared = mismatches = 0
     first: dict[str, Any] | None = None
-    walk = stepping(state, setup, journaled, models, own, opener)
-    for entry in journaled:
-        stepped: Any = None
-        try:
-            _, raw = next(walk)
-        except ImpossibleMove as impossible:
-            raw, stepped = b"", str(impossible)
+    for entry, raw in stepping(state, setup, journaled, models, own, opener):
+        events = sum(1 for _ in journaled) if isinstance(raw, ImpossibleMove) else events + 1
         if entry.effects_raw is None:
             continue
         compared += 1
@@ -103,36 +99,48 @@ def restep(
                 "seq": entry.seq,
                 "event": msgspec.to_builtins(entry.event),
                 "journaled": msgspec.to_builtins(entry.effects),
-                "stepped": stepped or msgspec.to_builtins(decode_effects(raw)),
+                "stepped": str(raw)
+                if isinstance(raw, ImpossibleMove)
+                else msgspec.to_builtins(decode_effects(raw)),
             }
-        if stepped is not None:
-            break
-    return Restepped(setup.environment, len(journaled), compared, mismatches, first)
+    return Restepped(setup.environment, events, compared, mismatches, first)
 
 
 def stepping(
     state: State,
     setup: RunSetup,
-    journaled: list[Entry],
+    journaled: Past,
     models: Scorers,
     own: OwnFeatures | None = None,
     opener: Opener | None = None,
-) -> Iterator[tuple[Entry, bytes]]:
-    """Step entries behind the state's seq, one by one, with the encoded effects of each."""
-    ahead = [entry for entry in journaled if entry.seq > state.seq]
-    bars = [entry.event for entry in ahead if isinstance(entry.event, BarsClosed)]
-    prefetch = Prefetch(models, feed_of_run(bars, setup), news=news_of_run(ahead))
+) -> Iterator[tuple[Entry, bytes | ImpossibleMove]]:
+    """Step entries behind the state's seq, one by one, with the encoded effects of each; an event
+    that cannot follow is the last, with the reason.
+    """
+    from_seq, closings, news = state.seq, Closings(), list[NewsPublished]()
+    for entry in journaled:
+        if isinstance(entry.event, BarsClosed) and entry.seq > from_seq:
+            closings.add(entry.event)
+        elif isinstance(entry.event, NewsPublished) and entry.seq > from_seq:
+            news.append(entry.event)
+    prefetch = Prefetch(models, closings.feed(setup), news=news_of_events(news))
     swap = None if opener is None else HotSwap(prefetch, opener)
     if swap is not None:
         swap.load_all(state)
     t = 0
-    for entry in ahead:
+    for entry in journaled:
+        if entry.seq <= from_seq:
+            continue
         if isinstance(entry.event, BarsClosed):
             prefetch.reach(state, t)
             t += 1
         elif isinstance(entry.event, ModelPublished) and swap is not None:
             swap.load(entry.event.ensemble)
-        effects = step(state, entry.event, prefetch.scorers, own)
+        try:
+            effects = step(state, entry.event, prefetch.scorers, own)
+        except ImpossibleMove as impossible:
+            yield entry, impossible
+            return
         if swap is not None:
             swap.settle(state, effects)
         yield entry, encode_effects(entry.seq, effects)

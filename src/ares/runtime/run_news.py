@@ -11,7 +11,6 @@ from ares.core.sentiment import silence
 from ares.core.state import State
 from ares.domain.events import Effect, NewsPublished
 from ares.domain.sentiment import SentimentSpec
-from ares.journal.run import Entry
 from ares.kernel.bars import I64
 from ares.kernel.features.news import News, sentiment_of
 
@@ -33,9 +32,8 @@ def told(state: State, event: NewsPublished) -> bool:
     return state.news is None or int(state.news["told_ms"].max()) >= event.ts_ms
 
 
-def news_of_run(journaled: Sequence[Entry]) -> News:
-    """Return the news that a journal holds."""
-    events = [e.event for e in journaled if isinstance(e.event, NewsPublished)]
+def news_of_events(events: Sequence[NewsPublished]) -> News:
+    """Return the news that a run was told of."""
     rows = np.frombuffer(b"".join(event.rows for event in events), np.int64).reshape(-1, 4)
     return News.of(rows.tolist())
 

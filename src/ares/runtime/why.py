@@ -11,13 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ares.core.facts import mode_name
+from ares.core.orders import ImpossibleMove
 from ares.core.slots import champion_lane
 from ares.core.state import Scorer, Scorers, State
 from ares.domain.errors import UserMistake
-from ares.domain.events import BarsClosed, Decided, Effect, Refused, SubmitOrder, TradeClosed
+from ares.domain.events import (
+    BarsClosed,
+    Decided,
+    Effect,
+    NewsPublished,
+    Refused,
+    SubmitOrder,
+    TradeClosed,
+)
 from ares.domain.instrument import MONEY_DECIMALS
 from ares.domain.run import RunSetup
-from ares.journal.run import Entry, entries
+from ares.journal.run import Entry, Past, past_of
 from ares.kernel.ensemble import FRESH_INTERVALS
 from ares.kernel.features import FEATURE_NAMES, N_FEATURES
 from ares.kernel.features.columns import behind, present
@@ -31,11 +40,11 @@ from ares.kernel.trade.layout import (
     N_BREAKERS,
     REFUSAL_NAMES,
 )
-from ares.runtime.feed import Feed, feed_of_run
+from ares.runtime.feed import Closings, Feed
 from ares.runtime.hot_swap import Opener
 from ares.runtime.restep import first_state, nearest_state, open_run, stepping
 from ares.runtime.run_columns import base_bars_of, own_columns
-from ares.runtime.run_news import heard_columns, news_of_run
+from ares.runtime.run_news import heard_columns, news_of_events
 
 TOP_FEATURES = 5
 UNITS = 10.0**MONEY_DECIMALS
@@ -97,12 +106,13 @@ def explain(
     """
     setup = open_run(folder)
     i = _place(setup, instrument)
-    journaled = list(entries(folder))
-    target = _target(journaled, i, at_ms, instrument)
+    target, about_entries = _target(past_of(folder), i, at_ms, instrument)
     state = nearest_state(folder, setup, target.seq - 1)
-    upto = [entry for entry in journaled if entry.seq <= target.seq]
-    for _ in stepping(state, setup, upto, models, None if user is None else user.step, opener):
-        pass
+    upto = Past(folder, target.seq)
+    own = None if user is None else user.step
+    for _, stepped in stepping(state, setup, upto, models, own, opener):
+        if isinstance(stepped, ImpossibleMove):
+            raise stepped
     crowned = champion_lane(state, i)
     lane = i if crowned is None else crowned
     slot = state.lanes[lane]
@@ -114,7 +124,7 @@ def explain(
     said = np.frombuffer(decided.said).reshape(-1, len(setup.instruments))[:, lane]
     ohlcv = np.frombuffer(target.event.ohlcv).reshape(-1, 5)[i]
     flat = bool(np.frombuffer(target.event.flat, np.bool_)[i])
-    about = _facts(upto, lane)
+    about = _facts(about_entries, lane)
     action, sentence = _action(state, setup, lane, said, about)
     one = setup.instruments[i]
     return Why(
@@ -147,35 +157,48 @@ def _place(setup: RunSetup, instrument: str) -> int:
     raise UserMistake(f"'{instrument}' is not in {setup.environment}: it has {known}")
 
 
-def _target(journaled: Sequence[Entry], i: int, at_ms: int | None, name: str) -> Entry:
-    """Return the newest decision with a bar of this instrument."""
-    for entry in reversed(journaled):
+def _target(
+    journaled: Past, i: int, at_ms: int | None, name: str
+) -> tuple[Entry, tuple[Entry, ...]]:
+    """Return the newest decision with a bar of this instrument, and what was journaled since the
+    closing instant before it, itself the last.
+    """
+    found: tuple[Entry, tuple[Entry, ...]] | None = None
+    since: list[Entry] = []
+    for entry in journaled:
+        since.append(entry)
         event = entry.event
-        if not isinstance(event, BarsClosed) or event.warming or entry.effects_raw is None:
+        if not isinstance(event, BarsClosed):
             continue
-        if event.present[i] and (at_ms is None or event.ts_ms <= at_ms):
-            return entry
+        if not event.warming and entry.effects_raw is not None and event.present[i]:
+            if at_ms is not None and event.ts_ms > at_ms:
+                break
+            found = entry, tuple(since)
+        since.clear()
+    if found is not None:
+        return found
     when = "" if at_ms is None else " at or before that time"
     raise UserMistake(f"the run decided nothing for {name}{when}: `ares run` shows its window")
 
 
-def _facts(upto: Sequence[Entry], i: int) -> tuple[Effect, ...]:
-    """Return what happened to the instrument since the closing instant before, in order."""
-    first = len(upto) - 1
-    while first > 0 and not isinstance(upto[first - 1].event, BarsClosed):
-        first -= 1
-    effects = [effect for entry in upto[first:] for effect in entry.effects]
+def _facts(since: Sequence[Entry], i: int) -> tuple[Effect, ...]:
+    """Return what happened to the instrument, in order."""
+    effects = [effect for entry in since for effect in entry.effects]
     return tuple(e for e in effects if getattr(e, "instrument", None) == i)
 
 
 def _medians(
-    folder: Path, setup: RunSetup, upto: Sequence[Entry], i: int, user: UserFeatures | None
+    folder: Path, setup: RunSetup, upto: Past, i: int, user: UserFeatures | None
 ) -> dict[int, NDArray[np.float32]]:
     """Return each timeframe's median feature row of instrument ``i`` over the run so far."""
     state = first_state(folder, setup)
-    bars = [entry.event for entry in upto if isinstance(entry.event, BarsClosed)]
-    news = news_of_run(upto)
-    feed = feed_of_run(bars, setup).instruments()
+    closings, told = Closings(), list[NewsPublished]()
+    for entry in upto:
+        if isinstance(entry.event, BarsClosed):
+            closings.add(entry.event)
+        elif isinstance(entry.event, NewsPublished):
+            told.append(entry.event)
+    news, feed = news_of_events(told), closings.feed(setup).instruments()
     n, m = feed.width, len(state.tf_ms)
     room = 2 * len(feed) * n + m * n
     rows = np.empty((room, N_FEATURES), np.float32)

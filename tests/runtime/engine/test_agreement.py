@@ -27,7 +27,7 @@ from ares.kernel.fold import warm_up
 from ares.kernel.resample import resample
 from ares.kernel.trade import Rules
 from ares.runtime.certify import certify
-from ares.runtime.feed import feed_of, feed_of_events
+from ares.runtime.feed import Closings, feed_of
 from ares.runtime.history_run import run_history
 from ares.runtime.plan import Plan
 from ares.runtime.restep import restep
@@ -207,7 +207,10 @@ def test_a_feed_is_the_union_of_its_closing_instants() -> None:
     assert feed.ticks[4].tolist() == [[0, 0, 0, 0], [700, 900, 600, 800]]
     assert feed.lots[:, 0].tolist() == [50] * 4 + [0] + [50] * 5
     assert not np.isnan(feed.ohlcv).any()
-    again = feed_of_events([feed.event(t, False) for t in range(len(feed))], specs)
+    closings = Closings()
+    for t in range(len(feed)):
+        closings.add(feed.event(t, False))
+    again = closings.feed_of(specs)
     for name in ("close_ms", "ohlcv", "present", "flat", "ticks", "lots"):
         assert np.array_equal(getattr(again, name), getattr(feed, name)), name
 
