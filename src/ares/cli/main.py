@@ -52,7 +52,9 @@ NOUNS = {
     "backtest": Noun(
         "ares.cli.backtest", "command", "Judge a model, an ensemble or a baseline on history."
     ),
-    "run": Noun("ares.cli.run", "command", "Run the engine over stored candles, with virtual money."),
+    "run": Noun(
+        "ares.cli.run", "command", "Run the engine over stored candles with virtual money."
+    ),
     "learn": Noun(
         "ares.cli.learn", "app", "Learning while trading: what a run's learner did, train now."
     ),
