@@ -10,10 +10,11 @@ import msgspec
 import pytest
 
 from ares.adapters.durable import write_file, write_folder
+from ares.adapters.model_bundle import export, install, read_bundle
 from ares.adapters.model_store import ModelStore
 from ares.domain.errors import UserMistake, WorldTrouble
 from ares.domain.model import Ensemble
-from ares.domain.package import Package, card_bytes, sealed
+from ares.domain.package import Package, card_bytes, sealed, sha256
 
 MakePackage = Callable[..., Package]
 MakeEnsemble = Callable[..., Ensemble]
@@ -93,12 +94,128 @@ def test_a_changed_number_in_a_card_is_another_package(
         store.member(member)
 
 
+def test_a_changed_number_in_the_card_of_a_package_named_by_itself_is_found(
+    store: ModelStore, package: MakePackage, ensemble: MakeEnsemble
+) -> None:
+    kept, good = store.add(package()), store.add(package("binance_ETH-USDT_1h"))
+    store.save_ensemble(ensemble(kept))
+    edited = msgspec.structs.replace(kept.card, gain=1.9)
+    (store.folder(kept.card) / "model.json").write_bytes(card_bytes(edited))
+    for ref in (kept.card.ref, kept.card.name):
+        with pytest.raises(WorldTrouble, match="has changed since its ensemble was made"):
+            store.resolve(ref)
+    listed = store.listed()
+    assert listed.packages == (good.card,)
+    assert listed.hashes == (good.hash,)
+    assert "has changed since its ensemble was made" in listed.troubles[0]
+
+
+def test_a_card_that_an_older_version_wrote_out_is_read_under_its_own_hash(
+    store: ModelStore, package: MakePackage, ensemble: MakeEnsemble, tmp_path: Path
+) -> None:
+    made = package()
+    raw = msgspec.json.decode(card_bytes(made.card)) | {"watched": None, "verdict": None}
+    old = msgspec.json.format(msgspec.json.encode(raw, order="sorted"), indent=2) + b"\n"
+    folder = store.folder(made.card)
+    write_folder(folder, {**made.files, "model.json": old})
+    read = store.load(made.card.name, made.card.version)
+    assert read.card == made.card
+    assert read.content == old
+    assert read.hash == sha256(old) != made.hash
+    joined = ensemble(read)
+    store.save_ensemble(joined)
+    assert store.member(joined.members[0]) == read
+    assert store.listed().hashes == (sha256(old),)
+    assert store.listed().troubles == ()
+    there = ModelStore(tmp_path / "there")  # it goes on its way in the bytes that it has
+    export(store, joined.hash, tmp_path / "old.zip")
+    install(there, read_bundle(tmp_path / "old.zip"))
+    assert (there.folder(made.card) / "model.json").read_bytes() == old
+    (folder / "model.json").write_bytes(old.replace(b'"gain": 0.8', b'"gain": 0.9'))
+    with pytest.raises(WorldTrouble, match="has changed since its ensemble was made"):
+        store.member(joined.members[0])
+
+
+def test_a_card_of_a_newer_version_is_not_read_as_if_it_were_ours(
+    store: ModelStore, package: MakePackage
+) -> None:
+    made = package()
+    for more in ({"half_life": 3}, {"validation": {"trades": 1, "mean_bps": 2.0, "worst": 3.0}}):
+        raw = msgspec.json.decode(card_bytes(made.card)) | more
+        new = msgspec.json.format(msgspec.json.encode(raw, order="sorted"), indent=2) + b"\n"
+        write_file(store.folder(made.card) / "model.json", new)
+        with pytest.raises(WorldTrouble, match=r"newer version of Ares \(it says '(half|worst)"):
+            store.load(made.card.name, made.card.version)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"files": {}},
+        {"origin": "bought"},
+        {"horizon_bars": 0},
+        {"horizon_bars": -3},
+        {"width_sigmas": 0.0, "width_min_bps": 0.0},
+        {"cost_bps": -1.0},
+        {"gain": 1e308},
+        {"loss": -5.0},
+        {"created_at": "yesterday"},
+        {"instruments": ("nonsense",)},
+        {"recipe": {"sentiment": 5}},
+        {"metrics": {"accuracy": "much"}},
+        {"metrics": {"thresholds": 5}},
+        {"metrics": {"thresholds": [{"kind": "p", "value": "high"}]}},
+    ],
+)
+def test_a_card_that_makes_no_sense_is_refused_when_it_is_read(
+    store: ModelStore, package: MakePackage, odd: dict[str, object]
+) -> None:
+    card = msgspec.structs.replace(package().card, **odd)
+    write_folder(store.folder(card), {**package().files, "model.json": card_bytes(card)})
+    with pytest.raises(WorldTrouble, match="makes no sense") as caught:
+        store.load(card.name, card.version)
+    assert "\n" not in str(caught.value)
+    assert len(store.listed().troubles) == 1
+
+
+def test_a_file_that_is_missing_is_said_in_the_list(
+    store: ModelStore, package: MakePackage
+) -> None:
+    kept = store.add(package())
+    (store.folder(kept.card) / "model.onnx").unlink()
+    listed = store.listed()
+    assert listed.packages == (kept.card,)
+    assert "model.onnx is missing" in listed.troubles[0]
+    with pytest.raises(UserMistake, match=r"what is stored is damaged.*model\.onnx is missing"):
+        store.resolve("BTC/USDT")
+
+
+def test_a_beginning_of_two_hashes_names_neither_and_a_whole_one_that_is_gone_is_missing(
+    store: ModelStore, package: MakePackage, ensemble: MakeEnsemble
+) -> None:
+    kept = store.add(package())
+    by_start: dict[str, Ensemble] = {}
+    for second in range(100_000):
+        one = ensemble(kept, created_at=str(second))
+        other = by_start.setdefault(one.hash[:4], one)
+        if other is not one:
+            break
+    store.save_ensemble(one)
+    store.save_ensemble(other)
+    with pytest.raises(UserMistake, match="beginning of several ensembles"):
+        store.resolve(one.hash[:4])
+    assert store.resolve(one.hash[:20]) == one
+    store.ensemble_path(one).unlink()
+    with pytest.raises(WorldTrouble, match=f"ensemble {one.hash[:12]} is missing"):
+        store.ensemble(one.hash)
+
+
 def test_a_card_cannot_name_a_file_outside_its_folder(
     store: ModelStore, package: MakePackage, tmp_path: Path
 ) -> None:
     kept = store.add(package())
     (tmp_path / "secret").write_text("x")
-    card = sealed(kept.card, {"../../../../secret": b"x"}).card
+    card = sealed(kept.card, {"model.onnx": b"graph", "../../../../secret": b"x"}).card
     (store.folder(kept.card) / "model.json").write_bytes(card_bytes(card))
     with pytest.raises(WorldTrouble, match="names a file outside its folder"):
         store.load(kept.card.name, kept.card.version)

@@ -10,12 +10,13 @@ from typing import TypeVar
 import msgspec
 
 from ares.adapters.archive import BYTES_MAX, insist_plain, unzipped, zipped
+from ares.adapters.card_file import packed
 from ares.adapters.durable import write_file, write_folder
-from ares.adapters.model_store import ModelStore, parse_card, verified
+from ares.adapters.model_store import ModelStore, verified
 from ares.domain.errors import UserMistake, WorldTrouble
 from ares.domain.manifest import FORMAT, LIFE_FILE, MANIFEST_FILE, Life, Manifest
 from ares.domain.model import Ensemble
-from ares.domain.package import CARD_FILE, Package, card_bytes, sha256
+from ares.domain.package import CARD_FILE, Package, sha256
 
 T = TypeVar("T")
 
@@ -135,10 +136,10 @@ def _decoded(content: bytes, kind: type[T], where: str) -> T:
 
 
 def _package(files: Mapping[str, bytes], card_name: str, path: Path) -> Package:
-    card = parse_card(files[card_name], f"{path}: {card_name}")
-    folder = PurePosixPath(card_name).parent
-    found = {name: files[str(folder / name)] for name in card.files if str(folder / name) in files}
-    return verified(Package(card, found), str(path))
+    read = packed(files[card_name], {}, f"{path}: {card_name}")
+    folder, names = PurePosixPath(card_name).parent, read.card.files
+    found = {name: files[str(folder / name)] for name in names if str(folder / name) in files}
+    return verified(Package(read.card, found, read.told), str(path))
 
 
 def _names(
@@ -162,7 +163,7 @@ def _ensemble(
 
 
 def _files(package: Package) -> dict[str, bytes]:
-    return {CARD_FILE: card_bytes(package.card), **package.files}
+    return {CARD_FILE: package.content, **package.files}
 
 
 def _read_tree(path: Path) -> dict[str, bytes]:

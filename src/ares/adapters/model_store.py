@@ -8,28 +8,36 @@ that of every other file.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
+from ares.adapters.card_file import AGAIN, packed
 from ares.adapters.durable import write_file, write_folder
 from ares.domain.errors import UserMistake, WorldTrouble
 from ares.domain.model import Ensemble, Member
-from ares.domain.package import CARD_FILE, Package, PackageCard, card_bytes, card_of, sha256
+from ares.domain.package import CARD_FILE, Package, PackageCard, sha256
 
 HASH_CHARS_MIN = 4
+HASH_CHARS = 64
+NAME_CHARS_MAX = 120
+TROUBLES_NAMED = 2
 HEX = frozenset("0123456789abcdef")
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """What is stored, newest first, with a line for each thing that cannot be read."""
+    """What is stored, newest first, with a line for each thing that is damaged.
+
+    hashes : of the packages, in their order.
+    """
 
     packages: tuple[PackageCard, ...]
     ensembles: tuple[Ensemble, ...]
     troubles: tuple[str, ...]
+    hashes: tuple[str, ...] = ()
 
     def of(self, instrument: str) -> list[Ensemble]:
         """Return an instrument's ensembles: joined ones, lone packages, imported; newest first."""
@@ -52,12 +60,12 @@ class ModelStore:
 
     def add(self, package: Package) -> Package:
         """Write a new package and return it; its version gets a suffix where it is taken."""
-        card, attempt = package.card, 1
-        while not write_folder(self.folder(card), _contents(Package(card, package.files))):
+        kept, attempt = package, 1
+        while not write_folder(self.folder(kept.card), _contents(kept)):
             attempt += 1
             version = f"{package.card.version}_{attempt}"
-            card = msgspec.structs.replace(package.card, version=version)
-        return Package(card, package.files)
+            kept = Package(msgspec.structs.replace(package.card, version=version), package.files)
+        return kept
 
     def adopt(self, package: Package) -> Package:
         """Write a package under its own version: the same one twice changes nothing.
@@ -65,7 +73,8 @@ class ModelStore:
         Raises UserMistake where another package already has its name and version, or where these
         are no names of folders: a card from elsewhere may say anything.
         """
-        if not (_plain(package.card.name) and _plain(package.card.version)):
+        names = (package.card.name, package.card.version)
+        if not all(_plain(name) and len(name) <= NAME_CHARS_MAX for name in names):
             raise UserMistake(
                 f"{package.card.ref[:60]!a} is no name and version of a package: nothing was stored"
             )
@@ -92,27 +101,29 @@ class ModelStore:
         """Return an ensemble's package; WorldTrouble where it is not the one that was judged."""
         package = self.load(member.name, member.version)
         if package.hash != member.package_hash:
-            raise WorldTrouble(
-                f"{package.card.ref}: {CARD_FILE} has changed since its ensemble was made: "
-                "restore it from an export, or train again"
-            )
+            raise WorldTrouble(_changed(package.card))
         return package
 
     def resolve(self, ref: str) -> Package | Ensemble:
         """Return what is meant by ``name/version``, ``name`` (its newest), or an ensemble's hash.
 
-        The first eight characters of a hash, or an instrument's key, are enough for an ensemble.
+        The first characters of a hash, or an instrument's key, are enough for an ensemble.
+        Raises UserMistake where none is meant, or several are; WorldTrouble where it is damaged.
         """
         name, slash, version = ref.partition("/")
         if slash and version in self._versions(name):
-            return self.load(name, version)
+            return self._unedited(self.load(name, version))
         versions = self._versions(ref)
         if versions:
-            return self.load(ref, versions[-1])
+            return self._unedited(self.load(ref, versions[-1]))
         listed = self.listed()
-        for one in listed.ensembles:
-            if len(ref) >= HASH_CHARS_MIN and one.hash.startswith(ref):
-                return one
+        if len(ref) >= HASH_CHARS_MIN:
+            begun = [one for one in listed.ensembles if one.hash.startswith(ref)]
+            if len(begun) > 1:
+                named = ", ".join(one.hash[: len(ref) + 8] for one in begun)
+                raise UserMistake(f"'{ref}' is the beginning of several ensembles: {named}")
+            if begun:
+                return begun[0]
         keys = {e.instrument for e in listed.ensembles if ref in _names(e.instrument)}
         found = [listed.of(key)[0] for key in sorted(keys)]
         if found:
@@ -121,20 +132,32 @@ class ModelStore:
 
     def listed(self) -> Listed:
         """Return everything stored, newest first; what cannot be read is named, not raised."""
-        cards, ensembles, troubles = [], [], []
+        read: list[Package] = []
+        troubles: list[str] = []
+        ensembles = self._ensembles(troubles)
         for folder in sorted((self.root / "packages").glob("[!.]*/[!.]*")):
             try:
-                cards.append(_read_card(folder)[0])
+                package = _read_card(folder)
             except WorldTrouble as trouble:
                 troubles.append(str(trouble))
-        for path in sorted((self.root / "ensembles").glob("[!.]*.json")):
-            try:
-                ensembles.append(_read_ensemble(path))
-            except WorldTrouble as trouble:
-                troubles.append(str(trouble))
-        cards.sort(key=lambda card: (card.created_at, card.version, card.name), reverse=True)
-        ensembles.sort(key=lambda one: (one.created_at, one.instrument), reverse=True)
-        return Listed(tuple(cards), tuple(ensembles), tuple(troubles))
+                continue
+            card = package.card
+            if _edited(package, ensembles):
+                troubles.append(_changed(card))
+                continue
+            read.append(package)
+            missing = sorted(name for name in card.files if not (folder / name).is_file())
+            if missing:
+                troubles.append(f"{folder}: {missing[0]} is missing: {AGAIN}")
+        read.sort(
+            key=lambda one: (one.card.created_at, one.card.version, one.card.name), reverse=True
+        )
+        return Listed(
+            tuple(one.card for one in read),
+            tuple(ensembles),
+            tuple(troubles),
+            tuple(one.hash for one in read),
+        )
 
     def save_ensemble(self, ensemble: Ensemble) -> Path:
         """Write an ensemble under its hash and return the file; one that is there whole stays."""
@@ -145,10 +168,19 @@ class ModelStore:
         return path
 
     def ensemble(self, ensemble_hash: str) -> Ensemble:
-        """Return the ensemble of a hash (or its beginning), verified."""
+        """Return the ensemble of a hash (or its beginning), verified.
+
+        Raises UserMistake where the beginning is no one's, or several's; WorldTrouble where a whole
+        hash is not here any more, or its file is damaged.
+        """
         found: list[Path] = []
         if len(ensemble_hash) >= HASH_CHARS_MIN and set(ensemble_hash) <= HEX:
             found = sorted((self.root / "ensembles").glob(f"{ensemble_hash}*.json"))
+        if not found and len(ensemble_hash) == HASH_CHARS:
+            raise WorldTrouble(
+                f"{self.root / 'ensembles'}: ensemble {ensemble_hash[:12]} is missing: bring it "
+                "back from an export (`ares models import FILE.zip`)"
+            )
         if len(found) != 1:
             known = len(found) or "no"
             raise UserMistake(
@@ -176,6 +208,22 @@ class ModelStore:
         """Return where a package lies."""
         return self.root / "packages" / card.name / card.version
 
+    def _unedited(self, package: Package) -> Package:
+        """Return a package that a person named; WorldTrouble where its ensembles know another."""
+        if _edited(package, self._ensembles([])):
+            raise WorldTrouble(_changed(package.card))
+        return package
+
+    def _ensembles(self, troubles: list[str]) -> list[Ensemble]:
+        """Return all ensembles, newest first; a line for each that cannot be read."""
+        found = []
+        for path in sorted((self.root / "ensembles").glob("[!.]*.json")):
+            try:
+                found.append(_read_ensemble(path))
+            except WorldTrouble as trouble:
+                troubles.append(str(trouble))
+        return sorted(found, key=lambda one: (one.created_at, one.instrument), reverse=True)
+
     def _versions(self, name: str) -> list[str]:
         folder = self.root / "packages" / name
         if not _plain(name) or not folder.is_dir():
@@ -185,6 +233,10 @@ class ModelStore:
     def _unknown(self, ref: str) -> str:
         listed = self.listed()
         known = [card.ref for card in listed.packages] + [e.hash[:12] for e in listed.ensembles]
+        if listed.troubles:
+            return f"no model '{ref}' that can be read; what is stored is damaged: " + (
+                "; ".join(listed.troubles[:TROUBLES_NAMED])
+            )
         near = difflib.get_close_matches(ref, known, n=1, cutoff=0.4)
         hint = f"did you mean {near[0]}?" if near else "`ares train` makes some,"
         return f"no model '{ref}': {hint} `ares models list` shows all"
@@ -192,8 +244,8 @@ class ModelStore:
 
 def read_package(folder: Path) -> Package:
     """Return the package in a folder, verified; raise WorldTrouble where it is damaged."""
-    card, _ = _read_card(folder)
-    files = {}
+    read = _read_card(folder)
+    card, files = read.card, {}
     for name in card.files:
         if Path(name).name != name:
             raise WorldTrouble(f"{folder / CARD_FILE}: names a file outside its folder: '{name}'")
@@ -203,7 +255,7 @@ def read_package(folder: Path) -> Package:
             raise WorldTrouble(
                 f"{folder}: {name} is missing: restore it from an export, or train again"
             ) from None
-    return verified(Package(card, files), str(folder))
+    return verified(Package(card, files, read.told), str(folder))
 
 
 def verified(package: Package, where: str) -> Package:
@@ -221,39 +273,43 @@ def verified(package: Package, where: str) -> Package:
     return package
 
 
-def parse_card(content: bytes, where: str) -> PackageCard:
-    """Return the card, or raise WorldTrouble saying what is wrong with it."""
-    try:
-        card = card_of(content)
-    except msgspec.DecodeError as error:  # malformed, or not a card
-        raise WorldTrouble(f"{where}: is no package's card ({error})") from None
-    if card_bytes(card) != content:
-        raise WorldTrouble(
-            f"{where}: was edited, so it is not the card that was judged, or was written by "
-            "another version: restore it from an export, or train again"
-        )
-    return card
-
-
 def _plain(name: str) -> bool:
     """Return whether ``name`` is one visible folder's name, and no path."""
     return bool(name) and not name.startswith(".") and Path(name).name == name
 
 
 def _contents(package: Package) -> dict[str, bytes]:
-    return {**package.files, CARD_FILE: card_bytes(package.card)}
+    return {**package.files, CARD_FILE: package.content}
 
 
-def _read_card(folder: Path) -> tuple[PackageCard, bytes]:
+def _changed(card: PackageCard) -> str:
+    return f"{card.ref}: {CARD_FILE} has changed since its ensemble was made: {AGAIN}"
+
+
+def _edited(package: Package, ensembles: Sequence[Ensemble]) -> bool:
+    """Return whether ensembles are made of a package of this name, and none of this very one."""
+    card = package.card
+    known = {
+        member.package_hash
+        for one in ensembles
+        for member in one.members
+        if (member.name, member.version) == (card.name, card.version)
+    }
+    return bool(known) and package.hash not in known
+
+
+def _read_card(folder: Path) -> Package:
+    """Return a package without its files."""
     path = folder / CARD_FILE
     try:
         content = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         raise WorldTrouble(f"{folder}: has no {CARD_FILE}, so it is no package") from None
-    card = parse_card(content, str(path))
+    package = packed(content, {}, str(path))
+    card = package.card
     if (card.name, card.version) != (folder.parent.name, folder.name):
         raise WorldTrouble(f"{path}: says {card.ref}, but lies in {folder.parent.name}")
-    return card, content
+    return package
 
 
 def _read_ensemble(path: Path) -> Ensemble:

@@ -63,7 +63,8 @@ def show_listed(listed: Listed, book: ModelBook) -> None:
 def listed_json(listed: Listed, book: ModelBook) -> list[dict[str, Any]]:
     """Return one entry for each ensemble and package."""
     ensembles = [ensemble_json(one, book) for one in listed.ensembles]
-    return ensembles + [_card_json(card, listed, book) for card in listed.packages]
+    pairs = zip(listed.packages, listed.hashes, strict=True)
+    return ensembles + [_card_json(card, own, listed, book) for card, own in pairs]
 
 
 def model_json(store: ModelStore, found: Package | Ensemble, book: ModelBook) -> dict[str, Any]:
@@ -215,8 +216,7 @@ def moves(book: ModelBook, ensemble_hash: str) -> list[tuple[str, str, str, str,
     return found
 
 
-def _card_json(card: PackageCard, listed: Listed, book: ModelBook) -> dict[str, Any]:
-    from ares.domain.package import card_bytes, sha256
+def _card_json(card: PackageCard, own: str, listed: Listed, book: ModelBook) -> dict[str, Any]:
     from ares.runtime.model_mirror import package_status
 
     kept = ("name", "version", "scope", "instruments", "timeframe", "origin", "recipe_hash",
@@ -224,7 +224,6 @@ def _card_json(card: PackageCard, listed: Listed, book: ModelBook) -> dict[str, 
             "cost_bps", "git_commit", "created_at")  # fmt: skip
     whole: dict[str, Any] = {name: plain(getattr(card, name)) for name in kept}
     metrics = {n: v for n, v in card.metrics.items() if isinstance(v, int | float) or v is None}
-    own = sha256(card_bytes(card))
     return {
         "kind": "package",
         "ref": card.ref,

@@ -38,7 +38,8 @@ class PackageCard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     files           : SHA-256 of every other file of the package, by name.
 
     A field added later needs a default, and is left out while it has it: the cards of older
-    versions keep their bytes, and so their identity.
+    versions keep their bytes, and so their identity. One that an older version wrote out although
+    it has its default is read all the same: its identity is the hash of the bytes that it has.
     """
 
     name: str
@@ -87,10 +88,20 @@ class PackageCard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class Package(msgspec.Struct, frozen=True):
-    """A card with the bytes of its other files, by file name."""
+    """A card with the bytes of its other files, by file name.
+
+    told : ``model.json`` where another version of Ares wrote it in other bytes; empty: it is as
+           this version writes it.
+    """
 
     card: PackageCard
     files: dict[str, bytes]
+    told: bytes = b""
+
+    @property
+    def content(self) -> bytes:
+        """Return the bytes of its ``model.json``."""
+        return self.told or card_bytes(self.card)
 
     @property
     def graph(self) -> bytes:
@@ -100,7 +111,7 @@ class Package(msgspec.Struct, frozen=True):
     @property
     def hash(self) -> str:
         """Return the package's identity: the SHA-256 of its ``model.json``."""
-        return sha256(card_bytes(self.card))
+        return sha256(self.content)
 
     def alone(self, instrument: str, created_at: str) -> Ensemble:
         """Return the ensemble of this package only, trading ``instrument`` (``venue:SYMBOL``)."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from ares.domain.errors import UserMistake
 from ares.domain.instrument import Instrument
-from ares.domain.package import GRAPH_FILE, Package, card_bytes, sha256
+from ares.domain.package import GRAPH_FILE, Package
 from ares.kernel.bars import F64, Bars
 from ares.kernel.ensemble import Scores
 from ares.kernel.features import VOLATILITY_20, features_of
@@ -46,6 +46,7 @@ from ares.store.history import history
 TIMED_ROWS = 400
 EDGE_ROWS = 400
 USER_TRIED_BARS = 400
+TRADED = ("anchor", "horizon_bars", "width_sigmas", "width_min_bps", "gain", "loss", "cost_bps")
 NOTHING = Scores(np.empty(0, np.int64), np.empty(0), np.empty(0))
 
 
@@ -136,11 +137,12 @@ def hear(job: MemberJob, made: Made = make_package) -> Testimony:
     notes = list(ready.notes)
     same = again.package.files[GRAPH_FILE] == job.package.graph
     same = same and again.package.card.data_hash == card.data_hash
+    same = same and _traded(again.package) == _traded(job.package)
     # The picture is of these numbers and is not drawn again: its own hash was checked on loading.
     drawn = msgspec.structs.replace(
         again.package.card, files={**card.files, **again.package.card.files}
     )
-    if same and sha256(card_bytes(drawn)) != job.package.hash:
+    if same and drawn != card:
         notes.append(
             f"{card.ref}: training again gives the same model from the same rows, but not the same "
             "card: measured, or drawn, by another version of Ares or of a library"
@@ -180,6 +182,13 @@ def hear(job: MemberJob, made: Made = make_package) -> Testimony:
         tuple(notes),
         _by_prices(job.training, ready, lane),
     )
+
+
+def _traded(package: Package) -> tuple[object, ...]:
+    """Return everything in a card that decides how its answers are traded."""
+    alone = package.alone("", "")
+    numbers = tuple(getattr(alone, name) for name in TRADED)
+    return (*numbers, package.card.features_hash, package.card.instruments)
 
 
 def _by_prices(training: PackageJob, ready: Prepared, lane: int) -> Scores | None:

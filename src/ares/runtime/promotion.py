@@ -294,8 +294,9 @@ def _deny(
     """Journal a refusal and return the line that says it."""
     named = target.hash if isinstance(target, Ensemble) else target
     deny(workspace.journal_dir, what, named, environment, reason, now)
-    place = f"{target.instrument} {named[:12]}" if isinstance(target, Ensemble) else named[:12]
-    return f"{place}: {reason}" if place else reason
+    if isinstance(target, Ensemble):
+        return f"{target.instrument} {named[:12]}: {reason}"
+    return reason if named in reason else f"{named}: {reason}"
 
 
 def _newest(models: ModelStore, book: ModelBook) -> list[Ensemble]:

@@ -124,6 +124,20 @@ def test_candles_that_changed_since_are_said_and_refused(
     assert "train again" in reproduced.note
 
 
+@pytest.mark.parametrize("change", [{"gain": 1.9}, {"loss": 0.1}, {"width_min_bps": 500.0}])
+def test_a_card_that_trades_otherwise_than_it_was_trained_is_refused(
+    world: World, change: dict[str, object]
+) -> None:
+    """The graph is the one that was trained; what it would be traded by is not."""
+    package, _ = _graph(world)
+    whole = judged(world, _stored(world, sealed(package.card, dict(package.files))))
+    assert line(whole.verdict, "reproduced").passed
+    card = msgspec.structs.replace(package.card, files={}, **change)
+    verdict = judged(world, _stored(world, sealed(card, dict(package.files)))).verdict
+    assert not verdict.passed
+    assert not line(verdict, "reproduced").passed
+
+
 def test_a_verdict_is_kept_in_three_places(world: World) -> None:
     judgement = judged(world, world.noise)
     kept = keep(world.workspace, judgement)
