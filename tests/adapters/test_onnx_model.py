@@ -11,7 +11,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from ares.adapters.onnx_model import check_answers, open_model
+from ares.adapters.onnx_model import check_answers, open_model, within
 from ares.domain.errors import UserMistake
 
 N = 4
@@ -112,6 +112,21 @@ def test_another_opset_is_named() -> None:
         made.opset_import.extend([helper.make_opsetid("", 15), helper.make_opsetid(domain, 99)])
         with pytest.raises(UserMistake, match=r"was made for opset 99 of .* knows those up to"):
             open_model(bytes(made.SerializeToString()), N, "mine.onnx")
+
+
+def test_another_ir_version_is_named() -> None:
+    made = onnx.load_from_string(graph())
+    made.ir_version = 99
+    with pytest.raises(UserMistake, match="is written in ONNX IR version 99, and onnxruntime"):
+        open_model(bytes(made.SerializeToString()), N, "mine.onnx")
+
+
+def test_what_is_no_probability_is_no_answer() -> None:
+    score = within(lambda rows: rows[:, 0].astype(np.float64))
+    said = score(np.array([[0.0], [1.0], [0.4], [1.7], [-0.1], [np.nan], [np.inf]], np.float32))
+    assert said.tolist()[:2] == [0.0, 1.0]
+    assert said[2] == pytest.approx(0.4)
+    assert np.isnan(said[3:]).all()
 
 
 def test_a_model_that_breaks_on_rows_is_refused() -> None:

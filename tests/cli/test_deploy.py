@@ -61,6 +61,8 @@ def test_what_is_asked_wrongly_is_one_line_and_exit_code_2(ares: Ares, tmp_path:
     settle(tmp_path, deployment=RESTART)
     code, _, err = ares("deploy", "install", package, "--yes")
     assert (code, "there is no such file" in err) == (2, True)
+    code, _, err = ares("deploy", "install", str(tmp_path), "--yes")
+    assert (code, "is a folder" in err) == (2, True)
     code, _, err = ares("deploy", "rollback", "--yes")
     assert (code, "there is no champion in paper" in err) == (2, True)
 
@@ -73,6 +75,7 @@ def test_a_bad_package_is_refused_with_exit_code_1(ares: Ares, tmp_path: Path) -
     assert (code, out) == (1, "")
     assert err.startswith("ares: bad.zip: ")
     assert err.count("\n") == 1
+    assert err.count("bad.zip") == 1
     assert "is no whole zip file" in err
     code, out, _ = ares("deploy", "install", str(package), "--yes", "--now", "--json")
     said = json.loads(out)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -84,7 +84,7 @@ def rollback(
         report = roll_back(
             Workspace.here(), symbol or None, to or None, reason, yes, approve, _outside()
         )
-    return _said(report, json_)
+    return _said(report, json_, EXIT_OF | {"taken back": 0})
 
 
 @app.command()
@@ -94,7 +94,8 @@ def status(
 ) -> int:
     """Say who is champion, what was interrupted, and whether the service lives.
 
-    Exit code 1: an install was interrupted. What a killed one left behind is taken away.
+    Exit code 1: an install was interrupted, or left the service down. What a killed one left
+    behind is taken away.
     """
     from ares.cli.deploy_views import show_status
     from ares.config.workspace import Workspace
@@ -102,7 +103,7 @@ def status(
 
     found = deploy_status(Workspace.here(), to or None, _outside())
     if json_:
-        print_json({**_fields(found), "settled": found.settled})
+        print_json({**_fields(found), "down": found.down, "settled": found.settled})
     else:
         show_status(found)
     return 0 if found.settled else 1
@@ -126,9 +127,9 @@ def _outside() -> Outside:
     return Outside(say=note)
 
 
-def _said(report: Report, json_: bool) -> int:
+def _said(report: Report, json_: bool, exit_of: Mapping[str, int] = EXIT_OF) -> int:
     """Print what came of it, and return the exit code."""
-    code = EXIT_OF[report.result]
+    code = exit_of[report.result]
     if json_:
         print_json(report)
     elif code == 0:

@@ -67,6 +67,12 @@ def show_status(found: DeployStatus) -> None:
     )
     if found.under_way is not None:
         note(found.under_way)
+    for key in found.down:
+        say(
+            f"{key}: the service did not come up with {found.champions.get(key, '')[:12] or NONE}, "
+            "and was not seen healthy since: start it, then ask again",
+            style="bold",
+        )
     for sentence in found.unfinished:
         say(sentence, style="bold")
     for folder in found.cleaned:
@@ -108,6 +114,9 @@ def _end(found: DeployStatus, instrument: str) -> str:
 
 def _pulse(found: DeployStatus) -> str:
     beat = found.heartbeat
+    if found.health:
+        wrong = [f"{key}: {said}" for key, said in sorted(found.health.items()) if said]
+        return "; ".join(wrong) or "healthy, by deployment.health_command"
     if beat is None:
         return "no heartbeat"
     said = (

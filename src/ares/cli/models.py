@@ -25,6 +25,7 @@ def list_(json_: bool = JSON_OPTION) -> int:
     from ares.cli.models_views import listed_json, show_listed
     from ares.config.workspace import Workspace
     from ares.runtime.model_journal import read_book
+    from ares.runtime.promotion import missing_champions
     from ares.runtime.verdict_file import strangers
 
     workspace = Workspace.here()
@@ -34,12 +35,13 @@ def list_(json_: bool = JSON_OPTION) -> int:
         print_json(listed_json(listed, book))
     else:
         show_listed(listed, book)
-    for trouble in listed.troubles:
+    troubles = [*listed.troubles, *missing_champions(listed, book)]
+    for trouble in troubles:
         error_line(trouble)
     missed = strangers(workspace, book)
     if missed:
         note(missed)
-    return 3 if listed.troubles else 0
+    return 3 if troubles else 0
 
 
 @app.command()

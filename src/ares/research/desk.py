@@ -13,7 +13,7 @@ import numpy as np
 
 from ares.adapters.model_bundle import read_bundle
 from ares.adapters.model_store import ModelStore
-from ares.adapters.onnx_model import open_model
+from ares.adapters.onnx_model import open_model, within
 from ares.domain.errors import UserMistake
 from ares.domain.instrument import Instrument
 from ares.domain.model import Ensemble
@@ -272,7 +272,8 @@ def remembered(store: CandleStore, venue: str) -> HistoryOf:
 
 def scorer(package: Package) -> Callable[[np.ndarray], F64]:
     """Return the function of a package's graph, made for the columns that its card names."""
-    return open_model(package.graph, len(package.card.features), package.card.ref)
+    opened = open_model(package.graph, len(package.card.features), package.card.ref)
+    return opened if package.card.origin == "trained" else within(opened)
 
 
 def _called(voiced: Sequence[Voiced]) -> tuple[str, str]:

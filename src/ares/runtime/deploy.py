@@ -45,7 +45,8 @@ def install(
             try:
                 plan = approved(workspace, asked, environment, approve, folder, outside)
             except AresError as refusal:
-                reason = str(refusal).replace(str(folder / asked.package.name), asked.package.name)
+                name = asked.package.name
+                reason = str(refusal).replace(str(folder / name), name).removeprefix(f"{name}: ")
                 return _refused(workspace, asked, environment, reason, outside)
             except KeyboardInterrupt:
                 reason = "interrupted by a person, before anything was changed"
@@ -86,6 +87,11 @@ def service_of(workspace: Workspace, outside: Outside) -> Service:
 
 
 def _insist_sensible(asked: Asked) -> None:
+    if asked.package.is_dir():
+        raise UserMistake(
+            f"{asked.package}: is a folder; what is installed is one file: `ares models export "
+            "ENSEMBLE FILE.zip`"
+        )
     if not asked.package.is_file():
         raise UserMistake(
             f"{asked.package}: there is no such file: `ares models export ENSEMBLE FILE.zip` "

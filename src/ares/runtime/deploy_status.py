@@ -9,7 +9,9 @@ from pathlib import Path
 from ares.config.workspace import Workspace
 from ares.domain.errors import WorldTrouble
 from ares.domain.model_life import Installed, InstallFailed
+from ares.runtime.deploy import service_of
 from ares.runtime.deploy_plan import Outside
+from ares.runtime.deploy_service import Serving
 from ares.runtime.deploy_staging import clean_stale, one_at_a_time
 from ares.runtime.deploy_state import last_end, unfinished
 from ares.runtime.heartbeat import heard
@@ -37,6 +39,8 @@ class DeployStatus:
     champions  : ensemble hash by instrument. ends: how each one's newest install ended.
     unfinished : a sentence for each install that was interrupted.
     under_way  : the deployment that runs now. cleaned: staging folders taken away just now.
+    health     : by instrument, what is wrong by ``deployment.health_command``, asked just now
+                 (empty: it is healthy); none where the service is known by its heartbeat.
     """
 
     environment: str
@@ -50,11 +54,26 @@ class DeployStatus:
     quiet_from: datetime
     quiet: bool
     heartbeat: Pulse | None
+    health: dict[str, str]
+
+    @property
+    def down(self) -> tuple[str, ...]:
+        """Return the instruments whose service did not come up, and was not seen healthy since."""
+        beat = self.heartbeat
+        alive = not self.health and beat is not None and beat.alive and beat.serves
+        return tuple(
+            key
+            for key, end in self.ends.items()
+            if isinstance(end, InstallFailed)
+            and end.healthy is False
+            and self.champions.get(key, "") == end.restored_hash
+            and not (alive or self.health.get(key) == "")
+        )
 
     @property
     def settled(self) -> bool:
-        """Return whether nothing was interrupted."""
-        return not self.unfinished
+        """Return whether nothing was interrupted, and no service was left down."""
+        return not self.unfinished and not self.down
 
 
 def deploy_status(workspace: Workspace, to: str | None, outside: Outside) -> DeployStatus:
@@ -86,7 +105,22 @@ def deploy_status(workspace: Workspace, to: str | None, outside: Outside) -> Dep
         quiet_from,
         quiet_from == now,
         _pulse(workspace, champions, environment, now),
+        {} if running else _health(workspace, champions, environment, outside),
     )
+
+
+def _health(
+    workspace: Workspace, champions: dict[str, str], environment: str, outside: Outside
+) -> dict[str, str]:
+    """Return what the health command says of each champion; nothing where there is none."""
+    if workspace.settings.deployment.health_command is None:
+        return {}
+    service = service_of(workspace, outside)
+    asked = {
+        key: service.trouble(Serving(environment, key, champion), 0, None)
+        for key, champion in champions.items()
+    }
+    return {key: wrong or "" for key, wrong in asked.items()}
 
 
 def _pulse(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import msgspec
 import numpy as np
 
+from ares.adapters.onnx_model import within
 from ares.domain.errors import UserMistake
 from ares.domain.instrument import Instrument
 from ares.domain.package import GRAPH_FILE, Package
@@ -255,6 +256,8 @@ def _asked(
     p = np.full(len(closed_ms) - first, np.nan)
     if len(rows):
         graph = opener(job.package.card.ref)(job.package.graph, values.shape[1])
+        if job.package.card.origin != "trained":
+            graph = within(graph)
         p[rows - first] = graph(np.ascontiguousarray(values[rows]))
     sigma = np.where(warm, seen.table.values[:, VOLATILITY_20].astype(np.float64), np.nan)
     return seen, Scores(closed_ms[first:], p, sigma[first:])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ares.adapters.model_store import ModelStore
+from ares.adapters.model_store import Listed, ModelStore
 from ares.config.workspace import Workspace
 from ares.domain.errors import AresError, UserMistake
 from ares.domain.model import Ensemble
@@ -176,6 +176,18 @@ def archive(
 def champions(journal_dir: Path, environment: str) -> dict[str, str]:
     """Return the champion's ensemble hash by instrument key."""
     return read_book(journal_dir).champions(environment)
+
+
+def missing_champions(listed: Listed, book: ModelBook) -> list[str]:
+    """Return a line for each champion whose ensemble is not stored here, or cannot be read."""
+    stored = {ensemble.hash for ensemble in listed.ensembles}
+    return [
+        f"{one[:12]} is champion of {instrument} in {kind}, and is not stored here: bring it back "
+        "from an export (`ares models import FILE.zip`)"
+        for kind in ENVIRONMENTS
+        for instrument, one in book.champions(kind).items()
+        if one not in stored
+    ]
 
 
 def doubt_about(workspace: Workspace, ensemble: Ensemble, to: str, force: bool) -> str | None:

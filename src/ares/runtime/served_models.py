@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ares.adapters.model_shelves import FOLDER, ModelShelves
 from ares.adapters.model_store import ModelStore
-from ares.adapters.onnx_model import open_model
+from ares.adapters.onnx_model import open_model, within
 from ares.config.workspace import Workspace
 from ares.core.state import Scorer, Scorers
 from ares.domain.errors import UserMistake
@@ -74,6 +74,8 @@ def _served(package: Package, sentiment: SentimentSpec | None) -> Scorer:
         what = "no sentiment" if sentiment is None else "sentiment made in another way"
         raise UserMistake(f"{card.ref} was trained with sentiment, and the run has {what}")
     scorer = open_model(package.graph, n, card.ref)
+    if card.origin != "trained":
+        scorer = within(scorer)
     if sentiment is None or card.sentiment is not None:
         return scorer
     return lambda rows: scorer(rows[:, :n])

@@ -10,6 +10,8 @@ import pytest
 
 from ares.cli.main import run
 from ares.domain.package import sha256
+from ares.runtime.deploy import install
+from ares.runtime.deploy_plan import Asked, Outside
 
 if TYPE_CHECKING:
     from tests.runtime.deploy.conftest import Site
@@ -70,3 +72,38 @@ def test_a_service_that_is_down_is_exit_code_3_and_one_line(
     assert len(last) == 1
     assert "the service is down: " in last[0]
     assert f"(champion: {site.old[:12]})" in last[0]
+    code = run(["deploy", "status", "--json"])
+    said = json.loads(capsys.readouterr().out)
+    assert (code, said["settled"], said["down"]) == (1, False, ["binance:BTC/USDT"])
+    assert "exit code 1" in said["health"]["binance:BTC/USDT"]
+    assert run(["deploy", "status"]) == 1
+    assert "did not come up" in capsys.readouterr().out
+    site.settle(restart_command="true", health_command="true")  # a person has repaired it
+    assert run(["deploy", "status"]) == 0
+    assert "healthy, by deployment.health_command" in capsys.readouterr().out
+    site.settle(restart_command="true", health_command=None)  # and nobody can say so
+    assert run(["deploy", "status"]) == 1
+
+
+def test_taking_back_what_was_interrupted_is_exit_code_0(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site.settle(restart_command="true", health_command="true", health_interval_seconds=0.001)
+
+    class Killed(BaseException):
+        pass
+
+    def die(point: str) -> None:
+        if point == "promoted":
+            raise Killed
+
+    asked = Asked(site.package, now=True, yes=True)
+    with pytest.raises(Killed):
+        install(site.production, asked, lambda _plan: True, Outside(at=die))
+    monkeypatch.setenv("ARES_WORKSPACE", str(site.production.root))
+    assert run(["deploy", "status"]) == 1
+    capsys.readouterr()
+    code = run(["deploy", "rollback", "--yes"])
+    out, err = capsys.readouterr()
+    assert (code, f"taken back; champion in live is {site.old[:12]}" in out) == (0, True), err
+    assert run(["deploy", "status"]) == 0

@@ -21,7 +21,7 @@ from ares.domain.model_life import Archived, Basis
 from ares.journal.log import Lock, Writer
 from ares.runtime.journal_head import head_path
 from ares.runtime.model_journal import models_journal, read_book, record, writing
-from ares.runtime.promotion import Outcome, archive, champions, promote, rollback
+from ares.runtime.promotion import Outcome, archive, champions, missing_champions, promote, rollback
 
 if TYPE_CHECKING:
     from tests.runtime.gate.conftest import World
@@ -243,6 +243,16 @@ def test_a_rollback_goes_only_to_what_was_validated_exists_and_works(world: Worl
     world.force(world.first, "paper")
     with pytest.raises(UserMistake, match="there are several champions"):
         rollback(world.workspace, None, None, None)
+
+
+def test_a_champion_that_is_not_stored_any_more_is_named(world: World) -> None:
+    world.force(world.first)
+    models = ModelStore(world.workspace.models_dir)
+    book = read_book(world.workspace.journal_dir)
+    assert missing_champions(models.listed(), book) == []
+    models.ensemble_path(models.ensemble(world.first)).unlink()
+    [said] = missing_champions(models.listed(), book)
+    assert said.startswith(f"{world.first[:12]} is champion of binance:BTC/USDT in history")
 
 
 def test_archiving_takes_a_model_out_of_use_but_never_a_champion(world: World) -> None:
