@@ -93,6 +93,14 @@ def test_status_for_people_and_for_scripts(ares: Ares, tmp_path: Path) -> None:
     assert (code, said["settled"], said["champions"], said["quiet"]) == (0, True, {}, True)
 
 
+def test_status_is_told_on_a_disk_that_takes_nothing(ares: Ares, tmp_path: Path) -> None:
+    settle(tmp_path, deployment=RESTART)
+    (tmp_path / "models").mkdir(exist_ok=True)
+    (tmp_path / "models" / "deploy").write_text("no folder of a lock can be made here")
+    code, out, err = ares("deploy", "status")
+    assert (code, "there is no champion" in out) == (0, True), err
+
+
 def test_training_is_refused_where_money_trades(ares: Ares, tmp_path: Path) -> None:
     settle(tmp_path, learning={"in_production": False}, live_trading={"mode": "live"})
     code, _, err = ares("train")

@@ -265,6 +265,21 @@ def test_a_verdict_is_shown_as_table_json_and_picture(
     assert ares("models", "validate", joined, "--to", "moon")[0] == 2
 
 
+def test_a_picture_that_cannot_be_written_is_one_line_and_loses_no_verdict(
+    ares: Ares, trained: dict[str, Any], root: Path
+) -> None:
+    verdicts = root / "models" / "verdicts"
+    before = len(list(verdicts.glob("*.json")))
+    code, _, err = ares("models", "validate", "BTC/USDT", "--picture", str(root))
+    assert (code, "is a folder" in err) == (2, True)
+    assert len(list(verdicts.glob("*.json"))) == before
+    (root / "file").write_text("x")
+    code, out, err = ares("models", "validate", "BTC/USDT", "--picture", f"{root}/file/v.png")
+    assert (code, "cannot be written" in err, "Traceback" in err) == (3, True, False)
+    assert "lines say no" in out
+    assert len(list(verdicts.glob("*.json"))) == before + 1
+
+
 def test_models_are_compared_archived_and_taken_back(ares: Ares, trained: dict[str, Any]) -> None:
     code, out, _ = ares("train", "--workers", "1", "--price-only", "--json")
     other, mine = json.loads(out)["ensembles"][0]["hash"], trained["ensembles"][0]["hash"]

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 import typer
 
 from ares.cli.output import JSON_OPTION, error_line, note, print_json, progress, say
+from ares.domain.errors import UserMistake, WorldTrouble
 
 if TYPE_CHECKING:
     from ares.runtime.promotion import Outcome
+    from ares.runtime.verdict_file import Kept
 
 TARGET = "An ensemble's hash, a symbol (its newest), or a package's name."
 
@@ -32,21 +34,21 @@ def validate(
     from ares.runtime.model_journal import refusals_journaled
     from ares.runtime.verdict_file import keep, verdict_json
 
+    if picture is not None and picture.is_dir():
+        raise UserMistake(f"--picture {picture}: is a folder; name a file in it, verdict.png")
     workspace = Workspace.here()
     asked = refusals_journaled(workspace.journal_dir, "validate", model, to)
     with asked, _bar("validate") as reached:
         judgement = judge_ensemble(workspace, model, to, on_progress=reached)
     kept = keep(workspace, judgement)
-    if picture is not None:
-        from ares.adapters.durable import write_file
-
-        write_file(picture, kept.png)
     if json_:
         print_json(verdict_json(judgement, kept))
     else:
         show_verdict(judgement, kept)
     for remark in (*judgement.notes, *([kept.warning] if kept.warning else [])):
         note(remark)
+    if picture is not None:
+        _write_picture(picture, kept)
     return 0 if judgement.verdict.passed else 1
 
 
@@ -118,6 +120,19 @@ def compare(
         show_comparison(found)
     for remark in found.notes:
         note(remark)
+
+
+def _write_picture(path: Path, kept: Kept) -> None:
+    """Write the picture where a person wants it; the verdict is kept and shown by then."""
+    from ares.adapters.durable import write_file
+
+    try:
+        write_file(path, kept.png)
+    except OSError as error:
+        raise WorldTrouble(
+            f"{path}: cannot be written ({error.strerror}); the verdict is kept, its picture is "
+            f"{kept.picture}"
+        ) from None
 
 
 def _said(outcome: Outcome, json_: bool) -> int:

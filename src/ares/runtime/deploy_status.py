@@ -88,6 +88,8 @@ def deploy_status(workspace: Workspace, to: str | None, outside: Outside) -> Dep
             cleaned = clean_stale(workspace, outside.temporary)
     except WorldTrouble as trouble:
         running = str(trouble)
+    except OSError:  # a disk that takes nothing: what stands there can be read all the same
+        cleaned = ()
     book = read_book(workspace.journal_dir)
     champions = book.champions(environment)
     ends = {key: last_end(book.records, environment, key) for key in _instruments(book.records)}
