@@ -25,6 +25,11 @@ LOCKED_WAIT_S = 2.0
 ANSWER_S = 3.0
 """A server that has not taken a connection by then is not there."""
 
+NEXT_MOVE = "the next promotion, rollback or verdict tells it all"
+JUDGE_AGAIN = "judging again brings a verdict there"
+LATER = "ensembles are told of once they are judged or promoted"
+"""How MLflow learns of what it missed."""
+
 DATABASE_TRIES = 2
 PARAM_CHARS_MAX = 500
 PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
@@ -96,7 +101,7 @@ class MlflowRegistry:
             return None
         return (
             f"MLflow at {self.uri} took {done} of {len(entries)} models ({reason}): "
-            f"they are all kept in models/ and can be used; {self._advice(reason)}"
+            f"they are all kept in models/ and can be used; {self._advice(reason, LATER)}"
         )
 
     def note_verdict(
@@ -125,7 +130,7 @@ class MlflowRegistry:
                     client.set_model_version_tag(model, version.version, name, value)
 
         reason = self._try(note)
-        return None if reason is None else self._missed("the verdict", reason)
+        return None if reason is None else self._missed("the verdict", reason, JUDGE_AGAIN)
 
     def set_stations(self, stations: Stations) -> str | None:
         """Make MLflow say of an instrument's models what the journal says.
@@ -154,7 +159,7 @@ class MlflowRegistry:
 
         reason = self._try(set_all)
         if reason is not None:
-            return self._missed("the models' stations", reason)
+            return self._missed("the models' stations", reason, NEXT_MOVE)
         if wrong:
             said = "; it ".join(dict.fromkeys(wrong))
             return (
@@ -163,18 +168,19 @@ class MlflowRegistry:
             )
         return None
 
-    def _missed(self, what: str, reason: str) -> str:
+    def _missed(self, what: str, reason: str, then: str) -> str:
         return (
             f"MLflow at {self.uri} was not told of {what} ({reason}): the journal has it, and "
-            f"trading goes on by that; {self._advice(reason)}"
+            f"trading goes on by that; {self._advice(reason, then)}"
         )
 
-    def _advice(self, reason: str) -> str:
+    def _advice(self, reason: str, then: str) -> str:
+        """Return what to do; ``then``: how MLflow learns of what it missed, once it is there."""
         if not self.uri.startswith("sqlite:"):
-            return "see that the server runs, the next move tells it all"
+            return f"see that the server runs; {then}"
         if "locked" in reason:
-            return "see who holds the file, the next move tells it all"
-        return "move the broken file away, a new one is made"
+            return f"see who holds the file; {then}"
+        return f"move the broken file away, a new one is made; {then}"
 
     def _try(self, work: Callable[[Any, str], None]) -> str | None:
         """Do something with MLflow; return why it could not be done."""
