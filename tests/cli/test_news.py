@@ -51,6 +51,7 @@ def test_import_list_and_check(workspace: Path, capsys: pytest.CaptureFixture[st
     code, out, _ = ares(capsys, "check")
     assert code == 1
     assert "answer by prices alone" in out
+    assert answer(capsys, "list", "-s", "BTC") == []
     for args in (("list",), ("list", "--rows", "3")):
         assert ares(capsys, *args)[0] == 0
 
@@ -65,9 +66,16 @@ def test_nothing_is_stored(workspace: Path, capsys: pytest.CaptureFixture[str]) 
     [
         (("import", "none.csv"), "no such file"),
         (("import", "wire.csv", "--scale", "7"), "write two numbers"),
-        (("import", "wire.csv", "--scale", "1:1"), "must differ"),
+        (("import", "wire.csv", "--scale", "1:1"), "must be finite and differ"),
         (("import", "wire.csv", "--symbol", "!!"), "write a currency"),
         (("import", "wire.csv", "--source", "a\nb"), "use letters"),
+        (("import", "wire.csv", "--scale", "0:inf"), "must be finite"),
+        (("list", "-s", "!!"), "write a currency"),
+        (("fetch", "ftp://host/feed"), "no address of a feed"),
+        (("fetch", "http://[::1"), "no address of a feed"),
+        (("fetch", "http://127.0.0.1:9/feed", "-s", "!!"), "write a currency"),
+        (("fetch", "http://127.0.0.1:9/feed", "--source", "a\x1b"), "use letters"),
+        (("fetch", "-s", "BTC"), "goes with an address"),
         (("fetch",), "no feed is configured"),
         (("fetch", "--source", "x"), "no feed x"),
     ],

@@ -5,14 +5,20 @@ from __future__ import annotations
 import html
 import http.client
 import re
+import socket
+import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
+from urllib.parse import urlsplit
 from xml.etree.ElementTree import Element, ParseError
 
 from ares import __version__
+from ares.adapters.news_text import one_line
 from ares.domain.errors import UserMistake, WorldTrouble
 
 BYTES_MAX = 8 * 1024 * 1024
@@ -21,28 +27,124 @@ TIMES = ("pubdate", "published", "date", "updated")
 """Names of an item's time, the surest first: RSS, Atom, Dublin Core, Atom again."""
 
 
-def fetch_feed(url: str, timeout_s: float = TIMEOUT_S, bytes_max: int = BYTES_MAX) -> bytes:
-    """Return the feed's bytes; raise WorldTrouble where it does not answer, or with too much."""
-    if not re.match(r"https?://[^\s/]+", url):
-        raise UserMistake(f"{url}: no address of a feed: write http:// or https://")
-    request = urllib.request.Request(url, headers={"User-Agent": f"ares/{__version__}"})
+def check_address(url: str) -> None:
+    """Raise UserMistake where this cannot be the address of a feed."""
     try:
-        with urllib.request.urlopen(request, timeout=timeout_s) as answer:
+        parts = urlsplit(url)
+        fit = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        fit = fit and parts.username is None
+        (parts.hostname or "").encode("idna")
+    except ValueError:
+        fit = False
+    if not fit or not url.isascii() or not url.isprintable() or " " in url:
+        raise UserMistake(
+            f"{one_line(url)}: no address of a feed: write http:// or https:// and a host, in "
+            "ASCII (%20 for a space), without a password"
+        )
+
+
+def fetch_feed(url: str, timeout_s: float = TIMEOUT_S, bytes_max: int = BYTES_MAX) -> bytes:
+    """Return the feed's bytes; raise WorldTrouble where it does not answer, or with too much.
+
+    timeout_s : that a server may be silent, and that its answer may last; twice that for all.
+    """
+    check_address(url)
+    request = urllib.request.Request(url, headers={"User-Agent": f"ares/{__version__}"})
+    line = _Line()
+    end = threading.Timer(2.0 * timeout_s, line.cut)
+    end.start()
+    try:
+        with _opener(line).open(request, timeout=timeout_s) as answer:
             content = _read(answer, bytes_max, timeout_s)
             length = answer.headers.get("Content-Length", "")
     except urllib.error.HTTPError as error:
         error.close()
-        raise WorldTrouble(f"{url} answers {error.code} {error.reason}: try again later") from None
-    except (OSError, http.client.HTTPException) as error:
-        reason = getattr(error, "reason", None) or error
+        raise WorldTrouble(
+            f"{url} answers {error.code} {one_line(str(error.reason))}: try again later"
+        ) from None
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        # ValueError: it sends us on to an address that is none
+        reason = one_line(str(getattr(error, "reason", None) or error))
         raise WorldTrouble(
             f"{url} does not answer ({type(error).__name__}: {reason}): try again later"
         ) from None
+    finally:
+        end.cancel()
+    if line.is_cut:
+        raise WorldTrouble(f"{url} does not answer (too slow): try again later")
     if len(content) > bytes_max:
-        raise WorldTrouble(f"{url} sends more than {bytes_max >> 20} MB: that is no feed of news")
+        raise _too_much(url, bytes_max)
     if length.isdigit() and len(content) < int(length):
         raise WorldTrouble(f"{url} broke off its answer: try again later")
-    return content
+    return _unpacked(content, url, bytes_max)
+
+
+class _Line:
+    """The sockets of one fetch, so that it can be ended: their own timeouts never end a server
+    that sends a byte now and then.
+    """
+
+    def __init__(self) -> None:
+        self.is_cut = False
+        self._sockets: list[socket.socket] = []
+
+    def add(self, one: socket.socket) -> None:
+        self._sockets.append(one)
+
+    def cut(self) -> None:
+        """End whatever is being read, from another thread."""
+        self.is_cut = True
+        for one in self._sockets:
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
+
+def _opener(line: _Line) -> urllib.request.OpenerDirector:
+    """Return what opens http and https and nothing else, wherever it is sent on to."""
+
+    class Plain(http.client.HTTPConnection):
+        def connect(self) -> None:
+            super().connect()
+            line.add(self.sock)
+
+    class Secure(http.client.HTTPSConnection):
+        def connect(self) -> None:
+            super().connect()
+            line.add(self.sock)
+
+    class Http(urllib.request.HTTPHandler):
+        def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+            return self.do_open(Plain, req)
+
+    class Https(urllib.request.HTTPSHandler):
+        def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+            return self.do_open(Secure, req)
+
+    class SentOn(urllib.request.HTTPRedirectHandler):
+        def http_error_302(
+            self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any
+        ) -> http.client.HTTPResponse | None:
+            try:
+                return super().http_error_302(req, fp, code, msg, headers)
+            except ValueError:  # to an address that is none
+                fp.close()
+                raise
+
+        http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
+
+    kinds: tuple[Callable[[], urllib.request.BaseHandler], ...] = (
+        urllib.request.ProxyHandler,
+        urllib.request.UnknownHandler,
+        Http,
+        Https,
+        urllib.request.HTTPDefaultErrorHandler,
+        SentOn,
+        urllib.request.HTTPErrorProcessor,
+    )
+    opener = urllib.request.OpenerDirector()
+    for kind in kinds:
+        opener.add_handler(kind())
+    return opener
 
 
 def _read(answer: http.client.HTTPResponse, bytes_max: int, timeout_s: float) -> bytes:
@@ -58,6 +160,23 @@ def _read(answer: http.client.HTTPResponse, bytes_max: int, timeout_s: float) ->
     return content
 
 
+def _unpacked(content: bytes, url: str, bytes_max: int) -> bytes:
+    """Return the content as it was before a server packed it, unasked, with gzip."""
+    if not content.startswith(b"\x1f\x8b"):
+        return content
+    try:
+        plain = zlib.decompressobj(wbits=31).decompress(content, bytes_max + 1)
+    except zlib.error:
+        raise WorldTrouble(f"{url} sends a damaged gzip: try again later") from None
+    if len(plain) > bytes_max:
+        raise _too_much(url, bytes_max)
+    return plain
+
+
+def _too_much(url: str, bytes_max: int) -> WorldTrouble:
+    return WorldTrouble(f"{url} sends more than {bytes_max >> 20} MB: that is no feed of news")
+
+
 def feed_items(content: bytes, name: str) -> Iterator[dict[str, Any]]:
     """Yield each item's ``title`` and ``published`` (None where it has none), in the feed's order.
 
@@ -69,15 +188,18 @@ def feed_items(content: bytes, name: str) -> Iterator[dict[str, Any]]:
     if not content.strip():
         raise UserMistake(f"{name} is empty: no feed")
     try:
-        root = fromstring(content, forbid_dtd=False)
+        root = fromstring(content.lstrip(), forbid_dtd=False)
     except DefusedXmlException as error:
         raise UserMistake(
             f"{name} defines entities ({type(error).__name__}): a feed of news has no need to"
         ) from None
     except (ParseError, ValueError, LookupError) as error:
-        raise UserMistake(f"{name} is no XML ({error}): no RSS or Atom feed") from None
+        reason = one_line(str(error))
+        raise UserMistake(f"{name} is no XML ({reason}): no RSS or Atom feed") from None
     if _tag(root) not in {"rss", "rdf", "feed"}:
-        raise UserMistake(f"{name} is XML, but no RSS or Atom feed: it begins with <{_tag(root)}>")
+        raise UserMistake(
+            f"{name} is XML, but no RSS or Atom feed: it begins with <{_tag(root)[:40]}>"
+        )
     for node in root.iter():
         if _tag(node) in {"item", "entry"}:
             yield _item(node)

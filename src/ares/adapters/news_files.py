@@ -6,12 +6,14 @@ import csv
 import gzip
 import io
 import json
+import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ares.adapters.news_feed import feed_items
-from ares.adapters.news_rows import fields_of
+from ares.adapters.news_feed import BYTES_MAX, feed_items
+from ares.adapters.news_rows import MORE_CELLS, fields_of
+from ares.adapters.news_text import one_line
 from ares.domain.errors import UserMistake, WorldTrouble
 
 FEEDS = (".xml", ".rss", ".atom")
@@ -19,6 +21,8 @@ TEXTS = (".csv", ".csv.gz")
 LINES = (".jsonl", ".ndjson")
 TABLES = (".parquet", ".pq")
 SUFFIXES = (*FEEDS, *TEXTS, *LINES, *TABLES)
+TEXT_BYTES_MAX = 256 * 1024 * 1024
+"""Of a text file, unpacked: some millions of headlines, and no more than memory holds."""
 
 
 class NotNews(UserMistake):
@@ -58,16 +62,18 @@ def read_news(path: Path) -> NewsFile:
     name = path.name.lower()
     try:
         if name.endswith(FEEDS):
-            return feed_file(path.name, path.read_bytes())
+            return feed_file(path.name, _bytes(path, BYTES_MAX))
         if name.endswith(TABLES):
             return _table(path)
         if name.endswith(LINES):
             return _lines(path)
         if name.endswith(TEXTS):
             return _text(path)
+    except (gzip.BadGzipFile, zlib.error):
+        raise UserMistake(f"{path.name}: damaged: it cannot be unpacked") from None
+    except EOFError:
+        raise UserMistake(f"{path.name}: damaged: it ends too early") from None
     except OSError as error:
-        if isinstance(error, gzip.BadGzipFile):
-            raise UserMistake(f"{path.name}: damaged: it cannot be unpacked") from None
         raise WorldTrouble(f"{path}: {error.strerror or error}") from None
     except UnicodeDecodeError:
         raise UserMistake(f"{path.name}: no text in UTF-8: save it in that encoding") from None
@@ -94,13 +100,15 @@ def _table(path: Path) -> NewsFile:
 
 
 def _text(path: Path) -> NewsFile:
-    raw = path.read_bytes()
-    if path.name.lower().endswith(".gz"):
-        try:
-            raw = gzip.decompress(raw)
-        except EOFError:
-            raise UserMistake(f"{path.name}: damaged: it ends too early") from None
-    reader = csv.DictReader(io.StringIO(raw.decode("utf-8-sig"), newline=""))
+    content = _bytes(path, TEXT_BYTES_MAX).decode("utf-8-sig")
+    heading = content.partition("\n")[0]
+    # strict: a quote that is never closed would swallow the rest of the file as one headline
+    reader = csv.DictReader(
+        io.StringIO(content, newline=""),
+        restkey=MORE_CELLS,
+        delimiter=max(",;\t", key=heading.count),
+        strict=True,
+    )
     try:
         fields = _checked(path.name, reader.fieldnames or [])
         return NewsFile(path.name, list(reader), fields)
@@ -108,10 +116,22 @@ def _text(path: Path) -> NewsFile:
         raise UserMistake(f"{path.name}, line {reader.line_num}: {error}") from None
 
 
+def _bytes(path: Path, bytes_max: int) -> bytes:
+    """Return what a file holds, unpacked; refuse more than is allowed, however small the file."""
+    with path.open("rb") as file:
+        packed = path.name.lower().endswith(".gz")
+        content = (gzip.GzipFile(fileobj=file) if packed else file).read(bytes_max + 1)
+    if len(content) > bytes_max:
+        raise UserMistake(
+            f"{path.name}: more than {bytes_max >> 20} MB: split it into smaller files"
+        )
+    return content
+
+
 def _lines(path: Path) -> NewsFile:
     rows: list[Mapping[str, Any]] = []
     broken = 0
-    for line in path.read_bytes().decode("utf-8-sig").splitlines():
+    for line in _bytes(path, TEXT_BYTES_MAX).decode("utf-8-sig").split("\n"):
         if not line.strip():
             continue
         try:
@@ -132,7 +152,7 @@ def _checked(name: str, columns: Iterable[str]) -> dict[str, str]:
     """Return what the columns mean; refuse a table that can hold no news."""
     present = list(columns)
     fields = fields_of(present)
-    shown = ", ".join(present[:12]) or "none"
+    shown = one_line(", ".join(present[:12])) or "none"
     if "published" not in fields:
         raise NotNews(f"{name}: no column for the time of publication (columns: {shown})")
     if not {"headline", "score", "index"} & set(fields):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,17 +41,11 @@ def import_(
     json_: bool = JSON_OPTION,
 ) -> int:  # fmt: skip
     """Store news from files; importing again adds only what is new."""
-    from ares.adapters.news_rows import bases_of
-    from ares.config.sentiment import SOURCE
     from ares.config.workspace import Workspace
     from ares.runtime.news_import import HowToRead, import_news
 
-    if source and not SOURCE.fullmatch(source):
-        raise UserMistake(f"--source '{source}': use letters, digits and ._:/()+- (80 at most)")
-    about = tuple(base for symbol in symbols for base in bases_of(symbol))
-    if symbols and not about:
-        raise UserMistake(f"--symbol {symbols[0]}: write a currency, such as BTC")
-    how = HowToRead(source, about, _scale(scale), rescore)
+    about = tuple(base for symbol in symbols for base in _bases(symbol))
+    how = HowToRead(_source(source), about, _scale(scale), rescore)
     store = _store(Workspace.here())
     with progress("import", unit="files") as bar:
         report = import_news(
@@ -78,13 +73,18 @@ def fetch(
     """Store what is new in RSS and Atom feeds; exit code 3 where one is broken."""
     from urllib.parse import urlsplit
 
+    from ares.adapters.news_feed import check_address
     from ares.config.workspace import Workspace
     from ares.runtime.news_import import fetch_news
 
     workspace = Workspace.here()
     feeds = [(one.name, one.url, one.about) for one in workspace.settings.sentiment.feeds]
     if url:
-        feeds = [(source or urlsplit(url).hostname or url, url, symbol)]
+        check_address(url)
+        name = _source(source) or urlsplit(url).hostname or url
+        feeds = [(name, url, ",".join(_bases(symbol)))]
+    elif symbol:
+        raise UserMistake("--symbol goes with an address: for sentiment.feeds it is their 'about'")
     elif source:
         feeds = [one for one in feeds if one[0] == source]
     if not feeds:
@@ -110,22 +110,22 @@ def fetch(
 @app.command("list")
 def list_(
     rows: int = typer.Option(0, "--rows", min=0, help="Show so many of the newest rows instead."),
-    symbol: str = typer.Option("", "--symbol", "-s", help="Of these, only about this currency."),
+    symbol: str = typer.Option("", "--symbol", "-s", help="Only what is about this currency."),
     json_: bool = JSON_OPTION,
 ) -> None:
     """Show what is stored: source, scope, rows, first and last."""
-    from ares.adapters.news_rows import bases_of
     from ares.config.workspace import Workspace
 
+    scope = next(iter(_bases(symbol)), None)
     store = _store(Workspace.here())
     if rows:
-        newest = store.newest(rows, bases_of(symbol)[0] if bases_of(symbol) else None)
+        newest = store.newest(rows, scope)
         if json_:
             print_json(newest)
         else:
             show_newest(newest)
         return
-    sources = store.sources()
+    sources = [one for one in store.sources() if scope in (None, one.scope)]
     if json_:
         print_json(sources)
     elif sources:
@@ -153,6 +153,25 @@ def check(json_: bool = JSON_OPTION) -> int:
     return 0 if ok else 1
 
 
+def _source(name: str) -> str:
+    """Return what a person calls a source, as settings may name it; '' where they do not."""
+    from ares.config.sentiment import SOURCE
+
+    if name and not SOURCE.fullmatch(name):
+        raise UserMistake(f"--source '{name}': use letters, digits and ._:/()+- (80 at most)")
+    return name
+
+
+def _bases(symbol: str) -> tuple[str, ...]:
+    """Return the currencies of ``--symbol``; none where it is not given."""
+    from ares.adapters.news_rows import bases_of
+
+    bases = bases_of(symbol)
+    if symbol and not bases:
+        raise UserMistake(f"--symbol {symbol}: write a currency, such as BTC")
+    return bases
+
+
 def _scale(text: str) -> tuple[float, float] | None:
     """Return ``LOW:HIGH`` as two numbers."""
     if not text:
@@ -161,8 +180,10 @@ def _scale(text: str) -> tuple[float, float] | None:
         low, high = (float(part) for part in text.split(":"))
     except ValueError:
         raise UserMistake(f"--scale {text}: write two numbers, such as 0:100") from None
-    if not abs(high - low) > 1e-9:
-        raise UserMistake(f"--scale {text}: the two numbers must differ, such as 0:100")
+    if not 1e-9 < abs(high - low) < math.inf:
+        raise UserMistake(
+            f"--scale {text}: the two numbers must be finite and differ, such as 0:100"
+        )
     return low, high
 
 

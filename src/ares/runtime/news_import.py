@@ -180,7 +180,8 @@ def _items(
 ) -> Iterable[Item]:
     for cells in read.rows:
         try:
-            item = _in_time(item_of(cells, read.fields, how.scale), now_ms)
+            read_as = item_of(cells, read.fields, how.scale, rescore=how.rescore)
+            item = _in_time(read_as, now_ms)
         except Fault as fault:
             skipped[str(fault)] += 1
             continue
