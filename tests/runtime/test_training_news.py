@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,15 +25,21 @@ from ares.bootstrap import (
 from ares.config.workspace import Workspace
 from ares.core.step import step
 from ares.domain.errors import UserMistake
+from ares.domain.events import NewsPublished
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.news import NewsRow
 from ares.domain.package import PackageCard
 from ares.domain.sentiment import SentimentSpec
 from ares.domain.timeframe import DAY_MS, HOUR_MS, Timeframe
+from ares.journal.run import entries
 from ares.kernel.bars import Bars
 from ares.kernel.features import N_FEATURES
-from ares.kernel.features.sentiment import SENTIMENT_NAMES
+from ares.kernel.features.news import News
+from ares.kernel.features.sentiment import AGE_HOURS, SENTIMENT_NAMES
+from ares.learn.rows import Rows
+from ares.learn.sentiment import with_sentiment
 from ares.research.desk import BacktestRequest
+from ares.runtime import training_news
 from ares.runtime.judging import Judgement, judge_ensemble
 from ares.runtime.plan import Choice, plan_run
 from ares.runtime.promotion import promote
@@ -41,6 +47,7 @@ from ares.runtime.run_news import NO_NEWS
 from ares.runtime.served_models import scorers_of
 from ares.runtime.trade_rules import rules_of
 from ares.runtime.training import TrainingRequest, train
+from ares.runtime.training_news import sentiment_at
 from ares.runtime.training_report import TrainingReport
 from ares.runtime.verdict_file import keep, verdict_json
 from ares.runtime.worker_pool import Task, WorkerPool
@@ -149,6 +156,32 @@ def test_the_gate_says_what_sentiment_added(made: Made) -> None:
     assert evidence.parity_difference < 1e-5
 
 
+def test_a_close_hears_what_was_out_by_then_and_nothing_else(made: Made) -> None:
+    spec = SentimentSpec()
+    closes_ms = START_MS + np.arange(1, 40, dtype=np.int64) * HOUR_MS
+    told = sentiment_at(made.workspace.db_url, spec, BTC, closes_ms)
+    published_ms = START_MS + np.arange(9) * DAY_MS // 2 - HOUR_MS
+    out_ms = published_ms + spec.delay_ms
+    newest_ms = published_ms[np.searchsorted(out_ms, closes_ms, side="right") - 1]
+    assert told is not None
+    np.testing.assert_array_equal(told[:, AGE_HOURS], (closes_ms - newest_ms) / HOUR_MS)
+    assert sentiment_at(made.workspace.db_url, None, BTC, closes_ms) is None
+
+
+def test_rows_that_know_the_news_of_the_next_hour_are_refused(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def early(rows: Rows, news: News, spec: SentimentSpec) -> Rows:
+        ahead = with_sentiment(replace(rows, decided_ms=rows.decided_ms + HOUR_MS), news, spec)
+        return replace(ahead, decided_ms=rows.decided_ms)
+
+    monkeypatch.setattr(training_news, "with_sentiment", early)
+    subject = made.with_news.ensembles[0].hash
+    judged = judge_ensemble(made.workspace, subject, pool=InlinePool(1))
+    assert set(judged.examined.evidence.leaking) == set(SENTIMENT_NAMES)
+    assert "leaks" in [line.name for line in judged.verdict.failed]
+
+
 def test_the_twin_is_the_model_of_price_only(made: Made) -> None:
     twin = made.judged.sentiment
     alone = judge_ensemble(
@@ -200,6 +233,14 @@ def test_a_run_certify_restep_and_why(made: Made) -> None:
     ran = history_run(made.workspace, request)
     assert ran.end.finished
     assert not any("no news that count" in remark for remark in ran.remarks)
+    rows = b"".join(
+        entry.event.rows
+        for entry in entries(ran.end.folder)
+        if isinstance(entry.event, NewsPublished)
+    )
+    known_ms, published_ms, *_ = np.frombuffer(rows, np.int64).reshape(-1, 4).T
+    assert len(known_ms) > 20
+    assert (known_ms == published_ms + SentimentSpec().delay_ms).all()
     done = certify_run(made.workspace, "heard")
     assert done.mismatches == 0
     assert done.lines["decisions"][0] > 0

@@ -22,12 +22,12 @@ from ares.kernel.features.user import UserFeatures
 from ares.learn import parity
 from ares.learn.gate.examine import Checked
 from ares.learn.gate.leaks import NOTHING_TRIED, Leaks, feature_leaks, label_leaks, walk_leaks
-from ares.learn.gate.news_leaks import news_leaks
+from ares.learn.gate.news_leaks import learned_leaks, news_leaks
 from ares.learn.onnx_graph import reference_rows
 from ares.learn.package import make_package
 from ares.learn.parity import Parity, Scorer
 from ares.learn.recipe import Recipe
-from ares.learn.rows import F32, blanked
+from ares.learn.rows import F32, Rows, blanked
 from ares.learn.sentiment import price_only, unheard
 from ares.learn.splits import walk_forward
 from ares.learn.walk import TooFewRowsError, Walked, walk
@@ -163,7 +163,7 @@ def hear(job: MemberJob, made: Made = make_package) -> Testimony:
             checked,
             leaks=_leaks(job, ready.seen[lane], ready.user)
             + walk_leaks(x, ready.rows, recipe)
-            + _news_leaks(job, ready.seen[lane]),
+            + _news_leaks(job, ready.seen[lane], ready.rows[ready.rows.lane == lane]),
             parity_rows=compared.rows,
             parity_difference=compared.difference_max,
             inference_us=_speed_us(graph, x),
@@ -202,14 +202,16 @@ def _by_prices(training: PackageJob, ready: Prepared, lane: int) -> Scores | Non
     return spoken_of(ready.seen[lane], twin.out_of_sample, lane, training).scores
 
 
-def _news_leaks(job: MemberJob, seen: Seen) -> Leaks:
+def _news_leaks(job: MemberJob, seen: Seen, rows: Rows) -> Leaks:
+    """Return what leaks of sentiment: in how it is made, and in the rows that were learned from."""
     spec = job.package.card.sentiment
     if spec is None:
         return NOTHING_TRIED
     closes_ms = seen.bars.ts_ms + job.asking.recipe.timeframe.ms
     until_ms = int(closes_ms[-1]) if len(closes_ms) else 0
-    news = news_of(job.asking.source.database_url, spec, [job.instrument.base], until_ms)
-    return news_leaks(news.about(0), spec, closes_ms)
+    news = news_of(job.asking.source.database_url, spec, [job.instrument.base], until_ms).about(0)
+    learned = learned_leaks(news, spec, rows.decided_ms, rows.x[:, -N_SENTIMENT:])
+    return news_leaks(news, spec, closes_ms) + learned
 
 
 def _hear_stranger(job: MemberJob) -> Testimony:

@@ -13,7 +13,7 @@ from ares.domain.timeframe import HOUR_MS, MINUTE_MS
 from ares.kernel.bars import I64
 from ares.kernel.features.news import EVERYWHERE, News, sentiment_of
 from ares.kernel.features.sentiment import FAST, SENTIMENT_NAMES
-from ares.learn.gate.news_leaks import news_leaks
+from ares.learn.gate.news_leaks import learned_leaks, news_leaks
 from ares.learn.rows import F32
 
 SPEC = SentimentSpec(delay_ms=10 * MINUTE_MS, stale_ms=24 * HOUR_MS)
@@ -110,3 +110,20 @@ def test_a_column_that_remembers_is_caught() -> None:
         return told
 
     assert news_leaks(some_news(), SPEC, CLOSES, remembers).leaking == (SENTIMENT_NAMES[FAST],)
+
+
+def test_rows_that_were_shown_news_too_early_are_caught() -> None:
+    news = some_news()
+    honest = sentiment_of(news, SPEC, CLOSES)
+    assert learned_leaks(news, SPEC, CLOSES, honest).leaking == ()
+    assert learned_leaks(news, SPEC, CLOSES, honest).values == honest.size
+    for planted in (at_publication, an_hour_ahead, of_the_whole_day, filled_from_the_future):
+        found = learned_leaks(news, SPEC, CLOSES, planted(news, SPEC, CLOSES))
+        assert SENTIMENT_NAMES[FAST] in found.leaking, planted.__name__
+
+
+def test_news_that_are_stored_as_known_too_early_are_caught() -> None:
+    early = earlier(some_news(), SPEC.delay_ms)
+    shown = sentiment_of(early, SPEC, CLOSES)
+    assert SENTIMENT_NAMES[FAST] in learned_leaks(early, SPEC, CLOSES, shown).leaking
+    assert SENTIMENT_NAMES[FAST] in news_leaks(early, SPEC, CLOSES).leaking

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -41,6 +42,19 @@ def news_leaks(
         for other in _futures(news, spec, cut_ms, draw):
             found += _moved(truth[early], columns_of(other, spec, now_ms)[early])
     return found
+
+
+def learned_leaks(news: News, spec: SentimentSpec, decided_ms: I64, learned: F32) -> Leaks:
+    """Return which columns that a model has learned from are not those of the news out by then.
+
+    ``news_leaks`` tries how columns are made; this, what came of it: rows that were shown them at
+    another instant, or news that were stored as known too early.
+
+    news : of one instrument.    decided_ms : (n,) ascending; learned : (n, N_SENTIMENT).
+    """
+    out_ms = np.maximum(news.published_ms + spec.delay_ms, news.known_ms)
+    honest = replace(news, known_ms=out_ms)[np.argsort(out_ms, kind="stable")]
+    return _moved(np.ascontiguousarray(learned), sentiment_of(honest, spec, decided_ms))
 
 
 def _futures(
