@@ -59,6 +59,7 @@ def run(out: Path, wanted: dict[str, int], processes: int) -> None:
     missing = [key for key in _in_turn(wanted) if key not in there]
     if not missing:
         return
+    _without_rest(out)
     with (
         tempfile.TemporaryDirectory(prefix="gate_worlds_") as folder,
         ProcessPoolExecutor(
@@ -77,12 +78,25 @@ def run(out: Path, wanted: dict[str, int], processes: int) -> None:
             _say(f"{done} of {len(missing)}: {_sentence(result)}")
 
 
+def _without_rest(out: Path) -> None:
+    """Take away a last line that was cut off, so that the next one stands on its own."""
+    if out.exists():
+        whole = out.read_bytes()
+        with out.open("r+b") as lines:
+            lines.truncate(whole.rfind(b"\n") + 1)
+
+
 def read(path: Path) -> list[dict[str, Any]]:
-    """Return what is there of this edition, in order; of a world twice there, the newer."""
+    """Return what is there of this edition, in order; of a world twice there, the newer.
+
+    A last line that was cut off is as good as none: its world is played again.
+    """
     if not path.exists():
         return []
     known = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
+        if not line.endswith("\n"):
+            break
         one = json.loads(line)
         if one["edition"] == EDITION:
             known[one["kind"], one["k"]] = one

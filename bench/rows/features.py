@@ -30,7 +30,10 @@ def main() -> None:
     bars = bars_of(Path(sys.argv[1]), int(sys.argv[2]))
     reference = Bars.make(
         bars.ts_ms,
-        *(getattr(bars, name) * REFERENCE_RATIO for name in ("open", "high", "low", "close")),
+        bars.open * REFERENCE_RATIO,
+        bars.high * REFERENCE_RATIO,
+        bars.low * REFERENCE_RATIO,
+        bars.close * REFERENCE_RATIO,
         bars.volume,
     )
     out = np.empty((len(bars), N_FEATURES), np.float32)
