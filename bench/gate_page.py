@@ -25,8 +25,9 @@ def section(results: Results) -> tuple[str, str]:
     for name, result in results.items():
         if "measured" in result:
             place = result["machine"]
+            did = "counted" if "kinds" in result else "measured"
             details.append(
-                f"- {name}: measured {result['measured']} at commit {result['commit']}, "
+                f"- {name}: {did} {result['measured']} at commit {_commits(result)}, "
                 f"{place['processor']}, {place['cores']} cores"
                 + (
                     f", load average up to {result['load_average_max']}"
@@ -55,11 +56,12 @@ def _worlds(result: Results, rows: list[Any], details: list[str]) -> None:
         details.append(
             f"- {kind}: the rule that knows has a Sharpe ratio of {seen['rule_sharpe']:.2f} a year "
             f"after costs ({seen['rule_trades_a_year']:.0f} trades a year of "
-            f"{seen['rule_net_bps']:.1f} bps net), the chosen ensembles {seen['sharpe']:.2f} over "
-            f"{seen['days_judged']:.0f} days out of sample ({seen['trades']:.0f} trades of "
-            f"{seen['net_bps']:.1f} bps net). Best recipe at once: {seen['first_recipe_passed']}. "
-            f"Refused by: {_counted(seen['refused_by'])}. Trained again to the byte: "
-            f"{seen['trained_again_alike']}. {seen['cpu_seconds']:.1f} s of processor a world."
+            f"{seen['rule_net_bps']:.1f} bps net), the {seen['traded']} chosen ensembles that "
+            f"traded at all {seen['sharpe']:.2f} over {seen['days_judged']:.0f} days out of sample "
+            f"({seen['trades']:.1f} trades a world, of {seen['net_bps']:.1f} bps net). Best recipe "
+            f"at once: {seen['first_recipe_passed']}. Refused by: {_counted(seen['refused_by'])}. "
+            f"Trained again to the byte: {seen['trained_again_alike']}. "
+            f"{seen['cpu_seconds']:.1f} s of processor a world."
         )
 
 
@@ -135,6 +137,14 @@ def _retraining(result: Results, rows: list[Any]) -> None:
     if median:
         said = f"{median['one_cpu_s']:.2f} s and {median['with_verdict_cpu_s']:.2f} s"
         rows.append(("  of it on the processor (one; with verdict)", said, "", None))
+
+
+def _commits(result: Results) -> str:
+    """Return the commit that was measured; of worlds, those that their lines name."""
+    worlds = {one for kind in result.get("kinds", {}).values() for one in kind["commits"]}
+    if not worlds:
+        return str(result["commit"])
+    return f"{result['commit']}, played at commit {' and '.join(sorted(worlds))}"
 
 
 def _counted(counts: dict[str, int]) -> str:

@@ -123,6 +123,7 @@ def figures(results: list[dict[str, Any]]) -> dict[str, Any]:
             "sharpe": _mean(mine, "sharpe"),
             "net_bps": _mean(mine, "net_bps"),
             "trades": _mean(mine, "trades"),
+            "traded": sum(one["trades"] > 0 for one in mine),
             "days_judged": _mean(mine, "days"),
             "refused_by": dict(
                 Counter(

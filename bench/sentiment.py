@@ -50,9 +50,11 @@ RESULTS = Path(__file__).with_name("sentiment.json")
 
 
 def main() -> None:
-    """Print both tables and keep them."""
+    """Print both tables; keep them where they are whole."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="BTC and one source only")
+    parser.add_argument(
+        "--quick", action="store_true", help="BTC and one source only; nothing is kept"
+    )
     quick = parser.parse_args().quick
     data = Path(os.environ.get("ARES_DATA", Path(__file__).parents[2] / "shared" / "data"))
     with tempfile.TemporaryDirectory() as folder:
@@ -61,7 +63,10 @@ def main() -> None:
         fill(settled(root, ["given"]), data)
         added = list(what_it_adds(root, quick))
         hidden = list(what_hiding_costs(root))
-    RESULTS.write_text(json.dumps({"added": added, "hidden": hidden}, indent=1) + "\n")
+    if not quick:
+        unfinished = RESULTS.with_suffix(".tmp")
+        unfinished.write_text(json.dumps({"added": added, "hidden": hidden}, indent=1) + "\n")
+        unfinished.replace(RESULTS)
 
 
 def settled(root: Path, sources: list[str]) -> Workspace:
