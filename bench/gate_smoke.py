@@ -1,6 +1,6 @@
 """A glance at the gate's bench, for ``make test``: the same code on small worlds, JSON at the end.
 
-    python -m bench.gate_smoke [--calibration]
+    python -m bench.gate_smoke worlds|calibration       the second needs the real candles
 
 Not the claims of ``make bench-gate``, which stand on four years and three recipes: ten worlds of
 noise of 3,000 hours and ten of skill of 4,000 with six times the pull, one recipe each, tell that
@@ -16,6 +16,7 @@ import sys
 import tempfile
 import warnings
 from pathlib import Path
+from typing import Any
 
 from bench import gate_calibration, gate_leaks
 from bench.gate_world import play
@@ -30,9 +31,15 @@ BARS = 15_000
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--calibration", action="store_true", help="needs the real candles")
-    args = parser.parse_args()
+    parser.add_argument("what", choices=("worlds", "calibration"))
+    what = parser.parse_args().what
     warnings.simplefilter("ignore")
+    said = worlds() if what == "worlds" else gate_calibration.run(BARS, ("BTC/USDT",))
+    sys.stdout.write(json.dumps(said) + "\n")
+
+
+def worlds() -> dict[str, Any]:
+    """Return what became of the worlds, and of the leaks."""
     with tempfile.TemporaryDirectory(prefix="gate_smoke_") as name:
         folder = Path(name)
         noise = [
@@ -42,13 +49,8 @@ def main() -> None:
             play(SKILL_SEED + k, SKILL_EDGE, folder, SKILL_HOURS, k == 0, [RECIPE])
             for k in range(WORLDS)
         ]
-    said = {
-        "noise": noise,
-        "skill": skill,
-        "leaks": gate_leaks.figures(*gate_leaks.run(quick=True)),
-        "calibration": gate_calibration.run(BARS, ("BTC/USDT",)) if args.calibration else [],
-    }
-    sys.stdout.write(json.dumps(said) + "\n")
+    leaks = gate_leaks.figures(*gate_leaks.run(quick=True))
+    return {"noise": noise, "skill": skill, "leaks": leaks}
 
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ def test_feeds_and_sources(tmp_path: Path) -> None:
         ("delay_minutes: -1", "line 2"),
         ("feeds: [{name: a, url: 'ftp://x'}]", "url"),
         ("feeds: [{name: a, url: 'http://x'}, {name: a, url: 'http://y'}]", "name of two feeds"),
+        ("stale_after_hours: 513", "512"),  # as many hours as the columns remember
         ("sources: ['']", "no name of a source"),
     ],
 )

@@ -14,40 +14,40 @@ import pytest
 ROOT = Path(__file__).parents[3]
 
 
-@pytest.fixture(scope="module")
-def said(ares_data: Path) -> dict[str, Any]:
+def smoke(what: str) -> Any:
     done = subprocess.run(
-        [sys.executable, "-m", "bench.gate_smoke", "--calibration"],
+        [sys.executable, "-m", "bench.gate_smoke", what],
         cwd=ROOT,
-        env={**os.environ, "ARES_DATA": str(ares_data), "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         timeout=230,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2_000:]
-    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def said() -> dict[str, Any]:
+    answer: dict[str, Any] = smoke("worlds")
     return answer
 
 
-@pytest.mark.data
 def test_ten_worlds_of_noise_are_refused(said: dict[str, Any]) -> None:
     assert [one["promoted"] for one in said["noise"]] == [False] * 10
     assert all("e_value" in one["refused_by"][0] for one in said["noise"])
 
 
-@pytest.mark.data
 def test_most_of_ten_worlds_of_skill_pass(said: dict[str, Any]) -> None:
     assert sum(one["promoted"] for one in said["skill"]) >= 7
     assert all(one["rule_sharpe"] > 5.0 and one["simple"] for one in said["skill"])
 
 
-@pytest.mark.data
 def test_what_is_trained_again_is_the_same(said: dict[str, Any]) -> None:
     assert said["noise"][0]["reproduced"] == said["skill"][0]["reproduced"] == [[]]
 
 
-@pytest.mark.data
 def test_every_planted_leak_is_caught_and_nothing_honest_named(said: dict[str, Any]) -> None:
     leaks = said["leaks"]
     assert leaks["missed"] == leaks["honest_accused"] == []
@@ -56,8 +56,8 @@ def test_every_planted_leak_is_caught_and_nothing_honest_named(said: dict[str, A
 
 
 @pytest.mark.data
-def test_real_candles_give_calibrated_chances(said: dict[str, Any]) -> None:
-    (one,) = said["calibration"]
+def test_real_candles_give_calibrated_chances(ares_data: Path) -> None:
+    (one,) = smoke("calibration")
     assert one["instrument"] == "binance:BTC/USDT"
     assert one["calibration_error"] < 0.08  # 15,000 bars; the bench asks 0.03 of 150,000
     assert len(one["reliability"]) == 10
