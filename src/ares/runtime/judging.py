@@ -83,7 +83,6 @@ def judge_ensemble(
             court.terms(ensemble),
             limits,
             book.trials,
-            seed=int(ensemble.hash[:8], 16) >> 1,
         )
     except ValueError as error:
         raise UserMistake(f"{ensemble.instrument} {ensemble.hash[:12]}: {error}") from None

@@ -75,7 +75,6 @@ def judge_refit(job: JudgeJob) -> JudgeDone:
             court.terms(candidate),
             limits,
             job.trials,
-            seed=int(candidate.hash[:8], 16) >> 1,
         )
     except ValueError as error:
         raise UserMistake(f"{candidate.instrument} cannot be judged: {error}") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ares.learn.calibration_error import error_limit
 from ares.learn.gate.calibration import Calibration, brier_skill, calibrated, constant_share
 
 
@@ -16,7 +17,7 @@ def rows(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 def read(p: np.ndarray, won: np.ndarray, fold: np.ndarray | None = None) -> Calibration:
     lane = np.zeros(len(p), np.int32)
-    seen = calibrated(p, won, lane=lane, overlap=1, seed=0, fold=fold)
+    seen = calibrated(p, won, lane=lane, overlap=1, fold=fold)
     assert seen is not None
     return seen
 
@@ -27,6 +28,13 @@ def test_perfect_models_pass_nineteen_times_in_twenty() -> None:
     assert np.mean([one.error for one in seen]) == pytest.approx(0.036, abs=0.004)
     assert all(one.brier_skill is not None and one.brier_skill > 0.0 for one in seen)
     assert seen[0].constant_share == 0.0
+
+
+def test_the_limit_is_a_number_not_a_draw() -> None:
+    p, won = rows(1_205, 3)
+    exact = error_limit(p, np.zeros(len(p), np.int32), 1, seed=9, draws=20_000)
+    assert read(p, won).limit == pytest.approx(exact, rel=0.03)
+    assert read(p, won).limit == read(p, ~won).limit
 
 
 def test_a_model_that_is_too_sure_fails() -> None:
@@ -57,7 +65,7 @@ def test_nothing_is_constant_and_has_no_calibration() -> None:
     none = np.empty(0)
     assert constant_share(none) == 1.0
     assert brier_skill(none, none > 0) is None
-    assert calibrated(none, none > 0, lane=np.empty(0, np.int32), overlap=1, seed=0) is None
+    assert calibrated(none, none > 0, lane=np.empty(0, np.int32), overlap=1) is None
 
 
 def test_one_outcome_only_has_no_skill() -> None:

@@ -14,8 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ares.kernel.bars import F64, Bools
-from ares.learn.calibration_error import DRAWS, calibration_error, error_limit
+from ares.learn.calibration_error import calibration_error, error_limit
 from ares.learn.rows import I32
+
+DRAWS, SEED = 2_000, 0
+"""Of the limit. Of 200 draws it is off by 4 to 7% (one standard deviation, 20,000 rows), of these
+by 2%. One seed for all: with a model's own, training the same again would draw another limit until
+one is wide enough."""
 
 SPREAD_MIN = 1e-4
 """Probabilities nearer together than this are one: no decision hangs on the difference."""
@@ -44,7 +49,6 @@ def calibrated(
     *,
     lane: I32,
     overlap: int,
-    seed: int,
     fold: NDArray[np.integer[Any]] | None = None,
     draws: int = DRAWS,
 ) -> Calibration | None:
@@ -53,7 +57,6 @@ def calibrated(
     p, won  : (n,) probabilities out of sample, and what happened.
     lane    : (n,) instrument of each row; consecutive rows of a lane share luck.
     overlap : rows that a trade lasts on average (``Rows.overlap``).
-    seed    : of the draws behind the limit.
     fold    : (n,) which fitted model each row is from; None: all from one.
 
     Raises ValueError where a probability is none.
@@ -66,7 +69,7 @@ def calibrated(
     return Calibration(
         rows=len(p),
         error=error,
-        limit=error_limit(p, lane, overlap, seed, draws),
+        limit=error_limit(p, lane, overlap, SEED, draws),
         brier=float(np.mean((p - won) ** 2)),
         brier_skill=brier_skill(p, won),
         constant_share=constant_share(p, fold),

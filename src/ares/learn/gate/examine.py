@@ -79,11 +79,10 @@ def examine(
     terms: Terms,
     limits: Limits,
     trials: Sequence[Trial],
-    seed: int,
 ) -> Examined:
     """Return the evidence on the candidate, on the bars on which both can be judged.
 
-    trials : all of the journal.    seed : of the draws behind the calibration's limit.
+    trials : all of the journal.
 
     Raises ValueError where there are no bars on which all of them were out of sample.
     """
@@ -113,7 +112,6 @@ def examine(
         rows.won,
         lane=rows.lane,
         overlap=rows.overlap(finest_ms),
-        seed=seed,
         fold=candidate.fold_of(rows),
     )
     base = float(rows.won.mean()) if len(rows) else None
