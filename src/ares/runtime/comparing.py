@@ -90,7 +90,8 @@ def compare(
     Raises UserMistake where they are for different instruments, or share no such bars.
     """
     models = ModelStore(workspace.models_dir)
-    a, b = find(models, first), find(models, second)
+    without = read_book(workspace.journal_dir).out_of_use
+    a, b = find(models, first, without), find(models, second, without)
     if a.hash == b.hash:
         raise UserMistake(f"both are {a.hash[:12]}: name two different ones")
     if a.instrument != b.instrument:

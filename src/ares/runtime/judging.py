@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -63,9 +63,9 @@ def judge_ensemble(
     """
     insist_environment(environment)
     settings = workspace.settings
-    ensemble = find(ModelStore(workspace.models_dir), target)
-    packages = insist_it_works(workspace, ensemble, constant_allowed=True)
     book = read_book(workspace.journal_dir)
+    ensemble = find(ModelStore(workspace.models_dir), target, book.out_of_use)
+    packages = insist_it_works(workspace, ensemble, constant_allowed=True)
     _count(workspace, book, ensemble, packages)
     book = read_book(workspace.journal_dir)
     court = Court(workspace, pool, on_progress)
@@ -135,15 +135,20 @@ def insist_environment(environment: str) -> None:
         )
 
 
-def find(models: ModelStore, target: str) -> Ensemble:
+def find(models: ModelStore, target: str, without: Collection[str] = ()) -> Ensemble:
     """Return the ensemble that a person means; of a package, the one that it makes alone.
 
     That one is stored once it is judged, promoted or archived: asking alone changes nothing.
+
+    without : hashes that an instrument's name does not mean while it has others.
     """
     keys = {ensemble.instrument for ensemble in models.listed().ensembles}
-    named = sorted(key for key in keys if key.partition(":")[2] == target)
+    named = sorted(key for key in keys if target in (key, key.partition(":")[2]))
     if len(named) > 1:
         raise UserMistake(f"'{target}' is on more than one venue: name one of {', '.join(named)}")
+    newest = models.newest_candidate(named[0], without=without) if named else None
+    if newest is not None:
+        return newest
     found = models.resolve(target)
     if isinstance(found, Ensemble):
         return found

@@ -12,6 +12,8 @@ from ares.config.workspace import Workspace
 from ares.domain.errors import UserMistake
 from ares.domain.manifest import VERDICTS
 from ares.domain.model_life import Judged, Record
+from ares.runtime.court import user_of
+from ares.runtime.model_check import insist_it_fits
 from ares.runtime.model_journal import ModelBook, read_book, writing
 from ares.runtime.verdict_file import FOLDER
 
@@ -31,7 +33,15 @@ def bring_in(
     where ``verdicts`` is true: a model that is imported is judged here.
 
     at : told between two writes.
+
+    Raises UserMistake, and stores nothing, where one of them was made for other features than this
+    workspace has, or for another instrument than its ensemble.
     """
+    user = user_of(workspace)
+    for package in bundle.packages:
+        own = package.card.instruments[0] if package.card.instruments else ""
+        whose = own if bundle.ensemble is None else bundle.ensemble.instrument
+        insist_it_fits(package, whose, user)
     install(ModelStore(workspace.models_dir), bundle)
     at("models stored")
     for one in bundle.life.judged if verdicts else ():

@@ -74,7 +74,7 @@ def promote(
         if force and not why:
             raise UserMistake("a forced promotion needs a reason: --reason TEXT")
         models, book = ModelStore(workspace.models_dir), read_book(workspace.journal_dir)
-        chosen = [find(models, target)] if target else _newest(models, book)
+        chosen = [find(models, target, book.out_of_use)] if target else _newest(models, book)
     promoted: list[Promotion] = []
     refused: list[str] = []
     warnings: list[str] = []
@@ -152,7 +152,7 @@ def archive(
     """Take an ensemble out of use: it is not promoted, and not rolled back to, any more."""
     with refusals_journaled(workspace.journal_dir, "archive", target, "", now):
         models = ModelStore(workspace.models_dir)
-        ensemble = find(models, target)
+        ensemble = find(models, target, read_book(workspace.journal_dir).out_of_use)
     why = (reason or "").strip() or "archived by hand"
     doubt = None
     with writing(workspace.journal_dir, LOCK_WAIT_S) as append:

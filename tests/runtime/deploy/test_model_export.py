@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import pytest
 from ares.adapters.model_bundle import read_bundle
 from ares.config.workspace import Workspace
 from ares.domain.errors import UserMistake, WorldTrouble
+from ares.domain.package import Package
 from ares.kernel.jit import KERNEL_HASH
 from ares.runtime.model_arrival import bring_in
 from ares.runtime.model_export import export_model
@@ -67,6 +69,29 @@ def test_an_import_brings_the_trials_and_no_verdict(site: Site, tmp_path: Path) 
     assert len(book.trials) == 2
     assert book.verdicts == ()
     assert book.status(site.new) == "candidate"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"features_hash": "0" * 64}, "made for other features"),
+        ({"instruments": ("binance:ETH/USDT",)}, "was made for binance:ETH/USDT"),
+        ({"features": ("rsi_14",)}, "names other columns"),
+    ],
+)
+def test_what_does_not_fit_here_is_not_taken_in(
+    site: Site, tmp_path: Path, change: dict[str, Any], said: str
+) -> None:
+    Workspace.init(tmp_path / "third")
+    third = Workspace(tmp_path / "third")
+    bundle = read_bundle(site.package)
+    (package,) = bundle.packages
+    card = msgspec.structs.replace(package.card, **change)
+    strange = dataclasses.replace(bundle, packages=(Package(card, package.files),))
+    with pytest.raises(UserMistake, match=said):
+        bring_in(third, strange, verdicts=False)
+    assert not list(third.models_dir.rglob("*.json"))
+    assert not read_book(third.journal_dir).trials
 
 
 def test_a_newer_verdict_here_is_not_covered_by_an_older_one(site: Site, made: Any) -> None:

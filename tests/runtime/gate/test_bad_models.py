@@ -16,7 +16,8 @@ from ares.adapters.model_store import ModelStore
 from ares.domain.errors import AresError
 from ares.domain.model import Member
 from ares.domain.package import CARD_FILE, GRAPH_FILE, PackageCard, sealed
-from ares.runtime.judging import judge_ensemble
+from ares.runtime.judging import find, judge_ensemble
+from ares.runtime.model_journal import read_book
 from ares.runtime.promotion import Outcome, archive, rollback
 
 if TYPE_CHECKING:
@@ -234,6 +235,17 @@ def test_a_rollback_to_what_may_not_come_back_changes_nothing(crowned: World) ->
         assert len(crowned.journal()) == before + 1
         assert (crowned.denied().what, crowned.denied().target) == ("rollback", target)
         assert crowned.champion() == crowned.first
+
+
+def test_a_symbol_does_not_mean_what_is_archived(crowned: World) -> None:
+    models = ModelStore(crowned.workspace.models_dir)
+    newest = find(models, "BTC/USDT").hash
+    assert newest != crowned.champion()
+    assert archive(crowned.workspace, "BTC/USDT").refused == ()
+    out = read_book(crowned.workspace.journal_dir).out_of_use
+    assert newest in out
+    assert find(models, "BTC/USDT", out).hash not in out
+    assert find(models, newest[:12], out).hash == newest  # named by itself it is found
 
 
 def test_an_archived_model_is_not_forced_either(crowned: World) -> None:
