@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -201,9 +201,10 @@ def run(on: Stage, progress: Callable[[int, int], None]) -> Ran:
 def _files(path: Path) -> Source:
     """Return the two instruments of a file or folder that have most files; BTC and ETH first."""
     from ares.adapters.candle_files import candle_files
-    from ares.adapters.candle_names import names_of, parse_venue
+    from ares.adapters.candle_names import names_of
+    from ares.config.venues import known_venues
 
-    venue = parse_venue(path.name) if path.is_dir() and path.name in _known_venues() else "binance"
+    venue = path.name if path.is_dir() and path.name in known_venues() else "binance"
     files, _ = candle_files(path)
     found: dict[str, list[Path]] = {}
     for file in files:
@@ -287,13 +288,6 @@ def _answering(venue: str) -> CcxtCandles | None:
     asking.start()
     asking.join(ANSWER_S)
     return found[0] if found else None
-
-
-def _known_venues() -> Sequence[str]:
-    import ccxt
-
-    names: list[str] = ccxt.exchanges
-    return names
 
 
 def _settings(made: Source) -> str:

@@ -98,7 +98,7 @@ def test_a_bad_file_alone_is_the_callers_mistake(store: CandleStore, folder: Pat
     (folder / "binance").mkdir()
     with pytest.raises(UserMistake, match=r"holds candles: give one of its folders \(binance\)"):
         import_candles(store, folder, "binance")
-    with pytest.raises(UserMistake, match="is no venue"):
+    with pytest.raises(UserMistake, match="unknown venue"):
         import_candles(store, write(folder / "BTCUSDT_1m.parquet", 0, 5), "../x")
 
 

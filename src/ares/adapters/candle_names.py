@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import PurePath
 
+from ares.config.venues import insist_known_venue
 from ares.domain.errors import UserMistake
 from ares.domain.timeframe import Timeframe
 
@@ -78,9 +79,8 @@ def parse_interval(text: str) -> str:
 
 
 def parse_venue(text: str) -> str:
-    """Return a venue's name in lower case; raise UserMistake when it is none."""
-    if not re.fullmatch(r"[A-Za-z0-9_]{2,40}", text):
-        raise UserMistake(f"'{text}' is no venue: write letters and digits, such as binance")
+    """Return a venue's name in lower case; raise UserMistake when there is none of that name."""
+    insist_known_venue(text.lower())
     return text.lower()
 
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import numpy as np
 
+from ares.config.venues import insist_known_venue
 from ares.domain.errors import UserMistake, WorldTrouble
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.timeframe import Timeframe
@@ -58,8 +59,8 @@ class CcxtCandles:
         import ccxt
 
         if venue not in ccxt.exchanges:
-            near = difflib.get_close_matches(venue, ccxt.exchanges, n=1, cutoff=0.0)
-            raise UserMistake(f"unknown venue '{venue}': did you mean {near[0]}?")
+            insist_known_venue(venue)
+            raise UserMistake(f"{venue}: its candles are made up or files: `ares data import`")
         self._ccxt = ccxt
         self._venue = venue
         self._patience = patience

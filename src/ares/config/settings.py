@@ -23,6 +23,8 @@ from ares.config.promotion import Promotion
 from ares.config.rollout import Rollout
 from ares.config.sentiment import Sentiment
 from ares.config.trading import Account, Breakers, Costs, LiveTrading, Risk, Strategy
+from ares.config.venues import insist_known_venue
+from ares.domain.errors import UserMistake
 from ares.domain.timeframe import Timeframe
 
 __all__ = [
@@ -146,6 +148,15 @@ class Settings(Section):
     deployment: Deployment = section(Deployment)
     promotion: Promotion = section(Promotion)
     rollout: Rollout = section(Rollout)
+
+    @field_validator("venue")
+    @classmethod
+    def _known(cls, venue: str) -> str:
+        try:
+            insist_known_venue(venue)
+        except UserMistake as error:
+            raise mistake(f"'venue': {error}") from None
+        return venue
 
     @field_validator("symbols")
     @classmethod

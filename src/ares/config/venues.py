@@ -1,0 +1,32 @@
+"""Which venues there are: those that ccxt knows, and the made-up worlds of ``simulated``."""
+
+from __future__ import annotations
+
+import difflib
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+
+from ares.domain.errors import UserMistake
+
+SIMULATED = "simulated"
+
+
+@lru_cache(maxsize=1)
+def known_venues() -> frozenset[str]:
+    """Return the names of all venues, without importing ccxt, which takes a second or two."""
+    spec = find_spec("ccxt")
+    folders = [] if spec is None else list(spec.submodule_search_locations or ())
+    files = [path for folder in folders for path in Path(folder).glob("[!_]*.py")]
+    return frozenset(path.stem for path in files) | {SIMULATED}
+
+
+def insist_known_venue(name: str) -> None:
+    """Raise UserMistake, with the nearest name, where nobody knows the venue."""
+    known = known_venues()
+    if name not in known:
+        near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.0)
+        raise UserMistake(
+            f"unknown venue '{name}': did you mean {near[0]}? "
+            f"It is a venue's ccxt name, or {SIMULATED} for made-up candles"
+        )
