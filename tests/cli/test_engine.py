@@ -292,7 +292,7 @@ def test_other_settings_make_another_run_and_a_named_one_is_not_mixed(
         assert (code, json.loads(out)["environment"]) == (0, "history/20240102-20240102-2")
         code, out, err = ares("run", *WINDOW, "--run", "20240102-20240102")
         assert (code, out, one_line(err)) == (3, "", True)
-        assert "other candles, news, models or settings" in err
+        assert "cash 10000 (now 5000): put that back, or start a new run" in err
     finally:
         write_settings(root)
 

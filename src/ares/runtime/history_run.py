@@ -32,8 +32,9 @@ from ares.journal.run import (
 from ares.kernel.features.user import UserFeatures
 from ares.runtime.hot_swap import HotSwap, Opener
 from ares.runtime.loop import Loop, Watcher, open_orders, overdue_answers
-from ares.runtime.plan import USER_HASH, Plan, code_hashes, same_run
+from ares.runtime.plan import USER_HASH, Plan, code_hashes, same_run, utc_minute
 from ares.runtime.prefetch import Prefetch
+from ares.runtime.run_differences import differences
 from ares.runtime.run_news import told
 from ares.runtime.teacher import Nobody, Teacher
 from ares.runtime.worker_pool import Interrupted
@@ -276,12 +277,12 @@ def _walk(
         if isinstance(entry.event, NewsPublished):
             heard = entry.event
             if t >= len(plan.feed) or heard != plan.news_event(t):
-                raise _begun_otherwise(folder)
+                raise _begun_otherwise(folder, f"other news at {utc_minute(heard.ts_ms)}")
         if isinstance(entry.event, BarsClosed):
             if t >= len(plan.feed) or entry.event != plan.feed.event(t, plan.warming(t)):
-                raise _begun_otherwise(folder)
+                raise _begun_otherwise(folder, f"other candles at {utc_minute(entry.event.ts_ms)}")
             if heard != plan.news_event(t):
-                raise _begun_otherwise(folder)
+                raise _begun_otherwise(folder, f"other news before {utc_minute(entry.event.ts_ms)}")
             heard = None
             if entry.seq > state.seq:
                 prefetch.reach(state, t)
@@ -321,11 +322,10 @@ def check_same(journaled: RunSetup, planned: RunSetup, folder: Path) -> None:
             " module back, or start a new run with --run NAME"
         )
     if not same_run(journaled, planned):
-        raise _begun_otherwise(folder)
+        raise _begun_otherwise(folder, differences(journaled, planned))
 
 
-def _begun_otherwise(folder: Path) -> WorldTrouble:
+def _begun_otherwise(folder: Path, how: str) -> WorldTrouble:
     return WorldTrouble(
-        f"{folder.name} was begun with other candles, news, models or settings: start a new run"
-        " with --run NAME"
+        f"{folder.name} was begun with {how}: put that back, or start a new run with --run NAME"
     )

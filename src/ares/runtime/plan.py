@@ -110,7 +110,7 @@ def plan_run(
     Raises UserMistake where there is nothing to run on, or with.
     """
     if from_ms >= to_ms:
-        raise UserMistake(f"--from {_day(from_ms)} is not before --to {_day(to_ms)}")
+        raise UserMistake(f"--from {utc_minute(from_ms)} is not before --to {utc_minute(to_ms)}")
     bases = [base_bars(store, one.instrument, _midnight(from_ms), to_ms)[0] for one in choices]
     warm_ms, bars = _feed_bars(store, choices, bases, timeframes, from_ms, to_ms)
     for choice in choices:
@@ -149,7 +149,7 @@ def plan_run(
     base_ms = [one.base_ms for one in instruments]
     feed = feed_of(bars, base_ms, specs).lanes(setup)
     if not (feed.close_ms > from_ms).any():
-        raise UserMistake(f"no candles between {_day(from_ms)} and {_day(to_ms)}")
+        raise UserMistake(f"no candles between {utc_minute(from_ms)} and {utc_minute(to_ms)}")
     state = new_state(setup)
     _warm(state, store, keys, reference, warm_ms)
     if state.news is not None:
@@ -283,5 +283,6 @@ def default_window(store: CandleStore, keys: Sequence[Instrument], days: int) ->
     return (to_ms - days * DAY_MS) // DAY_MS * DAY_MS, to_ms
 
 
-def _day(ts_ms: int) -> str:
+def utc_minute(ts_ms: int) -> str:
+    """Return an instant as a person reads it, ``2023-04-20 00:00``."""
     return datetime.fromtimestamp(ts_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")

@@ -173,12 +173,24 @@ def test_a_second_engine_is_told_who_is_there(world: Any, plan: Plan, tmp_path: 
     assert world.run(tmp_path / "run", None, plan).finished
 
 
-OTHERS: dict[str, Callable[[Any], Any]] = {
-    "models": lambda w: w.with_(changes={"gain": 1.01}),
-    "settings": lambda w: w.with_(settings_hash="other"),
-    "rules": lambda w: w.with_(rules=replace(w.rules, fee_bps=3.0)),
-    "cash": lambda w: w.with_(cash_quote=9_999.0),
-    "window": lambda w: w.with_(to_ms=w.to_ms - MINUTE_MS),
+OTHERS: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "models": (
+        lambda w: w.with_(changes={"gain": 1.01}),
+        r"champion \w{12} for binance:BTC/USDT \(now champion \w{12}\), .*",
+    ),
+    "settings": (
+        lambda w: w.with_(settings_hash="other"),
+        r"other settings \(none of those that trade\)",
+    ),
+    "rules": (
+        lambda w: w.with_(rules=replace(w.rules, fee_bps=3.0)),
+        r".*fee_bps 2 \(now 3\)",
+    ),
+    "cash": (lambda w: w.with_(cash_quote=9_999.0), r"cash 10000 \(now 9999\)"),
+    "window": (
+        lambda w: w.with_(to_ms=w.to_ms - MINUTE_MS),
+        r"the window \S+ \S+ to \S+ \S+ \(now \S+ \S+ to \S+ \S+\)",
+    ),
 }
 
 
@@ -188,8 +200,9 @@ def test_a_run_is_not_taken_up_with_something_else(
 ) -> None:
     world.run(tmp_path / "run", None, plan, stopped=world.stop_after(100))
     before = everything(tmp_path / "run")
-    with pytest.raises(WorldTrouble, match="run was begun with other candles, news, models"):
-        OTHERS[what](world).run(tmp_path / "run")
+    other, said = OTHERS[what]
+    with pytest.raises(WorldTrouble, match=f"run was begun with {said}: put that back, or start"):
+        other(world).run(tmp_path / "run")
     assert everything(tmp_path / "run") == before
 
 
