@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
+from ares.cli.tables import cell, drawn
 from ares.cli.words import count, duration, number, percent, some, utc
 
 if TYPE_CHECKING:
@@ -99,22 +100,15 @@ def print_table(
     title: str = "",
     footer: str = "",
 ) -> None:
-    """Print rows under their headings; columns of numbers stand on the right.
+    """Print rows under their headings, or as blocks where a terminal is too narrow for them.
 
     rows : cells are texts or numbers; None is drawn as a dash. Use the functions below
            (``count``, ``percent``, ``duration`` ...) where a number wants a unit.
     """
-    from rich import box
-    from rich.table import Table
-
-    table = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
-    for place, name in enumerate(columns):
-        numeric = all(_is_number(row[place]) for row in rows) and bool(rows)
-        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(_cell(item) for item in row))
     out = console()
-    out.print(table)
+    if title:
+        out.print(title, style="table.title", markup=False)
+    out.print(drawn(columns, rows, out.width))
     if footer:
         out.print(footer, style="dim", markup=False)
 
@@ -127,7 +121,7 @@ def print_facts(facts: Mapping[str, object], *, title: str = "") -> None:
     grid.add_column(style="dim")
     grid.add_column(overflow="fold")
     for name, value in facts.items():
-        grid.add_row(name, _cell(value))
+        grid.add_row(name, cell(value))
     out = console()
     if title:
         out.print(title, style="bold", markup=False)
@@ -250,26 +244,3 @@ def _attended(bar: Bar) -> Iterator[Bar]:
         bar._finish(failed=True)
         raise
     bar._finish(failed=False)
-
-
-def _is_number(cell: object) -> bool:
-    if cell is None or cell == "–" or isinstance(cell, int | float):
-        return True
-    text = str(cell).strip().rstrip("%").replace(",", "")
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _cell(item: object) -> Any:
-    from rich.text import Text
-
-    if isinstance(item, Text):
-        return item
-    if isinstance(item, bool):
-        return "yes" if item else "no"
-    if isinstance(item, float):
-        return number(item, 4)
-    return "–" if item is None else Text(str(item))

@@ -1,0 +1,117 @@
+"""Tables that fit the terminal: columns where they have room, else a block for each row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ares.cli.words import number
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+BETWEEN = 3
+"""Blanks between two columns."""
+
+TOGETHER = 32
+"""In a block, a name with its value is not broken up to this length."""
+
+NO_BREAK = "\u00a0"
+
+
+def drawn(columns: Sequence[str], rows: Sequence[Sequence[object]], width: int) -> RenderableType:
+    """Return rows under their headings as something that Rich prints within ``width`` columns.
+
+    Numbers stand on the right and are never broken, nor is a word: where the longest words of all
+    columns have no room side by side, every row becomes a block, its first cell the heading.
+    """
+    cells = [[cell(item) for item in row] for row in rows]
+    texts = [(name, *(row[place].plain for row in cells)) for place, name in enumerate(columns)]
+    widths = _widths(texts, width - BETWEEN * len(columns))
+    return _blocks(columns, cells) if widths is None else _table(columns, cells, widths)
+
+
+def _widths(texts: Sequence[Sequence[str]], room: int) -> list[int] | None:
+    """Return the width of each column; None where not even the longest words have room.
+
+    texts : of each column the heading, then its cells. Where not all can be as wide as they like,
+            the widest ones are cut to one width, so that the others stay whole.
+    """
+    least = [max(map(_least, column)) for column in texts]
+    liked = [max(map(len, column)) for column in texts]
+    if sum(least) > room:
+        return None
+    level = max(liked, default=0)
+    while sum(widths := _levelled(least, liked, level)) > room:
+        level -= 1
+    return widths
+
+
+def _levelled(least: Sequence[int], liked: Sequence[int], level: int) -> list[int]:
+    return [max(low, min(high, level)) for low, high in zip(least, liked, strict=True)]
+
+
+def cell(item: object) -> Any:
+    """Return what stands in a cell: a Rich text; None is a dash."""
+    from rich.text import Text
+
+    if isinstance(item, Text):
+        return item
+    if isinstance(item, bool):
+        return Text("yes" if item else "no")
+    if isinstance(item, float):
+        return Text(number(item, 4))
+    return Text("–" if item is None else str(item))
+
+
+def _table(
+    columns: Sequence[str], rows: Sequence[Sequence[Any]], widths: Sequence[int]
+) -> RenderableType:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for place, name in enumerate(columns):
+        numeric = all(_is_number(row[place].plain) for row in rows) and bool(rows)
+        table.add_column(
+            name,
+            justify="right" if numeric else "left",
+            overflow="fold",
+            width=widths[place],
+        )
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _blocks(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> RenderableType:
+    """Return a block for each row: the first cell, then ``heading value`` for all others."""
+    from rich.console import Group
+    from rich.padding import Padding
+    from rich.text import Text
+
+    lines: list[RenderableType] = [] if rows else [Text(" · ".join(columns))]
+    for row in rows:
+        facts = []
+        for name, text in zip(columns[1:], row[1:], strict=True):
+            fact = f"{name} {text.plain}".strip()
+            facts.append(fact.replace(" ", NO_BREAK) if len(fact) <= TOGETHER else fact)
+        lines.append(Text(row[0].plain, style="bold"))
+        lines.append(Padding(Text(f"{NO_BREAK}· ".join(facts)), (0, 0, 0, 2)))
+    return Group(*lines)
+
+
+def _least(text: str) -> int:
+    """Return the columns a text needs: a number whole, of any other text the longest word."""
+    words = [text] if _is_number(text) else text.split()
+    return max(map(len, words), default=0)
+
+
+def _is_number(text: str) -> bool:
+    if text == "–":
+        return True
+    try:
+        float(text.strip().rstrip("%").replace(",", ""))
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,57 @@
+"""Tables on a narrow terminal: no number and no name is broken, nothing is lost."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from ares.cli.tables import drawn
+
+COLUMNS = ("package", "rows", "accuracy / base", "Brier skill", "net bps", "made")
+ROWS = [
+    ("binance_BTC-USDT_15m", "48,788", "77.5% / 77.5%", "-0.34%", "10.1", "2026-11-20 16:34"),
+    ("binance_ETH-USDT_15m", "9,565", "64.5% / 64.5%", "-0.65%", None, "2026-11-20 16:35"),
+]
+CELLS = [str(cell) for row in ROWS for cell in row if cell is not None]
+
+
+def shown(width: int) -> str:
+    out = io.StringIO()
+    Console(file=out, width=width).print(drawn(COLUMNS, ROWS, width))
+    return out.getvalue()
+
+
+def test_where_there_is_room_it_is_a_table() -> None:
+    lines = [line for line in shown(120).splitlines() if line.strip()]
+    assert lines[0].split() == " ".join(COLUMNS).split()
+    assert len(lines) == 4
+    assert all(cell in shown(120) for cell in CELLS)
+
+
+def test_headings_and_texts_wrap_at_words_before_anything_is_broken() -> None:
+    text = shown(80)
+    assert "binance_BTC-USDT_15m" in text
+    assert "accuracy" in text
+    assert all(number in text for number in ("48,788", "-0.34%", "10.1"))
+    assert "package" in text  # still a table
+    assert all(len(line.rstrip()) <= 80 for line in text.splitlines())
+    assert "16:34" in text
+
+
+@pytest.mark.parametrize("width", [40, 60])
+def test_where_words_have_no_room_every_row_is_a_block(width: int) -> None:
+    text = shown(width)
+    lines = text.splitlines()
+    assert "binance_BTC-USDT_15m" in [line.strip() for line in lines]
+    assert all(len(line.rstrip()) <= width for line in lines)
+    spaced = " ".join(text.replace("\u00a0", " ").split())
+    assert all(cell in spaced for cell in CELLS)
+    assert "net bps –" in spaced
+
+
+def test_no_rows_are_headings_alone() -> None:
+    out = io.StringIO()
+    Console(file=out, width=20).print(drawn(COLUMNS, [], 20))
+    assert "package" in out.getvalue().replace("\n", "")
