@@ -227,9 +227,28 @@ def folder_of_another() -> Iterator[Path]:
         folder.chmod(0o755)
 
 
-def test_a_read_only_database_is_one_line(folder_of_another: Path) -> None:
-    with pytest.raises(WorldTrouble, match="permissions") as caught:
-        open_database(folder_of_another / "ares.db")
+def test_a_database_that_cannot_be_written_can_be_read(folder_of_another: Path) -> None:
+    engine = open_database(folder_of_another / "ares.db")
+    with reading(engine) as connection:
+        assert connection.exec_driver_sql("SELECT COUNT(*) FROM candles").scalar() == 0
+    with (
+        pytest.raises(WorldTrouble, match="read-only: check its permissions") as caught,
+        writing(engine) as connection,
+    ):
+        connection.exec_driver_sql("INSERT INTO projections VALUES ('paper', 7)")
     assert "\n" not in str(caught.value)
+    engine.dispose()
     with pytest.raises(WorldTrouble, match="permissions"):
         open_database(folder_of_another / "new.db")
+
+
+def test_what_waits_in_a_log_is_never_read_past(folder_of_another: Path) -> None:
+    """A writer was killed: the file alone would show an older day than the one that was kept."""
+    user = os.geteuid()
+    os.seteuid(os.getuid())
+    folder_of_another.chmod(0o755)
+    (folder_of_another / "ares.db-wal").write_bytes(b"x" * 64)
+    folder_of_another.chmod(0o555)
+    os.seteuid(user)
+    with pytest.raises(WorldTrouble, match="permissions"):
+        open_database(folder_of_another / "ares.db")

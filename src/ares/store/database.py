@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,12 +27,24 @@ def open_database(url_or_path: str | Path, busy_ms: int = BUSY_MS) -> Engine:
     busy_ms     : how long to wait for a lock of another process.
 
     Raises WorldTrouble when the file is no database, damaged, of a newer Ares, locked or cannot
-    be written although it must be (new, or of an older schema).
+    be written although it must be (new, or of an older schema). Where nothing can be written, a
+    whole database can be read all the same; then it is the writing that raises.
     """
     path = _path_of(url_or_path)
     if not path.parent.is_dir():
         raise WorldTrouble(f"cannot open {path}: the folder {path.parent} does not exist")
-    engine = create_engine(URL.create("sqlite", database=str(path)), connect_args={"timeout": 0})
+    url = URL.create("sqlite", database=str(path))
+    engine = create_engine(url, connect_args={"timeout": 0})
+    try:
+        return _opened(engine, busy_ms)
+    except WorldTrouble:
+        if not _is_at_rest(path):
+            raise
+    return _opened(create_engine(url, creator=lambda: _connect_to_read(path)), busy_ms)
+
+
+def _opened(engine: Engine, busy_ms: int) -> Engine:
+    """Return the engine, its database of the newest schema; dispose of it where that fails."""
     event.listen(engine, "connect", lambda raw, _: _settle(raw, busy_ms))
     event.listen(engine, "begin", _begin)
     try:
@@ -42,6 +55,25 @@ def open_database(url_or_path: str | Path, busy_ms: int = BUSY_MS) -> Engine:
         engine.dispose()
         raise
     return engine
+
+
+def _is_at_rest(path: Path) -> bool:
+    """Return whether a file that we cannot write is whole by itself: nothing waits in a log.
+
+    A reader in WAL mode has to write beside the database. Where it must not, SQLite can take the
+    file as immutable, which is true as long as there is no log: whoever writes makes one first.
+    """
+    writable = os.access(path.parent, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
+    return not writable and path.is_file() and not _log_of(path).exists()
+
+
+def _connect_to_read(path: Path) -> sqlite3.Connection:
+    address = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
+    return sqlite3.connect(address, uri=True, timeout=0, check_same_thread=False)
+
+
+def _log_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}-wal")
 
 
 @contextmanager
