@@ -238,6 +238,7 @@ def test_mistakes_are_said_before_anything_is_trained(
         (TrainingRequest(intervals=("2h",)), "unknown interval '2h'"),
         (TrainingRequest(intervals=("5m",)), "5m has no weight"),
         (TrainingRequest(from_ms=5, to_ms=5), "--from is not before --to"),
+        (TrainingRequest(from_ms=4 * 10**12), r"no candles in the window.* \(stored: binance:"),
     ):
         with pytest.raises(UserMistake, match=says):
             train(done.workspace, request, pool=done.pool)

@@ -17,6 +17,7 @@ from ares.kernel.features.columns import column_names, columns_hash
 from ares.kernel.features.user import UserFeatures
 from ares.kernel.trade.rules import round_trip_bps
 from ares.learn.recipe import BoostRecipe, Recipe, default_label
+from ares.runtime.plan import utc_minute
 from ares.runtime.provenance import git_commit, library_versions
 from ares.runtime.training_data import Source
 from ares.runtime.training_job import PackageJob, UserModule
@@ -66,7 +67,9 @@ def package_jobs(
     first_ms, last_ms = request.from_ms, request.to_ms
     if first_ms is not None and last_ms is not None and first_ms >= last_ms:
         raise UserMistake("--from is not before --to: there is nothing to train on")
-    instruments, reference, remarks = _instruments(workspace, request.symbols)
+    instruments, reference, remarks = _instruments(
+        workspace, request.symbols, first_ms, last_ms
+    )
     scope = request.scope or settings.learning.scope
     wholes = [tuple(instruments)] if scope == "universe" else [(one,) for one in instruments]
     module = None
@@ -141,7 +144,7 @@ def stamp(when: datetime) -> str:
 
 
 def _instruments(
-    workspace: Workspace, symbols: Sequence[str]
+    workspace: Workspace, symbols: Sequence[str], first_ms: int | None, last_ms: int | None
 ) -> tuple[list[Instrument], Instrument | None, list[str]]:
     """Return the instruments meant, the one that cross features look at, and remarks.
 
@@ -164,6 +167,7 @@ def _instruments(
                 f"none of the configured symbols has candles ({', '.join(settings.symbols)}): "
                 "`ares data import PATH`"
             )
+        _insist_on_candles(store, meant, first_ms, last_ms)
         try:
             reference = store.resolve_at(settings.venue, settings.reference_symbol)
         except UserMistake as mistake:
@@ -174,6 +178,26 @@ def _instruments(
         return list(dict.fromkeys(meant)), reference, remarks
     finally:
         engine.dispose()
+
+
+def _insist_on_candles(
+    store: CandleStore, meant: Sequence[Instrument], first_ms: int | None, last_ms: int | None
+) -> None:
+    """Raise UserMistake where the window holds no candle at all, before a worker is started."""
+    stored = [one for one in store.series() if one.instrument in meant]
+    inside = [
+        one
+        for one in stored
+        if (first_ms is None or one.last_ms >= first_ms)
+        and (last_ms is None or one.first_ms < last_ms)
+    ]
+    if not inside:
+        known = ", ".join(
+            f"{one.instrument.key} {one.interval} {utc_minute(one.first_ms)} to "
+            f"{utc_minute(one.last_ms)}"
+            for one in stored[:3]
+        )
+        raise UserMistake(f"no candles in the window of --from and --to (stored: {known})")
 
 
 def _timeframes(settings: Settings, request: TrainingRequest) -> list[Timeframe]:

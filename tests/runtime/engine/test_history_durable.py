@@ -1,0 +1,98 @@
+"""A run and the disk: the journal before rows, snapshots and orders; no half of anything."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from ares.adapters.simulated_venue import SimulatedVenue
+from ares.domain.events import (
+    SubmitOrder,
+)
+from ares.journal.run import entries, load_snapshot, save_snapshot
+from ares.runtime.plan import Plan
+from ares.store.projections import projected_seq
+
+MINUTE_MS, DAY_MS = 60_000, 86_400_000
+
+
+def test_the_journal_is_durable_before_the_rows_are(
+    world: Any, plan: Plan, tmp_path: Path, database: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed at any moment, the tables never know more than the journal."""
+    monkeypatch.setattr("ares.store.projections.FLUSH_EVENTS", 97)
+    ahead: list[int] = []
+
+    def look(done_: int, _: int) -> None:
+        newest = max((entry.seq for entry in entries(tmp_path / "run")), default=0)
+        ahead.append(projected_seq(database, plan.setup.environment) - newest)
+
+    monkeypatch.setattr("ares.runtime.history_run.PROGRESS_INSTANTS", 10)
+    world.run(tmp_path / "run", database, plan, progress=look)
+    assert len(ahead) > 50
+    assert max(ahead) <= 0
+    assert min(ahead) < 0
+
+
+def test_a_snapshot_is_never_ahead_of_the_journal(
+    world: Any, plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[int, int]] = []
+
+    def watched(folder: Path, seq: int, raw: bytes) -> str:
+        seen.append((seq, max((entry.seq for entry in entries(folder)), default=0)))
+        return save_snapshot(folder, seq, raw)
+
+    monkeypatch.setattr("ares.runtime.history_run.save_snapshot", watched)
+    world.run(tmp_path / "run", None, plan, snapshot_events=9)
+    assert len(seen) > 50
+    assert all(seq == durable for seq, durable in seen)
+
+
+def test_a_command_is_durable_before_it_is_sent(
+    world: Any, plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit = SimulatedVenue.submit
+    seen = []
+
+    def watched(venue: SimulatedVenue, command: SubmitOrder, ts_ms: int) -> Any:
+        written = [e for entry in entries(tmp_path / "run") for e in entry.effects]
+        seen.append(command in written)
+        return submit(venue, command, ts_ms)
+
+    monkeypatch.setattr(SimulatedVenue, "submit", watched)
+    world.run(tmp_path / "run", None, plan)
+    assert len(seen) > 50
+    assert all(seen)
+
+
+def test_a_snapshot_that_cannot_be_written_leaves_no_half_of_it(tmp_path: Path) -> None:
+    script = (
+        "import resource, sys; from pathlib import Path\n"
+        "from ares.domain.errors import WorldTrouble\n"
+        "from ares.journal.run import save_snapshot\n"
+        "folder = Path(sys.argv[1])\n"
+        "save_snapshot(folder, 1, b'x' * 1000)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (500, resource.RLIM_INFINITY))\n"
+        "try: save_snapshot(folder, 2, b'y' * 1000)\n"
+        "except WorldTrouble as trouble: print(trouble)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)],
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    assert done.stdout.startswith("cannot write")
+    assert done.stdout.count("\n") == 1
+    assert [path.name for path in (tmp_path / "snapshots").iterdir()] == ["000000000001.snapshot"]
+    assert load_snapshot(tmp_path) == (1, b"x" * 1000)
+
+
+def test_an_equal_snapshot_replaces_itself(tmp_path: Path) -> None:
+    assert save_snapshot(tmp_path, 5, b"state") == save_snapshot(tmp_path, 5, b"state")
+    assert load_snapshot(tmp_path) == (5, b"state")
+    assert load_snapshot(tmp_path, 4) is None
