@@ -170,7 +170,9 @@ def _show_ensemble(ensemble: Ensemble, book: ModelBook) -> None:
             "payoff": f"a win is {ensemble.gain:.2f} widths, a loss {ensemble.loss:.2f}",
             "costs": f"{ensemble.cost_bps:.2f} bps",
             "validation": f"{validation.trades} trades out of sample, {validation.mean_bps:+.1f} "
-            f"bps each (deviation {validation.sd_bps:.1f})",
+            f"bps each (deviation {validation.sd_bps:.1f})"
+            if validation.trades
+            else "no trades out of sample",
             "recipe": ensemble.recipe_hash[:12],
             "hash": ensemble.hash,
         },

@@ -95,7 +95,9 @@ def compare(
     if a.hash == b.hash:
         raise UserMistake(f"both are {a.hash[:12]}: name two different ones")
     if a.instrument != b.instrument:
-        raise UserMistake(f"one is for {a.instrument}, the other for {b.instrument}")
+        raise UserMistake(
+            f"one is for {a.instrument}, the other for {b.instrument}: compare two of one instrument"
+        )
     packages = [insist_it_works(workspace, one, constant_allowed=True) for one in (a, b)]
     court = Court(workspace, pool, on_progress)
     heard = court.hear(a, b, checks=False)

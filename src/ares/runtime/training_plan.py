@@ -67,9 +67,7 @@ def package_jobs(
     first_ms, last_ms = request.from_ms, request.to_ms
     if first_ms is not None and last_ms is not None and first_ms >= last_ms:
         raise UserMistake("--from is not before --to: there is nothing to train on")
-    instruments, reference, remarks = _instruments(
-        workspace, request.symbols, first_ms, last_ms
-    )
+    instruments, reference, remarks = _instruments(workspace, request.symbols, first_ms, last_ms)
     scope = request.scope or settings.learning.scope
     wholes = [tuple(instruments)] if scope == "universe" else [(one,) for one in instruments]
     module = None
