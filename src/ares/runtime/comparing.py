@@ -96,7 +96,7 @@ def compare(
         raise UserMistake(f"both are {a.hash[:12]}: name two different ones")
     if a.instrument != b.instrument:
         raise UserMistake(
-            f"one is for {a.instrument}, the other for {b.instrument}: compare two of one instrument"
+            f"one is for {a.instrument}, the other for {b.instrument}: name two of one instrument"
         )
     packages = [insist_it_works(workspace, one, constant_allowed=True) for one in (a, b)]
     court = Court(workspace, pool, on_progress)
