@@ -24,6 +24,8 @@ def test_a_venue_nobody_knows_is_refused_with_the_nearest_name() -> None:
     assert parse_venue("simulated") == "simulated"
     with pytest.raises(UserMistake, match=r"unknown venue 'binanse': did you mean binance\?"):
         parse_venue("binanse")
+    with pytest.raises(UserMistake, match=r"unknown venue 'q': Write its ccxt name, such as bin"):
+        parse_venue("q")
 
 
 def test_the_settings_name_the_line_of_an_unknown_venue(tmp_path: Path) -> None:

@@ -25,8 +25,9 @@ def insist_known_venue(name: str) -> None:
     """Raise UserMistake, with the nearest name, where nobody knows the venue."""
     known = known_venues()
     if name not in known:
-        near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.0)
+        near = difflib.get_close_matches(name, sorted(known), n=1)
+        meant = f"did you mean {near[0]}? " if near else ""
         raise UserMistake(
-            f"unknown venue '{name}': did you mean {near[0]}? "
-            f"It is a venue's ccxt name, or {SIMULATED} for made-up candles"
+            f"unknown venue '{name}': {meant}Write its ccxt name, "
+            f"such as binance, or {SIMULATED} for made-up candles"
         )
