@@ -179,9 +179,13 @@ def test_an_edge_that_turns_alarms_by_its_trades(mean_bps: float, alarms: bool) 
     assert bool(engine.moves) == alarms
 
 
-def test_a_trade_of_money_is_evidence_as_soon_as_it_has_been_filled() -> None:
-    engine = Engine()
+@pytest.mark.parametrize(("trades", "moves"), [(5, []), (TRADES_MIN - 1, [("withdrawn", 1)])])
+def test_a_trade_of_money_is_looked_at_with_its_fill(trades: int, moves: list[Any]) -> None:
+    """Whom it takes out does not decide the next bar."""
+    rollout = msgspec.structs.replace(ROLLOUT, confidence_min=0.999)  # any loss is below
+    engine = Engine(rollout=rollout)
     engine.bars()
+    engine.state.trade.book[0]["arm_trades"] = trades
     book = engine.state.trade.book[0]
     for name, kind, lots, ticks in (("in", ENTRY, 10, 10_000), ("out", EXIT, -10, 9_900)):
         wish: Any = "entry" if kind == ENTRY else "exit"
@@ -191,9 +195,10 @@ def test_a_trade_of_money_is_evidence_as_soon_as_it_has_been_filled() -> None:
         book["working_lots"], book["working_kind"], book["entry_width"] = lots, kind, 100.0
         engine.take(OrderFilled(name, engine.now_ms, lots, ticks, 0, 0))
     assert int(book["position_lots"]) == 0
-    assert int(book["arm_trades"]) == 1
+    assert int(book["arm_trades"]) == trades + 1
     assert int(engine.state.turned[0]["steps"]) == 1
-    assert engine.state.unreviewed
+    assert engine.said == moves
+    assert bool(engine.state.specs["has_champion"][0]) == (not moves)
 
 
 def test_a_former_champion_that_is_better_comes_back() -> None:

@@ -138,14 +138,18 @@ def observe(state: State, effects: Sequence[Effect]) -> None:
         detect_one(state.turned, lane, -effect.net_bps)
 
 
+def compare(state: State) -> list[Effect]:
+    """Settle the bets of the hour that has just ended; return once a day how the arms compare."""
+    if not state.setup.challengers:
+        return []
+    return _compare(state, state.now_ms % DAY_MS == 0)
+
+
 def review(state: State, scorers: Scorers, own: OwnFeatures | None) -> list[Effect]:
-    """Return the moves that a closing instant brings, already folded in."""
-    rollout, now_ms = state.setup.rollout, state.now_ms
+    """Return the moves for which there is a reason by now, already folded in."""
+    rollout = state.setup.rollout
     assert rollout is not None
     effects: list[Effect] = []
-    on_the_hour = now_ms % HOUR_MS == 0
-    if on_the_hour and state.setup.challengers:
-        effects += _compare(state, now_ms % DAY_MS == 0)
     state.unreviewed = False
     for i in range(state.setup.width):
         effects += _review(state, i, rollout, scorers, own)

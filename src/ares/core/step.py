@@ -6,7 +6,7 @@ import numpy as np
 
 from ares.core import orders
 from ares.core.facts import KINDS, effects_of_records
-from ares.core.rollout import HOUR_MS, observe, on_ordered, on_published, review
+from ares.core.rollout import HOUR_MS, compare, observe, on_ordered, on_published, review
 from ares.core.sentiment import on_news, show, silences
 from ares.core.state import Scorers, State
 from ares.core.windows import OwnFeatures, bars_of, push
@@ -55,12 +55,17 @@ def step(
                 return effects
             if len(effects) > 1:
                 observe(state, effects)
-            if state.unreviewed or event.ts_ms % HOUR_MS == 0:
+            on_the_hour = event.ts_ms % HOUR_MS == 0
+            if on_the_hour:
+                effects += compare(state)
+            if state.unreviewed or on_the_hour:
                 effects += review(state, scorers, own)
             return effects
         case OrderFilled() | OrderRejected():
             effects = _on_answer(state, event)
             observe(state, effects)
+            if state.unreviewed:  # at once: whom this trade takes out does not decide the next bar
+                effects += review(state, scorers, own)
             return effects
         case OrderAccepted():
             if event.client_id in state.orders:
