@@ -12,18 +12,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
-import os
 import sys
 import tempfile
 import warnings
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from ares.runtime.worker_pool import Failed, Task, WorkerPool
 from bench.bars import ROOT
 from bench.machine import commit
 
@@ -62,17 +60,13 @@ def run(out: Path, wanted: dict[str, int], processes: int) -> None:
     _without_rest(out)
     with (
         tempfile.TemporaryDirectory(prefix="gate_worlds_") as folder,
-        ProcessPoolExecutor(
-            processes,
-            mp_context=multiprocessing.get_context("spawn"),
-            initializer=_begin,
-            initargs=(folder,),
-        ) as pool,
+        WorkerPool(processes, nice=NICE) as pool,
         out.open("a", encoding="utf-8") as lines,
     ):
-        jobs = [pool.submit(_play, kind, k) for kind, k in missing]
-        for done, job in enumerate(as_completed(jobs), 1):
-            result = job.result()
+        tasks = [Task(f"{kind} {k}", _play, (folder, kind, k)) for kind, k in missing]
+        for done, (task, result) in enumerate(pool.run(tasks), 1):
+            if isinstance(result, Failed):
+                raise RuntimeError(f"world {task.label}: {result.error}")
             lines.write(json.dumps(result) + "\n")
             lines.flush()
             _say(f"{done} of {len(missing)}: {_sentence(result)}")
@@ -189,21 +183,18 @@ def _in_turn(wanted: dict[str, int]) -> Iterator[tuple[str, int]]:
             yield "skill", turn
 
 
-def _begin(folder: str) -> None:
-    """Make a fresh process ready: a folder of its own, warnings quiet, behind other work."""
-    os.nice(NICE)
-    warnings.simplefilter("ignore")
-    _OWN.append(Path(tempfile.mkdtemp(dir=folder)))
-
-
 _OWN: list[Path] = []
 """The folder of this process, once it has one."""
 
 
-def _play(kind: str, k: int) -> dict[str, Any]:
+def _play(job: tuple[str, str, int]) -> dict[str, Any]:
     from ares.sim.hours import HOURS
     from bench.gate_world import play
 
+    folder, kind, k = job
+    if not _OWN:
+        warnings.simplefilter("ignore")
+        _OWN.append(Path(tempfile.mkdtemp(dir=folder)))
     result = play(SEEDS[kind] + k, EDGES[kind], _OWN[0], HOURS, again=k < AGAIN)
     return {"edition": EDITION, "kind": kind, "k": k, **result, "commit": commit()}
 
