@@ -66,7 +66,7 @@ def run(out: Path, wanted: dict[str, int], processes: int) -> None:
         tasks = [Task(f"{kind} {k}", _play, (folder, kind, k)) for kind, k in missing]
         for done, (task, result) in enumerate(pool.run(tasks), 1):
             if isinstance(result, Failed):
-                raise RuntimeError(f"world {task.label}: {result.error}")
+                raise SystemExit(f"world {task.label}: {result.error}")
             lines.write(json.dumps(result) + "\n")
             lines.flush()
             _say(f"{done} of {len(missing)}: {_sentence(result)}")
