@@ -24,7 +24,8 @@ HEAVY = {
     *("mlflow", "sqlalchemy", "alembic", "matplotlib", "ccxt", "pydantic", "yaml", "asyncio"),
 }
 SLEEPER = """
-import sys, time, types
+import signal, sys, time, types
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have had it ignored
 import ares.cli.main as main
 noun = types.ModuleType("nap")
 def command() -> None:

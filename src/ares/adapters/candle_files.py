@@ -13,7 +13,7 @@ import msgspec
 import polars as pl
 
 from ares.adapters.candle_columns import NotCandles, Table, is_heading, table_of
-from ares.adapters.candle_names import names_of, parse_symbol, parse_venue
+from ares.adapters.candle_names import names_of, parse_symbol
 from ares.adapters.candle_rules import check_prices, in_order, interval_of
 from ares.domain.errors import UserMistake, WorldTrouble
 from ares.domain.instrument import Instrument
@@ -83,7 +83,7 @@ def read_candles(
     Raises NotCandles (a UserMistake) when the columns are not those of candles, UserMistake for
     whatever else is wrong with the file, with its first place; WorldTrouble when the disk is.
     """
-    asked = _Asked(parse_venue(venue), symbol, interval, repair)
+    asked = _Asked(venue.lower(), symbol, interval, repair)
     table = read_table(path)
     told_symbol, told_interval = names_of(path.name, asked.venue)
     if asked.symbol is None and told_symbol is None:
