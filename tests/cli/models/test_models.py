@@ -1,0 +1,109 @@
+"""``ares models list, show, export`` and ``import`` as a person uses them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ares.config.workspace import Workspace
+from ares.runtime.model_journal import read_book
+
+
+def test_the_list_is_a_list(ares: Any, trained: dict[str, Any]) -> None:
+    code, out, _ = ares("models", "list", "--json")
+    listed = json.loads(out)
+    assert code == 0
+    assert isinstance(listed, list)
+    assert {entry["kind"] for entry in listed} == {"package", "ensemble"}
+    assert trained["ensembles"][0]["hash"] in {entry["hash"] for entry in listed}
+    code, out, _ = ares("models", "list")
+    assert code == 0
+    assert trained["ensembles"][0]["hash"][:12] in out
+
+
+def test_a_model_is_shown_by_any_of_its_names(ares: Any, trained: dict[str, Any]) -> None:
+    pair, joined = trained["pairs"][0], trained["ensembles"][0]
+    for name in (f"{pair['name']}/{pair['version']}", pair["name"], joined["hash"][:8], "BTC/USDT"):
+        assert ares("models", "show", name)[0] == 0
+        shown = json.loads(ares("models", "show", name, "--json")[1])
+        assert shown["kind"] in {"package", "ensemble"}
+    code, _, err = ares("models", "show", "binance_BTC-USDT_2h")
+    assert code == 2
+    assert "did you mean binance_BTC-USDT_1h/" in err
+
+
+def test_an_export_goes_into_another_workspace(
+    ares: Any, trained: dict[str, Any], tmp_path: Path
+) -> None:
+    joined = trained["ensembles"][0]["hash"]
+    target = tmp_path / "out.zip"
+    assert ares("models", "export", joined[:12], str(target))[0] == 0
+    code, _, err = ares("models", "export", joined[:12], str(target))
+    assert (code, "exists already" in err) == (2, True)
+    Workspace.init(tmp_path / "other")
+    there = ares.at(tmp_path / "other")
+    code, out, _ = there("models", "import", str(target), "--json")
+    assert (code, json.loads(out)["ensemble"]) == (0, joined)
+    assert joined in there("models", "list", "--json")[1]
+    target.write_bytes(target.read_bytes()[:-50])
+    assert there("models", "import", str(target))[0] == 2
+
+
+def test_a_damaged_export_is_refused_and_the_journal_says_so(
+    ares: Any, trained: dict[str, Any], tmp_path: Path
+) -> None:
+    target = tmp_path / "e.zip"
+    assert ares("models", "export", trained["ensembles"][0]["hash"][:12], str(target))[0] == 0
+    raw = bytearray(target.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    target.write_bytes(bytes(raw))
+    code, _, said = ares("models", "import", str(target))
+    assert code in (2, 3)
+    assert len(said.strip().splitlines()) == 1
+    denied = read_book(ares.root / "journal").denied[-1]
+    assert (denied.what, denied.target) == ("import", str(target))
+
+
+def test_a_users_own_onnx_file_is_tried_on_stored_candles(
+    ares: Any, trained: dict[str, Any], tmp_path: Path
+) -> None:
+    pair = trained["pairs"][0]
+    graph = ares.root / "models" / "packages" / pair["name"] / pair["version"] / "model.onnx"
+    mine = tmp_path / "mine.onnx"
+    mine.write_bytes(graph.read_bytes())
+    code, _, err = ares("models", "import", str(mine))
+    assert (code, "say what it is a model of" in err) == (2, True)
+    code, out, _ = ares("models", "import", str(mine), "-s", "BTC/USDT", "-i", "1h", "--json")
+    imported = json.loads(out)
+    assert code == 0
+    assert imported["origin"] == "imported"
+    assert imported["reference"] == "binance:BTC/USDT"
+    assert imported["validation"]["trades"] == 0
+    assert "cannot know" in imported["metrics"]["note"]
+    assert ares("models", "show", imported["ref"])[0] == 0
+    assert ares("models", "show", imported["ensemble"][:10])[0] == 0
+    assert imported["name"] == f"{pair['name']}_imported"  # it does not step into another's place
+    default = json.loads(ares("models", "show", "BTC/USDT", "--json")[1])
+    assert default["hash"] != imported["ensemble"]
+    assert json.loads(ares("models", "show", pair["name"], "--json")[1])["origin"] == "trained"
+    before = ares("models", "list", "--json")[1]
+    for content in (b"", b"garbage", graph.read_bytes()[:500]):
+        mine.write_bytes(content)
+        code, _, err = ares("models", "import", str(mine), "-s", "BTC/USDT", "-i", "1h")
+        assert (code, "is no ONNX model" in err, err.count("\n")) == (2, True, 1)
+    assert ares("models", "import", str(tmp_path / "no.onnx"), "-s", "BTC/USDT", "-i", "1h")[0] == 2
+    assert ares("models", "list", "--json")[1] == before
+
+
+def test_a_damaged_model_is_named_and_the_others_are_listed(
+    ares: Any, trained: dict[str, Any]
+) -> None:
+    pair = trained["pairs"][0]
+    folder = ares.root / "models" / "packages" / pair["name"] / "20000101_000000"
+    folder.mkdir()
+    (folder / "model.json").write_text("{")
+    code, out, err = ares("models", "list", "--json")
+    assert code == 3
+    assert len(json.loads(out)) >= 2
+    assert "is no package's card" in err

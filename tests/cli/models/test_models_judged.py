@@ -1,0 +1,127 @@
+"""``ares models validate, promote, compare, archive`` and what the history then says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ares.runtime.model_journal import read_book
+
+
+def test_promotion_needs_a_verdict_or_force_and_a_reason(
+    ares: Any, trained: dict[str, Any]
+) -> None:
+    code, _, err = ares("models", "promote")
+    assert (code, "no passing verdict" in err) == (1, True)
+    assert ares("models", "promote", "--force")[0] == 2
+    code, _, err = ares("models", "promote", "--force", "--reason", "x", "--to", "live")
+    assert (code, "--force is refused in live" in err) == (1, True)
+    joined = trained["ensembles"][0]["hash"]
+    code, out, _ = ares("models", "promote", joined[:12], "--force", "--reason", "rehearsal")
+    assert (code, "is champion in history" in out) == (0, True)
+    shown = json.loads(ares("models", "show", joined, "--json")[1])
+    assert shown["champion_in"] == ["history"]
+
+
+def test_a_verdict_is_shown_as_table_json_and_picture(
+    ares_judged: Any, trained: dict[str, Any]
+) -> None:
+    """So few bars are no evidence: the answer is no, with every number that there is."""
+    ares, joined = ares_judged, trained["ensembles"][0]["hash"]
+    code, out, _ = ares.made
+    said = json.loads(out)
+    assert (code, said["passed"], said["ensemble"]) == (1, False, joined)
+    assert Path(said["file"]).name.startswith(joined)
+    lines = {line["name"]: line for line in said["verdict"]["lines"]}
+    assert lines["reproduced"]["passed"]
+    assert lines["leaks"]["passed"]
+    assert lines["parity"]["passed"]
+    assert lines["deflated_sharpe"]["passed"] is False
+    assert (ares.root / "verdict.png").read_bytes()[:4] == b"\x89PNG"
+    code, out, err = ares("models", "validate", joined)
+    assert code == 1
+    for text in ("Deflated Sharpe", "anytime-valid", "Refused: ", "columns that know the future"):
+        assert text in out
+    assert "validate: done" in err
+    shown = json.loads(ares("models", "show", joined, "--json")[1])
+    assert shown["model_status"] == "evaluated_inferior"
+    assert len(shown["verdicts"]) == 2
+    assert ares("models", "validate", "nothing")[0] == 2
+    assert ares("models", "validate", joined, "--to", "moon")[0] == 2
+
+
+def test_a_picture_that_cannot_be_written_is_one_line_and_loses_no_verdict(ares: Any) -> None:
+    root = ares.root
+    verdicts = root / "models" / "verdicts"
+    before = len(list(verdicts.glob("*.json")))
+    code, _, err = ares("models", "validate", "BTC/USDT", "--picture", str(root))
+    assert (code, "is a folder" in err) == (2, True)
+    assert len(list(verdicts.glob("*.json"))) == before
+    (root / "file").write_text("x")
+    code, out, err = ares("models", "validate", "BTC/USDT", "--picture", f"{root}/file/v.png")
+    assert (code, "cannot be written" in err, "Traceback" in err) == (3, True, False)
+    assert "lines say no" in out
+    assert len(list(verdicts.glob("*.json"))) == before + 1
+
+
+def test_models_are_compared_archived_and_taken_back(
+    ares_twice: Any, trained: dict[str, Any]
+) -> None:
+    ares, mine = ares_twice, trained["ensembles"][0]["hash"]
+    listed = json.loads(ares("models", "list", "--json")[1])
+    [other] = {one["hash"] for one in listed if one["kind"] == "ensemble"} - {mine}
+    code, out, _ = ares("models", "compare", mine, other)
+    assert (code, "On the same bars" in out) == (0, True)
+    assert json.loads(ares("models", "compare", mine, other, "--json")[1])["steps"] > 100
+    assert ares("models", "compare", mine, mine)[0] == 2
+    assert ares("models", "rollback", "--env", "paper")[0] == 2
+    code, out, _ = ares("models", "archive", other, "--reason", "old")
+    assert (code, "archived" in out) == (0, True)
+    assert ares("models", "archive", other)[0] == 1
+
+
+def test_a_model_shows_its_history_and_refusals_are_in_the_journal(
+    ares_judged: Any, trained: dict[str, Any], tmp_path: Path
+) -> None:
+    ares, joined = ares_judged, trained["ensembles"][0]["hash"]
+    assert ares("models", "validate", joined, "--to", "moon")[0] == 2
+    assert ares("models", "promote")[0] == 1
+    assert ares("models", "promote", "--force", "--reason", "rehearsal")[0] == 0
+    code, out, _ = ares("models", "show", joined)
+    assert code == 0
+    for text in ("History", "champion by force", "rehearsal", "refused by the gate"):
+        assert text in out
+    history = json.loads(ares("models", "show", joined, "--json")[1])["history"]
+    assert {"validate refused", "champion by force", "refused by the gate"} <= {
+        move["what"] for move in history
+    }
+    assert all(move["at"] and move["who"] for move in history)
+    bad = tmp_path / "bad.onnx"
+    bad.write_bytes(b"no model")
+    for arguments in (
+        ("validate", "nothing"),
+        ("promote", "nothing"),
+        ("archive", "nothing"),
+        ("rollback", "nothing", "--env", "paper"),
+        ("import", str(bad), "-s", "BTC/USDT", "-i", "1h"),
+    ):
+        code, _, err = ares("models", *arguments)
+        assert code == 2
+        denied = read_book(ares.root / "journal").denied[-1]
+        assert (denied.what, denied.target) == arguments[:2]
+        assert denied.reason in err
+    packages = [m for m in json.loads(ares("models", "list", "--json")[1]) if "ref" in m]
+    assert "production" in {package["model_status"] for package in packages}
+
+
+def test_verdicts_that_the_journal_does_not_know_are_said(
+    ares: Any,
+) -> None:
+    stranger = ares.root / "models" / "verdicts" / "stranger.json"
+    stranger.parent.mkdir(exist_ok=True)
+    stranger.write_text("{}")
+    code, _, err = ares("models", "list")
+    assert (code, "1 of the verdicts in " in err, "stranger.json" in err) == (0, True, True)
+    stranger.unlink()
+    assert "of the verdicts" not in ares("models", "list")[2]
