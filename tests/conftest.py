@@ -6,11 +6,13 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # The same examples on every run, so that a red test is about the change; `make explore` draws anew.
-settings.register_profile("same", derandomize=True)
-settings.register_profile("explore", print_blob=True)
+# How long an example takes says how busy the machine is, and makes no test red.
+UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("same", UNTIMED, derandomize=True)
+settings.register_profile("explore", UNTIMED, print_blob=True)
 settings.load_profile(os.environ.get("ARES_EXAMPLES", "same"))
 
 

@@ -1,9 +1,10 @@
-"""A workspace with candles and ONNX models, and the command line in it."""
+"""A workspace with candles, ONNX models and a first run; every test gets a copy of its own."""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -93,10 +94,12 @@ def make_ensemble(
     return ensemble
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a workspace with candles and models; the first symbol has a champion."""
-    folder = tmp_path_factory.mktemp("w")
+@pytest.fixture(scope="session")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """Return a workspace with candles and models, the first symbol with a champion, and what its
+    first run said; nobody changes it.
+    """
+    folder = tmp_path_factory.mktemp("engine") / "w"
     Workspace.init(folder)
     write_settings(folder)
     database = open_database(f"sqlite:///{folder / 'ares.db'}")
@@ -110,7 +113,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         make_ensemble(models, symbol, seed, "binance:BTC/USDT")
     code = call(folder, ["models", "promote", "BTC/USDT", "--force", "--reason", "rehearsal"])[0]
     assert code == 0
-    return folder
+    code, out, err = call(folder, ["run", *WINDOW, "--json"])
+    assert code == 0, err
+    return folder, json.loads(out)
 
 
 def write_settings(folder: Path, **changes: Any) -> None:
@@ -145,17 +150,22 @@ def call(folder: Path, arguments: list[str]) -> tuple[int, str, str]:
 
 
 @pytest.fixture
-def ares(root: Path) -> Ares:
-    return lambda *arguments: call(root, list(arguments))
+def root(begun: tuple[Path, dict[str, Any]], tmp_path: Path) -> Path:
+    """Return this test's own workspace, with the first run in it."""
+    shutil.copytree(begun[0], tmp_path / "w")
+    return tmp_path / "w"
 
 
-@pytest.fixture(scope="module")
-def first(root: Path) -> dict[str, Any]:
+@pytest.fixture
+def first(begun: tuple[Path, dict[str, Any]]) -> dict[str, Any]:
     """Return what the first run said."""
-    code, out, err = call(root, ["run", *WINDOW, "--json"])
-    assert code == 0, err
-    said: dict[str, Any] = json.loads(out)
-    return said
+    return begun[1]
+
+
+@pytest.fixture
+def ares(root: Path) -> Ares:
+    """Return the command line in this test's own workspace."""
+    return lambda *arguments: call(root, list(arguments))
 
 
 @pytest.fixture

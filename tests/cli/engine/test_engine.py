@@ -41,7 +41,7 @@ def test_a_run_says_what_it_came_to(first: dict[str, Any]) -> None:
     assert first["equity_end"] == pytest.approx(first["equity_start"] * (1 + first["net_return"]))
 
 
-def test_the_report_for_people(ares: Ares, first: dict[str, Any]) -> None:
+def test_the_report_for_people(ares: Ares) -> None:
     code, out, err = ares("run", *WINDOW)
     assert code == 0
     assert "The run was finished before: nothing was run again" in out
@@ -91,7 +91,7 @@ def test_certify_and_restep_say_no_about_a_forged_one(root: Path, ares: Ares) ->
         assert "The first in full" in out
 
 
-def test_why_explains_a_bar(ares: Ares, first: dict[str, Any]) -> None:
+def test_why_explains_a_bar(ares: Ares) -> None:
     code, out, _ = ares("why", "BTC/USDT", "--json")
     said = json.loads(out)
     assert code == 0
@@ -126,16 +126,14 @@ def test_why_explains_a_bar(ares: Ares, first: dict[str, Any]) -> None:
         (("run", "--run", "../x"), "use letters, digits"),
     ],
 )
-def test_a_mistake_is_one_line(
-    ares: Ares, first: dict[str, Any], arguments: tuple[str, ...], words: str
-) -> None:
+def test_a_mistake_is_one_line(ares: Ares, arguments: tuple[str, ...], words: str) -> None:
     code, out, err = ares(*arguments)
     assert (code, out) == (2, "")
     assert one_line(err), err
     assert words in err
 
 
-def test_a_symbol_asked_for_twice_is_traded_once(ares: Ares, first: dict[str, Any]) -> None:
+def test_a_symbol_asked_for_twice_is_traded_once(ares: Ares) -> None:
     twice = ("-s", "BTC/USDT", "-s", "binance:BTC/USDT", "-s", "btcusdt")
     code, out, err = ares("run", *twice, *WINDOW, "--run", "twice", "--json")
     assert code == 0, err
@@ -143,17 +141,14 @@ def test_a_symbol_asked_for_twice_is_traded_once(ares: Ares, first: dict[str, An
 
 
 def test_other_settings_make_another_run_and_a_named_one_is_not_mixed(
-    root: Path, ares: Ares, first: dict[str, Any], settings_of: Callable[..., None]
+    root: Path, ares: Ares, settings_of: Callable[..., None]
 ) -> None:
     settings_of(root, account={"capital_quote": 5_000.0})
-    try:
-        code, out, _ = ares("run", *WINDOW, "--json")
-        assert (code, json.loads(out)["environment"]) == (0, "history/20240102-20240102-2")
-        code, out, err = ares("run", *WINDOW, "--run", "20240102-20240102")
-        assert (code, out, one_line(err)) == (3, "", True)
-        assert "cash 10000 (now 5000): put that back, or start a new run" in err
-    finally:
-        settings_of(root)
+    code, out, _ = ares("run", *WINDOW, "--json")
+    assert (code, json.loads(out)["environment"]) == (0, "history/20240102-20240102-2")
+    code, out, err = ares("run", *WINDOW, "--run", "20240102-20240102")
+    assert (code, out, one_line(err)) == (3, "", True)
+    assert "cash 10000 (now 5000): put that back, or start a new run" in err
 
 
 def test_a_backtest_with_the_gate_comes_to_what_the_run_came_to(ares: Ares) -> None:
@@ -175,9 +170,8 @@ def test_models_of_different_references_do_not_run_together(
 ) -> None:
     """Each model saw the features of its own reference; a run has one."""
     models = ModelStore(Workspace(root).models_dir)
-    other = ensemble_of(models, "ETH/USDT", 7, "binance:ETH/USDT")
+    ensemble_of(models, "ETH/USDT", 7, "binance:ETH/USDT")
     code, out, err = ares("run", *WINDOW, "--run", "mixed")
-    models.ensemble_path(other).unlink()
     assert (code, out, one_line(err)) == (2, "", True)
     assert "different reference instruments" in err
 
@@ -187,9 +181,8 @@ def test_a_model_that_saw_the_window_in_training_is_said(
 ) -> None:
     models = ModelStore(Workspace(root).models_dir)
     seen_ms = START_MS + 28 * 60 * MINUTE_MS
-    knowing = ensemble_of(models, "ETH/USDT", 8, "binance:BTC/USDT", data_to_ms=seen_ms)
+    ensemble_of(models, "ETH/USDT", 8, "binance:BTC/USDT", data_to_ms=seen_ms)
     code, _, err = ares("run", *WINDOW, "--run", "knowing")
-    models.ensemble_path(knowing).unlink()
     assert code == 0
     assert "binance:ETH/USDT: its models learned from candles up to 2024-01-02 04:00" in err
     assert "binance:BTC/USDT: its models" not in err

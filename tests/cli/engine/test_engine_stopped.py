@@ -32,7 +32,7 @@ def test_a_second_engine_is_refused(root: Path, ares: Ares) -> None:
     assert f"another engine (process {os.getpid()})" in err
 
 
-def test_a_damaged_journal_is_one_line(root: Path, ares: Ares, first: dict[str, Any]) -> None:
+def test_a_damaged_journal_is_one_line(root: Path, ares: Ares) -> None:
     assert ares("run", *WINDOW, "--run", "broken")[0] == 0
     path = Workspace(root).journal_dir / "history" / "broken" / "000001.journal"
     raw = bytearray(path.read_bytes())
@@ -44,7 +44,6 @@ def test_a_damaged_journal_is_one_line(root: Path, ares: Ares, first: dict[str, 
         assert (code, out, one_line(err)) == (3, "", True), arguments
         assert "is damaged at byte" in err
     assert path.read_bytes() == raw
-    path.unlink()
 
 
 CUT = """
