@@ -18,8 +18,10 @@ from ares.cli.output import (
     say,
     utc,
 )
+from ares.domain.errors import UserMistake
 
 if TYPE_CHECKING:
+    from ares.config.settings import Settings
     from ares.observe.learning_report import InstrumentLearning, LearningReport, Retraining
 
 NEWEST = 20
@@ -47,10 +49,8 @@ def status(
         print_json(report)
     else:
         _show(report)
-        if any(one.state == "no learner" for one in report.instruments):
-            note(f"{report.environment} has no learner: `ares run --learn --run NAME` makes one")
-        if not settings.continuous_learning.enabled:
-            note("continuous_learning.enabled is false: runs have no learner")
+        if not report.learns:
+            note(_no_learner(report.environment, settings))
 
 
 @app.command()
@@ -82,8 +82,23 @@ def now(
     say(f"Asked the learner in {env} to train {key}.")
 
 
+def _no_learner(environment: str, settings: Settings) -> str:
+    """Return that a run has no learner, and what would make one that has."""
+    from ares.runtime.production import insist_training_allowed
+
+    try:
+        insist_training_allowed(settings)
+    except UserMistake as forbidden:
+        return f"{environment} has no learner: {forbidden}"
+    return (
+        f"{environment} has no learner, so nothing here triggers a training: "
+        "`ares run --learn --run NAME` makes a run that has one"
+    )
+
+
 def _show(report: LearningReport) -> None:
-    title = f"{report.environment}: learning up to {utc(report.now_ms)} UTC"
+    what = "learning" if report.learns else "no learner,"
+    title = f"{report.environment}: {what} up to {utc(report.now_ms)} UTC"
     columns = (
         "instrument", "state", "rest until", "budget", "failed in a row", "trades", "net/trade",
         "promised", "drift", "most in",
@@ -109,7 +124,8 @@ def _row(one: InstrumentLearning) -> tuple[object, ...]:
     return (
         one.instrument, one.state,
         None if one.rest_until_ms is None else utc(one.rest_until_ms),
-        f"{one.budget_left} of {one.budget}", count(one.failures), count(one.trades),
+        None if one.budget_left is None else f"{one.budget_left} of {one.budget}",
+        None if one.budget_left is None else count(one.failures), count(one.trades),
         None if one.net_bps is None else f"{one.net_bps:+.1f} bps",
         None if one.promised_bps is None else f"{one.promised_bps:+.1f} bps",
         None if one.drift_score is None else number(one.drift_score), one.drift_feature,

@@ -43,7 +43,7 @@ class InstrumentLearning:
                    no model, or no learner (the run has none).
     rest_until_ms : end of the rest after the last training; None: it may begin.
     failures     : trainings in a row that brought nothing, which double the rest.
-    budget_left  : trainings that may still begin in these 24 hours.
+    budget_left  : trainings that may still begin in these 24 hours; None: there is no learner.
     trades, net_bps, promised_bps : of the model in its slot, over the newest 30: their mean, and
                    the least that its validation promised of so many.
     """
@@ -54,7 +54,7 @@ class InstrumentLearning:
     trained_anew: str
     rest_until_ms: int | None
     failures: int
-    budget_left: int
+    budget_left: int | None
     budget: int
     trades: int
     net_bps: float | None
@@ -68,9 +68,10 @@ class InstrumentLearning:
 
 @dataclass(frozen=True, slots=True)
 class LearningReport:
-    """A run's learning up to ``now_ms``, its last instant."""
+    """A run's learning up to ``now_ms``, its last instant. learns: whether it has a learner."""
 
     environment: str
+    learns: bool
     now_ms: int
     instruments: tuple[InstrumentLearning, ...]
     retrainings: tuple[Retraining, ...]
@@ -143,6 +144,7 @@ class _Reading:
                 outcomes[one.outcome] = outcomes.get(one.outcome, 0) + 1
         return LearningReport(
             setup.environment,
+            setup.challengers,
             now_ms,
             tuple(
                 _instrument(names[pupil.row], pupil, policy, now_ms, learns=setup.challengers)
@@ -195,7 +197,7 @@ def _instrument(
         trained_anew="" if pupil.taught is None else pupil.taught.hash,
         rest_until_ms=rest_ms if resting else None,
         failures=restraint.failures,
-        budget_left=restraint.budget_left(now_ms),
+        budget_left=restraint.budget_left(now_ms) if learns else None,
         budget=policy.budget_per_day,
         trades=len(recent),
         net_bps=sum(recent) / len(recent) if recent else None,
