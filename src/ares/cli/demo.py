@@ -118,6 +118,8 @@ def _show_backtest(result: BacktestResult, virtual: BacktestResult | None) -> No
 
 
 def _show_run(ran: Ran, certificate: Certificate) -> None:
+    from ares.cli.run import speed
+
     for one in ran.report.instruments:
         if one.mode_confidence is not None:
             say(
@@ -125,11 +127,10 @@ def _show_run(ran: Ran, certificate: Certificate) -> None:
                 f"80% may trade), {one.real.trades} real and {one.virtual.trades} virtual trades."
             )
     say(ran.report.verdict)
-    rate = ran.end.bars / max(ran.end.seconds, 1e-9)
+    say(speed(ran.end))
     say(
-        f"{count(ran.end.bars)} bars at {count(rate)} a second, journaled. Certified against the "
-        f"backtest path: {count(certificate.compared)} comparisons, "
-        f"{certificate.mismatches} mismatches."
+        f"All of it is journaled, and certified against the backtest path: "
+        f"{count(certificate.compared)} comparisons, {certificate.mismatches} mismatches."
     )
 
 

@@ -30,6 +30,7 @@ from ares.domain.errors import UserMistake
 if TYPE_CHECKING:
     from ares.bootstrap import Ran
     from ares.observe.run_report import InstrumentReport, RunReport
+    from ares.runtime.history_run import RunEnd
 
 
 def command(
@@ -146,14 +147,23 @@ def show(ran: Ran) -> None:
     say("")
     say(report.verdict, style="bold")
     if end.instants:
-        rate = end.bars / max(end.seconds, 1e-9)
-        bars, instants = count(end.bars), count(end.instants)
-        say(f"{bars} bars at {instants} closing instants in {duration(end.seconds)}: "
-            f"{count(round(rate))} bars/s.")  # fmt: skip
+        say(speed(end))
     elif end.finished:
         say("The run was finished before: nothing was run again (--run NAME makes another).")
     if not end.finished:
         note("stopped: the same command goes on from here")
+
+
+def speed(end: RunEnd) -> str:
+    """Return how fast the engine was, and what else took a second or more."""
+    text = (
+        f"{count(end.bars)} bars at {count(end.instants)} closing instants in "
+        f"{duration(end.feeding_seconds)}: {count(round(end.bars_per_s))} bars/s."
+    )
+    code_s, waited_s = end.code_seconds, end.waited_seconds
+    beside = [f"getting its machine code ready took {duration(code_s)}"] if code_s >= 1 else []
+    beside += [f"waiting for trainings {duration(waited_s)}"] if waited_s >= 1 else []
+    return f"{text} Beside that, {' and '.join(beside)}." if beside else text
 
 
 def _row(one: InstrumentReport) -> tuple[object, ...]:
@@ -206,6 +216,9 @@ def _as_json(ran: Ran) -> dict[str, object]:
         "finished": ran.end.finished,
         "resumed": ran.end.resumed,
         "seconds": ran.end.seconds,
+        "feeding_seconds": ran.end.feeding_seconds,
+        "code_seconds": ran.end.code_seconds,
+        "waited_seconds": ran.end.waited_seconds,
         "bars_now": ran.end.bars,
         "folder": str(ran.end.folder),
         "remarks": list(ran.remarks),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +35,7 @@ from ares.runtime.plan import USER_HASH, Plan, code_hashes, same_run, utc_minute
 from ares.runtime.prefetch import Prefetch
 from ares.runtime.run_differences import differences
 from ares.runtime.run_news import told
+from ares.runtime.stopwatch import Stopwatch
 from ares.runtime.teacher import Nobody, Teacher
 from ares.runtime.worker_pool import Interrupted
 from ares.store.projections import Projector, forget
@@ -50,7 +50,12 @@ Progress = Callable[[int, int], None]
 class RunEnd:
     """How a run over history ended.
 
-    finished : False when it was stopped before its last instant; ``seconds`` of this start only.
+    finished : False when it was stopped before its last instant.
+    resumed  : it was begun before. instants, bars, seconds: of this start only.
+    seconds  : wall time of all of it, from taking the journal up to closing it; of that
+    feeding_seconds : feeding instants, with their journal and tables: what a speed is made of.
+    code_seconds    : making machine code, which is kept, or loading what was kept.
+    waited_seconds  : waiting for trainings.
     """
 
     environment: str
@@ -60,6 +65,14 @@ class RunEnd:
     instants: int
     bars: int
     seconds: float
+    feeding_seconds: float
+    code_seconds: float
+    waited_seconds: float
+
+    @property
+    def bars_per_s(self) -> float:
+        """Return the engine's speed: neither machine code nor a training counts against it."""
+        return self.bars / max(self.feeding_seconds, 1e-9)
 
 
 def run_history(
@@ -88,12 +101,13 @@ def run_history(
     WorldTrouble: another engine is in the folder, the journal is damaged or cannot be
     written, or the run was begun by another version of the code.
     """
-    lock = Lock(folder)
+    lock, watch = Lock(folder), Stopwatch()
     try:
-        return _run(
-            plan, models, folder, database, sync_ms, snapshot_events, progress, stopped, user,
-            teacher or Nobody(), open_ensemble or _none_more,
-        )  # fmt: skip
+        with watch.listening():
+            return _run(
+                plan, models, folder, database, sync_ms, snapshot_events, progress, stopped, user,
+                teacher or Nobody(), open_ensemble or _none_more, watch,
+            )  # fmt: skip
     finally:
         lock.release()
 
@@ -106,9 +120,8 @@ def _none_more(ensemble: Ensemble) -> Scorers:
 def _run(
     plan: Plan, models: Scorers, folder: Path, database: Engine | None, sync_ms: int,
     snapshot_events: int, progress: Progress | None, stopped: Callable[[], bool],
-    user: UserFeatures | None, teacher: Teacher, open_ensemble: Opener,
+    user: UserFeatures | None, teacher: Teacher, open_ensemble: Opener, watch: Stopwatch,
 ) -> RunEnd:  # fmt: skip
-    begun = time.perf_counter()
     own = None if user is None else user.step
     prefetch = Prefetch(models, plan.feed, news=plan.news)
     swap = HotSwap(prefetch, open_ensemble)
@@ -142,12 +155,13 @@ def _run(
             loop.process(EngineStarted(code_hashes(user), state.seq))
         for event in overdue:
             loop.process(event)
-        done = _instants(
-            plan, loop, prefetch, swap, teacher, save, snapshot_events, progress, stopped
-        )
-        save()
-        if projector is not None:
-            projector.flush()
+        with watch.feeding():
+            done = _instants(
+                plan, loop, prefetch, swap, teacher, save, snapshot_events, progress, stopped, watch
+            )
+            save()
+            if projector is not None:
+                projector.flush()
     finally:
         teacher.close()
         swap.close()
@@ -160,14 +174,17 @@ def _run(
         setup is not None,
         done[1] - done[0],
         int(feed.present[done[0] : done[1], : feed.width].sum()),
-        time.perf_counter() - begun,
+        watch.seconds,
+        watch.feeding_s,
+        watch.code_s,
+        watch.waited_s,
     )
 
 
 def _instants(
     plan: Plan, loop: Loop, prefetch: Prefetch, swap: HotSwap, teacher: Teacher,
     save: Callable[[], None], snapshot_events: int, progress: Progress | None,
-    stopped: Callable[[], bool],
+    stopped: Callable[[], bool], watch: Stopwatch,
 ) -> tuple[int, int]:  # fmt: skip
     """Feed every instant that the state has not seen; return the rows (first, end) fed now."""
     feed, state = plan.feed, loop.state
@@ -177,12 +194,14 @@ def _instants(
     if progress is not None:
         progress(t, len(feed))
     while t < len(feed) and not stopped():
-        try:
-            lessons = teacher.due(int(feed.close_ms[t])) if taught else ()
-        except Interrupted:
-            break
-        for event in lessons:
-            loop.process(swap.ready(event, state))
+        if taught:
+            try:
+                with watch.waiting():
+                    lessons = teacher.due(int(feed.close_ms[t]))
+            except Interrupted:
+                break
+            for event in lessons:
+                loop.process(swap.ready(event, state))
         news = None if state.news is None else plan.news_event(t)
         if news is not None and not told(state, news):
             loop.process(news)

@@ -189,3 +189,12 @@ def test_nothing_to_run_on_is_the_callers_mistake(world: Any) -> None:
         ).plan()
     with pytest.raises(UserMistake, match="train again"):
         world.with_(changes={"features_hash": "old"}).plan()
+
+
+def test_a_speed_is_made_of_the_time_that_instants_took(done: Any, plan: Plan) -> None:
+    end = done.end
+    assert end.bars == plan.feed.present[:, : plan.feed.width].sum()
+    assert end.feeding_seconds > 0.0
+    assert end.feeding_seconds + end.code_seconds + end.waited_seconds < end.seconds
+    assert end.waited_seconds == 0.0, "nobody teaches"
+    assert end.bars_per_s == end.bars / end.feeding_seconds
