@@ -106,7 +106,7 @@ class Lock:
             self._file.seek(0)
             owner = self._file.read().strip() or "unknown"
             self._file.close()
-            raise WorldTrouble(f"{who} (process {owner}) runs in {folder}: {advice}") from None
+            raise _taken(folder, who, owner, advice) from None
         self._file.truncate(0)
         self._file.write(str(os.getpid()))
         self._file.flush()
@@ -114,6 +114,26 @@ class Lock:
     def release(self) -> None:
         """Let another writer in."""
         self._file.close()
+
+
+def insist_free(folder: Path, who: str, advice: str) -> None:
+    """Raise WorldTrouble, as a Lock would, where somebody holds the lock; nothing is written.
+
+    Raises OSError where it cannot be told.
+    """
+    try:
+        file = (folder / "lock").open()
+    except FileNotFoundError:
+        return  # nobody ever held it
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise _taken(folder, who, file.read().strip() or "unknown", advice) from None
+
+
+def _taken(folder: Path, who: str, owner: str, advice: str) -> WorldTrouble:
+    return WorldTrouble(f"{who} (process {owner}) runs in {folder}: {advice}")
 
 
 class Writer:

@@ -13,9 +13,15 @@ from hashlib import sha256
 from pathlib import Path
 
 from ares.config.workspace import Workspace
-from ares.journal.log import Lock
+from ares.journal.log import Lock, insist_free
 from ares.runtime.model_journal import models_journal
 from ares.runtime.verdict_file import FOLDER
+
+DEPLOYING = (
+    "another deployment",
+    "wait for it, or end it with Ctrl-C; `ares deploy status` says where it stands",
+)
+"""Who holds the lock, and what whoever meets it is advised."""
 
 
 @dataclass(frozen=True)
@@ -38,15 +44,16 @@ class StagedWorkspace(Workspace):
 @contextmanager
 def one_at_a_time(workspace: Workspace) -> Iterator[None]:
     """Hold the workspace's deployment alone; raise WorldTrouble, naming the process that has it."""
-    lock = Lock(
-        workspace.models_dir / "deploy",
-        "another deployment",
-        "wait for it, or end it with Ctrl-C; `ares deploy status` says where it stands",
-    )
+    lock = Lock(_lock_folder(workspace), *DEPLOYING)
     try:
         yield
     finally:
         lock.release()
+
+
+def insist_none_runs(workspace: Workspace) -> None:
+    """Raise WorldTrouble where one runs now; write nothing. OSError: that cannot be told."""
+    insist_free(_lock_folder(workspace), *DEPLOYING)
 
 
 @contextmanager
@@ -90,6 +97,10 @@ def staged_workspace(workspace: Workspace, folder: Path) -> StagedWorkspace:
     for path in sorted((workspace.models_dir / FOLDER).glob("*.json")):
         shutil.copy(path, verdicts / path.name)
     return staged
+
+
+def _lock_folder(workspace: Workspace) -> Path:
+    return workspace.models_dir / "deploy"
 
 
 def _prefix(workspace: Workspace) -> str:

@@ -12,7 +12,7 @@ from ares.domain.model_life import Installed, InstallFailed
 from ares.runtime.deploy import service_of
 from ares.runtime.deploy_plan import Outside
 from ares.runtime.deploy_service import Serving
-from ares.runtime.deploy_staging import clean_stale, one_at_a_time
+from ares.runtime.deploy_staging import clean_stale, insist_none_runs, one_at_a_time
 from ares.runtime.deploy_state import last_end, unfinished
 from ares.runtime.heartbeat import heard
 from ares.runtime.judging import insist_environment
@@ -37,7 +37,8 @@ class DeployStatus:
     """Everything that a person asks of deployments in one environment.
 
     champions  : ensemble hash by instrument. ends: how each one's newest install ended.
-    unfinished : a sentence for each install that was interrupted.
+    unfinished : a sentence for each install that was interrupted; where its lock may not be read,
+                 that it may be under way.
     under_way  : the deployment that runs now. cleaned: staging folders taken away just now.
     health     : by instrument, what is wrong by ``deployment.health_command``, asked just now
                  (empty: it is healthy); none where the service is known by its heartbeat.
@@ -81,15 +82,7 @@ def deploy_status(workspace: Workspace, to: str | None, outside: Outside) -> Dep
     settings = workspace.settings
     environment = to or settings.live_trading.mode
     insist_environment(environment)
-    cleaned: tuple[Path, ...] = ()
-    running = None
-    try:
-        with one_at_a_time(workspace):
-            cleaned = clean_stale(workspace, outside.temporary)
-    except WorldTrouble as trouble:
-        running = str(trouble)
-    except OSError:  # a disk that takes nothing: what stands there can be read all the same
-        cleaned = ()
+    cleaned, running, doubt = _looked_after(workspace, outside.temporary)
     book = read_book(workspace.journal_dir)
     champions = book.champions(environment)
     ends = {key: last_end(book.records, environment, key) for key in _instruments(book.records)}
@@ -100,7 +93,7 @@ def deploy_status(workspace: Workspace, to: str | None, outside: Outside) -> Dep
         settings.deployment.policy,
         champions,
         {key: end for key, end in ends.items() if end is not None},
-        () if running else tuple(o.sentence for o in unfinished(book.records, environment)),
+        () if running else tuple(o.sentence + doubt for o in unfinished(book.records, environment)),
         running,
         cleaned,
         settings.deployment.quiet_hours,
@@ -109,6 +102,23 @@ def deploy_status(workspace: Workspace, to: str | None, outside: Outside) -> Dep
         _pulse(workspace, champions, environment, now),
         {} if running else _health(workspace, champions, environment, outside),
     )
+
+
+def _looked_after(
+    workspace: Workspace, temporary: Path | None
+) -> tuple[tuple[Path, ...], str | None, str]:
+    """Take away what killed ones left; return that, who deploys now, and what leaves that open."""
+    try:
+        try:
+            with one_at_a_time(workspace):
+                return clean_stale(workspace, temporary), None, ""
+        except OSError:  # a disk that takes nothing: what stands there can be read all the same
+            insist_none_runs(workspace)
+            return (), None, ""
+    except WorldTrouble as trouble:
+        return (), str(trouble), ""
+    except OSError as trouble:
+        return (), None, f" (unless it is still under way, which cannot be told: {trouble})"
 
 
 def _health(
