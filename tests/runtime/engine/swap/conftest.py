@@ -1,0 +1,181 @@
+"""Models that come and go while the engine runs: a teacher with a script, and a busy day."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from ares.core.state import Scorers
+from ares.domain.errors import WorldTrouble
+from ares.domain.events import (
+    Effect,
+    Event,
+)
+from ares.domain.model import Ensemble
+from ares.domain.model_events import (
+    ModelPublished,
+    ModelRefused,
+    SlotOrdered,
+)
+from ares.domain.run import Rollout
+from ares.domain.timeframe import HOUR_MS, MINUTE_MS
+from ares.journal.run import entries
+from ares.runtime.plan import Choice, Plan, named, plan_run
+
+ROLLOUT = Rollout(
+    shadow_ms=HOUR_MS,
+    canary_ms=HOUR_MS,
+    canary_share=0.25,
+    confidence_min=0.02,
+    false_alarm_trades=1e6,
+    alpha_worse=0.001,
+)
+
+
+class Script:
+    """A teacher that says what it was told to say, each thing at its time."""
+
+    def __init__(self, script: Sequence[tuple[int, Event]]) -> None:
+        self._script = list(script)
+        self._seen = 0
+
+    def watch(self, _seq: int, event: Event, _effects: list[Effect]) -> None:
+        if isinstance(event, ModelPublished | ModelRefused | SlotOrdered):
+            self._seen += 1
+
+    def due(self, now_ms: int) -> list[Event]:
+        return [event for at_ms, event in self._script[self._seen :] if at_ms <= now_ms]
+
+    def close(self) -> None:
+        pass
+
+
+def variant(ensemble: Ensemble, name: str, **changes: Any) -> Ensemble:
+    """Return another ensemble of the same instrument, with packages of its own."""
+    members = tuple(
+        msgspec.structs.replace(m, package_hash=f"{m.package_hash}-{name}", version=name)
+        for m in ensemble.members
+    )
+    return msgspec.structs.replace(ensemble, members=members, created_at=name, **changes)
+
+
+def opener(world: Any) -> Any:
+    """Return an opener: a variant answers as its base does, leaning to one side by its name."""
+
+    def lean(scorer: Any, by: float) -> Any:
+        return lambda rows: np.clip(scorer(rows) + by, 0.0, 1.0)
+
+    def open_ensemble(ensemble: Ensemble) -> Scorers:
+        opened = {}
+        for member in ensemble.members:
+            base, _, name = member.package_hash.rpartition("-")
+            if member.package_hash in world.models:
+                opened[member.package_hash] = world.models[member.package_hash]
+            elif name == "missing":
+                raise WorldTrouble(f"{member.name}/{member.version} is missing")
+            elif name == "constant":
+                opened[member.package_hash] = lambda rows: np.full(len(rows), 0.5)
+            elif name == "nan":
+                opened[member.package_hash] = lambda rows: np.full(len(rows), np.nan)
+            elif name == "outside":
+                opened[member.package_hash] = lambda rows: rows[:, 0].astype(np.float64) + 2.0
+            else:
+                opened[member.package_hash] = lean(world.models[base], 0.01 * (len(name) - 3))
+        return opened
+
+    return open_ensemble
+
+
+def published(
+    at_ms: int, i: int, ensemble: Ensemble, station: Any = "shadow", verdict: str = "v"
+) -> tuple[int, Event]:
+    return at_ms, ModelPublished(at_ms, i, ensemble, station, True, verdict, "learner", "drift")
+
+
+def facts(folder: Path, kind: type[Any]) -> list[Any]:
+    return [
+        e for entry in entries(folder) for e in (entry.event, *entry.effects) if isinstance(e, kind)
+    ]
+
+
+@dataclass(frozen=True)
+class Swaps:
+    """Runs of the world's market whose instruments have a lane for challengers."""
+
+    world: Any
+
+    def plan(self, **rollout: Any) -> Plan:
+        """Return such a run; ``rollout``: what is otherwise in its rules."""
+        world = self.world
+        choices = [Choice(key, world.ensemble(key), True) for key in (world.btc, world.eth)]
+        plan = plan_run(
+            world.store, choices, list(world.plan().setup.timeframes), world.btc, world.from_ms,
+            world.to_ms, world.cash_quote, world.rules, 0.25, "settings",
+            challengers=True, rollout=msgspec.structs.replace(ROLLOUT, **rollout),
+        )  # fmt: skip
+        return named(plan, "history/test")
+
+    def run(
+        self, folder: Path, plan: Plan, script: Sequence[tuple[int, Event]], **more: Any
+    ) -> Any:
+        """Run a plan with a teacher that has a script."""
+        teacher, opened = Script(script), self.opener()
+        return self.world.run(folder, plan=plan, teacher=teacher, open_ensemble=opened, **more)
+
+    def opener(self) -> Any:
+        """Return what opens the world's models, and variants of them."""
+        return opener(self.world)
+
+    def variant(self, ensemble: Ensemble, name: str, **changes: Any) -> Ensemble:
+        """Return another ensemble of the same instrument, with packages of its own."""
+        return variant(ensemble, name, **changes)
+
+    def published(
+        self, at_ms: int, i: int, ensemble: Ensemble, station: Any = "shadow", verdict: str = "v"
+    ) -> tuple[int, Event]:
+        """Return a line of a script: a model is published."""
+        return published(at_ms, i, ensemble, station, verdict)
+
+    def facts(self, folder: Path, kind: type[Any]) -> list[Any]:
+        """Return what of a kind is in a run's journal."""
+        return facts(folder, kind)
+
+    def busy_day(self) -> list[tuple[int, Event]]:
+        """Return a script: a challenger for each, a swap, a rollback, a dismissal."""
+        world = self.world
+        btc, eth = world.ensemble(world.btc), world.ensemble(world.eth)
+        t = world.from_ms
+        return [
+            published(t + 30 * MINUTE_MS, 0, variant(btc, "better")),
+            published(t + 31 * MINUTE_MS, 1, variant(eth, "shade")),
+            published(t + 40 * MINUTE_MS, 1, variant(eth, "shade")),  # it is there already
+            published(t + 50 * MINUTE_MS, 1, btc),  # made for another instrument
+            (t + 200 * MINUTE_MS, SlotOrdered(t, 1, "rollback", "me", "I do not like it")),
+            published(t + 240 * MINUTE_MS, 0, variant(btc, "newest"), "champion"),
+            (t + 300 * MINUTE_MS, SlotOrdered(t, 0, "rollback", "me", "back")),
+            (t + 301 * MINUTE_MS, SlotOrdered(t, 0, "promote", "me", "nobody is there")),
+            published(t + 310 * MINUTE_MS, 1, variant(eth, "later"), "shadow", ""),
+            (t + 400 * MINUTE_MS, SlotOrdered(t, 1, "dismiss", "me", "enough")),
+        ]  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def swaps(world: Any) -> Swaps:
+    """Return what makes runs in which models come and go."""
+    return Swaps(world)
+
+
+@pytest.fixture(scope="session")
+def busy(swaps: Swaps, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Plan]:
+    """Return the folder of a busy day's run, and its plan; nobody changes it."""
+    folder = tmp_path_factory.mktemp("busy") / "run"
+    plan = swaps.plan()
+    end = swaps.run(folder, plan, swaps.busy_day(), snapshot_events=60)
+    assert end.finished
+    return folder, plan

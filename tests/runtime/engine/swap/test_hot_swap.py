@@ -1,0 +1,153 @@
+"""Models come and go while the engine runs: seated between two bars, reproduced, survived."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ares.core.state import restore, snapshot
+from ares.domain.events import (
+    BarsClosed,
+    Decided,
+    Event,
+)
+from ares.domain.model_events import (
+    ModelPublished,
+    ModelRefused,
+    SlotChanged,
+    SlotOrdered,
+)
+from ares.domain.timeframe import MINUTE_MS
+from ares.journal.log import HEAD, read
+from ares.journal.run import entries, load_snapshot
+from ares.runtime.certify import certify
+from ares.runtime.plan import Plan
+from ares.runtime.restep import restep
+
+moments = st.lists(
+    st.tuples(
+        st.integers(0, 470),
+        st.integers(0, 1),
+        st.sampled_from(["shadow", "shadow", "champion", "promote", "rollback", "dismiss"]),
+        st.sampled_from(["one", "three", "seven", "eleven"]),
+        st.booleans(),
+    ),
+    min_size=1,
+    max_size=14,
+)
+
+
+def test_it_is_reproduced_to_the_byte(world: Any, swaps: Any, busy: tuple[Path, Plan]) -> None:
+    folder, _ = busy
+    stepped = restep(folder, world.models, None, swaps.opener())
+    assert (stepped.mismatches, stepped.first) == (0, None)
+    certified = certify(folder, world.models, None, swaps.opener())
+    assert (certified.mismatches, certified.first) == (0, None)
+    assert certified.lines["trades"][0] > 5
+
+
+def test_two_runs_write_the_same_bytes(swaps: Any, busy: tuple[Path, Plan], tmp_path: Path) -> None:
+    swaps.run(tmp_path / "run", swaps.plan(), swaps.busy_day(), snapshot_events=60)
+    first = [path.read_bytes() for path in sorted(busy[0].glob("*.journal"))]
+    assert first == [p.read_bytes() for p in sorted((tmp_path / "run").glob("*.journal"))]
+
+
+def test_cut_anywhere_it_goes_on_the_same(
+    world: Any, swaps: Any, busy: tuple[Path, Plan], fast_disk: Path
+) -> None:
+    """Every record about models, and some of the others."""
+    whole, plan = busy
+    told = world.story(whole)
+    ends, size = [], 0
+    for payload in read(whole):
+        size += HEAD.size + len(payload)
+        ends.append(size)
+    near = []
+    for k, entry in enumerate(entries(whole)):
+        models = not isinstance(entry.event, BarsClosed) or any(
+            isinstance(e, SlotChanged) for e in entry.effects
+        )
+        if models and isinstance(entry.event, ModelPublished | SlotOrdered | BarsClosed):
+            near += [2 * k - 1, 2 * k, 2 * k + 1]
+    raw = (whole / "000001.journal").read_bytes()
+    cuts = sorted({*near, *range(5, len(ends), 211)})
+    for k in cuts:
+        folder = fast_disk / "cut"
+        shutil.rmtree(folder, ignore_errors=True)
+        (folder / "snapshots").mkdir(parents=True)
+        (folder / "000001.journal").write_bytes(raw[: ends[k]])
+        newest = max((e.seq for e in entries(folder) if e.effects_raw is not None), default=0)
+        for path in (whole / "snapshots").iterdir():
+            if int(path.stem) <= newest:
+                shutil.copy(path, folder / "snapshots")
+        swaps.run(folder, plan, swaps.busy_day(), snapshot_events=60)
+        assert world.story(folder) == told, f"cut after record {k}"
+
+
+@pytest.mark.parametrize("name", ["missing", "constant", "nan", "outside"])
+def test_one_that_fails_changes_nothing(world: Any, swaps: Any, tmp_path: Path, name: str) -> None:
+    btc = world.ensemble(world.btc)
+    at = world.from_ms + 30 * MINUTE_MS
+    plain = swaps.plan()
+    swaps.run(tmp_path / "without", plain, [])
+    swaps.run(
+        tmp_path / "with", plain, [swaps.published(at, 0, swaps.variant(btc, name), "champion")]
+    )
+    (refused,) = swaps.facts(tmp_path / "with", ModelRefused)
+    assert refused.reason
+    assert not swaps.facts(tmp_path / "with", SlotChanged)
+    before = world.story(tmp_path / "without")
+    after = [e for e in world.story(tmp_path / "with") if e[0] != "ModelRefused"]
+    assert before == after
+    assert restep(tmp_path / "with", world.models, None, swaps.opener()).mismatches == 0
+
+
+def test_no_bar_is_missed_and_no_decision_made_twice(swaps: Any, busy: tuple[Path, Plan]) -> None:
+    bars = [e.ts_ms for e in swaps.facts(busy[0], BarsClosed)]
+    assert bars == sorted(set(bars))
+    assert bars == busy[1].feed.close_ms.tolist()
+    said = [d.ts_ms for d in swaps.facts(busy[0], Decided)]
+    assert said == [t for t in bars if t > busy[1].setup.from_ms]
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(moments)
+def test_whatever_comes_and_whenever(
+    world: Any, swaps: Any, fast_disk: Path, told: list[Any]
+) -> None:
+    """One champion at most, no lane with more than its share, and the same again from the bytes."""
+    script: list[tuple[int, Event]] = []
+    for minute, i, what, name, passed in sorted(told):
+        at = world.from_ms + minute * MINUTE_MS
+        if what in ("shadow", "champion"):
+            ensemble = swaps.variant(world.ensemble((world.btc, world.eth)[i]), name)
+            script.append(swaps.published(at, i, ensemble, what, "v" if passed else ""))
+        else:
+            script.append((at, SlotOrdered(at, i, what, "me", "because")))
+    folder = fast_disk / "any"
+    shutil.rmtree(folder, ignore_errors=True)
+    plan = swaps.plan(confidence_min=0.3)
+    swaps.run(folder, plan, script)
+    for move in swaps.facts(folder, SlotChanged):
+        assert move.stations.count("champion") <= 1
+        assert move.stations.count("canary") <= 1
+        assert all(
+            bool(h) == (s != "empty") for h, s in zip(move.lanes, move.stations, strict=True)
+        )
+        seated = [h for h in move.lanes if h]
+        assert len(seated) == len(set(seated))
+    found = load_snapshot(folder)
+    assert found is not None
+    state = restore(plan.setup, found[1])
+    assert snapshot(state) == found[1]
+    for i in range(2):
+        share = [state.specs[x]["size_share"] * state.specs[x]["has_champion"] for x in (i, i + 2)]
+        assert sum(share) <= 1.0
+    assert restep(folder, world.models, None, swaps.opener()).mismatches == 0
+    certified = certify(folder, world.models, None, swaps.opener())
+    assert (certified.mismatches, certified.first) == (0, None)
