@@ -20,8 +20,13 @@ START_MS = 1_672_531_200_000  # 2023-01-01
 MakeWorkspace = Callable[..., Workspace]
 
 
-def drifting_bars(n: int, seed: int, interval_ms: int = HOUR, drift: float = 0.002) -> Bars:
-    """Return bars that tend to rise in the first half of the UTC day, and to fall in the second."""
+def drifting_bars(
+    n: int, seed: int, interval_ms: int = HOUR, drift: float = 0.002, volume_least: float = 1.0
+) -> Bars:
+    """Return bars that tend to rise in the first half of the UTC day, and to fall in the second.
+
+    volume_least : a bar's volume is this to ten times this.
+    """
     draw = np.random.default_rng(seed).random((n, 3))  # row by row: more bars, same beginning
     sign = np.where(np.arange(n) * interval_ms % (24 * HOUR) < 12 * HOUR, 1.0, -1.0)
     noise = 0.005 * 12**0.5 * (draw[:, 0] - 0.5)
@@ -31,7 +36,7 @@ def drifting_bars(n: int, seed: int, interval_ms: int = HOUR, drift: float = 0.0
     high, bottom = np.maximum(open_, close) * wiggle, np.minimum(open_, close) / wiggle
     ts = START_MS + np.arange(n, dtype=np.int64) * interval_ms
     o, h, low, c = (np.round(column, 4) for column in (open_, high, bottom, close))
-    return Bars.make(ts, o, h, low, c, 1.0 + 9.0 * draw[:, 2])
+    return Bars.make(ts, o, h, low, c, volume_least + 9.0 * volume_least * draw[:, 2])
 
 
 def make_workspace(
@@ -62,3 +67,9 @@ def make_workspace(
 def workspace_of() -> MakeWorkspace:
     """Return the maker of workspaces."""
     return make_workspace
+
+
+@pytest.fixture(scope="session")
+def bars_of() -> Callable[..., Bars]:
+    """Return the maker of bars whose drift can be learned."""
+    return drifting_bars

@@ -32,7 +32,7 @@ BTC = "binance:BTC/USDT"
 HOUR = 3_600_000
 START_MS = 1_672_531_200_000  # 2023-01-01
 HOURS = 4_000
-DRIFT, SEED = 0.004, 1
+DRIFT, SEED, VOLUME_LEAST = 0.004, 1, 1_000.0
 NOW = datetime(2024, 1, 1, 12, 0, 0, tzinfo=UTC)
 
 
@@ -102,22 +102,8 @@ class World:
         return folder / "model.onnx"
 
 
-def planted(n: int, seed: int, drift: float) -> Bars:
-    """Return hourly bars that rise in the first half of the UTC day, and fall in the second."""
-    draw = np.random.default_rng(seed).random((n, 3))
-    sign = np.where(np.arange(n) % 24 < 12, 1.0, -1.0)
-    noise = 0.005 * 12**0.5 * (draw[:, 0] - 0.5)
-    close = 100.0 * np.exp(np.cumsum(drift * sign + noise))
-    open_ = np.concatenate([[100.0], close[:-1]])
-    wiggle = 1.0 + 0.001 * draw[:, 1]
-    high, bottom = np.maximum(open_, close) * wiggle, np.minimum(open_, close) / wiggle
-    ts = START_MS + np.arange(n, dtype=np.int64) * HOUR
-    o, h, low, c = (np.round(column, 4) for column in (open_, high, bottom, close))
-    return Bars.make(ts, o, h, low, c, 1_000.0 + 9_000.0 * draw[:, 2])
-
-
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> World:
+def trained(tmp_path_factory: pytest.TempPathFactory, bars_of: Callable[..., Bars]) -> World:
     root = tmp_path_factory.mktemp("gate") / "w"
     Workspace.init(root)
     content = {
@@ -129,7 +115,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> World:
     store = CandleStore(engine, root / "cache")
     for symbol, drift in (("BTC/USDT", DRIFT), ("ETH/USDT", 0.0)):
         spec = InstrumentSpec(Instrument("binance", symbol), 4, 4)
-        store.save(spec, "1h", planted(HOURS, SEED, drift), "made for a test")
+        bars = bars_of(HOURS, SEED, drift=drift, volume_least=VOLUME_LEAST)
+        store.save(spec, "1h", bars, "made for a test")
     engine.dispose()
     workspace, pool = Workspace(root), InlinePool(1)
     made = []
@@ -160,14 +147,14 @@ def world(trained: World, tmp_path: Path) -> World:
 
 
 @pytest.fixture
-def corrected() -> Callable[[World], None]:
+def corrected(bars_of: Callable[..., Bars]) -> Callable[[World], None]:
     """Return what stores BTC's candles again, with one volume changed."""
 
     def correct(world: World) -> None:
         engine = open_database(world.workspace.db_url)
         with engine.begin() as connection:
             connection.exec_driver_sql("DELETE FROM candles WHERE symbol = 'BTC/USDT'")
-        bars = planted(HOURS, SEED, DRIFT)
+        bars = bars_of(HOURS, SEED, drift=DRIFT, volume_least=VOLUME_LEAST)
         volume = np.where(np.arange(HOURS) == 900, 7.0, bars.volume)
         spec = InstrumentSpec(Instrument("binance", "BTC/USDT"), 4, 4)
         store = CandleStore(engine, world.workspace.cache_dir)

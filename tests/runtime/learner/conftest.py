@@ -1,22 +1,30 @@
-"""A small world for the learner: an edge planted in BTC, none in ETH, one model of each."""
+"""A small world for the learner (an edge in BTC, none in ETH), and runs played into it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import pickle
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import msgspec
 import pytest
 import yaml
 
 from ares.adapters.model_store import ModelStore
 from ares.config.workspace import Workspace
+from ares.domain.events import BarsClosed, Effect, Event, RunStarted, TradeClosed
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.model import Ensemble
+from ares.domain.model_events import ModelPublished, SlotChanged
+from ares.domain.run import RunInstrument, RunSetup
+from ares.domain.timeframe import Timeframe
 from ares.kernel.bars import Bars
+from ares.runtime.drift_job import DriftJob
+from ares.runtime.learner import learner_of
+from ares.runtime.refit_judging import JudgeJob
 from ares.runtime.trade_rules import rules_of
 from ares.runtime.training import TrainingRequest, ensemble_of
 from ares.runtime.training_job import (
@@ -28,12 +36,14 @@ from ares.runtime.training_job import (
     train_package,
 )
 from ares.runtime.training_plan import package_jobs
+from ares.runtime.worker_pool import Failed, Task, WorkerPool
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
 
 HOUR = 3_600_000
 START_MS = 1_672_531_200_000  # 2023-01-01
 HOURS, TAUGHT_HOURS = 2_000, 1_850
+FROM_MS = START_MS + 1_860 * HOUR
 NOW = datetime(2023, 3, 20, tzinfo=UTC)
 EASY = {"margin_sds": 1.0, "trades_min": 5, "dsr_min": 0.0}
 """So few bars show that a refit is not worse only with a wide margin; noise fails all the same."""
@@ -48,21 +58,7 @@ class SmallWorld:
     noise: str
 
 
-def planted(n: int, seed: int, drift: float) -> Bars:
-    """Return hourly bars that rise in the first half of the UTC day, and fall in the second."""
-    draw = np.random.default_rng(seed).random((n, 3))
-    sign = np.where(np.arange(n) % 24 < 12, 1.0, -1.0)
-    noise = 0.005 * 12**0.5 * (draw[:, 0] - 0.5)
-    close = 100.0 * np.exp(np.cumsum(drift * sign + noise))
-    open_ = np.concatenate([[100.0], close[:-1]])
-    wiggle = 1.0 + 0.001 * draw[:, 1]
-    high, bottom = np.maximum(open_, close) * wiggle, np.minimum(open_, close) / wiggle
-    ts = START_MS + np.arange(n, dtype=np.int64) * HOUR
-    o, h, low, c = (np.round(column, 4) for column in (open_, high, bottom, close))
-    return Bars.make(ts, o, h, low, c, 1_000.0 + 9_000.0 * draw[:, 2])
-
-
-def make_world(root: Path) -> SmallWorld:
+def make_world(root: Path, bars_of: Callable[..., Bars]) -> SmallWorld:
     Workspace.init(root)
     content = {
         "symbols": ["BTC/USDT", "ETH/USDT"],
@@ -76,7 +72,8 @@ def make_world(root: Path) -> SmallWorld:
     store = CandleStore(engine, root / "cache")
     for symbol, drift in (("BTC/USDT", 0.003), ("ETH/USDT", 0.0)):
         spec = InstrumentSpec(Instrument("binance", symbol), 4, 4)
-        store.save(spec, "1h", planted(HOURS, 1, drift), "made for a test")
+        bars = bars_of(HOURS, 1, drift=drift, volume_least=1_000.0)
+        store.save(spec, "1h", bars, "made for a test")
     engine.dispose()
     workspace = Workspace(root)
     request = TrainingRequest(to_ms=START_MS + TAUGHT_HOURS * HOUR)
@@ -105,9 +102,9 @@ def _trained(workspace: Workspace, job: PackageJob) -> Ensemble:
 
 
 @pytest.fixture(scope="session")
-def small(tmp_path_factory: pytest.TempPathFactory) -> SmallWorld:
+def small(tmp_path_factory: pytest.TempPathFactory, bars_of: Callable[..., Bars]) -> SmallWorld:
     """Return the world; nobody changes it."""
-    return make_world(tmp_path_factory.mktemp("learner") / "w")
+    return make_world(tmp_path_factory.mktemp("learner") / "w", bars_of)
 
 
 @pytest.fixture(scope="session")
@@ -126,3 +123,155 @@ def another(tmp_path: Path, small: SmallWorld) -> Callable[[], SmallWorld]:
         return SmallWorld(Workspace(tmp_path / "w"), small.edge, small.noise)
 
     return copy
+
+
+class Here(WorkerPool):
+    """Does every task here, none that was done before; ``broken``: what it gives instead, by a part
+    of the label.
+    """
+
+    def __init__(self, known: dict[Any, Any], broken: dict[str, str] | None = None) -> None:
+        super().__init__(1)
+        self.known, self.broken = known, broken or {}
+        self.labels: list[str] = []
+
+    def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Any]]:
+        for task in tasks:
+            self.labels.append(task.label)
+            wrong = next((said for part, said in self.broken.items() if part in task.label), None)
+            yield task, Failed(wrong) if wrong else self._result(task)
+
+    def _result(self, task: Task) -> Any:
+        job = task.argument
+        if isinstance(job, JudgeJob | DriftJob):
+            job = replace(job, models=Path())  # the same models lie in another test's folder
+        key = (task.function.__name__, pickle.dumps(job))
+        if key not in self.known:
+            self.known[key] = task.function(task.argument)
+        return self.known[key]
+
+
+def loss(ts_ms: int, lane: int = 0) -> TradeClosed:
+    return TradeClosed(
+        lane, True, ts_ms - 5 * HOUR, ts_ms, 100.0, 99.0, 1, 0, 0, -40.0, 0.6, 10.0, "time",
+        "learning", 0.5,
+    )  # fmt: skip
+
+
+@dataclass
+class Play:
+    """Plays instants into a teacher as the loop does, and keeps what it journals.
+
+    crash : asked with the number of an entry that was journaled; True: this process ends there.
+    """
+
+    teacher: Any
+    journal: list[tuple[Event, list[Effect]]] = field(default_factory=list)
+    crash: Callable[[int], bool] = lambda _: False
+
+    def put(self, event: Event, effects: Sequence[Effect] = ()) -> None:
+        self.journal.append((event, list(effects)))
+        self.teacher.watch(len(self.journal), event, list(effects))
+        if self.crash(len(self.journal)):
+            raise KeyboardInterrupt
+
+    def instants(self, hours: range, losses: Sequence[int], lanes: int = 1) -> None:
+        for k in hours:
+            now_ms = FROM_MS + k * HOUR
+            for event in self.teacher.due(now_ms):
+                self.put(event, self._slots(event, now_ms))
+            closed = [loss(now_ms, lane) for lane in range(lanes)] if k in losses else []
+            self.put(BarsClosed(now_ms, b"", b"", b""), closed)
+
+    def _slots(self, event: Event, now_ms: int) -> list[Effect]:
+        if not isinstance(event, ModelPublished):
+            return []
+        name = event.ensemble.hash
+        started = self.journal[0][0]
+        assert isinstance(started, RunStarted)
+        champion = started.setup.instruments[event.instrument].ensemble
+        lanes = ("" if champion is None else champion.hash, name)
+        return [
+            SlotChanged(
+                event.instrument, now_ms, "published", name, lanes, ("champion", "shadow"), "", "",
+                "",
+            )
+        ]  # fmt: skip
+
+    def of(self, kind: type) -> list[Any]:
+        return [event for event, _ in self.journal if isinstance(event, kind)]
+
+    @property
+    def bytes(self) -> bytes:
+        return msgspec.msgpack.encode(self.journal)
+
+
+def setup_of(workspace: Workspace, *hashes: str) -> RunSetup:
+    """Return a run of these ensembles, each champion of its instrument."""
+    found = [ModelStore(workspace.models_dir).ensemble(name) for name in hashes]
+    specs = [InstrumentSpec(Instrument.parse(one.instrument), 4, 4) for one in found]
+    instruments = tuple(
+        RunInstrument(spec, HOUR, ensemble, True)
+        for spec, ensemble in zip(specs, found, strict=True)
+    )
+    return RunSetup(
+        "history/test", instruments, (Timeframe.H1,), 0, FROM_MS, FROM_MS + 200 * HOUR, FROM_MS,
+        10_000.0, {}, 0.25, {},
+    )  # fmt: skip
+
+
+def play(
+    workspace: Workspace, folder: Path, hours: range, losses: Sequence[int], *hashes: str,
+    pool: WorkerPool | None = None, before: Sequence[tuple[Event, list[Effect]]] = (),
+    crash: Callable[[int], bool] = lambda _: False,
+) -> Play:  # fmt: skip
+    """Play a run, from its begin or behind the entries that were journaled ``before``."""
+    setup = setup_of(workspace, *hashes)
+    teacher = learner_of(workspace, setup, folder, pool)
+    playing = Play(teacher, list(before), crash)
+    try:
+        if before:
+            for seq, (event, effects) in enumerate(before, 1):
+                teacher.watch(seq, event, effects)
+        else:
+            playing.put(RunStarted(setup))
+        playing.instants(hours, losses, len(hashes))
+    except KeyboardInterrupt:
+        pass
+    finally:
+        teacher.close()
+    return playing
+
+
+@pytest.fixture
+def here(done_before: dict[Any, Any]) -> Callable[..., Here]:
+    """Return what makes a pool that does every task here: ``broken`` as in Here."""
+
+    def make(broken: dict[str, str] | None = None, known: dict[Any, Any] | None = None) -> Here:
+        return Here(done_before if known is None else known, broken)
+
+    return make
+
+
+@pytest.fixture(name="play")
+def play_() -> Callable[..., Play]:
+    """Return what plays a run."""
+    return play
+
+
+@pytest.fixture(name="setup_of")
+def setup_of_() -> Callable[..., RunSetup]:
+    """Return what makes the setup of a run of these ensembles."""
+    return setup_of
+
+
+@pytest.fixture
+def playing() -> type[Play]:
+    """Return what plays instants into a teacher of the test's own."""
+    return Play
+
+
+@pytest.fixture(name="loss")
+def loss_() -> Callable[..., TradeClosed]:
+    """Return what makes a trade that lost."""
+    return loss
