@@ -28,7 +28,7 @@ from ares.runtime.trade_rules import rules_of
 from ares.runtime.training import training_pool
 from ares.runtime.training_data import Source, store_of
 from ares.runtime.training_job import PackageJob, UserModule
-from ares.runtime.worker_pool import Failed, Task, WorkerPool
+from ares.runtime.worker_pool import Failed, InPlace, Task, WorkerPool, cores
 
 OnProgress = Callable[[int, int, str], None]
 """Told (done, total, what was done)."""
@@ -106,20 +106,20 @@ class Court:
     def _ask(self, jobs: Sequence[MemberJob]) -> list[Testimony]:
         total = len(jobs) + 1
         self._on_progress(0, total, "")
-        if len(jobs) == 1 and self._pool is None:
-            said = [hear(jobs[0])]
-            self._on_progress(1, total, jobs[0].package.card.ref)
-            return said
         tasks = [Task(f"{k} {job.package.card.ref}", hear, job) for k, job in enumerate(jobs)]
         answers: dict[str, Testimony] = {}
-        workers = self._workspace.settings.learning.workers
-        with nullcontext(self._pool) if self._pool else training_pool(workers) as pool:
+        with nullcontext(self._pool) if self._pool else self._own_pool(len(jobs)) as pool:
             for done, (task, result) in enumerate(pool.run(tasks), 1):
                 if isinstance(result, Failed):
                     raise UserMistake(result.error)
                 answers[task.label] = result
                 self._on_progress(done, total, task.label.partition(" ")[2])
         return [answers[task.label] for task in tasks]
+
+    def _own_pool(self, jobs: int) -> WorkerPool:
+        """Return processes; none where one would do it all, for it takes seconds to begin."""
+        workers = self._workspace.settings.learning.workers or cores()
+        return InPlace() if min(workers, jobs) == 1 else training_pool(workers)
 
     def _packages(self, ensemble: Ensemble) -> list[Package]:
         return [self._models.member(member) for member in ensemble.members]
