@@ -75,8 +75,10 @@ def show_comparison(found: Comparison) -> None:
     print_table(("", a.hash[:12], b.hash[:12]), rows, title=a.instrument)
     if found.recipe:
         print_table(("in the recipe", a.hash[:12], b.hash[:12]), found.recipe)
-    else:
+    elif a.recipe_hash == b.recipe_hash:
         say("the same recipe: one is a refit of the other")
+    else:
+        say("other recipes, by their hashes: what differs is not on the cards (imported models)")
     ratio = number(found.sharpe_of_difference, 2)
     print_facts(
         {

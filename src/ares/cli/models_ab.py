@@ -71,18 +71,20 @@ def _row(arm: Arm) -> tuple[object, ...]:
 
 def _say(one: Comparison) -> None:
     """Say in plain words how the two compare, with the evidence for it."""
+    other = f"{one.challenger_station or 'challenger'} {one.challenger[:12]}".strip()
     say(
         f"On the same {count(one.hours)} hours since {utc(one.since_ms)}, a unit of notional each:"
-        f" champion {one.champion_bps:+.0f} bps, challenger {one.challenger_bps:+.0f} bps."
+        f" champion {one.champion[:12]} {one.champion_bps:+.0f} bps, {other}"
+        f" {one.challenger_bps:+.0f} bps."
     )
     goal = "" if one.goal is None else f" (needed: {number(one.goal)})"
     if one.goal is not None and one.e_better >= one.goal:
-        verdict = "the challenger is better"
+        verdict = f"the {other} is better"
     elif one.goal is not None and one.e_worse >= one.goal:
-        verdict = "the challenger is worse"
+        verdict = f"the {other} is worse"
     else:
         verdict = "neither is shown to be better"
     say(
-        f"Evidence that it is better: {number(one.e_better)}, worse: {number(one.e_worse)}"
-        f"{goal}: {verdict}."
+        f"Evidence that the {other} is better: {number(one.e_better)}, worse: "
+        f"{number(one.e_worse)}{goal}: {verdict}."
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from ares.cli.output import JSON_OPTION, error_line, note, print_json, progress, say
+from ares.cli.output import JSON_OPTION, error_line, note, plain, print_json, progress, say
 from ares.domain.errors import UserMistake, WorldTrouble
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def compare(
     with _bar("compare") as reached:
         found = compare_models(Workspace.here(), first, second, on_progress=reached)
     if json_:
-        print_json(found)
+        print_json({**plain(found), "result": found.sentence})
     else:
         show_comparison(found)
     for remark in found.notes:
@@ -143,9 +143,10 @@ def _said(outcome: Outcome, json_: bool) -> int:
         for one in outcome.promoted:
             back = " again" if one.rolled_back else ""
             forced = " (forced)" if one.forced else ""
+            left = f"; {one.previous_hash[:12]} is archived" if one.rolled_back else ""
             say(
                 f"{one.instrument}: {one.ensemble_hash[:12]} is champion in {one.environment}"
-                f"{back}{forced}"
+                f"{back}{forced}{left}"
             )
     for refusal in outcome.refused:
         error_line(refusal)

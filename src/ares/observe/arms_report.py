@@ -46,7 +46,10 @@ class Arm:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The newest comparison of two arms on the same bars, on one unit of notional each."""
+    """The newest comparison of two arms on the same bars, on one unit of notional each.
+
+    champion, challenger : hashes of the two; challenger_station : shadow, canary, or former.
+    """
 
     at_ms: int
     since_ms: int
@@ -56,6 +59,9 @@ class Comparison:
     e_better: float
     e_worse: float
     goal: float | None
+    champion: str
+    challenger: str
+    challenger_station: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +88,7 @@ def report_arms(folder: Path) -> tuple[ArmReport, ...]:
     setup: RunSetup | None = None
     seats: dict[int, _Seat] = {}
     past: dict[int, list[_Seat]] = defaultdict(list)
-    compared: dict[int, ArmsCompared] = {}
+    compared: dict[int, Comparison] = {}
     for entry in entries(folder):
         if isinstance(entry.event, RunStarted):
             setup = entry.event.setup
@@ -98,7 +104,7 @@ def report_arms(folder: Path) -> tuple[ArmReport, ...]:
                 case SlotChanged():
                     _move(setup, seats, past, effect)
                 case ArmsCompared():
-                    compared[effect.instrument] = effect
+                    compared[effect.instrument] = _comparison(setup, seats, effect)
                 case _:
                     pass
     if setup is None:
@@ -133,29 +139,37 @@ def _move(
             seat.stations.append(station)
 
 
+def _comparison(setup: RunSetup, seats: dict[int, _Seat], fact: ArmsCompared) -> Comparison:
+    """Return a comparison with the names of the two who sit there at this moment."""
+    lanes = range(fact.instrument, len(setup.instruments), setup.width)
+    there = [seats[lane] for lane in lanes if lane in seats]
+    champion = next((one for one in there if one.stations[-1] == "champion"), None)
+    other = next((one for one in there if one is not champion), None)
+    return Comparison(
+        fact.ts_ms, fact.since_ms, fact.steps, fact.champion_bps, fact.challenger_bps,
+        fact.e_better, fact.e_worse,
+        None if setup.rollout is None else 1.0 / setup.rollout.alpha_worse,
+        "" if champion is None else champion.ensemble_hash,
+        "" if other is None else other.ensemble_hash,
+        "" if other is None else other.stations[-1],
+    )  # fmt: skip
+
+
 def _reports(
     setup: RunSetup,
     seats: dict[int, _Seat],
     past: dict[int, list[_Seat]],
-    compared: dict[int, ArmsCompared],
+    compared: dict[int, Comparison],
 ) -> tuple[ArmReport, ...]:
     reports = []
-    goal = None if setup.rollout is None else 1.0 / setup.rollout.alpha_worse
     for i in range(setup.width):
         lanes = range(i, len(setup.instruments), setup.width)
         there = [seats[lane] for lane in lanes if lane in seats]
         found = sorted([*past[i], *there], key=lambda seat: seat.since_ms)
         if not found:
             continue
-        newest = compared.get(i)
-        comparison = None
-        if newest is not None:
-            comparison = Comparison(
-                newest.ts_ms, newest.since_ms, newest.steps, newest.champion_bps,
-                newest.challenger_bps, newest.e_better, newest.e_worse, goal,
-            )  # fmt: skip
         key = setup.instruments[i].spec.instrument.key
-        reports.append(ArmReport(key, tuple(_arm(seat) for seat in found), comparison))
+        reports.append(ArmReport(key, tuple(_arm(seat) for seat in found), compared.get(i)))
     return tuple(reports)
 
 

@@ -25,6 +25,8 @@ from ares.runtime.model_check import insist_it_works
 from ares.runtime.model_journal import read_book
 from ares.runtime.worker_pool import WorkerPool
 
+COLUMNS_NAMED = 3
+
 
 class Side(msgspec.Struct, frozen=True):
     """One of the two.
@@ -47,7 +49,7 @@ class Side(msgspec.Struct, frozen=True):
 class Comparison(msgspec.Struct, frozen=True):
     """What came of both on the same bars.
 
-    recipe  : (what, in a, in b) where their recipes differ; empty: one is a refit of the other.
+    recipe  : (what, in a, in b) where their recipes differ; empty: nothing on their cards differs.
     steps, mean_bps, sd_bps : hours, and the difference a - b of an hour's return.
     sharpe_of_difference : annualised, of the daily difference.
     e_a_better, e_b_better : of the anytime-valid test either way; ``e_enough`` would do.
@@ -131,7 +133,7 @@ def compare(
         b=sides[1],
         from_ms=from_ms,
         to_ms=to_ms,
-        recipe=_differences(packages[0], packages[1], a, b),
+        recipe=recipe_differences(packages[0], packages[1], a, b),
         steps=len(apart),
         mean_bps=float(apart.mean()) if len(apart) else 0.0,
         sd_bps=float(apart.std()) if len(apart) else 0.0,
@@ -169,35 +171,48 @@ def _side(ensemble: Ensemble, packages: Sequence[Package], status: str, seen: Fi
     )
 
 
-def _differences(
+def recipe_differences(
     mine: Sequence[Package], other: Sequence[Package], a: Ensemble, b: Ensemble
 ) -> tuple[tuple[str, str, str], ...]:
     """Return (what, in a, in b) for everything in the recipes that differs."""
     shared = {m.timeframe for m in a.members} & {m.timeframe for m in b.members}
     left, right = _flat(mine, a, shared), _flat(other, b, shared)
-    names = dict.fromkeys([*left, *right])
     return tuple(
-        (name, left.get(name, "–"), right.get(name, "–"))
-        for name in names
+        (name, _shown(left.get(name), right.get(name)), _shown(right.get(name), left.get(name)))
+        for name in dict.fromkeys([*left, *right])
         if left.get(name) != right.get(name)
     )
 
 
 def _flat(
     packages: Sequence[Package], ensemble: Ensemble, shared: Collection[Timeframe]
-) -> dict[str, str]:
-    """Return an ensemble's recipe as names with points; feature lists as their number.
+) -> dict[str, str | list[str]]:
+    """Return an ensemble's recipe as names with points.
 
     Of a timeframe that only one of the two has, the weight says all.
     """
-    out = {f"weight.{m.timeframe}": f"{m.weight:.3f}" for m in ensemble.members}
+    out: dict[str, str | list[str]] = {
+        f"weight.{m.timeframe}": f"{m.weight:.3f}" for m in ensemble.members
+    }
     out["trades by"] = ensemble.anchor.value
     for package in packages:
         if package.card.timeframe not in shared:
             continue
         for name, value in _names(package.card.recipe, f"{package.card.timeframe}."):
-            out[name] = f"{len(value)} columns" if isinstance(value, list | tuple) else str(value)
+            several = isinstance(value, list | tuple)
+            out[name] = [str(one) for one in value] if several else str(value)
     return out
+
+
+def _shown(value: str | list[str] | None, other: str | list[str] | None) -> str:
+    """Return a value of a recipe; of a list, how many columns and which the other has not."""
+    if value is None:
+        return "–"
+    if isinstance(value, str):
+        return value
+    own = [name for name in value if name not in (other or ())]
+    named = ", ".join(own[:COLUMNS_NAMED]) + (", ..." if len(own) > COLUMNS_NAMED else "")
+    return f"{len(value)} columns" + (f", {named} only here" if own else "")
 
 
 def _names(content: Mapping[str, Any], prefix: str) -> list[tuple[str, Any]]:

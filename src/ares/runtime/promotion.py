@@ -92,6 +92,8 @@ def promote(
             doubt = _crown(workspace, one)
         if doubt is not None:
             refused.append(_deny(workspace, "promote", ensemble, to, doubt, now))
+            if before == ensemble.hash:  # MLflow may not know it yet: killed before it was told
+                warnings += _told(workspace, ensemble.instrument, "")
             continue
         promoted.append(one)
         warnings += _told(workspace, one.instrument, one.previous_hash)

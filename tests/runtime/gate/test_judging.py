@@ -18,7 +18,7 @@ from ares.domain.errors import UserMistake, WorldTrouble
 from ares.domain.package import Package, sealed, sha256
 from ares.kernel.features import N_FEATURES
 from ares.learn.gate.verdict import Line, Verdict
-from ares.runtime.comparing import compare
+from ares.runtime.comparing import compare, recipe_differences
 from ares.runtime.court import Court
 from ares.runtime.judging import Judgement, judge_ensemble
 from ares.runtime.model_journal import read_book
@@ -206,6 +206,19 @@ def test_two_are_compared_on_the_same_bars(world: World) -> None:
         compare(world.workspace, world.refit, world.noise, pool=world.pool)
     with pytest.raises(UserMistake, match="two different"):
         compare(world.workspace, world.refit, world.refit, pool=world.pool)
+
+
+def test_as_many_columns_are_not_the_same_columns(world: World) -> None:
+    ensemble = ModelStore(world.workspace.models_dir).ensemble(world.refit)
+    package, _ = _graph(world)
+    columns = list(package.card.recipe["features"])
+    recipe = {**package.card.recipe, "features": ["mine", *columns[1:]]}
+    card = msgspec.structs.replace(package.card, recipe=recipe)
+    own = msgspec.structs.replace(package, card=card)
+    (line,) = recipe_differences([package], [own], ensemble, ensemble)
+    assert line == ("1h.features", f"56 columns, {columns[0]} only here",
+                    "56 columns, mine only here")  # fmt: skip
+    assert recipe_differences([package], [package], ensemble, ensemble) == ()
 
 
 def _graph(world: World) -> tuple[Package, Path]:

@@ -16,7 +16,8 @@ import pytest
 
 from ares.adapters.model_store import ModelStore
 from ares.config.workspace import Workspace
-from ares.runtime.model_journal import read_book
+from ares.domain.model_life import Promotion
+from ares.runtime.model_journal import read_book, record
 from ares.runtime.model_mirror import tell_mlflow
 from ares.runtime.promotion import archive, rollback
 
@@ -74,6 +75,19 @@ def test_champions_challenger_and_statuses_are_as_the_journal_says(world: World)
         world.refit: "candidate",
         world.other: "archived",
     }
+
+
+def test_a_promotion_asked_for_again_tells_what_a_killed_one_could_not(world: World) -> None:
+    judged = world.let_pass(world.refit, "paper")
+    crowned = Promotion(
+        "paper", BTC, world.refit, "", "then", "me", "x", False, judged.verdict_hash
+    )
+    record(world.workspace.journal_dir, [crowned])  # and killed before MLflow was told
+    assert "paper-champion" not in aliases(world)
+    (refusal,) = world.asked(world.refit, "paper").refused
+    assert "is champion in paper already" in refusal
+    assert aliases(world)["paper-champion"] == world.refit
+    assert statuses(world)[world.refit] == "production"
 
 
 def test_packages_stand_where_their_best_ensemble_stands(world: World) -> None:
