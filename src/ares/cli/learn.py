@@ -67,12 +67,14 @@ def now(
     from ares.runtime.judging import insist_environment
     from ares.runtime.learn_requests import Request, leave
     from ares.runtime.model_journal import who
+    from ares.runtime.production import insist_training_allowed
     from ares.runtime.training_plan import stamp
     from ares.store.candles import CandleStore
     from ares.store.database import open_database
 
     insist_environment(env)
     workspace = Workspace.here()
+    insist_training_allowed(workspace.settings)
     engine = open_database(workspace.db_url)
     try:
         key = CandleStore(engine, workspace.cache_dir).resolve(symbol).key

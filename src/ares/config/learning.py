@@ -40,7 +40,10 @@ class Retraining(Section):
     on_loss: bool = key(True, "Retrain after a losing trade.", live=True)
     max_epochs: int = key(20, "Most epochs of one training.", "epochs", live=True, ge=1)
     target_confidence: Probability = key(
-        0.70, "Stop training once the validation confidence reaches this.", "probability", live=True
+        0.70,
+        "From this validation confidence on, it stops with the first epoch that is not better.",
+        "probability",
+        live=True,
     )
     patience: int = key(
         3, "Stop training after this many epochs without improvement.", "epochs", live=True, ge=1

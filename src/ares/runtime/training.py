@@ -22,7 +22,7 @@ from ares.learn.ensemble import anchor_of, ensemble_recipe_hash, share_out
 from ares.learn.evaluate import Metrics
 from ares.learn.recipe import Recipe
 from ares.observe.own_features import insist_no_leak, own_features
-from ares.runtime.model_journal import record
+from ares.runtime.model_journal import read_book, record
 from ares.runtime.model_mirror import tell_mlflow
 from ares.runtime.production import insist_training_allowed
 from ares.runtime.provenance import git_commit
@@ -103,6 +103,7 @@ def train(
     """
     settings, created = workspace.settings, now()
     insist_training_allowed(settings)
+    read_book(workspace.journal_dir)  # a journal that is damaged is found before the work
     user = own_features(settings.features.module, workspace.root)
     jobs, remarks = package_jobs(workspace, request, created, user)
     _try(workspace, user, jobs)

@@ -19,6 +19,7 @@ from ares.journal.log import Lock, Writer
 from ares.runtime.journal_head import head_path
 from ares.runtime.model_journal import models_journal, read_book, record, writing
 from ares.runtime.promotion import archive, champions, promote
+from ares.runtime.training import TrainingRequest, train
 
 if TYPE_CHECKING:
     from tests.runtime.gate.conftest import World
@@ -139,6 +140,18 @@ def test_damage_is_found_before_anything_is_decided_on_it(world: World) -> None:
             ask()
         assert raised.value.exit_code == 3
     assert path.read_bytes() == raw
+
+
+def test_two_champions_are_found_before_a_training_makes_anything(world: World) -> None:
+    world.force(world.first)
+    forged = read_book(world.workspace.journal_dir).promotions[-1]
+    with writing(world.workspace.journal_dir) as append:
+        append(msgspec.structs.replace(forged, ensemble_hash=world.other))
+    packages = world.workspace.models_dir / "packages"
+    before = sorted(packages.rglob("*"))
+    with pytest.raises(WorldTrouble, match="names two champions"):
+        train(world.workspace, TrainingRequest(symbols=("BTC/USDT",)), pool=world.pool)
+    assert sorted(packages.rglob("*")) == before
 
 
 def test_promotions_of_an_older_version_are_still_read(

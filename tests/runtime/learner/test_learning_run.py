@@ -118,10 +118,25 @@ def test_a_run_learns_swaps_and_can_be_stopped_repeated_and_checked(
     assert said["instruments"][0]["budget"] == 4
     assert ares(["learn", "status"]) == 0
     assert "loss_immediate" in capsys.readouterr().out
+    assert ares(["models", "ab", "--run", "whole", "--json"]) == 0
+    (report,) = json.loads(capsys.readouterr().out)
+    compared = report["comparison"]
+    arms = {arm["ensemble_hash"]: arm["stations"] for arm in report["arms"]}
+    assert compared["champion"] != compared["challenger"]
+    assert "champion" in arms[compared["champion"]]
+    assert compared["challenger_station"] in arms[compared["challenger"]]
+    assert ares(["models", "ab", "--run", "whole"]) == 0
+    named = f"{compared['challenger_station']} {compared['challenger'][:12]}"
+    assert f"Evidence that the {named} is better" in capsys.readouterr().out
     assert ares(["learn", "now", "-s", "BTC/USDT"]) == 3
     assert "no engine runs in paper" in capsys.readouterr().err
     assert ares(["learn", "now", "-s", "BTC/USDT", "--env", "history"]) == 2
     assert "decide by themselves" in capsys.readouterr().err
+    settings = yaml.safe_load(workspace.settings_path.read_text())
+    forbidden = {"learning": {"in_production": False}, "live_trading": {"mode": "live"}}
+    workspace.settings_path.write_text(yaml.safe_dump({**settings, **forbidden}))
+    assert ares(["learn", "now", "-s", "BTC/USDT", "--env", "live"]) == 2
+    assert "learning.in_production is false" in capsys.readouterr().err
 
 
 def test_where_training_is_forbidden_a_run_does_not_learn(another: Callable[[], Any]) -> None:
