@@ -96,10 +96,7 @@ def archive(
     from ares.runtime.promotion import archive as archive_model
 
     outcome = archive_model(Workspace.here(), model, reason or None)
-    code = _said(outcome, json_)
-    if code == 0 and not json_:
-        say(f"{model}: archived")
-    return code
+    return _said(outcome, json_)
 
 
 def compare(
@@ -143,11 +140,12 @@ def _said(outcome: Outcome, json_: bool) -> int:
         for one in outcome.promoted:
             back = " again" if one.rolled_back else ""
             forced = " (forced)" if one.forced else ""
-            left = f"; {one.previous_hash[:12]} is archived" if one.rolled_back else ""
             say(
                 f"{one.instrument}: {one.ensemble_hash[:12]} is champion in {one.environment}"
-                f"{back}{forced}{left}"
+                f"{back}{forced}"
             )
+        for one_hash in outcome.archived:
+            say(f"{one_hash[:12]} is archived")
     for refusal in outcome.refused:
         error_line(refusal)
     for warning in outcome.warnings:
@@ -157,10 +155,13 @@ def _said(outcome: Outcome, json_: bool) -> int:
 
 @contextmanager
 def _bar(label: str) -> Iterator[Callable[[int, int, str], None]]:
-    with progress(label, unit="members") as bar:
+    with progress(label, unit="steps") as bar:
+        most = 0
 
         def reached(done: int, total: int, what: str) -> None:
-            bar.expect(total)
-            bar.reach(done, what)
+            nonlocal most  # the last step is told without how many there were
+            most = max(most, total)
+            bar.expect(most)
+            bar.reach(most if done == total else done, what)
 
         yield reached

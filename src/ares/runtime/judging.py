@@ -89,6 +89,9 @@ def judge_ensemble(
     on_progress(1, 1, "examined")
     twin = heard.by_prices
     terms = court.terms(ensemble)
+    notes = heard.notes
+    if ensemble.hash in book.out_of_use:
+        notes += (f"{ensemble.hash[:12]} is archived: no verdict brings it back, train again",)
     return Judgement(
         ensemble,
         environment,
@@ -97,7 +100,7 @@ def judge_ensemble(
         examined,
         basis_of(workspace, book, ensemble, environment),
         now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        heard.notes,
+        notes,
         None if twin is None else beside(heard.candidate, twin, terms, limits),
     )
 

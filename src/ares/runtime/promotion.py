@@ -44,12 +44,14 @@ CHANGES = {
 class Outcome:
     """What came of a request: who is champion now, what was refused, and what must be said.
 
-    refused : one line for each refusal, nothing was changed for these.
+    refused  : one line for each refusal, nothing was changed for these.
+    archived : hashes of what was taken out of use by it.
     """
 
     promoted: tuple[Promotion, ...]
     refused: tuple[str, ...]
     warnings: tuple[str, ...] = ()
+    archived: tuple[str, ...] = ()
 
 
 def promote(
@@ -142,7 +144,7 @@ def rollback(
     if doubt is not None:
         whose = target if isinstance(target, Ensemble) else named
         return Outcome((), (_deny(workspace, "rollback", whose, kind, doubt, now),))
-    return Outcome((one,), (), _told(workspace, instrument, one.previous_hash))
+    return Outcome((one,), (), _told(workspace, instrument, one.previous_hash), (present,))
 
 
 def archive(
@@ -172,7 +174,7 @@ def archive(
             append(Archived(ensemble.hash, stamp(now), who(), why))
     if doubt is not None:
         return Outcome((), (_deny(workspace, "archive", ensemble, "", doubt, now),))
-    return Outcome((), (), _told(workspace, ensemble.instrument, ""))
+    return Outcome((), (), _told(workspace, ensemble.instrument, ""), (ensemble.hash,))
 
 
 def champions(journal_dir: Path, environment: str) -> dict[str, str]:
@@ -234,7 +236,8 @@ def _verdict_doubt(
     if judged is None:
         return f"no passing verdict for {to}: {judge} judges it"
     if not judged.passed:
-        named = ", ".join(judged.failed[:LINES_NAMED])
+        more = len(judged.failed) - LINES_NAMED
+        named = ", ".join(judged.failed[:LINES_NAMED]) + (f" and {more} more" if more > 0 else "")
         return f"no passing verdict for {to}: it was refused at {judged.at} ({named})"
     changed = judged.basis.changed(basis_of(workspace, book, ensemble, to))
     if changed:

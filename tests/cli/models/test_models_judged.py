@@ -73,12 +73,15 @@ def test_models_are_compared_archived_and_taken_back(
     [other] = {one["hash"] for one in listed if one["kind"] == "ensemble"} - {mine}
     code, out, _ = ares("models", "compare", mine, other)
     assert (code, "On the same bars" in out) == (0, True)
-    assert json.loads(ares("models", "compare", mine, other, "--json")[1])["steps"] > 100
+    said = json.loads(ares("models", "compare", mine, other, "--json")[1])
+    assert (said["steps"] > 100, "shown to be better" in said["result"]) == (True, True)
     assert ares("models", "compare", mine, mine)[0] == 2
     assert ares("models", "rollback", "--env", "paper")[0] == 2
-    code, out, _ = ares("models", "archive", other, "--reason", "old")
-    assert (code, "archived" in out) == (0, True)
+    code, out, _ = ares("models", "archive", other[:12], "--reason", "old")
+    assert (code, out) == (0, f"{other[:12]} is archived\n")
     assert ares("models", "archive", other)[0] == 1
+    said = ares("models", "validate", other)[2].replace("\n", " ")
+    assert f"{other[:12]} is archived: no verdict brings it back" in said
 
 
 def test_a_model_shows_its_history_and_refusals_are_in_the_journal(

@@ -57,6 +57,10 @@ def test_a_refusing_verdict_and_one_for_elsewhere_do_not_help(world: World) -> N
     world.let_pass(world.refit, passed=False)
     refusal = world.asked(world.refit).refused[0]
     assert "it was refused at now (e_value, deflated_sharpe)" in refusal
+    judged = read_book(world.workspace.journal_dir).verdicts[-1]
+    many = msgspec.structs.replace(judged, failed=tuple("abcdefg"))
+    record(world.workspace.journal_dir, [many])
+    assert "(a, b, c, d, e and 2 more)" in world.asked(world.refit).refused[0]
     assert read_book(world.workspace.journal_dir).status(world.refit) == "evaluated_inferior"
     world.let_pass(world.refit)
     assert world.asked(world.refit).promoted
@@ -196,7 +200,9 @@ def test_rolling_back_brings_the_former_one_and_archives_the_present(world: Worl
     world.asked(world.first)
     world.let_pass(world.refit)
     world.asked(world.refit)
-    (one,) = rollback(world.workspace, None, None, None, "it lost money").promoted
+    outcome = rollback(world.workspace, None, None, None, "it lost money")
+    (one,) = outcome.promoted
+    assert outcome.archived == (world.refit,)
     assert (one.ensemble_hash, one.previous_hash) == (world.first, world.refit)
     assert (one.rolled_back, one.reason) == (True, "it lost money")
     book = read_book(world.workspace.journal_dir)
@@ -253,7 +259,7 @@ def test_archiving_takes_a_model_out_of_use_but_never_a_champion(world: World) -
     world.force(world.refit)
     (refusal,) = archive(world.workspace, world.refit).refused
     assert "is champion in history" in refusal
-    assert archive(world.workspace, world.other, "old") == Outcome((), ())
+    assert archive(world.workspace, world.other, "old") == Outcome((), (), (), (world.other,))
     assert read_book(world.workspace.journal_dir).status(world.other) == "archived"
     (refusal,) = archive(world.workspace, world.other).refused
     assert "archived already" in refusal
