@@ -13,7 +13,6 @@ worlds a line each into ``bench/gate_worlds.jsonl``, which is taken up where it 
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
 import subprocess
 import sys
@@ -24,7 +23,7 @@ from typing import Any
 from bench import gate_calibration, gate_leaks, gate_worlds
 from bench.bars import ROOT
 from bench.gate_page import section
-from bench.machine import commit, machine
+from bench.machine import stamped
 from bench.measure import measure
 from bench.table import retraining
 
@@ -40,7 +39,7 @@ def main() -> int:
         if name in results and not args.only and results[name].get("met"):
             continue
         sys.stderr.write(f"{name}\n")
-        results[name] = _stamped(PARTS[name]())
+        results[name] = stamped(PARTS[name]())
         _write(results)
     if args.show or "noise_and_skill" not in results:
         results["noise_and_skill"] = _worlds_figures()
@@ -95,16 +94,6 @@ PARTS: dict[str, Callable[[], dict[str, Any]]] = {
 
 def _say(line: str) -> None:
     sys.stderr.write(f"{line}\n")
-
-
-def _stamped(result: dict[str, Any]) -> dict[str, Any]:
-    now = datetime.datetime.now(datetime.UTC)
-    return {
-        **result,
-        "measured": now.strftime("%Y-%m-%d %H:%M UTC"),
-        "commit": commit(),
-        "machine": machine(),
-    }
 
 
 def _write(results: dict[str, Any]) -> None:

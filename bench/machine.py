@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 import functools
 import importlib.metadata
 import os
 import platform
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from bench.bars import ROOT
 
@@ -45,3 +47,14 @@ def _processor() -> str:
     lines = file.read_text().splitlines() if file.exists() else []
     named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return named[0] if named else platform.processor() or platform.machine()
+
+
+def stamped(result: dict[str, Any]) -> dict[str, Any]:
+    """Return a result with when, at which commit and on what it was measured."""
+    now = datetime.datetime.now(datetime.UTC)
+    return {
+        **result,
+        "measured": now.strftime("%Y-%m-%d %H:%M UTC"),
+        "commit": commit(),
+        "machine": machine(),
+    }

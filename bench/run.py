@@ -9,7 +9,6 @@ python -m bench.run --quick          one process each, nothing is written
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from typing import Any
 
 from bench.agreement import agreement, reference_holds
 from bench.bars import ROOT, source
-from bench.machine import commit, machine
+from bench.machine import commit, stamped
 from bench.measure import Broken, Row, measure
 from bench.report import as_markdown, as_text
 from bench.table import rows
@@ -72,14 +71,7 @@ def _result(row: Row | None, quick: bool, until: float) -> dict[str, Any]:
 
 def _stamped(result: dict[str, Any]) -> dict[str, Any]:
     """Return the result with when, where and on what it was measured."""
-    now = datetime.datetime.now(datetime.UTC)
-    return {
-        **result,
-        "measured": now.strftime("%Y-%m-%d %H:%M UTC"),
-        "commit": commit(),
-        "machine": machine(),
-        "candles": source(),
-    }
+    return {**stamped(result), "candles": source()}
 
 
 def _is_current(results: dict[str, Any], key: str) -> bool:

@@ -75,6 +75,7 @@ def history_run(
     from ares.runtime import run_choices as chosen
     from ares.runtime import served_models as served
     from ares.runtime.history_run import run_history
+    from ares.runtime.instruments_meant import instruments_of
     from ares.runtime.plan import default_window, named, plan_run
     from ares.runtime.run_news import NO_NEWS
     from ares.runtime.trade_rules import rollout_of
@@ -85,7 +86,7 @@ def history_run(
     settings = workspace.settings
     database = open_database(workspace.db_url)
     store = CandleStore(database, workspace.cache_dir)
-    keys, remarks = chosen.instruments_of(store, settings, request.symbols)
+    keys, remarks = instruments_of(store, settings, request.symbols)
     from_ms, to_ms = request.from_ms, request.to_ms
     if from_ms is None or to_ms is None:
         first_ms, last_ms = default_window(store, keys, DEFAULT_DAYS)

@@ -25,26 +25,6 @@ from ares.store.candles import CandleStore
 from ares.store.news import NewsStore
 
 
-def instruments_of(
-    store: CandleStore, settings: Settings, symbols: Sequence[str] | None
-) -> tuple[list[Instrument], list[str]]:
-    """Return the instruments asked for; of the configured ones, those that have candles."""
-    if symbols:
-        return list(dict.fromkeys(store.resolve(symbol) for symbol in symbols)), []
-    keys, remarks = [], []
-    for symbol in settings.symbols:
-        try:
-            keys.append(store.resolve(f"{settings.venue}:{symbol}"))
-        except UserMistake as mistake:
-            remarks.append(f"{symbol} is left out: {mistake}")
-    if not keys:
-        raise UserMistake(
-            f"none of the configured symbols has candles ({', '.join(settings.symbols)}):"
-            " `ares data import PATH`"
-        )
-    return keys, remarks
-
-
 def choices_of(
     workspace: Workspace, keys: Sequence[Instrument], user: UserFeatures | None
 ) -> tuple[list[Choice], list[str]]:

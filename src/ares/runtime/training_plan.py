@@ -17,6 +17,7 @@ from ares.kernel.features.columns import column_names, columns_hash
 from ares.kernel.features.user import UserFeatures
 from ares.kernel.trade.rules import round_trip_bps
 from ares.learn.recipe import BoostRecipe, Recipe, default_label
+from ares.runtime.instruments_meant import instruments_of
 from ares.runtime.plan import utc_minute
 from ares.runtime.provenance import git_commit, library_versions
 from ares.runtime.training_data import Source
@@ -150,21 +151,10 @@ def _instruments(
     Without a configured reference that has candles, the cross features are neutral.
     """
     settings = workspace.settings
-    remarks: list[str] = []
     engine = open_database(workspace.db_url)
     try:
         store = CandleStore(engine, workspace.cache_dir)
-        meant = [store.resolve(symbol) for symbol in symbols]
-        for symbol in () if symbols else settings.symbols:
-            try:
-                meant.append(store.resolve(f"{settings.venue}:{symbol}"))
-            except UserMistake as mistake:
-                remarks.append(f"{symbol} is left out: {mistake}")
-        if not meant:
-            raise UserMistake(
-                f"none of the configured symbols has candles ({', '.join(settings.symbols)}): "
-                "`ares data import PATH`"
-            )
+        meant, remarks = instruments_of(store, settings, symbols)
         _insist_on_candles(store, meant, first_ms, last_ms)
         try:
             reference = store.resolve_at(settings.venue, settings.reference_symbol)
