@@ -17,6 +17,7 @@ import yaml
 from ares import bootstrap
 from ares.adapters.model_store import ModelStore
 from ares.adapters.onnx_model import open_model
+from ares.adapters.user_module import load_user_features
 from ares.bootstrap import RunRequest
 from ares.cli.main import run
 from ares.config.workspace import Workspace
@@ -25,7 +26,6 @@ from ares.domain.timeframe import DAY_MS, MINUTE_MS
 from ares.journal.run import setup_of
 from ares.kernel.features import FEATURE_NAMES, FEATURES_HASH, N_FEATURES
 from ares.kernel.features.columns import columns_hash
-from ares.kernel.features.user import load_user_features
 from ares.learn.rows import Rows, with_user
 from ares.research.desk import BacktestRequest
 from ares.runtime.training import TrainingReport, TrainingRequest, train
@@ -208,7 +208,7 @@ def test_a_backtest_scores_as_the_engine_does(done: Done) -> None:
 
 
 def test_a_changed_module_is_refused_everywhere(other: Callable[..., Workspace]) -> None:
-    workspace = other(example() + "\n# edited\n")
+    workspace = other(example() + "\nEDITED = True\n")
     changed = "was trained with another version of my_features.py"
     assert changed in refused(lambda: bootstrap.history_run(workspace, REQUEST))
     assert changed in refused(lambda: bootstrap.backtest(workspace, BacktestRequest()))
@@ -220,10 +220,19 @@ def test_a_changed_module_is_refused_everywhere(other: Callable[..., Workspace])
     )
 
 
+def test_a_comment_in_the_module_invalidates_nothing(other: Callable[..., Workspace]) -> None:
+    workspace = other('"""Other words."""\n' + example() + "\n# edited\n")
+    assert bootstrap.restep_run(workspace, "own").mismatches == 0
+    result = bootstrap.backtest(
+        workspace, BacktestRequest(from_ms=SPLIT_MS, to_ms=SPLIT_MS + DAY_MS // 2)
+    )
+    assert result.strategy.models
+
+
 def test_a_run_is_not_taken_up_with_models_of_a_changed_module(
     other: Callable[..., Workspace],
 ) -> None:
-    workspace = other(example() + "\n# edited\n")
+    workspace = other(example() + "\nEDITED = True\n")
     with HereAndNow() as pool:
         request = TrainingRequest(intervals=("15m",), to_ms=SPLIT_MS)
         train(workspace, request, pool=pool, now=lambda: LATER)

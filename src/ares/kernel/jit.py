@@ -2,39 +2,53 @@
 
 Numba's on-disk cache does not notice an edit in another module (a wrong result was reproduced),
 so the cache folder carries a hash of every kernel source file. Import ``njit`` from here only.
+Importing makes no folder: the cache is opened when a function is compiled for the first time.
 """
 
 from __future__ import annotations
 
 import hashlib
+import sys
 import tempfile
 from collections.abc import Callable
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+from numba.core import caching
 from numba.core import config as numba_config
+
+from ares.domain.code_hash import folders_hash
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def sources_hash() -> str:
-    """Return the hash of all kernel sources and the versions that compile them."""
-    digest = hashlib.sha256()
+@cache
+def kernel_hash() -> str:
+    """Return the hash of what the kernel's code does, the same on every Python and Numba."""
+    return folders_hash(Path(__file__).parent, ["."])
+
+
+@cache
+def use_cache_folder() -> Path:
+    """Return the writable folder of this kernel's machine code, made at the first call.
+
+    Its name changes with the kernel's text and with the versions that compile it. That is more
+    often than ``kernel_hash``: a needless compilation costs a minute, a missed one a wrong number.
+    """
+    digest = hashlib.sha256(f"{sys.version} {numba.__version__}".encode())
     for path in sorted(Path(__file__).parent.rglob("*.py")):
         digest.update(path.name.encode())
         digest.update(path.read_bytes())
-    digest.update(numba.__version__.encode())
-    return digest.hexdigest()
+    folder = _writable(f"kernel-{digest.hexdigest()[:16]}")
+    setattr(numba_config, "CACHE_DIR", str(folder))  # noqa: B010 - numba declares no setting
+    return folder
 
 
-KERNEL_HASH = sources_hash()
-
-
-def _cache_folder() -> Path:
-    """Return a writable folder for this kernel's machine code."""
+def _writable(name: str) -> Path:
     for parent in (Path.home() / ".cache", Path(tempfile.gettempdir())):
-        folder = parent / "ares" / f"kernel-{KERNEL_HASH[:16]}"
+        folder = parent / "ares" / name
         try:
             folder.mkdir(parents=True, exist_ok=True)
             probe = folder / ".writable"
@@ -43,10 +57,6 @@ def _cache_folder() -> Path:
             continue
         return folder
     return Path(tempfile.mkdtemp(prefix="ares-kernel-"))
-
-
-CACHE_FOLDER = _cache_folder()
-setattr(numba_config, "CACHE_DIR", str(CACHE_FOLDER))  # noqa: B010 - numba declares none of its settings
 
 
 def njit(function: F) -> F:
@@ -72,5 +82,48 @@ def lean(function: F) -> F:
 
 
 def _compiled(function: F, **more: Any) -> F:
-    options: dict[str, Any] = {"cache": True, "fastmath": False, "nogil": True}
-    return cast(F, numba.njit(error_model="numpy", **options, **more)(function))
+    options: dict[str, Any] = {"fastmath": False, "nogil": True}
+    compiled = numba.njit(error_model="numpy", **options, **more)(function)
+    compiled._cache = _LazyCache(function)
+    return cast(F, compiled)
+
+
+class _LazyCache(caching._Cache):
+    """The on-disk cache of one function, opened at its first compilation.
+
+    ``njit(cache=True)`` would make folders when the function is defined, that is at import.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+
+    @cached_property
+    def _opened(self) -> Any:
+        use_cache_folder()
+        function_cache: Any = caching.FunctionCache  # Numba declares no types
+        return function_cache(self._function)
+
+    @property
+    def cache_path(self) -> str:
+        """Return the folder of the function's machine code."""
+        return str(self._opened.cache_path)
+
+    def load_overload(self, sig: object, target_context: object) -> Any:
+        """Return the machine code of a signature; None where it is not in the cache."""
+        return self._opened.load_overload(sig, target_context)
+
+    def save_overload(self, sig: object, data: object) -> None:
+        """Keep the machine code of a signature."""
+        self._opened.save_overload(sig, data)
+
+    def enable(self) -> None:
+        """Take part in loading and saving."""
+        self._opened.enable()
+
+    def disable(self) -> None:
+        """Neither load nor save any more."""
+        self._opened.disable()
+
+    def flush(self) -> None:
+        """Forget what is kept of the function."""
+        self._opened.flush()

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Sequence
 from itertools import product
 from pathlib import Path
 
+from ares.adapters.user_module import load_user_features
 from ares.domain.errors import UserMistake
 from ares.domain.instrument import Instrument
 from ares.domain.timeframe import Timeframe
 from ares.kernel.bars import Bars
-from ares.kernel.features.user import WARMUP_BARS_MAX, UserFeatures, load_user_features
+from ares.kernel.features.user import WARMUP_BARS_MAX, UserFeatures
 from ares.learn.leakage import check_user_features
 from ares.store.candles import CandleStore
 from ares.store.history import history

@@ -12,7 +12,7 @@ import polars as pl
 
 from ares.domain.errors import UserMistake
 from ares.kernel.bars import F64, I64
-from ares.kernel.jit import KERNEL_HASH
+from ares.kernel.jit import kernel_hash
 from ares.kernel.live import observe_closes
 from ares.kernel.trade import (
     Market,
@@ -272,7 +272,7 @@ def _provenance(
 
     return {
         "ares": __version__,
-        "kernel": KERNEL_HASH,
+        "kernel": kernel_hash(),
         "strategy": strategy.name,
         "models": list(strategy.models),
         "fill": fill,

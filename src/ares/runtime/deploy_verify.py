@@ -15,7 +15,7 @@ from ares.domain.manifest import VERDICTS, Manifest
 from ares.domain.model import Ensemble
 from ares.domain.model_life import Judged, hash_of
 from ares.domain.package import Package, sha256
-from ares.kernel.jit import KERNEL_HASH
+from ares.kernel.jit import kernel_hash
 from ares.learn.gate.verdict import judge
 from ares.runtime.deploy_staging import StagedWorkspace
 from ares.runtime.model_arrival import bring_in
@@ -56,10 +56,10 @@ def rehearse(
     _insist_traded_here(workspace, ensemble)
     for one in bundle.packages:
         _insist_same_graph(one, manifest, workspace.settings.promotion.parity_difference_max)
-    if manifest.kernel_hash != KERNEL_HASH and not force:
+    if manifest.kernel_hash != kernel_hash() and not force:
         raise UserMistake(
             f"{ensemble.hash[:12]} was exported by another version of Ares (its kernel is "
-            f"{manifest.kernel_hash[:12]}, here it is {KERNEL_HASH[:12]}): bring both to one "
+            f"{manifest.kernel_hash[:12]}, here it is {kernel_hash()[:12]}): bring both to one "
             "version, judge and export again"
         )
     said = {one: _verdict(bundle, one) for one in bundle.life.judged}

@@ -14,7 +14,7 @@ from ares.domain.model_life import ENVIRONMENTS, Basis, hash_of
 from ares.domain.package import Package
 from ares.domain.trial import ensemble_trial
 from ares.kernel.features.columns import columns_hash
-from ares.kernel.jit import KERNEL_HASH
+from ares.kernel.jit import kernel_hash
 from ares.learn.gate.beside import Beside, beside
 from ares.learn.gate.examine import Examined, examine
 from ares.learn.gate.trials import recipes_tried
@@ -119,7 +119,7 @@ def basis_of(workspace: Workspace, book: ModelBook, ensemble: Ensemble, environm
         trials=recipes_tried(
             book.trials, ensemble.instrument, ensemble.recipe_hash, alone=not is_joined(ensemble)
         ),
-        code=hash_of([KERNEL_HASH, columns_hash(user_of(workspace))]),
+        code=hash_of([kernel_hash(), columns_hash(user_of(workspace))]),
     )
 
 

@@ -23,7 +23,7 @@ from ares.domain.manifest import (
 )
 from ares.domain.model_life import ENVIRONMENTS
 from ares.domain.package import Package, sha256
-from ares.kernel.jit import KERNEL_HASH
+from ares.kernel.jit import kernel_hash
 from ares.runtime.model_journal import ModelBook, read_book
 from ares.runtime.verdict_file import FOLDER, insist_unchanged
 
@@ -46,7 +46,7 @@ def export_model(workspace: Workspace, ref: str, target: Path) -> Bundle:
             ensemble="" if ensemble is None else ensemble.hash,
             instrument="" if ensemble is None else ensemble.instrument,
             features_hash=first.features_hash if ensemble is None else ensemble.features_hash,
-            kernel_hash=KERNEL_HASH,
+            kernel_hash=kernel_hash(),
             opsets={p.card.ref: opsets(p) for p in bundle.packages},
             answers={p.card.ref: answers(p) for p in bundle.packages},
             files=sums,

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -14,6 +15,7 @@ import numpy as np
 import ares
 from ares.core.state import State, new_state, snapshot
 from ares.core.windows import fill
+from ares.domain.code_hash import folders_hash
 from ares.domain.errors import UserMistake
 from ares.domain.events import NewsPublished
 from ares.domain.instrument import Instrument
@@ -29,7 +31,7 @@ from ares.kernel.features.news import News
 from ares.kernel.features.sentiment import fold_rows
 from ares.kernel.features.user import UserFeatures
 from ares.kernel.fold import warm_up
-from ares.kernel.jit import KERNEL_HASH
+from ares.kernel.jit import kernel_hash
 from ares.kernel.live import observe_closes
 from ares.kernel.trade import Rules, to_grid, volatility_start_ms
 from ares.runtime.feed import Feed, feed_of
@@ -257,13 +259,14 @@ def _interval(ms: int) -> str:
 
 def code_hashes(user: UserFeatures | None = None) -> dict[str, str]:
     """Return the hashes of the code that a run depends on, the user's own included."""
-    digest = hashlib.sha256()
-    root = Path(ares.__file__).parent
-    for part in ("domain", "core"):
-        for path in sorted((root / part).rglob("*.py")):
-            digest.update(path.name.encode() + path.read_bytes())
-    hashes = {"kernel": KERNEL_HASH, "features": FEATURES_HASH, "engine": digest.hexdigest()}
+    hashes = {"kernel": kernel_hash(), "features": FEATURES_HASH, "engine": engine_hash()}
     return hashes if user is None else hashes | {USER_HASH: user.hash}
+
+
+@cache
+def engine_hash() -> str:
+    """Return the hash of what the engine's code above the kernel does: domain and core."""
+    return folders_hash(Path(ares.__file__).parent, ["core", "domain"])
 
 
 def same_run(one: RunSetup, other: RunSetup) -> bool:

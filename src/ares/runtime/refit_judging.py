@@ -19,7 +19,7 @@ from ares.domain.model import Ensemble
 from ares.domain.model_life import Basis, hash_of
 from ares.domain.trial import Trial
 from ares.kernel.features.columns import columns_hash
-from ares.kernel.jit import KERNEL_HASH
+from ares.kernel.jit import kernel_hash
 from ares.kernel.trade.confidence import probability_positive
 from ares.learn.gate.examine import Checked, examine
 from ares.learn.gate.trials import recipes_tried
@@ -122,7 +122,7 @@ def _basis(job: JudgeJob) -> Basis:
             candidate.recipe_hash,
             alone=not is_joined(candidate),
         ),
-        code=hash_of([KERNEL_HASH, columns_hash(user_of(workspace))]),
+        code=hash_of([kernel_hash(), columns_hash(user_of(workspace))]),
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ares.adapters.user_module import load_user_features
 from ares.domain.errors import AresError, UserMistake
 from ares.domain.instrument import Instrument
 from ares.domain.package import Package
@@ -17,7 +18,7 @@ from ares.kernel.bars import Bars
 from ares.kernel.ensemble import Scores
 from ares.kernel.features import VOLATILITY_20
 from ares.kernel.features.columns import column_names
-from ares.kernel.features.user import UserFeatures, load_user_features
+from ares.kernel.features.user import UserFeatures
 from ares.kernel.trade import Rules
 from ares.learn.calibration import Payoff, Platt
 from ares.learn.ensemble import Aggregated, join, plain_mean

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,7 +18,7 @@ from ares.kernel.features.columns import (
     present,
     with_user,
 )
-from ares.kernel.features.user import UserFeature, UserFeatures, load_user_features
+from ares.kernel.features.user import UserFeature, UserFeatures
 
 Walk = Callable[..., Bars]
 
@@ -88,24 +87,6 @@ def test_no_function_is_called_where_it_is_not_wanted(walk: Walk) -> None:
     values = UserFeatures((one,), "mine.py", "x").of(bars, 60_000, wanted)
     assert called == bars.ts_ms[wanted].tolist()
     assert np.flatnonzero(~np.isnan(values[:, 0])).tolist() == np.flatnonzero(wanted).tolist()
-
-
-def test_what_runs_is_what_is_hashed(tmp_path: Path, walk: Walk) -> None:
-    """An edit of the same length within a second: an import would run the old compiled file."""
-    source = (
-        "from __future__ import annotations\nfrom dataclasses import dataclass\n"
-        "from ares.kernel.features.user import feature\n"
-        "@dataclass\nclass Cell:\n    value: float\n"
-        "@feature(warmup_bars=1)\ndef f(bars):\n    return Cell(1.0).value\n"
-    )
-    found = []
-    for number in "123":
-        (tmp_path / "mine.py").write_text(source.replace("1.0", f"{number}.0"))
-        loaded = load_user_features("mine.py", tmp_path)
-        found.append((float(loaded.of(walk(1, 2), 60_000)[-1, 0]), loaded.hash))
-    assert [value for value, _ in found] == [1.0, 2.0, 3.0]
-    assert len({hash_ for _, hash_ in found}) == 3
-    assert [path.name for path in tmp_path.iterdir()] == ["mine.py"]
 
 
 def test_a_message_names_the_instant(walk: Walk) -> None:

@@ -8,14 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ares.adapters.user_module import load_user_features
 from ares.domain.errors import UserMistake
 from ares.kernel.bars import Bars
-from ares.kernel.features.user import (
-    UserFeatures,
-    bars_since_break,
-    load_user_features,
-    user_features_of,
-)
+from ares.kernel.features.user import UserFeatures, bars_since_break
 from ares.learn.leakage import check_user_features
 
 Walk = Callable[..., Bars]
@@ -45,8 +41,8 @@ def write(tmp_path: Path) -> Write:
 def test_values_are_the_functions_of_past_bars(walk: Walk, write: Write) -> None:
     bars = walk(1, 200)
     features = write(GOOD)
-    names, values = user_features_of(features, bars, 60_000)
-    assert names == ("from_high", "busy")
+    values = features.of(bars, 60_000)
+    assert features.names == ("from_high", "busy")
     assert values.dtype == np.float32
     assert np.isnan(values[:49, 0]).all()
     expected = [bars.close[t] / bars.high[t - 49 : t + 1].max() - 1 for t in range(49, 200)]
@@ -71,43 +67,12 @@ def test_a_break_starts_afresh(walk: Walk, write: Write) -> None:
     assert bars_since_break(np.empty(0, np.int64), 1).tolist() == []
 
 
-def test_a_module_by_its_dotted_name(tmp_path: Path, walk: Walk) -> None:
-    (tmp_path / "pack").mkdir()
-    (tmp_path / "pack" / "own.py").write_text(HEAD + GOOD)
-    names, _ = user_features_of("pack.own", walk(1, 60), 60_000, tmp_path)
-    assert names == ("from_high", "busy")
-
-
 def test_no_function_can_spoil_anothers_bars(walk: Walk, write: Write) -> None:
     features = write(
         "@feature(warmup_bars=2)\ndef spoil(bars):\n    bars.close[:] = 1.0\n    return 0.0\n"
     )
     with pytest.raises(UserMistake, match=r"'spoil' of mine\.py failed .*read-only"):
         features.of(walk(1, 10), 60_000)
-
-
-@pytest.mark.parametrize(
-    ("source", "message"),
-    [
-        ("x = 1\n", "has no feature"),
-        ("@feature(warmup_bars=0)\ndef f(bars):\n    return 0\n", "whole number from 1 to 256"),
-        ("@feature(warmup_bars=2.5)\ndef f(bars):\n    return 0\n", "whole number from 1 to 256"),
-        ("@feature(warmup_bars=1)\ndef return_1(bars):\n    return 0\n", "the name is taken"),
-        ("def f(:\n", "SyntaxError"),
-        ("import no_such_library_here\n", "needs 'no_such_library_here'"),
-        ("1 / 0\n", r"ZeroDivisionError: division by zero \(line 3\)"),
-    ],
-)
-def test_a_bad_module_is_one_line(write: Write, source: str, message: str) -> None:
-    with pytest.raises(UserMistake, match=message) as caught:
-        write(source)
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("module", ["nothing.py", "nothing_here", "not.a.thing"])
-def test_no_module_is_one_line(tmp_path: Path, module: str) -> None:
-    with pytest.raises(UserMistake, match="there is no file"):
-        load_user_features(module, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from ares.adapters.model_bundle import read_bundle
 from ares.config.workspace import Workspace
 from ares.domain.errors import UserMistake, WorldTrouble
 from ares.domain.package import Package
-from ares.kernel.jit import KERNEL_HASH
+from ares.kernel.jit import kernel_hash
 from ares.runtime.model_arrival import bring_in
 from ares.runtime.model_export import export_model
 from ares.runtime.model_journal import read_book
@@ -43,7 +43,7 @@ def test_the_file_says_what_it_holds(site: Site) -> None:
     assert set(manifest["files"]) == names - {"manifest.json"}
     assert manifest["ensemble"] == site.new
     assert manifest["instrument"] == "binance:BTC/USDT"
-    assert manifest["kernel_hash"] == KERNEL_HASH
+    assert manifest["kernel_hash"] == kernel_hash()
     assert manifest["opsets"] == {folder: {"ai.onnx": 17}}
     bundle = read_bundle(site.package)
     assert [judged.environment for judged in bundle.life.judged] == ["live"]

@@ -11,27 +11,21 @@ A module named in the configuration (``features.module``) holds functions like
 Each is called at every closed bar with the last ``warmup_bars`` bars, that bar the last of them:
 it cannot see the future, and history and live are the same call. They are judged by the leak
 test (``ares.learn.leakage``) before they may be used, which finds those that remember or look
-elsewhere.
+elsewhere. ``ares.adapters.user_module`` loads the module.
 """
 
 from __future__ import annotations
 
-import hashlib
-import importlib
-import importlib.util
-import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ares.domain.errors import UserMistake
 from ares.kernel.bars import Bars, Bools
-from ares.kernel.features.catalogue import FEATURE_NAMES
 
 WARMUP_BARS_MAX = 256
 FLOAT32_MAX = float(np.finfo(np.float32).max)
@@ -74,7 +68,7 @@ class UserFeatures:
     """The features of one module, in the order in which it defines them.
 
     place : the module's file, for messages.
-    hash  : SHA-256 of its source.
+    hash  : of what its code does (see ``ares.domain.code_hash``).
     """
 
     features: tuple[UserFeature, ...]
@@ -137,36 +131,6 @@ class UserFeatures:
         return np.float32(value)
 
 
-def user_features_of(
-    module: str | UserFeatures, bars: Bars, interval_ms: int, folder: Path | None = None
-) -> tuple[tuple[str, ...], NDArray[np.float32]]:
-    """Return the names and the (n_bars, n_features) values of a module's features.
-
-    module, folder : see ``load_user_features``.
-    """
-    loaded = module if isinstance(module, UserFeatures) else load_user_features(module, folder)
-    return loaded.names, loaded.of(bars, interval_ms)
-
-
-def load_user_features(module: str, folder: Path | None = None) -> UserFeatures:
-    """Return the features that a module defines, or raise UserMistake with what is wrong in it.
-
-    module : a file (``my_features.py``) or a module's dotted name.
-    folder : where a relative file, or a module that is not installed, is looked for.
-    """
-    loaded, source = _imported(module, folder or Path())
-    found = tuple(one for one in vars(loaded).values() if isinstance(one, UserFeature))
-    place = Path(loaded.__file__ or module).name
-    if not found:
-        raise UserMistake(
-            f"features.module '{module}' has no feature: mark functions with "
-            "@ares.kernel.features.user.feature(warmup_bars=...)"
-        )
-    for one in found:
-        _check(one, place, [other.name for other in found])
-    return UserFeatures(found, place, hashlib.sha256(source).hexdigest())
-
-
 def bars_since_break(ts_ms: NDArray[np.int64], interval_ms: int) -> NDArray[np.int64]:
     """Return (n,) how many bars stand in one piece up to each bar, itself included.
 
@@ -176,61 +140,6 @@ def bars_since_break(ts_ms: NDArray[np.int64], interval_ms: int) -> NDArray[np.i
     place = np.arange(len(ts_ms))
     starts = np.concatenate([np.ones(min(1, len(ts_ms)), bool), np.diff(ts_ms) != interval_ms])
     return place - np.maximum.accumulate(np.where(starts, place, 0)) + 1
-
-
-def _check(one: UserFeature, place: str, names: list[str]) -> None:
-    """Refuse a feature that cannot be told apart or wants an impossible window."""
-    if one.name in FEATURE_NAMES or names.count(one.name) > 1:
-        raise UserMistake(f"feature '{one.name}' of {place}: the name is taken, choose another")
-    bars = one.warmup_bars
-    if type(bars) is not int or not 1 <= bars <= WARMUP_BARS_MAX:
-        raise UserMistake(
-            f"feature '{one.name}' of {place}: warmup_bars is {bars!r}, "
-            f"give a whole number from 1 to {WARMUP_BARS_MAX}"
-        )
-
-
-def _imported(module: str, folder: Path) -> tuple[ModuleType, bytes]:
-    """Return the executed module and its source."""
-    file = folder / (module if module.endswith(".py") else module.replace(".", "/") + ".py")
-    if not file.is_file() and (module.endswith(".py") or not _installed(module)):
-        raise UserMistake(f"features.module '{module}': there is no file {file}, nor such a module")
-    try:
-        if file.is_file():
-            return _executed(file)
-        loaded = importlib.import_module(module)
-        return loaded, Path(loaded.__file__).read_bytes() if loaded.__file__ else module.encode()
-    except ModuleNotFoundError as error:
-        raise UserMistake(f"features.module '{module}' needs '{error.name}': install it") from error
-    except Exception as error:
-        steps = traceback.extract_tb(error.__traceback__)
-        line = error.lineno if isinstance(error, SyntaxError) else steps[-1].lineno
-        raise UserMistake(
-            f"features.module '{module}' cannot be loaded: {type(error).__name__}: {error} "
-            f"(line {line})"
-        ) from error
-
-
-def _installed(module: str) -> bool:
-    try:
-        return importlib.util.find_spec(module) is not None
-    except (ImportError, ValueError):
-        return False
-
-
-def _executed(file: Path) -> tuple[ModuleType, bytes]:
-    """Run the very bytes that are hashed: an import might take an older compiled file for them."""
-    source = file.read_bytes()
-    name = "ares_user_" + hashlib.sha256(str(file.resolve()).encode() + source).hexdigest()[:12]
-    loaded = ModuleType(name)
-    loaded.__file__ = str(file)
-    sys.modules[name] = loaded  # where dataclasses and the like look their module up
-    try:
-        exec(compile(source, str(file), "exec"), vars(loaded))
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return loaded, source
 
 
 def _locked(bars: Bars) -> Bars:

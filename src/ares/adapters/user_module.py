@@ -1,0 +1,105 @@
+"""Loads the module with a user's own features: executes it, hashes its code, checks its features.
+
+What such a module holds, and how its functions are called, is in ``ares.kernel.features.user``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType
+
+from ares.domain.code_hash import source_hash
+from ares.domain.errors import UserMistake
+from ares.kernel.features.catalogue import FEATURE_NAMES
+from ares.kernel.features.user import WARMUP_BARS_MAX, UserFeature, UserFeatures
+from ares.kernel.jit import use_cache_folder
+
+
+def load_user_features(module: str, folder: Path | None = None) -> UserFeatures:
+    """Return the features that a module defines, or raise UserMistake with what is wrong in it.
+
+    module : a file (``my_features.py``) or a module's dotted name.
+    folder : where a relative file, or a module that is not installed, is looked for.
+    """
+    use_cache_folder()  # the module may compile functions of its own
+    loaded, code_hash = _imported(module, folder or Path())
+    found = tuple(one for one in vars(loaded).values() if isinstance(one, UserFeature))
+    place = Path(loaded.__file__ or module).name
+    if not found:
+        raise UserMistake(
+            f"features.module '{module}' has no feature: mark functions with "
+            "@ares.kernel.features.user.feature(warmup_bars=...)"
+        )
+    for one in found:
+        _check(one, place, [other.name for other in found])
+    return UserFeatures(found, place, code_hash)
+
+
+def _check(one: UserFeature, place: str, names: list[str]) -> None:
+    """Refuse a feature that cannot be told apart or wants an impossible window."""
+    if one.name in FEATURE_NAMES or names.count(one.name) > 1:
+        raise UserMistake(f"feature '{one.name}' of {place}: the name is taken, choose another")
+    bars = one.warmup_bars
+    if type(bars) is not int or not 1 <= bars <= WARMUP_BARS_MAX:
+        raise UserMistake(
+            f"feature '{one.name}' of {place}: warmup_bars is {bars!r}, "
+            f"give a whole number from 1 to {WARMUP_BARS_MAX}"
+        )
+
+
+def _imported(module: str, folder: Path) -> tuple[ModuleType, str]:
+    """Return the executed module and the hash of its code."""
+    file = folder / (module if module.endswith(".py") else module.replace(".", "/") + ".py")
+    if not file.is_file() and (module.endswith(".py") or not _installed(module)):
+        raise UserMistake(f"features.module '{module}': there is no file {file}, nor such a module")
+    try:
+        if file.is_file():
+            return _executed(file)
+        loaded = importlib.import_module(module)
+        return loaded, _hash_of_installed(loaded)
+    except ModuleNotFoundError as error:
+        raise UserMistake(f"features.module '{module}' needs '{error.name}': install it") from error
+    except Exception as error:
+        steps = traceback.extract_tb(error.__traceback__)
+        line = error.lineno if isinstance(error, SyntaxError) else steps[-1].lineno
+        raise UserMistake(
+            f"features.module '{module}' cannot be loaded: {type(error).__name__}: {error} "
+            f"(line {line})"
+        ) from error
+
+
+def _installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def _hash_of_installed(loaded: ModuleType) -> str:
+    """Return the hash of an imported module; of its bytes where it is no Python source."""
+    if loaded.__file__ is None:
+        return hashlib.sha256(loaded.__name__.encode()).hexdigest()
+    content = Path(loaded.__file__).read_bytes()
+    is_source = loaded.__file__.endswith(".py")
+    return source_hash(content) if is_source else hashlib.sha256(content).hexdigest()
+
+
+def _executed(file: Path) -> tuple[ModuleType, str]:
+    """Run the very bytes that are hashed: an import might take an older compiled file for them."""
+    source = file.read_bytes()
+    code_hash = source_hash(source)
+    name = "ares_user_" + hashlib.sha256(str(file.resolve()).encode() + source).hexdigest()[:12]
+    loaded = ModuleType(name)
+    loaded.__file__ = str(file)
+    sys.modules[name] = loaded  # where dataclasses and the like look their module up
+    try:
+        exec(compile(source, str(file), "exec"), vars(loaded))
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return loaded, code_hash

@@ -1,0 +1,61 @@
+"""Importing the kernel makes no folder; its machine code is cached all the same."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+IMPORT_ALL = """
+import importlib, pkgutil, ares.kernel, ares.learn.labels, ares.sim.prices
+for module in pkgutil.walk_packages(ares.kernel.__path__, "ares.kernel."):
+    importlib.import_module(module.name)
+"""
+COMPILE = """
+from ares.kernel.trade.money import divide_half_even
+assert divide_half_even(7, 2) == 4
+print(sum(divide_half_even.stats.cache_hits.values()))
+print(sum(divide_half_even.stats.cache_misses.values()))
+"""
+
+
+def run(code: str, home: Path) -> str:
+    """Return what code prints in a fresh process whose home is an empty folder."""
+    temporary = home / "temporary"
+    temporary.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", code],
+        capture_output=True, text=True, check=True,
+        env={**os.environ, "HOME": str(home), "TMPDIR": str(temporary)},
+    )  # fmt: skip
+    return done.stdout
+
+
+def files(home: Path) -> list[str]:
+    """Return the names of all files and folders but the temporary folder itself."""
+    return sorted(p.name for p in home.rglob("*") if p != home / "temporary")
+
+
+def test_importing_the_kernel_makes_no_file(tmp_path: Path) -> None:
+    run(IMPORT_ALL, tmp_path)
+    assert files(tmp_path) == []
+
+
+def test_machine_code_is_compiled_once_and_kept(tmp_path: Path) -> None:
+    assert run(COMPILE, tmp_path).split() == ["0", "1"]
+    (folder,) = (tmp_path / ".cache" / "ares").iterdir()
+    assert folder.name.startswith("kernel-")
+    kept = [name for name in files(folder) if name.endswith((".nbi", ".nbc"))]
+    assert len(kept) == 2
+    assert run(COMPILE, tmp_path).split() == ["1", "0"]
+    assert [name for name in files(folder) if name.endswith((".nbi", ".nbc"))] == kept
+
+
+def test_a_home_that_cannot_be_written_is_passed_over(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / ".cache").write_text("no folder")
+    assert run(COMPILE, home).split() == ["0", "1"]
+    assert run(COMPILE, home).split() == ["1", "0"]
+    assert [path.name for path in (home / "temporary").iterdir()] == ["ares"]
