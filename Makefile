@@ -1,6 +1,15 @@
 # One name for each thing, the same here and in CI. `make` alone lists them.
 
+# A virtual environment for each version: .venv for 3.11 or whatever is found, .venv-3.13 for
+# `make test PYTHON=python3.13` (a path, or a name in PATH or among the versions of pyenv).
+PYTHON ?=
+ifeq ($(strip $(PYTHON)),)
 VENV  := .venv
+else
+VERSION := $(firstword $(shell ./scripts/find_python.sh "$(PYTHON)"))
+$(if $(VERSION),,$(error PYTHON=$(PYTHON) is no Python 3.11 or newer: name another, or none))
+VENV  := .venv$(if $(filter-out 3.11,$(VERSION)),-$(VERSION))
+endif
 BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 JOBS  ?= 2
@@ -11,12 +20,12 @@ ARGS  ?=
 MAKEFLAGS += --no-print-directory
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test lint types layers unit explore format bench bench-gate lock clean
+.PHONY: help setup demo test smoke lint types layers unit explore format bench bench-gate lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
-setup: $(READY)  ## make .venv from the lock (every target does so by itself)
+setup: $(READY)  ## make the virtual environment from the lock (every target does so by itself)
 
 $(READY): requirements/dev.lock pyproject.toml scripts/setup.sh
 	@./scripts/setup.sh $(VENV)
@@ -26,6 +35,10 @@ demo: $(READY)  ## the whole story: candles, models, backtest, run, report (ARGS
 	@$(BIN)/ares demo $(ARGS) </dev/null
 
 test: lint types layers unit  ## lint, types, layers and all tests
+
+smoke: $(READY)  ## minutes: imports, hashes, a synthetic market, the quick tests (PYTHON=python3.13)
+	./scripts/smoke.sh $(VENV) .venv
+	$(BIN)/pytest -n $(JOBS) --dist worksteal tests/core tests/kernel tests/golden
 
 lint: $(READY)  ## ruff: style and formatting
 	$(BIN)/ruff check
@@ -53,13 +66,14 @@ bench: $(READY)  ## the benchmarks, peers side by side (minutes; makes .bench)
 bench-gate: $(READY)  ## what the gate lets through and finds (hours; taken up where it was left)
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -W ignore -m bench.gate_run $(ARGS)
 
-COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+# --fork-strategy fewest: one version of each package for all supported versions of Python.
+COMPILE := $(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --no-header pyproject.toml
 
 lock: $(READY)  ## make the locks again from pyproject.toml (ARGS=--upgrade for newer versions)
 	$(COMPILE) $(ARGS) --group dev -o requirements/dev.lock
 	$(COMPILE) $(ARGS) -o requirements/run.lock
 
-clean:  ## remove everything that was made: .venv, .bench, caches
-	rm -rf $(VENV) .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+clean:  ## remove everything that was made: .venv*, .bench, caches
+	rm -rf .venv .venv-3.* .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
 	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +

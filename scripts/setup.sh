@@ -24,19 +24,30 @@ need() {
     fi
 }
 
+# Print the version and the path of the Python to use: the one that PYTHON names, else the first.
 find_python() {
-    for name in ${PYTHON:-} python3.11 python3.12 python3.13 python3.14 python3 python; do
-        if "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
-            command -v "$name"
-            return
-        fi
+    if [ -n "${PYTHON:-}" ]; then
+        ./scripts/find_python.sh "$PYTHON" && return
+        fail "PYTHON=$PYTHON is no Python 3.11 or newer: name another, or none"
+    fi
+    for name in python3.11 python3.12 python3.13 python3.14 python3 python; do
+        ./scripts/find_python.sh "$name" && return
     done
     fail "Python 3.11 or newer is needed: install it, or name one: make PYTHON=/path/to/python3.11"
 }
 
-if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
-    python=$(find_python)
-    version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+# Is $venv a virtual environment that works, of the version that PYTHON asks for?
+is_usable() {
+    "$venv/bin/python" -m pip --version >/dev/null 2>&1 || return 1
+    [ -n "${PYTHON:-}" ] || return 0
+    [ "$(./scripts/find_python.sh "$venv/bin/python" | cut -d' ' -f1)" = "${found%% *}" ]
+}
+
+found=
+[ -z "${PYTHON:-}" ] || found=$(find_python)
+if ! is_usable; then
+    found=${found:-$(find_python)}
+    version=${found%% *} python=${found#* }
     "$python" -c 'import ensurepip, venv' >/dev/null 2>&1 || need "python$version-venv"
     say "making $venv with Python $version"
     rm -rf "$venv"
