@@ -47,7 +47,7 @@ def data() -> Path:
 def run(bars: int = BARS, symbols: tuple[str, ...] = SYMBOLS) -> list[dict[str, Any]]:
     """Return the figures of each instrument's ensemble."""
     from ares.config.workspace import Workspace
-    from ares.runtime.training import TrainingRequest, train
+    from ares.runtime.training.train import TrainingRequest, train
     from bench.gate_world import Remembering
 
     with tempfile.TemporaryDirectory(prefix="calibration_") as folder:

@@ -30,10 +30,10 @@ from ares.learn.calibration import fit_platt
 from ares.learn.gate.leaks import feature_leaks, label_leaks, walk_leaks
 from ares.learn.gate.news_leaks import news_leaks
 from ares.learn.labels import barrier_width, label_bars
-from ares.learn.leakage import Told, leak_test
+from ares.learn.leakage import TimedRows, leak_test
 from ares.learn.recipe import BoostRecipe, Recipe, default_label
 from ares.learn.rows import F32, Rows, rows_of
-from ares.learn.walk import Walked, walk
+from ares.learn.walk_forward import WalkForwardResult, walk
 from ares.sim.hours import hours
 
 SEED = 30_000
@@ -43,7 +43,7 @@ AHEAD = 6
 WEEK = 168
 
 Column = Callable[[Bars], F64]
-Walk = Callable[[F32, Rows, Recipe], Walked]
+Walk = Callable[[F32, Rows, Recipe], WalkForwardResult]
 
 
 @dataclass(frozen=True)
@@ -179,15 +179,15 @@ def _labels(own: Bars) -> list[Found]:
     bars = own[-1_000:]
     change = np.abs(np.diff(np.log(bars.close), prepend=np.log(bars.close[:1])))
 
-    def tell(early_bars: int, sigma_ahead: bool) -> Callable[[Bars], Told]:
-        def told(part: Bars) -> Told:
+    def tell(early_bars: int, sigma_ahead: bool) -> Callable[[Bars], TimedRows]:
+        def told(part: Bars) -> TimedRows:
             moved = change[: len(part)] if not sigma_ahead else _change(part)
             sigma = np.maximum.accumulate(moved) / 4.0 + (moved.mean() if sigma_ahead else 0.0)
             width = barrier_width(sigma, label.horizon_bars, 1.0, label.width_min_bps)
             labels = label_bars(part, width, label, HOUR_MS)
             kept = labels.known
             known_ms = labels.ends_ms[kept] - early_bars * HOUR_MS
-            return Told(part.ts_ms[kept], known_ms, labels.net[kept][:, None])
+            return TimedRows(part.ts_ms[kept], known_ms, labels.net[kept][:, None])
 
         return told
 
@@ -382,13 +382,13 @@ COLUMNS: dict[str, Column] = {
 # --- the walks -----------------------------------------------------------------------------------
 
 
-def _not_purged(x: F32, rows: Rows, recipe: Recipe) -> Walked:
+def _not_purged(x: F32, rows: Rows, recipe: Recipe) -> WalkForwardResult:
     """Training rows up to the test fold, whenever their labels end."""
     hasty = replace(rows, ends_ms=rows.decided_ms.copy())
     return walk(x, hasty, msgspec.structs.replace(recipe, embargo_bars=1))
 
 
-def _calibrated_on_the_test(x: F32, rows: Rows, recipe: Recipe) -> Walked:
+def _calibrated_on_the_test(x: F32, rows: Rows, recipe: Recipe) -> WalkForwardResult:
     honest = walk(x, rows, recipe)
     seen = honest.out_of_sample
     raw = np.log(seen.p / (1.0 - seen.p))
@@ -396,7 +396,7 @@ def _calibrated_on_the_test(x: F32, rows: Rows, recipe: Recipe) -> Walked:
     return replace(honest, out_of_sample=replace(seen, p=platt.probability(raw)))
 
 
-def _selected_on_everything(x: F32, rows: Rows, recipe: Recipe) -> Walked:
+def _selected_on_everything(x: F32, rows: Rows, recipe: Recipe) -> WalkForwardResult:
     """The ten columns that correlate best with all outcomes, those of the test among them."""
     won = rows.won - rows.won.mean()
     spread = x.std(axis=0)
@@ -407,13 +407,13 @@ def _selected_on_everything(x: F32, rows: Rows, recipe: Recipe) -> Walked:
     return walk(kept, rows, recipe)
 
 
-def _scaled_by_everything(x: F32, rows: Rows, recipe: Recipe) -> Walked:
+def _scaled_by_everything(x: F32, rows: Rows, recipe: Recipe) -> WalkForwardResult:
     spread = x.std(axis=0)
     scaled = (x - x.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
     return walk(np.round(scaled, 1).astype(np.float32), rows, recipe)
 
 
-def _encoded_by_outcomes(x: F32, rows: Rows, recipe: Recipe) -> Walked:
+def _encoded_by_outcomes(x: F32, rows: Rows, recipe: Recipe) -> WalkForwardResult:
     hour = (rows.decided_ms // HOUR_MS % WEEK).astype(np.int64)
     means = np.bincount(hour, rows.won, WEEK) / np.maximum(np.bincount(hour, minlength=WEEK), 1)
     known = x.copy()
@@ -421,7 +421,7 @@ def _encoded_by_outcomes(x: F32, rows: Rows, recipe: Recipe) -> Walked:
     return walk(known, rows, recipe)
 
 
-def _shuffled(x: F32, rows: Rows, recipe: Recipe) -> Walked:
+def _shuffled(x: F32, rows: Rows, recipe: Recipe) -> WalkForwardResult:
     """Folds of a deck of cards: each model is fitted on rows around those that it is asked."""
     order = np.random.default_rng(0).permutation(len(rows))
     mixed = replace(rows[order], decided_ms=rows.decided_ms.copy(), ends_ms=rows.ends_ms.copy())
@@ -432,7 +432,7 @@ def _shuffled(x: F32, rows: Rows, recipe: Recipe) -> Walked:
     return replace(honest, out_of_sample=replace(honest.out_of_sample, p=p))
 
 
-def _tuned_on_the_test(x: F32, rows: Rows, recipe: Recipe) -> Walked:
+def _tuned_on_the_test(x: F32, rows: Rows, recipe: Recipe) -> WalkForwardResult:
     """Of two recipes the one that did better in the very folds that are judged."""
     small = msgspec.structs.replace(recipe.boost, leaves=3)
     tried = [walk(x, rows, recipe), walk(x, rows, msgspec.structs.replace(recipe, boost=small))]

@@ -31,7 +31,7 @@ from scipy.special import ndtr
 
 from ares.kernel.bars import F64
 from ares.kernel.jit import njit
-from ares.learn.gate.betting import bets, scan, standing
+from ares.learn.gate.e_process import bets, scan, standing
 from bench.bars import ROOT
 from bench.machine import commit, machine
 

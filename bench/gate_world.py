@@ -25,21 +25,21 @@ from typing import Any
 import numpy as np
 import yaml
 
+from ares.adapters.worker_pool import Task, WorkerPool
 from ares.config.workspace import Workspace
 from ares.kernel.trade import Signals
-from ares.learn.gate.account import Account, Terms, annual_sharpe, trade
+from ares.learn.gate.account import AccountTerms, EvidenceAccount, annual_sharpe, trade
 from ares.learn.gate.verdict import judge
-from ares.learn.package import Subject, Trained, make_package
+from ares.learn.package import PackageSpec, TrainedPackage, make_package
 from ares.learn.recipe import Recipe
 from ares.learn.rows import Rows
-from ares.runtime.judging import Judgement, judge_ensemble
-from ares.runtime.judging_job import hear
-from ares.runtime.model_journal import read_book
+from ares.runtime.registry.model_journal import read_book
 from ares.runtime.trade_rules import rules_of
-from ares.runtime.training import TrainingRequest, train
-from ares.runtime.training_job import train_package
-from ares.runtime.worker_pool import Task, WorkerPool
-from ares.sim.hours import Hours, hours
+from ares.runtime.training.job import train_package
+from ares.runtime.training.train import TrainingRequest, train
+from ares.runtime.validation.member_job import hear
+from ares.runtime.validation.validate import ValidationResult, judge_ensemble
+from ares.sim.hours import HourlyMarket, hours
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
 
@@ -60,7 +60,7 @@ class Remembering(WorkerPool):
         """Remember nothing yet; ``again``: never."""
         super().__init__(1)
         self._again = again
-        self._made: dict[tuple[str, str], Trained] = {}
+        self._made: dict[tuple[str, str], TrainedPackage] = {}
 
     def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Any]]:
         """Yield each task with its result."""
@@ -73,16 +73,16 @@ class Remembering(WorkerPool):
                 yield task, task.function(task.argument)
 
     def _train(
-        self, rows: Rows, recipe: Recipe, subject: Subject, opener: Any, picture: bool = True
-    ) -> Trained:
+        self, rows: Rows, recipe: Recipe, subject: PackageSpec, opener: Any, picture: bool = True
+    ) -> TrainedPackage:
         del picture
         trained = make_package(rows, recipe, subject, opener, picture=False)
         self._made[rows.hash, recipe.hash] = trained
         return trained
 
     def _recall(
-        self, rows: Rows, recipe: Recipe, subject: Subject, opener: Any, picture: bool = True
-    ) -> Trained:
+        self, rows: Rows, recipe: Recipe, subject: PackageSpec, opener: Any, picture: bool = True
+    ) -> TrainedPackage:
         known = None if self._again else self._made.get((rows.hash, recipe.hash))
         if known is not None:
             return known
@@ -109,7 +109,7 @@ def play(
     root = Path(tempfile.mkdtemp(prefix="world_", dir=folder))
     try:
         judged = _judged(world, root, folder, again, recipes)
-        terms = Terms(world.spec, rules_of(Workspace(root).settings), 10_000.0)
+        terms = AccountTerms(world.spec, rules_of(Workspace(root).settings), 10_000.0)
     finally:
         shutil.rmtree(root, ignore_errors=True)
     passed = [one.verdict.passed for one in judged]
@@ -144,7 +144,7 @@ def play(
     }
 
 
-def knows(world: Hours, terms: Terms) -> Account:
+def knows(world: HourlyMarket, terms: AccountTerms) -> EvidenceAccount:
     """Return the account of the rule that knows what is planted, at the same costs and sizes.
 
     It holds from one of its own words to the other: without stop, take-profit and horizon.
@@ -155,8 +155,8 @@ def knows(world: Hours, terms: Terms) -> Account:
 
 
 def _judged(
-    world: Hours, root: Path, folder: Path, again: bool, recipes: Sequence[dict[str, object]]
-) -> list[Judgement]:
+    world: HourlyMarket, root: Path, folder: Path, again: bool, recipes: Sequence[dict[str, object]]
+) -> list[ValidationResult]:
     """Return the verdicts that a person would ask for, until the first that passes."""
     Workspace.init(root)
     settings: dict[str, Any] = {
@@ -183,7 +183,7 @@ def _judged(
         for trial in read_book(workspace.journal_dir).trials
         if trial.subject in made
     }
-    verdicts: list[Judgement] = []
+    verdicts: list[ValidationResult] = []
     for subject in sorted(sharpes, key=lambda name: -sharpes[name]):
         verdicts.append(judge_ensemble(workspace, subject, pool=pool))
         if verdicts[-1].verdict.passed:

@@ -21,7 +21,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from ares.runtime.worker_pool import Failed, Task, WorkerPool
+from ares.adapters.worker_pool import Task, TaskFailed, WorkerPool
 from bench.bars import ROOT
 from bench.machine import commit
 
@@ -65,7 +65,7 @@ def run(out: Path, wanted: dict[str, int], processes: int) -> None:
     ):
         tasks = [Task(f"{kind} {k}", _play, (folder, kind, k)) for kind, k in missing]
         for done, (task, result) in enumerate(pool.run(tasks), 1):
-            if isinstance(result, Failed):
+            if isinstance(result, TaskFailed):
                 raise SystemExit(f"world {task.label}: {result.error}")
             lines.write(json.dumps(result) + "\n")
             lines.flush()

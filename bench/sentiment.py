@@ -29,14 +29,14 @@ from ares.kernel.features.sentiment import N_SENTIMENT
 from ares.learn import sentiment as learned
 from ares.learn.fit import fit
 from ares.learn.rows import Rows
-from ares.learn.sentiment import price_only, unheard
+from ares.learn.sentiment import price_only, sentiment_missing
 from ares.learn.splits import walk_forward
-from ares.runtime.candle_import import import_candles
-from ares.runtime.judging import judge_ensemble
-from ares.runtime.news_import import HowToRead, import_news
-from ares.runtime.training import TrainingRequest, train, training_pool
-from ares.runtime.training_job import Prepared, prepare
-from ares.runtime.training_plan import package_jobs
+from ares.runtime.ingest.candle_import import import_candles
+from ares.runtime.ingest.news_import import NewsFormat, import_news
+from ares.runtime.training.job import PreparedTraining, prepare
+from ares.runtime.training.plan import package_jobs
+from ares.runtime.training.train import TrainingRequest, train, training_pool
+from ares.runtime.validation.validate import judge_ensemble
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
 from ares.store.news import NewsStore
@@ -88,9 +88,9 @@ def fill(workspace: Workspace, data: Path) -> None:
         name = f"{symbol.replace('/', '')}_1h.parquet"
         import_candles(store, data / "binance" / name, "binance", symbol, "1h")
     for source, rescore in SOURCES.items():
-        how = HowToRead(source=source, rescore=rescore)
+        how = NewsFormat(source=source, rescore=rescore)
         import_news(NewsStore(engine), data / "news" / HEADLINES, how, now_ms)
-    index = HowToRead(source="index")
+    index = NewsFormat(source="index")
     import_news(NewsStore(engine), data / "news" / "fear_greed_daily.parquet", index, now_ms)
     engine.dispose()
 
@@ -149,7 +149,7 @@ def what_hiding_costs(root: Path) -> Iterator[dict[str, Any]]:
         twin = held_out(rows, price_only(recipe, features_hash), rows.x[:, :-N_SENTIMENT])[0]
         for share in SHARES:
             with mock.patch.object(learned, "HIDDEN_SHARE", share):
-                own, deaf = held_out(rows, recipe, rows.x, unheard(rows.x))
+                own, deaf = held_out(rows, recipe, rows.x, sentiment_missing(rows.x))
             row = {"world": world, "hidden": share, "with": own, "without": deaf, "prices": twin}
             print(f"{world:9s} {share:6.2f} {own:15.4f} {deaf:9.4f} {twin:11.4f}", flush=True)
             yield row
@@ -164,7 +164,7 @@ def real_rows(root: Path) -> tuple[Rows, Any, str]:
     (job,), _ = package_jobs(workspace, request, now)
     (other,), _ = package_jobs(workspace, plain, now)
     ready = prepare(job)
-    assert isinstance(ready, Prepared)
+    assert isinstance(ready, PreparedTraining)
     assert (job.instruments, job.recipe.timeframe) == (
         (Instrument("binance", "BTC/USDT"),), Timeframe.H1
     )  # fmt: skip

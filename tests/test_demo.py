@@ -12,10 +12,10 @@ import pytest
 from ares import demo
 from ares.cli.demo import _since
 from ares.cli.main import run
-from ares.domain.errors import UserMistake, WorldTrouble
+from ares.domain.errors import ExternalError, UserError
 from ares.domain.timeframe import MINUTE_MS
 from ares.kernel.resample import resample
-from ares.observe.run_report import Side
+from ares.observe.run_report import ClosedTrades
 from ares.sim.prices import simulate
 from ares.store.candles import CandleStore
 
@@ -40,7 +40,7 @@ def write_candles(path: Path, days: int, start_ms: int = 1_704_067_200_000) -> N
 
 
 @pytest.fixture(scope="module")
-def world() -> demo.Source:
+def world() -> demo.DemoCandles:
     """Return a made-up world of 60 days: as the demo's own, but sooner trained."""
     made = simulate(demo.SYMBOLS, days=60, edge=demo.PLANTED_EDGE)
 
@@ -64,7 +64,7 @@ def test_files_of_two_symbols_of_one_currency_are_chosen_btc_and_eth_first(tmp_p
 
 def test_files_without_names_are_a_mistake(tmp_path: Path) -> None:
     write_candles(tmp_path / "candles.parquet", 1)
-    with pytest.raises(UserMistake, match="no file is named after a symbol"):
+    with pytest.raises(UserError, match="no file is named after a symbol"):
         demo.source(tmp_path, simulated=False, now_ms=0)
 
 
@@ -74,16 +74,16 @@ def test_too_few_days_are_said_and_leave_no_folder(tmp_path: Path) -> None:
     for name in ("BTCUSDT_1h", "ETHUSDT_1h"):
         write_candles(data / f"{name}.parquet", 20)
     source = demo.source(data, simulated=False, now_ms=0)
-    with pytest.raises(UserMistake, match="have 20 days of candles together"):
+    with pytest.raises(UserError, match="have 20 days of candles together"):
         demo.stage(source, tmp_path, nothing)
     assert not (tmp_path / demo.FOLDER).exists()
 
 
 def test_a_venue_that_stops_answering_gives_way_to_the_world(
-    tmp_path: Path, world: demo.Source
+    tmp_path: Path, world: demo.DemoCandles
 ) -> None:
     def breaks(_store: CandleStore, _progress: demo.Progress) -> None:
-        raise WorldTrouble("binance does not answer")
+        raise ExternalError("binance does not answer")
 
     venue = replace(world, kind="venue", venue="binance", bring=breaks)
     source, stage = demo.stage(venue, tmp_path, nothing)
@@ -92,11 +92,13 @@ def test_a_venue_that_stops_answering_gives_way_to_the_world(
     assert [p.name for p in tmp_path.iterdir()] == [demo.FOLDER]
     assert stage.workspace.settings.venue == "simulated"
     files = replace(venue, kind="files")
-    with pytest.raises(WorldTrouble):
+    with pytest.raises(ExternalError):
         demo.stage(files, tmp_path, nothing)
 
 
-def test_the_folder_of_an_earlier_demo_is_left_alone(tmp_path: Path, world: demo.Source) -> None:
+def test_the_folder_of_an_earlier_demo_is_left_alone(
+    tmp_path: Path, world: demo.DemoCandles
+) -> None:
     (tmp_path / demo.FOLDER).mkdir()
     (tmp_path / demo.FOLDER / "mine.txt").write_text("kept")
     _, stage = demo.stage(world, tmp_path, nothing)
@@ -133,8 +135,8 @@ def test_the_story_is_told_to_its_end(tmp_path: Path, capsys: pytest.CaptureFixt
 
 
 def test_trades_since_are_compared_in_bps_a_trade_and_a_lost_edge_is_said() -> None:
-    def side(trades: int, bps: float) -> Side:
-        return Side(trades, 0.5, bps, trades * bps)
+    def side(trades: int, bps: float) -> ClosedTrades:
+        return ClosedTrades(trades, 0.5, bps, trades * bps)
 
     told = _since(21.5, [side(60, 5.0), side(20, 1.0)], 0.0026)
     assert "the engine made 80 trades, +4.0 bps each after costs: 0.26% of the account" in told

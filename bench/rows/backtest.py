@@ -27,7 +27,7 @@ from ares.kernel.resample import resample
 from ares.kernel.trade import Rules
 from ares.research.backtest import BacktestResult, run_backtest
 from ares.research.market import Candles
-from ares.research.signals import ScorerOf, Voiced, ensemble_strategy
+from ares.research.signals import EnsembleMembers, ScorerOf, ensemble_strategy
 from bench.bars import MINUTE_MS, bars_of
 from bench.rows.boosted import COST_BPS, LEAVES, TREES, ensemble_of
 
@@ -41,7 +41,7 @@ CASH_QUOTE = 10_000.0
 def main() -> None:
     year = bars_of(Path(sys.argv[1]))
     store, ensemble = ensemble_of(SPEC.instrument.key)
-    voiced = Voiced(ensemble, tuple(store.member(member) for member in ensemble.members))
+    voiced = EnsembleMembers(ensemble, tuple(store.member(member) for member in ensemble.members))
     scored: dict[str, int] = {}
 
     def run() -> tuple[float, BacktestResult]:
@@ -62,7 +62,7 @@ def main() -> None:
     sys.stdout.write(json.dumps(said) + "\n")
 
 
-def _backtest(year: Bars, voiced: Voiced, scorer_of: ScorerOf) -> BacktestResult:
+def _backtest(year: Bars, voiced: EnsembleMembers, scorer_of: ScorerOf) -> BacktestResult:
     candles = [Candles(SPEC, Timeframe.M1, year[-WINDOW_BARS:])]
 
     def history_of(_key: str, timeframe: Timeframe, from_ms: int, to_ms: int) -> Bars:

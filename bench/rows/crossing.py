@@ -9,10 +9,10 @@ import numpy as np
 
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.kernel.trade import (
+    InstrumentRules,
     Market,
     Rules,
     Signals,
-    Traded,
     TradeLog,
     first_state,
     scan,
@@ -72,7 +72,7 @@ def long_wanted(close_ticks: np.ndarray) -> np.ndarray:
 
 def trade(market: Market, signals: Signals, rules: Rules, cash_quote: float) -> TradeLog:
     """Return what the trade half does with the signals."""
-    traded = [Traded(SPEC, MINUTE_MS)]
+    traded = [InstrumentRules(SPEC, MINUTE_MS)]
     record = rules.record()
     state = first_state(traded, cash_quote, record)
     return scan(market, signals, state, record, specs_record(traded))

@@ -27,8 +27,8 @@ from ares.domain.model import Ensemble, Member
 from ares.domain.timeframe import Timeframe
 from ares.kernel.features import FEATURE_NAMES, FEATURES_HASH, N_FEATURES
 from ares.kernel.trade import Rules
-from ares.runtime.history_run import RunEnd, run_history
-from ares.runtime.plan import Choice, named, plan_run
+from ares.runtime.engine.history_run import RunEnd, run_history
+from ares.runtime.engine.plan import SlotChoice, named, plan_run
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
 from bench.bars import MINUTE_MS, ROOT, bars_of, four_instruments, minutes
@@ -96,19 +96,19 @@ def _common_window(store: CandleStore) -> tuple[int, int]:
     return -(-from_ms // DAY_MS) * DAY_MS, min(one.last_ms for one in series) + MINUTE_MS
 
 
-def _boosted(instruments: Sequence[Instrument]) -> tuple[list[Choice], Scorers, Rules]:
+def _boosted(instruments: Sequence[Instrument]) -> tuple[list[SlotChoice], Scorers, Rules]:
     """Return an ensemble of six ONNX models for each instrument, with the default rules."""
     choices, models = [], {}
     for instrument in instruments:
         kept, ensemble = ensemble_of(instrument.key)
-        choices.append(Choice(instrument, ensemble, is_champion=True))
+        choices.append(SlotChoice(instrument, ensemble, is_champion=True))
         for member in ensemble.members:
             package = kept.member(member)
             models[member.package_hash] = open_model(package.graph, N_FEATURES, package.card.ref)
     return choices, models, Rules()
 
 
-def _sma(instruments: Sequence[Instrument]) -> tuple[list[Choice], Scorers, Rules]:
+def _sma(instruments: Sequence[Instrument]) -> tuple[list[SlotChoice], Scorers, Rules]:
     """Return the SMA cross as a model of certain opinion, with the peers' rules."""
     one = Ensemble(
         instrument=instruments[0].key,
@@ -129,7 +129,7 @@ def _sma(instruments: Sequence[Instrument]) -> tuple[list[Choice], Scorers, Rule
     def score(rows: np.ndarray) -> np.ndarray:
         return np.where(rows[:, SMA_FEATURE] > 0.0, 0.99, 0.01)
 
-    return [Choice(instruments[0], one, is_champion=True)], {"sma_cross": score}, PLAIN
+    return [SlotChoice(instruments[0], one, is_champion=True)], {"sma_cross": score}, PLAIN
 
 
 def _rows(engine: Engine, environment: str) -> dict[str, int]:

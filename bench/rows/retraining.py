@@ -22,12 +22,12 @@ from typing import Any
 import msgspec
 import yaml
 
+from ares.adapters.worker_pool import Task, WorkerPool
 from ares.config.workspace import Workspace
 from ares.domain.instrument import Instrument
-from ares.runtime.judging import judge_ensemble
-from ares.runtime.training import TrainingRequest, train, training_pool
-from ares.runtime.training_job import PackageDone, train_package
-from ares.runtime.worker_pool import Task, WorkerPool
+from ares.runtime.training.job import PackageDone, train_package
+from ares.runtime.training.train import TrainingRequest, train, training_pool
+from ares.runtime.validation.validate import judge_ensemble
 from ares.sim.hours import hours
 from ares.sim.prices import VENUE
 from ares.store.candles import CandleStore

@@ -29,14 +29,14 @@ from ares.domain.events import BarsClosed, RunStarted
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.model import Ensemble
 from ares.domain.model_events import ModelPublished
-from ares.domain.run import Rollout
+from ares.domain.run import ChallengerRules
 from ares.journal.run import RunJournal, entries
 from ares.kernel.features import N_FEATURES
 from ares.kernel.trade import Rules
-from ares.runtime.hot_swap import HotSwap
-from ares.runtime.loop import Loop
-from ares.runtime.plan import Choice, named, plan_run
-from ares.runtime.prefetch import Prefetch
+from ares.runtime.engine.hot_swap import HotSwap
+from ares.runtime.engine.loop import Loop
+from ares.runtime.engine.plan import SlotChoice, named, plan_run
+from ares.runtime.engine.prefetch import Prefetch
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
 from bench.bars import ROOT, bars_of, four_instruments
@@ -45,7 +45,7 @@ from bench.rows.history import DAY_MS, DECIMALS, _common_window
 
 DAYS = 4
 EVERY = 50
-ROLLOUT = Rollout(3_600_000, 3_600_000, 0.25, 0.0, 1e9, 1e-9)
+ROLLOUT = ChallengerRules(3_600_000, 3_600_000, 0.25, 0.0, 1e9, 1e-9)
 
 
 def main() -> None:
@@ -66,7 +66,7 @@ def main() -> None:
 def _measure(store: CandleStore, instruments: list[Instrument], folder: Path) -> dict[str, object]:
     kept = [ensemble_of(instrument.key) for instrument in instruments]
     choices = [
-        Choice(instrument, ensemble, is_champion=True)
+        SlotChoice(instrument, ensemble, is_champion=True)
         for instrument, (_, ensemble) in zip(instruments, kept, strict=True)
     ]
     opener = Opener([models for models, _ in kept])

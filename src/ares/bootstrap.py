@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ares.config.workspace import Workspace
-from ares.domain.errors import UserMistake
+from ares.domain.errors import UserError
 from ares.domain.instrument import Instrument
 from ares.domain.run import RunSetup
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from ares.observe.arms_report import ArmReport
     from ares.observe.run_report import RunReport
     from ares.research.backtest import BacktestResult
-    from ares.research.desk import BacktestRequest
-    from ares.runtime.certify import Certificate
-    from ares.runtime.history_run import RunEnd
-    from ares.runtime.restep import Restepped
-    from ares.runtime.teacher import Teacher
-    from ares.runtime.why import Why
+    from ares.research.backtest_request import BacktestRequest
+    from ares.runtime.engine.history_run import RunEnd
+    from ares.runtime.engine.learner_events import LearnerEvents
+    from ares.runtime.replay.certify import Certificate
+    from ares.runtime.replay.explain import Explanation
+    from ares.runtime.replay.restep import RestepResult
 
 DEFAULT_DAYS = 14
 
@@ -44,7 +44,7 @@ class RunRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
+class RunResult:
     """A history run's end and report; ``remarks`` is what was left out, and why."""
 
     end: RunEnd
@@ -65,20 +65,20 @@ def history_run(
     progress: Callable[[int, int], None] | None = None,
     stopped: Callable[[], bool] = lambda: False,
     say: Callable[[str], None] = lambda _: None,
-) -> Ran:
+) -> RunResult:
     """Run the engine over stored candles with virtual money, or take such a run up again.
 
     say : told what the run waits for while something is trained.
     """
-    from ares.observe.own_features import insist_no_leak
+    from ares.observe.own_features import require_no_leak
     from ares.observe.run_report import report_run
     from ares.runtime import run_choices as chosen
-    from ares.runtime import served_models as served
-    from ares.runtime.history_run import run_history
-    from ares.runtime.instruments_meant import instruments_of
-    from ares.runtime.plan import default_window, named, plan_run
-    from ares.runtime.run_news import NO_NEWS
+    from ares.runtime.engine import served_models as served
+    from ares.runtime.engine.history_run import run_history
+    from ares.runtime.engine.news import NO_NEWS
+    from ares.runtime.engine.plan import default_window, named, plan_run
     from ares.runtime.trade_rules import rollout_of
+    from ares.runtime.training.instrument_selection import instruments_of
     from ares.store.candles import CandleStore
     from ares.store.database import open_database
     from ares.store.news import NewsStore
@@ -101,11 +101,11 @@ def history_run(
         choices.append(chosen.watched(reference))
     for choice in choices:
         if choice.instrument.quote != settings.account.currency:
-            raise UserMistake(
+            raise UserError(
                 f"{choice.instrument.key} is not quoted in {settings.account.currency}, the"
                 " account's currency: change account.currency or symbols"
             )
-    insist_no_leak(user, store, keys, settings.weights, to_ms)
+    require_no_leak(user, store, keys, settings.weights, to_ms)
     sentiment = chosen.sentiment_of(settings, NewsStore(database), cards, request.learn)
     bases = [choice.instrument.base for choice in choices]
     news = NO_NEWS if sentiment is None else NewsStore(database).news(sentiment, bases, to_ms)
@@ -139,14 +139,14 @@ def history_run(
         teacher=_teacher(workspace, made.setup, folder, stopped, say) if request.learn else None,
         open_ensemble=served.opener_of(workspace, folder, sentiment),
     )
-    return Ran(end, report_run(end.folder), (*remarks, *said))
+    return RunResult(end, report_run(end.folder), (*remarks, *said))
 
 
 def _teacher(
     workspace: Workspace, setup: RunSetup, folder: Path, stopped: Callable[[], bool],
     say: Callable[[str], None],
-) -> Teacher:  # fmt: skip
-    from ares.runtime.learner import learner_of
+) -> LearnerEvents:  # fmt: skip
+    from ares.runtime.learner.learner import learner_of
 
     return learner_of(workspace, setup, folder, stopped=stopped, say=say)
 
@@ -162,9 +162,9 @@ def arms_of_run(workspace: Workspace, run: str | None) -> tuple[ArmReport, ...]:
 def certify_run(workspace: Workspace, run: str | None) -> Certificate:
     """Recompute a run (default: the newest) by the backtest path and compare."""
     from ares.observe.run_report import run_folder
-    from ares.runtime import served_models as served
-    from ares.runtime.certify import certify
-    from ares.runtime.restep import open_run
+    from ares.runtime.engine import served_models as served
+    from ares.runtime.replay.certify import certify
+    from ares.runtime.replay.restep import open_run
 
     folder = run_folder(workspace.journal_dir, run)
     setup = open_run(folder)
@@ -177,11 +177,11 @@ def certify_run(workspace: Workspace, run: str | None) -> Certificate:
     )
 
 
-def restep_run(workspace: Workspace, run: str | None) -> Restepped:
+def restep_run(workspace: Workspace, run: str | None) -> RestepResult:
     """Step a run's journal (default: the newest) again and compare."""
     from ares.observe.run_report import run_folder
-    from ares.runtime import served_models as served
-    from ares.runtime.restep import open_run, restep
+    from ares.runtime.engine import served_models as served
+    from ares.runtime.replay.restep import open_run, restep
 
     folder = run_folder(workspace.journal_dir, run)
     setup = open_run(folder)
@@ -195,12 +195,14 @@ def restep_run(workspace: Workspace, run: str | None) -> Restepped:
     )
 
 
-def why_run(workspace: Workspace, run: str | None, instrument: str, at_ms: int | None) -> Why:
+def why_run(
+    workspace: Workspace, run: str | None, instrument: str, at_ms: int | None
+) -> Explanation:
     """Explain one closing instant of a run (default: the newest run, its newest instant)."""
     from ares.observe.run_report import run_folder
-    from ares.runtime import served_models as served
-    from ares.runtime.restep import open_run
-    from ares.runtime.why import explain
+    from ares.runtime.engine import served_models as served
+    from ares.runtime.replay.explain import explain
+    from ares.runtime.replay.restep import open_run
 
     folder = run_folder(workspace.journal_dir, run)
     setup = open_run(folder)
@@ -216,10 +218,10 @@ def backtest(
 ) -> BacktestResult:
     """Backtest a model, an ensemble or a baseline over stored candles; nothing is written."""
     from ares.adapters.model_store import ModelStore
-    from ares.research.desk import Desk
-    from ares.runtime import served_models as served
-    from ares.runtime.model_journal import read_book
-    from ares.runtime.training_news import sentiment_at
+    from ares.research.backtest_request import BacktestRunner
+    from ares.runtime.engine import served_models as served
+    from ares.runtime.registry.model_journal import read_book
+    from ares.runtime.training.news import sentiment_at
     from ares.store.candles import CandleStore
     from ares.store.database import open_database
 
@@ -230,7 +232,7 @@ def backtest(
         crowned |= book.champions(environment)
     database = open_database(workspace.db_url)
     try:
-        desk = Desk(
+        desk = BacktestRunner(
             store=CandleStore(database, workspace.cache_dir),
             models=ModelStore(workspace.models_dir),
             champions=crowned,

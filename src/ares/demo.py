@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ares.config.workspace import SETTINGS_FILE, Workspace
-from ares.domain.errors import AresError, UserMistake, WorldTrouble
+from ares.domain.errors import AresError, ExternalError, UserError
 from ares.domain.timeframe import DAY_MS
 
 if TYPE_CHECKING:
     from ares.adapters.ccxt_candles import CcxtCandles
-    from ares.bootstrap import Ran
+    from ares.bootstrap import RunResult
     from ares.research.backtest import BacktestResult
-    from ares.runtime.certify import Certificate
-    from ares.runtime.training_report import TrainingReport
+    from ares.runtime.replay.certify import Certificate
+    from ares.runtime.training.report import TrainingReport
     from ares.store.candles import CandleStore
 
 FOLDER = "ares-demo"
@@ -44,7 +44,7 @@ Progress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class DemoCandles:
     """Where the demo's candles come from: said on the screen, and who brings them."""
 
     kind: str
@@ -55,7 +55,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class DemoWorkspace:
     """A demo's workspace with its candles: trained up to ``split_ms``, run from there on."""
 
     workspace: Workspace
@@ -64,7 +64,7 @@ class Stage:
     to_ms: int
 
 
-def source(data: Path | None, simulated: bool, now_ms: int) -> Source:
+def source(data: Path | None, simulated: bool, now_ms: int) -> DemoCandles:
     """Return where candles come from: a path, else a venue that answers, else the made-up world.
 
     Raises UserMistake where a path was given and holds no candles of two instruments.
@@ -79,21 +79,21 @@ def source(data: Path | None, simulated: bool, now_ms: int) -> Source:
     return _world(f"{VENUE} did not answer within {ANSWER_S:g} s, so a made-up world")
 
 
-def stage(made: Source, parent: Path, progress: Progress) -> tuple[Source, Stage]:
+def stage(made: DemoCandles, parent: Path, progress: Progress) -> tuple[DemoCandles, DemoWorkspace]:
     """Make a workspace below ``parent`` (the first free name), bring the candles, cut the time.
 
     Where a venue stops answering on the way, the made-up world takes its place: hence the source.
     """
     try:
         return made, _staged(made, parent, progress)
-    except WorldTrouble as trouble:
+    except ExternalError as trouble:
         if made.kind != "venue":
             raise
         instead = _world(f"{trouble}; so a made-up world")
         return instead, _staged(instead, parent, progress)
 
 
-def _staged(made: Source, parent: Path, progress: Progress) -> Stage:
+def _staged(made: DemoCandles, parent: Path, progress: Progress) -> DemoWorkspace:
     root = _free(parent / FOLDER)
     root.mkdir(parents=True)
     try:
@@ -105,7 +105,7 @@ def _staged(made: Source, parent: Path, progress: Progress) -> Stage:
         raise
 
 
-def _filled(made: Source, workspace: Workspace, progress: Progress) -> Stage:
+def _filled(made: DemoCandles, workspace: Workspace, progress: Progress) -> DemoWorkspace:
     from ares.research.window import window
     from ares.store.candles import CandleStore
     from ares.store.database import open_database
@@ -124,20 +124,20 @@ def _filled(made: Source, workspace: Workspace, progress: Progress) -> Stage:
     split_ms = (to_ms - RUN_DAYS * DAY_MS) // DAY_MS * DAY_MS
     if split_ms - first_ms < RUN_DAYS * DAY_MS:
         days = max(0.0, (to_ms - first_ms) / DAY_MS)
-        raise UserMistake(
+        raise UserError(
             f"{' and '.join(made.symbols)} have {days:.0f} days of candles together; the demo "
             f"wants {2 * RUN_DAYS + 1}: give it a folder with more"
         )
-    return Stage(workspace, max(first_ms, split_ms - TRAIN_DAYS * DAY_MS), split_ms, to_ms)
+    return DemoWorkspace(workspace, max(first_ms, split_ms - TRAIN_DAYS * DAY_MS), split_ms, to_ms)
 
 
-def train(on: Stage, progress: Callable[[int, int, str], None]) -> TrainingReport:
+def train(on: DemoWorkspace, progress: Callable[[int, int, str], None]) -> TrainingReport:
     """Train both symbols on everything before the last two weeks, and promote the ensembles into
     the history slot: a rehearsal, marked as such.
     """
-    from ares.runtime.promotion import promote
-    from ares.runtime.training import TrainingRequest
-    from ares.runtime.training import train as run
+    from ares.runtime.lifecycle.promotion import promote
+    from ares.runtime.training.train import TrainingRequest
+    from ares.runtime.training.train import train as run
 
     request = TrainingRequest(from_ms=on.from_ms, to_ms=on.split_ms)
     report = run(on.workspace, request, on_progress=progress)
@@ -146,12 +146,12 @@ def train(on: Stage, progress: Callable[[int, int, str], None]) -> TrainingRepor
     return report
 
 
-def backtest(on: Stage) -> BacktestResult:
+def backtest(on: DemoWorkspace) -> BacktestResult:
     """Backtest the new ensembles on the last two weeks, which they have not seen."""
     return _backtested(on, None)
 
 
-def best_signals(on: Stage, quiet: BacktestResult) -> BacktestResult | None:
+def best_signals(on: DemoWorkspace, quiet: BacktestResult) -> BacktestResult | None:
     """Return what the best of the signals would have made where none asked for a trade.
 
     None where there was no signal at all.
@@ -175,22 +175,22 @@ def best_signals(on: Stage, quiet: BacktestResult) -> BacktestResult | None:
     )
 
 
-def _backtested(on: Stage, edge_bps_min: float | None) -> BacktestResult:
+def _backtested(on: DemoWorkspace, edge_bps_min: float | None) -> BacktestResult:
     from ares.bootstrap import backtest as run
-    from ares.research.desk import BacktestRequest
+    from ares.research.backtest_request import BacktestRequest
 
     request = BacktestRequest(from_ms=on.split_ms, to_ms=on.to_ms, edge_bps_min=edge_bps_min)
     return run(on.workspace, request)
 
 
-def certify(on: Stage) -> Certificate:
+def certify(on: DemoWorkspace) -> Certificate:
     """Recompute the engine's run by the backtest path and compare."""
     from ares.bootstrap import certify_run
 
     return certify_run(on.workspace, None)
 
 
-def run(on: Stage, progress: Callable[[int, int], None]) -> Ran:
+def run(on: DemoWorkspace, progress: Callable[[int, int], None]) -> RunResult:
     """Run the engine, event by event, over the last two weeks."""
     from ares.bootstrap import RunRequest, history_run
 
@@ -198,7 +198,7 @@ def run(on: Stage, progress: Callable[[int, int], None]) -> Ran:
     return history_run(on.workspace, request, progress)
 
 
-def _files(path: Path) -> Source:
+def _files(path: Path) -> DemoCandles:
     """Return the two instruments of a file or folder that have most files; BTC and ETH first."""
     from ares.adapters.candle_files import candle_files
     from ares.adapters.candle_names import names_of
@@ -212,7 +212,7 @@ def _files(path: Path) -> Source:
         if symbol is not None and interval is not None:
             found.setdefault(symbol, []).append(file)
     if not found:
-        raise UserMistake(
+        raise UserError(
             f"{path}: no file is named after a symbol and an interval (BTCUSDT_1h.parquet): import "
             "with `ares data import`, then `ares train`"
         )
@@ -222,19 +222,19 @@ def _files(path: Path) -> Source:
     chosen = [file for symbol in symbols for file in found[symbol]]
 
     def bring(store: CandleStore, progress: Progress) -> None:
-        from ares.runtime.candle_import import import_candles
+        from ares.runtime.ingest.candle_import import import_candles
 
         for k, file in enumerate(chosen):
             progress(k / len(chosen), file.name)
             import_candles(store, file, venue)
         progress(1.0, "")
 
-    return Source("files", f"candles of {venue}, from {path}", venue, symbols, bring)
+    return DemoCandles("files", f"candles of {venue}, from {path}", venue, symbols, bring)
 
 
-def _venue(venue: str, client: CcxtCandles, now_ms: int) -> Source:
+def _venue(venue: str, client: CcxtCandles, now_ms: int) -> DemoCandles:
     def bring(store: CandleStore, progress: Progress) -> None:
-        from ares.runtime.candle_fetch import fetch_candles
+        from ares.runtime.ingest.candle_fetch import fetch_candles
 
         for k, symbol in enumerate(SYMBOLS):
 
@@ -245,10 +245,10 @@ def _venue(venue: str, client: CcxtCandles, now_ms: int) -> Source:
             fetch_candles(store, client, symbol, "5m", from_ms, None, now_ms, page)
 
     said = f"real candles of {venue}, fetched now: the last {FETCH_DAYS} days in 5m bars"
-    return Source("venue", said, venue, SYMBOLS, bring)
+    return DemoCandles("venue", said, venue, SYMBOLS, bring)
 
 
-def _world(why: str) -> Source:
+def _world(why: str) -> DemoCandles:
     from ares.sim.prices import VENUE as SIMULATED
 
     def bring(store: CandleStore, progress: Progress) -> None:
@@ -264,7 +264,7 @@ def _world(why: str) -> Source:
         f"{why}: fat tails, clustered volatility, and a weak part that can be predicted, planted "
         "there. Its results say nothing of any market"
     )
-    return Source("simulated", said, SIMULATED, SYMBOLS, bring)
+    return DemoCandles("simulated", said, SIMULATED, SYMBOLS, bring)
 
 
 def _answering(venue: str) -> CcxtCandles | None:
@@ -275,9 +275,9 @@ def _answering(venue: str) -> CcxtCandles | None:
     found: list[CcxtCandles] = []
 
     def ask() -> None:
-        from ares.adapters.ccxt_candles import CcxtCandles, Patience
+        from ares.adapters.ccxt_candles import CcxtCandles, RetryPolicy
 
-        patience = Patience(attempts=1, answer_s=ANSWER_S)
+        patience = RetryPolicy(attempts=1, answer_s=ANSWER_S)
         try:
             CcxtCandles(venue, patience=patience).spec(SYMBOLS[0])
             found.append(CcxtCandles(venue))
@@ -290,7 +290,7 @@ def _answering(venue: str) -> CcxtCandles | None:
     return found[0] if found else None
 
 
-def _settings(made: Source) -> str:
+def _settings(made: DemoCandles) -> str:
     quote = made.symbols[0].partition("/")[2]
     lines = [f"    - {{interval: {name}, weight: {share}}}" for name, share in WEIGHTS.items()]
     return "\n".join(

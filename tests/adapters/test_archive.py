@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ares.adapters import archive
 from ares.adapters.archive import unzipped, zipped
-from ares.domain.errors import UserMistake
+from ares.domain.errors import UserError
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def written(folder: Path, *entries: tuple[zipfile.ZipInfo | str, bytes]) -> Path
 )  # fmt: skip
 def test_names_that_lead_elsewhere(folder: Path, name: str) -> None:
     path = written(folder, (name, b"x"))
-    with pytest.raises(UserMistake, match="which leads elsewhere") as raised:
+    with pytest.raises(UserError, match="which leads elsewhere") as raised:
         unzipped(path)
     assert "\n" not in str(raised.value)
 
@@ -44,13 +44,13 @@ def test_names_that_lead_elsewhere(folder: Path, name: str) -> None:
 def test_links_and_devices(folder: Path, kind: int) -> None:
     entry = zipfile.ZipInfo("model.json")
     entry.external_attr = (kind | 0o777) << 16
-    with pytest.raises(UserMistake, match="is a link or a device"):
+    with pytest.raises(UserError, match="is a link or a device"):
         unzipped(written(folder, (entry, b"/etc/passwd")))
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_the_same_name_twice(folder: Path) -> None:
-    with pytest.raises(UserMistake, match="twice"):
+    with pytest.raises(UserError, match="twice"):
         unzipped(written(folder, ("a", b"x"), ("a", b"y")))
 
 
@@ -58,14 +58,14 @@ def test_bombs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = written(folder, ("a", bytes(2_000_000)), ("b", bytes(2_000_000)))
     assert path.stat().st_size < 10_000
     monkeypatch.setattr(archive, "BYTES_MAX", 3_000_000)
-    with pytest.raises(UserMistake, match="unpacks to over"):
+    with pytest.raises(UserError, match="unpacks to over"):
         unzipped(path)
     monkeypatch.setattr(archive, "BYTES_MAX", 1_000)
-    with pytest.raises(UserMistake, match="is over"):
+    with pytest.raises(UserError, match="is over"):
         unzipped(path)
     many = written(folder, *((f"{k}", b"") for k in range(archive.ENTRIES_MAX + 1)))
     monkeypatch.setattr(archive, "BYTES_MAX", 10_000_000)
-    with pytest.raises(UserMistake, match="holds 2001 files"):
+    with pytest.raises(UserError, match="holds 2001 files"):
         unzipped(many)
 
 
@@ -76,7 +76,7 @@ def test_a_header_that_promises_less_than_there_is(folder: Path) -> None:
     lied = raw.replace((100_000).to_bytes(4, "little"), (10).to_bytes(4, "little"))
     assert lied != raw
     path.write_bytes(lied)
-    with pytest.raises(UserMistake, match="is no whole zip file"):
+    with pytest.raises(UserError, match="is no whole zip file"):
         unzipped(path)
 
 
@@ -85,7 +85,7 @@ def test_an_entry_without_a_name(folder: Path) -> None:
     whole = zipped({"b": b"graph"})
     path = folder / "nameless.zip"
     path.write_bytes(whole.replace(b"b", b"\0"))
-    with pytest.raises(UserMistake, match="which leads elsewhere"):
+    with pytest.raises(UserError, match="which leads elsewhere"):
         unzipped(path)
 
 
@@ -102,6 +102,6 @@ def test_any_damage_is_a_mistake_or_harmless(
     path.write_bytes(bytes(whole[: len(whole) - cut]))
     try:
         files = unzipped(path)
-    except UserMistake:
+    except UserError:
         return
     assert set(files.values()) <= {b"card" * 20, b"graph" * 30}

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ares.adapters.candle_columns import NotCandles
+from ares.adapters.candle_columns import CandleFormatError
 from ares.adapters.candle_files import CandleFile, candle_files, read_candles
-from ares.domain.errors import UserMistake
+from ares.domain.errors import UserError
 from ares.domain.instrument import Instrument
 from ares.domain.timeframe import MINUTE_MS, Timeframe
 
@@ -156,7 +156,7 @@ def test_a_line_above_the_heading_semicolons_and_blank_lines_are_passed_over(
 
 def test_symbol_and_interval_may_be_said(tmp_path: Path) -> None:
     path = save(tmp_path / "data.csv", frame())
-    with pytest.raises(UserMistake, match="add --symbol"):
+    with pytest.raises(UserError, match="add --symbol"):
         read_candles(path, "binance")
     assert_sound(read_candles(path, "binance", "btcusdt"))
     assert read_candles(path, "binance", "BTC/USDT", "1m").interval == "1m"
@@ -200,7 +200,7 @@ def test_a_bad_cell_is_one_line_with_its_place(
 ) -> None:
     path = tmp_path / "BTCUSDT_1m.csv"
     path.write_text(csv_with(row, column, text))
-    with pytest.raises(UserMistake, match=said) as caught:
+    with pytest.raises(UserError, match=said) as caught:
         read_candles(path, "binance")
     assert str(caught.value).startswith("BTCUSDT_1m.csv")
     assert "\n" not in str(caught.value)
@@ -230,42 +230,42 @@ def test_a_bad_parquet_is_one_line_with_its_place(
     tmp_path: Path, table: pl.DataFrame, said: str
 ) -> None:
     path = save(tmp_path / "BTCUSDT_1m.parquet", table)
-    with pytest.raises(UserMistake, match=said) as caught:
+    with pytest.raises(UserError, match=said) as caught:
         read_candles(path, "binance")
     assert str(caught.value).startswith("BTCUSDT_1m.parquet")
-    assert not isinstance(caught.value, NotCandles)
+    assert not isinstance(caught.value, CandleFormatError)
 
 
 def test_a_5m_name_on_1m_candles_is_refused(tmp_path: Path) -> None:
     path = save(tmp_path / "BTCUSDT_5m.parquet", frame())
-    with pytest.raises(UserMistake, match=r"row 2 .*: 1m after the bar above.*interval is 5m"):
+    with pytest.raises(UserError, match=r"row 2 .*: 1m after the bar above.*interval is 5m"):
         read_candles(path, "binance")
 
 
 def test_unknown_intervals_are_named_with_the_valid_ones(tmp_path: Path) -> None:
     path = save(tmp_path / "BTCUSDT_7m.parquet", frame())
-    with pytest.raises(UserMistake, match=r"BTCUSDT_7m.parquet: unknown interval '7m': use one"):
+    with pytest.raises(UserError, match=r"BTCUSDT_7m.parquet: unknown interval '7m': use one"):
         read_candles(path, "binance")
-    with pytest.raises(UserMistake, match="unknown interval 'fast'"):
+    with pytest.raises(UserError, match="unknown interval 'fast'"):
         read_candles(path, "binance", interval="fast")
 
 
 @pytest.mark.parametrize("text", ["BTC", "../..", "BTC/USDT/X", ""])
 def test_a_symbol_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
     path = save(tmp_path / "data.csv", frame())
-    with pytest.raises(UserMistake):
+    with pytest.raises(UserError):
         read_candles(path, "binance", text)
 
 
 def test_an_empty_file_and_a_missing_one_are_named(tmp_path: Path) -> None:
     for name in ("BTCUSDT_1m.csv", "BTCUSDT_1m.parquet"):
         (tmp_path / name).touch()
-        with pytest.raises(UserMistake, match="the file is empty"):
+        with pytest.raises(UserError, match="the file is empty"):
             read_candles(tmp_path / name, "binance")
-    with pytest.raises(UserMistake, match="no such file or folder"):
+    with pytest.raises(UserError, match="no such file or folder"):
         candle_files(tmp_path / "nowhere")
     (tmp_path / "new").mkdir()
-    with pytest.raises(UserMistake, match="holds no files"):
+    with pytest.raises(UserError, match="holds no files"):
         candle_files(tmp_path / "new")
 
 
@@ -282,7 +282,7 @@ def test_files_that_are_damaged_are_named(tmp_path: Path) -> None:
         "BTCUSDT_1m.csv": b"\xff\xfe\x00\x01\n" * 9,
     }.items():
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(UserMistake, match="damaged or no") as caught:
+        with pytest.raises(UserError, match="damaged or no") as caught:
             read_candles(tmp_path / name, "binance")
         assert "\n" not in str(caught.value)
 
@@ -292,23 +292,23 @@ def test_a_line_with_too_many_fields_is_named(tmp_path: Path) -> None:
     lines += ["1,2,3,4,5,6,7", *["1,2,3,4,5,6"] * 30]
     path = tmp_path / "BTCUSDT_1m.csv"
     path.write_text("\n".join(lines))
-    with pytest.raises(UserMistake, match="line 14: 7 fields where the heading has 6"):
+    with pytest.raises(UserError, match="line 14: 7 fields where the heading has 6"):
         read_candles(path, "binance")
 
 
 def test_repair_sorts_and_drops_exact_repeats_only(tmp_path: Path) -> None:
     mixed = pl.concat([frame()[::-1], frame()[3:5]])
     path = save(tmp_path / "BTCUSDT_1m.parquet", mixed)
-    with pytest.raises(UserMistake, match="or add --repair"):
+    with pytest.raises(UserError, match="or add --repair"):
         read_candles(path, "binance")
     read = read_candles(path, "binance", repair=True)
     assert_sound(read)
     assert read.repeated == 2
     repeated = save(path, pl.concat([frame()[:4], frame()[3:]]))
-    with pytest.raises(UserMistake, match=r"row 5 .*: repeats row 4"):
+    with pytest.raises(UserError, match=r"row 5 .*: repeats row 4"):
         read_candles(repeated, "binance")
     contradiction = save(path, pl.concat([frame(), with_cell("close", 3, 103.5)]))
-    with pytest.raises(UserMistake, match=r"row 16 .*: the same time as row 4 with another close"):
+    with pytest.raises(UserError, match=r"row 16 .*: the same time as row 4 with another close"):
         read_candles(contradiction, "binance", repair=True)
 
 
@@ -319,10 +319,10 @@ def test_gaps_are_taken(tmp_path: Path) -> None:
 
 def test_other_tables_are_no_candles(tmp_path: Path) -> None:
     trades = pl.DataFrame({"ts": [1], "trade_id": [1], "price": [2.0], "size": [3.0]})
-    with pytest.raises(NotCandles):
+    with pytest.raises(CandleFormatError):
         read_candles(save(tmp_path / "BTCUSDT_trades.parquet", trades), "binance")
     (tmp_path / "numbers.csv").write_text("1,2,3\n4,5,6\n")
-    with pytest.raises(NotCandles):
+    with pytest.raises(CandleFormatError):
         read_candles(tmp_path / "numbers.csv", "binance")
 
 

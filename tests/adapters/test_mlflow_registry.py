@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from ares.adapters.mlflow_registry import Entry, MlflowRegistry
+from ares.adapters.mlflow_registry import MlflowRegistry, RegistryEntry
 
 
 @pytest.fixture
-def entry(tmp_path: Path) -> Entry:
+def entry(tmp_path: Path) -> RegistryEntry:
     folder = tmp_path / "package"
     folder.mkdir()
     (folder / "model.onnx").write_bytes(b"graph")
     (folder / "model.json").write_bytes(b"{}")
-    return Entry(
+    return RegistryEntry(
         "binance_BTC-USDT_1h",
         "binance_BTC-USDT_1h/20230420_120000",
         folder,
@@ -43,7 +43,7 @@ def client(tmp_path: Path) -> Any:
 
 
 def test_a_package_becomes_a_run_and_a_candidate_version(
-    tmp_path: Path, entry: Entry, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, entry: RegistryEntry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert registry(tmp_path).register([entry, entry]) is None
@@ -65,7 +65,7 @@ def test_a_package_becomes_a_run_and_a_candidate_version(
 
 
 def test_a_corrupt_database_is_said_in_one_line_and_left_alone(
-    tmp_path: Path, entry: Entry
+    tmp_path: Path, entry: RegistryEntry
 ) -> None:
     (tmp_path / "mlflow.db").write_bytes(b"this is no database" * 100)
     line = registry(tmp_path).register([entry])
@@ -78,7 +78,7 @@ def test_a_corrupt_database_is_said_in_one_line_and_left_alone(
 
 
 def test_a_locked_database_is_said_at_once(
-    tmp_path: Path, entry: Entry, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, entry: RegistryEntry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ares.adapters.mlflow_registry.LOCKED_WAIT_S", 0.05)
     with closing(sqlite3.connect(tmp_path / "mlflow.db")) as holder:
@@ -89,7 +89,7 @@ def test_a_locked_database_is_said_at_once(
     assert "locked" in line
 
 
-def test_a_server_that_is_not_there_is_said(tmp_path: Path, entry: Entry) -> None:
+def test_a_server_that_is_not_there_is_said(tmp_path: Path, entry: RegistryEntry) -> None:
     line = MlflowRegistry("http://127.0.0.1:9", tmp_path / "artefacts").register([entry])
     assert line is not None
     assert "MLflow at http://127.0.0.1:9 took 0 of 1 models" in line

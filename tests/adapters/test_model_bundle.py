@@ -10,7 +10,7 @@ import pytest
 
 from ares.adapters.model_bundle import export, install, read_bundle
 from ares.adapters.model_store import ModelStore
-from ares.domain.errors import UserMistake, WorldTrouble
+from ares.domain.errors import ExternalError, UserError
 from ares.domain.model import Ensemble
 from ares.domain.package import Package
 
@@ -60,7 +60,7 @@ def test_equal_models_export_to_equal_bytes(store: ModelStore, tmp_path: Path) -
 
 def test_an_existing_target_is_left_alone(store: ModelStore, tmp_path: Path) -> None:
     (tmp_path / "out.zip").write_text("mine")
-    with pytest.raises(UserMistake, match="exists already"):
+    with pytest.raises(UserError, match="exists already"):
         export(store, REF, tmp_path / "out.zip")
     assert (tmp_path / "out.zip").read_text() == "mine"
 
@@ -70,7 +70,7 @@ def test_a_changed_byte_is_found_before_anything_is_stored(
 ) -> None:
     export(store, REF, tmp_path / "out")
     (tmp_path / "out" / "model.onnx").write_bytes(b"grapH")
-    with pytest.raises(WorldTrouble, match=r"model\.onnx is damaged"):
+    with pytest.raises(ExternalError, match=r"model\.onnx is damaged"):
         read_bundle(tmp_path / "out")
 
 
@@ -80,25 +80,25 @@ def test_the_same_version_with_other_content_is_refused(
     there = ModelStore(tmp_path / "there")
     there.add(package(graph=b"other"))
     export(store, REF, tmp_path / "out.zip")
-    with pytest.raises(UserMistake, match="is stored already with other content"):
+    with pytest.raises(UserError, match="is stored already with other content"):
         install(there, read_bundle(tmp_path / "out.zip"))
     assert there.load(REF, "20230420_120000").graph == b"other"
 
 
 def test_what_holds_no_models_is_refused(tmp_path: Path, store: ModelStore) -> None:
-    with pytest.raises(UserMistake, match="no such file or folder"):
+    with pytest.raises(UserError, match="no such file or folder"):
         read_bundle(tmp_path / "nowhere")
     (tmp_path / "bad.zip").write_bytes(b"PK\x03\x04 cut")
-    with pytest.raises(UserMistake, match="is no whole zip file"):
+    with pytest.raises(UserError, match="is no whole zip file"):
         read_bundle(tmp_path / "bad.zip")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UserMistake, match=r"holds no model\.json"):
+    with pytest.raises(UserError, match=r"holds no model\.json"):
         read_bundle(tmp_path / "empty")
     export(store, REF, tmp_path / "out.zip")
     cut = tmp_path / "cut.zip"
     with zipfile.ZipFile(tmp_path / "out.zip") as whole, zipfile.ZipFile(cut, "w") as part:
         part.writestr("model.json", whole.read("model.json"))
-    with pytest.raises(WorldTrouble, match="is missing"):
+    with pytest.raises(ExternalError, match="is missing"):
         read_bundle(cut)
 
 
@@ -112,5 +112,5 @@ def test_an_ensemble_without_its_members_is_refused(
     (tmp_path / "other" / "ensemble.json").write_bytes(
         (tmp_path / "out" / "ensemble.json").read_bytes()
     )
-    with pytest.raises(WorldTrouble, match="1 of its ensemble's packages are not in it"):
+    with pytest.raises(ExternalError, match="1 of its ensemble's packages are not in it"):
         read_bundle(tmp_path / "other")

@@ -12,7 +12,7 @@ import pytest
 from ares.adapters.durable import write_file, write_folder
 from ares.adapters.model_bundle import export, install, read_bundle
 from ares.adapters.model_store import ModelStore
-from ares.domain.errors import UserMistake, WorldTrouble
+from ares.domain.errors import ExternalError, UserError
 from ares.domain.model import Ensemble
 from ares.domain.package import Package, card_bytes, sealed, sha256
 
@@ -72,7 +72,7 @@ def test_damage_is_found_named_and_hides_nothing_else(
     folder = store.folder(bad.card)
     harm(folder)
     name = next(p.name for p in folder.parent.iterdir())
-    with pytest.raises(WorldTrouble, match=says) as caught:
+    with pytest.raises(ExternalError, match=says) as caught:
         store.load(bad.card.name, name)
     assert "\n" not in str(caught.value)
     listed = store.listed()
@@ -90,7 +90,7 @@ def test_a_changed_number_in_a_card_is_another_package(
     assert store.member(member) == kept
     edited = msgspec.structs.replace(kept.card, cost_bps=1.0)
     (store.folder(kept.card) / "model.json").write_bytes(card_bytes(edited))
-    with pytest.raises(WorldTrouble, match="has changed since its ensemble was made"):
+    with pytest.raises(ExternalError, match="has changed since its ensemble was made"):
         store.member(member)
 
 
@@ -102,7 +102,7 @@ def test_a_changed_number_in_the_card_of_a_package_named_by_itself_is_found(
     edited = msgspec.structs.replace(kept.card, gain=1.9)
     (store.folder(kept.card) / "model.json").write_bytes(card_bytes(edited))
     for ref in (kept.card.ref, kept.card.name):
-        with pytest.raises(WorldTrouble, match="has changed since its ensemble was made"):
+        with pytest.raises(ExternalError, match="has changed since its ensemble was made"):
             store.resolve(ref)
     listed = store.listed()
     assert listed.packages == (good.card,)
@@ -132,7 +132,7 @@ def test_a_card_that_an_older_version_wrote_out_is_read_under_its_own_hash(
     install(there, read_bundle(tmp_path / "old.zip"))
     assert (there.folder(made.card) / "model.json").read_bytes() == old
     (folder / "model.json").write_bytes(old.replace(b'"gain": 0.8', b'"gain": 0.9'))
-    with pytest.raises(WorldTrouble, match="has changed since its ensemble was made"):
+    with pytest.raises(ExternalError, match="has changed since its ensemble was made"):
         store.member(joined.members[0])
 
 
@@ -144,7 +144,7 @@ def test_a_card_of_a_newer_version_is_not_read_as_if_it_were_ours(
         raw = msgspec.json.decode(card_bytes(made.card)) | more
         new = msgspec.json.format(msgspec.json.encode(raw, order="sorted"), indent=2) + b"\n"
         write_file(store.folder(made.card) / "model.json", new)
-        with pytest.raises(WorldTrouble, match=r"newer version of Ares \(it says '(half|worst)"):
+        with pytest.raises(ExternalError, match=r"newer version of Ares \(it says '(half|worst)"):
             store.load(made.card.name, made.card.version)
 
 
@@ -172,7 +172,7 @@ def test_a_card_that_makes_no_sense_is_refused_when_it_is_read(
 ) -> None:
     card = msgspec.structs.replace(package().card, **odd)
     write_folder(store.folder(card), {**package().files, "model.json": card_bytes(card)})
-    with pytest.raises(WorldTrouble, match="makes no sense") as caught:
+    with pytest.raises(ExternalError, match="makes no sense") as caught:
         store.load(card.name, card.version)
     assert "\n" not in str(caught.value)
     assert len(store.listed().troubles) == 1
@@ -186,7 +186,7 @@ def test_a_file_that_is_missing_is_said_in_the_list(
     listed = store.listed()
     assert listed.packages == (kept.card,)
     assert "model.onnx is missing" in listed.troubles[0]
-    with pytest.raises(UserMistake, match=r"what is stored is damaged.*model\.onnx is missing"):
+    with pytest.raises(UserError, match=r"what is stored is damaged.*model\.onnx is missing"):
         store.resolve("BTC/USDT")
 
 
@@ -202,11 +202,11 @@ def test_a_beginning_of_two_hashes_names_neither_and_a_whole_one_that_is_gone_is
             break
     store.save_ensemble(one)
     store.save_ensemble(other)
-    with pytest.raises(UserMistake, match="beginning of several ensembles"):
+    with pytest.raises(UserError, match="beginning of several ensembles"):
         store.resolve(one.hash[:4])
     assert store.resolve(one.hash[:20]) == one
     store.ensemble_path(one).unlink()
-    with pytest.raises(WorldTrouble, match=f"ensemble {one.hash[:12]} is missing"):
+    with pytest.raises(ExternalError, match=f"ensemble {one.hash[:12]} is missing"):
         store.ensemble(one.hash)
 
 
@@ -217,7 +217,7 @@ def test_a_card_cannot_name_a_file_outside_its_folder(
     (tmp_path / "secret").write_text("x")
     card = sealed(kept.card, {"model.onnx": b"graph", "../../../../secret": b"x"}).card
     (store.folder(kept.card) / "model.json").write_bytes(card_bytes(card))
-    with pytest.raises(WorldTrouble, match="names a file outside its folder"):
+    with pytest.raises(ExternalError, match="names a file outside its folder"):
         store.load(kept.card.name, kept.card.version)
 
 
@@ -231,12 +231,12 @@ def test_names_are_found_and_near_misses_are_named(
     assert store.resolve("binance_BTC-USDT_1h/20230420_120000") == old
     for name in (joined.hash, joined.hash[:8], "binance:BTC/USDT", "BTC/USDT"):
         assert store.resolve(name) == joined
-    with pytest.raises(UserMistake, match=r"did you mean binance_BTC-USDT_1h/20230420_120000\?"):
+    with pytest.raises(UserError, match=r"did you mean binance_BTC-USDT_1h/20230420_120000\?"):
         store.resolve("binance_BTC-USDT_1h/20230420_120001")
     for odd in ("", "..", "../..", "/", "a/b/c"):
-        with pytest.raises(UserMistake, match="no model"):
+        with pytest.raises(UserError, match="no model"):
             store.resolve(odd)
-    with pytest.raises(UserMistake, match="`ares train` makes some, `ares models list` shows all"):
+    with pytest.raises(UserError, match="`ares train` makes some, `ares models list` shows all"):
         store.resolve("zzz")
 
 
@@ -253,12 +253,12 @@ def test_ensembles_are_kept_under_their_hash_and_the_newest_is_the_candidate(
     assert store.newest_candidate("binance:ETH/USDT") is None
     assert store.ensemble(old.hash[:10]) == old
     path.write_bytes(path.read_bytes().replace(b"22.0", b"21.0"))
-    with pytest.raises(WorldTrouble, match="was changed since it was made"):
+    with pytest.raises(ExternalError, match="was changed since it was made"):
         store.ensemble(new.hash)
     listed = store.listed()
     assert listed.ensembles == (old,)
     assert len(listed.troubles) == 1
-    with pytest.raises(UserMistake, match="no ensembles begin with 'ffff'"):
+    with pytest.raises(UserError, match="no ensembles begin with 'ffff'"):
         store.ensemble("ffff")
 
 
@@ -288,10 +288,10 @@ def test_a_hash_is_no_pattern(
     store: ModelStore, package: MakePackage, ensemble: MakeEnsemble, odd: str
 ) -> None:
     store.save_ensemble(ensemble(store.add(package())))
-    with pytest.raises(UserMistake, match="no ensembles begin with"):
+    with pytest.raises(UserError, match="no ensembles begin with"):
         store.ensemble(odd)
     if odd:
-        with pytest.raises(UserMistake, match="no model"):
+        with pytest.raises(UserError, match="no model"):
             store.resolve(odd)
 
 

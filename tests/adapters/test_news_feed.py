@@ -12,7 +12,7 @@ from typing import ClassVar
 import pytest
 
 from ares.adapters.news_feed import feed_items, fetch_feed
-from ares.domain.errors import UserMistake, WorldTrouble
+from ares.domain.errors import ExternalError, UserError
 
 RSS = b"""<?xml version="1.0" encoding="UTF-8"?>
 <rss version="2.0" xmlns:dc="http://purl.org/dc/elements/1.1/"><channel><title>Wire</title>
@@ -136,7 +136,7 @@ def test_rss_atom_and_rdf() -> None:
     ],
 )
 def test_what_is_no_feed_is_one_line(content: bytes, line: str) -> None:
-    with pytest.raises(UserMistake, match=line) as caught:
+    with pytest.raises(UserError, match=line) as caught:
         list(feed_items(content, "the feed"))
     assert "\n" not in str(caught.value)
 
@@ -169,19 +169,19 @@ def test_a_feed_is_fetched(address: str) -> None:
 )
 def test_a_broken_server_is_one_line(address: str, path: str, line: str) -> None:
     began = time.monotonic()
-    with pytest.raises(WorldTrouble, match=line) as caught:
+    with pytest.raises(ExternalError, match=line) as caught:
         fetch_feed(address + path, timeout_s=0.3, bytes_max=2048)
     assert str(caught.value).isprintable()
     assert time.monotonic() - began < 3.0
 
 
 def test_nobody_listening_and_other_schemes() -> None:
-    with pytest.raises(WorldTrouble, match="does not answer"):
+    with pytest.raises(ExternalError, match="does not answer"):
         fetch_feed("http://127.0.0.1:9/feed", timeout_s=0.5)
     for url in (
         *("file:///etc/passwd", "ftp://host/feed", "feed", "http://", "http://[::1"),
         *("http://ex\u00e4mple.org/", "http://host/\u2603", "http://.", f"http://{'a' * 70}.com/"),
         *("http://host:99999/", "http://host:abc/", "http://a b/", "http://user:word@host/"),
     ):
-        with pytest.raises(UserMistake, match="no address of a feed"):
+        with pytest.raises(UserError, match="no address of a feed"):
             fetch_feed(url)

@@ -10,9 +10,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from ares.adapters.news_files import NotNews, news_files, read_news
-from ares.adapters.news_rows import Fault, item_of
-from ares.domain.errors import UserMistake
+from ares.adapters.news_files import NewsFormatError, news_files, read_news
+from ares.adapters.news_rows import NewsItemError, item_of
+from ares.domain.errors import UserError
 
 ROWS: list[dict[str, Any]] = [
     {"date": "2024-09-12 08:00", "title": 'Bitcoin, "again"', "score": 0.5},
@@ -41,17 +41,19 @@ def test_the_same_rows_from_every_kind(tmp_path: Path) -> None:
 
 def test_what_holds_no_news_says_what_it_has(tmp_path: Path) -> None:
     pl.DataFrame({"a": [1], "b": [2]}).write_parquet(tmp_path / "a.parquet")
-    with pytest.raises(NotNews, match=r"no column for the time of publication \(columns: a, b\)"):
+    with pytest.raises(
+        NewsFormatError, match=r"no column for the time of publication \(columns: a, b\)"
+    ):
         read_news(tmp_path / "a.parquet")
     (tmp_path / "b.csv").write_text("ts,price\n1,2\n")
-    with pytest.raises(NotNews, match="no column for headline or score"):
+    with pytest.raises(NewsFormatError, match="no column for headline or score"):
         read_news(tmp_path / "b.csv")
     (tmp_path / "c.csv").write_text("")
-    with pytest.raises(NotNews, match="columns: none"):
+    with pytest.raises(NewsFormatError, match="columns: none"):
         read_news(tmp_path / "c.csv")
-    with pytest.raises(NotNews, match="news come as"):
+    with pytest.raises(NewsFormatError, match="news come as"):
         read_news(tmp_path / "d.xlsx")
-    with pytest.raises(UserMistake, match="no such file"):
+    with pytest.raises(UserError, match="no such file"):
         news_files(tmp_path / "none")
 
 
@@ -72,7 +74,7 @@ def test_what_holds_no_news_says_what_it_has(tmp_path: Path) -> None:
 )
 def test_a_damaged_file_is_one_line(tmp_path: Path, name: str, content: bytes, line: str) -> None:
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(UserMistake, match=line) as caught:
+    with pytest.raises(UserError, match=line) as caught:
         read_news(tmp_path / name)
     assert "\n" not in str(caught.value)
 
@@ -80,7 +82,7 @@ def test_a_damaged_file_is_one_line(tmp_path: Path, name: str, content: bytes, l
 def test_a_small_file_does_not_grow_without_end(tmp_path: Path) -> None:
     zeros = gzip.compress(b"0" * (1 << 20), 9)
     (tmp_path / "a.csv.gz").write_bytes(zeros * 257)  # members one after another: 257 MB
-    with pytest.raises(UserMistake, match="more than 256 MB"):
+    with pytest.raises(UserError, match="more than 256 MB"):
         read_news(tmp_path / "a.csv.gz")
 
 
@@ -91,7 +93,7 @@ def test_odd_tables(tmp_path: Path, comma: str) -> None:
     (tmp_path / "a.csv").write_bytes(b"\xef\xbb\xbf" + text.encode())
     read = read_news(tmp_path / "a.csv")
     assert item_of(read.rows[0], read.fields, None).headline == 'a "b"'
-    with pytest.raises(Fault, match="more cells than columns"):
+    with pytest.raises(NewsItemError, match="more cells than columns"):
         item_of(read.rows[1], read.fields, None)
 
 

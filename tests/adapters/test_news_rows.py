@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ares.adapters.news_rows import Fault, bases_of, fields_of, item_of, time_of
+from ares.adapters.news_rows import NewsItemError, bases_of, fields_of, item_of, time_of
 from ares.domain.timeframe import DAY_MS, HOUR_MS
 
 DAY = 1_726_099_200_000  # 2024-09-12
@@ -83,7 +83,7 @@ def test_midnight_of_another_zone_is_a_date_too(cell: Any, midnight: int) -> Non
     ],
 )
 def test_a_time_is_not_read_as_an_earlier_one(cell: str) -> None:
-    with pytest.raises(Fault, match="cannot be read"):
+    with pytest.raises(NewsItemError, match="cannot be read"):
         time_of(cell)
 
 
@@ -106,7 +106,7 @@ def test_a_time_is_not_read_as_an_earlier_one(cell: str) -> None:
     ],
 )
 def test_what_is_no_time(cell: Any, fault: str) -> None:
-    with pytest.raises(Fault, match=fault):
+    with pytest.raises(NewsItemError, match=fault):
         time_of(cell)
 
 
@@ -134,9 +134,9 @@ def test_scores_are_brought_to_one_scale() -> None:
         ({"score": "good"}, "no number"),
         ({"score": 10**400}, "no number"),
     ):
-        with pytest.raises(Fault, match=fault):
+        with pytest.raises(NewsItemError, match=fault):
             score(bad)
-    with pytest.raises(Fault, match="neither headline nor score"):
+    with pytest.raises(NewsItemError, match="neither headline nor score"):
         score({"title": "  "})
 
 

@@ -12,7 +12,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from ares.adapters.onnx_model import check_answers, open_model, within
-from ares.domain.errors import UserMistake
+from ares.domain.errors import UserError
 
 N = 4
 
@@ -73,14 +73,14 @@ def test_a_batch_and_its_rows_alone_give_the_same_bits() -> None:
     ],
 )
 def test_what_is_no_model_of_ours_is_refused(made: bytes, says: str) -> None:
-    with pytest.raises(UserMistake, match=says) as caught:
+    with pytest.raises(UserError, match=says) as caught:
         open_model(made, N, "mine.onnx")
     assert str(caught.value).startswith("mine.onnx: ")
     assert "\n" not in str(caught.value)
 
 
 def test_another_number_of_features_is_refused() -> None:
-    with pytest.raises(UserMistake, match="was made for 4 features; this version of Ares has 9"):
+    with pytest.raises(UserError, match="was made for 4 features; this version of Ares has 9"):
         open_model(graph(), 9, "mine.onnx")
 
 
@@ -93,7 +93,7 @@ def test_another_number_of_features_is_refused() -> None:
     ],
 )
 def test_answers_that_are_no_probabilities_are_refused(made: bytes, says: str) -> None:
-    with pytest.raises(UserMistake, match=says):
+    with pytest.raises(UserError, match=says):
         check_answers(open_model(made, N, "mine.onnx"), ROWS, "mine.onnx")
 
 
@@ -101,7 +101,7 @@ def test_a_graph_that_looks_at_its_neighbours_is_refused() -> None:
     """Asked all at once it would see bars that have not closed when the engine asks."""
     made = onnx.load_from_string(graph(kind="Softmax"))
     made.graph.node[1].attribute.append(helper.make_attribute("axis", 0))
-    with pytest.raises(UserMistake, match="a row alone gets another answer than among others"):
+    with pytest.raises(UserError, match="a row alone gets another answer than among others"):
         check_answers(open_model(bytes(made.SerializeToString()), N, "mine.onnx"), ROWS, "mine")
 
 
@@ -110,14 +110,14 @@ def test_another_opset_is_named() -> None:
         made = onnx.load_from_string(graph())
         del made.opset_import[:]
         made.opset_import.extend([helper.make_opsetid("", 15), helper.make_opsetid(domain, 99)])
-        with pytest.raises(UserMistake, match=r"was made for opset 99 of .* knows those up to"):
+        with pytest.raises(UserError, match=r"was made for opset 99 of .* knows those up to"):
             open_model(bytes(made.SerializeToString()), N, "mine.onnx")
 
 
 def test_another_ir_version_is_named() -> None:
     made = onnx.load_from_string(graph())
     made.ir_version = 99
-    with pytest.raises(UserMistake, match="is written in ONNX IR version 99, and onnxruntime"):
+    with pytest.raises(UserError, match="is written in ONNX IR version 99, and onnxruntime"):
         open_model(bytes(made.SerializeToString()), N, "mine.onnx")
 
 
@@ -133,9 +133,9 @@ def test_a_model_that_breaks_on_rows_is_refused() -> None:
     def broken(_: Any) -> Any:
         raise RuntimeError("two\nlines")
 
-    with pytest.raises(UserMistake, match="mine: cannot score rows"):
+    with pytest.raises(UserError, match="mine: cannot score rows"):
         check_answers(broken, ROWS, "mine")
-    with pytest.raises(UserMistake, match="gives 100 numbers for 50 rows"):
+    with pytest.raises(UserError, match="gives 100 numbers for 50 rows"):
         check_answers(lambda _: np.zeros(100), ROWS, "mine")
 
 

@@ -18,10 +18,10 @@ from ares.domain.events import (
     SubmitOrder,
 )
 from ares.domain.instrument import Instrument, InstrumentSpec
-from ares.kernel.trade import Rules, Traded, specs_record
+from ares.kernel.trade import InstrumentRules, Rules, specs_record
 
 SPEC = InstrumentSpec(Instrument("test", "A/B"), 2, 3)
-SPECS = specs_record([Traded(SPEC, 60_000), Traded(SPEC, 60_000)])
+SPECS = specs_record([InstrumentRules(SPEC, 60_000), InstrumentRules(SPEC, 60_000)])
 RULES = Rules(fee_bps=10.0, spread_bps=0.0, slippage_bps=0.0, participation_max=0.1).record()
 
 

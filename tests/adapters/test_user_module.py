@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ares.adapters.user_module import load_user_features
-from ares.domain.errors import UserMistake
+from ares.domain.errors import UserError
 from ares.kernel.bars import Bars
 from ares.kernel.features.user import UserFeatures
 
@@ -55,14 +55,14 @@ def test_a_module_by_its_dotted_name(tmp_path: Path) -> None:
     ],
 )
 def test_a_bad_module_is_one_line(write: Write, source: str, message: str) -> None:
-    with pytest.raises(UserMistake, match=message) as caught:
+    with pytest.raises(UserError, match=message) as caught:
         write(source)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("module", ["nothing.py", "nothing_here", "not.a.thing"])
 def test_no_module_is_one_line(tmp_path: Path, module: str) -> None:
-    with pytest.raises(UserMistake, match="there is no file"):
+    with pytest.raises(UserError, match="there is no file"):
         load_user_features(module, tmp_path)
 
 
@@ -98,9 +98,7 @@ def test_a_comment_leaves_the_hash_and_a_number_does_not(write: Write) -> None:
 @pytest.mark.parametrize("content", [b"x = '\xff'\n", b"x = 1\0\n", b"def f(:\n"])
 def test_a_file_that_is_no_python_is_one_line(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "mine.py").write_bytes(content)
-    with pytest.raises(
-        UserMistake, match=r"features\.module 'mine\.py' cannot be loaded"
-    ) as caught:
+    with pytest.raises(UserError, match=r"features\.module 'mine\.py' cannot be loaded") as caught:
         load_user_features("mine.py", tmp_path)
     assert "\n" not in str(caught.value)
 

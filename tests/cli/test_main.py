@@ -17,7 +17,7 @@ import typer
 
 from ares import __version__
 from ares.cli.main import NOUNS, exit_code_of, load, run
-from ares.domain.errors import AresError, UserMistake, WorldTrouble
+from ares.domain.errors import AresError, ExternalError, UserError
 
 HEAVY = {
     *("numpy", "numba", "pandas", "polars", "scipy", "sklearn", "lightgbm", "onnxruntime"),
@@ -121,8 +121,8 @@ def test_outside_a_workspace_the_line_says_what_to_do(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("error", "code", "part"),
     [
-        (UserMistake("bars.csv: no column 'close'"), 2, "no column 'close'"),
-        (WorldTrouble("the venue\nis down"), 3, "the venue is down"),
+        (UserError("bars.csv: no column 'close'"), 2, "no column 'close'"),
+        (ExternalError("the venue\nis down"), 3, "the venue is down"),
         (AresError("trouble"), 3, "trouble"),
         (OSError(errno.ENOSPC, "No space left", "ares.db"), 3, "ares.db: the disk is full"),
         (OSError(errno.EROFS, "Read-only", "w"), 3, "w: the disk is read-only"),

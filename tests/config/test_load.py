@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ares.config.load import SettingsMistake, load, load_settings
+from ares.config.load import SettingsError, load, load_settings
 from ares.config.settings import Settings
-from ares.domain.errors import UserMistake
+from ares.domain.errors import UserError
 from ares.domain.timeframe import Timeframe
 
 INTERVALS = "timeframes:\n  intervals:\n"
@@ -26,7 +26,7 @@ def settings_of(tmp_path: Path, text: str, **environ: str) -> Settings:
 def mistake_of(tmp_path: Path, text: str | bytes, **environ: str) -> str:
     path = tmp_path / "ares.yaml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    with pytest.raises(UserMistake) as caught:
+    with pytest.raises(UserError) as caught:
         load_settings(path, environ)
     message = str(caught.value)
     assert "\n" not in message
@@ -155,7 +155,7 @@ def test_a_mistake_is_named_with_its_line(
 def test_all_mistakes_are_kept_in_the_order_of_their_lines(tmp_path: Path) -> None:
     path = tmp_path / "ares.yaml"
     path.write_text("venue: 7\nrisk:\n  daily_loss_limit: 9\n  foo: 1\nlearner: {latency_ms: x}\n")
-    with pytest.raises(SettingsMistake) as caught:
+    with pytest.raises(SettingsError) as caught:
         load_settings(path, {})
     lines = [int(re.findall(r"line (\d+)", problem)[0]) for problem in caught.value.problems]
     assert lines == [1, 3, 4, 5]
@@ -163,9 +163,9 @@ def test_all_mistakes_are_kept_in_the_order_of_their_lines(tmp_path: Path) -> No
 
 
 def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(UserMistake, match=r"no such file: run `ares init`"):
+    with pytest.raises(UserError, match=r"no such file: run `ares init`"):
         load_settings(tmp_path / "ares.yaml", {})
-    with pytest.raises(UserMistake, match="is a folder"):
+    with pytest.raises(UserError, match="is a folder"):
         load_settings(tmp_path, {})
 
 
@@ -228,7 +228,7 @@ def said_of(path: Path) -> str:
     """Return the mistake found in a file, empty where there is none."""
     try:
         load_settings(path, {})
-    except UserMistake as error:
+    except UserError as error:
         return str(error)
     return ""
 

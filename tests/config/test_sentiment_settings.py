@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from ares.config.load import load_settings
-from ares.config.settings import Sentiment
-from ares.domain.errors import UserMistake
+from ares.config.settings import SentimentSettings
+from ares.domain.errors import UserError
 from ares.domain.sentiment import SentimentSpec
 
 
 def test_the_defaults_are_those_of_the_spec() -> None:
-    assert Sentiment().spec == SentimentSpec()
+    assert SentimentSettings().spec == SentimentSpec()
 
 
 def test_feeds_and_sources(tmp_path: Path) -> None:
@@ -42,5 +42,5 @@ def test_feeds_and_sources(tmp_path: Path) -> None:
 def test_a_mistake_names_its_line(tmp_path: Path, text: str, line: str) -> None:
     path = tmp_path / "ares.yaml"
     path.write_text(f"sentiment:\n  {text}\n")
-    with pytest.raises(UserMistake, match=line):
+    with pytest.raises(UserError, match=line):
         load_settings(path, {})

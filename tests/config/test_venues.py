@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from ares.adapters.candle_names import parse_venue
-from ares.config.load import SettingsMistake, load_settings
+from ares.config.load import SettingsError, load_settings
 from ares.config.settings import Settings
 from ares.config.venues import known_venues
-from ares.domain.errors import UserMistake
+from ares.domain.errors import UserError
 
 
 def test_the_known_venues_are_those_of_ccxt_and_the_simulated_one() -> None:
@@ -22,15 +22,15 @@ def test_the_known_venues_are_those_of_ccxt_and_the_simulated_one() -> None:
 def test_a_venue_nobody_knows_is_refused_with_the_nearest_name() -> None:
     assert parse_venue("Kraken") == "kraken"
     assert parse_venue("simulated") == "simulated"
-    with pytest.raises(UserMistake, match=r"unknown venue 'binanse': did you mean binance\?"):
+    with pytest.raises(UserError, match=r"unknown venue 'binanse': did you mean binance\?"):
         parse_venue("binanse")
-    with pytest.raises(UserMistake, match=r"unknown venue 'q': Write its ccxt name, such as bin"):
+    with pytest.raises(UserError, match=r"unknown venue 'q': Write its ccxt name, such as bin"):
         parse_venue("q")
 
 
 def test_the_settings_name_the_line_of_an_unknown_venue(tmp_path: Path) -> None:
     path = tmp_path / "ares.yaml"
     path.write_text("# mine\nvenue: binanse\n")
-    with pytest.raises(SettingsMistake, match=r"ares.yaml, line 2: 'venue': unknown venue 'bin"):
+    with pytest.raises(SettingsError, match=r"ares.yaml, line 2: 'venue': unknown venue 'bin"):
         load_settings(path)
     assert Settings(venue="simulated").venue == "simulated"

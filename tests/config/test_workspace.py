@@ -8,7 +8,7 @@ import pytest
 
 from ares.config.settings import Settings
 from ares.config.workspace import Workspace
-from ares.domain.errors import UserMistake
+from ares.domain.errors import UserError
 
 
 def test_init_makes_a_workspace_that_is_found_again(
@@ -44,10 +44,10 @@ def test_no_draft_is_left_beside_the_files(tmp_path: Path) -> None:
 
 def test_a_file_in_the_way_is_named_and_kept(tmp_path: Path) -> None:
     (tmp_path / "w").write_text("mine")
-    with pytest.raises(UserMistake, match="is a file"):
+    with pytest.raises(UserError, match="is a file"):
         Workspace.init(tmp_path / "w")
     (tmp_path / "journal").write_text("mine")
-    with pytest.raises(UserMistake, match="journal: is a file"):
+    with pytest.raises(UserError, match="journal: is a file"):
         Workspace.init(tmp_path)
     assert (tmp_path / "journal").read_text() == "mine"
     assert not (tmp_path / "ares.yaml").exists()
@@ -55,9 +55,9 @@ def test_a_file_in_the_way_is_named_and_kept(tmp_path: Path) -> None:
 
 def test_no_workspace_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserMistake, match="no workspace here: run `ares init`"):
+    with pytest.raises(UserError, match="no workspace here: run `ares init`"):
         Workspace.here({})
-    with pytest.raises(UserMistake, match="ARES_WORKSPACE"):
+    with pytest.raises(UserError, match="ARES_WORKSPACE"):
         Workspace.here({"ARES_WORKSPACE": str(tmp_path / "none")})
 
 

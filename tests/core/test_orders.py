@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from ares.core.orders import FINAL, ImpossibleMove, Order, OrderStatus, apply, submitted
+from ares.core.orders import FINAL, IllegalTransition, Order, OrderStatus, apply, submitted
 from ares.domain.events import (
     CancelOrder,
     OrderAccepted,
@@ -92,7 +92,7 @@ class Life(RuleBasedStateMachine):
 
     def impossible(self, event: OrderFilled) -> None:
         before = msgspec.structs.astuple(self.order)
-        with pytest.raises(ImpossibleMove):
+        with pytest.raises(IllegalTransition):
             apply(self.order, event)
         assert msgspec.structs.astuple(self.order) == before  # a refused move leaves no trace
 
@@ -138,5 +138,5 @@ def test_a_fill_may_arrive_after_a_cancel_was_sent() -> None:
 def test_a_partly_filled_order_is_not_rejected() -> None:
     one = order()
     apply(one, filled(4, 6))
-    with pytest.raises(ImpossibleMove, match="partly filled"):
+    with pytest.raises(IllegalTransition, match="partly filled"):
         apply(one, REJECTED)

@@ -10,20 +10,20 @@ import numpy as np
 import pytest
 
 from ares.core import orders
-from ares.core.rollout import TRADES_MIN, observe
+from ares.core.challenger import TRADES_MIN, observe
 from ares.core.state import State, new_state
 from ares.core.step import step
 from ares.domain.events import BarsClosed, OrderFilled, SubmitOrder, TradeClosed
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.model import Ensemble, Member, Validation
 from ares.domain.model_events import ModelPublished, SlotChanged, SlotOrdered
-from ares.domain.run import Rollout, RunInstrument, RunSetup
+from ares.domain.run import ChallengerRules, RunInstrument, RunSetup
 from ares.domain.timeframe import HOUR_MS, MINUTE_MS, Timeframe
 from ares.kernel.trade import Rules
 from ares.kernel.trade.layout import ENTRY, EXIT
 
 START_MS = 1_704_153_600_000  # on the hour
-ROLLOUT = Rollout(2 * HOUR_MS, 3 * HOUR_MS, 0.25, 0.10, 1_000.0, 0.05)
+ROLLOUT = ChallengerRules(2 * HOUR_MS, 3 * HOUR_MS, 0.25, 0.10, 1_000.0, 0.05)
 MINUTES_IN_HOUR = 60
 
 
@@ -47,7 +47,9 @@ class Models(dict[str, Any]):
 class Engine:
     """A state, fed one event after the other; keeps the moves."""
 
-    def __init__(self, previous: Ensemble | None = None, rollout: Rollout = ROLLOUT) -> None:
+    def __init__(
+        self, previous: Ensemble | None = None, rollout: ChallengerRules = ROLLOUT
+    ) -> None:
         spec = InstrumentSpec(Instrument("test", "T0/USDT"), 2, 3)
         first = RunInstrument(spec, MINUTE_MS, ensemble("first"), True, previous)
         lanes = (first, RunInstrument(spec, MINUTE_MS, None, False))

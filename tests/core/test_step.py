@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from ares.core.orders import ImpossibleMove, OrderStatus
+from ares.core.orders import IllegalTransition, OrderStatus
 from ares.core.state import State, new_state, restore, snapshot
 from ares.core.step import step
 from ares.domain.events import (
@@ -90,7 +90,7 @@ def test_an_answer_to_an_order_we_never_sent_stops_the_engine() -> None:
         OrderRejected("?", 1, 1, "no"),
         OrderCancelled("?", 1),
     ):
-        with pytest.raises(ImpossibleMove, match="unknown order"):
+        with pytest.raises(IllegalTransition, match="unknown order"):
             step(new_state(setup_of()), answer, {})
 
 

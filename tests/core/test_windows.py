@@ -19,10 +19,10 @@ from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.model import Ensemble, Member
 from ares.domain.run import RunInstrument, RunSetup
 from ares.domain.timeframe import DAY_MS, MINUTE_MS, Timeframe
+from ares.kernel.bar_aggregation import FOLD
 from ares.kernel.bars import F64, Bars
 from ares.kernel.features import N_FEATURES, WARMUP_BARS
 from ares.kernel.features.user import UserFeature, UserFeatures
-from ares.kernel.fold import FOLD
 from ares.kernel.resample import resample
 from ares.kernel.trade import Rules
 

@@ -48,11 +48,11 @@ from ares.journal.run import entries
 from ares.kernel.bars import F64, Bars
 from ares.kernel.features import FEATURE_NAMES, FEATURES_HASH, WARMUP_BARS
 from ares.kernel.trade import Rules
-from ares.runtime.certify import certify
-from ares.runtime.feed import feed_of
-from ares.runtime.history_run import run_history
-from ares.runtime.plan import Plan
-from ares.runtime.restep import restep
+from ares.runtime.engine.feed import feed_of
+from ares.runtime.engine.history_run import run_history
+from ares.runtime.engine.plan import RunPlan
+from ares.runtime.replay.certify import certify
+from ares.runtime.replay.restep import restep
 
 HERE = Path(__file__).parent
 MIDNIGHT_MS = 1_704_153_600_000  # 2024-01-02
@@ -292,7 +292,7 @@ def money(units: int) -> str:
     return f"{sign}{abs(units) // 10**8}.{abs(units) % 10**8:08d}"
 
 
-def plan_of(scene: Scene) -> Plan:
+def plan_of(scene: Scene) -> RunPlan:
     """Return the scene as a plan: enough quiet minutes to warm the features, then the script."""
     specs = [InstrumentSpec(Instrument("test", part.symbol), 2, 3, 5.0) for part in scene.parts]
     instruments = tuple(
@@ -310,7 +310,7 @@ def plan_of(scene: Scene) -> Plan:
     state = new_state(setup)
     first = hashlib.sha256(snapshot(state)).hexdigest()
     state.setup = msgspec.structs.replace(setup, first_state=first)
-    return Plan(state.setup, feed_of(bars, [MINUTE_MS] * len(bars), specs), state)
+    return RunPlan(state.setup, feed_of(bars, [MINUTE_MS] * len(bars), specs), state)
 
 
 def bars_of(part: Part, scene: Scene) -> Bars:

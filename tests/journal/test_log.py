@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ares.domain.errors import WorldTrouble
+from ares.domain.errors import ExternalError
 from ares.journal.log import HEAD, Lock, Writer, read, segments
 
 PAYLOADS = [b"one", b"", b"three" * 9, bytes(range(64)), b"\x00" * 40, b"last"]
@@ -67,11 +67,11 @@ def test_a_missing_or_moved_segment_is_found(tmp_path: Path) -> None:
     first, second, *_ = segments(tmp_path)
     kept = first.read_bytes()
     first.unlink()
-    with pytest.raises(WorldTrouble, match="damaged at byte 0"):
+    with pytest.raises(ExternalError, match="damaged at byte 0"):
         list(read(tmp_path))
     first.write_bytes(second.read_bytes())
     second.write_bytes(kept)
-    with pytest.raises(WorldTrouble, match="damaged at byte 0"):
+    with pytest.raises(ExternalError, match="damaged at byte 0"):
         list(read(tmp_path))
 
 
@@ -88,9 +88,9 @@ def test_every_flipped_bit_is_found_at_its_record(tmp_path: Path) -> None:
             damaged = bytearray(raw)
             damaged[at] ^= 1 << bit
             path.write_bytes(damaged)
-            with pytest.raises(WorldTrouble, match=f"damaged at byte {start}:"):
+            with pytest.raises(ExternalError, match=f"damaged at byte {start}:"):
                 list(read(tmp_path))
-            with pytest.raises(WorldTrouble, match="damaged"):
+            with pytest.raises(ExternalError, match="damaged"):
                 Writer(tmp_path)
             assert path.read_bytes() == damaged  # what is damaged is left for a person to see
 
@@ -105,7 +105,7 @@ def test_records_cannot_be_moved(tmp_path: Path, change: str) -> None:
     write(tmp_path / "other", [b"zzzz"])
     changed["insert"] = a + one_file(tmp_path / "other").read_bytes() + b + c + d
     path.write_bytes(changed[change])
-    with pytest.raises(WorldTrouble, match="damaged"):
+    with pytest.raises(ExternalError, match="damaged"):
         list(read(tmp_path))
 
 
@@ -144,7 +144,7 @@ def test_zeros_where_a_record_was_to_come_are_a_torn_tail(tmp_path: Path) -> Non
     write(tmp_path, [b"more"])
     assert list(read(tmp_path)) == [*PAYLOADS, b"more"]
     path.write_bytes(raw + bytes(50) + b"\x01")
-    with pytest.raises(WorldTrouble, match="damaged"):
+    with pytest.raises(ExternalError, match="damaged"):
         list(read(tmp_path))
 
 
@@ -152,7 +152,7 @@ def test_a_torn_tail_before_the_last_segment_is_damage(tmp_path: Path) -> None:
     write(tmp_path, PAYLOADS, segment_bytes_max=60, sync_ms=0)
     path = segments(tmp_path)[0]
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(WorldTrouble, match=f"{path.name} is damaged"):
+    with pytest.raises(ExternalError, match=f"{path.name} is damaged"):
         list(read(tmp_path))
 
 
@@ -259,14 +259,14 @@ def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
     path = one_file(tmp_path)
     path.unlink()
     path.mkdir()
-    with pytest.raises(WorldTrouble, match="cannot read the journal") as raised:
+    with pytest.raises(ExternalError, match="cannot read the journal") as raised:
         list(read(tmp_path))
     one_line(raised.value)
 
 
 def test_one_writer_and_the_other_is_told_which_process_it_is(tmp_path: Path) -> None:
     lock = Lock(tmp_path)
-    with pytest.raises(WorldTrouble, match=rf"another engine \(process {os.getpid()}\)") as raised:
+    with pytest.raises(ExternalError, match=rf"another engine \(process {os.getpid()}\)") as raised:
         Lock(tmp_path)
     assert raised.value.exit_code == 3
     assert str(tmp_path) in one_line(raised.value)
@@ -286,5 +286,5 @@ def test_the_lock_of_a_process_that_died_is_free(tmp_path: Path) -> None:
 def test_a_lock_without_a_name_in_it_is_still_a_lock(tmp_path: Path) -> None:
     with (tmp_path / "lock").open("w") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
-        with pytest.raises(WorldTrouble, match="process unknown"):
+        with pytest.raises(ExternalError, match="process unknown"):
             Lock(tmp_path)

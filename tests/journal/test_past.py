@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ares.domain.events import BarsClosed
-from ares.journal.run import Past, RunJournal, past_of
+from ares.journal.run import JournalReader, RunJournal, past_of
 
 
 def test_the_past_is_what_stood_there_when_it_was_asked_for(tmp_path: Path) -> None:
@@ -23,4 +23,4 @@ def test_the_past_is_what_stood_there_when_it_was_asked_for(tmp_path: Path) -> N
     journal.close()
     assert [entry.seq for entry in past] == [1, 2, 3, 4, 5]
     assert [entry.seq for entry in past] == [1, 2, 3, 4, 5], "walked again"
-    assert [entry.seq for entry in Past(tmp_path, 2)] == [1, 2]
+    assert [entry.seq for entry in JournalReader(tmp_path, 2)] == [1, 2]

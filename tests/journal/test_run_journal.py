@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from ares.domain.errors import WorldTrouble
+from ares.domain.errors import ExternalError
 from ares.domain.events import (
     BarsClosed,
     BreakerChanged,
@@ -90,7 +90,7 @@ def test_an_event_without_effects_is_the_crash_and_only_at_the_end(tmp_path: Pat
     journal = RunJournal(tmp_path)
     journal.event(2, EVENTS[3])
     journal.close()
-    with pytest.raises(WorldTrouble, match="goes on after event 1 with a record"):
+    with pytest.raises(ExternalError, match="goes on after event 1 with a record"):
         list(entries(tmp_path))
 
 
@@ -105,7 +105,7 @@ def test_a_record_that_cannot_stand_there_is_one_line(tmp_path: Path, records: l
     for record in (event, EFFECTS + encode_effects(1, []), *records):
         writer.append(record)
     writer.close()
-    with pytest.raises(WorldTrouble, match="cannot stand there") as raised:
+    with pytest.raises(ExternalError, match="cannot stand there") as raised:
         list(entries(tmp_path))
     assert "\n" not in str(raised.value)
 
@@ -115,10 +115,10 @@ def test_events_and_effects_of_another_version_are_one_line(tmp_path: Path) -> N
     writer.append(EVENT + msgspec.msgpack.encode((1, {"type": "MoonLanded", "ts_ms": 1})))
     writer.close()
     for ask in (lambda: list(entries(tmp_path)), lambda: setup_of(tmp_path)):
-        with pytest.raises(WorldTrouble, match="does not know") as raised:
+        with pytest.raises(ExternalError, match="does not know") as raised:
             ask()
         assert "\n" not in str(raised.value)
-    with pytest.raises(WorldTrouble, match="does not know"):
+    with pytest.raises(ExternalError, match="does not know"):
         decode_effects(msgspec.msgpack.encode((1, [{"type": "MoonLanded"}])))
 
 
@@ -128,5 +128,5 @@ def test_a_journal_of_something_else_is_no_run(tmp_path: Path) -> None:
     journal.event(1, EVENTS[3])
     journal.effects(1, [])
     journal.close()
-    with pytest.raises(WorldTrouble, match="does not begin with a run"):
+    with pytest.raises(ExternalError, match="does not begin with a run"):
         setup_of(tmp_path)

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ares.domain.timeframe import Timeframe
+from ares.kernel.bar_aggregation import fold_state, on_close, warm_up
 from ares.kernel.bars import Bars
 from ares.kernel.features import N_FEATURES, WARMUP_BARS, feature_state, features_of
-from ares.kernel.fold import fold_state, on_close, warm_up
 from ares.kernel.resample import fill_gaps, resample
 
 MINUTE = 60_000

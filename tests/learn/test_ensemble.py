@@ -18,7 +18,7 @@ from ares.learn.ensemble import (
     share_out,
 )
 from ares.learn.recipe import LabelRecipe
-from ares.learn.walk import TooFewRowsError
+from ares.learn.walk_forward import TooFewRowsError
 
 M15, H1 = Timeframe.M15, Timeframe.H1
 LABEL = LabelRecipe(horizon_bars=6, width_min_bps=33.0, cost_bps=10.0)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ares.learn.equity import held, traded
 from ares.learn.evaluate import area_under_curve, evaluate, in_turn, sentence
 from ares.learn.rows import Rows
-from ares.learn.walk import OutOfSample
+from ares.learn.walk_forward import OutOfSample
 
 MakeRows = Callable[..., Rows]
 HOUR = 3_600_000

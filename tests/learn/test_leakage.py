@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ares.kernel.bars import F64, Bars
 from ares.kernel.resample import resample
-from ares.learn.leakage import Told, at_close, leak_test
+from ares.learn.leakage import TimedRows, at_close, leak_test
 
 MINUTE = 60_000
 FIVE = 5 * MINUTE
@@ -138,14 +138,14 @@ def test_a_label_is_known_after_its_horizon_and_not_before(
     assert leak_test(tell, bars, ["label"], MINUTE).leaking == leaks
 
 
-def scaler(train: int, on: int) -> Callable[[Bars], Told]:
+def scaler(train: int, on: int) -> Callable[[Bars], TimedRows]:
     """Return a teller of returns scaled by the first ``on`` bars, said to be by ``train``."""
 
-    def tell(b: Bars) -> Told:
+    def tell(b: Bars) -> TimedRows:
         r = returns(b)
         scaled = (r - np.nanmean(r[:on])) / np.nanstd(r[:on])
         known_ms = np.maximum(b.ts_ms, MINUTE * (train - 1)) + MINUTE
-        return Told(b.ts_ms, known_ms, scaled[:, None])
+        return TimedRows(b.ts_ms, known_ms, scaled[:, None])
 
     return tell
 
@@ -156,13 +156,13 @@ def test_a_scaler_knows_its_training_set_and_no_more(bars: Bars) -> None:
 
 
 def test_rows_of_a_higher_timeframe(bars: Bars) -> None:
-    def honest(b: Bars) -> Told:
+    def honest(b: Bars) -> TimedRows:
         five = resample(b, MINUTE, FIVE)
-        return Told(five.ts_ms, five.ts_ms + FIVE, five.close[:, None])
+        return TimedRows(five.ts_ms, five.ts_ms + FIVE, five.close[:, None])
 
-    def hasty(b: Bars) -> Told:
+    def hasty(b: Bars) -> TimedRows:
         five = resample(b, MINUTE, FIVE)
-        return Told(five.ts_ms, five.ts_ms + MINUTE, five.close[:, None])
+        return TimedRows(five.ts_ms, five.ts_ms + MINUTE, five.close[:, None])
 
     assert leak_test(honest, bars, ["close"], MINUTE).clean
     report = leak_test(hasty, bars, ["close"], MINUTE, cuts=30)
@@ -171,9 +171,9 @@ def test_rows_of_a_higher_timeframe(bars: Bars) -> None:
 
 
 def test_choosing_rows_by_what_came_later_is_a_leak(bars: Bars) -> None:
-    def winners(b: Bars) -> Told:
+    def winners(b: Bars) -> TimedRows:
         keep = np.flatnonzero(b.close > np.median(b.close))
-        return Told(b.ts_ms[keep], b.ts_ms[keep] + MINUTE, b.close[keep][:, None])
+        return TimedRows(b.ts_ms[keep], b.ts_ms[keep] + MINUTE, b.close[keep][:, None])
 
     assert leak_test(winners, bars, ["close"], MINUTE).leaking == ("close",)
 

@@ -22,10 +22,10 @@ from ares.learn.sentiment import (
     fitted_on,
     heard,
     price_only,
-    unheard,
+    sentiment_missing,
     with_sentiment,
 )
-from ares.learn.walk import Walked, walk
+from ares.learn.walk_forward import WalkForwardResult, walk
 
 SPEC = SentimentSpec(delay_ms=0, stale_ms=24 * HOUR_MS)
 NAMES = ("price_a", "price_b", *column_names(None, True)[-N_SENTIMENT:])
@@ -93,7 +93,7 @@ def test_each_lane_hears_its_own_news() -> None:
     assert told.x[1::2, 2:].tobytes() == wanted.tobytes()
 
 
-def walked(rows: Rows, recipe: Recipe) -> Walked:
+def walked(rows: Rows, recipe: Recipe) -> WalkForwardResult:
     return walk(rows.x[:, : len(recipe.features)], rows, recipe)
 
 
@@ -103,10 +103,10 @@ def test_what_news_say_is_learnt_and_without_them_prices_answer() -> None:
     with_, by_prices = log_loss(own.probability(rows.x), rows), log_loss(
         twin.probability(rows.x[:, :2]), rows
     )  # fmt: skip
-    without = log_loss(own.probability(unheard(rows.x)), rows)
+    without = log_loss(own.probability(sentiment_missing(rows.x)), rows)
     assert with_ < by_prices - 0.1
     assert without < by_prices + 0.03  # not what the twin says, but not far from it
-    told = own.probability(unheard(rows.x))
+    told = own.probability(sentiment_missing(rows.x))
     assert np.isfinite(told).all()
     assert np.corrcoef(told, twin.probability(rows.x[:, :2]))[0, 1] > 0.9
 
@@ -116,12 +116,12 @@ def test_the_graph_says_the_same_with_and_without_news() -> None:
     own = walked(rows, RECIPE)
     graph = open_model(to_onnx(own.fitted.trees, own.platt), len(NAMES), "it")
     made_rows = reference_rows(rows.x, own.fitted.trees)
-    for some in (made_rows, unheard(made_rows), rows.x, unheard(rows.x)):
+    for some in (made_rows, sentiment_missing(made_rows), rows.x, sentiment_missing(rows.x)):
         assert compare(own.probability(some), graph, some).passed
     assert any(split >= 2 for split in _splits(own))
 
 
-def _splits(own: Walked) -> set[int]:
+def _splits(own: WalkForwardResult) -> set[int]:
     found: set[int] = set()
 
     def visit(node: dict[str, object]) -> None:

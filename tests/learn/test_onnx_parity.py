@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ares.adapters.onnx_model import open_model
 from ares.learn.calibration import Platt, fit_platt
-from ares.learn.fit import Fitted, fit
+from ares.learn.fit import FittedModel, fit
 from ares.learn.onnx_graph import floor32, reference_rows, served_threshold, split_points, to_onnx
 from ares.learn.parity import ConversionWrongError, Parity, compare, insist
 from ares.learn.recipe import Recipe
@@ -22,18 +22,18 @@ PLATT = Platt(a=1.7, b=-0.3)
 
 
 @pytest.fixture(scope="module")
-def trained(rows: MakeRows, recipe: Recipe) -> tuple[Rows, Fitted]:
+def trained(rows: MakeRows, recipe: Recipe) -> tuple[Rows, FittedModel]:
     table = rows(3000)
     return table, fit(table.x, table, recipe)
 
 
-def parity_of(graph: bytes, fitted: Fitted, platt: Platt, table: np.ndarray) -> Parity:
+def parity_of(graph: bytes, fitted: FittedModel, platt: Platt, table: np.ndarray) -> Parity:
     expected = platt.probability(fitted.raw(table))
     return compare(expected, open_model(graph, table.shape[1], "test"), table)
 
 
 def test_no_row_differs_not_even_on_thresholds_holes_and_extremes(
-    trained: tuple[Rows, Fitted],
+    trained: tuple[Rows, FittedModel],
 ) -> None:
     table, fitted = trained
     made = reference_rows(table.x, fitted.trees)
@@ -88,7 +88,7 @@ def test_floor32_is_the_nearest_below(value: float) -> None:
         assert float(np.nextafter(floor, np.float32(np.inf))) > value
 
 
-def test_a_swapped_calibration_is_caught(trained: tuple[Rows, Fitted]) -> None:
+def test_a_swapped_calibration_is_caught(trained: tuple[Rows, FittedModel]) -> None:
     table, fitted = trained
     swapped = to_onnx(fitted.trees, Platt(a=PLATT.b, b=PLATT.a))
     parity = parity_of(swapped, fitted, PLATT, reference_rows(table.x, fitted.trees))
@@ -98,7 +98,7 @@ def test_a_swapped_calibration_is_caught(trained: tuple[Rows, Fitted]) -> None:
 
 
 @pytest.mark.parametrize("attribute", ["nodes_values", "nodes_missing_value_tracks_true"])
-def test_a_wrong_branch_is_caught(trained: tuple[Rows, Fitted], attribute: str) -> None:
+def test_a_wrong_branch_is_caught(trained: tuple[Rows, FittedModel], attribute: str) -> None:
     """Round one threshold to nearest, or turn one hole: what a library's converter does."""
     import onnx
 
@@ -118,7 +118,7 @@ def test_a_wrong_branch_is_caught(trained: tuple[Rows, Fitted], attribute: str) 
 
 
 def test_scikit_learns_calibrated_classifier_converts_wrongly_and_is_caught(
-    trained: tuple[Rows, Fitted],
+    trained: tuple[Rows, FittedModel],
 ) -> None:
     """The known silent error: the wrapper's converter calibrates probabilities, not log-odds."""
     import warnings
@@ -173,7 +173,7 @@ def test_answers_of_another_shape_or_nan_do_not_pass() -> None:
     assert compare(expected, lambda _: expected, made).passed
 
 
-def test_calibration_lives_in_the_graph(trained: tuple[Rows, Fitted]) -> None:
+def test_calibration_lives_in_the_graph(trained: tuple[Rows, FittedModel]) -> None:
     table, fitted = trained
     platt = fit_platt(fitted.raw(table.x), table.won, overlap=1, base_rate=0.5)
     served = open_model(to_onnx(fitted.trees, platt), table.x.shape[1], "test")(table.x)

@@ -14,7 +14,7 @@ from ares.adapters.onnx_model import open_model
 from ares.domain.instrument import Instrument
 from ares.domain.package import card_bytes, card_of, sha256
 from ares.kernel.bars import Bars
-from ares.learn.package import Subject, make_package, package_name
+from ares.learn.package import PackageSpec, make_package, package_name
 from ares.learn.parity import ConversionWrongError, Scorer
 from ares.learn.recipe import Recipe
 from ares.learn.rows import F32, Rows, rows_of
@@ -27,10 +27,10 @@ def opener(graph: bytes, n_features: int) -> Scorer:
     return open_model(graph, n_features, "test")
 
 
-def subject(columns: tuple[str, ...], n: int = 3000) -> Subject:
+def subject(columns: tuple[str, ...], n: int = 3000) -> PackageSpec:
     close = 100 + np.sin(np.arange(n) / 50)
     bars = Bars.make(np.arange(n) * HOUR, close, close, close, close, close)
-    return Subject(
+    return PackageSpec(
         (Instrument("binance", "BTC/USDT"),),
         columns,
         (bars,),

@@ -21,11 +21,11 @@ from ares.domain.model_events import (
 )
 from ares.domain.run import RunInstrument, RunSetup
 from ares.domain.timeframe import DAY_MS, HOUR_MS, Timeframe
-from ares.learn.lessons import Lessons
+from ares.learn.learner_state import LearnerState
 from ares.learn.thresholds import Thresholds
 from ares.learn.triggers import (
-    Policy,
-    Restraint,
+    RetrainPolicy,
+    RetrainThrottle,
     after_drift,
     after_time,
     after_trade,
@@ -62,13 +62,13 @@ def trade(ts_ms: int, net_bps: float, lane: int = 0) -> TradeClosed:
     )
 
 
-def begun(policy: Policy, champion: Ensemble | None = None) -> Lessons:
-    lessons = Lessons(policy, Thresholds())
+def begun(policy: RetrainPolicy, champion: Ensemble | None = None) -> LearnerState:
+    lessons = LearnerState(policy, Thresholds())
     lessons.watch(RunStarted(setup(champion or ensemble("champion"))), [])
     return lessons
 
 
-def started(lessons: Lessons) -> RetrainingStarted:
+def started(lessons: LearnerState) -> RetrainingStarted:
     wanted = lessons.pupils[0].wanted
     assert wanted is not None
     return RetrainingStarted(wanted.at_ms, 0, wanted.trigger, wanted.reason)
@@ -82,25 +82,25 @@ def ended(one: RetrainingStarted, outcome: str = "refused", name: str = "") -> R
 
 
 def test_a_loss_asks_for_a_training_and_a_gain_does_not() -> None:
-    policy = Policy()
+    policy = RetrainPolicy()
     wanted = after_trade(policy, 5, [3.0, -0.1], PROMISED)
     assert wanted is not None
     assert (wanted.trigger, wanted.at_ms) == ("loss_immediate", 5)
     assert after_trade(policy, 5, [-3.0, 0.1], PROMISED) is None
     assert after_trade(policy, 5, [-3.0, 0.0], PROMISED) is None, "below zero"
-    assert after_trade(Policy(on_loss=False), 5, [-3.0], PROMISED) is None
+    assert after_trade(RetrainPolicy(on_loss=False), 5, [-3.0], PROMISED) is None
 
 
 def test_trades_below_what_was_promised_are_a_matter_of_performance() -> None:
     least = promised_least(PROMISED, 10)
     assert least is not None
     below, above = [least - 0.1] * 10, [least + 0.1] * 10
-    wanted = after_trade(Policy(on_loss=False), 5, below, PROMISED)
+    wanted = after_trade(RetrainPolicy(on_loss=False), 5, below, PROMISED)
     assert wanted is not None
     assert wanted.trigger == "performance"
-    assert after_trade(Policy(on_loss=False), 5, [-1e6] * 9, PROMISED) is None, "too few"
-    assert after_trade(Policy(on_loss=False), 5, above, PROMISED) is None
-    assert after_trade(Policy(on_loss=False), 5, [-1e6] * 20 + [30.0] * 30, PROMISED) is None
+    assert after_trade(RetrainPolicy(on_loss=False), 5, [-1e6] * 9, PROMISED) is None, "too few"
+    assert after_trade(RetrainPolicy(on_loss=False), 5, above, PROMISED) is None
+    assert after_trade(RetrainPolicy(on_loss=False), 5, [-1e6] * 20 + [30.0] * 30, PROMISED) is None
 
 
 def test_the_promise_holds_for_a_model_that_is_as_good_as_its_validation() -> None:
@@ -118,31 +118,31 @@ def test_the_promise_holds_for_a_model_that_is_as_good_as_its_validation() -> No
 def test_nothing_is_promised_by_nothing() -> None:
     assert promised_least(Validation(), 10) is None
     assert promised_least(Validation(1, 5.0, 0.0), 10) is None
-    assert after_trade(Policy(on_loss=False), 5, [-50.0] * 30, Validation()) is None
+    assert after_trade(RetrainPolicy(on_loss=False), 5, [-50.0] * 30, Validation()) is None
 
 
 def test_drift_asks_by_its_score_or_by_a_worse_error() -> None:
     def seen(score: float, before: float, after: float, *, changed: bool) -> DriftMeasured:
         return DriftMeasured(7, 0, score, "rsi_14 1h", before, after, changed)
 
-    high = after_drift(Policy(), seen(0.71, 0.2, 0.2, changed=False))
+    high = after_drift(RetrainPolicy(), seen(0.71, 0.2, 0.2, changed=False))
     assert high is not None
     assert "rsi_14 1h" in high.reason
-    assert after_drift(Policy(), seen(0.70, 0.2, 0.2, changed=False)) is None
-    assert after_drift(Policy(), seen(0.1, 0.2, 0.25, changed=True)) is not None
-    assert after_drift(Policy(), seen(0.1, 0.25, 0.2, changed=True)) is None
-    assert after_drift(Policy(), seen(0.1, 0.2, 0.25, changed=False)) is None
+    assert after_drift(RetrainPolicy(), seen(0.70, 0.2, 0.2, changed=False)) is None
+    assert after_drift(RetrainPolicy(), seen(0.1, 0.2, 0.25, changed=True)) is not None
+    assert after_drift(RetrainPolicy(), seen(0.1, 0.25, 0.2, changed=True)) is None
+    assert after_drift(RetrainPolicy(), seen(0.1, 0.2, 0.25, changed=False)) is None
 
 
 def test_the_schedule_counts_from_the_last_begin() -> None:
-    policy = Policy(schedule_ms=HOUR_MS)
+    policy = RetrainPolicy(schedule_ms=HOUR_MS)
     assert after_time(policy, HOUR_MS - 1, 0) is None
     assert after_time(policy, HOUR_MS, 0) is not None
-    assert after_time(Policy(), 10**12, 0) is None
+    assert after_time(RetrainPolicy(), 10**12, 0) is None
 
 
 def test_the_schedule_asks_again_so_long_after_the_last_training_began() -> None:
-    lessons = begun(Policy(schedule_ms=2 * DAY_MS, interval_ms=0, on_loss=False))
+    lessons = begun(RetrainPolicy(schedule_ms=2 * DAY_MS, interval_ms=0, on_loss=False))
     asked = []
     for hour in range(1, 24 * 7):
         lessons.watch(bars(hour * HOUR_MS), [])
@@ -155,9 +155,9 @@ def test_the_schedule_asks_again_so_long_after_the_last_training_began() -> None
 
 
 @st.composite
-def policies(draw: st.DrawFn) -> Policy:
+def policies(draw: st.DrawFn) -> RetrainPolicy:
     hours = st.integers(0, 30)
-    return Policy(
+    return RetrainPolicy(
         on_loss=draw(st.booleans()),
         interval_ms=draw(hours) * HOUR_MS,
         budget_per_day=draw(st.integers(0, 6)),
@@ -179,7 +179,7 @@ FACTS = st.lists(
 
 @given(policies(), FACTS)
 def test_no_stream_of_facts_makes_a_storm(
-    policy: Policy, facts: list[tuple[int, str, str]]
+    policy: RetrainPolicy, facts: list[tuple[int, str, str]]
 ) -> None:
     lessons = begun(policy)
     now = 0
@@ -219,7 +219,9 @@ def test_no_stream_of_facts_makes_a_storm(
 
 def test_the_rest_doubles_with_each_failure_up_to_its_limit_and_a_success_ends_that() -> None:
     hour = HOUR_MS
-    lessons = begun(Policy(interval_ms=6 * hour, backoff_ms_max=50 * hour, budget_per_day=99))
+    lessons = begun(
+        RetrainPolicy(interval_ms=6 * hour, backoff_ms_max=50 * hour, budget_per_day=99)
+    )
     now, rests = 0, []
     for outcome in ("refused", "failed", "unchanged", "refused", "published", "refused"):
         now += 10 * DAY_MS
@@ -233,7 +235,7 @@ def test_the_rest_doubles_with_each_failure_up_to_its_limit_and_a_success_ends_t
 
 
 def test_who_asks_needs_no_rest_but_keeps_to_the_budget() -> None:
-    restraint = Restraint(Policy(interval_ms=6 * HOUR_MS, budget_per_day=2))
+    restraint = RetrainThrottle(RetrainPolicy(interval_ms=6 * HOUR_MS, budget_per_day=2))
     restraint.begin(0)
     restraint.end(MINUTE, published=True)
     assert not restraint.allows(HOUR_MS)
@@ -246,7 +248,7 @@ def test_who_asks_needs_no_rest_but_keeps_to_the_budget() -> None:
 
 
 def test_another_champion_ends_the_back_off() -> None:
-    lessons = begun(Policy(interval_ms=6 * HOUR_MS))
+    lessons = begun(RetrainPolicy(interval_ms=6 * HOUR_MS))
     lessons.watch(bars(DAY_MS), [trade(DAY_MS, -1.0)])
     one = started(lessons)
     lessons.watch(one, [])
@@ -266,7 +268,7 @@ def moved(move: Move, *lanes: tuple[str, Station]) -> SlotChanged:
 
 
 def test_a_challenger_on_trial_is_given_its_time() -> None:
-    lessons, challenger = begun(Policy()), ensemble("challenger")
+    lessons, challenger = begun(RetrainPolicy()), ensemble("challenger")
     made = ModelPublished(1, 0, challenger, "shadow", True, "a verdict", "learner", "")
     champion = lessons.pupils[0].champion
     lanes: list[tuple[str, Station]] = [(champion, "champion"), (challenger.hash, "shadow")]
@@ -279,7 +281,7 @@ def test_a_challenger_on_trial_is_given_its_time() -> None:
 
 
 def test_a_challenger_without_a_verdict_bars_nothing() -> None:
-    lessons, challenger = begun(Policy()), ensemble("challenger")
+    lessons, challenger = begun(RetrainPolicy()), ensemble("challenger")
     made = ModelPublished(1, 0, challenger, "shadow", False, "", "ada", "")
     champion = lessons.pupils[0].champion
     lanes: list[tuple[str, Station]] = [(champion, "champion"), (challenger.hash, "shadow")]
@@ -289,7 +291,7 @@ def test_a_challenger_without_a_verdict_bars_nothing() -> None:
 
 
 def test_whoever_takes_the_place_is_taught_from_then_on() -> None:
-    lessons, challenger = begun(Policy(on_loss=False)), ensemble("challenger", Validation())
+    lessons, challenger = begun(RetrainPolicy(on_loss=False)), ensemble("challenger", Validation())
     champion = lessons.pupils[0].champion
     lessons.watch(bars(1), [trade(1, 5.0)])
     made = ModelPublished(2, 0, challenger, "shadow", True, "a verdict", "learner", "")
@@ -306,7 +308,7 @@ def test_whoever_takes_the_place_is_taught_from_then_on() -> None:
 
 
 def test_the_trades_of_a_challenger_are_not_the_champions() -> None:
-    lessons = begun(Policy())
+    lessons = begun(RetrainPolicy())
     lessons.watch(bars(1), [trade(1, -5.0, lane=1)])
     assert lessons.pupils[0].wanted is None
 
@@ -315,7 +317,7 @@ def test_a_candidate_in_the_challengers_lane_is_taught_where_there_is_no_champio
     lane = setup(None)
     first, second = lane.instruments
     candidate = RunInstrument(second.spec, HOUR_MS, ensemble("candidate"), False)
-    lessons = Lessons(Policy(), Thresholds())
+    lessons = LearnerState(RetrainPolicy(), Thresholds())
     lane = msgspec.structs.replace(lane, instruments=(first, candidate))
     lessons.watch(RunStarted(lane), [])
     lessons.watch(bars(1), [trade(1, -5.0, lane=1)])
@@ -325,7 +327,7 @@ def test_a_candidate_in_the_challengers_lane_is_taught_where_there_is_no_champio
 
 def test_models_that_were_imported_are_left_alone() -> None:
     stranger = ensemble("imported")
-    lessons = Lessons(Policy(schedule_ms=1), Thresholds(), frozenset({stranger.hash}))
+    lessons = LearnerState(RetrainPolicy(schedule_ms=1), Thresholds(), frozenset({stranger.hash}))
     lessons.watch(RunStarted(setup(stranger)), [])
     lessons.watch(bars(10 * DAY_MS), [trade(1, -5.0)])
     assert lessons.pupils[0].wanted is None
@@ -333,7 +335,7 @@ def test_models_that_were_imported_are_left_alone() -> None:
 
 
 def test_drift_is_due_once_a_period_however_long_the_run_was_silent() -> None:
-    lessons = begun(Policy(check_ms=DAY_MS))
+    lessons = begun(RetrainPolicy(check_ms=DAY_MS))
 
     def due() -> int | None:
         return lessons.pupils[0].measuring_ms
@@ -348,7 +350,7 @@ def test_drift_is_due_once_a_period_however_long_the_run_was_silent() -> None:
 
 
 def test_a_threshold_is_told_once_a_day() -> None:
-    lessons = begun(Policy(on_loss=False))
+    lessons = begun(RetrainPolicy(on_loss=False))
     told = []
     for k in range(1, 60):
         lessons.watch(bars(k * HOUR_MS), [trade(k * HOUR_MS, -30.0)])

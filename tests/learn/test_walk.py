@@ -14,7 +14,7 @@ from ares.kernel.trade.rules import round_trip_bps
 from ares.learn.fit import LearningCurve, fit
 from ares.learn.recipe import HORIZON_BARS, Recipe, default_label
 from ares.learn.rows import Rows, blanked, pooled
-from ares.learn.walk import TooFewRowsError, walk
+from ares.learn.walk_forward import TooFewRowsError, walk
 
 MakeRows = Callable[..., Rows]
 

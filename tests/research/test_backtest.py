@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from ares.domain.errors import UserMistake
+from ares.domain.errors import UserError
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.timeframe import MINUTE_MS, Timeframe
 from ares.kernel.trade import Rules, Signals
@@ -226,12 +226,12 @@ def test_the_mode_counts_only_when_it_is_asked_for(walk: Maker) -> None:
 def test_nothing_to_run_over_is_said(walk: Maker) -> None:
     one = walk(n=10)
     empty = replace(one, bars=one.bars[:0])
-    with pytest.raises(UserMistake, match="no candles of test:AAA/USDT"):
+    with pytest.raises(UserError, match="no candles of test:AAA/USDT"):
         run_backtest([empty], buy_hold([empty]), Rules())
 
 
 def test_a_size_below_a_lot_is_refused() -> None:
-    with pytest.raises(UserMistake, match="smallest size"):
+    with pytest.raises(UserError, match="smallest size"):
         sized(Rules(), 0.0001, 3)
 
 

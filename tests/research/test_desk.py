@@ -12,13 +12,13 @@ import pytest
 
 from ares.adapters.model_bundle import export
 from ares.adapters.model_store import ModelStore
-from ares.domain.errors import UserMistake
+from ares.domain.errors import UserError
 from ares.domain.package import Package
 from ares.domain.timeframe import DAY_MS, Timeframe
 from ares.kernel.trade import Rules
 from ares.research import Candles
-from ares.research.asked import bps, share, size_of
-from ares.research.desk import BacktestRequest, Desk
+from ares.research.backtest_request import BacktestRequest, BacktestRunner
+from ares.research.cli_values import bps, share, size_of
 from ares.research.result_json import keep
 from ares.research.window import parse_utc, window
 from ares.store.candles import CandleStore
@@ -33,7 +33,7 @@ N = 6 * 1_440
 class Place:
     """A desk with two stored instruments, and what lies on it."""
 
-    desk: Desk
+    desk: BacktestRunner
     candles: tuple[Candles, Candles]
     start_ms: int
 
@@ -46,7 +46,7 @@ def place(walk: CandlesMaker, tmp_path_factory: pytest.TempPathFactory) -> Itera
     store = CandleStore(database, root / "cache")
     for one in candles:
         store.save(one.spec, "1m", one.bars, "made up")
-    desk = Desk(
+    desk = BacktestRunner(
         store, ModelStore(root / "models"), {}, Rules(), 10_000.0,
         ("AAA/USDT", "BBB/USDT", "CCC/USDT"), "test", 0.25,
     )  # fmt: skip
@@ -168,7 +168,7 @@ def test_the_gate_is_the_engines(stocked: Place) -> None:
     ],
 )
 def test_mistakes_are_one_line(place: Place, request_: BacktestRequest, said: str) -> None:
-    with pytest.raises(UserMistake, match=said) as caught:
+    with pytest.raises(UserError, match=said) as caught:
         place.desk.run(request_)
     assert "\n" not in str(caught.value)
 
@@ -200,23 +200,23 @@ def test_the_default_window_ends_where_all_have_candles(walk: CandlesMaker, tmp_
 
 @pytest.mark.parametrize("text", ["x", "-1", "nan", "inf", "200%", "20000"])
 def test_costs_that_are_none_are_refused(text: str) -> None:
-    with pytest.raises(UserMistake, match="--fee"):
+    with pytest.raises(UserError, match="--fee"):
         bps("--fee", text)
 
 
 def test_shares_above_one_are_refused_with_a_hint() -> None:
-    with pytest.raises(UserMistake, match="15%"):
+    with pytest.raises(UserError, match="15%"):
         share("--drawdown", "15")
     assert share("--drawdown", "1") == 1.0
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "some", "nan"])
 def test_sizes_that_are_none_are_refused(text: str) -> None:
-    with pytest.raises(UserMistake, match="--size"):
+    with pytest.raises(UserError, match="--size"):
         size_of(text)
 
 
 def test_dates_that_are_none_are_refused() -> None:
     assert parse_utc("2023-04-20T02:00+02:00") == parse_utc("2023-04-20")
-    with pytest.raises(UserMistake, match="is no date"):
+    with pytest.raises(UserError, match="is no date"):
         parse_utc("20.4.2023")

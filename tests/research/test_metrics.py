@@ -12,7 +12,7 @@ from ares.kernel.trade.layout import OUTCOME
 from ares.learn.gate.account import daily_returns
 from ares.research.account_path import ExecutionCosts
 from ares.research.metrics import (
-    Metrics,
+    BacktestMetrics,
     deepest,
     drawdowns,
     measure,
@@ -25,7 +25,7 @@ NO_COSTS = ExecutionCosts(0.0, 0.0, 0.0, 0.0)
 
 def measured(
     equity: list[float], pnl: list[float] | None = None, days: int | None = None
-) -> Metrics:
+) -> BacktestMetrics:
     """Return metrics of one equity value a day and trades with these results."""
     n = len(equity)
     outcomes = np.zeros(len(pnl or []), OUTCOME)

@@ -9,16 +9,16 @@ import msgspec
 import numpy as np
 import pytest
 
-from ares.domain.errors import UserMistake
+from ares.domain.errors import UserError
 from ares.domain.model import Ensemble, Member
 from ares.domain.package import Package
 from ares.domain.timeframe import Timeframe
 from ares.kernel.bars import F64, Bars
 from ares.kernel.features import FEATURE_NAMES, WARMUP_BARS, features_of
 from ares.kernel.resample import fill_gaps, resample
-from ares.research.desk import scorer
+from ares.research.backtest_request import scorer
 from ares.research.market import Candles
-from ares.research.signals import HistoryOf, Voiced, ensemble_strategy
+from ares.research.signals import EnsembleMembers, HistoryOf, ensemble_strategy
 from ares.research.strategy import Strategy
 
 CandlesMaker = Callable[..., Candles]
@@ -41,7 +41,7 @@ def history_of(*candles: Candles) -> HistoryOf:
     return read
 
 
-def two_members(packages: list[Package]) -> Voiced:
+def two_members(packages: list[Package]) -> EnsembleMembers:
     """Return the ensemble of a 1m and a 5m package, weighted 1 to 3."""
     alone = packages[1].alone("test:AAA/USDT", "now")
     members = tuple(
@@ -49,17 +49,19 @@ def two_members(packages: list[Package]) -> Voiced:
         for p, weight in zip(packages, (0.25, 0.75), strict=True)
     )
     ensemble: Ensemble = msgspec.structs.replace(alone, members=members, platt_a=1.5, platt_b=-0.1)
-    return Voiced(ensemble, tuple(packages))
+    return EnsembleMembers(ensemble, tuple(packages))
 
 
 @pytest.fixture(scope="module")
-def voiced(tiny_package: PackageMaker) -> Voiced:
+def voiced(tiny_package: PackageMaker) -> EnsembleMembers:
     return two_members(
         [tiny_package(timeframe=Timeframe.M1), tiny_package(timeframe=Timeframe.M5, slope=-300.0)]
     )
 
 
-def strategy(one: Candles, whole: Candles, voiced: Voiced, cost_bps: float = 0.0) -> Strategy:
+def strategy(
+    one: Candles, whole: Candles, voiced: EnsembleMembers, cost_bps: float = 0.0
+) -> Strategy:
     return ensemble_strategy([one], [voiced], history_of(whole), scorer, cost_bps, 0.25, "x")
 
 
@@ -68,7 +70,7 @@ def probability(x: F64, slope: float) -> F64:
 
 
 def test_each_close_hears_the_last_closed_bar_of_each_timeframe(
-    walk: CandlesMaker, voiced: Voiced
+    walk: CandlesMaker, voiced: EnsembleMembers
 ) -> None:
     whole = walk(n=N, seed=1)
     window = whole.between(int(whole.bars.ts_ms[3_000]), int(whole.bars.ts_ms[6_000]))
@@ -87,7 +89,7 @@ def test_each_close_hears_the_last_closed_bar_of_each_timeframe(
     assert got.validation == ((25.0, 5.0, 40.0),)
 
 
-def test_the_future_moves_nothing(walk: CandlesMaker, voiced: Voiced) -> None:
+def test_the_future_moves_nothing(walk: CandlesMaker, voiced: EnsembleMembers) -> None:
     whole = walk(n=N, seed=2)
     start, cut, end = (int(whole.bars.ts_ms[k]) for k in (3_000, 5_003, 7_000))
     full = strategy(whole.between(start, end), whole, voiced)
@@ -98,7 +100,9 @@ def test_the_future_moves_nothing(walk: CandlesMaker, voiced: Voiced) -> None:
         np.testing.assert_array_equal(getattr(full.signals, name)[:n], getattr(short.signals, name))
 
 
-def test_dearer_trading_lowers_the_edge_by_just_that(walk: CandlesMaker, voiced: Voiced) -> None:
+def test_dearer_trading_lowers_the_edge_by_just_that(
+    walk: CandlesMaker, voiced: EnsembleMembers
+) -> None:
     whole = walk(n=N, seed=3)
     window = whole.between(int(whole.bars.ts_ms[4_000]), None)
     free, dear = (strategy(window, whole, voiced, cost).signals.edge for cost in (0.0, 22.0))
@@ -106,7 +110,7 @@ def test_dearer_trading_lowers_the_edge_by_just_that(walk: CandlesMaker, voiced:
 
 
 def test_without_enough_history_it_has_no_say_and_says_so(
-    walk: CandlesMaker, voiced: Voiced
+    walk: CandlesMaker, voiced: EnsembleMembers
 ) -> None:
     whole = walk(n=WARMUP_BARS, seed=4)
     got = strategy(whole, whole, voiced)
@@ -123,7 +127,7 @@ def test_a_window_inside_the_training_data_is_called_out(
     clean = tiny_package(data=(int(times[0]), int(times[4_000])))
     half = tiny_package(data=(int(times[0]), int(times[5_000])))
     for package, loud in ((clean, False), (half, True)):
-        voiced = Voiced(package.alone("test:AAA/USDT", "now"), (package,))
+        voiced = EnsembleMembers(package.alone("test:AAA/USDT", "now"), (package,))
         got = strategy(window, whole, voiced)
         assert any("50% of the window is training data" in t for t in got.warnings) is loud
         assert got.models[0]["members"][0]["data_to_ms"] == package.card.data_to_ms
@@ -134,15 +138,15 @@ def test_a_model_of_another_instrument_is_called_out(
 ) -> None:
     whole = walk(n=3_000, seed=6)
     package = tiny_package(instrument="test:ZZZ/USDT")
-    got = strategy(whole, whole, Voiced(package.alone("test:AAA/USDT", "now"), (package,)))
+    got = strategy(whole, whole, EnsembleMembers(package.alone("test:AAA/USDT", "now"), (package,)))
     assert any("made for test:ZZZ/USDT" in text for text in got.warnings)
 
 
 def test_other_features_are_refused(walk: CandlesMaker, tiny_package: PackageMaker) -> None:
     whole = walk(n=3_000)
     package = tiny_package(features_hash="old")
-    with pytest.raises(UserMistake, match="other features"):
-        strategy(whole, whole, Voiced(package.alone("test:AAA/USDT", "now"), (package,)))
+    with pytest.raises(UserError, match="other features"):
+        strategy(whole, whole, EnsembleMembers(package.alone("test:AAA/USDT", "now"), (package,)))
 
 
 def test_two_instruments_speak_for_themselves(
@@ -151,7 +155,7 @@ def test_two_instruments_speak_for_themselves(
     a, b = walk("AAA/USDT", N, 7), walk("BBB/USDT", N, 8, price=5.0)
     packages = [tiny_package(), tiny_package(instrument="test:BBB/USDT", slope=-100.0)]
     voices = [
-        Voiced(package.alone(one.key, "now"), (package,))
+        EnsembleMembers(package.alone(one.key, "now"), (package,))
         for package, one in zip(packages, (a, b), strict=True)
     ]
     both = ensemble_strategy([a, b], voices, history_of(a, b), scorer, 0.0, 0.25, "two")

@@ -9,12 +9,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from ares.adapters.candle_columns import NotCandles
-from ares.domain.errors import UserMistake, WorldTrouble
+from ares.adapters.candle_columns import CandleFormatError
+from ares.domain.errors import ExternalError, UserError
 from ares.domain.instrument import Instrument
 from ares.domain.timeframe import MINUTE_MS, Timeframe
 from ares.observe.candle_check import Kind, check_store
-from ares.runtime.candle_import import import_candles
+from ares.runtime.ingest.candle_import import import_candles
 from ares.store.candles import CandleStore
 from ares.store.database import open_database, writing
 from ares.store.history import history
@@ -88,17 +88,17 @@ def test_a_bad_file_among_others_is_told_and_stores_nothing(
 
 
 def test_a_bad_file_alone_is_the_callers_mistake(store: CandleStore, folder: Path) -> None:
-    with pytest.raises(UserMistake, match="no such file"):
+    with pytest.raises(UserError, match="no such file"):
         import_candles(store, folder / "nowhere", "binance")
     pl.DataFrame({"ts": [1], "price": [2.0]}).write_parquet(folder / "BTCUSDT_trades.parquet")
-    with pytest.raises(NotCandles):
+    with pytest.raises(CandleFormatError):
         import_candles(store, folder / "BTCUSDT_trades.parquet", "binance")
-    with pytest.raises(UserMistake, match="none of its 1 files holds candles: check the path"):
+    with pytest.raises(UserError, match="none of its 1 files holds candles: check the path"):
         import_candles(store, folder, "binance")
     (folder / "binance").mkdir()
-    with pytest.raises(UserMistake, match=r"holds candles: give one of its folders \(binance\)"):
+    with pytest.raises(UserError, match=r"holds candles: give one of its folders \(binance\)"):
         import_candles(store, folder, "binance")
-    with pytest.raises(UserMistake, match="unknown venue"):
+    with pytest.raises(UserError, match="unknown venue"):
         import_candles(store, write(folder / "BTCUSDT_1m.parquet", 0, 5), "../x")
 
 
@@ -109,7 +109,7 @@ def test_what_is_said_of_a_folder_is_checked_before_and_against_the_names(
     write(folder / "ETHUSDT_1m.parquet", 0, 10)
     write(folder / "export.parquet", 10, 10)
     for venue, symbol, interval in (("?", None, None), ("x1", "?", None), ("x1", None, "7m")):
-        with pytest.raises(UserMistake):
+        with pytest.raises(UserError):
             import_candles(store, folder, venue, symbol, interval)
     report = import_candles(store, folder, "binance", "BTC/USDT")
     assert [f.name for f in report.imported] == ["BTCUSDT_1m.parquet", "export.parquet"]
@@ -154,7 +154,7 @@ def test_trouble_of_the_database_stops_and_keeps_the_files_before(
     def block(name: str) -> None:
         held.enter_context(writing(blocker))
 
-    with ExitStack() as held, pytest.raises(WorldTrouble, match="locked by another process"):
+    with ExitStack() as held, pytest.raises(ExternalError, match="locked by another process"):
         import_candles(store, folder, "binance", on_file=block)
     blocker.dispose()
     assert [s.instrument.symbol for s in store.series()] == ["ADA/USDT"]

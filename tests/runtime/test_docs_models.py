@@ -12,7 +12,7 @@ from ares.adapters.onnx_model import INPUT, OUTPUT
 from ares.config.workspace import Workspace
 from ares.domain.package import CARD_FILE, GRAPH_FILE
 from ares.kernel.features import FEATURE_NAMES, N_FEATURES
-from ares.runtime.model_import import import_onnx
+from ares.runtime.lifecycle.model_import import import_onnx
 
 PAGE = Path(__file__).parents[2] / "docs" / "MODELS.md"
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from ares.domain.errors import UserMistake, WorldTrouble
+from ares.domain.errors import ExternalError, UserError
 from ares.domain.timeframe import DAY_MS, HOUR_MS
-from ares.runtime.news_import import GIVEN, HowToRead, fetch_news, import_news
+from ares.runtime.ingest.news_import import GIVEN, NewsFormat, fetch_news, import_news
 from ares.store.database import open_database
 from ares.store.news import NewsStore
 
@@ -43,14 +43,14 @@ def test_headlines_are_scored_and_given_scores_are_kept(store: NewsStore, tmp_pa
         {"ts": DAY + 2, "title": "Exchange hacked, coins stolen", "score": 0.9},
         {"ts": DAY + 3, "score": -0.1, "source": "index"},
     )
-    (done,) = import_news(store, path, HowToRead(), NOW).imported
+    (done,) = import_news(store, path, NewsFormat(), NOW).imported
     assert (done.new, done.scored, done.skipped) == (3, 1, {})
     index, given, hacked = store.newest(9)
     assert (hacked.source, given.score, given.scorer) == ("wire", 0.9, GIVEN)
     assert hacked.score < -0.5
     assert hacked.scorer == done.scorer
     assert (index.source, index.headline, index.score) == ("index", None, -0.1)
-    again = import_news(store, path, HowToRead(rescore=True), NOW).imported[0]
+    again = import_news(store, path, NewsFormat(rescore=True), NOW).imported[0]
     assert (again.new, again.same, again.differing) == (0, 2, 1)
     assert store.newest(9)[1].score == 0.9
 
@@ -70,7 +70,7 @@ def test_every_bad_item_is_counted_with_its_reason(store: NewsStore, tmp_path: P
         {"ts": DAY + 5, "title": "late", "received": DAY + 4},
     )
     path.write_text(path.read_text() + "{broken\n")
-    (done,) = import_news(store, path, HowToRead(), NOW).imported
+    (done,) = import_news(store, path, NewsFormat(), NOW).imported
     assert (done.items, done.new, done.repeated, done.dated) == (11, 2, 1, 1)
     assert done.skipped == {
         "no time": 1,
@@ -88,16 +88,16 @@ def test_every_bad_item_is_counted_with_its_reason(store: NewsStore, tmp_path: P
 
 def test_a_file_of_which_nothing_can_be_used_is_refused(store: NewsStore, tmp_path: Path) -> None:
     path = lines(tmp_path / "bad.jsonl", {"title": "a", "ts": ""}, {"title": "b", "ts": NOW + 9})
-    with pytest.raises(UserMistake, match="none of its items can be used: 1 with no time; 1 with"):
-        import_news(store, path, HowToRead(), NOW)
+    with pytest.raises(UserError, match="none of its items can be used: 1 with no time; 1 with"):
+        import_news(store, path, NewsFormat(), NOW)
     good = lines(tmp_path / "good.jsonl", {"title": "a", "ts": DAY + 1})
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
-    report = import_news(store, tmp_path, HowToRead(), NOW)
+    report = import_news(store, tmp_path, NewsFormat(), NOW)
     assert [one.name for one in report.imported] == [good.name]
     assert [name for name, _ in report.refused] == ["bad.jsonl"]
     assert any("other.csv: no column for the time" in name for name in report.skipped)
-    with pytest.raises(UserMistake, match="no such file"):
-        import_news(store, tmp_path / "none.csv", HowToRead(), NOW)
+    with pytest.raises(UserError, match="no such file"):
+        import_news(store, tmp_path / "none.csv", NewsFormat(), NOW)
 
 
 def test_what_it_is_about(store: NewsStore, tmp_path: Path) -> None:
@@ -106,12 +106,12 @@ def test_what_it_is_about(store: NewsStore, tmp_path: Path) -> None:
         {"ts": DAY + 1, "title": "a", "symbols": ["BTC/USDT", "ETH"]},
         {"ts": DAY + 1, "title": "b"},
     )
-    (done,) = import_news(store, path, HowToRead(source="w"), NOW).imported
+    (done,) = import_news(store, path, NewsFormat(source="w"), NOW).imported
     assert (done.items, done.new) == (2, 3)
     assert {(row.headline, row.scope) for row in store.newest(9)} == {
         ("a", "BTC"), ("a", "ETH"), ("b", "")
     }  # fmt: skip
-    import_news(store, path, HowToRead(source="v", about=("SOL",)), NOW)
+    import_news(store, path, NewsFormat(source="v", about=("SOL",)), NOW)
     assert {row.scope for row in store.newest(9) if row.source == "v"} == {"SOL"}
 
 
@@ -134,7 +134,7 @@ def test_a_broken_feed_stops_no_other(store: NewsStore) -> None:
 
     def fetch(url: str) -> bytes:
         if url == "http://down":
-            raise WorldTrouble("http://down answers 500")
+            raise ExternalError("http://down answers 500")
         return pages.get(url, b"<html></html>")
 
     feeds = [(name, f"http://{name}", "") for name in ("down", "page", "none", "good")]
@@ -145,7 +145,7 @@ def test_a_broken_feed_stops_no_other(store: NewsStore) -> None:
 
 @pytest.mark.data
 def test_the_real_headlines(store: NewsStore, ares_data: Path) -> None:
-    report = import_news(store, ares_data / "news", HowToRead(), NOW + 900 * DAY_MS)
+    report = import_news(store, ares_data / "news", NewsFormat(), NOW + 900 * DAY_MS)
     assert not report.refused
     headlines, wires, index = report.imported
     assert (headlines.items, headlines.new, headlines.dated) == (11_295, 11_293, 1_422)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ares.config.settings import Learning, LiveTrading, Settings
-from ares.domain.errors import UserMistake
-from ares.runtime.production import insist_training_allowed
+from ares.config.settings import LearningSettings, LiveTradingSettings, Settings
+from ares.domain.errors import UserError
+from ares.runtime.training.training_permission import require_training_allowed
 
 
 @pytest.mark.parametrize(
@@ -23,12 +23,12 @@ def test_training_is_refused_where_money_trades(
     in_production: bool, mode: str, enabled: bool, refused: bool
 ) -> None:
     settings = Settings(
-        learning=Learning(in_production=in_production),
-        live_trading=LiveTrading(mode=mode, enabled=enabled),
+        learning=LearningSettings(in_production=in_production),
+        live_trading=LiveTradingSettings(mode=mode, enabled=enabled),
     )
     if not refused:
-        insist_training_allowed(settings)
+        require_training_allowed(settings)
         return
-    with pytest.raises(UserMistake, match=r"learning\.in_production is false") as raised:
-        insist_training_allowed(settings)
+    with pytest.raises(UserError, match=r"learning\.in_production is false") as raised:
+        require_training_allowed(settings)
     assert "\n" not in str(raised.value)

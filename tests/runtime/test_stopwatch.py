@@ -8,8 +8,8 @@ from pathlib import Path
 import numba
 
 from ares.cli.run import speed
-from ares.runtime.history_run import RunEnd
-from ares.runtime.stopwatch import Stopwatch
+from ares.runtime.engine.history_run import RunEnd
+from ares.runtime.engine.timing import RunTiming
 
 
 class Clock:
@@ -24,7 +24,7 @@ class Clock:
 
 def test_waiting_is_no_feeding_and_what_comes_before_is_neither() -> None:
     clock = Clock()
-    watch = Stopwatch(clock)
+    watch = RunTiming(clock)
     clock.s += 7.0  # recovers
     with watch.feeding():
         clock.s += 2.0
@@ -38,7 +38,7 @@ def test_waiting_is_no_feeding_and_what_comes_before_is_neither() -> None:
 
 def test_machine_code_that_is_made_meanwhile_is_no_feeding() -> None:
     made = numba.njit(lambda x: x + 1.0)
-    watch = Stopwatch()
+    watch = RunTiming()
     with watch.listening(), watch.feeding():
         made(1.0)
         end_s = time.perf_counter() + 0.01

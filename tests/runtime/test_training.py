@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from ares.adapters.model_store import ModelStore
+from ares.adapters.worker_pool import WorkerPool
 from ares.config.workspace import Workspace
-from ares.domain.errors import UserMistake
+from ares.domain.errors import UserError
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.model import Ensemble
 from ares.domain.package import Package
@@ -21,9 +22,8 @@ from ares.domain.timeframe import Timeframe
 from ares.domain.trial import Trial
 from ares.kernel.bars import Bars
 from ares.kernel.features import FEATURE_NAMES, FEATURES_HASH, N_FEATURES
-from ares.runtime.training import TrainingReport, TrainingRequest, train, training_pool
-from ares.runtime.training_plan import package_jobs
-from ares.runtime.worker_pool import WorkerPool
+from ares.runtime.training.plan import package_jobs
+from ares.runtime.training.train import TrainingReport, TrainingRequest, train, training_pool
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
 
@@ -240,7 +240,7 @@ def test_mistakes_are_said_before_anything_is_trained(
         (TrainingRequest(from_ms=5, to_ms=5), "--from is not before --to"),
         (TrainingRequest(from_ms=4 * 10**12), r"no candles in the window.* \(stored: binance:"),
     ):
-        with pytest.raises(UserMistake, match=says):
+        with pytest.raises(UserError, match=says):
             train(done.workspace, request, pool=done.pool)
     forbidden = workspace_of(
         tmp_path / "live",
@@ -248,7 +248,7 @@ def test_mistakes_are_said_before_anything_is_trained(
         learning={"in_production": False},
         live_trading={"mode": "live", "enabled": True},
     )
-    with pytest.raises(UserMistake, match=r"learning\.in_production is false"):
+    with pytest.raises(UserError, match=r"learning\.in_production is false"):
         train(forbidden, TrainingRequest(), pool=done.pool)
 
 

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from ares.adapters.model_store import ModelStore
+from ares.adapters.worker_pool import Task, WorkerPool
 from ares.bootstrap import (
     RunRequest,
     backtest,
@@ -24,7 +25,7 @@ from ares.bootstrap import (
 )
 from ares.config.workspace import Workspace
 from ares.core.step import step
-from ares.domain.errors import UserMistake
+from ares.domain.errors import UserError
 from ares.domain.events import NewsPublished
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.news import NewsRow
@@ -38,19 +39,18 @@ from ares.kernel.features.news import News
 from ares.kernel.features.sentiment import AGE_HOURS, SENTIMENT_NAMES
 from ares.learn.rows import Rows
 from ares.learn.sentiment import with_sentiment
-from ares.research.desk import BacktestRequest
-from ares.runtime import training_news
-from ares.runtime.judging import Judgement, judge_ensemble
-from ares.runtime.plan import Choice, plan_run
-from ares.runtime.promotion import promote
-from ares.runtime.run_news import NO_NEWS
-from ares.runtime.served_models import scorers_of
+from ares.research.backtest_request import BacktestRequest
+from ares.runtime.engine.news import NO_NEWS
+from ares.runtime.engine.plan import SlotChoice, plan_run
+from ares.runtime.engine.served_models import scorers_of
+from ares.runtime.lifecycle.promotion import promote
 from ares.runtime.trade_rules import rules_of
-from ares.runtime.training import TrainingRequest, train
-from ares.runtime.training_news import sentiment_at
-from ares.runtime.training_report import TrainingReport
-from ares.runtime.verdict_file import keep, verdict_json
-from ares.runtime.worker_pool import Task, WorkerPool
+from ares.runtime.training import news as training_news
+from ares.runtime.training.news import sentiment_at
+from ares.runtime.training.report import TrainingReport
+from ares.runtime.training.train import TrainingRequest, train
+from ares.runtime.validation.validate import ValidationResult, judge_ensemble
+from ares.runtime.validation.verdict_file import keep, verdict_json
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
 from ares.store.news import NewsStore
@@ -85,7 +85,7 @@ class Made:
     workspace: Workspace
     with_news: TrainingReport
     by_prices: TrainingReport
-    judged: Judgement
+    judged: ValidationResult
 
 
 def workspace_of(root: Path, **settings: object) -> Workspace:
@@ -263,7 +263,7 @@ def test_one_model_with_news_and_one_by_prices_share_a_run(made: Made) -> None:
     news = NewsStore(engine).news(spec, [BTC.base], to_ms)
     told = []
     for ensemble, sentiment in ((ensembles[0], spec), (ensembles[1], spec), (ensembles[1], None)):
-        choices = [Choice(BTC, ensemble, True)]
+        choices = [SlotChoice(BTC, ensemble, True)]
         plan = plan_run(
             store, choices, [Timeframe.H1], BTC, from_ms, to_ms, 10_000.0, rules, 0.25, "",
             sentiment=sentiment, news=NO_NEWS if sentiment is None else news,
@@ -280,7 +280,7 @@ def test_one_model_with_news_and_one_by_prices_share_a_run(made: Made) -> None:
     assert told[1] == told[2] != told[0]
     setup = msgspec.structs.replace(plan.setup, sentiment=None)
     instrument = msgspec.structs.replace(setup.instruments[0], ensemble=ensembles[0])
-    with pytest.raises(UserMistake, match="was trained with sentiment, and the run has no"):
+    with pytest.raises(UserError, match="was trained with sentiment, and the run has no"):
         scorers_of(workspace, msgspec.structs.replace(setup, instruments=(instrument,)))
 
 

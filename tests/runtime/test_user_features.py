@@ -18,21 +18,21 @@ from ares import bootstrap
 from ares.adapters.model_store import ModelStore
 from ares.adapters.onnx_model import open_model
 from ares.adapters.user_module import load_user_features
+from ares.adapters.worker_pool import Task, WorkerPool
 from ares.bootstrap import RunRequest
 from ares.cli.main import run
 from ares.config.workspace import Workspace
-from ares.domain.errors import UserMistake
+from ares.domain.errors import UserError
 from ares.domain.timeframe import DAY_MS, MINUTE_MS
 from ares.journal.run import setup_of
 from ares.kernel.features import FEATURE_NAMES, FEATURES_HASH, N_FEATURES
 from ares.kernel.features.columns import columns_hash
 from ares.learn.rows import Rows, with_user
-from ares.research.desk import BacktestRequest
-from ares.runtime.training import TrainingReport, TrainingRequest, train
-from ares.runtime.training_data import load_seen
-from ares.runtime.training_job import Spoilt, train_package
-from ares.runtime.training_plan import package_jobs
-from ares.runtime.worker_pool import Task, WorkerPool
+from ares.research.backtest_request import BacktestRequest
+from ares.runtime.training.instrument_history import load_seen
+from ares.runtime.training.job import InvalidUserFeatures, train_package
+from ares.runtime.training.plan import package_jobs
+from ares.runtime.training.train import TrainingReport, TrainingRequest, train
 from ares.sim.prices import FROM_MS, simulate
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
@@ -135,7 +135,7 @@ def other(done: Done, tmp_path: Path) -> Callable[..., Workspace]:
 
 def refused(act: Callable[[], object]) -> str:
     """Return the one line that a person is refused with."""
-    with pytest.raises(UserMistake) as caught:
+    with pytest.raises(UserError) as caught:
         act()
     assert "\n" not in str(caught.value)
     return str(caught.value)
@@ -309,7 +309,7 @@ def test_a_worker_uses_nothing_but_what_was_tried(done: Done) -> None:
     (job, *_), _ = package_jobs(done.workspace, TrainingRequest(), LATER, user)
     assert job.user is not None
     spoilt = train_package(replace(job, user=replace(job.user, hash="of another version")))
-    assert isinstance(spoilt, Spoilt)
+    assert isinstance(spoilt, InvalidUserFeatures)
     assert "my_features.py was changed" in spoilt.reason
 
 

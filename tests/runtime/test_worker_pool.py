@@ -7,8 +7,8 @@ import os
 
 import pytest
 
+from ares.adapters.worker_pool import InlinePool, PoolInterrupted, Task, TaskFailed, WorkerPool
 from ares.domain.timeframe import Timeframe
-from ares.runtime.worker_pool import Failed, InPlace, Interrupted, Task, WorkerPool
 
 PID = "__import__('os').getpid()"
 IGNORED = "(s := __import__('signal')).getsignal(s.SIGINT) is s.SIG_IGN"
@@ -28,7 +28,7 @@ def test_results_errors_and_deaths_all_come_back_by_name() -> None:
     assert found["b"].error.startswith("unknown interval '2h': use one of 1m")
     assert found["c"].error.startswith("ValueError: invalid literal")
     assert found["d"] == 4
-    assert found["killer"] == Failed("its worker process died (out of memory, or killed)")
+    assert found["killer"] == TaskFailed("its worker process died (out of memory, or killed)")
 
 
 def test_workers_stay_warm_and_leave_interrupts_to_their_parent() -> None:
@@ -73,7 +73,7 @@ def test_what_hangs_is_ended_and_named_and_the_rest_is_done() -> None:
     tasks = [Task("hangs", eval, HANGS), Task("a", abs, -1), Task("b", abs, -2)]
     with WorkerPool(1, silence_s=3.0) as pool:
         found = {task.label: result for task, result in pool.run(tasks)}
-    assert found["hangs"] == Failed("nothing was heard of it for 3 seconds")
+    assert found["hangs"] == TaskFailed("nothing was heard of it for 3 seconds")
     assert (found["a"], found["b"]) == (1, 2)
     assert not multiprocessing.active_children()
 
@@ -81,7 +81,7 @@ def test_what_hangs_is_ended_and_named_and_the_rest_is_done() -> None:
 def test_who_is_asked_to_stop_does_not_wait_for_what_runs() -> None:
     asked = iter([False, False])
     pool = WorkerPool(2, stopped=lambda: next(asked, True))
-    with pytest.raises(Interrupted):
+    with pytest.raises(PoolInterrupted):
         list(pool.run([Task("hangs", eval, HANGS), Task("too", eval, HANGS)]))
     assert not multiprocessing.active_children()
 
@@ -89,9 +89,9 @@ def test_who_is_asked_to_stop_does_not_wait_for_what_runs() -> None:
 def test_a_task_that_is_done_again_alone_can_be_stopped_too() -> None:
     pool = WorkerPool(1, silence_s=2.0, stopped=lambda: False)
     tasks = pool.run([Task("hangs", eval, HANGS), Task("too", eval, HANGS)])
-    assert next(tasks)[1] == Failed("nothing was heard of it for 2 seconds")
+    assert next(tasks)[1] == TaskFailed("nothing was heard of it for 2 seconds")
     pool.stopped = lambda: True
-    with pytest.raises(Interrupted):
+    with pytest.raises(PoolInterrupted):
         next(tasks)
     assert not multiprocessing.active_children()
 
@@ -105,6 +105,6 @@ def test_a_worker_is_the_first_to_go_where_memory_runs_out() -> None:
 
 def test_a_worker_can_do_tasks_in_its_place() -> None:
     tasks = [Task("a", abs, -1), Task("b", abs, -2)]
-    assert [result for _, result in InPlace().run(tasks)] == [1, 2]
+    assert [result for _, result in InlinePool().run(tasks)] == [1, 2]
     with pytest.raises(ValueError, match="invalid literal"):
-        list(InPlace().run([Task("x", int, "y")]))
+        list(InlinePool().run([Task("x", int, "y")]))

@@ -6,7 +6,7 @@ import numpy as np
 
 from ares.domain.timeframe import HOUR_MS, Timeframe
 from ares.kernel.features import FEATURE_NAMES, features_of
-from ares.sim.hours import PULL_SIGMAS, SIGMA, Hours, hours
+from ares.sim.hours import PULL_SIGMAS, SIGMA, HourlyMarket, hours
 
 
 def test_the_same_seed_is_the_same_world_and_a_longer_one_begins_alike() -> None:
@@ -25,7 +25,7 @@ def test_bars_are_candles() -> None:
     assert np.all(bars.open[1:] == bars.close[:-1])
 
 
-def moved(world: Hours) -> np.ndarray:
+def moved(world: HourlyMarket) -> np.ndarray:
     return np.diff(np.log(world.bars.close))
 
 

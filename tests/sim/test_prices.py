@@ -10,18 +10,18 @@ from ares.domain.timeframe import DAY_MS, MINUTE_MS, Timeframe
 from ares.kernel.bars import Bars
 from ares.kernel.features import FEATURE_NAMES, features_of
 from ares.kernel.resample import resample
-from ares.sim.prices import FROM_MS, SYMBOLS, World, character, simulate
+from ares.sim.prices import FROM_MS, SYMBOLS, SyntheticMarket, character, simulate
 
 HORIZON_BARS = 480
 
 
 @pytest.fixture(scope="module")
-def world() -> World:
+def world() -> SyntheticMarket:
     return simulate(days=60)
 
 
 @pytest.fixture(scope="module")
-def noise() -> World:
+def noise() -> SyntheticMarket:
     return simulate(days=60, edge=0.0)
 
 
@@ -52,7 +52,7 @@ def test_a_longer_world_or_one_with_more_in_it_begins_alike() -> None:
     assert large[: len(small)].hash == small.hash
 
 
-def test_bars_are_candles_on_the_grid(world: World) -> None:
+def test_bars_are_candles_on_the_grid(world: SyntheticMarket) -> None:
     for symbol, bars in world.bars.items():
         assert len(bars) == 60 * DAY_MS // MINUTE_MS
         assert bars.ts_ms[0] == FROM_MS
@@ -66,7 +66,7 @@ def test_bars_are_candles_on_the_grid(world: World) -> None:
             assert (np.round(price, world.specs[symbol].price_decimals) == price).all()
 
 
-def test_it_behaves_as_markets_do(world: World) -> None:
+def test_it_behaves_as_markets_do(world: SyntheticMarket) -> None:
     moves = np.array([later(bars, 1) for bars in world.bars.values()])
     together = np.corrcoef(moves)
     assert (together > 0.5).all()
@@ -81,7 +81,7 @@ def test_it_behaves_as_markets_do(world: World) -> None:
     assert set(np.unique(world.truth.regime)) == {0, 1, 2}
 
 
-def test_the_truth_predicts_as_much_as_it_says(world: World) -> None:
+def test_the_truth_predicts_as_much_as_it_says(world: SyntheticMarket) -> None:
     for symbol, bars in world.bars.items():
         expected = world.truth.expected_return(symbol, HORIZON_BARS)[:-HORIZON_BARS]
         got = later(bars, HORIZON_BARS)
@@ -91,7 +91,7 @@ def test_the_truth_predicts_as_much_as_it_says(world: World) -> None:
 
 
 def test_shipped_features_see_the_planted_part_and_nothing_in_noise(
-    world: World, noise: World
+    world: SyntheticMarket, noise: SyntheticMarket
 ) -> None:
     planted = [seen(world.bars[symbol]) for symbol in SYMBOLS]
     luck = [seen(noise.bars[symbol]) for symbol in SYMBOLS]

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from ares.domain.errors import UserMistake, WorldTrouble
+from ares.domain.errors import ExternalError, UserError
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.timeframe import MINUTE_MS
 from ares.kernel.bars import F64, Bars
@@ -139,16 +139,16 @@ def test_series_are_listed_from_short_to_long_with_their_span(store: CandleStore
 
 
 def test_symbols_are_resolved_and_mistakes_name_the_nearest(store: CandleStore) -> None:
-    with pytest.raises(UserMistake, match="no candles are stored"):
+    with pytest.raises(UserError, match="no candles are stored"):
         store.resolve("BTC/USDT")
     store.save(SPEC, "1m", bars_at([0]), "a.csv")
     assert {store.resolve(name) for name in ("BTC/USDT", "btcusdt", "binance:BTC/USDT")} == {BTC}
-    with pytest.raises(UserMistake, match=r"unknown symbol 'BTC/USDC': did you mean BTC/USDT\?"):
+    with pytest.raises(UserError, match=r"unknown symbol 'BTC/USDC': did you mean BTC/USDT\?"):
         store.resolve("BTC/USDC")
-    with pytest.raises(UserMistake, match="unknown symbol 'kraken:BTC/USDT'"):
+    with pytest.raises(UserError, match="unknown symbol 'kraken:BTC/USDT'"):
         store.resolve("kraken:BTC/USDT")
     store.save(InstrumentSpec(Instrument("kraken", "BTC/USDT"), 2, 5), "1m", bars_at([0]), "k.csv")
-    with pytest.raises(UserMistake, match=r"binance:BTC/USDT and kraken:BTC/USDT"):
+    with pytest.raises(UserError, match=r"binance:BTC/USDT and kraken:BTC/USDT"):
         store.resolve("BTC/USDT")
     assert store.resolve("kraken:BTC/USDT").venue == "kraken"
     assert store.resolve_at("binance", "BTC/USDT") == BTC
@@ -157,7 +157,7 @@ def test_symbols_are_resolved_and_mistakes_name_the_nearest(store: CandleStore) 
 def test_a_configured_symbol_is_that_of_the_venue_else_the_only_other(store: CandleStore) -> None:
     store.save(SPEC, "1m", bars_at([0]), "a.csv")
     assert store.resolve_at("coinbase", "BTC/USDT") == BTC
-    with pytest.raises(UserMistake, match="unknown symbol 'ETH/USDT'"):
+    with pytest.raises(UserError, match="unknown symbol 'ETH/USDT'"):
         store.resolve_at("binance", "ETH/USDT")
 
 
@@ -265,7 +265,7 @@ def test_damage_among_the_candles_is_one_line(tmp_path: Path) -> None:
     content[middle : middle + 20 * 4096] = b"\xff" * 20 * 4096
     path.write_bytes(content)
     engine = open_database(path)
-    with pytest.raises(WorldTrouble, match="is damaged") as caught:
+    with pytest.raises(ExternalError, match="is damaged") as caught:
         CandleStore(engine).load(BTC, "1m")
     assert "\n" not in str(caught.value)
     engine.dispose()
@@ -274,6 +274,6 @@ def test_damage_among_the_candles_is_one_line(tmp_path: Path) -> None:
 def test_a_database_at_its_size_limit_is_one_line(engine: Engine, store: CandleStore) -> None:
     with engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA max_page_count = 1")
-    with pytest.raises(WorldTrouble, match="disk is full"):
+    with pytest.raises(ExternalError, match="disk is full"):
         store.save(SPEC, "1m", bars_at(list(range(20_000))), "big.csv")
     assert store.series() == []

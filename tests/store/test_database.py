@@ -19,7 +19,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine
 
 import ares.store.schema
-from ares.domain.errors import UserMistake, WorldTrouble
+from ares.domain.errors import ExternalError, UserError
 from ares.store.database import open_database, reading, writing
 from ares.store.schema import SCHEMA_VERSION, metadata
 
@@ -96,19 +96,19 @@ def test_a_url_is_as_good_as_a_path(tmp_path: Path) -> None:
 
 
 def test_another_database_server_is_refused_by_name() -> None:
-    with pytest.raises(UserMistake, match=r"database\.url: 'postgresql'"):
+    with pytest.raises(UserError, match=r"database\.url: 'postgresql'"):
         open_database("postgresql://localhost/ares")
 
 
 def test_a_folder_that_is_missing_is_named(tmp_path: Path) -> None:
-    with pytest.raises(WorldTrouble, match="does not exist"):
+    with pytest.raises(ExternalError, match="does not exist"):
         open_database(tmp_path / "nowhere" / "ares.db")
 
 
 def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "ares.db"
     path.write_bytes(b"ts,open,high,low,close\n" * 100)
-    with pytest.raises(WorldTrouble, match="is no database"):
+    with pytest.raises(ExternalError, match="is no database"):
         open_database(path)
     assert path.read_bytes() == b"ts,open,high,low,close\n" * 100
 
@@ -118,7 +118,7 @@ def test_a_damaged_file_is_one_line(tmp_path: Path) -> None:
     open_database(path).dispose()
     sound = path.read_bytes()
     path.write_bytes(sound[:100] + b"\xff" * (len(sound) - 100))
-    with pytest.raises(WorldTrouble, match="is damaged") as caught:
+    with pytest.raises(ExternalError, match="is damaged") as caught:
         open_database(path)
     assert "\n" not in str(caught.value)
 
@@ -127,7 +127,7 @@ def test_a_truncated_file_is_one_line(tmp_path: Path) -> None:
     path = tmp_path / "ares.db"
     open_database(path).dispose()
     path.write_bytes(path.read_bytes()[:5000])
-    with pytest.raises(WorldTrouble, match="is damaged"):
+    with pytest.raises(ExternalError, match="is damaged"):
         open_database(path)
 
 
@@ -137,7 +137,7 @@ def test_a_newer_schema_is_not_touched(tmp_path: Path) -> None:
     with writing(engine) as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     engine.dispose()
-    with pytest.raises(WorldTrouble, match="newer Ares"):
+    with pytest.raises(ExternalError, match="newer Ares"):
         open_database(path)
 
 
@@ -146,7 +146,7 @@ def test_a_database_of_another_program_is_not_touched(tmp_path: Path) -> None:
     with sqlite3.connect(path) as raw:
         raw.execute("CREATE TABLE experiments (id INTEGER)")
     raw.close()
-    with pytest.raises(WorldTrouble, match="another program"):
+    with pytest.raises(ExternalError, match="another program"):
         open_database(path)
 
 
@@ -192,7 +192,7 @@ def test_a_migration_that_fails_leaves_nothing_half_made(tmp_path: Path) -> None
 def test_a_lock_that_is_held_is_one_line(engine: Engine) -> None:
     other = sqlite3.connect(str(engine.url.database), isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(WorldTrouble, match="locked by another process"), writing(engine):
+    with pytest.raises(ExternalError, match="locked by another process"), writing(engine):
         pass
     with reading(engine) as connection:  # readers are not held up
         assert connection.exec_driver_sql("SELECT COUNT(*) FROM candles").scalar() == 0
@@ -232,13 +232,13 @@ def test_a_database_that_cannot_be_written_can_be_read(folder_of_another: Path) 
     with reading(engine) as connection:
         assert connection.exec_driver_sql("SELECT COUNT(*) FROM candles").scalar() == 0
     with (
-        pytest.raises(WorldTrouble, match="read-only: check its permissions") as caught,
+        pytest.raises(ExternalError, match="read-only: check its permissions") as caught,
         writing(engine) as connection,
     ):
         connection.exec_driver_sql("INSERT INTO projections VALUES ('paper', 7)")
     assert "\n" not in str(caught.value)
     engine.dispose()
-    with pytest.raises(WorldTrouble, match="permissions"):
+    with pytest.raises(ExternalError, match="permissions"):
         open_database(folder_of_another / "new.db")
 
 
@@ -250,5 +250,5 @@ def test_what_waits_in_a_log_is_never_read_past(folder_of_another: Path) -> None
     (folder_of_another / "ares.db-wal").write_bytes(b"x" * 64)
     folder_of_another.chmod(0o555)
     os.seteuid(user)
-    with pytest.raises(WorldTrouble, match="permissions"):
+    with pytest.raises(ExternalError, match="permissions"):
         open_database(folder_of_another / "ares.db")

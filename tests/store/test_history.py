@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ares.domain.errors import UserMistake
+from ares.domain.errors import UserError
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.timeframe import DAY_MS, HOUR_MS, MINUTE_MS, Timeframe
 from ares.kernel.bars import Bars
@@ -107,9 +107,9 @@ def test_a_window_shows_only_bars_that_have_closed_by_its_end(store: CandleStore
 
 def test_a_timeframe_below_every_stored_interval_is_a_mistake(store: CandleStore) -> None:
     store.save(SPEC, "1h", resample(minutes(1440), MINUTE_MS, HOUR_MS), "h")
-    with pytest.raises(UserMistake, match=r"stored intervals: 1h.*import 5m or shorter"):
+    with pytest.raises(UserError, match=r"stored intervals: 1h.*import 5m or shorter"):
         history(store, BTC, Timeframe.M5)
-    with pytest.raises(UserMistake, match="unknown symbol"):
+    with pytest.raises(UserError, match="unknown symbol"):
         history(store, Instrument("binance", "XRP/USDT"), Timeframe.M5)
 
 
@@ -131,7 +131,7 @@ def test_base_bars_are_of_the_finest_interval_that_covers_the_window(store: Cand
     assert base(1, 9) == (Timeframe.H1, 8 * 24)  # 1m has both ends, and a break of six days
     assert base(None, None) == (Timeframe.H1, 240)
     assert base(9, 30) == (Timeframe.M1, 1440)  # nothing covers it: as much as there is
-    with pytest.raises(UserMistake, match="no candles between"):
+    with pytest.raises(UserError, match="no candles between"):
         base(30, 40)
 
 

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from ares.domain.errors import UserMistake
+from ares.domain.errors import UserError
 
 BYTES_MAX = 256 * 1024 * 1024
 """More than this in one export is not read: a package is a few hundred kilobytes."""
@@ -42,25 +42,25 @@ def unzipped(path: Path) -> dict[str, bytes]:
     """
     try:
         if path.stat().st_size > BYTES_MAX:
-            raise UserMistake(f"{path}: is over {BYTES_MAX >> 20} MB; no export is")
+            raise UserError(f"{path}: is over {BYTES_MAX >> 20} MB; no export is")
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
             _check(entries, path)
             files = [entry for entry in entries if not _is_folder(entry)]
             return {entry.filename: _read(archive, entry, path) for entry in files}
     except FileNotFoundError:
-        raise UserMistake(f"{path}: there is no such file") from None
+        raise UserError(f"{path}: there is no such file") from None
     except (zipfile.BadZipFile, EOFError, OSError, zlib.error, NotImplementedError) as error:
-        raise UserMistake(f"{path}: is no whole zip file ({error})") from None
+        raise UserError(f"{path}: is no whole zip file ({error})") from None
     except (ValueError, RuntimeError) as error:  # a broken header: dates, names, extra fields
-        raise UserMistake(f"{path}: is no zip file that can be read ({error})") from None
+        raise UserError(f"{path}: is no zip file that can be read ({error})") from None
 
 
-def insist_plain(name: str, where: str) -> None:
+def require_plain(name: str, where: str) -> None:
     """Raise UserMistake where a name inside an archive could lead out of a folder.
 
-    >>> insist_plain("binance_BTC-USDT_1h/20230420_120000/model.onnx", "out.zip")
-    >>> insist_plain("../model.onnx", "out.zip")
+    >>> require_plain("binance_BTC-USDT_1h/20230420_120000/model.onnx", "out.zip")
+    >>> require_plain("../model.onnx", "out.zip")
     Traceback (most recent call last):
     ares.domain.errors.UserMistake: out.zip: holds a file named '../model.onnx', which leads ...
     """
@@ -74,7 +74,7 @@ def insist_plain(name: str, where: str) -> None:
     )
     if bad:
         shown = ascii(name[:60])
-        raise UserMistake(
+        raise UserError(
             f"{where}: holds a file named {shown}, which leads elsewhere: no export does; "
             "nothing was taken from it"
         )
@@ -82,21 +82,21 @@ def insist_plain(name: str, where: str) -> None:
 
 def _check(entries: list[zipfile.ZipInfo], path: Path) -> None:
     if len(entries) > ENTRIES_MAX:
-        raise UserMistake(f"{path}: holds {len(entries)} files; no export holds so many")
+        raise UserError(f"{path}: holds {len(entries)} files; no export holds so many")
     seen: set[str] = set()
     for entry in entries:
         raw = entry.orig_filename  # as it stands in the file: `filename` is cut at a zero byte
-        insist_plain(raw.removesuffix("/") if _is_folder(entry) else raw, str(path))
+        require_plain(raw.removesuffix("/") if _is_folder(entry) else raw, str(path))
         if raw in seen:
-            raise UserMistake(f"{path}: holds '{raw}' twice; no export does")
+            raise UserError(f"{path}: holds '{raw}' twice; no export does")
         seen.add(raw)
         kind = stat.S_IFMT(entry.external_attr >> 16)
         if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-            raise UserMistake(f"{path}: '{raw}' is a link or a device; an export holds files only")
+            raise UserError(f"{path}: '{raw}' is a link or a device; an export holds files only")
         if entry.flag_bits & ENCRYPTED or entry.compress_type not in METHODS:
-            raise UserMistake(f"{path}: '{raw}' is encrypted, or packed in a way no export is")
+            raise UserError(f"{path}: '{raw}' is encrypted, or packed in a way no export is")
     if sum(entry.file_size for entry in entries) > BYTES_MAX:
-        raise UserMistake(f"{path}: unpacks to over {BYTES_MAX >> 20} MB; no export does")
+        raise UserError(f"{path}: unpacks to over {BYTES_MAX >> 20} MB; no export does")
 
 
 def _is_folder(entry: zipfile.ZipInfo) -> bool:
@@ -109,5 +109,5 @@ def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> bytes
     with archive.open(entry) as file:
         content = file.read(entry.file_size + 1)
     if len(content) != entry.file_size:
-        raise UserMistake(f"{path}: '{entry.filename}' is not as long as the zip file says")
+        raise UserError(f"{path}: '{entry.filename}' is not as long as the zip file says")
     return content

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ares.domain.errors import UserMistake
+from ares.domain.errors import UserError
 from ares.kernel.bars import F64, I64, Bars, Bools
 
 HEADINGS = {
@@ -29,11 +29,11 @@ HEADINGS = {
 VALUES = ("open", "high", "low", "close", "volume")
 
 
-class NotCandles(UserMistake):
+class CandleFormatError(UserError):
     """The table has other columns than candles have."""
 
 
-class Table(NamedTuple):
+class CandleTable(NamedTuple):
     """A file's candles as they stand there, unchecked but for being numbers.
 
     place : (n,) where each bar stands in the file, as ``word`` counts: lines of a text, else rows.
@@ -43,12 +43,12 @@ class Table(NamedTuple):
     place: I64
     word: str
 
-    def keep(self, rows: Bools | I64) -> Table:
+    def keep(self, rows: Bools | I64) -> CandleTable:
         """Return the bars of a mask or an index array."""
-        return Table(self.bars[rows], self.place[rows], self.word)
+        return CandleTable(self.bars[rows], self.place[rows], self.word)
 
 
-def table_of(name: str, frame: pl.DataFrame, first_place: int, word: str) -> Table:
+def table_of(name: str, frame: pl.DataFrame, first_place: int, word: str) -> CandleTable:
     """Return the frame's candle columns as numbers.
 
     name        : of the file, for messages.
@@ -66,7 +66,7 @@ def table_of(name: str, frame: pl.DataFrame, first_place: int, word: str) -> Tab
     open_, high, low, close, volume = (
         _numbers(name, frame[columns[column]], place, word) for column in VALUES
     )
-    return Table(Bars.make(ts_ms, open_, high, low, close, volume), place, word)
+    return CandleTable(Bars.make(ts_ms, open_, high, low, close, volume), place, word)
 
 
 def is_heading(fields: list[str]) -> bool:
@@ -94,7 +94,7 @@ def _columns(name: str, present: list[str]) -> dict[str, str]:
         f"name it {HEADINGS[missing[0]][0]}"
     )
     prices = sum(column in found for column in VALUES[:4])
-    raise UserMistake(text) if prices + ("ts" in found) >= 4 else NotCandles(text)
+    raise UserError(text) if prices + ("ts" in found) >= 4 else CandleFormatError(text)
 
 
 def _plain(heading: str) -> str:
@@ -105,7 +105,7 @@ def _numbers(name: str, cells: pl.Series, place: I64, word: str) -> F64:
     """Return the cells as floats; name the first that is empty or no number."""
     text = cells.str.strip_chars() if cells.dtype == pl.String else cells
     if not (text.dtype.is_numeric() or text.dtype == pl.String):
-        raise UserMistake(f"{name}: column {cells.name} holds {text.dtype}, not numbers")
+        raise UserError(f"{name}: column {cells.name} holds {text.dtype}, not numbers")
     numbers = text.cast(pl.Float64, strict=False)
     if numbers.null_count():
         _bad_cell(name, cells, numbers.is_null(), place, word, "a number")
@@ -127,7 +127,7 @@ def _times(name: str, cells: pl.Series, place: I64, word: str) -> I64:
     if isinstance(cells_.dtype, pl.Datetime):  # naive is UTC
         return cells_.dt.epoch("ms").to_numpy().astype(np.int64)
     if not cells_.dtype.is_numeric():
-        raise UserMistake(f"{name}: column {cells.name} holds {cells_.dtype}, not times")
+        raise UserError(f"{name}: column {cells.name} holds {cells_.dtype}, not times")
     return _epochs(name, cells_.to_numpy(), cells.name)
 
 
@@ -138,7 +138,7 @@ def _epochs(name: str, epochs: NDArray[np.generic], column: str) -> I64:
     values = epochs.astype(np.float64)
     units = np.digitize(np.abs(values), [1e11, 1e14, 1e17])
     if not np.all(np.isfinite(values)) or not np.all(units == units[0]):
-        raise UserMistake(
+        raise UserError(
             f"{name}: column {column} mixes times of different units: write all in ms since 1970"
         )
     if units[0] == 0:
@@ -190,7 +190,7 @@ def _bad_cell(
     assert row is not None
     cell = cells[row]
     said = "is empty" if cell is None or cell == "" else f"says '{str(cell)[:40]}'"
-    raise UserMistake(
+    raise UserError(
         f"{name}, {word} {place[row]}: column {cells.name} {said}, not {wanted}: "
         "correct it, or delete the row"
     )

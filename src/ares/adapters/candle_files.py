@@ -12,10 +12,10 @@ from typing import IO, NamedTuple, NoReturn
 import msgspec
 import polars as pl
 
-from ares.adapters.candle_columns import NotCandles, Table, is_heading, table_of
+from ares.adapters.candle_columns import CandleFormatError, CandleTable, is_heading, table_of
 from ares.adapters.candle_names import names_of, parse_symbol
 from ares.adapters.candle_rules import check_prices, in_order, interval_of
-from ares.domain.errors import UserMistake, WorldTrouble
+from ares.domain.errors import ExternalError, UserError
 from ares.domain.instrument import Instrument
 from ares.kernel.bars import Bars
 
@@ -42,7 +42,7 @@ class CandleFile(msgspec.Struct, frozen=True):
     repeated: int = 0
 
 
-class _Asked(NamedTuple):
+class _Overrides(NamedTuple):
     """What the caller said of a file, each overriding what its name tells."""
 
     venue: str
@@ -59,10 +59,10 @@ def candle_files(path: Path) -> tuple[list[Path], list[Path]]:
     if path.is_file():
         return [path], []
     if not path.is_dir():
-        raise UserMistake(f"{path}: no such file or folder: check the path")
+        raise UserError(f"{path}: no such file or folder: check the path")
     files = sorted(file for file in path.iterdir() if file.is_file() and file.name[0] != ".")
     if not files:
-        raise UserMistake(f"{path}: the folder holds no files: give the folder of the candles")
+        raise UserError(f"{path}: the folder holds no files: give the folder of the candles")
     known = [file for file in files if file.name.lower().endswith(SUFFIXES)]
     return known, [file for file in files if file not in known]
 
@@ -83,11 +83,11 @@ def read_candles(
     Raises NotCandles (a UserMistake) when the columns are not those of candles, UserMistake for
     whatever else is wrong with the file, with its first place; WorldTrouble when the disk is.
     """
-    asked = _Asked(venue.lower(), symbol, interval, repair)
+    asked = _Overrides(venue.lower(), symbol, interval, repair)
     table = read_table(path)
     told_symbol, told_interval = names_of(path.name, asked.venue)
     if asked.symbol is None and told_symbol is None:
-        raise UserMistake(
+        raise UserError(
             f"{path.name}: the name does not tell the symbol: add --symbol, such as BTC/USDT"
         )
     instrument = Instrument(asked.venue, parse_symbol(asked.symbol or told_symbol or ""))
@@ -102,12 +102,12 @@ def read_candles(
     )
 
 
-def read_table(path: Path) -> Table:
+def read_table(path: Path) -> CandleTable:
     """Return the rows of a file as they stand there (see candle_columns); same errors."""
     suffix = path.name.lower().removesuffix(".gz").rpartition(".")[2]
     try:
         if path.stat().st_size == 0:
-            raise UserMistake(f"{path.name}: the file is empty: get it again")
+            raise UserError(f"{path.name}: the file is empty: get it again")
         if suffix == "csv":
             frame, first_line = _read_csv(path)
             table = table_of(path.name, frame, first_line, "line")
@@ -129,9 +129,9 @@ def read_table(path: Path) -> Table:
     except OSError as error:
         if error.errno is None:  # a broken stream, told as an OSError
             raise _unreadable(path, suffix, error) from error
-        raise WorldTrouble(f"{path}: {error.strerror}: check the disk and permissions") from error
+        raise ExternalError(f"{path}: {error.strerror}: check the disk and permissions") from error
     if len(table.bars) == 0:
-        raise UserMistake(f"{path.name}: the file has a heading and no candles: get it again")
+        raise UserError(f"{path.name}: the file has a heading and no candles: get it again")
     return table
 
 
@@ -150,7 +150,7 @@ def _read_csv(path: Path) -> tuple[pl.DataFrame, int]:
     skipped = next((k for k, row in enumerate(fields) if len(row) == width), 0)
     has_heading = is_heading(fields[skipped])
     if not has_heading and width < len(KLINE):
-        raise NotCandles(f"{path.name}: no heading, and fewer columns than a candle has")
+        raise CandleFormatError(f"{path.name}: no heading, and fewer columns than a candle has")
     try:
         frame = pl.read_csv(
             path,
@@ -180,14 +180,14 @@ def _ragged(path: Path, separator: str, width: int) -> NoReturn:
     with _open_text(path) as file:
         for number, row in enumerate(csv.reader(file, delimiter=separator), 1):
             if len(row) > width:
-                raise UserMistake(
+                raise UserError(
                     f"{path.name}, line {number}: {len(row)} fields where the heading has {width}: "
                     "correct the line, or delete it"
                 )
-    raise UserMistake(f"{path.name}: lines have more fields than the heading: correct them")
+    raise UserError(f"{path.name}: lines have more fields than the heading: correct them")
 
 
-def _unreadable(path: Path, suffix: str, error: BaseException) -> UserMistake:
+def _unreadable(path: Path, suffix: str, error: BaseException) -> UserError:
     kind = {"csv": "CSV", "pq": "Parquet", "parquet": "Parquet"}.get(suffix, "Feather")
     reason = str(error).splitlines()[0].removeprefix("parquet: ")
-    return UserMistake(f"{path.name}: damaged or no {kind} ({reason}): get the file again")
+    return UserError(f"{path.name}: damaged or no {kind} ({reason}): get the file again")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import PurePath
 
-from ares.config.venues import insist_known_venue
-from ares.domain.errors import UserMistake
+from ares.config.venues import require_known_venue
+from ares.domain.errors import UserError
 from ares.domain.timeframe import Timeframe
 
 QUOTES = (
@@ -69,7 +69,7 @@ def parse_symbol(text: str) -> str:
     words = [word for word in re.split(r"[/_\-\s]+", text.strip()) if word]
     symbol = _symbol_of(words)
     if symbol is None:
-        raise UserMistake(f"'{text}' is no symbol: write BASE/QUOTE, such as BTC/USDT")
+        raise UserError(f"'{text}' is no symbol: write BASE/QUOTE, such as BTC/USDT")
     return symbol
 
 
@@ -80,7 +80,7 @@ def parse_interval(text: str) -> str:
 
 def parse_venue(text: str) -> str:
     """Return a venue's name in lower case; raise UserMistake when there is none of that name."""
-    insist_known_venue(text.lower())
+    require_known_venue(text.lower())
     return text.lower()
 
 

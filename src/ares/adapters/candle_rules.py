@@ -6,9 +6,9 @@ from typing import NoReturn
 
 import numpy as np
 
-from ares.adapters.candle_columns import Table
+from ares.adapters.candle_columns import CandleTable
 from ares.adapters.candle_names import parse_interval
-from ares.domain.errors import UserMistake
+from ares.domain.errors import UserError
 from ares.domain.timeframe import Timeframe
 from ares.kernel.bars import Bools
 
@@ -16,7 +16,7 @@ OHLC_TOLERANCE = 1e-9
 """Relative: a high may lie this much below a close before it is an error."""
 
 
-def check_prices(name: str, table: Table) -> None:
+def check_prices(name: str, table: CandleTable) -> None:
     """Raise UserMistake at the first value that no candle can have."""
     bars = table.bars
     for column in ("open", "high", "low", "close", "volume"):
@@ -26,7 +26,7 @@ def check_prices(name: str, table: Table) -> None:
         bad = ~np.isfinite(values) | low_enough
         if bad.any():
             at = int(np.argmax(bad))
-            raise UserMistake(
+            raise UserError(
                 f"{name}, {_place(table, at)}: {column} is {values[at]:g}, not {what}: "
                 "correct it, or delete the row"
             )
@@ -41,21 +41,23 @@ def check_prices(name: str, table: Table) -> None:
             _bad_shape(name, table, int(np.argmax(bad)), "low", "above", column)
 
 
-def _bad_shape(name: str, table: Table, at: int, edge: str, side: str, column: str) -> NoReturn:
+def _bad_shape(
+    name: str, table: CandleTable, at: int, edge: str, side: str, column: str
+) -> NoReturn:
     edge_value, value = getattr(table.bars, edge)[at], getattr(table.bars, column)[at]
-    raise UserMistake(
+    raise UserError(
         f"{name}, {_place(table, at)}: {edge} {edge_value:.10g} is {side} {column} {value:.10g}: "
         "correct it, or delete the row"
     )
 
 
-def in_order(name: str, table: Table, repair: bool) -> tuple[Table, int]:
+def in_order(name: str, table: CandleTable, repair: bool) -> tuple[CandleTable, int]:
     """Return the table with strictly rising times, and how many repeated rows were dropped."""
     ts_ms = table.bars.ts_ms
     falling = np.flatnonzero(np.diff(ts_ms) < 0)
     if len(falling) and not repair:
         at = int(falling[0]) + 1
-        raise UserMistake(
+        raise UserError(
             f"{name}, {_place(table, at)}: the time is before the row above: "
             "sort the file by time, or add --repair"
         )
@@ -69,7 +71,7 @@ def in_order(name: str, table: Table, repair: bool) -> tuple[Table, int]:
         other = again[values[again] != values[again - 1]]
         if len(other):
             at = int(other[0])
-            raise UserMistake(
+            raise UserError(
                 f"{name}, {_place(table, at)}: the same time as {table.word} "
                 f"{table.place[at - 1]} with another {column} ({values[at - 1]:.10g}, then "
                 f"{values[at]:.10g}): delete the wrong row"
@@ -77,7 +79,7 @@ def in_order(name: str, table: Table, repair: bool) -> tuple[Table, int]:
     if not repair:
         at = int(again[0])
         more = f", and {len(again) - 1} more" if len(again) > 1 else ""
-        raise UserMistake(
+        raise UserError(
             f"{name}, {_place(table, at)}: repeats {table.word} {table.place[at - 1]}{more}: "
             "delete it, or add --repair"
         )
@@ -86,7 +88,7 @@ def in_order(name: str, table: Table, repair: bool) -> tuple[Table, int]:
     return table.keep(first), len(again)
 
 
-def interval_of(name: str, table: Table, told: str | None) -> str:
+def interval_of(name: str, table: CandleTable, told: str | None) -> str:
     """Return the interval, held against the times; the times alone where nothing tells it."""
     ts_ms = table.bars.ts_ms
     steps_ms = np.diff(ts_ms)
@@ -94,23 +96,23 @@ def interval_of(name: str, table: Table, told: str | None) -> str:
     likely = [t for t in Timeframe if len(steps_ms) and t.ms == int(steps_ms.min())]
     if told is None:
         if len(steps_ms) < 2 or not likely or divisor_ms != likely[0].ms:
-            raise UserMistake(f"{name}: the interval cannot be told: add --interval, such as 1h")
+            raise UserError(f"{name}: the interval cannot be told: add --interval, such as 1h")
         told = likely[0].value
     try:
         timeframe = Timeframe(parse_interval(told))
-    except UserMistake as error:
-        raise UserMistake(f"{name}: {error}") from None
+    except UserError as error:
+        raise UserError(f"{name}: {error}") from None
     if len(steps_ms):
         too_close = steps_ms < timeframe.ms
         if too_close.any():
             at = int(np.argmax(too_close)) + 1
-            raise UserMistake(
+            raise UserError(
                 f"{name}, {_place(table, at)}: {_length(int(steps_ms[at - 1]))} after the bar "
                 f"above, but the interval is {timeframe}: correct the file's name or --interval"
             )
         longer = [t for t in Timeframe if t.ms > timeframe.ms and divisor_ms % t.ms == 0]
         if len(steps_ms) >= 2 and longer:
-            raise UserMistake(
+            raise UserError(
                 f"{name}: all bars are {longer[-1]} apart or more, but the interval is {timeframe}:"
                 " correct the file's name or --interval"
             )
@@ -120,7 +122,7 @@ def interval_of(name: str, table: Table, told: str | None) -> str:
         hint = "bars are stamped by their opening"
         if np.all((ts_ms + 1) % timeframe.ms == 0):
             hint = "these look like closing times; " + hint
-        raise UserMistake(
+        raise UserError(
             f"{name}, {_place(table, at)}: not on the grid of {timeframe} in UTC: {hint}"
         )
     return timeframe.value
@@ -133,7 +135,7 @@ def _length(step_ms: int) -> str:
     return f"{step_ms / 1000:g} s"
 
 
-def _place(table: Table, at: int) -> str:
+def _place(table: CandleTable, at: int) -> str:
     """Return where a bar stands: ``line 17 (2023-03-16 22:15)``."""
     when = str(np.datetime64(int(table.bars.ts_ms[at]), "ms")).replace("T", " ")
     return f"{table.word} {table.place[at]} ({when.removesuffix('.000').removesuffix(':00')})"

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from ares.domain.errors import AresError, WorldTrouble
+from ares.domain.errors import AresError, ExternalError
 from ares.domain.instrument import Instrument
 from ares.domain.model import Validation
 from ares.domain.package import GRAPH_FILE, Package, PackageCard, card_bytes, card_of
@@ -42,19 +42,19 @@ def parse_card(content: bytes, where: str) -> PackageCard:
         raw = msgspec.json.decode(content)
         card = card_of(content)
     except (msgspec.DecodeError, RecursionError) as error:  # malformed, or not a card
-        raise WorldTrouble(f"{where}: is no package's card ({error})") from None
+        raise ExternalError(f"{where}: is no package's card ({error})") from None
     strange = sorted({*raw} - {*PackageCard.__struct_fields__})
     strange += sorted({*raw["validation"]} - {*Validation.__struct_fields__})
     if strange:
-        raise WorldTrouble(
+        raise ExternalError(
             f"{where}: was written by a newer version of Ares (it says '{strange[0][:40]}'), or "
             "edited: bring this one up to date, or train again"
         )
     if msgspec.json.format(msgspec.json.encode(raw, order="sorted"), indent=2) + b"\n" != content:
-        raise WorldTrouble(f"{where}: was edited, so it is not the card that was judged: {AGAIN}")
+        raise ExternalError(f"{where}: was edited, so it is not the card that was judged: {AGAIN}")
     fault = _fault(card)
     if fault is not None:
-        raise WorldTrouble(f"{where}: makes no sense ({fault}): {AGAIN}")
+        raise ExternalError(f"{where}: makes no sense ({fault}): {AGAIN}")
     return card
 
 

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 import numpy as np
 
-from ares.config.venues import insist_known_venue
-from ares.domain.errors import UserMistake, WorldTrouble
+from ares.config.venues import require_known_venue
+from ares.domain.errors import ExternalError, UserError
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.timeframe import Timeframe
 from ares.kernel.bars import Bars
@@ -18,7 +18,7 @@ from ares.kernel.bars import Bars
 T = TypeVar("T")
 
 
-class Page(NamedTuple):
+class CandlePage(NamedTuple):
     """Bars of one answer of the venue.
 
     next_ms : where the next page begins.
@@ -30,7 +30,7 @@ class Page(NamedTuple):
     dropped: int
 
 
-class Patience(NamedTuple):
+class RetryPolicy(NamedTuple):
     """How long one answer may take, and how often and when a venue is asked again."""
 
     attempts: int = 8
@@ -53,14 +53,14 @@ class CcxtCandles:
         self,
         venue: str,
         address: str | None = None,
-        patience: Patience = Patience(),
+        patience: RetryPolicy = RetryPolicy(),
         on_retry: Callable[[str], None] = lambda _: None,
     ) -> None:
         import ccxt
 
         if venue not in ccxt.exchanges:
-            insist_known_venue(venue)
-            raise UserMistake(f"{venue}: its candles are made up or files: `ares data import`")
+            require_known_venue(venue)
+            raise UserError(f"{venue}: its candles are made up or files: `ares data import`")
         self._ccxt = ccxt
         self._venue = venue
         self._patience = patience
@@ -83,7 +83,7 @@ class CcxtCandles:
             spot = [name for name, one in markets.items() if one.get("spot") is not False]
             near = difflib.get_close_matches(symbol, spot, n=1, cutoff=0.0)
             hint = f": did you mean {near[0]}?" if near else ""
-            raise UserMistake(f"{self._venue} has no symbol '{symbol}'{hint}")
+            raise UserError(f"{self._venue} has no symbol '{symbol}'{hint}")
         precision = market["precision"]
         minimum = (market.get("limits") or {}).get("cost") or {}
         return InstrumentSpec(
@@ -99,7 +99,7 @@ class CcxtCandles:
             return local_ms
         return int(self._ask(self._exchange.fetch_time) or local_ms)
 
-    def page(self, symbol: str, interval: str, from_ms: int, to_ms: int) -> Page:
+    def page(self, symbol: str, interval: str, from_ms: int, to_ms: int) -> CandlePage:
         """Return the bars of one answer that open at or after ``from_ms`` and close by ``to_ms``.
 
         Where nothing is there, ``next_ms`` still moves on by a full page.
@@ -107,7 +107,7 @@ class CcxtCandles:
         timeframe = Timeframe(interval)
         if interval not in (self._exchange.timeframes or {}):
             known = ", ".join(t for t in Timeframe if t in (self._exchange.timeframes or {}))
-            raise UserMistake(f"{self._venue} has no candles of {interval}: use one of {known}")
+            raise UserError(f"{self._venue} has no candles of {interval}: use one of {known}")
         limit = self._page_bars()
         rows = self._ask(
             lambda: self._exchange.fetch_ohlcv(symbol, interval, since=from_ms, limit=limit)
@@ -125,7 +125,7 @@ class CcxtCandles:
         bars = Bars.make(times.astype(np.int64), opened, high, low, close, volume)
         newest_ms = int(ts_ms.max()) + timeframe.ms if len(ts_ms) else 0
         next_ms = newest_ms if newest_ms > from_ms else from_ms + limit * timeframe.ms
-        return Page(bars, next_ms, int((inside & ~sound).sum()))
+        return CandlePage(bars, next_ms, int((inside & ~sound).sum()))
 
     def _page_bars(self) -> int:
         """Return how many bars one answer may hold."""
@@ -161,8 +161,8 @@ class CcxtCandles:
                     return call()
         except self._ccxt.BaseError as error:
             if not self._passes(error):
-                raise WorldTrouble(f"{self._venue} refuses: {_line(error)}") from error
-            raise WorldTrouble(
+                raise ExternalError(f"{self._venue} refuses: {_line(error)}") from error
+            raise ExternalError(
                 f"{self._venue} does not answer ({_line(error)}), asked "
                 f"{self._patience.attempts} times: what has come is stored; run again to go on"
             ) from error
@@ -204,7 +204,7 @@ def _redirected(urls: Any, address: str) -> Any:
         return [_redirected(url, address) for url in urls]
     scheme, host, *_ = urlsplit(address)
     if not scheme or not host:
-        raise UserMistake(f"'{address}' is no address: write http://HOST:PORT")
+        raise UserError(f"'{address}' is no address: write http://HOST:PORT")
     return urlunsplit((scheme, host, *urlsplit(urls)[2:]))
 
 

@@ -36,7 +36,7 @@ PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class RegistryEntry:
     """One thing to register: a package or an ensemble.
 
     model     : registered model's name.       title : the run's name, e.g. ``name/version``.
@@ -52,7 +52,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Stations:
+class RegistryStages:
     """What the journal says of one instrument's models.
 
     model    : the registered model of its ensembles.
@@ -68,7 +68,7 @@ class Stations:
     aliases: Mapping[str, str | None]
     leaving: frozenset[str] = frozenset()
     packages: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    entries: Mapping[str, Entry] = field(default_factory=dict)
+    entries: Mapping[str, RegistryEntry] = field(default_factory=dict)
 
 
 class MlflowRegistry:
@@ -81,7 +81,7 @@ class MlflowRegistry:
         """
         self.uri, self.artefacts_dir = uri, artefacts_dir
 
-    def register(self, entries: Sequence[Entry]) -> str | None:
+    def register(self, entries: Sequence[RegistryEntry]) -> str | None:
         """Log each entry as a run and register its version as a candidate.
 
         returns : None, or one line that says why MLflow could not take (all of) it.
@@ -132,7 +132,7 @@ class MlflowRegistry:
         reason = self._try(note)
         return None if reason is None else self._missed("the verdict", reason, JUDGE_AGAIN)
 
-    def set_stations(self, stations: Stations) -> str | None:
+    def set_stations(self, stations: RegistryStages) -> str | None:
         """Make MLflow say of an instrument's models what the journal says.
 
         returns : None, or one line: what MLflow had wrong, or why it could not be told.
@@ -211,7 +211,7 @@ class MlflowRegistry:
         return client, client.create_experiment(EXPERIMENT, artifact_location=place)
 
 
-def _log(client: Any, experiment: str, entry: Entry) -> None:
+def _log(client: Any, experiment: str, entry: RegistryEntry) -> None:
     from mlflow.entities import Metric, Param
     from mlflow.exceptions import MlflowException
 
@@ -252,7 +252,7 @@ def _held(client: Any, model: str) -> dict[str, Any]:
     return held
 
 
-def _set_aliases(client: Any, stations: Stations, held: Mapping[str, Any]) -> list[str]:
+def _set_aliases(client: Any, stations: RegistryStages, held: Mapping[str, Any]) -> list[str]:
     """Set the aliases; return what was wrong with those of champions."""
     wrong = []
     present = client.get_registered_model(stations.model).aliases

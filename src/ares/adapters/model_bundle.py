@@ -9,12 +9,12 @@ from typing import TypeVar
 
 import msgspec
 
-from ares.adapters.archive import BYTES_MAX, insist_plain, unzipped, zipped
+from ares.adapters.archive import BYTES_MAX, require_plain, unzipped, zipped
 from ares.adapters.card_file import packed
 from ares.adapters.durable import write_file, write_folder
 from ares.adapters.model_store import ModelStore, verified
-from ares.domain.errors import UserMistake, WorldTrouble
-from ares.domain.manifest import FORMAT, LIFE_FILE, MANIFEST_FILE, Life, Manifest
+from ares.domain.errors import ExternalError, UserError
+from ares.domain.manifest import FORMAT, LIFE_FILE, MANIFEST_FILE, EnsembleHistory, Manifest
 from ares.domain.model import Ensemble
 from ares.domain.package import CARD_FILE, Package, sha256
 
@@ -35,7 +35,7 @@ class Bundle:
     packages: tuple[Package, ...]
     ensemble: Ensemble | None = None
     manifest: Manifest | None = None
-    life: Life = field(default_factory=Life)
+    life: EnsembleHistory = field(default_factory=EnsembleHistory)
     others: Mapping[str, bytes] = field(default_factory=dict)
 
 
@@ -65,7 +65,7 @@ def export(
             folder = f"{package.card.name}/{package.card.version}"
             files |= {f"{folder}/{name}": content for name, content in _files(package).items()}
     if target.exists():
-        raise UserMistake(f"{target}: exists already; choose another name")
+        raise UserError(f"{target}: exists already; choose another name")
     files |= companions(bundle, files)
     if target.suffix.lower() == ".zip":
         write_file(target, zipped(files))
@@ -83,12 +83,12 @@ def read_bundle(path: Path) -> Bundle:
     manifest = _manifest(files, path)
     cards = [name for name in files if PurePosixPath(name).name == CARD_FILE]
     if not cards:
-        raise UserMistake(f"{path}: holds no {CARD_FILE}; wanted an export, or an .onnx file")
+        raise UserError(f"{path}: holds no {CARD_FILE}; wanted an export, or an .onnx file")
     packages = tuple(_package(files, name, path) for name in sorted(cards))
     ensemble = _ensemble(files, packages, path)
-    life = Life()
+    life = EnsembleHistory()
     if manifest is not None and LIFE_FILE in files:
-        life = _decoded(files[LIFE_FILE], Life, f"{path}: {LIFE_FILE}")
+        life = _decoded(files[LIFE_FILE], EnsembleHistory, f"{path}: {LIFE_FILE}")
     known = {MANIFEST_FILE, LIFE_FILE, ENSEMBLE_FILE}
     for name in cards:
         known |= {str(PurePosixPath(name).parent / part) for part in _names(files, name, packages)}
@@ -111,17 +111,17 @@ def _manifest(files: Mapping[str, bytes], path: Path) -> Manifest | None:
     where = f"{path}: {MANIFEST_FILE}"
     manifest: Manifest = _decoded(files[MANIFEST_FILE], Manifest, where)
     if manifest.format != FORMAT:
-        raise UserMistake(
+        raise UserError(
             f"{where}: has format {manifest.format}, this version of Ares reads {FORMAT}: export "
             "with this version"
         )
     there = set(files) - {MANIFEST_FILE}
     for name in sorted(there ^ set(manifest.files)):
         wrong = "is not listed" if name in there else "is missing"
-        raise WorldTrouble(f"{where}: {name} {wrong}: get a whole copy, or export again")
+        raise ExternalError(f"{where}: {name} {wrong}: get a whole copy, or export again")
     for name, expected in manifest.files.items():
         if sha256(files[name]) != expected:
-            raise WorldTrouble(
+            raise ExternalError(
                 f"{path}: {name} is damaged (its SHA-256 is not the one in {MANIFEST_FILE}): get "
                 "a whole copy, or export again"
             )
@@ -132,7 +132,7 @@ def _decoded(content: bytes, kind: type[T], where: str) -> T:
     try:
         return msgspec.json.decode(content, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise WorldTrouble(f"{where}: cannot be read ({error})") from None
+        raise ExternalError(f"{where}: cannot be read ({error})") from None
 
 
 def _package(files: Mapping[str, bytes], card_name: str, path: Path) -> Package:
@@ -158,7 +158,7 @@ def _ensemble(
     ensemble: Ensemble = _decoded(files[ENSEMBLE_FILE], Ensemble, f"{path}: {ENSEMBLE_FILE}")
     missing = {member.package_hash for member in ensemble.members} - {p.hash for p in packages}
     if missing:
-        raise WorldTrouble(f"{path}: {len(missing)} of its ensemble's packages are not in it")
+        raise ExternalError(f"{path}: {len(missing)} of its ensemble's packages are not in it")
     return ensemble
 
 
@@ -168,16 +168,16 @@ def _files(package: Package) -> dict[str, bytes]:
 
 def _read_tree(path: Path) -> dict[str, bytes]:
     if not path.is_dir():
-        raise UserMistake(f"{path}: there is no such file or folder")
+        raise UserError(f"{path}: there is no such file or folder")
     found = sorted(path.rglob("*"))
     links = [file for file in found if file.is_symlink()]
     if links:
-        raise UserMistake(f"{links[0]}: is a link; an export holds files only")
+        raise UserError(f"{links[0]}: is a link; an export holds files only")
     found = [file for file in found if file.is_file()]
     if sum(file.stat().st_size for file in found) > BYTES_MAX:
-        raise UserMistake(f"{path}: holds over {BYTES_MAX >> 20} MB; no export does")
+        raise UserError(f"{path}: holds over {BYTES_MAX >> 20} MB; no export does")
     for file in found:
-        insist_plain(file.relative_to(path).as_posix(), str(path))
+        require_plain(file.relative_to(path).as_posix(), str(path))
     return {file.relative_to(path).as_posix(): file.read_bytes() for file in found}
 
 

@@ -16,7 +16,7 @@ import msgspec
 
 from ares.adapters.card_file import AGAIN, packed
 from ares.adapters.durable import write_file, write_folder
-from ares.domain.errors import UserMistake, WorldTrouble
+from ares.domain.errors import ExternalError, UserError
 from ares.domain.model import Ensemble, Member
 from ares.domain.package import CARD_FILE, Package, PackageCard, sha256
 
@@ -28,7 +28,7 @@ HEX = frozenset("0123456789abcdef")
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class StoredModels:
     """What is stored, newest first, with a line for each thing that is damaged.
 
     hashes : of the packages, in their order.
@@ -75,14 +75,14 @@ class ModelStore:
         """
         names = (package.card.name, package.card.version)
         if not all(_plain(name) and len(name) <= NAME_CHARS_MAX for name in names):
-            raise UserMistake(
+            raise UserError(
                 f"{package.card.ref[:60]!a} is no name and version of a package: nothing was stored"
             )
         if write_folder(self.folder(package.card), _contents(package)):
             return package
         if self.load(package.card.name, package.card.version).hash == package.hash:
             return package
-        raise UserMistake(
+        raise UserError(
             f"{package.card.ref} is stored already with other content: "
             "archive one of the two under another version"
         )
@@ -94,14 +94,14 @@ class ModelStore:
         """
         folder = self.root / "packages" / name / version
         if not (_plain(name) and _plain(version) and folder.is_dir()):
-            raise UserMistake(self._unknown(f"{name}/{version}"))
+            raise UserError(self._unknown(f"{name}/{version}"))
         return read_package(folder)
 
     def member(self, member: Member) -> Package:
         """Return an ensemble's package; WorldTrouble where it is not the one that was judged."""
         package = self.load(member.name, member.version)
         if package.hash != member.package_hash:
-            raise WorldTrouble(_changed(package.card))
+            raise ExternalError(_changed(package.card))
         return package
 
     def resolve(self, ref: str) -> Package | Ensemble:
@@ -121,16 +121,16 @@ class ModelStore:
             begun = [one for one in listed.ensembles if one.hash.startswith(ref)]
             if len(begun) > 1:
                 named = ", ".join(one.hash[: len(ref) + 8] for one in begun)
-                raise UserMistake(f"'{ref}' is the beginning of several ensembles: {named}")
+                raise UserError(f"'{ref}' is the beginning of several ensembles: {named}")
             if begun:
                 return begun[0]
         keys = {e.instrument for e in listed.ensembles if ref in _names(e.instrument)}
         found = [listed.of(key)[0] for key in sorted(keys)]
         if found:
             return max(found, key=lambda one: one.created_at)
-        raise UserMistake(self._unknown(ref))
+        raise UserError(self._unknown(ref))
 
-    def listed(self) -> Listed:
+    def listed(self) -> StoredModels:
         """Return everything stored, newest first; what cannot be read is named, not raised."""
         read: list[Package] = []
         troubles: list[str] = []
@@ -138,7 +138,7 @@ class ModelStore:
         for folder in sorted((self.root / "packages").glob("[!.]*/[!.]*")):
             try:
                 package = _read_card(folder)
-            except WorldTrouble as trouble:
+            except ExternalError as trouble:
                 troubles.append(str(trouble))
                 continue
             card = package.card
@@ -152,7 +152,7 @@ class ModelStore:
         read.sort(
             key=lambda one: (one.card.created_at, one.card.version, one.card.name), reverse=True
         )
-        return Listed(
+        return StoredModels(
             tuple(one.card for one in read),
             tuple(ensembles),
             tuple(troubles),
@@ -177,13 +177,13 @@ class ModelStore:
         if len(ensemble_hash) >= HASH_CHARS_MIN and set(ensemble_hash) <= HEX:
             found = sorted((self.root / "ensembles").glob(f"{ensemble_hash}*.json"))
         if not found and len(ensemble_hash) == HASH_CHARS:
-            raise WorldTrouble(
+            raise ExternalError(
                 f"{self.root / 'ensembles'}: ensemble {ensemble_hash[:12]} is missing: bring it "
                 "back from an export (`ares models import FILE.zip`)"
             )
         if len(found) != 1:
             known = len(found) or "no"
-            raise UserMistake(
+            raise UserError(
                 f"{known} ensembles begin with '{ensemble_hash}': `ares models list` shows all"
             )
         return _read_ensemble(found[0])
@@ -211,7 +211,7 @@ class ModelStore:
     def _unedited(self, package: Package) -> Package:
         """Return a package that a person named; WorldTrouble where its ensembles know another."""
         if _edited(package, self._ensembles([])):
-            raise WorldTrouble(_changed(package.card))
+            raise ExternalError(_changed(package.card))
         return package
 
     def _ensembles(self, troubles: list[str]) -> list[Ensemble]:
@@ -220,7 +220,7 @@ class ModelStore:
         for path in sorted((self.root / "ensembles").glob("[!.]*.json")):
             try:
                 found.append(_read_ensemble(path))
-            except WorldTrouble as trouble:
+            except ExternalError as trouble:
                 troubles.append(str(trouble))
         return sorted(found, key=lambda one: (one.created_at, one.instrument), reverse=True)
 
@@ -248,11 +248,11 @@ def read_package(folder: Path) -> Package:
     card, files = read.card, {}
     for name in card.files:
         if Path(name).name != name:
-            raise WorldTrouble(f"{folder / CARD_FILE}: names a file outside its folder: '{name}'")
+            raise ExternalError(f"{folder / CARD_FILE}: names a file outside its folder: '{name}'")
         try:
             files[name] = (folder / name).read_bytes()
         except FileNotFoundError:
-            raise WorldTrouble(
+            raise ExternalError(
                 f"{folder}: {name} is missing: restore it from an export, or train again"
             ) from None
     return verified(Package(card, files, read.told), str(folder))
@@ -262,11 +262,11 @@ def verified(package: Package, where: str) -> Package:
     """Return the package, or raise WorldTrouble naming the file that is not what its card says."""
     for name, expected in package.card.files.items():
         if not _plain(name) or name == CARD_FILE:
-            raise WorldTrouble(f"{where}: {CARD_FILE} names a file outside its folder: '{name}'")
+            raise ExternalError(f"{where}: {CARD_FILE} names a file outside its folder: '{name}'")
         if name not in package.files:
-            raise WorldTrouble(f"{where}: {name} is missing: get a whole copy, or train again")
+            raise ExternalError(f"{where}: {name} is missing: get a whole copy, or train again")
         if sha256(package.files[name]) != expected:
-            raise WorldTrouble(
+            raise ExternalError(
                 f"{where}: {name} is damaged (its SHA-256 is not the one in {CARD_FILE}): "
                 "restore it from an export, or train again"
             )
@@ -304,11 +304,11 @@ def _read_card(folder: Path) -> Package:
     try:
         content = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
-        raise WorldTrouble(f"{folder}: has no {CARD_FILE}, so it is no package") from None
+        raise ExternalError(f"{folder}: has no {CARD_FILE}, so it is no package") from None
     package = packed(content, {}, str(path))
     card = package.card
     if (card.name, card.version) != (folder.parent.name, folder.name):
-        raise WorldTrouble(f"{path}: says {card.ref}, but lies in {folder.parent.name}")
+        raise ExternalError(f"{path}: says {card.ref}, but lies in {folder.parent.name}")
     return package
 
 
@@ -316,9 +316,9 @@ def _read_ensemble(path: Path) -> Ensemble:
     try:
         ensemble = msgspec.json.decode(path.read_bytes(), type=Ensemble)
     except (msgspec.DecodeError, FileNotFoundError) as error:
-        raise WorldTrouble(f"{path}: is no ensemble ({error}): train again") from None
+        raise ExternalError(f"{path}: is no ensemble ({error}): train again") from None
     if ensemble.hash != path.stem:
-        raise WorldTrouble(f"{path}: was changed since it was made: restore it, or train again")
+        raise ExternalError(f"{path}: was changed since it was made: restore it, or train again")
     return ensemble
 
 

@@ -19,7 +19,7 @@ from xml.etree.ElementTree import Element, ParseError
 
 from ares import __version__
 from ares.adapters.news_text import one_line
-from ares.domain.errors import UserMistake, WorldTrouble
+from ares.domain.errors import ExternalError, UserError
 
 BYTES_MAX = 8 * 1024 * 1024
 TIMEOUT_S = 15.0
@@ -37,7 +37,7 @@ def check_address(url: str) -> None:
     except ValueError:
         fit = False
     if not fit or not url.isascii() or not url.isprintable() or " " in url:
-        raise UserMistake(
+        raise UserError(
             f"{one_line(url)}: no address of a feed: write http:// or https:// and a host, in "
             "ASCII (%20 for a space), without a password"
         )
@@ -50,7 +50,7 @@ def fetch_feed(url: str, timeout_s: float = TIMEOUT_S, bytes_max: int = BYTES_MA
     """
     check_address(url)
     request = urllib.request.Request(url, headers={"User-Agent": f"ares/{__version__}"})
-    line = _Line()
+    line = _FetchSockets()
     end = threading.Timer(2.0 * timeout_s, line.cut)
     end.start()
     try:
@@ -59,27 +59,27 @@ def fetch_feed(url: str, timeout_s: float = TIMEOUT_S, bytes_max: int = BYTES_MA
             length = answer.headers.get("Content-Length", "")
     except urllib.error.HTTPError as error:
         error.close()
-        raise WorldTrouble(
+        raise ExternalError(
             f"{url} answers {error.code} {one_line(str(error.reason))}: try again later"
         ) from None
     except (OSError, http.client.HTTPException, ValueError) as error:
         # ValueError: it sends us on to an address that is none
         reason = one_line(str(getattr(error, "reason", None) or error))
-        raise WorldTrouble(
+        raise ExternalError(
             f"{url} does not answer ({type(error).__name__}: {reason}): try again later"
         ) from None
     finally:
         end.cancel()
     if line.is_cut:
-        raise WorldTrouble(f"{url} does not answer (too slow): try again later")
+        raise ExternalError(f"{url} does not answer (too slow): try again later")
     if len(content) > bytes_max:
         raise _too_much(url, bytes_max)
     if length.isdigit() and len(content) < int(length):
-        raise WorldTrouble(f"{url} broke off its answer: try again later")
+        raise ExternalError(f"{url} broke off its answer: try again later")
     return _unpacked(content, url, bytes_max)
 
 
-class _Line:
+class _FetchSockets:
     """The sockets of one fetch, so that it can be ended: their own timeouts never end a server
     that sends a byte now and then.
     """
@@ -99,7 +99,7 @@ class _Line:
                 one.shutdown(socket.SHUT_RDWR)
 
 
-def _opener(line: _Line) -> urllib.request.OpenerDirector:
+def _opener(line: _FetchSockets) -> urllib.request.OpenerDirector:
     """Return what opens http and https and nothing else, wherever it is sent on to."""
 
     class Plain(http.client.HTTPConnection):
@@ -167,14 +167,14 @@ def _unpacked(content: bytes, url: str, bytes_max: int) -> bytes:
     try:
         plain = zlib.decompressobj(wbits=31).decompress(content, bytes_max + 1)
     except zlib.error:
-        raise WorldTrouble(f"{url} sends a damaged gzip: try again later") from None
+        raise ExternalError(f"{url} sends a damaged gzip: try again later") from None
     if len(plain) > bytes_max:
         raise _too_much(url, bytes_max)
     return plain
 
 
-def _too_much(url: str, bytes_max: int) -> WorldTrouble:
-    return WorldTrouble(f"{url} sends more than {bytes_max >> 20} MB: that is no feed of news")
+def _too_much(url: str, bytes_max: int) -> ExternalError:
+    return ExternalError(f"{url} sends more than {bytes_max >> 20} MB: that is no feed of news")
 
 
 def feed_items(content: bytes, name: str) -> Iterator[dict[str, Any]]:
@@ -186,18 +186,18 @@ def feed_items(content: bytes, name: str) -> Iterator[dict[str, Any]]:
     from defusedxml.ElementTree import fromstring
 
     if not content.strip():
-        raise UserMistake(f"{name} is empty: no feed")
+        raise UserError(f"{name} is empty: no feed")
     try:
         root = fromstring(content.lstrip(), forbid_dtd=False)
     except DefusedXmlException as error:
-        raise UserMistake(
+        raise UserError(
             f"{name} defines entities ({type(error).__name__}): a feed of news has no need to"
         ) from None
     except (ParseError, ValueError, LookupError) as error:
         reason = one_line(str(error))
-        raise UserMistake(f"{name} is no XML ({reason}): no RSS or Atom feed") from None
+        raise UserError(f"{name} is no XML ({reason}): no RSS or Atom feed") from None
     if _tag(root) not in {"rss", "rdf", "feed"}:
-        raise UserMistake(
+        raise UserError(
             f"{name} is XML, but no RSS or Atom feed: it begins with <{_tag(root)[:40]}>"
         )
     for node in root.iter():

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from ares.adapters.news_feed import BYTES_MAX, feed_items
 from ares.adapters.news_rows import MORE_CELLS, fields_of
 from ares.adapters.news_text import one_line
-from ares.domain.errors import UserMistake, WorldTrouble
+from ares.domain.errors import ExternalError, UserError
 
 FEEDS = (".xml", ".rss", ".atom")
 TEXTS = (".csv", ".csv.gz")
@@ -25,7 +25,7 @@ TEXT_BYTES_MAX = 256 * 1024 * 1024
 """Of a text file, unpacked: some millions of headlines, and no more than memory holds."""
 
 
-class NotNews(UserMistake):
+class NewsFormatError(UserError):
     """The file has other columns than news have."""
 
 
@@ -47,7 +47,7 @@ def news_files(path: Path) -> tuple[list[Path], list[Path]]:
     if path.is_file():
         return [path], []
     if not path.is_dir():
-        raise UserMistake(f"{path}: no such file or folder")
+        raise UserError(f"{path}: no such file or folder")
     files = sorted(child for child in path.iterdir() if child.is_file())
     fit = [file for file in files if file.name.lower().endswith(SUFFIXES)]
     return fit, [file for file in files if file not in fit]
@@ -70,14 +70,14 @@ def read_news(path: Path) -> NewsFile:
         if name.endswith(TEXTS):
             return _text(path)
     except (gzip.BadGzipFile, zlib.error):
-        raise UserMistake(f"{path.name}: damaged: it cannot be unpacked") from None
+        raise UserError(f"{path.name}: damaged: it cannot be unpacked") from None
     except EOFError:
-        raise UserMistake(f"{path.name}: damaged: it ends too early") from None
+        raise UserError(f"{path.name}: damaged: it ends too early") from None
     except OSError as error:
-        raise WorldTrouble(f"{path}: {error.strerror or error}") from None
+        raise ExternalError(f"{path}: {error.strerror or error}") from None
     except UnicodeDecodeError:
-        raise UserMistake(f"{path.name}: no text in UTF-8: save it in that encoding") from None
-    raise NotNews(f"{path.name}: news come as {', '.join(SUFFIXES)}")
+        raise UserError(f"{path.name}: no text in UTF-8: save it in that encoding") from None
+    raise NewsFormatError(f"{path.name}: news come as {', '.join(SUFFIXES)}")
 
 
 def feed_file(name: str, content: bytes) -> NewsFile:
@@ -92,7 +92,7 @@ def _table(path: Path) -> NewsFile:
         frame = pl.read_parquet(path)
     except (pl.exceptions.PolarsError, EOFError) as error:
         reason = str(error).splitlines()[0][:100]
-        raise UserMistake(f"{path.name}: no whole Parquet file ({reason})") from None
+        raise UserError(f"{path.name}: no whole Parquet file ({reason})") from None
     fields = _checked(path.name, frame.columns)
     return NewsFile(
         path.name, list(frame.select(set(fields.values())).iter_rows(named=True)), fields
@@ -113,7 +113,7 @@ def _text(path: Path) -> NewsFile:
         fields = _checked(path.name, reader.fieldnames or [])
         return NewsFile(path.name, list(reader), fields)
     except csv.Error as error:
-        raise UserMistake(f"{path.name}, line {reader.line_num}: {error}") from None
+        raise UserError(f"{path.name}, line {reader.line_num}: {error}") from None
 
 
 def _bytes(path: Path, bytes_max: int) -> bytes:
@@ -122,9 +122,7 @@ def _bytes(path: Path, bytes_max: int) -> bytes:
         packed = path.name.lower().endswith(".gz")
         content = (gzip.GzipFile(fileobj=file) if packed else file).read(bytes_max + 1)
     if len(content) > bytes_max:
-        raise UserMistake(
-            f"{path.name}: more than {bytes_max >> 20} MB: split it into smaller files"
-        )
+        raise UserError(f"{path.name}: more than {bytes_max >> 20} MB: split it into smaller files")
     return content
 
 
@@ -143,7 +141,7 @@ def _lines(path: Path) -> NewsFile:
         else:
             broken += 1
     if broken and not rows:
-        raise UserMistake(f"{path.name}: none of its lines is a JSON object")
+        raise UserError(f"{path.name}: none of its lines is a JSON object")
     names = dict.fromkeys(name for row in rows for name in row)
     return NewsFile(path.name, rows, _checked(path.name, list(names)), broken)
 
@@ -154,7 +152,7 @@ def _checked(name: str, columns: Iterable[str]) -> dict[str, str]:
     fields = fields_of(present)
     shown = one_line(", ".join(present[:12])) or "none"
     if "published" not in fields:
-        raise NotNews(f"{name}: no column for the time of publication (columns: {shown})")
+        raise NewsFormatError(f"{name}: no column for the time of publication (columns: {shown})")
     if not {"headline", "score", "index"} & set(fields):
-        raise NotNews(f"{name}: no column for headline or score (columns: {shown})")
+        raise NewsFormatError(f"{name}: no column for headline or score (columns: {shown})")
     return fields

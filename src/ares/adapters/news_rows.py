@@ -51,11 +51,11 @@ ZONES = re.compile(r"|[+-]\d{2}:?\d{2}|UTC?|GMT|Z|[ECMP][SD]T|A[SD]T", re.IGNORE
 """Zones that ``email.utils`` knows; it would take any other for UTC."""
 
 
-class Fault(Exception):
+class NewsItemError(Exception):
     """Why an item cannot be used; few different texts, so that they can be counted."""
 
 
-class Item(NamedTuple):
+class NewsItem(NamedTuple):
     """One item of news; ``score`` None: its headline is to be scored.
 
     dated : it had a date only.      about : base currencies; none: the market.
@@ -86,7 +86,7 @@ def item_of(
     scale: tuple[float, float] | None,
     *,
     rescore: bool = False,
-) -> Item:
+) -> NewsItem:
     """Return the item of a row; raise Fault where it has no time, or neither headline nor score.
 
     scale   : what stands for -1 and for 1; None: scores are -1 to 1, a fear-and-greed index 0 to
@@ -94,16 +94,16 @@ def item_of(
     rescore : where there is a headline, no score is looked at.
     """
     if cells.get(MORE_CELLS):
-        raise Fault(f"{MORE_CELLS} (quote what has a comma in it)")
+        raise NewsItemError(f"{MORE_CELLS} (quote what has a comma in it)")
     time = time_of(cells.get(fields.get("published", "")))
     received = cells.get(fields.get("received", ""))
     received_ms = None if _empty(received) else time_of(received)[0]
     headline = _headline(cells.get(fields.get("headline", "")))
     score = None if rescore and headline is not None else _score(cells, fields, scale)
     if headline is None and score is None:
-        raise Fault("neither headline nor score")
+        raise NewsItemError("neither headline nor score")
     source = cells.get(fields.get("source", ""))
-    return Item(
+    return NewsItem(
         *time,
         received_ms,
         headline,
@@ -122,10 +122,10 @@ def time_of(cell: Any) -> tuple[int, bool]:
     ((1726185600000, True), (1726128000000, False))
     """
     if _empty(cell):
-        raise Fault("no time")
+        raise NewsItemError("no time")
     ms, midnight = _ms(cell)
     if ms is None or ms < EARLIEST_MS:
-        raise Fault("a time that cannot be read")
+        raise NewsItemError("a time that cannot be read")
     dated = midnight or ms % DAY_MS == 0
     return (ms + DAY_MS if dated else ms), dated
 
@@ -163,7 +163,7 @@ def _ms(cell: Any) -> tuple[int | None, bool]:
     if not (mail := MAIL.fullmatch(text)):
         return None, False
     if not ZONES.fullmatch(mail[1].strip()):
-        raise Fault("a time zone that cannot be read (write it as +01:00)")
+        raise NewsItemError("a time zone that cannot be read (write it as +01:00)")
     try:
         return _ms(parsedate_to_datetime(text))
     except (ValueError, TypeError, IndexError, OverflowError):
@@ -190,11 +190,15 @@ def _score(
         try:
             value = (2.0 * float(cell) - (high + low)) / (high - low)
         except (TypeError, ValueError, OverflowError):
-            raise Fault("a score that is no number (--rescore scores the headlines)") from None
+            raise NewsItemError(
+                "a score that is no number (--rescore scores the headlines)"
+            ) from None
         if math.isnan(value):
             continue
         if not -1.0 - 1e-9 <= value <= 1.0 + 1e-9:
-            raise Fault(f"a score outside {low:g} to {high:g} (--scale LOW:HIGH says otherwise)")
+            raise NewsItemError(
+                f"a score outside {low:g} to {high:g} (--scale LOW:HIGH says otherwise)"
+            )
         return min(1.0, max(-1.0, value))
     return None
 

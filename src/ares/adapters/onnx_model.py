@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ares.config.telemetry import switch_off
-from ares.domain.errors import UserMistake
+from ares.domain.errors import UserError
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
@@ -61,19 +61,19 @@ def check_answers(scorer: Scorer, rows: F32, where: str, *, constant_allowed: bo
     try:
         p = scorer(rows)
     except Exception as error:
-        raise UserMistake(f"{where}: cannot score rows ({_first_line(error)})") from error
+        raise UserError(f"{where}: cannot score rows ({_first_line(error)})") from error
     if p.shape != (len(rows),):
-        raise UserMistake(f"{where}: gives {p.size} numbers for {len(rows)} rows; wanted one each")
+        raise UserError(f"{where}: gives {p.size} numbers for {len(rows)} rows; wanted one each")
     if np.isnan(p).any():
-        raise UserMistake(f"{where}: gives NaN for {int(np.isnan(p).sum())} of {len(rows)} rows")
+        raise UserError(f"{where}: gives NaN for {int(np.isnan(p).sum())} of {len(rows)} rows")
     if p.min() < 0.0 or p.max() > 1.0:
-        raise UserMistake(
+        raise UserError(
             f"{where}: gives values from {p.min():.4g} to {p.max():.4g}; "
             "a probability lies in [0, 1]: add a Sigmoid as the last node"
         )
     _check_alone(scorer, rows, p, where)
     if is_constant(p) and not constant_allowed:
-        raise UserMistake(f"{where}: gives {p[0]:.6g} for every row; a constant is no model")
+        raise UserError(f"{where}: gives {p[0]:.6g} for every row; a constant is no model")
     return p
 
 
@@ -106,10 +106,10 @@ def _check_alone(scorer: Scorer, rows: F32, p: F64, where: str) -> None:
     try:
         alone = np.concatenate([scorer(rows[place : place + 1]) for place in places])
     except Exception as error:
-        raise UserMistake(f"{where}: cannot score one row ({_first_line(error)})") from error
+        raise UserError(f"{where}: cannot score one row ({_first_line(error)})") from error
     apart = np.abs(alone - p[places])
     if not apart.max() <= ALONE_DIFFERENCE_MAX:
-        raise UserMistake(
+        raise UserError(
             f"{where}: a row alone gets another answer than among others (by up to "
             f"{apart.max():.3g}): each row must be scored by itself"
         )
@@ -129,18 +129,18 @@ def _session(graph: bytes, where: str) -> Any:
     except Exception as error:
         newer = IR_KNOWN.search(str(error))
         if newer:
-            raise UserMistake(
+            raise UserError(
                 f"{where}: is written in ONNX IR version {newer[1]}, and onnxruntime "
                 f"{onnxruntime.__version__} reads those up to {newer[2]}: export it in one of them"
             ) from error
         wanted = OPSET_WANTED.search(" ".join(str(error).split()))
         if wanted:
             opset, domain, known = wanted.groups()
-            raise UserMistake(
+            raise UserError(
                 f"{where}: was made for opset {opset} of {domain}, and onnxruntime "
                 f"{onnxruntime.__version__} knows those up to {known}: export it for one of them"
             ) from error
-        raise UserMistake(
+        raise UserError(
             f"{where}: is no ONNX model that can be opened ({_first_line(error)})"
         ) from error
 
@@ -149,16 +149,16 @@ def _check_contract(session: Any, n_features: int, where: str) -> None:
     inputs = {item.name: item for item in session.get_inputs()}
     outputs = {item.name: item for item in session.get_outputs()}
     if list(inputs) != [INPUT]:
-        raise UserMistake(f"{where}: its inputs are {sorted(inputs)}; wanted one called '{INPUT}'")
+        raise UserError(f"{where}: its inputs are {sorted(inputs)}; wanted one called '{INPUT}'")
     if OUTPUT not in outputs:
-        raise UserMistake(f"{where}: its outputs are {sorted(outputs)}; one must be '{OUTPUT}'")
+        raise UserError(f"{where}: its outputs are {sorted(outputs)}; one must be '{OUTPUT}'")
     if inputs[INPUT].type != "tensor(float)" or outputs[OUTPUT].type != "tensor(float)":
-        raise UserMistake(f"{where}: '{INPUT}' and '{OUTPUT}' must be tensors of float32")
+        raise UserError(f"{where}: '{INPUT}' and '{OUTPUT}' must be tensors of float32")
     shape = inputs[INPUT].shape
     if len(shape) != 2 or isinstance(shape[0], int):
-        raise UserMistake(f"{where}: '{INPUT}' has shape {shape}; wanted (any, {n_features})")
+        raise UserError(f"{where}: '{INPUT}' has shape {shape}; wanted (any, {n_features})")
     if isinstance(shape[1], int) and shape[1] != n_features:
-        raise UserMistake(
+        raise UserError(
             f"{where}: was made for {shape[1]} features; this version of Ares has {n_features}"
         )
 

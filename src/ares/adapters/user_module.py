@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 
 from ares.domain.code_hash import source_hash
-from ares.domain.errors import UserMistake
+from ares.domain.errors import UserError
 from ares.kernel.features.catalogue import FEATURE_NAMES
 from ares.kernel.features.user import WARMUP_BARS_MAX, UserFeature, UserFeatures
 from ares.kernel.jit import use_cache_folder
@@ -31,7 +31,7 @@ def load_user_features(module: str, folder: Path | None = None) -> UserFeatures:
     found = tuple(one for one in vars(loaded).values() if isinstance(one, UserFeature))
     place = Path(loaded.__file__ or module).name
     if not found:
-        raise UserMistake(
+        raise UserError(
             f"features.module '{module}' has no feature: mark functions with "
             "@ares.kernel.features.user.feature(warmup_bars=...)"
         )
@@ -43,10 +43,10 @@ def load_user_features(module: str, folder: Path | None = None) -> UserFeatures:
 def _check(one: UserFeature, place: str, names: list[str]) -> None:
     """Refuse a feature that cannot be told apart or wants an impossible window."""
     if one.name in FEATURE_NAMES or names.count(one.name) > 1:
-        raise UserMistake(f"feature '{one.name}' of {place}: the name is taken, choose another")
+        raise UserError(f"feature '{one.name}' of {place}: the name is taken, choose another")
     bars = one.warmup_bars
     if type(bars) is not int or not 1 <= bars <= WARMUP_BARS_MAX:
-        raise UserMistake(
+        raise UserError(
             f"feature '{one.name}' of {place}: warmup_bars is {bars!r}, "
             f"give a whole number from 1 to {WARMUP_BARS_MAX}"
         )
@@ -56,18 +56,18 @@ def _imported(module: str, folder: Path) -> tuple[ModuleType, str]:
     """Return the executed module and the hash of its code."""
     file = folder / (module if module.endswith(".py") else module.replace(".", "/") + ".py")
     if not file.is_file() and (module.endswith(".py") or not _installed(module)):
-        raise UserMistake(f"features.module '{module}': there is no file {file}, nor such a module")
+        raise UserError(f"features.module '{module}': there is no file {file}, nor such a module")
     try:
         if file.is_file():
             return _executed(file)
         loaded = importlib.import_module(module)
         return loaded, _hash_of_installed(loaded)
     except ModuleNotFoundError as error:
-        raise UserMistake(f"features.module '{module}' needs '{error.name}': install it") from error
+        raise UserError(f"features.module '{module}' needs '{error.name}': install it") from error
     except Exception as error:
         steps = traceback.extract_tb(error.__traceback__)
         line = error.lineno if isinstance(error, SyntaxError) else steps[-1].lineno
-        raise UserMistake(
+        raise UserError(
             f"features.module '{module}' cannot be loaded: {type(error).__name__}: {error} "
             f"(line {line})"
         ) from error

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import typer
 
 from ares.cli.output import JSON_OPTION, note, print_json, print_table, progress, say
-from ares.domain.errors import UserMistake
+from ares.domain.errors import UserError
 
 if TYPE_CHECKING:
     from ares.config.workspace import Workspace
     from ares.research import BacktestResult
-    from ares.research.desk import BacktestRequest
+    from ares.research.backtest_request import BacktestRequest
 
 
 def command(
@@ -83,12 +83,12 @@ def command(
     """
     from ares.config.workspace import Workspace
     from ares.domain.timeframe import Timeframe
-    from ares.research.asked import bps, one_of, positive, share, size_of
-    from ares.research.desk import BASELINES, FILLS, BacktestRequest
+    from ares.research.backtest_request import BASELINES, FILLS, BacktestRequest
+    from ares.research.cli_values import bps, one_of, positive, share, size_of
     from ares.research.window import parse_utc
 
     if model and baseline:
-        raise UserMistake("--model and --baseline: give one of them")
+        raise UserError("--model and --baseline: give one of them")
     request = BacktestRequest(
         symbols=tuple(symbol),
         model=model,

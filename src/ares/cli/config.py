@@ -48,15 +48,15 @@ def show(
 @app.command()
 def check(json_: bool = JSON_OPTION) -> None:
     """Check ares.yaml, .env and the environment; name every mistake with its line."""
-    from ares.config.load import SettingsMistake, load
+    from ares.config.load import SettingsError, load
     from ares.config.workspace import Workspace
-    from ares.domain.errors import UserMistake
+    from ares.domain.errors import UserError
 
     path = Workspace.here().settings_path
     try:
         loaded = load(path)
-    except UserMistake as error:
-        problems = error.problems if isinstance(error, SettingsMistake) else (str(error),)
+    except UserError as error:
+        problems = error.problems if isinstance(error, SettingsError) else (str(error),)
         if json_:
             print_json({"ok": False, "problems": problems})
         for problem in problems:
@@ -73,14 +73,14 @@ def check(json_: bool = JSON_OPTION) -> None:
 def _at(values: Any, key: str) -> Any:
     """Return what stands under a dotted key; raise UserMistake naming the nearest one."""
     from ares.config.explain import nearest
-    from ares.domain.errors import UserMistake
+    from ares.domain.errors import UserError
 
     parts = tuple(key.split(".")) if key else ()
     for place, part in enumerate(parts):
         if not isinstance(values, dict):
-            raise UserMistake(f"'{'.'.join(parts[:place])}' is a value and has no keys")
+            raise UserError(f"'{'.'.join(parts[:place])}' is a value and has no keys")
         if part not in values:
-            raise UserMistake(nearest(parts[: place + 1]))
+            raise UserError(nearest(parts[: place + 1]))
         values = values[part]
     return values
 

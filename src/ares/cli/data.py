@@ -43,7 +43,7 @@ def import_(
 ) -> int:
     """Store candles from files; importing again adds only what is new."""
     from ares.config.workspace import Workspace
-    from ares.runtime.candle_import import import_candles
+    from ares.runtime.ingest.candle_import import import_candles
 
     workspace = Workspace.here()
     store = _store(workspace)
@@ -84,7 +84,7 @@ def fetch(
     from ares.adapters.ccxt_candles import CcxtCandles
     from ares.config.workspace import Workspace
     from ares.research.window import parse_utc
-    from ares.runtime.candle_fetch import fetch_candles
+    from ares.runtime.ingest.candle_fetch import fetch_candles
 
     workspace = Workspace.here()
     window = (parse_utc(from_) if from_ else None, parse_utc(to) if to else None)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ares.cli.formatting import count, some, utc
 from ares.cli.output import note, plain, print_table, say
-from ares.cli.words import count, some, utc
 
 if TYPE_CHECKING:
-    from ares.observe.candle_check import Checked, Finding
-    from ares.runtime.candle_fetch import FetchReport
-    from ares.runtime.candle_import import ImportReport
+    from ares.observe.candle_check import Finding, SeriesCheck
+    from ares.runtime.ingest.candle_fetch import FetchReport
+    from ares.runtime.ingest.candle_import import ImportReport
     from ares.store.candles import Series
 
 PLACES_SHOWN = 3
@@ -142,7 +142,7 @@ def import_json(report: ImportReport) -> dict[str, Any]:
     }
 
 
-def show_check(checked: Sequence[Checked], every: bool, errors: int) -> None:
+def show_check(checked: Sequence[SeriesCheck], every: bool, errors: int) -> None:
     """Print counts for each series, then the first places of each kind (``every``: all)."""
     from ares.observe.candle_check import Kind
 
@@ -150,7 +150,7 @@ def show_check(checked: Sequence[Checked], every: bool, errors: int) -> None:
         say(NOTHING)
         return
 
-    def bars(one: Checked, *kinds: Kind) -> str:
+    def bars(one: SeriesCheck, *kinds: Kind) -> str:
         return count(sum(f.count for f in one.findings if f.kind in kinds))
 
     print_table(
@@ -179,7 +179,7 @@ def show_check(checked: Sequence[Checked], every: bool, errors: int) -> None:
     )
 
 
-def _places(one: Checked, every: bool) -> list[tuple[str, str, int, str, str]]:
+def _places(one: SeriesCheck, every: bool) -> list[tuple[str, str, int, str, str]]:
     """Return a row for each kind of finding with its first places; ``every``: a row a place."""
     from ares.observe.candle_check import Kind
 
@@ -206,7 +206,7 @@ def _place(finding: Finding) -> str:
     return f"{span} ({finding.detail})" if finding.detail else span
 
 
-def checked_json(one: Checked, every: bool) -> dict[str, Any]:
+def checked_json(one: SeriesCheck, every: bool) -> dict[str, Any]:
     """Return a series' findings by kind, with the first places (``every``: all)."""
     from ares.observe.candle_check import Kind
 

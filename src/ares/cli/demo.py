@@ -12,12 +12,12 @@ import typer
 from ares.cli.output import count, duration, number, percent, print_table, progress, say, utc
 
 if TYPE_CHECKING:
-    from ares.bootstrap import Ran
-    from ares.demo import Source, Stage
-    from ares.observe.run_report import Side
+    from ares.bootstrap import RunResult
+    from ares.demo import DemoCandles, DemoWorkspace
+    from ares.observe.run_report import ClosedTrades
     from ares.research import BacktestResult
-    from ares.runtime.certify import Certificate
-    from ares.runtime.training_report import TrainingReport
+    from ares.runtime.replay.certify import Certificate
+    from ares.runtime.training.report import TrainingReport
 
 
 def command(
@@ -86,7 +86,7 @@ def _reaching(
     return reached
 
 
-def _show_stage(source: Source, stage: Stage) -> None:
+def _show_stage(source: DemoCandles, stage: DemoWorkspace) -> None:
     say(
         f"{' and '.join(source.symbols)}: trained on {utc(stage.from_ms)} to "
         f"{utc(stage.split_ms)}, run on what follows, to {utc(stage.to_ms)} UTC."
@@ -117,7 +117,7 @@ def _show_backtest(result: BacktestResult, virtual: BacktestResult | None) -> No
         )
 
 
-def _show_run(ran: Ran, certificate: Certificate) -> None:
+def _show_run(ran: RunResult, certificate: Certificate) -> None:
     from ares.cli.run import speed
 
     for one in ran.report.instruments:
@@ -135,7 +135,7 @@ def _show_run(ran: Ran, certificate: Certificate) -> None:
 
 
 def _verdict(
-    source: Source, training: TrainingReport, ran: Ran, virtual: BacktestResult | None
+    source: DemoCandles, training: TrainingReport, ran: RunResult, virtual: BacktestResult | None
 ) -> str:
     """Return in plain words whether there was an edge, with the numbers that say so."""
     judged = [one.metrics for one in training.ensembles]
@@ -161,7 +161,7 @@ def _verdict(
     return text
 
 
-def _since(judged_bps: float | None, real: Sequence[Side], net_return: float) -> str:
+def _since(judged_bps: float | None, real: Sequence[ClosedTrades], net_return: float) -> str:
     """Return what the engine's trades made, beside what the models were judged by.
 
     judged_bps : mean net bps of a trade out of sample, before these two weeks; None: no trade.

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import typer
 
 from ares.cli.output import JSON_OPTION, error_line, note, print_json, say
-from ares.domain.errors import UserMistake
+from ares.domain.errors import UserError
 
 if TYPE_CHECKING:
-    from ares.runtime.deploy_plan import Outside, Plan, Report
+    from ares.runtime.deploy.plan import DeployEffects, DeployPlan, DeployReport
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -44,15 +44,15 @@ def install(
     """
     from ares.cli.deploy_views import show_plan
     from ares.config.workspace import Workspace
-    from ares.runtime.deploy import install as install_package
-    from ares.runtime.deploy_plan import Asked
+    from ares.runtime.deploy.install import install as install_package
+    from ares.runtime.deploy.plan import DeployRequest
 
     if now and no_wait:
-        raise UserMistake("--now and --no-wait: choose one")
-    asked = Asked(package, to or None, now, not no_wait, yes, force, reason, sha256)
-    _insist_someone(yes, json_)
+        raise UserError("--now and --no-wait: choose one")
+    asked = DeployRequest(package, to or None, now, not no_wait, yes, force, reason, sha256)
+    _require_someone(yes, json_)
 
-    def approve(plan: Plan) -> bool:
+    def approve(plan: DeployPlan) -> bool:
         if not json_:
             show_plan(plan)
         return yes or _confirmed("Install it?")
@@ -72,9 +72,9 @@ def rollback(
 ) -> int:
     """Put the champion before back into service, at once; an interrupted install is taken back."""
     from ares.config.workspace import Workspace
-    from ares.runtime.deploy_rollback import rollback as roll_back
+    from ares.runtime.deploy.rollback import rollback as roll_back
 
-    _insist_someone(yes, json_)
+    _require_someone(yes, json_)
 
     def approve(sentence: str) -> bool:
         note(sentence)
@@ -99,7 +99,7 @@ def status(
     """
     from ares.cli.deploy_views import show_status
     from ares.config.workspace import Workspace
-    from ares.runtime.deploy_status import deploy_status
+    from ares.runtime.deploy.status import deploy_status
 
     found = deploy_status(Workspace.here(), to or None, _outside())
     if json_:
@@ -116,18 +116,18 @@ def _confirmed(question: str) -> bool:
         raise KeyboardInterrupt from None
 
 
-def _insist_someone(yes: bool, json_: bool) -> None:
+def _require_someone(yes: bool, json_: bool) -> None:
     if not yes and (json_ or not sys.stdin.isatty()):
-        raise UserMistake("nobody can be asked here: approve it with --yes")
+        raise UserError("nobody can be asked here: approve it with --yes")
 
 
-def _outside() -> Outside:
-    from ares.runtime.deploy_plan import Outside
+def _outside() -> DeployEffects:
+    from ares.runtime.deploy.plan import DeployEffects
 
-    return Outside(say=note)
+    return DeployEffects(say=note)
 
 
-def _said(report: Report, json_: bool, exit_of: Mapping[str, int] = EXIT_OF) -> int:
+def _said(report: DeployReport, json_: bool, exit_of: Mapping[str, int] = EXIT_OF) -> int:
     """Print what came of it, and return the exit code."""
     code = exit_of[report.result]
     if json_:

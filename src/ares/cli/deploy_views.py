@@ -8,13 +8,13 @@ from ares.cli.output import count, note, number, print_facts, print_table, say, 
 
 if TYPE_CHECKING:
     from ares.domain.model import Ensemble
-    from ares.runtime.deploy_plan import Plan
-    from ares.runtime.deploy_status import DeployStatus
+    from ares.runtime.deploy.plan import DeployPlan
+    from ares.runtime.deploy.status import DeployStatus
 
 NONE = "–"
 
 
-def show_plan(plan: Plan) -> None:
+def show_plan(plan: DeployPlan) -> None:
     """Print what would change: the package, the two champions side by side, and the restart."""
     new, old = plan.rehearsed.ensemble, plan.previous
     print_facts(
@@ -79,7 +79,7 @@ def show_status(found: DeployStatus) -> None:
         note(f"taken away: {folder}, left behind by a deployment that was killed")
 
 
-def _verdict(plan: Plan) -> str:
+def _verdict(plan: DeployPlan) -> str:
     judged = plan.rehearsed.judged
     if plan.asked.force:
         return f"none asked: forced, {plan.asked.reason.strip()}"

@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ares.cli.output import count, number, percent, print_facts, print_table, say, utc
-from ares.learn.gate.words import limit_of, name_of, number_of, sentence_of
+from ares.learn.gate.verdict_text import limit_of, name_of, number_of, sentence_of
 
 if TYPE_CHECKING:
-    from ares.learn.gate.beside import Beside
     from ares.learn.gate.evidence import Figures
-    from ares.runtime.comparing import Comparison, Side
-    from ares.runtime.judging import Judgement
-    from ares.runtime.verdict_file import Kept
+    from ares.learn.gate.sentiment_ablation import AblationResult
+    from ares.runtime.validation.compare import ComparedEnsemble, EnsembleComparison
+    from ares.runtime.validation.validate import ValidationResult
+    from ares.runtime.validation.verdict_file import SavedVerdict
 
 PASSED = {True: "yes", False: "NO", None: ""}
 
 
-def show_verdict(judgement: Judgement, kept: Kept) -> None:
+def show_verdict(judgement: ValidationResult, kept: SavedVerdict) -> None:
     """Print the verdict: a line for each number, then what it comes to."""
     verdict, evidence = judgement.verdict, judgement.examined.evidence
     champion = evidence.champion_hash[:12] or "none"
@@ -47,7 +47,7 @@ def show_verdict(judgement: Judgement, kept: Kept) -> None:
     say(f"verdict {verdict.hash[:12]}: {kept.path}")
 
 
-def show_sentiment(found: Beside) -> None:
+def show_sentiment(found: AblationResult) -> None:
     """Print what sentiment added over prices alone, on the same bars."""
     print_table(
         ("", "with sentiment", "by prices alone"),
@@ -61,7 +61,7 @@ def show_sentiment(found: Beside) -> None:
     say(found.sentence)
 
 
-def show_comparison(found: Comparison) -> None:
+def show_comparison(found: EnsembleComparison) -> None:
     """Print both models, what differs, and the paired result."""
     a, b = found.a, found.b
     rows = [
@@ -93,14 +93,14 @@ def show_comparison(found: Comparison) -> None:
     say(found.sentence)
 
 
-def _data(side: Side, timeframe: str) -> str:
+def _data(side: ComparedEnsemble, timeframe: str) -> str:
     data = side.data.get(timeframe)
     if data is None:
         return "–"
     return f"{count(data['rows'])} rows, {utc(data['from_ms'])} to {utc(data['to_ms'])}"
 
 
-def _figures(a: Side, b: Side) -> list[tuple[str, object, object]]:
+def _figures(a: ComparedEnsemble, b: ComparedEnsemble) -> list[tuple[str, object, object]]:
     return _figures_of(a.figures, b.figures)
 
 

@@ -18,11 +18,11 @@ from ares.cli.output import (
     say,
     utc,
 )
-from ares.domain.errors import UserMistake
+from ares.domain.errors import UserError
 
 if TYPE_CHECKING:
     from ares.config.settings import Settings
-    from ares.observe.learning_report import InstrumentLearning, LearningReport, Retraining
+    from ares.observe.learning_report import InstrumentLearning, LearningReport, RetrainingRecord
 
 NEWEST = 20
 TRAINED = ("triggered", "instrument", "trigger", "rows", "confidence", "outcome", "because")
@@ -39,7 +39,7 @@ def status(
     from ares.config.workspace import Workspace
     from ares.observe.learning_report import report_learning
     from ares.observe.run_report import run_folder
-    from ares.runtime.learner import policy_of, thresholds_of
+    from ares.runtime.learner.learner import policy_of, thresholds_of
 
     workspace = Workspace.here()
     settings = workspace.settings
@@ -64,33 +64,33 @@ def now(
     from datetime import UTC, datetime
 
     from ares.config.workspace import Workspace
-    from ares.runtime.judging import insist_environment
-    from ares.runtime.learn_requests import Request, leave
-    from ares.runtime.model_journal import who
-    from ares.runtime.production import insist_training_allowed
-    from ares.runtime.training_plan import stamp
+    from ares.runtime.learner.learn_requests import LearnRequest, leave
+    from ares.runtime.registry.model_journal import who
+    from ares.runtime.training.plan import stamp
+    from ares.runtime.training.training_permission import require_training_allowed
+    from ares.runtime.validation.validate import require_environment
     from ares.store.candles import CandleStore
     from ares.store.database import open_database
 
-    insist_environment(env)
+    require_environment(env)
     workspace = Workspace.here()
-    insist_training_allowed(workspace.settings)
+    require_training_allowed(workspace.settings)
     engine = open_database(workspace.db_url)
     try:
         key = CandleStore(engine, workspace.cache_dir).resolve(symbol).key
     finally:
         engine.dispose()
-    leave(workspace.journal_dir, env, Request(key, who(), stamp(datetime.now(UTC))))
+    leave(workspace.journal_dir, env, LearnRequest(key, who(), stamp(datetime.now(UTC))))
     say(f"Asked the learner in {env} to train {key}.")
 
 
 def _no_learner(environment: str, settings: Settings) -> str:
     """Return that a run has no learner, and what would make one that has."""
-    from ares.runtime.production import insist_training_allowed
+    from ares.runtime.training.training_permission import require_training_allowed
 
     try:
-        insist_training_allowed(settings)
-    except UserMistake as forbidden:
+        require_training_allowed(settings)
+    except UserError as forbidden:
         return f"{environment} has no learner: {forbidden}"
     return (
         f"{environment} has no learner, so nothing here triggers a training: "
@@ -134,7 +134,7 @@ def _row(one: InstrumentLearning) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def _retraining(one: Retraining) -> tuple[object, ...]:
+def _retraining(one: RetrainingRecord) -> tuple[object, ...]:
     because = one.note or (", ".join(one.failed) if one.failed else one.reason)
     return (
         utc(one.triggered_ms), one.instrument, one.trigger,

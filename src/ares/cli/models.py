@@ -10,7 +10,7 @@ import typer
 from ares.cli.models_ab import ab
 from ares.cli.models_gate import archive, compare, promote, rollback, validate
 from ares.cli.output import JSON_OPTION, error_line, note, print_json, say
-from ares.domain.errors import UserMistake
+from ares.domain.errors import UserError
 
 if TYPE_CHECKING:
     from ares.adapters.model_bundle import Bundle
@@ -24,9 +24,9 @@ def list_(json_: bool = JSON_OPTION) -> int:
     from ares.adapters.model_store import ModelStore
     from ares.cli.models_views import listed_json, show_listed
     from ares.config.workspace import Workspace
-    from ares.runtime.model_journal import read_book
-    from ares.runtime.promotion import missing_champions
-    from ares.runtime.verdict_file import strangers
+    from ares.runtime.lifecycle.promotion import missing_champions
+    from ares.runtime.registry.model_journal import read_book
+    from ares.runtime.validation.verdict_file import strangers
 
     workspace = Workspace.here()
     listed = ModelStore(workspace.models_dir).listed()
@@ -53,7 +53,7 @@ def show(
     from ares.adapters.model_store import ModelStore
     from ares.cli.models_views import model_json, show_model
     from ares.config.workspace import Workspace
-    from ares.runtime.model_journal import read_book
+    from ares.runtime.registry.model_journal import read_book
 
     workspace = Workspace.here()
     store = ModelStore(workspace.models_dir)
@@ -77,7 +77,7 @@ def export(
     """
     from ares.config.workspace import Workspace
     from ares.domain.package import sha256
-    from ares.runtime.model_export import export_model
+    from ares.runtime.lifecycle.model_export import export_model
 
     bundle = export_model(Workspace.here(), model, target)
     more = {"target": str(target)}
@@ -102,8 +102,8 @@ def import_(
     """
     from ares.adapters.model_bundle import read_bundle
     from ares.config.workspace import Workspace
-    from ares.runtime.model_arrival import bring_in
-    from ares.runtime.model_journal import refusals_journaled
+    from ares.runtime.lifecycle.bundle_import import bring_in
+    from ares.runtime.registry.model_journal import refusals_journaled
 
     workspace = Workspace.here()
     if path.suffix.lower() == ".onnx":
@@ -123,11 +123,11 @@ def _import_onnx(path: Path, symbol: str, interval: str, json_: bool) -> None:
     from ares.cli.models_views import package_json
     from ares.config.workspace import Workspace
     from ares.learn.evaluate import sentence
-    from ares.runtime.model_import import NOTE, import_onnx
-    from ares.runtime.model_journal import refusals_journaled
+    from ares.runtime.lifecycle.model_import import NOTE, import_onnx
+    from ares.runtime.registry.model_journal import refusals_journaled
 
     if not symbol or not interval:
-        raise UserMistake(f"{path}: say what it is a model of: -s BTC/USDT -i 1h")
+        raise UserError(f"{path}: say what it is a model of: -s BTC/USDT -i 1h")
     workspace = Workspace.here()
     with refusals_journaled(workspace.journal_dir, "import", str(path)):
         done = import_onnx(workspace, path, symbol, interval)

@@ -19,7 +19,7 @@ from ares.cli.output import (
 )
 
 if TYPE_CHECKING:
-    from ares.observe.arms_report import Arm, ArmReport, Comparison
+    from ares.observe.arms_report import Arm, ArmComparison, ArmReport
 
 
 def ab(
@@ -69,7 +69,7 @@ def _row(arm: Arm) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def _say(one: Comparison) -> None:
+def _say(one: ArmComparison) -> None:
     """Say in plain words how the two compare, with the evidence for it."""
     other = f"{one.challenger_station or 'challenger'} {one.challenger[:12]}".strip()
     say(

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import typer
 
 from ares.cli.output import JSON_OPTION, error_line, note, plain, print_json, progress, say
-from ares.domain.errors import UserMistake, WorldTrouble
+from ares.domain.errors import ExternalError, UserError
 
 if TYPE_CHECKING:
-    from ares.runtime.promotion import Outcome
-    from ares.runtime.verdict_file import Kept
+    from ares.runtime.lifecycle.promotion import PromotionResult
+    from ares.runtime.validation.verdict_file import SavedVerdict
 
 TARGET = "An ensemble's hash, a symbol (its newest), or a package's name."
 
@@ -30,12 +30,12 @@ def validate(
     """Judge an ensemble: evidence against limits, line by line. Exit code 1: refused."""
     from ares.cli.gate_views import show_verdict
     from ares.config.workspace import Workspace
-    from ares.runtime.judging import judge_ensemble
-    from ares.runtime.model_journal import refusals_journaled
-    from ares.runtime.verdict_file import keep, verdict_json
+    from ares.runtime.registry.model_journal import refusals_journaled
+    from ares.runtime.validation.validate import judge_ensemble
+    from ares.runtime.validation.verdict_file import keep, verdict_json
 
     if picture is not None and picture.is_dir():
-        raise UserMistake(f"--picture {picture}: is a folder; name a file in it, verdict.png")
+        raise UserError(f"--picture {picture}: is a folder; name a file in it, verdict.png")
     workspace = Workspace.here()
     asked = refusals_journaled(workspace.journal_dir, "validate", model, to)
     with asked, _bar("validate") as reached:
@@ -63,7 +63,7 @@ def promote(
 ) -> int:
     """Make an ensemble champion; it needs a passing verdict of today's evidence."""
     from ares.config.workspace import Workspace
-    from ares.runtime.promotion import promote as promote_model
+    from ares.runtime.lifecycle.promotion import promote as promote_model
 
     outcome = promote_model(Workspace.here(), target or None, to, force, reason or None)
     return _said(outcome, json_)
@@ -78,7 +78,7 @@ def rollback(
 ) -> int:
     """Make a former champion champion again, and archive the one that is."""
     from ares.config.workspace import Workspace
-    from ares.runtime.promotion import rollback as roll_back
+    from ares.runtime.lifecycle.promotion import rollback as roll_back
 
     outcome = roll_back(
         Workspace.here(), symbol or None, to or None, environment or None, reason or None
@@ -93,7 +93,7 @@ def archive(
 ) -> int:
     """Take an ensemble out of use: it is neither promoted nor rolled back to any more."""
     from ares.config.workspace import Workspace
-    from ares.runtime.promotion import archive as archive_model
+    from ares.runtime.lifecycle.promotion import archive as archive_model
 
     outcome = archive_model(Workspace.here(), model, reason or None)
     return _said(outcome, json_)
@@ -107,7 +107,7 @@ def compare(
     """Compare two ensembles: recipe, data, features, and both on the same bars."""
     from ares.cli.gate_views import show_comparison
     from ares.config.workspace import Workspace
-    from ares.runtime.comparing import compare as compare_models
+    from ares.runtime.validation.compare import compare as compare_models
 
     with _bar("compare") as reached:
         found = compare_models(Workspace.here(), first, second, on_progress=reached)
@@ -119,20 +119,20 @@ def compare(
         note(remark)
 
 
-def _write_picture(path: Path, kept: Kept) -> None:
+def _write_picture(path: Path, kept: SavedVerdict) -> None:
     """Write the picture where a person wants it; the verdict is kept and shown by then."""
     from ares.adapters.durable import write_file
 
     try:
         write_file(path, kept.png)
     except OSError as error:
-        raise WorldTrouble(
+        raise ExternalError(
             f"{path}: cannot be written ({error.strerror}); the verdict is kept, its picture is "
             f"{kept.picture}"
         ) from None
 
 
-def _said(outcome: Outcome, json_: bool) -> int:
+def _said(outcome: PromotionResult, json_: bool) -> int:
     """Print what came of a request; 1 where something was refused."""
     if json_:
         print_json(outcome)

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 from ares.cli.output import count, number, percent, plain, print_facts, print_table, say, utc
 
 if TYPE_CHECKING:
-    from ares.adapters.model_store import Listed, ModelStore
+    from ares.adapters.model_store import ModelStore, StoredModels
     from ares.domain.model import Ensemble
     from ares.domain.package import Package, PackageCard
-    from ares.runtime.model_journal import ModelBook
+    from ares.runtime.registry.model_journal import ModelBook
 
 NOTHING = "no models are stored: `ares train` makes some"
 
 
-def show_listed(listed: Listed, book: ModelBook) -> None:
+def show_listed(listed: StoredModels, book: ModelBook) -> None:
     """Print ensembles and packages, newest first."""
     if not listed.ensembles and not listed.packages:
         say(NOTHING)
@@ -60,7 +60,7 @@ def show_listed(listed: Listed, book: ModelBook) -> None:
     )
 
 
-def listed_json(listed: Listed, book: ModelBook) -> list[dict[str, Any]]:
+def listed_json(listed: StoredModels, book: ModelBook) -> list[dict[str, Any]]:
     """Return one entry for each ensemble and package."""
     ensembles = [ensemble_json(one, book) for one in listed.ensembles]
     pairs = zip(listed.packages, listed.hashes, strict=True)
@@ -70,7 +70,7 @@ def listed_json(listed: Listed, book: ModelBook) -> list[dict[str, Any]]:
 def model_json(store: ModelStore, found: Package | Ensemble, book: ModelBook) -> dict[str, Any]:
     """Return everything that is known of a model."""
     from ares.domain.package import Package
-    from ares.runtime.model_mirror import package_status
+    from ares.runtime.registry.model_mirror import package_status
 
     if isinstance(found, Package):
         folder, listed = str(store.folder(found.card)), store.listed()
@@ -194,15 +194,20 @@ def _show_ensemble(ensemble: Ensemble, book: ModelBook) -> None:
 
 def moves(book: ModelBook, ensemble_hash: str) -> list[tuple[str, str, str, str, str, str]]:
     """Return (when, what, where, who, why, the verdict's hash) of all that happened to a model."""
-    from ares.domain.model_life import Archived, Denied, Judged, Promotion
+    from ares.domain.model_life import (
+        EnsembleArchived,
+        EnsemblePromoted,
+        RequestRefused,
+        VerdictRecorded,
+    )
 
     found = []
     for one in book.life(ensemble_hash):
-        if isinstance(one, Judged):
+        if isinstance(one, VerdictRecorded):
             failed = "" if one.passed else f"{', '.join(one.failed)}"
             what = "passed" if one.passed else "refused by the gate"
             found.append((one.at, what, one.environment, one.who, failed, one.verdict_hash))
-        elif isinstance(one, Promotion):
+        elif isinstance(one, EnsemblePromoted):
             forced = " by force" if one.forced else ""
             what = f"champion{' again' if one.rolled_back else ''}{forced}"
             verdict = one.verdict_hash
@@ -211,15 +216,17 @@ def moves(book: ModelBook, ensemble_hash: str) -> list[tuple[str, str, str, str,
                 what = f"{'rolled back' if one.rolled_back else 'followed'} by "
                 what += one.ensemble_hash[:12] or "nobody"
             found.append((one.at, what, one.environment, one.who, one.reason, verdict))
-        elif isinstance(one, Archived):
+        elif isinstance(one, EnsembleArchived):
             found.append((one.at, "archived", "", one.who, one.reason, ""))
-        elif isinstance(one, Denied):
+        elif isinstance(one, RequestRefused):
             found.append((one.at, f"{one.what} refused", one.environment, one.who, one.reason, ""))
     return found
 
 
-def _card_json(card: PackageCard, own: str, listed: Listed, book: ModelBook) -> dict[str, Any]:
-    from ares.runtime.model_mirror import package_status
+def _card_json(
+    card: PackageCard, own: str, listed: StoredModels, book: ModelBook
+) -> dict[str, Any]:
+    from ares.runtime.registry.model_mirror import package_status
 
     kept = ("name", "version", "scope", "instruments", "timeframe", "origin", "recipe_hash",
             "features_hash", "data_from_ms", "data_to_ms", "data_rows", "data_hash", "validation",

@@ -11,7 +11,7 @@ import typer
 
 from ares.cli.news_views import NOTHING, show_check, show_import, show_newest, show_sources
 from ares.cli.output import JSON_OPTION, print_json, progress, say
-from ares.domain.errors import UserMistake
+from ares.domain.errors import UserError
 
 if TYPE_CHECKING:
     from ares.config.workspace import Workspace
@@ -42,10 +42,10 @@ def import_(
 ) -> int:  # fmt: skip
     """Store news from files; importing again adds only what is new."""
     from ares.config.workspace import Workspace
-    from ares.runtime.news_import import HowToRead, import_news
+    from ares.runtime.ingest.news_import import NewsFormat, import_news
 
     about = tuple(base for symbol in symbols for base in _bases(symbol))
-    how = HowToRead(_source(source), about, _scale(scale), rescore)
+    how = NewsFormat(_source(source), about, _scale(scale), rescore)
     store = _store(Workspace.here())
     with progress("import", unit="files") as bar:
         report = import_news(
@@ -75,7 +75,7 @@ def fetch(
 
     from ares.adapters.news_feed import check_address
     from ares.config.workspace import Workspace
-    from ares.runtime.news_import import fetch_news
+    from ares.runtime.ingest.news_import import fetch_news
 
     workspace = Workspace.here()
     feeds = [(one.name, one.url, one.about) for one in workspace.settings.sentiment.feeds]
@@ -84,11 +84,11 @@ def fetch(
         name = _source(source) or urlsplit(url).hostname or url
         feeds = [(name, url, ",".join(_bases(symbol)))]
     elif symbol:
-        raise UserMistake("--symbol goes with an address: for sentiment.feeds it is their 'about'")
+        raise UserError("--symbol goes with an address: for sentiment.feeds it is their 'about'")
     elif source:
         feeds = [one for one in feeds if one[0] == source]
     if not feeds:
-        raise UserMistake(
+        raise UserError(
             f"no feed {source or 'is configured'}: give an address, or add one to sentiment.feeds "
             "in ares.yaml"
         )
@@ -158,7 +158,7 @@ def _source(name: str) -> str:
     from ares.config.sentiment import SOURCE
 
     if name and not SOURCE.fullmatch(name):
-        raise UserMistake(f"--source '{name}': use letters, digits and ._:/()+- (80 at most)")
+        raise UserError(f"--source '{name}': use letters, digits and ._:/()+- (80 at most)")
     return name
 
 
@@ -168,7 +168,7 @@ def _bases(symbol: str) -> tuple[str, ...]:
 
     bases = bases_of(symbol)
     if symbol and not bases:
-        raise UserMistake(f"--symbol {symbol}: write a currency, such as BTC")
+        raise UserError(f"--symbol {symbol}: write a currency, such as BTC")
     return bases
 
 
@@ -179,11 +179,9 @@ def _scale(text: str) -> tuple[float, float] | None:
     try:
         low, high = (float(part) for part in text.split(":"))
     except ValueError:
-        raise UserMistake(f"--scale {text}: write two numbers, such as 0:100") from None
+        raise UserError(f"--scale {text}: write two numbers, such as 0:100") from None
     if not 1e-9 < abs(high - low) < math.inf:
-        raise UserMistake(
-            f"--scale {text}: the two numbers must be finite and differ, such as 0:100"
-        )
+        raise UserError(f"--scale {text}: the two numbers must be finite and differ, such as 0:100")
     return low, high
 
 

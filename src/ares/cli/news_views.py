@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ares.cli.formatting import count, some, utc
 from ares.cli.output import note, number, print_table, say
-from ares.cli.words import count, some, utc
 
 if TYPE_CHECKING:
     from ares.domain.news import NewsRow
     from ares.observe.news_check import SourceChecked
-    from ares.runtime.news_import import NewsReport
+    from ares.runtime.ingest.news_import import NewsReport
     from ares.store.news import NewsSource
 
 NOTHING = "no news are stored: `ares news import PATH`, or `ares news fetch URL`"

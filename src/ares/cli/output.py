@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
+from ares.cli.formatting import count, duration, number, percent, some, utc
 from ares.cli.tables import cell, drawn
-from ares.cli.words import count, duration, number, percent, some, utc
 
 if TYPE_CHECKING:
     from rich.console import Console

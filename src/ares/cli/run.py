@@ -25,12 +25,12 @@ from ares.cli.output import (
     say,
     utc,
 )
-from ares.domain.errors import UserMistake
+from ares.domain.errors import UserError
 
 if TYPE_CHECKING:
-    from ares.bootstrap import Ran
+    from ares.bootstrap import RunResult
     from ares.observe.run_report import InstrumentReport, RunReport
-    from ares.runtime.history_run import RunEnd
+    from ares.runtime.engine.history_run import RunEnd
 
 
 def command(
@@ -53,13 +53,13 @@ def command(
     from ares.research.window import parse_utc
 
     if env != "history":
-        raise UserMistake(
+        raise UserError(
             f"--env {env}: this version runs history only; paper and live come with the venues"
         )
     if speed != "max":
-        raise UserMistake(f"--speed {speed}: history runs at max")
+        raise UserError(f"--speed {speed}: history runs at max")
     if run is not None and not run.replace("-", "").replace("_", "").isalnum():
-        raise UserMistake(f"--run {run}: use letters, digits, - and _")
+        raise UserError(f"--run {run}: use letters, digits, - and _")
     workspace = Workspace.here()
     request = RunRequest(
         tuple(symbol) or None,
@@ -119,7 +119,7 @@ class _StopSignal:
         self._asked = True
 
 
-def show(ran: Ran) -> None:
+def show(ran: RunResult) -> None:
     """Print a run's end for a person."""
     end, report = ran.end, ran.report
     for remark in ran.remarks:
@@ -206,7 +206,7 @@ def _facts(report: RunReport) -> dict[str, object]:
     return facts
 
 
-def _as_json(ran: Ran) -> dict[str, object]:
+def _as_json(ran: RunResult) -> dict[str, object]:
     from ares.cli.output import plain
 
     report: dict[str, object] = plain(ran.report)

@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 
 from ares.cli.output import JSON_OPTION, count, note, print_json, say, utc
-from ares.domain.errors import UserMistake
+from ares.domain.errors import UserError
 
 app = typer.Typer(
     no_args_is_help=True, help="Made-up worlds whose truth is known.", add_completion=False
@@ -39,15 +39,15 @@ def candles(
     from ares.sim.hours import HOURS, hours
 
     if out.suffix not in (".parquet", ".csv"):
-        raise UserMistake(f"{out}: use a name that ends in .parquet or .csv")
+        raise UserError(f"{out}: use a name that ends in .parquet or .csv")
     if out.exists():
-        raise UserMistake(f"{out} is there already: name a new file")
+        raise UserError(f"{out} is there already: name a new file")
     if not out.parent.is_dir():
-        raise UserMistake(f"{out.parent} is no folder: make it first")
+        raise UserError(f"{out.parent} is no folder: make it first")
     if not 0.1 <= years <= 50.0:
-        raise UserMistake(f"--years {years:g}: between 0.1 and 50")
+        raise UserError(f"--years {years:g}: between 0.1 and 50")
     if turns is not None and not 0.0 <= turns < years:
-        raise UserMistake(f"--turns {turns:g}: between 0 and --years ({years:g})")
+        raise UserError(f"--turns {turns:g}: between 0 and --years ({years:g})")
     n = round(years * HOURS / 4)
     turns_at = None if turns is None else round(turns * HOURS / 4)
     made = hours(seed, edge, n, turns_at=turns_at)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ares.cli.words import number
+from ares.cli.formatting import number
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

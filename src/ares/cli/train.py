@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from ares.cli.output import JSON_OPTION, note, print_json, progress
-from ares.domain.errors import UserMistake
+from ares.domain.errors import UserError
 
 
 def command(
@@ -28,11 +28,11 @@ def command(
     from ares.cli.train_views import show_training
     from ares.config.workspace import Workspace
     from ares.research.window import parse_utc
-    from ares.runtime.production import insist_training_allowed
-    from ares.runtime.training import TrainingRequest, train
+    from ares.runtime.training.train import TrainingRequest, train
+    from ares.runtime.training.training_permission import require_training_allowed
 
     if scope not in {"", "instrument", "universe"}:
-        raise UserMistake(f"--scope {scope}: use instrument or universe")
+        raise UserError(f"--scope {scope}: use instrument or universe")
     request = TrainingRequest(
         symbols=tuple(symbols),
         intervals=tuple(intervals),
@@ -43,7 +43,7 @@ def command(
         workers=workers,
     )
     workspace = Workspace.here()
-    insist_training_allowed(workspace.settings)
+    require_training_allowed(workspace.settings)
     with progress("train", unit="models") as bar:
 
         def reached(done: int, total: int, what: str) -> None:
@@ -60,5 +60,5 @@ def command(
     failed = [one for one in report.missing if one.failed]
     if not report.pairs and not failed:
         reasons = "; ".join(f"{one.subject}: {one.reason}" for one in report.missing[:3])
-        raise UserMistake(f"nothing could be trained ({reasons}): import more candles")
+        raise UserError(f"nothing could be trained ({reasons}): import more candles")
     return 3 if failed else 0

@@ -8,8 +8,13 @@ from typing import TYPE_CHECKING
 from ares.cli.output import count, note, number, percent, print_table, say, some
 
 if TYPE_CHECKING:
-    from ares.learn.evaluate import Metrics
-    from ares.runtime.training_report import Joined, Missing, Pair, TrainingReport
+    from ares.learn.evaluate import OosMetrics
+    from ares.runtime.training.report import (
+        EnsembleReport,
+        MissingPackage,
+        PackageReport,
+        TrainingReport,
+    )
 
 EVIDENCE = (
     "accuracy / base",
@@ -42,13 +47,13 @@ def show_training(report: TrainingReport) -> None:
         )
 
 
-def _show_pairs(pairs: Sequence[Pair]) -> None:
+def _show_pairs(pairs: Sequence[PackageReport]) -> None:
     if pairs:
         rows = [(one.name, count(one.rows), *evidence(one.metrics)) for one in pairs]
         print_table(("package", "rows", *EVIDENCE), rows, title="Packages", footer=FOOTER)
 
 
-def _show_thresholds(pairs: Sequence[Pair]) -> None:
+def _show_thresholds(pairs: Sequence[PackageReport]) -> None:
     """Print what each threshold would have meant, where there was any signal above it."""
     rows = [
         (
@@ -74,7 +79,7 @@ def _show_thresholds(pairs: Sequence[Pair]) -> None:
         say(footer)
 
 
-def _show_ensembles(ensembles: Sequence[Joined]) -> None:
+def _show_ensembles(ensembles: Sequence[EnsembleReport]) -> None:
     if not ensembles:
         return
     rows = [(one.instrument, count(one.metrics.rows), *evidence(one.metrics)) for one in ensembles]
@@ -87,7 +92,7 @@ def _show_ensembles(ensembles: Sequence[Joined]) -> None:
         )
 
 
-def _show_missing(missing: Sequence[Missing]) -> None:
+def _show_missing(missing: Sequence[MissingPackage]) -> None:
     for one in missing:
         say(f"{'failed' if one.failed else 'left out'}: {one.subject}: {one.reason}")
     out = [one for one in missing if not one.failed and not one.subject.endswith("ensemble")]
@@ -95,7 +100,7 @@ def _show_missing(missing: Sequence[Missing]) -> None:
         note("the weight of a timeframe that is left out is shared among the others")
 
 
-def evidence(metrics: Metrics) -> tuple[str, ...]:
+def evidence(metrics: OosMetrics) -> tuple[str, ...]:
     """Return the cells under ``EVIDENCE``."""
     return (
         f"{percent(metrics.accuracy, 1)} / {percent(metrics.accuracy_base, 1)}",

@@ -19,7 +19,7 @@ from ares.cli.output import (
 )
 
 if TYPE_CHECKING:
-    from ares.runtime.why import Vote, Why
+    from ares.runtime.replay.explain import Explanation, TimeframeVote
 
 
 def command(
@@ -46,7 +46,7 @@ def command(
         _show(why)
 
 
-def _show(why: Why) -> None:
+def _show(why: Explanation) -> None:
     bar = why.bar
     made = " (no trade: filled)" if why.flat else ""
     say(f"{why.instrument} at {utc(why.closing_ms)} UTC, {why.environment}", style="bold")
@@ -82,7 +82,7 @@ def _show(why: Why) -> None:
             style="dim")  # fmt: skip
 
 
-def _vote_row(vote: Vote) -> tuple[object, ...]:
+def _vote_row(vote: TimeframeVote) -> tuple[object, ...]:
     said = ", ".join(f"{name} {value:.3g} ({effect:+.1%})" for name, value, effect in vote.features)
     score = "not warm" if vote.p is None else percent(vote.p)
     closed = utc(vote.closed_ms) if vote.closed_ms else None

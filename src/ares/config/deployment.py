@@ -13,7 +13,7 @@ from ares.config.fields import Section, key, mistake
 HOUR_AND_MINUTE = r"([01]\d|2[0-3]):[0-5]\d"
 
 
-class Deployment(Section):
+class DeploymentSettings(Section):
     """How a new model comes into use. docs/DEPLOY.md tells the whole way."""
 
     policy: Literal["hot_swap", "restart"] = key(
@@ -72,7 +72,7 @@ class Deployment(Section):
         return command
 
     @model_validator(mode="after")
-    def _long_enough(self) -> Deployment:
+    def _long_enough(self) -> DeploymentSettings:
         wanted = self.health_checks * self.health_interval_seconds
         if self.health_seconds_max < wanted:
             raise mistake(

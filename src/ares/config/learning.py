@@ -9,7 +9,7 @@ from pydantic import model_validator
 from ares.config.fields import Probability, Section, Share, key, mistake, section
 
 
-class Confidence(Section):
+class ConfidenceSettings(Section):
     """When a model may trade: the probability that its net return per trade is above zero."""
 
     trading_threshold: Probability = key(
@@ -26,7 +26,7 @@ class Confidence(Section):
     )
 
     @model_validator(mode="after")
-    def _below_threshold(self) -> Confidence:
+    def _below_threshold(self) -> ConfidenceSettings:
         if self.hysteresis >= self.trading_threshold:
             raise mistake(
                 f"must be below trading_threshold ({self.trading_threshold:g})", "hysteresis"
@@ -34,7 +34,7 @@ class Confidence(Section):
         return self
 
 
-class Retraining(Section):
+class RetrainingSettings(Section):
     """When and how long a model is trained again."""
 
     on_loss: bool = key(True, "Retrain after a losing trade.", live=True)
@@ -79,7 +79,7 @@ class Retraining(Section):
     )
 
 
-class Thresholds(Section):
+class ThresholdsSettings(Section):
     """Fixed limits of what a model does while it runs: passing one is an alert, no training."""
 
     accuracy_min: float | None = key(
@@ -96,16 +96,16 @@ class Thresholds(Section):
     )  # fmt: skip
 
 
-class ContinuousLearning(Section):
+class ContinuousLearningSettings(Section):
     """Learning from every trade, real and virtual."""
 
     enabled: bool = key(True, "Watch losses and drift, and retrain.", live=True)
-    confidence: Confidence = section(Confidence)
-    retraining: Retraining = section(Retraining)
-    thresholds: Thresholds = section(Thresholds)
+    confidence: ConfidenceSettings = section(ConfidenceSettings)
+    retraining: RetrainingSettings = section(RetrainingSettings)
+    thresholds: ThresholdsSettings = section(ThresholdsSettings)
 
 
-class Learning(Section):
+class LearningSettings(Section):
     """How models are trained."""
 
     in_production: bool = key(True, "false forbids training where money trades.")
@@ -140,13 +140,13 @@ class Learning(Section):
     )
 
     @model_validator(mode="after")
-    def _row_bounds(self) -> Learning:
+    def _row_bounds(self) -> LearningSettings:
         if self.rows_min > self.rows_max:
             raise mistake(f"must not be above rows_max ({self.rows_max})", "rows_min")
         return self
 
 
-class Features(Section):
+class FeaturesSettings(Section):
     """What a model sees."""
 
     reference: str | None = key(
@@ -159,7 +159,7 @@ class Features(Section):
     )
 
 
-class Learner(Section):
+class LearnerSettings(Section):
     """The processes that train beside a running engine."""
 
     latency_ms: int = key(

@@ -21,13 +21,13 @@ from ares.config.explain import explain, nearest
 from ares.config.fields import Section
 from ares.config.settings import Settings
 from ares.config.yaml_lines import LinedYaml, Path_, one_line, read_text, scalar
-from ares.domain.errors import UserMistake
+from ares.domain.errors import UserError
 
 PREFIX = "ARES_"
 """Variables of settings begin with this; those of a nested key hold two underscores as well."""
 
 
-class SettingsMistake(UserMistake):
+class SettingsError(UserError):
     """One or more mistakes in the settings; the message is the first, ``problems`` are all."""
 
     def __init__(self, problems: tuple[str, ...]) -> None:
@@ -38,7 +38,7 @@ class SettingsMistake(UserMistake):
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadedSettings:
     """Settings and, for each key that was set, its place: ``ares.yaml, line 12``."""
 
     settings: Settings
@@ -53,7 +53,7 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
     return load(path, environ).settings
 
 
-def load(path: Path, environ: Mapping[str, str] | None = None) -> Loaded:
+def load(path: Path, environ: Mapping[str, str] | None = None) -> LoadedSettings:
     """Return the settings of ``path`` and their places; raise SettingsMistake with all mistakes."""
     draft = _Draft(path.name, LinedYaml(read_text(path), path.name))
     draft.override(_dotenv(path.parent / ".env"))
@@ -66,8 +66,8 @@ def load(path: Path, environ: Mapping[str, str] | None = None) -> Loaded:
         ]
     if draft.problems:
         ordered = sorted(draft.problems, key=lambda problem: draft.order(problem[0]))
-        raise SettingsMistake(tuple(dict.fromkeys(one_line(text) for _, text in ordered)))
-    return Loaded(settings, draft.places())
+        raise SettingsError(tuple(dict.fromkeys(one_line(text) for _, text in ordered)))
+    return LoadedSettings(settings, draft.places())
 
 
 @dataclass
@@ -164,7 +164,7 @@ def _dotenv(path: Path) -> Iterator[tuple[str, str, str]]:
     for binding in parse_stream(io.StringIO(read_text(path))):
         place = f"{path.name}, line {binding.original.line}"
         if binding.error:
-            raise UserMistake(f"{place}: a line must be NAME=value, or a comment after '#'")
+            raise UserError(f"{place}: a line must be NAME=value, or a comment after '#'")
         if binding.key and _is_setting(binding.key):
             yield place, binding.key, binding.value or ""
 

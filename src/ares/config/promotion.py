@@ -9,7 +9,7 @@ from ares.config.fields import Section, Share, key
 Beaten = Literal["flat", "buy_and_hold", "sma_cross"]
 
 
-class Promotion(Section):
+class PromotionSettings(Section):
     """Who decides that a model may trade, and what the evidence on it must come to."""
 
     rule: Literal["evidence", "simple"] = key(

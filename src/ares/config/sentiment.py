@@ -14,7 +14,7 @@ SOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:/()+-]{0,79}")
 """What a source may be called."""
 
 
-class NewsFeed(Section):
+class NewsFeedSettings(Section):
     """A feed that ``ares news fetch`` reads."""
 
     name: str = key(..., "What the source is called.")
@@ -22,12 +22,12 @@ class NewsFeed(Section):
     about: str = key("", "Base currency that all of it is about, such as BTC; empty: the market.")
 
 
-class Sentiment(Section):
+class SentimentSettings(Section):
     """News as features. A model trained with them carries its own copy of these values."""
 
     enabled: bool = key(True, "Train with sentiment where news are stored for the window.")
     sources: tuple[str, ...] = key((), "Sources that count; none named: all that are stored.")
-    feeds: tuple[NewsFeed, ...] = key(
+    feeds: tuple[NewsFeedSettings, ...] = key(
         (), "Feeds for ares news fetch: {name: ..., url: https://..., about: BTC}."
     )
     delay_minutes: float = key(
@@ -49,7 +49,7 @@ class Sentiment(Section):
         return sources
 
     @model_validator(mode="after")
-    def _order(self) -> Sentiment:
+    def _order(self) -> SentimentSettings:
         if not self.fast_hours < self.middle_hours < self.slow_hours:
             raise mistake("must lie between fast_hours and slow_hours", "middle_hours")
         names = [feed.name for feed in self.feeds]

@@ -8,70 +8,77 @@ import re
 
 from pydantic import field_validator, model_validator
 
-from ares.config.deployment import Deployment
+from ares.config.challenger import ChallengerSettings
+from ares.config.deployment import DeploymentSettings
 from ares.config.fields import Section, key, mistake, section
 from ares.config.learning import (
-    Confidence,
-    ContinuousLearning,
-    Features,
-    Learner,
-    Learning,
-    Retraining,
-    Thresholds,
+    ConfidenceSettings,
+    ContinuousLearningSettings,
+    FeaturesSettings,
+    LearnerSettings,
+    LearningSettings,
+    RetrainingSettings,
+    ThresholdsSettings,
 )
-from ares.config.promotion import Promotion
-from ares.config.rollout import Rollout
-from ares.config.sentiment import Sentiment
-from ares.config.trading import Account, Breakers, Costs, LiveTrading, Risk, Strategy
-from ares.config.venues import insist_known_venue
-from ares.domain.errors import UserMistake
+from ares.config.promotion import PromotionSettings
+from ares.config.sentiment import SentimentSettings
+from ares.config.trading import (
+    AccountSettings,
+    BreakersSettings,
+    CostsSettings,
+    LiveTradingSettings,
+    RiskSettings,
+    StrategySettings,
+)
+from ares.config.venues import require_known_venue
+from ares.domain.errors import UserError
 from ares.domain.timeframe import Timeframe
 
 __all__ = [
-    "Account",
-    "Breakers",
-    "Confidence",
-    "ContinuousLearning",
-    "Costs",
-    "Database",
-    "Deployment",
-    "Features",
-    "Interval",
-    "Journal",
-    "Learner",
-    "Learning",
-    "LiveTrading",
-    "Mlflow",
-    "Promotion",
-    "Retraining",
-    "Risk",
-    "Rollout",
-    "Sentiment",
+    "AccountSettings",
+    "BreakersSettings",
+    "ChallengerSettings",
+    "ConfidenceSettings",
+    "ContinuousLearningSettings",
+    "CostsSettings",
+    "DatabaseSettings",
+    "DeploymentSettings",
+    "FeaturesSettings",
+    "IntervalSettings",
+    "JournalSettings",
+    "LearnerSettings",
+    "LearningSettings",
+    "LiveTradingSettings",
+    "MlflowSettings",
+    "PromotionSettings",
+    "RetrainingSettings",
+    "RiskSettings",
+    "SentimentSettings",
     "Settings",
-    "Strategy",
-    "Thresholds",
-    "Timeframes",
+    "StrategySettings",
+    "ThresholdsSettings",
+    "TimeframesSettings",
 ]
 
 SYMBOL = re.compile(r"[A-Z0-9.]+/[A-Z0-9.]+")
 
 
-class Interval(Section):
+class IntervalSettings(Section):
     """One timeframe and its share of the vote."""
 
     interval: Timeframe = key(..., "Length of a bar.", "1m, 5m, 15m, 1h, 4h or 1d")
     weight: float = key(..., "Share of the vote; the weights are normalised to 1.", "share", gt=0)
 
 
-def _default_intervals() -> tuple[Interval, ...]:
+def _default_intervals() -> tuple[IntervalSettings, ...]:
     weights = {"1m": 0.10, "5m": 0.15, "15m": 0.20, "1h": 0.25, "4h": 0.20, "1d": 0.10}
-    return tuple(Interval(interval=Timeframe(t), weight=w) for t, w in weights.items())
+    return tuple(IntervalSettings(interval=Timeframe(t), weight=w) for t, w in weights.items())
 
 
-class Timeframes(Section):
+class TimeframesSettings(Section):
     """The timeframes whose models vote on a trade."""
 
-    intervals: tuple[Interval, ...] = key(
+    intervals: tuple[IntervalSettings, ...] = key(
         _default_intervals(),
         "One line for each timeframe. To leave a timeframe out, delete its line.",
         "interval: length of a bar; weight: share of the vote",
@@ -80,14 +87,14 @@ class Timeframes(Section):
 
     @field_validator("intervals")
     @classmethod
-    def _each_once(cls, intervals: tuple[Interval, ...]) -> tuple[Interval, ...]:
+    def _each_once(cls, intervals: tuple[IntervalSettings, ...]) -> tuple[IntervalSettings, ...]:
         for place, entry in enumerate(intervals):
             if entry.interval in [earlier.interval for earlier in intervals[:place]]:
                 raise mistake(f"'{entry.interval.value}' stands in the list twice", place)
         return intervals
 
 
-class Database(Section):
+class DatabaseSettings(Section):
     """Where tables are kept."""
 
     url: str | None = key(
@@ -95,7 +102,7 @@ class Database(Section):
     )
 
 
-class Mlflow(Section):
+class MlflowSettings(Section):
     """The model registry's mirror."""
 
     tracking_uri: str | None = key(
@@ -103,7 +110,7 @@ class Mlflow(Section):
     )
 
 
-class Journal(Section):
+class JournalSettings(Section):
     """The engine's log, the truth of every run."""
 
     sync_ms: int = key(
@@ -130,31 +137,31 @@ class Settings(Section):
         "BASE/QUOTE",
         min_length=1,
     )
-    timeframes: Timeframes = section(Timeframes)
-    account: Account = section(Account)
-    live_trading: LiveTrading = section(LiveTrading)
-    costs: Costs = section(Costs)
-    strategy: Strategy = section(Strategy)
-    risk: Risk = section(Risk)
-    breakers: Breakers = section(Breakers)
-    continuous_learning: ContinuousLearning = section(ContinuousLearning)
-    learning: Learning = section(Learning)
-    features: Features = section(Features)
-    sentiment: Sentiment = section(Sentiment)
-    database: Database = section(Database)
-    mlflow: Mlflow = section(Mlflow)
-    journal: Journal = section(Journal)
-    learner: Learner = section(Learner)
-    deployment: Deployment = section(Deployment)
-    promotion: Promotion = section(Promotion)
-    rollout: Rollout = section(Rollout)
+    timeframes: TimeframesSettings = section(TimeframesSettings)
+    account: AccountSettings = section(AccountSettings)
+    live_trading: LiveTradingSettings = section(LiveTradingSettings)
+    costs: CostsSettings = section(CostsSettings)
+    strategy: StrategySettings = section(StrategySettings)
+    risk: RiskSettings = section(RiskSettings)
+    breakers: BreakersSettings = section(BreakersSettings)
+    continuous_learning: ContinuousLearningSettings = section(ContinuousLearningSettings)
+    learning: LearningSettings = section(LearningSettings)
+    features: FeaturesSettings = section(FeaturesSettings)
+    sentiment: SentimentSettings = section(SentimentSettings)
+    database: DatabaseSettings = section(DatabaseSettings)
+    mlflow: MlflowSettings = section(MlflowSettings)
+    journal: JournalSettings = section(JournalSettings)
+    learner: LearnerSettings = section(LearnerSettings)
+    deployment: DeploymentSettings = section(DeploymentSettings)
+    promotion: PromotionSettings = section(PromotionSettings)
+    rollout: ChallengerSettings = section(ChallengerSettings)
 
     @field_validator("venue")
     @classmethod
     def _known(cls, venue: str) -> str:
         try:
-            insist_known_venue(venue)
-        except UserMistake as error:
+            require_known_venue(venue)
+        except UserError as error:
             raise mistake(f"'venue': {error}") from None
         return venue
 

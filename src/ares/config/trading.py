@@ -9,7 +9,7 @@ from pydantic import model_validator
 from ares.config.fields import Percent, Section, Share, key, mistake
 
 
-class Account(Section):
+class AccountSettings(Section):
     """The money that Ares may use."""
 
     currency: str = key(
@@ -18,14 +18,14 @@ class Account(Section):
     capital_quote: float = key(10_000.0, "How much Ares may use.", "account currency", gt=0, le=1e9)
 
 
-class LiveTrading(Section):
+class LiveTradingSettings(Section):
     """Real money: off until both keys say otherwise."""
 
     mode: Literal["paper", "live"] = key("paper", "paper: virtual money. live: real orders.")
     enabled: bool = key(False, "Must be true as well before a real order is sent.", live=True)
 
 
-class Costs(Section):
+class CostsSettings(Section):
     """What a trade costs: used alike by labels, edges, backtests and the simulated venue."""
 
     fee_bps: float = key(10.0, "Fee of one fill.", "bps of its notional", ge=0, le=1000)
@@ -44,7 +44,7 @@ class Costs(Section):
     )
 
 
-class Strategy(Section):
+class StrategySettings(Section):
     """From a signal to a wish to trade."""
 
     edge_bps_min: float = key(
@@ -68,13 +68,13 @@ class Strategy(Section):
     )
 
     @model_validator(mode="after")
-    def _exit_below_entry(self) -> Strategy:
+    def _exit_below_entry(self) -> StrategySettings:
         if self.edge_bps_exit >= self.edge_bps_min:
             raise mistake(f"must be below edge_bps_min ({self.edge_bps_min:g})", "edge_bps_exit")
         return self
 
 
-class Risk(Section):
+class RiskSettings(Section):
     """Limits that no signal can pass."""
 
     max_drawdown_percent: Percent = key(
@@ -131,7 +131,7 @@ class Risk(Section):
     )
 
     @model_validator(mode="after")
-    def _order_bounds(self) -> Risk:
+    def _order_bounds(self) -> RiskSettings:
         if self.order_quote_min > self.order_quote_max:
             raise mistake(
                 f"must not be above order_quote_max ({self.order_quote_max:g})", "order_quote_min"
@@ -139,7 +139,7 @@ class Risk(Section):
         return self
 
 
-class Breakers(Section):
+class BreakersSettings(Section):
     """When Ares stops itself. A breaker is closed, open, or half-open with a trial size."""
 
     win_rate_min: Share = key(

@@ -7,7 +7,7 @@ from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from ares.domain.errors import UserMistake
+from ares.domain.errors import UserError
 
 SIMULATED = "simulated"
 
@@ -21,13 +21,13 @@ def known_venues() -> frozenset[str]:
     return frozenset(path.stem for path in files) | {SIMULATED}
 
 
-def insist_known_venue(name: str) -> None:
+def require_known_venue(name: str) -> None:
     """Raise UserMistake, with the nearest name, where nobody knows the venue."""
     known = known_venues()
     if name not in known:
         near = difflib.get_close_matches(name, sorted(known), n=1)
         meant = f"did you mean {near[0]}? " if near else ""
-        raise UserMistake(
+        raise UserError(
             f"unknown venue '{name}': {meant}Write its ccxt name, "
             f"such as binance, or {SIMULATED} for made-up candles"
         )

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ares.domain.errors import UserMistake
+from ares.domain.errors import UserError
 
 if TYPE_CHECKING:
     from ares.config.settings import Settings
@@ -39,7 +39,7 @@ class Workspace:
         root = Path(named).expanduser() if named else Path.cwd()
         if not (root / SETTINGS_FILE).is_file():
             where = f"in {root} (ARES_WORKSPACE)" if named else "here"
-            raise UserMistake(f"no workspace {where}: run `ares init`, or go to the folder of one")
+            raise UserError(f"no workspace {where}: run `ares init`, or go to the folder of one")
         return cls(root)
 
     @classmethod
@@ -51,13 +51,13 @@ class Workspace:
         from ares.config.template import env_example, settings_yaml
 
         if root.exists() and not root.is_dir():
-            raise UserMistake(f"{root}: is a file, a workspace is a folder: choose another name")
+            raise UserError(f"{root}: is a file, a workspace is a folder: choose another name")
         made = []
         for name in FOLDERS:
             folder = root / name
             if not folder.is_dir():
                 if folder.exists():
-                    raise UserMistake(f"{folder}: is a file where a folder belongs: move it away")
+                    raise UserError(f"{folder}: is a file where a folder belongs: move it away")
                 folder.mkdir(parents=True)
                 made.append(f"{name}/")
         texts = {

@@ -9,7 +9,7 @@ from typing import Any, cast
 import yaml
 from yaml.reader import ReaderError
 
-from ares.domain.errors import UserMistake
+from ares.domain.errors import UserError
 
 Path_ = tuple[str | int, ...]
 """Where a value stands: keys and list places from the root."""
@@ -37,10 +37,10 @@ class LinedYaml:
                 raise self._mistake(root, "a file of settings has lines such as 'key: value'")
             self.values: dict[str, Any] = {} if root is None else self._read(loader, root, ())
         except yaml.MarkedYAMLError as error:
-            raise UserMistake(_syntax(error, text, name)) from None
+            raise UserError(_syntax(error, text, name)) from None
         except ReaderError as error:
             line = text.count("\n", 0, error.position) + 1
-            raise UserMistake(
+            raise UserError(
                 f"{name}, line {line}: a control character (code {error.character}): remove it"
             ) from None
 
@@ -74,8 +74,8 @@ class LinedYaml:
             values[name] = self._read(loader, value_node, (*path, name))
         return values
 
-    def _mistake(self, node: yaml.Node, text: str) -> UserMistake:
-        return UserMistake(one_line(f"{self._name}, line {node.start_mark.line + 1}: {text}"))
+    def _mistake(self, node: yaml.Node, text: str) -> UserError:
+        return UserError(one_line(f"{self._name}, line {node.start_mark.line + 1}: {text}"))
 
 
 def one_line(text: str) -> str:
@@ -88,12 +88,12 @@ def read_text(path: Path) -> str:
     try:
         return path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
-        raise UserMistake(f"{path}: no such file: run `ares init`") from None
+        raise UserError(f"{path}: no such file: run `ares init`") from None
     except (IsADirectoryError, NotADirectoryError):
-        raise UserMistake(f"{path}: is a folder, a file is expected") from None
+        raise UserError(f"{path}: is a folder, a file is expected") from None
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
-        raise UserMistake(
+        raise UserError(
             f"{path.name}, line {line}: not UTF-8 text: save the file in that encoding"
         ) from None
 

@@ -56,7 +56,7 @@ class Order(msgspec.Struct):
         return self.status not in FINAL
 
 
-class ImpossibleMove(RuntimeError):
+class IllegalTransition(RuntimeError):
     """An event that cannot happen to an order in its state: a broken invariant."""
 
 
@@ -83,7 +83,7 @@ def apply(
     if not order.open:
         if isinstance(event, OrderAccepted):
             return  # the acceptance was overtaken
-        raise ImpossibleMove(f"{type(event).__name__} for {order.client_id}: {order.status}")
+        raise IllegalTransition(f"{type(event).__name__} for {order.client_id}: {order.status}")
     match event:
         case OrderAccepted():
             if order.status is OrderStatus.SUBMITTED:
@@ -94,7 +94,7 @@ def apply(
             order.status = OrderStatus.CANCELLED
         case OrderRejected():
             if order.filled_lots != 0:
-                raise ImpossibleMove(f"{order.client_id} is partly filled, and rejected")
+                raise IllegalTransition(f"{order.client_id} is partly filled, and rejected")
             order.status = OrderStatus.REJECTED
         case OrderFilled(lots=lots, remaining=remaining):
             _fill(order, lots, remaining)
@@ -102,12 +102,14 @@ def apply(
 
 def _fill(order: Order, lots: int, remaining: int) -> None:
     if lots == 0 or (lots > 0) != (order.lots > 0):
-        raise ImpossibleMove(f"a fill of {lots} lots for {order.client_id} of {order.lots}")
+        raise IllegalTransition(f"a fill of {lots} lots for {order.client_id} of {order.lots}")
     if abs(order.filled_lots + lots) > abs(order.lots):
-        raise ImpossibleMove(f"{order.client_id} filled beyond its {order.lots} lots")
+        raise IllegalTransition(f"{order.client_id} filled beyond its {order.lots} lots")
     left = order.remaining_lots - lots
     if remaining not in (0, left):
-        raise ImpossibleMove(f"{order.client_id} has {left} lots left, but is said to {remaining}")
+        raise IllegalTransition(
+            f"{order.client_id} has {left} lots left, but is said to {remaining}"
+        )
     order.filled_lots += lots
     if order.filled_lots == order.lots:
         order.status = OrderStatus.FILLED

@@ -18,12 +18,12 @@ from ares.core.windows import OwnFeatures, bars_of
 from ares.domain.model import Ensemble
 from ares.domain.model_events import Station
 from ares.domain.run import RunSetup
-from ares.kernel.betting import bets
+from ares.kernel.e_process import bets
 from ares.kernel.ensemble import slot_records
 from ares.kernel.features import N_FEATURES
 from ares.kernel.features.columns import present
 from ares.kernel.trade import seat
-from ares.kernel.trade.arms import arm_values
+from ares.kernel.trade.arm_pnl import arm_values
 from ares.kernel.trade.layout import VIRTUAL
 
 if TYPE_CHECKING:

@@ -18,13 +18,13 @@ from ares.core.windows import window_state
 from ares.domain.events import BarsClosed
 from ares.domain.model import Ensemble
 from ares.domain.run import RunSetup
+from ares.kernel.bar_aggregation import fold_state
 from ares.kernel.bars import F64, I64, Bools
-from ares.kernel.betting import BET
+from ares.kernel.e_process import BET
 from ares.kernel.ensemble import slot_records, tf_ms_of
 from ares.kernel.features import feature_state
-from ares.kernel.fold import fold_state
-from ares.kernel.live import SAID_ROWS
-from ares.kernel.trade import Rules, Traded, TradeState, first_state, specs_record
+from ares.kernel.live import OUT_ROWS
+from ares.kernel.trade import InstrumentRules, Rules, TradeState, first_state, specs_record
 from ares.kernel.trade.layout import FILL, NOTICE, OUTCOME, REQUEST, Records, zeros
 from ares.kernel.trade.scan import log_room
 
@@ -143,7 +143,7 @@ class State:
     scratch: Scratch = field(repr=False)
 
 
-def traded_of(setup: RunSetup) -> list[Traded]:
+def traded_of(setup: RunSetup) -> list[InstrumentRules]:
     """Return the instruments as the kernel wants them, validation discounted."""
     rows = []
     n = setup.width
@@ -152,7 +152,7 @@ def traded_of(setup: RunSetup) -> list[Traded]:
         seed = (0.0, 0.0, 0.0) if ensemble is None else seed_of(ensemble, setup)
         horizon_ms = 0 if ensemble is None else ensemble.horizon_ms
         twin = (lane + n) % (2 * n) if setup.challengers else -1
-        rows.append(Traded(one.spec, one.base_ms, horizon_ms, one.is_champion, seed, twin))
+        rows.append(InstrumentRules(one.spec, one.base_ms, horizon_ms, one.is_champion, seed, twin))
     return rows
 
 
@@ -227,7 +227,7 @@ def new_state(setup: RunSetup) -> State:
             np.zeros((n, m), np.bool_),
             np.zeros((n, m), np.bool_),
             np.zeros((4, 1, n), np.int64),
-            np.full((SAID_ROWS, n), np.nan),
+            np.full((OUT_ROWS, n), np.nan),
             np.zeros(2, np.int64),
             zeros(REQUEST, room),
             zeros(OUTCOME, room),

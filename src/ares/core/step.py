@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ares.core import orders
+from ares.core.challenger import HOUR_MS, compare, observe, on_ordered, on_published, review
 from ares.core.facts import KINDS, effects_of_records
-from ares.core.rollout import HOUR_MS, compare, observe, on_ordered, on_published, review
 from ares.core.sentiment import on_news, show, silences
 from ares.core.state import Scorers, State
 from ares.core.windows import OwnFeatures, bars_of, push
@@ -34,7 +34,7 @@ from ares.domain.model_events import (
 )
 from ares.kernel.features import N_FEATURES, VOLATILITY_20
 from ares.kernel.features.columns import present
-from ares.kernel.live import apply_now, decide_now, hear_now, observe_closes
+from ares.kernel.live import apply_now, decide_now, observe_closes, score_step
 from ares.kernel.trade.layout import N_NOTICES, N_OUTCOMES, N_REQUESTS, Records
 
 
@@ -101,7 +101,7 @@ def _on_bars(
     s = state.scratch
     s.take(event)
     state.now_ms = event.ts_ms
-    n = hear_now(
+    n = score_step(
         event.ts_ms, s.ohlcv, s.present, s.flat, state.base_ms, state.tf_ms, state.setup.reference,
         state.fold, state.feats, state.features, s.due, s.warm, state.packages, VOLATILITY_20,
         state.last_p, state.last_ms, state.last_sigma, state.last_warm, s.places,
@@ -202,5 +202,5 @@ def _on_answer(state: State, event: OrderFilled | OrderRejected) -> list[Effect]
 def _order(state: State, client_id: str) -> orders.Order:
     """Return an open order, or stop: an answer to an order we never sent explains nothing."""
     if client_id not in state.orders:
-        raise orders.ImpossibleMove(f"an answer for the unknown order {client_id}")
+        raise orders.IllegalTransition(f"an answer for the unknown order {client_id}")
     return state.orders[client_id]

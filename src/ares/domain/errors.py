@@ -13,13 +13,13 @@ class AresError(Exception):
     exit_code = 3
 
 
-class UserMistake(AresError):
+class UserError(AresError):
     """The caller's mistake: a bad file, key, symbol or option (exit code 2)."""
 
     exit_code = 2
 
 
-class WorldTrouble(AresError):
+class ExternalError(AresError):
     """The world's trouble: a full disk, a locked database, a dead venue (exit code 3)."""
 
     exit_code = 3

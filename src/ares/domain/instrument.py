@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from ares.domain.errors import UserMistake
+from ares.domain.errors import UserError
 
 MONEY_DECIMALS = 8
 """Money is counted in units of 1e-8 of the quote currency."""
@@ -47,7 +47,7 @@ class Instrument(msgspec.Struct, frozen=True, order=True):
         """Return the instrument of a full key; raise UserMistake when the venue is missing."""
         venue, colon, symbol = key.partition(":")
         if not colon or not venue or not symbol:
-            raise UserMistake(f"'{key}' is no instrument: write venue:BASE/QUOTE")
+            raise UserError(f"'{key}' is no instrument: write venue:BASE/QUOTE")
         return cls(venue, symbol)
 
 

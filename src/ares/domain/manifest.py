@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from ares.domain.model_life import Judged
+from ares.domain.model_life import VerdictRecorded
 from ares.domain.trial import Trial
 
 MANIFEST_FILE = "manifest.json"
@@ -34,17 +34,17 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     files: dict[str, str]
 
 
-class Life(msgspec.Struct, frozen=True):
+class EnsembleHistory(msgspec.Struct, frozen=True):
     """What is known of an ensemble where it was made.
 
     judged : the newest verdict for each environment; its file lies under ``verdicts/``.
     trials : every recipe tried on its instrument, so that none is forgotten on the way.
     """
 
-    judged: tuple[Judged, ...] = ()
+    judged: tuple[VerdictRecorded, ...] = ()
     trials: tuple[Trial, ...] = ()
 
 
-def json_bytes(value: Manifest | Life) -> bytes:
+def json_bytes(value: Manifest | EnsembleHistory) -> bytes:
     """Return the file's content: equal values give equal bytes."""
     return msgspec.json.format(msgspec.json.encode(value, order="sorted"), indent=2) + b"\n"

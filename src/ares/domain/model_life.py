@@ -11,7 +11,7 @@ from ares.domain.trial import Trial
 ENVIRONMENTS = ("history", "paper", "live")
 
 
-class Basis(msgspec.Struct, frozen=True):
+class VerdictBasis(msgspec.Struct, frozen=True):
     """What a verdict rests on beside the ensemble: once one of these has changed, the verdict is no
     longer of today's evidence.
 
@@ -29,14 +29,14 @@ class Basis(msgspec.Struct, frozen=True):
     trials: int
     code: str
 
-    def changed(self, now: Basis) -> tuple[str, ...]:
+    def changed(self, now: VerdictBasis) -> tuple[str, ...]:
         """Return what is not as it was."""
         return tuple(
             name for name in self.__struct_fields__ if getattr(self, name) != getattr(now, name)
         )
 
 
-class Judged(msgspec.Struct, frozen=True, tag=True):
+class VerdictRecorded(msgspec.Struct, frozen=True, tag=True):
     """An ensemble was judged for an environment.
 
     failed : names of the lines that said no.
@@ -50,14 +50,14 @@ class Judged(msgspec.Struct, frozen=True, tag=True):
     failed: tuple[str, ...]
     verdict_hash: str
     evidence_hash: str
-    basis: Basis
+    basis: VerdictBasis
     file: str
     file_hash: str
     at: str
     who: str
 
 
-class Promotion(msgspec.Struct, frozen=True, tag=True):
+class EnsemblePromoted(msgspec.Struct, frozen=True, tag=True):
     """One ensemble became champion of its instrument in an environment.
 
     ensemble_hash : empty: nobody is champion any more.
@@ -80,7 +80,7 @@ class Promotion(msgspec.Struct, frozen=True, tag=True):
     taken_back: bool = False
 
 
-class Archived(msgspec.Struct, frozen=True, tag=True):
+class EnsembleArchived(msgspec.Struct, frozen=True, tag=True):
     """An ensemble was taken out for good: it is not promoted any more."""
 
     ensemble_hash: str
@@ -89,7 +89,7 @@ class Archived(msgspec.Struct, frozen=True, tag=True):
     reason: str
 
 
-class Denied(msgspec.Struct, frozen=True, tag=True):
+class RequestRefused(msgspec.Struct, frozen=True, tag=True):
     """Something was asked for a model and refused; nothing changed.
 
     what   : validate, promote, rollback, archive, import or install.
@@ -104,7 +104,7 @@ class Denied(msgspec.Struct, frozen=True, tag=True):
     who: str
 
 
-class Installing(msgspec.Struct, frozen=True, tag=True):
+class InstallStarted(msgspec.Struct, frozen=True, tag=True):
     """A package was approved and is being put into service: the promotion and the restart follow.
 
     previous_hash : the champion to go back to; empty: there was none.
@@ -124,7 +124,7 @@ class Installing(msgspec.Struct, frozen=True, tag=True):
     approved: str
 
 
-class Installed(msgspec.Struct, frozen=True, tag=True):
+class InstallCompleted(msgspec.Struct, frozen=True, tag=True):
     """The restarted service was healthy so many times in a row with this champion."""
 
     environment: str
@@ -152,7 +152,16 @@ class InstallFailed(msgspec.Struct, frozen=True, tag=True):
     who: str
 
 
-Record = Trial | Judged | Promotion | Archived | Denied | Installing | Installed | InstallFailed
+Record = (
+    Trial
+    | VerdictRecorded
+    | EnsemblePromoted
+    | EnsembleArchived
+    | RequestRefused
+    | InstallStarted
+    | InstallCompleted
+    | InstallFailed
+)
 
 
 def hash_of(value: object) -> str:

@@ -26,7 +26,7 @@ class RunInstrument(msgspec.Struct, frozen=True, omit_defaults=True):
     previous: Ensemble | None = None
 
 
-class Rollout(msgspec.Struct, frozen=True):
+class ChallengerRules(msgspec.Struct, frozen=True):
     """How an ensemble comes to money, and leaves it again, while the engine runs.
 
     shadow_ms    : a challenger makes virtual trades for so long before it is a canary.
@@ -78,7 +78,7 @@ class RunSetup(msgspec.Struct, frozen=True, omit_defaults=True):
     first_state: str = ""
     user_features: tuple[str, ...] = ()
     challengers: bool = False
-    rollout: Rollout | None = None
+    rollout: ChallengerRules | None = None
     sentiment: SentimentSpec | None = None
 
     @property

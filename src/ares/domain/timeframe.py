@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from ares.domain.errors import UserMistake
+from ares.domain.errors import UserError
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
@@ -39,7 +39,7 @@ class Timeframe(StrEnum):
             return cls(text)
         except ValueError:
             names = ", ".join(t.value for t in cls)
-            raise UserMistake(f"unknown interval '{text}': use one of {names}") from None
+            raise UserError(f"unknown interval '{text}': use one of {names}") from None
 
 
 _MS = {

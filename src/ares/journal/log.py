@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from ares.domain.errors import WorldTrouble
+from ares.domain.errors import ExternalError
 
 GENESIS = hashlib.blake2b(b"ares journal 2", digest_size=16).digest()
 HEAD = struct.Struct("<II16s")
@@ -55,7 +55,7 @@ def _walk(folder: Path) -> Iterator[tuple[bytes, bytes, Path, int]]:
         try:
             raw = path.read_bytes()
         except OSError as trouble:
-            raise WorldTrouble(f"cannot read the journal {path}: {trouble.strerror}") from trouble
+            raise ExternalError(f"cannot read the journal {path}: {trouble.strerror}") from trouble
         at = 0
         while at < len(raw):
             end = at + HEAD.size
@@ -79,8 +79,8 @@ def _walk(folder: Path) -> Iterator[tuple[bytes, bytes, Path, int]]:
             at = end
 
 
-def _corrupt(path: Path, at: int) -> WorldTrouble:
-    return WorldTrouble(
+def _corrupt(path: Path, at: int) -> ExternalError:
+    return ExternalError(
         f"journal {path} is damaged at byte {at}: restore it from a backup, or move its folder away"
         " to begin anew"
     )
@@ -116,7 +116,7 @@ class Lock:
         self._file.close()
 
 
-def insist_free(folder: Path, who: str, advice: str) -> None:
+def require_free(folder: Path, who: str, advice: str) -> None:
     """Raise WorldTrouble, as a Lock would, where somebody holds the lock; nothing is written.
 
     Raises OSError where it cannot be told.
@@ -132,8 +132,8 @@ def insist_free(folder: Path, who: str, advice: str) -> None:
             raise _taken(folder, who, file.read().strip() or "unknown", advice) from None
 
 
-def _taken(folder: Path, who: str, owner: str, advice: str) -> WorldTrouble:
-    return WorldTrouble(f"{who} (process {owner}) runs in {folder}: {advice}")
+def _taken(folder: Path, who: str, owner: str, advice: str) -> ExternalError:
+    return ExternalError(f"{who} (process {owner}) runs in {folder}: {advice}")
 
 
 class Writer:
@@ -207,7 +207,7 @@ class Writer:
         Once that failed, nothing is written behind the gap any more.
         """
         if self._broken:
-            raise WorldTrouble(f"the journal {self._path} could not be written: start again")
+            raise ExternalError(f"the journal {self._path} could not be written: start again")
         left = memoryview(self._buffer)
         try:
             while left:
@@ -234,8 +234,8 @@ class Writer:
             self._file.close()
 
 
-def _unwritable(path: Path, trouble: OSError) -> WorldTrouble:
-    return WorldTrouble(
+def _unwritable(path: Path, trouble: OSError) -> ExternalError:
+    return ExternalError(
         f"cannot write the journal {path}: {trouble.strerror}; the engine stopped, nothing that"
         " was journaled is lost: make room and start again"
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from ares.domain.errors import WorldTrouble
+from ares.domain.errors import ExternalError
 from ares.domain.events import Effect, Event, RunStarted
 from ares.domain.run import RunSetup
 from ares.journal.log import Writer, read
@@ -23,7 +23,7 @@ _effects = msgspec.msgpack.Decoder(tuple[int, list[Effect]])
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class JournalEntry:
     """One journaled event, and the bytes of what ``step`` answered (None: the crash came first)."""
 
     seq: int
@@ -46,10 +46,10 @@ def decode_effects(raw: bytes) -> list[Effect]:
     try:
         return _effects.decode(raw)[1]
     except msgspec.DecodeError as error:
-        raise WorldTrouble(f"effects that this version does not know: {error}") from error
+        raise ExternalError(f"effects that this version does not know: {error}") from error
 
 
-def entries(folder: Path) -> Iterator[Entry]:
+def entries(folder: Path) -> Iterator[JournalEntry]:
     """Yield the entries of a run, verified; raises WorldTrouble where the journal is damaged."""
     pending: tuple[int, Event] | None = None
     for payload in read(folder):
@@ -57,20 +57,20 @@ def entries(folder: Path) -> Iterator[Entry]:
         if kind == EVENT and pending is None:
             pending = _decode_event(folder, body)
         elif kind == EFFECTS and pending is not None:
-            yield Entry(pending[0], pending[1], body)
+            yield JournalEntry(pending[0], pending[1], body)
             pending = None
         else:
             where = "begins" if pending is None else f"goes on after event {pending[0]}"
-            raise WorldTrouble(
+            raise ExternalError(
                 f"journal {folder} {where} with a record that cannot stand there: restore it from"
                 " a backup"
             )
     if pending is not None:
-        yield Entry(pending[0], pending[1], None)
+        yield JournalEntry(pending[0], pending[1], None)
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class JournalReader:
     """The entries of a run up to one of them, read anew whenever they are walked: a journal may be
     larger than memory.
     """
@@ -78,7 +78,7 @@ class Past:
     folder: Path
     seq_max: int
 
-    def __iter__(self) -> Iterator[Entry]:
+    def __iter__(self) -> Iterator[JournalEntry]:
         """Yield the entries, as ``entries`` does."""
         for entry in entries(self.folder):
             if entry.seq > self.seq_max:
@@ -86,19 +86,19 @@ class Past:
             yield entry
 
 
-def past_of(folder: Path) -> Past:
+def past_of(folder: Path) -> JournalReader:
     """Return what stands in a run's journal now, whatever is written behind it meanwhile."""
     seq = 0
     for entry in entries(folder):
         seq = entry.seq
-    return Past(folder, seq)
+    return JournalReader(folder, seq)
 
 
 def _decode_event(folder: Path, body: bytes) -> tuple[int, Event]:
     try:
         return _event.decode(body)
     except msgspec.DecodeError as error:
-        raise WorldTrouble(
+        raise ExternalError(
             f"journal {folder} holds an event that this version of Ares does not know ({error}):"
             " use the version that wrote it"
         ) from error
@@ -109,7 +109,7 @@ def setup_of(folder: Path) -> RunSetup | None:
     for entry in entries(folder):
         if isinstance(entry.event, RunStarted):
             return entry.event.setup
-        raise WorldTrouble(f"journal {folder} does not begin with a run: move it away")
+        raise ExternalError(f"journal {folder} does not begin with a run: move it away")
     return None
 
 
@@ -155,7 +155,7 @@ def save_snapshot(folder: Path, seq: int, raw: bytes) -> str:
         part.replace(path)
     except OSError as trouble:
         part.unlink(missing_ok=True)
-        raise WorldTrouble(f"cannot write {path}: {trouble.strerror}: make room") from trouble
+        raise ExternalError(f"cannot write {path}: {trouble.strerror}: make room") from trouble
     return digest.hex()
 
 

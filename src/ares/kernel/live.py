@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ares.kernel.bar_aggregation import on_close
 from ares.kernel.bars import F64, I64, Bools
 from ares.kernel.ensemble import aggregate
-from ares.kernel.fold import on_close
 from ares.kernel.jit import lean, njit
 from ares.kernel.trade.account import apply_fill
 from ares.kernel.trade.decide import observe_volatility, trade_step
@@ -18,8 +18,8 @@ from ares.kernel.trade.layout import (
     Records,
 )
 
-SAID_ROWS = 5
-SAID_P, SAID_EDGE, SAID_WIDTH, SAID_CONFIDENCE, SAID_MODE = range(SAID_ROWS)
+OUT_ROWS = 5
+OUT_P, OUT_EDGE, OUT_WIDTH, OUT_CONFIDENCE, OUT_MODE = range(OUT_ROWS)
 """Rows of ``said``: what was thought of each instrument at one closing instant."""
 
 
@@ -71,9 +71,9 @@ def decide_now(
             last_p,
             last_ms,
             last_sigma,
-            said[SAID_P : SAID_P + 1],
-            said[SAID_EDGE : SAID_EDGE + 1],
-            said[SAID_WIDTH : SAID_WIDTH + 1],
+            said[OUT_P : OUT_P + 1],
+            said[OUT_EDGE : OUT_EDGE + 1],
+            said[OUT_WIDTH : OUT_WIDTH + 1],
         )
     trade_step(
         0,
@@ -81,9 +81,9 @@ def decide_now(
         ticks[0],
         ticks[2],
         ticks[3],
-        said[SAID_P : SAID_P + 1],
-        said[SAID_EDGE : SAID_EDGE + 1],
-        said[SAID_WIDTH : SAID_WIDTH + 1],
+        said[OUT_P : OUT_P + 1],
+        said[OUT_EDGE : OUT_EDGE + 1],
+        said[OUT_WIDTH : OUT_WIDTH + 1],
         account,
         book,
         virtual,
@@ -95,14 +95,14 @@ def decide_now(
         counts,
     )
     for i in range(book.shape[0]):
-        said[SAID_CONFIDENCE, i] = book[i].mode_confidence
-        said[SAID_MODE, i] = book[i].mode
+        said[OUT_CONFIDENCE, i] = book[i].mode_confidence
+        said[OUT_MODE, i] = book[i].mode
     worth[0] = account[0].equity
     worth[1] = account[0].cash
 
 
 @njit
-def hear_now(
+def score_step(
     now_ms: int,
     ohlcv: F64,
     present: Bools,

@@ -18,7 +18,7 @@ DRAWS = 200
 QUANTILE = 0.95
 
 
-class Bin(msgspec.Struct, frozen=True):
+class CalibrationBin(msgspec.Struct, frozen=True):
     """One bin of the reliability diagram: mean said, share seen, and how many rows."""
 
     said: float
@@ -26,7 +26,7 @@ class Bin(msgspec.Struct, frozen=True):
     rows: int
 
 
-def calibration_error(p: F64, won: Bools) -> tuple[float, tuple[Bin, ...]]:
+def calibration_error(p: F64, won: Bools) -> tuple[float, tuple[CalibrationBin, ...]]:
     """Return the expected calibration error over bins of equal counts, and the bins.
 
     p, won : (n,) probabilities, and what happened.
@@ -39,7 +39,8 @@ def calibration_error(p: F64, won: Bools) -> tuple[float, tuple[Bin, ...]]:
     seen = np.bincount(place, won.astype(np.float64), len(counts)) / counts
     error = float(np.sum(counts * np.abs(said - seen)) / len(p))
     bins = tuple(
-        Bin(float(s), float(w), int(n)) for s, w, n in zip(said, seen, counts, strict=True)
+        CalibrationBin(float(s), float(w), int(n))
+        for s, w, n in zip(said, seen, counts, strict=True)
     )
     return error, bins
 

@@ -27,7 +27,7 @@ SCALE_ERRORS = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
+class FeatureReference:
     """What features were like when they were learned from.
 
     edges  : of each feature, its inner bin edges, rising; a feature of few values has fewer.
@@ -47,11 +47,11 @@ class Reference:
         )
 
 
-def reference_of(x: F32) -> Reference:
+def reference_of(x: F32) -> FeatureReference:
     """Return what ``(n, n_features)`` rows are like."""
     edges = tuple(_edges(x[:, place]) for place in range(x.shape[1]))
     shares = tuple(_shares(x[:, place], edges[place]) for place in range(x.shape[1]))
-    return Reference(edges, shares)
+    return FeatureReference(edges, shares)
 
 
 def drift_scores(psi: F64) -> F64:

@@ -30,7 +30,7 @@ from ares.learn.labels import barrier_width, label_decisions
 from ares.learn.recipe import LabelRecipe
 from ares.learn.rows import Rows
 from ares.learn.splits import known_before
-from ares.learn.walk import OutOfSample, TooFewRowsError
+from ares.learn.walk_forward import OutOfSample, TooFewRowsError
 
 CALIBRATED_SHARE = 0.05
 """First share of the common out-of-sample time, which only calibrates what comes after it."""
@@ -40,7 +40,7 @@ STEPS = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
+class EnsembleCalibration:
     """What makes a probability and an edge of a weighted mean, from ``from_ms`` on."""
 
     from_ms: int
@@ -49,7 +49,7 @@ class Calibration:
 
 
 @dataclass(frozen=True, slots=True)
-class Aggregated:
+class AggregateCalibration:
     """The calibration after aggregation, with its evidence out of sample.
 
     steps : the calibrations that the evidence was made with, oldest first.
@@ -58,7 +58,7 @@ class Aggregated:
     platt: Platt
     payoff: Payoff
     out_of_sample: OutOfSample
-    steps: tuple[Calibration, ...]
+    steps: tuple[EnsembleCalibration, ...]
 
 
 def share_out(
@@ -94,7 +94,7 @@ def join(
     watched: Bars,
     watched_ms: int,
     one_alone: bool = False,
-) -> Aggregated:
+) -> AggregateCalibration:
     """Return the calibration of the aggregate and what it was worth out of sample.
 
     scores : the members' out-of-sample probabilities at their closes (NaN elsewhere).
@@ -110,14 +110,14 @@ def join(
     decision_ms = min(timeframe.ms for timeframe in scores)
     if not np.isfinite(raw).any():
         raise TooFewRowsError("the members share no out-of-sample time with known outcomes")
-    steps: list[Calibration] = []
+    steps: list[EnsembleCalibration] = []
     p, edge_bps = np.full(len(rows), np.nan), np.full(len(rows), np.nan)
     for from_ms in _marks(spoken_ms):
         before = known_before(rows.decided_ms, rows.ends_ms, from_ms - horizon_ms)
         if not np.isfinite(raw[before]).any():
             continue
         platt, payoff = _calibrate(rows, raw, before, decision_ms, one_alone)
-        steps.append(Calibration(from_ms, platt, payoff))
+        steps.append(EnsembleCalibration(from_ms, platt, payoff))
         after = rows.decided_ms >= from_ms
         p[after] = platt.probability(raw[after])
         edge_bps[after] = payoff.edge_bps(p[after], rows.width[after])
@@ -129,7 +129,7 @@ def join(
     seen = OutOfSample(rows[judged], p[judged], edge_bps[judged])
     whole = np.arange(len(rows), dtype=np.int64)
     platt, payoff = _calibrate(rows, raw, whole, decision_ms, one_alone)
-    return Aggregated(platt, payoff, seen, tuple(steps))
+    return AggregateCalibration(platt, payoff, seen, tuple(steps))
 
 
 def _marks(spoken_ms: I64) -> list[int]:

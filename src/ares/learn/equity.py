@@ -15,14 +15,14 @@ POINTS_MAX = 1500
 
 
 @dataclass(frozen=True, slots=True)
-class Path:
+class EquityPath:
     """A value over time, both ``(n,)``, oldest first."""
 
     ts_ms: I64
     value: F64
 
 
-def traded(rows: Rows, taken: I64, from_ms: int, to_ms: int) -> Path:
+def traded(rows: Rows, taken: I64, from_ms: int, to_ms: int) -> EquityPath:
     """Return the equity of the trades taken, starting at 1; each of several instruments gets an
     equal share of the money.
 
@@ -31,13 +31,13 @@ def traded(rows: Rows, taken: I64, from_ms: int, to_ms: int) -> Path:
     lanes = max(1, len(np.unique(rows.lane)))
     order = taken[np.argsort(rows.ends_ms[taken], kind="stable")]
     grown = np.cumprod(1.0 + rows.net[order] / lanes)
-    return Path(
+    return EquityPath(
         np.concatenate([[from_ms], rows.ends_ms[order], [to_ms]]).astype(np.int64),
         np.concatenate([[1.0], grown, [grown[-1] if len(grown) else 1.0]]),
     )
 
 
-def held(bars: Sequence[Bars], from_ms: int, to_ms: int, cost_bps: float) -> Path | None:
+def held(bars: Sequence[Bars], from_ms: int, to_ms: int, cost_bps: float) -> EquityPath | None:
     """Return the value of buying equal amounts of all instruments and holding them.
 
     Costs are paid once. None where an instrument has no bars in the window.
@@ -51,4 +51,4 @@ def held(bars: Sequence[Bars], from_ms: int, to_ms: int, cost_bps: float) -> Pat
     for part in parts:
         seen = np.clip(np.searchsorted(part.ts_ms, at, side="right") - 1, 0, None)
         value += part.close[seen] / part.open[0] / len(parts)
-    return Path(at, value * (1.0 - cost_bps / 1e4))
+    return EquityPath(at, value * (1.0 - cost_bps / 1e4))

@@ -14,9 +14,9 @@ import numpy as np
 from ares.domain.model import Validation
 from ares.domain.timeframe import DAY_MS
 from ares.kernel.bars import F64, I64, Bools
-from ares.learn.calibration_error import Bin, calibration_error, error_limit
+from ares.learn.calibration_error import CalibrationBin, calibration_error, error_limit
 from ares.learn.rows import Rows
-from ares.learn.walk import OutOfSample
+from ares.learn.walk_forward import OutOfSample
 
 EDGES_BPS = (0.0, 5.0, 10.0, 20.0, 40.0)
 PROBABILITIES = (0.5, 0.55, 0.6, 0.7)
@@ -40,7 +40,7 @@ class Threshold(msgspec.Struct, frozen=True):
     net_bps: float | None
 
 
-class Metrics(msgspec.Struct, frozen=True):
+class OosMetrics(msgspec.Struct, frozen=True):
     """The evidence of one walk.
 
     rows, days        : decisions judged, and the time they span.
@@ -77,7 +77,7 @@ class Metrics(msgspec.Struct, frozen=True):
     net_total_bps: float
     buy_hold_bps: float | None
     thresholds: tuple[Threshold, ...]
-    reliability: tuple[Bin, ...]
+    reliability: tuple[CalibrationBin, ...]
 
     @property
     def validation(self) -> Validation:
@@ -92,7 +92,7 @@ def evaluate(
     interval_ms: int,
     seed: int,
     buy_hold_bps: float | None = None,
-) -> Metrics:
+) -> OosMetrics:
     """Return what the out-of-sample probabilities were worth.
 
     interval_ms : from one decision to the next.
@@ -106,7 +106,7 @@ def evaluate(
     net_bps = 1e4 * rows.net[in_turn(rows, seen.edge_bps > edge_bps_min)]
     overlap = rows.overlap(interval_ms)
     days = max(float(rows.decided_ms[-1] - rows.decided_ms[0]) / DAY_MS, 1e-9)
-    return Metrics(
+    return OosMetrics(
         rows=len(rows),
         days=days,
         base_rate=base,
@@ -165,7 +165,7 @@ def area_under_curve(p: F64, won: Bools) -> float | None:
     return above / (wins * losses)
 
 
-def sentence(metrics: Metrics) -> str:
+def sentence(metrics: OosMetrics) -> str:
     """Return in one plain sentence whether an edge after costs shows; no promise, no verdict."""
     if metrics.trades == 0:
         return (

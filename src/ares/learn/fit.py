@@ -42,7 +42,7 @@ class LearningCurve:
 
 
 @dataclass(frozen=True, slots=True)
-class Fitted:
+class FittedModel:
     """A trained model as plain trees, with what it learned on the way.
 
     trees : LightGBM's own description of the model (``Booster.dump_model``).
@@ -70,7 +70,7 @@ class Fitted:
         return (self.raw(x) - self.centre) / self.spread
 
 
-def fit(x: F32, rows: Rows, recipe: Recipe) -> Fitted:
+def fit(x: F32, rows: Rows, recipe: Recipe) -> FittedModel:
     """Return the model of these rows; the same rows give the same trees to the bit.
 
     x    : (n, n_features) float32 rows, blanked where the recipe may not look.
@@ -85,7 +85,7 @@ def fit(x: F32, rows: Rows, recipe: Recipe) -> Fitted:
     raw = _raw(booster, some)
     spread = float(raw.std())
     scale = spread if spread > 1e-9 else 1.0
-    return Fitted(booster, booster.dump_model(), curve, float(raw.mean()), scale)
+    return FittedModel(booster, booster.dump_model(), curve, float(raw.mean()), scale)
 
 
 def _raw(booster: Any, x: F32) -> F64:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ares.domain.errors import UserMistake
+from ares.domain.errors import UserError
 from ares.kernel.bars import I64, Bars
 from ares.kernel.features.user import UserFeatures
 
@@ -18,7 +18,7 @@ GOLDEN = 0.6180339887498949
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class TimedRows:
     """What a function makes of bars: rows, and the instant at which each claims to be known.
 
     row_ms   : (n_rows,) what names a row in every run (its bar's open time), strictly rising.
@@ -92,7 +92,7 @@ class LeakReport:
 
 
 def leak_test(
-    tell: Callable[[Bars], Told],
+    tell: Callable[[Bars], TimedRows],
     bars: Bars,
     names: Sequence[str],
     interval_ms: int,
@@ -127,18 +127,18 @@ def at_close(
     compute: Callable[[Bars], NDArray[Any]],
     interval_ms: int,
     horizon_bars: int | Sequence[int] = 0,
-) -> Callable[[Bars], Told]:
+) -> Callable[[Bars], TimedRows]:
     """Return ``compute`` as a teller with one row a bar, known at the bar's close.
 
     compute      : bars to (n_bars,) or (n_bars, n_columns).
     horizon_bars : how many bars later a column is known (labels): one for all, or one each.
     """
 
-    def tell(bars: Bars) -> Told:
+    def tell(bars: Bars) -> TimedRows:
         values = np.asarray(compute(bars))
         values = values.reshape(len(bars), -1)
         later = np.broadcast_to(np.asarray(horizon_bars), (values.shape[1],)) + 1
-        return Told(bars.ts_ms, bars.ts_ms[:, None] + later * interval_ms, values)
+        return TimedRows(bars.ts_ms, bars.ts_ms[:, None] + later * interval_ms, values)
 
     return tell
 
@@ -151,7 +151,7 @@ def check_user_features(features: UserFeatures, bars: Bars, interval_ms: int) ->
     tell = at_close(lambda part: features.of(part, interval_ms), interval_ms)
     report = leak_test(tell, bars, features.names, interval_ms)
     if not report.clean:
-        raise UserMistake(
+        raise UserError(
             f"{features.place}: {report.line()}: a feature may use nothing but the bars it is given"
         )
     return report
@@ -194,7 +194,12 @@ def _with_noise(bars: Bars, keep: int, noise: np.random.Generator) -> Bars:
 
 
 def _compare(
-    truth: Told, told: Told, names: Sequence[str], way: str, cut_ms: int, found: dict[str, Leak]
+    truth: TimedRows,
+    told: TimedRows,
+    names: Sequence[str],
+    way: str,
+    cut_ms: int,
+    found: dict[str, Leak],
 ) -> int:
     """Note the first leak of each column; return how many values were compared."""
     columns = truth.values.shape[1]
@@ -225,7 +230,7 @@ def _compare(
 _NEVER = np.iinfo(np.int64).max
 
 
-def _laid_out(told: Told, rows: I64) -> tuple[NDArray[Any], I64]:
+def _laid_out(told: TimedRows, rows: I64) -> tuple[NDArray[Any], I64]:
     """Return values and known times over ``rows``; a row that is not told is never known."""
     place = np.searchsorted(rows, told.row_ms)
     values = np.zeros((len(rows), told.values.shape[1]), told.values.dtype)

@@ -12,22 +12,22 @@ from ares.domain.instrument import Instrument
 from ares.domain.package import GRAPH_FILE, PICTURE_FILE, Package, PackageCard, sealed
 from ares.kernel.bars import Bars
 from ares.learn import parity
-from ares.learn.equity import Path, held, traded
-from ares.learn.evaluate import Metrics, evaluate, in_turn
+from ares.learn.equity import EquityPath, held, traded
+from ares.learn.evaluate import OosMetrics, evaluate, in_turn
 from ares.learn.onnx_graph import reference_rows, to_onnx
 from ares.learn.parity import Scorer
-from ares.learn.picture import Drawing, draw, period
+from ares.learn.picture import TrainingPlot, draw, period
 from ares.learn.recipe import Recipe
 from ares.learn.rows import Rows, blanked
-from ares.learn.sentiment import unheard
-from ares.learn.walk import OutOfSample, Walked, walk
+from ares.learn.sentiment import sentiment_missing
+from ares.learn.walk_forward import OutOfSample, WalkForwardResult, walk
 
 OpenGraph = Callable[[bytes, int], Scorer]
 """Opens an exported graph for rows of so many features, as it will be served."""
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class PackageSpec:
     """What a model is made of and for, as the caller knows it.
 
     instruments  : in the order of the rows' lanes.
@@ -53,12 +53,12 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
-class Trained:
+class TrainedPackage:
     """A package with the evidence that its picture and card tell of, and the walk it comes from."""
 
     package: Package
-    metrics: Metrics
-    walked: Walked
+    metrics: OosMetrics
+    walked: WalkForwardResult
 
     @property
     def out_of_sample(self) -> OutOfSample:
@@ -67,8 +67,8 @@ class Trained:
 
 
 def make_package(
-    rows: Rows, recipe: Recipe, subject: Subject, open_graph: OpenGraph, picture: bool = True
-) -> Trained:
+    rows: Rows, recipe: Recipe, subject: PackageSpec, open_graph: OpenGraph, picture: bool = True
+) -> TrainedPackage:
     """Return the package that the recipe makes of these rows.
 
     Raises TooFewRowsError, or ConversionWrongError when the exported graph is not the model.
@@ -78,7 +78,7 @@ def make_package(
     graph = to_onnx(walked.fitted.trees, walked.platt)
     made = reference_rows(x, walked.fitted.trees)
     if recipe.sentiment is not None:
-        made = np.concatenate([made, unheard(made)])
+        made = np.concatenate([made, sentiment_missing(made)])
     compared = parity.insist(
         parity.compare(walked.probability(made), open_graph(graph, x.shape[1]), made)
     )
@@ -96,7 +96,7 @@ def make_package(
     if picture:
         files[PICTURE_FILE] = draw(_drawing(rows, recipe, subject, walked, metrics, holding))
     card = _card(rows, recipe, subject, walked, metrics, compared)
-    return Trained(sealed(card, files), metrics, walked)
+    return TrainedPackage(sealed(card, files), metrics, walked)
 
 
 def package_name(recipe: Recipe, instruments: Sequence[Instrument]) -> str:
@@ -112,11 +112,11 @@ def package_name(recipe: Recipe, instruments: Sequence[Instrument]) -> str:
 def _drawing(
     rows: Rows,
     recipe: Recipe,
-    subject: Subject,
-    walked: Walked,
-    metrics: Metrics,
-    holding: Path | None,
-) -> Drawing:
+    subject: PackageSpec,
+    walked: WalkForwardResult,
+    metrics: OosMetrics,
+    holding: EquityPath | None,
+) -> TrainingPlot:
     seen = walked.out_of_sample
     judged = seen.rows
     from_ms, to_ms = int(judged.decided_ms[0]), int(judged.ends_ms.max())
@@ -128,7 +128,7 @@ def _drawing(
         f" · judged {period(from_ms, to_ms)} · trade: {label.kind.replace('_', ' ')}, at most "
         f"{label.horizon_bars} bars, {label.cost_bps:.1f} bps of costs · recipe {recipe.hash[:8]}"
     )
-    return Drawing(
+    return TrainingPlot(
         f"{whole}  {recipe.timeframe}",
         about,
         metrics,
@@ -142,9 +142,9 @@ def _drawing(
 def _card(
     rows: Rows,
     recipe: Recipe,
-    subject: Subject,
-    walked: Walked,
-    metrics: Metrics,
+    subject: PackageSpec,
+    walked: WalkForwardResult,
+    metrics: OosMetrics,
     compared: parity.Parity,
 ) -> PackageCard:
     label = recipe.label

@@ -11,8 +11,8 @@ import numpy as np
 
 from ares.domain.timeframe import DAY_MS, HOUR_MS
 from ares.kernel.bars import F64
-from ares.learn.equity import Path
-from ares.learn.evaluate import Metrics, sentence
+from ares.learn.equity import EquityPath
+from ares.learn.evaluate import OosMetrics, sentence
 from ares.learn.fit import LearningCurve
 
 INK, MUTED, GRID = "#1b2733", "#7a8794", "#e4e8ec"
@@ -20,7 +20,7 @@ BLUE, ORANGE, GREEN, RED = "#2a6f97", "#c8691c", "#2e7d4f", "#b3372f"
 
 
 @dataclass(frozen=True, slots=True)
-class Drawing:
+class TrainingPlot:
     """What is drawn.
 
     subject : e.g. ``binance:BTC/USDT 1h``.     about : one line on rows, time and costs.
@@ -30,14 +30,14 @@ class Drawing:
 
     subject: str
     about: str
-    metrics: Metrics
+    metrics: OosMetrics
     p: F64
     curve: LearningCurve
-    traded: Path
-    held: Path | None
+    traded: EquityPath
+    held: EquityPath | None
 
 
-def draw(drawing: Drawing) -> bytes:
+def draw(drawing: TrainingPlot) -> bytes:
     """Return the picture as PNG, 1300 x 900 pixels; the same drawing gives the same bytes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -59,7 +59,7 @@ def draw(drawing: Drawing) -> bytes:
     return out.getvalue()
 
 
-def _headline(figure: Any, drawing: Drawing) -> None:
+def _headline(figure: Any, drawing: TrainingPlot) -> None:
     mean = drawing.metrics.net_bps
     colour = INK if mean is None else GREEN if sentence(drawing.metrics)[:2] == "An" else RED
     figure.text(0.06, 0.955, drawing.subject, fontsize=19, weight="bold", color=INK)
@@ -92,7 +92,7 @@ def _learning(axes: Any, curve: LearningCurve) -> None:
     return None
 
 
-def _reliability(axes: Any, counts: Any, drawing: Drawing) -> None:
+def _reliability(axes: Any, counts: Any, drawing: TrainingPlot) -> None:
     metrics = drawing.metrics
     style(axes, "Are its probabilities true?", "", "share of trades won")
     bins = metrics.reliability
@@ -123,7 +123,7 @@ def _reliability(axes: Any, counts: Any, drawing: Drawing) -> None:
     counts.locator_params(axis="y", nbins=3)
 
 
-def _numbers(axes: Any, metrics: Metrics) -> None:
+def _numbers(axes: Any, metrics: OosMetrics) -> None:
     axes.axis("off")
     axes.set_title("Out of sample", loc="left", fontsize=11, weight="bold", color=INK)
     skill = metrics.brier_skill
@@ -150,7 +150,7 @@ def _numbers(axes: Any, metrics: Metrics) -> None:
         axes.text(1, height, value, fontsize=9.5, color=INK, va="center", ha="right")
 
 
-def _equity(axes: Any, drawing: Drawing) -> None:
+def _equity(axes: Any, drawing: TrainingPlot) -> None:
     title = "What did it earn? Equity out of sample after costs, edge > {:g} bps"
     style(axes, title.format(drawing.metrics.edge_bps_min), "", "growth of 1")
     if drawing.held is not None:
@@ -169,7 +169,7 @@ def _equity(axes: Any, drawing: Drawing) -> None:
     dates(axes, int(drawing.traded.ts_ms[0]), int(drawing.traded.ts_ms[-1]))
 
 
-def _thresholds(axes: Any, metrics: Metrics) -> None:
+def _thresholds(axes: Any, metrics: OosMetrics) -> None:
     axes.axis("off")
     axes.set_title("What would thresholds mean?", loc="left", fontsize=11, weight="bold", color=INK)
     columns = (("trade when", 0.0), ("a day", 0.52), ("trades", 0.69), ("won", 0.83), ("net", 1.0))

@@ -53,7 +53,7 @@ def heard(x: F32) -> Bools:
     return np.asarray(~np.isnan(x[:, -N_SENTIMENT:]).all(axis=1))
 
 
-def unheard(x: F32) -> F32:
+def sentiment_missing(x: F32) -> F32:
     """Return rows with sentiment as they are without news: their last columns are NaN."""
     x = x.copy()
     x[:, -N_SENTIMENT:] = np.nan

@@ -30,7 +30,7 @@ class Thresholds(msgspec.Struct, frozen=True):
     drawdown_min: float | None = -0.10
 
 
-class Passed(msgspec.Struct, frozen=True):
+class ThresholdExceeded(msgspec.Struct, frozen=True):
     """A threshold that was passed."""
 
     code: str
@@ -39,7 +39,7 @@ class Passed(msgspec.Struct, frozen=True):
     message: str
 
 
-def passed(trades: Sequence[LiveTrade], now_ms: int, limits: Thresholds) -> list[Passed]:
+def passed(trades: Sequence[LiveTrade], now_ms: int, limits: Thresholds) -> list[ThresholdExceeded]:
     """Return the thresholds that the trades of the last 30 days are below.
 
     trades : real and virtual ones of one model in one slot, oldest first; each counts as a unit of
@@ -63,8 +63,8 @@ def passed(trades: Sequence[LiveTrade], now_ms: int, limits: Thresholds) -> list
     return [one for one in found if one is not None]
 
 
-def _below(code: str, value: float, limit: float | None, trades: int) -> Passed | None:
+def _below(code: str, value: float, limit: float | None, trades: int) -> ThresholdExceeded | None:
     if limit is None or value >= limit:
         return None
     message = f"{code} {value:.2f} of the last {trades} trades is below {limit:g}"
-    return Passed(f"{code}_low", value, limit, message)
+    return ThresholdExceeded(f"{code}_low", value, limit, message)

@@ -27,7 +27,7 @@ BACKOFF_HOURS_MIN = 1.0
 """What the back-off doubles from where no rest is set."""
 
 
-class Policy(msgspec.Struct, frozen=True):
+class RetrainPolicy(msgspec.Struct, frozen=True):
     """When training is wanted, and how often it may be.
 
     interval_ms    : rest after a training before the next one.
@@ -46,7 +46,7 @@ class Policy(msgspec.Struct, frozen=True):
     check_ms: int = DAY_MS
 
 
-class Wanted(msgspec.Struct, frozen=True):
+class RetrainTrigger(msgspec.Struct, frozen=True):
     """A training that was triggered at ``at_ms``; ``reason`` says by what, for a person."""
 
     trigger: Trigger
@@ -55,14 +55,14 @@ class Wanted(msgspec.Struct, frozen=True):
 
 
 @dataclass(slots=True)
-class Restraint:
+class RetrainThrottle:
     """Keeps one instrument's trainings apart: the rest, the day's budget, the back-off.
 
     begun_ms : when trainings of the last 24 hours began, oldest first.
     failures : refused, unchanged or failed ones in a row.
     """
 
-    policy: Policy
+    policy: RetrainPolicy
     begun_ms: deque[int] = field(default_factory=deque)
     ended_ms: int | None = None
     failures: int = 0
@@ -104,8 +104,8 @@ class Restraint:
 
 
 def after_trade(
-    policy: Policy, at_ms: int, net_bps: Sequence[float], promised: Validation
-) -> Wanted | None:
+    policy: RetrainPolicy, at_ms: int, net_bps: Sequence[float], promised: Validation
+) -> RetrainTrigger | None:
     """Return what a closed trade asks for.
 
     net_bps : of the model's trades since it has its place, real and virtual, the newest last.
@@ -117,31 +117,35 @@ def after_trade(
             f"{len(recent)} trades average {mean:+.1f} bps net, and its validation promised "
             f"{least:+.1f} or more"
         )
-        return Wanted("performance", at_ms, reason)
+        return RetrainTrigger("performance", at_ms, reason)
     if policy.on_loss and net_bps[-1] < 0.0:
-        return Wanted("loss_immediate", at_ms, f"a trade closed at {net_bps[-1]:+.1f} bps net")
+        return RetrainTrigger(
+            "loss_immediate", at_ms, f"a trade closed at {net_bps[-1]:+.1f} bps net"
+        )
     return None
 
 
-def after_drift(policy: Policy, seen: DriftMeasured) -> Wanted | None:
+def after_drift(policy: RetrainPolicy, seen: DriftMeasured) -> RetrainTrigger | None:
     """Return what a measured drift asks for."""
     if seen.score > policy.drift_threshold:
         reason = (
             f"drift score {seen.score:.2f} is above {policy.drift_threshold:.2f}, most of all in "
             f"{seen.feature}"
         )
-        return Wanted("drift", seen.ts_ms, reason)
+        return RetrainTrigger("drift", seen.ts_ms, reason)
     if seen.changed and seen.error_after > seen.error_before:
         reason = f"its squared error went from {seen.error_before:.3f} to {seen.error_after:.3f}"
-        return Wanted("drift", seen.ts_ms, reason)
+        return RetrainTrigger("drift", seen.ts_ms, reason)
     return None
 
 
-def after_time(policy: Policy, at_ms: int, since_ms: int) -> Wanted | None:
+def after_time(policy: RetrainPolicy, at_ms: int, since_ms: int) -> RetrainTrigger | None:
     """Return what the schedule asks for; ``since_ms``: when the last training began."""
     if policy.schedule_ms is None or at_ms - since_ms < policy.schedule_ms:
         return None
-    return Wanted("schedule", at_ms, f"{(at_ms - since_ms) / HOUR_MS:.1f} hours since the last")
+    return RetrainTrigger(
+        "schedule", at_ms, f"{(at_ms - since_ms) / HOUR_MS:.1f} hours since the last"
+    )
 
 
 def promised_least(promised: Validation, trades: int) -> float | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ares.domain.errors import UserMistake
+from ares.domain.errors import UserError
 from ares.domain.events import RunStarted, TradeClosed
 from ares.domain.model import Ensemble
 from ares.domain.model_events import ArmsCompared, SlotChanged
@@ -18,7 +18,7 @@ from ares.journal.run import entries
 
 
 @dataclass(frozen=True, slots=True)
-class Results:
+class TradeResults:
     """What one ensemble's closed trades came to, real and virtual apart; means in bps, net."""
 
     real_trades: int
@@ -41,11 +41,11 @@ class Arm:
     since_ms: int
     until_ms: int | None
     ended: str
-    results: Results
+    results: TradeResults
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class ArmComparison:
     """The newest comparison of two arms on the same bars, on one unit of notional each.
 
     champion, challenger : hashes of the two; challenger_station : shadow, canary, or former.
@@ -70,7 +70,7 @@ class ArmReport:
 
     instrument: str
     arms: tuple[Arm, ...]
-    comparison: Comparison | None
+    comparison: ArmComparison | None
 
 
 @dataclass(slots=True)
@@ -88,7 +88,7 @@ def report_arms(folder: Path) -> tuple[ArmReport, ...]:
     setup: RunSetup | None = None
     seats: dict[int, _Seat] = {}
     past: dict[int, list[_Seat]] = defaultdict(list)
-    compared: dict[int, Comparison] = {}
+    compared: dict[int, ArmComparison] = {}
     for entry in entries(folder):
         if isinstance(entry.event, RunStarted):
             setup = entry.event.setup
@@ -108,7 +108,7 @@ def report_arms(folder: Path) -> tuple[ArmReport, ...]:
                 case _:
                     pass
     if setup is None:
-        raise UserMistake(f"{folder.name}: nothing was journaled yet")
+        raise UserError(f"{folder.name}: nothing was journaled yet")
     return _reports(setup, seats, past, compared)
 
 
@@ -139,13 +139,13 @@ def _move(
             seat.stations.append(station)
 
 
-def _comparison(setup: RunSetup, seats: dict[int, _Seat], fact: ArmsCompared) -> Comparison:
+def _comparison(setup: RunSetup, seats: dict[int, _Seat], fact: ArmsCompared) -> ArmComparison:
     """Return a comparison with the names of the two who sit there at this moment."""
     lanes = range(fact.instrument, len(setup.instruments), setup.width)
     there = [seats[lane] for lane in lanes if lane in seats]
     champion = next((one for one in there if one.stations[-1] == "champion"), None)
     other = next((one for one in there if one is not champion), None)
-    return Comparison(
+    return ArmComparison(
         fact.ts_ms, fact.since_ms, fact.steps, fact.champion_bps, fact.challenger_bps,
         fact.e_better, fact.e_worse,
         None if setup.rollout is None else 1.0 / setup.rollout.alpha_worse,
@@ -159,7 +159,7 @@ def _reports(
     setup: RunSetup,
     seats: dict[int, _Seat],
     past: dict[int, list[_Seat]],
-    compared: dict[int, Comparison],
+    compared: dict[int, ArmComparison],
 ) -> tuple[ArmReport, ...]:
     reports = []
     for i in range(setup.width):
@@ -177,7 +177,7 @@ def _arm(seat: _Seat) -> Arm:
     real = [t.net_bps for t in seat.trades if not t.virtual]
     virtual = [t.net_bps for t in seat.trades if t.virtual]
     both = np.array([*real, *virtual])
-    results = Results(
+    results = TradeResults(
         real_trades=len(real),
         real_mean_bps=math.fsum(real) / len(real) if real else None,
         virtual_trades=len(virtual),

@@ -56,7 +56,7 @@ class Finding(msgspec.Struct, frozen=True):
     detail: str = ""
 
 
-class Checked(msgspec.Struct, frozen=True):
+class SeriesCheck(msgspec.Struct, frozen=True):
     """A series with what was found in it."""
 
     series: Series
@@ -67,7 +67,7 @@ def check_store(
     store: CandleStore,
     instruments: Sequence[Instrument] | None = None,
     on_series: Callable[[Series], None] = lambda _: None,
-) -> list[Checked]:
+) -> list[SeriesCheck]:
     """Return every stored series (of ``instruments``) with its findings, in order of time.
 
     on_series : called after each series, for progress.
@@ -83,7 +83,7 @@ def check_store(
         for other, parts in finer:
             findings += _against(series, bars, other, parts)
         finer.append((series, bars))
-        checked.append(Checked(series, tuple(sorted(findings, key=lambda f: f.from_ms))))
+        checked.append(SeriesCheck(series, tuple(sorted(findings, key=lambda f: f.from_ms))))
         on_series(series)
     return checked
 

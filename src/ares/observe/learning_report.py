@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ares.domain.errors import UserMistake
+from ares.domain.errors import UserError
 from ares.domain.events import ModeChanged, RunStarted
 from ares.domain.model_events import AlertRaised, DriftMeasured, RetrainingEnded, RetrainingStarted
 from ares.domain.run import RunSetup
-from ares.journal.run import Entry, entries
-from ares.learn.lessons import Lessons, Pupil
+from ares.journal.run import JournalEntry, entries
+from ares.learn.learner_state import InstrumentState, LearnerState
 from ares.learn.thresholds import Thresholds
-from ares.learn.triggers import PERFORMANCE_TRADES, Policy, promised_least
+from ares.learn.triggers import PERFORMANCE_TRADES, RetrainPolicy, promised_least
 from ares.store.mode_alerts import CODE, TRANSITIONS_MAX, ModeWatch
 
 
 @dataclass(frozen=True, slots=True)
-class Retraining:
+class RetrainingRecord:
     """One retraining; ``outcome`` None: it is under way. Numbers of what was not made are None."""
 
     instrument: str
@@ -74,26 +74,26 @@ class LearningReport:
     learns: bool
     now_ms: int
     instruments: tuple[InstrumentLearning, ...]
-    retrainings: tuple[Retraining, ...]
+    retrainings: tuple[RetrainingRecord, ...]
     triggers: dict[str, int]
     outcomes: dict[str, int]
     alerts: tuple[AlertRaised, ...]
 
 
-def report_learning(folder: Path, policy: Policy, thresholds: Thresholds) -> LearningReport:
+def report_learning(folder: Path, policy: RetrainPolicy, thresholds: Thresholds) -> LearningReport:
     """Read a run's journal and return what was learned, judged by these settings."""
-    reading = _Reading(Lessons(policy, thresholds))
+    reading = _Reading(LearnerState(policy, thresholds))
     for entry in entries(folder):
         reading.add(entry)
     if reading.setup is None:
-        raise UserMistake(f"{folder.name}: nothing was journaled yet")
+        raise UserError(f"{folder.name}: nothing was journaled yet")
     return reading.report(reading.setup, policy)
 
 
 class _Reading:
     """What is gathered while the journal is read."""
 
-    def __init__(self, lessons: Lessons) -> None:
+    def __init__(self, lessons: LearnerState) -> None:
         self._lessons = lessons
         self.setup: RunSetup | None = None
         self._started: list[RetrainingStarted] = []
@@ -101,7 +101,7 @@ class _Reading:
         self._alerts: list[AlertRaised] = []
         self._modes: list[ModeWatch] = []
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: JournalEntry) -> None:
         """Take one entry in."""
         self._lessons.watch(entry.event, entry.effects)
         match entry.event:
@@ -131,7 +131,7 @@ class _Reading:
             alert = AlertRaised(changed.ts_ms, i, CODE, float(many), float(TRANSITIONS_MAX), said)
             self._alerts.append(alert)
 
-    def report(self, setup: RunSetup, policy: Policy) -> LearningReport:
+    def report(self, setup: RunSetup, policy: RetrainPolicy) -> LearningReport:
         """Return what was read."""
         names = [one.spec.instrument.key for one in setup.instruments[: setup.width]]
         now_ms = self._lessons.now_ms
@@ -156,12 +156,12 @@ class _Reading:
             tuple(self._alerts),
         )
 
-    def _retraining(self, names: list[str], begun: RetrainingStarted) -> Retraining:
+    def _retraining(self, names: list[str], begun: RetrainingStarted) -> RetrainingRecord:
         name = names[begun.instrument]
         end = self._ended.get((begun.instrument, begun.ts_ms))
         if end is None:
-            return Retraining(name, begun.ts_ms, begun.trigger, begun.reason)
-        return Retraining(
+            return RetrainingRecord(name, begun.ts_ms, begun.trigger, begun.reason)
+        return RetrainingRecord(
             name,
             begun.ts_ms,
             begun.trigger,
@@ -178,7 +178,7 @@ class _Reading:
 
 
 def _instrument(
-    name: str, pupil: Pupil, policy: Policy, now_ms: int, *, learns: bool
+    name: str, pupil: InstrumentState, policy: RetrainPolicy, now_ms: int, *, learns: bool
 ) -> InstrumentLearning:
     restraint = pupil.restraint
     rest_ms = None if restraint.ended_ms is None else restraint.ended_ms + restraint.rest_ms
@@ -210,7 +210,7 @@ def _instrument(
     )
 
 
-def _state(pupil: Pupil, resting: bool, now_ms: int) -> str:
+def _state(pupil: InstrumentState, resting: bool, now_ms: int) -> str:
     if pupil.taught is None:
         return "no model"
     if pupil.running or pupil.made:

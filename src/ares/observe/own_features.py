@@ -7,7 +7,7 @@ from itertools import product
 from pathlib import Path
 
 from ares.adapters.user_module import load_user_features
-from ares.domain.errors import UserMistake
+from ares.domain.errors import UserError
 from ares.domain.instrument import Instrument
 from ares.domain.timeframe import Timeframe
 from ares.kernel.bars import Bars
@@ -28,7 +28,7 @@ def own_features(module: str | None, folder: Path) -> UserFeatures | None:
     return None if module is None else load_user_features(module, folder)
 
 
-def insist_no_leak(
+def require_no_leak(
     user: UserFeatures | None,
     store: CandleStore,
     instruments: Sequence[Instrument],
@@ -65,5 +65,5 @@ def _newest(
     try:
         from_ms = (end_ms // timeframe.ms - BARS_TRIED) * timeframe.ms
         return history(store, instrument, timeframe, from_ms, end_ms).bars
-    except UserMistake:
+    except UserError:
         return Bars.empty()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ares.domain.errors import UserMistake
+from ares.domain.errors import UserError
 from ares.domain.events import (
     BarsClosed,
     BreakerChanged,
@@ -26,13 +26,13 @@ from ares.domain.events import (
 from ares.domain.instrument import MONEY_DECIMALS
 from ares.domain.model_events import RetrainingEnded, SlotChanged
 from ares.domain.run import RunSetup
-from ares.journal.run import Entry, entries
+from ares.journal.run import JournalEntry, entries
 
 UNITS = 10.0**MONEY_DECIMALS
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class ClosedTrades:
     """Closed trades of one kind (real, or virtual); ratios over nothing are None."""
 
     trades: int
@@ -42,7 +42,7 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class StageChange:
     """An ensemble that came, went or changed its station while the run went on."""
 
     ts_ms: int
@@ -66,12 +66,12 @@ class InstrumentReport:
     mode_confidence: float | None
     signals: int
     refused: dict[str, int]
-    real: Side
-    virtual: Side
+    real: ClosedTrades
+    virtual: ClosedTrades
     pnl_quote: float
     fees_quote: float
     open_lots: int
-    challenger: Side
+    challenger: ClosedTrades
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class RunReport:
     breaker_changes: dict[str, int]
     daily_loss_days: int
     instruments: tuple[InstrumentReport, ...]
-    moves: tuple[Moved, ...] = ()
+    moves: tuple[StageChange, ...] = ()
     retrainings: dict[str, int] = field(default_factory=dict)
     silences: dict[str, int] = field(default_factory=dict)
     verdict: str = ""
@@ -113,7 +113,7 @@ def newest_run(journal_dir: Path) -> Path:
     """Return the folder of the run that was last written; raise UserMistake where there is none."""
     runs = [p.parent for p in (journal_dir / "history").glob("*/000001.journal")]
     if not runs:
-        raise UserMistake("there is no run yet: `ares run --env history` makes one")
+        raise UserError("there is no run yet: `ares run --env history` makes one")
     return max(runs, key=lambda run: max(p.stat().st_mtime_ns for p in run.glob("*.journal")))
 
 
@@ -124,7 +124,7 @@ def run_folder(journal_dir: Path, name: str | None) -> Path:
     folder = journal_dir / "history" / name.removeprefix("history/")
     if not folder.is_dir():
         known = sorted(p.name for p in (journal_dir / "history").glob("*") if p.is_dir())
-        raise UserMistake(f"no run '{name}': there are {', '.join(known) or 'none'}")
+        raise UserError(f"no run '{name}': there are {', '.join(known) or 'none'}")
     return folder
 
 
@@ -134,7 +134,7 @@ def report_run(folder: Path) -> RunReport:
     for entry in entries(folder):
         tally.add(entry)
     if tally.setup is None:
-        raise UserMistake(f"{folder.name}: nothing was journaled yet")
+        raise UserError(f"{folder.name}: nothing was journaled yet")
     return tally.report()
 
 
@@ -159,7 +159,7 @@ class _Tally:
         self.retrainings: Counter[str] = Counter()
         self.places: dict[str, int] = {}
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: JournalEntry) -> None:
         """Count one entry."""
         self.events += 1
         event = entry.event
@@ -291,17 +291,17 @@ class _Tally:
             open_lots=sum(self.lots[x] for x in lanes),
         )
 
-    def _moved(self, move: SlotChanged) -> Moved:
+    def _moved(self, move: SlotChanged) -> StageChange:
         assert self.setup is not None
         key = self.setup.instruments[move.instrument].spec.instrument.key
-        return Moved(move.ts_ms, key, move.move, move.subject, move.who, move.why)
+        return StageChange(move.ts_ms, key, move.move, move.subject, move.who, move.why)
 
 
-def _side(trades: list[TradeClosed]) -> Side:
+def _side(trades: list[TradeClosed]) -> ClosedTrades:
     if not trades:
-        return Side(0, None, None, 0.0)
+        return ClosedTrades(0, None, None, 0.0)
     net = np.array([trade.net_bps for trade in trades])
-    return Side(len(net), float((net > 0).mean()), float(net.mean()), float(net.sum()))
+    return ClosedTrades(len(net), float((net > 0).mean()), float(net.mean()), float(net.sum()))
 
 
 def verdict_of(instruments: tuple[InstrumentReport, ...], net_return: float) -> str:

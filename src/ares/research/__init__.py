@@ -10,14 +10,14 @@ from ares.research.api import backtest, load_bars
 from ares.research.backtest import BacktestResult
 from ares.research.baselines import buy_hold, sma_cross
 from ares.research.market import Candles
-from ares.research.metrics import Metrics
+from ares.research.metrics import BacktestMetrics
 from ares.research.report_html import ReportFiles, report
 from ares.research.strategy import Strategy, long_flat
 
 __all__ = [
+    "BacktestMetrics",
     "BacktestResult",
     "Candles",
-    "Metrics",
     "ReportFiles",
     "Strategy",
     "backtest",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from ares.config.workspace import Workspace
-from ares.domain.errors import UserMistake
+from ares.domain.errors import UserError
 from ares.domain.instrument import InstrumentSpec
 from ares.domain.timeframe import Timeframe
 from ares.kernel.grid import grid_of
@@ -89,12 +89,12 @@ def _of_file(path: Path, venue: str, symbol: str | None, timeframe: Timeframe | 
     from ares.adapters.candle_files import read_candles
 
     if not path.exists():
-        raise UserMistake(f"{path}: no such file: check the path")
+        raise UserError(f"{path}: no such file: check the path")
     read = read_candles(path, venue, symbol)
     own = Timeframe.parse(read.interval)
     wanted = timeframe or own
     if wanted.ms < own.ms:
-        raise UserMistake(f"{path.name}: holds {own.value} candles; {wanted.value} is shorter")
+        raise UserError(f"{path.name}: holds {own.value} candles; {wanted.value} is shorter")
     bars = resample(fill_gaps(read.bars, own.ms), own.ms, wanted.ms)
     return Candles(InstrumentSpec(read.instrument, *grid_of(read.bars)), wanted, bars)
 

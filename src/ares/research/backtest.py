@@ -10,15 +10,15 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from ares.domain.errors import UserMistake
+from ares.domain.errors import UserError
 from ares.kernel.bars import F64, I64
 from ares.kernel.jit import kernel_hash
 from ares.kernel.live import observe_closes
 from ares.kernel.trade import (
+    InstrumentRules,
     Market,
     Rules,
     Signals,
-    Traded,
     TradeLog,
     first_state,
     scan,
@@ -29,8 +29,8 @@ from ares.learn.gate.baselines import affordable_share, free_rules
 from ares.research.account_path import ExecutionCosts, account_path, execution_costs
 from ares.research.baselines import buy_hold
 from ares.research.market import Candles, filled_at_close, market_of
-from ares.research.metrics import Metrics, MonthReturn, measure, monthly_returns
-from ares.research.strategy import Said, Strategy, said
+from ares.research.metrics import BacktestMetrics, MonthReturn, measure, monthly_returns
+from ares.research.strategy import SignalSummary, Strategy, said
 from ares.research.tables import Counts, counts_of, fills_table, trades_table
 
 Fill = Literal["next_open", "close"]
@@ -58,8 +58,8 @@ class BacktestResult:
     candles: tuple[Candles, ...]
     rules: Rules
     fill: Fill
-    metrics: Metrics
-    hold: Metrics
+    metrics: BacktestMetrics
+    hold: BacktestMetrics
     close_ms: I64
     equity: F64
     hold_equity: F64
@@ -70,7 +70,7 @@ class BacktestResult:
     virtual_trades: pl.DataFrame
     fills: pl.DataFrame
     counts: Counts
-    said: Said
+    said: SignalSummary
     p: F64
     log: TradeLog
     warnings: tuple[str, ...]
@@ -93,7 +93,7 @@ def run_backtest(
     """
     if not candles or any(len(one.bars) == 0 for one in candles):
         empty = ", ".join(one.key for one in candles if len(one.bars) == 0) or "no instrument"
-        raise UserMistake(f"nothing to backtest on: no candles of {empty} in the window")
+        raise UserError(f"nothing to backtest on: no candles of {empty} in the window")
     candles = _one_lot_size(candles) if rules.sizing == SIZE_FIXED else tuple(candles)
     market = market_of(candles)
     run = _run(candles, market, strategy, rules, cash_quote, fill)
@@ -161,7 +161,7 @@ def sized(rules: Rules, size: float | Literal["all"] | None, qty_decimals: int) 
     lots = round(size * 10**qty_decimals)
     if lots < 1:
         least = 10.0**-qty_decimals
-        raise UserMistake(f"--size {size:g}: the smallest size of these instruments is {least:g}")
+        raise UserError(f"--size {size:g}: the smallest size of these instruments is {least:g}")
     return replace(rules, sizing=SIZE_FIXED, fixed_lots=lots)
 
 
@@ -171,7 +171,7 @@ class _Run:
     equity: F64
     exposure: F64
     costs: ExecutionCosts
-    metrics: Metrics
+    metrics: BacktestMetrics
 
 
 def _run(
@@ -187,7 +187,7 @@ def _run(
     specs = [one.spec for one in candles]
     base_ms = [one.timeframe.ms for one in candles]
     traded = [
-        Traded(one.spec, one.timeframe.ms, horizon_ms=horizon, validation=validation)
+        InstrumentRules(one.spec, one.timeframe.ms, horizon_ms=horizon, validation=validation)
         for one, horizon, validation in zip(
             candles, strategy.horizon_ms, strategy.validation, strict=True
         )
@@ -247,7 +247,7 @@ def _one_lot_size(candles: Sequence[Candles]) -> tuple[Candles, ...]:
     )
 
 
-def _warnings(rules: Rules, fill: Fill, metrics: Metrics) -> tuple[str, ...]:
+def _warnings(rules: Rules, fill: Fill, metrics: BacktestMetrics) -> tuple[str, ...]:
     found = []
     if fill == "close":
         found.append(

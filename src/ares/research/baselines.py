@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ares.domain.errors import UserMistake
+from ares.domain.errors import UserError
 from ares.domain.timeframe import Timeframe
 from ares.learn.gate.baselines import HOLD_COLLAR_BPS, sma_level
 from ares.research.market import Candles, complete_closes, several
@@ -34,7 +34,7 @@ def sma_cross(
     Raises UserMistake when the averages are not 1 <= fast < slow.
     """
     if not 1 <= fast_bars < slow_bars:
-        raise UserMistake(
+        raise UserError(
             f"sma_cross {fast_bars}/{slow_bars}: the fast average must have at least 1 bar and "
             "fewer than the slow one"
         )

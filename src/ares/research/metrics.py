@@ -25,7 +25,7 @@ RATIO_DAYS_MIN = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Metrics:
+class BacktestMetrics:
     """The figures of one run; money in quote currency, shares and returns as fractions.
 
     bars             : closing instants seen.
@@ -102,7 +102,7 @@ def measure(
     open_positions: int,
     costs: ExecutionCosts,
     equity_start: float,
-) -> Metrics:
+) -> BacktestMetrics:
     """Return the figures of a run.
 
     opened_ms : when the first bar opened; the run lasts from here to the last close.
@@ -120,7 +120,7 @@ def measure(
     lost = -pnl[pnl < 0].sum()
     some = len(outcomes) > 0
     held_hours = (outcomes["exit_ms"] - outcomes["entry_ms"]) / 3.6e6
-    return Metrics(
+    return BacktestMetrics(
         bars=n,
         from_ms=opened_ms,
         to_ms=int(close_ms[-1]) if n else None,

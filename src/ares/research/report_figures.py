@@ -13,7 +13,7 @@ BIN_WIDTHS = (0.0025, 0.005, 0.01, 0.02, 0.05)
 
 
 @dataclass(frozen=True, slots=True)
-class Bin:
+class HistogramBin:
     """One bar of the histogram: from, to (probability), and shares of the tallest bar.
 
     all, taken : how many closing instants had a confidence in here, and how many trades.
@@ -29,7 +29,7 @@ class Bin:
 
 
 @dataclass(frozen=True, slots=True)
-class Year:
+class YearReturns:
     """A row of the month table: twelve returns (None: not covered) and the year's."""
 
     year: int
@@ -37,7 +37,7 @@ class Year:
     total: float
 
 
-def confidence_bins(result: BacktestResult) -> list[Bin]:
+def confidence_bins(result: BacktestResult) -> list[HistogramBin]:
     """Return the histogram of the confidences; empty where a strategy has none."""
     said = result.p[np.isfinite(result.p)]
     if len(said) == 0:
@@ -51,7 +51,7 @@ def confidence_bins(result: BacktestResult) -> list[Bin]:
     counts, _ = np.histogram(said, edges)
     takes, _ = np.histogram(taken, edges)
     return [
-        Bin(
+        HistogramBin(
             float(edges[k]),
             float(edges[k + 1]),
             int(counts[k]),
@@ -63,13 +63,15 @@ def confidence_bins(result: BacktestResult) -> list[Bin]:
     ]
 
 
-def years(result: BacktestResult) -> list[Year]:
+def years(result: BacktestResult) -> list[YearReturns]:
     """Return the month table, one row for each year."""
     rows: dict[int, list[float | None]] = {}
     for month in result.monthly:
         rows.setdefault(month.year, [None] * 12)[month.month - 1] = month.net_return
     return [
-        Year(year, tuple(months), float(np.prod([1 + m for m in months if m is not None]) - 1))
+        YearReturns(
+            year, tuple(months), float(np.prod([1 + m for m in months if m is not None]) - 1)
+        )
         for year, months in sorted(rows.items())
     ]
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from ares.kernel.trade.layout import SIZE_FIXED
 from ares.research.backtest import BacktestResult
-from ares.research.metrics import Metrics
+from ares.research.metrics import BacktestMetrics
 
 Row = tuple[str, str, str]
 
@@ -183,7 +183,7 @@ def _minus(text: str) -> str:
     return text.replace("-", "−")
 
 
-def _drawdown(m: Metrics) -> str:
+def _drawdown(m: BacktestMetrics) -> str:
     if m.drawdown_low_ms is None:
         return "–"
     end = "not yet" if m.drawdown_end_ms is None else utc(m.drawdown_end_ms)

@@ -16,7 +16,7 @@ from ares.domain.timeframe import Timeframe
 from ares.kernel.bars import F64, I64, Bars
 from ares.kernel.ensemble import FRESH_INTERVALS, Scores, aggregate_history, slot_records
 from ares.kernel.features import VOLATILITY_20, WARMUP_BARS, features_of
-from ares.kernel.features.columns import behind, insist_same_columns, with_user
+from ares.kernel.features.columns import behind, require_same_columns, with_user
 from ares.kernel.features.user import WARMUP_BARS_MAX, UserFeatures
 from ares.kernel.trade import Signals
 from ares.research.market import Candles, market_of
@@ -36,7 +36,7 @@ ScorerOf = Callable[[Package], Callable[[np.ndarray], F64]]
 
 
 @dataclass(frozen=True, slots=True)
-class Voiced:
+class EnsembleMembers:
     """An ensemble with the packages of its members, in their order."""
 
     ensemble: Ensemble
@@ -62,10 +62,10 @@ class _Sources:
 
 
 @dataclass(frozen=True, slots=True)
-class _Voice:
+class _MemberInput:
     """The rows of one member: what it has to score, and where the answers go.
 
-    unheard_share : of the rows of a model with sentiment, those without any.
+    sentiment_missing_share : of the rows of a model with sentiment, those without any.
     """
 
     place: tuple[int, int]
@@ -73,12 +73,12 @@ class _Voice:
     close_ms: I64
     sigma: F64
     scorer: Callable[[np.ndarray], F64]
-    unheard_share: float
+    sentiment_missing_share: float
 
 
 def ensemble_strategy(
     candles: Sequence[Candles],
-    voiced: Sequence[Voiced],
+    voiced: Sequence[EnsembleMembers],
     history_of: HistoryOf,
     scorer_of: ScorerOf,
     cost_bps_now: float,
@@ -104,7 +104,7 @@ def ensemble_strategy(
         key=lambda timeframe: timeframe.ms,
     )
     sources = _Sources(history_of, scorer_of, user, sentiment_of)
-    series, unheard = _scores(candles, voiced, timeframes, sources, on_progress)
+    series, sentiment_missing = _scores(candles, voiced, timeframes, sources, on_progress)
     ensembles = [one.ensemble for one in voiced]
     slots = slot_records(ensembles, timeframes)
     signals = aggregate_history(close_ms, series, slots, timeframes, cost_bps_now)
@@ -122,13 +122,13 @@ def ensemble_strategy(
             for one in ensembles
         ),
         models=tuple(_said(one) for one in voiced),
-        warnings=(*_warnings(candles, voiced, signals), *unheard),
+        warnings=(*_warnings(candles, voiced, signals), *sentiment_missing),
     )
 
 
 def _scores(
     candles: Sequence[Candles],
-    voiced: Sequence[Voiced],
+    voiced: Sequence[EnsembleMembers],
     timeframes: Sequence[Timeframe],
     sources: _Sources,
     on_progress: Callable[[int, int], None],
@@ -161,20 +161,20 @@ def _scores(
         p = np.concatenate(parts) if parts else np.empty(0)
         i, j = voice.place
         series[i][j] = Scores(voice.close_ms, p, voice.sigma)
-    unheard = [
+    sentiment_missing = [
         f"{candles[voice.place[0]].key} {timeframes[voice.place[1]]}: sentiment is missing at "
-        f"{voice.unheard_share:.0%} of its bars: there its model answers by prices alone"
+        f"{voice.sentiment_missing_share:.0%} of its bars: there its model answers by prices alone"
         for voice in voices
-        if voice.unheard_share > 0.0
+        if voice.sentiment_missing_share > 0.0
     ]
-    return series, unheard
+    return series, sentiment_missing
 
 
-def _voice(job: _Job, sources: _Sources) -> _Voice:
+def _voice(job: _Job, sources: _Sources) -> _MemberInput:
     """Return the warm rows of one member, from shortly before the window to its end."""
     candles, place, timeframe, package = job
     card, user = package.card, sources.user
-    insist_same_columns(card.ref, card.features, card.features_hash, user)
+    require_same_columns(card.ref, card.features, card.features_hash, user)
     first_ms, last_ms = int(candles.close_ms[0]), int(candles.close_ms[-1])
     heard_ms = first_ms - FRESH_INTERVALS * timeframe.ms
     warmup_bars = WARMUP_BARS if user is None else WARMUP_BARS_MAX
@@ -193,13 +193,15 @@ def _voice(job: _Job, sources: _Sources) -> _Voice:
     sentiment = sources.sentiment_of(candles.key, card.sentiment, close_ms[keep])
     rows = behind(values[keep], sentiment)
     sigma = rows[:, VOLATILITY_20].astype(np.float64)
-    unheard = 0.0
+    sentiment_missing = 0.0
     if sentiment is not None and len(rows):
-        unheard = float(np.isnan(sentiment).all(axis=1).mean())
-    return _Voice(place, rows, close_ms[keep], sigma, sources.scorer_of(package), unheard)
+        sentiment_missing = float(np.isnan(sentiment).all(axis=1).mean())
+    return _MemberInput(
+        place, rows, close_ms[keep], sigma, sources.scorer_of(package), sentiment_missing
+    )
 
 
-def _said(voiced: Voiced) -> dict[str, object]:
+def _said(voiced: EnsembleMembers) -> dict[str, object]:
     """Return what the report says of an ensemble."""
     one = voiced.ensemble
     return {
@@ -225,7 +227,9 @@ def _said(voiced: Voiced) -> dict[str, object]:
     }
 
 
-def _warnings(candles: Sequence[Candles], voiced: Sequence[Voiced], signals: Signals) -> list[str]:
+def _warnings(
+    candles: Sequence[Candles], voiced: Sequence[EnsembleMembers], signals: Signals
+) -> list[str]:
     """Return what makes the result worth less than it looks."""
     found = []
     for i, (one, ensemble) in enumerate(zip(candles, voiced, strict=True)):
@@ -246,7 +250,7 @@ def _warnings(candles: Sequence[Candles], voiced: Sequence[Voiced], signals: Sig
     return found
 
 
-def _overlap(candles: Candles, voiced: Voiced) -> float:
+def _overlap(candles: Candles, voiced: EnsembleMembers) -> float:
     """Return the share of the window that lies inside any member's training data."""
     from_ms, to_ms = int(candles.bars.ts_ms[0]), int(candles.close_ms[-1])
     inside = [

@@ -42,7 +42,7 @@ class Strategy:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class SignalSummary:
     """What a strategy's signals were, over all closing instants and instruments.
 
     instants : how many had a signal; above: those with the edge that an entry needs.
@@ -57,11 +57,11 @@ class Said:
     edge_max_bps: float | None
 
 
-def said(signals: Signals, edge_bps_min: float) -> Said:
+def said(signals: Signals, edge_bps_min: float) -> SignalSummary:
     """Return the summary of the signals, for a run that enters at ``edge_bps_min``."""
     edge = signals.edge[np.isfinite(signals.edge)]
     p = signals.p[np.isfinite(signals.p)]
-    return Said(
+    return SignalSummary(
         instants=len(edge),
         above=int((edge >= edge_bps_min).sum()),
         p_min=float(p.min()) if len(p) else None,

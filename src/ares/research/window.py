@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from ares.domain.errors import UserMistake
+from ares.domain.errors import UserError
 from ares.domain.instrument import Instrument
 from ares.domain.timeframe import DAY_MS, Timeframe
 from ares.store.candles import CandleStore
@@ -22,7 +22,7 @@ def parse_utc(text: str) -> int:
     try:
         when = datetime.fromisoformat(text.strip())
     except ValueError:
-        raise UserMistake(
+        raise UserError(
             f"'{text}' is no date: write 2023-04-20 or 2023-04-20T12:30 (UTC)"
         ) from None
     if when.tzinfo is None:
@@ -49,12 +49,12 @@ def window(
         }
         known = [ends[one] for one in instruments if one in ends]
         if not known:
-            raise UserMistake("no candles are stored: `ares data import PATH`")
+            raise UserError("no candles are stored: `ares data import PATH`")
         to_ms = min(known)
     if from_ms is None:
         from_ms = round(to_ms - (DAYS_DEFAULT if days is None else days) * DAY_MS)
     if from_ms >= to_ms:
-        raise UserMistake(f"the window is empty: it begins {_said(from_ms)}, ends {_said(to_ms)}")
+        raise UserError(f"the window is empty: it begins {_said(from_ms)}, ends {_said(to_ms)}")
     return from_ms, to_ms
 
 

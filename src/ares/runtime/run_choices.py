@@ -9,25 +9,25 @@ from pathlib import Path
 from ares.adapters.model_store import ModelStore
 from ares.config.settings import Settings
 from ares.config.workspace import Workspace
-from ares.domain.errors import AresError, UserMistake, WorldTrouble
+from ares.domain.errors import AresError, ExternalError, UserError
 from ares.domain.instrument import Instrument
 from ares.domain.model import Ensemble
 from ares.domain.package import PackageCard
 from ares.domain.run import RunSetup
 from ares.domain.sentiment import SentimentSpec
 from ares.journal.run import setup_of
-from ares.kernel.features.columns import insist_same_columns
+from ares.kernel.features.columns import require_same_columns
 from ares.kernel.features.user import UserFeatures
-from ares.runtime.model_journal import read_book
-from ares.runtime.plan import Choice, same_run
-from ares.runtime.promotion import former
+from ares.runtime.engine.plan import SlotChoice, same_run
+from ares.runtime.lifecycle.promotion import former
+from ares.runtime.registry.model_journal import read_book
 from ares.store.candles import CandleStore
 from ares.store.news import NewsStore
 
 
 def choices_of(
     workspace: Workspace, keys: Sequence[Instrument], user: UserFeatures | None
-) -> tuple[list[Choice], list[str]]:
+) -> tuple[list[SlotChoice], list[str]]:
     """Return each instrument with its champion, else its newest candidate as a challenger.
 
     Raises UserMistake where a model was made for other features than there are now.
@@ -39,10 +39,10 @@ def choices_of(
         if key.key in crowned:
             back, remark = _before(models, former(book, "history", key.key))
             remarks += remark
-            choices.append(Choice(key, models.ensemble(crowned[key.key]), True, back))
+            choices.append(SlotChoice(key, models.ensemble(crowned[key.key]), True, back))
             continue
         candidate = models.newest_candidate(key.key, without=book.out_of_use)
-        choices.append(Choice(key, candidate, False))
+        choices.append(SlotChoice(key, candidate, False))
         if candidate is None:
             remarks.append(f"{key.key} has no model and is only watched: `ares train` makes one")
         else:
@@ -53,9 +53,9 @@ def choices_of(
     for choice in choices:
         for member in choice.ensemble.members if choice.ensemble else ():
             card = models.member(member).card
-            insist_same_columns(card.ref, card.features, card.features_hash, user)
+            require_same_columns(card.ref, card.features, card.features_hash, user)
     if all(choice.ensemble is None for choice in choices):
-        raise UserMistake("there is no model for any of these symbols: `ares train` makes some")
+        raise UserError("there is no model for any of these symbols: `ares train` makes some")
     return choices, remarks
 
 
@@ -72,7 +72,7 @@ def _before(models: ModelStore, ensemble_hash: str) -> tuple[Ensemble | None, li
     return ensemble, []
 
 
-def cards_of(workspace: Workspace, choices: Sequence[Choice]) -> list[tuple[str, PackageCard]]:
+def cards_of(workspace: Workspace, choices: Sequence[SlotChoice]) -> list[tuple[str, PackageCard]]:
     """Return the card of every model of a run, each with the key of its instrument."""
     models = ModelStore(workspace.models_dir)
     return [
@@ -110,7 +110,7 @@ def reference_of(
             name = f"{settings.venue}:{name}"
         found[None if name is None else store.resolve(name)] = f"{card.name} {name}"
     if len(found) > 1:
-        raise UserMistake(
+        raise UserError(
             f"the models look at different reference instruments ({'; '.join(found.values())}):"
             " train them together, or run their symbols one by one with -s"
         )
@@ -127,7 +127,7 @@ def sentiment_of(
     """
     found = {card.sentiment: card.ref for _, card in cards if card.sentiment is not None}
     if len(found) > 1:
-        raise UserMistake(
+        raise UserError(
             f"the models were trained with different settings of sentiment "
             f"({' and '.join(found.values())}): train them together, or run their symbols one by"
             " one with -s"
@@ -137,9 +137,9 @@ def sentiment_of(
     return next(iter(found), None)
 
 
-def watched(instrument: Instrument) -> Choice:
+def watched(instrument: Instrument) -> SlotChoice:
     """Return an instrument that has no model and is only looked at."""
-    return Choice(instrument, None, False)
+    return SlotChoice(instrument, None, False)
 
 
 def free_name(workspace: Workspace, setup: RunSetup) -> str:
@@ -154,8 +154,8 @@ def free_name(workspace: Workspace, setup: RunSetup) -> str:
         folder: Path = workspace.journal_dir / "history" / name
         try:
             held = setup_of(folder) if folder.is_dir() else None
-        except WorldTrouble:
+        except ExternalError:
             continue  # damaged: it is left alone, and named by whoever asks for it
         if held is None or same_run(held, setup):
             return name
-    raise WorldTrouble(f"a thousand runs are called {stem}: give this one a --run NAME")
+    raise ExternalError(f"a thousand runs are called {stem}: give this one a --run NAME")

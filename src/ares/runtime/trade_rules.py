@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ares.domain.run import Rollout
+from ares.domain.run import ChallengerRules
 from ares.domain.timeframe import HOUR_MS
 from ares.kernel.trade import Rules
 
@@ -50,10 +50,10 @@ def rules_of(settings: Settings) -> Rules:
     )
 
 
-def rollout_of(settings: Settings) -> Rollout:
+def rollout_of(settings: Settings) -> ChallengerRules:
     """Return how ensembles move while the engine runs, from the settings."""
     said = settings.rollout
-    return Rollout(
+    return ChallengerRules(
         shadow_ms=round(said.shadow_hours * HOUR_MS),
         canary_ms=round(said.canary_hours * HOUR_MS),
         canary_share=said.canary_share,

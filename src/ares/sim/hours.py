@@ -45,7 +45,7 @@ BUY_BELOW, SELL_ABOVE = -1.8, 0.0
 
 
 @dataclass(frozen=True, slots=True)
-class Hours:
+class HourlyMarket:
     """Hourly candles, and what they are made of.
 
     away  : (n_bars,) ``x`` of the file's head at each close; 0 until there are 20 closes.
@@ -64,7 +64,7 @@ class Hours:
 
 def hours(
     seed: int, edge: float, n: int = HOURS, from_ms: int = FROM_MS, turns_at: int | None = None
-) -> Hours:
+) -> HourlyMarket:
     """Return ``n`` hourly candles, and the truth.
 
     edge     : strength of what is planted (see the file's head); 0 is pure noise.
@@ -81,7 +81,7 @@ def hours(
     columns = _candles(moved - 0.5 * wide * wide, wide, chance, PRICE, 10.0**PRICE_DECIMALS)
     volume = np.rint(VOLUME * wildness * loud * 1e5) / 1e5
     spec = InstrumentSpec(Instrument(VENUE, SYMBOL), PRICE_DECIMALS, 5, 5.0)
-    return Hours(Bars.make(ts_ms, *columns, volume), spec, away, drift)
+    return HourlyMarket(Bars.make(ts_ms, *columns, volume), spec, away, drift)
 
 
 @njit

@@ -46,7 +46,7 @@ REGIME_BARS = np.array([36.0, 24.0, 6.0]) * 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Truth:
+class HiddenState:
     """What nobody in the world can see.
 
     state  : symbol -> (n_bars,) the hidden state at the end of each bar.
@@ -66,16 +66,16 @@ class Truth:
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class SyntheticMarket:
     """Simulated candles (1m, without gaps) of several instruments, and the truth behind them."""
 
     bars: dict[str, Bars]
     specs: dict[str, InstrumentSpec]
-    truth: Truth
+    truth: HiddenState
 
 
 @dataclass(frozen=True, slots=True)
-class Character:
+class InstrumentParams:
     """How one instrument behaves: per-minute volatility, share of it from the market, size."""
 
     price: float
@@ -86,10 +86,10 @@ class Character:
 
 
 _KNOWN = {
-    "BTC/USDT": Character(42_000.0, 2, 4.5e-4, 0.90, 12.0),
-    "ETH/USDT": Character(2_300.0, 2, 5.0e-4, 0.85, 180.0),
-    "SOL/USDT": Character(100.0, 3, 7.5e-4, 0.70, 2_500.0),
-    "ADA/USDT": Character(0.60, 5, 7.0e-4, 0.70, 90_000.0),
+    "BTC/USDT": InstrumentParams(42_000.0, 2, 4.5e-4, 0.90, 12.0),
+    "ETH/USDT": InstrumentParams(2_300.0, 2, 5.0e-4, 0.85, 180.0),
+    "SOL/USDT": InstrumentParams(100.0, 3, 7.5e-4, 0.70, 2_500.0),
+    "ADA/USDT": InstrumentParams(0.60, 5, 7.0e-4, 0.70, 90_000.0),
 }
 
 
@@ -100,7 +100,7 @@ def simulate(
     seed: int = 7,
     edge: float = 1.0,
     from_ms: int = FROM_MS,
-) -> World:
+) -> SyntheticMarket:
     """Return ``days`` of 1m candles of every symbol, and the truth.
 
     edge    : strength of the planted part (see the file's head); 0 is pure noise.
@@ -135,17 +135,17 @@ def simulate(
         bars[symbol] = Bars.make(ts_ms, *columns)
         specs[symbol] = InstrumentSpec(Instrument(VENUE, symbol), who.price_decimals, 5, 5.0)
         states[symbol] = state
-    return World(bars, specs, Truth(states, regime, edge))
+    return SyntheticMarket(bars, specs, HiddenState(states, regime, edge))
 
 
-def character(symbol: str) -> Character:
+def character(symbol: str) -> InstrumentParams:
     """Return how ``symbol`` behaves; an unknown one gets a character of its name's own."""
     if symbol in _KNOWN:
         return _KNOWN[symbol]
     digits = hashlib.sha256(symbol.encode()).digest()
     magnitude = digits[0] % 5 - 1
     price = 10.0**magnitude * (1.0 + digits[1] / 32.0)
-    return Character(
+    return InstrumentParams(
         price=price,
         price_decimals=5 - magnitude,
         sigma=4e-4 + digits[2] / 255.0 * 5e-4,

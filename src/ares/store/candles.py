@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from sqlalchemy import Connection, Engine
 
-from ares.domain.errors import UserMistake
+from ares.domain.errors import UserError
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.timeframe import Timeframe
 from ares.kernel.bars import Bars
@@ -17,7 +17,7 @@ from ares.store.cache import ColumnCache
 from ares.store.database import reading, writing
 from ares.store.rows import (
     KEY_SQL,
-    Difference,
+    RowDifference,
     bars_of,
     count_bars,
     differences,
@@ -162,9 +162,7 @@ class CandleStore:
         if not found:
             raise _unknown(symbol_or_key, known)
         names = " and ".join(instrument.key for instrument in found)
-        raise UserMistake(
-            f"'{symbol_or_key}' is ambiguous: {names} are stored; write the one meant"
-        )
+        raise UserError(f"'{symbol_or_key}' is ambiguous: {names} are stored; write the one meant")
 
     def resolve_at(self, venue: str, symbol: str) -> Instrument:
         """Return the instrument of a configured symbol: that of ``venue``, else the only other.
@@ -173,7 +171,7 @@ class CandleStore:
         """
         try:
             return self.resolve(f"{venue}:{symbol}")
-        except UserMistake:
+        except UserError:
             return self.resolve(symbol)
 
     def load(
@@ -241,7 +239,7 @@ def _conflicts(
     connection: Connection,
     instrument: Instrument,
     interval: str,
-    differs: list[Difference],
+    differs: list[RowDifference],
     source: str,
 ) -> tuple[Conflict, ...]:
     """Return the first differing bars with the names of both sources."""
@@ -260,15 +258,13 @@ def _plain(symbol: str) -> str:
     return symbol.replace("/", "").replace("-", "").upper()
 
 
-def _unknown(name: str, known: list[Instrument]) -> UserMistake:
+def _unknown(name: str, known: list[Instrument]) -> UserError:
     """Return the line for a symbol that nothing is stored for."""
     if not known:
-        return UserMistake(
-            f"unknown symbol '{name}': no candles are stored; `ares data import PATH`"
-        )
+        return UserError(f"unknown symbol '{name}': no candles are stored; `ares data import PATH`")
     names = {i.symbol: i.symbol for i in known} | {i.key: i.key for i in known}
     folded = {key.upper(): value for key, value in names.items()}
     near = difflib.get_close_matches(name.upper(), folded, n=1, cutoff=0.0)
-    return UserMistake(
+    return UserError(
         f"unknown symbol '{name}': did you mean {folded[near[0]]}? `ares data list` shows all"
     )

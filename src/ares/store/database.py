@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
-from ares.domain.errors import UserMistake, WorldTrouble
+from ares.domain.errors import ExternalError, UserError
 from ares.store.schema import SCHEMA_VERSION
 
 BUSY_MS = 10_000
@@ -32,12 +32,12 @@ def open_database(url_or_path: str | Path, busy_ms: int = BUSY_MS) -> Engine:
     """
     path = _path_of(url_or_path)
     if not path.parent.is_dir():
-        raise WorldTrouble(f"cannot open {path}: the folder {path.parent} does not exist")
+        raise ExternalError(f"cannot open {path}: the folder {path.parent} does not exist")
     url = URL.create("sqlite", database=str(path))
     engine = create_engine(url, connect_args={"timeout": 0})
     try:
         return _opened(engine, busy_ms)
-    except WorldTrouble:
+    except ExternalError:
         if not _is_at_rest(path):
             raise
     return _opened(create_engine(url, creator=lambda: _connect_to_read(path)), busy_ms)
@@ -102,7 +102,7 @@ def world_trouble(engine: Engine) -> Iterator[None]:
         line = _line_of(error, engine.url.database or str(engine.url))
         if line is None:
             raise
-        raise WorldTrouble(line) from error
+        raise ExternalError(line) from error
 
 
 def _path_of(url_or_path: str | Path) -> Path:
@@ -112,7 +112,7 @@ def _path_of(url_or_path: str | Path) -> Path:
     if not mark:
         return Path(text)
     if scheme not in ("sqlite", "sqlite+pysqlite") or not rest.startswith("/"):
-        raise UserMistake(
+        raise UserError(
             f"database.url: '{scheme}' cannot be used yet: write sqlite:///FILE, or leave it empty"
         )
     return Path(rest[1:])
@@ -146,13 +146,13 @@ def _version(engine: Engine) -> str | None:
             row = connection.exec_driver_sql("SELECT version_num FROM alembic_version").first()
             version = None if row is None else str(row[0])
             if version is not None and version > SCHEMA_VERSION:
-                raise WorldTrouble(
+                raise ExternalError(
                     f"{engine.url.database} was written by a newer Ares (schema {version}, this "
                     f"one knows {SCHEMA_VERSION}): upgrade Ares, or restore an older backup"
                 )
             return version
     if names:
-        raise WorldTrouble(
+        raise ExternalError(
             f"{engine.url.database} is a database of another program: move it away, "
             "or point database.url to a new file"
         )

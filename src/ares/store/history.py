@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
-from ares.domain.errors import UserMistake
+from ares.domain.errors import UserError
 from ares.domain.instrument import Instrument
 from ares.domain.timeframe import Timeframe
 from ares.kernel.bars import I64, Bars, Bools
@@ -17,7 +17,7 @@ VOLUME_TOLERANCE = 1e-3
 """Relative: prices of two intervals must be equal; venues correct a bar's volume afterwards."""
 
 
-class Disagreement(msgspec.Struct, frozen=True):
+class IntervalDisagreement(msgspec.Struct, frozen=True):
     """Two stored intervals that give different bars of one timeframe; the finer one is taken.
 
     compared, different : bars that both give, and how many of those differ.
@@ -57,7 +57,7 @@ class History(msgspec.Struct, frozen=True):
 
     bars: Bars
     sources: tuple[str, ...]
-    disagreements: tuple[Disagreement, ...]
+    disagreements: tuple[IntervalDisagreement, ...]
 
 
 def history(
@@ -79,7 +79,7 @@ def history(
     if not usable:
         store.spec(instrument)
         held = ", ".join(intervals) or "none"
-        raise UserMistake(
+        raise UserError(
             f"{instrument.key} has no candles of which {timeframe} can be made "
             f"(stored intervals: {held}): import {timeframe} or shorter"
         )
@@ -110,7 +110,7 @@ def base_bars(
     series = [s for s in store.series() if s.instrument == instrument]
     if not series:
         store.spec(instrument)
-        raise UserMistake(f"{instrument.key} has no candles: `ares data import PATH`")
+        raise UserError(f"{instrument.key} has no candles: `ares data import PATH`")
     start_ms = min(s.first_ms for s in series) if from_ms is None else from_ms
     end_ms = max(s.last_ms + Timeframe(s.interval).ms for s in series) if to_ms is None else to_ms
     best: tuple[int, Timeframe, Bars] | None = None
@@ -127,7 +127,7 @@ def base_bars(
             best = (covered_ms, timeframe, bars)
     if best is None:
         spans = "; ".join(f"{s.interval} {_day(s.first_ms)} to {_day(s.last_ms)}" for s in series)
-        raise UserMistake(
+        raise UserError(
             f"{instrument.key} has no candles between {_day(start_ms)} and {_day(end_ms)} "
             f"(stored: {spans}): choose another window"
         )
@@ -140,7 +140,7 @@ def compare(
     intervals: tuple[str, str],
     fine: Bars,
     coarse: Bars,
-) -> Disagreement | None:
+) -> IntervalDisagreement | None:
     """Return how the bars that both intervals give of ``timeframe`` differ; None when they agree.
 
     fine, coarse : bars of the timeframe, without made parts.
@@ -159,7 +159,7 @@ def compare(
     if place is None:
         return None
     k, name = place
-    return Disagreement(
+    return IntervalDisagreement(
         *(instrument, timeframe, *intervals, len(ours), int(differs.sum())),
         *(int(ours.ts_ms[k]), int(ours.ts_ms[differs][-1]), name),
         *(float(getattr(ours, name)[k]), float(getattr(theirs, name)[k])),

@@ -59,7 +59,7 @@ def forget(engine: Engine, environment: str) -> None:
 
 
 @dataclass(slots=True)
-class _Sent:
+class _WorkingOrder:
     """An order that may still fill; ``expected_quote`` is the price that was hoped for, or 0."""
 
     order: orders.Order
@@ -67,7 +67,7 @@ class _Sent:
 
 
 @dataclass(slots=True)
-class _Held:
+class _OpenPosition:
     """A position: lots now, and what was bought since it was opened at ``seq``."""
 
     seq: int = 0
@@ -102,8 +102,8 @@ class Projector:
         self._writes = False
         self._changes: list[tuple[str, Row]] = []
         self._decided: list[tuple[int, Decided]] = []
-        self._sent: dict[str, _Sent] = {}
-        self._held = [_Held() for _ in self._specs]
+        self._sent: dict[str, _WorkingOrder] = {}
+        self._held = [_OpenPosition() for _ in self._specs]
         self._modes = [ModeWatch() for _ in range(setup.width)]  # of an instrument's champion
         self._training: dict[int, int] = {}  # instrument -> seq of its begin
 
@@ -273,7 +273,7 @@ class Projector:
         expected = price
         if isinstance(event, BarsClosed):
             expected = float(np.frombuffer(event.ohlcv)[5 * (i % self._width) + 3])
-        self._sent[command.client_id] = _Sent(orders.submitted(command), expected)
+        self._sent[command.client_id] = _WorkingOrder(orders.submitted(command), expected)
         row = (
             self._environment, seq, command.client_id, self._symbols[i],
             "buy" if command.lots > 0 else "sell", command.kind,
@@ -300,7 +300,7 @@ class Projector:
             fees = trade.fees_units / UNITS
             done = (seq, qty, entry, leave, closed, pnl, fees, env, self._held[i].seq)
             self._add(sql.CLOSED, done)
-            self._held[i] = _Held()
+            self._held[i] = _OpenPosition()
 
     def flush(self) -> None:
         """Write what was taken in. Raises WorldTrouble; the journal stays the truth."""

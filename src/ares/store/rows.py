@@ -25,7 +25,7 @@ _ROW = np.dtype([("ts_ms", "i8"), *((name, "f8") for name in _VALUES), ("source"
 _CHUNK = 50_000
 
 
-class Difference(NamedTuple):
+class RowDifference(NamedTuple):
     """A bar of which the stored row says something else: the first column that differs."""
 
     ts_ms: int
@@ -61,7 +61,7 @@ def bars_of(rows: NDArray[np.void]) -> Bars:
     return Bars.make(*(rows[name] for name in ("ts_ms", *_VALUES)))
 
 
-def differences(bars: Bars, stored: NDArray[np.void]) -> list[Difference]:
+def differences(bars: Bars, stored: NDArray[np.void]) -> list[RowDifference]:
     """Return where ``bars`` and the stored rows of the same times differ."""
     first = np.full(len(bars), -1)
     for place in reversed(range(len(_VALUES))):
@@ -72,7 +72,7 @@ def differences(bars: Bars, stored: NDArray[np.void]) -> list[Difference]:
         column = _VALUES[first[k]]
         offered, kept = float(getattr(bars, column)[k]), float(stored[column][k])
         found.append(
-            Difference(int(bars.ts_ms[k]), column, kept, offered, int(stored["source"][k]))
+            RowDifference(int(bars.ts_ms[k]), column, kept, offered, int(stored["source"][k]))
         )
     return found
 

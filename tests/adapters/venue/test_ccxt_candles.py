@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from ares.adapters.ccxt_candles import CcxtCandles, Patience
+from ares.adapters.ccxt_candles import CcxtCandles, RetryPolicy
 from ares.cli.main import run
-from ares.domain.errors import UserMistake, WorldTrouble
+from ares.domain.errors import ExternalError, UserError
 from ares.domain.instrument import Instrument, InstrumentSpec
-from ares.runtime.candle_fetch import FetchReport, fetch_candles
+from ares.runtime.ingest.candle_fetch import FetchReport, fetch_candles
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 START_MS = 1_700_000_000_000 // 3_600_000 * 3_600_000
 MINUTE = 60_000
 BTC = Instrument("binance", "BTC/USDT")
-AT_ONCE = Patience(attempts=4, wait_first_s=0.0, wait_max_s=0.0)
+AT_ONCE = RetryPolicy(attempts=4, wait_first_s=0.0, wait_max_s=0.0)
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def test_a_venue_that_stays_away_is_one_line_and_keeps_what_has_come(
     store: CandleStore, venue: CcxtCandles, binance: BinanceServer
 ) -> None:
     binance.faults = [200, 500, 500, 500, 500]
-    with pytest.raises(WorldTrouble, match=r"not answer .*run again to go on") as caught:
+    with pytest.raises(ExternalError, match=r"not answer .*run again to go on") as caught:
         fetch(store, venue, 0, 1_500)
     assert "\n" not in str(caught.value)
     assert minutes(store) == list(range(1_000))
@@ -142,8 +142,8 @@ def test_a_venue_that_is_mute_is_given_up_in_time(
     store: CandleStore, binance: BinanceServer
 ) -> None:
     binance.silent.clear()
-    venue = CcxtCandles("binance", binance.address, Patience(1, 0.0, 0.0, answer_s=0.2))
-    with pytest.raises(WorldTrouble, match=r"not answer .*RequestTimeout"):
+    venue = CcxtCandles("binance", binance.address, RetryPolicy(1, 0.0, 0.0, answer_s=0.2))
+    with pytest.raises(ExternalError, match=r"not answer .*RequestTimeout"):
         fetch(store, venue, 0, 100)
     binance.silent.set()
 
@@ -152,7 +152,7 @@ def test_a_refusal_is_not_asked_again(
     store: CandleStore, venue: CcxtCandles, binance: BinanceServer
 ) -> None:
     binance.faults = [400, 200]
-    with pytest.raises(WorldTrouble, match="binance refuses"):
+    with pytest.raises(ExternalError, match="binance refuses"):
         fetch(store, venue, 0, 100)
     assert binance.faults == [200]
 
@@ -185,15 +185,15 @@ def test_a_bar_that_comes_differently_is_a_conflict_and_the_stored_one_stays(
 
 
 def test_mistakes_name_the_nearest(store: CandleStore, venue: CcxtCandles) -> None:
-    with pytest.raises(UserMistake, match=r"unknown venue 'binanse': did you mean binance\?"):
+    with pytest.raises(UserError, match=r"unknown venue 'binanse': did you mean binance\?"):
         CcxtCandles("binanse")
-    with pytest.raises(UserMistake, match="'nonsense' is no address"):
+    with pytest.raises(UserError, match="'nonsense' is no address"):
         CcxtCandles("binance", "nonsense")
-    with pytest.raises(UserMistake, match=r"no symbol 'BTC/USDC': did you mean BTC/USDT\?"):
+    with pytest.raises(UserError, match=r"no symbol 'BTC/USDC': did you mean BTC/USDT\?"):
         fetch_candles(store, venue, "BTC/USDC", "1m", None, None, 0)
-    with pytest.raises(UserMistake, match="unknown interval '7m'"):
+    with pytest.raises(UserError, match="unknown interval '7m'"):
         fetch_candles(store, venue, "BTC/USDT", "7m", None, None, 0)
-    with pytest.raises(UserMistake, match="ends before it begins"):
+    with pytest.raises(UserError, match="ends before it begins"):
         fetch(store, venue, 100, 50)
 
 

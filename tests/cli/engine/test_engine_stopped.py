@@ -49,7 +49,7 @@ def test_a_damaged_journal_is_one_line(root: Path, ares: Ares) -> None:
 CUT = """
 import os, signal, sys
 from ares.cli.main import main
-from ares.runtime.loop import Loop
+from ares.runtime.engine.loop import Loop
 instant, seen = Loop.instant, []
 def counted(*arguments, **named):
     seen.append(1)

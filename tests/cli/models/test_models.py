@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ares.config.workspace import Workspace
-from ares.runtime.model_journal import read_book
+from ares.runtime.registry.model_journal import read_book
 
 
 def test_the_list_is_a_list(ares: Any, trained: dict[str, Any]) -> None:

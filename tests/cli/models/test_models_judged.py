@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ares.runtime.model_journal import read_book
+from ares.runtime.registry.model_journal import read_book
 
 
 def test_promotion_needs_a_verdict_or_force_and_a_reason(

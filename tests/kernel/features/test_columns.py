@@ -7,15 +7,15 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from ares.domain.errors import UserMistake
+from ares.domain.errors import UserError
 from ares.domain.timeframe import Timeframe
 from ares.kernel.bars import Bars
 from ares.kernel.features import FEATURE_NAMES, FEATURES_HASH, N_FEATURES, features_of
 from ares.kernel.features.columns import (
     column_names,
     columns_hash,
-    insist_same_columns,
     present,
+    require_same_columns,
     with_user,
 )
 from ares.kernel.features.user import UserFeature, UserFeatures
@@ -67,16 +67,16 @@ def test_the_hash_is_of_both() -> None:
 def test_other_columns_are_refused_in_one_line(
     theirs: UserFeatures | None, now: UserFeatures | None, message: str
 ) -> None:
-    insist_same_columns("m", column_names(now), columns_hash(now), now)
-    with pytest.raises(UserMistake, match=message) as caught:
-        insist_same_columns("m", column_names(theirs), columns_hash(theirs), now)
+    require_same_columns("m", column_names(now), columns_hash(now), now)
+    with pytest.raises(UserError, match=message) as caught:
+        require_same_columns("m", column_names(theirs), columns_hash(theirs), now)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("now", [None, user()])
 def test_columns_of_another_version_of_ares_are_refused(now: UserFeatures | None) -> None:
-    with pytest.raises(UserMistake, match="m was made for other features than this version"):
-        insist_same_columns("m", FEATURE_NAMES[:-1], "old", now)
+    with pytest.raises(UserError, match="m was made for other features than this version"):
+        require_same_columns("m", FEATURE_NAMES[:-1], "old", now)
 
 
 def test_no_function_is_called_where_it_is_not_wanted(walk: Walk) -> None:
@@ -93,5 +93,5 @@ def test_a_message_names_the_instant(walk: Walk) -> None:
     bars = walk(1, 3)
     one = UserFeature("f", 1, lambda _bars: float("nan"))
     when = str(bars.ts_ms[:1].astype("M8[ms]").astype("M8[m]")[0])
-    with pytest.raises(UserMistake, match=f"at the bar of {when}: return a finite number"):
+    with pytest.raises(UserError, match=f"at the bar of {when}: return a finite number"):
         UserFeatures((one,), "mine.py", "x").of(bars, 60_000)

@@ -7,10 +7,10 @@ import math
 import numpy as np
 import pytest
 
-from ares.domain.errors import UserMistake
+from ares.domain.errors import UserError
 from ares.domain.sentiment import SentimentSpec
 from ares.domain.timeframe import HOUR_MS, MINUTE_MS
-from ares.kernel.features.columns import column_names, columns_hash, insist_same_columns
+from ares.kernel.features.columns import column_names, columns_hash, require_same_columns
 from ares.kernel.features.news import EVERYWHERE, News, score_units, sentiment_of
 from ares.kernel.features.sentiment import (
     AGE_HOURS,
@@ -151,6 +151,6 @@ def test_a_model_with_sentiment_goes_with_the_same_columns_only() -> None:
     names = column_names(None, True)
     assert names[-N_SENTIMENT:] == SENTIMENT_NAMES
     assert names[:-N_SENTIMENT] == column_names(None)
-    insist_same_columns("m", names, with_, None)
-    with pytest.raises(UserMistake, match="other features than this version"):
-        insist_same_columns("m", names, "of another version", None)
+    require_same_columns("m", names, with_, None)
+    with pytest.raises(UserError, match="other features than this version"):
+        require_same_columns("m", names, "of another version", None)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ares.adapters.user_module import load_user_features
-from ares.domain.errors import UserMistake
+from ares.domain.errors import UserError
 from ares.kernel.bars import Bars
 from ares.kernel.features.user import UserFeatures, bars_since_break
 from ares.learn.leakage import check_user_features
@@ -71,7 +71,7 @@ def test_no_function_can_spoil_anothers_bars(walk: Walk, write: Write) -> None:
     features = write(
         "@feature(warmup_bars=2)\ndef spoil(bars):\n    bars.close[:] = 1.0\n    return 0.0\n"
     )
-    with pytest.raises(UserMistake, match=r"'spoil' of mine\.py failed .*read-only"):
+    with pytest.raises(UserError, match=r"'spoil' of mine\.py failed .*read-only"):
         features.of(walk(1, 10), 60_000)
 
 
@@ -87,7 +87,7 @@ def test_no_function_can_spoil_anothers_bars(walk: Walk, write: Write) -> None:
 )
 def test_a_failing_function_is_named(walk: Walk, write: Write, body: str, message: str) -> None:
     features = write(f"@feature(warmup_bars=3)\ndef f(bars):\n    {body}\n")
-    with pytest.raises(UserMistake, match=rf"feature 'f' of mine\.py .*{message}") as caught:
+    with pytest.raises(UserError, match=rf"feature 'f' of mine\.py .*{message}") as caught:
         features.of(walk(1, 10), 60_000)
     assert "\n" not in str(caught.value)
 
@@ -119,5 +119,5 @@ def f(bars):
 
 @pytest.mark.parametrize("way", LEAKS)
 def test_a_leaky_function_may_not_be_used(walk: Walk, write: Write, way: str) -> None:
-    with pytest.raises(UserMistake, match=r"mine\.py: 1 of 1 columns know the future \(f\)"):
+    with pytest.raises(UserError, match=r"mine\.py: 1 of 1 columns know the future \(f\)"):
         check_user_features(write(LEAKS[way]), walk(1, 300), 60_000)

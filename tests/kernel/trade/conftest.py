@@ -11,10 +11,10 @@ import pytest
 
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.kernel.trade import (
+    InstrumentRules,
     Market,
     Rules,
     Signals,
-    Traded,
     TradeLog,
     TradeState,
     first_state,
@@ -53,7 +53,7 @@ class Desk:
     rules: Rules = FREE
     cash_quote: float = 10_000.0
     base_ms: int = MINUTE
-    traded: tuple[Traded, ...] = field(default_factory=lambda: (_traded(),))
+    traded: tuple[InstrumentRules, ...] = field(default_factory=lambda: (_traded(),))
 
     def with_rules(self, **changes: Any) -> Desk:
         """Return the desk under other rules."""
@@ -99,9 +99,9 @@ class Desk:
         )
 
 
-def _traded(symbol: str = "AAA/USDT", **changes: Any) -> Traded:
+def _traded(symbol: str = "AAA/USDT", **changes: Any) -> InstrumentRules:
     spec = InstrumentSpec(Instrument("test", symbol), price_decimals=2, qty_decimals=3)
-    return replace(Traded(spec, MINUTE), **changes)
+    return replace(InstrumentRules(spec, MINUTE), **changes)
 
 
 def _bar(price: int, volume: int = VOLUME) -> Bar:
@@ -145,7 +145,7 @@ def two(desk: Desk) -> Desk:
 
 
 @pytest.fixture(scope="session")
-def traded() -> Callable[..., Traded]:
+def traded() -> Callable[..., InstrumentRules]:
     """Return the maker of instruments."""
     return _traded
 

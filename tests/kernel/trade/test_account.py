@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.kernel.live import apply_now
-from ares.kernel.trade import Rules, Traded, TradeState, first_state, specs_record
+from ares.kernel.trade import InstrumentRules, Rules, TradeState, first_state, specs_record
 from ares.kernel.trade.layout import (
     CANCEL_STOP,
     ENTRY,
@@ -52,7 +52,7 @@ class Till:
 
     def __init__(self, price_decimals: int, qty_decimals: int) -> None:
         self.spec = InstrumentSpec(Instrument("test", "A/B"), price_decimals, qty_decimals)
-        traded = [Traded(self.spec, 60_000)]
+        traded = [InstrumentRules(self.spec, 60_000)]
         self.specs = specs_record(traded)
         self.state: TradeState = first_state(traded, CASH / 1e8, RULES)
         self.fills = zeros(FILL, 1)

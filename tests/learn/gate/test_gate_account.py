@@ -11,7 +11,7 @@ from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.timeframe import DAY_MS, HOUR_MS, Timeframe
 from ares.kernel.bars import Bars
 from ares.kernel.trade import Rules, Signals
-from ares.learn.gate.account import Account, Terms, annual_sharpe, step_ends, trade
+from ares.learn.gate.account import AccountTerms, EvidenceAccount, annual_sharpe, step_ends, trade
 from ares.learn.gate.baselines import buy_and_hold, sma_cross
 
 SPEC = InstrumentSpec(Instrument("binance", "BTC/USDT"), 4, 4)
@@ -29,8 +29,8 @@ def always(n: int, width_bps: float = 500.0) -> Signals:
     return Signals(*(np.full((n, 1), value) for value in (0.9, 50.0, width_bps)))
 
 
-def terms(rules: Rules) -> Terms:
-    return Terms(SPEC, rules, 10_000.0).judging()
+def terms(rules: Rules) -> AccountTerms:
+    return AccountTerms(SPEC, rules, 10_000.0).judging()
 
 
 def test_costs_are_all_that_a_flat_price_takes() -> None:
@@ -71,7 +71,9 @@ def test_a_step_is_an_hour_whatever_the_bars() -> None:
 
 
 def test_no_bars_are_no_account() -> None:
-    nothing = Account(0, np.empty(0, np.int64), np.empty(0), np.empty(0), np.empty(0, np.int64))
+    nothing = EvidenceAccount(
+        0, np.empty(0, np.int64), np.empty(0), np.empty(0), np.empty(0, np.int64)
+    )
     assert (nothing.net_return, nothing.sharpe, nothing.drawdown) == (0.0, None, 0.0)
     assert len(nothing.daily) == len(nothing.steps()) == len(nothing.days) == 0
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ares.kernel.betting import BET, step
-from ares.learn.gate.betting import bets, read_once, scan, standing
+from ares.kernel.e_process import BET, step
+from ares.learn.gate.e_process import bets, read_once, scan, standing
 
 differences = st.lists(st.floats(-3.0, 3.0), min_size=0, max_size=40).map(np.array)
 anything = st.lists(st.floats(allow_nan=True, allow_infinity=True), max_size=20).map(np.array)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ares.learn.gate.examine import EXIT_BARS, _widest
+from ares.learn.gate.evidence_builder import EXIT_BARS, _widest
 
 
 def test_the_bound_follows_the_barriers_that_can_be_open() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ares.learn.calibration_error import error_limit
-from ares.learn.gate.calibration import Calibration, brier_skill, calibrated, constant_share
+from ares.learn.gate.calibration import CalibrationQuality, brier_skill, calibrated, constant_share
 
 
 def rows(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -15,7 +15,7 @@ def rows(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return p, draw.random(n) < p
 
 
-def read(p: np.ndarray, won: np.ndarray, fold: np.ndarray | None = None) -> Calibration:
+def read(p: np.ndarray, won: np.ndarray, fold: np.ndarray | None = None) -> CalibrationQuality:
     lane = np.zeros(len(p), np.int32)
     seen = calibrated(p, won, lane=lane, overlap=1, fold=fold)
     assert seen is not None

@@ -15,7 +15,7 @@ from ares.learn.calibration import sigmoid
 from ares.learn.gate.leaks import Leaks, feature_leaks, label_leaks, walk_leaks
 from ares.learn.recipe import LabelRecipe, Recipe
 from ares.learn.rows import F32, Rows
-from ares.learn.walk import Walked, walk
+from ares.learn.walk_forward import WalkForwardResult, walk
 
 MakeRows = Callable[..., Rows]
 LABEL = LabelRecipe(horizon_bars=12, width_min_bps=33.0, cost_bps=22.0)
@@ -79,7 +79,7 @@ def test_the_walk_knows_nothing_too_early(rows: MakeRows, recipe: Recipe) -> Non
 def test_a_walk_that_learns_from_later_is_found(rows: MakeRows, recipe: Recipe, kind: str) -> None:
     """Planted: scaled by everything, calibrated on everything, fitted on what is judged."""
 
-    def leaky(x: F32, made: Rows, how: Recipe) -> Walked:
+    def leaky(x: F32, made: Rows, how: Recipe) -> WalkForwardResult:
         honest = walk(x, made, how)
         seen = honest.out_of_sample
         if kind == "scaler":

@@ -9,7 +9,7 @@ from ares.domain.model import Validation
 from ares.domain.timeframe import DAY_MS
 from ares.domain.trial import Trial
 from ares.kernel.bars import F64
-from ares.learn.gate.account import Account
+from ares.learn.gate.account import EvidenceAccount
 from ares.learn.gate.trials import recipes_tried, tried
 
 BTC, ETH = "binance:BTC/USDT", "binance:ETH/USDT"
@@ -37,11 +37,11 @@ def trial(
     )  # fmt: skip
 
 
-def mine(seed: int = 99, mean: float = 0.003) -> Account:
+def mine(seed: int = 99, mean: float = 0.003) -> EvidenceAccount:
     daily = returns(seed, mean)
     equity: F64 = np.cumprod(1.0 + daily).astype(np.float64)
     close_ms = (np.arange(DAYS, dtype=np.int64) + 1) * DAY_MS
-    return Account(0, close_ms, equity, np.empty(0), np.empty(0, np.int64))
+    return EvidenceAccount(0, close_ms, equity, np.empty(0), np.empty(0, np.int64))
 
 
 def test_distinct_recipes_of_the_instrument_count_and_refits_do_not() -> None:

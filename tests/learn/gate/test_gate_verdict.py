@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from ares.learn.gate.evidence import Baseline, Evidence, Figures
-from ares.learn.gate.verdict import Limits, Line, Verdict, judge
+from ares.learn.gate.verdict import GateLimits, Verdict, VerdictLine, judge
 
 GOOD_FIGURES = Figures(
     trades=400,
@@ -41,7 +41,7 @@ GOOD = Evidence(
     e_value=150.0,
     inference_us=20.0,
 )
-LIMITS = Limits()
+LIMITS = GateLimits()
 
 
 def changed(**changes: Any) -> Evidence:
@@ -51,7 +51,7 @@ def changed(**changes: Any) -> Evidence:
     return msgspec.structs.replace(GOOD, figures=figures, **changes)
 
 
-def line(verdict: Verdict, name: str) -> Line:
+def line(verdict: Verdict, name: str) -> VerdictLine:
     return next(one for one in verdict.lines if one.name == name)
 
 
@@ -119,9 +119,9 @@ def test_pbo_and_drawdown_are_reported_and_judged_only_with_a_limit() -> None:
     free = judge(GOOD, LIMITS)
     assert line(free, "pbo").passed is None
     assert line(free, "pbo").number == 0.7
-    bound = judge(GOOD, Limits(pbo_max=0.5, drawdown_max=0.05))
+    bound = judge(GOOD, GateLimits(pbo_max=0.5, drawdown_max=0.05))
     assert [one.name for one in bound.failed] == ["max_drawdown", "pbo"]
-    assert not judge(changed(pbo=None), Limits(pbo_max=0.5)).passed
+    assert not judge(changed(pbo=None), GateLimits(pbo_max=0.5)).passed
     assert judge(changed(pbo=None), LIMITS).passed
 
 
@@ -157,7 +157,7 @@ def test_simple_asks_one_metric_of_the_champion_and_integrity() -> None:
 def test_simple_without_a_champion_asks_for_better_than_flat() -> None:
     assert judge(GOOD, LIMITS, "simple").passed
     assert not judge(changed(sharpe=0.0), LIMITS, "simple").passed
-    by_accuracy = Limits(simple_metric="accuracy")
+    by_accuracy = GateLimits(simple_metric="accuracy")
     assert judge(GOOD, by_accuracy, "simple").passed
     assert not judge(changed(accuracy=0.55), by_accuracy, "simple").passed
 
@@ -171,7 +171,7 @@ def test_equal_numbers_have_one_hash_and_others_another() -> None:
         judge(changed(dsr=0.97), LIMITS).hash,
         judge(changed(subject="b" * 64), LIMITS).hash,
         judge(GOOD, LIMITS, "simple").hash,
-        judge(GOOD, Limits(dsr_min=0.96)).hash,
+        judge(GOOD, GateLimits(dsr_min=0.96)).hash,
         judge(changed(net_return=0.5), LIMITS).hash,  # evidence that no line shows
     }
     assert len(others) == 5

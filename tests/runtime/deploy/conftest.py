@@ -24,19 +24,19 @@ import ares
 from ares.adapters.model_store import ModelStore
 from ares.config.workspace import Workspace
 from ares.domain.model import Ensemble, Validation
-from ares.domain.model_life import Judged, Promotion
+from ares.domain.model_life import EnsemblePromoted, VerdictRecorded
 from ares.domain.package import Package, PackageCard, sealed, sha256
 from ares.domain.timeframe import Timeframe
 from ares.domain.trial import Trial
 from ares.kernel.features.columns import column_names, columns_hash
 from ares.learn.gate.evidence import Baseline, Evidence, Figures
 from ares.learn.gate.verdict import judge
-from ares.runtime.deploy_plan import Asked, Outside, Report
-from ares.runtime.judging import basis_of, limits_of
-from ares.runtime.model_export import export_model
-from ares.runtime.model_journal import read_book, record
-from ares.runtime.promotion import promote
-from ares.runtime.verdict_file import VerdictFile
+from ares.runtime.deploy.plan import DeployEffects, DeployReport, DeployRequest
+from ares.runtime.lifecycle.model_export import export_model
+from ares.runtime.lifecycle.promotion import promote
+from ares.runtime.registry.model_journal import read_book, record
+from ares.runtime.validation.validate import basis_of, limits_of
+from ares.runtime.validation.verdict_file import VerdictFile
 from ares.store.database import open_database
 
 BTC = "binance:BTC/USDT"
@@ -117,7 +117,7 @@ def stored(workspace: Workspace, package: Package, instrument: str = BTC) -> Ens
 
 def let_pass(
     workspace: Workspace, ensemble: Ensemble, environment: str = "live", **changes: Any
-) -> Judged:
+) -> VerdictRecorded:
     """Judge good evidence on an ensemble, and keep the verdict as ``models validate`` does."""
     evidence = Evidence(
         subject=ensemble.hash,
@@ -146,7 +146,7 @@ def let_pass(
     name = f"{ensemble.hash}_{environment}.json"
     (folder / name).write_bytes(content)
     (folder / name).with_suffix(".png").write_bytes(b"\x89PNG picture")
-    judged = Judged(
+    judged = VerdictRecorded(
         environment, ensemble.instrument, ensemble.hash, verdict.passed,
         tuple(line.name for line in verdict.failed), verdict.hash, evidence.hash, basis, name,
         sha256(content), at, "tester",
@@ -199,19 +199,19 @@ class Site:
     told: list[str] = field(default_factory=list)
     points: list[str] = field(default_factory=list)
 
-    def outside(self, at: Callable[[str], None] | None = None) -> Outside:
-        return Outside(
+    def outside(self, at: Callable[[str], None] | None = None) -> DeployEffects:
+        return DeployEffects(
             self.clock.now, self.clock.elapsed_s, self.clock.sleep, self.told.append,
             at or self.points.append, self.temporary,
         )  # fmt: skip
 
-    def install(self, package: Path | None = None, **asked: Any) -> Report:
-        from ares.runtime.deploy import install
+    def install(self, package: Path | None = None, **asked: Any) -> DeployReport:
+        from ares.runtime.deploy.install import install
 
         said: dict[str, Any] = {"to": "live", "now": True, "yes": True, **asked}
         approve = said.pop("approve", lambda _plan: True)
         at = said.pop("at", None)
-        wanted = Asked(package or self.package, **said)
+        wanted = DeployRequest(package or self.package, **said)
         return install(self.production, wanted, approve, self.outside(at))
 
     def champion(self) -> str:
@@ -255,7 +255,7 @@ def site_template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, 
         if workspace is production:
             assert promote(workspace, old.hash, "live", False, None).promoted
         else:  # as there, without MLflow, whose first database takes seconds
-            one = Promotion(
+            one = EnsemblePromoted(
                 "live", BTC, old.hash, "", "now", "tester", "x", False, judged.verdict_hash
             )
             record(workspace.journal_dir, [one])

@@ -19,17 +19,17 @@ import yaml
 
 from ares.adapters.model_store import ModelStore
 from ares.config.workspace import Workspace
-from ares.runtime.deploy import install
-from ares.runtime.deploy_plan import Asked, Outside, Plan
-from ares.runtime.deploy_rollback import rollback
-from ares.runtime.deploy_status import deploy_status
-from ares.runtime.model_check import insist_it_works
-from ares.runtime.model_journal import read_book
+from ares.runtime.deploy.install import install
+from ares.runtime.deploy.plan import DeployEffects, DeployPlan, DeployRequest
+from ares.runtime.deploy.rollback import rollback
+from ares.runtime.deploy.status import deploy_status
+from ares.runtime.registry.model_journal import read_book
+from ares.runtime.validation.model_check import require_it_works
 
 BTC = "binance:BTC/USDT"
 
 
-def yes(_plan: Plan) -> bool:
+def yes(_plan: DeployPlan) -> bool:
     return True
 
 
@@ -47,18 +47,18 @@ def settled(root: Path, health: str) -> Workspace:
     return Workspace(root)
 
 
-def points(site: Path, asked: Asked, health: str) -> list[str]:
+def points(site: Path, asked: DeployRequest, health: str) -> list[str]:
     """Return the names of the writes of an install that is not killed."""
     found: list[str] = []
     root, temporary = site / "whole", site / "tmp"
     temporary.mkdir()
     shutil.copytree(site / "production", root)
-    install(settled(root, health), asked, yes, Outside(at=found.append, temporary=temporary))
+    install(settled(root, health), asked, yes, DeployEffects(at=found.append, temporary=temporary))
     assert not list(temporary.iterdir())
     return found
 
 
-def killed_at(point: str, site: Path, asked: Asked, health: str) -> dict[str, Any]:
+def killed_at(point: str, site: Path, asked: DeployRequest, health: str) -> dict[str, Any]:
     """Kill an install at a point, then look, repeat it, and look again."""
     root, temporary = site / f"at {point}", site / f"tmp {point}"
     temporary.mkdir()
@@ -72,15 +72,15 @@ def killed_at(point: str, site: Path, asked: Asked, health: str) -> dict[str, An
                 if name == point:
                     os.kill(os.getpid(), signal.SIGKILL)
 
-            install(workspace, asked, yes, Outside(at=at, temporary=temporary))
+            install(workspace, asked, yes, DeployEffects(at=at, temporary=temporary))
         finally:
             os._exit(7)
     _, code = os.waitpid(pid, 0)
-    outside = Outside(temporary=temporary)
+    outside = DeployEffects(temporary=temporary)
     left = len(list(temporary.iterdir()))
     status = deploy_status(workspace, "live", outside)
     champion = status.champions[BTC]
-    insist_it_works(workspace, ModelStore(workspace.models_dir).ensemble(champion))
+    require_it_works(workspace, ModelStore(workspace.models_dir).ensemble(champion))
     said = {
         "killed": os.WIFSIGNALED(code) and os.WTERMSIG(code) == signal.SIGKILL,
         "left": left,
@@ -105,7 +105,7 @@ def killed_at(point: str, site: Path, asked: Asked, health: str) -> dict[str, An
 
 def main() -> None:
     site, package, health, first = Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:5]
-    asked = Asked(package, to="live", now=True, yes=True)
+    asked = DeployRequest(package, to="live", now=True, yes=True)
     found = points(site, asked, health)
     found = found[found.index(first) :]
     print(json.dumps({point: killed_at(point, site, asked, health) for point in found}))

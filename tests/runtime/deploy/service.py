@@ -15,8 +15,8 @@ import numpy as np
 from ares.adapters.model_store import ModelStore
 from ares.adapters.onnx_model import check_answers, open_model
 from ares.config.workspace import Workspace
-from ares.runtime.heartbeat import beat
-from ares.runtime.model_journal import read_book
+from ares.runtime.engine.heartbeat import beat
+from ares.runtime.registry.model_journal import read_book
 
 
 def serve(workspace: Workspace, folder: Path) -> None:

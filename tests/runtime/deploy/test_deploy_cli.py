@@ -10,8 +10,8 @@ import pytest
 
 from ares.cli.main import run
 from ares.domain.package import sha256
-from ares.runtime.deploy import install
-from ares.runtime.deploy_plan import Asked, Outside
+from ares.runtime.deploy.install import install
+from ares.runtime.deploy.plan import DeployEffects, DeployRequest
 
 if TYPE_CHECKING:
     from tests.runtime.deploy.conftest import Site
@@ -97,9 +97,9 @@ def test_taking_back_what_was_interrupted_is_exit_code_0(
         if point == "promoted":
             raise Killed
 
-    asked = Asked(site.package, now=True, yes=True)
+    asked = DeployRequest(site.package, now=True, yes=True)
     with pytest.raises(Killed):
-        install(site.production, asked, lambda _plan: True, Outside(at=die))
+        install(site.production, asked, lambda _plan: True, DeployEffects(at=die))
     monkeypatch.setenv("ARES_WORKSPACE", str(site.production.root))
     assert run(["deploy", "status"]) == 1
     capsys.readouterr()

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ares.domain.model_life import Installed, InstallFailed, Installing
-from ares.runtime.model_journal import read_book
+from ares.domain.model_life import InstallCompleted, InstallFailed, InstallStarted
+from ares.runtime.registry.model_journal import read_book
 
 if TYPE_CHECKING:
     from tests.runtime.deploy.conftest import Site
@@ -26,9 +26,9 @@ def test_a_package_is_installed_and_the_service_serves_it(site: Site) -> None:
     assert site.left() == []
     book = read_book(site.production.journal_dir)
     begun, end = book.records[-3], book.records[-1]
-    assert isinstance(begun, Installing)
+    assert isinstance(begun, InstallStarted)
     assert (begun.previous_hash, begun.package, begun.approved) == (site.old, "new.zip", "--yes")
-    assert isinstance(end, Installed)
+    assert isinstance(end, InstallCompleted)
     assert (end.ensemble_hash, end.checks) == (site.new, 3)
     assert book.promotions[-1].verdict_hash == book.verdicts[-1].verdict_hash
     assert len({trial.recipe_hash for trial in book.trials}) == 2

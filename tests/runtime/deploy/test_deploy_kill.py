@@ -91,7 +91,7 @@ def test_what_is_not_ours_in_the_temporary_folder_stays(
     site: Site, stays: str, tmp_path: Path
 ) -> None:
     """Anybody may write there: a link of our name is not followed, a file is left."""
-    from ares.runtime.deploy_staging import clean_stale, staging
+    from ares.runtime.deploy.staging import clean_stale, staging
 
     with staging(site.production, site.temporary) as folder:
         assert folder.stat().st_mode & 0o777 == 0o700

@@ -14,14 +14,14 @@ import yaml
 
 from ares.adapters.archive import zipped
 from ares.config.workspace import Workspace
-from ares.domain.errors import UserMistake, WorldTrouble
-from ares.domain.model_life import Archived
+from ares.domain.errors import ExternalError, UserError
+from ares.domain.model_life import EnsembleArchived
 from ares.domain.package import sha256
-from ares.runtime.deploy import install
-from ares.runtime.deploy_plan import Asked
-from ares.runtime.deploy_staging import one_at_a_time
-from ares.runtime.model_export import export_model
-from ares.runtime.model_journal import read_book, record
+from ares.runtime.deploy.install import install
+from ares.runtime.deploy.plan import DeployRequest
+from ares.runtime.deploy.staging import one_at_a_time
+from ares.runtime.lifecycle.model_export import export_model
+from ares.runtime.registry.model_journal import read_book, record
 
 if TYPE_CHECKING:
     from tests.runtime.deploy.conftest import Site
@@ -157,7 +157,7 @@ def test_a_model_for_other_features_another_symbol_or_opset(site: Site, made: An
 def test_a_graph_that_is_none_cannot_even_leave(site: Site, made: Any, content: bytes) -> None:
     ensemble = made.stored(site.staging, made.packed("20240304_120000", content))
     target = site.package.with_name("g.zip")
-    with pytest.raises(UserMistake, match=r"20240304_120000: (is no ONNX model|its inputs)"):
+    with pytest.raises(UserError, match=r"20240304_120000: (is no ONNX model|its inputs)"):
         export_model(site.staging, ensemble.hash, target)
     assert not target.exists()
 
@@ -198,7 +198,7 @@ def test_the_rules_of_a_promotion_hold(site: Site, made: Any) -> None:
     target = site.package.with_name("bad.zip")
     export_model(site.staging, bad.hash, target)
     refused(site, "it was refused at 2024-02-29T12:00:00Z (deflated_sharpe)", target)
-    record(site.production.journal_dir, [Archived(site.new, "now", "me", "old")])
+    record(site.production.journal_dir, [EnsembleArchived(site.new, "now", "me", "old")])
     refused(site, "is archived")
 
 
@@ -257,11 +257,15 @@ def test_a_champion_that_changes_while_it_waits_is_looked_at_again(site: Site, m
     def at(point: str) -> None:
         if point == "approved":
             other = made.stored(site.production, package)
-            from ares.domain.model_life import Promotion
+            from ares.domain.model_life import EnsemblePromoted
 
             record(
                 site.production.journal_dir,
-                [Promotion("live", other.instrument, other.hash, site.old, "now", "me", "x", True)],
+                [
+                    EnsemblePromoted(
+                        "live", other.instrument, other.hash, site.old, "now", "me", "x", True
+                    )
+                ],
             )
 
     report = site.install(now=False, at=at)
@@ -270,26 +274,26 @@ def test_a_champion_that_changes_while_it_waits_is_looked_at_again(site: Site, m
 
 
 def test_what_is_asked_wrongly_is_a_mistake(site: Site) -> None:
-    with pytest.raises(UserMistake, match="there is no such file"):
+    with pytest.raises(UserError, match="there is no such file"):
         site.install(site.package.with_name("none.zip"))
-    with pytest.raises(UserMistake, match="needs a reason"):
+    with pytest.raises(UserError, match="needs a reason"):
         site.install(force=True)
-    with pytest.raises(UserMistake, match="history has no service"):
+    with pytest.raises(UserError, match="history has no service"):
         site.install(to="history")
-    with pytest.raises(UserMistake, match="unknown environment"):
+    with pytest.raises(UserError, match="unknown environment"):
         site.install(to="moon")
     site.settle(restart_command="no-such-program restart")
-    with pytest.raises(UserMistake, match="no program 'no-such-program'"):
+    with pytest.raises(UserError, match="no program 'no-such-program'"):
         site.install()
     site.settle(policy="hot_swap")
-    with pytest.raises(UserMistake, match=r"deployment\.policy is hot_swap"):
+    with pytest.raises(UserError, match=r"deployment\.policy is hot_swap"):
         site.install()
 
 
 def test_another_deployment_under_way_is_named(site: Site) -> None:
     with (
         one_at_a_time(site.production),
-        pytest.raises(WorldTrouble, match=r"another deployment \(process \d+\)"),
+        pytest.raises(ExternalError, match=r"another deployment \(process \d+\)"),
     ):
         site.install()
 
@@ -300,5 +304,5 @@ def test_a_workspace_of_somebody_else_is_left_to_them(site: Site) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root can give a folder away")
     os.chown(site.production.root, 12_345, -1)
-    with pytest.raises(UserMistake, match="belongs to user 12345"):
-        install(site.production, Asked(site.package), lambda _plan: True)
+    with pytest.raises(UserError, match="belongs to user 12345"):
+        install(site.production, DeployRequest(site.package), lambda _plan: True)

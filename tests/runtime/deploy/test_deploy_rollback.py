@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ares.domain.errors import UserMistake
-from ares.runtime.deploy_plan import Report
-from ares.runtime.deploy_rollback import rollback
-from ares.runtime.deploy_staging import one_at_a_time
-from ares.runtime.deploy_status import deploy_status
-from ares.runtime.model_journal import read_book
+from ares.domain.errors import UserError
+from ares.runtime.deploy.plan import DeployReport
+from ares.runtime.deploy.rollback import rollback
+from ares.runtime.deploy.staging import one_at_a_time
+from ares.runtime.deploy.status import deploy_status
+from ares.runtime.registry.model_journal import read_book
 
 if TYPE_CHECKING:
     from tests.runtime.deploy.conftest import Site
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 BTC = "binance:BTC/USDT"
 
 
-def back(site: Site, **asked: Any) -> Report:
+def back(site: Site, **asked: Any) -> DeployReport:
     said = {"symbol": None, "to": "live", "reason": "", "yes": True, **asked}
     approve = said.pop("approve", lambda _sentence: True)
     at = said.pop("at", None)
@@ -38,7 +38,7 @@ def test_the_former_champion_comes_back_with_a_real_service(site: Site) -> None:
     pulse = deploy_status(site.production, None, site.outside()).heartbeat
     assert pulse is not None
     assert (pulse.alive, pulse.serves) == (True, True)
-    with pytest.raises(UserMistake, match="has no champion before in live"):
+    with pytest.raises(UserError, match="has no champion before in live"):
         back(site)
 
 
@@ -56,7 +56,7 @@ def test_a_failed_install_is_no_former_champion(site: Site) -> None:
     site.settle(restart_command="true", health_command="false", health_interval_seconds=0.001,
                 health_seconds_max=0.003)  # fmt: skip
     assert site.install().result == "down"
-    with pytest.raises(UserMistake, match="has no champion before in live"):
+    with pytest.raises(UserError, match="has no champion before in live"):
         back(site)
 
 
@@ -116,7 +116,7 @@ def test_another_package_does_not_go_over_an_interrupted_one(site: Site, made: A
         site.install(at=at)
     other = made.stored(site.staging, made.packed("20240307_120000", made.graph(3.0)))
     target = site.package.with_name("other.zip")
-    from ares.runtime.model_export import export_model
+    from ares.runtime.lifecycle.model_export import export_model
 
     export_model(site.staging, other.hash, target)
     report = site.install(target)
@@ -146,5 +146,5 @@ def test_status_tells_quiet_hours_ends_and_what_runs(site: Site) -> None:
     assert "another deployment" in found.under_way
     assert found.ends[BTC].ensemble_hash == site.new
     assert found.quiet
-    with pytest.raises(UserMistake, match="unknown environment"):
+    with pytest.raises(UserError, match="unknown environment"):
         deploy_status(site.production, "moon", site.outside())

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ares.config.workspace import Workspace
-from ares.runtime.deploy_status import DeployStatus, deploy_status
+from ares.runtime.deploy.status import DeployStatus, deploy_status
 
 
 class Killed(BaseException):

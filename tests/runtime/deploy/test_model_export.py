@@ -12,12 +12,12 @@ import pytest
 
 from ares.adapters.model_bundle import read_bundle
 from ares.config.workspace import Workspace
-from ares.domain.errors import UserMistake, WorldTrouble
+from ares.domain.errors import ExternalError, UserError
 from ares.domain.package import Package
 from ares.kernel.jit import kernel_hash
-from ares.runtime.model_arrival import bring_in
-from ares.runtime.model_export import export_model
-from ares.runtime.model_journal import read_book
+from ares.runtime.lifecycle.bundle_import import bring_in
+from ares.runtime.lifecycle.model_export import export_model
+from ares.runtime.registry.model_journal import read_book
 
 if TYPE_CHECKING:
     from tests.runtime.deploy.conftest import Site
@@ -56,7 +56,7 @@ def test_a_folder_travels_as_well(site: Site, tmp_path: Path) -> None:
     assert bundle.ensemble is not None
     assert bundle.ensemble.hash == site.new
     (tmp_path / "out" / "model").symlink_to("/etc/hostname")
-    with pytest.raises(UserMistake, match="is a link"):
+    with pytest.raises(UserError, match="is a link"):
         read_bundle(tmp_path / "out")
 
 
@@ -88,7 +88,7 @@ def test_what_does_not_fit_here_is_not_taken_in(
     (package,) = bundle.packages
     card = msgspec.structs.replace(package.card, **change)
     strange = dataclasses.replace(bundle, packages=(Package(card, package.files),))
-    with pytest.raises(UserMistake, match=said):
+    with pytest.raises(UserError, match=said):
         bring_in(third, strange, verdicts=False)
     assert not list(third.models_dir.rglob("*.json"))
     assert not read_book(third.journal_dir).trials
@@ -99,7 +99,7 @@ def test_a_newer_verdict_here_is_not_covered_by_an_older_one(site: Site, made: A
     bring_in(site.production, bundle, verdicts=True)
     assert bundle.ensemble is not None
     newer = msgspec.structs.replace(bundle.life.judged[0], passed=False, at="2024-03-01T00:00:00Z")
-    from ares.runtime.model_journal import record
+    from ares.runtime.registry.model_journal import record
 
     record(site.production.journal_dir, [newer])
     bring_in(site.production, bundle, verdicts=True)
@@ -109,6 +109,6 @@ def test_a_newer_verdict_here_is_not_covered_by_an_older_one(site: Site, made: A
 def test_a_verdict_that_was_edited_does_not_leave(site: Site) -> None:
     (site.staging.models_dir / "verdicts" / f"{site.new}_live.json").write_text("{}")
     target = site.package.with_name("x.zip")
-    with pytest.raises(WorldTrouble, match="was changed since"):
+    with pytest.raises(ExternalError, match="was changed since"):
         export_model(site.staging, site.new, target)
     assert not target.exists()

@@ -31,8 +31,8 @@ from ares.journal.run import RunJournal, entries
 from ares.kernel.bars import F64, Bars
 from ares.kernel.features import FEATURE_NAMES, FEATURES_HASH
 from ares.kernel.trade import Rules
-from ares.runtime.history_run import RunEnd, run_history
-from ares.runtime.plan import Choice, Plan, named, plan_run
+from ares.runtime.engine.history_run import RunEnd, run_history
+from ares.runtime.engine.plan import RunPlan, SlotChoice, named, plan_run
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
 from ares.store.projection_sql import TABLES
@@ -199,9 +199,9 @@ class World:
         )  # fmt: skip
         return msgspec.structs.replace(made, **self.changes)
 
-    def plan(self, environment: str = ENVIRONMENT) -> Plan:
+    def plan(self, environment: str = ENVIRONMENT) -> RunPlan:
         """Return the plan of the run."""
-        choices = [Choice(key, self.ensemble(key), True) for key in (BTC, ETH)]
+        choices = [SlotChoice(key, self.ensemble(key), True) for key in (BTC, ETH)]
         plan = plan_run(
             self.store, choices, FRAMES, BTC, self.from_ms, self.to_ms, self.cash_quote,
             self.rules, 0.25, self.settings_hash,
@@ -209,7 +209,11 @@ class World:
         return named(plan, environment)
 
     def run(
-        self, folder: Path, database: Engine | None = None, plan: Plan | None = None, **options: Any
+        self,
+        folder: Path,
+        database: Engine | None = None,
+        plan: RunPlan | None = None,
+        **options: Any,
     ) -> RunEnd:
         """Run, or go on with, the history run in ``folder``."""
         return run_history(
@@ -271,7 +275,7 @@ def fast_disk() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def plan(world: World) -> Plan:
+def plan(world: World) -> RunPlan:
     """Return the world's plan: made once, run many times."""
     return world.plan()
 
@@ -308,7 +312,7 @@ class Done:
 @pytest.fixture(scope="session")
 def done(
     world: World,
-    plan: Plan,
+    plan: RunPlan,
     tmp_path_factory: pytest.TempPathFactory,
     empty_database: Path,
 ) -> Iterator[Done]:

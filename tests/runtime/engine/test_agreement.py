@@ -21,16 +21,16 @@ from ares.domain.model import Ensemble, Member, Validation
 from ares.domain.run import RunInstrument, RunSetup
 from ares.domain.timeframe import DAY_MS, MINUTE_MS, Timeframe
 from ares.journal.run import entries
+from ares.kernel.bar_aggregation import warm_up
 from ares.kernel.bars import F64, Bars
 from ares.kernel.features import FEATURES_HASH
-from ares.kernel.fold import warm_up
 from ares.kernel.resample import resample
 from ares.kernel.trade import Rules
-from ares.runtime.certify import certify
-from ares.runtime.feed import Closings, feed_of
-from ares.runtime.history_run import run_history
-from ares.runtime.plan import Plan
-from ares.runtime.restep import restep
+from ares.runtime.engine.feed import ClosedBars, feed_of
+from ares.runtime.engine.history_run import run_history
+from ares.runtime.engine.plan import RunPlan
+from ares.runtime.replay.certify import certify
+from ares.runtime.replay.restep import restep
 
 MIDNIGHT_MS = 1_704_153_600_000
 FRAMES = (Timeframe.M1, Timeframe.M5, Timeframe.M15)
@@ -93,7 +93,7 @@ class Case:
         state.setup = msgspec.structs.replace(setup, first_state=first)
         kept = [self.with_holes(one.between(MIDNIGHT_MS, self.to_ms)) for one in bars]
         feed = feed_of(kept, [base.ms for base in self.base], self.specs)
-        self.plan = Plan(state.setup, feed, state)
+        self.plan = RunPlan(state.setup, feed, state)
 
     def model(self, seed: int) -> Any:
         """Return a model that draws its answer from the bytes of a row: any row, any answer."""
@@ -207,7 +207,7 @@ def test_a_feed_is_the_union_of_its_closing_instants() -> None:
     assert feed.ticks[4].tolist() == [[0, 0, 0, 0], [700, 900, 600, 800]]
     assert feed.lots[:, 0].tolist() == [50] * 4 + [0] + [50] * 5
     assert not np.isnan(feed.ohlcv).any()
-    closings = Closings()
+    closings = ClosedBars()
     for t in range(len(feed)):
         closings.add(feed.event(t, False))
     again = closings.feed_of(specs)
@@ -222,11 +222,11 @@ def test_an_empty_slot_says_nothing_and_is_not_asked() -> None:
     state = case.plan.state
     state.setup = msgspec.structs.replace(setup, instruments=empty)
     with TemporaryDirectory() as place, pytest.MonkeyPatch.context():
-        plan = Plan(state.setup, case.plan.feed, new_state(state.setup))
+        plan = RunPlan(state.setup, case.plan.feed, new_state(state.setup))
         first = hashlib.sha256(snapshot(plan.state)).hexdigest()
         plan.state.setup = msgspec.structs.replace(state.setup, first_state=first)
         end = run_history(
-            Plan(plan.state.setup, plan.feed, plan.state), {}, Path(place), None, sync_ms=10**9
+            RunPlan(plan.state.setup, plan.feed, plan.state), {}, Path(place), None, sync_ms=10**9
         )
         assert end.finished
         assert certify(Path(place), {}).mismatches == restep(Path(place), {}).mismatches == 0

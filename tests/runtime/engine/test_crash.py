@@ -27,9 +27,9 @@ from ares.domain.events import (
 from ares.domain.timeframe import HOUR_MS
 from ares.journal.log import HEAD, read
 from ares.journal.run import entries
-from ares.runtime.certify import certify
-from ares.runtime.plan import Plan
-from ares.runtime.restep import restep
+from ares.runtime.engine.plan import RunPlan
+from ares.runtime.replay.certify import certify
+from ares.runtime.replay.restep import restep
 from ares.store.database import open_database
 from ares.store.projections import Projector, forget
 
@@ -40,7 +40,7 @@ class Whole(NamedTuple):
     """The run that was never interrupted, and where its records end."""
 
     world: Any
-    plan: Plan
+    plan: RunPlan
     folder: Path
     database: Engine
     ends: list[int]

@@ -15,14 +15,14 @@ from ares.domain.events import (
     SubmitOrder,
 )
 from ares.journal.run import entries, load_snapshot, save_snapshot
-from ares.runtime.plan import Plan
+from ares.runtime.engine.plan import RunPlan
 from ares.store.projections import projected_seq
 
 MINUTE_MS, DAY_MS = 60_000, 86_400_000
 
 
 def test_the_journal_is_durable_before_the_rows_are(
-    world: Any, plan: Plan, tmp_path: Path, database: Engine, monkeypatch: pytest.MonkeyPatch
+    world: Any, plan: RunPlan, tmp_path: Path, database: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed at any moment, the tables never know more than the journal."""
     monkeypatch.setattr("ares.store.projections.FLUSH_EVENTS", 97)
@@ -32,7 +32,7 @@ def test_the_journal_is_durable_before_the_rows_are(
         newest = max((entry.seq for entry in entries(tmp_path / "run")), default=0)
         ahead.append(projected_seq(database, plan.setup.environment) - newest)
 
-    monkeypatch.setattr("ares.runtime.history_run.PROGRESS_INSTANTS", 10)
+    monkeypatch.setattr("ares.runtime.engine.history_run.PROGRESS_INSTANTS", 10)
     world.run(tmp_path / "run", database, plan, progress=look)
     assert len(ahead) > 50
     assert max(ahead) <= 0
@@ -40,7 +40,7 @@ def test_the_journal_is_durable_before_the_rows_are(
 
 
 def test_a_snapshot_is_never_ahead_of_the_journal(
-    world: Any, plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    world: Any, plan: RunPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[tuple[int, int]] = []
 
@@ -48,14 +48,14 @@ def test_a_snapshot_is_never_ahead_of_the_journal(
         seen.append((seq, max((entry.seq for entry in entries(folder)), default=0)))
         return save_snapshot(folder, seq, raw)
 
-    monkeypatch.setattr("ares.runtime.history_run.save_snapshot", watched)
+    monkeypatch.setattr("ares.runtime.engine.history_run.save_snapshot", watched)
     world.run(tmp_path / "run", None, plan, snapshot_events=9)
     assert len(seen) > 50
     assert all(seq == durable for seq, durable in seen)
 
 
 def test_a_command_is_durable_before_it_is_sent(
-    world: Any, plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    world: Any, plan: RunPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     submit = SimulatedVenue.submit
     seen = []

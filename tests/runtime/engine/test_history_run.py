@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 
 from ares.core.state import restore, snapshot
 from ares.core.step import step
-from ares.domain.errors import UserMistake, WorldTrouble
+from ares.domain.errors import ExternalError, UserError
 from ares.domain.events import (
     BreakerChanged,
     EngineStarted,
@@ -27,8 +27,8 @@ from ares.domain.events import (
 )
 from ares.journal.log import Lock
 from ares.journal.run import entries, load_snapshot
-from ares.runtime.plan import Plan, code_hashes, default_window
-from ares.runtime.prefetch import Prefetch
+from ares.runtime.engine.plan import RunPlan, code_hashes, default_window
+from ares.runtime.engine.prefetch import Prefetch
 
 MINUTE_MS, DAY_MS = 60_000, 86_400_000
 
@@ -61,7 +61,7 @@ def test_the_market_of_these_tests_has_everything(done: Any) -> None:
     assert seen["virtual", "reversal"]
 
 
-def test_a_run_ends_at_its_last_candle(done: Any, plan: Plan) -> None:
+def test_a_run_ends_at_its_last_candle(done: Any, plan: RunPlan) -> None:
     assert done.end.finished
     assert not done.end.resumed
     assert done.end.instants == len(plan.feed) == 9 * 60
@@ -69,7 +69,7 @@ def test_a_run_ends_at_its_last_candle(done: Any, plan: Plan) -> None:
 
 
 def test_equal_runs_write_equal_journals(
-    world: Any, plan: Plan, done: Any, tmp_path: Path, database: Engine
+    world: Any, plan: RunPlan, done: Any, tmp_path: Path, database: Engine
 ) -> None:
     wanted = journal_bytes(done.folder)
     world.run(tmp_path / "again", None, world.plan())
@@ -80,7 +80,7 @@ def test_equal_runs_write_equal_journals(
 
 
 def test_scores_in_batches_are_scores_one_by_one(
-    world: Any, plan: Plan, done: Any, tmp_path: Path
+    world: Any, plan: RunPlan, done: Any, tmp_path: Path
 ) -> None:
     """The prefetch is for speed alone: with a model that knows no batch, the same run."""
     asked: list[int] = []
@@ -99,7 +99,7 @@ def test_scores_in_batches_are_scores_one_by_one(
 
 
 @pytest.mark.parametrize("block", [1, 7, 100])
-def test_a_row_is_scored_before_it_is_asked_for(world: Any, plan: Plan, block: int) -> None:
+def test_a_row_is_scored_before_it_is_asked_for(world: Any, plan: RunPlan, block: int) -> None:
     state = restore(plan.setup, snapshot(plan.state))
     prefetch = Prefetch(world.models, plan.feed, block)
     for t in range(150):
@@ -110,7 +110,7 @@ def test_a_row_is_scored_before_it_is_asked_for(world: Any, plan: Plan, block: i
 
 @pytest.mark.parametrize("stops", [(0,), (1,), (59, 1), (61, 100, 0, 200), (539,), (200,) * 4])
 def test_stopped_and_taken_up_it_is_the_uninterrupted_run(
-    world: Any, plan: Plan, done: Any, tmp_path: Path, database: Engine, stops: tuple[int, ...]
+    world: Any, plan: RunPlan, done: Any, tmp_path: Path, database: Engine, stops: tuple[int, ...]
 ) -> None:
     fed = 0
     for instants in stops:
@@ -130,7 +130,7 @@ def test_stopped_and_taken_up_it_is_the_uninterrupted_run(
 
 
 def test_a_finished_run_started_again_does_nothing(
-    world: Any, plan: Plan, tmp_path: Path, database: Engine
+    world: Any, plan: RunPlan, tmp_path: Path, database: Engine
 ) -> None:
     world.run(tmp_path / "run", database, plan)
     before, rows = everything(tmp_path / "run"), world.tables(database, exact=True)
@@ -155,16 +155,16 @@ def test_the_name_of_a_run_changes_its_order_ids_only(
     assert journal_bytes(tmp_path / "run") != journal_bytes(done.folder)
 
 
-def test_a_second_engine_is_told_who_is_there(world: Any, plan: Plan, tmp_path: Path) -> None:
+def test_a_second_engine_is_told_who_is_there(world: Any, plan: RunPlan, tmp_path: Path) -> None:
     lock = Lock(tmp_path / "run")
-    with pytest.raises(WorldTrouble, match=rf"another engine \(process {os.getpid()}\)") as raised:
+    with pytest.raises(ExternalError, match=rf"another engine \(process {os.getpid()}\)") as raised:
         world.run(tmp_path / "run", None, plan)
     assert raised.value.exit_code == 3
     lock.release()
     assert world.run(tmp_path / "run", None, plan).finished
 
 
-def test_the_first_record_of_a_journal_is_the_run(done: Any, plan: Plan) -> None:
+def test_the_first_record_of_a_journal_is_the_run(done: Any, plan: RunPlan) -> None:
     first = next(entries(done.folder))
     assert isinstance(first.event, RunStarted)
     assert (first.seq, first.event.setup) == (1, plan.setup)
@@ -181,17 +181,17 @@ def test_the_default_window_is_what_all_instruments_have(world: Any) -> None:
 
 
 def test_nothing_to_run_on_is_the_callers_mistake(world: Any) -> None:
-    with pytest.raises(UserMistake, match="is not before"):
+    with pytest.raises(UserError, match="is not before"):
         world.with_(from_ms=world.to_ms).plan()
-    with pytest.raises(UserMistake, match="no candles"):
+    with pytest.raises(UserError, match="no candles"):
         world.with_(
             from_ms=world.to_ms + 10 * 86_400_000, to_ms=world.to_ms + 11 * 86_400_000
         ).plan()
-    with pytest.raises(UserMistake, match="train again"):
+    with pytest.raises(UserError, match="train again"):
         world.with_(changes={"features_hash": "old"}).plan()
 
 
-def test_a_speed_is_made_of_the_time_that_instants_took(done: Any, plan: Plan) -> None:
+def test_a_speed_is_made_of_the_time_that_instants_took(done: Any, plan: RunPlan) -> None:
     end = done.end
     assert end.bars == plan.feed.present[:, : plan.feed.width].sum()
     assert end.feeding_seconds > 0.0

@@ -12,12 +12,12 @@ import msgspec
 import pytest
 from sqlalchemy import Engine
 
-from ares.domain.errors import WorldTrouble
+from ares.domain.errors import ExternalError
 from ares.domain.events import (
     SubmitOrder,
 )
 from ares.journal.run import entries, load_snapshot
-from ares.runtime.plan import Plan
+from ares.runtime.engine.plan import RunPlan
 from ares.store.projections import Projector, forget, projected_seq
 
 MINUTE_MS, DAY_MS = 60_000, 86_400_000
@@ -52,32 +52,32 @@ OTHERS: dict[str, tuple[Callable[[Any], Any], str]] = {
 
 @pytest.mark.parametrize("what", OTHERS)
 def test_a_run_is_not_taken_up_with_something_else(
-    world: Any, plan: Plan, tmp_path: Path, what: str
+    world: Any, plan: RunPlan, tmp_path: Path, what: str
 ) -> None:
     world.run(tmp_path / "run", None, plan, stopped=world.stop_after(100))
     before = everything(tmp_path / "run")
     other, said = OTHERS[what]
-    with pytest.raises(WorldTrouble, match=f"run was begun with {said}: put that back, or start"):
+    with pytest.raises(ExternalError, match=f"run was begun with {said}: put that back, or start"):
         other(world).run(tmp_path / "run")
     assert everything(tmp_path / "run") == before
 
 
 @pytest.mark.parametrize("name", ["kernel", "features", "engine"])
 def test_a_run_is_not_taken_up_by_other_code(
-    world: Any, plan: Plan, tmp_path: Path, name: str
+    world: Any, plan: RunPlan, tmp_path: Path, name: str
 ) -> None:
     world.run(tmp_path / "run", None, plan, stopped=world.stop_after(100))
     before = everything(tmp_path / "run")
     hashes = plan.setup.hashes | {name: "another"}
     setup = msgspec.structs.replace(plan.setup, hashes=hashes)
-    with pytest.raises(WorldTrouble, match=rf"another version of Ares \({name} differs\)"):
-        world.run(tmp_path / "run", None, Plan(setup, plan.feed, plan.state))
+    with pytest.raises(ExternalError, match=rf"another version of Ares \({name} differs\)"):
+        world.run(tmp_path / "run", None, RunPlan(setup, plan.feed, plan.state))
     assert everything(tmp_path / "run") == before
 
 
 @pytest.mark.parametrize("at", [-1, 30, 99])
 def test_a_run_is_not_taken_up_on_other_candles(
-    world: Any, plan: Plan, tmp_path: Path, at: int
+    world: Any, plan: RunPlan, tmp_path: Path, at: int
 ) -> None:
     """A candle that was corrected since, before the window or in what was already run."""
     world.run(tmp_path / "run", None, plan, stopped=world.stop_after(100))
@@ -90,12 +90,12 @@ def test_a_run_is_not_taken_up_on_other_candles(
             " WHERE ts_ms = ? AND symbol = 'BTC/USDT'",
             (ts_ms,),
         )
-    with pytest.raises(WorldTrouble, match="other candles"):
+    with pytest.raises(ExternalError, match="other candles"):
         other.run(tmp_path / "run")
     assert everything(tmp_path / "run") == before
 
 
-def test_candles_of_the_future_may_change(world: Any, plan: Plan, tmp_path: Path) -> None:
+def test_candles_of_the_future_may_change(world: Any, plan: RunPlan, tmp_path: Path) -> None:
     world.run(tmp_path / "run", None, plan, stopped=world.stop_after(100))
     other = world.copy(tmp_path / "store")
     with other.store._engine.begin() as connection:
@@ -107,7 +107,7 @@ def test_candles_of_the_future_may_change(world: Any, plan: Plan, tmp_path: Path
 
 
 def test_effects_that_were_tampered_with_are_found_on_starting(
-    world: Any, plan: Plan, tmp_path: Path
+    world: Any, plan: RunPlan, tmp_path: Path
 ) -> None:
     folder = tmp_path / "run"
     world.run(folder, None, plan, stopped=world.stop_after(200))
@@ -121,13 +121,13 @@ def test_effects_that_were_tampered_with_are_found_on_starting(
 
     world.forge(folder, one_lot_more)
     before = everything(folder)
-    with pytest.raises(WorldTrouble, match="steps to other effects than were journaled"):
+    with pytest.raises(ExternalError, match="steps to other effects than were journaled"):
         world.run(folder, None, plan)
     assert everything(folder) == before
 
 
 def test_a_damaged_snapshot_is_passed_over(
-    world: Any, plan: Plan, done: Any, tmp_path: Path
+    world: Any, plan: RunPlan, done: Any, tmp_path: Path
 ) -> None:
     folder = tmp_path / "run"
     world.run(folder, None, plan, stopped=world.stop_after(300), snapshot_events=50)
@@ -145,7 +145,7 @@ def test_a_damaged_snapshot_is_passed_over(
 
 
 def test_without_any_snapshot_it_steps_from_the_start(
-    world: Any, plan: Plan, done: Any, tmp_path: Path
+    world: Any, plan: RunPlan, done: Any, tmp_path: Path
 ) -> None:
     world.run(tmp_path / "run", None, plan, stopped=world.stop_after(300))
     shutil.rmtree(tmp_path / "run" / "snapshots")
@@ -154,7 +154,7 @@ def test_without_any_snapshot_it_steps_from_the_start(
 
 
 def test_snapshots_and_rows_ahead_of_the_journal_are_not_believed(
-    world: Any, plan: Plan, done: Any, tmp_path: Path, database: Engine
+    world: Any, plan: RunPlan, done: Any, tmp_path: Path, database: Engine
 ) -> None:
     """The journal came back from a backup; what was written after it did not."""
     folder = tmp_path / "run"
@@ -168,7 +168,7 @@ def test_snapshots_and_rows_ahead_of_the_journal_are_not_believed(
 
 
 def test_a_new_run_under_an_old_name_has_its_own_rows(
-    world: Any, plan: Plan, done: Any, tmp_path: Path, database: Engine
+    world: Any, plan: RunPlan, done: Any, tmp_path: Path, database: Engine
 ) -> None:
     """A person removed the run's folder; its rows are still there."""
     other = world.with_(changes={"gain": 1.3})
@@ -181,19 +181,19 @@ def test_a_new_run_under_an_old_name_has_its_own_rows(
 
 
 def test_a_lost_journal_is_said_and_never_begun_anew(
-    world: Any, plan: Plan, tmp_path: Path, database: Engine
+    world: Any, plan: RunPlan, tmp_path: Path, database: Engine
 ) -> None:
     """Its snapshots tell that there was one; nothing is written over what is left."""
     world.run(tmp_path / "run", database, plan)
     (tmp_path / "run" / "000001.journal").unlink()
     before = everything(tmp_path / "run"), world.tables(database, exact=True)
-    with pytest.raises(WorldTrouble, match="is empty, but a snapshot of event"):
+    with pytest.raises(ExternalError, match="is empty, but a snapshot of event"):
         world.run(tmp_path / "run", database, plan)
     assert (everything(tmp_path / "run"), world.tables(database, exact=True)) == before
 
 
 def test_rows_can_be_forgotten_and_made_again(
-    world: Any, plan: Plan, done: Any, tmp_path: Path, database: Engine
+    world: Any, plan: RunPlan, done: Any, tmp_path: Path, database: Engine
 ) -> None:
     shutil.copytree(done.folder, tmp_path / "run")
     for lag in (0, 1, 200, 555):

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from ares.cli.output import plain
-from ares.domain.errors import UserMistake, WorldTrouble
+from ares.domain.errors import ExternalError, UserError
 from ares.domain.events import (
     BarsClosed,
     BreakerChanged,
@@ -29,8 +29,8 @@ from ares.domain.events import (
     VirtualOpened,
 )
 from ares.journal.run import entries
-from ares.runtime.certify import certify
-from ares.runtime.restep import restep
+from ares.runtime.replay.certify import certify
+from ares.runtime.replay.restep import restep
 
 
 @pytest.fixture
@@ -298,7 +298,7 @@ def test_a_damaged_first_snapshot_is_said(world: Any, forged: Path) -> None:
     raw[-1] ^= 1
     first.write_bytes(raw)
     for check in (restep, certify):
-        with pytest.raises(WorldTrouble, match="first snapshot is missing or damaged"):
+        with pytest.raises(ExternalError, match="first snapshot is missing or damaged"):
             check(forged, world.models)
 
 
@@ -309,14 +309,14 @@ def test_another_runs_first_snapshot_is_not_believed(
     richer.run(tmp_path / "other", stopped=world.stop_after(1))
     name = "000000000000.snapshot"
     shutil.copy(tmp_path / "other" / "snapshots" / name, forged / "snapshots" / name)
-    with pytest.raises(WorldTrouble, match="first snapshot is missing or damaged"):
+    with pytest.raises(ExternalError, match="first snapshot is missing or damaged"):
         restep(forged, world.models)
 
 
 def test_no_run_is_the_callers_mistake(world: Any, tmp_path: Path) -> None:
     for folder in (tmp_path / "none", tmp_path):
         for check in (restep, certify):
-            with pytest.raises(UserMistake, match="no run"):
+            with pytest.raises(UserError, match="no run"):
                 check(folder, world.models)
 
 
@@ -326,7 +326,7 @@ def test_a_damaged_journal_is_one_line(world: Any, forged: Path) -> None:
     raw[len(raw) // 2] ^= 4
     path.write_bytes(raw)
     for check in (restep, certify):
-        with pytest.raises(WorldTrouble, match="damaged at byte"):
+        with pytest.raises(ExternalError, match="damaged at byte"):
             check(forged, world.models)
 
 

@@ -28,14 +28,14 @@ from ares.domain.events import (
 )
 from ares.journal.run import entries
 from ares.observe.run_report import report_run
-from ares.runtime.plan import Plan
+from ares.runtime.engine.plan import RunPlan
 from ares.store.projections import text
 
 NAMES = ("BTC/USDT", "ETH/USDT")
 
 
 @pytest.fixture
-def rows(world: Any, plan: Plan, database: Engine, fast_disk: Any) -> Engine:
+def rows(world: Any, plan: RunPlan, database: Engine, fast_disk: Any) -> Engine:
     """Return a database after a run that was stopped twice."""
     for stop in (100, 300, 10**9):
         world.run(fast_disk / "rows", database, plan, stopped=world.stop_after(stop))
@@ -234,7 +234,7 @@ def test_the_report_reads_the_same_numbers_from_the_journal(
 
 
 def test_a_report_of_a_part_says_that_it_is_not_finished(
-    world: Any, plan: Plan, fast_disk: Any
+    world: Any, plan: RunPlan, fast_disk: Any
 ) -> None:
     for stop, finished in ((538, False), (1, False), (1, True)):
         world.run(fast_disk / "part", None, plan, stopped=world.stop_after(stop))

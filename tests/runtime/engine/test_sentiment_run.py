@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ares.core.state import Scorer, Scorers, restore, snapshot
 from ares.core.step import step
-from ares.domain.errors import WorldTrouble
+from ares.domain.errors import ExternalError
 from ares.domain.events import (
     BarsClosed,
     Effect,
@@ -31,12 +31,12 @@ from ares.kernel.bars import F64
 from ares.kernel.features import N_FEATURES
 from ares.kernel.features.news import EVERYWHERE, News
 from ares.kernel.features.sentiment import N_SENTIMENT
-from ares.runtime.certify import certify
-from ares.runtime.history_run import run_history
-from ares.runtime.plan import Choice, Plan, named, plan_run
-from ares.runtime.prefetch import Prefetch
-from ares.runtime.restep import restep
-from ares.runtime.why import explain
+from ares.runtime.engine.history_run import run_history
+from ares.runtime.engine.plan import RunPlan, SlotChoice, named, plan_run
+from ares.runtime.engine.prefetch import Prefetch
+from ares.runtime.replay.certify import certify
+from ares.runtime.replay.explain import explain
+from ares.runtime.replay.restep import restep
 
 SPEC = SentimentSpec(delay_ms=2 * MINUTE_MS, stale_ms=45 * MINUTE_MS)
 
@@ -66,8 +66,8 @@ def some_news(world: Any, seed: int = 3) -> News:
     return News.of(zip(known.tolist(), published.tolist(), scores.tolist(), lane, strict=True))
 
 
-def plan_of(world: Any, news: News, challengers: bool = False) -> Plan:
-    choices = [Choice(key, world.ensemble(key), True) for key in (world.btc, world.eth)]
+def plan_of(world: Any, news: News, challengers: bool = False) -> RunPlan:
+    choices = [SlotChoice(key, world.ensemble(key), True) for key in (world.btc, world.eth)]
     frames = (Timeframe.M1, Timeframe.M5, Timeframe.M15)
     plan = plan_run(
         world.store, choices, frames, world.btc, world.from_ms, world.to_ms, world.cash_quote,
@@ -182,7 +182,7 @@ def test_news_that_change_while_a_run_waits_stop_it(
         "other": replace(news, scores=-news.scores),
     }[what]
     before = world.story(folder)
-    with pytest.raises(WorldTrouble, match="other news"):
+    with pytest.raises(ExternalError, match="other news"):
         run_history(replace(plan, news=changed), models, folder, None, sync_ms=10**9)
     assert world.story(folder) == before
     later = replace(news, scores=np.where(np.arange(len(news)) == len(news) - 1, 9, news.scores))
@@ -232,7 +232,7 @@ def test_a_snapshot_holds_what_was_heard(world: Any) -> None:
     assert snapshot(state) != raw
 
 
-def test_a_run_by_prices_has_no_place_for_news(world: Any, plan: Plan) -> None:
+def test_a_run_by_prices_has_no_place_for_news(world: Any, plan: RunPlan) -> None:
     state = restore(plan.setup, snapshot(plan.state))
     assert state.news is None
     assert state.features.shape[2] == N_FEATURES

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from ares.cli.output import plain
-from ares.domain.errors import UserMistake
+from ares.domain.errors import UserError
 from ares.domain.events import (
     BarsClosed,
     Decided,
@@ -22,16 +22,16 @@ from ares.domain.events import (
     SubmitOrder,
     TradeClosed,
 )
-from ares.journal.run import Entry, entries
+from ares.journal.run import JournalEntry, entries
 from ares.kernel.features import FEATURE_NAMES
-from ares.runtime.why import Why, explain
+from ares.runtime.replay.explain import Explanation, explain
 
 BTC, ETH = "BTC/USDT", "ETH/USDT"
 
 
-def bars(folder: Path) -> list[tuple[Entry, BarsClosed, list[Effect]]]:
+def bars(folder: Path) -> list[tuple[JournalEntry, BarsClosed, list[Effect]]]:
     """Return each decided instant with all effects since the one before."""
-    rows: list[tuple[Entry, BarsClosed, list[Effect]]] = []
+    rows: list[tuple[JournalEntry, BarsClosed, list[Effect]]] = []
     since: list[Effect] = []
     for entry in entries(folder):
         since += entry.effects
@@ -51,7 +51,7 @@ def at(done: Any, i: int, wanted: Callable[[Any], bool]) -> int:
     raise AssertionError("the run has no such instant")
 
 
-def why(world: Any, done: Any, i: int, at_ms: int | None) -> Why:
+def why(world: Any, done: Any, i: int, at_ms: int | None) -> Explanation:
     made = explain(done.folder, (BTC, ETH)[i], at_ms, world.models)
     plain(made)
     return made
@@ -226,11 +226,11 @@ def test_the_time_asked_for_finds_the_newest_bar_before_it(world: Any, done: Any
 
 
 def test_what_is_not_in_the_run_is_the_callers_mistake(world: Any, done: Any) -> None:
-    with pytest.raises(UserMistake, match="'XRP/USDT' is not in history/test: it has binance:BTC"):
+    with pytest.raises(UserError, match="'XRP/USDT' is not in history/test: it has binance:BTC"):
         explain(done.folder, "XRP/USDT", None, world.models)
-    with pytest.raises(UserMistake, match=r"decided nothing for BTC/USDT at or before that time"):
+    with pytest.raises(UserError, match=r"decided nothing for BTC/USDT at or before that time"):
         explain(done.folder, BTC, world.from_ms, world.models)
-    with pytest.raises(UserMistake, match="no run"):
+    with pytest.raises(UserError, match="no run"):
         explain(done.folder / "none", BTC, None, world.models)
 
 

@@ -14,17 +14,17 @@ import pytest
 import yaml
 
 from ares.adapters.model_store import ModelStore
+from ares.adapters.worker_pool import Task, WorkerPool
 from ares.config.workspace import Workspace
 from ares.domain.instrument import Instrument, InstrumentSpec
-from ares.domain.model_life import Denied, Judged
+from ares.domain.model_life import RequestRefused, VerdictRecorded
 from ares.domain.package import sha256
 from ares.journal.log import read
 from ares.kernel.bars import Bars
-from ares.runtime.judging import basis_of
-from ares.runtime.model_journal import models_journal, read_book, record
-from ares.runtime.promotion import Outcome, champions, promote
-from ares.runtime.training import TrainingRequest, train
-from ares.runtime.worker_pool import Task, WorkerPool
+from ares.runtime.lifecycle.promotion import PromotionResult, champions, promote
+from ares.runtime.registry.model_journal import models_journal, read_book, record
+from ares.runtime.training.train import TrainingRequest, train
+from ares.runtime.validation.validate import basis_of
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
 
@@ -57,7 +57,9 @@ class World:
     other: str
     noise: str
 
-    def let_pass(self, target: str, environment: str = "history", passed: bool = True) -> Judged:
+    def let_pass(
+        self, target: str, environment: str = "history", passed: bool = True
+    ) -> VerdictRecorded:
         """Write a verdict of today's evidence on an ensemble, as ``models validate`` does."""
         workspace = self.workspace
         ensemble = ModelStore(workspace.models_dir).ensemble(target)
@@ -68,18 +70,18 @@ class World:
         name = f"{target}_{environment}_{len(book.verdicts)}.json"
         (folder / name).write_bytes(content)
         failed = () if passed else ("e_value", "deflated_sharpe")
-        judged = Judged(
+        judged = VerdictRecorded(
             environment, ensemble.instrument, target, passed, failed, sha256(content), "e",
             basis_of(workspace, book, ensemble, environment), name, sha256(content), "now", "me",
         )  # fmt: skip
         record(workspace.journal_dir, [judged])
         return judged
 
-    def asked(self, target: str | None, to: str = "history") -> Outcome:
+    def asked(self, target: str | None, to: str = "history") -> PromotionResult:
         """Ask for a promotion by the verdict."""
         return promote(self.workspace, target, to, False, None)
 
-    def force(self, target: str | None, to: str = "history") -> Outcome:
+    def force(self, target: str | None, to: str = "history") -> PromotionResult:
         """Ask for a forced promotion."""
         return promote(self.workspace, target, to, True, "rehearsal")
 
@@ -91,7 +93,7 @@ class World:
         """Return every record of the models' journal."""
         return list(read(models_journal(self.workspace.journal_dir)))
 
-    def denied(self) -> Denied:
+    def denied(self) -> RequestRefused:
         """Return the newest refusal."""
         return read_book(self.workspace.journal_dir).denied[-1]
 

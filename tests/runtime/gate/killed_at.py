@@ -23,9 +23,9 @@ from typing import Any
 
 from ares.adapters.model_store import ModelStore
 from ares.config.workspace import Workspace
-from ares.runtime.model_check import insist_it_works
-from ares.runtime.model_journal import read_book
-from ares.runtime.promotion import Outcome, archive, promote, rollback
+from ares.runtime.lifecycle.promotion import PromotionResult, archive, promote, rollback
+from ares.runtime.registry.model_journal import read_book
+from ares.runtime.validation.model_check import require_it_works
 
 BTC = "binance:BTC/USDT"
 SQL_EVERY = 40
@@ -34,7 +34,7 @@ SQL_EVERY = 40
 AGAIN = ("truncate", "half a write", "replace")
 """After these the move is made again: whatever it left half done is not in the way."""
 
-MOVES: dict[str, Callable[[Workspace, str], Outcome]] = {
+MOVES: dict[str, Callable[[Workspace, str], PromotionResult]] = {
     "promote": lambda workspace, target: promote(workspace, target, "history", False, "test"),
     "rollback": lambda workspace, target: rollback(workspace, None, target, "history", "test"),
     "archive": lambda workspace, target: archive(workspace, target, "test"),
@@ -152,7 +152,7 @@ def seen_after(workspace: Workspace, target: str) -> dict[str, Any]:
     """Return what a new process sees: the champion, loaded, verified and asked, and its status."""
     book = read_book(workspace.journal_dir)
     champions = book.champions("history")
-    insist_it_works(workspace, ModelStore(workspace.models_dir).ensemble(champions[BTC]))
+    require_it_works(workspace, ModelStore(workspace.models_dir).ensemble(champions[BTC]))
     production = [
         one.hash
         for one in ModelStore(workspace.models_dir).listed().ensembles

@@ -16,9 +16,9 @@ from ares.adapters.model_store import ModelStore
 from ares.domain.errors import AresError
 from ares.domain.model import Member
 from ares.domain.package import CARD_FILE, GRAPH_FILE, PackageCard, sealed
-from ares.runtime.judging import find, judge_ensemble
-from ares.runtime.model_journal import read_book
-from ares.runtime.promotion import Outcome, archive, rollback
+from ares.runtime.lifecycle.promotion import PromotionResult, archive, rollback
+from ares.runtime.registry.model_journal import read_book
+from ares.runtime.validation.validate import find, judge_ensemble
 
 if TYPE_CHECKING:
     from tests.runtime.gate.conftest import World
@@ -89,10 +89,10 @@ def other_symbol(card: PackageCard) -> PackageCard:
     return msgspec.structs.replace(card, instruments=("binance:ETH/USDT",))
 
 
-def insist_refused(world: World, target: str, says: str) -> None:
+def require_refused(world: World, target: str, says: str) -> None:
     """Ask for everything that can be asked with a model: all of it is refused, and journaled."""
     world.let_pass(target)
-    asked: list[Callable[[], Outcome]] = [
+    asked: list[Callable[[], PromotionResult]] = [
         lambda: world.asked(target),
         lambda: world.force(target),
         lambda: rollback(world.workspace, None, target, None),
@@ -129,7 +129,7 @@ def crowned(world: World) -> World:
 def test_a_package_made_for_something_else_is_refused(
     crowned: World, change: Callable[[PackageCard], PackageCard], says: str
 ) -> None:
-    insist_refused(crowned, forged(crowned, None, change), says)
+    require_refused(crowned, forged(crowned, None, change), says)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_a_package_made_for_something_else_is_refused(
     ],
 )
 def test_a_graph_that_keeps_no_contract_is_refused(crowned: World, graph: bytes, says: str) -> None:
-    insist_refused(crowned, forged(crowned, graph, same), says)
+    require_refused(crowned, forged(crowned, graph, same), says)
 
 
 def test_a_constant_is_refused_with_or_without_force(crowned: World) -> None:
@@ -203,7 +203,7 @@ def test_a_damaged_package_is_refused(
     crowned: World, harm: Callable[[Path], object], says: str
 ) -> None:
     harm(crowned.graph_of(crowned.refit))
-    insist_refused(crowned, crowned.refit, says)
+    require_refused(crowned, crowned.refit, says)
 
 
 def test_an_ensemble_that_was_edited_is_refused(crowned: World) -> None:

@@ -14,36 +14,36 @@ import pytest
 
 from ares.adapters.model_store import ModelStore
 from ares.config.workspace import Workspace
-from ares.domain.errors import UserMistake, WorldTrouble
+from ares.domain.errors import ExternalError, UserError
 from ares.domain.package import Package, sealed, sha256
 from ares.kernel.features import N_FEATURES
-from ares.learn.gate.verdict import Line, Verdict
-from ares.runtime.comparing import compare, recipe_differences
-from ares.runtime.court import Court
-from ares.runtime.judging import Judgement, judge_ensemble
-from ares.runtime.model_journal import read_book
-from ares.runtime.promotion import promote
-from ares.runtime.training import TrainingRequest, train
-from ares.runtime.verdict_file import keep
+from ares.learn.gate.verdict import Verdict, VerdictLine
+from ares.runtime.lifecycle.promotion import promote
+from ares.runtime.registry.model_journal import read_book
+from ares.runtime.training.train import TrainingRequest, train
+from ares.runtime.validation.compare import compare, recipe_differences
+from ares.runtime.validation.evaluator import EnsembleEvaluator
+from ares.runtime.validation.validate import ValidationResult, judge_ensemble
+from ares.runtime.validation.verdict_file import keep
 
 if TYPE_CHECKING:
     from tests.runtime.gate.conftest import World
 
 
-def line(verdict: Verdict, name: str) -> Line:
+def line(verdict: Verdict, name: str) -> VerdictLine:
     return next(one for one in verdict.lines if one.name == name)
 
 
-def judged(world: World, target: str, environment: str = "history") -> Judgement:
+def judged(world: World, target: str, environment: str = "history") -> ValidationResult:
     return judge_ensemble(world.workspace, target, environment, pool=world.pool)
 
 
 @pytest.fixture(scope="module")
-def good(trained: World) -> Judgement:
+def good(trained: World) -> ValidationResult:
     return judge_ensemble(trained.workspace, trained.refit, pool=trained.pool)
 
 
-def test_a_planted_edge_passes_every_line(good: Judgement) -> None:
+def test_a_planted_edge_passes_every_line(good: ValidationResult) -> None:
     verdict, evidence = good.verdict, good.examined.evidence
     assert verdict.passed, verdict.failed
     assert good.notes == ()
@@ -67,7 +67,7 @@ def test_noise_is_refused(trained: World) -> None:
     assert not line(verdict, "e_value").passed
 
 
-def test_what_is_judged_is_what_was_trained(trained: World, good: Judgement) -> None:
+def test_what_is_judged_is_what_was_trained(trained: World, good: ValidationResult) -> None:
     """The witness' decisions are those whose numbers training printed, and the trial's returns
     are those of the judged account.
     """
@@ -76,7 +76,7 @@ def test_what_is_judged_is_what_was_trained(trained: World, good: Judgement) -> 
     mine = good.examined.exhibit.accounts["candidate"]
     assert np.array_equal(np.frombuffer(trial.daily, "<f8"), mine.daily)
     assert trial.first_day == mine.days[0]
-    court = Court(trained.workspace, trained.pool, lambda _done, _total, _what: None)
+    court = EnsembleEvaluator(trained.workspace, trained.pool, lambda _done, _total, _what: None)
     ensemble = ModelStore(trained.workspace.models_dir).ensemble(trained.refit)
     witness = court.hear(ensemble, None, checks=False).candidate
     rows, p = witness.decisions(witness.from_ms, witness.to_ms)
@@ -87,7 +87,7 @@ def test_what_is_judged_is_what_was_trained(trained: World, good: Judgement) -> 
     assert len(set(witness.fold_of(rows).tolist())) >= 4
 
 
-def test_the_same_candles_give_the_same_evidence(trained: World, good: Judgement) -> None:
+def test_the_same_candles_give_the_same_evidence(trained: World, good: ValidationResult) -> None:
     again = judge_ensemble(trained.workspace, trained.refit, pool=trained.pool)
     one, two = good.examined.evidence, again.examined.evidence
     assert msgspec.structs.replace(one, inference_us=None) == msgspec.structs.replace(
@@ -202,9 +202,9 @@ def test_two_are_compared_on_the_same_bars(world: World) -> None:
     assert "neither" in found.sentence
     other = compare(world.workspace, world.refit, world.other, pool=world.pool)
     assert ("1h.price_only", "False", "True") in other.recipe
-    with pytest.raises(UserMistake, match="one is for"):
+    with pytest.raises(UserError, match="one is for"):
         compare(world.workspace, world.refit, world.noise, pool=world.pool)
-    with pytest.raises(UserMistake, match="two different"):
+    with pytest.raises(UserError, match="two different"):
         compare(world.workspace, world.refit, world.refit, pool=world.pool)
 
 
@@ -240,7 +240,7 @@ def test_a_damaged_package_is_not_judged(world: World, harm: str) -> None:
         graph.unlink()
     else:
         shutil.rmtree(folder)
-    with pytest.raises(WorldTrouble, match=r"damaged|missing"):
+    with pytest.raises(ExternalError, match=r"damaged|missing"):
         judged(world, world.refit)
     assert read_book(world.workspace.journal_dir).verdicts == ()
 
@@ -258,7 +258,7 @@ def test_a_package_for_something_else_is_not_judged(
     package, _ = _graph(world)
     card = msgspec.structs.replace(package.card, version="20230101_000000", files={}, **change)
     ensemble = _stored(world, sealed(card, dict(package.files)))
-    with pytest.raises(UserMistake, match=says):
+    with pytest.raises(UserError, match=says):
         judged(world, ensemble)
 
 
@@ -271,7 +271,7 @@ def test_a_graph_that_is_no_model_is_not_judged(world: World, kind: str, says: s
     graph = b"rubbish" if kind == "rubbish" else _constant(float("nan") if kind == "nan" else 1.5)
     card = msgspec.structs.replace(package.card, version="20230101_000000", files={})
     ensemble = _stored(world, sealed(card, {**package.files, "model.onnx": graph}))
-    with pytest.raises(UserMistake, match=says):
+    with pytest.raises(UserError, match=says):
         judged(world, ensemble)
 
 
@@ -310,12 +310,12 @@ def _constant(value: float) -> bytes:
 
 def test_an_imported_model_has_no_evidence_but_what_comes_after(world: World) -> None:
     """All candles are older than the import: there is nothing on which it is out of sample."""
-    from ares.runtime.model_import import import_onnx
+    from ares.runtime.lifecycle.model_import import import_onnx
 
     package, folder = _graph(world)
     del package
     done = import_onnx(world.workspace, folder / "model.onnx", "BTC/USDT", "1h")
-    with pytest.raises(UserMistake, match="no bars on which it is out of sample"):
+    with pytest.raises(UserError, match="no bars on which it is out of sample"):
         judged(world, done.ensemble.hash)
     book = read_book(world.workspace.journal_dir)
     assert done.ensemble.recipe_hash in {trial.recipe_hash for trial in book.trials}

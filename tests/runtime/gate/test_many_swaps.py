@@ -11,11 +11,11 @@ from ares.domain.events import BarsClosed, Decided, Effect, Event
 from ares.domain.instrument import Instrument
 from ares.domain.model_events import ModelPublished, SlotChanged
 from ares.journal.run import entries
-from ares.runtime.certify import certify
-from ares.runtime.history_run import run_history
-from ares.runtime.plan import Choice, named, plan_run
-from ares.runtime.restep import restep
-from ares.runtime.served_models import opener_of
+from ares.runtime.engine.history_run import run_history
+from ares.runtime.engine.plan import SlotChoice, named, plan_run
+from ares.runtime.engine.served_models import opener_of
+from ares.runtime.replay.certify import certify
+from ares.runtime.replay.restep import restep
 from ares.runtime.trade_rules import rollout_of, rules_of
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
@@ -63,7 +63,7 @@ def test_a_thousand_swaps(world: Any, tmp_path: Path) -> None:
     first_ms, last_ms = store.series()[0].first_ms, store.series()[0].last_ms
     plan = named(
         plan_run(
-            store, [Choice(btc, ensembles[0], True)], list(workspace.settings.weights), btc,
+            store, [SlotChoice(btc, ensembles[0], True)], list(workspace.settings.weights), btc,
             first_ms + 1_500 * 3_600_000, last_ms, 10_000.0, rules_of(workspace.settings), 0.25,
             "settings", rollout=rollout_of(workspace.settings),
         ),

@@ -16,10 +16,10 @@ import pytest
 
 from ares.adapters.model_store import ModelStore
 from ares.config.workspace import Workspace
-from ares.domain.model_life import Promotion
-from ares.runtime.model_journal import read_book, record
-from ares.runtime.model_mirror import tell_mlflow
-from ares.runtime.promotion import archive, rollback
+from ares.domain.model_life import EnsemblePromoted
+from ares.runtime.lifecycle.promotion import archive, rollback
+from ares.runtime.registry.model_journal import read_book, record
+from ares.runtime.registry.model_mirror import tell_mlflow
 
 if TYPE_CHECKING:
     from tests.runtime.gate.conftest import World
@@ -79,7 +79,7 @@ def test_champions_challenger_and_statuses_are_as_the_journal_says(world: World)
 
 def test_a_promotion_asked_for_again_tells_what_a_killed_one_could_not(world: World) -> None:
     judged = world.let_pass(world.refit, "paper")
-    crowned = Promotion(
+    crowned = EnsemblePromoted(
         "paper", BTC, world.refit, "", "then", "me", "x", False, judged.verdict_hash
     )
     record(world.workspace.journal_dir, [crowned])  # and killed before MLflow was told

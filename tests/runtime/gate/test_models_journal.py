@@ -10,11 +10,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from ares.domain.errors import UserMistake, WorldTrouble
-from ares.domain.model_life import Archived, Promotion
+from ares.domain.errors import ExternalError, UserError
+from ares.domain.model_life import EnsembleArchived, EnsemblePromoted
 from ares.journal.log import Writer
-from ares.runtime.journal_head import head_path, read_whole
-from ares.runtime.model_journal import (
+from ares.runtime.registry.journal_head import head_path, read_whole
+from ares.runtime.registry.model_journal import (
     models_journal,
     read_book,
     record,
@@ -26,12 +26,14 @@ from ares.runtime.model_journal import (
 NOW = datetime(2024, 1, 1, tzinfo=UTC)
 
 
-def archived(name: str) -> Archived:
-    return Archived(name, "now", "me", "test")
+def archived(name: str) -> EnsembleArchived:
+    return EnsembleArchived(name, "now", "me", "test")
 
 
-def promotion(target: str, previous: str, environment: str = "paper") -> Promotion:
-    return Promotion(environment, "binance:BTC/USDT", target, previous, "now", "me", "why", True)
+def promotion(target: str, previous: str, environment: str = "paper") -> EnsemblePromoted:
+    return EnsemblePromoted(
+        environment, "binance:BTC/USDT", target, previous, "now", "me", "why", True
+    )
 
 
 @pytest.fixture
@@ -62,7 +64,7 @@ def test_a_journal_that_lost_its_end_is_not_believed(
     folder = models_journal(journal)
     harm(folder)
     for ask in (lambda: read_book(journal), lambda: record(journal, [archived("d")])):
-        with pytest.raises(WorldTrouble, match=r"has lost its end: 3 records were written, [01]"):
+        with pytest.raises(ExternalError, match=r"has lost its end: 3 records were written, [01]"):
             ask()
     head_path(folder).unlink()
     record(journal, [archived("d")])
@@ -77,7 +79,7 @@ def test_a_journal_written_anew_in_its_place_is_not_believed(journal: Path) -> N
     for name in "xyz":
         writer.append(msgspec.msgpack.encode(archived(name)))
     writer.close()
-    with pytest.raises(WorldTrouble, match="is not the one that was written"):
+    with pytest.raises(ExternalError, match="is not the one that was written"):
         read_book(journal)
 
 
@@ -90,7 +92,7 @@ def test_a_journal_may_be_ahead_of_its_head_and_a_head_may_be_missing(journal: P
     head_path(folder).unlink()  # a journal from before heads were kept
     assert len(read_whole(folder)) == 4
     head_path(folder).write_bytes(b"{")
-    with pytest.raises(WorldTrouble, match="does not say how far"):
+    with pytest.raises(ExternalError, match="does not say how far"):
         read_book(journal)
 
 
@@ -99,7 +101,9 @@ def test_two_champions_in_the_journal_are_a_forgery(journal: Path) -> None:
     record(journal, [promotion("d", "c"), promotion("e", "", "live")])
     assert read_book(journal).champions("paper") == {"binance:BTC/USDT": "d"}
     record(journal, [promotion("e", "c")])
-    with pytest.raises(WorldTrouble, match=r"names two champions of binance:BTC/USDT in paper \(d"):
+    with pytest.raises(
+        ExternalError, match=r"names two champions of binance:BTC/USDT in paper \(d"
+    ):
         read_book(journal)
 
 
@@ -108,16 +112,16 @@ def test_a_record_of_another_version_is_named(journal: Path) -> None:
     writer = Writer(folder)
     writer.append(msgspec.msgpack.encode({"type": "Dethroned", "ensemble_hash": "c"}))
     writer.close()
-    with pytest.raises(WorldTrouble, match="a record that this version of Ares does not know"):
+    with pytest.raises(ExternalError, match="a record that this version of Ares does not know"):
         read_book(journal)
 
 
 def test_a_refusal_by_an_error_is_journaled_and_raised(journal: Path) -> None:
     with (
-        pytest.raises(UserMistake, match="no such"),
+        pytest.raises(UserError, match="no such"),
         refusals_journaled(journal, "import", "x.onnx", now=lambda: NOW),
     ):
-        raise UserMistake("no such model")
+        raise UserError("no such model")
     denied = read_book(journal).denied[-1]
     assert (denied.what, denied.target, denied.reason) == ("import", "x.onnx", "no such model")
     assert denied.at == "2024-01-01T00:00:00+00:00"
@@ -127,10 +131,10 @@ def test_a_refusal_by_an_error_is_journaled_and_raised(journal: Path) -> None:
 def test_a_journal_that_cannot_be_written_does_not_hide_the_reason(journal: Path) -> None:
     emptied(models_journal(journal))
     with (
-        pytest.raises(UserMistake, match="no such"),
+        pytest.raises(UserError, match="no such"),
         refusals_journaled(journal, "import", "x.onnx"),
     ):
-        raise UserMistake("no such model")
+        raise UserError("no such model")
 
 
 def test_what_happened_to_a_model_comes_in_order(journal: Path) -> None:

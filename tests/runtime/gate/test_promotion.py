@@ -12,10 +12,17 @@ import pytest
 
 from ares.adapters.model_store import ModelStore
 from ares.config.workspace import Workspace
-from ares.domain.errors import UserMistake
-from ares.domain.model_life import Basis
-from ares.runtime.model_journal import read_book, record
-from ares.runtime.promotion import Outcome, archive, champions, missing_champions, promote, rollback
+from ares.domain.errors import UserError
+from ares.domain.model_life import VerdictBasis
+from ares.runtime.lifecycle.promotion import (
+    PromotionResult,
+    archive,
+    champions,
+    missing_champions,
+    promote,
+    rollback,
+)
+from ares.runtime.registry.model_journal import read_book, record
 
 if TYPE_CHECKING:
     from tests.runtime.gate.conftest import World
@@ -131,7 +138,7 @@ def test_a_damaged_model_is_not_promoted_with_or_without_force(world: World, har
 
 def test_force_needs_a_reason_is_kept_and_has_no_place_in_live(world: World) -> None:
     for reason in (None, "  "):
-        with pytest.raises(UserMistake, match="needs a reason"):
+        with pytest.raises(UserError, match="needs a reason"):
             promote(world.workspace, world.refit, "history", True, reason)
     assert "--force is refused in live" in world.force(world.refit, "live").refused[0]
     assert world.champion("live") is None
@@ -157,12 +164,12 @@ def test_the_newest_of_every_instrument_is_the_default(world: World) -> None:
 
 @pytest.mark.parametrize("target", ["XRP/USDT", "deadbeef", "*", "history"])
 def test_what_is_not_there_is_one_line(world: World, target: str) -> None:
-    with pytest.raises(UserMistake) as raised:
+    with pytest.raises(UserError) as raised:
         world.force(target)
     assert target in str(raised.value)
     assert "\n" not in str(raised.value)
     assert (world.denied().target, world.denied().reason) == (target, str(raised.value))
-    with pytest.raises(UserMistake, match="unknown environment 'moon'"):
+    with pytest.raises(UserError, match="unknown environment 'moon'"):
         world.force("BTC/USDT", "moon")
     assert (world.denied().target, world.denied().environment) == ("BTC/USDT", "moon")
     assert world.champion() is None
@@ -172,7 +179,7 @@ def test_a_symbol_on_two_venues_must_be_named_in_full(world: World) -> None:
     models = ModelStore(world.workspace.models_dir)
     ensemble = models.ensemble(world.refit)
     models.save_ensemble(msgspec.structs.replace(ensemble, instrument="kraken:BTC/USDT"))
-    with pytest.raises(UserMistake, match=r"more than one venue.*binance:BTC/USDT.*kraken"):
+    with pytest.raises(UserError, match=r"more than one venue.*binance:BTC/USDT.*kraken"):
         world.force("BTC/USDT")
     assert "was made for binance:BTC/USDT, not for" in world.force("kraken:BTC/USDT").refused[0]
 
@@ -191,7 +198,7 @@ def test_a_package_named_alone_is_stored_as_an_ensemble_once_it_is_promoted(worl
 
 def test_without_any_ensemble_it_says_how_to_make_one(world: World) -> None:
     shutil.rmtree(world.workspace.models_dir / "ensembles")
-    with pytest.raises(UserMistake, match="ares train"):
+    with pytest.raises(UserError, match="ares train"):
         world.force(None)
 
 
@@ -238,10 +245,10 @@ def test_a_rollback_goes_only_to_what_was_validated_exists_and_works(world: Worl
     (refusal,) = rollback(world.workspace, None, world.refit, None).refused
     assert "model.onnx is missing" in refusal
     assert world.champion() == world.first
-    with pytest.raises(UserMistake, match="there is no champion in paper"):
+    with pytest.raises(UserError, match="there is no champion in paper"):
         rollback(world.workspace, None, None, "paper")
     world.force(world.first, "paper")
-    with pytest.raises(UserMistake, match="there are several champions"):
+    with pytest.raises(UserError, match="there are several champions"):
         rollback(world.workspace, None, None, None)
 
 
@@ -259,7 +266,9 @@ def test_archiving_takes_a_model_out_of_use_but_never_a_champion(world: World) -
     world.force(world.refit)
     (refusal,) = archive(world.workspace, world.refit).refused
     assert "is champion in history" in refusal
-    assert archive(world.workspace, world.other, "old") == Outcome((), (), (), (world.other,))
+    assert archive(world.workspace, world.other, "old") == PromotionResult(
+        (), (), (), (world.other,)
+    )
     assert read_book(world.workspace.journal_dir).status(world.other) == "archived"
     (refusal,) = archive(world.workspace, world.other).refused
     assert "archived already" in refusal
@@ -268,7 +277,7 @@ def test_archiving_takes_a_model_out_of_use_but_never_a_champion(world: World) -
 
 
 def test_what_a_verdict_rests_on_is_named_when_it_changes() -> None:
-    one = Basis("", "evidence", "l", "t", 1, "c")
+    one = VerdictBasis("", "evidence", "l", "t", 1, "c")
     assert one.changed(one) == ()
     assert one.changed(msgspec.structs.replace(one, trials=2, champion="x")) == (
         "champion",

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from ares.domain.errors import AresError, WorldTrouble
-from ares.domain.model_life import Archived
+from ares.domain.errors import AresError, ExternalError
+from ares.domain.model_life import EnsembleArchived
 from ares.journal.log import Lock, Writer
-from ares.runtime.journal_head import head_path
-from ares.runtime.model_journal import models_journal, read_book, record, writing
-from ares.runtime.promotion import archive, champions, promote
-from ares.runtime.training import TrainingRequest, train
+from ares.runtime.lifecycle.promotion import archive, champions, promote
+from ares.runtime.registry.journal_head import head_path
+from ares.runtime.registry.model_journal import models_journal, read_book, record, writing
+from ares.runtime.training.train import TrainingRequest, train
 
 if TYPE_CHECKING:
     from tests.runtime.gate.conftest import World
@@ -32,7 +32,7 @@ import json, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from ares.config.workspace import Workspace
-from ares.runtime.promotion import promote
+from ares.runtime.lifecycle.promotion import promote
 
 waited = []
 
@@ -99,12 +99,12 @@ def test_a_writer_waits_for_another_and_says_who_it_is(world: World) -> None:
     folder = models_journal(world.workspace.journal_dir)
     lock = Lock(folder)
     with (
-        pytest.raises(WorldTrouble, match="another training or promotion"),
+        pytest.raises(ExternalError, match="another training or promotion"),
         writing(world.workspace.journal_dir),
     ):
         pass
     threading.Timer(0.2, lock.release).start()
-    record(world.workspace.journal_dir, [Archived("x", "now", "me", "test")])
+    record(world.workspace.journal_dir, [EnsembleArchived("x", "now", "me", "test")])
     assert read_book(world.workspace.journal_dir).archived[-1].ensemble_hash == "x"
 
 
@@ -149,7 +149,7 @@ def test_two_champions_are_found_before_a_training_makes_anything(world: World) 
         append(msgspec.structs.replace(forged, ensemble_hash=world.other))
     packages = world.workspace.models_dir / "packages"
     before = sorted(packages.rglob("*"))
-    with pytest.raises(WorldTrouble, match="names two champions"):
+    with pytest.raises(ExternalError, match="names two champions"):
         train(world.workspace, TrainingRequest(symbols=("BTC/USDT",)), pool=world.pool)
     assert sorted(packages.rglob("*")) == before
 

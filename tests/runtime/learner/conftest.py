@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from ares.adapters.model_store import ModelStore
+from ares.adapters.worker_pool import Task, TaskFailed, WorkerPool
 from ares.config.workspace import Workspace
 from ares.domain.events import BarsClosed, Effect, Event, RunStarted, TradeClosed
 from ares.domain.instrument import Instrument, InstrumentSpec
@@ -22,21 +23,20 @@ from ares.domain.model_events import ModelPublished, SlotChanged
 from ares.domain.run import RunInstrument, RunSetup
 from ares.domain.timeframe import Timeframe
 from ares.kernel.bars import Bars
-from ares.runtime.drift_job import DriftJob
-from ares.runtime.learner import learner_of
-from ares.runtime.refit_judging import JudgeJob
+from ares.runtime.learner.drift_job import DriftJob
+from ares.runtime.learner.learner import learner_of
 from ares.runtime.trade_rules import rules_of
-from ares.runtime.training import TrainingRequest, ensemble_of
-from ares.runtime.training_job import (
-    JoinDone,
-    JoinJob,
+from ares.runtime.training.job import (
+    AggregateDone,
+    AggregateJob,
     PackageDone,
     PackageJob,
     join_members,
     train_package,
 )
-from ares.runtime.training_plan import package_jobs
-from ares.runtime.worker_pool import Failed, Task, WorkerPool
+from ares.runtime.training.plan import package_jobs
+from ares.runtime.training.train import TrainingRequest, ensemble_of
+from ares.runtime.validation.refit_verdict import JudgeJob
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
 
@@ -88,13 +88,13 @@ def _trained(workspace: Workspace, job: PackageJob) -> Ensemble:
     done = train_package(job)
     assert isinstance(done, PackageDone)
     [instrument], timeframe = job.instruments, job.recipe.timeframe
-    joining = JoinJob(
+    joining = AggregateJob(
         instrument, {timeframe: done.spoken[instrument]}, {timeframe: 1.0},
         job.recipe.label, settings.strategy.edge_bps_min, job.recipe.seed, job.source,
         rules_of(settings), settings.account.capital_quote,
     )  # fmt: skip
     joined = join_members(joining)
-    assert isinstance(joined, JoinDone)
+    assert isinstance(joined, AggregateDone)
     members = {timeframe: (models.add(done.package), job.recipe)}
     ensemble = ensemble_of(joining, joined, members, job.created_at)
     models.save_ensemble(ensemble)
@@ -139,7 +139,7 @@ class Here(WorkerPool):
         for task in tasks:
             self.labels.append(task.label)
             wrong = next((said for part, said in self.broken.items() if part in task.label), None)
-            yield task, Failed(wrong) if wrong else self._result(task)
+            yield task, TaskFailed(wrong) if wrong else self._result(task)
 
     def _result(self, task: Task) -> Any:
         job = task.argument

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from ares.adapters.model_store import ModelStore
-from ares.domain.errors import UserMistake, WorldTrouble
+from ares.domain.errors import ExternalError, UserError
 from ares.domain.events import BarsClosed, RunStarted
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.model_events import (
@@ -22,12 +22,12 @@ from ares.domain.model_events import (
 )
 from ares.journal.log import Lock
 from ares.kernel.bars import Bars
-from ares.learn.lessons import Lessons
+from ares.learn.learner_state import LearnerState
 from ares.learn.thresholds import Thresholds
-from ares.learn.triggers import Policy
-from ares.runtime.learn_requests import Request, Requests, leave
-from ares.runtime.learner import Learner, learner_of
-from ares.runtime.refit import Assignment, School
+from ares.learn.triggers import RetrainPolicy
+from ares.runtime.learner.learn_requests import LearnRequest, LearnRequests, leave
+from ares.runtime.learner.learner import Learner, learner_of
+from ares.runtime.learner.refit import RefitRequest, RefitRunner
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
 
@@ -169,10 +169,10 @@ def test_without_a_champion_a_refit_must_beat_staying_flat(
 
 
 def test_without_newer_rows_nothing_has_changed(small: Any, here: Any, tmp_path: Path) -> None:
-    school = School(small.workspace, "history/x", tmp_path, (), here())
+    school = RefitRunner(small.workspace, "history/x", tmp_path, (), here())
     taught = ModelStore(small.workspace.models_dir).ensemble(small.edge)
     at_ms = START_MS + 1_850 * HOUR  # when it was trained
-    [result] = school.teach([Assignment(taught, taught, at_ms)])
+    [result] = school.teach([RefitRequest(taught, taught, at_ms)])
     assert result.outcome == "unchanged"
     assert not (tmp_path / "verdicts").exists()
 
@@ -183,8 +183,8 @@ def test_a_package_that_stands_alone_is_made_anew_alone(
     models = ModelStore(small.workspace.models_dir)
     package = models.member(models.ensemble(small.edge).members[0])
     taught = package.alone("binance:BTC/USDT", package.card.created_at)
-    school = School(small.workspace, "history/x", tmp_path, (), here())
-    [result] = school.teach([Assignment(taught, taught, FROM_MS + 20 * HOUR)])
+    school = RefitRunner(small.workspace, "history/x", tmp_path, (), here())
+    [result] = school.teach([RefitRequest(taught, taught, FROM_MS + 20 * HOUR)])
     assert result.outcome in ("published", "refused"), result.note
     assert result.ensemble is not None
     assert result.ensemble.recipe_hash == taught.recipe_hash
@@ -196,16 +196,16 @@ def test_a_person_may_ask_a_running_engine_and_needs_no_rest(
     small: Any, here: Any, playing: Any, setup_of: Any, tmp_path: Path
 ) -> None:
     journal, key = tmp_path / "journal", "binance:BTC/USDT"
-    request = Request(key, "ada", "2024-01-01T00:00:00Z")
-    with pytest.raises(UserMistake, match="history runs decide by themselves"):
+    request = LearnRequest(key, "ada", "2024-01-01T00:00:00Z")
+    with pytest.raises(UserError, match="history runs decide by themselves"):
         leave(journal, "history", request)
-    with pytest.raises(WorldTrouble, match="no engine runs in paper"):
+    with pytest.raises(ExternalError, match="no engine runs in paper"):
         leave(journal, "paper", request)
     lock = Lock(journal / "paper")
     setup, pool = setup_of(small.workspace, small.edge), here()
-    school = School(small.workspace, "paper", tmp_path / "run", (), pool)
-    lessons = Lessons(Policy(on_loss=False, budget_per_day=1), Thresholds())
-    requests = Requests(journal / "paper", [key])
+    school = RefitRunner(small.workspace, "paper", tmp_path / "run", (), pool)
+    lessons = LearnerState(RetrainPolicy(on_loss=False, budget_per_day=1), Thresholds())
+    requests = LearnRequests(journal / "paper", [key])
     played = playing(Learner(small.workspace, lessons, school, pool, 60_000, requests))
     played.put(RunStarted(setup))
     played.instants(range(19, 20), [])

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from ares.adapters.worker_pool import Task, WorkerPool
 from ares.domain.model_events import (
     AlertRaised,
     RetrainingEnded,
 )
-from ares.runtime.worker_pool import Task, WorkerPool
 
 HOUR = 3_600_000
 START_MS = 1_672_531_200_000  # 2023-01-01

@@ -12,7 +12,7 @@ from ares.domain.run import RunSetup
 from ares.journal.run import RunJournal
 from ares.learn.thresholds import Thresholds
 from ares.observe.learning_report import report_learning
-from ares.runtime.learner import policy_of, thresholds_of
+from ares.runtime.learner.learner import policy_of, thresholds_of
 
 HOUR = 3_600_000
 START_MS = 1_672_531_200_000  # 2023-01-01

@@ -15,7 +15,7 @@ import yaml
 from ares.bootstrap import RunRequest, certify_run, history_run, restep_run
 from ares.cli.main import run as ares
 from ares.config.workspace import Workspace
-from ares.domain.errors import UserMistake
+from ares.domain.errors import UserError
 from ares.domain.events import Event
 from ares.domain.model_events import (
     DriftMeasured,
@@ -24,11 +24,11 @@ from ares.domain.model_events import (
     RetrainingStarted,
     SlotChanged,
 )
-from ares.domain.model_life import Promotion
+from ares.domain.model_life import EnsemblePromoted
 from ares.domain.run import RunSetup
 from ares.journal.run import entries
-from ares.runtime.learner import learner_of
-from ares.runtime.model_journal import record
+from ares.runtime.learner.learner import learner_of
+from ares.runtime.registry.model_journal import record
 from ares.store.database import open_database
 
 HOUR = 3_600_000
@@ -45,7 +45,7 @@ def learning(world: Any, **more: object) -> Workspace:
     quick = {"rollout": {"shadow_hours": 12, "canary_hours": 24}, "costs": {"fee_bps": 1.0}}
     path.write_text(yaml.safe_dump({**settings, **quick, **more}))
     workspace = Workspace(world.workspace.root)
-    crowned = Promotion(
+    crowned = EnsemblePromoted(
         "history", "binance:BTC/USDT", world.edge, "", "2023-03-20", "ada", "rehearsal", True
     )
     record(workspace.journal_dir, [crowned])
@@ -143,5 +143,5 @@ def test_where_training_is_forbidden_a_run_does_not_learn(another: Callable[[], 
     workspace = learning(
         another(), learning={"in_production": False}, live_trading={"enabled": True}
     )
-    with pytest.raises(UserMistake, match=r"learning\.in_production"):
+    with pytest.raises(UserError, match=r"learning\.in_production"):
         learner_of(workspace, SETUP, workspace.journal_dir)

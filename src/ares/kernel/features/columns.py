@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ares.domain.errors import UserMistake
+from ares.domain.errors import UserError
 from ares.domain.timeframe import Timeframe
 from ares.kernel.bars import Bars, Bools
 from ares.kernel.features.catalogue import FEATURE_NAMES, FEATURES_HASH, N_FEATURES
@@ -60,7 +60,7 @@ def present(own: NDArray[np.float32]) -> Bools:
     return np.asarray(~np.isnan(own).any(axis=-1))
 
 
-def insist_same_columns(
+def require_same_columns(
     who: str, names: Sequence[str], hash_: str, user: UserFeatures | None
 ) -> None:
     """Raise UserMistake where a model was made for other columns than there are now.
@@ -72,19 +72,17 @@ def insist_same_columns(
         return
     theirs = ", ".join(name for name in names[N_FEATURES:] if name not in SENTIMENT_NAMES)
     if hash_ in {columns_hash(None), columns_hash(None, True)}:
-        raise UserMistake(
+        raise UserError(
             f"{who} was trained without features.module: train again, or set it to null"
         )
     if theirs and user is None:
-        raise UserMistake(
+        raise UserError(
             f"{who} was trained with features of your own ({theirs}): set features.module to "
             "their module, or train again"
         )
     if theirs and user is not None:
-        raise UserMistake(
+        raise UserError(
             f"{who} was trained with another version of {user.place}, or of the kernel's "
             "features: put that back, or train again"
         )
-    raise UserMistake(
-        f"{who} was made for other features than this version of Ares has: train again"
-    )
+    raise UserError(f"{who} was made for other features than this version of Ares has: train again")

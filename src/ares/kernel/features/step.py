@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 
 from ares.kernel.features.catalogue import FEATURES, N_FEATURES, WARMUP_BARS
 from ares.kernel.features.cross import cross
-from ares.kernel.features.lanes import update_lanes
-from ares.kernel.features.line import line
 from ares.kernel.features.momentum import momentum
 from ares.kernel.features.range import candle, channels, move_extremes
 from ares.kernel.features.returns import returns, volatility
@@ -26,7 +24,9 @@ from ares.kernel.features.state import (
     States,
 )
 from ares.kernel.features.trend import aroon, averages, recursive
+from ares.kernel.features.trend_fit import line
 from ares.kernel.features.volume import volume
+from ares.kernel.features.windowed_ema import update_lanes
 from ares.kernel.features.windows import AMOUNT_MAX
 from ares.kernel.jit import njit
 

@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ares.domain.errors import UserMistake
+from ares.domain.errors import UserError
 from ares.kernel.bars import Bars, Bools
 
 WARMUP_BARS_MAX = 256
@@ -119,12 +119,12 @@ class UserFeatures:
             value = float(one.function(window))
         except Exception as error:
             line = traceback.extract_tb(error.__traceback__)[-1]
-            raise UserMistake(
+            raise UserError(
                 f"{where} failed {when}: {type(error).__name__}: {error} "
                 f"({Path(line.filename).name}, line {line.lineno}): repair it or take it out"
             ) from error
         if not abs(value) <= FLOAT32_MAX:
-            raise UserMistake(
+            raise UserError(
                 f"{where} returned {value} {when}: return a finite number, such as 0.0 where "
                 "there is nothing to say"
             )

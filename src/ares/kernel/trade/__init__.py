@@ -1,8 +1,8 @@
 """The trade half of the kernel: scores in, orders and money out."""
 
 from ares.kernel.trade.rules import (
+    InstrumentRules,
     Rules,
-    Traded,
     first_state,
     seat,
     specs_record,
@@ -11,12 +11,12 @@ from ares.kernel.trade.rules import (
 from ares.kernel.trade.scan import Market, Signals, TradeLog, TradeState, scan, to_grid
 
 __all__ = [
+    "InstrumentRules",
     "Market",
     "Rules",
     "Signals",
     "TradeLog",
     "TradeState",
-    "Traded",
     "first_state",
     "scan",
     "seat",

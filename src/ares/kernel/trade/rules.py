@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ares.domain.errors import UserMistake
+from ares.domain.errors import UserError
 from ares.domain.instrument import MONEY_DECIMALS, InstrumentSpec
 from ares.kernel.trade.confidence import next_mode, seed_posterior
 from ares.kernel.trade.layout import (
@@ -127,7 +127,7 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
-class Traded:
+class InstrumentRules:
     """One instrument of a run: its grid, its base bar, and what its ensemble brings along.
 
     horizon_ms   : longest holding time; 0: none.
@@ -155,7 +155,7 @@ def round_trip_bps(fee_bps: float, spread_bps: float, slippage_bps: float) -> fl
     return 2 * fee_bps + spread_bps + 2 * slippage_bps * PARTICIPATION_SMALL
 
 
-def specs_record(traded: list[Traded]) -> Records:
+def specs_record(traded: list[InstrumentRules]) -> Records:
     """Return the instruments as the kernel reads them, ``(n_instruments,)``."""
     specs = zeros(SPECS, len(traded))
     for row, one in zip(specs, traded, strict=True):
@@ -181,10 +181,10 @@ def volatility_start_ms(from_ms: int) -> int:
     return from_ms // FAST_MS * FAST_MS - SLOW_MS
 
 
-def first_state(traded: list[Traded], cash_quote: float, rules: Records) -> TradeState:
+def first_state(traded: list[InstrumentRules], cash_quote: float, rules: Records) -> TradeState:
     """Return the state before the first bar: cash, no positions, posteriors from validation."""
     if not 0.0 < cash_quote <= CASH_QUOTE_MAX:
-        raise UserMistake(
+        raise UserError(
             f"a cash of {cash_quote:g} cannot be counted exactly: use more than 0 and at most"
             f" {CASH_QUOTE_MAX:,.0f}"
         )

@@ -17,10 +17,10 @@ from ares.domain.instrument import InstrumentSpec
 from ares.domain.timeframe import DAY_MS, HOUR_MS
 from ares.kernel.bars import F64, I64, Bars
 from ares.kernel.trade import (
+    InstrumentRules,
     Market,
     Rules,
     Signals,
-    Traded,
     first_state,
     scan,
     specs_record,
@@ -33,14 +33,14 @@ STEP_MS = HOUR_MS
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class AccountTerms:
     """On what terms an account trades: the instrument's grid, the rules, the money at its start."""
 
     spec: InstrumentSpec
     rules: Rules
     cash_quote: float
 
-    def judging(self) -> Terms:
+    def judging(self) -> AccountTerms:
         """Return the same costs, stops and sizes without what only protects an account."""
         rules = replace(
             self.rules,
@@ -59,7 +59,7 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class EvidenceAccount:
     """An account over time.
 
     from_ms  : when its first bar opened.
@@ -115,21 +115,21 @@ class Account:
 
 
 def trade(
-    bars: Bars, interval_ms: int, signals: Signals, terms: Terms, horizon_ms: int = 0
-) -> Account:
+    bars: Bars, interval_ms: int, signals: Signals, terms: AccountTerms, horizon_ms: int = 0
+) -> EvidenceAccount:
     """Return the account that follows the signals.
 
     bars    : on which trades are filled and watched, ``interval_ms`` long.
     signals : (n_bars, 1) at the closes of these bars.
     horizon_ms : longest holding time; 0: none.
     """
-    traded = [Traded(terms.spec, interval_ms, horizon_ms)]
+    traded = [InstrumentRules(terms.spec, interval_ms, horizon_ms)]
     record = terms.rules.record()
     state = first_state(traded, terms.cash_quote, record)
     market = market_of(bars, interval_ms, terms.spec)
     log = scan(market, signals, state, record, specs_record(traded))
     real = log.outcomes[log.outcomes["virtual"] == 0]
-    return Account(
+    return EvidenceAccount(
         int(bars.ts_ms[0]) if len(bars) else 0,
         market.close_ms,
         log.equity / float(state.account[0]["equity"]),

@@ -10,7 +10,7 @@ from ares.domain.timeframe import Timeframe
 from ares.kernel.bars import F64, Bars
 from ares.kernel.resample import resample
 from ares.kernel.trade import Rules, Signals, to_grid
-from ares.learn.gate.account import Account, Terms, trade
+from ares.learn.gate.account import AccountTerms, EvidenceAccount, trade
 
 HOLD_COLLAR_BPS = 20.0
 """Who buys once can wait for a bar that does not jump, and so leaves less cash idle."""
@@ -22,12 +22,14 @@ CERTAIN_EDGE_BPS = 10_000.0
 FAST_BARS, SLOW_BARS = 20, 100
 
 
-def buy_and_hold(bars: Bars, interval_ms: int, terms: Terms) -> Account:
+def buy_and_hold(bars: Bars, interval_ms: int, terms: AccountTerms) -> EvidenceAccount:
     """Return the account that buys with all its money at the first chance and never sells."""
     return _follow(bars, interval_ms, np.ones(len(bars)), terms, HOLD_COLLAR_BPS)
 
 
-def sma_cross(bars: Bars, before: Bars, interval_ms: int, on: Timeframe, terms: Terms) -> Account:
+def sma_cross(
+    bars: Bars, before: Bars, interval_ms: int, on: Timeframe, terms: AccountTerms
+) -> EvidenceAccount:
     """Return the account that is long while the average of 20 closes is above that of 100.
 
     before : the bars that lead up to ``bars``: the averages exist from the first bar on.
@@ -77,7 +79,9 @@ def affordable_share(rules: Rules) -> float:
     return 1.0 / ((1.0 + rules.collar_bps * 1e-4) * (1.0 + rules.fee_bps * 1e-4))
 
 
-def _follow(bars: Bars, interval_ms: int, wanted: F64, terms: Terms, collar_bps: float) -> Account:
+def _follow(
+    bars: Bars, interval_ms: int, wanted: F64, terms: AccountTerms, collar_bps: float
+) -> EvidenceAccount:
     edge = np.where(np.isnan(wanted), np.nan, np.where(wanted > 0, 1.0, -1.0) * CERTAIN_EDGE_BPS)
     silent = np.full((len(bars), 1), np.nan)
     free = replace(terms, rules=free_rules(terms.rules, collar_bps, 1))

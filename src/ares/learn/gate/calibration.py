@@ -26,7 +26,7 @@ SPREAD_MIN = 1e-4
 """Probabilities nearer together than this are one: no decision hangs on the difference."""
 
 
-class Calibration(msgspec.Struct, frozen=True):
+class CalibrationQuality(msgspec.Struct, frozen=True):
     """What probabilities of ``rows`` rows were worth as probabilities.
 
     error, limit   : expected calibration error, and its 95% quantile under perfect calibration.
@@ -51,7 +51,7 @@ def calibrated(
     overlap: int,
     fold: NDArray[np.integer[Any]] | None = None,
     draws: int = DRAWS,
-) -> Calibration | None:
+) -> CalibrationQuality | None:
     """Return how well probabilities say what happens, or None without rows.
 
     p, won  : (n,) probabilities out of sample, and what happened.
@@ -66,7 +66,7 @@ def calibrated(
     if not (np.isfinite(p).all() and p.min() >= 0.0 and p.max() <= 1.0):
         raise ValueError("probabilities must be numbers in [0, 1]")
     error, _ = calibration_error(p, won)
-    return Calibration(
+    return CalibrationQuality(
         rows=len(p),
         error=error,
         limit=error_limit(p, lane, overlap, SEED, draws),

@@ -15,11 +15,11 @@ import numpy as np
 
 from ares.kernel.bars import F64, Bars
 from ares.learn.labels import barrier_width, label_decisions
-from ares.learn.leakage import LeakReport, Told, at_close, leak_test
+from ares.learn.leakage import LeakReport, TimedRows, at_close, leak_test
 from ares.learn.recipe import LabelRecipe, Recipe
 from ares.learn.rows import F32, Rows
 from ares.learn.splits import walk_forward
-from ares.learn.walk import TooFewRowsError, Walked, walk
+from ares.learn.walk_forward import TooFewRowsError, WalkForwardResult, walk
 
 BARS_TRIED = 1_000
 CUTS = 6
@@ -84,7 +84,7 @@ def feature_leaks(
         return tests
     known_ms = own.ts_ms + interval_ms
     told = leak_test(
-        lambda bars: Told(own.ts_ms, known_ms, features_of(own, bars)),
+        lambda bars: TimedRows(own.ts_ms, known_ms, features_of(own, bars)),
         *(beside, names, interval_ms),
         cuts=CUTS,
     )
@@ -101,7 +101,7 @@ def label_leaks(bars: Bars, interval_ms: int, label: LabelRecipe) -> Leaks:
     if len(bars) < 2:
         return NOTHING_TRIED
 
-    def tell(part: Bars) -> Told:
+    def tell(part: Bars) -> TimedRows:
         closed_ms = part.ts_ms + interval_ms
         change = np.abs(np.diff(np.log(part.close), prepend=np.log(part.close[:1])))
         sigma = np.maximum.accumulate(change) / 4.0  # some volatility, known at each close
@@ -110,7 +110,7 @@ def label_leaks(bars: Bars, interval_ms: int, label: LabelRecipe) -> Leaks:
         labels = label_decisions(closed_ms, width, part, interval_ms, label, horizon_ms)
         kept = labels.known
         values = np.column_stack([labels.net, labels.width])[kept]
-        return Told(closed_ms[kept], labels.ends_ms[kept], values)
+        return TimedRows(closed_ms[kept], labels.ends_ms[kept], values)
 
     return _found(leak_test(tell, bars, ("label", "barriers"), interval_ms, cuts=CUTS))
 
@@ -120,7 +120,7 @@ def walk_leaks(
     rows: Rows,
     recipe: Recipe,
     seed: int = 0,
-    walked: Callable[[F32, Rows, Recipe], Walked] = walk,
+    walked: Callable[[F32, Rows, Recipe], WalkForwardResult] = walk,
 ) -> Leaks:
     """Return whether an answer of the walk depends on anything that became known after it.
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from ares.learn.gate.evidence import Evidence
-from ares.learn.gate.examine import Exhibit
-from ares.learn.gate.verdict import Line, Verdict
-from ares.learn.gate.words import limit_of, name_of, number_of, sentence_of
+from ares.learn.gate.evidence_builder import EvidencePlots
+from ares.learn.gate.verdict import Verdict, VerdictLine
+from ares.learn.gate.verdict_text import limit_of, name_of, number_of, sentence_of
 from ares.learn.picture import (
     BLUE,
     GREEN,
@@ -29,7 +29,7 @@ COLOURS = {"candidate": BLUE, "champion": ORANGE, "buy_and_hold": MUTED, "sma_cr
 LABELS = {"buy_and_hold": "buy & hold", "sma_cross": "SMA cross"}
 
 
-def draw_verdict(verdict: Verdict, evidence: Evidence, exhibit: Exhibit, title: str) -> bytes:
+def draw_verdict(verdict: Verdict, evidence: Evidence, exhibit: EvidencePlots, title: str) -> bytes:
     """Return the picture as PNG, 1300 x 900 pixels; the same verdict gives the same bytes.
 
     title : what is judged, e.g. ``binance:BTC/USDT 1h``.
@@ -87,13 +87,13 @@ def _lines(axes: Any, verdict: Verdict) -> None:
                   weight="bold")  # fmt: skip
 
 
-def _mark(line: Line) -> tuple[str, str]:
+def _mark(line: VerdictLine) -> tuple[str, str]:
     if line.passed is None:
         return "·", MUTED
     return ("yes", GREEN) if line.passed else ("no", RED)
 
 
-def _equity(axes: Any, exhibit: Exhibit) -> None:
+def _equity(axes: Any, exhibit: EvidencePlots) -> None:
     style(axes, "What would it have made, out of sample, after costs?", "", "return / deviation")
     for name, account in exhibit.accounts.items():
         if not len(account.equity):
@@ -117,7 +117,7 @@ def _equity(axes: Any, exhibit: Exhibit) -> None:
         dates(axes, int(mine[0]), int(mine[-1]), 5)
 
 
-def _test(axes: Any, exhibit: Exhibit) -> None:
+def _test(axes: Any, exhibit: EvidencePlots) -> None:
     style(axes, "The anytime-valid test: evidence so far", "", "ln e")
     axes.axhline(exhibit.log_goal, color=GREEN, lw=1.2, ls="--", label="enough")
     axes.axhline(0.0, color=MUTED, lw=0.8)
@@ -128,7 +128,7 @@ def _test(axes: Any, exhibit: Exhibit) -> None:
         dates(axes, int(exhibit.step_ms[0]), int(exhibit.step_ms[-1]), 5)
 
 
-def _reliability(axes: Any, exhibit: Exhibit) -> None:
+def _reliability(axes: Any, exhibit: EvidencePlots) -> None:
     style(axes, "Are its probabilities true?", "probability said", "share won")
     bins = exhibit.reliability
     if not bins:

@@ -41,7 +41,7 @@ class Moments(msgspec.Struct, frozen=True):
     kurtosis: float
 
 
-class Deflated(msgspec.Struct, frozen=True):
+class DeflatedSharpe(msgspec.Struct, frozen=True):
     """A Sharpe ratio beside luck.
 
     hurdle : Sharpe ratio expected of the best of ``trials`` recipes without skill.
@@ -54,7 +54,7 @@ class Deflated(msgspec.Struct, frozen=True):
     dsr: float
 
 
-def deflate(returns: F64, trials: int, variance: float | None) -> Deflated | None:
+def deflate(returns: F64, trials: int, variance: float | None) -> DeflatedSharpe | None:
     """Return how the Sharpe ratio of ``returns`` stands against the best of ``trials`` by luck.
 
     returns  : (n,) per observation, after costs.
@@ -68,7 +68,7 @@ def deflate(returns: F64, trials: int, variance: float | None) -> Deflated | Non
     if seen is None or hurdle is None:
         return None
     dsr = probabilistic_sharpe(seen.sharpe, seen.observations, seen.skew, seen.kurtosis, hurdle)
-    return None if dsr is None else Deflated(seen.sharpe, trials, hurdle, dsr)
+    return None if dsr is None else DeflatedSharpe(seen.sharpe, trials, hurdle, dsr)
 
 
 def deflated_sharpe(

@@ -9,7 +9,7 @@ import numpy as np
 
 from ares.domain.trial import Trial
 from ares.kernel.bars import F64
-from ares.learn.gate.account import Account
+from ares.learn.gate.account import EvidenceAccount
 from ares.learn.gate.pbo import overfitting
 from ares.learn.gate.sharpe import OBSERVATIONS_MIN, moments, trial_variance
 
@@ -17,7 +17,7 @@ SHARED_DAYS_MIN = 0.8
 """A recipe enters the overfitting test where it has results on this share of the judged days."""
 
 
-class Tried(msgspec.Struct, frozen=True):
+class TrialStatistics(msgspec.Struct, frozen=True):
     """What was tried before, and with, the ensemble that is judged.
 
     recipes  : distinct recipes, its own among them.
@@ -34,8 +34,8 @@ class Tried(msgspec.Struct, frozen=True):
 
 
 def tried(
-    trials: Sequence[Trial], scope: str, recipe_hash: str, mine: Account, *, alone: bool
-) -> Tried:
+    trials: Sequence[Trial], scope: str, recipe_hash: str, mine: EvidenceAccount, *, alone: bool
+) -> TrialStatistics:
     """Return what was tried on an instrument (or on the universe with it).
 
     trials : every trial of the journal, oldest first; of one recipe's the newest counts.
@@ -51,7 +51,7 @@ def tried(
     variance = trial_variance(np.array(ratios)) if len(newest) > 1 else None
     if variance is None and len(mine.daily) >= OBSERVATIONS_MIN:
         variance = 1.0 / len(mine.daily)
-    return Tried(len(newest), len(results), variance, _pbo(results))
+    return TrialStatistics(len(newest), len(results), variance, _pbo(results))
 
 
 def recipes_tried(trials: Sequence[Trial], scope: str, recipe_hash: str, *, alone: bool) -> int:

@@ -26,7 +26,7 @@ INTEGRITY = ("reproduced", "leaks", "parity")
 """Lines that no rule goes without: a model that fails them is not the model that was judged."""
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
+class GateLimits(msgspec.Struct, frozen=True, kw_only=True):
     """What the evidence must come to.
 
     beaten        : baselines whose Sharpe ratio must be beaten.
@@ -63,7 +63,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         return 1.0 / alphas[question]
 
 
-class Line(msgspec.Struct, frozen=True):
+class VerdictLine(msgspec.Struct, frozen=True):
     """One line of the verdict.
 
     number : what was seen, None: not known.
@@ -85,7 +85,7 @@ class Verdict(msgspec.Struct, frozen=True):
     subject: str
     rule: Rule
     passed: bool
-    lines: tuple[Line, ...]
+    lines: tuple[VerdictLine, ...]
     evidence_hash: str
 
     @property
@@ -94,12 +94,12 @@ class Verdict(msgspec.Struct, frozen=True):
         return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()
 
     @property
-    def failed(self) -> tuple[Line, ...]:
+    def failed(self) -> tuple[VerdictLine, ...]:
         """Return the lines that say no."""
         return tuple(line for line in self.lines if line.passed is False)
 
 
-def judge(evidence: Evidence, limits: Limits, rule: Rule = "evidence") -> Verdict:
+def judge(evidence: Evidence, limits: GateLimits, rule: Rule = "evidence") -> Verdict:
     """Return the verdict on the evidence; the same numbers give the same hash.
 
     ``evidence`` judges every line. ``simple`` judges the lines of INTEGRITY and one metric against
@@ -118,7 +118,7 @@ def judge(evidence: Evidence, limits: Limits, rule: Rule = "evidence") -> Verdic
     )
 
 
-def _evidence_lines(seen: Evidence, limits: Limits) -> list[Line]:
+def _evidence_lines(seen: Evidence, limits: GateLimits) -> list[VerdictLine]:
     """Return the lines of the rule ``evidence``, in the order in which they are shown."""
     figures = seen.figures
     return [
@@ -170,19 +170,21 @@ def _evidence_lines(seen: Evidence, limits: Limits) -> list[Line]:
     ]
 
 
-def _baseline_line(name: str, seen: Evidence) -> Line:
+def _baseline_line(name: str, seen: Evidence) -> VerdictLine:
     """Return the line of a baseline that must be beaten; one that was not run is not beaten."""
     known = (Baseline(FLAT, 0.0), *seen.baselines)
     found = next((each for each in known if each.name == name), None)
     if found is None:
         note = f"{name} was not run on these bars"
-        return Line(f"sharpe_{name}", _finite(seen.figures.sharpe), None, False, note, "above")
+        return VerdictLine(
+            f"sharpe_{name}", _finite(seen.figures.sharpe), None, False, note, "above"
+        )
     return _above(
         f"sharpe_{name}", seen.figures.sharpe, found.sharpe or 0.0, f"Sharpe ratio of {name}"
     )
 
 
-def _simple_line(seen: Evidence, metric: Metric) -> Line:
+def _simple_line(seen: Evidence, metric: Metric) -> VerdictLine:
     """Return the one comparison of the rule ``simple``."""
     number = getattr(seen.figures, metric)
     if seen.champion is not None:
@@ -211,41 +213,43 @@ def _base_note(base: float | None) -> str:
     return "" if base is None else f"{base:.3f} by always naming the more frequent outcome"
 
 
-def _at_most(name: str, number: float | None, limit: float | None, note: str) -> Line:
+def _at_most(name: str, number: float | None, limit: float | None, note: str) -> VerdictLine:
     return _line(name, number, limit, note, "at most")
 
 
-def _at_least(name: str, number: float | None, limit: float | None, note: str) -> Line:
+def _at_least(name: str, number: float | None, limit: float | None, note: str) -> VerdictLine:
     return _line(name, number, limit, note, "at least")
 
 
-def _above(name: str, number: float | None, limit: float | None, note: str) -> Line:
+def _above(name: str, number: float | None, limit: float | None, note: str) -> VerdictLine:
     return _line(name, number, limit, note, "above")
 
 
-def _optional(name: str, number: float | None, limit: float | None, note: str) -> Line:
+def _optional(name: str, number: float | None, limit: float | None, note: str) -> VerdictLine:
     """Return a line that is judged only where a limit is set."""
     if limit is None:
         return _reported(name, number, note)
     return _at_most(name, number, limit, note)
 
 
-def _reported(name: str, number: float | None, note: str) -> Line:
-    return Line(name, _finite(number), None, None, note)
+def _reported(name: str, number: float | None, note: str) -> VerdictLine:
+    return VerdictLine(name, _finite(number), None, None, note)
 
 
-def _line(name: str, number: float | None, limit: float | None, note: str, sense: Sense) -> Line:
+def _line(
+    name: str, number: float | None, limit: float | None, note: str, sense: Sense
+) -> VerdictLine:
     """Return a judged line; a number or limit that is not known, or not finite, fails it."""
     value, bound = _finite(number), _finite(limit)
     if value is None or bound is None:
         missing = "not known" if value is None else "its limit is not known"
-        return Line(name, value, bound, False, f"{missing}: {note}", sense)
+        return VerdictLine(name, value, bound, False, f"{missing}: {note}", sense)
     passed = {
         "at most": value <= bound,
         "at least": value >= bound,
         "above": value > bound,
     }[sense]
-    return Line(name, value, bound, passed, note, sense)
+    return VerdictLine(name, value, bound, passed, note, sense)
 
 
 def _finite(number: float | None) -> float | None:

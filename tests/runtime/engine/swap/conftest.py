@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from ares.core.state import Scorers
-from ares.domain.errors import WorldTrouble
+from ares.domain.errors import ExternalError
 from ares.domain.events import (
     Effect,
     Event,
@@ -23,12 +23,12 @@ from ares.domain.model_events import (
     ModelRefused,
     SlotOrdered,
 )
-from ares.domain.run import Rollout
+from ares.domain.run import ChallengerRules
 from ares.domain.timeframe import HOUR_MS, MINUTE_MS
 from ares.journal.run import entries
-from ares.runtime.plan import Choice, Plan, named, plan_run
+from ares.runtime.engine.plan import RunPlan, SlotChoice, named, plan_run
 
-ROLLOUT = Rollout(
+ROLLOUT = ChallengerRules(
     shadow_ms=HOUR_MS,
     canary_ms=HOUR_MS,
     canary_share=0.25,
@@ -78,7 +78,7 @@ def opener(world: Any) -> Any:
             if member.package_hash in world.models:
                 opened[member.package_hash] = world.models[member.package_hash]
             elif name == "missing":
-                raise WorldTrouble(f"{member.name}/{member.version} is missing")
+                raise ExternalError(f"{member.name}/{member.version} is missing")
             elif name == "constant":
                 opened[member.package_hash] = lambda rows: np.full(len(rows), 0.5)
             elif name == "nan":
@@ -110,10 +110,10 @@ class Swaps:
 
     world: Any
 
-    def plan(self, **rollout: Any) -> Plan:
+    def plan(self, **rollout: Any) -> RunPlan:
         """Return such a run; ``rollout``: what is otherwise in its rules."""
         world = self.world
-        choices = [Choice(key, world.ensemble(key), True) for key in (world.btc, world.eth)]
+        choices = [SlotChoice(key, world.ensemble(key), True) for key in (world.btc, world.eth)]
         plan = plan_run(
             world.store, choices, list(world.plan().setup.timeframes), world.btc, world.from_ms,
             world.to_ms, world.cash_quote, world.rules, 0.25, "settings",
@@ -122,7 +122,7 @@ class Swaps:
         return named(plan, "history/test")
 
     def run(
-        self, folder: Path, plan: Plan, script: Sequence[tuple[int, Event]], **more: Any
+        self, folder: Path, plan: RunPlan, script: Sequence[tuple[int, Event]], **more: Any
     ) -> Any:
         """Run a plan with a teacher that has a script."""
         teacher, opened = Script(script), self.opener()
@@ -172,7 +172,7 @@ def swaps(world: Any) -> Swaps:
 
 
 @pytest.fixture(scope="session")
-def busy(swaps: Swaps, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Plan]:
+def busy(swaps: Swaps, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, RunPlan]:
     """Return the folder of a busy day's run, and its plan; nobody changes it."""
     folder = tmp_path_factory.mktemp("busy") / "run"
     plan = swaps.plan()

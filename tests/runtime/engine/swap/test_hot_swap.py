@@ -25,9 +25,9 @@ from ares.domain.model_events import (
 from ares.domain.timeframe import MINUTE_MS
 from ares.journal.log import HEAD, read
 from ares.journal.run import entries, load_snapshot
-from ares.runtime.certify import certify
-from ares.runtime.plan import Plan
-from ares.runtime.restep import restep
+from ares.runtime.engine.plan import RunPlan
+from ares.runtime.replay.certify import certify
+from ares.runtime.replay.restep import restep
 
 moments = st.lists(
     st.tuples(
@@ -42,7 +42,7 @@ moments = st.lists(
 )
 
 
-def test_it_is_reproduced_to_the_byte(world: Any, swaps: Any, busy: tuple[Path, Plan]) -> None:
+def test_it_is_reproduced_to_the_byte(world: Any, swaps: Any, busy: tuple[Path, RunPlan]) -> None:
     folder, _ = busy
     stepped = restep(folder, world.models, None, swaps.opener())
     assert (stepped.mismatches, stepped.first) == (0, None)
@@ -51,14 +51,16 @@ def test_it_is_reproduced_to_the_byte(world: Any, swaps: Any, busy: tuple[Path, 
     assert certified.lines["trades"][0] > 5
 
 
-def test_two_runs_write_the_same_bytes(swaps: Any, busy: tuple[Path, Plan], tmp_path: Path) -> None:
+def test_two_runs_write_the_same_bytes(
+    swaps: Any, busy: tuple[Path, RunPlan], tmp_path: Path
+) -> None:
     swaps.run(tmp_path / "run", swaps.plan(), swaps.busy_day(), snapshot_events=60)
     first = [path.read_bytes() for path in sorted(busy[0].glob("*.journal"))]
     assert first == [p.read_bytes() for p in sorted((tmp_path / "run").glob("*.journal"))]
 
 
 def test_cut_anywhere_it_goes_on_the_same(
-    world: Any, swaps: Any, busy: tuple[Path, Plan], fast_disk: Path
+    world: Any, swaps: Any, busy: tuple[Path, RunPlan], fast_disk: Path
 ) -> None:
     """Every record about models, and some of the others."""
     whole, plan = busy
@@ -107,7 +109,9 @@ def test_one_that_fails_changes_nothing(world: Any, swaps: Any, tmp_path: Path, 
     assert restep(tmp_path / "with", world.models, None, swaps.opener()).mismatches == 0
 
 
-def test_no_bar_is_missed_and_no_decision_made_twice(swaps: Any, busy: tuple[Path, Plan]) -> None:
+def test_no_bar_is_missed_and_no_decision_made_twice(
+    swaps: Any, busy: tuple[Path, RunPlan]
+) -> None:
     bars = [e.ts_ms for e in swaps.facts(busy[0], BarsClosed)]
     assert bars == sorted(set(bars))
     assert bars == busy[1].feed.close_ms.tolist()

@@ -25,12 +25,12 @@ from ares.domain.model_events import (
 )
 from ares.domain.timeframe import HOUR_MS, MINUTE_MS
 from ares.journal.run import entries
-from ares.runtime.certify import certify
-from ares.runtime.plan import Plan
-from ares.runtime.restep import restep
+from ares.runtime.engine.plan import RunPlan
+from ares.runtime.replay.certify import certify
+from ares.runtime.replay.restep import restep
 
 
-def test_the_rollout_goes_its_way(swaps: Any, busy: tuple[Path, Plan]) -> None:
+def test_the_rollout_goes_its_way(swaps: Any, busy: tuple[Path, RunPlan]) -> None:
     moves = [(m.instrument, m.move, m.stations) for m in swaps.facts(busy[0], SlotChanged)]
     assert (0, "published", ("champion", "shadow")) in moves
     assert (0, "canary", ("champion", "canary")) in moves
@@ -51,7 +51,7 @@ def test_the_rollout_goes_its_way(swaps: Any, busy: tuple[Path, Plan]) -> None:
     )
 
 
-def test_both_arms_trade_with_their_share(swaps: Any, busy: tuple[Path, Plan]) -> None:
+def test_both_arms_trade_with_their_share(swaps: Any, busy: tuple[Path, RunPlan]) -> None:
     canaries, entries_of = [], []
     station: dict[int, str] = {}
     for entry in entries(busy[0]):
@@ -131,7 +131,7 @@ def modes_follow_the_transitions(folder: Path) -> list[str]:
     return reasons
 
 
-def test_modes_are_what_the_transitions_say(busy: tuple[Path, Plan]) -> None:
+def test_modes_are_what_the_transitions_say(busy: tuple[Path, RunPlan]) -> None:
     modes_follow_the_transitions(busy[0])
 
 

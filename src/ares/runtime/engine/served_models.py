@@ -1,0 +1,107 @@
+"""The models of a run, opened from our own disk as the engine serves them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ares.adapters.layered_store import FOLDER, LayeredModelStore
+from ares.adapters.model_store import ModelStore
+from ares.adapters.onnx_model import open_model, within
+from ares.config.workspace import Workspace
+from ares.core.state import Scorer, Scorers
+from ares.domain.errors import UserError
+from ares.domain.model import Ensemble
+from ares.domain.package import Package
+from ares.domain.run import RunSetup
+from ares.domain.sentiment import SentimentSpec
+from ares.kernel.features.columns import require_same_columns
+from ares.kernel.features.user import UserFeatures
+from ares.observe.own_features import own_features
+from ares.runtime.engine.hot_swap import Opener
+from ares.runtime.engine.plan import USER_HASH
+
+
+def scorers_of(workspace: Workspace, setup: RunSetup) -> Scorers:
+    """Return a scorer per package of a run, each loaded from our own disk and verified."""
+    models = ModelStore(workspace.models_dir)
+    members = {
+        member.package_hash: member
+        for one in setup.instruments
+        if one.ensemble is not None
+        for member in one.ensemble.members
+    }
+    return {
+        package_hash: _served(models.member(member), setup.sentiment)
+        for package_hash, member in members.items()
+    }
+
+
+def opener_of(workspace: Workspace, folder: Path, sentiment: SentimentSpec | None = None) -> Opener:
+    """Return what opens an ensemble that a run publishes: of its own folder, else of ours.
+
+    sentiment : how the run's columns of sentiment are made; None: it has none.
+    """
+    models = LayeredModelStore(folder / FOLDER, workspace.models_dir)
+    user = features_of_user(workspace)
+
+    def open_ensemble(ensemble: Ensemble) -> Scorers:
+        opened: Scorers = {}
+        for member in ensemble.members:
+            package = models.member(member)
+            card = package.card
+            require_same_columns(card.ref, card.features, card.features_hash, user)
+            if card.instruments and ensemble.instrument not in card.instruments:
+                raise UserError(
+                    f"{card.ref} was made for {', '.join(card.instruments)}, not for"
+                    f" {ensemble.instrument}"
+                )
+            opened[member.package_hash] = _served(package, sentiment)
+        return opened
+
+    return open_ensemble
+
+
+def _served(package: Package, sentiment: SentimentSpec | None) -> Scorer:
+    """Return the scorer of a package for the rows of a run: one without sentiment is shown those
+    columns of a row that are before it.
+
+    sentiment : how the run's columns of sentiment are made; None: it has none.
+    Raises UserMistake where the package was made with other ones.
+    """
+    card = package.card
+    n = len(card.features)
+    if card.sentiment is not None and card.sentiment != sentiment:
+        what = "no sentiment" if sentiment is None else "sentiment made in another way"
+        raise UserError(f"{card.ref} was trained with sentiment, and the run has {what}")
+    scorer = open_model(package.graph, n, card.ref)
+    if card.origin != "trained":
+        scorer = within(scorer)
+    if sentiment is None or card.sentiment is not None:
+        return scorer
+    return lambda rows: scorer(rows[:, :n])
+
+
+def features_of_user(workspace: Workspace) -> UserFeatures | None:
+    """Return the features of the module that the settings name, if any; they are not tried yet."""
+    return own_features(workspace.settings.features.module, workspace.root)
+
+
+def features_of_run(workspace: Workspace, setup: RunSetup) -> UserFeatures | None:
+    """Return the user's features that a run was made with, if any.
+
+    Raises UserMistake where the settings name no module, or one that has changed since.
+    """
+    if not setup.user_features:
+        return None
+    user = features_of_user(workspace)
+    if user is None:
+        names = ", ".join(setup.user_features)
+        raise UserError(
+            f"{setup.environment} was made with features of your own ({names}): set"
+            " features.module to their module"
+        )
+    if user.hash != setup.hashes[USER_HASH]:
+        raise UserError(
+            f"{user.place} is not what {setup.environment} was made with: put that version back"
+        )
+    return user

@@ -1,0 +1,78 @@
+"""What two setups of a run differ in, in words: which settings, models or candles are others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ares.domain.run import RunInstrument, RunSetup
+from ares.runtime.engine.plan import utc_minute
+
+SHOWN = 3
+"""Differences that are named; the others are counted."""
+
+
+def differences(journaled: RunSetup, planned: RunSetup) -> str:
+    """Return what ``journaled`` had and ``planned`` has otherwise, in a clause of one line.
+
+    The settings are known by their hash alone: that they differ is said where nothing that they
+    led to is found to be different.
+    """
+    found = list(_found(journaled, planned))
+    if not found and journaled.hashes != planned.hashes:
+        found = ["other settings (none of those that trade)"]
+    if not found and journaled.first_state != planned.first_state:
+        found = ["other candles or news before its window"]
+    more = [f"and {len(found) - SHOWN} more differences"] if len(found) > SHOWN else []
+    return ", ".join(found[:SHOWN] + more) or "something else"
+
+
+def _found(old: RunSetup, new: RunSetup) -> Iterator[str]:
+    if (old.from_ms, old.to_ms) != (new.from_ms, new.to_ms):
+        yield f"the window {_window(old)} (now {_window(new)})"
+    names, now = (_keys(setup) for setup in (old, new))
+    if names != now:
+        yield f"the instruments {' '.join(names)} (now {' '.join(now)})"
+    else:
+        for one, other in zip(old.instruments, new.instruments, strict=False):
+            yield from _of_instrument(one, other)
+    if old.timeframes != new.timeframes:
+        told, tells = (" ".join(one.timeframes) for one in (old, new))
+        yield f"the timeframes {told} (now {tells})"
+    if old.challengers != new.challengers:
+        yield "challengers (--learn)" if old.challengers else "no challengers (now --learn)"
+    numbers = {"cash": old.cash_quote, "validation_discount": old.validation_discount} | old.rules
+    current = {"cash": new.cash_quote, "validation_discount": new.validation_discount} | new.rules
+    for name in sorted({*numbers, *current}):
+        if numbers.get(name) != current.get(name):
+            yield f"{name} {_number(numbers.get(name))} (now {_number(current.get(name))})"
+    for name in ("reference", "rollout", "sentiment", "user_features"):
+        if getattr(old, name) != getattr(new, name):
+            yield f"another {name}"
+
+
+def _of_instrument(old: RunInstrument, new: RunInstrument) -> Iterator[str]:
+    key = old.spec.instrument.key
+    if (old.spec, old.base_ms) != (new.spec, new.base_ms):
+        yield f"other candles of {key} (their interval or price grid)"
+    if _model(old) != _model(new):
+        yield f"{_model(old)} for {key} (now {_model(new)})"
+    elif (old.ensemble, old.previous) != (new.ensemble, new.previous):
+        yield f"another champion before that of {key}"
+
+
+def _model(one: RunInstrument) -> str:
+    if one.ensemble is None:
+        return "no model"
+    return f"{'champion' if one.is_champion else 'candidate'} {one.ensemble.hash[:12]}"
+
+
+def _keys(setup: RunSetup) -> list[str]:
+    return [one.spec.instrument.key for one in setup.instruments[: setup.width]]
+
+
+def _window(setup: RunSetup) -> str:
+    return f"{utc_minute(setup.from_ms)} to {utc_minute(setup.to_ms)}"
+
+
+def _number(value: float | None) -> str:
+    return "none" if value is None else f"{value:.10g}"

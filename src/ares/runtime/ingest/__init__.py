@@ -1,0 +1,1 @@
+"""Candles and news into the store."""

@@ -1,0 +1,228 @@
+"""News from files and feeds into the store: scored, bad items counted, one transaction a source."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from ares.adapters.lexicon import Lexicon, lexicon
+from ares.adapters.news_feed import fetch_feed
+from ares.adapters.news_files import NewsFile, NewsFormatError, feed_file, news_files, read_news
+from ares.adapters.news_rows import NewsItem, NewsItemError, bases_of, item_of
+from ares.domain.errors import ExternalError, UserError
+from ares.domain.news import MARKET, NewsRow
+from ares.domain.timeframe import DAY_MS
+from ares.store.news import NewsStore
+
+GIVEN = "file"
+"""The scorer of scores that came with the news."""
+
+
+class NewsImported(msgspec.Struct, frozen=True):
+    """What one file or feed brought.
+
+    items   : there were; of these ``skipped`` were not used, by reason.
+    new, same, differing, repeated : rows stored, stored before, stored before with another score
+              (which was kept), twice in the file; an item about two currencies is two rows.
+    dated   : items with a date and no time of day: they count from the end of that day.
+    scored  : items scored by ``scorer``, the others brought their score.
+    first_ms, last_ms : publications of what was used; None: nothing was.
+    """
+
+    name: str
+    items: int
+    skipped: dict[str, int]
+    new: int
+    same: int
+    differing: int
+    repeated: int
+    dated: int
+    scored: int
+    scorer: str
+    first_ms: int | None
+    last_ms: int | None
+
+
+class NewsReport(msgspec.Struct, frozen=True):
+    """What an import did.
+
+    skipped : names of files that hold no news.
+    refused : (name, reason) of files or feeds that are bad; nothing of them was stored.
+    """
+
+    imported: tuple[NewsImported, ...]
+    skipped: tuple[str, ...] = ()
+    refused: tuple[tuple[str, str], ...] = ()
+
+
+class NewsFormat(msgspec.Struct, frozen=True):
+    """What a person says about the news.
+
+    source  : their name; '': as the items say, else the file's name.
+    about   : base currencies that all are about; none: as the items say, else the market.
+    scale   : what stands for -1 and for 1 among their scores.
+    rescore : headlines are scored here, whatever scores came with them.
+    """
+
+    source: str = ""
+    about: tuple[str, ...] = ()
+    scale: tuple[float, float] | None = None
+    rescore: bool = False
+
+
+def import_news(
+    store: NewsStore,
+    path: Path,
+    how: NewsFormat,
+    now_ms: int,
+    *,
+    on_start: Callable[[int], None] = lambda _: None,
+    on_file: Callable[[str], None] = lambda _: None,
+) -> NewsReport:
+    """Store the news of a file, or of every file of a folder (not of its sub-folders).
+
+    now_ms : news published later are refused.
+
+    Raises UserMistake where a single file is bad or holds nothing usable, or a folder no news at
+    all; a bad file among others is reported and stops nothing.
+    """
+    files, others = news_files(path)
+    skipped = [file.name for file in others]
+    imported, refused = [], []
+    on_start(len(files))
+    for file in files:
+        try:
+            imported.append(_keep(store, read_news(file), how, now_ms, file.name.split(".")[0]))
+        except NewsFormatError as mistake:
+            if path.is_file():
+                raise
+            skipped.append(f"{mistake}")
+        except UserError as mistake:
+            if path.is_file():
+                raise
+            refused.append((file.name, str(mistake)))
+        on_file(file.name)
+    if not imported and not refused:
+        raise UserError(f"{path}: none of its {len(skipped)} files holds news: check the path")
+    return NewsReport(tuple(imported), tuple(skipped), tuple(refused))
+
+
+def fetch_news(
+    store: NewsStore,
+    feeds: Sequence[tuple[str, str, str]],
+    clock_ms: Callable[[], int],
+    *,
+    fetch: Callable[[str], bytes] = fetch_feed,
+    on_feed: Callable[[str], None] = lambda _: None,
+) -> NewsReport:
+    """Store what is new in each feed; one that is broken is reported and stops no other.
+
+    feeds    : (name, address, base currency that it is about or '').
+    clock_ms : asked after each answer: nothing in it was known before.
+    """
+    imported, refused = [], []
+    for name, url, about in feeds:
+        try:
+            content = fetch(url)
+            now_ms = clock_ms()
+            how = NewsFormat(source=name, about=bases_of(about))
+            imported.append(_keep(store, feed_file(name, content), how, now_ms, name, now_ms))
+        except (UserError, ExternalError) as trouble:
+            refused.append((name, str(trouble)))
+        on_feed(name)
+    return NewsReport(tuple(imported), (), tuple(refused))
+
+
+def _keep(
+    store: NewsStore,
+    read: NewsFile,
+    how: NewsFormat,
+    now_ms: int,
+    called: str,
+    received_ms: int | None = None,
+) -> NewsImported:
+    """Store what can be used of a file or feed.
+
+    Raises UserMistake where it has items and none of them can be used.
+    """
+    skipped: Counter[str] = Counter()
+    if read.broken:
+        skipped["a line that is no JSON object"] = read.broken
+    items = list(_items(read, how, now_ms, received_ms, skipped))
+    if not items and skipped:
+        reasons = "; ".join(f"{n:,} with {reason}" for reason, n in skipped.most_common())
+        raise UserError(f"{read.name}: none of its items can be used: {reasons}")
+    scorer, score = lexicon()
+    rows = [row for one in items for row in _rows(one, how, called, scorer, score)]
+    saved = store.save(rows)
+    times = [one.published_ms for one in items]
+    return NewsImported(
+        name=read.name,
+        items=len(read.rows) + read.broken,
+        skipped=dict(skipped),
+        new=saved.new,
+        same=saved.same,
+        differing=saved.differing,
+        repeated=saved.repeated,
+        dated=sum(one.dated for one in items),
+        scored=sum(_to_be_scored(one, how) for one in items),
+        scorer=scorer,
+        first_ms=min(times, default=None),
+        last_ms=max(times, default=None),
+    )
+
+
+def _items(
+    read: NewsFile, how: NewsFormat, now_ms: int, received_ms: int | None, skipped: Counter[str]
+) -> Iterable[NewsItem]:
+    for cells in read.rows:
+        try:
+            read_as = item_of(cells, read.fields, how.scale, rescore=how.rescore)
+            item = _in_time(read_as, now_ms)
+        except NewsItemError as fault:
+            skipped[str(fault)] += 1
+            continue
+        yield item if received_ms is None else item._replace(received_ms=received_ms)
+
+
+def _in_time(item: NewsItem, now_ms: int) -> NewsItem:
+    """Return the item; raise Fault where nobody can have it yet."""
+    if item.received_ms is not None and item.received_ms < item.published_ms:
+        raise NewsItemError("a publication after its reception")
+    if item.published_ms <= now_ms:
+        return item
+    if item.dated and item.published_ms - now_ms <= DAY_MS:
+        raise NewsItemError("today's date and no time of day: known when the day is over")
+    raise NewsItemError("a publication in the future")
+
+
+def _rows(
+    item: NewsItem,
+    how: NewsFormat,
+    called: str,
+    scorer: str,
+    score: Lexicon,
+) -> Iterable[NewsRow]:
+    given = item.score
+    if _to_be_scored(item, how) and item.headline is not None:
+        given, by = score(item.headline), scorer
+    else:
+        by = GIVEN
+    assert given is not None
+    for scope in how.about or item.about or (MARKET,):
+        yield NewsRow(
+            item.published_ms,
+            how.source or item.source or called,
+            scope,
+            given,
+            by,
+            item.headline,
+            item.received_ms,
+        )
+
+
+def _to_be_scored(item: NewsItem, how: NewsFormat) -> bool:
+    return item.headline is not None and (how.rescore or item.score is None)

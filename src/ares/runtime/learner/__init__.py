@@ -1,0 +1,1 @@
+"""When models are retrained beside an engine, and by whom."""

@@ -1,0 +1,1 @@
+"""Promotion, rollback, archive, import and export of models."""

@@ -1,0 +1,82 @@
+"""Models arrive from another workspace: stored, with the recipes that were tried there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import PurePosixPath
+
+from ares.adapters.durable import write_file
+from ares.adapters.model_bundle import Bundle, install
+from ares.adapters.model_store import ModelStore
+from ares.config.workspace import Workspace
+from ares.domain.errors import UserError
+from ares.domain.manifest import VERDICTS
+from ares.domain.model_life import Record, VerdictRecorded
+from ares.runtime.registry.model_journal import ModelBook, read_book, writing
+from ares.runtime.validation.evaluator import user_of
+from ares.runtime.validation.model_check import require_it_fits
+from ares.runtime.validation.verdict_file import FOLDER
+
+LOCK_WAIT_S = 10.0
+
+
+def bring_in(
+    workspace: Workspace,
+    bundle: Bundle,
+    *,
+    verdicts: bool,
+    at: Callable[[str], None] = lambda _point: None,
+) -> None:
+    """Store a bundle's models and what is known of them; what is here already stays as it is.
+
+    The trials come along, so that no recipe tried is forgotten on the way. The verdicts do only
+    where ``verdicts`` is true: a model that is imported is judged here.
+
+    at : told between two writes.
+
+    Raises UserMistake, and stores nothing, where one of them was made for other features than this
+    workspace has, or for another instrument than its ensemble.
+    """
+    user = user_of(workspace)
+    for package in bundle.packages:
+        own = package.card.instruments[0] if package.card.instruments else ""
+        whose = own if bundle.ensemble is None else bundle.ensemble.instrument
+        require_it_fits(package, whose, user)
+    install(ModelStore(workspace.models_dir), bundle)
+    at("models stored")
+    for one in bundle.life.judged if verdicts else ():
+        _write_verdict(workspace, bundle, one)
+        at("verdict stored")
+    with writing(workspace.journal_dir, LOCK_WAIT_S) as append:
+        book = read_book(workspace.journal_dir)
+        held = set(book.trials)
+        new: list[Record] = [trial for trial in bundle.life.trials if trial not in held]
+        new += _wanted(book, bundle) if verdicts else ()
+        for record in new:
+            append(record)
+    at("past recorded")
+
+
+def _wanted(book: ModelBook, bundle: Bundle) -> tuple[VerdictRecorded, ...]:
+    """Return the verdicts that are news here: there is none on it yet, or only older ones."""
+    wanted = []
+    for one in bundle.life.judged:
+        mine = book.verdict_on(one.ensemble_hash, one.environment)
+        if mine is None or mine.at < one.at:
+            wanted.append(one)
+    return tuple(wanted)
+
+
+def _write_verdict(workspace: Workspace, bundle: Bundle, judged: VerdictRecorded) -> None:
+    folder = workspace.models_dir / FOLDER
+    picture = PurePosixPath(judged.file).with_suffix(".png").name
+    for name in (judged.file, picture):
+        content = bundle.others.get(f"{VERDICTS}/{name}")
+        if content is None:
+            continue
+        path = folder / name
+        if path.exists() and path.read_bytes() != content:
+            raise UserError(
+                f"{path}: is another verdict than the one of this name in the package: move it away"
+            )
+        write_file(path, content)

@@ -1,0 +1,103 @@
+"""Models leave a workspace: with their verdict, the recipes tried, and a manifest to check by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from ares.adapters.model_bundle import Bundle
+from ares.adapters.model_bundle import export as export_bundle
+from ares.adapters.model_store import ModelStore
+from ares.adapters.onnx_model import F32, open_model
+from ares.config.workspace import Workspace
+from ares.domain.errors import ExternalError, UserError
+from ares.domain.manifest import (
+    LIFE_FILE,
+    MANIFEST_FILE,
+    VERDICTS,
+    EnsembleHistory,
+    Manifest,
+    json_bytes,
+)
+from ares.domain.model_life import ENVIRONMENTS
+from ares.domain.package import Package, sha256
+from ares.kernel.jit import kernel_hash
+from ares.runtime.registry.model_journal import ModelBook, read_book
+from ares.runtime.validation.verdict_file import FOLDER, require_unchanged
+
+PROBE_ROWS = 32
+
+
+def export_model(workspace: Workspace, ref: str, target: Path) -> Bundle:
+    """Write a package, or an ensemble with everything it needs elsewhere, to ``target``.
+
+    The same models with the same past give the same bytes. Raises UserMistake where the target
+    exists, WorldTrouble where a package or a verdict is not what was written.
+    """
+    book = read_book(workspace.journal_dir)
+
+    def companions(bundle: Bundle, files: Mapping[str, bytes]) -> Mapping[str, bytes]:
+        more = _past(workspace, book, bundle)
+        sums = {name: sha256(content) for name, content in sorted({**files, **more}.items())}
+        ensemble, first = bundle.ensemble, bundle.packages[0].card
+        manifest = Manifest(
+            ensemble="" if ensemble is None else ensemble.hash,
+            instrument="" if ensemble is None else ensemble.instrument,
+            features_hash=first.features_hash if ensemble is None else ensemble.features_hash,
+            kernel_hash=kernel_hash(),
+            opsets={p.card.ref: opsets(p) for p in bundle.packages},
+            answers={p.card.ref: answers(p) for p in bundle.packages},
+            files=sums,
+        )
+        return {**more, MANIFEST_FILE: json_bytes(manifest)}
+
+    return export_bundle(ModelStore(workspace.models_dir), ref, target, companions)
+
+
+def opsets(package: Package) -> dict[str, int]:
+    """Return the opset of each ONNX domain that a package's graph uses."""
+    import onnx
+
+    try:
+        model = onnx.load_model_from_string(package.graph)
+    except Exception as error:  # whatever protobuf raises
+        raise UserError(f"{package.card.ref}: is no ONNX model ({error})") from None
+    return {one.domain or "ai.onnx": one.version for one in model.opset_import}
+
+
+def answers(package: Package) -> list[float]:
+    """Return a package's probabilities on the probe's rows."""
+    card = package.card
+    found = open_model(package.graph, len(card.features), card.ref)(probe(len(card.features)))
+    return [float(p) for p in found]
+
+
+def probe(n_features: int) -> F32:
+    """Return (PROBE_ROWS, n_features) rows between -4 and 4, the same on every machine."""
+    place = np.arange(PROBE_ROWS * n_features, dtype=np.int64).reshape(PROBE_ROWS, n_features)
+    return ((place * 7919 % 2001 - 1000) / 250.0).astype(np.float32)
+
+
+def _past(workspace: Workspace, book: ModelBook, bundle: Bundle) -> dict[str, bytes]:
+    """Return the newest verdict for each environment with its files, and the trials."""
+    ensemble = bundle.ensemble
+    if ensemble is None:
+        scopes = {key for package in bundle.packages for key in package.card.instruments}
+        trials = tuple(t for t in book.trials if t.scope in {*scopes, "universe"})
+        return {LIFE_FILE: json_bytes(EnsembleHistory((), trials))}
+    found = (book.verdict_on(ensemble.hash, environment) for environment in ENVIRONMENTS)
+    judged = tuple(one for one in found if one is not None)
+    trials = tuple(t for t in book.trials if t.scope in (ensemble.instrument, "universe"))
+    files = {LIFE_FILE: json_bytes(EnsembleHistory(judged, trials))}
+    for one in judged:
+        require_unchanged(workspace, one)
+        path = workspace.models_dir / FOLDER / one.file
+        for part in (path, path.with_suffix(".png")):
+            try:
+                files[f"{VERDICTS}/{part.name}"] = part.read_bytes()
+            except FileNotFoundError:
+                if part == path:
+                    raise ExternalError(f"{path}: the verdict is missing: judge again") from None
+    return files

@@ -1,0 +1,1 @@
+"""The models' journal and its mirror in MLflow."""

@@ -1,0 +1,1 @@
+"""Certify, re-step and explain: a run computed again."""

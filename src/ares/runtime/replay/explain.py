@@ -1,0 +1,361 @@
+"""Why: one closing instant of a run explained, from the journal and the run's own models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ares.core.facts import mode_name
+from ares.core.orders import IllegalTransition
+from ares.core.slots import champion_lane
+from ares.core.state import Scorer, Scorers, State
+from ares.domain.errors import UserError
+from ares.domain.events import (
+    BarsClosed,
+    Decided,
+    Effect,
+    NewsPublished,
+    Refused,
+    SubmitOrder,
+    TradeClosed,
+)
+from ares.domain.instrument import MONEY_DECIMALS
+from ares.domain.run import RunSetup
+from ares.journal.run import JournalEntry, JournalReader, past_of
+from ares.kernel.ensemble import FRESH_INTERVALS
+from ares.kernel.features import FEATURE_NAMES, N_FEATURES
+from ares.kernel.features.columns import behind, present
+from ares.kernel.features.sentiment import SENTIMENT_NAMES
+from ares.kernel.features.user import UserFeatures
+from ares.kernel.live import OUT_CONFIDENCE, OUT_EDGE, OUT_MODE, OUT_P, OUT_WIDTH, scan_closes
+from ares.kernel.resample import resample
+from ares.kernel.trade.layout import (
+    BREAKER_NAMES,
+    BREAKER_STATUS_NAMES,
+    N_BREAKERS,
+    REFUSAL_NAMES,
+)
+from ares.runtime.engine.feed import ClosedBars, Feed
+from ares.runtime.engine.hot_swap import Opener
+from ares.runtime.engine.news import heard_columns, news_of_events
+from ares.runtime.replay.restep import first_state, nearest_state, open_run, stepping
+from ares.runtime.replay.user_columns import base_bars_of, own_columns
+
+TOP_FEATURES = 5
+UNITS = 10.0**MONEY_DECIMALS
+
+
+@dataclass(frozen=True, slots=True)
+class TimeframeVote:
+    """One timeframe's say.
+
+    features : (name, value, effect) of those that moved the score most; the effect is how much
+               the probability falls when the feature takes its median of the run so far.
+    """
+
+    timeframe: str
+    weight: float
+    p: float | None
+    closed_ms: int
+    fresh: bool
+    features: tuple[tuple[str, float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The explanation; bps and shares as named, money in quote currency."""
+
+    environment: str
+    instrument: str
+    closing_ms: int
+    seq: int
+    bar: dict[str, float]
+    flat: bool
+    votes: tuple[TimeframeVote, ...]
+    p: float | None
+    edge_bps: float | None
+    edge_bps_min: float
+    width_bps: float | None
+    mode: str
+    mode_confidence: float
+    slot: str
+    action: str
+    sentence: str
+    limits: dict[str, Any]
+    facts: tuple[dict[str, Any], ...]
+
+
+def explain(
+    folder: Path,
+    instrument: str,
+    at_ms: int | None,
+    models: Scorers,
+    user: UserFeatures | None = None,
+    opener: Opener | None = None,
+) -> Explanation:
+    """Explain the newest closing instant of ``instrument`` at or before ``at_ms``.
+
+    instrument : key or symbol. Raises UserMistake: not in the run, or no decision by then.
+    user       : the user's own features, where the run has any.
+    opener     : opens the ensembles that were published while it ran.
+    """
+    setup = open_run(folder)
+    i = _place(setup, instrument)
+    target, about_entries = _target(past_of(folder), i, at_ms, instrument)
+    state = nearest_state(folder, setup, target.seq - 1)
+    upto = JournalReader(folder, target.seq)
+    own = None if user is None else user.step
+    for _, stepped in stepping(state, setup, upto, models, own, opener):
+        if isinstance(stepped, IllegalTransition):
+            raise stepped
+    crowned = champion_lane(state, i)
+    lane = i if crowned is None else crowned
+    slot = state.lanes[lane]
+    if slot.ensemble is not None and opener is not None:
+        models = models | opener(slot.ensemble)
+    assert isinstance(target.event, BarsClosed)
+    medians = _medians(folder, setup, upto, i, user)
+    decided = next(e for e in target.effects if isinstance(e, Decided))
+    said = np.frombuffer(decided.said).reshape(-1, len(setup.instruments))[:, lane]
+    ohlcv = np.frombuffer(target.event.ohlcv).reshape(-1, 5)[i]
+    flat = bool(np.frombuffer(target.event.flat, np.bool_)[i])
+    about = _facts(about_entries, lane)
+    action, sentence = _action(state, setup, lane, said, about)
+    one = setup.instruments[i]
+    return Explanation(
+        environment=setup.environment,
+        instrument=one.spec.instrument.key,
+        closing_ms=target.event.ts_ms,
+        seq=target.seq,
+        bar=dict(zip(("open", "high", "low", "close", "volume"), ohlcv.tolist(), strict=True)),
+        flat=flat,
+        votes=_votes(state, setup, lane, target.event.ts_ms, medians, models),
+        p=_known(said[OUT_P]),
+        edge_bps=_known(said[OUT_EDGE]),
+        edge_bps_min=float(setup.rules["edge_bps_min"]),
+        width_bps=_known(said[OUT_WIDTH]),
+        mode=mode_name(int(said[OUT_MODE])),
+        mode_confidence=float(said[OUT_CONFIDENCE]),
+        slot="challenger" if slot.station == "shadow" else slot.station,
+        action=action,
+        sentence=sentence,
+        limits=_limits(state, setup, lane),
+        facts=tuple(_readable(e) for e in about),
+    )
+
+
+def _place(setup: RunSetup, instrument: str) -> int:
+    for i, one in enumerate(setup.instruments[: setup.width]):
+        if instrument in (one.spec.instrument.key, one.spec.instrument.symbol):
+            return i
+    known = ", ".join(one.spec.instrument.key for one in setup.instruments[: setup.width])
+    raise UserError(f"'{instrument}' is not in {setup.environment}: it has {known}")
+
+
+def _target(
+    journaled: JournalReader, i: int, at_ms: int | None, name: str
+) -> tuple[JournalEntry, tuple[JournalEntry, ...]]:
+    """Return the newest decision with a bar of this instrument, and what was journaled since the
+    closing instant before it, itself the last.
+    """
+    found: tuple[JournalEntry, tuple[JournalEntry, ...]] | None = None
+    since: list[JournalEntry] = []
+    for entry in journaled:
+        since.append(entry)
+        event = entry.event
+        if not isinstance(event, BarsClosed):
+            continue
+        if not event.warming and entry.effects_raw is not None and event.present[i]:
+            if at_ms is not None and event.ts_ms > at_ms:
+                break
+            found = entry, tuple(since)
+        since.clear()
+    if found is not None:
+        return found
+    when = "" if at_ms is None else " at or before that time"
+    raise UserError(f"the run decided nothing for {name}{when}: `ares run` shows its window")
+
+
+def _facts(since: Sequence[JournalEntry], i: int) -> tuple[Effect, ...]:
+    """Return what happened to the instrument, in order."""
+    effects = [effect for entry in since for effect in entry.effects]
+    return tuple(e for e in effects if getattr(e, "instrument", None) == i)
+
+
+def _medians(
+    folder: Path, setup: RunSetup, upto: JournalReader, i: int, user: UserFeatures | None
+) -> dict[int, NDArray[np.float32]]:
+    """Return each timeframe's median feature row of instrument ``i`` over the run so far."""
+    state = first_state(folder, setup)
+    closings, told = ClosedBars(), list[NewsPublished]()
+    for entry in upto:
+        if isinstance(entry.event, BarsClosed):
+            closings.add(entry.event)
+        elif isinstance(entry.event, NewsPublished):
+            told.append(entry.event)
+    news, feed = news_of_events(told), closings.feed(setup).instruments()
+    n, m = feed.width, len(state.tf_ms)
+    room = 2 * len(feed) * n + m * n
+    rows = np.empty((room, N_FEATURES), np.float32)
+    places = np.empty((room, 3), np.int64)
+    kernel = np.ascontiguousarray(state.features[:n, :, :N_FEATURES])
+    kept = scan_closes(
+        state.fold[: n * m], state.feats[: n * m], feed.close_ms, feed.present,
+        state.base_ms[:n], feed.ohlcv, feed.flat, state.tf_ms, setup.reference, kernel,
+        state.scratch.due[:n], state.scratch.warm[:n], rows, places,
+    )  # fmt: skip
+    mine = places[:kept, 1] == i
+    medians = {}
+    for j in range(len(setup.timeframes)):
+        of_j = mine & (places[:kept, 2] == j)
+        if not of_j.any():
+            continue
+        table = rows[:kept][of_j]
+        closed_ms = feed.close_ms[places[:kept][of_j, 0]]
+        if state.windows is not None:
+            own = _own(state, setup, feed, i, j, closed_ms, user)
+            table, closed_ms = np.hstack([table, own])[present(own)], closed_ms[present(own)]
+        table = behind(table, heard_columns(state, news, i, closed_ms))
+        if len(table):
+            medians[j] = _median(table)
+    return medians
+
+
+def _own(
+    first: State,
+    setup: RunSetup,
+    feed: Feed,
+    i: int,
+    j: int,
+    closed_ms: NDArray[np.int64],
+    user: UserFeatures | None,
+) -> NDArray[np.float32]:
+    """Return the user's columns of one series, of the bars that closed at these instants."""
+    base_ms, timeframe = setup.instruments[i].base_ms, setup.timeframes[j]
+    bars = resample(base_bars_of(feed, i, base_ms), base_ms, timeframe.ms)
+    wanted = np.isin(bars.ts_ms + timeframe.ms, closed_ms)
+    return own_columns(first, i * len(setup.timeframes) + j, bars, wanted, user)[wanted]
+
+
+def _votes(
+    state: State,
+    setup: RunSetup,
+    i: int,
+    now_ms: int,
+    medians: dict[int, NDArray[np.float32]],
+    models: Scorers,
+) -> tuple[TimeframeVote, ...]:
+    ensemble = state.lanes[i].ensemble
+    votes = []
+    for member in ensemble.members if ensemble else ():
+        j = setup.timeframes.index(member.timeframe)
+        closed_ms = int(state.last_ms[i, j])
+        p = _known(state.last_p[i, j])
+        row, names = state.features[i, j], FEATURE_NAMES + setup.user_features
+        names += SENTIMENT_NAMES if setup.sentiment is not None else ()
+        scorer = models[member.package_hash]
+        top = () if p is None or j not in medians else _top(row, names, medians[j], p, scorer)
+        fresh = now_ms - closed_ms < FRESH_INTERVALS * member.timeframe.ms
+        votes.append(TimeframeVote(member.timeframe.value, member.weight, p, closed_ms, fresh, top))
+    return tuple(votes)
+
+
+def _median(table: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the median of each column, NaN where there is nothing but NaN."""
+    told = ~np.isnan(table).all(axis=0)
+    median = np.full(table.shape[1], np.nan, np.float32)
+    median[told] = np.nanmedian(table[:, told], axis=0)
+    return median
+
+
+def _top(
+    row: NDArray[np.float32],
+    names: tuple[str, ...],
+    median: NDArray[np.float32],
+    p: float,
+    scorer: Scorer,
+) -> tuple[tuple[str, float, float], ...]:
+    """Return the features whose absence (their median instead) moves the score most."""
+    without = np.repeat(row[None, :], len(names), axis=0)
+    np.fill_diagonal(without, median)
+    effect = p - scorer(without)
+    order = np.argsort(-np.abs(effect), kind="stable")[:TOP_FEATURES]
+    return tuple((names[k], float(row[k]), float(effect[k])) for k in order if effect[k])
+
+
+def _action(
+    state: State, setup: RunSetup, i: int, said: NDArray[np.float64], about: tuple[Effect, ...]
+) -> tuple[str, str]:
+    """Return what was done in a word, and why in a sentence."""
+    edge, least = float(said[OUT_EDGE]), setup.rules["edge_bps_min"]
+    for effect in about:
+        if isinstance(effect, SubmitOrder) and effect.kind == "entry":
+            return "entry", f"an edge of {edge:+.1f} bps passed {least:g}: an order was sent"
+        if isinstance(effect, SubmitOrder) and effect.kind == "exit":
+            return "exit", f"the position is left: {effect.reason.replace('_', ' ')}"
+        if isinstance(effect, Refused):
+            why = effect.code.replace("_", " ")
+            return (
+                "refused",
+                f"an edge of {edge:+.1f} bps passed {least:g}, but {why} forbids it:"
+                " a virtual trade follows it",
+            )
+    for effect in about:
+        if isinstance(effect, TradeClosed):
+            what = "virtual trade closed" if effect.virtual else "trade closed"
+            reason = effect.reason.replace("_", " ")
+            return what, f"it ended by {reason} at {effect.net_bps:+.1f} bps net"
+    book, virtual = state.trade.book[i], state.trade.virtual[i]
+    if int(book["working_lots"]) != 0:
+        return "order waiting", "an order waits for a bar with volume to be filled in"
+    if int(book["position_lots"]) > 0:
+        return "hold", "a position is open, and neither barrier, clock nor signal ends it"
+    if int(virtual["status"]) != 0:
+        code = REFUSAL_NAMES[int(virtual["code"])].replace("_", " ")
+        return "virtual trade open", f"a virtual trade is open (refused for: {code}); one at a time"
+    if state.lanes[i].ensemble is None:
+        return "none", "the instrument has no ensemble: it is only watched"
+    if np.isnan(edge):
+        return "none", "too few timeframes have a warm, fresh score for the ensemble to speak"
+    return "none", f"the edge of {edge:+.1f} bps is below strategy.edge_bps_min ({least:g})"
+
+
+def _limits(state: State, setup: RunSetup, i: int) -> dict[str, Any]:
+    account, book = state.trade.account[0], state.trade.book[i]
+    equity = int(account["equity"]) / UNITS
+    annual = float(np.sqrt(book["var_fast"] * state.specs[i]["bars_per_year"]))
+    open_breakers = [
+        f"{BREAKER_NAMES[k]} {BREAKER_STATUS_NAMES[int(account['breaker_status'][k])]}"
+        for k in range(N_BREAKERS)
+        if account["breaker_status"][k]
+    ]
+    if book["volatility_status"]:
+        open_breakers.append(f"volatility {BREAKER_STATUS_NAMES[int(book['volatility_status'])]}")
+    return {
+        "equity_quote": equity,
+        "cash_quote": int(account["cash"]) / UNITS,
+        "exposure_share": int(account["gross"]) / int(account["equity"]),
+        "exposure_share_max": setup.rules["exposure_max"],
+        "position_quote_max": setup.rules["position_max"] * equity,
+        "drawdown_share": 1.0 - int(account["equity"]) / int(account["peak_equity"]),
+        "drawdown_share_max": setup.rules["drawdown_max"],
+        "day_share": int(account["equity"]) / int(account["day_equity"]) - 1.0,
+        "daily_loss_share_max": setup.rules["daily_loss_max"],
+        "volatility_annual": annual,
+        "volatility_target": setup.rules["volatility_target"],
+        "breakers": open_breakers,
+    }
+
+
+def _readable(effect: Effect) -> dict[str, Any]:
+    names = [n for n in effect.__struct_fields__ if n != "instrument"]
+    return {"fact": type(effect).__name__} | {name: getattr(effect, name) for name in names}
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

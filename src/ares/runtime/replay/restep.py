@@ -1,0 +1,146 @@
+"""Re-step: the journal's events through ``step`` again; the effects must be the same bytes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ares.core.orders import IllegalTransition
+from ares.core.state import Scorers, State, restore
+from ares.core.step import step
+from ares.core.windows import OwnFeatures
+from ares.domain.errors import ExternalError, UserError
+from ares.domain.events import BarsClosed, NewsPublished
+from ares.domain.model_events import ModelPublished
+from ares.domain.run import RunSetup
+from ares.journal.run import (
+    JournalEntry,
+    JournalReader,
+    decode_effects,
+    encode_effects,
+    load_snapshot,
+    past_of,
+    setup_of,
+)
+from ares.runtime.engine.feed import ClosedBars
+from ares.runtime.engine.hot_swap import HotSwap, Opener
+from ares.runtime.engine.news import news_of_events
+from ares.runtime.engine.prefetch import Prefetch
+
+
+@dataclass(frozen=True, slots=True)
+class RestepResult:
+    """What stepping a journal again showed; ``first`` is the first mismatch in full."""
+
+    environment: str
+    events: int
+    compared: int
+    mismatches: int
+    first: dict[str, Any] | None
+
+
+def open_run(folder: Path) -> RunSetup:
+    """Return what a run is made of; raise UserMistake where there is no such run."""
+    setup = setup_of(folder) if folder.is_dir() else None
+    if setup is None:
+        raise UserError(f"no run '{folder.name}': `ares run --env history` makes one")
+    return setup
+
+
+def first_state(folder: Path, setup: RunSetup) -> State:
+    """Return the state that the run's first event met, from its first snapshot."""
+    found = load_snapshot(folder, seq_max=0)
+    if found is None or hashlib.sha256(found[1]).hexdigest() != setup.first_state:
+        raise ExternalError(f"{folder}: the first snapshot is missing or damaged: nothing to step")
+    return _restored(folder, setup, found[1])
+
+
+def nearest_state(folder: Path, setup: RunSetup, seq_max: int) -> State:
+    """Return the newest snapshot's state at or before ``seq_max``."""
+    found = load_snapshot(folder, seq_max)
+    if found is None:
+        raise ExternalError(f"{folder}: no whole snapshot at or before event {seq_max}")
+    return _restored(folder, setup, found[1])
+
+
+def _restored(folder: Path, setup: RunSetup, raw: bytes) -> State:
+    try:
+        return restore(setup, raw)
+    except ValueError as trouble:
+        raise ExternalError(f"{folder.name}: {trouble}: use that version") from trouble
+
+
+def restep(
+    folder: Path, models: Scorers, own: OwnFeatures | None = None, opener: Opener | None = None
+) -> RestepResult:
+    """Step every event of a run again and compare the effects byte by byte.
+
+    opener : opens the ensembles that were published while it ran.
+    An event that cannot follow (its order was never sent) is a mismatch, and ends the walk.
+    """
+    setup = open_run(folder)
+    state = first_state(folder, setup)
+    journaled = past_of(folder)
+    events = compared = mismatches = 0
+    first: dict[str, Any] | None = None
+    for entry, raw in stepping(state, setup, journaled, models, own, opener):
+        events = sum(1 for _ in journaled) if isinstance(raw, IllegalTransition) else events + 1
+        if entry.effects_raw is None:
+            continue
+        compared += 1
+        if raw != entry.effects_raw:
+            mismatches += 1
+            first = first or {
+                "seq": entry.seq,
+                "event": msgspec.to_builtins(entry.event),
+                "journaled": msgspec.to_builtins(entry.effects),
+                "stepped": str(raw)
+                if isinstance(raw, IllegalTransition)
+                else msgspec.to_builtins(decode_effects(raw)),
+            }
+    return RestepResult(setup.environment, events, compared, mismatches, first)
+
+
+def stepping(
+    state: State,
+    setup: RunSetup,
+    journaled: JournalReader,
+    models: Scorers,
+    own: OwnFeatures | None = None,
+    opener: Opener | None = None,
+) -> Iterator[tuple[JournalEntry, bytes | IllegalTransition]]:
+    """Step entries behind the state's seq, one by one, with the encoded effects of each; an event
+    that cannot follow is the last, with the reason.
+    """
+    from_seq, closings, news = state.seq, ClosedBars(), list[NewsPublished]()
+    for entry in journaled:
+        if isinstance(entry.event, BarsClosed) and entry.seq > from_seq:
+            closings.add(entry.event)
+        elif isinstance(entry.event, NewsPublished) and entry.seq > from_seq:
+            news.append(entry.event)
+    prefetch = Prefetch(models, closings.feed(setup), news=news_of_events(news))
+    swap = None if opener is None else HotSwap(prefetch, opener)
+    if swap is not None:
+        swap.load_all(state)
+    t = 0
+    for entry in journaled:
+        if entry.seq <= from_seq:
+            continue
+        if isinstance(entry.event, BarsClosed):
+            prefetch.reach(state, t)
+            t += 1
+        elif isinstance(entry.event, ModelPublished) and swap is not None:
+            swap.load(entry.event.ensemble)
+        try:
+            effects = step(state, entry.event, prefetch.scorers, own)
+        except IllegalTransition as impossible:
+            yield entry, impossible
+            return
+        if swap is not None:
+            swap.settle(state, effects)
+        yield entry, encode_effects(entry.seq, effects)

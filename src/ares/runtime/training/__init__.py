@@ -1,0 +1,1 @@
+"""Training jobs: what is trained, on what, in which process."""

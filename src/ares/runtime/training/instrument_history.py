@@ -1,0 +1,119 @@
+"""What training may see of an instrument: bars, features, and bars to watch trades on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from ares.domain.errors import AresError
+from ares.domain.instrument import Instrument
+from ares.domain.timeframe import Timeframe
+from ares.kernel.bars import Bars
+from ares.kernel.features import FEATURE_NAMES, WARMUP_BARS, FeatureTable, features_of
+from ares.store.candles import CandleStore
+from ares.store.database import open_database
+from ares.store.history import history
+
+ROWS_SPARE = 1.1
+"""Trades are watched for a tenth more rows than are taken: breaks leave some without an outcome."""
+
+COVERED_MIN = 0.98
+"""Finer bars that lack more of the window than this are not used to watch trades on."""
+
+
+@dataclass(frozen=True, slots=True)
+class HistorySource:
+    """Where a worker finds candles, and the window it may look at.
+
+    from_ms, to_ms : opening time of the first bar, instant by which the last has closed. Bars
+                     before are read to warm features up; bars after are never read.
+    """
+
+    database_url: str
+    cache_dir: Path
+    from_ms: int | None = None
+    to_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InstrumentHistory:
+    """One instrument's bars and features, from a warm-up before the window on."""
+
+    bars: Bars
+    table: FeatureTable
+    watched: Bars
+    watched_ms: int
+
+    @property
+    def end_ms(self) -> int:
+        """Return the instant by which everything in it had closed."""
+        return int(self.watched.ts_ms[-1]) + self.watched_ms if len(self.watched) else 0
+
+
+def load_seen(
+    source: HistorySource,
+    instrument: Instrument,
+    timeframe: Timeframe,
+    lead: Instrument | None,
+    rows_max: int,
+    notes: list[str],
+) -> InstrumentHistory:
+    """Return what training may see of an instrument; remarks on the data go to ``notes``.
+
+    lead     : the instrument that cross features look at.
+    rows_max : rows that will be taken at most; trades of many more are not watched.
+
+    Raises UserMistake where nothing stored can give the timeframe.
+    """
+    store = store_of(source)
+    start_ms = None if source.from_ms is None else source.from_ms - WARMUP_BARS * timeframe.ms
+    found = history(store, instrument, timeframe, start_ms, source.to_ms)
+    notes += [str(disagreement) for disagreement in found.disagreements]
+    reference: Bars | None = found.bars if lead == instrument else None
+    if lead is not None and lead != instrument:
+        try:
+            reference = history(store, lead, timeframe, start_ms, source.to_ms).bars
+        except AresError as trouble:
+            notes.append(f"{instrument.key} {timeframe}: without its reference: {trouble}")
+    table = features_of(found.bars, timeframe, reference)
+    own = found.bars.between(source.from_ms, source.to_ms)
+    own = own[slice(max(0, len(own) - round(ROWS_SPARE * rows_max)), None)]
+    watched, watched_ms = _watched(store, instrument, timeframe, own, source.to_ms)
+    return InstrumentHistory(found.bars, table, watched, watched_ms)
+
+
+def _watched(
+    store: CandleStore, instrument: Instrument, timeframe: Timeframe, own: Bars, to_ms: int | None
+) -> tuple[Bars, int]:
+    """Return the finest bars that cover as much time as the timeframe's own, with their length:
+    one kind for all rows, so that every label means the same.
+    """
+    for interval in store.intervals(instrument) if len(own) else ():
+        finer = Timeframe(interval)
+        if finer.ms >= timeframe.ms:
+            break
+        found = history(store, instrument, finer, int(own.ts_ms[0]), to_ms).bars
+        if len(found) * finer.ms >= COVERED_MIN * len(own) * timeframe.ms:
+            return found, finer.ms
+    return own, timeframe.ms
+
+
+def nothing_seen() -> InstrumentHistory:
+    """Return what there is of an instrument without candles."""
+    none = np.empty(0, np.int64)
+    table = FeatureTable(none, np.empty((0, len(FEATURE_NAMES)), np.float32), none)
+    return InstrumentHistory(Bars.empty(), table, Bars.empty(), 1)
+
+
+def store_of(source: HistorySource) -> CandleStore:
+    """Return the candle store of a source."""
+    return _store(source.database_url, source.cache_dir)
+
+
+@lru_cache(maxsize=2)
+def _store(database_url: str, cache_dir: Path) -> CandleStore:
+    """Return the worker's candle store, opened once in its life."""
+    return CandleStore(open_database(database_url), cache_dir)

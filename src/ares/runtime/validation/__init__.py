@@ -1,0 +1,1 @@
+"""Evidence on ensembles, verdicts and comparisons."""
