@@ -20,8 +20,9 @@ from ares.kernel.bars import F64, I64, Bools
 from ares.kernel.features.state import States
 from ares.kernel.jit import njit
 
-CODE_VERSION = 1
-"""Raised by hand when the columns' numbers change though their formulas do not."""
+SENTIMENT_VERSION = 1
+"""Raised when any column's numbers change: models trained on the old numbers are then refused.
+``tests/kernel/features/golden.json`` holds numbers of each version, so that none is forgotten."""
 
 SENTIMENT_FORMULAS = (
     ("sentiment_fast", "sum(w s) / (sum(w) + 1), w by the fast half-life"),
@@ -33,7 +34,9 @@ SENTIMENT_FORMULAS = (
 )
 SENTIMENT_NAMES = tuple(name for name, _ in SENTIMENT_FORMULAS)
 N_SENTIMENT = len(SENTIMENT_NAMES)
-SENTIMENT_HASH = hashlib.sha256(f"{CODE_VERSION};{SENTIMENT_FORMULAS}".encode()).hexdigest()
+SENTIMENT_HASH = hashlib.sha256(
+    f"sentiment {SENTIMENT_VERSION};{SENTIMENT_NAMES}".encode()
+).hexdigest()
 FAST, MIDDLE, SLOW, SURPRISE, COUNT, AGE_HOURS = range(N_SENTIMENT)
 
 BUCKETS = 512
