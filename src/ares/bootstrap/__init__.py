@@ -70,9 +70,9 @@ def history_run(
 
     say : told what the run waits for while something is trained.
     """
+    from ares.bootstrap import run_choices as chosen
     from ares.observe.own_features import require_no_leak
     from ares.observe.run_report import report_run
-    from ares.runtime import run_choices as chosen
     from ares.runtime.engine import served_models as served
     from ares.runtime.engine.history_run import run_history
     from ares.runtime.engine.news import NO_NEWS
