@@ -16,13 +16,14 @@ from ares.domain.model import Ensemble
 from ares.domain.package import Package
 from ares.domain.timeframe import Timeframe
 from ares.kernel.bars import F64
-from ares.kernel.features.columns import column_names, with_user
+from ares.kernel.features.columns import behind, column_names, with_user
 from ares.learn.drift import FeatureReference, block_means, drift_scores, error_change, reference_of
 from ares.learn.gate.oos_scores import EnsembleScores
 from ares.learn.onnx_graph import splits_of
 from ares.learn.rows import F32
 from ares.runtime.training.instrument_history import load_seen
 from ares.runtime.training.job import PackageJob, loaded
+from ares.runtime.training.news import sentiment_at
 from ares.runtime.validation.evaluator import EnsembleEvaluator
 from ares.runtime.validation.member_job import MemberJob, hear
 
@@ -99,7 +100,8 @@ def _features(
         if float(scores.max()) > most:
             most = float(scores.max())
             user = None if training.user is None else loaded(training.user)
-            most_moved = f"{column_names(user)[int(scores.argmax())]} {timeframe}"
+            names = column_names(user, training.recipe.sentiment is not None)
+            most_moved = f"{names[int(scores.argmax())]} {timeframe}"
     if weights == 0.0:
         raise UserError(
             f"{job.ensemble.instrument}: fewer than {RECENT_BARS_MIN} bars to measure drift from"
@@ -122,14 +124,19 @@ def _reference(package_hash: str, training: PackageJob, instrument: Instrument) 
 def _rows(
     training: PackageJob, instrument: Instrument, from_ms: int | None, to_ms: int | None
 ) -> F32:
-    """Return the warm rows of the bars in a window, as the model sees them."""
+    """Return the warm rows of the bars in a window with all of the model's columns.
+
+    Those of sentiment have at each close what was known by then, as when the model is scored.
+    """
     timeframe = training.recipe.timeframe
     source = replace(training.source, from_ms=from_ms, to_ms=to_ms)
     seen = load_seen(source, instrument, timeframe, training.reference, training.rows_max, [])
     user = None if training.user is None else loaded(training.user)
     values, warm = with_user(seen.table, seen.bars, timeframe, user)
     inside = warm if from_ms is None else warm & (seen.bars.ts_ms >= from_ms)
-    return np.ascontiguousarray(values[inside], np.float32)
+    closes_ms = seen.bars.ts_ms[inside] + timeframe.ms
+    sentiment = sentiment_at(source.database_url, training.recipe.sentiment, instrument, closes_ms)
+    return np.ascontiguousarray(behind(values[inside], sentiment), np.float32)
 
 
 def _error(
