@@ -135,12 +135,13 @@ def train(on: DemoWorkspace, progress: Callable[[int, int, str], None]) -> Train
     """Train both symbols on everything before the last two weeks, and promote the ensembles into
     the history slot: a rehearsal, marked as such.
     """
+    from ares.bootstrap.models import mirror_training
     from ares.runtime.lifecycle.promotion import promote
     from ares.runtime.training.train import TrainingRequest
     from ares.runtime.training.train import train as run
 
     request = TrainingRequest(from_ms=on.from_ms, to_ms=on.split_ms)
-    report = run(on.workspace, request, on_progress=progress)
+    report = mirror_training(on.workspace, run(on.workspace, request, on_progress=progress))
     if report.ensembles:
         promote(on.workspace, None, "history", force=True, reason="rehearsal (ares demo)")
     return report

@@ -22,6 +22,8 @@ class Trial(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     first_day, daily : of an ensemble: its daily returns out of sample from that UTC day (days since
                   the epoch) on, little-endian float64; empty: not known. Their spread over the
                   trials enters every later verdict.
+    metrics     : of an ensemble: name and value of its other results out of sample. A package has
+                  its own on its card.
     """
 
     kind: str
@@ -36,10 +38,15 @@ class Trial(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     created_at: str
     first_day: int = 0
     daily: bytes = b""
+    metrics: tuple[tuple[str, float], ...] = ()
 
 
 def ensemble_trial(
-    ensemble: Ensemble, cards: Sequence[PackageCard], first_day: int = 0, daily: bytes = b""
+    ensemble: Ensemble,
+    cards: Sequence[PackageCard],
+    first_day: int = 0,
+    daily: bytes = b"",
+    metrics: tuple[tuple[str, float], ...] = (),
 ) -> Trial:
     """Return the trial that an ensemble of these packages is."""
     return Trial(
@@ -55,4 +62,5 @@ def ensemble_trial(
         created_at=ensemble.created_at,
         first_day=first_day,
         daily=daily,
+        metrics=metrics,
     )

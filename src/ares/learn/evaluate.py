@@ -84,6 +84,12 @@ class OosMetrics(msgspec.Struct, frozen=True):
         """Return the net result per trade: what the mode confidence starts from."""
         return Validation(self.trades, self.net_bps or 0.0, self.net_sd_bps or 0.0)
 
+    @property
+    def numbers(self) -> tuple[tuple[str, float], ...]:
+        """Return name and value of each metric that is one number, for a journal or a registry."""
+        values = ((name, getattr(self, name)) for name in self.__struct_fields__)
+        return tuple((n, float(v)) for n, v in values if isinstance(v, int | float))
+
 
 def evaluate(
     seen: OutOfSample,

@@ -15,6 +15,7 @@ import yaml
 
 from ares.adapters.model_store import ModelStore
 from ares.adapters.worker_pool import Task, WorkerPool
+from ares.bootstrap.models import mirror_training
 from ares.config.workspace import Workspace
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.model_life import RequestRefused, VerdictRecorded
@@ -130,6 +131,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, bars_of: Callable[..., Bar
     )
     for k, request in enumerate(requests):
         report = train(workspace, request, now=lambda k=k: NOW + timedelta(hours=k), pool=pool)  # type: ignore[misc]
+        mirror_training(workspace, report)
         made.append(report.ensembles[0].hash)
     return World(workspace, pool, *made)
 

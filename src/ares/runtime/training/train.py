@@ -7,9 +7,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from ares.adapters.mlflow_registry import MlflowRegistry
 from ares.adapters.model_store import ModelStore
-from ares.adapters.provenance import git_commit
 from ares.adapters.worker_pool import Task, TaskFailed, WorkerPool
 from ares.config.workspace import Workspace
 from ares.domain.errors import UserError
@@ -25,8 +23,6 @@ from ares.learn.evaluate import OosMetrics
 from ares.learn.recipe import Recipe
 from ares.observe.own_features import own_features, require_no_leak
 from ares.runtime.registry.model_journal import read_book, record
-from ares.runtime.registry.model_mirror import tell_mlflow
-from ares.runtime.registry.training_mirror import ensemble_entry, package_entry
 from ares.runtime.trade_rules import rules_of
 from ares.runtime.training.instrument_history import HistorySource
 from ares.runtime.training.job import (
@@ -90,7 +86,7 @@ def train(
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     pool: WorkerPool | None = None,
 ) -> TrainingReport:
-    """Train what is asked for, keep it in ``models/``, mirror it to MLflow, and report.
+    """Train what is asked for, keep it in ``models/``, count it in the models' journal, and report.
 
     Each package is kept as soon as it is made: an interrupted training loses only what was under
     way. ``record_trial`` is told of every package and ensemble whose evidence was looked at;
@@ -131,9 +127,7 @@ def train(
         for done, (task, result) in enumerate(running.run(joins), len(jobs) + 1):
             _keep_ensemble(session, task, result)
             on_progress(done, total, task.label)
-    warning = _mirror(workspace, session)
-    on_progress(total, total, "registered")
-    return _report(session, jobs, [*remarks, *([warning] if warning else [])])
+    return _report(session, jobs, remarks)
 
 
 def training_pool(workers: int = 0) -> WorkerPool:
@@ -227,7 +221,9 @@ def _keep_ensemble(
     ensemble = ensemble_of(job, result, mine, session.created_at)
     session.store.save_ensemble(ensemble)
     session.ensembles.append((ensemble, result.metrics))
-    session.record_trial(ensemble_trial(ensemble, cards, result.first_day, result.daily))
+    session.record_trial(
+        ensemble_trial(ensemble, cards, result.first_day, result.daily, result.metrics.numbers)
+    )
 
 
 def ensemble_of(
@@ -269,20 +265,6 @@ def _missing(task: Task, result: SkippedTraining | TaskFailed) -> MissingPackage
     if isinstance(result, TaskFailed):
         return MissingPackage(task.label, result.error, True)
     return MissingPackage(task.label, result.reason, False)
-
-
-def _mirror(workspace: Workspace, session: _Session) -> str | None:
-    registry = MlflowRegistry(workspace.mlflow_uri, workspace.models_dir / "mlflow")
-    packages = [package_entry(session.store, package) for package, _, _ in session.made]
-    ensembles = [
-        ensemble_entry(session.store, ensemble, metrics, git_commit())
-        for ensemble, metrics in session.ensembles
-    ]
-    missed = registry.register([*packages, *ensembles])
-    if missed is not None:
-        return missed
-    said = [tell_mlflow(workspace, ensemble.instrument) for ensemble, _ in session.ensembles]
-    return next((warning for warning in said if warning is not None), None)
 
 
 def _report(session: _Session, jobs: list[PackageJob], remarks: list[str]) -> TrainingReport:
