@@ -1,0 +1,82 @@
+"""Runs read again: certified, re-stepped, explained, and their champions compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ares.config.workspace import Workspace
+
+if TYPE_CHECKING:
+    from ares.core.state import Scorers
+    from ares.kernel.features.user import UserFeatures
+    from ares.observe.arms_report import ArmReport
+    from ares.runtime.engine.hot_swap import Opener
+    from ares.runtime.replay.certify import Certificate
+    from ares.runtime.replay.explain import Explanation
+    from ares.runtime.replay.restep import RestepResult
+
+
+@dataclass(frozen=True, slots=True)
+class _RecordedRun:
+    """The folder of a run with the models and features that it was made with."""
+
+    folder: Path
+    scorers: Scorers
+    user: UserFeatures | None
+    open_ensemble: Opener
+
+
+def arms_of_run(workspace: Workspace, run: str | None) -> tuple[ArmReport, ...]:
+    """Return how champions and challengers of a run (default: the newest) compare."""
+    from ares.observe.arms_report import report_arms
+    from ares.observe.run_report import run_folder
+
+    return report_arms(run_folder(workspace.journal_dir, run))
+
+
+def certify_run(workspace: Workspace, run: str | None) -> Certificate:
+    """Recompute a run (default: the newest) by the backtest path and compare."""
+    from ares.runtime.replay.certify import certify
+
+    recorded = _recorded(workspace, run)
+    return certify(recorded.folder, recorded.scorers, recorded.user, recorded.open_ensemble)
+
+
+def restep_run(workspace: Workspace, run: str | None) -> RestepResult:
+    """Step a run's journal (default: the newest) again and compare."""
+    from ares.runtime.replay.restep import restep
+
+    recorded = _recorded(workspace, run)
+    own = None if recorded.user is None else recorded.user.step
+    return restep(recorded.folder, recorded.scorers, own, recorded.open_ensemble)
+
+
+def why_run(
+    workspace: Workspace, run: str | None, instrument: str, at_ms: int | None
+) -> Explanation:
+    """Explain one closing instant of a run (default: the newest run, its newest instant)."""
+    from ares.runtime.replay.explain import explain
+
+    recorded = _recorded(workspace, run)
+    return explain(
+        recorded.folder, instrument, at_ms, recorded.scorers, recorded.user, recorded.open_ensemble
+    )
+
+
+def _recorded(workspace: Workspace, run: str | None) -> _RecordedRun:
+    """Return a run (None: the newest) with what it was made with."""
+    from ares.observe.run_report import run_folder
+    from ares.runtime.engine import served_models as served
+    from ares.runtime.replay.restep import open_run
+
+    folder = run_folder(workspace.journal_dir, run)
+    setup = open_run(folder)
+    user = served.features_of_run(workspace, setup)
+    return _RecordedRun(
+        folder,
+        served.scorers_of(workspace, setup),
+        user,
+        served.opener_of(workspace, folder, setup.sentiment),
+    )

@@ -1,0 +1,175 @@
+"""Runs of the engine: what one is made of is chosen, planned, and run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ares.config.workspace import Workspace
+from ares.domain.errors import UserError
+from ares.domain.instrument import Instrument
+from ares.domain.run import RunSetup
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from ares.config.settings import Settings
+    from ares.kernel.features.user import UserFeatures
+    from ares.kernel.trade import Rules
+    from ares.observe.run_report import RunReport
+    from ares.runtime.engine.history_run import RunEnd
+    from ares.runtime.engine.learner_events import LearnerEvents
+    from ares.runtime.engine.plan import RunPlan, SlotChoice
+    from ares.store.candles import CandleStore
+
+DEFAULT_DAYS = 14
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What ``ares run --env history`` is asked for; None leaves it to the settings.
+
+    symbols      : symbols or keys; from_ms, to_ms : window; name : of the run.
+    learn        : models are trained and swapped during the run.
+    """
+
+    symbols: tuple[str, ...] | None = None
+    from_ms: int | None = None
+    to_ms: int | None = None
+    name: str | None = None
+    learn: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """A history run's end and report; ``remarks`` lists what was left out, and why."""
+
+    end: RunEnd
+    report: RunReport
+    remarks: tuple[str, ...]
+
+
+def rules_of(settings: Settings) -> Rules:
+    """Return the trade half's rules from the settings, units as there."""
+    from ares.runtime.trade_rules import rules_of as rules_of_settings
+
+    return rules_of_settings(settings)
+
+
+def history_run(
+    workspace: Workspace,
+    request: RunRequest,
+    progress: Callable[[int, int], None] | None = None,
+    stopped: Callable[[], bool] = lambda: False,
+    say: Callable[[str], None] = lambda _: None,
+) -> RunResult:
+    """Run the engine over stored candles with virtual money, or resume such a run.
+
+    say : called with what the run waits for while a model is trained.
+    """
+    from ares.bootstrap.run_choices import free_name
+    from ares.observe.run_report import report_run
+    from ares.runtime.engine import served_models as served
+    from ares.runtime.engine.history_run import run_history
+    from ares.runtime.engine.plan import named
+    from ares.store.database import open_database
+
+    settings = workspace.settings
+    database = open_database(workspace.db_url)
+    user = served.features_of_user(workspace)
+    plan, remarks = _planned(workspace, database, user, request)
+    name = request.name or free_name(workspace, plan.setup)
+    plan = named(plan, f"history/{name}")
+    folder = workspace.journal_dir / "history" / name
+    end = run_history(
+        plan,
+        served.scorers_of(workspace, plan.setup),
+        folder,
+        database,
+        sync_ms=settings.journal.sync_ms,
+        snapshot_events=settings.journal.snapshot_events,
+        progress=progress,
+        stopped=stopped,
+        user=user,
+        teacher=_learner(workspace, plan.setup, folder, stopped, say) if request.learn else None,
+        open_ensemble=served.opener_of(workspace, folder, plan.setup.sentiment),
+    )
+    return RunResult(end, report_run(end.folder), tuple(remarks))
+
+
+def _planned(
+    workspace: Workspace, database: Engine, user: UserFeatures | None, request: RunRequest
+) -> tuple[RunPlan, list[str]]:
+    """Return the plan of the run, not yet named, and remarks on what was left out."""
+    from ares.bootstrap import run_choices as chosen
+    from ares.observe.own_features import require_no_leak
+    from ares.runtime.engine.news import NO_NEWS
+    from ares.runtime.engine.plan import plan_run
+    from ares.runtime.trade_rules import rollout_of
+    from ares.runtime.training.instrument_selection import instruments_of
+    from ares.store.candles import CandleStore
+    from ares.store.news import NewsStore
+
+    settings = workspace.settings
+    store, news_store = CandleStore(database, workspace.cache_dir), NewsStore(database)
+    keys, left_out = instruments_of(store, settings, request.symbols)
+    from_ms, to_ms = _window(store, keys, request)
+    choices, remarks = chosen.choices_of(workspace, keys, user)
+    cards = chosen.cards_of(workspace, choices)
+    reference = chosen.reference_of(settings, store, cards)
+    remarks += chosen.seen_before(cards, from_ms)
+    if reference is not None and reference not in keys:
+        choices.append(chosen.watched(reference))
+    _require_currency(choices, settings.account.currency)
+    require_no_leak(user, store, keys, settings.weights, to_ms)
+    sentiment = chosen.sentiment_of(settings, news_store, cards, request.learn)
+    bases = [choice.instrument.base for choice in choices]
+    news = NO_NEWS if sentiment is None else news_store.news(sentiment, bases, to_ms)
+    if sentiment is not None and not (news.known_ms > from_ms - sentiment.stale_ms).any():
+        remarks.append(
+            "no news that count are stored for the window: models trained with sentiment answer by"
+            " prices alone (`ares news import PATH`)"
+        )
+    plan = plan_run(
+        store, choices, list(settings.weights), reference,
+        from_ms=from_ms, to_ms=to_ms, cash_quote=settings.account.capital_quote,
+        rules=rules_of(settings),
+        validation_discount=settings.continuous_learning.confidence.validation_discount,
+        settings_hash=settings.hash, user=user,
+        challengers=request.learn, rollout=rollout_of(settings),
+        sentiment=sentiment, news=news,
+    )  # fmt: skip
+    return plan, [*left_out, *remarks]
+
+
+def _window(store: CandleStore, keys: Sequence[Instrument], request: RunRequest) -> tuple[int, int]:
+    """Return the window of a run: as requested, else the last two weeks that all have."""
+    from ares.runtime.engine.plan import default_window
+
+    from_ms, to_ms = request.from_ms, request.to_ms
+    if from_ms is None or to_ms is None:
+        first_ms, last_ms = default_window(store, keys, DEFAULT_DAYS)
+        to_ms = last_ms if to_ms is None else to_ms
+        from_ms = min(first_ms, to_ms) if from_ms is None else from_ms
+    return from_ms, to_ms
+
+
+def _require_currency(choices: Sequence[SlotChoice], currency: str) -> None:
+    """Raise UserError where an instrument is not quoted in the account's currency."""
+    for choice in choices:
+        if choice.instrument.quote != currency:
+            raise UserError(
+                f"{choice.instrument.key} is not quoted in {currency}, the account's currency:"
+                " change account.currency or symbols"
+            )
+
+
+def _learner(
+    workspace: Workspace, setup: RunSetup, folder: Path, stopped: Callable[[], bool],
+    say: Callable[[str], None],
+) -> LearnerEvents:  # fmt: skip
+    from ares.runtime.learner.learner import learner_of
+
+    return learner_of(workspace, setup, folder, stopped=stopped, say=say)
