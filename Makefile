@@ -38,7 +38,7 @@ test: lint types layers unit  ## lint, types, layers and all tests
 
 smoke: $(READY)  ## minutes: imports, hashes, a synthetic market, the quick tests (PYTHON=python3.13)
 	./scripts/smoke.sh $(VENV) .venv
-	$(BIN)/pytest -n $(JOBS) --dist worksteal tests/core tests/kernel tests/golden
+	$(BIN)/pytest -n $(JOBS) --dist worksteal tests/domain tests/core tests/kernel tests/golden
 
 lint: $(READY)  ## ruff: style and formatting
 	$(BIN)/ruff check
