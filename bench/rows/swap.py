@@ -74,7 +74,7 @@ def _measure(store: CandleStore, instruments: list[Instrument], folder: Path) ->
     plan = named(
         plan_run(
             store, choices, list(WEIGHTS), instruments[0], from_ms, from_ms + DAYS * DAY_MS, 1e6,
-            Rules(), 0.25, "bench", challengers=True, rollout=ROLLOUT,
+            Rules(), 0.25, "bench", challenger_lanes=True, challenger_rules=ROLLOUT,
         ),
         "history/swap",
     )  # fmt: skip

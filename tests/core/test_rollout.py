@@ -16,7 +16,7 @@ from ares.core.step import step
 from ares.domain.events import BarsClosed, OrderFilled, SubmitOrder, TradeClosed
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.model import Ensemble, Member, Validation
-from ares.domain.model_events import ModelPublished, SlotChanged, SlotOrdered
+from ares.domain.model_events import ModelPublished, SlotChanged, SlotChangeRequested
 from ares.domain.run import ChallengerRules, RunInstrument, RunSetup
 from ares.domain.timeframe import HOUR_MS, MINUTE_MS, Timeframe
 from ares.kernel.trade import Rules
@@ -48,7 +48,7 @@ class Engine:
     """A state, fed one event after the other; keeps the moves."""
 
     def __init__(
-        self, previous: Ensemble | None = None, rollout: ChallengerRules = ROLLOUT
+        self, previous: Ensemble | None = None, challenger_rules: ChallengerRules = ROLLOUT
     ) -> None:
         spec = InstrumentSpec(Instrument("test", "T0/USDT"), 2, 3)
         first = RunInstrument(spec, MINUTE_MS, ensemble("first"), True, previous)
@@ -56,7 +56,7 @@ class Engine:
         rules = {name: float(value) for name, value in asdict(Rules()).items()}
         setup = RunSetup(
             "history/x", lanes, (Timeframe.M1,), -1, START_MS, START_MS + 99 * HOUR_MS, START_MS,
-            10_000.0, rules, 0.25, {}, challengers=True, rollout=rollout,
+            10_000.0, rules, 0.25, {}, challenger_lanes=True, challenger_rules=challenger_rules,
         )  # fmt: skip
         self.state: State = new_state(setup)
         self.minute = 0
@@ -76,10 +76,8 @@ class Engine:
     def now_ms(self) -> int:
         return START_MS + self.minute * MINUTE_MS
 
-    def publish(self, name: str, verdict: str = "v", station: Any = "shadow") -> None:
-        self.take(
-            ModelPublished(self.now_ms, 0, ensemble(name), station, False, verdict, "ada", "")
-        )
+    def publish(self, name: str, verdict: str = "v", stage: Any = "shadow") -> None:
+        self.take(ModelPublished(self.now_ms, 0, ensemble(name), stage, False, verdict, "ada", ""))
 
     def trades(self, lane: int, confidence: float, trades: int) -> None:
         """Let a lane have shown so much."""
@@ -94,7 +92,7 @@ class Engine:
 
     @property
     def seats(self) -> tuple[str, ...]:
-        return self.moves[-1].stations
+        return self.moves[-1].stages
 
 
 def promoted() -> Engine:
@@ -142,7 +140,7 @@ def test_low_confidence_takes_a_champion_out_within_a_bar_after_enough_trades() 
     engine.trades(0, 0.05, TRADES_MIN)
     engine.bars()
     assert engine.said == [("withdrawn", 128)], "not at the next full hour"
-    assert "mode confidence 0.050 after 10 trades, below 0.1" in engine.moves[-1].why
+    assert "mode confidence 0.050 after 10 trades, below 0.1" in engine.moves[-1].reason
     at_the_limit = Engine()
     at_the_limit.trades(0, 0.10, 50)
     at_the_limit.bars(MINUTES_IN_HOUR)
@@ -156,8 +154,8 @@ def test_the_alarm_of_a_turned_edge_brings_the_one_before_it_back() -> None:
     engine.bars()
     assert engine.said == [("rolled_back", 1)]
     [move] = engine.moves
-    assert move.lanes[move.stations.index("champion")] == ensemble("before").hash
-    assert "the test for a turned edge alarmed" in move.why
+    assert move.lane_hashes[move.stages.index("champion")] == ensemble("before").hash
+    assert "the test for a turned edge alarmed" in move.reason
 
 
 def closed(net_bps: float, lane: int = 0) -> TradeClosed:
@@ -169,7 +167,7 @@ def closed(net_bps: float, lane: int = 0) -> TradeClosed:
 @pytest.mark.parametrize(("mean_bps", "alarms"), [(-15.0, True), (5.0, False)])
 def test_an_edge_that_turns_alarms_by_its_trades(mean_bps: float, alarms: bool) -> None:
     rollout = msgspec.structs.replace(ROLLOUT, confidence_min=0.0)  # the test alone
-    engine = Engine(rollout=rollout)
+    engine = Engine(challenger_rules=rollout)
     draw = np.random.default_rng(1).normal(mean_bps, 40.0, 400)
     for k, net_bps in enumerate(draw.tolist()):
         observe(engine.state, [closed(net_bps), closed(-50.0, lane=1)])
@@ -185,7 +183,7 @@ def test_an_edge_that_turns_alarms_by_its_trades(mean_bps: float, alarms: bool) 
 def test_a_trade_of_money_is_looked_at_with_its_fill(trades: int, moves: list[Any]) -> None:
     """Whom it takes out does not decide the next bar."""
     rollout = msgspec.structs.replace(ROLLOUT, confidence_min=0.999)  # any loss is below
-    engine = Engine(rollout=rollout)
+    engine = Engine(challenger_rules=rollout)
     engine.bars()
     engine.state.trade.book[0]["arm_trades"] = trades
     book = engine.state.trade.book[0]
@@ -208,7 +206,7 @@ def test_a_former_champion_that_is_better_comes_back() -> None:
     engine.state.better[0]["declared_step"] = 9
     engine.bars(MINUTES_IN_HOUR)
     assert engine.said[-1] == ("rolled_back", 6 * MINUTES_IN_HOUR)
-    assert engine.moves[-1].why == "the champion before it is better"
+    assert engine.moves[-1].reason == "the champion before it is better"
     assert engine.seats == ("champion", "withdrawn")
 
 
@@ -221,7 +219,7 @@ def test_a_former_champion_that_has_turned_as_well_does_not_come_back() -> None:
     assert "champion" not in engine.seats
     person = promoted()
     person.trades(0, 0.02, 40)
-    person.take(SlotOrdered(person.now_ms, 0, "rollback", "ada", "I want it"))
+    person.take(SlotChangeRequested(person.now_ms, 0, "rollback", "ada", "I want it"))
     assert person.seats == ("champion", "withdrawn"), "a person may"
 
 
@@ -233,6 +231,6 @@ def test_a_challenger_that_is_worse_is_dismissed(hours: int) -> None:
     engine.state.worse[0]["declared_step"] = 9
     engine.bars(MINUTES_IN_HOUR)
     assert engine.moves[-1].move == "dismissed"
-    assert engine.moves[-1].why == "it is worse than the champion"
+    assert engine.moves[-1].reason == "it is worse than the champion"
     assert engine.seats == ("champion", "empty")
     assert engine.state.specs["size_share"][0] == 1.0

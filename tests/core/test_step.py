@@ -13,7 +13,7 @@ from ares.core.state import State, new_state, restore, snapshot
 from ares.core.step import step
 from ares.domain.events import (
     BarsClosed,
-    Decided,
+    DecisionMade,
     OrderAccepted,
     OrderCancelled,
     OrderFilled,
@@ -64,9 +64,9 @@ def test_every_event_takes_one_seq_and_every_decision_one_fact() -> None:
     assert step(state, RunStarted(state.setup), {}) == []
     for minute in range(1, 8):
         (decided,) = step(state, bars(minute), {})
-        assert isinstance(decided, Decided)
+        assert isinstance(decided, DecisionMade)
         assert decided.ts_ms == state.now_ms == START_MS + minute * MINUTE_MS
-        assert np.isnan(np.frombuffer(decided.said).reshape(5, 2)[:3]).all()
+        assert np.isnan(np.frombuffer(decided.outputs).reshape(5, 2)[:3]).all()
     assert state.seq == 8
 
 

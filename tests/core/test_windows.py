@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ares.core.state import State, new_state, restore, schema_hash, snapshot
 from ares.core.step import step
 from ares.core.windows import WINDOW, bars_of, fill, push, window_state
-from ares.domain.events import BarsClosed, Decided
+from ares.domain.events import BarsClosed, DecisionMade
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.model import Ensemble, Member
 from ares.domain.run import RunInstrument, RunSetup
@@ -107,7 +107,7 @@ def drive(
     scorers = {f"m-{t}": Recorder() for t in FRAMES}
     for t in range(start, len(bars)):
         (decided, *_) = step(state, event(bars, t), dict(scorers), own.step)
-        assert isinstance(decided, Decided)
+        assert isinstance(decided, DecisionMade)
     return {t: scorers[f"m-{t}"].rows for t in FRAMES}
 
 

@@ -27,7 +27,7 @@ from ares.domain.events import (
     BreakerChanged,
     CancelOrder,
     DailyLossReached,
-    Decided,
+    DecisionMade,
     Effect,
     Event,
     ModeChanged,
@@ -35,10 +35,10 @@ from ares.domain.events import (
     OrderCancelled,
     OrderFilled,
     OrderRejected,
-    Refused,
+    SignalRefused,
     SubmitOrder,
     TradeClosed,
-    VirtualOpened,
+    VirtualTradeOpened,
 )
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.model import Ensemble, Member, Validation
@@ -232,7 +232,7 @@ def line(what: Event | Effect, symbols: list[str], numbers: dict[str, int]) -> I
                 if here
             )
             yield f"{clock(ts_ms)} bars      " + " | ".join(said)
-        case Decided(said=raw, equity_units=equity, cash_units=cash):
+        case DecisionMade(outputs=raw, equity_units=equity, cash_units=cash):
             p, edge, width, confidence, mode = np.frombuffer(raw).reshape(5, -1)
             views = (
                 f"{symbol} p {p[i]:.3f} edge {edge[i]:+.1f}"
@@ -246,9 +246,9 @@ def line(what: Event | Effect, symbols: list[str], numbers: dict[str, int]) -> I
             yield f"      submit    {head} ({reason})"
         case CancelOrder():
             yield f"      cancel    #{numbers[what.client_id]}"
-        case Refused(instrument=i, code=code, edge_bps=edge):
+        case SignalRefused(instrument=i, code=code, edge_bps=edge):
             yield f"      refused   {symbols[i]} {code}, edge {edge:+.1f}"
-        case VirtualOpened(instrument=i, code=code):
+        case VirtualTradeOpened(instrument=i, code=code):
             yield f"      virtual   {symbols[i]} opened ({code})"
         case TradeClosed(instrument=i, virtual=virtual):
             kind = "virtual" if virtual else f"{what.lots / 1000:.3f}"

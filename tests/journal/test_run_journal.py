@@ -14,7 +14,7 @@ from ares.domain.events import (
     BreakerChanged,
     CancelOrder,
     DailyLossReached,
-    Decided,
+    DecisionMade,
     Effect,
     EngineStarted,
     Event,
@@ -23,11 +23,11 @@ from ares.domain.events import (
     OrderCancelled,
     OrderFilled,
     OrderRejected,
-    Refused,
     RunStarted,
+    SignalRefused,
     SubmitOrder,
     TradeClosed,
-    VirtualOpened,
+    VirtualTradeOpened,
 )
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.run import RunInstrument, RunSetup
@@ -58,10 +58,11 @@ EVENTS: list[Event] = [
 ]
 EVERY_EFFECT: list[Effect] = [
     SubmitOrder("a", 0, "entry", 10**15, 7, "signal", 0.6, math.inf, 1e-300),
-    CancelOrder("a", 0), Decided(5, b"\xff" * 40, -1, 2**62), Refused(0, 5, "cash", 0.6, 9.0, 40.0),
+    CancelOrder("a", 0), DecisionMade(5, b"\xff" * 40, -1, 2**62),
+    SignalRefused(0, 5, "cash", 0.6, 9.0, 40.0),
     TradeClosed(0, False, 1, 2, 3.5, 4.5, 5, -6, 7, -8.5, 0.6, 9.0, "stop", "allowed", 0.9),
     ModeChanged(0, 5, "LEARNING", "TRADING", 0.8), BreakerChanged(-1, 5, "b", "x", "y", 0.5),
-    DailyLossReached(5, 0.05), VirtualOpened(0, 5, "cash", 9.0),
+    DailyLossReached(5, 0.05), VirtualTradeOpened(0, 5, "cash", 9.0),
 ]  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from ares.domain.model_events import (
     RetrainingEnded,
     RetrainingStarted,
     SlotChanged,
-    Station,
+    Stage,
 )
 from ares.domain.run import RunInstrument, RunSetup
 from ares.domain.timeframe import DAY_MS, HOUR_MS, Timeframe
@@ -48,7 +48,7 @@ def setup(champion: Ensemble | None, *, is_champion: bool = True) -> RunSetup:
     one = RunInstrument(spec, HOUR_MS, champion, is_champion)
     return RunSetup(
         "history/x", (one, RunInstrument(spec, HOUR_MS, None, False)), (Timeframe.H1,), -1, 0,
-        10**12, 0, 1e4, {}, 0.25, {}, challengers=True,
+        10**12, 0, 1e4, {}, 0.25, {}, challenger_lanes=True,
     )  # fmt: skip
 
 
@@ -262,7 +262,7 @@ def test_another_champion_ends_the_back_off() -> None:
     assert restraint.rest_ms == 6 * HOUR_MS
 
 
-def moved(move: Move, *lanes: tuple[str, Station]) -> SlotChanged:
+def moved(move: Move, *lanes: tuple[str, Stage]) -> SlotChanged:
     names = tuple(name for name, _ in lanes)
     return SlotChanged(0, 1, move, names[0], names, tuple(at for _, at in lanes), "", "", "")
 
@@ -271,7 +271,7 @@ def test_a_challenger_on_trial_is_given_its_time() -> None:
     lessons, challenger = begun(RetrainPolicy()), ensemble("challenger")
     made = ModelPublished(1, 0, challenger, "shadow", True, "a verdict", "learner", "")
     champion = lessons.pupils[0].champion
-    lanes: list[tuple[str, Station]] = [(champion, "champion"), (challenger.hash, "shadow")]
+    lanes: list[tuple[str, Stage]] = [(champion, "champion"), (challenger.hash, "shadow")]
     lessons.watch(made, [moved("published", *lanes)])
     lessons.watch(bars(2), [trade(2, -9.0)])
     assert lessons.pupils[0].wanted is None
@@ -284,7 +284,7 @@ def test_a_challenger_without_a_verdict_bars_nothing() -> None:
     lessons, challenger = begun(RetrainPolicy()), ensemble("challenger")
     made = ModelPublished(1, 0, challenger, "shadow", False, "", "ada", "")
     champion = lessons.pupils[0].champion
-    lanes: list[tuple[str, Station]] = [(champion, "champion"), (challenger.hash, "shadow")]
+    lanes: list[tuple[str, Stage]] = [(champion, "champion"), (challenger.hash, "shadow")]
     lessons.watch(made, [moved("published", *lanes)])
     lessons.watch(bars(2), [trade(2, -9.0)])
     assert lessons.pupils[0].wanted is not None

@@ -13,7 +13,7 @@ from ares.domain.events import (
     BreakerChanged,
     CancelOrder,
     DailyLossReached,
-    Decided,
+    DecisionMade,
     Effect,
     Event,
     ModeChanged,
@@ -21,10 +21,10 @@ from ares.domain.events import (
     OrderCancelled,
     OrderFilled,
     OrderRejected,
-    Refused,
+    SignalRefused,
     SubmitOrder,
     TradeClosed,
-    VirtualOpened,
+    VirtualTradeOpened,
 )
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.model_events import AlertRaised, RetrainingEnded, RetrainingStarted
@@ -213,7 +213,7 @@ def test_virtual_trades_have_no_money_and_no_position(engine: Engine) -> None:
 
 
 def test_a_refusal_is_an_order_that_never_was(engine: Engine) -> None:
-    told(engine, [(bars(0), [Refused(1, T0, "no_champion", 0.7, 9.0, 30.0)])])
+    told(engine, [(bars(0), [SignalRefused(1, T0, "no_champion", 0.7, 9.0, 30.0)])])
     assert rows(engine, "client_order_id, status, refusal, qty", "orders") == [
         (f"{ENV}-1-0-refused", "refused", "no_champion", 0.0)
     ]
@@ -226,8 +226,8 @@ def test_confidence_is_that_of_a_long_trade_and_silence_has_no_row(engine: Engin
     told(
         engine,
         [
-            (bars(0), [Decided(T0, said.tobytes(), 1, 1)]),
-            (bars(1), [Decided(T0 + 60_000, mute.tobytes(), 1, 1)]),
+            (bars(0), [DecisionMade(T0, said.tobytes(), 1, 1)]),
+            (bars(1), [DecisionMade(T0 + 60_000, mute.tobytes(), 1, 1)]),
         ],
     )
     columns = "seq, timestamp, confidence_score, edge_bps, mode_confidence, mode"
@@ -244,7 +244,7 @@ def test_modes_breakers_and_the_days_loss_are_told(engine: Engine) -> None:
         BreakerChanged(-1, T0, "win_rate", "closed", "open", 0.25),
         BreakerChanged(0, T0, "volatility", "closed", "open", 3.5),
         DailyLossReached(T0, 0.0512),
-        VirtualOpened(0, T0, "cash", 9.0),
+        VirtualTradeOpened(0, T0, "cash", 9.0),
     ]
     told(engine, [(bars(0), effects)])
     assert rows(engine, "symbol, mode, previous_mode, mode_confidence", "learning_states") == [

@@ -107,7 +107,7 @@ def _planned(
     from ares.observe.own_features import require_no_leak
     from ares.runtime.engine.news import NO_NEWS
     from ares.runtime.engine.plan import plan_run
-    from ares.runtime.trade_rules import rollout_of
+    from ares.runtime.trade_rules import challenger_rules_of
     from ares.runtime.training.instrument_selection import instruments_of
     from ares.store.candles import CandleStore
     from ares.store.news import NewsStore
@@ -138,7 +138,7 @@ def _planned(
         rules=rules_of(settings),
         validation_discount=settings.continuous_learning.confidence.validation_discount,
         settings_hash=settings.hash, user=user,
-        challengers=request.learn, rollout=rollout_of(settings),
+        challenger_lanes=request.learn, challenger_rules=challenger_rules_of(settings),
         sentiment=sentiment, news=news,
     )  # fmt: skip
     return plan, [*left_out, *remarks]

@@ -63,7 +63,7 @@ def _row(arm: Arm) -> tuple[object, ...]:
 
     until = "now" if arm.until_ms is None else utc(arm.until_ms)
     return (
-        arm.ensemble_hash[:12], ", ".join(arm.stations), utc(arm.since_ms), until,
+        arm.ensemble_hash[:12], ", ".join(arm.stages), utc(arm.since_ms), until,
         count(r.real_trades), bps(r.real_mean_bps), count(r.virtual_trades),
         bps(r.virtual_mean_bps), percent(r.win_rate, 0),
     )  # fmt: skip
@@ -71,7 +71,7 @@ def _row(arm: Arm) -> tuple[object, ...]:
 
 def _say(one: ArmComparison) -> None:
     """Say in plain words how the two compare, with the evidence for it."""
-    other = f"{one.challenger_station or 'challenger'} {one.challenger[:12]}".strip()
+    other = f"{one.challenger_stage or 'challenger'} {one.challenger[:12]}".strip()
     say(
         f"On the same {count(one.hours)} hours since {utc(one.since_ms)}, a unit of notional each:"
         f" champion {one.champion[:12]} {one.champion_bps:+.0f} bps, {other}"

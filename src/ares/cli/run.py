@@ -138,7 +138,7 @@ def show(ran: RunResult) -> None:
                 m.move.replace("_", " "),
                 m.ensemble_hash[:12],
                 m.who,
-                m.why,
+                m.reason,
             )
             for m in report.moves
         ]

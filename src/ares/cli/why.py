@@ -61,7 +61,7 @@ def _show(why: Explanation) -> None:
             "edge": None
             if why.edge_bps is None
             else f"{why.edge_bps:+.2f} bps after costs (trades above {why.edge_bps_min:g})",
-            "barrier": None if why.width_bps is None else f"{why.width_bps:.1f} bps",
+            "barrier": None if why.barrier_bps is None else f"{why.barrier_bps:.1f} bps",
             "mode": f"{why.mode} (confidence {percent(why.mode_confidence)}), {why.slot}",
             "account": f"equity {number(limits['equity_quote'])}, exposure "
             f"{percent(limits['exposure_share'])} of at most "

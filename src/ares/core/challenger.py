@@ -1,4 +1,4 @@
-"""The rollout: published, shadow, canary, champion, and out again when the evidence turns.
+"""Challengers: published, shadow, canary, champion; and withdrawn when the edge is lost.
 
 Decided at the end of a closing instant, of what is known then, and folded in at once: a champion
 whose evidence turns trades no bar longer. Three things turn it, any of them: the mode confidence
@@ -35,9 +35,9 @@ from ares.domain.model_events import (
     ModelPublished,
     Move,
     SlotChanged,
-    SlotOrdered,
-    SlotRefused,
-    Station,
+    SlotChangeRefused,
+    SlotChangeRequested,
+    Stage,
 )
 from ares.domain.run import ChallengerRules
 from ares.kernel.bars import F64
@@ -62,27 +62,27 @@ def on_published(
     """Seat a published ensemble, or refuse it; nothing is changed then."""
     doubt = _doubt(state, event, scorers)
     if doubt:
-        return [SlotRefused(event.instrument, event.ts_ms, event.ensemble.hash, doubt)]
+        return [SlotChangeRefused(event.instrument, event.ts_ms, event.ensemble.hash, doubt)]
     i, now_ms = event.instrument, event.ts_ms
-    slot = slot_of(event.ensemble, event.station, now_ms, event.refit, event.verdict_hash)
+    slot = slot_of(event.ensemble, event.stage, now_ms, event.refit, event.verdict_hash)
     champion, other = champion_lane(state, i), other_lane(state, i)
     previous = state.previous[i]
     seats: dict[int, Slot] = {}
-    if event.station == "champion" and champion is not None:
+    if event.stage == "champion" and champion is not None:
         previous = state.lanes[champion].ensemble
         if other is not None:
             seats[champion] = _moved_to(state, champion, "former", now_ms)
     lane = champion if other is None else other
     assert lane is not None
     seats[lane] = slot
-    said = (event.who, event.why)
+    said = (event.who, event.reason)
     return _move(state, i, "published", lane, seats, previous, said, scorers, own)
 
 
 def _doubt(state: State, event: ModelPublished, scorers: Scorers) -> str:
     """Return why an ensemble cannot be seated; empty: it can."""
     setup, i, ensemble = state.setup, event.instrument, event.ensemble
-    if not 0 <= i < setup.width:
+    if not 0 <= i < setup.n_instruments:
         return f"there is no instrument {i} in this run"
     key = setup.instruments[i].spec.instrument.key
     if ensemble.instrument != key:
@@ -94,35 +94,35 @@ def _doubt(state: State, event: ModelPublished, scorers: Scorers) -> str:
         return "one of its packages was not loaded"
     if ensemble.hash in [state.lanes[lane].hash for lane in lanes_of(setup, i)]:
         return "it is there already"
-    if event.station == "shadow" and not setup.challengers:
+    if event.stage == "shadow" and not setup.challenger_lanes:
         return "this run has no lane for challengers"
-    if event.station == "shadow" and other_lane(state, i) is None:
+    if event.stage == "shadow" and other_lane(state, i) is None:
         return "no lane is free"
     return ""
 
 
-def on_ordered(
-    state: State, event: SlotOrdered, scorers: Scorers, own: OwnFeatures | None
+def on_change_requested(
+    state: State, event: SlotChangeRequested, scorers: Scorers, own: OwnFeatures | None
 ) -> list[Effect]:
     """Do what a person asks, or refuse it."""
     i, now_ms = event.instrument, event.ts_ms
-    if not 0 <= i < state.setup.width:
-        return [SlotRefused(i, now_ms, "", f"there is no instrument {i} in this run")]
-    lane, said = challenger_lane(state, i), (event.who, event.why)
-    if event.order == "rollback":
+    if not 0 <= i < state.setup.n_instruments:
+        return [SlotChangeRefused(i, now_ms, "", f"there is no instrument {i} in this run")]
+    lane, said = challenger_lane(state, i), (event.who, event.reason)
+    if event.action == "rollback":
         if champion_lane(state, i) is None:
-            return [SlotRefused(i, now_ms, "", "there is no champion")]
+            return [SlotChangeRefused(i, now_ms, "", "there is no champion")]
         return _fall(state, i, said, scorers, own)
-    if lane is None or state.lanes[lane].station == "former":
-        return [SlotRefused(i, now_ms, "", "there is no challenger")]
-    if event.order == "promote":
+    if lane is None or state.lanes[lane].stage == "former":
+        return [SlotChangeRefused(i, now_ms, "", "there is no challenger")]
+    if event.action == "promote":
         return _promote(state, i, lane, said, scorers, own)
     return _dismiss(state, i, lane, said, scorers, own)
 
 
 def observe(state: State, effects: Sequence[Effect]) -> None:
     """Let the tests for a turned edge see what trades have just come to."""
-    if state.setup.rollout is None:
+    if state.setup.challenger_rules is None:
         return
     for effect in effects:
         if not isinstance(effect, TradeClosed):
@@ -140,40 +140,44 @@ def observe(state: State, effects: Sequence[Effect]) -> None:
 
 def compare(state: State) -> list[Effect]:
     """Settle the bets of the hour that has just ended; return once a day how the arms compare."""
-    if not state.setup.challengers:
+    if not state.setup.challenger_lanes:
         return []
     return _compare(state, state.now_ms % DAY_MS == 0)
 
 
 def review(state: State, scorers: Scorers, own: OwnFeatures | None) -> list[Effect]:
     """Return the moves for which there is a reason by now, already folded in."""
-    rollout = state.setup.rollout
-    assert rollout is not None
+    rules = state.setup.challenger_rules
+    assert rules is not None
     effects: list[Effect] = []
     state.unreviewed = False
-    for i in range(state.setup.width):
-        effects += _review(state, i, rollout, scorers, own)
+    for i in range(state.setup.n_instruments):
+        effects += _review(state, i, rules, scorers, own)
     return effects
 
 
 def _review(
-    state: State, i: int, rollout: ChallengerRules, scorers: Scorers, own: OwnFeatures | None
+    state: State,
+    i: int,
+    rules: ChallengerRules,
+    scorers: Scorers,
+    own: OwnFeatures | None,
 ) -> list[Effect]:
     """Return the move of one instrument, if any: the first that has a reason."""
     now_ms = state.now_ms
     champion, challenger = champion_lane(state, i), challenger_lane(state, i)
     if champion is not None:
-        why = _turned(state, champion, rollout)
-        if not why and challenger is not None and state.lanes[challenger].station == "former":
+        why = _turned(state, champion, rules)
+        if not why and challenger is not None and state.lanes[challenger].stage == "former":
             why = "the champion before it is better" if _declared(state.better, i) else ""
         if why:
             return _fall(state, i, (ENGINE, why), scorers, own)
     if challenger is None:
         return []
     slot = state.lanes[challenger]
-    if slot.station == "former":
+    if slot.stage == "former":
         return []
-    why = _turned(state, challenger, rollout)
+    why = _turned(state, challenger, rules)
     if not why and champion is not None and _declared(state.worse, i):
         why = "it is worse than the champion"
     if why:
@@ -181,31 +185,31 @@ def _review(
     waited_ms = now_ms - slot.since_ms
     if not slot.verdict_hash:
         return []
-    if slot.station == "shadow" and waited_ms >= rollout.shadow_ms:
-        why = f"{rollout.shadow_ms / HOUR_MS:g} hours in the shadow without a doubt"
+    if slot.stage == "shadow" and waited_ms >= rules.shadow_ms:
+        why = f"{rules.shadow_ms / HOUR_MS:g} hours in the shadow without a doubt"
         seats = {challenger: _moved_to(state, challenger, "canary", now_ms)}
         before = state.previous[i]
         said = (ENGINE, why)
         return _move(state, i, "canary", challenger, seats, before, said, scorers, own)
-    if slot.station == "canary" and waited_ms >= rollout.canary_ms:
-        why = f"{rollout.canary_ms / HOUR_MS:g} hours of trades beside the champion without a doubt"
+    if slot.stage == "canary" and waited_ms >= rules.canary_ms:
+        why = f"{rules.canary_ms / HOUR_MS:g} hours of trades beside the champion without a doubt"
         return _promote(state, i, challenger, (ENGINE, why), scorers, own)
     return []
 
 
 def _has_turned(state: State, lane: int) -> bool:
-    rollout = state.setup.rollout
-    return rollout is not None and bool(_turned(state, lane, rollout))
+    rules = state.setup.challenger_rules
+    return rules is not None and bool(_turned(state, lane, rules))
 
 
-def _turned(state: State, lane: int, rollout: ChallengerRules) -> str:
+def _turned(state: State, lane: int, rules: ChallengerRules) -> str:
     """Return how the evidence on an ensemble has turned; empty: it has not."""
     book = state.trade.book[lane]
     confidence, trades = float(book["mode_confidence"]), int(book["arm_trades"])
-    if trades >= TRADES_MIN and confidence < rollout.confidence_min:
+    if trades >= TRADES_MIN and confidence < rules.confidence_min:
         return (
             f"mode confidence {confidence:.3f} after {trades} trades, below"
-            f" {rollout.confidence_min:g}"
+            f" {rules.confidence_min:g}"
         )
     if _declared(state.turned, lane):
         return f"the test for a turned edge alarmed after {trades} trades"
@@ -227,9 +231,9 @@ def _compare(state: State, say: bool) -> list[Effect]:
     arm_values(state.trade.book, state.trade.virtual, state.rules, state.specs, value, width)
     said = state.scratch.said[OUT_WIDTH]
     effects: list[Effect] = []
-    for i in range(state.setup.width):
+    for i in range(state.setup.n_instruments):
         champion, challenger = champion_lane(state, i), challenger_lane(state, i)
-        if champion is None or challenger is None or state.lanes[challenger].station not in RUNS:
+        if champion is None or challenger is None or state.lanes[challenger].stage not in RUNS:
             continue
         pair = [champion, challenger]
         mine, theirs = (value[pair] - state.marks[pair]).tolist()
@@ -299,8 +303,8 @@ def _dismiss(
     return _move(state, i, "dismissed", lane, seats, state.previous[i], said, scorers, own)
 
 
-def _moved_to(state: State, lane: int, station: Station, now_ms: int) -> Slot:
-    return msgspec.structs.replace(state.lanes[lane], station=station, since_ms=now_ms)
+def _moved_to(state: State, lane: int, stage: Stage, now_ms: int) -> Slot:
+    return msgspec.structs.replace(state.lanes[lane], stage=stage, since_ms=now_ms)
 
 
 def _move(
@@ -312,7 +316,7 @@ def _move(
     lane : of the ensemble that moves, which may come with the move or go with it.
     """
     effects: list[Effect] = []
-    if state.setup.challengers and state.better[i]["steps"]:
+    if state.setup.challenger_lanes and state.better[i]["steps"]:
         champion, challenger = champion_lane(state, i), challenger_lane(state, i)
         if champion is not None and challenger is not None:
             effects.append(_told(state, i, champion, challenger, state.marks))
@@ -323,7 +327,7 @@ def _move(
     lanes = [state.lanes[x] for x in lanes_of(state.setup, i)]
     fact = SlotChanged(
         i, state.now_ms, move, subject, tuple(x.hash for x in lanes),
-        tuple(x.station for x in lanes), "" if previous is None else previous.hash, *said,
+        tuple(x.stage for x in lanes), "" if previous is None else previous.hash, *said,
     )  # fmt: skip
     effects.append(fact)
     if after != before:

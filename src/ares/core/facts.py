@@ -11,10 +11,10 @@ from ares.domain.events import (
     DailyLossReached,
     Effect,
     ModeChanged,
-    Refused,
+    SignalRefused,
     SubmitOrder,
     TradeClosed,
-    VirtualOpened,
+    VirtualTradeOpened,
 )
 from ares.kernel.trade.layout import (
     BREAKER_NAMES,
@@ -69,7 +69,7 @@ def notice_effects(notices: Records, k: int) -> list[Effect]:
         return [BreakerChanged(i, ts_ms, which, names[before], names[after], value)]
     if kind == NOTICE_DAILY_LOSS:
         return [DailyLossReached(ts_ms, value)]
-    return [VirtualOpened(i, ts_ms, REFUSAL_NAMES[int(row["which"])], value)]
+    return [VirtualTradeOpened(i, ts_ms, REFUSAL_NAMES[int(row["which"])], value)]
 
 
 def outcome_effect(outcomes: Records, k: int) -> TradeClosed:
@@ -94,10 +94,10 @@ def outcome_effect(outcomes: Records, k: int) -> TradeClosed:
     )
 
 
-def refusal_effect(requests: Records, k: int) -> Refused:
+def refusal_effect(requests: Records, k: int) -> SignalRefused:
     """Return the fact of one refused wish."""
     row = requests[k]
-    return Refused(
+    return SignalRefused(
         int(row["instrument"]),
         int(row["ts_ms"]),
         REFUSAL_NAMES[int(row["code"])],
@@ -128,7 +128,7 @@ def _request_effects(state: State, requests: Records, k: int, place: int) -> lis
         reason=REASON_NAMES[int(row["reason"])],
         p=float(row["p"]),
         edge_bps=float(row["edge_bps"]),
-        width_bps=float(row["width_bps"]),
+        barrier_bps=float(row["width_bps"]),
     )
     state.orders[command.client_id] = orders.submitted(command)
     if kind == STOP:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ares.domain.events import Effect, NewsPublished, SentimentBack, SentimentMissing
+from ares.domain.events import Effect, NewsPublished, SentimentMissing, SentimentRestored
 from ares.domain.run import RunSetup
 from ares.domain.timeframe import HOUR_MS
 from ares.kernel.bars import F64
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 def first_news(setup: RunSetup) -> Records | None:
     """Return the news of each instrument before any; None: no model of the run has sentiment."""
-    return None if setup.sentiment is None else news_state(setup.width)
+    return None if setup.sentiment is None else news_state(setup.n_instruments)
 
 
 def decay_of(setup: RunSetup) -> F64:
@@ -72,4 +72,4 @@ def silences(state: State, news: Records, now_ms: int) -> list[Effect]:
 def silence(i: int, now_ms: int, newest_ms: int, stale: bool) -> Effect:
     """Return the fact that instrument ``i`` is without sentiment from now on, or has it again."""
     age_hours = (now_ms - newest_ms) / HOUR_MS if newest_ms else float("nan")
-    return (SentimentMissing if stale else SentimentBack)(i, now_ms, age_hours)
+    return (SentimentMissing if stale else SentimentRestored)(i, now_ms, age_hours)

@@ -16,7 +16,7 @@ import numpy as np
 
 from ares.core.windows import OwnFeatures, bars_of
 from ares.domain.model import Ensemble
-from ares.domain.model_events import Station
+from ares.domain.model_events import Stage
 from ares.domain.run import RunSetup
 from ares.kernel.e_process import bets
 from ares.kernel.ensemble import slot_records
@@ -29,10 +29,10 @@ from ares.kernel.trade.layout import VIRTUAL
 if TYPE_CHECKING:
     from ares.core.state import Scorers, State
 
-TRADES: tuple[Station, ...] = ("champion", "canary")
+TRADES: tuple[Stage, ...] = ("champion", "canary")
 """Stations that trade with money."""
 
-RUNS: tuple[Station, ...] = ("shadow", "canary", "former")
+RUNS: tuple[Stage, ...] = ("shadow", "canary", "former")
 """Stations of a challenger that is compared with the champion."""
 
 TURNED_STAKE_SDS = 0.15
@@ -49,13 +49,13 @@ BOUND_SHARE_SD = 0.2
 class Slot(msgspec.Struct, frozen=True, omit_defaults=True):
     """Who sits in a lane.
 
-    since_ms     : when it came to this station.
+    since_ms     : when it came to this stage.
     verdict_hash : of the verdict that let it pass; empty: it goes no further by itself.
     hash         : of its ensemble; empty: nobody.
     """
 
     ensemble: Ensemble | None = None
-    station: Station = "empty"
+    stage: Stage = "empty"
     since_ms: int = 0
     refit: bool = False
     verdict_hash: str = ""
@@ -67,13 +67,13 @@ EMPTY = Slot()
 
 def slot_of(
     ensemble: Ensemble,
-    station: Station,
+    stage: Stage,
     since_ms: int = 0,
     refit: bool = False,
     verdict_hash: str = "",
 ) -> Slot:
     """Return the slot of an ensemble."""
-    return Slot(ensemble, station, since_ms, refit, verdict_hash, ensemble.hash)
+    return Slot(ensemble, stage, since_ms, refit, verdict_hash, ensemble.hash)
 
 
 def first_slots(setup: RunSetup) -> list[Slot]:
@@ -89,13 +89,13 @@ def first_slots(setup: RunSetup) -> list[Slot]:
 
 def lanes_of(setup: RunSetup, i: int) -> tuple[int, ...]:
     """Return the lanes of instrument ``i``."""
-    return (i, setup.width + i) if setup.challengers else (i,)
+    return (i, setup.n_instruments + i) if setup.challenger_lanes else (i,)
 
 
 def champion_lane(state: State, i: int) -> int | None:
     """Return the lane in which the champion of instrument ``i`` sits."""
     for lane in lanes_of(state.setup, i):
-        if state.lanes[lane].station == "champion":
+        if state.lanes[lane].stage == "champion":
             return lane
     return None
 
@@ -105,17 +105,17 @@ def other_lane(state: State, i: int) -> int | None:
 
     Without a champion both lanes are; then it is the one that is freer.
     """
-    free = [x for x in lanes_of(state.setup, i) if state.lanes[x].station != "champion"]
-    order: tuple[Station, ...] = ("empty", "withdrawn", "former", "shadow", "canary")
-    free.sort(key=lambda lane: order.index(state.lanes[lane].station))
+    free = [x for x in lanes_of(state.setup, i) if state.lanes[x].stage != "champion"]
+    order: tuple[Stage, ...] = ("empty", "withdrawn", "former", "shadow", "canary")
+    free.sort(key=lambda lane: order.index(state.lanes[lane].stage))
     return free[0] if free else None
 
 
 def challenger_lane(state: State, i: int) -> int | None:
     """Return the lane of the ensemble that is on its way to money, or was there before."""
-    for station in ("canary", "shadow", "former"):
+    for stage in ("canary", "shadow", "former"):
         for lane in lanes_of(state.setup, i):
-            if state.lanes[lane].station == station:
+            if state.lanes[lane].stage == stage:
                 return lane
     return None
 
@@ -199,14 +199,14 @@ def place(state: State, lanes: Sequence[int]) -> None:
     setup = state.setup
     seated = [state.lanes[lane].ensemble for lane in lanes]
     state.slots[list(lanes)] = slot_records(seated, setup.timeframes)
-    share = 0.0 if setup.rollout is None else setup.rollout.canary_share
+    share = 0.0 if setup.challenger_rules is None else setup.challenger_rules.canary_share
     for lane in lanes:
         slot, spec = state.lanes[lane], state.specs[lane]
         twin = int(spec["twin"])
-        tried = twin >= 0 and state.lanes[twin].station == "canary"
+        tried = twin >= 0 and state.lanes[twin].stage == "canary"
         spec["horizon_ms"] = 0 if slot.ensemble is None else slot.ensemble.horizon_ms
-        spec["has_champion"] = slot.station in TRADES
-        spec["size_share"] = share if slot.station == "canary" else 1.0 - share * tried
+        spec["has_champion"] = slot.stage in TRADES
+        spec["size_share"] = share if slot.stage == "canary" else 1.0 - share * tried
     _number_packages(state)
 
 
@@ -226,7 +226,7 @@ def _number_packages(state: State) -> None:
 
 def begin_watch(state: State, lane: int) -> None:
     """Begin the test for a turned edge of the ensemble in a lane."""
-    rollout, ensemble = state.setup.rollout, state.lanes[lane].ensemble
+    rollout, ensemble = state.setup.challenger_rules, state.lanes[lane].ensemble
     if rollout is None or ensemble is None:
         return
     bound = max(ensemble.width_min_bps, BOUND_BPS_MIN) + ensemble.cost_bps
@@ -241,9 +241,9 @@ def begin_watch(state: State, lane: int) -> None:
 
 def begin_comparison(state: State, i: int) -> None:
     """Begin the comparison of an instrument's two lanes from now on."""
-    rollout = state.setup.rollout
+    rollout = state.setup.challenger_rules
     state.since_ms[i] = state.now_ms
-    if rollout is None or not state.setup.challengers:
+    if rollout is None or not state.setup.challenger_lanes:
         return
     for test in (state.better, state.worse):
         test[i] = bets(

@@ -146,12 +146,12 @@ class State:
 def traded_of(setup: RunSetup) -> list[InstrumentRules]:
     """Return the instruments as the kernel wants them, validation discounted."""
     rows = []
-    n = setup.width
+    n = setup.n_instruments
     for lane, one in enumerate(setup.instruments):
         ensemble = one.ensemble
         seed = (0.0, 0.0, 0.0) if ensemble is None else seed_of(ensemble, setup)
         horizon_ms = 0 if ensemble is None else ensemble.horizon_ms
-        twin = (lane + n) % (2 * n) if setup.challengers else -1
+        twin = (lane + n) % (2 * n) if setup.challenger_lanes else -1
         rows.append(InstrumentRules(one.spec, one.base_ms, horizon_ms, one.is_champion, seed, twin))
     return rows
 
@@ -199,13 +199,13 @@ def new_state(setup: RunSetup) -> State:
         stop_ids=[""] * n,
         working_ids=[""] * n,
         lanes=first_slots(setup),
-        previous=[one.previous for one in setup.instruments[: setup.width]],
+        previous=[one.previous for one in setup.instruments[: setup.n_instruments]],
         turned=zeros(BET, n),
-        better=zeros(BET, setup.width),
-        worse=zeros(BET, setup.width),
+        better=zeros(BET, setup.n_instruments),
+        worse=zeros(BET, setup.n_instruments),
         marks=np.zeros(n),
         starts=np.zeros(n),
-        since_ms=np.zeros(setup.width, np.int64),
+        since_ms=np.zeros(setup.n_instruments, np.int64),
         unreviewed=False,
         slots=slot_records([one.ensemble for one in setup.instruments], setup.timeframes),
         rules=rules,
@@ -236,11 +236,11 @@ def new_state(setup: RunSetup) -> State:
             np.zeros(4, np.int64),
         ),
     )
-    state.scratch.begin(setup.width)
+    state.scratch.begin(setup.n_instruments)
     place(state, range(len(state.lanes)))
     for lane in range(n):
         begin_watch(state, lane)
-    for i in range(setup.width):
+    for i in range(setup.n_instruments):
         begin_comparison(state, i)
     return state
 

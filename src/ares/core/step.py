@@ -5,14 +5,21 @@ from __future__ import annotations
 import numpy as np
 
 from ares.core import orders
-from ares.core.challenger import HOUR_MS, compare, observe, on_ordered, on_published, review
+from ares.core.challenger import (
+    HOUR_MS,
+    compare,
+    observe,
+    on_change_requested,
+    on_published,
+    review,
+)
 from ares.core.facts import KINDS, effects_of_records
 from ares.core.sentiment import on_news, show, silences
 from ares.core.state import Scorers, State
 from ares.core.windows import OwnFeatures, bars_of, push
 from ares.domain.events import (
     BarsClosed,
-    Decided,
+    DecisionMade,
     Effect,
     EngineStarted,
     Event,
@@ -30,7 +37,7 @@ from ares.domain.model_events import (
     ModelRefused,
     RetrainingEnded,
     RetrainingStarted,
-    SlotOrdered,
+    SlotChangeRequested,
 )
 from ares.kernel.features import N_FEATURES, VOLATILITY_20
 from ares.kernel.features.columns import present
@@ -51,7 +58,7 @@ def step(
     match event:
         case BarsClosed():
             effects = _on_bars(state, event, scorers, own)
-            if state.setup.rollout is None or event.warming:
+            if state.setup.challenger_rules is None or event.warming:
                 return effects
             if len(effects) > 1:
                 observe(state, effects)
@@ -80,8 +87,8 @@ def step(
             return []
         case ModelPublished():
             return on_published(state, event, scorers, own)
-        case SlotOrdered():
-            return on_ordered(state, event, scorers, own)
+        case SlotChangeRequested():
+            return on_change_requested(state, event, scorers, own)
         case (
             RunStarted()
             | EngineStarted()
@@ -122,7 +129,7 @@ def _on_bars(
         s.requests, s.outcomes, s.notices, s.counts, s.worth,
     )  # fmt: skip
     equity, cash = s.worth.tolist()
-    effects: list[Effect] = [Decided(event.ts_ms, s.said.tobytes(), equity, cash)]
+    effects: list[Effect] = [DecisionMade(event.ts_ms, s.said.tobytes(), equity, cash)]
     if s.counts[N_REQUESTS] or s.counts[N_OUTCOMES] or s.counts[N_NOTICES]:
         effects += effects_of_records(state)
     if state.news is not None:

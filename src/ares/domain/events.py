@@ -1,4 +1,4 @@
-"""What comes in (Event) and what goes out (Effect): the only words the engine speaks.
+"""Events, which the engine takes in, and effects, which it returns: commands and facts.
 
 Arrays travel as the bytes of little-endian NumPy columns: an event of a thousand instruments
 costs no more to encode than one of four.
@@ -17,8 +17,8 @@ from ares.domain.model_events import (
     RetrainingEnded,
     RetrainingStarted,
     SlotChanged,
-    SlotOrdered,
-    SlotRefused,
+    SlotChangeRefused,
+    SlotChangeRequested,
 )
 from ares.domain.run import RunSetup
 
@@ -30,7 +30,7 @@ class RunStarted(msgspec.Struct, frozen=True, tag=True):
 
 
 class EngineStarted(msgspec.Struct, frozen=True, tag=True):
-    """The engine took up a run again; the hashes say with which code."""
+    """The engine resumed a run; the hashes identify its code."""
 
     hashes: dict[str, str]
     after_seq: int
@@ -42,8 +42,8 @@ class BarsClosed(msgspec.Struct, frozen=True, tag=True, gc=False):
     ts_ms   : the closing instant.
     ohlcv   : (n_instruments, 5) float64 open, high, low, close, volume.
     present : (n_instruments,) bool; False where an instrument has no bar.
-    flat    : (n_instruments,) bool; True where the bar was made to fill a gap.
-    warming : True before the run's first instant: features are fed, nothing is decided.
+    flat    : (n_instruments,) bool; True where the bar fills a gap.
+    warming : True before the run's window: features are updated, nothing is decided.
     """
 
     ts_ms: int
@@ -54,9 +54,9 @@ class BarsClosed(msgspec.Struct, frozen=True, tag=True, gc=False):
 
 
 class NewsPublished(msgspec.Struct, frozen=True, tag=True, gc=False):
-    """News that have become known, before the bars that may know them.
+    """News items that have become known, before the bars whose features may use them.
 
-    ts_ms : an instant by which all of them are known: of the bars that follow, or when they came.
+    ts_ms : an instant by which all of them are known: of the bars that follow, or of arrival.
     rows  : (n_rows, 4) int64 known_ms, published_ms, score in millionths, instrument (-1: all).
     """
 
@@ -65,7 +65,7 @@ class NewsPublished(msgspec.Struct, frozen=True, tag=True, gc=False):
 
 
 class OrderAccepted(msgspec.Struct, frozen=True, tag=True, gc=False):
-    """The venue took an order in."""
+    """The venue accepted an order."""
 
     client_id: str
     ts_ms: int
@@ -75,7 +75,7 @@ class OrderFilled(msgspec.Struct, frozen=True, tag=True, gc=False):
     """The venue filled (part of) an order.
 
     lots      : signed lots of this fill.
-    remaining : signed lots still working; 0 ends the order, whatever it had asked for.
+    remaining : signed lots still working; 0 ends the order, whatever its size was.
     """
 
     client_id: str
@@ -87,7 +87,7 @@ class OrderFilled(msgspec.Struct, frozen=True, tag=True, gc=False):
 
 
 class OrderRejected(msgspec.Struct, frozen=True, tag=True, gc=False):
-    """The venue did not take, or dropped, an order of which nothing was filled."""
+    """The venue rejected or expired an order of which nothing was filled."""
 
     client_id: str
     ts_ms: int
@@ -96,7 +96,7 @@ class OrderRejected(msgspec.Struct, frozen=True, tag=True, gc=False):
 
 
 class OrderCancelled(msgspec.Struct, frozen=True, tag=True, gc=False):
-    """The venue took an order away as asked."""
+    """The venue cancelled an order, as requested."""
 
     client_id: str
     ts_ms: int
@@ -113,7 +113,7 @@ Event = (
     | OrderCancelled
     | ModelPublished
     | ModelRefused
-    | SlotOrdered
+    | SlotChangeRequested
     | DriftMeasured
     | RetrainingStarted
     | RetrainingEnded
@@ -122,7 +122,7 @@ Event = (
 
 
 class SubmitOrder(msgspec.Struct, frozen=True, tag=True, gc=False):
-    """Command: send an order. The client id makes it the same order however often it is sent.
+    """Command: send an order. The client id makes sending it again idempotent.
 
     kind        : entry, exit or stop.
     lots        : signed.
@@ -137,42 +137,42 @@ class SubmitOrder(msgspec.Struct, frozen=True, tag=True, gc=False):
     reason: str
     p: float
     edge_bps: float
-    width_bps: float
+    barrier_bps: float
 
 
 class CancelOrder(msgspec.Struct, frozen=True, tag=True, gc=False):
-    """Command: take an order away."""
+    """Command: cancel an order."""
 
     client_id: str
     instrument: int
 
 
-class Decided(msgspec.Struct, frozen=True, tag=True, gc=False):
-    """Fact of every closing instant: what was thought, per instrument, and what we are worth.
+class DecisionMade(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """Fact of every closing instant: the models' outputs of each lane, and the account.
 
-    said : (5, n_instruments) float64: p, edge in bps, width in bps, mode confidence, mode
-           (1 TRADING, 0 LEARNING); NaN: no opinion.
+    outputs : (5, n_lanes) float64: probability, edge in bps, barrier distance in bps, mode
+              confidence, mode (1 TRADING, 0 LEARNING); NaN: no score.
     """
 
     ts_ms: int
-    said: bytes
+    outputs: bytes
     equity_units: int
     cash_units: int
 
 
-class Refused(msgspec.Struct, frozen=True, tag=True, gc=False):
-    """Fact: a signal wanted to trade and was not let; ``code`` says why."""
+class SignalRefused(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """Fact: a signal was not allowed to trade; ``code`` is the reason."""
 
     instrument: int
     ts_ms: int
     code: str
     p: float
     edge_bps: float
-    width_bps: float
+    barrier_bps: float
 
 
 class TradeClosed(msgspec.Struct, frozen=True, tag=True, gc=False):
-    """Fact: a trade is over, real or virtual. Prices in ticks, averaged over the fills."""
+    """Fact: a trade closed, real or virtual. Prices in ticks, averaged over the fills."""
 
     instrument: int
     virtual: bool
@@ -197,7 +197,7 @@ BY_CONFIDENCE = "mode confidence passed its threshold"
 class ModeChanged(msgspec.Struct, frozen=True, tag=True, gc=False):
     """Fact: an instrument went from LEARNING to TRADING or back.
 
-    reason : BY_CONFIDENCE: by its trades; else the move that gave it another champion, or none.
+    reason : BY_CONFIDENCE, or the slot change that replaced or removed its champion.
     """
 
     instrument: int
@@ -226,7 +226,7 @@ class DailyLossReached(msgspec.Struct, frozen=True, tag=True, gc=False):
     share: float
 
 
-class VirtualOpened(msgspec.Struct, frozen=True, tag=True, gc=False):
+class VirtualTradeOpened(msgspec.Struct, frozen=True, tag=True, gc=False):
     """Fact: a refused signal is followed as a virtual trade."""
 
     instrument: int
@@ -236,7 +236,7 @@ class VirtualOpened(msgspec.Struct, frozen=True, tag=True, gc=False):
 
 
 class SentimentMissing(msgspec.Struct, frozen=True, tag=True, gc=False):
-    """Fact: nothing new for too long, or never: models with sentiment answer by prices alone.
+    """Fact: the newest item is too old, or there is none: scores use price features alone.
 
     age_hours : of the newest publication known; NaN: there was none.
     """
@@ -246,8 +246,8 @@ class SentimentMissing(msgspec.Struct, frozen=True, tag=True, gc=False):
     age_hours: float
 
 
-class SentimentBack(msgspec.Struct, frozen=True, tag=True, gc=False):
-    """Fact: there are news again that models with sentiment hear."""
+class SentimentRestored(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """Fact: there are recent news again, and models with sentiment use them."""
 
     instrument: int
     ts_ms: int
@@ -258,16 +258,16 @@ Command = SubmitOrder | CancelOrder
 Effect = (
     SubmitOrder
     | CancelOrder
-    | Decided
-    | Refused
+    | DecisionMade
+    | SignalRefused
     | TradeClosed
     | ModeChanged
     | BreakerChanged
     | DailyLossReached
-    | VirtualOpened
+    | VirtualTradeOpened
     | SlotChanged
-    | SlotRefused
+    | SlotChangeRefused
     | ArmsCompared
     | SentimentMissing
-    | SentimentBack
+    | SentimentRestored
 )

@@ -1,4 +1,4 @@
-"""What comes in and goes out about models: published, seated, retrained, compared."""
+"""Events and effects about models: published, promoted, retrained, compared."""
 
 from __future__ import annotations
 
@@ -8,38 +8,41 @@ import msgspec
 
 from ares.domain.model import Ensemble
 
-Station = Literal["empty", "shadow", "canary", "champion", "former", "withdrawn"]
-"""Where the ensemble of a lane stands. ``former``: a champion whose place another has taken;
-``withdrawn``: one whose evidence turned. Only a champion and a canary trade with money.
+Stage = Literal["empty", "shadow", "canary", "champion", "former", "withdrawn"]
+"""The stage of the ensemble in a lane. ``former``: a champion that another one has replaced;
+``withdrawn``: a champion taken out because its edge was lost. Only a champion and a canary trade
+with money.
 """
 
 Move = Literal["published", "canary", "promoted", "rolled_back", "withdrawn", "dismissed"]
 """What happened to an ensemble while the engine ran."""
 
+SlotAction = Literal["promote", "rollback", "dismiss"]
+
 Trigger = Literal["loss_immediate", "drift", "performance", "schedule", "manual"]
 
 
 class ModelPublished(msgspec.Struct, frozen=True, tag=True):
-    """An ensemble may be served: its files were loaded, verified, warmed and tried before.
+    """An ensemble is ready to be served: its files were loaded, verified, warmed up and tried.
 
-    instrument   : row of the instrument (below ``RunSetup.width``).
-    station      : shadow: it challenges the champion; champion: it takes its place at once.
+    instrument   : row of the instrument, below ``RunSetup.n_instruments``.
+    stage        : shadow: it challenges the champion; champion: it replaces the champion at once.
     refit        : the champion's own recipe on newer data.
-    verdict_hash : of the verdict that let it pass; empty: none has, and it stays in the shadow.
+    verdict_hash : of the verdict that accepted it; empty: no verdict, and it stays in the shadow.
     """
 
     ts_ms: int
     instrument: int
     ensemble: Ensemble
-    station: Literal["shadow", "champion"]
+    stage: Literal["shadow", "champion"]
     refit: bool
     verdict_hash: str
     who: str
-    why: str
+    reason: str
 
 
 class ModelRefused(msgspec.Struct, frozen=True, tag=True):
-    """A published ensemble could not be served; the slots are as they were."""
+    """A published ensemble could not be served; the slots did not change."""
 
     ts_ms: int
     instrument: int
@@ -47,22 +50,23 @@ class ModelRefused(msgspec.Struct, frozen=True, tag=True):
     reason: str
 
 
-class SlotOrdered(msgspec.Struct, frozen=True, tag=True):
-    """A person moves an instrument's ensembles: the challenger on, or the champion back."""
+class SlotChangeRequested(msgspec.Struct, frozen=True, tag=True):
+    """A person requests a change of an instrument's slots."""
 
     ts_ms: int
     instrument: int
-    order: Literal["promote", "rollback", "dismiss"]
+    action: SlotAction
     who: str
-    why: str
+    reason: str
 
 
 class DriftMeasured(msgspec.Struct, frozen=True, tag=True):
-    """The learner compared what came lately with what the champion was trained on.
+    """The learner compared recent rows with the rows that the champion was trained on.
 
-    score : PSI / (PSI + 0.1) of the features, by their importance.   feature : the one that
-    moved most.   error_before, error_after : mean error of the model around the change that ADWIN
-    found; equal where it found none.
+    score : PSI / (PSI + 0.1) of the features, weighted by their importance.
+    feature : the one that moved most.
+    error_before, error_after : the model's mean error before and after the change that ADWIN
+              detected; equal where it detected none.
     """
 
     ts_ms: int
@@ -75,7 +79,7 @@ class DriftMeasured(msgspec.Struct, frozen=True, tag=True):
 
 
 class RetrainingStarted(msgspec.Struct, frozen=True, tag=True):
-    """The learner began to train for an instrument; ``reason`` says what triggered it."""
+    """The learner began a training for an instrument; ``reason`` explains the trigger."""
 
     ts_ms: int
     instrument: int
@@ -84,13 +88,14 @@ class RetrainingStarted(msgspec.Struct, frozen=True, tag=True):
 
 
 class RetrainingEnded(msgspec.Struct, frozen=True, tag=True):
-    """A retraining came to its end, ``outcome`` says to which.
+    """A retraining ended with ``outcome``.
 
-    triggered_ms : when it began.    duration_ms : of virtual time in a history run.
-    rows         : labelled bars that it learned from, over all members.
-    epochs       : of its members' fits, the most.
-    confidence   : mode confidence that its own validation gives it, before any discount.
-    failed       : lines of the verdict that said no.
+    triggered_ms : when it began.
+    duration_ms  : of virtual time in a history run.
+    rows         : labelled bars that it was fitted on, over all members.
+    confidence   : mode confidence from its own validation, before any discount.
+    failed       : checks of the verdict that failed.
+    epochs       : the most epochs that a member's fit took.
     """
 
     ts_ms: int
@@ -110,7 +115,7 @@ class RetrainingEnded(msgspec.Struct, frozen=True, tag=True):
 
 
 class AlertRaised(msgspec.Struct, frozen=True, tag=True):
-    """A watcher wants a person to look: ``value`` has passed ``limit``."""
+    """A person should look: ``value`` has passed ``limit``."""
 
     ts_ms: int
     instrument: int
@@ -121,27 +126,27 @@ class AlertRaised(msgspec.Struct, frozen=True, tag=True):
 
 
 class SlotChanged(msgspec.Struct, frozen=True, tag=True):
-    """Fact: an instrument's ensembles moved; its lanes as they are now.
+    """Fact: the slots of an instrument changed; the fields describe them after the change.
 
-    subject  : hash of the ensemble that moved.
-    lanes    : hashes of those who sit in the instrument's lanes; empty: nobody.
-    stations : where they stand.
-    previous : hash of the champion that a rollback would bring back; empty: none.
+    ensemble_hash : of the ensemble that moved.
+    lane_hashes   : of the ensembles in the instrument's lanes; empty: none.
+    stages        : of the same.
+    previous_hash : of the champion that a rollback would restore; empty: none.
     """
 
     instrument: int
     ts_ms: int
     move: Move
-    subject: str
-    lanes: tuple[str, ...]
-    stations: tuple[Station, ...]
-    previous: str
+    ensemble_hash: str
+    lane_hashes: tuple[str, ...]
+    stages: tuple[Stage, ...]
+    previous_hash: str
     who: str
-    why: str
+    reason: str
 
 
-class SlotRefused(msgspec.Struct, frozen=True, tag=True):
-    """Fact: an ensemble or an order for a slot was refused; nothing was changed."""
+class SlotChangeRefused(msgspec.Struct, frozen=True, tag=True):
+    """Fact: a published ensemble or a requested change was refused; nothing changed."""
 
     instrument: int
     ts_ms: int
@@ -150,11 +155,11 @@ class SlotRefused(msgspec.Struct, frozen=True, tag=True):
 
 
 class ArmsCompared(msgspec.Struct, frozen=True, tag=True, gc=False):
-    """Fact, once a day and when slots move: how champion and challenger compare since both ran.
+    """Fact, once a day and whenever slots change: champion and challenger since ``since_ms``.
 
-    champion_bps, challenger_bps : net result of a unit of notional since ``since_ms``, open
-                   trades at their present value, real and virtual alike.
-    e_better, e_worse : anytime-valid evidence that the challenger is better, or worse.
+    champion_bps, challenger_bps : net result of one unit of notional, open trades at their
+                   present value, real and virtual trades alike.
+    e_better, e_worse : e-values: anytime-valid evidence that the challenger is better, or worse.
     """
 
     instrument: int

@@ -1,4 +1,4 @@
-"""What a run is made of: written into its journal first, so that the run can be made again."""
+"""The setup of a run: the first record of its journal, so that the run can be reproduced."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ares.domain.timeframe import Timeframe
 
 
 class RunInstrument(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One lane of a run: an instrument with the slot of an ensemble.
+    """One lane of a run: an instrument and the ensemble in its slot.
 
-    base_ms     : length of the bars that the engine is fed with.
+    base_ms     : length of the bars that the feed delivers.
     ensemble    : the ensemble in its slot; None: no signals.
     is_champion : True: its signals may trade; False: it is a challenger, virtual trades only.
-    previous    : the champion before it, to which the engine may go back by itself.
+    previous    : the champion before it, which an automatic rollback restores.
     """
 
     spec: InstrumentSpec
@@ -27,15 +27,15 @@ class RunInstrument(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ChallengerRules(msgspec.Struct, frozen=True):
-    """How an ensemble comes to money, and leaves it again, while the engine runs.
+    """When a challenger advances to champion, and when an ensemble is withdrawn.
 
-    shadow_ms    : a challenger makes virtual trades for so long before it is a canary.
-    canary_ms    : a canary trades beside the champion for so long before it is champion.
+    shadow_ms    : how long a challenger makes virtual trades before it becomes a canary.
+    canary_ms    : how long a canary trades beside the champion before it becomes champion.
     canary_share : share of a trade's size that a canary gets; the champion has the rest.
-    confidence_min : below this mode confidence the evidence has turned.
-    false_alarm_trades : trades of a champion that earns nothing, on average, until the test for a
-                   turned edge alarms by chance.
-    alpha_worse  : chance allowed of ever calling a canary that is as good worse.
+    confidence_min : an ensemble whose mode confidence is below this is withdrawn.
+    false_alarm_trades : mean number of trades, at a mean net return of zero, until the test for a
+                   lost edge raises a false alarm.
+    alpha_worse  : probability of ever declaring an equally good canary worse.
     """
 
     shadow_ms: int
@@ -47,21 +47,23 @@ class ChallengerRules(msgspec.Struct, frozen=True):
 
 
 class RunSetup(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Everything outside the events that a run depends on.
+    """Everything that a run depends on, except its events.
 
     environment : ``history/<run>``.
-    from_ms, to_ms : window of closing instants; ``warm_ms`` is when feeding (without trading)
-                  begins, the UTC midnight at or before ``from_ms``.
-    reference   : index of the instrument that cross-instrument features look at; -1: none.
+    from_ms, to_ms : window of closing instants. ``warm_ms``: when the feed begins, without
+                  trading: a UTC midnight at or before ``from_ms``.
+    reference   : index of the instrument that cross-instrument features use; -1: none.
     rules       : the kernel's rules by name, as in ``kernel.trade.Rules``.
-    hashes      : of kernel sources, engine sources, features and settings; where there are any,
-                  of the module with the user's features.
-    first_state : SHA-256 of the snapshot that the first event is stepped on.
+    hashes      : of kernel code, engine code, features, settings and, where it is used, the
+                  module with the user's features.
+    first_state : SHA-256 of the snapshot to which the first event is applied.
     user_features : names of the user's own features, in the order of their columns.
-    challengers : True: the second half of ``instruments`` repeats the first, lane for lane: row
-                  ``width + i`` is for the ensemble that challenges the champion of row ``i``.
-    rollout     : None: slots are as they began until somebody says otherwise.
-    sentiment   : how the columns of sentiment behind all others are made; None: there are none.
+    challenger_lanes : True: the second half of ``instruments`` repeats the first. Lane
+                  ``n_instruments + i`` is for the ensemble that challenges the champion of lane
+                  ``i``.
+    challenger_rules : when a challenger advances, and when an ensemble is withdrawn; None: slots
+                  change only when a person requests it.
+    sentiment   : how the sentiment columns, the last ones, are computed; None: there are none.
     """
 
     environment: str
@@ -77,11 +79,11 @@ class RunSetup(msgspec.Struct, frozen=True, omit_defaults=True):
     hashes: dict[str, str]
     first_state: str = ""
     user_features: tuple[str, ...] = ()
-    challengers: bool = False
-    rollout: ChallengerRules | None = None
+    challenger_lanes: bool = False
+    challenger_rules: ChallengerRules | None = None
     sentiment: SentimentSpec | None = None
 
     @property
-    def width(self) -> int:
-        """Return the number of instruments: an event has a bar for each, lanes share it."""
-        return len(self.instruments) // (2 if self.challengers else 1)
+    def n_instruments(self) -> int:
+        """Return the number of instruments. An event has one bar for each; its lanes share it."""
+        return len(self.instruments) // (2 if self.challenger_lanes else 1)

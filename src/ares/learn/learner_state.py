@@ -152,10 +152,13 @@ class LearnerState:
             for ensemble in (one.ensemble, one.previous):
                 if ensemble is not None:
                     self._known[ensemble.hash] = ensemble
-        for row, one in enumerate(setup.instruments[: setup.width]):
+        for row, one in enumerate(setup.instruments[: setup.n_instruments]):
             lane, ensemble = row, one.ensemble
-            if ensemble is None and setup.challengers:
-                lane, ensemble = row + setup.width, setup.instruments[row + setup.width].ensemble
+            if ensemble is None and setup.challenger_lanes:
+                lane, ensemble = (
+                    row + setup.n_instruments,
+                    setup.instruments[row + setup.n_instruments].ensemble,
+                )
             champion = one.ensemble.hash if one.ensemble is not None and one.is_champion else ""
             self.pupils.append(
                 InstrumentState(
@@ -207,12 +210,12 @@ class LearnerState:
         pupil, width = self.pupils[moved.instrument], len(self.pupils)
         lane_of = {
             name: moved.instrument + place * width
-            for place, name in enumerate(moved.lanes)
+            for place, name in enumerate(moved.lane_hashes)
             if name and name in self._known
         }
-        stations = dict(zip(moved.lanes, moved.stations, strict=True))
-        champion = next((name for name in lane_of if stations[name] == "champion"), "")
-        on_trial = (name for name in lane_of if stations[name] in ("shadow", "canary"))
+        stages = dict(zip(moved.lane_hashes, moved.stages, strict=True))
+        champion = next((name for name in lane_of if stages[name] == "champion"), "")
+        on_trial = (name for name in lane_of if stages[name] in ("shadow", "canary"))
         pupil.on_trial = next((name for name in on_trial if name in self._judged), "")
         if champion != pupil.champion:
             pupil.restraint.forgive()

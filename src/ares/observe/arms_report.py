@@ -33,11 +33,11 @@ class TradeResults:
 class Arm:
     """An ensemble that sat in a lane: from when to when, how far it came, and its results.
 
-    stations : where it stood, in order.     until_ms : None: it sits there still.
+    stages : where it stood, in order.     until_ms : None: it sits there still.
     """
 
     ensemble_hash: str
-    stations: tuple[str, ...]
+    stages: tuple[str, ...]
     since_ms: int
     until_ms: int | None
     ended: str
@@ -48,7 +48,7 @@ class Arm:
 class ArmComparison:
     """The newest comparison of two arms on the same bars, on one unit of notional each.
 
-    champion, challenger : hashes of the two; challenger_station : shadow, canary, or former.
+    champion, challenger : hashes of the two; challenger_stage : shadow, canary, or former.
     """
 
     at_ms: int
@@ -61,7 +61,7 @@ class ArmComparison:
     goal: float | None
     champion: str
     challenger: str
-    challenger_station: str
+    challenger_stage: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class ArmReport:
 @dataclass(slots=True)
 class _Seat:
     ensemble_hash: str
-    stations: list[str]
+    stages: list[str]
     since_ms: int
     trades: list[TradeClosed]
     until_ms: int | None = None
@@ -124,34 +124,34 @@ def _move(
 ) -> None:
     """Let the seats be as a fact says; who is not there any more has left."""
     i = fact.instrument
-    lanes = range(i, len(setup.instruments), setup.width)
-    for lane, name, station in zip(lanes, fact.lanes, fact.stations, strict=True):
+    lanes = range(i, len(setup.instruments), setup.n_instruments)
+    for lane, name, stage in zip(lanes, fact.lane_hashes, fact.stages, strict=True):
         seat = seats.get(lane)
         if seat is not None and seat.ensemble_hash != name:
-            seat.until_ms, seat.ended = fact.ts_ms, f"{fact.move}: {fact.why}"
+            seat.until_ms, seat.ended = fact.ts_ms, f"{fact.move}: {fact.reason}"
             past[i].append(seats.pop(lane))
             seat = None
         if not name:
             continue
         if seat is None:
-            seats[lane] = _Seat(name, [station], fact.ts_ms, [])
-        elif seat.stations[-1] != station:
-            seat.stations.append(station)
+            seats[lane] = _Seat(name, [stage], fact.ts_ms, [])
+        elif seat.stages[-1] != stage:
+            seat.stages.append(stage)
 
 
 def _comparison(setup: RunSetup, seats: dict[int, _Seat], fact: ArmsCompared) -> ArmComparison:
     """Return a comparison with the names of the two who sit there at this moment."""
-    lanes = range(fact.instrument, len(setup.instruments), setup.width)
+    lanes = range(fact.instrument, len(setup.instruments), setup.n_instruments)
     there = [seats[lane] for lane in lanes if lane in seats]
-    champion = next((one for one in there if one.stations[-1] == "champion"), None)
+    champion = next((one for one in there if one.stages[-1] == "champion"), None)
     other = next((one for one in there if one is not champion), None)
     return ArmComparison(
         fact.ts_ms, fact.since_ms, fact.steps, fact.champion_bps, fact.challenger_bps,
         fact.e_better, fact.e_worse,
-        None if setup.rollout is None else 1.0 / setup.rollout.alpha_worse,
+        None if setup.challenger_rules is None else 1.0 / setup.challenger_rules.alpha_worse,
         "" if champion is None else champion.ensemble_hash,
         "" if other is None else other.ensemble_hash,
-        "" if other is None else other.stations[-1],
+        "" if other is None else other.stages[-1],
     )  # fmt: skip
 
 
@@ -162,8 +162,8 @@ def _reports(
     compared: dict[int, ArmComparison],
 ) -> tuple[ArmReport, ...]:
     reports = []
-    for i in range(setup.width):
-        lanes = range(i, len(setup.instruments), setup.width)
+    for i in range(setup.n_instruments):
+        lanes = range(i, len(setup.instruments), setup.n_instruments)
         there = [seats[lane] for lane in lanes if lane in seats]
         found = sorted([*past[i], *there], key=lambda seat: seat.since_ms)
         if not found:
@@ -186,5 +186,5 @@ def _arm(seat: _Seat) -> Arm:
         sd_bps=float(both.std(ddof=1)) if len(both) > 1 else None,
     )
     return Arm(
-        seat.ensemble_hash, tuple(seat.stations), seat.since_ms, seat.until_ms, seat.ended, results
+        seat.ensemble_hash, tuple(seat.stages), seat.since_ms, seat.until_ms, seat.ended, results
     )

@@ -107,7 +107,7 @@ class _Reading:
         match entry.event:
             case RunStarted(setup=setup):
                 self.setup = setup
-                self._modes = [ModeWatch() for _ in range(setup.width)]
+                self._modes = [ModeWatch() for _ in range(setup.n_instruments)]
             case RetrainingStarted():
                 self._started.append(entry.event)
             case RetrainingEnded():
@@ -133,7 +133,7 @@ class _Reading:
 
     def report(self, setup: RunSetup, policy: RetrainPolicy) -> LearningReport:
         """Return what was read."""
-        names = [one.spec.instrument.key for one in setup.instruments[: setup.width]]
+        names = [one.spec.instrument.key for one in setup.instruments[: setup.n_instruments]]
         now_ms = self._lessons.now_ms
         trainings = tuple(self._retraining(names, one) for one in self._started)
         triggers: dict[str, int] = {}
@@ -144,10 +144,10 @@ class _Reading:
                 outcomes[one.outcome] = outcomes.get(one.outcome, 0) + 1
         return LearningReport(
             setup.environment,
-            setup.challengers,
+            setup.challenger_lanes,
             now_ms,
             tuple(
-                _instrument(names[pupil.row], pupil, policy, now_ms, learns=setup.challengers)
+                _instrument(names[pupil.row], pupil, policy, now_ms, learns=setup.challenger_lanes)
                 for pupil in self._lessons.pupils
             ),
             trainings,

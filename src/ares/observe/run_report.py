@@ -13,13 +13,13 @@ from ares.domain.events import (
     BarsClosed,
     BreakerChanged,
     DailyLossReached,
-    Decided,
+    DecisionMade,
     ModeChanged,
     OrderFilled,
     OrderRejected,
-    Refused,
     RunStarted,
     SentimentMissing,
+    SignalRefused,
     SubmitOrder,
     TradeClosed,
 )
@@ -43,14 +43,14 @@ class ClosedTrades:
 
 @dataclass(frozen=True, slots=True)
 class StageChange:
-    """An ensemble that came, went or changed its station while the run went on."""
+    """An ensemble that came, went or changed its stage while the run went on."""
 
     ts_ms: int
     instrument: str
     move: str
     ensemble_hash: str
     who: str
-    why: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,12 +148,12 @@ class _Tally:
         self.fee_units = 0
         self.breakers: Counter[str] = Counter()
         self.silences: Counter[int] = Counter()
-        self.decided: list[Decided] = []
+        self.decided: list[DecisionMade] = []
         self.trades: list[TradeClosed] = []
-        self.refused: list[Refused] = []
+        self.refused: list[SignalRefused] = []
         self.entries_asked: Counter[int] = Counter()
         self.lots: Counter[int] = Counter()
-        self.stations: list[str] = []
+        self.stages: list[str] = []
         self.shadow: list[TradeClosed] = []
         self.moves: list[SlotChanged] = []
         self.retrainings: Counter[str] = Counter()
@@ -165,7 +165,7 @@ class _Tally:
         event = entry.event
         if isinstance(event, RunStarted):
             self.setup = event.setup
-            self.stations = [
+            self.stages = [
                 "champion" if one.is_champion else "challenger" for one in event.setup.instruments
             ]
         elif isinstance(event, BarsClosed):
@@ -183,23 +183,23 @@ class _Tally:
             self.retrainings[event.outcome] += 1
         for effect in entry.effects:
             match effect:
-                case Decided():
+                case DecisionMade():
                     self.decided.append(effect)
                 case SubmitOrder():
                     self.orders += 1
                     self.places[effect.client_id] = effect.instrument
                     self.entries_asked[effect.instrument] += effect.kind == "entry"
-                case Refused():
+                case SignalRefused():
                     self.refused.append(effect)
                 case TradeClosed():
-                    beside = self.setup is not None and self.setup.challengers
+                    beside = self.setup is not None and self.setup.challenger_lanes
                     aside = effect.virtual and beside and self._aside(effect.instrument)
                     (self.shadow if aside else self.trades).append(effect)
                 case SlotChanged():
                     self.moves.append(effect)
-                    lanes = range(effect.instrument, len(self.stations), self._width)
-                    for lane, station in zip(lanes, effect.stations, strict=True):
-                        self.stations[lane] = station
+                    lanes = range(effect.instrument, len(self.stages), self._width)
+                    for lane, stage in zip(lanes, effect.stages, strict=True):
+                        self.stages[lane] = stage
                 case ModeChanged():
                     self.modes += 1
                 case BreakerChanged():
@@ -213,13 +213,13 @@ class _Tally:
 
     @property
     def _width(self) -> int:
-        return 1 if self.setup is None else self.setup.width
+        return 1 if self.setup is None else self.setup.n_instruments
 
     def _aside(self, lane: int) -> bool:
         """Return whether a lane challenges a champion just now."""
-        lanes = range(lane % self._width, len(self.stations), self._width)
-        crowned = any(self.stations[x] == "champion" for x in lanes)
-        return crowned and self.stations[lane] != "champion"
+        lanes = range(lane % self._width, len(self.stages), self._width)
+        crowned = any(self.stages[x] == "champion" for x in lanes)
+        return crowned and self.stages[lane] != "champion"
 
     def report(self) -> RunReport:
         """Return the report of what was counted."""
@@ -230,7 +230,7 @@ class _Tally:
         end = float(equity[-1]) if len(equity) else start
         peak = np.maximum.accumulate(np.concatenate([[start], equity]))[1:]
         drawdown = float(((peak - equity) / peak).max()) if len(equity) else 0.0
-        instruments = tuple(self._instrument(setup, i) for i in range(setup.width))
+        instruments = tuple(self._instrument(setup, i) for i in range(setup.n_instruments))
         return RunReport(
             environment=setup.environment,
             from_ms=setup.from_ms,
@@ -265,17 +265,17 @@ class _Tally:
 
     def _instrument(self, setup: RunSetup, i: int) -> InstrumentReport:
         one = setup.instruments[i]
-        lanes = range(i, len(setup.instruments), setup.width)
-        lane = next((x for x in lanes if self.stations[x] == "champion"), i)
+        lanes = range(i, len(setup.instruments), setup.n_instruments)
+        lane = next((x for x in lanes if self.stages[x] == "champion"), i)
         trades = [t for t in self.trades if t.instrument in lanes]
         real = [t for t in trades if not t.virtual]
         refused = Counter(r.code for r in self.refused if r.instrument == lane)
         mode, confidence = "–", None
         if self.decided and one.ensemble is not None:
-            said = np.frombuffer(self.decided[-1].said).reshape(5, -1)
+            said = np.frombuffer(self.decided[-1].outputs).reshape(5, -1)
             confidence = float(said[3, lane])
             mode = "TRADING" if said[4, lane] else "LEARNING"
-        slot = self.stations[lane]
+        slot = self.stages[lane]
         return InstrumentReport(
             instrument=one.spec.instrument.key,
             slot=slot if one.ensemble is not None else "watched",
@@ -294,7 +294,7 @@ class _Tally:
     def _moved(self, move: SlotChanged) -> StageChange:
         assert self.setup is not None
         key = self.setup.instruments[move.instrument].spec.instrument.key
-        return StageChange(move.ts_ms, key, move.move, move.subject, move.who, move.why)
+        return StageChange(move.ts_ms, key, move.move, move.ensemble_hash, move.who, move.reason)
 
 
 def _side(trades: list[TradeClosed]) -> ClosedTrades:

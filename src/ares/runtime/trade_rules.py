@@ -50,7 +50,7 @@ def rules_of(settings: Settings) -> Rules:
     )
 
 
-def rollout_of(settings: Settings) -> ChallengerRules:
+def challenger_rules_of(settings: Settings) -> ChallengerRules:
     """Return how ensembles move while the engine runs, from the settings."""
     said = settings.rollout
     return ChallengerRules(

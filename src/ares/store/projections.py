@@ -14,7 +14,7 @@ from ares.domain.events import (
     BreakerChanged,
     CancelOrder,
     DailyLossReached,
-    Decided,
+    DecisionMade,
     Effect,
     Event,
     ModeChanged,
@@ -22,7 +22,7 @@ from ares.domain.events import (
     OrderCancelled,
     OrderFilled,
     OrderRejected,
-    Refused,
+    SignalRefused,
     SubmitOrder,
     TradeClosed,
 )
@@ -96,15 +96,17 @@ class Projector:
             None if one.ensemble is None else one.ensemble.hash for one in setup.instruments
         ]
         self._slots = ["champion" if one.is_champion else "challenger" for one in setup.instruments]
-        self._width = setup.width
+        self._width = setup.n_instruments
         self.seq = self._from = projected_seq(engine, setup.environment)
         self.before_flush: Callable[[], None] = lambda: None
         self._writes = False
         self._changes: list[tuple[str, Row]] = []
-        self._decided: list[tuple[int, Decided]] = []
+        self._decided: list[tuple[int, DecisionMade]] = []
         self._sent: dict[str, _WorkingOrder] = {}
         self._held = [_OpenPosition() for _ in self._specs]
-        self._modes = [ModeWatch() for _ in range(setup.width)]  # of an instrument's champion
+        self._modes = [
+            ModeWatch() for _ in range(setup.n_instruments)
+        ]  # of an instrument's champion
         self._training: dict[int, int] = {}  # instrument -> seq of its begin
 
     def watch(self, seq: int, event: Event, effects: list[Effect]) -> None:
@@ -114,7 +116,7 @@ class Projector:
         if type(event) is not BarsClosed:
             self._on_event(seq, event)
         for k, effect in enumerate(effects):
-            if type(effect) is not Decided:
+            if type(effect) is not DecisionMade:
                 self._on_effect(seq, k, event, effect)
             elif self._writes:
                 self._decided.append((seq, effect))
@@ -199,7 +201,7 @@ class Projector:
                 self._on_order(seq, event, effect)
             case CancelOrder():
                 self._move(effect.client_id, effect, _ts_ms(event))
-            case Refused():
+            case SignalRefused():
                 symbol = self._symbols[effect.instrument]
                 name, at = f"{env}-{seq}-{k}-refused", text(effect.ts_ms)
                 head = (env, seq, name, symbol, "buy", "entry", 0.0, None, "refused")
@@ -215,9 +217,9 @@ class Projector:
                 self._on_mode(seq, effect)
             case SlotChanged():
                 lanes = range(effect.instrument, len(self._specs), self._width)
-                for lane, name, station in zip(lanes, effect.lanes, effect.stations, strict=True):
+                for lane, name, stage in zip(lanes, effect.lane_hashes, effect.stages, strict=True):
                     self._hashes[lane] = name or None
-                    self._slots[lane] = "champion" if station == "champion" else "challenger"
+                    self._slots[lane] = "champion" if stage == "champion" else "challenger"
             case BreakerChanged():
                 where = "account" if effect.instrument < 0 else self._symbols[effect.instrument]
                 said = f"{where}: {effect.before} to {effect.after} at {effect.value:.4g}"
@@ -331,7 +333,7 @@ class Projector:
         The confidence is the probability that a long trade pays, as in outcomes and ``ares why``.
         """
         n = len(self._specs)
-        said = np.frombuffer(b"".join(d.said for _, d in self._decided), np.float64)
+        said = np.frombuffer(b"".join(d.outputs for _, d in self._decided), np.float64)
         p, edge, _, confidence, mode = said.reshape(-1, 5, n).transpose(1, 0, 2)
         seqs = [seq for seq, _ in self._decided]
         times = texts(np.array([d.ts_ms for _, d in self._decided], np.int64))

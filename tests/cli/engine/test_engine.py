@@ -12,7 +12,7 @@ import pytest
 
 from ares.adapters.model_store import ModelStore
 from ares.config.workspace import Workspace
-from ares.domain.events import Decided
+from ares.domain.events import DecisionMade
 from ares.domain.model import Ensemble
 from ares.domain.timeframe import MINUTE_MS
 from ares.journal.run import RunJournal, entries
@@ -75,7 +75,7 @@ def test_certify_and_restep_say_no_about_a_forged_one(root: Path, ares: Ares) ->
     for entry in told:
         effects = entry.effects
         if entry.seq == 200:
-            assert isinstance(effects[0], Decided)
+            assert isinstance(effects[0], DecisionMade)
             worth = effects[0].equity_units + 1
             effects[0] = msgspec.structs.replace(effects[0], equity_units=worth)
         journal.event(entry.seq, entry.event)

@@ -188,7 +188,7 @@ def test_the_cases_are_busy() -> None:
                     kinds[type(what).__name__] = kinds.get(type(what).__name__, 0) + 1
     for name in ("SubmitOrder", "OrderFilled", "OrderRejected", "CancelOrder", "TradeClosed"):
         assert kinds.get(name, 0) >= 5, (name, kinds)
-    assert kinds["Refused"] > 5
+    assert kinds["SignalRefused"] > 5
 
 
 def test_a_feed_is_the_union_of_its_closing_instants() -> None:

@@ -21,8 +21,8 @@ from ares.domain.events import (
     ModeChanged,
     OrderFilled,
     OrderRejected,
-    Refused,
     RunStarted,
+    SignalRefused,
     TradeClosed,
 )
 from ares.journal.log import Lock
@@ -54,7 +54,7 @@ def test_the_market_of_these_tests_has_everything(done: Any) -> None:
                 seen["partial" if what.remaining else "last"] += 1
     assert seen[OrderRejected]
     assert seen["partial"] > 5
-    assert min(seen[kind] for kind in (ModeChanged, BreakerChanged, Refused)) > 0
+    assert min(seen[kind] for kind in (ModeChanged, BreakerChanged, SignalRefused)) > 0
     for reason in ("stop", "take_profit", "reversal"):
         assert seen["real", reason] > 3
     assert seen["real", "timeout"]
@@ -193,7 +193,7 @@ def test_nothing_to_run_on_is_the_callers_mistake(world: Any) -> None:
 
 def test_a_speed_is_made_of_the_time_that_instants_took(done: Any, plan: RunPlan) -> None:
     end = done.end
-    assert end.bars == plan.feed.present[:, : plan.feed.width].sum()
+    assert end.bars == plan.feed.present[:, : plan.feed.n_instruments].sum()
     assert end.feeding_seconds > 0.0
     assert end.feeding_seconds + end.code_seconds + end.waited_seconds < end.seconds
     assert end.waited_seconds == 0.0, "nobody teaches"

@@ -17,16 +17,16 @@ from ares.domain.errors import ExternalError, UserError
 from ares.domain.events import (
     BarsClosed,
     BreakerChanged,
-    Decided,
+    DecisionMade,
     ModeChanged,
     OrderAccepted,
     OrderFilled,
     OrderRejected,
-    Refused,
     RunStarted,
+    SignalRefused,
     SubmitOrder,
     TradeClosed,
-    VirtualOpened,
+    VirtualTradeOpened,
 )
 from ares.journal.run import entries
 from ares.runtime.replay.certify import certify
@@ -50,12 +50,14 @@ def test_a_true_journal_passes_both(world: Any, done: Any) -> None:
     assert certified.compared == sum(compared.values())
     effects = [e for entry in events for e in entry.effects]
     closed = sum(isinstance(e, TradeClosed) for e in effects)
-    instants = sum(isinstance(e, Decided) for e in effects)
+    instants = sum(isinstance(e, DecisionMade) for e in effects)
     fills = sum(isinstance(e.event, OrderFilled | OrderRejected) for e in events)
     assert compared["trades"] == closed
     assert compared["fills"] == fills
     assert (
-        compared["refusals"] == compared["virtual"] == sum(isinstance(e, Refused) for e in effects)
+        compared["refusals"]
+        == compared["virtual"]
+        == sum(isinstance(e, SignalRefused) for e in effects)
     )
     assert compared["decisions"] == instants * (3 * 2 + 2)
     assert min(compared.values()) > 0
@@ -83,8 +85,8 @@ def instead(**values: Any) -> Change:
 def said_otherwise(row: int) -> Change:
     """Return a change of the last bit of what was thought of the first instrument."""
 
-    def change(e: Decided) -> Decided:
-        said = np.frombuffer(e.said).reshape(5, -1).copy()
+    def change(e: DecisionMade) -> DecisionMade:
+        said = np.frombuffer(e.outputs).reshape(5, -1).copy()
         said[row, 0] = np.nextafter(said[row, 0], 2.0)
         return msgspec.structs.replace(e, said=said.tobytes())
 
@@ -97,19 +99,19 @@ FORGERIES: dict[str, tuple[type, Change]] = {
     "an order's reason": (SubmitOrder, instead(reason="timeout")),
     "an order's probability": (SubmitOrder, one_more("p", 1e-12)),
     "an order's side": (SubmitOrder, instead(instrument=1)),
-    "a refusal's code": (Refused, instead(code="cash")),
+    "a refusal's code": (SignalRefused, instead(code="cash")),
     "a trade's money": (TradeClosed, one_more("pnl_units")),
     "a trade's fees": (TradeClosed, one_more("fees_units")),
     "a trade's kind": (TradeClosed, instead(virtual=True)),
     "a trade's confidence": (TradeClosed, one_more("mode_confidence", 1e-12)),
     "a mode": (ModeChanged, instead(after="TRADING", before="TRADING")),
     "a breaker": (BreakerChanged, instead(after="closed")),
-    "a virtual trade": (VirtualOpened, one_more("edge_bps", 1e-9)),
-    "a probability's last bit": (Decided, said_otherwise(0)),
-    "an edge's last bit": (Decided, said_otherwise(1)),
-    "a width's last bit": (Decided, said_otherwise(2)),
-    "equity": (Decided, one_more("equity_units")),
-    "a time": (Decided, one_more("ts_ms")),
+    "a virtual trade": (VirtualTradeOpened, one_more("edge_bps", 1e-9)),
+    "a probability's last bit": (DecisionMade, said_otherwise(0)),
+    "an edge's last bit": (DecisionMade, said_otherwise(1)),
+    "a width's last bit": (DecisionMade, said_otherwise(2)),
+    "equity": (DecisionMade, one_more("equity_units")),
+    "a time": (DecisionMade, one_more("ts_ms")),
 }
 
 
@@ -122,7 +124,7 @@ def nth_changed(kind: type, change: Change, n: int = 5) -> Any:
         out = []
         for effect in effects:
             real = type(effect) is kind and not (
-                isinstance(effect, Decided) and np.isnan(np.frombuffer(effect.said)[0])
+                isinstance(effect, DecisionMade) and np.isnan(np.frombuffer(effect.outputs)[0])
             )
             seen += real
             out.append(change(effect) if real and seen in (1, n) else effect)
@@ -146,7 +148,9 @@ def test_a_forged_effect_is_found(world: Any, forged: Path, what: str) -> None:
     plain(certified.first)
 
 
-@pytest.mark.parametrize("kind", [SubmitOrder, Refused, TradeClosed, Decided, VirtualOpened])
+@pytest.mark.parametrize(
+    "kind", [SubmitOrder, SignalRefused, TradeClosed, DecisionMade, VirtualTradeOpened]
+)
 @pytest.mark.parametrize("change", ["dropped", "doubled"])
 def test_an_effect_that_is_missing_or_twice_is_found(
     world: Any, forged: Path, kind: type, change: str

@@ -16,13 +16,13 @@ from ares.domain.events import (
     BreakerChanged,
     CancelOrder,
     DailyLossReached,
-    Decided,
+    DecisionMade,
     ModeChanged,
     OrderAccepted,
     OrderCancelled,
     OrderFilled,
     OrderRejected,
-    Refused,
+    SignalRefused,
     SubmitOrder,
     TradeClosed,
 )
@@ -74,7 +74,7 @@ def test_orders_and_their_ends(done: Any, rows: Engine) -> None:
         (NAMES[o.instrument], o.kind, abs(o.lots) / 1_000, o.status.value) for o in book.values()
     ]
     assert ask(rows, "SELECT COUNT(*) FROM orders WHERE created_at IS NULL") == [(0,)]
-    refused = Counter(e.code for e in effects(done, Refused))
+    refused = Counter(e.code for e in effects(done, SignalRefused))
     counted = dict(ask(rows, "SELECT refusal, COUNT(*) FROM orders GROUP BY refusal"))
     assert {k: v for k, v in counted.items() if k is not None} == dict(refused)
 
@@ -120,7 +120,7 @@ def test_positions_are_the_real_trades_and_what_is_still_held(done: Any, rows: E
 
 def test_money_adds_up_to_the_accounts(done: Any, rows: Engine) -> None:
     """Closed profit, what open positions cost, and their fees are what the cash has become."""
-    cash = effects(done, Decided)[-1].cash_units / 1e8
+    cash = effects(done, DecisionMade)[-1].cash_units / 1e8
     closed = ask(rows, "SELECT COALESCE(SUM(pnl), 0) FROM positions WHERE status = 'closed'")[0][0]
     opened = ask(
         rows,
@@ -152,7 +152,7 @@ def test_outcomes_modes_and_troubles(done: Any, rows: Engine) -> None:
 
 
 def test_confidence_of_every_bar_that_had_one(done: Any, rows: Engine) -> None:
-    said = [(d.ts_ms, np.frombuffer(d.said).reshape(5, -1)) for d in effects(done, Decided)]
+    said = [(d.ts_ms, np.frombuffer(d.outputs).reshape(5, -1)) for d in effects(done, DecisionMade)]
     wanted = [
         (
             NAMES[i], text(ts_ms), float(s[0, i]),
@@ -214,7 +214,7 @@ def test_the_report_reads_the_same_numbers_from_the_journal(
     assert report.fills == len(events(done, OrderFilled))
     assert report.rejected == len(events(done, OrderRejected))
     assert report.fees == pytest.approx(sum(f.fee_units for f in events(done, OrderFilled)) / 1e8)
-    last = effects(done, Decided)[-1]
+    last = effects(done, DecisionMade)[-1]
     assert report.equity_end == last.equity_units / 1e8
     assert report.net_return == pytest.approx(last.equity_units / 1e12 - 1)
     equity = np.array([10_000.0, *report.equity_quote])
@@ -227,7 +227,7 @@ def test_the_report_reads_the_same_numbers_from_the_journal(
         assert one.pnl_quote == pytest.approx(sum(t.pnl_units for t in real) / 1e8)
         assert one.real.win_rate == pytest.approx(np.mean([t.net_bps > 0 for t in real]))
         asked = [e for e in effects(done, SubmitOrder) if (e.instrument, e.kind) == (i, "entry")]
-        wishes = [e for e in effects(done, Refused) if e.instrument == i]
+        wishes = [e for e in effects(done, SignalRefused) if e.instrument == i]
         assert one.signals == len(asked) + len(wishes)
     closed = [t for t in effects(done, TradeClosed) if not t.virtual]
     assert f"{len(closed)} closed trades" in report.verdict

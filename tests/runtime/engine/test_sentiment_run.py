@@ -19,8 +19,8 @@ from ares.domain.events import (
     Effect,
     Event,
     NewsPublished,
-    SentimentBack,
     SentimentMissing,
+    SentimentRestored,
 )
 from ares.domain.model import Ensemble
 from ares.domain.model_events import ModelPublished, ModelRefused, SlotChanged
@@ -66,12 +66,13 @@ def some_news(world: Any, seed: int = 3) -> News:
     return News.of(zip(known.tolist(), published.tolist(), scores.tolist(), lane, strict=True))
 
 
-def plan_of(world: Any, news: News, challengers: bool = False) -> RunPlan:
+def plan_of(world: Any, news: News, challenger_lanes: bool = False) -> RunPlan:
     choices = [SlotChoice(key, world.ensemble(key), True) for key in (world.btc, world.eth)]
     frames = (Timeframe.M1, Timeframe.M5, Timeframe.M15)
     plan = plan_run(
         world.store, choices, frames, world.btc, world.from_ms, world.to_ms, world.cash_quote,
-        world.rules, 0.25, world.settings_hash, sentiment=SPEC, news=news, challengers=challengers,
+        world.rules, 0.25, world.settings_hash, sentiment=SPEC, news=news,
+        challenger_lanes=challenger_lanes,
     )  # fmt: skip
     return named(plan, "history/test")
 
@@ -123,7 +124,7 @@ def test_certify_and_restep_agree_and_the_silence_is_said(
     assert (again.mismatches, again.compared) == (0, again.events)
     facts = [e for _, effects in told(heard) for e in effects]
     missing = [e for e in facts if isinstance(e, SentimentMissing)]
-    back = [e for e in facts if isinstance(e, SentimentBack)]
+    back = [e for e in facts if isinstance(e, SentimentRestored)]
     assert {e.instrument for e in missing} == {e.instrument for e in back} == {0, 1}
     assert any(e.ts_ms > world.from_ms + 3 * HOUR_MS and e.age_hours > 0.75 for e in missing)
     assert all(e.age_hours <= 0.75 for e in back)
@@ -214,7 +215,7 @@ def test_without_any_news_it_is_said_at_once(world: Any, models: Scorers, tmp_pa
     facts = [e for _, effects in told(folder) for e in effects]
     missing = [e for e in facts if isinstance(e, SentimentMissing)]
     assert [(e.instrument, np.isnan(e.age_hours)) for e in missing] == [(0, True), (1, True)]
-    assert not any(isinstance(e, SentimentBack) for e in facts)
+    assert not any(isinstance(e, SentimentRestored) for e in facts)
     assert certify(folder, models).mismatches == 0
 
 
@@ -241,7 +242,7 @@ def test_a_run_by_prices_has_no_place_for_news(world: Any, plan: RunPlan) -> Non
 
 
 def test_scores_are_prefetched_with_their_news(world: Any, models: Scorers) -> None:
-    plan = plan_of(world, some_news(world), challengers=True)
+    plan = plan_of(world, some_news(world), challenger_lanes=True)
     state = restore(plan.setup, snapshot(plan.state))
     prefetch = Prefetch(models, plan.feed, block=64, news=plan.news)
     for t in range(len(plan.feed)):
@@ -251,7 +252,7 @@ def test_scores_are_prefetched_with_their_news(world: Any, models: Scorers) -> N
         prefetch.reach(state, t)
         step(state, plan.feed.event(t, plan.warming(t)), prefetch.scorers)
     assert prefetch.missed == 0
-    lanes, width = len(state.lanes), state.setup.width
+    lanes, width = len(state.lanes), state.setup.n_instruments
     told_both = state.features[:width, 0, -N_SENTIMENT:], state.features[width:, 0, -N_SENTIMENT:]
     assert lanes == 2 * width
     assert told_both[0].tobytes() == told_both[1].tobytes()
@@ -293,7 +294,7 @@ def test_a_model_that_is_published_hears_at_once(
         }
 
     at_ms, folder = world.from_ms + 121 * MINUTE_MS, tmp_path / "test"
-    plan = plan_of(world, some_news(world), challengers=True)
+    plan = plan_of(world, some_news(world), challenger_lanes=True)
     options = {"sync_ms": 10**9, "open_ensemble": open_ensemble}
     run_history(plan, models, folder, None, teacher=Once(at_ms, newer), **options)  # type: ignore[arg-type]
     moved = [e for _, effects in told(folder) for e in effects if isinstance(e, SlotChanged)]
@@ -318,7 +319,7 @@ def test_a_model_that_fails_without_news_is_not_served(
         return {m.package_hash: deaf for m in ensemble.members}
 
     folder = tmp_path / "test"
-    plan = plan_of(world, some_news(world), challengers=True)
+    plan = plan_of(world, some_news(world), challenger_lanes=True)
     options = {"sync_ms": 10**9, "open_ensemble": open_ensemble}
     teacher = Once(world.from_ms + 31 * MINUTE_MS, newer)
     run_history(plan, models, folder, None, teacher=teacher, **options)  # type: ignore[arg-type]

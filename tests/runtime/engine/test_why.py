@@ -15,10 +15,10 @@ from ares.cli.output import plain
 from ares.domain.errors import UserError
 from ares.domain.events import (
     BarsClosed,
-    Decided,
+    DecisionMade,
     Effect,
     OrderFilled,
-    Refused,
+    SignalRefused,
     SubmitOrder,
     TradeClosed,
 )
@@ -96,9 +96,9 @@ def test_a_stop_inside_the_bar(world: Any, done: Any) -> None:
 
 
 def test_a_refusal_and_the_virtual_trade_that_follows_it(world: Any, done: Any) -> None:
-    ts_ms = at(done, 1, lambda e: isinstance(e, Refused))
+    ts_ms = at(done, 1, lambda e: isinstance(e, SignalRefused))
     made = why(world, done, 1, ts_ms)
-    code = next(f["code"] for f in made.facts if f["fact"] == "Refused")
+    code = next(f["code"] for f in made.facts if f["fact"] == "SignalRefused")
     assert made.action == "refused"
     assert code.replace("_", " ") in made.sentence
     after = why(world, done, 1, ts_ms + 60_000)
@@ -111,7 +111,7 @@ def test_the_end_of_a_virtual_trade(world: Any, done: Any) -> None:
         for _, event, effects in bars(done.folder):
             mine = [e for e in effects if getattr(e, "instrument", None) == i]
             closed = [e for e in mine if isinstance(e, TradeClosed) and e.virtual]
-            if closed and not any(isinstance(e, SubmitOrder | Refused) for e in mine):
+            if closed and not any(isinstance(e, SubmitOrder | SignalRefused) for e in mine):
                 made = why(world, done, i, event.ts_ms)
                 assert made.action == "virtual trade closed"
                 assert f"{closed[0].net_bps:+.1f} bps" in made.sentence
@@ -134,8 +134,8 @@ def test_holding_and_nothing_to_do(world: Any, done: Any) -> None:
         held = sum(lots for seq, lots in fills.items() if seq < entry.seq)
         if any(getattr(e, "instrument", None) == 0 for e in effects):
             continue
-        decided = next(e for e in effects if isinstance(e, Decided))
-        edge = np.frombuffer(decided.said).reshape(5, -1)[1, 0]
+        decided = next(e for e in effects if isinstance(e, DecisionMade))
+        edge = np.frombuffer(decided.outputs).reshape(5, -1)[1, 0]
         kind = "held" if held else "low" if edge < 3.0 else "silent" if np.isnan(edge) else "other"
         if kind in seen:
             continue
@@ -183,7 +183,7 @@ def test_features_that_are_not_warm(world: Any, done: Any, tmp_path: Path) -> No
     mute = world.with_(changes={"members": tuple(members)})
     mute.run(tmp_path / "run")
     silent = explain(tmp_path / "run", BTC, None, world.models)
-    assert (silent.p, silent.edge_bps, silent.width_bps) == (None, None, None)
+    assert (silent.p, silent.edge_bps, silent.barrier_bps) == (None, None, None)
     assert (silent.action, "too few timeframes" in silent.sentence) == ("none", True)
 
 
@@ -202,8 +202,8 @@ def test_the_features_that_moved_a_score_are_those_the_model_looks_at(
 def test_what_is_said_is_what_was_journaled(world: Any, done: Any) -> None:
     for k in (0, 100, 479):
         _, event, effects = bars(done.folder)[k]
-        decided = next(e for e in effects if isinstance(e, Decided))
-        said = np.frombuffer(decided.said).reshape(5, -1)[:, 0]
+        decided = next(e for e in effects if isinstance(e, DecisionMade))
+        said = np.frombuffer(decided.outputs).reshape(5, -1)[:, 0]
         made = why(world, done, 0, event.ts_ms)
         assert made.closing_ms == event.ts_ms
         assert made.bar["close"] == np.frombuffer(event.ohlcv)[3]
@@ -212,7 +212,7 @@ def test_what_is_said_is_what_was_journaled(world: Any, done: Any) -> None:
         assert made.limits["cash_quote"] == decided.cash_units / 1e8
         assert (made.p is None) == np.isnan(said[0])
         if made.p is not None:
-            assert (made.p, made.edge_bps, made.width_bps) == tuple(said[:3])
+            assert (made.p, made.edge_bps, made.barrier_bps) == tuple(said[:3])
 
 
 def test_the_time_asked_for_finds_the_newest_bar_before_it(world: Any, done: Any) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ares.adapters.model_store import ModelStore
-from ares.domain.events import BarsClosed, Decided, Effect, Event
+from ares.domain.events import BarsClosed, DecisionMade, Effect, Event
 from ares.domain.instrument import Instrument
 from ares.domain.model_events import ModelPublished, SlotChanged
 from ares.journal.run import entries
@@ -16,7 +16,7 @@ from ares.runtime.engine.plan import SlotChoice, named, plan_run
 from ares.runtime.engine.served_models import opener_of
 from ares.runtime.replay.certify import certify
 from ares.runtime.replay.restep import restep
-from ares.runtime.trade_rules import rollout_of, rules_of
+from ares.runtime.trade_rules import challenger_rules_of, rules_of
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
 
@@ -65,7 +65,7 @@ def test_a_thousand_swaps(world: Any, tmp_path: Path) -> None:
         plan_run(
             store, [SlotChoice(btc, ensembles[0], True)], list(workspace.settings.weights), btc,
             first_ms + 1_500 * 3_600_000, last_ms, 10_000.0, rules_of(workspace.settings), 0.25,
-            "settings", rollout=rollout_of(workspace.settings),
+            "settings", challenger_rules=challenger_rules_of(workspace.settings),
         ),
         "history/swaps",
     )  # fmt: skip
@@ -80,7 +80,7 @@ def test_a_thousand_swaps(world: Any, tmp_path: Path) -> None:
     assert teacher.held_mb[-1] - teacher.held_mb[49] < KEPT_MB_MAX
     journaled = list(entries(folder))
     bars = [e.event.ts_ms for e in journaled if isinstance(e.event, BarsClosed)]
-    said = [x.ts_ms for e in journaled for x in e.effects if isinstance(x, Decided)]
+    said = [x.ts_ms for e in journaled for x in e.effects if isinstance(x, DecisionMade)]
     assert bars == plan.feed.close_ms.tolist()
     assert said == [t for t in bars if t > plan.setup.from_ms]
     assert restep(folder, opener(ensembles[0]), None, opener).mismatches == 0

@@ -53,7 +53,7 @@ def test_a_loss_is_answered_with_a_refit_that_the_gate_has_judged(
     assert ended.rows > 1_500
     assert 0 < ended.epochs <= 20
     assert ended.confidence > 0.9
-    assert (made.station, made.refit, made.verdict_hash) == ("shadow", True, ended.verdict_hash)
+    assert (made.stage, made.refit, made.verdict_hash) == ("shadow", True, ended.verdict_hash)
     own = ModelStore(tmp_path / "run" / "models")
     assert own.ensemble(ended.ensemble_hash) == made.ensemble
     [member] = made.ensemble.members

@@ -23,7 +23,7 @@ HOURS = range(1, 27)
 def learning(setup: RunSetup) -> RunSetup:
     """Return a run as one with a learner is: it has lanes for challengers."""
     lanes = (*setup.instruments, *setup.instruments)
-    return msgspec.structs.replace(setup, instruments=lanes, challengers=True)
+    return msgspec.structs.replace(setup, instruments=lanes, challenger_lanes=True)
 
 
 def test_the_report_says_where_nobody_trains(

@@ -121,12 +121,12 @@ def test_a_run_learns_swaps_and_can_be_stopped_repeated_and_checked(
     assert ares(["models", "ab", "--run", "whole", "--json"]) == 0
     (report,) = json.loads(capsys.readouterr().out)
     compared = report["comparison"]
-    arms = {arm["ensemble_hash"]: arm["stations"] for arm in report["arms"]}
+    arms = {arm["ensemble_hash"]: arm["stages"] for arm in report["arms"]}
     assert compared["champion"] != compared["challenger"]
     assert "champion" in arms[compared["champion"]]
-    assert compared["challenger_station"] in arms[compared["challenger"]]
+    assert compared["challenger_stage"] in arms[compared["challenger"]]
     assert ares(["models", "ab", "--run", "whole"]) == 0
-    named = f"{compared['challenger_station']} {compared['challenger'][:12]}"
+    named = f"{compared['challenger_stage']} {compared['challenger'][:12]}"
     assert f"Evidence that the {named} is better" in capsys.readouterr().out
     assert ares(["learn", "now", "-s", "BTC/USDT"]) == 3
     assert "no engine runs in paper" in capsys.readouterr().err

@@ -24,7 +24,7 @@ class Feed:
     close_ms : (n,) rising; ohlcv : (n, n_lanes, 5), NaN-free (0 where missing);
     present, flat : (n, n_lanes); ticks : (n, n_lanes, 4) open, high, low, close;
     lots : (n, n_lanes) volume.
-    width    : instruments; with challengers there are twice as many lanes.
+    n_instruments : with challenger lanes there are twice as many lanes.
     """
 
     close_ms: I64
@@ -33,7 +33,7 @@ class Feed:
     flat: Bools
     ticks: NDArray[np.int64]
     lots: NDArray[np.int64]
-    width: int
+    n_instruments: int
 
     def __len__(self) -> int:
         """Return the number of closing instants."""
@@ -42,23 +42,23 @@ class Feed:
     def event(self, t: int, warming: bool) -> BarsClosed:
         """Return the event of row ``t``."""
         ohlcv, present, flat = self.ohlcv[t], self.present[t], self.flat[t]
-        if len(present) != self.width:
-            ohlcv, present, flat = (a[: self.width] for a in (ohlcv, present, flat))
+        if len(present) != self.n_instruments:
+            ohlcv, present, flat = (a[: self.n_instruments] for a in (ohlcv, present, flat))
         return BarsClosed(
             int(self.close_ms[t]), ohlcv.tobytes(), present.tobytes(), flat.tobytes(), warming
         )
 
     def lanes(self, setup: RunSetup) -> Feed:
         """Return the feed with a column for each lane of a run: the second half is the first."""
-        if not setup.challengers:
+        if not setup.challenger_lanes:
             return self
         return self._each(lambda a: np.concatenate((a, a), axis=1))
 
     def instruments(self) -> Feed:
         """Return the feed with one column for each instrument."""
-        if self.present.shape[1] == self.width:
+        if self.present.shape[1] == self.n_instruments:
             return self
-        return self._each(lambda a: np.ascontiguousarray(a[:, : self.width]))
+        return self._each(lambda a: np.ascontiguousarray(a[:, : self.n_instruments]))
 
     def _each(self, change: Callable[[NDArray[Any]], NDArray[Any]]) -> Feed:
         return Feed(
@@ -68,7 +68,7 @@ class Feed:
             change(self.flat),
             change(self.ticks),
             change(self.lots),
-            self.width,
+            self.n_instruments,
         )
 
 
@@ -76,12 +76,12 @@ def feed_of(bars: Sequence[Bars], base_ms: Sequence[int], specs: Sequence[Instru
     """Return the bars of all instruments, each with its own base interval, as one feed."""
     closes = [one.ts_ms + ms for one, ms in zip(bars, base_ms, strict=True)]
     close_ms = np.unique(np.concatenate(closes)).astype(np.int64)
-    n, width = len(close_ms), len(bars)
-    ohlcv = np.zeros((n, width, 5))
-    present = np.zeros((n, width), np.bool_)
-    flat = np.zeros((n, width), np.bool_)
-    ticks = np.zeros((n, width, 4), np.int64)
-    lots = np.zeros((n, width), np.int64)
+    n, n_instruments = len(close_ms), len(bars)
+    ohlcv = np.zeros((n, n_instruments, 5))
+    present = np.zeros((n, n_instruments), np.bool_)
+    flat = np.zeros((n, n_instruments), np.bool_)
+    ticks = np.zeros((n, n_instruments, 4), np.int64)
+    lots = np.zeros((n, n_instruments), np.int64)
     for i, one in enumerate(bars):
         rows = np.searchsorted(close_ms, closes[i])
         for k, column in enumerate((one.open, one.high, one.low, one.close, one.volume)):
@@ -91,7 +91,7 @@ def feed_of(bars: Sequence[Bars], base_ms: Sequence[int], specs: Sequence[Instru
         lots[rows, i] = to_grid(one.volume, specs[i].qty_decimals)
         present[rows, i] = True
         flat[rows, i] = one.flat
-    return Feed(close_ms, ohlcv, present, flat, ticks, lots, width)
+    return Feed(close_ms, ohlcv, present, flat, ticks, lots, n_instruments)
 
 
 class ClosedBars:
@@ -114,13 +114,15 @@ class ClosedBars:
 
     def feed(self, setup: RunSetup) -> Feed:
         """Return them as the feed of a run's lanes."""
-        return self.feed_of([one.spec for one in setup.instruments[: setup.width]]).lanes(setup)
+        return self.feed_of([one.spec for one in setup.instruments[: setup.n_instruments]]).lanes(
+            setup
+        )
 
     def feed_of(self, specs: Sequence[InstrumentSpec]) -> Feed:
         """Return them as the feed they came from."""
         close_ms = np.array(self._close_ms, np.int64)
-        width = len(specs)
-        shape = (len(close_ms), width)
+        n_instruments = len(specs)
+        shape = (len(close_ms), n_instruments)
         ohlcv = np.frombuffer(self._ohlcv, np.float64).reshape(*shape, 5)
         present = np.frombuffer(self._present, np.bool_).reshape(shape)
         flat = np.frombuffer(self._flat, np.bool_).reshape(shape)
@@ -130,4 +132,4 @@ class ClosedBars:
             ticks[:, i] = to_grid(ohlcv[:, i, :4], spec.price_decimals)
             ticks[~present[:, i], i] = 0
             lots[:, i] = to_grid(ohlcv[:, i, 4], spec.qty_decimals)
-        return Feed(close_ms, ohlcv, present, flat, ticks, lots, width)
+        return Feed(close_ms, ohlcv, present, flat, ticks, lots, n_instruments)

@@ -173,7 +173,7 @@ def _run(
         state.now_ms >= int(feed.close_ms[-1]),
         setup is not None,
         done[1] - done[0],
-        int(feed.present[done[0] : done[1], : feed.width].sum()),
+        int(feed.present[done[0] : done[1], : feed.n_instruments].sum()),
         watch.seconds,
         watch.feeding_s,
         watch.code_s,

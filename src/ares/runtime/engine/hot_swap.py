@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from ares.core.state import Scorer, Scorers, State
 from ares.domain.errors import AresError
-from ares.domain.events import Decided, Effect, Event
+from ares.domain.events import DecisionMade, Effect, Event
 from ares.domain.model import Ensemble
-from ares.domain.model_events import ModelPublished, ModelRefused, SlotChanged, SlotRefused
+from ares.domain.model_events import ModelPublished, ModelRefused, SlotChanged, SlotChangeRefused
 from ares.domain.timeframe import Timeframe
 from ares.kernel.features import N_FEATURES
 from ares.runtime.engine.prefetch import Prefetch
@@ -103,9 +103,9 @@ class HotSwap:
 
         To end a session takes some tenths of a millisecond: one a bar, not all at once.
         """
-        if len(effects) == 1 and not self._gone and type(effects[0]) is Decided:
+        if len(effects) == 1 and not self._gone and type(effects[0]) is DecisionMade:
             return  # a bar on which nothing happened: nearly all
-        if any(isinstance(effect, SlotChanged | SlotRefused) for effect in effects):
+        if any(isinstance(effect, SlotChanged | SlotChangeRefused) for effect in effects):
             self._gone += self._prefetch.keep(needed(state))
         elif self._gone:
             self._gone.pop()

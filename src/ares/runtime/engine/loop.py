@@ -12,7 +12,7 @@ from ares.core.step import step
 from ares.core.windows import OwnFeatures
 from ares.domain.events import (
     CancelOrder,
-    Decided,
+    DecisionMade,
     Effect,
     Event,
     OrderAccepted,
@@ -72,7 +72,7 @@ class Loop:
         self._journal.effects(self.state.seq, effects)
         for watch in self._watchers:
             watch(self.state.seq, event, effects)
-        if len(effects) > 1 or (effects and type(effects[0]) is not Decided):
+        if len(effects) > 1 or (effects and type(effects[0]) is not DecisionMade):
             return self._send(effects)
         return []
 

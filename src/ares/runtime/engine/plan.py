@@ -96,15 +96,15 @@ def plan_run(
     validation_discount: float,
     settings_hash: str,
     user: UserFeatures | None = None,
-    challengers: bool = False,
-    rollout: ChallengerRules | None = None,
+    challenger_lanes: bool = False,
+    challenger_rules: ChallengerRules | None = None,
     sentiment: SentimentSpec | None = None,
     news: News = NO_NEWS,
 ) -> RunPlan:
     """Return the plan of a run over stored candles, not yet ``named``.
 
     user : the user's own features, behind the kernel's.
-    challengers : each instrument gets a second lane, for what is published while it runs.
+    challenger_lanes : each instrument gets a second lane, for what is published while it runs.
     rollout     : how ensembles move by themselves; None: they do not.
     sentiment   : how its columns are made; None: no model of the run has any.
     news        : in lanes as the choices are, all that is known by the window's end.
@@ -132,7 +132,7 @@ def plan_run(
     )
     setup = RunSetup(
         environment="",
-        instruments=instruments + empty if challengers else instruments,
+        instruments=instruments + empty if challenger_lanes else instruments,
         timeframes=tuple(timeframes),
         reference=keys.index(reference) if reference in keys else -1,
         from_ms=from_ms,
@@ -143,8 +143,8 @@ def plan_run(
         validation_discount=validation_discount,
         hashes=code_hashes(user) | {"settings": settings_hash},
         user_features=() if user is None else user.names,
-        challengers=challengers,
-        rollout=rollout,
+        challenger_lanes=challenger_lanes,
+        challenger_rules=challenger_rules,
         sentiment=sentiment,
     )
     specs = [one.spec for one in instruments]
@@ -227,7 +227,7 @@ def _warm(
         bars = filled_bars(store, instrument, interval, from_ms, warm_ms)
         decimals = state.setup.instruments[i].spec.price_decimals
         observe_closes(i, to_grid(bars.close, decimals), state.trade.book, state.specs)
-    if state.setup.challengers:
+    if state.setup.challenger_lanes:
         _warm_challengers(state)
 
 
@@ -238,7 +238,7 @@ def _warm_challengers(state: State) -> None:
     for array in arrays:
         half = len(array) // 2
         array[half:] = array[:half]
-    n, book = state.setup.width, state.trade.book
+    n, book = state.setup.n_instruments, state.trade.book
     for seen in ("n_bars", "var_fast", "var_slow", "last_close"):
         book[seen][n:] = book[seen][:n]
 

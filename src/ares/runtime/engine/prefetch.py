@@ -80,7 +80,7 @@ class Prefetch:
             return
         first = self._first = t
         self._end = min(t + self._block, len(self._feed))
-        feed, n, m = self._feed, self._feed.width, len(state.tf_ms)
+        feed, n, m = self._feed, self._feed.n_instruments, len(state.tf_ms)
         room = 2 * (self._end - first) * n + m * n
         rows = np.empty((room, N_FEATURES), np.float32)
         places = np.empty((room, 3), np.int64)
@@ -110,7 +110,7 @@ class Prefetch:
         later = self._news[self._news.known_ms > int(state.news["told_ms"].max())]
         closed_ms = self._feed.close_ms
         columns = np.empty((len(rows), state.features.shape[2] - rows.shape[1]), np.float32)
-        for i in range(self._feed.width):
+        for i in range(self._feed.n_instruments):
             mine = np.flatnonzero(places[:, 1] == i)
             heard = heard_columns(state, later, i, closed_ms[self._first + places[mine, 0]])
             columns[mine] = heard

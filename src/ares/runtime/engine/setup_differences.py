@@ -38,14 +38,14 @@ def _found(old: RunSetup, new: RunSetup) -> Iterator[str]:
     if old.timeframes != new.timeframes:
         told, tells = (" ".join(one.timeframes) for one in (old, new))
         yield f"the timeframes {told} (now {tells})"
-    if old.challengers != new.challengers:
-        yield "challengers (--learn)" if old.challengers else "no challengers (now --learn)"
+    if old.challenger_lanes != new.challenger_lanes:
+        yield "challengers (--learn)" if old.challenger_lanes else "no challengers (now --learn)"
     numbers = {"cash": old.cash_quote, "validation_discount": old.validation_discount} | old.rules
     current = {"cash": new.cash_quote, "validation_discount": new.validation_discount} | new.rules
     for name in sorted({*numbers, *current}):
         if numbers.get(name) != current.get(name):
             yield f"{name} {_number(numbers.get(name))} (now {_number(current.get(name))})"
-    for name in ("reference", "rollout", "sentiment", "user_features"):
+    for name in ("reference", "challenger_rules", "sentiment", "user_features"):
         if getattr(old, name) != getattr(new, name):
             yield f"another {name}"
 
@@ -67,7 +67,7 @@ def _model(one: RunInstrument) -> str:
 
 
 def _keys(setup: RunSetup) -> list[str]:
-    return [one.spec.instrument.key for one in setup.instruments[: setup.width]]
+    return [one.spec.instrument.key for one in setup.instruments[: setup.n_instruments]]
 
 
 def _window(setup: RunSetup) -> str:

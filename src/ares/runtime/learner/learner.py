@@ -218,11 +218,11 @@ class Learner:
             ts_ms=ended.ts_ms,
             instrument=ended.instrument,
             ensemble=ensemble,
-            station="shadow",
+            stage="shadow",
             refit=True,
             verdict_hash=ended.verdict_hash,
             who=LEARNER,
-            why=f"retrained: {ended.trigger}",
+            reason=f"retrained: {ended.trigger}",
         )
 
     def _drift(self, pupils: Sequence[InstrumentState]) -> list[Event]:

@@ -23,7 +23,7 @@ from ares.domain.events import (
     BreakerChanged,
     CancelOrder,
     DailyLossReached,
-    Decided,
+    DecisionMade,
     Effect,
     EngineStarted,
     ModeChanged,
@@ -32,12 +32,12 @@ from ares.domain.events import (
     OrderCancelled,
     OrderFilled,
     OrderRejected,
-    Refused,
-    SentimentBack,
     SentimentMissing,
+    SentimentRestored,
+    SignalRefused,
     SubmitOrder,
     TradeClosed,
-    VirtualOpened,
+    VirtualTradeOpened,
 )
 from ares.domain.run import RunSetup
 from ares.journal.run import JournalEntry, entries
@@ -154,14 +154,14 @@ _UNKNOWN = SubmitOrder("", -1, "unknown", 0, 0, "", 0.0, 0.0, 0.0)
 """What a fill belongs to whose order was never journaled: a mismatch, whatever was recomputed."""
 
 KINDS = {
-    Refused: "refusals",
+    SignalRefused: "refusals",
     TradeClosed: "trades",
     ModeChanged: "modes",
     BreakerChanged: "breakers",
     DailyLossReached: "breakers",
-    VirtualOpened: "virtual",
+    VirtualTradeOpened: "virtual",
     SentimentMissing: "sentiment",
-    SentimentBack: "sentiment",
+    SentimentRestored: "sentiment",
 }
 LINES = ("orders", "fills", "refusals", "trades", "modes", "breakers", "virtual", "sentiment")
 
@@ -209,13 +209,13 @@ class _JournalColumns:
         self.rows["fills"].append((*head, event.price_ticks, fee_units))
 
     def _effect(self, effect: Effect) -> None:
-        if isinstance(effect, Decided):
-            self.said += effect.said[: self._said_bytes]
+        if isinstance(effect, DecisionMade):
+            self.said += effect.outputs[: self._said_bytes]
             self.worth.extend((effect.ts_ms, effect.equity_units))
         elif isinstance(effect, SubmitOrder):
             self._orders[effect.client_id] = effect
             wish = (effect.lots, effect.price_ticks, effect.reason)
-            signal = (effect.p, effect.edge_bps, effect.width_bps)
+            signal = (effect.p, effect.edge_bps, effect.barrier_bps)
             self.rows["orders"].append((effect.instrument, effect.kind, *wish, *signal))
         elif isinstance(effect, CancelOrder):
             self.rows["orders"].append((effect.instrument, "cancel"))

@@ -17,10 +17,10 @@ from ares.core.state import Scorer, Scorers, State
 from ares.domain.errors import UserError
 from ares.domain.events import (
     BarsClosed,
-    Decided,
+    DecisionMade,
     Effect,
     NewsPublished,
-    Refused,
+    SignalRefused,
     SubmitOrder,
     TradeClosed,
 )
@@ -80,7 +80,7 @@ class Explanation:
     p: float | None
     edge_bps: float | None
     edge_bps_min: float
-    width_bps: float | None
+    barrier_bps: float | None
     mode: str
     mode_confidence: float
     slot: str
@@ -120,8 +120,8 @@ def explain(
         models = models | opener(slot.ensemble)
     assert isinstance(target.event, BarsClosed)
     medians = _medians(folder, setup, upto, i, user)
-    decided = next(e for e in target.effects if isinstance(e, Decided))
-    said = np.frombuffer(decided.said).reshape(-1, len(setup.instruments))[:, lane]
+    decided = next(e for e in target.effects if isinstance(e, DecisionMade))
+    said = np.frombuffer(decided.outputs).reshape(-1, len(setup.instruments))[:, lane]
     ohlcv = np.frombuffer(target.event.ohlcv).reshape(-1, 5)[i]
     flat = bool(np.frombuffer(target.event.flat, np.bool_)[i])
     about = _facts(about_entries, lane)
@@ -138,10 +138,10 @@ def explain(
         p=_known(said[OUT_P]),
         edge_bps=_known(said[OUT_EDGE]),
         edge_bps_min=float(setup.rules["edge_bps_min"]),
-        width_bps=_known(said[OUT_WIDTH]),
+        barrier_bps=_known(said[OUT_WIDTH]),
         mode=mode_name(int(said[OUT_MODE])),
         mode_confidence=float(said[OUT_CONFIDENCE]),
-        slot="challenger" if slot.station == "shadow" else slot.station,
+        slot="challenger" if slot.stage == "shadow" else slot.stage,
         action=action,
         sentence=sentence,
         limits=_limits(state, setup, lane),
@@ -150,10 +150,10 @@ def explain(
 
 
 def _place(setup: RunSetup, instrument: str) -> int:
-    for i, one in enumerate(setup.instruments[: setup.width]):
+    for i, one in enumerate(setup.instruments[: setup.n_instruments]):
         if instrument in (one.spec.instrument.key, one.spec.instrument.symbol):
             return i
-    known = ", ".join(one.spec.instrument.key for one in setup.instruments[: setup.width])
+    known = ", ".join(one.spec.instrument.key for one in setup.instruments[: setup.n_instruments])
     raise UserError(f"'{instrument}' is not in {setup.environment}: it has {known}")
 
 
@@ -199,7 +199,7 @@ def _medians(
         elif isinstance(entry.event, NewsPublished):
             told.append(entry.event)
     news, feed = news_of_events(told), closings.feed(setup).instruments()
-    n, m = feed.width, len(state.tf_ms)
+    n, m = feed.n_instruments, len(state.tf_ms)
     room = 2 * len(feed) * n + m * n
     rows = np.empty((room, N_FEATURES), np.float32)
     places = np.empty((room, 3), np.int64)
@@ -298,7 +298,7 @@ def _action(
             return "entry", f"an edge of {edge:+.1f} bps passed {least:g}: an order was sent"
         if isinstance(effect, SubmitOrder) and effect.kind == "exit":
             return "exit", f"the position is left: {effect.reason.replace('_', ' ')}"
-        if isinstance(effect, Refused):
+        if isinstance(effect, SignalRefused):
             why = effect.code.replace("_", " ")
             return (
                 "refused",

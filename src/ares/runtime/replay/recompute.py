@@ -75,12 +75,12 @@ class SlotMoves:
     def _move(self, fact: SlotChanged) -> None:
         lanes = lanes_of(self._setup, fact.instrument)
         slots = {
-            lane: slot_of(self._known[name], station, refit=name in self._refits)
+            lane: slot_of(self._known[name], stage, refit=name in self._refits)
             if name
-            else Slot(station=station)
-            for lane, name, station in zip(lanes, fact.lanes, fact.stations, strict=True)
+            else Slot(stage=stage)
+            for lane, name, stage in zip(lanes, fact.lane_hashes, fact.stages, strict=True)
         }
-        back = self._known[fact.previous] if fact.previous else None
+        back = self._known[fact.previous_hash] if fact.previous_hash else None
         self.found.append(SlotMove(self._row, fact.instrument, slots, back))
 
 
@@ -103,7 +103,7 @@ class RunFeatures:
         self._news = news
         self._bars = [
             base_bars_of(feed, i, one.base_ms)
-            for i, one in enumerate(setup.instruments[: setup.width])
+            for i, one in enumerate(setup.instruments[: setup.n_instruments])
         ]
         self._tables: dict[tuple[int, int], tuple[I64, np.ndarray, Bools, F64]] = {}
 
@@ -177,7 +177,7 @@ def spoken(
     said = Signals(*(np.full((len(close_ms), n), np.nan) for _ in range(3)))
     cost_bps = float(state.rules[0]["cost_bps_now"])
     for lane, slot in enumerate(state.lanes):
-        i = lane % setup.width
+        i = lane % setup.n_instruments
         stays = _stays(slot, lane, moves, len(close_ms))
         for first, end, ensemble in stays:
             from_ms, to_ms = int(close_ms[first]), int(close_ms[end - 1]) + 1

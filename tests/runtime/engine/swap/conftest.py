@@ -21,7 +21,7 @@ from ares.domain.model import Ensemble
 from ares.domain.model_events import (
     ModelPublished,
     ModelRefused,
-    SlotOrdered,
+    SlotChangeRequested,
 )
 from ares.domain.run import ChallengerRules
 from ares.domain.timeframe import HOUR_MS, MINUTE_MS
@@ -46,7 +46,7 @@ class Script:
         self._seen = 0
 
     def watch(self, _seq: int, event: Event, _effects: list[Effect]) -> None:
-        if isinstance(event, ModelPublished | ModelRefused | SlotOrdered):
+        if isinstance(event, ModelPublished | ModelRefused | SlotChangeRequested):
             self._seen += 1
 
     def due(self, now_ms: int) -> list[Event]:
@@ -93,9 +93,9 @@ def opener(world: Any) -> Any:
 
 
 def published(
-    at_ms: int, i: int, ensemble: Ensemble, station: Any = "shadow", verdict: str = "v"
+    at_ms: int, i: int, ensemble: Ensemble, stage: Any = "shadow", verdict: str = "v"
 ) -> tuple[int, Event]:
-    return at_ms, ModelPublished(at_ms, i, ensemble, station, True, verdict, "learner", "drift")
+    return at_ms, ModelPublished(at_ms, i, ensemble, stage, True, verdict, "learner", "drift")
 
 
 def facts(folder: Path, kind: type[Any]) -> list[Any]:
@@ -117,7 +117,7 @@ class Swaps:
         plan = plan_run(
             world.store, choices, list(world.plan().setup.timeframes), world.btc, world.from_ms,
             world.to_ms, world.cash_quote, world.rules, 0.25, "settings",
-            challengers=True, rollout=msgspec.structs.replace(ROLLOUT, **rollout),
+            challenger_lanes=True, challenger_rules=msgspec.structs.replace(ROLLOUT, **rollout),
         )  # fmt: skip
         return named(plan, "history/test")
 
@@ -137,10 +137,10 @@ class Swaps:
         return variant(ensemble, name, **changes)
 
     def published(
-        self, at_ms: int, i: int, ensemble: Ensemble, station: Any = "shadow", verdict: str = "v"
+        self, at_ms: int, i: int, ensemble: Ensemble, stage: Any = "shadow", verdict: str = "v"
     ) -> tuple[int, Event]:
         """Return a line of a script: a model is published."""
-        return published(at_ms, i, ensemble, station, verdict)
+        return published(at_ms, i, ensemble, stage, verdict)
 
     def facts(self, folder: Path, kind: type[Any]) -> list[Any]:
         """Return what of a kind is in a run's journal."""
@@ -156,12 +156,12 @@ class Swaps:
             published(t + 31 * MINUTE_MS, 1, variant(eth, "shade")),
             published(t + 40 * MINUTE_MS, 1, variant(eth, "shade")),  # it is there already
             published(t + 50 * MINUTE_MS, 1, btc),  # made for another instrument
-            (t + 200 * MINUTE_MS, SlotOrdered(t, 1, "rollback", "me", "I do not like it")),
+            (t + 200 * MINUTE_MS, SlotChangeRequested(t, 1, "rollback", "me", "I do not like it")),
             published(t + 240 * MINUTE_MS, 0, variant(btc, "newest"), "champion"),
-            (t + 300 * MINUTE_MS, SlotOrdered(t, 0, "rollback", "me", "back")),
-            (t + 301 * MINUTE_MS, SlotOrdered(t, 0, "promote", "me", "nobody is there")),
+            (t + 300 * MINUTE_MS, SlotChangeRequested(t, 0, "rollback", "me", "back")),
+            (t + 301 * MINUTE_MS, SlotChangeRequested(t, 0, "promote", "me", "nobody is there")),
             published(t + 310 * MINUTE_MS, 1, variant(eth, "later"), "shadow", ""),
-            (t + 400 * MINUTE_MS, SlotOrdered(t, 1, "dismiss", "me", "enough")),
+            (t + 400 * MINUTE_MS, SlotChangeRequested(t, 1, "dismiss", "me", "enough")),
         ]  # fmt: skip
 
 

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from ares.core.state import restore, snapshot
 from ares.domain.events import (
     BarsClosed,
-    Decided,
+    DecisionMade,
     Event,
 )
 from ares.domain.model_events import (
     ModelPublished,
     ModelRefused,
     SlotChanged,
-    SlotOrdered,
+    SlotChangeRequested,
 )
 from ares.domain.timeframe import MINUTE_MS
 from ares.journal.log import HEAD, read
@@ -74,7 +74,7 @@ def test_cut_anywhere_it_goes_on_the_same(
         models = not isinstance(entry.event, BarsClosed) or any(
             isinstance(e, SlotChanged) for e in entry.effects
         )
-        if models and isinstance(entry.event, ModelPublished | SlotOrdered | BarsClosed):
+        if models and isinstance(entry.event, ModelPublished | SlotChangeRequested | BarsClosed):
             near += [2 * k - 1, 2 * k, 2 * k + 1]
     raw = (whole / "000001.journal").read_bytes()
     cuts = sorted({*near, *range(5, len(ends), 211)})
@@ -115,7 +115,7 @@ def test_no_bar_is_missed_and_no_decision_made_twice(
     bars = [e.ts_ms for e in swaps.facts(busy[0], BarsClosed)]
     assert bars == sorted(set(bars))
     assert bars == busy[1].feed.close_ms.tolist()
-    said = [d.ts_ms for d in swaps.facts(busy[0], Decided)]
+    said = [d.ts_ms for d in swaps.facts(busy[0], DecisionMade)]
     assert said == [t for t in bars if t > busy[1].setup.from_ms]
 
 
@@ -132,18 +132,18 @@ def test_whatever_comes_and_whenever(
             ensemble = swaps.variant(world.ensemble((world.btc, world.eth)[i]), name)
             script.append(swaps.published(at, i, ensemble, what, "v" if passed else ""))
         else:
-            script.append((at, SlotOrdered(at, i, what, "me", "because")))
+            script.append((at, SlotChangeRequested(at, i, what, "me", "because")))
     folder = fast_disk / "any"
     shutil.rmtree(folder, ignore_errors=True)
     plan = swaps.plan(confidence_min=0.3)
     swaps.run(folder, plan, script)
     for move in swaps.facts(folder, SlotChanged):
-        assert move.stations.count("champion") <= 1
-        assert move.stations.count("canary") <= 1
+        assert move.stages.count("champion") <= 1
+        assert move.stages.count("canary") <= 1
         assert all(
-            bool(h) == (s != "empty") for h, s in zip(move.lanes, move.stations, strict=True)
+            bool(h) == (s != "empty") for h, s in zip(move.lane_hashes, move.stages, strict=True)
         )
-        seated = [h for h in move.lanes if h]
+        seated = [h for h in move.lane_hashes if h]
         assert len(seated) == len(set(seated))
     found = load_snapshot(folder)
     assert found is not None

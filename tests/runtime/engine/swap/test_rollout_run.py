@@ -12,7 +12,7 @@ import pytest
 from ares.domain.events import (
     BY_CONFIDENCE,
     BarsClosed,
-    Decided,
+    DecisionMade,
     ModeChanged,
     SubmitOrder,
     TradeClosed,
@@ -21,7 +21,7 @@ from ares.domain.model_events import (
     ArmsCompared,
     ModelPublished,
     SlotChanged,
-    SlotRefused,
+    SlotChangeRefused,
 )
 from ares.domain.timeframe import HOUR_MS, MINUTE_MS
 from ares.journal.run import entries
@@ -31,7 +31,7 @@ from ares.runtime.replay.restep import restep
 
 
 def test_the_rollout_goes_its_way(swaps: Any, busy: tuple[Path, RunPlan]) -> None:
-    moves = [(m.instrument, m.move, m.stations) for m in swaps.facts(busy[0], SlotChanged)]
+    moves = [(m.instrument, m.move, m.stages) for m in swaps.facts(busy[0], SlotChanged)]
     assert (0, "published", ("champion", "shadow")) in moves
     assert (0, "canary", ("champion", "canary")) in moves
     assert (0, "promoted", ("former", "champion")) in moves
@@ -40,7 +40,7 @@ def test_the_rollout_goes_its_way(swaps: Any, busy: tuple[Path, RunPlan]) -> Non
     assert (0, "published", ("champion", "former")) in moves  # a champion at once, beside the old
     assert (0, "rolled_back", ("withdrawn", "champion")) in moves
     assert (1, "dismissed", ("champion", "empty")) in moves
-    refused = [fact.reason for fact in swaps.facts(busy[0], SlotRefused)]
+    refused = [fact.reason for fact in swaps.facts(busy[0], SlotChangeRefused)]
     assert "it is there already" in refused
     assert any("made for" in reason for reason in refused)
     assert "there is no challenger" in refused
@@ -53,15 +53,15 @@ def test_the_rollout_goes_its_way(swaps: Any, busy: tuple[Path, RunPlan]) -> Non
 
 def test_both_arms_trade_with_their_share(swaps: Any, busy: tuple[Path, RunPlan]) -> None:
     canaries, entries_of = [], []
-    station: dict[int, str] = {}
+    stage: dict[int, str] = {}
     for entry in entries(busy[0]):
         for effect in entry.effects:
             if isinstance(effect, SlotChanged):
                 lanes = (effect.instrument, effect.instrument + 2)
-                station |= dict(zip(lanes, effect.stations, strict=True))
+                stage |= dict(zip(lanes, effect.stages, strict=True))
             if isinstance(effect, SubmitOrder) and effect.kind == "entry":
-                entries_of.append(station.get(effect.instrument, "champion"))
-                if station.get(effect.instrument) == "canary":
+                entries_of.append(stage.get(effect.instrument, "champion"))
+                if stage.get(effect.instrument) == "canary":
                     canaries.append(effect)
     assert canaries
     assert set(entries_of) <= {"champion", "canary"}
@@ -85,12 +85,12 @@ def test_a_champion_whose_evidence_turns_leaves_within_the_bar(
     fallen = [m for m in moves if m.move in ("rolled_back", "withdrawn")]
     assert [m.move for m in fallen][:1] == ["rolled_back"]
     back = fallen[0]
-    assert back.lanes[back.stations.index("champion")] == btc.hash
-    assert back.subject == bad.hash
+    assert back.lane_hashes[back.stages.index("champion")] == btc.hash
+    assert back.ensemble_hash == bad.hash
     assert back.who == "engine"
-    assert "confidence" in back.why
+    assert "confidence" in back.reason
     # No entry of the fallen one at the instant of its fall or after.
-    lane = back.lanes.index(bad.hash) * 2
+    lane = back.lane_hashes.index(bad.hash) * 2
     late = [
         e
         for entry in entries(tmp_path / "run")
@@ -110,22 +110,22 @@ def modes_follow_the_transitions(folder: Path) -> list[str]:
     """
     mode: dict[int, str] = {}
     reasons: list[str] = []
-    stations = ["champion", "champion", "empty", "empty"]
+    stages = ["champion", "champion", "empty", "empty"]
     for entry in entries(folder):
         for effect in entry.effects:
             if isinstance(effect, SlotChanged):
-                stations[effect.instrument :: 2] = effect.stations
+                stages[effect.instrument :: 2] = effect.stages
             if isinstance(effect, ModeChanged):
                 i = effect.instrument % 2
                 if effect.reason != BY_CONFIDENCE:
                     reasons.append(effect.reason)
                     assert mode.get(i, effect.before) == effect.before
-                if effect.reason != BY_CONFIDENCE or stations[effect.instrument] == "champion":
+                if effect.reason != BY_CONFIDENCE or stages[effect.instrument] == "champion":
                     mode[i] = effect.after
         moved = any(isinstance(e, SlotChanged) for e in entry.effects)
-        for decided in (e for e in entry.effects if isinstance(e, Decided) and not moved):
-            modes = np.frombuffer(decided.said).reshape(5, -1)[4]
-            for lane in (x for x in range(4) if stations[x] == "champion"):
+        for decided in (e for e in entry.effects if isinstance(e, DecisionMade) and not moved):
+            modes = np.frombuffer(decided.outputs).reshape(5, -1)[4]
+            for lane in (x for x in range(4) if stages[x] == "champion"):
                 now = "TRADING" if modes[lane] else "LEARNING"
                 assert mode.setdefault(lane % 2, now) == now
     return reasons
@@ -165,8 +165,8 @@ def test_a_refit_begins_with_what_its_recipe_has_shown(
     plan = swaps.plan(confidence_min=0.0)
     swaps.run(tmp_path / "run", plan, [(at, event)])
     said = {
-        d.ts_ms: np.frombuffer(d.said).reshape(5, -1)[3]
-        for d in swaps.facts(tmp_path / "run", Decided)
+        d.ts_ms: np.frombuffer(d.outputs).reshape(5, -1)[3]
+        for d in swaps.facts(tmp_path / "run", DecisionMade)
     }
     before, after = said[at - MINUTE_MS], said[at]  # published between these two closes
     assert 0.0 < before[0] < 1.0
