@@ -212,7 +212,7 @@ def test_the_chain_goes_on_where_it_stopped(tmp_path: Path) -> None:
 LIMITED = """
 import resource, sys
 from pathlib import Path
-from ares.domain.errors import WorldTrouble
+from ares.domain.errors import ExternalError
 from ares.journal.log import Writer
 writer = Writer(Path(sys.argv[1]), sync_ms=0)
 for k in range(10):
@@ -221,13 +221,13 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFIN
 try:
     for k in range(1000):
         writer.append(b"lost" * 50)
-except WorldTrouble as trouble:
+except ExternalError as trouble:
     print(trouble)
 if sys.argv[3] == "room":
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 try:
     writer.append(b"behind the gap")
-except WorldTrouble as trouble:
+except ExternalError as trouble:
     print(trouble)
 writer.close()
 """

@@ -218,7 +218,7 @@ def test_symbols_are_counted_as_operators_do(store: CandleStore, engine: Engine)
 FILL_THE_DISK = """
 import resource, signal, sys
 import numpy as np
-from ares.domain.errors import WorldTrouble
+from ares.domain.errors import ExternalError
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.kernel.bars import F64, Bars
 from ares.store.candles import CandleStore
@@ -232,7 +232,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
 try:
     spec = InstrumentSpec(Instrument("binance", "BTC/USDT"), 2, 5)
     store.save(spec, "1m", Bars.make(np.arange(n) * 60_000, one, one, one, one, one), "big.csv")
-except WorldTrouble as trouble:
+except ExternalError as trouble:
     print(trouble)
 """
 

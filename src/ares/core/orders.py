@@ -76,7 +76,7 @@ def apply(
     order: Order,
     event: OrderAccepted | OrderFilled | OrderRejected | OrderCancelled | CancelOrder,
 ) -> None:
-    """Fold an event into the order; raise ImpossibleMove where it cannot follow.
+    """Fold an event into the order; raise IllegalTransition where it cannot follow.
 
     A fill may outrun its acceptance, and may arrive after a cancel was sent: both are taken.
     """

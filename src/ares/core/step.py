@@ -52,7 +52,7 @@ def step(
 
     scorers : a function per package hash, (n, n_features) float32 -> (n,) probabilities.
     own     : the user's features, where the run has any.
-    Raises ImpossibleMove where the event cannot follow: a broken invariant stops the process.
+    Raises IllegalTransition where the event cannot follow: a broken invariant stops the process.
     """
     state.seq += 1
     match event:

@@ -44,7 +44,7 @@ class Instrument(msgspec.Struct, frozen=True, order=True):
 
     @classmethod
     def parse(cls, key: str) -> Instrument:
-        """Return the instrument of a full key; raise UserMistake when the venue is missing."""
+        """Return the instrument of a full key; raise UserError when the venue is missing."""
         venue, colon, symbol = key.partition(":")
         if not colon or not venue or not symbol:
             raise UserError(f"'{key}' is no instrument: write venue:BASE/QUOTE")

@@ -34,7 +34,7 @@ class Timeframe(StrEnum):
 
     @classmethod
     def parse(cls, text: str) -> Timeframe:
-        """Return the timeframe called ``text``, or raise UserMistake with the valid names."""
+        """Return the timeframe called ``text``, or raise UserError with the valid names."""
         try:
             return cls(text)
         except ValueError:

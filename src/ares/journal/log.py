@@ -40,7 +40,7 @@ def chain(before: bytes, payload: bytes) -> bytes:
 def read(folder: Path) -> Iterator[bytes]:
     """Yield every payload, oldest first.
 
-    An unfinished last record is the end. Raises WorldTrouble, with file and offset, where a
+    An unfinished last record is the end. Raises ExternalError, with file and offset, where a
     record does not follow from the one before it.
     """
     for payload, _, _, _ in _walk(folder):
@@ -117,7 +117,7 @@ class Lock:
 
 
 def require_free(folder: Path, who: str, advice: str) -> None:
-    """Raise WorldTrouble, as a Lock would, where somebody holds the lock; nothing is written.
+    """Raise ExternalError, as a Lock would, where somebody holds the lock; nothing is written.
 
     Raises OSError where it cannot be told.
     """
@@ -177,7 +177,7 @@ class Writer:
         self._path = path
 
     def append(self, payload: bytes) -> None:
-        """Add one record; durable after the next ``sync``. Raises WorldTrouble if it cannot be."""
+        """Add one record; durable after the next ``sync``. Raises ExternalError if it cannot be."""
         self._before = chain(self._before, payload)
         length = len(payload)
         self._buffer += HEAD.pack(length, length ^ LENGTH_MASK, self._before)
@@ -189,7 +189,7 @@ class Writer:
             self.write()
 
     def sync(self) -> None:
-        """Make everything appended durable. Raises WorldTrouble when the disk does not."""
+        """Make everything appended durable. Raises ExternalError when the disk does not."""
         self.write()
         try:
             os.fsync(self._file.fileno())

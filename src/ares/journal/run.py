@@ -42,7 +42,7 @@ def encode_effects(seq: int, effects: list[Effect]) -> bytes:
 
 
 def decode_effects(raw: bytes) -> list[Effect]:
-    """Return the effects of ``encode_effects``; raises WorldTrouble where they are none."""
+    """Return the effects of ``encode_effects``; raises ExternalError where they are none."""
     try:
         return _effects.decode(raw)[1]
     except msgspec.DecodeError as error:
@@ -50,7 +50,7 @@ def decode_effects(raw: bytes) -> list[Effect]:
 
 
 def entries(folder: Path) -> Iterator[JournalEntry]:
-    """Yield the entries of a run, verified; raises WorldTrouble where the journal is damaged."""
+    """Yield the entries of a run, verified; raises ExternalError where the journal is damaged."""
     pending: tuple[int, Event] | None = None
     for payload in read(folder):
         kind, body = payload[:1], payload[1:]

@@ -74,13 +74,13 @@ def test_a_command_is_durable_before_it_is_sent(
 def test_a_snapshot_that_cannot_be_written_leaves_no_half_of_it(tmp_path: Path) -> None:
     script = (
         "import resource, sys; from pathlib import Path\n"
-        "from ares.domain.errors import WorldTrouble\n"
+        "from ares.domain.errors import ExternalError\n"
         "from ares.journal.run import save_snapshot\n"
         "folder = Path(sys.argv[1])\n"
         "save_snapshot(folder, 1, b'x' * 1000)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (500, resource.RLIM_INFINITY))\n"
         "try: save_snapshot(folder, 2, b'y' * 1000)\n"
-        "except WorldTrouble as trouble: print(trouble)\n"
+        "except ExternalError as trouble: print(trouble)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, str(tmp_path)],

@@ -88,7 +88,7 @@ def said_otherwise(row: int) -> Change:
     def change(e: DecisionMade) -> DecisionMade:
         said = np.frombuffer(e.outputs).reshape(5, -1).copy()
         said[row, 0] = np.nextafter(said[row, 0], 2.0)
-        return msgspec.structs.replace(e, said=said.tobytes())
+        return msgspec.structs.replace(e, outputs=said.tobytes())
 
     return change
 

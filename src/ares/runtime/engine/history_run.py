@@ -97,8 +97,8 @@ def run_history(
     user    : the user's own features that the plan was made with.
     teacher : publishes models while the run goes on; None: nobody does.
     open_ensemble : opens what is published, or was before the run was interrupted.
-    Raises UserMistake: those are not the ones that the run was begun with, or one of them fails.
-    WorldTrouble: another engine is in the folder, the journal is damaged or cannot be
+    Raises UserError: those are not the ones that the run was begun with, or one of them fails.
+    ExternalError: another engine is in the folder, the journal is damaged or cannot be
     written, or the run was begun by another version of the code.
     """
     lock, watch = Lock(folder), RunTiming()
@@ -241,7 +241,7 @@ class _RecoveredRun:
 def _begin(plan: RunPlan, folder: Path, database: Engine | None) -> _RecoveredRun:
     """Return the start of a run of which nothing is journaled.
 
-    Raises WorldTrouble where a later snapshot says that something was: a journal was lost.
+    Raises ExternalError where a later snapshot says that something was: a journal was lost.
     """
     later = load_snapshot(folder)
     if later is not None and later[0] > 0:
@@ -326,7 +326,7 @@ def _walk(
 
 
 def check_same(journaled: RunSetup, planned: RunSetup, folder: Path) -> None:
-    """Raise WorldTrouble where a run cannot be taken up by this code with these models, UserMistake
+    """Raise ExternalError where a run cannot be taken up by this code with these models, UserError
     where the user's own features have changed since.
     """
     for name in ("kernel", "features", "engine"):

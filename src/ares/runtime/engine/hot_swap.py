@@ -86,7 +86,7 @@ class HotSwap:
     def load(self, ensemble: Ensemble) -> None:
         """Serve an ensemble that was tried before, as a journal says.
 
-        Raises UserMistake or WorldTrouble where it is not what it was.
+        Raises UserError or ExternalError where it is not what it was.
         """
         wanted = {member.package_hash for member in ensemble.members}
         if not wanted <= self._prefetch.scorers.keys():

@@ -109,7 +109,7 @@ def plan_run(
     sentiment   : how its columns are made; None: no model of the run has any.
     news        : in lanes as the choices are, all that is known by the window's end.
 
-    Raises UserMistake where there is nothing to run on, or with.
+    Raises UserError where there is nothing to run on, or with.
     """
     if from_ms >= to_ms:
         raise UserError(f"--from {utc_minute(from_ms)} is not before --to {utc_minute(to_ms)}")

@@ -66,7 +66,7 @@ def _served(package: Package, sentiment: SentimentSpec | None) -> Scorer:
     columns of a row that are before it.
 
     sentiment : how the run's columns of sentiment are made; None: it has none.
-    Raises UserMistake where the package was made with other ones.
+    Raises UserError where the package was made with other ones.
     """
     card = package.card
     n = len(card.features)
@@ -89,7 +89,7 @@ def features_of_user(workspace: Workspace) -> UserFeatures | None:
 def features_of_run(workspace: Workspace, setup: RunSetup) -> UserFeatures | None:
     """Return the user's features that a run was made with, if any.
 
-    Raises UserMistake where the settings name no module, or one that has changed since.
+    Raises UserError where the settings name no module, or one that has changed since.
     """
     if not setup.user_features:
         return None

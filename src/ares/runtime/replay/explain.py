@@ -100,7 +100,7 @@ def explain(
 ) -> Explanation:
     """Explain the newest closing instant of ``instrument`` at or before ``at_ms``.
 
-    instrument : key or symbol. Raises UserMistake: not in the run, or no decision by then.
+    instrument : key or symbol. Raises UserError: not in the run, or no decision by then.
     user       : the user's own features, where the run has any.
     opener     : opens the ensembles that were published while it ran.
     """

@@ -45,7 +45,7 @@ class RestepResult:
 
 
 def open_run(folder: Path) -> RunSetup:
-    """Return what a run is made of; raise UserMistake where there is no such run."""
+    """Return what a run is made of; raise UserError where there is no such run."""
     setup = setup_of(folder) if folder.is_dir() else None
     if setup is None:
         raise UserError(f"no run '{folder.name}': `ares run --env history` makes one")
