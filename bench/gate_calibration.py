@@ -46,8 +46,9 @@ def data() -> Path:
 
 def run(bars: int = BARS, symbols: tuple[str, ...] = SYMBOLS) -> list[dict[str, Any]]:
     """Return the figures of each instrument's ensemble."""
+    from ares.bootstrap.training import train
     from ares.config.workspace import Workspace
-    from ares.runtime.training.train import TrainingRequest, train
+    from ares.runtime.training.plan import TrainingRequest
     from bench.gate_world import Remembering
 
     with tempfile.TemporaryDirectory(prefix="calibration_") as folder:

@@ -26,6 +26,7 @@ import numpy as np
 import yaml
 
 from ares.adapters.worker_pool import Task, WorkerPool
+from ares.bootstrap.training import train
 from ares.config.workspace import Workspace
 from ares.kernel.trade import Signals
 from ares.learn.gate.account import AccountTerms, EvidenceAccount, annual_sharpe, trade
@@ -36,7 +37,7 @@ from ares.learn.rows import Rows
 from ares.runtime.registry.model_journal import read_book
 from ares.runtime.trade_rules import rules_of
 from ares.runtime.training.job import train_package
-from ares.runtime.training.train import TrainingRequest, train
+from ares.runtime.training.plan import TrainingRequest
 from ares.runtime.validation.member_job import hear
 from ares.runtime.validation.validate import ValidationResult, judge_ensemble
 from ares.sim.hours import HourlyMarket, hours

@@ -22,6 +22,7 @@ from unittest import mock
 import numpy as np
 import yaml
 
+from ares.bootstrap.training import train, training_rules
 from ares.config.workspace import Workspace
 from ares.domain.instrument import Instrument
 from ares.domain.timeframe import DAY_MS, Timeframe
@@ -34,8 +35,8 @@ from ares.learn.splits import walk_forward
 from ares.runtime.ingest.candle_import import import_candles
 from ares.runtime.ingest.news_import import NewsFormat, import_news
 from ares.runtime.training.job import PreparedTraining, prepare
-from ares.runtime.training.plan import package_jobs
-from ares.runtime.training.train import TrainingRequest, train, training_pool
+from ares.runtime.training.plan import TrainingRequest, package_jobs
+from ares.runtime.training.train import training_pool
 from ares.runtime.validation.validate import judge_ensemble
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
@@ -161,8 +162,8 @@ def real_rows(root: Path) -> tuple[Rows, Any, str]:
     request = TrainingRequest(("BTC/USDT",), ("1h",), FROM_MS, TO_MS)
     plain = TrainingRequest(("BTC/USDT",), ("1h",), FROM_MS, TO_MS, price_only=True)
     now = datetime(2026, 1, 1, tzinfo=UTC)
-    (job,), _ = package_jobs(workspace, request, now)
-    (other,), _ = package_jobs(workspace, plain, now)
+    (job,), _ = package_jobs(training_rules(workspace), request, now)
+    (other,), _ = package_jobs(training_rules(workspace), plain, now)
     ready = prepare(job)
     assert isinstance(ready, PreparedTraining)
     assert (job.instruments, job.recipe.timeframe) == (

@@ -23,10 +23,12 @@ import msgspec
 import yaml
 
 from ares.adapters.worker_pool import Task, WorkerPool
+from ares.bootstrap.training import train
 from ares.config.workspace import Workspace
 from ares.domain.instrument import Instrument
 from ares.runtime.training.job import PackageDone, train_package
-from ares.runtime.training.train import TrainingRequest, train, training_pool
+from ares.runtime.training.plan import TrainingRequest
+from ares.runtime.training.train import training_pool
 from ares.runtime.validation.validate import judge_ensemble
 from ares.sim.hours import hours
 from ares.sim.prices import VENUE

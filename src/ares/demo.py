@@ -136,9 +136,9 @@ def train(on: DemoWorkspace, progress: Callable[[int, int, str], None]) -> Train
     the history slot: a rehearsal, marked as such.
     """
     from ares.bootstrap.models import mirror_training
+    from ares.bootstrap.training import train as run
     from ares.runtime.lifecycle.promotion import promote
-    from ares.runtime.training.train import TrainingRequest
-    from ares.runtime.training.train import train as run
+    from ares.runtime.training.plan import TrainingRequest
 
     request = TrainingRequest(from_ms=on.from_ms, to_ms=on.split_ms)
     report = mirror_training(on.workspace, run(on.workspace, request, on_progress=progress))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ares.adapters.onnx_model import INPUT, OUTPUT
+from ares.bootstrap.training import recipe_rules
 from ares.config.workspace import Workspace
 from ares.domain.package import CARD_FILE, GRAPH_FILE
 from ares.kernel.features import FEATURE_NAMES, N_FEATURES
@@ -34,7 +35,9 @@ def test_the_pages_graph_is_taken_in(
     for number, block in enumerate(blocks):
         exec(compile(block, f"MODELS.md block {number + 1}", "exec"), names)
     workspace = workspace_of(tmp_path / "w", n=600)
-    done = import_onnx(workspace, tmp_path / "mine.onnx", "ETH/USDT", "1h")
+    done = import_onnx(
+        workspace, recipe_rules(workspace.settings), tmp_path / "mine.onnx", "ETH/USDT", "1h"
+    )
     assert done.package.card.features == FEATURE_NAMES
     assert done.package.card.reference == "binance:BTC/USDT"
     assert done.ensemble.instrument == "binance:ETH/USDT"

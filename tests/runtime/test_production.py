@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from ares.bootstrap.training import require_training_allowed
 from ares.config.settings import LearningSettings, LiveTradingSettings, Settings
 from ares.domain.errors import UserError
-from ares.runtime.training.training_permission import require_training_allowed
 
 
 @pytest.mark.parametrize(

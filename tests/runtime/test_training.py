@@ -14,6 +14,7 @@ import pytest
 from ares.adapters.model_store import ModelStore
 from ares.adapters.worker_pool import WorkerPool
 from ares.bootstrap.models import mirror_training
+from ares.bootstrap.training import train, training_rules
 from ares.config.workspace import Workspace
 from ares.domain.errors import UserError
 from ares.domain.instrument import Instrument, InstrumentSpec
@@ -23,8 +24,8 @@ from ares.domain.timeframe import Timeframe
 from ares.domain.trial import Trial
 from ares.kernel.bars import Bars
 from ares.kernel.features import FEATURE_NAMES, FEATURES_HASH, N_FEATURES
-from ares.runtime.training.plan import package_jobs
-from ares.runtime.training.train import TrainingReport, TrainingRequest, train, training_pool
+from ares.runtime.training.plan import TrainingRequest, package_jobs
+from ares.runtime.training.train import TrainingReport, training_pool
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
 
@@ -266,7 +267,9 @@ def test_price_only_and_costs_are_part_of_the_recipe(
     plain = workspace_of(tmp_path / "plain", n=10)
     dear = workspace_of(tmp_path / "dear", n=10, costs={"fee_bps": 26.0})
     hashes = {
-        package_jobs(workspace, TrainingRequest(price_only=price_only), NOW)[0][0].recipe.hash
+        package_jobs(training_rules(workspace), TrainingRequest(price_only=price_only), NOW)[0][
+            0
+        ].recipe.hash
         for workspace in (plain, dear)
         for price_only in (False, True)
     }
@@ -281,10 +284,10 @@ def test_configured_symbols_without_candles_are_named(
         (workspace.root / "ares.yaml").read_text().replace("- ETH/USDT", "- ETH/USDT\n- XRP/USDT")
     )
     (workspace.root / "ares.yaml").write_text(text)
-    jobs, remarks = package_jobs(Workspace(workspace.root), TrainingRequest(), NOW)
+    jobs, remarks = package_jobs(training_rules(Workspace(workspace.root)), TrainingRequest(), NOW)
     assert len(jobs) == 4
     assert len(remarks) == 1
-    assert remarks[0].startswith("XRP/USDT is left out: ")
+    assert remarks[0].startswith("XRP/USDT is skipped: ")
 
 
 def test_the_reference_is_that_of_the_venue_where_two_have_it(
@@ -296,6 +299,6 @@ def test_the_reference_is_that_of_the_venue_where_two_have_it(
     bars = Bars.make(np.array([0]), *(np.array([1.0]) for _ in range(5)))
     CandleStore(engine, workspace.cache_dir).save(other, "1h", bars, "made for a test")
     engine.dispose()
-    jobs, remarks = package_jobs(workspace, TrainingRequest(), NOW)
+    jobs, remarks = package_jobs(training_rules(workspace), TrainingRequest(), NOW)
     assert remarks == []
     assert {job.reference for job in jobs} == {Instrument("binance", "BTC/USDT")}

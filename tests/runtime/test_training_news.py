@@ -23,6 +23,7 @@ from ares.bootstrap import (
     restep_run,
     why_run,
 )
+from ares.bootstrap.training import train
 from ares.config.workspace import Workspace
 from ares.core.step import step
 from ares.domain.errors import UserError
@@ -47,8 +48,8 @@ from ares.runtime.lifecycle.promotion import promote
 from ares.runtime.trade_rules import rules_of
 from ares.runtime.training import news as training_news
 from ares.runtime.training.news import sentiment_at
+from ares.runtime.training.plan import TrainingRequest
 from ares.runtime.training.report import TrainingReport
-from ares.runtime.training.train import TrainingRequest, train
 from ares.runtime.validation.validate import ValidationResult, judge_ensemble
 from ares.runtime.validation.verdict_file import keep, verdict_json
 from ares.store.candles import CandleStore

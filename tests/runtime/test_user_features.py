@@ -20,6 +20,7 @@ from ares.adapters.onnx_model import open_model
 from ares.adapters.user_module import load_user_features
 from ares.adapters.worker_pool import Task, WorkerPool
 from ares.bootstrap import RunRequest
+from ares.bootstrap.training import train, training_rules
 from ares.cli.main import run
 from ares.config.workspace import Workspace
 from ares.domain.errors import UserError
@@ -31,8 +32,8 @@ from ares.learn.rows import Rows, with_user
 from ares.research.backtest_request import BacktestRequest
 from ares.runtime.training.instrument_history import load_seen
 from ares.runtime.training.job import InvalidUserFeatures, train_package
-from ares.runtime.training.plan import package_jobs
-from ares.runtime.training.train import TrainingReport, TrainingRequest, train
+from ares.runtime.training.plan import TrainingRequest, package_jobs
+from ares.runtime.training.train import TrainingReport
 from ares.sim.prices import FROM_MS, simulate
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
@@ -306,7 +307,7 @@ def test_workers_load_the_module_and_their_finds_stop_the_training(
 
 def test_a_worker_uses_nothing_but_what_was_tried(done: Done) -> None:
     user = load_user_features(MODULE, done.workspace.root)
-    (job, *_), _ = package_jobs(done.workspace, TrainingRequest(), LATER, user)
+    (job, *_), _ = package_jobs(training_rules(done.workspace), TrainingRequest(), LATER, user)
     assert job.user is not None
     spoilt = train_package(replace(job, user=replace(job.user, hash="of another version")))
     assert isinstance(spoilt, InvalidUserFeatures)
@@ -316,7 +317,9 @@ def test_a_worker_uses_nothing_but_what_was_tried(done: Done) -> None:
 def test_a_models_rows_are_what_the_page_says(done: Done) -> None:
     """The columns that a training sees, against the module's functions on slices of the history."""
     user = load_user_features(MODULE, done.workspace.root)
-    (job, *_), _ = package_jobs(done.workspace, TrainingRequest(to_ms=SPLIT_MS), LATER, user)
+    (job, *_), _ = package_jobs(
+        training_rules(done.workspace), TrainingRequest(to_ms=SPLIT_MS), LATER, user
+    )
     seen = load_seen(job.source, job.instruments[0], job.recipe.timeframe, None, 400, [])
     bars, interval_ms = seen.bars, job.recipe.timeframe.ms
     ends = np.arange(300, 400)

@@ -104,6 +104,7 @@ def _planned(
 ) -> tuple[RunPlan, list[str]]:
     """Return the plan of the run, not yet named, and remarks on what was left out."""
     from ares.bootstrap import run_choices as chosen
+    from ares.bootstrap.training import configured_instruments
     from ares.observe.own_features import require_no_leak
     from ares.runtime.engine.news import NO_NEWS
     from ares.runtime.engine.plan import plan_run
@@ -114,7 +115,7 @@ def _planned(
 
     settings = workspace.settings
     store, news_store = CandleStore(database, workspace.cache_dir), NewsStore(database)
-    keys, left_out = instruments_of(store, settings, request.symbols)
+    keys, left_out = instruments_of(store, configured_instruments(settings), request.symbols)
     from_ms, to_ms = _window(store, keys, request)
     choices, remarks = chosen.choices_of(workspace, keys, user)
     cards = chosen.cards_of(workspace, choices)
@@ -170,6 +171,8 @@ def _learner(
     workspace: Workspace, setup: RunSetup, folder: Path, stopped: Callable[[], bool],
     say: Callable[[str], None],
 ) -> LearnerEvents:  # fmt: skip
+    from ares.bootstrap.training import require_training_allowed
     from ares.runtime.learner.learner import learner_of
 
+    require_training_allowed(workspace.settings)
     return learner_of(workspace, setup, folder, stopped=stopped, say=say)

@@ -63,11 +63,11 @@ def now(
     """
     from datetime import UTC, datetime
 
+    from ares.bootstrap.training import require_training_allowed
     from ares.config.workspace import Workspace
     from ares.runtime.learner.learn_requests import LearnRequest, leave
     from ares.runtime.registry.model_journal import who
     from ares.runtime.training.plan import stamp
-    from ares.runtime.training.training_permission import require_training_allowed
     from ares.runtime.validation.validate import require_environment
     from ares.store.candles import CandleStore
     from ares.store.database import open_database
@@ -86,7 +86,7 @@ def now(
 
 def _no_learner(environment: str, settings: Settings) -> str:
     """Return that a run has no learner, and what would make one that has."""
-    from ares.runtime.training.training_permission import require_training_allowed
+    from ares.bootstrap.training import require_training_allowed
 
     try:
         require_training_allowed(settings)

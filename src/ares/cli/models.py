@@ -120,6 +120,7 @@ for _verb in (validate, promote, rollback, archive, compare, ab):
 
 
 def _import_onnx(path: Path, symbol: str, interval: str, json_: bool) -> None:
+    from ares.bootstrap.training import recipe_rules
     from ares.cli.models_views import package_json
     from ares.config.workspace import Workspace
     from ares.learn.evaluate import sentence
@@ -130,7 +131,7 @@ def _import_onnx(path: Path, symbol: str, interval: str, json_: bool) -> None:
         raise UserError(f"{path}: say what it is a model of: -s BTC/USDT -i 1h")
     workspace = Workspace.here()
     with refusals_journaled(workspace.journal_dir, "import", str(path)):
-        done = import_onnx(workspace, path, symbol, interval)
+        done = import_onnx(workspace, recipe_rules(workspace.settings), path, symbol, interval)
     if json_:
         print_json({**package_json(done.package), "ensemble": done.ensemble.hash})
     else:

@@ -26,11 +26,11 @@ def command(
 ) -> int:
     """Train candidate models and say what they are worth out of sample, after costs."""
     from ares.bootstrap.models import mirror_training
+    from ares.bootstrap.training import require_training_allowed, train
     from ares.cli.train_views import show_training
     from ares.config.workspace import Workspace
     from ares.research.window import parse_utc
-    from ares.runtime.training.train import TrainingRequest, train
-    from ares.runtime.training.training_permission import require_training_allowed
+    from ares.runtime.training.plan import TrainingRequest
 
     if scope not in {"", "instrument", "universe"}:
         raise UserError(f"--scope {scope}: use instrument or universe")

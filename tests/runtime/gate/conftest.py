@@ -16,6 +16,7 @@ import yaml
 from ares.adapters.model_store import ModelStore
 from ares.adapters.worker_pool import Task, WorkerPool
 from ares.bootstrap.models import mirror_training
+from ares.bootstrap.training import train
 from ares.config.workspace import Workspace
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.model_life import RequestRefused, VerdictRecorded
@@ -24,7 +25,7 @@ from ares.journal.log import read
 from ares.kernel.bars import Bars
 from ares.runtime.lifecycle.promotion import PromotionResult, champions, promote
 from ares.runtime.registry.model_journal import models_journal, read_book, record
-from ares.runtime.training.train import TrainingRequest, train
+from ares.runtime.training.plan import TrainingRequest
 from ares.runtime.validation.validate import basis_of
 from ares.store.candles import CandleStore
 from ares.store.database import open_database

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from ares.adapters.model_store import ModelStore
+from ares.bootstrap.training import recipe_rules, train
 from ares.config.workspace import Workspace
 from ares.domain.errors import ExternalError, UserError
 from ares.domain.package import Package, sealed, sha256
@@ -20,7 +21,7 @@ from ares.kernel.features import N_FEATURES
 from ares.learn.gate.verdict import Verdict, VerdictLine
 from ares.runtime.lifecycle.promotion import promote
 from ares.runtime.registry.model_journal import read_book
-from ares.runtime.training.train import TrainingRequest, train
+from ares.runtime.training.plan import TrainingRequest
 from ares.runtime.validation.compare import compare, recipe_differences
 from ares.runtime.validation.evaluator import EnsembleEvaluator
 from ares.runtime.validation.validate import ValidationResult, judge_ensemble
@@ -314,7 +315,13 @@ def test_an_imported_model_has_no_evidence_but_what_comes_after(world: World) ->
 
     package, folder = _graph(world)
     del package
-    done = import_onnx(world.workspace, folder / "model.onnx", "BTC/USDT", "1h")
+    done = import_onnx(
+        world.workspace,
+        recipe_rules(world.workspace.settings),
+        folder / "model.onnx",
+        "BTC/USDT",
+        "1h",
+    )
     with pytest.raises(UserError, match="no bars on which it is out of sample"):
         judged(world, done.ensemble.hash)
     book = read_book(world.workspace.journal_dir)

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from ares.bootstrap.training import train
 from ares.domain.errors import AresError, ExternalError
 from ares.domain.model_life import EnsembleArchived
 from ares.journal.log import Lock, Writer
 from ares.runtime.lifecycle.promotion import archive, champions, promote
 from ares.runtime.registry.journal_head import head_path
 from ares.runtime.registry.model_journal import models_journal, read_book, record, writing
-from ares.runtime.training.train import TrainingRequest, train
+from ares.runtime.training.plan import TrainingRequest
 
 if TYPE_CHECKING:
     from tests.runtime.gate.conftest import World

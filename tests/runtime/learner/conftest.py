@@ -15,6 +15,7 @@ import yaml
 
 from ares.adapters.model_store import ModelStore
 from ares.adapters.worker_pool import Task, TaskFailed, WorkerPool
+from ares.bootstrap.training import training_rules
 from ares.config.workspace import Workspace
 from ares.domain.events import BarsClosed, Effect, Event, RunStarted, TradeClosed
 from ares.domain.instrument import Instrument, InstrumentSpec
@@ -77,7 +78,7 @@ def make_world(root: Path, bars_of: Callable[..., Bars]) -> SmallWorld:
     engine.dispose()
     workspace = Workspace(root)
     request = TrainingRequest(to_ms=START_MS + TAUGHT_HOURS * HOUR)
-    jobs, _ = package_jobs(workspace, request, NOW)
+    jobs, _ = package_jobs(training_rules(workspace), request, NOW)
     hashes = {job.instruments[0].key: _trained(workspace, job).hash for job in jobs}
     return SmallWorld(workspace, hashes["binance:BTC/USDT"], hashes["binance:ETH/USDT"])
 

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from ares.adapters.model_store import ModelStore
+from ares.bootstrap.training import training_rules
 from ares.config.workspace import Workspace
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.model import Ensemble
@@ -72,7 +73,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> WithSentiment:
     )
     engine.dispose()
     request = TrainingRequest(to_ms=START_MS + TRAINED_HOURS * HOUR_MS)
-    [job], _ = package_jobs(workspace, request, NOW)
+    [job], _ = package_jobs(training_rules(workspace), request, NOW)
     done = train_package(job)
     assert isinstance(done, PackageDone)
     package = ModelStore(workspace.models_dir).add(done.package)

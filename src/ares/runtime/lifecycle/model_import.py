@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -32,11 +31,9 @@ from ares.observe.own_features import own_features, require_no_leak
 from ares.runtime.registry.training_mirror import package_entry
 from ares.runtime.training.instrument_history import HistorySource, load_seen
 from ares.runtime.training.plan import recipe_for, stamp
+from ares.runtime.training.training_rules import RecipeRules
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
-
-if TYPE_CHECKING:
-    from ares.config.settings import Settings
 
 ROWS_MIN = 50
 """Fewer rows than this show nothing about a model's answers."""
@@ -55,6 +52,7 @@ class ImportedModel(msgspec.Struct, frozen=True):
 
 def import_onnx(
     workspace: Workspace,
+    rules: RecipeRules,
     path: Path,
     symbol: str,
     interval: str,
@@ -76,7 +74,7 @@ def import_onnx(
         raise UserError(f"{path}: there is no such file") from None
     user = own_features(settings.features.module, workspace.root)
     scorer = open_model(graph, len(column_names(user)), str(path))
-    instrument, reference, recipe, rows = _rows(workspace, settings, symbol, timeframe, user)
+    instrument, reference, recipe, rows = _rows(workspace, rules, symbol, timeframe, user)
     p = check_answers(scorer, rows.x, str(path))
     payoff = fit_payoff(rows.net, rows.width)
     metrics = evaluate(
@@ -127,12 +125,13 @@ def import_onnx(
 
 def _rows(
     workspace: Workspace,
-    settings: Settings,
+    rules: RecipeRules,
     symbol: str,
     timeframe: Timeframe,
     user: UserFeatures | None,
 ) -> tuple[Instrument, Instrument, Recipe, Rows]:
     """Return the instrument, its reference, and its newest rows with what became of each trade."""
+    settings = workspace.settings
     engine = open_database(workspace.db_url)
     try:
         store = CandleStore(engine, workspace.cache_dir)
@@ -143,7 +142,7 @@ def _rows(
         engine.dispose()
     source = HistorySource(workspace.db_url, workspace.cache_dir)
     seen = load_seen(source, instrument, timeframe, reference, settings.learning.rows_max, [])
-    recipe = recipe_for(settings, timeframe, "instrument", user=user)
+    recipe = recipe_for(rules, timeframe, "instrument", user=user)
     rows = rows_of(
         seen.bars,
         seen.table.values,

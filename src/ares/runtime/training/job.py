@@ -39,6 +39,7 @@ from ares.runtime.training.instrument_history import (
     store_of,
 )
 from ares.runtime.training.news import rows_with_news
+from ares.runtime.training.training_rules import UserModulePath
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,13 @@ class UserModule:
     module: str
     folder: Path
     hash: str
+
+
+def user_module(path: UserModulePath | None, user: UserFeatures | None) -> UserModule | None:
+    """Return where a worker finds the features that were loaded here, if any."""
+    if path is None or user is None:
+        return None
+    return UserModule(path.module, path.folder, user.hash)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
-from ares.config.workspace import Workspace
 from ares.domain.instrument import Instrument
 from ares.domain.sentiment import SentimentSpec
 from ares.domain.timeframe import Timeframe
@@ -14,6 +13,7 @@ from ares.kernel.features.news import News, sentiment_of
 from ares.learn.recipe import Recipe
 from ares.learn.rows import F32, Rows
 from ares.learn.sentiment import heard, with_sentiment
+from ares.runtime.registry.paths import DataPaths
 from ares.runtime.training.instrument_history import HistorySource
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
@@ -24,35 +24,34 @@ Whole = tuple[Instrument, ...]
 
 
 def sentiment_of_wholes(
-    workspace: Workspace,
+    data: DataPaths,
     wholes: Sequence[Whole],
     from_ms: int | None,
     to_ms: int | None,
-    price_only: bool,
+    spec: SentimentSpec | None,
 ) -> tuple[dict[Whole, SentimentSpec | None], list[str]]:
     """Return how the sentiment of each model is made, None where it has none, and remarks.
 
-    A model has sentiment where the settings allow it and news that count become known in its window
+    A model has sentiment where there is a ``spec`` and news that count become known in its window
     (of candles where none is said).
     """
-    settings = workspace.settings.sentiment
     found: dict[Whole, SentimentSpec | None] = dict.fromkeys(wholes)
-    if price_only or not settings.enabled:
+    if spec is None:
         return found, []
-    engine = open_database(workspace.db_url)
+    engine = open_database(data.database_url)
     try:
-        news, candles = NewsStore(engine), CandleStore(engine, workspace.cache_dir)
+        news, candles = NewsStore(engine), CandleStore(engine, data.cache)
         if not news.any():
             return found, []
         remarks = []
         for whole in wholes:
             spans = [_window(candles, one, from_ms, to_ms) for one in whole]
             known = [
-                news.known_between(settings.spec, one.base, *span)
+                news.known_between(spec, one.base, *span)
                 for one, span in zip(whole, spans, strict=True)
             ]
             if any(known):
-                found[whole] = settings.spec
+                found[whole] = spec
                 continue
             names = whole[0].key if len(whole) == 1 else "the universe"
             remarks.append(f"{names}: no news become known in the window: by prices alone")

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 
 from ares.adapters.model_store import ModelStore
 from ares.adapters.worker_pool import Task, TaskFailed, WorkerPool
-from ares.config.workspace import Workspace
 from ares.domain.errors import UserError
 from ares.domain.instrument import Instrument
 from ares.domain.model import Ensemble, Member
@@ -17,13 +16,12 @@ from ares.domain.package import Package
 from ares.domain.timeframe import Timeframe
 from ares.domain.trial import Trial, ensemble_trial
 from ares.kernel.features.user import UserFeatures
-from ares.kernel.trade import Rules
 from ares.learn.ensemble import anchor_of, ensemble_recipe_hash, share_out
 from ares.learn.evaluate import OosMetrics
 from ares.learn.recipe import Recipe
-from ares.observe.own_features import own_features, require_no_leak
+from ares.observe.own_features import require_no_leak
 from ares.runtime.registry.model_journal import read_book, record
-from ares.runtime.trade_rules import rules_of
+from ares.runtime.registry.paths import ModelPaths
 from ares.runtime.training.instrument_history import HistorySource
 from ares.runtime.training.job import (
     AggregateDone,
@@ -38,6 +36,7 @@ from ares.runtime.training.job import (
 from ares.runtime.training.plan import TrainingRequest, package_jobs, stamp
 from ares.runtime.training.report import MissingPackage, TrainingReport, joined_of, pair_of
 from ares.runtime.training.training_permission import require_training_allowed
+from ares.runtime.training.training_rules import TrainingRules
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
 
@@ -66,19 +65,17 @@ class _Session:
     """A training under way: where it writes, and what has come in so far."""
 
     store: ModelStore
-    weights: Mapping[Timeframe, float]
-    edge_bps_min: float
+    rules: TrainingRules
     created_at: str
     record_trial: Callable[[Trial], None]
-    rules: Rules
-    cash_quote: float
     made: list[tuple[Package, PackageDone, Recipe]] = field(default_factory=list)
     ensembles: list[tuple[Ensemble, OosMetrics]] = field(default_factory=list)
     missing: list[MissingPackage] = field(default_factory=list)
 
 
 def train(
-    workspace: Workspace,
+    rules: TrainingRules,
+    paths: ModelPaths,
     request: TrainingRequest,
     *,
     on_progress: OnProgress = lambda _done, _total, _what: None,
@@ -86,47 +83,31 @@ def train(
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     pool: WorkerPool | None = None,
 ) -> TrainingReport:
-    """Train what is asked for, keep it in ``models/``, count it in the models' journal, and report.
+    """Train what is requested, save it under ``paths.models``, count it as trials, and report.
 
-    Each package is kept as soon as it is made: an interrupted training loses only what was under
-    way. ``record_trial`` is told of every package and ensemble whose evidence was looked at;
-    without one, it is counted in the models' journal.
+    Each package is saved as soon as it is made: an interrupted training loses only what was under
+    way. ``record_trial`` is called with every package and ensemble whose evidence was computed;
+    without it, the trial is counted in the models' journal.
 
     pool : warm workers to use; without one, a pool is made for this training and ended with it.
 
-    Raises UserMistake where a symbol or interval is unknown, a feature of the user's own leaks or
-    fails, or training is forbidden here; WorldTrouble where the store cannot be read.
+    Raises UserError where a symbol or interval is unknown, a feature of the user leaks or fails,
+    or training is forbidden here; ExternalError where the store cannot be read.
     """
-    settings, created = workspace.settings, now()
-    require_training_allowed(settings)
-    read_book(workspace.journal_dir)  # a journal that is damaged is found before the work
-    user = own_features(settings.features.module, workspace.root)
-    jobs, remarks = package_jobs(workspace, request, created, user)
-    _try(workspace, user, jobs)
+    created = now()
+    require_training_allowed(rules.permission)
+    read_book(paths.journals)  # a damaged journal is found before the work
+    user = None if rules.context.user is None else rules.context.user.load()
+    jobs, remarks = package_jobs(rules, request, created, user)
+    _require_no_leak(rules, user, jobs)
     session = _Session(
-        ModelStore(workspace.models_dir),
-        settings.weights,
-        settings.strategy.edge_bps_min,
+        ModelStore(paths.models),
+        rules,
         stamp(created),
-        record_trial or (lambda trial: record(workspace.journal_dir, [trial])),
-        rules_of(settings),
-        settings.account.capital_quote,
+        record_trial or (lambda trial: record(paths.journals, [trial])),
     )
-    instruments = list(dict.fromkeys(i for job in jobs for i in job.instruments))
-    total = len(jobs) + len(instruments)
-    workers = request.workers or settings.learning.workers
-    with nullcontext(pool) if pool else training_pool(workers) as running:
-        tasks = [Task(job.label, train_package, job) for job in jobs]
-        for done, (task, result) in enumerate(running.run(tasks), 1):
-            _keep_package(session, task, result)
-            on_progress(done, total, task.label)
-        source = jobs[0].source
-        joins = [
-            task for instrument in instruments for task in _join_task(session, instrument, source)
-        ]
-        for done, (task, result) in enumerate(running.run(joins), len(jobs) + 1):
-            _keep_ensemble(session, task, result)
-            on_progress(done, total, task.label)
+    with nullcontext(pool) if pool else training_pool(request.workers or rules.workers) as running:
+        _train_all(session, jobs, running, on_progress)
     return _report(session, jobs, remarks)
 
 
@@ -135,13 +116,33 @@ def training_pool(workers: int = 0) -> WorkerPool:
     return WorkerPool(workers, WORKER_MODULES)
 
 
-def _try(workspace: Workspace, user: UserFeatures | None, jobs: list[PackageJob]) -> None:
-    """Raise UserMistake where the user's features leak, or fail, on what is to be trained on."""
+def _train_all(
+    session: _Session, jobs: list[PackageJob], pool: WorkerPool, on_progress: OnProgress
+) -> None:
+    """Train the packages of all jobs, then aggregate those of each instrument."""
+    instruments = list(dict.fromkeys(i for job in jobs for i in job.instruments))
+    total = len(jobs) + len(instruments)
+    tasks = [Task(job.label, train_package, job) for job in jobs]
+    for done, (task, result) in enumerate(pool.run(tasks), 1):
+        _keep_package(session, task, result)
+        on_progress(done, total, task.label)
+    source = jobs[0].source
+    tasks = [task for instrument in instruments for task in _join_task(session, instrument, source)]
+    for done, (task, result) in enumerate(pool.run(tasks), len(jobs) + 1):
+        _keep_ensemble(session, task, result)
+        on_progress(done, total, task.label)
+
+
+def _require_no_leak(
+    rules: TrainingRules, user: UserFeatures | None, jobs: list[PackageJob]
+) -> None:
+    """Raise UserError where the user's features leak, or fail, on what is to be trained on."""
     if user is None:
         return
-    engine = open_database(workspace.db_url)
+    data = rules.context.data
+    engine = open_database(data.database_url)
     try:
-        store = CandleStore(engine, workspace.cache_dir)
+        store = CandleStore(engine, data.cache)
         timeframes = {job.recipe.timeframe for job in jobs}
         require_no_leak(user, store, jobs[0].instruments, timeframes, jobs[0].source.to_ms)
     finally:
@@ -188,7 +189,7 @@ def _join_task(session: _Session, instrument: Instrument, source: HistorySource)
             MissingPackage(label, "none of its timeframes could be trained", False)
         )
         return
-    weights = share_out(session.weights, sorted(members, key=lambda timeframe: timeframe.ms))
+    weights = share_out(session.rules.weights, sorted(members, key=lambda timeframe: timeframe.ms))
     recipe = members[anchor_of(weights)][1]
     spoken = {timeframe: done.spoken[instrument] for timeframe, (done, _) in members.items()}
     job = AggregateJob(
@@ -196,11 +197,11 @@ def _join_task(session: _Session, instrument: Instrument, source: HistorySource)
         spoken=spoken,
         weights=weights,
         label=recipe.label,
-        edge_bps_min=session.edge_bps_min,
+        edge_bps_min=session.rules.context.edge_bps_min,
         seed=recipe.seed,
         source=source,
-        rules=session.rules,
-        cash_quote=session.cash_quote,
+        rules=session.rules.trade,
+        cash_quote=session.rules.cash_quote,
     )
     yield Task(label, join_members, job)
 

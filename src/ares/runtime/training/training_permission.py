@@ -1,28 +1,42 @@
-"""Where money trades, and what may not be done there."""
+"""Where real money trades, and that nothing is trained there unless the settings allow it."""
 
 from __future__ import annotations
 
-from ares.config.settings import Settings
+from dataclasses import dataclass
+
 from ares.domain.errors import UserError
 
 
-def money_trades(settings: Settings) -> bool:
-    """Return whether a workspace is set up for real money, also while it is switched off.
+@dataclass(frozen=True, slots=True)
+class TrainingPermission:
+    """The settings that decide whether a workspace may train.
 
-    One of the two keys of ``live_trading`` is enough: who pauses trading with ``enabled``, or has
-    not turned the second key yet, has no training ground for that.
+    in_production            : ``learning.in_production``.
+    live_mode, live_enabled  : ``live_trading.mode`` is live; ``live_trading.enabled``.
     """
-    return settings.live_trading.mode == "live" or settings.live_trading.enabled
+
+    in_production: bool
+    live_mode: bool
+    live_enabled: bool
+
+    @property
+    def trades_real_money(self) -> bool:
+        """Return whether a workspace is set up for real money, also while that is switched off.
+
+        One of the two keys of ``live_trading`` is enough: a workspace whose trading is paused with
+        ``enabled``, or whose second key is not set yet, is no place to train in.
+        """
+        return self.live_mode or self.live_enabled
 
 
-def require_training_allowed(settings: Settings) -> None:
-    """Raise UserMistake where money trades and ``learning.in_production`` is false.
+def require_training_allowed(permission: TrainingPermission) -> None:
+    """Raise UserError where real money trades and ``learning.in_production`` is false.
 
-    Whatever makes candidates asks here first: ``ares train``, the learner, a sweep.
+    Called before candidates are made: by ``ares train``, the learner and sweeps.
     """
-    if settings.learning.in_production or not money_trades(settings):
+    if permission.in_production or not permission.trades_real_money:
         return
-    key = "mode is live" if settings.live_trading.mode == "live" else "enabled is true"
+    key = "mode is live" if permission.live_mode else "enabled is true"
     raise UserError(
         f"learning.in_production is false and live_trading.{key}: nothing is trained here; train "
         "in another workspace and bring the models (`ares models export`, `ares deploy install`)"
