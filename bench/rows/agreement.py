@@ -1,4 +1,4 @@
-"""What Ares makes of the rule that the peers run, by its public research API, as one JSON line.
+"""What Ares makes of the rule that the peers run, by its public API, as one JSON line.
 
 python -m bench.rows.agreement PARQUET
 """
@@ -8,17 +8,17 @@ from __future__ import annotations
 import json
 import sys
 
-from ares import __version__, research
+from ares import __version__, api
 
 FEE_BPS = 10.0
 CASH_QUOTE = 1e6
 
 
 def main() -> None:
-    candles = research.load_bars(sys.argv[1], symbol="BTC/USDT", venue="binance")
-    result = research.backtest(
+    candles = api.load_bars(sys.argv[1], symbol="BTC/USDT", venue="binance")
+    result = api.backtest(
         candles,
-        research.sma_cross(candles, 20, 100),
+        api.sma_cross(candles, 20, 100),
         cash=CASH_QUOTE,
         fee_bps=FEE_BPS,
         spread_bps=0.0,
@@ -32,7 +32,7 @@ def main() -> None:
         "entries": result.metrics.entries,
         "trades_closed": result.metrics.trades,
         "final_equity": result.metrics.equity_end,
-        "notes": "by `ares.research`; money in whole units of 1e-8",
+        "notes": "by `ares.api`; money in whole units of 1e-8",
     }
     sys.stdout.write(json.dumps(said) + "\n")
 

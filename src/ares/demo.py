@@ -106,21 +106,16 @@ def _staged(made: DemoCandles, parent: Path, progress: Progress) -> DemoWorkspac
 
 
 def _filled(made: DemoCandles, workspace: Workspace, progress: Progress) -> DemoWorkspace:
+    from ares.bootstrap import candle_store
     from ares.research.window import window
-    from ares.store.candles import CandleStore
-    from ares.store.database import open_database
 
-    database = open_database(workspace.db_url)
-    try:
-        store = CandleStore(database, workspace.cache_dir)
+    with candle_store(workspace) as store:
         made.bring(store, progress)
         instruments = [store.resolve(f"{made.venue}:{symbol}") for symbol in made.symbols]
         _, to_ms = window(store, instruments, None, None, None)
         first_ms = max(
             min(s.first_ms for s in store.series() if s.instrument == one) for one in instruments
         )
-    finally:
-        database.dispose()
     split_ms = (to_ms - RUN_DAYS * DAY_MS) // DAY_MS * DAY_MS
     if split_ms - first_ms < RUN_DAYS * DAY_MS:
         days = max(0.0, (to_ms - first_ms) / DAY_MS)

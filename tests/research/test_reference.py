@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ares import research
+from ares import api
 from ares.research import Candles
 
 FILE = "binance/BTCUSDT_1m_20260301_20260531.parquet"
@@ -34,7 +34,7 @@ FIRST_130000 = {
 @pytest.fixture(scope="module")
 def btc(ares_data: Path) -> Candles:
     """Return the real candles of the comparison."""
-    return research.load_bars(ares_data / FILE, venue="binance")
+    return api.load_bars(ares_data / FILE, venue="binance")
 
 
 @pytest.mark.data
@@ -46,9 +46,9 @@ def test_sma_cross_equals_the_peers(
     btc: Candles, bars: int, entries: int, closed: int, equity: dict[str, float]
 ) -> None:
     candles = replace(btc, bars=btc.bars[:bars])
-    got = research.backtest(
+    got = api.backtest(
         candles,
-        research.sma_cross(candles, 20, 100),
+        api.sma_cross(candles, 20, 100),
         cash=1_000_000,
         fee_bps=10,
         spread_bps=0,
@@ -64,8 +64,8 @@ def test_sma_cross_equals_the_peers(
 
 @pytest.mark.data
 def test_filled_at_the_close_equals_a_plain_loop(btc: Candles) -> None:
-    strategy = research.sma_cross(btc, 20, 100)
-    got = research.backtest(
+    strategy = api.sma_cross(btc, 20, 100)
+    got = api.backtest(
         btc, strategy, cash=1e6, fee_bps=10, spread_bps=0, slippage_bps=0, size=1.0, fill="close"
     )
     cash, held, entries = 1e6, False, 0
@@ -90,7 +90,7 @@ def test_the_figures_here_are_those_of_the_bench() -> None:
 
 @pytest.mark.data
 def test_bars_of_a_file_may_be_resampled_and_cut(ares_data: Path) -> None:
-    day = research.load_bars(ares_data / FILE, "1h", from_="2026-03-02", to="2026-03-03")
+    day = api.load_bars(ares_data / FILE, "1h", from_="2026-03-02", to="2026-03-03")
     assert len(day.bars) == 24
     assert day.key == "file:BTC/USDT"
     assert np.all(np.diff(day.bars.ts_ms) == 3_600_000)

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ares import research
+import ares
+from ares import api
 from ares.domain.timeframe import Timeframe
 from ares.kernel.trade import Rules, Signals
 from ares.research import BacktestResult, Candles, Strategy
@@ -38,7 +39,7 @@ Maker = Callable[..., Candles]
 def baseline(walk: Maker) -> BacktestResult:
     """Return a backtest of two instruments with several hundred trades."""
     candles = [walk("AAA/USDT", 40_000, 1), walk("BBB/USDT", 40_000, 2, price=3.0)]
-    return research.backtest(candles, research.sma_cross(candles, 10, 40))
+    return api.backtest(candles, api.sma_cross(candles, 10, 40))
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,7 @@ def modelled(walk: Maker) -> BacktestResult:
         Signals(p, 200 * (p - 0.6), np.full_like(p, 60.0)), (0,), ((0.0, 0.0, 0.0),),
         warnings=("half of the window is training data",),
     )  # fmt: skip
-    return research.backtest(one, strategy, rules=replace(Rules(), gate_mode=False))
+    return api.backtest(one, strategy, rules=replace(Rules(), gate_mode=False))
 
 
 class Page(HTMLParser):
@@ -109,14 +110,14 @@ def test_nothing_is_loaded(baseline: BacktestResult) -> None:
     style = text[text.index("<style>") : text.index("</style>")]
     assert "url(" not in style
     assert "@import" not in style
-    own = (Path(research.__file__).parent / "assets" / "report.js").read_text()
+    own = (Path(ares.research.__file__).parent / "assets" / "report.js").read_text()
     assert not re.search(r"fetch\(|XMLHttpRequest|import\(|https?://", own)
     outside = [link for link in page.links if not link.startswith("data:")]
     assert outside == ["https://www.tradingview.com/"]  # the licence's notice: a link, not a load
 
 
 def test_the_chart_library_is_small_and_carries_its_licence() -> None:
-    assets = Path(research.__file__).parent / "assets"
+    assets = Path(ares.research.__file__).parent / "assets"
     (library,) = assets.glob("lightweight-charts-*.js")
     assert library.stat().st_size < 1_000_000
     assert "Apache License" in (assets / "lightweight-charts.LICENSE").read_text()
@@ -131,7 +132,7 @@ def test_text_from_outside_stays_text(modelled: BacktestResult) -> None:
 def test_files_are_written_whole_with_all_trades_beside(
     baseline: BacktestResult, tmp_path: Path
 ) -> None:
-    made = research.report(baseline, tmp_path / "deep" / "out.html")
+    made = api.report(baseline, tmp_path / "deep" / "out.html")
     assert made.trades_csv.name == "out_trades.csv"
     rows = list(csv.DictReader(io.StringIO(made.trades_csv.read_text())))
     assert len(rows) == baseline.metrics.trades > TRADES_SHOWN
@@ -195,11 +196,11 @@ def test_what_came_out_is_said_plainly(baseline: BacktestResult, walk: Maker) ->
     assert "costs" in text
     assert "buy & hold made" in text
     one = walk(n=200)
-    quiet = research.backtest(one, research.long_flat(one, np.zeros(200)))
+    quiet = api.backtest(one, api.long_flat(one, np.zeros(200)))
     assert headline(quiet).startswith("It never traded in 3 hours: no signal asked for a trade.")
     assert "No trade was closed." in render(quiet)
 
 
 def test_a_run_of_one_bar_has_a_report(walk: Maker) -> None:
     one = walk(n=1)
-    assert "All figures" in render(research.backtest(one, research.buy_hold(one)))
+    assert "All figures" in render(api.backtest(one, api.buy_hold(one)))

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
+from ares.cli import backtest_options as options
 from ares.cli.output import JSON_OPTION, note, print_json, print_table, progress, say
 from ares.domain.errors import UserError
 
@@ -18,100 +17,56 @@ if TYPE_CHECKING:
 
 
 def command(
-    symbol: list[str] = typer.Option(
-        [], "--symbol", "-s", help="Symbol or key; repeat for several in one account."
-    ),
-    model: str = typer.Option(
-        None,
-        "--model",
-        help="Package NAME[@VERSION], ensemble HASH, or an exported file; default: the champion, "
-        "else the newest candidate.",
-    ),
-    baseline: str = typer.Option(None, "--baseline", help="buy_hold or sma_cross, not a model."),
-    fast: int = typer.Option(20, "--fast", help="sma_cross: bars of the fast average."),
-    slow: int = typer.Option(100, "--slow", help="sma_cross: bars of the slow average."),
-    interval: str = typer.Option(
-        None, "--interval", "-i", help="sma_cross: bars averaged; default: the finest stored."
-    ),
-    from_: str = typer.Option(None, "--from", help="First day or time, UTC."),
-    to: str = typer.Option(None, "--to", help="Day or time before which it ends, UTC."),
-    days: float = typer.Option(None, "--days", help="Length where --from is left out: 90."),
-    fill: str = typer.Option(
-        "next_open",
-        "--fill",
-        help="next_open, or close: at the close that decided, better than any venue gives.",
-    ),
-    cash: float = typer.Option(None, "--cash", help="Account at the start, quote currency."),
-    fee: str = typer.Option(None, "--fee", help="Of one fill, in bps: 10, or 0.1%."),
-    spread: str = typer.Option(None, "--spread", help="Full spread, in bps: 2, or 0.02%."),
-    slippage: str = typer.Option(
-        None, "--slippage", help="In bps, of an order as large as its bar's volume."
-    ),
-    size: str = typer.Option(
-        None,
-        "--size",
-        help="Units of the base currency, or all (cash). Default: by risk; a baseline: equal "
-        "shares of equity.",
-    ),
-    edge: float = typer.Option(
-        None, "--edge", help="Expected net return an entry needs, in bps; default: the settings'."
-    ),
-    stop: str = typer.Option(
-        None, "--stop", help="Stop and take-profit so far from the entry: 200 (bps), 2%, or off."
-    ),
-    position_cap: str = typer.Option(
-        None, "--position-cap", help="Largest position, share of equity: 0.1, 10%, or off."
-    ),
-    daily_loss: str = typer.Option(
-        None, "--daily-loss", help="Loss that ends a day's trading: 0.05, 5%, or off."
-    ),
-    drawdown: str = typer.Option(
-        None, "--drawdown", help="Loss from the peak that ends trading: 0.15, 15%, or off."
-    ),
-    gate: bool = typer.Option(
-        False, "--gate", help="Let the mode decide, as the engine does; default: trade always."
-    ),
-    no_db: bool = typer.Option(False, "--no-db", help="Keep nothing of it in the workspace."),
-    report: Path = typer.Option(None, "--report", help="Write an HTML report here."),
-    csv: Path = typer.Option(None, "--csv", help="Write all trades here as CSV."),
+    symbol: list[str] = options.SYMBOL,
+    model: str = options.MODEL,
+    baseline: str = options.BASELINE,
+    fast: int = options.FAST,
+    slow: int = options.SLOW,
+    interval: str = options.INTERVAL,
+    from_: str = options.FROM,
+    to: str = options.TO,
+    days: float = options.DAYS,
+    fill: str = options.FILL,
+    cash: float = options.CASH,
+    fee: str = options.FEE,
+    spread: str = options.SPREAD,
+    slippage: str = options.SLIPPAGE,
+    size: str = options.SIZE,
+    edge: float = options.EDGE,
+    stop: str = options.STOP,
+    position_cap: str = options.POSITION_CAP,
+    daily_loss: str = options.DAILY_LOSS,
+    drawdown: str = options.DRAWDOWN,
+    gate: bool = options.GATE,
+    no_db: bool = options.NO_DB,
+    report: Path = options.REPORT,
+    csv: Path = options.CSV,
     json_: bool = JSON_OPTION,
 ) -> None:
-    """Judge a model, an ensemble or a baseline on history.
+    """Backtest a model, an ensemble or a baseline over stored candles.
 
     A model has the stops, limits and breakers of the settings; a baseline has none but those given
     here. The mode (TRADING or LEARNING) is ignored unless --gate is given.
     """
     from ares.config.workspace import Workspace
-    from ares.domain.timeframe import Timeframe
     from ares.research.backtest_request import BASELINES, FILLS, BacktestRequest
-    from ares.research.cli_values import bps, one_of, positive, share, size_of
-    from ares.research.window import parse_utc
+    from ares.research.cli_values import bps, choice, positive, share, size_of, timeframe, utc_ms
 
     if model and baseline:
         raise UserError("--model and --baseline: give one of them")
     request = BacktestRequest(
-        symbols=tuple(symbol),
-        model=model,
-        baseline=one_of("--baseline", baseline, BASELINES) if baseline else None,
-        fast_bars=fast,
-        slow_bars=slow,
-        timeframe=Timeframe.parse(interval) if interval else None,
-        from_ms=parse_utc(from_) if from_ else None,
-        to_ms=parse_utc(to) if to else None,
-        days=positive("--days", days),
-        fill=one_of("--fill", fill, FILLS),
-        cash_quote=positive("--cash", cash),
-        fee_bps=bps("--fee", fee),
-        spread_bps=bps("--spread", spread),
-        slippage_bps=bps("--slippage", slippage),
-        size=size_of(size),
-        gate=gate,
-        edge_bps_min=edge,
-        stop_bps=bps("--stop", stop, off=True),
+        symbols=tuple(symbol), model=model,
+        baseline=choice("--baseline", baseline, BASELINES) if baseline else None,
+        fast_bars=fast, slow_bars=slow, timeframe=timeframe(interval),
+        from_ms=utc_ms(from_), to_ms=utc_ms(to), days=positive("--days", days),
+        fill=choice("--fill", fill, FILLS), cash_quote=positive("--cash", cash),
+        fee_bps=bps("--fee", fee), spread_bps=bps("--spread", spread),
+        slippage_bps=bps("--slippage", slippage), size=size_of(size), gate=gate,
+        edge_bps_min=edge, stop_bps=bps("--stop", stop, off=True),
         position_max=share("--position-cap", position_cap),
         daily_loss_max=share("--daily-loss", daily_loss),
         drawdown_max=share("--drawdown", drawdown),
-    )
+    )  # fmt: skip
     _run(Workspace.here(), request, Outputs(report, csv, not no_db, json_))
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import typer
 
@@ -19,11 +19,7 @@ from ares.cli.data_views import (
     show_import,
     show_series,
 )
-from ares.cli.output import JSON_OPTION, Bar, note, print_json, progress, say
-
-if TYPE_CHECKING:
-    from ares.config.workspace import Workspace
-    from ares.store.candles import CandleStore
+from ares.cli.output import JSON_OPTION, note, print_json, progress, say
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -42,12 +38,12 @@ def import_(
     json_: bool = JSON_OPTION,
 ) -> int:
     """Store candles from files; importing again adds only what is new."""
+    from ares.bootstrap import candle_store
     from ares.config.workspace import Workspace
     from ares.runtime.ingest.candle_import import import_candles
 
     workspace = Workspace.here()
-    store = _store(workspace)
-    with progress("import", unit="files") as bar:
+    with candle_store(workspace) as store, progress("import", unit="files") as bar:
         report = import_candles(
             store,
             path,
@@ -78,35 +74,24 @@ def fetch(
     json_: bool = JSON_OPTION,
 ) -> None:
     """Fetch missing candles from a venue; interrupt and run again as you like."""
-    import time
-
-    from ares.adapters.candle_names import parse_interval, parse_symbol, parse_venue
-    from ares.adapters.ccxt_candles import CcxtCandles
+    from ares.adapters.candle_names import parse_interval, parse_symbol
+    from ares.bootstrap.data import FetchRequest, fetch_stored
     from ares.config.workspace import Workspace
-    from ares.research.window import parse_utc
-    from ares.runtime.ingest.candle_fetch import fetch_candles
+    from ares.research.cli_values import utc_ms
 
     workspace = Workspace.here()
-    window = (parse_utc(from_) if from_ else None, parse_utc(to) if to else None)
-    wanted = [
-        (parse_symbol(symbol), parse_interval(interval))
-        for symbol in symbols or list(workspace.settings.symbols)
-        for interval in intervals
-    ]
-    source = CcxtCandles(
-        parse_venue(venue or workspace.settings.venue), address or None, on_retry=note
+    request = FetchRequest(
+        series=tuple(
+            (parse_symbol(symbol), parse_interval(interval))
+            for symbol in symbols or list(workspace.settings.symbols)
+            for interval in intervals
+        ),
+        from_ms=utc_ms(from_),
+        to_ms=utc_ms(to),
+        venue=venue or None,
+        address=address or None,
     )
-    store = _store(workspace)
-    reports = []
-    for symbol, interval in wanted:
-        with progress(f"{symbol} {interval}", total=100, unit="%") as bar:
-            local_ms = time.time_ns() // 1_000_000
-            reports.append(
-                fetch_candles(
-                    *(store, source, symbol, interval, *window, local_ms),
-                    on_page=partial(_reach, bar),
-                )
-            )
+    reports = fetch_stored(workspace, request, _series_bar, on_retry=note)
     if json_:
         print_json([fetched_json(report) for report in reports])
     else:
@@ -116,10 +101,11 @@ def fetch(
 @app.command("list")
 def list_(json_: bool = JSON_OPTION) -> None:
     """Show what is stored: instrument, interval, bars, first and last."""
+    from ares.bootstrap import candle_store
     from ares.config.workspace import Workspace
 
-    store = _store(Workspace.here())
-    series = store.series()
+    with candle_store(Workspace.here()) as store:
+        series = store.series()
     if json_:
         print_json([series_json(one) for one in series])
     elif series:
@@ -138,15 +124,17 @@ def check(
 
     Exit code 1 when there are errors: off-grid times, impossible prices, intervals that disagree.
     """
+    from ares.bootstrap import candle_store
     from ares.config.workspace import Workspace
     from ares.observe.candle_check import check_store
 
-    store = _store(Workspace.here())
-    chosen = [store.resolve(symbol) for symbol in symbols] or None
-    with progress("check", total=len(store.series()) if not chosen else None, unit="series") as bar:
-        checked = check_store(
-            store, chosen, lambda s: bar.advance(remark=f"{s.instrument.key} {s.interval}")
-        )
+    with candle_store(Workspace.here()) as store:
+        chosen = [store.resolve(symbol) for symbol in symbols] or None
+        total = len(store.series()) if not chosen else None
+        with progress("check", total=total, unit="series") as bar:
+            checked = check_store(
+                store, chosen, lambda s: bar.advance(remark=f"{s.instrument.key} {s.interval}")
+            )
     errors = sum(finding.kind.is_error for one in checked for finding in one.findings)
     if json_:
         print_json({"ok": errors == 0, "series": [checked_json(one, every) for one in checked]})
@@ -155,12 +143,8 @@ def check(
     return 1 if errors else 0
 
 
-def _reach(bar: Bar, share: float, remark: str) -> None:
-    bar.reach(round(share * 100), remark)
-
-
-def _store(workspace: Workspace) -> CandleStore:
-    from ares.store.candles import CandleStore
-    from ares.store.database import open_database
-
-    return CandleStore(open_database(workspace.db_url), workspace.cache_dir)
+@contextmanager
+def _series_bar(symbol: str, interval: str) -> Iterator[Callable[[float, str], None]]:
+    """Show the progress of one series; the value takes the share that is done, and a remark."""
+    with progress(f"{symbol} {interval}", total=100, unit="%") as bar:
+        yield lambda share, remark: bar.reach(round(share * 100), remark)

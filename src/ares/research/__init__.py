@@ -1,12 +1,5 @@
-"""Backtests and their reports: what a notebook imports (see docs/RESEARCH.md).
+"""Backtests and their reports. A notebook imports ``ares.api``, which adds loading of candles."""
 
->>> from ares import research
->>> candles = research.load_bars("BTCUSDT_1h.parquet")  # doctest: +SKIP
->>> result = research.backtest(candles, research.sma_cross(candles, 20, 100))  # doctest: +SKIP
->>> research.report(result, "sma.html")  # doctest: +SKIP
-"""
-
-from ares.research.api import backtest, load_bars
 from ares.research.backtest import BacktestResult
 from ares.research.baselines import buy_hold, sma_cross
 from ares.research.market import Candles
@@ -20,9 +13,7 @@ __all__ = [
     "Candles",
     "ReportFiles",
     "Strategy",
-    "backtest",
     "buy_hold",
-    "load_bars",
     "long_flat",
     "report",
     "sma_cross",

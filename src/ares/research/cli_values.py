@@ -1,4 +1,4 @@
-"""What a person wrote as a cost, a share or a size, as a number with its unit."""
+"""Values of command line options, parsed: costs, shares, sizes, times."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import math
 from typing import Literal, TypeVar
 
 from ares.domain.errors import UserError
+from ares.domain.timeframe import Timeframe
+from ares.research.window import parse_utc
 
 T = TypeVar("T", bound=str)
 OFF = ("off", "none", "no")
@@ -14,7 +16,7 @@ OFF = ("off", "none", "no")
 def bps(option: str, text: str | None, off: bool = False) -> float | None:
     """Return basis points of ``10``, ``10bps`` or ``0.1%``; None for None.
 
-    off : ``off`` is an answer too: 0.
+    off : ``off`` is allowed too, and is 0.
 
     >>> bps("--fee", "10"), bps("--fee", "0.1%"), bps("--stop", "off", off=True)
     (10.0, 10.0, 0.0)
@@ -68,16 +70,26 @@ def size_of(text: str | None) -> float | Literal["all"] | None:
     return value
 
 
-def one_of(option: str, text: str, allowed: tuple[T, ...]) -> T:
-    """Return the allowed word that was written."""
-    for word in allowed:
-        if text == word:
-            return word
+def choice(option: str, text: str, allowed: tuple[T, ...]) -> T:
+    """Return the allowed value that was written; raise UserError for any other."""
+    for value in allowed:
+        if text == value:
+            return value
     raise UserError(f"{option} {text}: use {' or '.join(allowed)}")
 
 
+def timeframe(text: str | None) -> Timeframe | None:
+    """Return the timeframe of ``1h``; None for None or an empty text."""
+    return Timeframe.parse(text) if text else None
+
+
+def utc_ms(text: str | None) -> int | None:
+    """Return a date or time (UTC) in ms since the epoch; None for None or an empty text."""
+    return parse_utc(text) if text else None
+
+
 def positive(option: str, value: float | None) -> float | None:
-    """Return the value; raise UserMistake where it is not above zero."""
+    """Return the value; raise UserError where it is not above zero."""
     if value is not None and not (math.isfinite(value) and value > 0.0):
         raise UserError(f"{option} {value:g}: must be above 0")
     return value
