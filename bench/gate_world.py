@@ -34,7 +34,7 @@ from ares.learn.gate.verdict import judge
 from ares.learn.package import PackageSpec, TrainedPackage, make_package
 from ares.learn.recipe import Recipe
 from ares.learn.rows import Rows
-from ares.runtime.registry.model_journal import read_book
+from ares.runtime.registry.model_journal import read_registry
 from ares.runtime.trade_rules import rules_of
 from ares.runtime.training.job import train_package
 from ares.runtime.training.plan import TrainingRequest
@@ -181,7 +181,7 @@ def _judged(
     workspace = Workspace(root)
     sharpes = {
         trial.subject: annual_sharpe(np.frombuffer(trial.daily, "<f8")) or 0.0
-        for trial in read_book(workspace.journal_dir).trials
+        for trial in read_registry(workspace.journal_dir).trials
         if trial.subject in made
     }
     verdicts: list[ValidationResult] = []

@@ -27,10 +27,10 @@ def backtest(
     from ares.bootstrap.runs import rules_of
     from ares.research.backtest_request import BacktestRunner
     from ares.runtime.engine import served_models as served
-    from ares.runtime.registry.model_journal import read_book
+    from ares.runtime.registry.model_journal import read_registry
     from ares.runtime.training.news import sentiment_at
 
-    settings, book = workspace.settings, read_book(workspace.journal_dir)
+    settings, book = workspace.settings, read_registry(workspace.journal_dir)
     champions: dict[str, str] = {}
     for environment in ENVIRONMENTS:
         champions |= book.champions(environment)
@@ -39,7 +39,7 @@ def backtest(
             store=store,
             models=ModelStore(workspace.models_dir),
             champions=champions,
-            out_of_use=book.out_of_use,
+            out_of_use=book.archived,
             rules=rules_of(settings),
             cash_quote=settings.account.capital_quote,
             symbols=settings.symbols,

@@ -19,8 +19,7 @@ from ares.journal.run import setup_of
 from ares.kernel.features.columns import require_same_columns
 from ares.kernel.features.user import UserFeatures
 from ares.runtime.engine.plan import SlotChoice, same_run
-from ares.runtime.lifecycle.promotion import former
-from ares.runtime.registry.model_journal import read_book
+from ares.runtime.registry.model_journal import read_registry
 from ares.store.candles import CandleStore
 from ares.store.news import NewsStore
 
@@ -32,16 +31,16 @@ def choices_of(
 
     Raises UserMistake where a model was made for other features than there are now.
     """
-    models, book = ModelStore(workspace.models_dir), read_book(workspace.journal_dir)
+    models, book = ModelStore(workspace.models_dir), read_registry(workspace.journal_dir)
     crowned = book.champions("history")
     choices, remarks = [], []
     for key in keys:
         if key.key in crowned:
-            back, remark = _before(models, former(book, "history", key.key))
+            back, remark = _before(models, book.previous_champion("history", key.key))
             remarks += remark
             choices.append(SlotChoice(key, models.ensemble(crowned[key.key]), True, back))
             continue
-        candidate = models.newest_candidate(key.key, without=book.out_of_use)
+        candidate = models.newest_candidate(key.key, without=book.archived)
         choices.append(SlotChoice(key, candidate, False))
         if candidate is None:
             remarks.append(f"{key.key} has no model and is only watched: `ares train` makes one")

@@ -25,12 +25,12 @@ def list_(json_: bool = JSON_OPTION) -> int:
     from ares.cli.models_views import listed_json, show_listed
     from ares.config.workspace import Workspace
     from ares.runtime.lifecycle.promotion import missing_champions
-    from ares.runtime.registry.model_journal import read_book
+    from ares.runtime.registry.model_journal import read_registry
     from ares.runtime.validation.verdict_file import strangers
 
     workspace = Workspace.here()
     listed = ModelStore(workspace.models_dir).listed()
-    book = read_book(workspace.journal_dir)
+    book = read_registry(workspace.journal_dir)
     if json_:
         print_json(listed_json(listed, book))
     else:
@@ -53,12 +53,12 @@ def show(
     from ares.adapters.model_store import ModelStore
     from ares.cli.models_views import model_json, show_model
     from ares.config.workspace import Workspace
-    from ares.runtime.registry.model_journal import read_book
+    from ares.runtime.registry.model_journal import read_registry
 
     workspace = Workspace.here()
     store = ModelStore(workspace.models_dir)
     found = store.resolve(model)
-    book = read_book(workspace.journal_dir)
+    book = read_registry(workspace.journal_dir)
     if json_:
         print_json(model_json(store, found, book))
     else:

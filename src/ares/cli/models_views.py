@@ -10,12 +10,12 @@ if TYPE_CHECKING:
     from ares.adapters.model_store import ModelStore, StoredModels
     from ares.domain.model import Ensemble
     from ares.domain.package import Package, PackageCard
-    from ares.runtime.registry.model_journal import ModelBook
+    from ares.runtime.registry.registry_state import RegistryState
 
 NOTHING = "no models are stored: `ares train` makes some"
 
 
-def show_listed(listed: StoredModels, book: ModelBook) -> None:
+def show_listed(listed: StoredModels, book: RegistryState) -> None:
     """Print ensembles and packages, newest first."""
     if not listed.ensembles and not listed.packages:
         say(NOTHING)
@@ -60,14 +60,14 @@ def show_listed(listed: StoredModels, book: ModelBook) -> None:
     )
 
 
-def listed_json(listed: StoredModels, book: ModelBook) -> list[dict[str, Any]]:
+def listed_json(listed: StoredModels, book: RegistryState) -> list[dict[str, Any]]:
     """Return one entry for each ensemble and package."""
     ensembles = [ensemble_json(one, book) for one in listed.ensembles]
     pairs = zip(listed.packages, listed.hashes, strict=True)
     return ensembles + [_card_json(card, own, listed, book) for card, own in pairs]
 
 
-def model_json(store: ModelStore, found: Package | Ensemble, book: ModelBook) -> dict[str, Any]:
+def model_json(store: ModelStore, found: Package | Ensemble, book: RegistryState) -> dict[str, Any]:
     """Return everything that is known of a model."""
     from ares.domain.package import Package
     from ares.runtime.registry.model_mirror import package_status
@@ -89,7 +89,7 @@ def package_json(package: Package) -> dict[str, Any]:
     return {"kind": "package", "ref": package.card.ref, "hash": package.hash, **whole}
 
 
-def ensemble_json(ensemble: Ensemble, book: ModelBook) -> dict[str, Any]:
+def ensemble_json(ensemble: Ensemble, book: RegistryState) -> dict[str, Any]:
     """Return an ensemble with its hash and status."""
     whole: dict[str, Any] = plain(ensemble)
     return {
@@ -103,13 +103,13 @@ def ensemble_json(ensemble: Ensemble, book: ModelBook) -> dict[str, Any]:
     }
 
 
-def status(ensemble: Ensemble, book: ModelBook) -> str:
+def status(ensemble: Ensemble, book: RegistryState) -> str:
     """Return a model's status, of a champion where it is so."""
     places = book.champion_in(ensemble.hash)
     return f"champion in {', '.join(places)}" if places else book.status(ensemble.hash)
 
 
-def show_model(store: ModelStore, found: Package | Ensemble, book: ModelBook) -> None:
+def show_model(store: ModelStore, found: Package | Ensemble, book: RegistryState) -> None:
     """Print what a person asks of a model."""
     from ares.domain.package import Package
 
@@ -157,7 +157,7 @@ def _show_package(store: ModelStore, package: Package) -> None:
     print_table(("trade when", "signals a day", "trades", "won", "net bps"), rows)
 
 
-def _show_ensemble(ensemble: Ensemble, book: ModelBook) -> None:
+def _show_ensemble(ensemble: Ensemble, book: RegistryState) -> None:
     validation = ensemble.validation
     print_facts(
         {
@@ -192,7 +192,7 @@ def _show_ensemble(ensemble: Ensemble, book: ModelBook) -> None:
         print_table(head, history, title="History")
 
 
-def moves(book: ModelBook, ensemble_hash: str) -> list[tuple[str, str, str, str, str, str]]:
+def moves(book: RegistryState, ensemble_hash: str) -> list[tuple[str, str, str, str, str, str]]:
     """Return (when, what, where, who, why, the verdict's hash) of all that happened to a model."""
     from ares.domain.model_life import (
         EnsembleArchived,
@@ -202,7 +202,7 @@ def moves(book: ModelBook, ensemble_hash: str) -> list[tuple[str, str, str, str,
     )
 
     found = []
-    for one in book.life(ensemble_hash):
+    for one in book.records_on(ensemble_hash):
         if isinstance(one, VerdictRecorded):
             failed = "" if one.passed else f"{', '.join(one.failed)}"
             what = "passed" if one.passed else "refused by the gate"
@@ -224,7 +224,7 @@ def moves(book: ModelBook, ensemble_hash: str) -> list[tuple[str, str, str, str,
 
 
 def _card_json(
-    card: PackageCard, own: str, listed: StoredModels, book: ModelBook
+    card: PackageCard, own: str, listed: StoredModels, book: RegistryState
 ) -> dict[str, Any]:
     from ares.runtime.registry.model_mirror import package_status
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ares.config.workspace import Workspace
-from ares.runtime.registry.model_journal import read_book
+from ares.runtime.registry.model_journal import read_registry
 
 
 def test_the_list_is_a_list(ares: Any, trained: dict[str, Any]) -> None:
@@ -61,7 +61,7 @@ def test_a_damaged_export_is_refused_and_the_journal_says_so(
     code, _, said = ares("models", "import", str(target))
     assert code in (2, 3)
     assert len(said.strip().splitlines()) == 1
-    denied = read_book(ares.root / "journal").denied[-1]
+    denied = read_registry(ares.root / "journal").refusals[-1]
     assert (denied.what, denied.target) == ("import", str(target))
 
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ares.runtime.registry.model_journal import read_book
+from ares.runtime.registry.model_journal import read_registry
 
 
 def test_promotion_needs_a_verdict_or_force_and_a_reason(
@@ -111,7 +111,7 @@ def test_a_model_shows_its_history_and_refusals_are_in_the_journal(
     ):
         code, _, err = ares("models", *arguments)
         assert code == 2
-        denied = read_book(ares.root / "journal").denied[-1]
+        denied = read_registry(ares.root / "journal").refusals[-1]
         assert (denied.what, denied.target) == arguments[:2]
         assert denied.reason in err
     packages = [m for m in json.loads(ares("models", "list", "--json")[1]) if "ref" in m]

@@ -34,7 +34,7 @@ from ares.learn.gate.verdict import judge
 from ares.runtime.deploy.plan import DeployEffects, DeployReport, DeployRequest
 from ares.runtime.lifecycle.model_export import export_model
 from ares.runtime.lifecycle.promotion import promote
-from ares.runtime.registry.model_journal import read_book, record
+from ares.runtime.registry.model_journal import read_registry, record
 from ares.runtime.validation.validate import basis_of, limits_of
 from ares.runtime.validation.verdict_file import VerdictFile
 from ares.store.database import open_database
@@ -134,7 +134,7 @@ def let_pass(
     evidence = msgspec.structs.replace(evidence, **changes)
     limits, settings = limits_of(workspace), workspace.settings
     verdict = judge(evidence, limits, settings.promotion.rule)
-    basis = basis_of(workspace, read_book(workspace.journal_dir), ensemble, environment)
+    basis = basis_of(workspace, read_registry(workspace.journal_dir), ensemble, environment)
     at = "2024-02-29T12:00:00Z"
     said = VerdictFile(
         ensemble.hash, ensemble.instrument, environment, verdict, verdict.hash, evidence, limits,
@@ -215,7 +215,7 @@ class Site:
         return install(self.production, wanted, approve, self.outside(at))
 
     def champion(self) -> str:
-        return read_book(self.production.journal_dir).champions("live").get(BTC, "")
+        return read_registry(self.production.journal_dir).champions("live").get(BTC, "")
 
     def settle(self, **deployment: object) -> None:
         """Change settings of the deployment in production."""

@@ -23,7 +23,7 @@ from ares.runtime.deploy.install import install
 from ares.runtime.deploy.plan import DeployEffects, DeployPlan, DeployRequest
 from ares.runtime.deploy.rollback import rollback
 from ares.runtime.deploy.status import deploy_status
-from ares.runtime.registry.model_journal import read_book
+from ares.runtime.registry.model_journal import read_registry
 from ares.runtime.validation.model_check import require_it_works
 
 BTC = "binance:BTC/USDT"
@@ -93,7 +93,7 @@ def killed_at(point: str, site: Path, asked: DeployRequest, health: str) -> dict
     workspace = settled(root, "true")
     again = install(workspace, asked, yes, outside)
     said["again"] = again.result
-    said["at last"] = read_book(workspace.journal_dir).champions("live")[BTC]
+    said["at last"] = read_registry(workspace.journal_dir).champions("live")[BTC]
     said["settled"] = deploy_status(workspace, "live", outside).settled
     if status.unfinished and "before it changed anything" not in status.unfinished[0]:
         workspace = settled(back, "true")

@@ -16,11 +16,11 @@ from ares.adapters.model_store import ModelStore
 from ares.adapters.onnx_model import check_answers, open_model
 from ares.config.workspace import Workspace
 from ares.runtime.engine.heartbeat import beat
-from ares.runtime.registry.model_journal import read_book
+from ares.runtime.registry.model_journal import read_registry
 
 
 def serve(workspace: Workspace, folder: Path) -> None:
-    champions = read_book(workspace.journal_dir).champions("live")
+    champions = read_registry(workspace.journal_dir).champions("live")
     store = ModelStore(workspace.models_dir)
     how = ""
     for ensemble_hash in champions.values():

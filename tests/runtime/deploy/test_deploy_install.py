@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ares.domain.model_life import InstallCompleted, InstallFailed, InstallStarted
-from ares.runtime.registry.model_journal import read_book
+from ares.runtime.registry.model_journal import read_registry
 
 if TYPE_CHECKING:
     from tests.runtime.deploy.conftest import Site
@@ -24,7 +24,7 @@ def test_a_package_is_installed_and_the_service_serves_it(site: Site) -> None:
     assert site.champion() == site.new
     assert restarts(site) == 1
     assert site.left() == []
-    book = read_book(site.production.journal_dir)
+    book = read_registry(site.production.journal_dir)
     begun, end = book.records[-3], book.records[-1]
     assert isinstance(begun, InstallStarted)
     assert (begun.previous_hash, begun.package, begun.approved) == (site.old, "new.zip", "--yes")
@@ -58,13 +58,13 @@ def test_a_service_that_does_not_come_up_gets_the_champion_before_back(
     assert site.champion() == site.old
     assert restarts(site) == 2
     assert site.left() == []
-    book = read_book(site.production.journal_dir)
+    book = read_registry(site.production.journal_dir)
     end = book.records[-1]
     assert isinstance(end, InstallFailed)
     assert (end.ensemble_hash, end.restored_hash, end.healthy) == (site.new, site.old, True)
     assert book.promotions[-1].taken_back
     assert book.status(site.new) == "candidate"  # a dead service is no evidence against a model
-    assert book.never_served("live") == {site.new}
+    assert book.failed_to_start("live") == {site.new}
 
 
 def test_after_the_cause_is_gone_the_same_package_goes_in(site: Site) -> None:
@@ -73,7 +73,7 @@ def test_after_the_cause_is_gone_the_same_package_goes_in(site: Site) -> None:
     (site.service / f"fails-{site.new}").unlink()
     report = site.install()
     assert report.result == "installed", report
-    assert read_book(site.production.journal_dir).never_served("live") == frozenset()
+    assert read_registry(site.production.journal_dir).failed_to_start("live") == frozenset()
 
 
 def test_a_service_that_is_dead_with_both_is_said_and_the_old_champion_stands(site: Site) -> None:
@@ -82,7 +82,7 @@ def test_a_service_that_is_dead_with_both_is_said_and_the_old_champion_stands(si
     report = site.install()
     assert (report.result, report.champion, report.healthy) == ("down", site.old, False)
     assert f"with {site.old[:12]} it is not up either" in report.reason
-    end = read_book(site.production.journal_dir).records[-1]
+    end = read_registry(site.production.journal_dir).records[-1]
     assert isinstance(end, InstallFailed)
     assert not end.healthy
 
@@ -117,7 +117,7 @@ def test_a_first_champion_that_fails_leaves_none(site: Site) -> None:
                 health_interval_seconds=0.001)  # fmt: skip
     report = site.install(to="paper", force=True, reason="rehearsal")
     assert (report.result, report.champion) == ("down", "")
-    book = read_book(site.production.journal_dir)
+    book = read_registry(site.production.journal_dir)
     assert book.champions("paper") == {}
     assert book.champions("live") == {"binance:BTC/USDT": site.old}
     assert book.promotions[-2].forced
@@ -138,6 +138,6 @@ def test_a_person_who_interrupts_gets_the_champion_before_back(site: Site, point
         site.install(at=at)
     assert site.champion() == site.old
     assert site.left() == []
-    end = read_book(site.production.journal_dir).records[-1]
+    end = read_registry(site.production.journal_dir).records[-1]
     assert isinstance(end, InstallFailed)
     assert end.reason == "interrupted by a person"

@@ -21,7 +21,7 @@ from ares.runtime.deploy.install import install
 from ares.runtime.deploy.plan import DeployRequest
 from ares.runtime.deploy.staging import one_at_a_time
 from ares.runtime.lifecycle.model_export import export_model
-from ares.runtime.registry.model_journal import read_book, record
+from ares.runtime.registry.model_journal import read_registry, record
 
 if TYPE_CHECKING:
     from tests.runtime.deploy.conftest import Site
@@ -38,7 +38,7 @@ def refused(site: Site, says: str, package: Path | None = None, **asked: Any) ->
     assert says in report.reason
     assert "\n" not in report.reason
     assert str(site.temporary) not in report.reason
-    denied = read_book(site.production.journal_dir).denied[-1]
+    denied = read_registry(site.production.journal_dir).refusals[-1]
     assert (denied.what, denied.environment) == ("install", asked.get("to", "live"))
     assert says in denied.reason
     assert site.champion() == site.old
@@ -203,7 +203,7 @@ def test_the_rules_of_a_promotion_hold(site: Site, made: Any) -> None:
 
 
 def test_a_recipe_tried_here_makes_the_verdict_old(site: Site, made: Any) -> None:
-    book = read_book(site.production.journal_dir)
+    book = read_registry(site.production.journal_dir)
     more = msgspec.structs.replace(book.trials[0], recipe_hash="one more")
     record(site.production.journal_dir, [more])
     refused(site, "more recipes were tried since")
@@ -230,7 +230,7 @@ def test_an_interrupted_question_is_journaled(site: Site) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         site.install(approve=approve)
-    assert "interrupted" in read_book(site.production.journal_dir).denied[-1].reason
+    assert "interrupted" in read_registry(site.production.journal_dir).refusals[-1].reason
     assert site.left() == []
 
 

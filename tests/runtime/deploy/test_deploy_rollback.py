@@ -12,7 +12,7 @@ from ares.runtime.deploy.plan import DeployReport
 from ares.runtime.deploy.rollback import rollback
 from ares.runtime.deploy.staging import one_at_a_time
 from ares.runtime.deploy.status import deploy_status
-from ares.runtime.registry.model_journal import read_book
+from ares.runtime.registry.model_journal import read_registry
 
 if TYPE_CHECKING:
     from tests.runtime.deploy.conftest import Site
@@ -31,7 +31,7 @@ def test_the_former_champion_comes_back_with_a_real_service(site: Site) -> None:
     assert site.install().result == "installed"
     report = back(site, symbol="BTC/USDT", reason="it lost money")
     assert (report.result, report.champion, report.healthy) == ("rolled back", site.old, True)
-    book = read_book(site.production.journal_dir)
+    book = read_registry(site.production.journal_dir)
     assert (book.promotions[-1].rolled_back, book.promotions[-1].reason) == (True, "it lost money")
     assert book.status(site.new) == "archived"
     assert deploy_status(site.production, None, site.outside()).settled
@@ -69,11 +69,11 @@ def test_nothing_happens_without_approval(site: Site) -> None:
         told.append(sentence)
         return False
 
-    records = len(read_book(site.production.journal_dir).records)
+    records = len(read_registry(site.production.journal_dir).records)
     assert back(site, yes=False, approve=no).result == "refused"
     assert f"{site.old[:12]} becomes champion in live again" in told[0]
     assert site.champion() == site.new
-    assert len(read_book(site.production.journal_dir).records) == records
+    assert len(read_registry(site.production.journal_dir).records) == records
 
 
 @pytest.mark.parametrize("point", ["announced", "promoted"])

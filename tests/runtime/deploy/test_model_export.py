@@ -17,7 +17,7 @@ from ares.domain.package import Package
 from ares.kernel.jit import kernel_hash
 from ares.runtime.lifecycle.bundle_import import bring_in
 from ares.runtime.lifecycle.model_export import export_model
-from ares.runtime.registry.model_journal import read_book
+from ares.runtime.registry.model_journal import read_registry
 
 if TYPE_CHECKING:
     from tests.runtime.deploy.conftest import Site
@@ -65,7 +65,7 @@ def test_an_import_brings_the_trials_and_no_verdict(site: Site, tmp_path: Path) 
     third = Workspace(tmp_path / "third")
     for _ in range(2):
         bring_in(third, read_bundle(site.package), verdicts=False)
-    book = read_book(third.journal_dir)
+    book = read_registry(third.journal_dir)
     assert len(book.trials) == 2
     assert book.verdicts == ()
     assert book.status(site.new) == "candidate"
@@ -91,7 +91,7 @@ def test_what_does_not_fit_here_is_not_taken_in(
     with pytest.raises(UserError, match=said):
         bring_in(third, strange, verdicts=False)
     assert not list(third.models_dir.rglob("*.json"))
-    assert not read_book(third.journal_dir).trials
+    assert not read_registry(third.journal_dir).trials
 
 
 def test_a_newer_verdict_here_is_not_covered_by_an_older_one(site: Site, made: Any) -> None:
@@ -103,7 +103,7 @@ def test_a_newer_verdict_here_is_not_covered_by_an_older_one(site: Site, made: A
 
     record(site.production.journal_dir, [newer])
     bring_in(site.production, bundle, verdicts=True)
-    assert read_book(site.production.journal_dir).verdict_on(site.new, "live") == newer
+    assert read_registry(site.production.journal_dir).verdict_on(site.new, "live") == newer
 
 
 def test_a_verdict_that_was_edited_does_not_leave(site: Site) -> None:

@@ -24,7 +24,7 @@ from ares.domain.package import sha256
 from ares.journal.log import read
 from ares.kernel.bars import Bars
 from ares.runtime.lifecycle.promotion import PromotionResult, champions, promote
-from ares.runtime.registry.model_journal import models_journal, read_book, record
+from ares.runtime.registry.model_journal import models_journal, read_registry, record
 from ares.runtime.training.plan import TrainingRequest
 from ares.runtime.validation.validate import basis_of
 from ares.store.candles import CandleStore
@@ -65,7 +65,7 @@ class World:
         """Write a verdict of today's evidence on an ensemble, as ``models validate`` does."""
         workspace = self.workspace
         ensemble = ModelStore(workspace.models_dir).ensemble(target)
-        book = read_book(workspace.journal_dir)
+        book = read_registry(workspace.journal_dir)
         folder = workspace.models_dir / "verdicts"
         folder.mkdir(exist_ok=True)
         content = f"{target} {environment} {len(book.verdicts)}".encode()
@@ -97,7 +97,7 @@ class World:
 
     def denied(self) -> RequestRefused:
         """Return the newest refusal."""
-        return read_book(self.workspace.journal_dir).denied[-1]
+        return read_registry(self.workspace.journal_dir).refusals[-1]
 
     def graph_of(self, target: str) -> Path:
         """Return where the graph of an ensemble's first member lies."""

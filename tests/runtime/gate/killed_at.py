@@ -24,7 +24,7 @@ from typing import Any
 from ares.adapters.model_store import ModelStore
 from ares.config.workspace import Workspace
 from ares.runtime.lifecycle.promotion import PromotionResult, archive, promote, rollback
-from ares.runtime.registry.model_journal import read_book
+from ares.runtime.registry.model_journal import read_registry
 from ares.runtime.validation.model_check import require_it_works
 
 BTC = "binance:BTC/USDT"
@@ -150,7 +150,7 @@ def forked(work: Callable[[int], None]) -> tuple[int, bytes]:
 
 def seen_after(workspace: Workspace, target: str) -> dict[str, Any]:
     """Return what a new process sees: the champion, loaded, verified and asked, and its status."""
-    book = read_book(workspace.journal_dir)
+    book = read_registry(workspace.journal_dir)
     champions = book.champions("history")
     require_it_works(workspace, ModelStore(workspace.models_dir).ensemble(champions[BTC]))
     production = [

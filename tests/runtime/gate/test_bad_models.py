@@ -17,7 +17,7 @@ from ares.domain.errors import AresError
 from ares.domain.model import Member
 from ares.domain.package import CARD_FILE, GRAPH_FILE, PackageCard, sealed
 from ares.runtime.lifecycle.promotion import PromotionResult, archive, rollback
-from ares.runtime.registry.model_journal import read_book
+from ares.runtime.registry.model_journal import read_registry
 from ares.runtime.validation.validate import find, judge_ensemble
 
 if TYPE_CHECKING:
@@ -242,7 +242,7 @@ def test_a_symbol_does_not_mean_what_is_archived(crowned: World) -> None:
     newest = find(models, "BTC/USDT").hash
     assert newest != crowned.champion()
     assert archive(crowned.workspace, "BTC/USDT").refused == ()
-    out = read_book(crowned.workspace.journal_dir).out_of_use
+    out = read_registry(crowned.workspace.journal_dir).archived
     assert newest in out
     assert find(models, "BTC/USDT", out).hash not in out
     assert find(models, newest[:12], out).hash == newest  # named by itself it is found

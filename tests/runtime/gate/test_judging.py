@@ -20,7 +20,7 @@ from ares.domain.package import Package, sealed, sha256
 from ares.kernel.features import N_FEATURES
 from ares.learn.gate.verdict import Verdict, VerdictLine
 from ares.runtime.lifecycle.promotion import promote
-from ares.runtime.registry.model_journal import read_book
+from ares.runtime.registry.model_journal import read_registry
 from ares.runtime.training.plan import TrainingRequest
 from ares.runtime.validation.compare import compare, recipe_differences
 from ares.runtime.validation.evaluator import EnsembleEvaluator
@@ -72,7 +72,7 @@ def test_what_is_judged_is_what_was_trained(trained: World, good: ValidationResu
     """The witness' decisions are those whose numbers training printed, and the trial's returns
     are those of the judged account.
     """
-    book = read_book(trained.workspace.journal_dir)
+    book = read_registry(trained.workspace.journal_dir)
     trial = next(t for t in book.trials if t.subject == trained.refit)
     mine = good.examined.exhibit.accounts["candidate"]
     assert np.array_equal(np.frombuffer(trial.daily, "<f8"), mine.daily)
@@ -149,7 +149,7 @@ def test_a_verdict_is_kept_in_three_places(world: World) -> None:
     assert said["verdict_hash"] == judgement.verdict.hash == kept.judged.verdict_hash
     assert said["evidence"]["subject"] == world.noise
     assert kept.picture.read_bytes()[:4] == b"\x89PNG"
-    book = read_book(world.workspace.journal_dir)
+    book = read_registry(world.workspace.journal_dir)
     assert book.verdict_on(world.noise, "history") == kept.judged
     assert kept.judged.file_hash == sha256(kept.path.read_bytes())
     assert book.status(world.noise) == "evaluated_inferior"
@@ -243,7 +243,7 @@ def test_a_damaged_package_is_not_judged(world: World, harm: str) -> None:
         shutil.rmtree(folder)
     with pytest.raises(ExternalError, match=r"damaged|missing"):
         judged(world, world.refit)
-    assert read_book(world.workspace.journal_dir).verdicts == ()
+    assert read_registry(world.workspace.journal_dir).verdicts == ()
 
 
 @pytest.mark.parametrize(
@@ -324,5 +324,5 @@ def test_an_imported_model_has_no_evidence_but_what_comes_after(world: World) ->
     )
     with pytest.raises(UserError, match="no bars on which it is out of sample"):
         judged(world, done.ensemble.hash)
-    book = read_book(world.workspace.journal_dir)
+    book = read_registry(world.workspace.journal_dir)
     assert done.ensemble.recipe_hash in {trial.recipe_hash for trial in book.trials}

@@ -18,7 +18,7 @@ from ares.adapters.model_store import ModelStore
 from ares.config.workspace import Workspace
 from ares.domain.model_life import EnsemblePromoted
 from ares.runtime.lifecycle.promotion import archive, rollback
-from ares.runtime.registry.model_journal import read_book, record
+from ares.runtime.registry.model_journal import read_registry, record
 from ares.runtime.registry.model_mirror import tell_mlflow
 
 if TYPE_CHECKING:
@@ -141,11 +141,11 @@ def test_a_deleted_database_changes_nothing_and_is_filled_again(
     world.let_pass(world.first, "paper")
     world.asked(world.first, "paper")
     judged = world.let_pass(world.refit, "paper")
-    before = read_book(world.workspace.journal_dir)
+    before = read_registry(world.workspace.journal_dir)
     without = shutil.ignore_patterns("mlflow.db*")
     shutil.copytree(world.workspace.root, tmp_path / "without", ignore=without)
     world = replace(world, workspace=Workspace(tmp_path / "without"))
-    assert read_book(world.workspace.journal_dir) == before
+    assert read_registry(world.workspace.journal_dir) == before
     outcome = world.asked(world.refit, "paper")
     assert outcome.promoted[0].verdict_hash == judged.verdict_hash
     assert outcome.warnings == ()

@@ -16,7 +16,7 @@ from ares.journal.log import Writer
 from ares.runtime.registry.journal_head import head_path, read_whole
 from ares.runtime.registry.model_journal import (
     models_journal,
-    read_book,
+    read_registry,
     record,
     refusals_journaled,
     who,
@@ -63,13 +63,13 @@ def test_a_journal_that_lost_its_end_is_not_believed(
     """Else champions, refusals and trials would be forgotten, to somebody's advantage."""
     folder = models_journal(journal)
     harm(folder)
-    for ask in (lambda: read_book(journal), lambda: record(journal, [archived("d")])):
+    for ask in (lambda: read_registry(journal), lambda: record(journal, [archived("d")])):
         with pytest.raises(ExternalError, match=r"has lost its end: 3 records were written, [01]"):
             ask()
     head_path(folder).unlink()
     record(journal, [archived("d")])
-    assert "d" in read_book(journal).out_of_use
-    assert read_book(journal).champions("paper") == {}
+    assert "d" in read_registry(journal).archived
+    assert read_registry(journal).champions("paper") == {}
 
 
 def test_a_journal_written_anew_in_its_place_is_not_believed(journal: Path) -> None:
@@ -80,7 +80,7 @@ def test_a_journal_written_anew_in_its_place_is_not_believed(journal: Path) -> N
         writer.append(msgspec.msgpack.encode(archived(name)))
     writer.close()
     with pytest.raises(ExternalError, match="is not the one that was written"):
-        read_book(journal)
+        read_registry(journal)
 
 
 def test_a_journal_may_be_ahead_of_its_head_and_a_head_may_be_missing(journal: Path) -> None:
@@ -93,27 +93,34 @@ def test_a_journal_may_be_ahead_of_its_head_and_a_head_may_be_missing(journal: P
     assert len(read_whole(folder)) == 4
     head_path(folder).write_bytes(b"{")
     with pytest.raises(ExternalError, match="does not say how far"):
-        read_book(journal)
+        read_registry(journal)
 
 
 def test_two_champions_in_the_journal_are_a_forgery(journal: Path) -> None:
     """Chained and counted as it should be, and still no promotion follows from another one."""
     record(journal, [promotion("d", "c"), promotion("e", "", "live")])
-    assert read_book(journal).champions("paper") == {"binance:BTC/USDT": "d"}
+    assert read_registry(journal).champions("paper") == {"binance:BTC/USDT": "d"}
     record(journal, [promotion("e", "c")])
     with pytest.raises(
         ExternalError, match=r"names two champions of binance:BTC/USDT in paper \(d"
     ):
-        read_book(journal)
+        read_registry(journal)
 
 
-def test_a_record_of_another_version_is_named(journal: Path) -> None:
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"type": "Dethroned", "ensemble_hash": "c"},
+        {"environment": "paper", "ensemble_hash": "c"},  # from before records had a type
+    ],
+)
+def test_a_record_of_another_version_is_named(journal: Path, content: dict[str, str]) -> None:
     folder = models_journal(journal)
     writer = Writer(folder)
-    writer.append(msgspec.msgpack.encode({"type": "Dethroned", "ensemble_hash": "c"}))
+    writer.append(msgspec.msgpack.encode(content))
     writer.close()
     with pytest.raises(ExternalError, match="a record that this version of Ares does not know"):
-        read_book(journal)
+        read_registry(journal)
 
 
 def test_a_refusal_by_an_error_is_journaled_and_raised(journal: Path) -> None:
@@ -122,7 +129,7 @@ def test_a_refusal_by_an_error_is_journaled_and_raised(journal: Path) -> None:
         refusals_journaled(journal, "import", "x.onnx", now=lambda: NOW),
     ):
         raise UserError("no such model")
-    denied = read_book(journal).denied[-1]
+    denied = read_registry(journal).refusals[-1]
     assert (denied.what, denied.target, denied.reason) == ("import", "x.onnx", "no such model")
     assert denied.at == "2024-01-01T00:00:00+00:00"
     assert denied.who == who()
@@ -139,7 +146,7 @@ def test_a_journal_that_cannot_be_written_does_not_hide_the_reason(journal: Path
 
 def test_what_happened_to_a_model_comes_in_order(journal: Path) -> None:
     record(journal, [promotion("d", "c"), archived("c")])
-    assert read_book(journal).life("c") == [
+    assert read_registry(journal).records_on("c") == [
         promotion("c", ""),
         promotion("d", "c"),
         archived("c"),

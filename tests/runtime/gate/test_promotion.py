@@ -22,7 +22,7 @@ from ares.runtime.lifecycle.promotion import (
     promote,
     rollback,
 )
-from ares.runtime.registry.model_journal import read_book, record
+from ares.runtime.registry.model_journal import read_registry, record
 
 if TYPE_CHECKING:
     from tests.runtime.gate.conftest import World
@@ -35,7 +35,7 @@ def test_without_a_verdict_nothing_is_promoted_and_the_refusal_is_journaled(worl
     assert outcome.promoted == ()
     assert "no passing verdict for history: `ares models validate" in outcome.refused[0]
     assert world.champion() is None
-    denied = read_book(world.workspace.journal_dir).denied[-1]
+    denied = read_registry(world.workspace.journal_dir).refusals[-1]
     assert (denied.what, denied.target, denied.environment) == ("promote", world.refit, "history")
 
 
@@ -51,7 +51,7 @@ def test_with_a_verdict_it_is_promoted_with_who_when_why_and_the_verdict(world: 
     assert world.champion() == world.refit
     assert champions(world.workspace.journal_dir, "history/some-run") == {BTC: world.refit}
     assert world.champion("paper") is None
-    book = read_book(world.workspace.journal_dir)
+    book = read_registry(world.workspace.journal_dir)
     assert book.status(world.refit) == "production"
     assert book.status(world.first) == "candidate"
     again = world.asked(world.refit)
@@ -64,11 +64,11 @@ def test_a_refusing_verdict_and_one_for_elsewhere_do_not_help(world: World) -> N
     world.let_pass(world.refit, passed=False)
     refusal = world.asked(world.refit).refused[0]
     assert "it was refused at now (e_value, deflated_sharpe)" in refusal
-    judged = read_book(world.workspace.journal_dir).verdicts[-1]
+    judged = read_registry(world.workspace.journal_dir).verdicts[-1]
     many = msgspec.structs.replace(judged, failed=tuple("abcdefg"))
     record(world.workspace.journal_dir, [many])
     assert "(a, b, c, d, e and 2 more)" in world.asked(world.refit).refused[0]
-    assert read_book(world.workspace.journal_dir).status(world.refit) == "evaluated_inferior"
+    assert read_registry(world.workspace.journal_dir).status(world.refit) == "evaluated_inferior"
     world.let_pass(world.refit)
     assert world.asked(world.refit).promoted
 
@@ -96,7 +96,7 @@ def test_a_verdict_against_another_champion_or_fewer_trials_is_not_of_today(worl
     world.force(world.other)
     assert "another ensemble is champion since" in world.asked(world.refit).refused[0]
     world.let_pass(world.refit)
-    book = read_book(world.workspace.journal_dir)
+    book = read_registry(world.workspace.journal_dir)
     trial = next(t for t in book.trials if t.kind == "ensemble" and t.scope == BTC)
     record(world.workspace.journal_dir, [msgspec.structs.replace(trial, recipe_hash="new")])
     assert "more recipes were tried since" in world.asked(world.refit).refused[0]
@@ -147,7 +147,7 @@ def test_force_needs_a_reason_is_kept_and_has_no_place_in_live(world: World) -> 
         assert (one.forced, one.reason, one.verdict_hash) == (True, "rehearsal", "")
     world.let_pass(world.refit, "live")
     assert world.asked(world.refit, "live").promoted
-    assert read_book(world.workspace.journal_dir).champion_in(world.refit) == [
+    assert read_registry(world.workspace.journal_dir).champion_in(world.refit) == [
         "history",
         "paper",
         "live",
@@ -212,7 +212,7 @@ def test_rolling_back_brings_the_former_one_and_archives_the_present(world: Worl
     assert outcome.archived == (world.refit,)
     assert (one.ensemble_hash, one.previous_hash) == (world.first, world.refit)
     assert (one.rolled_back, one.reason) == (True, "it lost money")
-    book = read_book(world.workspace.journal_dir)
+    book = read_registry(world.workspace.journal_dir)
     assert world.champion() == world.first
     assert (book.status(world.first), book.status(world.refit)) == ("production", "archived")
     world.let_pass(world.refit)
@@ -236,7 +236,7 @@ def test_a_rollback_goes_only_to_what_was_validated_exists_and_works(world: Worl
     ):
         (refusal,) = rollback(world.workspace, None, target, None).refused
         assert says in refusal
-        assert read_book(world.workspace.journal_dir).denied[-1].what == "rollback"
+        assert read_registry(world.workspace.journal_dir).refusals[-1].what == "rollback"
     assert world.champion() == world.first
     world.let_pass(world.refit)
     models = ModelStore(world.workspace.models_dir)
@@ -255,7 +255,7 @@ def test_a_rollback_goes_only_to_what_was_validated_exists_and_works(world: Worl
 def test_a_champion_that_is_not_stored_any_more_is_named(world: World) -> None:
     world.force(world.first)
     models = ModelStore(world.workspace.models_dir)
-    book = read_book(world.workspace.journal_dir)
+    book = read_registry(world.workspace.journal_dir)
     assert missing_champions(models.listed(), book) == []
     models.ensemble_path(models.ensemble(world.first)).unlink()
     [said] = missing_champions(models.listed(), book)
@@ -269,7 +269,7 @@ def test_archiving_takes_a_model_out_of_use_but_never_a_champion(world: World) -
     assert archive(world.workspace, world.other, "old") == PromotionResult(
         (), (), (), (world.other,)
     )
-    assert read_book(world.workspace.journal_dir).status(world.other) == "archived"
+    assert read_registry(world.workspace.journal_dir).status(world.other) == "archived"
     (refusal,) = archive(world.workspace, world.other).refused
     assert "archived already" in refusal
     world.let_pass(world.other)

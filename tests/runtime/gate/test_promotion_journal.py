@@ -16,10 +16,10 @@ import pytest
 from ares.bootstrap.training import train
 from ares.domain.errors import AresError, ExternalError
 from ares.domain.model_life import EnsembleArchived
-from ares.journal.log import Lock, Writer
-from ares.runtime.lifecycle.promotion import archive, champions, promote
+from ares.journal.log import Lock
+from ares.runtime.lifecycle.promotion import archive, promote
 from ares.runtime.registry.journal_head import head_path
-from ares.runtime.registry.model_journal import models_journal, read_book, record, writing
+from ares.runtime.registry.model_journal import models_journal, read_registry, record, writing
 from ares.runtime.training.plan import TrainingRequest
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def test_of_two_processes_at_once_one_wins_and_the_other_is_told(world: World) -
     ((told,),) = (refused for promoted, refused in said if not promoted)
     assert f"{won[0][:12]} became champion in history meanwhile (by " in told
     assert world.denied().what == "promote"
-    assert len(read_book(world.workspace.journal_dir).promotions) == 1
+    assert len(read_registry(world.workspace.journal_dir).promotions) == 1
 
 
 def test_what_it_rests_on_may_not_change_while_it_is_promoted(world: World) -> None:
@@ -106,7 +106,7 @@ def test_a_writer_waits_for_another_and_says_who_it_is(world: World) -> None:
         pass
     threading.Timer(0.2, lock.release).start()
     record(world.workspace.journal_dir, [EnsembleArchived("x", "now", "me", "test")])
-    assert read_book(world.workspace.journal_dir).archived[-1].ensemble_hash == "x"
+    assert "x" in read_registry(world.workspace.journal_dir).archived
 
 
 def test_a_promotion_torn_at_any_byte_never_was(world: World) -> None:
@@ -145,7 +145,7 @@ def test_damage_is_found_before_anything_is_decided_on_it(world: World) -> None:
 
 def test_two_champions_are_found_before_a_training_makes_anything(world: World) -> None:
     world.force(world.first)
-    forged = read_book(world.workspace.journal_dir).promotions[-1]
+    forged = read_registry(world.workspace.journal_dir).promotions[-1]
     with writing(world.workspace.journal_dir) as append:
         append(msgspec.structs.replace(forged, ensemble_hash=world.other))
     packages = world.workspace.models_dir / "packages"
@@ -153,26 +153,3 @@ def test_two_champions_are_found_before_a_training_makes_anything(world: World) 
     with pytest.raises(ExternalError, match="names two champions"):
         train(world.workspace, TrainingRequest(symbols=("BTC/USDT",)), pool=world.pool)
     assert sorted(packages.rglob("*")) == before
-
-
-def test_promotions_of_an_older_version_are_still_read(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
-    root = tmp_path_factory.mktemp("old")
-    writer = Writer(models_journal(root))
-    writer.append(
-        msgspec.msgpack.encode(
-            {
-                "environment": "paper",
-                "instrument": BTC,
-                "ensemble_hash": "abc",
-                "previous_hash": "",
-                "at": "then",
-                "who": "me",
-                "reason": "old",
-                "forced": True,
-            }
-        )
-    )
-    writer.close()
-    assert champions(root, "paper") == {BTC: "abc"}

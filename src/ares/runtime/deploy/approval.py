@@ -15,9 +15,9 @@ from ares.domain.model import Ensemble
 from ares.runtime.deploy.plan import DeployEffects, DeployPlan, DeployReport, DeployRequest
 from ares.runtime.deploy.quiet_hours import next_quiet
 from ares.runtime.deploy.staging import staged_workspace
-from ares.runtime.deploy.state import unfinished
+from ares.runtime.deploy.state import describe
 from ares.runtime.deploy.verify import rehearse
-from ares.runtime.registry.model_journal import read_book
+from ares.runtime.registry.model_journal import read_registry
 from ares.runtime.validation.model_check import require_it_works
 
 SAY_EVERY_S = 3600.0
@@ -75,9 +75,9 @@ def _plan(
         package_hash = hashlib.file_digest(file, "sha256").hexdigest()
     if asked.sha256 and asked.sha256.lower() != package_hash:
         raise UserError(f"its SHA-256 is {package_hash}, not the one of --sha256")
-    book = read_book(workspace.journal_dir)
+    book = read_registry(workspace.journal_dir)
     champions = book.champions(environment)
-    pending = {one.install.instrument: one for one in unfinished(book.records, environment)}
+    pending = {one.install.instrument: one for one in book.unfinished_installs(environment)}
     rehearsal.mkdir()
     staged = staged_workspace(workspace, rehearsal)
     rehearsed = rehearse(staged, package, environment, force=asked.force, champions=champions)
@@ -88,7 +88,7 @@ def _plan(
     if open_ is not None and resumed:
         mine = open_.install.package and open_.install.ensemble_hash == ensemble.hash
         if not mine:
-            raise UserError(open_.sentence)
+            raise UserError(describe(open_))
     if champion == ensemble.hash and not resumed:
         reason = f"{ensemble.hash[:12]} is champion in {environment} already: nothing was changed"
         return DeployReport(

@@ -11,12 +11,12 @@ from ares.domain.errors import AresError, UserError
 from ares.domain.model_life import InstallFailed, InstallStarted, RequestRefused
 from ares.runtime.deploy.approval import approved
 from ares.runtime.deploy.plan import DeployEffects, DeployPlan, DeployReport, DeployRequest
-from ares.runtime.deploy.proof import go_back, last_promotion, prove
+from ares.runtime.deploy.proof import go_back, prove
 from ares.runtime.deploy.service import ExpectedChampion, Service
 from ares.runtime.deploy.staging import clean_stale, one_at_a_time, staging
 from ares.runtime.lifecycle.bundle_import import bring_in
 from ares.runtime.lifecycle.promotion import PromotionResult, promote
-from ares.runtime.registry.model_journal import read_book, record, stamp, who
+from ares.runtime.registry.model_journal import read_registry, record, stamp, who
 from ares.runtime.validation.validate import require_environment
 
 
@@ -128,9 +128,9 @@ def _carry_out(
             reason,
         )  # fmt: skip
     else:
-        book = read_book(workspace.journal_dir)
-        if book.champions(environment).get(ensemble.instrument) == ensemble.hash:
-            failed = last_promotion(book, environment, ensemble.instrument)
+        registry = read_registry(workspace.journal_dir)
+        failed = registry.last_promotion(environment, ensemble.instrument)
+        if failed is not None and failed.ensemble_hash == ensemble.hash:
             report = go_back(workspace, failed, wrong, service, outside)
         else:
             report = _not_promoted(workspace, plan, wrong, outside)
@@ -166,7 +166,9 @@ def _not_promoted(
 ) -> DeployReport:
     """Journal the end of an install whose promotion was refused at the last moment."""
     ensemble, environment = plan.rehearsed.ensemble, plan.environment
-    champion = read_book(workspace.journal_dir).champions(environment).get(ensemble.instrument, "")
+    champion = (
+        read_registry(workspace.journal_dir).champions(environment).get(ensemble.instrument, "")
+    )
     end = InstallFailed(
         environment, ensemble.instrument, ensemble.hash, champion, None, reason,
         stamp(outside.now), who(),

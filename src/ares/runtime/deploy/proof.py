@@ -6,7 +6,7 @@ from ares.config.workspace import Workspace
 from ares.domain.model_life import EnsemblePromoted, InstallCompleted, InstallFailed, InstallStarted
 from ares.runtime.deploy.plan import DeployEffects, DeployReport, Result
 from ares.runtime.deploy.service import ExpectedChampion, Service
-from ares.runtime.registry.model_journal import ModelBook, read_book, record, stamp, who, writing
+from ares.runtime.registry.model_journal import read_registry, record, stamp, who, writing
 from ares.runtime.registry.model_mirror import tell_mlflow
 
 LOCK_WAIT_S = 10.0
@@ -52,7 +52,7 @@ def settle(
 ) -> DeployReport:
     """Bring the service up with whoever is champion now, after ``failed`` did not come up."""
     environment, instrument = failed.environment, failed.instrument
-    champion = read_book(workspace.journal_dir).champions(environment).get(instrument, "")
+    champion = read_registry(workspace.journal_dir).champions(environment).get(instrument, "")
     wrong = service.bring_up(ExpectedChampion(environment, instrument, champion))
     outside.at("restarted with the one before")
     if wrong is not None:
@@ -70,12 +70,6 @@ def settle(
     )  # fmt: skip
 
 
-def last_promotion(book: ModelBook, environment: str, instrument: str) -> EnsemblePromoted:
-    """Return the newest promotion of an instrument."""
-    place = (environment, instrument)
-    return [one for one in book.promotions if (one.environment, one.instrument) == place][-1]
-
-
 def _take_back(
     workspace: Workspace, failed: EnsemblePromoted, reason: str, outside: DeployEffects
 ) -> tuple[str, ...]:
@@ -86,15 +80,14 @@ def _take_back(
     somebody else has promoted meanwhile, that one stays.
     """
     with writing(workspace.journal_dir, LOCK_WAIT_S) as append:
-        book = read_book(workspace.journal_dir)
+        book = read_registry(workspace.journal_dir)
         present = book.champions(failed.environment).get(failed.instrument, "")
         if present != failed.ensemble_hash:
             return (f"{present[:12] or 'nobody'} became champion meanwhile, and stays",)
-        before = book.verdict_on(failed.previous_hash, failed.environment)
         one = EnsemblePromoted(
             failed.environment, failed.instrument, failed.previous_hash, failed.ensemble_hash,
             stamp(outside.now), who(), reason, False,
-            before.verdict_hash if before is not None and before.passed else "", taken_back=True,
+            book.passing_verdict(failed.previous_hash, failed.environment), taken_back=True,
         )  # fmt: skip
         append(one)
     warning = tell_mlflow(workspace, one.instrument, failed.ensemble_hash)

@@ -9,13 +9,14 @@ from ares.domain.errors import UserError
 from ares.domain.model_life import InstallFailed, InstallStarted
 from ares.runtime.deploy.install import permitted, service_of
 from ares.runtime.deploy.plan import DeployEffects, DeployReport
-from ares.runtime.deploy.proof import go_back, last_promotion, prove, settle
+from ares.runtime.deploy.proof import go_back, prove, settle
 from ares.runtime.deploy.service import ExpectedChampion, Service
 from ares.runtime.deploy.staging import clean_stale, one_at_a_time
-from ares.runtime.deploy.state import UnfinishedInstall, unfinished
+from ares.runtime.deploy.state import describe
 from ares.runtime.lifecycle.promotion import rollback as roll_back
 from ares.runtime.lifecycle.promotion import rollback_target
-from ares.runtime.registry.model_journal import read_book, record, stamp, who
+from ares.runtime.registry.model_journal import read_registry, record, stamp, who
+from ares.runtime.registry.registry_state import UnfinishedInstall
 
 UNDONE = "taken back by a person"
 
@@ -46,14 +47,14 @@ def rollback(
         clean_stale(workspace, outside.temporary)
         pending = [
             one
-            for one in unfinished(read_book(workspace.journal_dir).records, environment)
+            for one in read_registry(workspace.journal_dir).unfinished_installs(environment)
             if one.stage != "announced" and symbol in (None, *_names(one.install.instrument))
         ]
         if len(pending) > 1:
             named = ", ".join(one.install.instrument for one in pending)
             raise UserError(f"several installs were interrupted ({named}): name the symbol")
         if pending:
-            if not (yes or approve(pending[0].sentence)):
+            if not (yes or approve(describe(pending[0]))):
                 return _left(workspace, pending[0].install, environment)
             return _finish(workspace, pending[0], reason, service, outside)
         instrument, present, former = rollback_target(workspace, symbol, environment)
@@ -98,7 +99,9 @@ def _finish(
     one = open_.install
     if open_.stage == "promoted" and not one.package:  # of a rollback: forwards is back
         return _served(workspace, one, service, outside, ())
-    last = last_promotion(read_book(workspace.journal_dir), one.environment, one.instrument)
+    registry = read_registry(workspace.journal_dir)
+    last = registry.last_promotion(one.environment, one.instrument)
+    assert last is not None  # it was promoted, or taken back
     if open_.stage == "promoted":
         return go_back(workspace, last, reason or UNDONE, service, outside)
     return settle(workspace, one, last.reason, service, outside)
@@ -129,7 +132,7 @@ def _served(
 
 
 def _left(workspace: Workspace, one: InstallStarted, environment: str) -> DeployReport:
-    champion = read_book(workspace.journal_dir).champions(environment).get(one.instrument, "")
+    champion = read_registry(workspace.journal_dir).champions(environment).get(one.instrument, "")
     return DeployReport(
         "refused", environment, one.instrument, one.ensemble_hash, champion, None,
         "it was not approved: nothing was changed",

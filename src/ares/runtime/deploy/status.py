@@ -14,9 +14,9 @@ from ares.runtime.deploy.plan import DeployEffects
 from ares.runtime.deploy.quiet_hours import next_quiet
 from ares.runtime.deploy.service import ExpectedChampion
 from ares.runtime.deploy.staging import clean_stale, one_at_a_time, require_none_runs
-from ares.runtime.deploy.state import last_end, unfinished
+from ares.runtime.deploy.state import describe
 from ares.runtime.engine.heartbeat import heard
-from ares.runtime.registry.model_journal import read_book
+from ares.runtime.registry.model_journal import read_registry
 from ares.runtime.validation.validate import require_environment
 
 
@@ -83,9 +83,9 @@ def deploy_status(workspace: Workspace, to: str | None, outside: DeployEffects) 
     environment = to or settings.live_trading.mode
     require_environment(environment)
     cleaned, running, doubt = _looked_after(workspace, outside.temporary)
-    book = read_book(workspace.journal_dir)
+    book = read_registry(workspace.journal_dir)
     champions = book.champions(environment)
-    ends = {key: last_end(book.records, environment, key) for key in _instruments(book.records)}
+    ends = {key: book.last_install(environment, key) for key in _instruments(book.records)}
     now = outside.now().astimezone(UTC)
     quiet_from = next_quiet(now, settings.deployment.quiet)
     return DeployStatus(
@@ -93,7 +93,9 @@ def deploy_status(workspace: Workspace, to: str | None, outside: DeployEffects) 
         settings.deployment.policy,
         champions,
         {key: end for key, end in ends.items() if end is not None},
-        () if running else tuple(o.sentence + doubt for o in unfinished(book.records, environment)),
+        ()
+        if running
+        else tuple(describe(o) + doubt for o in book.unfinished_installs(environment)),
         running,
         cleaned,
         settings.deployment.quiet_hours,

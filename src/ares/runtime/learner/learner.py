@@ -32,7 +32,7 @@ from ares.runtime.engine.learner_events import LearnerEvents
 from ares.runtime.learner.drift_job import DriftJob, DriftResult, measure_drift
 from ares.runtime.learner.learn_requests import LearnRequests
 from ares.runtime.learner.refit import LEARNER, RefitRequest, RefitResult, RefitRunner
-from ares.runtime.registry.model_journal import read_book
+from ares.runtime.registry.model_journal import read_registry
 from ares.runtime.training.train import WORKER_MODULES
 
 MODULES = (
@@ -69,7 +69,7 @@ def learner_of(
         silence_s=60.0 * settings.learner.timeout_minutes,
         stopped=stopped,
     )
-    book = read_book(workspace.journal_dir)
+    book = read_registry(workspace.journal_dir)
     school = RefitRunner(workspace, setup.environment, folder, book.trials, pool)
     lessons = LearnerState(
         policy_of(settings), thresholds_of(settings), _foreign(school, setup)

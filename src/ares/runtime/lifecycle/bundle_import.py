@@ -12,7 +12,8 @@ from ares.config.workspace import Workspace
 from ares.domain.errors import UserError
 from ares.domain.manifest import VERDICTS
 from ares.domain.model_life import Record, VerdictRecorded
-from ares.runtime.registry.model_journal import ModelBook, read_book, writing
+from ares.runtime.registry.model_journal import read_registry, writing
+from ares.runtime.registry.registry_state import RegistryState
 from ares.runtime.validation.evaluator import user_of
 from ares.runtime.validation.model_check import require_it_fits
 from ares.runtime.validation.verdict_file import FOLDER
@@ -48,7 +49,7 @@ def bring_in(
         _write_verdict(workspace, bundle, one)
         at("verdict stored")
     with writing(workspace.journal_dir, LOCK_WAIT_S) as append:
-        book = read_book(workspace.journal_dir)
+        book = read_registry(workspace.journal_dir)
         held = set(book.trials)
         new: list[Record] = [trial for trial in bundle.life.trials if trial not in held]
         new += _wanted(book, bundle) if verdicts else ()
@@ -57,7 +58,7 @@ def bring_in(
     at("past recorded")
 
 
-def _wanted(book: ModelBook, bundle: Bundle) -> tuple[VerdictRecorded, ...]:
+def _wanted(book: RegistryState, bundle: Bundle) -> tuple[VerdictRecorded, ...]:
     """Return the verdicts that are news here: there is none on it yet, or only older ones."""
     wanted = []
     for one in bundle.life.judged:

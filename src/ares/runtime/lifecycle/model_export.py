@@ -24,7 +24,8 @@ from ares.domain.manifest import (
 from ares.domain.model_life import ENVIRONMENTS
 from ares.domain.package import Package, sha256
 from ares.kernel.jit import kernel_hash
-from ares.runtime.registry.model_journal import ModelBook, read_book
+from ares.runtime.registry.model_journal import read_registry
+from ares.runtime.registry.registry_state import RegistryState
 from ares.runtime.validation.verdict_file import FOLDER, require_unchanged
 
 PROBE_ROWS = 32
@@ -36,7 +37,7 @@ def export_model(workspace: Workspace, ref: str, target: Path) -> Bundle:
     The same models with the same past give the same bytes. Raises UserMistake where the target
     exists, WorldTrouble where a package or a verdict is not what was written.
     """
-    book = read_book(workspace.journal_dir)
+    book = read_registry(workspace.journal_dir)
 
     def companions(bundle: Bundle, files: Mapping[str, bytes]) -> Mapping[str, bytes]:
         more = _past(workspace, book, bundle)
@@ -80,7 +81,7 @@ def probe(n_features: int) -> F32:
     return ((place * 7919 % 2001 - 1000) / 250.0).astype(np.float32)
 
 
-def _past(workspace: Workspace, book: ModelBook, bundle: Bundle) -> dict[str, bytes]:
+def _past(workspace: Workspace, book: RegistryState, bundle: Bundle) -> dict[str, bytes]:
     """Return the newest verdict for each environment with its files, and the trials."""
     ensemble = bundle.ensemble
     if ensemble is None:

@@ -14,15 +14,15 @@ from ares.domain.model import Ensemble
 from ares.domain.model_life import ENVIRONMENTS, EnsembleArchived, EnsemblePromoted
 from ares.runtime.registry.model_journal import (
     LOCK_WAIT_S,
-    ModelBook,
-    deny,
-    read_book,
+    read_registry,
+    record_refusal,
     refusals_journaled,
     stamp,
     who,
     writing,
 )
 from ares.runtime.registry.model_mirror import tell_mlflow
+from ares.runtime.registry.registry_state import RegistryState
 from ares.runtime.validation.model_check import require_it_works
 from ares.runtime.validation.validate import basis_of, find, require_environment
 from ares.runtime.validation.verdict_file import require_unchanged
@@ -75,16 +75,16 @@ def promote(
         require_environment(to)
         if force and not why:
             raise UserError("a forced promotion needs a reason: --reason TEXT")
-        models, book = ModelStore(workspace.models_dir), read_book(workspace.journal_dir)
-        chosen = [find(models, target, book.out_of_use)] if target else _newest(models, book)
+        models, book = ModelStore(workspace.models_dir), read_registry(workspace.journal_dir)
+        chosen = [find(models, target, book.archived)] if target else _newest(models, book)
     promoted: list[EnsemblePromoted] = []
     refused: list[str] = []
     warnings: list[str] = []
     for ensemble in chosen:
-        book = read_book(workspace.journal_dir)
+        book = read_registry(workspace.journal_dir)
         before = book.champions(to).get(ensemble.instrument, "")
         doubt = _doubt(workspace, book, ensemble, to, force)
-        verdict_hash = "" if force else _verdict_hash(book, ensemble.hash, to)
+        verdict_hash = "" if force else book.passing_verdict(ensemble.hash, to)
         one = EnsemblePromoted(
             to, ensemble.instrument, ensemble.hash, before, stamp(now), who(),
             why or "the verdict", force, verdict_hash,
@@ -118,12 +118,12 @@ def rollback(
     environment : None: the only one in which that instrument has a champion.
     Raises UserMistake where it is not clear what is meant.
     """
-    models, book = ModelStore(workspace.models_dir), read_book(workspace.journal_dir)
+    models, book = ModelStore(workspace.models_dir), read_registry(workspace.journal_dir)
     meant = to or symbol or ""
     with refusals_journaled(workspace.journal_dir, "rollback", meant, environment or "", now):
         kind, instrument = _place(book, symbol, environment)
     present = book.champions(kind)[instrument]
-    target: Ensemble | str = former(book, kind, instrument) if to is None else to
+    target: Ensemble | str = book.previous_champion(kind, instrument) if to is None else to
     if target:
         try:
             target = find(models, str(target))
@@ -138,7 +138,7 @@ def rollback(
         doubt, named = target, to or instrument
     one = EnsemblePromoted(
         kind, instrument, named, present, stamp(now), who(),
-        (reason or "").strip() or "rollback", False, _verdict_hash(book, named, kind), True,
+        (reason or "").strip() or "rollback", False, book.passing_verdict(named, kind), True,
     )  # fmt: skip
     doubt = doubt or _record_promotion(workspace, one)
     if doubt is not None:
@@ -156,18 +156,18 @@ def archive(
     """Take an ensemble out of use: it is not promoted, and not rolled back to, any more."""
     with refusals_journaled(workspace.journal_dir, "archive", target, "", now):
         models = ModelStore(workspace.models_dir)
-        ensemble = find(models, target, read_book(workspace.journal_dir).out_of_use)
+        ensemble = find(models, target, read_registry(workspace.journal_dir).archived)
     why = (reason or "").strip() or "archived by hand"
     doubt = None
     with writing(workspace.journal_dir, LOCK_WAIT_S) as append:
-        book = read_book(workspace.journal_dir)
+        book = read_registry(workspace.journal_dir)
         places = book.champion_in(ensemble.hash)
         if places:
             doubt = (
                 f"{ensemble.hash[:12]} is champion in {', '.join(places)}: promote another, or "
                 "roll back, first"
             )
-        elif ensemble.hash in book.out_of_use:
+        elif ensemble.hash in book.archived:
             doubt = f"{ensemble.hash[:12]} is archived already"
         else:
             models.save_ensemble(ensemble)
@@ -179,10 +179,10 @@ def archive(
 
 def champions(journal_dir: Path, environment: str) -> dict[str, str]:
     """Return the champion's ensemble hash by instrument key."""
-    return read_book(journal_dir).champions(environment)
+    return read_registry(journal_dir).champions(environment)
 
 
-def missing_champions(listed: StoredModels, book: ModelBook) -> list[str]:
+def missing_champions(listed: StoredModels, book: RegistryState) -> list[str]:
     """Return a line for each champion whose ensemble is not stored here, or cannot be read."""
     stored = {ensemble.hash for ensemble in listed.ensembles}
     return [
@@ -196,20 +196,20 @@ def missing_champions(listed: StoredModels, book: ModelBook) -> list[str]:
 
 def doubt_about(workspace: Workspace, ensemble: Ensemble, to: str, force: bool) -> str | None:
     """Return why ``promote`` would refuse an ensemble now; None: it would not."""
-    return _doubt(workspace, read_book(workspace.journal_dir), ensemble, to, force)
+    return _doubt(workspace, read_registry(workspace.journal_dir), ensemble, to, force)
 
 
 def rollback_target(
     workspace: Workspace, symbol: str | None, environment: str
 ) -> tuple[str, str, str]:
     """Return an instrument, its champion, and the one that a rollback goes to (empty: none)."""
-    book = read_book(workspace.journal_dir)
+    book = read_registry(workspace.journal_dir)
     kind, instrument = _place(book, symbol, environment)
-    return instrument, book.champions(kind)[instrument], former(book, kind, instrument)
+    return instrument, book.champions(kind)[instrument], book.previous_champion(kind, instrument)
 
 
 def _doubt(
-    workspace: Workspace, book: ModelBook, ensemble: Ensemble, to: str, force: bool
+    workspace: Workspace, book: RegistryState, ensemble: Ensemble, to: str, force: bool
 ) -> str | None:
     """Return why an ensemble may not be promoted; None: it may."""
     short = ensemble.hash[:12]
@@ -217,7 +217,7 @@ def _doubt(
         return "--force is refused in live: real money needs a passing verdict"
     if book.champions(to).get(ensemble.instrument) == ensemble.hash:
         return f"{short} is champion in {to} already"
-    if ensemble.hash in book.out_of_use:
+    if ensemble.hash in book.archived:
         return f"{short} is archived: train again"
     if not force:
         doubt = _verdict_doubt(workspace, book, ensemble, to)
@@ -227,7 +227,7 @@ def _doubt(
 
 
 def _verdict_doubt(
-    workspace: Workspace, book: ModelBook, ensemble: Ensemble, to: str
+    workspace: Workspace, book: RegistryState, ensemble: Ensemble, to: str
 ) -> str | None:
     """Return what is wrong with the newest verdict on an ensemble; None: it passes today."""
     there = "" if to == "history" else f" --to {to}"
@@ -252,7 +252,7 @@ def _verdict_doubt(
 
 def _may_return(
     workspace: Workspace,
-    book: ModelBook,
+    book: RegistryState,
     target: Ensemble,
     kind: str,
     instrument: str,
@@ -264,9 +264,9 @@ def _may_return(
         return f"{short} is for {target.instrument}, not for {instrument}"
     if target.hash == present:
         return f"{short} is champion in {kind} already"
-    if target.hash in book.out_of_use:
+    if target.hash in book.archived:
         return f"{short} is archived"
-    if target.hash not in _passed(book, kind):
+    if target.hash not in book.passed(kind):
         return f"{short} was never validated: no verdict for {kind} has let it pass"
     return _works(workspace, target)
 
@@ -282,7 +282,7 @@ def _works(workspace: Workspace, ensemble: Ensemble) -> str | None:
 def _record_promotion(workspace: Workspace, one: EnsemblePromoted) -> str | None:
     """Write a promotion unless what it rests on has changed since it was looked at; say so then."""
     with writing(workspace.journal_dir, LOCK_WAIT_S) as append:
-        book = read_book(workspace.journal_dir)
+        book = read_registry(workspace.journal_dir)
         present = book.champions(one.environment).get(one.instrument, "")
         if present != one.previous_hash:
             last = [p for p in book.promotions if p.ensemble_hash == present][-1]
@@ -290,7 +290,7 @@ def _record_promotion(workspace: Workspace, one: EnsemblePromoted) -> str | None
                 f"{present[:12]} became champion in {one.environment} meanwhile (by {last.who}, "
                 f"{last.at}): look at it, then try again"
             )
-        if one.ensemble_hash in book.out_of_use:
+        if one.ensemble_hash in book.archived:
             return f"{one.ensemble_hash[:12]} was archived meanwhile"
         if not one.rolled_back and not one.forced:
             judged = book.verdict_on(one.ensemble_hash, one.environment)
@@ -310,23 +310,23 @@ def _deny(
 ) -> str:
     """Journal a refusal and return the line that says it."""
     named = target.hash if isinstance(target, Ensemble) else target
-    deny(workspace.journal_dir, what, named, environment, reason, now)
+    record_refusal(workspace.journal_dir, what, named, environment, reason, now)
     if isinstance(target, Ensemble):
         return f"{target.instrument} {named[:12]}: {reason}"
     return reason if named in reason else f"{named}: {reason}"
 
 
-def _newest(models: ModelStore, book: ModelBook) -> list[Ensemble]:
+def _newest(models: ModelStore, book: RegistryState) -> list[Ensemble]:
     """Return the newest ensemble of every instrument that is not out of use."""
     keys = sorted({ensemble.instrument for ensemble in models.listed().ensembles})
-    newest = [models.newest_candidate(key, without=book.out_of_use) for key in keys]
+    newest = [models.newest_candidate(key, without=book.archived) for key in keys]
     found = [one for one in newest if one is not None]
     if not found:
         raise UserError("there is no ensemble to promote: `ares train` makes some")
     return found
 
 
-def _place(book: ModelBook, symbol: str | None, environment: str | None) -> tuple[str, str]:
+def _place(book: RegistryState, symbol: str | None, environment: str | None) -> tuple[str, str]:
     """Return the environment and the instrument whose champion is meant."""
     if environment is not None:
         require_environment(environment)
@@ -345,34 +345,6 @@ def _place(book: ModelBook, symbol: str | None, environment: str | None) -> tupl
         named = ", ".join(f"{key} in {kind}" for kind, key in found)
         raise UserError(f"there are several champions ({named}): name the symbol, and --env")
     return found[0]
-
-
-def former(book: ModelBook, kind: str, instrument: str) -> str:
-    """Return the newest former champion that a verdict let pass and nobody took out of use."""
-    present = book.champions(kind)[instrument]
-    passed = _passed(book, kind)
-    for one in reversed(book.promotions):
-        if (one.environment, one.instrument) != (kind, instrument):
-            continue
-        usable = one.ensemble_hash in passed and one.ensemble_hash not in book.out_of_use
-        usable &= one.ensemble_hash not in book.never_served(kind)
-        if usable and one.ensemble_hash != present:
-            return one.ensemble_hash
-    return ""
-
-
-def _passed(book: ModelBook, kind: str) -> frozenset[str]:
-    """Return the hashes of what some verdict for an environment let pass.
-
-    One for another environment is none: money rests on what was asked of it here.
-    """
-    passed = (v.ensemble_hash for v in book.verdicts if v.passed and v.environment == kind)
-    return frozenset(passed)
-
-
-def _verdict_hash(book: ModelBook, ensemble_hash: str, kind: str) -> str:
-    judged = book.verdict_on(ensemble_hash, kind)
-    return judged.verdict_hash if judged is not None and judged.passed else ""
 
 
 def _told(workspace: Workspace, instrument: str, leaving: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The models' journal: every trial, verdict and promotion, chained, and what follows from them."""
+"""The models' journal: every trial, verdict and promotion, appended to a chain and read back."""
 
 from __future__ import annotations
 
@@ -7,124 +7,50 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
 from ares.domain.errors import AresError, ExternalError
-from ares.domain.model_life import (
-    EnsembleArchived,
-    EnsemblePromoted,
-    Record,
-    RequestRefused,
-    VerdictRecorded,
-)
-from ares.domain.trial import Trial
+from ares.domain.model_life import EnsemblePromoted, Record, RequestRefused
 from ares.journal.log import Lock, Writer
 from ares.runtime.registry.journal_head import advance, read_whole
+from ares.runtime.registry.registry_state import RegistryState
 
 LOCK_WAIT_S = 10.0
 LOCK_TRY_S = 0.02
 
 
-@dataclass(frozen=True, slots=True)
-class ModelBook:
-    """Everything that the journal says of models, oldest first."""
+def read_registry(journals: Path) -> RegistryState:
+    """Return what the models' journal amounts to, verified.
 
-    trials: tuple[Trial, ...]
-    verdicts: tuple[VerdictRecorded, ...]
-    promotions: tuple[EnsemblePromoted, ...]
-    archived: tuple[EnsembleArchived, ...]
-    denied: tuple[RequestRefused, ...]
-    records: tuple[Record, ...] = ()
-
-    def champions(self, environment: str) -> dict[str, str]:
-        """Return the champion's ensemble hash by instrument key; of a run: those of its kind."""
-        kind = environment.partition("/")[0]
-        last = {p.instrument: p.ensemble_hash for p in self.promotions if p.environment == kind}
-        return {key: crowned for key, crowned in last.items() if crowned}
-
-    def verdict_on(self, ensemble_hash: str, environment: str) -> VerdictRecorded | None:
-        """Return the newest verdict on an ensemble for an environment."""
-        mine = [
-            one
-            for one in self.verdicts
-            if (one.ensemble_hash, one.environment) == (ensemble_hash, environment)
-        ]
-        return mine[-1] if mine else None
-
-    def status(self, ensemble_hash: str) -> str:
-        """Return candidate, production, archived or evaluated_inferior."""
-        if self.champion_in(ensemble_hash):
-            return "production"
-        if ensemble_hash in self.out_of_use:
-            return "archived"
-        newest = [one for one in self.verdicts if one.ensemble_hash == ensemble_hash][-1:]
-        return "evaluated_inferior" if newest and not newest[0].passed else "candidate"
-
-    def champion_in(self, ensemble_hash: str) -> list[str]:
-        """Return the environments in which an ensemble is champion."""
-        kinds = dict.fromkeys(p.environment for p in self.promotions)
-        return [kind for kind in kinds if ensemble_hash in self.champions(kind).values()]
-
-    def never_served(self, environment: str) -> frozenset[str]:
-        """Return the hashes of those whose newest promotion was undone: they did not start."""
-        failed: set[str] = set()
-        for one in self.promotions:
-            if one.environment == environment:
-                failed.discard(one.ensemble_hash)
-                if one.taken_back:
-                    failed.add(one.previous_hash)
-        return frozenset(failed)
-
-    @property
-    def out_of_use(self) -> frozenset[str]:
-        """Return the hashes of what is archived, by a person or by a rollback."""
-        rolled = {p.previous_hash for p in self.promotions if p.rolled_back}
-        return frozenset(rolled | {one.ensemble_hash for one in self.archived})
-
-    def life(self, ensemble_hash: str) -> list[Record]:
-        """Return everything that happened to an ensemble, oldest first."""
-        return [one for one in self.records if _concerns(one, ensemble_hash)]
-
-
-def read_book(journal_dir: Path) -> ModelBook:
-    """Return what the journal says, verified.
-
-    Raises WorldTrouble where it is damaged, where its end is missing, and where a promotion does
-    not follow from the one before it: there is one champion, or nothing is decided.
+    journals : the workspace's folder of journals.
+    Raises WorldTrouble where the journal is damaged or its end is missing, and where a promotion
+    does not name the champion before it: there is one champion, or nothing is decided.
     """
-    folder = models_journal(journal_dir)
-    records = [_decoded(raw) for raw in read_whole(folder)]
-    _require_one_champion(folder, [one for one in records if isinstance(one, EnsemblePromoted)])
-    return ModelBook(
-        tuple(one for one in records if isinstance(one, Trial)),
-        tuple(one for one in records if isinstance(one, VerdictRecorded)),
-        tuple(one for one in records if isinstance(one, EnsemblePromoted)),
-        tuple(one for one in records if isinstance(one, EnsembleArchived)),
-        tuple(one for one in records if isinstance(one, RequestRefused)),
-        tuple(records),
-    )
+    folder = models_journal(journals)
+    state = RegistryState(tuple(_decoded(raw) for raw in read_whole(folder)))
+    _require_one_champion(folder, state.promotions)
+    return state
 
 
-def record(journal_dir: Path, records: Sequence[Record]) -> None:
-    """Append records, durable when this returns; waits while someone else writes."""
+def record(journals: Path, records: Sequence[Record]) -> None:
+    """Append records, durable when this returns; waits while another process writes."""
     if records:
-        with writing(journal_dir, LOCK_WAIT_S) as append:
-            for one in records:
-                append(one)
+        with writing(journals, LOCK_WAIT_S) as append:
+            for each in records:
+                append(each)
 
 
 @contextmanager
-def writing(journal_dir: Path, wait_s: float = 0.0) -> Iterator[JournalAppender]:
-    """Hold the journal alone: what is read inside is not changed by anybody else meanwhile.
+def writing(journals: Path, wait_s: float = 0.0) -> Iterator[JournalAppender]:
+    """Hold the journal's lock: what is read inside is not changed by another process meanwhile.
 
     Yields a function that appends a record; all of them are durable when the context is left.
     Raises WorldTrouble where another process holds it for longer than ``wait_s``.
     """
-    folder = models_journal(journal_dir)
+    folder = models_journal(journals)
     lock = _locked(folder, wait_s)
     try:
         read_whole(folder)  # nothing is written behind a hole
@@ -156,41 +82,41 @@ class JournalAppender:
             self._writer = None
 
 
-def deny(
-    journal_dir: Path,
+def record_refusal(
+    journals: Path,
     what: str,
     target: str,
     environment: str,
     reason: str,
     now: Callable[[], datetime],
 ) -> None:
-    """Journal that something asked for a model was refused, and why."""
-    record(journal_dir, [RequestRefused(what, target, environment, reason, stamp(now), who())])
+    """Journal that a request on a model was refused, and why."""
+    record(journals, [RequestRefused(what, target, environment, reason, stamp(now), who())])
 
 
 @contextmanager
 def refusals_journaled(
-    journal_dir: Path,
+    journals: Path,
     what: str,
     target: str,
     environment: str = "",
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Iterator[None]:
-    """Journal what is refused inside by raising; it is raised all the same.
+    """Journal a refusal that is raised inside, and raise it again.
 
-    A journal that cannot be written has its own line to say, and does not hide this one.
+    A journal that cannot be written does not hide the reason of the refusal.
     """
     try:
         yield
     except AresError as error:
         with suppress(AresError, OSError):
-            deny(journal_dir, what, target, environment, str(error), now)
+            record_refusal(journals, what, target, environment, str(error), now)
         raise
 
 
-def models_journal(journal_dir: Path) -> Path:
+def models_journal(journals: Path) -> Path:
     """Return the folder of the models' journal."""
-    return journal_dir / "models"
+    return journals / "models"
 
 
 def who() -> str:
@@ -207,40 +133,29 @@ def stamp(now: Callable[[], datetime]) -> str:
 
 
 def _require_one_champion(folder: Path, promotions: Sequence[EnsemblePromoted]) -> None:
-    """Raise WorldTrouble where a promotion does not name the champion that it took the place of.
+    """Raise WorldTrouble where a promotion does not name the champion that it replaced.
 
-    Whoever promotes does so under a lock, after a look: two lines of champions are a forgery.
+    A promotion is written under a lock, after a look at the champion: two lines of champions are a
+    forgery.
     """
-    champion: dict[tuple[str, str], str] = {}
-    for one in promotions:
-        place = (one.environment, one.instrument)
-        present = champion.get(place, "")
-        if one.previous_hash != present:
+    champions: dict[tuple[str, str], str] = {}
+    for promotion in promotions:
+        slot = (promotion.environment, promotion.instrument)
+        champion = champions.get(slot, "")
+        if promotion.previous_hash != champion:
             raise ExternalError(
-                f"the journal {folder} names two champions of {one.instrument} in "
-                f"{one.environment} ({present[:12] or 'none'}, and {one.ensemble_hash[:12]} after "
-                f"{one.previous_hash[:12] or 'none'}): Ares did not write that; restore it from a "
-                "backup"
+                f"the journal {folder} names two champions of {promotion.instrument} in "
+                f"{promotion.environment} ({champion[:12] or 'none'}, and "
+                f"{promotion.ensemble_hash[:12]} after {promotion.previous_hash[:12] or 'none'}): "
+                "Ares did not write that; restore it from a backup"
             )
-        champion[place] = one.ensemble_hash
-
-
-def _concerns(one: Record, ensemble_hash: str) -> bool:
-    if isinstance(one, EnsemblePromoted):
-        return ensemble_hash in (one.ensemble_hash, one.previous_hash)
-    if isinstance(one, Trial):
-        return one.subject == ensemble_hash
-    target = one.target if isinstance(one, RequestRefused) else one.ensemble_hash
-    return target == ensemble_hash
+        champions[slot] = promotion.ensemble_hash
 
 
 def _decoded(raw: bytes) -> Record:
     try:
         decoded: Record = msgspec.msgpack.decode(raw, type=Record)
-    except msgspec.ValidationError as error:  # from before records had a tag: all were promotions
-        content = msgspec.msgpack.decode(raw)
-        if isinstance(content, dict) and "type" not in content:
-            return msgspec.convert({**content, "type": "Promotion"}, EnsemblePromoted)
+    except msgspec.ValidationError as error:
         raise ExternalError(
             "the models' journal holds a record that this version of Ares does not know "
             f"({error}): use the version that wrote it"

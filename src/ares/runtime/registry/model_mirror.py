@@ -8,13 +8,12 @@ from ares.adapters.mlflow_registry import MlflowRegistry, RegistryStages
 from ares.adapters.model_store import ModelStore
 from ares.config.workspace import Workspace
 from ares.domain.model import Ensemble
-from ares.runtime.registry.model_journal import ModelBook, read_book
+from ares.runtime.registry.model_journal import read_registry
+from ares.runtime.registry.registry_state import RegistryState
 from ares.runtime.registry.training_mirror import ensemble_entry, ensemble_model
 
 MIRRORED = ("paper", "live")
 """A run over history moves no alias in MLflow."""
-
-BEST_FIRST = ("production", "candidate", "evaluated_inferior", "archived")
 
 
 def tell_mlflow(
@@ -26,7 +25,7 @@ def tell_mlflow(
     also    : hash of an ensemble that MLflow must know, beside champions and challenger.
     returns : None, or one line: what it had wrong, or why it could not be told.
     """
-    store, book = ModelStore(workspace.models_dir), read_book(workspace.journal_dir)
+    store, book = ModelStore(workspace.models_dir), read_registry(workspace.journal_dir)
     listed = store.listed()
     ensembles = listed.of(instrument)
     if not ensembles:
@@ -58,25 +57,28 @@ def tell_mlflow(
     )
 
 
-def aliases_of(store: ModelStore, book: ModelBook, instrument: str) -> dict[str, str | None]:
+def aliases_of(store: ModelStore, book: RegistryState, instrument: str) -> dict[str, str | None]:
     """Return who has which alias: ``paper-champion``, ``live-champion``, ``challenger``."""
     aliases: dict[str, str | None] = {
         f"{kind}-champion": book.champions(kind).get(instrument) for kind in MIRRORED
     }
-    newest = store.newest_candidate(instrument, without=book.out_of_use)
+    newest = store.newest_candidate(instrument, without=book.archived)
     waiting = newest is not None and book.status(newest.hash) == "candidate"
     aliases["challenger"] = newest.hash if newest is not None and waiting else None
     return aliases
 
 
-def package_status(book: ModelBook, ensembles: Sequence[Ensemble], package_hash: str) -> str:
+def package_status(
+    registry: RegistryState, ensembles: Sequence[Ensemble], package_hash: str
+) -> str:
     """Return a package's status: the best of the ensembles that it is in."""
-    found = {
-        book.status(one.hash)
-        for one in ensembles
-        if any(member.package_hash == package_hash for member in one.members)
-    }
-    return next((status for status in BEST_FIRST if status in found), "candidate")
+    return registry.best_status(
+        [
+            ensemble.hash
+            for ensemble in ensembles
+            if any(member.package_hash == package_hash for member in ensemble.members)
+        ]
+    )
 
 
 def _commit(ensemble: Ensemble, commits: Mapping[tuple[str, str], str]) -> str:

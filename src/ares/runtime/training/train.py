@@ -20,7 +20,7 @@ from ares.learn.ensemble import anchor_of, ensemble_recipe_hash, share_out
 from ares.learn.evaluate import OosMetrics
 from ares.learn.recipe import Recipe
 from ares.observe.own_features import require_no_leak
-from ares.runtime.registry.model_journal import read_book, record
+from ares.runtime.registry.model_journal import read_registry, record
 from ares.runtime.registry.paths import ModelPaths
 from ares.runtime.training.instrument_history import HistorySource
 from ares.runtime.training.job import (
@@ -96,7 +96,7 @@ def train(
     """
     created = now()
     require_training_allowed(rules.permission)
-    read_book(paths.journals)  # a damaged journal is found before the work
+    read_registry(paths.journals)  # a damaged journal is found before the work
     user = None if rules.context.user is None else rules.context.user.load()
     jobs, remarks = package_jobs(rules, request, created, user)
     _require_no_leak(rules, user, jobs)

@@ -20,7 +20,7 @@ from ares.learn.gate.e_process import EProcessState
 from ares.learn.gate.evidence import Figures
 from ares.learn.gate.evidence_builder import figures, judged_bars, paired, window
 from ares.learn.gate.oos_scores import EnsembleScores
-from ares.runtime.registry.model_journal import read_book
+from ares.runtime.registry.model_journal import read_registry
 from ares.runtime.validation.evaluator import EnsembleEvaluator, OnProgress
 from ares.runtime.validation.model_check import require_it_works
 from ares.runtime.validation.validate import find, limits_of
@@ -92,7 +92,7 @@ def compare(
     Raises UserMistake where they are for different instruments, or share no such bars.
     """
     models = ModelStore(workspace.models_dir)
-    without = read_book(workspace.journal_dir).out_of_use
+    without = read_registry(workspace.journal_dir).archived
     a, b = find(models, first, without), find(models, second, without)
     if a.hash == b.hash:
         raise UserError(f"both are {a.hash[:12]}: name two different ones")
@@ -121,7 +121,7 @@ def compare(
         mine, other = witnesses[k], witnesses[1 - k]
         return paired(mine, other, pair[k], pair[1 - k], before, terms, limits, "better")[0]
 
-    book = read_book(workspace.journal_dir)
+    book = read_registry(workspace.journal_dir)
     sides = [
         _side(one, own, book.status(one.hash), _seen(witness, account, from_ms, to_ms))
         for one, own, witness, account in zip((a, b), packages, witnesses, pair, strict=True)

@@ -20,7 +20,8 @@ from ares.learn.gate.evidence_builder import EvidenceResult, examine
 from ares.learn.gate.sentiment_ablation import AblationResult, beside
 from ares.learn.gate.trials import recipes_tried
 from ares.learn.gate.verdict import GateLimits, Verdict, judge
-from ares.runtime.registry.model_journal import ModelBook, read_book, record
+from ares.runtime.registry.model_journal import read_registry, record
+from ares.runtime.registry.registry_state import RegistryState
 from ares.runtime.trade_rules import rules_of
 from ares.runtime.validation.evaluator import EnsembleEvaluator, OnProgress, is_joined, user_of
 from ares.runtime.validation.model_check import require_it_works
@@ -63,11 +64,11 @@ def judge_ensemble(
     """
     require_environment(environment)
     settings = workspace.settings
-    book = read_book(workspace.journal_dir)
-    ensemble = find(ModelStore(workspace.models_dir), target, book.out_of_use)
+    book = read_registry(workspace.journal_dir)
+    ensemble = find(ModelStore(workspace.models_dir), target, book.archived)
     packages = require_it_works(workspace, ensemble, constant_allowed=True)
     _count(workspace, book, ensemble, packages)
-    book = read_book(workspace.journal_dir)
+    book = read_registry(workspace.journal_dir)
     court = EnsembleEvaluator(workspace, pool, on_progress)
     champion_hash = book.champions(environment).get(ensemble.instrument, "")
     champion = None
@@ -90,7 +91,7 @@ def judge_ensemble(
     twin = heard.by_prices
     terms = court.terms(ensemble)
     notes = heard.notes
-    if ensemble.hash in book.out_of_use:
+    if ensemble.hash in book.archived:
         notes += (f"{ensemble.hash[:12]} is archived: no verdict brings it back, train again",)
     return ValidationResult(
         ensemble,
@@ -106,7 +107,7 @@ def judge_ensemble(
 
 
 def basis_of(
-    workspace: Workspace, book: ModelBook, ensemble: Ensemble, environment: str
+    workspace: Workspace, book: RegistryState, ensemble: Ensemble, environment: str
 ) -> VerdictBasis:
     """Return what a verdict on an ensemble would rest on now."""
     settings = workspace.settings
@@ -167,7 +168,7 @@ def find(models: ModelStore, target: str, without: Collection[str] = ()) -> Ense
 
 
 def _count(
-    workspace: Workspace, book: ModelBook, ensemble: Ensemble, packages: Sequence[Package]
+    workspace: Workspace, book: RegistryState, ensemble: Ensemble, packages: Sequence[Package]
 ) -> None:
     """Count a recipe that came from elsewhere (an import) as a trial, now that it is looked at."""
     if any(trial.recipe_hash == ensemble.recipe_hash for trial in book.trials):

@@ -20,8 +20,9 @@ from ares.learn.gate.evidence import Evidence
 from ares.learn.gate.picture import draw_verdict
 from ares.learn.gate.sentiment_ablation import AblationResult
 from ares.learn.gate.verdict import GateLimits, Verdict
-from ares.runtime.registry.model_journal import ModelBook, record, who
+from ares.runtime.registry.model_journal import record, who
 from ares.runtime.registry.model_mirror import tell_mlflow
+from ares.runtime.registry.registry_state import RegistryState
 from ares.runtime.registry.training_mirror import ensemble_model
 from ares.runtime.validation.validate import ValidationResult
 
@@ -125,7 +126,7 @@ def require_unchanged(workspace: Workspace, judged: VerdictRecorded) -> None:
         raise ExternalError(f"{path}: was changed since it was written: {again} judges again")
 
 
-def strangers(workspace: Workspace, book: ModelBook) -> str | None:
+def strangers(workspace: Workspace, book: RegistryState) -> str | None:
     """Return a line where verdicts lie here that the journal does not know; None: it knows all.
 
     A journal that was deleted as a whole is only missed by what lies elsewhere.
