@@ -40,9 +40,10 @@ smoke: $(READY)  ## minutes: imports, hashes, a synthetic market, the quick test
 	./scripts/smoke.sh $(VENV) .venv
 	$(BIN)/pytest -n $(JOBS) --dist worksteal tests/domain tests/core tests/kernel tests/golden
 
-lint: $(READY)  ## ruff: style and formatting
+lint: $(READY)  ## ruff: style and formatting; the names that are allowed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/python scripts/check_names.py
 
 types: $(READY)  ## mypy --strict
 	$(BIN)/mypy
