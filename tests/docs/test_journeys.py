@@ -75,9 +75,9 @@ def test_the_journey_over_real_candles(tmp_path: Path, ares_data: Path) -> None:
     lines = blocks("docs/JOURNEY.md")[1]
     answers = run(lines, tmp_path, {"CANDLES": str(ares_data / "binance")})
     check(answers, lines)
-    code, out = answer(answers, "ares certify")
+    _, out = answer(answers, "ares certify")
     assert "0 mismatches" in out, out
-    code, out = answer(answers, "ares train")
+    _, out = answer(answers, "ares train")
     assert "no edge" in out.lower(), out
 
 
