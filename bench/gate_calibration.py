@@ -102,7 +102,7 @@ def _figures(instrument: str, metrics: Any) -> dict[str, Any]:
         "auc": round(metrics.auc or 0.5, 4),
         "trades": metrics.trades,
         "reliability": [
-            {"said": round(b.said, 4), "seen": round(b.seen, 4), "rows": b.rows}
+            {"predicted": round(b.predicted, 4), "observed": round(b.observed, 4), "rows": b.rows}
             for b in metrics.reliability
         ],
     }

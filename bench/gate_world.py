@@ -31,7 +31,7 @@ from ares.config.workspace import Workspace
 from ares.kernel.trade import Signals
 from ares.learn.gate.account import AccountTerms, EvidenceAccount, annual_sharpe, trade
 from ares.learn.gate.verdict import judge
-from ares.learn.package import PackageSpec, TrainedPackage, make_package
+from ares.learn.package import Draw, PackageSpec, TrainedPackage, make_package
 from ares.learn.recipe import Recipe
 from ares.learn.rows import Rows
 from ares.runtime.registry.model_journal import read_registry
@@ -74,15 +74,25 @@ class Remembering(WorkerPool):
                 yield task, task.function(task.argument)
 
     def _train(
-        self, rows: Rows, recipe: Recipe, subject: PackageSpec, opener: Any, picture: bool = True
+        self,
+        rows: Rows,
+        recipe: Recipe,
+        subject: PackageSpec,
+        opener: Any,
+        picture: Draw | None = None,
     ) -> TrainedPackage:
         del picture
-        trained = make_package(rows, recipe, subject, opener, picture=False)
+        trained = make_package(rows, recipe, subject, opener)
         self._made[rows.hash, recipe.hash] = trained
         return trained
 
     def _recall(
-        self, rows: Rows, recipe: Recipe, subject: PackageSpec, opener: Any, picture: bool = True
+        self,
+        rows: Rows,
+        recipe: Recipe,
+        subject: PackageSpec,
+        opener: Any,
+        picture: Draw | None = None,
     ) -> TrainedPackage:
         known = None if self._again else self._made.get((rows.hash, recipe.hash))
         if known is not None:

@@ -124,7 +124,7 @@ def test_calibration_error_is_the_mean_distance_of_said_and_seen() -> None:
     won = np.concatenate([np.arange(50) < 15, np.arange(50) < 30])
     error, bins = calibration_error(p, won)
     assert error == pytest.approx(0.5 * 0.1)
-    assert [(bin.rows, round(bin.seen, 9)) for bin in bins] == [(50, 0.3), (50, 0.6)]
+    assert [(bin.rows, round(bin.observed, 9)) for bin in bins] == [(50, 0.3), (50, 0.6)]
 
 
 def test_perfect_models_stay_inside_the_limit_nineteen_times_of_twenty() -> None:

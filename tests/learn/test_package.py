@@ -1,8 +1,7 @@
-"""A package: everything in one folder, told truly, the same for the same rows."""
+"""A package: graph, card and picture of one walk, the same bytes for the same rows."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -14,7 +13,7 @@ from ares.adapters.onnx_model import open_model
 from ares.domain.instrument import Instrument
 from ares.domain.package import card_bytes, card_of, sha256
 from ares.kernel.bars import Bars
-from ares.learn.package import PackageSpec, make_package, package_name
+from ares.learn.package import PackageSpec, TrainingEvidence, make_package, package_name
 from ares.learn.parity import ConversionWrongError, Scorer
 from ares.learn.recipe import Recipe
 from ares.learn.rows import F32, Rows, rows_of
@@ -52,7 +51,7 @@ def test_a_package_tells_what_it_is_and_serves_what_was_judged(
     assert (card.data_rows, card.data_hash, card.recipe_hash) == (2000, table.hash, recipe.hash)
     assert msgspec.convert(card.recipe, Recipe).hash == recipe.hash
     assert card.files == {name: sha256(data) for name, data in trained.package.files.items()}
-    assert set(card.files) == {"model.onnx", "training.png"}
+    assert set(card.files) == {"model.onnx"}, "without a function that draws there is no picture"
     assert card.verdict is None
     assert card.parity["passed"]
     assert card.metrics["brier_skill"] > 0
@@ -71,21 +70,21 @@ def test_the_same_rows_make_the_same_bytes(rows: MakeRows, recipe: Recipe) -> No
     assert made[0].package.hash == made[1].package.hash
 
 
-def test_the_picture_is_one(rows: MakeRows, recipe: Recipe) -> None:
-    from PIL import Image
+def test_the_picture_is_drawn_from_the_evidence(rows: MakeRows, recipe: Recipe) -> None:
+    table, shown = rows(1200), []
 
-    trained = make_package(rows(1200), recipe, subject(recipe.features), opener)
-    with Image.open(io.BytesIO(trained.package.files["training.png"])) as picture:
-        assert picture.size == (1300, 900)
-        assert len(picture.convert("RGB").getcolors(1 << 24) or []) > 50
+    def draw(evidence: TrainingEvidence) -> bytes:
+        shown.append(evidence)
+        return b"drawn"
 
-
-def test_pictures_of_odd_models_are_drawn_too(rows: MakeRows, recipe: Recipe) -> None:
-    never = replace(subject(recipe.features), edge_bps_min=1e6, bars=())
-    table = rows(260, skill=0.0)
-    trained = make_package(replace(table, x=np.zeros_like(table.x)), recipe, never, opener)
-    assert trained.metrics.trades == 0
-    assert trained.package.files["training.png"][:4] == b"\x89PNG"
+    trained = make_package(table, recipe, subject(recipe.features), opener, draw)
+    assert trained.package.files["training.png"] == b"drawn"
+    [evidence] = shown
+    assert evidence.metrics == trained.metrics
+    assert (evidence.rows, evidence.instruments) == (1200, ("binance:BTC/USDT",))
+    assert evidence.trained_ms[0] < evidence.evaluated_ms[0] < evidence.evaluated_ms[1]
+    assert evidence.evaluated_ms[1] == int(table.ends_ms.max())
+    assert len(evidence.p) == trained.metrics.rows
 
 
 def test_a_graph_that_says_something_else_makes_no_package(rows: MakeRows, recipe: Recipe) -> None:

@@ -1,8 +1,8 @@
-"""Calibration error: how far said probabilities lie from what was seen, and how far luck puts them.
+"""Calibration error: distance of predicted from observed frequencies, and what chance explains.
 
 A perfectly calibrated model of 1,205 rows shows an error of 0.036 on average, so a fixed limit
 says nothing: the error is read beside its 95% quantile under perfect calibration. Trades that
-overlap share their luck, so the draws behind the quantile overlap as much.
+overlap have correlated outcomes, so the draws behind the quantile overlap as much.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ QUANTILE = 0.95
 
 
 class CalibrationBin(msgspec.Struct, frozen=True):
-    """One bin of the reliability diagram: mean said, share seen, and how many rows."""
+    """One bin of the reliability diagram: mean prediction, observed frequency, number of rows."""
 
-    said: float
-    seen: float
+    predicted: float
+    observed: float
     rows: int
 
 
@@ -32,15 +32,15 @@ def calibration_error(p: F64, won: Bools) -> tuple[float, tuple[CalibrationBin, 
     p, won : (n,) probabilities, and what happened.
 
     >>> calibration_error(np.array([0.5, 0.5]), np.array([True, False]))
-    (0.0, (Bin(said=0.5, seen=0.5, rows=2),))
+    (0.0, (CalibrationBin(predicted=0.5, observed=0.5, rows=2),))
     """
-    place, counts = _bins(p)
-    said = np.bincount(place, p, len(counts)) / counts
-    seen = np.bincount(place, won.astype(np.float64), len(counts)) / counts
-    error = float(np.sum(counts * np.abs(said - seen)) / len(p))
+    number, counts = _bins(p)
+    predicted = np.bincount(number, p, len(counts)) / counts
+    observed = np.bincount(number, won.astype(np.float64), len(counts)) / counts
+    error = float(np.sum(counts * np.abs(predicted - observed)) / len(p))
     bins = tuple(
-        CalibrationBin(float(s), float(w), int(n))
-        for s, w, n in zip(said, seen, counts, strict=True)
+        CalibrationBin(float(mean), float(share), int(n))
+        for mean, share, n in zip(predicted, observed, counts, strict=True)
     )
     return error, bins
 
@@ -48,30 +48,29 @@ def calibration_error(p: F64, won: Bools) -> tuple[float, tuple[CalibrationBin, 
 def error_limit(p: F64, lane: I32, overlap: int, seed: int, draws: int = DRAWS) -> float:
     """Return the 95% quantile of the error if outcomes really came with these probabilities.
 
-    Outcomes are drawn so that each has its own probability and consecutive ones of a lane share
-    luck as trades that overlap by all but one of ``overlap`` rows do.
+    Outcomes are drawn so that each has its own probability and consecutive ones of a lane are
+    correlated as trades are that overlap by all but one of ``overlap`` rows.
     """
     from scipy.special import ndtri
 
     n = len(p)
-    in_lanes = np.argsort(lane, kind="stable")
-    said_sorted = p[in_lanes]
-    place, counts = _bins(said_sorted)
-    said = np.bincount(place, said_sorted, len(counts))
-    bar = ndtri(np.clip(said_sorted, 1e-9, 1.0 - 1e-9)) * np.sqrt(float(overlap))
-    draw = np.random.default_rng(seed)
+    by_lane = p[np.argsort(lane, kind="stable")]
+    number, counts = _bins(by_lane)
+    predicted = np.bincount(number, by_lane, len(counts))
+    bar = ndtri(np.clip(by_lane, 1e-9, 1.0 - 1e-9)) * np.sqrt(float(overlap))
+    rng = np.random.default_rng(seed)
     errors = np.empty(draws)
-    for trial in range(draws):
-        walk = np.cumsum(draw.standard_normal(n + overlap))
-        won = (walk[overlap:] - walk[:-overlap]) < bar
-        seen = np.bincount(place, won.astype(np.float64), len(counts))
-        errors[trial] = np.abs(said - seen).sum() / n
+    for draw in range(draws):
+        path = np.cumsum(rng.standard_normal(n + overlap))
+        won = (path[overlap:] - path[:-overlap]) < bar
+        observed = np.bincount(number, won.astype(np.float64), len(counts))
+        errors[draw] = np.abs(predicted - observed).sum() / n
     return float(np.quantile(errors, QUANTILE))
 
 
 def _bins(p: F64) -> tuple[np.ndarray[tuple[int], np.dtype[np.intp]], F64]:
     """Return each row's bin and the bins' counts; equal probabilities share a bin."""
     inner = np.unique(np.quantile(p, np.linspace(0, 1, BINS + 1)[1:-1]))
-    place = np.searchsorted(inner, p, side="left")
-    used, place = np.unique(place, return_inverse=True)
-    return place, np.bincount(place, minlength=len(used)).astype(np.float64)
+    number = np.searchsorted(inner, p, side="left")
+    used, number = np.unique(number, return_inverse=True)
+    return number, np.bincount(number, minlength=len(used)).astype(np.float64)

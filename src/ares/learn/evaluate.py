@@ -195,6 +195,11 @@ def sentence(metrics: OosMetrics) -> str:
     return f"An edge shows: {what} (t = {score:.1f}). Only the gate can say whether it is luck."
 
 
+def shows_edge(metrics: OosMetrics) -> bool:
+    """Return whether ``sentence`` says that an edge shows."""
+    return sentence(metrics).startswith("An edge")
+
+
 def _thresholds(seen: OutOfSample, days: float, edge_bps_min: float) -> tuple[Threshold, ...]:
     table = []
     for edge in sorted({*EDGES_BPS, edge_bps_min}):

@@ -10,17 +10,44 @@ import numpy as np
 
 from ares.domain.instrument import Instrument
 from ares.domain.package import GRAPH_FILE, PICTURE_FILE, Package, PackageCard, sealed
-from ares.kernel.bars import Bars
+from ares.kernel.bars import F64, Bars
 from ares.learn import parity
 from ares.learn.equity import EquityPath, held, traded
 from ares.learn.evaluate import OosMetrics, evaluate, in_turn
+from ares.learn.fit import LearningCurve
 from ares.learn.onnx_graph import reference_rows, to_onnx
 from ares.learn.parity import Scorer
-from ares.learn.picture import TrainingPlot, draw, period
 from ares.learn.recipe import Recipe
 from ares.learn.rows import Rows, blanked
 from ares.learn.sentiment import sentiment_missing
 from ares.learn.walk_forward import OutOfSample, WalkForwardResult, walk
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingEvidence:
+    """What the picture of a package shows.
+
+    rows           : that the model was fitted on.
+    trained_ms, evaluated_ms : first decision and last known outcome of those rows, and of the
+                     rows evaluated out of sample.
+    p              : (n,) probabilities predicted out of sample.
+    traded, held   : equity out of sample after costs, and holding over the same time.
+    """
+
+    instruments: tuple[str, ...]
+    recipe: Recipe
+    rows: int
+    trained_ms: tuple[int, int]
+    evaluated_ms: tuple[int, int]
+    metrics: OosMetrics
+    p: F64
+    curve: LearningCurve
+    traded: EquityPath
+    held: EquityPath | None
+
+
+Draw = Callable[[TrainingEvidence], bytes]
+"""Makes ``training.png`` of a package's evidence."""
 
 OpenGraph = Callable[[bytes, int], Scorer]
 """Opens an exported graph for rows of so many features, as it will be served."""
@@ -67,9 +94,15 @@ class TrainedPackage:
 
 
 def make_package(
-    rows: Rows, recipe: Recipe, subject: PackageSpec, open_graph: OpenGraph, picture: bool = True
+    rows: Rows,
+    recipe: Recipe,
+    subject: PackageSpec,
+    open_graph: OpenGraph,
+    picture: Draw | None = None,
 ) -> TrainedPackage:
     """Return the package that the recipe makes of these rows.
+
+    picture : draws its evidence; None: the package has no picture.
 
     Raises TooFewRowsError, or ConversionWrongError when the exported graph is not the model.
     """
@@ -94,7 +127,7 @@ def make_package(
     )
     files = {GRAPH_FILE: graph}
     if picture:
-        files[PICTURE_FILE] = draw(_drawing(rows, recipe, subject, walked, metrics, holding))
+        files[PICTURE_FILE] = picture(_evidence(rows, recipe, subject, walked, metrics, holding))
     card = _card(rows, recipe, subject, walked, metrics, compared)
     return TrainedPackage(sealed(card, files), metrics, walked)
 
@@ -109,33 +142,29 @@ def package_name(recipe: Recipe, instruments: Sequence[Instrument]) -> str:
     return f"{instruments[0].slug}_{recipe.timeframe}"
 
 
-def _drawing(
+def _evidence(
     rows: Rows,
     recipe: Recipe,
     subject: PackageSpec,
     walked: WalkForwardResult,
     metrics: OosMetrics,
     holding: EquityPath | None,
-) -> TrainingPlot:
-    seen = walked.out_of_sample
-    judged = seen.rows
-    from_ms, to_ms = int(judged.decided_ms[0]), int(judged.ends_ms.max())
-    taken = in_turn(judged, seen.edge_bps > metrics.edge_bps_min)
-    whole = " + ".join(instrument.key for instrument in subject.instruments)
-    label = recipe.label
-    about = (
-        f"trained on {len(rows):,} rows, {period(int(rows.decided_ms[0]), int(rows.ends_ms.max()))}"
-        f" · judged {period(from_ms, to_ms)} · trade: {label.kind.replace('_', ' ')}, at most "
-        f"{label.horizon_bars} bars, {label.cost_bps:.1f} bps of costs · recipe {recipe.hash[:8]}"
-    )
-    return TrainingPlot(
-        f"{whole}  {recipe.timeframe}",
-        about,
-        metrics,
-        seen.p,
-        walked.fitted.curve,
-        traded(judged, taken, from_ms, to_ms),
-        holding,
+) -> TrainingEvidence:
+    outputs = walked.out_of_sample
+    evaluated = outputs.rows
+    from_ms, to_ms = int(evaluated.decided_ms[0]), int(evaluated.ends_ms.max())
+    entered = in_turn(evaluated, outputs.edge_bps > metrics.edge_bps_min)
+    return TrainingEvidence(
+        instruments=tuple(instrument.key for instrument in subject.instruments),
+        recipe=recipe,
+        rows=len(rows),
+        trained_ms=(int(rows.decided_ms[0]), int(rows.ends_ms.max())),
+        evaluated_ms=(from_ms, to_ms),
+        metrics=metrics,
+        p=outputs.p,
+        curve=walked.fitted.curve,
+        traded=traded(evaluated, entered, from_ms, to_ms),
+        held=holding,
     )
 
 

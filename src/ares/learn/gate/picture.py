@@ -133,7 +133,7 @@ def _reliability(axes: Any, exhibit: EvidencePlots) -> None:
     bins = exhibit.reliability
     if not bins:
         return
-    said, seen = [one.said for one in bins], [one.seen for one in bins]
+    said, seen = [b.predicted for b in bins], [b.observed for b in bins]
     low, high = min(said + seen) - 0.03, max(said + seen) + 0.03
     axes.plot([low, high], [low, high], color=MUTED, lw=1, ls="--", label="perfectly calibrated")
     if exhibit.base_rate is not None:

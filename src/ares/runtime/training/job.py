@@ -39,6 +39,7 @@ from ares.runtime.training.instrument_history import (
     store_of,
 )
 from ares.runtime.training.news import rows_with_news
+from ares.runtime.training.training_picture import training_picture
 from ares.runtime.training.training_rules import UserModulePath
 
 
@@ -182,7 +183,9 @@ def train_package(
     if not isinstance(ready, PreparedTraining):
         return ready
     try:
-        trained = made(ready.rows, job.recipe, ready.subject, opener(job.label))
+        trained = made(
+            ready.rows, job.recipe, ready.subject, opener(job.label), picture=training_picture
+        )
     except TooFewRowsError as error:
         return SkippedTraining(str(error))
     spoken = {

@@ -44,7 +44,7 @@ __all__ = ["TrainingReport", "TrainingRequest", "train", "training_pool"]
 
 WORKER_MODULES = (
     "ares.runtime.training.job",
-    "ares.learn.picture",
+    "ares.adapters.training_plot",
     "ares.store.history",
     "lightgbm",
     "matplotlib.backends.backend_agg",

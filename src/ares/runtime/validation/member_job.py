@@ -130,7 +130,6 @@ def hear(job: MemberJob, made: Made = make_package) -> MemberScores:
             job.training.recipe,
             ready.subject,
             opener(job.training.label),
-            picture=False,
         )
     except TooFewRowsError as error:
         raise UserError(f"{job.package.card.ref} cannot be walked again: {error}") from None

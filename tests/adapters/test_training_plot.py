@@ -1,0 +1,72 @@
+"""The picture of a training: any values are drawn, the same values to the same bytes."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import numpy as np
+
+from ares.adapters.training_plot import (
+    EquityPlot,
+    LearningCurvePlot,
+    ReliabilityPlot,
+    ThresholdLine,
+    TrainingPlot,
+    draw_training,
+)
+
+DAY = 86_400_000
+
+
+def plot() -> TrainingPlot:
+    days = np.arange(30, dtype=np.int64) * DAY
+    return TrainingPlot(
+        title="binance:BTC/USDT  1h",
+        headline="An edge shows.",
+        emphasis="edge",
+        about="trained on 2,000 rows",
+        curve=LearningCurvePlot((0.69, 0.67, 0.66), (0.69, 0.68, 0.685), 0.69, 2),
+        reliability=ReliabilityPlot(
+            predicted=np.array([0.3, 0.5, 0.7]),
+            observed=np.array([0.28, 0.55, 0.69]),
+            rows=np.array([100.0, 90.0, 110.0]),
+            base_rate=0.5,
+            overlap=4,
+            p=np.linspace(0.2, 0.8, 300),
+        ),
+        equity=EquityPlot(days, np.linspace(1.0, 1.2, 30), days, np.linspace(1.0, 0.9, 30), 29, 5),
+        metrics=(("decisions", "300"), ("  won", "52.0%")),
+        thresholds=(
+            ThresholdLine(("edge > 5 bps", "2.0", "29", "52%", "+3.0"), 3.0, True),
+            ThresholdLine(("p > 0.70", "0.0", "0", "–", "–"), None, False),
+        ),
+    )
+
+
+def test_the_picture_has_its_size_and_is_not_blank() -> None:
+    from PIL import Image
+
+    with Image.open(io.BytesIO(draw_training(plot()))) as picture:
+        assert picture.size == (1300, 900)
+        assert len(picture.convert("RGB").getcolors(1 << 24) or []) > 50
+
+
+def test_the_same_values_give_the_same_bytes() -> None:
+    assert draw_training(plot()) == draw_training(plot())
+    assert draw_training(plot()) != draw_training(replace(plot(), headline="No edge."))
+
+
+def test_degenerate_values_are_drawn_too() -> None:
+    constant = np.array([0.5])
+    two = np.array([0, 3 * DAY], np.int64)
+    odd = replace(
+        plot(),
+        emphasis="no_trades",
+        curve=LearningCurvePlot((), (), None, 5),
+        reliability=ReliabilityPlot(constant, np.array([0.0]), constant, 0.0, 1, constant),
+        equity=EquityPlot(two, np.ones(2), None, None, 0, 1e6),
+        metrics=(),
+        thresholds=(),
+    )
+    assert draw_training(odd)[:4] == b"\x89PNG"
