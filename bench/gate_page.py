@@ -1,4 +1,4 @@
-"""What the gate's bench came to, as a terminal and as a page of the docs show it."""
+"""Results of the gate's benchmark, as a table for the terminal and a section of the docs."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def section(results: Results) -> tuple[str, str]:
     _leaks(results.get("leaks", {}), rows, details)
     _calibration(results.get("calibration", {}), rows, details)
     _retraining(results.get("retraining", {}), rows)
-    text = [f"{'what':<58} {'measured':<34} {'asked':<22}"]
-    page = ["| what | measured | asked | |", "|---|---|---|---|"]
+    text = [f"{'what':<58} {'measured':<34} {'required':<22}"]
+    page = ["| what | measured | required | |", "|---|---|---|---|"]
     for what, measured, asked, met in rows:
         word = {True: "met", False: "MISSED", None: ""}[met]
         text.append(f"{what:<58} {measured:<34} {asked:<22} {word}")
@@ -46,7 +46,7 @@ def _worlds(result: Results, rows: list[Any], details: list[str]) -> None:
         good = seen["promoted"] <= 1 if noise else seen["promoted"] >= 90
         rows.append(
             (
-                "worlds of noise promoted" if noise else "worlds of skill promoted",
+                "noise markets promoted" if noise else "skill markets promoted",
                 f"{seen['promoted']} of {seen['worlds']}",
                 "at most 1 of 200" if noise else "at least 90 of 100",
                 good if whole else None,
@@ -54,14 +54,14 @@ def _worlds(result: Results, rows: list[Any], details: list[str]) -> None:
         )
         rows.append((f"  the same under the rule `simple` ({kind})", f"{seen['simple']}", "", None))
         details.append(
-            f"- {kind}: the rule that knows has a Sharpe ratio of {seen['rule_sharpe']:.2f} a year "
+            f"- {kind}: the rule that knows the truth has a Sharpe ratio of {seen['rule_sharpe']:.2f} a year "
             f"after costs ({seen['rule_trades_a_year']:.0f} trades a year of "
             f"{seen['rule_net_bps']:.1f} bps net), the {seen['traded']} chosen ensembles that "
             f"traded at all {seen['sharpe']:.2f} over {seen['days_judged']:.0f} days out of sample "
-            f"({seen['trades']:.1f} trades a world, of {seen['net_bps']:.1f} bps net). Best recipe "
-            f"at once: {seen['first_recipe_passed']}. Refused by: {_counted(seen['refused_by'])}. "
-            f"Trained again to the byte: {seen['trained_again_alike']}. "
-            f"{seen['cpu_seconds']:.1f} s of processor a world."
+            f"({seen['trades']:.1f} trades a market, of {seen['net_bps']:.1f} bps net). First recipe "
+            f"passed: {seen['first_recipe_passed']}. Refused by: {_counted(seen['refused_by'])}. "
+            f"Reproduced byte for byte: {seen['trained_again_alike']}. "
+            f"{seen['cpu_seconds']:.1f} s of CPU time a market."
         )
 
 
@@ -70,7 +70,7 @@ def _peeking(result: Results, rows: list[Any]) -> None:
         found = world["edges"]["0.05"]["found_share"]
         rows.append(
             (
-                f"peeking, {world['title']}: equals declared better",
+                f"peeking, {world['title']}: false alarms among equals",
                 f"{world['declared_share']:.2%} of {result['pairs']:,}",
                 "at most 5%",
                 world["declared_share"] <= 0.05,
@@ -99,7 +99,7 @@ def _leaks(result: Results, rows: list[Any], details: list[str]) -> None:
             caught == planted >= 20,
         )
     )
-    rows.append(("alarms on what is shipped", f"{alarms}", "0", alarms == 0))
+    rows.append(("false alarms on the shipped features", f"{alarms}", "0", alarms == 0))
     details.append(f"- leaks planted: {'; '.join(result['names'])}.")
 
 
@@ -117,8 +117,8 @@ def _calibration(result: Results, rows: list[Any], details: list[str]) -> None:
         rows.append(("  its Brier skill", f"{skill:+.2%}", "above 0", skill > 0.0))
         bins = " · ".join(f"{b['said']:.3f}/{b['seen']:.3f}" for b in one["reliability"])
         details.append(
-            f"- {one['instrument']} 5m, said/seen in tenths of {one['rows']:,} rows: {bins} "
-            f"(base rate {one['base_rate']:.3f}; a perfect model's error: "
+            f"- {one['instrument']} 5m, predicted/observed in deciles of {one['rows']:,} rows: {bins} "
+            f"(base rate {one['base_rate']:.3f}; error of a perfectly calibrated model: "
             f"{one['calibration_limit']:.4f})."
         )
 
@@ -127,7 +127,7 @@ def _retraining(result: Results, rows: list[Any]) -> None:
     for limit in result.get("limits", []):
         rows.append(
             (
-                f"training again: {limit['title']}",
+                f"retraining: {limit['title']}",
                 f"{limit['value']:.2f} {limit['unit']}",
                 f"at most {limit['bound']:g} {limit['unit']}",
                 limit["met"],
@@ -136,7 +136,7 @@ def _retraining(result: Results, rows: list[Any]) -> None:
     median = result.get("contenders", {}).get("ares", {}).get("median", {})
     if median:
         said = f"{median['one_cpu_s']:.2f} s and {median['with_verdict_cpu_s']:.2f} s"
-        rows.append(("  of it on the processor (one; with verdict)", said, "", None))
+        rows.append(("  CPU time (one model; with verdict)", said, "", None))
 
 
 def _commits(result: Results) -> str:
@@ -144,7 +144,7 @@ def _commits(result: Results) -> str:
     worlds = {one for kind in result.get("kinds", {}).values() for one in kind["commits"]}
     if not worlds:
         return str(result["commit"])
-    return f"{result['commit']}, played at commit {' and '.join(sorted(worlds))}"
+    return f"{result['commit']}, run at commit {' and '.join(sorted(worlds))}"
 
 
 def _counted(counts: dict[str, int]) -> str:
