@@ -54,11 +54,13 @@ def _worlds(result: Results, rows: list[Any], details: list[str]) -> None:
         )
         rows.append((f"  the same under the rule `simple` ({kind})", f"{seen['simple']}", "", None))
         details.append(
-            f"- {kind}: the rule that knows the truth has a Sharpe ratio of {seen['rule_sharpe']:.2f} a year "
+            f"- {kind}: the rule that knows the truth has a Sharpe ratio of "
+            f"{seen['rule_sharpe']:.2f} a year "
             f"after costs ({seen['rule_trades_a_year']:.0f} trades a year of "
             f"{seen['rule_net_bps']:.1f} bps net), the {seen['traded']} chosen ensembles that "
             f"traded at all {seen['sharpe']:.2f} over {seen['days_judged']:.0f} days out of sample "
-            f"({seen['trades']:.1f} trades a market, of {seen['net_bps']:.1f} bps net). First recipe "
+            f"({seen['trades']:.1f} trades a market, of {seen['net_bps']:.1f} bps "
+            "net). First recipe "
             f"passed: {seen['first_recipe_passed']}. Refused by: {_counted(seen['refused_by'])}. "
             f"Reproduced byte for byte: {seen['trained_again_alike']}. "
             f"{seen['cpu_seconds']:.1f} s of CPU time a market."
@@ -117,7 +119,8 @@ def _calibration(result: Results, rows: list[Any], details: list[str]) -> None:
         rows.append(("  its Brier skill", f"{skill:+.2%}", "above 0", skill > 0.0))
         bins = " · ".join(f"{b['said']:.3f}/{b['seen']:.3f}" for b in one["reliability"])
         details.append(
-            f"- {one['instrument']} 5m, predicted/observed in deciles of {one['rows']:,} rows: {bins} "
+            f"- {one['instrument']} 5m, predicted/observed in deciles of "
+            f"{one['rows']:,} rows: {bins} "
             f"(base rate {one['base_rate']:.3f}; error of a perfectly calibrated model: "
             f"{one['calibration_limit']:.4f})."
         )
