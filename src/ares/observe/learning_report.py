@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ares.domain.errors import UserError
-from ares.domain.events import ModeChanged, RunStarted
+from ares.domain.events import RunStarted
 from ares.domain.model_events import AlertRaised, DriftMeasured, RetrainingEnded, RetrainingStarted
 from ares.domain.run import RunSetup
 from ares.journal.run import JournalEntry, entries
 from ares.learn.learner_state import InstrumentState, LearnerState
 from ares.learn.thresholds import Thresholds
 from ares.learn.triggers import PERFORMANCE_TRADES, RetrainPolicy, promised_least
-from ares.store.mode_alerts import CODE, TRANSITIONS_MAX, ModeWatch
+from ares.store.mode_alerts import ModeAlerts
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class _Reading:
         self._started: list[RetrainingStarted] = []
         self._ended: dict[tuple[int, int], RetrainingEnded] = {}
         self._alerts: list[AlertRaised] = []
-        self._modes: list[ModeWatch] = []
+        self._mode_alerts: ModeAlerts | None = None
 
     def add(self, entry: JournalEntry) -> None:
         """Take one entry in."""
@@ -107,7 +107,7 @@ class _Reading:
         match entry.event:
             case RunStarted(setup=setup):
                 self.setup = setup
-                self._modes = [ModeWatch() for _ in range(setup.n_instruments)]
+                self._mode_alerts = ModeAlerts(setup)
             case RetrainingStarted():
                 self._started.append(entry.event)
             case RetrainingEnded():
@@ -117,19 +117,9 @@ class _Reading:
             case _:
                 pass
         for effect in entry.effects:
-            if isinstance(effect, ModeChanged):
-                self._on_mode(effect)
-
-    def _on_mode(self, changed: ModeChanged) -> None:
-        i = changed.instrument % len(self._modes)
-        pupil = self._lessons.pupils[i]
-        if pupil.champion and changed.instrument != pupil.lane:
-            return
-        many = self._modes[i].changed(changed.ts_ms)
-        if many is not None:
-            said = f"{many} changes of mode within an hour"
-            alert = AlertRaised(changed.ts_ms, i, CODE, float(many), float(TRANSITIONS_MAX), said)
-            self._alerts.append(alert)
+            alert = None if self._mode_alerts is None else self._mode_alerts.watch(effect)
+            if alert is not None:
+                self._alerts.append(alert)
 
     def report(self, setup: RunSetup, policy: RetrainPolicy) -> LearningReport:
         """Return what was read."""

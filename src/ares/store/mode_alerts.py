@@ -1,27 +1,32 @@
-"""The watch over modes: an instrument that goes to and fro is named, once an hour."""
+"""The alert of an instrument whose mode changes too often: one fact with one text."""
 
 from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
 
+from ares.domain.events import Effect, ModeChanged
+from ares.domain.model_events import AlertRaised, SlotChanged
+from ares.domain.run import RunSetup
 from ares.domain.timeframe import HOUR_MS
 
-TRANSITIONS_MAX = 2
-"""More transitions of one instrument within an hour raise an alert."""
+CHANGES_MAX = 2
+"""More changes of an instrument's mode within an hour raise an alert."""
 
 CODE = "mode_transitions"
 
 
 @dataclass(slots=True)
 class ModeWatch:
-    """One instrument's transitions of the last hour, and when it was last named."""
+    """One instrument's changes of mode within the last hour, and its last alert."""
 
     changed_ms: deque[int] = field(default_factory=deque)
-    named_ms: int | None = None
+    alerted_ms: int | None = None
 
     def changed(self, ts_ms: int) -> int | None:
-        """Take a transition in; return how many there were within the hour where that is an alert.
+        """Count a change; return how many there were within the hour where that is an alert.
+
+        There is at most one alert an hour.
 
         >>> watch = ModeWatch()
         >>> [watch.changed(minute * 60_000) for minute in (0, 10, 20, 30, 100, 101, 102)]
@@ -30,8 +35,43 @@ class ModeWatch:
         self.changed_ms.append(ts_ms)
         while self.changed_ms[0] <= ts_ms - HOUR_MS:
             self.changed_ms.popleft()
-        many = len(self.changed_ms) > TRANSITIONS_MAX
-        if not many or (self.named_ms is not None and ts_ms - self.named_ms < HOUR_MS):
+        if len(self.changed_ms) <= CHANGES_MAX:
             return None
-        self.named_ms = ts_ms
+        if self.alerted_ms is not None and ts_ms - self.alerted_ms < HOUR_MS:
+            return None
+        self.alerted_ms = ts_ms
         return len(self.changed_ms)
+
+
+class ModeAlerts:
+    """Raises the alerts of a run, from the effects in its journal.
+
+    A lane that is not the champion's counts only where the instrument has no champion: the mode of
+    a challenger moves no money. The alerts do not come from the learner, since some runs have none.
+    """
+
+    def __init__(self, setup: RunSetup) -> None:
+        self._n_instruments = setup.n_instruments
+        self._is_champion = [row.is_champion for row in setup.instruments]
+        self._watches = [ModeWatch() for _ in range(setup.n_instruments)]
+
+    def watch(self, effect: Effect) -> AlertRaised | None:
+        """Take the next effect in; return the alert that it raises, if any."""
+        if isinstance(effect, SlotChanged):
+            for k, stage in enumerate(effect.stages):
+                lane = effect.instrument + k * self._n_instruments
+                self._is_champion[lane] = stage == "champion"
+        if not isinstance(effect, ModeChanged):
+            return None
+        i = effect.instrument % self._n_instruments
+        has_champion = any(self._is_champion[i :: self._n_instruments])
+        if has_champion and not self._is_champion[effect.instrument]:
+            return None
+        changes = self._watches[i].changed(effect.ts_ms)
+        if changes is None:
+            return None
+        message = (
+            f"the mode changed {changes} times within an hour (limit {CHANGES_MAX}): the mode "
+            "confidence is close to trading_threshold"
+        )
+        return AlertRaised(effect.ts_ms, i, CODE, float(changes), float(CHANGES_MAX), message)

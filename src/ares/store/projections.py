@@ -31,7 +31,7 @@ from ares.domain.model_events import AlertRaised, RetrainingEnded, RetrainingSta
 from ares.domain.run import RunSetup
 from ares.store import projection_sql as sql
 from ares.store.database import reading, writing
-from ares.store.mode_alerts import CODE, TRANSITIONS_MAX, ModeWatch
+from ares.store.mode_alerts import ModeAlerts
 
 FLUSH_EVENTS = 4_000
 UNITS = 10.0**MONEY_DECIMALS
@@ -104,9 +104,7 @@ class Projector:
         self._decided: list[tuple[int, DecisionMade]] = []
         self._sent: dict[str, _WorkingOrder] = {}
         self._held = [_OpenPosition() for _ in self._specs]
-        self._modes = [
-            ModeWatch() for _ in range(setup.n_instruments)
-        ]  # of an instrument's champion
+        self._mode_alerts = ModeAlerts(setup)
         self._training: dict[int, int] = {}  # instrument -> seq of its begin
 
     def watch(self, seq: int, event: Event, effects: list[Effect]) -> None:
@@ -141,10 +139,7 @@ class Projector:
             case RetrainingEnded():
                 self._on_trained(event)
             case AlertRaised():
-                self._alert(
-                    seq, event.instrument, event.ts_ms, event.code, event.value, event.limit,
-                    event.message,
-                )  # fmt: skip
+                self._alert(seq, event)
             case _:
                 pass
 
@@ -196,6 +191,9 @@ class Projector:
 
     def _on_effect(self, seq: int, k: int, event: Event, effect: Effect) -> None:
         env = self._environment
+        alert = self._mode_alerts.watch(effect)
+        if alert is not None:
+            self._alert(seq, alert)
         match effect:
             case SubmitOrder():
                 self._on_order(seq, event, effect)
@@ -214,7 +212,6 @@ class Projector:
                 reason = effect.reason
                 row = (env, seq, symbol, at, effect.after, effect.before, value, reason)
                 self._add(sql.MODE, row)
-                self._on_mode(seq, effect)
             case SlotChanged():
                 lanes = range(effect.instrument, len(self._specs), self._width)
                 for lane, name, stage in zip(lanes, effect.lane_hashes, effect.stages, strict=True):
@@ -231,24 +228,12 @@ class Projector:
             case _:
                 pass
 
-    def _on_mode(self, seq: int, changed: ModeChanged) -> None:
-        """Raise an alert where an instrument goes to and fro; while there is a champion, a
-        challenger's mode moves no money. Told here, not by the learner: some runs have none.
-        """
-        i = changed.instrument % self._width
-        crowned = "champion" in self._slots[i :: self._width]
-        if crowned and self._slots[changed.instrument] != "champion":
-            return
-        many = self._modes[i].changed(changed.ts_ms)
-        if many is not None:
-            said = f"{many} changes of mode within an hour: its threshold is where it trades"
-            self._alert(seq, i, changed.ts_ms, CODE, float(many), float(TRANSITIONS_MAX), said)
-
-    def _alert(
-        self, seq: int, i: int, ts_ms: int, code: str, value: float, limit: float, message: str
-    ) -> None:
-        symbol = self._symbols[i] if i >= 0 else None
-        row = (self._environment, seq, symbol, text(ts_ms), code, value, limit, message)
+    def _alert(self, seq: int, alert: AlertRaised) -> None:
+        symbol = self._symbols[alert.instrument] if alert.instrument >= 0 else None
+        row = (
+            self._environment, seq, symbol, text(alert.ts_ms), alert.code, alert.value,
+            alert.limit, alert.message,
+        )  # fmt: skip
         self._add(sql.ALERT, row)
 
     def _on_trained(self, event: RetrainingEnded) -> None:
