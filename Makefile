@@ -20,14 +20,14 @@ ARGS  ?=
 MAKEFLAGS += --no-print-directory
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test smoke lint types layers unit explore format bench bench-gate lock clean
+.PHONY: help setup demo test smoke lint types layers unit explore format bench bench-gate lock audit clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 setup: $(READY)  ## make the virtual environment from the lock (every target does so by itself)
 
-$(READY): requirements/dev.lock pyproject.toml scripts/setup.sh
+$(READY): requirements/dev.lock pyproject.toml scripts/setup.sh scripts/check_pth.py
 	@./scripts/setup.sh $(VENV)
 	@touch $@
 
@@ -67,13 +67,11 @@ bench: $(READY)  ## the benchmarks, peers side by side (minutes; makes .bench)
 bench-gate: $(READY)  ## what the gate lets through and finds (hours; taken up where it was left)
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -W ignore -m bench.gate_run $(ARGS)
 
-# --fork-strategy fewest: one version of each package for all supported versions of Python.
-COMPILE := $(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-annotate --no-header pyproject.toml
+lock: $(READY)  ## make the locks again from pyproject.toml (ARGS=--upgrade: to releases 14 days old)
+	@./scripts/lock.sh $(VENV) $(ARGS)
 
-lock: $(READY)  ## make the locks again from pyproject.toml (ARGS=--upgrade for newer versions)
-	$(COMPILE) $(ARGS) --group dev -o requirements/dev.lock
-	$(COMPILE) $(ARGS) -o requirements/run.lock
+audit: $(READY)  ## known vulnerabilities of the lock; a CycloneDX SBOM in dist/sbom.json
+	@$(BIN)/python scripts/audit.py dist/sbom.json
 
 clean:  ## remove everything that was made: .venv*, .bench, caches
 	rm -rf .venv .venv-3.* .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist

@@ -79,6 +79,8 @@ say "installing $(grep -c '==' "$lock") pinned packages"
     "$venv/bin/python" -m pip install -q --no-deps --require-hashes -r "$lock" </dev/null
 }
 "$venv/bin/python" -m pip install -q --no-deps --no-build-isolation --no-index -e . </dev/null
+# -S: this start of Python does not run them.
+"$venv/bin/python" -I -S scripts/check_pth.py "$venv" "$lock" || exit 1
 
 # LightGBM needs the OpenMP runtime of the system.
 "$venv/bin/python" -c 'import lightgbm' >/dev/null 2>&1 || {
