@@ -20,7 +20,7 @@ ARGS  ?=
 MAKEFLAGS += --no-print-directory
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test smoke lint types layers unit explore format bench bench-gate lock audit clean
+.PHONY: help setup demo test test-all smoke lint types layers unit explore format bench bench-gate lock audit clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -34,7 +34,10 @@ $(READY): requirements/dev.lock pyproject.toml scripts/setup.sh scripts/check_pt
 demo: $(READY)  ## the whole story: candles, models, backtest, run, report (ARGS="--data PATH")
 	@$(BIN)/ares demo $(ARGS) </dev/null
 
-test: lint types layers unit  ## lint, types, layers and all tests
+test: lint types layers unit  ## lint, types, layers and tests
+
+test-all: lint types layers  ## the same with the slow tests: what CI runs
+	$(BIN)/pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 smoke: $(READY)  ## minutes: imports, hashes, a synthetic market, the quick tests (PYTHON=python3.13)
 	./scripts/smoke.sh $(VENV) .venv
@@ -51,8 +54,8 @@ types: $(READY)  ## mypy --strict
 layers: $(READY)  ## import-linter: arrows only point down
 	$(BIN)/lint-imports
 
-unit: $(READY)  ## the tests alone (ARGS="tests/kernel -k name")
-	$(BIN)/pytest -n $(JOBS) --dist worksteal $(ARGS)
+unit: $(READY)  ## the tests alone, without the slow ones (ARGS="tests/kernel -k name")
+	$(BIN)/pytest -n $(JOBS) --dist worksteal -m "not slow" $(ARGS)
 
 explore: $(READY)  ## the property tests on examples drawn anew (ARGS="tests/adapters")
 	ARES_EXAMPLES=explore $(BIN)/pytest -n $(JOBS) --dist worksteal -m hypothesis $(ARGS)

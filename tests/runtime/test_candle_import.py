@@ -161,6 +161,7 @@ def test_trouble_of_the_database_stops_and_keeps_the_files_before(
 
 
 @pytest.mark.data
+@pytest.mark.slow
 def test_the_real_folder_is_imported_whole_and_is_sound(ares_data: Path, tmp_path: Path) -> None:
     engine = open_database(tmp_path / "ares.db")
     store = CandleStore(engine, tmp_path / "cache")

@@ -120,6 +120,7 @@ def is_dense(whole: Whole) -> list[bool]:
     return dense
 
 
+@pytest.mark.slow
 def test_at_every_record(whole: Whole, fast_disk: Path) -> None:
     """Every boundary of records about orders, every tenth of the others; the rows lag variously."""
     lags = (0, 1, 3, 50, 10**9)

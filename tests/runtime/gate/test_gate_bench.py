@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[3]
 TIMEOUT_S = 900
 """A minute on a free core; ten where many want it."""
 
-pytestmark = pytest.mark.timeout(TIMEOUT_S)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(TIMEOUT_S)]
 
 
 def smoke(what: str) -> Any:

@@ -66,6 +66,7 @@ def training() -> bool:
     return bool(multiprocessing.active_children())
 
 
+@pytest.mark.slow
 def test_a_run_learns_swaps_and_can_be_stopped_repeated_and_checked(
     another: Callable[[], Any], capsys: pytest.CaptureFixture[str], monkeypatch: Any
 ) -> None:
