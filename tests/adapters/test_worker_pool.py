@@ -71,9 +71,9 @@ def test_workers_stand_back_as_far_as_is_said() -> None:
 
 def test_what_hangs_is_ended_and_named_and_the_rest_is_done() -> None:
     tasks = [Task("hangs", eval, HANGS), Task("a", abs, -1), Task("b", abs, -2)]
-    with WorkerPool(1, silence_s=3.0) as pool:
+    with WorkerPool(1, timeout_s=3.0) as pool:
         found = {task.label: result for task, result in pool.run(tasks)}
-    assert found["hangs"] == TaskFailed("nothing was heard of it for 3 seconds")
+    assert found["hangs"] == TaskFailed("timed out after 3 s")
     assert (found["a"], found["b"]) == (1, 2)
     assert not multiprocessing.active_children()
 
@@ -87,9 +87,9 @@ def test_who_is_asked_to_stop_does_not_wait_for_what_runs() -> None:
 
 
 def test_a_task_that_is_done_again_alone_can_be_stopped_too() -> None:
-    pool = WorkerPool(1, silence_s=2.0, stopped=lambda: False)
+    pool = WorkerPool(1, timeout_s=2.0, stopped=lambda: False)
     tasks = pool.run([Task("hangs", eval, HANGS), Task("too", eval, HANGS)])
-    assert next(tasks)[1] == TaskFailed("nothing was heard of it for 2 seconds")
+    assert next(tasks)[1] == TaskFailed("timed out after 2 s")
     pool.stopped = lambda: True
     with pytest.raises(PoolInterrupted):
         next(tasks)

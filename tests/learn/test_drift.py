@@ -69,11 +69,11 @@ def test_adwin_finds_a_worse_error_and_where() -> None:
     errors = np.clip(np.concatenate([draw.normal(0.20, 0.05, 300), draw.normal(0.28, 0.05, 100)]),
                      0.0, 1.0)  # fmt: skip
     found = error_change(errors)
-    assert found.place is not None
-    assert 300 < found.place < 380
+    assert found.index is not None
+    assert 300 < found.index < 380
     assert found.before == pytest.approx(0.20, abs=0.01)
     assert found.after == pytest.approx(0.28, abs=0.02)
-    assert error_change(errors[: found.place]).place is None, "known earlier, it is not news later"
+    assert error_change(errors[: found.index]).index is None, "known earlier, it is not news later"
 
 
 def test_adwin_is_silent_on_errors_that_stay_as_they_are() -> None:
@@ -81,8 +81,8 @@ def test_adwin_is_silent_on_errors_that_stay_as_they_are() -> None:
     alarms = 0
     for _ in range(50):
         found = error_change(np.clip(draw.normal(0.24, 0.06, 400), 0.0, 1.0))
-        alarms += found.place is not None
-        assert found.place is not None or found.before == found.after
+        alarms += found.index is not None
+        assert found.index is not None or found.before == found.after
     assert alarms <= 1
     assert np.isnan(error_change(np.empty(0)).before)
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from ares.domain.timeframe import DAY_MS, HOUR_MS
-from ares.learn.thresholds import LiveTrade, Thresholds, passed
+from ares.learn.thresholds import LiveTrade, Thresholds, exceeded
 
 NOW = 400 * DAY_MS
 
 
 def codes(trades: list[LiveTrade], limits: Thresholds | None = None) -> dict[str, float]:
-    return {one.code: one.value for one in passed(trades, NOW, limits or Thresholds())}
+    return {one.code: one.value for one in exceeded(trades, NOW, limits or Thresholds())}
 
 
 def one_a_day(net_bps: list[float]) -> list[LiveTrade]:

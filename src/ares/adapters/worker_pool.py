@@ -1,4 +1,4 @@
-"""Processes that compute: started fresh (spawn), kept warm, gone with whoever started them."""
+"""Worker processes: spawned, kept warm, ended with the process that started them."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from typing import Any
 from ares.domain.errors import AresError
 
 NICE = 5
-"""Workers stand back behind an engine on the same machine."""
+"""Workers have a lower priority than an engine on the same machine."""
 
-ASKED_S = 0.1
-"""Whoever waits for workers asks so often whether it is to stop."""
+POLL_S = 0.1
+"""How often ``stopped`` is called while workers are waited for."""
 
 
 class PoolInterrupted(Exception):
-    """The one who waits for workers was asked to stop: they have ended, what they did is lost."""
+    """Waiting for workers was stopped: they have ended, their work is lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +51,10 @@ class TaskFailed:
 
 
 class WorkerPool:
-    """A process pool that names what a dead worker was doing, and goes on with the rest.
+    """A process pool that names the task of a dead worker, and continues with the others.
 
     Use it as a context: leaving it ends its processes, at once when an exception leaves with it
-    (Ctrl-C): a worker writes nothing, so nothing is left half-done.
+    (Ctrl-C): a worker writes no file, so none is left half-written.
     """
 
     def __init__(
@@ -63,20 +63,20 @@ class WorkerPool:
         modules: Sequence[str] = (),
         *,
         nice: int = NICE,
-        silence_s: float | None = None,
+        timeout_s: float | None = None,
         stopped: Callable[[], bool] = lambda: False,
     ) -> None:
         """Prepare ``workers`` processes (0: one for each core); none is started yet.
 
         modules   : imported by each process when it starts, so that its first task is quick.
-        nice      : how far they stand back.
-        silence_s : when nothing is done for so long, something hangs, and is ended like a task
-                    that kills its process; None: they may take as long as they like.
-        stopped   : asked while they work; True ends them at once.
+        nice      : of the processes.
+        timeout_s : when no task ends for so long, the pool hangs: its tasks are treated like one
+                    that kills its process; None: no limit.
+        stopped   : called while they work; True ends them at once.
         """
         self.workers = workers or cores()
         self._modules = tuple(modules)
-        self._nice, self._silence_s = nice, silence_s
+        self._nice, self._timeout_s = nice, timeout_s
         self.stopped = stopped
         self._executor: ProcessPoolExecutor | None = None
 
@@ -101,7 +101,7 @@ class WorkerPool:
         executor.shutdown(wait=True, cancel_futures=True)
 
     def kill(self) -> None:
-        """End the processes whatever they do; the pool can be used again, with new ones."""
+        """End the processes at once; the pool can be used again, with new ones."""
         executor = self._executor
         for pid in list(getattr(executor, "_processes", None) or ()):
             _end(pid, signal.SIGKILL)
@@ -110,9 +110,9 @@ class WorkerPool:
     def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Any]]:
         """Yield each task with its result, or ``TaskFailed``, as they are done.
 
-        When a process dies its pool is lost: the tasks that were not done are done again one by
-        one in a fresh process, so that the one that kills it is found and named. Raises
-        Interrupted where it is ``stopped``.
+        When a process dies its pool is lost: the tasks that were not done are run again one by one
+        in a fresh process, so that the task that kills it is found and named. Raises
+        PoolInterrupted where it is ``stopped``.
         """
         waiting: dict[Future[Any], Task] = {
             self._pool().submit(task.function, task.argument): task for task in tasks
@@ -132,7 +132,7 @@ class WorkerPool:
                     lost.append(task)
                     continue
                 except Exception as error:
-                    result = TaskFailed(said(error))
+                    result = TaskFailed(error_text(error))
                 yield task, result
         if lost:
             self.close()
@@ -140,12 +140,12 @@ class WorkerPool:
             yield task, self._alone(task)
 
     def _first_done(self, waiting: Collection[Future[Any]]) -> set[Future[Any]]:
-        """Wait until something is done, and return it; nothing: it was silent for too long."""
-        silence_s = math.inf if self._silence_s is None else self._silence_s
-        until_s = time.monotonic() + silence_s
+        """Wait until a task is done, and return the done ones; none: it timed out."""
+        timeout_s = math.inf if self._timeout_s is None else self._timeout_s
+        until_s = time.monotonic() + timeout_s
         while True:
             left_s = until_s - time.monotonic()
-            done, _ = wait(waiting, max(0.0, min(left_s, ASKED_S)), FIRST_COMPLETED)
+            done, _ = wait(waiting, max(0.0, min(left_s, POLL_S)), FIRST_COMPLETED)
             if done or left_s <= 0.0:
                 return done
             if self.stopped():
@@ -156,14 +156,14 @@ class WorkerPool:
         future = self._pool().submit(task.function, task.argument)
         if not self._first_done([future]):
             self.kill()
-            return TaskFailed(f"nothing was heard of it for {self._silence_s:g} seconds")
+            return TaskFailed(f"timed out after {self._timeout_s:g} s")
         try:
             return future.result()
         except BrokenProcessPool:
             self.close()
             return TaskFailed("its worker process died (out of memory, or killed)")
         except Exception as error:
-            return TaskFailed(said(error))
+            return TaskFailed(error_text(error))
 
     def _pool(self) -> ProcessPoolExecutor:
         if self._executor is None:
@@ -177,13 +177,14 @@ class WorkerPool:
 
 
 class InlinePool(WorkerPool):
-    """Does every task at once in the process that asks: for those that are workers already."""
+    """Runs every task in the calling process: for callers that are workers already."""
 
     def __init__(self) -> None:
+        """Start no process."""
         super().__init__(1)
 
     def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Any]]:
-        """Yield each task with its result; what a task raises, it raises."""
+        """Yield each task with its result; an exception of a task is raised."""
         for task in tasks:
             yield task, task.function(task.argument)
 
@@ -194,26 +195,26 @@ def cores() -> int:
 
 
 def _begin(modules: Sequence[str], nice: int) -> None:
-    """Make a fresh process a worker: Ctrl-C is its parent's to answer, whose end is its own."""
+    """Make a fresh process a worker: it ignores Ctrl-C, and ends when its parent does."""
     import importlib
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(nice)
-    _go_first()
+    _prefer_for_oom()
     parent = multiprocessing.parent_process()
     if parent is not None:
-        threading.Thread(target=_follow, args=(parent.sentinel,), daemon=True).start()
+        threading.Thread(target=_end_with_parent, args=(parent.sentinel,), daemon=True).start()
     for module in modules:
         importlib.import_module(module)
 
 
-def _go_first() -> None:
-    """Be whom the kernel ends where memory runs out, not the engine."""
-    with contextlib.suppress(OSError):  # there is no such file but on Linux
+def _prefer_for_oom() -> None:
+    """Let the kernel end this process, not the engine, where memory runs out."""
+    with contextlib.suppress(OSError):  # the file exists on Linux only
         Path("/proc/self/oom_score_adj").write_text("1000")
 
 
-def _follow(sentinel: int) -> None:
+def _end_with_parent(sentinel: int) -> None:
     wait_for([sentinel])
     os._exit(1)
 
@@ -223,12 +224,12 @@ def _end(pid: int, how: signal.Signals = signal.SIGTERM) -> None:
         os.kill(pid, how)
 
 
-def said(error: Exception) -> str:
-    """Return what a message says of an error: one line, with its type where it is no plain word."""
+def error_text(error: Exception) -> str:
+    """Return an error as one line of a message, with its type where it is not one of Ares."""
     text = str(error) if isinstance(error, AresError) else f"{type(error).__name__}: {error}"
     return " ".join(text.split())[:300]
 
 
-def nonsense(result: object) -> str:
-    """Return what a message says of something that was never asked for."""
-    return f"it gave back {' '.join(repr(result).split())[:100]}"
+def unexpected(result: object) -> str:
+    """Return the message about a task's result of the wrong type."""
+    return f"unexpected result: {' '.join(repr(result).split())[:100]}"

@@ -129,7 +129,7 @@ def _row(one: InstrumentLearning) -> tuple[object, ...]:
         None if one.budget_left is None else f"{one.budget_left} of {one.budget}",
         None if one.budget_left is None else count(one.failures), count(one.trades),
         None if one.net_bps is None else f"{one.net_bps:+.1f} bps",
-        None if one.promised_bps is None else f"{one.promised_bps:+.1f} bps",
+        None if one.expected_bps_min is None else f"{one.expected_bps_min:+.1f} bps",
         None if one.drift_score is None else number(one.drift_score), one.drift_feature,
     )  # fmt: skip
 

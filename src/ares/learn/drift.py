@@ -1,9 +1,10 @@
-"""Drift: how far what comes lately is from what was learned from, and when a model's error changed.
+"""Drift: distance of recent features from the training window, and changes of a model's error.
 
 Features are compared by the population stability index (PSI; Siddiqi 2006, "Credit Risk
-Scorecards", section 10): quantile bins of the training window, one more bin for what is missing.
-The model's error is watched by ADWIN (Bifet & Gavaldà 2007, "Learning from time-changing data with
-adaptive windowing"), which drops the older part of a window whose mean has changed.
+Scorecards", section 10): quantile bins of the training window, one more bin for missing values.
+Changes of the model's error are found by ADWIN (Bifet & Gavaldà 2007, "Learning from
+time-changing data with adaptive windowing"), which drops the older
+part of a window whose mean has changed.
 """
 
 from __future__ import annotations
@@ -18,17 +19,17 @@ from ares.learn.rows import F32
 
 BINS = 10
 HALF = 0.1
-"""A PSI of 0.1, by custom the begin of a shift, is a drift score of one half."""
+"""A PSI of 0.1, by convention the start of a shift, is a drift score of one half."""
 
 ADWIN_DELTA = 0.002
-"""Chance of a false alarm that ADWIN is allowed (its authors' value)."""
+"""Probability of a false alarm that ADWIN is allowed (its authors' value)."""
 
 SCALE_ERRORS = 30
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureReference:
-    """What features were like when they were learned from.
+    """The distribution of features in the training window.
 
     edges  : of each feature, its inner bin edges, rising; a feature of few values has fewer.
     shares : of each feature, the share of rows in each bin, that of NaN last.
@@ -39,23 +40,21 @@ class FeatureReference:
 
     def psi(self, x: F32) -> F64:
         """Return each feature's PSI, ``(n_features,)``, of ``(n, n_features)`` rows against it."""
+        bins = zip(self.edges, self.shares, strict=True)
         return np.array(
-            [
-                _psi(expected, _shares(x[:, place], edges))
-                for place, (edges, expected) in enumerate(zip(self.edges, self.shares, strict=True))
-            ]
+            [_psi(expected, _shares(x[:, f], edges)) for f, (edges, expected) in enumerate(bins)]
         )
 
 
 def reference_of(x: F32) -> FeatureReference:
-    """Return what ``(n, n_features)`` rows are like."""
-    edges = tuple(_edges(x[:, place]) for place in range(x.shape[1]))
-    shares = tuple(_shares(x[:, place], edges[place]) for place in range(x.shape[1]))
+    """Return the distribution of ``(n, n_features)`` rows."""
+    edges = tuple(_edges(x[:, f]) for f in range(x.shape[1]))
+    shares = tuple(_shares(x[:, f], edges[f]) for f in range(x.shape[1]))
     return FeatureReference(edges, shares)
 
 
 def drift_scores(psi: F64) -> F64:
-    """Return PSI / (PSI + 0.1): 0 is none, 1/2 a shift, 1 another world.
+    """Return PSI / (PSI + 0.1): 0 is none, 1/2 a shift, 1 another distribution.
 
     >>> drift_scores(np.array([0.0, 0.1, 0.9]))
     array([0. , 0.5, 0.9])
@@ -65,22 +64,22 @@ def drift_scores(psi: F64) -> F64:
 
 @dataclass(frozen=True, slots=True)
 class ErrorChange:
-    """The last change of a stream of errors; ``place``: of the value at which it was found.
+    """The last change of a stream of errors; ``index`` is of the value at which it was found.
 
     before, after : means of the two parts of ADWIN's window that differ most; equal where nothing
-                    changed (``place`` None), NaN where there are no errors.
+                    changed (``index`` None), NaN where there are no errors.
     """
 
     before: float
     after: float
-    place: int | None = None
+    index: int | None = None
 
 
 def error_change(errors: F64) -> ErrorChange:
     """Return the last change that ADWIN finds in ``(n,)`` errors, oldest first.
 
-    They are fed in standard deviations of the first 30, which change nothing later: ADWIN's bound
-    counts with values that spread over 1, and sees nothing in squared errors that differ by 0.05.
+    They are scaled by the standard deviation of the first 30, fixed from then on: ADWIN's bound
+    assumes values that spread over 1, and finds nothing in squared errors that differ by 0.05.
     """
     from river.drift import ADWIN
 
@@ -89,15 +88,15 @@ def error_change(errors: F64) -> ErrorChange:
     spread = float(errors[:SCALE_ERRORS].std()) if len(errors) >= SCALE_ERRORS else 0.0
     if spread <= 0.0:
         return found
-    watch = ADWIN(delta=ADWIN_DELTA, clock=1)  # type: ignore[no-untyped-call]
-    begin = 0  # of ADWIN's window
-    for place, error in enumerate((errors / spread).tolist()):
-        watch.update(error)  # type: ignore[no-untyped-call]
-        if not watch.drift_detected:
+    detector = ADWIN(delta=ADWIN_DELTA, clock=1)  # type: ignore[no-untyped-call]
+    first = 0  # of ADWIN's window
+    for k, error in enumerate((errors / spread).tolist()):
+        detector.update(error)  # type: ignore[no-untyped-call]
+        if not detector.drift_detected:
             continue
-        if place >= SCALE_ERRORS:
-            found = ErrorChange(*_sides(errors[begin : place + 1]), place)
-        begin = place + 1  # river starts anew with the next value
+        if k >= SCALE_ERRORS:
+            found = ErrorChange(*_sides(errors[first : k + 1]), k)
+        first = k + 1  # river starts anew with the next value
     return found
 
 
@@ -117,12 +116,12 @@ def _sides(window: F64) -> tuple[float, float]:
 def block_means(values: F64, block: I64) -> tuple[F64, I64]:
     """Return the mean of each block's values, and the blocks' numbers, rising.
 
-    Errors of decisions whose trades overlap share their luck: ADWIN, which takes its values for
-    independent, is given one for each stretch of a trade's length.
+    Errors of decisions whose trades overlap are correlated: ADWIN, which assumes independent
+    values, is given one for each stretch of a trade's length.
     """
-    numbers, place = np.unique(block, return_inverse=True)
-    sums = np.bincount(place, weights=values, minlength=len(numbers))
-    means = sums / np.maximum(np.bincount(place, minlength=len(numbers)), 1)
+    numbers, index = np.unique(block, return_inverse=True)
+    sums = np.bincount(index, weights=values, minlength=len(numbers))
+    means = sums / np.maximum(np.bincount(index, minlength=len(numbers)), 1)
     return np.asarray(means, np.float64), np.asarray(numbers, np.int64)
 
 

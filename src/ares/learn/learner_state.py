@@ -1,7 +1,7 @@
-"""What the learner knows, folded from a run's journal: who is taught, what is wanted, what is due.
+"""The learner's state, folded from a run's journal: which trainings are due, running and ended.
 
-Everything here follows from the entries alone: shown the same journal it comes to the same state,
-so a run is taken up again by showing it what is journaled. Nothing is trained or measured here.
+Everything here follows from the entries alone: the same journal gives the same state, so a run is
+resumed by reading what is journaled. Nothing is trained or measured here.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from ares.domain.model_events import (
     RetrainingStarted,
     SlotChanged,
 )
-from ares.domain.run import RunSetup
+from ares.domain.run import RunInstrument, RunSetup
 from ares.domain.timeframe import DAY_MS
-from ares.learn.thresholds import LiveTrade, Thresholds, passed
+from ares.learn.thresholds import LiveTrade, Thresholds, exceeded
 from ares.learn.triggers import (
     RetrainPolicy,
     RetrainThrottle,
@@ -34,71 +34,91 @@ from ares.learn.triggers import (
 
 TRADES_KEPT = 2_000
 DRIFT_UNKNOWN = "drift_not_measured"
-"""Code of the alert that stands in the place of a drift that could not be measured."""
+"""Code of the alert that replaces a drift measurement that failed."""
 
 
 @dataclass(slots=True)
 class InstrumentState:
     """One instrument, with the models in its lanes.
 
-    taught   : the ensemble that a training makes anew: the champion, one that was withdrawn (it
-               still makes virtual trades), or the candidate of an instrument without a champion.
-    champion : hash of the ensemble that trades; empty: none does.
-    on_trial : hash of a challenger with a verdict: it is given its time before there is another.
-    lane     : whose trades are those of ``taught``.
-    trades   : of it, since it took its place at ``since_ms``.
-    wanted   : a training that no event has begun yet; running: one that has begun; made: one that
-               has ended with an ensemble which was not yet handed over.
-    teachable : there is an ensemble, and it can be made again here.
-    measuring_ms : the instant of a drift measurement under way.
+    ensemble   : the ensemble that is refitted: the champion, a withdrawn champion (which still
+                 makes virtual trades), or the candidate of an instrument without a champion.
+    lane       : of ``ensemble``.
+    champion   : hash of the ensemble that trades; empty: none does.
+    challenger : hash of a challenger with a passed verdict; while there is one, no other training
+                 starts.
+    trades     : of ``ensemble``, since it took its slot at ``since_ms``.
+    due        : a training that no event has started yet.
+    running    : a training that has started.
+    unpublished : a training that has ended with an ensemble which is not yet published.
+    refittable : there is an ensemble, and it can be trained here again.
+    measuring_ms : the instant of a drift measurement that is running.
     """
 
     row: int
     lane: int
-    taught: Ensemble | None
+    ensemble: Ensemble | None
     champion: str
     since_ms: int
-    restraint: RetrainThrottle
+    throttle: RetrainThrottle
     check_ms: int
-    on_trial: str = ""
+    challenger: str = ""
     trades: list[LiveTrade] = field(default_factory=list)
-    wanted: RetrainTrigger | None = None
+    due: RetrainTrigger | None = None
     running: RetrainingStarted | None = None
-    made: RetrainingEnded | None = None
-    teachable: bool = False
+    unpublished: RetrainingEnded | None = None
+    refittable: bool = False
     measuring_ms: int | None = None
     drift: DriftMeasured | None = None
-    begun_ms: int | None = None
+    last_start_ms: int | None = None
     alerted_ms: dict[str, int] = field(default_factory=dict)
     retrainings: list[RetrainingEnded] = field(default_factory=list)
 
     @property
     def busy(self) -> bool:
-        """Return whether a training is wanted, under way, or its result on trial."""
-        return bool(self.wanted or self.running or self.made or self.on_trial)
+        """Return whether a training is due or running, or its result is not decided yet."""
+        return bool(self.due or self.running or self.unpublished or self.challenger)
+
+    @property
+    def idle(self) -> bool:
+        """Return whether the learner has nothing to do for the instrument."""
+        pending = (self.due, self.running, self.unpublished, self.measuring_ms)
+        return all(step is None for step in pending)
+
+    def trigger(self, trigger: RetrainTrigger | None) -> None:
+        """Make a training due, unless one is due or running or it is too early for another."""
+        if trigger is None or not self.refittable or self.busy:
+            return
+        if self.throttle.allows(trigger.at_ms):
+            self.due = trigger
+
+    def refit_from_now(self, ensemble: Ensemble, now_ms: int, *, refittable: bool) -> None:
+        """Refit another ensemble from now on; the trades of the one before no longer count."""
+        self.ensemble, self.since_ms, self.refittable = ensemble, now_ms, refittable
+        self.trades.clear()
 
 
 class LearnerState:
     """Folds a run's journal.
 
-    pupils  : by row of the instrument.
-    alerts  : raised by thresholds, not journaled yet.
-    foreign : hashes of ensembles with an imported member: nobody here can make them again.
+    instruments : by row of the instrument.
+    alerts      : raised by thresholds, not journaled yet.
+    imported    : hashes of ensembles with an imported member, which cannot be trained here.
     """
 
     def __init__(
-        self, policy: RetrainPolicy, thresholds: Thresholds, foreign: frozenset[str] = frozenset()
+        self, policy: RetrainPolicy, thresholds: Thresholds, imported: frozenset[str] = frozenset()
     ) -> None:
-        self._policy, self._thresholds, self._foreign = policy, thresholds, foreign
-        self._known: dict[str, Ensemble] = {}
-        self._judged: set[str] = set()
-        self.pupils: list[InstrumentState] = []
+        self._policy, self._thresholds, self._imported = policy, thresholds, imported
+        self._ensembles: dict[str, Ensemble] = {}
+        self._validated: set[str] = set()
+        self.instruments: list[InstrumentState] = []
         self.alerts: list[AlertRaised] = []
         self.now_ms = 0
 
     def watch(self, event: Event, effects: Sequence[Effect]) -> None:
         """Take the next journal entry in."""
-        if type(event) is BarsClosed:  # nearly all there is
+        if type(event) is BarsClosed:  # nearly all entries
             if not event.warming:
                 self.now_ms = event.ts_ms
                 self._on_time()
@@ -110,18 +130,27 @@ class LearnerState:
             elif type(effect) is SlotChanged:
                 self._on_slot(effect)
 
+    @property
+    def idle(self) -> bool:
+        """Return whether there is nothing to do and nothing to journal."""
+        return not self.alerts and all(state.idle for state in self.instruments)
+
+    def ensemble(self, name: str) -> Ensemble | None:
+        """Return the ensemble of a hash, where the journal has it."""
+        return self._ensembles.get(name)
+
     def _on_event(self, event: Event) -> None:
         self.now_ms = max(self.now_ms, getattr(event, "ts_ms", 0))
         match event:
             case RunStarted():
-                self._begin(event.setup)
+                self._on_run(event.setup)
             case ModelPublished():
-                self._known[event.ensemble.hash] = event.ensemble
+                self._ensembles[event.ensemble.hash] = event.ensemble
                 if event.verdict_hash:
-                    self._judged.add(event.ensemble.hash)
-                self._handed_over(event.instrument, event.ensemble.hash)
+                    self._validated.add(event.ensemble.hash)
+                self._on_published(event.instrument, event.ensemble.hash)
             case ModelRefused():
-                self._handed_over(event.instrument, event.ensemble_hash)
+                self._on_published(event.instrument, event.ensemble_hash)
             case DriftMeasured():
                 self._on_drift(event)
             case RetrainingStarted():
@@ -133,135 +162,124 @@ class LearnerState:
             case _:
                 pass
 
-    @property
-    def idle(self) -> bool:
-        """Return whether there is nothing to do and nothing to say."""
-        return not self.alerts and all(
-            one.wanted is None and one.running is None and one.made is None
-            and one.measuring_ms is None
-            for one in self.pupils
-        )  # fmt: skip
-
-    def ensemble(self, name: str) -> Ensemble | None:
-        """Return the ensemble of a hash, where the journal has shown it."""
-        return self._known.get(name)
-
-    def _begin(self, setup: RunSetup) -> None:
+    def _on_run(self, setup: RunSetup) -> None:
         self.now_ms = max(self.now_ms, setup.from_ms)
-        for one in setup.instruments:
-            for ensemble in (one.ensemble, one.previous):
+        for lane in setup.instruments:
+            for ensemble in (lane.ensemble, lane.previous):
                 if ensemble is not None:
-                    self._known[ensemble.hash] = ensemble
-        for row, one in enumerate(setup.instruments[: setup.n_instruments]):
-            lane, ensemble = row, one.ensemble
-            if ensemble is None and setup.challenger_lanes:
-                lane, ensemble = (
-                    row + setup.n_instruments,
-                    setup.instruments[row + setup.n_instruments].ensemble,
-                )
-            champion = one.ensemble.hash if one.ensemble is not None and one.is_champion else ""
-            self.pupils.append(
-                InstrumentState(
-                    row=row,
-                    lane=lane,
-                    taught=ensemble,
-                    teachable=ensemble is not None and ensemble.hash not in self._foreign,
-                    champion=champion,
-                    since_ms=setup.from_ms,
-                    restraint=RetrainThrottle(self._policy),
-                    check_ms=setup.from_ms + self._policy.check_ms,
-                )
-            )
+                    self._ensembles[ensemble.hash] = ensemble
+        n = setup.n_instruments
+        for row, first in enumerate(setup.instruments[:n]):
+            second = setup.instruments[row + n] if setup.challenger_lanes else None
+            self.instruments.append(self._instrument(setup, row, first, second))
+
+    def _instrument(
+        self, setup: RunSetup, row: int, first: RunInstrument, second: RunInstrument | None
+    ) -> InstrumentState:
+        """Return the state of an instrument with one lane or two when its run starts."""
+        lane, ensemble = row, first.ensemble
+        if ensemble is None and second is not None:
+            lane, ensemble = row + setup.n_instruments, second.ensemble
+        trades = first.ensemble is not None and first.is_champion
+        return InstrumentState(
+            row=row,
+            lane=lane,
+            ensemble=ensemble,
+            refittable=ensemble is not None and ensemble.hash not in self._imported,
+            champion=first.ensemble.hash if first.ensemble is not None and trades else "",
+            since_ms=setup.from_ms,
+            throttle=RetrainThrottle(self._policy),
+            check_ms=setup.from_ms + self._policy.check_ms,
+        )
 
     def _on_time(self) -> None:
         now_ms, schedule_ms = self.now_ms, self._policy.schedule_ms
-        for pupil in self.pupils:
-            if now_ms >= pupil.check_ms:
-                late = (now_ms - pupil.check_ms) // self._policy.check_ms
-                pupil.check_ms += (late + 1) * self._policy.check_ms
-                if pupil.measuring_ms is None and pupil.teachable:
-                    pupil.measuring_ms = now_ms
+        for state in self.instruments:
+            if now_ms >= state.check_ms:
+                late = (now_ms - state.check_ms) // self._policy.check_ms
+                state.check_ms += (late + 1) * self._policy.check_ms
+                if state.measuring_ms is None and state.refittable:
+                    state.measuring_ms = now_ms
             if schedule_ms is not None:
-                since_ms = pupil.since_ms if pupil.begun_ms is None else pupil.begun_ms
-                self._want(pupil, after_time(self._policy, now_ms, since_ms))
+                since_ms = state.since_ms if state.last_start_ms is None else state.last_start_ms
+                state.trigger(after_time(self._policy, now_ms, since_ms))
 
     def _on_trade(self, trade: TradeClosed) -> None:
-        pupil = next((one for one in self.pupils if one.lane == trade.instrument), None)
-        if pupil is None or pupil.taught is None:
+        state = next((s for s in self.instruments if s.lane == trade.instrument), None)
+        if state is None or state.ensemble is None:
             return
-        pupil.trades.append((trade.exit_ms, trade.net_bps))
-        del pupil.trades[:-TRADES_KEPT]
-        for one in passed(pupil.trades, self.now_ms, self._thresholds):
-            last_ms = pupil.alerted_ms.get(one.code)
+        state.trades.append((trade.exit_ms, trade.net_bps))
+        del state.trades[:-TRADES_KEPT]
+        self._check_thresholds(state)
+        net_bps = [net for _, net in state.trades]
+        validation = state.ensemble.validation
+        state.trigger(after_trade(self._policy, self.now_ms, net_bps, validation))
+
+    def _check_thresholds(self, state: InstrumentState) -> None:
+        """Raise an alert for each threshold that is exceeded, once a day each."""
+        for found in exceeded(state.trades, self.now_ms, self._thresholds):
+            last_ms = state.alerted_ms.get(found.code)
             if last_ms is None or self.now_ms - last_ms >= DAY_MS:
-                pupil.alerted_ms[one.code] = self.now_ms
+                state.alerted_ms[found.code] = self.now_ms
                 self.alerts.append(
-                    AlertRaised(self.now_ms, pupil.row, one.code, one.value, one.limit, one.message)
+                    AlertRaised(
+                        self.now_ms, state.row, found.code, found.value, found.limit, found.message
+                    )
                 )
-        net_bps = [net for _, net in pupil.trades]
-        promised = pupil.taught.validation
-        self._want(pupil, after_trade(self._policy, self.now_ms, net_bps, promised))
 
     def _on_slot(self, moved: SlotChanged) -> None:
-        """Follow an instrument's lanes; another ensemble to be taught begins with a clean slate.
+        """Follow an instrument's lanes.
 
-        Without a champion, whoever was taught before goes on being taught while it has a lane.
+        Without a champion, the ensemble that was refitted before stays the one that is refitted, as
+        long as it has a lane.
         """
-        pupil, width = self.pupils[moved.instrument], len(self.pupils)
+        state, n = self.instruments[moved.instrument], len(self.instruments)
         lane_of = {
-            name: moved.instrument + place * width
-            for place, name in enumerate(moved.lane_hashes)
-            if name and name in self._known
+            name: moved.instrument + k * n
+            for k, name in enumerate(moved.lane_hashes)
+            if name and name in self._ensembles
         }
-        stages = dict(zip(moved.lane_hashes, moved.stages, strict=True))
-        champion = next((name for name in lane_of if stages[name] == "champion"), "")
-        on_trial = (name for name in lane_of if stages[name] in ("shadow", "canary"))
-        pupil.on_trial = next((name for name in on_trial if name in self._judged), "")
-        if champion != pupil.champion:
-            pupil.restraint.forgive()
-        pupil.champion = champion
-        before = "" if pupil.taught is None else pupil.taught.hash
+        stage_of = dict(zip(moved.lane_hashes, moved.stages, strict=True))
+        champion = next((name for name in lane_of if stage_of[name] == "champion"), "")
+        challengers = (name for name in lane_of if stage_of[name] in ("shadow", "canary"))
+        state.challenger = next((name for name in challengers if name in self._validated), "")
+        if champion != state.champion:
+            state.throttle.reset_failures()
+        state.champion = champion
+        before = "" if state.ensemble is None else state.ensemble.hash
         name = champion or (before if before in lane_of else next(iter(lane_of), ""))
         if not name:
             return
-        pupil.lane = lane_of[name]
+        state.lane = lane_of[name]
         if name != before:
-            pupil.taught, pupil.since_ms = self._known[name], self.now_ms
-            pupil.teachable = name not in self._foreign
-            pupil.trades.clear()
-
-    def _want(self, pupil: InstrumentState, wanted: RetrainTrigger | None) -> None:
-        if wanted is None or not pupil.teachable or pupil.busy:
-            return
-        if not pupil.restraint.allows(wanted.at_ms):
-            return
-        pupil.wanted = wanted
+            refittable = name not in self._imported
+            state.refit_from_now(self._ensembles[name], self.now_ms, refittable=refittable)
 
     def _on_started(self, event: RetrainingStarted) -> None:
-        pupil = self.pupils[event.instrument]
-        pupil.wanted, pupil.running, pupil.begun_ms = None, event, event.ts_ms
-        pupil.restraint.begin(event.ts_ms)
+        state = self.instruments[event.instrument]
+        state.due, state.running, state.last_start_ms = None, event, event.ts_ms
+        state.throttle.record_start(event.ts_ms)
 
     def _on_ended(self, event: RetrainingEnded) -> None:
-        pupil = self.pupils[event.instrument]
+        state = self.instruments[event.instrument]
         published = event.outcome == "published"
-        pupil.running, pupil.made = None, event if published else None
-        pupil.restraint.end(event.ts_ms, published)
-        pupil.retrainings.append(event)
+        state.running, state.unpublished = None, event if published else None
+        state.throttle.record_end(event.ts_ms, published)
+        state.retrainings.append(event)
 
-    def _handed_over(self, instrument: int, ensemble_hash: str) -> None:
-        pupil = self.pupils[instrument]
-        if pupil.made is not None and pupil.made.ensemble_hash == ensemble_hash:
-            pupil.made = None
+    def _on_published(self, instrument: int, ensemble_hash: str) -> None:
+        state = self.instruments[instrument]
+        if state.unpublished is not None and state.unpublished.ensemble_hash == ensemble_hash:
+            state.unpublished = None
 
     def _on_drift(self, event: DriftMeasured) -> None:
-        pupil = self.pupils[event.instrument]
-        pupil.measuring_ms, pupil.drift = None, event
-        self._want(pupil, after_drift(self._policy, event))
+        state = self.instruments[event.instrument]
+        state.measuring_ms, state.drift = None, event
+        state.trigger(after_drift(self._policy, event))
 
     def _on_alert(self, event: AlertRaised) -> None:
         if event.code == DRIFT_UNKNOWN:
-            self.pupils[event.instrument].measuring_ms = None
+            self.instruments[event.instrument].measuring_ms = None
             return
         key = (event.instrument, event.code, event.ts_ms)
-        self.alerts = [one for one in self.alerts if (one.instrument, one.code, one.ts_ms) != key]
+        self.alerts = [a for a in self.alerts if (a.instrument, a.code, a.ts_ms) != key]

@@ -12,13 +12,13 @@ from ares.domain.run import RunSetup
 from ares.journal.run import JournalEntry, entries
 from ares.learn.learner_state import InstrumentState, LearnerState
 from ares.learn.thresholds import Thresholds
-from ares.learn.triggers import PERFORMANCE_TRADES, RetrainPolicy, promised_least
+from ares.learn.triggers import PERFORMANCE_TRADES, RetrainPolicy, expected_bps_min
 from ares.store.mode_alerts import ModeAlerts
 
 
 @dataclass(frozen=True, slots=True)
 class RetrainingRecord:
-    """One retraining; ``outcome`` None: it is under way. Numbers of what was not made are None."""
+    """One retraining; ``outcome`` None: it is running. Numbers that were not computed are None."""
 
     instrument: str
     triggered_ms: int
@@ -38,27 +38,28 @@ class RetrainingRecord:
 class InstrumentLearning:
     """One instrument: where its training stands, and what would trigger it.
 
-    state        : ready, resting, due (it begins with the next instant), training, on trial (a
-                   challenger has its time), imported (made elsewhere, where it must be made anew),
-                   no model, or no learner (the run has none).
-    rest_until_ms : end of the rest after the last training; None: it may begin.
-    failures     : trainings in a row that brought nothing, which double the rest.
-    budget_left  : trainings that may still begin in these 24 hours; None: there is no learner.
-    trades, net_bps, promised_bps : of the model in its slot, over the newest 30: their mean, and
-                   the least that its validation promised of so many.
+    state        : ready, resting, due (it starts with the next instant), training, challenger (one
+                   is compared with the champion), imported (it can only be trained where it comes
+                   from), no model, or no learner (the run has none).
+    ensemble     : hash of the ensemble that a training refits.
+    rest_until_ms : end of the rest after the last training; None: one may start.
+    failures     : consecutive trainings that published nothing; each doubles the rest.
+    budget_left  : trainings that may still start in these 24 hours; None: there is no learner.
+    trades, net_bps, expected_bps_min : of the newest 30 trades of the model in its slot: number,
+                   mean, and the 95% lower bound of that mean from validation.
     """
 
     instrument: str
     state: str
     champion: str
-    trained_anew: str
+    ensemble: str
     rest_until_ms: int | None
     failures: int
     budget_left: int | None
     budget: int
     trades: int
     net_bps: float | None
-    promised_bps: float | None
+    expected_bps_min: float | None
     drift_ms: int | None
     drift_score: float | None
     drift_feature: str
@@ -81,20 +82,20 @@ class LearningReport:
 
 
 def report_learning(folder: Path, policy: RetrainPolicy, thresholds: Thresholds) -> LearningReport:
-    """Read a run's journal and return what was learned, judged by these settings."""
+    """Return what the learner of a run did, from its journal; what it may do next, by settings."""
     reading = _Reading(LearnerState(policy, thresholds))
     for entry in entries(folder):
         reading.add(entry)
     if reading.setup is None:
-        raise UserError(f"{folder.name}: nothing was journaled yet")
+        raise UserError(f"{folder.name}: its journal is empty")
     return reading.report(reading.setup, policy)
 
 
 class _Reading:
-    """What is gathered while the journal is read."""
+    """What is collected while the journal is read."""
 
-    def __init__(self, lessons: LearnerState) -> None:
-        self._lessons = lessons
+    def __init__(self, state: LearnerState) -> None:
+        self._state = state
         self.setup: RunSetup | None = None
         self._started: list[RetrainingStarted] = []
         self._ended: dict[tuple[int, int], RetrainingEnded] = {}
@@ -103,7 +104,7 @@ class _Reading:
 
     def add(self, entry: JournalEntry) -> None:
         """Take one entry in."""
-        self._lessons.watch(entry.event, entry.effects)
+        self._state.watch(entry.event, entry.effects)
         match entry.event:
             case RunStarted(setup=setup):
                 self.setup = setup
@@ -123,22 +124,22 @@ class _Reading:
 
     def report(self, setup: RunSetup, policy: RetrainPolicy) -> LearningReport:
         """Return what was read."""
-        names = [one.spec.instrument.key for one in setup.instruments[: setup.n_instruments]]
-        now_ms = self._lessons.now_ms
-        trainings = tuple(self._retraining(names, one) for one in self._started)
+        names = [lane.spec.instrument.key for lane in setup.instruments[: setup.n_instruments]]
+        now_ms = self._state.now_ms
+        trainings = tuple(self._retraining(names, started) for started in self._started)
         triggers: dict[str, int] = {}
         outcomes: dict[str, int] = {}
-        for one in trainings:
-            triggers[one.trigger] = triggers.get(one.trigger, 0) + 1
-            if one.outcome is not None:
-                outcomes[one.outcome] = outcomes.get(one.outcome, 0) + 1
+        for training in trainings:
+            triggers[training.trigger] = triggers.get(training.trigger, 0) + 1
+            if training.outcome is not None:
+                outcomes[training.outcome] = outcomes.get(training.outcome, 0) + 1
         return LearningReport(
             setup.environment,
             setup.challenger_lanes,
             now_ms,
             tuple(
-                _instrument(names[pupil.row], pupil, policy, now_ms, learns=setup.challenger_lanes)
-                for pupil in self._lessons.pupils
+                _instrument(names[state.row], state, policy, now_ms, learns=setup.challenger_lanes)
+                for state in self._state.instruments
             ),
             trainings,
             triggers,
@@ -146,16 +147,16 @@ class _Reading:
             tuple(self._alerts),
         )
 
-    def _retraining(self, names: list[str], begun: RetrainingStarted) -> RetrainingRecord:
-        name = names[begun.instrument]
-        end = self._ended.get((begun.instrument, begun.ts_ms))
+    def _retraining(self, names: list[str], started: RetrainingStarted) -> RetrainingRecord:
+        name = names[started.instrument]
+        end = self._ended.get((started.instrument, started.ts_ms))
         if end is None:
-            return RetrainingRecord(name, begun.ts_ms, begun.trigger, begun.reason)
+            return RetrainingRecord(name, started.ts_ms, started.trigger, started.reason)
         return RetrainingRecord(
             name,
-            begun.ts_ms,
-            begun.trigger,
-            begun.reason,
+            started.ts_ms,
+            started.trigger,
+            started.reason,
             end.duration_ms / 1e3,
             end.rows or None,
             end.epochs or None,
@@ -168,49 +169,49 @@ class _Reading:
 
 
 def _instrument(
-    name: str, pupil: InstrumentState, policy: RetrainPolicy, now_ms: int, *, learns: bool
+    name: str, state: InstrumentState, policy: RetrainPolicy, now_ms: int, *, learns: bool
 ) -> InstrumentLearning:
-    restraint = pupil.restraint
-    rest_ms = None if restraint.ended_ms is None else restraint.ended_ms + restraint.rest_ms
+    throttle = state.throttle
+    rest_ms = None if throttle.ended_ms is None else throttle.ended_ms + throttle.rest_ms
     resting = rest_ms is not None and rest_ms > now_ms
-    recent = [net for _, net in pupil.trades[-PERFORMANCE_TRADES:]]
-    seen: DriftMeasured | None = pupil.drift
-    promised = None
-    if recent and pupil.taught is not None:
-        promised = promised_least(pupil.taught.validation, len(recent))
+    recent = [net for _, net in state.trades[-PERFORMANCE_TRADES:]]
+    drift: DriftMeasured | None = state.drift
+    bound = None
+    if recent and state.ensemble is not None:
+        bound = expected_bps_min(state.ensemble.validation, len(recent))
     return InstrumentLearning(
         instrument=name,
-        state=_state(pupil, resting or restraint.budget_left(now_ms) == 0, now_ms)
+        state=_state(state, resting or throttle.budget_left(now_ms) == 0, now_ms)
         if learns
         else "no learner",
-        champion=pupil.champion,
-        trained_anew="" if pupil.taught is None else pupil.taught.hash,
+        champion=state.champion,
+        ensemble="" if state.ensemble is None else state.ensemble.hash,
         rest_until_ms=rest_ms if resting else None,
-        failures=restraint.failures,
-        budget_left=restraint.budget_left(now_ms) if learns else None,
+        failures=throttle.failures,
+        budget_left=throttle.budget_left(now_ms) if learns else None,
         budget=policy.budget_per_day,
         trades=len(recent),
         net_bps=sum(recent) / len(recent) if recent else None,
-        promised_bps=promised,
-        drift_ms=None if seen is None else seen.ts_ms,
-        drift_score=None if seen is None else seen.score,
-        drift_feature="" if seen is None else seen.feature,
-        error_before=None if seen is None else _number(seen.error_before),
-        error_after=None if seen is None else _number(seen.error_after),
+        expected_bps_min=bound,
+        drift_ms=None if drift is None else drift.ts_ms,
+        drift_score=None if drift is None else drift.score,
+        drift_feature="" if drift is None else drift.feature,
+        error_before=None if drift is None else _number(drift.error_before),
+        error_after=None if drift is None else _number(drift.error_after),
     )
 
 
-def _state(pupil: InstrumentState, resting: bool, now_ms: int) -> str:
-    if pupil.taught is None:
+def _state(state: InstrumentState, resting: bool, now_ms: int) -> str:
+    if state.ensemble is None:
         return "no model"
-    if pupil.running or pupil.made:
+    if state.running or state.unpublished:
         return "training"
-    if pupil.wanted:  # a learner begins before the next instant, or cannot
-        return "due" if pupil.wanted.at_ms >= now_ms else "imported"
-    if pupil.on_trial:
-        return "on trial"
+    if state.due:  # a learner starts it before the next instant, or cannot
+        return "due" if state.due.at_ms >= now_ms else "imported"
+    if state.challenger:
+        return "challenger"
     return "resting" if resting else "ready"
 
 
 def _number(value: float) -> float | None:
-    return None if value != value else value  # noqa: PLR0124 NaN: not known
+    return None if value != value else value  # noqa: PLR0124 NaN means not known

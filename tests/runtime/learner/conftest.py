@@ -161,25 +161,25 @@ def loss(ts_ms: int, lane: int = 0) -> TradeClosed:
 
 @dataclass
 class Play:
-    """Plays instants into a teacher as the loop does, and keeps what it journals.
+    """Plays instants into a learner as the loop does, and keeps what it journals.
 
     crash : asked with the number of an entry that was journaled; True: this process ends there.
     """
 
-    teacher: Any
+    learner: Any
     journal: list[tuple[Event, list[Effect]]] = field(default_factory=list)
     crash: Callable[[int], bool] = lambda _: False
 
     def put(self, event: Event, effects: Sequence[Effect] = ()) -> None:
         self.journal.append((event, list(effects)))
-        self.teacher.watch(len(self.journal), event, list(effects))
+        self.learner.watch(len(self.journal), event, list(effects))
         if self.crash(len(self.journal)):
             raise KeyboardInterrupt
 
     def instants(self, hours: range, losses: Sequence[int], lanes: int = 1) -> None:
         for k in hours:
             now_ms = FROM_MS + k * HOUR
-            for event in self.teacher.due(now_ms):
+            for event in self.learner.due(now_ms):
                 self.put(event, self._slots(event, now_ms))
             closed = [loss(now_ms, lane) for lane in range(lanes)] if k in losses else []
             self.put(BarsClosed(now_ms, b"", b"", b""), closed)
@@ -228,19 +228,19 @@ def play(
 ) -> Play:  # fmt: skip
     """Play a run, from its begin or behind the entries that were journaled ``before``."""
     setup = setup_of(workspace, *hashes)
-    teacher = learner_of(workspace, setup, folder, pool)
-    playing = Play(teacher, list(before), crash)
+    learner = learner_of(workspace, setup, folder, pool)
+    playing = Play(learner, list(before), crash)
     try:
         if before:
             for seq, (event, effects) in enumerate(before, 1):
-                teacher.watch(seq, event, effects)
+                learner.watch(seq, event, effects)
         else:
             playing.put(RunStarted(setup))
         playing.instants(hours, losses, len(hashes))
     except KeyboardInterrupt:
         pass
     finally:
-        teacher.close()
+        learner.close()
     return playing
 
 
@@ -268,7 +268,7 @@ def setup_of_() -> Callable[..., RunSetup]:
 
 @pytest.fixture
 def playing() -> type[Play]:
-    """Return what plays instants into a teacher of the test's own."""
+    """Return what plays instants into a learner of the test's own."""
     return Play
 
 

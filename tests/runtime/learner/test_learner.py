@@ -169,10 +169,10 @@ def test_without_a_champion_a_refit_must_beat_staying_flat(
 
 
 def test_without_newer_rows_nothing_has_changed(small: Any, here: Any, tmp_path: Path) -> None:
-    school = RefitRunner(small.workspace, "history/x", tmp_path, (), here())
-    taught = ModelStore(small.workspace.models_dir).ensemble(small.edge)
+    refits = RefitRunner(small.workspace, "history/x", tmp_path, (), here())
+    ensemble = ModelStore(small.workspace.models_dir).ensemble(small.edge)
     at_ms = START_MS + 1_850 * HOUR  # when it was trained
-    [result] = school.teach([RefitRequest(taught, taught, at_ms)])
+    [result] = refits.run([RefitRequest(ensemble, ensemble, at_ms)])
     assert result.outcome == "unchanged"
     assert not (tmp_path / "verdicts").exists()
 
@@ -182,12 +182,12 @@ def test_a_package_that_stands_alone_is_made_anew_alone(
 ) -> None:
     models = ModelStore(small.workspace.models_dir)
     package = models.member(models.ensemble(small.edge).members[0])
-    taught = package.alone("binance:BTC/USDT", package.card.created_at)
-    school = RefitRunner(small.workspace, "history/x", tmp_path, (), here())
-    [result] = school.teach([RefitRequest(taught, taught, FROM_MS + 20 * HOUR)])
+    ensemble = package.alone("binance:BTC/USDT", package.card.created_at)
+    refits = RefitRunner(small.workspace, "history/x", tmp_path, (), here())
+    [result] = refits.run([RefitRequest(ensemble, ensemble, FROM_MS + 20 * HOUR)])
     assert result.outcome in ("published", "refused"), result.note
     assert result.ensemble is not None
-    assert result.ensemble.recipe_hash == taught.recipe_hash
+    assert result.ensemble.recipe_hash == ensemble.recipe_hash
     assert (result.ensemble.platt_a, result.ensemble.platt_b) == (1.0, 0.0)
     assert "reproduced" not in result.failed
 
@@ -203,10 +203,10 @@ def test_a_person_may_ask_a_running_engine_and_needs_no_rest(
         leave(journal, "paper", request)
     lock = Lock(journal / "paper")
     setup, pool = setup_of(small.workspace, small.edge), here()
-    school = RefitRunner(small.workspace, "paper", tmp_path / "run", (), pool)
-    lessons = LearnerState(RetrainPolicy(on_loss=False, budget_per_day=1), Thresholds())
+    refits = RefitRunner(small.workspace, "paper", tmp_path / "run", (), pool)
+    state = LearnerState(RetrainPolicy(on_loss=False, budget_per_day=1), Thresholds())
     requests = LearnRequests(journal / "paper", [key])
-    played = playing(Learner(small.workspace, lessons, school, pool, 60_000, requests))
+    played = playing(Learner(small.workspace, state, refits, pool, 60_000, requests))
     played.put(RunStarted(setup))
     played.instants(range(19, 20), [])
     assert requests() == []

@@ -34,42 +34,42 @@ def test_whatever_fails_is_journaled_and_the_others_go_on(
     assert ends[1].outcome == "refused"
 
 
-class Senseless(WorkerPool):
+class WrongResult(WorkerPool):
     """Gives something else back than what was asked for, where ``part`` is in the label."""
 
-    def __init__(self, pool: WorkerPool, part: str, nonsense: object) -> None:
+    def __init__(self, pool: WorkerPool, part: str, wrong: object) -> None:
         super().__init__(1)
-        self._inner, self._part, self._nonsense = pool, part, nonsense
+        self._inner, self._part, self._wrong = pool, part, wrong
 
     def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Any]]:
         for task in tasks:
             if self._part in task.label:
-                yield task, self._nonsense
+                yield task, self._wrong
             else:
                 yield from self._inner.run([task])
 
 
-@pytest.mark.parametrize("nonsense", [None, "done", 7.0])
+@pytest.mark.parametrize("wrong", [None, "done", 7.0])
 @pytest.mark.parametrize("part", ["1h", "ensemble", "verdict"])
-def test_a_worker_that_gives_nonsense_back_has_failed(
-    small: Any, here: Any, play: Any, tmp_path: Path, part: str, nonsense: object
+def test_a_worker_that_returns_the_wrong_type_has_failed(
+    small: Any, here: Any, play: Any, tmp_path: Path, part: str, wrong: object
 ) -> None:
-    pool = Senseless(here(), f"0 {part}", nonsense)
+    pool = WrongResult(here(), f"0 {part}", wrong)
     both = (small.edge, small.noise)
     done = play(small.workspace, tmp_path / "r", range(20, 22), [20], *both, pool=pool)
     ends = {one.instrument: one for one in done.of(RetrainingEnded)}
     assert ends[0].outcome == "failed"
-    assert ends[0].note.startswith(f"{part}: it gave back")
+    assert ends[0].note.startswith(f"{part}: unexpected result")
     assert ends[1].outcome == "refused"
 
 
-def test_a_drift_that_is_nonsense_was_not_measured(
+def test_a_drift_of_the_wrong_type_was_not_measured(
     small: Any, here: Any, play: Any, tmp_path: Path
 ) -> None:
-    pool = Senseless(here(known={}), "drift", None)
+    pool = WrongResult(here(known={}), "drift", None)
     done = play(small.workspace, tmp_path / "r", range(1, 27), [], small.edge, pool=pool)
     [alert] = done.of(AlertRaised)
-    assert alert.message.startswith("drift could not be measured: it gave back")
+    assert alert.message.startswith("drift could not be measured: unexpected result")
 
 
 def test_what_breaks_beside_the_workers_is_the_trainings_end_and_not_the_engines(

@@ -56,7 +56,7 @@ def request(name: str) -> RunRequest:
     return RunRequest(("BTC/USDT",), FROM_MS, TO_MS, name, learn=True)
 
 
-def lessons(workspace: Workspace, name: str) -> list[Event]:
+def learner_events(workspace: Workspace, name: str) -> list[Event]:
     found = entries(workspace.journal_dir / "history" / name)
     return [entry.event for entry in found if isinstance(entry.event, TAUGHT)]
 
@@ -76,7 +76,7 @@ def test_a_run_learns_swaps_and_can_be_stopped_repeated_and_checked(
     whole = history_run(workspace, request("whole"), say=told.append)
     assert whole.end.finished
     assert [text.split(": ")[1] for text in told] == ["training (loss_immediate", "published"]
-    kinds = [type(event) for event in lessons(workspace, "whole")]
+    kinds = [type(event) for event in learner_events(workspace, "whole")]
     assert kinds == [RetrainingStarted, RetrainingEnded, ModelPublished]
     moves = [
         effect.move
@@ -97,8 +97,8 @@ def test_a_run_learns_swaps_and_can_be_stopped_repeated_and_checked(
     assert not second.end.finished
     assert verdicts.exists()
     assert history_run(workspace, request("broken")).end.finished
-    assert msgspec.msgpack.encode(lessons(workspace, "broken")) == msgspec.msgpack.encode(
-        lessons(workspace, "whole")
+    assert msgspec.msgpack.encode(learner_events(workspace, "broken")) == msgspec.msgpack.encode(
+        learner_events(workspace, "whole")
     )
     database = open_database(workspace.db_url)
     with database.connect() as connection:

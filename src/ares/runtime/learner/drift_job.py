@@ -180,5 +180,5 @@ def _error(
     )  # its last trade has ended by then
     whole = known_ms <= job.at_ms
     change = error_change(means[whole])
-    news = change.place is not None and int(known_ms[whole][change.place]) > job.since_ms
+    news = change.index is not None and int(known_ms[whole][change.index]) > job.since_ms
     return change.before, change.after, news

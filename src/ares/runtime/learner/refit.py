@@ -15,7 +15,14 @@ from typing import Any, Literal
 from ares.adapters.durable import write_file
 from ares.adapters.layered_store import FOLDER, LayeredModelStore
 from ares.adapters.provenance import git_commit, library_versions
-from ares.adapters.worker_pool import InlinePool, Task, TaskFailed, WorkerPool, nonsense, said
+from ares.adapters.worker_pool import (
+    InlinePool,
+    Task,
+    TaskFailed,
+    WorkerPool,
+    error_text,
+    unexpected,
+)
 from ares.config.workspace import Workspace
 from ares.domain.errors import UserError
 from ares.domain.instrument import Instrument
@@ -112,7 +119,7 @@ class RefitRunner:
         self.models = LayeredModelStore(folder / FOLDER, workspace.models_dir)
         self._court = EnsembleEvaluator(workspace, InlinePool(), lambda *_: None, self.models)
 
-    def teach(self, assignments: Sequence[RefitRequest]) -> list[RefitResult]:
+    def run(self, assignments: Sequence[RefitRequest]) -> list[RefitResult]:
         """Return what comes of each assignment; blocks until all are done, and raises nothing that
         one of them brought about.
         """
@@ -132,7 +139,7 @@ class RefitRunner:
                 try:
                     step(desk)
                 except Exception as error:  # whatever it is: a training must not end the run
-                    desk.fail(said(error))
+                    desk.fail(error_text(error))
 
     def _run(
         self,
@@ -147,7 +154,7 @@ class RefitRunner:
             try:
                 wrong = result.error if isinstance(result, TaskFailed) else keep(task.label, result)
             except Exception as error:  # as above
-                wrong = said(error)
+                wrong = error_text(error)
             if wrong is not None:
                 desk.fail(f"{task.label.partition(' ')[2]}: {wrong}")
 
@@ -190,7 +197,7 @@ class RefitRunner:
             if isinstance(result, SkippedTraining | InvalidUserFeatures):
                 return result.reason
             if not isinstance(result, PackageDone):
-                return nonsense(result)
+                return unexpected(result)
             place, _, timeframe = label.partition(" ")
             desks[int(place)].made[Timeframe(timeframe)] = result
             return None
@@ -234,7 +241,7 @@ class RefitRunner:
             if isinstance(result, SkippedTraining):
                 return result.reason
             if not isinstance(result, AggregateDone):
-                return nonsense(result)
+                return unexpected(result)
             desks[int(label.partition(" ")[0])].joined = result
             return None
 
@@ -278,7 +285,7 @@ class RefitRunner:
 
         def keep(label: str, result: Any) -> str | None:
             if not isinstance(result, JudgeDone):
-                return nonsense(result)
+                return unexpected(result)
             self._conclude(desks[int(label.partition(" ")[0])], result)
             return None
 
