@@ -21,14 +21,15 @@ import msgspec
 import numpy as np
 import pandas as pd
 
-from ares.domain.sentiment import SentimentSpec
+from ares.domain.series import SentimentSpec, SeriesSpec
 from ares.domain.timeframe import HOUR_MS, Timeframe
 from ares.kernel.bars import F64, I64, Bars
 from ares.kernel.features import FEATURE_NAMES, VOLATILITY_20, features_of
-from ares.kernel.features.news import News, sentiment_of
+from ares.kernel.features.observations import Observations
+from ares.kernel.features.series import series_columns
 from ares.learn.calibration import fit_platt
 from ares.learn.gate.leaks import feature_leaks, label_leaks, walk_leaks
-from ares.learn.gate.news_leaks import news_leaks
+from ares.learn.gate.series_leaks import series_leaks
 from ares.learn.labels import barrier_width, label_bars
 from ares.learn.leakage import TimedRows, leak_test
 from ares.learn.recipe import BoostRecipe, Recipe, default_label
@@ -151,21 +152,21 @@ def _news(own: Bars) -> list[Found]:
     draw = np.random.default_rng(SEED)
     spec = SentimentSpec()
     told_ms = np.sort(draw.choice(own.ts_ms[: -WEEK // 2], len(own) // 6, replace=False)) + 1_000
-    scores = draw.integers(-1_000_000, 1_000_001, len(told_ms))
-    news = News(told_ms + spec.delay_ms, told_ms, scores, np.zeros(len(told_ms), np.int64))
+    scores = draw.integers(-1_000_000, 1_000_001, len(told_ms)) / 1e6
+    news = Observations(told_ms + spec.delay_ms, told_ms, scores, np.zeros(len(told_ms), np.int64))
 
-    def ahead(by_ms: int) -> Callable[[News, SentimentSpec, I64], F32]:
-        def columns(seen: News, how: SentimentSpec, now_ms: I64) -> F32:
+    def ahead(by_ms: int) -> Callable[[Observations, SeriesSpec, I64], F32]:
+        def columns(seen: Observations, how: SeriesSpec, now_ms: I64) -> F32:
             early = replace(
                 seen, known_ms=seen.known_ms - by_ms, published_ms=seen.published_ms - by_ms
             )
-            return sentiment_of(early, how, now_ms)
+            return series_columns(early, how, now_ms)
 
         return columns
 
     closed_ms = own.ts_ms + HOUR_MS
     return [
-        Found("news", name, len(news_leaks(news, spec, closed_ms, ahead(by_ms)).leaking) > 0)
+        Found("news", name, len(series_leaks(news, spec, closed_ms, ahead(by_ms)).leaking) > 0)
         for name, by_ms in (
             ("sentiment before its publication", 9 * HOUR_MS),
             ("sentiment before its delay is over", spec.delay_ms),
@@ -228,9 +229,9 @@ def _alarms(own: Bars, other: Bars, rows: Rows, recipe: Recipe) -> dict[str, int
 
 def _news_alarms(own: Bars) -> int:
     told_ms = own.ts_ms[5:-WEEK:7] + 1_000
-    spec, scores = SentimentSpec(), np.arange(len(told_ms)) * 7_919 % 2_000_001 - 1_000_000
-    news = News(told_ms + spec.delay_ms, told_ms, scores, np.zeros(len(told_ms), np.int64))
-    return len(news_leaks(news, spec, own.ts_ms + HOUR_MS).leaking)
+    spec, scores = SentimentSpec(), np.arange(len(told_ms)) * 7_919 % 2_000_001 / 1e6 - 1.0
+    news = Observations(told_ms + spec.delay_ms, told_ms, scores, np.zeros(len(told_ms), np.int64))
+    return len(series_leaks(news, spec, own.ts_ms + HOUR_MS).leaking)
 
 
 def _rows(own: Bars) -> tuple[Rows, Recipe]:

@@ -27,10 +27,10 @@ from ares.config.workspace import Workspace
 from ares.domain.instrument import Instrument
 from ares.domain.timeframe import DAY_MS, Timeframe
 from ares.kernel.features.sentiment import N_SENTIMENT
-from ares.learn import sentiment as learned
+from ares.learn import series as learned
 from ares.learn.fit import fit
 from ares.learn.rows import Rows
-from ares.learn.sentiment import price_only, sentiment_missing
+from ares.learn.series import all_missing, without
 from ares.learn.splits import walk_forward
 from ares.runtime.ingest.candle_import import import_candles
 from ares.runtime.ingest.news_import import NewsFormat, import_news
@@ -147,10 +147,11 @@ def what_hiding_costs(root: Path) -> Iterator[dict[str, Any]]:
     for world, (rows, recipe, features_hash) in {
         "real": real_rows(root), "planted": planted_rows(real_rows(root))
     }.items():  # fmt: skip
-        twin = held_out(rows, price_only(recipe, features_hash), rows.x[:, :-N_SENTIMENT])[0]
+        price_only = without(recipe, "sentiment", features_hash)
+        twin = held_out(rows, price_only, rows.x[:, :-N_SENTIMENT])[0]
         for share in SHARES:
             with mock.patch.object(learned, "HIDDEN_SHARE", share):
-                own, deaf = held_out(rows, recipe, rows.x, sentiment_missing(rows.x))
+                own, deaf = held_out(rows, recipe, rows.x, all_missing(rows.x, recipe.series))
             row = {"world": world, "hidden": share, "with": own, "without": deaf, "prices": twin}
             print(f"{world:9s} {share:6.2f} {own:15.4f} {deaf:9.4f} {twin:11.4f}", flush=True)
             yield row

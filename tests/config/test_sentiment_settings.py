@@ -9,7 +9,7 @@ import pytest
 from ares.config.load import load_settings
 from ares.config.settings import SentimentSettings
 from ares.domain.errors import UserError
-from ares.domain.sentiment import SentimentSpec
+from ares.domain.series import SentimentSpec
 
 
 def test_the_defaults_are_those_of_the_spec() -> None:

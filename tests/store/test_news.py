@@ -13,9 +13,9 @@ from sqlalchemy import Engine, create_engine
 
 import ares.store.schema
 from ares.domain.news import MARKET, NewsRow
-from ares.domain.sentiment import SentimentSpec
+from ares.domain.series import SentimentSpec
 from ares.domain.timeframe import HOUR_MS, MINUTE_MS
-from ares.kernel.features.news import EVERYWHERE
+from ares.kernel.features.observations import ALL_INSTRUMENTS
 from ares.store.database import open_database, writing
 from ares.store.news import NewsSaved, NewsStore
 
@@ -61,14 +61,14 @@ def test_what_is_known_when(engine: Engine) -> None:
     assert news.known_ms.tolist() == [
         T - HOUR_MS + 5 * MINUTE_MS, T + 5 * MINUTE_MS, T + HOUR_MS, T + HOUR_MS
     ]  # fmt: skip
-    assert news.lane.tolist() == [EVERYWHERE, EVERYWHERE, 1, 2]
-    assert news.scores.tolist() == [100_000, 500_000, -1_000_000, -1_000_000]
+    assert news.lane.tolist() == [ALL_INSTRUMENTS, ALL_INSTRUMENTS, 1, 2]
+    assert news.values.tolist() == [0.1, 0.5, -1.0, -1.0]
     assert len(store.news(SPEC, ["BTC"], until_ms=T + 5 * MINUTE_MS)) == 2
     only = msgspec.structs.replace(SPEC, sources=("blog",))
-    assert store.news(only, ["BTC"]).scores.tolist() == [100_000]
-    assert store.known_between(SPEC, "BTC", T, T + HOUR_MS) == 2
-    assert store.known_between(SPEC, "ETH", T, T + HOUR_MS) == 1
-    assert store.known_between(SPEC, "ETH", T + HOUR_MS, T + 2 * HOUR_MS) == 0
+    assert store.news(only, ["BTC"]).values.tolist() == [0.1]
+    assert news.about(1).between(T, T + HOUR_MS) == 2
+    assert news.about(0).between(T, T + HOUR_MS) == 1
+    assert news.about(0).between(T + HOUR_MS, T + 2 * HOUR_MS) == 0
 
 
 def test_the_order_of_imports_changes_nothing(engine: Engine, tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_the_order_of_imports_changes_nothing(engine: Engine, tmp_path: Path) ->
         NewsStore(other).save([row])
     one, two = (NewsStore(e).news(SPEC, ["BTC"]) for e in (engine, other))
     other.dispose()
-    for name in ("known_ms", "published_ms", "scores", "lane"):
+    for name in ("known_ms", "published_ms", "values", "lane"):
         assert getattr(one, name).tolist() == getattr(two, name).tolist()
 
 

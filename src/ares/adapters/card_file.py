@@ -76,7 +76,7 @@ def _fault(card: PackageCard) -> str | None:
         datetime.fromisoformat(card.created_at)
         for key in card.instruments:
             Instrument.parse(key)
-        _ = card.sentiment
+        _ = card.series
     except (AresError, ValueError) as error:  # of msgspec as well
         return str(error)
     return _metrics_fault(card.metrics)

@@ -28,7 +28,7 @@ def backtest(
     from ares.research.backtest_request import BacktestRunner
     from ares.runtime.engine import served_models as served
     from ares.runtime.registry.model_journal import read_registry
-    from ares.runtime.training.news import sentiment_at
+    from ares.runtime.training.series import columns_at
 
     settings, book = workspace.settings, read_registry(workspace.journal_dir)
     champions: dict[str, str] = {}
@@ -46,8 +46,8 @@ def backtest(
             venue=settings.venue,
             validation_discount=settings.continuous_learning.confidence.validation_discount,
             user=None if request.baseline else served.features_of_user(workspace),
-            sentiment_of=lambda key, spec, close_ms: sentiment_at(
-                workspace.db_url, spec, Instrument.parse(key), close_ms
+            series_of=lambda key, specs, close_ms: columns_at(
+                workspace.db_url, specs, Instrument.parse(key), close_ms
             ),
             on_progress=on_progress,
         )

@@ -78,5 +78,5 @@ def _recorded(workspace: Workspace, run: str | None) -> _RecordedRun:
         folder,
         served.scorers_of(workspace, setup),
         user,
-        served.opener_of(workspace, folder, setup.sentiment),
+        served.opener_of(workspace, folder, setup),
     )

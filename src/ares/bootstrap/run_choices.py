@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sqlalchemy import Engine
+
 from ares.adapters.model_store import ModelStore
 from ares.config.settings import Settings
 from ares.config.workspace import Workspace
@@ -14,14 +16,15 @@ from ares.domain.instrument import Instrument
 from ares.domain.model import Ensemble
 from ares.domain.package import PackageCard
 from ares.domain.run import RunSetup
-from ares.domain.sentiment import SentimentSpec
+from ares.domain.series import SentimentSpec, SeriesSpec
 from ares.journal.run import setup_of
 from ares.kernel.features.columns import require_same_columns
+from ares.kernel.features.observations import SeriesHistory
 from ares.kernel.features.user import UserFeatures
 from ares.runtime.engine.plan import SlotChoice, same_run
 from ares.runtime.registry.model_journal import read_registry
 from ares.store.candles import CandleStore
-from ares.store.news import NewsStore
+from ares.store.series import stored_series
 
 
 def choices_of(
@@ -52,7 +55,7 @@ def choices_of(
     for choice in choices:
         for member in choice.ensemble.members if choice.ensemble else ():
             card = models.member(member).card
-            require_same_columns(card.ref, card.features, card.features_hash, user)
+            require_same_columns(card.ref, card.features, card.features_hash, user, card.series)
     if all(choice.ensemble is None for choice in choices):
         raise UserError("there is no model for any of these symbols: `ares train` makes some")
     return choices, remarks
@@ -116,24 +119,50 @@ def reference_of(
     return next(iter(found), None)
 
 
-def sentiment_of(
-    settings: Settings, news: NewsStore, cards: Sequence[tuple[str, PackageCard]], learn: bool
-) -> SentimentSpec | None:
-    """Return how the columns of sentiment of a run are made: as its models were made with.
+def series_of(
+    settings: Settings,
+    database: Engine,
+    cards: Sequence[tuple[str, PackageCard]],
+    learn: bool,
+) -> tuple[SeriesSpec, ...]:
+    """Return the external series of a run: those that its models were trained with.
 
-    Where none has any, a run that learns has them all the same, for the models that are to come.
-    Raises UserMistake where models were made with different ones: a run has one kind.
+    A run that learns has those of the settings as well, for the models that are to come.
+    Raises UserError where models were trained with different settings of a series.
     """
-    found = {card.sentiment: card.ref for _, card in cards if card.sentiment is not None}
-    if len(found) > 1:
-        raise UserError(
-            f"the models were trained with different settings of sentiment "
-            f"({' and '.join(found.values())}): train them together, or run their symbols one by"
-            " one with -s"
+    found: dict[str, tuple[SeriesSpec, str]] = {}
+    for _, card in cards:
+        for spec in card.series:
+            other, ref = found.setdefault(spec.name, (spec, card.ref))
+            if other != spec:
+                raise UserError(
+                    f"the models were trained with different settings of {spec.name} ({ref} and "
+                    f"{card.ref}): train them together, or run their symbols separately with -s"
+                )
+    if learn:
+        for spec in stored_series(database, settings.series):
+            found.setdefault(spec.name, (spec, ""))
+    specs = [spec for spec, _ in found.values()]
+    return tuple(sorted(specs, key=lambda spec: not isinstance(spec, SentimentSpec)))
+
+
+def missing_in_window(
+    series: Sequence[SeriesSpec], history: SeriesHistory, from_ms: int
+) -> list[str]:
+    """Return a remark for each series that has no fresh value in the window."""
+    remarks = []
+    for spec, rows in zip(series, history, strict=True):
+        if (rows.known_ms > from_ms - spec.stale_ms).any():
+            continue
+        what = f"no values of {spec.name} are"
+        how = f"ares data import-series PATH --name {spec.name}"
+        if isinstance(spec, SentimentSpec):
+            what, how = "no news that count are", "ares news import PATH"
+        remarks.append(
+            f"{what} stored for the window: models trained with {spec.name} answer without it "
+            f"(`{how}`)"
         )
-    if not found and learn and settings.sentiment.enabled and news.any():
-        return settings.sentiment.spec
-    return next(iter(found), None)
+    return remarks
 
 
 def watched(instrument: Instrument) -> SlotChoice:

@@ -94,7 +94,7 @@ def history_run(
         stopped=stopped,
         user=user,
         teacher=_learner(workspace, plan.setup, folder, stopped, say) if request.learn else None,
-        open_ensemble=served.opener_of(workspace, folder, plan.setup.sentiment),
+        open_ensemble=served.opener_of(workspace, folder, plan.setup),
     )
     return RunResult(end, report_run(end.folder), tuple(remarks))
 
@@ -106,15 +106,14 @@ def _planned(
     from ares.bootstrap import run_choices as chosen
     from ares.bootstrap.training import configured_instruments
     from ares.observe.own_features import require_no_leak
-    from ares.runtime.engine.news import NO_NEWS
     from ares.runtime.engine.plan import plan_run
     from ares.runtime.trade_rules import challenger_rules_of
     from ares.runtime.training.instrument_selection import instruments_of
     from ares.store.candles import CandleStore
-    from ares.store.news import NewsStore
+    from ares.store.series import series_history
 
     settings = workspace.settings
-    store, news_store = CandleStore(database, workspace.cache_dir), NewsStore(database)
+    store = CandleStore(database, workspace.cache_dir)
     keys, left_out = instruments_of(store, configured_instruments(settings), request.symbols)
     from_ms, to_ms = _window(store, keys, request)
     choices, remarks = chosen.choices_of(workspace, keys, user)
@@ -125,14 +124,10 @@ def _planned(
         choices.append(chosen.watched(reference))
     _require_currency(choices, settings.account.currency)
     require_no_leak(user, store, keys, settings.weights, to_ms)
-    sentiment = chosen.sentiment_of(settings, news_store, cards, request.learn)
-    bases = [choice.instrument.base for choice in choices]
-    news = NO_NEWS if sentiment is None else news_store.news(sentiment, bases, to_ms)
-    if sentiment is not None and not (news.known_ms > from_ms - sentiment.stale_ms).any():
-        remarks.append(
-            "no news that count are stored for the window: models trained with sentiment answer by"
-            " prices alone (`ares news import PATH`)"
-        )
+    series = chosen.series_of(settings, database, cards, request.learn)
+    instruments = [choice.instrument for choice in choices]
+    history = series_history(database, series, instruments, to_ms)
+    remarks += chosen.missing_in_window(series, history, from_ms)
     plan = plan_run(
         store, choices, list(settings.weights), reference,
         from_ms=from_ms, to_ms=to_ms, cash_quote=settings.account.capital_quote,
@@ -140,7 +135,7 @@ def _planned(
         validation_discount=settings.continuous_learning.confidence.validation_discount,
         settings_hash=settings.hash, user=user,
         challenger_lanes=request.learn, challenger_rules=challenger_rules_of(settings),
-        sentiment=sentiment, news=news,
+        series=series, history=history,
     )  # fmt: skip
     return plan, [*left_out, *remarks]
 

@@ -57,7 +57,7 @@ def training_rules(workspace: Workspace) -> TrainingRules:
         scope=settings.learning.scope,
         recipe=recipe_rules(settings),
         rows_min=settings.learning.rows_min,
-        sentiment=settings.sentiment.spec if settings.sentiment.enabled else None,
+        series=settings.series,
         trade=rules_of(settings),
         cash_quote=settings.account.capital_quote,
         workers=settings.learning.workers,

@@ -196,9 +196,9 @@ def _facts(report: RunReport) -> dict[str, object]:
     if report.retrainings:
         pairs = sorted(report.retrainings.items())
         facts["retrainings"] = ", ".join(f"{outcome} {n}" for outcome, n in pairs)
-    if report.silences:
-        facts["sentiment missing"] = ", ".join(
-            f"{key} {n} times" if n > 1 else f"{key} once" for key, n in report.silences.items()
+    for name, stale in report.stale_series.items():
+        facts[f"{name} missing"] = ", ".join(
+            f"{key} {n} times" if n > 1 else f"{key} once" for key, n in stale.items()
         )
     if report.breaker_changes:
         pairs = sorted(report.breaker_changes.items())

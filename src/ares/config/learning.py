@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
 from ares.config.fields import Probability, Section, Share, key, mistake, section
+from ares.config.series import SeriesSettings
 
 
 class ConfidenceSettings(Section):
@@ -157,6 +158,19 @@ class FeaturesSettings(Section):
         "Python file in the workspace with features of your own (my_features.py); they must pass "
         "the leak test. docs/FEATURES.md says how.",
     )
+    series: tuple[SeriesSettings, ...] = key(
+        (),
+        "External series that models are trained with: [fear_greed], or {name: fear_greed, "
+        "stale_after_hours: 72}. docs/SERIES.md says how.",
+    )
+
+    @field_validator("series")
+    @classmethod
+    def _each_once(cls, series: tuple[SeriesSettings, ...]) -> tuple[SeriesSettings, ...]:
+        for place, one in enumerate(series):
+            if one.name in [other.name for other in series[:place]]:
+                raise mistake(f"'{one.name}' is listed twice", place)
+        return series
 
 
 class LearnerSettings(Section):

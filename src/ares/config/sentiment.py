@@ -7,7 +7,7 @@ import re
 from pydantic import field_validator, model_validator
 
 from ares.config.fields import Section, key, mistake
-from ares.domain.sentiment import SentimentSpec
+from ares.domain.series import SentimentSpec
 from ares.domain.timeframe import HOUR_MS, MINUTE_MS
 
 SOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:/()+-]{0,79}")

@@ -32,6 +32,7 @@ from ares.config.trading import (
 )
 from ares.config.venues import require_known_venue
 from ares.domain.errors import UserError
+from ares.domain.series import SeriesSpec, all_series
 from ares.domain.timeframe import Timeframe
 
 __all__ = [
@@ -189,6 +190,12 @@ class Settings(Section):
     def hash(self) -> str:
         """Return the SHA-256 of all values: two runs with the same hash had the same settings."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+    @property
+    def series(self) -> tuple[SeriesSpec, ...]:
+        """Return the external series of models to be trained, in the order of their columns."""
+        sentiment = self.sentiment.spec if self.sentiment.enabled else None
+        return all_series(sentiment, tuple(one.spec for one in self.features.series))
 
     @property
     def learns_in_history(self) -> bool:

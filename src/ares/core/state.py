@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ares.core.orders import Order
-from ares.core.sentiment import decay_of, first_news, n_columns
+from ares.core.series import first_series, n_columns, series_weights
 from ares.core.slots import Slot, begin_comparison, begin_watch, first_slots, place, seed_of
 from ares.core.windows import window_state
 from ares.domain.events import BarsClosed
@@ -86,12 +86,12 @@ class State:
     """Everything that ``step`` reads and changes.
 
     features : (n_instruments, n_timeframes, n_features) float32, of the last complete bars: the
-               kernel's N_FEATURES columns, then those of the user's own features, then sentiment.
+               kernel's N_FEATURES columns, then the user's own features, then external series.
     last_p, last_ms, last_sigma : (n_instruments, n_timeframes) the newest score of each model,
                its closing instant, and ``volatility_20`` there.
     last_fill_ms : (n_instruments,) open time of the bar in which the venue last answered.
     windows  : the last bars of each series, see ``core.windows``; None without user's features.
-    news     : (width,) what is known of each instrument's news; None without sentiment.
+    series   : of each external series (width,) what is known for each instrument.
     stop_ids, working_ids : client ids of the resting stop and the working market order.
     last_warm : (n_lanes, n_timeframes) whether the newest bar of each was warm.
     lanes    : (n_lanes,) who sits in each lane; previous : (width,) champions to go back to.
@@ -116,7 +116,7 @@ class State:
     trade: TradeState
     last_fill_ms: I64
     windows: Records | None
-    news: Records | None
+    series: tuple[Records, ...]
     orders: dict[str, Order]
     stop_ids: list[str]
     working_ids: list[str]
@@ -139,7 +139,7 @@ class State:
     tf_ms: I64
     base_ms: I64
     price_scale: F64
-    decay: F64
+    weights: tuple[F64, ...]
     scratch: Scratch = field(repr=False)
 
 
@@ -194,7 +194,7 @@ def new_state(setup: RunSetup) -> State:
         trade=first_state(traded, setup.cash_quote, rules),
         last_fill_ms=np.zeros(n, np.int64),
         windows=window_state(n * m) if setup.user_features else None,
-        news=first_news(setup),
+        series=first_series(setup),
         orders={},
         stop_ids=[""] * n,
         working_ids=[""] * n,
@@ -213,7 +213,7 @@ def new_state(setup: RunSetup) -> State:
         tf_ms=tf_ms,
         base_ms=np.array([one.base_ms for one in setup.instruments], np.int64),
         price_scale=np.array([10.0**one.spec.price_decimals for one in setup.instruments]),
-        decay=decay_of(setup),
+        weights=series_weights(setup),
         packages=packages,
         package_hashes=[],
         scratch=Scratch(
@@ -281,8 +281,9 @@ def _arrays(state: State) -> dict[str, NDArray[Any]]:
         "virtual": state.trade.virtual,
         "last_fill_ms": state.last_fill_ms,
     }
-    optional = {"windows": state.windows, "news": state.news}
-    return arrays | {name: array for name, array in optional.items() if array is not None}
+    if state.windows is not None:
+        arrays["windows"] = state.windows
+    return arrays | {f"series {s}": records for s, records in enumerate(state.series)}
 
 
 def schema_hash(state: State) -> str:

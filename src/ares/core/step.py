@@ -14,7 +14,7 @@ from ares.core.challenger import (
     review,
 )
 from ares.core.facts import KINDS, effects_of_records
-from ares.core.sentiment import on_news, show, silences
+from ares.core.series import on_series, series_facts, write_series
 from ares.core.state import Scorers, State
 from ares.core.windows import OwnFeatures, bars_of, push
 from ares.domain.events import (
@@ -23,12 +23,12 @@ from ares.domain.events import (
     Effect,
     EngineStarted,
     Event,
-    NewsPublished,
     OrderAccepted,
     OrderCancelled,
     OrderFilled,
     OrderRejected,
     RunStarted,
+    SeriesPublished,
 )
 from ares.domain.model_events import (
     AlertRaised,
@@ -82,8 +82,8 @@ def step(
             orders.apply(_order(state, event.client_id), event)
             del state.orders[event.client_id]
             return []
-        case NewsPublished():
-            on_news(state, event)
+        case SeriesPublished():
+            on_series(state, event)
             return []
         case ModelPublished():
             return on_published(state, event, scorers, own)
@@ -113,8 +113,8 @@ def _on_bars(
         state.fold, state.feats, state.features, s.due, s.warm, state.packages, VOLATILITY_20,
         state.last_p, state.last_ms, state.last_sigma, state.last_warm, s.places,
     )  # fmt: skip
-    if state.news is not None:
-        show(state, state.news, event.ts_ms)
+    if state.series:
+        write_series(state, event.ts_ms)
     _score(state, n, scorers, own)
     if event.warming:
         for i in np.flatnonzero(s.present).tolist():
@@ -132,8 +132,8 @@ def _on_bars(
     effects: list[Effect] = [DecisionMade(event.ts_ms, s.said.tobytes(), equity, cash)]
     if s.counts[N_REQUESTS] or s.counts[N_OUTCOMES] or s.counts[N_NOTICES]:
         effects += effects_of_records(state)
-    if state.news is not None:
-        effects += silences(state, state.news, event.ts_ms)
+    if state.series:
+        effects += series_facts(state, event.ts_ms)
     return effects
 
 

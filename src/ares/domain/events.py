@@ -53,11 +53,11 @@ class BarsClosed(msgspec.Struct, frozen=True, tag=True, gc=False):
     warming: bool = False
 
 
-class NewsPublished(msgspec.Struct, frozen=True, tag=True, gc=False):
-    """News items that have become known, before the bars whose features may use them.
+class SeriesPublished(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """Observations of external series that have become known, before the bars that may use them.
 
-    ts_ms : an instant by which all of them are known: of the bars that follow, or of arrival.
-    rows  : (n_rows, 4) int64 known_ms, published_ms, score in millionths, instrument (-1: all).
+    ts_ms : an instant by which all of them are known: of the bars that follow, or when they came.
+    rows  : (n_rows,) of ``kernel.features.series.OBSERVATION``.
     """
 
     ts_ms: int
@@ -106,7 +106,7 @@ Event = (
     RunStarted
     | EngineStarted
     | BarsClosed
-    | NewsPublished
+    | SeriesPublished
     | OrderAccepted
     | OrderFilled
     | OrderRejected
@@ -235,20 +235,23 @@ class VirtualTradeOpened(msgspec.Struct, frozen=True, tag=True, gc=False):
     edge_bps: float
 
 
-class SentimentMissing(msgspec.Struct, frozen=True, tag=True, gc=False):
-    """Fact: the newest item is too old, or there is none: scores use price features alone.
+class SeriesStale(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """Fact: a series has nothing new for too long, or nothing at all: models answer without it.
 
+    series    : its name.
     age_hours : of the newest publication known; NaN: there was none.
     """
 
+    series: str
     instrument: int
     ts_ms: int
     age_hours: float
 
 
-class SentimentRestored(msgspec.Struct, frozen=True, tag=True, gc=False):
-    """Fact: there are recent news again, and models with sentiment use them."""
+class SeriesBack(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """Fact: a series that was stale has new values."""
 
+    series: str
     instrument: int
     ts_ms: int
     age_hours: float
@@ -268,6 +271,6 @@ Effect = (
     | SlotChanged
     | SlotChangeRefused
     | ArmsCompared
-    | SentimentMissing
-    | SentimentRestored
+    | SeriesStale
+    | SeriesBack
 )

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from ares.domain.model import Ensemble, Member, Validation
-from ares.domain.sentiment import SentimentSpec
+from ares.domain.series import SentimentSpec, SeriesSpec, ValueSpec, all_series
 from ares.domain.timeframe import Timeframe
 
 CARD_FILE = "model.json"
@@ -76,10 +76,11 @@ class PackageCard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     window_to_ms: int | None = None
 
     @property
-    def sentiment(self) -> SentimentSpec | None:
-        """Return how its columns of sentiment, the last ones, are made; None: it has none."""
-        content = self.recipe.get("sentiment")
-        return None if content is None else msgspec.convert(content, SentimentSpec)
+    def series(self) -> tuple[SeriesSpec, ...]:
+        """Return the external series of which its last columns are made."""
+        values = msgspec.convert(self.recipe.get("value_series", ()), tuple[ValueSpec, ...])
+        sentiment = msgspec.convert(self.recipe.get("sentiment"), SentimentSpec | None)
+        return all_series(sentiment, values)
 
     @property
     def ref(self) -> str:

@@ -6,7 +6,7 @@ import msgspec
 
 from ares.domain.instrument import InstrumentSpec
 from ares.domain.model import Ensemble
-from ares.domain.sentiment import SentimentSpec
+from ares.domain.series import SentimentSpec, SeriesSpec, ValueSpec, all_series
 from ares.domain.timeframe import Timeframe
 
 
@@ -63,7 +63,7 @@ class RunSetup(msgspec.Struct, frozen=True, omit_defaults=True):
                   ``i``.
     challenger_rules : when a challenger advances, and when an ensemble is withdrawn; None: slots
                   change only when a person requests it.
-    sentiment   : how the sentiment columns, the last ones, are computed; None: there are none.
+    sentiment, value_series : external series, the last columns, see ``series``.
     """
 
     environment: str
@@ -82,6 +82,12 @@ class RunSetup(msgspec.Struct, frozen=True, omit_defaults=True):
     challenger_lanes: bool = False
     challenger_rules: ChallengerRules | None = None
     sentiment: SentimentSpec | None = None
+    value_series: tuple[ValueSpec, ...] = ()
+
+    @property
+    def series(self) -> tuple[SeriesSpec, ...]:
+        """Return the external series in the order of their columns."""
+        return all_series(self.sentiment, self.value_series)
 
     @property
     def n_instruments(self) -> int:

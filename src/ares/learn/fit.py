@@ -15,7 +15,7 @@ import numpy as np
 from ares.kernel.bars import F64, I64, Bools
 from ares.learn.recipe import BoostRecipe, Recipe
 from ares.learn.rows import F32, Rows
-from ares.learn.sentiment import fitted_on
+from ares.learn.series import fitted_on
 from ares.learn.splits import stopping_slice
 
 BINNED_ROWS = 5_000

@@ -19,7 +19,7 @@ from ares.learn.onnx_graph import reference_rows, to_onnx
 from ares.learn.parity import Scorer
 from ares.learn.recipe import Recipe
 from ares.learn.rows import Rows, blanked
-from ares.learn.sentiment import sentiment_missing
+from ares.learn.series import with_missing
 from ares.learn.walk_forward import OutOfSample, WalkForwardResult, walk
 
 
@@ -109,9 +109,7 @@ def make_package(
     x = blanked(rows.x, subject.columns, recipe.features)
     walked = walk(x, rows, recipe)
     graph = to_onnx(walked.fitted.trees, walked.platt)
-    made = reference_rows(x, walked.fitted.trees)
-    if recipe.sentiment is not None:
-        made = np.concatenate([made, sentiment_missing(made)])
+    made = with_missing(reference_rows(x, walked.fitted.trees), recipe.series)
     compared = parity.insist(
         parity.compare(walked.probability(made), open_graph(graph, x.shape[1]), made)
     )

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from ares.domain.sentiment import SentimentSpec
+from ares.domain.series import SentimentSpec, SeriesSpec, ValueSpec, all_series
 from ares.domain.timeframe import Timeframe
 
 HORIZON_BARS = {
@@ -74,7 +74,7 @@ class Recipe(msgspec.Struct, frozen=True):
     folds      : test folds of the purged walk-forward.
     embargo_bars : bars between the end of a training label and the first test decision;
                  0 stands for the label's horizon.
-    sentiment  : how the columns of sentiment are made; None: it has none.
+    sentiment, value_series : external series of which the last columns are made, see ``series``.
 
     >>> label = LabelRecipe(horizon_bars=12, width_min_bps=33.0, cost_bps=22.0)
     >>> one = Recipe(Timeframe.H1, ("return_1", "volatility_20"), "ab12", label)
@@ -93,16 +93,25 @@ class Recipe(msgspec.Struct, frozen=True):
     embargo_bars: int = 0
     price_only: bool = False
     sentiment: SentimentSpec | None = None
+    value_series: tuple[ValueSpec, ...] = ()
 
     @property
     def content(self) -> dict[str, Any]:
-        """Return it as a card has it. Without sentiment nothing is said of it, so that recipes of
-        before there was any keep their hash.
+        """Return it as a card has it.
+
+        Series that it does not have are left out, so that the hash of a recipe (and its seed) does
+        not depend on which kinds of series exist.
         """
         content: dict[str, Any] = msgspec.to_builtins(self)
-        if self.sentiment is None:
-            del content["sentiment"]
+        for name in ("sentiment", "value_series"):
+            if not content[name]:
+                del content[name]
         return content
+
+    @property
+    def series(self) -> tuple[SeriesSpec, ...]:
+        """Return the external series in the order of their columns."""
+        return all_series(self.sentiment, self.value_series)
 
     @property
     def hash(self) -> str:

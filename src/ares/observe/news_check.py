@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from ares.domain.sentiment import SentimentSpec
+from ares.domain.series import SentimentSpec
 from ares.domain.timeframe import HOUR_MS
 from ares.store.news import NewsSource, NewsStore
 

@@ -18,7 +18,7 @@ from ares.domain.events import (
     OrderFilled,
     OrderRejected,
     RunStarted,
-    SentimentMissing,
+    SeriesStale,
     SignalRefused,
     SubmitOrder,
     TradeClosed,
@@ -78,7 +78,7 @@ class InstrumentReport:
 class RunReport:
     """A run as a whole. equity marks open positions at the last close; drawdown is a share.
 
-    silences : how often an instrument's news went stale, or were missing from the start.
+    stale_series : how often a series of an instrument was stale, from the start or after a pause.
     """
 
     environment: str
@@ -103,7 +103,7 @@ class RunReport:
     instruments: tuple[InstrumentReport, ...]
     moves: tuple[StageChange, ...] = ()
     retrainings: dict[str, int] = field(default_factory=dict)
-    silences: dict[str, int] = field(default_factory=dict)
+    stale_series: dict[str, dict[str, int]] = field(default_factory=dict)
     verdict: str = ""
     equity_ms: list[int] = field(default_factory=list, repr=False)
     equity_quote: list[float] = field(default_factory=list, repr=False)
@@ -147,7 +147,7 @@ class _Tally:
         self.orders = self.fills = self.rejected = self.modes = self.daily = 0
         self.fee_units = 0
         self.breakers: Counter[str] = Counter()
-        self.silences: Counter[int] = Counter()
+        self.stale: Counter[tuple[str, int]] = Counter()
         self.decided: list[DecisionMade] = []
         self.trades: list[TradeClosed] = []
         self.refused: list[SignalRefused] = []
@@ -206,8 +206,8 @@ class _Tally:
                     self.breakers[effect.breaker] += effect.after == "open"
                 case DailyLossReached():
                     self.daily += 1
-                case SentimentMissing():
-                    self.silences[effect.instrument] += 1
+                case SeriesStale():
+                    self.stale[effect.series, effect.instrument] += 1
                 case _:
                     pass
 
@@ -251,9 +251,14 @@ class _Tally:
             mode_changes=self.modes,
             breaker_changes=dict(self.breakers),
             daily_loss_days=self.daily,
-            silences={
-                setup.instruments[i].spec.instrument.key: n
-                for i, n in sorted(self.silences.items())
+            stale_series={
+                spec.name: {
+                    setup.instruments[i].spec.instrument.key: n
+                    for (name, i), n in sorted(self.stale.items())
+                    if name == spec.name
+                }
+                for spec in setup.series
+                if any(name == spec.name for name, _ in self.stale)
             },
             instruments=instruments,
             moves=tuple(self._moved(move) for move in self.moves),

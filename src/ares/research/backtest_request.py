@@ -26,7 +26,7 @@ from ares.observe.own_features import require_no_leak
 from ares.research.backtest import BacktestResult, Fill, baseline_rules, run_backtest, sized
 from ares.research.baselines import buy_hold, sma_cross
 from ares.research.market import Candles
-from ares.research.signals import EnsembleMembers, HistoryOf, SentimentOf, ensemble_strategy
+from ares.research.signals import EnsembleMembers, HistoryOf, SeriesOf, ensemble_strategy
 from ares.research.strategy import Strategy
 from ares.research.window import window
 from ares.store.candles import CandleStore
@@ -85,7 +85,7 @@ class BacktestRunner:
     rules, cash_quote, symbols, venue, validation_discount : of the settings.
     user      : the user's own features, not tried yet.
     out_of_use : hashes of archived ensembles: not meant where no model is named.
-    sentiment_of : the sentiment of an instrument, for models that have it.
+    series_of    : the external series of an instrument, for models that have some.
     """
 
     store: CandleStore
@@ -97,7 +97,7 @@ class BacktestRunner:
     venue: str
     validation_discount: float
     user: UserFeatures | None = None
-    sentiment_of: SentimentOf = lambda _key, _spec, _close_ms: None
+    series_of: SeriesOf = lambda _key, _specs, _close_ms: None
     on_progress: Callable[[int, int], None] = lambda _done, _total: None
     out_of_use: frozenset[str] = frozenset()
 
@@ -244,7 +244,7 @@ class BacktestRunner:
             kind,
             self.on_progress,
             self.user,
-            self.sentiment_of,
+            self.series_of,
         )
 
 

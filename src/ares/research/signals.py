@@ -11,7 +11,7 @@ import numpy as np
 
 from ares.domain.model import Ensemble, Member
 from ares.domain.package import Package
-from ares.domain.sentiment import SentimentSpec
+from ares.domain.series import SeriesSpec
 from ares.domain.timeframe import Timeframe
 from ares.kernel.bars import F64, I64, Bars
 from ares.kernel.ensemble import FRESH_INTERVALS, Scores, aggregate_history, slot_records
@@ -19,6 +19,7 @@ from ares.kernel.features import VOLATILITY_20, WARMUP_BARS, features_of
 from ares.kernel.features.columns import behind, require_same_columns, with_user
 from ares.kernel.features.user import WARMUP_BARS_MAX, UserFeatures
 from ares.kernel.trade import Signals
+from ares.learn.series import is_present
 from ares.research.market import Candles, market_of
 from ares.research.strategy import Strategy
 
@@ -28,8 +29,8 @@ HistoryOf = Callable[[str, Timeframe, int, int], Bars]
 """(instrument key, timeframe, from_ms, to_ms) -> its bars that open and close in there, gaps
 filled; empty where there are none."""
 
-SentimentOf = Callable[[str, SentimentSpec | None, I64], np.ndarray | None]
-"""(instrument key, how a model has its sentiment made, closing instants) -> columns, or None."""
+SeriesOf = Callable[[str, Sequence[SeriesSpec], I64], np.ndarray | None]
+"""(instrument key, external series of a model, closing instants) -> columns; None: no series."""
 
 ScorerOf = Callable[[Package], Callable[[np.ndarray], F64]]
 """A package -> the function from float32 rows (n, n_features) to probabilities (n,)."""
@@ -58,14 +59,14 @@ class _Sources:
     history_of: HistoryOf
     scorer_of: ScorerOf
     user: UserFeatures | None
-    sentiment_of: SentimentOf
+    series_of: SeriesOf
 
 
 @dataclass(frozen=True, slots=True)
 class _MemberInput:
     """The rows of one member: what it has to score, and where the answers go.
 
-    sentiment_missing_share : of the rows of a model with sentiment, those without any.
+    missing_shares : by series, of the rows those that have no value of it.
     """
 
     place: tuple[int, int]
@@ -73,7 +74,7 @@ class _MemberInput:
     close_ms: I64
     sigma: F64
     scorer: Callable[[np.ndarray], F64]
-    sentiment_missing_share: float
+    missing_shares: dict[str, float]
 
 
 def ensemble_strategy(
@@ -87,14 +88,14 @@ def ensemble_strategy(
     kind: str = "ensemble",
     on_progress: Callable[[int, int], None] = lambda _done, _total: None,
     user: UserFeatures | None = None,
-    sentiment_of: SentimentOf = lambda _key, _spec, _close_ms: None,
+    series_of: SeriesOf = lambda _key, _specs, _close_ms: None,
 ) -> Strategy:
     """Return the strategy that trades each instrument by its ensemble.
 
     voiced      : one for each of the candles.
     on_progress : told (rows scored, rows in all).
     user        : the user's own features, behind the kernel's.
-    sentiment_of : asked for the sentiment of a model that has it.
+    series_of   : gives the external series of models that have some.
 
     Raises UserMistake where a package was made for other features.
     """
@@ -103,8 +104,8 @@ def ensemble_strategy(
         {member.timeframe for one in voiced for member in one.ensemble.members},
         key=lambda timeframe: timeframe.ms,
     )
-    sources = _Sources(history_of, scorer_of, user, sentiment_of)
-    series, sentiment_missing = _scores(candles, voiced, timeframes, sources, on_progress)
+    sources = _Sources(history_of, scorer_of, user, series_of)
+    series, missing = _scores(candles, voiced, timeframes, sources, on_progress)
     ensembles = [one.ensemble for one in voiced]
     slots = slot_records(ensembles, timeframes)
     signals = aggregate_history(close_ms, series, slots, timeframes, cost_bps_now)
@@ -122,7 +123,7 @@ def ensemble_strategy(
             for one in ensembles
         ),
         models=tuple(_said(one) for one in voiced),
-        warnings=(*_warnings(candles, voiced, signals), *sentiment_missing),
+        warnings=(*_warnings(candles, voiced, signals), *missing),
     )
 
 
@@ -133,7 +134,7 @@ def _scores(
     sources: _Sources,
     on_progress: Callable[[int, int], None],
 ) -> tuple[list[list[Scores | None]], list[str]]:
-    """Return the scores by instrument and timeframe, and where sentiment was missing; features and
+    """Return the scores by instrument and timeframe, and where series are missing; features and
     batches on all cores.
     """
     series: list[list[Scores | None]] = [[None] * len(timeframes) for _ in candles]
@@ -161,20 +162,21 @@ def _scores(
         p = np.concatenate(parts) if parts else np.empty(0)
         i, j = voice.place
         series[i][j] = Scores(voice.close_ms, p, voice.sigma)
-    sentiment_missing = [
-        f"{candles[voice.place[0]].key} {timeframes[voice.place[1]]}: sentiment is missing at "
-        f"{voice.sentiment_missing_share:.0%} of its bars: there its model answers by prices alone"
+    missing = [
+        f"{candles[voice.place[0]].key} {timeframes[voice.place[1]]}: {name} is missing at "
+        f"{share:.0%} of its bars: there its model answers without it"
         for voice in voices
-        if voice.sentiment_missing_share > 0.0
+        for name, share in voice.missing_shares.items()
+        if share > 0.0
     ]
-    return series, sentiment_missing
+    return series, missing
 
 
 def _voice(job: _Job, sources: _Sources) -> _MemberInput:
     """Return the warm rows of one member, from shortly before the window to its end."""
     candles, place, timeframe, package = job
     card, user = package.card, sources.user
-    require_same_columns(card.ref, card.features, card.features_hash, user)
+    require_same_columns(card.ref, card.features, card.features_hash, user, card.series)
     first_ms, last_ms = int(candles.close_ms[0]), int(candles.close_ms[-1])
     heard_ms = first_ms - FRESH_INTERVALS * timeframe.ms
     warmup_bars = WARMUP_BARS if user is None else WARMUP_BARS_MAX
@@ -190,15 +192,14 @@ def _voice(job: _Job, sources: _Sources) -> _MemberInput:
     close_ms = table.ts_ms + timeframe.ms
     values, warm = with_user(table, bars, timeframe, user)
     keep = np.flatnonzero(warm & (close_ms > heard_ms))
-    sentiment = sources.sentiment_of(candles.key, card.sentiment, close_ms[keep])
-    rows = behind(values[keep], sentiment)
+    rows = behind(values[keep], sources.series_of(candles.key, card.series, close_ms[keep]))
     sigma = rows[:, VOLATILITY_20].astype(np.float64)
-    sentiment_missing = 0.0
-    if sentiment is not None and len(rows):
-        sentiment_missing = float(np.isnan(sentiment).all(axis=1).mean())
-    return _MemberInput(
-        place, rows, close_ms[keep], sigma, sources.scorer_of(package), sentiment_missing
-    )
+    present = is_present(rows, card.series) if len(rows) else ()
+    missing = {
+        spec.name: 1.0 - float(known.mean())
+        for spec, known in zip(card.series, present, strict=False)
+    }
+    return _MemberInput(place, rows, close_ms[keep], sigma, sources.scorer_of(package), missing)
 
 
 def _said(voiced: EnsembleMembers) -> dict[str, object]:

@@ -9,8 +9,8 @@ import msgspec
 from sqlalchemy import Connection, Engine
 
 from ares.domain.news import MARKET, NewsRow
-from ares.domain.sentiment import SentimentSpec
-from ares.kernel.features.news import EVERYWHERE, News, score_units
+from ares.domain.series import SentimentSpec
+from ares.kernel.features.observations import ALL_INSTRUMENTS, Observations
 from ares.store.database import reading, writing
 
 _CHUNK = 500
@@ -72,12 +72,14 @@ class NewsStore:
                 same += len(chunk) - len(fresh) - unlike
         return NewsSaved(new, same, differing, len(rows) - len(offered))
 
-    def news(self, spec: SentimentSpec, bases: Sequence[str], until_ms: int | None = None) -> News:
-        """Return what counts for instruments of these base currencies, in lanes of their order.
+    def news(
+        self, spec: SentimentSpec, bases: Sequence[str], until_ms: int | None = None
+    ) -> Observations:
+        """Return the scores that count for these base currencies, in lanes of their order.
 
         until_ms : nothing that is known later.
         """
-        lanes = {MARKET: [EVERYWHERE]}
+        lanes = {MARKET: [ALL_INSTRUMENTS]}
         for lane, base in enumerate(bases):
             lanes.setdefault(base, []).append(lane)
         rows = []
@@ -89,19 +91,13 @@ class NewsStore:
             ):
                 known_ms = max(published_ms + spec.delay_ms, received_ms or 0)
                 if until_ms is None or known_ms <= until_ms:
-                    units = score_units(score)
-                    rows += [(known_ms, published_ms, units, lane) for lane in lanes[scope]]
-        return News.of(rows)
+                    rows += [(known_ms, published_ms, score, lane) for lane in lanes[scope]]
+        return Observations.of(rows)
 
     def any(self) -> bool:
         """Return whether any row is stored."""
         with reading(self.engine) as connection:
             return connection.exec_driver_sql("SELECT 1 FROM news LIMIT 1").first() is not None
-
-    def known_between(self, spec: SentimentSpec, base: str, from_ms: int, to_ms: int) -> int:
-        """Return how many rows that count for a base currency become known in a window."""
-        known = self.news(spec, [base], to_ms).known_ms
-        return int((known >= from_ms).sum())
 
     def sources(self) -> list[NewsSource]:
         """Return what is stored, by source and scope."""

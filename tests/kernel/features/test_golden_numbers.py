@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ares.domain.sentiment import SentimentSpec
+from ares.domain.series import SentimentSpec
 from ares.domain.timeframe import HOUR_MS, Timeframe
 from ares.kernel.bars import Bars
 from ares.kernel.features import FEATURE_NAMES, features_of
 from ares.kernel.features.catalogue import FEATURES_VERSION
-from ares.kernel.features.news import EVERYWHERE, News, sentiment_of
+from ares.kernel.features.observations import ALL_INSTRUMENTS, Observations
 from ares.kernel.features.sentiment import SENTIMENT_NAMES, SENTIMENT_VERSION
+from ares.kernel.features.series import series_columns
 
 GOLDEN = Path(__file__).parent / "golden.json"
 MIDNIGHT = 1_700_006_400_000
@@ -38,10 +39,10 @@ def sentiment() -> Columns:
     for hour in range(0, 200, 5):
         published_ms = MIDNIGHT + hour * HOUR_MS
         score = hour * 7919 % 2_000_001 - 1_000_000
-        rows.append((published_ms + 60_000, published_ms, score, EVERYWHERE))
-    news = News.of(rows)
+        rows.append((published_ms + 60_000, published_ms, score / 1e6, ALL_INSTRUMENTS))
+    news = Observations.of(rows)
     instants = MIDNIGHT + HOUR_MS * np.array([1, 30, 99, 200, 220])
-    return _named(SENTIMENT_NAMES, sentiment_of(news.about(0), SentimentSpec(), instants))
+    return _named(SENTIMENT_NAMES, series_columns(news.about(0), SentimentSpec(), instants))
 
 
 def _named(names: tuple[str, ...], values: NDArray[np.float32]) -> Columns:

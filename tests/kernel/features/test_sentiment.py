@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from ares.domain.errors import UserError
-from ares.domain.sentiment import SentimentSpec
+from ares.domain.series import SentimentSpec
 from ares.domain.timeframe import HOUR_MS, MINUTE_MS
 from ares.kernel.features.columns import column_names, columns_hash, require_same_columns
-from ares.kernel.features.news import EVERYWHERE, News, score_units, sentiment_of
+from ares.kernel.features.observations import ALL_INSTRUMENTS, Observations
 from ares.kernel.features.sentiment import (
     AGE_HOURS,
     BUCKETS,
@@ -22,27 +22,30 @@ from ares.kernel.features.sentiment import (
     SENTIMENT_NAMES,
     SLOW,
     SURPRISE,
-    decay_weights,
-    fold_news,
-    news_state,
-    sentiment_step,
+)
+from ares.kernel.features.series import (
+    fold_observation,
+    series_columns,
+    series_state,
+    series_step,
+    weights_of,
 )
 
 START_MS = 1_704_067_200_000 // HOUR_MS * HOUR_MS
 SPEC = SentimentSpec(delay_ms=5 * MINUTE_MS, stale_ms=48 * HOUR_MS)
 
 
-def some_news(n: int, seed: int = 1, hours: float = 400.0) -> News:
+def some_news(n: int, seed: int = 1, hours: float = 400.0) -> Observations:
     draw = np.random.default_rng(seed)
     published = START_MS + np.sort(draw.integers(0, int(hours * HOUR_MS), n))
     late = draw.integers(0, 3 * HOUR_MS, n) * (draw.random(n) < 0.2)
     known = published + SPEC.delay_ms + late
-    scores = draw.integers(-1_000_000, 1_000_001, n)
-    lane = np.where(draw.random(n) < 0.5, EVERYWHERE, draw.integers(0, 2, n))
-    return News.of(zip(known, published, scores, lane, strict=True))
+    scores = draw.integers(-1_000_000, 1_000_001, n) / 1e6
+    lane = np.where(draw.random(n) < 0.5, ALL_INSTRUMENTS, draw.integers(0, 2, n))
+    return Observations.of(zip(known, published, scores, lane, strict=True))
 
 
-def by_hand(news: News, now_ms: int) -> list[float]:
+def by_hand(news: Observations, now_ms: int) -> list[float]:
     known = [k for k in range(len(news)) if news.known_ms[k] <= now_ms]
     if not known:
         return [math.nan] * N_SENTIMENT
@@ -53,7 +56,7 @@ def by_hand(news: News, now_ms: int) -> list[float]:
     age = {k: now_ms // HOUR_MS - int(news.known_ms[k]) // HOUR_MS for k in known}
     for half_life in SPEC.half_life_hours:
         weight = {k: 0.5 ** (age[k] / half_life) for k in known if age[k] < BUCKETS}
-        total = sum(w * news.scores[k] * 1e-6 for k, w in weight.items())
+        total = sum(w * news.values[k] for k, w in weight.items())
         means.append(total / (sum(weight.values()) + 1.0))
     count = sum(a < 24 for a in age.values())
     return [*means, means[0] - means[2], math.log(1 + count), (now_ms - newest) / HOUR_MS]
@@ -62,7 +65,7 @@ def by_hand(news: News, now_ms: int) -> list[float]:
 def test_the_columns_are_their_formulas() -> None:
     news = some_news(120).about(0)
     now_ms = START_MS + np.arange(0, 460 * HOUR_MS, 17 * MINUTE_MS)
-    told = sentiment_of(news, SPEC, now_ms)
+    told = series_columns(news, SPEC, now_ms)
     wanted = np.array([by_hand(news, int(t)) for t in now_ms])
     assert np.isnan(told).any()
     assert np.isfinite(told).any()
@@ -76,16 +79,16 @@ def test_the_columns_are_their_formulas() -> None:
 def test_step_equals_scan_to_the_bit() -> None:
     news = some_news(200).about(1)
     now_ms = START_MS + np.arange(0, 420 * HOUR_MS, 15 * MINUTE_MS)
-    scanned = sentiment_of(news, SPEC, now_ms)
-    state, weights = news_state(3), decay_weights(SPEC)
+    scanned = series_columns(news, SPEC, now_ms)
+    state, weights = series_state(SPEC, 3), weights_of(SPEC)
     out = np.empty(N_SENTIMENT, np.float32)
     row = 0
     for t, now in enumerate(now_ms.tolist()):
         while row < len(news) and news.known_ms[row] <= now:
-            known, published, score = news.known_ms[row], news.published_ms[row], news.scores[row]
-            fold_news(state, 2, int(known), int(published), int(score))
+            known, published, score = news.known_ms[row], news.published_ms[row], news.values[row]
+            fold_observation(state, 2, int(known), int(published), float(score), weights)
             row += 1
-        sentiment_step(state, 2, now, weights, SPEC.stale_ms, out)
+        series_step(state, 2, now, weights, SPEC.stale_ms, out)
         assert out.tobytes() == scanned[t].tobytes()
     assert not state[:2]["counts"].any()
 
@@ -93,22 +96,22 @@ def test_step_equals_scan_to_the_bit() -> None:
 def test_where_the_series_began_and_the_order_within_an_hour_change_nothing() -> None:
     news = some_news(900, hours=2_000).about(0)
     late_ms = START_MS + 1_500 * HOUR_MS + np.arange(0, 100 * HOUR_MS, HOUR_MS)
-    whole = sentiment_of(news, SPEC, late_ms)
+    whole = series_columns(news, SPEC, late_ms)
     newer = news[news.known_ms >= late_ms[0] - BUCKETS * HOUR_MS]
     assert len(newer) < len(news)
-    assert sentiment_of(newer, SPEC, late_ms).tobytes() == whole.tobytes()
-    again = sentiment_of(newer, SPEC, late_ms[50:])
+    assert series_columns(newer, SPEC, late_ms).tobytes() == whole.tobytes()
+    again = series_columns(newer, SPEC, late_ms[50:])
     assert again.tobytes() == whole[50:].tobytes()
     turned = news[np.lexsort((-news.published_ms, news.known_ms // HOUR_MS))]
     assert not np.array_equal(turned.known_ms, news.known_ms)
-    on_the_hour = sentiment_of(turned, SPEC, late_ms)
+    on_the_hour = series_columns(turned, SPEC, late_ms)
     assert on_the_hour.tobytes() == whole.tobytes()
 
 
 def test_nothing_is_known_before_its_time() -> None:
     known_ms = START_MS + 90 * MINUTE_MS
-    news = News.of([(known_ms, known_ms - SPEC.delay_ms, score_units(-0.5), EVERYWHERE)])
-    told = sentiment_of(news, SPEC, np.array([known_ms - 1, known_ms]))
+    news = Observations.of([(known_ms, known_ms - SPEC.delay_ms, -0.5, ALL_INSTRUMENTS)])
+    told = series_columns(news, SPEC, np.array([known_ms - 1, known_ms]))
     assert np.isnan(told[0]).all()
     assert told[1, FAST] == np.float32(-0.25)  # beside the one neutral row
     assert told[1, COUNT] == np.float32(math.log(2))
@@ -116,41 +119,41 @@ def test_nothing_is_known_before_its_time() -> None:
 
 
 def test_old_news_say_less_and_then_nothing() -> None:
-    news = News.of([(START_MS, START_MS, score_units(1.0), EVERYWHERE)])
-    told = sentiment_of(news, SPEC, START_MS + np.array([0, 24, 48, 49]) * HOUR_MS)
+    news = Observations.of([(START_MS, START_MS, 1.0, ALL_INSTRUMENTS)])
+    told = series_columns(news, SPEC, START_MS + np.array([0, 24, 48, 49]) * HOUR_MS)
     assert told[0, SLOW] > told[1, SLOW] > told[2, SLOW] > 0.0
     assert told[2, COUNT] == 0.0
     assert np.isnan(told[3]).all()
 
 
 def test_news_of_an_hour_long_gone_fall_out() -> None:
-    state, weights = news_state(1), decay_weights(SPEC)
+    state, weights = series_state(SPEC, 1), weights_of(SPEC)
     out = np.empty(N_SENTIMENT, np.float32)
-    fold_news(state, 0, START_MS, START_MS, 1_000_000)
+    fold_observation(state, 0, START_MS, START_MS, 1.0, weights)
     for hours in (BUCKETS - 1, BUCKETS, 3 * BUCKETS):
         now_ms = START_MS + hours * HOUR_MS
-        fold_news(state, 0, now_ms, now_ms, 0)
-        sentiment_step(state, 0, now_ms, weights, SPEC.stale_ms, out)
+        fold_observation(state, 0, now_ms, now_ms, 0.0, weights)
+        series_step(state, 0, now_ms, weights, SPEC.stale_ms, out)
         assert (out[SLOW] > 0.0) == (hours < BUCKETS)
     before = state.tobytes()
-    fold_news(state, 0, START_MS, START_MS, 1_000_000)  # learnt of 21 days late
+    fold_observation(state, 0, START_MS, START_MS, 1.0, weights)  # learnt of 21 days late
     assert state.tobytes() == before
 
 
 def test_news_of_the_market_and_of_the_instrument_count() -> None:
-    news = News.of([(1, 1, 5, 0), (2, 2, 6, 1), (3, 3, 7, EVERYWHERE)])
-    assert news.about(0).scores.tolist() == [5, 7]
-    assert news.about(1).scores.tolist() == [6, 7]
-    assert news.until(2).scores.tolist() == [5, 6]
-    assert len(News.of([])) == 0
+    news = Observations.of([(1, 1, 5, 0), (2, 2, 6, 1), (3, 3, 7, ALL_INSTRUMENTS)])
+    assert news.about(0).values.tolist() == [5, 7]
+    assert news.about(1).values.tolist() == [6, 7]
+    assert news.until(2).values.tolist() == [5, 6]
+    assert len(Observations.of([])) == 0
 
 
 def test_a_model_with_sentiment_goes_with_the_same_columns_only() -> None:
-    with_, without = columns_hash(None, True), columns_hash(None)
+    with_, without = columns_hash(None, [SPEC]), columns_hash(None)
     assert with_ != without
-    names = column_names(None, True)
+    names = column_names(None, [SPEC])
     assert names[-N_SENTIMENT:] == SENTIMENT_NAMES
     assert names[:-N_SENTIMENT] == column_names(None)
     require_same_columns("m", names, with_, None)
     with pytest.raises(UserError, match="other features than this version"):
-        require_same_columns("m", names, "of another version", None)
+        require_same_columns("m", names, "of another version", None, [SPEC])

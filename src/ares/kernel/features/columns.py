@@ -9,31 +9,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ares.domain.errors import UserError
+from ares.domain.series import SentimentSpec, SeriesSpec, ValueSpec
 from ares.domain.timeframe import Timeframe
 from ares.kernel.bars import Bars, Bools
 from ares.kernel.features.catalogue import FEATURE_NAMES, FEATURES_HASH, N_FEATURES
 from ares.kernel.features.scan import FeatureTable
-from ares.kernel.features.sentiment import SENTIMENT_HASH, SENTIMENT_NAMES
+from ares.kernel.features.series import column_names_of, formulas_hashes
 from ares.kernel.features.user import UserFeatures
 
 
-def column_names(user: UserFeatures | None, sentiment: bool = False) -> tuple[str, ...]:
+def column_names(user: UserFeatures | None, series: Sequence[SeriesSpec] = ()) -> tuple[str, ...]:
     """Return the names of all columns, in order.
 
-    sentiment : with the columns of sentiment, which stand behind all others: what a model without
-                them sees is the beginning of what one with them sees.
+    series : external series, whose columns are behind all others.
     """
     names = FEATURE_NAMES if user is None else FEATURE_NAMES + user.names
-    return names + SENTIMENT_NAMES if sentiment else names
+    return names + tuple(name for spec in series for name in column_names_of(spec))
 
 
-def columns_hash(user: UserFeatures | None, sentiment: bool = False) -> str:
+def columns_hash(user: UserFeatures | None, series: Sequence[SeriesSpec] = ()) -> str:
     """Return the hash that a model carries: of the kernel's features, of the user's module, and of
-    the formulas of sentiment where it has that.
+    the formulas of its external series.
     """
     parts = [FEATURES_HASH]
     parts += [] if user is None else [user.hash]
-    parts += [SENTIMENT_HASH] if sentiment else []
+    parts += formulas_hashes(series)
     return parts[0] if len(parts) == 1 else hashlib.sha256("+".join(parts).encode()).hexdigest()
 
 
@@ -51,7 +51,7 @@ def with_user(
 
 
 def behind(values: NDArray[np.float32], more: NDArray[np.float32] | None) -> NDArray[np.float32]:
-    """Return the table with further columns, such as sentiment, behind its own."""
+    """Return the table with further columns, such as a series', behind its own."""
     return values if more is None else np.hstack([values, more])
 
 
@@ -61,17 +61,22 @@ def present(own: NDArray[np.float32]) -> Bools:
 
 
 def require_same_columns(
-    who: str, names: Sequence[str], hash_: str, user: UserFeatures | None
+    who: str,
+    names: Sequence[str],
+    hash_: str,
+    user: UserFeatures | None,
+    series: Sequence[SeriesSpec] = (),
 ) -> None:
-    """Raise UserMistake where a model was made for other columns than there are now.
+    """Raise UserError where a model was made for other columns than there are now.
 
-    who : names the model; names, hash_ : its columns and their hash, as its card has them. How its
-    columns of sentiment are made, the model says itself.
+    who    : names the model; names, hash_ : its columns and their hash, as its card has them.
+    series : its external series. Which they are is in its recipe, not in the hash.
     """
-    if hash_ in {columns_hash(user), columns_hash(user, True)}:
+    if hash_ in _hashes(user):
         return
-    theirs = ", ".join(name for name in names[N_FEATURES:] if name not in SENTIMENT_NAMES)
-    if hash_ in {columns_hash(None), columns_hash(None, True)}:
+    of_series = {name for spec in series for name in column_names_of(spec)}
+    theirs = ", ".join(name for name in names[N_FEATURES:] if name not in of_series)
+    if hash_ in _hashes(None):
         raise UserError(
             f"{who} was trained without features.module: train again, or set it to null"
         )
@@ -86,3 +91,10 @@ def require_same_columns(
             "features: put that back, or train again"
         )
     raise UserError(f"{who} was made for other features than this version of Ares has: train again")
+
+
+def _hashes(user: UserFeatures | None) -> set[str]:
+    """Return the hash of a user's columns with every choice of families of series."""
+    families: tuple[tuple[SeriesSpec, ...], ...] = ((SentimentSpec(),), (ValueSpec("any"),))
+    choices = [(), *families, families[0] + families[1]]
+    return {columns_hash(user, series) for series in choices}

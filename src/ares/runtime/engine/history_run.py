@@ -14,7 +14,7 @@ from ares.core.state import Scorers, State, restore, snapshot
 from ares.core.step import step
 from ares.core.windows import OwnFeatures
 from ares.domain.errors import ExternalError, UserError
-from ares.domain.events import BarsClosed, EngineStarted, NewsPublished, RunStarted
+from ares.domain.events import BarsClosed, EngineStarted, RunStarted, SeriesPublished
 from ares.domain.model import Ensemble
 from ares.domain.model_events import ModelPublished
 from ares.domain.run import RunSetup
@@ -33,9 +33,9 @@ from ares.kernel.features.user import UserFeatures
 from ares.runtime.engine.hot_swap import HotSwap, Opener
 from ares.runtime.engine.learner_events import LearnerEvents, NoLearner
 from ares.runtime.engine.loop import Loop, Watcher, open_orders, overdue_answers
-from ares.runtime.engine.news import told
 from ares.runtime.engine.plan import USER_HASH, RunPlan, code_hashes, same_run, utc_minute
 from ares.runtime.engine.prefetch import Prefetch
+from ares.runtime.engine.series import is_folded
 from ares.runtime.engine.setup_differences import differences
 from ares.runtime.engine.timing import RunTiming
 from ares.store.projections import Projector, forget
@@ -123,7 +123,7 @@ def _run(
     user: UserFeatures | None, teacher: LearnerEvents, open_ensemble: Opener, watch: RunTiming,
 ) -> RunEnd:  # fmt: skip
     own = None if user is None else user.step
-    prefetch = Prefetch(models, plan.feed, news=plan.news)
+    prefetch = Prefetch(models, plan.feed, history=plan.history)
     swap = HotSwap(prefetch, open_ensemble)
     setup = setup_of(folder)
     begin = _begin(plan, folder, database) if setup is None else None
@@ -202,9 +202,9 @@ def _instants(
                 break
             for event in lessons:
                 loop.process(swap.ready(event, state))
-        news = None if state.news is None else plan.news_event(t)
-        if news is not None and not told(state, news):
-            loop.process(news)
+        published = plan.series_event(t)
+        if published is not None and not is_folded(state, published):
+            loop.process(published)
         prefetch.reach(state, t)
         loop.instant(feed, t, plan.warming(t))
         t += 1
@@ -291,18 +291,20 @@ def _walk(
     Returns the last seq whose effects are journaled, and the event behind it where there is one.
     """
     answered = t = 0
-    heard: NewsPublished | None = None
+    published: SeriesPublished | None = None
     for entry in entries(folder):
-        if isinstance(entry.event, NewsPublished):
-            heard = entry.event
-            if t >= len(plan.feed) or heard != plan.news_event(t):
-                raise _begun_otherwise(folder, f"other news at {utc_minute(heard.ts_ms)}")
+        if isinstance(entry.event, SeriesPublished):
+            published = entry.event
+            if t >= len(plan.feed) or published != plan.series_event(t):
+                when = utc_minute(published.ts_ms)
+                raise _begun_otherwise(folder, f"other values of its external series at {when}")
         if isinstance(entry.event, BarsClosed):
             if t >= len(plan.feed) or entry.event != plan.feed.event(t, plan.warming(t)):
                 raise _begun_otherwise(folder, f"other candles at {utc_minute(entry.event.ts_ms)}")
-            if heard != plan.news_event(t):
-                raise _begun_otherwise(folder, f"other news before {utc_minute(entry.event.ts_ms)}")
-            heard = None
+            if published != plan.series_event(t):
+                when = utc_minute(entry.event.ts_ms)
+                raise _begun_otherwise(folder, f"other values of its external series before {when}")
+            published = None
             if entry.seq > state.seq:
                 prefetch.reach(state, t)
             t += 1

@@ -17,6 +17,7 @@ from ares.domain.model import Ensemble
 from ares.domain.model_events import ModelPublished, ModelRefused, SlotChanged, SlotChangeRefused
 from ares.domain.timeframe import Timeframe
 from ares.kernel.features import N_FEATURES
+from ares.learn.series import with_missing
 from ares.runtime.engine.prefetch import Prefetch
 
 ROWS_TRIED = 64
@@ -150,7 +151,7 @@ def recent_rows(state: State) -> RecentRows:
 
 def _recent(state: State, j: int) -> NDArray[np.float32]:
     """Return the newest warm rows of a timeframe, then rows drawn around them; where the run has
-    sentiment, all of them again as they are without news.
+    external series, all of them again as they are without.
     """
     priced = N_FEATURES + len(state.setup.user_features)
     warm = state.last_warm[:, j] & np.isfinite(state.features[:, j, :priced]).all(axis=1)
@@ -160,11 +161,7 @@ def _recent(state: State, j: int) -> NDArray[np.float32]:
         near = rows[np.arange(ROWS_TRIED) % len(rows)]
         draw = near + draw * (np.abs(near) + 0.1)
     rows = np.concatenate((rows, draw)).astype(np.float32)
-    if state.news is None:
-        return rows
-    deaf = rows.copy()
-    deaf[:, priced:] = np.nan
-    return np.concatenate((rows, deaf))
+    return with_missing(rows, state.setup.series)
 
 
 def _doubt_of(scorer: Scorer, rows: NDArray[np.float32]) -> str:

@@ -10,32 +10,31 @@ from functools import cache
 from pathlib import Path
 
 import msgspec
-import numpy as np
 
 import ares
+from ares.core.series import on_series
 from ares.core.state import State, new_state, snapshot
 from ares.core.windows import fill
 from ares.domain.code_hash import folders_hash
 from ares.domain.errors import UserError
-from ares.domain.events import NewsPublished
+from ares.domain.events import SeriesPublished
 from ares.domain.instrument import Instrument
 from ares.domain.model import Ensemble
 from ares.domain.run import ChallengerRules, RunInstrument, RunSetup
-from ares.domain.sentiment import SentimentSpec
+from ares.domain.series import SentimentSpec, SeriesSpec, ValueSpec
 from ares.domain.timeframe import DAY_MS, Timeframe
 from ares.kernel.bar_aggregation import warm_up
 from ares.kernel.bars import Bars
 from ares.kernel.ensemble import FRESH_INTERVALS
 from ares.kernel.features import FEATURES_HASH, WARMUP_BARS
 from ares.kernel.features.columns import require_same_columns
-from ares.kernel.features.news import News
-from ares.kernel.features.sentiment import fold_rows
+from ares.kernel.features.observations import NO_HISTORY, SeriesHistory
 from ares.kernel.features.user import UserFeatures
 from ares.kernel.jit import kernel_hash
 from ares.kernel.live import observe_closes
 from ares.kernel.trade import Rules, to_grid, volatility_start_ms
 from ares.runtime.engine.feed import Feed, feed_of
-from ares.runtime.engine.news import NO_NEWS, news_event
+from ares.runtime.engine.series import series_event
 from ares.store.candles import CandleStore
 from ares.store.history import base_bars, filled_bars, history
 
@@ -64,20 +63,20 @@ class SlotChoice:
 class RunPlan:
     """A run that can start: its setup, its feed, and the state that its first event meets.
 
-    news : what becomes known while it runs; before, it is in the state.
+    history : of each external series, what becomes known while it runs; the state holds the rest.
     """
 
     setup: RunSetup
     feed: Feed
     state: State
-    news: News = NO_NEWS
+    history: SeriesHistory = NO_HISTORY
 
-    def news_event(self, t: int) -> NewsPublished | None:
+    def series_event(self, t: int) -> SeriesPublished | None:
         """Return what becomes known between row ``t - 1`` of the feed and row ``t``."""
-        if len(self.news) == 0:
+        if not any(map(len, self.history)):
             return None
         after_ms = int(self.feed.close_ms[t - 1]) if t else self.setup.warm_ms
-        return news_event(self.news, after_ms, int(self.feed.close_ms[t]))
+        return series_event(self.history, after_ms, int(self.feed.close_ms[t]))
 
     def warming(self, t: int) -> bool:
         """Return whether row ``t`` of the feed only warms: it closes at or before the window."""
@@ -98,16 +97,16 @@ def plan_run(
     user: UserFeatures | None = None,
     challenger_lanes: bool = False,
     challenger_rules: ChallengerRules | None = None,
-    sentiment: SentimentSpec | None = None,
-    news: News = NO_NEWS,
+    series: Sequence[SeriesSpec] = (),
+    history: SeriesHistory = NO_HISTORY,
 ) -> RunPlan:
     """Return the plan of a run over stored candles, not yet ``named``.
 
     user : the user's own features, behind the kernel's.
     challenger_lanes : each instrument gets a second lane, for what is published while it runs.
     rollout     : how ensembles move by themselves; None: they do not.
-    sentiment   : how its columns are made; None: no model of the run has any.
-    news        : in lanes as the choices are, all that is known by the window's end.
+    series      : external series of the run's models.
+    history     : of each, in lanes as the choices are, all that is known by the window's end.
 
     Raises UserError where there is nothing to run on, or with.
     """
@@ -145,7 +144,8 @@ def plan_run(
         user_features=() if user is None else user.names,
         challenger_lanes=challenger_lanes,
         challenger_rules=challenger_rules,
-        sentiment=sentiment,
+        sentiment=next((spec for spec in series if isinstance(spec, SentimentSpec)), None),
+        value_series=tuple(spec for spec in series if isinstance(spec, ValueSpec)),
     )
     specs = [one.spec for one in instruments]
     base_ms = [one.base_ms for one in instruments]
@@ -154,15 +154,13 @@ def plan_run(
         raise UserError(f"no candles between {utc_minute(from_ms)} and {utc_minute(to_ms)}")
     state = new_state(setup)
     _warm(state, store, keys, reference, warm_ms)
-    if state.news is not None:
-        earlier = news.until(warm_ms)
-        rows = np.column_stack([earlier.known_ms, earlier.published_ms, earlier.scores,
-                                earlier.lane])  # fmt: skip
-        fold_rows(state.news, np.ascontiguousarray(rows), warm_ms)
-        news = news[len(earlier) :].until(int(feed.close_ms[-1]))
+    earlier = series_event(history, -1, warm_ms) or SeriesPublished(warm_ms, b"")
+    on_series(state, earlier)
+    end_ms = int(feed.close_ms[-1])
+    history = tuple(rows[rows.known_ms > warm_ms].until(end_ms) for rows in history)
     first = hashlib.sha256(snapshot(state)).hexdigest()
     state.setup = msgspec.structs.replace(setup, first_state=first)
-    return RunPlan(state.setup, feed, state, news)
+    return RunPlan(state.setup, feed, state, history)
 
 
 def _feed_bars(
@@ -200,7 +198,7 @@ def named(plan: RunPlan, environment: str) -> RunPlan:
     """Return the plan as a run of ``environment``; the name changes nothing but order ids."""
     setup = msgspec.structs.replace(plan.setup, environment=environment)
     plan.state.setup = setup
-    return RunPlan(setup, plan.feed, plan.state, plan.news)
+    return RunPlan(setup, plan.feed, plan.state, plan.history)
 
 
 def _warm(

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from ares.core.state import Scorer, Scorers, State
 from ares.kernel.bars import F64, I64
 from ares.kernel.features import N_FEATURES
-from ares.kernel.features.news import News
+from ares.kernel.features.observations import NO_HISTORY, SeriesHistory
 from ares.kernel.live import scan_closes
 from ares.runtime.engine.feed import Feed
-from ares.runtime.engine.news import NO_NEWS, heard_columns
+from ares.runtime.engine.series import known_until_ms, run_columns
 
 BLOCK_INSTANTS = 4_096
 
@@ -28,17 +28,21 @@ class Prefetch:
     """Scorers over a feed that is known in advance.
 
     models  : the real scorers, by package hash; more may come and go.
-    news    : what becomes known while the feed goes on.
+    history : of each external series, what becomes known while the feed goes on.
     scorers : what to hand to the engine in their place.
     """
 
     def __init__(
-        self, models: Scorers, feed: Feed, block: int = BLOCK_INSTANTS, news: News = NO_NEWS
+        self,
+        models: Scorers,
+        feed: Feed,
+        block: int = BLOCK_INSTANTS,
+        history: SeriesHistory = NO_HISTORY,
     ) -> None:
         self._models: Scorers = {}
         self._feed = feed.instruments()
         self._block = block
-        self._news = news
+        self._history = history
         self._first, self._end = 0, -1
         self._tables: dict[str, dict[bytes, F64]] = {}
         self.missed = 0
@@ -92,7 +96,7 @@ class Prefetch:
             state.tf_ms, state.setup.reference, state.features[:n, :, :N_FEATURES].copy(),
             state.scratch.due[:n].copy(), state.scratch.warm[:n].copy(), rows, places,
         )  # fmt: skip
-        rows = self._heard(state, rows[:kept], places[:kept])
+        rows = self._with_series(state, rows[:kept], places[:kept])
         where = places[:kept, 1] * m + places[:kept, 2]
         for number, name in enumerate(state.package_hashes):
             wanted = np.flatnonzero(state.packages.reshape(-1) == number) % (n * m)
@@ -103,15 +107,17 @@ class Prefetch:
                 scores = self._models[name](batch)[:, None]
                 table.update(zip(map(np.ndarray.tobytes, batch), scores, strict=True))
 
-    def _heard(self, state: State, rows: NDArray[np.float32], places: I64) -> NDArray[np.float32]:
-        """Return the rows with their sentiment, where the run has any."""
-        if state.news is None:
+    def _with_series(
+        self, state: State, rows: NDArray[np.float32], places: I64
+    ) -> NDArray[np.float32]:
+        """Return the rows with the columns of the run's external series, where it has any."""
+        if not state.series:
             return rows
-        later = self._news[self._news.known_ms > int(state.news["told_ms"].max())]
+        until_ms = known_until_ms(state)
+        later = tuple(part[part.known_ms > until_ms] for part in self._history)
         closed_ms = self._feed.close_ms
         columns = np.empty((len(rows), state.features.shape[2] - rows.shape[1]), np.float32)
         for i in range(self._feed.n_instruments):
-            mine = np.flatnonzero(places[:, 1] == i)
-            heard = heard_columns(state, later, i, closed_ms[self._first + places[mine, 0]])
-            columns[mine] = heard
+            own = np.flatnonzero(places[:, 1] == i)
+            columns[own] = run_columns(state, later, i, closed_ms[self._first + places[own, 0]])
         return np.hstack([rows, columns])

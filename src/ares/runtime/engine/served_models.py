@@ -13,8 +13,9 @@ from ares.domain.errors import UserError
 from ares.domain.model import Ensemble
 from ares.domain.package import Package
 from ares.domain.run import RunSetup
-from ares.domain.sentiment import SentimentSpec
+from ares.kernel.features import N_FEATURES
 from ares.kernel.features.columns import require_same_columns
+from ares.kernel.features.series import column_names_of
 from ares.kernel.features.user import UserFeatures
 from ares.observe.own_features import own_features
 from ares.runtime.engine.hot_swap import Opener
@@ -31,15 +32,15 @@ def scorers_of(workspace: Workspace, setup: RunSetup) -> Scorers:
         for member in one.ensemble.members
     }
     return {
-        package_hash: _served(models.member(member), setup.sentiment)
+        package_hash: _served(models.member(member), setup)
         for package_hash, member in members.items()
     }
 
 
-def opener_of(workspace: Workspace, folder: Path, sentiment: SentimentSpec | None = None) -> Opener:
+def opener_of(workspace: Workspace, folder: Path, setup: RunSetup) -> Opener:
     """Return what opens an ensemble that a run publishes: of its own folder, else of ours.
 
-    sentiment : how the run's columns of sentiment are made; None: it has none.
+    setup : the run's, with the external series that its rows have.
     """
     models = LayeredModelStore(folder / FOLDER, workspace.models_dir)
     user = features_of_user(workspace)
@@ -49,36 +50,42 @@ def opener_of(workspace: Workspace, folder: Path, sentiment: SentimentSpec | Non
         for member in ensemble.members:
             package = models.member(member)
             card = package.card
-            require_same_columns(card.ref, card.features, card.features_hash, user)
+            require_same_columns(card.ref, card.features, card.features_hash, user, card.series)
             if card.instruments and ensemble.instrument not in card.instruments:
                 raise UserError(
                     f"{card.ref} was made for {', '.join(card.instruments)}, not for"
                     f" {ensemble.instrument}"
                 )
-            opened[member.package_hash] = _served(package, sentiment)
+            opened[member.package_hash] = _served(package, setup)
         return opened
 
     return open_ensemble
 
 
-def _served(package: Package, sentiment: SentimentSpec | None) -> Scorer:
-    """Return the scorer of a package for the rows of a run: one without sentiment is shown those
-    columns of a row that are before it.
+def _served(package: Package, setup: RunSetup) -> Scorer:
+    """Return the scorer of a package for the rows of a run: it is given its own columns of them.
 
-    sentiment : how the run's columns of sentiment are made; None: it has none.
-    Raises UserError where the package was made with other ones.
+    Raises UserError where the package was trained with series that the run does not have, or has
+    with other settings.
     """
     card = package.card
-    n = len(card.features)
-    if card.sentiment is not None and card.sentiment != sentiment:
-        what = "no sentiment" if sentiment is None else "sentiment made in another way"
-        raise UserError(f"{card.ref} was trained with sentiment, and the run has {what}")
-    scorer = open_model(package.graph, n, card.ref)
+    specs = {spec.name: spec for spec in setup.series}
+    for spec in card.series:
+        if specs.get(spec.name) != spec:
+            how = "with other settings" if spec.name in specs else "not"
+            raise UserError(f"{card.ref} was trained with {spec.name}, which the run has {how}")
+    scorer = open_model(package.graph, len(card.features), card.ref)
     if card.origin != "trained":
         scorer = within(scorer)
-    if sentiment is None or card.sentiment is not None:
+    if card.series == setup.series:
         return scorer
-    return lambda rows: scorer(rows[:, :n])
+    n_own = N_FEATURES + len(setup.user_features)
+    names = [name for spec in setup.series for name in column_names_of(spec)]
+    chosen = [n_own + names.index(name) for spec in card.series for name in column_names_of(spec)]
+    if not chosen:
+        return lambda rows: scorer(rows[:, :n_own])
+    columns = [*range(n_own), *chosen]
+    return lambda rows: scorer(rows[:, columns])
 
 
 def features_of_user(workspace: Workspace) -> UserFeatures | None:

@@ -21,7 +21,7 @@ def differences(journaled: RunSetup, planned: RunSetup) -> str:
     if not found and journaled.hashes != planned.hashes:
         found = ["other settings (none of those that trade)"]
     if not found and journaled.first_state != planned.first_state:
-        found = ["other candles or news before its window"]
+        found = ["other candles or values of series before its window"]
     more = [f"and {len(found) - SHOWN} more differences"] if len(found) > SHOWN else []
     return ", ".join(found[:SHOWN] + more) or "something else"
 
@@ -45,7 +45,7 @@ def _found(old: RunSetup, new: RunSetup) -> Iterator[str]:
     for name in sorted({*numbers, *current}):
         if numbers.get(name) != current.get(name):
             yield f"{name} {_number(numbers.get(name))} (now {_number(current.get(name))})"
-    for name in ("reference", "challenger_rules", "sentiment", "user_features"):
+    for name in ("reference", "challenger_rules", "sentiment", "value_series", "user_features"):
         if getattr(old, name) != getattr(new, name):
             yield f"another {name}"
 

@@ -23,7 +23,7 @@ from ares.learn.onnx_graph import splits_of
 from ares.learn.rows import F32
 from ares.runtime.training.instrument_history import load_seen
 from ares.runtime.training.job import PackageJob, loaded
-from ares.runtime.training.news import sentiment_at
+from ares.runtime.training.series import columns_at
 from ares.runtime.validation.evaluator import EnsembleEvaluator
 from ares.runtime.validation.member_job import MemberJob, hear
 
@@ -100,7 +100,7 @@ def _features(
         if float(scores.max()) > most:
             most = float(scores.max())
             user = None if training.user is None else loaded(training.user)
-            names = column_names(user, training.recipe.sentiment is not None)
+            names = column_names(user, training.recipe.series)
             most_moved = f"{names[int(scores.argmax())]} {timeframe}"
     if weights == 0.0:
         raise UserError(
@@ -126,7 +126,7 @@ def _rows(
 ) -> F32:
     """Return the warm rows of the bars in a window with all of the model's columns.
 
-    Those of sentiment have at each close what was known by then, as when the model is scored.
+    Those of external series have what was known at each close, as when the model is scored.
     """
     timeframe = training.recipe.timeframe
     source = replace(training.source, from_ms=from_ms, to_ms=to_ms)
@@ -135,8 +135,8 @@ def _rows(
     values, warm = with_user(seen.table, seen.bars, timeframe, user)
     inside = warm if from_ms is None else warm & (seen.bars.ts_ms >= from_ms)
     closes_ms = seen.bars.ts_ms[inside] + timeframe.ms
-    sentiment = sentiment_at(source.database_url, training.recipe.sentiment, instrument, closes_ms)
-    return np.ascontiguousarray(behind(values[inside], sentiment), np.float32)
+    series = columns_at(source.database_url, training.recipe.series, instrument, closes_ms)
+    return np.ascontiguousarray(behind(values[inside], series), np.float32)
 
 
 def _error(

@@ -27,13 +27,13 @@ from ares.domain.events import (
     Effect,
     EngineStarted,
     ModeChanged,
-    NewsPublished,
     OrderAccepted,
     OrderCancelled,
     OrderFilled,
     OrderRejected,
-    SentimentMissing,
-    SentimentRestored,
+    SeriesBack,
+    SeriesPublished,
+    SeriesStale,
     SignalRefused,
     SubmitOrder,
     TradeClosed,
@@ -48,7 +48,7 @@ from ares.kernel.trade import Signals, TradeLog
 from ares.kernel.trade.layout import CANCEL_STOP, REASON_NAMES, REFUSAL
 from ares.runtime.engine.feed import ClosedBars, Feed
 from ares.runtime.engine.hot_swap import Opener
-from ares.runtime.engine.news import news_of_events, silences_of
+from ares.runtime.engine.series import history_of_events, series_facts_of
 from ares.runtime.replay.recompute import RunFeatures, SlotMoves, scan_with_moves, spoken
 from ares.runtime.replay.restep import first_state, open_run
 
@@ -87,11 +87,12 @@ def certify(
     theirs = told.rows
     ours = _rows_of_scan(log)
     decided_ms = feed.close_ms[told.warming :]
-    found = silences_of(first_state(folder, setup), news_of_events(told.news), decided_ms)
-    ours["sentiment"] = [_fact(effect) for effect in found]
+    history = history_of_events(told.published, len(setup.series))
+    found = series_facts_of(first_state(folder, setup), history, decided_ms)
+    ours["series"] = [_fact(effect) for effect in found]
     lines: dict[str, tuple[int, int]] = {}
     first: dict[str, Any] | None = None
-    for kind in LINES if setup.sentiment is not None else LINES[:-1]:
+    for kind in LINES if setup.series else LINES[:-1]:
         count, wrong, shown = _compare(kind, theirs[kind], ours[kind])
         lines[kind] = (count, wrong)
         first = first or shown
@@ -141,8 +142,8 @@ def recompute(
     """Return the run by the backtest path, and its feed."""
     state = first_state(folder, setup)
     feed, traded = told.closings.feed(setup), told.warming
-    moves, news = told.moves.found, news_of_events(told.news)
-    columns = RunFeatures(setup, state, feed, models, user, opener, news)
+    moves, history = told.moves.found, history_of_events(told.published, len(setup.series))
+    columns = RunFeatures(setup, state, feed, models, user, opener, history)
     signals = spoken(setup, state, columns, feed.close_ms[traded:], moves)
     for i in range(len(setup.instruments)):
         warming = feed.ticks[:traded][feed.present[:traded, i], i, 3]
@@ -160,10 +161,10 @@ KINDS = {
     BreakerChanged: "breakers",
     DailyLossReached: "breakers",
     VirtualTradeOpened: "virtual",
-    SentimentMissing: "sentiment",
-    SentimentRestored: "sentiment",
+    SeriesStale: "series",
+    SeriesBack: "series",
 }
-LINES = ("orders", "fills", "refusals", "trades", "modes", "breakers", "virtual", "sentiment")
+LINES = ("orders", "fills", "refusals", "trades", "modes", "breakers", "virtual", "series")
 
 
 class _JournalColumns:
@@ -177,7 +178,7 @@ class _JournalColumns:
     def __init__(self, setup: RunSetup) -> None:
         self.events = self.warming = 0
         self.closings, self.moves = ClosedBars(), SlotMoves(setup)
-        self.news: list[NewsPublished] = []
+        self.published: list[SeriesPublished] = []
         self.rows: dict[str, list[Row]] = {kind: [] for kind in LINES}
         self.said, self.worth = bytearray(), array("q")
         self._orders: dict[str, SubmitOrder] = {}
@@ -192,8 +193,8 @@ class _JournalColumns:
             case BarsClosed():
                 self.closings.add(event)
                 self.warming += event.warming
-            case NewsPublished():
-                self.news.append(event)
+            case SeriesPublished():
+                self.published.append(event)
             case OrderFilled():
                 self._fill(event, event.lots, event.fee_units)
             case OrderRejected():

@@ -19,7 +19,7 @@ from ares.domain.events import (
     BarsClosed,
     DecisionMade,
     Effect,
-    NewsPublished,
+    SeriesPublished,
     SignalRefused,
     SubmitOrder,
     TradeClosed,
@@ -30,7 +30,7 @@ from ares.journal.run import JournalEntry, JournalReader, past_of
 from ares.kernel.ensemble import FRESH_INTERVALS
 from ares.kernel.features import FEATURE_NAMES, N_FEATURES
 from ares.kernel.features.columns import behind, present
-from ares.kernel.features.sentiment import SENTIMENT_NAMES
+from ares.kernel.features.series import column_names_of
 from ares.kernel.features.user import UserFeatures
 from ares.kernel.live import OUT_CONFIDENCE, OUT_EDGE, OUT_MODE, OUT_P, OUT_WIDTH, scan_closes
 from ares.kernel.resample import resample
@@ -42,7 +42,7 @@ from ares.kernel.trade.layout import (
 )
 from ares.runtime.engine.feed import ClosedBars, Feed
 from ares.runtime.engine.hot_swap import Opener
-from ares.runtime.engine.news import heard_columns, news_of_events
+from ares.runtime.engine.series import history_of_events, run_columns
 from ares.runtime.replay.restep import first_state, nearest_state, open_run, stepping
 from ares.runtime.replay.user_columns import base_bars_of, own_columns
 
@@ -192,13 +192,14 @@ def _medians(
 ) -> dict[int, NDArray[np.float32]]:
     """Return each timeframe's median feature row of instrument ``i`` over the run so far."""
     state = first_state(folder, setup)
-    closings, told = ClosedBars(), list[NewsPublished]()
+    closings, published = ClosedBars(), list[SeriesPublished]()
     for entry in upto:
         if isinstance(entry.event, BarsClosed):
             closings.add(entry.event)
-        elif isinstance(entry.event, NewsPublished):
-            told.append(entry.event)
-    news, feed = news_of_events(told), closings.feed(setup).instruments()
+        elif isinstance(entry.event, SeriesPublished):
+            published.append(entry.event)
+    history = history_of_events(published, len(setup.series))
+    feed = closings.feed(setup).instruments()
     n, m = feed.n_instruments, len(state.tf_ms)
     room = 2 * len(feed) * n + m * n
     rows = np.empty((room, N_FEATURES), np.float32)
@@ -220,7 +221,7 @@ def _medians(
         if state.windows is not None:
             own = _own(state, setup, feed, i, j, closed_ms, user)
             table, closed_ms = np.hstack([table, own])[present(own)], closed_ms[present(own)]
-        table = behind(table, heard_columns(state, news, i, closed_ms))
+        table = behind(table, run_columns(state, history, i, closed_ms))
         if len(table):
             medians[j] = _median(table)
     return medians
@@ -257,7 +258,7 @@ def _votes(
         closed_ms = int(state.last_ms[i, j])
         p = _known(state.last_p[i, j])
         row, names = state.features[i, j], FEATURE_NAMES + setup.user_features
-        names += SENTIMENT_NAMES if setup.sentiment is not None else ()
+        names += tuple(name for spec in setup.series for name in column_names_of(spec))
         scorer = models[member.package_hash]
         top = () if p is None or j not in medians else _top(row, names, medians[j], p, scorer)
         fresh = now_ms - closed_ms < FRESH_INTERVALS * member.timeframe.ms

@@ -23,14 +23,14 @@ from ares.kernel.bars import F64, I64, Bars, Bools
 from ares.kernel.ensemble import FRESH_INTERVALS, Scores, aggregate_history, slot_records
 from ares.kernel.features import N_FEATURES, VOLATILITY_20, WARMUP_BARS, feature_scan
 from ares.kernel.features.columns import behind, present
-from ares.kernel.features.news import News
+from ares.kernel.features.observations import NO_HISTORY, SeriesHistory
 from ares.kernel.features.scan import reference_close
 from ares.kernel.features.user import UserFeatures
 from ares.kernel.resample import resample
 from ares.kernel.trade import Market, Signals, TradeLog, scan
 from ares.runtime.engine.feed import Feed
 from ares.runtime.engine.hot_swap import Opener
-from ares.runtime.engine.news import NO_NEWS, heard_columns
+from ares.runtime.engine.series import run_columns
 from ares.runtime.replay.user_columns import base_bars_of, own_columns
 
 
@@ -95,12 +95,12 @@ class RunFeatures:
         models: Scorers,
         user: UserFeatures | None,
         opener: Opener | None,
-        news: News = NO_NEWS,
+        history: SeriesHistory = NO_HISTORY,
     ) -> None:
         self._setup, self._state, self._feed, self._user = setup, state, feed, user
         self._models = dict(models)
         self._opener = opener
-        self._news = news
+        self._history = history
         self._bars = [
             base_bars_of(feed, i, one.base_ms)
             for i, one in enumerate(setup.instruments[: setup.n_instruments])
@@ -165,7 +165,8 @@ class RunFeatures:
             rows, warm = np.hstack([values, own]), warm & present(own)
         sigma = values[:, VOLATILITY_20].astype(np.float64)
         close_ms = bars.ts_ms + timeframe.ms
-        rows = behind(rows, heard_columns(state, self._news, k // len(state.tf_ms), close_ms))
+        i = k // len(state.tf_ms)
+        rows = behind(rows, run_columns(state, self._history, i, close_ms))
         return close_ms, rows, warm, sigma
 
 

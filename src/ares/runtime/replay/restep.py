@@ -15,7 +15,7 @@ from ares.core.state import Scorers, State, restore
 from ares.core.step import step
 from ares.core.windows import OwnFeatures
 from ares.domain.errors import ExternalError, UserError
-from ares.domain.events import BarsClosed, NewsPublished
+from ares.domain.events import BarsClosed, SeriesPublished
 from ares.domain.model_events import ModelPublished
 from ares.domain.run import RunSetup
 from ares.journal.run import (
@@ -29,8 +29,8 @@ from ares.journal.run import (
 )
 from ares.runtime.engine.feed import ClosedBars
 from ares.runtime.engine.hot_swap import HotSwap, Opener
-from ares.runtime.engine.news import news_of_events
 from ares.runtime.engine.prefetch import Prefetch
+from ares.runtime.engine.series import history_of_events
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +117,14 @@ def stepping(
     """Step entries behind the state's seq, one by one, with the encoded effects of each; an event
     that cannot follow is the last, with the reason.
     """
-    from_seq, closings, news = state.seq, ClosedBars(), list[NewsPublished]()
+    from_seq, closings, published = state.seq, ClosedBars(), list[SeriesPublished]()
     for entry in journaled:
         if isinstance(entry.event, BarsClosed) and entry.seq > from_seq:
             closings.add(entry.event)
-        elif isinstance(entry.event, NewsPublished) and entry.seq > from_seq:
-            news.append(entry.event)
-    prefetch = Prefetch(models, closings.feed(setup), news=news_of_events(news))
+        elif isinstance(entry.event, SeriesPublished) and entry.seq > from_seq:
+            published.append(entry.event)
+    history = history_of_events(published, len(setup.series))
+    prefetch = Prefetch(models, closings.feed(setup), history=history)
     swap = None if opener is None else HotSwap(prefetch, opener)
     if swap is not None:
         swap.load_all(state)

@@ -38,7 +38,7 @@ from ares.runtime.training.instrument_history import (
     nothing_seen,
     store_of,
 )
-from ares.runtime.training.news import rows_with_news
+from ares.runtime.training.series import rows_with_series
 from ares.runtime.training.training_picture import training_picture
 from ares.runtime.training.training_rules import UserModulePath
 
@@ -219,14 +219,14 @@ def prepare(job: PackageJob) -> PreparedTraining | SkippedTraining | InvalidUser
         rows = with_user(rows, [one.bars for one in seen], job.recipe.timeframe.ms, user)
     except UserError as mistake:
         return InvalidUserFeatures(str(mistake))
-    if job.recipe.sentiment is not None:
-        rows, note = rows_with_news(rows, job.source, job.instruments, job.recipe)
-        notes.append(note)
+    if job.recipe.series:
+        rows, remarks = rows_with_series(rows, job.source, job.instruments, job.recipe)
+        notes += remarks
     if len(rows) < job.rows_min:
         return SkippedTraining(f"{len(rows):,} rows, and learning.rows_min is {job.rows_min:,}")
     subject = PackageSpec(
         job.instruments,
-        column_names(user, job.recipe.sentiment is not None),
+        column_names(user, job.recipe.series),
         tuple(one.bars for one in seen),
         job.edge_bps_min,
         job.version,

@@ -10,7 +10,7 @@ import msgspec
 from ares.adapters.provenance import git_commit, library_versions
 from ares.domain.errors import UserError
 from ares.domain.instrument import Instrument
-from ares.domain.sentiment import SentimentSpec
+from ares.domain.series import SentimentSpec, SeriesSpec, ValueSpec
 from ares.domain.timeframe import Timeframe
 from ares.kernel.features.columns import column_names, columns_hash
 from ares.kernel.features.user import UserFeatures
@@ -19,7 +19,7 @@ from ares.runtime.engine.plan import utc_minute
 from ares.runtime.training.instrument_history import HistorySource
 from ares.runtime.training.instrument_selection import instruments_of
 from ares.runtime.training.job import PackageJob, user_module
-from ares.runtime.training.news import sentiment_of_wholes
+from ares.runtime.training.series import series_of_groups
 from ares.runtime.training.training_rules import RecipeRules, Scope, TrainingRules
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
@@ -30,7 +30,7 @@ class TrainingRequest(msgspec.Struct, frozen=True):
 
     symbols, intervals : e.g. ``BTC/USDT`` or ``binance:BTC/USDT``; ``1h``.
     from_ms, to_ms     : no outcome outside is used; bars before only warm features up.
-    price_only         : leave sentiment out, though there may be news.
+    price_only         : leave external series (sentiment too) out, though some may be stored.
     workers            : processes; 0 leaves it to the settings.
     """
 
@@ -63,14 +63,14 @@ def package_jobs(
     instruments, reference, remarks = _instruments(rules, request)
     scope = request.scope or rules.scope
     wholes = [tuple(instruments)] if scope == "universe" else [(i,) for i in instruments]
-    sentiment = None if request.price_only else rules.sentiment
-    news, news_remarks = sentiment_of_wholes(context.data, wholes, first_ms, last_ms, sentiment)
+    specs = () if request.price_only else rules.series
+    series, series_remarks = series_of_groups(context.data, wholes, first_ms, last_ms, specs)
     jobs = [
         PackageJob(
             source=HistorySource(context.data.database_url, context.data.cache, first_ms, last_ms),
             instruments=whole,
             recipe=recipe_for(
-                rules.recipe, timeframe, scope, request.price_only, user, news[whole]
+                rules.recipe, timeframe, scope, request.price_only, user, series[whole]
             ),
             reference=reference,
             rows_min=rules.rows_min,
@@ -85,7 +85,7 @@ def package_jobs(
         for timeframe in sorted(_timeframes(rules, request), key=lambda t: t.ms)
         for whole in wholes
     ]
-    return jobs, [*remarks, *news_remarks]
+    return jobs, [*remarks, *series_remarks]
 
 
 def recipe_for(
@@ -94,16 +94,16 @@ def recipe_for(
     scope: Scope,
     price_only: bool = False,
     user: UserFeatures | None = None,
-    sentiment: SentimentSpec | None = None,
+    series: Sequence[SeriesSpec] = (),
 ) -> Recipe:
     """Return the recipe of a timeframe.
 
-    sentiment : how its columns of sentiment are made; None: by prices alone.
+    series : external series that it is trained with; none: by prices alone.
     """
     return Recipe(
         timeframe=timeframe,
-        features=column_names(user, sentiment is not None),
-        features_hash=columns_hash(user, sentiment is not None),
+        features=column_names(user, series),
+        features_hash=columns_hash(user, series),
         label=default_label(
             timeframe, rules.cost_bps, "triple_barrier", rules.horizon, rules.barrier_width
         ),
@@ -112,7 +112,8 @@ def recipe_for(
         folds=rules.folds,
         embargo_bars=rules.embargo_bars,
         price_only=price_only,
-        sentiment=sentiment,
+        sentiment=next((spec for spec in series if isinstance(spec, SentimentSpec)), None),
+        value_series=tuple(spec for spec in series if isinstance(spec, ValueSpec)),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ares.domain.sentiment import SentimentSpec
+from ares.domain.series import SeriesSpec
 from ares.domain.timeframe import Timeframe
 from ares.kernel.features.user import UserFeatures
 from ares.kernel.trade import Rules
@@ -67,7 +67,7 @@ class TrainingRules:
     """What ``ares train`` does where its request says nothing.
 
     weights      : of the timeframes, summing to 1.
-    sentiment    : how the columns of sentiment are made; None: it is switched off.
+    series       : external series that models are trained with, where any is stored.
     trade, cash_quote : on which an ensemble's scores are traded, to be counted among the trials.
     workers      : processes; 0: one for each core.
     """
@@ -79,7 +79,7 @@ class TrainingRules:
     scope: Scope
     recipe: RecipeRules
     rows_min: int
-    sentiment: SentimentSpec | None
+    series: tuple[SeriesSpec, ...]
     trade: Rules
     cash_quote: float
     workers: int

@@ -17,18 +17,18 @@ from ares.kernel.bars import F64, Bars
 from ares.kernel.ensemble import Scores
 from ares.kernel.features import VOLATILITY_20, features_of
 from ares.kernel.features.columns import behind, column_names, columns_hash, with_user
-from ares.kernel.features.sentiment import N_SENTIMENT
+from ares.kernel.features.series import width_of
 from ares.kernel.features.user import UserFeatures
 from ares.learn import parity
 from ares.learn.gate.evidence_builder import MemberChecks
 from ares.learn.gate.leaks import NOTHING_TRIED, Leaks, feature_leaks, label_leaks, walk_leaks
-from ares.learn.gate.news_leaks import learned_leaks, news_leaks
+from ares.learn.gate.series_leaks import learned_leaks, series_leaks
 from ares.learn.onnx_graph import reference_rows
 from ares.learn.package import make_package
 from ares.learn.parity import Parity, Scorer
 from ares.learn.recipe import Recipe
 from ares.learn.rows import F32, Rows, blanked
-from ares.learn.sentiment import price_only, sentiment_missing
+from ares.learn.series import columns_of, with_missing, without
 from ares.learn.splits import walk_forward
 from ares.learn.walk_forward import TooFewRowsError, WalkForwardResult, walk
 from ares.runtime.training.instrument_history import InstrumentHistory, load_seen, store_of
@@ -41,7 +41,7 @@ from ares.runtime.training.job import (
     prepare,
     spoken_of,
 )
-from ares.runtime.training.news import news_of, sentiment_at
+from ares.runtime.training.series import columns_at, history_of
 from ares.store.history import history
 
 TIMED_ROWS = 400
@@ -82,7 +82,7 @@ class MemberScores:
     folds_ms  : when one of the walk's models took over from another.
     watched, watched_ms : bars to watch trades on, over both.
     train_end_ms : nothing after this instant was learned from.
-    by_prices : of a model with sentiment, the walk of its price-only twin on the same rows.
+    by_prices : of a model with external series, the walk of its twin without on the same rows.
     """
 
     walked: Scores | None
@@ -162,7 +162,7 @@ def hear(job: MemberJob, made: Made = make_package) -> MemberScores:
             checked,
             leaks=_leaks(job, ready.seen[lane], ready.user)
             + walk_leaks(x, ready.rows, recipe)
-            + _news_leaks(job, ready.seen[lane], ready.rows[ready.rows.lane == lane]),
+            + _series_leaks(job, ready.seen[lane], ready.rows[ready.rows.lane == lane]),
             parity_rows=compared.rows,
             parity_difference=compared.difference_max,
             inference_us=_speed_us(graph, x),
@@ -192,25 +192,28 @@ def _traded(package: Package) -> tuple[object, ...]:
 
 
 def _by_prices(training: PackageJob, ready: PreparedTraining, lane: int) -> Scores | None:
-    """Return what the price-only twin of a model with sentiment says in the same walk."""
-    if training.recipe.sentiment is None:
+    """Return the scores of the price-only twin of a model with series, in the same walk."""
+    recipe = training.recipe
+    if not recipe.series:
         return None
-    recipe = price_only(training.recipe, columns_hash(ready.user))
-    x = ready.rows.x[:, :-N_SENTIMENT]
+    for spec in recipe.series:
+        recipe = without(recipe, spec.name, columns_hash(ready.user))
+    x = ready.rows.x[:, : -width_of(training.recipe.series)]
     twin = walk(x, replace(ready.rows, x=x), recipe)
     return spoken_of(ready.seen[lane], twin.out_of_sample, lane, training).scores
 
 
-def _news_leaks(job: MemberJob, seen: InstrumentHistory, rows: Rows) -> Leaks:
-    """Return what leaks of sentiment: in how it is made, and in the rows that were learned from."""
-    spec = job.package.card.sentiment
-    if spec is None:
-        return NOTHING_TRIED
+def _series_leaks(job: MemberJob, seen: InstrumentHistory, rows: Rows) -> Leaks:
+    """Return what leaks of the series: in how columns are made, and in the rows of the training."""
+    specs, found = job.package.card.series, NOTHING_TRIED
     closes_ms = seen.bars.ts_ms + job.asking.recipe.timeframe.ms
     until_ms = int(closes_ms[-1]) if len(closes_ms) else 0
-    news = news_of(job.asking.source.database_url, spec, [job.instrument.base], until_ms).about(0)
-    learned = learned_leaks(news, spec, rows.decided_ms, rows.x[:, -N_SENTIMENT:])
-    return news_leaks(news, spec, closes_ms) + learned
+    history = history_of(job.asking.source.database_url, specs, (job.instrument,), until_ms)
+    for spec, values, part in zip(specs, history, columns_of(specs, rows.x.shape[1]), strict=True):
+        own = values.about(0)
+        found += series_leaks(own, spec, closes_ms)
+        found += learned_leaks(own, spec, rows.decided_ms, rows.x[:, part])
+    return found
 
 
 def _hear_stranger(job: MemberJob) -> MemberScores:
@@ -251,8 +254,8 @@ def _asked(
     closed_ms = seen.bars.ts_ms + timeframe.ms
     first = int(np.searchsorted(closed_ms, train_end_ms, side="right"))
     values, warm = with_user(seen.table, seen.bars, timeframe, user)
-    spec = job.package.card.sentiment
-    values = behind(values, sentiment_at(source.database_url, spec, job.instrument, closed_ms))
+    series = columns_at(source.database_url, job.package.card.series, job.instrument, closed_ms)
+    values = behind(values, series)
     rows = np.flatnonzero(warm[first:]) + first
     p = np.full(len(closed_ms) - first, np.nan)
     if len(rows):
@@ -288,9 +291,7 @@ def _parity(walked: WalkForwardResult, graph: Scorer, x: F32, recipe: Recipe) ->
     """Compare the stored graph with the model on real rows, at every threshold, with NaN, zeros
     and the extremes; and each of a part of them alone, as the engine asks.
     """
-    rows = reference_rows(x, walked.fitted.trees)
-    if recipe.sentiment is not None:
-        rows = np.concatenate([rows, sentiment_missing(rows)])
+    rows = with_missing(reference_rows(x, walked.fitted.trees), recipe.series)
     together = parity.compare(walked.probability(rows), graph, rows)
     return _worse(together, _one_by_one(graph, rows))
 

@@ -22,7 +22,7 @@ from ares.kernel.features.columns import (
 )
 from ares.kernel.features.user import UserFeatures
 from ares.observe.own_features import own_features
-from ares.runtime.training.news import sentiment_at
+from ares.runtime.training.series import columns_at
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
 from ares.store.history import history
@@ -73,8 +73,8 @@ def require_it_works(
 def require_it_fits(package: Package, instrument: str, user: UserFeatures | None) -> None:
     """Raise UserMistake where a package was made for other features or another instrument."""
     card = package.card
-    require_same_columns(card.ref, card.features, card.features_hash, user)
-    if tuple(card.features) != column_names(user, card.sentiment is not None):
+    require_same_columns(card.ref, card.features, card.features_hash, user, card.series)
+    if tuple(card.features) != column_names(user, card.series):
         raise UserError(f"{card.ref} names other columns than those of its hash: train again")
     if card.instruments and instrument not in card.instruments:
         raise UserError(
@@ -144,7 +144,7 @@ def _newest_rows(
     table = features_of(bars, card.timeframe, reference)
     values, warm = with_user(table, bars, card.timeframe, user)
     closes_ms = bars.ts_ms + card.timeframe.ms
-    values = behind(values, sentiment_at(database_url, card.sentiment, own, closes_ms))
+    values = behind(values, columns_at(database_url, card.series, own, closes_ms))
     return np.ascontiguousarray(values[warm][-ROWS_TRIED:])
 
 

@@ -18,19 +18,20 @@ from ares.domain.events import (
     BarsClosed,
     Effect,
     Event,
-    NewsPublished,
-    SentimentMissing,
-    SentimentRestored,
+    SeriesBack,
+    SeriesPublished,
+    SeriesStale,
 )
 from ares.domain.model import Ensemble
 from ares.domain.model_events import ModelPublished, ModelRefused, SlotChanged
-from ares.domain.sentiment import SentimentSpec
+from ares.domain.series import SentimentSpec
 from ares.domain.timeframe import HOUR_MS, MINUTE_MS, Timeframe
 from ares.journal.run import entries
 from ares.kernel.bars import F64
 from ares.kernel.features import N_FEATURES
-from ares.kernel.features.news import EVERYWHERE, News
+from ares.kernel.features.observations import ALL_INSTRUMENTS, Observations
 from ares.kernel.features.sentiment import N_SENTIMENT
+from ares.kernel.features.series import OBSERVATION
 from ares.runtime.engine.history_run import run_history
 from ares.runtime.engine.plan import RunPlan, SlotChoice, named, plan_run
 from ares.runtime.engine.prefetch import Prefetch
@@ -53,25 +54,27 @@ def moody(price: Scorer, strength: float) -> Scorer:
     return score
 
 
-def some_news(world: Any, seed: int = 3) -> News:
+def some_news(world: Any, seed: int = 3) -> Observations:
     """Return news about BTC and the market, with two hours of silence."""
     draw = np.random.default_rng(seed)
     published = world.from_ms + draw.integers(-20 * HOUR_MS, 8 * HOUR_MS, 300)
     silent = (published > world.from_ms + 3 * HOUR_MS) & (published < world.from_ms + 5 * HOUR_MS)
     published = published[~silent]
     late = draw.integers(0, HOUR_MS, len(published)) * (draw.random(len(published)) < 0.1)
-    lane = np.where(draw.random(len(published)) < 0.5, EVERYWHERE, 0)
-    scores = draw.integers(-1_000_000, 1_000_001, len(published))
+    lane = np.where(draw.random(len(published)) < 0.5, ALL_INSTRUMENTS, 0)
+    scores = draw.integers(-1_000_000, 1_000_001, len(published)) / 1e6
     known = published + SPEC.delay_ms + late
-    return News.of(zip(known.tolist(), published.tolist(), scores.tolist(), lane, strict=True))
+    return Observations.of(
+        zip(known.tolist(), published.tolist(), scores.tolist(), lane, strict=True)
+    )
 
 
-def plan_of(world: Any, news: News, challenger_lanes: bool = False) -> RunPlan:
+def plan_of(world: Any, news: Observations, challenger_lanes: bool = False) -> RunPlan:
     choices = [SlotChoice(key, world.ensemble(key), True) for key in (world.btc, world.eth)]
     frames = (Timeframe.M1, Timeframe.M5, Timeframe.M15)
     plan = plan_run(
         world.store, choices, frames, world.btc, world.from_ms, world.to_ms, world.cash_quote,
-        world.rules, 0.25, world.settings_hash, sentiment=SPEC, news=news,
+        world.rules, 0.25, world.settings_hash, series=[SPEC], history=(news,),
         challenger_lanes=challenger_lanes,
     )  # fmt: skip
     return named(plan, "history/test")
@@ -97,18 +100,18 @@ def told(folder: Path) -> list[tuple[Event, list[Effect]]]:
 
 def test_news_come_before_the_bars_that_may_know_them(world: Any, heard: Path) -> None:
     news, bars = 0, 0
-    waiting: NewsPublished | None = None
+    waiting: SeriesPublished | None = None
     last_ms = 0
     for event, _ in told(heard):
-        if isinstance(event, NewsPublished):
-            rows = np.frombuffer(event.rows, np.int64).reshape(-1, 4)
-            assert (rows[:, 0] <= event.ts_ms).all()
-            assert (rows[:, 0] > last_ms).all()
+        if isinstance(event, SeriesPublished):
+            rows = np.frombuffer(event.rows, OBSERVATION)
+            assert (rows["known_ms"] <= event.ts_ms).all()
+            assert (rows["known_ms"] > last_ms).all()
             news, waiting = news + len(rows), event
         elif isinstance(event, BarsClosed):
             assert waiting is None or waiting.ts_ms == event.ts_ms
             waiting, last_ms, bars = None, event.ts_ms, bars + 1
-    planned = plan_of(world, some_news(world)).news
+    planned = plan_of(world, some_news(world)).history[0]
     assert news == len(planned) > 60
     assert bars > news / 2
 
@@ -118,13 +121,13 @@ def test_certify_and_restep_agree_and_the_silence_is_said(
 ) -> None:
     done = certify(heard, models)
     assert done.mismatches == 0
-    assert done.lines["sentiment"][0] >= 2
+    assert done.lines["series"][0] >= 2
     assert done.lines["orders"][0] > 0
     again = restep(heard, models)
     assert (again.mismatches, again.compared) == (0, again.events)
     facts = [e for _, effects in told(heard) for e in effects]
-    missing = [e for e in facts if isinstance(e, SentimentMissing)]
-    back = [e for e in facts if isinstance(e, SentimentRestored)]
+    missing = [e for e in facts if isinstance(e, SeriesStale)]
+    back = [e for e in facts if isinstance(e, SeriesBack)]
     assert {e.instrument for e in missing} == {e.instrument for e in back} == {0, 1}
     assert any(e.ts_ms > world.from_ms + 3 * HOUR_MS and e.age_hours > 0.75 for e in missing)
     assert all(e.age_hours <= 0.75 for e in back)
@@ -155,7 +158,7 @@ def test_a_crash_between_news_and_their_bars(
 ) -> None:
     plan, folder = plan_of(world, some_news(world)), tmp_path / "test"
     run_history(plan, models, folder, None, sync_ms=10**9, stopped=world.stop_after(400))
-    seqs = [e.seq for e in entries(folder) if isinstance(e.event, NewsPublished)]
+    seqs = [e.seq for e in entries(folder) if isinstance(e.event, SeriesPublished)]
     cut = seqs[len(seqs) // 2]
     raw = [(e.seq, e.event, e.effects) for e in entries(folder)]
     world.forge(folder, lambda seq, event, effects: (event, effects) if seq <= cut else None)
@@ -173,21 +176,23 @@ def test_news_that_change_while_a_run_waits_stop_it(
 ) -> None:
     plan, folder = plan_of(world, some_news(world)), tmp_path / "test"
     run_history(plan, models, folder, None, sync_ms=10**9, stopped=world.stop_after(300))
-    news = plan.news
-    more = (int(news.known_ms[0]) + MINUTE_MS, int(news.known_ms[0]), 1, EVERYWHERE)
-    rows = zip(news.known_ms.tolist(), news.published_ms.tolist(), news.scores.tolist(),
+    news = plan.history[0]
+    more = (int(news.known_ms[0]) + MINUTE_MS, int(news.known_ms[0]), 1, ALL_INSTRUMENTS)
+    rows = zip(news.known_ms.tolist(), news.published_ms.tolist(), news.values.tolist(),
                news.lane.tolist(), strict=True)  # fmt: skip
     changed = {
         "gone": news[1:],
-        "more": News.of([*rows, more]),
-        "other": replace(news, scores=-news.scores),
+        "more": Observations.of([*rows, more]),
+        "other": replace(news, values=-news.values),
     }[what]
     before = world.story(folder)
-    with pytest.raises(ExternalError, match="other news"):
-        run_history(replace(plan, news=changed), models, folder, None, sync_ms=10**9)
+    with pytest.raises(ExternalError, match="other values"):
+        run_history(replace(plan, history=(changed,)), models, folder, None, sync_ms=10**9)
     assert world.story(folder) == before
-    later = replace(news, scores=np.where(np.arange(len(news)) == len(news) - 1, 9, news.scores))
-    assert run_history(replace(plan, news=later), models, folder, None, sync_ms=10**9).finished
+    later = replace(news, values=np.where(np.arange(len(news)) == len(news) - 1, 9, news.values))
+    assert run_history(
+        replace(plan, history=(later,)), models, folder, None, sync_ms=10**9
+    ).finished
 
 
 def test_news_moved_to_an_earlier_bar_are_found(
@@ -195,13 +200,14 @@ def test_news_moved_to_an_earlier_bar_are_found(
 ) -> None:
     folder = tmp_path / "test"
     plan = plan_of(world, some_news(world))
-    early = replace(plan.news, known_ms=plan.news.known_ms - 10 * MINUTE_MS)
-    run_history(replace(plan, news=early), models, folder, None, sync_ms=10**9)
+    news = plan.history[0]
+    early = replace(news, known_ms=news.known_ms - 10 * MINUTE_MS)
+    run_history(replace(plan, history=(early,)), models, folder, None, sync_ms=10**9)
 
     def honest(seq: int, event: Event, effects: list[Effect]) -> tuple[Event, list[Effect]]:
-        if isinstance(event, NewsPublished):  # says when they were known; they came before that
-            rows = np.frombuffer(event.rows, np.int64).reshape(-1, 4).copy()
-            rows[:, 0] += 10 * MINUTE_MS
+        if isinstance(event, SeriesPublished):  # says when they were known; they came before that
+            rows = np.frombuffer(event.rows, OBSERVATION).copy()
+            rows["known_ms"] += 10 * MINUTE_MS
             event = msgspec.structs.replace(event, rows=rows.tobytes())
         return event, effects
 
@@ -211,11 +217,11 @@ def test_news_moved_to_an_earlier_bar_are_found(
 
 def test_without_any_news_it_is_said_at_once(world: Any, models: Scorers, tmp_path: Path) -> None:
     folder = tmp_path / "test"
-    run_history(plan_of(world, News.of([])), models, folder, None, sync_ms=10**9)
+    run_history(plan_of(world, Observations.of([])), models, folder, None, sync_ms=10**9)
     facts = [e for _, effects in told(folder) for e in effects]
-    missing = [e for e in facts if isinstance(e, SentimentMissing)]
+    missing = [e for e in facts if isinstance(e, SeriesStale)]
     assert [(e.instrument, np.isnan(e.age_hours)) for e in missing] == [(0, True), (1, True)]
-    assert not any(isinstance(e, SentimentRestored) for e in facts)
+    assert not any(isinstance(e, SeriesBack) for e in facts)
     assert certify(folder, models).mismatches == 0
 
 
@@ -224,29 +230,28 @@ def test_a_snapshot_holds_what_was_heard(world: Any) -> None:
     raw = snapshot(plan.state)
     state = restore(plan.setup, raw)
     assert snapshot(state) == raw
-    assert state.news is not None
-    event = NewsPublished(1, np.array([[1, 1, 500_000, 1]], np.int64).tobytes())
-    before = state.news.copy()
+    event = SeriesPublished(1, np.array([(1, 1, 0.5, 0, 1)], OBSERVATION).tobytes())
+    before = state.series[0].copy()
     assert step(state, event, {}) == []
-    assert state.news[0]["counts"].tolist() == before[0]["counts"].tolist()
-    assert state.news[1]["told_ms"] == 1
+    assert state.series[0][0]["counts"].tolist() == before[0]["counts"].tolist()
+    assert state.series[0][1]["until_ms"] == 1
     assert snapshot(state) != raw
 
 
 def test_a_run_by_prices_has_no_place_for_news(world: Any, plan: RunPlan) -> None:
     state = restore(plan.setup, snapshot(plan.state))
-    assert state.news is None
+    assert state.series == ()
     assert state.features.shape[2] == N_FEATURES
     assert b"sentiment" not in msgspec.msgpack.encode(plan.setup)
-    assert step(state, NewsPublished(1, b""), {}) == []
+    assert step(state, SeriesPublished(1, b""), {}) == []
 
 
 def test_scores_are_prefetched_with_their_news(world: Any, models: Scorers) -> None:
     plan = plan_of(world, some_news(world), challenger_lanes=True)
     state = restore(plan.setup, snapshot(plan.state))
-    prefetch = Prefetch(models, plan.feed, block=64, news=plan.news)
+    prefetch = Prefetch(models, plan.feed, block=64, history=plan.history)
     for t in range(len(plan.feed)):
-        event = plan.news_event(t)
+        event = plan.series_event(t)
         if event is not None:
             step(state, event, prefetch.scorers)
         prefetch.reach(state, t)

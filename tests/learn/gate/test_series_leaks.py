@@ -8,12 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ares.domain.sentiment import SentimentSpec
+from ares.domain.series import SentimentSpec, SeriesSpec
 from ares.domain.timeframe import HOUR_MS, MINUTE_MS
 from ares.kernel.bars import I64
-from ares.kernel.features.news import EVERYWHERE, News, sentiment_of
+from ares.kernel.features.observations import ALL_INSTRUMENTS, Observations
 from ares.kernel.features.sentiment import FAST, SENTIMENT_NAMES
-from ares.learn.gate.news_leaks import learned_leaks, news_leaks
+from ares.kernel.features.series import series_columns
+from ares.learn.gate.series_leaks import learned_leaks, series_leaks
 from ares.learn.rows import F32
 
 SPEC = SentimentSpec(delay_ms=10 * MINUTE_MS, stale_ms=24 * HOUR_MS)
@@ -21,65 +22,65 @@ START_MS = 1_704_067_200_000
 CLOSES = START_MS + np.arange(600) * HOUR_MS
 
 
-def some_news() -> News:
+def some_news() -> Observations:
     draw = np.random.default_rng(2)
     published = START_MS + draw.integers(0, 600 * HOUR_MS, 900)
-    scores = draw.integers(-1_000_000, 1_000_001, 900)
+    scores = draw.integers(-1_000_000, 1_000_001, 900) / 1e6
     known = published + SPEC.delay_ms
-    return News.of(
-        (int(k), int(p), int(s), EVERYWHERE)
+    return Observations.of(
+        (int(k), int(p), float(s), ALL_INSTRUMENTS)
         for k, p, s in zip(known, published, scores, strict=True)
     )
 
 
-def earlier(news: News, ms: int) -> News:
+def earlier(news: Observations, ms: int) -> Observations:
     return replace(news, known_ms=news.known_ms - ms)
 
 
-def at_publication(news: News, spec: SentimentSpec, now_ms: I64) -> F32:
+def at_publication(news: Observations, spec: SeriesSpec, now_ms: I64) -> F32:
     """The delay is forgotten."""
-    return sentiment_of(earlier(news, spec.delay_ms), spec, now_ms)
+    return series_columns(earlier(news, SPEC.delay_ms), spec, now_ms)
 
 
-def an_hour_ahead(news: News, spec: SentimentSpec, now_ms: I64) -> F32:
+def an_hour_ahead(news: Observations, spec: SeriesSpec, now_ms: I64) -> F32:
     """A time zone is read wrong."""
-    return sentiment_of(earlier(news, HOUR_MS), spec, now_ms)
+    return series_columns(earlier(news, HOUR_MS), spec, now_ms)
 
 
-def of_the_whole_day(news: News, spec: SentimentSpec, now_ms: I64) -> F32:
+def of_the_whole_day(news: Observations, spec: SeriesSpec, now_ms: I64) -> F32:
     """Daily means are merged on the date, so that the morning knows the evening."""
     day = 24 * HOUR_MS
-    return sentiment_of(news, spec, (now_ms // day + 1) * day)
+    return series_columns(news, spec, (now_ms // day + 1) * day)
 
 
-def filled_from_the_future(news: News, spec: SentimentSpec, now_ms: I64) -> F32:
-    told = sentiment_of(news, spec, now_ms)
+def filled_from_the_future(news: Observations, spec: SeriesSpec, now_ms: I64) -> F32:
+    told = series_columns(news, spec, now_ms)
     told[:-1] = np.where(np.isnan(told[:-1]), told[1:], told[:-1])
     told[:-1, FAST] = told[1:, FAST]
     return told
 
 
-def scaled_by_everything(news: News, spec: SentimentSpec, now_ms: I64) -> F32:
-    told = sentiment_of(news, spec, now_ms)
+def scaled_by_everything(news: Observations, spec: SeriesSpec, now_ms: I64) -> F32:
+    told = series_columns(news, spec, now_ms)
     told[:, FAST] -= np.nanmean(told[:, FAST])
     return told
 
 
-def counted_against_all_there_will_be(news: News, spec: SentimentSpec, now_ms: I64) -> F32:
-    told = sentiment_of(news, spec, now_ms)
+def counted_against_all_there_will_be(news: Observations, spec: SeriesSpec, now_ms: I64) -> F32:
+    told = series_columns(news, spec, now_ms)
     told[:, FAST] /= len(news)
     return told
 
 
 def test_as_shipped_nothing_leaks() -> None:
-    found = news_leaks(some_news(), SPEC, CLOSES)
+    found = series_leaks(some_news(), SPEC, CLOSES)
     assert found.leaking == ()
     assert found.values > 10_000
     received_late = some_news()
     received_late.known_ms[:] += 5 * HOUR_MS
-    assert news_leaks(received_late, SPEC, CLOSES).leaking == ()
-    assert news_leaks(News.of([]), SPEC, CLOSES).leaking == ()
-    assert news_leaks(some_news(), SPEC, CLOSES[:1]).values == 0
+    assert series_leaks(received_late, SPEC, CLOSES).leaking == ()
+    assert series_leaks(Observations.of([]), SPEC, CLOSES).leaking == ()
+    assert series_leaks(some_news(), SPEC, CLOSES[:1]).values == 0
 
 
 @pytest.mark.parametrize(
@@ -94,27 +95,27 @@ def test_as_shipped_nothing_leaks() -> None:
     ],
 )
 def test_news_used_before_they_are_out_are_caught(
-    planted: Callable[[News, SentimentSpec, I64], F32],
+    planted: Callable[[Observations, SeriesSpec, I64], F32],
 ) -> None:
-    found = news_leaks(some_news(), SPEC, CLOSES, planted)
+    found = series_leaks(some_news(), SPEC, CLOSES, planted)
     assert SENTIMENT_NAMES[FAST] in found.leaking
 
 
 def test_a_column_that_remembers_is_caught() -> None:
     asked = []
 
-    def remembers(news: News, spec: SentimentSpec, now_ms: I64) -> F32:
+    def remembers(news: Observations, spec: SeriesSpec, now_ms: I64) -> F32:
         asked.append(len(news))
-        told = sentiment_of(news, spec, now_ms)
+        told = series_columns(news, spec, now_ms)
         told[:, FAST] += len(asked)
         return told
 
-    assert news_leaks(some_news(), SPEC, CLOSES, remembers).leaking == (SENTIMENT_NAMES[FAST],)
+    assert series_leaks(some_news(), SPEC, CLOSES, remembers).leaking == (SENTIMENT_NAMES[FAST],)
 
 
 def test_rows_that_were_shown_news_too_early_are_caught() -> None:
     news = some_news()
-    honest = sentiment_of(news, SPEC, CLOSES)
+    honest = series_columns(news, SPEC, CLOSES)
     assert learned_leaks(news, SPEC, CLOSES, honest).leaking == ()
     assert learned_leaks(news, SPEC, CLOSES, honest).values == honest.size
     for planted in (at_publication, an_hour_ahead, of_the_whole_day, filled_from_the_future):
@@ -124,6 +125,6 @@ def test_rows_that_were_shown_news_too_early_are_caught() -> None:
 
 def test_news_that_are_stored_as_known_too_early_are_caught() -> None:
     early = earlier(some_news(), SPEC.delay_ms)
-    shown = sentiment_of(early, SPEC, CLOSES)
+    shown = series_columns(early, SPEC, CLOSES)
     assert SENTIMENT_NAMES[FAST] in learned_leaks(early, SPEC, CLOSES, shown).leaking
-    assert SENTIMENT_NAMES[FAST] in news_leaks(early, SPEC, CLOSES).leaking
+    assert SENTIMENT_NAMES[FAST] in series_leaks(early, SPEC, CLOSES).leaking

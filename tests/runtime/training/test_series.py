@@ -27,29 +27,29 @@ from ares.bootstrap.training import train
 from ares.config.workspace import Workspace
 from ares.core.step import step
 from ares.domain.errors import UserError
-from ares.domain.events import NewsPublished
+from ares.domain.events import SeriesPublished
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.news import NewsRow
 from ares.domain.package import PackageCard
-from ares.domain.sentiment import SentimentSpec
+from ares.domain.series import SentimentSpec, SeriesSpec
 from ares.domain.timeframe import DAY_MS, HOUR_MS, Timeframe
 from ares.journal.run import entries
 from ares.kernel.bars import Bars
 from ares.kernel.features import N_FEATURES
-from ares.kernel.features.news import News
+from ares.kernel.features.observations import SeriesHistory
 from ares.kernel.features.sentiment import AGE_HOURS, SENTIMENT_NAMES
+from ares.kernel.features.series import OBSERVATION
 from ares.learn.rows import Rows
-from ares.learn.sentiment import with_sentiment
+from ares.learn.series import with_series
 from ares.research.backtest_request import BacktestRequest
-from ares.runtime.engine.news import NO_NEWS
 from ares.runtime.engine.plan import SlotChoice, plan_run
 from ares.runtime.engine.served_models import scorers_of
 from ares.runtime.lifecycle.promotion import promote
 from ares.runtime.trade_rules import rules_of
-from ares.runtime.training import news as training_news
-from ares.runtime.training.news import sentiment_at
+from ares.runtime.training import series as training_series
 from ares.runtime.training.plan import TrainingRequest
 from ares.runtime.training.report import TrainingReport
+from ares.runtime.training.series import columns_at
 from ares.runtime.validation.validate import ValidationResult, judge_ensemble
 from ares.runtime.validation.verdict_file import keep, verdict_json
 from ares.store.candles import CandleStore
@@ -133,8 +133,8 @@ def test_the_model_has_the_columns_behind_all_others(made: Made) -> None:
     with_, without = card(made, made.with_news), card(made, made.by_prices)
     assert with_.features[N_FEATURES:] == SENTIMENT_NAMES
     assert with_.features[:N_FEATURES] == without.features
-    assert with_.sentiment == SentimentSpec()
-    assert without.sentiment is None
+    assert with_.series == (SentimentSpec(),)
+    assert without.series == ()
     assert "sentiment" not in without.recipe
     assert with_.recipe_hash != without.recipe_hash
     assert any("sentiment is known at 100% of the rows" in w for w in made.with_news.warnings)
@@ -160,23 +160,23 @@ def test_the_gate_says_what_sentiment_added(made: Made) -> None:
 def test_a_close_hears_what_was_out_by_then_and_nothing_else(made: Made) -> None:
     spec = SentimentSpec()
     closes_ms = START_MS + np.arange(1, 40, dtype=np.int64) * HOUR_MS
-    told = sentiment_at(made.workspace.db_url, spec, BTC, closes_ms)
+    told = columns_at(made.workspace.db_url, [spec], BTC, closes_ms)
     published_ms = START_MS + np.arange(9) * DAY_MS // 2 - HOUR_MS
     out_ms = published_ms + spec.delay_ms
     newest_ms = published_ms[np.searchsorted(out_ms, closes_ms, side="right") - 1]
     assert told is not None
     np.testing.assert_array_equal(told[:, AGE_HOURS], (closes_ms - newest_ms) / HOUR_MS)
-    assert sentiment_at(made.workspace.db_url, None, BTC, closes_ms) is None
+    assert columns_at(made.workspace.db_url, [], BTC, closes_ms) is None
 
 
 def test_rows_that_know_the_news_of_the_next_hour_are_refused(
     made: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def early(rows: Rows, news: News, spec: SentimentSpec) -> Rows:
-        ahead = with_sentiment(replace(rows, decided_ms=rows.decided_ms + HOUR_MS), news, spec)
+    def early(rows: Rows, history: SeriesHistory, specs: Sequence[SeriesSpec]) -> Rows:
+        ahead = with_series(replace(rows, decided_ms=rows.decided_ms + HOUR_MS), history, specs)
         return replace(ahead, decided_ms=rows.decided_ms)
 
-    monkeypatch.setattr(training_news, "with_sentiment", early)
+    monkeypatch.setattr(training_series, "with_series", early)
     subject = made.with_news.ensembles[0].hash
     judged = judge_ensemble(made.workspace, subject, pool=InlinePool(1))
     assert set(judged.examined.evidence.leaking) == set(SENTIMENT_NAMES)
@@ -237,9 +237,10 @@ def test_a_run_certify_restep_and_why(made: Made) -> None:
     rows = b"".join(
         entry.event.rows
         for entry in entries(ran.end.folder)
-        if isinstance(entry.event, NewsPublished)
+        if isinstance(entry.event, SeriesPublished)
     )
-    known_ms, published_ms, *_ = np.frombuffer(rows, np.int64).reshape(-1, 4).T
+    table = np.frombuffer(rows, OBSERVATION)
+    known_ms, published_ms = table["known_ms"], table["published_ms"]
     assert len(known_ms) > 20
     assert (known_ms == published_ms + SentimentSpec().delay_ms).all()
     done = certify_run(made.workspace, "heard")
@@ -263,16 +264,16 @@ def test_one_model_with_news_and_one_by_prices_share_a_run(made: Made) -> None:
     rules = rules_of(workspace.settings)
     news = NewsStore(engine).news(spec, [BTC.base], to_ms)
     told = []
-    for ensemble, sentiment in ((ensembles[0], spec), (ensembles[1], spec), (ensembles[1], None)):
+    for ensemble, series in ((ensembles[0], [spec]), (ensembles[1], [spec]), (ensembles[1], [])):
         choices = [SlotChoice(BTC, ensemble, True)]
         plan = plan_run(
             store, choices, [Timeframe.H1], BTC, from_ms, to_ms, 10_000.0, rules, 0.25, "",
-            sentiment=sentiment, news=NO_NEWS if sentiment is None else news,
+            series=series, history=(news,) if series else (),
         )  # fmt: skip
         state = plan.state
         scorers = scorers_of(workspace, plan.setup)
         for t in range(len(plan.feed)):
-            event = plan.news_event(t)
+            event = plan.series_event(t)
             if event is not None:
                 step(state, event, scorers)
             step(state, plan.feed.event(t, plan.warming(t)), scorers)
@@ -281,7 +282,7 @@ def test_one_model_with_news_and_one_by_prices_share_a_run(made: Made) -> None:
     assert told[1] == told[2] != told[0]
     setup = msgspec.structs.replace(plan.setup, sentiment=None)
     instrument = msgspec.structs.replace(setup.instruments[0], ensemble=ensembles[0])
-    with pytest.raises(UserError, match="was trained with sentiment, and the run has no"):
+    with pytest.raises(UserError, match="was trained with sentiment, which the run has not"):
         scorers_of(workspace, msgspec.structs.replace(setup, instruments=(instrument,)))
 
 
@@ -292,9 +293,9 @@ def test_without_news_or_where_the_settings_say_no_it_is_by_prices(
     request, later = TrainingRequest(), NOW + timedelta(hours=5)
     report = train(off, request, now=lambda: later, pool=InlinePool(1))
     workspace_of(made.workspace.root)
-    assert card(made, report).sentiment is None
+    assert card(made, report).series == ()
     elsewhere = workspace_of(made.workspace.root, sentiment={"sources": ["another"]})
     report = train(elsewhere, request, now=lambda: later + timedelta(hours=1), pool=InlinePool(1))
     workspace_of(made.workspace.root)
-    assert card(made, report).sentiment is None
+    assert card(made, report).series == ()
     assert any("no news become known in the window" in w for w in report.warnings)

@@ -6,29 +6,30 @@ import msgspec
 import numpy as np
 
 from ares.adapters.onnx_model import open_model
-from ares.domain.sentiment import SentimentSpec
+from ares.domain.series import SentimentSpec
 from ares.domain.timeframe import HOUR_MS, Timeframe
 from ares.kernel.features.columns import column_names
-from ares.kernel.features.news import EVERYWHERE, News, score_units, sentiment_of
+from ares.kernel.features.observations import ALL_INSTRUMENTS, Observations
 from ares.kernel.features.sentiment import N_SENTIMENT
+from ares.kernel.features.series import series_columns
 from ares.learn.gate.leaks import walk_leaks
-from ares.learn.gate.news_leaks import news_leaks
+from ares.learn.gate.series_leaks import series_leaks
 from ares.learn.onnx_graph import reference_rows, to_onnx
 from ares.learn.parity import compare
 from ares.learn.recipe import Recipe, default_label
 from ares.learn.rows import Rows
-from ares.learn.sentiment import (
+from ares.learn.series import (
     HIDDEN_SHARE,
+    all_missing,
     fitted_on,
-    heard,
-    price_only,
-    sentiment_missing,
-    with_sentiment,
+    is_present,
+    with_series,
+    without,
 )
 from ares.learn.walk_forward import WalkForwardResult, walk
 
 SPEC = SentimentSpec(delay_ms=0, stale_ms=24 * HOUR_MS)
-NAMES = ("price_a", "price_b", *column_names(None, True)[-N_SENTIMENT:])
+NAMES = ("price_a", "price_b", *column_names(None, [SPEC])[-N_SENTIMENT:])
 RECIPE = Recipe(
     Timeframe.H1,
     NAMES,
@@ -41,13 +42,13 @@ N = 3_000
 START_MS = 1_704_067_200_000
 
 
-def made(n: int = N, seed: int = 3, strength: float = 1.5) -> tuple[Rows, News]:
+def made(n: int = N, seed: int = 3, strength: float = 1.5) -> tuple[Rows, Observations]:
     """Return rows whose trades are won by one price and by the newest news."""
     draw = np.random.default_rng(seed)
     decided_ms = START_MS + np.arange(1, n + 1) * HOUR_MS
     mood = np.sign(np.sin(np.arange(n) / 40.0 + draw.normal(0, 0.3, n)))
-    news = News.of(
-        (int(t) - HOUR_MS // 2, int(t) - HOUR_MS // 2, score_units(float(m) * 0.8), EVERYWHERE)
+    news = Observations.of(
+        (int(t) - HOUR_MS // 2, int(t) - HOUR_MS // 2, float(m) * 0.8, ALL_INSTRUMENTS)
         for t, m in zip(decided_ms, mood, strict=True)
     )
     price = draw.normal(size=(n, 2)).astype(np.float32)
@@ -57,7 +58,7 @@ def made(n: int = N, seed: int = 3, strength: float = 1.5) -> tuple[Rows, News]:
     rows = Rows(
         price, decided_ms, decided_ms + 3 * HOUR_MS, net, np.full(n, 0.01), np.zeros(n, np.int32)
     )
-    return with_sentiment(rows, news, SPEC), news
+    return with_series(rows, (news,), [SPEC]), news
 
 
 def log_loss(p: np.ndarray, rows: Rows) -> float:
@@ -67,7 +68,7 @@ def log_loss(p: np.ndarray, rows: Rows) -> float:
 def test_a_quarter_of_the_instants_is_hidden_and_only_there() -> None:
     rows, _ = made()
     shown = fitted_on(rows.x, rows, RECIPE)
-    hidden = ~heard(shown)
+    hidden = ~is_present(shown, [SPEC])[0]
     assert abs(hidden.mean() - HIDDEN_SHARE) < 0.03
     assert np.array_equal(shown[~hidden], rows.x[~hidden])
     assert np.array_equal(shown[hidden, :2], rows.x[hidden, :2])
@@ -76,7 +77,7 @@ def test_a_quarter_of_the_instants_is_hidden_and_only_there() -> None:
     assert np.array_equal(again, shown[few], equal_nan=True)
     other = msgspec.structs.replace(RECIPE, folds=4)
     assert not np.array_equal(fitted_on(rows.x, rows, other), shown, equal_nan=True)
-    assert fitted_on(rows.x, rows, price_only(RECIPE, "hash")) is rows.x
+    assert fitted_on(rows.x, rows, without(RECIPE, "sentiment", "hash")) is rows.x
 
 
 def test_each_lane_hears_its_own_news() -> None:
@@ -85,11 +86,11 @@ def test_each_lane_hears_its_own_news() -> None:
         rows.x[:, :2], rows.decided_ms, rows.ends_ms, rows.net, rows.width,
         np.arange(300, dtype=np.int32) % 2,
     )  # fmt: skip
-    news = News.of([(START_MS, START_MS, 500_000, 1)])
-    told = with_sentiment(both, news, SPEC)
-    assert not heard(told.x[::2]).any()
-    assert heard(told.x[1:24:2]).all()
-    wanted = sentiment_of(news.about(1), SPEC, both.decided_ms[1::2])
+    news = Observations.of([(START_MS, START_MS, 0.5, 1)])
+    told = with_series(both, (news,), [SPEC])
+    assert not is_present(told.x[::2], [SPEC])[0].any()
+    assert is_present(told.x[1:24:2], [SPEC])[0].all()
+    wanted = series_columns(news.about(1), SPEC, both.decided_ms[1::2])
     assert told.x[1::2, 2:].tobytes() == wanted.tobytes()
 
 
@@ -99,14 +100,14 @@ def walked(rows: Rows, recipe: Recipe) -> WalkForwardResult:
 
 def test_what_news_say_is_learnt_and_without_them_prices_answer() -> None:
     rows, _ = made()
-    own, twin = walked(rows, RECIPE), walked(rows, price_only(RECIPE, "hash"))
+    own, twin = walked(rows, RECIPE), walked(rows, without(RECIPE, "sentiment", "hash"))
     with_, by_prices = log_loss(own.probability(rows.x), rows), log_loss(
         twin.probability(rows.x[:, :2]), rows
     )  # fmt: skip
-    without = log_loss(own.probability(sentiment_missing(rows.x)), rows)
+    missing = log_loss(own.probability(all_missing(rows.x, [SPEC])), rows)
     assert with_ < by_prices - 0.1
-    assert without < by_prices + 0.03  # not what the twin says, but not far from it
-    told = own.probability(sentiment_missing(rows.x))
+    assert missing < by_prices + 0.03  # not what the twin says, but not far from it
+    told = own.probability(all_missing(rows.x, [SPEC]))
     assert np.isfinite(told).all()
     assert np.corrcoef(told, twin.probability(rows.x[:, :2]))[0, 1] > 0.9
 
@@ -116,7 +117,7 @@ def test_the_graph_says_the_same_with_and_without_news() -> None:
     own = walked(rows, RECIPE)
     graph = open_model(to_onnx(own.fitted.trees, own.platt), len(NAMES), "it")
     made_rows = reference_rows(rows.x, own.fitted.trees)
-    for some in (made_rows, sentiment_missing(made_rows), rows.x, sentiment_missing(rows.x)):
+    for some in (made_rows, all_missing(made_rows, [SPEC]), rows.x, all_missing(rows.x, [SPEC])):
         assert compare(own.probability(some), graph, some).passed
     assert any(split >= 2 for split in _splits(own))
 
@@ -138,11 +139,11 @@ def _splits(own: WalkForwardResult) -> set[int]:
 def test_neither_the_walk_nor_the_news_leak() -> None:
     rows, news = made(1_200)
     assert walk_leaks(rows.x, rows, RECIPE).leaking == ()
-    assert news_leaks(news, SPEC, rows.decided_ms).leaking == ()
+    assert series_leaks(news, SPEC, rows.decided_ms).leaking == ()
 
 
 def test_recipes_without_sentiment_keep_their_hash() -> None:
-    plain = price_only(RECIPE, "hash")
+    plain = without(RECIPE, "sentiment", "hash")
     assert "sentiment" not in plain.content
     assert RECIPE.content["sentiment"]["stale_ms"] == SPEC.stale_ms
     assert msgspec.convert(RECIPE.content, Recipe) == RECIPE
