@@ -182,7 +182,7 @@ def test_a_function_that_does_not_repeat_itself_is_found(bars: Bars) -> None:
     noise = np.random.default_rng(1)
     tell = at_close(lambda b: noise.random(len(b)), MINUTE)
     report = leak_test(tell, bars, ["luck"], MINUTE)
-    assert report.leaks[0].way == "when it was asked again"
+    assert report.leaks[0].way == "when it was computed again"
 
 
 def test_a_function_that_changes_its_input_harms_nobody(bars: Bars) -> None:

@@ -13,7 +13,7 @@ from ares.adapters.onnx_model import open_model
 from ares.learn.calibration import Platt, fit_platt
 from ares.learn.fit import FittedModel, fit
 from ares.learn.onnx_graph import floor32, reference_rows, served_threshold, split_points, to_onnx
-from ares.learn.parity import ConversionWrongError, Parity, compare, insist
+from ares.learn.parity import ConversionWrongError, Parity, compare, require_parity
 from ares.learn.recipe import Recipe
 from ares.learn.rows import Rows
 
@@ -94,7 +94,7 @@ def test_a_swapped_calibration_is_caught(trained: tuple[Rows, FittedModel]) -> N
     parity = parity_of(swapped, fitted, PLATT, reference_rows(table.x, fitted.trees))
     assert not parity.passed
     with pytest.raises(ConversionWrongError, match="differs from the trained model by up to"):
-        insist(parity)
+        require_parity(parity)
 
 
 @pytest.mark.parametrize("attribute", ["nodes_values", "nodes_missing_value_tracks_true"])

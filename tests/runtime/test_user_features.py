@@ -268,7 +268,7 @@ def test_models_without_a_module_are_refused_with_one(other: Callable[..., Works
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        (LEAKY, "my_features.py: 1 of 1 columns know the future (f)"),
+        (LEAKY, "my_features.py: look-ahead leakage in 1 of 1 columns (f)"),
         (FAILING, "feature 'f' of my_features.py failed at the bar of 2024-01-"),
         ("x = (\n", "features.module 'my_features.py' cannot be loaded: SyntaxError"),
     ],

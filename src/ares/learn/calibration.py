@@ -8,26 +8,26 @@ import numpy as np
 from ares.kernel.bars import F64, Bools
 
 P_MIN = 1e-6
-"""Probabilities are held inside [1e-6, 1 - 1e-6] before a logit is taken."""
+"""Probabilities are clipped to [1e-6, 1 - 1e-6] before a logit is taken."""
 
 
-DOUBT_OF_LEVEL = 0.1
-DOUBT_OF_SLOPE = 0.35
-"""Log-odds: how far a calibration lies from the expected one before a single outcome is seen.
+SD_OF_LEVEL = 0.1
+SD_OF_SLOPE = 0.35
+"""Standard deviations of the prior of a calibration's level and slope, in log-odds.
 
 A model with an area under the curve of 0.54, good for markets, has a slope of 0.14 per standard
-deviation of its score. Measured on 39 walks over BTC, ETH and SOL, 1m to 1d: these doubts took the
+deviation of its score. Measured on 39 walks over BTC, ETH and SOL, 1m to 1d: these priors took the
 mean Brier skill from -0.0107 (plain Platt) to -0.0035.
 """
 
-DOUBT_OF_SAME_LEVEL = 0.05
-DOUBT_OF_CALIBRATED = 0.3
-"""How far from 1 the slope of scores lies that are log-odds of calibrated probabilities."""
+SD_OF_CALIBRATED_LEVEL = 0.05
+SD_OF_CALIBRATED_SLOPE = 0.3
+"""The same for scores that are log-odds of calibrated probabilities; the slope's mean is 1."""
 
-DOUBT_OF_PAYOFF = 0.35
-"""By what share the slope of results on p lies from that of wins and losses taken alone."""
+SD_OF_PAYOFF = 0.35
+"""Standard deviation of the prior of a payoff's slope, as a share of its mean."""
 
-STEPS_MAX = 50
+ITERATIONS_MAX = 50
 
 
 class Platt(msgspec.Struct, frozen=True):
@@ -46,7 +46,7 @@ class Platt(msgspec.Struct, frozen=True):
 
 
 class Payoff(msgspec.Struct, frozen=True):
-    """Mean net result of a won and of a lost trade in widths of their barriers, both positive."""
+    """Mean net result of won and of lost trades in units of the barrier width, both positive."""
 
     gain: float
     loss: float
@@ -66,19 +66,19 @@ class Payoff(msgspec.Struct, frozen=True):
 def fit_platt(
     raw: F64, won: Bools, *, overlap: int, base_rate: float, calibrated: bool = False
 ) -> Platt:
-    """Return the calibration of held-out raw scores: the most probable one, given a doubt.
+    """Return the maximum a posteriori calibration of held-out raw scores.
 
-    Trades that overlap share their luck, so ``n`` rows count as ``n / overlap`` outcomes; a few
-    dozen of those would fit a steep line to noise. The doubt is a normal prior: the level that of
-    the base rate, the slope 0 (a model's skill is to be shown). Scores that are a mean of
-    calibrated ones are expected to have a slope of 1. With many outcomes the doubt has no say.
+    Trades that overlap have correlated outcomes, so ``n`` rows count as ``n / overlap`` outcomes; a
+    few dozen of those would fit a steep line to noise. The prior is normal: its level is that of
+    the base rate, its slope 0 (no skill). The mean of calibrated scores has a prior slope of 1.
+    With many outcomes the prior has no weight.
 
-    A score that ranks the held-out trades the wrong way round is not turned over, which would
-    bet on noise: its slope becomes 0 and every probability about the base rate.
+    A score that ranks the held-out trades in reverse is not inverted, which would fit noise: its
+    slope becomes 0 and every probability about the base rate.
 
-    raw, won  : (n,) scores of a model that has not seen these rows, and what happened.
+    raw, won  : (n,) scores of a model that was not fitted on these rows, and their outcomes.
     overlap   : rows that a trade lasts on average.
-    base_rate : share of won trades among all outcomes known so far, seen by the model or not.
+    base_rate : share of won trades among all outcomes known so far, fitted on or not.
     calibrated : True where the scores are log-odds of (a mean of) calibrated probabilities.
     """
     known = float(logit(np.array([base_rate]))[0])
@@ -88,13 +88,13 @@ def fit_platt(
     slope, level = 0.0, 0.0
     if spread > 1e-9:
         z = (raw - centre) / spread
-        expected, doubt = (0.0, known), (DOUBT_OF_SLOPE, DOUBT_OF_LEVEL)
+        prior, sd = (0.0, known), (SD_OF_SLOPE, SD_OF_LEVEL)
         if calibrated:
-            expected, doubt = (spread, centre), (DOUBT_OF_CALIBRATED * spread, DOUBT_OF_SAME_LEVEL)
-        slope, level = _newton(z, won, weight, expected, doubt)
+            prior, sd = (spread, centre), (SD_OF_CALIBRATED_SLOPE * spread, SD_OF_CALIBRATED_LEVEL)
+        slope, level = _newton(z, won, weight, prior, sd)
     if slope <= 0.0:
-        doubt = (DOUBT_OF_SLOPE, DOUBT_OF_LEVEL)
-        _, level = _newton(np.zeros(len(raw)), won, weight, (0.0, known), doubt)
+        sd = (SD_OF_SLOPE, SD_OF_LEVEL)
+        _, level = _newton(np.zeros(len(raw)), won, weight, (0.0, known), sd)
         return Platt(0.0, level)
     return Platt(slope / spread, level - slope * centre / spread)
 
@@ -106,15 +106,15 @@ def fit_payoff(
     *,
     overlap: int = 1,
 ) -> Payoff:
-    """Return what wins and losses pay, so that the expected result of a trade follows from p.
+    """Return the mean result of wins and losses, from which the expected result of a trade follows.
 
     The line of a trade's result on p goes through the mean of all. Its slope would be that of wins
     and losses if these paid the same at every p; but what makes a win likelier makes it larger
-    too, and so what was said about held-out trades tells it: the most probable slope, given the
-    doubt DOUBT_OF_PAYOFF around that of the means. With few outcomes that is what remains.
-    Without any, a win pays 0 and a loss costs 1.
+    too. So the slope is estimated from the probabilities of held-out trades, with a prior of
+    standard deviation SD_OF_PAYOFF around that of the means, which is what few outcomes leave.
+    Without any outcome a win pays 0 and a loss costs 1.
 
-    net, width : (n,) of trades whose outcome was known before those that are judged by it.
+    net, width : (n,) of trades whose outcome was known before the trades that it is applied to.
     p          : (n,) calibrated probabilities of those of them that were held out; NaN elsewhere.
     overlap    : rows that a trade lasts on average.
     """
@@ -128,11 +128,11 @@ def fit_payoff(
     held = np.flatnonzero(np.isfinite(p))
     if len(held) < 2:
         return Payoff(gain, loss)
-    said, came = p[held] - p[held].mean(), in_widths[held] - in_widths[held].mean()
-    noise = max(float(came.var()), 1e-12)
-    told = float(said @ said) / (overlap * noise)
-    doubt = 1.0 / (DOUBT_OF_PAYOFF * slope) ** 2
-    slope = (float(said @ came) / (overlap * noise) + doubt * slope) / (told + doubt)
+    x, y = p[held] - p[held].mean(), in_widths[held] - in_widths[held].mean()
+    noise = max(float(y.var()), 1e-12)
+    precision = float(x @ x) / (overlap * noise)
+    prior = 1.0 / (SD_OF_PAYOFF * slope) ** 2
+    slope = (float(x @ y) / (overlap * noise) + prior * slope) / (precision + prior)
     slope = max(slope, gain + loss)
     base, mean = float(won.mean()), float(in_widths.mean())
     return Payoff(mean + slope * (1.0 - base), slope * base - mean)
@@ -145,9 +145,9 @@ def sigmoid(raw: F64) -> F64:
 
 
 def logit(p: F64) -> F64:
-    """Return the log-odds of probabilities held inside [P_MIN, 1 - P_MIN], ``(n,)``."""
-    held = np.clip(p, P_MIN, 1.0 - P_MIN)
-    odds: F64 = np.log(held / (1.0 - held))
+    """Return the log-odds of probabilities clipped to [P_MIN, 1 - P_MIN], ``(n,)``."""
+    clipped = np.clip(p, P_MIN, 1.0 - P_MIN)
+    odds: F64 = np.log(clipped / (1.0 - clipped))
     return odds
 
 
@@ -155,32 +155,31 @@ def _newton(
     z: F64,
     won: Bools,
     weight: float,
-    expectation: tuple[float, float],
-    doubt: tuple[float, float],
+    prior_mean: tuple[float, float],
+    prior_sd: tuple[float, float],
 ) -> tuple[float, float]:
-    """Minimise the weighted log loss of sigmoid(slope * z + level) and the doubt, by damped Newton.
+    """Minimise weighted log loss of sigmoid(slope * z + level) plus the prior, by damped Newton.
 
-    expectation, doubt : mean and standard deviation of the prior of (slope, level). Loss and
-        prior are convex, so the minimum is the one there is.
+    prior_mean, prior_sd : of (slope, level). Loss and prior are convex, so there is one minimum.
     """
     target = won.astype(np.float64)
-    expected = np.array(expectation)
-    at, stiffness = expected, 1.0 / np.array(doubt) ** 2
+    expected = np.array(prior_mean)
+    at, precision = expected, 1.0 / np.array(prior_sd) ** 2
 
-    def loss(place: F64) -> float:
-        score = place[0] * z + place[1]
+    def loss(point: F64) -> float:
+        score = point[0] * z + point[1]
         fit = float(np.sum(np.logaddexp(0.0, score) - target * score))
-        return weight * fit + 0.5 * float(np.sum(stiffness * (place - expected) ** 2))
+        return weight * fit + 0.5 * float(np.sum(precision * (point - expected) ** 2))
 
     now = loss(at)
-    for _ in range(STEPS_MAX):
+    for _ in range(ITERATIONS_MAX):
         p = sigmoid(at[0] * z + at[1])
-        error, bend = p - target, p * (1.0 - p)
-        slope = np.array([error @ z, error.sum()])
-        curve = np.array([[bend @ (z * z), bend @ z], [bend @ z, bend.sum()]])
+        error, curvature = p - target, p * (1.0 - p)
+        gradient = np.array([error @ z, error.sum()])
+        hessian = np.array([[curvature @ (z * z), curvature @ z], [curvature @ z, curvature.sum()]])
         step = np.linalg.solve(
-            weight * curve + np.diag(stiffness),
-            weight * slope + stiffness * (at - expected),
+            weight * hessian + np.diag(precision),
+            weight * gradient + precision * (at - expected),
         )
         size = 1.0
         while (tried := loss(at - size * step)) > now and size > 1e-6:

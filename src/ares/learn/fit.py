@@ -1,4 +1,4 @@
-"""Fitting: gradient boosting that stops by itself and gives the same bytes for the same rows.
+"""Fitting: gradient boosting with early stopping, the same bytes for the same rows.
 
 One thread, deterministic, the seed out of the recipe. Boosting goes in epochs; how many is
 chosen on the newest slice of the training part itself (purged), never on the fold that
@@ -19,20 +19,20 @@ from ares.learn.series import fitted_on
 from ares.learn.splits import stopping_slice
 
 BINNED_ROWS = 5_000
-"""Rows that tell where the bins of a feature end."""
+"""Rows from which the bins of a feature are made."""
 
 SCALE_ROWS = 4096
-"""Rows that tell a model's scale."""
+"""Rows from which a model's scale is estimated."""
 
 
 @dataclass(frozen=True, slots=True)
 class LearningCurve:
-    """How the loss went while the number of epochs was chosen.
+    """The loss by epoch while the number of epochs was chosen.
 
     fitted, stopping : log loss after each epoch on the rows fitted and on the stopping slice;
                        empty where there were too few rows for a slice.
-    stopping_base    : log loss on that slice of always saying the base rate.
-    epochs           : the number chosen, which the model was given.
+    stopping_base    : log loss on that slice of always predicting the base rate.
+    epochs           : the number chosen, for which the model was fitted.
     """
 
     fitted: tuple[float, ...]
@@ -43,7 +43,7 @@ class LearningCurve:
 
 @dataclass(frozen=True, slots=True)
 class FittedModel:
-    """A trained model as plain trees, with what it learned on the way.
+    """A trained model as plain trees, with its learning curve and the scale of its scores.
 
     trees : LightGBM's own description of the model (``Booster.dump_model``).
     centre, spread : mean and standard deviation of its log-odds over rows it was fitted on.
@@ -64,7 +64,7 @@ class FittedModel:
     def score(self, x: F32) -> F64:
         """Return the log-odds in standard deviations from their mean, ``(n,)``.
 
-        A model of ten trees says the same as one of a hundred in a smaller voice: only so do the
+        The log-odds of ten trees spread less than those of a hundred: only standardised do the
         scores of several models have one scale, and one calibration.
         """
         return (self.raw(x) - self.centre) / self.spread
@@ -73,7 +73,7 @@ class FittedModel:
 def fit(x: F32, rows: Rows, recipe: Recipe) -> FittedModel:
     """Return the model of these rows; the same rows give the same trees to the bit.
 
-    x    : (n, n_features) float32 rows, blanked where the recipe may not look.
+    x    : (n, n_features) float32 rows, blanked where the recipe may not use them.
     rows : the same rows with their times and outcomes.
     """
     won = rows.won
@@ -81,8 +81,8 @@ def fit(x: F32, rows: Rows, recipe: Recipe) -> FittedModel:
     head, tail = stopping_slice(rows.decided_ms, rows.ends_ms, recipe.embargo_ms)
     curve = _choose_epochs(data, won, head, tail, recipe)
     booster = _boost(data, recipe, len(rows), curve.epochs)
-    some = x[np.linspace(0, len(x) - 1, min(len(x), SCALE_ROWS)).astype(np.int64)]
-    raw = _raw(booster, some)
+    sample = x[np.linspace(0, len(x) - 1, min(len(x), SCALE_ROWS)).astype(np.int64)]
+    raw = _raw(booster, sample)
     spread = float(raw.std())
     scale = spread if spread > 1e-9 else 1.0
     return FittedModel(booster, booster.dump_model(), curve, float(raw.mean()), scale)
@@ -103,15 +103,15 @@ def _choose_epochs(data: Any, won: Bools, head: I64, tail: I64, recipe: Recipe) 
     stopping: list[float] = []
     best = 0
     for epoch in range(boost.epochs_max):
-        if _one_epoch(booster, boost):
+        if _add_epoch(booster, boost):
             break
         loss, confidence = (float(result[2]) for result in booster.eval_valid())
         fitted.append(float(booster.eval_train()[0][2]))
         stopping.append(loss)
         if loss < stopping[best]:
             best = epoch
-        enough = confidence >= boost.target_confidence
-        if epoch - best >= (1 if enough else boost.patience):
+        separates = confidence >= boost.target_confidence
+        if epoch - best >= (1 if separates else boost.patience):
             break
     base = float(-np.log(np.where(won[tail], won[head].mean(), 1.0 - won[head].mean())).mean())
     return LearningCurve(tuple(fitted), tuple(stopping), base, best + 1)
@@ -120,12 +120,12 @@ def _choose_epochs(data: Any, won: Bools, head: I64, tail: I64, recipe: Recipe) 
 def _boost(data: Any, recipe: Recipe, n: int, epochs: int) -> Any:
     booster = _booster(data, recipe, n)
     for _ in range(epochs):
-        if _one_epoch(booster, recipe.boost):
+        if _add_epoch(booster, recipe.boost):
             break
     return booster
 
 
-def _one_epoch(booster: Any, boost: BoostRecipe) -> bool:
+def _add_epoch(booster: Any, boost: BoostRecipe) -> bool:
     """Add an epoch's trees; return True when no further split is possible."""
     return any(booster.update() for _ in range(boost.rounds_per_epoch))
 
@@ -144,7 +144,7 @@ def _dataset(x: F32, won: Bools, recipe: Recipe) -> Any:
 
 
 def _parameters(recipe: Recipe, n: int) -> dict[str, Any]:
-    """Return LightGBM's own names; two threads would cost speed under load and give other bits."""
+    """Return LightGBM's parameters; one thread: two are slower under load and give other bits."""
     boost = recipe.boost
     return {
         "objective": "binary",

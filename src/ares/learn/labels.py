@@ -1,10 +1,10 @@
-"""Labels: what the trade that the engine would enter at a bar's close turned out to return.
+"""Labels: the return of the trade that the engine would enter at a bar's close.
 
 Triple barrier, net of costs (López de Prado 2018, Advances in Financial Machine Learning, ch. 3):
 long at the next bar's open; out at a stop one width below, checked on each bar's low and filled
 at the worse of the stop and the open; out at the next open once a close stands one width above;
 out at the next open after the horizon. The forward return is the same trade without barriers.
-Where finer bars than the decision's are stored, the trade is watched on those, as the engine does.
+Where finer bars than the decision's are stored, the trade follows those, as in the engine.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from ares.learn.recipe import LabelRecipe
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """The trades decided at each bar's close, all arrays ``(n_bars,)``.
+    """Outcomes of the trades decided at each bar's close, all arrays ``(n_bars,)``.
 
-    net     : exit / entry - 1 - costs; NaN where the truth is not known (yet), or where a break
+    net     : exit / entry - 1 - costs; NaN where the outcome is not known (yet), or where a gap
               in the bars lies inside the trade.
     width   : distance of the barriers as a fraction of the entry price; NaN where unknown.
-    ends_ms : instant at which the label is known: the close of the last bar that it looks at.
+    ends_ms : instant at which the label is known: the close of the last bar that it uses.
     """
 
     net: F64
@@ -47,7 +47,7 @@ def label_decisions(
     recipe: LabelRecipe,
     horizon_ms: int,
 ) -> Labels:
-    """Return the outcomes of decisions at any instants, watched on bars of another length.
+    """Return the outcomes of decisions at any instants, on bars of another length.
 
     decided_ms, width : (n,) instants, and the barriers' distance there.
     watched    : bars on which the trades are entered, watched and left, ``watched_ms`` long; a
@@ -56,14 +56,14 @@ def label_decisions(
     returns    : labels of the decisions, ``(n,)`` each.
     """
     closed_ms = watched.ts_ms + watched_ms
-    place = np.searchsorted(closed_ms, decided_ms)
-    found = np.flatnonzero(place < len(closed_ms))
-    found = found[closed_ms[place[found]] == decided_ms[found]]
+    bar = np.searchsorted(closed_ms, decided_ms)
+    found = np.flatnonzero(bar < len(closed_ms))
+    found = found[closed_ms[bar[found]] == decided_ms[found]]
     spread = np.full(len(watched), np.nan)
-    spread[place[found]] = width[found]
-    there = label_bars(watched, spread, recipe, watched_ms, horizon_ms // watched_ms)
+    spread[bar[found]] = width[found]
+    outcomes = label_bars(watched, spread, recipe, watched_ms, horizon_ms // watched_ms)
     net, ends_ms = np.full(len(decided_ms), np.nan), np.zeros(len(decided_ms), np.int64)
-    net[found], ends_ms[found] = there.net[place[found]], there.ends_ms[place[found]]
+    net[found], ends_ms[found] = outcomes.net[bar[found]], outcomes.ends_ms[bar[found]]
     return Labels(net, width, ends_ms)
 
 

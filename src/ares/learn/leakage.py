@@ -1,4 +1,4 @@
-"""The leak test: when the future is cut off, or replaced by noise, nothing earlier may move."""
+"""The leak test: cut the future off, or replace it by noise; no earlier value may change."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ GOLDEN = 0.6180339887498949
 
 @dataclass(frozen=True, slots=True)
 class TimedRows:
-    """What a function makes of bars: rows, and the instant at which each claims to be known.
+    """The rows that a function computes from bars, and the instant at which each is known.
 
-    row_ms   : (n_rows,) what names a row in every run (its bar's open time), strictly rising.
+    row_ms   : (n_rows,) identifies a row in every run (its bar's open time), strictly rising.
     known_ms : (n_rows,) or (n_rows, n_columns) the row may use bars that closed up to then: for a
                feature the close of its bar, for a label the end of its horizon, for a value
                scaled by a training set the end of that set.
@@ -35,11 +35,11 @@ class TimedRows:
 
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """A column that moved when something later than it was changed.
+    """A column that changed when only bars after it were changed.
 
-    way           : what was done to the future.
+    way           : how the future was changed.
     cut_ms        : instant from which the future was changed.
-    row_ms        : the first row that moved; rows : how many did, at this cut.
+    row_ms        : the first row that changed; rows : how many did, at this cut.
     before, after : its value with the true and with the changed future; None: no such row.
     """
 
@@ -54,9 +54,9 @@ class Leak:
 
 @dataclass(frozen=True, slots=True)
 class LeakReport:
-    """What the leak test found: for each leaking column the first leak.
+    """The result of the leak test: for each leaking column the first leak.
 
-    columns  : every column looked at.
+    columns  : every column tested.
     cuts     : how many times the future was changed.
     compared : how many values were compared.
     """
@@ -85,14 +85,14 @@ class LeakReport:
         first = self.leaks[0]
         when = np.datetime64(first.row_ms, "ms").astype("M8[m]")
         return (
-            f"{len(self.leaks)} of {len(self.columns)} columns know the future "
-            f"({', '.join(self.leaking)}): '{first.column}' of {when} went from {first.before} "
-            f"to {first.after}: {first.way}"
+            f"look-ahead leakage in {len(self.leaks)} of {len(self.columns)} columns "
+            f"({', '.join(self.leaking)}): '{first.column}' of {when} changed from {first.before} "
+            f"to {first.after} {first.way}"
         )
 
 
 def leak_test(
-    tell: Callable[[Bars], TimedRows],
+    compute: Callable[[Bars], TimedRows],
     bars: Bars,
     names: Sequence[str],
     interval_ms: int,
@@ -100,26 +100,26 @@ def leak_test(
     cuts: int = CUTS,
     seed: int = 0,
 ) -> LeakReport:
-    """Change the future of ``bars`` and see whether anything that was known before it moves.
+    """Change the future of ``bars`` and test whether a value that was known before it changes.
 
-    tell : bars to rows; called twice on all bars (it must repeat itself), then at ``cuts``
-           places on the bars before the place, and on those with noise in place of the rest.
-    names : of the columns of ``tell(bars).values``.
-    seed  : of the noise.
+    compute : bars to rows; called twice on all bars (it must be deterministic), then for each of
+              ``cuts`` cuts on the bars before it, and on those followed by noise.
+    names   : of the columns of ``compute(bars).values``.
+    seed    : of the noise.
 
     >>> n = np.arange(300.0)
     >>> bars = Bars.make(np.arange(300) * 60_000, n + 9, n + 9, n + 9, n + 9, n)
-    >>> tell = at_close(lambda bars: bars.close[:, None] - bars.close.mean(), 60_000)
-    >>> leak_test(tell, bars, ["centred"], 60_000).leaking
+    >>> centred = at_close(lambda bars: bars.close[:, None] - bars.close.mean(), 60_000)
+    >>> leak_test(centred, bars, ["centred"], 60_000).leaking
     ('centred',)
     """
-    truth = tell(_copied(bars))
+    reference = compute(_copied(bars))
     found: dict[str, Leak] = {}
     compared = 0
     futures = _futures(bars, interval_ms, cuts, np.random.default_rng(seed))
     for way, cut_ms, changed in futures:
-        told = tell(changed)
-        compared += _compare(truth, told, names, way, cut_ms, found)
+        again = compute(changed)
+        compared += _compare(reference, again, names, way, cut_ms, found)
     return LeakReport(tuple(names), cuts, compared, tuple(found.values()))
 
 
@@ -128,31 +128,31 @@ def at_close(
     interval_ms: int,
     horizon_bars: int | Sequence[int] = 0,
 ) -> Callable[[Bars], TimedRows]:
-    """Return ``compute`` as a teller with one row a bar, known at the bar's close.
+    """Return ``compute`` with one timed row a bar, known at the bar's close.
 
     compute      : bars to (n_bars,) or (n_bars, n_columns).
     horizon_bars : how many bars later a column is known (labels): one for all, or one each.
     """
 
-    def tell(bars: Bars) -> TimedRows:
+    def timed(bars: Bars) -> TimedRows:
         values = np.asarray(compute(bars))
         values = values.reshape(len(bars), -1)
         later = np.broadcast_to(np.asarray(horizon_bars), (values.shape[1],)) + 1
         return TimedRows(bars.ts_ms, bars.ts_ms[:, None] + later * interval_ms, values)
 
-    return tell
+    return timed
 
 
 def check_user_features(features: UserFeatures, bars: Bars, interval_ms: int) -> LeakReport:
-    """Return the clean report of a user's features, or raise UserMistake naming those that leak.
+    """Return the clean report of a user's features, or raise UserError naming those that leak.
 
     bars : a few hundred bars of the timeframe are enough.
     """
-    tell = at_close(lambda part: features.of(part, interval_ms), interval_ms)
-    report = leak_test(tell, bars, features.names, interval_ms)
+    columns = at_close(lambda part: features.of(part, interval_ms), interval_ms)
+    report = leak_test(columns, bars, features.names, interval_ms)
     if not report.clean:
         raise UserError(
-            f"{features.place}: {report.line()}: a feature may use nothing but the bars it is given"
+            f"{features.place}: {report.line()}: a feature may use only the bars that it is given"
         )
     return report
 
@@ -160,13 +160,13 @@ def check_user_features(features: UserFeatures, bars: Bars, interval_ms: int) ->
 def _futures(
     bars: Bars, interval_ms: int, cuts: int, noise: np.random.Generator
 ) -> Iterator[tuple[str, int, Bars]]:
-    """Yield the ways of changing the future: what was done, from when on, the changed bars."""
+    """Yield the ways of changing the future: how, from when on, the changed bars."""
     n = len(bars)
     if n < 2:
         raise ValueError("the leak test needs two bars or more")
-    yield "when it was asked again", int(bars.ts_ms[-1]) + (1 << 40), _copied(bars)
+    yield "when it was computed again", int(bars.ts_ms[-1]) + (1 << 40), _copied(bars)
     for k in range(cuts):
-        # Places spread evenly and off every round number, most of them past any warmup.
+        # Cuts are spread evenly and off every round number, most of them past any warmup.
         keep = 1 + int((n - 1) * ((k + 1) * GOLDEN % 1.0) ** 0.5)
         cut_ms = int(bars.ts_ms[keep - 1]) + interval_ms
         yield "when the future was cut off", cut_ms, _copied(bars[:keep])
@@ -175,7 +175,7 @@ def _futures(
 
 
 def _with_noise(bars: Bars, keep: int, noise: np.random.Generator) -> Bars:
-    """Return the bars with a wild walk in place of all after the first ``keep``."""
+    """Return the bars with a volatile random walk in place of all after the first ``keep``."""
     n = len(bars) - keep
     steps = 0.02 * noise.standard_normal(n)
     close = bars.close[keep - 1] * np.exp(np.clip(np.cumsum(steps), -8.0, 8.0))
@@ -194,23 +194,24 @@ def _with_noise(bars: Bars, keep: int, noise: np.random.Generator) -> Bars:
 
 
 def _compare(
-    truth: TimedRows,
-    told: TimedRows,
+    reference: TimedRows,
+    again: TimedRows,
     names: Sequence[str],
     way: str,
     cut_ms: int,
     found: dict[str, Leak],
 ) -> int:
-    """Note the first leak of each column; return how many values were compared."""
-    columns = truth.values.shape[1]
-    if columns != len(names) or told.values.shape[1] != columns:
-        raise ValueError(f"{len(names)} names for {columns} and {told.values.shape[1]} columns")
-    rows = np.union1d(truth.row_ms, told.row_ms)
-    before, before_ms = _laid_out(truth, rows)
-    after, after_ms = _laid_out(told, rows)
-    owed = before_ms <= cut_ms  # what was known by the cut must be there, unmoved and no other
-    claimed = after_ms <= cut_ms
-    moved = (owed != claimed) | (owed & ~_same(before, after)) | (owed & (before_ms != after_ms))
+    """Record the first leak of each column; return how many values were compared."""
+    columns = reference.values.shape[1]
+    if columns != len(names) or again.values.shape[1] != columns:
+        raise ValueError(f"{len(names)} names for {columns} and {again.values.shape[1]} columns")
+    rows = np.union1d(reference.row_ms, again.row_ms)
+    before, before_ms = _aligned(reference, rows)
+    after, after_ms = _aligned(again, rows)
+    known = before_ms <= cut_ms  # exactly these must be known again, with the same value and time
+    known_again = after_ms <= cut_ms
+    moved = known != known_again
+    moved |= known & (~_same(before, after) | (before_ms != after_ms))
     for f in np.flatnonzero(moved.any(axis=0)).tolist():
         if names[f] not in found:
             at = np.flatnonzero(moved[:, f])
@@ -224,19 +225,19 @@ def _compare(
                 float(before[r, f]) if before_ms[r, f] < _NEVER else None,
                 float(after[r, f]) if after_ms[r, f] < _NEVER else None,
             )
-    return int(owed.sum())
+    return int(known.sum())
 
 
 _NEVER = np.iinfo(np.int64).max
 
 
-def _laid_out(told: TimedRows, rows: I64) -> tuple[NDArray[Any], I64]:
-    """Return values and known times over ``rows``; a row that is not told is never known."""
-    place = np.searchsorted(rows, told.row_ms)
-    values = np.zeros((len(rows), told.values.shape[1]), told.values.dtype)
+def _aligned(timed: TimedRows, rows: I64) -> tuple[NDArray[Any], I64]:
+    """Return values and known times over ``rows``; a row that is missing is never known."""
+    number = np.searchsorted(rows, timed.row_ms)
+    values = np.zeros((len(rows), timed.values.shape[1]), timed.values.dtype)
     known_ms = np.full(values.shape, _NEVER)
-    values[place] = told.values
-    known_ms[place] = told.known_ms if told.known_ms.ndim == 2 else told.known_ms[:, None]
+    values[number] = timed.values
+    known_ms[number] = timed.known_ms if timed.known_ms.ndim == 2 else timed.known_ms[:, None]
     return values, known_ms
 
 

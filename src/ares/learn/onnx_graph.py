@@ -1,6 +1,6 @@
 """The exported graph: trees and calibration as ONNX, features in, calibrated probabilities out.
 
-Written node by node, because the converters at hand are silently wrong (a calibrated classifier
+Written node by node, because the available converters are silently wrong (a calibrated classifier
 by up to 0.56 in probability) or wrong at the edges: they round thresholds to the nearest
 float32. Rows are float32, so ``x <= t`` holds exactly when ``x <= largest float32 not above t``:
 with thresholds rounded down (and LightGBM's view of zero kept), the graph takes the same branch
@@ -130,7 +130,7 @@ def floor32(value: float) -> np.float32:
 
 
 def _attributes(trees: dict[str, Any]) -> dict[str, list[Any]]:
-    """Return the node lists of a TreeEnsembleRegressor: one entry a node, trees one by one."""
+    """Return the node lists of a TreeEnsembleRegressor: one entry a node, tree after tree."""
     lists: dict[str, list[Any]] = defaultdict(list)
     for tree_id, tree in enumerate(trees["tree_info"]):
         _add_tree(lists, tree_id, tree["tree_structure"])
@@ -138,9 +138,9 @@ def _attributes(trees: dict[str, Any]) -> dict[str, list[Any]]:
 
 
 def _add_tree(lists: dict[str, list[Any]], tree_id: int, root: dict[str, Any]) -> None:
-    waiting, numbered = [(0, root)], 1
-    while waiting:
-        node_id, node = waiting.pop(0)
+    queue, numbered = [(0, root)], 1
+    while queue:
+        node_id, node = queue.pop(0)
         split = "split_feature" in node
         true_id, false_id = (numbered, numbered + 1) if split else (0, 0)
         entry = {
@@ -156,7 +156,7 @@ def _add_tree(lists: dict[str, list[Any]], tree_id: int, root: dict[str, Any]) -
         for name, value in entry.items():
             lists[name].append(value)
         if split:
-            waiting += [(true_id, node["left_child"]), (false_id, node["right_child"])]
+            queue += [(true_id, node["left_child"]), (false_id, node["right_child"])]
             numbered += 2
             continue
         lists["target_treeids"].append(tree_id)
@@ -175,7 +175,7 @@ def _nan_goes_left(node: dict[str, Any]) -> bool:
 
 
 def reference_rows(x: F32, trees: dict[str, Any], rows_max: int = 2000) -> F32:
-    """Return rows on which a wrong graph shows: real ones, and made ones at every edge.
+    """Return rows on which a wrong graph differs: real ones, and synthetic ones at every edge.
 
     Real rows evenly over ``x``; a row exactly on, just below and just above every threshold;
     NaN in each column and in all; zeros; the extremes and infinities of float32.
@@ -183,10 +183,10 @@ def reference_rows(x: F32, trees: dict[str, Any], rows_max: int = 2000) -> F32:
     real = x[np.linspace(0, len(x) - 1, min(rows_max, len(x))).astype(np.int64)]
     points = split_points(trees)
     host = real[np.arange(3 * len(points)) % len(real)].copy()
-    for place, (feature, threshold) in enumerate(points):
+    for k, (feature, threshold) in enumerate(points):
         with np.errstate(over="ignore"):
             below, above = (np.nextafter(threshold, np.float32(to)) for to in (-np.inf, np.inf))
-        host[3 * place : 3 * place + 3, feature] = threshold, below, above
+        host[3 * k : 3 * k + 3, feature] = threshold, below, above
     n_features = x.shape[1]
     holes = real[np.arange(n_features) % len(real)].copy()
     holes[np.arange(n_features), np.arange(n_features)] = np.nan

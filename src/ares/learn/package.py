@@ -110,7 +110,7 @@ def make_package(
     walked = walk(x, rows, recipe)
     graph = to_onnx(walked.fitted.trees, walked.platt)
     made = with_missing(reference_rows(x, walked.fitted.trees), recipe.series)
-    compared = parity.insist(
+    compared = parity.require_parity(
         parity.compare(walked.probability(made), open_graph(graph, x.shape[1]), made)
     )
     seen = walked.out_of_sample

@@ -1,7 +1,7 @@
 """Parity: the exported graph against the trained model, row by row, before it may be registered.
 
 The graph takes the same branch as the model on every float32 row (see ``onnx_graph``), so no row
-is excused: what remains is the rounding of sums in float32, far below the limit.
+is exempt: what remains is the rounding of sums in float32, far below the limit.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Parity(msgspec.Struct, frozen=True):
 
 
 class ConversionWrongError(Exception):
-    """The exported graph says something else than the trained model: it must not be registered."""
+    """The exported graph gives other probabilities than the trained model: it is not registered."""
 
 
 def compare(expected: F64, scorer: Scorer, rows: F32, limit: float = LIMIT) -> Parity:
@@ -44,7 +44,7 @@ def compare(expected: F64, scorer: Scorer, rows: F32, limit: float = LIMIT) -> P
     return Parity(len(rows), largest, limit, largest <= limit)
 
 
-def insist(parity: Parity) -> Parity:
+def require_parity(parity: Parity) -> Parity:
     """Return ``parity``, or raise ConversionWrongError when it is not within its limit."""
     if not parity.passed:
         raise ConversionWrongError(

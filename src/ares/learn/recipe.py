@@ -1,4 +1,4 @@
-"""The recipe of a model: everything that defines it but the data it is fed."""
+"""The recipe of a model: everything that defines it except its data."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HORIZON_BARS = {
 """How long a trade may last, in bars of the timeframe that decides it."""
 
 WIDTH_MIN_COSTS = 1.5
-"""A barrier nearer than 1.5 round trips could not be won: a win would be mostly costs."""
+"""With a barrier nearer than 1.5 round trips a win would be mostly costs."""
 
 
 class LabelRecipe(msgspec.Struct, frozen=True):
@@ -66,9 +66,9 @@ class BoostRecipe(msgspec.Struct, frozen=True):
 
 
 class Recipe(msgspec.Struct, frozen=True):
-    """What is learned, from what, and how; two models of one recipe differ by their data only.
+    """Label, features and algorithm; two models of one recipe differ by their data only.
 
-    features   : the columns that may be learned from (others are blanked); all columns of the
+    features   : the columns that may be fitted on (others are blanked); all columns of the
                  kernel's table remain the model's input.
     scope      : ``instrument``, or ``universe`` (rows of all instruments pooled).
     folds      : test folds of the purged walk-forward.
@@ -77,8 +77,8 @@ class Recipe(msgspec.Struct, frozen=True):
     sentiment, value_series : external series of which the last columns are made, see ``series``.
 
     >>> label = LabelRecipe(horizon_bars=12, width_min_bps=33.0, cost_bps=22.0)
-    >>> one = Recipe(Timeframe.H1, ("return_1", "volatility_20"), "ab12", label)
-    >>> one.hash == msgspec.structs.replace(one, price_only=True).hash
+    >>> recipe = Recipe(Timeframe.H1, ("return_1", "volatility_20"), "ab12", label)
+    >>> recipe.hash == msgspec.structs.replace(recipe, price_only=True).hash
     False
     """
 

@@ -1,4 +1,4 @@
-"""Rows: decisions with the features known at them and the trades they would have been."""
+"""Rows: decisions with the features known at them and the outcomes of their trades."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ I32 = NDArray[np.int32]
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """What is learned from, by decision time ascending; one row is one bar's close.
+    """Training rows, by decision time ascending; one row is one bar's close.
 
     x          : (n, n_features) float32, all columns of the kernel's table, then a user's own.
     decided_ms : (n,) closing instant of the decision's bar.
@@ -59,18 +59,18 @@ class Rows:
 
     @property
     def hash(self) -> str:
-        """Return the SHA-256 of everything that is learned from."""
+        """Return the SHA-256 of all training data."""
         digest = hashlib.sha256()
         for name in ("x", "decided_ms", "ends_ms", "net", "width", "lane"):
             digest.update(np.ascontiguousarray(getattr(self, name)).tobytes())
         return digest.hexdigest()
 
     def overlap(self, interval_ms: int) -> int:
-        """Return how many rows share their luck on average.
+        """Return how many rows have correlated outcomes on average.
 
         Those are the rows decided while a trade lasts, of all instruments: markets fall together,
-        so four instruments are counted as one (which errs on the side of doubt). A long trade
-        shares with more rows than a short one, so each counts by its length.
+        so four instruments are counted as one (which is conservative). A long trade overlaps with
+        more rows than a short one, so each counts by its length.
         """
         if len(self) == 0:
             return 1
@@ -104,7 +104,7 @@ def rows_of(
     values     : (n_bars, n_features) the kernel's features at each bar's close.
     warm       : (n_bars,) True where every feature has had its warm-up.
     volatility : (n_bars,) standard deviation of one bar's return at each close.
-    from_ms, to_ms : window of the bars' opening times; no bar outside is looked at for outcomes.
+    from_ms, to_ms : window of the bars' opening times; no bar outside is used for outcomes.
     watched    : finer bars, ``watched_ms`` long, on which outcomes are watched; default: the bars.
     """
     label, interval_ms = recipe.label, recipe.timeframe.ms
@@ -114,12 +114,12 @@ def rows_of(
         0 if from_ms is None else int(np.searchsorted(bars.ts_ms, from_ms)),
         len(bars) if to_ms is None else int(np.searchsorted(bars.ts_ms, to_ms)),
     )
-    seen = bars[inside]
+    window = bars[inside]
     width = barrier_width(
         volatility[inside], label.horizon_bars, label.width_sigmas, label.width_min_bps
     )
     labels = label_decisions(
-        seen.ts_ms + interval_ms,
+        window.ts_ms + interval_ms,
         width,
         watched.between(from_ms, to_ms),
         watched_ms,
@@ -129,7 +129,7 @@ def rows_of(
     keep = np.flatnonzero(warm[inside] & labels.known)
     return Rows(
         np.ascontiguousarray(values[inside][keep], np.float32),
-        seen.ts_ms[keep] + interval_ms,
+        window.ts_ms[keep] + interval_ms,
         labels.ends_ms[keep],
         labels.net[keep],
         labels.width[keep],
@@ -159,22 +159,22 @@ def with_user(
     if user is None:
         return rows
     own = np.empty((len(rows), len(user.names)), np.float32)
-    for lane, one in enumerate(bars):
-        mine = rows.lane == lane
-        place = np.searchsorted(one.ts_ms, rows.decided_ms[mine] - interval_ms)
-        wanted = np.zeros(len(one), np.bool_)
-        wanted[place] = True
-        own[mine] = user.of(one, interval_ms, wanted)[place]
+    for lane, lane_bars in enumerate(bars):
+        in_lane = rows.lane == lane
+        bar = np.searchsorted(lane_bars.ts_ms, rows.decided_ms[in_lane] - interval_ms)
+        needed = np.zeros(len(lane_bars), np.bool_)
+        needed[bar] = True
+        own[in_lane] = user.of(lane_bars, interval_ms, needed)[bar]
     return replace(rows, x=np.hstack([rows.x, own]))[present(own)]
 
 
 def blanked(x: F32, names: Sequence[str], learned: Sequence[str]) -> F32:
-    """Return the table with every column that may not be learned from set to zero.
+    """Return the table with every column that may not be fitted on set to zero.
 
     The model's input keeps all columns, so that an engine with one feature table serves it; no
     tree can split on a column that never varies.
     """
-    unused = [place for place, name in enumerate(names) if name not in set(learned)]
+    unused = [column for column, name in enumerate(names) if name not in set(learned)]
     if not unused:
         return x
     x = x.copy()

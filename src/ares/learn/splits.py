@@ -1,8 +1,8 @@
-"""Purged walk-forward splits: what is tested was never known while its model was fitted.
+"""Purged walk-forward splits: no test row was known when its model was fitted.
 
 López de Prado 2018, Advances in Financial Machine Learning, ch. 7: a label spans time, so a
 training row is dropped when its label ends inside the test fold (purge), or so shortly before it
-that the two share their bars' news (embargo).
+that the two depend on the same bars (embargo).
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ import numpy as np
 from ares.kernel.bars import I64
 
 FIRST_SHARE = 0.25
-"""Share of the rows that is only ever trained on: the first model needs something to stand on."""
+"""Share of the rows that is only trained on: the first model needs rows to be fitted on."""
 
 STOPPING_SHARE = 0.2
-"""Newest share of a training part on which boosting learns when to stop."""
+"""Newest share of a training part, whose loss stops the boosting."""
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """One step of the walk: row numbers, ascending.
+    """One fold of the walk-forward: row numbers, ascending.
 
     train   : (n_train,) rows whose labels end at least the embargo before ``from_ms``.
     test    : (n_test,) rows decided in [from_ms, to_ms).
@@ -41,7 +41,7 @@ def walk_forward(
     embargo_ms: int,
     first_share: float = FIRST_SHARE,
 ) -> list[Split]:
-    """Return up to ``folds`` splits, oldest first; each trains on all that was known before it.
+    """Return up to ``folds`` splits, oldest first; each trains on all rows known before it.
 
     decided_ms : (n,) decision times, ascending; equal times (several instruments) stay together.
     ends_ms    : (n,) instants at which the labels are known.
@@ -50,8 +50,8 @@ def walk_forward(
     n = len(decided_ms)
     if n == 0:
         return []
-    marks = np.linspace(first_share, 1.0, folds + 1)[:-1]
-    edges_ms = np.unique(decided_ms[np.minimum((marks * n).astype(np.int64), n - 1)])
+    quantiles = np.linspace(first_share, 1.0, folds + 1)[:-1]
+    edges_ms = np.unique(decided_ms[np.minimum((quantiles * n).astype(np.int64), n - 1)])
     past_end_ms = int(decided_ms[-1]) + 1
     splits = []
     for from_ms, to_ms in zip(edges_ms, [*edges_ms[1:], past_end_ms], strict=True):
@@ -72,8 +72,8 @@ def stopping_slice(
 ) -> tuple[I64, I64]:
     """Split a training part in a head to fit and a later tail on which to stop, purged.
 
-    Both arrays are of the training part only: the test fold and the rows that calibrate are no
-    part of it, because choosing the number of trees on them leaks.
+    Both arrays are of the training part only: without the test fold and the rows that calibrate,
+    because choosing the number of trees on those leaks.
 
     returns : positions in the given arrays; an empty tail where the part is too short.
     """

@@ -1,10 +1,9 @@
-"""The walk: a recipe fitted again and again on what was known, and judged on what came next.
+"""Walk-forward: a recipe is fitted again for each fold, and evaluated on the fold that follows.
 
-Each fold's model is fitted on the rows before it, calibrated on the held-out scores of the folds
-before it, and gives its probabilities; so every probability that is judged comes from numbers that
-were known at its time. The first fold has nothing to be calibrated with and is only calibrated
-from. The model that is shipped is the walk's next step: fitted on all rows, calibrated on all
-held-out scores, by the same functions.
+Each fold's model is fitted on the rows before it and calibrated on the held-out scores of the folds
+before it. So every probability that is evaluated comes from numbers that were known at its time.
+The first fold has no earlier scores: it only calibrates the later folds. The model that is shipped
+is the next step: fitted on all rows, calibrated on all held-out scores, by the same functions.
 """
 
 from __future__ import annotations
@@ -22,14 +21,15 @@ from ares.learn.splits import Split, known_before, walk_forward
 
 
 class TooFewRowsError(Exception):
-    """There is too little to fit, calibrate and judge a model with."""
+    """There are too few rows to fit, calibrate and evaluate a model."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutOfSample:
-    """What the walk's models said about rows that they had not seen, by decision time.
+    """Predictions of the walk-forward's models on their test folds, by decision time.
 
-    rows : (n,) the rows judged.      p : (n,) calibrated probability of a won trade.
+    rows     : (n,) the rows evaluated.
+    p        : (n,) calibrated probability of a won trade.
     edge_bps : (n,) expected net return of the trade, by payoffs known before.
     """
 
@@ -38,13 +38,13 @@ class OutOfSample:
     edge_bps: F64
 
     def __getitem__(self, keep: slice | I64) -> OutOfSample:
-        """Return the part of it at a slice or an index array."""
+        """Return the rows of a slice or an index array."""
         return OutOfSample(self.rows[keep], self.p[keep], self.edge_bps[keep])
 
 
 @dataclass(frozen=True, slots=True)
 class WalkForwardResult:
-    """The shipped model with the evidence of the walk that led to it."""
+    """The shipped model with its out-of-sample evidence."""
 
     fitted: FittedModel
     platt: Platt
@@ -57,11 +57,11 @@ class WalkForwardResult:
 
 
 def walk(x: F32, rows: Rows, recipe: Recipe) -> WalkForwardResult:
-    """Walk the recipe forward over the rows and return the model to ship, with its evidence.
+    """Fit the recipe walk-forward over the rows; return the model to ship, with its evidence.
 
-    x : (n, n_features) the rows' features, blanked where the recipe may not look.
+    x : (n, n_features) the rows' features, blanked where the recipe may not use them.
 
-    Raises TooFewRowsError where no fold can be both calibrated and judged.
+    Raises TooFewRowsError where no fold can be both calibrated and evaluated.
     """
     raw, splits = _held_out_scores(x, rows, recipe)
     p = np.full(len(rows), np.nan)
@@ -73,14 +73,14 @@ def walk(x: F32, rows: Rows, recipe: Recipe) -> WalkForwardResult:
         platt, payoff = _calibrate(rows, raw, known, recipe)
         p[split.test] = platt.probability(raw[split.test])
         edge_bps[split.test] = payoff.edge_bps(p[split.test], rows.width[split.test])
-    judged = np.flatnonzero(np.isfinite(p))
-    if not len(judged):
-        raise TooFewRowsError(f"{len(rows):,} rows are too few to calibrate and judge a model")
+    evaluated = np.flatnonzero(np.isfinite(p))
+    if not len(evaluated):
+        raise TooFewRowsError(f"{len(rows):,} rows are too few to calibrate and evaluate a model")
     platt, payoff = _calibrate(rows, raw, np.arange(len(rows), dtype=np.int64), recipe)
-    seen = OutOfSample(rows[judged], p[judged], edge_bps[judged])
+    out_of_sample = OutOfSample(rows[evaluated], p[evaluated], edge_bps[evaluated])
     fitted = fit(x, rows, recipe)
     of_raw = Platt(platt.a / fitted.spread, platt.b - platt.a * fitted.centre / fitted.spread)
-    return WalkForwardResult(fitted, of_raw, payoff, seen)
+    return WalkForwardResult(fitted, of_raw, payoff, out_of_sample)
 
 
 def _held_out_scores(x: F32, rows: Rows, recipe: Recipe) -> tuple[F64, list[Split]]:
@@ -94,15 +94,15 @@ def _held_out_scores(x: F32, rows: Rows, recipe: Recipe) -> tuple[F64, list[Spli
     return raw, usable
 
 
-def _both_outcomes(rows: Rows, places: I64) -> bool:
-    won = rows.won[places]
+def _both_outcomes(rows: Rows, numbers: I64) -> bool:
+    won = rows.won[numbers]
     return bool(won.any() and not won.all())
 
 
 def _calibrate(rows: Rows, raw: F64, known: I64, recipe: Recipe) -> tuple[Platt, Payoff]:
     """Return the calibration of the held-out scores among the known rows, and their payoff.
 
-    The base rate and the payoff belong to the trade, not to the model: all known rows tell them.
+    The base rate and the payoff belong to the trade, not to the model: all known rows count.
     """
     scored = known[np.isfinite(raw[known])]
     overlap = rows[known].overlap(recipe.timeframe.ms)
@@ -112,5 +112,5 @@ def _calibrate(rows: Rows, raw: F64, known: I64, recipe: Recipe) -> tuple[Platt,
         overlap=overlap,
         base_rate=float(rows.won[known].mean()),
     )
-    said = platt.probability(raw[known])
-    return platt, fit_payoff(rows.net[known], rows.width[known], said, overlap=overlap)
+    p = platt.probability(raw[known])
+    return platt, fit_payoff(rows.net[known], rows.width[known], p, overlap=overlap)

@@ -119,5 +119,5 @@ def f(bars):
 
 @pytest.mark.parametrize("way", LEAKS)
 def test_a_leaky_function_may_not_be_used(walk: Walk, write: Write, way: str) -> None:
-    with pytest.raises(UserError, match=r"mine\.py: 1 of 1 columns know the future \(f\)"):
+    with pytest.raises(UserError, match=r"mine\.py: look-ahead leakage in 1 of 1 columns \(f\)"):
         check_user_features(write(LEAKS[way]), walk(1, 300), 60_000)
