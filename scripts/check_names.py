@@ -161,7 +161,7 @@ UNFINISHED = frozenset(
         "research/report_figures.py",
         "research/report_html.py",
         "research/report_series.py",
-        "research/report_words.py",
+        "research/report_text.py",
         "research/result_json.py",
         "research/signals.py",
         "research/strategy.py",

@@ -1,4 +1,4 @@
-"""The demo's parts: where candles come from, a clean folder, and the story told to its end."""
+"""The demo's parts: where candles come from, a clean folder, and a run to its end."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ares.store.candles import CandleStore
 
 
 def nothing(_share: float, _remark: str) -> None:
-    """Be told of progress and do nothing."""
+    """Ignore progress."""
 
 
 def write_candles(path: Path, days: int, start_ms: int = 1_704_067_200_000) -> None:
@@ -40,15 +40,15 @@ def write_candles(path: Path, days: int, start_ms: int = 1_704_067_200_000) -> N
 
 
 @pytest.fixture(scope="module")
-def world() -> demo.DemoCandles:
-    """Return a made-up world of 60 days: as the demo's own, but sooner trained."""
+def market() -> demo.DemoCandles:
+    """Return a synthetic market of 60 days: that of the demo, but faster to train on."""
     made = simulate(demo.SYMBOLS, days=60, edge=demo.PLANTED_EDGE)
 
-    def bring(store: CandleStore, _progress: demo.Progress) -> None:
+    def load(store: CandleStore, _progress: demo.Progress) -> None:
         for symbol in demo.SYMBOLS:
             store.save(made.specs[symbol], "1m", made.bars[symbol], "test")
 
-    return replace(demo.source(None, simulated=True, now_ms=0), bring=bring)
+    return replace(demo.source(None, simulated=True, now_ms=0), load=load)
 
 
 def test_files_of_two_symbols_of_one_currency_are_chosen_btc_and_eth_first(tmp_path: Path) -> None:
@@ -59,56 +59,56 @@ def test_files_of_two_symbols_of_one_currency_are_chosen_btc_and_eth_first(tmp_p
     got = demo.source(folder, simulated=False, now_ms=0)
     assert got.symbols == ("BTC/USDT", "ETH/USDT")
     assert got.venue == "kraken"
-    assert "candles of kraken" in got.said
+    assert "candles of kraken" in got.description
 
 
-def test_files_without_names_are_a_mistake(tmp_path: Path) -> None:
+def test_files_without_names_are_an_error(tmp_path: Path) -> None:
     write_candles(tmp_path / "candles.parquet", 1)
     with pytest.raises(UserError, match="no file is named after a symbol"):
         demo.source(tmp_path, simulated=False, now_ms=0)
 
 
-def test_too_few_days_are_said_and_leave_no_folder(tmp_path: Path) -> None:
+def test_too_few_days_are_an_error_and_leave_no_folder(tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()
     for name in ("BTCUSDT_1h", "ETHUSDT_1h"):
         write_candles(data / f"{name}.parquet", 20)
     source = demo.source(data, simulated=False, now_ms=0)
-    with pytest.raises(UserError, match="have 20 days of candles together"):
-        demo.stage(source, tmp_path, nothing)
+    with pytest.raises(UserError, match="have 20 days of candles in common"):
+        demo.prepare(source, tmp_path, nothing)
     assert not (tmp_path / demo.FOLDER).exists()
 
 
-def test_a_venue_that_stops_answering_gives_way_to_the_world(
-    tmp_path: Path, world: demo.DemoCandles
+def test_a_venue_that_stops_answering_is_replaced_by_the_simulation(
+    tmp_path: Path, market: demo.DemoCandles
 ) -> None:
     def breaks(_store: CandleStore, _progress: demo.Progress) -> None:
         raise ExternalError("binance does not answer")
 
-    venue = replace(world, kind="venue", venue="binance", bring=breaks)
-    source, stage = demo.stage(venue, tmp_path, nothing)
+    venue = replace(market, kind="venue", venue="binance", load=breaks)
+    source, stage = demo.prepare(venue, tmp_path, nothing)
     assert source.kind == "simulated"
-    assert "binance does not answer; so a made-up world" in source.said
+    assert "binance does not answer; so a synthetic market" in source.description
     assert [p.name for p in tmp_path.iterdir()] == [demo.FOLDER]
     assert stage.workspace.settings.venue == "simulated"
     files = replace(venue, kind="files")
     with pytest.raises(ExternalError):
-        demo.stage(files, tmp_path, nothing)
+        demo.prepare(files, tmp_path, nothing)
 
 
-def test_the_folder_of_an_earlier_demo_is_left_alone(
-    tmp_path: Path, world: demo.DemoCandles
+def test_the_folder_of_an_earlier_demo_is_not_touched(
+    tmp_path: Path, market: demo.DemoCandles
 ) -> None:
     (tmp_path / demo.FOLDER).mkdir()
     (tmp_path / demo.FOLDER / "mine.txt").write_text("kept")
-    _, stage = demo.stage(world, tmp_path, nothing)
+    _, stage = demo.prepare(market, tmp_path, nothing)
     assert stage.workspace.root.name == f"{demo.FOLDER}-2"
     assert (tmp_path / demo.FOLDER / "mine.txt").read_text() == "kept"
     assert [t.value for t in stage.workspace.settings.weights] == list(demo.WEIGHTS)
 
 
-def test_the_story_is_told_to_its_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """On prices without any edge: nothing is traded, and that is said with its numbers."""
+def test_the_demo_runs_to_its_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """On prices without any edge: nothing is traded, and the output says so with numbers."""
     made = simulate(demo.SYMBOLS, days=60, edge=0.0)
     data = tmp_path / "binance"
     data.mkdir()
@@ -118,30 +118,32 @@ def test_the_story_is_told_to_its_end(tmp_path: Path, capsys: pytest.CaptureFixt
         columns = {"ts": fives.ts_ms} | {name: getattr(fives, name) for name in names}
         pl.DataFrame(columns).write_parquet(data / f"{symbol.replace('/', '')}_5m.parquet")
     assert run(["demo", "--data", str(data), "--folder", str(tmp_path)]) == 0
-    told = capsys.readouterr().out
+    text = capsys.readouterr().out
     for chapter in range(1, 6):
-        assert f"{chapter}. " in told
-    assert "candles of binance, from" in told
-    assert "Ensemble of binance:BTC/USDT" in told
-    assert " 0 mismatches" in told
-    assert "No evidence of an edge after costs in these candles" in told
+        assert f"{chapter}. " in text
+    assert "candles of binance, from" in text
+    assert "Ensemble of binance:BTC/USDT" in text
+    assert " 0 mismatches" in text
+    assert "No evidence of an edge after costs in these candles" in text
     workspace = tmp_path / demo.FOLDER
     page = (workspace / "reports" / "demo.html").read_text()
     assert len(page) > 200_000
     assert len(list((workspace / "models" / "ensembles").glob("*.json"))) == 2
-    assert "It never traded" in told
-    assert "traded virtually all the same" in told
-    assert "chosen with hindsight" in page
+    assert "It never traded" in text
+    assert "traded virtually" in text
+    assert "selected with hindsight" in page
 
 
-def test_trades_since_are_compared_in_bps_a_trade_and_a_lost_edge_is_said() -> None:
+def test_trades_are_compared_with_the_evidence_in_bps_per_trade() -> None:
     def side(trades: int, bps: float) -> ClosedTrades:
         return ClosedTrades(trades, 0.5, bps, trades * bps)
 
-    told = _since(21.5, [side(60, 5.0), side(20, 1.0)], 0.0026)
-    assert "the engine made 80 trades, +4.0 bps each after costs: 0.26% of the account" in told
-    assert told.endswith("and only 19% left of what was judged.")
-    assert _since(21.5, [side(1, -3.0)], -0.001).endswith("and nothing left of what was judged.")
+    text = _since(21.5, [side(60, 5.0), side(20, 1.0)], 0.0026)
+    assert "the engine made 80 trades, +4.0 bps each after costs: 0.26% of the account" in text
+    assert text.endswith(", only 19% of the mean return per trade in the evidence.")
+    assert _since(21.5, [side(1, -3.0)], -0.001).endswith(
+        ", none of the mean return per trade in the evidence."
+    )
     assert _since(21.5, [side(9, 20.0)], 0.01).endswith(
         "+20.0 bps each after costs: 1.00% of the account."
     )

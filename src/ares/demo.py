@@ -1,5 +1,5 @@
-"""The demo's parts, joined at the composition root: candles from wherever there are some, a
-workspace of its own, and each step of the story as one function.
+"""The steps of ``ares demo``: candles from files, a venue or a simulation, a workspace, training,
+backtest and run, one function each.
 """
 
 from __future__ import annotations
@@ -31,32 +31,32 @@ TRAIN_DAYS = 240
 FETCH_DAYS = 134
 RUN_DAYS = 14
 PLANTED_EDGE = 2.0
-"""Twice what the simulated world has by default: enough for 240 days to show it."""
+"""Twice the default of the simulation: strong enough to be found in 240 days."""
 
-ANSWER_S = 3.0
-"""A venue that has not answered by then is not there."""
+VENUE_TIMEOUT_S = 3.0
+"""How long to wait for a venue before the simulation is used."""
 
 BEST_SHARE = 0.02
-"""Where no signal asks for a trade, this share of the best ones is traded virtually, to show."""
+"""Share of the best signals that is traded virtually where no signal leads to a trade."""
 
 Progress = Callable[[float, str], None]
-"""Is told the share that is done, and a remark."""
+"""Called with the share that is done, and a remark."""
 
 
 @dataclass(frozen=True, slots=True)
 class DemoCandles:
-    """Where the demo's candles come from: said on the screen, and who brings them."""
+    """Source of the demo's candles: its description for the screen, and what loads them."""
 
     kind: str
-    said: str
+    description: str
     venue: str
     symbols: tuple[str, ...]
-    bring: Callable[[CandleStore, Progress], None]
+    load: Callable[[CandleStore, Progress], None]
 
 
 @dataclass(frozen=True, slots=True)
 class DemoWorkspace:
-    """A demo's workspace with its candles: trained up to ``split_ms``, run from there on."""
+    """The demo's workspace with its candles; models train up to ``split_ms`` and run from there."""
 
     workspace: Workspace
     from_ms: int
@@ -65,70 +65,75 @@ class DemoWorkspace:
 
 
 def source(data: Path | None, simulated: bool, now_ms: int) -> DemoCandles:
-    """Return where candles come from: a path, else a venue that answers, else the made-up world.
+    """Return the source of candles: a path, else a venue that answers, else the simulation.
 
-    Raises UserMistake where a path was given and holds no candles of two instruments.
+    Raises UserError where a path holds no candles of two instruments.
     """
     if data is not None:
         return _files(data)
     if simulated:
-        return _world("a made-up world, as asked for")
+        return _simulation("a synthetic market (--simulated)")
     client = _answering(VENUE)
     if client is not None:
         return _venue(VENUE, client, now_ms)
-    return _world(f"{VENUE} did not answer within {ANSWER_S:g} s, so a made-up world")
+    return _simulation(
+        f"{VENUE} did not answer within {VENUE_TIMEOUT_S:g} s, so a synthetic market"
+    )
 
 
-def stage(made: DemoCandles, parent: Path, progress: Progress) -> tuple[DemoCandles, DemoWorkspace]:
-    """Make a workspace below ``parent`` (the first free name), bring the candles, cut the time.
+def prepare(
+    candles: DemoCandles, parent: Path, progress: Progress
+) -> tuple[DemoCandles, DemoWorkspace]:
+    """Create a workspace below ``parent`` (under the first free name), load candles, split time.
 
-    Where a venue stops answering on the way, the made-up world takes its place: hence the source.
+    Where a venue stops answering, the simulation replaces it: the source in use is returned.
     """
     try:
-        return made, _staged(made, parent, progress)
-    except ExternalError as trouble:
-        if made.kind != "venue":
+        return candles, _prepared(candles, parent, progress)
+    except ExternalError as error:
+        if candles.kind != "venue":
             raise
-        instead = _world(f"{trouble}; so a made-up world")
-        return instead, _staged(instead, parent, progress)
+        simulation = _simulation(f"{error}; so a synthetic market")
+        return simulation, _prepared(simulation, parent, progress)
 
 
-def _staged(made: DemoCandles, parent: Path, progress: Progress) -> DemoWorkspace:
+def _prepared(candles: DemoCandles, parent: Path, progress: Progress) -> DemoWorkspace:
     root = _free(parent / FOLDER)
     root.mkdir(parents=True)
     try:
-        (root / SETTINGS_FILE).write_text(_settings(made), encoding="utf-8")
+        (root / SETTINGS_FILE).write_text(_settings(candles), encoding="utf-8")
         workspace, _ = Workspace.init(root)
-        return _filled(made, workspace, progress)
+        return _filled(candles, workspace, progress)
     except BaseException:
-        shutil.rmtree(root, ignore_errors=True)  # made a moment ago, by us, and of no use
+        shutil.rmtree(root, ignore_errors=True)  # created by this call, and incomplete
         raise
 
 
-def _filled(made: DemoCandles, workspace: Workspace, progress: Progress) -> DemoWorkspace:
+def _filled(candles: DemoCandles, workspace: Workspace, progress: Progress) -> DemoWorkspace:
     from ares.bootstrap import candle_store
     from ares.research.window import window
 
     with candle_store(workspace) as store:
-        made.bring(store, progress)
-        instruments = [store.resolve(f"{made.venue}:{symbol}") for symbol in made.symbols]
+        candles.load(store, progress)
+        instruments = [store.resolve(f"{candles.venue}:{symbol}") for symbol in candles.symbols]
         _, to_ms = window(store, instruments, None, None, None)
         first_ms = max(
-            min(s.first_ms for s in store.series() if s.instrument == one) for one in instruments
+            min(s.first_ms for s in store.series() if s.instrument == instrument)
+            for instrument in instruments
         )
     split_ms = (to_ms - RUN_DAYS * DAY_MS) // DAY_MS * DAY_MS
     if split_ms - first_ms < RUN_DAYS * DAY_MS:
         days = max(0.0, (to_ms - first_ms) / DAY_MS)
         raise UserError(
-            f"{' and '.join(made.symbols)} have {days:.0f} days of candles together; the demo "
-            f"wants {2 * RUN_DAYS + 1}: give it a folder with more"
+            f"{' and '.join(candles.symbols)} have {days:.0f} days of candles in common; the demo "
+            f"needs {2 * RUN_DAYS + 1}: give a folder with more candles"
         )
     return DemoWorkspace(workspace, max(first_ms, split_ms - TRAIN_DAYS * DAY_MS), split_ms, to_ms)
 
 
 def train(on: DemoWorkspace, progress: Callable[[int, int, str], None]) -> TrainingReport:
     """Train both symbols on everything before the last two weeks, and promote the ensembles into
-    the history slot: a rehearsal, marked as such.
+    the history slot, with reason "rehearsal".
     """
     from ares.bootstrap.models import mirror_training
     from ares.bootstrap.training import train as run
@@ -143,26 +148,23 @@ def train(on: DemoWorkspace, progress: Callable[[int, int, str], None]) -> Train
 
 
 def backtest(on: DemoWorkspace) -> BacktestResult:
-    """Backtest the new ensembles on the last two weeks, which they have not seen."""
+    """Backtest the new ensembles on the last two weeks, which are out of sample."""
     return _backtested(on, None)
 
 
-def best_signals(on: DemoWorkspace, quiet: BacktestResult) -> BacktestResult | None:
-    """Return what the best of the signals would have made where none asked for a trade.
-
-    None where there was no signal at all.
-    """
+def best_signals(on: DemoWorkspace, without_trades: BacktestResult) -> BacktestResult | None:
+    """Return a backtest of the best signals where none led to a trade; None without any signal."""
     import numpy as np
 
-    edge = quiet.strategy.signals.edge
+    edge = without_trades.strategy.signals.edge
     edge = edge[np.isfinite(edge)]
     if len(edge) == 0:
         return None
     result = _backtested(on, float(np.quantile(edge, 1.0 - BEST_SHARE)))
     name = f"best {BEST_SHARE:.0%} of the signals, traded virtually"
     warning = (
-        "no signal had the edge that an entry needs, so nothing would have been traded: this is "
-        f"what the best {BEST_SHARE:.0%} of them, chosen with hindsight, would have made"
+        "no signal reached the edge that an entry needs, so nothing was traded: this backtest "
+        f"trades the best {BEST_SHARE:.0%} of signals, selected with hindsight"
     )
     return replace(
         result,
@@ -195,7 +197,7 @@ def run(on: DemoWorkspace, progress: Callable[[int, int], None]) -> RunResult:
 
 
 def _files(path: Path) -> DemoCandles:
-    """Return the two instruments of a file or folder that have most files; BTC and ETH first."""
+    """Return the two instruments with most files in a file or folder; BTC and ETH first."""
     from ares.adapters.candle_files import candle_files
     from ares.adapters.candle_names import names_of
     from ares.config.venues import known_venues
@@ -209,15 +211,15 @@ def _files(path: Path) -> DemoCandles:
             found.setdefault(symbol, []).append(file)
     if not found:
         raise UserError(
-            f"{path}: no file is named after a symbol and an interval (BTCUSDT_1h.parquet): import "
-            "with `ares data import`, then `ares train`"
+            f"{path}: no file is named after a symbol and an interval (BTCUSDT_1h.parquet): rename "
+            "the files, or use `ares data import` and `ares train`"
         )
-    liked = sorted(found, key=lambda s: (s not in SYMBOLS, -len(found[s]), s))
-    quote = liked[0].partition("/")[2]
-    symbols = tuple(s for s in liked if s.partition("/")[2] == quote)[:2]
+    ranked = sorted(found, key=lambda s: (s not in SYMBOLS, -len(found[s]), s))
+    quote = ranked[0].partition("/")[2]
+    symbols = tuple(s for s in ranked if s.partition("/")[2] == quote)[:2]
     chosen = [file for symbol in symbols for file in found[symbol]]
 
-    def bring(store: CandleStore, progress: Progress) -> None:
+    def load(store: CandleStore, progress: Progress) -> None:
         from ares.runtime.ingest.candle_import import import_candles
 
         for k, file in enumerate(chosen):
@@ -225,11 +227,11 @@ def _files(path: Path) -> DemoCandles:
             import_candles(store, file, venue)
         progress(1.0, "")
 
-    return DemoCandles("files", f"candles of {venue}, from {path}", venue, symbols, bring)
+    return DemoCandles("files", f"candles of {venue}, from {path}", venue, symbols, load)
 
 
 def _venue(venue: str, client: CcxtCandles, now_ms: int) -> DemoCandles:
-    def bring(store: CandleStore, progress: Progress) -> None:
+    def load(store: CandleStore, progress: Progress) -> None:
         from ares.runtime.ingest.candle_fetch import fetch_candles
 
         for k, symbol in enumerate(SYMBOLS):
@@ -240,60 +242,60 @@ def _venue(venue: str, client: CcxtCandles, now_ms: int) -> DemoCandles:
             from_ms = now_ms - FETCH_DAYS * DAY_MS
             fetch_candles(store, client, symbol, "5m", from_ms, None, now_ms, page)
 
-    said = f"real candles of {venue}, fetched now: the last {FETCH_DAYS} days in 5m bars"
-    return DemoCandles("venue", said, venue, SYMBOLS, bring)
+    description = f"real candles of {venue}, fetched now: the last {FETCH_DAYS} days in 5m bars"
+    return DemoCandles("venue", description, venue, SYMBOLS, load)
 
 
-def _world(why: str) -> DemoCandles:
+def _simulation(why: str) -> DemoCandles:
     from ares.sim.prices import VENUE as SIMULATED
 
-    def bring(store: CandleStore, progress: Progress) -> None:
+    def load(store: CandleStore, progress: Progress) -> None:
         from ares.sim.prices import simulate
 
-        world = simulate(SYMBOLS, days=TRAIN_DAYS + RUN_DAYS, edge=PLANTED_EDGE)
+        market = simulate(SYMBOLS, days=TRAIN_DAYS + RUN_DAYS, edge=PLANTED_EDGE)
         for k, symbol in enumerate(SYMBOLS):
             progress(k / len(SYMBOLS), symbol)
-            store.save(world.specs[symbol], "1m", world.bars[symbol], "ares.sim.prices")
+            store.save(market.specs[symbol], "1m", market.bars[symbol], "ares.sim.prices")
         progress(1.0, "")
 
-    said = (
-        f"{why}: fat tails, clustered volatility, and a weak part that can be predicted, planted "
-        "there. Its results say nothing of any market"
+    description = (
+        f"{why}: fat tails, clustered volatility, and a weak planted edge. Its results say nothing "
+        "about any real market"
     )
-    return DemoCandles("simulated", said, SIMULATED, SYMBOLS, bring)
+    return DemoCandles("simulated", description, SIMULATED, SYMBOLS, load)
 
 
 def _answering(venue: str) -> CcxtCandles | None:
-    """Return a client of the venue if it names its symbols in time.
+    """Return a client of the venue if it answers in time.
 
-    Asked in a thread of its own: a name server that does not answer has no timeout.
+    Runs in a thread of its own: a DNS lookup has no timeout.
     """
     found: list[CcxtCandles] = []
 
-    def ask() -> None:
+    def connect() -> None:
         from ares.adapters.ccxt_candles import CcxtCandles, RetryPolicy
 
-        patience = RetryPolicy(attempts=1, answer_s=ANSWER_S)
+        once = RetryPolicy(attempts=1, timeout_s=VENUE_TIMEOUT_S)
         try:
-            CcxtCandles(venue, patience=patience).spec(SYMBOLS[0])
+            CcxtCandles(venue, retries=once).spec(SYMBOLS[0])
             found.append(CcxtCandles(venue))
         except AresError:
             return
 
-    asking = threading.Thread(target=ask, daemon=True)
-    asking.start()
-    asking.join(ANSWER_S)
+    thread = threading.Thread(target=connect, daemon=True)
+    thread.start()
+    thread.join(VENUE_TIMEOUT_S)
     return found[0] if found else None
 
 
-def _settings(made: DemoCandles) -> str:
-    quote = made.symbols[0].partition("/")[2]
+def _settings(candles: DemoCandles) -> str:
+    quote = candles.symbols[0].partition("/")[2]
     lines = [f"    - {{interval: {name}, weight: {share}}}" for name, share in WEIGHTS.items()]
     return "\n".join(
         [
-            "# Made by `ares demo`. Every other key has its default: `ares config show`.",
-            f"venue: {made.venue}",
-            f"symbols: [{', '.join(made.symbols)}]",
+            "# Created by `ares demo`. Other keys have their defaults: `ares config show`.",
+            f"venue: {candles.venue}",
+            f"symbols: [{', '.join(candles.symbols)}]",
             f"account: {{currency: {quote}}}",
             "timeframes:",
             "  intervals:",
@@ -304,7 +306,7 @@ def _settings(made: DemoCandles) -> str:
 
 
 def _free(path: Path) -> Path:
-    """Return the path, or with the first number behind it that is not taken."""
+    """Return the path, or the path with the first free number appended."""
     if not path.exists():
         return path
     numbered = (path.with_name(f"{path.name}-{n}") for n in range(2, 10_000))

@@ -1,4 +1,4 @@
-"""Candle files: the usual shapes are read alike; each bad one is one line with its place."""
+"""Candle files: the usual formats are read alike; an invalid file is one line with its position."""
 
 from __future__ import annotations
 
@@ -177,11 +177,11 @@ def csv_with(row: int, column: str, text: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("row", "column", "text", "said"),
+    ("row", "column", "text", "message"),
     [
-        (3, "close", "n/a", r"line 5: column close says 'n/a', not a number"),
+        (3, "close", "n/a", r"line 5: column close is 'n/a', not a number"),
         (3, "open", "", r"line 5: column open is empty, not a number"),
-        (4, "ts", "yesterday", r"line 6: column ts says 'yesterday', not a time"),
+        (4, "ts", "yesterday", r"line 6: column ts is 'yesterday', not a time"),
         (4, "ts", "", r"line 6: column ts is empty"),
         (2, "low", "0", r"line 4 \(2023-03-16 22:17\): low is 0, not a price above 0"),
         (2, "low", "-3", r"line 4 .*: low is -3"),
@@ -196,25 +196,25 @@ def csv_with(row: int, column: str, text: str) -> str:
     ],
 )
 def test_a_bad_cell_is_one_line_with_its_place(
-    tmp_path: Path, row: int, column: str, text: str, said: str
+    tmp_path: Path, row: int, column: str, text: str, message: str
 ) -> None:
     path = tmp_path / "BTCUSDT_1m.csv"
     path.write_text(csv_with(row, column, text))
-    with pytest.raises(UserError, match=said) as caught:
+    with pytest.raises(UserError, match=message) as caught:
         read_candles(path, "binance")
     assert str(caught.value).startswith("BTCUSDT_1m.csv")
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("table", "said"),
+    ("table", "message"),
     [
         (frame().drop("volume"), "no column for volume .*: name it volume"),
         (frame().drop("ts"), "no column for time .*: name it ts"),
         (frame().clear(), "no candles"),
         (with_cell("close", 3, None), "row 4: column close is empty"),
         (with_cell("close", 3, 0.0), r"row 4 \(2023-03-16 22:18\): close is 0"),
-        (frame().cast({"close": pl.String}).with_columns(close=pl.lit("x")), "row 1: .* says 'x'"),
+        (frame().cast({"close": pl.String}).with_columns(close=pl.lit("x")), "row 1: .* is 'x'"),
         (frame().with_columns(close=pl.lit(True)), "column close holds Boolean"),
         (frame().with_columns(ts=pl.lit(True)), "column ts holds Boolean"),
         (frame()[::-1], r"row 2 .*: the time is before the row above"),
@@ -227,10 +227,10 @@ def test_a_bad_cell_is_one_line_with_its_place(
     ],
 )
 def test_a_bad_parquet_is_one_line_with_its_place(
-    tmp_path: Path, table: pl.DataFrame, said: str
+    tmp_path: Path, table: pl.DataFrame, message: str
 ) -> None:
     path = save(tmp_path / "BTCUSDT_1m.parquet", table)
-    with pytest.raises(UserError, match=said) as caught:
+    with pytest.raises(UserError, match=message) as caught:
         read_candles(path, "binance")
     assert str(caught.value).startswith("BTCUSDT_1m.parquet")
     assert not isinstance(caught.value, CandleFormatError)
@@ -265,7 +265,7 @@ def test_an_empty_file_and_a_missing_one_are_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such file or folder"):
         candle_files(tmp_path / "nowhere")
     (tmp_path / "new").mkdir()
-    with pytest.raises(UserError, match="holds no files"):
+    with pytest.raises(UserError, match="the folder is empty"):
         candle_files(tmp_path / "new")
 
 
@@ -282,7 +282,7 @@ def test_files_that_are_damaged_are_named(tmp_path: Path) -> None:
         "BTCUSDT_1m.csv": b"\xff\xfe\x00\x01\n" * 9,
     }.items():
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(UserError, match="damaged or no") as caught:
+        with pytest.raises(UserError, match="damaged, or not") as caught:
             read_candles(tmp_path / name, "binance")
         assert "\n" not in str(caught.value)
 

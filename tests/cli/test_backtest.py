@@ -99,9 +99,9 @@ def test_the_result_the_report_and_the_trades_are_written(
     assert "buy & hold" in out
     assert (here / "out.html").read_text().startswith("<!doctype html>")
     assert (here / "out_trades.csv").read_bytes() == (here / "trades.csv").read_bytes()
-    (kept,) = (here / "reports").glob("backtest_*.json")
-    assert json.loads(kept.read_text())["strategy"] == "sma_cross 20/100"
-    kept.unlink()
+    (stored,) = (here / "reports").glob("backtest_*.json")
+    assert json.loads(stored.read_text())["strategy"] == "sma_cross 20/100"
+    stored.unlink()
 
 
 def test_no_db_leaves_no_trace(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -112,18 +112,18 @@ def test_no_db_leaves_no_trace(here: Path, capsys: pytest.CaptureFixture[str]) -
 
 def test_filled_at_the_close_is_warned_of(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     got = answer(capsys, *SMA, "--fill", "close")
-    assert any("better than any venue" in text for text in got["warnings"])
+    assert any("which no real order gets" in text for text in got["warnings"])
 
 
 @pytest.mark.parametrize(
-    ("args", "said"),
+    ("args", "message"),
     [
         (("-s", "BTC/USD", "--baseline", "buy_hold"), "did you mean BTC/USDT"),
         (("--baseline", "sma"), "--baseline sma: use buy_hold or sma_cross"),
         (("--baseline", "buy_hold", "--fill", "open"), "--fill open"),
         (("--baseline", "buy_hold", "--model", "x"), "give one of them"),
         (("--baseline", "buy_hold", "--fee", "much"), "--fee much"),
-        (("--baseline", "buy_hold", "--from", "yesterday"), "is no date"),
+        (("--baseline", "buy_hold", "--from", "yesterday"), "is not a date"),
         (("--baseline", "buy_hold", "--days", "-1"), "--days"),
         (("--baseline", "buy_hold", "--cash", "0"), "--cash"),
         (("--baseline", "sma_cross", "-i", "7m"), "unknown interval '7m'"),
@@ -132,13 +132,13 @@ def test_filled_at_the_close_is_warned_of(here: Path, capsys: pytest.CaptureFixt
         (("--baseline", "buy_hold", "--from", "2020-01-01", "--to", "2020-02-01"), "stored: 1m"),
     ],
 )
-def test_a_mistake_is_one_line_and_exit_code_2(
-    here: Path, capsys: pytest.CaptureFixture[str], args: tuple[str, ...], said: str
+def test_an_error_is_one_line_and_exit_code_2(
+    here: Path, capsys: pytest.CaptureFixture[str], args: tuple[str, ...], message: str
 ) -> None:
     code, out, err = ares(capsys, *args)
     assert code == 2
     assert out == ""
     lines = [line for line in err.splitlines() if line.startswith("ares:")]
     assert len(lines) == 1
-    assert said in lines[0]
+    assert message in lines[0]
     assert "Traceback" not in err

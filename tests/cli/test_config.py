@@ -74,7 +74,7 @@ def test_show_of_an_unknown_key_names_the_nearest(
 
 
 def test_check_of_good_settings(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "no mistakes" in answer(capsys, "config", "check")
+    assert "no errors" in answer(capsys, "config", "check")
     shown = json.loads(answer(capsys, "config", "check", "--json"))
     assert shown == {"ok": True, "problems": [], "hash": Settings().hash}
 
@@ -106,3 +106,11 @@ def test_any_other_command_stops_at_the_first_mistake(
         "ares: ares.yaml, line 2: unknown key 'risk.daily_los_limit': "
         "did you mean 'daily_loss_limit'?\n"
     )
+
+
+def test_a_section_is_shown_under_its_former_name_too(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (workspace / "ares.yaml").write_text("rollout: {shadow_hours: 7}\n")
+    assert answer(capsys, "config", "show", "rollout.shadow_hours") == "7.0\n"
+    assert json.loads(answer(capsys, "config", "show", "challenger", "--json"))["shadow_hours"] == 7

@@ -79,7 +79,7 @@ def test_the_venue_of_the_settings_is_the_default(
     assert answer(capsys, "list")[0]["venue"] == "kraken"
 
 
-def test_a_folder_with_a_bad_file_imports_the_rest_and_leaves_with_2(
+def test_a_folder_with_a_bad_file_imports_the_rest_and_exits_with_2(
     workspace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = workspace / "candles"
@@ -89,21 +89,21 @@ def test_a_folder_with_a_bad_file_imports_the_rest_and_leaves_with_2(
     (folder / "notes.txt").write_text("no candles")
     code, out, err = ares(capsys, "import", "candles")
     assert code == 2
-    assert "60 new bars from 1 file; 1 file skipped, no candles: notes.txt" in out
+    assert "60 new bars from 1 file; 1 file without candles skipped: notes.txt" in out
     assert "refused: ETHUSDT_1m.csv, line 2 (2023-03-16 22:15): low is 0" in err
     code, out, _ = ares(capsys, "import", "candles", "--json")
     assert code == 2
     assert json.loads(out)["refused"][0]["file"] == "ETHUSDT_1m.csv"
-    assert [one["symbol"] for one in answer(capsys, "list")] == ["BTC/USDT"]
+    assert [row["symbol"] for row in answer(capsys, "list")] == ["BTC/USDT"]
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "message"),
     [
         ("BTCUSDT_1m.csv", "", "the file is empty"),
         ("BTCUSDT_1m.csv", "ts,open,high,low\n1,2,3,4\n", "no column for close, volume"),
-        ("BTCUSDT_1m.parquet", "no parquet", "damaged or no Parquet"),
-        ("BTCUSDT_1m.csv", "ts,open,high,low,close,volume\n1,2,3,4,x,6\n", "says 'x'"),
+        ("BTCUSDT_1m.parquet", "no parquet", "damaged, or not Parquet"),
+        ("BTCUSDT_1m.csv", "ts,open,high,low,close,volume\n1,2,3,4,x,6\n", "is 'x'"),
         ("nowhere.csv", None, "no such file or folder"),
     ],
 )
@@ -112,7 +112,7 @@ def test_a_bad_file_is_one_line_and_2_and_nothing_is_lost(
     capsys: pytest.CaptureFixture[str],
     name: str,
     content: str | None,
-    said: str,
+    message: str,
 ) -> None:
     frame().write_csv(workspace / "BTCUSDT-1m-good.csv")
     answer(capsys, "import", "BTCUSDT-1m-good.csv")
@@ -122,11 +122,13 @@ def test_a_bad_file_is_one_line_and_2_and_nothing_is_lost(
     code, out, err = ares(capsys, "import", name)
     assert (code, out) == (2, "")
     (line,) = [line for line in err.splitlines() if line.startswith("ares: ")]
-    assert said in line
+    assert message in line
     assert answer(capsys, "list") == before
 
 
-def test_conflicts_and_gaps_are_said(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_conflicts_and_gaps_are_reported(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     frame().write_csv(workspace / "BTCUSDT_1m_a.csv")
     answer(capsys, "import", "BTCUSDT_1m_a.csv")
     other = frame().with_columns(close=pl.col("close") + 0.5)
@@ -135,11 +137,11 @@ def test_conflicts_and_gaps_are_said(workspace: Path, capsys: pytest.CaptureFixt
     assert code == 0
     assert "conflict: binance:BTC/USDT 1m 2023-03-16 22:15: close 100 kept" in err
     assert "100.5 refused" in err
-    assert "conflict: BTCUSDT_1m_b.csv: 56 bars in all" in err
-    assert "gap: 4 bars missing inside BTCUSDT_1m_b.csv, first" in err
+    assert "conflict: BTCUSDT_1m_b.csv: 56 bars in total" in err
+    assert "gap: 4 bars missing in BTCUSDT_1m_b.csv, first" in err
 
 
-def test_check_finds_places_and_leaves_with_1_on_errors(
+def test_check_reports_findings_and_exits_with_1_on_errors(
     workspace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pl.concat([frame()[:20], frame()[30:]]).write_csv(workspace / "BTCUSDT_1m.csv")
@@ -153,15 +155,15 @@ def test_check_finds_places_and_leaves_with_1_on_errors(
     engine.dispose()
     code, out, _ = ares(capsys, "check")
     assert code == 1
-    assert "1 place with errors: correct it" in out
+    assert "1 error found: correct it" in out
     code, out, _ = ares(capsys, "check", "--json")
     assert code == 1
     found = json.loads(out)["series"][0]["findings"]
     assert found["ohlc"]["shown"][0]["from"] == "2023-03-16 22:15"
-    assert (found["gap"]["places"], found["gap"]["bars"]) == (1, 10)
+    assert (found["gap"]["count"], found["gap"]["bars"]) == (1, 10)
 
 
-def test_nothing_stored_is_said(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_empty_store_is_reported(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert answer(capsys, "list") == []
     assert "no candles are stored" in ares(capsys, "list")[1]
     assert "no candles are stored" in ares(capsys, "check")[1]
@@ -170,14 +172,14 @@ def test_nothing_stored_is_said(workspace: Path, capsys: pytest.CaptureFixture[s
     assert "unknown symbol 'BTC/USDT'" in err
 
 
-def test_a_database_that_is_none_is_3_and_one_line(
+def test_an_invalid_database_is_exit_code_3_and_one_line(
     workspace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (workspace / "ares.db").write_text("this is no database at all, only a text" * 20)
     for verb in ("list", "check"):
         code, out, err = ares(capsys, verb)
         assert (code, out) == (3, "")
-        assert len([line for line in err.splitlines() if "is no database" in line]) == 1
+        assert len([line for line in err.splitlines() if "is not a database" in line]) == 1
 
 
 def test_without_a_workspace_it_says_how_to_get_one(

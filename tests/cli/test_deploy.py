@@ -114,7 +114,7 @@ def test_training_is_refused_where_money_trades(ares: Ares, tmp_path: Path) -> N
         ({"quiet_hours": "2-5"}, "deployment.quiet_hours"),
         ({"quiet_hours": "25:00-05:00"}, "deployment.quiet_hours"),
         ({"restart_command": "  "}, "is empty: write a command"),
-        ({"health_command": "say 'no"}, "is no command"),
+        ({"health_command": "say 'no"}, "is not a command"),
         ({"health_seconds_max": 1.0}, "must be at least health_checks times"),
         ({"health_checks": 0}, "deployment.health_checks"),
     ],

@@ -115,7 +115,9 @@ def test_a_wrong_call_is_one_line_and_exit_2(
 def test_outside_a_workspace_the_line_says_what_to_do(tmp_path: Path) -> None:
     done = ares("config", "show", cwd=tmp_path)
     assert done.returncode == 2
-    assert done.stderr == ("ares: no workspace here: run `ares init`, or go to the folder of one\n")
+    assert done.stderr == (
+        "ares: no workspace here: run `ares init`, or change to the folder of a workspace\n"
+    )
 
 
 @pytest.mark.parametrize(

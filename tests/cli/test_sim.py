@@ -38,7 +38,7 @@ def test_a_world_is_written_once_and_as_drawn(tmp_path: Path, capsys: Any) -> No
     ("wrong", "says"),
     [
         (["w.txt"], "ends in"),
-        (["nowhere/w.csv"], "no folder"),
+        (["nowhere/w.csv"], "no such folder"),
         (["w.csv", "--years", "0"], "--years"),
         (["w.csv", "--turns", "9"], "--turns"),
     ],

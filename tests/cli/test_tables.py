@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from ares.cli.tables import drawn
+from ares.cli.tables import layout
 
 COLUMNS = ("package", "rows", "accuracy / base", "Brier skill", "net bps", "made")
 ROWS = [
@@ -19,7 +19,7 @@ CELLS = [str(cell) for row in ROWS for cell in row if cell is not None]
 
 def shown(width: int) -> str:
     out = io.StringIO()
-    Console(file=out, width=width).print(drawn(COLUMNS, ROWS, width))
+    Console(file=out, width=width).print(layout(COLUMNS, ROWS, width))
     return out.getvalue()
 
 
@@ -53,5 +53,5 @@ def test_where_words_have_no_room_every_row_is_a_block(width: int) -> None:
 
 def test_no_rows_are_headings_alone() -> None:
     out = io.StringIO()
-    Console(file=out, width=20).print(drawn(COLUMNS, [], 20))
+    Console(file=out, width=20).print(layout(COLUMNS, [], 20))
     assert "package" in out.getvalue().replace("\n", "")

@@ -1,4 +1,4 @@
-"""Settings files as people write them: every mistake is one line with its place and a way out."""
+"""Settings files: every error is one line that says where it is and what to do."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def settings_of(tmp_path: Path, text: str, **environ: str) -> Settings:
     return load_settings(path, environ)
 
 
-def mistake_of(tmp_path: Path, text: str | bytes, **environ: str) -> str:
+def error_of(tmp_path: Path, text: str | bytes, **environ: str) -> str:
     path = tmp_path / "ares.yaml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(UserError) as caught:
@@ -108,7 +108,7 @@ def test_a_section_whose_keys_are_all_commented_out_has_its_defaults(tmp_path: P
         ("risk: [1]\n", ("line 1", "a section")),
         (
             INTERVALS + "    - {interval: 1m, weight: 1}\n    - {interval: 1m, weight: 1}\n",
-            ("line 4", "'1m' stands in the list twice"),
+            ("line 4", "'1m' is listed twice"),
         ),
         (INTERVALS + "    - interval: 1m\n      weight: 0\n", ("line 4", "above 0")),
         (INTERVALS + "    - interval: 1m\n", ("line 3", "weight' is missing")),
@@ -121,7 +121,7 @@ def test_a_section_whose_keys_are_all_commented_out_has_its_defaults(tmp_path: P
         ),
         ("learning:\n  rows_min: 200000\n", ("line 2", "not be above rows_max")),
         ("risk:\n  order_quote_min: 9000\n", ("line 2", "not be above order_quote_max")),
-        ("features:\n  reference: DOGE/USDT\n", ("line 2", "not among symbols")),
+        ("features:\n  reference: DOGE/USDT\n", ("line 2", "not in symbols")),
         (
             "risk:\n  daily_loss_limit: 0.1\n  daily_loss_limit: 0.2\n",
             ("line 3", "already set in line 2"),
@@ -143,16 +143,16 @@ def test_a_section_whose_keys_are_all_commented_out_has_its_defaults(tmp_path: P
         (b"venue: kraken\n\n# \x00\n", ("line 3", "control character")),
     ],
 )
-def test_a_mistake_is_named_with_its_line(
+def test_an_error_is_reported_with_its_line(
     tmp_path: Path, text: str | bytes, parts: tuple[str, ...]
 ) -> None:
-    message = mistake_of(tmp_path, text)
+    message = error_of(tmp_path, text)
     assert message.startswith("ares.yaml, line ")
     for part in parts:
         assert part in message
 
 
-def test_all_mistakes_are_kept_in_the_order_of_their_lines(tmp_path: Path) -> None:
+def test_all_errors_are_reported_in_the_order_of_their_lines(tmp_path: Path) -> None:
     path = tmp_path / "ares.yaml"
     path.write_text("venue: 7\nrisk:\n  daily_loss_limit: 9\n  foo: 1\nlearner: {latency_ms: x}\n")
     with pytest.raises(SettingsError) as caught:
@@ -183,8 +183,8 @@ def test_the_environment_wins_over_dotenv_and_dotenv_over_the_file(tmp_path: Pat
     loaded = load(tmp_path / "ares.yaml", {"ARES_RISK__DAILY_LOSS_LIMIT": "0.04", "HOME": "/"})
     assert loaded.settings.venue == "kraken"
     assert loaded.settings.risk.daily_loss_limit == 0.04
-    assert loaded.places["venue"] == ".env, line 2: ARES_VENUE"
-    assert loaded.places["risk.daily_loss_limit"] == "environment: ARES_RISK__DAILY_LOSS_LIMIT"
+    assert loaded.origins["venue"] == ".env, line 2: ARES_VENUE"
+    assert loaded.origins["risk.daily_loss_limit"] == "environment: ARES_RISK__DAILY_LOSS_LIMIT"
 
 
 def test_a_list_and_an_empty_value_can_stand_in_a_variable(tmp_path: Path) -> None:
@@ -206,26 +206,66 @@ def test_a_list_and_an_empty_value_can_stand_in_a_variable(tmp_path: Path) -> No
         ("ARES_VENUE__NAME", "x", ("'venue' is a value",)),
     ],
 )
-def test_a_mistaken_variable_is_named(
+def test_an_invalid_variable_is_named(
     tmp_path: Path, name: str, value: str, parts: tuple[str, ...]
 ) -> None:
-    message = mistake_of(tmp_path, "", **{name: value})
+    message = error_of(tmp_path, "", **{name: value})
     assert name in message
     for part in parts:
         assert part in message
 
 
-def test_a_line_of_dotenv_that_is_none_is_named(tmp_path: Path) -> None:
+def test_an_invalid_line_of_dotenv_is_named(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("ARES_VENUE=kraken\n'oops\n")
-    assert ".env, line 2" in mistake_of(tmp_path, "")
+    assert ".env, line 2" in error_of(tmp_path, "")
 
 
-def test_variables_that_are_no_settings_are_left_alone(tmp_path: Path) -> None:
+def test_variables_that_are_not_settings_are_ignored(tmp_path: Path) -> None:
     assert settings_of(tmp_path, "", ARES_WORKSPACE="x", ARES_DATA="y", RISK__FOO="1") == Settings()
 
 
-def said_of(path: Path) -> str:
-    """Return the mistake found in a file, empty where there is none."""
+def test_the_former_name_of_a_section_stays_valid(tmp_path: Path) -> None:
+    settings = settings_of(
+        tmp_path, "rollout:\n  shadow_hours: 7\n", ARES_ROLLOUT__CANARY_HOURS="9"
+    )
+    assert (settings.challenger.shadow_hours, settings.challenger.canary_hours) == (7.0, 9.0)
+    assert (
+        settings.hash
+        == settings_of(tmp_path, "challenger: {shadow_hours: 7, canary_hours: 9}\n").hash
+    )
+    (tmp_path / "ares.yaml").write_text("\nrollout:\n  shadow_hours: 7\n")
+    assert (
+        load(tmp_path / "ares.yaml", {}).origins["challenger.shadow_hours"] == "ares.yaml, line 3"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("rollout:\n  shadow_hour: 7\n", ("line 2", "did you mean 'shadow_hours'")),
+        ("rollout:\n  shadow_hours: -7\n", ("line 2", "'challenger.shadow_hours' is -7")),
+        ("rollout: {}\nchallenger: {}\n", ("line 1", "'rollout' is the former name", "line 2")),
+        ("challenger: {}\n\nrollout: {}\n", ("line 3", "of 'challenger'", "line 1", "keep one")),
+    ],
+)
+def test_an_error_in_a_section_of_the_former_name_is_reported_with_its_line(
+    tmp_path: Path, text: str, parts: tuple[str, ...]
+) -> None:
+    message = error_of(tmp_path, text)
+    assert message.startswith("ares.yaml, line ")
+    for part in parts:
+        assert part in message
+
+
+def test_a_variable_and_the_same_under_its_former_name_are_not_both_set(tmp_path: Path) -> None:
+    names = {"ARES_CHALLENGER__SHADOW_HOURS": "1", "ARES_ROLLOUT__SHADOW_HOURS": "2"}
+    message = error_of(tmp_path, "", **names)
+    assert "ARES_ROLLOUT__SHADOW_HOURS" in message
+    assert "the same key as ARES_CHALLENGER__SHADOW_HOURS" in message
+
+
+def message_of(path: Path) -> str:
+    """Return the error of a file, empty where there is none."""
     try:
         load_settings(path, {})
     except UserError as error:
@@ -239,7 +279,7 @@ def test_whatever_bytes_a_file_holds_the_answer_is_settings_or_one_line(
 ) -> None:
     path = tmp_path_factory.mktemp("any") / "ares.yaml"
     path.write_bytes(raw)
-    assert "\n" not in said_of(path)
+    assert "\n" not in message_of(path)
 
 
 WORDS = [
@@ -260,4 +300,4 @@ def test_whatever_yaml_a_file_holds_the_answer_is_settings_or_one_line(
 ) -> None:
     path = tmp_path_factory.mktemp("yaml") / "ares.yaml"
     path.write_text("".join(pieces))
-    assert "\n" not in said_of(path)
+    assert "\n" not in message_of(path)

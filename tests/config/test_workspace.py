@@ -47,7 +47,7 @@ def test_a_file_in_the_way_is_named_and_kept(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is a file"):
         Workspace.init(tmp_path / "w")
     (tmp_path / "journal").write_text("mine")
-    with pytest.raises(UserError, match="journal: is a file"):
+    with pytest.raises(UserError, match="journal is a file"):
         Workspace.init(tmp_path)
     assert (tmp_path / "journal").read_text() == "mine"
     assert not (tmp_path / "ares.yaml").exists()

@@ -30,7 +30,7 @@ from ares.research.report_series import (
     candle_series,
     step_for,
 )
-from ares.research.report_words import headline
+from ares.research.report_text import headline
 
 Maker = Callable[..., Candles]
 
@@ -96,11 +96,11 @@ def test_every_section_is_there(baseline: BacktestResult, modelled: BacktestResu
             "Costs",
             "Confidence",
             "Orders and refusals",
-            "All figures",
+            "All metrics",
             "Trades",
             "Provenance",
         }
-    assert "Read this first" in Page(render(modelled)).headings
+    assert "Limitations of this result" in Page(render(modelled)).headings
 
 
 def test_nothing_is_loaded(baseline: BacktestResult) -> None:
@@ -190,7 +190,7 @@ def test_figures_add_up(baseline: BacktestResult, modelled: BacktestResult) -> N
     assert total == pytest.approx(baseline.metrics.net_return)
 
 
-def test_what_came_out_is_said_plainly(baseline: BacktestResult, walk: Maker) -> None:
+def test_the_headline_states_the_result(baseline: BacktestResult, walk: Maker) -> None:
     text = headline(baseline)
     assert text.startswith("It lost")
     assert "costs" in text
@@ -198,9 +198,9 @@ def test_what_came_out_is_said_plainly(baseline: BacktestResult, walk: Maker) ->
     one = walk(n=200)
     quiet = api.backtest(one, api.long_flat(one, np.zeros(200)))
     assert headline(quiet).startswith("It never traded in 3 hours: no signal asked for a trade.")
-    assert "No trade was closed." in render(quiet)
+    assert "No closed trades." in render(quiet)
 
 
 def test_a_run_of_one_bar_has_a_report(walk: Maker) -> None:
     one = walk(n=1)
-    assert "All figures" in render(api.backtest(one, api.buy_hold(one)))
+    assert "All metrics" in render(api.backtest(one, api.buy_hold(one)))

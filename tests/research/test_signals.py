@@ -115,7 +115,7 @@ def test_without_enough_history_it_has_no_say_and_says_so(
     whole = walk(n=WARMUP_BARS, seed=4)
     got = strategy(whole, whole, voiced)
     assert np.isnan(got.signals.edge).all()
-    assert any("no say anywhere" in text for text in got.warnings)
+    assert any("has no score in the window" in text for text in got.warnings)
 
 
 def test_a_window_inside_the_training_data_is_called_out(
@@ -139,7 +139,7 @@ def test_a_model_of_another_instrument_is_called_out(
     whole = walk(n=3_000, seed=6)
     package = tiny_package(instrument="test:ZZZ/USDT")
     got = strategy(whole, whole, EnsembleMembers(package.alone("test:AAA/USDT", "now"), (package,)))
-    assert any("made for test:ZZZ/USDT" in text for text in got.warnings)
+    assert any("trained for test:ZZZ/USDT" in text for text in got.warnings)
 
 
 def test_other_features_are_refused(walk: CandlesMaker, tiny_package: PackageMaker) -> None:

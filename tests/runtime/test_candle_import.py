@@ -73,7 +73,7 @@ def test_a_folder_is_imported_file_by_file(store: CandleStore, folder: Path) -> 
     assert [(f.new, f.same) for f in again.imported] == [(0, 100), (0, 100), (0, 10)]
 
 
-def test_a_bad_file_among_others_is_told_and_stores_nothing(
+def test_an_invalid_file_among_others_is_reported_and_stores_nothing(
     store: CandleStore, folder: Path
 ) -> None:
     good = write(folder / "BTCUSDT_1m.parquet", 0, 100)
@@ -83,7 +83,7 @@ def test_a_bad_file_among_others_is_told_and_stores_nothing(
     assert [f.name for f in report.imported] == ["BTCUSDT_1m.parquet", "XRPUSDT_1m.parquet"]
     ((name, reason),) = report.refused
     assert name == "ADAUSDT_1m.parquet"
-    assert reason.startswith("ADAUSDT_1m.parquet: damaged or no Parquet")
+    assert reason.startswith("ADAUSDT_1m.parquet: damaged, or not Parquet")
     assert [s.instrument.symbol for s in store.series()] == ["BTC/USDT", "XRP/USDT"]
 
 
@@ -102,7 +102,7 @@ def test_a_bad_file_alone_is_the_callers_mistake(store: CandleStore, folder: Pat
         import_candles(store, write(folder / "BTCUSDT_1m.parquet", 0, 5), "../x")
 
 
-def test_what_is_said_of_a_folder_is_checked_before_and_against_the_names(
+def test_symbol_and_interval_of_a_folder_are_checked_against_the_names(
     store: CandleStore, folder: Path
 ) -> None:
     write(folder / "BTCUSDT_1m.parquet", 0, 10)
@@ -113,7 +113,7 @@ def test_what_is_said_of_a_folder_is_checked_before_and_against_the_names(
             import_candles(store, folder, venue, symbol, interval)
     report = import_candles(store, folder, "binance", "BTC/USDT")
     assert [f.name for f in report.imported] == ["BTCUSDT_1m.parquet", "export.parquet"]
-    assert "the name says ETH/USDT, not BTC/USDT" in report.refused[0][1]
+    assert "the file is named after ETH/USDT, not BTC/USDT" in report.refused[0][1]
     assert [(s.instrument.symbol, s.bars) for s in store.series()] == [("BTC/USDT", 20)]
 
 

@@ -108,7 +108,7 @@ def test_a_folder_that_is_missing_is_named(tmp_path: Path) -> None:
 def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "ares.db"
     path.write_bytes(b"ts,open,high,low,close\n" * 100)
-    with pytest.raises(ExternalError, match="is no database"):
+    with pytest.raises(ExternalError, match="is not a database"):
         open_database(path)
     assert path.read_bytes() == b"ts,open,high,low,close\n" * 100
 
@@ -137,7 +137,7 @@ def test_a_newer_schema_is_not_touched(tmp_path: Path) -> None:
     with writing(engine) as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     engine.dispose()
-    with pytest.raises(ExternalError, match="newer Ares"):
+    with pytest.raises(ExternalError, match="newer version of Ares"):
         open_database(path)
 
 

@@ -1,4 +1,4 @@
-"""Tables of candles into columns of numbers: headings, times and texts as people write them."""
+"""Reads the columns of a table of candles: common headings, times in common formats, numbers."""
 
 from __future__ import annotations
 
@@ -24,58 +24,59 @@ HEADINGS = {
     "close": ("close", "c", "close_price", "price_close"),
     "volume": ("volume", "vol", "v", "base_volume", "volume_base", "volume_traded"),
 }
-"""Names of each column, the surest first; upper case, spaces, dots and dashes do not matter."""
+"""Names of each column, in order of preference; case, spaces, dots and dashes are ignored."""
 
 VALUES = ("open", "high", "low", "close", "volume")
 
 
 class CandleFormatError(UserError):
-    """The table has other columns than candles have."""
+    """The columns of the table are not those of candles."""
 
 
 class CandleTable(NamedTuple):
-    """A file's candles as they stand there, unchecked but for being numbers.
+    """The candles of a file in its order; values are numbers, nothing else is checked.
 
-    place : (n,) where each bar stands in the file, as ``word`` counts: lines of a text, else rows.
+    number : (n,) line or row number of each bar in the file.
+    unit   : "line" of a text, else "row".
     """
 
     bars: Bars
-    place: I64
-    word: str
+    number: I64
+    unit: str
 
     def keep(self, rows: Bools | I64) -> CandleTable:
         """Return the bars of a mask or an index array."""
-        return CandleTable(self.bars[rows], self.place[rows], self.word)
+        return CandleTable(self.bars[rows], self.number[rows], self.unit)
 
 
-def table_of(name: str, frame: pl.DataFrame, first_place: int, word: str) -> CandleTable:
+def table_of(name: str, frame: pl.DataFrame, first_number: int, unit: str) -> CandleTable:
     """Return the frame's candle columns as numbers.
 
-    name        : of the file, for messages.
-    first_place : number of the first row, as ``word`` (line, row) counts.
+    name         : of the file, for messages.
+    first_number : line or row number of the first row; ``unit``: "line" or "row".
 
-    Raises NotCandles when the columns are none of candles, UserMistake with place and column when
-    a candle's column is missing, or a cell is empty or no number or time.
+    Raises CandleFormatError when the columns are not those of candles; UserError with line and
+    column when a column is missing, or a cell is empty, not a number or not a time.
     """
     columns = _columns(name, frame.columns)
-    place = np.arange(first_place, first_place + frame.height)
+    number = np.arange(first_number, first_number + frame.height)
     filled = ~frame.select(pl.all_horizontal(pl.col(list(columns.values())).is_null())).to_series()
     if not filled.all():  # blank lines
-        frame, place = frame.filter(filled), place[filled.to_numpy()]
-    ts_ms = _times(name, frame[columns["ts"]], place, word)
+        frame, number = frame.filter(filled), number[filled.to_numpy()]
+    ts_ms = _times(name, frame[columns["ts"]], number, unit)
     open_, high, low, close, volume = (
-        _numbers(name, frame[columns[column]], place, word) for column in VALUES
+        _numbers(name, frame[columns[column]], number, unit) for column in VALUES
     )
-    return CandleTable(Bars.make(ts_ms, open_, high, low, close, volume), place, word)
+    return CandleTable(Bars.make(ts_ms, open_, high, low, close, volume), number, unit)
 
 
 def is_heading(fields: list[str]) -> bool:
-    """Return whether a first line names columns (and is not already a row of numbers)."""
+    """Return whether a first line names columns, and is not a row of numbers."""
     return not all(re.fullmatch(r"[-+0-9.eE]+", field.strip().strip('"')) for field in fields)
 
 
 def _columns(name: str, present: list[str]) -> dict[str, str]:
-    """Return the file's own names of our columns."""
+    """Return column -> its heading in the file."""
     plain = {_plain(heading): heading for heading in reversed(present)}
     found = {
         column: next(plain[heading] for heading in headings if heading in plain)
@@ -101,18 +102,18 @@ def _plain(heading: str) -> str:
     return re.sub(r"[\s\-.]+", "_", heading.strip().strip('"').lower().replace("(", ""))
 
 
-def _numbers(name: str, cells: pl.Series, place: I64, word: str) -> F64:
-    """Return the cells as floats; name the first that is empty or no number."""
+def _numbers(name: str, cells: pl.Series, number: I64, unit: str) -> F64:
+    """Return the cells as floats; raise UserError at the first that is empty or not a number."""
     text = cells.str.strip_chars() if cells.dtype == pl.String else cells
     if not (text.dtype.is_numeric() or text.dtype == pl.String):
         raise UserError(f"{name}: column {cells.name} holds {text.dtype}, not numbers")
     numbers = text.cast(pl.Float64, strict=False)
     if numbers.null_count():
-        _bad_cell(name, cells, numbers.is_null(), place, word, "a number")
+        _bad_cell(name, cells, numbers.is_null(), number, unit, "a number")
     return numbers.to_numpy().astype(np.float64)
 
 
-def _times(name: str, cells: pl.Series, place: I64, word: str) -> I64:
+def _times(name: str, cells: pl.Series, number: I64, unit: str) -> I64:
     """Return open times in ms since the epoch, of epochs (s, ms, us, ns), dates or ISO texts."""
     if cells.dtype == pl.String:
         cells_ = _best(_epoch_texts(cells, pl.Int64), _epoch_texts(cells, pl.Float64))
@@ -123,7 +124,7 @@ def _times(name: str, cells: pl.Series, place: I64, word: str) -> I64:
     else:
         cells_ = cells
     if cells_.null_count():
-        _bad_cell(name, cells, cells_.is_null(), place, word, "a time (epoch or ISO 8601)")
+        _bad_cell(name, cells, cells_.is_null(), number, unit, "a time (epoch or ISO 8601)")
     if isinstance(cells_.dtype, pl.Datetime):  # naive is UTC
         return cells_.dt.epoch("ms").to_numpy().astype(np.int64)
     if not cells_.dtype.is_numeric():
@@ -132,14 +133,15 @@ def _times(name: str, cells: pl.Series, place: I64, word: str) -> I64:
 
 
 def _epochs(name: str, epochs: NDArray[np.generic], column: str) -> I64:
-    """Return ms of epochs in whatever unit: no two units mean the same year after 1973."""
+    """Return ms of epochs; their unit (s, ms, us, ns) is unambiguous for years after 1973."""
     if len(epochs) == 0:
         return np.empty(0, np.int64)
     values = epochs.astype(np.float64)
     units = np.digitize(np.abs(values), [1e11, 1e14, 1e17])
     if not np.all(np.isfinite(values)) or not np.all(units == units[0]):
         raise UserError(
-            f"{name}: column {column} mixes times of different units: write all in ms since 1970"
+            f"{name}: column {column} mixes times of different units: "
+            "write all times in ms since 1970"
         )
     if units[0] == 0:
         return np.rint(values * 1000).astype(np.int64)
@@ -150,7 +152,7 @@ def _epochs(name: str, epochs: NDArray[np.generic], column: str) -> I64:
 
 
 def _best(first: pl.Series, second: pl.Series) -> pl.Series:
-    """Return the reading of a column that makes sense of more cells."""
+    """Return the parsed column with fewer nulls."""
     return first if first.null_count() <= second.null_count() else second
 
 
@@ -159,7 +161,7 @@ def _epoch_texts(cells: pl.Series, kind: type[pl.Int64 | pl.Float64]) -> pl.Seri
 
 
 def _dates(cells: pl.Series) -> pl.Series:
-    """Return datetimes in UTC of texts; null where there is none."""
+    """Return datetimes in UTC of texts; null where a text is not a time."""
     zone = r"(\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)\s*([+-]\d{2}(?::?\d{2})?|Z|z|UTC)$"
     text = pl.col("text").str.strip_chars()
     plain = (
@@ -184,13 +186,13 @@ def _dates(cells: pl.Series) -> pl.Series:
 
 
 def _bad_cell(
-    name: str, cells: pl.Series, bad: pl.Series, place: I64, word: str, wanted: str
+    name: str, cells: pl.Series, bad: pl.Series, number: I64, unit: str, expected: str
 ) -> NoReturn:
     row = bad.arg_max()
     assert row is not None
     cell = cells[row]
-    said = "is empty" if cell is None or cell == "" else f"says '{str(cell)[:40]}'"
+    content = "is empty" if cell is None or cell == "" else f"is '{str(cell)[:40]}'"
     raise UserError(
-        f"{name}, {word} {place[row]}: column {cells.name} {said}, not {wanted}: "
+        f"{name}, {unit} {number[row]}: column {cells.name} {content}, not {expected}: "
         "correct it, or delete the row"
     )

@@ -1,4 +1,4 @@
-"""Candles out of files: Parquet, CSV and Feather in their usual shapes, refused where bad."""
+"""Reads candles from files (Parquet, CSV, Feather) and checks them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import gzip
 from collections import Counter
 from itertools import islice
 from pathlib import Path
-from typing import IO, NamedTuple, NoReturn
+from typing import IO, NoReturn
 
 import msgspec
 import polars as pl
@@ -25,14 +25,10 @@ KLINE = ("ts", "open", "high", "low", "close", "volume")
 """First columns of the kline files of Binance, which have no heading."""
 
 
-_DAMAGE = (pl.exceptions.PolarsError, EOFError, UnicodeDecodeError, gzip.BadGzipFile, csv.Error)
-"""What reading a damaged file raises."""
-
-
 class CandleFile(msgspec.Struct, frozen=True):
     """The candles of one file, checked.
 
-    repeated : rows that were dropped because another says exactly the same.
+    repeated : rows dropped because they repeat another row exactly.
     """
 
     path: Path
@@ -42,19 +38,10 @@ class CandleFile(msgspec.Struct, frozen=True):
     repeated: int = 0
 
 
-class _Overrides(NamedTuple):
-    """What the caller said of a file, each overriding what its name tells."""
-
-    venue: str
-    symbol: str | None
-    interval: str | None
-    repair: bool
-
-
 def candle_files(path: Path) -> tuple[list[Path], list[Path]]:
     """Return ``(files that may hold candles, other files)`` of a file or folder, sorted by name.
 
-    Raises UserMistake when there is nothing at ``path``.
+    Raises UserError when there is nothing at ``path``.
     """
     if path.is_file():
         return [path], []
@@ -62,7 +49,7 @@ def candle_files(path: Path) -> tuple[list[Path], list[Path]]:
         raise UserError(f"{path}: no such file or folder: check the path")
     files = sorted(file for file in path.iterdir() if file.is_file() and file.name[0] != ".")
     if not files:
-        raise UserError(f"{path}: the folder holds no files: give the folder of the candles")
+        raise UserError(f"{path}: the folder is empty: give the folder of the candles")
     known = [file for file in files if file.name.lower().endswith(SUFFIXES)]
     return known, [file for file in files if file not in known]
 
@@ -75,39 +62,39 @@ def read_candles(
     *,
     repair: bool = False,
 ) -> CandleFile:
-    """Return the candles of a file, every one of them checked.
+    """Return the candles of a file, all checked.
 
-    symbol, interval : override what the file's name tells; the interval is held against the times.
+    symbol, interval : override the file's name; the interval is checked against the times.
     repair           : sort by time, and drop rows that repeat another exactly.
 
-    Raises NotCandles (a UserMistake) when the columns are not those of candles, UserMistake for
-    whatever else is wrong with the file, with its first place; WorldTrouble when the disk is.
+    Raises CandleFormatError (a UserError) when the columns are not those of candles; UserError for
+    any other error in the file, with its line; ExternalError when the file cannot be read.
     """
-    asked = _Overrides(venue.lower(), symbol, interval, repair)
+    venue = venue.lower()
     table = read_table(path)
-    told_symbol, told_interval = names_of(path.name, asked.venue)
-    if asked.symbol is None and told_symbol is None:
+    named_symbol, named_interval = names_of(path.name, venue)
+    if symbol is None and named_symbol is None:
         raise UserError(
-            f"{path.name}: the name does not tell the symbol: add --symbol, such as BTC/USDT"
+            f"{path.name}: no symbol in the file's name: add --symbol, such as BTC/USDT"
         )
-    instrument = Instrument(asked.venue, parse_symbol(asked.symbol or told_symbol or ""))
+    instrument = Instrument(venue, parse_symbol(symbol or named_symbol or ""))
     check_prices(path.name, table)
-    table, repeated = in_order(path.name, table, asked.repair)
+    table, repeated = in_order(path.name, table, repair)
     return CandleFile(
         path,
         instrument,
-        interval_of(path.name, table, asked.interval or told_interval),
+        interval_of(path.name, table, interval or named_interval),
         table.bars,
         repeated,
     )
 
 
 def read_table(path: Path) -> CandleTable:
-    """Return the rows of a file as they stand there (see candle_columns); same errors."""
+    """Return the rows of a file in its order; errors as in ``read_candles``."""
     suffix = path.name.lower().removesuffix(".gz").rpartition(".")[2]
     try:
         if path.stat().st_size == 0:
-            raise UserError(f"{path.name}: the file is empty: get it again")
+            raise UserError(f"{path.name}: the file is empty: download it again")
         if suffix == "csv":
             frame, first_line = _read_csv(path)
             table = table_of(path.name, frame, first_line, "line")
@@ -127,19 +114,19 @@ def read_table(path: Path) -> CandleTable:
     ) as error:
         raise _unreadable(path, suffix, error) from error
     except OSError as error:
-        if error.errno is None:  # a broken stream, told as an OSError
+        if error.errno is None:  # gzip reports a truncated stream as an OSError
             raise _unreadable(path, suffix, error) from error
         raise ExternalError(f"{path}: {error.strerror}: check the disk and permissions") from error
     if len(table.bars) == 0:
-        raise UserError(f"{path.name}: the file has a heading and no candles: get it again")
+        raise UserError(f"{path.name}: the file has a heading but no candles: download it again")
     return table
 
 
 def _read_csv(path: Path) -> tuple[pl.DataFrame, int]:
     """Return the cells as texts, and the line number of the first row.
 
-    Lines before the heading that have another number of fields than most lines (a web address, a
-    remark) are passed over.
+    Lines before the heading with another number of fields than most lines (a web address, a
+    remark) are skipped.
     """
     with _open_text(path) as file:
         lines = list(islice(file, 20))
@@ -150,7 +137,7 @@ def _read_csv(path: Path) -> tuple[pl.DataFrame, int]:
     skipped = next((k for k, row in enumerate(fields) if len(row) == width), 0)
     has_heading = is_heading(fields[skipped])
     if not has_heading and width < len(KLINE):
-        raise CandleFormatError(f"{path.name}: no heading, and fewer columns than a candle has")
+        raise CandleFormatError(f"{path.name}: no heading, and fewer than {len(KLINE)} columns")
     try:
         frame = pl.read_csv(
             path,
@@ -176,7 +163,7 @@ def _open_text(path: Path) -> IO[str]:
 
 
 def _ragged(path: Path, separator: str, width: int) -> NoReturn:
-    """Name the first line that has more fields than the heading."""
+    """Raise UserError at the first line that has more fields than the heading."""
     with _open_text(path) as file:
         for number, row in enumerate(csv.reader(file, delimiter=separator), 1):
             if len(row) > width:
@@ -190,4 +177,4 @@ def _ragged(path: Path, separator: str, width: int) -> NoReturn:
 def _unreadable(path: Path, suffix: str, error: BaseException) -> UserError:
     kind = {"csv": "CSV", "pq": "Parquet", "parquet": "Parquet"}.get(suffix, "Feather")
     reason = str(error).splitlines()[0].removeprefix("parquet: ")
-    return UserError(f"{path.name}: damaged or no {kind} ({reason}): get the file again")
+    return UserError(f"{path.name}: damaged, or not {kind} ({reason}): download it again")

@@ -1,4 +1,4 @@
-"""What the name of a candle file tells: the symbol and the interval."""
+"""Symbol and interval from the name of a candle file."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ QUOTES = (
     *("FDUSD", "USDT", "USDC", "BUSD", "TUSD", "USDP", "DAI", "USD", "EUR", "GBP", "JPY"),
     *("TRY", "BRL", "AUD", "CAD", "CHF", "KRW", "UAH", "ZAR", "BTC", "XBT", "ETH", "BNB"),
 )
-"""Currencies that end a symbol written in one word."""
+"""Quote currencies that end a symbol written as one word."""
 
 MAJORS = (
     *("BTC", "ETH", "BNB", "SOL", "ADA", "XRP", "LTC", "DOGE", "DOT", "LINK", "AVAX", "TRX"),
     *("MATIC", "SHIB", "UNI", "ATOM", "USDT", "USDC"),
 )
-"""Bases that settle where a word can be cut in two places: DOTUSD is DOT/USD, not DO/TUSD."""
+"""Bases that resolve an ambiguous word: DOTUSD is DOT/USD, not DO/TUSD."""
 
 _INTERVAL = re.compile(r"\d+ ?(s|sec|m|min|minutes?|h|hours?|d|days?|w|mo)", re.IGNORECASE)
 _ALIASES = {
@@ -39,7 +39,7 @@ _ALIASES = {
 
 
 def names_of(file_name: str, venue: str) -> tuple[str | None, str | None]:
-    """Return ``(symbol, interval)`` as the file's name tells them; None for what it does not tell.
+    """Return ``(symbol, interval)`` from the file's name; None for what it does not contain.
 
     >>> names_of("BTCUSDT_1m_202303_202305.parquet", "binance")
     ('BTC/USDT', '1m')
@@ -52,16 +52,16 @@ def names_of(file_name: str, venue: str) -> tuple[str | None, str | None]:
     words = [word for word in re.split(r"[_\-\s]+", stem) if word]
     if words and words[0].lower() == venue.lower():
         words = words[1:]
-    for place, word in enumerate(words):
+    for i, word in enumerate(words):
         if _INTERVAL.fullmatch(word) and not word.endswith("M"):  # 1M is a month
-            return _symbol_of(words[:place]), _ALIASES.get(word.lower(), word.lower())
+            return _symbol_of(words[:i]), _ALIASES.get(word.lower(), word.lower())
     if len(words) > 1 and words[1].upper() in QUOTES:
         return _symbol_of(words[:2]), None
     return _symbol_of(words[:1]), None
 
 
 def parse_symbol(text: str) -> str:
-    """Return ``BASE/QUOTE`` of what a person wrote; raise UserMistake when it cannot be told.
+    """Return ``BASE/QUOTE`` of a symbol in any notation; raise UserError when it is ambiguous.
 
     >>> parse_symbol("btc-usdt"), parse_symbol("BTCUSDT")
     ('BTC/USDT', 'BTC/USDT')
@@ -69,25 +69,25 @@ def parse_symbol(text: str) -> str:
     words = [word for word in re.split(r"[/_\-\s]+", text.strip()) if word]
     symbol = _symbol_of(words)
     if symbol is None:
-        raise UserError(f"'{text}' is no symbol: write BASE/QUOTE, such as BTC/USDT")
+        raise UserError(f"'{text}' is not a symbol: write BASE/QUOTE, such as BTC/USDT")
     return symbol
 
 
 def parse_interval(text: str) -> str:
-    """Return the interval's usual name; raise UserMistake naming the valid ones."""
+    """Return the interval's usual name; raise UserError naming the valid ones."""
     return Timeframe.parse(_ALIASES.get(text.lower(), text)).value
 
 
 def parse_venue(text: str) -> str:
-    """Return a venue's name in lower case; raise UserMistake when there is none of that name."""
+    """Return a venue's name in lower case; raise UserError for an unknown venue."""
     require_known_venue(text.lower())
     return text.lower()
 
 
 def _symbol_of(words: list[str]) -> str | None:
-    """Return the symbol of one word (``BTCUSDT``) or two (``BTC``, ``USDT``); None if unsure.
+    """Return the symbol of one word (``BTCUSDT``) or two (``BTC``, ``USDT``); None if ambiguous.
 
-    Unsure is also ``ARBUSD``: ARB/USD, or AR/BUSD.
+    ``ARBUSD`` is ambiguous: ARB/USD, or AR/BUSD.
     """
     pair = "/".join(words).upper()
     if re.fullmatch(r"[A-Z0-9][A-Z0-9.]{0,19}/[A-Z0-9][A-Z0-9.]{0,19}", pair):

@@ -1,4 +1,4 @@
-"""What the candles of a file must keep to be taken: prices, order of times, interval and grid."""
+"""Checks the candles of a file: prices, order of times, interval and grid."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from ares.adapters.candle_columns import CandleTable
 from ares.adapters.candle_names import parse_interval
 from ares.domain.errors import UserError
 from ares.domain.timeframe import Timeframe
+from ares.domain.utc import utc_text
 from ares.kernel.bars import Bools
 
 OHLC_TOLERANCE = 1e-9
-"""Relative: a high may lie this much below a close before it is an error."""
+"""Relative tolerance: a high this little below a close is not an error."""
 
 
 def check_prices(name: str, table: CandleTable) -> None:
-    """Raise UserMistake at the first value that no candle can have."""
+    """Raise UserError at the first invalid price or volume."""
     bars = table.bars
     for column in ("open", "high", "low", "close", "volume"):
         values = getattr(bars, column)
@@ -27,7 +28,7 @@ def check_prices(name: str, table: CandleTable) -> None:
         if bad.any():
             at = int(np.argmax(bad))
             raise UserError(
-                f"{name}, {_place(table, at)}: {column} is {values[at]:g}, not {what}: "
+                f"{name}, {_position(table, at)}: {column} is {values[at]:g}, not {what}: "
                 "correct it, or delete the row"
             )
     room = 1.0 + OHLC_TOLERANCE
@@ -46,7 +47,8 @@ def _bad_shape(
 ) -> NoReturn:
     edge_value, value = getattr(table.bars, edge)[at], getattr(table.bars, column)[at]
     raise UserError(
-        f"{name}, {_place(table, at)}: {edge} {edge_value:.10g} is {side} {column} {value:.10g}: "
+        f"{name}, {_position(table, at)}: {edge} {edge_value:.10g} is {side} {column} "
+        f"{value:.10g}: "
         "correct it, or delete the row"
     )
 
@@ -58,7 +60,7 @@ def in_order(name: str, table: CandleTable, repair: bool) -> tuple[CandleTable, 
     if len(falling) and not repair:
         at = int(falling[0]) + 1
         raise UserError(
-            f"{name}, {_place(table, at)}: the time is before the row above: "
+            f"{name}, {_position(table, at)}: the time is before the row above: "
             "sort the file by time, or add --repair"
         )
     if len(falling):
@@ -72,15 +74,15 @@ def in_order(name: str, table: CandleTable, repair: bool) -> tuple[CandleTable, 
         if len(other):
             at = int(other[0])
             raise UserError(
-                f"{name}, {_place(table, at)}: the same time as {table.word} "
-                f"{table.place[at - 1]} with another {column} ({values[at - 1]:.10g}, then "
+                f"{name}, {_position(table, at)}: the same time as {table.unit} "
+                f"{table.number[at - 1]} with another {column} ({values[at - 1]:.10g}, then "
                 f"{values[at]:.10g}): delete the wrong row"
             )
     if not repair:
         at = int(again[0])
         more = f", and {len(again) - 1} more" if len(again) > 1 else ""
         raise UserError(
-            f"{name}, {_place(table, at)}: repeats {table.word} {table.place[at - 1]}{more}: "
+            f"{name}, {_position(table, at)}: repeats {table.unit} {table.number[at - 1]}{more}: "
             "delete it, or add --repair"
         )
     first: Bools = np.ones(len(table.bars), np.bool_)
@@ -88,18 +90,20 @@ def in_order(name: str, table: CandleTable, repair: bool) -> tuple[CandleTable, 
     return table.keep(first), len(again)
 
 
-def interval_of(name: str, table: CandleTable, told: str | None) -> str:
-    """Return the interval, held against the times; the times alone where nothing tells it."""
+def interval_of(name: str, table: CandleTable, named: str | None) -> str:
+    """Return the interval, checked against the times; from the times alone where none is named."""
     ts_ms = table.bars.ts_ms
     steps_ms = np.diff(ts_ms)
     divisor_ms = int(np.gcd.reduce(steps_ms)) if len(steps_ms) else 0
     likely = [t for t in Timeframe if len(steps_ms) and t.ms == int(steps_ms.min())]
-    if told is None:
+    if named is None:
         if len(steps_ms) < 2 or not likely or divisor_ms != likely[0].ms:
-            raise UserError(f"{name}: the interval cannot be told: add --interval, such as 1h")
-        told = likely[0].value
+            raise UserError(
+                f"{name}: the interval is not clear from the times: add --interval, such as 1h"
+            )
+        named = likely[0].value
     try:
-        timeframe = Timeframe(parse_interval(told))
+        timeframe = Timeframe(parse_interval(named))
     except UserError as error:
         raise UserError(f"{name}: {error}") from None
     if len(steps_ms):
@@ -107,7 +111,7 @@ def interval_of(name: str, table: CandleTable, told: str | None) -> str:
         if too_close.any():
             at = int(np.argmax(too_close)) + 1
             raise UserError(
-                f"{name}, {_place(table, at)}: {_length(int(steps_ms[at - 1]))} after the bar "
+                f"{name}, {_position(table, at)}: {_length(int(steps_ms[at - 1]))} after the bar "
                 f"above, but the interval is {timeframe}: correct the file's name or --interval"
             )
         longer = [t for t in Timeframe if t.ms > timeframe.ms and divisor_ms % t.ms == 0]
@@ -119,11 +123,11 @@ def interval_of(name: str, table: CandleTable, told: str | None) -> str:
     off = ts_ms % timeframe.ms != 0
     if off.any():
         at = int(np.argmax(off))
-        hint = "bars are stamped by their opening"
+        hint = "a bar's time is its opening time"
         if np.all((ts_ms + 1) % timeframe.ms == 0):
             hint = "these look like closing times; " + hint
         raise UserError(
-            f"{name}, {_place(table, at)}: not on the grid of {timeframe} in UTC: {hint}"
+            f"{name}, {_position(table, at)}: not on the grid of {timeframe} in UTC: {hint}"
         )
     return timeframe.value
 
@@ -135,7 +139,6 @@ def _length(step_ms: int) -> str:
     return f"{step_ms / 1000:g} s"
 
 
-def _place(table: CandleTable, at: int) -> str:
-    """Return where a bar stands: ``line 17 (2023-03-16 22:15)``."""
-    when = str(np.datetime64(int(table.bars.ts_ms[at]), "ms")).replace("T", " ")
-    return f"{table.word} {table.place[at]} ({when.removesuffix('.000').removesuffix(':00')})"
+def _position(table: CandleTable, at: int) -> str:
+    """Return the position of a bar in its file: ``line 17 (2023-03-16 22:15)``."""
+    return f"{table.unit} {table.number[at]} ({utc_text(int(table.bars.ts_ms[at]))})"

@@ -1,4 +1,4 @@
-"""Finished candles of any venue that ccxt knows, page by page over its public REST API."""
+"""Closed candles of any venue that ccxt supports, page by page over its public REST API."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class CandlePage(NamedTuple):
     """Bars of one answer of the venue.
 
     next_ms : where the next page begins.
-    dropped : bars that cannot be (off the grid, no price): venues have published such.
+    dropped : invalid bars (off the grid, no price), which venues do publish.
     """
 
     bars: Bars
@@ -31,56 +31,58 @@ class CandlePage(NamedTuple):
 
 
 class RetryPolicy(NamedTuple):
-    """How long one answer may take, and how often and when a venue is asked again."""
+    """Timeout of one request, and how often and when it is retried."""
 
     attempts: int = 8
     wait_first_s: float = 1.0
     wait_max_s: float = 30.0
-    answer_s: float = 15.0
+    timeout_s: float = 15.0
 
 
 class CcxtCandles:
     """The public candles of one venue.
 
-    address  : scheme and host of another server that speaks the venue's API (a mirror, a test).
-    patience : for network faults and rate limits; ccxt keeps the venue's rate by itself.
-    on_retry : told, in a line, why and when the venue is asked again.
+    address  : scheme and host of another server with the venue's API (a mirror, a test).
+    retries  : for network errors and rate limits; ccxt keeps the venue's rate limit by itself.
+    on_retry : called with one line: why, and when, the request is retried.
 
-    Raises UserMistake for a venue that ccxt does not know.
+    Raises UserError for a venue that ccxt does not support.
     """
 
     def __init__(
         self,
         venue: str,
         address: str | None = None,
-        patience: RetryPolicy = RetryPolicy(),
+        retries: RetryPolicy = RetryPolicy(),
         on_retry: Callable[[str], None] = lambda _: None,
     ) -> None:
         import ccxt
 
         if venue not in ccxt.exchanges:
             require_known_venue(venue)
-            raise UserError(f"{venue}: its candles are made up or files: `ares data import`")
+            raise UserError(f"{venue}: not a venue of ccxt: import files with `ares data import`")
         self._ccxt = ccxt
         self._venue = venue
-        self._patience = patience
+        self._retries = retries
         self._on_retry = on_retry
         self._exchange: Any = getattr(ccxt, venue)(
-            {"enableRateLimit": True, "timeout": int(patience.answer_s * 1000)}
+            {"enableRateLimit": True, "timeout": int(retries.timeout_s * 1000)}
         )
         self._exchange.options["fetchMarkets"] = _spot_only(self._exchange.options)
-        self._exchange.has["fetchCurrencies"] = False  # needs a key on some venues, and no candle
+        self._exchange.has["fetchCurrencies"] = (
+            False  # needs an API key on some venues; candles do not need it
+        )
         self._exchange.on_rest_response = self._note_status
         self._status = 0
         if address is not None:
             self._exchange.urls["api"] = _redirected(self._exchange.urls["api"], address)
 
     def spec(self, symbol: str) -> InstrumentSpec:
-        """Return the instrument and its grid; raise UserMistake naming the nearest symbol."""
+        """Return the instrument and its grid; raise UserError naming the nearest symbol."""
         markets = self._ask(self._exchange.load_markets)
         market = markets.get(symbol)
         if market is None or market.get("spot") is False:
-            spot = [name for name, one in markets.items() if one.get("spot") is not False]
+            spot = [name for name, entry in markets.items() if entry.get("spot") is not False]
             near = difflib.get_close_matches(symbol, spot, n=1, cutoff=0.0)
             hint = f": did you mean {near[0]}?" if near else ""
             raise UserError(f"{self._venue} has no symbol '{symbol}'{hint}")
@@ -94,7 +96,7 @@ class CcxtCandles:
         )
 
     def now_ms(self, local_ms: int) -> int:
-        """Return the venue's clock; ``local_ms`` where the venue does not tell its own."""
+        """Return the venue's time; ``local_ms`` where the venue has no such request."""
         if not self._exchange.has.get("fetchTime"):
             return local_ms
         return int(self._ask(self._exchange.fetch_time) or local_ms)
@@ -102,12 +104,12 @@ class CcxtCandles:
     def page(self, symbol: str, interval: str, from_ms: int, to_ms: int) -> CandlePage:
         """Return the bars of one answer that open at or after ``from_ms`` and close by ``to_ms``.
 
-        Where nothing is there, ``next_ms`` still moves on by a full page.
+        Where there are none, ``next_ms`` still advances by a full page.
         """
         timeframe = Timeframe(interval)
         if interval not in (self._exchange.timeframes or {}):
             known = ", ".join(t for t in Timeframe if t in (self._exchange.timeframes or {}))
-            raise UserError(f"{self._venue} has no candles of {interval}: use one of {known}")
+            raise UserError(f"{self._venue} has no {interval} candles: use one of {known}")
         limit = self._page_bars()
         rows = self._ask(
             lambda: self._exchange.fetch_ohlcv(symbol, interval, since=from_ms, limit=limit)
@@ -128,12 +130,12 @@ class CcxtCandles:
         return CandlePage(bars, next_ms, int((inside & ~sound).sum()))
 
     def _page_bars(self) -> int:
-        """Return how many bars one answer may hold."""
+        """Return how many bars one answer may contain."""
         features = (self._exchange.features or {}).get("spot") or {}
         return int((features.get("fetchOHLCV") or {}).get("limit") or 500)
 
     def _decimals(self, precision: float | None) -> int:
-        """Return decimals of what ccxt calls a precision: a tick size, or a number of decimals."""
+        """Return the decimals of ccxt's precision: a tick size, or a number of decimals."""
         if precision is None:
             return 8
         if self._exchange.precisionMode == self._ccxt.TICK_SIZE:
@@ -142,54 +144,56 @@ class CcxtCandles:
         return min(8, max(0, int(precision)))
 
     def _ask(self, call: Callable[[], T]) -> T:
-        """Return the call's answer, asking again while the network or the venue is at fault."""
+        """Return the call's answer, with retries on errors of the network or the venue."""
         import stamina
 
         known = stamina.instrumentation.get_on_retry_hooks()
-        stamina.instrumentation.set_on_retry_hooks([self._say_retry])
+        stamina.instrumentation.set_on_retry_hooks([self._report_retry])
         try:
             for attempt in stamina.retry_context(
-                on=self._passes,
-                attempts=self._patience.attempts,
+                on=self._is_temporary,
+                attempts=self._retries.attempts,
                 timeout=None,
-                wait_initial=self._patience.wait_first_s,
-                wait_max=self._patience.wait_max_s,
-                wait_jitter=self._patience.wait_first_s,
+                wait_initial=self._retries.wait_first_s,
+                wait_max=self._retries.wait_max_s,
+                wait_jitter=self._retries.wait_first_s,
             ):
                 with attempt:
                     self._status = 0
                     return call()
         except self._ccxt.BaseError as error:
-            if not self._passes(error):
-                raise ExternalError(f"{self._venue} refuses: {_line(error)}") from error
+            if not self._is_temporary(error):
+                raise ExternalError(
+                    f"{self._venue} rejected the request: {_line(error)}"
+                ) from error
             raise ExternalError(
-                f"{self._venue} does not answer ({_line(error)}), asked "
-                f"{self._patience.attempts} times: what has come is stored; run again to go on"
+                f"{self._venue} does not answer ({_line(error)}) after {self._retries.attempts} "
+                "attempts: candles fetched so far are stored; run the command again to continue"
             ) from error
         finally:
             stamina.instrumentation.set_on_retry_hooks(known)
         raise AssertionError("stamina ended without an answer")
 
     def _note_status(self, status: int, _reason: str, *rest: Any) -> str:
-        """Remember the HTTP status, which ccxt's errors do not carry; return the body."""
+        """Store the HTTP status, which ccxt's errors do not contain; return the body."""
         self._status = status
         body: str = rest[3]
         return body.strip()
 
-    def _passes(self, error: Exception) -> bool:
-        """Return whether waiting helps: faults of the network, limits of rate, a venue's 5xx."""
+    def _is_temporary(self, error: Exception) -> bool:
+        """Return whether a retry may help: network errors, rate limits, HTTP 5xx of the venue."""
         if isinstance(error, self._ccxt.OperationFailed):
             return True
         return isinstance(error, self._ccxt.BaseError) and self._status >= 500
 
-    def _say_retry(self, details: Any) -> None:
+    def _report_retry(self, details: Any) -> None:
         self._on_retry(
-            f"{self._venue}: {_line(details.caused_by)}; asking again in {details.wait_for:.0f} s"
+            f"{self._venue}: {_line(details.caused_by)}; retrying in {details.wait_for:.0f} s"
         )
 
 
 def _spot_only(options: dict[str, Any]) -> Any:
-    """Return the option that keeps a venue from loading its derivatives too."""
+    """Return the option with which a venue loads its spot markets only."""
     present = options.get("fetchMarkets")
     if isinstance(present, dict) and "types" in present:
         return {**present, "types": ["spot"]}
@@ -204,7 +208,7 @@ def _redirected(urls: Any, address: str) -> Any:
         return [_redirected(url, address) for url in urls]
     scheme, host, *_ = urlsplit(address)
     if not scheme or not host:
-        raise UserError(f"'{address}' is no address: write http://HOST:PORT")
+        raise UserError(f"'{address}' is not an address: write http://HOST:PORT")
     return urlunsplit((scheme, host, *urlsplit(urls)[2:]))
 
 

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, also after a power cut."""
+"""Writes files and folders atomically: complete or not at all, also after a power cut."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import IO
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write a file: beside its place, synced, then moved there in one step."""
+    """Write a file: to a temporary name, synced, then renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     draft = Path(name)
@@ -36,7 +36,7 @@ def write_folder(path: Path, files: Mapping[str, bytes]) -> bool:
         _sync_folder(draft)
         draft.chmod(0o755)
         try:
-            draft.rename(path)  # fails on a folder that holds something
+            draft.rename(path)  # fails on a folder that is not empty
         except OSError:
             if path.exists():
                 return False

@@ -32,7 +32,7 @@ def choices_of(
 ) -> tuple[list[SlotChoice], list[str]]:
     """Return each instrument with its champion, else its newest candidate as a challenger.
 
-    Raises UserMistake where a model was made for other features than there are now.
+    Raises UserError where a model was made for other features than there are now.
     """
     models, book = ModelStore(workspace.models_dir), read_registry(workspace.journal_dir)
     crowned = book.champions("history")
@@ -103,7 +103,7 @@ def reference_of(
 ) -> Instrument | None:
     """Return the instrument that the models' cross features were trained on; None: on none.
 
-    Raises UserMistake where they differ: a run has one reference.
+    Raises UserError where they differ: a run has one reference.
     """
     found: dict[Instrument | None, str] = {}
     for _, card in cards:

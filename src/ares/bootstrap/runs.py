@@ -105,7 +105,7 @@ def _planned(
     """Return the plan of the run, not yet named, and remarks on what was left out."""
     from ares.bootstrap import run_choices as chosen
     from ares.bootstrap.training import configured_instruments
-    from ares.observe.own_features import require_no_leak
+    from ares.observe.user_features_check import require_no_leak
     from ares.runtime.engine.plan import plan_run
     from ares.runtime.trade_rules import challenger_rules_of
     from ares.runtime.training.instrument_selection import instruments_of

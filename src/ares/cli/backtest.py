@@ -72,16 +72,16 @@ def command(
 
 @dataclass(frozen=True)
 class Outputs:
-    """Where a result goes: HTML, CSV, the workspace, JSON on stdout instead of a table."""
+    """Where a result is written: HTML, CSV, the workspace, JSON on stdout instead of a table."""
 
     report: Path | None
     csv: Path | None
-    kept: bool
+    stored: bool
     json: bool
 
 
 def _run(workspace: Workspace, request: BacktestRequest, outputs: Outputs) -> None:
-    """Run the backtest and put its result where it was asked for."""
+    """Run the backtest and write its result to the requested outputs."""
     from ares.bootstrap import backtest
     from ares.research.result_json import as_json
 
@@ -107,7 +107,7 @@ def _run(workspace: Workspace, request: BacktestRequest, outputs: Outputs) -> No
 
 
 def _written(workspace: Workspace, result: BacktestResult, outputs: Outputs) -> dict[str, str]:
-    """Write what was asked for; return the files by name."""
+    """Write the requested files; return their paths by name."""
     from datetime import UTC, datetime
 
     from ares.adapters.durable import write_file
@@ -121,35 +121,38 @@ def _written(workspace: Workspace, result: BacktestResult, outputs: Outputs) -> 
     if outputs.csv:
         write_file(outputs.csv, trades_csv(result).encode())
         files["trades"] = str(outputs.csv)
-    if outputs.kept:
+    if outputs.stored:
         try:
-            files["kept"] = str(keep(result, workspace.reports_dir, datetime.now(UTC)))
+            files["result"] = str(keep(result, workspace.reports_dir, datetime.now(UTC)))
         except OSError as error:
-            note(f"the result is not kept in the workspace ({error.strerror}): --no-db says so too")
+            note(
+                f"the result is not stored in the workspace ({error.strerror}): free space, "
+                "or add --no-db"
+            )
     return files
 
 
 def _show(result: BacktestResult) -> None:
-    """Print a result for a person: warnings first, then figures, then one sentence."""
+    """Print a result: warnings, then metrics, then one sentence."""
     from ares.research.report_html import title
-    from ares.research.report_words import bars_said, facts, headline, rules_said, utc
+    from ares.research.report_text import facts, headline, rules_text, series_text, utc
 
     m = result.metrics
     say(title(result), style="bold")
-    say(f"{utc(m.from_ms)} to {utc(m.to_ms)} UTC, {m.bars:,} bars, {bars_said(result)}")
-    say(rules_said(result))
+    say(f"{utc(m.from_ms)} to {utc(m.to_ms)} UTC, {m.bars:,} bars, {series_text(result)}")
+    say(rules_text(result))
     for text in result.warnings:
         say(f"! {text}", style="bold yellow")
     rows = [row for row in facts(result) if not row[0].startswith("Drawdown from")]
     widths = [max(len(row[k]) for row in rows) for k in (1, 2)]
     print_table(
         ("", result.strategy.name, "buy & hold"),
-        [(name, one.rjust(widths[0]), two.rjust(widths[1])) for name, one, two in rows],
+        [(name, value.rjust(widths[0]), hold.rjust(widths[1])) for name, value, hold in rows],
     )
     if result.counts.refusals:
-        said = ", ".join(f"{name} {n:,}" for name, n in result.counts.refusals.items())
-        say(f"refused signals: {said}; {result.virtual_trades.height:,} virtual trades")
+        refused = ", ".join(f"{name} {n:,}" for name, n in result.counts.refusals.items())
+        say(f"refused signals: {refused}; {result.virtual_trades.height:,} virtual trades")
     if result.counts.breakers:
-        said = ", ".join(f"{name} {n:,}" for name, n in result.counts.breakers.items())
-        say(f"breakers opened: {said}")
+        opened = ", ".join(f"{name} {n:,}" for name, n in result.counts.breakers.items())
+        say(f"breakers opened: {opened}")
     say(headline(result), style="bold")

@@ -1,4 +1,4 @@
-"""``ares certify``: a run recomputed by the backtest path, compared fact by fact."""
+"""``ares certify``: recompute a run by the backtest path and compare every fact."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def command(
     json_: bool = JSON_OPTION,
 ) -> int:
     """Recompute a run by the backtest path (features, scores, decisions, requests, fills) and
-    compare with its journal. Exit code 1 where they differ.
+    compare with its journal. Exit code 1 if they differ.
     """
     from ares.bootstrap import certify_run
     from ares.config.workspace import Workspace

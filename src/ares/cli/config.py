@@ -1,4 +1,4 @@
-"""``ares config``: show the settings, with where each comes from; check them."""
+"""``ares config``: show the settings and where each is set; check them."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ PASSWORD = re.compile(r"(?<=://)([^:/@]*):[^@]*@")
 @app.command()
 def show(
     key: str = typer.Argument(
-        "", metavar="[KEY]", help="One key or section, risk.daily_loss_limit."
+        "", metavar="[KEY]", help="One key or section, such as risk.daily_loss_limit."
     ),
     json_: bool = JSON_OPTION,
 ) -> None:
-    """Show the settings as they are in force: value, unit, and where it was set."""
-    from ares.config.load import load
+    """Show the settings in force: value, unit, whether it is live, and where it is set."""
+    from ares.config.load import load, present_path
     from ares.config.workspace import Workspace
 
     loaded = load(Workspace.here().settings_path)
     values = _masked(plain(loaded.settings))
+    key = ".".join(present_path(tuple(key.split("."))))
     chosen = _at(values, key)
     if json_:
         print_json(chosen)
@@ -38,7 +39,7 @@ def show(
     print_table(
         ("key", "value", "unit", "live", "set in"),
         [
-            (name, _text(value), *_noted(name), _place(name, loaded.places))
+            (name, _text(value), *_unit_and_live(name), loaded.origins.get(name, "default"))
             for name, value in leaves.items()
         ],
         footer=f"settings hash {loaded.settings.hash[:12]}" if not key else "",
@@ -47,7 +48,7 @@ def show(
 
 @app.command()
 def check(json_: bool = JSON_OPTION) -> None:
-    """Check ares.yaml, .env and the environment; name every mistake with its line."""
+    """Check ares.yaml, .env and the environment; print every error with its line."""
     from ares.config.load import SettingsError, load
     from ares.config.workspace import Workspace
     from ares.domain.errors import UserError
@@ -65,22 +66,20 @@ def check(json_: bool = JSON_OPTION) -> None:
     if json_:
         print_json({"ok": True, "problems": [], "hash": loaded.settings.hash})
         return
-    say(
-        f"{path.name}: no mistakes, {len(loaded.places)} keys set, hash {loaded.settings.hash[:12]}"
-    )
+    say(f"{path.name}: no errors, {len(loaded.origins)} keys set, hash {loaded.settings.hash[:12]}")
 
 
 def _at(values: Any, key: str) -> Any:
-    """Return what stands under a dotted key; raise UserMistake naming the nearest one."""
+    """Return the value of a dotted key; raise UserError with the nearest one for an unknown key."""
     from ares.config.explain import nearest
     from ares.domain.errors import UserError
 
     parts = tuple(key.split(".")) if key else ()
-    for place, part in enumerate(parts):
+    for depth, part in enumerate(parts):
         if not isinstance(values, dict):
-            raise UserError(f"'{'.'.join(parts[:place])}' is a value and has no keys")
+            raise UserError(f"'{'.'.join(parts[:depth])}' is a value and has no keys")
         if part not in values:
-            raise UserError(nearest(parts[: place + 1]))
+            raise UserError(nearest(parts[: depth + 1]))
         values = values[part]
     return values
 
@@ -95,7 +94,7 @@ def _leaves(values: Any, prefix: str) -> list[tuple[str, Any]]:
     ]
 
 
-def _noted(name: str) -> tuple[str, str]:
+def _unit_and_live(name: str) -> tuple[str, str]:
     """Return the unit of a setting and whether it is live."""
     from ares.config.load import section_of
     from ares.config.settings import Settings
@@ -105,12 +104,8 @@ def _noted(name: str) -> tuple[str, str]:
     kind: Any = Settings
     for part in sections:
         kind = section_of(kind, part)
-    noted = extra(kind.model_fields[last])
-    return noted["unit"], "live" if noted["live"] else ""
-
-
-def _place(name: str, places: Any) -> str:
-    return str(places.get(name, "default"))
+    metadata = extra(kind.model_fields[last])
+    return metadata["unit"], "live" if metadata["live"] else ""
 
 
 def _text(value: Any) -> str:

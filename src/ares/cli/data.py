@@ -1,4 +1,4 @@
-"""``ares data``: candles in from files or a venue, what is stored, and what is wrong with it."""
+"""``ares data``: import candles from files, fetch them from a venue, list and check them."""
 
 from __future__ import annotations
 
@@ -29,15 +29,17 @@ def import_(
     path: Path = typer.Argument(
         ..., metavar="PATH", help="A Parquet, CSV or Feather file, or a folder."
     ),
-    venue: str = typer.Option(
-        "", "--venue", help="Whose candles these are; default: the settings'."
+    venue: str = typer.Option("", "--venue", help="Venue of the candles; default: the settings'."),
+    symbol: str = typer.Option(
+        "", "--symbol", "-s", help="BASE/QUOTE; default: from the file's name."
     ),
-    symbol: str = typer.Option("", "--symbol", "-s", help="BASE/QUOTE, where no name tells it."),
-    interval: str = typer.Option("", "--interval", "-i", help="1m 5m 15m 1h 4h 1d, likewise."),
-    repair: bool = typer.Option(False, "--repair", help="Sort by time, drop exact repeats."),
+    interval: str = typer.Option(
+        "", "--interval", "-i", help="1m 5m 15m 1h 4h 1d; default: from the file's name."
+    ),
+    repair: bool = typer.Option(False, "--repair", help="Sort by time, drop duplicate rows."),
     json_: bool = JSON_OPTION,
 ) -> int:
-    """Store candles from files; importing again adds only what is new."""
+    """Store candles from files. Importing again stores only new bars."""
     from ares.bootstrap import candle_store
     from ares.config.workspace import Workspace
     from ares.runtime.ingest.candle_import import import_candles
@@ -64,7 +66,9 @@ def import_(
 @app.command()
 def fetch(
     symbols: list[str] = typer.Option([], "--symbol", "-s", help="Default: the settings' symbols."),
-    intervals: list[str] = typer.Option(["1m"], "--interval", "-i", help="One or more of the six."),
+    intervals: list[str] = typer.Option(
+        ["1m"], "--interval", "-i", help="1m 5m 15m 1h 4h 1d; repeat for more."
+    ),
     venue: str = typer.Option("", "--venue", help="Default: the settings' venue."),
     from_: str = typer.Option("", "--from", help="UTC; default: after the last stored bar."),
     to: str = typer.Option("", "--to", help="UTC; default: now."),
@@ -73,7 +77,7 @@ def fetch(
     ),
     json_: bool = JSON_OPTION,
 ) -> None:
-    """Fetch missing candles from a venue; interrupt and run again as you like."""
+    """Fetch missing candles from a venue. An interrupted fetch continues when run again."""
     from ares.adapters.candle_names import parse_interval, parse_symbol
     from ares.bootstrap.data import FetchRequest, fetch_stored
     from ares.config.workspace import Workspace
@@ -100,14 +104,14 @@ def fetch(
 
 @app.command("list")
 def list_(json_: bool = JSON_OPTION) -> None:
-    """Show what is stored: instrument, interval, bars, first and last."""
+    """List the stored candles: instrument, interval, bars, first and last."""
     from ares.bootstrap import candle_store
     from ares.config.workspace import Workspace
 
     with candle_store(Workspace.here()) as store:
         series = store.series()
     if json_:
-        print_json([series_json(one) for one in series])
+        print_json([series_json(each) for each in series])
     elif series:
         show_series(series)
     else:
@@ -117,12 +121,12 @@ def list_(json_: bool = JSON_OPTION) -> None:
 @app.command()
 def check(
     symbols: list[str] = typer.Option([], "--symbol", "-s", help="Only these; default: all."),
-    every: bool = typer.Option(False, "--all", help="Show every place, not the first ones."),
+    every: bool = typer.Option(False, "--all", help="List every finding, not only the first."),
     json_: bool = JSON_OPTION,
 ) -> int:
-    """Find gaps, silent bars, jumps (how real data are) and errors, each with its place.
+    """Find gaps, bars without volume, jumps and errors in stored candles, each with its time.
 
-    Exit code 1 when there are errors: off-grid times, impossible prices, intervals that disagree.
+    Exit code 1 if there are errors: off-grid times, invalid prices, intervals that disagree.
     """
     from ares.bootstrap import candle_store
     from ares.config.workspace import Workspace
@@ -135,9 +139,9 @@ def check(
             checked = check_store(
                 store, chosen, lambda s: bar.advance(remark=f"{s.instrument.key} {s.interval}")
             )
-    errors = sum(finding.kind.is_error for one in checked for finding in one.findings)
+    errors = sum(finding.kind.is_error for each in checked for finding in each.findings)
     if json_:
-        print_json({"ok": errors == 0, "series": [checked_json(one, every) for one in checked]})
+        print_json({"ok": errors == 0, "series": [checked_json(each, every) for each in checked]})
     else:
         show_check(checked, every, errors)
     return 1 if errors else 0

@@ -1,4 +1,4 @@
-"""What ``ares data`` shows: the same answers as tables for a person, as JSON for a script."""
+"""The output of ``ares data``, as tables and as JSON."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from ares.runtime.ingest.candle_import import ImportReport
     from ares.store.candles import Series
 
-PLACES_SHOWN = 3
-"""Places of one kind that are shown of a series where nobody asks for all."""
+FINDINGS_SHOWN = 3
+"""Findings of one kind that are listed per series without --all."""
 
-NOTHING = "no candles are stored: `ares data import PATH`, or `ares data fetch`"
+NOTHING = "no candles are stored: run `ares data import PATH` or `ares data fetch`"
 
 
 def show_series(series: Sequence[Series]) -> None:
@@ -25,38 +25,38 @@ def show_series(series: Sequence[Series]) -> None:
     print_table(
         ("instrument", "interval", "bars", "from", "to (UTC)"),
         [
-            (one.instrument.key, one.interval, count(one.bars), utc(one.first_ms), _end(one))
-            for one in series
+            (each.instrument.key, each.interval, count(each.bars), utc(each.first_ms), _end(each))
+            for each in series
         ],
-        footer=f"{count(sum(one.bars for one in series))} bars in {len(series)} series",
+        footer=f"{count(sum(each.bars for each in series))} bars in {len(series)} series",
     )
 
 
-def series_json(one: Series) -> dict[str, Any]:
+def series_json(series: Series) -> dict[str, Any]:
     """Return a stored series; ``to`` is the end of its last bar."""
     return {
-        "instrument": one.instrument.key,
-        "venue": one.instrument.venue,
-        "symbol": one.instrument.symbol,
-        "interval": one.interval,
-        "bars": one.bars,
-        "from": utc(one.first_ms),
-        "to": _end(one),
-        "first_ms": one.first_ms,
-        "last_ms": one.last_ms,
+        "instrument": series.instrument.key,
+        "venue": series.instrument.venue,
+        "symbol": series.instrument.symbol,
+        "interval": series.interval,
+        "bars": series.bars,
+        "from": utc(series.first_ms),
+        "to": _end(series),
+        "first_ms": series.first_ms,
+        "last_ms": series.last_ms,
     }
 
 
-def _end(one: Series) -> str:
+def _end(series: Series) -> str:
     from ares.domain.timeframe import Timeframe
 
-    return utc(one.last_ms + Timeframe(one.interval).ms)
+    return utc(series.last_ms + Timeframe(series.interval).ms)
 
 
 def show_fetched(reports: Sequence[FetchReport]) -> None:
-    """Print what a venue gave."""
+    """Print the result of a fetch, one row per series."""
     print_table(
-        ("instrument", "interval", "from", "to", "new", "same", "conflicts", "unusable", "missing"),
+        ("instrument", "interval", "from", "to", "new", "same", "conflicts", "invalid", "missing"),
         [
             (
                 *(r.instrument.key, r.interval, utc(r.from_ms), utc(r.to_ms), count(r.new)),
@@ -68,12 +68,12 @@ def show_fetched(reports: Sequence[FetchReport]) -> None:
 
 
 def fetched_json(report: FetchReport) -> dict[str, Any]:
-    """Return what a venue gave of one series."""
+    """Return the result of a fetch of one series."""
     return {**plain(report), "instrument": report.instrument.key}
 
 
 def show_import(report: ImportReport) -> None:
-    """Print what each file brought, then conflicts, gaps and refusals line by line."""
+    """Print the result of each file, then conflicts, gaps and refused files line by line."""
     rows = [
         (
             *(f.name, f.instrument.key, f.interval, count(f.rows), count(f.new)),
@@ -86,23 +86,23 @@ def show_import(report: ImportReport) -> None:
             ("file", "instrument", "interval", "bars", "new", "same", "conflicts", "gaps"), rows
         )
     say(_import_total(report))
-    for one in report.imported:
-        for conflict in one.conflicts[:PLACES_SHOWN]:
+    for file in report.imported:
+        for conflict in file.conflicts[:FINDINGS_SHOWN]:
             note(
-                f"conflict: {one.instrument.key} {one.interval} {utc(conflict.ts_ms)}: "
+                f"conflict: {file.instrument.key} {file.interval} {utc(conflict.ts_ms)}: "
                 f"{conflict.column} {conflict.stored:.10g} kept ({conflict.stored_source}), "
                 f"{conflict.offered:.10g} refused ({conflict.offered_source})"
             )
-        if one.conflict_count > PLACES_SHOWN:
-            note(f"conflict: {one.name}: {some(one.conflict_count, 'bar')} in all")
-    with_gaps = [one for one in report.imported if one.gaps]
+        if file.conflict_count > FINDINGS_SHOWN:
+            note(f"conflict: {file.name}: {some(file.conflict_count, 'bar')} in total")
+    with_gaps = [file for file in report.imported if file.gaps]
     if with_gaps:
         names = with_gaps[0].name if len(with_gaps) == 1 else f"{len(with_gaps)} files"
         first = with_gaps[0]
         note(
-            f"gap: {some(sum(one.missing for one in with_gaps), 'bar')} missing inside {names}, "
+            f"gap: {some(sum(file.missing for file in with_gaps), 'bar')} missing in {names}, "
             f"first {first.instrument.key} {first.interval} at {utc(first.first_gap_ms)}; "
-            "short gaps become flat bars; `ares data check` shows them all"
+            "short gaps are filled with flat bars; `ares data check` lists all gaps"
         )
     for _, reason in report.refused:
         note(f"refused: {reason}")
@@ -116,15 +116,15 @@ def _import_total(report: ImportReport) -> str:
     if repeated := sum(f.repeated for f in report.imported):
         parts.append(f"{some(repeated, 'repeated row')} dropped")
     if report.skipped:
-        named = ", ".join(report.skipped[:6]) + (", …" if len(report.skipped) > 6 else "")
-        parts.append(f"{some(len(report.skipped), 'file')} skipped, no candles: {named}")
+        names = ", ".join(report.skipped[:6]) + (", …" if len(report.skipped) > 6 else "")
+        parts.append(f"{some(len(report.skipped), 'file')} without candles skipped: {names}")
     if report.refused:
         parts.append(f"{some(len(report.refused), 'file')} refused (below)")
     return "; ".join(parts)
 
 
 def import_json(report: ImportReport) -> dict[str, Any]:
-    """Return what each file brought."""
+    """Return the result of each file."""
     return {
         "files": [
             {
@@ -143,81 +143,83 @@ def import_json(report: ImportReport) -> dict[str, Any]:
 
 
 def show_check(checked: Sequence[SeriesCheck], every: bool, errors: int) -> None:
-    """Print counts for each series, then the first places of each kind (``every``: all)."""
+    """Print counts for each series, then the first findings of each kind (``every``: all)."""
     from ares.observe.candle_check import Kind
 
     if not checked:
         say(NOTHING)
         return
 
-    def bars(one: SeriesCheck, *kinds: Kind) -> str:
-        return count(sum(f.count for f in one.findings if f.kind in kinds))
+    def bars(check: SeriesCheck, *kinds: Kind) -> str:
+        return count(sum(f.count for f in check.findings if f.kind in kinds))
 
     print_table(
-        ("series", "bars", "from", "to (UTC)", "gaps", "missing", "silent", "jumps", "errors"),
+        ("series", "bars", "from", "to (UTC)", "gaps", "missing", "no volume", "jumps", "errors"),
         [
             (
-                f"{one.series.instrument.key} {one.series.interval}",
-                *(count(one.series.bars), utc(one.series.first_ms), _end(one.series)),
-                count(sum(f.kind is Kind.GAP for f in one.findings)),
-                *(bars(one, Kind.GAP), bars(one, Kind.ZERO_VOLUME), bars(one, Kind.JUMP)),
-                bars(one, *(kind for kind in Kind if kind.is_error)),
+                f"{check.series.instrument.key} {check.series.interval}",
+                *(count(check.series.bars), utc(check.series.first_ms), _end(check.series)),
+                count(sum(f.kind is Kind.GAP for f in check.findings)),
+                *(bars(check, Kind.GAP), bars(check, Kind.ZERO_VOLUME), bars(check, Kind.JUMP)),
+                bars(check, *(kind for kind in Kind if kind.is_error)),
             )
-            for one in checked
+            for check in checked
         ],
-        footer="bars are counted; missing: in gaps; silent: without volume; "
-        "jumps: over 5% and over 20 median moves in one bar",
+        footer="columns count bars, except gaps; missing: bars in gaps; "
+        "jumps: moves above 5% and above 20 median moves in one bar",
     )
-    rows = [row for one in checked for row in _places(one, every)]
+    rows = [row for check in checked for row in _finding_rows(check, every)]
     if rows:
-        print_table(("series", "found", "places", "bars", "where (UTC)"), rows)
+        print_table(("series", "finding", "count", "bars", "time (UTC)"), rows)
     say(
-        f"{some(errors, 'place')} with errors: correct {'it' if errors == 1 else 'them'} "
-        "before you rely on these candles"
+        f"{some(errors, 'error')} found: correct {'it' if errors == 1 else 'them'} "
+        "before you use these candles"
         if errors
-        else "no errors; gaps, silent bars and jumps are how the market was, or what it published"
+        else "no errors; gaps, bars without volume and jumps occur in real market data"
     )
 
 
-def _places(one: SeriesCheck, every: bool) -> list[tuple[str, str, int, str, str]]:
-    """Return a row for each kind of finding with its first places; ``every``: a row a place."""
+def _finding_rows(check: SeriesCheck, every: bool) -> list[tuple[str, str, int, str, str]]:
+    """Return a row per kind with its first findings; ``every``: a row per finding."""
     from ares.observe.candle_check import Kind
 
-    name = f"{one.series.instrument.key} {one.series.interval}"
+    name = f"{check.series.instrument.key} {check.series.interval}"
     rows = []
     for kind in Kind:
-        found = [f for f in one.findings if f.kind is kind]
+        found = [f for f in check.findings if f.kind is kind]
         if every:
-            rows += [(name, kind.value, 1, count(f.count), _place(f)) for f in found]
+            rows += [(name, kind.value, 1, count(f.count), _time_span(f)) for f in found]
         elif found:
-            shown = ", ".join(_place(f) for f in found[:PLACES_SHOWN])
-            more = f", and {count(len(found) - PLACES_SHOWN)} more" * (len(found) > PLACES_SHOWN)
+            shown = ", ".join(_time_span(f) for f in found[:FINDINGS_SHOWN])
+            more = f", and {count(len(found) - FINDINGS_SHOWN)} more" * (
+                len(found) > FINDINGS_SHOWN
+            )
             rows.append(
                 (name, kind.value, len(found), count(sum(f.count for f in found)), shown + more)
             )
     return rows
 
 
-def _place(finding: Finding) -> str:
-    """Return where a finding is: one time for one bar, a span for more; and its detail."""
+def _time_span(finding: Finding) -> str:
+    """Return the time of a finding (a span for several bars) and its detail."""
     span = utc(finding.from_ms)
     if finding.count > 1:
         span += f" to {utc(finding.to_ms)}"
     return f"{span} ({finding.detail})" if finding.detail else span
 
 
-def checked_json(one: SeriesCheck, every: bool) -> dict[str, Any]:
-    """Return a series' findings by kind, with the first places (``every``: all)."""
+def checked_json(check: SeriesCheck, every: bool) -> dict[str, Any]:
+    """Return the findings of a series by kind, with the first of each (``every``: all)."""
     from ares.observe.candle_check import Kind
 
     kinds = {}
     for kind in Kind:
-        found = [f for f in one.findings if f.kind is kind]
-        shown = found if every or kind.is_error else found[:PLACES_SHOWN]
+        found = [f for f in check.findings if f.kind is kind]
+        shown = found if every or kind.is_error else found[:FINDINGS_SHOWN]
         if found:
             kinds[kind.value] = {
                 "error": kind.is_error,
-                "places": len(found),
+                "count": len(found),
                 "bars": sum(f.count for f in found),
                 "shown": [
                     {
@@ -232,8 +234,8 @@ def checked_json(one: SeriesCheck, every: bool) -> dict[str, Any]:
                 ],
             }
     return {
-        "instrument": one.series.instrument.key,
-        "interval": one.series.interval,
-        "bars": one.series.bars,
+        "instrument": check.series.instrument.key,
+        "interval": check.series.interval,
+        "bars": check.series.bars,
         "findings": kinds,
     }

@@ -1,4 +1,4 @@
-"""``ares demo``: the whole story on one screen, from candles to a report."""
+"""``ares demo``: candles, models, backtest, engine and report in one command."""
 
 from __future__ import annotations
 
@@ -25,16 +25,17 @@ def command(
         None, "--data", help="File or folder with candles of two symbols (BTCUSDT_1h.parquet ...)."
     ),
     simulated: bool = typer.Option(
-        False, "--simulated", help="Ask no venue: trade in the made-up world."
+        False, "--simulated", help="Use a synthetic market; do not ask a venue."
     ),
     folder: Path = typer.Option(
-        Path(), "--folder", help="Where the workspace ares-demo is made; default: here."
+        Path(), "--folder", help="Where the workspace ares-demo is created; default: here."
     ),
 ) -> None:
-    """Get candles, train, judge, backtest, run the engine, report: two symbols, four timeframes.
+    """Load candles, train and evaluate models, backtest, run the engine, report: two symbols, four
+    timeframes.
 
-    Candles come from --data, else from a venue if the network answers within 3 s, else from a
-    made-up world; the screen says which. Everything lies in a new folder, ares-demo.
+    Candles come from --data, else from a venue if it answers within 3 s, else from a synthetic
+    market; the output says which. All files are in a new folder, ares-demo.
     """
     from ares import demo
     from ares.research import report
@@ -42,12 +43,14 @@ def command(
     began = monotonic()
     say("1. Candles", style="bold")
     source = demo.source(data, simulated, time_ns() // 1_000_000)
-    say(source.said + ".")
+    say(source.description + ".")
     with progress("candles", total=100, unit="%") as bar:
-        source, stage = demo.stage(source, folder, lambda share, what: bar.reach(100 * share, what))
+        source, stage = demo.prepare(
+            source, folder, lambda share, what: bar.reach(100 * share, what)
+        )
     _show_stage(source, stage)
 
-    say("\n2. Models, judged on what they had not seen", style="bold")
+    say("\n2. Models, evaluated out of sample", style="bold")
     with progress("train", unit="models") as bar:
 
         def trained(done: int, total: int, what: str) -> None:
@@ -62,18 +65,18 @@ def command(
     virtual = demo.best_signals(stage, result) if result.metrics.entries == 0 else None
     _show_backtest(result, virtual)
 
-    say("\n4. The engine over the same two weeks, event by event", style="bold")
+    say("\n4. The engine, event by event, over the same two weeks", style="bold")
     with progress("run", unit="instants") as bar:
         ran = demo.run(stage, _reaching(bar.expect, bar.reach))
     certificate = demo.certify(stage)
     _show_run(ran, certificate)
 
-    say("\n5. What came of it", style="bold")
+    say("\n5. Result", style="bold")
     page = report(virtual or result, stage.workspace.reports_dir / "demo.html").html
     say(_verdict(source, training, ran, virtual), style="bold")
     say(f"report: {page}")
-    say(f"workspace: {stage.workspace.root} (cd there: `ares models list`, `ares why BTC/USDT`)")
-    say(f"{duration(monotonic() - began)} in all")
+    say(f"workspace: {stage.workspace.root} (try there: `ares models list`, `ares why BTC/USDT`)")
+    say(f"total time: {duration(monotonic() - began)}")
 
 
 def _reaching(
@@ -88,30 +91,30 @@ def _reaching(
 
 def _show_stage(source: DemoCandles, stage: DemoWorkspace) -> None:
     say(
-        f"{' and '.join(source.symbols)}: trained on {utc(stage.from_ms)} to "
-        f"{utc(stage.split_ms)}, run on what follows, to {utc(stage.to_ms)} UTC."
+        f"{' and '.join(source.symbols)}: training from {utc(stage.from_ms)} to "
+        f"{utc(stage.split_ms)}, run from there to {utc(stage.to_ms)} UTC."
     )
 
 
 def _show_training(training: TrainingReport) -> None:
     from ares.cli.train_views import EVIDENCE, evidence
 
-    rows = [(one.name, count(one.rows), *evidence(one.metrics)) for one in training.pairs]
+    rows = [(pair.name, count(pair.rows), *evidence(pair.metrics)) for pair in training.pairs]
     print_table(("package", "rows", *EVIDENCE), rows)
     for missing in training.missing:
-        say(f"left out: {missing.subject}: {missing.reason}")
-    for one in training.ensembles:
-        say(f"Ensemble of {one.instrument}: {one.sentence}")
+        say(f"skipped: {missing.subject}: {missing.reason}")
+    for ensemble in training.ensembles:
+        say(f"Ensemble of {ensemble.instrument}: {ensemble.sentence}")
 
 
 def _show_backtest(result: BacktestResult, virtual: BacktestResult | None) -> None:
-    from ares.research.report_words import headline
+    from ares.research.report_text import headline
 
     say(headline(result))
     if virtual is not None:
         m = virtual.metrics
         say(
-            f"Its best 2% of signals, traded virtually all the same: {m.trades} trades, "
+            f"The best 2% of signals, traded virtually: {m.trades} trades, "
             f"{number(m.trade_mean_bps, 1)} bps each after costs, {percent(m.win_rate, 0)} won; "
             f"{percent(m.net_return)} of the account."
         )
@@ -120,16 +123,16 @@ def _show_backtest(result: BacktestResult, virtual: BacktestResult | None) -> No
 def _show_run(ran: RunResult, certificate: Certificate) -> None:
     from ares.cli.run import speed
 
-    for one in ran.report.instruments:
-        if one.mode_confidence is not None:
+    for row in ran.report.instruments:
+        if row.mode_confidence is not None:
             say(
-                f"{one.instrument}: mode {one.mode} (confidence {percent(one.mode_confidence, 0)}; "
-                f"80% may trade), {one.real.trades} real and {one.virtual.trades} virtual trades."
+                f"{row.instrument}: mode {row.mode} (confidence {percent(row.mode_confidence, 0)}; "
+                f"80% may trade), {row.real.trades} real and {row.virtual.trades} virtual trades."
             )
     say(ran.report.verdict)
     say(speed(ran.end))
     say(
-        f"All of it is journaled, and certified against the backtest path: "
+        f"The run is journaled and certified against the backtest path: "
         f"{count(certificate.compared)} comparisons, {certificate.mismatches} mismatches."
     )
 
@@ -137,34 +140,36 @@ def _show_run(ran: RunResult, certificate: Certificate) -> None:
 def _verdict(
     source: DemoCandles, training: TrainingReport, ran: RunResult, virtual: BacktestResult | None
 ) -> str:
-    """Return in plain words whether there was an edge, with the numbers that say so."""
-    judged = [one.metrics for one in training.ensembles]
-    trades, rows = sum(m.trades for m in judged), sum(m.rows for m in judged)
-    where = "in this made-up world" if source.kind == "simulated" else "in these candles"
-    if any(one.sentence.startswith("An edge shows") for one in training.ensembles):
-        text = f"An edge after costs shows {where}"
+    """Return whether there was an edge, with its numbers."""
+    evaluated = [ensemble.metrics for ensemble in training.ensembles]
+    trades, rows = sum(m.trades for m in evaluated), sum(m.rows for m in evaluated)
+    where = "in this synthetic market" if source.kind == "simulated" else "in these candles"
+    if any(each.sentence.startswith("An edge shows") for each in training.ensembles):
+        text = f"Evidence of an edge after costs {where}"
     else:
         text = f"No evidence of an edge after costs {where}"
     mean = None
     if trades:
-        mean = sum((m.net_bps or 0.0) * m.trades for m in judged) / trades
+        mean = sum((m.net_bps or 0.0) * m.trades for m in evaluated) / trades
         plural = "s" if trades > 1 else ""
         text += f": {trades} trade{plural} out of sample, {mean:+.1f} bps each."
     else:
-        text += f": of {count(rows)} decisions out of sample none promised more than it costs."
-    real = [one.real for one in ran.report.instruments if one.real.trades]
+        text += (
+            f": none of {count(rows)} out-of-sample decisions had an expected return above costs."
+        )
+    real = [row.real for row in ran.report.instruments if row.real.trades]
     if real:
         return f"{text} {_since(mean, real, ran.report.net_return)}"
-    text += " In the two weeks after, Ares did not trade, and kept the account whole."
+    text += " In the two weeks after, Ares did not trade; the account is unchanged."
     if virtual is not None and (virtual.metrics.trade_mean_bps or 0.0) <= 0.0:
-        text += " Its best signals would have lost: it was right not to."
+        text += " Its best signals would have lost money."
     return text
 
 
-def _since(judged_bps: float | None, real: Sequence[ClosedTrades], net_return: float) -> str:
-    """Return what the engine's trades made, beside what the models were judged by.
+def _since(evidence_bps: float | None, real: Sequence[ClosedTrades], net_return: float) -> str:
+    """Return the result of the engine's trades, compared with the out-of-sample evidence.
 
-    judged_bps : mean net bps of a trade out of sample, before these two weeks; None: no trade.
+    evidence_bps : mean net bps per trade out of sample, before these two weeks; None: no trade.
     """
     trades = sum(side.trades for side in real)
     mean = sum(side.total_net_bps for side in real) / trades
@@ -173,7 +178,7 @@ def _since(judged_bps: float | None, real: Sequence[ClosedTrades], net_return: f
         f"In the two weeks after, the engine made {trades} trade{plural}, {mean:+.1f} bps each "
         f"after costs: {percent(net_return)} of the account"
     )
-    if judged_bps is None or judged_bps <= 0.0 or mean >= judged_bps / 2:
+    if evidence_bps is None or evidence_bps <= 0.0 or mean >= evidence_bps / 2:
         return f"{text}."
-    left = "nothing" if mean <= 0.0 else f"only {percent(mean / judged_bps, 0)}"
-    return f"{text}, and {left} left of what was judged."
+    share = "none" if mean <= 0.0 else f"only {percent(mean / evidence_bps, 0)}"
+    return f"{text}, {share} of the mean return per trade in the evidence."

@@ -1,9 +1,10 @@
-"""Numbers and times as people read them; nothing, NaN and infinity are a dash."""
+"""Numbers and times as text; None, NaN and infinity are a dash."""
 
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
+
+from ares.domain.utc import utc_text
 
 
 def count(value: float | None) -> str:
@@ -19,7 +20,7 @@ def number(value: float | None, digits: int = 2) -> str:
 
 
 def some(amount: int, noun: str) -> str:
-    """Return a number of things.
+    """Return a count with its noun.
 
     >>> some(1, "file"), some(1_200, "file")
     ('1 file', '1,200 files')
@@ -53,12 +54,9 @@ def duration(seconds: float) -> str:
 
 
 def utc(ts_ms: int | None) -> str:
-    """Return a time as ``2023-03-16 04:05`` (seconds only where there are some), always UTC.
+    """Return a time in UTC, with seconds unless they are zero; a dash for None.
 
     >>> utc(1_678_939_500_000)
     '2023-03-16 04:05'
     """
-    if ts_ms is None:
-        return "–"
-    when = datetime.fromtimestamp(ts_ms / 1000, UTC)
-    return when.strftime("%Y-%m-%d %H:%M:%S" if ts_ms % 60_000 else "%Y-%m-%d %H:%M")
+    return "–" if ts_ms is None else utc_text(ts_ms)

@@ -1,4 +1,4 @@
-"""``ares init [DIR]``: make a workspace, or complete one."""
+"""``ares init [DIR]``: create a workspace, or complete one."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ares.cli.output import JSON_OPTION, print_json, say
 
 
 def command(
-    folder: Path = typer.Argument(Path(), metavar="[DIR]", help="The folder; made where missing."),
+    folder: Path = typer.Argument(Path(), metavar="[DIR]", help="The folder; created if missing."),
     json_: bool = JSON_OPTION,
 ) -> None:
-    """Make a workspace: ares.yaml with every key explained, .env.example, folders.
+    """Create a workspace: ares.yaml with every key explained, .env.example, folders.
 
-    What exists is never overwritten: a second init only adds what is missing.
+    Existing files are never overwritten: a second init only adds what is missing.
     """
     from ares.config.workspace import Workspace
 
@@ -24,8 +24,8 @@ def command(
         print_json({"root": workspace.root.resolve(), "created": made})
         return
     if not made:
-        say(f"{workspace.root.resolve()} is a workspace already: nothing to do, nothing changed")
+        say(f"{workspace.root.resolve()} is a workspace already: nothing was changed")
         return
-    say(f"workspace {workspace.root.resolve()}: made {', '.join(made)}")
+    say(f"workspace {workspace.root.resolve()}: created {', '.join(made)}")
     enter = f"cd {folder} && " if workspace.root.resolve() != Path.cwd() else ""
     say(f"next: {enter}ares data import PATH --venue {workspace.settings.venue}")

@@ -1,4 +1,4 @@
-"""The ``ares`` command: its nouns, loaded only when one is called, with its exit codes."""
+"""The ``ares`` command: its nouns, each imported only when it is called, and its exit codes."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from ares.cli.output import error_line
 from ares.config.telemetry import switch_off
 from ares.domain.errors import AresError
 
-EXIT_DONE, EXIT_MISTAKE, EXIT_TROUBLE, EXIT_BUG, EXIT_INTERRUPT, EXIT_PIPE = 0, 2, 3, 70, 130, 141
+EXIT_DONE, EXIT_USER, EXIT_EXTERNAL, EXIT_BUG, EXIT_INTERRUPT, EXIT_PIPE = 0, 2, 3, 70, 130, 141
 
 
 class Noun(NamedTuple):
-    """Where a noun lives: ``attribute`` of ``module`` is a Typer app or a function."""
+    """A command: ``attribute`` of ``module`` is a Typer app or a function."""
 
     module: str
     attribute: str
@@ -31,14 +31,18 @@ class Noun(NamedTuple):
 
 
 NOUNS = {
-    "init": Noun("ares.cli.init", "command", "Make a workspace: ares.yaml, .env.example, folders."),
+    "init": Noun(
+        "ares.cli.init", "command", "Create a workspace: ares.yaml, .env.example, folders."
+    ),
     "demo": Noun(
-        "ares.cli.demo", "command", "The whole story on one screen, from candles to a report."
+        "ares.cli.demo",
+        "command",
+        "Everything in one run: candles, models, backtest, engine, report.",
     ),
     "config": Noun("ares.cli.config", "app", "Show and check the settings."),
-    "data": Noun("ares.cli.data", "app", "Candles in, listed and checked."),
+    "data": Noun("ares.cli.data", "app", "Candles: import, fetch, list, check."),
     "news": Noun("ares.cli.news", "app", "Headlines and scores in, listed and checked."),
-    "train": Noun("ares.cli.train", "command", "Train candidate models, with their evidence."),
+    "train": Noun("ares.cli.train", "command", "Train candidate models and report their evidence."),
     "models": Noun(
         "ares.cli.models",
         "app",
@@ -50,36 +54,36 @@ NOUNS = {
         "Put a model into production by restart: install, rollback, status.",
     ),
     "backtest": Noun(
-        "ares.cli.backtest", "command", "Judge a model, an ensemble or a baseline on history."
+        "ares.cli.backtest", "command", "Backtest a model, an ensemble or a baseline."
     ),
     "run": Noun(
         "ares.cli.run", "command", "Run the engine over stored candles with virtual money."
     ),
     "learn": Noun(
-        "ares.cli.learn", "app", "Learning while trading: what a run's learner did, train now."
+        "ares.cli.learn", "app", "Continuous learning of a run: its status, retrain now."
     ),
     "certify": Noun(
         "ares.cli.certify", "command", "Recompute a run by the backtest path and compare."
     ),
     "restep": Noun(
-        "ares.cli.restep", "command", "Run a journal through the engine again and compare."
+        "ares.cli.restep", "command", "Run a journal through the engine again and compare effects."
     ),
-    "sim": Noun("ares.cli.sim", "app", "Made-up worlds whose truth is known: candles."),
+    "sim": Noun("ares.cli.sim", "app", "Synthetic markets with a known edge: candles."),
     "why": Noun("ares.cli.why", "command", "Explain a bar: why Ares did, or did not, trade."),
 }
 
 
 def main(args: Sequence[str] | None = None) -> None:
-    """Run ``ares`` with ``args`` (the process's own) and leave with its exit code."""
+    """Run ``ares`` with ``args`` (None: those of the process) and exit with its exit code."""
     switch_off()
     sys.exit(run(args))
 
 
 def run(args: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code; what a person did wrong becomes one line.
+    """Run one command and return its exit code; an error that a user can fix is one line.
 
-    returns : 0 done, 1 the answer is no, 2 the caller's mistake, 3 the world's trouble,
-              70 a bug in Ares (with its traceback), 130 interrupted, 141 the reader went away.
+    returns : 0 done, 1 the answer is no, 2 invalid input, 3 an external failure (disk, database,
+              venue), 70 a bug in Ares (with its traceback), 130 interrupted, 141 broken pipe.
     """
     try:
         answer = typer.main.get_command(app).main(
@@ -88,12 +92,12 @@ def run(args: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except SystemExit as leaving:  # Typer and Rich turn a broken pipe into an exit of their own
         if isinstance(leaving.__context__, BrokenPipeError):
-            return _reader_gone()
+            return _broken_pipe()
         return leaving.code if isinstance(leaving.code, int) else EXIT_BUG
     except (KeyboardInterrupt, typer.Abort):
         return EXIT_INTERRUPT
     except BrokenPipeError:
-        return _reader_gone()
+        return _broken_pipe()
     except Exception as error:
         return exit_code_of(error)
     return answer if type(answer) is int else EXIT_DONE
@@ -108,9 +112,9 @@ class _Nouns(typer.core.TyperGroup):
             self.add_command(typer.core.TyperCommand(name, help=noun.help), name)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
-        """Return the noun's real command in place of the stand-in that help shows."""
-        name, stand_in, rest = super().resolve_command(ctx, args)
-        return name, load(name) if name in NOUNS else stand_in, rest
+        """Return the noun's own command instead of the placeholder that help shows."""
+        name, placeholder, rest = super().resolve_command(ctx, args)
+        return name, load(name) if name in NOUNS else placeholder, rest
 
 
 def load(name: str) -> Any:
@@ -136,7 +140,7 @@ app = typer.Typer(
 @app.callback()
 def _root(
     ctx: typer.Context,
-    version: bool = typer.Option(False, "--version", help="Print the version and leave."),
+    version: bool = typer.Option(False, "--version", help="Print the version."),
 ) -> None:
     """Ares takes a machine-learned trading model from training to real money, and keeps it there
     safely.
@@ -149,9 +153,7 @@ def _root(
 
 
 def exit_code_of(error: Exception) -> int:
-    """Print what went wrong, as one line where a person can do something about it; return the
-    exit code.
-    """
+    """Print an error and return its exit code; a traceback is printed only for a bug."""
     if isinstance(error, AresError):
         error_line(str(error))
         return error.exit_code
@@ -161,54 +163,54 @@ def exit_code_of(error: Exception) -> int:
         if text.strip():
             text = text.strip().rstrip(".")
             error_line(f"{text}{'' if text.endswith('?') else '.'} Try '{path} --help'.")
-        return EXIT_MISTAKE
-    trouble = _disk_trouble(error) or _database_trouble(error)
-    if trouble:
-        error_line(trouble)
-        return EXIT_TROUBLE
+        return EXIT_USER
+    external = _disk_error(error) or _database_error(error)
+    if external:
+        error_line(external)
+        return EXIT_EXTERNAL
     traceback.print_exception(error)
     error_line(f"this is a bug in Ares {__version__}: please report it with the lines above")
     return EXIT_BUG
 
 
 _DISK = {
-    errno.ENOSPC: "the disk is full: make room and run the command again",
-    errno.EDQUOT: "the disk quota is used up: make room and run the command again",
-    errno.EROFS: "the disk is read-only: choose a folder that can be written",
-    errno.EACCES: "permission denied: check who owns the file or folder",
-    errno.EPERM: "permission denied: check who owns the file or folder",
-    errno.EIO: "the disk does not answer (input/output error): check the disk",
+    errno.ENOSPC: "the disk is full: free space and run the command again",
+    errno.EDQUOT: "the disk quota is used up: free space and run the command again",
+    errno.EROFS: "the disk is read-only: choose a writable folder",
+    errno.EACCES: "permission denied: check the owner of the file or folder",
+    errno.EPERM: "permission denied: check the owner of the file or folder",
+    errno.EIO: "input/output error: check the disk",
 }
 
 
-def _disk_trouble(error: BaseException) -> str | None:
+def _disk_error(error: BaseException) -> str | None:
     if not isinstance(error, OSError) or error.errno not in _DISK:
         return None
-    place = f"{error.filename}: " if error.filename else ""
-    return place + _DISK[error.errno]
+    file = f"{error.filename}: " if error.filename else ""
+    return file + _DISK[error.errno]
 
 
-def _database_trouble(error: BaseException) -> str | None:
-    """Return a line for a locked, full or broken database; a wrong query stays a bug.
+def _database_error(error: BaseException) -> str | None:
+    """Return a line for a locked, full or damaged database; an invalid query is a bug.
 
-    Both libraries are looked up among the modules already imported: an error of theirs cannot
-    exist before they do, and ``ares --help`` need not load them.
+    Both libraries are looked up among the imported modules: their errors cannot occur before the
+    import, and ``ares --help`` stays fast without it.
     """
     for library in ("sqlalchemy.exc", "sqlite3"):
         module = sys.modules.get(library)
         if module is None:
             continue
-        operational, broken = module.OperationalError, module.DatabaseError
-        if isinstance(error, operational) or type(error) is broken:
+        operational, damaged = module.OperationalError, module.DatabaseError
+        if isinstance(error, operational) or type(error) is damaged:
             reason = str(getattr(error, "orig", None) or error).splitlines()[0]
             return (
-                f"the database does not do its work ({reason}): see that nobody holds it, "
-                "that the disk has room, and that the file is whole"
+                f"the database failed ({reason}): check that no other process locks it, that "
+                "the disk has free space, and that the file is not damaged"
             )
     return None
 
 
-def _reader_gone() -> int:
-    """Point stdout at nothing, so that the interpreter's last flush cannot fail."""
-    sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - lives to the end
+def _broken_pipe() -> int:
+    """Redirect stdout to the null device, so that the interpreter's last flush cannot fail."""
+    sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - open until exit
     return EXIT_PIPE

@@ -1,7 +1,7 @@
-"""What a person or a script sees: tables, JSON, progress and the one red line of an error.
+"""Output of the command line: tables, JSON, progress, and errors as one line.
 
-Answers go to stdout; progress, remarks and errors go to stderr, so that ``ares ... --json | jq``
-is always clean. Rich is imported where something is drawn, so that ``ares --help`` stays quick.
+Results go to stdout; progress, remarks and errors go to stderr, so that ``ares ... --json | jq``
+works. Rich is imported only where it is used, so that ``ares --help`` stays fast.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import typer
 
 from ares.cli.formatting import count, duration, number, percent, some, utc
-from ares.cli.tables import cell, drawn
+from ares.cli.tables import cell, layout
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -47,10 +47,10 @@ __all__ = [
 ]
 
 PIPE_WIDTH = 200
-"""Columns of a table that is not drawn on a terminal: wide enough that nothing is cut."""
+"""Width of a table that is not printed on a terminal: wide enough that nothing is cut."""
 
 LINE_EVERY_S = 5.0
-"""Without a terminal, progress is a line at most this often, and always at the start and end."""
+"""Without a terminal, progress is printed at most this often, and at the start and end."""
 
 JSON_OPTION: Any = typer.Option(False, "--json", help="Print JSON instead of a table.")
 """The one ``--json`` option: ``json_: bool = JSON_OPTION``."""
@@ -59,14 +59,14 @@ JSON_OPTION: Any = typer.Option(False, "--json", help="Print JSON instead of a t
 def print_json(value: Any) -> None:
     """Print ``value`` as JSON on stdout: NaN and infinities become null, tuples become lists.
 
-    Takes what Ares computes: dicts, dataclasses, msgspec structs, pydantic models, NumPy arrays
+    Accepts dicts, dataclasses, msgspec structs, pydantic models, NumPy arrays
     and scalars, paths, enums and dates.
     """
     print(json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False))
 
 
 def plain(value: Any) -> Any:
-    """Return ``value`` made of dict, list, str, int, float, bool and None only.
+    """Return ``value`` converted to dict, list, str, int, float, bool and None.
 
     >>> plain({"sharpe": float("nan"), "trades": (1, 2)})
     {'sharpe': None, 'trades': [1, 2]}
@@ -102,19 +102,19 @@ def print_table(
 ) -> None:
     """Print rows under their headings, or as blocks where a terminal is too narrow for them.
 
-    rows : cells are texts or numbers; None is drawn as a dash. Use the functions below
-           (``count``, ``percent``, ``duration`` ...) where a number wants a unit.
+    rows : cells are texts or numbers; None is a dash. Use ``count``, ``percent``, ``duration`` ...
+           for numbers with a unit.
     """
     out = console()
     if title:
         out.print(title, style="table.title", markup=False)
-    out.print(drawn(columns, rows, out.width))
+    out.print(layout(columns, rows, out.width))
     if footer:
         out.print(footer, style="dim", markup=False)
 
 
 def print_facts(facts: Mapping[str, object], *, title: str = "") -> None:
-    """Print names and values in two aligned columns, one fact a line."""
+    """Print names and values in two aligned columns."""
     from rich.table import Table
 
     grid = Table.grid(padding=(0, 2))
@@ -129,12 +129,12 @@ def print_facts(facts: Mapping[str, object], *, title: str = "") -> None:
 
 
 def say(text: str, *, style: str = "") -> None:
-    """Print one line of the answer on stdout; ``style`` is a Rich style, drawn on a terminal."""
+    """Print one line of the result on stdout; ``style`` is a Rich style, used on a terminal."""
     console().print(text, style=style or None, markup=False, highlight=False, soft_wrap=True)
 
 
 def note(text: str) -> None:
-    """Print one remark on stderr: beside the answer, never inside it."""
+    """Print one remark on stderr."""
     print(text, file=sys.stderr, flush=True)
 
 
@@ -147,7 +147,7 @@ def error_line(text: str) -> None:
 
 
 def console(stream: TextIO | None = None) -> Console:
-    """Return a Rich console on ``stream`` (stdout): unlimited width where it is no terminal."""
+    """Return a Rich console on ``stream`` (stdout); PIPE_WIDTH wide if it is not a terminal."""
     from rich.console import Console
 
     stream = stream or sys.stdout
@@ -155,9 +155,9 @@ def console(stream: TextIO | None = None) -> Console:
 
 
 class Bar:
-    """The progress of one piece of long work; made by ``progress``.
+    """The progress of one long task; created by ``progress``.
 
-    Its methods may be handed down as plain callables: ``train(..., on_done=bar.advance)``.
+    Its methods may be passed as callbacks: ``train(..., on_done=bar.advance)``.
     """
 
     def __init__(self, label: str, total: float | None, unit: str, live: RichProgress | None):
@@ -172,11 +172,11 @@ class Bar:
             self._task = live.add_task(label, total=total, note="")
 
     def advance(self, amount: float = 1, remark: str = "") -> None:
-        """Move on by ``amount`` units; ``remark`` names what has just been done."""
+        """Advance by ``amount`` units; ``remark`` names what has just been done."""
         self.reach(self.done + amount, remark)
 
     def reach(self, done: float, remark: str = "") -> None:
-        """Stand at ``done`` units."""
+        """Set progress to ``done`` units."""
         self.done = done
         if self._live is not None and self._task is not None:
             self._live.update(self._task, completed=done, note=remark)
@@ -187,13 +187,13 @@ class Bar:
             note(f"{self.label}: {self._state()}" + (f" · {remark}" if remark else ""))
 
     def expect(self, total: float) -> None:
-        """Say how many units there are in all, once that is known."""
+        """Set the total number of units, once it is known."""
         self.total = total
         if self._live is not None and self._task is not None:
             self._live.update(self._task, total=total)
 
     def say(self, text: str) -> None:
-        """Print a line that stays, above the bar, on stderr."""
+        """Print a permanent line above the bar, on stderr."""
         if self._live is not None:
             self._live.console.print(text, markup=False, highlight=False)
         else:
@@ -213,15 +213,15 @@ class Bar:
 
 @contextmanager
 def progress(label: str, total: float | None = None, unit: str = "") -> Iterator[Bar]:
-    """Show the progress of long work on stderr: a bar on a terminal, plain lines elsewhere.
+    """Show the progress of a long task on stderr: a bar on a terminal, plain lines elsewhere.
 
-    total : units in all; None where it is not known yet (``Bar.expect`` says it later).
+    total : number of units; None if not known yet (``Bar.expect`` sets it later).
 
     >>> with progress("import", total=3, unit="files") as bar:
     ...     bar.advance(remark="BTCUSDT_1h.parquet")
     """
     if not sys.stderr.isatty():
-        yield from _attended(Bar(label, total, unit, None))
+        yield from _finished_bar(Bar(label, total, unit, None))
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -234,10 +234,10 @@ def progress(label: str, total: float | None = None, unit: str = "") -> Iterator
         TextColumn("{task.fields[note]}", style="dim", markup=False),
     )
     with Progress(*columns, console=console(sys.stderr), transient=False) as live:
-        yield from _attended(Bar(label, total, unit, live))
+        yield from _finished_bar(Bar(label, total, unit, live))
 
 
-def _attended(bar: Bar) -> Iterator[Bar]:
+def _finished_bar(bar: Bar) -> Iterator[Bar]:
     try:
         yield bar
     except BaseException:

@@ -1,4 +1,4 @@
-"""``ares restep``: a run's journal through the engine again, compared byte by byte."""
+"""``ares restep``: step a run's journal through the engine again and compare the effects."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def command(
     run: str = typer.Argument(None, help="Name of the run; default: the newest."),
     json_: bool = JSON_OPTION,
 ) -> int:
-    """Step a run's journal again: the effects must be the same bytes. Exit code 1 if not."""
+    """Step a run's journal again and compare the effects. Exit code 1 if they differ."""
     from ares.bootstrap import restep_run
     from ares.config.workspace import Workspace
 
@@ -19,9 +19,9 @@ def command(
     if json_:
         print_json(done)
     elif done.mismatches:
-        say(f"{done.environment}: {count(done.mismatches)} of {count(done.compared)} events step")
-        say("to other effects than were journaled. The first in full:")
+        say(f"{done.environment}: {count(done.mismatches)} of {count(done.compared)} events give")
+        say("other effects than the journal has. The first in full:")
         print_json(done.first)
     else:
-        say(f"{done.environment}: {count(done.compared)} events stepped again, byte-equal effects.")
+        say(f"{done.environment}: {count(done.compared)} events stepped again: byte-equal effects.")
     return 1 if done.mismatches else 0

@@ -36,30 +36,32 @@ if TYPE_CHECKING:
 def command(
     env: str = typer.Option("history", "--env", help="history (paper and live are not built yet)."),
     symbol: list[str] = typer.Option([], "--symbol", "-s", help="Symbol or key; repeat for more."),
-    from_: str = typer.Option(None, "--from", help="First day or time, UTC; default: two weeks."),
-    to: str = typer.Option(None, "--to", help="Day or time before which it ends, UTC."),
-    speed: str = typer.Option("max", "--speed", help="max: as fast as it goes."),
+    from_: str = typer.Option(
+        None, "--from", help="First day or time, UTC; default: two weeks before --to."
+    ),
+    to: str = typer.Option(None, "--to", help="Day or time at which it ends, UTC (exclusive)."),
+    speed: str = typer.Option("max", "--speed", help="max: as fast as possible."),
     run: str = typer.Option(None, "--run", help="Name of the run; default: its window."),
     learn: bool = typer.Option(
-        None, "--learn/--no-learn", help="Train and swap models as it goes; default: settings."
+        None,
+        "--learn/--no-learn",
+        help="Retrain and swap models during the run; default: settings.",
     ),
     json_: bool = JSON_OPTION,
 ) -> int:
     """Run the engine over stored candles with virtual money. Ctrl-C stops it cleanly; the same
-    command goes on where it stopped.
+    command continues it.
     """
     from ares.bootstrap import RunRequest, history_run
     from ares.config.workspace import Workspace
     from ares.research.window import parse_utc
 
     if env != "history":
-        raise UserError(
-            f"--env {env}: this version runs history only; paper and live come with the venues"
-        )
+        raise UserError(f"--env {env}: this version supports history only")
     if speed != "max":
-        raise UserError(f"--speed {speed}: history runs at max")
+        raise UserError(f"--speed {speed}: history runs support max only")
     if run is not None and not run.replace("-", "").replace("_", "").isalnum():
-        raise UserError(f"--run {run}: use letters, digits, - and _")
+        raise UserError(f"--run {run}: use letters, digits, - and _ only")
     workspace = Workspace.here()
     request = RunRequest(
         tuple(symbol) or None,
@@ -68,20 +70,20 @@ def command(
         run,
         workspace.settings.learns_in_history if learn is None else learn,
     )
-    asked = _StopSignal()
-    with asked, ExitStack() as shown:
+    stop = _StopSignal()
+    with stop, ExitStack() as shown:
         bars: list[Bar] = []
 
         def reached(done: int, total: int) -> None:
-            if not bars:  # what is wrong before the run begins is one line
+            if not bars:  # an error before the run starts is one line, without a progress bar
                 bars.append(shown.enter_context(progress("run", unit="instants")))
             bars[0].expect(total)
             bars[0].reach(done)
 
-        def told(text: str) -> None:
+        def remark(text: str) -> None:
             bars[0].say(text) if bars else note(text)
 
-        ran = history_run(workspace, request, reached, asked, told)
+        ran = history_run(workspace, request, reached, stop, remark)
     if json_:
         print_json(_as_json(ran))
     else:
@@ -90,37 +92,37 @@ def command(
 
 
 class _StopSignal:
-    """Ctrl-C (or a terminate signal) asks the run to end after the instant at hand; a second one
-    ends it where it is, which loses nothing: starting is recovering.
+    """SIGINT or SIGTERM ends the run after the current instant; a second one ends the process at
+    once, which loses nothing: the next start recovers from the journal.
     """
 
     def __init__(self) -> None:
-        self._asked = False
-        self._before: dict[int, object] = {}
+        self._requested = False
+        self._previous: dict[int, object] = {}
 
     def __call__(self) -> bool:
-        return self._asked
+        return self._requested
 
     def __enter__(self) -> _StopSignal:
         for number_ in (signal.SIGINT, signal.SIGTERM):
-            self._before[number_] = signal.signal(number_, self._ask)
+            self._previous[number_] = signal.signal(number_, self._handle)
         return self
 
     def __exit__(self, *_: object) -> None:
-        for number_, handler in self._before.items():
+        for number_, handler in self._previous.items():
             signal.signal(number_, handler)  # type: ignore[arg-type]
 
-    def _ask(self, *_: object) -> None:
-        if self._asked:
-            # As hard as a kill: an exception out of the middle of a write would have the journal
-            # write on as if nothing had been.
-            os.write(2, b"\x1b[?25h\n" if sys.stderr.isatty() else b"\n")  # the cursor is back
+    def _handle(self, *_: object) -> None:
+        if self._requested:
+            # Like a kill: an exception inside a write would close the journal with another write,
+            # after an incomplete record.
+            os.write(2, b"\x1b[?25h\n" if sys.stderr.isatty() else b"\n")  # show the cursor
             os._exit(130)
-        self._asked = True
+        self._requested = True
 
 
 def show(ran: RunResult) -> None:
-    """Print a run's end for a person."""
+    """Print the result of a run."""
     end, report = ran.end, ran.report
     for remark in ran.remarks:
         note(remark)
@@ -129,7 +131,7 @@ def show(ran: RunResult) -> None:
         "instrument", "slot", "mode", "confidence", "signals", "trades", "won", "net/trade",
         "pnl", "virtual", "won", "net/trade",
     )  # fmt: skip
-    print_table(columns, [_row(one) for one in report.instruments], title=title)
+    print_table(columns, [_row(row) for row in report.instruments], title=title)
     if report.moves:
         moves = [
             (
@@ -149,39 +151,39 @@ def show(ran: RunResult) -> None:
     if end.instants:
         say(speed(end))
     elif end.finished:
-        say("The run was finished before: nothing was run again (--run NAME makes another).")
+        say("This run was finished already: nothing was run (--run NAME starts another).")
     if not end.finished:
-        note("stopped: the same command goes on from here")
+        note("stopped: run the same command again to continue")
 
 
 def speed(end: RunEnd) -> str:
-    """Return how fast the engine was, and what else took a second or more."""
+    """Return the engine's speed, and what else took a second or more."""
     text = (
         f"{count(end.bars)} bars at {count(end.instants)} closing instants in "
         f"{duration(end.feeding_seconds)}: {count(round(end.bars_per_s))} bars/s."
     )
     code_s, waited_s = end.code_seconds, end.waited_seconds
-    beside = [f"getting its machine code ready took {duration(code_s)}"] if code_s >= 1 else []
-    beside += [f"waiting for trainings {duration(waited_s)}"] if waited_s >= 1 else []
-    return f"{text} Beside that, {' and '.join(beside)}." if beside else text
+    others = [f"compilation took {duration(code_s)}"] if code_s >= 1 else []
+    others += [f"waiting for trainings took {duration(waited_s)}"] if waited_s >= 1 else []
+    return f"{text} Not included: {', '.join(others)}." if others else text
 
 
-def _row(one: InstrumentReport) -> tuple[object, ...]:
+def _row(row: InstrumentReport) -> tuple[object, ...]:
     def bps(value: float | None) -> str | None:
         return None if value is None else f"{value:+.1f} bps"
 
     return (
-        one.instrument, one.slot, one.mode, percent(one.mode_confidence, 1), count(one.signals),
-        count(one.real.trades), percent(one.real.win_rate, 0), bps(one.real.mean_net_bps),
-        number(one.pnl_quote), count(one.virtual.trades), percent(one.virtual.win_rate, 0),
-        bps(one.virtual.mean_net_bps),
+        row.instrument, row.slot, row.mode, percent(row.mode_confidence, 1), count(row.signals),
+        count(row.real.trades), percent(row.real.win_rate, 0), bps(row.real.mean_net_bps),
+        number(row.pnl_quote), count(row.virtual.trades), percent(row.virtual.win_rate, 0),
+        bps(row.virtual.mean_net_bps),
     )  # fmt: skip
 
 
 def _facts(report: RunReport) -> dict[str, object]:
     refused: dict[str, int] = {}
-    for one in report.instruments:
-        for code, n in one.refused.items():
+    for row in report.instruments:
+        for code, n in row.refused.items():
             refused[code] = refused.get(code, 0) + n
     facts: dict[str, object] = {
         "equity": f"{number(report.equity_start)} to {number(report.equity_end)} "

@@ -1,4 +1,4 @@
-"""``ares sim``: made-up worlds whose truth is known, to see what Ares does with it."""
+"""``ares sim``: synthetic markets with a known edge, to test what Ares finds in them."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from ares.cli.output import JSON_OPTION, count, note, print_json, say, utc
 from ares.domain.errors import UserError
 
 app = typer.Typer(
-    no_args_is_help=True, help="Made-up worlds whose truth is known.", add_completion=False
+    no_args_is_help=True, help="Synthetic markets with a known edge.", add_completion=False
 )
 
 
 @app.callback()
 def _noun() -> None:
-    """Made-up worlds whose truth is known."""
+    """Synthetic markets with a known edge."""
 
 
 @app.command()
 def candles(
-    out: Path = typer.Argument(..., help="File to write (.parquet or .csv), new."),
-    edge: float = typer.Option(1.0, "--edge", help="Strength of what is planted; 0: pure noise."),
-    years: float = typer.Option(4.0, "--years", help="Length."),
+    out: Path = typer.Argument(..., help="New file to write (.parquet or .csv)."),
+    edge: float = typer.Option(1.0, "--edge", help="Strength of the planted edge; 0: pure noise."),
+    years: float = typer.Option(4.0, "--years", help="Length in years."),
     turns: float = typer.Option(
-        None, "--turns", help="Year from which on it works the other way round; default: never."
+        None, "--turns", help="Year after which the edge is reversed; default: never."
     ),
-    seed: int = typer.Option(1, "--seed", help="Another seed is another world."),
+    seed: int = typer.Option(1, "--seed", help="Seed of the random numbers."),
     json_: bool = JSON_OPTION,
 ) -> int:
-    """Write hourly candles of a made-up BTC/USDT with an edge planted in it (or none).
+    """Write hourly candles of a synthetic BTC/USDT with a planted edge (or none).
 
     Import them with `ares data import FILE --venue simulated --symbol BTC/USDT --interval 1h`.
     """
@@ -38,16 +38,7 @@ def candles(
 
     from ares.sim.hours import HOURS, hours
 
-    if out.suffix not in (".parquet", ".csv"):
-        raise UserError(f"{out}: use a name that ends in .parquet or .csv")
-    if out.exists():
-        raise UserError(f"{out} is there already: name a new file")
-    if not out.parent.is_dir():
-        raise UserError(f"{out.parent} is no folder: make it first")
-    if not 0.1 <= years <= 50.0:
-        raise UserError(f"--years {years:g}: between 0.1 and 50")
-    if turns is not None and not 0.0 <= turns < years:
-        raise UserError(f"--turns {turns:g}: between 0 and --years ({years:g})")
+    _require_valid(out, years, turns)
     n = round(years * HOURS / 4)
     turns_at = None if turns is None else round(turns * HOURS / 4)
     made = hours(seed, edge, n, turns_at=turns_at)
@@ -66,22 +57,35 @@ def candles(
         frame.write_csv(out)
     else:
         frame.write_parquet(out)
-    turned_ms = None if turns_at is None else int(bars.ts_ms[turns_at])
-    said = {
+    reversed_ms = None if turns_at is None else int(bars.ts_ms[turns_at])
+    summary = {
         "file": str(out),
         "bars": n,
         "from": utc(int(bars.ts_ms[0])),
         "to": utc(int(bars.ts_ms[-1])),
         "edge": edge,
-        "turns": None if turned_ms is None else utc(turned_ms),
+        "turns": None if reversed_ms is None else utc(reversed_ms),
         "seed": seed,
     }
     if json_:
-        print_json(said)
+        print_json(summary)
         return 0
     what = "pure noise" if edge == 0.0 else f"an edge of strength {edge:g} planted"
-    say(f"{count(n)} hourly candles, {said['from']} to {said['to']} UTC: {what}.")
-    if turned_ms is not None:
-        say(f"From {said['turns']} on it works the other way round.")
-    note(f"made up: `ares data import {out} --venue simulated --symbol BTC/USDT --interval 1h`")
+    say(f"{count(n)} hourly candles, {summary['from']} to {summary['to']} UTC: {what}.")
+    if reversed_ms is not None:
+        say(f"From {summary['turns']} on the edge is reversed.")
+    note(f"next: `ares data import {out} --venue simulated --symbol BTC/USDT --interval 1h`")
     return 0
+
+
+def _require_valid(out: Path, years: float, turns: float | None) -> None:
+    if out.suffix not in (".parquet", ".csv"):
+        raise UserError(f"{out}: use a name that ends in .parquet or .csv")
+    if out.exists():
+        raise UserError(f"{out} exists already: name a new file")
+    if not out.parent.is_dir():
+        raise UserError(f"{out.parent}: no such folder: create it first")
+    if not 0.1 <= years <= 50.0:
+        raise UserError(f"--years {years:g}: must be between 0.1 and 50")
+    if turns is not None and not 0.0 <= turns < years:
+        raise UserError(f"--turns {turns:g}: must be between 0 and --years ({years:g})")

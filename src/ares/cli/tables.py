@@ -10,49 +10,49 @@ from ares.cli.formatting import number
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-BETWEEN = 3
+COLUMN_GAP = 3
 """Blanks between two columns."""
 
-TOGETHER = 32
-"""In a block, a name with its value is not broken up to this length."""
+UNBROKEN_MAX = 32
+"""In a block, a name with its value is not wrapped up to this length."""
 
 NO_BREAK = "\u00a0"
 
 
-def drawn(columns: Sequence[str], rows: Sequence[Sequence[object]], width: int) -> RenderableType:
-    """Return rows under their headings as something that Rich prints within ``width`` columns.
+def layout(columns: Sequence[str], rows: Sequence[Sequence[object]], width: int) -> RenderableType:
+    """Return rows under their headings as a Rich renderable of at most ``width`` columns.
 
-    Numbers stand on the right and are never broken, nor is a word: where the longest words of all
-    columns have no room side by side, every row becomes a block, its first cell the heading.
+    Numbers are right-aligned; neither numbers nor words are broken. If the longest words of all
+    columns do not fit side by side, every row becomes a block with its first cell as heading.
     """
     cells = [[cell(item) for item in row] for row in rows]
-    texts = [(name, *(row[place].plain for row in cells)) for place, name in enumerate(columns)]
-    widths = _widths(texts, width - BETWEEN * len(columns))
+    texts = [(name, *(row[i].plain for row in cells)) for i, name in enumerate(columns)]
+    widths = _widths(texts, width - COLUMN_GAP * len(columns))
     return _blocks(columns, cells) if widths is None else _table(columns, cells, widths)
 
 
 def _widths(texts: Sequence[Sequence[str]], room: int) -> list[int] | None:
-    """Return the width of each column; None where not even the longest words have room.
+    """Return the width of each column; None if not even the longest words fit.
 
-    texts : of each column the heading, then its cells. Where not all can be as wide as they like,
-            the widest ones are cut to one width, so that the others stay whole.
+    texts : per column the heading, then its cells. If not all columns fit at full width, the
+            widest ones are reduced to one common width, and the others keep theirs.
     """
-    least = [max(map(_least, column)) for column in texts]
-    liked = [max(map(len, column)) for column in texts]
+    least = [max(map(_min_width, column)) for column in texts]
+    full = [max(map(len, column)) for column in texts]
     if sum(least) > room:
         return None
-    level = max(liked, default=0)
-    while sum(widths := _levelled(least, liked, level)) > room:
+    level = max(full, default=0)
+    while sum(widths := _capped(least, full, level)) > room:
         level -= 1
     return widths
 
 
-def _levelled(least: Sequence[int], liked: Sequence[int], level: int) -> list[int]:
-    return [max(low, min(high, level)) for low, high in zip(least, liked, strict=True)]
+def _capped(least: Sequence[int], full: Sequence[int], level: int) -> list[int]:
+    return [max(low, min(high, level)) for low, high in zip(least, full, strict=True)]
 
 
 def cell(item: object) -> Any:
-    """Return what stands in a cell: a Rich text; None is a dash."""
+    """Return a cell as Rich text; None is a dash."""
     from rich.text import Text
 
     if isinstance(item, Text):
@@ -71,13 +71,13 @@ def _table(
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for place, name in enumerate(columns):
-        numeric = all(_is_number(row[place].plain) for row in rows) and bool(rows)
+    for i, name in enumerate(columns):
+        numeric = all(_is_number(row[i].plain) for row in rows) and bool(rows)
         table.add_column(
             name,
             justify="right" if numeric else "left",
             overflow="fold",
-            width=widths[place],
+            width=widths[i],
         )
     for row in rows:
         table.add_row(*row)
@@ -95,14 +95,14 @@ def _blocks(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Renderable
         facts = []
         for name, text in zip(columns[1:], row[1:], strict=True):
             fact = f"{name} {text.plain}".strip()
-            facts.append(fact.replace(" ", NO_BREAK) if len(fact) <= TOGETHER else fact)
+            facts.append(fact.replace(" ", NO_BREAK) if len(fact) <= UNBROKEN_MAX else fact)
         lines.append(Text(row[0].plain, style="bold"))
         lines.append(Padding(Text(f"{NO_BREAK}· ".join(facts)), (0, 0, 0, 2)))
     return Group(*lines)
 
 
-def _least(text: str) -> int:
-    """Return the columns a text needs: a number whole, of any other text the longest word."""
+def _min_width(text: str) -> int:
+    """Return the minimum width of a text: all of a number, else the longest word."""
     words = [text] if _is_number(text) else text.split()
     return max(map(len, words), default=0)
 

@@ -37,8 +37,8 @@ def command(
     why = why_run(Workspace.here(), run, instrument, at_ms)
     if at_ms is not None and at_ms > why.closing_ms:
         note(
-            f"{why.environment} decided nothing for {why.instrument} at {utc(at_ms)}: the newest "
-            f"decision before it, at {utc(why.closing_ms)} UTC, is explained"
+            f"{why.environment} has no decision for {why.instrument} at {utc(at_ms)}: the last one "
+            f"before, at {utc(why.closing_ms)} UTC, is explained"
         )
     if json_:
         print_json(why)
@@ -48,7 +48,7 @@ def command(
 
 def _show(why: Explanation) -> None:
     bar = why.bar
-    made = " (no trade: filled)" if why.flat else ""
+    made = " (no trades: filled bar)" if why.flat else ""
     say(f"{why.instrument} at {utc(why.closing_ms)} UTC, {why.environment}", style="bold")
     say(f"{why.action}: {why.sentence}")
     say("")
@@ -57,7 +57,7 @@ def _show(why: Explanation) -> None:
         {
             "bar": f"O {bar['open']:g}  H {bar['high']:g}  L {bar['low']:g}  C {bar['close']:g}"
             f"  V {bar['volume']:g}{made}",
-            "probability": "no opinion" if why.p is None else percent(why.p),
+            "probability": "no score" if why.p is None else percent(why.p),
             "edge": None
             if why.edge_bps is None
             else f"{why.edge_bps:+.2f} bps after costs (trades above {why.edge_bps_min:g})",
@@ -75,17 +75,19 @@ def _show(why: Explanation) -> None:
         }
     )
     if why.votes:
-        columns = ("timeframe", "weight", "score", "bar closed", "what moved it most")
+        columns = ("timeframe", "weight", "score", "bar closed", "largest effects")
         say("")
         print_table(columns, [_vote_row(vote) for vote in why.votes])
-        say("Behind a feature: its value, and how much it moves the score from its usual value.",
+        say("After a feature: its value, and how much it moves the score from its usual value.",
             style="dim")  # fmt: skip
 
 
 def _vote_row(vote: TimeframeVote) -> tuple[object, ...]:
-    said = ", ".join(f"{name} {value:.3g} ({effect:+.1%})" for name, value, effect in vote.features)
-    score = "not warm" if vote.p is None else percent(vote.p)
+    features = ", ".join(
+        f"{name} {value:.3g} ({effect:+.1%})" for name, value, effect in vote.features
+    )
+    score = "warming up" if vote.p is None else percent(vote.p)
     closed = utc(vote.closed_ms) if vote.closed_ms else None
     if not vote.fresh:
         score += ", stale"
-    return (vote.timeframe, percent(vote.weight, 0), score, closed, said or None)
+    return (vote.timeframe, percent(vote.weight, 0), score, closed, features or None)

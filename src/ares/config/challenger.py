@@ -1,4 +1,4 @@
-"""The settings of the rollout: how an ensemble comes to money while the engine runs, and leaves."""
+"""The settings of challengers: how an ensemble becomes champion during a run, and is removed."""
 
 from __future__ import annotations
 
@@ -6,31 +6,43 @@ from ares.config.fields import Probability, Section, key
 
 
 class ChallengerSettings(Section):
-    """From shadow to canary to champion, and back by itself when the evidence turns."""
+    """Challengers: stages shadow, canary, champion, and automatic rollback when evidence turns."""
 
     shadow_hours: float = key(
-        24.0, "A challenger makes virtual trades for so long before it is a canary.", "hours", ge=0
+        24.0,
+        "Time as shadow, with virtual trades only, before a challenger becomes a canary.",
+        "hours",
+        ge=0,
     )
     canary_hours: float = key(
-        72.0, "A canary trades beside the champion for so long before it is champion.", "hours",
+        72.0,
+        "Time as canary, trading a share of the size, before it becomes the champion.",
+        "hours",
         ge=0,
-    )  # fmt: skip
+    )
     canary_share: float = key(
-        0.25, "A canary's share of a trade's size; the champion has the rest.", "fraction",
-        gt=0, lt=1,
-    )  # fmt: skip
+        0.25,
+        "Share of a trade's size given to the canary; the champion trades the rest.",
+        "fraction",
+        gt=0,
+        lt=1,
+    )
     confidence_min: Probability = key(
-        0.10, "A champion or challenger whose mode confidence is below this is taken out.",
+        0.10,
+        "A champion or challenger with a mode confidence below this is removed.",
         "probability",
-    )  # fmt: skip
+    )
     false_alarm_trades: float = key(
         1_000.0,
-        "A champion that earns nothing makes so many trades, on average, until the test for a "
-        "turned edge takes it out by chance.",
+        "Mean number of trades until the test for a lost edge removes, by chance, a champion whose "
+        "expected net return is zero.",
         "trades",
         gt=1,
     )
     alpha_worse: float = key(
-        0.05, "Chance allowed of ever calling a canary that is as good as the champion worse.",
-        "probability", gt=0, lt=1,
-    )  # fmt: skip
+        0.05,
+        "Probability of ever judging a canary worse although it is as good as the champion.",
+        "probability",
+        gt=0,
+        lt=1,
+    )

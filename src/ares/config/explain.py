@@ -1,4 +1,4 @@
-"""What is wrong with a setting, in one sentence: what it is, what is expected, the nearest key."""
+"""One sentence for each invalid setting: its value, what is expected, the nearest valid key."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ EXPECTED = {
     "model": "a section with keys of its own",
     "finite": "a finite number",
 }
-"""The first word of pydantic's error type -> what a person should write."""
+"""The first word of pydantic's error type -> what to write."""
 
 
 def explain(error: ValidationError) -> list[tuple[Path_, str]]:
-    """Return (path, sentence) for each mistake; what only follows from another one is left out."""
+    """Return (path, sentence) for each error; errors caused by another one are left out."""
     found: list[tuple[Path_, str]] = []
     for item in error.errors(include_url=False):
         at = item.get("ctx", {}).get("at", ())
@@ -43,13 +43,13 @@ def explain(error: ValidationError) -> list[tuple[Path_, str]]:
 
 
 def nearest(path: Path_) -> str:
-    """Return the sentence about an unknown key: the nearest valid one, or all there are.
+    """Return the sentence about an unknown key: the nearest valid key, or all of the section.
 
     >>> nearest(("risk", "daily_los_limit"))
     "unknown key 'risk.daily_los_limit': did you mean 'daily_loss_limit'?"
     """
     name = str(path[-1])
-    keys = _keys_beside(path)
+    keys = _sibling_keys(path)
     unknown = f"unknown key '{dotted(path)}'"
     close = get_close_matches(name, keys, n=1, cutoff=0.6)
     close = close or [key for key in keys if len(name) > 2 and key.startswith(name)]
@@ -72,14 +72,14 @@ def all_keys(kind: type[Section] = Settings, prefix: str = "") -> Iterator[str]:
 
 
 def dotted(path: Path_) -> str:
-    """Return a path as people write it: ``timeframes.intervals[0].weight``."""
+    """Return a path in dotted form: ``timeframes.intervals[0].weight``."""
     text = ""
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
     return text
 
 
-def _keys_beside(path: Path_) -> list[str]:
+def _sibling_keys(path: Path_) -> list[str]:
     """Return the valid keys of the section that ``path`` ends in."""
     kind: Any = Settings
     for part in path[:-1]:
@@ -118,7 +118,7 @@ def _sentence(item: dict[str, Any]) -> str:
 
 
 def _shown(value: object) -> str:
-    """Return a value as YAML would show it, cut where it is long."""
+    """Return a value as in YAML, shortened where it is long."""
     if isinstance(value, dict):
         return "a section"
     text = "empty" if value is None else json.dumps(value, ensure_ascii=False)

@@ -27,8 +27,8 @@ def key(
 ) -> Any:
     """Declare one setting.
 
-    meaning : one or two sentences, shown above the key in ``ares.yaml``.
-    unit    : what one of it is; empty for names and switches.
+    meaning : one or two sentences, printed above the key in ``ares.yaml``.
+    unit    : of the value; empty for names and switches.
     live    : it may be changed while the engine runs.
     secret  : it may hold a password: masked when shown, offered in ``.env.example``.
     limits  : ``gt``, ``ge``, ``lt``, ``le``, ``pattern``, ``min_length`` as in pydantic.
@@ -42,35 +42,35 @@ def section(kind: type[Section]) -> Any:
     return Field(default_factory=kind)
 
 
-def mistake(text: str, *at: str | int) -> PydanticCustomError:
-    """Return the error of a check that concerns the value at the path ``at`` below the section."""
+def setting_error(text: str, *at: str | int) -> PydanticCustomError:
+    """Return the error of the value at the path ``at`` below the section."""
     return PydanticCustomError("ares", "{text}", {"text": text, "at": at})
 
 
 def _share(value: float) -> float:
     if value > 1:
-        raise mistake(
+        raise setting_error(
             f"is a fraction: {value:g} means {value * 100:g}%, "
             f"write {_decimal(value / 100)} for {value:g}%"
         )
     if value < 0:
-        raise mistake("is a fraction: it must be between 0 and 1")
+        raise setting_error("is a fraction: it must be between 0 and 1")
     return value
 
 
 def _probability(value: float) -> float:
     if not 0 <= value <= 1:
-        raise mistake("is a probability: it must be between 0 and 1, such as 0.80")
+        raise setting_error("is a probability: it must be between 0 and 1, such as 0.80")
     return value
 
 
 def _percent(value: float) -> float:
     if 0 < value < 1:
-        raise mistake(
+        raise setting_error(
             f"is in percent: {value:g} means {value:g}%, write {value * 100:g} for {value * 100:g}%"
         )
     if not 0 < value <= 100:
-        raise mistake("is in percent: it must be above 0 and at most 100")
+        raise setting_error("is in percent: it must be above 0 and at most 100")
     return value
 
 
@@ -81,10 +81,10 @@ def _decimal(value: float) -> str:
 
 
 Share = Annotated[float, AfterValidator(_share)]
-"""A fraction of a whole, 0 to 1; a percentage written by mistake is refused with a hint."""
+"""A fraction of a whole, 0 to 1; a percentage is refused with a hint."""
 
 Probability = Annotated[float, AfterValidator(_probability)]
 """A probability, 0 to 1."""
 
 Percent = Annotated[float, AfterValidator(_percent)]
-"""A percentage, above 0 to 100; a fraction written by mistake is refused with a hint."""
+"""A percentage, above 0 to 100; a fraction is refused with a hint."""

@@ -1,4 +1,4 @@
-"""The settings of the gate: who decides that a model may trade, and what is asked of it."""
+"""The settings of the gate: the rule of promotion and the limits of its evidence."""
 
 from __future__ import annotations
 
@@ -10,71 +10,80 @@ Beaten = Literal["flat", "buy_and_hold", "sma_cross"]
 
 
 class PromotionSettings(Section):
-    """Who decides that a model may trade, and what the evidence on it must come to."""
+    """The gate: what a model must prove before it may trade."""
 
     rule: Literal["evidence", "simple"] = key(
-        "evidence", "evidence: the gate. simple: one metric higher than the champion's."
+        "evidence", "evidence: the gate. simple: simple_metric above the champion's."
     )
     simple_metric: Literal["sharpe", "net_bps", "accuracy", "brier_skill"] = key(
-        "sharpe", "The metric of the rule simple."
+        "sharpe", "The metric that the rule simple compares."
     )
     parity_difference_max: float = key(
         1e-5,
-        "How far the exported graph may be from the trained model on any row.",
+        "Largest difference between the exported graph and the trained model, on any row.",
         "probability",
         gt=0,
         le=0.01,
     )
-    trades_min: int = key(30, "Fewer trades out of sample are no evidence.", "trades", ge=1)
-    net_bps_min: float = key(
-        0.0, "A trade must earn more than this on average, after costs.", "bps"
-    )
+    trades_min: int = key(30, "Minimum number of out-of-sample trades.", "trades", ge=1)
+    net_bps_min: float = key(0.0, "The mean net return per trade must be above this.", "bps")
     drawdown_max: Share | None = key(
-        None, "Deepest fall out of sample; null only reports it.", "fraction of the peak"
+        None, "Deepest drawdown out of sample; null: reported only.", "fraction of the peak"
     )
     beaten: tuple[Beaten, ...] = key(
         ("flat", "buy_and_hold", "sma_cross"),
-        "Baselines whose Sharpe ratio on the same bars must be lower.",
+        "Baselines that the model's Sharpe ratio must exceed on the same bars.",
         "flat, buy_and_hold, sma_cross",
     )
     brier_skill_min: float = key(
         0.0,
-        "The share of the Brier score saved against saying the base rate must be above this.",
+        "Brier skill score against the base rate must be above this.",
         "fraction",
         ge=-1,
         lt=1,
     )
     constant_share_max: Share = key(
-        0.5, "Share of rows from folds whose output does not vary.", "fraction"
+        0.5, "Largest share of rows from folds whose output is constant.", "fraction"
     )
     dsr_min: Share = key(
         0.95,
-        "Deflated Sharpe Ratio: how sure it must be that the result is more than the best of all "
-        "recipes tried, by luck.",
+        "Deflated Sharpe Ratio must be at least this: the probability that the Sharpe ratio "
+        "exceeds the best that chance gives over all recipes tried.",
         "probability",
     )
     pbo_max: Share | None = key(
-        None, "Probability of backtest overfitting; null only reports it.", "probability"
+        None,
+        "Largest probability of backtest overfitting (PBO); null: reported only.",
+        "probability",
     )
     alpha_flat: Share = key(
-        0.01, "Chance allowed of a first champion that is not better than flat.", "probability",
-        gt=0, lt=1,
-    )  # fmt: skip
+        0.01,
+        "Error probability: a first champion that is not better than staying flat.",
+        "probability",
+        gt=0,
+        lt=1,
+    )
     alpha_better: Share = key(
-        0.05, "Chance allowed of a new recipe that is not better than the champion.", "probability",
-        gt=0, lt=1,
-    )  # fmt: skip
+        0.05,
+        "Error probability: a new recipe that is not better than the champion.",
+        "probability",
+        gt=0,
+        lt=1,
+    )
     alpha_not_worse: Share = key(
-        0.05, "Chance allowed of a refit that is worse than the champion.", "probability",
-        gt=0, lt=1,
-    )  # fmt: skip
+        0.05,
+        "Error probability: a refit that is worse than the champion by more than margin_sds.",
+        "probability",
+        gt=0,
+        lt=1,
+    )
     margin_sds: float = key(
         0.02,
-        "By how much a refit may be worse than the champion and pass as not worse.",
-        "standard deviations that a full position's value moves in an hour",
+        "Margin of the test that a refit is not worse than the champion.",
+        "standard deviations of the hourly value change of a full position",
         gt=0,
         le=1,
     )
     inference_us_max: float = key(
-        1_000.0, "Longest time of one row through a graph.", "microseconds", gt=0
+        1_000.0, "Largest inference latency of one row.", "microseconds", gt=0
     )

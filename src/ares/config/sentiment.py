@@ -6,7 +6,7 @@ import re
 
 from pydantic import field_validator, model_validator
 
-from ares.config.fields import Section, key, mistake
+from ares.config.fields import Section, key, setting_error
 from ares.domain.series import SentimentSpec
 from ares.domain.timeframe import HOUR_MS, MINUTE_MS
 
@@ -45,19 +45,19 @@ class SentimentSettings(Section):
     def _sources(cls, sources: tuple[str, ...]) -> tuple[str, ...]:
         for place, name in enumerate(sources):
             if not SOURCE.fullmatch(name):
-                raise mistake(f"'{name}' is no name of a source", place)
+                raise setting_error(f"'{name}' is no name of a source", place)
         return sources
 
     @model_validator(mode="after")
     def _order(self) -> SentimentSettings:
         if not self.fast_hours < self.middle_hours < self.slow_hours:
-            raise mistake("must lie between fast_hours and slow_hours", "middle_hours")
+            raise setting_error("must lie between fast_hours and slow_hours", "middle_hours")
         names = [feed.name for feed in self.feeds]
         for place, name in enumerate(names):
             if not SOURCE.fullmatch(name):
-                raise mistake(f"'{name}' is no name of a source", "feeds", place)
+                raise setting_error(f"'{name}' is no name of a source", "feeds", place)
             if name in names[:place]:
-                raise mistake(f"'{name}' is the name of two feeds", "feeds", place)
+                raise setting_error(f"'{name}' is the name of two feeds", "feeds", place)
         return self
 
     @property

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import field_validator, model_validator
 
-from ares.config.fields import Section, key, mistake
+from ares.config.fields import Section, key, setting_error
 from ares.domain.series import SENTIMENT, ValueSpec
 from ares.domain.timeframe import HOUR_MS
 
@@ -48,7 +48,7 @@ class SeriesSettings(Section):
         try:
             require_series_name(name)
         except ValueError as error:
-            raise mistake(str(error)) from None
+            raise setting_error(str(error)) from None
         return name
 
     @property

@@ -1,4 +1,4 @@
-"""All settings of Ares, each with key, default, unit and meaning; ``ares.yaml`` is made of them."""
+"""All settings of Ares: each has a key, a default, a unit and a meaning."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import field_validator, model_validator
 
 from ares.config.challenger import ChallengerSettings
 from ares.config.deployment import DeploymentSettings
-from ares.config.fields import Section, key, mistake, section
+from ares.config.fields import Section, key, section, setting_error
 from ares.config.learning import (
     ConfidenceSettings,
     ContinuousLearningSettings,
@@ -65,10 +65,12 @@ SYMBOL = re.compile(r"[A-Z0-9.]+/[A-Z0-9.]+")
 
 
 class IntervalSettings(Section):
-    """One timeframe and its share of the vote."""
+    """One timeframe and its weight in the ensemble."""
 
     interval: Timeframe = key(..., "Length of a bar.", "1m, 5m, 15m, 1h, 4h or 1d")
-    weight: float = key(..., "Share of the vote; the weights are normalised to 1.", "share", gt=0)
+    weight: float = key(
+        ..., "Weight in the ensemble; the weights are normalised to 1.", "share", gt=0
+    )
 
 
 def _default_intervals() -> tuple[IntervalSettings, ...]:
@@ -77,46 +79,48 @@ def _default_intervals() -> tuple[IntervalSettings, ...]:
 
 
 class TimeframesSettings(Section):
-    """The timeframes whose models vote on a trade."""
+    """The timeframes whose models form an ensemble."""
 
     intervals: tuple[IntervalSettings, ...] = key(
         _default_intervals(),
-        "One line for each timeframe. To leave a timeframe out, delete its line.",
-        "interval: length of a bar; weight: share of the vote",
+        "One line per timeframe. To leave a timeframe out, delete its line.",
+        "interval: length of a bar; weight: share in the ensemble",
         min_length=1,
     )
 
     @field_validator("intervals")
     @classmethod
     def _each_once(cls, intervals: tuple[IntervalSettings, ...]) -> tuple[IntervalSettings, ...]:
-        for place, entry in enumerate(intervals):
-            if entry.interval in [earlier.interval for earlier in intervals[:place]]:
-                raise mistake(f"'{entry.interval.value}' stands in the list twice", place)
+        for i, entry in enumerate(intervals):
+            if entry.interval in [earlier.interval for earlier in intervals[:i]]:
+                raise setting_error(f"'{entry.interval.value}' is listed twice", i)
         return intervals
 
 
 class DatabaseSettings(Section):
-    """Where tables are kept."""
+    """Where tables are stored."""
 
     url: str | None = key(
-        None, "SQLAlchemy URL of a PostgreSQL; null is ares.db in this folder.", secret=True
+        None,
+        "SQLAlchemy URL of a PostgreSQL database; null: ares.db in the workspace.",
+        secret=True,
     )
 
 
 class MlflowSettings(Section):
-    """The model registry's mirror."""
+    """MLflow, a copy of the model registry for its user interface."""
 
     tracking_uri: str | None = key(
-        None, "Address of an MLflow server; null is mlflow.db in this folder.", secret=True
+        None, "Address of an MLflow server; null: mlflow.db in the workspace.", secret=True
     )
 
 
 class JournalSettings(Section):
-    """The engine's log, the truth of every run."""
+    """The engine's journal, from which every run can be reproduced."""
 
     sync_ms: int = key(
         50,
-        "Longest time before a record is forced to disk; an order intent always is at once.",
+        "Longest time until a record is synced to disk; an order intent is synced at once.",
         "ms",
         ge=0,
         le=10_000,
@@ -129,12 +133,12 @@ class Settings(Section):
 
     venue: str = key(
         "binance",
-        "Venue that data and orders belong to, by its ccxt name.",
+        "Venue of candles and orders, by its ccxt name.",
         pattern=r"^[a-z0-9_]+$",
     )
     symbols: tuple[str, ...] = key(
         ("BTC/USDT", "ETH/USDT", "SOL/USDT", "ADA/USDT"),
-        "What is traded.",
+        "Instruments that are traded.",
         "BASE/QUOTE",
         min_length=1,
     )
@@ -155,7 +159,7 @@ class Settings(Section):
     learner: LearnerSettings = section(LearnerSettings)
     deployment: DeploymentSettings = section(DeploymentSettings)
     promotion: PromotionSettings = section(PromotionSettings)
-    rollout: ChallengerSettings = section(ChallengerSettings)
+    challenger: ChallengerSettings = section(ChallengerSettings)
 
     @field_validator("venue")
     @classmethod
@@ -163,24 +167,26 @@ class Settings(Section):
         try:
             require_known_venue(venue)
         except UserError as error:
-            raise mistake(f"'venue': {error}") from None
+            raise setting_error(f"'venue': {error}") from None
         return venue
 
     @field_validator("symbols")
     @classmethod
     def _symbols(cls, symbols: tuple[str, ...]) -> tuple[str, ...]:
-        for place, symbol in enumerate(symbols):
+        for i, symbol in enumerate(symbols):
             if not SYMBOL.fullmatch(symbol):
-                raise mistake(f"'{symbol}' is no symbol: write BASE/QUOTE, such as BTC/USDT", place)
-            if symbol in symbols[:place]:
-                raise mistake(f"'{symbol}' stands in the list twice", place)
+                raise setting_error(
+                    f"'{symbol}' is not a symbol: write BASE/QUOTE, such as BTC/USDT", i
+                )
+            if symbol in symbols[:i]:
+                raise setting_error(f"'{symbol}' is listed twice", i)
         return symbols
 
     @model_validator(mode="after")
     def _reference_is_traded(self) -> Settings:
         if self.features.reference not in (None, *self.symbols):
-            raise mistake(
-                f"'{self.features.reference}' is not among symbols ({', '.join(self.symbols)})",
+            raise setting_error(
+                f"'{self.features.reference}' is not in symbols ({', '.join(self.symbols)})",
                 "features",
                 "reference",
             )
@@ -199,17 +205,17 @@ class Settings(Section):
 
     @property
     def learns_in_history(self) -> bool:
-        """Return whether runs over history learn as they go."""
+        """Return whether models are retrained during history runs."""
         return self.continuous_learning.enabled and self.learner.in_history
 
     @property
     def reference_symbol(self) -> str:
-        """Return the symbol that cross-instrument features look at."""
+        """Return the reference symbol of cross-instrument features."""
         return self.features.reference or self.symbols[0]
 
     @property
     def weights(self) -> dict[Timeframe, float]:
-        """Return each timeframe's share of the vote, summing to 1."""
+        """Return the weight of each timeframe, summing to 1."""
         weights = {entry.interval: entry.weight for entry in self.timeframes.intervals}
         total = math.fsum(weights.values())
         if math.isclose(total, 1.0, rel_tol=1e-12):

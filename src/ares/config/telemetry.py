@@ -1,4 +1,4 @@
-"""The dependencies' telemetry, off: nothing leaves the machine that its user did not configure."""
+"""Switches off the telemetry of dependencies: nothing leaves the machine unless configured."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ SWITCHES = {
 def switch_off() -> None:
     """Set the switches in this process and its children; call it before a dependency is imported.
 
-    ONNX Runtime reads its switch while it is imported: later is too late.
+    ONNX Runtime reads its switch when it is imported.
     """
     os.environ.update(SWITCHES)

@@ -17,17 +17,17 @@ WIDTH = 96
 HEAD = """\
 # ares.yaml - the settings of this workspace.
 #
-# Every key stands here with its default; a key that is left out has its default.
-# Behind each meaning stands [unit; default; live]: live may be changed while the engine runs.
-# Any key can be overridden by an environment variable, or by a line in .env beside this file:
-# ARES_ and the key with two underscores for each step, ARES_RISK__DAILY_LOSS_LIMIT=0.03.
+# Every key is listed with its default; a key that is left out has its default.
+# Brackets hold [unit; default; live]; a live setting may change while the engine runs.
+# An environment variable, or a line in .env next to this file, overrides a key. Its name is
+# ARES_ and the key, with two underscores between section and key: ARES_RISK__DAILY_LOSS_LIMIT=0.03.
 # Check this file with: ares config check
 """
 
 ENV_HEAD = """\
-# .env.example - what does not belong into ares.yaml: addresses with passwords, and overrides.
-# Copy it to .env beside ares.yaml and take away the '#' of the lines you need.
-# Any setting can stand here: ARES_ and the key with two underscores for each step.
+# .env.example - settings that do not belong in ares.yaml: addresses with passwords, overrides.
+# Copy it to .env next to ares.yaml and uncomment the lines you need.
+# Any setting can be set here: ARES_ and the key, two underscores between section and key.
 """
 
 
@@ -42,14 +42,14 @@ def env_example() -> str:
     for path, declared in _leaves(Settings):
         if extra(declared)["secret"]:
             lines.append(f"# {declared.description}\n# {_variable(path)}=\n")
-    lines.append("# An override, as an example.\n# ARES_RISK__DAILY_LOSS_LIMIT=0.03\n")
+    lines.append("# Example of an override.\n# ARES_RISK__DAILY_LOSS_LIMIT=0.03\n")
     return "\n".join(lines)
 
 
 def extra(declared: FieldInfo) -> dict[str, Any]:
-    """Return what ``fields.key`` noted about a setting: unit, live, secret."""
-    noted = declared.json_schema_extra
-    return noted if isinstance(noted, dict) else {"unit": "", "live": False, "secret": False}
+    """Return the metadata that ``fields.key`` stored: unit, live, secret."""
+    stored = declared.json_schema_extra
+    return stored if isinstance(stored, dict) else {"unit": "", "live": False, "secret": False}
 
 
 def _lines(kind: type[Section], values: Section, depth: int) -> Iterator[str]:
@@ -101,7 +101,7 @@ def _assignment(name: str, value: Any, indent: str) -> Iterator[str]:
 
 
 def _scalar(value: Any) -> str:
-    """Return a value as YAML: text as it is, a fraction with two decimals, JSON for the rest."""
+    """Return a value as YAML: text unchanged, a fraction with two decimals, else JSON."""
     if isinstance(value, str):
         return value
     text = json.dumps(value)

@@ -1,4 +1,4 @@
-"""The settings of a trade: money, costs, decisions, limits, breakers."""
+"""The settings of trading: account, costs, strategy, risk limits, breakers."""
 
 from __future__ import annotations
 
@@ -6,27 +6,31 @@ from typing import Literal
 
 from pydantic import model_validator
 
-from ares.config.fields import Percent, Section, Share, key, mistake
+from ares.config.fields import Percent, Section, Share, key, setting_error
 
 
 class AccountSettings(Section):
-    """The money that Ares may use."""
+    """The account that Ares trades with."""
 
     currency: str = key(
         "USDT", "Currency of the account and of every result.", pattern=r"^[A-Z0-9.]+$"
     )
-    capital_quote: float = key(10_000.0, "How much Ares may use.", "account currency", gt=0, le=1e9)
+    capital_quote: float = key(
+        10_000.0, "Capital that Ares may use.", "account currency", gt=0, le=1e9
+    )
 
 
 class LiveTradingSettings(Section):
-    """Real money: off until both keys say otherwise."""
+    """Real money: both keys must be set before a real order is sent."""
 
     mode: Literal["paper", "live"] = key("paper", "paper: virtual money. live: real orders.")
-    enabled: bool = key(False, "Must be true as well before a real order is sent.", live=True)
+    enabled: bool = key(
+        False, "Must be true, and mode live, before a real order is sent.", live=True
+    )
 
 
 class CostsSettings(Section):
-    """What a trade costs: used alike by labels, edges, backtests and the simulated venue."""
+    """Trading costs, used by labels, edges, backtests and the simulated venue alike."""
 
     fee_bps: float = key(10.0, "Fee of one fill.", "bps of its notional", ge=0, le=1000)
     spread_bps: float = key(
@@ -40,12 +44,12 @@ class CostsSettings(Section):
         le=1000,
     )
     participation_max: Share = key(
-        0.10, "A fill takes at most this share of its bar's volume.", "fraction", gt=0
+        0.10, "Largest share of a bar's volume that an order fills.", "fraction", gt=0
     )
 
 
 class StrategySettings(Section):
-    """From a signal to a wish to trade."""
+    """When a signal becomes an order."""
 
     edge_bps_min: float = key(
         5.0,
@@ -57,35 +61,37 @@ class StrategySettings(Section):
     )
     edge_bps_exit: float = key(
         -20.0,
-        "Leave when the expected net return falls below this.",
+        "Exit when the expected net return falls below this.",
         "bps",
         live=True,
         ge=-10_000,
         le=10_000,
     )
     stop: bool = key(
-        True, "Each position has a stop, one barrier width below its entry.", live=True
+        True, "Place a stop one barrier width below the entry of each position.", live=True
     )
 
     @model_validator(mode="after")
     def _exit_below_entry(self) -> StrategySettings:
         if self.edge_bps_exit >= self.edge_bps_min:
-            raise mistake(f"must be below edge_bps_min ({self.edge_bps_min:g})", "edge_bps_exit")
+            raise setting_error(
+                f"must be below edge_bps_min ({self.edge_bps_min:g})", "edge_bps_exit"
+            )
         return self
 
 
 class RiskSettings(Section):
-    """Limits that no signal can pass."""
+    """Risk limits; no signal overrides them."""
 
     max_drawdown_percent: Percent = key(
         15.0,
-        "Loss from the highest equity at which trading stops.",
+        "Drawdown from peak equity at which trading stops.",
         "percent: 15.0 is 15%",
         live=True,
     )
     daily_loss_limit: Share = key(
         0.05,
-        "Loss of a UTC day at which trading stops until the next.",
+        "Loss within a UTC day at which trading stops until the next day.",
         "fraction of equity: 0.05 is 5%",
         live=True,
         gt=0,
@@ -98,25 +104,29 @@ class RiskSettings(Section):
         gt=0,
     )
     gross_exposure_max: Share = key(
-        0.50, "Largest sum of all positions.", "fraction of equity", live=True, gt=0
+        0.50,
+        "Largest gross exposure (sum of all positions).",
+        "fraction of equity",
+        live=True,
+        gt=0,
     )
     order_quote_max: float = key(5_000.0, "Largest order.", "account currency", live=True, gt=0)
     order_quote_min: float = key(
-        10.0, "Smallest order; smaller wishes are left alone.", "account currency", live=True, ge=0
+        10.0, "Smallest order; smaller ones are not sent.", "account currency", live=True, ge=0
     )
     orders_per_minute: int = key(
-        10, "Most orders in a minute, over all instruments.", "orders", live=True, ge=1
+        10, "Maximum orders per minute, over all instruments.", "orders", live=True, ge=1
     )
     price_collar_bps: float = key(
         500.0,
-        "An order is refused when its price is further than this from the last close.",
+        "An order whose price is further than this from the last close is refused.",
         "bps",
         live=True,
         gt=0,
     )
     volatility_target: float = key(
         0.50,
-        "Above this annualised volatility positions are halved.",
+        "Positions are halved above this annualised volatility.",
         "fraction a year: 0.50 is 50%",
         live=True,
         gt=0,
@@ -124,7 +134,7 @@ class RiskSettings(Section):
     )
     risk_per_trade: Share = key(
         0.01,
-        "Equity lost when a stop of one width is hit: sets the size.",
+        "Equity lost when the stop is hit; sets the position size.",
         "fraction of equity",
         live=True,
         gt=0,
@@ -133,55 +143,58 @@ class RiskSettings(Section):
     @model_validator(mode="after")
     def _order_bounds(self) -> RiskSettings:
         if self.order_quote_min > self.order_quote_max:
-            raise mistake(
+            raise setting_error(
                 f"must not be above order_quote_max ({self.order_quote_max:g})", "order_quote_min"
             )
         return self
 
 
 class BreakersSettings(Section):
-    """When Ares stops itself. A breaker is closed, open, or half-open with a trial size."""
+    """Circuit breakers: closed, open (no entries), or half-open (entries at trial size)."""
 
     win_rate_min: Share = key(
-        0.40, "Opens when fewer of the last trades won.", "fraction of trades", live=True
+        0.40,
+        "Opens when the win rate of the last trades is below this.",
+        "fraction of trades",
+        live=True,
     )
     win_rate_trades: int = key(
-        20, "Trades over which the win rate is taken.", "trades", live=True, ge=1, le=256
+        20, "Number of trades in the win rate.", "trades", live=True, ge=1, le=256
     )
     failures_in_row: int = key(
         5, "Opens after this many failed orders in a row.", "orders", live=True, ge=1
     )
     volatility_ratio_max: float = key(
-        3.0, "Opens when volatility is this many times its normal.", "ratio", live=True, gt=1
+        3.0, "Opens when volatility is this multiple of its normal level.", "ratio", live=True, gt=1
     )
     failed_share_max: Share = key(
         0.80,
-        "Opens when this share of orders failed in the window below.",
+        "Opens when this share of orders fails within failed_window_minutes.",
         "fraction of orders",
         live=True,
         gt=0,
     )
-    failed_window_minutes: int = key(15, "Window of the failed share.", "minutes", live=True, ge=1)
+    failed_window_minutes: int = key(15, "Window of failed_share_max.", "minutes", live=True, ge=1)
     slippage_sd_max: float = key(
         2.5,
-        "Opens when slippage is this far from what was expected.",
+        "Opens when slippage deviates from its expectation by this much.",
         "standard deviations",
         live=True,
         gt=0,
     )
     gas_share_max: Share = key(
         0.40,
-        "On a chain: opens when gas eats this share of the gross profit.",
+        "On-chain venues: opens when gas costs exceed this share of gross profit.",
         "fraction of profit",
         live=True,
         gt=0,
     )
     cooldown_minutes: int = key(
-        60, "Open for this long, then half-open.", "minutes", live=True, ge=1
+        60, "Time open before it becomes half-open.", "minutes", live=True, ge=1
     )
     trial_size: Share = key(
-        0.25, "Size of a trade while half-open.", "fraction of the usual size", live=True, gt=0
+        0.25, "Trade size while half-open.", "fraction of the usual size", live=True, gt=0
     )
     trial_trades: int = key(
-        3, "Winning trial trades that close the breaker.", "trades", live=True, ge=1
+        3, "Winning trades while half-open that close the breaker.", "trades", live=True, ge=1
     )

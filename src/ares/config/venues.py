@@ -1,4 +1,4 @@
-"""Which venues there are: those that ccxt knows, and the made-up worlds of ``simulated``."""
+"""The known venues: those of ccxt, and ``simulated`` for synthetic markets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SIMULATED = "simulated"
 
 @lru_cache(maxsize=1)
 def known_venues() -> frozenset[str]:
-    """Return the names of all venues, without importing ccxt, which takes a second or two."""
+    """Return the names of all venues, without importing ccxt, which takes more than a second."""
     spec = find_spec("ccxt")
     folders = [] if spec is None else list(spec.submodule_search_locations or ())
     files = [path for folder in folders for path in Path(folder).glob("[!_]*.py")]
@@ -22,12 +22,12 @@ def known_venues() -> frozenset[str]:
 
 
 def require_known_venue(name: str) -> None:
-    """Raise UserMistake, with the nearest name, where nobody knows the venue."""
+    """Raise UserError, with the nearest name, for an unknown venue."""
     known = known_venues()
     if name not in known:
         near = difflib.get_close_matches(name, sorted(known), n=1)
-        meant = f"did you mean {near[0]}? " if near else ""
+        hint = f"did you mean {near[0]}? " if near else ""
         raise UserError(
-            f"unknown venue '{name}': {meant}Write its ccxt name, "
-            f"such as binance, or {SIMULATED} for made-up candles"
+            f"unknown venue '{name}': {hint}Write its ccxt name, "
+            f"such as binance, or {SIMULATED} for synthetic candles"
         )

@@ -1,4 +1,4 @@
-"""The workspace: one folder that holds settings, candles, models, journals and reports."""
+"""The workspace: one folder with settings, candles, models, journals and reports."""
 
 from __future__ import annotations
 
@@ -33,31 +33,35 @@ class Workspace:
     def here(cls, environ: Mapping[str, str] | None = None) -> Workspace:
         """Return the workspace of the current folder, or of the variable ARES_WORKSPACE.
 
-        Raises UserMistake where there is no ``ares.yaml``.
+        Raises UserError where there is no ``ares.yaml``.
         """
         named = (os.environ if environ is None else environ).get("ARES_WORKSPACE")
         root = Path(named).expanduser() if named else Path.cwd()
         if not (root / SETTINGS_FILE).is_file():
             where = f"in {root} (ARES_WORKSPACE)" if named else "here"
-            raise UserError(f"no workspace {where}: run `ares init`, or go to the folder of one")
+            raise UserError(
+                f"no workspace {where}: run `ares init`, or change to the folder of a workspace"
+            )
         return cls(root)
 
     @classmethod
     def init(cls, root: Path) -> tuple[Workspace, tuple[str, ...]]:
-        """Make a workspace in ``root``; return it and the names of what was new.
+        """Create a workspace in ``root``; return it and the names of what was created.
 
-        Whatever exists is left as it is, so a second ``init`` only adds what is missing.
+        Existing files are left unchanged, so a second ``init`` only adds what is missing.
         """
         from ares.config.template import env_example, settings_yaml
 
         if root.exists() and not root.is_dir():
-            raise UserError(f"{root}: is a file, a workspace is a folder: choose another name")
+            raise UserError(f"{root} is a file: choose another name for the workspace's folder")
         made = []
         for name in FOLDERS:
             folder = root / name
             if not folder.is_dir():
                 if folder.exists():
-                    raise UserError(f"{folder}: is a file where a folder belongs: move it away")
+                    raise UserError(
+                        f"{folder} is a file, but a folder is needed there: move the file away"
+                    )
                 folder.mkdir(parents=True)
                 made.append(f"{name}/")
         texts = {
@@ -94,7 +98,7 @@ class Workspace:
 
     @property
     def journal_dir(self) -> Path:
-        """Return the folder of the journals, one folder an environment."""
+        """Return the folder of the journals, with one folder per environment."""
         return self.root / "journal"
 
     @property
@@ -124,7 +128,7 @@ class Workspace:
 
     @property
     def cache_dir(self) -> Path:
-        """Return the folder of what can be computed again."""
+        """Return the folder of files that can be recomputed."""
         return self.root / "cache"
 
 

@@ -110,7 +110,7 @@ class RunReport:
 
 
 def newest_run(journal_dir: Path) -> Path:
-    """Return the folder of the run that was last written; raise UserMistake where there is none."""
+    """Return the folder of the run that was last written; raise UserError where there is none."""
     runs = [p.parent for p in (journal_dir / "history").glob("*/000001.journal")]
     if not runs:
         raise UserError("there is no run yet: `ares run --env history` makes one")

@@ -1,4 +1,4 @@
-"""The account over time, rebuilt from the fills alone: what was held, its worth, its cost."""
+"""Cash, positions and execution costs over time, computed from the fills alone."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class AccountPath:
 
     cash  : (n_bars,) after the fills so far.
     gross : (n_bars,) positions at the last known closes; cash + gross is the equity.
-    held  : (n_bars,) whether anything is held.
+    held  : (n_bars,) whether there is any position.
     """
 
     cash: I64
@@ -31,10 +31,10 @@ class AccountPath:
 
 @dataclass(frozen=True, slots=True)
 class ExecutionCosts:
-    """What trading cost beyond the price on the chart, in quote currency.
+    """Costs of trading against the price on the chart, in quote currency.
 
-    spread   : half of it on each side of the notional.
-    slippage : what the fill price was worse than that, impact and rounding to the tick.
+    spread   : half the spread on the notional of each fill.
+    slippage : the rest of the difference to the fill price: impact, and rounding to the tick.
     traded   : notional of all fills.
     """
 
@@ -56,7 +56,7 @@ def account_path(
     log: TradeLog,
     cash_units: int,
 ) -> AccountPath:
-    """Return the account at each close of ``market``, from the fills and closes only."""
+    """Return cash and positions at each close of ``market``, from fills and closes."""
     n = len(market.close_ms)
     fills = log.fills
     instruments = fills["instrument"]
@@ -65,12 +65,12 @@ def account_path(
     gross = np.zeros(n, np.int64)
     held = np.zeros(n, np.bool_)
     for i, spec in enumerate(specs):
-        mine = instruments == i
-        lots = fills["lots"][mine]
-        paid = notional(fills["price_ticks"][mine], lots, spec) + fills["fee_units"][mine]
-        np.subtract.at(flow, rows[mine], paid)
+        fills_i = instruments == i
+        lots = fills["lots"][fills_i]
+        paid = notional(fills["price_ticks"][fills_i], lots, spec) + fills["fee_units"][fills_i]
+        np.subtract.at(flow, rows[fills_i], paid)
         change = np.zeros(n, np.int64)
-        np.add.at(change, rows[mine], lots)
+        np.add.at(change, rows[fills_i], lots)
         position = np.cumsum(change)
         closes = last_known(market.closes[:, i : i + 1])[:, 0]
         gross += notional(closes, position, spec)
@@ -85,10 +85,10 @@ def execution_costs(
     log: TradeLog,
     spread_bps: float,
 ) -> ExecutionCosts:
-    """Return the costs of all fills against the price that the chart shows for their instant.
+    """Return the costs of all fills against the price on the chart.
 
-    That price is the bar's open for a market order, and for a stop inside a bar the worse of its
-    trigger and the open.
+    That price is the bar's open for a market order, and for a stop inside a bar the worse of
+    trigger and open.
     """
     fills = log.fills[log.fills["rejected"] == 0]
     rows = fill_rows(market.close_ms, base_ms, fills)
@@ -97,12 +97,12 @@ def execution_costs(
     worse = (fills["price_ticks"] - reference) * np.sign(fills["lots"])
     total = spread = traded = 0.0
     for i, spec in enumerate(specs):
-        mine = fills["instrument"] == i
+        fills_i = fills["instrument"] == i
         value = 10.0 ** -(spec.price_decimals + spec.qty_decimals)
-        size = np.abs(fills["lots"][mine]) * value
-        total += float(worse[mine] @ size)
-        spread += float(reference[mine] @ size) * spread_bps / 2e4
-        traded += float(fills["price_ticks"][mine] @ size)
+        size = np.abs(fills["lots"][fills_i]) * value
+        total += float(worse[fills_i] @ size)
+        spread += float(reference[fills_i] @ size) * spread_bps / 2e4
+        traded += float(fills["price_ticks"][fills_i] @ size)
     fees = float(fills["fee_units"].sum()) / 1e8
     return ExecutionCosts(fees, spread, total - spread, traded)
 
@@ -120,7 +120,7 @@ def notional(ticks: I64, lots: I64, spec: InstrumentSpec) -> I64:
     if divisor == 1:
         product: I64 = ticks * lots * spec.notional_mul
         return product
-    many = lots // divisor  # lots = many x divisor + few: their product alone may pass int64
+    many = lots // divisor  # lots = many x divisor + rest: the full product may overflow int64
     part = ticks * (lots - many * divisor)
     whole: I64 = ticks * many + part // divisor
     twice = 2 * (part % divisor)
@@ -129,23 +129,23 @@ def notional(ticks: I64, lots: I64, spec: InstrumentSpec) -> I64:
 
 
 def _inside(fills: Records) -> Bools:
-    """Return which fills are of a stop that triggered, not of the remainder it left behind."""
+    """Return which fills are of a triggered stop, excluding later fills of its remainder."""
     inside: Bools = fills["kind"] == STOP
     for i in np.unique(fills["instrument"]):
-        mine = np.flatnonzero(fills["instrument"] == i)
-        left = (fills["kind"][mine] == STOP) & (fills["remaining_lots"][mine] != 0)
-        inside[mine[1:]] &= ~left[:-1]
+        rows = np.flatnonzero(fills["instrument"] == i)
+        left = (fills["kind"][rows] == STOP) & (fills["remaining_lots"][rows] != 0)
+        inside[rows[1:]] &= ~left[:-1]
     return inside
 
 
 def _triggers(log: TradeLog, fills: Records) -> F64:
-    """Return (n_fills,) the trigger of the newest stop asked for by the time of each fill."""
+    """Return (n_fills,) the trigger of the last stop requested before each fill."""
     trigger = np.full(len(fills), np.inf)
     stops = log.requests[log.requests["kind"] == STOP]
     for i in np.unique(fills["instrument"]):
-        asked = stops[stops["instrument"] == i]
-        mine = np.flatnonzero((fills["instrument"] == i) & (fills["kind"] == STOP))
-        newest = np.searchsorted(asked["ts_ms"], fills["ts_ms"][mine], side="right") - 1
+        requested = stops[stops["instrument"] == i]
+        rows = np.flatnonzero((fills["instrument"] == i) & (fills["kind"] == STOP))
+        newest = np.searchsorted(requested["ts_ms"], fills["ts_ms"][rows], side="right") - 1
         known = newest >= 0
-        trigger[mine[known]] = asked["price_ticks"][newest[known]]
+        trigger[rows[known]] = requested["price_ticks"][newest[known]]
     return trigger

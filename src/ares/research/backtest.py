@@ -1,4 +1,4 @@
-"""A backtest: a strategy's signals through the kernel's trade half, and what came of it."""
+"""A backtest: a strategy's signals through the kernel's trade half, and the result."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from ares.research.account_path import ExecutionCosts, account_path, execution_c
 from ares.research.baselines import buy_hold
 from ares.research.market import Candles, filled_at_close, market_of
 from ares.research.metrics import BacktestMetrics, MonthReturn, measure, monthly_returns
-from ares.research.strategy import SignalSummary, Strategy, said
+from ares.research.strategy import SignalSummary, Strategy, summarize
 from ares.research.tables import Counts, counts_of, fills_table, trades_table
 
 Fill = Literal["next_open", "close"]
@@ -39,19 +39,19 @@ ALL_COLLAR_BPS = 100.0
 """With all cash in one order, an entry waits while the next open is further above the close."""
 
 UNBOUNDED = 9.0e10
-"""More quote currency than any account has."""
+"""A limit, in quote currency, above any account."""
 
 
 @dataclass(frozen=True, slots=True)
 class BacktestResult:
-    """What a strategy made of the candles; arrays are ``(n_bars,)`` on the closing instants.
+    """The result of a strategy; arrays are ``(n_bars,)`` on the closing instants.
 
     metrics, hold : of the strategy, and of buy & hold over the same bars at the same costs.
     equity, hold_equity, exposure : quote, quote, share of equity in positions.
-    trades  : closed trades; virtual_trades: what refused signals would have made; fills.
-    counts  : requests and refusals by name, breakers and modes that moved.
-    said    : what the signals were; p: (n_bars, n_instruments) their probabilities, NaN: no say.
-    log     : everything the kernel wrote, as it wrote it.
+    trades  : closed trades; virtual_trades: trades of refused signals; fills.
+    counts  : requests and refusals by name; changes of breakers and modes.
+    signals : summary of the signals; p: (n_bars, n_instruments) probabilities, NaN: no score.
+    log     : the records of the kernel.
     """
 
     strategy: Strategy
@@ -70,7 +70,7 @@ class BacktestResult:
     virtual_trades: pl.DataFrame
     fills: pl.DataFrame
     counts: Counts
-    said: SignalSummary
+    signals: SignalSummary
     p: F64
     log: TradeLog
     warnings: tuple[str, ...]
@@ -84,17 +84,18 @@ def run_backtest(
     cash_quote: float = 10_000.0,
     fill: Fill = "next_open",
 ) -> BacktestResult:
-    """Run ``strategy`` over the candles in one account and return what it came to.
+    """Run ``strategy`` over the candles in one account and return the result.
 
-    rules : costs, sizing, limits, breakers; ``baseline_rules`` and ``sized`` make common ones.
-    fill  : at the next bar's open, or (better than life) at the close that decided.
+    rules : costs, sizing, limits, breakers; see ``baseline_rules`` and ``sized``.
+    fill  : at the next bar's open; or at the close that decided, which no real order gets.
 
-    Raises UserMistake where there is nothing to run over.
+    Raises UserError where there are no candles.
     """
-    if not candles or any(len(one.bars) == 0 for one in candles):
-        empty = ", ".join(one.key for one in candles if len(one.bars) == 0) or "no instrument"
-        raise UserError(f"nothing to backtest on: no candles of {empty} in the window")
-    candles = _one_lot_size(candles) if rules.sizing == SIZE_FIXED else tuple(candles)
+    empty = [each.key for each in candles if len(each.bars) == 0]
+    if empty or not candles:
+        names = ", ".join(empty) or "any instrument"
+        raise UserError(f"no candles of {names} in the window: change --from, --to or --days")
+    candles = _on_one_lot(candles) if rules.sizing == SIZE_FIXED else tuple(candles)
     market = market_of(candles)
     run = _run(candles, market, strategy, rules, cash_quote, fill)
     holding = buy_hold(candles)
@@ -119,7 +120,7 @@ def run_backtest(
         virtual_trades=trades_table(virtual, candles),
         fills=fills_table(run.log.fills, candles),
         counts=counts_of(run.log),
-        said=said(strategy.signals, rules.edge_bps_min),
+        signals=summarize(strategy.signals, rules.edge_bps_min),
         p=strategy.signals.p,
         log=run.log,
         warnings=(*strategy.warnings, *_warnings(rules, fill, run.metrics)),
@@ -128,20 +129,20 @@ def run_backtest(
 
 
 def baseline_rules(rules: Rules, strategy: Strategy, n_instruments: int) -> Rules:
-    """Return the same costs without stops, limits and breakers; each instrument an equal share.
+    """Return the same costs without stops, limits and breakers; equal shares per instrument.
 
-    Orders of any size are filled: a baseline is a measure, not a plan.
+    Orders of any size are filled.
     """
     return free_rules(rules, strategy.collar_bps, n_instruments)
 
 
 def sized(rules: Rules, size: float | Literal["all"] | None, qty_decimals: int) -> Rules:
-    """Return ``rules`` with a fixed size in units of the base currency, all cash, or their own.
+    """Return ``rules`` with a fixed size in units of the base currency, all cash, or unchanged.
 
-    All cash is bounded by what the order could cost at worst, so that cash is never overdrawn; the
-    first signal takes it, others wait.
+    All cash is bounded by the highest cost of the order, so that cash is never overdrawn; the
+    first signal uses it, others wait.
 
-    Raises UserMistake when a size is below one lot.
+    Raises UserError when a size is below one lot.
     """
     if size is None:
         return rules
@@ -161,7 +162,9 @@ def sized(rules: Rules, size: float | Literal["all"] | None, qty_decimals: int) 
     lots = round(size * 10**qty_decimals)
     if lots < 1:
         least = 10.0**-qty_decimals
-        raise UserError(f"--size {size:g}: the smallest size of these instruments is {least:g}")
+        raise UserError(
+            f"--size {size:g}: must be at least {least:g}, the lot of these instruments"
+        )
     return replace(rules, sizing=SIZE_FIXED, fixed_lots=lots)
 
 
@@ -184,24 +187,24 @@ def _run(
 ) -> _Run:
     """Scan once and measure."""
     n = len(market.close_ms)
-    specs = [one.spec for one in candles]
-    base_ms = [one.timeframe.ms for one in candles]
+    specs = [each.spec for each in candles]
+    base_ms = [each.timeframe.ms for each in candles]
     traded = [
-        InstrumentRules(one.spec, one.timeframe.ms, horizon_ms=horizon, validation=validation)
-        for one, horizon, validation in zip(
+        InstrumentRules(each.spec, each.timeframe.ms, horizon_ms=horizon, validation=validation)
+        for each, horizon, validation in zip(
             candles, strategy.horizon_ms, strategy.validation, strict=True
         )
     ]
     record = rules.record()
     state = first_state(traded, cash_quote, record)
     table = specs_record(traded)
-    for i, one in enumerate(candles):
-        if one.before is not None:
-            observe_closes(i, one.before, state.book, table)
+    for i, each in enumerate(candles):
+        if each.before is not None:
+            observe_closes(i, each.before, state.book, table)
     shown, signals = market, strategy.signals
     if fill == "close":
         shown = filled_at_close(market, base_ms)
-        signals = _one_row_more(signals)
+        signals = _with_empty_row(signals)
     log = scan(shown, signals, state, record, table)
     if fill == "close":
         log = _without_last_row(log, int(market.close_ms[-1]))
@@ -210,7 +213,7 @@ def _run(
     equity = log.equity / 1e8
     exposure = np.divide(path.gross, log.equity, out=np.zeros(n), where=log.equity > 0)
     metrics = measure(
-        opened_ms=min(int(one.bars.ts_ms[0]) for one in candles),
+        opened_ms=min(int(each.bars.ts_ms[0]) for each in candles),
         close_ms=market.close_ms,
         equity=equity,
         exposure=exposure,
@@ -223,14 +226,14 @@ def _run(
     return _Run(log, equity, exposure, costs, metrics)
 
 
-def _one_row_more(signals: Signals) -> Signals:
-    """Return the signals with a silent row after the last."""
-    silent = np.full((1, signals.edge.shape[1]), np.nan)
-    return Signals(*(np.concatenate([x, silent]) for x in (signals.p, signals.edge, signals.width)))
+def _with_empty_row(signals: Signals) -> Signals:
+    """Return the signals with a row without signals after the last."""
+    empty = np.full((1, signals.edge.shape[1]), np.nan)
+    return Signals(*(np.concatenate([x, empty]) for x in (signals.p, signals.edge, signals.width)))
 
 
 def _without_last_row(log: TradeLog, end_ms: int) -> TradeLog:
-    """Return the log of a run with an added row as if its fills belonged to the last true one."""
+    """Return the log without its added row, whose fills then belong to the last bar."""
     equity = log.equity[:-1].copy()
     equity[-1] = log.equity[-1]
     requests = log.requests[log.requests["ts_ms"] <= end_ms]
@@ -238,9 +241,9 @@ def _without_last_row(log: TradeLog, end_ms: int) -> TradeLog:
     return replace(log, requests=requests, notices=notices, equity=equity)
 
 
-def _one_lot_size(candles: Sequence[Candles]) -> tuple[Candles, ...]:
-    """Return the candles on the finest lot among them, so that one number of lots is one size."""
-    decimals = max(one.spec.qty_decimals for one in candles)
+def _on_one_lot(candles: Sequence[Candles]) -> tuple[Candles, ...]:
+    """Return the candles with the finest lot of all, so that lots mean the same size."""
+    decimals = max(each.spec.qty_decimals for each in candles)
     return tuple(
         replace(one, spec=msgspec.structs.replace(one.spec, qty_decimals=decimals))
         for one in candles
@@ -251,15 +254,15 @@ def _warnings(rules: Rules, fill: Fill, metrics: BacktestMetrics) -> tuple[str, 
     found = []
     if fill == "close":
         found.append(
-            "orders fill at the close that decided them: better than any venue gives; "
+            "orders fill at the close that decided them, which no real order gets; "
             "compare with --fill next_open"
         )
     if rules.fee_bps == 0 and rules.spread_bps == 0 and rules.slippage_bps == 0:
-        found.append("no fee, no spread, no slippage: nobody trades like this")
+        found.append("no fee, no spread, no slippage: real trading has costs")
     if 0 < metrics.trades < 30:
         found.append(
-            f"{metrics.trades} trades are few: win rate, Sharpe ratio and profit factor are "
-            "mostly luck at this number"
+            f"only {metrics.trades} trades: win rate, Sharpe ratio and profit factor are mostly "
+            "noise"
         )
     return tuple(found)
 
@@ -267,7 +270,7 @@ def _warnings(rules: Rules, fill: Fill, metrics: BacktestMetrics) -> tuple[str, 
 def _provenance(
     candles: Sequence[Candles], strategy: Strategy, rules: Rules, fill: Fill, cash_quote: float
 ) -> dict[str, Any]:
-    """Return what is needed to compute the same again."""
+    """Return what is needed to reproduce the result."""
     from ares import __version__
 
     return {
@@ -281,14 +284,14 @@ def _provenance(
         "rules": {name: getattr(rules, name) for name in Rules.__slots__},
         "data": [
             {
-                "instrument": one.key,
-                "interval": one.timeframe.value,
-                "bars": len(one.bars),
-                "flat_bars": int(one.bars.flat.sum()),
-                "from_ms": int(one.bars.ts_ms[0]),
-                "to_ms": int(one.close_ms[-1]),
-                "hash": one.bars.hash,
+                "instrument": each.key,
+                "interval": each.timeframe.value,
+                "bars": len(each.bars),
+                "flat_bars": int(each.bars.flat.sum()),
+                "from_ms": int(each.bars.ts_ms[0]),
+                "to_ms": int(each.close_ms[-1]),
+                "hash": each.bars.hash,
             }
-            for one in candles
+            for each in candles
         ],
     }

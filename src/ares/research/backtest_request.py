@@ -1,4 +1,4 @@
-"""A backtest as a person asks for it: which symbols, which model, which window, which rules."""
+"""A backtest request: symbols, model, window and rules, resolved and run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ares.domain.timeframe import Timeframe
 from ares.kernel.bars import F64, Bars
 from ares.kernel.features.user import UserFeatures
 from ares.kernel.trade import Rules, to_grid, volatility_start_ms
-from ares.observe.own_features import require_no_leak
+from ares.observe.user_features_check import require_no_leak
 from ares.research.backtest import BacktestResult, Fill, baseline_rules, run_backtest, sized
 from ares.research.baselines import buy_hold, sma_cross
 from ares.research.market import Candles
@@ -40,17 +40,17 @@ FILLS: tuple[Fill, ...] = ("next_open", "close")
 
 @dataclass(frozen=True, slots=True)
 class BacktestRequest:
-    """What to backtest; None leaves a value to the settings.
+    """What to backtest; None: as in the settings.
 
-    symbols  : symbols or keys; none: the model's own, else the settings'.
-    model    : a package (``name``, ``name/version``, ``name@version``), an ensemble (the beginning
+    symbols  : symbols or keys; empty: those of the model, else of the settings.
+    model    : a package (``name``, ``name/version``, ``name@version``), an ensemble (a prefix
                of its hash), or an exported file or folder; None: champion, else newest candidate.
     baseline : a rule instead of a model; fast, slow, timeframe are those of ``sma_cross``.
-    fee_bps, spread_bps, slippage_bps : of the notional of a fill; the spread is the full one.
+    fee_bps, spread_bps, slippage_bps : of the notional of a fill; spread is the full spread.
     size     : units of the base currency, ``all`` cash; None: by risk, a baseline by equal shares.
-    gate     : True: the mode decides what may trade, as in the engine.
+    gate     : True: trade in mode TRADING only, as the engine does.
     edge_bps_min : expected net return that an entry needs.
-    stop_bps : 0: no stops; above: every trade has a stop (and a take-profit) so far from its entry.
+    stop_bps : distance of stop and take-profit from the entry; 0: no stops.
     position_max, daily_loss_max, drawdown_max : shares of equity; 0 switches a limit off.
     """
 
@@ -79,13 +79,13 @@ class BacktestRequest:
 
 @dataclass(frozen=True, slots=True)
 class BacktestRunner:
-    """What a workspace brings to a backtest, as values.
+    """The resources and defaults of backtests.
 
-    champions : ensemble hash by instrument key, of the environments where there are any.
+    champions : ensemble hash by instrument key, over all environments.
     rules, cash_quote, symbols, venue, validation_discount : of the settings.
-    user      : the user's own features, not tried yet.
-    out_of_use : hashes of archived ensembles: not meant where no model is named.
-    series_of    : the external series of an instrument, for models that have some.
+    user      : user-defined features, not tested yet.
+    out_of_use : hashes of archived ensembles, which are not used by default.
+    series_of : returns the columns of external series of an instrument.
     """
 
     store: CandleStore
@@ -102,25 +102,25 @@ class BacktestRunner:
     out_of_use: frozenset[str] = frozenset()
 
     def run(self, request: BacktestRequest) -> BacktestResult:
-        """Return the result of a request; raise UserMistake where it cannot be met."""
+        """Return the result of a request; raise UserError where it cannot be run."""
         named = self._named(request.model) if request.model else None
         instruments, left_out = self._instruments(request, named)
         ensembles: dict[Instrument, EnsembleMembers] = {}
         if request.baseline is None:
             ensembles, without = self._ensembles(instruments, named)
             left_out += without
-            instruments = [one for one in instruments if one in ensembles]
+            instruments = [each for each in instruments if each in ensembles]
         from_ms, to_ms = window(
             self.store, instruments, request.from_ms, request.to_ms, request.days
         )
-        candles = [self._candles(one, from_ms, to_ms) for one in instruments]
+        candles = [self._candles(each, from_ms, to_ms) for each in instruments]
         require_no_leak(self.user, self.store, instruments, {c.timeframe for c in candles}, to_ms)
         rules = self._rules(request)
         strategy = self._strategy(request, candles, [ensembles.get(i) for i in instruments], rules)
         strategy = replace(strategy, warnings=(*strategy.warnings, *left_out))
         if strategy.kind == "baseline":
-            rules = _asked_only(request, baseline_rules(rules, strategy, len(candles)))
-        decimals = max(one.spec.qty_decimals for one in candles)
+            rules = _baseline_limits(request, baseline_rules(rules, strategy, len(candles)))
+        decimals = max(each.spec.qty_decimals for each in candles)
         return run_backtest(
             candles,
             _with_width(strategy, request.stop_bps),
@@ -130,64 +130,67 @@ class BacktestRunner:
         )
 
     def _named(self, ref: str) -> Package | Ensemble:
-        """Return the model that is meant."""
+        """Return the package or ensemble of a reference."""
         path = Path(ref)
         if path.exists() and (path.suffix == ".zip" or path.is_dir()):
             bundle = read_bundle(path)
             return bundle.ensemble or bundle.packages[0]
         if path.suffix == ".onnx":
-            raise UserError(f"{ref}: a bare graph is no package: `ares models import {ref}` first")
+            raise UserError(
+                f"{ref} is a graph without a package: run `ares models import {ref}` first"
+            )
         return self.models.resolve(ref.replace("@", "/"))
 
     def _instruments(
         self, request: BacktestRequest, named: Package | Ensemble | None
     ) -> tuple[list[Instrument], list[str]]:
-        """Return what is backtested, and a line for each configured symbol without candles."""
+        """Return the instruments, and a warning for each configured symbol without candles."""
         if request.symbols:
-            return [self.store.resolve(one) for one in dict.fromkeys(request.symbols)], []
+            return [self.store.resolve(name) for name in dict.fromkeys(request.symbols)], []
         if isinstance(named, Ensemble):
             return [self.store.resolve(named.instrument)], []
         if isinstance(named, Package) and named.card.scope == "instrument":
-            return [self.store.resolve(one) for one in named.card.instruments], []
+            return [self.store.resolve(name) for name in named.card.instruments], []
         found, left_out = [], []
         for symbol in self.symbols:
             try:
                 found.append(self.store.resolve(f"{self.venue}:{symbol}"))
             except UserError:
-                left_out.append(f"{symbol} is left out: {self.venue} has no candles of it here")
+                left_out.append(f"{symbol} is skipped: no candles of {self.venue} are stored")
         if not found:
             raise UserError(
-                f"none of the configured symbols has candles ({', '.join(self.symbols)}): "
-                "`ares data import PATH`, or name one with -s"
+                f"no candles of the configured symbols are stored ({', '.join(self.symbols)}): "
+                "run `ares data import PATH`, or name another symbol with -s"
             )
         return found, left_out
 
     def _ensembles(
         self, instruments: Sequence[Instrument], named: Package | Ensemble | None
     ) -> tuple[dict[Instrument, EnsembleMembers], list[str]]:
-        """Return the ensemble of each instrument, and a line for each that has none."""
+        """Return the ensemble of each instrument, and a warning for each that has none."""
         found: dict[Instrument, EnsembleMembers] = {}
         left_out = []
-        for one in instruments:
+        for instrument in instruments:
             if isinstance(named, Package):
-                alone = named.alone(one.key, named.card.created_at)
-                found[one] = EnsembleMembers(alone, (named,))
+                alone = named.alone(instrument.key, named.card.created_at)
+                found[instrument] = EnsembleMembers(alone, (named,))
                 continue
             ensemble = named
-            if ensemble is None and one.key in self.champions:
-                ensemble = self.models.ensemble(self.champions[one.key])
-            ensemble = ensemble or self.models.newest_candidate(one.key, without=self.out_of_use)
+            key = instrument.key
+            if ensemble is None and key in self.champions:
+                ensemble = self.models.ensemble(self.champions[key])
+            ensemble = ensemble or self.models.newest_candidate(key, without=self.out_of_use)
             if ensemble is None:
-                left_out.append(f"{one.key} is left out: it has no model")
+                left_out.append(f"{key} is skipped: it has no model")
                 continue
             packages = tuple(self.models.member(member) for member in ensemble.members)
-            found[one] = EnsembleMembers(
-                msgspec.structs.replace(ensemble, instrument=one.key), packages
+            found[instrument] = EnsembleMembers(
+                msgspec.structs.replace(ensemble, instrument=key), packages
             )
         if not found:
-            names = ", ".join(one.key for one in instruments)
+            names = ", ".join(each.key for each in instruments)
             raise UserError(
-                f"there is no model for {names}: `ares train` makes some, or name a --baseline"
+                f"there is no model for {names}: run `ares train`, or give a --baseline"
             )
         return found, left_out
 
@@ -200,8 +203,8 @@ class BacktestRunner:
         return Candles(spec, timeframe, bars, before).between(from_ms, to_ms)
 
     def _rules(self, request: BacktestRequest) -> Rules:
-        """Return the settings' rules with what the request says otherwise."""
-        said = {
+        """Return the rules of the settings, overridden by the request."""
+        overrides = {
             name: value
             for name in (
                 "fee_bps", "spread_bps", "slippage_bps", "position_max", "daily_loss_max",
@@ -209,16 +212,22 @@ class BacktestRunner:
             )
             if (value := getattr(request, name)) is not None
         }  # fmt: skip
-        if said.get("position_max") == 0:
-            said["position_max"] = 1.0
+        if overrides.get("position_max") == 0:
+            overrides["position_max"] = 1.0
         if request.position_max is not None and request.size is not None:
-            raise UserError("--position-cap bounds sizing by risk: leave it out, or --size")
-        if request.edge_bps_min is not None:  # the way out keeps its distance below the way in
-            apart = self.rules.edge_bps_min - self.rules.edge_bps_exit
-            said["edge_bps_min"] = request.edge_bps_min
-            said["edge_bps_exit"] = min(self.rules.edge_bps_exit, request.edge_bps_min - apart)
+            raise UserError(
+                "--position-cap applies to sizing by risk only: leave out --position-cap or --size"
+            )
+        if (
+            request.edge_bps_min is not None
+        ):  # the exit threshold keeps its distance to the entry threshold
+            distance = self.rules.edge_bps_min - self.rules.edge_bps_exit
+            overrides["edge_bps_min"] = request.edge_bps_min
+            overrides["edge_bps_exit"] = min(
+                self.rules.edge_bps_exit, request.edge_bps_min - distance
+            )
         stopped = self.rules.stop_enabled if request.stop_bps is None else request.stop_bps > 0
-        return replace(self.rules, gate_mode=request.gate, stop_enabled=stopped, **said)
+        return replace(self.rules, gate_mode=request.gate, stop_enabled=stopped, **overrides)
 
     def _strategy(
         self,
@@ -231,12 +240,12 @@ class BacktestRunner:
             return buy_hold(candles)
         if request.baseline == "sma_cross":
             return sma_cross(candles, request.fast_bars, request.slow_bars, request.timeframe)
-        voiced = [one for one in ensembles if one is not None]
-        name, kind = _called(voiced)
+        members = [each for each in ensembles if each is not None]
+        name, kind = _name_and_kind(members)
         return ensemble_strategy(
             candles,
-            voiced,
-            remembered(self.store, self.venue),
+            members,
+            cached_history(self.store, self.venue),
             scorer,
             rules.cost_bps,
             self.validation_discount,
@@ -248,39 +257,40 @@ class BacktestRunner:
         )
 
 
-def remembered(store: CandleStore, venue: str) -> HistoryOf:
-    """Return histories of a store, each read once, one at a time (for use by several threads).
+def cached_history(store: CandleStore, venue: str) -> HistoryOf:
+    """Return a thread-safe function that reads each history of a store once.
 
-    venue : of a reference that an older card names without one.
+    venue : of a reference instrument that an older card names without its venue.
     """
     known: dict[tuple[str, Timeframe, int, int], Bars] = {}
     lock = threading.Lock()
 
     def read(key: str, timeframe: Timeframe, from_ms: int, to_ms: int) -> Bars:
-        place = (key, timeframe, from_ms, to_ms)
+        cache_key = (key, timeframe, from_ms, to_ms)
         with lock:
-            if place not in known:
+            if cache_key not in known:
                 try:
                     instrument = Instrument.parse(key if ":" in key else f"{venue}:{key}")
-                    known[place] = history(store, instrument, timeframe, from_ms, to_ms).bars
+                    known[cache_key] = history(store, instrument, timeframe, from_ms, to_ms).bars
                 except UserError:
-                    known[place] = Bars.empty()
-            return known[place]
+                    known[cache_key] = Bars.empty()
+            return known[cache_key]
 
     return read
 
 
 def scorer(package: Package) -> Callable[[np.ndarray], F64]:
-    """Return the function of a package's graph, made for the columns that its card names."""
+    """Return the scoring function of a package, for the columns that its card names."""
     opened = open_model(package.graph, len(package.card.features), package.card.ref)
     return opened if package.card.origin == "trained" else within(opened)
 
 
-def _called(voiced: Sequence[EnsembleMembers]) -> tuple[str, str]:
-    """Return the name of what trades, as `ares models list` shows it, and its kind."""
-    kind = "package" if all(len(one.packages) == 1 for one in voiced) else "ensemble"
+def _name_and_kind(members: Sequence[EnsembleMembers]) -> tuple[str, str]:
+    """Return the name of the models, as in `ares models list`, and their kind."""
+    kind = "package" if all(len(each.packages) == 1 for each in members) else "ensemble"
     names = dict.fromkeys(
-        one.packages[0].card.ref if kind == "package" else one.ensemble.hash[:12] for one in voiced
+        each.packages[0].card.ref if kind == "package" else each.ensemble.hash[:12]
+        for each in members
     )
     if len(names) > 1:
         return f"{len(names)} {kind}s", kind
@@ -288,8 +298,8 @@ def _called(voiced: Sequence[EnsembleMembers]) -> tuple[str, str]:
     return name if kind == "package" else f"ensemble {name}", kind
 
 
-def _asked_only(request: BacktestRequest, free: Rules) -> Rules:
-    """Return a baseline's rules with the limits that were asked for."""
+def _baseline_limits(request: BacktestRequest, free: Rules) -> Rules:
+    """Return the rules of a baseline with the limits of the request."""
     cap = request.position_max or 1.0
     return replace(
         free,
@@ -302,7 +312,7 @@ def _asked_only(request: BacktestRequest, free: Rules) -> Rules:
 
 
 def _with_width(strategy: Strategy, stop_bps: float | None) -> Strategy:
-    """Return the strategy with the given barriers in place of its own."""
+    """Return the strategy with the given barriers instead of its own."""
     if not stop_bps:
         return strategy
     signals = strategy.signals

@@ -1,4 +1,4 @@
-"""Baselines: rules that anyone could follow, for a model to be better than."""
+"""Baselines that a model is compared with: buy & hold, and a moving average crossover."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from ares.research.strategy import Strategy, long_flat
 
 
 def buy_hold(candles: Candles | Sequence[Candles]) -> Strategy:
-    """Return the strategy that buys at the first chance and never sells."""
-    always = [np.ones(len(one.bars)) for one in several(candles)]
+    """Return the strategy that buys at the first bar and never sells."""
+    always = [np.ones(len(each.bars)) for each in several(candles)]
     return long_flat(several(candles), always, "buy & hold", collar_bps=HOLD_COLLAR_BPS)
 
 
@@ -25,27 +25,29 @@ def sma_cross(
     slow_bars: int = 100,
     timeframe: Timeframe | None = None,
 ) -> Strategy:
-    """Return the strategy that is long while the fast simple moving average is above the slow one.
+    """Return the strategy that is long while the fast simple moving average is above the slow each.
 
-    It follows the level, not the crossing, and has no opinion until the slow average exists.
+    It follows the level, not the crossing, and has no signal until the slow average exists.
 
-    timeframe : of the closes that are averaged; None: the candles' own.
+    timeframe : of the closes that are averaged; None: that of the candles.
 
-    Raises UserMistake when the averages are not 1 <= fast < slow.
+    Raises UserError unless 1 <= fast < slow.
     """
     if not 1 <= fast_bars < slow_bars:
         raise UserError(
-            f"sma_cross {fast_bars}/{slow_bars}: the fast average must have at least 1 bar and "
-            "fewer than the slow one"
+            f"sma_cross {fast_bars}/{slow_bars}: the fast average needs at least 1 bar and "
+            "fewer bars than the slow average"
         )
     levels = []
-    for one in several(candles):
-        if timeframe is None or timeframe is one.timeframe:
-            levels.append(sma_level(one.bars.close, one.spec.price_decimals, fast_bars, slow_bars))
+    for each in several(candles):
+        if timeframe is None or timeframe is each.timeframe:
+            levels.append(
+                sma_level(each.bars.close, each.spec.price_decimals, fast_bars, slow_bars)
+            )
             continue
-        closes, closes_here = complete_closes(one, timeframe)
-        level = np.full(len(one.bars), np.nan)
-        level[closes_here] = sma_level(closes, one.spec.price_decimals, fast_bars, slow_bars)
+        closes, closes_here = complete_closes(each, timeframe)
+        level = np.full(len(each.bars), np.nan)
+        level[closes_here] = sma_level(closes, each.spec.price_decimals, fast_bars, slow_bars)
         levels.append(level)
     name = f"sma_cross {fast_bars}/{slow_bars}"
     if timeframe is not None:

@@ -1,4 +1,4 @@
-"""Candles of several instruments on one grid of closing instants, as the trade half reads them."""
+"""Candles of several instruments on one grid of closing instants, for the trade half."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ares.kernel.trade import Market, to_grid
 
 @dataclass(frozen=True, slots=True)
 class Candles:
-    """Bars of one instrument, with the grid that it trades on.
+    """Bars of one instrument, with its price and lot grid.
 
-    timeframe : length of the bars: what a backtest decides and fills on.
+    timeframe : length of the bars, on which a backtest decides and fills.
     bars      : closed bars, strictly rising, gaps filled where they are short.
-    before    : closes in ticks of the bars just before, oldest first: from them the limits know
-                how volatile the market is when the window begins. None: they learn it inside.
+    before    : closes, in ticks, of the bars before the window, oldest first; they initialise the
+                volatility estimate of the limits. None: it starts inside the window.
     """
 
     spec: InstrumentSpec
@@ -45,7 +45,7 @@ class Candles:
 
 
 def several(candles: Candles | Sequence[Candles]) -> list[Candles]:
-    """Return one or more candles as a list."""
+    """Return one or several candles as a list."""
     return [candles] if isinstance(candles, Candles) else list(candles)
 
 
@@ -54,15 +54,15 @@ def market_of(candles: Sequence[Candles]) -> Market:
     if len(candles) == 1:
         close_ms = candles[0].close_ms
     else:
-        close_ms = np.unique(np.concatenate([one.close_ms for one in candles]))
-    rows = [np.searchsorted(close_ms, one.close_ms) for one in candles]
+        close_ms = np.unique(np.concatenate([each.close_ms for each in candles]))
+    rows = [np.searchsorted(close_ms, each.close_ms) for each in candles]
 
     def column(name: str) -> I64:
         grid = np.zeros((len(close_ms), len(candles)), np.int64)
-        for i, one in enumerate(candles):
-            spec = one.spec
+        for i, each in enumerate(candles):
+            spec = each.spec
             decimals = spec.qty_decimals if name == "volume" else spec.price_decimals
-            grid[rows[i], i] = to_grid(getattr(one.bars, name), decimals)
+            grid[rows[i], i] = to_grid(getattr(each.bars, name), decimals)
         return grid
 
     return Market(
@@ -71,12 +71,12 @@ def market_of(candles: Sequence[Candles]) -> Market:
 
 
 def filled_at_close(market: Market, base_ms: Sequence[int]) -> Market:
-    """Return the market on which an order fills at the close of the bar that decided it.
+    """Return a market on which an order fills at the close of the bar that decided it.
 
-    The kernel fills at the next bar's open, so each open becomes the close before it; one row is
-    added after the last, for the orders of the last bar (``n_bars + 1`` rows: drop the last).
-    A stop that the true open jumped over fills at its trigger. Both are better than what a venue
-    gives: a close is known only when nobody can trade at it any more.
+    The kernel fills at the next bar's open, so each open is replaced by the close before it; a row
+    is added for the orders of the last bar (``n_bars + 1`` rows: drop the last). A stop below a gap
+    fills at its trigger. Both are better than real fills: a close is known only after the last
+    trade at it.
     """
     shown = market.closes > 0
     before = last_known(market.closes)
@@ -97,13 +97,13 @@ def filled_at_close(market: Market, base_ms: Sequence[int]) -> Market:
 
 
 def last_known(closes: I64) -> I64:
-    """Return ``closes`` (n_bars, n) with each 0 replaced by the value above it (0 before any)."""
+    """Return ``closes`` (n_bars, n) with each 0 replaced by the last close before it, if any."""
     if closes.all():
         return closes
-    place = np.where(closes > 0, np.arange(len(closes))[:, None], -1)
-    place = np.maximum.accumulate(place, axis=0)
-    known: I64 = np.take_along_axis(closes, np.maximum(place, 0), axis=0)
-    return np.where(place >= 0, known, 0)
+    row = np.where(closes > 0, np.arange(len(closes))[:, None], -1)
+    row = np.maximum.accumulate(row, axis=0)
+    known: I64 = np.take_along_axis(closes, np.maximum(row, 0), axis=0)
+    return np.where(row >= 0, known, 0)
 
 
 def complete_closes(candles: Candles, timeframe: Timeframe) -> tuple[F64, Bools]:

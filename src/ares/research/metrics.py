@@ -1,7 +1,7 @@
-"""What a backtest came to, in numbers; a ratio over nothing is None, never 0.
+"""Metrics of a backtest; a ratio without data is None, never 0.
 
-Ratios of daily returns are annualised with 365 days: these markets never close. A calendar day
-without bars (UTC) has a return of 0. An open position is worth its last close.
+Ratios of daily returns are annualised with 365 days, since these markets never close. A UTC day
+without bars has a return of 0. An open position is valued at its last close.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from ares.learn.gate.account import DAYS_PER_YEAR, daily_returns
 from ares.research.account_path import ExecutionCosts
 
 ANNUALISED_DAYS_MIN = 30.0
-"""A shorter window says nothing about a year: its annualised return is None."""
+"""In a shorter window the annualised return is None."""
 
 RATIO_DAYS_MIN = 10.0
-"""Fewer daily returns than this say nothing of their spread: what is made of it is None."""
+"""With fewer daily returns, volatility and the ratios are None."""
 
 
 @dataclass(frozen=True, slots=True)
 class BacktestMetrics:
-    """The figures of one run; money in quote currency, shares and returns as fractions.
+    """Metrics of one backtest; money in quote currency, shares and returns as fractions.
 
-    bars             : closing instants seen.
-    trades           : positions opened and closed again; entries counts those still open too.
-    net_return       : equity_end / equity_start - 1, all costs paid.
+    bars             : number of closing instants.
+    trades           : closed trades; entries counts open positions too.
+    net_return       : equity_end / equity_start - 1, after all costs.
     annual_return, volatility, sharpe, sortino : of daily returns; see the module. None in a
                        window shorter than 30 days, the last three than 10.
-    max_drawdown     : deepest fall of equity below its peak so far; from the peak to the lowest
-                       point, and when the peak was reached again (None: not yet).
+    max_drawdown     : largest fall of equity below its running peak; with the times of the peak,
+                       the lowest point, and the recovery (None: not recovered).
     turnover         : notional traded as a multiple of the mean equity.
     exposure         : mean share of equity in positions; time_in_market: share of bars with one.
     win_rate, profit_factor, trade_*_bps, holding_hours : of closed trades, after costs.
@@ -75,7 +75,7 @@ class BacktestMetrics:
 
 @dataclass(frozen=True, slots=True)
 class MonthReturn:
-    """The return of one calendar month (UTC), as far as the run covers it."""
+    """The return of one calendar month (UTC), or of the part inside the window."""
 
     year: int
     month: int
@@ -84,7 +84,7 @@ class MonthReturn:
 
 @dataclass(frozen=True, slots=True)
 class Drawdown:
-    """The deepest fall below the peak so far: how deep, since when, until when."""
+    """The largest drawdown, with the times of peak, low and recovery."""
 
     depth: float
     from_ms: int | None
@@ -103,11 +103,11 @@ def measure(
     costs: ExecutionCosts,
     equity_start: float,
 ) -> BacktestMetrics:
-    """Return the figures of a run.
+    """Return the metrics of a backtest.
 
-    opened_ms : when the first bar opened; the run lasts from here to the last close.
+    opened_ms : open time of the first bar, where the backtest starts.
     equity, exposure, held : (n_bars,) at each close: quote, share of equity, any position.
-    outcomes  : closed trades of real money, as the kernel records them.
+    outcomes  : closed real (not virtual) trades, as the kernel records them.
     """
     n = len(close_ms)
     equity_end = float(equity[-1]) if n else equity_start
@@ -118,7 +118,7 @@ def measure(
     net_bps = outcomes["net_bps"].astype(np.float64)
     pnl = outcomes["pnl_units"].astype(np.float64)
     lost = -pnl[pnl < 0].sum()
-    some = len(outcomes) > 0
+    traded = len(outcomes) > 0
     held_hours = (outcomes["exit_ms"] - outcomes["entry_ms"]) / 3.6e6
     return BacktestMetrics(
         bars=n,
@@ -146,17 +146,17 @@ def measure(
         turnover=costs.traded / float(equity.mean()) if n and equity.mean() > 0 else None,
         exposure=float(exposure.mean()) if n else None,
         time_in_market=float(held.mean()) if n else None,
-        win_rate=float((pnl > 0).mean()) if some else None,
+        win_rate=float((pnl > 0).mean()) if traded else None,
         profit_factor=float(pnl[pnl > 0].sum() / lost) if lost > 0 else None,
-        trade_mean_bps=float(net_bps.mean()) if some else None,
-        trade_best_bps=float(net_bps.max()) if some else None,
-        trade_worst_bps=float(net_bps.min()) if some else None,
-        holding_hours=float(held_hours.mean()) if some else None,
+        trade_mean_bps=float(net_bps.mean()) if traded else None,
+        trade_best_bps=float(net_bps.max()) if traded else None,
+        trade_worst_bps=float(net_bps.min()) if traded else None,
+        holding_hours=float(held_hours.mean()) if traded else None,
     )
 
 
 def monthly_returns(close_ms: I64, equity: F64, equity_start: float) -> tuple[MonthReturn, ...]:
-    """Return the months from the first bar's to the last's that have bars."""
+    """Return the return of each month that has bars."""
     if len(close_ms) == 0:
         return ()
     months = (close_ms - 1).astype("datetime64[ms]").astype("datetime64[M]").astype(np.int64)
@@ -170,7 +170,7 @@ def monthly_returns(close_ms: I64, equity: F64, equity_start: float) -> tuple[Mo
 
 
 def deepest(close_ms: I64, equity: F64, equity_start: float, opened_ms: int | None) -> Drawdown:
-    """Return the deepest fall; the first peak is the starting equity.
+    """Return the largest drawdown; the first peak is the starting equity.
 
     >>> fall = deepest(np.array([1, 2, 3, 4]), np.array([120.0, 90.0, 60.0, 130.0]), 100.0, 0)
     >>> fall
@@ -188,7 +188,7 @@ def deepest(close_ms: I64, equity: F64, equity_start: float, opened_ms: int | No
 
 
 def drawdowns(equity: F64, equity_start: float) -> F64:
-    """Return (n_bars,) how far equity is below its peak so far, as a fraction of the peak."""
+    """Return (n_bars,) the drawdown at each bar, as a fraction of the running peak."""
     peak = np.maximum(np.maximum.accumulate(equity), equity_start) if len(equity) else equity
     return 1.0 - equity / peak
 

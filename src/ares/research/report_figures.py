@@ -14,10 +14,10 @@ BIN_WIDTHS = (0.0025, 0.005, 0.01, 0.02, 0.05)
 
 @dataclass(frozen=True, slots=True)
 class HistogramBin:
-    """One bar of the histogram: from, to (probability), and shares of the tallest bar.
+    """One bin of the histogram: its bounds (probability), counts and heights.
 
-    all, taken : how many closing instants had a confidence in here, and how many trades.
-    height, taken_height : 0 to 1, each against its own tallest bar.
+    all, taken : closing instants with a confidence in this bin, and entries among them.
+    height, taken_height : 0 to 1, each relative to its own tallest bar.
     """
 
     low: float
@@ -30,7 +30,7 @@ class HistogramBin:
 
 @dataclass(frozen=True, slots=True)
 class YearReturns:
-    """A row of the month table: twelve returns (None: not covered) and the year's."""
+    """A row of the month table: twelve returns (None: not covered), and the return of the year."""
 
     year: int
     months: tuple[float | None, ...]
@@ -39,16 +39,16 @@ class YearReturns:
 
 def confidence_bins(result: BacktestResult) -> list[HistogramBin]:
     """Return the histogram of the confidences; empty where a strategy has none."""
-    said = result.p[np.isfinite(result.p)]
-    if len(said) == 0:
+    p = result.p[np.isfinite(result.p)]
+    if len(p) == 0:
         return []
     taken = result.trades["confidence"].drop_nulls().to_numpy()
-    low, high = float(said.min()), float(said.max())
+    low, high = float(p.min()), float(p.max())
     widths = [w for w in BIN_WIDTHS if (high - low) / w <= BINS_MAX - 2]
     width = widths[0] if widths else BIN_WIDTHS[-1]
     first, last = int(np.floor(low / width)), int(np.floor(high / width)) + 1
     edges = np.arange(first, last + 1) * width
-    counts, _ = np.histogram(said, edges)
+    counts, _ = np.histogram(p, edges)
     takes, _ = np.histogram(taken, edges)
     return [
         HistogramBin(
@@ -77,7 +77,7 @@ def years(result: BacktestResult) -> list[YearReturns]:
 
 
 def month_scale(result: BacktestResult) -> float:
-    """Return the largest monthly move, against which the table is tinted."""
+    """Return the largest absolute monthly return, which scales the colours of the table."""
     return max((abs(month.net_return) for month in result.monthly), default=0.0) or 1.0
 
 

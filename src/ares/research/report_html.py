@@ -1,4 +1,4 @@
-"""A backtest as one HTML file that needs nothing else: no network, no folder beside it."""
+"""A backtest as one self-contained HTML file: it loads nothing, from network or disk."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from typing import Any
 from ares.research.backtest import BacktestResult
 from ares.research.report_figures import confidence_bins, cost_shares, month_scale, years
 from ares.research.report_series import MARKED_TRADES_MAX, account_series, candle_series
-from ares.research.report_words import (
-    bars_said,
+from ares.research.report_text import (
     currency_of,
     duration,
     facts,
@@ -21,6 +20,7 @@ from ares.research.report_words import (
     money,
     number,
     percent,
+    series_text,
     signed,
     utc,
 )
@@ -33,14 +33,14 @@ CHART_LIBRARY = "lightweight-charts-5.2.1.standalone.production.js"
 
 @dataclass(frozen=True, slots=True)
 class ReportFiles:
-    """What a report was written to: the page, and all trades beside it."""
+    """The files of a report: the page, and all trades as CSV."""
 
     html: Path
     trades_csv: Path
 
 
 def report(result: BacktestResult, path: str | Path) -> ReportFiles:
-    """Write the report of a backtest, and its trades as CSV beside it; return both files.
+    """Write the report of a backtest, and its trades as CSV; return both files.
 
     path : of the HTML file; the CSV has the same name and ends in ``_trades.csv``.
     """
@@ -76,7 +76,7 @@ def render(result: BacktestResult, csv_name: str = "trades.csv") -> str:
         title=title(result),
         headline=headline(result),
         currency=currency_of(result),
-        bars_said=bars_said(result),
+        series_text=series_text(result),
         facts=facts(result),
         years=years(result),
         month_scale=month_scale(result),
@@ -99,8 +99,8 @@ def render(result: BacktestResult, csv_name: str = "trades.csv") -> str:
 
 
 def title(result: BacktestResult) -> str:
-    """Return what the page is called: the strategy and its symbols."""
-    symbols = ", ".join(one.spec.instrument.symbol for one in result.candles)
+    """Return the title of the page: the strategy and its symbols."""
+    symbols = ", ".join(each.spec.instrument.symbol for each in result.candles)
     return f"{result.strategy.name} · {symbols}"
 
 
@@ -110,14 +110,14 @@ def trades_csv(result: BacktestResult) -> str:
 
 
 def _csv_href(csv: bytes) -> str | None:
-    """Return the trades as a link that holds them; None where they are too many."""
+    """Return the trades as a data link; None where they are too large for one."""
     if len(csv) > CSV_EMBEDDED_BYTES_MAX:
         return None
     return "data:text/csv;base64," + base64.b64encode(csv).decode()
 
 
 def _script_json(value: Any) -> str:
-    """Return JSON that cannot end the script element it stands in."""
+    """Return JSON that cannot end the script element that contains it."""
     text = json.dumps(value, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 

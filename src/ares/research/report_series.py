@@ -1,4 +1,4 @@
-"""The series that a report draws, thinned to what an eye can tell apart."""
+"""The series of a report's charts, thinned to the resolution of a screen."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ STEPS_MS = tuple(
     )
     for n in counts
 )
-"""Lengths of bars that people know."""
+"""Common lengths of bars."""
 
 
 def account_series(result: BacktestResult) -> dict[str, list[float]]:
     """Return equity, buy & hold, drawdown and exposure over time, at most POINTS_MAX points.
 
-    Of each stretch: the last equity, the deepest drawdown, the mean exposure.
+    Each point has the last equity, the largest drawdown and the mean exposure of its interval.
     """
     n = len(result.close_ms)
     firsts = np.unique(np.linspace(0, n, min(n, POINTS_MAX), endpoint=False).astype(np.int64))
@@ -49,30 +49,30 @@ def account_series(result: BacktestResult) -> dict[str, list[float]]:
 
 def candle_series(result: BacktestResult) -> list[dict[str, Any]]:
     """Return for each instrument its candles, thinned, and its trades as markers on them."""
-    return [_candles(result, i, one) for i, one in enumerate(result.candles)]
+    return [_candles(result, i, each) for i, each in enumerate(result.candles)]
 
 
 def step_for(candles: Candles, bars_max: int = CANDLES_MAX) -> int:
-    """Return the shortest familiar length, ms, at which at most ``bars_max`` bars cover the run."""
+    """Return the shortest common length, ms, at which at most ``bars_max`` bars cover the run."""
     span_ms = int(candles.close_ms[-1] - candles.bars.ts_ms[0])
     longer = [s for s in STEPS_MS if s >= candles.timeframe.ms and span_ms <= s * (bars_max - 1)]
     return longer[0] if longer else STEPS_MS[-1]
 
 
-def _candles(result: BacktestResult, i: int, one: Candles) -> dict[str, Any]:
-    step_ms = step_for(one)
-    bars = one.bars
+def _candles(result: BacktestResult, i: int, candles: Candles) -> dict[str, Any]:
+    step_ms = step_for(candles)
+    bars = candles.bars
     bucket = bars.ts_ms // step_ms
     firsts = np.flatnonzero(np.append(True, np.diff(bucket) > 0))
     lasts = np.append(firsts[1:], len(bars)) - 1
     times: I64 = bucket[firsts] * step_ms // 1000
-    decimals = one.spec.price_decimals
+    decimals = candles.spec.price_decimals
 
     def rounded(values: F64) -> list[float]:
         return [float(v) for v in np.round(values, decimals)]
 
     return {
-        "name": one.key,
+        "name": candles.key,
         "step": step_name(step_ms),
         "decimals": decimals,
         "time": times.tolist(),
@@ -85,7 +85,7 @@ def _candles(result: BacktestResult, i: int, one: Candles) -> dict[str, Any]:
 
 
 def _trades(result: BacktestResult, i: int, step_ms: int) -> list[list[float]]:
-    """Return the newest trades as (entry time, exit time, net bps), times on the drawn bars."""
+    """Return the newest trades as (entry time, exit time, net bps), times on the charted bars."""
     rows = result.trades.filter(instrument=result.candles[i].key).tail(MARKED_TRADES_MAX)
     return [
         [
@@ -98,7 +98,7 @@ def _trades(result: BacktestResult, i: int, step_ms: int) -> list[list[float]]:
 
 
 def step_name(step_ms: int) -> str:
-    """Return a length of bars as people write it.
+    """Return a length of bars as text.
 
     >>> step_name(900_000), step_name(14_400_000), step_name(7 * 86_400_000)
     ('15m', '4h', '7d')

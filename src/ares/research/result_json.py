@@ -1,4 +1,4 @@
-"""A backtest's result as plain values: what ``--json`` prints and the workspace keeps."""
+"""The result of a backtest as plain values, for ``--json`` and the workspace."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from ares.domain.utc import utc_version
 from ares.research.backtest import BacktestResult
 
 
@@ -18,12 +19,12 @@ def as_json(result: BacktestResult) -> dict[str, Any]:
     return {
         "strategy": result.strategy.name,
         "kind": result.strategy.kind,
-        "instruments": [one.key for one in result.candles],
+        "instruments": [each.key for each in result.candles],
         **asdict(result.metrics),
         "costs": asdict(result.costs) | {"total": result.costs.total},
         "monthly": [asdict(month) for month in result.monthly],
         "counts": asdict(result.counts),
-        "signals": asdict(result.said),
+        "signals": asdict(result.signals),
         "virtual_trades": virtual.height,
         "virtual_mean_bps": virtual["net_bps"].mean(),
         "buy_hold": asdict(result.hold),
@@ -36,7 +37,7 @@ def keep(result: BacktestResult, folder: Path, at: datetime) -> Path:
     """Write the result into ``folder`` under the time of the backtest; return the file."""
     from ares.adapters.durable import write_file
 
-    stem = at.strftime("backtest_%Y%m%d_%H%M%S_%f")
+    stem = f"backtest_{utc_version(at)}_{at.microsecond:06d}"
     path = folder / f"{stem}.json"
     content = msgspec.json.format(msgspec.json.encode(as_json(result)), indent=2)
     write_file(path, content + b"\n")

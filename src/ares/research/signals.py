@@ -1,4 +1,4 @@
-"""What ensembles say over history: features of every timeframe, scores in batches, one signal."""
+"""Signals of ensembles over history: features per timeframe, scores in batches, aggregation."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ares.research.strategy import Strategy
 ROWS_PER_BATCH = 32_768
 
 HistoryOf = Callable[[str, Timeframe, int, int], Bars]
-"""(instrument key, timeframe, from_ms, to_ms) -> its bars that open and close in there, gaps
+"""(instrument key, timeframe, from_ms, to_ms) -> the bars that open and close in the window, gaps
 filled; empty where there are none."""
 
 SeriesOf = Callable[[str, Sequence[SeriesSpec], I64], np.ndarray | None]
@@ -44,17 +44,17 @@ class EnsembleMembers:
     packages: tuple[Package, ...]
 
     def members(self) -> list[tuple[Member, Package]]:
-        """Return each member beside its package."""
+        """Return each member with its package."""
         return list(zip(self.ensemble.members, self.packages, strict=True))
 
 
 _Job = tuple[Candles, tuple[int, int], Timeframe, Package]
-"""Candles of an instrument, (instrument, timeframe) by number, timeframe, package."""
+"""Candles of an instrument, (instrument index, timeframe index), timeframe, package."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Sources:
-    """Where rows and answers come from, see ``ensemble_strategy``."""
+    """Sources of rows and scores, see ``ensemble_strategy``."""
 
     history_of: HistoryOf
     scorer_of: ScorerOf
@@ -64,12 +64,13 @@ class _Sources:
 
 @dataclass(frozen=True, slots=True)
 class _MemberInput:
-    """The rows of one member: what it has to score, and where the answers go.
+    """The rows that one member scores.
 
-    missing_shares : by series, of the rows those that have no value of it.
+    index : (instrument, timeframe) of its scores.
+    missing_shares : by series, the share of rows without a value of it.
     """
 
-    place: tuple[int, int]
+    index: tuple[int, int]
     rows: np.ndarray
     close_ms: I64
     sigma: F64
@@ -79,7 +80,7 @@ class _MemberInput:
 
 def ensemble_strategy(
     candles: Sequence[Candles],
-    voiced: Sequence[EnsembleMembers],
+    ensembles: Sequence[EnsembleMembers],
     history_of: HistoryOf,
     scorer_of: ScorerOf,
     cost_bps_now: float,
@@ -92,95 +93,95 @@ def ensemble_strategy(
 ) -> Strategy:
     """Return the strategy that trades each instrument by its ensemble.
 
-    voiced      : one for each of the candles.
-    on_progress : told (rows scored, rows in all).
-    user        : the user's own features, behind the kernel's.
-    series_of   : gives the external series of models that have some.
+    ensembles   : one per instrument of the candles.
+    on_progress : called with (rows scored, rows in total).
+    user        : user-defined features, after those of the kernel.
+    series_of   : returns the columns of the external series of a model.
 
-    Raises UserMistake where a package was made for other features.
+    Raises UserError where a package was trained on other features.
     """
     close_ms = market_of(candles).close_ms
     timeframes = sorted(
-        {member.timeframe for one in voiced for member in one.ensemble.members},
+        {member.timeframe for each in ensembles for member in each.ensemble.members},
         key=lambda timeframe: timeframe.ms,
     )
     sources = _Sources(history_of, scorer_of, user, series_of)
-    series, missing = _scores(candles, voiced, timeframes, sources, on_progress)
-    ensembles = [one.ensemble for one in voiced]
-    slots = slot_records(ensembles, timeframes)
+    series, missing = _scores(candles, ensembles, timeframes, sources, on_progress)
+    parts = [each.ensemble for each in ensembles]
+    slots = slot_records(parts, timeframes)
     signals = aggregate_history(close_ms, series, slots, timeframes, cost_bps_now)
     return Strategy(
         name=name,
         kind=kind,
         signals=signals,
-        horizon_ms=tuple(one.horizon_ms for one in ensembles),
+        horizon_ms=tuple(part.horizon_ms for part in parts),
         validation=tuple(
             (
-                one.validation.trades * validation_discount,
-                one.validation.mean_bps,
-                one.validation.sd_bps,
+                part.validation.trades * validation_discount,
+                part.validation.mean_bps,
+                part.validation.sd_bps,
             )
-            for one in ensembles
+            for part in parts
         ),
-        models=tuple(_said(one) for one in voiced),
-        warnings=(*_warnings(candles, voiced, signals), *missing),
+        models=tuple(_provenance(each) for each in ensembles),
+        warnings=(*_warnings(candles, ensembles, signals), *missing),
     )
 
 
 def _scores(
     candles: Sequence[Candles],
-    voiced: Sequence[EnsembleMembers],
+    ensembles: Sequence[EnsembleMembers],
     timeframes: Sequence[Timeframe],
     sources: _Sources,
     on_progress: Callable[[int, int], None],
 ) -> tuple[list[list[Scores | None]], list[str]]:
-    """Return the scores by instrument and timeframe, and where series are missing; features and
-    batches on all cores.
+    """Return the scores by instrument and timeframe, and warnings of missing series; features
+    and batches run on all cores.
     """
     series: list[list[Scores | None]] = [[None] * len(timeframes) for _ in candles]
     jobs: list[_Job] = [
-        (one, (i, timeframes.index(member.timeframe)), member.timeframe, package)
-        for i, (one, ensemble) in enumerate(zip(candles, voiced, strict=True))
+        (each, (i, timeframes.index(member.timeframe)), member.timeframe, package)
+        for i, (each, ensemble) in enumerate(zip(candles, ensembles, strict=True))
         for member, package in ensemble.members()
     ]
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        # A user's functions need not be fit for several threads.
-        spread = pool.map if sources.user is None else map
-        voices = list(spread(lambda job: _voice(job, sources), jobs))
+        # User-defined functions need not be thread-safe.
+        mapped = pool.map if sources.user is None else map
+        inputs = list(mapped(lambda job: _member_input(job, sources), jobs))
         batches = [
-            (voice, first)
-            for voice in voices
-            for first in range(0, len(voice.rows), ROWS_PER_BATCH)
+            (member, first)
+            for member in inputs
+            for first in range(0, len(member.rows), ROWS_PER_BATCH)
         ]
-        total, answers = sum(len(voice.rows) for voice in voices), []
+        total, scored = sum(len(member.rows) for member in inputs), []
         on_progress(0, total)
         for p in pool.map(lambda b: b[0].scorer(b[0].rows[b[1] : b[1] + ROWS_PER_BATCH]), batches):
-            answers.append(p)
-            on_progress(sum(map(len, answers)), total)
-    for voice in voices:
-        parts = [p for (v, _), p in zip(batches, answers, strict=True) if v is voice]
+            scored.append(p)
+            on_progress(sum(map(len, scored)), total)
+    for member in inputs:
+        parts = [p for (m, _), p in zip(batches, scored, strict=True) if m is member]
         p = np.concatenate(parts) if parts else np.empty(0)
-        i, j = voice.place
-        series[i][j] = Scores(voice.close_ms, p, voice.sigma)
+        i, j = member.index
+        series[i][j] = Scores(member.close_ms, p, member.sigma)
     missing = [
-        f"{candles[voice.place[0]].key} {timeframes[voice.place[1]]}: {name} is missing at "
-        f"{share:.0%} of its bars: there its model answers without it"
-        for voice in voices
-        for name, share in voice.missing_shares.items()
+        f"{candles[member.index[0]].key} {timeframes[member.index[1]]}: {name} is missing at "
+        f"{share:.0%} of the bars: there the model scores without it"
+        for member in inputs
+        for name, share in member.missing_shares.items()
         if share > 0.0
     ]
     return series, missing
 
 
-def _voice(job: _Job, sources: _Sources) -> _MemberInput:
-    """Return the warm rows of one member, from shortly before the window to its end."""
-    candles, place, timeframe, package = job
+def _member_input(job: _Job, sources: _Sources) -> _MemberInput:
+    """Return the rows of one member after warmup, from shortly before the window to its end."""
+    candles, index, timeframe, package = job
     card, user = package.card, sources.user
     require_same_columns(card.ref, card.features, card.features_hash, user, card.series)
     first_ms, last_ms = int(candles.close_ms[0]), int(candles.close_ms[-1])
-    heard_ms = first_ms - FRESH_INTERVALS * timeframe.ms
+    scored_ms = first_ms - FRESH_INTERVALS * timeframe.ms
     warmup_bars = WARMUP_BARS if user is None else WARMUP_BARS_MAX
-    from_ms = heard_ms - (warmup_bars + 1) * timeframe.ms
+    from_ms = scored_ms - (warmup_bars + 1) * timeframe.ms
     bars = sources.history_of(candles.key, timeframe, from_ms, last_ms)
     reference = None
     if card.reference is not None:
@@ -191,7 +192,7 @@ def _voice(job: _Job, sources: _Sources) -> _MemberInput:
     table = features_of(bars, timeframe, reference)
     close_ms = table.ts_ms + timeframe.ms
     values, warm = with_user(table, bars, timeframe, user)
-    keep = np.flatnonzero(warm & (close_ms > heard_ms))
+    keep = np.flatnonzero(warm & (close_ms > scored_ms))
     rows = behind(values[keep], sources.series_of(candles.key, card.series, close_ms[keep]))
     sigma = rows[:, VOLATILITY_20].astype(np.float64)
     present = is_present(rows, card.series) if len(rows) else ()
@@ -199,20 +200,20 @@ def _voice(job: _Job, sources: _Sources) -> _MemberInput:
         spec.name: 1.0 - float(known.mean())
         for spec, known in zip(card.series, present, strict=False)
     }
-    return _MemberInput(place, rows, close_ms[keep], sigma, sources.scorer_of(package), missing)
+    return _MemberInput(index, rows, close_ms[keep], sigma, sources.scorer_of(package), missing)
 
 
-def _said(voiced: EnsembleMembers) -> dict[str, object]:
-    """Return what the report says of an ensemble."""
-    one = voiced.ensemble
+def _provenance(members: EnsembleMembers) -> dict[str, object]:
+    """Return the provenance of an ensemble, for the report."""
+    ensemble = members.ensemble
     return {
-        "instrument": one.instrument,
-        "ensemble": one.hash,
-        "created_at": one.created_at,
+        "instrument": ensemble.instrument,
+        "ensemble": ensemble.hash,
+        "created_at": ensemble.created_at,
         "validation": {
-            "trades": one.validation.trades,
-            "mean_bps": one.validation.mean_bps,
-            "sd_bps": one.validation.sd_bps,
+            "trades": ensemble.validation.trades,
+            "mean_bps": ensemble.validation.mean_bps,
+            "sd_bps": ensemble.validation.sd_bps,
         },
         "members": [
             {
@@ -223,40 +224,40 @@ def _said(voiced: EnsembleMembers) -> dict[str, object]:
                 "data_from_ms": package.card.data_from_ms,
                 "data_to_ms": package.card.data_to_ms,
             }
-            for member, package in voiced.members()
+            for member, package in members.members()
         ],
     }
 
 
 def _warnings(
-    candles: Sequence[Candles], voiced: Sequence[EnsembleMembers], signals: Signals
+    candles: Sequence[Candles], ensembles: Sequence[EnsembleMembers], signals: Signals
 ) -> list[str]:
-    """Return what makes the result worth less than it looks."""
+    """Return the limitations of the result."""
     found = []
-    for i, (one, ensemble) in enumerate(zip(candles, voiced, strict=True)):
-        overlap = _overlap(one, ensemble)
+    for i, (each, ensemble) in enumerate(zip(candles, ensembles, strict=True)):
+        overlap = _overlap(each, ensemble)
         if overlap > 0.0:
             found.append(
-                f"{one.key}: {overlap:.0%} of the window is training data of its model: "
-                "it is being asked what it was told; the result proves nothing"
+                f"{each.key}: {overlap:.0%} of the window is training data of its model: "
+                "the result is in-sample, not evidence"
             )
-        made_for = {key for p in ensemble.packages for key in p.card.instruments}
-        if made_for and one.key not in made_for:
-            found.append(f"{one.key}: its model was made for {', '.join(sorted(made_for))}")
+        trained_for = {key for p in ensemble.packages for key in p.card.instruments}
+        if trained_for and each.key not in trained_for:
+            found.append(f"{each.key}: its model was trained for {', '.join(sorted(trained_for))}")
         if not np.isfinite(signals.edge[:, i]).any():
             found.append(
-                f"{one.key}: its model has no say anywhere in the window: too little history "
-                f"before it ({WARMUP_BARS} bars of each timeframe are needed)"
+                f"{each.key}: its model has no score in the window: the history before it is too "
+                f"short ({WARMUP_BARS} bars of each timeframe are needed)"
             )
     return found
 
 
-def _overlap(candles: Candles, voiced: EnsembleMembers) -> float:
-    """Return the share of the window that lies inside any member's training data."""
+def _overlap(candles: Candles, ensemble: EnsembleMembers) -> float:
+    """Return the share of the window that overlaps the training data of any member."""
     from_ms, to_ms = int(candles.bars.ts_ms[0]), int(candles.close_ms[-1])
     inside = [
         (max(from_ms, p.card.data_from_ms), min(to_ms, p.card.data_to_ms))
-        for p in voiced.packages
+        for p in ensemble.packages
         if p.card.data_to_ms > from_ms and p.card.data_from_ms < to_ms
     ]
     if not inside:

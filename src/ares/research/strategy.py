@@ -1,4 +1,4 @@
-"""A strategy as a backtest reads it: signals on the closing instants, and where they come from."""
+"""A strategy: signals on the closing instants, and the models they come from."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from ares.research.market import Candles, market_of, several
 class Strategy:
     """Signals for the candles of one backtest, ``(n_bars, n_instruments)`` on their common grid.
 
-    name       : what it is called on a screen.
+    name       : for titles and tables.
     kind       : ``baseline``, ``package`` or ``ensemble``; a baseline trades without stops, limits
-                 and breakers unless they are asked for.
+                 and breakers unless they are requested.
     horizon_ms : longest holding time of each instrument; 0: none.
-    validation : (trades, mean_bps, sd_bps) of each instrument, already discounted: where the mode
-                 confidence starts.
+    validation : (trades, mean_bps, sd_bps) of each instrument, discounted: the prior of the
+                 mode confidence.
     collar_bps : of a baseline: an entry waits while the next open is further than this above the
-                 close that decided it. Orders are sized by the cash at hand, and cash must never
-                 be overdrawn; so much of it stays idle.
-    models     : what made the signals, for the report's provenance.
-    warnings   : what a reader must know before believing the result.
+                 close that decided it. Orders are sized so that cash is not overdrawn at that
+                 price; this share of cash stays unused.
+    models     : the models of the signals, for the provenance of the report.
+    warnings   : limitations of the result that a reader must know.
     """
 
     name: str
@@ -43,10 +43,10 @@ class Strategy:
 
 @dataclass(frozen=True, slots=True)
 class SignalSummary:
-    """What a strategy's signals were, over all closing instants and instruments.
+    """A summary of signals over all closing instants and instruments.
 
-    instants : how many had a signal; above: those with the edge that an entry needs.
-    p_*      : calibrated probability; None where there is none. edge_max_bps: the best edge.
+    instants : number of signals; above: those with the edge that an entry needs.
+    p_*      : calibrated probability; None without any. edge_max_bps: the largest edge.
     """
 
     instants: int
@@ -57,7 +57,7 @@ class SignalSummary:
     edge_max_bps: float | None
 
 
-def said(signals: Signals, edge_bps_min: float) -> SignalSummary:
+def summarize(signals: Signals, edge_bps_min: float) -> SignalSummary:
     """Return the summary of the signals, for a run that enters at ``edge_bps_min``."""
     edge = signals.edge[np.isfinite(signals.edge)]
     p = signals.p[np.isfinite(signals.p)]
@@ -79,17 +79,17 @@ def long_flat(
 ) -> Strategy:
     """Return the strategy that is long where ``wanted`` is 1 and flat where it is 0.
 
-    wanted : for each instrument, ``(n_bars,)`` beside its own bars, known at their closes; NaN: no
-             opinion (what is held is kept). One array for one instrument.
+    wanted : per instrument, ``(n_bars,)`` on its own bars, known at their closes; NaN: no signal
+             (the position is kept). One array for one instrument.
     """
     wanted = [wanted] if isinstance(wanted, np.ndarray) else wanted
     candles = several(candles)
     close_ms = market_of(candles).close_ms
     edge = np.full((len(close_ms), len(candles)), np.nan)
-    for i, (one, level) in enumerate(zip(candles, wanted, strict=True)):
-        if len(level) != len(one.bars):
-            raise ValueError(f"{one.key}: {len(level)} levels for {len(one.bars)} bars")
-        rows = np.searchsorted(close_ms, one.close_ms)
+    for i, (each, level) in enumerate(zip(candles, wanted, strict=True)):
+        if len(level) != len(each.bars):
+            raise ValueError(f"{each.key}: {len(level)} levels for {len(each.bars)} bars")
+        rows = np.searchsorted(close_ms, each.close_ms)
         edge[rows, i] = np.where(np.isnan(level), np.nan, np.where(level > 0, 1.0, -1.0))
     nothing = np.full_like(edge, np.nan)
     return Strategy(

@@ -1,4 +1,4 @@
-"""The kernel's records as tables and counts with names, units and prices in quote currency."""
+"""The kernel's records as tables and counts, with names, units and quote currency."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ UTC_MS = pl.Datetime("ms", "UTC")
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How often something was asked for, refused or moved.
+    """Counts of requests, refusals and changes.
 
-    requests : entries, exits and stops asked for; rejected: orders that did not fill at all.
-    refusals : signals that might not trade, by the code of the refusal.
-    breakers : how often each opened; daily_stops: days on which the loss limit ended trading.
+    requests : requested entries, exits and stops; rejected: orders that did not fill at all.
+    refusals : refused signals, by code.
+    breakers : openings of each breaker; daily_stops: days ended by the daily loss limit.
     """
 
     requests: dict[str, int]
@@ -46,11 +46,11 @@ class Counts:
 
 
 def trades_table(outcomes: Records, candles: Sequence[Candles]) -> pl.DataFrame:
-    """Return closed trades, one row each, in the order in which they closed."""
+    """Return closed trades, each row each, in the order in which they closed."""
     which = outcomes["instrument"]
-    tick = np.array([10.0**-one.spec.price_decimals for one in candles])[which]
-    lot = np.array([10.0**-one.spec.qty_decimals for one in candles])[which]
-    names = np.array([one.key for one in candles], dtype=object)
+    tick = np.array([10.0**-each.spec.price_decimals for each in candles])[which]
+    lot = np.array([10.0**-each.spec.qty_decimals for each in candles])[which]
+    names = np.array([each.key for each in candles], dtype=object)
     reasons, codes = np.array(REASON_NAMES, object), np.array(REFUSAL_NAMES, object)
     return pl.DataFrame(
         {
@@ -73,11 +73,11 @@ def trades_table(outcomes: Records, candles: Sequence[Candles]) -> pl.DataFrame:
 
 
 def fills_table(fills: Records, candles: Sequence[Candles]) -> pl.DataFrame:
-    """Return the fills, one row each; rejected orders have a quantity of 0."""
-    names = np.array([one.key for one in candles], dtype=object)
+    """Return the fills, each row each; rejected orders have a quantity of 0."""
+    names = np.array([each.key for each in candles], dtype=object)
     kinds = np.array(["", "entry", "exit", "stop"], dtype=object)
-    ticks = np.array([10.0**-one.spec.price_decimals for one in candles])
-    lots = np.array([10.0**-one.spec.qty_decimals for one in candles])
+    ticks = np.array([10.0**-each.spec.price_decimals for each in candles])
+    lots = np.array([10.0**-each.spec.qty_decimals for each in candles])
     which = fills["instrument"]
     return pl.DataFrame(
         {
@@ -93,7 +93,7 @@ def fills_table(fills: Records, candles: Sequence[Candles]) -> pl.DataFrame:
 
 
 def counts_of(log: TradeLog) -> Counts:
-    """Return what was asked for, refused and moved."""
+    """Return the counts of a run."""
     requests, notices = log.requests, log.notices
     kinds = {"entries": ENTRY, "exits": EXIT, "stops": STOP}
     refused = requests["code"][requests["kind"] == REFUSAL]

@@ -52,7 +52,7 @@ def rules_of(settings: Settings) -> Rules:
 
 def challenger_rules_of(settings: Settings) -> ChallengerRules:
     """Return how ensembles move while the engine runs, from the settings."""
-    said = settings.rollout
+    said = settings.challenger
     return ChallengerRules(
         shadow_ms=round(said.shadow_hours * HOUR_MS),
         canary_ms=round(said.canary_hours * HOUR_MS),

@@ -136,7 +136,7 @@ class CandleStore:
         return [InstrumentSpec(Instrument(row[0], row[1]), *row[2:]) for row in rows]
 
     def spec(self, instrument: Instrument) -> InstrumentSpec:
-        """Return an instrument's grid, or raise UserMistake naming the nearest known one."""
+        """Return an instrument's grid, or raise UserError naming the nearest known one."""
         known = self.instruments()
         for spec in known:
             if spec.instrument == instrument:
@@ -146,7 +146,7 @@ class CandleStore:
     def resolve(self, symbol_or_key: str) -> Instrument:
         """Return the stored instrument that is meant by ``BTC/USDT`` or ``binance:BTC/USDT``.
 
-        Upper and lower case, and the slash, may be missing. Raises UserMistake when nothing is
+        Upper and lower case, and the slash, may be missing. Raises UserError when nothing is
         stored under that name (naming the nearest) or when several venues have it (naming them).
         """
         known = [spec.instrument for spec in self.instruments()]
@@ -167,7 +167,7 @@ class CandleStore:
     def resolve_at(self, venue: str, symbol: str) -> Instrument:
         """Return the instrument of a configured symbol: that of ``venue``, else the only other.
 
-        Raises UserMistake as ``resolve`` does.
+        Raises UserError as ``resolve`` does.
         """
         try:
             return self.resolve(f"{venue}:{symbol}")

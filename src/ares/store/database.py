@@ -1,4 +1,4 @@
-"""Opening ``ares.db``: settings, migrations, and one line for whatever is wrong with the file."""
+"""Opens ``ares.db``: connection settings, migrations, and one line for each kind of failure."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from ares.domain.errors import ExternalError, UserError
 from ares.store.schema import SCHEMA_VERSION
 
 BUSY_MS = 10_000
-"""How long a statement waits for another process's transaction before it gives up."""
+"""How long a statement waits for the transaction of another process."""
 
 
 def open_database(url_or_path: str | Path, busy_ms: int = BUSY_MS) -> Engine:
-    """Return an engine on the database, made or brought to the newest schema where needed.
+    """Return an engine on the database, created or migrated to the newest schema where needed.
 
     url_or_path : a file, or ``sqlite:///file``.
     busy_ms     : how long to wait for a lock of another process.
 
-    Raises WorldTrouble when the file is no database, damaged, of a newer Ares, locked or cannot
-    be written although it must be (new, or of an older schema). Where nothing can be written, a
-    whole database can be read all the same; then it is the writing that raises.
+    Raises ExternalError when the file is not a database, damaged, of a newer Ares, locked, or
+    cannot be written although it must be (new, or of an older schema). An intact database on a
+    read-only disk is opened for reading; writing to it raises.
     """
     path = _path_of(url_or_path)
     if not path.parent.is_dir():
@@ -44,8 +44,8 @@ def open_database(url_or_path: str | Path, busy_ms: int = BUSY_MS) -> Engine:
 
 
 def _opened(engine: Engine, busy_ms: int) -> Engine:
-    """Return the engine, its database of the newest schema; dispose of it where that fails."""
-    event.listen(engine, "connect", lambda raw, _: _settle(raw, busy_ms))
+    """Return the engine with its database on the newest schema; dispose of it on failure."""
+    event.listen(engine, "connect", lambda raw, _: _configure(raw, busy_ms))
     event.listen(engine, "begin", _begin)
     try:
         version = _version(engine)
@@ -58,10 +58,10 @@ def _opened(engine: Engine, busy_ms: int) -> Engine:
 
 
 def _is_at_rest(path: Path) -> bool:
-    """Return whether a file that we cannot write is whole by itself: nothing waits in a log.
+    """Return whether a file that cannot be written is complete by itself, without a WAL file.
 
-    A reader in WAL mode has to write beside the database. Where it must not, SQLite can take the
-    file as immutable, which is true as long as there is no log: whoever writes makes one first.
+    A reader in WAL mode writes files next to the database. Where it cannot, SQLite can open the
+    file as immutable, which holds as long as there is no WAL: every writer creates one first.
     """
     writable = os.access(path.parent, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
     return not writable and path.is_file() and not _log_of(path).exists()
@@ -78,24 +78,24 @@ def _log_of(path: Path) -> Path:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """Give a connection in one read transaction: everything read belongs to one moment."""
-    with world_trouble(engine), engine.begin() as connection:
+    """Yield a connection in one read transaction, which sees one state of the database."""
+    with database_errors(engine), engine.begin() as connection:
         yield connection
 
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """Give a connection in one write transaction: all of it is kept, or nothing.
+    """Yield a connection in one write transaction, which commits completely or not at all.
 
-    The lock is taken at the start, so that what is read inside stays true until the end.
+    It takes the lock at the start, so that nothing it reads changes until the end.
     """
-    with world_trouble(engine), engine.execution_options(ares_writes=True).begin() as connection:
+    with database_errors(engine), engine.execution_options(ares_writes=True).begin() as connection:
         yield connection
 
 
 @contextmanager
-def world_trouble(engine: Engine) -> Iterator[None]:
-    """Turn the database's own errors into a WorldTrouble of one line; others pass."""
+def database_errors(engine: Engine) -> Iterator[None]:
+    """Convert errors of the database to an ExternalError of one line; others pass."""
     try:
         yield
     except (DBAPIError, sqlite3.Error) as error:
@@ -106,35 +106,36 @@ def world_trouble(engine: Engine) -> Iterator[None]:
 
 
 def _path_of(url_or_path: str | Path) -> Path:
-    """Return the file that is meant."""
+    """Return the file of a URL or path."""
     text = str(url_or_path)
     scheme, mark, rest = text.partition("://")
     if not mark:
         return Path(text)
     if scheme not in ("sqlite", "sqlite+pysqlite") or not rest.startswith("/"):
         raise UserError(
-            f"database.url: '{scheme}' cannot be used yet: write sqlite:///FILE, or leave it empty"
+            f"database.url: '{scheme}' is not supported yet: "
+            "write sqlite:///FILE, or leave it empty"
         )
     return Path(rest[1:])
 
 
-def _settle(raw: Any, busy_ms: int) -> None:
-    """Prepare a new connection: we begin transactions ourselves (see ``_begin``)."""
+def _configure(raw: Any, busy_ms: int) -> None:
+    """Configure a new connection; transactions are begun explicitly (see ``_begin``)."""
     raw.isolation_level = None
     raw.execute(f"PRAGMA busy_timeout = {busy_ms}")
     raw.execute("PRAGMA foreign_keys = ON")
-    raw.execute("PRAGMA synchronous = FULL")  # commits are few and large: a power cut loses none
-    raw.execute("PRAGMA cache_size = -32768")  # 32 MiB at most; a page is read once per import
+    raw.execute("PRAGMA synchronous = FULL")  # no commit is lost on a power cut
+    raw.execute("PRAGMA cache_size = -32768")  # at most 32 MiB; an import reads each page once
 
 
 def _begin(connection: Connection) -> None:
-    """Begin: writers take the lock at once, so that two of them wait instead of failing late."""
+    """Begin a transaction; a writer takes the lock at once, so that another one waits."""
     writes = connection.get_execution_options().get("ares_writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def _version(engine: Engine) -> str | None:
-    """Return the schema's version, None for a new file; raise when it is newer than this Ares."""
+    """Return the schema version, None for a new file; raise if it is newer than this Ares."""
     with reading(engine) as connection:
         names = {
             name
@@ -147,8 +148,9 @@ def _version(engine: Engine) -> str | None:
             version = None if row is None else str(row[0])
             if version is not None and version > SCHEMA_VERSION:
                 raise ExternalError(
-                    f"{engine.url.database} was written by a newer Ares (schema {version}, this "
-                    f"one knows {SCHEMA_VERSION}): upgrade Ares, or restore an older backup"
+                    f"{engine.url.database} was written by a newer version of Ares "
+                    f"(schema {version}; this version supports {SCHEMA_VERSION}): "
+                    "upgrade Ares, or restore an older backup"
                 )
             return version
     if names:
@@ -168,7 +170,7 @@ def _upgrade(engine: Engine) -> None:
     folder = str(Path(__file__).parent / "migrations")
     config.set_main_option("script_location", folder.replace("%", "%%"))
     config.set_main_option("path_separator", "os")
-    with world_trouble(engine):
+    with database_errors(engine):
         raw = engine.raw_connection()
         try:
             raw.cursor().execute("PRAGMA journal_mode = WAL")
@@ -180,7 +182,7 @@ def _upgrade(engine: Engine) -> None:
 
 
 def _line_of(error: DBAPIError | sqlite3.Error, path: str) -> str | None:
-    """Return what a person should read; None when the fault is not the world's."""
+    """Return the message for an external failure; None for any other error."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     name = getattr(cause, "sqlite_errorname", None) or ""
     for prefix, line in _LINES.items():
@@ -190,13 +192,13 @@ def _line_of(error: DBAPIError | sqlite3.Error, path: str) -> str | None:
 
 
 _LINES = {
-    "SQLITE_NOTADB": "{path} is no database: move it away, or restore a backup",
-    "SQLITE_CORRUPT": "{path} is damaged ({cause}): restore a backup, or move it away and import",
+    "SQLITE_NOTADB": "{path} is not a database: move it away, or restore a backup",
+    "SQLITE_CORRUPT": "{path} is damaged ({cause}): move it away and import, or restore a backup",
     "SQLITE_BUSY": "{path} is locked by another process: try again when it has finished",
     "SQLITE_LOCKED": "{path} is locked by another process: try again when it has finished",
     "SQLITE_READONLY": "{path} is read-only: check its permissions; nothing was changed",
     "SQLITE_CANTOPEN": "{path} cannot be opened: check the permissions of file and folder",
     "SQLITE_PERM": "{path} cannot be opened: check the permissions of file and folder",
     "SQLITE_FULL": "{path}: the disk is full: free space and try again; nothing was changed",
-    "SQLITE_IOERR": "{path}: {cause}: is the disk full? nothing was changed",
+    "SQLITE_IOERR": "{path}: {cause}: check the disk and its free space; nothing was changed",
 }

@@ -72,7 +72,7 @@ def history(
 
     Every stored interval at or below the timeframe gives the bars that it can. Where several give
     one, a bar without made parts goes before one with them, and then the finest interval's before
-    a coarser one's. Raises UserMistake when no stored interval can give the timeframe.
+    a coarser one's. Raises UserError when no stored interval can give the timeframe.
     """
     intervals = store.intervals(instrument)
     usable = [i for i in intervals if Timeframe(i).ms <= timeframe.ms]
@@ -105,7 +105,7 @@ def base_bars(
 
     Where none covers it all, the one that covers most of it. An open end of the window is where
     the instrument's candles begin or end. A gap that is not filled (over two days) is not covered.
-    Raises UserMistake when no candle lies in the window.
+    Raises UserError when no candle lies in the window.
     """
     series = [s for s in store.series() if s.instrument == instrument]
     if not series:

@@ -290,7 +290,7 @@ class Projector:
             self._held[i] = _OpenPosition()
 
     def flush(self) -> None:
-        """Write what was taken in. Raises WorldTrouble; the journal stays the truth."""
+        """Write what was taken in. Raises ExternalError; the journal stays the truth."""
         if self.seq == self._from:
             return
         self.before_flush()

@@ -118,20 +118,22 @@ def test_an_interrupted_fetch_goes_on_where_it_stopped(
 def test_faults_of_network_and_venue_are_waited_out(
     store: CandleStore, binance: BinanceServer, faults: list[int]
 ) -> None:
-    said: list[str] = []
-    venue = CcxtCandles("binance", binance.address, AT_ONCE, said.append)
+    lines: list[str] = []
+    venue = CcxtCandles("binance", binance.address, AT_ONCE, lines.append)
     binance.faults = list(faults)
     assert fetch(store, venue, 0, 1_500).new == 1_500
     assert minutes(store) == list(range(1_500))
-    assert len(said) == len(faults)
-    assert all(line.startswith("binance: ") and "asking again" in line for line in said)
+    assert len(lines) == len(faults)
+    assert all(line.startswith("binance: ") and "retrying in" in line for line in lines)
 
 
 def test_a_venue_that_stays_away_is_one_line_and_keeps_what_has_come(
     store: CandleStore, venue: CcxtCandles, binance: BinanceServer
 ) -> None:
     binance.faults = [200, 500, 500, 500, 500]
-    with pytest.raises(ExternalError, match=r"not answer .*run again to go on") as caught:
+    with pytest.raises(
+        ExternalError, match=r"not answer .*run the command again to continue"
+    ) as caught:
         fetch(store, venue, 0, 1_500)
     assert "\n" not in str(caught.value)
     assert minutes(store) == list(range(1_000))
@@ -142,7 +144,7 @@ def test_a_venue_that_is_mute_is_given_up_in_time(
     store: CandleStore, binance: BinanceServer
 ) -> None:
     binance.silent.clear()
-    venue = CcxtCandles("binance", binance.address, RetryPolicy(1, 0.0, 0.0, answer_s=0.2))
+    venue = CcxtCandles("binance", binance.address, RetryPolicy(1, 0.0, 0.0, timeout_s=0.2))
     with pytest.raises(ExternalError, match=r"not answer .*RequestTimeout"):
         fetch(store, venue, 0, 100)
     binance.silent.set()
@@ -152,7 +154,7 @@ def test_a_refusal_is_not_asked_again(
     store: CandleStore, venue: CcxtCandles, binance: BinanceServer
 ) -> None:
     binance.faults = [400, 200]
-    with pytest.raises(ExternalError, match="binance refuses"):
+    with pytest.raises(ExternalError, match="binance rejected the request"):
         fetch(store, venue, 0, 100)
     assert binance.faults == [200]
 
@@ -187,13 +189,13 @@ def test_a_bar_that_comes_differently_is_a_conflict_and_the_stored_one_stays(
 def test_mistakes_name_the_nearest(store: CandleStore, venue: CcxtCandles) -> None:
     with pytest.raises(UserError, match=r"unknown venue 'binanse': did you mean binance\?"):
         CcxtCandles("binanse")
-    with pytest.raises(UserError, match="'nonsense' is no address"):
+    with pytest.raises(UserError, match="'nonsense' is not an address"):
         CcxtCandles("binance", "nonsense")
     with pytest.raises(UserError, match=r"no symbol 'BTC/USDC': did you mean BTC/USDT\?"):
         fetch_candles(store, venue, "BTC/USDC", "1m", None, None, 0)
     with pytest.raises(UserError, match="unknown interval '7m'"):
         fetch_candles(store, venue, "BTC/USDT", "7m", None, None, 0)
-    with pytest.raises(UserError, match="ends before it begins"):
+    with pytest.raises(UserError, match="--to is before --from"):
         fetch(store, venue, 100, 50)
 
 

@@ -44,7 +44,7 @@ def test_a_run_says_what_it_came_to(first: dict[str, Any]) -> None:
 def test_the_report_for_people(ares: Ares) -> None:
     code, out, err = ares("run", *WINDOW)
     assert code == 0
-    assert "The run was finished before: nothing was run again" in out
+    assert "This run was finished already: nothing was run" in out
     assert "binance:BTC/USDT" in out
     assert "binance:ETH/USDT has no champion: its newest candidate makes virtual trades only" in err
 
@@ -106,7 +106,7 @@ def test_why_explains_a_bar(ares: Ares) -> None:
     assert (code, err) == (0, "")
     code, late, err = ares("why", "BTC/USDT", "--at", "2030-01-01")
     assert (code, late) == (0, ares("why", "BTC/USDT")[1])
-    assert "decided nothing for binance:BTC/USDT at 2030-01-01 00:00: the newest decision" in err
+    assert "has no decision for binance:BTC/USDT at 2030-01-01 00:00: the last one before" in err
 
 
 @pytest.mark.parametrize(
@@ -121,8 +121,8 @@ def test_why_explains_a_bar(ares: Ares) -> None:
         (("run", "--from", "2024-01-03", "--to", "2024-01-02"), "is not before"),
         (("run", "--from", "2030-01-01", "--to", "2030-01-02"), "no candles"),
         (("run", "-s", "XRP/USDT", *WINDOW), "unknown symbol"),
-        (("run", "--env", "live"), "this version runs history only"),
-        (("run", "--speed", "2"), "history runs at max"),
+        (("run", "--env", "live"), "this version supports history only"),
+        (("run", "--speed", "2"), "history runs support max only"),
         (("run", "--run", "../x"), "use letters, digits"),
     ],
 )

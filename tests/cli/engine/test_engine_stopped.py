@@ -79,7 +79,7 @@ def test_stopped_by_a_signal_the_same_command_goes_on(
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
     if code == 130:
-        assert "stopped: the same command goes on from here" in done.stderr
+        assert "stopped: run the same command again to continue" in done.stderr
     after, out, err = ares("run", *WINDOW, "--run", name, "--json")
     assert after == 0, err
     said = json.loads(out)

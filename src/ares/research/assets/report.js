@@ -48,9 +48,9 @@
   let shown = 0;
 
   const mark = () => {
-    const one = data.instruments[shown];
+    const series = data.instruments[shown];
     const range = candles.timeScale().getVisibleRange();
-    const inside = one.trades.filter((t) => !range || (t[1] >= range.from && t[0] <= range.to));
+    const inside = series.trades.filter((t) => !range || (t[1] >= range.from && t[0] <= range.to));
     const few = inside.length <= 15;
     const size = inside.length > MARKERS_READABLE ? 0.3 : inside.length > 100 ? 0.6 : 1;
     const found = [];
@@ -66,14 +66,14 @@
 
   // The last `count` trades fill the view; 0: the whole run.
   const zoom = (count) => {
-    const one = data.instruments[shown];
-    const trades = one.trades.slice(-count);
-    if (!count || one.trades.length <= count) candles.timeScale().fitContent();
+    const series = data.instruments[shown];
+    const trades = series.trades.slice(-count);
+    if (!count || series.trades.length <= count) candles.timeScale().fitContent();
     else {
-      const step = one.time.length > 1 ? one.time[1] - one.time[0] : 60;
+      const step = series.time.length > 1 ? series.time[1] - series.time[0] : 60;
       candles.timeScale().setVisibleRange({
-        from: Math.max(one.time[0], trades[0][0] - 8 * step),
-        to: Math.min(one.time.at(-1), trades.at(-1)[1] + 8 * step) });
+        from: Math.max(series.time[0], trades[0][0] - 8 * step),
+        to: Math.min(series.time.at(-1), trades.at(-1)[1] + 8 * step) });
     }
     for (const button of document.getElementById("spans").children)
       button.setAttribute("aria-selected", String(Number(button.value) === count));
@@ -88,27 +88,27 @@
 
   const show = (i) => {
     shown = i;
-    const one = data.instruments[i];
+    const series = data.instruments[i];
     bars.applyOptions({ priceFormat: {
-      type: "price", precision: one.decimals, minMove: 10 ** -one.decimals } });
-    bars.setData(one.time.map((t, k) => ({
-      time: t, open: one.open[k], high: one.high[k], low: one.low[k], close: one.close[k] })));
+      type: "price", precision: series.decimals, minMove: 10 ** -series.decimals } });
+    bars.setData(series.time.map((t, k) => ({
+      time: t, open: series.open[k], high: series.high[k], low: series.low[k], close: series.close[k] })));
     document.getElementById("candles-note").textContent =
-      `${one.name}, ${one.step} bars, ${one.trades.length.toLocaleString("en")} ` +
+      `${series.name}, ${series.step} bars, ${series.trades.length.toLocaleString("en")} ` +
       "trades marked. Drag to move, pinch or drag the time axis to zoom; results in bps appear " +
       "when few trades are in view.";
     for (const [k, tab] of [...document.getElementById("tabs").children].entries())
       tab.setAttribute("aria-selected", String(k === i));
     document.getElementById("spans").replaceChildren();
     pill("spans", "Whole run", 0, () => zoom(0));
-    for (const count of [100, 30, 10].filter((n) => n < one.trades.length))
+    for (const count of [100, 30, 10].filter((n) => n < series.trades.length))
       pill("spans", `Last ${count} trades`, count, () => zoom(count));
-    zoom(one.trades.length > 150 ? 30 : 0);
+    zoom(series.trades.length > 150 ? 30 : 0);
     mark();
   };
   if (data.instruments.length > 1)
-    data.instruments.forEach((one, i) => {
-      pill("tabs", one.name, i, () => show(i));
+    data.instruments.forEach((series, i) => {
+      pill("tabs", series.name, i, () => show(i));
       document.getElementById("tabs").lastChild.role = "tab";
     });
 

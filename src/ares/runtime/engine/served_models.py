@@ -17,7 +17,7 @@ from ares.kernel.features import N_FEATURES
 from ares.kernel.features.columns import require_same_columns
 from ares.kernel.features.series import column_names_of
 from ares.kernel.features.user import UserFeatures
-from ares.observe.own_features import own_features
+from ares.observe.user_features_check import load_features
 from ares.runtime.engine.hot_swap import Opener
 from ares.runtime.engine.plan import USER_HASH
 
@@ -90,7 +90,7 @@ def _served(package: Package, setup: RunSetup) -> Scorer:
 
 def features_of_user(workspace: Workspace) -> UserFeatures | None:
     """Return the features of the module that the settings name, if any; they are not tried yet."""
-    return own_features(workspace.settings.features.module, workspace.root)
+    return load_features(workspace.settings.features.module, workspace.root)
 
 
 def features_of_run(workspace: Workspace, setup: RunSetup) -> UserFeatures | None:

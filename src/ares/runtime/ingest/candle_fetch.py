@@ -1,4 +1,4 @@
-"""Candles from a venue into the store: only what is missing, each page kept as it comes."""
+"""Fetches missing candles from a venue into the store, page by page."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from ares.domain.timeframe import DAY_MS, Timeframe
 from ares.store.candles import CandleStore
 
 DAYS_FIRST = 30
-"""How far back the first fetch of a series goes where nobody says."""
+"""How far back the first fetch of a series goes by default."""
 
 
 class FetchReport(msgspec.Struct, frozen=True):
-    """What a fetch brought.
+    """The result of a fetch.
 
-    new      : bars stored; ``same`` came again, ``conflict_count`` came differently (the stored
-               ones are kept), ``dropped`` cannot be (off the grid, no price).
-    missing  : bars of the window that the venue did not give.
-    from_ms, to_ms : the window that was asked for; its end is the last finished bar.
+    new      : bars stored; ``same`` were stored already, ``conflict_count`` differ from the stored
+               ones (which are kept), ``dropped`` are invalid (off the grid, no price).
+    missing  : bars of the window that the venue does not have.
+    from_ms, to_ms : the window; it ends with the last closed bar.
     """
 
     instrument: Instrument
@@ -48,11 +48,11 @@ def fetch_candles(
     local_ms: int,
     on_page: Callable[[float, str], None] = lambda _share, _remark: None,
 ) -> FetchReport:
-    """Fetch the bars of ``[from_ms, to_ms)`` that are not stored; a bar that is not finished by the
-    venue's clock is never stored. Stopped anywhere, a second call goes on where the first stopped.
+    """Fetch the bars of ``[from_ms, to_ms)`` that are not stored; a bar that is still open by the
+    venue's clock is never stored. After an interruption, a second call continues.
 
-    from_ms  : None goes on after the last stored bar, or DAYS_FIRST back where there is none.
-    local_ms : this machine's clock, for venues that do not tell theirs.
+    from_ms  : None: after the last stored bar, or DAYS_FIRST back where there is none.
+    local_ms : time of this machine, for venues without a request for theirs.
     on_page  : called with the share of the window that is done, and a remark.
     """
     timeframe = Timeframe.parse(interval)
@@ -64,7 +64,7 @@ def fetch_candles(
         from_ms = end_ms - DAYS_FIRST * DAY_MS if last_ms is None else last_ms + timeframe.ms
     start_ms = -(-from_ms // timeframe.ms) * timeframe.ms
     if start_ms > end_ms:
-        raise UserError("the window ends before it begins: check --from and --to")
+        raise UserError("--to is before --from: check both")
     stored = store.load(spec.instrument, interval, start_ms, end_ms).ts_ms
     source = f"ccxt:{spec.instrument.venue}"
     pages = new = same = conflicts = dropped = 0
@@ -89,5 +89,5 @@ def _next_missing(stored: np.ndarray[tuple[int], np.dtype[np.int64]], at_ms: int
     """Return the first time from ``at_ms`` on, in steps of ``step`` ms, that is not stored."""
     at = int(np.searchsorted(stored, at_ms))
     rest = stored[at:]
-    there = rest == at_ms + step * np.arange(len(rest))
-    return at_ms + step * (len(rest) if there.all() else int(np.argmin(there)))
+    consecutive = rest == at_ms + step * np.arange(len(rest))
+    return at_ms + step * (len(rest) if consecutive.all() else int(np.argmin(consecutive)))

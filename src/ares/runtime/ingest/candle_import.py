@@ -1,4 +1,4 @@
-"""Candles from files into the store: one transaction a file, and a report on each of them."""
+"""Imports candles from files into the store: one transaction and one report per file."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from ares.store.candles import CandleStore, Conflict
 
 
 class ImportedFile(msgspec.Struct, frozen=True):
-    """What one file brought.
+    """The result of one file.
 
-    rows       : candles in the file; of these ``new`` were stored, ``same`` were there already,
-                 ``repeated`` were dropped by repair, and ``conflict_count`` say something else
-                 than the stored ones, which were kept (``conflicts``: the first of them).
-    gaps       : places where bars are missing inside the file, ``missing`` bars in all.
+    rows       : candles in the file; of these ``new`` were stored, ``same`` were stored already,
+                 ``repeated`` were dropped by repair, and ``conflict_count`` differ from the stored
+                 ones, which were kept (``conflicts``: the first of them).
+    gaps       : spans of missing bars inside the file, ``missing`` bars in all.
     first_gap_ms : open time of the first missing bar.
     """
 
@@ -45,10 +45,10 @@ class ImportedFile(msgspec.Struct, frozen=True):
 
 
 class ImportReport(msgspec.Struct, frozen=True):
-    """What an import did.
+    """The result of an import.
 
-    skipped : names of files that are no candles.
-    refused : (name, reason) of candle files that are bad; nothing of them was stored.
+    skipped : names of files that hold no candles.
+    refused : (name, reason) of invalid candle files; nothing of them was stored.
     """
 
     imported: tuple[ImportedFile, ...]
@@ -67,13 +67,14 @@ def import_candles(
     on_start: Callable[[int], None] = lambda _: None,
     on_file: Callable[[str], None] = lambda _: None,
 ) -> ImportReport:
-    """Store the candles of a file, or of every candle file of a folder (not of its sub-folders).
+    """Store the candles of a file, or of every candle file of a folder (subfolders excluded).
 
     symbol, interval, repair : as in ``read_candles``.
-    on_start, on_file : called with the number of files, and after each with its name.
+    on_start, on_file : called with the number of files, and after each file with its name.
 
-    Raises UserMistake when a single file is bad, or when a folder holds no candles at all; a bad
-    file among others is reported and stops nothing. WorldTrouble stops, with the files before kept.
+    Raises UserError when a single file is invalid, or a folder holds no candles at all; an invalid
+    file among others is reported, and the others are imported. ExternalError when the disk fails;
+    the files before that are stored.
     """
     venue = parse_venue(venue)
     symbol = None if symbol is None else parse_symbol(symbol)
@@ -92,10 +93,10 @@ def import_candles(
             if path.is_file():
                 raise
             skipped.append(file.name)
-        except UserError as mistake:
+        except UserError as error:
             if path.is_file():
                 raise
-            refused.append((file.name, str(mistake)))
+            refused.append((file.name, str(error)))
         on_file(file.name)
     if not imported and not refused:
         below = sorted(child.name for child in path.iterdir() if child.is_dir())
@@ -105,14 +106,16 @@ def import_candles(
 
 
 def _require_same_symbol(name: str, venue: str, symbol: str | None) -> None:
-    """Raise UserMistake where a folder's file is plainly of another symbol than the one said."""
-    told, _ = names_of(name, venue)
-    if symbol is not None and told is not None and told != symbol:
-        raise UserError(f"{name}: the name says {told}, not {symbol}: import this file alone")
+    """Raise UserError where the name of a file in a folder contains another symbol."""
+    named, _ = names_of(name, venue)
+    if symbol is not None and named is not None and named != symbol:
+        raise UserError(
+            f"{name}: the file is named after {named}, not {symbol}: import it by itself"
+        )
 
 
 def _store(store: CandleStore, read: CandleFile) -> ImportedFile:
-    """Store one file's candles and say what was new."""
+    """Store the candles of one file."""
     bars = read.bars
     spec = InstrumentSpec(read.instrument, *grid_of(bars))
     saved = store.save(spec, read.interval, bars, str(read.path.resolve()))

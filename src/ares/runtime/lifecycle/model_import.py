@@ -27,7 +27,7 @@ from ares.learn.evaluate import OosMetrics, evaluate
 from ares.learn.recipe import Recipe
 from ares.learn.rows import Rows, rows_of, with_user
 from ares.learn.walk_forward import OutOfSample
-from ares.observe.own_features import own_features, require_no_leak
+from ares.observe.user_features_check import load_features, require_no_leak
 from ares.runtime.registry.training_mirror import package_entry
 from ares.runtime.training.instrument_history import HistorySource, load_seen
 from ares.runtime.training.plan import recipe_for, stamp
@@ -72,7 +72,7 @@ def import_onnx(
         graph = path.read_bytes()
     except (FileNotFoundError, IsADirectoryError):
         raise UserError(f"{path}: there is no such file") from None
-    user = own_features(settings.features.module, workspace.root)
+    user = load_features(settings.features.module, workspace.root)
     scorer = open_model(graph, len(column_names(user)), str(path))
     instrument, reference, recipe, rows = _rows(workspace, rules, symbol, timeframe, user)
     p = check_answers(scorer, rows.x, str(path))

@@ -19,7 +19,7 @@ from ares.kernel.features.user import UserFeatures
 from ares.learn.ensemble import anchor_of, ensemble_recipe_hash, share_out
 from ares.learn.evaluate import OosMetrics
 from ares.learn.recipe import Recipe
-from ares.observe.own_features import require_no_leak
+from ares.observe.user_features_check import require_no_leak
 from ares.runtime.registry.model_journal import read_registry, record
 from ares.runtime.registry.paths import ModelPaths
 from ares.runtime.training.instrument_history import HistorySource

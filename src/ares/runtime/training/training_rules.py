@@ -12,7 +12,7 @@ from ares.domain.timeframe import Timeframe
 from ares.kernel.features.user import UserFeatures
 from ares.kernel.trade import Rules
 from ares.learn.recipe import BoostRecipe
-from ares.observe.own_features import own_features
+from ares.observe.user_features_check import load_features
 from ares.runtime.registry.paths import DataPaths
 from ares.runtime.training.instrument_selection import ConfiguredInstruments
 from ares.runtime.training.training_permission import TrainingPermission
@@ -44,7 +44,7 @@ class UserModulePath:
 
     def load(self) -> UserFeatures | None:
         """Return its features; raise UserError where there are none."""
-        return own_features(self.module, self.folder)
+        return load_features(self.module, self.folder)
 
 
 @dataclass(frozen=True, slots=True)

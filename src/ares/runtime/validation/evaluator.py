@@ -23,7 +23,7 @@ from ares.learn.gate.evidence_builder import MemberChecks
 from ares.learn.gate.oos_scores import EnsembleScores
 from ares.learn.recipe import LabelRecipe, Recipe
 from ares.learn.walk_forward import TooFewRowsError
-from ares.observe.own_features import own_features
+from ares.observe.user_features_check import load_features
 from ares.runtime.trade_rules import rules_of
 from ares.runtime.training.instrument_history import HistorySource, store_of
 from ares.runtime.training.job import PackageJob, UserModule
@@ -270,7 +270,7 @@ def _own_trade(label: LabelRecipe, ensemble: Ensemble) -> LabelRecipe:
 
 def user_of(workspace: Workspace) -> UserFeatures | None:
     """Return the features of the settings' module, if any."""
-    return own_features(workspace.settings.features.module, workspace.root)
+    return load_features(workspace.settings.features.module, workspace.root)
 
 
 def is_joined(ensemble: Ensemble) -> bool:

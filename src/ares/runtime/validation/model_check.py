@@ -21,7 +21,7 @@ from ares.kernel.features.columns import (
     with_user,
 )
 from ares.kernel.features.user import UserFeatures
-from ares.observe.own_features import own_features
+from ares.observe.user_features_check import load_features
 from ares.runtime.training.series import columns_at
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
@@ -41,7 +41,7 @@ def require_it_works(
     and, unless allowed, where none of them ever changes its answer.
     """
     models = ModelStore(workspace.models_dir)
-    user = own_features(workspace.settings.features.module, workspace.root)
+    user = load_features(workspace.settings.features.module, workspace.root)
     if not ensemble.members:
         raise UserError(f"ensemble {ensemble.hash[:12]} has no members: train again")
     packages = []

@@ -1,11 +1,13 @@
-"""The words of a report: numbers as people read them, and what came out in one sentence."""
+"""The texts of a report: numbers, times, costs, and the result in one sentence."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 
+from ares.domain.timeframe import MINUTE_MS
+from ares.domain.utc import utc_text
 from ares.kernel.trade.layout import SIZE_FIXED
 from ares.research.backtest import BacktestResult
 from ares.research.metrics import BacktestMetrics
@@ -14,12 +16,12 @@ Row = tuple[str, str, str]
 
 
 def headline(result: BacktestResult) -> str:
-    """Return what came out, in plain words, the costs and the yardstick beside it."""
+    """Return the result in one or two sentences, with costs and buy & hold."""
     m, hold, money_name = result.metrics, result.hold, currency_of(result)
     over = f"in {m.days:,.0f} days" if m.days >= 2 else f"in {m.days * 24:,.0f} hours"
     if m.entries == 0:
         return (
-            f"It never traded {over}: {refusals_said(result)}. "
+            f"It never traded {over}: {no_trade_reason(result)}. "
             f"Buy & hold made {signed(hold.net_return)}."
         )
     verb = "made" if m.net_return > 0 else "lost"
@@ -31,33 +33,33 @@ def headline(result: BacktestResult) -> str:
     )
     before = m.equity_end + result.costs.total - m.equity_start
     if m.net_return <= 0 < before:
-        text += " Before costs it was ahead: the costs ate the edge."
+        text += " Before costs it made a profit: costs exceed the edge."
     elif m.net_return <= 0:
-        text += " It lost before costs too."
+        text += " It lost money before costs too."
     return text
 
 
-def refusals_said(result: BacktestResult) -> str:
-    """Return why signals were not traded, the most frequent reason first."""
+def no_trade_reason(result: BacktestResult) -> str:
+    """Return why nothing was traded, the most frequent reason first."""
     refusals = sorted(result.counts.refusals.items(), key=lambda item: -item[1])
-    seen, needed = result.said, result.rules.edge_bps_min
-    if not refusals and seen.edge_max_bps is None:
-        return "it had no say at all"
+    signals, needed = result.signals, result.rules.edge_bps_min
+    if not refusals and signals.edge_max_bps is None:
+        return "it had no signal"
     if not refusals and result.strategy.kind != "baseline":
-        best = number(seen.edge_max_bps, 1)
+        best = number(signals.edge_max_bps, 1)
         return (
-            f"no signal asked for a trade, because the best expected edge after costs was {best} "
-            f"bps and {needed:g} are needed"
+            f"no signal reached the edge that an entry needs: the largest expected edge after "
+            f"costs was {best} bps, and {needed:g} are needed"
         )
     if not refusals:
-        return "no signal asked for a trade"
+        return "no signal led to an order"
     total = sum(n for _, n in refusals)
-    named = ", ".join(f"{name} {n:,}" for name, n in refusals[:3])
-    return f"{total:,} signals were refused ({named})"
+    reasons = ", ".join(f"{name} {n:,}" for name, n in refusals[:3])
+    return f"{total:,} signals were refused ({reasons})"
 
 
 def facts(result: BacktestResult) -> list[Row]:
-    """Return (name, strategy, buy & hold) of every figure."""
+    """Return (name, strategy, buy & hold) of every metric."""
     a, b = result.metrics, result.hold
 
     def row(name: str, show: str, field: str) -> Row:
@@ -92,30 +94,30 @@ def facts(result: BacktestResult) -> list[Row]:
     ]
 
 
-def rules_said(result: BacktestResult) -> str:
+def rules_text(result: BacktestResult) -> str:
     """Return the costs, sizing and gate of a run in one line."""
     rules = result.rules
     parts = [
         f"fee {rules.fee_bps:g} bps",
         f"spread {rules.spread_bps:g} bps",
         f"slippage {rules.slippage_bps:g} bps",
-        "filled at the close that decided"
+        "filled at the deciding close"
         if result.fill == "close"
         else "filled at the next bar's open",
     ]
     if rules.sizing == SIZE_FIXED:
         lots = 10.0 ** -result.candles[0].spec.qty_decimals
-        parts.append(f"{rules.fixed_lots * lots:g} units a trade")
+        parts.append(f"{rules.fixed_lots * lots:g} units per trade")
     else:
-        parts.append(f"at most {percent(rules.position_max, 1)} of equity a position")
-    parts.append("the mode decides" if rules.gate_mode else "the mode is ignored")
+        parts.append(f"at most {percent(rules.position_max, 1)} of equity per position")
+    parts.append("trades in mode TRADING only" if rules.gate_mode else "mode ignored")
     return ", ".join(parts)
 
 
-def bars_said(result: BacktestResult) -> str:
+def series_text(result: BacktestResult) -> str:
     """Return venues and bar lengths, each once: ``binance 1m``."""
-    said = (f"{one.spec.instrument.venue} {one.timeframe.value}" for one in result.candles)
-    return ", ".join(dict.fromkeys(said))
+    names = (f"{each.spec.instrument.venue} {each.timeframe.value}" for each in result.candles)
+    return ", ".join(dict.fromkeys(names))
 
 
 def currency_of(result: BacktestResult) -> str:
@@ -124,7 +126,7 @@ def currency_of(result: BacktestResult) -> str:
 
 
 def money(value: float | None) -> str:
-    """Return an amount with separators: no decimals from 1,000 up."""
+    """Return an amount with separators, without decimals from 1,000 on."""
     if value is None or not math.isfinite(value):
         return "–"
     return _minus(f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:,.2f}")
@@ -158,7 +160,7 @@ def signed(value: float | None, digits: int = 2) -> str:
 
 
 def duration(hours: float | None) -> str:
-    """Return a length of time in its natural unit; a dash for None.
+    """Return a length of time in minutes, hours or days; a dash for None.
 
     >>> duration(0.5), duration(5.25), duration(72)
     ('30 min', '5.2 h', '3.0 days')
@@ -174,19 +176,19 @@ def utc(value: int | datetime | None) -> str:
     """Return a time to the minute, UTC; a dash for None."""
     if value is None:
         return "–"
-    when = value if isinstance(value, datetime) else datetime.fromtimestamp(value / 1000, UTC)
-    return when.strftime("%Y-%m-%d %H:%M")
+    ts_ms = round(value.timestamp() * 1000) if isinstance(value, datetime) else value
+    return utc_text(ts_ms // MINUTE_MS * MINUTE_MS)
 
 
 def _minus(text: str) -> str:
-    """Return a number with a true minus sign."""
+    """Return a number with a typographic minus sign."""
     return text.replace("-", "−")
 
 
 def _drawdown(m: BacktestMetrics) -> str:
     if m.drawdown_low_ms is None:
         return "–"
-    end = "not yet" if m.drawdown_end_ms is None else utc(m.drawdown_end_ms)
+    end = "not recovered" if m.drawdown_end_ms is None else utc(m.drawdown_end_ms)
     return f"{utc(m.drawdown_from_ms)} – {utc(m.drawdown_low_ms)} – {end}"
 
 

@@ -1,4 +1,4 @@
-"""A user's features before they are used: loaded from their module, tried on stored bars."""
+"""Loads the features of a user's module, and tests them for look-ahead leakage on stored bars."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from ares.learn.leakage import check_user_features
 from ares.store.candles import CandleStore
 from ares.store.history import history
 
-BARS_TRIED = 2 * WARMUP_BARS_MAX + 128
-"""Enough for the longest window to be full through more than half of the test."""
+BARS_TESTED = 2 * WARMUP_BARS_MAX + 128
+"""Enough for the longest window to be full in more than half of the test."""
 
 
-def own_features(module: str | None, folder: Path) -> UserFeatures | None:
-    """Return the features of the module that the settings name; None where they name none.
+def load_features(module: str | None, folder: Path) -> UserFeatures | None:
+    """Return the features of a module; None for None.
 
-    folder : of the workspace, where a relative file is looked for.
+    folder : of the workspace; a relative path of the module is relative to it.
     """
     return None if module is None else load_user_features(module, folder)
 
@@ -35,27 +35,27 @@ def require_no_leak(
     timeframes: Iterable[Timeframe],
     to_ms: int | None = None,
 ) -> None:
-    """Raise UserMistake where a feature leaks, or fails, on the newest bars closed by ``to_ms``.
+    """Raise UserError where a feature leaks, or fails, on the newest bars closed by ``to_ms``.
 
-    Tried on one series: the finest timeframe of the first instrument that has enough bars of it.
+    Tested on one series: the finest timeframe of the first instrument with enough bars of it.
     """
     if user is None:
         return
-    longest, of_ms = Bars.empty(), 1
+    longest, interval_ms = Bars.empty(), 1
     for timeframe, instrument in product(sorted(timeframes, key=lambda t: t.ms), instruments):
         bars = _newest(store, instrument, timeframe, to_ms)
         if len(bars) > len(longest):
-            longest, of_ms = bars, timeframe.ms
-        if len(longest) == BARS_TRIED:
+            longest, interval_ms = bars, timeframe.ms
+        if len(longest) == BARS_TESTED:
             break
     if len(longest) > 1:
-        check_user_features(user, longest, of_ms)
+        check_user_features(user, longest, interval_ms)
 
 
 def _newest(
     store: CandleStore, instrument: Instrument, timeframe: Timeframe, to_ms: int | None
 ) -> Bars:
-    """Return the newest stored bars, at most as many as are tried; none where there are none."""
+    """Return the newest stored bars, at most BARS_TESTED; none where there are none."""
     ends = [
         last_ms + Timeframe(interval).ms
         for interval in store.intervals(instrument)
@@ -63,7 +63,7 @@ def _newest(
     ]
     end_ms = min([max(ends, default=0), *([] if to_ms is None else [to_ms])])
     try:
-        from_ms = (end_ms // timeframe.ms - BARS_TRIED) * timeframe.ms
+        from_ms = (end_ms // timeframe.ms - BARS_TESTED) * timeframe.ms
         return history(store, instrument, timeframe, from_ms, end_ms).bars
     except UserError:
         return Bars.empty()
