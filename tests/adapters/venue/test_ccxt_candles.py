@@ -225,4 +225,4 @@ def test_from_the_command_line(
     assert run(args) == 0
     assert "binance:BTC/USDT" in capsys.readouterr().out
     assert run([*args, "--from", "soon"]) == 2
-    assert "'soon' is no date" in capsys.readouterr().err
+    assert "'soon' is not a date" in capsys.readouterr().err
