@@ -10,8 +10,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from ares.adapters.news_files import NewsFormatError, news_files, read_news
+from ares.adapters.news_files import news_files, read_news
 from ares.adapters.news_rows import NewsItemError, item_of
+from ares.adapters.table_files import FormatError
 from ares.domain.errors import UserError
 
 ROWS: list[dict[str, Any]] = [
@@ -42,16 +43,16 @@ def test_the_same_rows_from_every_kind(tmp_path: Path) -> None:
 def test_what_holds_no_news_says_what_it_has(tmp_path: Path) -> None:
     pl.DataFrame({"a": [1], "b": [2]}).write_parquet(tmp_path / "a.parquet")
     with pytest.raises(
-        NewsFormatError, match=r"no column for the time of publication \(columns: a, b\)"
+        FormatError, match=r"no column for the time of publication \(columns: a, b\)"
     ):
         read_news(tmp_path / "a.parquet")
     (tmp_path / "b.csv").write_text("ts,price\n1,2\n")
-    with pytest.raises(NewsFormatError, match="no column for headline or score"):
+    with pytest.raises(FormatError, match="no column for headline or score"):
         read_news(tmp_path / "b.csv")
     (tmp_path / "c.csv").write_text("")
-    with pytest.raises(NewsFormatError, match="columns: none"):
+    with pytest.raises(FormatError, match="columns: none"):
         read_news(tmp_path / "c.csv")
-    with pytest.raises(NewsFormatError, match="news come as"):
+    with pytest.raises(FormatError, match="news come as"):
         read_news(tmp_path / "d.xlsx")
     with pytest.raises(UserError, match="no such file"):
         news_files(tmp_path / "none")
@@ -62,12 +63,16 @@ def test_what_holds_no_news_says_what_it_has(tmp_path: Path) -> None:
     [
         ("a.parquet", b"PAR1 not really", "no whole Parquet file"),
         ("b.csv.gz", b"not zipped", "cannot be unpacked"),
-        ("c.csv.gz", gzip.compress(b"ts,title\n1,2\n" * 999)[:-20], "ends too early"),
+        ("c.csv.gz", gzip.compress(b"ts,title\n1,2\n" * 999, mtime=0)[:-20], "ends too early"),
         ("d.csv", b"ts,title\n1,\xff\xfe\n", "no text in UTF-8"),
         ("e.csv", b"ts,title\n1," + b"x" * 140_000 + b"\n", "field larger"),
         ("f.jsonl", b"[" * 100_000 + b"\n", "none of its lines"),
         ("g.xml", b"<a>", "is no XML"),
-        ("h.csv.gz", gzip.compress(b"ts,title\n" * 999)[:12] + b"\xff" * 99, "cannot be unpacked"),
+        (
+            "h.csv.gz",
+            gzip.compress(b"ts,title\n" * 999, mtime=0)[:12] + b"\xff" * 99,
+            "cannot be unpacked",
+        ),
         ("i.csv", b'ts,title\n1,"never closed\n2,other\n', "line 1: unexpected end"),
         ("j.xml", b"<rss>" + b" " * (8 << 20) + b"</rss>", "more than 8 MB"),
     ],

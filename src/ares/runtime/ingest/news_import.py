@@ -10,8 +10,9 @@ import msgspec
 
 from ares.adapters.lexicon import Lexicon, lexicon
 from ares.adapters.news_feed import fetch_feed
-from ares.adapters.news_files import NewsFile, NewsFormatError, feed_file, news_files, read_news
+from ares.adapters.news_files import feed_file, news_files, read_news
 from ares.adapters.news_rows import NewsItem, NewsItemError, bases_of, item_of
+from ares.adapters.table_files import FormatError, Table
 from ares.domain.errors import ExternalError, UserError
 from ares.domain.news import MARKET, NewsRow
 from ares.domain.timeframe import DAY_MS
@@ -96,7 +97,7 @@ def import_news(
     for file in files:
         try:
             imported.append(_keep(store, read_news(file), how, now_ms, file.name.split(".")[0]))
-        except NewsFormatError as mistake:
+        except FormatError as mistake:
             if path.is_file():
                 raise
             skipped.append(f"{mistake}")
@@ -138,7 +139,7 @@ def fetch_news(
 
 def _keep(
     store: NewsStore,
-    read: NewsFile,
+    read: Table,
     how: NewsFormat,
     now_ms: int,
     called: str,
@@ -176,7 +177,7 @@ def _keep(
 
 
 def _items(
-    read: NewsFile, how: NewsFormat, now_ms: int, received_ms: int | None, skipped: Counter[str]
+    read: Table, how: NewsFormat, now_ms: int, received_ms: int | None, skipped: Counter[str]
 ) -> Iterable[NewsItem]:
     for cells in read.rows:
         try:
