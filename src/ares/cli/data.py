@@ -8,6 +8,8 @@ from pathlib import Path
 
 import typer
 
+from ares.cli.data_series import app as series_app
+from ares.cli.data_series import import_series
 from ares.cli.data_views import (
     NOTHING,
     checked_json,
@@ -22,6 +24,8 @@ from ares.cli.data_views import (
 from ares.cli.output import JSON_OPTION, note, print_json, progress, say
 
 app = typer.Typer(no_args_is_help=True)
+app.command("import-series")(import_series)
+app.add_typer(series_app, name="series")
 
 
 @app.command("import")

@@ -5,17 +5,12 @@ from __future__ import annotations
 import math
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import typer
 
 from ares.cli.news_views import NOTHING, show_check, show_import, show_newest, show_sources
 from ares.cli.output import JSON_OPTION, print_json, progress, say
 from ares.domain.errors import UserError
-
-if TYPE_CHECKING:
-    from ares.config.workspace import Workspace
-    from ares.store.news import NewsStore
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -41,13 +36,13 @@ def import_(
     json_: bool = JSON_OPTION,
 ) -> int:  # fmt: skip
     """Store news from files; importing again adds only what is new."""
+    from ares.bootstrap.series import news_store
     from ares.config.workspace import Workspace
     from ares.runtime.ingest.news_import import NewsFormat, import_news
 
     about = tuple(base for symbol in symbols for base in _bases(symbol))
     how = NewsFormat(_source(source), about, _scale(scale), rescore)
-    store = _store(Workspace.here())
-    with progress("import", unit="files") as bar:
+    with news_store(Workspace.here()) as store, progress("import", unit="files") as bar:
         report = import_news(
             store,
             path,
@@ -74,6 +69,7 @@ def fetch(
     from urllib.parse import urlsplit
 
     from ares.adapters.news_feed import check_address
+    from ares.bootstrap.series import news_store
     from ares.config.workspace import Workspace
     from ares.runtime.ingest.news_import import fetch_news
 
@@ -92,8 +88,7 @@ def fetch(
             f"no feed {source or 'is configured'}: give an address, or add one to sentiment.feeds "
             "in ares.yaml"
         )
-    store = _store(workspace)
-    with progress("fetch", total=len(feeds), unit="feeds") as bar:
+    with news_store(workspace) as store, progress("fetch", total=len(feeds), unit="feeds") as bar:
         report = fetch_news(
             store,
             feeds,
@@ -114,18 +109,19 @@ def list_(
     json_: bool = JSON_OPTION,
 ) -> None:
     """Show what is stored: source, scope, rows, first and last."""
+    from ares.bootstrap.series import news_store
     from ares.config.workspace import Workspace
 
     scope = next(iter(_bases(symbol)), None)
-    store = _store(Workspace.here())
+    with news_store(Workspace.here()) as store:
+        newest = store.newest(rows, scope) if rows else []
+        sources = [] if rows else [s for s in store.sources() if scope in (None, s.scope)]
     if rows:
-        newest = store.newest(rows, scope)
         if json_:
             print_json(newest)
         else:
             show_newest(newest)
         return
-    sources = [one for one in store.sources() if scope in (None, one.scope)]
     if json_:
         print_json(sources)
     elif sources:
@@ -137,12 +133,14 @@ def list_(
 @app.command()
 def check(json_: bool = JSON_OPTION) -> int:
     """Find silent and stale sources; exit code 1 where no source that counts is fresh."""
+    from ares.bootstrap.series import news_store
     from ares.config.workspace import Workspace
     from ares.observe.news_check import check_news, fresh
 
     workspace = Workspace.here()
     now_ms = time.time_ns() // 1_000_000
-    checked = check_news(_store(workspace), workspace.settings.sentiment.spec, now_ms)
+    with news_store(workspace) as store:
+        checked = check_news(store, workspace.settings.sentiment.spec, now_ms)
     ok = fresh(checked)
     if json_:
         print_json({"ok": ok, "sources": checked})
@@ -183,10 +181,3 @@ def _scale(text: str) -> tuple[float, float] | None:
     if not 1e-9 < abs(high - low) < math.inf:
         raise UserError(f"--scale {text}: the two numbers must be finite and differ, such as 0:100")
     return low, high
-
-
-def _store(workspace: Workspace) -> NewsStore:
-    from ares.store.database import open_database
-    from ares.store.news import NewsStore
-
-    return NewsStore(open_database(workspace.db_url))

@@ -47,6 +47,22 @@ class ValueSpec(msgspec.Struct, frozen=True):
 
 SeriesSpec = SentimentSpec | ValueSpec
 
+ALL_SCOPES = ""
+"""The scope of a value that is about every instrument."""
+
+
+class SeriesValue(msgspec.Struct, frozen=True):
+    """One value of a series.
+
+    known_ms : since when anyone can know it, at the earliest its publication.
+    scope    : ALL_SCOPES, a base currency (``BTC``), a symbol (``BTC/USDT``) or a full key.
+    """
+
+    published_ms: int
+    known_ms: int
+    value: float
+    scope: str = ALL_SCOPES
+
 
 def all_series(sentiment: SentimentSpec | None, values: tuple[ValueSpec, ...]) -> tuple[
     SeriesSpec, ...

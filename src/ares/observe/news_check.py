@@ -8,6 +8,7 @@ import msgspec
 
 from ares.domain.series import SentimentSpec
 from ares.domain.timeframe import HOUR_MS
+from ares.observe.series_check import hours_text
 from ares.store.news import NewsSource, NewsStore
 
 NEUTRAL_MAX = 0.5
@@ -49,9 +50,9 @@ def _checked(one: NewsSource, spec: SentimentSpec, now_ms: int) -> SourceChecked
     if not counts:
         remarks.append("not among sentiment.sources: it does not count")
     if stale:
-        remarks.append(f"stale: nothing for {_hours(age_ms)}: sentiment is missing now")
+        remarks.append(f"stale: nothing for {hours_text(age_ms)}: sentiment is missing now")
     if gap is not None:
-        remarks.append(f"silent for {_hours(gap)}: rows there have no sentiment")
+        remarks.append(f"silent for {hours_text(gap)}: rows there have no sentiment")
     if one.neutral > NEUTRAL_MAX * one.rows:
         remarks.append(f"{one.neutral / one.rows:.0%} of its rows score exactly 0")
     if len(one.scorers) > 1:
@@ -64,8 +65,3 @@ def _checked(one: NewsSource, spec: SentimentSpec, now_ms: int) -> SourceChecked
         None if gap is None else gap / HOUR_MS,
         tuple(remarks),
     )
-
-
-def _hours(ms: int) -> str:
-    hours = ms / HOUR_MS
-    return f"{hours:.0f} hours" if hours < 96 else f"{hours / 24:.0f} days"

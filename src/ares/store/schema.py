@@ -1,9 +1,10 @@
 """The tables of ``ares.db``, with the names and columns that operators' queries already use.
 
-Candles and news are their own truth. The tables of the engine (positions and below) are projections
-of the journal: each row says from which ``environment`` and, where one event made it, from which
-``seq`` it comes, and all of an environment's rows can be deleted and written again. Times there are
-UTC text ``YYYY-MM-DD HH:MM:SS[.ffffff]``, which compares with SQLite's ``datetime('now', ...)``.
+Candles, news and external series are their own truth. The tables of the engine (positions and
+below) are projections of the journal: each row says from which ``environment`` and, where one event
+made it, from which ``seq`` it comes, and all of an environment's rows can be deleted and written
+again. Times there are UTC text ``YYYY-MM-DD HH:MM:SS[.ffffff]``, which compares with SQLite's
+``datetime('now', ...)``.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = "0003"
+SCHEMA_VERSION = "0004"
 """The newest migration; a test holds it against Alembic's head (reading that takes 0.2 s)."""
 
 metadata = MetaData()
@@ -92,6 +93,30 @@ news = Table(
     Column("imported_at", Text, nullable=False, server_default=NOW),
     UniqueConstraint("source", "scope", "published_ms", "hash", name="uq_news"),
     Index("ix_news_scope", "scope", "published_ms"),
+)
+
+external_series = Table(
+    # One row per series of `ares data import-series`. The version rises with every import that
+    # adds values; the hash is of all values.
+    "external_series",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("content_hash", Text, nullable=False),
+    Column("imported_at", Text, nullable=False, server_default=NOW),
+)
+
+series_values = Table(
+    # Scope: '' is every instrument, else a base currency, a symbol or a full key. What is stored is
+    # kept: another value at the same publication changes nothing.
+    "series_values",
+    metadata,
+    Column("series", Text, primary_key=True),
+    Column("scope", Text, primary_key=True),
+    Column("published_ms", Integer, primary_key=True),
+    Column("known_ms", Integer, nullable=False),
+    Column("value", Float, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 projections = Table(
