@@ -16,8 +16,8 @@ from ares.kernel.trade import (
     TradeLog,
     first_state,
     scan,
-    specs_record,
     to_grid,
+    trade_params,
 )
 from ares.kernel.trade.layout import SIZE_FIXED
 from bench.bars import MINUTE_MS, columns
@@ -73,14 +73,13 @@ def long_wanted(close_ticks: np.ndarray) -> np.ndarray:
 def trade(market: Market, signals: Signals, rules: Rules, cash_quote: float) -> TradeLog:
     """Return what the trade half does with the signals."""
     traded = [InstrumentRules(SPEC, MINUTE_MS)]
-    record = rules.record()
-    state = first_state(traded, cash_quote, record)
-    return scan(market, signals, state, record, specs_record(traded))
+    params = trade_params(rules, traded)
+    return scan(market, signals, first_state(traded, cash_quote, params), params)
 
 
 def head(market: Market, signals: Signals, rows: int) -> tuple[Market, Signals]:
     """Return the first rows of both."""
     return (
-        Market(*(getattr(market, name)[:rows] for name in Market.__dataclass_fields__)),
-        Signals(*(getattr(signals, name)[:rows] for name in Signals.__dataclass_fields__)),
+        Market(*(column[:rows] for column in market)),
+        Signals(*(column[:rows] for column in signals)),
     )

@@ -85,7 +85,7 @@ def _measure(store: CandleStore, instruments: list[Instrument], folder: Path) ->
     swap, state = HotSwap(prefetch, opener), plan.state
     journal = RunJournal(folder, sync_ms=10**9)
     loop = Loop(
-        state, journal, SimulatedVenue(state.rules, state.specs), prefetch.scorers,
+        state, journal, SimulatedVenue(state.params), prefetch.scorers,
         [lambda _seq, _event, effects: swap.settle(state, effects)], journal.write,
     )  # fmt: skip
     loop.process(RunStarted(plan.setup))

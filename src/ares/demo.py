@@ -156,7 +156,7 @@ def best_signals(on: DemoWorkspace, without_trades: BacktestResult) -> BacktestR
     """Return a backtest of the best signals where none led to a trade; None without any signal."""
     import numpy as np
 
-    edge = without_trades.strategy.signals.edge
+    edge = without_trades.strategy.signals.edge_bps
     edge = edge[np.isfinite(edge)]
     if len(edge) == 0:
         return None

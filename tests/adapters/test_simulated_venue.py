@@ -18,15 +18,15 @@ from ares.domain.events import (
     SubmitOrder,
 )
 from ares.domain.instrument import Instrument, InstrumentSpec
-from ares.kernel.trade import InstrumentRules, Rules, specs_record
+from ares.kernel.trade import InstrumentRules, Rules, trade_params
 
 SPEC = InstrumentSpec(Instrument("test", "A/B"), 2, 3)
-SPECS = specs_record([InstrumentRules(SPEC, 60_000), InstrumentRules(SPEC, 60_000)])
-RULES = Rules(fee_bps=10.0, spread_bps=0.0, slippage_bps=0.0, participation_max=0.1).record()
+RULES = Rules(fee_bps=10.0, spread_bps=0.0, slippage_bps=0.0, participation_max=0.1)
+PARAMS = trade_params(RULES, [InstrumentRules(SPEC, 60_000), InstrumentRules(SPEC, 60_000)])
 
 
 def venue() -> SimulatedVenue:
-    return SimulatedVenue(RULES, SPECS)
+    return SimulatedVenue(PARAMS)
 
 
 def order(client_id: str, kind: str, lots: int, price: int = 0, instrument: int = 0) -> SubmitOrder:

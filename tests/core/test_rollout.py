@@ -123,12 +123,12 @@ def test_a_canary_and_its_champion_share_the_size() -> None:
     engine.publish("second")
     engine.bars(2 * MINUTES_IN_HOUR)
     assert engine.seats == ("champion", "canary")
-    assert engine.state.specs["size_share"].tolist() == [0.75, 0.25]
-    assert engine.state.specs["has_champion"].tolist() == [True, True]
+    assert engine.state.params.specs["size_share"].tolist() == [0.75, 0.25]
+    assert engine.state.params.specs["has_champion"].tolist() == [True, True]
     engine.bars(3 * MINUTES_IN_HOUR)
     assert engine.seats == ("former", "champion")
-    assert engine.state.specs["has_champion"].tolist() == [False, True]
-    assert engine.state.specs["size_share"][1] == 1.0
+    assert engine.state.params.specs["has_champion"].tolist() == [False, True]
+    assert engine.state.params.specs["size_share"][1] == 1.0
 
 
 def test_low_confidence_takes_a_champion_out_within_a_bar_after_enough_trades() -> None:
@@ -192,13 +192,13 @@ def test_a_trade_of_money_is_looked_at_with_its_fill(trades: int, moves: list[An
         sent = SubmitOrder(name, 0, wish, lots, 0, "signal", 0.6, 9.0, 100.0)
         engine.state.orders[name] = orders.submitted(sent)
         engine.state.working_ids[0] = name
-        book["working_lots"], book["working_kind"], book["entry_width"] = lots, kind, 100.0
+        book["working_lots"], book["working_kind"], book["entry_barrier_bps"] = lots, kind, 100.0
         engine.take(OrderFilled(name, engine.now_ms, lots, ticks, 0, 0))
     assert int(book["position_lots"]) == 0
     assert int(book["arm_trades"]) == trades + 1
     assert int(engine.state.turned[0]["steps"]) == 1
     assert engine.said == moves
-    assert bool(engine.state.specs["has_champion"][0]) == (not moves)
+    assert bool(engine.state.params.specs["has_champion"][0]) == (not moves)
 
 
 def test_a_former_champion_that_is_better_comes_back() -> None:
@@ -233,4 +233,4 @@ def test_a_challenger_that_is_worse_is_dismissed(hours: int) -> None:
     assert engine.moves[-1].move == "dismissed"
     assert engine.moves[-1].reason == "it is worse than the champion"
     assert engine.seats == ("champion", "empty")
-    assert engine.state.specs["size_share"][0] == 1.0
+    assert engine.state.params.specs["size_share"][0] == 1.0

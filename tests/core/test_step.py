@@ -55,7 +55,7 @@ def with_entry(state: State) -> SubmitOrder:
     state.orders["e"] = orders.submitted(command)
     state.working_ids[0] = "e"
     book = state.trade.book[0]
-    book["working_lots"], book["working_kind"], book["entry_width"] = 10, ENTRY, 100.0
+    book["working_lots"], book["working_kind"], book["entry_barrier_bps"] = 10, ENTRY, 100.0
     return command
 
 
@@ -114,9 +114,9 @@ def test_a_rejected_entry_frees_what_it_had_reserved() -> None:
     with_entry(state)
     account, book = state.trade.account[0], state.trade.book[0]
     for record in (account, book):
-        record["reserved"], record["waiting"] = 700, 600
+        record["reserved"], record["pending_notional"] = 700, 600
     assert step(state, OrderRejected("e", START_MS, 1, "collar"), {}) == []
-    assert account["reserved"] == account["waiting"] == book["working_lots"] == 0
+    assert account["reserved"] == account["pending_notional"] == book["working_lots"] == 0
     assert state.orders == {}
     assert account["failures"] == 1
 

@@ -19,7 +19,7 @@ from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.model import Ensemble, Member
 from ares.domain.run import RunInstrument, RunSetup
 from ares.domain.timeframe import DAY_MS, MINUTE_MS, Timeframe
-from ares.kernel.bar_aggregation import FOLD
+from ares.kernel.bar_aggregation import AGGREGATE
 from ares.kernel.bars import F64, Bars
 from ares.kernel.features import N_FEATURES, WARMUP_BARS
 from ares.kernel.features.user import UserFeature, UserFeatures
@@ -39,7 +39,7 @@ def walk(n: int, seed: int = 0) -> Bars:
 
 
 def fold_record(bars: Bars, t: int) -> Any:
-    record = np.zeros(1, FOLD)[0]
+    record = np.zeros(1, AGGREGATE)[0]
     record["open_ms"] = bars.ts_ms[t]
     for name in ("open", "high", "low", "close", "volume", "flat"):
         record[name] = getattr(bars, name)[t]

@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ares.domain.timeframe import Timeframe
-from ares.kernel.bar_aggregation import fold_state, on_close, warm_up
+from ares.kernel.bar_aggregation import (
+    BarSeries,
+    ClosingBars,
+    FeatureRows,
+    Intervals,
+    aggregate_close,
+    first_aggregates,
+    warm_up,
+)
 from ares.kernel.bars import Bars
 from ares.kernel.features import N_FEATURES, WARMUP_BARS, feature_state, features_of
 from ares.kernel.resample import fill_gaps, resample
@@ -23,17 +31,24 @@ FRAMES = (Timeframe.M1, Timeframe.M5, Timeframe.M15, Timeframe.H1)
 TF_MS = np.array([frame.ms for frame in FRAMES])
 
 
+def series_state(n: int) -> BarSeries:
+    """Return the memory of ``n`` instruments that have seen no bar."""
+    return BarSeries(
+        first_aggregates(n, len(FRAMES)), feature_state(n * len(FRAMES), np.tile(TF_MS, n))
+    )
+
+
 class Live:
-    """The fold as an engine drives it; keeps every row that came due."""
+    """Bar aggregation as an engine drives it; keeps every row that came due."""
 
     def __init__(self, n: int, base_ms: list[int], reference: int) -> None:
-        self.fold = fold_state(n, len(FRAMES))
-        self.feats = feature_state(n * len(FRAMES), np.tile(TF_MS, n))
-        self.base_ms = np.array(base_ms)
-        self.reference = reference
-        self.out = np.full((n, len(FRAMES), N_FEATURES), np.nan, np.float32)
-        self.due = np.zeros((n, len(FRAMES)), np.bool_)
-        self.warm = np.zeros((n, len(FRAMES)), np.bool_)
+        self.series = series_state(n)
+        self.intervals = Intervals(np.array(base_ms), TF_MS, reference)
+        self.out = FeatureRows(
+            np.full((n, len(FRAMES), N_FEATURES), np.nan, np.float32),
+            np.zeros((n, len(FRAMES)), np.bool_),
+            np.zeros((n, len(FRAMES)), np.bool_),
+        )
         self.rows: dict[tuple[int, int], list[NDArray[np.float32]]] = {
             (k, j): [] for k in range(n) for j in range(len(FRAMES))
         }
@@ -41,11 +56,15 @@ class Live:
 
     def run(self, series: list[Bars]) -> None:
         closes = sorted(
-            {int(t) + int(b) for s, b in zip(series, self.base_ms, strict=True) for t in s.ts_ms}
+            {
+                int(t) + int(b)
+                for s, b in zip(series, self.intervals.base_ms, strict=True)
+                for t in s.ts_ms
+            }
         )
         place = [
             {int(t) + int(b): i for i, t in enumerate(s.ts_ms)}
-            for s, b in zip(series, self.base_ms, strict=True)
+            for s, b in zip(series, self.intervals.base_ms, strict=True)
         ]
         for close_ms in closes:
             present = np.array([close_ms in p for p in place])
@@ -57,13 +76,11 @@ class Live:
                     columns = (bars.open, bars.high, bars.low, bars.close, bars.volume)
                     ohlcv[k] = [column[i] for column in columns]
                     flat[k] = bars.flat[i]
-            on_close(
-                *(self.fold, self.feats, close_ms, present, self.base_ms, ohlcv, flat, TF_MS),
-                *(self.reference, self.out, self.due, self.warm),
-            )
-            for k, j in zip(*np.nonzero(self.due), strict=True):
-                self.rows[int(k), int(j)].append(self.out[k, j].copy())
-                self.warm_rows[int(k), int(j)] += int(self.warm[k, j])
+            closing = ClosingBars(present, ohlcv, flat)
+            aggregate_close(close_ms, closing, self.intervals, self.series, self.out)
+            for k, j in zip(*np.nonzero(self.out.due), strict=True):
+                self.rows[int(k), int(j)].append(self.out.values[k, j].copy())
+                self.warm_rows[int(k), int(j)] += int(self.out.warm[k, j])
 
 
 def series(seed: int, n: int, offset: int, base_ms: int = MINUTE, keep: float = 1.0) -> Bars:
@@ -77,17 +94,17 @@ def series(seed: int, n: int, offset: int, base_ms: int = MINUTE, keep: float = 
 
 
 def assert_as_resampled(live: Live, all_bars: list[Bars]) -> None:
-    lead = all_bars[live.reference] if live.reference >= 0 else None
+    lead = all_bars[live.intervals.reference] if live.intervals.reference >= 0 else None
     for k, bars in enumerate(all_bars):
         for j, frame in enumerate(FRAMES):
-            base = int(live.base_ms[k])
+            base = int(live.intervals.base_ms[k])
             if frame.ms < base:
                 assert live.rows[k, j] == []
                 continue
             whole = resample(bars, base, frame.ms)
             reference = None
             if lead is not None:
-                lead_base = int(live.base_ms[live.reference])
+                lead_base = int(live.intervals.base_ms[live.intervals.reference])
                 reference = resample(lead, lead_base, frame.ms) if frame.ms >= lead_base else None
             table = features_of(whole, frame, reference)
             got = np.array(live.rows[k, j], np.float32).reshape(-1, N_FEATURES)
@@ -134,20 +151,20 @@ def test_a_missing_minute_costs_the_bars_that_hold_it_and_the_memory() -> None:
     assert len(live.rows[0, 0]) == 60 * 30 - 1
     assert len(live.rows[0, 1]) == 12 * 30 - 1
     assert len(live.rows[0, 3]) == 30 - 1
-    assert live.feats["age"][0] == 60 * 30 - 728
-    assert live.feats["age"][1] == (60 * 30 - 730) // 5
-    assert live.feats["age"][3] == 30 - 13
+    assert live.series.features["age"][0] == 60 * 30 - 728
+    assert live.series.features["age"][1] == (60 * 30 - 730) // 5
+    assert live.series.features["age"][3] == 30 - 13
 
 
 def test_who_is_absent_is_left_alone() -> None:
     live = Live(2, [MINUTE, MINUTE], 0)
     none = Bars.empty()
     live.run([series(0, 30, 0), none])
-    assert not live.fold[len(FRAMES) :].tobytes().strip(b"\0")
-    assert np.isnan(live.out[1]).all()
+    assert not live.series.aggregates[len(FRAMES) :].tobytes().strip(b"\0")
+    assert np.isnan(live.out.values[1]).all()
     assert len(live.rows[0, 1]) == 6
     live.run([none, series(1, 30, 0)])
-    assert not live.due[0].any()
+    assert not live.out.due[0].any()
 
 
 def test_snapshot_in_the_middle_goes_on_to_the_bit() -> None:
@@ -157,11 +174,12 @@ def test_snapshot_in_the_middle_goes_on_to_the_bit() -> None:
     first = Live(2, [MINUTE, MINUTE], 0)
     first.run([one[:333] for one in bars])
     second = Live(2, [MINUTE, MINUTE], 0)
-    second.fold = np.frombuffer(first.fold.tobytes(), first.fold.dtype).copy()
-    second.feats = np.frombuffer(first.feats.tobytes(), first.feats.dtype).copy()
+    second.series = BarSeries(
+        *(np.frombuffer(array.tobytes(), array.dtype).copy() for array in first.series)
+    )
     second.run([one[333:] for one in bars])
-    assert second.fold.tobytes() == whole.fold.tobytes()
-    assert second.feats.tobytes() == whole.feats.tobytes()
+    for restored, straight in zip(second.series, whole.series, strict=True):
+        assert restored.tobytes() == straight.tobytes()
 
 
 def test_warmed_up_it_goes_on_as_if_it_had_run_all_along() -> None:
@@ -173,25 +191,25 @@ def test_warmed_up_it_goes_on_as_if_it_had_run_all_along() -> None:
     for k in range(2):
         for j, frame in enumerate(FRAMES):
             past, lead = (resample(one[:1440], MINUTE, frame.ms) for one in (bars[k], bars[0]))
-            age = warm_up(late.fold, late.feats, k, j, len(FRAMES), past, lead)
+            age = warm_up(late.series, k * len(FRAMES) + j, past, lead)
             assert age == len(past)
     late.run([one[1440:] for one in bars])
     for key, rows in late.rows.items():
         assert np.array(rows).tobytes() == np.array(whole.rows[key][-len(rows) :]).tobytes()
     assert late.warm_rows[0, 1] == 60
-    assert late.feats.tobytes() == whole.feats.tobytes()
+    assert late.series.features.tobytes() == whole.series.features.tobytes()
 
 
 def test_warm_up_forgets_what_was_there() -> None:
     live = Live(1, [MINUTE], -1)
     live.run([series(5, 100, 0)])
     bars = series(0, WARMUP_BARS, 0)
-    assert warm_up(live.fold, live.feats, 0, 0, len(FRAMES), bars, None) == WARMUP_BARS
-    assert live.feats["interval_ms"].tolist() == TF_MS.tolist()
-    fresh = feature_state(len(FRAMES), TF_MS)
-    warm_up(fold_state(1, len(FRAMES)), fresh, 0, 0, len(FRAMES), bars, None)
-    assert live.feats[:1].tobytes() == fresh[:1].tobytes()
-    assert warm_up(live.fold, live.feats, 0, 0, len(FRAMES), Bars.empty(), None) == 0
+    assert warm_up(live.series, 0, bars, None) == WARMUP_BARS
+    assert live.series.features["interval_ms"].tolist() == TF_MS.tolist()
+    fresh = series_state(1)
+    warm_up(fresh, 0, bars, None)
+    assert live.series.features[:1].tobytes() == fresh.features[:1].tobytes()
+    assert warm_up(live.series, 0, Bars.empty(), None) == 0
 
 
 @pytest.mark.parametrize("frame", FRAMES)

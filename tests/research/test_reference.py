@@ -69,7 +69,7 @@ def test_filled_at_the_close_equals_a_plain_loop(btc: Candles) -> None:
         btc, strategy, cash=1e6, fee_bps=10, spread_bps=0, slippage_bps=0, size=1.0, fill="close"
     )
     cash, held, entries = 1e6, False, 0
-    for edge, close in zip(strategy.signals.edge[:, 0], btc.bars.close, strict=True):
+    for edge, close in zip(strategy.signals.edge_bps[:, 0], btc.bars.close, strict=True):
         if edge > 0 and not held:
             cash, held, entries = cash - close * 1.001, True, entries + 1
         elif held and edge < 0:

@@ -95,8 +95,8 @@ def test_the_future_moves_nothing(walk: CandlesMaker, voiced: EnsembleMembers) -
     full = strategy(whole.between(start, end), whole, voiced)
     short = strategy(whole.between(start, cut), whole.between(None, cut), voiced)
     n = len(short.signals.p)
-    assert np.isfinite(short.signals.edge).all()
-    for name in ("p", "edge", "width"):
+    assert np.isfinite(short.signals.edge_bps).all()
+    for name in ("p", "edge_bps", "barrier_bps"):
         np.testing.assert_array_equal(getattr(full.signals, name)[:n], getattr(short.signals, name))
 
 
@@ -105,7 +105,7 @@ def test_dearer_trading_lowers_the_edge_by_just_that(
 ) -> None:
     whole = walk(n=N, seed=3)
     window = whole.between(int(whole.bars.ts_ms[4_000]), None)
-    free, dear = (strategy(window, whole, voiced, cost).signals.edge for cost in (0.0, 22.0))
+    free, dear = (strategy(window, whole, voiced, cost).signals.edge_bps for cost in (0.0, 22.0))
     np.testing.assert_allclose(free - dear, 22.0)
 
 
@@ -114,7 +114,7 @@ def test_without_enough_history_it_has_no_say_and_says_so(
 ) -> None:
     whole = walk(n=WARMUP_BARS, seed=4)
     got = strategy(whole, whole, voiced)
-    assert np.isnan(got.signals.edge).all()
+    assert np.isnan(got.signals.edge_bps).all()
     assert any("has no score in the window" in text for text in got.warnings)
 
 

@@ -16,14 +16,15 @@ from ares.domain.events import (
     OrderRejected,
     SubmitOrder,
 )
+from ares.kernel.jit import bind
+from ares.kernel.trade.arrays import TickBar, TradeParams, new_records, new_venue
 from ares.kernel.trade.fill import (
     venue_accept,
     venue_cancel_stop,
     venue_open,
     venue_range,
 )
-from ares.kernel.trade.layout import ENTRY, EXIT, FILL, N_FILLS, STOP, Records, zeros
-from ares.kernel.trade.scan import new_venue
+from ares.kernel.trade.layout import ENTRY, EXIT, N_FILLS, STOP
 
 KINDS = {"entry": ENTRY, "exit": EXIT, "stop": STOP}
 
@@ -43,18 +44,19 @@ class OpenOrder:
 class SimulatedVenue:
     """One market order and one stop per instrument, filled by ``kernel.trade.fill``.
 
-    rules, specs : the run's records, costs and grids.
+    params : the run's costs and grids.
     """
 
-    def __init__(self, rules: Records, specs: Records) -> None:
-        self._rules = rules
-        self._specs = specs
-        self._book = new_venue(len(specs))
-        self._fills = zeros(FILL, 2)
-        self._counts = np.zeros(4, np.int64)
-        self._market_ids = [""] * len(specs)
-        self._stop_ids = [""] * len(specs)
+    def __init__(self, params: TradeParams) -> None:
+        n = len(params.specs)
+        self._params = params
+        self._book = new_venue(n)
+        self._records = new_records(2)
+        self._market_ids = [""] * n
+        self._stop_ids = [""] * n
         self.busy: set[int] = set()
+        types = (0, TickBar(0, 0, 0, 0), 0, self._book, params, self._records)
+        self._fill_open, self._fill_range = bind(venue_open, *types), bind(venue_range, *types)
 
     def adopt(self, open_orders: list[OpenOrder]) -> None:
         """Hold the given orders, as after a restart of a venue that never went away."""
@@ -87,29 +89,25 @@ class SimulatedVenue:
         self, i: int, open_ms: int, ticks: NDArray[np.int64], volume_lots: int
     ) -> list[Event]:
         """Fill what waits for the open of a bar; ticks: (4,) open, high, low, close."""
-        self._counts[N_FILLS] = 0
+        self._records.counts[N_FILLS] = 0
         stopped = self._book[i]["market_lots"] == 0
-        venue_open(
-            i, open_ms, ticks[0], volume_lots,
-            self._book, self._rules, self._specs, self._fills, self._counts,
-        )  # fmt: skip
+        bar = _tick_bar(open_ms, ticks)
+        self._fill_open(i, bar, volume_lots, self._book, self._params, self._records)
         return self._answers(i, bool(stopped))
 
     def on_range(
         self, i: int, open_ms: int, ticks: NDArray[np.int64], volume_lots: int
     ) -> list[Event]:
         """Fill a stop that the bar's low reached."""
-        self._counts[N_FILLS] = 0
-        venue_range(
-            i, open_ms, ticks[0], ticks[2], volume_lots,
-            self._book, self._rules, self._specs, self._fills, self._counts,
-        )  # fmt: skip
+        self._records.counts[N_FILLS] = 0
+        bar = _tick_bar(open_ms, ticks)
+        self._fill_range(i, bar, volume_lots, self._book, self._params, self._records)
         return self._answers(i, stopped=True)
 
     def _answers(self, i: int, stopped: bool) -> list[Event]:
         """Turn the fills the kernel wrote into events."""
         events: list[Event] = []
-        for row in self._fills[: self._counts[N_FILLS]]:
+        for row in self._records.fills[: self._records.counts[N_FILLS]]:
             ids = self._stop_ids if stopped else self._market_ids
             client_id, ts_ms = ids[i], int(row["ts_ms"])
             price = int(row["price_ticks"])
@@ -132,3 +130,9 @@ class SimulatedVenue:
             self._stop_ids[i] = ""
         if not self._market_ids[i] and not self._stop_ids[i]:
             self.busy.discard(i)
+
+
+def _tick_bar(open_ms: int, ticks: NDArray[np.int64]) -> TickBar:
+    """Return a bar of the feed as the kernel takes it."""
+    opened, _, low, close = ticks.tolist()
+    return TickBar(open_ms, opened, low, close)

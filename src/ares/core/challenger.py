@@ -42,7 +42,7 @@ from ares.domain.model_events import (
 from ares.domain.run import ChallengerRules
 from ares.kernel.bars import F64
 from ares.kernel.e_process import detect_one, step_one
-from ares.kernel.live import OUT_WIDTH
+from ares.kernel.live import OUT_BARRIER
 from ares.kernel.trade.arm_pnl import arm_values
 from ares.kernel.trade.layout import MODE_LEARNING
 
@@ -132,7 +132,7 @@ def observe(state: State, effects: Sequence[Effect]) -> None:
         if ensemble is None:
             continue
         state.unreviewed = True
-        held = state.trade.virtual[lane]["width"] if effect.virtual else 0.0
+        held = state.trade.virtual[lane]["barrier_bps"] if effect.virtual else 0.0
         width = max(float(held), ensemble.width_min_bps, BOUND_BPS_MIN)
         state.turned[lane]["bound"] = width + ensemble.cost_bps
         detect_one(state.turned, lane, -effect.net_bps)
@@ -228,8 +228,8 @@ def _compare(state: State, say: bool) -> list[Effect]:
     """
     n = len(state.lanes)
     value, width = np.empty(n), np.empty(n)
-    arm_values(state.trade.book, state.trade.virtual, state.rules, state.specs, value, width)
-    said = state.scratch.said[OUT_WIDTH]
+    arm_values(state.trade, state.params, value, width)
+    said = state.scratch.outputs.lanes[OUT_BARRIER]
     effects: list[Effect] = []
     for i in range(state.setup.n_instruments):
         champion, challenger = champion_lane(state, i), challenger_lane(state, i)
@@ -240,7 +240,7 @@ def _compare(state: State, say: bool) -> list[Effect]:
         step_one(state.better, i, theirs - mine)
         step_one(state.worse, i, mine - theirs)
         ahead = [w for w in (*width[pair].tolist(), *said[pair].tolist()) if math.isfinite(w)]
-        cost = float(state.rules[0]["cost_bps_now"])
+        cost = float(state.params.rules[0]["cost_bps_now"])
         state.better[i]["bound"] = state.worse[i]["bound"] = max(*ahead, BOUND_BPS_MIN) + cost
         state.marks[pair] = value[pair]
         if say:

@@ -45,7 +45,7 @@ KINDS = {name: kind for kind, name in KIND_NAMES.items()}
 
 def effects_of_records(state: State) -> list[Effect]:
     """Return what the kernel's last call wrote, as effects: notices, outcomes, then requests."""
-    s = state.scratch
+    s = state.scratch.records
     effects: list[Effect] = []
     for k in range(s.counts[N_NOTICES]):
         effects += notice_effects(s.notices, k)
@@ -65,11 +65,11 @@ def notice_effects(notices: Records, k: int) -> list[Effect]:
         return [ModeChanged(i, ts_ms, mode_name(before), mode_name(after), value)]
     if kind == NOTICE_BREAKER:
         names = BREAKER_STATUS_NAMES
-        which = BREAKER_NAMES[int(row["which"])]
+        which = BREAKER_NAMES[int(row["code"])]
         return [BreakerChanged(i, ts_ms, which, names[before], names[after], value)]
     if kind == NOTICE_DAILY_LOSS:
         return [DailyLossReached(ts_ms, value)]
-    return [VirtualTradeOpened(i, ts_ms, REFUSAL_NAMES[int(row["which"])], value)]
+    return [VirtualTradeOpened(i, ts_ms, REFUSAL_NAMES[int(row["code"])], value)]
 
 
 def outcome_effect(outcomes: Records, k: int) -> TradeClosed:
@@ -103,7 +103,7 @@ def refusal_effect(requests: Records, k: int) -> SignalRefused:
         REFUSAL_NAMES[int(row["code"])],
         float(row["p"]),
         float(row["edge_bps"]),
-        float(row["width_bps"]),
+        float(row["barrier_bps"]),
     )
 
 
@@ -128,7 +128,7 @@ def _request_effects(state: State, requests: Records, k: int, place: int) -> lis
         reason=REASON_NAMES[int(row["reason"])],
         p=float(row["p"]),
         edge_bps=float(row["edge_bps"]),
-        barrier_bps=float(row["width_bps"]),
+        barrier_bps=float(row["barrier_bps"]),
     )
     state.orders[command.client_id] = orders.submitted(command)
     if kind == STOP:

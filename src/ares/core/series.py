@@ -57,7 +57,14 @@ def write_series(state: State, now_ms: int) -> None:
     for spec, records, weights in zip(state.setup.series, state.series, state.weights, strict=True):
         first, end = end, end + width_of([spec])
         write_due(
-            records, now_ms, state.scratch.due, weights, spec.stale_ms, state.features, first, end
+            records,
+            now_ms,
+            state.scratch.rows.due,
+            weights,
+            spec.stale_ms,
+            state.features,
+            first,
+            end,
         )
 
 

@@ -22,7 +22,7 @@ from ares.kernel.e_process import bets
 from ares.kernel.ensemble import slot_records
 from ares.kernel.features import N_FEATURES
 from ares.kernel.features.columns import present
-from ares.kernel.trade import seat
+from ares.kernel.trade import reset_posterior
 from ares.kernel.trade.arm_pnl import arm_values
 from ares.kernel.trade.layout import VIRTUAL
 
@@ -155,12 +155,12 @@ def _seat(
     book = state.trade.book
     lived = None if parent is None else (book[parent].copy(), state.turned[parent].copy())
     state.trade.virtual[lane] = np.zeros((), VIRTUAL)
-    seat(lane, seed_of(ensemble, state.setup), book, state.rules)
+    reset_posterior(lane, seed_of(ensemble, state.setup), state.trade, state.params)
     begin_watch(state, lane)
     if lived is not None:
         _inherit(state, lane, *lived)
-    for j in range(len(state.tf_ms)):
-        state.last_p[lane, j] = np.nan
+    for j in range(len(state.intervals.timeframe_ms)):
+        state.latest.p[lane, j] = np.nan
         package = state.packages[lane, j]
         if package < 0 or not state.last_warm[lane, j]:
             continue
@@ -168,12 +168,12 @@ def _seat(
         if state.windows is not None:
             if own is None:
                 raise ValueError("the run has features of its user's own: hand them in")
-            k = lane * len(state.tf_ms) + j
-            values = own(bars_of(state.windows, k), int(state.tf_ms[j]))
+            k = lane * len(state.intervals.timeframe_ms) + j
+            values = own(bars_of(state.windows, k), int(state.intervals.timeframe_ms[j]))
             row[N_FEATURES : N_FEATURES + len(values)] = values
             if not present(values):
                 continue
-        state.last_p[lane, j] = scorers[state.package_hashes[package]](row[None])[0]
+        state.latest.p[lane, j] = scorers[state.package_hashes[package]](row[None])[0]
 
 
 def _inherit(state: State, lane: int, parent: np.void, turned: np.void) -> None:
@@ -201,7 +201,7 @@ def place(state: State, lanes: Sequence[int]) -> None:
     state.slots[list(lanes)] = slot_records(seated, setup.timeframes)
     share = 0.0 if setup.challenger_rules is None else setup.challenger_rules.canary_share
     for lane in lanes:
-        slot, spec = state.lanes[lane], state.specs[lane]
+        slot, spec = state.lanes[lane], state.params.specs[lane]
         twin = int(spec["twin"])
         tried = twin >= 0 and state.lanes[twin].stage == "canary"
         spec["horizon_ms"] = 0 if slot.ensemble is None else slot.ensemble.horizon_ms
@@ -253,6 +253,6 @@ def begin_comparison(state: State, i: int) -> None:
             sd_guess=BOUND_BPS_MIN * BOUND_SHARE_SD,
         )[0]
     value, width = np.empty(len(state.lanes)), np.empty(len(state.lanes))
-    arm_values(state.trade.book, state.trade.virtual, state.rules, state.specs, value, width)
+    arm_values(state.trade, state.params, value, width)
     lanes = list(lanes_of(state.setup, i))
     state.marks[lanes] = state.starts[lanes] = value[lanes]

@@ -18,14 +18,39 @@ from ares.core.windows import window_state
 from ares.domain.events import BarsClosed
 from ares.domain.model import Ensemble
 from ares.domain.run import RunSetup
-from ares.kernel.bar_aggregation import fold_state
-from ares.kernel.bars import F64, I64, Bools
+from ares.kernel.bar_aggregation import (
+    BarSeries,
+    ClosingBars,
+    FeatureRows,
+    Intervals,
+    first_aggregates,
+)
+from ares.kernel.bars import F64, I64
 from ares.kernel.e_process import BET
-from ares.kernel.ensemble import slot_records, tf_ms_of
+from ares.kernel.ensemble import Ensembles, LatestScores, slot_records, timeframe_ms
 from ares.kernel.features import feature_state
-from ares.kernel.live import OUT_ROWS
-from ares.kernel.trade import InstrumentRules, Rules, TradeState, first_state, specs_record
-from ares.kernel.trade.layout import FILL, NOTICE, OUTCOME, REQUEST, Records, zeros
+from ares.kernel.jit import bind
+from ares.kernel.live import (
+    OUT_ROWS,
+    DecisionOutputs,
+    LiveCalls,
+    PriceGrid,
+    Scoring,
+    apply_now,
+    decide_now,
+    score_step,
+)
+from ares.kernel.trade import (
+    InstrumentRules,
+    Rules,
+    TradeParams,
+    TradeRecords,
+    TradeState,
+    first_state,
+    new_records,
+    trade_params,
+)
+from ares.kernel.trade.layout import Records, zeros
 from ares.kernel.trade.scan import log_room
 
 Scorer = Callable[[NDArray[np.float32]], F64]
@@ -37,40 +62,38 @@ Scorers = dict[str, Scorer]
 
 @dataclass(slots=True)
 class Scratch:
-    """Places the kernel writes into, of no meaning between two events, and views of the state.
+    """What the kernel writes and reads at each event, of no meaning between two, and views of the
+    state.
 
-    ohlcv, present, flat : (n_lanes, ...) the bars of the event that is being stepped.
-    flat_features, flat_p : views of ``State.features`` and ``State.last_p``, instruments and
+    bars    : of the event that is being stepped; rows: ``State.features``, and which are due.
+    records : what the trade half wrote; outputs: what it decided.
+    calls   : the kernel's functions, bound to these arrays.
+    flat_features, flat_p : views of ``State.features`` and ``State.latest.p``, instruments and
                             timeframes on one axis; flat_packages : ``State.packages`` as a list.
     """
 
-    ohlcv: F64
-    present: Bools
-    flat: Bools
-    places: I64
+    bars: ClosingBars
+    rows: FeatureRows
+    scoring: Scoring
+    ensembles: Ensembles
+    grid: PriceGrid
+    outputs: DecisionOutputs
+    records: TradeRecords
     flat_features: NDArray[np.float32]
     flat_p: F64
     flat_packages: list[int]
-    due: NDArray[np.bool_]
-    warm: NDArray[np.bool_]
-    ticks: I64
-    said: F64
-    worth: I64
-    requests: Records
-    outcomes: Records
-    notices: Records
-    fills: Records
-    counts: I64
+    calls: LiveCalls | None = None
     _bytes: list[tuple[memoryview, memoryview, memoryview]] = field(init=False)
 
     def begin(self, width: int) -> None:
         """Take views of the bars' bytes: one part for each lane of the ``width`` instruments."""
-        parts = [slice(first, first + width) for first in range(0, len(self.present), width)]
+        bars = self.bars
+        parts = [slice(first, first + width) for first in range(0, len(bars.present), width)]
         self._bytes = [
             (
-                self.ohlcv[part].data.cast("B"),
-                self.present[part].data.cast("B"),
-                self.flat[part].data.cast("B"),
+                bars.ohlcv[part].data.cast("B"),
+                bars.present[part].data.cast("B"),
+                bars.flat[part].data.cast("B"),
             )
             for part in parts
         ]
@@ -87,8 +110,7 @@ class State:
 
     features : (n_instruments, n_timeframes, n_features) float32, of the last complete bars: the
                kernel's N_FEATURES columns, then the user's own features, then external series.
-    last_p, last_ms, last_sigma : (n_instruments, n_timeframes) the newest score of each model,
-               its closing instant, and ``volatility_20`` there.
+    latest   : (n_instruments, n_timeframes) the newest score of each model.
     last_fill_ms : (n_instruments,) open time of the bar in which the venue last answered.
     windows  : the last bars of each series, see ``core.windows``; None without user's features.
     series   : of each external series (width,) what is known for each instrument.
@@ -106,12 +128,9 @@ class State:
     setup: RunSetup
     seq: int
     now_ms: int
-    fold: Records
-    feats: Records
+    bar_series: BarSeries
     features: NDArray[np.float32]
-    last_p: F64
-    last_ms: I64
-    last_sigma: F64
+    latest: LatestScores
     last_warm: NDArray[np.bool_]
     trade: TradeState
     last_fill_ms: I64
@@ -131,13 +150,11 @@ class State:
     unreviewed: bool
     # Made from the lanes, whenever one of them changes:
     slots: Records
-    specs: Records
+    params: TradeParams
     packages: I64
     package_hashes: list[str]
     # Made from the setup, never changed:
-    rules: Records
-    tf_ms: I64
-    base_ms: I64
+    intervals: Intervals
     price_scale: F64
     weights: tuple[F64, ...]
     scratch: Scratch = field(repr=False)
@@ -156,8 +173,8 @@ def traded_of(setup: RunSetup) -> list[InstrumentRules]:
     return rows
 
 
-def rules_of(setup: RunSetup) -> Records:
-    """Return the rules record of a run."""
+def rules_of(setup: RunSetup) -> Rules:
+    """Return the rules of a run."""
     kinds: dict[str, Callable[[float], Any]] = {
         "sizing": int,
         "fixed_lots": int,
@@ -166,32 +183,34 @@ def rules_of(setup: RunSetup) -> Records:
     }
     kinds |= {"failures_max": int, "trial_trades": int, "stop_enabled": bool, "gate_mode": bool}
     values: dict[str, Any] = {k: kinds.get(k, float)(v) for k, v in setup.rules.items()}
-    return Rules(**values).record()
+    return Rules(**values)
 
 
 def new_state(setup: RunSetup) -> State:
     """Return the state before any bar."""
     n, m = len(setup.instruments), len(setup.timeframes)
-    rules = rules_of(setup)
     traded = traded_of(setup)
+    params = trade_params(rules_of(setup), traded)
     packages = np.full((n, m), -1, np.int64)
     width = n_columns(setup)
     features = np.full((n, m, width), np.nan, np.float32)
-    last_p = np.full((n, m), np.nan)
-    tf_ms = tf_ms_of(setup.timeframes)
-    room = log_room(n)
+    last_warm = np.zeros((n, m), np.bool_)
+    latest = LatestScores(
+        np.full((n, m), np.nan), np.zeros((n, m), np.int64), np.full((n, m), np.nan)
+    )
+    tf_ms = timeframe_ms(setup.timeframes)
+    base_ms = np.array([one.base_ms for one in setup.instruments], np.int64)
+    price_scale = np.array([10.0**one.spec.price_decimals for one in setup.instruments])
+    slots = slot_records([one.ensemble for one in setup.instruments], setup.timeframes)
     state = State(
         setup=setup,
         seq=0,
         now_ms=0,
-        fold=fold_state(n, m),
-        feats=feature_state(n * m, np.tile(tf_ms, n)),
+        bar_series=BarSeries(first_aggregates(n, m), feature_state(n * m, np.tile(tf_ms, n))),
         features=features,
-        last_p=last_p,
-        last_ms=np.zeros((n, m), np.int64),
-        last_sigma=np.full((n, m), np.nan),
-        last_warm=np.zeros((n, m), np.bool_),
-        trade=first_state(traded, setup.cash_quote, rules),
+        latest=latest,
+        last_warm=last_warm,
+        trade=first_state(traded, setup.cash_quote, params),
         last_fill_ms=np.zeros(n, np.int64),
         windows=window_state(n * m) if setup.user_features else None,
         series=first_series(setup),
@@ -207,33 +226,24 @@ def new_state(setup: RunSetup) -> State:
         starts=np.zeros(n),
         since_ms=np.zeros(setup.n_instruments, np.int64),
         unreviewed=False,
-        slots=slot_records([one.ensemble for one in setup.instruments], setup.timeframes),
-        rules=rules,
-        specs=specs_record(traded),
-        tf_ms=tf_ms,
-        base_ms=np.array([one.base_ms for one in setup.instruments], np.int64),
-        price_scale=np.array([10.0**one.spec.price_decimals for one in setup.instruments]),
+        slots=slots,
+        params=params,
+        intervals=Intervals(base_ms, tf_ms, setup.reference),
+        price_scale=price_scale,
         weights=series_weights(setup),
         packages=packages,
         package_hashes=[],
         scratch=Scratch(
-            np.zeros((n, 5)),
-            np.zeros(n, np.bool_),
-            np.zeros(n, np.bool_),
-            np.zeros(n * m, np.int64),
+            ClosingBars(np.zeros(n, np.bool_), np.zeros((n, 5)), np.zeros(n, np.bool_)),
+            FeatureRows(features, np.zeros((n, m), np.bool_), np.zeros((n, m), np.bool_)),
+            Scoring(packages, last_warm, np.zeros(n * m, np.int64)),
+            Ensembles(slots, tf_ms),
+            PriceGrid(price_scale, np.zeros((4, 1, n), np.int64)),
+            DecisionOutputs(np.full((OUT_ROWS, n), np.nan), np.zeros(2, np.int64)),
+            new_records(log_room(n)),
             features.reshape(n * m, width),
-            last_p.reshape(-1),
+            latest.p.reshape(-1),
             packages.reshape(-1).tolist(),
-            np.zeros((n, m), np.bool_),
-            np.zeros((n, m), np.bool_),
-            np.zeros((4, 1, n), np.int64),
-            np.full((OUT_ROWS, n), np.nan),
-            np.zeros(2, np.int64),
-            zeros(REQUEST, room),
-            zeros(OUTCOME, room),
-            zeros(NOTICE, room),
-            zeros(FILL, room),
-            np.zeros(4, np.int64),
         ),
     )
     state.scratch.begin(setup.n_instruments)
@@ -243,6 +253,23 @@ def new_state(setup: RunSetup) -> State:
     for i in range(setup.n_instruments):
         begin_comparison(state, i)
     return state
+
+
+def bind_calls(state: State) -> LiveCalls:
+    """Bind the kernel's functions to this state's arrays, and keep them."""
+    s = state.scratch
+    s.calls = LiveCalls(
+        bind(
+            score_step, 0, s.bars, state.intervals, state.bar_series, s.rows, state.latest,
+            s.scoring, 0,
+        ),
+        bind(
+            decide_now, 0, s.bars, s.grid, s.ensembles, state.latest, state.trade, state.params,
+            s.records, s.outputs,
+        ),
+        bind(apply_now, 0, state.trade, state.params, s.records),
+    )  # fmt: skip
+    return s.calls
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -263,12 +290,12 @@ class Snapshot(msgspec.Struct, frozen=True):
 def _arrays(state: State) -> dict[str, NDArray[Any]]:
     """Return the arrays that a snapshot holds, by name."""
     arrays = {
-        "fold": state.fold,
-        "feats": state.feats,
+        "aggregates": state.bar_series.aggregates,
+        "features_state": state.bar_series.features,
         "features": state.features,
-        "last_p": state.last_p,
-        "last_ms": state.last_ms,
-        "last_sigma": state.last_sigma,
+        "last_p": state.latest.p,
+        "last_ms": state.latest.close_ms,
+        "last_sigma": state.latest.sigma,
         "last_warm": state.last_warm,
         "turned": state.turned,
         "better": state.better,

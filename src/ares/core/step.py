@@ -15,7 +15,7 @@ from ares.core.challenger import (
 )
 from ares.core.facts import KINDS, effects_of_records
 from ares.core.series import on_series, series_facts, write_series
-from ares.core.state import Scorers, State
+from ares.core.state import Scorers, State, bind_calls
 from ares.core.windows import OwnFeatures, bars_of, push
 from ares.domain.events import (
     BarsClosed,
@@ -41,7 +41,7 @@ from ares.domain.model_events import (
 )
 from ares.kernel.features import N_FEATURES, VOLATILITY_20
 from ares.kernel.features.columns import present
-from ares.kernel.live import apply_now, decide_now, observe_closes, score_step
+from ares.kernel.live import observe_closes
 from ares.kernel.trade.layout import N_NOTICES, N_OUTCOMES, N_REQUESTS, Records
 
 
@@ -108,29 +108,27 @@ def _on_bars(
     s = state.scratch
     s.take(event)
     state.now_ms = event.ts_ms
-    n = score_step(
-        event.ts_ms, s.ohlcv, s.present, s.flat, state.base_ms, state.tf_ms, state.setup.reference,
-        state.fold, state.feats, state.features, s.due, s.warm, state.packages, VOLATILITY_20,
-        state.last_p, state.last_ms, state.last_sigma, state.last_warm, s.places,
+    calls = s.calls or bind_calls(state)
+    n = calls.score_step(
+        event.ts_ms, s.bars, state.intervals, state.bar_series, s.rows, state.latest, s.scoring,
+        VOLATILITY_20,
     )  # fmt: skip
     if state.series:
         write_series(state, event.ts_ms)
     _score(state, n, scorers, own)
     if event.warming:
-        for i in np.flatnonzero(s.present).tolist():
-            ticks = np.rint(s.ohlcv[i, 3:4] * state.price_scale[i]).astype(np.int64)
-            observe_closes(i, ticks, state.trade.book, state.specs)
+        for i in np.flatnonzero(s.bars.present).tolist():
+            ticks = np.rint(s.bars.ohlcv[i, 3:4] * state.price_scale[i]).astype(np.int64)
+            observe_closes(i, ticks, state.trade, state.params)
         return []
-    trade = state.trade
-    decide_now(
-        event.ts_ms, s.ohlcv, s.present, state.price_scale, s.ticks,
-        state.slots, state.tf_ms, state.last_p, state.last_ms, state.last_sigma, s.said,
-        trade.account, trade.book, trade.virtual, state.rules, state.specs,
-        s.requests, s.outcomes, s.notices, s.counts, s.worth,
+    calls.decide_now(
+        event.ts_ms, s.bars, s.grid, s.ensembles, state.latest, state.trade, state.params,
+        s.records, s.outputs,
     )  # fmt: skip
-    equity, cash = s.worth.tolist()
-    effects: list[Effect] = [DecisionMade(event.ts_ms, s.said.tobytes(), equity, cash)]
-    if s.counts[N_REQUESTS] or s.counts[N_OUTCOMES] or s.counts[N_NOTICES]:
+    equity, cash = s.outputs.equity_cash.tolist()
+    effects: list[Effect] = [DecisionMade(event.ts_ms, s.outputs.lanes.tobytes(), equity, cash)]
+    counts = s.records.counts
+    if counts[N_REQUESTS] or counts[N_OUTCOMES] or counts[N_NOTICES]:
         effects += effects_of_records(state)
     if state.series:
         effects += series_facts(state, event.ts_ms)
@@ -146,7 +144,7 @@ def _score(state: State, n: int, scorers: Scorers, own: OwnFeatures | None) -> N
     if state.windows is not None:
         n = _observe(state, state.windows, n, own)
     rows, names = s.flat_features, state.package_hashes
-    places = s.places[:n].tolist()
+    places = s.scoring.due_rows[:n].tolist()
     batches: dict[int, list[int]] = {}
     for place in places:
         batches.setdefault(s.flat_packages[place], []).append(place)
@@ -164,11 +162,14 @@ def _observe(state: State, windows: Records, n: int, own: OwnFeatures | None) ->
     """
     if own is None:
         raise ValueError("the run has features of its user's own: hand them in beside the scorers")
-    for k in np.flatnonzero(state.scratch.due).tolist():
-        push(windows, k, state.fold[k])
-    places, left = state.scratch.places, 0
+    for k in np.flatnonzero(state.scratch.rows.due).tolist():
+        push(windows, k, state.bar_series.aggregates[k])
+    places, left = state.scratch.scoring.due_rows, 0
     for k in places[:n].tolist():
-        values = own(bars_of(windows, k), int(state.tf_ms[k % len(state.tf_ms)]))
+        values = own(
+            bars_of(windows, k),
+            int(state.intervals.timeframe_ms[k % len(state.intervals.timeframe_ms)]),
+        )
         state.scratch.flat_features[k, N_FEATURES : N_FEATURES + len(values)] = values
         if present(values):
             places[left] = k
@@ -182,7 +183,7 @@ def _on_answer(state: State, event: OrderFilled | OrderRejected) -> list[Effect]
     orders.apply(order, event)
     i = order.instrument
     filled = isinstance(event, OrderFilled)
-    row = state.scratch.fills[0]
+    row = state.scratch.records.fills[0]
     row["ts_ms"] = event.ts_ms
     row["instrument"] = i
     row["kind"] = KINDS[order.kind]
@@ -198,11 +199,8 @@ def _on_answer(state: State, event: OrderFilled | OrderRejected) -> list[Effect]
             state.stop_ids[i] = ""
         if state.working_ids[i] == order.client_id:
             state.working_ids[i] = ""
-    s = state.scratch
-    apply_now(
-        i, s.fills, state.trade.account, state.trade.book, state.rules, state.specs,
-        s.requests, s.outcomes, s.notices, s.counts,
-    )  # fmt: skip
+    calls = state.scratch.calls or bind_calls(state)
+    calls.apply_now(i, state.trade, state.params, state.scratch.records)
     return effects_of_records(state)
 
 

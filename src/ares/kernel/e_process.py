@@ -20,7 +20,7 @@ import math
 import numpy as np
 
 from ares.kernel.bars import F64
-from ares.kernel.jit import inlined, lean
+from ares.kernel.jit import entry_point, inlined
 from ares.kernel.trade.layout import Records
 
 STAKE_SDS = 0.03
@@ -129,19 +129,19 @@ def detect(state: Records, k: int, difference: float) -> None:
     step(state, k, difference)
 
 
-@lean
+@entry_point
 def detect_one(state: Records, k: int, difference: float) -> None:
     """Step detector ``k`` by one difference."""
     detect(state, k, difference)
 
 
-@lean
+@entry_point
 def step_one(state: Records, k: int, difference: float) -> None:
     """Step test ``k`` by one difference."""
     step(state, k, difference)
 
 
-@lean
+@entry_point
 def scan(state: Records, k: int, differences: F64, log_e: F64) -> None:
     """Step test ``k`` through history; ``log_e`` (n_steps,) is filled with log K after each."""
     for i in range(len(differences)):
@@ -149,7 +149,7 @@ def scan(state: Records, k: int, differences: F64, log_e: F64) -> None:
         log_e[i] = state[k].log_e
 
 
-@lean
+@entry_point
 def bounded_scan(state: Records, k: int, differences: F64, bounds: F64, log_e: F64) -> None:
     """Step test ``k`` through history as ``scan`` does, each step with a bound of its own."""
     for i in range(len(differences)):

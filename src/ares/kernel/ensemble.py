@@ -5,19 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from ares.domain.model import Ensemble
 from ares.domain.timeframe import Timeframe
 from ares.kernel.bars import F64, I64
-from ares.kernel.jit import inlined, lean
+from ares.kernel.jit import entry_point, inlined
+from ares.kernel.trade.arrays import Signals
 from ares.kernel.trade.layout import Records
-from ares.kernel.trade.scan import Signals
 
 N_TIMEFRAMES_MAX = 6
 WEIGHT_PRESENT_MIN = 0.5
-"""An ensemble speaks only while members with this share of the weight have a fresh score."""
+"""An ensemble has an output only while members with this share of the weight have a fresh score."""
 
 FRESH_INTERVALS = 2
 """A score is fresh until this many intervals of its timeframe have passed since its bar closed."""
@@ -44,7 +45,7 @@ SLOT = np.dtype(
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """What one package says over history.
+    """The scores of one package over history.
 
     close_ms : (n,) closing instants of its bars, rising.
     p        : (n,) calibrated probabilities; NaN where the features were not warm.
@@ -56,17 +57,56 @@ class Scores:
     sigma: F64
 
 
+class Ensembles(NamedTuple):
+    """What the kernel reads of the ensembles.
+
+    slots        : (n_lanes,) of SLOT.
+    timeframe_ms : (n_timeframes,) lengths of the members' timeframes.
+    """
+
+    slots: Records
+    timeframe_ms: I64
+
+
+class LatestScores(NamedTuple):
+    """The newest score of each member, ``(n_lanes, n_timeframes)``.
+
+    p        : calibrated probability; NaN: none.
+    close_ms : when its bar closed.
+    sigma    : the feature ``volatility_20`` of that bar.
+    """
+
+    p: F64
+    close_ms: I64
+    sigma: F64
+
+
+class ScoreHistory(NamedTuple):
+    """The scores of all members over history, one series after the other.
+
+    starts   : (n_lanes * n_timeframes + 1,) row at which each series begins.
+    next_row : a copy of ``starts``, moved on: the first row of each that is not known yet.
+    close_ms, p, sigma : (n_scores,).
+    """
+
+    starts: I64
+    next_row: I64
+    close_ms: I64
+    p: F64
+    sigma: F64
+
+
 def slot_records(ensembles: Sequence[Ensemble | None], timeframes: Sequence[Timeframe]) -> Records:
-    """Return one slot per instrument, ``(n_instruments,)``; None leaves it empty."""
+    """Return one slot per lane, ``(n_lanes,)``; None leaves it empty."""
     slots = np.zeros(len(ensembles), SLOT)
-    places = {timeframe: j for j, timeframe in enumerate(timeframes)}
+    columns = {timeframe: j for j, timeframe in enumerate(timeframes)}
     for row, ensemble in zip(slots, ensembles, strict=True):
         if ensemble is None:
             continue
         row["filled"] = 1
         for member in ensemble.members:
-            row["weights"][places[member.timeframe]] = member.weight
-        row["anchor"] = places[ensemble.anchor]
+            row["weights"][columns[member.timeframe]] = member.weight
+        row["anchor"] = columns[ensemble.anchor]
         row["root_horizon"] = math.sqrt(ensemble.horizon_bars)
         for name in (
             "platt_a", "platt_b", "width_sigmas", "width_min_bps", "gain", "loss", "cost_bps",
@@ -82,122 +122,71 @@ def aggregate_history(
     timeframes: Sequence[Timeframe],
     cost_bps_now: float,
 ) -> Signals:
-    """Return what each ensemble says at each closing instant, knowing only the scores so far.
+    """Return each ensemble's outputs at each closing instant, from the scores known by then.
 
-    close_ms : (n_bars,) closing instants; series : by instrument and timeframe.
+    close_ms : (n_bars,) closing instants; series : by lane and timeframe.
     """
-    n_instruments, n_timeframes = len(series), len(timeframes)
-    signals = Signals(*(np.full((len(close_ms), n_instruments), np.nan) for _ in range(3)))
-    flat = [one for row in series for one in row]
-    lengths = [0 if one is None else len(one.close_ms) for one in flat]
+    shape = len(series), len(timeframes)
+    signals = empty_signals(len(close_ms), len(series))
+    flat = [scores for row in series for scores in row]
+    lengths = [0 if scores is None else len(scores.close_ms) for scores in flat]
     starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    some = [one for one in flat if one is not None]
-    if not some:
+    present = [scores for scores in flat if scores is not None]
+    if not present:
         return signals
-    aggregate_scan(
-        close_ms,
+    history = ScoreHistory(
         starts,
         starts.copy(),
-        np.concatenate([one.close_ms for one in some]).astype(np.int64),
-        np.concatenate([one.p for one in some]).astype(np.float64),
-        np.concatenate([one.sigma for one in some]).astype(np.float64),
-        slots,
-        tf_ms_of(timeframes),
-        cost_bps_now,
-        np.full((n_instruments, n_timeframes), np.nan),
-        np.zeros((n_instruments, n_timeframes), np.int64),
-        np.full((n_instruments, n_timeframes), np.nan),
-        signals.p,
-        signals.edge,
-        signals.width,
+        np.concatenate([scores.close_ms for scores in present]).astype(np.int64),
+        np.concatenate([scores.p for scores in present]).astype(np.float64),
+        np.concatenate([scores.sigma for scores in present]).astype(np.float64),
     )
+    latest = LatestScores(np.full(shape, np.nan), np.zeros(shape, np.int64), np.full(shape, np.nan))
+    ensembles = Ensembles(slots, timeframe_ms(timeframes))
+    aggregate_scan(close_ms, history, ensembles, cost_bps_now, latest, signals)
     return signals
 
 
-def tf_ms_of(timeframes: Sequence[Timeframe]) -> I64:
+def empty_signals(n_bars: int, n_lanes: int) -> Signals:
+    """Return signals of which none is there yet."""
+    return Signals(*(np.full((n_bars, n_lanes), np.nan) for _ in range(3)))
+
+
+def timeframe_ms(timeframes: Sequence[Timeframe]) -> I64:
     """Return the timeframes' lengths in milliseconds, ``(n_timeframes,)``."""
     return np.array([timeframe.ms for timeframe in timeframes], np.int64)
 
 
-@lean
+@entry_point
 def aggregate_scan(
     close_ms: I64,
-    starts: I64,
-    next_row: I64,
-    times: I64,
-    scores: F64,
-    sigmas: F64,
-    slots: Records,
-    tf_ms: I64,
+    history: ScoreHistory,
+    ensembles: Ensembles,
     cost_bps_now: float,
-    last_p: F64,
-    last_ms: I64,
-    last_sigma: F64,
-    p: F64,
-    edge: F64,
-    width: F64,
+    latest: LatestScores,
+    signals: Signals,
 ) -> None:
-    """Run ``aggregate`` over history, feeding each score at its own closing instant.
-
-    starts, next_row : (n_instruments * n_timeframes + 1,) where each series begins in the flat
-        columns, and (a copy of it) how far each has been read.
-    last_p, last_ms, last_sigma : (n_instruments, n_timeframes) the newest score of each.
-    """
-    n_instruments, n_timeframes = last_p.shape
+    """Run ``aggregate`` over history, feeding each score at its own closing instant."""
+    n_lanes, n_timeframes = latest.p.shape
     for t in range(close_ms.shape[0]):
-        for i in range(n_instruments):
+        for i in range(n_lanes):
             for j in range(n_timeframes):
-                k = i * n_timeframes + j
-                while next_row[k] < starts[k + 1] and times[next_row[k]] <= close_ms[t]:
-                    last_p[i, j] = scores[next_row[k]]
-                    last_sigma[i, j] = sigmas[next_row[k]]
-                    last_ms[i, j] = times[next_row[k]]
-                    next_row[k] += 1
-            aggregate(
-                t,
-                i,
-                close_ms[t],
-                slots,
-                tf_ms,
-                cost_bps_now,
-                last_p,
-                last_ms,
-                last_sigma,
-                p,
-                edge,
-                width,
-            )
+                _take_scores(i, j, i * n_timeframes + j, close_ms[t], history, latest)
+            aggregate(t, i, close_ms[t], ensembles, cost_bps_now, latest, signals)
 
 
-@lean
-def aggregate_now(
-    now_ms: int,
-    slots: Records,
-    tf_ms: I64,
-    cost_bps_now: float,
-    last_p: F64,
-    last_ms: I64,
-    last_sigma: F64,
-    p: F64,
-    edge: F64,
-    width: F64,
+@inlined
+def _take_scores(
+    i: int, j: int, k: int, now_ms: int, history: ScoreHistory, latest: LatestScores
 ) -> None:
-    """Aggregate all instruments at one instant into row 0 of p, edge and width."""
-    for i in range(last_p.shape[0]):
-        aggregate(
-            0,
-            i,
-            now_ms,
-            slots,
-            tf_ms,
-            cost_bps_now,
-            last_p,
-            last_ms,
-            last_sigma,
-            p,
-            edge,
-            width,
-        )
+    """Move series ``k`` on to the newest score that is known at ``now_ms``."""
+    row = history.next_row[k]
+    while row < history.starts[k + 1] and history.close_ms[row] <= now_ms:
+        latest.p[i, j] = history.p[row]
+        latest.sigma[i, j] = history.sigma[row]
+        latest.close_ms[i, j] = history.close_ms[row]
+        row += 1
+    history.next_row[k] = row
 
 
 @inlined
@@ -205,43 +194,40 @@ def aggregate(
     t: int,
     i: int,
     now_ms: int,
-    slots: Records,
-    tf_ms: I64,
+    ensembles: Ensembles,
     cost_bps_now: float,
-    last_p: F64,
-    last_ms: I64,
-    last_sigma: F64,
-    p: F64,
-    edge: F64,
-    width: F64,
+    latest: LatestScores,
+    signals: Signals,
 ) -> None:
-    """Write instrument ``i``'s probability, edge and width at ``now_ms`` into row ``t``.
+    """Write the outputs of lane ``i``'s ensemble at ``now_ms`` into row ``t`` of the signals.
 
     p = sigmoid(a * logit(weighted mean of the fresh scores) + b);
-    width = max(width_sigmas * sigma * sqrt(horizon), width_min);
-    edge = width * (p * gain - (1 - p) * loss), corrected by the change in costs. NaN: no say.
+    barrier = max(width_sigmas * sigma * sqrt(horizon), width_min);
+    edge = barrier * (p * gain - (1 - p) * loss), corrected by the change in costs. NaN: none.
     """
-    p[t, i] = np.nan
-    edge[t, i] = np.nan
-    width[t, i] = np.nan
-    if slots[i].filled == 0:
+    slot = ensembles.slots[i]
+    signals.p[t, i] = np.nan
+    signals.edge_bps[t, i] = np.nan
+    signals.barrier_bps[t, i] = np.nan
+    if slot.filled == 0:
         return
     total = 0.0
     mean = 0.0
-    for j in range(tf_ms.shape[0]):
-        weight = slots[i].weights[j]
-        fresh = now_ms - last_ms[i, j] < FRESH_INTERVALS * tf_ms[j]
-        if weight > 0.0 and fresh and not math.isnan(last_p[i, j]):
+    for j in range(ensembles.timeframe_ms.shape[0]):
+        weight = slot.weights[j]
+        age_ms = now_ms - latest.close_ms[i, j]
+        is_fresh = age_ms < FRESH_INTERVALS * ensembles.timeframe_ms[j]
+        if weight > 0.0 and is_fresh and not math.isnan(latest.p[i, j]):
             total += weight
-            mean += weight * last_p[i, j]
-    sigma = last_sigma[i, slots[i].anchor]
+            mean += weight * latest.p[i, j]
+    sigma = latest.sigma[i, slot.anchor]
     if total < WEIGHT_PRESENT_MIN or math.isnan(sigma):
         return
     raw = min(1.0 - P_EDGE, max(P_EDGE, mean / total))
     logit = math.log(raw / (1.0 - raw))
-    chance = 1.0 / (1.0 + math.exp(-(slots[i].platt_a * logit + slots[i].platt_b)))
-    wide = max(slots[i].width_sigmas * sigma * slots[i].root_horizon * 1e4, slots[i].width_min_bps)
-    p[t, i] = chance
-    width[t, i] = wide
-    gross = wide * (chance * slots[i].gain - (1.0 - chance) * slots[i].loss)
-    edge[t, i] = gross - (cost_bps_now - slots[i].cost_bps)
+    p = 1.0 / (1.0 + math.exp(-(slot.platt_a * logit + slot.platt_b)))
+    barrier_bps = max(slot.width_sigmas * sigma * slot.root_horizon * 1e4, slot.width_min_bps)
+    gross_bps = barrier_bps * (p * slot.gain - (1.0 - p) * slot.loss)
+    signals.p[t, i] = p
+    signals.barrier_bps[t, i] = barrier_bps
+    signals.edge_bps[t, i] = gross_bps - (cost_bps_now - slot.cost_bps)

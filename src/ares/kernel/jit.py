@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 import numba
 from numba.core import caching
@@ -22,6 +22,8 @@ from numba.core import config as numba_config
 from ares.domain.code_hash import folders_hash
 
 F = TypeVar("F", bound=Callable[..., Any])
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 @cache
@@ -34,8 +36,9 @@ def kernel_hash() -> str:
 def use_cache_folder() -> Path:
     """Return the writable folder of this kernel's machine code, made at the first call.
 
-    Its name changes with the kernel's text and with the versions that compile it. That is more
-    often than ``kernel_hash``: a needless compilation costs a minute, a missed one a wrong number.
+    Its name changes with the kernel's source text and with the versions that compile it. That is
+    more often than ``kernel_hash``: a needless compilation costs a minute, a missed one a wrong
+    number.
     """
     digest = hashlib.sha256(f"{sys.version} {numba.__version__}".encode())
     for path in sorted(Path(__file__).parent.rglob("*.py")):
@@ -76,9 +79,24 @@ def inlined(function: F) -> F:
     return _compiled(function, _nrt=False, forceinline=True)
 
 
-def lean(function: F) -> F:
-    """Compile an entry point that allocates nothing: as ``inlined``, but called as a function."""
+def entry_point(function: F) -> F:
+    """Compile a function that allocates nothing, without reference counts, called from Python."""
     return _compiled(function, _nrt=False)
+
+
+def bind(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Callable[P, R]:
+    """Return ``function`` compiled for arguments of these types, to be called with such only.
+
+    Numba looks up the type of each argument at each call: of 16 structured arrays in 4.1 us, in
+    tuples in 17 us, measured. The bound function takes 1.0 us either way. It checks no types:
+    call it with the arrays it was bound to, or others of the same type and layout.
+    """
+    if kwargs:
+        raise TypeError("a bound function takes its arguments by position")
+    untyped: Any = numba  # it declares no types
+    dispatcher: Any = function
+    compiled: Callable[P, R] = dispatcher.compile(tuple(untyped.typeof(value) for value in args))
+    return compiled
 
 
 def _compiled(function: F, **more: Any) -> F:
@@ -113,11 +131,11 @@ class _LazyCache(caching._Cache):
         return self._opened.load_overload(sig, target_context)
 
     def save_overload(self, sig: object, data: object) -> None:
-        """Keep the machine code of a signature."""
+        """Save the machine code of a signature."""
         self._opened.save_overload(sig, data)
 
     def enable(self) -> None:
-        """Take part in loading and saving."""
+        """Load and save from now on."""
         self._opened.enable()
 
     def disable(self) -> None:
@@ -125,5 +143,5 @@ class _LazyCache(caching._Cache):
         self._opened.disable()
 
     def flush(self) -> None:
-        """Forget what is kept of the function."""
+        """Delete the cached machine code of the function."""
         self._opened.flush()

@@ -2,222 +2,237 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
-from ares.kernel.bar_aggregation import on_close
-from ares.kernel.bars import F64, I64, Bools
-from ares.kernel.ensemble import aggregate
-from ares.kernel.jit import lean, njit
-from ares.kernel.trade.account import apply_fill
-from ares.kernel.trade.decide import observe_volatility, trade_step
-from ares.kernel.trade.layout import (
-    N_NOTICES,
-    N_OUTCOMES,
-    N_REQUESTS,
-    Records,
+from ares.kernel.bar_aggregation import (
+    BarSeries,
+    ClosingBars,
+    FeatureRows,
+    Intervals,
+    aggregate_close,
 )
+from ares.kernel.bars import F64, I64, Bools
+from ares.kernel.ensemble import Ensembles, LatestScores, aggregate
+from ares.kernel.jit import entry_point, inlined, njit
+from ares.kernel.trade.account import apply_fill
+from ares.kernel.trade.arrays import (
+    Prices,
+    Signals,
+    TradeParams,
+    TradeRecords,
+    TradeState,
+)
+from ares.kernel.trade.decide import observe_volatility, trade_step
+from ares.kernel.trade.layout import N_NOTICES, N_OUTCOMES, N_REQUESTS
 
 OUT_ROWS = 5
-OUT_P, OUT_EDGE, OUT_WIDTH, OUT_CONFIDENCE, OUT_MODE = range(OUT_ROWS)
-"""Rows of ``said``: what was thought of each instrument at one closing instant."""
+OUT_P, OUT_EDGE, OUT_BARRIER, OUT_CONFIDENCE, OUT_MODE = range(OUT_ROWS)
+"""Rows of ``DecisionOutputs.lanes``."""
 
 
-@lean
-def decide_now(
-    now_ms: int,
-    ohlcv: F64,
-    present: Bools,
-    price_scale: F64,
-    ticks: NDArray[np.int64],
-    slots: Records,
-    tf_ms: I64,
-    last_p: F64,
-    last_ms: I64,
-    last_sigma: F64,
-    said: F64,
-    account: Records,
-    book: Records,
-    virtual: Records,
-    rules: Records,
-    specs: Records,
-    requests: Records,
-    outcomes: Records,
-    notices: Records,
-    counts: I64,
-    worth: I64,
-) -> None:
-    """Aggregate the newest scores, then decide, for all instruments at ``now_ms``.
+class PriceGrid(NamedTuple):
+    """From prices to ticks.
 
-    ohlcv : (n_instruments, 5) prices as floats; ``price_scale`` 10**price_decimals of each.
-    ticks : (4, 1, n_instruments) scratch for open, high, low, close on the grid.
-    said  : (5, n_instruments) written: p, edge, width, mode confidence, mode.
-    worth : (2,) written: equity and cash in money units.
-    ``requests``, ``outcomes``, ``notices`` are written from their beginning.
+    scale : (n_lanes,) 10**price_decimals of each.
+    ticks : (4, 1, n_lanes) written: open, high, low, close of the newest bars.
     """
-    counts[N_REQUESTS] = 0
-    counts[N_OUTCOMES] = 0
-    counts[N_NOTICES] = 0
-    for i in range(book.shape[0]):
-        for k in range(4):
-            ticks[k, 0, i] = int(np.rint(ohlcv[i, k] * price_scale[i])) if present[i] else 0
-        aggregate(
-            0,
-            i,
-            now_ms,
-            slots,
-            tf_ms,
-            rules[0].cost_bps_now,
-            last_p,
-            last_ms,
-            last_sigma,
-            said[OUT_P : OUT_P + 1],
-            said[OUT_EDGE : OUT_EDGE + 1],
-            said[OUT_WIDTH : OUT_WIDTH + 1],
-        )
-    trade_step(
-        0,
-        now_ms,
-        ticks[0],
-        ticks[2],
-        ticks[3],
-        said[OUT_P : OUT_P + 1],
-        said[OUT_EDGE : OUT_EDGE + 1],
-        said[OUT_WIDTH : OUT_WIDTH + 1],
-        account,
-        book,
-        virtual,
-        rules,
-        specs,
-        requests,
-        outcomes,
-        notices,
-        counts,
-    )
-    for i in range(book.shape[0]):
-        said[OUT_CONFIDENCE, i] = book[i].mode_confidence
-        said[OUT_MODE, i] = book[i].mode
-    worth[0] = account[0].equity
-    worth[1] = account[0].cash
+
+    scale: F64
+    ticks: I64
+
+
+class DecisionOutputs(NamedTuple):
+    """What came out of one decision.
+
+    lanes       : (5, n_lanes) written: p, edge, barrier, mode confidence, mode.
+    equity_cash : (2,) written: equity and cash in money units.
+    """
+
+    lanes: F64
+    equity_cash: I64
+
+
+class Scoring(NamedTuple):
+    """Which rows of features a model must score.
+
+    packages : (n_lanes, n_timeframes) number of the model there, -1: none.
+    warm     : (n_lanes, n_timeframes) written where due: the newest bar is warm.
+    due_rows : (n_lanes * n_timeframes,) written: rows ``lane * n_timeframes + timeframe``.
+    """
+
+    packages: I64
+    warm: Bools
+    due_rows: I64
 
 
 @njit
 def score_step(
     now_ms: int,
-    ohlcv: F64,
-    present: Bools,
-    flat: Bools,
-    base_ms: I64,
-    tf_ms: I64,
-    reference: int,
-    fold: Records,
-    feats: Records,
-    features: NDArray[np.float32],
-    due: Bools,
-    warm: Bools,
-    packages: I64,
-    sigma: int,
-    last_p: F64,
-    last_ms: I64,
-    last_sigma: F64,
-    last_warm: Bools,
-    places: I64,
+    bars: ClosingBars,
+    intervals: Intervals,
+    bar_series: BarSeries,
+    rows: FeatureRows,
+    latest: LatestScores,
+    scoring: Scoring,
+    sigma_column: int,
 ) -> int:
-    """Fold the bars that close at ``now_ms``, see ``on_close``; note which models have a new bar to
-    score. Returns how many, their flat places in ``places``.
+    """Aggregate the bars that close at ``now_ms``; note which models have a new bar to score.
 
-    packages : (n_instruments, n_timeframes) number of the model there, -1: none.
-    sigma    : the feature that ``last_sigma`` takes; a bar that is not warm gets no score.
+    sigma_column : the feature that ``latest.sigma`` takes.
+
+    Returns how many rows are due, the first of ``scoring.due_rows``; a bar that is not warm gets
+    no score.
     """
-    on_close(
-        fold, feats, now_ms, present, base_ms, ohlcv, flat, tf_ms, reference, features, due, warm
-    )
+    aggregate_close(now_ms, bars, intervals, bar_series, rows)
     n = 0
-    for i in range(due.shape[0]):
-        for j in range(due.shape[1]):
-            if due[i, j]:
-                last_ms[i, j] = now_ms
-                last_p[i, j] = np.nan
-                last_sigma[i, j] = features[i, j, sigma]
-                last_warm[i, j] = warm[i, j]
-                if warm[i, j] and packages[i, j] >= 0:
-                    places[n] = i * due.shape[1] + j
+    n_lanes, n_timeframes = rows.due.shape
+    for i in range(n_lanes):
+        for j in range(n_timeframes):
+            if rows.due[i, j]:
+                latest.close_ms[i, j] = now_ms
+                latest.p[i, j] = np.nan
+                latest.sigma[i, j] = rows.values[i, j, sigma_column]
+                scoring.warm[i, j] = rows.warm[i, j]
+                if rows.warm[i, j] and scoring.packages[i, j] >= 0:
+                    scoring.due_rows[n] = i * n_timeframes + j
                     n += 1
     return n
 
 
-@lean
-def apply_now(
-    i: int,
-    fills: Records,
-    account: Records,
-    book: Records,
-    rules: Records,
-    specs: Records,
-    requests: Records,
-    outcomes: Records,
-    notices: Records,
-    counts: I64,
+@entry_point
+def decide_now(
+    now_ms: int,
+    bars: ClosingBars,
+    grid: PriceGrid,
+    ensembles: Ensembles,
+    latest: LatestScores,
+    state: TradeState,
+    params: TradeParams,
+    records: TradeRecords,
+    outputs: DecisionOutputs,
 ) -> None:
-    """Fold the first record of ``fills`` into the account; logs are written from their start."""
-    counts[N_REQUESTS] = 0
-    counts[N_OUTCOMES] = 0
-    counts[N_NOTICES] = 0
-    apply_fill(i, 0, fills, account, book, rules, specs, requests, outcomes, notices, counts)
+    """Aggregate the newest scores, then decide, for all instruments at ``now_ms``.
+
+    The logs of ``records`` are written from their beginning.
+    """
+    _begin_logs(records)
+    lanes, ticks = outputs.lanes, grid.ticks
+    signals = Signals(
+        lanes[OUT_P : OUT_P + 1],
+        lanes[OUT_EDGE : OUT_EDGE + 1],
+        lanes[OUT_BARRIER : OUT_BARRIER + 1],
+    )
+    cost_bps_now = params.rules[0].cost_bps_now
+    n_lanes = state.book.shape[0]
+    for i in range(n_lanes):
+        for k in range(4):
+            price = bars.ohlcv[i, k] * grid.scale[i]
+            ticks[k, 0, i] = int(np.rint(price)) if bars.present[i] else 0
+        aggregate(0, i, now_ms, ensembles, cost_bps_now, latest, signals)
+    prices = Prices(ticks[0], ticks[2], ticks[3])
+    trade_step(0, now_ms, prices, signals, state, params, records)
+    for i in range(n_lanes):
+        lanes[OUT_CONFIDENCE, i] = state.book[i].mode_confidence
+        lanes[OUT_MODE, i] = state.book[i].mode
+    outputs.equity_cash[0] = state.account[0].equity
+    outputs.equity_cash[1] = state.account[0].cash
 
 
-@lean
-def observe_closes(i: int, closes: I64, book: Records, specs: Records) -> None:
+@entry_point
+def apply_now(i: int, state: TradeState, params: TradeParams, records: TradeRecords) -> None:
+    """Add the first of ``records.fills`` to the account; the other logs begin anew."""
+    _begin_logs(records)
+    apply_fill(i, 0, state, params, records)
+
+
+@inlined
+def _begin_logs(records: TradeRecords) -> None:
+    """Empty the logs of an event; the fills are the caller's."""
+    records.counts[N_REQUESTS] = 0
+    records.counts[N_OUTCOMES] = 0
+    records.counts[N_NOTICES] = 0
+
+
+@entry_point
+def observe_closes(i: int, closes: I64, state: TradeState, params: TradeParams) -> None:
     """Warm the volatility of instrument ``i`` with closes in ticks, oldest first."""
     for t in range(closes.shape[0]):
-        observe_volatility(i, closes[t], book, specs)
+        observe_volatility(i, closes[t], state, params)
+
+
+class LiveCalls(NamedTuple):
+    """The functions of an engine's step, bound to the types of its arrays; see ``jit.bind``."""
+
+    score_step: Callable[
+        [
+            int,
+            ClosingBars,
+            Intervals,
+            BarSeries,
+            FeatureRows,
+            LatestScores,
+            Scoring,
+            int,
+        ],
+        int,
+    ]
+    decide_now: Callable[
+        [
+            int,
+            ClosingBars,
+            PriceGrid,
+            Ensembles,
+            LatestScores,
+            TradeState,
+            TradeParams,
+            TradeRecords,
+            DecisionOutputs,
+        ],
+        None,
+    ]
+    apply_now: Callable[[int, TradeState, TradeParams, TradeRecords], None]
+
+
+class KeptRows(NamedTuple):
+    """Rows of features with where they come from.
+
+    values : (room, N_FEATURES) written.
+    origin : (room, 3) written: number of the instant, instrument, timeframe.
+    """
+
+    values: NDArray[np.float32]
+    origin: I64
 
 
 @njit
 def scan_closes(
-    fold: Records,
-    feats: Records,
     close_ms: I64,
-    present: Bools,
-    base_ms: I64,
-    ohlcv: F64,
-    flat: Bools,
-    tf_ms: I64,
-    reference: int,
-    features: NDArray[np.float32],
-    due: Bools,
-    warm: Bools,
-    rows: NDArray[np.float32],
-    places: I64,
+    bars: ClosingBars,
+    intervals: Intervals,
+    bar_series: BarSeries,
+    rows: FeatureRows,
+    kept: KeptRows,
 ) -> int:
-    """Run ``on_close`` over many instants and keep the warm feature rows, in order.
+    """Run ``aggregate_close`` over many instants and keep the warm feature rows, in order.
 
-    close_ms : (n,); present, flat : (n, n_instruments); ohlcv : (n, n_instruments, 5).
-    rows     : (room, N_FEATURES) written; places : (room, 3) instant, instrument, timeframe.
-    Returns how many rows were kept. ``fold``, ``feats``, ``features`` move on: hand in copies.
+    close_ms : (n_instants,); the arrays of ``bars`` have as many rows.
+
+    Returns how many rows were kept. ``bar_series`` and ``rows`` are changed: hand in copies.
     """
-    kept = 0
+    n_kept = 0
     for t in range(close_ms.shape[0]):
-        on_close(
-            fold,
-            feats,
-            close_ms[t],
-            present[t],
-            base_ms,
-            ohlcv[t],
-            flat[t],
-            tf_ms,
-            reference,
-            features,
-            due,
-            warm,
-        )
-        for i in range(due.shape[0]):
-            for j in range(due.shape[1]):
-                if due[i, j] and warm[i, j]:
-                    rows[kept] = features[i, j]
-                    places[kept, 0] = t
-                    places[kept, 1] = i
-                    places[kept, 2] = j
-                    kept += 1
-    return kept
+        now = ClosingBars(bars.present[t], bars.ohlcv[t], bars.flat[t])
+        aggregate_close(close_ms[t], now, intervals, bar_series, rows)
+        for i in range(rows.due.shape[0]):
+            for j in range(rows.due.shape[1]):
+                if rows.due[i, j] and rows.warm[i, j]:
+                    kept.values[n_kept] = rows.values[i, j]
+                    kept.origin[n_kept, 0] = t
+                    kept.origin[n_kept, 1] = i
+                    kept.origin[n_kept, 2] = j
+                    n_kept += 1
+    return n_kept

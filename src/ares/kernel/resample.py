@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from ares.domain.timeframe import DAY_MS
-from ares.kernel.bars import F64, I64, Bars, Bools
+from ares.kernel.bars import BarColumns, Bars
 from ares.kernel.jit import njit
 
 GAP_MS_MAX = 2 * DAY_MS
-"""A gap up to this long is filled with flat bars; over a longer one the past is not carried on."""
+"""A gap up to this long is filled with flat bars; over a longer one the series starts afresh."""
 
 
 def fill_gaps(bars: Bars, interval_ms: int, gap_ms_max: int = GAP_MS_MAX) -> Bars:
@@ -35,26 +35,27 @@ def fill_gaps(bars: Bars, interval_ms: int, gap_ms_max: int = GAP_MS_MAX) -> Bar
     copies = np.ones(len(bars), np.int64)
     copies[:-1][fillable] = step_ms[fillable] // interval_ms
     origin = np.repeat(np.arange(len(bars)), copies)
-    place = np.arange(len(origin)) - np.repeat(np.cumsum(copies) - copies, copies)
-    made = place > 0
+    offset = np.arange(len(origin)) - np.repeat(np.cumsum(copies) - copies, copies)
+    is_filler = offset > 0
     last_close = bars.close[origin]
     return Bars.make(
-        bars.ts_ms[origin] + place * interval_ms,
-        np.where(made, last_close, bars.open[origin]),
-        np.where(made, last_close, bars.high[origin]),
-        np.where(made, last_close, bars.low[origin]),
+        bars.ts_ms[origin] + offset * interval_ms,
+        np.where(is_filler, last_close, bars.open[origin]),
+        np.where(is_filler, last_close, bars.high[origin]),
+        np.where(is_filler, last_close, bars.low[origin]),
         last_close,
-        np.where(made, 0.0, bars.volume[origin]),
-        made | bars.flat[origin],
+        np.where(is_filler, 0.0, bars.volume[origin]),
+        is_filler | bars.flat[origin],
     )
 
 
 def resample(bars: Bars, from_ms_interval: int, to_ms_interval: int) -> Bars:
-    """Return the bars of ``to_ms_interval`` of which every part is there; others are left out.
+    """Return the bars of ``to_ms_interval`` of which every part is present; others are left out.
 
     A bar opens at a multiple of its interval since the epoch. Its open is the first part's, high
     and low the extremes, close the last part's; volume is summed from the first part to the last
-    (this order, so that a bar folded live is the same to the bit); it is flat where all parts are.
+    (this order, so that a bar aggregated live is the same to the bit); it is flat where all parts
+    are.
 
     bars : on the grid of ``from_ms_interval``, strictly rising, gaps filled where wanted.
     """
@@ -64,58 +65,36 @@ def resample(bars: Bars, from_ms_interval: int, to_ms_interval: int) -> Bars:
         return bars
     parts = to_ms_interval // from_ms_interval
     room = len(bars) // parts
-    made = Bars(
+    longer = Bars(
         *(np.empty(room, np.int64), np.empty(room), np.empty(room), np.empty(room)),
         *(np.empty(room), np.empty(room), np.empty(room, np.bool_)),
     )
-    count = _fold(
-        *(bars.ts_ms, bars.open, bars.high, bars.low, bars.close, bars.volume, bars.flat),
-        *(made.ts_ms, made.open, made.high, made.low, made.close, made.volume, made.flat),
-        parts,
-        to_ms_interval,
-    )
-    return made[:count]
+    n_longer = _aggregate(bars.columns, longer.columns, parts, to_ms_interval)
+    return longer[:n_longer]
 
 
 @njit
-def _fold(
-    ts_ms: I64,
-    open_: F64,
-    high: F64,
-    low: F64,
-    close: F64,
-    volume: F64,
-    flat: Bools,
-    to_ts_ms: I64,
-    to_open: F64,
-    to_high: F64,
-    to_low: F64,
-    to_close: F64,
-    to_volume: F64,
-    to_flat: Bools,
-    parts: int,
-    to_ms_interval: int,
-) -> int:
-    """Write the complete bars into the ``to_`` arrays and return how many there are."""
+def _aggregate(bars: BarColumns, longer: BarColumns, parts: int, to_ms_interval: int) -> int:
+    """Write the complete bars of ``parts`` bars each into ``longer``; return how many there are."""
     count = 0
     k = 0
-    n = len(ts_ms)
+    n = len(bars.ts_ms)
     while k + parts <= n:
-        start_ms = ts_ms[k] - ts_ms[k] % to_ms_interval
+        start_ms = bars.ts_ms[k] - bars.ts_ms[k] % to_ms_interval
         last = k + parts - 1
-        if ts_ms[k] != start_ms or ts_ms[last] - ts_ms[last] % to_ms_interval != start_ms:
+        if bars.ts_ms[k] != start_ms or bars.ts_ms[last] >= start_ms + to_ms_interval:
             k += 1
             continue
-        top, bottom, total, is_flat = high[k], low[k], volume[k], flat[k]
+        top, bottom, total, is_flat = bars.high[k], bars.low[k], bars.volume[k], bars.flat[k]
         for i in range(k + 1, last + 1):
-            top = max(top, high[i])
-            bottom = min(bottom, low[i])
-            total += volume[i]
-            is_flat = is_flat and flat[i]
-        to_ts_ms[count] = start_ms
-        to_open[count], to_close[count] = open_[k], close[last]
-        to_high[count], to_low[count] = top, bottom
-        to_volume[count], to_flat[count] = total, is_flat
+            top = max(top, bars.high[i])
+            bottom = min(bottom, bars.low[i])
+            total += bars.volume[i]
+            is_flat = is_flat and bars.flat[i]
+        longer.ts_ms[count] = start_ms
+        longer.open[count], longer.close[count] = bars.open[k], bars.close[last]
+        longer.high[count], longer.low[count] = top, bottom
+        longer.volume[count], longer.flat[count] = total, is_flat
         count += 1
         k = last + 1
     return count

@@ -22,7 +22,7 @@ from ares.kernel.trade import (
     TradeLog,
     first_state,
     scan,
-    specs_record,
+    trade_params,
 )
 from ares.kernel.trade.layout import SIZE_FIXED, SIZE_RISK
 from ares.learn.gate.baselines import affordable_share, free_rules
@@ -195,17 +195,16 @@ def _run(
             candles, strategy.horizon_ms, strategy.validation, strict=True
         )
     ]
-    record = rules.record()
-    state = first_state(traded, cash_quote, record)
-    table = specs_record(traded)
+    params = trade_params(rules, traded)
+    state = first_state(traded, cash_quote, params)
     for i, each in enumerate(candles):
         if each.before is not None:
-            observe_closes(i, each.before, state.book, table)
+            observe_closes(i, each.before, state, params)
     shown, signals = market, strategy.signals
     if fill == "close":
         shown = filled_at_close(market, base_ms)
         signals = _with_empty_row(signals)
-    log = scan(shown, signals, state, record, table)
+    log = scan(shown, signals, state, params)
     if fill == "close":
         log = _without_last_row(log, int(market.close_ms[-1]))
     path = account_path(market, specs, base_ms, log, int(state.account[0]["cash"]))
@@ -228,8 +227,8 @@ def _run(
 
 def _with_empty_row(signals: Signals) -> Signals:
     """Return the signals with a row without signals after the last."""
-    empty = np.full((1, signals.edge.shape[1]), np.nan)
-    return Signals(*(np.concatenate([x, empty]) for x in (signals.p, signals.edge, signals.width)))
+    empty = np.full((1, signals.p.shape[1]), np.nan)
+    return Signals(*(np.concatenate([column, empty]) for column in signals))
 
 
 def _without_last_row(log: TradeLog, end_ms: int) -> TradeLog:

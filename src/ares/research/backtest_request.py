@@ -316,5 +316,5 @@ def _with_width(strategy: Strategy, stop_bps: float | None) -> Strategy:
     if not stop_bps:
         return strategy
     signals = strategy.signals
-    width = np.where(np.isfinite(signals.edge), stop_bps, np.nan)
-    return replace(strategy, signals=replace(signals, width=width))
+    barrier_bps = np.where(np.isfinite(signals.edge_bps), stop_bps, np.nan)
+    return replace(strategy, signals=signals._replace(barrier_bps=barrier_bps))

@@ -244,7 +244,7 @@ def _warnings(
         trained_for = {key for p in ensemble.packages for key in p.card.instruments}
         if trained_for and each.key not in trained_for:
             found.append(f"{each.key}: its model was trained for {', '.join(sorted(trained_for))}")
-        if not np.isfinite(signals.edge[:, i]).any():
+        if not np.isfinite(signals.edge_bps[:, i]).any():
             found.append(
                 f"{each.key}: its model has no score in the window: the history before it is too "
                 f"short ({WARMUP_BARS} bars of each timeframe are needed)"

@@ -59,7 +59,7 @@ class SignalSummary:
 
 def summarize(signals: Signals, edge_bps_min: float) -> SignalSummary:
     """Return the summary of the signals, for a run that enters at ``edge_bps_min``."""
-    edge = signals.edge[np.isfinite(signals.edge)]
+    edge = signals.edge_bps[np.isfinite(signals.edge_bps)]
     p = signals.p[np.isfinite(signals.p)]
     return SignalSummary(
         instants=len(edge),

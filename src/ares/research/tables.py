@@ -97,7 +97,7 @@ def counts_of(log: TradeLog) -> Counts:
     requests, notices = log.requests, log.notices
     kinds = {"entries": ENTRY, "exits": EXIT, "stops": STOP}
     refused = requests["code"][requests["kind"] == REFUSAL]
-    opened = notices["which"][(notices["kind"] == NOTICE_BREAKER) & (notices["after"] == OPEN)]
+    opened = notices["code"][(notices["kind"] == NOTICE_BREAKER) & (notices["after"] == OPEN)]
     return Counts(
         requests={name: int((requests["kind"] == kind).sum()) for name, kind in kinds.items()},
         rejected=int((log.fills["rejected"] == 1).sum()),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ares.domain.timeframe import Timeframe
-from ares.kernel.bars import Bars
+from ares.kernel.bars import Bar, Bars
 from ares.kernel.features import (
     FEATURE_NAMES,
     FEATURES,
@@ -33,20 +33,15 @@ def stepped(state: NDArray[np.void], k: int, bars: Bars, reference: Bars | None)
     ref_close = reference_close(bars, reference)
     values = np.empty((len(bars), N_FEATURES), np.float32)
     for t in range(len(bars)):
-        feature_step(
-            *(state, k, bars.ts_ms[t], bars.open[t], bars.high[t], bars.low[t], bars.close[t]),
-            *(bars.volume[t], bars.flat[t], ref_close[t], values[t]),
-        )
+        bar = Bar(*(column[t] for column in bars.columns))
+        feature_step(state, k, bar, ref_close[t], values[t])
     return values
 
 
 def scanned(state: NDArray[np.void], k: int, bars: Bars, reference: Bars | None) -> F32:
     values = np.empty((len(bars), N_FEATURES), np.float32)
     age = np.empty(len(bars), np.int64)
-    feature_scan(
-        *(state, k, bars.ts_ms, bars.open, bars.high, bars.low, bars.close, bars.volume),
-        *(bars.flat, reference_close(bars, reference), values, age),
-    )
+    feature_scan(state, k, bars.columns, reference_close(bars, reference), values, age)
     return values
 
 
@@ -105,7 +100,7 @@ def test_the_state_itself_forgets_its_start(walk: Walk) -> None:
     one, other = feature_state(1, 60_000), feature_state(1, 60_000)
     scanned(one, 0, bars, None)
     scanned(other, 0, bars[100:], None)
-    for name in ("lanes", "extremes", "values_32", "values_64", "values_128", "streak", "bar"):
+    for name in ("emas", "extremes", "values_32", "values_64", "values_128", "streak", "bar"):
         assert one[name].tobytes() == other[name].tobytes(), name
 
 

@@ -19,7 +19,7 @@ from ares.kernel.trade import (
     TradeState,
     first_state,
     scan,
-    specs_record,
+    trade_params,
 )
 
 MINUTE = 60_000
@@ -61,7 +61,7 @@ class Desk:
 
     def first(self) -> TradeState:
         """Return the state before the first bar."""
-        return first_state(list(self.traded), self.cash_quote, self.rules.record())
+        return first_state(self.traded, self.cash_quote, trade_params(self.rules, self.traded))
 
     def market(self, rows: Sequence[Sequence[Bar | None]], start_ms: int = START_MS) -> Market:
         """Return bars; ``rows[t][i]`` None is a missing bar."""
@@ -94,8 +94,7 @@ class Desk:
             self.market(several, start_ms),  # type: ignore[arg-type]
             self.signals(len(several), places),
             state or self.first(),
-            self.rules.record(),
-            specs_record(list(self.traded)),
+            trade_params(self.rules, self.traded),
         )
 
 

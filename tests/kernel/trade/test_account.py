@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -11,26 +12,27 @@ from hypothesis import strategies as st
 
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.kernel.live import apply_now
-from ares.kernel.trade import InstrumentRules, Rules, TradeState, first_state, specs_record
+from ares.kernel.trade import (
+    InstrumentRules,
+    Rules,
+    TradeState,
+    first_state,
+    new_records,
+    trade_params,
+)
 from ares.kernel.trade.layout import (
     CANCEL_STOP,
     ENTRY,
     EXIT,
-    FILL,
     N_NOTICES,
     N_OUTCOMES,
     N_REQUESTS,
-    NOTICE,
-    OUTCOME,
     REASON_SIGNAL,
-    REQUEST,
     STOP,
-    zeros,
 )
 
 CASH = 10**15
-RULES = Rules().without_limits().record()
-RULES[0]["stop_enabled"] = 1
+RULES = replace(Rules().without_limits(), stop_enabled=True)
 
 Act = tuple[str, float, int, int]
 """What happens, to which share of what can be bought or sold, at which price and fee."""
@@ -53,11 +55,9 @@ class Till:
     def __init__(self, price_decimals: int, qty_decimals: int) -> None:
         self.spec = InstrumentSpec(Instrument("test", "A/B"), price_decimals, qty_decimals)
         traded = [InstrumentRules(self.spec, 60_000)]
-        self.specs = specs_record(traded)
-        self.state: TradeState = first_state(traded, CASH / 1e8, RULES)
-        self.fills = zeros(FILL, 1)
-        self.requests, self.outcomes = zeros(REQUEST, 24), zeros(OUTCOME, 24)
-        self.counts = np.zeros(4, np.int64)
+        self.params = trade_params(RULES, traded)
+        self.state: TradeState = first_state(traded, CASH / 1e8, self.params)
+        self.records = new_records(24)
         self.cash, self.fees, self.held, self.cost = CASH, 0, 0, 0
         self.bought, self.sold, self.trade_fees, self.entry_lots = 0, 0, 0, 0
         self.trades = 0
@@ -67,17 +67,14 @@ class Till:
         return round(Fraction(ticks * lots * 10**8, 10**scale))
 
     def fill(self, kind: int, lots: int, ticks: int, fee: int, remaining: int = 0) -> None:
-        row = self.fills[0]
+        row = self.records.fills[0]
         row["kind"], row["lots"], row["price_ticks"], row["fee_units"] = kind, lots, ticks, fee
         row["remaining_lots"], row["rejected"] = remaining, lots == 0
-        apply_now(
-            0, self.fills, self.state.account, self.state.book, RULES, self.specs,
-            self.requests, self.outcomes, zeros(NOTICE, 24), self.counts,
-        )  # fmt: skip
+        apply_now(0, self.state, self.params, self.records)
 
     def buy(self, lots: int, ticks: int, fee: int) -> None:
         book = self.state.book[0]
-        book["entry_width"], book["working_reason"] = 100.0, REASON_SIGNAL
+        book["entry_barrier_bps"], book["working_reason"] = 100.0, REASON_SIGNAL
         self.fill(ENTRY, lots, ticks, fee)
         units = self.units(ticks, lots)
         self.cash -= units + fee
@@ -111,8 +108,8 @@ class Till:
         if self.held or not self.entry_lots:
             return
         assert self.cost == 0
-        outcome = self.outcomes[self.counts[N_OUTCOMES] - 1]
-        assert self.counts[N_OUTCOMES] == 1
+        outcome = self.records.outcomes[self.records.counts[N_OUTCOMES] - 1]
+        assert self.records.counts[N_OUTCOMES] == 1
         assert outcome["pnl_units"] == self.sold - self.bought - self.trade_fees
         assert outcome["fees_units"] == self.trade_fees
         assert outcome["lots"] == self.entry_lots
@@ -154,10 +151,10 @@ def test_not_a_unit_is_made_or_lost(
 def test_a_stop_rests_below_all_that_is_held_however_it_was_bought() -> None:
     till = Till(2, 3)
     till.buy(1_000, 10_000, 0)
-    (request,) = till.requests[: till.counts[N_REQUESTS]]
+    (request,) = till.records.requests[: till.records.counts[N_REQUESTS]]
     assert (request["kind"], request["lots"], request["price_ticks"]) == (STOP, -1_000, 9_900)
     till.buy(1_000, 11_000, 0)  # the mean is 10,500 now
-    requests = till.requests[: till.counts[N_REQUESTS]]
+    requests = till.records.requests[: till.records.counts[N_REQUESTS]]
     assert requests["kind"].tolist() == [CANCEL_STOP, STOP]
     assert (requests[1]["lots"], requests[1]["price_ticks"]) == (-2_000, 10_395)
     assert till.state.book[0]["take_ticks"] == 10_605
@@ -167,11 +164,17 @@ def test_a_partly_filled_entry_gives_back_its_share_of_what_it_reserved() -> Non
     till = Till(2, 3)
     account, book = till.state.account[0], till.state.book[0]
     for record in (account, book):
-        record["waiting"], record["reserved"] = 1_001, 3_003
+        record["pending_notional"], record["reserved"] = 1_001, 3_003
     till.fill(ENTRY, 300, 10_000, 0, remaining=700)
-    assert (account["waiting"], account["reserved"]) == (701, 2_102)
+    assert (account["pending_notional"], account["reserved"]) == (701, 2_102)
     till.fill(ENTRY, 200, 10_000, 0, remaining=0)
-    assert account["waiting"] == account["reserved"] == book["reserved"] == book["waiting"] == 0
+    assert (
+        account["pending_notional"]
+        == account["reserved"]
+        == book["reserved"]
+        == book["pending_notional"]
+        == 0
+    )
 
 
 def test_a_position_too_large_for_integer_money_stops_the_engine() -> None:
@@ -186,4 +189,4 @@ def test_a_mode_can_change_with_a_fill() -> None:
     till.state.book[0]["mode"] = 1
     till.buy(10, 10_000, 0)
     till.sell(EXIT, 10, 5_000, 0)
-    assert till.counts[N_NOTICES] == 1
+    assert till.records.counts[N_NOTICES] == 1

@@ -50,7 +50,7 @@ WHICH = {
 def turns(log: Any, which: int) -> list[tuple[str, str]]:
     """Return (before, after) of a breaker's turns."""
     names = BREAKER_STATUS_NAMES
-    rows = [n for n in log.notices if n["kind"] == NOTICE_BREAKER and n["which"] == which]
+    rows = [n for n in log.notices if n["kind"] == NOTICE_BREAKER and n["code"] == which]
     return [(names[n["before"]], names[n["after"]]) for n in rows]
 
 

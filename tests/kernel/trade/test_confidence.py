@@ -8,13 +8,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from ares.kernel.trade import Rules
+from ares.kernel.trade import Rules, trade_params
 from ares.kernel.trade.confidence import (
     next_mode,
-    observe_trade,
     probability_positive,
     seed_posterior,
     student_t_cdf,
+    update_posterior,
 )
 from ares.kernel.trade.layout import BOOK, MODE_LEARNING, MODE_TRADING, zeros
 
@@ -71,10 +71,10 @@ def test_the_posterior_is_what_sampling_it_says() -> None:
 @settings(deadline=None, max_examples=100)
 @given(st.lists(BPS, min_size=1, max_size=80), st.sampled_from([1.0, 2.0, 10.0, 100.0]))
 def test_old_trades_are_forgotten_exponentially(trades: list[float], memory: float) -> None:
-    rules = Rules(forgetting_trades=memory).record()
+    params = trade_params(Rules(forgetting_trades=memory), [])
     book = zeros(BOOK, 2)
     for net in trades:
-        observe_trade(1, net, book, rules)
+        update_posterior(1, net, book, params)
     weight = (1.0 - 1.0 / memory) ** np.arange(len(trades))[::-1]
     x, n = np.array(trades), weight.sum()
     mean = (weight * x).sum() / n
@@ -114,5 +114,5 @@ def test_validation_trades_are_what_it_starts_from() -> None:
     ],
 )
 def test_the_mode_changes_with_hysteresis(mode: int, confidence: float, after: int) -> None:
-    rules = Rules(trading_threshold=0.80, hysteresis=0.05).record()
-    assert next_mode(mode, confidence, rules) == after
+    params = trade_params(Rules(trading_threshold=0.80, hysteresis=0.05), [])
+    assert next_mode(mode, confidence, params) == after

@@ -152,7 +152,9 @@ def test_an_order_that_waits_is_spent_all_the_while(two: Any, bar: Any) -> None:
     everything = two.with_rules(sizing=SIZE_ALL, collar_bps=100.0)
     log = everything.run(rows, {(0, 1): ENTER, (2, 0): ENTER})
     assert refused(log) == ["cash"]
-    assert log.state.account[0]["reserved"] == log.state.account[0]["waiting"] == 0  # filled
+    assert (
+        log.state.account[0]["reserved"] == log.state.account[0]["pending_notional"] == 0
+    )  # filled
 
 
 def test_what_a_rejected_order_had_reserved_is_free_again(desk: Any, bar: Any) -> None:
@@ -160,7 +162,7 @@ def test_what_a_rejected_order_had_reserved_is_free_again(desk: Any, bar: Any) -
     log = desk.with_rules(sizing=SIZE_ALL).run(rows, {0: ENTER, 1: ENTER, 2: ENTER})
     assert log.fills["rejected"].tolist() == [1, 0]
     assert len(entered(log)) == 2
-    assert log.state.account[0]["reserved"] == log.state.account[0]["waiting"] == 0
+    assert log.state.account[0]["reserved"] == log.state.account[0]["pending_notional"] == 0
 
 
 def test_size_is_halved_above_the_volatility_target(desk: Any, bar: Any) -> None:

@@ -12,7 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ares.kernel.trade import Market, Rules, Signals, TradeLog, TradeState, scan, specs_record
+from ares.kernel.trade import (
+    Market,
+    Rules,
+    Signals,
+    TradeLog,
+    TradeState,
+    scan,
+    trade_params,
+)
 from ares.kernel.trade.layout import (
     CANCEL_STOP,
     ENTRY,
@@ -82,28 +90,26 @@ class Play:
             traded(f"T{i}/USDT", horizon_ms=int(draw.integers(0, 30)) * MINUTE)
             for i in range(width)
         )
-        self.rules = rules.record()
-        self.specs = specs_record(list(self.traded))
+        self.params = trade_params(rules, self.traded)
         self.first: TradeState = replace(desk, traded=self.traded, rules=rules).first()
         self.first.book["mode"] = draw.integers(0, 2, width)
 
     def rows(self, rows: slice, state: TradeState) -> TradeLog:
         """Scan some rows from a state."""
         m, s = self.market, self.signals
-        part = Market(*(np.ascontiguousarray(getattr(m, k)[rows]) for k in Market.__slots__))
-        said = Signals(*(np.ascontiguousarray(getattr(s, k)[rows]) for k in Signals.__slots__))
-        return scan(part, said, state, self.rules, self.specs)
+        part = Market(*(np.ascontiguousarray(column[rows]) for column in m))
+        said = Signals(*(np.ascontiguousarray(column[rows]) for column in s))
+        return scan(part, said, state, self.params)
 
 
 def bytes_of(state: TradeState) -> list[bytes]:
-    return [getattr(state, name).tobytes() for name in TradeState.__slots__]
+    return [array.tobytes() for array in state]
 
 
 def from_bytes(state: TradeState) -> TradeState:
     """Return the state as it comes back from a snapshot."""
     arrays = []
-    for name in TradeState.__slots__:
-        array = getattr(state, name)
+    for array in state:
         arrays.append(np.frombuffer(bytearray(array.tobytes()), array.dtype))
     return TradeState(*arrays)
 
@@ -156,8 +162,8 @@ def test_cash_is_never_negative_and_equity_is_cash_and_positions(
             fill = log.fills[at]
             i, lots, price = int(fill["instrument"]), int(fill["lots"]), int(fill["price_ticks"])
             assert one.market.closes[t, i] > 0  # nothing is filled where there is no bar
-            if one.rules[0]["participation_max"] > 0.0 and lots:
-                most = float(one.rules[0]["participation_max"]) * one.market.volumes[t, i]
+            if one.params.rules[0]["participation_max"] > 0.0 and lots:
+                most = float(one.params.rules[0]["participation_max"]) * one.market.volumes[t, i]
                 assert abs(lots) <= most
             cash -= lots * price * 1_000 + int(fill["fee_units"])
             held[i] += lots
@@ -172,8 +178,8 @@ def test_cash_is_never_negative_and_equity_is_cash_and_positions(
     assert account["cash"] == cash
     assert book["position_lots"].tolist() == held
     waiting = book["working_lots"] * (book["working_kind"] == ENTRY)
-    assert account["waiting"] == int(book["waiting"].sum())
-    assert account["reserved"] == int(book["reserved"].sum()) >= account["waiting"]
+    assert account["pending_notional"] == int(book["pending_notional"].sum())
+    assert account["reserved"] == int(book["reserved"].sum()) >= account["pending_notional"]
     assert np.all((book["reserved"] > 0) == (waiting > 0))
 
 
@@ -228,13 +234,13 @@ def test_a_position_with_a_barrier_is_never_without_stop_or_exit(
     play: Callable[[Case], Play], case: Case
 ) -> None:
     one = play(case)
-    if not one.rules[0]["stop_enabled"]:
+    if not one.params.rules[0]["stop_enabled"]:
         return
     state = one.first
     for t in range(len(one.market.close_ms)):
         state = one.rows(slice(t, t + 1), state).state
         for book in state.book:
-            if book["position_lots"] and book["entry_width"] > 0.0:
+            if book["position_lots"] and book["entry_barrier_bps"] > 0.0:
                 assert book["stop_lots"] == book["position_lots"] or book["working_lots"] < 0
 
 
@@ -245,7 +251,9 @@ def test_fill_prices_are_the_bars_with_costs_against_us(
 ) -> None:
     one = play(case)
     log = one.rows(slice(0, None), one.first)
-    half, slip = (Fraction(float(one.rules[0][k])) for k in ("half_spread_bps", "slippage_bps"))
+    half, slip = (
+        Fraction(float(one.params.rules[0][k])) for k in ("half_spread_bps", "slippage_bps")
+    )
     row = {int(ms) - MINUTE: t for t, ms in enumerate(one.market.close_ms)}
     for fill in log.fills:
         if fill["rejected"]:

@@ -153,7 +153,7 @@ class Case:
                 if leads:
                     other = bars[lead].between(None, MIDNIGHT_MS)
                     reference = resample(other, self.base[lead].ms, timeframe.ms)
-                warm_up(state.fold, state.feats, i, j, len(FRAMES), whole, reference)
+                warm_up(state.bar_series, i * len(FRAMES) + j, whole, reference)
 
 
 @settings(deadline=None, max_examples=60)

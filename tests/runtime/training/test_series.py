@@ -277,7 +277,7 @@ def test_one_model_with_news_and_one_by_prices_share_a_run(made: Made) -> None:
             if event is not None:
                 step(state, event, scorers)
             step(state, plan.feed.event(t, plan.warming(t)), scorers)
-        told.append(float(state.last_p[0, 0]))
+        told.append(float(state.latest.p[0, 0]))
     engine.dispose()
     assert told[1] == told[2] != told[0]
     setup = msgspec.structs.replace(plan.setup, sentiment=None)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,6 +23,7 @@ from ares.kernel.features.state import (
     REF,
     REF_REF,
     RETURN,
+    FeatureState,
 )
 from ares.kernel.features.windows import (
     BARS_1,
@@ -46,17 +45,17 @@ PAIRS_MIN = 25
 
 
 @njit
-def cross(s: Any, i: int, out: NDArray[np.float32]) -> None:
+def cross(s: FeatureState, i: int, out: NDArray[np.float32]) -> None:
     """Write the relation to the reference; ln(c), ln(ref) and the return must be in the state."""
     ring = s.values_64
-    other = ring[i & 63, LOG_REF] - ring[(i - 1) & 63, LOG_REF]
-    known = not np.isnan(other)
-    out[REFERENCE_RETURN_1] = other if known else 0.0
+    ref_return = ring[i & 63, LOG_REF] - ring[(i - 1) & 63, LOG_REF]
+    known = not np.isnan(ref_return)
+    out[REFERENCE_RETURN_1] = ref_return if known else 0.0
     out[RELATIVE_RETURN_1] = relative(s, i, BARS_1)
     out[RELATIVE_RETURN_5] = relative(s, i, BARS_5)
     out[RELATIVE_RETURN_20] = relative(s, i, BARS_20)
 
-    q = log_units(other) if known else 0
+    q = log_units(ref_return) if known else 0
     r = window(s.totals_128, i, BARS_1, RETURN) if known else 0
     add(s.totals_64, i, PAIRS, 1 if known else 0)
     add(s.totals_64, i, REF, q)
@@ -73,15 +72,15 @@ def cross(s: Any, i: int, out: NDArray[np.float32]) -> None:
         ref_spread = variance_sum(ref, window(s.totals_64, i, BARS_50, REF_REF), n)
         own_spread = variance_sum(own, window(s.totals_64, i, BARS_50, OWN_OWN), n)
         means = (own * LOG_UNIT) * (ref * LOG_UNIT) / n
-        together = window(s.totals_64, i, BARS_50, OWN_REF) * SQUARE_UNIT - means
-        beta = ratio(together, ref_spread, 0.0)
-        correlation = ratio(together, np.sqrt(ref_spread) * np.sqrt(own_spread), 0.0)
+        products = window(s.totals_64, i, BARS_50, OWN_REF) * SQUARE_UNIT - means
+        beta = ratio(products, ref_spread, 0.0)
+        correlation = ratio(products, np.sqrt(ref_spread) * np.sqrt(own_spread), 0.0)
     out[BETA_50] = beta
     out[CORRELATION_50] = min(max(correlation, -1.0), 1.0)
 
 
 @njit
-def relative(s: Any, i: int, bars: int) -> float:
+def relative(s: FeatureState, i: int, bars: int) -> float:
     """Return the log return over ``bars`` bars less the reference's; 0 where it is unknown."""
     ring = s.values_64
     own = ring[i & 63, LOG_CLOSE] - ring[(i - bars) & 63, LOG_CLOSE]

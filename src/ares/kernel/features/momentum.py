@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from ares.kernel.features.catalogue import EFFICIENCY_20, STOCHASTIC_14, STOCHASTIC_14_3, STREAK
-from ares.kernel.features.range import place
-from ares.kernel.features.state import ABSOLUTE, LAST_14, RETURN
+from ares.kernel.features.range import position_in_range
+from ares.kernel.features.state import ABSOLUTE, LAST_14, RETURN, FeatureState
 from ares.kernel.features.windows import BARS_1, BARS_20, add, window
 from ares.kernel.jit import njit
 
@@ -17,9 +15,9 @@ STREAK_MAX = 10
 
 
 @njit
-def momentum(s: Any, i: int, c: float, out: NDArray[np.float32]) -> None:
-    """Write momentum up to bar ``i``; its return and the extremes must be noted."""
-    fast = place(s, c, LAST_14)
+def momentum(s: FeatureState, i: int, close: float, out: NDArray[np.float32]) -> None:
+    """Write momentum up to bar ``i``; its return and the extremes must be in the state."""
+    fast = position_in_range(s, close, LAST_14)
     out[STOCHASTIC_14] = fast
     out[STOCHASTIC_14_3] = (fast + s.stochastic[0] + s.stochastic[1]) * (1.0 / 3.0)
     s.stochastic[1] = s.stochastic[0]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
+from ares.kernel.bars import Bar
 from ares.kernel.features.catalogue import BODY, CHANNEL_20, CHANNEL_100, UPPER_SHADOW
-from ares.kernel.features.state import DEPTH, HIGH, LAST_20, LAST_100
+from ares.kernel.features.state import HIGH, LAST_20, LAST_100, NEGATIVE_LOW, FeatureState
 from ares.kernel.features.windows import ratio
 from ares.kernel.jit import njit
 
@@ -16,38 +15,33 @@ WINDOWS = np.array([14, 20, 26, 100])
 
 
 @njit
-def candle(
-    o: float,
-    h: float,
-    l: float,  # noqa: E741
-    c: float,
-    out: NDArray[np.float32],
-) -> None:
+def candle(bar: Bar, out: NDArray[np.float32]) -> None:
     """Write the shape of the bar."""
-    out[BODY] = ratio(c - o, h - l, 0.0)
-    out[UPPER_SHADOW] = ratio(h - max(o, c), h - l, 0.0)
+    height = bar.high - bar.low
+    out[BODY] = ratio(bar.close - bar.open, height, 0.0)
+    out[UPPER_SHADOW] = ratio(bar.high - max(bar.open, bar.close), height, 0.0)
 
 
 @njit
-def channels(s: Any, c: float, out: NDArray[np.float32]) -> None:
+def channels(s: FeatureState, close: float, out: NDArray[np.float32]) -> None:
     """Write the channels; the extremes must be up to date."""
-    out[CHANNEL_20] = place(s, c, LAST_20)
-    out[CHANNEL_100] = place(s, c, LAST_100)
+    out[CHANNEL_20] = position_in_range(s, close, LAST_20)
+    out[CHANNEL_100] = position_in_range(s, close, LAST_100)
 
 
 @njit
-def place(s: Any, c: float, last: int) -> float:
+def position_in_range(s: FeatureState, close: float, last: int) -> float:
     """Return where the close lies between a window's low (0) and high (1); 1/2 without a range."""
     high = s.values_128[s.extremes[HIGH, last] & 127, HIGH]
-    depth = s.values_128[s.extremes[DEPTH, last] & 127, DEPTH]
-    return ratio(c + depth, high + depth, 0.5)
+    negative_low = s.values_128[s.extremes[NEGATIVE_LOW, last] & 127, NEGATIVE_LOW]
+    return ratio(close + negative_low, high + negative_low, 0.5)
 
 
 @njit
-def move_extremes(s: Any, i: int) -> None:
-    """Keep where each window's highest high and lowest low stand, the latest of equals.
+def update_extremes(s: FeatureState, i: int) -> None:
+    """Update which bar has each window's highest high and lowest low, the latest of equals.
 
-    A place is kept until it falls out of its window (as TA-Lib does); then only the bars are
+    An extreme is kept until it falls out of its window (as TA-Lib does); then only the bars are
     searched that the next smaller window does not hold.
     """
     ring = s.values_128

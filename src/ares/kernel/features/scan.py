@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ares.domain.timeframe import Timeframe
-from ares.kernel.bars import F64, I64, Bars, Bools
+from ares.kernel.bars import F64, I64, Bar, BarColumns, Bars, Bools
 from ares.kernel.features.catalogue import N_FEATURES, WARMUP_BARS
 from ares.kernel.features.state import States, feature_state
 from ares.kernel.features.step import feature_step
@@ -46,20 +46,7 @@ def features_of(bars: Bars, timeframe: Timeframe, reference: Bars | None) -> Fea
     values = np.empty((n, N_FEATURES), np.float32)
     age = np.empty(n, np.int64)
     ref_close = reference_close(bars, reference)
-    feature_scan(
-        state,
-        0,
-        bars.ts_ms,
-        bars.open,
-        bars.high,
-        bars.low,
-        bars.close,
-        bars.volume,
-        bars.flat,
-        ref_close,
-        values,
-        age,
-    )
+    feature_scan(state, 0, bars.columns, ref_close, values, age)
     return FeatureTable(bars.ts_ms, values, age)
 
 
@@ -76,26 +63,28 @@ def reference_close(bars: Bars, reference: Bars | None) -> F64:
 
 @njit
 def feature_scan(
-    state: States,
+    states: States,
     k: int,
-    ts_ms: I64,
-    o: F64,
-    h: F64,
-    l: F64,  # noqa: E741
-    c: F64,
-    v: F64,
-    flat: Bools,
+    bars: BarColumns,
     ref_close: F64,
     out: NDArray[np.float32],
     age: I64,
 ) -> None:
-    """Step through bars; arguments as in ``feature_step``, each with a leading axis (n_bars,).
+    """Run ``feature_step`` of series ``k`` over bars.
 
-    out : (n_bars, N_FEATURES) written.
-    age : (n_bars,) written: bars since the start or the last reset, 0 for an unusable bar.
+    ref_close : (n_bars,) the reference's closes, NaN where it has none.
+    out       : (n_bars, N_FEATURES) written.
+    age       : (n_bars,) written: bars since the start or the last reset, 0 for an unusable bar.
     """
-    for t in range(len(ts_ms)):
-        feature_step(
-            state, k, ts_ms[t], o[t], h[t], l[t], c[t], v[t], flat[t], ref_close[t], out[t]
+    for t in range(len(bars.ts_ms)):
+        bar = Bar(
+            bars.ts_ms[t],
+            bars.open[t],
+            bars.high[t],
+            bars.low[t],
+            bars.close[t],
+            bars.volume[t],
+            bars.flat[t],
         )
-        age[t] = state[k].age
+        feature_step(states, k, bar, ref_close[t], out[t])
+        age[t] = states[k].age

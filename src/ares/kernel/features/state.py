@@ -11,6 +11,10 @@ from numpy.typing import NDArray
 States = NDArray[Any]
 """An array of ``STATE`` records: nested dtypes have no static type in NumPy."""
 
+FeatureState = Any
+"""One record of ``STATE``, the ``s`` of the functions of this package; ``i`` is the number of a bar
+on the clock."""
+
 
 def columns(n: int) -> Any:
     """Return 0 to n - 1 as NumPy integers.
@@ -34,11 +38,11 @@ PRICE, _ = columns(2)
 # values_32, values_64, values_128
 CLOSE, TRADED, TYPICAL = columns(3)
 LOG_CLOSE, LOG_REF = columns(2)
-HIGH, DEPTH = columns(2)  # depth is the negative low, so that one search serves both
-# lanes: recursive averages
+HIGH, NEGATIVE_LOW = columns(2)  # so that one search for a maximum finds both extremes
+# emas: recursive averages
 GAIN, LOSS, TRUE_RANGE, DM_UP, DM_DOWN, DX, EMA_FAST, EMA_SLOW, EMA_SIGNAL = columns(9)
-LANES = 8
-# extremes: on the clock, where the highest high and the lowest low of each window stand
+N_EMAS = 8  # of each average, started one after the other
+# extremes: the number, on the clock, of the bar with the highest high or lowest low of each window
 LAST_14, LAST_20, LAST_26, LAST_100 = columns(4)
 
 STATE = np.dtype(
@@ -49,8 +53,8 @@ STATE = np.dtype(
         ("bar", np.int64),  # number of the last bar on the clock: ts_ms // interval_ms
         ("streak", np.int64),
         ("stochastic", np.float64, (2,)),  # of the last bar and of the one before
-        ("extremes", np.int64, (2, 4)),  # of HIGH and DEPTH
-        ("lanes", np.float64, (9, LANES)),
+        ("extremes", np.int64, (2, 4)),  # of HIGH and NEGATIVE_LOW
+        ("emas", np.float64, (9, N_EMAS)),
         ("totals_32", np.int64, (32, 12)),
         ("totals_64", np.int64, (64, 12)),
         ("totals_128", np.int64, (128, 2)),

@@ -1,8 +1,6 @@
-"""Trend: where the averages of the price stand, and what the recursive ones say."""
+"""Trend: ratios of moving averages, and the indicators that rest on recursive averages."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +20,6 @@ from ares.kernel.features.catalogue import (
     TRUE_RANGE_RATIO_14,
 )
 from ares.kernel.features.state import (
-    DEPTH,
     DM_DOWN,
     DM_UP,
     DX,
@@ -33,8 +30,10 @@ from ares.kernel.features.state import (
     HIGH,
     LAST_26,
     LOSS,
+    NEGATIVE_LOW,
     PRICE,
     TRUE_RANGE,
+    FeatureState,
 )
 from ares.kernel.features.windows import (
     BARS_5,
@@ -52,9 +51,9 @@ from ares.kernel.jit import njit
 
 
 @njit
-def averages(s: Any, i: int, c: float, out: NDArray[np.float32]) -> None:
+def averages(s: FeatureState, i: int, close: float, out: NDArray[np.float32]) -> None:
     """Write the ratios of the moving averages up to bar ``i``."""
-    add_amount(s.totals_256, i, PRICE, c)
+    add_amount(s.totals_256, i, PRICE, close)
     mean_5 = window_amount(s.totals_256, i, BARS_5, PRICE) * (1.0 / 5.0)
     mean_20 = window_amount(s.totals_256, i, BARS_20, PRICE) * (1.0 / 20.0)
     mean_50 = window_amount(s.totals_256, i, BARS_50, PRICE) * (1.0 / 50.0)
@@ -63,7 +62,7 @@ def averages(s: Any, i: int, c: float, out: NDArray[np.float32]) -> None:
     out[SMA_RATIO_5_20] = excess(mean_5, mean_20)
     out[SMA_RATIO_20_100] = excess(mean_20, mean_100)
     out[SMA_RATIO_50_200] = excess(mean_50, mean_200)
-    out[CLOSE_SMA_50] = excess(c, mean_50)
+    out[CLOSE_SMA_50] = excess(close, mean_50)
 
 
 @njit
@@ -76,22 +75,24 @@ def excess(a: float, b: float) -> float:
 
 
 @njit
-def recursive(s: Any, lane: int, c: float, true_range: float, out: NDArray[np.float32]) -> None:
-    """Write what rests on recursive averages, read from ``lane``."""
-    lanes = s.lanes
-    macd = lanes[EMA_FAST, lane] - lanes[EMA_SLOW, lane]
-    out[MACD_12_26] = macd / c
-    out[MACD_HISTOGRAM_9] = (macd - lanes[EMA_SIGNAL, lane]) / c
-    out[ADX_14] = lanes[DX, lane]
-    average = lanes[TRUE_RANGE, lane]
-    out[DI_14] = ratio(lanes[DM_UP, lane] - lanes[DM_DOWN, lane], average, 0.0)
-    out[NATR_14] = average / c
+def recursive(
+    s: FeatureState, e: int, close: float, true_range: float, out: NDArray[np.float32]
+) -> None:
+    """Write what rests on recursive averages, of which number ``e`` is read."""
+    emas = s.emas
+    macd = emas[EMA_FAST, e] - emas[EMA_SLOW, e]
+    out[MACD_12_26] = macd / close
+    out[MACD_HISTOGRAM_9] = (macd - emas[EMA_SIGNAL, e]) / close
+    out[ADX_14] = emas[DX, e]
+    average = emas[TRUE_RANGE, e]
+    out[DI_14] = ratio(emas[DM_UP, e] - emas[DM_DOWN, e], average, 0.0)
+    out[NATR_14] = average / close
     out[TRUE_RANGE_RATIO_14] = balance(true_range, average)
-    gain = lanes[GAIN, lane]
-    out[RSI_14] = ratio(gain, gain + lanes[LOSS, lane], 0.5)
+    gain = emas[GAIN, e]
+    out[RSI_14] = ratio(gain, gain + emas[LOSS, e], 0.5)
 
 
 @njit
-def aroon(s: Any, out: NDArray[np.float32]) -> None:
+def aroon(s: FeatureState, out: NDArray[np.float32]) -> None:
     """Write the Aroon oscillator; the extremes must be up to date."""
-    out[AROON_25] = (s.extremes[HIGH, LAST_26] - s.extremes[DEPTH, LAST_26]) * (1.0 / 25.0)
+    out[AROON_25] = (s.extremes[HIGH, LAST_26] - s.extremes[NEGATIVE_LOW, LAST_26]) * (1.0 / 25.0)

@@ -1,12 +1,10 @@
-"""The last twenty bars in one pass: how straight the price runs, and how far it has strayed.
+"""The last twenty bars in one pass: slope and fit of a line, and the deviation from the mean.
 
 All sums are of differences to the newest bar: exactly zero where nothing moves, and no digits
 lost where prices are large.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +16,7 @@ from ares.kernel.features.catalogue import (
     TREND_FIT_20,
     TREND_SLOPE_20,
 )
-from ares.kernel.features.state import CLOSE, TRADED, TYPICAL
+from ares.kernel.features.state import CLOSE, TRADED, TYPICAL, FeatureState
 from ares.kernel.features.windows import ratio
 from ares.kernel.jit import njit
 
@@ -30,7 +28,7 @@ CCI_SCALE = 1.0 / (0.015 * 100.0)
 
 
 @njit
-def line(s: Any, i: int, out: NDArray[np.float32]) -> None:
+def trend_fit(s: FeatureState, i: int, out: NDArray[np.float32]) -> None:
     """Write the features of the last 20 bars; bar ``i`` must be in the state."""
     ring = s.values_32
     c = ring[i & 31, CLOSE]
@@ -55,11 +53,11 @@ def line(s: Any, i: int, out: NDArray[np.float32]) -> None:
     out[TREND_SLOPE_20] = price_time * (1.0 / TIME_SQUARES) / c
     out[TREND_FIT_20] = ratio(price_time, np.sqrt(spread * TIME_SQUARES), 0.0)
     out[BOLLINGER_20] = ratio(-price * PER_BAR, 2.0 * np.sqrt(spread * PER_BAR), 0.0)
-    together = price_volume - price * volume * PER_BAR
-    out[PRICE_VOLUME_20] = ratio(together, np.sqrt(spread) * np.sqrt(spread_volume), 0.0)
+    products = price_volume - price * volume * PER_BAR
+    out[PRICE_VOLUME_20] = ratio(products, np.sqrt(spread) * np.sqrt(spread_volume), 0.0)
 
     typical *= PER_BAR
-    strayed = 0.0
+    absolute_deviation = 0.0
     for back in range(BARS):
-        strayed += abs(ring[(i - back) & 31, TYPICAL] - middle - typical)
-    out[CCI_20] = ratio(-typical * CCI_SCALE, strayed * PER_BAR, 0.0)
+        absolute_deviation += abs(ring[(i - back) & 31, TYPICAL] - middle - typical)
+    out[CCI_20] = ratio(-typical * CCI_SCALE, absolute_deviation * PER_BAR, 0.0)

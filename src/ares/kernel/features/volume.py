@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
+from ares.kernel.bars import Bar
 from ares.kernel.features.catalogue import (
     CHAIKIN_20,
     IDLE_SHARE_50,
@@ -26,6 +25,7 @@ from ares.kernel.features.state import (
     TURNOVER,
     TYPICAL,
     VOLUME,
+    FeatureState,
 )
 from ares.kernel.features.windows import (
     AMOUNT_MAX,
@@ -46,22 +46,14 @@ from ares.kernel.jit import njit
 
 
 @njit
-def volume(
-    s: Any,
-    i: int,
-    h: float,
-    l: float,  # noqa: E741
-    c: float,
-    v: float,
-    flat: bool,
-    out: NDArray[np.float32],
-) -> None:
+def volume(s: FeatureState, i: int, bar: Bar, out: NDArray[np.float32]) -> None:
     """Write the volume features up to bar ``i``; it and its return must be in the state."""
+    v = bar.volume
     typical = s.values_32[i & 31, TYPICAL]
     turnover = min(v * typical, AMOUNT_MAX)
     add_amount(s.totals_64, i, VOLUME, v)
     add_amount(s.totals_64, i, TURNOVER, turnover)
-    add(s.totals_64, i, IDLE, 1 if flat or v <= 0.0 else 0)
+    add(s.totals_64, i, IDLE, 1 if bar.flat or v <= 0.0 else 0)
 
     units = window(s.totals_128, i, BARS_1, RETURN)
     add_amount(s.totals_32, i, SIGNED, v if units > 0 else (-v if units < 0 else 0.0))
@@ -69,7 +61,8 @@ def volume(
     tie = TIE * typical  # (h + l + c) / 3 of equal sums may differ in the last bit
     add_amount(s.totals_32, i, INFLOW, turnover if change > tie else 0.0)
     add_amount(s.totals_32, i, FLOW, turnover if abs(change) > tie else 0.0)
-    add_amount(s.totals_32, i, LOCATED, v * ratio(2.0 * c - h - l, h - l, 0.0))
+    location = ratio(2.0 * bar.close - bar.high - bar.low, bar.high - bar.low, 0.0)
+    add_amount(s.totals_32, i, LOCATED, v * location)
 
     volume_5 = window_amount(s.totals_64, i, BARS_5, VOLUME)
     volume_20 = window_amount(s.totals_64, i, BARS_20, VOLUME)
@@ -81,5 +74,5 @@ def volume(
     out[MFI_14] = ratio(inflow, window_amount(s.totals_32, i, BARS_14, FLOW), 0.5)
     out[CHAIKIN_20] = ratio(window_amount(s.totals_32, i, BARS_20, LOCATED), volume_20, 0.0)
     turnover_50 = window_amount(s.totals_64, i, BARS_50, TURNOVER)
-    out[VWAP_50] = c * volume_50 / turnover_50 - 1.0 if turnover_50 > 0.0 else 0.0
+    out[VWAP_50] = bar.close * volume_50 / turnover_50 - 1.0 if turnover_50 > 0.0 else 0.0
     out[IDLE_SHARE_50] = window(s.totals_64, i, BARS_50, IDLE) * 0.02

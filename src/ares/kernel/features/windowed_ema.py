@@ -1,19 +1,17 @@
-"""Recursive averages with a finite memory, so that they forget where they began.
+"""Recursive averages (EMA, Wilder) over a finite window, so that they forget where they began.
 
 An EMA never quite forgets its first value; in a dead market nothing covers the traces of the
-start. So each average runs in eight lanes, of which one is begun afresh every 30 bars, at fixed
-places on the clock, and the oldest lane is read: it holds 211 to 240 bars. Two series that began
-at different times hold the same lanes to the bit after 241 bars; against an endless average the
+start. So each average is kept eight times. One of the eight starts afresh every 30 bars, at fixed
+times of the clock, and the oldest is read: it holds 211 to 240 bars. Two series that began at
+different times hold the same averages to the bit after 241 bars; against an endless average the
 difference is (1 - 1/14)^211 = 2e-7 of the weight.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
+from ares.kernel.bars import Bar
 from ares.kernel.features.state import (
     CLOSE,
-    DEPTH,
     DM_DOWN,
     DM_UP,
     DX,
@@ -22,9 +20,11 @@ from ares.kernel.features.state import (
     EMA_SLOW,
     GAIN,
     HIGH,
-    LANES,
     LOSS,
+    N_EMAS,
+    NEGATIVE_LOW,
     TRUE_RANGE,
+    FeatureState,
 )
 from ares.kernel.features.windows import balance
 from ares.kernel.jit import njit
@@ -37,60 +37,54 @@ SIGNAL = 2.0 / 10.0
 
 
 @njit
-def update_lanes(s: Any, i: int, h: float, l: float, c: float) -> tuple[int, float]:  # noqa: E741
-    """Fold bar ``i`` into every lane; return the oldest, the one to read, and the true range.
+def update_emas(s: FeatureState, i: int, bar: Bar) -> tuple[int, float]:
+    """Add bar ``i`` to every average; return which of the eight to read, and the true range.
 
     The previous bar's high, low and close must be in the state. Directional movement as in
     Wilder (1978) and TA-Lib; RSI's gains and losses and the MACD's averages on raw prices.
     """
-    up, down, true_range, dm_up, dm_down = movements(s, i, h, l, c)
-    lanes = s.lanes
-    for lane in range(LANES):
-        lanes[GAIN, lane] += (up - lanes[GAIN, lane]) * WILDER
-        lanes[LOSS, lane] += (down - lanes[LOSS, lane]) * WILDER
-        lanes[TRUE_RANGE, lane] += (true_range - lanes[TRUE_RANGE, lane]) * WILDER
-        plus = lanes[DM_UP, lane] + (dm_up - lanes[DM_UP, lane]) * WILDER
-        minus = lanes[DM_DOWN, lane] + (dm_down - lanes[DM_DOWN, lane]) * WILDER
-        lanes[DM_UP, lane] = plus
-        lanes[DM_DOWN, lane] = minus
-        lanes[DX, lane] += (abs(balance(plus, minus)) - lanes[DX, lane]) * WILDER
-        fast = lanes[EMA_FAST, lane] + (c - lanes[EMA_FAST, lane]) * FAST
-        slow = lanes[EMA_SLOW, lane] + (c - lanes[EMA_SLOW, lane]) * SLOW
-        lanes[EMA_FAST, lane] = fast
-        lanes[EMA_SLOW, lane] = slow
-        lanes[EMA_SIGNAL, lane] += (fast - slow - lanes[EMA_SIGNAL, lane]) * SIGNAL
-    turn = i // SPACING_BARS
-    if i - turn * SPACING_BARS == 0:
-        lane = turn & (LANES - 1)
-        lanes[GAIN, lane] = up
-        lanes[LOSS, lane] = down
-        lanes[TRUE_RANGE, lane] = true_range
-        lanes[DM_UP, lane] = dm_up
-        lanes[DM_DOWN, lane] = dm_down
-        lanes[DX, lane] = abs(balance(dm_up, dm_down))
-        lanes[EMA_FAST, lane] = c
-        lanes[EMA_SLOW, lane] = c
-        lanes[EMA_SIGNAL, lane] = 0.0
-    return (turn + 1) & (LANES - 1), true_range
+    up, down, true_range, dm_up, dm_down = movements(s, i, bar)
+    emas, close = s.emas, bar.close
+    for e in range(N_EMAS):
+        emas[GAIN, e] += (up - emas[GAIN, e]) * WILDER
+        emas[LOSS, e] += (down - emas[LOSS, e]) * WILDER
+        emas[TRUE_RANGE, e] += (true_range - emas[TRUE_RANGE, e]) * WILDER
+        plus = emas[DM_UP, e] + (dm_up - emas[DM_UP, e]) * WILDER
+        minus = emas[DM_DOWN, e] + (dm_down - emas[DM_DOWN, e]) * WILDER
+        emas[DM_UP, e] = plus
+        emas[DM_DOWN, e] = minus
+        emas[DX, e] += (abs(balance(plus, minus)) - emas[DX, e]) * WILDER
+        fast = emas[EMA_FAST, e] + (close - emas[EMA_FAST, e]) * FAST
+        slow = emas[EMA_SLOW, e] + (close - emas[EMA_SLOW, e]) * SLOW
+        emas[EMA_FAST, e] = fast
+        emas[EMA_SLOW, e] = slow
+        emas[EMA_SIGNAL, e] += (fast - slow - emas[EMA_SIGNAL, e]) * SIGNAL
+    period = i // SPACING_BARS
+    if i - period * SPACING_BARS == 0:
+        e = period & (N_EMAS - 1)
+        emas[GAIN, e] = up
+        emas[LOSS, e] = down
+        emas[TRUE_RANGE, e] = true_range
+        emas[DM_UP, e] = dm_up
+        emas[DM_DOWN, e] = dm_down
+        emas[DX, e] = abs(balance(dm_up, dm_down))
+        emas[EMA_FAST, e] = close
+        emas[EMA_SLOW, e] = close
+        emas[EMA_SIGNAL, e] = 0.0
+    return (period + 1) & (N_EMAS - 1), true_range
 
 
 @njit
-def movements(
-    s: Any,
-    i: int,
-    h: float,
-    l: float,  # noqa: E741
-    c: float,
-) -> tuple[float, float, float, float, float]:
+def movements(s: FeatureState, i: int, bar: Bar) -> tuple[float, float, float, float, float]:
     """Return gain, loss, true range, upward and downward movement against the bar before."""
     close = s.values_32[(i - 1) & 31, CLOSE]
-    change = c - close
-    rise = h - s.values_128[(i - 1) & 127, HIGH]
-    fall = -s.values_128[(i - 1) & 127, DEPTH] - l
+    change = bar.close - close
+    rise = bar.high - s.values_128[(i - 1) & 127, HIGH]
+    fall = -s.values_128[(i - 1) & 127, NEGATIVE_LOW] - bar.low
     return (
         max(change, 0.0),
         max(-change, 0.0),
-        max(h, close) - min(l, close),
+        max(bar.high, close) - min(bar.low, close),
         rise if rise > max(fall, 0.0) else 0.0,
         fall if fall > max(rise, 0.0) else 0.0,
     )

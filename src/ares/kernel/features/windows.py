@@ -6,12 +6,10 @@ of bars, and exactly zero where nothing moved.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from ares.kernel.features.state import columns
+from ares.kernel.features.state import FeatureState, columns
 from ares.kernel.jit import njit
 
 BARS_1, BARS_5, BARS_14, BARS_20 = columns(201)[[1, 5, 14, 20]]
@@ -99,7 +97,7 @@ def variance_sum(total: int, squares: int, n: int) -> float:
 
 
 @njit
-def deviation(s: Any, i: int, bars: int) -> float:
+def deviation(s: FeatureState, i: int, bars: int) -> float:
     """Return the sample standard deviation of the last ``bars`` log returns."""
     total = window(s.totals_128, i, bars, 0)
     squares = window(s.totals_128, i, bars, 1)

@@ -1,14 +1,24 @@
 """The trade half of the kernel: scores in, orders and money out."""
 
+from ares.kernel.trade.arrays import (
+    Market,
+    Signals,
+    TradeParams,
+    TradeRecords,
+    TradeState,
+    new_records,
+    new_venue,
+)
 from ares.kernel.trade.rules import (
     InstrumentRules,
     Rules,
     first_state,
-    seat,
+    reset_posterior,
     specs_record,
+    trade_params,
     volatility_start_ms,
 )
-from ares.kernel.trade.scan import Market, Signals, TradeLog, TradeState, scan, to_grid
+from ares.kernel.trade.scan import TradeLog, scan, to_grid
 
 __all__ = [
     "InstrumentRules",
@@ -16,11 +26,16 @@ __all__ = [
     "Rules",
     "Signals",
     "TradeLog",
+    "TradeParams",
+    "TradeRecords",
     "TradeState",
     "first_state",
+    "new_records",
+    "new_venue",
+    "reset_posterior",
     "scan",
-    "seat",
     "specs_record",
     "to_grid",
+    "trade_params",
     "volatility_start_ms",
 ]

@@ -6,8 +6,9 @@ import math
 
 from ares.kernel.bars import I64
 from ares.kernel.jit import inlined
+from ares.kernel.trade.arrays import TradeParams, TradeRecords, TradeState
 from ares.kernel.trade.breakers import notice, on_execution, on_slippage, on_trade
-from ares.kernel.trade.confidence import next_mode, observe_trade
+from ares.kernel.trade.confidence import next_mode, update_posterior
 from ares.kernel.trade.layout import (
     ALLOWED,
     CANCEL_STOP,
@@ -16,200 +17,191 @@ from ares.kernel.trade.layout import (
     NOTICE_MODE,
     REASON_STOP,
     STOP,
-    Records,
 )
 from ares.kernel.trade.money import multiply_divide, notional_units
 
 
 @inlined
 def apply_fill(
-    i: int,
-    fill: int,
-    fills: Records,
-    account: Records,
-    book: Records,
-    rules: Records,
-    specs: Records,
-    requests: Records,
-    outcomes: Records,
-    notices: Records,
-    counts: I64,
+    i: int, row: int, state: TradeState, params: TradeParams, records: TradeRecords
 ) -> None:
-    """Fold one fill (or rejection) into the account; a new stop is asked for after an entry."""
-    ts_ms = fills[fill].ts_ms
-    _release(i, abs(fills[fill].lots), abs(fills[fill].remaining_lots), account, book)
-    if fills[fill].rejected == 1:
-        book[i].working_lots = 0
-        book[i].working_kind = 0
-        on_execution(ts_ms, False, account, rules, notices, counts)
+    """Add one fill (or rejection) to the account; request a new stop after an entry.
+
+    row : of the fill in ``records.fills``.
+    """
+    fill, lane, spec = records.fills[row], state.book[i], params.specs[i]
+    account = state.account[0]
+    ts_ms, lots = fill.ts_ms, fill.lots
+    _release_reserve(i, abs(lots), abs(fill.remaining_lots), state)
+    if fill.rejected == 1:
+        lane.working_lots = 0
+        lane.working_kind = 0
+        on_execution(ts_ms, False, state, params, records)
         return
-    lots = fills[fill].lots
-    price = fills[fill].price_ticks
-    kind = fills[fill].kind
-    units = notional_units(price, abs(lots), specs[i].notional_mul, specs[i].notional_div)
-    on_execution(ts_ms, True, account, rules, notices, counts)
-    if kind != STOP and book[i].expected_ticks > 0:
-        adverse = (price - book[i].expected_ticks) / book[i].expected_ticks * 1e4
-        sided = adverse if lots > 0 else -adverse
-        on_slippage(ts_ms, sided, account, rules, notices, counts)
-    account[0].fees += fills[fill].fee_units
-    account[0].cash -= fills[fill].fee_units
-    book[i].position_fees += fills[fill].fee_units
+    units = notional_units(fill.price_ticks, abs(lots), spec.notional_mul, spec.notional_div)
+    on_execution(ts_ms, True, state, params, records)
+    if fill.kind != STOP and lane.expected_ticks > 0:
+        adverse = (fill.price_ticks - lane.expected_ticks) / lane.expected_ticks * 1e4
+        on_slippage(ts_ms, adverse if lots > 0 else -adverse, state, params, records)
+    account.fees += fill.fee_units
+    account.cash -= fill.fee_units
+    lane.position_fees += fill.fee_units
     if lots > 0:
-        _bought(i, ts_ms, lots, units, account, book, rules, specs, requests, counts)
+        _apply_buy(i, ts_ms, lots, units, state, params, records)
     else:
-        _sold(i, -lots, units, kind, account, book)
-    book[i].working_lots = fills[fill].remaining_lots
-    book[i].working_kind = kind if fills[fill].remaining_lots != 0 else 0
-    if book[i].position_lots == 0:
-        _close(i, ts_ms, account, book, rules, specs, outcomes, notices, counts)
+        _apply_sell(i, -lots, units, fill.kind, state)
+    lane.working_lots = fill.remaining_lots
+    lane.working_kind = fill.kind if fill.remaining_lots != 0 else 0
+    if lane.position_lots == 0:
+        _close_position(i, ts_ms, state, params, records)
 
 
 @inlined
-def _release(i: int, filled: int, remaining: int, account: Records, book: Records) -> None:
-    """Give back what an entry had set aside: all of it once nothing remains to be filled."""
-    if book[i].reserved == 0:
+def _release_reserve(i: int, filled_lots: int, remaining_lots: int, state: TradeState) -> None:
+    """Give back what an entry had reserved: all of it once nothing remains to be filled."""
+    account, lane = state.account[0], state.book[i]
+    if lane.reserved == 0:
         return
-    waiting = 0
+    pending = 0
     reserved = 0
-    if remaining > 0:
-        waiting = multiply_divide(book[i].waiting, remaining, filled + remaining)
-        reserved = multiply_divide(book[i].reserved, remaining, filled + remaining)
-    account[0].waiting -= book[i].waiting - waiting
-    account[0].reserved -= book[i].reserved - reserved
-    book[i].waiting = waiting
-    book[i].reserved = reserved
+    if remaining_lots > 0:
+        total = filled_lots + remaining_lots
+        pending = multiply_divide(lane.pending_notional, remaining_lots, total)
+        reserved = multiply_divide(lane.reserved, remaining_lots, total)
+    account.pending_notional -= lane.pending_notional - pending
+    account.reserved -= lane.reserved - reserved
+    lane.pending_notional = pending
+    lane.reserved = reserved
 
 
 @inlined
-def _bought(
+def _apply_buy(
     i: int,
     ts_ms: int,
     lots: int,
     units: int,
-    account: Records,
-    book: Records,
-    rules: Records,
-    specs: Records,
-    requests: Records,
-    counts: I64,
+    state: TradeState,
+    params: TradeParams,
+    records: TradeRecords,
 ) -> None:
-    """Add bought lots to the position; rest a stop for all of it, one width below its price."""
-    account[0].cash -= units
-    if book[i].position_lots == 0:
-        book[i].entry_ms = ts_ms
-        horizon = specs[i].horizon_ms
-        book[i].expiry_ms = ts_ms + horizon if horizon > 0 else 0
-    book[i].position_lots += lots
-    book[i].cost_units += units
-    book[i].entry_lots += lots
-    book[i].entry_units += units
-    width = book[i].entry_width
-    if not (width > 0.0) or rules[0].stop_enabled == 0:
+    """Add bought lots to the position; rest a stop for all of it, one barrier below its price."""
+    lane = state.book[i]
+    state.account[0].cash -= units
+    if lane.position_lots == 0:
+        lane.entry_ms = ts_ms
+        horizon_ms = params.specs[i].horizon_ms
+        lane.expiry_ms = ts_ms + horizon_ms if horizon_ms > 0 else 0
+    lane.position_lots += lots
+    lane.cost_units += units
+    lane.entry_lots += lots
+    lane.entry_units += units
+    barrier_bps = lane.entry_barrier_bps
+    if not (barrier_bps > 0.0) or params.rules[0].stop_enabled == 0:
         return
-    mean = average_ticks(book[i].entry_units, book[i].entry_lots, i, specs)
-    book[i].stop_ticks = max(1, math.floor(mean * (1.0 - width * 1e-4)))
-    book[i].take_ticks = math.ceil(mean * (1.0 + width * 1e-4))
-    if book[i].stop_lots > 0:
-        request(i, ts_ms, CANCEL_STOP, 0, 0, REASON_STOP, ALLOWED, book, requests, counts)
-    held = book[i].position_lots
-    trigger = book[i].stop_ticks
-    request(i, ts_ms, STOP, -held, trigger, REASON_STOP, ALLOWED, book, requests, counts)
-    book[i].stop_lots = held
+    mean_ticks = average_ticks(lane.entry_units, lane.entry_lots, i, params)
+    lane.stop_ticks = max(1, math.floor(mean_ticks * (1.0 - barrier_bps * 1e-4)))
+    lane.take_ticks = math.ceil(mean_ticks * (1.0 + barrier_bps * 1e-4))
+    if lane.stop_lots > 0:
+        request(i, ts_ms, CANCEL_STOP, 0, 0, REASON_STOP, ALLOWED, state, records)
+    held = lane.position_lots
+    request(i, ts_ms, STOP, -held, lane.stop_ticks, REASON_STOP, ALLOWED, state, records)
+    lane.stop_lots = held
 
 
 @inlined
-def _sold(i: int, lots: int, units: int, kind: int, account: Records, book: Records) -> None:
+def _apply_sell(i: int, lots: int, units: int, kind: int, state: TradeState) -> None:
     """Take sold lots out of the position at their share of its cost."""
-    held = book[i].position_lots
-    released = multiply_divide(book[i].cost_units, lots, held)
-    account[0].cash += units
-    account[0].realized += units - released
-    book[i].cost_units -= released
-    book[i].position_lots = held - lots
-    book[i].exit_units += units
+    account, lane = state.account[0], state.book[i]
+    held = lane.position_lots
+    cost_of_sold = multiply_divide(lane.cost_units, lots, held)
+    account.cash += units
+    account.realized += units - cost_of_sold
+    lane.cost_units -= cost_of_sold
+    lane.position_lots = held - lots
+    lane.exit_units += units
     if kind == STOP:
-        book[i].stop_lots = 0
-        book[i].working_reason = REASON_STOP
+        lane.stop_lots = 0
+        lane.working_reason = REASON_STOP
 
 
 @inlined
-def _close(
-    i: int,
-    ts_ms: int,
-    account: Records,
-    book: Records,
-    rules: Records,
-    specs: Records,
-    outcomes: Records,
-    notices: Records,
-    counts: I64,
+def _close_position(
+    i: int, ts_ms: int, state: TradeState, params: TradeParams, records: TradeRecords
 ) -> None:
-    """Record the closed trade, learn from it, and clear the position."""
-    lots = book[i].entry_lots
-    pnl = book[i].exit_units - book[i].entry_units - book[i].position_fees
-    net_bps = pnl / max(1, book[i].entry_units) * 1e4  # dust may have cost no unit at all
-    n = counts[N_OUTCOMES]
-    outcomes[n].instrument = i
-    outcomes[n].virtual = 0
-    outcomes[n].entry_ms = book[i].entry_ms
-    outcomes[n].exit_ms = ts_ms
-    outcomes[n].entry_price = average_ticks(book[i].entry_units, lots, i, specs)
-    outcomes[n].exit_price = average_ticks(book[i].exit_units, lots, i, specs)
-    outcomes[n].lots = lots
-    outcomes[n].pnl_units = pnl
-    outcomes[n].fees_units = book[i].position_fees
-    outcomes[n].net_bps = net_bps
-    outcomes[n].p = book[i].entry_p
-    outcomes[n].edge_bps = book[i].entry_edge
-    outcomes[n].reason = book[i].working_reason
-    outcomes[n].code = ALLOWED
-    counts[N_OUTCOMES] = n + 1
-    on_trade(ts_ms, pnl > 0, account, rules, notices, counts)
-    if book[i].foreign == 0:
-        learn_from(i, ts_ms, net_bps, book, rules, notices, counts)
-    book[i].foreign = 0
-    outcomes[n].mode_confidence = book[i].mode_confidence
-    book[i].cost_units = 0
-    book[i].position_fees = 0
-    book[i].entry_lots = 0
-    book[i].entry_units = 0
-    book[i].exit_units = 0
-    book[i].entry_ms = 0
-    book[i].expiry_ms = 0
-    book[i].stop_ticks = 0
-    book[i].take_ticks = 0
-    book[i].stop_lots = 0
-    book[i].entry_width = 0.0
-    book[i].working_reason = 0
+    """Record the closed trade, update the mode with it, and clear the position."""
+    lane = state.book[i]
+    outcome = records.outcomes[records.counts[N_OUTCOMES]]
+    lots = lane.entry_lots
+    pnl = lane.exit_units - lane.entry_units - lane.position_fees
+    net_bps = pnl / max(1, lane.entry_units) * 1e4  # a tiny position may have cost no unit at all
+    outcome.instrument = i
+    outcome.virtual = 0
+    outcome.entry_ms = lane.entry_ms
+    outcome.exit_ms = ts_ms
+    outcome.entry_price = average_ticks(lane.entry_units, lots, i, params)
+    outcome.exit_price = average_ticks(lane.exit_units, lots, i, params)
+    outcome.lots = lots
+    outcome.pnl_units = pnl
+    outcome.fees_units = lane.position_fees
+    outcome.net_bps = net_bps
+    outcome.p = lane.entry_p
+    outcome.edge_bps = lane.entry_edge_bps
+    outcome.reason = lane.working_reason
+    outcome.code = ALLOWED
+    records.counts[N_OUTCOMES] += 1
+    on_trade(ts_ms, pnl > 0, state, params, records)
+    if lane.inherited == 0:
+        update_mode(i, ts_ms, net_bps, state, params, records)
+    outcome.mode_confidence = lane.mode_confidence
+    _clear_position(i, state)
 
 
 @inlined
-def learn_from(
+def _clear_position(i: int, state: TradeState) -> None:
+    """Forget a position that is closed."""
+    lane = state.book[i]
+    lane.inherited = 0
+    lane.cost_units = 0
+    lane.position_fees = 0
+    lane.entry_lots = 0
+    lane.entry_units = 0
+    lane.exit_units = 0
+    lane.entry_ms = 0
+    lane.expiry_ms = 0
+    lane.stop_ticks = 0
+    lane.take_ticks = 0
+    lane.stop_lots = 0
+    lane.entry_barrier_bps = 0.0
+    lane.working_reason = 0
+
+
+@inlined
+def update_mode(
     i: int,
     ts_ms: int,
     net_bps: float,
-    book: Records,
-    rules: Records,
-    notices: Records,
-    counts: I64,
+    state: TradeState,
+    params: TradeParams,
+    records: TradeRecords,
 ) -> None:
     """Move the mode confidence by one closed trade, and the mode with it."""
-    book[i].arm_bps += net_bps
-    book[i].arm_trades += 1
-    observe_trade(i, net_bps, book, rules)
-    before = book[i].mode
-    after = next_mode(before, book[i].mode_confidence, rules)
+    lane = state.book[i]
+    lane.arm_bps += net_bps
+    lane.arm_trades += 1
+    update_posterior(i, net_bps, state.book, params)
+    confidence = lane.mode_confidence
+    before = lane.mode
+    after = next_mode(before, confidence, params)
     if after != before:
-        book[i].mode = after
-        value = book[i].mode_confidence
-        notice(ts_ms, NOTICE_MODE, i, 0, before, after, value, notices, counts)
+        lane.mode = after
+        notice(ts_ms, NOTICE_MODE, i, 0, before, after, confidence, records)
 
 
 @inlined
-def average_ticks(units: int, lots: int, i: int, specs: Records) -> float:
+def average_ticks(units: int, lots: int, i: int, params: TradeParams) -> float:
     """Return the average price in ticks of ``lots`` that cost ``units``."""
-    return float(units / lots * (specs[i].notional_div / specs[i].notional_mul))
+    spec = params.specs[i]
+    return float(units / lots * (spec.notional_div / spec.notional_mul))
 
 
 @inlined
@@ -218,37 +210,38 @@ def request(
     ts_ms: int,
     kind: int,
     lots: int,
-    price: int,
+    price_ticks: int,
     reason: int,
     code: int,
-    book: Records,
-    requests: Records,
-    counts: I64,
+    state: TradeState,
+    records: TradeRecords,
 ) -> None:
     """Append one record to the requests."""
-    n = counts[N_REQUESTS]
-    requests[n].ts_ms = ts_ms
-    requests[n].instrument = i
-    requests[n].kind = kind
-    requests[n].lots = lots
-    requests[n].price_ticks = price
-    requests[n].reason = reason
-    requests[n].code = code
-    requests[n].p = book[i].entry_p
-    requests[n].edge_bps = book[i].entry_edge
-    requests[n].width_bps = book[i].entry_width
-    counts[N_REQUESTS] = n + 1
+    row, lane = records.requests[records.counts[N_REQUESTS]], state.book[i]
+    row.ts_ms = ts_ms
+    row.instrument = i
+    row.kind = kind
+    row.lots = lots
+    row.price_ticks = price_ticks
+    row.reason = reason
+    row.code = code
+    row.p = lane.entry_p
+    row.edge_bps = lane.entry_edge_bps
+    row.barrier_bps = lane.entry_barrier_bps
+    records.counts[N_REQUESTS] += 1
 
 
 @inlined
-def mark(t: int, closes: I64, account: Records, book: Records, specs: Records) -> None:
+def mark_to_market(t: int, closes: I64, state: TradeState, params: TradeParams) -> None:
     """Value all positions at the closes of row ``t`` (0: no bar, the last close stands)."""
-    gross = 0
-    for i in range(book.shape[0]):
-        if book[i].position_lots != 0:
-            close = closes[t, i] if closes[t, i] > 0 else book[i].last_close
-            held = book[i].position_lots
-            gross += notional_units(close, held, specs[i].notional_mul, specs[i].notional_div)
-    account[0].gross = gross + account[0].waiting
-    account[0].equity = account[0].cash + gross
-    account[0].peak_equity = max(account[0].peak_equity, account[0].equity)
+    account = state.account[0]
+    positions = 0
+    for i in range(state.book.shape[0]):
+        lane, spec = state.book[i], params.specs[i]
+        if lane.position_lots != 0:
+            close = closes[t, i] if closes[t, i] > 0 else lane.last_close
+            held = lane.position_lots
+            positions += notional_units(close, held, spec.notional_mul, spec.notional_div)
+    account.gross = positions + account.pending_notional
+    account.equity = account.cash + positions
+    account.peak_equity = max(account.peak_equity, account.equity)

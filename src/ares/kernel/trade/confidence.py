@@ -10,11 +10,8 @@ from __future__ import annotations
 import math
 
 from ares.kernel.jit import inlined
-from ares.kernel.trade.layout import (
-    MODE_LEARNING,
-    MODE_TRADING,
-    Records,
-)
+from ares.kernel.trade.arrays import TradeParams
+from ares.kernel.trade.layout import MODE_LEARNING, MODE_TRADING, Records
 
 PRIOR_WEIGHT = 1.0
 PRIOR_SHAPE = 1.0
@@ -22,29 +19,31 @@ PRIOR_SPREAD_BPS = 50.0
 
 
 @inlined
-def observe_trade(i: int, net_bps: float, book: Records, rules: Records) -> None:
-    """Fold one closed trade, real or virtual, into the posterior and the mode confidence."""
-    keep = 1.0 - 1.0 / rules[0].forgetting_trades
-    n = book[i].posterior_n * keep
-    m2 = book[i].posterior_m2 * keep
-    mean = book[i].posterior_mean
+def update_posterior(i: int, net_bps: float, book: Records, params: TradeParams) -> None:
+    """Add one closed trade, real or virtual, to the posterior; update the mode confidence."""
+    lane = book[i]
+    keep = 1.0 - 1.0 / params.rules[0].forgetting_trades
+    n = lane.posterior_n * keep
+    m2 = lane.posterior_m2 * keep
+    mean = lane.posterior_mean
     delta = net_bps - mean
     total = n + 1.0
     mean += delta / total
     m2 += delta * delta * n / total
-    book[i].posterior_n = total
-    book[i].posterior_mean = mean
-    book[i].posterior_m2 = m2
-    book[i].mode_confidence = probability_positive(total, mean, m2)
+    lane.posterior_n = total
+    lane.posterior_mean = mean
+    lane.posterior_m2 = m2
+    lane.mode_confidence = probability_positive(total, mean, m2)
 
 
 @inlined
 def seed_posterior(i: int, trades: float, mean_bps: float, sd_bps: float, book: Records) -> None:
     """Start the posterior from (already discounted) validation trades."""
+    m2 = sd_bps * sd_bps * trades
     book[i].posterior_n = trades
     book[i].posterior_mean = mean_bps
-    book[i].posterior_m2 = sd_bps * sd_bps * trades
-    book[i].mode_confidence = probability_positive(trades, mean_bps, sd_bps * sd_bps * trades)
+    book[i].posterior_m2 = m2
+    book[i].mode_confidence = probability_positive(trades, mean_bps, m2)
 
 
 @inlined
@@ -64,11 +63,12 @@ def probability_positive(n: float, mean_bps: float, m2: float) -> float:
 
 
 @inlined
-def next_mode(mode: int, confidence: float, rules: Records) -> int:
+def next_mode(mode: int, confidence: float, params: TradeParams) -> int:
     """Return the mode after hysteresis."""
-    if confidence >= rules[0].trading_threshold:
+    rules = params.rules[0]
+    if confidence >= rules.trading_threshold:
         return MODE_TRADING
-    if confidence < rules[0].trading_threshold - rules[0].hysteresis:
+    if confidence < rules.trading_threshold - rules.hysteresis:
         return MODE_LEARNING
     return mode
 
@@ -76,8 +76,8 @@ def next_mode(mode: int, confidence: float, rules: Records) -> int:
 @inlined
 def student_t_cdf(t: float, df: float) -> float:
     """Return the distribution function of Student's t (Press et al. 2007, section 6.14.9)."""
-    inside = incomplete_beta(0.5, 0.5 * df, t * t / (df + t * t))
-    return 0.5 + 0.5 * inside if t >= 0.0 else 0.5 - 0.5 * inside
+    within = incomplete_beta(0.5, 0.5 * df, t * t / (df + t * t))  # P(-|t| < T < |t|)
+    return 0.5 + 0.5 * within if t >= 0.0 else 0.5 - 0.5 * within
 
 
 @inlined

@@ -1,19 +1,26 @@
-"""The decision of one closing instant: mark, break, decide, size, limit, for all instruments."""
+"""The decision of one closing instant for all instruments: value, limit, then exit or enter."""
 
 from __future__ import annotations
 
 import math
 
-from ares.kernel.bars import F64, I64
 from ares.kernel.jit import inlined
-from ares.kernel.trade.account import mark, request
+from ares.kernel.trade.account import mark_to_market, request
+from ares.kernel.trade.arrays import (
+    Prices,
+    Signal,
+    Signals,
+    TickBar,
+    TradeParams,
+    TradeRecords,
+    TradeState,
+)
 from ares.kernel.trade.breakers import (
+    breaker_refusal,
     cool_down,
-    notice,
+    on_daily_loss,
     on_drawdown,
-    on_trial,
     on_volatility,
-    refusal_of_breakers,
 )
 from ares.kernel.trade.layout import (
     ALLOWED,
@@ -21,28 +28,20 @@ from ares.kernel.trade.layout import (
     ENTRY,
     EXIT,
     MODE_TRADING,
-    NOTICE_DAILY_LOSS,
     REASON_REVERSAL,
     REASON_SIGNAL,
     REASON_STOP,
     REASON_TAKE,
     REASON_TIMEOUT,
     REFUSAL,
-    REFUSED_CASH,
     REFUSED_DAILY_LOSS,
-    REFUSED_EXPOSURE,
     REFUSED_HALTED,
     REFUSED_LEARNING,
-    REFUSED_ORDER_MAX,
-    REFUSED_ORDER_MIN,
     REFUSED_ORDER_RATE,
-    REFUSED_POSITION_CAP,
     REFUSED_SHADOW,
-    SIZE_ALL,
-    SIZE_FIXED,
-    Records,
 )
 from ares.kernel.trade.money import fee_units, notional_units
+from ares.kernel.trade.sizing import size_entry
 from ares.kernel.trade.virtual import advance_virtual, open_virtual
 
 DAY_MS = 86_400_000
@@ -53,106 +52,58 @@ MINUTE_MS = 60_000
 def trade_step(
     t: int,
     now_ms: int,
-    opens: I64,
-    lows: I64,
-    closes: I64,
-    p: F64,
-    edge: F64,
-    width: F64,
-    account: Records,
-    book: Records,
-    virtual: Records,
-    rules: Records,
-    specs: Records,
-    requests: Records,
-    outcomes: Records,
-    notices: Records,
-    counts: I64,
+    prices: Prices,
+    signals: Signals,
+    state: TradeState,
+    params: TradeParams,
+    records: TradeRecords,
 ) -> None:
-    """Decide row ``t`` of the given ``(n_rows, n_instruments)`` columns, closing at ``now_ms``.
+    """Decide row ``t`` of prices and signals, whose bars close at ``now_ms``.
 
-    opens, lows, closes : ticks; a close of 0 says that the instrument has no bar here.
-    p, edge, width      : ensemble's probability, edge in bps, barrier width in bps; NaN: none.
-    Appends to requests, outcomes and notices, whose lengths are in ``counts``.
+    Appends to the requests, outcomes and notices of ``records``.
     """
+    account = state.account[0]
     day = now_ms // DAY_MS
-    if day != account[0].day:
-        account[0].day = day
-        account[0].day_equity = account[0].equity
-        account[0].daily_stopped = 0
-    mark(t, closes, account, book, specs)
-    on_drawdown(now_ms, account, rules, notices, counts)
-    _on_daily_loss(now_ms, account, rules, notices, counts)
-    cool_down(now_ms, account, rules, notices, counts)
-    for i in range(book.shape[0]):
-        if closes[t, i] <= 0:
+    if day != account.day:
+        account.day = day
+        account.day_equity = account.equity
+        account.daily_stopped = 0
+    mark_to_market(t, prices.closes, state, params)
+    on_drawdown(now_ms, state, params, records)
+    on_daily_loss(now_ms, state, params, records)
+    cool_down(now_ms, state, params, records)
+    for i in range(state.book.shape[0]):
+        close = prices.closes[t, i]
+        if close <= 0:
             continue
-        observe_volatility(i, closes[t, i], book, specs)
-        on_volatility(i, now_ms, book, rules, notices, counts)
-        if virtual[i].status != 0:
-            advance_virtual(
-                i,
-                now_ms,
-                opens[t, i],
-                lows[t, i],
-                closes[t, i],
-                edge[t, i],
-                virtual,
-                book,
-                rules,
-                specs,
-                outcomes,
-                notices,
-                counts,
-            )
-        if book[i].working_lots != 0:
+        observe_volatility(i, close, state, params)
+        on_volatility(i, now_ms, state, params, records)
+        edge_bps = signals.edge_bps[t, i]
+        if state.virtual[i].status != 0:
+            open_ms = now_ms - params.specs[i].base_ms
+            bar = TickBar(open_ms, prices.opens[t, i], prices.lows[t, i], close)
+            advance_virtual(i, now_ms, bar, edge_bps, state, params, records)
+        if state.book[i].working_lots != 0:
             continue
-        if book[i].position_lots != 0:
-            _consider_exit(i, now_ms, closes[t, i], edge[t, i], book, rules, requests, counts)
-        elif edge[t, i] >= rules[0].edge_bps_min and virtual[i].status == 0:
-            _consider_entry(
-                i,
-                now_ms,
-                closes[t, i],
-                p[t, i],
-                edge[t, i],
-                width[t, i],
-                account,
-                book,
-                virtual,
-                rules,
-                specs,
-                requests,
-                notices,
-                counts,
-            )
+        if state.book[i].position_lots != 0:
+            _consider_exit(i, now_ms, close, edge_bps, state, params, records)
+        elif edge_bps >= params.rules[0].edge_bps_min and state.virtual[i].status == 0:
+            signal = Signal(signals.p[t, i], edge_bps, signals.barrier_bps[t, i])
+            _consider_entry(i, now_ms, close, signal, state, params, records)
 
 
 @inlined
-def observe_volatility(i: int, close: int, book: Records, specs: Records) -> None:
-    """Fold one close into the fast (a day) and slow (a month) variance of base-bar returns."""
-    if book[i].last_close > 0:
-        change = close / book[i].last_close - 1.0
+def observe_volatility(i: int, close: int, state: TradeState, params: TradeParams) -> None:
+    """Add one close to the fast (a day) and slow (a month) variance of base-bar returns."""
+    lane, spec = state.book[i], params.specs[i]
+    if lane.last_close > 0:
+        change = close / lane.last_close - 1.0
         square = change * change
-        book[i].n_bars += 1
-        first = 1.0 / book[i].n_bars
-        book[i].var_fast += max(specs[i].alpha_fast, first) * (square - book[i].var_fast)
-        book[i].var_slow += max(specs[i].alpha_slow, first) * (square - book[i].var_slow)
-    book[i].last_close = close
-
-
-@inlined
-def _on_daily_loss(
-    now_ms: int, account: Records, rules: Records, notices: Records, counts: I64
-) -> None:
-    limit = rules[0].daily_loss_max
-    if limit <= 0.0 or account[0].daily_stopped == 1:
-        return
-    lost = account[0].day_equity - account[0].equity
-    if lost >= limit * account[0].day_equity and lost > 0:
-        account[0].daily_stopped = 1
-        share = lost / account[0].day_equity
-        notice(now_ms, NOTICE_DAILY_LOSS, -1, 0, 0, 1, share, notices, counts)
+        lane.n_bars += 1
+        first = 1.0 / lane.n_bars
+        lane.var_fast += max(spec.alpha_fast, first) * (square - lane.var_fast)
+        lane.var_slow += max(spec.alpha_slow, first) * (square - lane.var_slow)
+    lane.last_close = close
 
 
 @inlined
@@ -160,31 +111,31 @@ def _consider_exit(
     i: int,
     now_ms: int,
     close: int,
-    edge: float,
-    book: Records,
-    rules: Records,
-    requests: Records,
-    counts: I64,
+    edge_bps: float,
+    state: TradeState,
+    params: TradeParams,
+    records: TradeRecords,
 ) -> None:
-    """Ask for the way out when a barrier, the clock or the signal says so."""
+    """Request an exit when a barrier is reached, the time is over or the signal has turned."""
+    lane = state.book[i]
     reason = 0
-    if 0 < book[i].take_ticks <= close:
+    if 0 < lane.take_ticks <= close:
         reason = REASON_TAKE
-    elif 0 < book[i].expiry_ms <= now_ms:
+    elif 0 < lane.expiry_ms <= now_ms:
         reason = REASON_TIMEOUT
-    elif edge <= rules[0].edge_bps_exit:
+    elif edge_bps <= params.rules[0].edge_bps_exit:
         reason = REASON_REVERSAL
     if reason == 0:
         return
-    if book[i].stop_lots > 0:
-        request(i, now_ms, CANCEL_STOP, 0, 0, REASON_STOP, ALLOWED, book, requests, counts)
-        book[i].stop_lots = 0
-    held = book[i].position_lots
-    book[i].working_lots = -held
-    book[i].working_kind = EXIT
-    book[i].working_reason = reason
-    book[i].expected_ticks = close
-    request(i, now_ms, EXIT, -held, 0, reason, ALLOWED, book, requests, counts)
+    if lane.stop_lots > 0:
+        request(i, now_ms, CANCEL_STOP, 0, 0, REASON_STOP, ALLOWED, state, records)
+        lane.stop_lots = 0
+    held = lane.position_lots
+    lane.working_lots = -held
+    lane.working_kind = EXIT
+    lane.working_reason = reason
+    lane.expected_ticks = close
+    request(i, now_ms, EXIT, -held, 0, reason, ALLOWED, state, records)
 
 
 @inlined
@@ -192,152 +143,77 @@ def _consider_entry(
     i: int,
     now_ms: int,
     close: int,
-    p: float,
-    edge: float,
-    width: float,
-    account: Records,
-    book: Records,
-    virtual: Records,
-    rules: Records,
-    specs: Records,
-    requests: Records,
-    notices: Records,
-    counts: I64,
+    signal: Signal,
+    state: TradeState,
+    params: TradeParams,
+    records: TradeRecords,
 ) -> None:
     """Turn a signal into an order, or into a refusal with its virtual trade."""
-    book[i].foreign = 0
-    book[i].entry_p = p
-    book[i].entry_edge = edge
-    book[i].entry_width = width
-    code = permission(i, now_ms, account, book, rules, specs)
+    account, lane = state.account[0], state.book[i]
+    lane.inherited = 0
+    lane.entry_p = signal.p
+    lane.entry_edge_bps = signal.edge_bps
+    lane.entry_barrier_bps = signal.barrier_bps
+    code = entry_refusal(i, now_ms, state, params)
     lots = 0
     if code == ALLOWED:
-        lots, code = size_entry(i, close, width, account, book, rules, specs)
+        lots, code = size_entry(i, close, signal.barrier_bps, state, params)
     if code != ALLOWED:
-        request(i, now_ms, REFUSAL, 0, 0, REASON_SIGNAL, code, book, requests, counts)
-        open_virtual(i, now_ms, code, p, edge, width, close, virtual, notices, counts)
+        request(i, now_ms, REFUSAL, 0, 0, REASON_SIGNAL, code, state, records)
+        open_virtual(i, now_ms, code, close, signal, state, records)
         return
     minute = now_ms // MINUTE_MS
-    if minute != account[0].minute:
-        account[0].minute = minute
-        account[0].minute_orders = 0
-    account[0].minute_orders += 1
+    if minute != account.minute:
+        account.minute = minute
+        account.minute_orders = 0
+    account.minute_orders += 1
     limit = 0
-    if rules[0].collar_bps > 0.0:
-        limit = math.floor(close * (1.0 + rules[0].collar_bps * 1e-4))
-    _set_aside(i, close, limit, lots, account, book, rules, specs)
-    book[i].working_lots = lots
-    book[i].working_kind = ENTRY
-    book[i].working_reason = REASON_SIGNAL
-    book[i].expected_ticks = close
-    request(i, now_ms, ENTRY, lots, limit, REASON_SIGNAL, ALLOWED, book, requests, counts)
+    collar_bps = params.rules[0].collar_bps
+    if collar_bps > 0.0:
+        limit = math.floor(close * (1.0 + collar_bps * 1e-4))
+    _reserve_cash(i, close, limit, lots, state, params)
+    lane.working_lots = lots
+    lane.working_kind = ENTRY
+    lane.working_reason = REASON_SIGNAL
+    lane.expected_ticks = close
+    request(i, now_ms, ENTRY, lots, limit, REASON_SIGNAL, ALLOWED, state, records)
 
 
 @inlined
-def _set_aside(
-    i: int,
-    close: int,
-    limit: int,
-    lots: int,
-    account: Records,
-    book: Records,
-    rules: Records,
-    specs: Records,
+def _reserve_cash(
+    i: int, close: int, limit: int, lots: int, state: TradeState, params: TradeParams
 ) -> None:
-    """Count an entry that is on its way as money spent, so that no other order spends it too."""
-    worst = limit
+    """Reserve the most that an entry can cost, so that no other order spends it too."""
+    account, lane, rules, spec = state.account[0], state.book[i], params.rules[0], params.specs[i]
+    worst_ticks = limit
     if limit == 0:
-        bps = rules[0].half_spread_bps + rules[0].slippage_bps
-        worst = math.ceil(close * (1.0 + bps * 1e-4))
-    mul = specs[i].notional_mul
-    div = specs[i].notional_div
-    dearest = notional_units(worst, lots, mul, div)
-    book[i].waiting = notional_units(close, lots, mul, div)
-    book[i].reserved = dearest + fee_units(dearest, rules[0].fee_ppm)
-    account[0].waiting += book[i].waiting
-    account[0].reserved += book[i].reserved
-    account[0].gross += book[i].waiting
+        bps = rules.half_spread_bps + rules.slippage_bps
+        worst_ticks = math.ceil(close * (1.0 + bps * 1e-4))
+    worst_units = notional_units(worst_ticks, lots, spec.notional_mul, spec.notional_div)
+    lane.pending_notional = notional_units(close, lots, spec.notional_mul, spec.notional_div)
+    lane.reserved = worst_units + fee_units(worst_units, rules.fee_ppm)
+    account.pending_notional += lane.pending_notional
+    account.reserved += lane.reserved
+    account.gross += lane.pending_notional
 
 
 @inlined
-def permission(
-    i: int, now_ms: int, account: Records, book: Records, rules: Records, specs: Records
-) -> int:
-    """Return ALLOWED, or the code of the first thing that forbids an entry."""
-    if account[0].halted == 1:
+def entry_refusal(i: int, now_ms: int, state: TradeState, params: TradeParams) -> int:
+    """Return the code of the first rule that forbids an entry now, or ALLOWED."""
+    account, rules = state.account[0], params.rules[0]
+    if account.halted == 1:
         return REFUSED_HALTED
-    if specs[i].has_champion == 0:
+    if params.specs[i].has_champion == 0:
         return REFUSED_SHADOW
-    if rules[0].gate_mode == 1 and book[i].mode != MODE_TRADING:
+    if rules.gate_mode == 1 and state.book[i].mode != MODE_TRADING:
         return REFUSED_LEARNING
-    if account[0].daily_stopped == 1:
+    if account.daily_stopped == 1:
         return REFUSED_DAILY_LOSS
-    code = refusal_of_breakers(i, account, book)
+    code = breaker_refusal(i, state)
     if code != ALLOWED:
         return code
-    same_minute = account[0].minute == now_ms // MINUTE_MS
-    asked = account[0].minute_orders if same_minute else 0
-    if asked >= rules[0].orders_per_minute:
+    same_minute = account.minute == now_ms // MINUTE_MS
+    orders = account.minute_orders if same_minute else 0
+    if orders >= rules.orders_per_minute:
         return REFUSED_ORDER_RATE
     return ALLOWED
-
-
-@inlined
-def size_entry(
-    i: int,
-    close: int,
-    width: float,
-    account: Records,
-    book: Records,
-    rules: Records,
-    specs: Records,
-) -> tuple[int, int]:
-    """Return (lots, code): the largest size that every limit allows, or 0 and the limit's code.
-
-    Risk sizing loses ``risk_per_trade`` of equity when a stop one width away is hit; then the
-    caps on position, exposure, order and cash; half of it above the volatility target; the trial
-    size while a breaker is half-open.
-    """
-    units_per_lot = close * (specs[i].notional_mul / specs[i].notional_div)
-    equity = float(account[0].equity)
-    limit_price = 1.0 + rules[0].collar_bps * 1e-4
-    costs = 1.0 + rules[0].fee_ppm * 1e-6 + rules[0].half_spread_bps * 1e-4
-    cash = (account[0].cash - account[0].reserved) / (limit_price * costs)
-    if rules[0].sizing == SIZE_FIXED:
-        lots = rules[0].fixed_lots
-        return (lots, ALLOWED) if lots * units_per_lot <= cash else (0, REFUSED_CASH)
-    want = cash
-    code = REFUSED_CASH
-    if rules[0].sizing != SIZE_ALL:
-        if width > 0.0:
-            risk = rules[0].risk_per_trade * equity / (width * 1e-4)
-            if risk < want:
-                want, code = risk, REFUSED_ORDER_MIN
-        room = rules[0].position_max * equity - _value_of_twin(i, book, specs)
-        if room < want:
-            want, code = room, REFUSED_POSITION_CAP
-        if rules[0].exposure_max * equity - account[0].gross < want:
-            want, code = rules[0].exposure_max * equity - account[0].gross, REFUSED_EXPOSURE
-        if rules[0].order_units_max < want:
-            want, code = float(rules[0].order_units_max), REFUSED_ORDER_MAX
-        annual = math.sqrt(book[i].var_fast * specs[i].bars_per_year)
-        if 0.0 < rules[0].volatility_target < annual:
-            want *= 0.5
-        if on_trial(i, account, book):
-            want *= rules[0].trial_size
-        want *= specs[i].size_share
-    lots = math.floor(want / units_per_lot) if want > 0.0 else 0
-    least = max(rules[0].order_units_min, specs[i].cost_units_min)
-    if lots <= 0 or lots * units_per_lot < least:
-        return 0, code
-    return lots, ALLOWED
-
-
-@inlined
-def _value_of_twin(i: int, book: Records, specs: Records) -> float:
-    """Return what the other lane of the instrument holds or is about to, at its newest close."""
-    twin = specs[i].twin
-    if twin < 0:
-        return 0.0
-    units_per_lot = book[twin].last_close * (specs[twin].notional_mul / specs[twin].notional_div)
-    return float(book[twin].position_lots * units_per_lot + book[twin].waiting)

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import math
 
-from ares.kernel.bars import I64
 from ares.kernel.jit import inlined
+from ares.kernel.trade.arrays import TickBar, TradeParams, TradeRecords
 from ares.kernel.trade.layout import EXIT, N_FILLS, STOP, Records
 from ares.kernel.trade.money import fee_units, notional_units
 
@@ -30,14 +30,15 @@ def lots_available(wanted: int, volume_lots: int, participation_max: float) -> i
 
 @inlined
 def price_after_costs(
-    reference_ticks: int, buy: bool, lots: int, volume_lots: int, rules: Records
+    reference_ticks: int, is_buy: bool, lots: int, volume_lots: int, params: TradeParams
 ) -> int:
     """Return the fill price in ticks: spread and slippage on top, rounded against us."""
+    rules = params.rules[0]
     share = 1.0 if volume_lots <= 0 else min(1.0, lots / volume_lots)
-    bps = rules[0].half_spread_bps + rules[0].slippage_bps * share
+    bps = rules.half_spread_bps + rules.slippage_bps * share
     if bps == 0.0:
         return reference_ticks
-    if buy:
+    if is_buy:
         return int(math.ceil(reference_ticks * (1.0 + bps * 1e-4) - TICK_TOLERANCE))  # noqa: RUF046
     return max(1, int(math.floor(reference_ticks * (1.0 - bps * 1e-4) + TICK_TOLERANCE)))  # noqa: RUF046
 
@@ -45,113 +46,110 @@ def price_after_costs(
 @inlined
 def venue_open(
     i: int,
-    ts_ms: int,
-    open_ticks: int,
+    bar: TickBar,
     volume_lots: int,
     venue: Records,
-    rules: Records,
-    specs: Records,
-    fills: Records,
-    counts: I64,
+    params: TradeParams,
+    records: TradeRecords,
 ) -> None:
     """Fill what waits for this bar's open: the market order, or a stop that the open jumped.
 
-    Appends at most one record to ``fills``.
+    Appends at most one record to the fills.
     """
-    if venue[i].market_lots != 0:
-        buy = venue[i].market_lots > 0
-        lots = lots_available(abs(venue[i].market_lots), volume_lots, rules[0].participation_max)
-        kind = venue[i].market_kind
-        if lots == 0 and not buy:
+    order = venue[i]
+    participation_max = params.rules[0].participation_max
+    if order.market_lots != 0:
+        is_buy = order.market_lots > 0
+        lots = lots_available(abs(order.market_lots), volume_lots, participation_max)
+        kind = order.market_kind
+        if lots == 0 and not is_buy:
             return
-        price = price_after_costs(open_ticks, buy, lots, volume_lots, rules)
-        if lots == 0 or (buy and venue[i].market_limit > 0 and price > venue[i].market_limit):
-            _append(i, ts_ms, kind, 0, price, 0, 1, 0, fills, counts)
-            venue[i].market_lots = 0
+        price = price_after_costs(bar.open, is_buy, lots, volume_lots, params)
+        if lots == 0 or (is_buy and order.market_limit > 0 and price > order.market_limit):
+            _append_fill(i, bar.open_ms, kind, 0, price, 0, 1, 0, records)
+            order.market_lots = 0
             return
-        signed = lots if buy else -lots
-        venue[i].market_lots = 0 if buy else venue[i].market_lots - signed
-        fee = _fee(i, price, lots, rules, specs)
-        _append(i, ts_ms, kind, signed, price, fee, 0, venue[i].market_lots, fills, counts)
-    elif venue[i].stop_lots > 0 and open_ticks <= venue[i].stop_ticks:
-        _trigger(i, ts_ms, open_ticks, volume_lots, venue, rules, specs, fills, counts)
+        signed_lots = lots if is_buy else -lots
+        order.market_lots = 0 if is_buy else order.market_lots - signed_lots
+        fee = _fee(i, price, lots, params)
+        remaining = order.market_lots
+        _append_fill(i, bar.open_ms, kind, signed_lots, price, fee, 0, remaining, records)
+    elif order.stop_lots > 0 and bar.open <= order.stop_ticks:
+        _trigger_stop(i, bar.open_ms, bar.open, volume_lots, venue, params, records)
 
 
 @inlined
 def venue_range(
     i: int,
-    ts_ms: int,
-    open_ticks: int,
-    low_ticks: int,
+    bar: TickBar,
     volume_lots: int,
     venue: Records,
-    rules: Records,
-    specs: Records,
-    fills: Records,
-    counts: I64,
+    params: TradeParams,
+    records: TradeRecords,
 ) -> None:
     """Fill a resting stop that this bar's low reached. Appends at most one record."""
-    if venue[i].stop_lots > 0 and low_ticks <= venue[i].stop_ticks:
-        worst = min(open_ticks, venue[i].stop_ticks)
-        _trigger(i, ts_ms, worst, volume_lots, venue, rules, specs, fills, counts)
+    if venue[i].stop_lots > 0 and bar.low <= venue[i].stop_ticks:
+        worst = min(bar.open, venue[i].stop_ticks)
+        _trigger_stop(i, bar.open_ms, worst, volume_lots, venue, params, records)
 
 
 @inlined
-def _trigger(
+def _trigger_stop(
     i: int,
     ts_ms: int,
     price_ticks: int,
     volume_lots: int,
     venue: Records,
-    rules: Records,
-    specs: Records,
-    fills: Records,
-    counts: I64,
+    params: TradeParams,
+    records: TradeRecords,
 ) -> None:
     """Fill a triggered stop as far as the volume reaches; the rest becomes a market order."""
-    lots = lots_available(venue[i].stop_lots, volume_lots, rules[0].participation_max)
+    order = venue[i]
+    lots = lots_available(order.stop_lots, volume_lots, params.rules[0].participation_max)
     if lots == 0:
         return  # stops are triggered by trades, and there was none to take part in
-    rest = venue[i].stop_lots - lots
-    venue[i].stop_lots = 0
-    if rest > 0:
-        venue[i].market_lots = -rest
-        venue[i].market_limit = 0
-        venue[i].market_kind = STOP
-    price = price_after_costs(price_ticks, False, lots, volume_lots, rules)
-    fee = _fee(i, price, lots, rules, specs)
-    _append(i, ts_ms, STOP, -lots, price, fee, 0, -rest, fills, counts)
+    remaining = order.stop_lots - lots
+    order.stop_lots = 0
+    if remaining > 0:
+        order.market_lots = -remaining
+        order.market_limit = 0
+        order.market_kind = STOP
+    price = price_after_costs(price_ticks, False, lots, volume_lots, params)
+    fee = _fee(i, price, lots, params)
+    _append_fill(i, ts_ms, STOP, -lots, price, fee, 0, -remaining, records)
 
 
 @inlined
-def _fee(i: int, price_ticks: int, lots: int, rules: Records, specs: Records) -> int:
-    units = notional_units(price_ticks, lots, specs[i].notional_mul, specs[i].notional_div)
-    return fee_units(units, rules[0].fee_ppm)
+def _fee(i: int, price_ticks: int, lots: int, params: TradeParams) -> int:
+    """Return the fee of a fill in money units."""
+    spec = params.specs[i]
+    units = notional_units(price_ticks, lots, spec.notional_mul, spec.notional_div)
+    return fee_units(units, params.rules[0].fee_ppm)
 
 
 @inlined
-def _append(
+def _append_fill(
     i: int,
     ts_ms: int,
     kind: int,
     lots: int,
-    price: int,
+    price_ticks: int,
     fee: int,
-    rejected: int,
-    rest: int,
-    fills: Records,
-    counts: I64,
+    is_rejected: int,
+    remaining_lots: int,
+    records: TradeRecords,
 ) -> None:
-    n = counts[N_FILLS]
-    fills[n].ts_ms = ts_ms
-    fills[n].instrument = i
-    fills[n].kind = kind
-    fills[n].lots = lots
-    fills[n].price_ticks = price
-    fills[n].fee_units = fee
-    fills[n].rejected = rejected
-    fills[n].remaining_lots = rest
-    counts[N_FILLS] = n + 1
+    """Append one record to the fills."""
+    fill = records.fills[records.counts[N_FILLS]]
+    fill.ts_ms = ts_ms
+    fill.instrument = i
+    fill.kind = kind
+    fill.lots = lots
+    fill.price_ticks = price_ticks
+    fill.fee_units = fee
+    fill.rejected = is_rejected
+    fill.remaining_lots = remaining_lots
+    records.counts[N_FILLS] += 1
 
 
 @inlined

@@ -24,7 +24,7 @@ EXIT = 2
 STOP = 3
 CANCEL_STOP = 4
 REFUSAL = 5
-"""Kinds of request; REFUSAL is a wish that was refused: it leaves a virtual trade behind."""
+"""Kinds of request; REFUSAL is an entry that was refused: it opens a virtual trade."""
 
 REASON_NONE = 0
 REASON_SIGNAL = 1
@@ -157,8 +157,8 @@ SPECS = np.dtype(
         ("alpha_slow", _F),
         ("bars_per_year", _F),
         ("horizon_ms", _I),  # longest holding time; 0: none
-        ("has_champion", _I),  # 0: signals of this lane may only trade virtually
-        ("size_share", _F),  # of what a trade would be; below 1 while a canary trades beside it
+        ("has_champion", _I),  # 0: signals of this lane trade virtually only
+        ("size_share", _F),  # of the full size; below 1 while a canary trades beside it
         ("twin", _I),  # the other lane of the same instrument; -1: none
     ]
 )
@@ -168,9 +168,9 @@ ACCOUNT = np.dtype(
         ("cash", _I),
         ("equity", _I),
         ("peak_equity", _I),
-        ("gross", _I),  # marked value of all positions, and of the entries on their way
-        ("waiting", _I),  # value of the entries on their way, at the closes they were decided on
-        ("reserved", _I),  # the most that those can cost, with fees
+        ("gross", _I),  # marked value of all positions, and of the entries not filled yet
+        ("pending_notional", _I),  # value of the entries not filled yet, at their deciding closes
+        ("reserved", _I),  # the most that those entries can cost, with fees
         ("day", _I),
         ("day_equity", _I),
         ("daily_stopped", _I),
@@ -186,10 +186,10 @@ ACCOUNT = np.dtype(
         ("execution_count", _I),
         ("execution_ms", _I, (FAILURE_RING,)),
         ("execution_ok", _I, (FAILURE_RING,)),
-        ("slip_n", _F),
-        ("slip_mean", _F),
-        ("slip_m2", _F),
-        ("slip_last", _F),
+        ("slippage_n", _F),
+        ("slippage_mean", _F),
+        ("slippage_m2", _F),
+        ("slippage_last", _F),
         ("breakers_open", _I),
         ("breaker_status", _I, (N_BREAKERS,)),
         ("breaker_ms", _I, (N_BREAKERS,)),
@@ -209,14 +209,14 @@ BOOK = np.dtype(
         ("expiry_ms", _I),
         ("stop_ticks", _I),
         ("take_ticks", _I),
-        ("entry_width", _F),
+        ("entry_barrier_bps", _F),
         ("entry_p", _F),
-        ("entry_edge", _F),
+        ("entry_edge_bps", _F),
         ("expected_ticks", _I),  # the close the working order was decided on
         ("working_lots", _I),  # signed, still to fill
         ("working_kind", _I),
         ("working_reason", _I),
-        ("waiting", _I),  # what a working entry adds to the account's
+        ("pending_notional", _I),  # what a working entry adds to the account's
         ("reserved", _I),
         ("stop_lots", _I),  # resting at the venue
         ("last_close", _I),
@@ -232,22 +232,22 @@ BOOK = np.dtype(
         ("posterior_m2", _F),
         ("arm_bps", _F),  # net result of the ensemble's closed trades, real and virtual
         ("arm_trades", _I),
-        ("foreign", _I),  # 1: the open trade was begun by the ensemble seated here before
+        ("inherited", _I),  # 1: the open trade was begun by another ensemble
     ]
 )
 
 VIRTUAL = np.dtype(
     [
-        ("status", _I),  # 0 none, 1 enters at the next open, 2 open, 3 leaves at the next open
+        ("status", _I),  # 0 none, 1 enters at the next open, 2 open, 3 exits at the next open
         ("entry_ticks", _F),  # with spread: no order is sent, so no grid
         ("reference_ticks", _I),
         ("entry_ms", _I),
         ("expiry_ms", _I),
         ("stop_ticks", _F),
         ("take_ticks", _F),
-        ("width", _F),
+        ("barrier_bps", _F),
         ("p", _F),
-        ("edge", _F),
+        ("edge_bps", _F),
         ("code", _I),
         ("reason", _I),
     ]
@@ -274,7 +274,7 @@ REQUEST = np.dtype(
         ("code", _I),  # of a refusal
         ("p", _F),
         ("edge_bps", _F),
-        ("width_bps", _F),
+        ("barrier_bps", _F),
     ]
 )
 
@@ -316,7 +316,7 @@ NOTICE = np.dtype(
         ("ts_ms", _I),
         ("kind", _I),
         ("instrument", _I),
-        ("which", _I),
+        ("code", _I),  # of a breaker, or of the refusal behind a virtual trade
         ("before", _I),
         ("after", _I),
         ("value", _F),
@@ -324,7 +324,7 @@ NOTICE = np.dtype(
 )
 
 N_REQUESTS, N_OUTCOMES, N_NOTICES, N_FILLS = 0, 1, 2, 3
-"""Places in the counters array: how many records of each log are filled."""
+"""Positions in the array of counts: how many records of each log are used."""
 
 
 def zeros(layout: np.dtype[Any], n: int) -> Records:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ares.domain.errors import UserError
 from ares.domain.instrument import MONEY_DECIMALS, InstrumentSpec
+from ares.kernel.trade.arrays import TradeParams, TradeState, new_venue
 from ares.kernel.trade.confidence import next_mode, seed_posterior
 from ares.kernel.trade.layout import (
     ACCOUNT,
@@ -18,7 +20,6 @@ from ares.kernel.trade.layout import (
     Records,
     zeros,
 )
-from ares.kernel.trade.scan import TradeState, new_venue
 
 UNITS_PER_QUOTE = 10**MONEY_DECIMALS
 YEAR_MS = 365 * 86_400_000
@@ -128,7 +129,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class InstrumentRules:
-    """One instrument of a run: its grid, its base bar, and what its ensemble brings along.
+    """One instrument of a run: its grid, its base bar, and what is known of its ensemble.
 
     horizon_ms   : longest holding time; 0: none.
     has_champion : whether signals may become orders at all.
@@ -145,7 +146,7 @@ class InstrumentRules:
 
 
 def round_trip_bps(fee_bps: float, spread_bps: float, slippage_bps: float) -> float:
-    """Return what buying and selling a small order costs: two fees, one full spread, two slips.
+    """Return what buying and selling a small order costs: two fees, a full spread, twice slippage.
 
     slippage_bps : at a participation of 100%; it shrinks with the share of volume taken.
 
@@ -155,21 +156,26 @@ def round_trip_bps(fee_bps: float, spread_bps: float, slippage_bps: float) -> fl
     return 2 * fee_bps + spread_bps + 2 * slippage_bps * PARTICIPATION_SMALL
 
 
-def specs_record(traded: list[InstrumentRules]) -> Records:
+def trade_params(rules: Rules, traded: Sequence[InstrumentRules]) -> TradeParams:
+    """Return rules and instruments as the kernel reads them."""
+    return TradeParams(rules.record(), specs_record(traded))
+
+
+def specs_record(traded: Sequence[InstrumentRules]) -> Records:
     """Return the instruments as the kernel reads them, ``(n_instruments,)``."""
     specs = zeros(SPECS, len(traded))
-    for row, one in zip(specs, traded, strict=True):
-        row["notional_mul"] = one.spec.notional_mul
-        row["notional_div"] = one.spec.notional_div
-        row["cost_units_min"] = _units(one.spec.cost_min_quote)
-        row["base_ms"] = one.base_ms
-        row["alpha_fast"] = 1.0 - 0.5 ** (one.base_ms / FAST_MS)
-        row["alpha_slow"] = 1.0 - 0.5 ** (one.base_ms / SLOW_MS)
-        row["bars_per_year"] = YEAR_MS / one.base_ms
-        row["horizon_ms"] = one.horizon_ms
-        row["has_champion"] = one.has_champion
+    for row, instrument in zip(specs, traded, strict=True):
+        row["notional_mul"] = instrument.spec.notional_mul
+        row["notional_div"] = instrument.spec.notional_div
+        row["cost_units_min"] = _units(instrument.spec.cost_min_quote)
+        row["base_ms"] = instrument.base_ms
+        row["alpha_fast"] = 1.0 - 0.5 ** (instrument.base_ms / FAST_MS)
+        row["alpha_slow"] = 1.0 - 0.5 ** (instrument.base_ms / SLOW_MS)
+        row["bars_per_year"] = YEAR_MS / instrument.base_ms
+        row["horizon_ms"] = instrument.horizon_ms
+        row["has_champion"] = instrument.has_champion
         row["size_share"] = 1.0
-        row["twin"] = one.twin
+        row["twin"] = instrument.twin
     return specs
 
 
@@ -181,33 +187,41 @@ def volatility_start_ms(from_ms: int) -> int:
     return from_ms // FAST_MS * FAST_MS - SLOW_MS
 
 
-def first_state(traded: list[InstrumentRules], cash_quote: float, rules: Records) -> TradeState:
+def first_state(
+    traded: Sequence[InstrumentRules], cash_quote: float, params: TradeParams
+) -> TradeState:
     """Return the state before the first bar: cash, no positions, posteriors from validation."""
     if not 0.0 < cash_quote <= CASH_QUOTE_MAX:
         raise UserError(
             f"a cash of {cash_quote:g} cannot be counted exactly: use more than 0 and at most"
             f" {CASH_QUOTE_MAX:,.0f}"
         )
-    account = zeros(ACCOUNT, 1)
+    n = len(traded)
+    state = TradeState(zeros(ACCOUNT, 1), zeros(BOOK, n), zeros(VIRTUAL, n), new_venue(n))
     units = _units(cash_quote)
     for name in ("cash", "equity", "peak_equity", "day_equity"):
-        account[0][name] = units
-    book = zeros(BOOK, len(traded))
-    for i, one in enumerate(traded):
-        seat(i, one.validation, book, rules)
-    return TradeState(account, book, zeros(VIRTUAL, len(traded)), new_venue(len(traded)))
+        state.account[0][name] = units
+    for lane, instrument in enumerate(traded):
+        reset_posterior(lane, instrument.validation, state, params)
+    return state
 
 
-def seat(i: int, validation: tuple[float, float, float], book: Records, rules: Records) -> None:
-    """Begin the posterior, the mode and the results of a new ensemble in lane ``i``.
+def reset_posterior(
+    lane: int, validation: tuple[float, float, float], state: TradeState, params: TradeParams
+) -> None:
+    """Begin the posterior, the mode and the results of a new ensemble in a lane.
 
-    A trade that is open there, or on its way, was begun by another: nothing is learned from it.
+    validation : its validation trades, see ``InstrumentRules``.
+
+    A trade that is open there, or ordered, belongs to the ensemble before: the new one inherits it,
+    and its result does not count for the new one.
     """
-    seed_posterior(i, *validation, book)
-    book[i]["mode"] = next_mode(0, float(book[i]["mode_confidence"]), rules)
-    book[i]["arm_bps"] = 0.0
-    book[i]["arm_trades"] = 0
-    book[i]["foreign"] = int(book[i]["position_lots"] != 0 or book[i]["working_lots"] != 0)
+    row = state.book[lane]
+    seed_posterior(lane, *validation, state.book)
+    row["mode"] = next_mode(0, float(row["mode_confidence"]), params)
+    row["arm_bps"] = 0.0
+    row["arm_trades"] = 0
+    row["inherited"] = int(row["position_lots"] != 0 or row["working_lots"] != 0)
 
 
 def _units(quote: float) -> int:

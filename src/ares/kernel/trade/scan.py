@@ -8,24 +8,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ares.kernel.bars import F64, I64
-from ares.kernel.jit import inlined, lean
+from ares.kernel.jit import entry_point, inlined
 from ares.kernel.trade.account import apply_fill
+from ares.kernel.trade.arrays import (
+    Market,
+    Prices,
+    Signals,
+    TickBar,
+    TradeParams,
+    TradeRecords,
+    TradeState,
+    new_records,
+)
 from ares.kernel.trade.decide import trade_step
 from ares.kernel.trade.fill import venue_accept, venue_cancel_stop, venue_open, venue_range
 from ares.kernel.trade.layout import (
     CANCEL_STOP,
-    FILL,
     N_FILLS,
     N_NOTICES,
     N_OUTCOMES,
     N_REQUESTS,
-    NOTICE,
-    OUTCOME,
     REFUSAL,
-    REQUEST,
-    VENUE,
     Records,
-    zeros,
 )
 
 LOG_ROWS = 1_024
@@ -33,51 +37,6 @@ RECORDS_PER_INSTRUMENT = 8
 RECORDS_OF_ACCOUNT = 16
 """At one closing instant no log gets more than 8 records an instrument, and 16 of the account:
 each of its five breakers can turn three times, and the day can end for entries."""
-
-
-@dataclass(frozen=True, slots=True)
-class Market:
-    """Base bars of several instruments on one grid of closing instants.
-
-    close_ms : (n_bars,) closing instants, rising.
-    opens, highs, lows, closes : (n_bars, n_instruments) ticks; a close of 0 is a missing bar.
-    volumes  : (n_bars, n_instruments) lots.
-    """
-
-    close_ms: I64
-    opens: I64
-    highs: I64
-    lows: I64
-    closes: I64
-    volumes: I64
-
-
-@dataclass(frozen=True, slots=True)
-class Signals:
-    """What the ensembles say at each closing instant, ``(n_bars, n_instruments)``; NaN: nothing.
-
-    p : calibrated probability; edge : expected net return in bps; width : barrier in bps.
-    """
-
-    p: F64
-    edge: F64
-    width: F64
-
-
-@dataclass(frozen=True, slots=True)
-class TradeState:
-    """Everything the trade half remembers, as structured arrays that the kernel writes into."""
-
-    account: Records
-    book: Records
-    virtual: Records
-    venue: Records
-
-    def copy(self) -> TradeState:
-        """Return a detached copy."""
-        return TradeState(
-            self.account.copy(), self.book.copy(), self.virtual.copy(), self.venue.copy()
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,50 +54,24 @@ class TradeLog:
     state: TradeState
 
 
-def scan(
-    market: Market, signals: Signals, state: TradeState, rules: Records, specs: Records
-) -> TradeLog:
+def scan(market: Market, signals: Signals, state: TradeState, params: TradeParams) -> TradeLog:
     """Run the trade half over history from ``state`` (left untouched) and return what it did."""
     after = state.copy()
-    n, width = market.closes.shape
+    n, n_instruments = market.closes.shape
     equity = np.empty(n, np.int64)
-    counts = np.zeros(4, np.int64)
-    rows = LOG_ROWS + log_room(width)
-    logs = [np.zeros(rows, layout) for layout in (REQUEST, OUTCOME, NOTICE, FILL)]
-    done = 0
+    records = new_records(LOG_ROWS + log_room(n_instruments))
+    row = 0
     while True:
-        requests, outcomes, notices, fills = logs
-        done = trade_scan(
-            done,
-            market.close_ms,
-            market.opens,
-            market.lows,
-            market.closes,
-            market.volumes,
-            signals.p,
-            signals.edge,
-            signals.width,
-            after.account,
-            after.book,
-            after.virtual,
-            after.venue,
-            rules,
-            specs,
-            equity,
-            requests,
-            fills,
-            outcomes,
-            notices,
-            counts,
-        )
-        if done == n:
+        row = trade_scan(row, market, signals, after, params, records, equity)
+        if row == n:
             break
-        logs = [_larger(log) for log in logs]
+        records = _with_twice_the_room(records)
+    counts = records.counts
     return TradeLog(
-        requests[: counts[N_REQUESTS]],
-        fills[: counts[N_FILLS]],
-        outcomes[: counts[N_OUTCOMES]],
-        notices[: counts[N_NOTICES]],
+        records.requests[: counts[N_REQUESTS]],
+        records.fills[: counts[N_FILLS]],
+        records.outcomes[: counts[N_OUTCOMES]],
+        records.notices[: counts[N_NOTICES]],
         equity,
         after,
     )
@@ -155,125 +88,89 @@ def log_room(n_instruments: int) -> int:
     return RECORDS_PER_INSTRUMENT * n_instruments + RECORDS_OF_ACCOUNT
 
 
-def new_venue(n_instruments: int) -> Records:
-    """Return an empty simulated venue."""
-    return zeros(VENUE, n_instruments)
+def _with_twice_the_room(records: TradeRecords) -> TradeRecords:
+    """Return the records in logs of twice the room."""
+
+    def doubled(log: Records) -> Records:
+        return np.concatenate([log, np.zeros_like(log)])
+
+    return TradeRecords(
+        requests=doubled(records.requests),
+        fills=doubled(records.fills),
+        outcomes=doubled(records.outcomes),
+        notices=doubled(records.notices),
+        counts=records.counts,
+    )
 
 
-def _larger(log: Records) -> Records:
-    """Return the log with twice the room."""
-    return np.concatenate([log, np.zeros_like(log)])
-
-
-@lean
+@entry_point
 def trade_scan(
     first_row: int,
-    close_ms: I64,
-    opens: I64,
-    lows: I64,
-    closes: I64,
-    volumes: I64,
-    p: F64,
-    edge: F64,
-    width: F64,
-    account: Records,
-    book: Records,
-    virtual: Records,
-    venue: Records,
-    rules: Records,
-    specs: Records,
+    market: Market,
+    signals: Signals,
+    state: TradeState,
+    params: TradeParams,
+    records: TradeRecords,
     equity: I64,
-    requests: Records,
-    fills: Records,
-    outcomes: Records,
-    notices: Records,
-    counts: I64,
 ) -> int:
     """Run ``trade_step`` and the simulated venue from ``first_row`` on; see ``scan``.
 
     Returns the row it stopped before: the number of rows, or less when a log has no more room.
     """
-    n_instruments = closes.shape[1]
-    room = requests.shape[0] - RECORDS_PER_INSTRUMENT * n_instruments - RECORDS_OF_ACCOUNT
-    for t in range(first_row, close_ms.shape[0]):
+    n_instruments = market.closes.shape[1]
+    counts = records.counts
+    room = records.requests.shape[0] - RECORDS_PER_INSTRUMENT * n_instruments - RECORDS_OF_ACCOUNT
+    prices = Prices(market.opens, market.lows, market.closes)
+    for t in range(first_row, market.close_ms.shape[0]):
         if max(counts[0], counts[1], counts[2], counts[3]) > room:
             return t
+        now_ms = market.close_ms[t]
         for i in range(n_instruments):
-            if closes[t, i] <= 0:
-                continue
-            if venue[i].market_lots == 0 and venue[i].stop_lots == 0:
-                continue
-            open_ms = close_ms[t] - specs[i].base_ms
-            volume = volumes[t, i]
-            first = counts[N_FILLS]
-            asked = counts[N_REQUESTS]
-            venue_open(i, open_ms, opens[t, i], volume, venue, rules, specs, fills, counts)
-            if counts[N_FILLS] > first:
-                apply_fill(
-                    i,
-                    first,
-                    fills,
-                    account,
-                    book,
-                    rules,
-                    specs,
-                    requests,
-                    outcomes,
-                    notices,
-                    counts,
-                )
-                _dispatch(requests, asked, counts, venue)
-            first = counts[N_FILLS]
-            venue_range(
-                i, open_ms, opens[t, i], lows[t, i], volume, venue, rules, specs, fills, counts
-            )
-            if counts[N_FILLS] > first:
-                apply_fill(
-                    i,
-                    first,
-                    fills,
-                    account,
-                    book,
-                    rules,
-                    specs,
-                    requests,
-                    outcomes,
-                    notices,
-                    counts,
-                )
-        asked = counts[N_REQUESTS]
-        trade_step(
-            t,
-            close_ms[t],
-            opens,
-            lows,
-            closes,
-            p,
-            edge,
-            width,
-            account,
-            book,
-            virtual,
-            rules,
-            specs,
-            requests,
-            outcomes,
-            notices,
-            counts,
-        )
-        if counts[N_REQUESTS] > asked:
-            _dispatch(requests, asked, counts, venue)
-        equity[t] = account[0].equity
-    return int(close_ms.shape[0])
+            if prices.closes[t, i] > 0:
+                _fill_orders(t, i, market, state, params, records)
+        n_before = counts[N_REQUESTS]
+        trade_step(t, now_ms, prices, signals, state, params, records)
+        if counts[N_REQUESTS] > n_before:
+            _send_to_venue(n_before, state, records)
+        equity[t] = state.account[0].equity
+    return int(market.close_ms.shape[0])
 
 
 @inlined
-def _dispatch(requests: Records, first: int, counts: I64, venue: Records) -> None:
-    """Hand the requests from ``first`` on to the simulated venue."""
-    for r in range(first, counts[N_REQUESTS]):
-        i = requests[r].instrument
-        kind = requests[r].kind
+def _fill_orders(
+    t: int,
+    i: int,
+    market: Market,
+    state: TradeState,
+    params: TradeParams,
+    records: TradeRecords,
+) -> None:
+    """Fill what the venue holds for an instrument, from its bar in row ``t``."""
+    order, counts = state.venue[i], records.counts
+    if order.market_lots == 0 and order.stop_lots == 0:
+        return
+    open_ms = market.close_ms[t] - params.specs[i].base_ms
+    bar = TickBar(open_ms, market.opens[t, i], market.lows[t, i], market.closes[t, i])
+    volume = market.volumes[t, i]
+    n_fills = counts[N_FILLS]
+    n_requests = counts[N_REQUESTS]
+    venue_open(i, bar, volume, state.venue, params, records)
+    if counts[N_FILLS] > n_fills:
+        apply_fill(i, n_fills, state, params, records)
+        _send_to_venue(n_requests, state, records)
+    n_fills = counts[N_FILLS]
+    venue_range(i, bar, volume, state.venue, params, records)
+    if counts[N_FILLS] > n_fills:
+        apply_fill(i, n_fills, state, params, records)
+
+
+@inlined
+def _send_to_venue(first: int, state: TradeState, records: TradeRecords) -> None:
+    """Hand the requests from row ``first`` on to the simulated venue."""
+    for k in range(first, records.counts[N_REQUESTS]):
+        request = records.requests[k]
+        i, kind = request.instrument, request.kind
         if kind == CANCEL_STOP:
-            venue_cancel_stop(i, venue)
+            venue_cancel_stop(i, state.venue)
         elif kind != REFUSAL:
-            venue_accept(i, kind, requests[r].lots, requests[r].price_ticks, venue)
+            venue_accept(i, kind, request.lots, request.price_ticks, state.venue)

@@ -23,8 +23,8 @@ from ares.kernel.trade import (
     Signals,
     first_state,
     scan,
-    specs_record,
     to_grid,
+    trade_params,
 )
 
 DAYS_PER_YEAR = 365.0
@@ -124,10 +124,10 @@ def trade(
     horizon_ms : longest holding time; 0: none.
     """
     traded = [InstrumentRules(terms.spec, interval_ms, horizon_ms)]
-    record = terms.rules.record()
-    state = first_state(traded, terms.cash_quote, record)
+    params = trade_params(terms.rules, traded)
+    state = first_state(traded, terms.cash_quote, params)
     market = market_of(bars, interval_ms, terms.spec)
-    log = scan(market, signals, state, record, specs_record(traded))
+    log = scan(market, signals, state, params)
     real = log.outcomes[log.outcomes["virtual"] == 0]
     return EvidenceAccount(
         int(bars.ts_ms[0]) if len(bars) else 0,

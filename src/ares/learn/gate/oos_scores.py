@@ -16,7 +16,7 @@ import numpy as np
 from ares.domain.model import Ensemble
 from ares.domain.timeframe import Timeframe
 from ares.kernel.bars import F64, I64, Bars
-from ares.kernel.ensemble import Scores, aggregate_history, slot_records
+from ares.kernel.ensemble import Scores, aggregate_history, empty_signals, slot_records
 from ares.kernel.trade import Signals
 from ares.learn.ensemble import EnsembleCalibration
 from ares.learn.gate.account import AccountTerms, EvidenceAccount, trade
@@ -61,7 +61,7 @@ class EnsembleScores:
     def signals(self, close_ms: I64, cost_bps_now: float) -> Signals:
         """Return what it said at each instant, ``(n, 1)``; NaN: nothing."""
         timeframes = sorted(self.scores, key=lambda timeframe: timeframe.ms)
-        said = Signals(*(np.full((len(close_ms), 1), np.nan) for _ in range(3)))
+        said = empty_signals(len(close_ms), 1)
         for from_ms, to_ms, ensemble in self._stretches():
             part = slice(*np.searchsorted(close_ms, [from_ms, to_ms]).tolist())
             spoken = aggregate_history(
@@ -71,9 +71,8 @@ class EnsembleScores:
                 timeframes,
                 cost_bps_now,
             )
-            for whole, piece in ((said.p, spoken.p), (said.edge, spoken.edge)):
+            for whole, piece in zip(said, spoken, strict=True):
                 whole[part] = piece
-            said.width[part] = spoken.width
         return said
 
     def decisions(self, from_ms: int, to_ms: int) -> tuple[Rows, F64]:
@@ -88,7 +87,7 @@ class EnsembleScores:
         horizon_ms = self.label.horizon_bars * self.ensemble.anchor.ms
         labels = label_decisions(
             close_ms,
-            said.width[:, 0] / 1e4,
+            said.barrier_bps[:, 0] / 1e4,
             self.watched.between(None, to_ms),
             self.watched_ms,
             self.label,

@@ -131,7 +131,7 @@ def _run(
     state, projector = taken.state, taken.projector
     swap.load_all(state)
     journal = RunJournal(folder, sync_ms)
-    venue = SimulatedVenue(state.rules, state.specs)
+    venue = SimulatedVenue(state.params)
     if projector is not None:
         projector.before_flush = journal.sync
     watchers: list[Watcher] = [] if projector is None else [projector.watch]

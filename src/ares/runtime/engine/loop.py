@@ -99,7 +99,7 @@ class Loop:
         self.process(feed.event(t, warming))
 
     def _fills(self, feed: Feed, t: int, i: int) -> None:
-        open_ms = int(feed.close_ms[t] - self.state.base_ms[i])  # i: a lane
+        open_ms = int(feed.close_ms[t] - self.state.intervals.base_ms[i])  # i: a lane
         ticks, lots = feed.ticks[t, i], int(feed.lots[t, i])
         if self.state.last_fill_ms[i] != open_ms:  # else a restart came between open and close
             for event in self._venue.on_open(i, open_ms, ticks, lots):

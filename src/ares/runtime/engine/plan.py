@@ -213,25 +213,26 @@ def _warm(
         from_ms = warm_ms - WARM_BARS * timeframe.ms
         lead = None if reference is None else _past(store, reference, timeframe, from_ms, warm_ms)
         for i, instrument in enumerate(keys):
-            if timeframe.ms < state.base_ms[i]:
+            if timeframe.ms < state.intervals.base_ms[i]:
                 continue
             bars = _past(store, instrument, timeframe, from_ms, warm_ms)
-            warm_up(state.fold, state.feats, i, j, len(state.tf_ms), bars, lead)
+            k = i * len(state.setup.timeframes) + j
+            warm_up(state.bar_series, k, bars, lead)
             if state.windows is not None:
-                fill(state.windows, i * len(state.tf_ms) + j, bars)
+                fill(state.windows, k, bars)
     for i, instrument in enumerate(keys):
-        interval = _interval(int(state.base_ms[i]))
+        interval = _interval(int(state.intervals.base_ms[i]))
         from_ms = volatility_start_ms(state.setup.from_ms)
         bars = filled_bars(store, instrument, interval, from_ms, warm_ms)
         decimals = state.setup.instruments[i].spec.price_decimals
-        observe_closes(i, to_grid(bars.close, decimals), state.trade.book, state.specs)
+        observe_closes(i, to_grid(bars.close, decimals), state.trade, state.params)
     if state.setup.challenger_lanes:
         _warm_challengers(state)
 
 
 def _warm_challengers(state: State) -> None:
     """Give the second lane of every instrument what the first has seen."""
-    arrays = [state.fold, state.feats]
+    arrays = [*state.bar_series]
     arrays += [] if state.windows is None else [state.windows]
     for array in arrays:
         half = len(array) // 2

@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ares.core.state import Scorer, Scorers, State
+from ares.kernel.bar_aggregation import BarSeries, ClosingBars, FeatureRows
 from ares.kernel.bars import F64, I64
 from ares.kernel.features import N_FEATURES
 from ares.kernel.features.observations import NO_HISTORY, SeriesHistory
-from ares.kernel.live import scan_closes
+from ares.kernel.live import KeptRows, scan_closes
 from ares.runtime.engine.feed import Feed
 from ares.runtime.engine.series import known_until_ms, run_columns
 
@@ -84,19 +85,22 @@ class Prefetch:
             return
         first = self._first = t
         self._end = min(t + self._block, len(self._feed))
-        feed, n, m = self._feed, self._feed.n_instruments, len(state.tf_ms)
+        feed, n, m = self._feed, self._feed.n_instruments, len(state.setup.timeframes)
         room = 2 * (self._end - first) * n + m * n
-        rows = np.empty((room, N_FEATURES), np.float32)
-        places = np.empty((room, 3), np.int64)
+        into = KeptRows(np.empty((room, N_FEATURES), np.float32), np.empty((room, 3), np.int64))
         span = slice(first, self._end)
         # Both lanes of an instrument see the same rows: the first half stands for all.
+        intervals, due = state.intervals, np.zeros((n, m), np.bool_)
         kept = scan_closes(
-            state.fold[: n * m].copy(), state.feats[: n * m].copy(), feed.close_ms[span],
-            feed.present[span], state.base_ms[:n], feed.ohlcv[span], feed.flat[span],
-            state.tf_ms, state.setup.reference, state.features[:n, :, :N_FEATURES].copy(),
-            state.scratch.due[:n].copy(), state.scratch.warm[:n].copy(), rows, places,
-        )  # fmt: skip
-        rows = self._with_series(state, rows[:kept], places[:kept])
+            feed.close_ms[span],
+            ClosingBars(feed.present[span], feed.ohlcv[span], feed.flat[span]),
+            intervals._replace(base_ms=intervals.base_ms[:n]),
+            BarSeries(*(array[: n * m].copy() for array in state.bar_series)),
+            FeatureRows(state.features[:n, :, :N_FEATURES].copy(), due, due.copy()),
+            into,
+        )
+        places = into.origin
+        rows = self._with_series(state, into.values[:kept], places[:kept])
         where = places[:kept, 1] * m + places[:kept, 2]
         for number, name in enumerate(state.package_hashes):
             wanted = np.flatnonzero(state.packages.reshape(-1) == number) % (n * m)

@@ -147,7 +147,7 @@ def recompute(
     signals = spoken(setup, state, columns, feed.close_ms[traded:], moves)
     for i in range(len(setup.instruments)):
         warming = feed.ticks[:traded][feed.present[:traded, i], i, 3]
-        observe_closes(i, np.ascontiguousarray(warming), state.trade.book, state.specs)
+        observe_closes(i, np.ascontiguousarray(warming), state.trade, state.params)
     return scan_with_moves(state, feed, traded, signals, moves), signals, feed
 
 
@@ -237,7 +237,7 @@ def _rows_of_scan(log: TradeLog) -> dict[str, list[Row]]:
             rows["orders"].append((i, "cancel"))
         else:
             wish = (int(r["lots"]), int(r["price_ticks"]), REASON_NAMES[int(r["reason"])])
-            signal = (float(r["p"]), float(r["edge_bps"]), float(r["width_bps"]))
+            signal = (float(r["p"]), float(r["edge_bps"]), float(r["barrier_bps"]))
             rows["orders"].append((i, KIND_NAMES[kind], *wish, *signal))
     for f in log.fills:
         head = (int(f["ts_ms"]), int(f["instrument"]), KIND_NAMES[int(f["kind"])], int(f["lots"]))
@@ -280,7 +280,7 @@ def _compare_said(
     both = min(len(worths), len(log.equity))
     missing = max(len(worths), len(log.equity)) - both
     theirs = np.frombuffer(told.said).reshape(-1, 3, n)[:both]
-    ours = np.stack([signals.p, signals.edge, signals.width], axis=1)[:both]
+    ours = np.stack([signals.p, signals.edge_bps, signals.barrier_bps], axis=1)[:both]
     alike = (theirs.view(np.int64) == ours.view(np.int64)) | (np.isnan(theirs) & np.isnan(ours))
     worth = worths[:both]
     ours_worth = np.stack([decided_ms, log.equity], axis=1)[:both]

@@ -27,12 +27,21 @@ from ares.domain.events import (
 from ares.domain.instrument import MONEY_DECIMALS
 from ares.domain.run import RunSetup
 from ares.journal.run import JournalEntry, JournalReader, past_of
+from ares.kernel.bar_aggregation import BarSeries, ClosingBars, FeatureRows
 from ares.kernel.ensemble import FRESH_INTERVALS
 from ares.kernel.features import FEATURE_NAMES, N_FEATURES
 from ares.kernel.features.columns import behind, present
 from ares.kernel.features.series import column_names_of
 from ares.kernel.features.user import UserFeatures
-from ares.kernel.live import OUT_CONFIDENCE, OUT_EDGE, OUT_MODE, OUT_P, OUT_WIDTH, scan_closes
+from ares.kernel.live import (
+    OUT_BARRIER,
+    OUT_CONFIDENCE,
+    OUT_EDGE,
+    OUT_MODE,
+    OUT_P,
+    KeptRows,
+    scan_closes,
+)
 from ares.kernel.resample import resample
 from ares.kernel.trade.layout import (
     BREAKER_NAMES,
@@ -138,7 +147,7 @@ def explain(
         p=_known(said[OUT_P]),
         edge_bps=_known(said[OUT_EDGE]),
         edge_bps_min=float(setup.rules["edge_bps_min"]),
-        barrier_bps=_known(said[OUT_WIDTH]),
+        barrier_bps=_known(said[OUT_BARRIER]),
         mode=mode_name(int(said[OUT_MODE])),
         mode_confidence=float(said[OUT_CONFIDENCE]),
         slot="challenger" if slot.stage == "shadow" else slot.stage,
@@ -200,16 +209,19 @@ def _medians(
             published.append(entry.event)
     history = history_of_events(published, len(setup.series))
     feed = closings.feed(setup).instruments()
-    n, m = feed.n_instruments, len(state.tf_ms)
+    n, m = feed.n_instruments, len(setup.timeframes)
     room = 2 * len(feed) * n + m * n
-    rows = np.empty((room, N_FEATURES), np.float32)
-    places = np.empty((room, 3), np.int64)
-    kernel = np.ascontiguousarray(state.features[:n, :, :N_FEATURES])
+    intervals, due = state.intervals, np.zeros((n, m), np.bool_)
+    into = KeptRows(np.empty((room, N_FEATURES), np.float32), np.empty((room, 3), np.int64))
     kept = scan_closes(
-        state.fold[: n * m], state.feats[: n * m], feed.close_ms, feed.present,
-        state.base_ms[:n], feed.ohlcv, feed.flat, state.tf_ms, setup.reference, kernel,
-        state.scratch.due[:n], state.scratch.warm[:n], rows, places,
-    )  # fmt: skip
+        feed.close_ms,
+        ClosingBars(feed.present, feed.ohlcv, feed.flat),
+        intervals._replace(base_ms=intervals.base_ms[:n]),
+        BarSeries(*(array[: n * m] for array in state.bar_series)),
+        FeatureRows(np.ascontiguousarray(state.features[:n, :, :N_FEATURES]), due, due.copy()),
+        into,
+    )
+    rows, places = into
     mine = places[:kept, 1] == i
     medians = {}
     for j in range(len(setup.timeframes)):
@@ -255,8 +267,8 @@ def _votes(
     votes = []
     for member in ensemble.members if ensemble else ():
         j = setup.timeframes.index(member.timeframe)
-        closed_ms = int(state.last_ms[i, j])
-        p = _known(state.last_p[i, j])
+        closed_ms = int(state.latest.close_ms[i, j])
+        p = _known(state.latest.p[i, j])
         row, names = state.features[i, j], FEATURE_NAMES + setup.user_features
         names += tuple(name for spec in setup.series for name in column_names_of(spec))
         scorer = models[member.package_hash]
@@ -329,7 +341,7 @@ def _action(
 def _limits(state: State, setup: RunSetup, i: int) -> dict[str, Any]:
     account, book = state.trade.account[0], state.trade.book[i]
     equity = int(account["equity"]) / UNITS
-    annual = float(np.sqrt(book["var_fast"] * state.specs[i]["bars_per_year"]))
+    annual = float(np.sqrt(book["var_fast"] * state.params.specs[i]["bars_per_year"]))
     open_breakers = [
         f"{BREAKER_NAMES[k]} {BREAKER_STATUS_NAMES[int(account['breaker_status'][k])]}"
         for k in range(N_BREAKERS)

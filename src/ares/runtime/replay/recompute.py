@@ -20,7 +20,13 @@ from ares.domain.model_events import ModelPublished, SlotChanged
 from ares.domain.run import RunSetup
 from ares.domain.timeframe import Timeframe
 from ares.kernel.bars import F64, I64, Bars, Bools
-from ares.kernel.ensemble import FRESH_INTERVALS, Scores, aggregate_history, slot_records
+from ares.kernel.ensemble import (
+    FRESH_INTERVALS,
+    Scores,
+    aggregate_history,
+    empty_signals,
+    slot_records,
+)
 from ares.kernel.features import N_FEATURES, VOLATILITY_20, WARMUP_BARS, feature_scan
 from ares.kernel.features.columns import behind, present
 from ares.kernel.features.observations import NO_HISTORY, SeriesHistory
@@ -154,10 +160,8 @@ class RunFeatures:
         state = self._state
         values = np.empty((len(bars), N_FEATURES), np.float32)
         age = np.empty(len(bars), np.int64)
-        feature_scan(
-            state.feats.copy(), k, bars.ts_ms, bars.open, bars.high, bars.low, bars.close,
-            bars.volume, bars.flat, reference_close(bars, reference), values, age,
-        )  # fmt: skip
+        ref_close = reference_close(bars, reference)
+        feature_scan(state.bar_series.features.copy(), k, bars.columns, ref_close, values, age)
         warm = age >= WARMUP_BARS
         rows = values
         if state.windows is not None:
@@ -165,7 +169,7 @@ class RunFeatures:
             rows, warm = np.hstack([values, own]), warm & present(own)
         sigma = values[:, VOLATILITY_20].astype(np.float64)
         close_ms = bars.ts_ms + timeframe.ms
-        i = k // len(state.tf_ms)
+        i = k // len(self._setup.timeframes)
         rows = behind(rows, run_columns(state, self._history, i, close_ms))
         return close_ms, rows, warm, sigma
 
@@ -175,8 +179,8 @@ def spoken(
 ) -> Signals:
     """Return what was said in every lane at each decision, ``(n_decisions, n_lanes)``."""
     n = len(setup.instruments)
-    said = Signals(*(np.full((len(close_ms), n), np.nan) for _ in range(3)))
-    cost_bps = float(state.rules[0]["cost_bps_now"])
+    said = empty_signals(len(close_ms), n)
+    cost_bps = float(state.params.rules[0]["cost_bps_now"])
     for lane, slot in enumerate(state.lanes):
         i = lane % setup.n_instruments
         stays = _stays(slot, lane, moves, len(close_ms))
@@ -189,9 +193,8 @@ def spoken(
                 setup.timeframes,
                 cost_bps,
             )
-            said.p[first:end, lane] = piece.p[:, 0]
-            said.edge[first:end, lane] = piece.edge[:, 0]
-            said.width[first:end, lane] = piece.width[:, 0]
+            for whole, part in zip(said, piece, strict=True):
+                whole[first:end, lane] = part[:, 0]
     return said
 
 
@@ -251,8 +254,8 @@ def _piece(
     opens, highs, lows, closes = np.ascontiguousarray(feed.ticks[rows].transpose(2, 0, 1))
     lots = np.ascontiguousarray(feed.lots[rows])
     market = Market(feed.close_ms[rows], opens, highs, lows, closes, lots)
-    said = Signals(signals.p[part], signals.edge[part], signals.width[part])
-    return scan(market, said, state.trade, state.rules, state.specs)
+    said = Signals(*(column[part] for column in signals))
+    return scan(market, said, state.trade, state.params)
 
 
 NOTHING: Scorers = {}

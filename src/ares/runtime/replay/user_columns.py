@@ -25,7 +25,7 @@ def own_columns(
         raise ValueError("the run has features of its user's own: hand them in")
     before = bars_of(first.windows, k)
     asked = np.concatenate([np.zeros(len(before), np.bool_), wanted])
-    interval_ms = int(first.tf_ms[k % len(first.tf_ms)])
+    interval_ms = int(first.intervals.timeframe_ms[k % len(first.intervals.timeframe_ms)])
     return user.of(Bars.concat([before, bars]), interval_ms, asked)[len(before) :]
 
 

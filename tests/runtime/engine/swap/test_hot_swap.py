@@ -150,7 +150,10 @@ def test_whatever_comes_and_whenever(
     state = restore(plan.setup, found[1])
     assert snapshot(state) == found[1]
     for i in range(2):
-        share = [state.specs[x]["size_share"] * state.specs[x]["has_champion"] for x in (i, i + 2)]
+        share = [
+            state.params.specs[x]["size_share"] * state.params.specs[x]["has_champion"]
+            for x in (i, i + 2)
+        ]
         assert sum(share) <= 1.0
     assert restep(folder, world.models, None, swaps.opener()).mismatches == 0
     certified = certify(folder, world.models, None, swaps.opener())
