@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ares.config.workspace import Workspace
 from ares.domain.errors import UserError
 from ares.domain.instrument import Instrument
-from ares.domain.run import RunSetup
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -20,7 +18,6 @@ if TYPE_CHECKING:
     from ares.kernel.trade import Rules
     from ares.observe.run_report import RunReport
     from ares.runtime.engine.history_run import RunEnd
-    from ares.runtime.engine.learner_events import LearnerEvents
     from ares.runtime.engine.plan import RunPlan, SlotChoice
     from ares.store.candles import CandleStore
 
@@ -69,6 +66,7 @@ def history_run(
 
     say : called with what the run waits for while a model is trained.
     """
+    from ares.bootstrap.learner import learner_of
     from ares.bootstrap.run_choices import free_name
     from ares.observe.run_report import report_run
     from ares.runtime.engine import served_models as served
@@ -83,6 +81,9 @@ def history_run(
     name = request.name or free_name(workspace, plan.setup)
     plan = named(plan, f"history/{name}")
     folder = workspace.journal_dir / "history" / name
+    learner = None
+    if request.learn:
+        learner = learner_of(workspace, plan.setup, folder, stopped=stopped, say=say)
     end = run_history(
         plan,
         served.scorers_of(workspace, plan.setup),
@@ -93,7 +94,7 @@ def history_run(
         progress=progress,
         stopped=stopped,
         user=user,
-        teacher=_learner(workspace, plan.setup, folder, stopped, say) if request.learn else None,
+        teacher=learner,
         open_ensemble=served.opener_of(workspace, folder, plan.setup),
     )
     return RunResult(end, report_run(end.folder), tuple(remarks))
@@ -160,14 +161,3 @@ def _require_currency(choices: Sequence[SlotChoice], currency: str) -> None:
                 f"{choice.instrument.key} is not quoted in {currency}, the account's currency:"
                 " change account.currency or symbols"
             )
-
-
-def _learner(
-    workspace: Workspace, setup: RunSetup, folder: Path, stopped: Callable[[], bool],
-    say: Callable[[str], None],
-) -> LearnerEvents:  # fmt: skip
-    from ares.bootstrap.training import require_training_allowed
-    from ares.runtime.learner.learner import learner_of
-
-    require_training_allowed(workspace.settings)
-    return learner_of(workspace, setup, folder, stopped=stopped, say=say)

@@ -15,6 +15,7 @@ import yaml
 
 from ares.adapters.model_store import ModelStore
 from ares.adapters.worker_pool import Task, TaskFailed, WorkerPool
+from ares.bootstrap.learner import learner_of
 from ares.bootstrap.training import training_rules
 from ares.config.workspace import Workspace
 from ares.domain.events import BarsClosed, Effect, Event, RunStarted, TradeClosed
@@ -25,7 +26,6 @@ from ares.domain.run import RunInstrument, RunSetup
 from ares.domain.timeframe import Timeframe
 from ares.kernel.bars import Bars
 from ares.runtime.learner.drift_job import DriftJob
-from ares.runtime.learner.learner import learner_of
 from ares.runtime.trade_rules import rules_of
 from ares.runtime.training.job import (
     AggregateDone,

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from ares.adapters.model_store import ModelStore
+from ares.bootstrap.learner import learner_of
 from ares.domain.errors import ExternalError, UserError
 from ares.domain.events import BarsClosed, RunStarted
 from ares.domain.instrument import Instrument, InstrumentSpec
@@ -26,7 +27,7 @@ from ares.learn.learner_state import LearnerState
 from ares.learn.thresholds import Thresholds
 from ares.learn.triggers import RetrainPolicy
 from ares.runtime.learner.learn_requests import LearnRequest, LearnRequests, leave
-from ares.runtime.learner.learner import Learner, learner_of
+from ares.runtime.learner.learner import Learner
 from ares.runtime.learner.refit import RefitRequest, RefitRunner
 from ares.store.candles import CandleStore
 from ares.store.database import open_database

@@ -7,12 +7,12 @@ from typing import Any
 
 import msgspec
 
+from ares.bootstrap.learner import alert_thresholds, retrain_policy
 from ares.domain.events import BarsClosed, RunStarted
 from ares.domain.run import RunSetup
 from ares.journal.run import RunJournal
 from ares.learn.thresholds import Thresholds
 from ares.observe.learning_report import report_learning
-from ares.runtime.learner.learner import policy_of, thresholds_of
 
 HOUR = 3_600_000
 START_MS = 1_672_531_200_000  # 2023-01-01
@@ -29,7 +29,7 @@ def learning(setup: RunSetup) -> RunSetup:
 def test_the_report_says_where_nobody_trains(
     small: Any, setup_of: Any, loss: Any, tmp_path: Path
 ) -> None:
-    policy = policy_of(small.workspace.settings)
+    policy = retrain_policy(small.workspace.settings)
 
     def state(setup: RunSetup, name: str, hours: int) -> str:
         journal = RunJournal(tmp_path / name)
@@ -63,7 +63,7 @@ def test_the_report_says_what_was_done_and_what_may_be_done_next(
         journal.effects(seq, effects)
     journal.close()
     settings = small.workspace.settings
-    report = report_learning(folder, policy_of(settings), thresholds_of(settings))
+    report = report_learning(folder, retrain_policy(settings), alert_thresholds(settings))
     [one], [training] = report.instruments, report.retrainings
     assert report.triggers == {"loss_immediate": 1}
     assert report.outcomes == {"refused": 1}

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from ares.bootstrap import RunRequest, certify_run, history_run, restep_run
+from ares.bootstrap.learner import learner_of
 from ares.cli.main import run as ares
 from ares.config.workspace import Workspace
 from ares.domain.errors import UserError
@@ -27,7 +28,6 @@ from ares.domain.model_events import (
 from ares.domain.model_life import EnsemblePromoted
 from ares.domain.run import RunSetup
 from ares.journal.run import entries
-from ares.runtime.learner.learner import learner_of
 from ares.runtime.registry.model_journal import record
 from ares.store.database import open_database
 

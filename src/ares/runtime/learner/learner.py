@@ -8,10 +8,9 @@ its trigger. ``due`` waits for it and reads no clock: two runs give the same eve
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
+from ares.adapters.model_store import ModelStore
 from ares.adapters.worker_pool import Task, TaskFailed, WorkerPool, unexpected
-from ares.config.settings import Settings
 from ares.config.workspace import Workspace
 from ares.domain.events import Effect, Event
 from ares.domain.model_events import (
@@ -22,76 +21,20 @@ from ares.domain.model_events import (
     RetrainingStarted,
 )
 from ares.domain.run import RunSetup
-from ares.domain.timeframe import HOUR_MS
 from ares.domain.utc import utc_text
 from ares.learn.learner_state import DRIFT_UNKNOWN, InstrumentState, LearnerState
-from ares.learn.thresholds import Thresholds
-from ares.learn.triggers import RetrainPolicy
-from ares.runtime.engine.learner_events import LearnerEvents
 from ares.runtime.learner.drift_job import DriftJob, DriftResult, measure_drift
 from ares.runtime.learner.learn_requests import LearnRequests
 from ares.runtime.learner.refit import LEARNER, RefitRequest, RefitResult, RefitRunner
-from ares.runtime.registry.model_journal import read_registry
-from ares.runtime.training.train import WORKER_MODULES
+from ares.runtime.training.train import WORKER_MODULES as TRAINING_MODULES
 
-MODULES = (
-    *WORKER_MODULES,
+WORKER_MODULES = (
+    *TRAINING_MODULES,
     "ares.runtime.validation.refit_verdict",
     "ares.runtime.learner.drift_job",
     "river.drift",
 )
-
-
-def learner_of(
-    workspace: Workspace,
-    setup: RunSetup,
-    folder: Path,
-    pool: WorkerPool | None = None,
-    stopped: Callable[[], bool] = lambda: False,
-    say: Callable[[str], None] = lambda _: None,
-) -> LearnerEvents:
-    """Return the learner of a history run whose journal lies in ``folder``.
-
-    Its models go to ``folder/models``, its verdicts to ``folder/verdicts``: nothing of a run
-    crosses into another environment. No process is started before there is something to do.
-
-    pool    : to train in; default: processes as the settings say. It is ended with the learner.
-    stopped : called while a model is trained; True ends the training.
-    say     : called with what the run waits for, and with its outcome, for a person.
-    """
-    settings = workspace.settings
-    pool = pool or WorkerPool(
-        settings.learning.workers,
-        MODULES,
-        nice=settings.learner.nice,
-        timeout_s=60.0 * settings.learner.timeout_minutes,
-        stopped=stopped,
-    )
-    book = read_registry(workspace.journal_dir)
-    refits = RefitRunner(workspace, setup.environment, folder, book.trials, pool)
-    state = LearnerState(policy_of(settings), thresholds_of(settings), _imported(refits, setup))
-    return Learner(workspace, state, refits, pool, settings.learner.latency_ms, say=say)
-
-
-def policy_of(settings: Settings) -> RetrainPolicy:
-    """Return what triggers a training, by the settings."""
-    retraining = settings.continuous_learning.retraining
-    schedule = retraining.schedule_hours
-    return RetrainPolicy(
-        on_loss=retraining.on_loss,
-        drift_threshold=retraining.drift_threshold,
-        interval_ms=_ms(retraining.min_interval_hours),
-        budget_per_day=retraining.budget_per_day,
-        backoff_ms_max=_ms(retraining.backoff_hours_max),
-        schedule_ms=None if schedule is None else _ms(schedule),
-        check_ms=_ms(retraining.drift_check_hours),
-    )
-
-
-def thresholds_of(settings: Settings) -> Thresholds:
-    """Return the thresholds that raise alerts, by the settings."""
-    limits = settings.continuous_learning.thresholds
-    return Thresholds(limits.accuracy_min, limits.sharpe_min, limits.drawdown_min)
+"""What a worker imports when it starts, so that its first job is as quick as its second."""
 
 
 class Learner:
@@ -176,7 +119,8 @@ class Learner:
         requests = []
         for state, started in new:
             assert state.ensemble is not None
-            self._say(f"{_training(state, started)}: {started.trigger}: {started.reason}")
+            training = f"training ({started.trigger}: {started.reason})"
+            self._say(f"{_name(state, started)}: {training}")
             champion = self._state.ensemble(state.champion) if state.champion else None
             requests.append(RefitRequest(state.ensemble, champion, started.ts_ms))
         if not requests:
@@ -185,7 +129,7 @@ class Learner:
             self._results[state.row, started.ts_ms] = result
             reason = result.note or ", ".join(result.failed)
             outcome = f"{result.outcome} ({reason})" if reason else result.outcome
-            self._say(f"{_training(state, started)}: {outcome}")
+            self._say(f"{_name(state, started)}: {outcome}")
 
     def _ended(self, started: RetrainingStarted, result: RefitResult) -> RetrainingEnded:
         return RetrainingEnded(
@@ -257,20 +201,20 @@ def _drift_event(row: int, at_ms: int, result: object) -> DriftMeasured | AlertR
     )
 
 
-def _training(state: InstrumentState, started: RetrainingStarted) -> str:
+def _name(state: InstrumentState, started: RetrainingStarted) -> str:
     """Return a training's name for a person: its instrument, and when it started."""
     name = "" if state.ensemble is None else state.ensemble.instrument
-    return f"training {name} at {utc_text(started.ts_ms)}"
+    return f"{name} at {utc_text(started.ts_ms)}"
 
 
-def _imported(refits: RefitRunner, setup: RunSetup) -> frozenset[str]:
+def imported_ensembles(models: ModelStore, setup: RunSetup) -> frozenset[str]:
     """Return the hashes of a run's ensembles of which a member was imported."""
     ensembles = (e for lane in setup.instruments for e in (lane.ensemble, lane.previous))
     return frozenset(
         ensemble.hash
         for ensemble in ensembles
         if ensemble is not None
-        and any(refits.models.member(m).card.origin != "trained" for m in ensemble.members)
+        and any(models.member(m).card.origin != "trained" for m in ensemble.members)
     )
 
 
@@ -281,7 +225,3 @@ def _order(event: Event) -> tuple[int, int, int]:
     """Return an event's position among those that are due: by time, instrument, and kind."""
     rank = next(k for k, kind in enumerate(EVENT_ORDER) if isinstance(event, kind))
     return getattr(event, "ts_ms", 0), getattr(event, "instrument", 0), rank
-
-
-def _ms(hours: float) -> int:
-    return round(hours * HOUR_MS)

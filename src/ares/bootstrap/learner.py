@@ -1,0 +1,137 @@
+"""The learner, composed: of a run, its report, and a person's request to train."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ares.config.workspace import Workspace
+from ares.domain.errors import UserError
+from ares.domain.run import RunSetup
+
+if TYPE_CHECKING:
+    from ares.adapters.worker_pool import WorkerPool
+    from ares.config.settings import Settings
+    from ares.learn.thresholds import Thresholds
+    from ares.learn.triggers import RetrainPolicy
+    from ares.observe.learning_report import LearningReport
+    from ares.runtime.learner.learner import Learner
+
+
+def learner_of(
+    workspace: Workspace,
+    setup: RunSetup,
+    folder: Path,
+    pool: WorkerPool | None = None,
+    stopped: Callable[[], bool] = lambda: False,
+    say: Callable[[str], None] = lambda _: None,
+) -> Learner:
+    """Return the learner of a history run whose journal lies in ``folder``.
+
+    Its models go to ``folder/models``, its verdicts to ``folder/verdicts``: nothing of a run
+    crosses into another environment. No process is started before there is something to do.
+
+    pool    : to train in; default: processes as the settings say. It is ended with the learner.
+    stopped : called while a model is trained; True ends the training.
+    say     : called with what the run waits for, and with its outcome, for a person.
+
+    Raises UserError where this workspace may not train.
+    """
+    from ares.adapters.worker_pool import WorkerPool
+    from ares.bootstrap.training import require_training_allowed
+    from ares.learn.learner_state import LearnerState
+    from ares.runtime.learner.learner import WORKER_MODULES, Learner, imported_ensembles
+    from ares.runtime.learner.refit import RefitRunner
+    from ares.runtime.registry.model_journal import read_registry
+
+    settings = workspace.settings
+    require_training_allowed(settings)
+    pool = pool or WorkerPool(
+        settings.learning.workers,
+        WORKER_MODULES,
+        nice=settings.learner.nice,
+        timeout_s=60.0 * settings.learner.timeout_minutes,
+        stopped=stopped,
+    )
+    registry = read_registry(workspace.journal_dir)
+    refits = RefitRunner(workspace, setup.environment, folder, registry.trials, pool)
+    imported = imported_ensembles(refits.models, setup)
+    state = LearnerState(retrain_policy(settings), alert_thresholds(settings), imported)
+    return Learner(workspace, state, refits, pool, settings.learner.latency_ms, say=say)
+
+
+def retrain_policy(settings: Settings) -> RetrainPolicy:
+    """Return what triggers a training, by the settings."""
+    from ares.domain.timeframe import HOUR_MS
+    from ares.learn.triggers import RetrainPolicy
+
+    retraining = settings.continuous_learning.retraining
+    schedule = retraining.schedule_hours
+    return RetrainPolicy(
+        on_loss=retraining.on_loss,
+        drift_threshold=retraining.drift_threshold,
+        interval_ms=round(retraining.min_interval_hours * HOUR_MS),
+        budget_per_day=retraining.budget_per_day,
+        backoff_ms_max=round(retraining.backoff_hours_max * HOUR_MS),
+        schedule_ms=None if schedule is None else round(schedule * HOUR_MS),
+        check_ms=round(retraining.drift_check_hours * HOUR_MS),
+    )
+
+
+def alert_thresholds(settings: Settings) -> Thresholds:
+    """Return the thresholds that raise alerts, by the settings."""
+    from ares.learn.thresholds import Thresholds
+
+    limits = settings.continuous_learning.thresholds
+    return Thresholds(limits.accuracy_min, limits.sharpe_min, limits.drawdown_min)
+
+
+def learning_of_run(workspace: Workspace, run: str | None) -> LearningReport:
+    """Return what the learner of a run (default: the newest) did and may do next."""
+    from ares.observe.learning_report import report_learning
+    from ares.observe.run_report import run_folder
+
+    settings = workspace.settings
+    folder = run_folder(workspace.journal_dir, run)
+    return report_learning(folder, retrain_policy(settings), alert_thresholds(settings))
+
+
+def why_no_learner(workspace: Workspace, environment: str) -> str:
+    """Return why a run has no learner, and how to start a run that has one."""
+    from ares.bootstrap.training import require_training_allowed
+
+    try:
+        require_training_allowed(workspace.settings)
+    except UserError as forbidden:
+        return f"{environment} has no learner: {forbidden}"
+    return (
+        f"{environment} has no learner, so nothing here triggers a training: "
+        "`ares run --learn --run NAME` starts a run that has one"
+    )
+
+
+def request_training(workspace: Workspace, symbol: str, environment: str) -> str:
+    """Ask the learner of a running engine to train an instrument now; return its key.
+
+    Raises UserError where the symbol or environment is unknown, or nothing may be trained here;
+    ExternalError where no engine runs.
+    """
+    from ares.bootstrap.training import require_training_allowed
+    from ares.domain.utc import utc_iso
+    from ares.runtime.learner.learn_requests import LearnRequest, leave
+    from ares.runtime.registry.model_journal import who
+    from ares.runtime.validation.validate import require_environment
+    from ares.store.candles import CandleStore
+    from ares.store.database import open_database
+
+    require_environment(environment)
+    require_training_allowed(workspace.settings)
+    database = open_database(workspace.db_url)
+    try:
+        key = CandleStore(database, workspace.cache_dir).resolve(symbol).key
+    finally:
+        database.dispose()
+    leave(workspace.journal_dir, environment, LearnRequest(key, who(), utc_iso(datetime.now(UTC))))
+    return key
