@@ -76,27 +76,30 @@ def history_run(
 
     settings = workspace.settings
     database = open_database(workspace.db_url)
-    user = served.features_of_user(workspace)
-    plan, remarks = _planned(workspace, database, user, request)
-    name = request.name or free_name(workspace, plan.setup)
-    plan = named(plan, f"history/{name}")
-    folder = workspace.journal_dir / "history" / name
-    learner = None
-    if request.learn:
-        learner = learner_of(workspace, plan.setup, folder, stopped=stopped, say=say)
-    end = run_history(
-        plan,
-        served.scorers_of(workspace, plan.setup),
-        folder,
-        database,
-        sync_ms=settings.journal.sync_ms,
-        snapshot_events=settings.journal.snapshot_events,
-        progress=progress,
-        stopped=stopped,
-        user=user,
-        teacher=learner,
-        open_ensemble=served.opener_of(workspace, folder, plan.setup),
-    )
+    try:
+        user = served.features_of_user(workspace)
+        plan, remarks = _planned(workspace, database, user, request)
+        name = request.name or free_name(workspace, plan.setup)
+        plan = named(plan, f"history/{name}")
+        folder = workspace.journal_dir / "history" / name
+        learner = None
+        if request.learn:
+            learner = learner_of(workspace, plan.setup, folder, stopped=stopped, say=say)
+        end = run_history(
+            plan,
+            served.scorers_of(workspace, plan.setup),
+            folder,
+            database,
+            sync_ms=settings.journal.sync_ms,
+            snapshot_events=settings.journal.snapshot_events,
+            progress=progress,
+            stopped=stopped,
+            user=user,
+            teacher=learner,
+            open_ensemble=served.opener_of(workspace, folder, plan.setup),
+        )
+    finally:
+        database.dispose()
     return RunResult(end, report_run(end.folder), tuple(remarks))
 
 
