@@ -135,13 +135,12 @@ def train(on: DemoWorkspace, progress: Callable[[int, int, str], None]) -> Train
     """Train both symbols on everything before the last two weeks, and promote the ensembles into
     the history slot, with reason "rehearsal".
     """
-    from ares.bootstrap.models import mirror_training
+    from ares.bootstrap.lifecycle import promote, sync_after_training
     from ares.bootstrap.training import train as run
-    from ares.runtime.lifecycle.promotion import promote
     from ares.runtime.training.plan import TrainingRequest
 
     request = TrainingRequest(from_ms=on.from_ms, to_ms=on.split_ms)
-    report = mirror_training(on.workspace, run(on.workspace, request, on_progress=progress))
+    report = sync_after_training(on.workspace, run(on.workspace, request, on_progress=progress))
     if report.ensembles:
         promote(on.workspace, None, "history", force=True, reason="rehearsal (ares demo)")
     return report

@@ -61,9 +61,31 @@ def test_no_workspace_says_what_to_do(tmp_path: Path, monkeypatch: pytest.Monkey
         Workspace.here({"ARES_WORKSPACE": str(tmp_path / "none")})
 
 
-def test_addresses_come_from_the_settings_else_from_the_folder(tmp_path: Path) -> None:
+def test_addresses_come_from_the_settings_else_from_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     workspace, _ = Workspace.init(tmp_path)
     assert workspace.db_url == f"sqlite:///{tmp_path.resolve()}/ares.db"
     assert workspace.mlflow_uri == f"sqlite:///{tmp_path.resolve()}/mlflow.db"
     (tmp_path / ".env").write_text("ARES_DATABASE__URL=postgresql+psycopg://u:p@h/d\n")
     assert Workspace(tmp_path).db_url == "postgresql+psycopg://u:p@h/d"
+
+
+def test_mlflow_is_where_the_settings_say_else_where_its_own_variable_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace, _ = Workspace.init(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://variable:5000")
+    assert workspace.mlflow_uri == "http://variable:5000"
+    workspace.settings_path.write_text("mlflow:\n  tracking_uri: http://settings:5000\n")
+    assert Workspace(tmp_path).mlflow_uri == "http://settings:5000"
+
+
+def test_a_new_workspace_names_its_experiment_and_an_older_one_keeps_its_own(
+    tmp_path: Path,
+) -> None:
+    workspace, _ = Workspace.init(tmp_path)
+    assert workspace.mlflow_experiments == ("Ares_Trading",)
+    workspace.settings_path.write_text("venue: kraken\n")
+    assert Workspace(tmp_path).mlflow_experiments == ("ares", "Ares_Trading")

@@ -50,6 +50,14 @@ class StoredModels:
 
         return sorted((e for e in self.ensembles if e.instrument == instrument), key=rank)
 
+    def containing(self, package_hash: str) -> list[str]:
+        """Return the hashes of the ensembles that a package is a member of."""
+        return [
+            ensemble.hash
+            for ensemble in self.ensembles
+            if any(member.package_hash == package_hash for member in ensemble.members)
+        ]
+
 
 class ModelStore:
     """The folder ``models/`` of a workspace."""

@@ -42,9 +42,9 @@ def install(
     Outside the quiet hours it waits for them. Exit code 1: refused, or taken back because the
     service did not come up; 3: the service is not up with the champion before either.
     """
+    from ares.bootstrap.deploy import install as install_package
     from ares.cli.deploy_views import show_plan
     from ares.config.workspace import Workspace
-    from ares.runtime.deploy.install import install as install_package
     from ares.runtime.deploy.plan import DeployRequest
 
     if now and no_wait:
@@ -71,8 +71,8 @@ def rollback(
     json_: bool = JSON_OPTION,
 ) -> int:
     """Put the champion before back into service, at once; an interrupted install is taken back."""
+    from ares.bootstrap.deploy import rollback as roll_back
     from ares.config.workspace import Workspace
-    from ares.runtime.deploy.rollback import rollback as roll_back
 
     _require_someone(yes, json_)
 
@@ -97,9 +97,9 @@ def status(
     Exit code 1: an install was interrupted, or left the service down. What a killed one left
     behind is taken away.
     """
+    from ares.bootstrap.deploy import status as deploy_status
     from ares.cli.deploy_views import show_status
     from ares.config.workspace import Workspace
-    from ares.runtime.deploy.status import deploy_status
 
     found = deploy_status(Workspace.here(), to or None, _outside())
     if json_:

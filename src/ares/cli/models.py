@@ -83,7 +83,7 @@ def export(
     more = {"target": str(target)}
     if target.is_file():
         more["sha256"] = sha256(target.read_bytes())
-    _say_bundle(bundle, "exported", json_, more)
+    _print_bundle(bundle, "exported", json_, more)
     if "sha256" in more and not json_:
         say(f"{target}: SHA-256 {more['sha256']}")
 
@@ -100,19 +100,34 @@ def import_(
     An .onnx file: input 'features' float32 (n, 56), output 'probability' (n, 1), the chance that
     the trade wins net of costs; columns and an example: docs/MODELS.md.
     """
-    from ares.adapters.model_bundle import read_bundle
+    from ares.bootstrap.lifecycle import import_bundle
     from ares.config.workspace import Workspace
-    from ares.runtime.lifecycle.bundle_import import bring_in
-    from ares.runtime.registry.model_journal import refusals_journaled
 
-    workspace = Workspace.here()
     if path.suffix.lower() == ".onnx":
         _import_onnx(path, symbol, interval, json_)
         return
-    with refusals_journaled(workspace.journal_dir, "import", str(path)):
-        bundle = read_bundle(path)
-        bring_in(workspace, bundle, verdicts=False)
-    _say_bundle(bundle, "imported", json_, {})
+    bundle, warnings = import_bundle(Workspace.here(), path)
+    _print_bundle(bundle, "imported", json_, {})
+    for warning in warnings:
+        note(warning)
+
+
+@app.command()
+def sync(json_: bool = JSON_OPTION) -> None:
+    """Bring MLflow up to date with the models' journal, and show what changed there.
+
+    Every change of a model does so too; this compares every model, also where nothing is new.
+    Exit code 3: MLflow cannot be reached.
+    """
+    from ares.bootstrap.lifecycle import sync_models
+    from ares.cli.models_views import show_sync
+    from ares.config.workspace import Workspace
+
+    report = sync_models(Workspace.here(), everything=True)
+    if json_:
+        print_json(report)
+    else:
+        show_sync(report)
 
 
 for _verb in (validate, promote, rollback, archive, compare, ab):
@@ -120,28 +135,27 @@ for _verb in (validate, promote, rollback, archive, compare, ab):
 
 
 def _import_onnx(path: Path, symbol: str, interval: str, json_: bool) -> None:
-    from ares.bootstrap.training import recipe_rules
+    from ares.bootstrap.lifecycle import import_onnx
     from ares.cli.models_views import package_json
     from ares.config.workspace import Workspace
     from ares.learn.evaluate import sentence
-    from ares.runtime.lifecycle.model_import import NOTE, import_onnx
-    from ares.runtime.registry.model_journal import refusals_journaled
+    from ares.runtime.lifecycle.model_import import NOTE
 
     if not symbol or not interval:
         raise UserError(f"{path}: say what it is a model of: -s BTC/USDT -i 1h")
-    workspace = Workspace.here()
-    with refusals_journaled(workspace.journal_dir, "import", str(path)):
-        done = import_onnx(workspace, recipe_rules(workspace.settings), path, symbol, interval)
+    imported, warnings = import_onnx(Workspace.here(), path, symbol, interval)
     if json_:
-        print_json({**package_json(done.package), "ensemble": done.ensemble.hash})
+        print_json({**package_json(imported.package), "ensemble": imported.ensemble.hash})
     else:
-        say(f"imported {done.package.card.ref}, alone in ensemble {done.ensemble.hash[:12]}")
-        say(f"{sentence(done.metrics)} ({NOTE})")
-    if done.warning:
-        note(done.warning)
+        say(
+            f"imported {imported.package.card.ref}, alone in ensemble {imported.ensemble.hash[:12]}"
+        )
+        say(f"{sentence(imported.metrics)} ({NOTE})")
+    for warning in warnings:
+        note(warning)
 
 
-def _say_bundle(bundle: Bundle, what: str, json_: bool, more: dict[str, str]) -> None:
+def _print_bundle(bundle: Bundle, what: str, json_: bool, more: dict[str, str]) -> None:
     packages = [package.card.ref for package in bundle.packages]
     joined = None if bundle.ensemble is None else bundle.ensemble.hash
     if json_:

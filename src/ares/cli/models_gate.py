@@ -28,28 +28,24 @@ def validate(
     json_: bool = JSON_OPTION,
 ) -> int:
     """Judge an ensemble: evidence against limits, line by line. Exit code 1: refused."""
+    from ares.bootstrap.lifecycle import validate as validate_model
     from ares.cli.gate_views import show_verdict
     from ares.config.workspace import Workspace
-    from ares.runtime.registry.model_journal import refusals_journaled
-    from ares.runtime.validation.validate import judge_ensemble
-    from ares.runtime.validation.verdict_file import keep, verdict_json
+    from ares.runtime.validation.verdict_file import verdict_json
 
     if picture is not None and picture.is_dir():
         raise UserError(f"--picture {picture}: is a folder; name a file in it, verdict.png")
-    workspace = Workspace.here()
-    asked = refusals_journaled(workspace.journal_dir, "validate", model, to)
-    with asked, _bar("validate") as reached:
-        judgement = judge_ensemble(workspace, model, to, on_progress=reached)
-    kept = keep(workspace, judgement)
+    with _bar("validate") as reached:
+        result, saved, warnings = validate_model(Workspace.here(), model, to, reached)
     if json_:
-        print_json(verdict_json(judgement, kept))
+        print_json(verdict_json(result, saved))
     else:
-        show_verdict(judgement, kept)
-    for remark in (*judgement.notes, *([kept.warning] if kept.warning else [])):
+        show_verdict(result, saved)
+    for remark in (*result.notes, *warnings):
         note(remark)
     if picture is not None:
-        _write_picture(picture, kept)
-    return 0 if judgement.verdict.passed else 1
+        _write_picture(picture, saved)
+    return 0 if result.verdict.passed else 1
 
 
 def promote(
@@ -62,8 +58,8 @@ def promote(
     json_: bool = JSON_OPTION,
 ) -> int:
     """Make an ensemble champion; it needs a passing verdict of today's evidence."""
+    from ares.bootstrap.lifecycle import promote as promote_model
     from ares.config.workspace import Workspace
-    from ares.runtime.lifecycle.promotion import promote as promote_model
 
     outcome = promote_model(Workspace.here(), target or None, to, force, reason or None)
     return _said(outcome, json_)
@@ -77,8 +73,8 @@ def rollback(
     json_: bool = JSON_OPTION,
 ) -> int:
     """Make a former champion champion again, and archive the one that is."""
+    from ares.bootstrap.lifecycle import rollback as roll_back
     from ares.config.workspace import Workspace
-    from ares.runtime.lifecycle.promotion import rollback as roll_back
 
     outcome = roll_back(
         Workspace.here(), symbol or None, to or None, environment or None, reason or None
@@ -92,8 +88,8 @@ def archive(
     json_: bool = JSON_OPTION,
 ) -> int:
     """Take an ensemble out of use: it is neither promoted nor rolled back to any more."""
+    from ares.bootstrap.lifecycle import archive as archive_model
     from ares.config.workspace import Workspace
-    from ares.runtime.lifecycle.promotion import archive as archive_model
 
     outcome = archive_model(Workspace.here(), model, reason or None)
     return _said(outcome, json_)

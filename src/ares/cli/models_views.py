@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ares.cli.output import count, number, percent, plain, print_facts, print_table, say, utc
+from ares.cli.output import count, note, number, percent, plain, print_facts, print_table, say, utc
 
 if TYPE_CHECKING:
     from ares.adapters.model_store import ModelStore, StoredModels
     from ares.domain.model import Ensemble
     from ares.domain.package import Package, PackageCard
+    from ares.runtime.registry.mlflow_sync import SyncReport
     from ares.runtime.registry.registry_state import RegistryState
 
 NOTHING = "no models are stored: `ares train` makes some"
@@ -70,11 +71,10 @@ def listed_json(listed: StoredModels, book: RegistryState) -> list[dict[str, Any
 def model_json(store: ModelStore, found: Package | Ensemble, book: RegistryState) -> dict[str, Any]:
     """Return everything that is known of a model."""
     from ares.domain.package import Package
-    from ares.runtime.registry.model_mirror import package_status
 
     if isinstance(found, Package):
         folder, listed = str(store.folder(found.card)), store.listed()
-        status = package_status(book, listed.ensembles, found.hash)
+        status = package_status(book, listed, found.hash)
         return {**package_json(found), "model_status": status, "folder": folder}
     history = [
         {"what": what, "at": at, "where": where, "who": by, "why": why, "verdict_hash": verdict}
@@ -107,6 +107,27 @@ def status(ensemble: Ensemble, book: RegistryState) -> str:
     """Return a model's status, of a champion where it is so."""
     places = book.champion_in(ensemble.hash)
     return f"champion in {', '.join(places)}" if places else book.status(ensemble.hash)
+
+
+def package_status(registry: RegistryState, listed: StoredModels, package_hash: str) -> str:
+    """Return a package's status: the best of the ensembles that it is in."""
+    return registry.best_status(listed.containing(package_hash))
+
+
+def show_sync(report: SyncReport) -> None:
+    """Print what a sync brought to MLflow."""
+    say(
+        f"MLflow at {report.uri}, experiment {report.experiment}: {report.records} records of the "
+        f"models' journal, {report.new_records} of them new"
+    )
+    for title in report.registered:
+        say(f"registered {title}")
+    for change in report.changed:
+        say(f"set {change}")
+    if not report.registered and not report.changed:
+        say("nothing had to be changed")
+    for line in report.corrected:
+        note(line)
 
 
 def show_model(store: ModelStore, found: Package | Ensemble, book: RegistryState) -> None:
@@ -226,8 +247,6 @@ def moves(book: RegistryState, ensemble_hash: str) -> list[tuple[str, str, str, 
 def _card_json(
     card: PackageCard, own: str, listed: StoredModels, book: RegistryState
 ) -> dict[str, Any]:
-    from ares.runtime.registry.model_mirror import package_status
-
     kept = ("name", "version", "scope", "instruments", "timeframe", "origin", "recipe_hash",
             "features_hash", "data_from_ms", "data_to_ms", "data_rows", "data_hash", "validation",
             "cost_bps", "git_commit", "created_at")  # fmt: skip
@@ -237,7 +256,7 @@ def _card_json(
         "kind": "package",
         "ref": card.ref,
         "hash": own,
-        "model_status": package_status(book, listed.ensembles, own),
+        "model_status": package_status(book, listed, own),
         "metrics": plain(metrics),
         **whole,
     }

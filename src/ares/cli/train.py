@@ -25,7 +25,7 @@ def command(
     json_: bool = JSON_OPTION,
 ) -> int:
     """Train candidate models and say what they are worth out of sample, after costs."""
-    from ares.bootstrap.models import mirror_training
+    from ares.bootstrap.lifecycle import sync_after_training
     from ares.bootstrap.training import require_training_allowed, train
     from ares.cli.train_views import show_training
     from ares.config.workspace import Workspace
@@ -51,7 +51,7 @@ def command(
             bar.expect(total)
             bar.reach(done, what)
 
-        report = mirror_training(workspace, train(workspace, request, on_progress=reached))
+        report = sync_after_training(workspace, train(workspace, request, on_progress=reached))
     if json_:
         print_json(report)
     else:

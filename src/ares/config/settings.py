@@ -108,10 +108,19 @@ class DatabaseSettings(Section):
 
 
 class MlflowSettings(Section):
-    """MLflow, a copy of the model registry for its user interface."""
+    """MLflow, to which models are exported: runs, registered versions, aliases."""
 
     tracking_uri: str | None = key(
-        None, "Address of an MLflow server; null: mlflow.db in the workspace.", secret=True
+        None,
+        "Address of an MLflow server; null: the variable MLFLOW_TRACKING_URI, and where that is "
+        "not set mlflow.db in this folder.",
+        secret=True,
+    )
+    experiment_name: str = key(
+        "Ares_Trading",
+        "Experiment that the runs belong to. Where this key is left out, an experiment of an "
+        "earlier version (ares) is kept.",
+        min_length=1,
     )
 
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 SETTINGS_FILE = "ares.yaml"
 FOLDERS = ("journal", "models/packages", "models/ensembles", "logs", "reports", "cache")
+EARLIER_EXPERIMENT = "ares"
+"""What the experiment was called before ``mlflow.experiment_name``."""
+
 IGNORED = ".env\n*.db\n*.db-*\njournal/\nmodels/\nlogs/\nreports/\ncache/\n"
 
 
@@ -113,8 +116,21 @@ class Workspace:
 
     @property
     def mlflow_uri(self) -> str:
-        """Return MLflow's address: ``mlflow.tracking_uri``, else ``mlflow.db`` here."""
-        return self.settings.mlflow.tracking_uri or f"sqlite:///{self.mlflow_path.resolve()}"
+        """Return MLflow's address.
+
+        ``mlflow.tracking_uri`` (of ``ares.yaml``, ``.env`` or ARES_MLFLOW__TRACKING_URI), else the
+        variable MLFLOW_TRACKING_URI, else ``mlflow.db`` here.
+        """
+        named = self.settings.mlflow.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI")
+        return named or f"sqlite:///{self.mlflow_path.resolve()}"
+
+    @property
+    def mlflow_experiments(self) -> tuple[str, ...]:
+        """Return names of experiments: the first that exists is used, else the last is created."""
+        settings = self.settings.mlflow
+        if "experiment_name" in settings.model_fields_set:
+            return (settings.experiment_name,)
+        return (EARLIER_EXPERIMENT, settings.experiment_name)
 
     @property
     def logs_dir(self) -> Path:

@@ -89,6 +89,20 @@ class EnsembleArchived(msgspec.Struct, frozen=True, tag=True):
     reason: str
 
 
+class ModelsImported(msgspec.Struct, frozen=True, tag=True):
+    """Models that were made elsewhere were stored in this workspace.
+
+    packages      : ``name/version`` of each. ensemble_hash : empty: no ensemble came with them.
+    source        : the name of the file or folder that held them.
+    """
+
+    packages: tuple[str, ...]
+    ensemble_hash: str
+    source: str
+    at: str
+    who: str
+
+
 class RequestRefused(msgspec.Struct, frozen=True, tag=True):
     """Something was asked for a model and refused; nothing changed.
 
@@ -157,6 +171,7 @@ Record = (
     | VerdictRecorded
     | EnsemblePromoted
     | EnsembleArchived
+    | ModelsImported
     | RequestRefused
     | InstallStarted
     | InstallCompleted

@@ -107,3 +107,27 @@ def test_a_damaged_model_is_named_and_the_others_are_listed(
     assert code == 3
     assert len(json.loads(out)) >= 2
     assert "is no package's card" in err
+
+
+def test_sync_says_what_mlflow_was_given_and_what_is_already_there(
+    ares: Any, trained: dict[str, Any]
+) -> None:
+    code, out, _ = ares("models", "sync", "--json")
+    report = json.loads(out)
+    assert (code, report["experiment"], report["new_records"]) == (0, "Ares_Trading", 0)
+    assert (report["registered"], report["changed"], report["corrected"]) == ([], [], [])
+    (ares.root / "mlflow.db").unlink()
+    code, out, _ = ares("models", "sync")
+    assert code == 0
+    assert f"registered {trained['ensembles'][0]['instrument']}" in out
+    assert "nothing had to be changed" in ares("models", "sync")[1]
+
+
+def test_sync_leaves_with_3_where_mlflow_cannot_be_reached(
+    ares: Any, trained: dict[str, Any]
+) -> None:
+    assert trained["ensembles"]
+    (ares.root / "mlflow.db").write_bytes(b"no database" * 300)
+    code, out, err = ares("models", "sync")
+    assert (code, out) == (3, "")
+    assert "file is not a database): the models' journal and models/ hold everything" in err

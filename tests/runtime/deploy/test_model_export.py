@@ -15,7 +15,7 @@ from ares.config.workspace import Workspace
 from ares.domain.errors import ExternalError, UserError
 from ares.domain.package import Package
 from ares.kernel.jit import kernel_hash
-from ares.runtime.lifecycle.bundle_import import bring_in
+from ares.runtime.lifecycle.bundle_import import import_models
 from ares.runtime.lifecycle.model_export import export_model
 from ares.runtime.registry.model_journal import read_registry
 
@@ -64,7 +64,7 @@ def test_an_import_brings_the_trials_and_no_verdict(site: Site, tmp_path: Path) 
     Workspace.init(tmp_path / "third")
     third = Workspace(tmp_path / "third")
     for _ in range(2):
-        bring_in(third, read_bundle(site.package), verdicts=False)
+        import_models(third, read_bundle(site.package), "new.zip", verdicts=False)
     book = read_registry(third.journal_dir)
     assert len(book.trials) == 2
     assert book.verdicts == ()
@@ -89,20 +89,20 @@ def test_what_does_not_fit_here_is_not_taken_in(
     card = msgspec.structs.replace(package.card, **change)
     strange = dataclasses.replace(bundle, packages=(Package(card, package.files),))
     with pytest.raises(UserError, match=said):
-        bring_in(third, strange, verdicts=False)
+        import_models(third, strange, "new.zip", verdicts=False)
     assert not list(third.models_dir.rglob("*.json"))
     assert not read_registry(third.journal_dir).trials
 
 
 def test_a_newer_verdict_here_is_not_covered_by_an_older_one(site: Site, made: Any) -> None:
     bundle = read_bundle(site.package)
-    bring_in(site.production, bundle, verdicts=True)
+    import_models(site.production, bundle, "new.zip", verdicts=True)
     assert bundle.ensemble is not None
     newer = msgspec.structs.replace(bundle.life.judged[0], passed=False, at="2024-03-01T00:00:00Z")
     from ares.runtime.registry.model_journal import record
 
     record(site.production.journal_dir, [newer])
-    bring_in(site.production, bundle, verdicts=True)
+    import_models(site.production, bundle, "new.zip", verdicts=True)
     assert read_registry(site.production.journal_dir).verdict_on(site.new, "live") == newer
 
 

@@ -15,7 +15,7 @@ import yaml
 
 from ares.adapters.model_store import ModelStore
 from ares.adapters.worker_pool import Task, WorkerPool
-from ares.bootstrap.models import mirror_training
+from ares.bootstrap.lifecycle import promote, sync_models
 from ares.bootstrap.training import train
 from ares.config.workspace import Workspace
 from ares.domain.instrument import Instrument, InstrumentSpec
@@ -23,7 +23,7 @@ from ares.domain.model_life import RequestRefused, VerdictRecorded
 from ares.domain.package import sha256
 from ares.journal.log import read
 from ares.kernel.bars import Bars
-from ares.runtime.lifecycle.promotion import PromotionResult, champions, promote
+from ares.runtime.lifecycle.promotion import PromotionResult, champions
 from ares.runtime.registry.model_journal import models_journal, read_registry, record
 from ares.runtime.training.plan import TrainingRequest
 from ares.runtime.validation.validate import basis_of
@@ -132,8 +132,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory, bars_of: Callable[..., Bar
     )
     for k, request in enumerate(requests):
         report = train(workspace, request, now=lambda k=k: NOW + timedelta(hours=k), pool=pool)  # type: ignore[misc]
-        mirror_training(workspace, report)
         made.append(report.ensembles[0].hash)
+    sync_models(workspace)
     return World(workspace, pool, *made)
 
 

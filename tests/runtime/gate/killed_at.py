@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from ares.adapters.model_store import ModelStore
+from ares.bootstrap.lifecycle import archive, promote, rollback
 from ares.config.workspace import Workspace
-from ares.runtime.lifecycle.promotion import PromotionResult, archive, promote, rollback
+from ares.runtime.lifecycle.promotion import PromotionResult
 from ares.runtime.registry.model_journal import read_registry
 from ares.runtime.validation.model_check import require_it_works
 

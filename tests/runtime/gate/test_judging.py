@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from ares.adapters.model_store import ModelStore
+from ares.bootstrap.lifecycle import sync_warnings
 from ares.bootstrap.training import recipe_rules, train
 from ares.config.workspace import Workspace
 from ares.domain.errors import ExternalError, UserError
@@ -142,7 +143,7 @@ def test_a_card_that_trades_otherwise_than_it_was_trained_is_refused(
 def test_a_verdict_is_kept_in_three_places(world: World) -> None:
     judgement = judged(world, world.noise)
     kept = keep(world.workspace, judgement)
-    assert kept.warning is None
+    assert sync_warnings(world.workspace) == ()
     said = json.loads(kept.path.read_text())
     assert kept.path.name.startswith(world.noise)
     assert kept.path.parent == world.workspace.models_dir / "verdicts"
@@ -155,6 +156,7 @@ def test_a_verdict_is_kept_in_three_places(world: World) -> None:
     assert book.status(world.noise) == "evaluated_inferior"
     again = keep(world.workspace, judgement)
     assert again.path != kept.path
+    assert sync_warnings(world.workspace) == ()
     assert _tags(world.workspace, world.noise)["verdict"] == "refused"
 
 

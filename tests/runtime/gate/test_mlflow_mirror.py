@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ares.adapters.model_store import ModelStore
+from ares.bootstrap.lifecycle import archive, rollback, sync_models
 from ares.config.workspace import Workspace
 from ares.domain.model_life import EnsemblePromoted
-from ares.runtime.lifecycle.promotion import archive, rollback
 from ares.runtime.registry.model_journal import read_registry, record
-from ares.runtime.registry.model_mirror import tell_mlflow
 
 if TYPE_CHECKING:
     from tests.runtime.gate.conftest import World
@@ -58,7 +57,6 @@ def aliases(world: World) -> dict[str, str]:
 
 
 def test_champions_challenger_and_statuses_are_as_the_journal_says(world: World) -> None:
-    assert tell_mlflow(world.workspace, BTC) is None
     assert aliases(world) == {"challenger": world.other}
     world.force(world.first)
     assert aliases(world) == {"challenger": world.other}  # a run over history moves no champion
@@ -122,7 +120,7 @@ def test_two_champions_in_mlflow_are_said_and_corrected(world: World) -> None:
         f"called {world.other[:12]} production too",
         f"had {world.first[:12]} as paper-champion",
         f"had {world.other[:12]} as live-champion",
-        "corrected there, the journal decides",
+        "corrected there, the models' journal decides",
     ):
         assert text in said
     assert "\n" not in said
@@ -131,7 +129,8 @@ def test_two_champions_in_mlflow_are_said_and_corrected(world: World) -> None:
     assert world.champion("paper") == world.refit
     assert world.champion("live") is None
     assert statuses(world)[world.first] == statuses(world)[world.other] == "candidate"
-    assert tell_mlflow(world.workspace, BTC) is None
+    again = sync_models(world.workspace, everything=True)
+    assert (again.registered, again.changed, again.corrected) == ((), (), ())
 
 
 def test_a_deleted_database_changes_nothing_and_is_filled_again(
@@ -150,7 +149,8 @@ def test_a_deleted_database_changes_nothing_and_is_filled_again(
     assert outcome.promoted[0].verdict_hash == judged.verdict_hash
     assert outcome.warnings == ()
     assert aliases(world) == {"paper-champion": world.refit, "challenger": world.other}
-    assert set(statuses(world)) == {world.refit, world.other}
+    assert set(statuses(world)) == {world.first, world.refit, world.other}
+    assert statuses(world)[world.refit] == "production"
 
 
 @contextmanager
@@ -206,10 +206,10 @@ def pointed_at(world: World, uri: str) -> Iterator[None]:
 @pytest.mark.parametrize(
     ("harm", "says"),
     [
-        (locked, "database is locked): the journal has it"),
-        (cut, "malformed): the journal has it"),
-        (garbage, "file is not a database): the journal has it"),
-        (closed_port, "does not answer: [Errno 111] Connection refused): the journal has it"),
+        (locked, "database is locked): the models' journal"),
+        (cut, "malformed): the models' journal"),
+        (garbage, "file is not a database): the models' journal"),
+        (closed_port, "does not answer: [Errno 111] Connection refused): the models' journal"),
         (no_server, "127.0.0.1:9 does not answer"),
     ],
 )

@@ -13,7 +13,7 @@ import pytest
 
 from ares.adapters.model_store import ModelStore
 from ares.adapters.worker_pool import WorkerPool
-from ares.bootstrap.models import mirror_training
+from ares.bootstrap.lifecycle import sync_after_training
 from ares.bootstrap.training import train, training_rules
 from ares.config.workspace import Workspace
 from ares.domain.errors import UserError
@@ -24,6 +24,7 @@ from ares.domain.timeframe import Timeframe
 from ares.domain.trial import Trial
 from ares.kernel.bars import Bars
 from ares.kernel.features import FEATURE_NAMES, FEATURES_HASH, N_FEATURES
+from ares.runtime.registry.model_journal import read_registry
 from ares.runtime.training.plan import TrainingRequest, package_jobs
 from ares.runtime.training.train import TrainingReport, training_pool
 from ares.store.candles import CandleStore
@@ -47,18 +48,17 @@ class Done:
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory, workspace_of: MakeWorkspace) -> Iterator[Done]:
     workspace = workspace_of(tmp_path_factory.mktemp("train"))
-    trials: list[Trial] = []
     steps: list[tuple[int, int, str]] = []
     with training_pool(1) as pool:
         report = train(
             workspace,
             TrainingRequest(),
             on_progress=lambda *step: steps.append(step),
-            record_trial=trials.append,
             now=lambda: NOW,
             pool=pool,
         )
-        report = mirror_training(workspace, report)
+        report = sync_after_training(workspace, report)
+        trials = list(read_registry(workspace.journal_dir).trials)
         yield Done(workspace, report, trials, steps, pool)
 
 
@@ -224,9 +224,13 @@ def test_a_corrupt_registry_costs_a_line_and_nothing_else(done: Done, tmp_path: 
     (root / "mlflow.db").write_bytes(b"no database" * 200)
     workspace = Workspace(root)
     request = TrainingRequest(symbols=("BTC/USDT",), intervals=("1h",))
-    report = mirror_training(workspace, train(workspace, request, now=lambda: NOW, pool=done.pool))
+    report = sync_after_training(
+        workspace, train(workspace, request, now=lambda: NOW, pool=done.pool)
+    )
     assert len(report.pairs) == len(report.ensembles) == 1
-    assert any("MLflow" in warning and "kept in models/" in warning for warning in report.warnings)
+    assert any(
+        "MLflow" in warning and "models/ hold everything" in warning for warning in report.warnings
+    )
     assert len(packages(workspace)) == 1
 
 

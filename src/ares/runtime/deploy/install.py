@@ -14,7 +14,7 @@ from ares.runtime.deploy.plan import DeployEffects, DeployPlan, DeployReport, De
 from ares.runtime.deploy.proof import go_back, prove
 from ares.runtime.deploy.service import ExpectedChampion, Service
 from ares.runtime.deploy.staging import clean_stale, one_at_a_time, staging
-from ares.runtime.lifecycle.bundle_import import bring_in
+from ares.runtime.lifecycle.bundle_import import import_models
 from ares.runtime.lifecycle.promotion import PromotionResult, promote
 from ares.runtime.registry.model_journal import read_registry, record, stamp, who
 from ares.runtime.validation.validate import require_environment
@@ -107,7 +107,10 @@ def _carry_out(
     """Install what was approved; from the promotion on, whatever goes wrong is undone."""
     ensemble, environment = plan.rehearsed.ensemble, plan.environment
     if not plan.resumed:
-        bring_in(workspace, plan.rehearsed.bundle, verdicts=True, at=outside.at)
+        import_models(
+            workspace, plan.rehearsed.bundle, plan.asked.package.name, verdicts=True,
+            at=outside.at, now=outside.now,
+        )  # fmt: skip
     warnings: tuple[str, ...] = ()
     interrupted: KeyboardInterrupt | None = None
     try:

@@ -7,7 +7,6 @@ from ares.domain.model_life import EnsemblePromoted, InstallCompleted, InstallFa
 from ares.runtime.deploy.plan import DeployEffects, DeployReport, Result
 from ares.runtime.deploy.service import ExpectedChampion, Service
 from ares.runtime.registry.model_journal import read_registry, record, stamp, who, writing
-from ares.runtime.registry.model_mirror import tell_mlflow
 
 LOCK_WAIT_S = 10.0
 
@@ -90,5 +89,4 @@ def _take_back(
             book.passing_verdict(failed.previous_hash, failed.environment), taken_back=True,
         )  # fmt: skip
         append(one)
-    warning = tell_mlflow(workspace, one.instrument, failed.ensemble_hash)
-    return (warning,) if warning else ()
+    return ()

@@ -18,7 +18,7 @@ from ares.domain.package import Package, sha256
 from ares.kernel.jit import kernel_hash
 from ares.learn.gate.verdict import judge
 from ares.runtime.deploy.staging import StagedWorkspace
-from ares.runtime.lifecycle.bundle_import import bring_in
+from ares.runtime.lifecycle.bundle_import import import_models
 from ares.runtime.lifecycle.model_export import answers, opsets
 from ares.runtime.lifecycle.promotion import doubt_about
 from ares.runtime.validation.verdict_file import VerdictFile
@@ -63,7 +63,7 @@ def rehearse(
             "version, judge and export again"
         )
     said = {one: _verdict(bundle, one) for one in bundle.life.judged}
-    bring_in(workspace, bundle, verdicts=True)
+    import_models(workspace, bundle, package.name, verdicts=True)
     if champions.get(ensemble.instrument) != ensemble.hash:
         doubt = doubt_about(workspace, ensemble, environment, force)
         if doubt is not None:

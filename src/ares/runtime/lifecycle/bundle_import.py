@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
 from ares.adapters.durable import write_file
@@ -11,8 +12,8 @@ from ares.adapters.model_store import ModelStore
 from ares.config.workspace import Workspace
 from ares.domain.errors import UserError
 from ares.domain.manifest import VERDICTS
-from ares.domain.model_life import Record, VerdictRecorded
-from ares.runtime.registry.model_journal import read_registry, writing
+from ares.domain.model_life import ModelsImported, Record, VerdictRecorded
+from ares.runtime.registry.model_journal import read_registry, stamp, who, writing
 from ares.runtime.registry.registry_state import RegistryState
 from ares.runtime.validation.evaluator import user_of
 from ares.runtime.validation.model_check import require_it_fits
@@ -21,19 +22,22 @@ from ares.runtime.validation.verdict_file import FOLDER
 LOCK_WAIT_S = 10.0
 
 
-def bring_in(
+def import_models(
     workspace: Workspace,
     bundle: Bundle,
+    source: str,
     *,
     verdicts: bool,
     at: Callable[[str], None] = lambda _point: None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> None:
     """Store a bundle's models and what is known of them; what is here already stays as it is.
 
     The trials come along, so that no recipe tried is forgotten on the way. The verdicts do only
     where ``verdicts`` is true: a model that is imported is judged here.
 
-    at : told between two writes.
+    source : the name of the file or folder that held them, for the journal.
+    at     : called between two writes, with the name of the point.
 
     Raises UserMistake, and stores nothing, where one of them was made for other features than this
     workspace has, or for another instrument than its ensemble.
@@ -53,9 +57,25 @@ def bring_in(
         held = set(book.trials)
         new: list[Record] = [trial for trial in bundle.life.trials if trial not in held]
         new += _wanted(book, bundle) if verdicts else ()
+        new += _arrival(book, bundle, source, now)
         for record in new:
             append(record)
     at("past recorded")
+
+
+def _arrival(
+    registry: RegistryState, bundle: Bundle, source: str, now: Callable[[], datetime]
+) -> list[Record]:
+    """Return the record of models that are stored here now; none where there is one already."""
+    ensemble_hash = "" if bundle.ensemble is None else bundle.ensemble.hash
+    refs = tuple(package.card.ref for package in bundle.packages)
+    known = any(
+        isinstance(record, ModelsImported)
+        and (record.packages, record.ensemble_hash) == (refs, ensemble_hash)
+        for record in registry.records
+    )
+    arrival = ModelsImported(refs, ensemble_hash, source, stamp(now), who())
+    return [] if known else [arrival]
 
 
 def _wanted(book: RegistryState, bundle: Bundle) -> tuple[VerdictRecorded, ...]:

@@ -9,7 +9,6 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from ares.adapters.mlflow_registry import MlflowRegistry
 from ares.adapters.model_store import ModelStore
 from ares.adapters.onnx_model import check_answers, open_model
 from ares.adapters.provenance import git_commit, library_versions
@@ -17,8 +16,10 @@ from ares.config.workspace import Workspace
 from ares.domain.errors import UserError
 from ares.domain.instrument import Instrument
 from ares.domain.model import Ensemble, Validation
+from ares.domain.model_life import ModelsImported
 from ares.domain.package import GRAPH_FILE, Package, PackageCard, sealed, sha256
 from ares.domain.timeframe import Timeframe
+from ares.domain.utc import utc_iso, utc_version
 from ares.kernel.features import VOLATILITY_20
 from ares.kernel.features.columns import column_names
 from ares.kernel.features.user import UserFeatures
@@ -28,9 +29,9 @@ from ares.learn.recipe import Recipe
 from ares.learn.rows import Rows, rows_of, with_user
 from ares.learn.walk_forward import OutOfSample
 from ares.observe.user_features_check import load_features, require_no_leak
-from ares.runtime.registry.training_mirror import package_entry
+from ares.runtime.registry.model_journal import record, stamp, who
 from ares.runtime.training.instrument_history import HistorySource, load_seen
-from ares.runtime.training.plan import recipe_for, stamp
+from ares.runtime.training.plan import recipe_for
 from ares.runtime.training.training_rules import RecipeRules
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
@@ -47,7 +48,6 @@ class ImportedModel(msgspec.Struct, frozen=True):
     package: Package
     ensemble: Ensemble
     metrics: OosMetrics
-    warning: str | None
 
 
 def import_onnx(
@@ -86,7 +86,7 @@ def import_onnx(
     label = recipe.label
     card = PackageCard(
         name=f"{instrument.slug}_{timeframe}_imported",
-        version=created.strftime("%Y%m%d_%H%M%S"),
+        version=utc_version(created),
         scope="instrument",
         instruments=(instrument.key,),
         timeframe=timeframe,
@@ -110,17 +110,17 @@ def import_onnx(
         parity={},
         libraries=library_versions(),
         git_commit=git_commit(),
-        created_at=stamp(created),
+        created_at=utc_iso(created),
         reference=reference.key,
         verdict=None,
     )
     store = ModelStore(workspace.models_dir)
     package = store.add(sealed(card, {GRAPH_FILE: graph}))
-    ensemble = package.alone(instrument.key, stamp(created))
+    ensemble = package.alone(instrument.key, utc_iso(created))
     store.save_ensemble(ensemble)
-    registry = MlflowRegistry(workspace.mlflow_uri, workspace.models_dir / "mlflow")
-    warning = registry.register([package_entry(store, package)])
-    return ImportedModel(package, ensemble, metrics, warning)
+    stored = ModelsImported((package.card.ref,), ensemble.hash, path.name, stamp(now), who())
+    record(workspace.journal_dir, [stored])
+    return ImportedModel(package, ensemble, metrics)
 
 
 def _rows(

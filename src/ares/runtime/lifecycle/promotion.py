@@ -21,7 +21,6 @@ from ares.runtime.registry.model_journal import (
     who,
     writing,
 )
-from ares.runtime.registry.model_mirror import tell_mlflow
 from ares.runtime.registry.registry_state import RegistryState
 from ares.runtime.validation.model_check import require_it_works
 from ares.runtime.validation.validate import basis_of, find, require_environment
@@ -79,7 +78,6 @@ def promote(
         chosen = [find(models, target, book.archived)] if target else _newest(models, book)
     promoted: list[EnsemblePromoted] = []
     refused: list[str] = []
-    warnings: list[str] = []
     for ensemble in chosen:
         book = read_registry(workspace.journal_dir)
         before = book.champions(to).get(ensemble.instrument, "")
@@ -94,12 +92,9 @@ def promote(
             doubt = _record_promotion(workspace, one)
         if doubt is not None:
             refused.append(_deny(workspace, "promote", ensemble, to, doubt, now))
-            if before == ensemble.hash:  # MLflow may not know it yet: killed before it was told
-                warnings += _told(workspace, ensemble.instrument, "")
             continue
         promoted.append(one)
-        warnings += _told(workspace, one.instrument, one.previous_hash)
-    return PromotionResult(tuple(promoted), tuple(refused), tuple(warnings))
+    return PromotionResult(tuple(promoted), tuple(refused))
 
 
 def rollback(
@@ -144,7 +139,7 @@ def rollback(
     if doubt is not None:
         whose = target if isinstance(target, Ensemble) else named
         return PromotionResult((), (_deny(workspace, "rollback", whose, kind, doubt, now),))
-    return PromotionResult((one,), (), _told(workspace, instrument, one.previous_hash), (present,))
+    return PromotionResult((one,), (), archived=(present,))
 
 
 def archive(
@@ -174,7 +169,7 @@ def archive(
             append(EnsembleArchived(ensemble.hash, stamp(now), who(), why))
     if doubt is not None:
         return PromotionResult((), (_deny(workspace, "archive", ensemble, "", doubt, now),))
-    return PromotionResult((), (), _told(workspace, ensemble.instrument, ""), (ensemble.hash,))
+    return PromotionResult((), (), archived=(ensemble.hash,))
 
 
 def champions(journal_dir: Path, environment: str) -> dict[str, str]:
@@ -345,8 +340,3 @@ def _place(book: RegistryState, symbol: str | None, environment: str | None) -> 
         named = ", ".join(f"{key} in {kind}" for kind, key in found)
         raise UserError(f"there are several champions ({named}): name the symbol, and --env")
     return found[0]
-
-
-def _told(workspace: Workspace, instrument: str, leaving: str) -> tuple[str, ...]:
-    warning = tell_mlflow(workspace, instrument, leaving)
-    return (warning,) if warning else ()

@@ -21,6 +21,12 @@ from ares.runtime.registry.registry_state import RegistryState
 LOCK_WAIT_S = 10.0
 LOCK_TRY_S = 0.02
 
+WRITING = (
+    "another training or promotion",
+    "nothing was changed: look at what it did, then try again",
+)
+"""Who holds the journal's lock, and the advice to the process that finds it taken."""
+
 
 def read_registry(journals: Path) -> RegistryState:
     """Return what the models' journal amounts to, verified.
@@ -29,9 +35,13 @@ def read_registry(journals: Path) -> RegistryState:
     Raises WorldTrouble where the journal is damaged or its end is missing, and where a promotion
     does not name the champion before it: there is one champion, or nothing is decided.
     """
-    folder = models_journal(journals)
-    state = RegistryState(tuple(_decoded(raw) for raw in read_whole(folder)))
-    _require_one_champion(folder, state.promotions)
+    return registry_of(journals, read_whole(models_journal(journals)))
+
+
+def registry_of(journals: Path, payloads: Sequence[bytes]) -> RegistryState:
+    """Return what the payloads of the models' journal amount to; raises as ``read_registry``."""
+    state = RegistryState(tuple(_decoded(raw) for raw in payloads))
+    _require_one_champion(models_journal(journals), state.promotions)
     return state
 
 
@@ -51,12 +61,31 @@ def writing(journals: Path, wait_s: float = 0.0) -> Iterator[JournalAppender]:
     Raises WorldTrouble where another process holds it for longer than ``wait_s``.
     """
     folder = models_journal(journals)
-    lock = _locked(folder, wait_s)
-    try:
+    with holding(folder, wait_s, *WRITING):
         read_whole(folder)  # nothing is written behind a hole
         appender = JournalAppender(folder)
         yield appender
         appender.close()
+
+
+@contextmanager
+def holding(folder: Path, wait_s: float, holder: str, advice: str) -> Iterator[None]:
+    """Hold a folder's lock.
+
+    Raises WorldTrouble where another process holds it for longer than ``wait_s``: the message
+    calls that process ``holder`` and ends with ``advice``.
+    """
+    end_s = time.monotonic() + wait_s
+    while True:
+        try:
+            lock = Lock(folder, holder, advice)
+            break
+        except ExternalError:
+            if time.monotonic() >= end_s:
+                raise
+            time.sleep(LOCK_TRY_S)
+    try:
+        yield
     finally:
         lock.release()
 
@@ -161,18 +190,3 @@ def _decoded(raw: bytes) -> Record:
             f"({error}): use the version that wrote it"
         ) from None
     return decoded
-
-
-def _locked(folder: Path, wait_s: float) -> Lock:
-    end_s = time.monotonic() + wait_s
-    while True:
-        try:
-            return Lock(
-                folder,
-                "another training or promotion",
-                "nothing was changed: look at what it did, then try again",
-            )
-        except ExternalError:
-            if time.monotonic() >= end_s:
-                raise
-            time.sleep(LOCK_TRY_S)

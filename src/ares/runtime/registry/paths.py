@@ -19,6 +19,11 @@ class ModelPaths:
     models: Path
     journals: Path
 
+    @property
+    def verdicts(self) -> Path:
+        """Return the folder of verdicts: a file and a picture of each."""
+        return self.models / "verdicts"
+
 
 @dataclass(frozen=True, slots=True)
 class DataPaths:

@@ -1,4 +1,4 @@
-"""A verdict kept: a file and a picture beside the models, a record in the journal, MLflow told."""
+"""A verdict kept: a file and a picture beside the models, a record in the models' journal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 
 from ares.adapters.durable import write_file
-from ares.adapters.mlflow_registry import MlflowRegistry
 from ares.adapters.model_store import ModelStore
 from ares.config.workspace import Workspace
 from ares.domain.errors import ExternalError
@@ -21,9 +20,7 @@ from ares.learn.gate.picture import draw_verdict
 from ares.learn.gate.sentiment_ablation import AblationResult
 from ares.learn.gate.verdict import GateLimits, Verdict
 from ares.runtime.registry.model_journal import record, who
-from ares.runtime.registry.model_mirror import tell_mlflow
 from ares.runtime.registry.registry_state import RegistryState
-from ares.runtime.registry.training_mirror import ensemble_model
 from ares.runtime.validation.validate import ValidationResult
 
 FOLDER = "verdicts"
@@ -48,17 +45,16 @@ class VerdictFile(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class SavedVerdict:
-    """Where a verdict lies; ``warning``: what MLflow could not take."""
+    """Where a verdict lies."""
 
     judged: VerdictRecorded
     path: Path
     picture: Path
     png: bytes
-    warning: str | None
 
 
 def keep(workspace: Workspace, judgement: ValidationResult) -> SavedVerdict:
-    """Write a verdict's file and picture, then its record into the journal, then tell MLflow."""
+    """Write a verdict's file and picture, then its record into the models' journal."""
     ensemble, verdict = judgement.ensemble, judgement.verdict
     evidence = judgement.examined.evidence
     said = VerdictFile(
@@ -98,20 +94,7 @@ def keep(workspace: Workspace, judgement: ValidationResult) -> SavedVerdict:
         said.who,
     )
     record(workspace.journal_dir, [judged])
-    told = tell_mlflow(workspace, ensemble.instrument, also=ensemble.hash)
-    registry = MlflowRegistry(workspace.mlflow_uri, workspace.models_dir / "mlflow")
-    missed = registry.note_verdict(
-        ensemble_model(ensemble),
-        ensemble.hash,
-        {f"gate.{line.name}": line.number for line in verdict.lines if line.number is not None},
-        {
-            "verdict": "passed" if verdict.passed else "refused",
-            "verdict_hash": verdict.hash,
-            "verdict_environment": judgement.environment,
-        },
-        [path, path.with_suffix(".png")],
-    )
-    return SavedVerdict(judged, path, path.with_suffix(".png"), png, missed or told)
+    return SavedVerdict(judged, path, path.with_suffix(".png"), png)
 
 
 def require_unchanged(workspace: Workspace, judged: VerdictRecorded) -> None:

@@ -1,4 +1,4 @@
-"""What MLflow is told of a training: a run for each package and each ensemble."""
+"""What MLflow keeps of a model: a run for each package and each ensemble, with its evidence."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Any
 from ares.adapters.mlflow_registry import RegistryEntry
 from ares.adapters.model_store import ModelStore
 from ares.domain.instrument import Instrument
-from ares.domain.model import Ensemble, Validation
-from ares.domain.package import Package
-from ares.learn.evaluate import OosMetrics
+from ares.domain.model import Ensemble
+from ares.domain.package import PackageCard
+from ares.domain.trial import Trial
 
 
-def package_entry(store: ModelStore, package: Package) -> RegistryEntry:
-    """Return the run of a package: recipe, evidence, origin, and all its files."""
-    card = package.card
+def package_entry(store: ModelStore, card: PackageCard, package_hash: str) -> RegistryEntry:
+    """Return the entry of a package: recipe, evidence, origin, and all its files."""
     recipe = {name: value for name, value in card.recipe.items() if name != "features"}
     return RegistryEntry(
         model=card.name,
         title=card.ref,
         artefacts=store.folder(card),
+        key=("package_hash", package_hash),
         params={
             **_flat(recipe),
             "rows": card.data_rows,
@@ -31,7 +31,6 @@ def package_entry(store: ModelStore, package: Package) -> RegistryEntry:
         tags={
             "kind": "package",
             "version": card.version,
-            "package_hash": package.hash,
             "recipe_hash": card.recipe_hash,
             "data_hash": card.data_hash,
             "features_hash": card.features_hash,
@@ -43,24 +42,28 @@ def package_entry(store: ModelStore, package: Package) -> RegistryEntry:
 
 
 def ensemble_entry(
-    store: ModelStore, ensemble: Ensemble, metrics: OosMetrics | None, git_commit: str
+    store: ModelStore, ensemble: Ensemble, trial: Trial | None, git_commit: str
 ) -> RegistryEntry:
-    """Return the run of an ensemble: members, weights, calibration and evidence.
+    """Return the entry of an ensemble: members, weights, calibration and evidence.
 
-    metrics : None where they are not at hand: its validation trades stand for them.
+    trial : as the models' journal has it, with the out-of-sample metrics; where it has none, the
+            ensemble's validation trades are its metrics.
     """
-    evidence: OosMetrics | Validation = ensemble.validation if metrics is None else metrics
     members = {f"weight.{member.timeframe}": member.weight for member in ensemble.members}
     calibration = ("anchor", "platt_a", "platt_b", "gain", "loss", "cost_bps", "horizon_bars")
+    validation = ensemble.validation
+    metrics = {name: getattr(validation, name) for name in validation.__struct_fields__}
+    if trial is not None and trial.metrics:
+        metrics = dict(trial.metrics)
     return RegistryEntry(
-        model=ensemble_model(ensemble),
+        model=ensemble_model(ensemble.instrument),
         title=f"{ensemble.instrument} {ensemble.hash[:12]}",
         artefacts=store.ensemble_path(ensemble),
+        key=("ensemble_hash", ensemble.hash),
         params={**members, **{name: getattr(ensemble, name) for name in calibration}},
-        metrics=_numbers({name: getattr(evidence, name) for name in evidence.__struct_fields__}),
+        metrics=_numbers(metrics),
         tags={
             "kind": "ensemble",
-            "ensemble_hash": ensemble.hash,
             "recipe_hash": ensemble.recipe_hash,
             "data_hash": ",".join(member.package_hash[:16] for member in ensemble.members),
             "features_hash": ensemble.features_hash,
@@ -70,15 +73,18 @@ def ensemble_entry(
     )
 
 
-def ensemble_model(ensemble: Ensemble) -> str:
-    """Return the name under which an instrument's ensembles are registered."""
-    return f"ensemble_{Instrument.parse(ensemble.instrument).slug}"
+def ensemble_model(instrument: str) -> str:
+    """Return the name under which an instrument's ensembles are registered.
+
+    >>> ensemble_model("binance:BTC/USDT")
+    'ensemble_binance_BTC-USDT'
+    """
+    return f"ensemble_{Instrument.parse(instrument).slug}"
 
 
 def _numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
-    """Return what is a number; MLflow takes nothing else."""
-    kept = {n: v for n, v in metrics.items() if isinstance(v, int | float) and v is not None}
-    return {name: float(value) for name, value in kept.items()}
+    """Return the metrics that are numbers; MLflow takes nothing else."""
+    return {n: float(v) for n, v in metrics.items() if isinstance(v, int | float)}
 
 
 def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -1,0 +1,146 @@
+"""A model's moves, composed: each is done in the workspace, then MLflow is brought up to date."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ares.bootstrap.training import recipe_rules
+from ares.bootstrap.values import model_paths
+from ares.config.workspace import Workspace
+from ares.domain.errors import AresError
+
+if TYPE_CHECKING:
+    from ares.adapters.mlflow_registry import MlflowRegistry
+    from ares.adapters.model_bundle import Bundle
+    from ares.runtime.lifecycle.model_import import ImportedModel
+    from ares.runtime.lifecycle.promotion import PromotionResult
+    from ares.runtime.registry.mlflow_sync import SyncReport
+    from ares.runtime.training.report import TrainingReport
+    from ares.runtime.validation.validate import ValidationResult
+    from ares.runtime.validation.verdict_file import SavedVerdict
+
+Now = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """Return the time."""
+    return datetime.now(UTC)
+
+
+def mlflow_registry(workspace: Workspace) -> MlflowRegistry:
+    """Return the MLflow of a workspace; nothing is opened yet."""
+    from ares.adapters.mlflow_registry import MlflowRegistry
+
+    return MlflowRegistry(
+        workspace.mlflow_uri, workspace.models_dir / "mlflow", workspace.mlflow_experiments
+    )
+
+
+def sync_models(workspace: Workspace, *, everything: bool = False) -> SyncReport:
+    """Bring MLflow up to date; see ``runtime.registry.mlflow_sync``."""
+    from ares.runtime.registry.mlflow_sync import sync
+
+    return sync(model_paths(workspace), mlflow_registry(workspace), everything=everything)
+
+
+def sync_warnings(workspace: Workspace) -> tuple[str, ...]:
+    """Bring MLflow up to date after a change that is journaled; a failure is one line, no error."""
+    try:
+        return sync_models(workspace).corrected
+    except (AresError, OSError) as error:
+        return (str(error),)
+
+
+def sync_after_training(workspace: Workspace, report: TrainingReport) -> TrainingReport:
+    """Bring MLflow up to date with what a training made; add a warning where that failed."""
+    warnings = (*report.warnings, *sync_warnings(workspace))
+    return msgspec.structs.replace(report, warnings=warnings)
+
+
+def promote(
+    workspace: Workspace,
+    target: str | None,
+    to: str,
+    force: bool,
+    reason: str | None,
+    now: Now = utc_now,
+) -> PromotionResult:
+    """Make ensembles champions; see ``runtime.lifecycle.promotion``."""
+    from ares.runtime.lifecycle import promotion
+
+    return _synced(workspace, promotion.promote(workspace, target, to, force, reason, now))
+
+
+def rollback(
+    workspace: Workspace,
+    symbol: str | None,
+    to: str | None,
+    environment: str | None,
+    reason: str | None = None,
+    now: Now = utc_now,
+) -> PromotionResult:
+    """Make a former champion champion again; see ``runtime.lifecycle.promotion``."""
+    from ares.runtime.lifecycle import promotion
+
+    return _synced(workspace, promotion.rollback(workspace, symbol, to, environment, reason, now))
+
+
+def archive(
+    workspace: Workspace, target: str, reason: str | None = None, now: Now = utc_now
+) -> PromotionResult:
+    """Take an ensemble out of use; see ``runtime.lifecycle.promotion``."""
+    from ares.runtime.lifecycle import promotion
+
+    return _synced(workspace, promotion.archive(workspace, target, reason, now))
+
+
+def validate(
+    workspace: Workspace,
+    target: str,
+    environment: str,
+    on_progress: Callable[[int, int, str], None] = lambda _done, _total, _what: None,
+) -> tuple[ValidationResult, SavedVerdict, tuple[str, ...]]:
+    """Judge an ensemble and keep the verdict; return both, and the warnings."""
+    from ares.runtime.registry.model_journal import refusals_journaled
+    from ares.runtime.validation.validate import judge_ensemble
+    from ares.runtime.validation.verdict_file import keep
+
+    with refusals_journaled(workspace.journal_dir, "validate", target, environment):
+        result = judge_ensemble(workspace, target, environment, on_progress=on_progress)
+    saved = keep(workspace, result)
+    return result, saved, sync_warnings(workspace)
+
+
+def import_bundle(workspace: Workspace, path: Path) -> tuple[Bundle, tuple[str, ...]]:
+    """Store the models of an export; return them, and the warnings."""
+    from ares.adapters.model_bundle import read_bundle
+    from ares.runtime.lifecycle.bundle_import import import_models
+    from ares.runtime.registry.model_journal import refusals_journaled
+
+    with refusals_journaled(workspace.journal_dir, "import", str(path)):
+        bundle = read_bundle(path)
+        import_models(workspace, bundle, path.name, verdicts=False)
+    return bundle, sync_warnings(workspace)
+
+
+def import_onnx(
+    workspace: Workspace, path: Path, symbol: str, interval: str, now: Now = utc_now
+) -> tuple[ImportedModel, tuple[str, ...]]:
+    """Store a user's own ONNX model; return it, and the warnings."""
+    from ares.runtime.lifecycle import model_import
+    from ares.runtime.registry.model_journal import refusals_journaled
+
+    with refusals_journaled(workspace.journal_dir, "import", str(path)):
+        rules = recipe_rules(workspace.settings)
+        imported = model_import.import_onnx(workspace, rules, path, symbol, interval, now)
+    return imported, sync_warnings(workspace)
+
+
+def _synced(workspace: Workspace, result: PromotionResult) -> PromotionResult:
+    return replace(result, warnings=(*result.warnings, *sync_warnings(workspace)))
