@@ -110,17 +110,18 @@ def test_a_damaged_model_is_named_and_the_others_are_listed(
 
 
 def test_sync_says_what_mlflow_was_given_and_what_is_already_there(
-    ares: Any, trained: dict[str, Any]
+    ares: Any, trained: dict[str, Any], tmp_path: Path
 ) -> None:
     code, out, _ = ares("models", "sync", "--json")
     report = json.loads(out)
     assert (code, report["experiment"], report["new_records"]) == (0, "Ares_Trading", 0)
     assert (report["registered"], report["changed"], report["corrected"]) == ([], [], [])
-    (ares.root / "mlflow.db").unlink()
-    code, out, _ = ares("models", "sync")
+    without = ares.copy(tmp_path / "without")
+    (without.root / "mlflow.db").unlink()
+    code, out, _ = without("models", "sync")
     assert code == 0
     assert f"registered {trained['ensembles'][0]['instrument']}" in out
-    assert "nothing had to be changed" in ares("models", "sync")[1]
+    assert "nothing had to be changed" in without("models", "sync")[1]
 
 
 def test_sync_leaves_with_3_where_mlflow_cannot_be_reached(
