@@ -24,7 +24,7 @@ from ares.domain.events import (
 )
 from ares.domain.model import Ensemble
 from ares.domain.model_events import ModelPublished, ModelRefused, SlotChanged
-from ares.domain.series import SentimentSpec
+from ares.domain.series import SentimentSpec, SeriesSpec, ValueSpec
 from ares.domain.timeframe import HOUR_MS, MINUTE_MS, Timeframe
 from ares.journal.run import entries
 from ares.kernel.bars import F64
@@ -338,3 +338,58 @@ def test_why_names_what_was_heard(world: Any, models: Scorers, heard: Path) -> N
         why = explain(heard, "BTC/USDT", world.from_ms + hours * HOUR_MS, models)
         names |= {name for vote in why.votes for name, _, _ in vote.features}
     assert {"sentiment_fast", "sentiment_count"} & names
+
+
+RATE = ValueSpec("rate", stale_ms=90 * MINUTE_MS)
+
+
+def some_rates(world: Any) -> Observations:
+    """Return a rate for all, published every half an hour, known 7 minutes later, with a pause."""
+    offsets = np.array([*range(-8, 2), *range(9, 16)]) * 30 * MINUTE_MS
+    published = world.from_ms + offsets
+    rates = np.random.default_rng(6).standard_normal(len(published))
+    lane = [ALL_INSTRUMENTS] * len(published)
+    return Observations.of(zip(published + 7 * MINUTE_MS, published, rates, lane, strict=True))
+
+
+def rated(price: Scorer) -> Scorer:
+    """Return a model that uses the first column of sentiment, the rate, its change and its age."""
+
+    def score(rows: NDArray[np.float32]) -> F64:
+        columns = np.nan_to_num(rows[:, N_FEATURES:].astype(np.float64))
+        raw = np.log(1.0 / (1.0 / price(rows[:, :N_FEATURES]) - 1.0))
+        raw += 3.0 * columns[:, 0] + columns[:, 6] + 0.5 * columns[:, 7] + 0.3 * columns[:, 8]
+        return np.asarray(1.0 / (1.0 + np.exp(-raw)))
+
+    return score
+
+
+def test_sentiment_and_a_rate_share_a_run(world: Any, tmp_path: Path) -> None:
+    choices = [SlotChoice(key, world.ensemble(key), True) for key in (world.btc, world.eth)]
+    frames = (Timeframe.M1, Timeframe.M5, Timeframe.M15)
+    specs: list[SeriesSpec] = [SPEC, RATE]
+    plan = plan_run(
+        world.store, choices, frames, world.btc, world.from_ms, world.to_ms, world.cash_quote,
+        world.rules, 0.25, world.settings_hash, series=specs,
+        history=(some_news(world), some_rates(world)),
+    )  # fmt: skip
+    plan, folder = named(plan, "history/test"), tmp_path / "test"
+    models = {name: rated(model) for name, model in world.models.items()}
+    for stop in (140, 203):
+        run_history(plan, models, folder, None, sync_ms=10**9, stopped=world.stop_after(stop))
+    assert run_history(plan, models, folder, None, sync_ms=10**9).finished
+    assert certify(folder, models).mismatches == 0
+    assert restep(folder, models).mismatches == 0
+    without_rate = {name: moody(model, 3.0) for name, model in world.models.items()}
+    assert certify(folder, without_rate).mismatches > 0
+    facts = [e for _, effects in told(folder) for e in effects]
+    stale = [e for e in facts if isinstance(e, SeriesStale) and e.series == "rate"]
+    back = [e for e in facts if isinstance(e, SeriesBack) and e.series == "rate"]
+    assert [e.instrument for e in stale] == [e.instrument for e in back] == [0, 1]
+    assert all(90 / 60 < e.age_hours <= 91 / 60 for e in stale)
+    assert all(e.age_hours == 7 / 60 for e in back)
+    events = [event for event, _ in told(folder) if isinstance(event, SeriesPublished)]
+    rows = np.concatenate([np.frombuffer(event.rows, OBSERVATION) for event in events])
+    assert set(rows["series"].tolist()) == {0, 1}
+    why = explain(folder, "BTC/USDT", world.from_ms + 5 * HOUR_MS, models)
+    assert {"rate_value", "rate_change"} & {n for v in why.votes for n, _, _ in v.features}
