@@ -80,7 +80,7 @@ def test_the_same_version_with_other_content_is_refused(
     there = ModelStore(tmp_path / "there")
     there.add(package(graph=b"other"))
     export(store, REF, tmp_path / "out.zip")
-    with pytest.raises(UserError, match="is stored already with other content"):
+    with pytest.raises(UserError, match="is stored already with different content"):
         install(there, read_bundle(tmp_path / "out.zip"))
     assert there.load(REF, "20230420_120000").graph == b"other"
 
@@ -89,7 +89,7 @@ def test_what_holds_no_models_is_refused(tmp_path: Path, store: ModelStore) -> N
     with pytest.raises(UserError, match="no such file or folder"):
         read_bundle(tmp_path / "nowhere")
     (tmp_path / "bad.zip").write_bytes(b"PK\x03\x04 cut")
-    with pytest.raises(UserError, match="is no whole zip file"):
+    with pytest.raises(UserError, match="is not a complete zip file"):
         read_bundle(tmp_path / "bad.zip")
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match=r"holds no model\.json"):

@@ -76,7 +76,7 @@ def test_a_bad_package_is_refused_with_exit_code_1(ares: Ares, tmp_path: Path) -
     assert err.startswith("ares: bad.zip: ")
     assert err.count("\n") == 1
     assert err.count("bad.zip") == 1
-    assert "is no whole zip file" in err
+    assert "is not a complete zip file" in err
     code, out, _ = ares("deploy", "install", str(package), "--yes", "--now", "--json")
     said = json.loads(out)
     assert (code, said["result"], said["champion"]) == (1, "refused", "")

@@ -1,4 +1,4 @@
-"""``model.json`` as it lies on a disk: read, and refused where it was edited or makes no sense."""
+"""``model.json`` from a disk: parsed, and refused where it was edited or holds invalid values."""
 
 from __future__ import annotations
 
@@ -14,52 +14,54 @@ from ares.domain.instrument import Instrument
 from ares.domain.model import Validation
 from ares.domain.package import GRAPH_FILE, Package, PackageCard, card_bytes, card_of
 
-AGAIN = "restore it from an export, or train again"
+RESTORE = "restore it from an export, or train again"
 WIDTHS_MAX = 1_000.0
-"""What a trade can win or lose, in barrier widths: no card of Ares comes near."""
+"""Most that a trade can win or lose, in barrier widths; real cards are far below it."""
 
-SHOWN = ("accuracy", "accuracy_base", "brier_skill")
-OF_A_THRESHOLD = ("value", "signals_per_day", "trades", "hit_rate", "net_bps")
+METRICS_SHOWN = ("accuracy", "accuracy_base", "brier_skill")
+THRESHOLD_FIELDS = ("value", "signals_per_day", "trades", "hit_rate", "net_bps")
 
 
-def packed(content: bytes, files: dict[str, bytes], where: str) -> Package:
-    """Return the package of a card and its files; the card keeps the bytes that it was read from.
+def package_of(content: bytes, files: dict[str, bytes], where: str) -> Package:
+    """Return the package of a card's content and its files; it keeps the bytes it was read from.
 
-    Raises WorldTrouble as ``parse_card`` does.
+    Raises ExternalError as ``parse_card`` does.
     """
     card = parse_card(content, where)
     return Package(card, files, b"" if card_bytes(card) == content else content)
 
 
 def parse_card(content: bytes, where: str) -> PackageCard:
-    """Return the card, or raise WorldTrouble saying what is wrong with it.
+    """Return the card; raise ExternalError where it is invalid.
 
-    A version of Ares that knew fewer fields, or wrote those that have their default, wrote a card
-    just the same: its identity is the hash of the bytes that it wrote. A field that is not known
-    here means something that would not be done: such a card is refused.
+    A card of a version with fewer fields, or of one that wrote defaults out, is read: its identity
+    is the hash of the bytes that were written. A card with an unknown field is refused: what the
+    field asks for would not be done.
     """
     try:
         raw = msgspec.json.decode(content)
         card = card_of(content)
-    except (msgspec.DecodeError, RecursionError) as error:  # malformed, or not a card
-        raise ExternalError(f"{where}: is no package's card ({error})") from None
-    strange = sorted({*raw} - {*PackageCard.__struct_fields__})
-    strange += sorted({*raw["validation"]} - {*Validation.__struct_fields__})
-    if strange:
+    except (msgspec.DecodeError, RecursionError) as error:  # malformed, or of another structure
+        raise ExternalError(f"{where}: is not a package's card ({error})") from None
+    unknown = sorted({*raw} - {*PackageCard.__struct_fields__})
+    unknown += sorted({*raw["validation"]} - {*Validation.__struct_fields__})
+    if unknown:
         raise ExternalError(
-            f"{where}: was written by a newer version of Ares (it says '{strange[0][:40]}'), or "
-            "edited: bring this one up to date, or train again"
+            f"{where}: was written by a newer version of Ares (unknown field '{unknown[0][:40]}'), "
+            "or edited: update this version, or train again"
         )
     if msgspec.json.format(msgspec.json.encode(raw, order="sorted"), indent=2) + b"\n" != content:
-        raise ExternalError(f"{where}: was edited, so it is not the card that was judged: {AGAIN}")
+        raise ExternalError(
+            f"{where}: was edited, so it is not the card that was judged: {RESTORE}"
+        )
     fault = _fault(card)
     if fault is not None:
-        raise ExternalError(f"{where}: makes no sense ({fault}): {AGAIN}")
+        raise ExternalError(f"{where}: has invalid values ({fault}): {RESTORE}")
     return card
 
 
 def _fault(card: PackageCard) -> str | None:
-    """Return what no card of a working model says; None: it may be one."""
+    """Return the first value that no working model has; None: there is none."""
     if GRAPH_FILE not in card.files:
         return f"it lists no {GRAPH_FILE}"
     if card.origin not in ("trained", "imported") or card.scope not in ("instrument", "universe"):
@@ -67,10 +69,12 @@ def _fault(card: PackageCard) -> str | None:
     if card.horizon_bars < 1:
         return f"a trade of {card.horizon_bars} bars"
     distances = (card.width_sigmas, card.width_min_bps, card.cost_bps)
-    if not all(math.isfinite(one) and one >= 0.0 for one in distances) or not any(distances[:2]):
-        return "the distance of a barrier, or costs, that are none"
-    pays = (card.gain, card.loss)
-    if not all(abs(one) <= WIDTHS_MAX for one in pays) or sum(pays) <= 0.0:
+    if not all(math.isfinite(value) and value >= 0.0 for value in distances) or not any(
+        distances[:2]
+    ):
+        return "barrier distances or costs are not positive numbers"
+    payoff = (card.gain, card.loss)
+    if not all(abs(value) <= WIDTHS_MAX for value in payoff) or sum(payoff) <= 0.0:
         return f"a win of {card.gain:.3g} widths, a loss of {card.loss:.3g}"
     try:
         datetime.fromisoformat(card.created_at)
@@ -83,14 +87,18 @@ def _fault(card: PackageCard) -> str | None:
 
 
 def _metrics_fault(metrics: Mapping[str, Any]) -> str | None:
-    wrong = [name for name in SHOWN if not isinstance(metrics.get(name), int | float | None)]
+    wrong = [
+        name for name in METRICS_SHOWN if not isinstance(metrics.get(name), int | float | None)
+    ]
     if wrong:
-        return f"its metric '{wrong[0]}' is no number"
+        return f"its metric '{wrong[0]}' is not a number"
     rows = metrics.get("thresholds", [])
     if not isinstance(rows, list):
-        return "its thresholds are no list"
+        return "its thresholds are not a list"
     for row in rows:
-        whole = isinstance(row, dict) and isinstance(row.get("kind"), str)
-        if not whole or not all(isinstance(row.get(n), int | float | None) for n in OF_A_THRESHOLD):
-            return "one of its thresholds is none"
+        valid = isinstance(row, dict) and isinstance(row.get("kind"), str)
+        if not valid or not all(
+            isinstance(row.get(n), int | float | None) for n in THRESHOLD_FIELDS
+        ):
+            return "one of its thresholds is malformed"
     return None

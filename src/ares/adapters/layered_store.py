@@ -1,4 +1,4 @@
-"""Models of a run: its own, made while it runs, before those of the workspace."""
+"""The models of a run: those made during the run first, then those of the workspace."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from ares.domain.model import Member
 from ares.domain.package import Package
 
 FOLDER = "models"
-"""Of a run's own models, in its folder."""
+"""Name of the folder, in a run's folder, of the models made during the run."""
 
 
 class LayeredModelStore(ModelStore):
-    """Writes to a run's own store, and reads the workspace's behind it."""
+    """Writes to the run's store; reads the run's store first, then the workspace's."""
 
     def __init__(self, own: Path, workspace: Path) -> None:
-        """Stand on a run's folder of models, and on the workspace's."""
+        """Take a run's folder of models (``own``) and the workspace's; neither need exist yet."""
         super().__init__(own)
-        self._behind = ModelStore(workspace)
+        self._workspace = ModelStore(workspace)
 
     def member(self, member: Member) -> Package:
-        """Return an ensemble's package, from where the one that was judged lies.
+        """Return an ensemble's package, from the store that holds the judged one.
 
-        Raises UserMistake where it is nowhere, WorldTrouble where it is damaged.
+        Raises UserError where neither store has it, ExternalError where it is damaged.
         """
         try:
             package = self.load(member.name, member.version)
         except UserError:
-            return self._behind.member(member)
-        if package.hash != member.package_hash:  # another one of this name and second
-            return self._behind.member(member)
+            return self._workspace.member(member)
+        if package.hash != member.package_hash:  # a different package of the same name and second
+            return self._workspace.member(member)
         return package

@@ -1,4 +1,4 @@
-"""Models on their way: a package or an ensemble as one ``.zip`` or folder, and back in again."""
+"""Exports of models: a package or an ensemble as one ``.zip`` file or folder, and back."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import TypeVar
 
 import msgspec
 
-from ares.adapters.archive import BYTES_MAX, require_plain, unzipped, zipped
-from ares.adapters.card_file import packed
+from ares.adapters.archive import BYTES_MAX, read_zip, require_plain, zip_bytes
+from ares.adapters.card_file import package_of
 from ares.adapters.durable import write_file, write_folder
 from ares.adapters.model_store import ModelStore, verified
 from ares.domain.errors import ExternalError, UserError
-from ares.domain.manifest import FORMAT, LIFE_FILE, MANIFEST_FILE, EnsembleHistory, Manifest
+from ares.domain.manifest import FORMAT, HISTORY_FILE, MANIFEST_FILE, EnsembleHistory, Manifest
 from ares.domain.model import Ensemble
 from ares.domain.package import CARD_FILE, Package, sha256
 
@@ -25,22 +25,22 @@ ENSEMBLE_FILE = "ensemble.json"
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """Packages, with the ensemble they make where one was exported.
+    """Packages, and the ensemble of them where one was exported.
 
-    manifest : what the export says of itself; None: made before there were manifests.
-    life     : verdicts and trials that came along.
-    others   : the remaining files, by name: the verdicts'.
+    manifest : the export's list of its files; None: the export of an early version.
+    history  : verdicts and trials that were exported too.
+    others   : the remaining files, by name: those of the verdicts.
     """
 
     packages: tuple[Package, ...]
     ensemble: Ensemble | None = None
     manifest: Manifest | None = None
-    life: EnsembleHistory = field(default_factory=EnsembleHistory)
+    history: EnsembleHistory = field(default_factory=EnsembleHistory)
     others: Mapping[str, bytes] = field(default_factory=dict)
 
 
 Companions = Callable[[Bundle, Mapping[str, bytes]], Mapping[str, bytes]]
-"""From a bundle and its files to the files that go along with them."""
+"""From a bundle and its files to further files of the export."""
 
 
 def export(
@@ -49,10 +49,11 @@ def export(
     target: Path,
     companions: Companions = lambda _bundle, _files: {},
 ) -> Bundle:
-    """Write what ``ref`` names to ``target``: a zip file where it ends so, else a new folder.
+    """Write the model of a reference to ``target``: a zip file where that ends in ``.zip``, else a
+    new folder.
 
-    A package's files lie at the top; an ensemble has a folder for each member beside its own file.
-    Raises UserMistake where the target exists.
+    A package's files are at the top; an ensemble has a folder for each member, and its own file.
+    Raises UserError where the target exists.
     """
     named = store.resolve(ref)
     if isinstance(named, Package):
@@ -68,7 +69,7 @@ def export(
         raise UserError(f"{target}: exists already; choose another name")
     files |= companions(bundle, files)
     if target.suffix.lower() == ".zip":
-        write_file(target, zipped(files))
+        write_file(target, zip_bytes(files))
     else:
         _write_tree(target, files)
     return bundle
@@ -77,27 +78,27 @@ def export(
 def read_bundle(path: Path) -> Bundle:
     """Return the verified models of an exported zip or folder; nothing is stored yet.
 
-    Raises UserMistake where the path holds no models, WorldTrouble where they are damaged.
+    Raises UserError where the path holds no models, ExternalError where they are damaged.
     """
-    files = unzipped(path) if path.is_file() else _read_tree(path)
+    files = read_zip(path) if path.is_file() else _read_tree(path)
     manifest = _manifest(files, path)
     cards = [name for name in files if PurePosixPath(name).name == CARD_FILE]
     if not cards:
         raise UserError(f"{path}: holds no {CARD_FILE}; wanted an export, or an .onnx file")
     packages = tuple(_package(files, name, path) for name in sorted(cards))
     ensemble = _ensemble(files, packages, path)
-    life = EnsembleHistory()
-    if manifest is not None and LIFE_FILE in files:
-        life = _decoded(files[LIFE_FILE], EnsembleHistory, f"{path}: {LIFE_FILE}")
-    known = {MANIFEST_FILE, LIFE_FILE, ENSEMBLE_FILE}
+    history = EnsembleHistory()
+    if manifest is not None and HISTORY_FILE in files:
+        history = _decoded(files[HISTORY_FILE], EnsembleHistory, f"{path}: {HISTORY_FILE}")
+    known = {MANIFEST_FILE, HISTORY_FILE, ENSEMBLE_FILE}
     for name in cards:
         known |= {str(PurePosixPath(name).parent / part) for part in _names(files, name, packages)}
     others = {name: content for name, content in files.items() if name not in known}
-    return Bundle(packages, ensemble, manifest, life, others)
+    return Bundle(packages, ensemble, manifest, history, others)
 
 
 def install(store: ModelStore, bundle: Bundle) -> None:
-    """Store the models of a bundle; those that are there already stay as they are."""
+    """Store the models of a bundle; those that are stored already stay as they are."""
     for package in bundle.packages:
         store.adopt(package)
     if bundle.ensemble is not None:
@@ -105,7 +106,7 @@ def install(store: ModelStore, bundle: Bundle) -> None:
 
 
 def _manifest(files: Mapping[str, bytes], path: Path) -> Manifest | None:
-    """Return what the export says of itself, each file compared with it."""
+    """Return the manifest of an export, every file compared with it."""
     if MANIFEST_FILE not in files:
         return None
     where = f"{path}: {MANIFEST_FILE}"
@@ -118,12 +119,12 @@ def _manifest(files: Mapping[str, bytes], path: Path) -> Manifest | None:
     there = set(files) - {MANIFEST_FILE}
     for name in sorted(there ^ set(manifest.files)):
         wrong = "is not listed" if name in there else "is missing"
-        raise ExternalError(f"{where}: {name} {wrong}: get a whole copy, or export again")
+        raise ExternalError(f"{where}: {name} {wrong}: get a complete copy, or export again")
     for name, expected in manifest.files.items():
         if sha256(files[name]) != expected:
             raise ExternalError(
                 f"{path}: {name} is damaged (its SHA-256 is not the one in {MANIFEST_FILE}): get "
-                "a whole copy, or export again"
+                "a complete copy, or export again"
             )
     return manifest
 
@@ -136,7 +137,7 @@ def _decoded(content: bytes, kind: type[T], where: str) -> T:
 
 
 def _package(files: Mapping[str, bytes], card_name: str, path: Path) -> Package:
-    read = packed(files[card_name], {}, f"{path}: {card_name}")
+    read = package_of(files[card_name], {}, f"{path}: {card_name}")
     folder, names = PurePosixPath(card_name).parent, read.card.files
     found = {name: files[str(folder / name)] for name in names if str(folder / name) in files}
     return verified(Package(read.card, found, read.told), str(path))
@@ -145,9 +146,9 @@ def _package(files: Mapping[str, bytes], card_name: str, path: Path) -> Package:
 def _names(
     files: Mapping[str, bytes], card_name: str, packages: tuple[Package, ...]
 ) -> tuple[str, ...]:
-    """Return the names of the files of the package whose card this is."""
-    held = sha256(files[card_name])
-    return (CARD_FILE, *(name for p in packages if p.hash == held for name in p.files))
+    """Return the names of the files of the package that has this card."""
+    package_hash = sha256(files[card_name])
+    return (CARD_FILE, *(name for p in packages if p.hash == package_hash for name in p.files))
 
 
 def _ensemble(
@@ -172,10 +173,10 @@ def _read_tree(path: Path) -> dict[str, bytes]:
     found = sorted(path.rglob("*"))
     links = [file for file in found if file.is_symlink()]
     if links:
-        raise UserError(f"{links[0]}: is a link; an export holds files only")
+        raise UserError(f"{links[0]}: is a link; an export holds only files")
     found = [file for file in found if file.is_file()]
     if sum(file.stat().st_size for file in found) > BYTES_MAX:
-        raise UserError(f"{path}: holds over {BYTES_MAX >> 20} MB; no export does")
+        raise UserError(f"{path}: holds over {BYTES_MAX >> 20} MB; an export never does")
     for file in found:
         require_plain(file.relative_to(path).as_posix(), str(path))
     return {file.relative_to(path).as_posix(): file.read_bytes() for file in found}

@@ -1,4 +1,4 @@
-"""Packages and ensembles on our own disk: written whole, verified whenever they are read.
+"""Packages and ensembles on disk: written atomically, verified whenever they are read.
 
 Layout: ``packages/<name>/<version>/{model.onnx, model.json, training.png}`` and
 ``ensembles/<hash>.json``. A package's identity is the SHA-256 of its ``model.json``, which lists
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from ares.adapters.card_file import AGAIN, packed
+from ares.adapters.card_file import RESTORE, package_of
 from ares.adapters.durable import write_file, write_folder
 from ares.domain.errors import ExternalError, UserError
 from ares.domain.model import Ensemble, Member
@@ -23,30 +23,32 @@ from ares.domain.package import CARD_FILE, Package, PackageCard, sha256
 HASH_CHARS_MIN = 4
 HASH_CHARS = 64
 NAME_CHARS_MAX = 120
-TROUBLES_NAMED = 2
+PROBLEMS_NAMED = 2
 HEX = frozenset("0123456789abcdef")
 
 
 @dataclass(frozen=True, slots=True)
 class StoredModels:
-    """What is stored, newest first, with a line for each thing that is damaged.
+    """What is stored, newest first, with a line for each package or ensemble that is damaged.
 
     hashes : of the packages, in their order.
     """
 
     packages: tuple[PackageCard, ...]
     ensembles: tuple[Ensemble, ...]
-    troubles: tuple[str, ...]
+    problems: tuple[str, ...]
     hashes: tuple[str, ...] = ()
 
     def of(self, instrument: str) -> list[Ensemble]:
-        """Return an instrument's ensembles: joined ones, lone packages, imported; newest first."""
+        """Return an instrument's ensembles: trained as a whole, then single packages, then imported
+        models; each newest first.
+        """
         imported = {(c.name, c.version) for c in self.packages if c.origin == "imported"}
 
-        def rank(one: Ensemble) -> int:
-            if any((member.name, member.version) in imported for member in one.members):
+        def rank(ensemble: Ensemble) -> int:
+            if any((member.name, member.version) in imported for member in ensemble.members):
                 return 2
-            return 0 if one.joined else 1
+            return 0 if ensemble.joined else 1
 
         return sorted((e for e in self.ensembles if e.instrument == instrument), key=rank)
 
@@ -63,11 +65,11 @@ class ModelStore:
     """The folder ``models/`` of a workspace."""
 
     def __init__(self, root: Path) -> None:
-        """Stand on ``root``, which need not exist yet."""
+        """Take the folder, which need not exist yet."""
         self.root = root
 
     def add(self, package: Package) -> Package:
-        """Write a new package and return it; its version gets a suffix where it is taken."""
+        """Write a new package and return it; its version gets a suffix where it exists already."""
         kept, attempt = package, 1
         while not write_folder(self.folder(kept.card), _contents(kept)):
             attempt += 1
@@ -76,29 +78,30 @@ class ModelStore:
         return kept
 
     def adopt(self, package: Package) -> Package:
-        """Write a package under its own version: the same one twice changes nothing.
+        """Write a package under its own version; writing the same package twice changes nothing.
 
-        Raises UserMistake where another package already has its name and version, or where these
-        are no names of folders: a card from elsewhere may say anything.
+        Raises UserError where another package has its name and version, or where these are not
+        valid names of folders: a card from elsewhere may hold anything.
         """
         names = (package.card.name, package.card.version)
         if not all(_plain(name) and len(name) <= NAME_CHARS_MAX for name in names):
             raise UserError(
-                f"{package.card.ref[:60]!a} is no name and version of a package: nothing was stored"
+                f"{package.card.ref[:60]!a} is not a valid name and version of a package: nothing was "
+                "stored"
             )
         if write_folder(self.folder(package.card), _contents(package)):
             return package
         if self.load(package.card.name, package.card.version).hash == package.hash:
             return package
         raise UserError(
-            f"{package.card.ref} is stored already with other content: "
-            "archive one of the two under another version"
+            f"{package.card.ref} is stored already with different content: "
+            "give one of the two another version"
         )
 
     def load(self, name: str, version: str) -> Package:
         """Return a package, every byte of it verified.
 
-        Raises UserMistake where it does not exist, WorldTrouble where it is damaged.
+        Raises UserError where it does not exist, ExternalError where it is damaged.
         """
         folder = self.root / "packages" / name / version
         if not (_plain(name) and _plain(version) and folder.is_dir()):
@@ -106,17 +109,17 @@ class ModelStore:
         return read_package(folder)
 
     def member(self, member: Member) -> Package:
-        """Return an ensemble's package; WorldTrouble where it is not the one that was judged."""
+        """Return an ensemble's package; ExternalError where it is not the judged one."""
         package = self.load(member.name, member.version)
         if package.hash != member.package_hash:
             raise ExternalError(_changed(package.card))
         return package
 
     def resolve(self, ref: str) -> Package | Ensemble:
-        """Return what is meant by ``name/version``, ``name`` (its newest), or an ensemble's hash.
+        """Return the model of a reference: ``name/version``, ``name`` (its newest version), an
+        ensemble's hash or its first characters, or an instrument (its newest ensemble).
 
-        The first characters of a hash, or an instrument's key, are enough for an ensemble.
-        Raises UserMistake where none is meant, or several are; WorldTrouble where it is damaged.
+        Raises UserError where it fits none or several, ExternalError where the model is damaged.
         """
         name, slash, version = ref.partition("/")
         if slash and version in self._versions(name):
@@ -126,49 +129,47 @@ class ModelStore:
             return self._unedited(self.load(ref, versions[-1]))
         listed = self.listed()
         if len(ref) >= HASH_CHARS_MIN:
-            begun = [one for one in listed.ensembles if one.hash.startswith(ref)]
-            if len(begun) > 1:
-                named = ", ".join(one.hash[: len(ref) + 8] for one in begun)
+            matching = [e for e in listed.ensembles if e.hash.startswith(ref)]
+            if len(matching) > 1:
+                named = ", ".join(e.hash[: len(ref) + 8] for e in matching)
                 raise UserError(f"'{ref}' is the beginning of several ensembles: {named}")
-            if begun:
-                return begun[0]
+            if matching:
+                return matching[0]
         keys = {e.instrument for e in listed.ensembles if ref in _names(e.instrument)}
         found = [listed.of(key)[0] for key in sorted(keys)]
         if found:
-            return max(found, key=lambda one: one.created_at)
+            return max(found, key=lambda ensemble: ensemble.created_at)
         raise UserError(self._unknown(ref))
 
     def listed(self) -> StoredModels:
-        """Return everything stored, newest first; what cannot be read is named, not raised."""
+        """Return everything stored, newest first; what cannot be read is listed, not raised."""
         read: list[Package] = []
-        troubles: list[str] = []
-        ensembles = self._ensembles(troubles)
+        problems: list[str] = []
+        ensembles = self._ensembles(problems)
         for folder in sorted((self.root / "packages").glob("[!.]*/[!.]*")):
             try:
                 package = _read_card(folder)
-            except ExternalError as trouble:
-                troubles.append(str(trouble))
+            except ExternalError as error:
+                problems.append(str(error))
                 continue
             card = package.card
             if _edited(package, ensembles):
-                troubles.append(_changed(card))
+                problems.append(_changed(card))
                 continue
             read.append(package)
             missing = sorted(name for name in card.files if not (folder / name).is_file())
             if missing:
-                troubles.append(f"{folder}: {missing[0]} is missing: {AGAIN}")
-        read.sort(
-            key=lambda one: (one.card.created_at, one.card.version, one.card.name), reverse=True
-        )
+                problems.append(f"{folder}: {missing[0]} is missing: {RESTORE}")
+        read.sort(key=lambda p: (p.card.created_at, p.card.version, p.card.name), reverse=True)
         return StoredModels(
-            tuple(one.card for one in read),
+            tuple(package.card for package in read),
             tuple(ensembles),
-            tuple(troubles),
-            tuple(one.hash for one in read),
+            tuple(problems),
+            tuple(package.hash for package in read),
         )
 
     def save_ensemble(self, ensemble: Ensemble) -> Path:
-        """Write an ensemble under its hash and return the file; one that is there whole stays."""
+        """Write an ensemble under its hash and return the file; an intact file stays as it is."""
         path = self.ensemble_path(ensemble)
         content = msgspec.json.format(msgspec.json.encode(ensemble, order="sorted"), indent=2)
         if not path.exists() or path.read_bytes() != content + b"\n":
@@ -178,16 +179,16 @@ class ModelStore:
     def ensemble(self, ensemble_hash: str) -> Ensemble:
         """Return the ensemble of a hash (or its beginning), verified.
 
-        Raises UserMistake where the beginning is no one's, or several's; WorldTrouble where a whole
-        hash is not here any more, or its file is damaged.
+        Raises UserError where the beginning fits none or several, ExternalError where a complete
+        hash is missing, or its file is damaged.
         """
         found: list[Path] = []
         if len(ensemble_hash) >= HASH_CHARS_MIN and set(ensemble_hash) <= HEX:
             found = sorted((self.root / "ensembles").glob(f"{ensemble_hash}*.json"))
         if not found and len(ensemble_hash) == HASH_CHARS:
             raise ExternalError(
-                f"{self.root / 'ensembles'}: ensemble {ensemble_hash[:12]} is missing: bring it "
-                "back from an export (`ares models import FILE.zip`)"
+                f"{self.root / 'ensembles'}: ensemble {ensemble_hash[:12]} is missing: "
+                "restore it from an export (`ares models import FILE.zip`)"
             )
         if len(found) != 1:
             known = len(found) or "no"
@@ -199,38 +200,36 @@ class ModelStore:
     def newest_candidate(
         self, instrument: str, without: Collection[str] = frozenset()
     ) -> Ensemble | None:
-        """Return what an instrument's key means by itself: its newest ensemble; None: none.
+        """Return an instrument's newest ensemble, as ``StoredModels.of`` orders them; None: it has
+        none.
 
-        What a training made as a whole goes before a package that stands alone, and that before an
-        imported model: those are meant where they are named.
-
-        without : hashes of ensembles that are out of use.
+        without : hashes of archived ensembles.
         """
         return next((e for e in self.listed().of(instrument) if e.hash not in without), None)
 
     def ensemble_path(self, ensemble: Ensemble) -> Path:
-        """Return where an ensemble lies."""
+        """Return the path of an ensemble."""
         return self.root / "ensembles" / f"{ensemble.hash}.json"
 
     def folder(self, card: PackageCard) -> Path:
-        """Return where a package lies."""
+        """Return the folder of a package."""
         return self.root / "packages" / card.name / card.version
 
     def _unedited(self, package: Package) -> Package:
-        """Return a package that a person named; WorldTrouble where its ensembles know another."""
+        """Return a package that was asked for by name; ExternalError where it was edited since."""
         if _edited(package, self._ensembles([])):
             raise ExternalError(_changed(package.card))
         return package
 
-    def _ensembles(self, troubles: list[str]) -> list[Ensemble]:
+    def _ensembles(self, problems: list[str]) -> list[Ensemble]:
         """Return all ensembles, newest first; a line for each that cannot be read."""
         found = []
         for path in sorted((self.root / "ensembles").glob("[!.]*.json")):
             try:
                 found.append(_read_ensemble(path))
-            except ExternalError as trouble:
-                troubles.append(str(trouble))
-        return sorted(found, key=lambda one: (one.created_at, one.instrument), reverse=True)
+            except ExternalError as error:
+                problems.append(str(error))
+        return sorted(found, key=lambda e: (e.created_at, e.instrument), reverse=True)
 
     def _versions(self, name: str) -> list[str]:
         folder = self.root / "packages" / name
@@ -241,22 +240,22 @@ class ModelStore:
     def _unknown(self, ref: str) -> str:
         listed = self.listed()
         known = [card.ref for card in listed.packages] + [e.hash[:12] for e in listed.ensembles]
-        if listed.troubles:
-            return f"no model '{ref}' that can be read; what is stored is damaged: " + (
-                "; ".join(listed.troubles[:TROUBLES_NAMED])
+        if listed.problems:
+            return f"no model '{ref}' can be read; these are damaged: " + (
+                "; ".join(listed.problems[:PROBLEMS_NAMED])
             )
         near = difflib.get_close_matches(ref, known, n=1, cutoff=0.4)
-        hint = f"did you mean {near[0]}?" if near else "`ares train` makes some,"
+        hint = f"did you mean {near[0]}?" if near else "`ares train` makes models,"
         return f"no model '{ref}': {hint} `ares models list` shows all"
 
 
 def read_package(folder: Path) -> Package:
-    """Return the package in a folder, verified; raise WorldTrouble where it is damaged."""
+    """Return the package in a folder, verified; raise ExternalError where it is damaged."""
     read = _read_card(folder)
     card, files = read.card, {}
     for name in card.files:
         if Path(name).name != name:
-            raise ExternalError(f"{folder / CARD_FILE}: names a file outside its folder: '{name}'")
+            raise ExternalError(f"{folder / CARD_FILE}: lists a file outside its folder: '{name}'")
         try:
             files[name] = (folder / name).read_bytes()
         except FileNotFoundError:
@@ -267,12 +266,12 @@ def read_package(folder: Path) -> Package:
 
 
 def verified(package: Package, where: str) -> Package:
-    """Return the package, or raise WorldTrouble naming the file that is not what its card says."""
+    """Return the package; raise ExternalError naming the file whose hash is not the card's."""
     for name, expected in package.card.files.items():
         if not _plain(name) or name == CARD_FILE:
-            raise ExternalError(f"{where}: {CARD_FILE} names a file outside its folder: '{name}'")
+            raise ExternalError(f"{where}: {CARD_FILE} lists a file outside its folder: '{name}'")
         if name not in package.files:
-            raise ExternalError(f"{where}: {name} is missing: get a whole copy, or train again")
+            raise ExternalError(f"{where}: {name} is missing: get a complete copy, or train again")
         if sha256(package.files[name]) != expected:
             raise ExternalError(
                 f"{where}: {name} is damaged (its SHA-256 is not the one in {CARD_FILE}): "
@@ -282,7 +281,7 @@ def verified(package: Package, where: str) -> Package:
 
 
 def _plain(name: str) -> bool:
-    """Return whether ``name`` is one visible folder's name, and no path."""
+    """Return whether ``name`` is the name of one visible folder, not a path."""
     return bool(name) and not name.startswith(".") and Path(name).name == name
 
 
@@ -291,16 +290,16 @@ def _contents(package: Package) -> dict[str, bytes]:
 
 
 def _changed(card: PackageCard) -> str:
-    return f"{card.ref}: {CARD_FILE} has changed since its ensemble was made: {AGAIN}"
+    return f"{card.ref}: {CARD_FILE} has changed since its ensemble was made: {RESTORE}"
 
 
 def _edited(package: Package, ensembles: Sequence[Ensemble]) -> bool:
-    """Return whether ensembles are made of a package of this name, and none of this very one."""
+    """Return whether ensembles have a member of this name and version, and all another hash."""
     card = package.card
     known = {
         member.package_hash
-        for one in ensembles
-        for member in one.members
+        for ensemble in ensembles
+        for member in ensemble.members
         if (member.name, member.version) == (card.name, card.version)
     }
     return bool(known) and package.hash not in known
@@ -312,11 +311,11 @@ def _read_card(folder: Path) -> Package:
     try:
         content = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
-        raise ExternalError(f"{folder}: has no {CARD_FILE}, so it is no package") from None
-    package = packed(content, {}, str(path))
+        raise ExternalError(f"{folder}: has no {CARD_FILE}, so it is not a package") from None
+    package = package_of(content, {}, str(path))
     card = package.card
     if (card.name, card.version) != (folder.parent.name, folder.name):
-        raise ExternalError(f"{path}: says {card.ref}, but lies in {folder.parent.name}")
+        raise ExternalError(f"{path}: is the card of {card.ref}, but lies in {folder.parent.name}")
     return package
 
 
@@ -324,12 +323,12 @@ def _read_ensemble(path: Path) -> Ensemble:
     try:
         ensemble = msgspec.json.decode(path.read_bytes(), type=Ensemble)
     except (msgspec.DecodeError, FileNotFoundError) as error:
-        raise ExternalError(f"{path}: is no ensemble ({error}): train again") from None
+        raise ExternalError(f"{path}: is not an ensemble ({error}): train again") from None
     if ensemble.hash != path.stem:
         raise ExternalError(f"{path}: was changed since it was made: restore it, or train again")
     return ensemble
 
 
 def _names(instrument: str) -> tuple[str, str]:
-    """Return how an instrument may be called: its key, and its bare symbol."""
+    """Return the names of an instrument: its key, and its symbol alone."""
     return instrument, instrument.partition(":")[2]

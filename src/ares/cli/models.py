@@ -35,7 +35,7 @@ def list_(json_: bool = JSON_OPTION) -> int:
         print_json(listed_json(listed, book))
     else:
         show_listed(listed, book)
-    troubles = [*listed.troubles, *missing_champions(listed, book)]
+    troubles = [*listed.problems, *missing_champions(listed, book)]
     for trouble in troubles:
         error_line(trouble)
     missed = strangers(workspace, book)

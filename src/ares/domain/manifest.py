@@ -1,4 +1,4 @@
-"""What travels with models from one workspace to another: the list of files, and their past."""
+"""What an export holds beside its models: the list of its files, and the models' history."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from ares.domain.model_life import VerdictRecorded
 from ares.domain.trial import Trial
 
 MANIFEST_FILE = "manifest.json"
-LIFE_FILE = "life.json"
+HISTORY_FILE = "history.json"
 VERDICTS = "verdicts"
-FORMAT = 1
+FORMAT = 2
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What an export holds, so that whoever takes it in can tell whether it is whole and fits.
+    """What an export holds, so that an import can tell whether it is complete and fits.
 
     ensemble, instrument : hash and key; empty where a single package travels.
     features_hash, kernel_hash : of the columns, and of the code that computes and trades.
     opsets  : by package ``name/version``, the graph's opset of each ONNX domain.
-    answers : by package, its probabilities on the rows that ``runtime.model_export.probe`` makes:
-              the other machine must come to the same.
+    outputs : by package, its probabilities on the rows of ``runtime.lifecycle.model_export.probe``:
+              the other machine must compute the same.
     files   : SHA-256 of every other file, by its name in the export.
     """
 
@@ -30,18 +30,18 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     features_hash: str
     kernel_hash: str
     opsets: dict[str, dict[str, int]]
-    answers: dict[str, list[float]]
+    outputs: dict[str, list[float]]
     files: dict[str, str]
 
 
 class EnsembleHistory(msgspec.Struct, frozen=True):
-    """What is known of an ensemble where it was made.
+    """The history of an ensemble in the workspace that made it.
 
-    judged : the newest verdict for each environment; its file lies under ``verdicts/``.
-    trials : every recipe tried on its instrument, so that none is forgotten on the way.
+    verdicts : the newest for each environment; its file lies under ``verdicts/``.
+    trials   : every recipe tried on its instrument: they count in later verdicts elsewhere too.
     """
 
-    judged: tuple[VerdictRecorded, ...] = ()
+    verdicts: tuple[VerdictRecorded, ...] = ()
     trials: tuple[Trial, ...] = ()
 
 

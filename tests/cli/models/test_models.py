@@ -106,7 +106,7 @@ def test_a_damaged_model_is_named_and_the_others_are_listed(
     code, out, err = ares("models", "list", "--json")
     assert code == 3
     assert len(json.loads(out)) >= 2
-    assert "is no package's card" in err
+    assert "is not a package's card" in err
 
 
 def test_sync_says_what_mlflow_was_given_and_what_is_already_there(

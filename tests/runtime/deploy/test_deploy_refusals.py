@@ -12,7 +12,7 @@ import msgspec
 import pytest
 import yaml
 
-from ares.adapters.archive import zipped
+from ares.adapters.archive import zip_bytes
 from ares.config.workspace import Workspace
 from ares.domain.errors import ExternalError, UserError
 from ares.domain.model_life import EnsembleArchived
@@ -60,7 +60,7 @@ def changed(site: Site, change: Callable[[Files], object], whole: bool = True) -
         manifest["files"] = {n: sha256(c) for n, c in files.items() if n != "manifest.json"}
         files["manifest.json"] = msgspec.json.encode(manifest)
     path = site.package.with_name("changed.zip")
-    path.write_bytes(zipped(files))
+    path.write_bytes(zip_bytes(files))
     return path
 
 
@@ -97,7 +97,7 @@ def test_a_changed_byte_a_missing_and_a_strange_file(site: Site) -> None:
     refused(site, "more.txt is not listed", more)
     cut = site.package.with_name("cut.zip")
     cut.write_bytes(site.package.read_bytes()[:-40])
-    refused(site, "is no whole zip file", cut)
+    refused(site, "is not a complete zip file", cut)
 
 
 def test_an_export_without_manifest_ensemble_or_verdict(site: Site) -> None:
@@ -115,9 +115,9 @@ def test_an_export_without_manifest_ensemble_or_verdict(site: Site) -> None:
         ({"format": 9}, "has format 9"),
         ({"kernel_hash": "f" * 64}, "another version of Ares"),
         ({"opsets": {f"{'binance_BTC-USDT_1h'}/20240201_120000": {"ai.onnx": 16}}}, "has opset"),
-        ({"answers": {}}, "does not say what it answers"),
+        ({"outputs": {}}, "does not say what it answers"),
         (
-            {"answers": {"binance_BTC-USDT_1h/20240201_120000": [0.5] * 32}},
+            {"outputs": {"binance_BTC-USDT_1h/20240201_120000": [0.5] * 32}},
             "answers differ by",
         ),
     ],
@@ -174,15 +174,15 @@ def test_a_verdict_that_was_written_by_hand(site: Site) -> None:
     def all_hashes(files: Files) -> None:
         passed(files)
         file_hash = sha256(files[verdict_name(files)])
-        files["life.json"] = edited(
-            files["life.json"], lambda life: life["judged"][0].update(file_hash=file_hash)
+        files["history.json"] = edited(
+            files["history.json"], lambda life: life["verdicts"][0].update(file_hash=file_hash)
         )
 
     refused(site, says, changed(site, all_hashes))
 
     def moved(files: Files) -> None:
-        files["life.json"] = edited(
-            files["life.json"], lambda life: life["judged"][0].update(environment="paper")
+        files["history.json"] = edited(
+            files["history.json"], lambda life: life["verdicts"][0].update(environment="paper")
         )
 
     refused(site, says, changed(site, moved))

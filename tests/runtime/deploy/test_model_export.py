@@ -36,7 +36,7 @@ def test_the_file_says_what_it_holds(site: Site) -> None:
         manifest = msgspec.json.decode(archive.read("manifest.json"))
     folder = "binance_BTC-USDT_1h/20240201_120000"
     assert names == {
-        "manifest.json", "ensemble.json", "life.json", f"{folder}/model.json",
+        "manifest.json", "ensemble.json", "history.json", f"{folder}/model.json",
         f"{folder}/model.onnx", f"{folder}/training.png", f"verdicts/{site.new}_live.json",
         f"verdicts/{site.new}_live.png",
     }  # fmt: skip
@@ -46,8 +46,8 @@ def test_the_file_says_what_it_holds(site: Site) -> None:
     assert manifest["kernel_hash"] == kernel_hash()
     assert manifest["opsets"] == {folder: {"ai.onnx": 17}}
     bundle = read_bundle(site.package)
-    assert [judged.environment for judged in bundle.life.judged] == ["live"]
-    assert len(bundle.life.trials) == 2
+    assert [judged.environment for judged in bundle.history.verdicts] == ["live"]
+    assert len(bundle.history.trials) == 2
 
 
 def test_a_folder_travels_as_well(site: Site, tmp_path: Path) -> None:
@@ -98,7 +98,9 @@ def test_a_newer_verdict_here_is_not_covered_by_an_older_one(site: Site, made: A
     bundle = read_bundle(site.package)
     import_models(site.production, bundle, "new.zip", verdicts=True)
     assert bundle.ensemble is not None
-    newer = msgspec.structs.replace(bundle.life.judged[0], passed=False, at="2024-03-01T00:00:00Z")
+    newer = msgspec.structs.replace(
+        bundle.history.verdicts[0], passed=False, at="2024-03-01T00:00:00Z"
+    )
     from ares.runtime.registry.model_journal import record
 
     record(site.production.journal_dir, [newer])

@@ -62,7 +62,7 @@ def rehearse(
             f"{manifest.kernel_hash[:12]}, here it is {kernel_hash()[:12]}): bring both to one "
             "version, judge and export again"
         )
-    said = {one: _verdict(bundle, one) for one in bundle.life.judged}
+    said = {one: _verdict(bundle, one) for one in bundle.history.verdicts}
     import_models(workspace, bundle, package.name, verdicts=True)
     if champions.get(ensemble.instrument) != ensemble.hash:
         doubt = doubt_about(workspace, ensemble, environment, force)
@@ -108,7 +108,7 @@ def _require_same_graph(package: Package, manifest: Manifest, difference_max: fl
     if expected != mine:
         raise UserError(f"{ref}: has opset {_named(mine)}, its manifest says {_named(expected)}")
     _require_readable(ref, mine)
-    here, there = answers(package), manifest.answers.get(ref, [])
+    here, there = answers(package), manifest.outputs.get(ref, [])
     if len(here) != len(there):
         raise UserError(f"{ref}: its manifest does not say what it answers: export it again")
     pairs = zip(here, there, strict=True)

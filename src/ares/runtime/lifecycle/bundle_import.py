@@ -49,13 +49,13 @@ def import_models(
         require_it_fits(package, whose, user)
     install(ModelStore(workspace.models_dir), bundle)
     at("models stored")
-    for one in bundle.life.judged if verdicts else ():
+    for one in bundle.history.verdicts if verdicts else ():
         _write_verdict(workspace, bundle, one)
         at("verdict stored")
     with writing(workspace.journal_dir, LOCK_WAIT_S) as append:
         book = read_registry(workspace.journal_dir)
         held = set(book.trials)
-        new: list[Record] = [trial for trial in bundle.life.trials if trial not in held]
+        new: list[Record] = [trial for trial in bundle.history.trials if trial not in held]
         new += _wanted(book, bundle) if verdicts else ()
         new += _arrival(book, bundle, source, now)
         for record in new:
@@ -81,7 +81,7 @@ def _arrival(
 def _wanted(book: RegistryState, bundle: Bundle) -> tuple[VerdictRecorded, ...]:
     """Return the verdicts that are news here: there is none on it yet, or only older ones."""
     wanted = []
-    for one in bundle.life.judged:
+    for one in bundle.history.verdicts:
         mine = book.verdict_on(one.ensemble_hash, one.environment)
         if mine is None or mine.at < one.at:
             wanted.append(one)

@@ -14,7 +14,7 @@ from ares.adapters.onnx_model import F32, open_model
 from ares.config.workspace import Workspace
 from ares.domain.errors import ExternalError, UserError
 from ares.domain.manifest import (
-    LIFE_FILE,
+    HISTORY_FILE,
     MANIFEST_FILE,
     VERDICTS,
     EnsembleHistory,
@@ -49,7 +49,7 @@ def export_model(workspace: Workspace, ref: str, target: Path) -> Bundle:
             features_hash=first.features_hash if ensemble is None else ensemble.features_hash,
             kernel_hash=kernel_hash(),
             opsets={p.card.ref: opsets(p) for p in bundle.packages},
-            answers={p.card.ref: answers(p) for p in bundle.packages},
+            outputs={p.card.ref: answers(p) for p in bundle.packages},
             files=sums,
         )
         return {**more, MANIFEST_FILE: json_bytes(manifest)}
@@ -87,11 +87,11 @@ def _past(workspace: Workspace, book: RegistryState, bundle: Bundle) -> dict[str
     if ensemble is None:
         scopes = {key for package in bundle.packages for key in package.card.instruments}
         trials = tuple(t for t in book.trials if t.scope in {*scopes, "universe"})
-        return {LIFE_FILE: json_bytes(EnsembleHistory((), trials))}
+        return {HISTORY_FILE: json_bytes(EnsembleHistory((), trials))}
     found = (book.verdict_on(ensemble.hash, environment) for environment in ENVIRONMENTS)
     judged = tuple(one for one in found if one is not None)
     trials = tuple(t for t in book.trials if t.scope in (ensemble.instrument, "universe"))
-    files = {LIFE_FILE: json_bytes(EnsembleHistory(judged, trials))}
+    files = {HISTORY_FILE: json_bytes(EnsembleHistory(judged, trials))}
     for one in judged:
         require_unchanged(workspace, one)
         path = workspace.models_dir / FOLDER / one.file
