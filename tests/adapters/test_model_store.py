@@ -144,9 +144,7 @@ def test_a_card_of_a_newer_version_is_not_read_as_if_it_were_ours(
         raw = msgspec.json.decode(card_bytes(made.card)) | more
         new = msgspec.json.format(msgspec.json.encode(raw, order="sorted"), indent=2) + b"\n"
         write_file(store.folder(made.card) / "model.json", new)
-        with pytest.raises(
-            ExternalError, match=r"newer version of Ares \(unknown field '(half|worst)"
-        ):
+        with pytest.raises(ExternalError, match=r"\(unknown field '(half|worst)"):
             store.load(made.card.name, made.card.version)
 
 

@@ -86,8 +86,7 @@ class ModelStore:
         names = (package.card.name, package.card.version)
         if not all(_plain(name) and len(name) <= NAME_CHARS_MAX for name in names):
             raise UserError(
-                f"{package.card.ref[:60]!a} is not a valid name and version of a package: nothing was "
-                "stored"
+                f"{package.card.ref[:60]!a} is not a valid name and version: nothing was stored"
             )
         if write_folder(self.folder(package.card), _contents(package)):
             return package
