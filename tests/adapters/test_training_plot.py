@@ -23,7 +23,7 @@ def plot() -> TrainingPlot:
     days = np.arange(30, dtype=np.int64) * DAY
     return TrainingPlot(
         title="binance:BTC/USDT  1h",
-        headline="An edge shows.",
+        headline="Evidence of an edge.",
         emphasis="edge",
         about="trained on 2,000 rows",
         curve=LearningCurvePlot((0.69, 0.67, 0.66), (0.69, 0.68, 0.685), 0.69, 2),

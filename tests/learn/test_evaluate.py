@@ -59,7 +59,7 @@ def test_without_trades_numbers_are_missing_not_zero(rows: MakeRows) -> None:
         None,
     )
     assert metrics.auc == 0.5
-    assert "would not have traded" in sentence(metrics)
+    assert "no trades" in sentence(metrics)
     assert metrics.validation.trades == 0
 
 
@@ -118,7 +118,7 @@ def test_area_under_the_curve_counts_pairs(drawn: list[tuple[int, bool]]) -> Non
         (-20.0, 100, "No edge after costs"),
         (5.0, 100, "No evidence of an edge"),
         (60.0, 5, "No evidence of an edge"),
-        (60.0, 400, "An edge shows"),
+        (60.0, 400, "Evidence of an edge"),
     ],
 )
 def test_the_sentence_promises_no_more_than_the_numbers(

@@ -144,7 +144,7 @@ def _verdict(
     evaluated = [ensemble.metrics for ensemble in training.ensembles]
     trades, rows = sum(m.trades for m in evaluated), sum(m.rows for m in evaluated)
     where = "in this synthetic market" if source.kind == "simulated" else "in these candles"
-    if any(each.sentence.startswith("An edge shows") for each in training.ensembles):
+    if any(each.sentence.startswith("Evidence of an edge") for each in training.ensembles):
         text = f"Evidence of an edge after costs {where}"
     else:
         text = f"No evidence of an edge after costs {where}"

@@ -1,7 +1,7 @@
-"""Evaluation: what out-of-sample probabilities were worth, against doing nothing clever.
+"""Evaluation: metrics of out-of-sample probabilities, beside those of trivial baselines.
 
-Everything here is read from rows that neither fitted nor calibrated what judged them. Numbers
-over nothing (no trades, one outcome only) are None, never 0.
+All rows are ones on which the model was neither fitted nor calibrated. A metric that is undefined
+(no trades, one outcome only) is None, never 0.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ PROBABILITIES = (0.5, 0.55, 0.6, 0.7)
 
 
 class Threshold(msgspec.Struct, frozen=True):
-    """What trading only above a threshold would have meant.
+    """The result of trading only above a threshold.
 
-    kind, value : ``edge_bps`` or ``probability``, and where it was set.
+    kind, value : ``edge_bps`` or ``probability``, and the threshold.
     signals, signals_per_day : decisions above it.
-    trades      : of these, those that could be entered one after the other.
+    trades      : of these, those that can be entered without overlap.
     hit_rate, net_bps : share of won trades, and their mean net return after costs.
     """
 
@@ -41,21 +41,23 @@ class Threshold(msgspec.Struct, frozen=True):
 
 
 class OosMetrics(msgspec.Struct, frozen=True):
-    """The evidence of one walk.
+    """The metrics of one walk-forward.
 
-    rows, days        : decisions judged, and the time they span.
+    rows, days        : decisions evaluated, and the time they span.
     base_rate         : share of won trades among all decisions.
-    accuracy, accuracy_base : share of outcomes named right by p > 1/2, and by always naming the
+    accuracy, accuracy_base : share of outcomes predicted by p > 1/2, and by always predicting the
                         more frequent one.
-    brier, brier_skill: mean squared error of p; its share saved against saying the base rate.
-    calibration_error : mean distance of said and seen, over bins of equal counts.
+    brier, brier_skill: mean squared error of p; its reduction against predicting the base rate.
+    calibration_error : mean distance of predicted and observed frequency, over bins of equal
+                        counts.
     calibration_limit : its 95% quantile for perfectly calibrated p on as many rows, whose trades
                         overlap as much.
-    overlap           : rows that share their luck on average (``Rows.overlap``).
+    overlap           : rows that have correlated outcomes on average (``Rows.overlap``).
     auc               : probability that a won trade was scored above a lost one.
     edge_bps_min      : trades below are those with an expected edge above this.
-    trades, hit_rate, net_bps, net_sd_bps, net_total_bps : trades one after the other, net of costs.
-    buy_hold_bps      : what holding would have returned over the same time, costs paid once.
+    trades, hit_rate, net_bps, net_sd_bps, net_total_bps : of trades that do not overlap, net of
+                        costs.
+    buy_hold_bps      : return of holding over the same time, costs paid once.
     """
 
     rows: int
@@ -81,7 +83,7 @@ class OosMetrics(msgspec.Struct, frozen=True):
 
     @property
     def validation(self) -> Validation:
-        """Return the net result per trade: what the mode confidence starts from."""
+        """Return the net result per trade, from which the mode confidence starts."""
         return Validation(self.trades, self.net_bps or 0.0, self.net_sd_bps or 0.0)
 
     @property
@@ -92,24 +94,24 @@ class OosMetrics(msgspec.Struct, frozen=True):
 
 
 def evaluate(
-    seen: OutOfSample,
+    outputs: OutOfSample,
     *,
     edge_bps_min: float,
     interval_ms: int,
     seed: int,
     buy_hold_bps: float | None = None,
 ) -> OosMetrics:
-    """Return what the out-of-sample probabilities were worth.
+    """Return the metrics of out-of-sample probabilities.
 
     interval_ms : from one decision to the next.
     seed        : of the draws behind ``calibration_limit``.
     """
-    rows, p = seen.rows, seen.p
+    rows, p = outputs.rows, outputs.p
     won = rows.won
     base = float(won.mean())
     brier = float(np.mean((p - won) ** 2))
     error, bins = calibration_error(p, won)
-    net_bps = 1e4 * rows.net[in_turn(rows, seen.edge_bps > edge_bps_min)]
+    net_bps = 1e4 * rows.net[in_turn(rows, outputs.edge_bps > edge_bps_min)]
     overlap = rows.overlap(interval_ms)
     days = max(float(rows.decided_ms[-1] - rows.decided_ms[0]) / DAY_MS, 1e-9)
     return OosMetrics(
@@ -131,29 +133,29 @@ def evaluate(
         net_sd_bps=float(net_bps.std(ddof=1)) if len(net_bps) > 1 else None,
         net_total_bps=float(net_bps.sum()),
         buy_hold_bps=buy_hold_bps,
-        thresholds=_thresholds(seen, days, edge_bps_min),
+        thresholds=_thresholds(outputs, days, edge_bps_min),
         reliability=bins,
     )
 
 
-def in_turn(rows: Rows, wanted: Bools) -> I64:
-    """Return the wanted trades that can be had one after the other in each instrument.
+def in_turn(rows: Rows, signal: Bools) -> I64:
+    """Return the signalled trades that do not overlap within an instrument.
 
-    A trade is entered when wanted and none is open; the next may be entered once it has ended.
+    A trade is entered on a signal while none is open; the next may be entered once it has ended.
 
-    wanted  : (n,) True where a trade would be entered.
+    signal  : (n,) True where a trade would be entered.
     returns : row numbers, ascending.
     """
-    taken: list[int] = []
-    for lane in np.unique(rows.lane[wanted]):
-        places = np.flatnonzero(wanted & (rows.lane == lane))
-        decided, ends = rows.decided_ms[places], rows.ends_ms[places]
-        next_free = np.searchsorted(decided, ends)
+    entered: list[int] = []
+    for lane in np.unique(rows.lane[signal]):
+        numbers = np.flatnonzero(signal & (rows.lane == lane))
+        decided, ends = rows.decided_ms[numbers], rows.ends_ms[numbers]
+        following = np.searchsorted(decided, ends)
         at = 0
-        while at < len(places):
-            taken.append(int(places[at]))
-            at = max(int(next_free[at]), at + 1)
-    return np.array(sorted(taken), np.int64)
+        while at < len(numbers):
+            entered.append(int(numbers[at]))
+            at = max(int(following[at]), at + 1)
+    return np.array(sorted(entered), np.int64)
 
 
 def area_under_curve(p: F64, won: Bools) -> float | None:
@@ -172,52 +174,52 @@ def area_under_curve(p: F64, won: Bools) -> float | None:
 
 
 def sentence(metrics: OosMetrics) -> str:
-    """Return in one plain sentence whether an edge after costs shows; no promise, no verdict."""
+    """Return in one sentence whether the metrics show an edge after costs; it is no verdict."""
     if metrics.trades == 0:
         return (
             f"No edge: in {metrics.rows:,} decisions over {metrics.days:.0f} days no expected net "
-            f"return was above {metrics.edge_bps_min:g} bps, so it would not have traded."
+            f"return was above {metrics.edge_bps_min:g} bps: no trades."
         )
     mean, trades = metrics.net_bps or 0.0, metrics.trades
-    what = f"{trades:,} trades out of sample, {mean:+.1f} bps each after costs"
+    results = f"{trades:,} trades out of sample, {mean:+.1f} bps each after costs"
     if metrics.net_sd_bps is None or trades < 10:
-        return f"No evidence of an edge: {what}, too few to tell anything."
+        return f"No evidence of an edge: {results}, too few for a conclusion."
     score = mean / (metrics.net_sd_bps / np.sqrt(trades)) if metrics.net_sd_bps > 0 else 0.0
     if mean <= 0.0:
-        return f"No edge after costs: {what}."
+        return f"No edge after costs: {results}."
     if score < 1.645:
-        return f"No evidence of an edge: {what} (t = {score:.1f}), within what luck gives."
+        return f"No evidence of an edge: {results} (t = {score:.1f}), within chance."
     if (metrics.brier_skill or 0.0) <= 0.0:
         return (
-            f"No evidence of an edge: {what} (t = {score:.1f}), but its probabilities are no "
+            f"No evidence of an edge: {results} (t = {score:.1f}), but its probabilities are no "
             "better than the base rate."
         )
-    return f"An edge shows: {what} (t = {score:.1f}). Only the gate can say whether it is luck."
+    return f"Evidence of an edge: {results} (t = {score:.1f}). The gate tests whether it is chance."
 
 
 def shows_edge(metrics: OosMetrics) -> bool:
-    """Return whether ``sentence`` says that an edge shows."""
-    return sentence(metrics).startswith("An edge")
+    """Return whether the metrics show an edge, as ``sentence`` says."""
+    return sentence(metrics).startswith("Evidence of")
 
 
-def _thresholds(seen: OutOfSample, days: float, edge_bps_min: float) -> tuple[Threshold, ...]:
+def _thresholds(outputs: OutOfSample, days: float, edge_bps_min: float) -> tuple[Threshold, ...]:
     table = []
     for edge in sorted({*EDGES_BPS, edge_bps_min}):
-        table.append(_above(seen, days, "edge_bps", edge, seen.edge_bps > edge))
+        table.append(_above(outputs, days, "edge_bps", edge, outputs.edge_bps > edge))
     for probability in PROBABILITIES:
-        table.append(_above(seen, days, "probability", probability, seen.p > probability))
+        table.append(_above(outputs, days, "probability", probability, outputs.p > probability))
     return tuple(table)
 
 
 def _above(
-    seen: OutOfSample,
+    outputs: OutOfSample,
     days: float,
     kind: Literal["edge_bps", "probability"],
     value: float,
-    wanted: Bools,
+    above: Bools,
 ) -> Threshold:
-    net_bps = 1e4 * seen.rows.net[in_turn(seen.rows, wanted)]
-    signals = int(np.count_nonzero(wanted))
+    net_bps = 1e4 * outputs.rows.net[in_turn(outputs.rows, above)]
+    signals = int(np.count_nonzero(above))
     return Threshold(
         kind, value, signals, signals / days, len(net_bps), _mean(net_bps > 0.0), _mean(net_bps)
     )
