@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import ndtr
 
-from ares.learn.calibration import Payoff, Platt, fit_payoff, fit_platt, logit, sigmoid
-from ares.learn.calibration_error import calibration_error, error_limit
+from ares.learn.calibration import Payoff, fit_payoff, fit_platt, logit, sigmoid
 
 
 def drawn(a: float, b: float, n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -18,21 +17,21 @@ def drawn(a: float, b: float, n: int, seed: int = 0) -> tuple[np.ndarray, np.nda
     return raw, draw.random(n) < sigmoid(a * raw + b)
 
 
-def test_many_outcomes_give_back_the_line_they_came_from() -> None:
+def test_many_outcomes_recover_the_true_calibration() -> None:
     raw, won = drawn(1.8, -0.4, 60_000)
     platt = fit_platt(raw, won, overlap=1, base_rate=float(won.mean()))
     assert platt.a == pytest.approx(1.8, abs=0.06)
     assert platt.b == pytest.approx(-0.4, abs=0.04)
 
 
-def test_overlapping_outcomes_are_doubted() -> None:
+def test_overlapping_outcomes_weigh_less() -> None:
     raw, won = drawn(1.8, -0.4, 600)
     plain = fit_platt(raw, won, overlap=1, base_rate=0.4)
     overlapping = fit_platt(raw, won, overlap=60, base_rate=0.4)
     assert 0.0 < overlapping.a < 0.4 * plain.a
 
 
-def test_no_outcomes_leave_what_was_expected() -> None:
+def test_without_outcomes_the_prior_remains() -> None:
     raw = np.linspace(-1, 1, 100)
     won = np.arange(100) % 2 == 0
     platt = fit_platt(raw, won, overlap=10**6, base_rate=0.3)
@@ -41,7 +40,7 @@ def test_no_outcomes_leave_what_was_expected() -> None:
     assert kept.a == pytest.approx(1.0, abs=0.01)
 
 
-def test_a_ranking_that_was_wrong_is_not_turned_over() -> None:
+def test_a_reversed_ranking_is_not_inverted() -> None:
     raw, won = drawn(-1.5, 0.0, 5_000)
     platt = fit_platt(raw, won, overlap=1, base_rate=0.5)
     assert platt.a == 0.0
@@ -77,7 +76,7 @@ def test_edge_weighs_gain_and_loss_in_widths() -> None:
     assert edge[0] == pytest.approx(200 * (0.5 * 0.9 - 0.5 * 0.875))
 
 
-def test_what_was_held_out_tells_how_much_more_a_likelier_trade_earns() -> None:
+def test_held_out_trades_show_how_much_more_a_likelier_trade_earns() -> None:
     """Results whose mean moves with their chance: wins and losses alone promise too little."""
     draw = np.random.default_rng(3)
     drift = 0.4 * draw.standard_normal(40_000)
@@ -96,13 +95,13 @@ def test_what_was_held_out_tells_how_much_more_a_likelier_trade_earns() -> None:
     assert doubted.gain + doubted.loss == pytest.approx(alone.gain + alone.loss, rel=0.01)
 
 
-def test_nothing_held_out_leaves_wins_and_losses() -> None:
+def test_without_held_out_trades_the_means_remain() -> None:
     net, width = np.array([0.01, -0.02, 0.03]), np.full(3, 0.01)
     silent = np.full(3, np.nan)
     assert fit_payoff(net, width, silent, overlap=5) == fit_payoff(net, width)
 
 
-def test_payoff_over_nothing_promises_nothing() -> None:
+def test_payoff_without_outcomes_is_pessimistic() -> None:
     assert fit_payoff(np.array([-0.01]), np.array([0.01])) == Payoff(0.0, 1.0)
     assert fit_payoff(np.array([0.02]), np.array([0.01])) == Payoff(2.0, 1.0)
 
@@ -117,43 +116,3 @@ def test_the_engine_and_the_learner_hold_probabilities_alike() -> None:
     from ares.learn.calibration import P_MIN
 
     assert P_EDGE == P_MIN
-
-
-def test_calibration_error_is_the_mean_distance_of_said_and_seen() -> None:
-    p = np.repeat([0.2, 0.6], 50)
-    won = np.concatenate([np.arange(50) < 15, np.arange(50) < 30])
-    error, bins = calibration_error(p, won)
-    assert error == pytest.approx(0.5 * 0.1)
-    assert [(bin.rows, round(bin.observed, 9)) for bin in bins] == [(50, 0.3), (50, 0.6)]
-
-
-def test_perfect_models_stay_inside_the_limit_nineteen_times_of_twenty() -> None:
-    draw = np.random.default_rng(5)
-    lane = np.zeros(1205, np.int32)
-    inside = 0
-    for seed in range(100):
-        p = draw.uniform(0.3, 0.6, 1205)
-        error, _ = calibration_error(p, draw.random(1205) < p)
-        inside += error <= error_limit(p, lane, 1, seed, draws=60)
-    assert 86 <= inside <= 100
-
-
-def test_the_limit_allows_overlapping_trades_their_common_luck() -> None:
-    p = np.random.default_rng(1).uniform(0.3, 0.6, 2_000)
-    lane = np.zeros(2_000, np.int32)
-    assert error_limit(p, lane, 20, 0) > 1.5 * error_limit(p, lane, 1, 0)
-    assert error_limit(p, lane, 20, 0) == error_limit(p, lane, 20, 0)
-
-
-def test_an_uncalibrated_model_is_outside() -> None:
-    draw = np.random.default_rng(2)
-    p = draw.uniform(0.3, 0.6, 3_000)
-    error, _ = calibration_error(np.clip(2 * p - 0.45, 0, 1), draw.random(3_000) < p)
-    assert error > error_limit(p, np.zeros(3_000, np.int32), 1, 0)
-
-
-def test_constant_probabilities_have_one_bin() -> None:
-    error, bins = calibration_error(np.full(10, 0.5), np.arange(10) < 5)
-    assert error == 0.0
-    assert len(bins) == 1
-    assert Platt(0.0, 0.0).probability(np.array([3.0]))[0] == 0.5

@@ -58,7 +58,7 @@ def test_a_skill_that_the_members_have_is_kept() -> None:
     assert seen.rows.won[high].mean() == pytest.approx(seen.p[high].mean(), abs=0.1)
 
 
-def test_what_is_judged_came_after_what_calibrated() -> None:
+def test_evaluated_rows_come_after_the_rows_that_calibrate() -> None:
     bars, scores = world()
     seen = join(scores, WEIGHTS, LABEL, bars, M15.ms).out_of_sample
     first = seen.rows.decided_ms[0]
@@ -73,7 +73,7 @@ def test_what_is_judged_came_after_what_calibrated() -> None:
     assert np.array_equal(seen.p[same], again.p[: same.sum()])
 
 
-def test_a_silent_member_shares_its_weight_out_and_half_must_speak() -> None:
+def test_the_weight_of_a_missing_member_is_shared_and_half_must_be_present() -> None:
     bars, scores = world()
     mute = Scores(scores[M15].close_ms, np.full(len(bars), np.nan), scores[M15].sigma)
     one = join({M15: mute, H1: scores[H1]}, WEIGHTS, LABEL, bars, M15.ms)
@@ -83,7 +83,7 @@ def test_a_silent_member_shares_its_weight_out_and_half_must_speak() -> None:
         join({M15: scores[M15], H1: silent}, WEIGHTS, LABEL, bars, M15.ms)
 
 
-def test_too_short_a_common_time_is_said() -> None:
+def test_too_short_a_common_time_raises() -> None:
     bars, scores = world(hours=60)
     p = scores[M15].p.copy()
     p[:-12] = np.nan
@@ -92,14 +92,14 @@ def test_too_short_a_common_time_is_said() -> None:
         join(short, {M15: 1.0}, LABEL, bars, M15.ms)
 
 
-def test_weights_of_those_who_are_there_sum_to_one() -> None:
+def test_weights_of_the_members_present_sum_to_one() -> None:
     weights = {M15: 0.1, H1: 0.25, Timeframe.D1: 0.65}
     assert share_out(weights, [M15, H1]) == pytest.approx({M15: 0.1 / 0.35, H1: 0.25 / 0.35})
     assert anchor_of({M15: 0.5, H1: 0.5}) is M15
     assert anchor_of({M15: 0.4, H1: 0.6}) is H1
 
 
-def test_the_recipe_of_an_ensemble_is_its_members_and_how_they_are_joined() -> None:
+def test_an_ensembles_recipe_covers_members_and_aggregation() -> None:
     one = ensemble_recipe_hash({M15: "a", H1: "b"}, WEIGHTS, LABEL)
     assert one == ensemble_recipe_hash({H1: "b", M15: "a"}, {H1: 0.6, M15: 0.4}, LABEL)
     assert one != ensemble_recipe_hash({M15: "a", H1: "c"}, WEIGHTS, LABEL)

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ares.learn.equity import held, traded
 from ares.learn.evaluate import area_under_curve, evaluate, in_turn, sentence
 from ares.learn.rows import Rows
 from ares.learn.walk_forward import OutOfSample
@@ -83,7 +82,7 @@ def test_one_outcome_only_has_no_skill(rows: MakeRows) -> None:
         max_size=60,
     )
 )
-def test_trades_in_turn_never_overlap_and_none_is_left_out(
+def test_entered_trades_never_overlap_and_none_is_skipped(
     drawn: list[tuple[int, int, bool, int]],
 ) -> None:
     decided = np.cumsum([step for step, *_ in drawn]).astype(np.int64)
@@ -121,7 +120,7 @@ def test_area_under_the_curve_counts_pairs(drawn: list[tuple[int, bool]]) -> Non
         (60.0, 400, "Evidence of an edge"),
     ],
 )
-def test_the_sentence_promises_no_more_than_the_numbers(
+def test_the_sentence_claims_no_more_than_the_numbers(
     rows: MakeRows, mean: float, trades: int, starts: str
 ) -> None:
     table = rows(300, skill=1.0)
@@ -131,21 +130,3 @@ def test_the_sentence_promises_no_more_than_the_numbers(
     )
     metrics = msgspec.structs.replace(base, trades=trades, net_bps=mean, net_sd_bps=100.0)
     assert sentence(metrics).startswith(starts)
-
-
-def test_equity_is_what_trades_in_turn_made(rows: MakeRows) -> None:
-    table = replace(rows(4), net=np.array([0.1, -0.5, 0.2, 0.0]))
-    path = traded(table, np.array([0, 2]), 0, 30 * HOUR)
-    assert path.value.tolist() == pytest.approx([1.0, 1.1, 1.32, 1.32])
-    assert np.all(np.diff(path.ts_ms) >= 0)
-
-
-def test_holding_pays_costs_once() -> None:
-    from ares.kernel.bars import Bars
-
-    close = np.linspace(100.0, 120.0, 5)
-    bars = Bars.make(np.arange(5) * HOUR, close, close, close, close, close)
-    path = held([bars, bars], 0, 5 * HOUR, cost_bps=20.0)
-    assert path is not None
-    assert path.value[-1] == pytest.approx(1.2 * 0.998)
-    assert held([bars, Bars.empty()], 0, 5 * HOUR, 20.0) is None

@@ -94,7 +94,7 @@ def test_every_label_is_the_oracles(
     st.lists(st.integers(1, 59), max_size=2),
     st.integers(1, 4),
 )
-def test_decisions_of_longer_bars_are_watched_on_the_finer_ones(
+def test_trades_of_longer_bars_follow_the_finer_ones(
     rows: list[tuple[float, float, float]], skips: list[int], horizon: int
 ) -> None:
     bars = bars_of(
@@ -139,11 +139,11 @@ def test_the_stop_goes_before_the_target_of_the_same_bar() -> None:
     assert one([100, 100, 102], [100, 99, 102], [100, 101, 102]) == pytest.approx(-0.01)
 
 
-def test_time_runs_out_at_the_open_after_the_horizon() -> None:
+def test_the_horizon_ends_at_the_next_open() -> None:
     assert one([100, 100, 100.2, 100.4], [100] * 4, [100] * 4, horizon=2) == pytest.approx(0.004)
 
 
-def test_what_is_not_known_yet_is_no_label() -> None:
+def test_an_unknown_outcome_is_no_label() -> None:
     assert math.isnan(one([100, 100, 100], [100] * 3, [100] * 3, horizon=2))
     assert math.isnan(one([100], [100], [100]))
 

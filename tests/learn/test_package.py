@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import msgspec
 import numpy as np
@@ -16,7 +15,7 @@ from ares.kernel.bars import Bars
 from ares.learn.package import PackageSpec, TrainingEvidence, make_package, package_name
 from ares.learn.parity import ConversionWrongError, Scorer
 from ares.learn.recipe import Recipe
-from ares.learn.rows import F32, Rows, rows_of
+from ares.learn.rows import Rows
 
 MakeRows = Callable[..., Rows]
 HOUR = 3_600_000
@@ -41,7 +40,7 @@ def subject(columns: tuple[str, ...], n: int = 3000) -> PackageSpec:
     )
 
 
-def test_a_package_tells_what_it_is_and_serves_what_was_judged(
+def test_a_package_describes_itself_and_serves_what_was_evaluated(
     rows: MakeRows, recipe: Recipe
 ) -> None:
     table = rows(2000)
@@ -87,7 +86,7 @@ def test_the_picture_is_drawn_from_the_evidence(rows: MakeRows, recipe: Recipe) 
     assert len(evidence.p) == trained.metrics.rows
 
 
-def test_a_graph_that_says_something_else_makes_no_package(rows: MakeRows, recipe: Recipe) -> None:
+def test_a_graph_with_other_outputs_makes_no_package(rows: MakeRows, recipe: Recipe) -> None:
     def wrong(graph: bytes, n_features: int) -> Scorer:
         right = opener(graph, n_features)
         return lambda made: right(made) + 0.001
@@ -101,19 +100,3 @@ def test_names_of_packages(recipe: Recipe) -> None:
     assert package_name(recipe, bitcoin) == "binance_BTC-USDT_1h"
     universe = msgspec.structs.replace(recipe, scope="universe")
     assert package_name(universe, bitcoin) == "universe_1h"
-
-
-def test_rows_look_at_nothing_outside_their_window(recipe: Recipe) -> None:
-    draw = np.random.default_rng(0)
-    close = 100 * np.exp(np.cumsum(0.01 * draw.normal(size=400)))
-    bars = Bars.make(np.arange(400) * HOUR, close, close, close, close, close)
-    values: F32 = draw.normal(size=(400, 12)).astype(np.float32)
-    warm = np.arange(400) >= 50
-    sigma = np.full(400, 0.01)
-    table = rows_of(bars, values, warm, sigma, recipe, 100 * HOUR, 300 * HOUR)
-    assert table.decided_ms[0] == 101 * HOUR
-    assert table.ends_ms.max() <= 300 * HOUR
-    late = replace(bars, close=np.where(bars.ts_ms >= 300 * HOUR, 1.0, bars.close))
-    assert rows_of(late, values, warm, sigma, recipe, 100 * HOUR, 300 * HOUR).hash == table.hash
-    cold = rows_of(bars, values, warm, sigma, recipe)
-    assert cold.decided_ms[0] == 51 * HOUR

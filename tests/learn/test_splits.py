@@ -6,7 +6,6 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ares.learn.rows import Rows
 from ares.learn.splits import known_before, stopping_slice, walk_forward
 
 HOUR = 3_600_000
@@ -92,13 +91,3 @@ def test_nothing_gives_no_splits() -> None:
     assert walk_forward(none, none, 5, 0) == []
     head, tail = stopping_slice(none, none, 0)
     assert len(head) == len(tail) == 0
-
-
-def test_rows_share_luck_by_the_length_of_their_trades() -> None:
-    """Half of the trades last 2 rows, half 10: a row shares with more than the mean of 6."""
-    decided = np.arange(1000, dtype=np.int64) * HOUR
-    ends = decided + np.where(np.arange(1000) % 2 == 0, 2, 10) * HOUR
-    flat = np.zeros(1000)
-    made = Rows(np.empty((1000, 0), np.float32), decided, ends, flat, flat, flat.astype(np.int32))
-    assert made.overlap(HOUR) == round((2**2 + 10**2) / (2 + 10))
-    assert made[:0].overlap(HOUR) == 1
