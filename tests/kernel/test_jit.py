@@ -1,4 +1,4 @@
-"""Importing the kernel makes no folder; its machine code is cached all the same."""
+"""Importing the kernel makes no folder; its machine code is cached; bound functions are equal."""
 
 from __future__ import annotations
 
@@ -6,6 +6,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ares.kernel.jit import bind, entry_point
+from ares.kernel.trade.money import notional_units
 
 IMPORT_ALL = """
 import importlib, pkgutil, ares.kernel, ares.learn.labels, ares.sim.prices
@@ -59,3 +67,39 @@ def test_a_home_that_cannot_be_written_is_passed_over(tmp_path: Path) -> None:
     assert run(COMPILE, home).split() == ["0", "1"]
     assert run(COMPILE, home).split() == ["1", "0"]
     assert [path.name for path in (home / "temporary").iterdir()] == ["ares"]
+
+
+class Pair(NamedTuple):
+    """Two arrays that a test's function takes as one argument."""
+
+    amounts: NDArray[np.int64]
+    total: NDArray[np.int64]
+
+
+@entry_point
+def add_amounts(factor: int, pair: Pair) -> None:
+    """Add the amounts, times a factor, to the total."""
+    for amount in pair.amounts:
+        pair.total[0] += factor * amount
+
+
+def test_a_bound_function_does_what_the_function_does() -> None:
+    pair = Pair(np.array([1, 2, 3]), np.zeros(1, np.int64))
+    bound = bind(add_amounts, 0, pair)
+    assert pair.total[0] == 0, "binding compiles, and calls nothing"
+    bound(2, pair)
+    other = Pair(np.array([10]), pair.total)
+    bound(np.int64(1), other)  # type: ignore[arg-type] # NumPy's integers are the same to Numba
+    add_amounts(1, other)
+    assert pair.total[0] == 12 + 10 + 10
+
+
+def test_a_bound_function_raises_what_the_function_raises() -> None:
+    bound = bind(notional_units, 1, 1, 1, 1)
+    with pytest.raises(OverflowError, match="too large"):
+        bound(10**9, 10**9, 10**3, 1)
+
+
+def test_arguments_of_a_bound_function_are_positional() -> None:
+    with pytest.raises(TypeError, match="by position"):
+        bind(add_amounts, factor=0, pair=Pair(np.zeros(1, np.int64), np.zeros(1, np.int64)))

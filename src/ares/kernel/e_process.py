@@ -1,16 +1,16 @@
-"""The bet of an anytime-valid test: a stake on every difference being above zero, and its wealth.
+"""The e-process of an anytime-valid test: wealth from bets that differences are above zero.
 
-Start with 1 and stake, before each difference ``d`` is seen, a share of what there is on ``d``
-being above zero: ``K = prod(1 + f * d)``. As long as ``d`` is not above zero on average, K is a
-nonnegative supermartingale, so the chance that it ever reaches ``1 / alpha`` is at most alpha
-however often one looks (Ville 1939; Shafer 2021, Testing by betting; Waudby-Smith & Ramdas 2024,
-Estimating means of bounded random variables by betting).
+Start with a wealth of 1. Before each difference ``d`` is seen, stake a fraction ``f`` of the wealth
+on ``d`` being above zero: ``K = prod(1 + f * d)``. As long as ``d`` is not above zero on average, K
+is a nonnegative supermartingale, so the probability that it ever reaches ``1 / alpha`` is at most
+alpha however often one looks (Ville 1939; Shafer 2021, Testing by betting; Waudby-Smith & Ramdas
+2024, Estimating means of bounded random variables by betting).
 
-``f = min(stake / sd, 0.5 / B)``. ``sd`` is guessed from past differences only: a guess of one's own
-that weighs as much as 50 of them, then their average square, forgetting after 1,000. ``B`` bounds
-the loss of a step; without it rare big losses, which most of the time have not come yet, made 26
-to 64% of equals look better. The differences must not overlap: per bar, the change in value of
-the candidate's ledger less that of the champion's, not per trade.
+``f = min(stake / sd, 0.5 / B)``. ``sd`` is estimated from past differences only: a first guess that
+weighs as much as 50 of them, then their average square, forgetting after 1,000. ``B`` bounds the
+loss of a step; without it rare large losses, most of the time still to come, made 26 to 64% of
+equal candidates look better. The differences must not overlap: per bar, the change in value of the
+candidate's account less that of the champion's, not per trade.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from ares.kernel.jit import entry_point, inlined
 from ares.kernel.trade.layout import Records
 
 STAKE_SDS = 0.03
-"""Stake in differences' standard deviations: the best one for an edge of 0.03 a step."""
+"""Stake in standard deviations of the differences: optimal for an edge of 0.03 a step."""
 
 BOUND_SHARE = 0.5
-"""The most that is lost to a difference of the bound's size, as a share of what there is."""
+"""The most that a difference of the bound's size may cost, as a share of the wealth."""
 
 GUESS_WEIGHT = 50.0
 MEMORY = 1_000.0
@@ -36,16 +36,16 @@ _F, _I = np.float64, np.int64
 
 BET = np.dtype(
     [
-        ("log_e", _F),  # of what there is, K; -inf once all is lost
+        ("log_e", _F),  # log of the wealth K; -inf once all is lost
         ("log_e_max", _F),
-        ("mean_square", _F),  # of the differences so far, and of the guess before them
-        ("weight", _F),  # how many differences that average stands for
+        ("mean_square", _F),  # of the differences so far and of the first guess
+        ("weight", _F),  # how many differences that average counts as
         ("bound", _F),
         ("margin", _F),
         ("alpha", _F),
         ("stake_sds", _F),
         ("steps", _I),
-        ("declared_step", _I),  # at which K first reached the goal; 0: it has not
+        ("declared_step", _I),  # at which K first reached 1 / alpha; 0: not yet
         ("breaches", _I),  # differences beyond the bound
     ]
 )
@@ -62,16 +62,16 @@ def bets(
 ) -> Records:
     """Return ``(n,)`` tests before their first step (dtype BET).
 
-    alpha    : chance allowed of ever declaring a candidate that is not what is asked.
+    alpha    : probability allowed of ever declaring a candidate that is not better.
     bound    : largest loss of a step against the champion (or flat), in units of the differences:
-               what the stops enforce. It may be changed between two steps (``state[k].bound``), by
+               what the stops enforce. It may be changed between two steps (``state[k].bound``) from
                what is known then: positions held, distances of their stops.
     sd_guess : standard deviation expected of the differences, from data before the first of them.
-    margin   : by how much a step the candidate may be worse; 0 asks for better.
-    stake_sds : stake in standard deviations: the best one for an edge of so many a step.
+    margin   : by how much a step the candidate may be worse; 0: it must be better.
+    stake_sds : stake in standard deviations: optimal for an edge of as many a step.
     """
-    fit = 0.0 < alpha < 1.0 and bound > 0.0 and sd_guess > 0.0 and margin >= 0.0
-    if not fit or not math.isfinite(bound + sd_guess + margin):
+    valid = 0.0 < alpha < 1.0 and bound > 0.0 and sd_guess > 0.0 and margin >= 0.0
+    if not valid or not math.isfinite(bound + sd_guess + margin):
         raise ValueError(f"no such test: {alpha=} {bound=} {sd_guess=} {margin=}")
     state = np.zeros(n, BET)
     state["mean_square"] = sd_guess * sd_guess
@@ -85,11 +85,11 @@ def bets(
 
 @inlined
 def step(state: Records, k: int, difference: float) -> None:
-    """Settle test ``k``'s bet on one difference, and learn from it for the next.
+    """Update test ``k`` with one difference: its wealth, then the stake of the next step.
 
     A gain beyond the bound counts as the bound, so that no single bar decides. A loss counts in
-    full: the test holds for losses of up to twice the bound, and a larger one may take everything,
-    for ever. What is not a number counts as a loss of the bound.
+    full: the test is valid for losses of up to twice the bound, and a larger one may take all of it
+    for good. NaN counts as a loss of the bound.
     """
     bound = state[k].bound
     d = difference
@@ -103,8 +103,8 @@ def step(state: Records, k: int, difference: float) -> None:
         state[k].stake_sds / math.sqrt(state[k].mean_square),
         BOUND_SHARE / (bound + state[k].margin),
     )
-    kept = 1.0 + stake * d
-    state[k].log_e += math.log(kept) if kept > 0.0 else -math.inf
+    factor = 1.0 + stake * d
+    state[k].log_e += math.log(factor) if factor > 0.0 else -math.inf
     state[k].steps += 1
     if state[k].log_e > state[k].log_e_max:
         state[k].log_e_max = state[k].log_e
@@ -116,34 +116,27 @@ def step(state: Records, k: int, difference: float) -> None:
     state[k].weight = weight
 
 
-@inlined
-def detect(state: Records, k: int, difference: float) -> None:
-    """Step test ``k`` as ``step`` does, but never let it fall behind where it began.
+@entry_point
+def step_one(state: Records, k: int, difference: float) -> None:
+    """Update test ``k`` with one difference."""
+    step(state, k, difference)
+
+
+@entry_point
+def detect_one(state: Records, k: int, difference: float) -> None:
+    """Update test ``k`` as ``step`` does, but never let it fall below where it began.
 
     An e-detector (Shin, Ramdas & Rinaldo 2024, E-detectors): ``M = max(M, 1) * (1 + f * d)``. It
-    looks for a change at a time that nobody knows, and does not have to win back first what it
-    lost in good times; as long as nothing changes it takes 1 / alpha steps or more, on average,
-    until it alarms.
+    detects a change at an unknown time without having to win back what it lost before; as long as
+    nothing changes, it takes 1 / alpha steps or more, on average, until it alarms.
     """
     state[k].log_e = max(state[k].log_e, 0.0)
     step(state, k, difference)
 
 
 @entry_point
-def detect_one(state: Records, k: int, difference: float) -> None:
-    """Step detector ``k`` by one difference."""
-    detect(state, k, difference)
-
-
-@entry_point
-def step_one(state: Records, k: int, difference: float) -> None:
-    """Step test ``k`` by one difference."""
-    step(state, k, difference)
-
-
-@entry_point
 def scan(state: Records, k: int, differences: F64, log_e: F64) -> None:
-    """Step test ``k`` through history; ``log_e`` (n_steps,) is filled with log K after each."""
+    """Update test ``k`` with each difference; write log K after each into ``log_e`` (n_steps,)."""
     for i in range(len(differences)):
         step(state, k, differences[i])
         log_e[i] = state[k].log_e
@@ -151,7 +144,7 @@ def scan(state: Records, k: int, differences: F64, log_e: F64) -> None:
 
 @entry_point
 def bounded_scan(state: Records, k: int, differences: F64, bounds: F64, log_e: F64) -> None:
-    """Step test ``k`` through history as ``scan`` does, each step with a bound of its own."""
+    """Update test ``k`` as ``scan`` does, each step with a bound of its own."""
     for i in range(len(differences)):
         state[k].bound = bounds[i]
         step(state, k, differences[i])

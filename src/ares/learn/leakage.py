@@ -152,7 +152,7 @@ def check_user_features(features: UserFeatures, bars: Bars, interval_ms: int) ->
     report = leak_test(columns, bars, features.names, interval_ms)
     if not report.clean:
         raise UserError(
-            f"{features.place}: {report.line()}: a feature may use only the bars that it is given"
+            f"{features.path}: {report.line()}: a feature may use only the bars that it is given"
         )
     return report
 

@@ -75,7 +75,7 @@ def test_other_columns_are_refused_in_one_line(
 
 @pytest.mark.parametrize("now", [None, user()])
 def test_columns_of_another_version_of_ares_are_refused(now: UserFeatures | None) -> None:
-    with pytest.raises(UserError, match="m was made for other features than this version"):
+    with pytest.raises(UserError, match="m was trained with other features than this version"):
         require_same_columns("m", FEATURE_NAMES[:-1], "old", now)
 
 

@@ -144,7 +144,7 @@ def test_a_model_for_other_features_another_symbol_or_opset(site: Site, made: An
     )
     target = site.package.with_name("f.zip")
     export_model(site.staging, ensemble.hash, target)
-    refused(site, "was made for other features", target, to="paper", force=True, reason="x")
+    refused(site, "was trained with other features", target, to="paper", force=True, reason="x")
 
     package = made.packed("20240303_120000", made.graph(1.0), instruments=("binance:DOGE/USDT",))
     ensemble = made.stored(site.staging, package, "binance:DOGE/USDT")

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 FEATURES_VERSION = 1
 """Raised when any feature's numbers change: models trained on the old numbers are then refused.
-``tests/kernel/features/golden.json`` holds numbers of each version, so that none is forgotten."""
+``tests/kernel/features/golden.json`` holds the numbers of this version."""
 
 RECURSIVE_BARS = 241
-"""Bars after which a recursive average has forgotten its start (see ``lanes``)."""
+"""Bars after which a recursive average has forgotten its start (see ``windowed_ema``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ WARMUP_BARS = max(spec.warmup_bars for spec in FEATURES)
 
 
 def _hash() -> str:
-    """Hash what a model relies on; the texts of formula and source are words for readers."""
+    """Hash what a model relies on: version, names and warmups, but no texts for readers."""
     digest = hashlib.sha256(f"features {FEATURES_VERSION}".encode())
     for spec in FEATURES:
         digest.update(f"|{spec.name}|{spec.warmup_bars}".encode())

@@ -1,4 +1,4 @@
-"""The columns of a model's input: the kernel's features, and a user's own behind them."""
+"""The columns of a model's input: the kernel's features, the user's own, external series."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def columns_hash(user: UserFeatures | None, series: Sequence[SeriesSpec] = ()) -
 def with_user(
     table: FeatureTable, bars: Bars, timeframe: Timeframe, user: UserFeatures | None
 ) -> tuple[NDArray[np.float32], Bools]:
-    """Return all columns of a table's bars, and where a model may be asked: all are warm.
+    """Return all columns of a table's bars, and where all of them are past their warmup.
 
     The user's columns are computed where the kernel's are warm, as the engine does; elsewhere NaN.
     """
@@ -56,7 +56,7 @@ def behind(values: NDArray[np.float32], more: NDArray[np.float32] | None) -> NDA
 
 
 def present(own: NDArray[np.float32]) -> Bools:
-    """Return (n_rows,) where none of a user's features is still in its warmup."""
+    """Return (n_rows,) where every one of a user's features is past its warmup."""
     return np.asarray(~np.isnan(own).any(axis=-1))
 
 
@@ -67,7 +67,7 @@ def require_same_columns(
     user: UserFeatures | None,
     series: Sequence[SeriesSpec] = (),
 ) -> None:
-    """Raise UserError where a model was made for other columns than there are now.
+    """Raise UserError where a model was trained with other columns than there are now.
 
     who    : names the model; names, hash_ : its columns and their hash, as its card has them.
     series : its external series. Which they are is in its recipe, not in the hash.
@@ -75,22 +75,24 @@ def require_same_columns(
     if hash_ in _hashes(user):
         return
     of_series = {name for spec in series for name in column_names_of(spec)}
-    theirs = ", ".join(name for name in names[N_FEATURES:] if name not in of_series)
+    trained_with = ", ".join(name for name in names[N_FEATURES:] if name not in of_series)
     if hash_ in _hashes(None):
         raise UserError(
             f"{who} was trained without features.module: train again, or set it to null"
         )
-    if theirs and user is None:
+    if trained_with and user is None:
         raise UserError(
-            f"{who} was trained with features of your own ({theirs}): set features.module to "
+            f"{who} was trained with features of your own ({trained_with}): set features.module to "
             "their module, or train again"
         )
-    if theirs and user is not None:
+    if trained_with and user is not None:
         raise UserError(
-            f"{who} was trained with another version of {user.place}, or of the kernel's "
-            "features: put that back, or train again"
+            f"{who} was trained with another version of {user.path}, or of the kernel's "
+            "features: restore that version, or train again"
         )
-    raise UserError(f"{who} was made for other features than this version of Ares has: train again")
+    raise UserError(
+        f"{who} was trained with other features than this version of Ares has: train again"
+    )
 
 
 def _hashes(user: UserFeatures | None) -> set[str]:

@@ -9,9 +9,9 @@ A module named in the configuration (``features.module``) holds functions like
         return float(bars.close[-1] / bars.high.max() - 1.0)
 
 Each is called at every closed bar with the last ``warmup_bars`` bars, that bar the last of them:
-it cannot see the future, and history and live are the same call. They are judged by the leak
-test (``ares.learn.leakage``) before they may be used, which finds those that remember or look
-elsewhere. ``ares.adapters.user_module`` loads the module.
+it cannot see the future, and history and live are the same call. The leak test
+(``ares.learn.leakage``) checks them before they may be used: it finds those that keep a state or
+read other data. ``ares.adapters.user_module`` loads the module.
 """
 
 from __future__ import annotations
@@ -67,34 +67,34 @@ def feature(*, warmup_bars: int) -> Callable[[Function], UserFeature]:
 class UserFeatures:
     """The features of one module, in the order in which it defines them.
 
-    place : the module's file, for messages.
-    hash  : of what its code does (see ``ares.domain.code_hash``).
+    path : the module's file, for messages.
+    hash : of what its code does (see ``ares.domain.code_hash``).
     """
 
     features: tuple[UserFeature, ...]
-    place: str
+    path: str
     hash: str
 
     @property
     def names(self) -> tuple[str, ...]:
         """Return the names, in order."""
-        return tuple(one.name for one in self.features)
+        return tuple(feature.name for feature in self.features)
 
     def of(self, bars: Bars, interval_ms: int, wanted: Bools | None = None) -> NDArray[np.float32]:
         """Return (n_bars, n_features) float32: NaN before a feature's warmup after each break.
 
         wanted : (n_bars,) False leaves NaN and calls no function there; None: True everywhere.
 
-        Raises UserMistake where a function fails or returns no finite number.
+        Raises UserError where a function fails or returns no finite number.
         """
         bars = _locked(bars)
         values = np.full((len(bars), len(self.features)), np.nan, np.float32)
         age = bars_since_break(bars.ts_ms, interval_ms)
         if wanted is not None:
             age = np.where(wanted, age, 0)
-        for f, one in enumerate(self.features):
-            for t in np.flatnonzero(age >= one.warmup_bars):
-                values[t, f] = self._value(one, bars[t + 1 - one.warmup_bars : t + 1])
+        for f, feature in enumerate(self.features):
+            for t in np.flatnonzero(age >= feature.warmup_bars):
+                values[t, f] = self._value(feature, bars[t + 1 - feature.warmup_bars : t + 1])
         return values
 
     def step(self, bars: Bars, interval_ms: int) -> NDArray[np.float32]:
@@ -102,44 +102,45 @@ class UserFeatures:
 
         bars : the last 256 or more, oldest first.
         """
-        longest = max((one.warmup_bars for one in self.features), default=0)
+        longest = max((feature.warmup_bars for feature in self.features), default=0)
         bars = _locked(bars[max(0, len(bars) - longest) :])
         values = np.full(len(self.features), np.nan, np.float32)
         breaks = np.flatnonzero(bars.ts_ms[1:] - bars.ts_ms[:-1] != interval_ms)
         age = len(bars) - 1 - int(breaks[-1]) if len(breaks) else len(bars)
-        for f, one in enumerate(self.features):
-            if age >= one.warmup_bars:
-                values[f] = self._value(one, bars[len(bars) - one.warmup_bars :])
+        for f, feature in enumerate(self.features):
+            if age >= feature.warmup_bars:
+                values[f] = self._value(feature, bars[len(bars) - feature.warmup_bars :])
         return values
 
-    def _value(self, one: UserFeature, window: Bars) -> np.float32:
-        where = f"feature '{one.name}' of {self.place}"
+    def _value(self, feature: UserFeature, window: Bars) -> np.float32:
+        """Return the value of a feature at the last bar of its window."""
+        where = f"feature '{feature.name}' of {self.path}"
         when = f"at the bar of {np.datetime64(int(window.ts_ms[-1]), 'ms').astype('M8[m]')}"
         try:
-            value = float(one.function(window))
+            value = float(feature.function(window))
         except Exception as error:
             line = traceback.extract_tb(error.__traceback__)[-1]
             raise UserError(
                 f"{where} failed {when}: {type(error).__name__}: {error} "
-                f"({Path(line.filename).name}, line {line.lineno}): repair it or take it out"
+                f"({Path(line.filename).name}, line {line.lineno}): correct it or remove it"
             ) from error
         if not abs(value) <= FLOAT32_MAX:
             raise UserError(
                 f"{where} returned {value} {when}: return a finite number, such as 0.0 where "
-                "there is nothing to say"
+                "there is no value"
             )
         return np.float32(value)
 
 
 def bars_since_break(ts_ms: NDArray[np.int64], interval_ms: int) -> NDArray[np.int64]:
-    """Return (n,) how many bars stand in one piece up to each bar, itself included.
+    """Return (n,) how many bars since the last break, each bar itself included.
 
     >>> bars_since_break(np.array([0, 10, 20, 50, 60]), 10).tolist()
     [1, 2, 3, 1, 2]
     """
-    place = np.arange(len(ts_ms))
+    row = np.arange(len(ts_ms))
     starts = np.concatenate([np.ones(min(1, len(ts_ms)), bool), np.diff(ts_ms) != interval_ms])
-    return place - np.maximum.accumulate(np.where(starts, place, 0)) + 1
+    return row - np.maximum.accumulate(np.where(starts, row, 0)) + 1
 
 
 def _locked(bars: Bars) -> Bars:
@@ -148,6 +149,6 @@ def _locked(bars: Bars) -> Bars:
         *(bars.ts_ms.copy(), bars.open.copy(), bars.high.copy(), bars.low.copy()),
         *(bars.close.copy(), bars.volume.copy(), bars.flat.copy()),
     )
-    for column in (copy.ts_ms, copy.open, copy.high, copy.low, copy.close, copy.volume, copy.flat):
+    for column in copy.columns:
         column.setflags(write=False)
     return copy

@@ -28,11 +28,11 @@ VARIANCE_MIN = 2.0**-48
 """A variance of log returns at or below this (a deviation of 6e-8) counts as zero."""
 
 FRACTION_UNIT = 2.0**-54
-"""The part of a price or volume behind the point is counted in this unit: from 0.25 up, sums of
-doubles are exact."""
+"""The fraction of a price or volume is counted in this unit: from 0.25 up, sums of doubles are
+exact."""
 
 AMOUNT_MAX = 2.0**52
-"""Volumes and turnovers are cut off here; a price beyond its quarter is no price."""
+"""Volumes and turnovers are cut off here; a price above a quarter of it is invalid."""
 
 
 TIE = 1e-12
@@ -73,7 +73,7 @@ def window(totals: NDArray[np.int64], i: int, bars: int, column: int) -> int:
 
 @njit
 def add_amount(totals: NDArray[np.int64], i: int, column: int, amount: float) -> None:
-    """Write the running total of an amount: whole units, and behind them the fraction."""
+    """Write the running total of an amount: whole units, and in the next column the fraction."""
     whole = np.floor(amount)
     add(totals, i, column, int(whole))
     add(totals, i, column + 1, int((amount - whole) / FRACTION_UNIT))

@@ -1,4 +1,4 @@
-"""Integer money: the one place where notionals and fees are rounded (half to even)."""
+"""Integer money: the only module that rounds notionals and fees (half to even)."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def divide_half_even(numerator: int, divisor: int) -> int:
     [0, 2, 0, -2]
     """
     quotient = numerator // divisor
-    rest = numerator - quotient * divisor
-    if 2 * rest > divisor or (2 * rest == divisor and quotient % 2 != 0):
+    remainder = numerator - quotient * divisor
+    if 2 * remainder > divisor or (2 * remainder == divisor and quotient % 2 != 0):
         quotient += 1
     return quotient
 
@@ -64,31 +64,32 @@ def fee_units(notional: int, fee_ppm: int) -> int:
     """
     size = abs(notional)
     whole = size // 1_000_000
-    rest = size - whole * 1_000_000
-    return whole * fee_ppm + divide_half_even(rest * fee_ppm, 1_000_000)
+    remainder = size - whole * 1_000_000
+    return whole * fee_ppm + divide_half_even(remainder * fee_ppm, 1_000_000)
 
 
 @entry_point
 def _multiply_divide_long(value: int, factor: int, divisor: int) -> int:
-    """Multiply bit by bit and divide on the way: nothing is ever above twice the divisor."""
+    """Multiply bit by bit and divide after each: no value is ever above twice the divisor."""
     if float(value) * float(factor) / float(divisor) > INT64_SAFE:
         raise OverflowError("amount too large for integer money")
     whole = value // divisor
-    rest = value - whole * divisor
+    fraction = value - whole * divisor
     quotient = 0
-    left = 0
-    for place in range(62, -1, -1):
+    remainder = 0
+    for bit in range(62, -1, -1):
         quotient *= 2
-        left *= 2
-        if left >= divisor:
-            left -= divisor
+        remainder *= 2
+        if remainder >= divisor:
+            remainder -= divisor
             quotient += 1
-        if (factor >> place) & 1 == 1:
-            left += rest
-            if left >= divisor:
-                left -= divisor
+        if (factor >> bit) & 1 == 1:
+            remainder += fraction
+            if remainder >= divisor:
+                remainder -= divisor
                 quotient += 1
     total = whole * factor + quotient
-    if left > divisor - left or (left == divisor - left and total % 2 != 0):
+    half = divisor - remainder
+    if remainder > half or (remainder == half and total % 2 != 0):
         total += 1
     return total

@@ -109,6 +109,6 @@ def features_of_run(workspace: Workspace, setup: RunSetup) -> UserFeatures | Non
         )
     if user.hash != setup.hashes[USER_HASH]:
         raise UserError(
-            f"{user.place} is not what {setup.environment} was made with: put that version back"
+            f"{user.path} is not what {setup.environment} was made with: put that version back"
         )
     return user

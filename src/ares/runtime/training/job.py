@@ -295,7 +295,7 @@ def loaded(where: UserModule) -> UserFeatures:
     """Return the user's features; raise UserMistake where they are not those that were tried."""
     user = load_user_features(where.module, where.folder)
     if user.hash != where.hash:
-        raise UserError(f"{user.place} was changed while its features were used: start again")
+        raise UserError(f"{user.path} was changed while its features were used: start again")
     return user
 
 

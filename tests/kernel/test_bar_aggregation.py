@@ -1,4 +1,4 @@
-"""Folding live equals resampling history, to the bit, whatever is missing."""
+"""Bars aggregated live equal the resampled history, to the bit, whatever is missing."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def assert_as_resampled(live: Live, all_bars: list[Bars]) -> None:
     filled=st.booleans(),
     reference=st.sampled_from([-1, 0, 1]),
 )
-def test_the_fold_is_the_resampled_history(
+def test_live_aggregation_is_the_resampled_history(
     seed: int, offset: int, keep: float, filled: bool, reference: int
 ) -> None:
     all_bars = [
@@ -222,7 +222,7 @@ def test_flat_bars_stay_flat_only_where_all_parts_are(frame: Timeframe) -> None:
 
 
 @pytest.mark.data
-def test_the_fold_on_real_minutes_with_their_gaps(ares_data: Path) -> None:
+def test_live_aggregation_of_real_minutes_with_their_gaps(ares_data: Path) -> None:
     all_bars = []
     for name in ("BTCUSDT", "ADAUSDT"):
         table = polars.read_parquet(ares_data / "binance" / f"{name}_1m_202303_202305.parquet")
