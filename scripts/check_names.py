@@ -38,7 +38,7 @@ INSTEAD = {
 """What to write instead -> words that may be no part of a name."""
 
 WHOLE = {
-    "what it is: instrument, package, row": "one ones",
+    "what it is: instrument, package, row": "one",
     "row, index, position": "place places",
     "what it holds: requested, limit": "asked",
 }

@@ -10,7 +10,7 @@ from ares.domain.timeframe import DAY_MS, MINUTE_MS, Timeframe
 from ares.kernel.bars import Bars
 from ares.kernel.features import FEATURE_NAMES, features_of
 from ares.kernel.resample import resample
-from ares.sim.prices import FROM_MS, SYMBOLS, SyntheticMarket, character, simulate
+from ares.sim.prices import FROM_MS, SYMBOLS, SyntheticMarket, params_of, simulate
 
 HORIZON_BARS = 480
 
@@ -78,12 +78,12 @@ def test_it_behaves_as_markets_do(world: SyntheticMarket) -> None:
         assert np.corrcoef(size[1:], size[:-1])[0, 1] > 0.15  # clustered volatility
         assert abs(np.corrcoef(r[1:], r[:-1])[0, 1]) < 0.05
         assert np.corrcoef(size, bars.volume[1:])[0, 1] > 0.2
-    assert set(np.unique(world.truth.regime)) == {0, 1, 2}
+    assert set(np.unique(world.hidden.regime)) == {0, 1, 2}
 
 
 def test_the_truth_predicts_as_much_as_it_says(world: SyntheticMarket) -> None:
     for symbol, bars in world.bars.items():
-        expected = world.truth.expected_return(symbol, HORIZON_BARS)[:-HORIZON_BARS]
+        expected = world.hidden.expected_return(symbol, HORIZON_BARS)[:-HORIZON_BARS]
         got = later(bars, HORIZON_BARS)
         slope = np.polyfit(expected, got, 1)[0]
         assert 0.5 < slope < 1.6
@@ -98,7 +98,7 @@ def test_shipped_features_see_the_planted_part_and_nothing_in_noise(
     assert min(planted) > 0.05
     assert np.mean(planted) > 0.12
     assert abs(np.mean(luck)) < 0.1
-    assert not noise.truth.expected_return("BTC/USDT", HORIZON_BARS).any()
+    assert not noise.hidden.expected_return("BTC/USDT", HORIZON_BARS).any()
 
 
 def test_noise_has_no_drift() -> None:
@@ -111,12 +111,12 @@ def test_noise_has_no_drift() -> None:
 
 
 def test_an_unknown_symbol_has_a_character_of_its_own() -> None:
-    assert character("DOGE/USDT") == character("DOGE/USDT")
-    assert character("DOGE/USDT") != character("XRP/USDT")
+    assert params_of("DOGE/USDT") == params_of("DOGE/USDT")
+    assert params_of("DOGE/USDT") != params_of("XRP/USDT")
     bars = simulate(["DOGE/USDT"], days=1).bars["DOGE/USDT"]
     assert len(np.unique(bars.close)) > 100
 
 
-def test_a_world_lasts_a_day_or_more() -> None:
-    with pytest.raises(ValueError, match="a day or more"):
+def test_days_must_be_at_least_one() -> None:
+    with pytest.raises(ValueError, match="days must be at least 1"):
         simulate(days=0)

@@ -1,9 +1,8 @@
-"""What a run is made of, chosen: its instruments, their ensembles, its reference, its name."""
+"""Chooses the parts of a run: ensembles, reference instrument, external series, name."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -17,6 +16,7 @@ from ares.domain.model import Ensemble
 from ares.domain.package import PackageCard
 from ares.domain.run import RunSetup
 from ares.domain.series import SentimentSpec, SeriesSpec
+from ares.domain.utc import utc_day, utc_text
 from ares.journal.run import setup_of
 from ares.kernel.features.columns import require_same_columns
 from ares.kernel.features.observations import SeriesHistory
@@ -32,21 +32,23 @@ def choices_of(
 ) -> tuple[list[SlotChoice], list[str]]:
     """Return each instrument with its champion, else its newest candidate as a challenger.
 
-    Raises UserError where a model was made for other features than there are now.
+    Raises UserError where a model was trained on other features than the present ones.
     """
     models, book = ModelStore(workspace.models_dir), read_registry(workspace.journal_dir)
-    crowned = book.champions("history")
+    champions = book.champions("history")
     choices, remarks = [], []
     for key in keys:
-        if key.key in crowned:
-            back, remark = _before(models, book.previous_champion("history", key.key))
+        if key.key in champions:
+            back, remark = _previous(models, book.previous_champion("history", key.key))
             remarks += remark
-            choices.append(SlotChoice(key, models.ensemble(crowned[key.key]), True, back))
+            choices.append(SlotChoice(key, models.ensemble(champions[key.key]), True, back))
             continue
         candidate = models.newest_candidate(key.key, without=book.archived)
         choices.append(SlotChoice(key, candidate, False))
         if candidate is None:
-            remarks.append(f"{key.key} has no model and is only watched: `ares train` makes one")
+            remarks.append(
+                f"{key.key} has no model, so it is not traded: train one with `ares train`"
+            )
         else:
             remarks.append(
                 f"{key.key} has no champion: its newest candidate makes virtual trades only"
@@ -57,12 +59,12 @@ def choices_of(
             card = models.member(member).card
             require_same_columns(card.ref, card.features, card.features_hash, user, card.series)
     if all(choice.ensemble is None for choice in choices):
-        raise UserError("there is no model for any of these symbols: `ares train` makes some")
+        raise UserError("there is no model for any of these symbols: train some with `ares train`")
     return choices, remarks
 
 
-def _before(models: ModelStore, ensemble_hash: str) -> tuple[Ensemble | None, list[str]]:
-    """Return the champion before, to which a run may go back, and what is wrong with it."""
+def _previous(models: ModelStore, ensemble_hash: str) -> tuple[Ensemble | None, list[str]]:
+    """Return the previous champion, for a rollback during the run, and remarks on it."""
     if not ensemble_hash:
         return None, []
     try:
@@ -70,7 +72,7 @@ def _before(models: ModelStore, ensemble_hash: str) -> tuple[Ensemble | None, li
         for member in ensemble.members:
             models.member(member)
     except AresError as error:
-        return None, [f"the champion before could not come back: {error}"]
+        return None, [f"no rollback to the previous champion is possible: {error}"]
     return ensemble, []
 
 
@@ -84,15 +86,14 @@ def cards_of(workspace: Workspace, choices: Sequence[SlotChoice]) -> list[tuple[
     ]
 
 
-def seen_before(cards: Sequence[tuple[str, PackageCard]], from_ms: int) -> list[str]:
-    """Return a remark for each instrument whose models learned from candles of the window."""
+def in_sample(cards: Sequence[tuple[str, PackageCard]], from_ms: int) -> list[str]:
+    """Return a remark for each instrument with training data inside the window."""
     newest: dict[str, int] = {}
     for key, card in cards:
         newest[key] = max(newest.get(key, 0), card.data_to_ms)
     return [
-        f"{key}: its models learned from candles up to"
-        f" {datetime.fromtimestamp(until_ms / 1000, UTC):%Y-%m-%d %H:%M}: until then they are asked"
-        " what they were told, which proves nothing"
+        f"{key}: its models were trained on candles up to {utc_text(until_ms)}:"
+        " the results up to then are in-sample, not evidence"
         for key, until_ms in newest.items()
         if until_ms > from_ms
     ]
@@ -101,7 +102,7 @@ def seen_before(cards: Sequence[tuple[str, PackageCard]], from_ms: int) -> list[
 def reference_of(
     settings: Settings, store: CandleStore, cards: Sequence[tuple[str, PackageCard]]
 ) -> Instrument | None:
-    """Return the instrument that the models' cross features were trained on; None: on none.
+    """Return the reference instrument of the models' cross features; None if there is none.
 
     Raises UserError where they differ: a run has one reference.
     """
@@ -113,8 +114,8 @@ def reference_of(
         found[None if name is None else store.resolve(name)] = f"{card.name} {name}"
     if len(found) > 1:
         raise UserError(
-            f"the models look at different reference instruments ({'; '.join(found.values())}):"
-            " train them together, or run their symbols one by one with -s"
+            f"the models have different reference instruments ({'; '.join(found.values())}):"
+            " train them together, or run their symbols separately with -s"
         )
     return next(iter(found), None)
 
@@ -157,33 +158,29 @@ def missing_in_window(
         what = f"no values of {spec.name} are"
         how = f"ares data import-series PATH --name {spec.name}"
         if isinstance(spec, SentimentSpec):
-            what, how = "no news that count are", "ares news import PATH"
+            what, how = "no usable news are", "ares news import PATH"
         remarks.append(
-            f"{what} stored for the window: models trained with {spec.name} answer without it "
+            f"{what} stored for the window: models trained with {spec.name} score without it "
             f"(`{how}`)"
         )
     return remarks
 
 
 def watched(instrument: Instrument) -> SlotChoice:
-    """Return an instrument that has no model and is only looked at."""
+    """Return an instrument without a model, which the run only reads."""
     return SlotChoice(instrument, None, False)
 
 
 def free_name(workspace: Workspace, setup: RunSetup) -> str:
-    """Return the window's name; with a number behind it where another run has taken that."""
-
-    def day(ts_ms: int) -> str:
-        return datetime.fromtimestamp(ts_ms / 1000, UTC).strftime("%Y%m%d")
-
-    stem = f"{day(setup.from_ms)}-{day(setup.to_ms)}"
+    """Return a name made of the window, with a number appended if another run has it."""
+    stem = "-".join(utc_day(ms).replace("-", "") for ms in (setup.from_ms, setup.to_ms))
     for attempt in range(1, 1_000):
         name = stem if attempt == 1 else f"{stem}-{attempt}"
         folder: Path = workspace.journal_dir / "history" / name
         try:
             held = setup_of(folder) if folder.is_dir() else None
         except ExternalError:
-            continue  # damaged: it is left alone, and named by whoever asks for it
+            continue  # damaged: the name is not reused
         if held is None or same_run(held, setup):
             return name
-    raise ExternalError(f"a thousand runs are called {stem}: give this one a --run NAME")
+    raise ExternalError(f"a thousand runs are named {stem}: name this one with --run")

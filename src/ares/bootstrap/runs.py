@@ -123,7 +123,7 @@ def _planned(
     choices, remarks = chosen.choices_of(workspace, keys, user)
     cards = chosen.cards_of(workspace, choices)
     reference = chosen.reference_of(settings, store, cards)
-    remarks += chosen.seen_before(cards, from_ms)
+    remarks += chosen.in_sample(cards, from_ms)
     if reference is not None and reference not in keys:
         choices.append(chosen.watched(reference))
     _require_currency(choices, settings.account.currency)

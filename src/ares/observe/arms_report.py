@@ -1,4 +1,4 @@
-"""Champion and challenger of a run side by side, read from its journal alone: the A/B test."""
+"""The A/B test of a run: results of champion and challenger, read from its journal alone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ares.journal.run import entries
 
 @dataclass(frozen=True, slots=True)
 class TradeResults:
-    """What one ensemble's closed trades came to, real and virtual apart; means in bps, net."""
+    """Results of one ensemble's closed trades, real and virtual; means in net bps."""
 
     real_trades: int
     real_mean_bps: float | None
@@ -31,9 +31,9 @@ class TradeResults:
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """An ensemble that sat in a lane: from when to when, how far it came, and its results.
+    """An ensemble in a lane: from when to when, its stages and its results.
 
-    stages : where it stood, in order.     until_ms : None: it sits there still.
+    stages : in order of time.     until_ms : None: it is still there.
     """
 
     ensemble_hash: str
@@ -46,7 +46,7 @@ class Arm:
 
 @dataclass(frozen=True, slots=True)
 class ArmComparison:
-    """The newest comparison of two arms on the same bars, on one unit of notional each.
+    """The newest comparison of two arms on the same bars, with one unit of notional each.
 
     champion, challenger : hashes of the two; challenger_stage : shadow, canary, or former.
     """
@@ -66,7 +66,7 @@ class ArmComparison:
 
 @dataclass(frozen=True, slots=True)
 class ArmReport:
-    """The arms of one instrument, oldest first, and how the two of now compare."""
+    """The arms of one instrument, oldest first, and the comparison of the two current ones."""
 
     instrument: str
     arms: tuple[Arm, ...]
@@ -74,7 +74,9 @@ class ArmReport:
 
 
 @dataclass(slots=True)
-class _Seat:
+class _Tenure:
+    """The time of one ensemble in a lane."""
+
     ensemble_hash: str
     stages: list[str]
     since_ms: int
@@ -86,65 +88,65 @@ class _Seat:
 def report_arms(folder: Path) -> tuple[ArmReport, ...]:
     """Return the arms of every instrument of a run that had an ensemble."""
     setup: RunSetup | None = None
-    seats: dict[int, _Seat] = {}
-    past: dict[int, list[_Seat]] = defaultdict(list)
+    current: dict[int, _Tenure] = {}
+    past: dict[int, list[_Tenure]] = defaultdict(list)
     compared: dict[int, ArmComparison] = {}
     for entry in entries(folder):
         if isinstance(entry.event, RunStarted):
             setup = entry.event.setup
-            for lane, one in enumerate(setup.instruments):
-                if one.ensemble is not None:
-                    seats[lane] = _first(one.ensemble, one.is_champion, setup.from_ms)
+            for lane, row in enumerate(setup.instruments):
+                if row.ensemble is not None:
+                    current[lane] = _first(row.ensemble, row.is_champion, setup.from_ms)
         if setup is None:
             continue
         for effect in entry.effects:
             match effect:
-                case TradeClosed() if effect.instrument in seats:
-                    seats[effect.instrument].trades.append(effect)
+                case TradeClosed() if effect.instrument in current:
+                    current[effect.instrument].trades.append(effect)
                 case SlotChanged():
-                    _move(setup, seats, past, effect)
+                    _move(setup, current, past, effect)
                 case ArmsCompared():
-                    compared[effect.instrument] = _comparison(setup, seats, effect)
+                    compared[effect.instrument] = _comparison(setup, current, effect)
                 case _:
                     pass
     if setup is None:
-        raise UserError(f"{folder.name}: nothing was journaled yet")
-    return _reports(setup, seats, past, compared)
+        raise UserError(f"{folder.name}: the journal is empty: run it again")
+    return _reports(setup, current, past, compared)
 
 
-def _first(ensemble: Ensemble, crowned: bool, from_ms: int) -> _Seat:
-    return _Seat(ensemble.hash, ["champion" if crowned else "shadow"], from_ms, [])
+def _first(ensemble: Ensemble, is_champion: bool, from_ms: int) -> _Tenure:
+    return _Tenure(ensemble.hash, ["champion" if is_champion else "shadow"], from_ms, [])
 
 
 def _move(
     setup: RunSetup,
-    seats: dict[int, _Seat],
-    past: dict[int, list[_Seat]],
+    current: dict[int, _Tenure],
+    past: dict[int, list[_Tenure]],
     fact: SlotChanged,
 ) -> None:
-    """Let the seats be as a fact says; who is not there any more has left."""
+    """Apply a change of lanes: end the tenures that it ends, and begin those that it begins."""
     i = fact.instrument
     lanes = range(i, len(setup.instruments), setup.n_instruments)
     for lane, name, stage in zip(lanes, fact.lane_hashes, fact.stages, strict=True):
-        seat = seats.get(lane)
-        if seat is not None and seat.ensemble_hash != name:
-            seat.until_ms, seat.ended = fact.ts_ms, f"{fact.move}: {fact.reason}"
-            past[i].append(seats.pop(lane))
-            seat = None
+        tenure = current.get(lane)
+        if tenure is not None and tenure.ensemble_hash != name:
+            tenure.until_ms, tenure.ended = fact.ts_ms, f"{fact.move}: {fact.reason}"
+            past[i].append(current.pop(lane))
+            tenure = None
         if not name:
             continue
-        if seat is None:
-            seats[lane] = _Seat(name, [stage], fact.ts_ms, [])
-        elif seat.stages[-1] != stage:
-            seat.stages.append(stage)
+        if tenure is None:
+            current[lane] = _Tenure(name, [stage], fact.ts_ms, [])
+        elif tenure.stages[-1] != stage:
+            tenure.stages.append(stage)
 
 
-def _comparison(setup: RunSetup, seats: dict[int, _Seat], fact: ArmsCompared) -> ArmComparison:
-    """Return a comparison with the names of the two who sit there at this moment."""
+def _comparison(setup: RunSetup, current: dict[int, _Tenure], fact: ArmsCompared) -> ArmComparison:
+    """Return a comparison with the hashes of the two current ensembles."""
     lanes = range(fact.instrument, len(setup.instruments), setup.n_instruments)
-    there = [seats[lane] for lane in lanes if lane in seats]
-    champion = next((one for one in there if one.stages[-1] == "champion"), None)
-    other = next((one for one in there if one is not champion), None)
+    present = [current[lane] for lane in lanes if lane in current]
+    champion = next((tenure for tenure in present if tenure.stages[-1] == "champion"), None)
+    other = next((tenure for tenure in present if tenure is not champion), None)
     return ArmComparison(
         fact.ts_ms, fact.since_ms, fact.steps, fact.champion_bps, fact.challenger_bps,
         fact.e_better, fact.e_worse,
@@ -157,25 +159,25 @@ def _comparison(setup: RunSetup, seats: dict[int, _Seat], fact: ArmsCompared) ->
 
 def _reports(
     setup: RunSetup,
-    seats: dict[int, _Seat],
-    past: dict[int, list[_Seat]],
+    current: dict[int, _Tenure],
+    past: dict[int, list[_Tenure]],
     compared: dict[int, ArmComparison],
 ) -> tuple[ArmReport, ...]:
     reports = []
     for i in range(setup.n_instruments):
         lanes = range(i, len(setup.instruments), setup.n_instruments)
-        there = [seats[lane] for lane in lanes if lane in seats]
-        found = sorted([*past[i], *there], key=lambda seat: seat.since_ms)
+        present = [current[lane] for lane in lanes if lane in current]
+        found = sorted([*past[i], *present], key=lambda tenure: tenure.since_ms)
         if not found:
             continue
         key = setup.instruments[i].spec.instrument.key
-        reports.append(ArmReport(key, tuple(_arm(seat) for seat in found), compared.get(i)))
+        reports.append(ArmReport(key, tuple(_arm(tenure) for tenure in found), compared.get(i)))
     return tuple(reports)
 
 
-def _arm(seat: _Seat) -> Arm:
-    real = [t.net_bps for t in seat.trades if not t.virtual]
-    virtual = [t.net_bps for t in seat.trades if t.virtual]
+def _arm(tenure: _Tenure) -> Arm:
+    real = [t.net_bps for t in tenure.trades if not t.virtual]
+    virtual = [t.net_bps for t in tenure.trades if t.virtual]
     both = np.array([*real, *virtual])
     results = TradeResults(
         real_trades=len(real),
@@ -186,5 +188,10 @@ def _arm(seat: _Seat) -> Arm:
         sd_bps=float(both.std(ddof=1)) if len(both) > 1 else None,
     )
     return Arm(
-        seat.ensemble_hash, tuple(seat.stages), seat.since_ms, seat.until_ms, seat.ended, results
+        tenure.ensemble_hash,
+        tuple(tenure.stages),
+        tenure.since_ms,
+        tenure.until_ms,
+        tenure.ended,
+        results,
     )

@@ -1,4 +1,4 @@
-"""What is wrong, or only imperfect, in stored candles, each finding with its place."""
+"""Checks stored candles for errors and anomalies; each finding has its time."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from ares.store.history import compare
 
 JUMP_MIN = 0.05
 JUMP_MADS = 20.0
-"""A jump is a move from the last close of more than 5% and more than 20 median deviations."""
+"""A jump is a move from the last close above 5% and above 20 times the median move."""
 
 OHLC_TOLERANCE = 1e-9
 
 
 class Kind(StrEnum):
-    """What was found; the last five are errors, the others are how real data are."""
+    """Kind of a finding; the last five are errors, the others occur in real data."""
 
     GAP = "gap"
     ZERO_VOLUME = "zero volume"
@@ -36,15 +36,15 @@ class Kind(StrEnum):
 
     @property
     def is_error(self) -> bool:
-        """Return whether candles of this kind mislead whoever computes with them."""
+        """Return whether candles with this finding must not be used."""
         return self not in (Kind.GAP, Kind.ZERO_VOLUME, Kind.JUMP)
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One place: bars one after the other that have the same thing wrong.
+    """Consecutive bars with the same finding.
 
-    from_ms, to_ms : open time of the first bar; end of the last one.
-    count          : bars, missing ones for a gap.
+    from_ms, to_ms : open time of the first bar; close time of the last.
+    count          : number of bars; of a gap, the missing ones.
     """
 
     instrument: Instrument
@@ -57,7 +57,7 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 class SeriesCheck(msgspec.Struct, frozen=True):
-    """A series with what was found in it."""
+    """A series and its findings."""
 
     series: Series
     findings: tuple[Finding, ...]
@@ -89,14 +89,14 @@ def check_store(
 
 
 def check_bars(instrument: Instrument, interval: str, bars: Bars) -> list[Finding]:
-    """Return what is found in the bars of one series; they may be of any order and quality."""
+    """Return the findings in the bars of one series, which may be in any order and quality."""
     interval_ms = Timeframe(interval).ms
     step_ms = np.diff(bars.ts_ms, prepend=bars.ts_ms[:1] - interval_ms)
     found = []
 
     def runs(kind: Kind, bad: Bools, details: F64 | None = None) -> None:
         edges = np.flatnonzero(np.diff(np.concatenate([[False], bad, [False]])))
-        if details is not None:  # each bar is a place of its own
+        if details is not None:  # each bar is a finding of its own
             edges = np.repeat(np.flatnonzero(bad), 2) + np.tile([0, 1], int(bad.sum()))
         for first, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
             detail = "" if details is None else f"{details[first]:+.1%}"
@@ -140,7 +140,7 @@ def _jumps(move: F64) -> Bools:
 
 
 def _bad_shapes(bars: Bars) -> Bools:
-    """Return where prices are not finite or above 0, or high and low do not hold the others."""
+    """Return where prices are invalid, or open and close are outside low and high."""
     prices = np.stack([bars.open, bars.high, bars.low, bars.close])
     sound = np.all(np.isfinite(prices) & (prices > 0.0), axis=0)
     room = 1.0 + OHLC_TOLERANCE
@@ -152,21 +152,22 @@ def _bad_shapes(bars: Bars) -> Bools:
 
 
 def _against(series: Series, bars: Bars, other: Series, parts: Bars) -> list[Finding]:
-    """Return where a series says something else than a finer one of the same instrument."""
+    """Return where a series differs from a finer one of the same instrument."""
     timeframe, lower = Timeframe(series.interval), Timeframe(other.interval)
-    said = compare(
+    difference = compare(
         series.instrument,
         timeframe,
         (other.interval, series.interval),
         resample(parts, lower.ms, timeframe.ms),
         bars,
     )
-    if said is None:
+    if difference is None:
         return []
     detail = (
-        f"{other.interval} gives {said.column} {said.fine_value:.10g}, {series.interval} has "
-        f"{said.coarse_value:.10g}; {said.different} of {said.compared} bars differ"
+        f"{other.interval} gives {difference.column} {difference.fine_value:.10g}, "
+        f"{series.interval} has {difference.coarse_value:.10g}; "
+        f"{difference.different} of {difference.compared} bars differ"
     )
-    place = (said.first_ms, said.last_ms + timeframe.ms, said.different)
+    span = (difference.first_ms, difference.last_ms + timeframe.ms, difference.different)
     kind = Kind.DISAGREEMENT
-    return [Finding(series.instrument, series.interval, kind, *place, detail)]
+    return [Finding(series.instrument, series.interval, kind, *span, detail)]

@@ -1,4 +1,4 @@
-"""What a run came to, read from its journal alone: money, trades, refusals, modes, breakers."""
+"""The report of a run, from its journal alone: equity, trades, refusals, modes, breakers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ UNITS = 10.0**MONEY_DECIMALS
 
 @dataclass(frozen=True, slots=True)
 class ClosedTrades:
-    """Closed trades of one kind (real, or virtual); ratios over nothing are None."""
+    """Closed trades of one kind (real or virtual); ratios without trades are None."""
 
     trades: int
     win_rate: float | None
@@ -43,7 +43,7 @@ class ClosedTrades:
 
 @dataclass(frozen=True, slots=True)
 class StageChange:
-    """An ensemble that came, went or changed its stage while the run went on."""
+    """An ensemble that was added, removed or changed its stage during a run."""
 
     ts_ms: int
     instrument: str
@@ -57,7 +57,7 @@ class StageChange:
 class InstrumentReport:
     """One instrument of a run. pnl_quote and fees_quote count closed real trades only.
 
-    challenger : virtual trades of ensembles that ran beside a champion.
+    challenger : virtual trades of challengers of a champion.
     """
 
     instrument: str
@@ -76,9 +76,9 @@ class InstrumentReport:
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """A run as a whole. equity marks open positions at the last close; drawdown is a share.
+    """A run. Equity values open positions at the last close; drawdown is a fraction.
 
-    stale_series : how often a series of an instrument was stale, from the start or after a pause.
+    stale_series : how often each series became stale, by instrument.
     """
 
     environment: str
@@ -113,7 +113,7 @@ def newest_run(journal_dir: Path) -> Path:
     """Return the folder of the run that was last written; raise UserError where there is none."""
     runs = [p.parent for p in (journal_dir / "history").glob("*/000001.journal")]
     if not runs:
-        raise UserError("there is no run yet: `ares run --env history` makes one")
+        raise UserError("there is no run yet: start one with `ares run --env history`")
     return max(runs, key=lambda run: max(p.stat().st_mtime_ns for p in run.glob("*.journal")))
 
 
@@ -129,17 +129,17 @@ def run_folder(journal_dir: Path, name: str | None) -> Path:
 
 
 def report_run(folder: Path) -> RunReport:
-    """Read a run's journal and return what it came to."""
+    """Return the report of the run in a folder."""
     tally = _Tally()
     for entry in entries(folder):
         tally.add(entry)
     if tally.setup is None:
-        raise UserError(f"{folder.name}: nothing was journaled yet")
+        raise UserError(f"{folder.name}: the journal is empty: run it again")
     return tally.report()
 
 
 class _Tally:
-    """Counts while the journal is read."""
+    """Counts of the journal's entries."""
 
     def __init__(self) -> None:
         self.setup: RunSetup | None = None
@@ -151,13 +151,13 @@ class _Tally:
         self.decided: list[DecisionMade] = []
         self.trades: list[TradeClosed] = []
         self.refused: list[SignalRefused] = []
-        self.entries_asked: Counter[int] = Counter()
+        self.entry_requests: Counter[int] = Counter()
         self.lots: Counter[int] = Counter()
         self.stages: list[str] = []
         self.shadow: list[TradeClosed] = []
         self.moves: list[SlotChanged] = []
         self.retrainings: Counter[str] = Counter()
-        self.places: dict[str, int] = {}
+        self.instrument_of: dict[str, int] = {}
 
     def add(self, entry: JournalEntry) -> None:
         """Count one entry."""
@@ -166,7 +166,7 @@ class _Tally:
         if isinstance(event, RunStarted):
             self.setup = event.setup
             self.stages = [
-                "champion" if one.is_champion else "challenger" for one in event.setup.instruments
+                "champion" if row.is_champion else "challenger" for row in event.setup.instruments
             ]
         elif isinstance(event, BarsClosed):
             self.last_ms = event.ts_ms
@@ -176,7 +176,7 @@ class _Tally:
         elif isinstance(event, OrderFilled):
             self.fills += 1
             self.fee_units += event.fee_units
-            self.lots[self.places[event.client_id]] += event.lots
+            self.lots[self.instrument_of[event.client_id]] += event.lots
         elif isinstance(event, OrderRejected):
             self.rejected += 1
         elif isinstance(event, RetrainingEnded):
@@ -187,17 +187,16 @@ class _Tally:
                     self.decided.append(effect)
                 case SubmitOrder():
                     self.orders += 1
-                    self.places[effect.client_id] = effect.instrument
-                    self.entries_asked[effect.instrument] += effect.kind == "entry"
+                    self.instrument_of[effect.client_id] = effect.instrument
+                    self.entry_requests[effect.instrument] += effect.kind == "entry"
                 case SignalRefused():
                     self.refused.append(effect)
                 case TradeClosed():
-                    beside = self.setup is not None and self.setup.challenger_lanes
-                    aside = effect.virtual and beside and self._aside(effect.instrument)
-                    (self.shadow if aside else self.trades).append(effect)
+                    challenges = effect.virtual and self._challenges(effect.instrument)
+                    (self.shadow if challenges else self.trades).append(effect)
                 case SlotChanged():
                     self.moves.append(effect)
-                    lanes = range(effect.instrument, len(self.stages), self._width)
+                    lanes = range(effect.instrument, len(self.stages), self._n_instruments)
                     for lane, stage in zip(lanes, effect.stages, strict=True):
                         self.stages[lane] = stage
                 case ModeChanged():
@@ -212,17 +211,19 @@ class _Tally:
                     pass
 
     @property
-    def _width(self) -> int:
+    def _n_instruments(self) -> int:
         return 1 if self.setup is None else self.setup.n_instruments
 
-    def _aside(self, lane: int) -> bool:
-        """Return whether a lane challenges a champion just now."""
-        lanes = range(lane % self._width, len(self.stages), self._width)
-        crowned = any(self.stages[x] == "champion" for x in lanes)
-        return crowned and self.stages[lane] != "champion"
+    def _challenges(self, lane: int) -> bool:
+        """Return whether the ensemble of a lane is a challenger of a champion."""
+        if self.setup is None or not self.setup.challenger_lanes:
+            return False
+        lanes = range(lane % self._n_instruments, len(self.stages), self._n_instruments)
+        has_champion = any(self.stages[x] == "champion" for x in lanes)
+        return has_champion and self.stages[lane] != "champion"
 
     def report(self) -> RunReport:
-        """Return the report of what was counted."""
+        """Return the report."""
         setup = self.setup
         assert setup is not None
         equity = np.array([d.equity_units for d in self.decided]) / UNITS
@@ -269,24 +270,24 @@ class _Tally:
         )
 
     def _instrument(self, setup: RunSetup, i: int) -> InstrumentReport:
-        one = setup.instruments[i]
+        row = setup.instruments[i]
         lanes = range(i, len(setup.instruments), setup.n_instruments)
         lane = next((x for x in lanes if self.stages[x] == "champion"), i)
         trades = [t for t in self.trades if t.instrument in lanes]
         real = [t for t in trades if not t.virtual]
         refused = Counter(r.code for r in self.refused if r.instrument == lane)
         mode, confidence = "–", None
-        if self.decided and one.ensemble is not None:
-            said = np.frombuffer(self.decided[-1].outputs).reshape(5, -1)
-            confidence = float(said[3, lane])
-            mode = "TRADING" if said[4, lane] else "LEARNING"
+        if self.decided and row.ensemble is not None:
+            outputs = np.frombuffer(self.decided[-1].outputs).reshape(5, -1)
+            confidence = float(outputs[3, lane])
+            mode = "TRADING" if outputs[4, lane] else "LEARNING"
         slot = self.stages[lane]
         return InstrumentReport(
-            instrument=one.spec.instrument.key,
-            slot=slot if one.ensemble is not None else "watched",
+            instrument=row.spec.instrument.key,
+            slot=slot if row.ensemble is not None else "watched",
             mode=mode,
             mode_confidence=confidence,
-            signals=sum(self.entries_asked[x] for x in lanes) + sum(refused.values()),
+            signals=sum(self.entry_requests[x] for x in lanes) + sum(refused.values()),
             refused=dict(refused.most_common()),
             real=_side(real),
             virtual=_side([t for t in trades if t.virtual]),
@@ -310,25 +311,25 @@ def _side(trades: list[TradeClosed]) -> ClosedTrades:
 
 
 def verdict_of(instruments: tuple[InstrumentReport, ...], net_return: float) -> str:
-    """Return in one or two plain sentences what the run showed."""
-    virtual = sum(one.virtual.trades for one in instruments)
-    real = sum(one.real.trades for one in instruments)
-    held = sum(one.open_lots != 0 for one in instruments)
+    """Return the result of the run in one or two sentences."""
+    virtual = sum(row.virtual.trades for row in instruments)
+    real = sum(row.real.trades for row in instruments)
+    held = sum(row.open_lots != 0 for row in instruments)
     if real == 0 and virtual == 0 and held == 0:
-        return "No signal passed strategy.edge_bps_min: nothing was traded, not even virtually."
+        return "No signal reached strategy.edge_bps_min: no trades, real or virtual."
     parts = []
     if real == 0 and held == 0:
-        parts.append("Nothing was traded with the account.")
+        parts.append("No real trades.")
     else:
         made = "gained" if net_return > 0 else "lost"
-        still = f" and {held} still open, marked at the last close," if held else ""
+        still = f" and {held} open positions, valued at the last close," if held else ""
         parts.append(
             f"{real} closed trades{still} {made} {abs(net_return):.2%} of the account"
             " after all costs."
         )
     if virtual:
-        total = sum(one.virtual.total_net_bps for one in instruments)
+        total = sum(row.virtual.total_net_bps for row in instruments)
         mean = total / virtual
-        said = "no edge after costs" if mean <= 0 else "a positive mean, not yet evidence"
-        parts.append(f"{virtual} virtual trades averaged {mean:+.1f} bps net: {said}.")
+        what = "no edge after costs" if mean <= 0 else "a positive mean, not yet evidence"
+        parts.append(f"{virtual} virtual trades averaged {mean:+.1f} bps net: {what}.")
     return " ".join(parts)

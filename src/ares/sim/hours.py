@@ -1,16 +1,16 @@
-"""Years of hourly candles in a blink: the worlds on which the gate itself is tried.
+"""Synthetic hourly candles of several years, on which the gate itself is tested.
 
-What is planted. Prices come back to where they were: with ``x`` the distance of the log close from
-the mean of the last 20, in their standard deviations, the expected log return of the next hour is
-``-edge * 0.108 * sign(x) * (min(|x|, 2.2) / 1.5)^4`` of that hour's own standard deviation: a
-fiftieth of it at one deviation, a ninth at 1.5, half at 2.2 and beyond, on either side alike, so
-that holding earns nothing. It is what the feature ``bollinger_20`` shows, and its kin. The rule
-that knows it buys below -1.8 and sells above 0 (``rule_edges``). At ``edge=0`` the expected return
-of every hour is nothing whatever came before it: whatever is found there is luck.
+The planted edge is mean reversion. With ``x`` the distance of the log close from the mean of the
+last 20, in their standard deviations, the expected log return of the next hour is
+``-edge * 0.108 * sign(x) * (min(|x|, 2.2) / 1.5)^4`` of that hour's standard deviation: 1/50 of it
+at one deviation, 1/9 at 1.5, 1/2 at 2.2 and beyond. It is the same on both sides, so that holding
+earns nothing, and visible in the feature ``bollinger_20`` and similar ones. The rule that knows it
+buys below -1.8 and sells above 0 (``rule_edges``). At ``edge=0`` the expected return of every hour
+is zero whatever came before: whatever is found there is luck.
 
 The noise is that of ``prices``: three regimes of volatility that last days, GARCH(1,1) within
 them, Student t innovations of 5 degrees, a daily and weekly rhythm, volume that follows
-volatility, highs and lows of a Brownian bridge. Drawn by seed, to the bit; a longer world begins
+volatility, highs and lows of a Brownian bridge. A seed gives the same bits; a longer market begins
 with the shorter.
 """
 
@@ -46,9 +46,9 @@ BUY_BELOW, SELL_ABOVE = -1.8, 0.0
 
 @dataclass(frozen=True, slots=True)
 class HourlyMarket:
-    """Hourly candles, and what they are made of.
+    """Hourly candles, and the hidden values behind them.
 
-    away  : (n_bars,) ``x`` of the file's head at each close; 0 until there are 20 closes.
+    away  : (n_bars,) ``x`` of the module's docstring at each close; 0 for the first 20 closes.
     drift : (n_bars,) expected log return of the hour after each.
     """
 
@@ -58,36 +58,36 @@ class HourlyMarket:
     drift: F64
 
     def rule_edges(self) -> F64:
-        """Return (n_bars,) 1 where the rule that knows what is planted buys, -1 where it sells."""
+        """Return (n_bars,) 1 where the rule that knows the planted edge buys, -1 where it sells."""
         return np.where(self.away < BUY_BELOW, 1.0, np.where(self.away > SELL_ABOVE, -1.0, 0.0))
 
 
 def hours(
     seed: int, edge: float, n: int = HOURS, from_ms: int = FROM_MS, turns_at: int | None = None
 ) -> HourlyMarket:
-    """Return ``n`` hourly candles, and the truth.
+    """Return ``n`` hourly candles, and the hidden values.
 
-    edge     : strength of what is planted (see the file's head); 0 is pure noise.
-    turns_at : bar from which on what is planted works the other way round; None: never.
+    edge     : strength of the planted edge (see the module); 0 is pure noise.
+    turns_at : bar from which on the edge is reversed; None: never.
     """
     ts_ms = from_ms + HOUR_MS * np.arange(n, dtype=np.int64)
     regime = regimes(stream(seed, "regimes").random((n, 2)), REGIME_BARS)
-    moves, wildness = garch(innovations(seed, "hours", n), REGIMES[regime] * rhythm_of(ts_ms))
-    wide = SIGMA * wildness
+    moves, vol_scale = garch(innovations(seed, "hours", n), REGIMES[regime] * rhythm_of(ts_ms))
+    wide = SIGMA * vol_scale
     turn = n if turns_at is None else turns_at
     moved, away, drift = _pulled(SIGMA * moves, wide, edge * PULL_SIGMAS, turn)
     loud = np.exp(0.35 * stream(seed, "volume").standard_normal(n))
     chance = stream(seed, "range").random((n, 2))
     columns = _candles(moved - 0.5 * wide * wide, wide, chance, PRICE, 10.0**PRICE_DECIMALS)
-    volume = np.rint(VOLUME * wildness * loud * 1e5) / 1e5
+    volume = np.rint(VOLUME * vol_scale * loud * 1e5) / 1e5
     spec = InstrumentSpec(Instrument(VENUE, SYMBOL), PRICE_DECIMALS, 5, 5.0)
     return HourlyMarket(Bars.make(ts_ms, *columns, volume), spec, away, drift)
 
 
 @njit
 def _pulled(shock: F64, wide: F64, pull: float, turn: int) -> tuple[F64, F64, F64]:
-    """Return each bar's log return with the pull in it, how far away its close is, and what is
-    expected of the bar after it, (n,) each; from bar ``turn`` on it is a push.
+    """Return each bar's log return including the edge, the distance of its close from the mean, and
+    the expected return of the next bar, (n,) each; from bar ``turn`` on the edge is reversed.
     """
     n = len(shock)
     moved, away, drift = np.empty(n), np.zeros(n), np.zeros(n)

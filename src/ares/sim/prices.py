@@ -1,17 +1,17 @@
-"""The simulated world's prices: clustered, correlated, fat-tailed, and a little predictable.
+"""Prices of a synthetic market: clustered volatility, correlation, fat tails, a planted edge.
 
-What is planted. Each instrument has a hidden state ``x``: mean-reverting with a memory of 8 hours,
-of mean 0 and deviation 1, half of its variance common to all. It shows in the volume (ln v rises by
-0.7 x) and pushes the price: each minute's expected log return is ``edge * 8 bps / 60 * x``, of the
-state at the end of the minute before. At ``edge=1`` and x = 2 that is 80 bps over the next 8 hours
-against a deviation of some 110 bps, and costs of about 24 bps: nothing at a minute, tradeable over
-hours, and seen by ``volume_ratio_5_50`` and its like on 15m and 1h bars. At ``edge=0`` prices
-are a martingale: whatever a model finds there is luck.
+The planted edge. Each instrument has a hidden state ``x``: mean-reverting with a memory of 8 hours,
+of mean 0 and deviation 1, half of its variance common to all. It is visible in the volume (ln v
+rises by 0.7 x) and moves the price: each minute's expected log return is ``edge * 8 bps / 60 * x``,
+of the state at the end of the minute before. At ``edge=1`` and x = 2 that is 80 bps over the next 8
+hours, against a deviation of some 110 bps and costs of about 24 bps: no edge at one minute, a
+tradeable one over hours, visible in ``volume_ratio_5_50`` and similar features on 15m and 1h bars.
+At ``edge=0`` prices are a martingale: whatever a model finds there is luck.
 
-The rest is noise as markets make it: three regimes of volatility (calm, normal, wild) that last
-hours to days, GARCH(1,1) within them (Bollerslev 1986), Student t innovations, one market factor,
-a daily and weekly rhythm, volume that follows volatility, and highs and lows as a Brownian bridge
-between open and close has them. Drawn by seed, to the bit; a longer world begins with the shorter.
+The rest is noise like that of real markets: three regimes of volatility (calm, normal, wild) that
+last hours to days, GARCH(1,1) within them (Bollerslev 1986), Student t innovations, one market
+factor, a daily and weekly rhythm, volume that follows volatility, and highs and lows of a Brownian
+bridge between open and close. A seed gives the same bits; a longer market begins with the shorter.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ REGIME_BARS = np.array([36.0, 24.0, 6.0]) * 60.0
 
 @dataclass(frozen=True, slots=True)
 class HiddenState:
-    """What nobody in the world can see.
+    """The hidden state, for tests.
 
     state  : symbol -> (n_bars,) the hidden state at the end of each bar.
     regime : (n_bars,) 0 calm, 1 normal, 2 wild; common to all.
-    edge   : strength of the planted part, 0 for none.
+    edge   : strength of the planted edge, 0 for none.
     """
 
     state: dict[str, F64]
@@ -67,16 +67,16 @@ class HiddenState:
 
 @dataclass(frozen=True, slots=True)
 class SyntheticMarket:
-    """Simulated candles (1m, without gaps) of several instruments, and the truth behind them."""
+    """Synthetic candles (1m, without gaps) of several instruments, and their hidden state."""
 
     bars: dict[str, Bars]
     specs: dict[str, InstrumentSpec]
-    truth: HiddenState
+    hidden: HiddenState
 
 
 @dataclass(frozen=True, slots=True)
 class InstrumentParams:
-    """How one instrument behaves: per-minute volatility, share of it from the market, size."""
+    """Parameters of an instrument: volatility per minute, share from the market factor, volume."""
 
     price: float
     price_decimals: int
@@ -101,19 +101,19 @@ def simulate(
     edge: float = 1.0,
     from_ms: int = FROM_MS,
 ) -> SyntheticMarket:
-    """Return ``days`` of 1m candles of every symbol, and the truth.
+    """Return ``days`` of 1m candles of every symbol, and the hidden state.
 
-    edge    : strength of the planted part (see the file's head); 0 is pure noise.
+    edge    : strength of the planted edge (see the module); 0 is pure noise.
     from_ms : open time of the first bar, on a full minute.
     """
     if days < 1:
-        raise ValueError(f"a world lasts a day or more, not {days}")
+        raise ValueError(f"days must be at least 1, not {days}")
     n = days * DAY_MS // MINUTE_MS
     ts_ms = from_ms + MINUTE_MS * np.arange(n, dtype=np.int64)
     rhythm = rhythm_of(ts_ms)
     regime = regimes(stream(seed, "regimes").random((n, 2)), REGIME_BARS)
-    market_wildness = REGIMES[regime] * rhythm
-    market = garch(innovations(seed, "market", n), market_wildness)[0]
+    market_vol_scale = REGIMES[regime] * rhythm
+    market = garch(innovations(seed, "market", n), market_vol_scale)[0]
     tide = mean_reverting(stream(seed, "tide").standard_normal(n), MEMORY_BARS)
     crowd = mean_reverting(stream(seed, "crowd").standard_normal(n), 3 * MEMORY_BARS)
 
@@ -121,25 +121,31 @@ def simulate(
     specs: dict[str, InstrumentSpec] = {}
     states: dict[str, F64] = {}
     for symbol in symbols:
-        who = character(symbol)
+        params = params_of(symbol)
         own = mean_reverting(stream(seed, symbol, "state").standard_normal(n), MEMORY_BARS)
         state = np.sqrt(0.5) * (tide + own)
-        moves, wildness = garch(innovations(seed, symbol, n), market_wildness)
-        shock = np.sqrt(who.market_share) * market + np.sqrt(1.0 - who.market_share) * moves
+        moves, vol_scale = garch(innovations(seed, symbol, n), market_vol_scale)
+        shock = np.sqrt(params.market_share) * market + np.sqrt(1.0 - params.market_share) * moves
         chance = stream(seed, symbol, "range").random((n, 2))
         loud = stream(seed, symbol, "volume").standard_normal(n)
         columns = _candles(
-            *(shock, wildness, state, crowd, loud, chance),
-            *(who.price, who.sigma, who.volume, edge * DRIFT_PER_BAR, 10.0**who.price_decimals),
+            *(shock, vol_scale, state, crowd, loud, chance),
+            *(
+                params.price,
+                params.sigma,
+                params.volume,
+                edge * DRIFT_PER_BAR,
+                10.0**params.price_decimals,
+            ),
         )
         bars[symbol] = Bars.make(ts_ms, *columns)
-        specs[symbol] = InstrumentSpec(Instrument(VENUE, symbol), who.price_decimals, 5, 5.0)
+        specs[symbol] = InstrumentSpec(Instrument(VENUE, symbol), params.price_decimals, 5, 5.0)
         states[symbol] = state
     return SyntheticMarket(bars, specs, HiddenState(states, regime, edge))
 
 
-def character(symbol: str) -> InstrumentParams:
-    """Return how ``symbol`` behaves; an unknown one gets a character of its name's own."""
+def params_of(symbol: str) -> InstrumentParams:
+    """Return the parameters of ``symbol``; those of an unknown one derive from its name."""
     if symbol in _KNOWN:
         return _KNOWN[symbol]
     digits = hashlib.sha256(symbol.encode()).digest()
@@ -155,7 +161,7 @@ def character(symbol: str) -> InstrumentParams:
 
 
 def stream(seed: int, *names: str) -> np.random.Generator:
-    """Return the stream of random numbers of one part of the world, apart from all others."""
+    """Return the random numbers of one part of the market, independent of the others."""
     digits = hashlib.sha256("|".join((str(seed), *names)).encode()).digest()
     return np.random.default_rng(int.from_bytes(digits[:16], "little"))
 
@@ -182,7 +188,7 @@ def _keep(memory_bars: float) -> float:
 def regimes(chance: NDArray[np.float64], regime_bars: F64) -> I64:
     """Return (n,) the regime of each bar; ``chance`` is (n, 2) uniform.
 
-    regime_bars : (3,) how long each regime lasts on average.
+    regime_bars : (3,) mean duration of each regime.
     """
     n = chance.shape[0]
     regime = np.empty(n, np.int64)
@@ -196,7 +202,7 @@ def regimes(chance: NDArray[np.float64], regime_bars: F64) -> I64:
 
 @njit
 def mean_reverting(noise: F64, memory_bars: float) -> F64:
-    """Return (n,) an Ornstein-Uhlenbeck path of mean 0 and variance 1, begun in its own law."""
+    """Return (n,) a stationary Ornstein-Uhlenbeck path of mean 0 and variance 1."""
     keep = np.exp(-1.0 / memory_bars)
     kick = np.sqrt(1.0 - keep * keep)
     path = np.empty_like(noise)
@@ -208,13 +214,13 @@ def mean_reverting(noise: F64, memory_bars: float) -> F64:
 
 
 @njit
-def garch(innovations: F64, wildness: F64) -> tuple[F64, F64]:
-    """Return (n,) moves of variance ``wildness`` squared on average, and their deviation."""
+def garch(innovations: F64, vol_scale: F64) -> tuple[F64, F64]:
+    """Return (n,) moves of variance ``vol_scale`` squared on average, and their deviation."""
     moves = np.empty_like(innovations)
     deviation = np.empty_like(innovations)
     variance = 1.0
     for t in range(len(innovations)):
-        deviation[t] = wildness[t] * np.sqrt(variance)
+        deviation[t] = vol_scale[t] * np.sqrt(variance)
         moves[t] = deviation[t] * innovations[t]
         square = min(innovations[t] * innovations[t], 25.0)
         variance = min(0.01 + 0.05 * variance * square + 0.94 * variance, 16.0)
@@ -224,7 +230,7 @@ def garch(innovations: F64, wildness: F64) -> tuple[F64, F64]:
 @njit
 def _candles(
     shock: F64,
-    wildness: F64,
+    vol_scale: F64,
     state: F64,
     crowd: F64,
     loud: F64,
@@ -242,7 +248,7 @@ def _candles(
     last = np.rint(price * scale) / scale
     before = 0.0
     for t in range(n):
-        wide = sigma * wildness[t]
+        wide = sigma * vol_scale[t]
         move = drift * before + sigma * shock[t] - 0.5 * wide * wide
         before = state[t]
         # Highest and lowest point of a Brownian bridge over the move (Karatzas & Shreve 1991).
@@ -254,7 +260,7 @@ def _candles(
         l[t] = min(max(np.rint(np.exp(level + down) * scale), 1.0) / scale, o[t], c[t])
         level += move
         last = c[t]
-        told = STATE_IN_VOLUME * state[t] + 0.3 * crowd[t] + 0.5 * loud[t]
-        size = volume * wildness[t] * (0.6 + 0.5 * abs(move) / wide) * np.exp(told)
+        log_volume = STATE_IN_VOLUME * state[t] + 0.3 * crowd[t] + 0.5 * loud[t]
+        size = volume * vol_scale[t] * (0.6 + 0.5 * abs(move) / wide) * np.exp(log_volume)
         v[t] = np.rint(size * 1e5) / 1e5
     return o, h, l, c, v

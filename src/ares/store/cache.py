@@ -1,9 +1,9 @@
-"""Columns of a series as a file beside the database, read ten times faster than its rows.
+"""Caches the columns of a series in a file, which loads ten times faster than database rows.
 
-A file's name carries the content version of the series, so an old file is never taken for the
-present one; a ZIP of NumPy arrays checks each column's CRC while reading, so a damaged file is
-noticed and made again. Measured at 1 M bars: 0.09 s, against 0.9 s for the rows (a Parquet file
-is as quick, but has to import Polars first).
+A file's name contains the content version of the series, so that an old file is never used; a ZIP
+of NumPy arrays has a CRC per column, so that a damaged file is detected and written again.
+Measured at 1 M bars: 0.09 s, against 0.9 s for the rows (a Parquet file is as fast, but needs the
+import of Polars).
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ COLUMNS = ("ts_ms", "open", "high", "low", "close", "volume")
 
 
 class ColumnCache:
-    """The files of one folder; losing them costs time, nothing else."""
+    """The cache files of one folder; deleting them is safe."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def read(self, instrument: Instrument, interval: str, version: str) -> Bars | None:
-        """Return the bars of that content version; None when there is no sound file."""
+        """Return the bars of that content version; None when there is no valid file."""
         path = self._path(instrument, interval, version)
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as columns:
@@ -37,7 +37,7 @@ class ColumnCache:
             return None
 
     def write(self, instrument: Instrument, interval: str, version: str, bars: Bars) -> None:
-        """Keep the bars and drop older versions; a full or read-only disk is no trouble."""
+        """Write the bars and delete older versions; a full or read-only disk is ignored."""
         path = self._path(instrument, interval, version)
         fresh = path.with_suffix(f".{os.getpid()}.tmp")
         try:

@@ -1,4 +1,4 @@
-"""The candle store: bars of instruments and intervals, each kept once, with where it came from."""
+"""The candle store: bars by instrument and interval, each stored once, with its source."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy.dialects.sqlite import insert
 
 from ares.domain.errors import UserError
 from ares.domain.instrument import Instrument, InstrumentSpec
@@ -16,22 +17,26 @@ from ares.kernel.bars import Bars
 from ares.store.cache import ColumnCache
 from ares.store.database import reading, writing
 from ares.store.rows import (
-    KEY_SQL,
     RowDifference,
     bars_of,
     count_bars,
     differences,
     insert_bars,
     read_rows,
+    series_row,
     span_ms,
 )
+from ares.store.schema import candle_series, candle_sources, instruments
+
+GRID = ("price_decimals", "qty_decimals", "cost_min_quote")
+"""Columns of an instrument's grid."""
 
 CONFLICTS_SHOWN = 20
-"""So many conflicts of one save are told in full; all are counted."""
+"""Conflicts of one save that are reported in full; all are counted."""
 
 
 class Conflict(msgspec.Struct, frozen=True):
-    """Two sources that say different things of one bar; the stored one is kept.
+    """Two sources with different values of one bar; the stored value is kept.
 
     column          : the first column that differs.
     stored, offered : its two values.
@@ -48,7 +53,7 @@ class Conflict(msgspec.Struct, frozen=True):
 
 
 class SaveReport(msgspec.Struct, frozen=True):
-    """What a save did: bars that were new, bars already stored alike, bars stored differently."""
+    """The result of a save: bars that were new, stored already, or stored with other values."""
 
     new: int
     same: int
@@ -57,7 +62,7 @@ class SaveReport(msgspec.Struct, frozen=True):
 
 
 class Series(msgspec.Struct, frozen=True):
-    """One stored series: open times of its first and last bar, and how many there are."""
+    """One stored series: its number of bars, open times of the first and the last."""
 
     instrument: Instrument
     interval: str
@@ -69,7 +74,7 @@ class Series(msgspec.Struct, frozen=True):
 class CandleStore:
     """The candles of one database.
 
-    cache_dir : folder for column files; None reads rows every time.
+    cache_dir : folder of the column cache; None: no cache.
     """
 
     def __init__(self, engine: Engine, cache_dir: Path | None = None) -> None:
@@ -77,12 +82,12 @@ class CandleStore:
         self._cache = None if cache_dir is None else ColumnCache(cache_dir)
 
     def save(self, spec: InstrumentSpec, interval: str, bars: Bars, source: str) -> SaveReport:
-        """Keep the bars that are not stored yet, in one transaction, and say what was there.
+        """Store the bars that are not stored yet, in one transaction.
 
-        spec   : the instrument's grid; a stored one is only ever refined.
+        spec   : the instrument's grid; a stored grid is only refined.
         bars   : on the grid of ``interval``, strictly rising, prices finite and above zero; flat
-                 (made) bars are not kept, they are made again on reading.
-        source : where the bars come from, as a person would say it (a file, an address).
+                 (filled) bars are not stored, they are filled again on reading.
+        source : where the bars come from (a file, an address).
         """
         Timeframe.parse(interval)
         bars = bars[~bars.flat]
@@ -106,11 +111,12 @@ class CandleStore:
 
     def series(self) -> list[Series]:
         """Return what is stored, sorted by instrument and from short to long intervals."""
+        c = candle_series.c
         with reading(self._engine) as connection:
             found = [
                 Series(Instrument(venue, symbol), interval, bars, *span)
-                for symbol, venue, interval, bars in connection.exec_driver_sql(
-                    "SELECT symbol, venue, interval, bars FROM candle_series WHERE bars > 0"
+                for symbol, venue, interval, bars in connection.execute(
+                    select(c.symbol, c.venue, c.interval, c.bars).where(c.bars > 0)
                 ).all()
                 if (span := span_ms(connection, (symbol, venue, interval)))
             ]
@@ -129,14 +135,13 @@ class CandleStore:
     def instruments(self) -> list[InstrumentSpec]:
         """Return every known instrument with its grid."""
         with reading(self._engine) as connection:
-            rows = connection.exec_driver_sql(
-                "SELECT venue, symbol, price_decimals, qty_decimals, cost_min_quote "
-                "FROM instruments ORDER BY venue, symbol"
+            rows = connection.execute(
+                select(instruments).order_by(instruments.c.venue, instruments.c.symbol)
             ).all()
         return [InstrumentSpec(Instrument(row[0], row[1]), *row[2:]) for row in rows]
 
     def spec(self, instrument: Instrument) -> InstrumentSpec:
-        """Return an instrument's grid, or raise UserError naming the nearest known one."""
+        """Return an instrument's grid; raise UserError with the nearest name if it is unknown."""
         known = self.instruments()
         for spec in known:
             if spec.instrument == instrument:
@@ -144,10 +149,10 @@ class CandleStore:
         raise _unknown(instrument.key, [spec.instrument for spec in known])
 
     def resolve(self, symbol_or_key: str) -> Instrument:
-        """Return the stored instrument that is meant by ``BTC/USDT`` or ``binance:BTC/USDT``.
+        """Return the stored instrument of ``BTC/USDT`` or ``binance:BTC/USDT``.
 
-        Upper and lower case, and the slash, may be missing. Raises UserError when nothing is
-        stored under that name (naming the nearest) or when several venues have it (naming them).
+        Case and slash are ignored. Raises UserError when nothing is stored under that name (with
+        the nearest name) or when several venues have it (with their names).
         """
         known = [spec.instrument for spec in self.instruments()]
         venue, colon, symbol = symbol_or_key.rpartition(":")
@@ -162,10 +167,10 @@ class CandleStore:
         if not found:
             raise _unknown(symbol_or_key, known)
         names = " and ".join(instrument.key for instrument in found)
-        raise UserError(f"'{symbol_or_key}' is ambiguous: {names} are stored; write the one meant")
+        raise UserError(f"'{symbol_or_key}' is ambiguous: {names} are stored: write the key")
 
     def resolve_at(self, venue: str, symbol: str) -> Instrument:
-        """Return the instrument of a configured symbol: that of ``venue``, else the only other.
+        """Return the instrument of a configured symbol: that of ``venue``, else of the only other.
 
         Raises UserError as ``resolve`` does.
         """
@@ -184,14 +189,12 @@ class CandleStore:
         """Return the stored bars that open in ``[from_ms, to_ms)``; gaps are not filled."""
         key = (instrument.symbol, instrument.venue, interval)
         with reading(self._engine) as connection:
-            row = connection.exec_driver_sql(
-                f"SELECT version, bars FROM candle_series WHERE {KEY_SQL}", key
-            ).first()
+            row = connection.execute(series_row(key)).first()
             if row is None:
                 return Bars.empty()
             if self._cache is None:
                 return bars_of(read_rows(connection, key, from_ms, to_ms))
-            version, count = row
+            version, count = row.version, row.bars
             bars = self._cache.read(instrument, interval, version)
             if bars is None or len(bars) != count:
                 bars = bars_of(read_rows(connection, key, None, None))
@@ -200,7 +203,7 @@ class CandleStore:
 
 
 def _require_sound(bars: Bars, interval_ms: int) -> None:
-    """Raise ValueError where a caller breaks the contract of ``save``."""
+    """Raise ValueError where the bars break the contract of ``save``."""
     prices = np.concatenate([bars.open, bars.high, bars.low, bars.close])
     if not (
         bool(np.all(np.isfinite(prices) & (prices > 0.0)))
@@ -212,27 +215,19 @@ def _require_sound(bars: Bars, interval_ms: int) -> None:
 
 
 def _refine(connection: Connection, spec: InstrumentSpec) -> None:
-    """Keep the finer of the stored grid and the offered one."""
-    connection.exec_driver_sql(
-        "INSERT INTO instruments (venue, symbol, price_decimals, qty_decimals, cost_min_quote) "
-        "VALUES (?, ?, ?, ?, ?) ON CONFLICT (venue, symbol) DO UPDATE SET "
-        "price_decimals = max(price_decimals, excluded.price_decimals), "
-        "qty_decimals = max(qty_decimals, excluded.qty_decimals), "
-        "cost_min_quote = max(cost_min_quote, excluded.cost_min_quote)",
-        (
-            spec.instrument.venue,
-            spec.instrument.symbol,
-            spec.price_decimals,
-            spec.qty_decimals,
-            spec.cost_min_quote,
-        ),
+    """Store the finer of the stored grid and the given one."""
+    grid = {name: getattr(spec, name) for name in GRID}
+    given = insert(instruments).values(
+        venue=spec.instrument.venue, symbol=spec.instrument.symbol, **grid
     )
+    finer = {name: func.max(instruments.c[name], given.excluded[name]) for name in GRID}
+    connection.execute(given.on_conflict_do_update(index_elements=["venue", "symbol"], set_=finer))
 
 
 def _source_id(connection: Connection, name: str) -> int:
-    connection.exec_driver_sql("INSERT OR IGNORE INTO candle_sources (name) VALUES (?)", (name,))
-    found = connection.exec_driver_sql("SELECT id FROM candle_sources WHERE name = ?", (name,))
-    return int(found.scalar_one())
+    connection.execute(insert(candle_sources).values(name=name).on_conflict_do_nothing())
+    query = select(candle_sources.c.id).where(candle_sources.c.name == name)
+    return int(connection.execute(query).scalar_one())
 
 
 def _conflicts(
@@ -246,8 +241,8 @@ def _conflicts(
     shown = differs[:CONFLICTS_SHOWN]
     names: dict[int, str] = {}
     if shown:
-        rows = connection.exec_driver_sql("SELECT id, name FROM candle_sources")
-        names = {row[0]: row[1] for row in rows}
+        rows = connection.execute(select(candle_sources.c.id, candle_sources.c.name))
+        names = {row.id: row.name for row in rows}
     return tuple(
         Conflict(instrument, interval, *row[:4], names.get(row.source_id, "unknown"), source)
         for row in shown
@@ -259,9 +254,11 @@ def _plain(symbol: str) -> str:
 
 
 def _unknown(name: str, known: list[Instrument]) -> UserError:
-    """Return the line for a symbol that nothing is stored for."""
+    """Return the error for a symbol without stored candles."""
     if not known:
-        return UserError(f"unknown symbol '{name}': no candles are stored; `ares data import PATH`")
+        return UserError(
+            f"unknown symbol '{name}': no candles are stored: run `ares data import PATH`"
+        )
     names = {i.symbol: i.symbol for i in known} | {i.key: i.key for i in known}
     folded = {key.upper(): value for key, value in names.items()}
     near = difflib.get_close_matches(name.upper(), folded, n=1, cutoff=0.0)

@@ -9,12 +9,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, column, create_engine, event, inspect, select, table
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
 from ares.domain.errors import ExternalError, UserError
 from ares.store.schema import SCHEMA_VERSION
+
+VERSION_TABLE = table("alembic_version", column("version_num"))
+"""The table in which Alembic stores the version of the schema."""
 
 BUSY_MS = 10_000
 """How long a statement waits for the transaction of another process."""
@@ -137,15 +140,10 @@ def _begin(connection: Connection) -> None:
 def _version(engine: Engine) -> str | None:
     """Return the schema version, None for a new file; raise if it is newer than this Ares."""
     with reading(engine) as connection:
-        names = {
-            name
-            for (name,) in connection.exec_driver_sql(
-                "SELECT name FROM sqlite_master WHERE type = 'table'"
-            )
-        }
-        if "alembic_version" in names:
-            row = connection.exec_driver_sql("SELECT version_num FROM alembic_version").first()
-            version = None if row is None else str(row[0])
+        names = inspect(connection).get_table_names()
+        if VERSION_TABLE.name in names:
+            found = connection.execute(select(VERSION_TABLE.c.version_num)).scalar()
+            version = None if found is None else str(found)
             if version is not None and version > SCHEMA_VERSION:
                 raise ExternalError(
                     f"{engine.url.database} was written by a newer version of Ares "
@@ -200,5 +198,5 @@ _LINES = {
     "SQLITE_CANTOPEN": "{path} cannot be opened: check the permissions of file and folder",
     "SQLITE_PERM": "{path} cannot be opened: check the permissions of file and folder",
     "SQLITE_FULL": "{path}: the disk is full: free space and try again; nothing was changed",
-    "SQLITE_IOERR": "{path}: {cause}: check the disk and its free space; nothing was changed",
+    "SQLITE_IOERR": "{path}: {cause}: the disk is full or fails: check it; nothing was changed",
 }

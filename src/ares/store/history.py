@@ -1,4 +1,4 @@
-"""The longest history of a timeframe that the stored intervals give, and where they disagree."""
+"""The longest history of a timeframe from the stored intervals, and where they disagree."""
 
 from __future__ import annotations
 
@@ -7,22 +7,23 @@ import numpy as np
 
 from ares.domain.errors import UserError
 from ares.domain.instrument import Instrument
-from ares.domain.timeframe import Timeframe
+from ares.domain.timeframe import MINUTE_MS, Timeframe
+from ares.domain.utc import utc_text
 from ares.kernel.bars import I64, Bars, Bools
 from ares.kernel.resample import GAP_MS_MAX, fill_gaps, resample
 from ares.store.candles import CandleStore
 
 PRICE_TOLERANCE = 1e-9
 VOLUME_TOLERANCE = 1e-3
-"""Relative: prices of two intervals must be equal; venues correct a bar's volume afterwards."""
+"""Relative tolerances. Venues correct a bar's volume later, but not its prices."""
 
 
 class IntervalDisagreement(msgspec.Struct, frozen=True):
-    """Two stored intervals that give different bars of one timeframe; the finer one is taken.
+    """Two stored intervals with different bars of one timeframe; the finer one is used.
 
-    compared, different : bars that both give, and how many of those differ.
+    compared, different : number of bars in both, and of those that differ.
     first_ms, last_ms   : open times of the first and the last bar that differ.
-    column              : what differs in the first, with both values.
+    column              : the column that differs in the first, with both values.
     """
 
     instrument: Instrument
@@ -38,8 +39,8 @@ class IntervalDisagreement(msgspec.Struct, frozen=True):
     coarse_value: float
 
     def __str__(self) -> str:
-        """Return the line for a person."""
-        at = np.datetime64(self.first_ms, "ms").item().strftime("%Y-%m-%d %H:%M")
+        """Return the disagreement in one line."""
+        at = utc_text(self.first_ms)
         return (
             f"{self.instrument.key} {self.timeframe}: {self.fine} and {self.coarse} disagree on "
             f"{self.different} of {self.compared} bars, first {at} UTC: {self.column} "
@@ -48,11 +49,11 @@ class IntervalDisagreement(msgspec.Struct, frozen=True):
 
 
 class History(msgspec.Struct, frozen=True):
-    """Bars of one timeframe with where they come from.
+    """Bars of one timeframe and their sources.
 
     bars          : gap-filled (see kernel.resample), complete bars only.
-    sources       : the stored intervals that gave them, finest first.
-    disagreements : one per pair of intervals that do not give the same bars.
+    sources       : the stored intervals they come from, finest first.
+    disagreements : one per pair of intervals with different bars.
     """
 
     bars: Bars
@@ -68,11 +69,11 @@ def history(
     to_ms: int | None = None,
 ) -> History:
     """Return the longest history of ``timeframe``: bars that open at or after ``from_ms`` and have
-    closed by ``to_ms`` (so that nothing after ``to_ms`` can be seen).
+    closed by ``to_ms`` (no data after ``to_ms`` is used).
 
-    Every stored interval at or below the timeframe gives the bars that it can. Where several give
-    one, a bar without made parts goes before one with them, and then the finest interval's before
-    a coarser one's. Raises UserError when no stored interval can give the timeframe.
+    Every stored interval at or below the timeframe contributes bars. Where several have the same
+    bar, one without filled parts is preferred, and then that of the finest interval. Raises
+    UserError when no stored interval is at or below the timeframe.
     """
     intervals = store.intervals(instrument)
     usable = [i for i in intervals if Timeframe(i).ms <= timeframe.ms]
@@ -80,7 +81,7 @@ def history(
         store.spec(instrument)
         held = ", ".join(intervals) or "none"
         raise UserError(
-            f"{instrument.key} has no candles of which {timeframe} can be made "
+            f"{instrument.key} has no candles for {timeframe} bars "
             f"(stored intervals: {held}): import {timeframe} or shorter"
         )
     parts = [_part(store, instrument, i, timeframe, from_ms, to_ms) for i in usable]
@@ -103,25 +104,25 @@ def base_bars(
 ) -> tuple[Timeframe, Bars]:
     """Return the finest stored interval that covers the window, with its gap-filled bars.
 
-    Where none covers it all, the one that covers most of it. An open end of the window is where
-    the instrument's candles begin or end. A gap that is not filled (over two days) is not covered.
-    Raises UserError when no candle lies in the window.
+    If none covers all of it, the one that covers most. None as an end of the window is the first
+    or last candle of the instrument. A gap longer than two days is not filled, and not covered.
+    Raises UserError when no candle is in the window.
     """
     series = [s for s in store.series() if s.instrument == instrument]
     if not series:
         store.spec(instrument)
-        raise UserError(f"{instrument.key} has no candles: `ares data import PATH`")
+        raise UserError(f"{instrument.key} has no candles: run `ares data import PATH`")
     start_ms = min(s.first_ms for s in series) if from_ms is None else from_ms
     end_ms = max(s.last_ms + Timeframe(s.interval).ms for s in series) if to_ms is None else to_ms
     best: tuple[int, Timeframe, Bars] | None = None
-    for one in series:
-        timeframe = Timeframe(one.interval)
-        bars = filled_bars(store, instrument, one.interval, start_ms, end_ms)
+    for stored in series:
+        timeframe = Timeframe(stored.interval)
+        bars = filled_bars(store, instrument, stored.interval, start_ms, end_ms)
         covered_ms = len(bars) * timeframe.ms
-        wanted_ms = (
+        window_ms = (
             end_ms // timeframe.ms * timeframe.ms - -(-start_ms // timeframe.ms) * timeframe.ms
         )
-        if covered_ms and covered_ms >= wanted_ms:
+        if covered_ms and covered_ms >= window_ms:
             return timeframe, bars
         if covered_ms and (best is None or covered_ms > best[0]):
             best = (covered_ms, timeframe, bars)
@@ -141,28 +142,28 @@ def compare(
     fine: Bars,
     coarse: Bars,
 ) -> IntervalDisagreement | None:
-    """Return how the bars that both intervals give of ``timeframe`` differ; None when they agree.
+    """Return how the bars of ``timeframe`` from two intervals differ; None when they agree.
 
-    fine, coarse : bars of the timeframe, without made parts.
+    fine, coarse : bars of the timeframe, without filled parts.
     """
-    ours = fine[np.isin(fine.ts_ms, coarse.ts_ms, assume_unique=True)]
-    theirs = coarse[np.isin(coarse.ts_ms, fine.ts_ms, assume_unique=True)]
-    differs = np.zeros(len(ours), np.bool_)
-    place: tuple[int, str] | None = None
+    fine = fine[np.isin(fine.ts_ms, coarse.ts_ms, assume_unique=True)]
+    coarse = coarse[np.isin(coarse.ts_ms, fine.ts_ms, assume_unique=True)]
+    differs = np.zeros(len(fine), np.bool_)
+    first: tuple[int, str] | None = None
     for name in ("open", "high", "low", "close", "volume"):
         tolerance = VOLUME_TOLERANCE if name == "volume" else PRICE_TOLERANCE
-        a, b = getattr(ours, name), getattr(theirs, name)
+        a, b = getattr(fine, name), getattr(coarse, name)
         off = np.abs(a - b) > tolerance * np.abs(b)
-        if off.any() and (place is None or int(np.argmax(off)) < place[0]):
-            place = (int(np.argmax(off)), name)
+        if off.any() and (first is None or int(np.argmax(off)) < first[0]):
+            first = (int(np.argmax(off)), name)
         differs |= off
-    if place is None:
+    if first is None:
         return None
-    k, name = place
+    k, name = first
     return IntervalDisagreement(
-        *(instrument, timeframe, *intervals, len(ours), int(differs.sum())),
-        *(int(ours.ts_ms[k]), int(ours.ts_ms[differs][-1]), name),
-        *(float(getattr(ours, name)[k]), float(getattr(theirs, name)[k])),
+        *(instrument, timeframe, *intervals, len(fine), int(differs.sum())),
+        *(int(fine.ts_ms[k]), int(fine.ts_ms[differs][-1]), name),
+        *(float(getattr(fine, name)[k]), float(getattr(coarse, name)[k])),
     )
 
 
@@ -173,7 +174,7 @@ def filled_bars(
     from_ms: int | None,
     to_ms: int | None,
 ) -> Bars:
-    """Return gap-filled bars that open in a window, also where a gap reaches over its edge."""
+    """Return gap-filled bars that open in a window, including gaps across its edges."""
     margin_ms = GAP_MS_MAX + Timeframe(interval).ms
     bars = store.load(
         instrument,
@@ -192,15 +193,15 @@ def _part(
     from_ms: int | None,
     to_ms: int | None,
 ) -> tuple[Bars, Bools]:
-    """Return the bars that one interval gives, and which of them have no made part."""
-    lowest = Timeframe(interval)
+    """Return the bars from one interval, and which of them have no filled part."""
+    stored = Timeframe(interval)
     first_ms = None if from_ms is None else _ceil(from_ms, timeframe)
     last_ms = None if to_ms is None else _floor(to_ms, timeframe)
     filled = filled_bars(store, instrument, interval, first_ms, last_ms)
-    bars = resample(filled, lowest.ms, timeframe.ms)
+    bars = resample(filled, stored.ms, timeframe.ms)
     real_before = np.concatenate([[0], np.cumsum(~filled.flat)])
     start = np.searchsorted(filled.ts_ms, bars.ts_ms)
-    parts = timeframe.ms // lowest.ms
+    parts = timeframe.ms // stored.ms
     return bars, real_before[start + parts] - real_before[start] == parts
 
 
@@ -214,9 +215,9 @@ def _merge(
 ) -> tuple[Bars, tuple[str, ...]]:
     """Return one bar per time: the first in order of (whole, finest)."""
     every = Bars.concat(parts)
-    made = ~np.concatenate(whole)
+    partial = ~np.concatenate(whole)
     source = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
-    order = np.lexsort((source, made, every.flat, every.ts_ms))
+    order = np.lexsort((source, partial, every.flat, every.ts_ms))
     first = np.ones(len(order), np.bool_)
     first[1:] = np.diff(every.ts_ms[order]) > 0
     chosen: I64 = order[first]
@@ -233,4 +234,4 @@ def _ceil(ts_ms: int, timeframe: Timeframe) -> int:
 
 
 def _day(ts_ms: int) -> str:
-    return str(np.datetime64(ts_ms, "ms").astype("datetime64[m]")).replace("T", " ")
+    return utc_text(ts_ms // MINUTE_MS * MINUTE_MS)

@@ -1,4 +1,8 @@
-"""The statements that write the engine's tables, and the tables that they write to."""
+"""The statements that write the engine's tables, and the names of these tables.
+
+Raw SQL with tuples, in batches: the projector writes while the engine runs, and SQLAlchemy's insert
+takes two to four times as long (measured).
+"""
 
 from __future__ import annotations
 

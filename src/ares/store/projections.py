@@ -1,4 +1,4 @@
-"""The engine's tables: written from the journal, off the engine's path, rebuildable from it."""
+"""Projects the journal to the engine's tables, outside the engine's path; they can be rebuilt."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, delete, select
 
 from ares.core import orders
 from ares.domain.events import (
@@ -32,6 +32,7 @@ from ares.domain.run import RunSetup
 from ares.store import projection_sql as sql
 from ares.store.database import reading, writing
 from ares.store.mode_alerts import ModeAlerts
+from ares.store.schema import metadata, projections
 
 FLUSH_EVENTS = 4_000
 UNITS = 10.0**MONEY_DECIMALS
@@ -40,27 +41,24 @@ Row = tuple[object, ...]
 
 
 def projected_seq(engine: Engine, environment: str) -> int:
-    """Return the seq up to which the environment's journal stands in the tables."""
+    """Return the seq up to which the environment's journal is in the tables."""
     with reading(engine) as connection:
-        row = connection.exec_driver_sql(
-            "SELECT seq FROM projections WHERE environment = ?", (environment,)
-        ).fetchone()
-    return 0 if row is None else int(row[0])
+        query = select(projections.c.seq).where(projections.c.environment == environment)
+        seq = connection.execute(query).scalar()
+    return 0 if seq is None else int(seq)
 
 
 def forget(engine: Engine, environment: str) -> None:
-    """Empty an environment's projections, so that they can be made again from its journal."""
+    """Delete an environment's projections, so that they can be rebuilt from its journal."""
     with writing(engine) as connection:
-        for table in (*sql.TABLES, "projections"):
-            connection.exec_driver_sql(
-                f"DELETE FROM {table} WHERE environment = ?",
-                (environment,),
-            )
+        for name in (*sql.TABLES, projections.name):
+            table = metadata.tables[name]
+            connection.execute(delete(table).where(table.c.environment == environment))
 
 
 @dataclass(slots=True)
 class _WorkingOrder:
-    """An order that may still fill; ``expected_quote`` is the price that was hoped for, or 0."""
+    """An order that may still fill; ``expected_quote`` is its expected price, or 0."""
 
     order: orders.Order
     expected_quote: float
@@ -68,7 +66,7 @@ class _WorkingOrder:
 
 @dataclass(slots=True)
 class _OpenPosition:
-    """A position: lots now, and what was bought since it was opened at ``seq``."""
+    """An open position: its lots, and the buys since it was opened at ``seq``."""
 
     seq: int = 0
     lots: int = 0
@@ -78,24 +76,24 @@ class _OpenPosition:
 
 
 class Projector:
-    """Turns entries of one environment's journal into rows, a batch a transaction.
+    """Writes entries of one environment's journal to the tables, one transaction per batch.
 
-    The batch's rows and the seq they reach are committed together: after a crash, showing it the
-    journal from the start on makes no row twice and leaves none out.
+    The rows of a batch are committed together with their last seq: after a crash, reading the
+    journal from its start writes no row twice and leaves none out.
 
-    seq          : up to here the journal was seen, or stood in the tables already.
-    before_flush : makes the journal durable: a table is never ahead of it.
+    seq          : the last journal entry that was read, or was in the tables already.
+    before_flush : makes the journal durable, so that a table is never ahead of it.
     """
 
     def __init__(self, engine: Engine, setup: RunSetup) -> None:
         self._engine = engine
         self._environment = setup.environment
-        self._specs = [one.spec for one in setup.instruments]
+        self._specs = [row.spec for row in setup.instruments]
         self._symbols = [spec.instrument.symbol for spec in self._specs]
         self._hashes = [
-            None if one.ensemble is None else one.ensemble.hash for one in setup.instruments
+            None if row.ensemble is None else row.ensemble.hash for row in setup.instruments
         ]
-        self._slots = ["champion" if one.is_champion else "challenger" for one in setup.instruments]
+        self._slots = ["champion" if row.is_champion else "challenger" for row in setup.instruments]
         self._width = setup.n_instruments
         self.seq = self._from = projected_seq(engine, setup.environment)
         self.before_flush: Callable[[], None] = lambda: None
@@ -105,10 +103,10 @@ class Projector:
         self._sent: dict[str, _WorkingOrder] = {}
         self._held = [_OpenPosition() for _ in self._specs]
         self._mode_alerts = ModeAlerts(setup)
-        self._training: dict[int, int] = {}  # instrument -> seq of its begin
+        self._training: dict[int, int] = {}  # instrument -> seq of its start
 
     def watch(self, seq: int, event: Event, effects: list[Effect]) -> None:
-        """Take the next journal entry in; of those in the tables only open things are kept."""
+        """Read the next entry; of those in the tables only open orders and positions count."""
         self._writes = seq > self.seq
         self.seq = max(self.seq, seq)
         if type(event) is not BarsClosed:
@@ -149,10 +147,10 @@ class Projector:
         event: OrderAccepted | OrderFilled | OrderRejected | OrderCancelled | CancelOrder,
         ts_ms: int,
     ) -> None:
-        """Move an order along, and its row with it; one that has ended is let go."""
+        """Update an order and its row; an order that has ended is dropped."""
         sent = self._sent.get(client_id)
         if sent is None:
-            return  # an acceptance that was overtaken
+            return  # an acceptance that arrived after the end
         orders.apply(sent.order, event)
         status = sent.order.status.value
         self._add(sql.ORDER_STATUS, (status, text(ts_ms), self._environment, client_id))
@@ -219,12 +217,12 @@ class Projector:
                     self._slots[lane] = "champion" if stage == "champion" else "challenger"
             case BreakerChanged():
                 where = "account" if effect.instrument < 0 else self._symbols[effect.instrument]
-                said = f"{where}: {effect.before} to {effect.after} at {effect.value:.4g}"
+                message = f"{where}: {effect.before} to {effect.after} at {effect.value:.4g}"
                 kind = f"breaker_{effect.breaker}"
-                self._add(sql.ERROR, (env, text(effect.ts_ms), kind, said))
+                self._add(sql.ERROR, (env, text(effect.ts_ms), kind, message))
             case DailyLossReached():
-                said = f"lost {effect.share:.2%} of the day's equity: no entries until tomorrow"
-                self._add(sql.ERROR, (env, text(effect.ts_ms), "daily_loss_limit", said))
+                message = f"lost {effect.share:.2%} of the day's equity: no entries until tomorrow"
+                self._add(sql.ERROR, (env, text(effect.ts_ms), "daily_loss_limit", message))
             case _:
                 pass
 
@@ -237,7 +235,7 @@ class Projector:
         self._add(sql.ALERT, row)
 
     def _on_trained(self, event: RetrainingEnded) -> None:
-        """Finish a retraining's row; what was never made has no numbers."""
+        """Complete the row of a retraining; values that were not computed are null."""
         begun = self._training.pop(event.instrument, None)
         if begun is None:
             return
@@ -253,7 +251,7 @@ class Projector:
         self._add(sql.TRAINED, row)
 
     def _on_order(self, seq: int, event: Event, command: SubmitOrder) -> None:
-        """Add an order's row; slippage counts from the deciding close, or the stop's trigger."""
+        """Add an order's row; slippage is relative to the deciding close or the stop's trigger."""
         i = command.instrument
         spec = self._specs[i]
         price = command.price_ticks / 10**spec.price_decimals
@@ -290,7 +288,7 @@ class Projector:
             self._held[i] = _OpenPosition()
 
     def flush(self) -> None:
-        """Write what was taken in. Raises ExternalError; the journal stays the truth."""
+        """Write the pending rows. Raises ExternalError; the journal is not affected."""
         if self.seq == self._from:
             return
         self.before_flush()
@@ -313,13 +311,13 @@ class Projector:
         connection.exec_driver_sql(sql.PROGRESS, (self._environment, self.seq))
 
     def _confidence_rows(self) -> list[Row]:
-        """Return a row per instrument and instant that had an opinion.
+        """Return a row per instrument and instant with a score.
 
-        The confidence is the probability that a long trade pays, as in outcomes and ``ares why``.
+        The confidence is the probability of a profitable long trade, as in ``ares why``.
         """
         n = len(self._specs)
-        said = np.frombuffer(b"".join(d.outputs for _, d in self._decided), np.float64)
-        p, edge, _, confidence, mode = said.reshape(-1, 5, n).transpose(1, 0, 2)
+        outputs = np.frombuffer(b"".join(d.outputs for _, d in self._decided), np.float64)
+        p, edge, _, confidence, mode = outputs.reshape(-1, 5, n).transpose(1, 0, 2)
         seqs = [seq for seq, _ in self._decided]
         times = texts(np.array([d.ts_ms for _, d in self._decided], np.int64))
         rows, columns = np.nonzero(~np.isnan(p))
@@ -332,16 +330,16 @@ class Projector:
 
 
 def _ts_ms(event: Event) -> int:
-    """Return when an event happened; those that start an engine have no time of their own."""
+    """Return the time of an event; those that start an engine have none."""
     return getattr(event, "ts_ms", 0)
 
 
 def text(ts_ms: int) -> str:
-    """Return UTC text as SQLite's datetime() writes it."""
+    """Return a time in the format of SQLite's datetime(), in which the tables store times."""
     return texts(np.array([ts_ms], np.int64))[0]
 
 
 def texts(ts_ms: np.ndarray[tuple[int], np.dtype[np.int64]]) -> list[str]:
-    """Return UTC texts, ``YYYY-MM-DD HH:MM:SS``."""
+    """Return times as UTC texts, ``YYYY-MM-DD HH:MM:SS``; a million at once."""
     stamps = np.datetime_as_string(ts_ms.astype("datetime64[ms]").astype("datetime64[s]"))
     return [stamp.replace("T", " ") for stamp in stamps.tolist()]

@@ -8,17 +8,18 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, select
+from sqlalchemy.dialects.sqlite import insert
 
 from ares.kernel.bars import Bars
+from ares.store.schema import candle_series, candles
 
 SAME_TOLERANCE = 1e-9
-"""Relative difference up to which two sources say the same (sums of floats carry noise)."""
+"""Relative difference up to which values are the same (sums of floats have rounding errors)."""
 
 SeriesKey = tuple[str, str, str]
 """(symbol, venue, interval)"""
 
-KEY_SQL = "symbol = ? AND venue = ? AND interval = ?"
 
 _VALUES = ("open", "high", "low", "close", "volume")
 _ROW = np.dtype([("ts_ms", "i8"), *((name, "f8") for name in _VALUES), ("source", "i8")])
@@ -26,7 +27,7 @@ _CHUNK = 50_000
 
 
 class RowDifference(NamedTuple):
-    """A bar of which the stored row says something else: the first column that differs."""
+    """A bar that differs from the stored row: the first column that differs."""
 
     ts_ms: int
     column: str
@@ -37,22 +38,38 @@ class RowDifference(NamedTuple):
 
 def span_ms(connection: Connection, key: SeriesKey) -> tuple[int, int] | None:
     """Return open times of the first and last bar; None for no bars."""
-    where = f"SELECT ts_ms FROM candles WHERE {KEY_SQL} ORDER BY ts_ms"
-    first = connection.exec_driver_sql(f"{where} LIMIT 1", key).first()
-    last = connection.exec_driver_sql(f"{where} DESC LIMIT 1", key).first()
-    return None if first is None or last is None else (int(first[0]), int(last[0]))
+    times = select(candles.c.ts_ms).where(_of_series(candles, key)).limit(1)
+    first = connection.execute(times.order_by(candles.c.ts_ms)).scalar()
+    last = connection.execute(times.order_by(candles.c.ts_ms.desc())).scalar()
+    return None if first is None or last is None else (int(first), int(last))
+
+
+def series_row(key: SeriesKey) -> Select[tuple[str, int]]:
+    """Return the query of a series' content version and number of bars."""
+    columns = candle_series.c
+    return select(columns.version, columns.bars).where(_of_series(candle_series, key))
+
+
+def _of_series(table: Table, key: SeriesKey) -> ColumnElement[bool]:
+    symbol, venue, interval = key
+    columns = table.c
+    return and_(columns.symbol == symbol, columns.venue == venue, columns.interval == interval)
 
 
 def read_rows(
     connection: Connection, key: SeriesKey, from_ms: int | None, to_ms: int | None
 ) -> NDArray[np.void]:
-    """Return stored rows of ``[from_ms, to_ms)`` as a structured array, oldest first."""
+    """Return stored rows of ``[from_ms, to_ms)`` as a structured array, oldest first.
+
+    Raw SQL and the driver's cursor: 0.9 s for a million rows, against 16 s with SQLAlchemy's rows.
+    """
     result = connection.exec_driver_sql(
-        f"SELECT ts_ms, open, high, low, close, volume, source_id FROM candles WHERE {KEY_SQL} "
+        "SELECT ts_ms, open, high, low, close, volume, source_id FROM candles "
+        "WHERE symbol = ? AND venue = ? AND interval = ? "
         "AND ts_ms >= ? AND ts_ms < ? ORDER BY ts_ms",
         (*key, -(2**62) if from_ms is None else from_ms, 2**62 if to_ms is None else to_ms),
     )
-    driver_rows = cast(Any, result.cursor)  # 0.9 s a million; by SQLAlchemy's rows it is 16 s
+    driver_rows = cast(Any, result.cursor)
     return cast("NDArray[np.void]", np.fromiter(driver_rows, dtype=_ROW))
 
 
@@ -62,28 +79,31 @@ def bars_of(rows: NDArray[np.void]) -> Bars:
 
 
 def differences(bars: Bars, stored: NDArray[np.void]) -> list[RowDifference]:
-    """Return where ``bars`` and the stored rows of the same times differ."""
+    """Return the differences between ``bars`` and the stored rows of the same times."""
     first = np.full(len(bars), -1)
-    for place in reversed(range(len(_VALUES))):
-        ours, theirs = getattr(bars, _VALUES[place]), stored[_VALUES[place]]
-        first[np.abs(ours - theirs) > SAME_TOLERANCE * np.abs(theirs)] = place
+    for column in reversed(range(len(_VALUES))):
+        new, old = getattr(bars, _VALUES[column]), stored[_VALUES[column]]
+        first[np.abs(new - old) > SAME_TOLERANCE * np.abs(old)] = column
     found = []
     for k in np.flatnonzero(first >= 0):
-        column = _VALUES[first[k]]
-        offered, kept = float(getattr(bars, column)[k]), float(stored[column][k])
+        name = _VALUES[first[k]]
+        offered, kept = float(getattr(bars, name)[k]), float(stored[name][k])
         found.append(
-            RowDifference(int(bars.ts_ms[k]), column, kept, offered, int(stored["source"][k]))
+            RowDifference(int(bars.ts_ms[k]), name, kept, offered, int(stored["source"][k]))
         )
     return found
 
 
 def insert_bars(connection: Connection, key: SeriesKey, bars: Bars, source_id: int) -> None:
-    """Insert bars that are known to be new; tuples and the driver's own SQL are the fast way."""
+    """Insert bars that are not stored yet.
+
+    Raw SQL with tuples: SQLAlchemy's insert takes four times as long (measured).
+    """
     rows = zip(
         *(repeat(part) for part in key),
         *(getattr(bars, name).tolist() for name in ("ts_ms", *_VALUES)),
         repeat(source_id),
-        strict=False,  # the repeated parts never end
+        strict=False,  # repeat() never ends
     )
     while chunk := list(islice(rows, _CHUNK)):
         connection.exec_driver_sql(
@@ -94,16 +114,21 @@ def insert_bars(connection: Connection, key: SeriesKey, bars: Bars, source_id: i
 
 
 def count_bars(connection: Connection, key: SeriesKey, fresh: Bars) -> None:
-    """Bring the series' count and content version up to date with what was added."""
+    """Update the series' count and content version after an insert."""
     if len(fresh) == 0:
         return
-    before = connection.exec_driver_sql(
-        f"SELECT version FROM candle_series WHERE {KEY_SQL}", key
-    ).scalar()
+    before = connection.execute(series_row(key)).scalar()
     version = hashlib.sha256(f"{before or ''}{fresh.hash}".encode()).hexdigest()
-    connection.exec_driver_sql(
-        "INSERT INTO candle_series (symbol, venue, interval, bars, version) VALUES (?, ?, ?, ?, ?) "
-        "ON CONFLICT (symbol, venue, interval) DO UPDATE SET bars = bars + excluded.bars, "
-        "version = excluded.version",
-        (*key, len(fresh), version),
+    symbol, venue, interval = key
+    added = insert(candle_series).values(
+        symbol=symbol, venue=venue, interval=interval, bars=len(fresh), version=version
+    )
+    connection.execute(
+        added.on_conflict_do_update(
+            index_elements=["symbol", "venue", "interval"],
+            set_={
+                "bars": candle_series.c.bars + added.excluded.bars,
+                "version": added.excluded.version,
+            },
+        )
     )

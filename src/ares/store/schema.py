@@ -1,10 +1,9 @@
 """The tables of ``ares.db``, with the names and columns that operators' queries already use.
 
-Candles, news and external series are their own truth. The tables of the engine (positions and
-below) are projections of the journal: each row says from which ``environment`` and, where one event
-made it, from which ``seq`` it comes, and all of an environment's rows can be deleted and written
-again. Times there are UTC text ``YYYY-MM-DD HH:MM:SS[.ffffff]``, which compares with SQLite's
-``datetime('now', ...)``.
+Candles, news and external series have no other source. The tables of the engine (positions and
+below) are projections of the journal: each row names its ``environment`` and, if one event caused
+it, its ``seq``; all rows of an environment can be deleted and written again. Times there are UTC
+text ``YYYY-MM-DD HH:MM:SS[.ffffff]``, which compares with SQLite's ``datetime('now', ...)``.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from sqlalchemy import (
 )
 
 SCHEMA_VERSION = "0004"
-"""The newest migration; a test holds it against Alembic's head (reading that takes 0.2 s)."""
+"""The newest migration; a test compares it with Alembic's head (which takes 0.2 s to read)."""
 
 metadata = MetaData()
 NOW = text("CURRENT_TIMESTAMP")

@@ -114,7 +114,7 @@ def test_why_explains_a_bar(ares: Ares) -> None:
     [
         (("why", "XRP/USDT"), "'XRP/USDT' is not in history/"),
         (("why", "BTC/USDT", "--at", "2024-01-01"), "decided nothing for BTC/USDT"),
-        (("why", "BTC/USDT", "--at", "soon"), "'soon' is no date"),
+        (("why", "BTC/USDT", "--at", "soon"), "'soon' is not a date"),
         (("why", "BTC/USDT", "--run", "none"), "no run 'none': there are"),
         (("certify", "none"), "no run 'none'"),
         (("restep", "none"), "no run 'none'"),
@@ -184,7 +184,7 @@ def test_a_model_that_saw_the_window_in_training_is_said(
     ensemble_of(models, "ETH/USDT", 8, "binance:BTC/USDT", data_to_ms=seen_ms)
     code, _, err = ares("run", *WINDOW, "--run", "knowing")
     assert code == 0
-    assert "binance:ETH/USDT: its models learned from candles up to 2024-01-02 04:00" in err
+    assert "binance:ETH/USDT: its models were trained on candles up to 2024-01-02 04:00" in err
     assert "binance:BTC/USDT: its models" not in err
 
 

@@ -233,7 +233,7 @@ def test_a_run_certify_restep_and_why(made: Made) -> None:
     promote(made.workspace, made.with_news.ensembles[0].hash, "history", True, "for a test")
     ran = history_run(made.workspace, request)
     assert ran.end.finished
-    assert not any("no news that count" in remark for remark in ran.remarks)
+    assert not any("no usable news" in remark for remark in ran.remarks)
     rows = b"".join(
         entry.event.rows
         for entry in entries(ran.end.folder)

@@ -262,7 +262,7 @@ def test_a_timeframe_finer_than_the_candles_is_left_out(
     workspace = workspace_of(tmp_path / "fine", symbols=("BTC/USDT",), n=300, intervals=("5m",))
     report = train(workspace, TrainingRequest(), now=lambda: NOW, pool=done.pool)
     assert report.pairs == ()
-    assert "has no candles of which 5m can be made" in report.missing[0].reason
+    assert "has no candles for 5m bars" in report.missing[0].reason
 
 
 def test_price_only_and_costs_are_part_of_the_recipe(
