@@ -7,6 +7,7 @@ import http.server
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import ClassVar
 
 import pytest
@@ -139,6 +140,43 @@ def test_what_is_no_feed_is_one_line(content: bytes, line: str) -> None:
     with pytest.raises(UserError, match=line) as caught:
         list(feed_items(content, "the feed"))
     assert "\n" not in str(caught.value)
+
+
+def test_an_item_of_nothing_that_is_known_is_no_silent_loss() -> None:
+    strange = b'<x:rss xmlns:x="urn:nobody"><x:item><x:title>x</x:title></x:item></x:rss>'
+    with pytest.raises(UserError, match="items of no known kind"):
+        list(feed_items(strange, "the feed"))
+
+
+def test_a_time_is_the_text_of_the_feed_and_no_other_time_stands_in_for_it() -> None:
+    """feedparser's parsed times would take an unknown zone for UTC."""
+    feed = b"""<feed xmlns="http://www.w3.org/2005/Atom"><updated>2020-01-01T00:00:00Z</updated>
+    <entry><title>a</title><source><updated>2019-01-01T00:00:00Z</updated></source></entry>
+    <entry><title>b</title><published/><updated>2024-09-12 08:00 XYZ</updated></entry></feed>"""
+    assert [item["published"] for item in feed_items(feed, "f")] == [None, "2024-09-12 08:00 XYZ"]
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        b"<author>" + b"a" * 4_000_000 + b"</author>",
+        b"<title>t</title>" + b"<?p ?> " * 500_000,
+    ],
+    ids=["author", "instructions"],
+)
+def test_a_feed_made_to_take_hours_is_ended(inside: bytes) -> None:
+    hostile = b"<rss><channel><item>" + inside + b"</item></channel></rss>"
+    began = time.monotonic()
+    with suppress(UserError):
+        assert len(list(feed_items(hostile, "the feed", timeout_s=2.0))) == 1
+    assert time.monotonic() - began < 20.0
+
+
+def test_what_ends_a_slow_feed_is_one_line() -> None:
+    author = b"<author>" + b"a" * 4_000_000 + b"</author>"
+    hostile = b"<rss><channel><item>" + author + b"</item></channel></rss>"
+    with pytest.raises(UserError, match=r"takes longer than 0\.5 s to read: that is no feed"):
+        list(feed_items(hostile, "the feed", timeout_s=0.5))
 
 
 def test_a_feed_is_fetched(address: str) -> None:
