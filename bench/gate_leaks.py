@@ -203,7 +203,7 @@ def _labels(own: Bars) -> list[Found]:
 
 
 def _walked(name: str, leaky: Walk, rows: Rows, recipe: Recipe) -> Found:
-    leaking = walk_leaks(rows.x, rows, recipe, walked=leaky).leaking
+    leaking = walk_leaks(rows.x, rows, recipe, walk_forward_fn=leaky).leaking
     return Found("walk", name, "calibrated score" in leaking)
 
 

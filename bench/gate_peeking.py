@@ -31,7 +31,7 @@ from scipy.special import ndtr
 
 from ares.kernel.bars import F64
 from ares.kernel.jit import njit
-from ares.learn.gate.e_process import bets, scan, standing
+from ares.learn.gate.e_process import bets, scan, state_of
 from bench.bars import ROOT
 from bench.machine import commit, machine
 
@@ -123,7 +123,7 @@ def _played(place: int, world: World, pairs: int) -> Tally:
             n = STEPS if edge == 0.0 else STEPS_FOUND
             state = bets(1, alpha=ALPHA, bound=world.bound, sd_guess=sd_guess)
             scan(state, 0, equal[:n] + edge, log_e[:n])
-            step = standing(state).declared_step
+            step = state_of(state).crossed_step
             if step is not None:
                 (tally.declared if edge == 0.0 else tally.found[edge]).append(step)
     return tally

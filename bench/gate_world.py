@@ -2,7 +2,7 @@
 
 The whole of it is the product's: the candles go into the candle store of a workspace of its own,
 ``train`` makes each recipe's ensemble and counts its trials in the models' journal, and
-``judge_ensemble`` gives the verdict. A person would then try the recipe that looks best, and where
+``validate_model`` gives the verdict. A person would then try the recipe that looks best, and where
 it is refused the next one: so does ``play``. The world counts as promoted if one of them passes.
 
 Two savings, and nothing else, set it apart from the command line. No pictures are drawn. And what
@@ -27,6 +27,7 @@ import yaml
 
 from ares.adapters.worker_pool import Task, WorkerPool
 from ares.bootstrap.training import train
+from ares.bootstrap.validation import validate_model
 from ares.config.workspace import Workspace
 from ares.kernel.trade import Signals
 from ares.learn.gate.account import AccountTerms, EvidenceAccount, annual_sharpe, trade
@@ -38,8 +39,8 @@ from ares.runtime.registry.model_journal import read_registry
 from ares.runtime.trade_rules import rules_of
 from ares.runtime.training.job import train_package
 from ares.runtime.training.plan import TrainingRequest
-from ares.runtime.validation.member_job import hear
-from ares.runtime.validation.validate import ValidationResult, judge_ensemble
+from ares.runtime.validation.member_job import score_member
+from ares.runtime.validation.pipeline import ValidationResult
 from ares.sim.hours import HourlyMarket, hours
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
@@ -68,8 +69,8 @@ class Remembering(WorkerPool):
         for task in tasks:
             if task.function is train_package:
                 yield task, train_package(task.argument, self._train)
-            elif task.function is hear:
-                yield task, hear(task.argument, self._recall)
+            elif task.function is score_member:
+                yield task, score_member(task.argument, self._recall)
             else:
                 yield task, task.function(task.argument)
 
@@ -125,8 +126,8 @@ def play(
         shutil.rmtree(root, ignore_errors=True)
     passed = [one.verdict.passed for one in judged]
     chosen = judged[passed.index(True)] if any(passed) else judged[0]
-    simple = [judge(one.examined.evidence, one.limits, "simple").passed for one in judged]
-    seen, rule = chosen.examined.evidence, knows(world, terms)
+    simple = [judge(one.evidence, one.limits, "simple").passed for one in judged]
+    seen, rule = chosen.evidence, knows(world, terms)
     return {
         "seed": seed,
         "edge": edge,
@@ -139,17 +140,17 @@ def play(
         "rule_sharpe": _rounded(rule.sharpe),
         "rule_trades": len(rule.net_bps),
         "rule_net_bps": _rounded(float(rule.net_bps.mean()) if len(rule.net_bps) else None),
-        "sharpe": _rounded(seen.figures.sharpe),
-        "trades": seen.figures.trades,
-        "net_bps": _rounded(seen.figures.net_bps),
+        "sharpe": _rounded(seen.metrics.sharpe),
+        "trades": seen.metrics.trades,
+        "net_bps": _rounded(seen.metrics.net_bps),
         "e_value": float(f"{seen.e_value:.4g}"),
-        "dsr": _rounded(seen.dsr),
-        "brier_skill": _rounded(seen.figures.brier_skill),
+        "dsr": _rounded(seen.deflated_sharpe),
+        "brier_skill": _rounded(seen.metrics.brier_skill),
         "calibration_error": _rounded(seen.calibration_error),
         "calibration_limit": _rounded(seen.calibration_limit),
         "days": round((seen.to_ms - seen.from_ms) / 86_400_000),
         "trials": seen.trials,
-        "reproduced": [list(one.examined.evidence.unlike) for one in judged] if again else None,
+        "reproduced": [list(one.evidence.not_reproduced) for one in judged] if again else None,
         "seconds": round(time.perf_counter() - started[0], 1),
         "cpu_seconds": round(time.process_time() - started[1], 1),
     }
@@ -162,7 +163,7 @@ def knows(world: HourlyMarket, terms: AccountTerms) -> EvidenceAccount:
     """
     edge = 1e3 * world.rule_edges()[:, None]
     silent = np.full_like(edge, np.nan)
-    return trade(world.bars, 3_600_000, Signals(silent, edge, silent), terms.judging())
+    return trade(world.bars, 3_600_000, Signals(silent, edge, silent), terms.without_protections())
 
 
 def _judged(
@@ -196,7 +197,7 @@ def _judged(
     }
     verdicts: list[ValidationResult] = []
     for subject in sorted(sharpes, key=lambda name: -sharpes[name]):
-        verdicts.append(judge_ensemble(workspace, subject, pool=pool))
+        verdicts.append(validate_model(workspace, subject, pool=pool))
         if verdicts[-1].verdict.passed:
             break
     return verdicts

@@ -23,6 +23,7 @@ import numpy as np
 import yaml
 
 from ares.bootstrap.training import train, training_rules
+from ares.bootstrap.validation import validate_model
 from ares.config.workspace import Workspace
 from ares.domain.instrument import Instrument
 from ares.domain.timeframe import DAY_MS, Timeframe
@@ -37,7 +38,6 @@ from ares.runtime.ingest.news_import import NewsFormat, import_news
 from ares.runtime.training.job import PreparedTraining, prepare
 from ares.runtime.training.plan import TrainingRequest, package_jobs
 from ares.runtime.training.train import training_pool
-from ares.runtime.validation.validate import judge_ensemble
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
 from ares.store.news import NewsStore
@@ -109,33 +109,35 @@ def what_it_adds(root: Path, quick: bool) -> Iterator[dict[str, Any]]:
                 workspace, now = settled(root, sources), now + timedelta(minutes=1)
                 request = TrainingRequest((symbol,), ("1h",), FROM_MS, TO_MS)
                 report = train(workspace, request, now=lambda at=now: at, pool=pool)  # type: ignore[misc]
-                judged = judge_ensemble(workspace, report.ensembles[0].hash, pool=pool)
-                found, evidence = judged.sentiment, judged.examined.evidence
+                judged = validate_model(workspace, report.ensembles[0].hash, pool=pool)
+                found, evidence = judged.sentiment, judged.evidence
                 assert found is not None
+                own, twin = found.with_sentiment, found.price_only
+                test = found.difference
                 assert not evidence.leaking
                 row = {
                     "symbol": symbol,
                     "news": "+".join(sources),
                     "decisions": found.decisions,
                     "brier_gain": found.brier_gain,
-                    "mean_bps": found.mean_bps,
-                    "sharpe": found.own.sharpe,
-                    "sharpe_by_prices": found.twin.sharpe,
-                    "trades": found.own.trades,
-                    "trades_by_prices": found.twin.trades,
-                    "e_better": found.e_better,
-                    "e_worse": found.e_worse,
+                    "mean_bps": test.mean_bps,
+                    "sharpe": own.sharpe,
+                    "sharpe_by_prices": twin.sharpe,
+                    "trades": own.trades,
+                    "trades_by_prices": twin.trades,
+                    "e_better": test.e_first_better,
+                    "e_worse": test.e_second_better,
                     "leak_values": evidence.leak_values,
                     "parity_difference": evidence.parity_difference,
                 }
                 sharpes = [
                     "      –" if value is None else f"{value:7.2f}"
-                    for value in (found.own.sharpe, found.twin.sharpe)
+                    for value in (own.sharpe, twin.sharpe)
                 ]
                 print(
                     f"{symbol:10s} {row['news']:14s} {found.decisions:9,d} "
-                    f"{found.brier_gain or 0:+11.2%} {found.mean_bps:+9.4f}     {sharpes[0]} "
-                    f"{sharpes[1]}  {found.e_better:8.3g}",
+                    f"{found.brier_gain or 0:+11.2%} {test.mean_bps:+9.4f}     {sharpes[0]} "
+                    f"{sharpes[1]}  {test.e_first_better:8.3g}",
                     flush=True,
                 )
                 yield row

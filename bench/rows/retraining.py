@@ -5,7 +5,7 @@
 4,821 rows to fit and 1,205 to hold out are 6,026; the product's walk holds out more than that, in
 six folds, each purged and calibrated by those before. Timed is the whole of ``train_package`` (rows
 from the store, features, walk, calibration, export, parity, evaluation, picture); the same as
-``train`` does it (kept, counted, joined, mirrored) with ``judge_ensemble`` behind it; ``train`` of
+``train`` does it (kept, counted, joined, mirrored) with ``validate_model`` behind it; ``train`` of
 24 instruments on two warm processes.
 """
 
@@ -24,12 +24,12 @@ import yaml
 
 from ares.adapters.worker_pool import Task, WorkerPool
 from ares.bootstrap.training import train
+from ares.bootstrap.validation import validate_model
 from ares.config.workspace import Workspace
 from ares.domain.instrument import Instrument
 from ares.runtime.training.job import PackageDone, train_package
 from ares.runtime.training.plan import TrainingRequest
 from ares.runtime.training.train import training_pool
-from ares.runtime.validation.validate import judge_ensemble
 from ares.sim.hours import hours
 from ares.sim.prices import VENUE
 from ares.store.candles import CandleStore
@@ -63,10 +63,10 @@ def main() -> None:
         workspace = made(Path(folder) / "w", MODELS)
         one, pool = TrainingRequest(symbols=("S00/USDT",)), Timed(1)
         first = train(workspace, one, pool=pool)  # warm: everything imported and compiled
-        judge_ensemble(workspace, first.ensembles[0].hash, pool=pool)
+        validate_model(workspace, first.ensembles[0].hash, pool=pool)
         start, start_cpu = time.perf_counter(), time.process_time()
         again = train(workspace, one, pool=pool)
-        judge_ensemble(workspace, again.ensembles[0].hash, pool=pool)
+        validate_model(workspace, again.ensembles[0].hash, pool=pool)
         with_verdict_s = time.perf_counter() - start
         with_verdict_cpu_s = time.process_time() - start_cpu
         with training_pool(2) as workers:

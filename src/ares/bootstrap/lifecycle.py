@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ares.runtime.lifecycle.promotion import PromotionResult
     from ares.runtime.registry.mlflow_sync import SyncReport
     from ares.runtime.training.report import TrainingReport
-    from ares.runtime.validation.validate import ValidationResult
+    from ares.runtime.validation.pipeline import ValidationResult
     from ares.runtime.validation.verdict_file import SavedVerdict
 
 Now = Callable[[], datetime]
@@ -106,14 +106,13 @@ def validate(
     environment: str,
     on_progress: Callable[[int, int, str], None] = lambda _done, _total, _what: None,
 ) -> tuple[ValidationResult, SavedVerdict, tuple[str, ...]]:
-    """Judge an ensemble and keep the verdict; return both, and the warnings."""
+    """Validate an ensemble and save the verdict; return both, and the warnings."""
+    from ares.bootstrap.validation import save_verdict, validate_model
     from ares.runtime.registry.model_journal import refusals_journaled
-    from ares.runtime.validation.validate import judge_ensemble
-    from ares.runtime.validation.verdict_file import keep
 
     with refusals_journaled(workspace.journal_dir, "validate", target, environment):
-        result = judge_ensemble(workspace, target, environment, on_progress=on_progress)
-    saved = keep(workspace, result)
+        result = validate_model(workspace, target, environment, on_progress=on_progress)
+    saved = save_verdict(workspace, result)
     return result, saved, sync_warnings(workspace)
 
 

@@ -22,11 +22,12 @@ app = typer.Typer(no_args_is_help=True)
 def list_(json_: bool = JSON_OPTION) -> int:
     """Show every ensemble and package, newest first, with its status."""
     from ares.adapters.model_store import ModelStore
+    from ares.bootstrap.values import model_paths
     from ares.cli.models_views import listed_json, show_listed
     from ares.config.workspace import Workspace
     from ares.runtime.lifecycle.promotion import missing_champions
     from ares.runtime.registry.model_journal import read_registry
-    from ares.runtime.validation.verdict_file import strangers
+    from ares.runtime.validation.verdict_file import unknown_verdicts
 
     workspace = Workspace.here()
     listed = ModelStore(workspace.models_dir).listed()
@@ -38,7 +39,7 @@ def list_(json_: bool = JSON_OPTION) -> int:
     troubles = [*listed.problems, *missing_champions(listed, book)]
     for trouble in troubles:
         error_line(trouble)
-    missed = strangers(workspace, book)
+    missed = unknown_verdicts(model_paths(workspace), book)
     if missed:
         note(missed)
     return 3 if troubles else 0

@@ -27,7 +27,7 @@ def validate(
     ),
     json_: bool = JSON_OPTION,
 ) -> int:
-    """Judge an ensemble: evidence against limits, line by line. Exit code 1: refused."""
+    """Validate an ensemble: evidence against limits, line by line. Exit code 1: refused."""
     from ares.bootstrap.lifecycle import validate as validate_model
     from ares.cli.gate_views import show_verdict
     from ares.config.workspace import Workspace
@@ -38,7 +38,7 @@ def validate(
     with _bar("validate") as reached:
         result, saved, warnings = validate_model(Workspace.here(), model, to, reached)
     if json_:
-        print_json(verdict_json(result, saved))
+        print_json(verdict_json(saved))
     else:
         show_verdict(result, saved)
     for remark in (*result.notes, *warnings):
@@ -101,9 +101,9 @@ def compare(
     json_: bool = JSON_OPTION,
 ) -> None:
     """Compare two ensembles: recipe, data, features, and both on the same bars."""
+    from ares.bootstrap.validation import compare_models
     from ares.cli.gate_views import show_comparison
     from ares.config.workspace import Workspace
-    from ares.runtime.validation.compare import compare as compare_models
 
     with _bar("compare") as reached:
         found = compare_models(Workspace.here(), first, second, on_progress=reached)
@@ -115,16 +115,16 @@ def compare(
         note(remark)
 
 
-def _write_picture(path: Path, kept: SavedVerdict) -> None:
-    """Write the picture where a person wants it; the verdict is kept and shown by then."""
+def _write_picture(path: Path, saved: SavedVerdict) -> None:
+    """Write the picture to another path; the verdict is saved and shown by then."""
     from ares.adapters.durable import write_file
 
     try:
-        write_file(path, kept.png)
+        write_file(path, saved.png)
     except OSError as error:
         raise ExternalError(
-            f"{path}: cannot be written ({error.strerror}); the verdict is kept, its picture is "
-            f"{kept.picture}"
+            f"{path}: cannot be written ({error.strerror}); the verdict is saved, its picture is "
+            f"{saved.picture}"
         ) from None
 
 

@@ -34,14 +34,14 @@ def test_a_verdict_is_shown_as_table_json_and_picture(
     assert (code, said["passed"], said["ensemble"]) == (1, False, joined)
     assert Path(said["file"]).name.startswith(joined)
     lines = {line["name"]: line for line in said["verdict"]["lines"]}
-    assert lines["reproduced"]["passed"]
-    assert lines["leaks"]["passed"]
+    assert lines["reproducible"]["passed"]
+    assert lines["lookahead_leakage"]["passed"]
     assert lines["parity"]["passed"]
     assert lines["deflated_sharpe"]["passed"] is False
     assert (ares.root / "verdict.png").read_bytes()[:4] == b"\x89PNG"
     code, out, err = ares("models", "validate", joined)
     assert code == 1
-    for text in ("Deflated Sharpe", "anytime-valid", "Refused: ", "columns that know the future"):
+    for text in ("Deflated Sharpe", "anytime-valid", "Refused: ", "look-ahead leakage"):
         assert text in out
     assert "validate: done" in err
     shown = json.loads(ares("models", "show", joined, "--json")[1])
@@ -61,7 +61,7 @@ def test_a_picture_that_cannot_be_written_is_one_line_and_loses_no_verdict(ares:
     (root / "file").write_text("x")
     code, out, err = ares("models", "validate", "BTC/USDT", "--picture", f"{root}/file/v.png")
     assert (code, "cannot be written" in err, "Traceback" in err) == (3, True, False)
-    assert "lines say no" in out
+    assert "lines failed" in out
     assert len(list(verdicts.glob("*.json"))) == before + 1
 
 
@@ -74,7 +74,10 @@ def test_models_are_compared_archived_and_taken_back(
     code, out, _ = ares("models", "compare", mine, other)
     assert (code, "On the same bars" in out) == (0, True)
     said = json.loads(ares("models", "compare", mine, other, "--json")[1])
-    assert (said["steps"] > 100, "shown to be better" in said["result"]) == (True, True)
+    assert (said["difference"]["steps"] > 100, "shown to be better" in said["result"]) == (
+        True,
+        True,
+    )
     assert ares("models", "compare", mine, mine)[0] == 2
     assert ares("models", "rollback", "--env", "paper")[0] == 2
     code, out, _ = ares("models", "archive", other[:12], "--reason", "old")

@@ -29,14 +29,15 @@ from ares.domain.package import Package, PackageCard, sealed, sha256
 from ares.domain.timeframe import Timeframe
 from ares.domain.trial import Trial
 from ares.kernel.features.columns import column_names, columns_hash
-from ares.learn.gate.evidence import Baseline, Evidence, Figures
+from ares.learn.gate.evidence import Baseline, Evidence, PerformanceMetrics
 from ares.learn.gate.verdict import judge
 from ares.runtime.deploy.plan import DeployEffects, DeployReport, DeployRequest
 from ares.runtime.lifecycle.model_export import export_model
 from ares.runtime.lifecycle.promotion import promote
 from ares.runtime.registry.model_journal import read_registry, record
-from ares.runtime.validation.validate import basis_of, limits_of
-from ares.runtime.validation.verdict_file import VerdictFile
+from ares.runtime.validation.from_workspace import validation_config
+from ares.runtime.validation.validate import current_basis
+from ares.runtime.validation.verdict_file import FORMAT, VerdictFile
 from ares.store.database import open_database
 
 BTC = "binance:BTC/USDT"
@@ -121,24 +122,25 @@ def let_pass(
     """Judge good evidence on an ensemble, and keep the verdict as ``models validate`` does."""
     evidence = Evidence(
         subject=ensemble.hash,
-        question="beats_flat",
-        figures=Figures(
+        hypothesis="beats_flat",
+        metrics=PerformanceMetrics(
             trades=150, net_bps=12.0, net_return=0.2, sharpe=2.5, max_drawdown=0.1, accuracy=0.6,
             precision=0.6, f1=0.6, brier=0.24, brier_skill=0.02,
         ),
         baselines=(Baseline("buy_and_hold", 0.9), Baseline("sma_cross", None)),
-        leak_values=100_000, parity_rows=1_205, parity_difference=1e-7, accuracy_base=0.55,
-        calibration_error=0.03, calibration_limit=0.05, constant_share=0.0, dsr=0.98, trials=3,
-        pbo=0.7, e_value=150.0, inference_us=20.0,
+        leak_values=100_000, parity_rows=1_205, parity_difference=1e-7, majority_accuracy=0.55,
+        calibration_error=0.03, calibration_limit=0.05, constant_share=0.0, deflated_sharpe=0.98,
+        trials=3, pbo=0.7, e_value=150.0, inference_us=20.0,
     )  # fmt: skip
     evidence = msgspec.structs.replace(evidence, **changes)
-    limits, settings = limits_of(workspace), workspace.settings
-    verdict = judge(evidence, limits, settings.promotion.rule)
-    basis = basis_of(workspace, read_registry(workspace.journal_dir), ensemble, environment)
+    config = validation_config(workspace)
+    limits = config.limits
+    verdict = judge(evidence, limits, config.rule)
+    basis = current_basis(config, read_registry(workspace.journal_dir), ensemble, environment)
     at = "2024-02-29T12:00:00Z"
     said = VerdictFile(
-        ensemble.hash, ensemble.instrument, environment, verdict, verdict.hash, evidence, limits,
-        basis, (), at, "tester",
+        FORMAT, ensemble.hash, ensemble.instrument, environment, verdict, verdict.hash, evidence,
+        limits, basis, (), at, "tester",
     )  # fmt: skip
     content = msgspec.json.encode(said, order="sorted")
     folder = workspace.models_dir / "verdicts"

@@ -24,7 +24,8 @@ from ares.runtime.deploy.plan import DeployEffects, DeployPlan, DeployRequest
 from ares.runtime.deploy.rollback import rollback
 from ares.runtime.deploy.status import deploy_status
 from ares.runtime.registry.model_journal import read_registry
-from ares.runtime.validation.model_check import require_it_works
+from ares.runtime.validation.from_workspace import validation_config
+from ares.runtime.validation.model_check import require_working
 
 BTC = "binance:BTC/USDT"
 
@@ -80,7 +81,9 @@ def killed_at(point: str, site: Path, asked: DeployRequest, health: str) -> dict
     left = len(list(temporary.iterdir()))
     status = deploy_status(workspace, "live", outside)
     champion = status.champions[BTC]
-    require_it_works(workspace, ModelStore(workspace.models_dir).ensemble(champion))
+    require_working(
+        validation_config(workspace), ModelStore(workspace.models_dir).ensemble(champion)
+    )
     said = {
         "killed": os.WIFSIGNALED(code) and os.WTERMSIG(code) == signal.SIGKILL,
         "left": left,

@@ -26,7 +26,8 @@ from ares.kernel.bars import Bars
 from ares.runtime.lifecycle.promotion import PromotionResult, champions
 from ares.runtime.registry.model_journal import models_journal, read_registry, record
 from ares.runtime.training.plan import TrainingRequest
-from ares.runtime.validation.validate import basis_of
+from ares.runtime.validation.from_workspace import validation_config
+from ares.runtime.validation.validate import current_basis
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
 
@@ -74,7 +75,8 @@ class World:
         failed = () if passed else ("e_value", "deflated_sharpe")
         judged = VerdictRecorded(
             environment, ensemble.instrument, target, passed, failed, sha256(content), "e",
-            basis_of(workspace, book, ensemble, environment), name, sha256(content), "now", "me",
+            current_basis(validation_config(workspace), book, ensemble, environment), name,
+            sha256(content), "now", "me",
         )  # fmt: skip
         record(workspace.journal_dir, [judged])
         return judged

@@ -26,7 +26,8 @@ from ares.bootstrap.lifecycle import archive, promote, rollback
 from ares.config.workspace import Workspace
 from ares.runtime.lifecycle.promotion import PromotionResult
 from ares.runtime.registry.model_journal import read_registry
-from ares.runtime.validation.model_check import require_it_works
+from ares.runtime.validation.from_workspace import validation_config
+from ares.runtime.validation.model_check import require_working
 
 BTC = "binance:BTC/USDT"
 SQL_EVERY = 40
@@ -153,7 +154,9 @@ def seen_after(workspace: Workspace, target: str) -> dict[str, Any]:
     """Return what a new process sees: the champion, loaded, verified and asked, and its status."""
     book = read_registry(workspace.journal_dir)
     champions = book.champions("history")
-    require_it_works(workspace, ModelStore(workspace.models_dir).ensemble(champions[BTC]))
+    require_working(
+        validation_config(workspace), ModelStore(workspace.models_dir).ensemble(champions[BTC])
+    )
     production = [
         one.hash
         for one in ModelStore(workspace.models_dir).listed().ensembles

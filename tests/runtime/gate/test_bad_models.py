@@ -13,12 +13,13 @@ import pytest
 from onnx import TensorProto, helper
 
 from ares.adapters.model_store import ModelStore
+from ares.bootstrap.validation import validate_model
 from ares.domain.errors import AresError
 from ares.domain.model import Member
 from ares.domain.package import CARD_FILE, GRAPH_FILE, PackageCard, sealed
 from ares.runtime.lifecycle.promotion import PromotionResult, archive, rollback
 from ares.runtime.registry.model_journal import read_registry
-from ares.runtime.validation.validate import find, judge_ensemble
+from ares.runtime.validation.validate import find
 
 if TYPE_CHECKING:
     from tests.runtime.gate.conftest import World
@@ -106,7 +107,7 @@ def require_refused(world: World, target: str, says: str) -> None:
         assert (world.denied().target, says in world.denied().reason) == (target, True)
         assert world.champion() == world.first
     with pytest.raises(AresError) as raised:
-        judge_ensemble(world.workspace, target, pool=world.pool)
+        validate_model(world.workspace, target, pool=world.pool)
     assert says in str(raised.value)
 
 

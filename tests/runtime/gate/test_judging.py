@@ -15,6 +15,7 @@ import pytest
 from ares.adapters.model_store import ModelStore
 from ares.bootstrap.lifecycle import sync_warnings
 from ares.bootstrap.training import recipe_rules, train
+from ares.bootstrap.validation import compare_models, save_verdict, validate_model
 from ares.config.workspace import Workspace
 from ares.domain.errors import ExternalError, UserError
 from ares.domain.package import Package, sealed, sha256
@@ -23,10 +24,10 @@ from ares.learn.gate.verdict import Verdict, VerdictLine
 from ares.runtime.lifecycle.promotion import promote
 from ares.runtime.registry.model_journal import read_registry
 from ares.runtime.training.plan import TrainingRequest
-from ares.runtime.validation.compare import compare, recipe_differences
+from ares.runtime.validation.compare import recipe_differences
 from ares.runtime.validation.evaluator import EnsembleEvaluator
-from ares.runtime.validation.validate import ValidationResult, judge_ensemble
-from ares.runtime.validation.verdict_file import keep
+from ares.runtime.validation.from_workspace import validation_config
+from ares.runtime.validation.pipeline import ValidationResult
 
 if TYPE_CHECKING:
     from tests.runtime.gate.conftest import World
@@ -37,35 +38,36 @@ def line(verdict: Verdict, name: str) -> VerdictLine:
 
 
 def judged(world: World, target: str, environment: str = "history") -> ValidationResult:
-    return judge_ensemble(world.workspace, target, environment, pool=world.pool)
+    return validate_model(world.workspace, target, environment, pool=world.pool)
 
 
 @pytest.fixture(scope="module")
 def good(trained: World) -> ValidationResult:
-    return judge_ensemble(trained.workspace, trained.refit, pool=trained.pool)
+    return validate_model(trained.workspace, trained.refit, pool=trained.pool)
 
 
 def test_a_planted_edge_passes_every_line(good: ValidationResult) -> None:
-    verdict, evidence = good.verdict, good.examined.evidence
+    verdict, evidence = good.verdict, good.evidence
     assert verdict.passed, verdict.failed
     assert good.notes == ()
-    assert evidence.question == "beats_flat"
-    assert evidence.unlike == ()
+    assert evidence.hypothesis == "beats_flat"
+    assert evidence.not_reproduced == ()
     assert evidence.leak_values > 300_000
     assert evidence.parity_rows > 1_000
-    assert evidence.figures.trades > 100
+    assert evidence.metrics.trades > 100
     assert evidence.inference_us is not None
     assert {one.name for one in evidence.baselines} == {"buy_and_hold", "sma_cross"}
-    assert line(verdict, "e_value").number == evidence.e_value
-    assert evidence.steps == len(good.examined.exhibit.log_e) > 1_000
+    assert line(verdict, "e_value").value == evidence.e_value
+    assert good.plots is not None
+    assert evidence.steps == len(good.plots.log_e) > 1_000
 
 
 def test_noise_is_refused(trained: World) -> None:
-    verdict = judge_ensemble(trained.workspace, trained.noise, pool=trained.pool).verdict
+    verdict = validate_model(trained.workspace, trained.noise, pool=trained.pool).verdict
     assert not verdict.passed
-    assert line(verdict, "leaks").passed
+    assert line(verdict, "lookahead_leakage").passed
     assert line(verdict, "parity").passed
-    assert line(verdict, "reproduced").passed
+    assert line(verdict, "reproducible").passed
     assert not line(verdict, "e_value").passed
 
 
@@ -75,23 +77,24 @@ def test_what_is_judged_is_what_was_trained(trained: World, good: ValidationResu
     """
     book = read_registry(trained.workspace.journal_dir)
     trial = next(t for t in book.trials if t.subject == trained.refit)
-    mine = good.examined.exhibit.accounts["candidate"]
+    assert good.plots is not None
+    mine = good.plots.accounts["candidate"]
     assert np.array_equal(np.frombuffer(trial.daily, "<f8"), mine.daily)
     assert trial.first_day == mine.days[0]
-    court = EnsembleEvaluator(trained.workspace, trained.pool, lambda _done, _total, _what: None)
+    evaluator = EnsembleEvaluator(validation_config(trained.workspace), trained.pool)
     ensemble = ModelStore(trained.workspace.models_dir).ensemble(trained.refit)
-    witness = court.hear(ensemble, None, checks=False).candidate
-    rows, p = witness.decisions(witness.from_ms, witness.to_ms)
-    assert len(rows) == good.examined.evidence.decisions
-    silent = witness.signals(np.arange(witness.from_ms - 50, witness.from_ms), 22.0)
+    scores = evaluator.evaluate(ensemble, None, checks=False).candidate
+    rows, p = scores.decisions(scores.from_ms, scores.to_ms)
+    assert len(rows) == good.evidence.decisions
+    silent = scores.signals(np.arange(scores.from_ms - 50, scores.from_ms), 22.0)
     assert np.isnan(silent.p).all()
     assert ((p > 0.0) & (p < 1.0)).all()
-    assert len(set(witness.fold_of(rows).tolist())) >= 4
+    assert len(set(scores.fold_numbers(rows).tolist())) >= 4
 
 
 def test_the_same_candles_give_the_same_evidence(trained: World, good: ValidationResult) -> None:
-    again = judge_ensemble(trained.workspace, trained.refit, pool=trained.pool)
-    one, two = good.examined.evidence, again.examined.evidence
+    again = validate_model(trained.workspace, trained.refit, pool=trained.pool)
+    one, two = good.evidence, again.evidence
     assert msgspec.structs.replace(one, inference_us=None) == msgspec.structs.replace(
         two, inference_us=None
     )
@@ -100,19 +103,23 @@ def test_the_same_candles_give_the_same_evidence(trained: World, good: Validatio
 def test_trials_are_the_journals_and_mlflow_has_no_say(
     world: World, settled: Callable[..., Workspace]
 ) -> None:
-    before = judged(world, world.refit).examined.evidence
+    before = judged(world, world.refit).evidence
     assert before.trials == 2  # the recipe, tried twice, and the other one
     assert before.pbo is not None
     request = TrainingRequest(symbols=("BTC/USDT",))
     train(world.workspace, request, pool=world.pool)  # a refit
     changed = settled(world, continuous_learning={"retraining": {"patience": 5}})
     train(changed, request, pool=world.pool)  # another recipe
-    three = judged(world, world.refit).examined.evidence
+    three = judged(world, world.refit).evidence
     assert three.trials == 3
     (world.workspace.root / "mlflow.db").unlink()
     shutil.rmtree(world.workspace.models_dir / "mlflow", ignore_errors=True)
-    after = judged(world, world.refit).examined.evidence
-    assert (after.trials, after.dsr, after.pbo) == (three.trials, three.dsr, three.pbo)
+    after = judged(world, world.refit).evidence
+    assert (after.trials, after.deflated_sharpe, after.pbo) == (
+        three.trials,
+        three.deflated_sharpe,
+        three.pbo,
+    )
 
 
 def test_candles_that_changed_since_are_said_and_refused(
@@ -121,9 +128,9 @@ def test_candles_that_changed_since_are_said_and_refused(
     corrected(world)
     verdict = judged(world, world.refit).verdict
     assert not verdict.passed
-    reproduced = line(verdict, "reproduced")
-    assert not reproduced.passed
-    assert "train again" in reproduced.note
+    reproducible = line(verdict, "reproducible")
+    assert not reproducible.passed
+    assert "train again" in reproducible.note
 
 
 @pytest.mark.parametrize("change", [{"gain": 1.9}, {"loss": 0.1}, {"width_min_bps": 500.0}])
@@ -133,28 +140,28 @@ def test_a_card_that_trades_otherwise_than_it_was_trained_is_refused(
     """The graph is the one that was trained; what it would be traded by is not."""
     package, _ = _graph(world)
     whole = judged(world, _stored(world, sealed(package.card, dict(package.files))))
-    assert line(whole.verdict, "reproduced").passed
+    assert line(whole.verdict, "reproducible").passed
     card = msgspec.structs.replace(package.card, files={}, **change)
     verdict = judged(world, _stored(world, sealed(card, dict(package.files)))).verdict
     assert not verdict.passed
-    assert not line(verdict, "reproduced").passed
+    assert not line(verdict, "reproducible").passed
 
 
 def test_a_verdict_is_kept_in_three_places(world: World) -> None:
     judgement = judged(world, world.noise)
-    kept = keep(world.workspace, judgement)
+    kept = save_verdict(world.workspace, judgement)
     assert sync_warnings(world.workspace) == ()
     said = json.loads(kept.path.read_text())
     assert kept.path.name.startswith(world.noise)
     assert kept.path.parent == world.workspace.models_dir / "verdicts"
-    assert said["verdict_hash"] == judgement.verdict.hash == kept.judged.verdict_hash
+    assert said["verdict_hash"] == judgement.verdict.hash == kept.record.verdict_hash
     assert said["evidence"]["subject"] == world.noise
     assert kept.picture.read_bytes()[:4] == b"\x89PNG"
     book = read_registry(world.workspace.journal_dir)
-    assert book.verdict_on(world.noise, "history") == kept.judged
-    assert kept.judged.file_hash == sha256(kept.path.read_bytes())
+    assert book.verdict_on(world.noise, "history") == kept.record
+    assert kept.record.file_hash == sha256(kept.path.read_bytes())
     assert book.status(world.noise) == "evaluated_inferior"
-    again = keep(world.workspace, judgement)
+    again = save_verdict(world.workspace, judgement)
     assert again.path != kept.path
     assert sync_warnings(world.workspace) == ()
     assert _tags(world.workspace, world.noise)["verdict"] == "refused"
@@ -174,41 +181,41 @@ def _tags(workspace: Workspace, ensemble_hash: str) -> dict[str, str]:
 def test_the_champion_sets_the_question(world: World) -> None:
     promote(world.workspace, world.first, "history", True, "test")
     refit = judged(world, world.refit)
-    assert refit.examined.evidence.question == "not_worse"
-    assert refit.examined.evidence.champion_hash == world.first
-    assert refit.examined.evidence.champion is not None
+    assert refit.evidence.hypothesis == "not_worse"
+    assert refit.evidence.champion_hash == world.first
+    assert refit.evidence.champion is not None
     assert refit.basis.champion == world.first
     other = judged(world, world.other)
-    assert other.examined.evidence.question == "better"
+    assert other.evidence.hypothesis == "better"
     assert not line(other.verdict, "e_value").passed  # the same skill is not better
-    assert judged(world, world.first, "paper").examined.evidence.question == "beats_flat"
+    assert judged(world, world.first, "paper").evidence.hypothesis == "beats_flat"
 
 
 def test_the_simple_rule_asks_for_one_metric_only(
     world: World, settled: Callable[..., Workspace]
 ) -> None:
     workspace = settled(world, promotion={"rule": "simple"})
-    verdict = judge_ensemble(workspace, world.noise, pool=world.pool).verdict
+    verdict = validate_model(workspace, world.noise, pool=world.pool).verdict
     assert [one.name for one in verdict.lines if one.passed is not None] == [
-        "reproduced",
-        "leaks",
+        "reproducible",
+        "lookahead_leakage",
         "parity",
         "simple",
     ]
 
 
 def test_two_are_compared_on_the_same_bars(world: World) -> None:
-    found = compare(world.workspace, world.refit, world.first, pool=world.pool)
+    found = compare_models(world.workspace, world.refit, world.first, pool=world.pool)
     assert found.recipe == ()
-    assert found.a.figures.trades > 50
-    assert found.steps > 500
+    assert found.a.metrics.trades > 50
+    assert found.difference.steps > 500
     assert "neither" in found.sentence
-    other = compare(world.workspace, world.refit, world.other, pool=world.pool)
+    other = compare_models(world.workspace, world.refit, world.other, pool=world.pool)
     assert ("1h.price_only", "False", "True") in other.recipe
-    with pytest.raises(UserError, match="one is for"):
-        compare(world.workspace, world.refit, world.noise, pool=world.pool)
+    with pytest.raises(UserError, match="the first is for"):
+        compare_models(world.workspace, world.refit, world.noise, pool=world.pool)
     with pytest.raises(UserError, match="two different"):
-        compare(world.workspace, world.refit, world.refit, pool=world.pool)
+        compare_models(world.workspace, world.refit, world.refit, pool=world.pool)
 
 
 def test_as_many_columns_are_not_the_same_columns(world: World) -> None:

@@ -37,7 +37,7 @@ from ares.runtime.training.job import (
 )
 from ares.runtime.training.plan import package_jobs
 from ares.runtime.training.train import TrainingRequest, ensemble_of
-from ares.runtime.validation.refit_verdict import JudgeJob
+from ares.runtime.validation.request import ValidationRequest
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
 
@@ -144,8 +144,10 @@ class Here(WorkerPool):
 
     def _result(self, task: Task) -> Any:
         job = task.argument
-        if isinstance(job, JudgeJob | DriftJob):
+        if isinstance(job, DriftJob):
             job = replace(job, models=Path())  # the same models lie in another test's folder
+        if isinstance(job, ValidationRequest):
+            job = replace(job, config=replace(job.config, run_models=Path()))
         key = (task.function.__name__, pickle.dumps(job))
         if key not in self.known:
             self.known[key] = task.function(task.argument)

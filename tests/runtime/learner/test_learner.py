@@ -190,7 +190,7 @@ def test_a_package_that_stands_alone_is_made_anew_alone(
     assert result.ensemble is not None
     assert result.ensemble.recipe_hash == ensemble.recipe_hash
     assert (result.ensemble.platt_a, result.ensemble.platt_b) == (1.0, 0.0)
-    assert "reproduced" not in result.failed
+    assert "reproducible" not in result.failed
 
 
 def test_a_person_may_ask_a_running_engine_and_needs_no_rest(

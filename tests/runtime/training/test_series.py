@@ -24,6 +24,7 @@ from ares.bootstrap import (
     why_run,
 )
 from ares.bootstrap.training import train
+from ares.bootstrap.validation import save_verdict, validate_model
 from ares.config.workspace import Workspace
 from ares.core.step import step
 from ares.domain.errors import UserError
@@ -50,8 +51,8 @@ from ares.runtime.training import series as training_series
 from ares.runtime.training.plan import TrainingRequest
 from ares.runtime.training.report import TrainingReport
 from ares.runtime.training.series import columns_at
-from ares.runtime.validation.validate import ValidationResult, judge_ensemble
-from ares.runtime.validation.verdict_file import keep, verdict_json
+from ares.runtime.validation.pipeline import ValidationResult
+from ares.runtime.validation.verdict_file import verdict_json
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
 from ares.store.news import NewsStore
@@ -120,7 +121,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     later = NOW + timedelta(hours=1)
     request = TrainingRequest(**window, price_only=True)  # type: ignore[arg-type]
     by_prices = train(workspace, request, now=lambda: later, pool=pool)
-    judged = judge_ensemble(workspace, with_news.ensembles[0].hash, pool=pool)
+    judged = validate_model(workspace, with_news.ensembles[0].hash, pool=pool)
     return Made(workspace, with_news, by_prices, judged)
 
 
@@ -146,12 +147,13 @@ def test_the_gate_says_what_sentiment_added(made: Made) -> None:
     assert found is not None
     assert found.brier_gain is not None
     assert found.brier_gain > 0.05
-    assert found.e_better > found.e_enough > found.e_worse
-    assert found.own.sharpe is not None
-    assert found.sentence.startswith("sentiment adds to prices")
+    test = found.difference
+    assert test.e_first_better > test.e_value_min > test.e_second_better
+    assert found.with_sentiment.sharpe is not None
+    assert found.sentence.startswith("Sentiment improves on prices alone")
     assert found.decisions > 800
-    evidence = made.judged.examined.evidence
-    assert evidence.unlike == ()
+    evidence = made.judged.evidence
+    assert evidence.not_reproduced == ()
     assert evidence.leaking == ()
     assert evidence.parity_difference is not None
     assert evidence.parity_difference < 1e-5
@@ -178,26 +180,26 @@ def test_rows_that_know_the_news_of_the_next_hour_are_refused(
 
     monkeypatch.setattr(training_series, "with_series", early)
     subject = made.with_news.ensembles[0].hash
-    judged = judge_ensemble(made.workspace, subject, pool=InlinePool(1))
-    assert set(judged.examined.evidence.leaking) == set(SENTIMENT_NAMES)
-    assert "leaks" in [line.name for line in judged.verdict.failed]
+    judged = validate_model(made.workspace, subject, pool=InlinePool(1))
+    assert set(judged.evidence.leaking) == set(SENTIMENT_NAMES)
+    assert "lookahead_leakage" in [line.name for line in judged.verdict.failed]
 
 
 def test_the_twin_is_the_model_of_price_only(made: Made) -> None:
     twin = made.judged.sentiment
-    alone = judge_ensemble(
+    alone = validate_model(
         made.workspace, made.by_prices.ensembles[0].hash, pool=InlinePool(1)
-    ).examined.evidence  # fmt: skip
+    ).evidence  # fmt: skip
     assert twin is not None
     assert (twin.from_ms, twin.to_ms) == (alone.from_ms, alone.to_ms)
-    assert twin.twin == alone.figures
+    assert twin.price_only == alone.metrics
 
 
 def test_the_verdict_file_says_it_too(made: Made) -> None:
-    kept = keep(made.workspace, made.judged)
-    said = verdict_json(made.judged, kept)["sentiment"]
+    content = verdict_json(save_verdict(made.workspace, made.judged))["sentiment"]
     assert made.judged.sentiment is not None
-    assert said["e_better"] == made.judged.sentiment.e_better
+    expected = made.judged.sentiment.difference.e_first_better
+    assert content["difference"]["e_first_better"] == expected
 
 
 def test_a_backtest_uses_the_news_and_says_where_they_are_missing(made: Made) -> None:

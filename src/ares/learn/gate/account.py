@@ -1,9 +1,8 @@
-"""An account on one instrument's bars: what signals would have made, through the kernel's trade
-half, after all costs.
+"""An account on one instrument's bars that trades signals through the kernel's trade half.
 
-Judged are the signals, so nothing that protects a person's account takes part: no mode, breaker,
-daily loss or drawdown limit, no halving of size in wild times, no limit on orders a minute. Costs,
-stops and the size of a trade are those that it would have (ADR 0016).
+The account evaluates signals, so nothing that protects a real account takes part: no mode, breaker,
+daily loss or drawdown limit, volatility scaling or limit on orders a minute. Costs, stops and sizes
+are those that a real trade would have (ADR 0016).
 """
 
 from __future__ import annotations
@@ -29,19 +28,19 @@ from ares.kernel.trade import (
 
 DAYS_PER_YEAR = 365.0
 STEP_MS = HOUR_MS
-"""A step of the paired test: the stake of ``betting`` fits an hour's edge, whatever the bars."""
+"""A step of the paired test: the stake of the e-process fits the edge of an hour."""
 
 
 @dataclass(frozen=True, slots=True)
 class AccountTerms:
-    """On what terms an account trades: the instrument's grid, the rules, the money at its start."""
+    """The terms on which an account trades: the instrument's grid, the rules, the initial cash."""
 
     spec: InstrumentSpec
     rules: Rules
     cash_quote: float
 
-    def judging(self) -> AccountTerms:
-        """Return the same costs, stops and sizes without what only protects an account."""
+    def without_protections(self) -> AccountTerms:
+        """Return the same costs, stops and sizes without breakers and loss limits."""
         rules = replace(
             self.rules,
             orders_per_minute=10**9,
@@ -64,7 +63,7 @@ class EvidenceAccount:
 
     from_ms  : when its first bar opened.
     close_ms : (n_bars,) closing instants.
-    equity   : (n_bars,) at each close, as a multiple of the money at the start.
+    equity   : (n_bars,) at each close, as a multiple of the initial cash.
     net_bps  : (n_trades,) net return of each closed trade on its notional.
     exit_ms  : (n_trades,) when each was closed.
     """
@@ -77,7 +76,7 @@ class EvidenceAccount:
 
     @property
     def days(self) -> I64:
-        """Return the UTC days that it lasted, ``(n_days,)`` days since the epoch."""
+        """Return the UTC days of the account, ``(n_days,)`` days since the epoch."""
         if len(self.close_ms) == 0:
             return np.empty(0, np.int64)
         ends = (self.close_ms[[0, -1]] - 1) // DAY_MS
@@ -90,7 +89,7 @@ class EvidenceAccount:
 
     @property
     def net_return(self) -> float:
-        """Return what became of the money, as a fraction."""
+        """Return the net return of the whole account, as a fraction."""
         return float(self.equity[-1]) - 1.0 if len(self.equity) else 0.0
 
     @property
@@ -100,7 +99,7 @@ class EvidenceAccount:
 
     @property
     def drawdown(self) -> float:
-        """Return the deepest fall below the peak so far, as a fraction of the peak."""
+        """Return the maximum drawdown, as a fraction of the peak."""
         if len(self.equity) == 0:
             return 0.0
         peak = np.maximum(np.maximum.accumulate(self.equity), 1.0)
@@ -119,7 +118,7 @@ def trade(
 ) -> EvidenceAccount:
     """Return the account that follows the signals.
 
-    bars    : on which trades are filled and watched, ``interval_ms`` long.
+    bars    : on which trades are filled and followed, ``interval_ms`` long.
     signals : (n_bars, 1) at the closes of these bars.
     horizon_ms : longest holding time; 0: none.
     """

@@ -1,4 +1,4 @@
-"""Baselines on the judged bars: what anyone could have had without a model, at the same costs."""
+"""Baselines on the evaluated bars: rules that need no model, at the same costs."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from ares.kernel.trade import Rules, Signals, to_grid
 from ares.learn.gate.account import AccountTerms, EvidenceAccount, trade
 
 HOLD_COLLAR_BPS = 20.0
-"""Who buys once can wait for a bar that does not jump, and so leaves less cash idle."""
+"""A rule that buys once can wait for a bar without a jump, and a narrow collar idles less cash."""
 
 FOLLOW_COLLAR_BPS = 100.0
 CERTAIN_EDGE_BPS = 10_000.0
-"""The edge of a rule that only says yes or no: above every threshold, or below."""
+"""The edge of a rule whose signal is binary: above every threshold, or below."""
 
 FAST_BARS, SLOW_BARS = 20, 100
 
 
 def buy_and_hold(bars: Bars, interval_ms: int, terms: AccountTerms) -> EvidenceAccount:
-    """Return the account that buys with all its money at the first chance and never sells."""
+    """Return the account that buys with all its cash on the first bar and never sells."""
     return _follow(bars, interval_ms, np.ones(len(bars)), terms, HOLD_COLLAR_BPS)
 
 
@@ -64,7 +64,7 @@ def sma_level(close: F64, price_decimals: int, fast_bars: int, slow_bars: int) -
 def free_rules(rules: Rules, collar_bps: float, n_instruments: int) -> Rules:
     """Return the same costs without stops, limits and breakers; each instrument an equal share.
 
-    Orders of any size are filled: a baseline is a measure, not a plan.
+    Orders of any size are filled: a baseline is a measure, not a strategy to trade.
     """
     free = replace(rules.without_limits(), participation_max=0.0, collar_bps=collar_bps)
     affordable = affordable_share(free)
@@ -74,15 +74,15 @@ def free_rules(rules: Rules, collar_bps: float, n_instruments: int) -> Rules:
 def affordable_share(rules: Rules) -> float:
     """Return the share of equity whose worst fill (at the collar, with the fee) takes it all.
 
-    Positions and waiting orders together stay below it, so that what waits is always covered.
+    Positions and pending orders together stay below it, so that pending orders are always covered.
     """
     return 1.0 / ((1.0 + rules.collar_bps * 1e-4) * (1.0 + rules.fee_bps * 1e-4))
 
 
 def _follow(
-    bars: Bars, interval_ms: int, wanted: F64, terms: AccountTerms, collar_bps: float
+    bars: Bars, interval_ms: int, target: F64, terms: AccountTerms, collar_bps: float
 ) -> EvidenceAccount:
-    edge = np.where(np.isnan(wanted), np.nan, np.where(wanted > 0, 1.0, -1.0) * CERTAIN_EDGE_BPS)
-    silent = np.full((len(bars), 1), np.nan)
+    edge = np.where(np.isnan(target), np.nan, np.where(target > 0, 1.0, -1.0) * CERTAIN_EDGE_BPS)
+    unknown = np.full((len(bars), 1), np.nan)
     free = replace(terms, rules=free_rules(terms.rules, collar_bps, 1))
-    return trade(bars, interval_ms, Signals(silent, edge[:, None], silent), free)
+    return trade(bars, interval_ms, Signals(unknown, edge[:, None], unknown), free)

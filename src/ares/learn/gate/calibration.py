@@ -1,8 +1,8 @@
-"""Calibration as the gate reads it: beside luck, with skill demanded, and constants found out.
+"""Quality of probabilities: calibration error with its limit, Brier skill, constant output.
 
-A constant base rate is perfectly calibrated and worthless; a few rows of a perfect model look
-badly calibrated. So the error stands beside its 95% quantile under perfect calibration, next to
-the Brier skill and to how much of the output does not vary at all.
+A constant base rate is perfectly calibrated and has no skill; a few rows of a perfect model look
+badly calibrated. So the calibration error is compared with its 95% quantile under perfect
+calibration, beside the Brier skill score and the share of the output that does not vary.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from ares.learn.calibration_error import calibration_error, error_limit
 from ares.learn.rows import I32
 
 DRAWS, SEED = 2_000, 0
-"""Of the limit. Of 200 draws it is off by 4 to 7% (one standard deviation, 20,000 rows), of these
-by 2%. One seed for all: with a model's own, training the same again would draw another limit until
-one is wide enough."""
+"""Of the limit. With 200 draws it is off by 4 to 7% (one standard deviation, 20,000 rows), with
+these by 2%. One seed for all models: with a seed per model, training again would draw another limit
+until one is wide enough."""
 
 SPREAD_MIN = 1e-4
-"""Probabilities nearer together than this are one: no decision hangs on the difference."""
+"""Probabilities closer together than this count as equal: no decision depends on the difference."""
 
 
 class CalibrationQuality(msgspec.Struct, frozen=True):
-    """What probabilities of ``rows`` rows were worth as probabilities.
+    """Quality of the probabilities of ``rows`` rows.
 
     error, limit   : expected calibration error, and its 95% quantile under perfect calibration.
     brier          : mean squared error of the probabilities.
-    brier_skill    : share of it saved against saying the base rate; None with one outcome only.
+    brier_skill    : Brier skill score against the base rate; None with one outcome only.
     constant_share : share of the rows in folds whose output does not vary.
     """
 
@@ -43,7 +43,7 @@ class CalibrationQuality(msgspec.Struct, frozen=True):
     constant_share: float
 
 
-def calibrated(
+def calibration_quality(
     p: F64,
     won: Bools,
     *,
@@ -52,14 +52,14 @@ def calibrated(
     fold: NDArray[np.integer[Any]] | None = None,
     draws: int = DRAWS,
 ) -> CalibrationQuality | None:
-    """Return how well probabilities say what happens, or None without rows.
+    """Return the quality of probabilities against outcomes, or None without rows.
 
-    p, won  : (n,) probabilities out of sample, and what happened.
-    lane    : (n,) instrument of each row; consecutive rows of a lane share luck.
+    p, won  : (n,) probabilities out of sample, and outcomes.
+    lane    : (n,) instrument of each row; consecutive rows of a lane are not independent.
     overlap : rows that a trade lasts on average (``Rows.overlap``).
     fold    : (n,) which fitted model each row is from; None: all from one.
 
-    Raises ValueError where a probability is none.
+    Raises ValueError where a value is no probability.
     """
     if len(p) == 0:
         return None
@@ -77,10 +77,10 @@ def calibrated(
 
 
 def brier_skill(p: F64, won: Bools) -> float | None:
-    """Return 1 - Brier score / that of always saying the base rate of these very rows.
+    """Return 1 - Brier score / Brier score of always predicting the base rate of the same rows.
 
     Brier 1950; Murphy 1973. The base rate of the same rows is known only afterwards: it is harder
-    to beat than any that could have been said before.
+    to beat than any that could have been predicted.
 
     >>> brier_skill(np.array([0.5, 0.5]), np.array([True, False]))
     0.0
@@ -94,7 +94,7 @@ def brier_skill(p: F64, won: Bools) -> float | None:
 def constant_share(p: F64, fold: NDArray[np.integer[Any]] | None = None) -> float:
     """Return the share of rows in folds whose outputs all lie within SPREAD_MIN of each other.
 
-    Models of several folds that each say one number do vary together; each alone does not.
+    Models of several folds that each output one number vary together; each by itself does not.
 
     >>> constant_share(np.array([0.4, 0.4, 0.5, 0.6]), np.array([0, 0, 1, 1]))
     0.5
@@ -103,7 +103,7 @@ def constant_share(p: F64, fold: NDArray[np.integer[Any]] | None = None) -> floa
         return 1.0
     folds = np.zeros(len(p), np.int64) if fold is None else fold
     constant = 0
-    for one in np.unique(folds):
-        said = p[folds == one]
-        constant += len(said) if np.ptp(said) < SPREAD_MIN else 0
+    for number in np.unique(folds):
+        outputs = p[folds == number]
+        constant += len(outputs) if np.ptp(outputs) < SPREAD_MIN else 0
     return constant / len(p)

@@ -1,7 +1,7 @@
-"""The anytime-valid paired test: a bet against "no better", which may be read after every step.
+"""The anytime-valid paired test: an e-process, which may be read after every step.
 
-The bet itself is the kernel's (``kernel.betting``, with the source): the engine reads the same
-test while it runs. Three questions, one test:
+The e-process itself is the kernel's (``kernel.e_process``, with the source): the engine reads the
+same test while it runs. It tests three hypotheses:
 
 * beats staying flat: ``d`` is the candidate's result;
 * better than the champion: ``d`` is the candidate's result less the champion's;
@@ -19,35 +19,35 @@ from ares.kernel.bars import F64
 from ares.kernel.e_process import bets, bounded_scan, scan
 from ares.kernel.trade.layout import Records
 
-__all__ = ["EProcessState", "bets", "follow", "read_once", "scan", "standing"]
+__all__ = ["EProcessState", "bets", "evaluate_steps", "run_steps", "scan", "state_of"]
 
 LOG_E_REPORTED_MAX = 690.0
-"""exp(690) is the largest e-value that is written out; beyond it nothing is left to say."""
+"""exp(690) is the largest e-value that is reported: a larger one may overflow."""
 
 
 class EProcessState(msgspec.Struct, frozen=True):
-    """How a test stands.
+    """State of a test after some steps.
 
-    e_value, e_value_max : K now, and the most that it has been.
-    goal          : 1 / alpha.
-    declared_step : step at which K first reached the goal, None: it has not.
-    breaches      : differences beyond the bound: with many of them the bound is wrong.
+    e_value, e_value_max : the e-value now, and its maximum so far.
+    threshold    : 1 / alpha.
+    crossed_step : step at which the e-value first reached the threshold; None: it has not.
+    breaches     : differences beyond the bound: with many of them the bound is wrong.
     """
 
     e_value: float
     e_value_max: float
-    goal: float
+    threshold: float
     steps: int
-    declared_step: int | None
+    crossed_step: int | None
     breaches: int
 
     @property
-    def declared(self) -> bool:
-        """Return True once the goal was reached, whatever came after."""
-        return self.declared_step is not None
+    def crossed(self) -> bool:
+        """Return True once the threshold was reached, whatever came after."""
+        return self.crossed_step is not None
 
 
-def read_once(
+def evaluate_steps(
     candidate: F64,
     champion: F64 | None = None,
     *,
@@ -56,29 +56,29 @@ def read_once(
     sd_guess: float,
     margin: float = 0.0,
 ) -> EProcessState:
-    """Return how the test stands after all of these steps.
+    """Return the state of the test after all of these steps.
 
     candidate, champion : (n_steps,) results of the same steps, as shares of the same capital; no
         champion means staying flat.
     bound : as in ``bets``; or (n_steps,) the bound of each step, by what was known before it.
     The rest as in ``bets``.
 
-    >>> luck = np.random.default_rng(1).normal(size=8_000)
-    >>> read_once(0.05 + luck, alpha=0.05, bound=10.0, sd_guess=1.0).declared
+    >>> noise = np.random.default_rng(1).normal(size=8_000)
+    >>> evaluate_steps(0.05 + noise, alpha=0.05, bound=10.0, sd_guess=1.0).crossed
     True
-    >>> read_once(luck, alpha=0.05, bound=10.0, sd_guess=1.0).declared
+    >>> evaluate_steps(noise, alpha=0.05, bound=10.0, sd_guess=1.0).crossed
     False
     """
     if champion is not None and champion.shape != candidate.shape:
         raise ValueError(f"{len(candidate)} steps against {len(champion)}: they must be the same")
     differences = candidate if champion is None else candidate - champion
     state = bets(1, alpha=alpha, bound=1.0, sd_guess=sd_guess, margin=margin)
-    follow(state, 0, differences, bound)
-    return standing(state)
+    run_steps(state, 0, differences, bound)
+    return state_of(state)
 
 
-def follow(state: Records, k: int, differences: F64, bound: float | F64) -> F64:
-    """Step test ``k`` through all differences and return log K after each, ``(n_steps,)``.
+def run_steps(state: Records, k: int, differences: F64, bound: float | F64) -> F64:
+    """Step test ``k`` through all differences; return log e after each, ``(n_steps,)``.
 
     bound : one for all steps, or (n_steps,) one each, above zero.
     """
@@ -90,14 +90,14 @@ def follow(state: Records, k: int, differences: F64, bound: float | F64) -> F64:
     return log_e
 
 
-def standing(state: Records, k: int = 0) -> EProcessState:
-    """Return how test ``k`` stands."""
+def state_of(state: Records, k: int = 0) -> EProcessState:
+    """Return the state of test ``k``."""
     bet = state[k]
     return EProcessState(
         e_value=math.exp(min(float(bet["log_e"]), LOG_E_REPORTED_MAX)),
         e_value_max=math.exp(min(float(bet["log_e_max"]), LOG_E_REPORTED_MAX)),
-        goal=1.0 / float(bet["alpha"]),
+        threshold=1.0 / float(bet["alpha"]),
         steps=int(bet["steps"]),
-        declared_step=int(bet["declared_step"]) or None,
+        crossed_step=int(bet["declared_step"]) or None,
         breaches=int(bet["breaches"]),
     )

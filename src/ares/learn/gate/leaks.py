@@ -1,8 +1,8 @@
-"""The leak test as the gate asks it: of features, of labels, and of what scales and calibrates.
+"""The gate's look-ahead tests: of features, of labels, and of everything that is fitted.
 
-Features and labels are told again on bars whose future was cut off or replaced. Whatever is fitted
-(trees, the scale of their scores, calibration, payoff) is walked again over rows of which all that
-became known after a cut was replaced: no answer before the cut may move by a bit.
+Features and labels are computed again on bars whose future was cut off or replaced. Whatever is
+fitted (trees, the scale of their scores, calibration, payoff) is walked forward again over rows in
+which all that became known after a cut is replaced: no score before the cut may move by a bit.
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ CUTS = 6
 WALK_ROWS = 1_200
 WALK_CUTS = (0.62, 0.87)
 WALK_EPOCHS = 2
-"""The walk is tried on few rows with few trees: a leak is in the way it goes, not in its size."""
+"""The walk-forward is tested on few rows with few trees: a leak is in its logic."""
 
 
 @dataclass(frozen=True, slots=True)
 class Leaks:
-    """What all leak tests together found.
+    """Result of look-ahead tests.
 
-    values  : values that were compared; leaking : what moved, each named once.
+    values  : values that were compared; leaking : names of what moved, each once.
     """
 
     values: int
     leaking: tuple[str, ...]
 
     def __add__(self, other: Leaks) -> Leaks:
-        """Return what both found."""
+        """Return both results together."""
         names = dict.fromkeys([*self.leaking, *other.leaking])
         return Leaks(self.values + other.values, tuple(names))
 
 
-NOTHING_TRIED = Leaks(0, ())
+NOT_TESTED = Leaks(0, ())
 
 
 def feature_leaks(
@@ -55,14 +55,14 @@ def feature_leaks(
     names: Sequence[str],
     interval_ms: int,
 ) -> Leaks:
-    """Return which features know the future of their own bars, or of the reference's.
+    """Return which features leak the future of their own bars, or of the reference's.
 
     own, reference : newest bars of the timeframe; the same object: it is its own reference.
     features_of    : (own, reference) -> (n_bars, n_columns).
     """
     own = own[-BARS_TRIED:]
     if len(own) < 2:
-        return NOTHING_TRIED
+        return NOT_TESTED
     if reference is own or reference is None:
         itself = reference is not None
         return _found(
@@ -72,36 +72,36 @@ def feature_leaks(
                 cuts=CUTS,
             )
         )
-    beside = reference.between(int(own.ts_ms[0]), int(own.ts_ms[-1]) + 1)
-    tests = _found(
+    other = reference.between(int(own.ts_ms[0]), int(own.ts_ms[-1]) + 1)
+    result = _found(
         leak_test(
-            at_close(lambda bars: features_of(bars, beside), interval_ms),
+            at_close(lambda bars: features_of(bars, other), interval_ms),
             *(own, names, interval_ms),
             cuts=CUTS,
         )
     )
-    if len(beside) < 2:
-        return tests
+    if len(other) < 2:
+        return result
     known_ms = own.ts_ms + interval_ms
-    told = leak_test(
+    report = leak_test(
         lambda bars: TimedRows(own.ts_ms, known_ms, features_of(own, bars)),
-        *(beside, names, interval_ms),
+        *(other, names, interval_ms),
         cuts=CUTS,
     )
-    names_there = tuple(f"{name} (of the reference)" for name in told.leaking)
-    return tests + Leaks(told.compared, names_there)
+    reference_names = tuple(f"{name} (of the reference)" for name in report.leaking)
+    return result + Leaks(report.compared, reference_names)
 
 
 def label_leaks(bars: Bars, interval_ms: int, label: LabelRecipe) -> Leaks:
-    """Return whether a label looks beyond the instant at which it says that it is known.
+    """Return whether a label looks beyond the instant at which it is marked as known.
 
-    bars : on which trades are watched, ``interval_ms`` long.
+    bars : on which the paths of trades are followed, ``interval_ms`` long.
     """
     bars = bars[-BARS_TRIED:]
     if len(bars) < 2:
-        return NOTHING_TRIED
+        return NOT_TESTED
 
-    def tell(part: Bars) -> TimedRows:
+    def labels_of(part: Bars) -> TimedRows:
         closed_ms = part.ts_ms + interval_ms
         change = np.abs(np.diff(np.log(part.close), prepend=np.log(part.close[:1])))
         sigma = np.maximum.accumulate(change) / 4.0  # some volatility, known at each close
@@ -112,7 +112,7 @@ def label_leaks(bars: Bars, interval_ms: int, label: LabelRecipe) -> Leaks:
         values = np.column_stack([labels.net, labels.width])[kept]
         return TimedRows(closed_ms[kept], labels.ends_ms[kept], values)
 
-    return _found(leak_test(tell, bars, ("label", "barriers"), interval_ms, cuts=CUTS))
+    return _found(leak_test(labels_of, bars, ("label", "barriers"), interval_ms, cuts=CUTS))
 
 
 def walk_leaks(
@@ -120,31 +120,31 @@ def walk_leaks(
     rows: Rows,
     recipe: Recipe,
     seed: int = 0,
-    walked: Callable[[F32, Rows, Recipe], WalkForwardResult] = walk,
+    walk_forward_fn: Callable[[F32, Rows, Recipe], WalkForwardResult] = walk,
 ) -> Leaks:
-    """Return whether an answer of the walk depends on anything that became known after it.
+    """Return whether a score of the walk-forward depends on anything that became known after it.
 
-    x      : (n, n_features) the rows' features, blanked where the recipe may not look.
-    walked : the walk that is tried.
+    x : (n, n_features) the rows' features, blanked where the recipe excludes them.
+    walk_forward_fn : the walk-forward under test.
 
-    The outcomes are replaced by some that a feature half explains: a model that has learned nothing
-    says one number, on which no leak can be seen. The future is changed in the middle of two folds,
-    and right behind the first row of the last one, where what was not purged shows.
+    The outcomes are replaced by some that a feature partly explains: a model that has learned
+    nothing outputs one number, which shows no leak. The future is changed in the middle of two
+    folds, and right after the first row of the last one, where a missing purge shows.
     """
     draw = np.random.default_rng(seed)
-    few, x = _teaching(rows[-WALK_ROWS:], x[-WALK_ROWS:], draw), x[-WALK_ROWS:]
+    few, x = _learnable(rows[-WALK_ROWS:], x[-WALK_ROWS:], draw), x[-WALK_ROWS:]
     boost = msgspec.structs.replace(recipe.boost, epochs_max=WALK_EPOCHS)
     quick = msgspec.structs.replace(recipe, boost=boost)
     try:
-        truth = walked(x, few, quick).out_of_sample
+        truth = walk_forward_fn(x, few, quick).out_of_sample
     except TooFewRowsError:
-        return NOTHING_TRIED
-    found = NOTHING_TRIED
+        return NOT_TESTED
+    found = NOT_TESTED
     folds = walk_forward(few.decided_ms, few.ends_ms, recipe.folds, recipe.embargo_ms)
     cuts_ms = [int(few.decided_ms[int(share * len(few))]) for share in WALK_CUTS]
     for cut_ms in [*cuts_ms, folds[-1].from_ms + 1]:
         later, other_x = _replaced(x, few, cut_ms, draw)
-        again = walked(other_x, later, quick).out_of_sample
+        again = walk_forward_fn(other_x, later, quick).out_of_sample
         found += _moved(
             truth.rows.decided_ms < cut_ms,
             {"calibrated score": (truth.p, again.p), "edge": (truth.edge_bps, again.edge_bps)},
@@ -152,8 +152,8 @@ def walk_leaks(
     return found
 
 
-def _teaching(rows: Rows, x: F32, draw: np.random.Generator) -> Rows:
-    """Return the rows with outcomes that follow the feature with the most values, and luck."""
+def _learnable(rows: Rows, x: F32, draw: np.random.Generator) -> Rows:
+    """Return the rows with outcomes that follow the feature with the most values, plus noise."""
     if len(rows) == 0:
         return rows
     values = [len(np.unique(column)) for column in x.T]

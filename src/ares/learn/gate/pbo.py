@@ -1,9 +1,9 @@
-"""Probability of backtest overfitting: how often the recipe that looked best is not even average.
+"""Probability of backtest overfitting: how often the best recipe in sample is below the median out.
 
 Bailey, Borwein, López de Prado & Zhu 2017, The Probability of Backtest Overfitting, Journal of
 Computational Finance 20(4): combinatorially symmetric cross-validation (CSCV). Time is cut into
-blocks; for each way to call half of them the past, the recipe with the best Sharpe ratio of the
-past is ranked among all by its Sharpe ratio of the rest.
+blocks; for each choice of half of them as in-sample, the recipe with the best in-sample Sharpe
+ratio is ranked among all by its Sharpe ratio on the other half, out of sample.
 """
 
 from __future__ import annotations
@@ -20,40 +20,40 @@ BLOCKS = 16
 BLOCKS_MAX = 20
 ROWS_PER_BLOCK_MIN = 2
 CELLS_MAX = 4_000_000
-"""Ways times recipes that are looked at in one go: 32 MB an array."""
+"""Splits times recipes in one batch: 32 MB an array."""
 
 SPREAD_MIN = 1e-12
-"""Variance below this share of the recipe's mean square is rounding: it did not vary."""
+"""Variance below this share of the recipe's mean square is rounding error: constant."""
 
 
 @dataclass(frozen=True, slots=True)
 class Overfitting:
-    """What CSCV found.
+    """Result of CSCV; *best* is the recipe with the best Sharpe ratio in sample.
 
-    pbo    : share of the ways in which the best of the past was not above the median of the rest.
-    loss   : share of the ways in which it lost money in the rest.
-    slope  : what a unit of past Sharpe ratio was worth in the rest (regression over the ways);
-             below zero, the better it looked the worse it was. None: the past did not vary.
-    logits : (ways,) log-odds of the best one's relative rank in the rest; below zero is bad.
+    pbo    : share of the splits in which the best is not above the median out of sample.
+    loss_probability : share of the splits in which it loses money out of sample.
+    degradation : slope of the out-of-sample on the in-sample Sharpe ratio over the splits; below
+             zero, a better past means a worse future. None: the in-sample ratios do not vary.
+    logits : (splits,) log-odds of the best recipe's relative rank out of sample.
     """
 
     pbo: float
-    loss: float
-    slope: float | None
+    loss_probability: float
+    degradation: float | None
     recipes: int
-    ways: int
+    splits: int
     logits: F64
 
 
 def overfitting(returns: F64, blocks: int = BLOCKS) -> Overfitting | None:
-    """Return the probability that choosing the best of these recipes is choosing luck.
+    """Return the probability that choosing the best of these recipes overfits.
 
     returns : (n_rows, n_recipes) of the same rows of time, oldest first, after costs.
     blocks  : even; the rows are cut into as many blocks, equal but for a row.
     returns : None with one recipe, or with fewer than two rows in a block.
 
-    A recipe that does not vary in the rows looked at (it never trades) has a Sharpe ratio of 0.
-    Of recipes that tie for the best of the past the first is taken; ties in the rest share a rank.
+    A recipe whose returns do not vary in some rows (it never trades) has a Sharpe ratio of 0 there.
+    Of recipes that tie for the best in sample the first is taken; ties out of sample share a rank.
 
     >>> draw = np.random.default_rng(0)
     >>> returns = draw.normal(size=(1600, 20))
@@ -69,35 +69,35 @@ def overfitting(returns: F64, blocks: int = BLOCKS) -> Overfitting | None:
     if recipes < 2 or rows < ROWS_PER_BLOCK_MIN * blocks:
         return None
     parts = _Blocks(returns, blocks)
-    past = _halves(blocks)
-    looked, came, rank = (np.empty(len(past)) for _ in range(3))
+    halves = _halves(blocks)
+    inside, outside, rank = (np.empty(len(halves)) for _ in range(3))
     step = max(1, CELLS_MAX // recipes)
-    for at in range(0, len(past), step):
+    for at in range(0, len(halves), step):
         now = slice(at, at + step)
-        before = parts.sharpe(past[now])
-        after = parts.sharpe(1.0 - past[now])
-        way = np.arange(len(before))
-        best = before.argmax(axis=1)
-        looked[now], came[now] = before[way, best], after[way, best]
-        rank[now] = _rank(after, came[now])
+        in_sample = parts.sharpe(halves[now])
+        out_of_sample = parts.sharpe(1.0 - halves[now])
+        split = np.arange(len(in_sample))
+        best = in_sample.argmax(axis=1)
+        inside[now], outside[now] = in_sample[split, best], out_of_sample[split, best]
+        rank[now] = _rank(out_of_sample, outside[now])
     share = rank / (recipes + 1)
     logits = np.log(share / (1.0 - share))
     return Overfitting(
         pbo=float(np.mean(logits <= 0.0)),
-        loss=float(np.mean(came < 0.0)),
-        slope=_slope(looked, came),
+        loss_probability=float(np.mean(outside < 0.0)),
+        degradation=_slope(inside, outside),
         recipes=recipes,
-        ways=len(past),
+        splits=len(halves),
         logits=logits,
     )
 
 
 class _Blocks:
-    """Counts, sums and squares of each block, from which those of any set of blocks follow."""
+    """Counts, sums and squares of each block; those of a set of blocks are their sums."""
 
     def __init__(self, returns: F64, blocks: int) -> None:
         edges = np.linspace(0, len(returns), blocks + 1).astype(np.int64)
-        self.centre = returns.mean(axis=0)  # squares of what is left do not cancel
+        self.centre = returns.mean(axis=0)  # centred: no cancellation in the squares
         away = returns - self.centre
         self.rows = np.diff(edges).astype(np.float64)
         self.sums = np.add.reduceat(away, edges[:-1], axis=0)
@@ -107,8 +107,8 @@ class _Blocks:
     def sharpe(self, chosen: F64) -> F64:
         """Return the Sharpe ratios over chosen blocks.
 
-        chosen  : (n_ways, n_blocks) 1 where a block is looked at.
-        returns : (n_ways, n_recipes).
+        chosen  : (n_splits, n_blocks) 1 where a block is in the set.
+        returns : (n_splits, n_recipes).
         """
         n = (chosen @ self.rows)[:, None]
         drift = chosen @ self.sums / n
@@ -120,23 +120,23 @@ class _Blocks:
 
 
 def _halves(blocks: int) -> F64:
-    """Return every way to choose half of the blocks, ``(n_ways, n_blocks)`` of 0 and 1."""
+    """Return every choice of half of the blocks, ``(n_splits, n_blocks)`` of 0 and 1."""
     half = blocks // 2
-    ways = math.comb(blocks, half)
+    splits = math.comb(blocks, half)
     chosen = np.fromiter(
         itertools.chain.from_iterable(itertools.combinations(range(blocks), half)),
         np.int64,
-        ways * half,
+        splits * half,
     )
-    halves = np.zeros((ways, blocks))
-    np.put_along_axis(halves, chosen.reshape(ways, half), 1.0, axis=1)
+    halves = np.zeros((splits, blocks))
+    np.put_along_axis(halves, chosen.reshape(splits, half), 1.0, axis=1)
     return halves
 
 
-def _rank(values: F64, mine: F64) -> F64:
-    """Return the rank of ``mine`` (n_ways,) within its row, 1 the worst; ties share their mean."""
-    below = np.count_nonzero(values < mine[:, None], axis=1)
-    equal = np.count_nonzero(values == mine[:, None], axis=1)
+def _rank(values: F64, best: F64) -> F64:
+    """Return the rank of ``best`` (n_splits,) in its row, 1 the worst; ties share their mean."""
+    below = np.count_nonzero(values < best[:, None], axis=1)
+    equal = np.count_nonzero(values == best[:, None], axis=1)
     rank: F64 = below + 0.5 * (equal + 1)
     return rank
 

@@ -12,7 +12,7 @@ from ares.domain.timeframe import HOUR_MS
 from ares.kernel.bars import I64
 from ares.kernel.features.observations import ALL_INSTRUMENTS, Observations
 from ares.kernel.features.series import column_names_of, series_columns
-from ares.learn.gate.leaks import BARS_TRIED, CUTS, NOTHING_TRIED, Leaks
+from ares.learn.gate.leaks import BARS_TRIED, CUTS, NOT_TESTED, Leaks
 from ares.learn.leakage import GOLDEN
 from ares.learn.rows import F32
 
@@ -37,7 +37,7 @@ def series_leaks(
     """
     now_ms = now_ms[-BARS_TRIED:]
     if len(now_ms) < 2:
-        return NOTHING_TRIED
+        return NOT_TESTED
     truth = columns_of(observations, spec, now_ms)
     found = _moved(spec, truth, columns_of(observations, spec, now_ms))
     draw = np.random.default_rng(seed)

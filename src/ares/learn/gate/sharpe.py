@@ -1,8 +1,8 @@
-"""Sharpe ratios read beside luck: probabilistic (PSR) and deflated by the number of trials (DSR).
+"""Sharpe ratios as probabilities: probabilistic (PSR), and deflated by the number of trials (DSR).
 
 Bailey & López de Prado 2014, The Deflated Sharpe Ratio, Journal of Portfolio Management 40(5):
-the best of many worthless recipes has a fine Sharpe ratio, so a Sharpe ratio is compared with
-the one that the best of as many recipes without skill would be expected to show.
+the best of many recipes without skill has a high Sharpe ratio, so a Sharpe ratio is compared with
+the one expected of the best of as many recipes without skill.
 
 Every Sharpe ratio here is per observation (per day, per trade), never annualised; those of the
 trials must be per the same kind of observation. An annual one is divided by the square root of
@@ -19,14 +19,14 @@ import numpy as np
 from ares.kernel.bars import F64
 
 OBSERVATIONS_MIN = 30
-"""With fewer there is no saying: the formulas hold for many, and skew and kurtosis want them."""
+"""The formulas are asymptotic, and skew and kurtosis need this many observations."""
 
 SPREAD_MIN = 1e-12
 """Returns closer together than this share of the largest do not vary."""
 
 
 class Moments(msgspec.Struct, frozen=True):
-    """A series of returns in numbers.
+    """Moments of a series of returns.
 
     sharpe   : mean / sd, per observation.
     skew     : 0 for a normal distribution.
@@ -42,33 +42,37 @@ class Moments(msgspec.Struct, frozen=True):
 
 
 class DeflatedSharpe(msgspec.Struct, frozen=True):
-    """A Sharpe ratio beside luck.
+    """A Deflated Sharpe ratio.
 
-    hurdle : Sharpe ratio expected of the best of ``trials`` recipes without skill.
-    dsr    : probability that the true Sharpe ratio is above the hurdle.
+    expected_max : Sharpe ratio expected of the best of ``trials`` recipes without skill.
+    probability  : that the true Sharpe ratio is above it: the Deflated Sharpe ratio.
     """
 
     sharpe: float
     trials: int
-    hurdle: float
-    dsr: float
+    expected_max: float
+    probability: float
 
 
 def deflate(returns: F64, trials: int, variance: float | None) -> DeflatedSharpe | None:
-    """Return how the Sharpe ratio of ``returns`` stands against the best of ``trials`` by luck.
+    """Return the Deflated Sharpe ratio of ``returns`` over ``trials`` recipes.
 
     returns  : (n,) per observation, after costs.
     trials   : distinct recipes tried; a refit is none.
-    variance : of the trials' Sharpe ratios (``trial_variance``); not asked for with one trial.
-    returns  : None where nothing can be said: too few observations, returns that do not vary, or
+    variance : of the trials' Sharpe ratios (``trial_variance``); not needed with one trial.
+    returns  : None where it is not defined: too few observations, returns that do not vary, or
                several trials whose variance is not known.
     """
-    seen = moments(returns)
-    hurdle = expected_best(trials, variance)
-    if seen is None or hurdle is None:
+    found = moments(returns)
+    expected = expected_max(trials, variance)
+    if found is None or expected is None:
         return None
-    dsr = probabilistic_sharpe(seen.sharpe, seen.observations, seen.skew, seen.kurtosis, hurdle)
-    return None if dsr is None else DeflatedSharpe(seen.sharpe, trials, hurdle, dsr)
+    probability = probabilistic_sharpe(
+        found.sharpe, found.observations, found.skew, found.kurtosis, expected
+    )
+    if probability is None:
+        return None
+    return DeflatedSharpe(found.sharpe, trials, expected, probability)
 
 
 def deflated_sharpe(
@@ -79,7 +83,7 @@ def deflated_sharpe(
     trials: int,
     variance: float | None,
 ) -> float | None:
-    """Return the Deflated Sharpe Ratio: the probability that a Sharpe ratio is more than luck.
+    """Return the Deflated Sharpe ratio: the probability of skill beyond selection among trials.
 
     The example of the paper: an annual 2.5 over five years of 250 days, the best of 100 trials
     whose annual Sharpe ratios have a variance of 1/2.
@@ -87,10 +91,10 @@ def deflated_sharpe(
     >>> round(deflated_sharpe(2.5 / 250**0.5, 1250, -3.0, 10.0, trials=100, variance=0.5 / 250), 4)
     0.9004
     """
-    hurdle = expected_best(trials, variance)
-    if hurdle is None:
+    expected = expected_max(trials, variance)
+    if expected is None:
         return None
-    return probabilistic_sharpe(sharpe, observations, skew, kurtosis, hurdle)
+    return probabilistic_sharpe(sharpe, observations, skew, kurtosis, expected)
 
 
 def probabilistic_sharpe(
@@ -101,35 +105,35 @@ def probabilistic_sharpe(
     Bailey & López de Prado 2012, The Sharpe Ratio Efficient Frontier, Journal of Risk 15(2).
 
     returns : None with fewer than OBSERVATIONS_MIN observations, or where a number is not finite
-              or the ratio would be known without doubt.
+              or the variance of the estimate is not positive.
 
     >>> probabilistic_sharpe(0.1, 1001, 0.0, 3.0, benchmark=0.1)
     0.5
     """
     from scipy.special import ndtr
 
-    doubt = 1.0 - skew * sharpe + (kurtosis - 1.0) / 4.0 * sharpe**2
-    known = math.isfinite(doubt) and math.isfinite(benchmark)
-    if observations < OBSERVATIONS_MIN or not known or doubt <= 0.0:
+    variance = 1.0 - skew * sharpe + (kurtosis - 1.0) / 4.0 * sharpe**2
+    known = math.isfinite(variance) and math.isfinite(benchmark)
+    if observations < OBSERVATIONS_MIN or not known or variance <= 0.0:
         return None
-    return float(ndtr((sharpe - benchmark) * math.sqrt((observations - 1) / doubt)))
+    return float(ndtr((sharpe - benchmark) * math.sqrt((observations - 1) / variance)))
 
 
-def expected_best(trials: int, variance: float | None) -> float | None:
+def expected_max(trials: int, variance: float | None) -> float | None:
     """Return the Sharpe ratio expected of the best of ``trials`` recipes without skill.
 
-    variance : of the trials' Sharpe ratios. One trial was not chosen among others: its hurdle is
-               0 whatever the variance. Of several trials it must be known, else None.
+    variance : of the trials' Sharpe ratios. One trial was not selected among others: 0 is
+               expected whatever the variance. Of several trials it must be known, else None.
 
-    >>> round(expected_best(100, 0.5 / 250), 4)
+    >>> round(expected_max(100, 0.5 / 250), 4)
     0.1132
-    >>> expected_best(1, None)
+    >>> expected_max(1, None)
     0.0
     """
     from scipy.special import ndtri
 
     if trials < 1:
-        raise ValueError(f"{trials} trials: what is judged is a trial itself")
+        raise ValueError(f"{trials} trials: the evaluated recipe is a trial itself")
     if trials == 1:
         return 0.0
     if variance is None or not math.isfinite(variance) or variance < 0.0:
@@ -142,7 +146,7 @@ def expected_best(trials: int, variance: float | None) -> float | None:
 def trial_variance(sharpes: F64) -> float | None:
     """Return the variance of the trials' Sharpe ratios, or None with fewer than two known.
 
-    sharpes : (n_trials,) per observation; not finite where a trial made too few trades to have one.
+    sharpes : (n_trials,) per observation; not finite where a trial has too few trades for one.
 
     >>> trial_variance(np.array([0.25, 0.75, np.nan]))
     0.125

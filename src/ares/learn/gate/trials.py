@@ -1,4 +1,4 @@
-"""The recipes that were tried: how many, how far apart their results, how the best was chosen."""
+"""The recipes that were tried: how many, the variance of their results, and overfitting (PBO)."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ from ares.learn.gate.pbo import overfitting
 from ares.learn.gate.sharpe import OBSERVATIONS_MIN, moments, trial_variance
 
 SHARED_DAYS_MIN = 0.8
-"""A recipe enters the overfitting test where it has results on this share of the judged days."""
+"""A recipe enters the overfitting test where it has results on this share of the evaluated days."""
 
 
 class TrialStatistics(msgspec.Struct, frozen=True):
-    """What was tried before, and with, the ensemble that is judged.
+    """Statistics of all recipes tried on an instrument, the evaluated one among them.
 
-    recipes  : distinct recipes, its own among them.
-    known    : of these, those whose daily results are known.
-    variance : of the daily Sharpe ratios of the known ones; where there are too few of them, what
-               it is for recipes without skill over as many days (1 / days).
-    pbo      : probability of backtest overfitting over those that share its days; None: too few.
+    recipes  : distinct recipes.
+    known    : recipes whose daily results are known.
+    variance : of the daily Sharpe ratios of the known ones; where there are too few of them, that
+               of recipes without skill over as many days (1 / days).
+    pbo      : probability of backtest overfitting over the recipes that share the evaluated days;
+               None: too few.
     """
 
     recipes: int
@@ -33,61 +34,75 @@ class TrialStatistics(msgspec.Struct, frozen=True):
     pbo: float | None
 
 
-def tried(
-    trials: Sequence[Trial], scope: str, recipe_hash: str, mine: EvidenceAccount, *, alone: bool
+def trial_statistics(
+    trials: Sequence[Trial],
+    scope: str,
+    recipe_hash: str,
+    account: EvidenceAccount,
+    *,
+    single_package: bool,
 ) -> TrialStatistics:
-    """Return what was tried on an instrument (or on the universe with it).
+    """Return the statistics of the recipes tried on an instrument, or on the universe with it.
 
-    trials : every trial of the journal, oldest first; of one recipe's the newest counts.
-    alone  : as in ``recipes_tried``.
+    trials  : every trial of the journal, oldest first; of a recipe's trials the newest counts.
+    account : of the evaluated recipe.
+    single_package : as in ``recipes_tried``.
     """
-    newest = _newest(trials, scope, recipe_hash, alone)
-    results = [(mine.days, mine.daily)]
+    newest = _newest(trials, scope, recipe_hash, single_package)
+    results = [(account.days, account.daily)]
     for name, last in newest.items():
         if last is not None and name != recipe_hash and last.daily:
             daily = np.frombuffer(last.daily, "<f8")
             results.append((last.first_day + np.arange(len(daily)), daily))
-    ratios = [seen.sharpe for _, daily in results if (seen := moments(daily)) is not None]
+    ratios = [found.sharpe for _, daily in results if (found := moments(daily)) is not None]
     variance = trial_variance(np.array(ratios)) if len(newest) > 1 else None
-    if variance is None and len(mine.daily) >= OBSERVATIONS_MIN:
-        variance = 1.0 / len(mine.daily)
+    if variance is None and len(account.daily) >= OBSERVATIONS_MIN:
+        variance = 1.0 / len(account.daily)
     return TrialStatistics(len(newest), len(results), variance, _pbo(results))
 
 
-def recipes_tried(trials: Sequence[Trial], scope: str, recipe_hash: str, *, alone: bool) -> int:
-    """Return how many distinct recipes were tried on an instrument, the one judged among them.
+def recipes_tried(
+    trials: Sequence[Trial], scope: str, recipe_hash: str, *, single_package: bool
+) -> int:
+    """Return how many distinct recipes were tried on an instrument, the evaluated one included.
 
-    alone : a single package is judged. An ensemble is a choice among ensembles, and the packages
-            that it is made of were no tries of their own; who picks a package picked among all.
-            So did who left timeframes out: where another training of the instrument made all of
-            this one's and more, each of its packages was a try.
+    single_package : a single package is evaluated. An ensemble was selected among ensembles, and
+        its packages are no trials of their own; a single package was selected among all packages.
+        So was an ensemble of fewer timeframes: where another training of the instrument made all
+        of its timeframes and more, each package of that training counts as a trial.
     """
-    return len(_newest(trials, scope, recipe_hash, alone))
+    return len(_newest(trials, scope, recipe_hash, single_package))
 
 
 def _newest(
-    trials: Sequence[Trial], scope: str, recipe_hash: str, alone: bool
+    trials: Sequence[Trial], scope: str, recipe_hash: str, single_package: bool
 ) -> dict[str, Trial | None]:
     """Return each distinct recipe with its newest trial."""
     here = [trial for trial in trials if trial.scope in (scope, "universe")]
     joined = {trial.created_at for trial in here if trial.kind == "ensemble"}
-    chosen_from = _wider(here, recipe_hash)
+    selected_from = _wider(here, recipe_hash)
     newest: dict[str, Trial | None] = {recipe_hash: None}
     for trial in here:
-        loose = alone or trial.created_at not in joined or trial.created_at in chosen_from
-        if trial.kind == "ensemble" or loose:
+        counts = (
+            single_package or trial.created_at not in joined or trial.created_at in selected_from
+        )
+        if trial.kind == "ensemble" or counts:
             newest[trial.recipe_hash] = trial
     return newest
 
 
 def _wider(trials: Sequence[Trial], recipe_hash: str) -> set[str]:
-    """Return when trainings were that made all timeframes of an ensemble's recipe, and more."""
+    """Return when each training ran that made all timeframes of an ensemble's recipe and more."""
     made: dict[str, set[str]] = {}
     for trial in trials:
         if trial.kind != "ensemble":
             made.setdefault(trial.created_at, set()).add(trial.timeframe)
-    its = [t.created_at for t in trials if t.kind == "ensemble" and t.recipe_hash == recipe_hash]
-    own = set().union(*(made.get(at, set()) for at in its))
+    own_runs = [
+        trial.created_at
+        for trial in trials
+        if trial.kind == "ensemble" and trial.recipe_hash == recipe_hash
+    ]
+    own = set().union(*(made.get(at, set()) for at in own_runs))
     return {at for at, timeframes in made.items() if own and own < timeframes}
 
 

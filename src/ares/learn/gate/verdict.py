@@ -1,4 +1,4 @@
-"""The verdict: evidence against limits, one line each; what is not known does not pass."""
+"""The verdict: evidence against limits, one line each; an unknown value does not pass."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ from typing import Literal
 
 import msgspec
 
-from ares.learn.gate.evidence import FLAT, Baseline, Evidence, Question
+from ares.learn.gate.evidence import FLAT, Baseline, Evidence, Hypothesis
 
 Rule = Literal["evidence", "simple"]
 
-Sense = Literal["at most", "at least", "above", "reported"]
+Comparison = Literal["at most", "at least", "above", "reported"]
 
 Metric = Literal["sharpe", "net_bps", "accuracy", "brier_skill"]
 
-QUESTIONS: dict[Question, str] = {
-    "beats_flat": "against staying flat",
+HYPOTHESES: dict[Hypothesis, str] = {
+    "beats_flat": "beats staying flat",
     "better": "better than the champion",
     "not_worse": "not worse than the champion",
 }
 
-INTEGRITY = ("reproduced", "leaks", "parity")
-"""Lines that no rule goes without: a model that fails them is not the model that was judged."""
+INTEGRITY = ("reproducible", "lookahead_leakage", "parity")
+"""Lines that every rule requires: a model that fails them is not the model that was evaluated."""
 
 
 class GateLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """What the evidence must come to.
+    """The limits that the evidence must keep.
 
     beaten        : baselines whose Sharpe ratio must be beaten.
-    alpha_flat, alpha_better, alpha_not_worse : chance allowed of a false yes, by question.
-    margin_sds    : by how much a refit may be worse than the champion, in standard deviations that
-                    the price of a full position moves in an hour.
+    alpha_flat, alpha_better, alpha_not_worse : probability allowed of a false pass, by hypothesis.
+    margin_sds    : by how much a refit may be worse than the champion, in standard deviations of
+                    an hour's return of a full position.
     drawdown_max, pbo_max : None: reported only.
-    simple_metric : what must be higher than the champion's under the rule ``simple``.
+    simple_metric : must be higher than the champion's under the rule ``simple``.
     """
 
     parity_difference_max: float = 1e-5
@@ -53,34 +53,34 @@ class GateLimits(msgspec.Struct, frozen=True, kw_only=True):
     inference_us_max: float = 1_000.0
     simple_metric: Metric = "sharpe"
 
-    def e_value_min(self, question: Question) -> float:
-        """Return 1 / alpha of the question."""
-        alphas: dict[Question, float] = {
+    def e_value_min(self, hypothesis: Hypothesis) -> float:
+        """Return 1 / alpha of the hypothesis."""
+        alphas: dict[Hypothesis, float] = {
             "beats_flat": self.alpha_flat,
             "better": self.alpha_better,
             "not_worse": self.alpha_not_worse,
         }
-        return 1.0 / alphas[question]
+        return 1.0 / alphas[hypothesis]
 
 
 class VerdictLine(msgspec.Struct, frozen=True):
     """One line of the verdict.
 
-    number : what was seen, None: not known.
-    limit  : what it must be ``sense``; None where it is only reported, or not known.
-    passed : None where the line is not judged.
+    value  : from the evidence; None: unknown.
+    limit  : what the value must be ``comparison``; None where it is only reported, or unknown.
+    passed : None where the line has no limit.
     """
 
     name: str
-    number: float | None
+    value: float | None
     limit: float | None
     passed: bool | None
     note: str = ""
-    sense: Sense = "reported"
+    comparison: Comparison = "reported"
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """What the judge says of an ensemble; passed where a line was judged and none failed."""
+    """The gate's decision on an ensemble: passed where a line has a limit and none fails."""
 
     subject: str
     rule: Rule
@@ -90,20 +90,20 @@ class Verdict(msgspec.Struct, frozen=True):
 
     @property
     def hash(self) -> str:
-        """Return the SHA-256 of the canonical JSON: what the history of the model refers to."""
+        """Return the SHA-256 of the canonical JSON, to which the models' journal refers."""
         return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()
 
     @property
     def failed(self) -> tuple[VerdictLine, ...]:
-        """Return the lines that say no."""
+        """Return the lines that failed."""
         return tuple(line for line in self.lines if line.passed is False)
 
 
 def judge(evidence: Evidence, limits: GateLimits, rule: Rule = "evidence") -> Verdict:
     """Return the verdict on the evidence; the same numbers give the same hash.
 
-    ``evidence`` judges every line. ``simple`` judges the lines of INTEGRITY and one metric against
-    the champion's (flat's where there is none); the others are shown without being judged.
+    ``evidence`` applies every limit. ``simple`` applies those of INTEGRITY and compares one metric
+    with the champion's (with flat where there is none); the other lines are only reported.
     """
     lines = _evidence_lines(evidence, limits)
     if rule == "simple":
@@ -112,145 +112,187 @@ def judge(evidence: Evidence, limits: GateLimits, rule: Rule = "evidence") -> Ve
             for line in lines
         ]
         lines.append(_simple_line(evidence, limits.simple_metric))
-    judged = [line.passed for line in lines if line.passed is not None]
+    results = [line.passed for line in lines if line.passed is not None]
     return Verdict(
-        evidence.subject, rule, bool(judged) and all(judged), tuple(lines), evidence.hash
+        evidence.subject, rule, bool(results) and all(results), tuple(lines), evidence.hash
     )
 
 
-def _evidence_lines(seen: Evidence, limits: GateLimits) -> list[VerdictLine]:
+def _evidence_lines(evidence: Evidence, limits: GateLimits) -> list[VerdictLine]:
     """Return the lines of the rule ``evidence``, in the order in which they are shown."""
-    figures = seen.figures
     return [
-        _at_least("reproduced", seen.members - len(seen.unlike), seen.members, _unlike_note(seen)),
-        _at_most("leaks", len(seen.leaking) if seen.leak_values else None, 0, _leak_note(seen)),
+        *_integrity_lines(evidence, limits),
+        *_result_lines(evidence, limits),
+        *_probability_lines(evidence, limits),
+        *_selection_lines(evidence, limits),
         _at_most(
-            "parity",
-            seen.parity_difference if seen.parity_rows else None,
-            limits.parity_difference_max,
-            f"largest difference in probability over {seen.parity_rows} rows",
+            "inference_latency_us",
+            evidence.inference_us,
+            limits.inference_us_max,
+            "median of one row through all graphs",
         ),
-        _at_least("trades", figures.trades, limits.trades_min, "out of sample"),
-        _above("net_bps", figures.net_bps, limits.net_bps_min, "mean of a trade after costs"),
-        *(_baseline_line(name, seen) for name in limits.beaten),
-        _optional("max_drawdown", figures.max_drawdown, limits.drawdown_max, "share of the peak"),
-        _reported("accuracy", figures.accuracy, _base_note(seen.accuracy_base)),
-        _reported("precision", figures.precision, "won trades among those named so"),
-        _reported("f1", figures.f1, ""),
-        _reported("brier", figures.brier, "mean squared error of the probability"),
-        _above("brier_skill", figures.brier_skill, limits.brier_skill_min, "against the base rate"),
-        _at_most(
-            "calibration_error",
-            seen.calibration_error,
-            seen.calibration_limit,
-            "limit: the 95% quantile of a perfectly calibrated model on as many rows",
-        ),
-        _at_most(
-            "constant_share",
-            seen.constant_share,
-            limits.constant_share_max,
-            "rows of folds whose output does not vary",
-        ),
-        _at_least(
-            "deflated_sharpe",
-            seen.dsr,
-            limits.dsr_min,
-            f"probability of being more than the best of {seen.trials} trials by luck"
-            + ("" if seen.dsr_hurdle is None else f" (its Sharpe ratio: {seen.dsr_hurdle:.2f})"),
-        ),
-        _optional("pbo", seen.pbo, limits.pbo_max, "probability of backtest overfitting (CSCV)"),
-        _at_least(
-            "e_value",
-            seen.e_value,
-            limits.e_value_min(seen.question),
-            f"{QUESTIONS[seen.question]}, anytime-valid, {seen.steps} steps"
-            + (f", {seen.breaches} of them beyond its bound" if seen.breaches else ""),
-        ),
-        _at_most("inference_us", seen.inference_us, limits.inference_us_max, "a row"),
     ]
 
 
-def _baseline_line(name: str, seen: Evidence) -> VerdictLine:
-    """Return the line of a baseline that must be beaten; one that was not run is not beaten."""
-    known = (Baseline(FLAT, 0.0), *seen.baselines)
-    found = next((each for each in known if each.name == name), None)
+def _integrity_lines(evidence: Evidence, limits: GateLimits) -> list[VerdictLine]:
+    """Return whether the evaluated model is the stored one, and sees the past only."""
+    reproduced = evidence.members - len(evidence.not_reproduced)
+    leaking = len(evidence.leaking) if evidence.leak_values else None
+    return [
+        _at_least("reproducible", reproduced, evidence.members, _reproducible_note(evidence)),
+        _at_most("lookahead_leakage", leaking, 0, _leak_note(evidence)),
+        _at_most(
+            "parity",
+            evidence.parity_difference if evidence.parity_rows else None,
+            limits.parity_difference_max,
+            "largest difference in probability between graph and trained model, "
+            f"{evidence.parity_rows} rows",
+        ),
+    ]
+
+
+def _result_lines(evidence: Evidence, limits: GateLimits) -> list[VerdictLine]:
+    """Return the trading results after costs, against the baselines."""
+    metrics = evidence.metrics
+    return [
+        _at_least("trades", metrics.trades, limits.trades_min, "out of sample"),
+        _above("net_bps", metrics.net_bps, limits.net_bps_min, "mean per trade, after costs"),
+        *(_baseline_line(name, evidence) for name in limits.beaten),
+        _optional("max_drawdown", metrics.max_drawdown, limits.drawdown_max, "share of the peak"),
+    ]
+
+
+def _probability_lines(evidence: Evidence, limits: GateLimits) -> list[VerdictLine]:
+    """Return the quality of the probabilities."""
+    metrics = evidence.metrics
+    return [
+        _reported("accuracy", metrics.accuracy, _accuracy_note(evidence.majority_accuracy)),
+        _reported("precision", metrics.precision, "won trades among those predicted to win"),
+        _reported("f1", metrics.f1, ""),
+        _reported("brier_score", metrics.brier, "mean squared error of the probability"),
+        _above(
+            "brier_skill_score",
+            metrics.brier_skill,
+            limits.brier_skill_min,
+            "against predicting the base rate",
+        ),
+        _at_most(
+            "calibration_error",
+            evidence.calibration_error,
+            evidence.calibration_limit,
+            "limit: 95% quantile of a perfectly calibrated model on as many rows",
+        ),
+        _at_most(
+            "constant_output",
+            evidence.constant_share,
+            limits.constant_share_max,
+            "share of rows in folds whose output does not vary",
+        ),
+    ]
+
+
+def _selection_lines(evidence: Evidence, limits: GateLimits) -> list[VerdictLine]:
+    """Return the tests that account for luck, selection among trials, and the champion."""
+    expected, breaches = evidence.expected_max_sharpe, evidence.bound_breaches
+    return [
+        _at_least(
+            "deflated_sharpe",
+            evidence.deflated_sharpe,
+            limits.dsr_min,
+            f"probability of a Sharpe ratio above the best of {evidence.trials} trials without "
+            "skill" + ("" if expected is None else f" (expected: {expected:.2f})"),
+        ),
+        _optional(
+            "pbo", evidence.pbo, limits.pbo_max, "probability of backtest overfitting (CSCV)"
+        ),
+        _at_least(
+            "e_value",
+            evidence.e_value,
+            limits.e_value_min(evidence.hypothesis),
+            f"{HYPOTHESES[evidence.hypothesis]}, anytime-valid, {evidence.steps} steps"
+            + (f", {breaches} beyond the bound" if breaches else ""),
+        ),
+    ]
+
+
+def _baseline_line(name: str, evidence: Evidence) -> VerdictLine:
+    """Return the line of a baseline that must be beaten; one that was not run fails."""
+    known = (Baseline(FLAT, 0.0), *evidence.baselines)
+    found = next((baseline for baseline in known if baseline.name == name), None)
+    sharpe = evidence.metrics.sharpe
     if found is None:
         note = f"{name} was not run on these bars"
-        return VerdictLine(
-            f"sharpe_{name}", _finite(seen.figures.sharpe), None, False, note, "above"
-        )
-    return _above(
-        f"sharpe_{name}", seen.figures.sharpe, found.sharpe or 0.0, f"Sharpe ratio of {name}"
-    )
+        return VerdictLine(f"sharpe_vs_{name}", _finite(sharpe), None, False, note, "above")
+    return _above(f"sharpe_vs_{name}", sharpe, found.sharpe or 0.0, f"Sharpe ratio of {name}")
 
 
-def _simple_line(seen: Evidence, metric: Metric) -> VerdictLine:
+def _simple_line(evidence: Evidence, metric: Metric) -> VerdictLine:
     """Return the one comparison of the rule ``simple``."""
-    number = getattr(seen.figures, metric)
-    if seen.champion is not None:
+    value = getattr(evidence.metrics, metric)
+    if evidence.champion is not None:
         note = f"{metric} higher than the champion's"
-        return _above("simple", number, getattr(seen.champion, metric), note)
-    least = seen.accuracy_base if metric == "accuracy" else 0.0
-    return _above("simple", number, least, f"{metric} higher than staying flat (no champion)")
+        return _above("simple", value, getattr(evidence.champion, metric), note)
+    least = evidence.majority_accuracy if metric == "accuracy" else 0.0
+    return _above("simple", value, least, f"{metric} higher than staying flat (no champion)")
 
 
-def _unlike_note(seen: Evidence) -> str:
-    if not seen.unlike:
-        return "packages that training again gives to the byte"
-    names = ", ".join(seen.unlike)
+def _reproducible_note(evidence: Evidence) -> str:
+    if not evidence.not_reproduced:
+        return "packages that training again reproduces byte for byte"
+    names = ", ".join(evidence.not_reproduced)
     return f"candles or libraries have changed since {names} was trained: train again"
 
 
-def _leak_note(seen: Evidence) -> str:
-    if not seen.leak_values:
-        return "the leak test compared nothing"
-    if seen.leaking:
-        return "these know the future: " + ", ".join(seen.leaking)
-    return f"columns that know the future, in {seen.leak_values} values compared"
+def _leak_note(evidence: Evidence) -> str:
+    if not evidence.leak_values:
+        return "the look-ahead test compared no values"
+    if evidence.leaking:
+        return "look-ahead leakage in: " + ", ".join(evidence.leaking)
+    return f"leaking columns, {evidence.leak_values} values compared"
 
 
-def _base_note(base: float | None) -> str:
-    return "" if base is None else f"{base:.3f} by always naming the more frequent outcome"
+def _accuracy_note(majority: float | None) -> str:
+    return "" if majority is None else f"{majority:.3f} by always predicting the majority outcome"
 
 
-def _at_most(name: str, number: float | None, limit: float | None, note: str) -> VerdictLine:
-    return _line(name, number, limit, note, "at most")
+def _at_most(name: str, value: float | None, limit: float | None, note: str) -> VerdictLine:
+    return _line(name, value, limit, note, "at most")
 
 
-def _at_least(name: str, number: float | None, limit: float | None, note: str) -> VerdictLine:
-    return _line(name, number, limit, note, "at least")
+def _at_least(name: str, value: float | None, limit: float | None, note: str) -> VerdictLine:
+    return _line(name, value, limit, note, "at least")
 
 
-def _above(name: str, number: float | None, limit: float | None, note: str) -> VerdictLine:
-    return _line(name, number, limit, note, "above")
+def _above(name: str, value: float | None, limit: float | None, note: str) -> VerdictLine:
+    return _line(name, value, limit, note, "above")
 
 
-def _optional(name: str, number: float | None, limit: float | None, note: str) -> VerdictLine:
-    """Return a line that is judged only where a limit is set."""
+def _optional(name: str, value: float | None, limit: float | None, note: str) -> VerdictLine:
+    """Return a line that is only reported where no limit is set."""
     if limit is None:
-        return _reported(name, number, note)
-    return _at_most(name, number, limit, note)
+        return _reported(name, value, note)
+    return _at_most(name, value, limit, note)
 
 
-def _reported(name: str, number: float | None, note: str) -> VerdictLine:
-    return VerdictLine(name, _finite(number), None, None, note)
+def _reported(name: str, value: float | None, note: str) -> VerdictLine:
+    return VerdictLine(name, _finite(value), None, None, note)
 
 
 def _line(
-    name: str, number: float | None, limit: float | None, note: str, sense: Sense
+    name: str, value: float | None, limit: float | None, note: str, comparison: Comparison
 ) -> VerdictLine:
-    """Return a judged line; a number or limit that is not known, or not finite, fails it."""
-    value, bound = _finite(number), _finite(limit)
-    if value is None or bound is None:
-        missing = "not known" if value is None else "its limit is not known"
-        return VerdictLine(name, value, bound, False, f"{missing}: {note}", sense)
+    """Return a line with a limit; an unknown or infinite value or limit fails it."""
+    known, bound = _finite(value), _finite(limit)
+    if known is None or bound is None:
+        missing = "unknown" if known is None else "limit unknown"
+        return VerdictLine(name, known, bound, False, f"{missing}: {note}", comparison)
     passed = {
-        "at most": value <= bound,
-        "at least": value >= bound,
-        "above": value > bound,
-    }[sense]
-    return VerdictLine(name, value, bound, passed, note, sense)
+        "at most": known <= bound,
+        "at least": known >= bound,
+        "above": known > bound,
+    }[comparison]
+    return VerdictLine(name, known, bound, passed, note, comparison)
 
 
-def _finite(number: float | None) -> float | None:
-    return float(number) if number is not None and math.isfinite(number) else None
+def _finite(value: float | None) -> float | None:
+    return float(value) if value is not None and math.isfinite(value) else None

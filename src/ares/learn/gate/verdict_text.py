@@ -1,57 +1,58 @@
-"""A verdict in words: what each line asks, and the sentence that a person reads first."""
+"""A verdict as text: the name, value and limit of each line, and a sentence that sums it up."""
 
 from __future__ import annotations
 
 from ares.learn.gate.evidence import Evidence
-from ares.learn.gate.verdict import QUESTIONS, Verdict, VerdictLine
+from ares.learn.gate.verdict import HYPOTHESES, Verdict, VerdictLine
 
 NAMES = {
-    "reproduced": "trained again, the same",
-    "leaks": "columns that know the future",
-    "parity": "graph against model",
+    "reproducible": "reproducible",
+    "lookahead_leakage": "look-ahead leakage",
+    "parity": "ONNX parity",
     "trades": "trades",
-    "net_bps": "net of a trade, bps",
-    "sharpe_flat": "Sharpe against flat",
-    "sharpe_buy_and_hold": "Sharpe against buy & hold",
-    "sharpe_sma_cross": "Sharpe against SMA cross",
-    "max_drawdown": "deepest drawdown",
+    "net_bps": "net per trade, bps",
+    "sharpe_vs_flat": "Sharpe vs flat",
+    "sharpe_vs_buy_and_hold": "Sharpe vs buy & hold",
+    "sharpe_vs_sma_cross": "Sharpe vs SMA cross",
+    "max_drawdown": "max drawdown",
     "accuracy": "accuracy",
     "precision": "precision",
     "f1": "F1",
-    "brier": "Brier score",
-    "brier_skill": "Brier skill",
+    "brier_score": "Brier score",
+    "brier_skill_score": "Brier skill score",
     "calibration_error": "calibration error",
-    "constant_share": "constant output",
-    "deflated_sharpe": "Deflated Sharpe",
+    "constant_output": "constant output",
+    "deflated_sharpe": "Deflated Sharpe ratio",
     "pbo": "PBO",
-    "e_value": "anytime-valid test, e",
-    "inference_us": "time of a row, µs",
-    "simple": "one metric",
+    "e_value": "e-process, e-value",
+    "inference_latency_us": "inference latency, µs",
+    "simple": "simple rule",
 }
 
 SIGNS = {"at most": "≤", "at least": "≥", "above": ">", "reported": ""}
 
-SHARES = ("max_drawdown", "accuracy", "precision", "f1", "brier_skill", "constant_share")
+SHARES = ("max_drawdown", "accuracy", "precision", "f1", "brier_skill_score", "constant_output")
+COUNTS = ("reproducible", "lookahead_leakage", "trades")
 
 
 def name_of(line: VerdictLine) -> str:
-    """Return what a line is called.
+    """Return the display name of a line.
 
-    >>> name_of(Line("pbo", 0.2, None, None))
+    >>> name_of(VerdictLine("pbo", 0.2, None, None))
     'PBO'
     """
     return NAMES.get(line.name, line.name)
 
 
 def number_of(line: VerdictLine, number: float | None) -> str:
-    """Return a line's number, or its limit, as a person reads it."""
+    """Return a line's value, or its limit, formatted."""
     if number is None:
         return "–"
     if line.name in SHARES:
         return f"{number:.1%}"
-    if line.name in {"parity"}:
+    if line.name == "parity":
         return f"{number:.1e}"
-    if line.name in {"reproduced", "leaks", "trades"}:
+    if line.name in COUNTS:
         return f"{number:,.0f}"
     if abs(number) >= 1e4:
         return f"{number:.2e}"
@@ -59,22 +60,22 @@ def number_of(line: VerdictLine, number: float | None) -> str:
 
 
 def limit_of(line: VerdictLine) -> str:
-    """Return what a line's number must be; empty where it is only reported.
+    """Return the condition that a line's value must meet; empty where it is only reported.
 
-    >>> limit_of(Line("trades", 12, 30, False, "", "at least"))
+    >>> limit_of(VerdictLine("trades", 12, 30, False, "", "at least"))
     '≥ 30'
     """
-    if line.sense == "reported":
+    if line.comparison == "reported":
         return ""
-    return f"{SIGNS[line.sense]} {number_of(line, line.limit)}"
+    return f"{SIGNS[line.comparison]} {number_of(line, line.limit)}"
 
 
 def sentence_of(verdict: Verdict, evidence: Evidence) -> str:
     """Return the verdict as one sentence."""
-    asked = QUESTIONS[evidence.question]
-    judged = sum(line.passed is not None for line in verdict.lines)
+    lines = sum(line.passed is not None for line in verdict.lines)
     if verdict.passed:
-        return f"Passed: all {judged} lines say yes (rule {verdict.rule}; {asked})."
+        tested = HYPOTHESES[evidence.hypothesis]
+        return f"Passed: all {lines} lines (rule {verdict.rule}; {tested})."
     failed = [name_of(line) for line in verdict.failed]
     named = ", ".join(failed[:4]) + (f" and {len(failed) - 4} more" if len(failed) > 4 else "")
-    return f"Refused: {len(failed)} of {judged} lines say no ({named})."
+    return f"Refused: {len(failed)} of {lines} lines failed ({named})."

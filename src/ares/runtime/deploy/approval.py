@@ -18,7 +18,8 @@ from ares.runtime.deploy.staging import staged_workspace
 from ares.runtime.deploy.state import describe
 from ares.runtime.deploy.verify import rehearse
 from ares.runtime.registry.model_journal import read_registry
-from ares.runtime.validation.model_check import require_it_works
+from ares.runtime.validation.from_workspace import validation_config
+from ares.runtime.validation.model_check import require_working
 
 SAY_EVERY_S = 3600.0
 """While the quiet hours are waited for, a line says so this often."""
@@ -112,7 +113,7 @@ def _previous(workspace: Workspace, ensemble_hash: str) -> tuple[Ensemble | None
     previous = None
     try:
         previous = ModelStore(workspace.models_dir).ensemble(ensemble_hash)
-        require_it_works(workspace, previous)
+        require_working(validation_config(workspace), previous)
     except AresError as error:
         return previous, (f"the champion to go back to does not work: {error}",)
     return previous, ()

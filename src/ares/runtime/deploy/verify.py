@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from ares.adapters.model_bundle import Bundle, read_bundle
 from ares.config.workspace import Workspace
 from ares.domain.errors import UserError
@@ -21,7 +19,7 @@ from ares.runtime.deploy.staging import StagedWorkspace
 from ares.runtime.lifecycle.bundle_import import import_models
 from ares.runtime.lifecycle.model_export import answers, opsets
 from ares.runtime.lifecycle.promotion import doubt_about
-from ares.runtime.validation.verdict_file import VerdictFile
+from ares.runtime.validation.verdict_file import VerdictFile, read_verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +143,7 @@ def _verdict(bundle: Bundle, judged: VerdictRecorded) -> VerdictFile:
     content = bundle.others.get(name)
     if content is None or Path(judged.file).name != judged.file:
         raise UserError(f"{name} is missing: export it again")
-    try:
-        said = msgspec.json.decode(content, type=VerdictFile)
-    except msgspec.DecodeError as error:
-        raise UserError(f"{name}: is no verdict of this version of Ares ({error})") from None
+    said = read_verdict(content, name)
     rejudged = judge(said.evidence, said.limits, said.verdict.rule)
     agree: Sequence[tuple[object, object]] = (
         (sha256(content), judged.file_hash),

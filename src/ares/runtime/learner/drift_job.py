@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from ares.adapters.layered_store import LayeredModelStore
-from ares.adapters.worker_pool import InlinePool
 from ares.config.workspace import Workspace
 from ares.domain.errors import UserError
 from ares.domain.instrument import Instrument
@@ -24,8 +23,9 @@ from ares.learn.rows import F32
 from ares.runtime.training.instrument_history import load_seen
 from ares.runtime.training.job import PackageJob, loaded
 from ares.runtime.training.series import columns_at
-from ares.runtime.validation.evaluator import EnsembleEvaluator
-from ares.runtime.validation.member_job import MemberJob, hear
+from ares.runtime.validation.from_workspace import validation_config
+from ares.runtime.validation.member_job import MemberJob, score_member
+from ares.runtime.validation.request import training_job
 
 RECENT_BARS = 1_000
 """The newest bars that are compared. Of fewer, slow features alone make a score as high as a real
@@ -65,9 +65,9 @@ class DriftResult:
 def measure_drift(job: DriftJob) -> DriftResult:
     """Return the drift; raise UserMistake where there is too little to tell it from."""
     shelves = LayeredModelStore(job.models, job.workspace.models_dir)
-    court = EnsembleEvaluator(job.workspace, InlinePool(), lambda *_: None, shelves)
+    config = validation_config(job.workspace, job.models)
     packages = {member.timeframe: shelves.member(member) for member in job.ensemble.members}
-    asking = {timeframe: court.training_of(package) for timeframe, package in packages.items()}
+    asking = {timeframe: training_job(config, package) for timeframe, package in packages.items()}
     score, feature = _features(job, packages, asking)
     before, after, changed = _error(job, packages, asking)
     return DriftResult(score, feature, before, after, changed)
@@ -153,10 +153,8 @@ def _error(
     if train_end_ms + 2 * ensemble.horizon_ms > job.at_ms:
         return float("nan"), float("nan"), False
     said = {
-        timeframe: hear(
-            MemberJob(
-                instrument, package, None, asking[timeframe], train_end_ms, job.at_ms, checks=False
-            )
+        timeframe: score_member(
+            MemberJob(instrument, package, asking[timeframe], False, train_end_ms, job.at_ms, False)
         )
         for timeframe, package in packages.items()
     }
@@ -168,8 +166,8 @@ def _error(
         steps=(),
         train_end_ms=train_end_ms,
         folds_ms=(),
-        watched=finest.watched,
-        watched_ms=finest.watched_ms,
+        path_bars=finest.path_bars,
+        path_interval_ms=finest.path_interval_ms,
     )
     rows, p = witness.decisions(train_end_ms + 1, job.at_ms + 1)
     block = (rows.decided_ms - train_end_ms) // ensemble.horizon_ms

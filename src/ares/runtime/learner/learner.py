@@ -30,7 +30,7 @@ from ares.runtime.training.train import WORKER_MODULES as TRAINING_MODULES
 
 WORKER_MODULES = (
     *TRAINING_MODULES,
-    "ares.runtime.validation.refit_verdict",
+    "ares.runtime.validation.pipeline",
     "ares.runtime.learner.drift_job",
     "river.drift",
 )

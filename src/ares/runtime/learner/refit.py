@@ -16,7 +16,6 @@ from ares.adapters.durable import write_file
 from ares.adapters.layered_store import FOLDER, LayeredModelStore
 from ares.adapters.provenance import git_commit, library_versions
 from ares.adapters.worker_pool import (
-    InlinePool,
     Task,
     TaskFailed,
     WorkerPool,
@@ -30,6 +29,7 @@ from ares.domain.model import Ensemble
 from ares.domain.package import Package
 from ares.domain.timeframe import Timeframe
 from ares.domain.trial import Trial
+from ares.kernel.trade.confidence import probability_positive
 from ares.runtime.trade_rules import rules_of
 from ares.runtime.training.job import (
     AggregateDone,
@@ -43,11 +43,12 @@ from ares.runtime.training.job import (
 )
 from ares.runtime.training.plan import stamp
 from ares.runtime.training.train import ensemble_of
-from ares.runtime.validation.evaluator import EnsembleEvaluator, is_joined
-from ares.runtime.validation.refit_verdict import JudgeDone, JudgeJob, judge_refit, verdict_bytes
+from ares.runtime.validation.from_workspace import validation_config
+from ares.runtime.validation.pipeline import ValidationResult, validate_inline
+from ares.runtime.validation.request import ValidationRequest, training_job
+from ares.runtime.validation.verdict_file import verdict_bytes, verdict_file, verdict_path
 
 LEARNER = "learner"
-VERDICTS = "verdicts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ class RefitRunner:
         self._trials, self._pool = tuple(trials), pool
         self._libraries = library_versions()
         self.models = LayeredModelStore(folder / FOLDER, workspace.models_dir)
-        self._court = EnsembleEvaluator(workspace, InlinePool(), lambda *_: None, self.models)
+        self._config = validation_config(workspace, self.models.root)
 
     def run(self, assignments: Sequence[RefitRequest]) -> list[RefitResult]:
         """Return what comes of each assignment; blocks until all are done, and raises nothing that
@@ -168,7 +169,7 @@ class RefitRunner:
                 raise UserError(
                     f"{package.card.ref} was imported: train it anew where it comes from"
                 )
-            before = self._court.training_of(package)
+            before = training_job(self._config, package)
             desk.jobs[member.timeframe] = replace(
                 before,
                 source=replace(before.source, to_ms=one.at_ms),
@@ -215,7 +216,7 @@ class RefitRunner:
 
     def _prepare_join(self, desk: RefitJob) -> None:
         taught, settings = desk.assignment.taught, self._workspace.settings
-        if not is_joined(taught):
+        if not taught.joined:
             return
         anchor = desk.jobs[taught.anchor]
         desk.joining = AggregateJob(
@@ -267,16 +268,14 @@ class RefitRunner:
         tasks = {
             f"{place} verdict": Task(
                 f"{place} verdict",
-                judge_refit,
-                JudgeJob(
-                    self._workspace,
-                    self.models.root,
+                validate_inline,
+                ValidationRequest(
+                    self._config,
                     self._environment,
                     desk.ensemble,
                     desk.assignment.champion,
                     self._trials,
-                    desk.ensemble.created_at,
-                    LEARNER,
+                    repeatable=True,
                 ),
             )
             for place, desk in enumerate(desks)
@@ -284,30 +283,36 @@ class RefitRunner:
         }
 
         def keep(label: str, result: Any) -> str | None:
-            if not isinstance(result, JudgeDone):
+            if not isinstance(result, ValidationResult):
                 return unexpected(result)
             self._conclude(desks[int(label.partition(" ")[0])], result)
             return None
 
         self._run(desks, tasks, keep)
 
-    def _conclude(self, desk: RefitJob, judged: JudgeDone) -> None:
+    def _conclude(self, desk: RefitJob, result: ValidationResult) -> None:
         """Keep the verdict's file beside the run, and end the assignment."""
-        verdict, ensemble = judged.said.verdict, desk.ensemble
-        assert ensemble is not None
-        at = judged.said.at.replace("-", "").replace(":", "")
-        path = self._folder / VERDICTS / f"{ensemble.hash}_{at}.json"
-        write_file(path, verdict_bytes(judged.said))
+        verdict, ensemble = result.verdict, result.ensemble
+        content = verdict_file(result, ensemble.created_at, LEARNER)
+        path = verdict_path(self._folder, ensemble.hash, ensemble.created_at)
+        write_file(path, verdict_bytes(content))
         desk.end = RefitResult(
             outcome="published" if verdict.passed else "refused",
             ensemble=ensemble,
             rows=_rows(desk),
             epochs=max(_epochs(done) for done in desk.made.values()),
-            confidence=judged.confidence,
+            confidence=_confidence(ensemble),
             verdict_hash=verdict.hash,
             passed=verdict.passed,
             failed=tuple(line.name for line in verdict.failed),
         )
+
+
+def _confidence(ensemble: Ensemble) -> float:
+    """Return the mode confidence that an ensemble's validation trades give."""
+    trades = ensemble.validation
+    n = float(trades.trades)
+    return float(probability_positive(n, trades.mean_bps, trades.sd_bps**2 * n))
 
 
 def _rows(desk: RefitJob) -> int:

@@ -13,9 +13,9 @@ from ares.config.workspace import Workspace
 from ares.domain.errors import UserError
 from ares.domain.manifest import VERDICTS
 from ares.domain.model_life import ModelsImported, Record, VerdictRecorded
+from ares.observe.user_features_check import load_features
 from ares.runtime.registry.model_journal import read_registry, stamp, who, writing
 from ares.runtime.registry.registry_state import RegistryState
-from ares.runtime.validation.evaluator import user_of
 from ares.runtime.validation.model_check import require_it_fits
 from ares.runtime.validation.verdict_file import FOLDER
 
@@ -42,7 +42,7 @@ def import_models(
     Raises UserMistake, and stores nothing, where one of them was made for other features than this
     workspace has, or for another instrument than its ensemble.
     """
-    user = user_of(workspace)
+    user = load_features(workspace.settings.features.module, workspace.root)
     for package in bundle.packages:
         own = package.card.instruments[0] if package.card.instruments else ""
         whose = own if bundle.ensemble is None else bundle.ensemble.instrument

@@ -26,6 +26,7 @@ from ares.domain.package import Package, sha256
 from ares.kernel.jit import kernel_hash
 from ares.runtime.registry.model_journal import read_registry
 from ares.runtime.registry.registry_state import RegistryState
+from ares.runtime.validation.from_workspace import paths_of
 from ares.runtime.validation.verdict_file import FOLDER, require_unchanged
 
 PROBE_ROWS = 32
@@ -93,7 +94,7 @@ def _past(workspace: Workspace, book: RegistryState, bundle: Bundle) -> dict[str
     trials = tuple(t for t in book.trials if t.scope in (ensemble.instrument, "universe"))
     files = {HISTORY_FILE: json_bytes(EnsembleHistory(judged, trials))}
     for one in judged:
-        require_unchanged(workspace, one)
+        require_unchanged(paths_of(workspace), one)
         path = workspace.models_dir / FOLDER / one.file
         for part in (path, path.with_suffix(".png")):
             try:

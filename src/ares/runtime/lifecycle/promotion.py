@@ -22,8 +22,9 @@ from ares.runtime.registry.model_journal import (
     writing,
 )
 from ares.runtime.registry.registry_state import RegistryState
-from ares.runtime.validation.model_check import require_it_works
-from ares.runtime.validation.validate import basis_of, find, require_environment
+from ares.runtime.validation.from_workspace import paths_of, validation_config
+from ares.runtime.validation.model_check import require_working
+from ares.runtime.validation.validate import current_basis, find, require_environment
 from ares.runtime.validation.verdict_file import require_unchanged
 
 __all__ = ["ENVIRONMENTS", "EnsemblePromoted", "archive", "champions", "promote", "rollback"]
@@ -234,12 +235,12 @@ def _verdict_doubt(
         more = len(judged.failed) - LINES_NAMED
         named = ", ".join(judged.failed[:LINES_NAMED]) + (f" and {more} more" if more > 0 else "")
         return f"no passing verdict for {to}: it was refused at {judged.at} ({named})"
-    changed = judged.basis.changed(basis_of(workspace, book, ensemble, to))
+    changed = judged.basis.changed(current_basis(validation_config(workspace), book, ensemble, to))
     if changed:
         reasons = "; ".join(CHANGES[name] for name in changed)
         return f"its verdict of {judged.at} is not of today's evidence ({reasons}): {judge} again"
     try:
-        require_unchanged(workspace, judged)
+        require_unchanged(paths_of(workspace), judged)
     except AresError as error:
         return str(error)
     return None
@@ -268,7 +269,7 @@ def _may_return(
 
 def _works(workspace: Workspace, ensemble: Ensemble) -> str | None:
     try:
-        require_it_works(workspace, ensemble)
+        require_working(validation_config(workspace), ensemble)
     except AresError as error:
         return str(error)
     return None

@@ -324,7 +324,7 @@ def _metrics(path: Path) -> dict[str, float]:
         lines = msgspec.json.decode(path.read_bytes(), type=_VerdictLines).verdict.lines
     except (OSError, msgspec.DecodeError):
         return {}
-    return {f"gate.{line.name}": float(line.number) for line in lines if line.number is not None}
+    return {f"gate.{line.name}": float(line.value) for line in lines if line.value is not None}
 
 
 def _chained(payloads: Iterable[bytes]) -> list[str]:

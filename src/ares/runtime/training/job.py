@@ -24,8 +24,8 @@ from ares.learn.calibration import Payoff, Platt
 from ares.learn.ensemble import AggregateCalibration, join, plain_mean
 from ares.learn.evaluate import OosMetrics, evaluate
 from ares.learn.gate.account import AccountTerms, EvidenceAccount
-from ares.learn.gate.evidence_builder import judged_bars, window
 from ares.learn.gate.oos_scores import EnsembleScores
+from ares.learn.gate.paired import trade_pair
 from ares.learn.package import PackageSpec, TrainedPackage, make_package
 from ares.learn.parity import Scorer
 from ares.learn.recipe import LabelRecipe, Recipe
@@ -275,19 +275,18 @@ def _traded(
 ) -> EvidenceAccount:
     """Return the account that trades the ensemble's answers out of sample, as the gate does."""
     spec = store_of(job.source).spec(job.instrument)
-    witness = EnsembleScores(
+    scores_of_ensemble = EnsembleScores(
         ensemble=plain_mean(job.weights, job.label),
         label=job.label,
         scores=scores,
         steps=joined.steps,
         train_end_ms=int(watched.ts_ms[-1]) + watched_ms,
         folds_ms=(),
-        watched=watched,
-        watched_ms=watched_ms,
+        path_bars=watched,
+        path_interval_ms=watched_ms,
     )
-    terms = AccountTerms(spec, job.rules, job.cash_quote).judging()
-    bars, _ = judged_bars(witness, *window(witness, None))
-    return witness.account(bars, watched_ms, terms)
+    terms = AccountTerms(spec, job.rules, job.cash_quote)
+    return trade_pair(scores_of_ensemble, None, terms).first_account
 
 
 @lru_cache(maxsize=1)

@@ -1,4 +1,4 @@
-"""A model is tried before anything rests on it: loaded, verified, opened, asked on real rows."""
+"""Whether a model works: loaded, verified, opened, and scored on real rows."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ares.adapters.model_store import ModelStore
 from ares.adapters.onnx_model import F32, F64, check_answers, is_constant, open_model
-from ares.config.workspace import Workspace
 from ares.domain.errors import ExternalError, UserError
 from ares.domain.instrument import Instrument
 from ares.domain.model import Ensemble
@@ -21,8 +19,8 @@ from ares.kernel.features.columns import (
     with_user,
 )
 from ares.kernel.features.user import UserFeatures
-from ares.observe.user_features_check import load_features
 from ares.runtime.training.series import columns_at
+from ares.runtime.validation.request import ValidationConfig
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
 from ares.store.history import history
@@ -31,8 +29,8 @@ ROWS_TRIED = 256
 ROWS_MIN = 32
 
 
-def require_it_works(
-    workspace: Workspace, ensemble: Ensemble, *, constant_allowed: bool = False
+def require_working(
+    config: ValidationConfig, ensemble: Ensemble, *, constant_allowed: bool = False
 ) -> tuple[Package, ...]:
     """Return the packages of an ensemble, each tried on the newest stored rows.
 
@@ -40,8 +38,8 @@ def require_it_works(
     other features or another instrument, cannot be opened, or does not answer with probabilities;
     and, unless allowed, where none of them ever changes its answer.
     """
-    models = ModelStore(workspace.models_dir)
-    user = load_features(workspace.settings.features.module, workspace.root)
+    models = config.store()
+    user = config.user_features()
     if not ensemble.members:
         raise UserError(f"ensemble {ensemble.hash[:12]} has no members: train again")
     packages = []
@@ -55,11 +53,11 @@ def require_it_works(
             ) from None
         require_it_fits(package, ensemble.instrument, user)
         packages.append(package)
-    engine = open_database(workspace.db_url)
+    engine = open_database(config.data.database_url)
     try:
-        store = CandleStore(engine, workspace.cache_dir)
+        store = CandleStore(engine, config.data.cache)
         said = [
-            _ask(package, ensemble.instrument, store, user, workspace.db_url)
+            _ask(package, ensemble.instrument, store, user, config.data.database_url)
             for package in packages
         ]
     finally:

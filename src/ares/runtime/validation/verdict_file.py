@@ -1,4 +1,4 @@
-"""A verdict kept: a file and a picture beside the models, a record in the models' journal."""
+"""A saved verdict: a file and a picture beside the models, and a record in the models' journal."""
 
 from __future__ import annotations
 
@@ -10,25 +10,27 @@ import msgspec
 
 from ares.adapters.durable import write_file
 from ares.adapters.model_store import ModelStore
-from ares.config.workspace import Workspace
-from ares.domain.errors import ExternalError
-from ares.domain.model import Ensemble
+from ares.domain.errors import ExternalError, UserError
 from ares.domain.model_life import VerdictBasis, VerdictRecorded
 from ares.domain.package import sha256
 from ares.learn.gate.evidence import Evidence
-from ares.learn.gate.picture import draw_verdict
 from ares.learn.gate.sentiment_ablation import AblationResult
 from ares.learn.gate.verdict import GateLimits, Verdict
-from ares.runtime.registry.model_journal import record, who
+from ares.runtime.registry.model_journal import record
+from ares.runtime.registry.paths import ModelPaths
 from ares.runtime.registry.registry_state import RegistryState
-from ares.runtime.validation.validate import ValidationResult
+from ares.runtime.validation.pipeline import ValidationResult
 
 FOLDER = "verdicts"
 
+FORMAT = 2
+"""Of a verdict's file. 1 had other names for lines and fields."""
+
 
 class VerdictFile(msgspec.Struct, frozen=True):
-    """What the file of a verdict says."""
+    """The content of a verdict's file."""
 
+    format: int
     ensemble: str
     instrument: str
     environment: str
@@ -43,105 +45,141 @@ class VerdictFile(msgspec.Struct, frozen=True):
     sentiment: AblationResult | None = None
 
 
+class _Header(msgspec.Struct):
+    format: int = 1
+
+
 @dataclass(frozen=True, slots=True)
 class SavedVerdict:
-    """Where a verdict lies."""
+    """Where a verdict lies, and its picture."""
 
-    judged: VerdictRecorded
+    record: VerdictRecorded
     path: Path
     picture: Path
     png: bytes
 
 
-def keep(workspace: Workspace, judgement: ValidationResult) -> SavedVerdict:
-    """Write a verdict's file and picture, then its record into the models' journal."""
-    ensemble, verdict = judgement.ensemble, judgement.verdict
-    evidence = judgement.examined.evidence
-    said = VerdictFile(
-        ensemble.hash,
-        ensemble.instrument,
-        judgement.environment,
-        verdict,
-        verdict.hash,
-        evidence,
-        judgement.limits,
-        judgement.basis,
-        judgement.notes,
-        judgement.at,
-        who(),
-        judgement.sentiment,
+def verdict_file(result: ValidationResult, at: str, who: str) -> VerdictFile:
+    """Return the content of the file of a verdict that ``who`` requested."""
+    return VerdictFile(
+        FORMAT,
+        result.ensemble.hash,
+        result.ensemble.instrument,
+        result.environment,
+        result.verdict,
+        result.verdict.hash,
+        result.evidence,
+        result.limits,
+        result.basis,
+        result.notes,
+        at,
+        who,
+        result.sentiment,
     )
-    content = msgspec.json.format(msgspec.json.encode(said, order="sorted"), indent=2) + b"\n"
-    png = draw_verdict(verdict, evidence, judgement.examined.exhibit, title_of(ensemble))
-    ModelStore(workspace.models_dir).save_ensemble(ensemble)
-    folder = workspace.models_dir / FOLDER
-    stamp = judgement.at.replace("-", "").replace(":", "")
-    path = _free(folder / f"{ensemble.hash}_{stamp}.json")
+
+
+def verdict_bytes(content: VerdictFile) -> bytes:
+    """Return the bytes of a verdict's file; the same verdict gives the same bytes."""
+    return msgspec.json.format(msgspec.json.encode(content, order="sorted"), indent=2) + b"\n"
+
+
+def read_verdict(content: bytes, name: str) -> VerdictFile:
+    """Return the content of a verdict's file.
+
+    name : how a message names the file.
+
+    Raises UserError where it is no verdict, or one of another format.
+    """
+    try:
+        header = msgspec.json.decode(content, type=_Header)
+        if header.format == FORMAT:
+            return msgspec.json.decode(content, type=VerdictFile)
+    except msgspec.DecodeError as error:
+        raise UserError(f"{name}: is no verdict of this version of Ares ({error})") from None
+    raise UserError(
+        f"{name}: is a verdict of format {header.format}, and this version of Ares reads format "
+        f"{FORMAT}: validate the ensemble again (`ares models validate`)"
+    )
+
+
+def save_verdict(
+    paths: ModelPaths, result: ValidationResult, png: bytes, at: str, who: str
+) -> SavedVerdict:
+    """Write a verdict's file and picture, then its record into the models' journal.
+
+    png : the picture, see ``verdict_picture``.     at : time of the verdict, ISO 8601.
+    """
+    ensemble, verdict = result.ensemble, result.verdict
+    content = verdict_bytes(verdict_file(result, at, who))
+    ModelStore(paths.models).save_ensemble(ensemble)
+    path = _free(verdict_path(paths.models, ensemble.hash, at))
     write_file(path, content)
     write_file(path.with_suffix(".png"), png)
-    judged = VerdictRecorded(
-        judgement.environment,
+    recorded = VerdictRecorded(
+        result.environment,
         ensemble.instrument,
         ensemble.hash,
         verdict.passed,
         tuple(line.name for line in verdict.failed),
         verdict.hash,
         verdict.evidence_hash,
-        judgement.basis,
+        result.basis,
         path.name,
         sha256(content),
-        judgement.at,
-        said.who,
+        at,
+        who,
     )
-    record(workspace.journal_dir, [judged])
-    return SavedVerdict(judged, path, path.with_suffix(".png"), png)
+    record(paths.journals, [recorded])
+    return SavedVerdict(recorded, path, path.with_suffix(".png"), png)
 
 
-def require_unchanged(workspace: Workspace, judged: VerdictRecorded) -> None:
-    """Raise WorldTrouble where a verdict's file is missing, or is not what was written."""
-    path = workspace.models_dir / FOLDER / judged.file
-    again = f"`ares models validate {judged.ensemble_hash[:12]}`"
+def verdict_path(folder: Path, ensemble_hash: str, at: str) -> Path:
+    """Return where a verdict of an instant is saved, below a folder of models or of a run."""
+    stamp = at.replace("-", "").replace(":", "")
+    return folder / FOLDER / f"{ensemble_hash}_{stamp}.json"
+
+
+def require_unchanged(paths: ModelPaths, recorded: VerdictRecorded) -> None:
+    """Raise ExternalError where a verdict's file is missing, or is not what was written."""
+    path = paths.models / FOLDER / recorded.file
+    again = f"validate again (`ares models validate {recorded.ensemble_hash[:12]}`)"
     try:
         content = path.read_bytes()
     except OSError:
-        raise ExternalError(f"{path}: the verdict is missing: {again} judges again") from None
-    if sha256(content) != judged.file_hash:
-        raise ExternalError(f"{path}: was changed since it was written: {again} judges again")
+        raise ExternalError(f"{path}: the verdict is missing: {again}") from None
+    if sha256(content) != recorded.file_hash:
+        raise ExternalError(f"{path}: has changed since it was written: {again}")
 
 
-def strangers(workspace: Workspace, book: RegistryState) -> str | None:
-    """Return a line where verdicts lie here that the journal does not know; None: it knows all.
+def unknown_verdicts(paths: ModelPaths, book: RegistryState) -> str | None:
+    """Return a warning where verdicts lie here that the journal does not know; None: none do.
 
-    A journal that was deleted as a whole is only missed by what lies elsewhere.
+    A models' journal that was deleted as a whole can only be noticed by such files.
     """
-    known = {judged.file for judged in book.verdicts}
+    known = {recorded.file for recorded in book.verdicts}
+    folder = paths.models / FOLDER
     unknown = [
         path.name
-        for path in sorted((workspace.models_dir / FOLDER).glob("*.json"))
+        for path in sorted(folder.glob("*.json"))
         if path.name not in known and not path.name.startswith(".")
     ]
     if not unknown:
         return None
     return (
-        f"{len(unknown)} of the verdicts in {workspace.models_dir / FOLDER} are not in the models' "
-        f"journal ({unknown[0]}): if {workspace.journal_dir} was deleted, champions and trials are "
-        "forgotten: restore it from a backup; else move these files away"
+        f"{len(unknown)} of the verdicts in {folder} are not in the models' journal "
+        f"({unknown[0]}): if {paths.journals} was deleted, champions and trials are lost: restore "
+        "it from a backup; otherwise move these files away"
     )
 
 
-def title_of(ensemble: Ensemble) -> str:
-    """Return how a picture calls an ensemble: ``binance:BTC/USDT  1h 4h``."""
-    return f"{ensemble.instrument}  {' '.join(member.timeframe for member in ensemble.members)}"
-
-
-def verdict_json(judgement: ValidationResult, kept: SavedVerdict) -> dict[str, Any]:
-    """Return everything that the file says, with where it lies."""
-    content: dict[str, Any] = msgspec.json.decode(kept.path.read_bytes())
-    return {**content, "passed": judgement.verdict.passed, "file": str(kept.path)}
+def verdict_json(saved: SavedVerdict) -> dict[str, Any]:
+    """Return the content of a verdict's file, whether it passed, and where the file lies."""
+    content: dict[str, Any] = msgspec.json.decode(saved.path.read_bytes())
+    return {**content, "passed": saved.record.passed, "file": str(saved.path)}
 
 
 def _free(path: Path) -> Path:
-    """Return the path, with a number where two verdicts fell into one second."""
+    """Return the path, with a number where two verdicts fall into one second."""
     attempt, found = 1, path
     while found.exists():
         attempt += 1

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ares.kernel.e_process import BET, step
-from ares.learn.gate.e_process import bets, read_once, scan, standing
+from ares.learn.gate.e_process import bets, evaluate_steps, scan, state_of
 
 differences = st.lists(st.floats(-3.0, 3.0), min_size=0, max_size=40).map(np.array)
 anything = st.lists(st.floats(allow_nan=True, allow_infinity=True), max_size=20).map(np.array)
@@ -108,7 +108,7 @@ def test_nothing_that_comes_makes_it_negative_or_not_a_number(
     log_e = path(values, state)
     assert not np.isnan(log_e).any()
     assert not (log_e == np.inf).any()
-    seen = standing(state)
+    seen = state_of(state)
     assert seen.e_value >= 0.0
     assert seen.e_value_max >= max(1.0, seen.e_value)
     assert seen.breaches == np.count_nonzero(~(np.abs(values) <= 3.0))
@@ -122,9 +122,9 @@ def test_under_no_difference_it_seldom_rises_and_never_on_average() -> None:
     for values in worlds:
         state = opened(bound=8.0, sd_guess=0.1)
         path(values, state)
-        seen = standing(state)
+        seen = state_of(state)
         ends.append(seen.e_value)
-        declared += seen.declared
+        declared += seen.crossed
     error = float(np.std(ends)) / math.sqrt(len(ends))
     assert np.mean(ends) == pytest.approx(1.0, abs=3.0 * error)
     assert declared / len(worlds) <= 0.05
@@ -132,30 +132,30 @@ def test_under_no_difference_it_seldom_rises_and_never_on_average() -> None:
 
 def test_a_better_one_is_found_and_a_worse_one_is_not() -> None:
     luck = np.random.default_rng(1).normal(size=8_000)
-    better = read_once(luck + 0.1, luck * 0.0, alpha=0.05, bound=8.0, sd_guess=1.0)
-    assert better.declared
-    assert better.declared_step is not None
-    assert better.declared_step < 4_000
-    assert better.goal == 20.0
+    better = evaluate_steps(luck + 0.1, luck * 0.0, alpha=0.05, bound=8.0, sd_guess=1.0)
+    assert better.crossed
+    assert better.crossed_step is not None
+    assert better.crossed_step < 4_000
+    assert better.threshold == 20.0
     assert better.e_value_max >= 20.0
-    assert not read_once(luck - 0.1, alpha=0.05, bound=8.0, sd_guess=1.0).declared
+    assert not evaluate_steps(luck - 0.1, alpha=0.05, bound=8.0, sd_guess=1.0).crossed
 
 
 def test_steps_that_are_not_the_same_are_a_mistake() -> None:
     with pytest.raises(ValueError, match="3 steps against 1"):
-        read_once(np.ones(3), np.ones(1), alpha=0.05, bound=1.0, sd_guess=1.0)
+        evaluate_steps(np.ones(3), np.ones(1), alpha=0.05, bound=1.0, sd_guess=1.0)
 
 
 def test_once_declared_it_stays_declared() -> None:
     state = opened(bound=1.0, sd_guess=0.1)
     path(np.ones(60), state)
-    at = standing(state).declared_step
+    at = state_of(state).crossed_step
     path(-np.ones(600), state)
-    fallen = standing(state)
+    fallen = state_of(state)
     assert fallen.e_value < 1.0
     assert at is not None
-    assert fallen.declared
-    assert fallen.declared_step == at
+    assert fallen.crossed
+    assert fallen.crossed_step == at
 
 
 def test_a_refit_that_is_as_good_passes_with_a_margin_only() -> None:
@@ -164,19 +164,19 @@ def test_a_refit_that_is_as_good_passes_with_a_margin_only() -> None:
     refit = champion + draw.normal(0.0, 0.3, 30_000)
     refit -= (refit - champion).mean()
     asked = {"alpha": 0.05, "bound": 2.0, "sd_guess": 0.3}
-    assert read_once(refit, champion, **asked, margin=0.02).declared
-    assert not read_once(refit, champion, **asked).declared
-    assert not read_once(refit - 0.02, champion, **asked, margin=0.02).declared
+    assert evaluate_steps(refit, champion, **asked, margin=0.02).crossed
+    assert not evaluate_steps(refit, champion, **asked).crossed
+    assert not evaluate_steps(refit - 0.02, champion, **asked, margin=0.02).crossed
 
 
 def test_no_single_gain_decides_and_a_ruinous_loss_does() -> None:
     state = opened(bound=1.0)
     path(np.array([1e9]), state)
-    assert standing(state).e_value <= 1.5
+    assert state_of(state).e_value <= 1.5
     path(np.array([-1e9]), state)
     path(np.ones(100_000), state)
-    assert standing(state).e_value == 0.0
-    assert standing(state).breaches == 2
+    assert state_of(state).e_value == 0.0
+    assert state_of(state).breaches == 2
 
 
 def test_what_is_not_a_number_costs_the_bound() -> None:

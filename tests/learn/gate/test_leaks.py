@@ -91,7 +91,7 @@ def test_a_walk_that_learns_from_later_is_found(rows: MakeRows, recipe: Recipe, 
         return replace(honest, out_of_sample=replace(seen, p=p))
 
     made = rows(1200)
-    assert "calibrated score" in walk_leaks(made.x, made, recipe, walked=leaky).leaking
+    assert "calibrated score" in walk_leaks(made.x, made, recipe, walk_forward_fn=leaky).leaking
 
 
 def test_findings_add_up() -> None:

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from ares.learn.calibration_error import error_limit
-from ares.learn.gate.calibration import CalibrationQuality, brier_skill, calibrated, constant_share
+from ares.learn.gate.calibration import (
+    CalibrationQuality,
+    brier_skill,
+    calibration_quality,
+    constant_share,
+)
 
 
 def rows(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -17,7 +22,7 @@ def rows(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 def read(p: np.ndarray, won: np.ndarray, fold: np.ndarray | None = None) -> CalibrationQuality:
     lane = np.zeros(len(p), np.int32)
-    seen = calibrated(p, won, lane=lane, overlap=1, fold=fold)
+    seen = calibration_quality(p, won, lane=lane, overlap=1, fold=fold)
     assert seen is not None
     return seen
 
@@ -65,7 +70,7 @@ def test_nothing_is_constant_and_has_no_calibration() -> None:
     none = np.empty(0)
     assert constant_share(none) == 1.0
     assert brier_skill(none, none > 0) is None
-    assert calibrated(none, none > 0, lane=np.empty(0, np.int32), overlap=1) is None
+    assert calibration_quality(none, none > 0, lane=np.empty(0, np.int32), overlap=1) is None
 
 
 def test_one_outcome_only_has_no_skill() -> None:

@@ -30,7 +30,7 @@ def always(n: int, width_bps: float = 500.0) -> Signals:
 
 
 def terms(rules: Rules) -> AccountTerms:
-    return AccountTerms(SPEC, rules, 10_000.0).judging()
+    return AccountTerms(SPEC, rules, 10_000.0).without_protections()
 
 
 def test_costs_are_all_that_a_flat_price_takes() -> None:

@@ -13,7 +13,7 @@ from ares.learn.gate.sharpe import (
     OBSERVATIONS_MIN,
     deflate,
     deflated_sharpe,
-    expected_best,
+    expected_max,
     moments,
     probabilistic_sharpe,
     trial_variance,
@@ -35,16 +35,16 @@ def test_the_published_example(trials: int, skew: float, kurtosis: float, dsr: f
     assert round(seen, 4) == dsr
 
 
-def test_the_published_hurdle() -> None:
-    hurdle = expected_best(100, VARIANCE)
-    assert hurdle is not None
-    assert round(hurdle, 4) == 0.1132
+def test_the_published_expected() -> None:
+    expected = expected_max(100, VARIANCE)
+    assert expected is not None
+    assert round(expected, 4) == 0.1132
 
 
-def test_the_hurdle_is_what_the_best_of_noise_shows() -> None:
+def test_the_expected_is_what_the_best_of_noise_shows() -> None:
     draw = np.random.default_rng(1)
     best = draw.normal(0.0, 0.2, (4_000, 50)).max(axis=1).mean()
-    assert expected_best(50, 0.04) == pytest.approx(best, rel=0.02)
+    assert expected_max(50, 0.04) == pytest.approx(best, rel=0.02)
 
 
 def test_one_trial_is_not_deflated() -> None:
@@ -54,14 +54,14 @@ def test_one_trial_is_not_deflated() -> None:
 
 @pytest.mark.parametrize("variance", [None, math.nan, math.inf, -1.0])
 def test_several_trials_of_unknown_variance_say_nothing(variance: float | None) -> None:
-    assert expected_best(2, variance) is None
+    assert expected_max(2, variance) is None
     assert deflated_sharpe(0.1, 500, 0.0, 3.0, 2, variance) is None
     assert deflate(np.random.default_rng(0).normal(size=100), 2, variance) is None
 
 
 def test_no_trial_at_all_is_a_mistake() -> None:
     with pytest.raises(ValueError, match="0 trials"):
-        expected_best(0, 0.1)
+        expected_max(0, 0.1)
 
 
 @pytest.mark.parametrize(
@@ -111,8 +111,8 @@ def test_the_best_of_many_without_skill_seldom_passes() -> None:
         deflated, as_one = deflate(best, 20, trial_variance(sharpes)), deflate(best, 1, None)
         assert deflated is not None
         assert as_one is not None
-        passed += deflated.dsr >= 0.95
-        alone += as_one.dsr >= 0.95
+        passed += deflated.probability >= 0.95
+        alone += as_one.probability >= 0.95
     assert passed <= 6
     assert alone > 150  # what forgetting the other 19 would have let through
 

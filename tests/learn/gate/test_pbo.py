@@ -22,7 +22,7 @@ def test_the_best_of_noise_is_a_coin() -> None:
     draw = np.random.default_rng(0)
     worlds = [of(draw.standard_t(4, (600, 20)), blocks=10) for _ in range(60)]
     assert np.mean([world.pbo for world in worlds]) == pytest.approx(0.5, abs=0.06)
-    slopes = [world.slope for world in worlds if world.slope is not None]
+    slopes = [world.degradation for world in worlds if world.degradation is not None]
     assert np.mean(slopes) < -0.3  # half the rows that were lucky are missing from the rest
 
 
@@ -31,9 +31,9 @@ def test_a_truly_better_recipe_is_found() -> None:
     returns[:, 7] += 0.15
     found = of(returns)
     assert found.pbo < 0.01
-    assert found.loss < 0.01
-    assert found.ways == math.comb(16, 8)
-    assert len(found.logits) == found.ways
+    assert found.loss_probability < 0.01
+    assert found.splits == math.comb(16, 8)
+    assert len(found.logits) == found.splits
     assert np.median(found.logits) == pytest.approx(math.log(30 / 1))
 
 
@@ -44,7 +44,7 @@ def test_overfitting_is_found() -> None:
         returns[100 * recipe : 100 * (recipe + 1), recipe] += 0.7
     found = of(returns, blocks=8)
     assert found.pbo == 1.0
-    assert found.loss == 1.0
+    assert found.loss_probability == 1.0
 
 
 def test_it_is_what_the_paper_says_row_by_row() -> None:
@@ -77,7 +77,7 @@ def test_recipes_that_never_trade_are_neither_best_nor_trouble() -> None:
     assert of(returns).pbo < 0.05
     idle = of(np.zeros((400, 4)))
     assert idle.pbo == 1.0  # all the same: the best is average
-    assert idle.slope is None
+    assert idle.degradation is None
 
 
 def test_too_little_says_nothing() -> None:

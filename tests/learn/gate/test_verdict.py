@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from ares.learn.gate.evidence import Baseline, Evidence, Figures
+from ares.learn.gate.evidence import Baseline, Evidence, PerformanceMetrics
 from ares.learn.gate.verdict import GateLimits, Verdict, VerdictLine, judge
 
-GOOD_FIGURES = Figures(
+GOOD_METRICS = PerformanceMetrics(
     trades=400,
     net_bps=12.0,
     net_return=0.4,
@@ -25,17 +25,17 @@ GOOD_FIGURES = Figures(
 )
 GOOD = Evidence(
     subject="a" * 64,
-    question="beats_flat",
-    figures=GOOD_FIGURES,
+    hypothesis="beats_flat",
+    metrics=GOOD_METRICS,
     baselines=(Baseline("buy_and_hold", 0.9), Baseline("sma_cross", None)),
     leak_values=100_000,
     parity_rows=1_205,
     parity_difference=1e-7,
-    accuracy_base=0.55,
+    majority_accuracy=0.55,
     calibration_error=0.03,
     calibration_limit=0.05,
     constant_share=0.0,
-    dsr=0.98,
+    deflated_sharpe=0.98,
     trials=3,
     pbo=0.7,
     e_value=150.0,
@@ -45,10 +45,10 @@ LIMITS = GateLimits()
 
 
 def changed(**changes: Any) -> Evidence:
-    """Return the good evidence with some of its numbers, or its figures' numbers, changed."""
-    inner = {name: changes.pop(name) for name in list(changes) if hasattr(GOOD_FIGURES, name)}
-    figures = msgspec.structs.replace(GOOD_FIGURES, **inner)
-    return msgspec.structs.replace(GOOD, figures=figures, **changes)
+    """Return the good evidence with some of its numbers, or its metrics' numbers, changed."""
+    inner = {name: changes.pop(name) for name in list(changes) if hasattr(GOOD_METRICS, name)}
+    metrics = msgspec.structs.replace(GOOD_METRICS, **inner)
+    return msgspec.structs.replace(GOOD, metrics=metrics, **changes)
 
 
 def line(verdict: Verdict, name: str) -> VerdictLine:
@@ -59,32 +59,32 @@ def test_good_evidence_passes_and_every_line_has_its_number() -> None:
     verdict = judge(GOOD, LIMITS)
     assert verdict.passed
     assert verdict.failed == ()
-    assert all(one.number is not None for one in verdict.lines)
-    assert all((one.passed is None) == (one.sense == "reported") for one in verdict.lines)
+    assert all(one.value is not None for one in verdict.lines)
+    assert all((one.passed is None) == (one.comparison == "reported") for one in verdict.lines)
     assert verdict.subject == GOOD.subject
 
 
 @pytest.mark.parametrize(
     ("name", "changes"),
     [
-        ("reproduced", {"unlike": ("binance_BTC-USDT_1h/20230501_120000",)}),
-        ("leaks", {"leaking": ("rsi_14",)}),
-        ("leaks", {"leak_values": 0}),
+        ("reproducible", {"not_reproduced": ("binance_BTC-USDT_1h/20230501_120000",)}),
+        ("lookahead_leakage", {"leaking": ("rsi_14",)}),
+        ("lookahead_leakage", {"leak_values": 0}),
         ("parity", {"parity_difference": 2e-5}),
         ("parity", {"parity_rows": 0}),
         ("trades", {"trades": 29}),
         ("net_bps", {"net_bps": 0.0}),
-        ("sharpe_flat", {"sharpe": -0.1, "baselines": (Baseline("buy_and_hold", -1.0),)}),
-        ("sharpe_buy_and_hold", {"sharpe": 0.9}),
-        ("sharpe_buy_and_hold", {"baselines": (Baseline("sma_cross", 0.1),)}),
-        ("sharpe_sma_cross", {"baselines": (Baseline("sma_cross", 2.5),)}),
-        ("brier_skill", {"brier_skill": 0.0}),
+        ("sharpe_vs_flat", {"sharpe": -0.1, "baselines": (Baseline("buy_and_hold", -1.0),)}),
+        ("sharpe_vs_buy_and_hold", {"sharpe": 0.9}),
+        ("sharpe_vs_buy_and_hold", {"baselines": (Baseline("sma_cross", 0.1),)}),
+        ("sharpe_vs_sma_cross", {"baselines": (Baseline("sma_cross", 2.5),)}),
+        ("brier_skill_score", {"brier_skill": 0.0}),
         ("calibration_error", {"calibration_error": 0.06}),
         ("calibration_error", {"calibration_limit": None}),
-        ("constant_share", {"constant_share": 0.8}),
-        ("deflated_sharpe", {"dsr": 0.94}),
+        ("constant_output", {"constant_share": 0.8}),
+        ("deflated_sharpe", {"deflated_sharpe": 0.94}),
         ("e_value", {"e_value": 99.0}),
-        ("inference_us", {"inference_us": 1_500.0}),
+        ("inference_latency_us", {"inference_us": 1_500.0}),
     ],
 )
 def test_each_line_alone_says_no(name: str, changes: dict[str, Any]) -> None:
@@ -102,7 +102,7 @@ def test_each_line_alone_says_no(name: str, changes: dict[str, Any]) -> None:
         "brier_skill",
         "calibration_error",
         "constant_share",
-        "dsr",
+        "deflated_sharpe",
         "e_value",
         "inference_us",
     ],
@@ -111,14 +111,14 @@ def test_each_line_alone_says_no(name: str, changes: dict[str, Any]) -> None:
 def test_what_is_not_known_does_not_pass(name: str, missing: float | None) -> None:
     verdict = judge(changed(**{name: missing}), LIMITS)
     assert not verdict.passed
-    assert verdict.failed[0].number is None
-    assert "not known" in verdict.failed[0].note
+    assert verdict.failed[0].value is None
+    assert "unknown" in verdict.failed[0].note
 
 
 def test_pbo_and_drawdown_are_reported_and_judged_only_with_a_limit() -> None:
     free = judge(GOOD, LIMITS)
     assert line(free, "pbo").passed is None
-    assert line(free, "pbo").number == 0.7
+    assert line(free, "pbo").value == 0.7
     bound = judge(GOOD, GateLimits(pbo_max=0.5, drawdown_max=0.05))
     assert [one.name for one in bound.failed] == ["max_drawdown", "pbo"]
     assert not judge(changed(pbo=None), GateLimits(pbo_max=0.5)).passed
@@ -126,29 +126,31 @@ def test_pbo_and_drawdown_are_reported_and_judged_only_with_a_limit() -> None:
 
 
 @pytest.mark.parametrize(
-    ("question", "least"), [("beats_flat", 100.0), ("better", 20.0), ("not_worse", 20.0)]
+    ("hypothesis", "least"), [("beats_flat", 100.0), ("better", 20.0), ("not_worse", 20.0)]
 )
-def test_the_question_sets_the_evidence_that_is_asked(question: str, least: float) -> None:
-    seen = line(judge(changed(question=question, e_value=least), LIMITS), "e_value")
+def test_the_hypothesis_sets_the_evidence_that_is_asked(hypothesis: str, least: float) -> None:
+    seen = line(judge(changed(hypothesis=hypothesis, e_value=least), LIMITS), "e_value")
     assert seen.limit == pytest.approx(least)
     assert seen.passed
-    assert not judge(changed(question=question, e_value=0.99 * least), LIMITS).passed
+    assert not judge(changed(hypothesis=hypothesis, e_value=0.99 * least), LIMITS).passed
 
 
 def test_simple_asks_one_metric_of_the_champion_and_integrity() -> None:
-    weak = changed(dsr=0.1, e_value=0.2, champion=Figures(trades=10, sharpe=2.0))
+    weak = changed(
+        deflated_sharpe=0.1, e_value=0.2, champion=PerformanceMetrics(trades=10, sharpe=2.0)
+    )
     verdict = judge(weak, LIMITS, "simple")
     assert verdict.passed
     assert [one.name for one in verdict.lines if one.passed is not None] == [
-        "reproduced",
-        "leaks",
+        "reproducible",
+        "lookahead_leakage",
         "parity",
         "simple",
     ]
-    assert line(verdict, "deflated_sharpe").number == 0.1  # shown all the same
-    better = msgspec.structs.replace(weak, champion=Figures(trades=10, sharpe=2.4))
+    assert line(verdict, "deflated_sharpe").value == 0.1  # shown all the same
+    better = msgspec.structs.replace(weak, champion=PerformanceMetrics(trades=10, sharpe=2.4))
     assert not judge(better, LIMITS, "simple").passed
-    unknown = msgspec.structs.replace(weak, champion=Figures(trades=0))
+    unknown = msgspec.structs.replace(weak, champion=PerformanceMetrics(trades=0))
     assert not judge(unknown, LIMITS, "simple").passed
     leaking = msgspec.structs.replace(weak, leaking=("x",))
     assert not judge(leaking, LIMITS, "simple").passed
@@ -168,7 +170,7 @@ def test_equal_numbers_have_one_hash_and_others_another() -> None:
     assert again == verdict
     assert again.hash == verdict.hash == judge(GOOD, LIMITS).hash
     others = {
-        judge(changed(dsr=0.97), LIMITS).hash,
+        judge(changed(deflated_sharpe=0.97), LIMITS).hash,
         judge(changed(subject="b" * 64), LIMITS).hash,
         judge(GOOD, LIMITS, "simple").hash,
         judge(GOOD, GateLimits(dsr_min=0.96)).hash,

@@ -1,0 +1,70 @@
+"""Validation as a command asks for it: values from the settings, then verdicts and comparisons."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from ares.config.workspace import Workspace
+
+if TYPE_CHECKING:
+    from ares.adapters.worker_pool import WorkerPool
+    from ares.runtime.validation.compare import EnsembleComparison
+    from ares.runtime.validation.pipeline import ValidationResult
+    from ares.runtime.validation.verdict_file import SavedVerdict
+
+OnProgress = Callable[[int, int, str], None]
+
+
+def _no_progress(_done: int, _total: int, _what: str) -> None:
+    """Show no progress."""
+
+
+def validate_model(
+    workspace: Workspace,
+    target: str,
+    environment: str = "history",
+    *,
+    on_progress: OnProgress = _no_progress,
+    pool: WorkerPool | None = None,
+) -> ValidationResult:
+    """Return the verdict on an ensemble against the champion of an environment; see the room."""
+    from ares.bootstrap.values import model_paths
+    from ares.runtime.validation.from_workspace import validation_config
+    from ares.runtime.validation.validate import validate_model as validate
+
+    config, paths = validation_config(workspace), model_paths(workspace)
+    return validate(config, paths, target, environment, on_progress=on_progress, pool=pool)
+
+
+def save_verdict(
+    workspace: Workspace,
+    result: ValidationResult,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> SavedVerdict:
+    """Save a verdict with its picture and its record in the models' journal."""
+    from ares.bootstrap.values import model_paths
+    from ares.domain.utc import utc_iso
+    from ares.runtime.registry.model_journal import who
+    from ares.runtime.validation.verdict_file import save_verdict as save
+    from ares.runtime.validation.verdict_picture import picture_of
+
+    return save(model_paths(workspace), result, picture_of(result), utc_iso(now()), who())
+
+
+def compare_models(
+    workspace: Workspace,
+    first: str,
+    second: str,
+    *,
+    on_progress: OnProgress = _no_progress,
+    pool: WorkerPool | None = None,
+) -> EnsembleComparison:
+    """Compare two ensembles of one instrument on the same bars."""
+    from ares.bootstrap.values import model_paths
+    from ares.runtime.validation.compare import compare
+    from ares.runtime.validation.from_workspace import validation_config
+
+    config, paths = validation_config(workspace), model_paths(workspace)
+    return compare(config, paths, first, second, on_progress=on_progress, pool=pool)

@@ -1,0 +1,140 @@
+"""The one pipeline of evidence and verdicts, for a first judgement and for a refit alike.
+
+Request -> member scores (in workers or inline) -> ensemble scores -> evidence -> verdict. The
+verdict is saved by ``verdict_file``. A comparison uses the same stages up to the ensemble scores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ares.adapters.worker_pool import InlinePool, WorkerPool
+from ares.domain.errors import UserError
+from ares.domain.model import Ensemble
+from ares.domain.model_life import VerdictBasis, hash_of
+from ares.domain.trial import Trial
+from ares.kernel.features.columns import columns_hash
+from ares.kernel.jit import kernel_hash
+from ares.learn.gate.account import AccountTerms
+from ares.learn.gate.evidence import Evidence
+from ares.learn.gate.evidence_builder import EvidencePlots, MemberChecks, build_evidence
+from ares.learn.gate.sentiment_ablation import AblationResult, ablation
+from ares.learn.gate.trials import recipes_tried
+from ares.learn.gate.verdict import GateLimits, Verdict, judge
+from ares.runtime.validation.evaluator import EnsembleEvaluation, EnsembleEvaluator
+from ares.runtime.validation.request import (
+    OnProgress,
+    ValidationConfig,
+    ValidationRequest,
+    no_progress,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationResult:
+    """A verdict with everything that it rests on; nothing is written yet.
+
+    notes     : remarks that a person should read beside it.
+    sentiment : the ablation of sentiment; None: the ensemble has none.
+    plots     : series for the picture; None where they were left in a worker.
+    """
+
+    ensemble: Ensemble
+    environment: str
+    verdict: Verdict
+    limits: GateLimits
+    evidence: Evidence
+    basis: VerdictBasis
+    notes: tuple[str, ...]
+    sentiment: AblationResult | None
+    plots: EvidencePlots | None
+
+
+def validate(
+    request: ValidationRequest,
+    pool: WorkerPool | None = None,
+    on_progress: OnProgress = no_progress,
+) -> ValidationResult:
+    """Return the verdict on an ensemble.
+
+    pool : in which members are scored; None: processes of its own.
+
+    Raises UserError where a walk-forward cannot be repeated, or no bars are out of sample.
+    """
+    config, candidate, champion = request.config, request.candidate, request.champion
+    evaluator = EnsembleEvaluator(config, pool, on_progress)
+    evaluation = evaluator.evaluate(candidate, champion)
+    terms, limits = config.account_terms(candidate), config.limits
+    checks = evaluation.checks
+    if request.repeatable:
+        checks = _with_latency_limit(checks, limits)
+    try:
+        result = build_evidence(
+            evaluation.candidate, evaluation.champion, checks, terms, limits, request.trials
+        )
+    except ValueError as error:
+        raise UserError(
+            f"{candidate.instrument} {candidate.hash[:12]} cannot be validated: {error}"
+        ) from None
+    on_progress(1, 1, "evidence")
+    return ValidationResult(
+        candidate,
+        request.environment,
+        judge(result.evidence, limits, config.rule),
+        limits,
+        result.evidence,
+        verdict_basis(config, candidate, "" if champion is None else champion.hash, request.trials),
+        evaluation.notes,
+        _ablation(evaluation, terms, limits),
+        result.plots,
+    )
+
+
+def validate_inline(request: ValidationRequest) -> ValidationResult:
+    """Return the verdict on an ensemble, all in this process: the job of a worker.
+
+    The plots stay behind: nobody draws a refit's picture.
+    """
+    return replace(validate(request, InlinePool()), plots=None)
+
+
+def verdict_basis(
+    config: ValidationConfig, ensemble: Ensemble, champion_hash: str, trials: Sequence[Trial]
+) -> VerdictBasis:
+    """Return what a verdict on an ensemble rests on beside the ensemble itself."""
+    rules = config.rules
+    terms = {name: getattr(rules, name) for name in rules.__slots__}
+    return VerdictBasis(
+        champion=champion_hash,
+        rule=config.rule,
+        limits=hash_of(config.limits),
+        terms=hash_of([terms, config.cash_quote]),
+        trials=recipes_tried(
+            trials,
+            ensemble.instrument,
+            ensemble.recipe_hash,
+            single_package=not ensemble.joined,
+        ),
+        code=hash_of([kernel_hash(), columns_hash(config.user_features())]),
+    )
+
+
+def _with_latency_limit(checks: MemberChecks, limits: GateLimits) -> MemberChecks:
+    """Return the checks with the limit in place of a measured latency that keeps it."""
+    measured = checks.inference_us
+    if measured is None or measured > limits.inference_us_max:
+        return checks
+    return replace(checks, inference_us=limits.inference_us_max)
+
+
+def _ablation(
+    evaluation: EnsembleEvaluation, terms: AccountTerms, limits: GateLimits
+) -> AblationResult | None:
+    twin = evaluation.price_only
+    if twin is None:
+        return None
+    try:
+        return ablation(evaluation.candidate, twin, terms, limits)
+    except ValueError:
+        return None  # no bars on which both were walked forward
