@@ -194,7 +194,7 @@ def test_the_rules_of_a_promotion_hold(site: Site, made: Any) -> None:
     refused(site, "--force is refused in live", force=True, reason="x")
     package = made.packed("20240305_120000", made.graph(3.0))
     bad = made.stored(site.staging, package)
-    made.let_pass(site.staging, bad, dsr=0.2)
+    made.let_pass(site.staging, bad, deflated_sharpe=0.2)
     target = site.package.with_name("bad.zip")
     export_model(site.staging, bad.hash, target)
     refused(site, "it was refused at 2024-02-29T12:00:00Z (deflated_sharpe)", target)

@@ -111,6 +111,6 @@ def test_a_newer_verdict_here_is_not_covered_by_an_older_one(site: Site, made: A
 def test_a_verdict_that_was_edited_does_not_leave(site: Site) -> None:
     (site.staging.models_dir / "verdicts" / f"{site.new}_live.json").write_text("{}")
     target = site.package.with_name("x.zip")
-    with pytest.raises(ExternalError, match="was changed since"):
+    with pytest.raises(ExternalError, match="has changed since"):
         export_model(site.staging, site.new, target)
     assert not target.exists()

@@ -115,7 +115,7 @@ def test_a_verdict_whose_file_is_not_what_was_written_does_not_count(
     else:
         path.unlink()
     (refusal,) = world.asked(world.refit).refused
-    assert ("was changed since" in refusal) or ("the verdict is missing" in refusal)
+    assert ("has changed since" in refusal) or ("the verdict is missing" in refusal)
     assert world.champion() is None
 
 

@@ -67,7 +67,7 @@ def test_a_loss_is_answered_with_a_refit_that_the_gate_has_judged(
     [file] = (tmp_path / "run" / "verdicts").glob("*.json")
     said = msgspec.json.decode(file.read_bytes())
     assert said["verdict_hash"] == ended.verdict_hash
-    assert said["evidence"]["question"] == "not_worse"
+    assert said["evidence"]["hypothesis"] == "not_worse"
     assert said["evidence"]["to_ms"] <= at_ms
     assert said["basis"]["champion"] == small.edge
     assert ModelStore(workspace.models_dir).listed() == before, "nothing crosses environments"
@@ -166,7 +166,7 @@ def test_without_a_champion_a_refit_must_beat_staying_flat(
     played.put(RunStarted(setup))
     played.instants(range(20, 22), [20])
     [file] = (tmp_path / "run" / "verdicts").glob("*.json")
-    assert msgspec.json.decode(file.read_bytes())["evidence"]["question"] == "beats_flat"
+    assert msgspec.json.decode(file.read_bytes())["evidence"]["hypothesis"] == "beats_flat"
 
 
 def test_without_newer_rows_nothing_has_changed(small: Any, here: Any, tmp_path: Path) -> None:
