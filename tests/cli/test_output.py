@@ -127,29 +127,3 @@ def test_progress_whose_length_is_learned_later(capsys: pytest.CaptureFixture[st
         bar.expect(10)
         bar.advance(10)
     assert "10 of 10 bars (100%)" in capsys.readouterr().err
-
-
-def test_numbers_are_written_for_people() -> None:
-    assert output.count(1_234_567) == "1,234,567"
-    assert output.number(-1234.567) == "-1,234.57"
-    assert output.percent(0.12345) == "12.35%"
-    assert output.percent(-1e-9) == "0.00%"
-    assert output.number(-0.001) == "0.00"
-    assert output.number(-0.01) == "-0.01"
-    assert output.percent(None) == output.number(math.nan) == output.count(None) == "–"
-    assert output.utc(1_678_939_501_000) == "2023-03-16 04:05:01"
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0, "0ms"),
-        (0.9996, "1.0s"),
-        (59.97, "1m 0s"),
-        (60, "1m 0s"),
-        (3600, "1h 0m"),
-        (90061, "1d 1h"),
-    ],
-)
-def test_durations_have_at_most_two_units(seconds: float, text: str) -> None:
-    assert output.duration(seconds) == text

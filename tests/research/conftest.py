@@ -1,18 +1,22 @@
-"""Small made-up candles for the tests of research."""
+"""Small synthetic candles for the tests of research."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from ares import api
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.model import Validation
 from ares.domain.package import GRAPH_FILE, Package, PackageCard, sealed
 from ares.domain.timeframe import MINUTE_MS, Timeframe
 from ares.kernel.bars import Bars
 from ares.kernel.features import FEATURE_NAMES, FEATURES_HASH, N_FEATURES
+from ares.kernel.trade import Rules, Signals
+from ares.research import BacktestResult, Strategy
 from ares.research.market import Candles
 
 START_MS = 1_700_000_000_000 // 86_400_000 * 86_400_000
@@ -22,6 +26,27 @@ START_MS = 1_700_000_000_000 // 86_400_000 * 86_400_000
 def walk() -> Callable[..., Candles]:
     """Return the maker of random walks (hypothesis wants session fixtures)."""
     return _walk
+
+
+@pytest.fixture(scope="session")
+def baseline(walk: Callable[..., Candles]) -> BacktestResult:
+    """Return a backtest of two instruments with several hundred trades."""
+    candles = [walk("AAA/USDT", 40_000, 1), walk("BBB/USDT", 40_000, 2, price=3.0)]
+    return api.backtest(candles, api.sma_cross(candles, 10, 40))
+
+
+@pytest.fixture(scope="session")
+def modelled(walk: Callable[..., Candles]) -> BacktestResult:
+    """Return a backtest of signals with a confidence."""
+    one = walk(n=5_000, seed=3)
+    chance = np.random.default_rng(3)
+    p = chance.beta(8, 8, (5_000, 1))
+    strategy = Strategy(
+        "<script>alert(1)</script> & co", "ensemble",
+        Signals(p, 200 * (p - 0.6), np.full_like(p, 60.0)), (0,), ((0.0, 0.0, 0.0),),
+        warnings=("half of the window is training data",),
+    )  # fmt: skip
+    return api.backtest(one, strategy, rules=replace(Rules(), gate_mode=False))
 
 
 @pytest.fixture(scope="session")

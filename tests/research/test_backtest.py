@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ares.domain.errors import UserError
-from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.timeframe import MINUTE_MS, Timeframe
 from ares.kernel.trade import Rules, Signals
-from ares.research.account_path import account_path, notional
+from ares.research.account_path import account_path
 from ares.research.backtest import (
     BacktestResult,
     baseline_rules,
@@ -23,7 +21,7 @@ from ares.research.backtest import (
     sized,
 )
 from ares.research.baselines import buy_hold, sma_cross
-from ares.research.market import Candles, filled_at_close, market_of
+from ares.research.market import Candles, market_of
 from ares.research.strategy import Strategy, long_flat
 
 Maker = Callable[..., Candles]
@@ -191,16 +189,6 @@ def test_equal_sizes_of_instruments_with_other_lots(walk: Maker) -> None:
     assert len(set(got.fills["instrument"])) == 2
 
 
-def test_buy_and_hold_is_the_price(walk: Maker) -> None:
-    one = walk(n=2000, seed=4)
-    strategy = buy_hold([one])
-    got = run_backtest([one], strategy, baseline_rules(FREE, strategy, 1), 10_000.0)
-    assert got.metrics.entries == 1
-    price = one.bars.close[-1] / one.bars.open[1] - 1
-    assert got.metrics.net_return == pytest.approx(price, rel=0.01, abs=0.002)
-    assert got.metrics == got.hold  # the yardstick is the same run
-
-
 def test_limits_given_to_a_baseline_hold(walk: Maker) -> None:
     one = walk(n=3000, seed=6, step=0.004)
     strategy = sma_cross([one], 5, 20)
@@ -233,32 +221,3 @@ def test_an_empty_window_is_an_error(walk: Maker) -> None:
 def test_a_size_below_a_lot_is_refused() -> None:
     with pytest.raises(UserError, match="must be at least"):
         sized(Rules(), 0.0001, 3)
-
-
-@given(
-    ticks=st.integers(0, 10**9),
-    lots=st.integers(-(10**15), 10**15),
-    decimals=st.sampled_from([(2, 3), (5, 8), (8, 8), (0, 0), (2, 6)]),
-)
-def test_notionals_are_exact(ticks: int, lots: int, decimals: tuple[int, int]) -> None:
-    spec = InstrumentSpec(Instrument("test", "AAA/USDT"), *decimals)
-    exact = Fraction(ticks * lots * 10**8, 10 ** sum(decimals))
-    assume(abs(exact) < 2**62)
-    assert notional(np.array([ticks]), np.array([lots]), spec).tolist() == [round(exact)]
-
-
-@given(seed=st.integers(0, 1000), gaps=st.sampled_from([0.0, 0.3]))
-@settings(max_examples=20, deadline=None)
-def test_bars_filled_at_the_close_are_bars(walk: Maker, seed: int, gaps: float) -> None:
-    candles = [walk("A/USDT", 50, seed, gaps=gaps), walk("B/USDT", 30, seed, gaps=gaps)]
-    market = market_of(candles)
-    shifted = filled_at_close(market, [MINUTE_MS, MINUTE_MS])
-    assert len(shifted.close_ms) == len(market.close_ms) + 1
-    np.testing.assert_array_equal(shifted.closes[:-1], market.closes)
-    shown = shifted.closes > 0
-    for i in range(2):
-        rows = np.flatnonzero(shown[:, i])
-        opens, closes = shifted.opens[rows, i], shifted.closes[rows, i]
-        np.testing.assert_array_equal(opens[1:], closes[:-1])
-        assert (shifted.lows[rows, i] <= np.minimum(opens, closes)).all()
-        assert (shifted.highs[rows, i] >= np.maximum(opens, closes)).all()

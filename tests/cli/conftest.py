@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import yaml
@@ -17,10 +18,12 @@ from onnx import TensorProto, helper
 from ares.adapters.model_store import ModelStore
 from ares.cli.main import run
 from ares.config.workspace import Workspace
+from ares.domain.events import DecisionMade
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.model import Ensemble, Member, Validation
 from ares.domain.package import GRAPH_FILE, PackageCard, sealed
 from ares.domain.timeframe import MINUTE_MS, Timeframe
+from ares.journal.run import RunJournal, entries
 from ares.kernel.bars import Bars
 from ares.kernel.features import FEATURE_NAMES, FEATURES_HASH
 from ares.store.candles import CandleStore
@@ -96,8 +99,8 @@ def make_ensemble(
 
 @pytest.fixture(scope="session")
 def begun(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
-    """Return a workspace with candles and models, the first symbol with a champion, and what its
-    first run said; nobody changes it.
+    """Return a workspace with candles and models, the first symbol with a champion, and the result
+    of its first run; nothing changes it.
     """
     folder = tmp_path_factory.mktemp("engine") / "w"
     Workspace.init(folder)
@@ -106,7 +109,7 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any
     store = CandleStore(database, folder / "cache")
     for seed, symbol in enumerate(SYMBOLS):
         spec = InstrumentSpec(Instrument("binance", symbol), 2, 3)
-        store.save(spec, "1m", candles(seed), "made for a test")
+        store.save(spec, "1m", candles(seed), "test")
     database.dispose()
     models = ModelStore(Workspace(folder).models_dir)
     for seed, symbol in enumerate(SYMBOLS):
@@ -131,7 +134,7 @@ def write_settings(folder: Path, **changes: Any) -> None:
 
 
 def call(folder: Path, arguments: list[str]) -> tuple[int, str, str]:
-    """Run one command in this process; return its exit code and what it printed."""
+    """Run one command in this process; return its exit code and its output."""
     import contextlib
     import io
 
@@ -158,7 +161,7 @@ def root(begun: tuple[Path, dict[str, Any]], tmp_path: Path) -> Path:
 
 @pytest.fixture
 def first(begun: tuple[Path, dict[str, Any]]) -> dict[str, Any]:
-    """Return what the first run said."""
+    """Return the result of the first run."""
     return begun[1]
 
 
@@ -178,3 +181,24 @@ def settings_of() -> Callable[..., None]:
 def ensemble_of() -> Callable[..., Ensemble]:
     """Return a function that makes an ensemble in a model store."""
     return make_ensemble
+
+
+@pytest.fixture
+def forged(root: Path, ares: Ares) -> Path:
+    """Return the folder of a run in whose journal one equity is wrong."""
+    code, _, err = ares("run", *WINDOW, "--run", "forged")
+    assert code == 0, err
+    folder = Workspace(root).journal_dir / "history" / "forged"
+    recorded = list(entries(folder))
+    (folder / "000001.journal").unlink()
+    journal = RunJournal(folder, sync_ms=10**9)
+    for entry in recorded:
+        effects = entry.effects
+        if entry.seq == 200:
+            assert isinstance(effects[0], DecisionMade)
+            equity = effects[0].equity_units + 1
+            effects[0] = msgspec.structs.replace(effects[0], equity_units=equity)
+        journal.event(entry.seq, entry.event)
+        journal.effects(entry.seq, effects)
+    journal.close()
+    return folder

@@ -81,7 +81,7 @@ def test_filled_at_the_close_equals_a_plain_loop(btc: Candles) -> None:
 
 
 def test_the_figures_here_are_those_of_the_bench() -> None:
-    path = Path(__file__).parents[2] / "bench" / "peers" / "reference.json"
+    path = Path(__file__).parents[1] / "bench" / "peers" / "reference.json"
     windows = json.loads(path.read_text())["windows"]
     for name, here in (("whole", WHOLE), ("first_130000", FIRST_130000)):
         for peer, equity in here.items():

@@ -8,52 +8,19 @@ import io
 import json
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 import ares
 from ares import api
-from ares.domain.timeframe import Timeframe
-from ares.kernel.trade import Rules, Signals
-from ares.research import BacktestResult, Candles, Strategy
-from ares.research.report_figures import confidence_bins, cost_shares, years
+from ares.research import BacktestResult, Candles
 from ares.research.report_html import TRADES_SHOWN, render
-from ares.research.report_series import (
-    CANDLES_MAX,
-    POINTS_MAX,
-    account_series,
-    candle_series,
-    step_for,
-)
-from ares.research.report_text import headline
+from ares.research.report_series import account_series
 
 Maker = Callable[..., Candles]
-
-
-@pytest.fixture(scope="module")
-def baseline(walk: Maker) -> BacktestResult:
-    """Return a backtest of two instruments with several hundred trades."""
-    candles = [walk("AAA/USDT", 40_000, 1), walk("BBB/USDT", 40_000, 2, price=3.0)]
-    return api.backtest(candles, api.sma_cross(candles, 10, 40))
-
-
-@pytest.fixture(scope="module")
-def modelled(walk: Maker) -> BacktestResult:
-    """Return a backtest of signals with a confidence."""
-    one = walk(n=5_000, seed=3)
-    chance = np.random.default_rng(3)
-    p = chance.beta(8, 8, (5_000, 1))
-    strategy = Strategy(
-        "<script>alert(1)</script> & co", "ensemble",
-        Signals(p, 200 * (p - 0.6), np.full_like(p, 60.0)), (0,), ((0.0, 0.0, 0.0),),
-        warnings=("half of the window is training data",),
-    )  # fmt: skip
-    return api.backtest(one, strategy, rules=replace(Rules(), gate_mode=False))
 
 
 class Page(HTMLParser):
@@ -151,56 +118,10 @@ def test_files_are_written_whole_with_all_trades_beside(
     ]
 
 
-def test_series_are_thinned_but_true(baseline: BacktestResult) -> None:
-    account = account_series(baseline)
-    assert len(account["time"]) <= POINTS_MAX
-    assert np.all(np.diff(account["time"]) > 0)
-    assert account["equity"][-1] == pytest.approx(baseline.metrics.equity_end, abs=0.01)
-    assert min(account["drawdown"]) == pytest.approx(-100 * baseline.metrics.max_drawdown, abs=1e-3)
-    for one, drawn in zip(baseline.candles, candle_series(baseline), strict=True):
-        assert len(drawn["time"]) <= CANDLES_MAX
-        assert np.all(np.diff(drawn["time"]) > 0)
-        assert max(drawn["high"]) == one.bars.high.max()
-        assert min(drawn["low"]) == one.bars.low.min()
-        assert drawn["close"][-1] == one.bars.close[-1]
-        times = set(drawn["time"])
-        assert drawn["trades"]
-        assert all(entry in times and exit_ in times for entry, exit_, _ in drawn["trades"])
-    assert Page(render(baseline)).json["account"] == account
-
-
-@pytest.mark.parametrize("n", [1, 2, 2999, 3000, 3001, 50_000])
-def test_drawn_bars_have_familiar_lengths(walk: Maker, n: int) -> None:
-    one = walk(n=n)
-    step_ms = step_for(one)
-    assert len(np.unique(one.bars.ts_ms // step_ms)) <= CANDLES_MAX
-    assert step_ms % one.timeframe.ms == 0
-    daily = walk(n=min(n, 4000), timeframe=Timeframe.D1)
-    assert step_for(daily) >= Timeframe.D1.ms
-
-
-def test_figures_add_up(baseline: BacktestResult, modelled: BacktestResult) -> None:
-    bins = confidence_bins(modelled)
-    assert sum(one.all for one in bins) == 5_000
-    assert sum(one.taken for one in bins) == modelled.metrics.trades > 0
-    assert max(one.height for one in bins) == 1.0
-    assert confidence_bins(baseline) == []
-    assert sum(share for _, _, share in cost_shares(baseline)) == pytest.approx(1.0)
-    total = np.prod([1 + year.total for year in years(baseline)]) - 1
-    assert total == pytest.approx(baseline.metrics.net_return)
-
-
-def test_the_headline_states_the_result(baseline: BacktestResult, walk: Maker) -> None:
-    text = headline(baseline)
-    assert text.startswith("It lost")
-    assert "costs" in text
-    assert "buy & hold made" in text
-    one = walk(n=200)
-    quiet = api.backtest(one, api.long_flat(one, np.zeros(200)))
-    assert headline(quiet).startswith("It never traded in 3 hours: no signal led to an order.")
-    assert "No closed trades." in render(quiet)
-
-
 def test_a_run_of_one_bar_has_a_report(walk: Maker) -> None:
     one = walk(n=1)
     assert "All metrics" in render(api.backtest(one, api.buy_hold(one)))
+
+
+def test_the_page_contains_the_series_of_the_charts(baseline: BacktestResult) -> None:
+    assert Page(render(baseline)).json["account"] == account_series(baseline)

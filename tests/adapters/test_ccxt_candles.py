@@ -19,7 +19,7 @@ from ares.store.candles import CandleStore
 from ares.store.database import open_database
 
 if TYPE_CHECKING:
-    from tests.adapters.venue.conftest import BinanceServer
+    from tests.adapters.conftest import BinanceServer
 
 START_MS = 1_700_000_000_000 // 3_600_000 * 3_600_000
 MINUTE = 60_000
