@@ -10,7 +10,7 @@ say() { printf 'smoke: %s\n' "$*"; }
 
 hashes() {
     "$1/python" -W ignore -c '
-from ares.runtime.engine.plan import code_hashes
+from ares.runtime.engine.code_version import code_hashes
 print(*sorted(code_hashes().items()), sep="\n")'
 }
 

@@ -21,7 +21,7 @@ import numpy as np
 from sqlalchemy import Engine, text
 
 from ares.adapters.onnx_model import open_model
-from ares.core.state import Scorers
+from ares.core.models import Scorers
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.model import Ensemble, Member
 from ares.domain.timeframe import Timeframe

@@ -24,7 +24,7 @@ import numpy as np
 from ares.adapters.model_store import ModelStore
 from ares.adapters.onnx_model import open_model
 from ares.adapters.simulated_venue import SimulatedVenue
-from ares.core.state import Scorers
+from ares.core.models import Models, Scorers
 from ares.domain.events import BarsClosed, RunStarted
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.model import Ensemble
@@ -85,23 +85,23 @@ def _measure(store: CandleStore, instruments: list[Instrument], folder: Path) ->
     swap, state = HotSwap(prefetch, opener), plan.state
     journal = RunJournal(folder, sync_ms=10**9)
     loop = Loop(
-        state, journal, SimulatedVenue(state.params), prefetch.scorers,
-        [lambda _seq, _event, effects: swap.settle(state, effects)], journal.write,
+        state, journal, SimulatedVenue(state.params), Models(prefetch.scorers),
+        [lambda _seq, _event, effects: swap.release_unused(state, effects)], journal.write,
     )  # fmt: skip
     loop.process(RunStarted(plan.setup))
     plain, added, prepared = [], [], []
     swaps = 0
     for t in range(len(plan.feed)):
-        prefetch.reach(state, t)
+        prefetch.advance(state, t)
         warming = plan.warming(t)
         if not warming and t % EVERY == 0:
             i = swaps % len(instruments)
             event = _published(kept[i][1], i, state.now_ms, swaps)
             begun = time.perf_counter()
-            swap.begin(event.ensemble, state).result()
+            swap.prepare(event.ensemble, state).result()
             prepared.append(time.perf_counter() - begun)
             begun = time.perf_counter()
-            loop.process(swap.ready(event, state))
+            loop.process(swap.admitted(event, state))
             added.append(time.perf_counter() - begun)
             swaps += 1
         begun = time.perf_counter()

@@ -8,8 +8,11 @@ import msgspec
 import numpy as np
 import pytest
 
+from ares.core.initial_state import new_state
+from ares.core.models import NO_MODELS
 from ares.core.orders import IllegalTransition, OrderStatus
-from ares.core.state import State, new_state, restore, snapshot
+from ares.core.snapshot import restore, snapshot
+from ares.core.state import State
 from ares.core.step import step
 from ares.domain.events import (
     BarsClosed,
@@ -61,9 +64,9 @@ def with_entry(state: State) -> SubmitOrder:
 
 def test_every_event_takes_one_seq_and_every_decision_one_fact() -> None:
     state = new_state(setup_of())
-    assert step(state, RunStarted(state.setup), {}) == []
+    assert step(state, RunStarted(state.setup), NO_MODELS) == []
     for minute in range(1, 8):
-        (decided,) = step(state, bars(minute), {})
+        (decided,) = step(state, bars(minute), NO_MODELS)
         assert isinstance(decided, DecisionMade)
         assert decided.ts_ms == state.now_ms == START_MS + minute * MINUTE_MS
         assert np.isnan(np.frombuffer(decided.outputs).reshape(5, 2)[:3]).all()
@@ -72,15 +75,15 @@ def test_every_event_takes_one_seq_and_every_decision_one_fact() -> None:
 
 def test_a_warming_bar_is_learned_from_and_nothing_is_said() -> None:
     state = new_state(setup_of())
-    assert step(state, msgspec.structs.replace(bars(1), warming=True), {}) == []
+    assert step(state, msgspec.structs.replace(bars(1), warming=True), NO_MODELS) == []
     assert state.trade.book["last_close"].tolist() == [10_000, 10_000]
     assert state.trade.account[0]["day"] == 0
 
 
 def test_an_instrument_without_a_bar_is_left_alone() -> None:
     state = new_state(setup_of())
-    step(state, bars(1), {})
-    step(state, bars(2, 200.0, here=b"\1\0"), {})
+    step(state, bars(1), NO_MODELS)
+    step(state, bars(2, 200.0, here=b"\1\0"), NO_MODELS)
     assert state.trade.book["last_close"].tolist() == [20_000, 10_000]
 
 
@@ -91,20 +94,20 @@ def test_an_answer_to_an_order_we_never_sent_stops_the_engine() -> None:
         OrderCancelled("?", 1),
     ):
         with pytest.raises(IllegalTransition, match="unknown order"):
-            step(new_state(setup_of()), answer, {})
+            step(new_state(setup_of()), answer, NO_MODELS)
 
 
 def test_an_acceptance_that_was_overtaken_by_the_orders_end_is_no_news() -> None:
     state = new_state(setup_of())
     with_entry(state)
-    (stop,) = step(state, OrderFilled("e", START_MS, 10, 10_000, 5, 0), {})
+    (stop,) = step(state, OrderFilled("e", START_MS, 10, 10_000, 5, 0), NO_MODELS)
     assert isinstance(stop, SubmitOrder)
     assert (stop.kind, stop.lots, stop.price_ticks) == ("stop", -10, 9_900)
     assert state.stop_ids[0] == stop.client_id
     assert list(state.orders) == [stop.client_id]  # what has ended is let go
     assert state.working_ids[0] == ""
     before = snapshot(state)
-    assert step(state, OrderAccepted("e", START_MS), {}) == []
+    assert step(state, OrderAccepted("e", START_MS), NO_MODELS) == []
     state.seq -= 1
     assert snapshot(state) == before
 
@@ -115,7 +118,7 @@ def test_a_rejected_entry_frees_what_it_had_reserved() -> None:
     account, book = state.trade.account[0], state.trade.book[0]
     for record in (account, book):
         record["reserved"], record["pending_notional"] = 700, 600
-    assert step(state, OrderRejected("e", START_MS, 1, "collar"), {}) == []
+    assert step(state, OrderRejected("e", START_MS, 1, "collar"), NO_MODELS) == []
     assert account["reserved"] == account["pending_notional"] == book["working_lots"] == 0
     assert state.orders == {}
     assert account["failures"] == 1
@@ -125,7 +128,7 @@ def test_ids_of_orders_are_unique_over_seqs_and_instruments() -> None:
     state = new_state(setup_of())
     with_entry(state)
     state.seq = 41
-    (stop,) = step(state, OrderFilled("e", START_MS, 10, 10_000, 5, 0), {})
+    (stop,) = step(state, OrderFilled("e", START_MS, 10, 10_000, 5, 0), NO_MODELS)
     assert isinstance(stop, SubmitOrder)
     assert stop.client_id == "history-x-42-0"
 
@@ -134,21 +137,21 @@ def test_a_snapshot_is_the_state() -> None:
     state = new_state(setup_of())
     with_entry(state)
     for minute in range(1, 20):
-        step(state, bars(minute, 100.0 + minute), {})
+        step(state, bars(minute, 100.0 + minute), NO_MODELS)
     raw = snapshot(state)
     again = restore(state.setup, raw)
     assert snapshot(again) == raw
     assert again.orders["e"].status is OrderStatus.SUBMITTED
     for minute in range(20, 40):
         event = bars(minute, 90.0 + minute)
-        assert step(state, event, {}) == step(again, event, {})
+        assert step(state, event, NO_MODELS) == step(again, event, NO_MODELS)
     assert snapshot(again) == snapshot(state)
 
 
 def test_a_restored_state_is_its_own() -> None:
     state = new_state(setup_of())
     raw = snapshot(state)
-    step(restore(state.setup, raw), bars(1), {})
+    step(restore(state.setup, raw), bars(1), NO_MODELS)
     assert snapshot(state) == raw
 
 
@@ -164,5 +167,5 @@ def test_equal_states_have_equal_bytes_whatever_the_padding() -> None:
     one, other = new_state(setup_of()), new_state(setup_of())
     for state in (one, other):
         for minute in range(1, 10):
-            step(state, bars(minute), {})
+            step(state, bars(minute), NO_MODELS)
     assert snapshot(one) == snapshot(other)

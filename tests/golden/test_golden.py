@@ -21,7 +21,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ares.core.state import Scorer, new_state, snapshot
+from ares.core.initial_state import new_state
+from ares.core.models import Scorer
+from ares.core.snapshot import snapshot
 from ares.domain.events import (
     BarsClosed,
     BreakerChanged,

@@ -238,7 +238,7 @@ def test_a_run_is_not_taken_up_with_models_of_a_changed_module(
         request = TrainingRequest(intervals=("15m",), to_ms=SPLIT_MS)
         train(workspace, request, pool=pool, now=lambda: LATER)
     line = refused(lambda: bootstrap.history_run(workspace, REQUEST))
-    assert "own was begun with other features of your own" in line
+    assert "own was made with other features of your own" in line
 
 
 LATER = datetime(2030, 1, 1, tzinfo=UTC)

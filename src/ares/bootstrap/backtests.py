@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ares.bootstrap.values import user_features
 from ares.config.workspace import Workspace
 from ares.domain.instrument import Instrument
 
@@ -26,7 +27,6 @@ def backtest(
     from ares.bootstrap.data import candle_store
     from ares.bootstrap.runs import rules_of
     from ares.research.backtest_request import BacktestRunner
-    from ares.runtime.engine import served_models as served
     from ares.runtime.registry.model_journal import read_registry
     from ares.runtime.training.series import columns_at
 
@@ -45,7 +45,7 @@ def backtest(
             symbols=settings.symbols,
             venue=settings.venue,
             validation_discount=settings.continuous_learning.confidence.validation_discount,
-            user=None if request.baseline else served.features_of_user(workspace),
+            user=None if request.baseline else user_features(workspace),
             series_of=lambda key, specs, close_ms: columns_at(
                 workspace.db_url, specs, Instrument.parse(key), close_ms
             ),

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ares.bootstrap.values import user_features
 from ares.config.workspace import Workspace
 
 if TYPE_CHECKING:
-    from ares.core.state import Scorers
+    from ares.core.models import Scorers
     from ares.kernel.features.user import UserFeatures
     from ares.observe.arms_report import ArmReport
     from ares.runtime.engine.hot_swap import Opener
@@ -49,8 +50,7 @@ def restep_run(workspace: Workspace, run: str | None) -> RestepResult:
     from ares.runtime.replay.restep import restep
 
     recorded = _recorded(workspace, run)
-    own = None if recorded.user is None else recorded.user.step
-    return restep(recorded.folder, recorded.scorers, own, recorded.open_ensemble)
+    return restep(recorded.folder, recorded.scorers, recorded.user, recorded.open_ensemble)
 
 
 def why_run(
@@ -73,10 +73,10 @@ def _recorded(workspace: Workspace, run: str | None) -> _RecordedRun:
 
     folder = run_folder(workspace.journal_dir, run)
     setup = open_run(folder)
-    user = served.features_of_run(workspace, setup)
+    user = user_features(workspace)
     return _RecordedRun(
         folder,
-        served.scorers_of(workspace, setup),
-        user,
-        served.opener_of(workspace, folder, setup),
+        served.scorers_of(workspace.models_dir, setup),
+        served.features_of_run(user, setup),
+        served.opener_of(workspace.models_dir, folder, user, setup),
     )

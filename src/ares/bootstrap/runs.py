@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ares.bootstrap.values import user_features
 from ares.config.workspace import Workspace
 from ares.domain.errors import UserError
 from ares.domain.instrument import Instrument
@@ -70,14 +71,14 @@ def history_run(
     from ares.bootstrap.run_choices import free_name
     from ares.observe.run_report import report_run
     from ares.runtime.engine import served_models as served
-    from ares.runtime.engine.history_run import run_history
+    from ares.runtime.engine.history_run import RunOptions, run_history
     from ares.runtime.engine.plan import named
     from ares.store.database import open_database
 
     settings = workspace.settings
     database = open_database(workspace.db_url)
     try:
-        user = served.features_of_user(workspace)
+        user = user_features(workspace)
         plan, remarks = _planned(workspace, database, user, request)
         name = request.name or free_name(workspace, plan.setup)
         plan = named(plan, f"history/{name}")
@@ -87,16 +88,18 @@ def history_run(
             learner = learner_of(workspace, plan.setup, folder, stopped=stopped, say=say)
         end = run_history(
             plan,
-            served.scorers_of(workspace, plan.setup),
+            served.scorers_of(workspace.models_dir, plan.setup),
             folder,
             database,
-            sync_ms=settings.journal.sync_ms,
-            snapshot_events=settings.journal.snapshot_events,
-            progress=progress,
-            stopped=stopped,
+            RunOptions(
+                settings.journal.sync_ms,
+                settings.journal.snapshot_events,
+                progress or (lambda _done, _total: None),
+                stopped,
+            ),
             user=user,
-            teacher=learner,
-            open_ensemble=served.opener_of(workspace, folder, plan.setup),
+            learner=learner,
+            open_ensemble=served.opener_of(workspace.models_dir, folder, user, plan.setup),
         )
     finally:
         database.dispose()

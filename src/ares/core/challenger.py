@@ -1,33 +1,34 @@
 """Challengers: published, shadow, canary, champion; and withdrawn when the edge is lost.
 
-Decided at the end of a closing instant, of what is known then, and folded in at once: a champion
-whose evidence turns trades no bar longer. Three things turn it, any of them: the mode confidence
-falls below ``confidence_min`` after some trades of its own; the test for a turned edge alarms; the
-champion before it, which goes on beside it with virtual trades, is shown to be better.
+The rules are applied at the end of a closing instant, and their result takes effect at once: a
+champion whose edge is lost does not trade one bar longer. Any of three findings withdraws it:
+
+- its mode confidence falls below ``confidence_min`` after ``TRADES_MIN`` trades of its own,
+- the sequential test for a lost edge rejects,
+- the champion before it, which goes on beside it with virtual trades, is shown to be better.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
 from ares.core.facts import mode_name
+from ares.core.models import Models
+from ares.core.slot import COMPARED_STAGES, Slot, lanes_of, slot_of
 from ares.core.slots import (
     BOUND_BPS_MIN,
-    RUNS,
-    Slot,
+    apply_slots,
     challenger_lane,
     champion_lane,
-    lanes_of,
     other_lane,
-    settle,
-    slot_of,
 )
-from ares.core.state import Scorers, State
-from ares.core.windows import OwnFeatures
+from ares.core.state import State
 from ares.domain.events import Effect, ModeChanged, TradeClosed
 from ares.domain.model import Ensemble
 from ares.domain.model_events import (
@@ -40,60 +41,78 @@ from ares.domain.model_events import (
     Stage,
 )
 from ares.domain.run import ChallengerRules
+from ares.domain.timeframe import DAY_MS, HOUR_MS
 from ares.kernel.bars import F64
 from ares.kernel.e_process import detect_one, step_one
 from ares.kernel.live import OUT_BARRIER
 from ares.kernel.trade.arm_pnl import arm_values
-from ares.kernel.trade.layout import MODE_LEARNING
-
-HOUR_MS = 3_600_000
-DAY_MS = 86_400_000
+from ares.kernel.trade.layout import MODE_LEARNING, Records
 
 TRADES_MIN = 10
-"""Trades of its own after which the mode confidence may take an ensemble out."""
+"""Trades of its own after which the mode confidence may withdraw an ensemble."""
 
 ENGINE = "engine"
 LOG_E_MAX = 690.0
 
 
-def on_published(
-    state: State, event: ModelPublished, scorers: Scorers, own: OwnFeatures | None
-) -> list[Effect]:
-    """Seat a published ensemble, or refuse it; nothing is changed then."""
-    doubt = _doubt(state, event, scorers)
-    if doubt:
-        return [SlotChangeRefused(event.instrument, event.ts_ms, event.ensemble.hash, doubt)]
+class Cause(NamedTuple):
+    """Who changes a slot, and why."""
+
+    who: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SlotChange:
+    """A change of an instrument's slots.
+
+    lane     : of the ensemble that moves, which may enter or leave it with this change.
+    slots    : the new slots, by lane.
+    previous : the champion that a later rollback restores.
+    """
+
+    move: Move
+    lane: int
+    slots: dict[int, Slot]
+    previous: Ensemble | None
+    cause: Cause
+
+
+def on_published(state: State, event: ModelPublished, models: Models) -> list[Effect]:
+    """Assign a published ensemble to a lane; or refuse it, and change nothing."""
+    objection = _objection(state, event, models)
+    if objection:
+        return [SlotChangeRefused(event.instrument, event.ts_ms, event.ensemble.hash, objection)]
     i, now_ms = event.instrument, event.ts_ms
-    slot = slot_of(event.ensemble, event.stage, now_ms, event.refit, event.verdict_hash)
     champion, other = champion_lane(state, i), other_lane(state, i)
-    previous = state.previous[i]
-    seats: dict[int, Slot] = {}
+    previous = state.previous_champions[i]
+    slots: dict[int, Slot] = {}
     if event.stage == "champion" and champion is not None:
-        previous = state.lanes[champion].ensemble
+        previous = state.slots[champion].ensemble
         if other is not None:
-            seats[champion] = _moved_to(state, champion, "former", now_ms)
+            slots[champion] = _staged(state, champion, "former", now_ms)
     lane = champion if other is None else other
     assert lane is not None
-    seats[lane] = slot
-    said = (event.who, event.reason)
-    return _move(state, i, "published", lane, seats, previous, said, scorers, own)
+    slots[lane] = slot_of(event.ensemble, event.stage, now_ms, event.refit, event.verdict_hash)
+    cause = Cause(event.who, event.reason)
+    return _apply(state, i, SlotChange("published", lane, slots, previous, cause), models)
 
 
-def _doubt(state: State, event: ModelPublished, scorers: Scorers) -> str:
-    """Return why an ensemble cannot be seated; empty: it can."""
+def _objection(state: State, event: ModelPublished, models: Models) -> str:
+    """Return why an ensemble cannot be assigned to a lane; empty: it can."""
     setup, i, ensemble = state.setup, event.instrument, event.ensemble
     if not 0 <= i < setup.n_instruments:
         return f"there is no instrument {i} in this run"
     key = setup.instruments[i].spec.instrument.key
     if ensemble.instrument != key:
         return f"it was made for {ensemble.instrument}, not for {key}"
-    strange = [m.timeframe.value for m in ensemble.members if m.timeframe not in setup.timeframes]
-    if strange:
-        return f"the engine makes no {', '.join(strange)} bars"
-    if any(member.package_hash not in scorers for member in ensemble.members):
+    missing = [m.timeframe.value for m in ensemble.members if m.timeframe not in setup.timeframes]
+    if missing:
+        return f"the engine makes no {', '.join(missing)} bars"
+    if any(member.package_hash not in models.scorers for member in ensemble.members):
         return "one of its packages was not loaded"
-    if ensemble.hash in [state.lanes[lane].hash for lane in lanes_of(setup, i)]:
-        return "it is there already"
+    if ensemble.hash in [state.slots[lane].hash for lane in lanes_of(setup, i)]:
+        return "it is in a lane already"
     if event.stage == "shadow" and not setup.challenger_lanes:
         return "this run has no lane for challengers"
     if event.stage == "shadow" and other_lane(state, i) is None:
@@ -101,109 +120,143 @@ def _doubt(state: State, event: ModelPublished, scorers: Scorers) -> str:
     return ""
 
 
-def on_change_requested(
-    state: State, event: SlotChangeRequested, scorers: Scorers, own: OwnFeatures | None
-) -> list[Effect]:
-    """Do what a person asks, or refuse it."""
+def on_change_requested(state: State, event: SlotChangeRequested, models: Models) -> list[Effect]:
+    """Make the change that a person requests, or refuse it."""
     i, now_ms = event.instrument, event.ts_ms
     if not 0 <= i < state.setup.n_instruments:
         return [SlotChangeRefused(i, now_ms, "", f"there is no instrument {i} in this run")]
-    lane, said = challenger_lane(state, i), (event.who, event.reason)
+    lane, cause = challenger_lane(state, i), Cause(event.who, event.reason)
     if event.action == "rollback":
         if champion_lane(state, i) is None:
             return [SlotChangeRefused(i, now_ms, "", "there is no champion")]
-        return _fall(state, i, said, scorers, own)
-    if lane is None or state.lanes[lane].stage == "former":
+        return _withdraw(state, i, cause, models)
+    if lane is None or state.slots[lane].stage == "former":
         return [SlotChangeRefused(i, now_ms, "", "there is no challenger")]
     if event.action == "promote":
-        return _promote(state, i, lane, said, scorers, own)
-    return _dismiss(state, i, lane, said, scorers, own)
+        return _promote(state, i, lane, cause, models)
+    return _dismiss(state, i, lane, cause, models)
 
 
-def observe(state: State, effects: Sequence[Effect]) -> None:
-    """Let the tests for a turned edge see what trades have just come to."""
+def observe_trades(state: State, effects: Sequence[Effect]) -> None:
+    """Update the tests for a lost edge with the trades that have just closed."""
     if state.setup.challenger_rules is None:
         return
     for effect in effects:
         if not isinstance(effect, TradeClosed):
             continue
         lane = effect.instrument
-        ensemble = state.lanes[lane].ensemble
+        ensemble = state.slots[lane].ensemble
         if ensemble is None:
             continue
-        state.unreviewed = True
-        held = state.trade.virtual[lane]["barrier_bps"] if effect.virtual else 0.0
-        width = max(float(held), ensemble.width_min_bps, BOUND_BPS_MIN)
-        state.turned[lane]["bound"] = width + ensemble.cost_bps
-        detect_one(state.turned, lane, -effect.net_bps)
+        state.review_due = True
+        at_entry = state.trade.virtual[lane]["barrier_bps"] if effect.virtual else 0.0
+        barrier_bps = max(float(at_entry), ensemble.width_min_bps, BOUND_BPS_MIN)
+        state.edge_lost[lane]["bound"] = barrier_bps + ensemble.cost_bps
+        detect_one(state.edge_lost, lane, -effect.net_bps)
 
 
-def compare(state: State) -> list[Effect]:
-    """Settle the bets of the hour that has just ended; return once a day how the arms compare."""
+def compare_hourly(state: State) -> list[Effect]:
+    """Update the tests between champions and challengers with the hour that has just ended;
+    return once a day how the two compare.
+
+    Both are valued on one unit of notional, whatever their size: a share of a trade is as much
+    evidence as the whole.
+    """
     if not state.setup.challenger_lanes:
         return []
-    return _compare(state, state.now_ms % DAY_MS == 0)
-
-
-def review(state: State, scorers: Scorers, own: OwnFeatures | None) -> list[Effect]:
-    """Return the moves for which there is a reason by now, already folded in."""
-    rules = state.setup.challenger_rules
-    assert rules is not None
+    n = len(state.slots)
+    value, barrier_bps = np.empty(n), np.empty(n)
+    arm_values(state.trade, state.params, value, barrier_bps)
+    expected_bps = state.scratch.outputs.lanes[OUT_BARRIER]
     effects: list[Effect] = []
-    state.unreviewed = False
     for i in range(state.setup.n_instruments):
-        effects += _review(state, i, rules, scorers, own)
+        lanes = champion_lane(state, i), challenger_lane(state, i)
+        champion, challenger = lanes
+        if champion is None or challenger is None:
+            continue
+        if state.slots[challenger].stage not in COMPARED_STAGES:
+            continue
+        pair = [champion, challenger]
+        of_champion, of_challenger = (value[pair] - state.hour_values[pair]).tolist()
+        step_one(state.challenger_better, i, of_challenger - of_champion)
+        step_one(state.challenger_worse, i, of_champion - of_challenger)
+        barriers = (*barrier_bps[pair].tolist(), *expected_bps[pair].tolist())
+        cost_bps = float(state.params.rules[0]["cost_bps_now"])
+        bound = max(*(b for b in barriers if math.isfinite(b)), BOUND_BPS_MIN) + cost_bps
+        state.challenger_better[i]["bound"] = state.challenger_worse[i]["bound"] = bound
+        state.hour_values[pair] = value[pair]
+        if state.now_ms % DAY_MS == 0:
+            effects.append(_comparison(state, i, champion, challenger, value))
     return effects
 
 
-def _review(
-    state: State,
-    i: int,
-    rules: ChallengerRules,
-    scorers: Scorers,
-    own: OwnFeatures | None,
-) -> list[Effect]:
-    """Return the move of one instrument, if any: the first that has a reason."""
-    now_ms = state.now_ms
+def _comparison(state: State, i: int, champion: int, challenger: int, value: F64) -> ArmsCompared:
+    """Return how two lanes compare at these values, ``(n_lanes,)``."""
+    result_bps = value - state.start_values
+    better, worse = state.challenger_better[i], state.challenger_worse[i]
+    return ArmsCompared(
+        i,
+        state.now_ms,
+        int(state.compared_since_ms[i]),
+        float(result_bps[champion]),
+        float(result_bps[challenger]),
+        int(better["steps"]),
+        math.exp(min(float(better["log_e"]), LOG_E_MAX)),
+        math.exp(min(float(worse["log_e"]), LOG_E_MAX)),
+    )
+
+
+def review(state: State, models: Models) -> list[Effect]:
+    """Apply the challenger rules; return the slot changes they lead to, which are made already."""
+    rules = state.setup.challenger_rules
+    assert rules is not None
+    effects: list[Effect] = []
+    state.review_due = False
+    for i in range(state.setup.n_instruments):
+        effects += _review(state, i, rules, models)
+    return effects
+
+
+def _review(state: State, i: int, rules: ChallengerRules, models: Models) -> list[Effect]:
+    """Apply the rules to one instrument: at most one change."""
     champion, challenger = champion_lane(state, i), challenger_lane(state, i)
     if champion is not None:
-        why = _turned(state, champion, rules)
-        if not why and challenger is not None and state.lanes[challenger].stage == "former":
-            why = "the champion before it is better" if _declared(state.better, i) else ""
-        if why:
-            return _fall(state, i, (ENGINE, why), scorers, own)
-    if challenger is None:
+        reason = _edge_lost(state, champion, rules)
+        if not reason and challenger is not None and state.slots[challenger].stage == "former":
+            better = _rejected(state.challenger_better, i)
+            reason = "the champion before it is better" if better else ""
+        if reason:
+            return _withdraw(state, i, Cause(ENGINE, reason), models)
+    if challenger is None or state.slots[challenger].stage == "former":
         return []
-    slot = state.lanes[challenger]
-    if slot.stage == "former":
-        return []
-    why = _turned(state, challenger, rules)
-    if not why and champion is not None and _declared(state.worse, i):
-        why = "it is worse than the champion"
-    if why:
-        return _dismiss(state, i, challenger, (ENGINE, why), scorers, own)
-    waited_ms = now_ms - slot.since_ms
+    reason = _edge_lost(state, challenger, rules)
+    if not reason and champion is not None and _rejected(state.challenger_worse, i):
+        reason = "it is worse than the champion"
+    if reason:
+        return _dismiss(state, i, challenger, Cause(ENGINE, reason), models)
+    return _advance(state, i, challenger, rules, models)
+
+
+def _advance(
+    state: State, i: int, lane: int, rules: ChallengerRules, models: Models
+) -> list[Effect]:
+    """Move a challenger with a verdict to its next stage once it has spent its time in this one."""
+    slot, now_ms = state.slots[lane], state.now_ms
     if not slot.verdict_hash:
         return []
-    if slot.stage == "shadow" and waited_ms >= rules.shadow_ms:
-        why = f"{rules.shadow_ms / HOUR_MS:g} hours in the shadow without a doubt"
-        seats = {challenger: _moved_to(state, challenger, "canary", now_ms)}
-        before = state.previous[i]
-        said = (ENGINE, why)
-        return _move(state, i, "canary", challenger, seats, before, said, scorers, own)
-    if slot.stage == "canary" and waited_ms >= rules.canary_ms:
-        why = f"{rules.canary_ms / HOUR_MS:g} hours of trades beside the champion without a doubt"
-        return _promote(state, i, challenger, (ENGINE, why), scorers, own)
+    if slot.stage == "shadow" and now_ms - slot.since_ms >= rules.shadow_ms:
+        cause = Cause(ENGINE, f"{rules.shadow_ms / HOUR_MS:g} hours as shadow without an objection")
+        slots = {lane: _staged(state, lane, "canary", now_ms)}
+        change = SlotChange("canary", lane, slots, state.previous_champions[i], cause)
+        return _apply(state, i, change, models)
+    if slot.stage == "canary" and now_ms - slot.since_ms >= rules.canary_ms:
+        cause = Cause(ENGINE, f"{rules.canary_ms / HOUR_MS:g} hours as canary without an objection")
+        return _promote(state, i, lane, cause, models)
     return []
 
 
-def _has_turned(state: State, lane: int) -> bool:
-    rules = state.setup.challenger_rules
-    return rules is not None and bool(_turned(state, lane, rules))
-
-
-def _turned(state: State, lane: int, rules: ChallengerRules) -> str:
-    """Return how the evidence on an ensemble has turned; empty: it has not."""
+def _edge_lost(state: State, lane: int, rules: ChallengerRules) -> str:
+    """Return the finding that the ensemble of a lane has lost its edge; empty: there is none."""
     book = state.trade.book[lane]
     confidence, trades = float(book["mode_confidence"]), int(book["arm_trades"])
     if trades >= TRADES_MIN and confidence < rules.confidence_min:
@@ -211,137 +264,84 @@ def _turned(state: State, lane: int, rules: ChallengerRules) -> str:
             f"mode confidence {confidence:.3f} after {trades} trades, below"
             f" {rules.confidence_min:g}"
         )
-    if _declared(state.turned, lane):
-        return f"the test for a turned edge alarmed after {trades} trades"
+    if _rejected(state.edge_lost, lane):
+        return f"the test for a lost edge rejected after {trades} trades"
     return ""
 
 
-def _declared(tests: np.ndarray[tuple[int], np.dtype[np.void]], k: int) -> bool:
+def _rejected(tests: Records, k: int) -> bool:
     return bool(tests[k]["declared_step"])
 
 
-def _compare(state: State, say: bool) -> list[Effect]:
-    """Settle the bets of the hour between champions and challengers; once a day say how they are.
-
-    Both arms are counted on one unit of notional, whatever size they had: a share of a trade is
-    worth as much evidence as the whole.
-    """
-    n = len(state.lanes)
-    value, width = np.empty(n), np.empty(n)
-    arm_values(state.trade, state.params, value, width)
-    said = state.scratch.outputs.lanes[OUT_BARRIER]
-    effects: list[Effect] = []
-    for i in range(state.setup.n_instruments):
-        champion, challenger = champion_lane(state, i), challenger_lane(state, i)
-        if champion is None or challenger is None or state.lanes[challenger].stage not in RUNS:
-            continue
-        pair = [champion, challenger]
-        mine, theirs = (value[pair] - state.marks[pair]).tolist()
-        step_one(state.better, i, theirs - mine)
-        step_one(state.worse, i, mine - theirs)
-        ahead = [w for w in (*width[pair].tolist(), *said[pair].tolist()) if math.isfinite(w)]
-        cost = float(state.params.rules[0]["cost_bps_now"])
-        state.better[i]["bound"] = state.worse[i]["bound"] = max(*ahead, BOUND_BPS_MIN) + cost
-        state.marks[pair] = value[pair]
-        if say:
-            effects.append(_told(state, i, champion, challenger, value))
-    return effects
-
-
-def _told(state: State, i: int, champion: int, challenger: int, value: F64) -> ArmsCompared:
-    """Return how two lanes compare at what they are worth, ``(n_lanes,)``."""
-    made = value - state.starts
-    better, worse = state.better[i], state.worse[i]
-    return ArmsCompared(
-        i,
-        state.now_ms,
-        int(state.since_ms[i]),
-        float(made[champion]),
-        float(made[challenger]),
-        int(better["steps"]),
-        math.exp(min(float(better["log_e"]), LOG_E_MAX)),
-        math.exp(min(float(worse["log_e"]), LOG_E_MAX)),
-    )
-
-
-def _fall(
-    state: State, i: int, said: tuple[str, str], scorers: Scorers, own: OwnFeatures | None
-) -> list[Effect]:
-    """Take the champion out: the one before it comes back, else nobody trades."""
+def _withdraw(state: State, i: int, cause: Cause, models: Models) -> list[Effect]:
+    """Withdraw the champion, and restore the one before it; without one nothing trades."""
     champion, now_ms = champion_lane(state, i), state.now_ms
     assert champion is not None
-    seats = {champion: _moved_to(state, champion, "withdrawn", now_ms)}
-    back = state.previous[i]
-    if back is None or any(member.package_hash not in scorers for member in back.members):
-        return _move(state, i, "withdrawn", champion, seats, None, said, scorers, own)
-    crowned = slot_of(back, "champion", now_ms)
-    there = [x for x in lanes_of(state.setup, i) if state.lanes[x].hash == crowned.hash]
-    if said[0] == ENGINE and there and _has_turned(state, there[0]):  # no better: it ran beside
-        return _move(state, i, "withdrawn", champion, seats, None, said, scorers, own)
-    other = there[0] if there else other_lane(state, i)
-    seats[champion if other is None else other] = crowned
-    return _move(state, i, "rolled_back", champion, seats, None, said, scorers, own)
+    slots = {champion: _staged(state, champion, "withdrawn", now_ms)}
+    withdrawn = SlotChange("withdrawn", champion, slots, None, cause)
+    previous = state.previous_champions[i]
+    if previous is None or any(m.package_hash not in models.scorers for m in previous.members):
+        return _apply(state, i, withdrawn, models)
+    restored = slot_of(previous, "champion", now_ms)
+    running = [x for x in lanes_of(state.setup, i) if state.slots[x].hash == restored.hash]
+    rules = state.setup.challenger_rules
+    lost_too = bool(running) and rules is not None and _edge_lost(state, running[0], rules)
+    if cause.who == ENGINE and lost_too:
+        return _apply(state, i, withdrawn, models)
+    other = running[0] if running else other_lane(state, i)
+    slots[champion if other is None else other] = restored
+    return _apply(state, i, SlotChange("rolled_back", champion, slots, None, cause), models)
 
 
-def _promote(
-    state: State, i: int, lane: int, said: tuple[str, str], scorers: Scorers,
-    own: OwnFeatures | None,
-) -> list[Effect]:  # fmt: skip
-    champion, previous = champion_lane(state, i), state.previous[i]
-    seats = {lane: _moved_to(state, lane, "champion", state.now_ms)}
+def _promote(state: State, i: int, lane: int, cause: Cause, models: Models) -> list[Effect]:
+    champion, previous = champion_lane(state, i), state.previous_champions[i]
+    slots = {lane: _staged(state, lane, "champion", state.now_ms)}
     if champion is not None:
-        previous = state.lanes[champion].ensemble
-        seats[champion] = _moved_to(state, champion, "former", state.now_ms)
-    return _move(state, i, "promoted", lane, seats, previous, said, scorers, own)
+        previous = state.slots[champion].ensemble
+        slots[champion] = _staged(state, champion, "former", state.now_ms)
+    return _apply(state, i, SlotChange("promoted", lane, slots, previous, cause), models)
 
 
-def _dismiss(
-    state: State, i: int, lane: int, said: tuple[str, str], scorers: Scorers,
-    own: OwnFeatures | None,
-) -> list[Effect]:  # fmt: skip
-    seats = {lane: Slot(since_ms=state.now_ms)}
-    return _move(state, i, "dismissed", lane, seats, state.previous[i], said, scorers, own)
+def _dismiss(state: State, i: int, lane: int, cause: Cause, models: Models) -> list[Effect]:
+    slots = {lane: Slot(since_ms=state.now_ms)}
+    previous = state.previous_champions[i]
+    return _apply(state, i, SlotChange("dismissed", lane, slots, previous, cause), models)
 
 
-def _moved_to(state: State, lane: int, stage: Stage, now_ms: int) -> Slot:
-    return msgspec.structs.replace(state.lanes[lane], stage=stage, since_ms=now_ms)
+def _staged(state: State, lane: int, stage: Stage, now_ms: int) -> Slot:
+    return msgspec.structs.replace(state.slots[lane], stage=stage, since_ms=now_ms)
 
 
-def _move(
-    state: State, i: int, move: Move, lane: int, seats: dict[int, Slot],
-    previous: Ensemble | None, said: tuple[str, str], scorers: Scorers, own: OwnFeatures | None,
-) -> list[Effect]:  # fmt: skip
-    """Fold a move in; return it, behind how the two arms compared until then.
-
-    lane : of the ensemble that moves, which may come with the move or go with it.
-    """
+def _apply(state: State, i: int, change: SlotChange, models: Models) -> list[Effect]:
+    """Make a change; return it as facts, after the comparison of the two lanes until then."""
     effects: list[Effect] = []
-    if state.setup.challenger_lanes and state.better[i]["steps"]:
+    if state.setup.challenger_lanes and state.challenger_better[i]["steps"]:
         champion, challenger = champion_lane(state, i), challenger_lane(state, i)
         if champion is not None and challenger is not None:
-            effects.append(_told(state, i, champion, challenger, state.marks))
-    subject = seats[lane].hash or state.lanes[lane].hash
-    before, at, _ = _mode_of(state, i)
-    settle(state, i, seats, previous, scorers, own)
-    after, now_at, confidence = _mode_of(state, i)
-    lanes = [state.lanes[x] for x in lanes_of(state.setup, i)]
+            effects.append(_comparison(state, i, champion, challenger, state.hour_values))
+    moved = change.slots[change.lane].hash or state.slots[change.lane].hash
+    before, lane_before, _ = _mode_of(state, i)
+    apply_slots(state, i, change.slots, change.previous, models)
+    after, lane_after, confidence = _mode_of(state, i)
+    slots = [state.slots[lane] for lane in lanes_of(state.setup, i)]
     fact = SlotChanged(
-        i, state.now_ms, move, subject, tuple(x.hash for x in lanes),
-        tuple(x.stage for x in lanes), "" if previous is None else previous.hash, *said,
+        i, state.now_ms, change.move, moved, tuple(slot.hash for slot in slots),
+        tuple(slot.stage for slot in slots),
+        "" if change.previous is None else change.previous.hash, *change.cause,
     )  # fmt: skip
     effects.append(fact)
     if after != before:
-        place = at if now_at is None else now_at
-        assert place is not None
-        reason = f"{move.replace('_', ' ')}: {said[1]}"
-        effects.append(ModeChanged(place, state.now_ms, before, after, confidence, reason))
+        lane = lane_before if lane_after is None else lane_after
+        assert lane is not None
+        reason = f"{change.move.replace('_', ' ')}: {change.cause.reason}"
+        effects.append(ModeChanged(lane, state.now_ms, before, after, confidence, reason))
     return effects
 
 
 def _mode_of(state: State, i: int) -> tuple[str, int | None, float]:
-    """Return an instrument's mode, the lane that it is of, and its confidence.
+    """Return an instrument's mode, the champion's lane, and its mode confidence.
 
-    Without a champion nobody may trade, whatever a lane has shown: LEARNING.
+    Without a champion nothing may trade, whatever a lane has shown: LEARNING.
     """
     lane = champion_lane(state, i)
     if lane is None:

@@ -1,10 +1,9 @@
-"""Kernel records become effects: integers with codes in, words that a person can read out."""
+"""Kernel records as effects: codes become names."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ares.core import orders
+from ares.core.state import State
 from ares.domain.events import (
     BreakerChanged,
     CancelOrder,
@@ -36,15 +35,12 @@ from ares.kernel.trade.layout import (
     Records,
 )
 
-if TYPE_CHECKING:
-    from ares.core.state import State
-
 KIND_NAMES = {ENTRY: "entry", EXIT: "exit", STOP: "stop"}
 KINDS = {name: kind for kind, name in KIND_NAMES.items()}
 
 
 def effects_of_records(state: State) -> list[Effect]:
-    """Return what the kernel's last call wrote, as effects: notices, outcomes, then requests."""
+    """Return the records of the kernel's last call as effects: notices, outcomes, then requests."""
     s = state.scratch.records
     effects: list[Effect] = []
     for k in range(s.counts[N_NOTICES]):
@@ -95,7 +91,7 @@ def outcome_effect(outcomes: Records, k: int) -> TradeClosed:
 
 
 def refusal_effect(requests: Records, k: int) -> SignalRefused:
-    """Return the fact of one refused wish."""
+    """Return the fact of one refused signal."""
     row = requests[k]
     return SignalRefused(
         int(row["instrument"]),
@@ -107,8 +103,11 @@ def refusal_effect(requests: Records, k: int) -> SignalRefused:
     )
 
 
-def _request_effects(state: State, requests: Records, k: int, place: int) -> list[Effect]:
-    """Return the command of one request, and note its order; a refusal is a fact."""
+def _request_effects(state: State, requests: Records, k: int, position: int) -> list[Effect]:
+    """Return the command of one request and record its order; a refusal is a fact.
+
+    position : of the effect among those of this event, which makes the client id unique.
+    """
     row = requests[k]
     i, kind = int(row["instrument"]), int(row["kind"])
     if kind == REFUSAL:
@@ -120,7 +119,7 @@ def _request_effects(state: State, requests: Records, k: int, place: int) -> lis
         orders.apply(state.orders[client_id], cancel)
         return [cancel]
     command = SubmitOrder(
-        client_id=f"{state.setup.environment}-{state.seq}-{place}".replace("/", "-"),
+        client_id=f"{state.setup.environment}-{state.seq}-{position}".replace("/", "-"),
         instrument=i,
         kind=KIND_NAMES[kind],
         lots=int(row["lots"]),
@@ -139,5 +138,5 @@ def _request_effects(state: State, requests: Records, k: int, place: int) -> lis
 
 
 def mode_name(mode: int) -> str:
-    """Return the mode as users know it."""
+    """Return the mode's name."""
     return "TRADING" if mode == MODE_TRADING else "LEARNING"

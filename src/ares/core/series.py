@@ -5,10 +5,9 @@ A series that stops is a fact of its own, and so is its return.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
+from ares.core.state import State
 from ares.domain.events import Effect, SeriesBack, SeriesPublished, SeriesStale
 from ares.domain.run import RunSetup
 from ares.domain.timeframe import HOUR_MS
@@ -24,9 +23,6 @@ from ares.kernel.features.series import (
     write_due,
 )
 from ares.kernel.trade.layout import Records
-
-if TYPE_CHECKING:
-    from ares.core.state import State
 
 
 def first_series(setup: RunSetup) -> tuple[Records, ...]:

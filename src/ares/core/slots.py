@@ -1,23 +1,20 @@
-"""The lanes of a run and who sits in them: seated, moved and taken out by facts, never otherwise.
+"""Changes of slots, applied to the state: an ensemble is assigned to a lane, or its stage changes.
 
-An instrument has a lane, or two: one for its champion, one for whoever challenges it. A lane is a
-row in every array of the trade half, with its own position, virtual trade and mode confidence;
-both see the same bars. Which of the two is the champion's changes with a promotion, so that an
-open trade stays where it was begun.
+Only facts change slots; ``core.challenger`` decides on them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
-import msgspec
 import numpy as np
 
-from ares.core.windows import OwnFeatures, bars_of
+from ares.core.bar_windows import bars_of
+from ares.core.models import Models
+from ares.core.slot import TRADING_STAGES, Slot, lane_at, lanes_of, seed_of
+from ares.core.state import State
 from ares.domain.model import Ensemble
 from ares.domain.model_events import Stage
-from ares.domain.run import RunSetup
 from ares.kernel.e_process import bets
 from ares.kernel.ensemble import slot_records
 from ares.kernel.features import N_FEATURES
@@ -26,233 +23,164 @@ from ares.kernel.trade import reset_posterior
 from ares.kernel.trade.arm_pnl import arm_values
 from ares.kernel.trade.layout import VIRTUAL
 
-if TYPE_CHECKING:
-    from ares.core.state import Scorers, State
+EDGE_LOST_STAKE_SDS = 0.15
+"""Stake of the test for a lost edge, one trade a step: optimal for a loss of 0.15 sd a trade."""
 
-TRADES: tuple[Stage, ...] = ("champion", "canary")
-"""Stations that trade with money."""
-
-RUNS: tuple[Stage, ...] = ("shadow", "canary", "former")
-"""Stations of a challenger that is compared with the champion."""
-
-TURNED_STAKE_SDS = 0.15
-"""Stake of the test for a turned edge, a trade a step: the best one for a loss of 0.15 sd."""
-
-LIVED = ("mode", "mode_confidence", "posterior_n", "posterior_mean", "posterior_m2", "arm_trades")
-"""What a refit takes over from the champion whose recipe it has."""
+INHERITED = (
+    "mode", "mode_confidence", "posterior_n", "posterior_mean", "posterior_m2", "arm_trades",
+)  # fmt: skip
+"""What a refit takes over from the champion with the same recipe."""
 
 BOUND_BPS_MIN = 50.0
 BOUND_SHARE_SD = 0.2
-"""A first guess of a step's standard deviation, as a share of its bound."""
+"""The first guess of a step's standard deviation, as a share of its bound."""
 
-
-class Slot(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Who sits in a lane.
-
-    since_ms     : when it came to this stage.
-    verdict_hash : of the verdict that let it pass; empty: it goes no further by itself.
-    hash         : of its ensemble; empty: nobody.
-    """
-
-    ensemble: Ensemble | None = None
-    stage: Stage = "empty"
-    since_ms: int = 0
-    refit: bool = False
-    verdict_hash: str = ""
-    hash: str = ""
-
-
-EMPTY = Slot()
-
-
-def slot_of(
-    ensemble: Ensemble,
-    stage: Stage,
-    since_ms: int = 0,
-    refit: bool = False,
-    verdict_hash: str = "",
-) -> Slot:
-    """Return the slot of an ensemble."""
-    return Slot(ensemble, stage, since_ms, refit, verdict_hash, ensemble.hash)
-
-
-def first_slots(setup: RunSetup) -> list[Slot]:
-    """Return who sits where before the first event."""
-    slots = []
-    for one in setup.instruments:
-        if one.ensemble is None:
-            slots.append(EMPTY)
-        else:
-            slots.append(slot_of(one.ensemble, "champion" if one.is_champion else "shadow"))
-    return slots
-
-
-def lanes_of(setup: RunSetup, i: int) -> tuple[int, ...]:
-    """Return the lanes of instrument ``i``."""
-    return (i, setup.n_instruments + i) if setup.challenger_lanes else (i,)
+FREE_FIRST: tuple[Stage, ...] = ("empty", "withdrawn", "former", "shadow", "canary")
+"""The order in which lanes are given to a new ensemble."""
 
 
 def champion_lane(state: State, i: int) -> int | None:
-    """Return the lane in which the champion of instrument ``i`` sits."""
-    for lane in lanes_of(state.setup, i):
-        if state.lanes[lane].stage == "champion":
-            return lane
-    return None
+    """Return the lane of the champion of instrument ``i``; None: it has no champion."""
+    return lane_at(state.slots, lanes_of(state.setup, i), "champion")
 
 
 def other_lane(state: State, i: int) -> int | None:
-    """Return the lane for whoever is not champion; None: there is none.
+    """Return the lane for an ensemble that is not the champion; None: there is none.
 
-    Without a champion both lanes are; then it is the one that is freer.
+    Without a champion both lanes may be used; the one that is easier to give up is returned.
     """
-    free = [x for x in lanes_of(state.setup, i) if state.lanes[x].stage != "champion"]
-    order: tuple[Stage, ...] = ("empty", "withdrawn", "former", "shadow", "canary")
-    free.sort(key=lambda lane: order.index(state.lanes[lane].stage))
-    return free[0] if free else None
+    return lane_at(state.slots, lanes_of(state.setup, i), *FREE_FIRST)
 
 
 def challenger_lane(state: State, i: int) -> int | None:
-    """Return the lane of the ensemble that is on its way to money, or was there before."""
-    for stage in ("canary", "shadow", "former"):
-        for lane in lanes_of(state.setup, i):
-            if state.lanes[lane].stage == stage:
-                return lane
-    return None
+    """Return the lane of the ensemble that may become champion, or was the last champion."""
+    return lane_at(state.slots, lanes_of(state.setup, i), "canary", "shadow", "former")
 
 
-def settle(
-    state: State,
-    i: int,
-    slots: Mapping[int, Slot],
-    previous: Ensemble | None,
-    scorers: Scorers,
-    own: OwnFeatures | None = None,
+def apply_slots(
+    state: State, i: int, slots: Mapping[int, Slot], previous: Ensemble | None, models: Models
 ) -> None:
-    """Make the lanes of instrument ``i`` be as ``slots`` says (lane -> slot), others as they are.
+    """Change the slots of some lanes of instrument ``i`` to ``slots`` (by lane).
 
-    Whoever sat in a lane before and still does keeps everything: only permission and size change.
+    An ensemble that stays in its lane keeps its position, trades and mode; only its permission to
+    trade and its size change.
     """
     parent = champion_lane(state, i)
-    state.previous[i] = previous
-    new = [lane for lane, s in slots.items() if s.hash and s.hash != state.lanes[lane].hash]
+    state.previous_champions[i] = previous
+    new = [lane for lane, s in slots.items() if s.hash and s.hash != state.slots[lane].hash]
     for lane, slot in slots.items():
-        state.lanes[lane] = slot
-    place(state, lanes_of(state.setup, i))
+        state.slots[lane] = slot
+    write_slots(state, lanes_of(state.setup, i))
     for lane in new:
-        _seat(state, lane, scorers, own, parent if state.lanes[lane].refit else None)
-    begin_comparison(state, i)
+        _assign(state, lane, parent if state.slots[lane].refit else None, models)
+    start_comparison(state, i)
 
 
-def _seat(
-    state: State, lane: int, scorers: Scorers, own: OwnFeatures | None, parent: int | None
-) -> None:
-    """Begin the past of somebody new in a lane, and ask what he says of the newest bars.
+def _assign(state: State, lane: int, parent: int | None, models: Models) -> None:
+    """Reset a lane for its new ensemble, and score the newest bars with it.
 
-    parent : lane of the champion that it is a refit of; None: it is of none.
+    parent : lane of the champion of which it is a refit; None: it is no refit.
     """
-    ensemble = state.lanes[lane].ensemble
+    ensemble = state.slots[lane].ensemble
     assert ensemble is not None
     book = state.trade.book
-    lived = None if parent is None else (book[parent].copy(), state.turned[parent].copy())
+    inherited = None if parent is None else (book[parent].copy(), state.edge_lost[parent].copy())
     state.trade.virtual[lane] = np.zeros((), VIRTUAL)
     reset_posterior(lane, seed_of(ensemble, state.setup), state.trade, state.params)
-    begin_watch(state, lane)
-    if lived is not None:
-        _inherit(state, lane, *lived)
-    for j in range(len(state.intervals.timeframe_ms)):
+    start_edge_test(state, lane)
+    if inherited is not None:
+        _inherit(state, lane, *inherited)
+    _score_newest(state, lane, models)
+
+
+def _score_newest(state: State, lane: int, models: Models) -> None:
+    """Score the newest bar of each timeframe of a lane; one that is not warm has no score."""
+    timeframe_ms = state.intervals.timeframe_ms
+    for j in range(len(timeframe_ms)):
         state.latest.p[lane, j] = np.nan
         package = state.packages[lane, j]
         if package < 0 or not state.last_warm[lane, j]:
             continue
         row = state.features[lane, j]
-        if state.windows is not None:
-            if own is None:
-                raise ValueError("the run has features of its user's own: hand them in")
-            k = lane * len(state.intervals.timeframe_ms) + j
-            values = own(bars_of(state.windows, k), int(state.intervals.timeframe_ms[j]))
+        if state.bar_windows is not None:
+            bars = bars_of(state.bar_windows, lane * len(timeframe_ms) + j)
+            values = models.columns_of(bars, int(timeframe_ms[j]))
             row[N_FEATURES : N_FEATURES + len(values)] = values
             if not present(values):
                 continue
-        state.latest.p[lane, j] = scorers[state.package_hashes[package]](row[None])[0]
+        state.latest.p[lane, j] = models.scorers[state.package_hashes[package]](row[None])[0]
 
 
-def _inherit(state: State, lane: int, parent: np.void, turned: np.void) -> None:
-    """Let a refit begin with what its recipe has shown while it traded.
+def _inherit(state: State, lane: int, parent: np.void, edge_lost: np.void) -> None:
+    """Let a refit continue the trading record of its recipe.
 
-    Newer data do not undo losses: were every refit to begin with its own validation again, a
-    learner that answers each loss with a refit would keep a losing recipe at the money for ever.
+    Newer data do not undo losses: if every refit began with its own validation again, a learner
+    that answers each loss with a refit would keep a losing recipe trading for ever.
     """
-    for name in LIVED:
+    for name in INHERITED:
         state.trade.book[lane][name] = parent[name]
-    state.turned[lane] = turned
+    state.edge_lost[lane] = edge_lost
 
 
-def seed_of(ensemble: Ensemble, setup: RunSetup) -> tuple[float, float, float]:
-    """Return the discounted validation trades with which its posterior begins."""
-    v = ensemble.validation
-    trades = min(v.trades * setup.validation_discount, setup.rules["forgetting_trades"])
-    return trades, v.mean_bps, v.sd_bps
-
-
-def place(state: State, lanes: Sequence[int]) -> None:
-    """Write what the kernel reads of these lanes: slots, packages, permissions and sizes."""
+def write_slots(state: State, lanes: Sequence[int]) -> None:
+    """Write what the kernel reads of these lanes: ensembles, packages, permissions, sizes."""
     setup = state.setup
-    seated = [state.lanes[lane].ensemble for lane in lanes]
-    state.slots[list(lanes)] = slot_records(seated, setup.timeframes)
+    ensembles = [state.slots[lane].ensemble for lane in lanes]
+    state.slot_records[list(lanes)] = slot_records(ensembles, setup.timeframes)
     share = 0.0 if setup.challenger_rules is None else setup.challenger_rules.canary_share
     for lane in lanes:
-        slot, spec = state.lanes[lane], state.params.specs[lane]
+        slot, spec = state.slots[lane], state.params.specs[lane]
         twin = int(spec["twin"])
-        tried = twin >= 0 and state.lanes[twin].stage == "canary"
+        beside_canary = twin >= 0 and state.slots[twin].stage == "canary"
         spec["horizon_ms"] = 0 if slot.ensemble is None else slot.ensemble.horizon_ms
-        spec["has_champion"] = slot.stage in TRADES
-        spec["size_share"] = share if slot.stage == "canary" else 1.0 - share * tried
+        spec["has_champion"] = slot.stage in TRADING_STAGES
+        spec["size_share"] = share if slot.stage == "canary" else 1.0 - share * beside_canary
     _number_packages(state)
 
 
 def _number_packages(state: State) -> None:
     """Give every package in use a number, by lane and timeframe."""
-    places = {timeframe: j for j, timeframe in enumerate(state.setup.timeframes)}
+    columns = {timeframe: j for j, timeframe in enumerate(state.setup.timeframes)}
     numbers: dict[str, int] = {}
-    flat, n = state.scratch.flat_packages, len(places)
+    flat, n = state.scratch.flat_packages, len(columns)
     flat[:] = [-1] * len(flat)
-    for lane, slot in enumerate(state.lanes):
+    for lane, slot in enumerate(state.slots):
         for member in slot.ensemble.members if slot.ensemble else ():
             number = numbers.setdefault(member.package_hash, len(numbers))
-            flat[lane * n + places[member.timeframe]] = number
+            flat[lane * n + columns[member.timeframe]] = number
     state.packages[:] = np.array(flat, np.int64).reshape(state.packages.shape)
     state.package_hashes[:] = list(numbers)
 
 
-def begin_watch(state: State, lane: int) -> None:
-    """Begin the test for a turned edge of the ensemble in a lane."""
-    rollout, ensemble = state.setup.challenger_rules, state.lanes[lane].ensemble
-    if rollout is None or ensemble is None:
+def start_edge_test(state: State, lane: int) -> None:
+    """Start the test for a lost edge of the ensemble in a lane."""
+    rules, ensemble = state.setup.challenger_rules, state.slots[lane].ensemble
+    if rules is None or ensemble is None:
         return
     bound = max(ensemble.width_min_bps, BOUND_BPS_MIN) + ensemble.cost_bps
-    state.turned[lane] = bets(
+    state.edge_lost[lane] = bets(
         1,
-        alpha=1.0 / rollout.false_alarm_trades,
+        alpha=1.0 / rules.false_alarm_trades,
         bound=bound,
         sd_guess=ensemble.validation.sd_bps or bound,
-        stake_sds=TURNED_STAKE_SDS,
+        stake_sds=EDGE_LOST_STAKE_SDS,
     )[0]
 
 
-def begin_comparison(state: State, i: int) -> None:
-    """Begin the comparison of an instrument's two lanes from now on."""
-    rollout = state.setup.challenger_rules
-    state.since_ms[i] = state.now_ms
-    if rollout is None or not state.setup.challenger_lanes:
+def start_comparison(state: State, i: int) -> None:
+    """Start the comparison of an instrument's two lanes, from now on."""
+    rules = state.setup.challenger_rules
+    state.compared_since_ms[i] = state.now_ms
+    if rules is None or not state.setup.challenger_lanes:
         return
-    for test in (state.better, state.worse):
+    for test in (state.challenger_better, state.challenger_worse):
         test[i] = bets(
             1,
-            alpha=rollout.alpha_worse,
+            alpha=rules.alpha_worse,
             bound=BOUND_BPS_MIN,
             sd_guess=BOUND_BPS_MIN * BOUND_SHARE_SD,
         )[0]
-    value, width = np.empty(len(state.lanes)), np.empty(len(state.lanes))
-    arm_values(state.trade, state.params, value, width)
+    value, barrier_bps = np.empty(len(state.slots)), np.empty(len(state.slots))
+    arm_values(state.trade, state.params, value, barrier_bps)
     lanes = list(lanes_of(state.setup, i))
-    state.marks[lanes] = state.starts[lanes] = value[lanes]
+    state.hour_values[lanes] = state.start_values[lanes] = value[lanes]

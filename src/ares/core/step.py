@@ -1,22 +1,24 @@
-"""The engine: one event in, the state changed, effects out. Nobody else changes the state."""
+"""The engine: ``step`` takes one event, changes the state and returns effects. Nothing else
+changes the state.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
 from ares.core import orders
+from ares.core.bar_windows import bars_of, push
 from ares.core.challenger import (
-    HOUR_MS,
-    compare,
-    observe,
+    compare_hourly,
+    observe_trades,
     on_change_requested,
     on_published,
     review,
 )
 from ares.core.facts import KINDS, effects_of_records
+from ares.core.models import Models
 from ares.core.series import on_series, series_facts, write_series
-from ares.core.state import Scorers, State, bind_calls
-from ares.core.windows import OwnFeatures, bars_of, push
+from ares.core.state import State, bind_calls
 from ares.domain.events import (
     BarsClosed,
     DecisionMade,
@@ -39,40 +41,37 @@ from ares.domain.model_events import (
     RetrainingStarted,
     SlotChangeRequested,
 )
+from ares.domain.timeframe import HOUR_MS
 from ares.kernel.features import N_FEATURES, VOLATILITY_20
 from ares.kernel.features.columns import present
 from ares.kernel.live import observe_closes
 from ares.kernel.trade.layout import N_NOTICES, N_OUTCOMES, N_REQUESTS, Records
 
 
-def step(
-    state: State, event: Event, scorers: Scorers, own: OwnFeatures | None = None
-) -> list[Effect]:
-    """Advance the state by one event and return what goes out, in order.
+def step(state: State, event: Event, models: Models) -> list[Effect]:
+    """Advance the state by one event and return its effects, in order.
 
-    scorers : a function per package hash, (n, n_features) float32 -> (n,) probabilities.
-    own     : the user's features, where the run has any.
     Raises IllegalTransition where the event cannot follow: a broken invariant stops the process.
     """
     state.seq += 1
     match event:
         case BarsClosed():
-            effects = _on_bars(state, event, scorers, own)
+            effects = _on_bars(state, event, models)
             if state.setup.challenger_rules is None or event.warming:
                 return effects
             if len(effects) > 1:
-                observe(state, effects)
+                observe_trades(state, effects)
             on_the_hour = event.ts_ms % HOUR_MS == 0
             if on_the_hour:
-                effects += compare(state)
-            if state.unreviewed or on_the_hour:
-                effects += review(state, scorers, own)
+                effects += compare_hourly(state)
+            if state.review_due or on_the_hour:
+                effects += review(state, models)
             return effects
         case OrderFilled() | OrderRejected():
             effects = _on_answer(state, event)
-            observe(state, effects)
-            if state.unreviewed:  # at once: whom this trade takes out does not decide the next bar
-                effects += review(state, scorers, own)
+            observe_trades(state, effects)
+            if state.review_due:  # at once: a withdrawn ensemble must not decide the next bar
+                effects += review(state, models)
             return effects
         case OrderAccepted():
             if event.client_id in state.orders:
@@ -86,9 +85,9 @@ def step(
             on_series(state, event)
             return []
         case ModelPublished():
-            return on_published(state, event, scorers, own)
+            return on_published(state, event, models)
         case SlotChangeRequested():
-            return on_change_requested(state, event, scorers, own)
+            return on_change_requested(state, event, models)
         case (
             RunStarted()
             | EngineStarted()
@@ -101,12 +100,10 @@ def step(
             return []
 
 
-def _on_bars(
-    state: State, event: BarsClosed, scorers: Scorers, own: OwnFeatures | None
-) -> list[Effect]:
-    """Fold the bars, score what is due, and decide unless the run is still warming."""
+def _on_bars(state: State, event: BarsClosed, models: Models) -> list[Effect]:
+    """Aggregate the bars, score what is due, and decide unless the run is still warming up."""
     s = state.scratch
-    s.take(event)
+    s.load(event)
     state.now_ms = event.ts_ms
     calls = s.calls or bind_calls(state)
     n = calls.score_step(
@@ -115,11 +112,11 @@ def _on_bars(
     )  # fmt: skip
     if state.series:
         write_series(state, event.ts_ms)
-    _score(state, n, scorers, own)
+    _score(state, n, models)
     if event.warming:
-        for i in np.flatnonzero(s.bars.present).tolist():
-            ticks = np.rint(s.bars.ohlcv[i, 3:4] * state.price_scale[i]).astype(np.int64)
-            observe_closes(i, ticks, state.trade, state.params)
+        for lane in np.flatnonzero(s.bars.present).tolist():
+            ticks = np.rint(s.bars.ohlcv[lane, 3:4] * state.price_scale[lane]).astype(np.int64)
+            observe_closes(lane, ticks, state.trade, state.params)
         return []
     calls.decide_now(
         event.ts_ms, s.bars, s.grid, s.ensembles, state.latest, state.trade, state.params,
@@ -135,50 +132,47 @@ def _on_bars(
     return effects
 
 
-def _score(state: State, n: int, scorers: Scorers, own: OwnFeatures | None) -> None:
+def _score(state: State, n: int, models: Models) -> None:
     """Score the ``n`` bars that are due, in one batch per model; one that is not warm has no score.
 
-    A batch of one is a slice: it is by far the commonest, and numpy's lists of places are slow.
+    A batch of one row is a slice: it is by far the most frequent, and numpy's fancy indexing is
+    slow.
     """
     s = state.scratch
-    if state.windows is not None:
-        n = _observe(state, state.windows, n, own)
-    rows, names = s.flat_features, state.package_hashes
-    places = s.scoring.due_rows[:n].tolist()
+    if state.bar_windows is not None:
+        n = _add_user_columns(state, state.bar_windows, n, models)
+    scorers, features, hashes = models.scorers, s.flat_features, state.package_hashes
     batches: dict[int, list[int]] = {}
-    for place in places:
-        batches.setdefault(s.flat_packages[place], []).append(place)
-    for package, where in batches.items():
-        if len(where) == 1:
-            place = where[0]
-            s.flat_p[place] = scorers[names[package]](rows[place : place + 1])[0]
+    for row in s.scoring.due_rows[:n].tolist():
+        batches.setdefault(s.flat_packages[row], []).append(row)
+    for package, rows in batches.items():
+        if len(rows) == 1:
+            row = rows[0]
+            s.flat_p[row] = scorers[hashes[package]](features[row : row + 1])[0]
         else:
-            s.flat_p[where] = scorers[names[package]](rows[where])
+            s.flat_p[rows] = scorers[hashes[package]](features[rows])
 
 
-def _observe(state: State, windows: Records, n: int, own: OwnFeatures | None) -> int:
-    """Keep the bars that closed now, and write the user's columns of the ``n`` rows to be scored;
-    return how many are left without those where one of these features is still in its warmup.
+def _add_user_columns(state: State, windows: Records, n: int, models: Models) -> int:
+    """Keep the bars that closed now, and compute the user's columns of the ``n`` due rows.
+
+    Returns the number of rows to score: without those where one of these features is not warm.
     """
-    if own is None:
-        raise ValueError("the run has features of its user's own: hand them in beside the scorers")
     for k in np.flatnonzero(state.scratch.rows.due).tolist():
         push(windows, k, state.bar_series.aggregates[k])
-    places, left = state.scratch.scoring.due_rows, 0
-    for k in places[:n].tolist():
-        values = own(
-            bars_of(windows, k),
-            int(state.intervals.timeframe_ms[k % len(state.intervals.timeframe_ms)]),
-        )
+    timeframe_ms = state.intervals.timeframe_ms
+    due_rows, n_warm = state.scratch.scoring.due_rows, 0
+    for k in due_rows[:n].tolist():
+        values = models.columns_of(bars_of(windows, k), int(timeframe_ms[k % len(timeframe_ms)]))
         state.scratch.flat_features[k, N_FEATURES : N_FEATURES + len(values)] = values
         if present(values):
-            places[left] = k
-            left += 1
-    return left
+            due_rows[n_warm] = k
+            n_warm += 1
+    return n_warm
 
 
 def _on_answer(state: State, event: OrderFilled | OrderRejected) -> list[Effect]:
-    """Fold a fill or a rejection into orders, account, breakers and mode."""
+    """Apply a fill or a rejection to orders, account, breakers and mode."""
     order = _order(state, event.client_id)
     orders.apply(order, event)
     i = order.instrument
@@ -205,7 +199,7 @@ def _on_answer(state: State, event: OrderFilled | OrderRejected) -> list[Effect]
 
 
 def _order(state: State, client_id: str) -> orders.Order:
-    """Return an open order, or stop: an answer to an order we never sent explains nothing."""
+    """Return an open order; raise IllegalTransition for one that was never sent."""
     if client_id not in state.orders:
         raise orders.IllegalTransition(f"an answer for the unknown order {client_id}")
     return state.orders[client_id]

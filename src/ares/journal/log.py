@@ -18,13 +18,23 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from ares.domain.errors import ExternalError
+from ares.domain.errors import AresError, ExternalError
+from ares.domain.formats import JOURNAL_FORMAT, wrong_format
 
-GENESIS = hashlib.blake2b(b"ares journal 2", digest_size=16).digest()
 HEAD = struct.Struct("<II16s")
 LENGTH_MASK = 0xFFFFFFFF
 SEGMENT_BYTES_MAX = 64 * 1024 * 1024
 BUFFER_BYTES_MAX = 256 * 1024
+
+
+def genesis(version: int) -> bytes:
+    """Return the hash before the first record of a journal of this format."""
+    return hashlib.blake2b(f"ares journal {version}".encode(), digest_size=16).digest()
+
+
+GENESIS = genesis(JOURNAL_FORMAT)
+FORMATS_KNOWN = 64
+"""Formats by whose number a journal of another version is recognised."""
 
 
 def segments(folder: Path) -> list[Path]:
@@ -72,11 +82,21 @@ def _walk(folder: Path) -> Iterator[tuple[bytes, bytes, Path, int]]:
                     return
                 raise _corrupt(path, at)
             payload = raw[at + HEAD.size : end]
-            before = chain(before, payload)
-            if before != wanted:
-                raise _corrupt(path, at)
+            link = chain(before, payload)
+            if link != wanted:
+                raise _mismatch(path, at, payload, wanted, first=before == GENESIS)
+            before = link
             yield payload, before, path, end
             at = end
+
+
+def _mismatch(path: Path, at: int, payload: bytes, wanted: bytes, *, first: bool) -> AresError:
+    """Return what is wrong with a record whose hash is not the expected one."""
+    if first:
+        for version in range(1, FORMATS_KNOWN):
+            if chain(genesis(version), payload) == wanted:
+                return wrong_format(f"journal {path.parent}", version, JOURNAL_FORMAT)
+    return _corrupt(path, at)
 
 
 def _corrupt(path: Path, at: int) -> ExternalError:

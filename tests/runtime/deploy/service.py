@@ -15,7 +15,7 @@ import numpy as np
 from ares.adapters.model_store import ModelStore
 from ares.adapters.onnx_model import check_answers, open_model
 from ares.config.workspace import Workspace
-from ares.runtime.engine.heartbeat import beat
+from ares.runtime.engine.heartbeat import write_heartbeat
 from ares.runtime.registry.model_journal import read_registry
 
 
@@ -40,7 +40,7 @@ def serve(workspace: Workspace, folder: Path) -> None:
         served = {} if how == "others" else champions
         if how != "mute" and not (how == "stops" and beats > 0):
             path = workspace.root / "logs" / "heartbeat.json"
-            beat(path, environment, served, time.time_ns() // 1_000_000)
+            write_heartbeat(path, environment, served, time.time_ns() // 1_000_000)
         beats += 1
         if how and beats == 30:
             (folder / "failing").touch()

@@ -22,7 +22,7 @@ import pytest
 from numpy.typing import NDArray
 from sqlalchemy import Engine
 
-from ares.core.state import Scorer, Scorers
+from ares.core.models import Scorer, Scorers
 from ares.domain.events import Effect, EngineStarted, Event, RunStarted, SubmitOrder
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.model import Ensemble, Member, Validation
@@ -31,7 +31,7 @@ from ares.journal.run import RunJournal, entries
 from ares.kernel.bars import F64, Bars
 from ares.kernel.features import FEATURE_NAMES, FEATURES_HASH
 from ares.kernel.trade import Rules
-from ares.runtime.engine.history_run import RunEnd, run_history
+from ares.runtime.engine.history_run import RunEnd, RunOptions, run_history
 from ares.runtime.engine.plan import RunPlan, SlotChoice, named, plan_run
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
@@ -216,9 +216,9 @@ class World:
         **options: Any,
     ) -> RunEnd:
         """Run, or go on with, the history run in ``folder``."""
-        return run_history(
-            plan or self.plan(), self.models, folder, database, **({"sync_ms": 10**9} | options)
-        )
+        names = RunOptions.__dataclass_fields__.keys() & options.keys()
+        how = RunOptions(**({"sync_ms": 10**9} | {name: options.pop(name) for name in names}))
+        return run_history(plan or self.plan(), self.models, folder, database, how, **options)
 
     def copy(self, root: Path) -> World:
         """Return the world on a copy of its candles."""

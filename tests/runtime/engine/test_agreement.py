@@ -15,7 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ares.core.state import State, new_state, snapshot
+from ares.core.initial_state import new_state
+from ares.core.snapshot import snapshot
+from ares.core.state import State
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.model import Ensemble, Member, Validation
 from ares.domain.run import RunInstrument, RunSetup
@@ -27,7 +29,7 @@ from ares.kernel.features import FEATURES_HASH
 from ares.kernel.resample import resample
 from ares.kernel.trade import Rules
 from ares.runtime.engine.feed import ClosedBars, feed_of
-from ares.runtime.engine.history_run import run_history
+from ares.runtime.engine.history_run import RunOptions, run_history
 from ares.runtime.engine.plan import RunPlan
 from ares.runtime.replay.certify import certify
 from ares.runtime.replay.restep import restep
@@ -165,10 +167,13 @@ def test_three_ways_one_run(seed: int, width: int, rules: Rules, in_pieces: bool
         if in_pieces:
             seen = iter(range(10**6))
             run_history(
-                case.plan, case.models, folder, None, sync_ms=10**9, snapshot_events=37,
-                stopped=lambda: next(seen) >= len(case.plan.feed) // 2,
+                case.plan, case.models, folder, None,
+                RunOptions(
+                    sync_ms=10**9, snapshot_events=37,
+                    stopped=lambda: next(seen) >= len(case.plan.feed) // 2,
+                ),
             )  # fmt: skip
-        end = run_history(case.plan, case.models, folder, None, sync_ms=10**9)
+        end = run_history(case.plan, case.models, folder, None, RunOptions(sync_ms=10**9))
         assert end.finished
         stepped = restep(folder, case.models)
         assert (stepped.mismatches, stepped.first) == (0, None)
@@ -182,7 +187,7 @@ def test_the_cases_are_busy() -> None:
     for seed in range(12):
         case = Case(seed, 1 + seed % 3, Rules(gate_mode=False, collar_bps=8.0, position_max=0.7))
         with TemporaryDirectory() as place:
-            run_history(case.plan, case.models, Path(place), None, sync_ms=10**9)
+            run_history(case.plan, case.models, Path(place), None, RunOptions(sync_ms=10**9))
             for entry in entries(Path(place)):
                 for what in (entry.event, *entry.effects):
                     kinds[type(what).__name__] = kinds.get(type(what).__name__, 0) + 1
@@ -226,7 +231,8 @@ def test_an_empty_slot_says_nothing_and_is_not_asked() -> None:
         first = hashlib.sha256(snapshot(plan.state)).hexdigest()
         plan.state.setup = msgspec.structs.replace(state.setup, first_state=first)
         end = run_history(
-            RunPlan(plan.state.setup, plan.feed, plan.state), {}, Path(place), None, sync_ms=10**9
-        )
+            RunPlan(plan.state.setup, plan.feed, plan.state), {}, Path(place), None,
+            RunOptions(sync_ms=10**9),
+        )  # fmt: skip
         assert end.finished
         assert certify(Path(place), {}).mismatches == restep(Path(place), {}).mismatches == 0

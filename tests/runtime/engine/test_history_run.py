@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine
 
-from ares.core.state import restore, snapshot
+from ares.core.models import Models
+from ares.core.snapshot import restore, snapshot
 from ares.core.step import step
 from ares.domain.errors import ExternalError, UserError
 from ares.domain.events import (
@@ -27,7 +28,8 @@ from ares.domain.events import (
 )
 from ares.journal.log import Lock
 from ares.journal.run import entries, load_snapshot
-from ares.runtime.engine.plan import RunPlan, code_hashes, default_window
+from ares.runtime.engine.code_version import code_hashes
+from ares.runtime.engine.plan import RunPlan, default_window
 from ares.runtime.engine.prefetch import Prefetch
 
 MINUTE_MS, DAY_MS = 60_000, 86_400_000
@@ -103,9 +105,9 @@ def test_a_row_is_scored_before_it_is_asked_for(world: Any, plan: RunPlan, block
     state = restore(plan.setup, snapshot(plan.state))
     prefetch = Prefetch(world.models, plan.feed, block)
     for t in range(150):
-        prefetch.reach(state, t)
-        step(state, plan.feed.event(t, plan.warming(t)), prefetch.scorers)
-    assert prefetch.missed == 0
+        prefetch.advance(state, t)
+        step(state, plan.feed.event(t, plan.warming(t)), Models(prefetch.scorers))
+    assert prefetch.misses == 0
 
 
 @pytest.mark.parametrize("stops", [(0,), (1,), (59, 1), (61, 100, 0, 200), (539,), (200,) * 4])

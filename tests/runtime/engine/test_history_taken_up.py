@@ -57,7 +57,7 @@ def test_a_run_is_not_taken_up_with_something_else(
     world.run(tmp_path / "run", None, plan, stopped=world.stop_after(100))
     before = everything(tmp_path / "run")
     other, said = OTHERS[what]
-    with pytest.raises(ExternalError, match=f"run was begun with {said}: put that back, or start"):
+    with pytest.raises(ExternalError, match=f"run was made with {said}: restore that, or start"):
         other(world).run(tmp_path / "run")
     assert everything(tmp_path / "run") == before
 
@@ -121,7 +121,7 @@ def test_effects_that_were_tampered_with_are_found_on_starting(
 
     world.forge(folder, one_lot_more)
     before = everything(folder)
-    with pytest.raises(ExternalError, match="steps to other effects than were journaled"):
+    with pytest.raises(ExternalError, match="steps to effects that are not the"):
         world.run(folder, None, plan)
     assert everything(folder) == before
 
@@ -187,7 +187,7 @@ def test_a_lost_journal_is_said_and_never_begun_anew(
     world.run(tmp_path / "run", database, plan)
     (tmp_path / "run" / "000001.journal").unlink()
     before = everything(tmp_path / "run"), world.tables(database, exact=True)
-    with pytest.raises(ExternalError, match="is empty, but a snapshot of event"):
+    with pytest.raises(ExternalError, match="is empty, but there is a snapshot of event"):
         world.run(tmp_path / "run", database, plan)
     assert (everything(tmp_path / "run"), world.tables(database, exact=True)) == before
 

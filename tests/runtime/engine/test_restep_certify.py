@@ -258,7 +258,7 @@ def test_another_model_is_found(world: Any, done: Any, name: str) -> None:
     certified = certify(done.folder, other)
     assert certified.mismatches > 0
     assert certified.first is not None
-    assert certified.first["what"] == "decision"
+    assert certified.first["kind"] == "decision"
 
 
 def test_a_model_that_is_never_warm_is_never_asked(world: Any, done: Any) -> None:
@@ -292,7 +292,7 @@ def test_the_first_mismatch_is_shown_in_full(world: Any, forged: Path) -> None:
     assert first["event"]["type"] in ("BarsClosed", "OrderFilled")
     certified = certify(forged, world.models).first
     assert certified is not None
-    assert certified["what"] == "orders"
+    assert certified["kind"] == "orders"
     assert certified["journaled"] != certified["recomputed"]
 
 

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ares.core.state import Scorer, Scorers, restore, snapshot
+from ares.core.models import NO_MODELS, Models, Scorer, Scorers
+from ares.core.snapshot import restore, snapshot
 from ares.core.step import step
 from ares.domain.errors import ExternalError
 from ares.domain.events import (
@@ -32,13 +33,14 @@ from ares.kernel.features import N_FEATURES
 from ares.kernel.features.observations import ALL_INSTRUMENTS, Observations
 from ares.kernel.features.sentiment import N_SENTIMENT
 from ares.kernel.features.series import OBSERVATION
-from ares.runtime.engine.history_run import run_history
+from ares.runtime.engine.history_run import RunOptions, run_history
 from ares.runtime.engine.plan import RunPlan, SlotChoice, named, plan_run
 from ares.runtime.engine.prefetch import Prefetch
 from ares.runtime.replay.certify import certify
 from ares.runtime.replay.explain import explain
 from ares.runtime.replay.restep import restep
 
+UNSYNCED = RunOptions(sync_ms=10**9)
 SPEC = SentimentSpec(delay_ms=2 * MINUTE_MS, stale_ms=45 * MINUTE_MS)
 
 
@@ -90,7 +92,7 @@ def heard(world: Any, models: Scorers, tmp_path_factory: pytest.TempPathFactory)
     """Return the folder of a run with news, gone through without a stop."""
     folder: Path = tmp_path_factory.mktemp("heard") / "test"
     plan = plan_of(world, some_news(world))
-    assert run_history(plan, models, folder, None, sync_ms=10**9).finished
+    assert run_history(plan, models, folder, None, UNSYNCED).finished
     return folder
 
 
@@ -146,8 +148,9 @@ def test_a_run_that_is_taken_up_tells_the_same_story(
     folder = tmp_path / "test"
     for instants in stops:
         stopped = world.stop_after(instants)
-        run_history(plan, models, folder, None, sync_ms=10**9, stopped=stopped)
-    assert run_history(plan, models, folder, None, sync_ms=10**9, snapshot_events=100).finished
+        run_history(plan, models, folder, None, RunOptions(10**9, stopped=stopped))
+    options = RunOptions(10**9, snapshot_events=100)
+    assert run_history(plan, models, folder, None, options).finished
     assert world.story(folder) == world.story(heard)
     assert certify(folder, models).mismatches == 0
 
@@ -157,7 +160,7 @@ def test_a_crash_between_news_and_their_bars(
     world: Any, models: Scorers, heard: Path, tmp_path: Path, answered: bool
 ) -> None:
     plan, folder = plan_of(world, some_news(world)), tmp_path / "test"
-    run_history(plan, models, folder, None, sync_ms=10**9, stopped=world.stop_after(400))
+    run_history(plan, models, folder, None, RunOptions(10**9, stopped=world.stop_after(400)))
     seqs = [e.seq for e in entries(folder) if isinstance(e.event, SeriesPublished)]
     cut = seqs[len(seqs) // 2]
     raw = [(e.seq, e.event, e.effects) for e in entries(folder)]
@@ -166,7 +169,7 @@ def test_a_crash_between_news_and_their_bars(
         (path,) = folder.glob("*.journal")
         path.write_bytes(path.read_bytes()[:-1])
     assert len(raw) > cut
-    assert run_history(plan, models, folder, None, sync_ms=10**9).finished
+    assert run_history(plan, models, folder, None, UNSYNCED).finished
     assert world.story(folder) == world.story(heard)
 
 
@@ -175,7 +178,7 @@ def test_news_that_change_while_a_run_waits_stop_it(
     world: Any, models: Scorers, tmp_path: Path, what: str
 ) -> None:
     plan, folder = plan_of(world, some_news(world)), tmp_path / "test"
-    run_history(plan, models, folder, None, sync_ms=10**9, stopped=world.stop_after(300))
+    run_history(plan, models, folder, None, RunOptions(10**9, stopped=world.stop_after(300)))
     news = plan.history[0]
     more = (int(news.known_ms[0]) + MINUTE_MS, int(news.known_ms[0]), 1, ALL_INSTRUMENTS)
     rows = zip(news.known_ms.tolist(), news.published_ms.tolist(), news.values.tolist(),
@@ -187,12 +190,10 @@ def test_news_that_change_while_a_run_waits_stop_it(
     }[what]
     before = world.story(folder)
     with pytest.raises(ExternalError, match="other values"):
-        run_history(replace(plan, history=(changed,)), models, folder, None, sync_ms=10**9)
+        run_history(replace(plan, history=(changed,)), models, folder, None, UNSYNCED)
     assert world.story(folder) == before
     later = replace(news, values=np.where(np.arange(len(news)) == len(news) - 1, 9, news.values))
-    assert run_history(
-        replace(plan, history=(later,)), models, folder, None, sync_ms=10**9
-    ).finished
+    assert run_history(replace(plan, history=(later,)), models, folder, None, UNSYNCED).finished
 
 
 def test_news_moved_to_an_earlier_bar_are_found(
@@ -202,7 +203,7 @@ def test_news_moved_to_an_earlier_bar_are_found(
     plan = plan_of(world, some_news(world))
     news = plan.history[0]
     early = replace(news, known_ms=news.known_ms - 10 * MINUTE_MS)
-    run_history(replace(plan, history=(early,)), models, folder, None, sync_ms=10**9)
+    run_history(replace(plan, history=(early,)), models, folder, None, UNSYNCED)
 
     def honest(seq: int, event: Event, effects: list[Effect]) -> tuple[Event, list[Effect]]:
         if isinstance(event, SeriesPublished):  # says when they were known; they came before that
@@ -217,7 +218,7 @@ def test_news_moved_to_an_earlier_bar_are_found(
 
 def test_without_any_news_it_is_said_at_once(world: Any, models: Scorers, tmp_path: Path) -> None:
     folder = tmp_path / "test"
-    run_history(plan_of(world, Observations.of([])), models, folder, None, sync_ms=10**9)
+    run_history(plan_of(world, Observations.of([])), models, folder, None, UNSYNCED)
     facts = [e for _, effects in told(folder) for e in effects]
     missing = [e for e in facts if isinstance(e, SeriesStale)]
     assert [(e.instrument, np.isnan(e.age_hours)) for e in missing] == [(0, True), (1, True)]
@@ -232,7 +233,7 @@ def test_a_snapshot_holds_what_was_heard(world: Any) -> None:
     assert snapshot(state) == raw
     event = SeriesPublished(1, np.array([(1, 1, 0.5, 0, 1)], OBSERVATION).tobytes())
     before = state.series[0].copy()
-    assert step(state, event, {}) == []
+    assert step(state, event, NO_MODELS) == []
     assert state.series[0][0]["counts"].tolist() == before[0]["counts"].tolist()
     assert state.series[0][1]["until_ms"] == 1
     assert snapshot(state) != raw
@@ -243,7 +244,7 @@ def test_a_run_by_prices_has_no_place_for_news(world: Any, plan: RunPlan) -> Non
     assert state.series == ()
     assert state.features.shape[2] == N_FEATURES
     assert b"sentiment" not in msgspec.msgpack.encode(plan.setup)
-    assert step(state, SeriesPublished(1, b""), {}) == []
+    assert step(state, SeriesPublished(1, b""), NO_MODELS) == []
 
 
 def test_scores_are_prefetched_with_their_news(world: Any, models: Scorers) -> None:
@@ -253,11 +254,11 @@ def test_scores_are_prefetched_with_their_news(world: Any, models: Scorers) -> N
     for t in range(len(plan.feed)):
         event = plan.series_event(t)
         if event is not None:
-            step(state, event, prefetch.scorers)
-        prefetch.reach(state, t)
-        step(state, plan.feed.event(t, plan.warming(t)), prefetch.scorers)
-    assert prefetch.missed == 0
-    lanes, width = len(state.lanes), state.setup.n_instruments
+            step(state, event, Models(prefetch.scorers))
+        prefetch.advance(state, t)
+        step(state, plan.feed.event(t, plan.warming(t)), Models(prefetch.scorers))
+    assert prefetch.misses == 0
+    lanes, width = len(state.slots), state.setup.n_instruments
     told_both = state.features[:width, 0, -N_SENTIMENT:], state.features[width:, 0, -N_SENTIMENT:]
     assert lanes == 2 * width
     assert told_both[0].tobytes() == told_both[1].tobytes()
@@ -300,8 +301,8 @@ def test_a_model_that_is_published_hears_at_once(
 
     at_ms, folder = world.from_ms + 121 * MINUTE_MS, tmp_path / "test"
     plan = plan_of(world, some_news(world), challenger_lanes=True)
-    options = {"sync_ms": 10**9, "open_ensemble": open_ensemble}
-    run_history(plan, models, folder, None, teacher=Once(at_ms, newer), **options)  # type: ignore[arg-type]
+    learner = Once(at_ms, newer)
+    run_history(plan, models, folder, None, UNSYNCED, learner=learner, open_ensemble=open_ensemble)
     moved = [e for _, effects in told(folder) for e in effects if isinstance(e, SlotChanged)]
     assert [one.move for one in moved] == ["published"]
     assert certify(folder, models, None, open_ensemble).mismatches == 0
@@ -325,11 +326,10 @@ def test_a_model_that_fails_without_news_is_not_served(
 
     folder = tmp_path / "test"
     plan = plan_of(world, some_news(world), challenger_lanes=True)
-    options = {"sync_ms": 10**9, "open_ensemble": open_ensemble}
-    teacher = Once(world.from_ms + 31 * MINUTE_MS, newer)
-    run_history(plan, models, folder, None, teacher=teacher, **options)  # type: ignore[arg-type]
+    learner = Once(world.from_ms + 31 * MINUTE_MS, newer)
+    run_history(plan, models, folder, None, UNSYNCED, learner=learner, open_ensemble=open_ensemble)
     refused = [event for event, _ in told(folder) if isinstance(event, ModelRefused)]
-    assert "answers that are no number" in refused[0].reason
+    assert "outputs that are not finite" in refused[0].reason
 
 
 def test_why_names_what_was_heard(world: Any, models: Scorers, heard: Path) -> None:

@@ -140,8 +140,8 @@ def test_holding_and_nothing_to_do(world: Any, done: Any) -> None:
         if kind in seen:
             continue
         made = why(world, done, 0, event.ts_ms)
-        if kind == "held" and made.action != "order waiting":
-            assert (made.action, "neither barrier" in made.sentence) == ("hold", True)
+        if kind == "held" and made.action != "order pending":
+            assert (made.action, "no barrier" in made.sentence) == ("hold", True)
             seen.add(kind)
         if kind == "low" and made.action == "none":
             assert made.sentence.endswith("is below strategy.edge_bps_min (3)")
@@ -163,7 +163,7 @@ def test_an_order_that_waits_for_volume(world: Any, done: Any) -> None:
             working = event.remaining if orders[event.client_id].instrument == 0 else working
         if isinstance(event, BarsClosed) and working and len(entry.effects) == 1:
             made = why(world, done, 0, event.ts_ms)
-            assert made.action == "order waiting"
+            assert made.action == "order pending"
             return
     raise AssertionError("no exit took more than one bar")
 
@@ -228,7 +228,7 @@ def test_the_time_asked_for_finds_the_newest_bar_before_it(world: Any, done: Any
 def test_what_is_not_in_the_run_is_the_callers_mistake(world: Any, done: Any) -> None:
     with pytest.raises(UserError, match="'XRP/USDT' is not in history/test: it has binance:BTC"):
         explain(done.folder, "XRP/USDT", None, world.models)
-    with pytest.raises(UserError, match=r"decided nothing for BTC/USDT at or before that time"):
+    with pytest.raises(UserError, match=r"made no decision for BTC/USDT at or before that time"):
         explain(done.folder, BTC, world.from_ms, world.models)
     with pytest.raises(UserError, match="no run"):
         explain(done.folder / "none", BTC, None, world.models)

@@ -70,9 +70,9 @@ def test_a_thousand_swaps(world: Any, tmp_path: Path) -> None:
         "history/swaps",
     )  # fmt: skip
     folder = tmp_path / "run"
-    opener, teacher = opener_of(workspace, folder, plan.setup), Restless(ensembles)
+    opener, teacher = opener_of(workspace.models_dir, folder, None, plan.setup), Restless(ensembles)
     end = run_history(
-        plan, opener(ensembles[0]), folder, None, teacher=teacher, open_ensemble=opener
+        plan, opener(ensembles[0]), folder, None, learner=teacher, open_ensemble=opener
     )
     database.dispose()
     assert end.finished

@@ -26,6 +26,7 @@ from ares.bootstrap import (
 from ares.bootstrap.training import train
 from ares.bootstrap.validation import save_verdict, validate_model
 from ares.config.workspace import Workspace
+from ares.core.models import Models
 from ares.core.step import step
 from ares.domain.errors import UserError
 from ares.domain.events import SeriesPublished
@@ -273,19 +274,19 @@ def test_one_model_with_news_and_one_by_prices_share_a_run(made: Made) -> None:
             series=series, history=(news,) if series else (),
         )  # fmt: skip
         state = plan.state
-        scorers = scorers_of(workspace, plan.setup)
+        models = Models(scorers_of(workspace.models_dir, plan.setup))
         for t in range(len(plan.feed)):
             event = plan.series_event(t)
             if event is not None:
-                step(state, event, scorers)
-            step(state, plan.feed.event(t, plan.warming(t)), scorers)
+                step(state, event, models)
+            step(state, plan.feed.event(t, plan.warming(t)), models)
         told.append(float(state.latest.p[0, 0]))
     engine.dispose()
     assert told[1] == told[2] != told[0]
     setup = msgspec.structs.replace(plan.setup, sentiment=None)
     instrument = msgspec.structs.replace(setup.instruments[0], ensemble=ensembles[0])
     with pytest.raises(UserError, match="was trained with sentiment, which the run has not"):
-        scorers_of(workspace, msgspec.structs.replace(setup, instruments=(instrument,)))
+        scorers_of(workspace.models_dir, msgspec.structs.replace(setup, instruments=(instrument,)))
 
 
 def test_without_news_or_where_the_settings_say_no_it_is_by_prices(

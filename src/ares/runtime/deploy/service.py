@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ares.config.deployment import DeploymentSettings
 from ares.domain.errors import UserError
-from ares.runtime.engine.heartbeat import Heartbeat, heard
+from ares.runtime.engine.heartbeat import Heartbeat, read_heartbeat
 
 OUT_MAX = 200
 
@@ -73,7 +73,7 @@ class Service:
 
     def heartbeat(self) -> Heartbeat | None:
         """Return the service's newest heartbeat, however old."""
-        return heard(self._root / self._settings.heartbeat_file)
+        return read_heartbeat(self._root / self._settings.heartbeat_file)
 
     def trouble(
         self, wanted: ExpectedChampion, since_ms: int, before: Heartbeat | None

@@ -15,7 +15,7 @@ from ares.runtime.deploy.quiet_hours import next_quiet
 from ares.runtime.deploy.service import ExpectedChampion
 from ares.runtime.deploy.staging import clean_stale, one_at_a_time, require_none_runs
 from ares.runtime.deploy.state import describe
-from ares.runtime.engine.heartbeat import heard
+from ares.runtime.engine.heartbeat import read_heartbeat
 from ares.runtime.registry.model_journal import read_registry
 from ares.runtime.validation.validate import require_environment
 
@@ -141,7 +141,7 @@ def _pulse(
     workspace: Workspace, champions: dict[str, str], environment: str, now: datetime
 ) -> ServiceHealth | None:
     settings = workspace.settings.deployment
-    found = heard(workspace.root / settings.heartbeat_file)
+    found = read_heartbeat(workspace.root / settings.heartbeat_file)
     if found is None:
         return None
     age_s = now.timestamp() - found.at_ms / 1000.0

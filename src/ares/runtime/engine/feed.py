@@ -1,4 +1,4 @@
-"""Stored candles of several instruments as the events the engine takes in: one per instant."""
+"""Stored candles of several instruments as a feed: one event for each closing instant."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Feed:
     close_ms : (n,) rising; ohlcv : (n, n_lanes, 5), NaN-free (0 where missing);
     present, flat : (n, n_lanes); ticks : (n, n_lanes, 4) open, high, low, close;
     lots : (n, n_lanes) volume.
-    n_instruments : with challenger lanes there are twice as many lanes.
+    n_instruments : of the run; with challenger lanes there are twice as many lanes.
     """
 
     close_ms: I64
@@ -48,19 +48,19 @@ class Feed:
             int(self.close_ms[t]), ohlcv.tobytes(), present.tobytes(), flat.tobytes(), warming
         )
 
-    def lanes(self, setup: RunSetup) -> Feed:
-        """Return the feed with a column for each lane of a run: the second half is the first."""
+    def for_lanes(self, setup: RunSetup) -> Feed:
+        """Return the feed with a column for each lane of a run: both halves are the same."""
         if not setup.challenger_lanes:
             return self
-        return self._each(lambda a: np.concatenate((a, a), axis=1))
+        return self._map(lambda a: np.concatenate((a, a), axis=1))
 
-    def instruments(self) -> Feed:
+    def for_instruments(self) -> Feed:
         """Return the feed with one column for each instrument."""
         if self.present.shape[1] == self.n_instruments:
             return self
-        return self._each(lambda a: np.ascontiguousarray(a[:, : self.n_instruments]))
+        return self._map(lambda a: np.ascontiguousarray(a[:, : self.n_instruments]))
 
-    def _each(self, change: Callable[[NDArray[Any]], NDArray[Any]]) -> Feed:
+    def _map(self, change: Callable[[NDArray[Any]], NDArray[Any]]) -> Feed:
         return Feed(
             self.close_ms,
             change(self.ohlcv),
@@ -74,7 +74,7 @@ class Feed:
 
 def feed_of(bars: Sequence[Bars], base_ms: Sequence[int], specs: Sequence[InstrumentSpec]) -> Feed:
     """Return the bars of all instruments, each with its own base interval, as one feed."""
-    closes = [one.ts_ms + ms for one, ms in zip(bars, base_ms, strict=True)]
+    closes = [series.ts_ms + ms for series, ms in zip(bars, base_ms, strict=True)]
     close_ms = np.unique(np.concatenate(closes)).astype(np.int64)
     n, n_instruments = len(close_ms), len(bars)
     ohlcv = np.zeros((n, n_instruments, 5))
@@ -82,20 +82,21 @@ def feed_of(bars: Sequence[Bars], base_ms: Sequence[int], specs: Sequence[Instru
     flat = np.zeros((n, n_instruments), np.bool_)
     ticks = np.zeros((n, n_instruments, 4), np.int64)
     lots = np.zeros((n, n_instruments), np.int64)
-    for i, one in enumerate(bars):
+    for i, series in enumerate(bars):
         rows = np.searchsorted(close_ms, closes[i])
-        for k, column in enumerate((one.open, one.high, one.low, one.close, one.volume)):
+        columns = (series.open, series.high, series.low, series.close, series.volume)
+        for k, column in enumerate(columns):
             ohlcv[rows, i, k] = column
             if k < 4:
                 ticks[rows, i, k] = to_grid(column, specs[i].price_decimals)
-        lots[rows, i] = to_grid(one.volume, specs[i].qty_decimals)
+        lots[rows, i] = to_grid(series.volume, specs[i].qty_decimals)
         present[rows, i] = True
-        flat[rows, i] = one.flat
+        flat[rows, i] = series.flat
     return Feed(close_ms, ohlcv, present, flat, ticks, lots, n_instruments)
 
 
 class ClosedBars:
-    """Journaled bars, kept in columns as they come: as events they take five times the memory."""
+    """Journaled bars, kept in columns: as events they take five times the memory."""
 
     def __init__(self) -> None:
         self._close_ms = array("q")
@@ -106,20 +107,19 @@ class ClosedBars:
         return len(self._close_ms)
 
     def add(self, event: BarsClosed) -> None:
-        """Take the next one in."""
+        """Append the bars of the next event."""
         self._close_ms.append(event.ts_ms)
         self._ohlcv += event.ohlcv
         self._present += event.present
         self._flat += event.flat
 
     def feed(self, setup: RunSetup) -> Feed:
-        """Return them as the feed of a run's lanes."""
-        return self.feed_of([one.spec for one in setup.instruments[: setup.n_instruments]]).lanes(
-            setup
-        )
+        """Return the bars as the feed of a run's lanes."""
+        specs = [lane.spec for lane in setup.instruments[: setup.n_instruments]]
+        return self.feed_of(specs).for_lanes(setup)
 
     def feed_of(self, specs: Sequence[InstrumentSpec]) -> Feed:
-        """Return them as the feed they came from."""
+        """Return the bars as the feed that they came from."""
         close_ms = np.array(self._close_ms, np.int64)
         n_instruments = len(specs)
         shape = (len(close_ms), n_instruments)

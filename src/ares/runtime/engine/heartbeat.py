@@ -1,4 +1,4 @@
-"""A heartbeat: a small file in which a service says that it lives, and which models it serves."""
+"""A heartbeat: a small file in which a running service states which models it serves."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import msgspec
 
 
 class Heartbeat(msgspec.Struct, frozen=True):
-    """What a service says of itself, again and again.
+    """What a service states about itself, at short intervals.
 
     at_ms     : when, in milliseconds since the epoch.
-    pid       : of its process: another one means that it was started again.
+    pid       : of its process; a changed pid means that it was restarted.
     champions : hash of the ensemble that it serves, by instrument key.
     """
 
@@ -23,16 +23,16 @@ class Heartbeat(msgspec.Struct, frozen=True):
     champions: dict[str, str]
 
 
-def beat(path: Path, environment: str, champions: Mapping[str, str], at_ms: int) -> None:
-    """Write this process's heartbeat: whole, and not synced, since it is old in a moment."""
-    said = Heartbeat(at_ms, os.getpid(), environment, dict(champions))
+def write_heartbeat(path: Path, environment: str, champions: Mapping[str, str], at_ms: int) -> None:
+    """Write this process's heartbeat, whole or not at all; it is not synced to disk."""
+    content = Heartbeat(at_ms, os.getpid(), environment, dict(champions))
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_bytes(msgspec.json.encode(said))
+    draft.write_bytes(msgspec.json.encode(content))
     draft.replace(path)
 
 
-def heard(path: Path) -> Heartbeat | None:
+def read_heartbeat(path: Path) -> Heartbeat | None:
     """Return the newest heartbeat; None where there is none that can be read."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=Heartbeat)

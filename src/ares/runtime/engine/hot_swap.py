@@ -1,4 +1,4 @@
-"""The hot swap: a published ensemble is loaded, verified, warmed and tried before it is served."""
+"""The hot swap: a published ensemble is loaded, verified, warmed up and tried, then served."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ares.core.state import Scorer, Scorers, State
+from ares.core.models import Scorer, Scorers
+from ares.core.state import State
 from ares.domain.errors import AresError
 from ares.domain.events import DecisionMade, Effect, Event
 from ares.domain.model import Ensemble
@@ -23,125 +24,125 @@ from ares.runtime.engine.prefetch import Prefetch
 ROWS_TRIED = 64
 
 Opener = Callable[[Ensemble], Scorers]
-"""Loads every package of an ensemble from our own disk, byte by byte verified, and opens it."""
-
+"""Loads every package of an ensemble from our own disk, verified byte by byte, and opens it."""
 
 RecentRows = dict[Timeframe, NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedEnsemble:
-    """An ensemble's models, tried; or in ``doubt`` why they cannot be served."""
+    """An ensemble's models, tried; or ``error``: why they cannot be served."""
 
-    opened: Scorers
-    doubt: str
+    scorers: Scorers
+    error: str
 
 
 class HotSwap:
-    """The models that the engine serves: who comes is tried first, who has gone is let go.
+    """The models that the engine serves: new ones are tried first, unused ones are released.
 
     Nothing here changes what the engine does: an ensemble is served from the event on with which
-    ``step`` seats it, and one that fails becomes an event that says so.
+    ``step`` assigns it to a lane, and one that fails becomes an event that says so.
     """
 
     def __init__(self, prefetch: Prefetch, open_ensemble: Opener) -> None:
         self._prefetch = prefetch
         self._open = open_ensemble
-        self._beside: dict[str, Future[PreparedEnsemble]] = {}
+        self._prepared: dict[str, Future[PreparedEnsemble]] = {}
         self._thread: ThreadPoolExecutor | None = None
-        self._gone: list[Scorer] = []
+        self._released: list[Scorer] = []
 
-    def begin(self, ensemble: Ensemble, state: State) -> Future[PreparedEnsemble]:
-        """Load and try an ensemble beside the loop, on rows as they are now; ``ready`` then only
-        seats it. The engine goes on serving whom it serves.
+    def prepare(self, ensemble: Ensemble, state: State) -> Future[PreparedEnsemble]:
+        """Load and try an ensemble in a thread, on the rows of now, while the engine goes on;
+        ``admitted`` then only serves it.
         """
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, "hot-swap")
         rows = recent_rows(state)
         future = self._thread.submit(prepare, self._open, ensemble, rows)
-        self._beside[ensemble.hash] = future
+        self._prepared[ensemble.hash] = future
         return future
 
-    def ready(self, event: Event, state: State) -> Event:
-        """Return the event as it may be journaled: a model that cannot be served is refused.
+    def admitted(self, event: Event, state: State) -> Event:
+        """Return the event to journal: ``ModelRefused`` for a model that cannot be served.
 
-        Events of other kinds pass.
+        Events of other kinds are returned as they are.
         """
         if not isinstance(event, ModelPublished):
             return event
-        begun = self._beside.pop(event.ensemble.hash, None)
-        if begun is None:
-            found = prepare(self._open, event.ensemble, recent_rows(state))
+        started = self._prepared.pop(event.ensemble.hash, None)
+        if started is None:
+            prepared = prepare(self._open, event.ensemble, recent_rows(state))
         else:
-            found = begun.result()
-        if found.doubt:
-            return ModelRefused(event.ts_ms, event.instrument, event.ensemble.hash, found.doubt)
-        self._prefetch.take(found.opened)
+            prepared = started.result()
+        if prepared.error:
+            return ModelRefused(event.ts_ms, event.instrument, event.ensemble.hash, prepared.error)
+        self._prefetch.add(prepared.scorers)
         return event
 
     def close(self) -> None:
-        """End the thread beside the loop."""
+        """End the thread."""
         if self._thread is not None:
             self._thread.shutdown()
 
     def load(self, ensemble: Ensemble) -> None:
-        """Serve an ensemble that was tried before, as a journal says.
+        """Serve an ensemble that was tried before, according to a journal.
 
-        Raises UserError or ExternalError where it is not what it was.
+        Raises UserError or ExternalError where its files have changed.
         """
-        wanted = {member.package_hash for member in ensemble.members}
-        if not wanted <= self._prefetch.scorers.keys():
-            self._prefetch.take(self._open(ensemble))
+        needed = {member.package_hash for member in ensemble.members}
+        if not needed <= self._prefetch.scorers.keys():
+            self._prefetch.add(self._open(ensemble))
 
     def load_all(self, state: State) -> None:
-        """Serve everything that sits in a lane of a state, or may come back to one."""
-        for ensemble in (*(slot.ensemble for slot in state.lanes), *state.previous):
-            if ensemble is not None:
-                self.load(ensemble)
+        """Serve every ensemble in a lane of a state, and those that a rollback may restore."""
+        for ensemble in _ensembles(state):
+            self.load(ensemble)
 
-    def settle(self, state: State, effects: Sequence[Effect]) -> None:
-        """Let go of the models that no lane needs any more, after slots have moved.
+    def release_unused(self, state: State, effects: Sequence[Effect]) -> None:
+        """Release the models that no lane needs, after slots have changed.
 
-        To end a session takes some tenths of a millisecond: one a bar, not all at once.
+        Ending a session takes some tenths of a millisecond: one a bar, not all at once.
         """
-        if len(effects) == 1 and not self._gone and type(effects[0]) is DecisionMade:
-            return  # a bar on which nothing happened: nearly all
+        if len(effects) == 1 and not self._released and type(effects[0]) is DecisionMade:
+            return  # a bar without any other effect: nearly all of them
         if any(isinstance(effect, SlotChanged | SlotChangeRefused) for effect in effects):
-            self._gone += self._prefetch.keep(needed(state))
-        elif self._gone:
-            self._gone.pop()
+            self._released += self._prefetch.retain(packages_needed(state))
+        elif self._released:
+            self._released.pop()
 
 
-def needed(state: State) -> set[str]:
-    """Return the packages of everybody in a lane, and of those who may come back."""
-    ensembles = [*(slot.ensemble for slot in state.lanes), *state.previous]
-    return {member.package_hash for one in ensembles if one is not None for member in one.members}
+def packages_needed(state: State) -> set[str]:
+    """Return the packages of all ensembles in a lane, and of those a rollback may restore."""
+    return {m.package_hash for ensemble in _ensembles(state) for m in ensemble.members}
+
+
+def _ensembles(state: State) -> list[Ensemble]:
+    ensembles = [*(slot.ensemble for slot in state.slots), *state.previous_champions]
+    return [ensemble for ensemble in ensembles if ensemble is not None]
 
 
 def prepare(open_ensemble: Opener, ensemble: Ensemble, rows: RecentRows) -> PreparedEnsemble:
-    """Return the ensemble's models loaded, verified, warmed and tried, or what is wrong with it.
+    """Return the ensemble's models loaded, verified, warmed up and tried, or what is wrong.
 
-    Asked are the newest complete bars of all instruments, and the same a little off, so that a
-    constant is told from a model that has nothing to say just now.
+    They score the newest complete bars of all instruments and the same rows perturbed, so that a
+    constant model is told from one that has no opinion at the moment.
     """
     try:
-        opened = open_ensemble(ensemble)
+        scorers = open_ensemble(ensemble)
     except AresError as error:
         return PreparedEnsemble({}, str(error))
     constant = []
     for member in ensemble.members:
         if member.timeframe not in rows:
             return PreparedEnsemble({}, f"the engine makes no {member.timeframe} bars")
-        scorer = opened[member.package_hash]
-        doubt = _doubt_of(scorer, rows[member.timeframe])
-        if doubt:
-            return PreparedEnsemble({}, f"{member.name}/{member.version} {doubt}")
+        scorer = scorers[member.package_hash]
+        fault = _fault_of(scorer, rows[member.timeframe])
+        if fault:
+            return PreparedEnsemble({}, f"{member.name}/{member.version} {fault}")
         constant.append(_is_constant(scorer(rows[member.timeframe])))
     if all(constant):
-        return PreparedEnsemble(
-            {}, "every member says one and the same of every row: constants, no models"
-        )
-    return PreparedEnsemble(opened, "")
+        return PreparedEnsemble({}, "the output of every member is constant")
+    return PreparedEnsemble(scorers, "")
 
 
 def recent_rows(state: State) -> RecentRows:
@@ -151,10 +152,10 @@ def recent_rows(state: State) -> RecentRows:
 
 def _recent(state: State, j: int) -> NDArray[np.float32]:
     """Return the newest warm rows of a timeframe, then rows drawn around them; where the run has
-    external series, all of them again as they are without.
+    external series, all of them again without these.
     """
-    priced = N_FEATURES + len(state.setup.user_features)
-    warm = state.last_warm[:, j] & np.isfinite(state.features[:, j, :priced]).all(axis=1)
+    n_price = N_FEATURES + len(state.setup.user_features)
+    warm = state.last_warm[:, j] & np.isfinite(state.features[:, j, :n_price]).all(axis=1)
     rows = state.features[warm, j]
     draw = np.random.default_rng(0).standard_normal((ROWS_TRIED, state.features.shape[2]))
     if len(rows):
@@ -164,19 +165,20 @@ def _recent(state: State, j: int) -> NDArray[np.float32]:
     return with_missing(rows, state.setup.series)
 
 
-def _doubt_of(scorer: Scorer, rows: NDArray[np.float32]) -> str:
+def _fault_of(scorer: Scorer, rows: NDArray[np.float32]) -> str:
+    """Return what is wrong with a scorer's outputs; empty: nothing."""
     try:
         p = scorer(rows)
     except Exception as error:  # whatever a runtime raises on a graph that it cannot run
         return f"cannot score rows ({str(error).splitlines()[0] if str(error) else error!r})"
     if p.shape != (len(rows),):
-        return f"gives {p.size} numbers for {len(rows)} rows"
+        return f"returns {p.size} numbers for {len(rows)} rows"
     if not np.isfinite(p).all():
-        return f"gives {int((~np.isfinite(p)).sum())} of {len(rows)} answers that are no number"
+        return f"returns {int((~np.isfinite(p)).sum())} of {len(rows)} outputs that are not finite"
     if p.min() < 0.0 or p.max() > 1.0:
-        return f"gives values from {p.min():.4g} to {p.max():.4g}: no probabilities"
+        return f"returns values from {p.min():.4g} to {p.max():.4g}: not probabilities"
     if scorer(rows[:1])[0] != p[0]:
-        return "answers a row otherwise when it is asked alone"
+        return "scores a row differently alone and in a batch"
     return ""
 
 

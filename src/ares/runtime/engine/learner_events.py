@@ -1,4 +1,4 @@
-"""The seam between the loop and whoever teaches models while it runs."""
+"""The seam between the loop and a learner, which publishes models while a run goes on."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from ares.domain.events import Effect, Event
 
 
 class LearnerEvents(Protocol):
-    """Watches a run and says, between two bars, what it has learned.
+    """Observes a run, and returns the events of a learner between two bars.
 
-    It is a fold over the journal: shown the same entries it says the same things, so a run that is
-    taken up again only shows it what is journaled already.
+    It is a fold over the journal: the same entries give the same events. A run that is resumed
+    therefore only shows it the entries that were journaled before.
     """
 
     def watch(self, seq: int, event: Event, effects: list[Effect]) -> None:
-        """Take the next journal entry in, its own events among them."""
+        """Take the next journal entry, also those of its own events."""
 
     def due(self, now_ms: int) -> Sequence[Event]:
-        """Return what takes effect before the instant that closes at ``now_ms``, oldest first.
+        """Return the events that take effect before the instant closing at ``now_ms``, in order.
 
-        In history this waits for trainings that are under way: each takes effect a fixed virtual
-        time after its trigger. What was returned and journaled comes back through ``watch``; what
-        was not (a crash) is returned again. Raises Interrupted where the run is asked to stop
-        while it waits: nothing was said then, and the same will be, later.
+        In history this waits for trainings in progress: each takes effect a fixed virtual time
+        after its trigger. A journaled event comes back through ``watch``; one that a crash kept
+        from the journal is returned again. Raises PoolInterrupted where the run is stopped while
+        it waits; the same events are returned later.
         """
 
     def close(self) -> None:
@@ -32,10 +32,10 @@ class LearnerEvents(Protocol):
 
 
 class NoLearner:
-    """The teacher of a run without learning."""
+    """A run without learning."""
 
     def watch(self, seq: int, event: Event, effects: list[Effect]) -> None:
-        """Take nothing in."""
+        """Do nothing."""
 
     def due(self, now_ms: int) -> Sequence[Event]:  # noqa: ARG002 - the seam's signature
         """Return nothing."""

@@ -1,4 +1,4 @@
-"""The loop: an event is journaled, stepped, its effects journaled, its commands sent. Dull."""
+"""The loop: journal an event, step it, journal its effects, send its commands. Nothing else."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from ares.adapters.simulated_venue import OpenOrder, SimulatedVenue
+from ares.core.models import Models
 from ares.core.orders import OrderStatus
-from ares.core.state import Scorers, State
+from ares.core.state import State
 from ares.core.step import step
-from ares.core.windows import OwnFeatures
 from ares.domain.events import (
     CancelOrder,
     DecisionMade,
@@ -23,16 +23,15 @@ from ares.journal.run import JournalEntry, RunJournal
 from ares.runtime.engine.feed import Feed
 
 Watcher = Callable[[int, Event, list[Effect]], None]
-"""Is shown every (seq, event, effects) after it was journaled: projections, summaries."""
+"""Called with every (seq, event, effects) after it was journaled: projections, summaries."""
 
 
 class Loop:
     """Drives one state with one journal and one venue.
 
-    own     : the user's features, where the run has any.
-    outlive : makes the journal safe against everything that the venue survives, before a command
-              leaves. Default: synced to disk. A venue inside this process dies with it and with
-              the power, so written to the operating system is enough there.
+    make_durable : makes the journal safe before a command leaves, against every failure that the
+              venue survives. Default: sync to disk. A venue inside this process dies with it and
+              with the power, so writing to the operating system is enough there.
     """
 
     def __init__(
@@ -40,35 +39,33 @@ class Loop:
         state: State,
         journal: RunJournal,
         venue: SimulatedVenue,
-        scorers: Scorers,
+        models: Models,
         watchers: Sequence[Watcher] = (),
-        outlive: Callable[[], None] | None = None,
-        own: OwnFeatures | None = None,
+        make_durable: Callable[[], None] | None = None,
     ) -> None:
         self.state = state
         self._journal = journal
         self._venue = venue
-        self._scorers = scorers
-        self._own = own
+        self._models = models
         self._watchers = tuple(watchers)
-        self._outlive = outlive or journal.sync
+        self._make_durable = make_durable or journal.sync
 
     def process(self, event: Event) -> None:
-        """Take one event in, and every answer that its commands bring about."""
+        """Process one event, and the venue's answers to its commands."""
         queue = deque([event])
         while queue:
             event = queue.popleft()
             self._journal.event(self.state.seq + 1, event)
-            queue.extend(self._answer(event))
+            queue.extend(self._step(event))
 
-    def answer(self, entry: JournalEntry) -> None:
-        """Finish an event that was journaled just before a crash, and what follows from it."""
-        for event in self._answer(entry.event):
+    def finish(self, entry: JournalEntry) -> None:
+        """Finish an event that was journaled just before a crash, and process the answers."""
+        for event in self._step(entry.event):
             self.process(event)
 
-    def _answer(self, event: Event) -> list[Event]:
-        """Step a journaled event; return what the venue answers to its commands."""
-        effects = step(self.state, event, self._scorers, self._own)
+    def _step(self, event: Event) -> list[Event]:
+        """Step a journaled event; return the venue's answers to its commands."""
+        effects = step(self.state, event, self._models)
         self._journal.effects(self.state.seq, effects)
         for watch in self._watchers:
             watch(self.state.seq, event, effects)
@@ -77,11 +74,11 @@ class Loop:
         return []
 
     def _send(self, effects: list[Effect]) -> list[Event]:
-        """Hand commands to the venue; the journal can outlive it before the first one leaves."""
+        """Send commands to the venue, once the journal is durable."""
         commands = [e for e in effects if isinstance(e, SubmitOrder | CancelOrder)]
         if not commands:
             return []
-        self._outlive()
+        self._make_durable()
         answers: list[Event] = []
         for command in commands:
             if isinstance(command, SubmitOrder):
@@ -91,43 +88,44 @@ class Loop:
         return answers
 
     def instant(self, feed: Feed, t: int, warming: bool) -> None:
-        """Let the venue see row ``t`` first, then the engine: what filled in it, then its close."""
+        """Process row ``t``: first the fills at the venue within it, then its close."""
         if self._venue.busy and not warming:
-            for i in sorted(self._venue.busy):
-                if feed.present[t, i]:
-                    self._fills(feed, t, i)
+            for lane in sorted(self._venue.busy):
+                if feed.present[t, lane]:
+                    self._fills(feed, t, lane)
         self.process(feed.event(t, warming))
 
-    def _fills(self, feed: Feed, t: int, i: int) -> None:
-        open_ms = int(feed.close_ms[t] - self.state.intervals.base_ms[i])  # i: a lane
-        ticks, lots = feed.ticks[t, i], int(feed.lots[t, i])
-        if self.state.last_fill_ms[i] != open_ms:  # else a restart came between open and close
-            for event in self._venue.on_open(i, open_ms, ticks, lots):
+    def _fills(self, feed: Feed, t: int, lane: int) -> None:
+        open_ms = int(feed.close_ms[t] - self.state.intervals.base_ms[lane])
+        ticks, lots = feed.ticks[t, lane], int(feed.lots[t, lane])
+        if self.state.last_fill_ms[lane] != open_ms:  # else a restart came between open and close
+            for event in self._venue.on_open(lane, open_ms, ticks, lots):
                 self.process(event)
-        for event in self._venue.on_range(i, open_ms, ticks, lots):
+        for event in self._venue.on_range(lane, open_ms, ticks, lots):
             self.process(event)
 
 
 def open_orders(state: State) -> list[OpenOrder]:
-    """Return what a venue must hold for the state to go on: every order that may still fill."""
+    """Return the orders that may still fill: what a venue must hold for the state to continue."""
     rows = []
     for order in state.orders.values():
         if order.status is OrderStatus.CANCELLING:
             continue
-        i = order.instrument
+        lane = order.instrument
         triggered = order.kind == "stop" and order.filled_lots != 0
         rows.append(
             OpenOrder(
-                order.client_id, i, order.kind, order.remaining_lots, order.price_ticks, triggered
+                order.client_id, lane, order.kind, order.remaining_lots, order.price_ticks,
+                triggered,
             )
-        )
+        )  # fmt: skip
     return rows
 
 
 def overdue_answers(state: State) -> list[Event]:
-    """Return what the simulated venue said to commands that a crash kept from being journaled.
+    """Return the simulated venue's answers to commands that a crash kept from the journal.
 
-    It takes every order in and every cancel, at once: so its answer is known without asking.
+    It accepts every order and every cancel at once, so its answers are known.
     """
     answers: list[Event] = []
     for order in state.orders.values():

@@ -1,9 +1,9 @@
-"""Scores of many bars in one batch per model, handed out again bar by bar: history at speed.
+"""Scores of many bars in one batch per model, returned bar by bar: history at speed.
 
-The engine asks for a score with a row of features and gets it from a table that knows the row's
-bytes; a row that is not in the table is scored on the spot. So nothing but speed depends on it
-(a batch's scores equal single rows' to the bit on one thread). Rows with a user's own features are
-all scored on the spot: those features are made bar by bar, by the engine itself.
+The engine asks for the score of a feature row and gets it from a table with the row's bytes as the
+key; a row that is not in the table is scored on the spot. The tables therefore change nothing but
+the speed (a batch's scores equal single rows' to the bit on one thread). Rows with features of the
+user's own are all scored on the spot, because the engine computes those features bar by bar.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from collections.abc import Collection
 import numpy as np
 from numpy.typing import NDArray
 
-from ares.core.state import Scorer, Scorers, State
+from ares.core.models import Scorer, Scorers
+from ares.core.state import State
 from ares.kernel.bar_aggregation import BarSeries, ClosingBars, FeatureRows
 from ares.kernel.bars import F64, I64
 from ares.kernel.features import N_FEATURES
@@ -28,9 +29,9 @@ BLOCK_INSTANTS = 4_096
 class Prefetch:
     """Scorers over a feed that is known in advance.
 
-    models  : the real scorers, by package hash; more may come and go.
-    history : of each external series, what becomes known while the feed goes on.
-    scorers : what to hand to the engine in their place.
+    history : of each external series, what becomes known during the feed.
+    scorers : to hand to the engine in place of the models' own.
+    misses  : rows that were scored on the spot.
     """
 
     def __init__(
@@ -41,29 +42,29 @@ class Prefetch:
         history: SeriesHistory = NO_HISTORY,
     ) -> None:
         self._models: Scorers = {}
-        self._feed = feed.instruments()
+        self._feed = feed.for_instruments()
         self._block = block
         self._history = history
         self._first, self._end = 0, -1
         self._tables: dict[str, dict[bytes, F64]] = {}
-        self.missed = 0
+        self.misses = 0
         self.scorers: Scorers = {}
-        self.take(models)
+        self.add(models)
 
-    def take(self, models: Scorers) -> None:
-        """Serve these as well: row by row, and from the next block on out of the tables."""
+    def add(self, models: Scorers) -> None:
+        """Serve these models as well: on the spot, and from the next block on out of the tables."""
         for name, model in models.items():
             if name not in self._models:
                 self._models[name] = model
                 self._tables[name] = {}
                 self.scorers[name] = self._scorer(name)
 
-    def keep(self, names: Collection[str]) -> list[Scorer]:
-        """Serve only these any more; return the others, to be let go when there is time."""
-        gone = [name for name in self._models if name not in names]
-        for name in gone:
+    def retain(self, names: Collection[str]) -> list[Scorer]:
+        """Serve only these models from now on; return the others, whose release may wait."""
+        unused = [name for name in self._models if name not in names]
+        for name in unused:
             del self._tables[name], self.scorers[name]
-        return [self._models.pop(name) for name in gone]
+        return [self._models.pop(name) for name in unused]
 
     def _scorer(self, name: str) -> Scorer:
         model, table = self._models[name], self._tables[name]
@@ -74,37 +75,39 @@ class Prefetch:
                     return table[rows.tobytes()]
                 return np.concatenate([table[row.tobytes()] for row in rows])
             except KeyError:
-                self.missed += 1
+                self.misses += 1
                 return model(rows)
 
         return score
 
-    def reach(self, state: State, t: int) -> None:
-        """Score the next block when row ``t`` of the feed is its first; ``state`` is untouched."""
-        if t < self._end or not self._models or state.windows is not None:
+    def advance(self, state: State, t: int) -> None:
+        """Score the next block where row ``t`` of the feed is its first; ``state`` is unchanged."""
+        if t < self._end or not self._models or state.bar_windows is not None:
             return
         first = self._first = t
         self._end = min(t + self._block, len(self._feed))
         feed, n, m = self._feed, self._feed.n_instruments, len(state.setup.timeframes)
-        room = 2 * (self._end - first) * n + m * n
-        into = KeptRows(np.empty((room, N_FEATURES), np.float32), np.empty((room, 3), np.int64))
-        span = slice(first, self._end)
-        # Both lanes of an instrument see the same rows: the first half stands for all.
+        capacity = 2 * (self._end - first) * n + m * n
+        kept = KeptRows(
+            np.empty((capacity, N_FEATURES), np.float32), np.empty((capacity, 3), np.int64)
+        )
+        block = slice(first, self._end)
+        # Both lanes of an instrument have the same rows: the first half is scored for all.
         intervals, due = state.intervals, np.zeros((n, m), np.bool_)
-        kept = scan_closes(
-            feed.close_ms[span],
-            ClosingBars(feed.present[span], feed.ohlcv[span], feed.flat[span]),
+        n_rows = scan_closes(
+            feed.close_ms[block],
+            ClosingBars(feed.present[block], feed.ohlcv[block], feed.flat[block]),
             intervals._replace(base_ms=intervals.base_ms[:n]),
             BarSeries(*(array[: n * m].copy() for array in state.bar_series)),
             FeatureRows(state.features[:n, :, :N_FEATURES].copy(), due, due.copy()),
-            into,
+            kept,
         )
-        places = into.origin
-        rows = self._with_series(state, into.values[:kept], places[:kept])
-        where = places[:kept, 1] * m + places[:kept, 2]
+        origin = kept.origin[:n_rows]  # row of the feed, instrument, timeframe
+        rows = self._with_series(state, kept.values[:n_rows], origin)
+        series = origin[:, 1] * m + origin[:, 2]
         for number, name in enumerate(state.package_hashes):
-            wanted = np.flatnonzero(state.packages.reshape(-1) == number) % (n * m)
-            batch = rows[np.isin(where, wanted)]
+            scored = np.flatnonzero(state.packages.reshape(-1) == number) % (n * m)
+            batch = rows[np.isin(series, scored)]
             table = self._tables[name]
             table.clear()
             if len(batch):
@@ -112,7 +115,7 @@ class Prefetch:
                 table.update(zip(map(np.ndarray.tobytes, batch), scores, strict=True))
 
     def _with_series(
-        self, state: State, rows: NDArray[np.float32], places: I64
+        self, state: State, rows: NDArray[np.float32], origin: I64
     ) -> NDArray[np.float32]:
         """Return the rows with the columns of the run's external series, where it has any."""
         if not state.series:
@@ -122,6 +125,6 @@ class Prefetch:
         closed_ms = self._feed.close_ms
         columns = np.empty((len(rows), state.features.shape[2] - rows.shape[1]), np.float32)
         for i in range(self._feed.n_instruments):
-            own = np.flatnonzero(places[:, 1] == i)
-            columns[own] = run_columns(state, later, i, closed_ms[self._first + places[own, 0]])
+            of_i = np.flatnonzero(origin[:, 1] == i)
+            columns[of_i] = run_columns(state, later, i, closed_ms[self._first + origin[of_i, 0]])
         return np.hstack([rows, columns])

@@ -1,4 +1,4 @@
-"""The models of a run, opened from our own disk as the engine serves them."""
+"""The models of a run, opened from our own disk."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from pathlib import Path
 from ares.adapters.layered_store import FOLDER, LayeredModelStore
 from ares.adapters.model_store import ModelStore
 from ares.adapters.onnx_model import open_model, within
-from ares.config.workspace import Workspace
-from ares.core.state import Scorer, Scorers
+from ares.core.models import Scorer, Scorers
 from ares.domain.errors import UserError
 from ares.domain.model import Ensemble
 from ares.domain.package import Package
@@ -17,19 +16,18 @@ from ares.kernel.features import N_FEATURES
 from ares.kernel.features.columns import require_same_columns
 from ares.kernel.features.series import column_names_of
 from ares.kernel.features.user import UserFeatures
-from ares.observe.user_features_check import load_features
+from ares.runtime.engine.code_version import USER_HASH
 from ares.runtime.engine.hot_swap import Opener
-from ares.runtime.engine.plan import USER_HASH
 
 
-def scorers_of(workspace: Workspace, setup: RunSetup) -> Scorers:
-    """Return a scorer per package of a run, each loaded from our own disk and verified."""
-    models = ModelStore(workspace.models_dir)
+def scorers_of(models_dir: Path, setup: RunSetup) -> Scorers:
+    """Return the scorers of a run's packages, each loaded from our own disk and verified."""
+    models = ModelStore(models_dir)
     members = {
         member.package_hash: member
-        for one in setup.instruments
-        if one.ensemble is not None
-        for member in one.ensemble.members
+        for lane in setup.instruments
+        if lane.ensemble is not None
+        for member in lane.ensemble.members
     }
     return {
         package_hash: _served(models.member(member), setup)
@@ -37,16 +35,17 @@ def scorers_of(workspace: Workspace, setup: RunSetup) -> Scorers:
     }
 
 
-def opener_of(workspace: Workspace, folder: Path, setup: RunSetup) -> Opener:
-    """Return what opens an ensemble that a run publishes: of its own folder, else of ours.
+def opener_of(models_dir: Path, folder: Path, user: UserFeatures | None, setup: RunSetup) -> Opener:
+    """Return the function that opens an ensemble published during a run: from the run's folder,
+    else from ``models_dir``.
 
+    user  : the user's own features; None: there are none.
     setup : the run's, with the external series that its rows have.
     """
-    models = LayeredModelStore(folder / FOLDER, workspace.models_dir)
-    user = features_of_user(workspace)
+    models = LayeredModelStore(folder / FOLDER, models_dir)
 
     def open_ensemble(ensemble: Ensemble) -> Scorers:
-        opened: Scorers = {}
+        scorers: Scorers = {}
         for member in ensemble.members:
             package = models.member(member)
             card = package.card
@@ -56,14 +55,14 @@ def opener_of(workspace: Workspace, folder: Path, setup: RunSetup) -> Opener:
                     f"{card.ref} was made for {', '.join(card.instruments)}, not for"
                     f" {ensemble.instrument}"
                 )
-            opened[member.package_hash] = _served(package, setup)
-        return opened
+            scorers[member.package_hash] = _served(package, setup)
+        return scorers
 
     return open_ensemble
 
 
 def _served(package: Package, setup: RunSetup) -> Scorer:
-    """Return the scorer of a package for the rows of a run: it is given its own columns of them.
+    """Return the scorer of a package for the rows of a run, of which it takes its own columns.
 
     Raises UserError where the package was trained with series that the run does not have, or has
     with other settings.
@@ -88,19 +87,14 @@ def _served(package: Package, setup: RunSetup) -> Scorer:
     return lambda rows: scorer(rows[:, columns])
 
 
-def features_of_user(workspace: Workspace) -> UserFeatures | None:
-    """Return the features of the module that the settings name, if any; they are not tried yet."""
-    return load_features(workspace.settings.features.module, workspace.root)
+def features_of_run(user: UserFeatures | None, setup: RunSetup) -> UserFeatures | None:
+    """Return the user's own features where a run was made with them; None: it was made without.
 
-
-def features_of_run(workspace: Workspace, setup: RunSetup) -> UserFeatures | None:
-    """Return the user's features that a run was made with, if any.
-
-    Raises UserError where the settings name no module, or one that has changed since.
+    user : of the module that the settings name; None: they name none.
+    Raises UserError where there is no such module, or it has changed since.
     """
     if not setup.user_features:
         return None
-    user = features_of_user(workspace)
     if user is None:
         names = ", ".join(setup.user_features)
         raise UserError(
@@ -109,6 +103,6 @@ def features_of_run(workspace: Workspace, setup: RunSetup) -> UserFeatures | Non
         )
     if user.hash != setup.hashes[USER_HASH]:
         raise UserError(
-            f"{user.path} is not what {setup.environment} was made with: put that version back"
+            f"{user.path} is not what {setup.environment} was made with: restore that version"
         )
     return user

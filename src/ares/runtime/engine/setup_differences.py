@@ -1,21 +1,21 @@
-"""What two setups of a run differ in, in words: which settings, models or candles are others."""
+"""The differences between two setups of a run, in one line: settings, models, candles."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from ares.domain.run import RunInstrument, RunSetup
-from ares.runtime.engine.plan import utc_minute
+from ares.domain.utc import utc_text
 
 SHOWN = 3
 """Differences that are named; the others are counted."""
 
 
 def differences(journaled: RunSetup, planned: RunSetup) -> str:
-    """Return what ``journaled`` had and ``planned`` has otherwise, in a clause of one line.
+    """Return what ``journaled`` has and ``planned`` has otherwise, as a part of one line.
 
-    The settings are known by their hash alone: that they differ is said where nothing that they
-    led to is found to be different.
+    Settings are compared by their hash alone, so a difference in them is only reported where
+    nothing that they lead to is different.
     """
     found = list(_found(journaled, planned))
     if not found and journaled.hashes != planned.hashes:
@@ -29,15 +29,14 @@ def differences(journaled: RunSetup, planned: RunSetup) -> str:
 def _found(old: RunSetup, new: RunSetup) -> Iterator[str]:
     if (old.from_ms, old.to_ms) != (new.from_ms, new.to_ms):
         yield f"the window {_window(old)} (now {_window(new)})"
-    names, now = (_keys(setup) for setup in (old, new))
-    if names != now:
-        yield f"the instruments {' '.join(names)} (now {' '.join(now)})"
+    keys, new_keys = _keys(old), _keys(new)
+    if keys != new_keys:
+        yield f"the instruments {' '.join(keys)} (now {' '.join(new_keys)})"
     else:
-        for one, other in zip(old.instruments, new.instruments, strict=False):
-            yield from _of_instrument(one, other)
+        for lane, new_lane in zip(old.instruments, new.instruments, strict=False):
+            yield from _of_lane(lane, new_lane)
     if old.timeframes != new.timeframes:
-        told, tells = (" ".join(one.timeframes) for one in (old, new))
-        yield f"the timeframes {told} (now {tells})"
+        yield f"the timeframes {' '.join(old.timeframes)} (now {' '.join(new.timeframes)})"
     if old.challenger_lanes != new.challenger_lanes:
         yield "challengers (--learn)" if old.challenger_lanes else "no challengers (now --learn)"
     numbers = {"cash": old.cash_quote, "validation_discount": old.validation_discount} | old.rules
@@ -50,7 +49,7 @@ def _found(old: RunSetup, new: RunSetup) -> Iterator[str]:
             yield f"another {name}"
 
 
-def _of_instrument(old: RunInstrument, new: RunInstrument) -> Iterator[str]:
+def _of_lane(old: RunInstrument, new: RunInstrument) -> Iterator[str]:
     key = old.spec.instrument.key
     if (old.spec, old.base_ms) != (new.spec, new.base_ms):
         yield f"other candles of {key} (their interval or price grid)"
@@ -60,18 +59,18 @@ def _of_instrument(old: RunInstrument, new: RunInstrument) -> Iterator[str]:
         yield f"another champion before that of {key}"
 
 
-def _model(one: RunInstrument) -> str:
-    if one.ensemble is None:
+def _model(lane: RunInstrument) -> str:
+    if lane.ensemble is None:
         return "no model"
-    return f"{'champion' if one.is_champion else 'candidate'} {one.ensemble.hash[:12]}"
+    return f"{'champion' if lane.is_champion else 'candidate'} {lane.ensemble.hash[:12]}"
 
 
 def _keys(setup: RunSetup) -> list[str]:
-    return [one.spec.instrument.key for one in setup.instruments[: setup.n_instruments]]
+    return [lane.spec.instrument.key for lane in setup.instruments[: setup.n_instruments]]
 
 
 def _window(setup: RunSetup) -> str:
-    return f"{utc_minute(setup.from_ms)} to {utc_minute(setup.to_ms)}"
+    return f"{utc_text(setup.from_ms)} to {utc_text(setup.to_ms)}"
 
 
 def _number(value: float | None) -> str:

@@ -1,7 +1,7 @@
-"""Certify: a run computed once more by the backtest path, and compared fact by fact.
+"""Certify: recompute a run by the backtest path and compare it with its journal, fact by fact.
 
 The journal gives the bars; ``scan`` gives features, scores, decisions, requests and (the venue was
-simulated) fills. Nothing of the event-driven path is used: that both agree is the certificate.
+simulated) fills. Nothing of the event-driven path is used: the certificate is that both agree.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 
 from ares.core.facts import KIND_NAMES, notice_effects, outcome_effect, refusal_effect
-from ares.core.state import Scorers
+from ares.core.models import Scorers
 from ares.domain.events import (
     BY_CONFIDENCE,
     BarsClosed,
@@ -41,7 +41,7 @@ from ares.domain.events import (
 )
 from ares.domain.run import RunSetup
 from ares.journal.run import JournalEntry, entries
-from ares.kernel.bars import I64
+from ares.kernel.bars import F64, I64
 from ares.kernel.features.user import UserFeatures
 from ares.kernel.live import observe_closes
 from ares.kernel.trade import Signals, TradeLog
@@ -49,7 +49,12 @@ from ares.kernel.trade.layout import CANCEL_STOP, REASON_NAMES, REFUSAL
 from ares.runtime.engine.feed import ClosedBars, Feed
 from ares.runtime.engine.hot_swap import Opener
 from ares.runtime.engine.series import history_of_events, series_facts_of
-from ares.runtime.replay.recompute import RunFeatures, SlotMoves, scan_with_moves, spoken
+from ares.runtime.replay.recompute import (
+    RunFeatures,
+    SlotChanges,
+    scan_with_changes,
+    signals_of_lanes,
+)
 from ares.runtime.replay.restep import first_state, open_run
 
 Row = tuple[Any, ...]
@@ -57,7 +62,9 @@ Row = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """The comparison: ``first`` is the first mismatch in full, ``lines`` the count by kind."""
+    """The comparison: ``first`` is the first mismatch in full; ``lines``: (compared, different) by
+    kind.
+    """
 
     environment: str
     events: int
@@ -69,39 +76,38 @@ class Certificate:
 
 def certify(
     folder: Path,
-    models: Scorers,
+    scorers: Scorers,
     user: UserFeatures | None = None,
-    opener: Opener | None = None,
+    open_ensemble: Opener | None = None,
 ) -> Certificate:
-    """Compute the run in ``folder`` by the backtest path and compare it with its journal.
+    """Recompute the run in ``folder`` by the backtest path and compare it with its journal.
 
-    user   : the user's own features, where the run has any.
-    opener : opens the ensembles that were published while it ran; their moves are taken from the
-             journal, what they say and trade is computed.
+    user          : the user's own features, where the run has any.
+    open_ensemble : opens the ensembles that were published during the run. Their slot changes are
+                    taken from the journal; their scores and trades are computed.
     """
     setup = open_run(folder)
-    told = _JournalColumns(setup)
-    for entry in _settled(entries(folder)):
-        told.add(entry)
-    log, signals, feed = recompute(folder, setup, told, models, user, opener)
-    theirs = told.rows
-    ours = _rows_of_scan(log)
-    decided_ms = feed.close_ms[told.warming :]
-    history = history_of_events(told.published, len(setup.series))
+    journal = JournalColumns(setup)
+    for entry in _completed(entries(folder)):
+        journal.add(entry)
+    log, signals, feed = recompute(folder, setup, journal, scorers, user, open_ensemble)
+    computed = _rows_of_scan(log)
+    decided_ms = feed.close_ms[journal.warming :]
+    history = history_of_events(journal.published, len(setup.series))
     found = series_facts_of(first_state(folder, setup), history, decided_ms)
-    ours["series"] = [_fact(effect) for effect in found]
+    computed["series"] = [_fact(effect) for effect in found]
     lines: dict[str, tuple[int, int]] = {}
     first: dict[str, Any] | None = None
     for kind in LINES if setup.series else LINES[:-1]:
-        count, wrong, shown = _compare(kind, theirs[kind], ours[kind])
+        count, wrong, mismatch = _compare(kind, journal.rows[kind], computed[kind])
         lines[kind] = (count, wrong)
-        first = first or shown
-    count, wrong, shown = _compare_said(told, signals, log, decided_ms)
+        first = first or mismatch
+    count, wrong, mismatch = _compare_decisions(journal, signals, log, decided_ms)
     lines["decisions"] = (count, wrong)
-    first = shown or first
+    first = mismatch or first
     return Certificate(
         setup.environment,
-        told.events,
+        journal.events,
         sum(n for n, _ in lines.values()),
         sum(wrong for _, wrong in lines.values()),
         lines,
@@ -109,50 +115,51 @@ def certify(
     )
 
 
-def _settled(journaled: Iterable[JournalEntry]) -> Iterator[JournalEntry]:
-    """Yield the entries up to the last closing instant that was answered, and what the venue said
-    to its orders at once: fills behind it belong to an instant that a crash cut short.
+def _completed(journaled: Iterable[JournalEntry]) -> Iterator[JournalEntry]:
+    """Yield the entries up to the last completed closing instant, and the venue's immediate
+    answers to its orders: later fills belong to an instant that a crash interrupted.
     """
-    behind: list[JournalEntry] = []
-    settled = False
+    pending: list[JournalEntry] = []
+    any_completed = False
     for entry in journaled:
-        behind.append(entry)
-        if _is_answered_bar(entry):
-            yield from behind
-            behind.clear()
-            settled = True
-    for entry in behind if settled else ():
+        pending.append(entry)
+        if _is_completed_bar(entry):
+            yield from pending
+            pending.clear()
+            any_completed = True
+    for entry in pending if any_completed else ():
         if not isinstance(entry.event, OrderAccepted | OrderCancelled | EngineStarted):
             return
         yield entry
 
 
-def _is_answered_bar(entry: JournalEntry) -> bool:
+def _is_completed_bar(entry: JournalEntry) -> bool:
     return isinstance(entry.event, BarsClosed) and entry.effects_raw is not None
 
 
 def recompute(
     folder: Path,
     setup: RunSetup,
-    told: _JournalColumns,
-    models: Scorers,
+    journal: JournalColumns,
+    scorers: Scorers,
     user: UserFeatures | None = None,
-    opener: Opener | None = None,
+    open_ensemble: Opener | None = None,
 ) -> tuple[TradeLog, Signals, Feed]:
     """Return the run by the backtest path, and its feed."""
     state = first_state(folder, setup)
-    feed, traded = told.closings.feed(setup), told.warming
-    moves, history = told.moves.found, history_of_events(told.published, len(setup.series))
-    columns = RunFeatures(setup, state, feed, models, user, opener, history)
-    signals = spoken(setup, state, columns, feed.close_ms[traded:], moves)
-    for i in range(len(setup.instruments)):
-        warming = feed.ticks[:traded][feed.present[:traded, i], i, 3]
-        observe_closes(i, np.ascontiguousarray(warming), state.trade, state.params)
-    return scan_with_moves(state, feed, traded, signals, moves), signals, feed
+    feed, first_row = journal.closings.feed(setup), journal.warming
+    changes = journal.changes.found
+    history = history_of_events(journal.published, len(setup.series))
+    features = RunFeatures(setup, state, feed, scorers, user, open_ensemble, history)
+    signals = signals_of_lanes(setup, state, features, feed.close_ms[first_row:], changes)
+    for lane in range(len(setup.instruments)):
+        warming = feed.ticks[:first_row][feed.present[:first_row, lane], lane, 3]
+        observe_closes(lane, np.ascontiguousarray(warming), state.trade, state.params)
+    return scan_with_changes(state, feed, first_row, signals, changes), signals, feed
 
 
 _UNKNOWN = SubmitOrder("", -1, "unknown", 0, 0, "", 0.0, 0.0, 0.0)
-"""What a fill belongs to whose order was never journaled: a mismatch, whatever was recomputed."""
+"""The order of a fill whose own order was never journaled: a mismatch in any case."""
 
 KINDS = {
     SignalRefused: "refusals",
@@ -167,28 +174,29 @@ KINDS = {
 LINES = ("orders", "fills", "refusals", "trades", "modes", "breakers", "virtual", "series")
 
 
-class _JournalColumns:
-    """What the journal of a run tells, taken in entry by entry and kept in columns: a journal may
-    be larger than memory.
+class JournalColumns:
+    """A run's journal, taken entry by entry and kept in columns: it may be larger than memory.
 
-    rows : what the run did, by kind, in order.     warming : instants before the first decision.
-    said : of each decision probability, edge and width in every lane; worth: its instant, equity.
+    rows    : what the run did, by kind, in order.
+    warming : instants before the first decision.
+    outputs : of each decision: probability, edge and barrier distance of every lane.
+    equity  : of each decision: its instant and the account's equity.
     """
 
     def __init__(self, setup: RunSetup) -> None:
         self.events = self.warming = 0
-        self.closings, self.moves = ClosedBars(), SlotMoves(setup)
+        self.closings, self.changes = ClosedBars(), SlotChanges(setup)
         self.published: list[SeriesPublished] = []
         self.rows: dict[str, list[Row]] = {kind: [] for kind in LINES}
-        self.said, self.worth = bytearray(), array("q")
+        self.outputs, self.equity = bytearray(), array("q")
         self._orders: dict[str, SubmitOrder] = {}
-        self._said_bytes = 3 * 8 * len(setup.instruments)
+        self._output_bytes = 3 * 8 * len(setup.instruments)
 
     def add(self, entry: JournalEntry) -> None:
-        """Take the next entry in."""
+        """Take the next entry."""
         self.events += 1
         event, effects = entry.event, entry.effects
-        self.moves.add(event, effects)
+        self.changes.add(event, effects)
         match event:
             case BarsClosed():
                 self.closings.add(event)
@@ -211,23 +219,23 @@ class _JournalColumns:
 
     def _effect(self, effect: Effect) -> None:
         if isinstance(effect, DecisionMade):
-            self.said += effect.outputs[: self._said_bytes]
-            self.worth.extend((effect.ts_ms, effect.equity_units))
+            self.outputs += effect.outputs[: self._output_bytes]
+            self.equity.extend((effect.ts_ms, effect.equity_units))
         elif isinstance(effect, SubmitOrder):
             self._orders[effect.client_id] = effect
-            wish = (effect.lots, effect.price_ticks, effect.reason)
+            request = (effect.lots, effect.price_ticks, effect.reason)
             signal = (effect.p, effect.edge_bps, effect.barrier_bps)
-            self.rows["orders"].append((effect.instrument, effect.kind, *wish, *signal))
+            self.rows["orders"].append((effect.instrument, effect.kind, *request, *signal))
         elif isinstance(effect, CancelOrder):
             self.rows["orders"].append((effect.instrument, "cancel"))
         elif isinstance(effect, ModeChanged) and effect.reason != BY_CONFIDENCE:
-            return  # came with a move, which is taken from the journal
+            return  # part of a slot change, which is taken from the journal
         elif type(effect) in KINDS:
             self.rows[KINDS[type(effect)]].append(_fact(effect))
 
 
 def _rows_of_scan(log: TradeLog) -> dict[str, list[Row]]:
-    """Return what the scan did, in the same words."""
+    """Return what the scan did, in the same form."""
     rows: dict[str, list[Row]] = {kind: [] for kind in LINES}
     for k, r in enumerate(log.requests):
         i, kind = int(r["instrument"]), int(r["kind"])
@@ -236,9 +244,9 @@ def _rows_of_scan(log: TradeLog) -> dict[str, list[Row]]:
         elif kind == CANCEL_STOP:
             rows["orders"].append((i, "cancel"))
         else:
-            wish = (int(r["lots"]), int(r["price_ticks"]), REASON_NAMES[int(r["reason"])])
+            request = (int(r["lots"]), int(r["price_ticks"]), REASON_NAMES[int(r["reason"])])
             signal = (float(r["p"]), float(r["edge_bps"]), float(r["barrier_bps"]))
-            rows["orders"].append((i, KIND_NAMES[kind], *wish, *signal))
+            rows["orders"].append((i, KIND_NAMES[kind], *request, *signal))
     for f in log.fills:
         head = (int(f["ts_ms"]), int(f["instrument"]), KIND_NAMES[int(f["kind"])], int(f["lots"]))
         rows["fills"].append((*head, int(f["price_ticks"]), int(f["fee_units"])))
@@ -255,49 +263,51 @@ def _fact(effect: Effect) -> Row:
 
 
 def _compare(
-    kind: str, theirs: list[Row], ours: list[Row]
+    kind: str, journaled: list[Row], computed: list[Row]
 ) -> tuple[int, int, dict[str, Any] | None]:
     """Return (compared, different, the first difference in full)."""
-    count = max(len(theirs), len(ours))
-    wrong, shown = 0, None
+    count = max(len(journaled), len(computed))
+    wrong, first = 0, None
     for k in range(count):
-        journaled = theirs[k] if k < len(theirs) else None
-        computed = ours[k] if k < len(ours) else None
-        if repr(journaled) != repr(computed):  # repr: NaN equals NaN, and -0.0 is not 0.0
+        expected = journaled[k] if k < len(journaled) else None
+        found = computed[k] if k < len(computed) else None
+        if repr(expected) != repr(found):  # repr: NaN equals NaN, and -0.0 is not 0.0
             wrong += 1
-            shown = shown or {
-                "what": kind, "place": k, "journaled": journaled, "recomputed": computed,
+            first = first or {
+                "kind": kind, "index": k, "journaled": expected, "recomputed": found,
             }  # fmt: skip
-    return count, wrong, shown
+    return count, wrong, first
 
 
-def _compare_said(
-    told: _JournalColumns, signals: Signals, log: TradeLog, decided_ms: I64
+def _compare_decisions(
+    journal: JournalColumns, signals: Signals, log: TradeLog, decided_ms: I64
 ) -> tuple[int, int, dict[str, Any] | None]:
-    """Compare probability, edge, width and equity of every closing instant, to the bit."""
-    worths = np.array(told.worth, np.int64).reshape(-1, 2)
+    """Compare probability, edge, barrier and equity of every closing instant, to the bit."""
     n = signals.p.shape[1]
-    both = min(len(worths), len(log.equity))
-    missing = max(len(worths), len(log.equity)) - both
-    theirs = np.frombuffer(told.said).reshape(-1, 3, n)[:both]
-    ours = np.stack([signals.p, signals.edge_bps, signals.barrier_bps], axis=1)[:both]
-    alike = (theirs.view(np.int64) == ours.view(np.int64)) | (np.isnan(theirs) & np.isnan(ours))
-    worth = worths[:both]
-    ours_worth = np.stack([decided_ms, log.equity], axis=1)[:both]
-    alike_worth = worth == ours_worth
-    wrong = int((~alike).sum() + (~alike_worth).sum()) + missing
-    shown: dict[str, Any] | None = None
-    rows_wrong = np.flatnonzero(~(alike.all(axis=(1, 2)) & alike_worth.all(axis=1)))
+    equity = np.array(journal.equity, np.int64).reshape(-1, 2)
+    both = min(len(equity), len(log.equity))
+    missing = max(len(equity), len(log.equity)) - both
+    outputs = np.frombuffer(journal.outputs).reshape(-1, 3, n)[:both]
+    computed = np.stack([signals.p, signals.edge_bps, signals.barrier_bps], axis=1)[:both]
+    bits_equal = outputs.view(np.int64) == computed.view(np.int64)
+    same = bits_equal | (np.isnan(outputs) & np.isnan(computed))
+    computed_equity = np.stack([decided_ms, log.equity], axis=1)[:both]
+    same_equity = equity[:both] == computed_equity
+    wrong = int((~same).sum() + (~same_equity).sum()) + missing
+    first: dict[str, Any] | None = None
+    rows_wrong = np.flatnonzero(~(same.all(axis=(1, 2)) & same_equity.all(axis=1)))
     if len(rows_wrong):
         row = int(rows_wrong[0])
-        shown = {
-            "what": "decision",
-            "closing_ms": int(ours_worth[row, 0]),
-            "journaled": {"said": theirs[row].tolist(), "equity_units": int(worth[row, 1])},
-            "recomputed": {
-                "said": ours[row].tolist(), "equity_units": int(ours_worth[row, 1]),
-            },
-        }  # fmt: skip
+        first = {
+            "kind": "decision",
+            "closing_ms": int(computed_equity[row, 0]),
+            "journaled": _decision(outputs[row], equity[row, 1]),
+            "recomputed": _decision(computed[row], computed_equity[row, 1]),
+        }
     elif missing:
-        shown = {"what": "decision", "journaled": len(worths), "recomputed": len(log.equity)}
-    return alike.size + alike_worth.size + missing, wrong, shown
+        first = {"kind": "decision", "journaled": len(equity), "recomputed": len(log.equity)}
+    return same.size + same_equity.size + missing, wrong, first
+
+
+def _decision(outputs: F64, equity_units: np.int64) -> dict[str, Any]:
+    return {"outputs": outputs.tolist(), "equity_units": int(equity_units)}

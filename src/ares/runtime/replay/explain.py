@@ -1,4 +1,4 @@
-"""Why: one closing instant of a run explained, from the journal and the run's own models."""
+"""Explains one closing instant of a run, from its journal and its own models: `ares why`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ares.core.facts import mode_name
+from ares.core.models import Scorer, Scorers
 from ares.core.orders import IllegalTransition
 from ares.core.slots import champion_lane
-from ares.core.state import Scorer, Scorers, State
+from ares.core.state import State
 from ares.domain.errors import UserError
 from ares.domain.events import (
     BarsClosed,
@@ -61,10 +62,10 @@ UNITS = 10.0**MONEY_DECIMALS
 
 @dataclass(frozen=True, slots=True)
 class TimeframeVote:
-    """One timeframe's say.
+    """The score of one timeframe.
 
-    features : (name, value, effect) of those that moved the score most; the effect is how much
-               the probability falls when the feature takes its median of the run so far.
+    features : (name, value, effect) of those with the largest effect: how much the probability
+               falls when the feature takes its median of the run so far.
     """
 
     timeframe: str
@@ -77,7 +78,7 @@ class TimeframeVote:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The explanation; bps and shares as named, money in quote currency."""
+    """The explanation; units as named, money in quote currency."""
 
     environment: str
     instrument: str
@@ -103,74 +104,72 @@ def explain(
     folder: Path,
     instrument: str,
     at_ms: int | None,
-    models: Scorers,
+    scorers: Scorers,
     user: UserFeatures | None = None,
-    opener: Opener | None = None,
+    open_ensemble: Opener | None = None,
 ) -> Explanation:
     """Explain the newest closing instant of ``instrument`` at or before ``at_ms``.
 
-    instrument : key or symbol. Raises UserError: not in the run, or no decision by then.
-    user       : the user's own features, where the run has any.
-    opener     : opens the ensembles that were published while it ran.
+    instrument    : key or symbol. Raises UserError: not in the run, or no decision by then.
+    user          : the user's own features, where the run has any.
+    open_ensemble : opens the ensembles that were published during the run.
     """
     setup = open_run(folder)
-    i = _place(setup, instrument)
-    target, about_entries = _target(past_of(folder), i, at_ms, instrument)
+    i = _row(setup, instrument)
+    target, since = _target(past_of(folder), i, at_ms, instrument)
     state = nearest_state(folder, setup, target.seq - 1)
     upto = JournalReader(folder, target.seq)
-    own = None if user is None else user.step
-    for _, stepped in stepping(state, setup, upto, models, own, opener):
+    for _, stepped in stepping(state, setup, upto, scorers, user, open_ensemble):
         if isinstance(stepped, IllegalTransition):
             raise stepped
-    crowned = champion_lane(state, i)
-    lane = i if crowned is None else crowned
-    slot = state.lanes[lane]
-    if slot.ensemble is not None and opener is not None:
-        models = models | opener(slot.ensemble)
+    champion = champion_lane(state, i)
+    lane = i if champion is None else champion
+    slot = state.slots[lane]
+    if slot.ensemble is not None and open_ensemble is not None:
+        scorers = scorers | open_ensemble(slot.ensemble)
     assert isinstance(target.event, BarsClosed)
     medians = _medians(folder, setup, upto, i, user)
     decided = next(e for e in target.effects if isinstance(e, DecisionMade))
-    said = np.frombuffer(decided.outputs).reshape(-1, len(setup.instruments))[:, lane]
+    outputs = np.frombuffer(decided.outputs).reshape(-1, len(setup.instruments))[:, lane]
     ohlcv = np.frombuffer(target.event.ohlcv).reshape(-1, 5)[i]
     flat = bool(np.frombuffer(target.event.flat, np.bool_)[i])
-    about = _facts(about_entries, lane)
-    action, sentence = _action(state, setup, lane, said, about)
-    one = setup.instruments[i]
+    facts = _facts(since, lane)
+    action, sentence = _action(state, setup, lane, outputs, facts)
     return Explanation(
         environment=setup.environment,
-        instrument=one.spec.instrument.key,
+        instrument=setup.instruments[i].spec.instrument.key,
         closing_ms=target.event.ts_ms,
         seq=target.seq,
         bar=dict(zip(("open", "high", "low", "close", "volume"), ohlcv.tolist(), strict=True)),
         flat=flat,
-        votes=_votes(state, setup, lane, target.event.ts_ms, medians, models),
-        p=_known(said[OUT_P]),
-        edge_bps=_known(said[OUT_EDGE]),
+        votes=_votes(state, setup, lane, target.event.ts_ms, medians, scorers),
+        p=_known(outputs[OUT_P]),
+        edge_bps=_known(outputs[OUT_EDGE]),
         edge_bps_min=float(setup.rules["edge_bps_min"]),
-        barrier_bps=_known(said[OUT_BARRIER]),
-        mode=mode_name(int(said[OUT_MODE])),
-        mode_confidence=float(said[OUT_CONFIDENCE]),
+        barrier_bps=_known(outputs[OUT_BARRIER]),
+        mode=mode_name(int(outputs[OUT_MODE])),
+        mode_confidence=float(outputs[OUT_CONFIDENCE]),
         slot="challenger" if slot.stage == "shadow" else slot.stage,
         action=action,
         sentence=sentence,
         limits=_limits(state, setup, lane),
-        facts=tuple(_readable(e) for e in about),
+        facts=tuple(_readable(e) for e in facts),
     )
 
 
-def _place(setup: RunSetup, instrument: str) -> int:
-    for i, one in enumerate(setup.instruments[: setup.n_instruments]):
-        if instrument in (one.spec.instrument.key, one.spec.instrument.symbol):
+def _row(setup: RunSetup, instrument: str) -> int:
+    for i, lane in enumerate(setup.instruments[: setup.n_instruments]):
+        if instrument in (lane.spec.instrument.key, lane.spec.instrument.symbol):
             return i
-    known = ", ".join(one.spec.instrument.key for one in setup.instruments[: setup.n_instruments])
+    known = ", ".join(lane.spec.instrument.key for lane in setup.instruments[: setup.n_instruments])
     raise UserError(f"'{instrument}' is not in {setup.environment}: it has {known}")
 
 
 def _target(
     journaled: JournalReader, i: int, at_ms: int | None, name: str
 ) -> tuple[JournalEntry, tuple[JournalEntry, ...]]:
-    """Return the newest decision with a bar of this instrument, and what was journaled since the
-    closing instant before it, itself the last.
+    """Return the newest decision with a bar of this instrument, and the entries since the closing
+    instant before it, itself the last.
     """
     found: tuple[JournalEntry, tuple[JournalEntry, ...]] | None = None
     since: list[JournalEntry] = []
@@ -187,7 +186,7 @@ def _target(
     if found is not None:
         return found
     when = "" if at_ms is None else " at or before that time"
-    raise UserError(f"the run decided nothing for {name}{when}: `ares run` shows its window")
+    raise UserError(f"the run made no decision for {name}{when}: `ares run` shows its window")
 
 
 def _facts(since: Sequence[JournalEntry], i: int) -> tuple[Effect, ...]:
@@ -201,36 +200,35 @@ def _medians(
 ) -> dict[int, NDArray[np.float32]]:
     """Return each timeframe's median feature row of instrument ``i`` over the run so far."""
     state = first_state(folder, setup)
-    closings, published = ClosedBars(), list[SeriesPublished]()
+    closings, events = ClosedBars(), list[SeriesPublished]()
     for entry in upto:
         if isinstance(entry.event, BarsClosed):
             closings.add(entry.event)
         elif isinstance(entry.event, SeriesPublished):
-            published.append(entry.event)
-    history = history_of_events(published, len(setup.series))
-    feed = closings.feed(setup).instruments()
+            events.append(entry.event)
+    history = history_of_events(events, len(setup.series))
+    feed = closings.feed(setup).for_instruments()
     n, m = feed.n_instruments, len(setup.timeframes)
-    room = 2 * len(feed) * n + m * n
+    capacity = 2 * len(feed) * n + m * n
     intervals, due = state.intervals, np.zeros((n, m), np.bool_)
-    into = KeptRows(np.empty((room, N_FEATURES), np.float32), np.empty((room, 3), np.int64))
-    kept = scan_closes(
+    kept = KeptRows(np.empty((capacity, N_FEATURES), np.float32), np.empty((capacity, 3), np.int64))
+    n_rows = scan_closes(
         feed.close_ms,
         ClosingBars(feed.present, feed.ohlcv, feed.flat),
         intervals._replace(base_ms=intervals.base_ms[:n]),
         BarSeries(*(array[: n * m] for array in state.bar_series)),
         FeatureRows(np.ascontiguousarray(state.features[:n, :, :N_FEATURES]), due, due.copy()),
-        into,
+        kept,
     )
-    rows, places = into
-    mine = places[:kept, 1] == i
+    rows, origin = kept.values[:n_rows], kept.origin[:n_rows]
     medians = {}
     for j in range(len(setup.timeframes)):
-        of_j = mine & (places[:kept, 2] == j)
+        of_j = (origin[:, 1] == i) & (origin[:, 2] == j)
         if not of_j.any():
             continue
-        table = rows[:kept][of_j]
-        closed_ms = feed.close_ms[places[:kept][of_j, 0]]
-        if state.windows is not None:
+        table = rows[of_j]
+        closed_ms = feed.close_ms[origin[of_j, 0]]
+        if state.bar_windows is not None:
             own = _own(state, setup, feed, i, j, closed_ms, user)
             table, closed_ms = np.hstack([table, own])[present(own)], closed_ms[present(own)]
         table = behind(table, run_columns(state, history, i, closed_ms))
@@ -261,9 +259,9 @@ def _votes(
     i: int,
     now_ms: int,
     medians: dict[int, NDArray[np.float32]],
-    models: Scorers,
+    scorers: Scorers,
 ) -> tuple[TimeframeVote, ...]:
-    ensemble = state.lanes[i].ensemble
+    ensemble = state.slots[i].ensemble
     votes = []
     for member in ensemble.members if ensemble else ():
         j = setup.timeframes.index(member.timeframe)
@@ -271,7 +269,7 @@ def _votes(
         p = _known(state.latest.p[i, j])
         row, names = state.features[i, j], FEATURE_NAMES + setup.user_features
         names += tuple(name for spec in setup.series for name in column_names_of(spec))
-        scorer = models[member.package_hash]
+        scorer = scorers[member.package_hash]
         top = () if p is None or j not in medians else _top(row, names, medians[j], p, scorer)
         fresh = now_ms - closed_ms < FRESH_INTERVALS * member.timeframe.ms
         votes.append(TimeframeVote(member.timeframe.value, member.weight, p, closed_ms, fresh, top))
@@ -279,10 +277,10 @@ def _votes(
 
 
 def _median(table: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the median of each column, NaN where there is nothing but NaN."""
-    told = ~np.isnan(table).all(axis=0)
+    """Return the median of each column, NaN where all its values are NaN."""
+    any_value = ~np.isnan(table).all(axis=0)
     median = np.full(table.shape[1], np.nan, np.float32)
-    median[told] = np.nanmedian(table[:, told], axis=0)
+    median[any_value] = np.nanmedian(table[:, any_value], axis=0)
     return median
 
 
@@ -293,7 +291,7 @@ def _top(
     p: float,
     scorer: Scorer,
 ) -> tuple[tuple[str, float, float], ...]:
-    """Return the features whose absence (their median instead) moves the score most."""
+    """Return the features with the largest effect on the score when they take their median."""
     without = np.repeat(row[None, :], len(names), axis=0)
     np.fill_diagonal(without, median)
     effect = p - scorer(without)
@@ -302,40 +300,44 @@ def _top(
 
 
 def _action(
-    state: State, setup: RunSetup, i: int, said: NDArray[np.float64], about: tuple[Effect, ...]
+    state: State, setup: RunSetup, i: int, outputs: NDArray[np.float64], facts: tuple[Effect, ...]
 ) -> tuple[str, str]:
-    """Return what was done in a word, and why in a sentence."""
-    edge, least = float(said[OUT_EDGE]), setup.rules["edge_bps_min"]
-    for effect in about:
+    """Return what was done, and a sentence with the reason."""
+    edge = float(outputs[OUT_EDGE])
+    limit = f"strategy.edge_bps_min ({setup.rules['edge_bps_min']:g})"
+    for effect in facts:
         if isinstance(effect, SubmitOrder) and effect.kind == "entry":
-            return "entry", f"an edge of {edge:+.1f} bps passed {least:g}: an order was sent"
+            return (
+                "entry",
+                f"an edge of {edge:+.1f} bps is above {limit}: an order was sent",
+            )
         if isinstance(effect, SubmitOrder) and effect.kind == "exit":
-            return "exit", f"the position is left: {effect.reason.replace('_', ' ')}"
+            return "exit", f"the position is closed: {effect.reason.replace('_', ' ')}"
         if isinstance(effect, SignalRefused):
             why = effect.code.replace("_", " ")
             return (
                 "refused",
-                f"an edge of {edge:+.1f} bps passed {least:g}, but {why} forbids it:"
-                " a virtual trade follows it",
+                f"an edge of {edge:+.1f} bps is above {limit}, but the"
+                f" order was refused ({why}): a virtual trade follows the signal",
             )
-    for effect in about:
+    for effect in facts:
         if isinstance(effect, TradeClosed):
             what = "virtual trade closed" if effect.virtual else "trade closed"
             reason = effect.reason.replace("_", " ")
-            return what, f"it ended by {reason} at {effect.net_bps:+.1f} bps net"
+            return what, f"closed by {reason} at {effect.net_bps:+.1f} bps net"
     book, virtual = state.trade.book[i], state.trade.virtual[i]
     if int(book["working_lots"]) != 0:
-        return "order waiting", "an order waits for a bar with volume to be filled in"
+        return "order pending", "an order is pending until a bar with volume fills it"
     if int(book["position_lots"]) > 0:
-        return "hold", "a position is open, and neither barrier, clock nor signal ends it"
+        return "hold", "a position is open; no barrier, time limit or signal closes it"
     if int(virtual["status"]) != 0:
         code = REFUSAL_NAMES[int(virtual["code"])].replace("_", " ")
-        return "virtual trade open", f"a virtual trade is open (refused for: {code}); one at a time"
-    if state.lanes[i].ensemble is None:
+        return "virtual trade open", f"a virtual trade is open (refused: {code}); one at a time"
+    if state.slots[i].ensemble is None:
         return "none", "the instrument has no ensemble: it is only watched"
     if np.isnan(edge):
-        return "none", "too few timeframes have a warm, fresh score for the ensemble to speak"
-    return "none", f"the edge of {edge:+.1f} bps is below strategy.edge_bps_min ({least:g})"
+        return "none", "too few timeframes have a warm and fresh score: the ensemble has no output"
+    return "none", f"the edge of {edge:+.1f} bps is below {limit}"
 
 
 def _limits(state: State, setup: RunSetup, i: int) -> dict[str, Any]:

@@ -1,8 +1,7 @@
-"""A run by the backtest path, where ensembles came and went: scores, signals and trades by scan.
+"""A run by the backtest path, with its slot changes: scores, signals and trades by ``scan``.
 
-The journal says who sat in which lane from when on. What everybody said there is computed from the
-bars, for the whole run as if nothing had ever moved, and cut where something did; the trade half
-is scanned from one move to the next.
+The journal gives the slots. The scores of each ensemble are computed from the bars, for the whole
+time that it is in a lane; the trade half is scanned from one slot change to the next.
 """
 
 from __future__ import annotations
@@ -12,11 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ares.core.slots import Slot, lanes_of, settle, slot_of
-from ares.core.state import Scorer, Scorers, State
+from ares.core.models import NO_MODELS, Scorer, Scorers
+from ares.core.slot import Slot
+from ares.core.slot_history import SlotHistory, SlotsApplied
+from ares.core.slots import apply_slots
+from ares.core.state import State
 from ares.domain.events import BarsClosed, Effect, Event
 from ares.domain.model import Ensemble
-from ares.domain.model_events import ModelPublished, SlotChanged
 from ares.domain.run import RunSetup
 from ares.domain.timeframe import Timeframe
 from ares.kernel.bars import F64, I64, Bars, Bools
@@ -41,122 +42,104 @@ from ares.runtime.replay.user_columns import base_bars_of, own_columns
 
 
 @dataclass(frozen=True, slots=True)
-class SlotMove:
-    """Who sits where in an instrument's lanes before decision ``row`` is made."""
+class TimedChange:
+    """A change of slots, made before decision ``row``."""
 
     row: int
-    instrument: int
-    slots: dict[int, Slot]
-    previous: Ensemble | None
+    slots: SlotsApplied
 
 
-class SlotMoves:
-    """The moves of a run, taken from its journal entry by entry; ``found``: in order."""
+class SlotChanges:
+    """The slot changes of a run, taken from its journal entry by entry; ``found``: in order."""
 
     def __init__(self, setup: RunSetup) -> None:
-        self.found: list[SlotMove] = []
-        self._setup = setup
-        self._known: dict[str, Ensemble] = {}
-        self._refits: set[str] = set()
+        self.found: list[TimedChange] = []
+        self._history = SlotHistory(setup)
         self._row = 0
-        for one in setup.instruments:
-            for ensemble in (one.ensemble, one.previous):
-                if ensemble is not None:
-                    self._known[ensemble.hash] = ensemble
 
     def add(self, event: Event, effects: Sequence[Effect]) -> None:
-        """Take the next entry in."""
+        """Take the next entry."""
         if isinstance(event, BarsClosed) and not event.warming:
             self._row += 1
-        elif isinstance(event, ModelPublished):
-            name = event.ensemble.hash
-            self._known[name] = event.ensemble
-            self._refits.discard(name)
-            if event.refit:
-                self._refits.add(name)
-        for effect in effects:
-            if isinstance(effect, SlotChanged):
-                self._move(effect)
+        self.found += [TimedChange(self._row, s) for s in self._history.add(event, effects)]
 
-    def _move(self, fact: SlotChanged) -> None:
-        lanes = lanes_of(self._setup, fact.instrument)
-        slots = {
-            lane: slot_of(self._known[name], stage, refit=name in self._refits)
-            if name
-            else Slot(stage=stage)
-            for lane, name, stage in zip(lanes, fact.lane_hashes, fact.stages, strict=True)
-        }
-        back = self._known[fact.previous_hash] if fact.previous_hash else None
-        self.found.append(SlotMove(self._row, fact.instrument, slots, back))
+
+@dataclass(frozen=True, slots=True)
+class FeatureTable:
+    """One series of a run: closing instants, feature rows, which are warm, and volatility."""
+
+    close_ms: I64
+    rows: np.ndarray[tuple[int, int], np.dtype[np.float32]]
+    warm: Bools
+    sigma: F64
 
 
 class RunFeatures:
-    """Features of a run by instrument and timeframe, made once, and what models say of them."""
+    """Features of a run by instrument and timeframe, computed once, and the scores of models."""
 
     def __init__(
         self,
         setup: RunSetup,
         state: State,
         feed: Feed,
-        models: Scorers,
+        scorers: Scorers,
         user: UserFeatures | None,
-        opener: Opener | None,
+        open_ensemble: Opener | None,
         history: SeriesHistory = NO_HISTORY,
     ) -> None:
         self._setup, self._state, self._feed, self._user = setup, state, feed, user
-        self._models = dict(models)
-        self._opener = opener
+        self._scorers = dict(scorers)
+        self._open = open_ensemble
         self._history = history
         self._bars = [
-            base_bars_of(feed, i, one.base_ms)
-            for i, one in enumerate(setup.instruments[: setup.n_instruments])
+            base_bars_of(feed, i, lane.base_ms)
+            for i, lane in enumerate(setup.instruments[: setup.n_instruments])
         ]
-        self._tables: dict[tuple[int, int], tuple[I64, np.ndarray, Bools, F64]] = {}
+        self._tables: dict[tuple[int, int], FeatureTable] = {}
 
     def scores(self, i: int, ensemble: Ensemble, from_ms: int, to_ms: int) -> list[Scores | None]:
-        """Return what each member says of instrument ``i`` from ``from_ms`` on, before ``to_ms``;
-        earlier only what may still be fresh then.
+        """Return each member's scores of instrument ``i`` from ``from_ms`` on, before ``to_ms``,
+        and of those earlier bars that may still be fresh then.
         """
-        if self._opener is not None and any(
-            member.package_hash not in self._models for member in ensemble.members
+        if self._open is not None and any(
+            member.package_hash not in self._scorers for member in ensemble.members
         ):
-            self._models |= self._opener(ensemble)
+            self._scorers |= self._open(ensemble)
         members = {member.timeframe: member for member in ensemble.members}
         row: list[Scores | None] = []
         for j, timeframe in enumerate(self._setup.timeframes):
             if timeframe not in members:
                 row.append(None)
                 continue
-            scorer = self._models[members[timeframe].package_hash]
+            scorer = self._scorers[members[timeframe].package_hash]
             early_ms = from_ms - FRESH_INTERVALS * timeframe.ms
-            row.append(self._asked(i, j, timeframe, scorer, early_ms, to_ms))
+            row.append(self._score(i, j, timeframe, scorer, early_ms, to_ms))
         return row
 
-    def _asked(
+    def _score(
         self, i: int, j: int, timeframe: Timeframe, scorer: Scorer, from_ms: int, to_ms: int
     ) -> Scores:
-        close_ms, rows, warm, sigma = self._table(i, j, timeframe)
-        asked = warm & (close_ms >= from_ms) & (close_ms < to_ms)
-        p = np.full(len(close_ms), np.nan)
-        if asked.any():
-            p[asked] = scorer(rows[asked])
-        return Scores(close_ms, p, sigma)
+        table = self._table(i, j, timeframe)
+        scored = table.warm & (table.close_ms >= from_ms) & (table.close_ms < to_ms)
+        p = np.full(len(table.close_ms), np.nan)
+        if scored.any():
+            p[scored] = scorer(table.rows[scored])
+        return Scores(table.close_ms, p, table.sigma)
 
-    def _table(self, i: int, j: int, timeframe: Timeframe) -> tuple[I64, np.ndarray, Bools, F64]:
-        """Return closing instants, feature rows, which are complete, and volatility."""
+    def _table(self, i: int, j: int, timeframe: Timeframe) -> FeatureTable:
         if (i, j) not in self._tables:
             setup, lead = self._setup, self._setup.reference
-            own = resample(self._bars[i], setup.instruments[i].base_ms, timeframe.ms)
+            bars = resample(self._bars[i], setup.instruments[i].base_ms, timeframe.ms)
             base_ms = setup.instruments[lead].base_ms if lead >= 0 else 0
             leads = lead >= 0 and base_ms <= timeframe.ms
             reference = resample(self._bars[lead], base_ms, timeframe.ms) if leads else None
             k = i * len(setup.timeframes) + j
-            self._tables[i, j] = self._scan(k, own, reference, timeframe)
+            self._tables[i, j] = self._scan(k, bars, reference, timeframe)
         return self._tables[i, j]
 
     def _scan(
         self, k: int, bars: Bars, reference: Bars | None, timeframe: Timeframe
-    ) -> tuple[I64, np.ndarray, Bools, F64]:
+    ) -> FeatureTable:
         state = self._state
         values = np.empty((len(bars), N_FEATURES), np.float32)
         age = np.empty(len(bars), np.int64)
@@ -164,72 +147,80 @@ class RunFeatures:
         feature_scan(state.bar_series.features.copy(), k, bars.columns, ref_close, values, age)
         warm = age >= WARMUP_BARS
         rows = values
-        if state.windows is not None:
+        if state.bar_windows is not None:
             own = own_columns(state, k, bars, warm, self._user)
             rows, warm = np.hstack([values, own]), warm & present(own)
         sigma = values[:, VOLATILITY_20].astype(np.float64)
         close_ms = bars.ts_ms + timeframe.ms
         i = k // len(self._setup.timeframes)
         rows = behind(rows, run_columns(state, self._history, i, close_ms))
-        return close_ms, rows, warm, sigma
+        return FeatureTable(close_ms, rows, warm, sigma)
 
 
-def spoken(
-    setup: RunSetup, state: State, columns: RunFeatures, close_ms: I64, moves: Sequence[SlotMove]
+def signals_of_lanes(
+    setup: RunSetup,
+    state: State,
+    features: RunFeatures,
+    close_ms: I64,
+    changes: Sequence[TimedChange],
 ) -> Signals:
-    """Return what was said in every lane at each decision, ``(n_decisions, n_lanes)``."""
+    """Return the signals of every lane at each decision, ``(n_decisions, n_lanes)``."""
     n = len(setup.instruments)
-    said = empty_signals(len(close_ms), n)
+    signals = empty_signals(len(close_ms), n)
     cost_bps = float(state.params.rules[0]["cost_bps_now"])
-    for lane, slot in enumerate(state.lanes):
+    for lane, slot in enumerate(state.slots):
         i = lane % setup.n_instruments
-        stays = _stays(slot, lane, moves, len(close_ms))
-        for first, end, ensemble in stays:
+        for first, end, ensemble in _occupancies(slot, lane, changes, len(close_ms)):
             from_ms, to_ms = int(close_ms[first]), int(close_ms[end - 1]) + 1
             piece = aggregate_history(
                 close_ms[first:end],
-                [columns.scores(i, ensemble, from_ms, to_ms)],
+                [features.scores(i, ensemble, from_ms, to_ms)],
                 slot_records([ensemble], setup.timeframes),
                 setup.timeframes,
                 cost_bps,
             )
-            for whole, part in zip(said, piece, strict=True):
+            for whole, part in zip(signals, piece, strict=True):
                 whole[first:end, lane] = part[:, 0]
-    return said
+    return signals
 
 
-def _stays(
-    slot: Slot, lane: int, moves: Sequence[SlotMove], n: int
+def _occupancies(
+    slot: Slot, lane: int, changes: Sequence[TimedChange], n: int
 ) -> list[tuple[int, int, Ensemble]]:
-    """Return (first row, end row, ensemble) of everybody who ever sat in a lane."""
-    changes = [(0, slot)] + [(m.row, m.slots[lane]) for m in moves if lane in m.slots]
-    stays: list[tuple[int, int, Ensemble]] = []
-    for k, (first, who) in enumerate(changes):
-        end = changes[k + 1][0] if k + 1 < len(changes) else n
-        if who.ensemble is None or end <= first:
+    """Return (first row, end row, ensemble) of every ensemble that was in a lane."""
+    slots = [(0, slot)]
+    slots += [(c.row, c.slots.after[lane]) for c in changes if lane in c.slots.after]
+    found: list[tuple[int, int, Ensemble]] = []
+    for k, (first, current) in enumerate(slots):
+        end = slots[k + 1][0] if k + 1 < len(slots) else n
+        if current.ensemble is None or end <= first:
             continue
-        if stays and stays[-1][1] == first and stays[-1][2].hash == who.hash:
-            stays[-1] = (stays[-1][0], end, who.ensemble)
+        if found and found[-1][1] == first and found[-1][2].hash == current.hash:
+            found[-1] = (found[-1][0], end, current.ensemble)
         else:
-            stays.append((first, end, who.ensemble))
-    return stays
+            found.append((first, end, current.ensemble))
+    return found
 
 
-def scan_with_moves(
-    state: State, feed: Feed, traded: int, signals: Signals, moves: Sequence[SlotMove]
+def scan_with_changes(
+    state: State, feed: Feed, first_row: int, signals: Signals, changes: Sequence[TimedChange]
 ) -> TradeLog:
-    """Scan the trade half over all decisions, moving ensembles where they moved."""
+    """Scan the trade half over all decisions, and apply the slot changes between them.
+
+    first_row : row of the feed of the first decision.
+    """
     logs: list[TradeLog] = []
-    ends = [*sorted({move.row for move in moves}), len(feed) - traded]
+    ends = [*sorted({change.row for change in changes}), len(feed) - first_row]
     first = 0
     for end in ends:
         if end > first or end == ends[-1]:
-            logs.append(_piece(state, feed, traded, signals, first, end))
+            logs.append(_scan_part(state, feed, first_row, signals, first, end))
             state.trade = logs[-1].state
             first = end
-        for move in moves:
-            if move.row == end:
-                _fold(state, move)
+        for change in changes:
+            if change.row == end:  # without models: the signals are known already
+                i, slots = change.slots.fact.instrument, change.slots
+                apply_slots(state, i, slots.after, slots.previous, NO_MODELS)
     if len(logs) == 1:
         return logs[0]
     return TradeLog(
@@ -242,21 +233,12 @@ def scan_with_moves(
     )
 
 
-def _fold(state: State, move: SlotMove) -> None:
-    """Seat who is new; nothing is scored here, the signals are known already."""
-    settle(state, move.instrument, move.slots, move.previous, NOTHING)
-
-
-def _piece(
-    state: State, feed: Feed, traded: int, signals: Signals, first: int, end: int
+def _scan_part(
+    state: State, feed: Feed, first_row: int, signals: Signals, first: int, end: int
 ) -> TradeLog:
-    rows, part = slice(traded + first, traded + end), slice(first, end)
+    rows, part = slice(first_row + first, first_row + end), slice(first, end)
     opens, highs, lows, closes = np.ascontiguousarray(feed.ticks[rows].transpose(2, 0, 1))
     lots = np.ascontiguousarray(feed.lots[rows])
     market = Market(feed.close_ms[rows], opens, highs, lows, closes, lots)
-    said = Signals(*(column[part] for column in signals))
-    return scan(market, said, state.trade, state.params)
-
-
-NOTHING: Scorers = {}
-"""No models: what is seated for the scan is asked nothing."""
+    of_part = Signals(*(column[part] for column in signals))
+    return scan(market, of_part, state.trade, state.params)

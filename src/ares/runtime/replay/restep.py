@@ -1,4 +1,4 @@
-"""Re-step: the journal's events through ``step`` again; the effects must be the same bytes."""
+"""Re-step: a journal's events through ``step`` again; the effects must be the same bytes."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import Any
 
 import msgspec
 
+from ares.core.models import Models, Scorers
 from ares.core.orders import IllegalTransition
-from ares.core.state import Scorers, State, restore
+from ares.core.snapshot import restore
+from ares.core.state import State
 from ares.core.step import step
-from ares.core.windows import OwnFeatures
 from ares.domain.errors import ExternalError, UserError
 from ares.domain.events import BarsClosed, SeriesPublished
 from ares.domain.model_events import ModelPublished
@@ -27,6 +28,7 @@ from ares.journal.run import (
     past_of,
     setup_of,
 )
+from ares.kernel.features.user import UserFeatures
 from ares.runtime.engine.feed import ClosedBars
 from ares.runtime.engine.hot_swap import HotSwap, Opener
 from ares.runtime.engine.prefetch import Prefetch
@@ -35,7 +37,7 @@ from ares.runtime.engine.series import history_of_events
 
 @dataclass(frozen=True, slots=True)
 class RestepResult:
-    """What stepping a journal again showed; ``first`` is the first mismatch in full."""
+    """The result of re-stepping a journal; ``first`` is the first mismatch in full."""
 
     environment: str
     events: int
@@ -45,7 +47,7 @@ class RestepResult:
 
 
 def open_run(folder: Path) -> RunSetup:
-    """Return what a run is made of; raise UserError where there is no such run."""
+    """Return the setup of a run; raise UserError where there is no such run."""
     setup = setup_of(folder) if folder.is_dir() else None
     if setup is None:
         raise UserError(f"no run '{folder.name}': `ares run --env history` makes one")
@@ -53,10 +55,12 @@ def open_run(folder: Path) -> RunSetup:
 
 
 def first_state(folder: Path, setup: RunSetup) -> State:
-    """Return the state that the run's first event met, from its first snapshot."""
+    """Return the state before the run's first event, from its first snapshot."""
     found = load_snapshot(folder, seq_max=0)
     if found is None or hashlib.sha256(found[1]).hexdigest() != setup.first_state:
-        raise ExternalError(f"{folder}: the first snapshot is missing or damaged: nothing to step")
+        raise ExternalError(
+            f"{folder}: the first snapshot is missing or damaged: restore it from a backup"
+        )
     return _restored(folder, setup, found[1])
 
 
@@ -64,31 +68,37 @@ def nearest_state(folder: Path, setup: RunSetup, seq_max: int) -> State:
     """Return the newest snapshot's state at or before ``seq_max``."""
     found = load_snapshot(folder, seq_max)
     if found is None:
-        raise ExternalError(f"{folder}: no whole snapshot at or before event {seq_max}")
+        raise ExternalError(
+            f"{folder}: no whole snapshot at or before event {seq_max}: restore it from a backup"
+        )
     return _restored(folder, setup, found[1])
 
 
 def _restored(folder: Path, setup: RunSetup, raw: bytes) -> State:
     try:
         return restore(setup, raw)
-    except ValueError as trouble:
-        raise ExternalError(f"{folder.name}: {trouble}: use that version") from trouble
+    except ValueError as error:
+        raise ExternalError(f"{folder.name}: {error}: use that version") from error
 
 
 def restep(
-    folder: Path, models: Scorers, own: OwnFeatures | None = None, opener: Opener | None = None
+    folder: Path,
+    scorers: Scorers,
+    user: UserFeatures | None = None,
+    open_ensemble: Opener | None = None,
 ) -> RestepResult:
     """Step every event of a run again and compare the effects byte by byte.
 
-    opener : opens the ensembles that were published while it ran.
-    An event that cannot follow (its order was never sent) is a mismatch, and ends the walk.
+    user          : the user's own features, where the run has any.
+    open_ensemble : opens the ensembles that were published during the run.
+    An event that cannot follow (its order was never sent) is a mismatch, and the last one.
     """
     setup = open_run(folder)
     state = first_state(folder, setup)
     journaled = past_of(folder)
     events = compared = mismatches = 0
     first: dict[str, Any] | None = None
-    for entry, raw in stepping(state, setup, journaled, models, own, opener):
+    for entry, raw in stepping(state, setup, journaled, scorers, user, open_ensemble):
         events = sum(1 for _ in journaled) if isinstance(raw, IllegalTransition) else events + 1
         if entry.effects_raw is None:
             continue
@@ -110,12 +120,12 @@ def stepping(
     state: State,
     setup: RunSetup,
     journaled: JournalReader,
-    models: Scorers,
-    own: OwnFeatures | None = None,
-    opener: Opener | None = None,
+    scorers: Scorers,
+    user: UserFeatures | None = None,
+    open_ensemble: Opener | None = None,
 ) -> Iterator[tuple[JournalEntry, bytes | IllegalTransition]]:
-    """Step entries behind the state's seq, one by one, with the encoded effects of each; an event
-    that cannot follow is the last, with the reason.
+    """Step the entries after the state's seq; yield each with its encoded effects. An event that
+    cannot follow is the last, with the error.
     """
     from_seq, closings, published = state.seq, ClosedBars(), list[SeriesPublished]()
     for entry in journaled:
@@ -124,8 +134,9 @@ def stepping(
         elif isinstance(entry.event, SeriesPublished) and entry.seq > from_seq:
             published.append(entry.event)
     history = history_of_events(published, len(setup.series))
-    prefetch = Prefetch(models, closings.feed(setup), history=history)
-    swap = None if opener is None else HotSwap(prefetch, opener)
+    prefetch = Prefetch(scorers, closings.feed(setup), history=history)
+    models = Models(prefetch.scorers, None if user is None else user.step)
+    swap = None if open_ensemble is None else HotSwap(prefetch, open_ensemble)
     if swap is not None:
         swap.load_all(state)
     t = 0
@@ -133,15 +144,15 @@ def stepping(
         if entry.seq <= from_seq:
             continue
         if isinstance(entry.event, BarsClosed):
-            prefetch.reach(state, t)
+            prefetch.advance(state, t)
             t += 1
         elif isinstance(entry.event, ModelPublished) and swap is not None:
             swap.load(entry.event.ensemble)
         try:
-            effects = step(state, entry.event, prefetch.scorers, own)
-        except IllegalTransition as impossible:
-            yield entry, impossible
+            effects = step(state, entry.event, models)
+        except IllegalTransition as error:
+            yield entry, error
             return
         if swap is not None:
-            swap.settle(state, effects)
+            swap.release_unused(state, effects)
         yield entry, encode_effects(entry.seq, effects)

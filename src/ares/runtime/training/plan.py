@@ -12,10 +12,10 @@ from ares.domain.errors import UserError
 from ares.domain.instrument import Instrument
 from ares.domain.series import SentimentSpec, SeriesSpec, ValueSpec
 from ares.domain.timeframe import Timeframe
+from ares.domain.utc import utc_text
 from ares.kernel.features.columns import column_names, columns_hash
 from ares.kernel.features.user import UserFeatures
 from ares.learn.recipe import Recipe, default_label
-from ares.runtime.engine.plan import utc_minute
 from ares.runtime.training.instrument_history import HistorySource
 from ares.runtime.training.instrument_selection import instruments_of
 from ares.runtime.training.job import PackageJob, user_module
@@ -164,8 +164,8 @@ def _require_candles(
     ]
     if not inside:
         known = ", ".join(
-            f"{series.instrument.key} {series.interval} {utc_minute(series.first_ms)} to "
-            f"{utc_minute(series.last_ms)}"
+            f"{series.instrument.key} {series.interval} {utc_text(series.first_ms)} to "
+            f"{utc_text(series.last_ms)}"
             for series in stored[:3]
         )
         raise UserError(f"no candles in the window of --from and --to (stored: {known})")

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from ares.core.state import Scorers
+from ares.core.models import Scorers
 from ares.domain.errors import ExternalError
 from ares.domain.events import (
     Effect,
@@ -126,7 +126,7 @@ class Swaps:
     ) -> Any:
         """Run a plan with a teacher that has a script."""
         teacher, opened = Script(script), self.opener()
-        return self.world.run(folder, plan=plan, teacher=teacher, open_ensemble=opened, **more)
+        return self.world.run(folder, plan=plan, learner=teacher, open_ensemble=opened, **more)
 
     def opener(self) -> Any:
         """Return what opens the world's models, and variants of them."""

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ares.core.state import restore, snapshot
+from ares.core.snapshot import restore, snapshot
 from ares.domain.events import (
     BarsClosed,
     DecisionMade,

@@ -41,7 +41,7 @@ def test_the_rollout_goes_its_way(swaps: Any, busy: tuple[Path, RunPlan]) -> Non
     assert (0, "rolled_back", ("withdrawn", "champion")) in moves
     assert (1, "dismissed", ("champion", "empty")) in moves
     refused = [fact.reason for fact in swaps.facts(busy[0], SlotChangeRefused)]
-    assert "it is there already" in refused
+    assert "it is in a lane already" in refused
     assert any("made for" in reason for reason in refused)
     assert "there is no challenger" in refused
     canary = [m for m in swaps.facts(busy[0], SlotChanged) if m.move == "canary"]

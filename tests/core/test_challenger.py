@@ -1,4 +1,4 @@
-"""The rollout alone: who moves where, for which reason, and on which bar."""
+"""The challenger rules: which ensemble moves to which stage, why, and on which bar."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from ares.core import orders
-from ares.core.challenger import TRADES_MIN, observe
-from ares.core.state import State, new_state
+from ares.core.challenger import TRADES_MIN, observe_trades
+from ares.core.initial_state import new_state
+from ares.core.models import Models
+from ares.core.state import State
 from ares.core.step import step
 from ares.domain.events import BarsClosed, OrderFilled, SubmitOrder, TradeClosed
 from ares.domain.instrument import Instrument, InstrumentSpec
@@ -23,7 +25,7 @@ from ares.kernel.trade import Rules
 from ares.kernel.trade.layout import ENTRY, EXIT
 
 START_MS = 1_704_153_600_000  # on the hour
-ROLLOUT = ChallengerRules(2 * HOUR_MS, 3 * HOUR_MS, 0.25, 0.10, 1_000.0, 0.05)
+RULES = ChallengerRules(2 * HOUR_MS, 3 * HOUR_MS, 0.25, 0.10, 1_000.0, 0.05)
 MINUTES_IN_HOUR = 60
 
 
@@ -34,8 +36,8 @@ def ensemble(name: str) -> Ensemble:
     )  # fmt: skip
 
 
-class Models(dict[str, Any]):
-    """Every model there may be: each says nothing worth a trade."""
+class EveryScorer(dict[str, Any]):
+    """A scorer for every package: none of them has an edge."""
 
     def __contains__(self, _: object) -> bool:
         return True
@@ -45,10 +47,10 @@ class Models(dict[str, Any]):
 
 
 class Engine:
-    """A state, fed one event after the other; keeps the moves."""
+    """A state that takes one event after the other; keeps the slot changes."""
 
     def __init__(
-        self, previous: Ensemble | None = None, challenger_rules: ChallengerRules = ROLLOUT
+        self, previous: Ensemble | None = None, challenger_rules: ChallengerRules = RULES
     ) -> None:
         spec = InstrumentSpec(Instrument("test", "T0/USDT"), 2, 3)
         first = RunInstrument(spec, MINUTE_MS, ensemble("first"), True, previous)
@@ -63,7 +65,7 @@ class Engine:
         self.moves: list[SlotChanged] = []
 
     def take(self, event: Any) -> None:
-        found = step(self.state, event, Models())
+        found = step(self.state, event, Models(EveryScorer()))
         self.moves += [effect for effect in found if isinstance(effect, SlotChanged)]
 
     def bars(self, n: int = 1) -> None:
@@ -83,15 +85,15 @@ class Engine:
         """Let a lane have shown so much."""
         self.state.trade.book[lane]["mode_confidence"] = confidence
         self.state.trade.book[lane]["arm_trades"] = trades
-        self.state.unreviewed = True
+        self.state.review_due = True
 
     @property
-    def said(self) -> list[tuple[str, int]]:
+    def timed_moves(self) -> list[tuple[str, int]]:
         """Return what moved, and in which minute."""
-        return [(one.move, (one.ts_ms - START_MS) // MINUTE_MS) for one in self.moves]
+        return [(change.move, (change.ts_ms - START_MS) // MINUTE_MS) for change in self.moves]
 
     @property
-    def seats(self) -> tuple[str, ...]:
+    def stages(self) -> tuple[str, ...]:
         return self.moves[-1].stages
 
 
@@ -100,33 +102,33 @@ def promoted() -> Engine:
     engine = Engine()
     engine.publish("second")
     engine.bars(5 * MINUTES_IN_HOUR)
-    assert [move for move, _ in engine.said] == ["published", "canary", "promoted"]
-    assert engine.seats == ("former", "champion")
+    assert [move for move, _ in engine.timed_moves] == ["published", "canary", "promoted"]
+    assert engine.stages == ("former", "champion")
     return engine
 
 
-def test_each_station_lasts_as_long_as_is_set_and_one_without_a_verdict_stays() -> None:
+def test_each_stage_lasts_as_long_as_is_set_and_one_without_a_verdict_stays() -> None:
     engine = Engine()
     engine.bars(30)
     engine.publish("second")
     engine.bars(6 * MINUTES_IN_HOUR)
     # 2 hours in the shadow, then 3 as a canary, each seen on the first full hour behind it
-    assert engine.said == [("published", 30), ("canary", 180), ("promoted", 360)]
+    assert engine.timed_moves == [("published", 30), ("canary", 180), ("promoted", 360)]
     shadow = Engine()
     shadow.publish("second", verdict="")
     shadow.bars(6 * MINUTES_IN_HOUR)
-    assert [move for move, _ in shadow.said] == ["published"]
+    assert [move for move, _ in shadow.timed_moves] == ["published"]
 
 
 def test_a_canary_and_its_champion_share_the_size() -> None:
     engine = Engine()
     engine.publish("second")
     engine.bars(2 * MINUTES_IN_HOUR)
-    assert engine.seats == ("champion", "canary")
+    assert engine.stages == ("champion", "canary")
     assert engine.state.params.specs["size_share"].tolist() == [0.75, 0.25]
     assert engine.state.params.specs["has_champion"].tolist() == [True, True]
     engine.bars(3 * MINUTES_IN_HOUR)
-    assert engine.seats == ("former", "champion")
+    assert engine.stages == ("former", "champion")
     assert engine.state.params.specs["has_champion"].tolist() == [False, True]
     assert engine.state.params.specs["size_share"][1] == 1.0
 
@@ -136,26 +138,26 @@ def test_low_confidence_takes_a_champion_out_within_a_bar_after_enough_trades() 
     engine.bars(7)
     engine.trades(0, 0.05, TRADES_MIN - 1)
     engine.bars(2 * MINUTES_IN_HOUR)
-    assert engine.said == [], "too few trades to say"
+    assert engine.timed_moves == [], "too few trades to say"
     engine.trades(0, 0.05, TRADES_MIN)
     engine.bars()
-    assert engine.said == [("withdrawn", 128)], "not at the next full hour"
+    assert engine.timed_moves == [("withdrawn", 128)], "not at the next full hour"
     assert "mode confidence 0.050 after 10 trades, below 0.1" in engine.moves[-1].reason
     at_the_limit = Engine()
     at_the_limit.trades(0, 0.10, 50)
     at_the_limit.bars(MINUTES_IN_HOUR)
-    assert at_the_limit.said == []
+    assert at_the_limit.timed_moves == []
 
 
 def test_the_alarm_of_a_turned_edge_brings_the_one_before_it_back() -> None:
     engine = Engine(previous=ensemble("before"))
-    engine.state.turned[0]["declared_step"] = 3
-    engine.state.unreviewed = True
+    engine.state.edge_lost[0]["declared_step"] = 3
+    engine.state.review_due = True
     engine.bars()
-    assert engine.said == [("rolled_back", 1)]
+    assert engine.timed_moves == [("rolled_back", 1)]
     [move] = engine.moves
     assert move.lane_hashes[move.stages.index("champion")] == ensemble("before").hash
-    assert "the test for a turned edge alarmed" in move.reason
+    assert "the test for a lost edge rejected" in move.reason
 
 
 def closed(net_bps: float, lane: int = 0) -> TradeClosed:
@@ -166,15 +168,17 @@ def closed(net_bps: float, lane: int = 0) -> TradeClosed:
 
 @pytest.mark.parametrize(("mean_bps", "alarms"), [(-15.0, True), (5.0, False)])
 def test_an_edge_that_turns_alarms_by_its_trades(mean_bps: float, alarms: bool) -> None:
-    rollout = msgspec.structs.replace(ROLLOUT, confidence_min=0.0)  # the test alone
-    engine = Engine(challenger_rules=rollout)
+    rules = msgspec.structs.replace(RULES, confidence_min=0.0)  # the test alone
+    engine = Engine(challenger_rules=rules)
     draw = np.random.default_rng(1).normal(mean_bps, 40.0, 400)
     for k, net_bps in enumerate(draw.tolist()):
-        observe(engine.state, [closed(net_bps), closed(-50.0, lane=1)])
+        observe_trades(engine.state, [closed(net_bps), closed(-50.0, lane=1)])
         engine.bars()
         if engine.moves:
             assert 20 < k < 300
-            assert engine.state.turned[0]["declared_step"] == k + 1, "on the bar behind the trade"
+            assert engine.state.edge_lost[0]["declared_step"] == k + 1, (
+                "on the bar behind the trade"
+            )
             break
     assert bool(engine.moves) == alarms
 
@@ -182,8 +186,8 @@ def test_an_edge_that_turns_alarms_by_its_trades(mean_bps: float, alarms: bool) 
 @pytest.mark.parametrize(("trades", "moves"), [(5, []), (TRADES_MIN - 1, [("withdrawn", 1)])])
 def test_a_trade_of_money_is_looked_at_with_its_fill(trades: int, moves: list[Any]) -> None:
     """Whom it takes out does not decide the next bar."""
-    rollout = msgspec.structs.replace(ROLLOUT, confidence_min=0.999)  # any loss is below
-    engine = Engine(challenger_rules=rollout)
+    rules = msgspec.structs.replace(RULES, confidence_min=0.999)  # any loss is below
+    engine = Engine(challenger_rules=rules)
     engine.bars()
     engine.state.trade.book[0]["arm_trades"] = trades
     book = engine.state.trade.book[0]
@@ -196,18 +200,18 @@ def test_a_trade_of_money_is_looked_at_with_its_fill(trades: int, moves: list[An
         engine.take(OrderFilled(name, engine.now_ms, lots, ticks, 0, 0))
     assert int(book["position_lots"]) == 0
     assert int(book["arm_trades"]) == trades + 1
-    assert int(engine.state.turned[0]["steps"]) == 1
-    assert engine.said == moves
+    assert int(engine.state.edge_lost[0]["steps"]) == 1
+    assert engine.timed_moves == moves
     assert bool(engine.state.params.specs["has_champion"][0]) == (not moves)
 
 
 def test_a_former_champion_that_is_better_comes_back() -> None:
     engine = promoted()
-    engine.state.better[0]["declared_step"] = 9
+    engine.state.challenger_better[0]["declared_step"] = 9
     engine.bars(MINUTES_IN_HOUR)
-    assert engine.said[-1] == ("rolled_back", 6 * MINUTES_IN_HOUR)
+    assert engine.timed_moves[-1] == ("rolled_back", 6 * MINUTES_IN_HOUR)
     assert engine.moves[-1].reason == "the champion before it is better"
-    assert engine.seats == ("champion", "withdrawn")
+    assert engine.stages == ("champion", "withdrawn")
 
 
 def test_a_former_champion_that_has_turned_as_well_does_not_come_back() -> None:
@@ -215,12 +219,12 @@ def test_a_former_champion_that_has_turned_as_well_does_not_come_back() -> None:
     engine.trades(0, 0.02, 40)
     engine.trades(1, 0.05, 40)
     engine.bars()
-    assert engine.said[-1] == ("withdrawn", 5 * MINUTES_IN_HOUR + 1)
-    assert "champion" not in engine.seats
+    assert engine.timed_moves[-1] == ("withdrawn", 5 * MINUTES_IN_HOUR + 1)
+    assert "champion" not in engine.stages
     person = promoted()
     person.trades(0, 0.02, 40)
     person.take(SlotChangeRequested(person.now_ms, 0, "rollback", "ada", "I want it"))
-    assert person.seats == ("champion", "withdrawn"), "a person may"
+    assert person.stages == ("champion", "withdrawn"), "a person may"
 
 
 @pytest.mark.parametrize("hours", [1, 3])
@@ -228,9 +232,9 @@ def test_a_challenger_that_is_worse_is_dismissed(hours: int) -> None:
     engine = Engine()
     engine.publish("second")
     engine.bars(hours * MINUTES_IN_HOUR)
-    engine.state.worse[0]["declared_step"] = 9
+    engine.state.challenger_worse[0]["declared_step"] = 9
     engine.bars(MINUTES_IN_HOUR)
     assert engine.moves[-1].move == "dismissed"
     assert engine.moves[-1].reason == "it is worse than the champion"
-    assert engine.seats == ("champion", "empty")
+    assert engine.stages == ("champion", "empty")
     assert engine.state.params.specs["size_share"][0] == 1.0

@@ -11,9 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ares.core.state import State, new_state, restore, schema_hash, snapshot
+from ares.core.bar_windows import WINDOW, bars_of, empty_windows, fill, push
+from ares.core.initial_state import new_state
+from ares.core.models import NO_MODELS, Models
+from ares.core.snapshot import restore, schema_hash, snapshot
+from ares.core.state import State
 from ares.core.step import step
-from ares.core.windows import WINDOW, bars_of, fill, push, window_state
 from ares.domain.events import BarsClosed, DecisionMade
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.model import Ensemble, Member
@@ -54,7 +57,7 @@ def same(one: Bars, two: Bars) -> bool:
 @given(st.integers(0, 600), st.integers(0, 300))
 def test_a_window_holds_the_newest_bars_in_order(warm: int, pushed: int) -> None:
     bars = walk(warm + pushed)
-    windows = window_state(2)
+    windows = empty_windows(2)
     fill(windows, 1, bars[:warm])
     for t in range(warm, warm + pushed):
         push(windows, 1, fold_record(bars, t))
@@ -106,7 +109,7 @@ def drive(
 ) -> dict[Timeframe, list[NDArray[np.float32]]]:
     scorers = {f"m-{t}": Recorder() for t in FRAMES}
     for t in range(start, len(bars)):
-        (decided, *_) = step(state, event(bars, t), dict(scorers), own.step)
+        (decided, *_) = step(state, event(bars, t), Models(dict(scorers), own.step))
         assert isinstance(decided, DecisionMade)
     return {t: scorers[f"m-{t}"].rows for t in FRAMES}
 
@@ -140,7 +143,7 @@ def test_a_snapshot_carries_the_windows_on() -> None:
 
 def test_without_such_features_the_state_has_no_room_for_them() -> None:
     plain, wide = new_state(setup(())), new_state(setup(("rise",)))
-    assert plain.windows is None
+    assert plain.bar_windows is None
     assert plain.features.shape[-1] == N_FEATURES
     assert wide.features.shape[-1] == N_FEATURES + 1
     assert schema_hash(plain) != schema_hash(wide)
@@ -151,5 +154,5 @@ def test_without_such_features_the_state_has_no_room_for_them() -> None:
 
 
 def test_a_run_with_such_features_does_not_go_on_without_them() -> None:
-    with pytest.raises(ValueError, match="hand them in"):
-        step(new_state(setup(("rise",))), event(walk(1), 0), {})
+    with pytest.raises(ValueError, match="needs user_columns"):
+        step(new_state(setup(("rise",))), event(walk(1), 0), NO_MODELS)

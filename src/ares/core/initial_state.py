@@ -1,0 +1,157 @@
+"""The state of a run before its first bar."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ares.core.bar_windows import empty_windows
+from ares.core.series import first_series, n_columns, series_weights
+from ares.core.slot import first_slots, seed_of
+from ares.core.slots import start_comparison, start_edge_test, write_slots
+from ares.core.state import Scratch, State
+from ares.domain.run import RunSetup
+from ares.kernel.bar_aggregation import (
+    BarSeries,
+    ClosingBars,
+    FeatureRows,
+    Intervals,
+    first_aggregates,
+)
+from ares.kernel.bars import F64
+from ares.kernel.e_process import BET
+from ares.kernel.ensemble import Ensembles, LatestScores, slot_records, timeframe_ms
+from ares.kernel.features import feature_state
+from ares.kernel.live import OUT_ROWS, DecisionOutputs, PriceGrid, Scoring
+from ares.kernel.trade import (
+    InstrumentRules,
+    Rules,
+    first_state,
+    new_records,
+    trade_params,
+)
+from ares.kernel.trade.layout import zeros
+from ares.kernel.trade.scan import log_room
+
+RULE_TYPES: dict[str, Callable[[float], Any]] = {
+    "sizing": int,
+    "fixed_lots": int,
+    "orders_per_minute": int,
+    "win_rate_trades": int,
+    "failures_max": int,
+    "trial_trades": int,
+    "stop_enabled": bool,
+    "gate_mode": bool,
+}
+"""Types of the kernel's rules that are not floats; a setup holds them all as floats."""
+
+
+def new_state(setup: RunSetup) -> State:
+    """Return the state before any bar."""
+    lanes, i, m = len(setup.instruments), setup.n_instruments, len(setup.timeframes)
+    traded, tf_ms = traded_of(setup), timeframe_ms(setup.timeframes)
+    params = trade_params(rules_of(setup), traded)
+    features = np.full((lanes, m, n_columns(setup)), np.nan, np.float32)
+    latest, last_warm = _no_scores(lanes, m), np.zeros((lanes, m), np.bool_)
+    packages = np.full((lanes, m), -1, np.int64)
+    ensembles = slot_records([lane.ensemble for lane in setup.instruments], setup.timeframes)
+    price_scale = np.array([10.0**lane.spec.price_decimals for lane in setup.instruments])
+    base_ms = np.array([lane.base_ms for lane in setup.instruments], np.int64)
+    state = State(
+        setup=setup,
+        seq=0,
+        now_ms=0,
+        bar_series=BarSeries(
+            first_aggregates(lanes, m), feature_state(lanes * m, np.tile(tf_ms, lanes))
+        ),
+        features=features,
+        latest=latest,
+        last_warm=last_warm,
+        trade=first_state(traded, setup.cash_quote, params),
+        last_fill_ms=np.zeros(lanes, np.int64),
+        bar_windows=empty_windows(lanes * m) if setup.user_features else None,
+        series=first_series(setup),
+        orders={},
+        stop_ids=[""] * lanes,
+        working_ids=[""] * lanes,
+        slots=first_slots(setup),
+        previous_champions=[lane.previous for lane in setup.instruments[:i]],
+        edge_lost=zeros(BET, lanes),
+        challenger_better=zeros(BET, i),
+        challenger_worse=zeros(BET, i),
+        hour_values=np.zeros(lanes),
+        start_values=np.zeros(lanes),
+        compared_since_ms=np.zeros(i, np.int64),
+        review_due=False,
+        slot_records=ensembles,
+        params=params,
+        packages=packages,
+        package_hashes=[],
+        intervals=Intervals(base_ms, tf_ms, setup.reference),
+        price_scale=price_scale,
+        weights=series_weights(setup),
+        scratch=_scratch(
+            features, latest, Scoring(packages, last_warm, np.zeros(lanes * m, np.int64)),
+            Ensembles(ensembles, tf_ms), price_scale,
+        ),
+    )  # fmt: skip
+    state.scratch.bind(i)
+    write_slots(state, range(lanes))
+    for lane in range(lanes):
+        start_edge_test(state, lane)
+    for instrument in range(i):
+        start_comparison(state, instrument)
+    return state
+
+
+def _no_scores(lanes: int, m: int) -> LatestScores:
+    nan = np.full((lanes, m), np.nan)
+    return LatestScores(nan, np.zeros((lanes, m), np.int64), nan.copy())
+
+
+def _scratch(
+    features: NDArray[np.float32],
+    latest: LatestScores,
+    scoring: Scoring,
+    ensembles: Ensembles,
+    price_scale: F64,
+) -> Scratch:
+    """Return the scratch of a state with these arrays."""
+    lanes, m, columns = features.shape
+    present, due = np.zeros(lanes, np.bool_), np.zeros((lanes, m), np.bool_)
+    return Scratch(
+        bars=ClosingBars(present, np.zeros((lanes, 5)), present.copy()),
+        rows=FeatureRows(features, due, due.copy()),
+        scoring=scoring,
+        ensembles=ensembles,
+        grid=PriceGrid(price_scale, np.zeros((4, 1, lanes), np.int64)),
+        outputs=DecisionOutputs(np.full((OUT_ROWS, lanes), np.nan), np.zeros(2, np.int64)),
+        records=new_records(log_room(lanes)),
+        flat_features=features.reshape(lanes * m, columns),
+        flat_p=latest.p.reshape(-1),
+        flat_packages=scoring.packages.reshape(-1).tolist(),
+    )
+
+
+def traded_of(setup: RunSetup) -> list[InstrumentRules]:
+    """Return the lanes as the kernel takes them, validation trades discounted."""
+    rows = []
+    n = setup.n_instruments
+    for k, lane in enumerate(setup.instruments):
+        ensemble = lane.ensemble
+        seed = (0.0, 0.0, 0.0) if ensemble is None else seed_of(ensemble, setup)
+        horizon_ms = 0 if ensemble is None else ensemble.horizon_ms
+        twin = (k + n) % (2 * n) if setup.challenger_lanes else -1
+        rows.append(
+            InstrumentRules(lane.spec, lane.base_ms, horizon_ms, lane.is_champion, seed, twin)
+        )
+    return rows
+
+
+def rules_of(setup: RunSetup) -> Rules:
+    """Return the rules of a run."""
+    values = {name: RULE_TYPES.get(name, float)(value) for name, value in setup.rules.items()}
+    return Rules(**values)

@@ -1,0 +1,108 @@
+"""Which ensemble was champion, challenger or canary, and when: a fold of a run's journal.
+
+Everything that needs this, and only has a journal, uses this fold: certify, reports, the learner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from ares.core.slot import EMPTY, Slot, first_slots, lane_at, lanes_of, slot_of
+from ares.domain.events import Effect, Event, RunStarted
+from ares.domain.model import Ensemble
+from ares.domain.model_events import ModelPublished, SlotChanged, Stage
+from ares.domain.run import RunSetup
+
+
+@dataclass(frozen=True, slots=True)
+class SlotsApplied:
+    """A change of an instrument's slots: before and after, by lane.
+
+    previous : the champion that a rollback restores after it.
+    """
+
+    fact: SlotChanged
+    before: dict[int, Slot]
+    after: dict[int, Slot]
+    previous: Ensemble | None
+
+
+class SlotHistory:
+    """Folds a run's events and effects; ``slots`` are those of all lanes after the last entry."""
+
+    def __init__(self, setup: RunSetup | None = None) -> None:
+        self.slots: list[Slot] = []
+        self._setup: RunSetup | None = None
+        self._ensembles: dict[str, Ensemble] = {}
+        self._published: dict[str, ModelPublished] = {}
+        if setup is not None:
+            self._start(setup)
+
+    @property
+    def setup(self) -> RunSetup:
+        """Return the run's setup; ValueError before ``RunStarted``."""
+        if self._setup is None:
+            raise ValueError("the journal does not begin with RunStarted")
+        return self._setup
+
+    def add(self, event: Event, effects: Sequence[Effect]) -> list[SlotsApplied]:
+        """Take the next entry; return its changes of slots, in order."""
+        if isinstance(event, RunStarted):
+            self._start(event.setup)
+        elif isinstance(event, ModelPublished):
+            self._ensembles[event.ensemble.hash] = event.ensemble
+            self._published[event.ensemble.hash] = event
+        return [self.apply(effect) for effect in effects if isinstance(effect, SlotChanged)]
+
+    def ensemble(self, ensemble_hash: str) -> Ensemble | None:
+        """Return an ensemble of the run by its hash."""
+        return self._ensembles.get(ensemble_hash)
+
+    def champion(self, i: int) -> int | None:
+        """Return the lane of the champion of instrument ``i``; None: it has no champion."""
+        return self.lane(i, "champion")
+
+    def lane(self, i: int, *stages: Stage) -> int | None:
+        """Return the lane of instrument ``i`` with the first of these stages; None: none has."""
+        return lane_at(self.slots, lanes_of(self.setup, i), *stages)
+
+    def beside_champion(self, lane: int) -> bool:
+        """Return whether the ensemble of a lane runs beside a champion: its trades do not count
+        for the instrument.
+        """
+        champion = self.champion(lane % self.setup.n_instruments)
+        return champion is not None and champion != lane
+
+    def apply(self, fact: SlotChanged) -> SlotsApplied:
+        """Apply one change."""
+        lanes = lanes_of(self.setup, fact.instrument)
+        before = {lane: self.slots[lane] for lane in lanes}
+        for lane, name, stage in zip(lanes, fact.lane_hashes, fact.stages, strict=True):
+            self.slots[lane] = self._slot(self.slots[lane], fact, name, stage)
+        previous = self._ensembles[fact.previous_hash] if fact.previous_hash else None
+        return SlotsApplied(fact, before, {lane: self.slots[lane] for lane in lanes}, previous)
+
+    def _start(self, setup: RunSetup) -> None:
+        self._setup = setup
+        self.slots = first_slots(setup)
+        for lane in setup.instruments:
+            for ensemble in (lane.ensemble, lane.previous):
+                if ensemble is not None:
+                    self._ensembles[ensemble.hash] = ensemble
+
+    def _slot(self, before: Slot, fact: SlotChanged, name: str, stage: Stage) -> Slot:
+        """Return the slot of a lane after a change."""
+        if name == before.hash:
+            since_ms = before.since_ms if stage == before.stage else fact.ts_ms
+            return msgspec.structs.replace(before, stage=stage, since_ms=since_ms)
+        if not name:
+            return msgspec.structs.replace(EMPTY, stage=stage, since_ms=fact.ts_ms)
+        published = self._published.get(name) if fact.move == "published" else None
+        if published is None or name != fact.ensemble_hash:
+            return slot_of(self._ensembles[name], stage, fact.ts_ms)
+        return slot_of(
+            published.ensemble, stage, fact.ts_ms, published.refit, published.verdict_hash
+        )
