@@ -26,19 +26,16 @@ class Models:
 
     scorers      : the scorer of every package in use; the dict may change between two events.
     user_columns : the user's own features; None where the run has none.
-
-    Raises KeyError where a package that a slot needs is missing, and ValueError where the run has
-    features of the user's own and ``user_columns`` is None.
     """
 
     scorers: Scorers
     user_columns: UserColumns | None = None
 
-    def columns_of(self, bars: Bars, interval_ms: int) -> NDArray[np.float32]:
-        """Return the user's columns of the newest of these bars."""
+    def require_user_columns(self) -> UserColumns:
+        """Return the user's own features; raise ValueError where there are none."""
         if self.user_columns is None:
             raise ValueError("the run uses features of the user's own: Models needs user_columns")
-        return self.user_columns(bars, interval_ms)
+        return self.user_columns
 
 
 NO_MODELS = Models({})

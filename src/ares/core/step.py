@@ -160,10 +160,10 @@ def _add_user_columns(state: State, windows: Records, n: int, models: Models) ->
     """
     for k in np.flatnonzero(state.scratch.rows.due).tolist():
         push(windows, k, state.bar_series.aggregates[k])
-    timeframe_ms = state.intervals.timeframe_ms
+    timeframe_ms, user_columns = state.intervals.timeframe_ms, models.require_user_columns()
     due_rows, n_warm = state.scratch.scoring.due_rows, 0
     for k in due_rows[:n].tolist():
-        values = models.columns_of(bars_of(windows, k), int(timeframe_ms[k % len(timeframe_ms)]))
+        values = user_columns(bars_of(windows, k), int(timeframe_ms[k % len(timeframe_ms)]))
         state.scratch.flat_features[k, N_FEATURES : N_FEATURES + len(values)] = values
         if present(values):
             due_rows[n_warm] = k
