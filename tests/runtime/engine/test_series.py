@@ -376,8 +376,8 @@ def test_sentiment_and_a_rate_share_a_run(world: Any, tmp_path: Path) -> None:
     plan, folder = named(plan, "history/test"), tmp_path / "test"
     models = {name: rated(model) for name, model in world.models.items()}
     for stop in (140, 203):
-        run_history(plan, models, folder, None, sync_ms=10**9, stopped=world.stop_after(stop))
-    assert run_history(plan, models, folder, None, sync_ms=10**9).finished
+        run_history(plan, models, folder, None, RunOptions(10**9, stopped=world.stop_after(stop)))
+    assert run_history(plan, models, folder, None, UNSYNCED).finished
     assert certify(folder, models).mismatches == 0
     assert restep(folder, models).mismatches == 0
     without_rate = {name: moody(model, 3.0) for name, model in world.models.items()}
