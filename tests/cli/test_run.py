@@ -61,7 +61,7 @@ def test_other_settings_make_another_run_and_a_named_one_is_not_mixed(
     assert (code, json.loads(out)["environment"]) == (0, "history/20240102-20240102-2")
     code, out, err = ares("run", *WINDOW, "--run", "20240102-20240102")
     assert (code, out, one_line(err)) == (3, "", True)
-    assert "cash 10000 (now 5000): put that back, or start a new run" in err
+    assert "cash 10000 (now 5000): restore that, or start a new run" in err
 
 
 def test_a_backtest_with_the_gate_equals_the_run(ares: Ares) -> None:

@@ -32,7 +32,7 @@ def test_why_explains_a_bar(ares: Ares) -> None:
     ("arguments", "words"),
     [
         (("why", "XRP/USDT"), "'XRP/USDT' is not in history/"),
-        (("why", "BTC/USDT", "--at", "2024-01-01"), "decided nothing for BTC/USDT"),
+        (("why", "BTC/USDT", "--at", "2024-01-01"), "made no decision for BTC/USDT"),
         (("why", "BTC/USDT", "--at", "soon"), "'soon' is not a date"),
         (("why", "BTC/USDT", "--run", "none"), "no run 'none': there are"),
     ],
