@@ -110,9 +110,9 @@ def what_it_adds(root: Path, quick: bool) -> Iterator[dict[str, Any]]:
                 request = TrainingRequest((symbol,), ("1h",), FROM_MS, TO_MS)
                 report = train(workspace, request, now=lambda at=now: at, pool=pool)  # type: ignore[misc]
                 judged = validate_model(workspace, report.ensembles[0].hash, pool=pool)
-                found, evidence = judged.sentiment, judged.evidence
+                (found,), evidence = judged.ablations, judged.evidence
                 assert found is not None
-                own, twin = found.with_sentiment, found.price_only
+                own, twin = found.with_series, found.without_series
                 test = found.difference
                 assert not evidence.leaking
                 row = {

@@ -9,7 +9,7 @@ from ares.learn.gate.verdict_text import limit_of, name_of, number_of, sentence_
 
 if TYPE_CHECKING:
     from ares.learn.gate.evidence import PerformanceMetrics
-    from ares.learn.gate.sentiment_ablation import AblationResult
+    from ares.learn.gate.series_ablation import AblationResult
     from ares.runtime.validation.compare import ComparedEnsemble, EnsembleComparison
     from ares.runtime.validation.pipeline import ValidationResult
     from ares.runtime.validation.verdict_file import SavedVerdict
@@ -41,21 +41,21 @@ def show_verdict(result: ValidationResult, saved: SavedVerdict) -> None:
         for line in verdict.lines
     ]
     print_table(("line", "value", "limit", "pass", ""), rows)
-    if result.sentiment is not None:
-        show_sentiment(result.sentiment)
+    for found in result.ablations:
+        show_ablation(found)
     say(sentence_of(verdict, evidence), style="green" if verdict.passed else "red")
     say(f"verdict {verdict.hash[:12]}: {saved.path}")
 
 
-def show_sentiment(found: AblationResult) -> None:
-    """Print the metrics with sentiment and with prices alone, on the same bars."""
+def show_ablation(found: AblationResult) -> None:
+    """Print the metrics with an external series and without it, on the same bars."""
     test = found.difference
     print_table(
-        ("", "with sentiment", "price-only"),
-        _metrics_of(found.with_sentiment, found.price_only),
-        title="Sentiment ablation",
+        ("", f"with {found.series}", "without"),
+        _metrics_of(found.with_series, found.without_series),
+        title=f"Ablation of {found.series}",
         footer=f"{utc(found.from_ms)} to {utc(found.to_ms)}, both walked forward; e-value that "
-        f"sentiment is better {test.e_first_better:.3g}, worse {test.e_second_better:.3g} "
+        f"it is better {test.e_first_better:.3g}, worse {test.e_second_better:.3g} "
         f"(required: {test.e_value_min:g}); Sharpe ratio of the difference "
         f"{number(test.sharpe, 2)}; {count(found.decisions)} decisions of both.",
     )

@@ -144,14 +144,14 @@ def test_the_model_has_the_columns_behind_all_others(made: Made) -> None:
 
 
 def test_the_gate_says_what_sentiment_added(made: Made) -> None:
-    found = made.judged.sentiment
-    assert found is not None
+    (found,) = made.judged.ablations
+    assert found.series == "sentiment"
     assert found.brier_gain is not None
     assert found.brier_gain > 0.05
     test = found.difference
     assert test.e_first_better > test.e_value_min > test.e_second_better
-    assert found.with_sentiment.sharpe is not None
-    assert found.sentence.startswith("Sentiment improves on prices alone")
+    assert found.with_series.sharpe is not None
+    assert found.sentence.startswith("sentiment improves the ensemble")
     assert found.decisions > 800
     evidence = made.judged.evidence
     assert evidence.not_reproduced == ()
@@ -187,19 +187,17 @@ def test_rows_that_know_the_news_of_the_next_hour_are_refused(
 
 
 def test_the_twin_is_the_model_of_price_only(made: Made) -> None:
-    twin = made.judged.sentiment
+    (twin,) = made.judged.ablations
     alone = validate_model(
         made.workspace, made.by_prices.ensembles[0].hash, pool=InlinePool(1)
     ).evidence  # fmt: skip
-    assert twin is not None
     assert (twin.from_ms, twin.to_ms) == (alone.from_ms, alone.to_ms)
-    assert twin.price_only == alone.metrics
+    assert twin.without_series == alone.metrics
 
 
 def test_the_verdict_file_says_it_too(made: Made) -> None:
-    content = verdict_json(save_verdict(made.workspace, made.judged))["sentiment"]
-    assert made.judged.sentiment is not None
-    expected = made.judged.sentiment.difference.e_first_better
+    (content,) = verdict_json(save_verdict(made.workspace, made.judged))["ablations"]
+    expected = made.judged.ablations[0].difference.e_first_better
     assert content["difference"]["e_first_better"] == expected
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import msgspec
@@ -34,14 +34,14 @@ from ares.runtime.validation.request import (
 class EnsembleEvaluation:
     """An ensemble, and the champion that it is compared with, with all their scores.
 
-    price_only : scores of its price-only twin; None: it has no sentiment.
+    twins : by external series, the scores of its twin without that series.
     """
 
     candidate: EnsembleScores
     champion: EnsembleScores | None
     checks: MemberChecks
     notes: tuple[str, ...]
-    price_only: EnsembleScores | None = None
+    twins: Mapping[str, EnsembleScores] = field(default_factory=dict)
 
 
 class EnsembleEvaluator:
@@ -91,7 +91,7 @@ class EnsembleEvaluator:
             champion_scores,
             _worst(own, not_reproduced),
             tuple(dict.fromkeys(notes)),
-            _price_only(candidate, packages, own) if checks else None,
+            _twins(candidate, packages, own) if checks else {},
         )
 
     def _score(self, jobs: Sequence[MemberJob]) -> list[MemberScores]:
@@ -186,17 +186,18 @@ def aggregate(
     return scores, differs
 
 
-def _price_only(
+def _twins(
     ensemble: Ensemble, packages: Sequence[Package], members: Sequence[MemberScores]
-) -> EnsembleScores | None:
-    """Return the scores of the price-only twin of an ensemble with sentiment."""
-    if all(member.price_only is None for member in members):
-        return None
-    twins = [
-        replace(member, walked=member.price_only or member.walked, later=NO_SCORES)
-        for member in members
-    ]
-    return aggregate(ensemble, packages, twins)[0]
+) -> dict[str, EnsembleScores]:
+    """Return the scores of an ensemble without each external series that a member has."""
+    found = {}
+    for series in dict.fromkeys(name for member in members for name in member.twins):
+        without = [
+            replace(member, walked=member.twins.get(series, member.walked), later=NO_SCORES)
+            for member in members
+        ]
+        found[series] = aggregate(ensemble, packages, without)[0]
+    return found
 
 
 def _worst(members: Sequence[MemberScores], differs: Sequence[str]) -> MemberChecks:

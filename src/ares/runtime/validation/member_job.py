@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import msgspec
 import numpy as np
@@ -15,13 +16,12 @@ from ares.kernel.bars import Bars
 from ares.kernel.ensemble import Scores
 from ares.kernel.features import VOLATILITY_20
 from ares.kernel.features.columns import behind, columns_hash, with_user
-from ares.kernel.features.series import width_of
 from ares.kernel.features.user import UserFeatures
 from ares.learn.gate.evidence_builder import MemberChecks
 from ares.learn.gate.leaks import walk_leaks
 from ares.learn.package import TrainedPackage, make_package
 from ares.learn.rows import blanked
-from ares.learn.series import without
+from ares.learn.series import columns_of, without
 from ares.learn.splits import walk_forward
 from ares.learn.walk_forward import TooFewRowsError, walk
 from ares.runtime.training.instrument_history import InstrumentHistory, load_seen
@@ -77,8 +77,7 @@ class MemberScores:
     later     : scores of the stored graph on everything after that window.
     folds_ms  : when one fitted model of the walk-forward takes over from another.
     path_bars, path_interval_ms : bars on which the paths of trades are followed, over both.
-    price_only : of a model with external series, the walk-forward of its price-only twin on the
-                same rows.
+    twins     : by external series, the walk-forward on the same rows without that series.
     """
 
     walked: Scores | None
@@ -90,7 +89,7 @@ class MemberScores:
     train_end_ms: int
     checks: MemberChecks
     notes: tuple[str, ...]
-    price_only: Scores | None = None
+    twins: Mapping[str, Scores] = field(default_factory=dict)
 
     @property
     def scores(self) -> Scores:
@@ -143,7 +142,7 @@ def _walked_scores(member: MemberJob, made: Made) -> MemberScores:
         member.train_end_ms,
         checks,
         tuple(notes),
-        _price_only_scores(member.job, ready, lane),
+        _twins(member.job, ready, lane) if member.checks else {},
     )
 
 
@@ -211,16 +210,17 @@ def _traded(package: Package) -> tuple[object, ...]:
     return (*numbers, package.card.features_hash, package.card.instruments)
 
 
-def _price_only_scores(job: PackageJob, ready: PreparedTraining, lane: int) -> Scores | None:
-    """Return the scores of the price-only twin of a model with series, on the same rows."""
-    recipe = job.recipe
-    if not recipe.series:
-        return None
-    for spec in recipe.series:
-        recipe = without(recipe, spec.name, columns_hash(ready.user))
-    x = ready.rows.x[:, : -width_of(job.recipe.series)]
-    twin = walk(x, replace(ready.rows, x=x), recipe)
-    return spoken_of(ready.seen[lane], twin.out_of_sample, lane, job).scores
+def _twins(job: PackageJob, ready: PreparedTraining, lane: int) -> dict[str, Scores]:
+    """Return the scores of a model without each of its external series, on the same rows."""
+    found = {}
+    specs, rows = job.recipe.series, ready.rows
+    for spec, part in zip(specs, columns_of(specs, rows.x.shape[1]), strict=True):
+        others = [other for other in specs if other is not spec]
+        recipe = without(job.recipe, spec.name, columns_hash(ready.user, others))
+        x = np.delete(rows.x, part, axis=1)
+        twin = walk(x, replace(rows, x=x), recipe)
+        found[spec.name] = spoken_of(ready.seen[lane], twin.out_of_sample, lane, job).scores
+    return found
 
 
 def _graph_scores(member: MemberJob) -> MemberScores:

@@ -7,6 +7,7 @@ verdict is saved by ``verdict_file``. A comparison uses the same stages up to th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from ares.adapters.worker_pool import InlinePool, WorkerPool
@@ -19,7 +20,7 @@ from ares.kernel.jit import kernel_hash
 from ares.learn.gate.account import AccountTerms
 from ares.learn.gate.evidence import Evidence
 from ares.learn.gate.evidence_builder import EvidencePlots, MemberChecks, build_evidence
-from ares.learn.gate.sentiment_ablation import AblationResult, ablation
+from ares.learn.gate.series_ablation import AblationResult, ablation
 from ares.learn.gate.trials import recipes_tried
 from ares.learn.gate.verdict import GateLimits, Verdict, judge
 from ares.runtime.validation.evaluator import EnsembleEvaluation, EnsembleEvaluator
@@ -36,7 +37,7 @@ class ValidationResult:
     """A verdict with everything that it rests on; nothing is written yet.
 
     notes     : remarks that a person should read beside it.
-    sentiment : the ablation of sentiment; None: the ensemble has none.
+    ablations : what each external series adds.
     plots     : series for the picture; None where they were left in a worker.
     """
 
@@ -47,7 +48,7 @@ class ValidationResult:
     evidence: Evidence
     basis: VerdictBasis
     notes: tuple[str, ...]
-    sentiment: AblationResult | None
+    ablations: tuple[AblationResult, ...]
     plots: EvidencePlots | None
 
 
@@ -86,7 +87,7 @@ def validate(
         result.evidence,
         verdict_basis(config, candidate, "" if champion is None else champion.hash, request.trials),
         evaluation.notes,
-        _ablation(evaluation, terms, limits),
+        _ablations(evaluation, terms, limits),
         result.plots,
     )
 
@@ -128,13 +129,12 @@ def _with_latency_limit(checks: MemberChecks, limits: GateLimits) -> MemberCheck
     return replace(checks, inference_us=limits.inference_us_max)
 
 
-def _ablation(
+def _ablations(
     evaluation: EnsembleEvaluation, terms: AccountTerms, limits: GateLimits
-) -> AblationResult | None:
-    twin = evaluation.price_only
-    if twin is None:
-        return None
-    try:
-        return ablation(evaluation.candidate, twin, terms, limits)
-    except ValueError:
-        return None  # no bars on which both were walked forward
+) -> tuple[AblationResult, ...]:
+    """Return the ablations of the series for which there are bars that both walked over."""
+    found = []
+    for series, twin in evaluation.twins.items():
+        with suppress(ValueError):  # no such bars
+            found.append(ablation(series, evaluation.candidate, twin, terms, limits))
+    return tuple(found)

@@ -14,7 +14,7 @@ from ares.domain.errors import ExternalError, UserError
 from ares.domain.model_life import VerdictBasis, VerdictRecorded
 from ares.domain.package import sha256
 from ares.learn.gate.evidence import Evidence
-from ares.learn.gate.sentiment_ablation import AblationResult
+from ares.learn.gate.series_ablation import AblationResult
 from ares.learn.gate.verdict import GateLimits, Verdict
 from ares.runtime.registry.model_journal import record
 from ares.runtime.registry.paths import ModelPaths
@@ -42,7 +42,7 @@ class VerdictFile(msgspec.Struct, frozen=True):
     notes: tuple[str, ...]
     at: str
     who: str
-    sentiment: AblationResult | None = None
+    ablations: tuple[AblationResult, ...] = ()
 
 
 class _Header(msgspec.Struct):
@@ -74,7 +74,7 @@ def verdict_file(result: ValidationResult, at: str, who: str) -> VerdictFile:
         result.notes,
         at,
         who,
-        result.sentiment,
+        result.ablations,
     )
 
 
