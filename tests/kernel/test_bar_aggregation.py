@@ -62,17 +62,17 @@ class Live:
                 for t in s.ts_ms
             }
         )
-        place = [
+        rows_at = [
             {int(t) + int(b): i for i, t in enumerate(s.ts_ms)}
             for s, b in zip(series, self.intervals.base_ms, strict=True)
         ]
         for close_ms in closes:
-            present = np.array([close_ms in p for p in place])
+            present = np.array([close_ms in rows for rows in rows_at])
             ohlcv = np.full((len(series), 5), np.nan)
             flat = np.zeros(len(series), np.bool_)
             for k, bars in enumerate(series):
                 if present[k]:
-                    i = place[k][close_ms]
+                    i = rows_at[k][close_ms]
                     columns = (bars.open, bars.high, bars.low, bars.close, bars.volume)
                     ohlcv[k] = [column[i] for column in columns]
                     flat[k] = bars.flat[i]
@@ -172,12 +172,12 @@ def test_snapshot_in_the_middle_goes_on_to_the_bit() -> None:
     whole = Live(2, [MINUTE, MINUTE], 0)
     whole.run(bars)
     first = Live(2, [MINUTE, MINUTE], 0)
-    first.run([one[:333] for one in bars])
+    first.run([part[:333] for part in bars])
     second = Live(2, [MINUTE, MINUTE], 0)
     second.series = BarSeries(
         *(np.frombuffer(array.tobytes(), array.dtype).copy() for array in first.series)
     )
-    second.run([one[333:] for one in bars])
+    second.run([part[333:] for part in bars])
     for restored, straight in zip(second.series, whole.series, strict=True):
         assert restored.tobytes() == straight.tobytes()
 
@@ -190,10 +190,10 @@ def test_warmed_up_it_goes_on_as_if_it_had_run_all_along() -> None:
     late = Live(2, [MINUTE, MINUTE], 0)
     for k in range(2):
         for j, frame in enumerate(FRAMES):
-            past, lead = (resample(one[:1440], MINUTE, frame.ms) for one in (bars[k], bars[0]))
+            past, lead = (resample(part[:1440], MINUTE, frame.ms) for part in (bars[k], bars[0]))
             age = warm_up(late.series, k * len(FRAMES) + j, past, lead)
             assert age == len(past)
-    late.run([one[1440:] for one in bars])
+    late.run([part[1440:] for part in bars])
     for key, rows in late.rows.items():
         assert np.array(rows).tobytes() == np.array(whole.rows[key][-len(rows) :]).tobytes()
     assert late.warm_rows[0, 1] == 60

@@ -1,4 +1,4 @@
-"""Several timeframes become one word: against a plain reading of the rules in NumPy."""
+"""Scores of several timeframes become one output: against the formulas written out in NumPy."""
 
 from __future__ import annotations
 
@@ -44,17 +44,17 @@ def scores(timeframe: Timeframe, n: int, seed: int, holes: float = 0.0) -> Score
     return Scores(close_ms[keep].astype(np.int64), p[keep], sigma[keep])
 
 
-def said_by(
-    now_ms: int, one: Ensemble, series: dict[Timeframe, Scores]
+def outputs_by_hand(
+    now_ms: int, combined: Ensemble, series: dict[Timeframe, Scores]
 ) -> tuple[float, float, float]:
     """Return (p, edge, width) at ``now_ms`` as the ensemble's docstring reads."""
     weights, votes, sigma = [], [], math.nan
-    for member in one.members:
+    for member in combined.members:
         known = series[member.timeframe]
         newest = int(np.searchsorted(known.close_ms, now_ms, side="right")) - 1
         if newest < 0:
             continue
-        if member.timeframe == one.anchor:
+        if member.timeframe == combined.anchor:
             sigma = float(known.sigma[newest])
         stale = now_ms - known.close_ms[newest] >= 2 * member.timeframe.ms
         if not stale and not np.isnan(known.p[newest]):
@@ -63,43 +63,52 @@ def said_by(
     if sum(weights) < 0.5 or math.isnan(sigma):
         return (math.nan,) * 3
     mean = float(np.clip(np.average(votes, weights=weights), 1e-6, 1 - 1e-6))
-    p = 1 / (1 + math.exp(-(one.platt_a * math.log(mean / (1 - mean)) + one.platt_b)))
-    width = max(one.width_sigmas * sigma * math.sqrt(one.horizon_bars) * 1e4, one.width_min_bps)
-    edge = width * (p * one.gain - (1 - p) * one.loss) - (COST_NOW - one.cost_bps)
+    p = 1 / (1 + math.exp(-(combined.platt_a * math.log(mean / (1 - mean)) + combined.platt_b)))
+    width = max(
+        combined.width_sigmas * sigma * math.sqrt(combined.horizon_bars) * 1e4,
+        combined.width_min_bps,
+    )
+    edge = width * (p * combined.gain - (1 - p) * combined.loss) - (COST_NOW - combined.cost_bps)
     return p, edge, width
 
 
 def aggregated(
-    close_ms: np.ndarray, ones: list[Ensemble | None], series: list[dict[Timeframe, Scores]]
+    close_ms: np.ndarray, ensembles: list[Ensemble | None], series: list[dict[Timeframe, Scores]]
 ) -> np.ndarray:
     """Return (3, n_bars, n_instruments)."""
     table = [[row.get(t) for t in FRAMES] for row in series]
-    said = aggregate_history(close_ms, table, slot_records(ones, FRAMES), FRAMES, COST_NOW)
-    return np.stack(said)
+    outputs = aggregate_history(close_ms, table, slot_records(ensembles, FRAMES), FRAMES, COST_NOW)
+    return np.stack(outputs)
 
 
 @settings(deadline=None, max_examples=60)
 @given(st.integers(0, 2**32), st.sampled_from([0.0, 0.1, 0.6]), st.sampled_from(FRAMES))
-def test_it_says_what_the_rules_say(seed: int, holes: float, anchor: Timeframe) -> None:
+def test_outputs_are_those_of_the_formulas(seed: int, holes: float, anchor: Timeframe) -> None:
     close_ms = START_MS + MINUTE_MS * np.arange(1, 301, dtype=np.int64)
     draw = np.random.default_rng(seed)
-    ones, series = [], []
+    ensembles, series = [], []
     for i in range(2):
         raw = draw.random(len(FRAMES)) + 0.01
         weights = dict(zip(FRAMES, (raw / raw.sum()).tolist(), strict=True))
-        ones.append(ensemble(weights, anchor))
+        ensembles.append(ensemble(weights, anchor))
         series.append(
             {t: scores(t, 300 * MINUTE_MS // t.ms, seed + i + t.ms, holes) for t in FRAMES}
         )
-    got = aggregated(close_ms, list(ones), series)
+    got = aggregated(close_ms, list(ensembles), series)
     wanted = np.array(
-        [[said_by(int(ms), one, s) for one, s in zip(ones, series, strict=True)] for ms in close_ms]
+        [
+            [
+                outputs_by_hand(int(ms), combined, s)
+                for combined, s in zip(ensembles, series, strict=True)
+            ]
+            for ms in close_ms
+        ]
     ).transpose(2, 0, 1)
     assert np.array_equal(np.isnan(got), np.isnan(wanted))
     assert got == pytest.approx(wanted, rel=1e-12, abs=1e-9, nan_ok=True)
 
 
-def test_it_knows_nothing_before_a_bar_has_closed() -> None:
+def test_no_score_is_used_before_its_bar_has_closed() -> None:
     weights = dict.fromkeys(FRAMES, 0.25)
     series = {t: scores(t, 300 * MINUTE_MS // t.ms, t.ms) for t in FRAMES}
     close_ms = START_MS + MINUTE_MS * np.arange(1, 301, dtype=np.int64)
@@ -114,10 +123,10 @@ def test_it_knows_nothing_before_a_bar_has_closed() -> None:
 
 
 def test_a_score_is_fresh_for_less_than_two_intervals() -> None:
-    one = ensemble({Timeframe.M5: 1.0})
+    combined = ensemble({Timeframe.M5: 1.0})
     only = Scores(np.array([START_MS]), np.array([0.6]), np.array([0.001]))
     close_ms = START_MS + np.array([0, MINUTE_MS, 10 * MINUTE_MS - 1, 10 * MINUTE_MS])
-    p = aggregated(close_ms, [one], [{Timeframe.M5: only}])[0, :, 0]
+    p = aggregated(close_ms, [combined], [{Timeframe.M5: only}])[0, :, 0]
     assert np.isnan(p).tolist() == [False, False, False, True]
     assert p[0] == p[1] == p[2]
 
@@ -125,34 +134,36 @@ def test_a_score_is_fresh_for_less_than_two_intervals() -> None:
 def test_half_of_the_weight_must_be_there() -> None:
     once = Scores(np.array([START_MS]), np.array([0.6]), np.array([0.001]))
     at = np.array([START_MS], np.int64)
-    for weight, speaks in ((0.5, True), (0.4999, False)):
-        one = ensemble({Timeframe.M5: weight, Timeframe.H1: 1.0 - weight})
-        p = aggregated(at, [one], [{Timeframe.M5: once}])[0, 0, 0]
-        assert np.isnan(p) != speaks
+    for weight, has_output in ((0.5, True), (0.4999, False)):
+        combined = ensemble({Timeframe.M5: weight, Timeframe.H1: 1.0 - weight})
+        p = aggregated(at, [combined], [{Timeframe.M5: once}])[0, 0, 0]
+        assert np.isnan(p) != has_output
 
 
 def test_what_is_missing_does_not_dilute_the_mean() -> None:
     at = np.array([START_MS], np.int64)
     once = Scores(at, np.array([0.6]), np.array([0.001]))
-    one = ensemble({Timeframe.M5: 0.7, Timeframe.H1: 0.3}, platt_a=1.0, platt_b=0.0)
-    assert aggregated(at, [one], [{Timeframe.M5: once}])[0, 0, 0] == pytest.approx(0.6)
+    combined = ensemble({Timeframe.M5: 0.7, Timeframe.H1: 0.3}, platt_a=1.0, platt_b=0.0)
+    assert aggregated(at, [combined], [{Timeframe.M5: once}])[0, 0, 0] == pytest.approx(0.6)
 
 
 def test_certainty_stays_finite() -> None:
     at = np.array([START_MS], np.int64)
-    one = ensemble({Timeframe.M5: 1.0})
+    combined = ensemble({Timeframe.M5: 1.0})
     for p in (0.0, 1.0):
         once = Scores(at, np.array([p]), np.array([0.001]))
-        assert np.isfinite(aggregated(at, [one], [{Timeframe.M5: once}])).all()
+        assert np.isfinite(aggregated(at, [combined], [{Timeframe.M5: once}])).all()
 
 
-def test_an_empty_slot_and_a_silent_one_say_nothing() -> None:
+def test_without_an_ensemble_or_scores_there_is_no_output() -> None:
     at = START_MS + HOUR_MS * np.arange(1, 4)
-    said = aggregated(at, [None, ensemble({Timeframe.M5: 1.0})], [{}, {}])
-    assert np.isnan(said).all()
-    mute = Scores(at, np.full(3, np.nan), np.full(3, 0.001))
-    said = aggregated(at, [ensemble({Timeframe.H1: 1.0}, Timeframe.H1)], [{Timeframe.H1: mute}])
-    assert np.isnan(said).all()
+    outputs = aggregated(at, [None, ensemble({Timeframe.M5: 1.0})], [{}, {}])
+    assert np.isnan(outputs).all()
+    without_scores = Scores(at, np.full(3, np.nan), np.full(3, 0.001))
+    outputs = aggregated(
+        at, [ensemble({Timeframe.H1: 1.0}, Timeframe.H1)], [{Timeframe.H1: without_scores}]
+    )
+    assert np.isnan(outputs).all()
 
 
 def test_dearer_trading_lowers_the_edge_by_the_difference() -> None:

@@ -1,4 +1,4 @@
-"""The columns of a model's input: the kernel's untouched, a user's own behind them, one hash."""
+"""The columns of a model's input: the kernel's unchanged, then a user's own; one hash of all."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_the_hash_is_of_both() -> None:
 
 
 @pytest.mark.parametrize(
-    ("theirs", "now", "message"),
+    ("trained_with", "now", "message"),
     [
         (user("one"), None, "m was trained with features of your own .from_low, long.: set feat"),
         (user("two"), user("one"), r"m was trained with another version of mine\.py"),
@@ -65,11 +65,11 @@ def test_the_hash_is_of_both() -> None:
     ],
 )
 def test_other_columns_are_refused_in_one_line(
-    theirs: UserFeatures | None, now: UserFeatures | None, message: str
+    trained_with: UserFeatures | None, now: UserFeatures | None, message: str
 ) -> None:
     require_same_columns("m", column_names(now), columns_hash(now), now)
     with pytest.raises(UserError, match=message) as caught:
-        require_same_columns("m", column_names(theirs), columns_hash(theirs), now)
+        require_same_columns("m", column_names(trained_with), columns_hash(trained_with), now)
     assert "\n" not in str(caught.value)
 
 

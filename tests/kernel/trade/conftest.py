@@ -1,4 +1,4 @@
-"""A desk for tests: bars and signals written as small tables, run through the trade half."""
+"""A simulation for tests: bars and signals written as small tables, run through the trade half."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ VOLUME = 10_000_000
 Bar = tuple[int, int, int, int, int]
 """open, high, low, close in ticks; volume in lots."""
 
-Said = tuple[float, float, float]
+SignalRow = tuple[float, float, float]
 """p, edge in bps, width in bps."""
 
 FREE = replace(
@@ -44,7 +44,7 @@ FREE = replace(
 
 
 @dataclass(frozen=True)
-class Desk:
+class Simulation:
     """One account over instruments on a grid of cents and thousandths.
 
     A lot at PRICE is worth 0.10 quote, 10_000_000 money units.
@@ -55,8 +55,8 @@ class Desk:
     base_ms: int = MINUTE
     traded: tuple[InstrumentRules, ...] = field(default_factory=lambda: (_traded(),))
 
-    def with_rules(self, **changes: Any) -> Desk:
-        """Return the desk under other rules."""
+    def with_rules(self, **changes: Any) -> Simulation:
+        """Return the simulation under other rules."""
         return replace(self, rules=replace(self.rules, **changes))
 
     def first(self) -> TradeState:
@@ -70,29 +70,29 @@ class Desk:
         close_ms = start_ms + self.base_ms * np.arange(1, len(rows) + 1, dtype=np.int64)
         return Market(close_ms, *columns)
 
-    def signals(self, n: int, said: Mapping[tuple[int, int], Said]) -> Signals:
-        """Return what is said at (row, instrument); nothing elsewhere."""
+    def signals(self, n: int, signals: Mapping[tuple[int, int], SignalRow]) -> Signals:
+        """Return signals at (row, instrument); none elsewhere."""
         columns = [np.full((n, len(self.traded)), np.nan) for _ in range(3)]
-        for place, values in said.items():
+        for row, values in signals.items():
             for column, value in zip(columns, values, strict=True):
-                column[place] = value
+                column[row] = value
         return Signals(*columns)
 
     def run(
         self,
         rows: Sequence[Bar] | Sequence[Sequence[Bar | None]],
-        said: Mapping[int, Said] | Mapping[tuple[int, int], Said],
+        signals: Mapping[int, SignalRow] | Mapping[tuple[int, int], SignalRow],
         state: TradeState | None = None,
         start_ms: int = START_MS,
     ) -> TradeLog:
-        """Scan; with one instrument rows are bars, and ``said`` is by row."""
+        """Scan; with one instrument rows are bars, and ``signals`` is by row."""
         several = [
             row if row is None or isinstance(row[0], tuple | None) else [row] for row in rows
         ]
-        places = {k if isinstance(k, tuple) else (k, 0): v for k, v in said.items()}
+        by_row = {k if isinstance(k, tuple) else (k, 0): v for k, v in signals.items()}
         return scan(
             self.market(several, start_ms),  # type: ignore[arg-type]
-            self.signals(len(several), places),
+            self.signals(len(several), by_row),
             state or self.first(),
             trade_params(self.rules, self.traded),
         )
@@ -109,14 +109,14 @@ def _bar(price: int, volume: int = VOLUME) -> Bar:
 
 def _cycles(
     script: str, drop: int = 100, jump: int = 0, price: int = PRICE
-) -> tuple[list[Bar], dict[int, Said]]:
+) -> tuple[list[Bar], dict[int, SignalRow]]:
     """Return bars and signals of one trade every three bars, left by reversal.
 
     W gains ``drop`` ticks, L loses them, F meets an empty bar and is rejected, G enters ``jump``
     ticks above the close it was decided on, ``.`` is three bars without a signal.
     """
     rows: list[Bar] = []
-    said: dict[int, Said] = {}
+    signals: dict[int, SignalRow] = {}
     for letter in script:
         t = len(rows)
         entry = price + jump if letter == "G" else price
@@ -127,20 +127,20 @@ def _cycles(
             (after, max(after, price), min(after, price), price, VOLUME),
         ]
         if letter != ".":
-            said |= {t: (0.7, 50.0, float("nan")), t + 1: (0.3, -100.0, float("nan"))}
-    return rows, said
+            signals |= {t: (0.7, 50.0, float("nan")), t + 1: (0.3, -100.0, float("nan"))}
+    return rows, signals
 
 
 @pytest.fixture(scope="session")
-def desk() -> Desk:
-    """Return a desk without costs and limits, one instrument."""
-    return Desk()
+def sim() -> Simulation:
+    """Return a simulation without costs and limits, one instrument."""
+    return Simulation()
 
 
 @pytest.fixture(scope="session")
-def two(desk: Desk) -> Desk:
-    """Return a desk with two instruments in one account."""
-    return replace(desk, traded=(_traded("AAA/USDT"), _traded("BBB/USDT")))
+def two(sim: Simulation) -> Simulation:
+    """Return a simulation with two instruments in one account."""
+    return replace(sim, traded=(_traded("AAA/USDT"), _traded("BBB/USDT")))
 
 
 @pytest.fixture(scope="session")
@@ -156,6 +156,6 @@ def bar() -> Callable[..., Bar]:
 
 
 @pytest.fixture(scope="session")
-def cycles() -> Callable[..., tuple[list[Bar], dict[int, Said]]]:
+def cycles() -> Callable[..., tuple[list[Bar], dict[int, SignalRow]]]:
     """Return the maker of scripted trades."""
     return _cycles

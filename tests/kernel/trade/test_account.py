@@ -49,8 +49,8 @@ ACTS = st.lists(
 )
 
 
-class Till:
-    """The account beside its mirror in Python's integers."""
+class MirroredAccount:
+    """The kernel's account, and the same account in Python's integers."""
 
     def __init__(self, price_decimals: int, qty_decimals: int) -> None:
         self.spec = InstrumentSpec(Instrument("test", "A/B"), price_decimals, qty_decimals)
@@ -128,46 +128,46 @@ class Till:
 def test_not_a_unit_is_made_or_lost(
     price_decimals: int, qty_decimals: int, acts: list[Act]
 ) -> None:
-    till = Till(price_decimals, qty_decimals)
+    mirror = MirroredAccount(price_decimals, qty_decimals)
     for act, share, ticks, fee in acts:
-        price = Fraction(ticks, 10 ** (till.spec.price_decimals + till.spec.qty_decimals))
+        price = Fraction(ticks, 10 ** (mirror.spec.price_decimals + mirror.spec.qty_decimals))
         if act == "buy":
             most = int(CASH // 200 // (price * 10**8)) if price else 0
             lots = max(1, int(share * min(most, 10**17)))
-            if till.units(ticks, lots) + fee < till.cash // 2:
-                till.buy(lots, ticks, fee)
+            if mirror.units(ticks, lots) + fee < mirror.cash // 2:
+                mirror.buy(lots, ticks, fee)
         elif act == "reject":
-            working = till.state.book[0]["working_lots"]
-            till.fill(ENTRY, 0, ticks, 0)
-            assert working == 0 or till.state.book[0]["working_lots"] == 0
-        elif till.held:
-            lots = min(till.held, max(1, int(share * till.held)))
-            if till.cash + till.units(ticks, lots) > 8 * 10**18:
+            working = mirror.state.book[0]["working_lots"]
+            mirror.fill(ENTRY, 0, ticks, 0)
+            assert working == 0 or mirror.state.book[0]["working_lots"] == 0
+        elif mirror.held:
+            lots = min(mirror.held, max(1, int(share * mirror.held)))
+            if mirror.cash + mirror.units(ticks, lots) > 8 * 10**18:
                 continue  # beyond 64 bits: another test's matter
-            till.sell(STOP if act == "stop" else EXIT, lots, ticks, fee)
-        till.check()
+            mirror.sell(STOP if act == "stop" else EXIT, lots, ticks, fee)
+        mirror.check()
 
 
 def test_a_stop_rests_below_all_that_is_held_however_it_was_bought() -> None:
-    till = Till(2, 3)
-    till.buy(1_000, 10_000, 0)
-    (request,) = till.records.requests[: till.records.counts[N_REQUESTS]]
+    mirror = MirroredAccount(2, 3)
+    mirror.buy(1_000, 10_000, 0)
+    (request,) = mirror.records.requests[: mirror.records.counts[N_REQUESTS]]
     assert (request["kind"], request["lots"], request["price_ticks"]) == (STOP, -1_000, 9_900)
-    till.buy(1_000, 11_000, 0)  # the mean is 10,500 now
-    requests = till.records.requests[: till.records.counts[N_REQUESTS]]
+    mirror.buy(1_000, 11_000, 0)  # the mean is 10,500 now
+    requests = mirror.records.requests[: mirror.records.counts[N_REQUESTS]]
     assert requests["kind"].tolist() == [CANCEL_STOP, STOP]
     assert (requests[1]["lots"], requests[1]["price_ticks"]) == (-2_000, 10_395)
-    assert till.state.book[0]["take_ticks"] == 10_605
+    assert mirror.state.book[0]["take_ticks"] == 10_605
 
 
 def test_a_partly_filled_entry_gives_back_its_share_of_what_it_reserved() -> None:
-    till = Till(2, 3)
-    account, book = till.state.account[0], till.state.book[0]
+    mirror = MirroredAccount(2, 3)
+    account, book = mirror.state.account[0], mirror.state.book[0]
     for record in (account, book):
         record["pending_notional"], record["reserved"] = 1_001, 3_003
-    till.fill(ENTRY, 300, 10_000, 0, remaining=700)
+    mirror.fill(ENTRY, 300, 10_000, 0, remaining=700)
     assert (account["pending_notional"], account["reserved"]) == (701, 2_102)
-    till.fill(ENTRY, 200, 10_000, 0, remaining=0)
+    mirror.fill(ENTRY, 200, 10_000, 0, remaining=0)
     assert (
         account["pending_notional"]
         == account["reserved"]
@@ -178,15 +178,15 @@ def test_a_partly_filled_entry_gives_back_its_share_of_what_it_reserved() -> Non
 
 
 def test_a_position_too_large_for_integer_money_stops_the_engine() -> None:
-    till = Till(0, 0)
+    mirror = MirroredAccount(0, 0)
     with pytest.raises(OverflowError, match="too large"):
-        till.fill(ENTRY, 10**9, 10**9, 0)
-    assert till.state.account[0]["cash"] == CASH
+        mirror.fill(ENTRY, 10**9, 10**9, 0)
+    assert mirror.state.account[0]["cash"] == CASH
 
 
 def test_a_mode_can_change_with_a_fill() -> None:
-    till = Till(2, 3)
-    till.state.book[0]["mode"] = 1
-    till.buy(10, 10_000, 0)
-    till.sell(EXIT, 10, 5_000, 0)
-    assert till.records.counts[N_NOTICES] == 1
+    mirror = MirroredAccount(2, 3)
+    mirror.state.book[0]["mode"] = 1
+    mirror.buy(10, 10_000, 0)
+    mirror.sell(EXIT, 10, 5_000, 0)
+    assert mirror.records.counts[N_NOTICES] == 1

@@ -23,6 +23,7 @@ from ares.kernel.trade.layout import (
     ENTRY,
     HALF_OPEN,
     NOTICE_BREAKER,
+    NOTICE_DAILY_LOSS,
     OPEN,
     REFUSAL,
     REFUSAL_NAMES,
@@ -64,13 +65,13 @@ def entries(log: Any) -> list[int]:
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_a_breaker_trips_refuses_and_leaves_a_virtual_trade(
-    desk: Any, cycles: Cycles, name: str
+    sim: Any, cycles: Cycles, name: str
 ) -> None:
     changes, script, extra = SCRIPTS[name]
-    one = desk.with_rules(participation_max=0.5, **COOLDOWN, **changes)
-    before = one.run(*cycles(script[:-1], **extra))
+    setup = sim.with_rules(participation_max=0.5, **COOLDOWN, **changes)
+    before = setup.run(*cycles(script[:-1], **extra))
     assert turns(before, WHICH[name]) == []  # not one trade too early
-    log = one.run(*cycles(script + "WW", **extra))
+    log = setup.run(*cycles(script + "WW", **extra))
     assert turns(log, WHICH[name]) == [("closed", "open")]
     assert refused(log) == [f"breaker_{name}"] * 2
     virtual = log.outcomes[log.outcomes["virtual"] == 1]
@@ -82,17 +83,17 @@ def test_a_breaker_trips_refuses_and_leaves_a_virtual_trade(
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_after_its_cooldown_good_trials_close_it(desk: Any, cycles: Cycles, name: str) -> None:
+def test_after_its_cooldown_good_trials_close_it(sim: Any, cycles: Cycles, name: str) -> None:
     changes, script, extra = SCRIPTS[name]
-    one = desk.with_rules(participation_max=0.5, **COOLDOWN, **changes)
-    log = one.run(*cycles(script + REST + "WWW", **extra))
+    setup = sim.with_rules(participation_max=0.5, **COOLDOWN, **changes)
+    log = setup.run(*cycles(script + REST + "WWW", **extra))
     assert turns(log, WHICH[name]) == [
         ("closed", "open"),
         ("open", "half_open"),
         ("half_open", "closed"),
     ]
     assert refused(log) == []
-    usual = entries(one.run(*cycles("W")))[0]
+    usual = entries(setup.run(*cycles("W")))[0]
     *_, first, second, third = entries(log)
     assert first == pytest.approx(usual / 4, rel=0.02)  # a trial
     assert second == pytest.approx(usual / 4, rel=0.02)
@@ -101,81 +102,82 @@ def test_after_its_cooldown_good_trials_close_it(desk: Any, cycles: Cycles, name
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_a_bad_trial_opens_it_again(desk: Any, cycles: Cycles, name: str) -> None:
+def test_a_bad_trial_opens_it_again(sim: Any, cycles: Cycles, name: str) -> None:
     changes, script, extra = SCRIPTS[name]
-    one = desk.with_rules(participation_max=0.5, **COOLDOWN, **changes)
-    log = one.run(*cycles(script + REST + "WLW" + REST + "WW", **extra))
+    setup = sim.with_rules(participation_max=0.5, **COOLDOWN, **changes)
+    log = setup.run(*cycles(script + REST + "WLW" + REST + "WW", **extra))
     assert [after for _, after in turns(log, WHICH[name])] == [
         *("open", "half_open", "open", "half_open", "closed"),
     ]
     assert refused(log) == [f"breaker_{name}"]  # the one in the second wait
 
 
-def test_failures_in_a_row_are_forgotten_by_a_success(desk: Any, cycles: Cycles) -> None:
-    one = desk.with_rules(failures_max=3, participation_max=0.5, **COOLDOWN)
-    assert turns(one.run(*cycles("FFWFFWFF")), BREAKER_FAILURES) == []
+def test_failures_in_a_row_are_forgotten_by_a_success(sim: Any, cycles: Cycles) -> None:
+    setup = sim.with_rules(failures_max=3, participation_max=0.5, **COOLDOWN)
+    assert turns(setup.run(*cycles("FFWFFWFF")), BREAKER_FAILURES) == []
 
 
-def test_failed_executions_count_only_inside_the_window(desk: Any, cycles: Cycles) -> None:
+def test_failed_executions_count_only_inside_the_window(sim: Any, cycles: Cycles) -> None:
     rules = {"failed_share_max": 0.8, "participation_max": 0.5, **COOLDOWN}
-    near = desk.with_rules(failed_window_minutes=13.0, **rules).run(*cycles("FFFFF"))
+    near = sim.with_rules(failed_window_minutes=13.0, **rules).run(*cycles("FFFFF"))
     assert turns(near, BREAKER_EXECUTION) == [("closed", "open")]  # the first lies 12 minutes back
-    far = desk.with_rules(failed_window_minutes=11.0, **rules).run(*cycles("FFFFFFFF"))
+    far = sim.with_rules(failed_window_minutes=11.0, **rules).run(*cycles("FFFFFFFF"))
     assert turns(far, BREAKER_EXECUTION) == []  # never five of them
-    mixed = desk.with_rules(failed_window_minutes=60.0, **rules).run(*cycles("WFFFFFFF"))
+    mixed = sim.with_rules(failed_window_minutes=60.0, **rules).run(*cycles("WFFFFFFF"))
     assert turns(mixed, BREAKER_EXECUTION) == []  # 7 of 9
-    last = desk.with_rules(failed_window_minutes=60.0, **rules).run(*cycles("WFFFFFFFF"))
+    last = sim.with_rules(failed_window_minutes=60.0, **rules).run(*cycles("WFFFFFFFF"))
     assert turns(last, BREAKER_EXECUTION) == [("closed", "open")]  # 8 of 10
 
 
 @pytest.mark.parametrize("window", [1, 20, 62, 63, 64, 100, 256])
-def test_the_win_rate_is_taken_over_its_window(desk: Any, cycles: Cycles, window: int) -> None:
-    one = desk.with_rules(win_rate_min=0.5, win_rate_trades=window, **COOLDOWN, trading_threshold=1)
+def test_the_win_rate_is_taken_over_its_window(sim: Any, cycles: Cycles, window: int) -> None:
+    setup = sim.with_rules(
+        win_rate_min=0.5, win_rate_trades=window, **COOLDOWN, trading_threshold=1
+    )
     half = math.ceil(window / 2)
     just = "W" * half + "L" * (window - half)
-    assert turns(one.run(*cycles(just, drop=1)), BREAKER_WIN_RATE) == []
-    log = one.run(*cycles("WWW" + just + "L" * (1 if window % 2 == 0 else 2), drop=1))
+    assert turns(setup.run(*cycles(just, drop=1)), BREAKER_WIN_RATE) == []
+    log = setup.run(*cycles("WWW" + just + "L" * (1 if window % 2 == 0 else 2), drop=1))
     assert turns(log, BREAKER_WIN_RATE) == [("closed", "open")]
     value = next(n["value"] for n in log.notices if n["kind"] == NOTICE_BREAKER)
     assert value == pytest.approx((half - 1) / window)
 
 
-def test_a_window_that_cannot_be_remembered_is_refused(desk: Any) -> None:
-    with pytest.raises(ValueError, match="at most 256"):
-        replace(desk.rules, win_rate_trades=257).record()
-
-
-def test_a_closed_win_rate_breaker_judges_new_trades_only(desk: Any, cycles: Cycles) -> None:
+def test_a_closed_win_rate_breaker_judges_new_trades_only(sim: Any, cycles: Cycles) -> None:
     rules = {**COOLDOWN, "win_rate_min": 0.5, "win_rate_trades": 6}
-    log = desk.with_rules(**rules).run(*cycles("LLLLLL" + REST + "WW" + "WLL"))
+    log = sim.with_rules(**rules).run(*cycles("LLLLLL" + REST + "WW" + "WLL"))
     assert [after for _, after in turns(log, BREAKER_WIN_RATE)] == ["open", "half_open", "closed"]
-    log = desk.with_rules(**rules).run(*cycles("LLLLLL" + REST + "WW" + "WLLLL"))
+    log = sim.with_rules(**rules).run(*cycles("LLLLLL" + REST + "WW" + "WLLLL"))
     assert turns(log, BREAKER_WIN_RATE)[-1] == ("closed", "open")
 
 
-def test_drawdown_stays_open_until_a_person_closes_it(desk: Any, bar: Any, cycles: Cycles) -> None:
-    one = desk.with_rules(drawdown_max=0.15, **(COOLDOWN | {"position_max": 1.0}), exposure_max=1.0)
-    rows, said = cycles("L", drop=1_600)  # a tenth less is not it: 95% of the cash are at work
-    log = one.run([*rows, *[bar(10_000)] * 3_000], said | {2_900: (0.7, 50.0, NAN)})
+def test_drawdown_stays_open_until_a_person_closes_it(sim: Any, bar: Any, cycles: Cycles) -> None:
+    setup = sim.with_rules(
+        drawdown_max=0.15, **(COOLDOWN | {"position_max": 1.0}), exposure_max=1.0
+    )
+    rows, signals = cycles("L", drop=1_600)  # a tenth less is not it: 95% of the cash are at work
+    log = setup.run([*rows, *[bar(10_000)] * 3_000], signals | {2_900: (0.7, 50.0, NAN)})
     assert turns(log, BREAKER_DRAWDOWN) == [("closed", "open")]
     assert refused(log) == ["breaker_drawdown"]
     value = next(n["value"] for n in log.notices if n["kind"] == NOTICE_BREAKER)
     assert value == pytest.approx(0.16 / 1.05, abs=1e-4)
-    rows, said = cycles("L", drop=1_570)
-    assert turns(one.run(rows, said), BREAKER_DRAWDOWN) == []
+    rows, signals = cycles("L", drop=1_570)
+    assert turns(setup.run(rows, signals), BREAKER_DRAWDOWN) == []
 
 
-def test_drawdown_is_measured_from_the_peak(desk: Any, cycles: Cycles) -> None:
-    one = desk.with_rules(drawdown_max=0.15, **(COOLDOWN | {"position_max": 1.0}), exposure_max=1.0)
-    won = one.run(*cycles("W", drop=3_000))
-    log = one.run(*cycles("L", drop=1_600), won.state)
+def test_drawdown_is_measured_from_the_peak(sim: Any, cycles: Cycles) -> None:
+    setup = sim.with_rules(
+        drawdown_max=0.15, **(COOLDOWN | {"position_max": 1.0}), exposure_max=1.0
+    )
+    won = setup.run(*cycles("W", drop=3_000))
+    log = setup.run(*cycles("L", drop=1_600), won.state)
     assert log.equity[-1] > 10**12
     assert turns(log, BREAKER_DRAWDOWN) == [("closed", "open")]
 
 
 def test_volatility_stops_its_own_instrument_only(two: Any, bar: Any) -> None:
     hour = 3_600_000
-    one = replace(
+    setup = replace(
         two, base_ms=hour, traded=tuple(replace(t, base_ms=hour) for t in two.traded)
     ).with_rules(volatility_ratio_max=3.0, **(COOLDOWN | {"cooldown_minutes": 180.0}))
     calm = np.random.default_rng(0).integers(-10, 11, 1_200) + 10_000
@@ -184,9 +186,9 @@ def test_volatility_stops_its_own_instrument_only(two: Any, bar: Any) -> None:
     rows = [[bar(p), bar(10_000)] for p in path]
     enter, leave = (0.7, 50.0, NAN), (0.3, -100.0, NAN)
     ask = [1_190, 1_215, 1_500]
-    said = {(t, i): enter for t in ask for i in (0, 1)}
-    said |= {(t + 1, i): leave for t in ask for i in (0, 1)}
-    log = one.run(rows, said)
+    signals = {(t, i): enter for t in ask for i in (0, 1)}
+    signals |= {(t + 1, i): leave for t in ask for i in (0, 1)}
+    log = setup.run(rows, signals)
     assert [after for _, after in turns(log, BREAKER_VOLATILITY)] == ["open", "half_open", "closed"]
     opened = next(n for n in log.notices if n["kind"] == NOTICE_BREAKER)
     assert opened["instrument"] == 0
@@ -195,18 +197,53 @@ def test_volatility_stops_its_own_instrument_only(two: Any, bar: Any) -> None:
     assert codes == [(0, "breaker_volatility")]
     assert log.state.book["volatility_status"].tolist() == [CLOSED, CLOSED]
     half = next(n for n in log.notices if n["kind"] == NOTICE_BREAKER and n["after"] == HALF_OPEN)
-    t = int((half["ts_ms"] - one.market(rows).close_ms[0]) // hour) + 1
-    trial = one.run(rows, {(t, 0): enter, (t, 1): enter})
+    t = int((half["ts_ms"] - setup.market(rows).close_ms[0]) // hour) + 1
+    trial = setup.run(rows, {(t, 0): enter, (t, 1): enter})
     assert entries(trial)[0] == pytest.approx(entries(trial)[1] / 4, rel=0.1)
 
 
-def test_a_young_market_has_no_normal_volatility(desk: Any, bar: Any) -> None:
-    one = desk.with_rules(volatility_ratio_max=1.01, **COOLDOWN)
+def test_a_young_market_has_no_normal_volatility(sim: Any, bar: Any) -> None:
+    setup = sim.with_rules(volatility_ratio_max=1.01, **COOLDOWN)
     rows = [bar(10_000)] * 500 + [bar(10_000 + 500 * (k % 2)) for k in range(400)]
-    assert turns(one.run(rows, {}), BREAKER_VOLATILITY) == []
+    assert turns(setup.run(rows, {}), BREAKER_VOLATILITY) == []
 
 
-def test_a_breaker_that_is_switched_off_never_turns(desk: Any, cycles: Cycles) -> None:
-    log = desk.with_rules(participation_max=0.5).run(*cycles("L" * 30 + "F" * 30 + "G", jump=400))
+def test_a_breaker_that_is_switched_off_never_turns(sim: Any, cycles: Cycles) -> None:
+    log = sim.with_rules(participation_max=0.5).run(*cycles("L" * 30 + "F" * 30 + "G", jump=400))
     assert len([n for n in log.notices if n["kind"] == NOTICE_BREAKER]) == 0
     assert len(BREAKER_NAMES) == 6
+
+
+DAY_MINUTES = 1_440
+
+
+ENTER = (0.7, 50.0, 100.0)
+
+
+LEAVE = (0.3, -100.0, 100.0)
+
+
+def test_the_days_loss_stops_entries_until_the_next_utc_day(sim: Any, bar: Any) -> None:
+    setup = sim.with_rules(daily_loss_max=0.05, position_max=0.5)
+    rows = [bar(10_000), bar(10_000), bar(8_900), *[bar(8_900)] * (DAY_MINUTES + 10)]
+    enter = dict.fromkeys((10, 500, DAY_MINUTES - 3, DAY_MINUTES, DAY_MINUTES + 5), ENTER)
+    leave = {k + 1: LEAVE for k in enter}
+    log = setup.run(rows, {0: ENTER, 2: LEAVE} | enter | leave)
+    notices = [n for n in log.notices if n["kind"] == NOTICE_DAILY_LOSS]
+    assert [round(float(n["value"]), 3) for n in notices] == [0.055]
+    assert refused(log) == ["daily_loss_limit"] * 3
+    entries_ms = [r["ts_ms"] for r in log.requests if r["kind"] == ENTRY]
+    start = sim.market([[bar(1)]]).close_ms[0] - 60_000
+    assert [(ts - start) // 60_000 for ts in entries_ms] == [1, DAY_MINUTES + 1, DAY_MINUTES + 6]
+    virtual = log.outcomes[log.outcomes["virtual"] == 1]
+    assert {REFUSAL_NAMES[c] for c in virtual["code"]} == {"daily_loss_limit"}
+
+
+def test_the_days_limit_counts_from_the_days_first_equity(sim: Any, bar: Any) -> None:
+    setup = sim.with_rules(daily_loss_max=0.05, position_max=1.0, exposure_max=1.0, collar_bps=1.0)
+    # 4% down late on the first day, 4% down on the second: neither day lost 5%
+    first = [bar(10_000), bar(10_000), *[bar(9_600)] * (DAY_MINUTES - 2)]
+    log = setup.run([*first, *[bar(9_216)] * 20], {0: ENTER})
+    assert NOTICE_DAILY_LOSS not in log.notices["kind"]
+    log = setup.run([*first, *[bar(9_000)] * 20], {0: ENTER})
+    assert NOTICE_DAILY_LOSS in log.notices["kind"]

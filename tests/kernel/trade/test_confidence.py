@@ -34,9 +34,9 @@ def test_students_t_in_its_tails_and_its_middle() -> None:
         assert student_t_cdf(1e9, df) == pytest.approx(1.0, abs=1e-12)
         assert student_t_cdf(-1e9, df) == pytest.approx(0.0, abs=1e-12)
         grid = np.linspace(-8, 8, 401)
-        mine = np.array([student_t_cdf(float(t), df) for t in grid])
-        assert np.all(np.diff(mine) > 0)
-        assert mine == pytest.approx(stats.t.cdf(grid, df), abs=1e-12)
+        computed = np.array([student_t_cdf(float(t), df) for t in grid])
+        assert np.all(np.diff(computed) > 0)
+        assert computed == pytest.approx(stats.t.cdf(grid, df), abs=1e-12)
 
 
 @settings(deadline=None, max_examples=200)
@@ -64,8 +64,8 @@ def test_the_posterior_is_what_sampling_it_says() -> None:
     log_weight = stats.norm.logpdf(trades[:, None], mu, np.sqrt(variance)).sum(axis=0)
     weight = np.exp(log_weight - log_weight.max())
     sampled = weight[mu > 0].sum() / weight.sum()
-    said = probability_positive(n, mean, ((trades - mean) ** 2).sum())
-    assert said == pytest.approx(sampled, abs=0.01)
+    signals = probability_positive(n, mean, ((trades - mean) ** 2).sum())
+    assert signals == pytest.approx(sampled, abs=0.01)
 
 
 @settings(deadline=None, max_examples=100)

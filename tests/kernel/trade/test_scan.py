@@ -63,10 +63,10 @@ Case = tuple[int, int, int, Rules]
 TRADE = settings(deadline=None, max_examples=120)
 
 
-class Play:
+class RandomCase:
     """A random case, ready to be scanned in parts."""
 
-    def __init__(self, case: Case, traded: Callable[..., Any], desk: Any) -> None:
+    def __init__(self, case: Case, traded: Callable[..., Any], sim: Any) -> None:
         seed, n, width, rules = case
         draw = np.random.default_rng(seed)
         spread = int(draw.integers(0, 120))
@@ -91,15 +91,15 @@ class Play:
             for i in range(width)
         )
         self.params = trade_params(rules, self.traded)
-        self.first: TradeState = replace(desk, traded=self.traded, rules=rules).first()
+        self.first: TradeState = replace(sim, traded=self.traded, rules=rules).first()
         self.first.book["mode"] = draw.integers(0, 2, width)
 
     def rows(self, rows: slice, state: TradeState) -> TradeLog:
         """Scan some rows from a state."""
         m, s = self.market, self.signals
         part = Market(*(np.ascontiguousarray(column[rows]) for column in m))
-        said = Signals(*(np.ascontiguousarray(column[rows]) for column in s))
-        return scan(part, said, state, self.params)
+        signals = Signals(*(np.ascontiguousarray(column[rows]) for column in s))
+        return scan(part, signals, state, self.params)
 
 
 def bytes_of(state: TradeState) -> list[bytes]:
@@ -115,22 +115,22 @@ def from_bytes(state: TradeState) -> TradeState:
 
 
 @pytest.fixture(scope="session")
-def play(traded: Callable[..., Any], desk: Any) -> Callable[[Case], Play]:
+def random_case(traded: Callable[..., Any], sim: Any) -> Callable[[Case], RandomCase]:
     """Return the maker of cases."""
-    return lambda case: Play(case, traded, desk)
+    return lambda case: RandomCase(case, traded, sim)
 
 
 @TRADE
 @given(CASES, st.data())
 def test_a_scan_in_pieces_is_the_scan_to_the_bit(
-    play: Callable[[Case], Play], case: Case, data: st.DataObject
+    random_case: Callable[[Case], RandomCase], case: Case, data: st.DataObject
 ) -> None:
-    one = play(case)
-    n = len(one.market.close_ms)
+    drawn = random_case(case)
+    n = len(drawn.market.close_ms)
     cut = data.draw(st.integers(0, n))
-    whole = one.rows(slice(0, n), one.first)
-    left = one.rows(slice(0, cut), one.first)
-    right = one.rows(slice(cut, n), from_bytes(left.state))
+    whole = drawn.rows(slice(0, n), drawn.first)
+    left = drawn.rows(slice(0, cut), drawn.first)
+    right = drawn.rows(slice(cut, n), from_bytes(left.state))
     for name in ("requests", "fills", "outcomes", "notices", "equity"):
         joined = np.concatenate([getattr(left, name), getattr(right, name)])
         assert joined.tobytes() == getattr(whole, name).tobytes(), name
@@ -139,40 +139,44 @@ def test_a_scan_in_pieces_is_the_scan_to_the_bit(
 
 @TRADE
 @given(CASES)
-def test_a_scan_leaves_its_first_state_alone(play: Callable[[Case], Play], case: Case) -> None:
-    one = play(case)
-    before = bytes_of(one.first)
-    one.rows(slice(0, None), one.first)
-    assert bytes_of(one.first) == before
+def test_a_scan_leaves_its_first_state_alone(
+    random_case: Callable[[Case], RandomCase], case: Case
+) -> None:
+    drawn = random_case(case)
+    before = bytes_of(drawn.first)
+    drawn.rows(slice(0, None), drawn.first)
+    assert bytes_of(drawn.first) == before
 
 
 @TRADE
 @given(CASES)
 def test_cash_is_never_negative_and_equity_is_cash_and_positions(
-    play: Callable[[Case], Play], case: Case
+    random_case: Callable[[Case], RandomCase], case: Case
 ) -> None:
-    one = play(case)
-    log = one.rows(slice(0, None), one.first)
-    width = one.market.closes.shape[1]
+    drawn = random_case(case)
+    log = drawn.rows(slice(0, None), drawn.first)
+    width = drawn.market.closes.shape[1]
     cash, held, at = CASH, [0] * width, 0
     last = [0] * width
-    opens = one.market.close_ms - MINUTE
+    opens = drawn.market.close_ms - MINUTE
     for t, open_ms in enumerate(opens.tolist()):
         while at < len(log.fills) and log.fills[at]["ts_ms"] == open_ms:
             fill = log.fills[at]
             i, lots, price = int(fill["instrument"]), int(fill["lots"]), int(fill["price_ticks"])
-            assert one.market.closes[t, i] > 0  # nothing is filled where there is no bar
-            if one.params.rules[0]["participation_max"] > 0.0 and lots:
-                most = float(one.params.rules[0]["participation_max"]) * one.market.volumes[t, i]
+            assert drawn.market.closes[t, i] > 0  # nothing is filled where there is no bar
+            if drawn.params.rules[0]["participation_max"] > 0.0 and lots:
+                most = (
+                    float(drawn.params.rules[0]["participation_max"]) * drawn.market.volumes[t, i]
+                )
                 assert abs(lots) <= most
             cash -= lots * price * 1_000 + int(fill["fee_units"])
             held[i] += lots
             assert cash >= 0
             assert held[i] >= 0
             at += 1
-        last = [int(c) or old for c, old in zip(one.market.closes[t], last, strict=True)]
-        worth = sum(h * c * 1_000 for h, c in zip(held, last, strict=True))
-        assert log.equity[t] == cash + worth
+        last = [int(c) or old for c, old in zip(drawn.market.closes[t], last, strict=True)]
+        value = sum(h * c * 1_000 for h, c in zip(held, last, strict=True))
+        assert log.equity[t] == cash + value
     assert at == len(log.fills)
     account, book = log.state.account[0], log.state.book
     assert account["cash"] == cash
@@ -186,10 +190,10 @@ def test_cash_is_never_negative_and_equity_is_cash_and_positions(
 @TRADE
 @given(CASES)
 def test_closed_trades_and_fees_add_up_to_the_cash(
-    play: Callable[[Case], Play], case: Case
+    random_case: Callable[[Case], RandomCase], case: Case
 ) -> None:
-    one = play(case)
-    log = one.rows(slice(0, None), one.first)
+    drawn = random_case(case)
+    log = drawn.rows(slice(0, None), drawn.first)
     account, book = log.state.account[0], log.state.book
     real = log.outcomes[log.outcomes["virtual"] == 0]
     assert int(log.fills["fee_units"].sum()) == account["fees"]
@@ -198,12 +202,12 @@ def test_closed_trades_and_fees_add_up_to_the_cash(
     )
     for i, flat in enumerate((book["position_lots"] == 0).tolist()):
         if flat:
-            mine = real[real["instrument"] == i]
+            trades = real[real["instrument"] == i]
             fills = log.fills[log.fills["instrument"] == i]
             flows = -int((fills["lots"] * fills["price_ticks"] * 1_000).sum())
             fees = int(fills["fee_units"].sum())
-            assert int(mine["pnl_units"].sum()) == flows - fees
-            assert int(mine["fees_units"].sum()) == fees
+            assert int(trades["pnl_units"].sum()) == flows - fees
+            assert int(trades["fees_units"].sum()) == fees
             assert book[i]["cost_units"] == book[i]["stop_lots"] == 0
     for trade in log.outcomes:
         if trade["virtual"]:
@@ -215,9 +219,11 @@ def test_closed_trades_and_fees_add_up_to_the_cash(
 
 @TRADE
 @given(CASES)
-def test_the_venue_holds_what_the_book_believes(play: Callable[[Case], Play], case: Case) -> None:
-    one = play(case)
-    log = one.rows(slice(0, None), one.first)
+def test_the_venue_holds_what_the_book_believes(
+    random_case: Callable[[Case], RandomCase], case: Case
+) -> None:
+    drawn = random_case(case)
+    log = drawn.rows(slice(0, None), drawn.first)
     for book, venue in zip(log.state.book, log.state.venue, strict=True):
         assert book["working_lots"] == venue["market_lots"]
         assert book["stop_lots"] == venue["stop_lots"]
@@ -231,14 +237,14 @@ def test_the_venue_holds_what_the_book_believes(play: Callable[[Case], Play], ca
 @TRADE
 @given(CASES)
 def test_a_position_with_a_barrier_is_never_without_stop_or_exit(
-    play: Callable[[Case], Play], case: Case
+    random_case: Callable[[Case], RandomCase], case: Case
 ) -> None:
-    one = play(case)
-    if not one.params.rules[0]["stop_enabled"]:
+    drawn = random_case(case)
+    if not drawn.params.rules[0]["stop_enabled"]:
         return
-    state = one.first
-    for t in range(len(one.market.close_ms)):
-        state = one.rows(slice(t, t + 1), state).state
+    state = drawn.first
+    for t in range(len(drawn.market.close_ms)):
+        state = drawn.rows(slice(t, t + 1), state).state
         for book in state.book:
             if book["position_lots"] and book["entry_barrier_bps"] > 0.0:
                 assert book["stop_lots"] == book["position_lots"] or book["working_lots"] < 0
@@ -247,22 +253,22 @@ def test_a_position_with_a_barrier_is_never_without_stop_or_exit(
 @TRADE
 @given(CASES)
 def test_fill_prices_are_the_bars_with_costs_against_us(
-    play: Callable[[Case], Play], case: Case
+    random_case: Callable[[Case], RandomCase], case: Case
 ) -> None:
-    one = play(case)
-    log = one.rows(slice(0, None), one.first)
+    drawn = random_case(case)
+    log = drawn.rows(slice(0, None), drawn.first)
     half, slip = (
-        Fraction(float(one.params.rules[0][k])) for k in ("half_spread_bps", "slippage_bps")
+        Fraction(float(drawn.params.rules[0][k])) for k in ("half_spread_bps", "slippage_bps")
     )
-    row = {int(ms) - MINUTE: t for t, ms in enumerate(one.market.close_ms)}
+    row = {int(ms) - MINUTE: t for t, ms in enumerate(drawn.market.close_ms)}
     for fill in log.fills:
         if fill["rejected"]:
             continue
         t, i, lots = row[int(fill["ts_ms"])], int(fill["instrument"]), int(fill["lots"])
-        volume = int(one.market.volumes[t, i])
+        volume = int(drawn.market.volumes[t, i])
         share = min(Fraction(1), Fraction(abs(lots), volume)) if volume else Fraction(1)
         cost = (half + slip * share) / 10_000
-        opened, low = int(one.market.opens[t, i]), int(one.market.lows[t, i])
+        opened, low = int(drawn.market.opens[t, i]), int(drawn.market.lows[t, i])
         price = int(fill["price_ticks"])
         if lots > 0:
             assert opened * (1 + cost) - 1 <= price <= opened * (1 + cost) + 1
@@ -276,14 +282,14 @@ def test_fill_prices_are_the_bars_with_costs_against_us(
 
 @TRADE
 @given(CASES)
-def test_every_wish_is_answered(play: Callable[[Case], Play], case: Case) -> None:
+def test_every_request_is_answered(random_case: Callable[[Case], RandomCase], case: Case) -> None:
     """Each entry ends in one fill, a rejection, or is still on its way; each refusal is virtual."""
-    one = play(case)
-    log = one.rows(slice(0, None), one.first)
+    drawn = random_case(case)
+    log = drawn.rows(slice(0, None), drawn.first)
     kinds = log.requests["kind"]
-    asked = int((kinds == ENTRY).sum())
+    entries = int((kinds == ENTRY).sum())
     waiting = int((log.state.book["working_kind"] == ENTRY).sum())
-    assert asked == int((log.fills["kind"] == ENTRY).sum()) + waiting
+    assert entries == int((log.fills["kind"] == ENTRY).sum()) + waiting
     refused = log.requests[kinds == REFUSAL]
     assert np.all(refused["code"] > 0)
     open_virtual = int((log.state.virtual["status"] != 0).sum())
@@ -293,17 +299,17 @@ def test_every_wish_is_answered(play: Callable[[Case], Play], case: Case) -> Non
 
 
 def test_logs_grow_with_what_happens(
-    desk: Any, traded: Callable[..., Any], bar: Callable[..., Any]
+    sim: Any, traded: Callable[..., Any], bar: Callable[..., Any]
 ) -> None:
     """More records than the first logs hold, in one scan and in two."""
     width, n = 3, 1_500
-    one = replace(desk, traded=tuple(traded(f"T{i}/USDT") for i in range(width))).with_rules(
+    setup = replace(sim, traded=tuple(traded(f"T{i}/USDT") for i in range(width))).with_rules(
         gate_mode=True
     )
     rows = [[bar(10_000)] * width] * n
-    word = {0: (0.7, 50.0, 100.0), 1: (0.3, -50.0, 100.0)}
-    said = {(t, i): word[t % 2] for t in range(n) for i in range(width)}
-    log = one.run(rows, said)
+    by_turn = {0: (0.7, 50.0, 100.0), 1: (0.3, -50.0, 100.0)}
+    signals = {(t, i): by_turn[t % 2] for t in range(n) for i in range(width)}
+    log = setup.run(rows, signals)
     assert len(log.requests) == len(log.outcomes) + width == 3 * n / 2
     assert len(log.notices) > 1_024
     assert np.all(np.diff(log.requests["ts_ms"]) >= 0)
