@@ -173,9 +173,9 @@ class FeaturesSettings(Section):
     @field_validator("series")
     @classmethod
     def _each_once(cls, series: tuple[SeriesSettings, ...]) -> tuple[SeriesSettings, ...]:
-        for place, one in enumerate(series):
-            if one.name in [other.name for other in series[:place]]:
-                raise setting_error(f"'{one.name}' is listed twice", place)
+        for i, entry in enumerate(series):
+            if entry.name in [earlier.name for earlier in series[:i]]:
+                raise setting_error(f"'{entry.name}' is listed twice", i)
         return series
 
 

@@ -210,7 +210,7 @@ class Settings(Section):
     def series(self) -> tuple[SeriesSpec, ...]:
         """Return the external series of models to be trained, in the order of their columns."""
         sentiment = self.sentiment.spec if self.sentiment.enabled else None
-        return all_series(sentiment, tuple(one.spec for one in self.features.series))
+        return all_series(sentiment, tuple(entry.spec for entry in self.features.series))
 
     @property
     def learns_in_history(self) -> bool:

@@ -244,8 +244,8 @@ def _on_one_lot(candles: Sequence[Candles]) -> tuple[Candles, ...]:
     """Return the candles with the finest lot of all, so that lots mean the same size."""
     decimals = max(each.spec.qty_decimals for each in candles)
     return tuple(
-        replace(one, spec=msgspec.structs.replace(one.spec, qty_decimals=decimals))
-        for one in candles
+        replace(each, spec=msgspec.structs.replace(each.spec, qty_decimals=decimals))
+        for each in candles
     )
 
 
