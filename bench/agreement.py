@@ -1,4 +1,4 @@
-"""Speed means nothing where the work differs: what each engine made of the same rule."""
+"""What each engine's result of the same rule is: speeds compare only where the results agree."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from bench.bars import ROOT, data_folder, minutes
-from bench.measure import said_by
+from bench.measure import json_output
 
 PEERS = ROOT / "bench" / "peers"
 REFERENCE = PEERS / "reference.json"
@@ -23,22 +23,22 @@ COUNTS = ("entries", "trades_closed")
 
 
 def agreement() -> list[dict[str, Any]]:
-    """Return each engine's outcome on the candles, run once, with how far it is from the loop.
+    """Return each engine's result on the candles, run once, and its difference to the plain loop.
 
-    ``off`` is relative, against the plain loop with the fill that the engine has; ``agrees`` says
-    that the counts are equal and ``off`` is within 1e-9.
+    ``off`` is the relative difference to the loop with the same fill; ``agrees`` is True where the
+    counts are equal and ``off`` is within 1e-9.
     """
     parquet = str(minutes())
     outcomes = [
-        said_by(name, [_python(environment), str(PEERS / script), parquet, "--times", "1"])
+        json_output(name, [_python(environment), str(PEERS / script), parquet, "--times", "1"])
         for name, (environment, script) in ENGINES.items()
     ]
-    outcomes.append(said_by("ares", [sys.executable, "-m", "bench.rows.agreement", parquet]))
+    outcomes.append(json_output("ares", [sys.executable, "-m", "bench.rows.agreement", parquet]))
     return [_compared(outcome, outcomes[0]) for outcome in outcomes]
 
 
 def reference_holds(outcomes: list[dict[str, Any]]) -> bool | None:
-    """Return whether ``reference.json`` still says the same; None without the real candles."""
+    """Return whether ``reference.json`` is reproduced; None without the real candles."""
     if data_folder() is None:
         return None
     written = json.loads(REFERENCE.read_text())["windows"]["whole"]
@@ -51,7 +51,7 @@ def reference_holds(outcomes: list[dict[str, Any]]) -> bool | None:
 
 
 def _compared(outcome: dict[str, Any], loop: dict[str, Any]) -> dict[str, Any]:
-    """Return the outcome beside the loop's; an engine that fills at the close brings its own."""
+    """Return the result with that of the loop with the same fill."""
     at_close = outcome.get("loop_at_close")
     off = abs(outcome["final_equity"] / (at_close or loop)["final_equity"] - 1)
     same = all(outcome[key] == loop[key] for key in COUNTS)

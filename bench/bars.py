@@ -1,4 +1,4 @@
-"""The candles that the benchmarks run on: real ones where they are, else a simulated walk."""
+"""The candles of the benchmarks: real ones if available, else a simulated random walk."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def data_folder() -> Path | None:
 
 
 def source() -> str:
-    """Return one sentence that says which candles are used."""
+    """Return one sentence on which candles are used."""
     if data_folder() is None:
         return "simulated 1m bars (no real candles found: set ARES_DATA to use them)"
     return f"real candles: {REAL_FILE}"
@@ -37,8 +37,8 @@ def source() -> str:
 def minutes(bars: int | None = None) -> Path:
     """Return a Parquet file of 1m bars ``ts, open, high, low, close, volume``.
 
-    bars : how many; None means the real file as it is. More than there are is made by laying the
-           candles end to end, every second time backwards, so that no seam is a jump in price.
+    bars : number of bars; None: all of the real file. For more bars than there are, the candles are
+           repeated, every second time in reverse, so that no seam is a jump in price.
     """
     folder = data_folder()
     if bars is None and folder is not None:
@@ -74,13 +74,13 @@ def columns(path: Path, bars_max: int | None = None) -> dict[str, np.ndarray]:
 
 
 def bars_of(path: Path, bars_max: int | None = None) -> Bars:
-    """Return the bars of a file as the kernel takes them."""
+    """Return the bars of a file in the kernel's form."""
     given = columns(path, bars_max)
     return Bars.make(*(given[name] for name in ("ts", *PRICES, "volume")))
 
 
 def _tiled(frame: pl.DataFrame, bars: int) -> pl.DataFrame:
-    """Return ``bars`` rows of the candles there and back again, on one unbroken minute grid."""
+    """Return ``bars`` rows of the candles, repeated in alternating order on one minute grid."""
     tiles = -(-bars // len(frame))
     back = frame.reverse().rename({"open": "close", "close": "open"}).select(frame.columns)
     long = pl.concat([back if i % 2 else frame for i in range(tiles)]).head(bars)
@@ -89,7 +89,7 @@ def _tiled(frame: pl.DataFrame, bars: int) -> pl.DataFrame:
 
 
 def _simulated() -> pl.DataFrame:
-    """Return a random walk in ticks of 0.01 with volatility that comes in clusters."""
+    """Return a random walk in ticks of 0.01 with clustered volatility."""
     chance = np.random.default_rng(20260301)
     n = SIMULATED_BARS
     volatility = 6e-4 * np.exp(0.5 * np.sin(np.arange(n) / 700.0) + 0.3 * chance.normal(size=n))

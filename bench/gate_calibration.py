@@ -1,14 +1,14 @@
-"""Calibration on real candles: what 5m models of BTC, ETH and SOL said, and what came.
+"""Calibration on real candles: predicted and observed probabilities of 5m models of BTC, ETH, SOL.
 
-    python -m bench.gate_calibration                the table of each; exit 1 where one falls short
-    python -m bench.gate_calibration --bars 20000   the newest so many bars only
+    python -m bench.gate_calibration                one table each; exit 1 if one misses its limit
+    python -m bench.gate_calibration --bars 20000   only the newest bars, this many
 
-The path is the product's: the newest bars of each file go into a candle store, ``train`` makes a
-package and an ensemble of each instrument, and what is read is the ensemble's own evidence out of
-sample: the expected calibration error over ten bins of equal counts, and the Brier score saved
-against always saying the base rate of those very rows. ``learning.horizon`` is 1/3: a trade lasts
-an hour at most. Whether so short a trade earns more than it costs hangs on how far prices move,
-and that can be told; that their direction cannot is why none of these models would trade.
+The path is that of the product: the newest bars of each file are imported, ``train`` makes a
+package and an ensemble of each instrument, and the ensemble's out-of-sample evidence is read: the
+expected calibration error over ten bins of equal counts, and the Brier skill against the base rate
+of the same rows. ``learning.horizon`` is 1/3: a trade lasts an hour at most. Whether so short a
+trade earns more than it costs depends on volatility, which is predictable; the direction is not,
+and so none of these models would trade.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ def data() -> Path:
 
 
 def run(bars: int = BARS, symbols: tuple[str, ...] = SYMBOLS) -> list[dict[str, Any]]:
-    """Return the figures of each instrument's ensemble."""
+    """Return the metrics of each instrument's ensemble."""
     from ares.bootstrap.training import train
     from ares.config.workspace import Workspace
     from ares.runtime.training.plan import TrainingRequest
-    from bench.gate_world import Remembering
+    from bench.gate_world import CachedTraining
 
     with tempfile.TemporaryDirectory(prefix="calibration_") as folder:
         root = Path(folder) / "w"
@@ -62,30 +62,30 @@ def run(bars: int = BARS, symbols: tuple[str, ...] = SYMBOLS) -> list[dict[str, 
         (root / "ares.yaml").write_text(yaml.safe_dump(settings))
         for symbol in symbols:
             _store(Workspace(root), symbol, bars)
-        report = train(Workspace(root), TrainingRequest(), pool=Remembering())
-        return [_figures(one.instrument, one.metrics) for one in report.ensembles]
+        report = train(Workspace(root), TrainingRequest(), pool=CachedTraining())
+        return [_figures(row.instrument, row.metrics) for row in report.ensembles]
 
 
 def met(seen: list[dict[str, Any]]) -> bool:
-    """Return whether each is calibrated, and says more than the base rate."""
+    """Return whether each is calibrated, with positive skill against the base rate."""
     return len(seen) > 0 and all(
-        one["calibration_error"] <= ERROR_MAX and one["brier_skill"] > 0.0 for one in seen
+        row["calibration_error"] <= ERROR_MAX and row["brier_skill"] > 0.0 for row in seen
     )
 
 
 def table(seen: list[dict[str, Any]]) -> str:
     """Return the figures and the reliability tables for the terminal."""
     lines = []
-    for one in seen:
+    for row in seen:
         lines += [
-            f"{one['instrument']} 5m: calibration error {one['calibration_error']:.4f} (asked: at "
-            f"most {ERROR_MAX}; a perfect model of as many rows: {one['calibration_limit']:.4f}), "
-            f"Brier skill {one['brier_skill']:+.2%}",
-            f"  {one['rows']:,} rows over {one['days']:.0f} days out of sample, base rate "
-            f"{one['base_rate']:.3f}, AUC {one['auc']:.3f}, trades {one['trades']}",
-            "  said  " + " ".join(f"{b['said']:6.3f}" for b in one["reliability"]),
-            "  seen  " + " ".join(f"{b['seen']:6.3f}" for b in one["reliability"]),
-            "  rows  " + " ".join(f"{b['rows']:6d}" for b in one["reliability"]),
+            f"{row['instrument']} 5m: calibration error {row['calibration_error']:.4f} (asked: at "
+            f"most {ERROR_MAX}; a perfect model of as many rows: {row['calibration_limit']:.4f}), "
+            f"Brier skill {row['brier_skill']:+.2%}",
+            f"  {row['rows']:,} rows over {row['days']:.0f} days out of sample, base rate "
+            f"{row['base_rate']:.3f}, AUC {row['auc']:.3f}, trades {row['trades']}",
+            "  predicted  " + " ".join(f"{b['predicted']:6.3f}" for b in row["reliability"]),
+            "  observed   " + " ".join(f"{b['observed']:6.3f}" for b in row["reliability"]),
+            "  rows       " + " ".join(f"{b['rows']:6d}" for b in row["reliability"]),
         ]
     return "\n".join([*lines, "met" if met(seen) else "NOT MET", ""])
 

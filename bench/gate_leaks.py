@@ -1,11 +1,11 @@
-"""Leaks are caught: ways to let the future in, each planted once, each before the gate's test.
+"""Look-ahead leakage is detected: each kind of leak is planted once and tested by the gate.
 
-    python -m bench.gate_leaks            the table; exit 1 where one is missed or a clean one named
+    python -m bench.gate_leaks            the table; exit 1 for a missed leak or a false alarm
     python -m bench.gate_leaks --quick    fewer bars
 
-A leak is caught where the leak test that the gate runs (``learn.gate.leaks``, ``learn.leakage``)
-names it. Beside each column stands an honest one, which must not be named. And what is shipped is
-tried in the same way: every feature with every kind of reference, the labels, the walk.
+A leak is detected if the leak test of the gate (``learn.gate.leaks``, ``learn.leakage``) names it.
+Each leaking column is tested together with clean ones, which must not be named. What is shipped is
+tested in the same way: every feature with every kind of reference, the labels, the walk-forward.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ Walk = Callable[[F32, Rows, Recipe], WalkForwardResult]
 
 
 @dataclass(frozen=True)
-class Found:
-    """What the test said of one leak: whether it was named, and whoever was named beside it."""
+class LeakResult:
+    """The result of one planted leak: whether it was named, and which clean columns were."""
 
     kind: str
     name: str
@@ -65,47 +65,49 @@ def main() -> int:
     return 0 if met(found, alarms) else 1
 
 
-def run(quick: bool = False) -> tuple[list[Found], dict[str, int]]:
-    """Return what was found, and how many alarms there were on what is shipped, by kind."""
+def run(quick: bool = False) -> tuple[list[LeakResult], dict[str, int]]:
+    """Return the results, and the number of false alarms on what is shipped, by kind."""
     n = BARS_QUICK if quick else BARS
     own, other = hours(SEED, 0.0, n).bars, hours(SEED + 1, 0.0, n).bars
     found = [_column(name, column, own) for name, column in COLUMNS.items()]
-    found += [_beside(own, other), *_news(own), *_labels(own)]
+    found += [_reference_leak(own, other), *_news(own), *_labels(own)]
     rows, recipe = _rows(own)
     found += [_walked(name, leaky, rows, recipe) for name, leaky in WALKS.items()]
     return found, _alarms(own, other, rows, recipe)
 
 
-def met(found: list[Found], alarms: dict[str, int]) -> bool:
-    """Return whether all were caught, and nothing honest was accused."""
+def met(found: list[LeakResult], alarms: dict[str, int]) -> bool:
+    """Return whether all leaks were detected, without a false alarm."""
     return (
         len(found) >= 20
-        and all(one.caught and not one.accused for one in found)
+        and all(leak.caught and not leak.accused for leak in found)
         and not any(alarms.values())
     )
 
 
-def figures(found: list[Found], alarms: dict[str, int]) -> dict[str, Any]:
-    """Return the counts, as they are written down."""
+def figures(found: list[LeakResult], alarms: dict[str, int]) -> dict[str, Any]:
+    """Return the counts, as they are stored."""
     return {
         "planted": len(found),
-        "caught": sum(one.caught for one in found),
-        "missed": [one.name for one in found if not one.caught],
-        "honest_accused": [f"{one.name}: {who}" for one in found for who in one.accused],
+        "caught": sum(leak.caught for leak in found),
+        "missed": [leak.name for leak in found if not leak.caught],
+        "honest_accused": [f"{leak.name}: {who}" for leak in found for who in leak.accused],
         "alarms_on_shipped": alarms,
-        "names": [f"{one.kind}: {one.name}" for one in found],
+        "names": [f"{leak.kind}: {leak.name}" for leak in found],
         "met": met(found, alarms),
     }
 
 
-def table(found: list[Found], alarms: dict[str, int], seconds: float) -> str:
-    """Return what was found for the terminal."""
+def table(found: list[LeakResult], alarms: dict[str, int], seconds: float) -> str:
+    """Return the results for the terminal."""
     lines = []
-    for one in found:
-        beside = f"; accused as well: {', '.join(one.accused)}" if one.accused else ""
-        lines.append(f"{'caught' if one.caught else 'MISSED':<7} {one.kind:<9} {one.name}{beside}")
+    for leak in found:
+        others = f"; also named: {', '.join(leak.accused)}" if leak.accused else ""
+        lines.append(
+            f"{'caught' if leak.caught else 'MISSED':<7} {leak.kind:<9} {leak.name}{others}"
+        )
     shipped = ", ".join(f"{kind} {n}" for kind, n in alarms.items())
-    caught = sum(one.caught for one in found)
+    caught = sum(leak.caught for leak in found)
     lines += [
         "",
         f"{caught} of {len(found)} planted leaks caught; alarms on what is shipped: {shipped}; "
@@ -118,42 +120,48 @@ def table(found: list[Found], alarms: dict[str, int], seconds: float) -> str:
 # --- how each kind is tried ----------------------------------------------------------------------
 
 
-def _column(name: str, column: Column, own: Bars) -> Found:
-    """Try a leaking column beside two honest ones."""
+def _column(name: str, column: Column, own: Bars) -> LeakResult:
+    """Test a leaking column together with two clean ones."""
 
     def columns(bars: Bars, _: Bars | None) -> F32:
         honest = [_returns(bars), _past_mean(bars)]
         return np.column_stack([*honest, column(bars)]).astype(np.float32)
 
     leaking = feature_leaks(own, None, columns, ("return", "mean", name), HOUR_MS).leaking
-    return Found("feature", name, name in leaking, tuple(one for one in leaking if one != name))
+    return LeakResult("feature", name, name in leaking, tuple(x for x in leaking if x != name))
 
 
-def _beside(own: Bars, other: Bars) -> Found:
-    """Try a column that reads the reference's bar of one hour later."""
+def _reference_leak(own: Bars, other: Bars) -> LeakResult:
+    """Test a column that reads the reference's bar of one hour later."""
     name = "reference instrument's later bar"
 
-    def columns(mine: Bars, beside: Bars | None) -> F32:
-        assert beside is not None
-        honest = np.searchsorted(beside.ts_ms, mine.ts_ms)
-        place = np.clip(np.column_stack([honest, honest + 1]), 0, len(beside) - 1)
-        read: F32 = beside.close[place].astype(np.float32)
+    def columns(bars: Bars, reference: Bars | None) -> F32:
+        assert reference is not None
+        honest = np.searchsorted(reference.ts_ms, bars.ts_ms)
+        rows = np.clip(np.column_stack([honest, honest + 1]), 0, len(reference) - 1)
+        read: F32 = reference.close[rows].astype(np.float32)
         return read
 
     leaking = feature_leaks(own, other, columns, ("now", name), HOUR_MS).leaking
-    said = f"{name} (of the reference)"
-    return Found("reference", name, said in leaking, tuple(x for x in leaking if x != said))
+    name_read = f"{name} (of the reference)"
+    return LeakResult(
+        "reference", name, name_read in leaking, tuple(x for x in leaking if x != name_read)
+    )
 
 
-def _news(own: Bars) -> list[Found]:
-    """Try sentiment that is dated by the hour that it is about, hours before it was told; and
-    sentiment that does not wait for the delay that was agreed.
+def _news(own: Bars) -> list[LeakResult]:
+    """Test sentiment dated by the hour that it is about, before its publication; and sentiment
+    without the delay of the settings.
     """
     draw = np.random.default_rng(SEED)
     spec = SentimentSpec()
-    told_ms = np.sort(draw.choice(own.ts_ms[: -WEEK // 2], len(own) // 6, replace=False)) + 1_000
-    scores = draw.integers(-1_000_000, 1_000_001, len(told_ms)) / 1e6
-    news = Observations(told_ms + spec.delay_ms, told_ms, scores, np.zeros(len(told_ms), np.int64))
+    published_ms = (
+        np.sort(draw.choice(own.ts_ms[: -WEEK // 2], len(own) // 6, replace=False)) + 1_000
+    )
+    scores = draw.integers(-1_000_000, 1_000_001, len(published_ms)) / 1e6
+    news = Observations(
+        published_ms + spec.delay_ms, published_ms, scores, np.zeros(len(published_ms), np.int64)
+    )
 
     def ahead(by_ms: int) -> Callable[[Observations, SeriesSpec, I64], F32]:
         def columns(seen: Observations, how: SeriesSpec, now_ms: I64) -> F32:
@@ -166,7 +174,7 @@ def _news(own: Bars) -> list[Found]:
 
     closed_ms = own.ts_ms + HOUR_MS
     return [
-        Found("news", name, len(series_leaks(news, spec, closed_ms, ahead(by_ms)).leaking) > 0)
+        LeakResult("news", name, len(series_leaks(news, spec, closed_ms, ahead(by_ms)).leaking) > 0)
         for name, by_ms in (
             ("sentiment before its publication", 9 * HOUR_MS),
             ("sentiment before its delay is over", spec.delay_ms),
@@ -174,14 +182,14 @@ def _news(own: Bars) -> list[Found]:
     ]
 
 
-def _labels(own: Bars) -> list[Found]:
-    """Try labels that say they are known before they are, or are scaled by what comes."""
+def _labels(own: Bars) -> list[LeakResult]:
+    """Test labels that claim to be known too early, or are scaled by later values."""
     label = default_label(Timeframe.H1, COST_BPS, "triple_barrier")
     bars = own[-1_000:]
     change = np.abs(np.diff(np.log(bars.close), prepend=np.log(bars.close[:1])))
 
     def tell(early_bars: int, sigma_ahead: bool) -> Callable[[Bars], TimedRows]:
-        def told(part: Bars) -> TimedRows:
+        def rows_of(part: Bars) -> TimedRows:
             moved = change[: len(part)] if not sigma_ahead else _change(part)
             sigma = np.maximum.accumulate(moved) / 4.0 + (moved.mean() if sigma_ahead else 0.0)
             width = barrier_width(sigma, label.horizon_bars, 1.0, label.width_min_bps)
@@ -190,7 +198,7 @@ def _labels(own: Bars) -> list[Found]:
             known_ms = labels.ends_ms[kept] - early_bars * HOUR_MS
             return TimedRows(part.ts_ms[kept], known_ms, labels.net[kept][:, None])
 
-        return told
+        return rows_of
 
     found = []
     for name, early_bars, ahead in (
@@ -198,20 +206,20 @@ def _labels(own: Bars) -> list[Found]:
         ("barriers by the volatility of the whole", 0, True),
     ):
         leaking = leak_test(tell(early_bars, ahead), bars, (name,), HOUR_MS).leaking
-        found.append(Found("label", name, name in leaking))
+        found.append(LeakResult("label", name, name in leaking))
     return found
 
 
-def _walked(name: str, leaky: Walk, rows: Rows, recipe: Recipe) -> Found:
+def _walked(name: str, leaky: Walk, rows: Rows, recipe: Recipe) -> LeakResult:
     leaking = walk_leaks(rows.x, rows, recipe, walk_forward_fn=leaky).leaking
-    return Found("walk", name, "calibrated score" in leaking)
+    return LeakResult("walk", name, "calibrated score" in leaking)
 
 
 def _alarms(own: Bars, other: Bars, rows: Rows, recipe: Recipe) -> dict[str, int]:
-    """Return the alarms on what is shipped."""
+    """Return the false alarms on what is shipped."""
 
-    def shipped(mine: Bars, beside: Bars | None) -> F32:
-        return features_of(mine, Timeframe.H1, beside).values
+    def shipped(bars: Bars, reference: Bars | None) -> F32:
+        return features_of(bars, Timeframe.H1, reference).values
 
     named = [
         name
@@ -228,9 +236,11 @@ def _alarms(own: Bars, other: Bars, rows: Rows, recipe: Recipe) -> dict[str, int
 
 
 def _news_alarms(own: Bars) -> int:
-    told_ms = own.ts_ms[5:-WEEK:7] + 1_000
-    spec, scores = SentimentSpec(), np.arange(len(told_ms)) * 7_919 % 2_000_001 / 1e6 - 1.0
-    news = Observations(told_ms + spec.delay_ms, told_ms, scores, np.zeros(len(told_ms), np.int64))
+    published_ms = own.ts_ms[5:-WEEK:7] + 1_000
+    spec, scores = SentimentSpec(), np.arange(len(published_ms)) * 7_919 % 2_000_001 / 1e6 - 1.0
+    news = Observations(
+        published_ms + spec.delay_ms, published_ms, scores, np.zeros(len(published_ms), np.int64)
+    )
     return len(series_leaks(news, spec, own.ts_ms + HOUR_MS).leaking)
 
 
@@ -280,7 +290,7 @@ def _unfinished(b: Bars) -> F64:
 
 
 def _right_edge_misread(b: Bars) -> F64:
-    """Bars stamped with their right edge, taken for bars that opened there an interval before."""
+    """Bars stamped with their close time, read as if it were their open time."""
     line = _four_hours(b)
     bars = line.resample("4h", label="right", closed="left").mean()
     opened = bars.set_axis(pd.DatetimeIndex(bars.index) - pd.Timedelta(hours=4))
@@ -288,7 +298,7 @@ def _right_edge_misread(b: Bars) -> F64:
 
 
 def _merged_by_index(b: Bars) -> F64:
-    """A mean whose warm-up was dropped, put beside the bars by row number."""
+    """A mean without its warm-up rows, merged with the bars by row number."""
     mean = _series(b).rolling(9).mean().dropna().reset_index(drop=True)
     return np.asarray(mean.reindex(range(len(b))).ffill())
 
@@ -316,7 +326,7 @@ def _sparse(b: Bars) -> pd.Series:
 
 
 def _without_outliers(b: Bars) -> F64:
-    """A jump that the next bar takes back is called a bad tick."""
+    """A jump that the next bar reverses is removed as a bad tick."""
     r = _returns(b)
     after = np.append(r[1:], 0.0)
     return np.where((np.abs(r) > r.std() / 2) & (np.sign(r) != np.sign(after)), 0.0, r)
@@ -384,7 +394,7 @@ COLUMNS: dict[str, Column] = {
 
 
 def _not_purged(x: F32, rows: Rows, recipe: Recipe) -> WalkForwardResult:
-    """Training rows up to the test fold, whenever their labels end."""
+    """Training rows up to the test fold, regardless of when their labels end."""
     hasty = replace(rows, ends_ms=rows.decided_ms.copy())
     return walk(x, hasty, msgspec.structs.replace(recipe, embargo_bars=1))
 
@@ -398,7 +408,7 @@ def _calibrated_on_the_test(x: F32, rows: Rows, recipe: Recipe) -> WalkForwardRe
 
 
 def _selected_on_everything(x: F32, rows: Rows, recipe: Recipe) -> WalkForwardResult:
-    """The ten columns that correlate best with all outcomes, those of the test among them."""
+    """The ten columns that correlate best with all outcomes, including those of the test."""
     won = rows.won - rows.won.mean()
     spread = x.std(axis=0)
     tie = np.abs(won @ (x - x.mean(axis=0))) / np.where(spread > 0, spread, np.inf)
@@ -423,7 +433,7 @@ def _encoded_by_outcomes(x: F32, rows: Rows, recipe: Recipe) -> WalkForwardResul
 
 
 def _shuffled(x: F32, rows: Rows, recipe: Recipe) -> WalkForwardResult:
-    """Folds of a deck of cards: each model is fitted on rows around those that it is asked."""
+    """Shuffled folds: each model is fitted on rows around those that it scores."""
     order = np.random.default_rng(0).permutation(len(rows))
     mixed = replace(rows[order], decided_ms=rows.decided_ms.copy(), ends_ms=rows.ends_ms.copy())
     honest = walk(x, rows, recipe)
@@ -434,12 +444,12 @@ def _shuffled(x: F32, rows: Rows, recipe: Recipe) -> WalkForwardResult:
 
 
 def _tuned_on_the_test(x: F32, rows: Rows, recipe: Recipe) -> WalkForwardResult:
-    """Of two recipes the one that did better in the very folds that are judged."""
+    """Of two recipes, the better one on the test folds."""
     small = msgspec.structs.replace(recipe.boost, leaves=3)
     tried = [walk(x, rows, recipe), walk(x, rows, msgspec.structs.replace(recipe, boost=small))]
-    half = [one.out_of_sample for one in tried]
+    half = [each.out_of_sample for each in tried]
     won = half[0].rows.won
-    blend = np.array([np.mean((one.p - won) ** 2) for one in half])
+    blend = np.array([np.mean((each.p - won) ** 2) for each in half])
     weight = blend[1] / blend.sum()
     p = weight * half[0].p + (1.0 - weight) * half[1].p
     return replace(tried[0], out_of_sample=replace(half[0], p=p))

@@ -18,17 +18,17 @@ def section(results: Results) -> tuple[str, str]:
     _retraining(results.get("retraining", {}), rows)
     text = [f"{'what':<58} {'measured':<34} {'required':<22}"]
     page = ["| what | measured | required | |", "|---|---|---|---|"]
-    for what, measured, asked, met in rows:
+    for what, measured, limit, met in rows:
         word = {True: "met", False: "MISSED", None: ""}[met]
-        text.append(f"{what:<58} {measured:<34} {asked:<22} {word}")
-        page.append(f"| {what} | {measured} | {asked} | {word} |")
+        text.append(f"{what:<58} {measured:<34} {limit:<22} {word}")
+        page.append(f"| {what} | {measured} | {limit} | {word} |")
     for name, result in results.items():
         if "measured" in result:
-            place = result["machine"]
+            machine = result["machine"]
             did = "counted" if "kinds" in result else "measured"
             details.append(
                 f"- {name}: {did} {result['measured']} at commit {_commits(result)}, "
-                f"{place['processor']}, {place['cores']} cores"
+                f"{machine['processor']}, {machine['cores']} cores"
                 + (
                     f", load average up to {result['load_average_max']}"
                     if "load_average_max" in result
@@ -106,23 +106,23 @@ def _leaks(result: Results, rows: list[Any], details: list[str]) -> None:
 
 
 def _calibration(result: Results, rows: list[Any], details: list[str]) -> None:
-    for one in result.get("ensembles", []):
-        error, skill = one["calibration_error"], one["brier_skill"]
+    for row in result.get("ensembles", []):
+        error, skill = row["calibration_error"], row["brier_skill"]
         rows.append(
             (
-                f"calibration error, {one['instrument']} 5m",
+                f"calibration error, {row['instrument']} 5m",
                 f"{error:.4f}",
                 "at most 0.03",
                 error <= 0.03,
             )
         )
         rows.append(("  its Brier skill", f"{skill:+.2%}", "above 0", skill > 0.0))
-        bins = " · ".join(f"{b['said']:.3f}/{b['seen']:.3f}" for b in one["reliability"])
+        bins = " · ".join(f"{b['predicted']:.3f}/{b['observed']:.3f}" for b in row["reliability"])
         details.append(
-            f"- {one['instrument']} 5m, predicted/observed in deciles of "
-            f"{one['rows']:,} rows: {bins} "
-            f"(base rate {one['base_rate']:.3f}; error of a perfectly calibrated model: "
-            f"{one['calibration_limit']:.4f})."
+            f"- {row['instrument']} 5m, predicted/observed in deciles of "
+            f"{row['rows']:,} rows: {bins} "
+            f"(base rate {row['base_rate']:.3f}; error of a perfectly calibrated model: "
+            f"{row['calibration_limit']:.4f})."
         )
 
 
@@ -138,13 +138,13 @@ def _retraining(result: Results, rows: list[Any]) -> None:
         )
     median = result.get("contenders", {}).get("ares", {}).get("median", {})
     if median:
-        said = f"{median['one_cpu_s']:.2f} s and {median['with_verdict_cpu_s']:.2f} s"
-        rows.append(("  CPU time (one model; with verdict)", said, "", None))
+        cpu_seconds = f"{median['one_cpu_s']:.2f} s and {median['with_verdict_cpu_s']:.2f} s"
+        rows.append(("  CPU time (one model; with verdict)", cpu_seconds, "", None))
 
 
 def _commits(result: Results) -> str:
     """Return the commit that was measured; of worlds, those that their lines name."""
-    worlds = {one for kind in result.get("kinds", {}).values() for one in kind["commits"]}
+    worlds = {row for kind in result.get("kinds", {}).values() for row in kind["commits"]}
     if not worlds:
         return str(result["commit"])
     return f"{result['commit']}, run at commit {' and '.join(sorted(worlds))}"

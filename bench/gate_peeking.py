@@ -1,18 +1,17 @@
-"""Peeking is free: pairs of equal skill, the anytime-valid test read after every step.
+"""Peeking is allowed: pairs of equal skill, with the anytime-valid test read after every step.
 
-    python -m bench.gate_peeking                    all pairs; the table, and the JSON beside it
-    python -m bench.gate_peeking --pairs 10 --json  a glance; JSON on standard output, no file
+    python -m bench.gate_peeking                    all pairs; the table, and a JSON file
+    python -m bench.gate_peeking --pairs 10 --json  a short run; JSON on standard output, no file
 
 For each kind of difference between a challenger and a champion: how many of the pairs without a
 difference in skill are ever declared better within 10,000 steps (at most 5% may be), and how many
 with one are found within 8,000 (at 0.05 standard deviations a step, 90% must be). Every pair has
-a seed of its own, ``[SEED, world, pair]``, so a smaller run is the beginning of a larger one.
+its own seed, ``[SEED, world, pair]``, so that a smaller run is the beginning of a larger one.
 
-All differences have a standard deviation of 1 (printed as measured) and a hard bound, at which a
-stop would end them; what is cut there is cut on both sides, or the mean after the cut is known
-exactly, so that equal skill is a mean of exactly 0. The test's first guess of the standard
-deviation is wrong by a factor of up to 2 either way. What a z-test would have made of the same
-peeking stands beside it.
+All differences have a standard deviation of 1 (printed as measured) and a hard bound, as with a
+stop; they are cut on both sides, or the mean after the cut is known exactly, so that equal skill is
+a mean of exactly 0. The test's first estimate of the standard deviation is wrong by a factor of up
+to 2 either way. The result of a z-test with the same peeking is listed for comparison.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ Draw = Callable[[np.random.Generator, int], F64]
 
 @dataclass(frozen=True)
 class World:
-    """One kind of difference: how ``n`` of them are drawn, and the largest loss, in their sd."""
+    """One kind of difference: how ``n`` of them are drawn, and the largest loss, in its sd."""
 
     name: str
     title: str
@@ -60,7 +59,7 @@ class World:
 
 @dataclass
 class Tally:
-    """What the pairs of one world came to.
+    """The results of the pairs of one world.
 
     declared : steps at which equals were declared better; found: by edge, when it was found.
     naive    : equals that a z-test declared better.
@@ -78,8 +77,8 @@ def main() -> int:
     args = _arguments()
     started = time.perf_counter()
     worlds = []
-    for place, world in enumerate(WORLDS):
-        worlds.append(_figures(world, _played(place, world, args.pairs), args.pairs))
+    for index, world in enumerate(WORLDS):
+        worlds.append(_figures(world, _played(index, world, args.pairs), args.pairs))
     met = all(
         world["declared_share"] <= FALSE_MAX and world["edges"]["0.05"]["found_share"] >= FOUND_MIN
         for world in worlds
@@ -108,12 +107,12 @@ def main() -> int:
     return 0 if met else 1
 
 
-def _played(place: int, world: World, pairs: int) -> Tally:
-    """Return what the test said of every pair of a world."""
+def _played(index: int, world: World, pairs: int) -> Tally:
+    """Return the test's result for every pair of a world."""
     tally = Tally([], 0, {edge: [] for edge in EDGES_SDS}, 0.0, 0.0)
     log_e = np.empty(STEPS)
     for pair in range(pairs):
-        chance = np.random.default_rng([SEED, place, pair])
+        chance = np.random.default_rng([SEED, index, pair])
         sd_guess = 2.0 ** chance.uniform(-1.0, 1.0)
         equal = world.draw(chance, STEPS)
         tally.naive += _naive(equal)
@@ -245,14 +244,14 @@ def _cut_lognormal() -> tuple[float, float]:
 
 
 def _rare(chance: np.random.Generator, n: int) -> F64:
-    """Return small gains with, once in 1,000 steps, the loss of what they gave."""
+    """Return small gains and, once in 1,000 steps, a loss of the same total."""
     usual = math.sqrt(1.0 - RARE_VARIANCE) * np.clip(chance.standard_normal(n), -6.0, 6.0)
     lost = chance.random(n) < RARE
     return usual + np.where(lost, -RARE_LOSS, RARE_LOSS * RARE / (1.0 - RARE))
 
 
 def _mostly_flat(chance: np.random.Generator, n: int) -> F64:
-    """Return the differences of ledgers that hold the same nine bars in ten."""
+    """Return the differences of accounts that hold the same position in nine of ten bars."""
     apart = chance.random(n) < HELD
     moves = chance.standard_t(5, n) * math.sqrt(3.0 / 5.0 / HELD)
     return np.where(apart, np.clip(moves, -HEAVY_BOUND, HEAVY_BOUND), 0.0)

@@ -1,13 +1,13 @@
-"""`make bench-gate`: what the gate lets through, what it finds, how well it says chances, how long.
+"""`make bench-gate`: false positives, power, calibration, leaks and speed of the gate.
 
-python -m bench.gate_run                    everything that is not there yet, then the whole table
+python -m bench.gate_run                    what is missing, then the whole table
 python -m bench.gate_run --only leaks       one part again: noise_and_skill, peeking, leaks,
                                             calibration, retraining
 python -m bench.gate_run --show             only the table of what was measured
 
-Seeds are fixed and stand in the files of the parts; the parts write into ``bench/gate.json``, the
-worlds a line each into ``bench/gate_worlds.jsonl``, which is taken up where it was left. The page
-``docs/EVIDENCE.md`` has the section between its two marks written again.
+Seeds are fixed, in the files of the parts. The parts write to ``bench/gate.json``, the markets to
+``bench/gate_worlds.jsonl``, one line each; an interrupted run continues. The section of the page
+``docs/EVIDENCE.md`` between its two marks is written again.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def _write(results: dict[str, Any]) -> None:
 
 
 def _put(page: str) -> None:
-    """Write the section between its marks again; the rest of the page is left as it is."""
+    """Write the section between its marks; the rest of the page is not changed."""
     begin, end = "<!-- bench-gate -->\n", "<!-- end of bench-gate -->\n"
     whole = PAGE.read_text()
     if begin in whole and end in whole:

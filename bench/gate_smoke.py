@@ -1,11 +1,11 @@
-"""A glance at the gate's bench, for ``make test``: the same code on small worlds, JSON at the end.
+"""A short run of the gate's benchmark, for ``make test``: the same code on small markets.
 
     python -m bench.gate_smoke worlds|calibration       the second needs the real candles
 
-Not the claims of ``make bench-gate``, which stand on four years and three recipes: ten worlds of
-noise of 3,000 hours and ten of skill of 4,000 with six times the pull, one recipe each, tell that
-the way from candles to a verdict is whole, that nothing gets through by luck and that skill does.
-The leaks are all of them, on fewer bars; calibration is that of BTC's newest 15,000 bars.
+It does not support the claims of ``make bench-gate``, which need four years and three recipes. Ten
+markets of noise of 3,000 hours and ten of skill of 4,000 with six times the pull, one recipe each,
+show that the path from candles to a verdict works, that noise does not pass and skill does. The
+leaks are complete, on fewer bars; calibration is that of BTC's newest 15,000 bars.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ def main() -> None:
     parser.add_argument("what", choices=("worlds", "calibration"))
     what = parser.parse_args().what
     warnings.simplefilter("ignore")
-    said = worlds() if what == "worlds" else gate_calibration.run(BARS, ("BTC/USDT",))
-    sys.stdout.write(json.dumps(said) + "\n")
+    output = worlds() if what == "worlds" else gate_calibration.run(BARS, ("BTC/USDT",))
+    sys.stdout.write(json.dumps(output) + "\n")
 
 
 def worlds() -> dict[str, Any]:
-    """Return what became of the worlds, and of the leaks."""
+    """Return the results of the markets, and of the leaks."""
     with tempfile.TemporaryDirectory(prefix="gate_smoke_") as name:
         folder = Path(name)
         noise = [

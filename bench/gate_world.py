@@ -1,14 +1,14 @@
-"""One world before the gate: candles stored, three recipes trained, the best promoted if it may.
+"""One synthetic market through the gate: store candles, train three recipes, promote the best.
 
-The whole of it is the product's: the candles go into the candle store of a workspace of its own,
-``train`` makes each recipe's ensemble and counts its trials in the models' journal, and
-``validate_model`` gives the verdict. A person would then try the recipe that looks best, and where
-it is refused the next one: so does ``play``. The world counts as promoted if one of them passes.
+The path is that of the product: the candles are stored in a workspace of their own, ``train`` makes
+each recipe's ensemble and counts its trials in the models' journal, and ``validate_model`` gives
+the verdict. A user would validate the recipe that looks best, and if it is refused the next one;
+``play`` does the same. The market counts as promoted if one recipe passes.
 
-Two savings, and nothing else, set it apart from the command line. No pictures are drawn. And what
-was trained a moment ago in this very process is not trained again where validation asks for it
-with the same rows (by their SHA-256) and the same recipe: training is deterministic to the byte,
-and ``again=True`` trains it again all the same, which the first worlds of each kind do.
+It differs from the command line in two ways. No pictures are drawn. And a model trained in the same
+process is not trained again where validation requires it with the same rows (by SHA-256) and the
+same recipe: training is deterministic to the byte. With ``again=True``, as in the first markets of
+each kind, it is trained again.
 """
 
 from __future__ import annotations
@@ -55,11 +55,11 @@ RECIPES: tuple[dict[str, object], ...] = (
 their stops and take-profits 1.5, 2 and 1.5 deviations away."""
 
 
-class Remembering(WorkerPool):
-    """Does tasks at once in this process, and remembers what it trained."""
+class CachedTraining(WorkerPool):
+    """Runs tasks in this process at once, and caches what it trained."""
 
     def __init__(self, again: bool = False) -> None:
-        """Remember nothing yet; ``again``: never."""
+        """Start with an empty cache; ``again``: do not use it."""
         super().__init__(1)
         self._again = again
         self._made: dict[tuple[str, str], TrainedPackage] = {}
@@ -109,12 +109,12 @@ def play(
     again: bool = False,
     recipes: Sequence[dict[str, object]] = RECIPES,
 ) -> dict[str, Any]:
-    """Return what became of a world.
+    """Return the result of a market.
 
-    folder  : for MLflow's database, which the worlds of a process share.
-    n       : hours that it lasts.
-    again   : train again what validation asks for, though it was trained a moment ago.
-    recipes : keys of ``learning``, one set for each recipe that is tried.
+    folder  : for MLflow's database, which the markets of a process share.
+    n       : number of hours.
+    again   : train again what validation requires, without the cache.
+    recipes : keys of ``learning``, one set for each recipe.
     """
     started = time.perf_counter(), time.process_time()
     world = hours(seed, edge, n)
@@ -124,9 +124,9 @@ def play(
         terms = AccountTerms(world.spec, rules_of(Workspace(root).settings), 10_000.0)
     finally:
         shutil.rmtree(root, ignore_errors=True)
-    passed = [one.verdict.passed for one in judged]
+    passed = [each.verdict.passed for each in judged]
     chosen = judged[passed.index(True)] if any(passed) else judged[0]
-    simple = [judge(one.evidence, one.limits, "simple").passed for one in judged]
+    simple = [judge(each.evidence, each.limits, "simple").passed for each in judged]
     seen, rule = chosen.evidence, knows(world, terms)
     return {
         "seed": seed,
@@ -136,7 +136,7 @@ def play(
         "simple": any(simple),
         "asked": len(judged),
         "first": passed[0],
-        "refused_by": [[line.name for line in one.verdict.failed] for one in judged],
+        "refused_by": [[line.name for line in each.verdict.failed] for each in judged],
         "rule_sharpe": _rounded(rule.sharpe),
         "rule_trades": len(rule.net_bps),
         "rule_net_bps": _rounded(float(rule.net_bps.mean()) if len(rule.net_bps) else None),
@@ -150,16 +150,16 @@ def play(
         "calibration_limit": _rounded(seen.calibration_limit),
         "days": round((seen.to_ms - seen.from_ms) / 86_400_000),
         "trials": seen.trials,
-        "reproduced": [list(one.evidence.not_reproduced) for one in judged] if again else None,
+        "reproduced": [list(each.evidence.not_reproduced) for each in judged] if again else None,
         "seconds": round(time.perf_counter() - started[0], 1),
         "cpu_seconds": round(time.process_time() - started[1], 1),
     }
 
 
 def knows(world: HourlyMarket, terms: AccountTerms) -> EvidenceAccount:
-    """Return the account of the rule that knows what is planted, at the same costs and sizes.
+    """Return the account of the rule that knows the planted edge, at the same costs and sizes.
 
-    It holds from one of its own words to the other: without stop, take-profit and horizon.
+    It holds from one signal to the opposite one: without stop, take-profit and horizon.
     """
     edge = 1e3 * world.rule_edges()[:, None]
     silent = np.full_like(edge, np.nan)
@@ -169,7 +169,7 @@ def knows(world: HourlyMarket, terms: AccountTerms) -> EvidenceAccount:
 def _judged(
     world: HourlyMarket, root: Path, folder: Path, again: bool, recipes: Sequence[dict[str, object]]
 ) -> list[ValidationResult]:
-    """Return the verdicts that a person would ask for, until the first that passes."""
+    """Return the verdicts in order of the recipes' results, up to the first that passes."""
     Workspace.init(root)
     settings: dict[str, Any] = {
         "symbols": [world.spec.instrument.symbol],
@@ -182,13 +182,13 @@ def _judged(
     engine = open_database(Workspace(root).db_url)
     CandleStore(engine, root / "cache").save(world.spec, "1h", world.bars, "ares.sim.hours")
     engine.dispose()
-    pool = Remembering(again=again)
+    pool = CachedTraining(again=again)
     made: set[str] = set()
     for k, recipe in enumerate(recipes):
         path.write_text(yaml.safe_dump({**settings, "learning": recipe}))
         when = NOW + timedelta(hours=k)
         report = train(Workspace(root), TrainingRequest(), pool=pool, now=partial(_at, when))
-        made |= {one.hash for one in report.ensembles}
+        made |= {each.hash for each in report.ensembles}
     workspace = Workspace(root)
     sharpes = {
         trial.subject: annual_sharpe(np.frombuffer(trial.daily, "<f8")) or 0.0

@@ -1,11 +1,11 @@
-"""Noise and skill: hundreds of worlds before the gate, a line of JSON each, to be taken up again.
+"""Noise and skill: hundreds of synthetic markets through the gate, one line of JSON each.
 
     python -m bench.gate_worlds                     what is missing of 200 + 100, two processes
     python -m bench.gate_worlds --noise 10 --skill 10 --fresh --out /tmp/few.jsonl
-    python -m bench.gate_worlds --show              only what is there
+    python -m bench.gate_worlds --show              only the results so far
 
-Two worlds of noise and one of skill take turns, so that what is there is an equal beginning of
-both. World ``k`` of a kind has the seed ``SEEDS[kind] + k``.
+Two markets of noise and one of skill alternate, so that an interrupted run has equal shares of
+both. Market ``k`` of a kind has the seed ``SEEDS[kind] + k``.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ def main() -> int:
 
 
 def run(out: Path, wanted: dict[str, int], processes: int) -> None:
-    """Play the worlds that are missing, and append each to ``out`` when it is done."""
-    there = {(one["kind"], one["k"]) for one in read(out)}
+    """Run the markets that are missing, and append each to ``out`` when it is finished."""
+    there = {(result["kind"], result["k"]) for result in read(out)}
     missing = [key for key in _in_turn(wanted) if key not in there]
     if not missing:
         return
@@ -73,7 +73,7 @@ def run(out: Path, wanted: dict[str, int], processes: int) -> None:
 
 
 def _without_rest(out: Path) -> None:
-    """Take away a last line that was cut off, so that the next one stands on its own."""
+    """Remove an incomplete last line."""
     if out.exists():
         whole = out.read_bytes()
         with out.open("r+b") as lines:
@@ -81,9 +81,9 @@ def _without_rest(out: Path) -> None:
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """Return what is there of this edition, in order; of a world twice there, the newer.
+    """Return the results of this edition, in order; of a market that is there twice, the newer.
 
-    A last line that was cut off is as good as none: its world is played again.
+    An incomplete last line is ignored: its market is run again.
     """
     if not path.exists():
         return []
@@ -91,50 +91,54 @@ def read(path: Path) -> list[dict[str, Any]]:
     for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
         if not line.endswith("\n"):
             break
-        one = json.loads(line)
-        if one["edition"] == EDITION:
-            known[one["kind"], one["k"]] = one
+        result = json.loads(line)
+        if result["edition"] == EDITION:
+            known[result["kind"], result["k"]] = result
     return [known[key] for key in sorted(known)]
 
 
 def figures(results: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the counts of both kinds, as they are written down."""
+    """Return the counts of both kinds, as they are stored."""
     kinds = {}
     for kind in SEEDS:
-        mine = [one for one in results if one["kind"] == kind]
-        if not mine:
+        rows = [result for result in results if result["kind"] == kind]
+        if not rows:
             continue
         kinds[kind] = {
-            "worlds": len(mine),
+            "worlds": len(rows),
             "of": WORLDS[kind],
-            "promoted": sum(one["promoted"] for one in mine),
-            "promoted_seeds": [one["seed"] for one in mine if one["promoted"]],
-            "first_recipe_passed": sum(one["first"] for one in mine),
-            "simple": sum(one["simple"] for one in mine),
-            "rule_sharpe": _mean(mine, "rule_sharpe"),
-            "rule_trades_a_year": _mean(mine, "rule_trades") / 4.0,
-            "rule_net_bps": _mean(mine, "rule_net_bps"),
-            "sharpe": _mean(mine, "sharpe"),
-            "net_bps": _mean(mine, "net_bps"),
-            "trades": _mean(mine, "trades"),
-            "traded": sum(one["trades"] > 0 for one in mine),
-            "days_judged": _mean(mine, "days"),
+            "promoted": sum(result["promoted"] for result in rows),
+            "promoted_seeds": [result["seed"] for result in rows if result["promoted"]],
+            "first_recipe_passed": sum(result["first"] for result in rows),
+            "simple": sum(result["simple"] for result in rows),
+            "rule_sharpe": _mean(rows, "rule_sharpe"),
+            "rule_trades_a_year": _mean(rows, "rule_trades") / 4.0,
+            "rule_net_bps": _mean(rows, "rule_net_bps"),
+            "sharpe": _mean(rows, "sharpe"),
+            "net_bps": _mean(rows, "net_bps"),
+            "trades": _mean(rows, "trades"),
+            "traded": sum(result["trades"] > 0 for result in rows),
+            "days_judged": _mean(rows, "days"),
             "refused_by": dict(
                 Counter(
-                    name for one in mine if not one["promoted"] for name in one["refused_by"][0]
+                    name
+                    for result in rows
+                    if not result["promoted"]
+                    for name in result["refused_by"][0]
                 ).most_common()
             ),
             "trained_again_alike": sum(
-                one["reproduced"] is not None and not any(one["reproduced"]) for one in mine
+                result["reproduced"] is not None and not any(result["reproduced"])
+                for result in rows
             ),
-            "cpu_seconds": _mean(mine, "cpu_seconds"),
-            "commits": sorted({one["commit"] for one in mine}),
+            "cpu_seconds": _mean(rows, "cpu_seconds"),
+            "commits": sorted({result["commit"] for result in rows}),
         }
     return kinds
 
 
 def met(results: list[dict[str, Any]]) -> bool:
-    """Return whether all worlds are there and as many were promoted as should be."""
+    """Return whether all markets are there and the limits hold."""
     kinds = figures(results)
     whole = all(kind in kinds and kinds[kind]["worlds"] >= WORLDS[kind] for kind in SEEDS)
     return (
@@ -169,12 +173,12 @@ def _counted(counts: dict[str, int]) -> str:
 
 
 def _mean(results: list[dict[str, Any]], name: str) -> float:
-    known = [one[name] for one in results if one[name] is not None]
+    known = [result[name] for result in results if result[name] is not None]
     return round(fmean(known), 4) if known else 0.0
 
 
 def _in_turn(wanted: dict[str, int]) -> Iterator[tuple[str, int]]:
-    """Yield two worlds of noise and one of skill, in turn, until there are as many as wanted."""
+    """Yield two markets of noise and one of skill, in turn, up to the numbers wanted."""
     for turn in range(max((wanted["noise"] + 1) // 2, wanted["skill"])):
         for k in (2 * turn, 2 * turn + 1):
             if k < wanted["noise"]:
@@ -199,9 +203,12 @@ def _play(job: tuple[str, str, int]) -> dict[str, Any]:
     return {"edition": EDITION, "kind": kind, "k": k, **result, "commit": commit()}
 
 
-def _sentence(one: dict[str, Any]) -> str:
-    said = "promoted" if one["promoted"] else f"refused ({', '.join(one['refused_by'][0][:4])})"
-    return f"{one['kind']} {one['k']}: {said}, Sharpe {one['sharpe']}, {one['seconds']:.0f} s"
+def _sentence(result: dict[str, Any]) -> str:
+    outcome = (
+        "promoted" if result["promoted"] else f"refused ({', '.join(result['refused_by'][0][:4])})"
+    )
+    name, sharpe = f"{result['kind']} {result['k']}", result["sharpe"]
+    return f"{name}: {outcome}, Sharpe {sharpe}, {result['seconds']:.0f} s"
 
 
 def _say(line: str) -> None:

@@ -1,4 +1,4 @@
-"""What the numbers were measured on: processor, memory, versions, commit."""
+"""The machine of a measurement: processor, memory, versions, commit."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LIBRARIES = ("numpy", "numba", "lightgbm", "onnxruntime", "polars", "sqlalchemy"
 
 @functools.cache
 def machine() -> dict[str, str | int]:
-    """Return the machine in a few words."""
+    """Return a short description of the machine."""
     versions = " ".join(f"{name} {importlib.metadata.version(name)}" for name in LIBRARIES)
     return {
         "processor": _processor(),
@@ -32,7 +32,7 @@ def machine() -> dict[str, str | int]:
 
 @functools.cache
 def commit() -> str:
-    """Return the short commit, marked where the sources differ from it."""
+    """Return the short commit, with a mark if the sources differ from it."""
     head = _git("rev-parse", "--short", "HEAD")
     return f"{head}-changed" if _git("status", "--porcelain", "--", "src") else head
 
@@ -50,7 +50,7 @@ def _processor() -> str:
 
 
 def stamped(result: dict[str, Any]) -> dict[str, Any]:
-    """Return a result with when, at which commit and on what it was measured."""
+    """Return a result with its time, commit and machine."""
     now = datetime.datetime.now(datetime.UTC)
     return {
         **result,

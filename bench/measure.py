@@ -1,4 +1,4 @@
-"""Measure a row: fresh processes, taking turns, medians; one at a time on the machine."""
+"""Measures a row: fresh processes in turn, one at a time on the machine, and their medians."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ PROCESS_SECONDS_MAX = 300.0
 
 @dataclass(frozen=True)
 class Contender:
-    """One program of a row; ``figures`` turns the JSON line that it prints into numbers.
+    """One program of a row; ``figures`` converts the JSON line that it prints to numbers.
 
-    argv    : makes the command (late, because it may have to make the input first).
-    primed  : run once before, unrecorded, so that no machine code is compiled while timed.
+    argv    : builds the command (when it is needed, since it may have to make the input first).
+    primed  : run once before, unrecorded, so that nothing is compiled while timed.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Contender:
 
 @dataclass(frozen=True)
 class Limit:
-    """What a figure of Ares must be: at least, or at most, a number or another's figure."""
+    """The limit of a figure of Ares: at least, or at most, a number or another's figure."""
 
     figure: str
     title: str
@@ -57,29 +57,29 @@ class Row:
 
 @dataclass
 class Samples:
-    """What the processes of one contender said."""
+    """The outputs of the processes of one contender."""
 
-    said: list[dict[str, Any]] = field(default_factory=list)
+    output: list[dict[str, Any]] = field(default_factory=list)
     figures: list[dict[str, float]] = field(default_factory=list)
 
     def median(self, name: str) -> float:
-        """Return the middle of a figure over the processes."""
+        """Return the median of a figure over the processes."""
         return statistics.median(each[name] for each in self.figures)
 
     def spread(self, name: str) -> tuple[float, float]:
-        """Return the least and the greatest of a figure."""
+        """Return the minimum and the maximum of a figure."""
         values = [each[name] for each in self.figures]
         return min(values), max(values)
 
 
-class Broken(RuntimeError):
-    """A program of a row did not run to its end."""
+class RowFailedError(RuntimeError):
+    """A program of a row failed."""
 
 
 def measure(row: Row, processes: int, until: float, say: Callable[[str], None]) -> dict[str, Any]:
-    """Return the row's result; raise Broken where a program fails.
+    """Return the row's result; raise RowFailedError where a program fails.
 
-    processes : of each contender, in turns.
+    processes : number per contender, in turn.
     until     : ``time.perf_counter()`` after which no further turn begins; there is always one.
     """
     started = time.perf_counter()
@@ -88,19 +88,19 @@ def measure(row: Row, processes: int, until: float, say: Callable[[str], None]) 
     for contender in row.contenders:
         if contender.primed:
             say(f"{row.key}: {contender.name}, once unrecorded")
-            said_by(contender.name, contender.argv())
+            json_output(contender.name, contender.argv())
     for turn in range(processes):
         if turn > 0 and time.perf_counter() > until:
             break
         for contender in row.contenders:
             say(f"{row.key}: {contender.name}, {turn + 1} of {processes}")
             load_max = max(load_max, os.getloadavg()[0])
-            said = said_by(contender.name, contender.argv())
-            samples[contender.name].said.append(said)
-            samples[contender.name].figures.append(contender.figures(said))
+            output = json_output(contender.name, contender.argv())
+            samples[contender.name].output.append(output)
+            samples[contender.name].figures.append(contender.figures(output))
     return {
         "title": row.title,
-        "processes": len(samples[row.contenders[0].name].said),
+        "processes": len(samples[row.contenders[0].name].output),
         "seconds": round(time.perf_counter() - started, 1),
         "load_average_max": round(load_max, 2),
         "notes": row.notes,
@@ -109,7 +109,9 @@ def measure(row: Row, processes: int, until: float, say: Callable[[str], None]) 
             name: {
                 "median": {key: each.median(key) for key in each.figures[0]},
                 "least_and_greatest": {key: each.spread(key) for key in each.figures[0]},
-                "said": {key: value for key, value in each.said[-1].items() if key != "figures"},
+                "output": {
+                    key: value for key, value in each.output[-1].items() if key != "figures"
+                },
             }
             for name, each in samples.items()
         },
@@ -118,7 +120,7 @@ def measure(row: Row, processes: int, until: float, say: Callable[[str], None]) 
 
 
 def _judged(limit: Limit, row: Row, samples: dict[str, Samples]) -> dict[str, Any]:
-    """Return a limit with the number that stands against it."""
+    """Return a limit with the measured number."""
     value = samples[row.contenders[0].name].median(limit.figure)
     bound, met = limit.at_least, True
     if limit.at_least_peer is not None:
@@ -144,14 +146,14 @@ def _ratios(row: Row, samples: dict[str, Samples]) -> dict[str, float]:
     """Return how many times faster Ares is than each other contender."""
     if row.ratio_of is None:
         return {}
-    ours = samples[row.contenders[0].name].median(row.ratio_of)
+    ares = samples[row.contenders[0].name].median(row.ratio_of)
     return {
-        other.name: ours / samples[other.name].median(row.ratio_of) for other in row.contenders[1:]
+        other.name: ares / samples[other.name].median(row.ratio_of) for other in row.contenders[1:]
     }
 
 
-def said_by(name: str, command: list[str]) -> dict[str, Any]:
-    """Return the JSON that a fresh process printed on its last line, or raise Broken."""
+def json_output(name: str, command: list[str]) -> dict[str, Any]:
+    """Return the JSON on the last line of a fresh process's output, or raise RowFailedError."""
     try:
         done = subprocess.run(
             command,
@@ -163,14 +165,14 @@ def said_by(name: str, command: list[str]) -> dict[str, Any]:
             check=False,
         )
     except subprocess.TimeoutExpired as late:
-        raise Broken(f"{name} took over {PROCESS_SECONDS_MAX:.0f} s") from late
+        raise RowFailedError(f"{name} took over {PROCESS_SECONDS_MAX:.0f} s") from late
     except OSError as missing:
-        raise Broken(f"{name}: {missing}") from missing
+        raise RowFailedError(f"{name}: {missing}") from missing
     if done.returncode != 0:
-        last = (done.stderr.strip() or done.stdout.strip() or "said nothing").splitlines()[-1]
-        raise Broken(f"{name} ended with code {done.returncode}: {last}")
-    said: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
-    return said
+        last = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()[-1]
+        raise RowFailedError(f"{name} ended with code {done.returncode}: {last}")
+    output: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return output
 
 
 def environment() -> dict[str, str]:

@@ -41,10 +41,10 @@ def as_text(results: dict[str, Any]) -> str:
         for peer, ratio in row.get("ratios", {}).items():
             lines.append(f"{f'    times as fast as {peer}':<44} {_times(ratio):>18}")
         for outcome in row.get("outcomes", []):
-            said = f"{outcome['entries']} entries, {outcome['final_equity']:,.5f}"
+            result = f"{outcome['entries']} entries, {outcome['final_equity']:,.5f}"
             verdict = "agrees" if outcome["agrees"] else "DIFFERS"
             lines.append(
-                f"{outcome['engine'] + ' ' + outcome['version']:<44} {said:>43}  {verdict}"
+                f"{outcome['engine'] + ' ' + outcome['version']:<44} {result:>43}  {verdict}"
             )
         if row.get("reference_holds") is False:
             lines.append("bench/peers/reference.json NO LONGER HOLDS")
@@ -62,16 +62,16 @@ def as_markdown(results: dict[str, Any]) -> str:
 
 
 def _machine(rows: dict[str, Any]) -> str:
-    """Return where and when, once for each distinct place and commit."""
+    """Return place and time, once for each distinct machine and commit."""
     seen: dict[str, list[str]] = {}
     for key, row in rows.items():
         m = row["machine"]
-        place = (
+        where = (
             f"{m['processor']}, {m['cores']} cores, {m['memory_gb']} GB, {m['system']}, "
             f"Python {m['python']}, {m['libraries']}; commit {row['commit']}; {row['candles']}"
         )
-        seen.setdefault(place, []).append(f"{key} ({row['measured']})")
-    lines = [f"- {place}: {', '.join(keys)}" for place, keys in seen.items()]
+        seen.setdefault(where, []).append(f"{key} ({row['measured']})")
+    lines = [f"- {where}: {', '.join(keys)}" for where, keys in seen.items()]
     busy = [
         f"{key} ({row['load_average_max']})"
         for key, row in rows.items()
@@ -112,7 +112,7 @@ def _ratios(rows: dict[str, Any]) -> str:
         for name, contender in row["contenders"].items():
             speed = _amount(contender["median"]["bars_per_s"], "bars/s")
             ratio = row["ratios"].get(name)
-            version = contender["said"].get("version", "")
+            version = contender["output"].get("version", "")
             times = f"{_times(ratio)} times as fast" if ratio else ""
             lines.append(f"| {f'{name} {version}'.strip()} | {speed} | {times} |")
         parts.append("\n".join([*lines, "", row["notes"]]) + "\n")
@@ -120,7 +120,7 @@ def _ratios(rows: dict[str, Any]) -> str:
 
 
 def _times(ratio: float) -> str:
-    """Return a ratio with as many digits as it is worth."""
+    """Return a ratio with a sensible number of digits."""
     return f"{ratio:.2f}" if ratio < 10 else f"{ratio:,.0f}"
 
 
@@ -147,7 +147,7 @@ def _agreement(row: dict[str, Any]) -> str:
 
 
 def _details(rows: dict[str, Any]) -> str:
-    """Return how each row was measured and how far its processes were apart."""
+    """Return how each row was measured, and the spread of its processes."""
     lines = [
         "## How far the processes were apart",
         "",
@@ -172,7 +172,7 @@ def _bound(limit: dict[str, Any]) -> str:
 
 
 def _amount(value: float, unit: str) -> str:
-    """Return a number as a person reads it.
+    """Return a number with its unit.
 
     >>> _amount(15_300_000.0, "bars/s"), _amount(0.1472, "s")
     ('15.3 M bars/s', '0.147 s')

@@ -1,7 +1,7 @@
-"""Measure the numbers that Ares has to hold, beside its peers, and write down what came out.
+"""Measures the numbers that Ares has to hold, side by side with its peers, and writes them down.
 
 python -m bench.run                  everything (about 15 minutes); installs the peers if needed
-python -m bench.run --only trade     one row again, the others' results are kept
+python -m bench.run --only trade     one row again; the results of the others are kept
 python -m bench.run --resume         only what has not been measured at this commit
 python -m bench.run --quick          one process each, nothing is written
 """
@@ -18,7 +18,7 @@ from typing import Any
 from bench.agreement import agreement, reference_holds
 from bench.bars import ROOT, source
 from bench.machine import commit, stamped
-from bench.measure import Broken, Row, measure
+from bench.measure import Row, RowFailedError, measure
 from bench.report import as_markdown, as_text
 from bench.table import rows
 
@@ -43,7 +43,7 @@ def main() -> int:
             continue
         try:
             result = _result(known.get(key), args.quick, started + SECONDS_MAX)
-        except Broken as broken:
+        except RowFailedError as broken:
             failed = True
             result = {"failed": str(broken)}
         failed = failed or result.get("agrees") is False
@@ -59,7 +59,7 @@ def main() -> int:
 
 
 def _result(row: Row | None, quick: bool, until: float) -> dict[str, Any]:
-    """Return what one row came to; no row stands for the agreement of the engines."""
+    """Return the result of one row; no row: the agreement of the engines."""
     if row is not None:
         return measure(row, 1 if quick else row.processes, until, _say)
     _say("agreement: every engine once on the same candles")
@@ -70,7 +70,7 @@ def _result(row: Row | None, quick: bool, until: float) -> dict[str, Any]:
 
 
 def _stamped(result: dict[str, Any]) -> dict[str, Any]:
-    """Return the result with when, where and on what it was measured."""
+    """Return the result with time, place and machine."""
     return {**stamped(result), "candles": source()}
 
 

@@ -1,4 +1,4 @@
-"""The rows that are measured, with the floors that they must hold."""
+"""The rows that are measured, with their limits."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def _swap() -> Row:
 
 
 def retraining() -> Row:
-    """Return the row of training again, which ``bench.gate_run`` prints as well."""
+    """Return the row of retraining, which ``bench.gate_run`` prints too."""
     return Row(
         "retraining",
         "training a model again, 4,821 + 1,205 rows, a warm worker",
@@ -186,15 +186,15 @@ def _ares(script: str, arguments: Callable[[], list[str]] = list) -> Contender:
     return Contender(
         "ares",
         lambda: [sys.executable, "-m", f"bench.rows.{script}", *arguments()],
-        lambda said: dict(said["figures"]),
+        lambda output: dict(output["figures"]),
     )
 
 
 def _peer(name: str, arguments: Callable[[], list[str]], seconds: str = "warm_s") -> Contender:
-    """Return a peer's runner in its own environment, with its bars a second."""
+    """Return a peer's runner in its own environment, with its bars per second."""
 
-    def figures(said: dict[str, Any]) -> dict[str, float]:
-        return {"bars_per_s": said["bars"] / said[seconds]}
+    def figures(output: dict[str, Any]) -> dict[str, float]:
+        return {"bars_per_s": output["bars"] / output[seconds]}
 
     python = ENVIRONMENTS / name / "bin" / "python"
     script = PEERS / f"run_{name}.py"

@@ -1,7 +1,7 @@
-"""Write down what the peers that fill at the next open make of the rule, once they agree.
+"""Writes the results of the rule in the peers that fill at the next open, if they agree.
 
-python bench/peers/reference.py DATA_FOLDER            check reference.json against a fresh run
-python bench/peers/reference.py DATA_FOLDER --write    write it afresh
+python bench/peers/reference.py DATA_FOLDER            compare reference.json with a fresh run
+python bench/peers/reference.py DATA_FOLDER --write    write it again
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ CONVENTION = (
 
 
 def run(engine: str, parquet: Path, bars: int | None) -> dict[str, Any]:
-    """Return what a runner printed, started in its own environment."""
+    """Return the output of a runner, in its own environment."""
     environment, script = RUNNERS[engine]
     command = [str(ENVIRONMENTS / environment / "bin" / "python"), str(HERE / script), str(parquet)]
     command += ["--times", "1"] + (["--bars", str(bars)] if bars else [])
@@ -46,22 +46,22 @@ def run(engine: str, parquet: Path, bars: int | None) -> dict[str, Any]:
 
 
 def fresh(data: Path) -> dict[str, Any]:
-    """Return the reference computed anew; raise ValueError where the engines disagree."""
+    """Return the reference computed again; raise ValueError where the engines disagree."""
     windows: dict[str, Any] = {}
     versions: dict[str, str] = {}
     for name, bars in WINDOWS.items():
         results = {engine: run(engine, data / FILE, bars) for engine in RUNNERS}
-        said = results["loop"]
+        output = results["loop"]
         for engine, result in results.items():
             versions[engine] = result["version"]
-            off = abs(result["final_equity"] / said["final_equity"] - 1)
-            if off > AGREE_WITHIN or any(result[key] != said[key] for key in COUNTS):
-                raise ValueError(f"{engine} disagrees on {name}: {result} against {said}")
+            off = abs(result["final_equity"] / output["final_equity"] - 1)
+            if off > AGREE_WITHIN or any(result[key] != output[key] for key in COUNTS):
+                raise ValueError(f"{engine} disagrees on {name}: {result} against {output}")
         windows[name] = {
-            "bars": said["bars"],
-            "entries": said["entries"],
-            "trades_closed": said["trades_closed"],
-            "position_open_at_end": said["entries"] > said["trades_closed"],
+            "bars": output["bars"],
+            "entries": output["entries"],
+            "trades_closed": output["trades_closed"],
+            "position_open_at_end": output["entries"] > output["trades_closed"],
             "final_equity": {engine: result["final_equity"] for engine, result in results.items()},
         }
     return {
@@ -79,7 +79,7 @@ def fresh(data: Path) -> dict[str, Any]:
 
 
 def agrees(new: dict[str, Any], old: dict[str, Any]) -> bool:
-    """Return whether two references say the same within the tolerance."""
+    """Return whether two references are equal within the tolerance."""
     for name, window in new["windows"].items():
         then = old["windows"][name]
         if any(window[key] != then[key] for key in COUNTS):

@@ -1,8 +1,8 @@
-"""The one rule that all engines under comparison run, with a plain loop that says its outcome.
+"""The rule that all compared engines run, with a plain loop that computes its result.
 
 Long one unit while SMA 20 > SMA 100 at the close, flat otherwise; an order made at a close fills at
 the next bar's open; 0.1% of notional on both sides; cash 1,000,000; no slippage, no stop.
-A position that is open at the end stays open: marked at the last close, no closing fee.
+A position that is open at the end stays open, valued at the last close, without a closing fee.
 
 Runs inside each peer's own environment: NumPy, pandas and pyarrow only.
 """
@@ -31,7 +31,7 @@ TICK_QUOTE = 0.01
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run of the rule came to; ``final_equity`` is marked at the last close."""
+    """The result of a run of the rule; ``final_equity`` is valued at the last close."""
 
     bars: int
     entries: int
@@ -41,7 +41,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds of engine work in this process: the first time, and the quickest of those after."""
+    """Seconds of engine work in this process: the first run, and the fastest of the later ones."""
 
     first_s: float
     warm_s: float
@@ -61,7 +61,7 @@ def long_wanted(close: pd.Series) -> np.ndarray:
 
 
 def long_wanted_exact(close: pd.Series) -> np.ndarray:
-    """Return the same in whole ticks, where no rounding can turn a tie into a cross."""
+    """Return the same in whole ticks, where a tie is exact."""
     ticks = np.rint(close.to_numpy() / TICK_QUOTE).astype(np.int64)
     total = np.concatenate(([0], np.cumsum(ticks)))
     wanted = np.zeros(len(ticks), bool)
@@ -114,7 +114,7 @@ def arguments(description: str) -> argparse.Namespace:
 def report(
     engine: str, version: str, outcome: Outcome, timing: Timing, notes: str, **more: Any
 ) -> None:
-    """Print the one JSON line that a runner owes the harness."""
+    """Print the JSON line that the harness reads."""
     line = {
         "engine": engine,
         "version": version,
@@ -127,7 +127,7 @@ def report(
 
 
 def main() -> None:
-    """Run the plain loop itself, as a runner like any other."""
+    """Run the plain loop as a runner."""
     args = arguments(__doc__ or "")
     bars = load_bars(args.parquet, args.bars)
     outcome, timing = timed(lambda: loop(bars, long_wanted_exact(bars["close"])), args.times)

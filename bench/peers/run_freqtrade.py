@@ -1,7 +1,7 @@
-"""Run the rule in freqtrade and print what it came to, as one JSON line.
+"""Runs the rule in freqtrade and prints its result as one JSON line.
 
-Offline: freqtrade's own Backtesting class, with its Binance exchange class given one market by hand
-instead of asking the venue.
+Offline: freqtrade's own Backtesting class, whose Binance exchange class gets one market by hand
+instead of from the venue.
 """
 
 from __future__ import annotations

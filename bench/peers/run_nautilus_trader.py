@@ -1,4 +1,4 @@
-"""Run the rule in nautilus_trader and print what it came to, as one JSON line."""
+"""Runs the rule in nautilus_trader and prints its result as one JSON line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run the rule in vectorbt and print what it came to, as one JSON line."""
+"""Runs the rule in vectorbt and prints its result as one JSON line."""
 
 from __future__ import annotations
 

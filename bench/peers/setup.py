@@ -22,7 +22,7 @@ PEERS = ("backtesting", "vectorbt", "nautilus_trader", "freqtrade")
 
 
 def install(peer: str) -> bool:
-    """Install ``peer`` unless it is there; return whether anything had to be done."""
+    """Install ``peer`` unless it is installed; return whether anything was done."""
     lock = HERE / f"{peer}.lock"
     folder = ENVIRONMENTS / peer
     stamp = folder / "installed-from"
@@ -40,9 +40,9 @@ def install(peer: str) -> bool:
 
 
 def _installer(python: str) -> list[str]:
-    """Return the start of an install command: uv where there is one, else the new pip."""
-    beside = Path(sys.executable).parent / "uv"
-    uv = str(beside) if beside.exists() else shutil.which("uv")
+    """Return the install command: uv if available, else the new pip."""
+    nearby = Path(sys.executable).parent / "uv"
+    uv = str(nearby) if nearby.exists() else shutil.which("uv")
     if uv is None:
         return [python, "-m", "pip", "install", "--quiet"]
     return [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", python]

@@ -1,4 +1,4 @@
-"""What Ares makes of the rule that the peers run, by its public API, as one JSON line.
+"""The result of Ares for the rule that the peers run, by its public API, as one JSON line.
 
 python -m bench.rows.agreement PARQUET
 """
@@ -25,7 +25,7 @@ def main() -> None:
         slippage_bps=0.0,
         size=1.0,
     )
-    said = {
+    output = {
         "engine": "ares",
         "version": __version__,
         "bars": len(candles.bars),
@@ -34,7 +34,7 @@ def main() -> None:
         "final_equity": result.metrics.equity_end,
         "notes": "by `ares.api`; money in whole units of 1e-8",
     }
-    sys.stdout.write(json.dumps(said) + "\n")
+    sys.stdout.write(json.dumps(output) + "\n")
 
 
 if __name__ == "__main__":

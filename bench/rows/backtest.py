@@ -1,11 +1,11 @@
-"""Row: the whole backtest of an ensemble: features, inference, simulation, a quarter of minutes.
+"""Row: a whole backtest of an ensemble: features, inference, simulation, a quarter of minutes.
 
     python -m bench.rows.backtest PARQUET
 
-PARQUET is a year of minutes, so that the slowest timeframe is warm when the window begins. Timed is
-what a notebook calls, candles in memory: bars of six timeframes folded, 56 features each, the six
-ONNX sessions opened and asked, votes aggregated, the account simulated beside buy & hold, and the
-tables and metrics of the result made.
+PARQUET is a year of minutes, so that the slowest timeframe is warm at the start of the window. The
+time is that of a notebook's call with candles in memory: bars of six timeframes aggregated, 56
+features each, six ONNX sessions opened and run, scores aggregated, the account simulated together
+with buy & hold, tables and metrics of the result.
 """
 
 from __future__ import annotations
@@ -41,28 +41,28 @@ CASH_QUOTE = 10_000.0
 def main() -> None:
     year = bars_of(Path(sys.argv[1]))
     store, ensemble = ensemble_of(SPEC.instrument.key)
-    voiced = EnsembleMembers(ensemble, tuple(store.member(member) for member in ensemble.members))
+    members = EnsembleMembers(ensemble, tuple(store.member(member) for member in ensemble.members))
     scored: dict[str, int] = {}
 
     def run() -> tuple[float, BacktestResult]:
         start = time.perf_counter()
-        result = _backtest(year, voiced, _counting(scored))
+        result = _backtest(year, members, _counting(scored))
         return time.perf_counter() - start, result
 
     run()  # loads the machine code
     scored.clear()
     seconds, results = zip(*(run() for _ in range(TIMES)), strict=True)
-    said = {
+    output = {
         "figures": {"bars_per_s": WINDOW_BARS / min(seconds)},
         "bars": WINDOW_BARS,
         "rows_scored": {name: rows // TIMES for name, rows in scored.items()},
         "model": f"{TREES} trees x {LEAVES} leaves x {N_FEATURES} features, 6 timeframes",
         "trades": results[-1].metrics.trades,
     }
-    sys.stdout.write(json.dumps(said) + "\n")
+    sys.stdout.write(json.dumps(output) + "\n")
 
 
-def _backtest(year: Bars, voiced: EnsembleMembers, scorer_of: ScorerOf) -> BacktestResult:
+def _backtest(year: Bars, members: EnsembleMembers, scorer_of: ScorerOf) -> BacktestResult:
     candles = [Candles(SPEC, Timeframe.M1, year[-WINDOW_BARS:])]
 
     def history_of(_key: str, timeframe: Timeframe, from_ms: int, to_ms: int) -> Bars:
@@ -70,13 +70,13 @@ def _backtest(year: Bars, voiced: EnsembleMembers, scorer_of: ScorerOf) -> Backt
         return bars.between(from_ms, to_ms - timeframe.ms + 1)
 
     strategy = ensemble_strategy(
-        candles, [voiced], history_of, scorer_of, COST_BPS, 0.25, name="ensemble"
+        candles, [members], history_of, scorer_of, COST_BPS, 0.25, name="ensemble"
     )
     return run_backtest(candles, strategy, RULES, CASH_QUOTE)
 
 
 def _counting(scored: dict[str, int]) -> ScorerOf:
-    """Return how to open a package, counting the rows that it is asked."""
+    """Return the opener of a package, which counts the rows that are scored."""
 
     def scorer_of(package: Package) -> Scorer:
         score = open_model(package.graph, N_FEATURES, package.card.ref)

@@ -1,7 +1,7 @@
-"""Ensembles of the size that the figures are stated for: 200 trees of 31 leaves a timeframe.
+"""Ensembles of the size that the figures are stated for: 200 trees of 31 leaves per timeframe.
 
-They are trained on the candles themselves, which is cheating and does not matter here: what is
-measured is how long they take, and a tree that was grown on such rows is walked like any other.
+They are trained on the benchmark's own candles, which does not matter: only their time is measured,
+and it does not depend on what they learned.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ MADE_AT = "2026-01-01T00:00:00Z"
 
 
 def ensemble_of(instrument: str) -> tuple[ModelStore, Ensemble]:
-    """Return the ensemble of an instrument's key over six timeframes, made once and kept."""
+    """Return the ensemble of an instrument's key over six timeframes, made once and stored."""
     form = f"{FEATURES_HASH[:12]}_{len(PackageCard.__struct_fields__)}"  # of columns and of cards
     store = ModelStore(INPUT / f"models_{form}_{TREES}x{LEAVES}")
     kept = store.newest_candidate(instrument)
@@ -58,7 +58,7 @@ def ensemble_of(instrument: str) -> tuple[ModelStore, Ensemble]:
 def _package(
     instrument: str, timeframe: Timeframe, x: np.ndarray, bars: Bars, seed: int
 ) -> Package:
-    """Return a package whose trees tell whether the price is higher an hour or so later."""
+    """Return a package whose trees predict whether the price is higher about an hour later."""
     import lightgbm
 
     later = HORIZON_BARS + 10 * seed

@@ -1,8 +1,8 @@
-"""Row: 1 M candles into the store by ``ares data import``, out of it, and out of its cache.
+"""Row: 1 M candles imported by ``ares data import``, read from the store, and from its cache.
 
     python -m bench.rows.candles PARQUET
 
-The import is the command line's own process, from its start to its end, in a new workspace.
+The import is a process of the command line, from start to end, in a new workspace.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ def main() -> None:
         engine.dispose()
         if bars.hash != again.hash:
             raise SystemExit("the cache and the store differ")
-    said = {
+    output = {
         "figures": {"import_s": imported_s, "load_s": stored_s, "load_cached_s": cached_s},
         "bars": len(bars),
     }
-    sys.stdout.write(json.dumps(said) + "\n")
+    sys.stdout.write(json.dumps(output) + "\n")
 
 
 def _import(candles: Path, workspace: Path) -> float:

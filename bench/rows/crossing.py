@@ -1,4 +1,4 @@
-"""The SMA cross as the trade half takes it: bars on their integer grid and signals of the level."""
+"""The SMA cross in the form of the trade half: bars on their integer grid, signals of the level."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def long_wanted(close_ticks: np.ndarray) -> np.ndarray:
 
 
 def trade(market: Market, signals: Signals, rules: Rules, cash_quote: float) -> TradeLog:
-    """Return what the trade half does with the signals."""
+    """Return the result of the trade half with the signals."""
     traded = [InstrumentRules(SPEC, MINUTE_MS)]
     params = trade_params(rules, traded)
     return scan(market, signals, first_state(traded, cash_quote, params), params)

@@ -2,8 +2,8 @@
 
     python -m bench.rows.features PARQUET BARS
 
-``bars_per_s`` is the compiled scan into ready arrays, ``whole_bars_per_s`` is ``features_of`` with
-its allocation and the matching of the reference instrument (a different file of equal times).
+``bars_per_s`` is the compiled scan into existing arrays, ``whole_bars_per_s`` is ``features_of``
+with its allocation and the matching of the reference instrument (another file of equal times).
 """
 
 from __future__ import annotations
@@ -55,12 +55,12 @@ def main() -> None:
         "whole_bars_per_s": len(bars)
         / _quickest(lambda: features_of(bars, Timeframe("1m"), reference)),
     }
-    said = {"figures": figures, "bars": len(bars), "features": N_FEATURES}
-    sys.stdout.write(json.dumps(said) + "\n")
+    output = {"figures": figures, "bars": len(bars), "features": N_FEATURES}
+    sys.stdout.write(json.dumps(output) + "\n")
 
 
 def _quickest(work: Callable[[], object]) -> float:
-    """Return the seconds of the quickest of a few runs."""
+    """Return the seconds of the fastest of a few runs."""
     seconds = []
     for _ in range(TIMES):
         start = time.perf_counter()

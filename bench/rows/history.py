@@ -4,9 +4,9 @@
 
 ``one`` is one instrument x 6 timeframes, ``four`` four instruments x 6, each timeframe with a model
 of 200 trees; ``sma`` is the rule that the peers run, as a model that reads one feature (all 56 are
-computed), on one instrument x 1 timeframe. Timed is ``run_history``: every closing instant an event
-that is journaled, stepped, answered by the simulated venue and written to the database's tables,
-scores prefetched in batches of 4,096 instants.
+computed), on one instrument x 1 timeframe. The time is that of ``run_history``: every closing
+instant is an event that is journaled, stepped, answered by the simulated venue and written to the
+database's tables, with scores prefetched in batches of 4,096 instants.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def main() -> None:
         run("short", from_ms + WARM_UP_DAYS * DAY_MS)  # loads the machine code
         end = run("whole", to_ms)
         journal = sum(p.stat().st_size for p in end.folder.rglob("*") if p.is_file())
-        said = {
+        output = {
             "figures": {"bars_per_s": end.bars / end.seconds},
             "bars": end.bars,
             "instants": end.instants,
@@ -86,11 +86,11 @@ def main() -> None:
             "models": len(models),
         }
         engine.dispose()
-    sys.stdout.write(json.dumps(said) + "\n")
+    sys.stdout.write(json.dumps(output) + "\n")
 
 
 def _common_window(store: CandleStore) -> tuple[int, int]:
-    """Return the first midnight that all instruments have candles from, and their last instant."""
+    """Return the first midnight at which all instruments have candles, and their last instant."""
     series = store.series()
     from_ms = max(one.first_ms for one in series)
     return -(-from_ms // DAY_MS) * DAY_MS, min(one.last_ms for one in series) + MINUTE_MS
@@ -109,7 +109,7 @@ def _boosted(instruments: Sequence[Instrument]) -> tuple[list[SlotChoice], Score
 
 
 def _sma(instruments: Sequence[Instrument]) -> tuple[list[SlotChoice], Scorers, Rules]:
-    """Return the SMA cross as a model of certain opinion, with the peers' rules."""
+    """Return the SMA cross as a model with probabilities 0 and 1, with the peers' rules."""
     one = Ensemble(
         instrument=instruments[0].key,
         members=(Member(Timeframe.M1, "sma_cross", "1", "sma_cross", 1.0),),
@@ -133,7 +133,7 @@ def _sma(instruments: Sequence[Instrument]) -> tuple[list[SlotChoice], Scorers, 
 
 
 def _rows(engine: Engine, environment: str) -> dict[str, int]:
-    """Return how many rows of the run each table of the engine has."""
+    """Return the number of rows of the run in each table of the engine."""
     counts = {}
     with engine.connect() as connection:
         for table in ("orders", "fills", "positions", "trade_outcomes", "confidence_history"):

@@ -1,12 +1,12 @@
-"""Row: how long a warm worker takes to train a model again, to judge it, and for 24 of them.
+"""Row: the time to retrain a model on a warm worker, to validate it, and to train 24 of them.
 
     python -m bench.rows.retraining
 
-4,821 rows to fit and 1,205 to hold out are 6,026; the product's walk holds out more than that, in
-six folds, each purged and calibrated by those before. Timed is the whole of ``train_package`` (rows
-from the store, features, walk, calibration, export, parity, evaluation, picture); the same as
-``train`` does it (kept, counted, joined, mirrored) with ``validate_model`` behind it; ``train`` of
-24 instruments on two warm processes.
+4,821 rows to fit and 1,205 held out are 6,026; the product's walk-forward holds out more than that,
+in six folds, each purged and calibrated by those before. Timed are: ``train_package`` (rows from
+the store, features, walk-forward, calibration, export, parity, evaluation, picture); the same in
+``train`` (stored, counted, combined) followed by ``validate_model``; ``train`` of 24 instruments on
+two warm processes.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ MODELS = 24
 
 
 class Timed(WorkerPool):
-    """Does every task here, at once, and says how long the training of a package took."""
+    """Runs every task in this process, and measures how long the training of a package takes."""
 
     package_s = 0.0
     package_cpu_s = 0.0
@@ -61,11 +61,11 @@ class Timed(WorkerPool):
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="retraining_") as folder:
         workspace = made(Path(folder) / "w", MODELS)
-        one, pool = TrainingRequest(symbols=("S00/USDT",)), Timed(1)
-        first = train(workspace, one, pool=pool)  # warm: everything imported and compiled
+        each, pool = TrainingRequest(symbols=("S00/USDT",)), Timed(1)
+        first = train(workspace, each, pool=pool)  # warm: everything imported and compiled
         validate_model(workspace, first.ensembles[0].hash, pool=pool)
         start, start_cpu = time.perf_counter(), time.process_time()
-        again = train(workspace, one, pool=pool)
+        again = train(workspace, each, pool=pool)
         validate_model(workspace, again.ensembles[0].hash, pool=pool)
         with_verdict_s = time.perf_counter() - start
         with_verdict_cpu_s = time.process_time() - start_cpu
@@ -81,12 +81,12 @@ def main() -> None:
         "with_verdict_cpu_s": with_verdict_cpu_s,
         "all_s": all_s,
     }
-    said = {"figures": figures, "rows": again.pairs[0].rows, "models": len(whole.pairs)}
-    sys.stdout.write(json.dumps(said) + "\n")
+    output = {"figures": figures, "rows": again.pairs[0].rows, "models": len(whole.pairs)}
+    sys.stdout.write(json.dumps(output) + "\n")
 
 
 def made(root: Path, instruments: int) -> Workspace:
-    """Return a workspace with hourly candles of as many instruments."""
+    """Return a workspace with hourly candles of that many instruments."""
     Workspace.init(root)
     symbols = [f"S{k:02d}/USDT" for k in range(instruments)]
     settings = {

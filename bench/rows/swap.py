@@ -1,12 +1,13 @@
-"""Row: the hot swap, four instruments x 6 timeframes with models of 200 trees, journal on.
+"""Row: the hot swap, four instruments x 6 timeframes with models of 200 trees, with the journal.
 
     python -m bench.rows.swap
 
 Every 50th closing instant one instrument gets another ensemble: its six packages are read,
-verified, opened and tried beside the running ones (``prepare_ms``, off the bar's path), then seated
-between two bars. What the bar pays is the event: journaled, seated, its six newest rows scored, the
-slots written (``added_ms``). The journal is not synced to disk meanwhile: that is the disk's time,
-and every bar's. In the end every bar of the feed stands in the journal once.
+verified, opened and scored beside the running ones (``prepare_ms``, off the bar's path), then
+assigned to the slot between two bars. The bar pays for the event: journaled, assigned, its six
+newest rows scored, the slots written (``added_ms``). The journal is not synced to disk meanwhile,
+which is the disk's time and the same for every bar. At the end every bar of the feed is in the
+journal once.
 """
 
 from __future__ import annotations
@@ -58,9 +59,9 @@ def main() -> None:
         for instrument, path in zip(instruments, files.values(), strict=True):
             spec = InstrumentSpec(instrument, *DECIMALS[instrument.symbol])
             store.save(spec, "1m", bars_of(path), path.name)
-        said = _measure(store, instruments, Path(folder) / "run")
+        output = _measure(store, instruments, Path(folder) / "run")
         engine.dispose()
-    sys.stdout.write(json.dumps(said) + "\n")
+    sys.stdout.write(json.dumps(output) + "\n")
 
 
 def _measure(store: CandleStore, instruments: list[Instrument], folder: Path) -> dict[str, object]:
@@ -126,7 +127,7 @@ def _measure(store: CandleStore, instruments: list[Instrument], folder: Path) ->
 
 
 class Opener:
-    """Opens another ensemble's packages afresh: read, verified, a session each."""
+    """Opens the packages of another ensemble: read, verified, one session each."""
 
     def __init__(self, stores: list[ModelStore]) -> None:
         self._store = stores[0]
@@ -140,7 +141,7 @@ class Opener:
 
 
 def _published(ensemble: Ensemble, i: int, now_ms: int, number: int) -> ModelPublished:
-    """Return an ensemble of the same graphs under hashes of its own."""
+    """Return an ensemble of the same graphs with other hashes."""
     members = tuple(
         msgspec.structs.replace(m, package_hash=f"{m.package_hash[:40]}-{number}")
         for m in ensemble.members

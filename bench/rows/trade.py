@@ -3,9 +3,10 @@
     python -m bench.rows.trade PARQUET
 
 Signals are the levels of the SMA cross. Three scans of the same bars: ``bars_per_s`` with every
-rule switched on but limits so wide that trading goes on, as it does in a simulator of signals;
+rule switched on but limits so wide that trading goes on, as in a simulator of signals;
 ``defaults_bars_per_s`` with the default limits and breakers, which trip, refuse and trade
-virtually; ``plain_bars_per_s`` with no stop, limit or breaker, one unit a trade, as the peers run.
+virtually; ``plain_bars_per_s`` with no stop, limit or breaker, one unit per trade, as the peers
+run.
 """
 
 from __future__ import annotations
