@@ -48,10 +48,10 @@ def test_what_is_asked_wrongly_is_one_line_and_exit_code_2(ares: Ares, tmp_path:
     package = str(tmp_path / "no.zip")
     for arguments, says in (
         (("install", package, "--yes"), "deployment.policy is hot_swap"),
-        (("install", package), "nobody can be asked here: approve it with --yes"),
-        (("install", package, "--json"), "nobody can be asked here"),
+        (("install", package), "there is no terminal to ask for approval: approve it with --yes"),
+        (("install", package, "--json"), "there is no terminal"),
         (("install", package, "--now", "--no-wait"), "choose one"),
-        (("rollback",), "nobody can be asked here"),
+        (("rollback",), "there is no terminal"),
         (("rollback", "--yes"), "deployment.policy is hot_swap"),
         (("status", "--to", "moon"), "unknown environment 'moon'"),
     ):

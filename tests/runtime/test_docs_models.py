@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 
 from ares.adapters.onnx_model import INPUT, OUTPUT
-from ares.bootstrap.training import recipe_rules
+from ares.bootstrap.lifecycle import import_onnx
 from ares.config.workspace import Workspace
 from ares.domain.package import CARD_FILE, GRAPH_FILE
 from ares.kernel.features import FEATURE_NAMES, N_FEATURES
-from ares.runtime.lifecycle.model_import import import_onnx
 
 PAGE = Path(__file__).parents[2] / "docs" / "MODELS.md"
 
@@ -35,9 +34,7 @@ def test_the_pages_graph_is_taken_in(
     for number, block in enumerate(blocks):
         exec(compile(block, f"MODELS.md block {number + 1}", "exec"), names)
     workspace = workspace_of(tmp_path / "w", n=600)
-    done = import_onnx(
-        workspace, recipe_rules(workspace.settings), tmp_path / "mine.onnx", "ETH/USDT", "1h"
-    )
+    done, _ = import_onnx(workspace, tmp_path / "mine.onnx", "ETH/USDT", "1h")
     assert done.package.card.features == FEATURE_NAMES
     assert done.package.card.reference == "binance:BTC/USDT"
     assert done.ensemble.instrument == "binance:ETH/USDT"

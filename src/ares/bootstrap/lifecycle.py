@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ares.bootstrap.training import recipe_rules
+from ares.bootstrap.training import recipe_rules, training_context
 from ares.bootstrap.values import model_paths
 from ares.config.workspace import Workspace
-from ares.domain.errors import AresError
+from ares.domain.errors import AresError, UserError
 
 if TYPE_CHECKING:
     from ares.adapters.mlflow_registry import MlflowRegistry
     from ares.adapters.model_bundle import Bundle
     from ares.runtime.lifecycle.model_import import ImportedModel
+    from ares.runtime.lifecycle.model_list import ModelDetails, ModelList
     from ares.runtime.lifecycle.promotion import PromotionResult
     from ares.runtime.registry.mlflow_sync import SyncReport
     from ares.runtime.training.report import TrainingReport
@@ -63,6 +64,27 @@ def sync_after_training(workspace: Workspace, report: TrainingReport) -> Trainin
     return msgspec.structs.replace(report, warnings=warnings)
 
 
+def list_models(workspace: Workspace) -> ModelList:
+    """Return the models of a workspace; see ``runtime.lifecycle.model_list``."""
+    from ares.runtime.lifecycle import model_list
+
+    return model_list.list_models(model_paths(workspace))
+
+
+def find_model(workspace: Workspace, ref: str) -> ModelDetails:
+    """Return one model of a workspace; see ``runtime.lifecycle.model_list``."""
+    from ares.runtime.lifecycle import model_list
+
+    return model_list.find_model(model_paths(workspace), ref)
+
+
+def export_model(workspace: Workspace, ref: str, target: Path) -> Bundle:
+    """Write a model to a zip file or a folder; see ``runtime.lifecycle.model_export``."""
+    from ares.runtime.lifecycle import model_export
+
+    return model_export.export_model(model_paths(workspace), ref, target)
+
+
 def promote(
     workspace: Workspace,
     target: str | None,
@@ -73,8 +95,15 @@ def promote(
 ) -> PromotionResult:
     """Make ensembles champions; see ``runtime.lifecycle.promotion``."""
     from ares.runtime.lifecycle import promotion
+    from ares.runtime.validation.from_workspace import validation_config
 
-    return _synced(workspace, promotion.promote(workspace, target, to, force, reason, now))
+    paths = model_paths(workspace)
+    return _synced(
+        workspace,
+        promotion.promote(
+            paths, lambda: validation_config(workspace), target, to, force, reason, now
+        ),
+    )
 
 
 def rollback(
@@ -85,19 +114,26 @@ def rollback(
     reason: str | None = None,
     now: Now = utc_now,
 ) -> PromotionResult:
-    """Make a former champion champion again; see ``runtime.lifecycle.promotion``."""
-    from ares.runtime.lifecycle import promotion
+    """Make a former champion champion again; see ``runtime.lifecycle.rollback``."""
+    from ares.runtime.lifecycle import rollback as room
+    from ares.runtime.validation.from_workspace import validation_config
 
-    return _synced(workspace, promotion.rollback(workspace, symbol, to, environment, reason, now))
+    paths = model_paths(workspace)
+    return _synced(
+        workspace,
+        room.rollback(
+            paths, lambda: validation_config(workspace), symbol, to, environment, reason, now
+        ),
+    )
 
 
 def archive(
     workspace: Workspace, target: str, reason: str | None = None, now: Now = utc_now
 ) -> PromotionResult:
-    """Take an ensemble out of use; see ``runtime.lifecycle.promotion``."""
-    from ares.runtime.lifecycle import promotion
+    """Archive an ensemble; see ``runtime.lifecycle.archive``."""
+    from ares.runtime.lifecycle import archive as room
 
-    return _synced(workspace, promotion.archive(workspace, target, reason, now))
+    return _synced(workspace, room.archive(model_paths(workspace), target, reason, now))
 
 
 def validate(
@@ -121,10 +157,12 @@ def import_bundle(workspace: Workspace, path: Path) -> tuple[Bundle, tuple[str, 
     from ares.adapters.model_bundle import read_bundle
     from ares.runtime.lifecycle.bundle_import import import_models
     from ares.runtime.registry.model_journal import refusals_journaled
+    from ares.runtime.validation.from_workspace import validation_config
 
-    with refusals_journaled(workspace.journal_dir, "import", str(path)):
+    paths = model_paths(workspace)
+    with refusals_journaled(paths.journals, "import", str(path)):
         bundle = read_bundle(path)
-        import_models(workspace, bundle, path.name, verdicts=False)
+        import_models(paths, validation_config(workspace), bundle, path.name, verdicts=False)
     return bundle, sync_warnings(workspace)
 
 
@@ -135,9 +173,15 @@ def import_onnx(
     from ares.runtime.lifecycle import model_import
     from ares.runtime.registry.model_journal import refusals_journaled
 
-    with refusals_journaled(workspace.journal_dir, "import", str(path)):
-        rules = recipe_rules(workspace.settings)
-        imported = model_import.import_onnx(workspace, rules, path, symbol, interval, now)
+    if not symbol or not interval:
+        raise UserError(f"{path}: say what it is a model of: -s BTC/USDT -i 1h")
+    settings, paths = workspace.settings, model_paths(workspace)
+    with refusals_journaled(paths.journals, "import", str(path)):
+        request = model_import.OnnxImport(
+            path, symbol, interval, settings.venue, settings.reference_symbol,
+            recipe_rules(settings), training_context(workspace),
+        )  # fmt: skip
+        imported = model_import.import_onnx(paths, request, now)
     return imported, sync_warnings(workspace)
 
 

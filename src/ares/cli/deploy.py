@@ -1,4 +1,4 @@
-"""``ares deploy``: a model into production by restart, back again, and where that stands."""
+"""``ares deploy``: a model into production by restart, back again, and the state of that."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from ares.cli.output import JSON_OPTION, error_line, note, print_json, say
 from ares.domain.errors import UserError
 
 if TYPE_CHECKING:
-    from ares.runtime.deploy.plan import DeployEffects, DeployPlan, DeployReport
+    from ares.runtime.deploy.plan import DeployPlan, DeployReport
+    from ares.runtime.deploy.policy import DeployEffects
 
 app = typer.Typer(no_args_is_help=True)
 
 ENVIRONMENT = "paper or live; default: live_trading.mode."
-EXIT_OF = {"installed": 0, "already": 0, "rolled back": 0, "refused": 1, "taken back": 1, "down": 3}
+EXIT_OF = {"installed": 0, "already": 0, "rolled_back": 0, "refused": 1, "reverted": 1, "down": 3}
 
 
 @app.command()
@@ -30,17 +31,20 @@ def install(
     now: bool = typer.Option(False, "--now", help="Do not wait for the quiet hours."),
     no_wait: bool = typer.Option(False, "--no-wait", help="Refuse outside the quiet hours."),
     to: str = typer.Option("", "--to", help=ENVIRONMENT),
-    sha256: str = typer.Option("", "--sha256", help="What the file must be, as export said."),
+    sha256: str = typer.Option(
+        "", "--sha256", help="What the file must be, as `ares models export` printed it."
+    ),
     force: bool = typer.Option(
         False, "--force", help="Without a verdict; needs a reason; not in live."
     ),
     reason: str = typer.Option("", "--reason", help="Why; it is kept."),
     json_: bool = JSON_OPTION,
 ) -> int:
-    """Verify a package, ask, install it, restart the service, and check it; else all as it was.
+    """Verify a package, ask for approval, install it, restart the service and check it.
 
-    Outside the quiet hours it waits for them. Exit code 1: refused, or taken back because the
-    service did not come up; 3: the service is not up with the champion before either.
+    Outside the quiet hours it waits for them. Where the service does not come up, the previous
+    champion is restored. Exit code 1: refused, or the previous champion was restored; 3: the
+    service is not up with that either.
     """
     from ares.bootstrap.deploy import install as install_package
     from ares.cli.deploy_views import show_plan
@@ -49,17 +53,17 @@ def install(
 
     if now and no_wait:
         raise UserError("--now and --no-wait: choose one")
-    asked = DeployRequest(package, to or None, now, not no_wait, yes, force, reason, sha256)
-    _require_someone(yes, json_)
+    request = DeployRequest(package, to or None, now, not no_wait, yes, force, reason, sha256)
+    _require_terminal(yes, json_)
 
     def approve(plan: DeployPlan) -> bool:
         if not json_:
             show_plan(plan)
         return yes or _confirmed("Install it?")
 
-    with _told_to_end():
-        report = install_package(Workspace.here(), asked, approve, _outside())
-    return _said(report, json_)
+    with _signals_as_interrupt():
+        report = install_package(Workspace.here(), request, approve, _effects())
+    return _print_report(report, json_)
 
 
 @app.command()
@@ -70,21 +74,21 @@ def rollback(
     reason: str = typer.Option("", "--reason", help="Why; it is kept."),
     json_: bool = JSON_OPTION,
 ) -> int:
-    """Put the champion before back into service, at once; an interrupted install is taken back."""
+    """Put the previous champion back into service at once; an interrupted install is reverted."""
     from ares.bootstrap.deploy import rollback as roll_back
     from ares.config.workspace import Workspace
 
-    _require_someone(yes, json_)
+    _require_terminal(yes, json_)
 
     def approve(sentence: str) -> bool:
         note(sentence)
         return _confirmed("Go on?")
 
-    with _told_to_end():
+    with _signals_as_interrupt():
         report = roll_back(
-            Workspace.here(), symbol or None, to or None, reason, yes, approve, _outside()
+            Workspace.here(), symbol or None, to or None, reason, yes, approve, _effects()
         )
-    return _said(report, json_, EXIT_OF | {"taken back": 0})
+    return _print_report(report, json_, EXIT_OF | {"reverted": 0})
 
 
 @app.command()
@@ -92,16 +96,16 @@ def status(
     to: str = typer.Option("", "--to", help=ENVIRONMENT),
     json_: bool = JSON_OPTION,
 ) -> int:
-    """Say who is champion, what was interrupted, and whether the service lives.
+    """Show the champions, interrupted installs, and whether the service is alive.
 
-    Exit code 1: an install was interrupted, or left the service down. What a killed one left
-    behind is taken away.
+    Exit code 1: an install was interrupted, or left the service down. Staging folders of killed
+    installs are removed.
     """
     from ares.bootstrap.deploy import status as deploy_status
     from ares.cli.deploy_views import show_status
     from ares.config.workspace import Workspace
 
-    found = deploy_status(Workspace.here(), to or None, _outside())
+    found = deploy_status(Workspace.here(), to or None, _effects())
     if json_:
         print_json({**_fields(found), "down": found.down, "settled": found.settled})
     else:
@@ -116,30 +120,30 @@ def _confirmed(question: str) -> bool:
         raise KeyboardInterrupt from None
 
 
-def _require_someone(yes: bool, json_: bool) -> None:
+def _require_terminal(yes: bool, json_: bool) -> None:
     if not yes and (json_ or not sys.stdin.isatty()):
-        raise UserError("nobody can be asked here: approve it with --yes")
+        raise UserError("there is no terminal to ask for approval: approve it with --yes")
 
 
-def _outside() -> DeployEffects:
-    from ares.runtime.deploy.plan import DeployEffects
+def _effects() -> DeployEffects:
+    from ares.runtime.deploy.policy import DeployEffects
 
     return DeployEffects(say=note)
 
 
-def _said(report: DeployReport, json_: bool, exit_of: Mapping[str, int] = EXIT_OF) -> int:
-    """Print what came of it, and return the exit code."""
+def _print_report(report: DeployReport, json_: bool, exit_of: Mapping[str, int] = EXIT_OF) -> int:
+    """Print the outcome, and return the exit code."""
     code = exit_of[report.result]
     if json_:
         print_json(report)
     elif code == 0:
-        champion = report.champion[:12] or "nobody"
-        say(f"{report.instrument}: {report.result}; champion in {report.environment} is {champion}")
+        champion, result = report.champion[:12] or "none", report.result.replace("_", " ")
+        say(f"{report.instrument}: {result}; champion in {report.environment} is {champion}")
     if code:
-        place = f"{report.instrument}: " if report.instrument else ""
-        words = {"refused": "", "taken back": "taken back: ", "down": "the service is down: "}
-        kept = f" (champion: {report.champion[:12] or 'nobody'})" if report.instrument else ""
-        error_line(f"{place}{words[report.result]}{report.reason}{kept}")
+        subject = f"{report.instrument}: " if report.instrument else ""
+        prefix = {"refused": "", "reverted": "reverted: ", "down": "the service is down: "}
+        champion = f" (champion: {report.champion[:12] or 'none'})" if report.instrument else ""
+        error_line(f"{subject}{prefix[report.result]}{report.reason}{champion}")
     elif not json_:
         note(report.reason)
     for warning in report.warnings:
@@ -152,8 +156,8 @@ def _fields(value: object) -> dict[str, object]:
 
 
 @contextmanager
-def _told_to_end() -> Iterator[None]:
-    """Take a terminate signal, or a closed terminal, as Ctrl-C: what was begun is undone."""
+def _signals_as_interrupt() -> Iterator[None]:
+    """Treat a terminate signal, or a closed terminal, like Ctrl-C: the install is undone."""
     numbers = (signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
     try:

@@ -1,4 +1,4 @@
-"""What ``ares deploy`` shows a person: the plan to approve, and where things stand."""
+"""The output of ``ares deploy``: the plan to approve, and the state of deployments."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ NONE = "–"
 
 
 def show_plan(plan: DeployPlan) -> None:
-    """Print what would change: the package, the two champions side by side, and the restart."""
+    """Print what would change: the package, the two champions, and the restart."""
     new, old = plan.rehearsed.ensemble, plan.previous
     print_facts(
         {
-            "package": plan.asked.package,
+            "package": plan.request.package,
             "SHA-256": plan.package_hash,
             "environment": plan.environment,
             "verdict": _verdict(plan),
             "restart": plan.restart_command,
             "when": "now"
-            if plan.asked.now
+            if plan.request.now
             else f"{plan.starts_at:%Y-%m-%d %H:%M} UTC (quiet hours)",
         },
-        title=f"{new.instrument}: {'go on with the install of' if plan.resumed else 'install'} "
+        title=f"{new.instrument}: {'complete the install of' if plan.resumed else 'install'} "
         f"{new.hash[:12]}",
     )
     print_table(
-        ("", "champion now", "this one"),
+        ("", "champion now", "this package"),
         [
-            ("ensemble", plan.previous_hash[:12] or "nobody", new.hash[:12]),
+            ("ensemble", plan.previous_hash[:12] or "none", new.hash[:12]),
             ("made", None if old is None else old.created_at, new.created_at),
             ("recipe", None if old is None else old.recipe_hash[:12], new.recipe_hash[:12]),
             ("members", _members(old), _members(new)),
@@ -42,14 +42,14 @@ def show_plan(plan: DeployPlan) -> None:
             ("validation", _validation(old), _validation(new)),
         ],
     )
-    learned = max(package.card.data_to_ms for package in plan.rehearsed.bundle.packages)
-    say(f"It has learned from candles up to {utc(learned)} UTC.")
+    trained_to = max(package.card.data_to_ms for package in plan.rehearsed.bundle.packages)
+    say(f"It was trained on candles up to {utc(trained_to)} UTC.")
     for remark in plan.remarks:
         note(remark)
 
 
 def show_status(found: DeployStatus) -> None:
-    """Print champions, how they came, the service's pulse, and what was interrupted."""
+    """Print champions, their newest installs, the service's health, and interrupted installs."""
     rows = [
         (key, champion[:12], _end(found, key)) for key, champion in sorted(found.champions.items())
     ]
@@ -62,7 +62,7 @@ def show_status(found: DeployStatus) -> None:
         {
             "policy": found.policy,
             "quiet hours": f"{found.quiet_hours} UTC, {quiet}",
-            "service": _pulse(found),
+            "service": _service(found),
         }
     )
     if found.under_way is not None:
@@ -70,22 +70,22 @@ def show_status(found: DeployStatus) -> None:
     for key in found.down:
         say(
             f"{key}: the service did not come up with {found.champions.get(key, '')[:12] or NONE}, "
-            "and was not seen healthy since: start it, then ask again",
+            "and was not seen healthy since: start it, then run this again",
             style="bold",
         )
     for sentence in found.unfinished:
         say(sentence, style="bold")
     for folder in found.cleaned:
-        note(f"taken away: {folder}, left behind by a deployment that was killed")
+        note(f"removed {folder}, left by a deployment that was killed")
 
 
 def _verdict(plan: DeployPlan) -> str:
-    judged = plan.rehearsed.judged
-    if plan.asked.force:
-        return f"none asked: forced, {plan.asked.reason.strip()}"
-    if judged is None:
+    verdict = plan.rehearsed.verdict
+    if plan.request.force:
+        return f"not required: forced, {plan.request.reason.strip()}"
+    if verdict is None:
         return NONE
-    return f"passed for {judged.environment}, {judged.at} by {judged.who}"
+    return f"passed for {verdict.environment}, {verdict.at} by {verdict.who}"
 
 
 def _members(ensemble: Ensemble | None) -> str | None:
@@ -97,9 +97,9 @@ def _members(ensemble: Ensemble | None) -> str | None:
 def _validation(ensemble: Ensemble | None) -> str | None:
     if ensemble is None:
         return None
-    seen = ensemble.validation
-    mean = number(seen.mean_bps if seen.trades else None, 1)
-    return f"{count(seen.trades)} trades, {mean} bps each"
+    validation = ensemble.validation
+    mean = number(validation.mean_bps if validation.trades else None, 1)
+    return f"{count(validation.trades)} trades, {mean} bps each"
 
 
 def _end(found: DeployStatus, instrument: str) -> str:
@@ -112,17 +112,18 @@ def _end(found: DeployStatus, instrument: str) -> str:
     return f"{end.at}: {short} did not come up: {failed}"
 
 
-def _pulse(found: DeployStatus) -> str:
-    beat = found.heartbeat
+def _service(found: DeployStatus) -> str:
+    heartbeat = found.heartbeat
     if found.health:
-        wrong = [f"{key}: {said}" for key, said in sorted(found.health.items()) if said]
-        return "; ".join(wrong) or "healthy, by deployment.health_command"
-    if beat is None:
+        problems = [f"{key}: {text}" for key, text in sorted(found.health.items()) if text]
+        return "; ".join(problems) or "healthy, by deployment.health_command"
+    if heartbeat is None:
         return "no heartbeat"
-    said = (
+    serves = (
         "serves the champions"
-        if beat.serves
+        if heartbeat.serves
         else f"does not serve the champions of {found.environment}"
     )
-    life = "alive" if beat.alive else "silent"
-    return f"{life}: heartbeat {beat.age_seconds:.0f} s ago, process {beat.pid}, {said}"
+    alive = "alive" if heartbeat.alive else "silent"
+    age_s, pid = heartbeat.age_seconds, heartbeat.pid
+    return f"{alive}: heartbeat {age_s:.0f} s ago, process {pid}, {serves}"

@@ -1,4 +1,4 @@
-"""``ares models``: what is in the registry, and the way in, out and up."""
+"""``ares models``: the stored models, their import and export, and their moves."""
 
 from __future__ import annotations
 
@@ -10,65 +10,54 @@ import typer
 from ares.cli.models_ab import ab
 from ares.cli.models_gate import archive, compare, promote, rollback, validate
 from ares.cli.output import JSON_OPTION, error_line, note, print_json, say
-from ares.domain.errors import UserError
 
 if TYPE_CHECKING:
     from ares.adapters.model_bundle import Bundle
 
 app = typer.Typer(no_args_is_help=True)
 
+MODEL = "name, name/version, an ensemble's hash, or a symbol."
+
 
 @app.command("list")
 def list_(json_: bool = JSON_OPTION) -> int:
-    """Show every ensemble and package, newest first, with its status."""
-    from ares.adapters.model_store import ModelStore
-    from ares.bootstrap.values import model_paths
+    """Show every ensemble and package, newest first, with its status.
+
+    Exit code 3: a model is damaged, or a champion is missing.
+    """
+    from ares.bootstrap.lifecycle import list_models
     from ares.cli.models_views import listed_json, show_listed
     from ares.config.workspace import Workspace
-    from ares.runtime.lifecycle.promotion import missing_champions
-    from ares.runtime.registry.model_journal import read_registry
-    from ares.runtime.validation.verdict_file import unknown_verdicts
 
-    workspace = Workspace.here()
-    listed = ModelStore(workspace.models_dir).listed()
-    book = read_registry(workspace.journal_dir)
+    found = list_models(Workspace.here())
     if json_:
-        print_json(listed_json(listed, book))
+        print_json(listed_json(found))
     else:
-        show_listed(listed, book)
-    troubles = [*listed.problems, *missing_champions(listed, book)]
-    for trouble in troubles:
-        error_line(trouble)
-    missed = unknown_verdicts(model_paths(workspace), book)
-    if missed:
-        note(missed)
-    return 3 if troubles else 0
+        show_listed(found)
+    for problem in found.problems:
+        error_line(problem)
+    if found.remark:
+        note(found.remark)
+    return 3 if found.problems else 0
 
 
 @app.command()
-def show(
-    model: str = typer.Argument(..., help="name, name/version, an ensemble's hash, or a symbol."),
-    json_: bool = JSON_OPTION,
-) -> None:
-    """Show a model: what it is, where it comes from, and its evidence."""
-    from ares.adapters.model_store import ModelStore
+def show(model: str = typer.Argument(..., help=MODEL), json_: bool = JSON_OPTION) -> None:
+    """Show a model: its recipe and data, its evidence, and its history."""
+    from ares.bootstrap.lifecycle import find_model
     from ares.cli.models_views import model_json, show_model
     from ares.config.workspace import Workspace
-    from ares.runtime.registry.model_journal import read_registry
 
-    workspace = Workspace.here()
-    store = ModelStore(workspace.models_dir)
-    found = store.resolve(model)
-    book = read_registry(workspace.journal_dir)
+    found = find_model(Workspace.here(), model)
     if json_:
-        print_json(model_json(store, found, book))
+        print_json(model_json(found))
     else:
-        show_model(store, found, book)
+        show_model(found)
 
 
 @app.command()
 def export(
-    model: str = typer.Argument(..., help="name, name/version, an ensemble's hash, or a symbol."),
+    model: str = typer.Argument(..., help=MODEL),
     target: Path = typer.Argument(..., help="A new folder, or a new file ending in .zip."),
     json_: bool = JSON_OPTION,
 ) -> None:
@@ -76,9 +65,9 @@ def export(
 
     The zip file of an ensemble is what `ares deploy install` puts into production.
     """
+    from ares.bootstrap.lifecycle import export_model
     from ares.config.workspace import Workspace
     from ares.domain.package import sha256
-    from ares.runtime.lifecycle.model_export import export_model
 
     bundle = export_model(Workspace.here(), model, target)
     more = {"target": str(target)}
@@ -96,7 +85,7 @@ def import_(
     interval: str = typer.Option("", "--interval", "-i", help="Its timeframe: 1m 5m 15m ..."),
     json_: bool = JSON_OPTION,
 ) -> None:
-    """Take a model in, verified; an .onnx file of your own is tried on stored candles first.
+    """Import a model, verified; an .onnx file of your own is tried on stored candles first.
 
     An .onnx file: input 'features' float32 (n, 56), output 'probability' (n, 1), the chance that
     the trade wins net of costs; columns and an example: docs/MODELS.md.
@@ -142,27 +131,24 @@ def _import_onnx(path: Path, symbol: str, interval: str, json_: bool) -> None:
     from ares.learn.evaluate import sentence
     from ares.runtime.lifecycle.model_import import NOTE
 
-    if not symbol or not interval:
-        raise UserError(f"{path}: say what it is a model of: -s BTC/USDT -i 1h")
     imported, warnings = import_onnx(Workspace.here(), path, symbol, interval)
+    ensemble_hash = imported.ensemble.hash
     if json_:
-        print_json({**package_json(imported.package), "ensemble": imported.ensemble.hash})
+        print_json({**package_json(imported.package), "ensemble": ensemble_hash})
     else:
-        say(
-            f"imported {imported.package.card.ref}, alone in ensemble {imported.ensemble.hash[:12]}"
-        )
+        say(f"imported {imported.package.card.ref}, alone in ensemble {ensemble_hash[:12]}")
         say(f"{sentence(imported.metrics)} ({NOTE})")
     for warning in warnings:
         note(warning)
 
 
-def _print_bundle(bundle: Bundle, what: str, json_: bool, more: dict[str, str]) -> None:
+def _print_bundle(bundle: Bundle, verb: str, json_: bool, more: dict[str, str]) -> None:
     packages = [package.card.ref for package in bundle.packages]
-    joined = None if bundle.ensemble is None else bundle.ensemble.hash
+    ensemble_hash = None if bundle.ensemble is None else bundle.ensemble.hash
     if json_:
-        print_json({"packages": packages, "ensemble": joined, **more})
+        print_json({"packages": packages, "ensemble": ensemble_hash, **more})
         return
     for ref in packages:
-        say(f"{what} {ref}")
-    if joined:
-        say(f"{what} ensemble {joined[:12]}")
+        say(f"{verb} {ref}")
+    if ensemble_hash:
+        say(f"{verb} ensemble {ensemble_hash[:12]}")

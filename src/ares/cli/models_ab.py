@@ -1,4 +1,4 @@
-"""``ares models ab``: champion and challenger of a run side by side."""
+"""``ares models ab``: champion and challenger of a run, compared on the same bars."""
 
 from __future__ import annotations
 
@@ -35,28 +35,28 @@ def ab(
         print_json(plain(reports))
         return 0
     if not reports:
-        say("Nobody traded in this run: it had no models.")
+        say("No ensemble traded in this run: it had no models.")
     for report in reports:
-        _show(report)
+        _show_report(report)
     return 0
 
 
-def _show(report: ArmReport) -> None:
-    columns = ("ensemble", "stood as", "from", "until", "real", "net/trade", "virtual",
+def _show_report(report: ArmReport) -> None:
+    columns = ("ensemble", "stage", "from", "until", "real", "net/trade", "virtual",
                "net/trade", "won")  # fmt: skip
     print_table(columns, [_row(arm) for arm in report.arms], title=report.instrument)
     for arm in report.arms:
         if arm.ended:
-            say(f"{arm.ensemble_hash[:12]} left: {arm.ended}")
+            say(f"{arm.ensemble_hash[:12]} ended: {arm.ended}")
     if report.comparison is None:
-        say("No two arms have run side by side yet.")
+        say("No two ensembles have run on the same bars yet.")
     else:
-        _say(report.comparison)
+        _show_comparison(report.comparison)
     say("")
 
 
 def _row(arm: Arm) -> tuple[object, ...]:
-    r = arm.results
+    results = arm.results
 
     def bps(value: float | None) -> str | None:
         return None if value is None else f"{value:+.1f} bps"
@@ -64,27 +64,27 @@ def _row(arm: Arm) -> tuple[object, ...]:
     until = "now" if arm.until_ms is None else utc(arm.until_ms)
     return (
         arm.ensemble_hash[:12], ", ".join(arm.stages), utc(arm.since_ms), until,
-        count(r.real_trades), bps(r.real_mean_bps), count(r.virtual_trades),
-        bps(r.virtual_mean_bps), percent(r.win_rate, 0),
+        count(results.real_trades), bps(results.real_mean_bps), count(results.virtual_trades),
+        bps(results.virtual_mean_bps), percent(results.win_rate, 0),
     )  # fmt: skip
 
 
-def _say(one: ArmComparison) -> None:
-    """Say in plain words how the two compare, with the evidence for it."""
-    other = f"{one.challenger_stage or 'challenger'} {one.challenger[:12]}".strip()
+def _show_comparison(found: ArmComparison) -> None:
+    """Print the comparison as sentences, with its evidence."""
+    other = f"{found.challenger_stage or 'challenger'} {found.challenger[:12]}".strip()
     say(
-        f"On the same {count(one.hours)} hours since {utc(one.since_ms)}, a unit of notional each:"
-        f" champion {one.champion[:12]} {one.champion_bps:+.0f} bps, {other}"
-        f" {one.challenger_bps:+.0f} bps."
+        f"On the same {count(found.hours)} hours since {utc(found.since_ms)}, on one unit of "
+        f"notional: champion {found.champion[:12]} {found.champion_bps:+.0f} bps, {other}"
+        f" {found.challenger_bps:+.0f} bps."
     )
-    goal = "" if one.goal is None else f" (needed: {number(one.goal)})"
-    if one.goal is not None and one.e_better >= one.goal:
+    goal = "" if found.goal is None else f" (needed: {number(found.goal)})"
+    if found.goal is not None and found.e_better >= found.goal:
         verdict = f"the {other} is better"
-    elif one.goal is not None and one.e_worse >= one.goal:
+    elif found.goal is not None and found.e_worse >= found.goal:
         verdict = f"the {other} is worse"
     else:
         verdict = "neither is shown to be better"
     say(
-        f"Evidence that the {other} is better: {number(one.e_better)}, worse: "
-        f"{number(one.e_worse)}{goal}: {verdict}."
+        f"Evidence that the {other} is better: {number(found.e_better)}, worse: "
+        f"{number(found.e_worse)}{goal}: {verdict}."
     )

@@ -1,4 +1,4 @@
-"""What ``ares models`` shows: the same answers as tables for a person, as JSON for a script."""
+"""The output of ``ares models``: tables for a person, JSON for a script."""
 
 from __future__ import annotations
 
@@ -7,32 +7,35 @@ from typing import TYPE_CHECKING, Any
 from ares.cli.output import count, note, number, percent, plain, print_facts, print_table, say, utc
 
 if TYPE_CHECKING:
-    from ares.adapters.model_store import ModelStore, StoredModels
+    from ares.adapters.model_store import StoredModels
     from ares.domain.model import Ensemble
+    from ares.domain.model_life import Record
     from ares.domain.package import Package, PackageCard
+    from ares.runtime.lifecycle.model_list import ModelDetails, ModelList
     from ares.runtime.registry.mlflow_sync import SyncReport
     from ares.runtime.registry.registry_state import RegistryState
 
 NOTHING = "no models are stored: `ares train` makes some"
 
 
-def show_listed(listed: StoredModels, book: RegistryState) -> None:
+def show_listed(found: ModelList) -> None:
     """Print ensembles and packages, newest first."""
+    listed, registry = found.stored, found.registry
     if not listed.ensembles and not listed.packages:
         say(NOTHING)
         return
     ensembles = [
         (
-            one.hash[:12],
-            one.instrument,
-            one.anchor.value,
-            " ".join(f"{m.timeframe}:{m.weight:.2f}" for m in one.members),
-            one.validation.trades,
-            number(one.validation.mean_bps if one.validation.trades else None, 1),
-            status(one, book),
-            one.created_at,
+            ensemble.hash[:12],
+            ensemble.instrument,
+            ensemble.anchor.value,
+            " ".join(f"{m.timeframe}:{m.weight:.2f}" for m in ensemble.members),
+            ensemble.validation.trades,
+            number(ensemble.validation.mean_bps if ensemble.validation.trades else None, 1),
+            status(ensemble, registry),
+            ensemble.created_at,
         )
-        for one in listed.ensembles
+        for ensemble in listed.ensembles
     ]
     if ensembles:
         print_table(
@@ -61,52 +64,55 @@ def show_listed(listed: StoredModels, book: RegistryState) -> None:
     )
 
 
-def listed_json(listed: StoredModels, book: RegistryState) -> list[dict[str, Any]]:
-    """Return one entry for each ensemble and package."""
-    ensembles = [ensemble_json(one, book) for one in listed.ensembles]
+def listed_json(found: ModelList) -> list[dict[str, Any]]:
+    """Return an entry for each ensemble and package."""
+    listed, registry = found.stored, found.registry
+    ensembles = [ensemble_json(ensemble, registry) for ensemble in listed.ensembles]
     pairs = zip(listed.packages, listed.hashes, strict=True)
-    return ensembles + [_card_json(card, own, listed, book) for card, own in pairs]
+    return ensembles + [_card_json(card, own, listed, registry) for card, own in pairs]
 
 
-def model_json(store: ModelStore, found: Package | Ensemble, book: RegistryState) -> dict[str, Any]:
+def model_json(found: ModelDetails) -> dict[str, Any]:
     """Return everything that is known of a model."""
     from ares.domain.package import Package
 
-    if isinstance(found, Package):
-        folder, listed = str(store.folder(found.card)), store.listed()
-        status = package_status(book, listed, found.hash)
-        return {**package_json(found), "model_status": status, "folder": folder}
+    model, registry = found.model, found.registry
+    if isinstance(model, Package):
+        status = package_status(registry, found.stored, model.hash)
+        return {**package_json(model), "model_status": status, "folder": str(found.folder)}
     history = [
         {"what": what, "at": at, "where": where, "who": by, "why": why, "verdict_hash": verdict}
-        for at, what, where, by, why, verdict in moves(book, found.hash)
+        for at, what, where, by, why, verdict in history_of(registry, model.hash)
     ]
-    return {**ensemble_json(found, book), "history": history}
+    return {**ensemble_json(model, registry), "history": history}
 
 
 def package_json(package: Package) -> dict[str, Any]:
     """Return a package's card with its hash."""
-    whole: dict[str, Any] = plain(package.card)
-    return {"kind": "package", "ref": package.card.ref, "hash": package.hash, **whole}
+    content: dict[str, Any] = plain(package.card)
+    return {"kind": "package", "ref": package.card.ref, "hash": package.hash, **content}
 
 
-def ensemble_json(ensemble: Ensemble, book: RegistryState) -> dict[str, Any]:
+def ensemble_json(ensemble: Ensemble, registry: RegistryState) -> dict[str, Any]:
     """Return an ensemble with its hash and status."""
-    whole: dict[str, Any] = plain(ensemble)
+    content: dict[str, Any] = plain(ensemble)
     return {
         "kind": "ensemble",
         "hash": ensemble.hash,
-        "status": status(ensemble, book),
-        "model_status": book.status(ensemble.hash),
-        "champion_in": book.champion_in(ensemble.hash),
-        "verdicts": [plain(v) for v in book.verdicts if v.ensemble_hash == ensemble.hash],
-        **whole,
+        "status": status(ensemble, registry),
+        "model_status": registry.status(ensemble.hash),
+        "champion_in": registry.champion_in(ensemble.hash),
+        "verdicts": [plain(v) for v in registry.verdicts if v.ensemble_hash == ensemble.hash],
+        **content,
     }
 
 
-def status(ensemble: Ensemble, book: RegistryState) -> str:
-    """Return a model's status, of a champion where it is so."""
-    places = book.champion_in(ensemble.hash)
-    return f"champion in {', '.join(places)}" if places else book.status(ensemble.hash)
+def status(ensemble: Ensemble, registry: RegistryState) -> str:
+    """Return an ensemble's status; of a champion: where."""
+    environments = registry.champion_in(ensemble.hash)
+    if environments:
+        return f"champion in {', '.join(environments)}"
+    return registry.status(ensemble.hash)
 
 
 def package_status(registry: RegistryState, listed: StoredModels, package_hash: str) -> str:
@@ -130,17 +136,17 @@ def show_sync(report: SyncReport) -> None:
         note(line)
 
 
-def show_model(store: ModelStore, found: Package | Ensemble, book: RegistryState) -> None:
-    """Print what a person asks of a model."""
+def show_model(found: ModelDetails) -> None:
+    """Print what is known of a model."""
     from ares.domain.package import Package
 
-    if isinstance(found, Package):
-        _show_package(store, found)
+    if isinstance(found.model, Package):
+        _show_package(found.model, str(found.folder))
     else:
-        _show_ensemble(found, book)
+        _show_ensemble(found.model, found.registry)
 
 
-def _show_package(store: ModelStore, package: Package) -> None:
+def _show_package(package: Package, folder: str) -> None:
     card = package.card
     metrics = card.metrics
     print_facts(
@@ -151,12 +157,12 @@ def _show_package(store: ModelStore, package: Package) -> None:
             "rows": f"{count(card.data_rows)}, {utc(card.data_from_ms)} to {utc(card.data_to_ms)}",
             "trade": f"at most {card.horizon_bars} bars, width {card.width_sigmas:g} sigma, at "
             f"least {card.width_min_bps:.1f} bps; costs {card.cost_bps:.2f} bps; "
-            f"watched on bars of {card.watched or card.timeframe}",
+            f"simulated on bars of {card.watched or card.timeframe}",
             "payoff": f"a win is {card.gain:.2f} widths, a loss {card.loss:.2f}",
             "recipe": card.recipe_hash[:12],
             "features": f"{len(card.features)}, {card.features_hash[:12]}",
             "hash": package.hash,
-            "files": f"{store.folder(card)}: {', '.join(sorted(card.files))}",
+            "files": f"{folder}: {', '.join(sorted(card.files))}",
         },
         title=card.ref,
     )
@@ -178,12 +184,12 @@ def _show_package(store: ModelStore, package: Package) -> None:
     print_table(("trade when", "signals a day", "trades", "won", "net bps"), rows)
 
 
-def _show_ensemble(ensemble: Ensemble, book: RegistryState) -> None:
+def _show_ensemble(ensemble: Ensemble, registry: RegistryState) -> None:
     validation = ensemble.validation
     print_facts(
         {
             "instrument": ensemble.instrument,
-            "status": status(ensemble, book),
+            "status": status(ensemble, registry),
             "made": ensemble.created_at,
             "anchor": f"{ensemble.anchor}: at most {ensemble.horizon_bars} bars, width "
             f"{ensemble.width_sigmas:g} sigma, at least {ensemble.width_min_bps:.1f} bps",
@@ -206,57 +212,60 @@ def _show_ensemble(ensemble: Ensemble, book: RegistryState) -> None:
     print_table(("timeframe", "weight", "package", "hash"), rows)
     history = [
         (at[:19].replace("T", " "), *more, verdict[:12])
-        for at, *more, verdict in moves(book, ensemble.hash)
+        for at, *more, verdict in history_of(registry, ensemble.hash)
     ]
     if history:
         head = ("at", "what", "where", "who", "why", "verdict")
         print_table(head, history, title="History")
 
 
-def moves(book: RegistryState, ensemble_hash: str) -> list[tuple[str, str, str, str, str, str]]:
-    """Return (when, what, where, who, why, the verdict's hash) of all that happened to a model."""
-    from ares.domain.model_life import (
-        EnsembleArchived,
-        EnsemblePromoted,
-        RequestRefused,
-        VerdictRecorded,
-    )
+def history_of(
+    registry: RegistryState, ensemble_hash: str
+) -> list[tuple[str, str, str, str, str, str]]:
+    """Return (when, what, where, who, why, the verdict's hash) of each event of an ensemble."""
+    rows = (_history_row(record, ensemble_hash) for record in registry.records_on(ensemble_hash))
+    return [row for row in rows if row is not None]
 
-    found = []
-    for one in book.records_on(ensemble_hash):
-        if isinstance(one, VerdictRecorded):
-            failed = "" if one.passed else f"{', '.join(one.failed)}"
-            what = "passed" if one.passed else "refused by the gate"
-            found.append((one.at, what, one.environment, one.who, failed, one.verdict_hash))
-        elif isinstance(one, EnsemblePromoted):
-            forced = " by force" if one.forced else ""
-            what = f"champion{' again' if one.rolled_back else ''}{forced}"
-            verdict = one.verdict_hash
-            if one.ensemble_hash != ensemble_hash:
-                verdict = ""
-                what = f"{'rolled back' if one.rolled_back else 'followed'} by "
-                what += one.ensemble_hash[:12] or "nobody"
-            found.append((one.at, what, one.environment, one.who, one.reason, verdict))
-        elif isinstance(one, EnsembleArchived):
-            found.append((one.at, "archived", "", one.who, one.reason, ""))
-        elif isinstance(one, RequestRefused):
-            found.append((one.at, f"{one.what} refused", one.environment, one.who, one.reason, ""))
-    return found
+
+def _history_row(record: Record, ensemble_hash: str) -> tuple[str, str, str, str, str, str] | None:
+    """Return the row of a record; None: it is not part of the history shown."""
+    from ares.domain import model_life
+
+    match record:
+        case model_life.VerdictRecorded(at=at, environment=where, who=by):
+            what = "passed" if record.passed else "refused by the gate"
+            failed = "" if record.passed else ", ".join(record.failed)
+            return at, what, where, by, failed, record.verdict_hash
+        case model_life.EnsemblePromoted(at=at, environment=where, who=by):
+            if record.ensemble_hash == ensemble_hash:
+                again = " again" if record.rolled_back or record.reverted else ""
+                what = f"champion{again}{' by force' if record.forced else ''}"
+                return at, what, where, by, record.reason, record.verdict_hash
+            successor = record.ensemble_hash[:12] or "none"
+            verb = "rolled back" if record.rolled_back else "followed"
+            return at, f"{verb} by {successor}", where, by, record.reason, ""
+        case model_life.EnsembleArchived(at=at, who=by):
+            return at, "archived", "", by, record.reason, ""
+        case model_life.ModelsImported(at=at, who=by):
+            return at, "imported", "", by, record.source, ""
+        case model_life.RequestRefused(at=at, environment=where, who=by):
+            return at, f"{record.action} refused", where, by, record.reason, ""
+    return None
 
 
 def _card_json(
-    card: PackageCard, own: str, listed: StoredModels, book: RegistryState
+    card: PackageCard, own: str, listed: StoredModels, registry: RegistryState
 ) -> dict[str, Any]:
-    kept = ("name", "version", "scope", "instruments", "timeframe", "origin", "recipe_hash",
+    shown = ("name", "version", "scope", "instruments", "timeframe", "origin", "recipe_hash",
             "features_hash", "data_from_ms", "data_to_ms", "data_rows", "data_hash", "validation",
             "cost_bps", "git_commit", "created_at")  # fmt: skip
-    whole: dict[str, Any] = {name: plain(getattr(card, name)) for name in kept}
+    content: dict[str, Any] = {name: plain(getattr(card, name)) for name in shown}
     metrics = {n: v for n, v in card.metrics.items() if isinstance(v, int | float) or v is None}
     return {
         "kind": "package",
         "ref": card.ref,
         "hash": own,
-        "model_status": package_status(book, listed, own),
+        "model_status": package_status(registry, listed, own),
         "metrics": plain(metrics),
-        **whole,
+        **content,
     }

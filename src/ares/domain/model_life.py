@@ -1,4 +1,4 @@
-"""What happens to models, as the records of their journal: tried, judged, promoted, taken back."""
+"""The records of the models' journal: tried, judged, promoted, imported, installed, archived."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ ENVIRONMENTS = ("history", "paper", "live")
 
 
 class VerdictBasis(msgspec.Struct, frozen=True):
-    """What a verdict rests on beside the ensemble: once one of these has changed, the verdict is no
-    longer of today's evidence.
+    """What a verdict rests on beside the ensemble. Once one of these has changed, the verdict is
+    not of today's evidence any more.
 
     champion : hash of the environment's champion that it was compared with; empty: none.
-    rule, limits : what was asked, the limits as a hash.
+    rule, limits : of the gate, the limits as a hash.
     terms    : hash of costs, sizes, stops and capital.
     trials   : distinct recipes tried by then.
     code     : hash of the kernel and of the features.
@@ -30,7 +30,7 @@ class VerdictBasis(msgspec.Struct, frozen=True):
     code: str
 
     def changed(self, now: VerdictBasis) -> tuple[str, ...]:
-        """Return what is not as it was."""
+        """Return the names of the fields that differ."""
         return tuple(
             name for name in self.__struct_fields__ if getattr(self, name) != getattr(now, name)
         )
@@ -39,8 +39,8 @@ class VerdictBasis(msgspec.Struct, frozen=True):
 class VerdictRecorded(msgspec.Struct, frozen=True, tag=True):
     """An ensemble was judged for an environment.
 
-    failed : names of the lines that said no.
-    verdict_hash : of the verdict; file, file_hash : where it lies below ``models/``, its SHA-256.
+    failed : names of the lines that did not pass.
+    verdict_hash : of the verdict; file, file_hash : its file in ``models/verdicts``, and SHA-256.
     """
 
     environment: str
@@ -58,13 +58,13 @@ class VerdictRecorded(msgspec.Struct, frozen=True, tag=True):
 
 
 class EnsemblePromoted(msgspec.Struct, frozen=True, tag=True):
-    """One ensemble became champion of its instrument in an environment.
+    """An ensemble became champion of its instrument in an environment.
 
-    ensemble_hash : empty: nobody is champion any more.
-    verdict_hash : of the verdict that let it; empty where it was forced.
-    rolled_back  : it was champion before, and came back; the one before it is archived.
-    taken_back   : the one before it did not come into service, so its promotion is undone; it is
-                   not archived, and a rollback does not go to it.
+    ensemble_hash : empty: there is no champion any more.
+    verdict_hash : of the passing verdict; empty where it was forced.
+    rolled_back  : a former champion came back; the one that it replaced is archived.
+    reverted     : the one that it replaced did not come into service, so its promotion is undone;
+                   it is not archived, and a rollback does not go to it.
     """
 
     environment: str
@@ -77,11 +77,11 @@ class EnsemblePromoted(msgspec.Struct, frozen=True, tag=True):
     forced: bool
     verdict_hash: str = ""
     rolled_back: bool = False
-    taken_back: bool = False
+    reverted: bool = False
 
 
 class EnsembleArchived(msgspec.Struct, frozen=True, tag=True):
-    """An ensemble was taken out for good: it is not promoted any more."""
+    """An ensemble was archived for good: it is not promoted any more."""
 
     ensemble_hash: str
     at: str
@@ -104,13 +104,13 @@ class ModelsImported(msgspec.Struct, frozen=True, tag=True):
 
 
 class RequestRefused(msgspec.Struct, frozen=True, tag=True):
-    """Something was asked for a model and refused; nothing changed.
+    """A request on a model was refused; nothing changed.
 
-    what   : validate, promote, rollback, archive, import or install.
-    target : the ensemble's hash; where there is none, what the person named.
+    action : validate, promote, rollback, archive, import or install.
+    target : the ensemble's hash; where there is none, the name in the request.
     """
 
-    what: str
+    action: str
     target: str
     environment: str
     reason: str
@@ -121,9 +121,9 @@ class RequestRefused(msgspec.Struct, frozen=True, tag=True):
 class InstallStarted(msgspec.Struct, frozen=True, tag=True):
     """A package was approved and is being put into service: the promotion and the restart follow.
 
-    previous_hash : the champion to go back to; empty: there was none.
+    previous_hash : the champion to go back to; empty: none.
     package, package_hash : the file's name and SHA-256; empty for a rollback.
-    approved : how: ``asked`` or ``--yes``.
+    approved : ``at the terminal`` or ``--yes``.
     """
 
     environment: str
@@ -139,7 +139,7 @@ class InstallStarted(msgspec.Struct, frozen=True, tag=True):
 
 
 class InstallCompleted(msgspec.Struct, frozen=True, tag=True):
-    """The restarted service was healthy so many times in a row with this champion."""
+    """The restarted service was healthy ``checks`` times in a row with this champion."""
 
     environment: str
     instrument: str
@@ -150,10 +150,10 @@ class InstallCompleted(msgspec.Struct, frozen=True, tag=True):
 
 
 class InstallFailed(msgspec.Struct, frozen=True, tag=True):
-    """The service did not come up with a new champion, and the one before was put back.
+    """The service did not come up with a new champion, and the previous one was restored.
 
-    restored_hash : who is champion again; empty: nobody.
-    healthy       : whether the service came up with that one; None: it was not touched.
+    restored_hash : the champion again; empty: none.
+    healthy       : whether the service came up with that one; None: it was not restarted.
     """
 
     environment: str

@@ -62,7 +62,7 @@ def test_a_damaged_export_is_refused_and_the_journal_says_so(
     assert code in (2, 3)
     assert len(said.strip().splitlines()) == 1
     denied = read_registry(ares.root / "journal").refusals[-1]
-    assert (denied.what, denied.target) == ("import", str(target))
+    assert (denied.action, denied.target) == ("import", str(target))
 
 
 def test_a_users_own_onnx_file_is_tried_on_stored_candles(

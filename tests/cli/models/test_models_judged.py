@@ -115,7 +115,7 @@ def test_a_model_shows_its_history_and_refusals_are_in_the_journal(
         code, _, err = ares("models", *arguments)
         assert code == 2
         denied = read_registry(ares.root / "journal").refusals[-1]
-        assert (denied.what, denied.target) == arguments[:2]
+        assert (denied.action, denied.target) == arguments[:2]
         assert denied.reason in err
     packages = [m for m in json.loads(ares("models", "list", "--json")[1]) if "ref" in m]
     assert "production" in {package["model_status"] for package in packages}

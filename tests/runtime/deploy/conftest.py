@@ -22,6 +22,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 import ares
 from ares.adapters.model_store import ModelStore
+from ares.bootstrap.deploy import deploy_context
+from ares.bootstrap.lifecycle import promote
+from ares.bootstrap.values import model_paths
 from ares.config.workspace import Workspace
 from ares.domain.model import Ensemble, Validation
 from ares.domain.model_life import EnsemblePromoted, VerdictRecorded
@@ -31,9 +34,9 @@ from ares.domain.trial import Trial
 from ares.kernel.features.columns import column_names, columns_hash
 from ares.learn.gate.evidence import Baseline, Evidence, PerformanceMetrics
 from ares.learn.gate.verdict import judge
-from ares.runtime.deploy.plan import DeployEffects, DeployReport, DeployRequest
+from ares.runtime.deploy.plan import DeployReport, DeployRequest
+from ares.runtime.deploy.policy import DeployContext, DeployEffects
 from ares.runtime.lifecycle.model_export import export_model
-from ares.runtime.lifecycle.promotion import promote
 from ares.runtime.registry.model_journal import read_registry, record
 from ares.runtime.validation.from_workspace import validation_config
 from ares.runtime.validation.validate import current_basis
@@ -198,23 +201,24 @@ class Site:
     service: Path
     temporary: Path
     clock: Clock
-    told: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
     points: list[str] = field(default_factory=list)
 
-    def outside(self, at: Callable[[str], None] | None = None) -> DeployEffects:
-        return DeployEffects(
-            self.clock.now, self.clock.elapsed_s, self.clock.sleep, self.told.append,
-            at or self.points.append, self.temporary,
+    def context(self, checkpoint: Callable[[str], None] | None = None) -> DeployContext:
+        effects = DeployEffects(
+            self.clock.now, self.clock.elapsed_s, self.clock.sleep, self.lines.append,
+            checkpoint or self.points.append, self.temporary,
         )  # fmt: skip
+        return deploy_context(self.production, effects)
 
-    def install(self, package: Path | None = None, **asked: Any) -> DeployReport:
+    def install(self, package: Path | None = None, **options: Any) -> DeployReport:
         from ares.runtime.deploy.install import install
 
-        said: dict[str, Any] = {"to": "live", "now": True, "yes": True, **asked}
-        approve = said.pop("approve", lambda _plan: True)
-        at = said.pop("at", None)
-        wanted = DeployRequest(package or self.package, **said)
-        return install(self.production, wanted, approve, self.outside(at))
+        fields: dict[str, Any] = {"to": "live", "now": True, "yes": True, **options}
+        approve = fields.pop("approve", lambda _plan: True)
+        checkpoint = fields.pop("checkpoint", None)
+        request = DeployRequest(package or self.package, **fields)
+        return install(self.context(checkpoint), request, approve)
 
     def champion(self) -> str:
         return read_registry(self.production.journal_dir).champions("live").get(BTC, "")
@@ -263,7 +267,7 @@ def site_template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, 
             record(workspace.journal_dir, [one])
     new = stored(staging, packed("20240201_120000", graph(2.0)))
     let_pass(staging, new)
-    export_model(staging, new.hash, root / "new.zip")
+    export_model(model_paths(staging), new.hash, root / "new.zip")
     return root, old.hash, new.hash
 
 

@@ -1,7 +1,7 @@
 """Kills an install at each of its writes, and says what was found afterwards, as JSON.
 
 ``killed.py SITE PACKAGE HEALTH FIRST``: SITE holds the workspace ``production``, HEALTH is the
-health command of the killed install (``false``: it is taken back), FIRST the point to begin with.
+health command of the killed install (``false``: it is reverted), FIRST the point to begin with.
 Each point forks a process, which sends itself a SIGKILL there, in a workspace of its own.
 """
 
@@ -12,15 +12,18 @@ import os
 import shutil
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from ares.adapters.model_store import ModelStore
+from ares.bootstrap.deploy import deploy_context
 from ares.config.workspace import Workspace
 from ares.runtime.deploy.install import install
-from ares.runtime.deploy.plan import DeployEffects, DeployPlan, DeployRequest
+from ares.runtime.deploy.plan import DeployPlan, DeployRequest
+from ares.runtime.deploy.policy import DeployContext, DeployEffects
 from ares.runtime.deploy.rollback import rollback
 from ares.runtime.deploy.status import deploy_status
 from ares.runtime.registry.model_journal import read_registry
@@ -28,6 +31,12 @@ from ares.runtime.validation.from_workspace import validation_config
 from ares.runtime.validation.model_check import require_working
 
 BTC = "binance:BTC/USDT"
+
+
+def context(
+    workspace: Workspace, temporary: Path, checkpoint: Callable[[str], None] = lambda _point: None
+) -> DeployContext:
+    return deploy_context(workspace, DeployEffects(checkpoint=checkpoint, temporary=temporary))
 
 
 def yes(_plan: DeployPlan) -> bool:
@@ -48,18 +57,18 @@ def settled(root: Path, health: str) -> Workspace:
     return Workspace(root)
 
 
-def points(site: Path, asked: DeployRequest, health: str) -> list[str]:
+def points(site: Path, request: DeployRequest, health: str) -> list[str]:
     """Return the names of the writes of an install that is not killed."""
     found: list[str] = []
     root, temporary = site / "whole", site / "tmp"
     temporary.mkdir()
     shutil.copytree(site / "production", root)
-    install(settled(root, health), asked, yes, DeployEffects(at=found.append, temporary=temporary))
+    install(context(settled(root, health), temporary, found.append), request, yes)
     assert not list(temporary.iterdir())
     return found
 
 
-def killed_at(point: str, site: Path, asked: DeployRequest, health: str) -> dict[str, Any]:
+def killed_at(point: str, site: Path, request: DeployRequest, health: str) -> dict[str, Any]:
     """Kill an install at a point, then look, repeat it, and look again."""
     root, temporary = site / f"at {point}", site / f"tmp {point}"
     temporary.mkdir()
@@ -73,13 +82,12 @@ def killed_at(point: str, site: Path, asked: DeployRequest, health: str) -> dict
                 if name == point:
                     os.kill(os.getpid(), signal.SIGKILL)
 
-            install(workspace, asked, yes, DeployEffects(at=at, temporary=temporary))
+            install(context(workspace, temporary, at), request, yes)
         finally:
             os._exit(7)
     _, code = os.waitpid(pid, 0)
-    outside = DeployEffects(temporary=temporary)
     left = len(list(temporary.iterdir()))
-    status = deploy_status(workspace, "live", outside)
+    status = deploy_status(context(workspace, temporary), "live")
     champion = status.champions[BTC]
     require_working(
         validation_config(workspace), ModelStore(workspace.models_dir).ensemble(champion)
@@ -94,24 +102,26 @@ def killed_at(point: str, site: Path, asked: DeployRequest, health: str) -> dict
     }
     back = shutil.copytree(root, site / f"back {point}")
     workspace = settled(root, "true")
-    again = install(workspace, asked, yes, outside)
+    again = install(context(workspace, temporary), request, yes)
     said["again"] = again.result
     said["at last"] = read_registry(workspace.journal_dir).champions("live")[BTC]
-    said["settled"] = deploy_status(workspace, "live", outside).settled
+    said["settled"] = deploy_status(context(workspace, temporary), "live").settled
     if status.unfinished and "before it changed anything" not in status.unfinished[0]:
         workspace = settled(back, "true")
-        undone = rollback(workspace, None, "live", "", True, lambda _sentence: False, outside)
+        undone = rollback(
+            context(workspace, temporary), None, "live", "", True, lambda _sentence: False
+        )
         said["undone"] = [undone.result, undone.champion]
-        said["undone settled"] = deploy_status(workspace, "live", outside).settled
+        said["undone settled"] = deploy_status(context(workspace, temporary), "live").settled
     return said
 
 
 def main() -> None:
     site, package, health, first = Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:5]
-    asked = DeployRequest(package, to="live", now=True, yes=True)
-    found = points(site, asked, health)
+    request = DeployRequest(package, to="live", now=True, yes=True)
+    found = points(site, request, health)
     found = found[found.index(first) :]
-    print(json.dumps({point: killed_at(point, site, asked, health) for point in found}))
+    print(json.dumps({point: killed_at(point, site, request, health) for point in found}))
 
 
 if __name__ == "__main__":

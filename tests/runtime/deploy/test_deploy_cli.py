@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ares.bootstrap.deploy import deploy_context
 from ares.cli.main import run
 from ares.domain.package import sha256
 from ares.runtime.deploy.install import install
-from ares.runtime.deploy.plan import DeployEffects, DeployRequest
+from ares.runtime.deploy.plan import DeployRequest
+from ares.runtime.deploy.policy import DeployEffects
 
 if TYPE_CHECKING:
     from tests.runtime.deploy.conftest import Site
@@ -97,13 +99,17 @@ def test_taking_back_what_was_interrupted_is_exit_code_0(
         if point == "promoted":
             raise Killed
 
-    asked = DeployRequest(site.package, now=True, yes=True)
+    request = DeployRequest(site.package, now=True, yes=True)
     with pytest.raises(Killed):
-        install(site.production, asked, lambda _plan: True, DeployEffects(at=die))
+        install(
+            deploy_context(site.production, DeployEffects(checkpoint=die)),
+            request,
+            lambda _plan: True,
+        )
     monkeypatch.setenv("ARES_WORKSPACE", str(site.production.root))
     assert run(["deploy", "status"]) == 1
     capsys.readouterr()
     code = run(["deploy", "rollback", "--yes"])
     out, err = capsys.readouterr()
-    assert (code, f"taken back; champion in live is {site.old[:12]}" in out) == (0, True), err
+    assert (code, f"reverted; champion in live is {site.old[:12]}" in out) == (0, True), err
     assert run(["deploy", "status"]) == 0

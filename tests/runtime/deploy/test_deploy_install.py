@@ -52,9 +52,9 @@ def test_a_service_that_does_not_come_up_gets_the_champion_before_back(
 ) -> None:
     site.fails(site.new, how)
     report = site.install()
-    assert (report.result, report.champion, report.healthy) == ("taken back", site.old, True)
+    assert (report.result, report.champion, report.healthy) == ("reverted", site.old, True)
     assert "not healthy within 120 s of the restart" in report.reason
-    assert says in " ".join([report.reason, *site.told])
+    assert says in " ".join([report.reason, *site.lines])
     assert site.champion() == site.old
     assert restarts(site) == 2
     assert site.left() == []
@@ -62,14 +62,14 @@ def test_a_service_that_does_not_come_up_gets_the_champion_before_back(
     end = book.records[-1]
     assert isinstance(end, InstallFailed)
     assert (end.ensemble_hash, end.restored_hash, end.healthy) == (site.new, site.old, True)
-    assert book.promotions[-1].taken_back
+    assert book.promotions[-1].reverted
     assert book.status(site.new) == "candidate"  # a dead service is no evidence against a model
     assert book.failed_to_start("live") == {site.new}
 
 
 def test_after_the_cause_is_gone_the_same_package_goes_in(site: Site) -> None:
     site.fails(site.new, "crash")
-    assert site.install().result == "taken back"
+    assert site.install().result == "reverted"
     (site.service / f"fails-{site.new}").unlink()
     report = site.install()
     assert report.result == "installed", report
@@ -135,7 +135,7 @@ def test_a_person_who_interrupts_gets_the_champion_before_back(site: Site, point
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        site.install(at=at)
+        site.install(checkpoint=at)
     assert site.champion() == site.old
     assert site.left() == []
     end = read_registry(site.production.journal_dir).records[-1]

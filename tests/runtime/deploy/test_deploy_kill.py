@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import ares
+from ares.bootstrap.values import model_paths
 
 if TYPE_CHECKING:
     from tests.runtime.deploy.conftest import Site
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 SCRIPT = Path(__file__).parent / "killed.py"
 BEFORE = (
     "staging made", "package copied", "rehearsed", "approved", "models stored", "verdict stored",
-    "past recorded", "announced",
+    "history recorded", "announced",
 )  # fmt: skip
 
 
@@ -65,23 +66,23 @@ def test_an_install_that_would_have_gone_well(site: Site) -> None:
         check(found[point], site, site.new)
         assert f"champion is {site.new[:12]}, but the service" in found[point]["unfinished"][0]
         assert found[point]["again"] == "installed"
-        assert found[point]["undone"] == ["taken back", site.old]
+        assert found[point]["undone"] == ["reverted", site.old]
         assert found[point]["undone settled"]
     check(found["installed"], site, site.new)
     assert (found["installed"]["unfinished"], found["installed"]["again"]) == ([], "already")
 
 
-def test_an_install_that_is_taken_back(site: Site) -> None:
+def test_an_install_that_is_reverted(site: Site) -> None:
     found = killed(site, "false", "restarted")
-    back = ("taken back", "restarted with the one before", "failure recorded")
+    back = ("reverted", "restarted with the previous champion", "failure recorded")
     assert tuple(found) == ("restarted", *back)
     check(found["restarted"], site, site.new)
     for point in back:
         check(found[point], site, site.old)
         assert found[point]["again"] == "installed"
     for point in back[:2]:
-        assert "while it was taken back: champion is" in found[point]["unfinished"][0]
-        assert found[point]["undone"] == ["taken back", site.old]
+        assert "while it was reverted: champion is" in found[point]["unfinished"][0]
+        assert found[point]["undone"] == ["reverted", site.old]
         assert found[point]["undone settled"]
     assert found["failure recorded"]["unfinished"] == []
 
@@ -93,7 +94,7 @@ def test_what_is_not_ours_in_the_temporary_folder_stays(
     """Anybody may write there: a link of our name is not followed, a file is left."""
     from ares.runtime.deploy.staging import clean_stale, staging
 
-    with staging(site.production, site.temporary) as folder:
+    with staging(model_paths(site.production), site.temporary) as folder:
         assert folder.stat().st_mode & 0o777 == 0o700
         name = folder.name[:-8]
     mine = tmp_path / "mine"
@@ -104,6 +105,6 @@ def test_what_is_not_ours_in_the_temporary_folder_stays(
         planted.symlink_to(mine)
     else:
         planted.write_text("a file")
-    assert clean_stale(site.production, site.temporary) == ()
+    assert clean_stale(model_paths(site.production), site.temporary) == ()
     assert (mine / "kept").exists()
     assert planted.is_symlink() or planted.exists()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ares.bootstrap.values import model_paths
 from ares.domain.errors import UserError
 from ares.runtime.deploy.plan import DeployReport
 from ares.runtime.deploy.rollback import rollback
@@ -20,25 +21,25 @@ if TYPE_CHECKING:
 BTC = "binance:BTC/USDT"
 
 
-def back(site: Site, **asked: Any) -> DeployReport:
-    said = {"symbol": None, "to": "live", "reason": "", "yes": True, **asked}
-    approve = said.pop("approve", lambda _sentence: True)
-    at = said.pop("at", None)
-    return rollback(site.production, **said, approve=approve, outside=site.outside(at))
+def back(site: Site, **options: Any) -> DeployReport:
+    fields = {"symbol": None, "to": "live", "reason": "", "yes": True, **options}
+    approve = fields.pop("approve", lambda _sentence: True)
+    checkpoint = fields.pop("checkpoint", None)
+    return rollback(site.context(checkpoint), **fields, approve=approve)
 
 
 def test_the_former_champion_comes_back_with_a_real_service(site: Site) -> None:
     assert site.install().result == "installed"
     report = back(site, symbol="BTC/USDT", reason="it lost money")
-    assert (report.result, report.champion, report.healthy) == ("rolled back", site.old, True)
+    assert (report.result, report.champion, report.healthy) == ("rolled_back", site.old, True)
     book = read_registry(site.production.journal_dir)
     assert (book.promotions[-1].rolled_back, book.promotions[-1].reason) == (True, "it lost money")
     assert book.status(site.new) == "archived"
-    assert deploy_status(site.production, None, site.outside()).settled
-    pulse = deploy_status(site.production, None, site.outside()).heartbeat
+    assert deploy_status(site.context(), None).settled
+    pulse = deploy_status(site.context(), None).heartbeat
     assert pulse is not None
     assert (pulse.alive, pulse.serves) == (True, True)
-    with pytest.raises(UserError, match="has no champion before in live"):
+    with pytest.raises(UserError, match="has no former champion in live"):
         back(site)
 
 
@@ -48,7 +49,7 @@ def test_a_champion_whose_service_does_not_start_is_left_and_said(site: Site) ->
     site.settle(health_command="false", health_seconds_max=0.01)
     report = back(site)
     assert (report.result, report.champion, report.healthy) == ("down", site.old, False)
-    assert "the health command says no" in report.reason
+    assert "the health command failed" in report.reason
 
 
 def test_a_failed_install_is_no_former_champion(site: Site) -> None:
@@ -56,7 +57,7 @@ def test_a_failed_install_is_no_former_champion(site: Site) -> None:
     site.settle(restart_command="true", health_command="false", health_interval_seconds=0.001,
                 health_seconds_max=0.003)  # fmt: skip
     assert site.install().result == "down"
-    with pytest.raises(UserError, match="has no champion before in live"):
+    with pytest.raises(UserError, match="has no former champion in live"):
         back(site)
 
 
@@ -89,17 +90,17 @@ def test_a_rollback_that_was_ended_goes_on(site: Site, point: str) -> None:
             raise Ended
 
     with pytest.raises(Ended):
-        back(site, at=at)
-    status = deploy_status(site.production, "live", site.outside())
+        back(site, checkpoint=at)
+    status = deploy_status(site.context(), "live")
     (sentence,) = status.unfinished
     assert sentence.startswith(f"the rollback to {site.old[:12]}")
     if point == "promoted":
         assert site.champion() == site.old
-        assert sentence.endswith("`ares deploy rollback` goes on")
+        assert sentence.endswith("`ares deploy rollback` completes it")
         assert site.install().result == "refused"
-    assert back(site).result == "rolled back"
+    assert back(site).result == "rolled_back"
     assert site.champion() == site.old
-    assert deploy_status(site.production, "live", site.outside()).settled
+    assert deploy_status(site.context(), "live").settled
 
 
 def test_another_package_does_not_go_over_an_interrupted_one(site: Site, made: Any) -> None:
@@ -113,21 +114,21 @@ def test_another_package_does_not_go_over_an_interrupted_one(site: Site, made: A
             raise Ended
 
     with pytest.raises(Ended):
-        site.install(at=at)
+        site.install(checkpoint=at)
     other = made.stored(site.staging, made.packed("20240307_120000", made.graph(3.0)))
     target = site.package.with_name("other.zip")
     from ares.runtime.lifecycle.model_export import export_model
 
-    export_model(site.staging, other.hash, target)
+    export_model(model_paths(site.staging), other.hash, target)
     report = site.install(target)
     assert report.result == "refused"
-    assert back(site).result == "taken back"
+    assert back(site).result == "reverted"
     assert site.champion() == site.old
 
 
 def test_status_tells_quiet_hours_ends_and_what_runs(site: Site) -> None:
     site.settle(restart_command="true", health_command="true", health_interval_seconds=0.001)
-    before = deploy_status(site.production, None, site.outside())
+    before = deploy_status(site.context(), None)
     assert (before.environment, before.policy, before.champions) == (
         "live", "restart", {BTC: site.old},
     )  # fmt: skip
@@ -135,16 +136,16 @@ def test_status_tells_quiet_hours_ends_and_what_runs(site: Site) -> None:
     now = site.clock.now()
     begin = now + timedelta(hours=2)
     site.settle(quiet_hours=f"{begin:%H:%M}-{begin + timedelta(hours=1):%H:%M}")
-    found = deploy_status(site.production, None, site.outside())
+    found = deploy_status(site.context(), None)
     assert not found.quiet
     assert found.quiet_from == begin.replace(second=0, microsecond=0)
     site.install()
     site.settle(quiet_hours="00:00-00:00")
-    with one_at_a_time(site.production):
-        found = deploy_status(site.production, "live", site.outside())
+    with one_at_a_time(model_paths(site.production)):
+        found = deploy_status(site.context(), "live")
     assert found.under_way is not None
     assert "another deployment" in found.under_way
     assert found.ends[BTC].ensemble_hash == site.new
     assert found.quiet
     with pytest.raises(UserError, match="unknown environment"):
-        deploy_status(site.production, "moon", site.outside())
+        deploy_status(site.context(), "moon")

@@ -55,9 +55,9 @@ def test_a_deployment_that_a_reader_sees_under_way_was_not_interrupted(open_site
     def look(point: str) -> None:
         if point == "promoted":
             with as_a_reader(open_site):
-                seen.append(deploy_status(open_site.production, "live", open_site.outside()))
+                seen.append(deploy_status(open_site.context(), "live"))
 
-    assert open_site.install(at=look).result == "installed"
+    assert open_site.install(checkpoint=look).result == "installed"
     [status] = seen
     assert status.unfinished == ()
     assert status.under_way is not None
@@ -73,12 +73,12 @@ def test_one_that_was_interrupted_is_said_with_the_doubt_that_there_is(
             raise Killed
 
     with pytest.raises(Killed):
-        open_site.install(at=die)
+        open_site.install(checkpoint=die)
     with as_a_reader(open_site, lock_mode):
-        status = deploy_status(open_site.production, "live", open_site.outside())
+        status = deploy_status(open_site.context(), "live")
     [sentence] = status.unfinished
     assert "was interrupted: champion is" in sentence
     assert status.under_way is None
     assert not status.settled
-    doubt = "(unless it is still under way, which cannot be told: "
+    doubt = "(unless it is still under way, which is unknown: "
     assert (doubt in sentence) == (lock_mode == 0)

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from ares.adapters.model_bundle import read_bundle
+from ares.bootstrap.values import model_paths
 from ares.config.workspace import Workspace
 from ares.domain.errors import ExternalError, UserError
 from ares.domain.package import Package
@@ -18,6 +19,7 @@ from ares.kernel.jit import kernel_hash
 from ares.runtime.lifecycle.bundle_import import import_models
 from ares.runtime.lifecycle.model_export import export_model
 from ares.runtime.registry.model_journal import read_registry
+from ares.runtime.validation.from_workspace import validation_config
 
 if TYPE_CHECKING:
     from tests.runtime.deploy.conftest import Site
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 def test_the_same_models_give_the_same_bytes(site: Site) -> None:
     for name in ("a.zip", "b.zip"):
-        export_model(site.staging, site.new[:12], site.package.with_name(name))
+        export_model(model_paths(site.staging), site.new[:12], site.package.with_name(name))
     first, second = (site.package.with_name(name).read_bytes() for name in ("a.zip", "b.zip"))
     assert first == second == site.package.read_bytes()
 
@@ -51,7 +53,7 @@ def test_the_file_says_what_it_holds(site: Site) -> None:
 
 
 def test_a_folder_travels_as_well(site: Site, tmp_path: Path) -> None:
-    export_model(site.staging, site.new, tmp_path / "out")
+    export_model(model_paths(site.staging), site.new, tmp_path / "out")
     bundle = read_bundle(tmp_path / "out")
     assert bundle.ensemble is not None
     assert bundle.ensemble.hash == site.new
@@ -64,7 +66,13 @@ def test_an_import_brings_the_trials_and_no_verdict(site: Site, tmp_path: Path) 
     Workspace.init(tmp_path / "third")
     third = Workspace(tmp_path / "third")
     for _ in range(2):
-        import_models(third, read_bundle(site.package), "new.zip", verdicts=False)
+        import_models(
+            model_paths(third),
+            validation_config(third),
+            read_bundle(site.package),
+            "new.zip",
+            verdicts=False,
+        )
     book = read_registry(third.journal_dir)
     assert len(book.trials) == 2
     assert book.verdicts == ()
@@ -74,7 +82,7 @@ def test_an_import_brings_the_trials_and_no_verdict(site: Site, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"features_hash": "0" * 64}, "made for other features"),
+        ({"features_hash": "0" * 64}, "with other features"),
         ({"instruments": ("binance:ETH/USDT",)}, "was made for binance:ETH/USDT"),
         ({"features": ("rsi_14",)}, "names other columns"),
     ],
@@ -89,14 +97,22 @@ def test_what_does_not_fit_here_is_not_taken_in(
     card = msgspec.structs.replace(package.card, **change)
     strange = dataclasses.replace(bundle, packages=(Package(card, package.files),))
     with pytest.raises(UserError, match=said):
-        import_models(third, strange, "new.zip", verdicts=False)
+        import_models(
+            model_paths(third), validation_config(third), strange, "new.zip", verdicts=False
+        )
     assert not list(third.models_dir.rglob("*.json"))
     assert not read_registry(third.journal_dir).trials
 
 
 def test_a_newer_verdict_here_is_not_covered_by_an_older_one(site: Site, made: Any) -> None:
     bundle = read_bundle(site.package)
-    import_models(site.production, bundle, "new.zip", verdicts=True)
+    import_models(
+        model_paths(site.production),
+        validation_config(site.production),
+        bundle,
+        "new.zip",
+        verdicts=True,
+    )
     assert bundle.ensemble is not None
     newer = msgspec.structs.replace(
         bundle.history.verdicts[0], passed=False, at="2024-03-01T00:00:00Z"
@@ -104,7 +120,13 @@ def test_a_newer_verdict_here_is_not_covered_by_an_older_one(site: Site, made: A
     from ares.runtime.registry.model_journal import record
 
     record(site.production.journal_dir, [newer])
-    import_models(site.production, bundle, "new.zip", verdicts=True)
+    import_models(
+        model_paths(site.production),
+        validation_config(site.production),
+        bundle,
+        "new.zip",
+        verdicts=True,
+    )
     assert read_registry(site.production.journal_dir).verdict_on(site.new, "live") == newer
 
 
@@ -112,5 +134,5 @@ def test_a_verdict_that_was_edited_does_not_leave(site: Site) -> None:
     (site.staging.models_dir / "verdicts" / f"{site.new}_live.json").write_text("{}")
     target = site.package.with_name("x.zip")
     with pytest.raises(ExternalError, match="has changed since"):
-        export_model(site.staging, site.new, target)
+        export_model(model_paths(site.staging), site.new, target)
     assert not target.exists()

@@ -23,7 +23,7 @@ from ares.domain.model_life import RequestRefused, VerdictRecorded
 from ares.domain.package import sha256
 from ares.journal.log import read
 from ares.kernel.bars import Bars
-from ares.runtime.lifecycle.promotion import PromotionResult, champions
+from ares.runtime.lifecycle.promotion import PromotionResult
 from ares.runtime.registry.model_journal import models_journal, read_registry, record
 from ares.runtime.training.plan import TrainingRequest
 from ares.runtime.validation.from_workspace import validation_config
@@ -91,7 +91,7 @@ class World:
 
     def champion(self, environment: str = "history") -> str | None:
         """Return the hash of BTC's champion."""
-        return champions(self.workspace.journal_dir, environment).get(BTC)
+        return read_registry(self.workspace.journal_dir).champions(environment).get(BTC)
 
     def journal(self) -> list[bytes]:
         """Return every record of the models' journal."""

@@ -13,11 +13,12 @@ import pytest
 from onnx import TensorProto, helper
 
 from ares.adapters.model_store import ModelStore
+from ares.bootstrap.lifecycle import archive, rollback
 from ares.bootstrap.validation import validate_model
 from ares.domain.errors import AresError
 from ares.domain.model import Member
 from ares.domain.package import CARD_FILE, GRAPH_FILE, PackageCard, sealed
-from ares.runtime.lifecycle.promotion import PromotionResult, archive, rollback
+from ares.runtime.lifecycle.promotion import PromotionResult
 from ares.runtime.registry.model_journal import read_registry
 from ares.runtime.validation.validate import find
 
@@ -226,7 +227,7 @@ def test_a_rollback_to_what_may_not_come_back_changes_nothing(crowned: World) ->
         ("0" * 64, "no model '0000"),
         ("../../etc/passwd", "no model '../../etc/passwd'"),
         ("*", "no model '*'"),
-        (crowned.refit, "was never validated: no verdict for history has let it pass"),
+        (crowned.refit, "was never validated: it has no passing verdict for history"),
         (crowned.first, "is champion in history already"),
     ):
         before = len(crowned.journal())
@@ -234,7 +235,7 @@ def test_a_rollback_to_what_may_not_come_back_changes_nothing(crowned: World) ->
         assert says in refusal
         assert "\n" not in refusal
         assert len(crowned.journal()) == before + 1
-        assert (crowned.denied().what, crowned.denied().target) == ("rollback", target)
+        assert (crowned.denied().action, crowned.denied().target) == ("rollback", target)
         assert crowned.champion() == crowned.first
 
 

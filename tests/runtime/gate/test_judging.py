@@ -13,15 +13,14 @@ import numpy as np
 import pytest
 
 from ares.adapters.model_store import ModelStore
-from ares.bootstrap.lifecycle import sync_warnings
-from ares.bootstrap.training import recipe_rules, train
+from ares.bootstrap.lifecycle import import_onnx, promote, sync_warnings
+from ares.bootstrap.training import train
 from ares.bootstrap.validation import compare_models, save_verdict, validate_model
 from ares.config.workspace import Workspace
 from ares.domain.errors import ExternalError, UserError
 from ares.domain.package import Package, sealed, sha256
 from ares.kernel.features import N_FEATURES
 from ares.learn.gate.verdict import Verdict, VerdictLine
-from ares.runtime.lifecycle.promotion import promote
 from ares.runtime.registry.model_journal import read_registry
 from ares.runtime.training.plan import TrainingRequest
 from ares.runtime.validation.compare import recipe_differences
@@ -320,17 +319,8 @@ def _constant(value: float) -> bytes:
 
 def test_an_imported_model_has_no_evidence_but_what_comes_after(world: World) -> None:
     """All candles are older than the import: there is nothing on which it is out of sample."""
-    from ares.runtime.lifecycle.model_import import import_onnx
-
-    package, folder = _graph(world)
-    del package
-    done = import_onnx(
-        world.workspace,
-        recipe_rules(world.workspace.settings),
-        folder / "model.onnx",
-        "BTC/USDT",
-        "1h",
-    )
+    _, folder = _graph(world)
+    done, _ = import_onnx(world.workspace, folder / "model.onnx", "BTC/USDT", "1h")
     with pytest.raises(UserError, match="no bars on which it is out of sample"):
         judged(world, done.ensemble.hash)
     book = read_registry(world.workspace.journal_dir)

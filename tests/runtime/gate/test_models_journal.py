@@ -79,7 +79,7 @@ def test_a_journal_written_anew_in_its_place_is_not_believed(journal: Path) -> N
     for name in "xyz":
         writer.append(msgspec.msgpack.encode(archived(name)))
     writer.close()
-    with pytest.raises(ExternalError, match="is not the one that was written"):
+    with pytest.raises(ExternalError, match="was replaced"):
         read_registry(journal)
 
 
@@ -92,7 +92,7 @@ def test_a_journal_may_be_ahead_of_its_head_and_a_head_may_be_missing(journal: P
     head_path(folder).unlink()  # a journal from before heads were kept
     assert len(read_whole(folder)) == 4
     head_path(folder).write_bytes(b"{")
-    with pytest.raises(ExternalError, match="does not say how far"):
+    with pytest.raises(ExternalError, match="is damaged"):
         read_registry(journal)
 
 
@@ -130,7 +130,7 @@ def test_a_refusal_by_an_error_is_journaled_and_raised(journal: Path) -> None:
     ):
         raise UserError("no such model")
     denied = read_registry(journal).refusals[-1]
-    assert (denied.what, denied.target, denied.reason) == ("import", "x.onnx", "no such model")
+    assert (denied.action, denied.target, denied.reason) == ("import", "x.onnx", "no such model")
     assert denied.at == "2024-01-01T00:00:00+00:00"
     assert denied.who == who()
 

@@ -11,17 +11,12 @@ import msgspec
 import pytest
 
 from ares.adapters.model_store import ModelStore
+from ares.bootstrap.lifecycle import archive, promote, rollback
 from ares.config.workspace import Workspace
 from ares.domain.errors import UserError
 from ares.domain.model_life import VerdictBasis
-from ares.runtime.lifecycle.promotion import (
-    PromotionResult,
-    archive,
-    champions,
-    missing_champions,
-    promote,
-    rollback,
-)
+from ares.runtime.lifecycle.model_list import missing_champions
+from ares.runtime.lifecycle.promotion import PromotionResult
 from ares.runtime.registry.model_journal import read_registry, record
 
 if TYPE_CHECKING:
@@ -36,7 +31,7 @@ def test_without_a_verdict_nothing_is_promoted_and_the_refusal_is_journaled(worl
     assert "no passing verdict for history: `ares models validate" in outcome.refused[0]
     assert world.champion() is None
     denied = read_registry(world.workspace.journal_dir).refusals[-1]
-    assert (denied.what, denied.target, denied.environment) == ("promote", world.refit, "history")
+    assert (denied.action, denied.target, denied.environment) == ("promote", world.refit, "history")
 
 
 def test_with_a_verdict_it_is_promoted_with_who_when_why_and_the_verdict(world: World) -> None:
@@ -49,7 +44,9 @@ def test_with_a_verdict_it_is_promoted_with_who_when_why_and_the_verdict(world: 
     assert (one.reason, one.forced, one.at) == ("good", False, "2024-03-01T09:30:00+00:00")
     assert one.who
     assert world.champion() == world.refit
-    assert champions(world.workspace.journal_dir, "history/some-run") == {BTC: world.refit}
+    assert read_registry(world.workspace.journal_dir).champions("history/some-run") == {
+        BTC: world.refit
+    }
     assert world.champion("paper") is None
     book = read_registry(world.workspace.journal_dir)
     assert book.status(world.refit) == "production"
@@ -220,7 +217,7 @@ def test_rolling_back_brings_the_former_one_and_archives_the_present(world: Worl
     (refusal,) = rollback(world.workspace, "BTC/USDT", world.refit, "history").refused
     assert "is archived" in refusal
     (refusal,) = rollback(world.workspace, None, None, None).refused
-    assert "no champion before" in refusal
+    assert "no former champion" in refusal
     assert world.champion() == world.first
 
 
@@ -236,7 +233,7 @@ def test_a_rollback_goes_only_to_what_was_validated_exists_and_works(world: Worl
     ):
         (refusal,) = rollback(world.workspace, None, target, None).refused
         assert says in refusal
-        assert read_registry(world.workspace.journal_dir).refusals[-1].what == "rollback"
+        assert read_registry(world.workspace.journal_dir).refusals[-1].action == "rollback"
     assert world.champion() == world.first
     world.let_pass(world.refit)
     models = ModelStore(world.workspace.models_dir)

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from ares.bootstrap.lifecycle import archive, promote
 from ares.bootstrap.training import train
 from ares.domain.errors import AresError, ExternalError
 from ares.domain.model_life import EnsembleArchived
 from ares.journal.log import Lock
-from ares.runtime.lifecycle.promotion import archive, promote
 from ares.runtime.registry.journal_head import head_path
 from ares.runtime.registry.model_journal import models_journal, read_registry, record, writing
 from ares.runtime.training.plan import TrainingRequest
@@ -33,7 +33,7 @@ import json, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from ares.config.workspace import Workspace
-from ares.runtime.lifecycle.promotion import promote
+from ares.bootstrap.lifecycle import promote
 
 waited = []
 
@@ -71,7 +71,7 @@ def test_of_two_processes_at_once_one_wins_and_the_other_is_told(world: World) -
     assert world.champion() == won[0]
     ((told,),) = (refused for promoted, refused in said if not promoted)
     assert f"{won[0][:12]} became champion in history meanwhile (by " in told
-    assert world.denied().what == "promote"
+    assert world.denied().action == "promote"
     assert len(read_registry(world.workspace.journal_dir).promotions) == 1
 
 

@@ -15,6 +15,7 @@ import yaml
 from ares.adapters.model_store import ModelStore
 from ares.adapters.worker_pool import Task, WorkerPool
 from ares.bootstrap import RunRequest, backtest, certify_run, history_run, restep_run
+from ares.bootstrap.lifecycle import promote
 from ares.bootstrap.series import import_series
 from ares.bootstrap.training import train
 from ares.bootstrap.validation import validate_model
@@ -29,7 +30,6 @@ from ares.kernel.features import N_FEATURES
 from ares.kernel.features.last_value import value_names
 from ares.kernel.features.sentiment import SENTIMENT_NAMES
 from ares.research.backtest_request import BacktestRequest
-from ares.runtime.lifecycle.promotion import promote
 from ares.runtime.training.plan import TrainingRequest
 from ares.runtime.training.report import TrainingReport
 from ares.runtime.validation.pipeline import ValidationResult

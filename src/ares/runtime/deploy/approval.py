@@ -9,125 +9,134 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ares.adapters.model_store import ModelStore
-from ares.config.workspace import Workspace
 from ares.domain.errors import AresError, UserError
 from ares.domain.model import Ensemble
-from ares.runtime.deploy.plan import DeployEffects, DeployPlan, DeployReport, DeployRequest
+from ares.runtime.deploy.plan import DeployPlan, DeployReport, DeployRequest
+from ares.runtime.deploy.policy import DeployContext, DeployEffects
 from ares.runtime.deploy.quiet_hours import next_quiet
-from ares.runtime.deploy.staging import staged_workspace
 from ares.runtime.deploy.state import describe
 from ares.runtime.deploy.verify import rehearse
 from ares.runtime.registry.model_journal import read_registry
-from ares.runtime.validation.from_workspace import validation_config
 from ares.runtime.validation.model_check import require_working
 
 SAY_EVERY_S = 3600.0
-"""While the quiet hours are waited for, a line says so this often."""
+"""A line is printed this often during the wait for the quiet hours."""
 
 WAIT_STEP_S = 30.0
 
 
 def approved(
-    workspace: Workspace,
-    asked: DeployRequest,
+    context: DeployContext,
+    request: DeployRequest,
     environment: str,
     approve: Callable[[DeployPlan], bool],
     folder: Path,
-    outside: DeployEffects,
 ) -> DeployPlan | DeployReport:
-    """Return the plan that a person approved, in the quiet hours; or that nothing is to do."""
-    package = folder / asked.package.name
-    shutil.copyfile(asked.package, package)
-    outside.at("package copied")
-    plan = _plan(workspace, asked, environment, package, folder / "first", outside)
+    """Return the plan that a person approved, in the quiet hours; or that nothing is to do.
+
+    folder : staging.
+    """
+    effects = context.effects
+    package = folder / request.package.name
+    shutil.copyfile(request.package, package)
+    effects.checkpoint("package copied")
+    plan = _plan(context, request, environment, package, folder / "first")
     if isinstance(plan, DeployReport):
         return plan
-    outside.at("rehearsed")
-    if plan.starts_at > outside.now() and not asked.wait:
+    effects.checkpoint("rehearsed")
+    if plan.starts_at > effects.now() and not request.wait:
         raise UserError(
-            f"it is not quiet before {plan.starts_at:%Y-%m-%d %H:%M} UTC "
-            f"(deployment.quiet_hours {workspace.settings.deployment.quiet_hours}): come back "
-            "then, or leave --no-wait away to wait, or say --now"
+            f"the quiet hours ({context.policy.quiet_hours} UTC) begin at "
+            f"{plan.starts_at:%Y-%m-%d %H:%M} UTC: install then, wait for them (without "
+            "--no-wait), or install at once (--now)"
         )
     if not approve(plan):
         raise UserError("it was not approved")
-    outside.at("approved")
-    if plan.starts_at <= outside.now():
+    effects.checkpoint("approved")
+    if plan.starts_at <= effects.now():
         return plan
-    _wait(plan.starts_at, outside)
-    later = _plan(workspace, asked, environment, package, folder / "second", outside)
+    _wait(plan.starts_at, effects)
+    later = _plan(context, request, environment, package, folder / "second")
     if isinstance(later, DeployPlan) and later.previous_hash != plan.previous_hash:
         raise UserError(
-            f"another ensemble ({later.previous_hash[:12] or 'none'}) became champion while the "
-            "quiet hours were waited for: look at it, then try again"
+            f"another ensemble ({later.previous_hash[:12] or 'none'}) became champion during the "
+            "wait for the quiet hours: look at it, then try again"
         )
     return later
 
 
 def _plan(
-    workspace: Workspace,
-    asked: DeployRequest,
+    context: DeployContext,
+    request: DeployRequest,
     environment: str,
     package: Path,
     rehearsal: Path,
-    outside: DeployEffects,
 ) -> DeployPlan | DeployReport:
     with package.open("rb") as file:
         package_hash = hashlib.file_digest(file, "sha256").hexdigest()
-    if asked.sha256 and asked.sha256.lower() != package_hash:
+    if request.sha256 and request.sha256.lower() != package_hash:
         raise UserError(f"its SHA-256 is {package_hash}, not the one of --sha256")
-    book = read_registry(workspace.journal_dir)
-    champions = book.champions(environment)
-    pending = {one.install.instrument: one for one in book.unfinished_installs(environment)}
+    registry = read_registry(context.paths.journals)
+    unfinished = {u.install.instrument: u for u in registry.unfinished_installs(environment)}
     rehearsal.mkdir()
-    staged = staged_workspace(workspace, rehearsal)
-    rehearsed = rehearse(staged, package, environment, force=asked.force, champions=champions)
+    rehearsed = rehearse(
+        context,
+        package,
+        environment,
+        rehearsal,
+        force=request.force,
+        champions=registry.champions(environment),
+    )
     ensemble = rehearsed.ensemble
-    champion = champions.get(ensemble.instrument, "")
-    open_ = pending.get(ensemble.instrument)
-    resumed = open_ is not None and open_.stage == "promoted"
-    if open_ is not None and resumed:
-        mine = open_.install.package and open_.install.ensemble_hash == ensemble.hash
-        if not mine:
-            raise UserError(describe(open_))
+    champion = registry.champion(environment, ensemble.instrument)
+    interrupted = unfinished.get(ensemble.instrument)
+    resumed = interrupted is not None and interrupted.stage == "promoted"
+    if interrupted is not None and resumed:
+        install = interrupted.install
+        if not install.package or install.ensemble_hash != ensemble.hash:
+            raise UserError(describe(interrupted))
     if champion == ensemble.hash and not resumed:
         reason = f"{ensemble.hash[:12]} is champion in {environment} already: nothing was changed"
         return DeployReport(
             "already", environment, ensemble.instrument, ensemble.hash, champion, None, reason,
-            asked.package.name, package_hash,
+            request.package.name, package_hash,
         )  # fmt: skip
-    before = open_.install.previous_hash if open_ is not None and resumed else champion
-    previous, remarks = _previous(workspace, before)
-    settings = workspace.settings.deployment
-    now = outside.now().astimezone(UTC)
+    previous_hash = champion
+    if interrupted is not None and resumed:
+        previous_hash = interrupted.install.previous_hash
+    previous, remarks = _previous(context, previous_hash)
+    now = context.effects.now().astimezone(UTC)
+    starts_at = now if request.now else next_quiet(now, context.policy.quiet)
     return DeployPlan(
-        asked, environment, rehearsed, package_hash, before, previous, resumed,
-        now if asked.now else next_quiet(now, settings.quiet), settings.restart_command, remarks,
+        request, environment, rehearsed, package_hash, previous_hash, previous, resumed, starts_at,
+        context.policy.service.restart_command, remarks,
     )  # fmt: skip
 
 
-def _previous(workspace: Workspace, ensemble_hash: str) -> tuple[Ensemble | None, tuple[str, ...]]:
-    """Return the champion that a failed install goes back to, and what is wrong with it."""
+def _previous(
+    context: DeployContext, ensemble_hash: str
+) -> tuple[Ensemble | None, tuple[str, ...]]:
+    """Return the champion that a failed install goes back to, and its problems."""
     if not ensemble_hash:
-        return None, ("there is no champion to go back to: if it fails, nothing trades",)
+        return None, ("there is no previous champion: if the install fails, nothing trades",)
     previous = None
     try:
-        previous = ModelStore(workspace.models_dir).ensemble(ensemble_hash)
-        require_working(validation_config(workspace), previous)
+        previous = ModelStore(context.paths.models).ensemble(ensemble_hash)
+        require_working(context.validation(), previous)
     except AresError as error:
-        return previous, (f"the champion to go back to does not work: {error}",)
+        return previous, (f"the previous champion does not work: {error}",)
     return previous, ()
 
 
-def _wait(until: datetime, outside: DeployEffects) -> None:
-    """Wait until the quiet hours begin, and say so."""
-    said: datetime | None = None
-    while (now := outside.now()) < until:
-        if said is None or (now - said).total_seconds() >= SAY_EVERY_S:
-            left = int((until - now).total_seconds()) // 60
-            outside.say(
-                f"waiting for the quiet hours: {until:%Y-%m-%d %H:%M} UTC, in {left // 60}h "
-                f"{left % 60:02d}m (Ctrl-C gives up)"
+def _wait(until: datetime, effects: DeployEffects) -> None:
+    """Wait until the quiet hours begin; print how long that takes."""
+    printed: datetime | None = None
+    while (now := effects.now()) < until:
+        if printed is None or (now - printed).total_seconds() >= SAY_EVERY_S:
+            minutes = int((until - now).total_seconds()) // 60
+            effects.say(
+                f"waiting for the quiet hours: {until:%Y-%m-%d %H:%M} UTC, in {minutes // 60}h "
+                f"{minutes % 60:02d}m (Ctrl-C gives up)"
             )
-            said = now
-        outside.sleep(min(WAIT_STEP_S, (until - now).total_seconds()))
+            printed = now
+        effects.sleep(min(WAIT_STEP_S, (until - now).total_seconds()))

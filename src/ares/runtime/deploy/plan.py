@@ -1,30 +1,30 @@
-"""What is asked of a deployment, what will happen, and what came of it, as values."""
+"""A deployment's request, its plan, and its report, as values."""
 
 from __future__ import annotations
 
-import tempfile
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
 from ares.domain.model import Ensemble
 from ares.runtime.deploy.verify import RehearsedInstall
 
-Result = Literal["installed", "already", "refused", "taken back", "rolled back", "down"]
+DeployResult = Literal["installed", "already", "refused", "reverted", "rolled_back", "down"]
+"""``already``: it was champion, and nothing was changed. ``reverted``: the service did not come up
+with the new champion, and is up with the previous one. ``down``: it is not up with that either.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class DeployRequest:
-    """What a person asks for.
+    """What ``ares deploy install`` is asked for.
 
     to     : the environment; None: the one that ``live_trading.mode`` names.
-    now    : do not wait for the quiet hours. wait : where it is not quiet, wait; else refuse.
-    yes    : nobody is asked, the caller has approved.
+    now    : do not wait for the quiet hours. wait: outside them, wait; else refuse.
+    yes    : approved by the caller; no question is put.
     force  : without a passing verdict; needs a reason, and is refused in live.
-    sha256 : what the file must be; empty: whatever it is, a person looks at it.
+    sha256 : what the file must be; empty: any, since a person looks at it.
     """
 
     package: Path
@@ -39,16 +39,16 @@ class DeployRequest:
 
 @dataclass(frozen=True, slots=True)
 class DeployPlan:
-    """What will happen, for a person to approve.
+    """What an install will do, for a person to approve.
 
-    previous_hash : the champion now, which an install that fails goes back to; empty: nobody.
-    previous      : the same, where it can be read.
-    resumed       : it is champion already, and only the service is left.
+    previous_hash : the present champion, to which a failed install goes back; empty: none.
+    previous      : the same ensemble, where it can be read.
+    resumed       : it is champion already, and only the service's restart is left.
     starts_at     : when the service will be restarted.
     remarks       : what a person should know before.
     """
 
-    asked: DeployRequest
+    request: DeployRequest
     environment: str
     rehearsed: RehearsedInstall
     package_hash: str
@@ -62,13 +62,13 @@ class DeployPlan:
 
 @dataclass(frozen=True, slots=True)
 class DeployReport:
-    """What came of it: who is champion now, and why.
+    """The outcome of a deployment: who is champion now, and why.
 
-    ensemble, champion : hashes of what was asked for, and of the champion now; empty: nobody.
-    healthy : whether the service was seen healthy with that champion; None: it was not touched.
+    ensemble, champion : hashes of the requested ensemble, and of the present champion; empty: none.
+    healthy : whether the service was seen healthy with that champion; None: it was not restarted.
     """
 
-    result: Result
+    result: DeployResult
     environment: str
     instrument: str
     ensemble: str
@@ -78,19 +78,3 @@ class DeployReport:
     package: str = ""
     package_hash: str = ""
     warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class DeployEffects:
-    """The world around a deployment.
-
-    say : told of each step. at : told after each write, by its name (a test kills there).
-    temporary : where staging folders are made.
-    """
-
-    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
-    elapsed_s: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
-    say: Callable[[str], None] = field(default=lambda _text: None)
-    at: Callable[[str], None] = field(default=lambda _point: None)
-    temporary: Path = field(default_factory=lambda: Path(tempfile.gettempdir()))

@@ -1,4 +1,4 @@
-"""Where deployments stand: who is champion, what was interrupted, whether the service lives."""
+"""The state of deployments: champions, interrupted installs, and whether the service is alive."""
 
 from __future__ import annotations
 
@@ -6,23 +6,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ares.config.workspace import Workspace
 from ares.domain.errors import ExternalError
 from ares.domain.model_life import InstallCompleted, InstallFailed
-from ares.runtime.deploy.install import service_of
-from ares.runtime.deploy.plan import DeployEffects
+from ares.runtime.deploy.policy import DeployContext
 from ares.runtime.deploy.quiet_hours import next_quiet
-from ares.runtime.deploy.service import ExpectedChampion
+from ares.runtime.deploy.service import ExpectedChampion, Service
 from ares.runtime.deploy.staging import clean_stale, one_at_a_time, require_none_runs
 from ares.runtime.deploy.state import describe
-from ares.runtime.engine.heartbeat import read_heartbeat
 from ares.runtime.registry.model_journal import read_registry
 from ares.runtime.validation.validate import require_environment
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceHealth:
-    """The service's newest heartbeat. serves : whether it serves every champion, and no other."""
+    """The service's newest heartbeat. serves: whether it serves every champion, and no other."""
 
     age_seconds: float
     alive: bool
@@ -34,14 +31,14 @@ class ServiceHealth:
 
 @dataclass(frozen=True, slots=True)
 class DeployStatus:
-    """Everything that a person asks of deployments in one environment.
+    """The state of the deployments of one environment.
 
-    champions  : ensemble hash by instrument. ends: how each one's newest install ended.
-    unfinished : a sentence for each install that was interrupted; where its lock may not be read,
-                 that it may be under way.
-    under_way  : the deployment that runs now. cleaned: staging folders taken away just now.
-    health     : by instrument, what is wrong by ``deployment.health_command``, asked just now
-                 (empty: it is healthy); none where the service is known by its heartbeat.
+    champions  : ensemble hash by instrument. ends: the end of each instrument's newest install.
+    unfinished : a sentence for each interrupted install; where its lock cannot be read, it says
+                 that the install may still be under way.
+    under_way  : the deployment that runs now. cleaned: staging folders that were removed just now.
+    health     : by instrument, the problem by ``deployment.health_command``, run just now (empty:
+                 healthy); none where the service is known by its heartbeat.
     """
 
     environment: str
@@ -60,8 +57,8 @@ class DeployStatus:
     @property
     def down(self) -> tuple[str, ...]:
         """Return the instruments whose service did not come up, and was not seen healthy since."""
-        beat = self.heartbeat
-        alive = not self.health and beat is not None and beat.alive and beat.serves
+        heartbeat = self.heartbeat
+        alive = not self.health and heartbeat is not None and heartbeat.alive and heartbeat.serves
         return tuple(
             key
             for key, end in self.ends.items()
@@ -73,88 +70,83 @@ class DeployStatus:
 
     @property
     def settled(self) -> bool:
-        """Return whether nothing was interrupted, and no service was left down."""
+        """Return whether no install was interrupted, and no service was left down."""
         return not self.unfinished and not self.down
 
 
-def deploy_status(workspace: Workspace, to: str | None, outside: DeployEffects) -> DeployStatus:
-    """Return where deployments stand; what a killed one left in staging is taken away."""
-    settings = workspace.settings
-    environment = to or settings.live_trading.mode
+def deploy_status(context: DeployContext, to: str | None) -> DeployStatus:
+    """Return the state of deployments; staging folders of killed ones are removed."""
+    policy = context.policy
+    environment = to or policy.environment
     require_environment(environment)
-    cleaned, running, doubt = _looked_after(workspace, outside.temporary)
-    book = read_registry(workspace.journal_dir)
-    champions = book.champions(environment)
-    ends = {key: book.last_install(environment, key) for key in _instruments(book.records)}
-    now = outside.now().astimezone(UTC)
-    quiet_from = next_quiet(now, settings.deployment.quiet)
+    cleaned, running, doubt = _cleaned(context)
+    registry = read_registry(context.paths.journals)
+    champions = registry.champions(environment)
+    instruments = dict.fromkeys(
+        record.instrument
+        for record in registry.records
+        if isinstance(record, InstallCompleted | InstallFailed)
+    )
+    ends = {key: registry.last_install(environment, key) for key in instruments}
+    unfinished = registry.unfinished_installs(environment)
+    now = context.effects.now().astimezone(UTC)
+    quiet_from = next_quiet(now, policy.quiet)
     return DeployStatus(
         environment,
-        settings.deployment.policy,
+        "restart" if policy.by_restart else "hot_swap",
         champions,
         {key: end for key, end in ends.items() if end is not None},
-        ()
-        if running
-        else tuple(describe(o) + doubt for o in book.unfinished_installs(environment)),
+        () if running else tuple(describe(install) + doubt for install in unfinished),
         running,
         cleaned,
-        settings.deployment.quiet_hours,
+        policy.quiet_hours,
         quiet_from,
         quiet_from == now,
-        _pulse(workspace, champions, environment, now),
-        {} if running else _health(workspace, champions, environment, outside),
+        _service_health(context, champions, environment, now),
+        {} if running else _health(context, champions, environment),
     )
 
 
-def _looked_after(
-    workspace: Workspace, temporary: Path | None
-) -> tuple[tuple[Path, ...], str | None, str]:
-    """Take away what killed ones left; return that, who deploys now, and what leaves that open."""
+def _cleaned(context: DeployContext) -> tuple[tuple[Path, ...], str | None, str]:
+    """Remove what killed deployments left; return it, the deployment that runs, and the doubt."""
+    paths, temporary = context.paths, context.effects.temporary
     try:
         try:
-            with one_at_a_time(workspace):
-                return clean_stale(workspace, temporary), None, ""
-        except OSError:  # a disk that takes nothing: what stands there can be read all the same
-            require_none_runs(workspace)
+            with one_at_a_time(paths):
+                return clean_stale(paths, temporary), None, ""
+        except OSError:  # a disk that cannot be written can still be read
+            require_none_runs(paths)
             return (), None, ""
-    except ExternalError as trouble:
-        return (), str(trouble), ""
-    except OSError as trouble:
-        return (), None, f" (unless it is still under way, which cannot be told: {trouble})"
+    except ExternalError as error:
+        return (), str(error), ""
+    except OSError as error:
+        return (), None, f" (unless it is still under way, which is unknown: {error})"
 
 
-def _health(
-    workspace: Workspace, champions: dict[str, str], environment: str, outside: DeployEffects
-) -> dict[str, str]:
+def _health(context: DeployContext, champions: dict[str, str], environment: str) -> dict[str, str]:
     """Return what the health command says of each champion; nothing where there is none."""
-    if workspace.settings.deployment.health_command is None:
+    if context.policy.service.health_command is None:
         return {}
-    service = service_of(workspace, outside)
-    asked = {
-        key: service.trouble(ExpectedChampion(environment, key, champion), 0, None)
+    service = Service(context)
+    problems = {
+        key: service.problem(ExpectedChampion(environment, key, champion), 0, None)
         for key, champion in champions.items()
     }
-    return {key: wrong or "" for key, wrong in asked.items()}
+    return {key: problem or "" for key, problem in problems.items()}
 
 
-def _pulse(
-    workspace: Workspace, champions: dict[str, str], environment: str, now: datetime
+def _service_health(
+    context: DeployContext, champions: dict[str, str], environment: str, now: datetime
 ) -> ServiceHealth | None:
-    settings = workspace.settings.deployment
-    found = read_heartbeat(workspace.root / settings.heartbeat_file)
+    found = Service(context).heartbeat()
     if found is None:
         return None
     age_s = now.timestamp() - found.at_ms / 1000.0
     return ServiceHealth(
         age_s,
-        age_s <= settings.heartbeat_seconds_max,
+        age_s <= context.policy.service.heartbeat_seconds_max,
         found.pid,
         found.environment,
         found.champions,
         (found.environment, found.champions) == (environment, champions),
     )
-
-
-def _instruments(records: tuple[object, ...]) -> list[str]:
-    ends = (one for one in records if isinstance(one, InstallCompleted | InstallFailed))
-    return list(dict.fromkeys(one.instrument for one in ends))

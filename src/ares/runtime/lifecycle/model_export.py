@@ -1,4 +1,4 @@
-"""Models leave a workspace: with their verdict, the recipes tried, and a manifest to check by."""
+"""Export of models: with their verdicts, the recipes tried, and a manifest to check them by."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from ares.adapters.model_bundle import Bundle
 from ares.adapters.model_bundle import export as export_bundle
 from ares.adapters.model_store import ModelStore
 from ares.adapters.onnx_model import F32, open_model
-from ares.config.workspace import Workspace
 from ares.domain.errors import ExternalError, UserError
 from ares.domain.manifest import (
     HISTORY_FILE,
@@ -25,23 +24,23 @@ from ares.domain.model_life import ENVIRONMENTS
 from ares.domain.package import Package, sha256
 from ares.kernel.jit import kernel_hash
 from ares.runtime.registry.model_journal import read_registry
+from ares.runtime.registry.paths import ModelPaths
 from ares.runtime.registry.registry_state import RegistryState
-from ares.runtime.validation.from_workspace import paths_of
-from ares.runtime.validation.verdict_file import FOLDER, require_unchanged
+from ares.runtime.validation.verdict_file import require_unchanged
 
 PROBE_ROWS = 32
 
 
-def export_model(workspace: Workspace, ref: str, target: Path) -> Bundle:
+def export_model(paths: ModelPaths, ref: str, target: Path) -> Bundle:
     """Write a package, or an ensemble with everything it needs elsewhere, to ``target``.
 
-    The same models with the same past give the same bytes. Raises UserMistake where the target
-    exists, WorldTrouble where a package or a verdict is not what was written.
+    The same models with the same history give the same bytes. Raises UserError where the target
+    exists, ExternalError where a package or a verdict is damaged.
     """
-    book = read_registry(workspace.journal_dir)
+    registry = read_registry(paths.journals)
 
     def companions(bundle: Bundle, files: Mapping[str, bytes]) -> Mapping[str, bytes]:
-        more = _past(workspace, book, bundle)
+        more = _history(paths, registry, bundle)
         sums = {name: sha256(content) for name, content in sorted({**files, **more}.items())}
         ensemble, first = bundle.ensemble, bundle.packages[0].card
         manifest = Manifest(
@@ -50,12 +49,12 @@ def export_model(workspace: Workspace, ref: str, target: Path) -> Bundle:
             features_hash=first.features_hash if ensemble is None else ensemble.features_hash,
             kernel_hash=kernel_hash(),
             opsets={p.card.ref: opsets(p) for p in bundle.packages},
-            outputs={p.card.ref: answers(p) for p in bundle.packages},
+            outputs={p.card.ref: probe_outputs(p) for p in bundle.packages},
             files=sums,
         )
         return {**more, MANIFEST_FILE: json_bytes(manifest)}
 
-    return export_bundle(ModelStore(workspace.models_dir), ref, target, companions)
+    return export_bundle(ModelStore(paths.models), ref, target, companions)
 
 
 def opsets(package: Package) -> dict[str, int]:
@@ -65,11 +64,11 @@ def opsets(package: Package) -> dict[str, int]:
     try:
         model = onnx.load_model_from_string(package.graph)
     except Exception as error:  # whatever protobuf raises
-        raise UserError(f"{package.card.ref}: is no ONNX model ({error})") from None
-    return {one.domain or "ai.onnx": one.version for one in model.opset_import}
+        raise UserError(f"{package.card.ref}: is not an ONNX model ({error})") from None
+    return {opset.domain or "ai.onnx": opset.version for opset in model.opset_import}
 
 
-def answers(package: Package) -> list[float]:
+def probe_outputs(package: Package) -> list[float]:
     """Return a package's probabilities on the probe's rows."""
     card = package.card
     found = open_model(package.graph, len(card.features), card.ref)(probe(len(card.features)))
@@ -77,25 +76,25 @@ def answers(package: Package) -> list[float]:
 
 
 def probe(n_features: int) -> F32:
-    """Return (PROBE_ROWS, n_features) rows between -4 and 4, the same on every machine."""
-    place = np.arange(PROBE_ROWS * n_features, dtype=np.int64).reshape(PROBE_ROWS, n_features)
-    return ((place * 7919 % 2001 - 1000) / 250.0).astype(np.float32)
+    """Return (PROBE_ROWS, n_features) values between -4 and 4, the same on every machine."""
+    index = np.arange(PROBE_ROWS * n_features, dtype=np.int64).reshape(PROBE_ROWS, n_features)
+    return ((index * 7919 % 2001 - 1000) / 250.0).astype(np.float32)
 
 
-def _past(workspace: Workspace, book: RegistryState, bundle: Bundle) -> dict[str, bytes]:
+def _history(paths: ModelPaths, registry: RegistryState, bundle: Bundle) -> dict[str, bytes]:
     """Return the newest verdict for each environment with its files, and the trials."""
     ensemble = bundle.ensemble
     if ensemble is None:
         scopes = {key for package in bundle.packages for key in package.card.instruments}
-        trials = tuple(t for t in book.trials if t.scope in {*scopes, "universe"})
+        trials = tuple(t for t in registry.trials if t.scope in {*scopes, "universe"})
         return {HISTORY_FILE: json_bytes(EnsembleHistory((), trials))}
-    found = (book.verdict_on(ensemble.hash, environment) for environment in ENVIRONMENTS)
-    judged = tuple(one for one in found if one is not None)
-    trials = tuple(t for t in book.trials if t.scope in (ensemble.instrument, "universe"))
-    files = {HISTORY_FILE: json_bytes(EnsembleHistory(judged, trials))}
-    for one in judged:
-        require_unchanged(paths_of(workspace), one)
-        path = workspace.models_dir / FOLDER / one.file
+    found = (registry.verdict_on(ensemble.hash, environment) for environment in ENVIRONMENTS)
+    verdicts = tuple(verdict for verdict in found if verdict is not None)
+    trials = tuple(t for t in registry.trials if t.scope in (ensemble.instrument, "universe"))
+    files = {HISTORY_FILE: json_bytes(EnsembleHistory(verdicts, trials))}
+    for verdict in verdicts:
+        require_unchanged(paths, verdict)
+        path = paths.verdicts / verdict.file
         for part in (path, path.with_suffix(".png")):
             try:
                 files[f"{VERDICTS}/{part.name}"] = part.read_bytes()

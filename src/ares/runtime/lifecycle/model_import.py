@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +13,6 @@ import numpy as np
 from ares.adapters.model_store import ModelStore
 from ares.adapters.onnx_model import check_answers, open_model
 from ares.adapters.provenance import git_commit, library_versions
-from ares.config.workspace import Workspace
 from ares.domain.errors import UserError
 from ares.domain.instrument import Instrument
 from ares.domain.model import Ensemble, Validation
@@ -28,22 +28,41 @@ from ares.learn.evaluate import OosMetrics, evaluate
 from ares.learn.recipe import Recipe
 from ares.learn.rows import Rows, rows_of, with_user
 from ares.learn.walk_forward import OutOfSample
-from ares.observe.user_features_check import load_features, require_no_leak
+from ares.observe.user_features_check import require_no_leak
 from ares.runtime.registry.model_journal import record, stamp, who
+from ares.runtime.registry.paths import ModelPaths
 from ares.runtime.training.instrument_history import HistorySource, load_seen
 from ares.runtime.training.plan import recipe_for
-from ares.runtime.training.training_rules import RecipeRules
+from ares.runtime.training.training_rules import RecipeRules, TrainingContext
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
 
 ROWS_MIN = 50
-"""Fewer rows than this show nothing about a model's answers."""
+"""Fewer rows show nothing about a model's outputs."""
 
-NOTE = "measured on all stored rows: Ares cannot know which of them the model had seen"
+NOTE = "measured on all stored rows: Ares cannot know which of them the model has seen"
+
+
+@dataclass(frozen=True, slots=True)
+class OnnxImport:
+    """An ONNX file to import, and the values of the workspace that it is tried with.
+
+    symbol, interval : what it is a model of.
+    venue, reference : the venue and symbol that cross-instrument features look at.
+    rules            : of a recipe, for the label that its trades are measured by.
+    """
+
+    path: Path
+    symbol: str
+    interval: str
+    venue: str
+    reference: str
+    rules: RecipeRules
+    context: TrainingContext
 
 
 class ImportedModel(msgspec.Struct, frozen=True):
-    """A model that was taken in: its package, and the ensemble of one that may be traded."""
+    """An imported model: its package, and the ensemble of it alone, which may be traded."""
 
     package: Package
     ensemble: Ensemble
@@ -51,35 +70,32 @@ class ImportedModel(msgspec.Struct, frozen=True):
 
 
 def import_onnx(
-    workspace: Workspace,
-    rules: RecipeRules,
-    path: Path,
-    symbol: str,
-    interval: str,
+    paths: ModelPaths,
+    request: OnnxImport,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> ImportedModel:
-    """Take in an ONNX file that keeps the contract: ``features`` in, ``probability`` out.
+    """Import an ONNX file with the contract: ``features`` in, ``probability`` out.
 
-    The columns are the kernel's features in their order, behind them those of the settings' module
-    where there is one; a probability is that of a long trade
-    entered now winning net of costs, as the timeframe's label says. It is tried on stored rows.
+    The columns are the kernel's features in their order, then those of the settings' module where
+    there is one. A probability is the chance that a long trade entered now wins net of costs, as
+    the timeframe's label defines it. The model is tried on stored rows.
 
-    Raises UserMistake where the file is no such model, or there are no rows to try it on.
+    Raises UserError where the file is not such a model, or there are no rows to try it on.
     """
-    settings, created = workspace.settings, now()
-    timeframe = Timeframe.parse(interval)
+    path, created = request.path, now()
+    timeframe = Timeframe.parse(request.interval)
     try:
         graph = path.read_bytes()
     except (FileNotFoundError, IsADirectoryError):
         raise UserError(f"{path}: there is no such file") from None
-    user = load_features(settings.features.module, workspace.root)
+    user = None if request.context.user is None else request.context.user.load()
     scorer = open_model(graph, len(column_names(user)), str(path))
-    instrument, reference, recipe, rows = _rows(workspace, rules, symbol, timeframe, user)
+    instrument, reference, recipe, rows = _rows(request, timeframe, user)
     p = check_answers(scorer, rows.x, str(path))
     payoff = fit_payoff(rows.net, rows.width)
     metrics = evaluate(
         OutOfSample(rows, p, payoff.edge_bps(p, rows.width)),
-        edge_bps_min=settings.strategy.edge_bps_min,
+        edge_bps_min=request.context.edge_bps_min,
         interval_ms=timeframe.ms,
         seed=recipe.seed,
     )
@@ -114,35 +130,31 @@ def import_onnx(
         reference=reference.key,
         verdict=None,
     )
-    store = ModelStore(workspace.models_dir)
+    store = ModelStore(paths.models)
     package = store.add(sealed(card, {GRAPH_FILE: graph}))
     ensemble = package.alone(instrument.key, utc_iso(created))
     store.save_ensemble(ensemble)
     stored = ModelsImported((package.card.ref,), ensemble.hash, path.name, stamp(now), who())
-    record(workspace.journal_dir, [stored])
+    record(paths.journals, [stored])
     return ImportedModel(package, ensemble, metrics)
 
 
 def _rows(
-    workspace: Workspace,
-    rules: RecipeRules,
-    symbol: str,
-    timeframe: Timeframe,
-    user: UserFeatures | None,
+    request: OnnxImport, timeframe: Timeframe, user: UserFeatures | None
 ) -> tuple[Instrument, Instrument, Recipe, Rows]:
-    """Return the instrument, its reference, and its newest rows with what became of each trade."""
-    settings = workspace.settings
-    engine = open_database(workspace.db_url)
+    """Return the instrument, its reference, and its newest rows with the outcome of each trade."""
+    data, rows_max = request.context.data, request.context.rows_max
+    engine = open_database(data.database_url)
     try:
-        store = CandleStore(engine, workspace.cache_dir)
-        instrument = store.resolve(symbol)
-        reference = store.resolve_at(settings.venue, settings.reference_symbol)
+        store = CandleStore(engine, data.cache)
+        instrument = store.resolve(request.symbol)
+        reference = store.resolve_at(request.venue, request.reference)
         require_no_leak(user, store, [instrument], [timeframe])
     finally:
         engine.dispose()
-    source = HistorySource(workspace.db_url, workspace.cache_dir)
-    seen = load_seen(source, instrument, timeframe, reference, settings.learning.rows_max, [])
-    recipe = recipe_for(rules, timeframe, "instrument", user=user)
+    source = HistorySource(data.database_url, data.cache)
+    seen = load_seen(source, instrument, timeframe, reference, rows_max, [])
+    recipe = recipe_for(request.rules, timeframe, "instrument", user=user)
     rows = rows_of(
         seen.bars,
         seen.table.values,
@@ -157,5 +169,5 @@ def _rows(
             f"{instrument.key} has {len(rows)} rows of {timeframe}, too few to try a model on "
             f"(wanted {ROWS_MIN}): import more candles"
         )
-    rows = rows.newest(settings.learning.rows_max)
+    rows = rows.newest(rows_max)
     return instrument, reference, recipe, with_user(rows, [seen.bars], timeframe.ms, user)

@@ -1,9 +1,9 @@
-"""How far the models' journal had come: kept beside it, so that a journal that was cut is noticed.
+"""The head of the models' journal: its length and newest hash, so that a cut is detected.
 
-A chain of hashes shows every changed byte but one thing: that its end is missing. A journal cut to
-a stub would forget champions, refusals and trials, and look whole. After every append the number of
+A chain of hashes reveals every changed byte, but not that its end is missing. A journal that was
+cut would forget champions, refusals and trials, and look intact. After every append the number of
 records and the newest hash are therefore written to ``journal/models.head``. The journal may be
-ahead of that (a crash between the two), never behind it.
+ahead of its head (a crash between the two), never behind it.
 """
 
 from __future__ import annotations
@@ -25,41 +25,41 @@ class JournalHead(msgspec.Struct, frozen=True):
 
 
 def head_path(folder: Path) -> Path:
-    """Return where the head of a journal in ``folder`` lies."""
+    """Return the path of the head of the journal in ``folder``."""
     return folder.with_name(f"{folder.name}.head")
 
 
 def read_whole(folder: Path) -> list[bytes]:
     """Return every payload of a journal, oldest first.
 
-    Raises WorldTrouble where it is damaged, or where records that were written are missing.
+    Raises ExternalError where it is damaged, or where records are missing.
     """
     head = _head(folder)  # before the records: a writer appends first, and moves the head then
     payloads, before = [], GENESIS
-    there = "" if head.records else head.hash
+    found = "" if head.records else head.hash
     for payload in read(folder):
         payloads.append(payload)
         before = chain(before, payload)
         if len(payloads) == head.records:
-            there = before.hex()
+            found = before.hex()
     if len(payloads) < head.records:
         raise ExternalError(
             f"the journal {folder} has lost its end: {head.records} records were written, "
-            f"{len(payloads)} are there. What is missing may be a champion, a refusal or a trial: "
-            f"restore it from a backup, or delete {head_path(folder)} to go on without"
+            f"{len(payloads)} are left. A champion, a refusal or a trial may be missing: restore "
+            f"it from a backup, or delete {head_path(folder)} to continue without them"
         )
-    if there != head.hash:
+    if found != head.hash:
         raise ExternalError(
-            f"the journal {folder} is not the one that was written (its record {head.records} is "
-            f"another one): restore it from a backup, or delete {head_path(folder)} to go by it"
+            f"the journal {folder} was replaced (its record {head.records} is another one): "
+            f"restore it from a backup, or delete {head_path(folder)} to accept it"
         )
     return payloads
 
 
 def advance(folder: Path, records: int, newest: bytes) -> None:
-    """Note how far a journal has come, once that is durable.
+    """Write the head of a journal, once its records are durable.
 
-    A disk that does not take it leaves the head where it was, which is true as well.
+    Where that fails the previous head stays, which the journal is ahead of.
     """
     try:
         write_file(
@@ -73,10 +73,10 @@ def _head(folder: Path) -> JournalHead:
     path = head_path(folder)
     try:
         return msgspec.json.decode(path.read_bytes(), type=JournalHead)
-    except FileNotFoundError:  # a journal from before heads were kept, or none yet
+    except FileNotFoundError:  # no journal yet
         return JournalHead(0, "")
     except msgspec.DecodeError as error:
         raise ExternalError(
-            f"{path}: does not say how far the models' journal had come ({error}): restore it from "
-            "a backup, or delete it to go by the journal alone"
+            f"{path}: is damaged ({error}): restore it from a backup, or delete it to accept the "
+            "models' journal as it is"
         ) from None

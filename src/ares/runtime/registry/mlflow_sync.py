@@ -76,7 +76,7 @@ def sync(paths: ModelPaths, mlflow: MlflowRegistry, *, everything: bool = False)
 
     everything : compare every model, and not only those of records since the last sync.
 
-    Raises MlflowUnavailable where MLflow cannot be reached or does not take it, WorldTrouble where
+    Raises MlflowUnavailable where MLflow cannot be reached or does not take it, ExternalError where
     the journal is damaged or another sync holds the lock.
     """
     with holding(mlflow.artefacts_dir, LOCK_WAIT_S, *SYNCING):

@@ -32,7 +32,7 @@ def read_registry(journals: Path) -> RegistryState:
     """Return what the models' journal amounts to, verified.
 
     journals : the workspace's folder of journals.
-    Raises WorldTrouble where the journal is damaged or its end is missing, and where a promotion
+    Raises ExternalError where the journal is damaged or its end is missing, and where a promotion
     does not name the champion before it: there is one champion, or nothing is decided.
     """
     return registry_of(journals, read_whole(models_journal(journals)))
@@ -58,11 +58,11 @@ def writing(journals: Path, wait_s: float = 0.0) -> Iterator[JournalAppender]:
     """Hold the journal's lock: what is read inside is not changed by another process meanwhile.
 
     Yields a function that appends a record; all of them are durable when the context is left.
-    Raises WorldTrouble where another process holds it for longer than ``wait_s``.
+    Raises ExternalError where another process holds it for longer than ``wait_s``.
     """
     folder = models_journal(journals)
     with holding(folder, wait_s, *WRITING):
-        read_whole(folder)  # nothing is written behind a hole
+        read_whole(folder)  # nothing is appended to a damaged journal
         appender = JournalAppender(folder)
         yield appender
         appender.close()
@@ -72,7 +72,7 @@ def writing(journals: Path, wait_s: float = 0.0) -> Iterator[JournalAppender]:
 def holding(folder: Path, wait_s: float, holder: str, advice: str) -> Iterator[None]:
     """Hold a folder's lock.
 
-    Raises WorldTrouble where another process holds it for longer than ``wait_s``: the message
+    Raises ExternalError where another process holds it for longer than ``wait_s``: the message
     calls that process ``holder`` and ends with ``advice``.
     """
     end_s = time.monotonic() + wait_s
@@ -113,20 +113,20 @@ class JournalAppender:
 
 def record_refusal(
     journals: Path,
-    what: str,
+    action: str,
     target: str,
     environment: str,
     reason: str,
     now: Callable[[], datetime],
 ) -> None:
     """Journal that a request on a model was refused, and why."""
-    record(journals, [RequestRefused(what, target, environment, reason, stamp(now), who())])
+    record(journals, [RequestRefused(action, target, environment, reason, stamp(now), who())])
 
 
 @contextmanager
 def refusals_journaled(
     journals: Path,
-    what: str,
+    action: str,
     target: str,
     environment: str = "",
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -139,7 +139,7 @@ def refusals_journaled(
         yield
     except AresError as error:
         with suppress(AresError, OSError):
-            record_refusal(journals, what, target, environment, str(error), now)
+            record_refusal(journals, action, target, environment, str(error), now)
         raise
 
 
@@ -149,7 +149,7 @@ def models_journal(journals: Path) -> Path:
 
 
 def who() -> str:
-    """Return the name of the person at the terminal; where the system has none, the number."""
+    """Return the name of the user; where the system has none, the user's number."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a container's user that no passwd file names
@@ -162,7 +162,7 @@ def stamp(now: Callable[[], datetime]) -> str:
 
 
 def _require_one_champion(folder: Path, promotions: Sequence[EnsemblePromoted]) -> None:
-    """Raise WorldTrouble where a promotion does not name the champion that it replaced.
+    """Raise ExternalError where a promotion does not name the champion that it replaced.
 
     A promotion is written under a lock, after a look at the champion: two lines of champions are a
     forgery.

@@ -20,7 +20,7 @@ from ares.domain.model_life import (
 from ares.domain.trial import Trial
 
 ModelStatus = Literal["candidate", "production", "archived", "evaluated_inferior"]
-InstallStage = Literal["announced", "promoted", "taken back"]
+InstallStage = Literal["announced", "promoted", "reverted"]
 
 R = TypeVar("R")
 
@@ -31,9 +31,9 @@ BEST_FIRST: tuple[ModelStatus, ...] = ("production", "candidate", "evaluated_inf
 class UnfinishedInstall:
     """An install whose end is not in the journal.
 
-    stage : ``announced``: nothing has changed yet. ``promoted``: the new ensemble is champion, and
-            the service was not seen healthy with it. ``taken back``: the previous champion is back,
-            and the service was not seen healthy with that.
+    stage : ``announced``: nothing has changed yet. ``promoted``: the new ensemble is champion, but
+            the service was not seen healthy with it. ``reverted``: the previous champion is back,
+            but the service was not seen healthy with it.
     """
 
     install: InstallStarted
@@ -132,12 +132,12 @@ class RegistryState:
         )
 
     def failed_to_start(self, environment: str) -> frozenset[str]:
-        """Return the hashes of the ensembles whose newest promotion was taken back."""
+        """Return the hashes of the ensembles whose newest promotion was reverted."""
         failed: set[str] = set()
         for promotion in self.promotions:
             if promotion.environment == environment:
                 failed.discard(promotion.ensemble_hash)
-                if promotion.taken_back:
+                if promotion.reverted:
                     failed.add(promotion.previous_hash)
         return frozenset(failed)
 
@@ -206,8 +206,8 @@ def _stage(install: InstallStarted, promotions: Sequence[EnsemblePromoted]) -> I
     if not promotions:
         return "announced"
     last = promotions[-1]
-    if last.taken_back and last.previous_hash == install.ensemble_hash:
-        return "taken back"
+    if last.reverted and last.previous_hash == install.ensemble_hash:
+        return "reverted"
     return "promoted" if last.ensemble_hash == install.ensemble_hash else None
 
 

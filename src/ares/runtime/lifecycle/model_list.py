@@ -1,0 +1,72 @@
+"""The models of a workspace: all of them or one, with what the journal says and what is missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ares.adapters.model_store import ModelStore, StoredModels
+from ares.domain.model import Ensemble
+from ares.domain.model_life import ENVIRONMENTS
+from ares.domain.package import Package
+from ares.runtime.registry.model_journal import read_registry
+from ares.runtime.registry.paths import ModelPaths
+from ares.runtime.registry.registry_state import RegistryState
+from ares.runtime.validation.verdict_file import unknown_verdicts
+
+
+@dataclass(frozen=True, slots=True)
+class ModelList:
+    """What is stored and what the journal says of it.
+
+    problems : a line for each model that is damaged, and each champion that is missing.
+    remark   : where verdicts lie here that the journal does not know; None: it knows all.
+    """
+
+    stored: StoredModels
+    registry: RegistryState
+    problems: tuple[str, ...]
+    remark: str | None
+
+
+def list_models(paths: ModelPaths) -> ModelList:
+    """Return the models of a workspace; raise ExternalError where the journal is damaged."""
+    stored, registry = ModelStore(paths.models).listed(), read_registry(paths.journals)
+    problems = (*stored.problems, *missing_champions(stored, registry))
+    return ModelList(stored, registry, problems, unknown_verdicts(paths, registry))
+
+
+def missing_champions(stored: StoredModels, registry: RegistryState) -> list[str]:
+    """Return a line for each champion whose ensemble is not stored here, or cannot be read."""
+    hashes = {ensemble.hash for ensemble in stored.ensembles}
+    return [
+        f"{champion[:12]} is champion of {instrument} in {environment}, and is not stored here: "
+        "restore it from an export (`ares models import FILE.zip`)"
+        for environment in ENVIRONMENTS
+        for instrument, champion in registry.champions(environment).items()
+        if champion not in hashes
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDetails:
+    """One model, and what the journal says of it.
+
+    folder : of a package; None for an ensemble.
+    """
+
+    model: Package | Ensemble
+    folder: Path | None
+    stored: StoredModels
+    registry: RegistryState
+
+
+def find_model(paths: ModelPaths, ref: str) -> ModelDetails:
+    """Return a model by its name, ``name/version``, hash or symbol.
+
+    Raises UserError where the reference fits none or several, ExternalError where it is damaged.
+    """
+    store = ModelStore(paths.models)
+    model = store.resolve(ref)
+    folder = store.folder(model.card) if isinstance(model, Package) else None
+    return ModelDetails(model, folder, store.listed(), read_registry(paths.journals))
