@@ -34,7 +34,7 @@ from ares.learn.labels import barrier_width, label_bars
 from ares.learn.leakage import TimedRows, leak_test
 from ares.learn.recipe import BoostRecipe, Recipe, default_label
 from ares.learn.rows import F32, Rows, rows_of
-from ares.learn.walk_forward import WalkForwardResult, walk
+from ares.learn.walk_forward import WalkForwardResult, fit_walk_forward
 from ares.sim.hours import hours
 
 SEED = 30_000
@@ -396,11 +396,11 @@ COLUMNS: dict[str, Column] = {
 def _not_purged(x: F32, rows: Rows, recipe: Recipe) -> WalkForwardResult:
     """Training rows up to the test fold, regardless of when their labels end."""
     hasty = replace(rows, ends_ms=rows.decided_ms.copy())
-    return walk(x, hasty, msgspec.structs.replace(recipe, embargo_bars=1))
+    return fit_walk_forward(x, hasty, msgspec.structs.replace(recipe, embargo_bars=1))
 
 
 def _calibrated_on_the_test(x: F32, rows: Rows, recipe: Recipe) -> WalkForwardResult:
-    honest = walk(x, rows, recipe)
+    honest = fit_walk_forward(x, rows, recipe)
     seen = honest.out_of_sample
     raw = np.log(seen.p / (1.0 - seen.p))
     platt = fit_platt(raw, seen.rows.won, overlap=10, base_rate=float(seen.rows.won.mean()))
@@ -415,13 +415,13 @@ def _selected_on_everything(x: F32, rows: Rows, recipe: Recipe) -> WalkForwardRe
     kept = np.zeros_like(x)
     best = np.argsort(-tie)[:10]
     kept[:, best] = x[:, best]
-    return walk(kept, rows, recipe)
+    return fit_walk_forward(kept, rows, recipe)
 
 
 def _scaled_by_everything(x: F32, rows: Rows, recipe: Recipe) -> WalkForwardResult:
     spread = x.std(axis=0)
     scaled = (x - x.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
-    return walk(np.round(scaled, 1).astype(np.float32), rows, recipe)
+    return fit_walk_forward(np.round(scaled, 1).astype(np.float32), rows, recipe)
 
 
 def _encoded_by_outcomes(x: F32, rows: Rows, recipe: Recipe) -> WalkForwardResult:
@@ -429,15 +429,15 @@ def _encoded_by_outcomes(x: F32, rows: Rows, recipe: Recipe) -> WalkForwardResul
     means = np.bincount(hour, rows.won, WEEK) / np.maximum(np.bincount(hour, minlength=WEEK), 1)
     known = x.copy()
     known[:, 0] = means[hour]
-    return walk(known, rows, recipe)
+    return fit_walk_forward(known, rows, recipe)
 
 
 def _shuffled(x: F32, rows: Rows, recipe: Recipe) -> WalkForwardResult:
     """Shuffled folds: each model is fitted on rows around those that it scores."""
     order = np.random.default_rng(0).permutation(len(rows))
     mixed = replace(rows[order], decided_ms=rows.decided_ms.copy(), ends_ms=rows.ends_ms.copy())
-    honest = walk(x, rows, recipe)
-    other = walk(x[order], mixed, recipe).out_of_sample
+    honest = fit_walk_forward(x, rows, recipe)
+    other = fit_walk_forward(x[order], mixed, recipe).out_of_sample
     back = np.argsort(order[-len(other.p) :], kind="stable")
     p = other.p[back][-len(honest.out_of_sample.p) :]
     return replace(honest, out_of_sample=replace(honest.out_of_sample, p=p))
@@ -446,7 +446,8 @@ def _shuffled(x: F32, rows: Rows, recipe: Recipe) -> WalkForwardResult:
 def _tuned_on_the_test(x: F32, rows: Rows, recipe: Recipe) -> WalkForwardResult:
     """Of two recipes, the better one on the test folds."""
     small = msgspec.structs.replace(recipe.boost, leaves=3)
-    tried = [walk(x, rows, recipe), walk(x, rows, msgspec.structs.replace(recipe, boost=small))]
+    other = msgspec.structs.replace(recipe, boost=small)
+    tried = [fit_walk_forward(x, rows, recipe), fit_walk_forward(x, rows, other)]
     half = [each.out_of_sample for each in tried]
     won = half[0].rows.won
     blend = np.array([np.mean((each.p - won) ** 2) for each in half])

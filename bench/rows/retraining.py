@@ -81,7 +81,7 @@ def main() -> None:
         "with_verdict_cpu_s": with_verdict_cpu_s,
         "all_s": all_s,
     }
-    output = {"figures": figures, "rows": again.pairs[0].rows, "models": len(whole.pairs)}
+    output = {"figures": figures, "rows": again.packages[0].rows, "models": len(whole.packages)}
     sys.stdout.write(json.dumps(output) + "\n")
 
 

@@ -114,7 +114,7 @@ def test_a_card_that_an_older_version_wrote_out_is_read_under_its_own_hash(
     store: ModelStore, package: MakePackage, ensemble: MakeEnsemble, tmp_path: Path
 ) -> None:
     made = package()
-    raw = msgspec.json.decode(card_bytes(made.card)) | {"watched": None, "verdict": None}
+    raw = msgspec.json.decode(card_bytes(made.card)) | {"path_interval": None, "verdict": None}
     old = msgspec.json.format(msgspec.json.encode(raw, order="sorted"), indent=2) + b"\n"
     folder = store.folder(made.card)
     write_folder(folder, {**made.files, "model.json": old})

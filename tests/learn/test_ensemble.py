@@ -13,9 +13,9 @@ from ares.kernel.ensemble import Scores
 from ares.learn.ensemble import (
     CALIBRATED_SHARE,
     anchor_of,
+    calibrate_aggregate,
     ensemble_recipe_hash,
-    join,
-    share_out,
+    normalised_weights,
 )
 from ares.learn.recipe import LabelRecipe
 from ares.learn.walk_forward import TooFewRowsError
@@ -50,7 +50,7 @@ def world(
 
 def test_a_skill_that_the_members_have_is_kept() -> None:
     bars, scores = world()
-    joined = join(scores, WEIGHTS, LABEL, bars, M15.ms)
+    joined = calibrate_aggregate(scores, WEIGHTS, LABEL, bars, M15.ms)
     seen = joined.out_of_sample
     high, low = seen.p > 0.5, seen.p < 0.5
     assert seen.rows.net[high].mean() > 0.002 > -0.002 > seen.rows.net[low].mean()
@@ -60,14 +60,14 @@ def test_a_skill_that_the_members_have_is_kept() -> None:
 
 def test_evaluated_rows_come_after_the_rows_that_calibrate() -> None:
     bars, scores = world()
-    seen = join(scores, WEIGHTS, LABEL, bars, M15.ms).out_of_sample
+    seen = calibrate_aggregate(scores, WEIGHTS, LABEL, bars, M15.ms).out_of_sample
     first = seen.rows.decided_ms[0]
     assert first >= CALIBRATED_SHARE * bars.ts_ms[-1] * 0.99
     late = bars.ts_ms > first + 50 * H1.ms
     names = ("open", "high", "low", "close")
     turned = {n: np.where(late, getattr(bars, n)[::-1], getattr(bars, n)) for n in names}
     other = replace(bars, **turned)
-    again = join(scores, WEIGHTS, LABEL, other, M15.ms).out_of_sample
+    again = calibrate_aggregate(scores, WEIGHTS, LABEL, other, M15.ms).out_of_sample
     same = seen.rows.decided_ms < first + 10 * H1.ms
     assert same.sum() > 20
     assert np.array_equal(seen.p[same], again.p[: same.sum()])
@@ -76,11 +76,11 @@ def test_evaluated_rows_come_after_the_rows_that_calibrate() -> None:
 def test_the_weight_of_a_missing_member_is_shared_and_half_must_be_present() -> None:
     bars, scores = world()
     mute = Scores(scores[M15].close_ms, np.full(len(bars), np.nan), scores[M15].sigma)
-    one = join({M15: mute, H1: scores[H1]}, WEIGHTS, LABEL, bars, M15.ms)
+    one = calibrate_aggregate({M15: mute, H1: scores[H1]}, WEIGHTS, LABEL, bars, M15.ms)
     assert len(one.out_of_sample.rows) > 1000
     silent = Scores(scores[H1].close_ms, np.full(len(scores[H1].p), np.nan), scores[H1].sigma)
     with pytest.raises(TooFewRowsError, match="share no out-of-sample time"):
-        join({M15: scores[M15], H1: silent}, WEIGHTS, LABEL, bars, M15.ms)
+        calibrate_aggregate({M15: scores[M15], H1: silent}, WEIGHTS, LABEL, bars, M15.ms)
 
 
 def test_too_short_a_common_time_raises() -> None:
@@ -89,12 +89,14 @@ def test_too_short_a_common_time_raises() -> None:
     p[:-12] = np.nan
     short = {M15: Scores(scores[M15].close_ms, p, scores[M15].sigma)}
     with pytest.raises(TooFewRowsError, match="too short to"):
-        join(short, {M15: 1.0}, LABEL, bars, M15.ms)
+        calibrate_aggregate(short, {M15: 1.0}, LABEL, bars, M15.ms)
 
 
 def test_weights_of_the_members_present_sum_to_one() -> None:
     weights = {M15: 0.1, H1: 0.25, Timeframe.D1: 0.65}
-    assert share_out(weights, [M15, H1]) == pytest.approx({M15: 0.1 / 0.35, H1: 0.25 / 0.35})
+    assert normalised_weights(weights, [M15, H1]) == pytest.approx(
+        {M15: 0.1 / 0.35, H1: 0.25 / 0.35}
+    )
     assert anchor_of({M15: 0.5, H1: 0.5}) is M15
     assert anchor_of({M15: 0.4, H1: 0.6}) is H1
 

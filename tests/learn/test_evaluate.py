@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ares.learn.evaluate import area_under_curve, evaluate, in_turn, sentence
+from ares.learn.evaluate import area_under_curve, evaluate, non_overlapping, sentence
 from ares.learn.rows import Rows
 from ares.learn.walk_forward import OutOfSample
 
@@ -91,7 +91,7 @@ def test_entered_trades_never_overlap_and_none_is_skipped(
     lane = np.array([lane for *_, lane in drawn], np.int32)
     n = len(drawn)
     table = Rows(np.zeros((n, 1), np.float32), decided, ends, np.zeros(n), np.ones(n), lane)
-    taken = in_turn(table, wanted)
+    taken = non_overlapping(table, wanted)
     assert wanted[taken].all()
     for one in range(3):
         mine = taken[lane[taken] == one]

@@ -26,7 +26,7 @@ from ares.learn.series import (
     with_series,
     without,
 )
-from ares.learn.walk_forward import WalkForwardResult, walk
+from ares.learn.walk_forward import WalkForwardResult, fit_walk_forward
 
 SPEC = SentimentSpec(delay_ms=0, stale_ms=24 * HOUR_MS)
 NAMES = ("price_a", "price_b", *column_names(None, [SPEC])[-N_SENTIMENT:])
@@ -83,7 +83,7 @@ def test_a_quarter_of_the_instants_is_hidden_and_only_there() -> None:
 def test_each_lane_hears_its_own_news() -> None:
     rows, _ = made(300)
     both = Rows(
-        rows.x[:, :2], rows.decided_ms, rows.ends_ms, rows.net, rows.width,
+        rows.x[:, :2], rows.decided_ms, rows.ends_ms, rows.net, rows.barrier_width,
         np.arange(300, dtype=np.int32) % 2,
     )  # fmt: skip
     news = Observations.of([(START_MS, START_MS, 0.5, 1)])
@@ -95,7 +95,7 @@ def test_each_lane_hears_its_own_news() -> None:
 
 
 def walked(rows: Rows, recipe: Recipe) -> WalkForwardResult:
-    return walk(rows.x[:, : len(recipe.features)], rows, recipe)
+    return fit_walk_forward(rows.x[:, : len(recipe.features)], rows, recipe)
 
 
 def test_what_news_say_is_learnt_and_without_them_prices_answer() -> None:

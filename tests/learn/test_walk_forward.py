@@ -10,14 +10,14 @@ import pytest
 
 from ares.learn.recipe import Recipe
 from ares.learn.rows import Rows
-from ares.learn.walk_forward import TooFewRowsError, walk
+from ares.learn.walk_forward import TooFewRowsError, fit_walk_forward
 
 MakeRows = Callable[..., Rows]
 
 
 def test_a_planted_skill_is_found_and_calibrated(rows: MakeRows, recipe: Recipe) -> None:
     table = rows(6000, skill=0.8)
-    walked = walk(table.x, table, recipe)
+    walked = fit_walk_forward(table.x, table, recipe)
     seen = walked.out_of_sample
     lean = np.corrcoef(seen.p, seen.rows.x[:, 0])[0, 1]
     assert lean > 0.8
@@ -28,7 +28,7 @@ def test_a_planted_skill_is_found_and_calibrated(rows: MakeRows, recipe: Recipe)
 
 def test_noise_gets_the_base_rate(rows: MakeRows, recipe: Recipe) -> None:
     table = rows(4000, skill=0.0)
-    seen = walk(table.x, table, recipe).out_of_sample
+    seen = fit_walk_forward(table.x, table, recipe).out_of_sample
     assert seen.p.std() < 0.03
     assert seen.p.mean() == pytest.approx(0.5, abs=0.05)
 
@@ -41,7 +41,10 @@ def test_later_rows_change_no_earlier_prediction(rows: MakeRows, recipe: Recipe)
     x[late] = draw.normal(size=(int(late.sum()), x.shape[1]))
     net[late] = -net[late]
     other = replace(table, x=x, net=net)
-    before, after = walk(table.x, table, recipe), walk(other.x, other, recipe)
+    before, after = (
+        fit_walk_forward(table.x, table, recipe),
+        fit_walk_forward(other.x, other, recipe),
+    )
     early = before.out_of_sample.rows.decided_ms < table.decided_ms[1750]
     assert early.sum() > 200
     assert np.array_equal(before.out_of_sample.p[early], after.out_of_sample.p[early])
@@ -51,7 +54,7 @@ def test_later_rows_change_no_earlier_prediction(rows: MakeRows, recipe: Recipe)
 
 def test_first_fold_only_calibrates(rows: MakeRows, recipe: Recipe) -> None:
     table = rows(2500)
-    seen = walk(table.x, table, recipe).out_of_sample
+    seen = fit_walk_forward(table.x, table, recipe).out_of_sample
     assert seen.rows.decided_ms[0] == table.decided_ms[1000]
     assert len(seen.rows) == 1500
 
@@ -59,7 +62,7 @@ def test_first_fold_only_calibrates(rows: MakeRows, recipe: Recipe) -> None:
 def test_too_few_rows_raise(rows: MakeRows, recipe: Recipe) -> None:
     table = rows(20)
     with pytest.raises(TooFewRowsError, match="20 rows are too few"):
-        walk(table.x, table, recipe)
+        fit_walk_forward(table.x, table, recipe)
     lost = replace(table, net=-np.abs(table.net))
     with pytest.raises(TooFewRowsError):
-        walk(lost.x, lost, recipe)
+        fit_walk_forward(lost.x, lost, recipe)

@@ -30,7 +30,7 @@ from ares.kernel.features import FEATURE_NAMES, FEATURES_HASH, N_FEATURES
 from ares.kernel.features.columns import columns_hash
 from ares.learn.rows import Rows, with_user
 from ares.research.backtest_request import BacktestRequest
-from ares.runtime.training.instrument_history import load_seen
+from ares.runtime.training.instrument_history import load_history
 from ares.runtime.training.job import InvalidUserFeatures, train_package
 from ares.runtime.training.plan import TrainingRequest, package_jobs
 from ares.runtime.training.train import TrainingReport
@@ -145,10 +145,10 @@ def refused(act: Callable[[], object]) -> str:
 def test_packages_name_the_columns_and_carry_the_modules_hash(done: Done) -> None:
     user = load_user_features(MODULE, done.workspace.root)
     assert user.names == NAMES
-    assert len(done.report.pairs) == 2
+    assert len(done.report.packages) == 2
     assert columns_hash(None) == FEATURES_HASH != columns_hash(user)
     store = ModelStore(done.workspace.models_dir)
-    for pair in done.report.pairs:
+    for pair in done.report.packages:
         card = store.load(pair.name, pair.version).card
         assert card.features == FEATURE_NAMES + NAMES
         assert card.features_hash == columns_hash(user)
@@ -160,7 +160,7 @@ def test_packages_name_the_columns_and_carry_the_modules_hash(done: Done) -> Non
 def test_the_models_listen_to_them(done: Done) -> None:
     """Otherwise nothing below would show anything."""
     store = ModelStore(done.workspace.models_dir)
-    pair = done.report.pairs[0]
+    pair = done.report.packages[0]
     score = open_model(store.load(pair.name, pair.version).graph, N_FEATURES + 2, "test")
     rows = np.zeros((400, N_FEATURES + 2), np.float32)
     rows[:200, N_FEATURES] = np.linspace(-0.03, 0.0, 200)
@@ -320,7 +320,7 @@ def test_a_models_rows_are_what_the_page_says(done: Done) -> None:
     (job, *_), _ = package_jobs(
         training_rules(done.workspace), TrainingRequest(to_ms=SPLIT_MS), LATER, user
     )
-    seen = load_seen(job.source, job.instruments[0], job.recipe.timeframe, None, 400, [])
+    seen = load_history(job.source, job.instruments[0], job.recipe.timeframe, None, 400, [])
     bars, interval_ms = seen.bars, job.recipe.timeframe.ms
     ends = np.arange(300, 400)
     zeros, lane = np.zeros(len(ends)), np.zeros(len(ends), np.int32)

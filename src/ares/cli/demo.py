@@ -99,7 +99,7 @@ def _show_stage(source: DemoCandles, stage: DemoWorkspace) -> None:
 def _show_training(training: TrainingReport) -> None:
     from ares.cli.train_views import EVIDENCE, evidence
 
-    rows = [(pair.name, count(pair.rows), *evidence(pair.metrics)) for pair in training.pairs]
+    rows = [(pair.name, count(pair.rows), *evidence(pair.metrics)) for pair in training.packages]
     print_table(("package", "rows", *EVIDENCE), rows)
     for missing in training.missing:
         say(f"skipped: {missing.subject}: {missing.reason}")

@@ -157,7 +157,7 @@ def _show_package(package: Package, folder: str) -> None:
             "rows": f"{count(card.data_rows)}, {utc(card.data_from_ms)} to {utc(card.data_to_ms)}",
             "trade": f"at most {card.horizon_bars} bars, width {card.width_sigmas:g} sigma, at "
             f"least {card.width_min_bps:.1f} bps; costs {card.cost_bps:.2f} bps; "
-            f"simulated on bars of {card.watched or card.timeframe}",
+            f"simulated on bars of {card.path_interval or card.timeframe}",
             "payoff": f"a win is {card.gain:.2f} widths, a loss {card.loss:.2f}",
             "recipe": card.recipe_hash[:12],
             "features": f"{len(card.features)}, {card.features_hash[:12]}",

@@ -24,7 +24,7 @@ def command(
     workers: int = typer.Option(0, "--workers", min=0, help="Processes; 0: as the settings say."),
     json_: bool = JSON_OPTION,
 ) -> int:
-    """Train candidate models and say what they are worth out of sample, after costs."""
+    """Train candidate models and show their results out of sample, after costs."""
     from ares.bootstrap.lifecycle import sync_after_training
     from ares.bootstrap.training import require_training_allowed, train
     from ares.cli.train_views import show_training
@@ -58,8 +58,8 @@ def command(
         show_training(report)
     for warning in report.warnings:
         note(warning)
-    failed = [one for one in report.missing if one.failed]
-    if not report.pairs and not failed:
-        reasons = "; ".join(f"{one.subject}: {one.reason}" for one in report.missing[:3])
+    failed = [package for package in report.missing if package.failed]
+    if not report.packages and not failed:
+        reasons = "; ".join(f"{p.subject}: {p.reason}" for p in report.missing[:3])
         raise UserError(f"nothing could be trained ({reasons}): import more candles")
     return 3 if failed else 0

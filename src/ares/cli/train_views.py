@@ -19,62 +19,59 @@ if TYPE_CHECKING:
 EVIDENCE = (
     "accuracy / base",
     "Brier skill",
-    "cal. error / luck",
+    "cal. error / limit",
     "trades",
     "won",
     "net bps",
     "in all",
 )
 FOOTER = (
-    "Out of sample. base: accuracy of always naming the more frequent outcome. Brier skill: "
-    "against always saying the base rate. luck: what a perfectly calibrated model's error stays "
-    "under 19 times of 20. net: of a trade, after costs, one trade after the other."
+    "Out of sample. base: accuracy of always predicting the more frequent outcome. Brier skill: "
+    "against always predicting the base rate. limit: what a perfectly calibrated model's error "
+    "stays under 19 times of 20. net: of a trade, after costs; trades do not overlap."
 )
 
 
 def show_training(report: TrainingReport) -> None:
-    """Print everything that a training has to say, the plain sentences last."""
-    _show_pairs(report.pairs)
-    _show_thresholds(report.pairs)
+    """Print the evidence of a training, the sentences last."""
+    _show_packages(report.packages)
+    _show_thresholds(report.packages)
     _show_ensembles(report.ensembles)
     _show_missing(report.missing)
-    for one in report.ensembles:
-        say(f"{one.instrument}: {one.sentence}")
-    if report.pairs:
-        say(
-            f"{some(len(report.pairs), 'package')} and {some(len(report.ensembles), 'ensemble')}: "
-            "candidates now: `ares models list`, `ares backtest`"
-        )
+    for ensemble in report.ensembles:
+        say(f"{ensemble.instrument}: {ensemble.sentence}")
+    if report.packages:
+        packages = some(len(report.packages), "package")
+        ensembles = some(len(report.ensembles), "ensemble")
+        say(f"{packages} and {ensembles}: candidates now: `ares models list`, `ares backtest`")
 
 
-def _show_pairs(pairs: Sequence[PackageReport]) -> None:
-    if pairs:
-        rows = [(one.name, count(one.rows), *evidence(one.metrics)) for one in pairs]
+def _show_packages(packages: Sequence[PackageReport]) -> None:
+    if packages:
+        rows = [(p.name, count(p.rows), *evidence(p.metrics)) for p in packages]
         print_table(("package", "rows", *EVIDENCE), rows, title="Packages", footer=FOOTER)
 
 
-def _show_thresholds(pairs: Sequence[PackageReport]) -> None:
-    """Print what each threshold would have meant, where there was any signal above it."""
+def _show_thresholds(packages: Sequence[PackageReport]) -> None:
+    """Print the result of each threshold that any signal was above."""
     rows = [
         (
-            one.name,
+            package.name,
             f"edge > {t.value:g} bps" if t.kind == "edge_bps" else f"p > {t.value:g}",
             number(t.signals_per_day, 1),
             count(t.trades),
             percent(t.hit_rate, 0),
             number(t.net_bps, 1),
         )
-        for one in pairs
-        for t in one.metrics.thresholds
+        for package in packages
+        for t in package.metrics.thresholds
         if t.signals
     ]
     columns = ("package", "trade when", "signals a day", "trades", "won", "net bps")
-    mute = [one.name for one in pairs if not any(t.signals for t in one.metrics.thresholds)]
-    footer = f"No signal above any threshold: {', '.join(mute)}." if mute else ""
+    without = [p.name for p in packages if not any(t.signals for t in p.metrics.thresholds)]
+    footer = f"No signal above any threshold: {', '.join(without)}." if without else ""
     if rows:
-        print_table(
-            columns, rows, title="What thresholds would have meant, out of sample", footer=footer
-        )
+        print_table(columns, rows, title="Results by threshold, out of sample", footer=footer)
     elif footer:
         say(footer)
 
@@ -82,22 +79,22 @@ def _show_thresholds(pairs: Sequence[PackageReport]) -> None:
 def _show_ensembles(ensembles: Sequence[EnsembleReport]) -> None:
     if not ensembles:
         return
-    rows = [(one.instrument, count(one.metrics.rows), *evidence(one.metrics)) for one in ensembles]
-    print_table(("ensemble", "judged", *EVIDENCE), rows, title="Ensembles")
-    for one in ensembles:
-        weights = " ".join(f"{name} {weight:.2f}" for name, weight in one.weights.items())
+    rows = [(e.instrument, count(e.metrics.rows), *evidence(e.metrics)) for e in ensembles]
+    print_table(("ensemble", "decisions", *EVIDENCE), rows, title="Ensembles")
+    for ensemble in ensembles:
+        weights = " ".join(f"{name} {weight:.2f}" for name, weight in ensemble.weights.items())
         say(
-            f"{one.instrument}  {one.hash[:12]}: weights {weights}; trades by {one.anchor}; "
-            f"p = sigmoid({one.platt_a:.2f} logit(mean) {one.platt_b:+.2f})"
+            f"{ensemble.instrument}  {ensemble.hash[:12]}: weights {weights}; trades by "
+            f"{ensemble.anchor}; "
+            f"p = sigmoid({ensemble.platt_a:.2f} logit(mean) {ensemble.platt_b:+.2f})"
         )
 
 
 def _show_missing(missing: Sequence[MissingPackage]) -> None:
-    for one in missing:
-        say(f"{'failed' if one.failed else 'left out'}: {one.subject}: {one.reason}")
-    out = [one for one in missing if not one.failed and not one.subject.endswith("ensemble")]
-    if out:
-        note("the weight of a timeframe that is left out is shared among the others")
+    for package in missing:
+        say(f"{'failed' if package.failed else 'skipped'}: {package.subject}: {package.reason}")
+    if any(not p.failed and not p.subject.endswith("ensemble") for p in missing):
+        note("the weight of a skipped timeframe is shared among the others")
 
 
 def evidence(metrics: OosMetrics) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ class PackageCard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     window_from_ms, window_to_ms : what training was let see: the opening time of the first bar
                       (None: from the beginning), the instant by which the last had closed.
     reference       : instrument that the cross features look at.
-    watched         : length of the bars on which the labels' trades were watched, e.g. ``1m``.
+    path_interval   : length of the bars that the labels' trades followed, e.g. ``1m``.
     validation      : net result per trade out of sample; zero trades where nothing is known.
     metrics, parity : evidence out of sample, and the exported graph against the trained model.
     verdict         : always None here: the gate judges ensembles, and keeps verdicts apart.
@@ -69,7 +69,7 @@ class PackageCard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     git_commit: str
     created_at: str
     reference: str | None = None
-    watched: str | None = None
+    path_interval: str | None = None
     verdict: dict[str, Any] | None = None
     files: dict[str, str] = {}
     window_from_ms: int | None = None

@@ -22,7 +22,7 @@ class EquityPath:
     value: F64
 
 
-def traded(rows: Rows, entered: I64, from_ms: int, to_ms: int) -> EquityPath:
+def equity_of_trades(rows: Rows, entered: I64, from_ms: int, to_ms: int) -> EquityPath:
     """Return the equity of the trades entered, starting at 1; each of several instruments gets an
     equal share of the money.
 
@@ -37,7 +37,9 @@ def traded(rows: Rows, entered: I64, from_ms: int, to_ms: int) -> EquityPath:
     )
 
 
-def held(bars: Sequence[Bars], from_ms: int, to_ms: int, cost_bps: float) -> EquityPath | None:
+def equity_of_holding(
+    bars: Sequence[Bars], from_ms: int, to_ms: int, cost_bps: float
+) -> EquityPath | None:
     """Return the value of buying equal amounts of all instruments and holding them.
 
     Costs are paid once. None where an instrument has no bars in the window.

@@ -111,7 +111,7 @@ def evaluate(
     base = float(won.mean())
     brier = float(np.mean((p - won) ** 2))
     error, bins = calibration_error(p, won)
-    net_bps = 1e4 * rows.net[in_turn(rows, outputs.edge_bps > edge_bps_min)]
+    net_bps = 1e4 * rows.net[non_overlapping(rows, outputs.edge_bps > edge_bps_min)]
     overlap = rows.overlap(interval_ms)
     days = max(float(rows.decided_ms[-1] - rows.decided_ms[0]) / DAY_MS, 1e-9)
     return OosMetrics(
@@ -138,7 +138,7 @@ def evaluate(
     )
 
 
-def in_turn(rows: Rows, signal: Bools) -> I64:
+def non_overlapping(rows: Rows, signal: Bools) -> I64:
     """Return the signalled trades that do not overlap within an instrument.
 
     A trade is entered on a signal while none is open; the next may be entered once it has ended.
@@ -218,7 +218,7 @@ def _above(
     value: float,
     above: Bools,
 ) -> Threshold:
-    net_bps = 1e4 * outputs.rows.net[in_turn(outputs.rows, above)]
+    net_bps = 1e4 * outputs.rows.net[non_overlapping(outputs.rows, above)]
     signals = int(np.count_nonzero(above))
     return Threshold(
         kind, value, signals, signals / days, len(net_bps), _mean(net_bps > 0.0), _mean(net_bps)

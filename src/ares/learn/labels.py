@@ -25,12 +25,12 @@ class Labels:
 
     net     : exit / entry - 1 - costs; NaN where the outcome is not known (yet), or where a gap
               in the bars lies inside the trade.
-    width   : distance of the barriers as a fraction of the entry price; NaN where unknown.
+    barrier_width : distance of the barriers as a fraction of the entry price; NaN where unknown.
     ends_ms : instant at which the label is known: the close of the last bar that it uses.
     """
 
     net: F64
-    width: F64
+    barrier_width: F64
     ends_ms: I64
 
     @property
@@ -42,26 +42,28 @@ class Labels:
 def label_decisions(
     decided_ms: I64,
     width: F64,
-    watched: Bars,
-    watched_ms: int,
+    path_bars: Bars,
+    path_interval_ms: int,
     recipe: LabelRecipe,
     horizon_ms: int,
 ) -> Labels:
     """Return the outcomes of decisions at any instants, on bars of another length.
 
     decided_ms, width : (n,) instants, and the barriers' distance there.
-    watched    : bars on which the trades are entered, watched and left, ``watched_ms`` long; a
-                 decision at whose instant none of them closes has no label.
+    path_bars  : bars on which the trades are entered, followed and left, ``path_interval_ms``
+                 long; a decision at whose instant none of them closes has no label.
     horizon_ms : longest holding time.
     returns    : labels of the decisions, ``(n,)`` each.
     """
-    closed_ms = watched.ts_ms + watched_ms
+    closed_ms = path_bars.ts_ms + path_interval_ms
     bar = np.searchsorted(closed_ms, decided_ms)
     found = np.flatnonzero(bar < len(closed_ms))
     found = found[closed_ms[bar[found]] == decided_ms[found]]
-    spread = np.full(len(watched), np.nan)
+    spread = np.full(len(path_bars), np.nan)
     spread[bar[found]] = width[found]
-    outcomes = label_bars(watched, spread, recipe, watched_ms, horizon_ms // watched_ms)
+    outcomes = label_bars(
+        path_bars, spread, recipe, path_interval_ms, horizon_ms // path_interval_ms
+    )
     net, ends_ms = np.full(len(decided_ms), np.nan), np.zeros(len(decided_ms), np.int64)
     net[found], ends_ms[found] = outcomes.net[bar[found]], outcomes.ends_ms[bar[found]]
     return Labels(net, width, ends_ms)

@@ -1,4 +1,4 @@
-"""From rows to a package: walked, exported, compared with what was trained, judged and drawn."""
+"""From rows to a package: fitted walk-forward, exported, compared, evaluated and drawn."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from ares.domain.instrument import Instrument
 from ares.domain.package import GRAPH_FILE, PICTURE_FILE, Package, PackageCard, sealed
 from ares.kernel.bars import F64, Bars
 from ares.learn import parity
-from ares.learn.equity import EquityPath, held, traded
-from ares.learn.evaluate import OosMetrics, evaluate, in_turn
+from ares.learn.equity import EquityPath, equity_of_holding, equity_of_trades
+from ares.learn.evaluate import OosMetrics, evaluate, non_overlapping
 from ares.learn.fit import LearningCurve
 from ares.learn.onnx_graph import reference_rows, to_onnx
 from ares.learn.parity import Scorer
 from ares.learn.recipe import Recipe
 from ares.learn.rows import Rows, blanked
 from ares.learn.series import with_missing
-from ares.learn.walk_forward import OutOfSample, WalkForwardResult, walk
+from ares.learn.walk_forward import OutOfSample, WalkForwardResult, fit_walk_forward
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +55,14 @@ OpenGraph = Callable[[bytes, int], Scorer]
 
 @dataclass(frozen=True, slots=True)
 class PackageSpec:
-    """What a model is made of and for, as the caller knows it.
+    """What the caller knows of a package: instruments, columns, bars, origin.
 
     instruments  : in the order of the rows' lanes.
     columns      : names of all feature columns, as they come out of the kernel.
-    bars         : (n_instruments,) bars of the recipe's timeframe, for holding's result.
+    bars         : (n_instruments,) bars of the recipe's timeframe, for the result of holding.
     edge_bps_min : expected edge above which a signal counts as a trade.
-    reference, watched, window_* : see ``domain.package.PackageCard``.
-    version, created_at, git_commit, libraries : from outside; nothing here asks a clock.
+    reference, path_interval, window_* : see ``domain.package.PackageCard``.
+    version, created_at, git_commit, libraries : from outside; nothing here reads a clock.
     """
 
     instruments: tuple[Instrument, ...]
@@ -74,29 +74,29 @@ class PackageSpec:
     git_commit: str
     libraries: dict[str, str]
     reference: str | None = None
-    watched: str | None = None
+    path_interval: str | None = None
     window_from_ms: int | None = None
     window_to_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TrainedPackage:
-    """A package with the evidence that its picture and card tell of, and the walk it comes from."""
+    """A package with its metrics, and the walk-forward that it comes from."""
 
     package: Package
     metrics: OosMetrics
-    walked: WalkForwardResult
+    walk_forward: WalkForwardResult
 
     @property
     def out_of_sample(self) -> OutOfSample:
-        """Return what the walk's models said about rows that they had not seen."""
-        return self.walked.out_of_sample
+        """Return the predictions of the walk-forward's models on their test folds."""
+        return self.walk_forward.out_of_sample
 
 
 def make_package(
     rows: Rows,
     recipe: Recipe,
-    subject: PackageSpec,
+    spec: PackageSpec,
     open_graph: OpenGraph,
     picture: Draw | None = None,
 ) -> TrainedPackage:
@@ -106,28 +106,28 @@ def make_package(
 
     Raises TooFewRowsError, or ConversionWrongError when the exported graph is not the model.
     """
-    x = blanked(rows.x, subject.columns, recipe.features)
-    walked = walk(x, rows, recipe)
-    graph = to_onnx(walked.fitted.trees, walked.platt)
-    made = with_missing(reference_rows(x, walked.fitted.trees), recipe.series)
+    x = blanked(rows.x, spec.columns, recipe.features)
+    result = fit_walk_forward(x, rows, recipe)
+    graph = to_onnx(result.fitted.trees, result.platt)
+    reference = with_missing(reference_rows(x, result.fitted.trees), recipe.series)
     compared = parity.require_parity(
-        parity.compare(walked.probability(made), open_graph(graph, x.shape[1]), made)
+        parity.compare(result.probability(reference), open_graph(graph, x.shape[1]), reference)
     )
-    seen = walked.out_of_sample
-    from_ms, to_ms = int(seen.rows.decided_ms[0]), int(seen.rows.ends_ms.max())
-    holding = held(subject.bars, from_ms, to_ms, recipe.label.cost_bps)
+    outputs = result.out_of_sample
+    from_ms, to_ms = int(outputs.rows.decided_ms[0]), int(outputs.rows.ends_ms.max())
+    holding = equity_of_holding(spec.bars, from_ms, to_ms, recipe.label.cost_bps)
     metrics = evaluate(
-        seen,
-        edge_bps_min=subject.edge_bps_min,
+        outputs,
+        edge_bps_min=spec.edge_bps_min,
         interval_ms=recipe.timeframe.ms,
         seed=recipe.seed,
         buy_hold_bps=None if holding is None else 1e4 * (float(holding.value[-1]) - 1.0),
     )
     files = {GRAPH_FILE: graph}
     if picture:
-        files[PICTURE_FILE] = picture(_evidence(rows, recipe, subject, walked, metrics, holding))
-    card = _card(rows, recipe, subject, walked, metrics, compared)
-    return TrainedPackage(sealed(card, files), metrics, walked)
+        files[PICTURE_FILE] = picture(_evidence(rows, recipe, spec, result, metrics, holding))
+    card = _card(rows, recipe, spec, result, metrics, compared)
+    return TrainedPackage(sealed(card, files), metrics, result)
 
 
 def package_name(recipe: Recipe, instruments: Sequence[Instrument]) -> str:
@@ -143,25 +143,25 @@ def package_name(recipe: Recipe, instruments: Sequence[Instrument]) -> str:
 def _evidence(
     rows: Rows,
     recipe: Recipe,
-    subject: PackageSpec,
-    walked: WalkForwardResult,
+    spec: PackageSpec,
+    result: WalkForwardResult,
     metrics: OosMetrics,
     holding: EquityPath | None,
 ) -> TrainingEvidence:
-    outputs = walked.out_of_sample
+    outputs = result.out_of_sample
     evaluated = outputs.rows
     from_ms, to_ms = int(evaluated.decided_ms[0]), int(evaluated.ends_ms.max())
-    entered = in_turn(evaluated, outputs.edge_bps > metrics.edge_bps_min)
+    entered = non_overlapping(evaluated, outputs.edge_bps > metrics.edge_bps_min)
     return TrainingEvidence(
-        instruments=tuple(instrument.key for instrument in subject.instruments),
+        instruments=tuple(instrument.key for instrument in spec.instruments),
         recipe=recipe,
         rows=len(rows),
         trained_ms=(int(rows.decided_ms[0]), int(rows.ends_ms.max())),
         evaluated_ms=(from_ms, to_ms),
         metrics=metrics,
         p=outputs.p,
-        curve=walked.fitted.curve,
-        traded=traded(evaluated, entered, from_ms, to_ms),
+        curve=result.fitted.curve,
+        traded=equity_of_trades(evaluated, entered, from_ms, to_ms),
         held=holding,
     )
 
@@ -169,26 +169,26 @@ def _evidence(
 def _card(
     rows: Rows,
     recipe: Recipe,
-    subject: PackageSpec,
-    walked: WalkForwardResult,
+    spec: PackageSpec,
+    result: WalkForwardResult,
     metrics: OosMetrics,
     compared: parity.Parity,
 ) -> PackageCard:
     label = recipe.label
     curve = {
-        "epochs": walked.fitted.curve.epochs,
-        "fitted": list(walked.fitted.curve.fitted),
-        "stopping": list(walked.fitted.curve.stopping),
-        "stopping_base": walked.fitted.curve.stopping_base,
+        "epochs": result.fitted.curve.epochs,
+        "fitted": list(result.fitted.curve.fitted),
+        "stopping": list(result.fitted.curve.stopping),
+        "stopping_base": result.fitted.curve.stopping_base,
     }
     return PackageCard(
-        name=package_name(recipe, subject.instruments),
-        version=subject.version,
+        name=package_name(recipe, spec.instruments),
+        version=spec.version,
         scope=recipe.scope,
-        instruments=tuple(instrument.key for instrument in subject.instruments),
+        instruments=tuple(instrument.key for instrument in spec.instruments),
         timeframe=recipe.timeframe,
         origin="trained",
-        features=subject.columns,
+        features=spec.columns,
         features_hash=recipe.features_hash,
         recipe=recipe.content,
         recipe_hash=recipe.hash,
@@ -196,8 +196,8 @@ def _card(
         width_sigmas=label.width_sigmas,
         width_min_bps=label.width_min_bps,
         cost_bps=label.cost_bps,
-        gain=walked.payoff.gain,
-        loss=walked.payoff.loss,
+        gain=result.payoff.gain,
+        loss=result.payoff.loss,
         data_from_ms=int(rows.decided_ms[0]),
         data_to_ms=int(np.max(rows.ends_ms)),
         data_rows=len(rows),
@@ -205,12 +205,12 @@ def _card(
         validation=metrics.validation,
         metrics={**msgspec.to_builtins(metrics), "learning_curve": curve},
         parity=msgspec.to_builtins(compared),
-        libraries=subject.libraries,
-        git_commit=subject.git_commit,
-        created_at=subject.created_at,
-        reference=subject.reference,
+        libraries=spec.libraries,
+        git_commit=spec.git_commit,
+        created_at=spec.created_at,
+        reference=spec.reference,
         verdict=None,
-        watched=subject.watched,
-        window_from_ms=subject.window_from_ms,
-        window_to_ms=subject.window_to_ms,
+        path_interval=spec.path_interval,
+        window_from_ms=spec.window_from_ms,
+        window_to_ms=spec.window_to_ms,
     )

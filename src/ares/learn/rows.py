@@ -26,7 +26,7 @@ class Rows:
     x          : (n, n_features) float32, all columns of the kernel's table, then a user's own.
     decided_ms : (n,) closing instant of the decision's bar.
     ends_ms    : (n,) instant at which the outcome is known.
-    net, width : (n,) net return of the trade and the barriers' distance, as fractions.
+    net, barrier_width : (n,) net return of the trade and the barriers' distance, as fractions.
     lane       : (n,) number of the instrument that the row is of.
     """
 
@@ -34,7 +34,7 @@ class Rows:
     decided_ms: I64
     ends_ms: I64
     net: F64
-    width: F64
+    barrier_width: F64
     lane: I32
 
     def __len__(self) -> int:
@@ -48,7 +48,7 @@ class Rows:
             self.decided_ms[rows],
             self.ends_ms[rows],
             self.net[rows],
-            self.width[rows],
+            self.barrier_width[rows],
             self.lane[rows],
         )
 
@@ -61,7 +61,7 @@ class Rows:
     def hash(self) -> str:
         """Return the SHA-256 of all training data."""
         digest = hashlib.sha256()
-        for name in ("x", "decided_ms", "ends_ms", "net", "width", "lane"):
+        for name in ("x", "decided_ms", "ends_ms", "net", "barrier_width", "lane"):
             digest.update(np.ascontiguousarray(getattr(self, name)).tobytes())
         return digest.hexdigest()
 
@@ -96,8 +96,8 @@ def rows_of(
     from_ms: int | None = None,
     to_ms: int | None = None,
     lane: int = 0,
-    watched: Bars | None = None,
-    watched_ms: int = 0,
+    path_bars: Bars | None = None,
+    path_interval_ms: int = 0,
 ) -> Rows:
     """Return the rows of one instrument: warm, with a known outcome, inside the window.
 
@@ -105,11 +105,11 @@ def rows_of(
     warm       : (n_bars,) True where every feature has had its warm-up.
     volatility : (n_bars,) standard deviation of one bar's return at each close.
     from_ms, to_ms : window of the bars' opening times; no bar outside is used for outcomes.
-    watched    : finer bars, ``watched_ms`` long, on which outcomes are watched; default: the bars.
+    path_bars  : finer bars, ``path_interval_ms`` long, that trades follow; default: the bars.
     """
     label, interval_ms = recipe.label, recipe.timeframe.ms
-    if watched is None:
-        watched, watched_ms = bars, interval_ms
+    if path_bars is None:
+        path_bars, path_interval_ms = bars, interval_ms
     inside = slice(
         0 if from_ms is None else int(np.searchsorted(bars.ts_ms, from_ms)),
         len(bars) if to_ms is None else int(np.searchsorted(bars.ts_ms, to_ms)),
@@ -121,8 +121,8 @@ def rows_of(
     labels = label_decisions(
         window.ts_ms + interval_ms,
         width,
-        watched.between(from_ms, to_ms),
-        watched_ms,
+        path_bars.between(from_ms, to_ms),
+        path_interval_ms,
         label,
         label.horizon_bars * interval_ms,
     )
@@ -132,7 +132,7 @@ def rows_of(
         window.ts_ms[keep] + interval_ms,
         labels.ends_ms[keep],
         labels.net[keep],
-        labels.width[keep],
+        labels.barrier_width[keep],
         np.full(len(keep), lane, np.int32),
     )
 
@@ -142,7 +142,7 @@ def pooled(parts: Sequence[Rows]) -> Rows:
     whole = Rows(
         *(
             np.concatenate([getattr(part, name) for part in parts])
-            for name in ("x", "decided_ms", "ends_ms", "net", "width", "lane")
+            for name in ("x", "decided_ms", "ends_ms", "net", "barrier_width", "lane")
         )
     )
     return whole[np.argsort(whole.decided_ms, kind="stable")]

@@ -56,7 +56,7 @@ class WalkForwardResult:
         return self.platt.probability(self.fitted.raw(x))
 
 
-def walk(x: F32, rows: Rows, recipe: Recipe) -> WalkForwardResult:
+def fit_walk_forward(x: F32, rows: Rows, recipe: Recipe) -> WalkForwardResult:
     """Fit the recipe walk-forward over the rows; return the model to ship, with its evidence.
 
     x : (n, n_features) the rows' features, blanked where the recipe may not use them.
@@ -72,7 +72,7 @@ def walk(x: F32, rows: Rows, recipe: Recipe) -> WalkForwardResult:
             continue
         platt, payoff = _calibrate(rows, raw, known, recipe)
         p[split.test] = platt.probability(raw[split.test])
-        edge_bps[split.test] = payoff.edge_bps(p[split.test], rows.width[split.test])
+        edge_bps[split.test] = payoff.edge_bps(p[split.test], rows.barrier_width[split.test])
     evaluated = np.flatnonzero(np.isfinite(p))
     if not len(evaluated):
         raise TooFewRowsError(f"{len(rows):,} rows are too few to calibrate and evaluate a model")
@@ -113,4 +113,4 @@ def _calibrate(rows: Rows, raw: F64, known: I64, recipe: Recipe) -> tuple[Platt,
         base_rate=float(rows.won[known].mean()),
     )
     p = platt.probability(raw[known])
-    return platt, fit_payoff(rows.net[known], rows.width[known], p, overlap=overlap)
+    return platt, fit_payoff(rows.net[known], rows.barrier_width[known], p, overlap=overlap)

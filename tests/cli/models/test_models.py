@@ -23,7 +23,7 @@ def test_the_list_is_a_list(ares: Any, trained: dict[str, Any]) -> None:
 
 
 def test_a_model_is_shown_by_any_of_its_names(ares: Any, trained: dict[str, Any]) -> None:
-    pair, joined = trained["pairs"][0], trained["ensembles"][0]
+    pair, joined = trained["packages"][0], trained["ensembles"][0]
     for name in (f"{pair['name']}/{pair['version']}", pair["name"], joined["hash"][:8], "BTC/USDT"):
         assert ares("models", "show", name)[0] == 0
         shown = json.loads(ares("models", "show", name, "--json")[1])
@@ -68,7 +68,7 @@ def test_a_damaged_export_is_refused_and_the_journal_says_so(
 def test_a_users_own_onnx_file_is_tried_on_stored_candles(
     ares: Any, trained: dict[str, Any], tmp_path: Path
 ) -> None:
-    pair = trained["pairs"][0]
+    pair = trained["packages"][0]
     graph = ares.root / "models" / "packages" / pair["name"] / pair["version"] / "model.onnx"
     mine = tmp_path / "mine.onnx"
     mine.write_bytes(graph.read_bytes())
@@ -99,7 +99,7 @@ def test_a_users_own_onnx_file_is_tried_on_stored_candles(
 def test_a_damaged_model_is_named_and_the_others_are_listed(
     ares: Any, trained: dict[str, Any]
 ) -> None:
-    pair = trained["pairs"][0]
+    pair = trained["packages"][0]
     folder = ares.root / "models" / "packages" / pair["name"] / "20000101_000000"
     folder.mkdir()
     (folder / "model.json").write_text("{")

@@ -6,14 +6,14 @@ from typing import Any
 
 
 def test_training_says_everything_as_json(trained: dict[str, Any]) -> None:
-    [pair] = trained["pairs"]
+    [pair] = trained["packages"]
     assert pair["name"] == "binance_BTC-USDT_1h"
     assert {"accuracy", "accuracy_base", "calibration_error", "net_bps", "thresholds"} <= set(
         pair["metrics"]
     )
     [joined] = trained["ensembles"]
     assert joined["weights"] == {"1h": 1.0}
-    assert joined["left_out"] == ["4h"]
+    assert joined["skipped"] == ["4h"]
     assert trained["missing"][0]["subject"] == "binance:BTC/USDT 4h"
     assert trained["warnings"] == []
 
@@ -26,11 +26,11 @@ def test_training_for_people_names_rows_thresholds_and_what_is_missing(
     for text in (
         "binance_BTC-USDT_1h",
         "accuracy / base",
-        "cal. error / luck",
+        "cal. error / limit",
         "edge > 5 bps",
         "p > 0.5",
         "weights 1h 1.00; trades by 1h",
-        "left out: binance:BTC/USDT 4h: ",
+        "skipped: binance:BTC/USDT 4h: ",
         "rows, and learning.rows_min is 400",
         "1 package and 1 ensemble: candidates now",
     ):

@@ -15,7 +15,7 @@ from ares.learn.calibration import sigmoid
 from ares.learn.gate.leaks import Leaks, feature_leaks, label_leaks, walk_leaks
 from ares.learn.recipe import LabelRecipe, Recipe
 from ares.learn.rows import F32, Rows
-from ares.learn.walk_forward import WalkForwardResult, walk
+from ares.learn.walk_forward import WalkForwardResult, fit_walk_forward
 
 MakeRows = Callable[..., Rows]
 LABEL = LabelRecipe(horizon_bars=12, width_min_bps=33.0, cost_bps=22.0)
@@ -80,7 +80,7 @@ def test_a_walk_that_learns_from_later_is_found(rows: MakeRows, recipe: Recipe, 
     """Planted: scaled by everything, calibrated on everything, fitted on what is judged."""
 
     def leaky(x: F32, made: Rows, how: Recipe) -> WalkForwardResult:
-        honest = walk(x, made, how)
+        honest = fit_walk_forward(x, made, how)
         seen = honest.out_of_sample
         if kind == "scaler":
             p = sigmoid((seen.p - seen.p.mean()) / seen.p.std())

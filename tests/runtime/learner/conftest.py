@@ -27,16 +27,15 @@ from ares.domain.timeframe import Timeframe
 from ares.kernel.bars import Bars
 from ares.runtime.learner.drift_job import DriftJob
 from ares.runtime.trade_rules import rules_of
-from ares.runtime.training.job import (
+from ares.runtime.training.aggregate_job import (
     AggregateDone,
     AggregateJob,
-    PackageDone,
-    PackageJob,
-    join_members,
-    train_package,
+    aggregate_members,
+    ensemble_of,
 )
+from ares.runtime.training.job import PackageDone, PackageJob, train_package
 from ares.runtime.training.plan import package_jobs
-from ares.runtime.training.train import TrainingRequest, ensemble_of
+from ares.runtime.training.train import TrainingRequest
 from ares.runtime.validation.request import ValidationRequest
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
@@ -90,11 +89,11 @@ def _trained(workspace: Workspace, job: PackageJob) -> Ensemble:
     assert isinstance(done, PackageDone)
     [instrument], timeframe = job.instruments, job.recipe.timeframe
     joining = AggregateJob(
-        instrument, {timeframe: done.spoken[instrument]}, {timeframe: 1.0},
+        instrument, {timeframe: done.scores[instrument]}, {timeframe: 1.0},
         job.recipe.label, settings.strategy.edge_bps_min, job.recipe.seed, job.source,
         rules_of(settings), settings.account.capital_quote,
     )  # fmt: skip
-    joined = join_members(joining)
+    joined = aggregate_members(joining)
     assert isinstance(joined, AggregateDone)
     members = {timeframe: (models.add(done.package), job.recipe)}
     ensemble = ensemble_of(joining, joined, members, job.created_at)

@@ -71,13 +71,13 @@ def _copy(workspace: Workspace, root: Path) -> None:
 
 
 def test_every_pair_with_enough_rows_becomes_a_package(done: Done) -> None:
-    made = {(pair.instruments[0], pair.timeframe.value) for pair in done.report.pairs}
+    made = {(pair.instruments[0], pair.timeframe.value) for pair in done.report.packages}
     assert made == {("binance:BTC/USDT", "1h"), ("binance:ETH/USDT", "1h")}
     assert {one.subject for one in done.report.missing} == {
         "binance:BTC/USDT 4h",
         "binance:ETH/USDT 4h",
     }
-    for pair in done.report.pairs:
+    for pair in done.report.packages:
         package = ModelStore(done.workspace.models_dir).load(pair.name, pair.version)
         assert package.hash == pair.package_hash
         assert package.card.features == FEATURE_NAMES
@@ -91,7 +91,7 @@ def test_a_timeframe_with_too_few_rows_is_left_out_by_name(done: Done) -> None:
     assert "rows, and learning.rows_min is 400" in reasons["binance:BTC/USDT 4h"]
     assert not any(one.failed for one in done.report.missing)
     for joined in done.report.ensembles:
-        assert joined.left_out == (Timeframe.H4,)
+        assert joined.skipped == (Timeframe.H4,)
         assert joined.weights == {Timeframe.H1: 1.0}
 
 
@@ -118,7 +118,7 @@ def test_ensembles_are_kept_and_can_be_served(done: Done) -> None:
 
 
 def test_every_package_and_ensemble_is_a_trial_once(done: Done) -> None:
-    assert len(done.trials) == len(done.report.pairs) + len(done.report.ensembles)
+    assert len(done.trials) == len(done.report.packages) + len(done.report.ensembles)
     assert {trial.kind for trial in done.trials} == {"package", "ensemble"}
     assert all(trial.created_at == "2023-05-01T12:00:00Z" for trial in done.trials)
     packages = [trial for trial in done.trials if trial.kind == "package"]
@@ -145,7 +145,7 @@ def test_mlflow_has_candidates_with_their_origin(done: Done) -> None:
     keys = {key for _, key, _ in tags}
     assert {"model_status", "git_commit", "data_hash", "recipe_hash"} <= keys
     assert {name for name, key, value in tags if (key, value) == ("model_status", "candidate")} == {
-        *(pair.name for pair in done.report.pairs),
+        *(pair.name for pair in done.report.packages),
         "ensemble_binance_BTC-USDT",
         "ensemble_binance_ETH-USDT",
     }
@@ -189,7 +189,7 @@ def test_candles_before_the_window_only_warm_up(done: Done) -> None:
     report = train(done.workspace, request, now=lambda: NOW, pool=done.pool)
     card = (
         ModelStore(done.workspace.models_dir)
-        .load(report.pairs[0].name, report.pairs[0].version)
+        .load(report.packages[0].name, report.packages[0].version)
         .card
     )
     assert card.data_from_ms == START_MS + 40 * DAY + 3_600_000
@@ -207,9 +207,9 @@ def test_the_universe_is_one_model_of_all(done: Done, tmp_path: Path) -> None:
         now=lambda: NOW,
         pool=done.pool,
     )
-    assert [pair.name for pair in report.pairs] == ["universe_1h", "universe_4h"]
-    assert report.pairs[0].instruments == ("binance:BTC/USDT", "binance:ETH/USDT")
-    assert report.pairs[0].rows > 3000
+    assert [pair.name for pair in report.packages] == ["universe_1h", "universe_4h"]
+    assert report.packages[0].instruments == ("binance:BTC/USDT", "binance:ETH/USDT")
+    assert report.packages[0].rows > 3000
     assert [one.instrument for one in report.ensembles] == [
         "binance:BTC/USDT",
         "binance:ETH/USDT",
@@ -227,7 +227,7 @@ def test_a_corrupt_registry_costs_a_line_and_nothing_else(done: Done, tmp_path: 
     report = sync_after_training(
         workspace, train(workspace, request, now=lambda: NOW, pool=done.pool)
     )
-    assert len(report.pairs) == len(report.ensembles) == 1
+    assert len(report.packages) == len(report.ensembles) == 1
     assert any(
         "MLflow" in warning and "models/ hold everything" in warning for warning in report.warnings
     )
@@ -261,7 +261,7 @@ def test_a_timeframe_finer_than_the_candles_is_left_out(
 ) -> None:
     workspace = workspace_of(tmp_path / "fine", symbols=("BTC/USDT",), n=300, intervals=("5m",))
     report = train(workspace, TrainingRequest(), now=lambda: NOW, pool=done.pool)
-    assert report.pairs == ()
+    assert report.packages == ()
     assert "has no candles for 5m bars" in report.missing[0].reason
 
 

@@ -108,7 +108,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 
 def card(made: Made, report: TrainingReport) -> PackageCard:
-    (pair,) = report.pairs
+    (pair,) = report.packages
     return ModelStore(made.workspace.models_dir).load(pair.name, pair.version).card
 
 

@@ -19,7 +19,7 @@ from ares.learn.leakage import LeakReport, TimedRows, at_close, leak_test
 from ares.learn.recipe import LabelRecipe, Recipe
 from ares.learn.rows import F32, Rows
 from ares.learn.splits import walk_forward
-from ares.learn.walk_forward import TooFewRowsError, WalkForwardResult, walk
+from ares.learn.walk_forward import TooFewRowsError, WalkForwardResult, fit_walk_forward
 
 BARS_TRIED = 1_000
 CUTS = 6
@@ -109,7 +109,7 @@ def label_leaks(bars: Bars, interval_ms: int, label: LabelRecipe) -> Leaks:
         horizon_ms = label.horizon_bars * interval_ms
         labels = label_decisions(closed_ms, width, part, interval_ms, label, horizon_ms)
         kept = labels.known
-        values = np.column_stack([labels.net, labels.width])[kept]
+        values = np.column_stack([labels.net, labels.barrier_width])[kept]
         return TimedRows(closed_ms[kept], labels.ends_ms[kept], values)
 
     return _found(leak_test(labels_of, bars, ("label", "barriers"), interval_ms, cuts=CUTS))
@@ -120,7 +120,7 @@ def walk_leaks(
     rows: Rows,
     recipe: Recipe,
     seed: int = 0,
-    walk_forward_fn: Callable[[F32, Rows, Recipe], WalkForwardResult] = walk,
+    walk_forward_fn: Callable[[F32, Rows, Recipe], WalkForwardResult] = fit_walk_forward,
 ) -> Leaks:
     """Return whether a score of the walk-forward depends on anything that became known after it.
 
@@ -159,7 +159,7 @@ def _learnable(rows: Rows, x: F32, draw: np.random.Generator) -> Rows:
     values = [len(np.unique(column)) for column in x.T]
     rank = np.argsort(np.argsort(x[:, int(np.argmax(values))], kind="stable"), kind="stable")
     won = rank / len(rows) - 0.5 + 0.3 * draw.standard_normal(len(rows)) > 0.0
-    return replace(rows, net=np.where(won, rows.width, -rows.width))
+    return replace(rows, net=np.where(won, rows.barrier_width, -rows.barrier_width))
 
 
 def _replaced(x: F32, rows: Rows, cut_ms: int, draw: np.random.Generator) -> tuple[Rows, F32]:

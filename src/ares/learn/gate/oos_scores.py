@@ -101,7 +101,7 @@ class EnsembleScores:
             close_ms[keep],
             labels.ends_ms[keep],
             labels.net[keep],
-            labels.width[keep],
+            labels.barrier_width[keep],
             np.zeros(len(keep), np.int32),
         )
         return rows, signals.p[keep, 0]

@@ -20,8 +20,8 @@ from ares.learn.drift import FeatureReference, block_means, drift_scores, error_
 from ares.learn.gate.oos_scores import EnsembleScores
 from ares.learn.onnx_graph import splits_of
 from ares.learn.rows import F32
-from ares.runtime.training.instrument_history import load_seen
-from ares.runtime.training.job import PackageJob, loaded
+from ares.runtime.training.instrument_history import load_history
+from ares.runtime.training.job import PackageJob, loaded_features
 from ares.runtime.training.series import columns_at
 from ares.runtime.validation.from_workspace import validation_config
 from ares.runtime.validation.member_job import MemberJob, score_member
@@ -99,7 +99,7 @@ def _features(
         total, weights = total + float(scores.sum()), weights + member.weight
         if float(scores.max()) > most:
             most = float(scores.max())
-            user = None if training.user is None else loaded(training.user)
+            user = None if training.user is None else loaded_features(training.user)
             names = column_names(user, training.recipe.series)
             most_moved = f"{names[int(scores.argmax())]} {timeframe}"
     if weights == 0.0:
@@ -130,8 +130,8 @@ def _rows(
     """
     timeframe = training.recipe.timeframe
     source = replace(training.source, from_ms=from_ms, to_ms=to_ms)
-    seen = load_seen(source, instrument, timeframe, training.reference, training.rows_max, [])
-    user = None if training.user is None else loaded(training.user)
+    seen = load_history(source, instrument, timeframe, training.reference, training.rows_max, [])
+    user = None if training.user is None else loaded_features(training.user)
     values, warm = with_user(seen.table, seen.bars, timeframe, user)
     inside = warm if from_ms is None else warm & (seen.bars.ts_ms >= from_ms)
     closes_ms = seen.bars.ts_ms[inside] + timeframe.ms

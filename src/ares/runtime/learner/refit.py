@@ -29,20 +29,22 @@ from ares.domain.model import Ensemble
 from ares.domain.package import Package
 from ares.domain.timeframe import Timeframe
 from ares.domain.trial import Trial
+from ares.domain.utc import utc_iso, utc_version
 from ares.kernel.trade.confidence import probability_positive
 from ares.runtime.trade_rules import rules_of
-from ares.runtime.training.job import (
+from ares.runtime.training.aggregate_job import (
     AggregateDone,
     AggregateJob,
+    aggregate_members,
+    ensemble_of,
+)
+from ares.runtime.training.job import (
     InvalidUserFeatures,
     PackageDone,
     PackageJob,
     SkippedTraining,
-    join_members,
     train_package,
 )
-from ares.runtime.training.plan import stamp
-from ares.runtime.training.train import ensemble_of
 from ares.runtime.validation.from_workspace import validation_config
 from ares.runtime.validation.pipeline import ValidationResult, validate_inline
 from ares.runtime.validation.request import ValidationRequest, training_job
@@ -174,8 +176,8 @@ class RefitRunner:
                 before,
                 source=replace(before.source, to_ms=one.at_ms),
                 rows_min=self._workspace.settings.learning.rows_min,
-                version=at.strftime("%Y%m%d_%H%M%S"),
-                created_at=stamp(at),
+                version=utc_version(at),
+                created_at=utc_iso(at),
                 git_commit=git_commit(),
                 libraries=self._libraries,
             )
@@ -221,7 +223,7 @@ class RefitRunner:
         anchor = desk.jobs[taught.anchor]
         desk.joining = AggregateJob(
             instrument=desk.instrument,
-            spoken={t: done.spoken[desk.instrument] for t, done in desk.made.items()},
+            scores={t: done.scores[desk.instrument] for t, done in desk.made.items()},
             weights={member.timeframe: member.weight for member in taught.members},
             label=anchor.recipe.label,
             edge_bps_min=settings.strategy.edge_bps_min,
@@ -233,7 +235,7 @@ class RefitRunner:
 
     def _join(self, desks: Sequence[RefitJob]) -> None:
         tasks = {
-            f"{place} ensemble": Task(f"{place} ensemble", join_members, desk.joining)
+            f"{place} ensemble": Task(f"{place} ensemble", aggregate_members, desk.joining)
             for place, desk in enumerate(desks)
             if desk.end is None and desk.joining is not None
         }

@@ -31,7 +31,7 @@ from ares.learn.walk_forward import OutOfSample
 from ares.observe.user_features_check import require_no_leak
 from ares.runtime.registry.model_journal import record, stamp, who
 from ares.runtime.registry.paths import ModelPaths
-from ares.runtime.training.instrument_history import HistorySource, load_seen
+from ares.runtime.training.instrument_history import HistorySource, load_history
 from ares.runtime.training.plan import recipe_for
 from ares.runtime.training.training_rules import RecipeRules, TrainingContext
 from ares.store.candles import CandleStore
@@ -92,9 +92,9 @@ def import_onnx(
     scorer = open_model(graph, len(column_names(user)), str(path))
     instrument, reference, recipe, rows = _rows(request, timeframe, user)
     p = check_answers(scorer, rows.x, str(path))
-    payoff = fit_payoff(rows.net, rows.width)
+    payoff = fit_payoff(rows.net, rows.barrier_width)
     metrics = evaluate(
-        OutOfSample(rows, p, payoff.edge_bps(p, rows.width)),
+        OutOfSample(rows, p, payoff.edge_bps(p, rows.barrier_width)),
         edge_bps_min=request.context.edge_bps_min,
         interval_ms=timeframe.ms,
         seed=recipe.seed,
@@ -153,7 +153,7 @@ def _rows(
     finally:
         engine.dispose()
     source = HistorySource(data.database_url, data.cache)
-    seen = load_seen(source, instrument, timeframe, reference, rows_max, [])
+    seen = load_history(source, instrument, timeframe, reference, rows_max, [])
     recipe = recipe_for(request.rules, timeframe, "instrument", user=user)
     rows = rows_of(
         seen.bars,
@@ -161,8 +161,8 @@ def _rows(
         seen.table.warm,
         seen.table.values[:, VOLATILITY_20],
         recipe,
-        watched=seen.watched,
-        watched_ms=seen.watched_ms,
+        path_bars=seen.path_bars,
+        path_interval_ms=seen.path_interval_ms,
     )
     if len(rows) < ROWS_MIN:
         raise UserError(

@@ -1,4 +1,4 @@
-"""What training may see of an instrument: bars, features, and bars to watch trades on."""
+"""The history of an instrument that a training may use: bars, features, and finer bars."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from ares.store.database import open_database
 from ares.store.history import history
 
 ROWS_SPARE = 1.1
-"""Trades are watched for a tenth more rows than are taken: breaks leave some without an outcome."""
+"""Finer bars are loaded for a tenth more rows than are used: gaps leave some without an outcome."""
 
 COVERED_MIN = 0.98
-"""Finer bars that lack more of the window than this are not used to watch trades on."""
+"""Finer bars must cover at least this share of the window."""
 
 
 @dataclass(frozen=True, slots=True)
 class HistorySource:
-    """Where a worker finds candles, and the window it may look at.
+    """Where a worker finds candles, and the window that it may use.
 
-    from_ms, to_ms : opening time of the first bar, instant by which the last has closed. Bars
+    from_ms, to_ms : opening time of the first bar, and instant by which the last has closed. Bars
                      before are read to warm features up; bars after are never read.
     """
 
@@ -40,56 +40,60 @@ class HistorySource:
 
 @dataclass(frozen=True, slots=True)
 class InstrumentHistory:
-    """One instrument's bars and features, from a warm-up before the window on."""
+    """One instrument's bars and features, from a warm-up before the window on.
+
+    path_bars : the bars that the path of a trade follows, ``path_interval_ms`` long.
+    """
 
     bars: Bars
     table: FeatureTable
-    watched: Bars
-    watched_ms: int
+    path_bars: Bars
+    path_interval_ms: int
 
     @property
     def end_ms(self) -> int:
-        """Return the instant by which everything in it had closed."""
-        return int(self.watched.ts_ms[-1]) + self.watched_ms if len(self.watched) else 0
+        """Return the instant by which all of its bars had closed."""
+        return int(self.path_bars.ts_ms[-1]) + self.path_interval_ms if len(self.path_bars) else 0
 
 
-def load_seen(
+def load_history(
     source: HistorySource,
     instrument: Instrument,
     timeframe: Timeframe,
-    lead: Instrument | None,
+    reference: Instrument | None,
     rows_max: int,
     notes: list[str],
 ) -> InstrumentHistory:
-    """Return what training may see of an instrument; remarks on the data go to ``notes``.
+    """Return the history of an instrument; remarks on the data are appended to ``notes``.
 
-    lead     : the instrument that cross features look at.
-    rows_max : rows that will be taken at most; trades of many more are not watched.
+    reference : the instrument that cross features look at.
+    rows_max  : most rows that will be used; finer bars are loaded for hardly more.
 
-    Raises UserMistake where nothing stored can give the timeframe.
+    Raises UserError where no stored candles give the timeframe.
     """
     store = store_of(source)
     start_ms = None if source.from_ms is None else source.from_ms - WARMUP_BARS * timeframe.ms
     found = history(store, instrument, timeframe, start_ms, source.to_ms)
     notes += [str(disagreement) for disagreement in found.disagreements]
-    reference: Bars | None = found.bars if lead == instrument else None
-    if lead is not None and lead != instrument:
+    reference_bars: Bars | None = found.bars if reference == instrument else None
+    if reference is not None and reference != instrument:
         try:
-            reference = history(store, lead, timeframe, start_ms, source.to_ms).bars
-        except AresError as trouble:
-            notes.append(f"{instrument.key} {timeframe}: without its reference: {trouble}")
-    table = features_of(found.bars, timeframe, reference)
+            reference_bars = history(store, reference, timeframe, start_ms, source.to_ms).bars
+        except AresError as error:
+            notes.append(f"{instrument.key} {timeframe}: without its reference: {error}")
+    table = features_of(found.bars, timeframe, reference_bars)
     own = found.bars.between(source.from_ms, source.to_ms)
     own = own[slice(max(0, len(own) - round(ROWS_SPARE * rows_max)), None)]
-    watched, watched_ms = _watched(store, instrument, timeframe, own, source.to_ms)
-    return InstrumentHistory(found.bars, table, watched, watched_ms)
+    path_bars, path_interval_ms = _path_bars(store, instrument, timeframe, own, source.to_ms)
+    return InstrumentHistory(found.bars, table, path_bars, path_interval_ms)
 
 
-def _watched(
+def _path_bars(
     store: CandleStore, instrument: Instrument, timeframe: Timeframe, own: Bars, to_ms: int | None
 ) -> tuple[Bars, int]:
-    """Return the finest bars that cover as much time as the timeframe's own, with their length:
-    one kind for all rows, so that every label means the same.
+    """Return the finest bars that cover as much time as the timeframe's own, with their length.
+
+    All rows use bars of one length, so that every label means the same.
     """
     for interval in store.intervals(instrument) if len(own) else ():
         finer = Timeframe(interval)
@@ -101,8 +105,8 @@ def _watched(
     return own, timeframe.ms
 
 
-def nothing_seen() -> InstrumentHistory:
-    """Return what there is of an instrument without candles."""
+def empty_history() -> InstrumentHistory:
+    """Return the history of an instrument without candles."""
     none = np.empty(0, np.int64)
     table = FeatureTable(none, np.empty((0, len(FEATURE_NAMES)), np.float32), none)
     return InstrumentHistory(Bars.empty(), table, Bars.empty(), 1)

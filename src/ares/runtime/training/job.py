@@ -1,8 +1,8 @@
-"""One piece of training, as a worker process does it: data in from the store, a package out."""
+"""The training of one package, as a worker process does it: from the candle store to a package."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,24 +19,17 @@ from ares.kernel.ensemble import Scores
 from ares.kernel.features import VOLATILITY_20
 from ares.kernel.features.columns import column_names
 from ares.kernel.features.user import UserFeatures
-from ares.kernel.trade import Rules
-from ares.learn.calibration import Payoff, Platt
-from ares.learn.ensemble import AggregateCalibration, join, plain_mean
-from ares.learn.evaluate import OosMetrics, evaluate
-from ares.learn.gate.account import AccountTerms, EvidenceAccount
-from ares.learn.gate.oos_scores import EnsembleScores
-from ares.learn.gate.paired import trade_pair
+from ares.learn.evaluate import OosMetrics
 from ares.learn.package import PackageSpec, TrainedPackage, make_package
 from ares.learn.parity import Scorer
-from ares.learn.recipe import LabelRecipe, Recipe
+from ares.learn.recipe import Recipe
 from ares.learn.rows import Rows, pooled, rows_of, with_user
 from ares.learn.walk_forward import OutOfSample, TooFewRowsError
 from ares.runtime.training.instrument_history import (
     HistorySource,
     InstrumentHistory,
-    load_seen,
-    nothing_seen,
-    store_of,
+    empty_history,
+    load_history,
 )
 from ares.runtime.training.series import rows_with_series
 from ares.runtime.training.training_picture import training_picture
@@ -45,7 +38,7 @@ from ares.runtime.training.training_rules import UserModulePath
 
 @dataclass(frozen=True, slots=True)
 class UserModule:
-    """Where a worker finds the user's features, and the hash of those that were tried."""
+    """Where a worker finds the user's features, and the hash of those that were tested."""
 
     module: str
     folder: Path
@@ -65,7 +58,7 @@ class PackageJob:
 
     instruments : one, or all of the universe.
     reference   : instrument that the cross features look at.
-    rows_min, rows_max : fewer rows are too few; of more, the newest are taken.
+    rows_min, rows_max : fewer rows are too few; of more, the newest are used.
     """
 
     source: HistorySource
@@ -83,218 +76,159 @@ class PackageJob:
 
     @property
     def label(self) -> str:
-        """Return how a person calls it: ``binance:BTC/USDT 1h``."""
-        whole = "universe" if self.recipe.scope == "universe" else self.instruments[0].key
-        return f"{whole} {self.recipe.timeframe}"
+        """Return its name for a person: ``binance:BTC/USDT 1h``."""
+        scope = "universe" if self.recipe.scope == "universe" else self.instruments[0].key
+        return f"{scope} {self.recipe.timeframe}"
 
 
 @dataclass(frozen=True, slots=True)
 class PackageScores:
-    """What a package said out of sample about one instrument.
+    """A package's out-of-sample scores of one instrument.
 
-    watched : the bars on which its trades were watched, ``watched_ms`` long.
+    path_bars : the bars that the paths of its trades follow, ``path_interval_ms`` long.
     """
 
     scores: Scores
-    watched: Bars
-    watched_ms: int
+    path_bars: Bars
+    path_interval_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class PackageDone:
-    """A package with its evidence; ``notes`` are remarks on the data that a person should read."""
+    """A package with its evidence; ``notes`` are remarks on the data for a person."""
 
     package: Package
     metrics: OosMetrics
-    spoken: dict[Instrument, PackageScores]
+    scores: dict[Instrument, PackageScores]
     notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class AggregateJob:
-    """Join one instrument's members to an ensemble.
-
-    spoken, weights : by timeframe; ``label`` is the anchor's.
-    rules, cash_quote : on which its answers are traded, to be counted among the trials.
-    """
-
-    instrument: Instrument
-    spoken: Mapping[Timeframe, PackageScores]
-    weights: Mapping[Timeframe, float]
-    label: LabelRecipe
-    edge_bps_min: float
-    seed: int
-    source: HistorySource
-    rules: Rules
-    cash_quote: float
-
-
-@dataclass(frozen=True, slots=True)
-class AggregateDone:
-    """The calibration after aggregation, with its evidence.
-
-    first_day, daily : see ``domain.trial.Trial``.
-    """
-
-    platt: Platt
-    payoff: Payoff
-    metrics: OosMetrics
-    first_day: int
-    daily: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class SkippedTraining:
-    """Why nothing came of a piece of training: too few rows, no candles."""
+    """Why a training was skipped: too few rows, no candles."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class InvalidUserFeatures:
-    """What is wrong with the user's features: no model of this training can be made with them."""
+    """Why the user's features cannot be used: no package of this training can be made."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedTraining:
-    """What a package is trained on.
+    """The data that a package is trained on.
 
-    seen : of each of the job's instruments.      notes : remarks on the data.
+    histories : of each of the job's instruments.      notes : remarks on the data.
     """
 
-    seen: tuple[InstrumentHistory, ...]
+    histories: tuple[InstrumentHistory, ...]
     rows: Rows
-    subject: PackageSpec
+    spec: PackageSpec
     user: UserFeatures | None
     notes: tuple[str, ...]
 
 
-Made = Callable[..., TrainedPackage]
-"""What makes a package: ``make_package``, or something that gives the same."""
+MakePackage = Callable[..., TrainedPackage]
+"""Makes a package: ``make_package``, or a function with the same results."""
 
 
 def train_package(
-    job: PackageJob, made: Made = make_package
+    job: PackageJob, make: MakePackage = make_package
 ) -> PackageDone | SkippedTraining | InvalidUserFeatures:
-    """Train, export, compare, judge and draw one package; say why where there is too little."""
-    ready = prepare(job)
-    if not isinstance(ready, PreparedTraining):
-        return ready
+    """Train, export, compare, evaluate and draw one package; return why where that cannot be."""
+    prepared = prepare(job)
+    if not isinstance(prepared, PreparedTraining):
+        return prepared
     try:
-        trained = made(
-            ready.rows, job.recipe, ready.subject, opener(job.label), picture=training_picture
+        trained = make(
+            prepared.rows,
+            job.recipe,
+            prepared.spec,
+            graph_opener(job.label),
+            picture=training_picture,
         )
     except TooFewRowsError as error:
         return SkippedTraining(str(error))
-    spoken = {
-        instrument: spoken_of(ready.seen[lane], trained.out_of_sample, lane, job)
+    scores = {
+        instrument: scores_of(prepared.histories[lane], trained.out_of_sample, lane, job)
         for lane, instrument in enumerate(job.instruments)
-        if len(ready.seen[lane].bars)
+        if len(prepared.histories[lane].bars)
     }
-    return PackageDone(trained.package, trained.metrics, spoken, ready.notes)
+    return PackageDone(trained.package, trained.metrics, scores, prepared.notes)
 
 
 def prepare(job: PackageJob) -> PreparedTraining | SkippedTraining | InvalidUserFeatures:
-    """Load what a package is trained on: the same candles give the same rows to the bit."""
+    """Load the data of a training: the same candles give the same rows to the bit."""
     notes: list[str] = []
-    seen: list[InstrumentHistory] = []
-    for instrument in job.instruments:
-        try:
-            seen.append(
-                load_seen(
-                    job.source, instrument, job.recipe.timeframe, job.reference, job.rows_max, notes
-                )
-            )
-        except AresError as trouble:
-            if job.recipe.scope == "instrument":
-                return SkippedTraining(str(trouble))
-            notes.append(str(trouble))
-            seen.append(nothing_seen())
-    parts = [_rows(one, job, lane) for lane, one in enumerate(seen)]
-    rows = pooled(parts).newest(job.rows_max)
+    histories = _histories(job, notes)
+    if isinstance(histories, SkippedTraining):
+        return histories
+    rows = pooled([_rows(history, job, lane) for lane, history in enumerate(histories)])
+    rows = rows.newest(job.rows_max)
+    bars = tuple(history.bars for history in histories)
     try:
-        user = None if job.user is None else loaded(job.user)
-        rows = with_user(rows, [one.bars for one in seen], job.recipe.timeframe.ms, user)
-    except UserError as mistake:
-        return InvalidUserFeatures(str(mistake))
+        user = None if job.user is None else loaded_features(job.user)
+        rows = with_user(rows, bars, job.recipe.timeframe.ms, user)
+    except UserError as error:
+        return InvalidUserFeatures(str(error))
     if job.recipe.series:
         rows, remarks = rows_with_series(rows, job.source, job.instruments, job.recipe)
         notes += remarks
     if len(rows) < job.rows_min:
         return SkippedTraining(f"{len(rows):,} rows, and learning.rows_min is {job.rows_min:,}")
-    subject = PackageSpec(
-        job.instruments,
-        column_names(user, job.recipe.series),
-        tuple(one.bars for one in seen),
-        job.edge_bps_min,
-        job.version,
-        job.created_at,
-        job.git_commit,
-        job.libraries,
-        None if job.reference is None else job.reference.key,
-        " and ".join(dict.fromkeys(_length(one.watched_ms) for one in seen if len(one.bars))),
-        job.source.from_ms,
-        max(one.end_ms for one in seen if len(one.bars)),
-    )
-    return PreparedTraining(tuple(seen), rows, subject, user, tuple(notes))
+    spec = _spec(job, histories, column_names(user, job.recipe.series))
+    return PreparedTraining(tuple(histories), rows, spec, user, tuple(notes))
 
 
-def join_members(job: AggregateJob) -> AggregateDone | SkippedTraining:
-    """Calibrate and judge the aggregate of an instrument's members."""
-    finest = min(job.spoken, key=lambda timeframe: timeframe.ms)
-    scores = {timeframe: spoken.scores for timeframe, spoken in job.spoken.items()}
-    watched, watched_ms = job.spoken[finest].watched, job.spoken[finest].watched_ms
-    try:
-        joined = join(scores, job.weights, job.label, watched, watched_ms)
-    except TooFewRowsError as error:
-        return SkippedTraining(str(error))
-    rows = joined.out_of_sample.rows
-    during = watched.between(int(rows.decided_ms[0]), int(rows.ends_ms.max()))
-    held = float(during.close[-1] / during.open[0]) - 1.0 if len(during) else 0.0
-    metrics = evaluate(
-        joined.out_of_sample,
+def _histories(job: PackageJob, notes: list[str]) -> list[InstrumentHistory] | SkippedTraining:
+    """Return the history of each instrument; of a universe, those without candles are empty."""
+    histories: list[InstrumentHistory] = []
+    timeframe, reference = job.recipe.timeframe, job.reference
+    for instrument in job.instruments:
+        try:
+            histories.append(
+                load_history(job.source, instrument, timeframe, reference, job.rows_max, notes)
+            )
+        except AresError as error:
+            if job.recipe.scope == "instrument":
+                return SkippedTraining(str(error))
+            notes.append(str(error))
+            histories.append(empty_history())
+    return histories
+
+
+def _spec(
+    job: PackageJob, histories: Sequence[InstrumentHistory], columns: tuple[str, ...]
+) -> PackageSpec:
+    present = [history for history in histories if len(history.bars)]
+    lengths = dict.fromkeys(_length(history.path_interval_ms) for history in present)
+    return PackageSpec(
+        instruments=job.instruments,
+        columns=columns,
+        bars=tuple(history.bars for history in histories),
         edge_bps_min=job.edge_bps_min,
-        interval_ms=finest.ms,
-        seed=job.seed,
-        buy_hold_bps=1e4 * held - job.label.cost_bps,
+        version=job.version,
+        created_at=job.created_at,
+        git_commit=job.git_commit,
+        libraries=job.libraries,
+        reference=None if job.reference is None else job.reference.key,
+        path_interval=" and ".join(lengths),
+        window_from_ms=job.source.from_ms,
+        window_to_ms=max(history.end_ms for history in present),
     )
-    account = _traded(job, joined, scores, watched, watched_ms)
-    first_day = int(account.days[0]) if len(account.days) else 0
-    daily = account.daily.astype("<f8").tobytes()
-    return AggregateDone(joined.platt, joined.payoff, metrics, first_day, daily)
-
-
-def _traded(
-    job: AggregateJob,
-    joined: AggregateCalibration,
-    scores: Mapping[Timeframe, Scores],
-    watched: Bars,
-    watched_ms: int,
-) -> EvidenceAccount:
-    """Return the account that trades the ensemble's answers out of sample, as the gate does."""
-    spec = store_of(job.source).spec(job.instrument)
-    scores_of_ensemble = EnsembleScores(
-        ensemble=plain_mean(job.weights, job.label),
-        label=job.label,
-        scores=scores,
-        steps=joined.steps,
-        train_end_ms=int(watched.ts_ms[-1]) + watched_ms,
-        folds_ms=(),
-        path_bars=watched,
-        path_interval_ms=watched_ms,
-    )
-    terms = AccountTerms(spec, job.rules, job.cash_quote)
-    return trade_pair(scores_of_ensemble, None, terms).first_account
 
 
 @lru_cache(maxsize=1)
-def loaded(where: UserModule) -> UserFeatures:
-    """Return the user's features; raise UserMistake where they are not those that were tried."""
-    user = load_user_features(where.module, where.folder)
-    if user.hash != where.hash:
-        raise UserError(f"{user.path} was changed while its features were used: start again")
+def loaded_features(module: UserModule) -> UserFeatures:
+    """Return the user's features; raise UserError where they are not those that were tested."""
+    user = load_user_features(module.module, module.folder)
+    if user.hash != module.hash:
+        raise UserError(
+            f"{user.path} was changed while its features were used: run the command again"
+        )
     return user
 
 
@@ -302,38 +236,39 @@ def _length(interval_ms: int) -> str:
     return next(timeframe.value for timeframe in Timeframe if timeframe.ms == interval_ms)
 
 
-def _rows(one: InstrumentHistory, job: PackageJob, lane: int) -> Rows:
+def _rows(history: InstrumentHistory, job: PackageJob, lane: int) -> Rows:
     return rows_of(
-        one.bars,
-        one.table.values,
-        one.table.warm,
-        one.table.values[:, VOLATILITY_20],
+        history.bars,
+        history.table.values,
+        history.table.warm,
+        history.table.values[:, VOLATILITY_20],
         job.recipe,
         job.source.from_ms,
         job.source.to_ms,
         lane,
-        one.watched,
-        one.watched_ms,
+        history.path_bars,
+        history.path_interval_ms,
     )
 
 
-def spoken_of(
-    one: InstrumentHistory, seen: OutOfSample, lane: int, job: PackageJob
+def scores_of(
+    history: InstrumentHistory, outputs: OutOfSample, lane: int, job: PackageJob
 ) -> PackageScores:
-    """Return what was said at the closes of an instrument's bars inside the window."""
-    first = 0 if job.source.from_ms is None else np.searchsorted(one.bars.ts_ms, job.source.from_ms)
+    """Return the out-of-sample scores at the closes of an instrument's bars inside the window."""
+    bars, table, from_ms = history.bars, history.table, job.source.from_ms
+    first = 0 if from_ms is None else np.searchsorted(bars.ts_ms, from_ms)
     inside = slice(int(first), None)
-    closed_ms = one.bars.ts_ms[inside] + job.recipe.timeframe.ms
-    mine = seen.rows.lane == lane
+    closed_ms = bars.ts_ms[inside] + job.recipe.timeframe.ms
+    in_lane = outputs.rows.lane == lane
     p = np.full(len(closed_ms), np.nan)
-    p[np.searchsorted(closed_ms, seen.rows.decided_ms[mine])] = seen.p[mine]
-    sigma = one.table.values[inside, VOLATILITY_20].astype(np.float64)
-    scores = Scores(closed_ms, p, np.where(one.table.warm[inside], sigma, np.nan))
-    return PackageScores(scores, one.watched, one.watched_ms)
+    p[np.searchsorted(closed_ms, outputs.rows.decided_ms[in_lane])] = outputs.p[in_lane]
+    sigma = table.values[inside, VOLATILITY_20].astype(np.float64)
+    scores = Scores(closed_ms, p, np.where(table.warm[inside], sigma, np.nan))
+    return PackageScores(scores, history.path_bars, history.path_interval_ms)
 
 
-def opener(where: str) -> Callable[[bytes, int], Scorer]:
-    """Return the function that opens a graph as it will be served."""
+def graph_opener(where: str) -> Callable[[bytes, int], Scorer]:
+    """Return the function that opens a graph as the engine serves it; ``where`` names it."""
     from ares.adapters.onnx_model import open_model
 
     return lambda graph, n_features: open_model(graph, n_features, where)

@@ -1,4 +1,4 @@
-"""What is to be trained: from a request and the settings to one job for each package."""
+"""What is to be trained: from a request and the rules to one job for each package."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ares.domain.errors import UserError
 from ares.domain.instrument import Instrument
 from ares.domain.series import SentimentSpec, SeriesSpec, ValueSpec
 from ares.domain.timeframe import Timeframe
-from ares.domain.utc import utc_text
+from ares.domain.utc import utc_iso, utc_text, utc_version
 from ares.kernel.features.columns import column_names, columns_hash
 from ares.kernel.features.user import UserFeatures
 from ares.learn.recipe import Recipe, default_label
@@ -76,8 +76,8 @@ def package_jobs(
             rows_min=rules.rows_min,
             rows_max=context.rows_max,
             edge_bps_min=context.edge_bps_min,
-            version=created.strftime("%Y%m%d_%H%M%S"),
-            created_at=stamp(created),
+            version=utc_version(created),
+            created_at=utc_iso(created),
             git_commit=git_commit(),
             libraries=library_versions(),
             user=user_module(context.user, user),
@@ -115,11 +115,6 @@ def recipe_for(
         sentiment=next((spec for spec in series if isinstance(spec, SentimentSpec)), None),
         value_series=tuple(spec for spec in series if isinstance(spec, ValueSpec)),
     )
-
-
-def stamp(when: datetime) -> str:
-    """Return a time as cards and tags write it: ``2023-04-20T12:00:00Z``."""
-    return when.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _instruments(

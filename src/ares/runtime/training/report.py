@@ -1,4 +1,4 @@
-"""What a training says of itself: what it made, with its evidence, and what is missing."""
+"""The report of a training: packages and ensembles with their evidence, and what is missing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ares.learn.evaluate import OosMetrics, sentence
 
 
 class PackageReport(msgspec.Struct, frozen=True):
-    """One package that was made, with its evidence."""
+    """One trained package, with its evidence."""
 
     name: str
     version: str
@@ -27,13 +27,13 @@ class PackageReport(msgspec.Struct, frozen=True):
 
 
 class EnsembleReport(msgspec.Struct, frozen=True):
-    """One ensemble that was made; ``left_out`` names the timeframes that are not in it."""
+    """One ensemble; ``skipped`` names the requested timeframes that are not in it."""
 
     instrument: str
     hash: str
     anchor: Timeframe
     weights: dict[Timeframe, float]
-    left_out: tuple[Timeframe, ...]
+    skipped: tuple[Timeframe, ...]
     platt_a: float
     platt_b: float
     metrics: OosMetrics
@@ -41,7 +41,7 @@ class EnsembleReport(msgspec.Struct, frozen=True):
 
 
 class MissingPackage(msgspec.Struct, frozen=True):
-    """Something that was asked for and not made; ``failed``: by a fault, not for want of rows."""
+    """Something requested that was not made; ``failed``: by a fault, not for lack of rows."""
 
     subject: str
     reason: str
@@ -49,16 +49,16 @@ class MissingPackage(msgspec.Struct, frozen=True):
 
 
 class TrainingReport(msgspec.Struct, frozen=True):
-    """Everything a training made, left out, and has to say."""
+    """Everything that a training made and skipped, and its remarks."""
 
-    pairs: tuple[PackageReport, ...]
+    packages: tuple[PackageReport, ...]
     ensembles: tuple[EnsembleReport, ...]
     missing: tuple[MissingPackage, ...]
     warnings: tuple[str, ...]
 
 
-def pair_of(package: Package, metrics: OosMetrics) -> PackageReport:
-    """Return what the report says of a package."""
+def package_report(package: Package, metrics: OosMetrics) -> PackageReport:
+    """Return the report of a package."""
     card = package.card
     return PackageReport(
         card.name,
@@ -73,17 +73,17 @@ def pair_of(package: Package, metrics: OosMetrics) -> PackageReport:
     )
 
 
-def joined_of(
-    ensemble: Ensemble, metrics: OosMetrics, asked: Sequence[Timeframe]
+def ensemble_report(
+    ensemble: Ensemble, metrics: OosMetrics, requested: Sequence[Timeframe]
 ) -> EnsembleReport:
-    """Return what the report says of an ensemble; ``asked``: the timeframes that were wanted."""
+    """Return the report of an ensemble; ``requested``: the timeframes of the training."""
     weights = {member.timeframe: member.weight for member in ensemble.members}
     return EnsembleReport(
         ensemble.instrument,
         ensemble.hash,
         ensemble.anchor,
         weights,
-        tuple(timeframe for timeframe in asked if timeframe not in weights),
+        tuple(timeframe for timeframe in requested if timeframe not in weights),
         ensemble.platt_a,
         ensemble.platt_b,
         metrics,

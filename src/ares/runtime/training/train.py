@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,30 +11,38 @@ from ares.adapters.model_store import ModelStore
 from ares.adapters.worker_pool import Task, TaskFailed, WorkerPool
 from ares.domain.errors import UserError
 from ares.domain.instrument import Instrument
-from ares.domain.model import Ensemble, Member
+from ares.domain.model import Ensemble
 from ares.domain.package import Package
-from ares.domain.timeframe import Timeframe
 from ares.domain.trial import Trial, ensemble_trial
+from ares.domain.utc import utc_iso
 from ares.kernel.features.user import UserFeatures
-from ares.learn.ensemble import anchor_of, ensemble_recipe_hash, share_out
+from ares.learn.ensemble import anchor_of, normalised_weights
 from ares.learn.evaluate import OosMetrics
 from ares.learn.recipe import Recipe
 from ares.observe.user_features_check import require_no_leak
 from ares.runtime.registry.model_journal import read_registry, record
 from ares.runtime.registry.paths import ModelPaths
-from ares.runtime.training.instrument_history import HistorySource
-from ares.runtime.training.job import (
+from ares.runtime.training.aggregate_job import (
     AggregateDone,
     AggregateJob,
+    aggregate_members,
+    ensemble_of,
+)
+from ares.runtime.training.instrument_history import HistorySource
+from ares.runtime.training.job import (
     InvalidUserFeatures,
     PackageDone,
     PackageJob,
     SkippedTraining,
-    join_members,
     train_package,
 )
-from ares.runtime.training.plan import TrainingRequest, package_jobs, stamp
-from ares.runtime.training.report import MissingPackage, TrainingReport, joined_of, pair_of
+from ares.runtime.training.plan import TrainingRequest, package_jobs
+from ares.runtime.training.report import (
+    MissingPackage,
+    TrainingReport,
+    ensemble_report,
+    package_report,
+)
 from ares.runtime.training.training_permission import require_training_allowed
 from ares.runtime.training.training_rules import TrainingRules
 from ares.store.candles import CandleStore
@@ -43,7 +51,7 @@ from ares.store.database import open_database
 __all__ = ["TrainingReport", "TrainingRequest", "train", "training_pool"]
 
 WORKER_MODULES = (
-    "ares.runtime.training.job",
+    "ares.runtime.training.aggregate_job",
     "ares.adapters.training_plot",
     "ares.store.history",
     "lightgbm",
@@ -57,20 +65,24 @@ WORKER_MODULES = (
 """What a worker imports when it starts, so that its first job is as quick as its second."""
 
 OnProgress = Callable[[int, int, str], None]
-"""Told (done, total, what was done)."""
+"""Called with (done, total, what was done)."""
 
 
 @dataclass(slots=True)
 class _Session:
-    """A training under way: where it writes, and what has come in so far."""
+    """A running training: where it writes, and its results so far."""
 
     store: ModelStore
     rules: TrainingRules
     created_at: str
     record_trial: Callable[[Trial], None]
-    made: list[tuple[Package, PackageDone, Recipe]] = field(default_factory=list)
+    packages: list[tuple[Package, PackageDone, Recipe]] = field(default_factory=list)
     ensembles: list[tuple[Ensemble, OosMetrics]] = field(default_factory=list)
     missing: list[MissingPackage] = field(default_factory=list)
+
+    def of(self, instrument: Instrument) -> list[tuple[Package, PackageDone, Recipe]]:
+        """Return the packages that have scores of an instrument."""
+        return [saved for saved in self.packages if instrument in saved[1].scores]
 
 
 def train(
@@ -103,7 +115,7 @@ def train(
     session = _Session(
         ModelStore(paths.models),
         rules,
-        stamp(created),
+        utc_iso(created),
         record_trial or (lambda trial: record(paths.journals, [trial])),
     )
     with nullcontext(pool) if pool else training_pool(request.workers or rules.workers) as running:
@@ -124,12 +136,14 @@ def _train_all(
     total = len(jobs) + len(instruments)
     tasks = [Task(job.label, train_package, job) for job in jobs]
     for done, (task, result) in enumerate(pool.run(tasks), 1):
-        _keep_package(session, task, result)
+        _save_package(session, task, result)
         on_progress(done, total, task.label)
     source = jobs[0].source
-    tasks = [task for instrument in instruments for task in _join_task(session, instrument, source)]
+    tasks = [
+        task for instrument in instruments for task in _aggregate_task(session, instrument, source)
+    ]
     for done, (task, result) in enumerate(pool.run(tasks), len(jobs) + 1):
-        _keep_ensemble(session, task, result)
+        _save_ensemble(session, task, result)
         on_progress(done, total, task.label)
 
 
@@ -149,7 +163,7 @@ def _require_no_leak(
         engine.dispose()
 
 
-def _keep_package(
+def _save_package(
     session: _Session,
     task: Task,
     result: PackageDone | SkippedTraining | InvalidUserFeatures | TaskFailed,
@@ -161,7 +175,7 @@ def _keep_package(
         return
     job: PackageJob = task.argument
     package = session.store.add(result.package)
-    session.made.append((package, result, job.recipe))
+    session.packages.append((package, result, job.recipe))
     card = package.card
     session.record_trial(
         Trial(
@@ -179,87 +193,51 @@ def _keep_package(
     )
 
 
-def _join_task(session: _Session, instrument: Instrument, source: HistorySource) -> Iterable[Task]:
-    """Yield the task that joins an instrument's packages; none where it has no package."""
-    mine = [one for one in session.made if instrument in one[1].spoken]
-    members = {recipe.timeframe: (done, recipe) for _, done, recipe in mine}
+def _aggregate_task(
+    session: _Session, instrument: Instrument, source: HistorySource
+) -> Iterable[Task]:
+    """Yield the task that aggregates an instrument's packages; none where it has no package."""
     label = f"{instrument.key} ensemble"
+    members = {recipe.timeframe: (done, recipe) for _, done, recipe in session.of(instrument)}
     if not members:
         session.missing.append(
             MissingPackage(label, "none of its timeframes could be trained", False)
         )
         return
-    weights = share_out(session.rules.weights, sorted(members, key=lambda timeframe: timeframe.ms))
+    rules = session.rules
+    weights = normalised_weights(rules.weights, sorted(members, key=lambda t: t.ms))
     recipe = members[anchor_of(weights)][1]
-    spoken = {timeframe: done.spoken[instrument] for timeframe, (done, _) in members.items()}
     job = AggregateJob(
         instrument=instrument,
-        spoken=spoken,
+        scores={timeframe: done.scores[instrument] for timeframe, (done, _) in members.items()},
         weights=weights,
         label=recipe.label,
-        edge_bps_min=session.rules.context.edge_bps_min,
+        edge_bps_min=rules.context.edge_bps_min,
         seed=recipe.seed,
         source=source,
-        rules=session.rules.trade,
-        cash_quote=session.rules.cash_quote,
+        rules=rules.trade,
+        cash_quote=rules.cash_quote,
     )
-    yield Task(label, join_members, job)
+    yield Task(label, aggregate_members, job)
 
 
-def _keep_ensemble(
+def _save_ensemble(
     session: _Session, task: Task, result: AggregateDone | SkippedTraining | TaskFailed
 ) -> None:
     if not isinstance(result, AggregateDone):
         session.missing.append(_missing(task, result))
         return
     job: AggregateJob = task.argument
-    mine = {
-        recipe.timeframe: (package, recipe)
-        for package, done, recipe in session.made
-        if job.instrument in done.spoken
+    members = {
+        recipe.timeframe: (package, recipe) for package, _, recipe in session.of(job.instrument)
     }
-    cards = [package.card for package, _ in mine.values()]
-    ensemble = ensemble_of(job, result, mine, session.created_at)
+    cards = [package.card for package, _ in members.values()]
+    ensemble = ensemble_of(job, result, members, session.created_at)
     session.store.save_ensemble(ensemble)
     session.ensembles.append((ensemble, result.metrics))
     session.record_trial(
         ensemble_trial(ensemble, cards, result.first_day, result.daily, result.metrics.numbers)
     )
-
-
-def ensemble_of(
-    job: AggregateJob,
-    result: AggregateDone,
-    members: Mapping[Timeframe, tuple[Package, Recipe]],
-    created_at: str,
-) -> Ensemble:
-    """Return the ensemble of these members, as they were joined."""
-    recipes = {timeframe: recipe.hash for timeframe, (_, recipe) in members.items()}
-    first = next(iter(members.values()))[0]
-    return Ensemble(
-        instrument=job.instrument.key,
-        members=tuple(
-            _member(members[timeframe][0], weight) for timeframe, weight in job.weights.items()
-        ),
-        anchor=anchor_of(job.weights),
-        platt_a=result.platt.a,
-        platt_b=result.platt.b,
-        horizon_bars=job.label.horizon_bars,
-        width_sigmas=job.label.width_sigmas,
-        width_min_bps=job.label.width_min_bps,
-        gain=result.payoff.gain,
-        loss=result.payoff.loss,
-        cost_bps=job.label.cost_bps,
-        recipe_hash=ensemble_recipe_hash(recipes, job.weights, job.label),
-        features_hash=first.card.features_hash,
-        validation=result.metrics.validation,
-        created_at=created_at,
-    )
-
-
-def _member(package: Package, weight: float) -> Member:
-    card = package.card
-    return Member(card.timeframe, card.name, card.version, package.hash, weight)
 
 
 def _missing(task: Task, result: SkippedTraining | TaskFailed) -> MissingPackage:
@@ -269,13 +247,13 @@ def _missing(task: Task, result: SkippedTraining | TaskFailed) -> MissingPackage
 
 
 def _report(session: _Session, jobs: list[PackageJob], remarks: list[str]) -> TrainingReport:
-    asked = list(dict.fromkeys(job.recipe.timeframe for job in jobs))
-    notes = [note for _, done, _ in session.made for note in done.notes]
-    pairs = [pair_of(package, done.metrics) for package, done, _ in session.made]
-    joined = [joined_of(ensemble, metrics, asked) for ensemble, metrics in session.ensembles]
+    requested = list(dict.fromkeys(job.recipe.timeframe for job in jobs))
+    notes = [note for _, done, _ in session.packages for note in done.notes]
+    packages = [package_report(package, done.metrics) for package, done, _ in session.packages]
+    ensembles = [ensemble_report(ensemble, m, requested) for ensemble, m in session.ensembles]
     return TrainingReport(
-        tuple(sorted(pairs, key=lambda pair: (pair.instruments, pair.timeframe.ms))),
-        tuple(sorted(joined, key=lambda one: one.instrument)),
+        tuple(sorted(packages, key=lambda made: (made.instruments, made.timeframe.ms))),
+        tuple(sorted(ensembles, key=lambda made: made.instrument)),
         tuple(session.missing),
         tuple(dict.fromkeys([*notes, *remarks])),
     )

@@ -14,7 +14,7 @@ from ares.domain.errors import UserError
 from ares.domain.instrument import Instrument
 from ares.domain.model import Ensemble
 from ares.domain.package import Package
-from ares.learn.ensemble import EnsembleCalibration, join
+from ares.learn.ensemble import EnsembleCalibration, calibrate_aggregate
 from ares.learn.gate.evidence_builder import MemberChecks
 from ares.learn.gate.oos_scores import EnsembleScores
 from ares.learn.recipe import LabelRecipe
@@ -160,7 +160,7 @@ def aggregate(
         weights = {member.timeframe: member.weight for member in ensemble.members}
         interval_ms = finest.path_interval_ms
         try:
-            again = join(
+            again = calibrate_aggregate(
                 walked, weights, label, finest.walked_bars, interval_ms, not ensemble.joined
             )
         except TooFewRowsError as error:

@@ -53,7 +53,7 @@ def column_leaks(
     if reference is loaded.bars:
         reference = own
     found = feature_leaks(own, reference, columns, column_names(user), timeframe.ms)
-    return found + label_leaks(loaded.watched, loaded.watched_ms, recipe.label)
+    return found + label_leaks(loaded.path_bars, loaded.path_interval_ms, recipe.label)
 
 
 def external_series_leaks(

@@ -23,16 +23,16 @@ from ares.learn.package import TrainedPackage, make_package
 from ares.learn.rows import blanked
 from ares.learn.series import columns_of, without
 from ares.learn.splits import walk_forward
-from ares.learn.walk_forward import TooFewRowsError, walk
-from ares.runtime.training.instrument_history import InstrumentHistory, load_seen
+from ares.learn.walk_forward import TooFewRowsError, fit_walk_forward
+from ares.runtime.training.instrument_history import InstrumentHistory, load_history
 from ares.runtime.training.job import (
-    Made,
+    MakePackage,
     PackageJob,
     PreparedTraining,
-    loaded,
-    opener,
+    graph_opener,
+    loaded_features,
     prepare,
-    spoken_of,
+    scores_of,
 )
 from ares.runtime.training.series import columns_at
 from ares.runtime.validation.member_checks import (
@@ -104,7 +104,7 @@ class MemberScores:
         )
 
 
-def score_member(member: MemberJob, made: Made = make_package) -> MemberScores:
+def score_member(member: MemberJob, made: MakePackage = make_package) -> MemberScores:
     """Return the scores of a member.
 
     made : trains the package again.
@@ -114,15 +114,15 @@ def score_member(member: MemberJob, made: Made = make_package) -> MemberScores:
     return _walked_scores(member, made) if member.walk else _graph_scores(member)
 
 
-def _walked_scores(member: MemberJob, made: Made) -> MemberScores:
+def _walked_scores(member: MemberJob, made: MakePackage) -> MemberScores:
     """Repeat the walk-forward of a trained member, then score its stored graph."""
     card, recipe = member.package.card, member.job.recipe
     ready, again = _trained_again(member, made)
     notes = list(ready.notes)
     reproduced = _reproduced(member.package, again, notes)
     lane = member.job.instruments.index(member.instrument)
-    history = ready.seen[lane]
-    outputs = spoken_of(history, again.out_of_sample, lane, member.job)
+    history = ready.histories[lane]
+    outputs = scores_of(history, again.out_of_sample, lane, member.job)
     path, later = history, NO_SCORES
     if member.to_ms is None or member.to_ms > member.train_end_ms:
         path, later = _later_scores(member, ready.user, notes)
@@ -134,11 +134,11 @@ def _walked_scores(member: MemberJob, made: Made) -> MemberScores:
     )
     return MemberScores(
         outputs.scores,
-        outputs.watched,
+        outputs.path_bars,
         later,
         tuple(split.from_ms for split in splits),
-        path.watched,
-        path.watched_ms,
+        path.path_bars,
+        path.path_interval_ms,
         member.train_end_ms,
         checks,
         tuple(notes),
@@ -146,7 +146,7 @@ def _walked_scores(member: MemberJob, made: Made) -> MemberScores:
     )
 
 
-def _trained_again(member: MemberJob, made: Made) -> tuple[PreparedTraining, TrainedPackage]:
+def _trained_again(member: MemberJob, made: MakePackage) -> tuple[PreparedTraining, TrainedPackage]:
     """Train a package again on the candles of its window."""
     ref = member.package.card.ref
     ready = prepare(member.job)
@@ -155,9 +155,9 @@ def _trained_again(member: MemberJob, made: Made) -> tuple[PreparedTraining, Tra
             f"{ref}: the walk-forward cannot be repeated: {ready.reason}: import the candles that "
             "it was trained on, or train again"
         )
-    open_graph = opener(member.job.label)
+    open_graph = graph_opener(member.job.label)
     try:
-        again = made(ready.rows, member.job.recipe, ready.subject, open_graph)
+        again = made(ready.rows, member.job.recipe, ready.spec, open_graph)
     except TooFewRowsError as error:
         raise UserError(f"{ref}: the walk-forward cannot be repeated: {error}") from None
     return ready, again
@@ -187,10 +187,10 @@ def _checks(
     """Return the checks with leakage, parity and latency."""
     job, card, rows = member.job, member.package.card, ready.rows
     lane = job.instruments.index(member.instrument)
-    history = ready.seen[lane]
-    x = blanked(rows.x, ready.subject.columns, job.recipe.features)
-    graph = opener(card.ref)(member.package.graph, x.shape[1])
-    compared = graph_parity(again.walked, graph, x, job.recipe)
+    history = ready.histories[lane]
+    x = blanked(rows.x, ready.spec.columns, job.recipe.features)
+    graph = graph_opener(card.ref)(member.package.graph, x.shape[1])
+    compared = graph_parity(again.walk_forward, graph, x, job.recipe)
     own_rows = rows[rows.lane == lane]
     return replace(
         checks,
@@ -218,8 +218,8 @@ def _twins(job: PackageJob, ready: PreparedTraining, lane: int) -> dict[str, Sco
         others = [other for other in specs if other is not spec]
         recipe = without(job.recipe, spec.name, columns_hash(ready.user, others))
         x = np.delete(rows.x, part, axis=1)
-        twin = walk(x, replace(rows, x=x), recipe)
-        found[spec.name] = spoken_of(ready.seen[lane], twin.out_of_sample, lane, job).scores
+        twin = fit_walk_forward(x, replace(rows, x=x), recipe)
+        found[spec.name] = scores_of(ready.histories[lane], twin.out_of_sample, lane, job).scores
     return found
 
 
@@ -227,7 +227,7 @@ def _graph_scores(member: MemberJob) -> MemberScores:
     """Score a stored graph on what it cannot have seen."""
     notes: list[str] = []
     job, card = member.job, member.package.card
-    user = None if job.user is None else loaded(job.user)
+    user = None if job.user is None else loaded_features(job.user)
     history, later = _later_scores(member, user, notes)
     if card.origin != "trained":
         notes.append(f"{card.ref} was imported: only bars after its import are out of sample")
@@ -235,7 +235,7 @@ def _graph_scores(member: MemberJob) -> MemberScores:
     if member.checks:
         values, warm = with_user(history.table, history.bars, job.recipe.timeframe, user)
         x = np.ascontiguousarray(values[warm])
-        graph = opener(card.ref)(member.package.graph, x.shape[1])
+        graph = graph_opener(card.ref)(member.package.graph, x.shape[1])
         compared = imported_parity(graph, x)
         checks = MemberChecks(
             leaks=column_leaks(job, member.instrument, history, user),
@@ -244,8 +244,8 @@ def _graph_scores(member: MemberJob) -> MemberScores:
             inference_us=latency_us(graph, x),
         )
     return MemberScores(
-        None, Bars.empty(), later, (), history.watched, history.watched_ms, member.train_end_ms,
-        checks, tuple(notes),
+        None, Bars.empty(), later, (), history.path_bars, history.path_interval_ms,
+        member.train_end_ms, checks, tuple(notes),
     )  # fmt: skip
 
 
@@ -255,7 +255,7 @@ def _later_scores(
     """Return the bars up to ``to_ms``, and the stored graph's scores after ``train_end_ms``."""
     job, card, timeframe = member.job, member.package.card, member.job.recipe.timeframe
     source = replace(job.source, to_ms=member.to_ms)
-    history = load_seen(source, member.instrument, timeframe, job.reference, job.rows_max, notes)
+    history = load_history(source, member.instrument, timeframe, job.reference, job.rows_max, notes)
     closed_ms = history.bars.ts_ms + timeframe.ms
     first = int(np.searchsorted(closed_ms, member.train_end_ms, side="right"))
     values, warm = with_user(history.table, history.bars, timeframe, user)
@@ -264,7 +264,7 @@ def _later_scores(
     rows = np.flatnonzero(warm[first:]) + first
     p = np.full(len(closed_ms) - first, np.nan)
     if len(rows):
-        graph = opener(card.ref)(member.package.graph, values.shape[1])
+        graph = graph_opener(card.ref)(member.package.graph, values.shape[1])
         if card.origin != "trained":
             graph = within(graph)
         p[rows - first] = graph(np.ascontiguousarray(values[rows]))

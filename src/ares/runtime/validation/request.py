@@ -22,7 +22,7 @@ from ares.learn.gate.verdict import GateLimits, Rule
 from ares.learn.recipe import LabelRecipe, Recipe
 from ares.runtime.registry.paths import DataPaths
 from ares.runtime.training.instrument_history import HistorySource, store_of
-from ares.runtime.training.job import PackageJob, UserModule, loaded
+from ares.runtime.training.job import PackageJob, UserModule, loaded_features
 
 OnProgress = Callable[[int, int, str], None]
 """Called with (done, total, what was done)."""
@@ -70,7 +70,7 @@ class ValidationConfig:
 
     def user_features(self) -> UserFeatures | None:
         """Return the user's own features, loaded once in a process."""
-        return None if self.user is None else loaded(self.user)
+        return None if self.user is None else loaded_features(self.user)
 
     def account_terms(self, ensemble: Ensemble) -> AccountTerms:
         """Return the terms on which an ensemble's scores are traded."""
