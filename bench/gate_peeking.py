@@ -30,7 +30,7 @@ from scipy.special import ndtr
 
 from ares.kernel.bars import F64
 from ares.kernel.jit import njit
-from ares.learn.gate.e_process import bets, scan, state_of
+from ares.learn.gate.e_process import new_e_processes, scan, state_of
 from bench.bars import ROOT
 from bench.machine import commit, machine
 
@@ -120,7 +120,7 @@ def _played(index: int, world: World, pairs: int) -> Tally:
         tally.squares += float(equal @ equal) / STEPS / pairs
         for edge in (0.0, *EDGES_SDS):
             n = STEPS if edge == 0.0 else STEPS_FOUND
-            state = bets(1, alpha=ALPHA, bound=world.bound, sd_guess=sd_guess)
+            state = new_e_processes(1, alpha=ALPHA, bound=world.bound, sd_guess=sd_guess)
             scan(state, 0, equal[:n] + edge, log_e[:n])
             step = state_of(state).crossed_step
             if step is not None:

@@ -151,7 +151,7 @@ def test_low_confidence_takes_a_champion_out_within_a_bar_after_enough_trades() 
 
 def test_the_alarm_of_a_turned_edge_brings_the_one_before_it_back() -> None:
     engine = Engine(previous=ensemble("before"))
-    engine.state.edge_lost[0]["declared_step"] = 3
+    engine.state.edge_lost[0]["crossed_step"] = 3
     engine.state.review_due = True
     engine.bars()
     assert engine.timed_moves == [("rolled_back", 1)]
@@ -176,9 +176,7 @@ def test_an_edge_that_turns_alarms_by_its_trades(mean_bps: float, alarms: bool) 
         engine.bars()
         if engine.moves:
             assert 20 < k < 300
-            assert engine.state.edge_lost[0]["declared_step"] == k + 1, (
-                "on the bar behind the trade"
-            )
+            assert engine.state.edge_lost[0]["crossed_step"] == k + 1, "on the bar behind the trade"
             break
     assert bool(engine.moves) == alarms
 
@@ -207,7 +205,7 @@ def test_a_trade_of_money_is_looked_at_with_its_fill(trades: int, moves: list[An
 
 def test_a_former_champion_that_is_better_comes_back() -> None:
     engine = promoted()
-    engine.state.challenger_better[0]["declared_step"] = 9
+    engine.state.challenger_better[0]["crossed_step"] = 9
     engine.bars(MINUTES_IN_HOUR)
     assert engine.timed_moves[-1] == ("rolled_back", 6 * MINUTES_IN_HOUR)
     assert engine.moves[-1].reason == "the champion before it is better"
@@ -232,7 +230,7 @@ def test_a_challenger_that_is_worse_is_dismissed(hours: int) -> None:
     engine = Engine()
     engine.publish("second")
     engine.bars(hours * MINUTES_IN_HOUR)
-    engine.state.challenger_worse[0]["declared_step"] = 9
+    engine.state.challenger_worse[0]["crossed_step"] = 9
     engine.bars(MINUTES_IN_HOUR)
     assert engine.moves[-1].move == "dismissed"
     assert engine.moves[-1].reason == "it is worse than the champion"

@@ -43,7 +43,7 @@ from ares.domain.model_events import (
 from ares.domain.run import ChallengerRules
 from ares.domain.timeframe import DAY_MS, HOUR_MS
 from ares.kernel.bars import F64
-from ares.kernel.e_process import detect_one, step_one
+from ares.kernel.e_process import step_detector, step_test
 from ares.kernel.live import OUT_BARRIER
 from ares.kernel.trade.arm_pnl import arm_values
 from ares.kernel.trade.layout import MODE_LEARNING, Records
@@ -152,7 +152,7 @@ def observe_trades(state: State, effects: Sequence[Effect]) -> None:
         at_entry = state.trade.virtual[lane]["barrier_bps"] if effect.virtual else 0.0
         barrier_bps = max(float(at_entry), ensemble.width_min_bps, BOUND_BPS_MIN)
         state.edge_lost[lane]["bound"] = barrier_bps + ensemble.cost_bps
-        detect_one(state.edge_lost, lane, -effect.net_bps)
+        step_detector(state.edge_lost, lane, -effect.net_bps)
 
 
 def compare_hourly(state: State) -> list[Effect]:
@@ -178,8 +178,8 @@ def compare_hourly(state: State) -> list[Effect]:
             continue
         pair = [champion, challenger]
         of_champion, of_challenger = (value[pair] - state.hour_values[pair]).tolist()
-        step_one(state.challenger_better, i, of_challenger - of_champion)
-        step_one(state.challenger_worse, i, of_champion - of_challenger)
+        step_test(state.challenger_better, i, of_challenger - of_champion)
+        step_test(state.challenger_worse, i, of_champion - of_challenger)
         barriers = (*barrier_bps[pair].tolist(), *expected_bps[pair].tolist())
         cost_bps = float(state.params.rules[0]["cost_bps_now"])
         bound = max(*(b for b in barriers if math.isfinite(b)), BOUND_BPS_MIN) + cost_bps
@@ -270,7 +270,7 @@ def _edge_lost(state: State, lane: int, rules: ChallengerRules) -> str:
 
 
 def _rejected(tests: Records, k: int) -> bool:
-    return bool(tests[k]["declared_step"])
+    return bool(tests[k]["crossed_step"])
 
 
 def _withdraw(state: State, i: int, cause: Cause, models: Models) -> list[Effect]:

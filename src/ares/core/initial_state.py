@@ -22,7 +22,7 @@ from ares.kernel.bar_aggregation import (
     first_aggregates,
 )
 from ares.kernel.bars import F64
-from ares.kernel.e_process import BET
+from ares.kernel.e_process import E_PROCESS
 from ares.kernel.ensemble import Ensembles, LatestScores, slot_records, timeframe_ms
 from ares.kernel.features import feature_state
 from ares.kernel.live import OUT_ROWS, DecisionOutputs, PriceGrid, Scoring
@@ -79,9 +79,9 @@ def new_state(setup: RunSetup) -> State:
         working_ids=[""] * lanes,
         slots=first_slots(setup),
         previous_champions=[lane.previous for lane in setup.instruments[:i]],
-        edge_lost=zeros(BET, lanes),
-        challenger_better=zeros(BET, i),
-        challenger_worse=zeros(BET, i),
+        edge_lost=zeros(E_PROCESS, lanes),
+        challenger_better=zeros(E_PROCESS, i),
+        challenger_worse=zeros(E_PROCESS, i),
         hour_values=np.zeros(lanes),
         start_values=np.zeros(lanes),
         compared_since_ms=np.zeros(i, np.int64),

@@ -15,10 +15,10 @@ from ares.core.slot import TRADING_STAGES, Slot, lane_at, lanes_of, seed_of
 from ares.core.state import State
 from ares.domain.model import Ensemble
 from ares.domain.model_events import Stage
-from ares.kernel.e_process import bets
+from ares.kernel.e_process import new_e_processes
 from ares.kernel.ensemble import slot_records
 from ares.kernel.features import N_FEATURES
-from ares.kernel.features.columns import present
+from ares.kernel.features.columns import past_warmup
 from ares.kernel.trade import reset_posterior
 from ares.kernel.trade.arm_pnl import arm_values
 from ares.kernel.trade.layout import VIRTUAL
@@ -106,7 +106,7 @@ def _score_newest(state: State, lane: int, models: Models) -> None:
             bars = bars_of(state.bar_windows, lane * len(timeframe_ms) + j)
             values = models.require_user_columns()(bars, int(timeframe_ms[j]))
             row[N_FEATURES : N_FEATURES + len(values)] = values
-            if not present(values):
+            if not past_warmup(values):
                 continue
         state.latest.p[lane, j] = models.scorers[state.package_hashes[package]](row[None])[0]
 
@@ -158,7 +158,7 @@ def start_edge_test(state: State, lane: int) -> None:
     if rules is None or ensemble is None:
         return
     bound = max(ensemble.width_min_bps, BOUND_BPS_MIN) + ensemble.cost_bps
-    state.edge_lost[lane] = bets(
+    state.edge_lost[lane] = new_e_processes(
         1,
         alpha=1.0 / rules.false_alarm_trades,
         bound=bound,
@@ -174,7 +174,7 @@ def start_comparison(state: State, i: int) -> None:
     if rules is None or not state.setup.challenger_lanes:
         return
     for test in (state.challenger_better, state.challenger_worse):
-        test[i] = bets(
+        test[i] = new_e_processes(
             1,
             alpha=rules.alpha_worse,
             bound=BOUND_BPS_MIN,

@@ -43,7 +43,7 @@ from ares.domain.model_events import (
 )
 from ares.domain.timeframe import HOUR_MS
 from ares.kernel.features import N_FEATURES, VOLATILITY_20
-from ares.kernel.features.columns import present
+from ares.kernel.features.columns import past_warmup
 from ares.kernel.live import observe_closes
 from ares.kernel.trade.layout import N_NOTICES, N_OUTCOMES, N_REQUESTS, Records
 
@@ -165,7 +165,7 @@ def _add_user_columns(state: State, windows: Records, n: int, models: Models) ->
     for k in due_rows[:n].tolist():
         values = user_columns(bars_of(windows, k), int(timeframe_ms[k % len(timeframe_ms)]))
         state.scratch.flat_features[k, N_FEATURES : N_FEATURES + len(values)] = values
-        if present(values):
+        if past_warmup(values):
             due_rows[n_warm] = k
             n_warm += 1
     return n_warm

@@ -34,7 +34,7 @@ MEMORY = 1_000.0
 
 _F, _I = np.float64, np.int64
 
-BET = np.dtype(
+E_PROCESS = np.dtype(
     [
         ("log_e", _F),  # log of the wealth K; -inf once all is lost
         ("log_e_max", _F),
@@ -45,13 +45,13 @@ BET = np.dtype(
         ("alpha", _F),
         ("stake_sds", _F),
         ("steps", _I),
-        ("declared_step", _I),  # at which K first reached 1 / alpha; 0: not yet
+        ("crossed_step", _I),  # at which K first reached 1 / alpha; 0: not yet
         ("breaches", _I),  # differences beyond the bound
     ]
 )
 
 
-def bets(
+def new_e_processes(
     n: int,
     *,
     alpha: float,
@@ -60,7 +60,7 @@ def bets(
     margin: float = 0.0,
     stake_sds: float = STAKE_SDS,
 ) -> Records:
-    """Return ``(n,)`` tests before their first step (dtype BET).
+    """Return ``(n,)`` tests before their first step (dtype E_PROCESS).
 
     alpha    : probability allowed of ever declaring a candidate that is not better.
     bound    : largest loss of a step against the champion (or flat), in units of the differences:
@@ -73,7 +73,7 @@ def bets(
     valid = 0.0 < alpha < 1.0 and bound > 0.0 and sd_guess > 0.0 and margin >= 0.0
     if not valid or not math.isfinite(bound + sd_guess + margin):
         raise ValueError(f"no such test: {alpha=} {bound=} {sd_guess=} {margin=}")
-    state = np.zeros(n, BET)
+    state = np.zeros(n, E_PROCESS)
     state["mean_square"] = sd_guess * sd_guess
     state["weight"] = GUESS_WEIGHT
     state["bound"] = bound
@@ -108,8 +108,8 @@ def step(state: Records, k: int, difference: float) -> None:
     state[k].steps += 1
     if state[k].log_e > state[k].log_e_max:
         state[k].log_e_max = state[k].log_e
-        if state[k].declared_step == 0 and state[k].log_e >= -math.log(state[k].alpha):
-            state[k].declared_step = state[k].steps
+        if state[k].crossed_step == 0 and state[k].log_e >= -math.log(state[k].alpha):
+            state[k].crossed_step = state[k].steps
     weight = min(state[k].weight + 1.0, MEMORY)
     if math.isfinite(d):
         state[k].mean_square += (d * d - state[k].mean_square) / weight
@@ -117,13 +117,13 @@ def step(state: Records, k: int, difference: float) -> None:
 
 
 @entry_point
-def step_one(state: Records, k: int, difference: float) -> None:
+def step_test(state: Records, k: int, difference: float) -> None:
     """Update test ``k`` with one difference."""
     step(state, k, difference)
 
 
 @entry_point
-def detect_one(state: Records, k: int, difference: float) -> None:
+def step_detector(state: Records, k: int, difference: float) -> None:
     """Update test ``k`` as ``step`` does, but never let it fall below where it began.
 
     An e-detector (Shin, Ramdas & Rinaldo 2024, E-detectors): ``M = max(M, 1) * (1 + f * d)``. It

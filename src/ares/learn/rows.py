@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ares.kernel.bars import F64, I64, Bars, Bools
-from ares.kernel.features.columns import present
+from ares.kernel.features.columns import past_warmup
 from ares.kernel.features.user import UserFeatures
 from ares.learn.labels import barrier_width, label_decisions
 from ares.learn.recipe import Recipe
@@ -165,7 +165,7 @@ def with_user(
         needed = np.zeros(len(lane_bars), np.bool_)
         needed[bar] = True
         own[in_lane] = user.of(lane_bars, interval_ms, needed)[bar]
-    return replace(rows, x=np.hstack([rows.x, own]))[present(own)]
+    return replace(rows, x=np.hstack([rows.x, own]))[past_warmup(own)]
 
 
 def blanked(x: F32, names: Sequence[str], learned: Sequence[str]) -> F32:

@@ -16,7 +16,7 @@ from ares.domain.timeframe import Timeframe
 from ares.kernel.bars import F64, I64, Bars
 from ares.kernel.ensemble import FRESH_INTERVALS, Scores, aggregate_history, slot_records
 from ares.kernel.features import VOLATILITY_20, WARMUP_BARS, features_of
-from ares.kernel.features.columns import behind, require_same_columns, with_user
+from ares.kernel.features.columns import append_columns, require_same_columns, with_user
 from ares.kernel.features.user import WARMUP_BARS_MAX, UserFeatures
 from ares.kernel.trade import Signals
 from ares.learn.series import is_present
@@ -193,7 +193,7 @@ def _member_input(job: _Job, sources: _Sources) -> _MemberInput:
     close_ms = table.ts_ms + timeframe.ms
     values, warm = with_user(table, bars, timeframe, user)
     keep = np.flatnonzero(warm & (close_ms > scored_ms))
-    rows = behind(values[keep], sources.series_of(candles.key, card.series, close_ms[keep]))
+    rows = append_columns(values[keep], sources.series_of(candles.key, card.series, close_ms[keep]))
     sigma = rows[:, VOLATILITY_20].astype(np.float64)
     present = is_present(rows, card.series) if len(rows) else ()
     missing = {

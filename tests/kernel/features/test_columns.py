@@ -14,7 +14,7 @@ from ares.kernel.features import FEATURE_NAMES, FEATURES_HASH, N_FEATURES, featu
 from ares.kernel.features.columns import (
     column_names,
     columns_hash,
-    present,
+    past_warmup,
     require_same_columns,
     with_user,
 )
@@ -49,7 +49,7 @@ def test_a_users_columns_stand_behind_and_are_warm_with_the_slowest(walk: Walk) 
     assert values[table.warm, N_FEATURES:].tobytes() == whole[table.warm].tobytes()
     assert np.isnan(values[~table.warm, N_FEATURES:]).all()
     assert np.flatnonzero(warm)[0] == 255
-    assert present(values[254, N_FEATURES:]) == np.False_
+    assert past_warmup(values[254, N_FEATURES:]) == np.False_
 
 
 def test_the_hash_is_of_both() -> None:

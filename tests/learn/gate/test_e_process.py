@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ares.kernel.e_process import BET, step
-from ares.learn.gate.e_process import bets, evaluate_steps, scan, state_of
+from ares.kernel.e_process import E_PROCESS, step
+from ares.learn.gate.e_process import evaluate_steps, new_e_processes, scan, state_of
 
 differences = st.lists(st.floats(-3.0, 3.0), min_size=0, max_size=40).map(np.array)
 anything = st.lists(st.floats(allow_nan=True, allow_infinity=True), max_size=20).map(np.array)
@@ -20,7 +20,9 @@ unhurried = settings(deadline=None)  # the first call may compile
 
 
 def opened(bound: float = 3.0, sd_guess: float = 1.0, margin: float = 0.0) -> np.ndarray:
-    state: np.ndarray = bets(1, alpha=0.05, bound=bound, sd_guess=sd_guess, margin=margin)
+    state: np.ndarray = new_e_processes(
+        1, alpha=0.05, bound=bound, sd_guess=sd_guess, margin=margin
+    )
     return state
 
 
@@ -31,13 +33,13 @@ def path(values: np.ndarray, state: np.ndarray | None = None) -> np.ndarray:
 
 
 def test_the_state_is_a_record_without_padding() -> None:
-    assert BET.itemsize == 88 == 8 * len(BET.names or ())
+    assert E_PROCESS.itemsize == 88 == 8 * len(E_PROCESS.names or ())
 
 
 @unhurried
 @given(anything)
 def test_scan_is_step_to_the_bit(values: np.ndarray) -> None:
-    stepped, scanned = bets(2, alpha=0.05, bound=2.0, sd_guess=0.7), opened(2.0, 0.7)
+    stepped, scanned = new_e_processes(2, alpha=0.05, bound=2.0, sd_guess=0.7), opened(2.0, 0.7)
     log_e = path(values, scanned)
     seen = []
     for value in values:
@@ -45,7 +47,9 @@ def test_scan_is_step_to_the_bit(values: np.ndarray) -> None:
         seen.append(stepped[1]["log_e"])
     assert stepped[1:].tobytes() == scanned.tobytes()
     assert np.array(seen).tobytes() == log_e.tobytes()
-    assert stepped[0] == bets(2, alpha=0.05, bound=2.0, sd_guess=0.7)[0]  # its neighbour slept
+    assert (
+        stepped[0] == new_e_processes(2, alpha=0.05, bound=2.0, sd_guess=0.7)[0]
+    )  # its neighbour slept
 
 
 @unhurried
@@ -218,7 +222,7 @@ def test_a_guess_that_is_wrong_is_outgrown() -> None:
 )
 def test_a_test_that_cannot_be(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="no such test"):
-        bets(1, **({"alpha": 0.05, "bound": 1.0, "sd_guess": 1.0} | wrong))
+        new_e_processes(1, **({"alpha": 0.05, "bound": 1.0, "sd_guess": 1.0} | wrong))
 
 
 @unhurried

@@ -47,15 +47,17 @@ def with_user(
     if user is None:
         return table.values, table.warm
     own = user.of(bars, timeframe.ms, table.warm)
-    return np.hstack([table.values, own]), table.warm & present(own)
+    return np.hstack([table.values, own]), table.warm & past_warmup(own)
 
 
-def behind(values: NDArray[np.float32], more: NDArray[np.float32] | None) -> NDArray[np.float32]:
+def append_columns(
+    values: NDArray[np.float32], more: NDArray[np.float32] | None
+) -> NDArray[np.float32]:
     """Return the table with further columns, such as a series', behind its own."""
     return values if more is None else np.hstack([values, more])
 
 
-def present(own: NDArray[np.float32]) -> Bools:
+def past_warmup(own: NDArray[np.float32]) -> Bools:
     """Return (n_rows,) where every one of a user's features is past its warmup."""
     return np.asarray(~np.isnan(own).any(axis=-1))
 

@@ -16,10 +16,10 @@ import msgspec
 import numpy as np
 
 from ares.kernel.bars import F64
-from ares.kernel.e_process import bets, bounded_scan, scan
+from ares.kernel.e_process import bounded_scan, new_e_processes, scan
 from ares.kernel.trade.layout import Records
 
-__all__ = ["EProcessState", "bets", "evaluate_steps", "run_steps", "scan", "state_of"]
+__all__ = ["EProcessState", "evaluate_steps", "new_e_processes", "run_steps", "scan", "state_of"]
 
 LOG_E_REPORTED_MAX = 690.0
 """exp(690) is the largest e-value that is reported: a larger one may overflow."""
@@ -60,8 +60,8 @@ def evaluate_steps(
 
     candidate, champion : (n_steps,) results of the same steps, as shares of the same capital; no
         champion means staying flat.
-    bound : as in ``bets``; or (n_steps,) the bound of each step, by what was known before it.
-    The rest as in ``bets``.
+    bound : as in ``new_e_processes``; or (n_steps,) the bound of each step, known before it.
+    The rest as in ``new_e_processes``.
 
     >>> noise = np.random.default_rng(1).normal(size=8_000)
     >>> evaluate_steps(0.05 + noise, alpha=0.05, bound=10.0, sd_guess=1.0).crossed
@@ -72,7 +72,7 @@ def evaluate_steps(
     if champion is not None and champion.shape != candidate.shape:
         raise ValueError(f"{len(candidate)} steps against {len(champion)}: they must be the same")
     differences = candidate if champion is None else candidate - champion
-    state = bets(1, alpha=alpha, bound=1.0, sd_guess=sd_guess, margin=margin)
+    state = new_e_processes(1, alpha=alpha, bound=1.0, sd_guess=sd_guess, margin=margin)
     run_steps(state, 0, differences, bound)
     return state_of(state)
 
@@ -98,6 +98,6 @@ def state_of(state: Records, k: int = 0) -> EProcessState:
         e_value_max=math.exp(min(float(bet["log_e_max"]), LOG_E_REPORTED_MAX)),
         threshold=1.0 / float(bet["alpha"]),
         steps=int(bet["steps"]),
-        crossed_step=int(bet["declared_step"]) or None,
+        crossed_step=int(bet["crossed_step"]) or None,
         breaches=int(bet["breaches"]),
     )

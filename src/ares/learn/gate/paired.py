@@ -9,7 +9,7 @@ import numpy as np
 
 from ares.kernel.bars import F64, Bars
 from ares.learn.gate.account import AccountTerms, EvidenceAccount, annual_sharpe, step_ends
-from ares.learn.gate.e_process import EProcessState, bets, run_steps, state_of
+from ares.learn.gate.e_process import EProcessState, new_e_processes, run_steps, state_of
 from ares.learn.gate.evidence import Hypothesis
 from ares.learn.gate.oos_scores import EnsembleScores
 from ares.learn.gate.verdict import GateLimits
@@ -69,7 +69,7 @@ class PairedAccounts:
             bound = bound + step_bounds(self.second, self.second_account, self.terms)
         margin = limits.margin_sds * sd if hypothesis == "not_worse" else 0.0
         alpha = 1.0 / limits.e_value_min(hypothesis)
-        state = bets(1, alpha=alpha, bound=1.0, sd_guess=sd, margin=margin)
+        state = new_e_processes(1, alpha=alpha, bound=1.0, sd_guess=sd, margin=margin)
         log_e = run_steps(state, 0, differences, bound)
         return state_of(state), log_e
 

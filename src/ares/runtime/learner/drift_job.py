@@ -15,7 +15,7 @@ from ares.domain.model import Ensemble
 from ares.domain.package import Package
 from ares.domain.timeframe import Timeframe
 from ares.kernel.bars import F64
-from ares.kernel.features.columns import behind, column_names, with_user
+from ares.kernel.features.columns import append_columns, column_names, with_user
 from ares.learn.drift import FeatureReference, block_means, drift_scores, error_change, reference_of
 from ares.learn.gate.oos_scores import EnsembleScores
 from ares.learn.onnx_graph import splits_of
@@ -136,7 +136,7 @@ def _rows(
     inside = warm if from_ms is None else warm & (seen.bars.ts_ms >= from_ms)
     closes_ms = seen.bars.ts_ms[inside] + timeframe.ms
     series = columns_at(source.database_url, training.recipe.series, instrument, closes_ms)
-    return np.ascontiguousarray(behind(values[inside], series), np.float32)
+    return np.ascontiguousarray(append_columns(values[inside], series), np.float32)
 
 
 def _error(

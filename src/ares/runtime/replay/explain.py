@@ -31,7 +31,7 @@ from ares.journal.run import JournalEntry, JournalReader, past_of
 from ares.kernel.bar_aggregation import BarSeries, ClosingBars, FeatureRows
 from ares.kernel.ensemble import FRESH_INTERVALS
 from ares.kernel.features import FEATURE_NAMES, N_FEATURES
-from ares.kernel.features.columns import behind, present
+from ares.kernel.features.columns import append_columns, past_warmup
 from ares.kernel.features.series import column_names_of
 from ares.kernel.features.user import UserFeatures
 from ares.kernel.live import (
@@ -230,8 +230,11 @@ def _medians(
         closed_ms = feed.close_ms[origin[of_j, 0]]
         if state.bar_windows is not None:
             own = _own(state, setup, feed, i, j, closed_ms, user)
-            table, closed_ms = np.hstack([table, own])[present(own)], closed_ms[present(own)]
-        table = behind(table, run_columns(state, history, i, closed_ms))
+            table, closed_ms = (
+                np.hstack([table, own])[past_warmup(own)],
+                closed_ms[past_warmup(own)],
+            )
+        table = append_columns(table, run_columns(state, history, i, closed_ms))
         if len(table):
             medians[j] = _median(table)
     return medians

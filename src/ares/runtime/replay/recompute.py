@@ -29,7 +29,7 @@ from ares.kernel.ensemble import (
     slot_records,
 )
 from ares.kernel.features import N_FEATURES, VOLATILITY_20, WARMUP_BARS, feature_scan
-from ares.kernel.features.columns import behind, present
+from ares.kernel.features.columns import append_columns, past_warmup
 from ares.kernel.features.observations import NO_HISTORY, SeriesHistory
 from ares.kernel.features.scan import reference_close
 from ares.kernel.features.user import UserFeatures
@@ -149,11 +149,11 @@ class RunFeatures:
         rows = values
         if state.bar_windows is not None:
             own = own_columns(state, k, bars, warm, self._user)
-            rows, warm = np.hstack([values, own]), warm & present(own)
+            rows, warm = np.hstack([values, own]), warm & past_warmup(own)
         sigma = values[:, VOLATILITY_20].astype(np.float64)
         close_ms = bars.ts_ms + timeframe.ms
         i = k // len(self._setup.timeframes)
-        rows = behind(rows, run_columns(state, self._history, i, close_ms))
+        rows = append_columns(rows, run_columns(state, self._history, i, close_ms))
         return FeatureTable(close_ms, rows, warm, sigma)
 
 

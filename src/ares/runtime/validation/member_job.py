@@ -15,7 +15,7 @@ from ares.domain.package import GRAPH_FILE, Package
 from ares.kernel.bars import Bars
 from ares.kernel.ensemble import Scores
 from ares.kernel.features import VOLATILITY_20
-from ares.kernel.features.columns import behind, columns_hash, with_user
+from ares.kernel.features.columns import append_columns, columns_hash, with_user
 from ares.kernel.features.user import UserFeatures
 from ares.learn.gate.evidence_builder import MemberChecks
 from ares.learn.gate.leaks import walk_leaks
@@ -260,7 +260,7 @@ def _later_scores(
     first = int(np.searchsorted(closed_ms, member.train_end_ms, side="right"))
     values, warm = with_user(history.table, history.bars, timeframe, user)
     series = columns_at(source.database_url, card.series, member.instrument, closed_ms)
-    values = behind(values, series)
+    values = append_columns(values, series)
     rows = np.flatnonzero(warm[first:]) + first
     p = np.full(len(closed_ms) - first, np.nan)
     if len(rows):

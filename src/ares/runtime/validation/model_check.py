@@ -13,7 +13,7 @@ from ares.domain.model import Ensemble
 from ares.domain.package import Package
 from ares.kernel.features import WARMUP_BARS, features_of
 from ares.kernel.features.columns import (
-    behind,
+    append_columns,
     column_names,
     require_same_columns,
     with_user,
@@ -142,7 +142,7 @@ def _newest_rows(
     table = features_of(bars, card.timeframe, reference)
     values, warm = with_user(table, bars, card.timeframe, user)
     closes_ms = bars.ts_ms + card.timeframe.ms
-    values = behind(values, columns_at(database_url, card.series, own, closes_ms))
+    values = append_columns(values, columns_at(database_url, card.series, own, closes_ms))
     return np.ascontiguousarray(values[warm][-ROWS_TRIED:])
 
 
