@@ -154,7 +154,7 @@ def test_a_line_above_the_heading_semicolons_and_blank_lines_are_passed_over(
     assert_sound(read_candles(path, "binance"))
 
 
-def test_symbol_and_interval_may_be_said(tmp_path: Path) -> None:
+def test_symbol_and_interval_may_be_given(tmp_path: Path) -> None:
     path = save(tmp_path / "data.csv", frame())
     with pytest.raises(UserError, match="add --symbol"):
         read_candles(path, "binance")

@@ -66,7 +66,7 @@ def test_the_whole_window_is_fetched_page_by_page(
     assert store.spec(BTC) == InstrumentSpec(BTC, 2, 5, 5.0)
 
 
-def test_a_bar_is_stored_once_it_is_finished_by_the_venues_clock(
+def test_a_bar_is_stored_once_it_is_closed_by_the_venues_clock(
     store: CandleStore, venue: CcxtCandles, binance: BinanceServer
 ) -> None:
     binance.clock_ms = START_MS + 10 * MINUTE + 59_999
@@ -77,7 +77,7 @@ def test_a_bar_is_stored_once_it_is_finished_by_the_venues_clock(
     assert fetch(store, venue, None, None).pages == 0
 
 
-def test_without_a_start_it_goes_on_after_the_last_stored_bar(
+def test_without_a_start_it_continues_after_the_last_stored_bar(
     store: CandleStore, venue: CcxtCandles, binance: BinanceServer
 ) -> None:
     fetch(store, venue, 100, 200)
@@ -87,7 +87,7 @@ def test_without_a_start_it_goes_on_after_the_last_stored_bar(
     assert binance.klines_from == [START_MS + 200 * MINUTE]
 
 
-def test_what_is_stored_already_is_not_asked_for(
+def test_stored_bars_are_not_requested(
     store: CandleStore, venue: CcxtCandles, binance: BinanceServer
 ) -> None:
     fetch(store, venue, 500, 600)
@@ -99,7 +99,7 @@ def test_what_is_stored_already_is_not_asked_for(
     assert binance.klines_from == [START_MS + 100 * MINUTE]
 
 
-def test_an_interrupted_fetch_goes_on_where_it_stopped(
+def test_an_interrupted_fetch_continues(
     store: CandleStore, venue: CcxtCandles, binance: BinanceServer
 ) -> None:
     def stop(share: float, _: str) -> None:
@@ -115,7 +115,7 @@ def test_an_interrupted_fetch_goes_on_where_it_stopped(
 
 
 @pytest.mark.parametrize("faults", [[429], [418], [500], [503], [0], [429, 500, 0]])
-def test_faults_of_network_and_venue_are_waited_out(
+def test_errors_of_network_and_venue_are_retried(
     store: CandleStore, binance: BinanceServer, faults: list[int]
 ) -> None:
     lines: list[str] = []
@@ -127,7 +127,7 @@ def test_faults_of_network_and_venue_are_waited_out(
     assert all(line.startswith("binance: ") and "retrying in" in line for line in lines)
 
 
-def test_a_venue_that_stays_away_is_one_line_and_keeps_what_has_come(
+def test_a_venue_that_does_not_answer_is_one_line_and_keeps_what_was_fetched(
     store: CandleStore, venue: CcxtCandles, binance: BinanceServer
 ) -> None:
     binance.faults = [200, 500, 500, 500, 500]
@@ -140,9 +140,7 @@ def test_a_venue_that_stays_away_is_one_line_and_keeps_what_has_come(
     assert fetch(store, venue, 0, 1_500).new == 500
 
 
-def test_a_venue_that_is_mute_is_given_up_in_time(
-    store: CandleStore, binance: BinanceServer
-) -> None:
+def test_a_venue_that_never_answers_times_out(store: CandleStore, binance: BinanceServer) -> None:
     binance.silent.clear()
     venue = CcxtCandles("binance", binance.address, RetryPolicy(1, 0.0, 0.0, timeout_s=0.2))
     with pytest.raises(ExternalError, match=r"not answer .*RequestTimeout"):
@@ -150,7 +148,7 @@ def test_a_venue_that_is_mute_is_given_up_in_time(
     binance.silent.set()
 
 
-def test_a_refusal_is_not_asked_again(
+def test_a_rejected_request_is_not_retried(
     store: CandleStore, venue: CcxtCandles, binance: BinanceServer
 ) -> None:
     binance.faults = [400, 200]
@@ -159,7 +157,7 @@ def test_a_refusal_is_not_asked_again(
     assert binance.faults == [200]
 
 
-def test_gaps_and_bars_that_cannot_be_are_counted(
+def test_gaps_and_invalid_bars_are_counted(
     store: CandleStore, venue: CcxtCandles, binance: BinanceServer
 ) -> None:
     binance.missing = {START_MS + m * MINUTE for m in range(40, 45)}
@@ -173,7 +171,7 @@ def test_gaps_and_bars_that_cannot_be_are_counted(
     assert set(range(100)) - set(minutes(store)) == {7, 8, *range(40, 45)}
 
 
-def test_a_bar_that_comes_differently_is_a_conflict_and_the_stored_one_stays(
+def test_a_different_bar_is_a_conflict_and_the_stored_one_is_kept(
     store: CandleStore, venue: CcxtCandles, binance: BinanceServer
 ) -> None:
     fetch(store, venue, 0, 10)
@@ -186,7 +184,7 @@ def test_a_bar_that_comes_differently_is_a_conflict_and_the_stored_one_stays(
     assert store.load(BTC, "1m")[np.arange(13) != 10].hash == kept.hash
 
 
-def test_mistakes_name_the_nearest(store: CandleStore, venue: CcxtCandles) -> None:
+def test_errors_name_the_nearest(store: CandleStore, venue: CcxtCandles) -> None:
     with pytest.raises(UserError, match=r"unknown venue 'binanse': did you mean binance\?"):
         CcxtCandles("binanse")
     with pytest.raises(UserError, match="'nonsense' is not an address"):

@@ -79,7 +79,7 @@ def test_check_of_good_settings(workspace: Path, capsys: pytest.CaptureFixture[s
     assert shown == {"ok": True, "problems": [], "hash": Settings().hash}
 
 
-def test_check_names_every_mistake_on_a_line_of_its_own(
+def test_check_prints_every_error_on_its_own_line(
     workspace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (workspace / "ares.yaml").write_text("venu: kraken\nrisk:\n  daily_loss_limit: 10\n")
@@ -97,7 +97,7 @@ def test_check_names_every_mistake_on_a_line_of_its_own(
     assert len(shown["problems"]) == 2
 
 
-def test_any_other_command_stops_at_the_first_mistake(
+def test_any_other_command_stops_at_the_first_error(
     workspace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (workspace / "ares.yaml").write_text("risk:\n  daily_los_limit: 0.1\n")

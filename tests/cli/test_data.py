@@ -182,7 +182,7 @@ def test_an_invalid_database_is_exit_code_3_and_one_line(
         assert len([line for line in err.splitlines() if "is not a database" in line]) == 1
 
 
-def test_without_a_workspace_it_says_how_to_get_one(
+def test_without_a_workspace_the_error_names_init(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -12,7 +12,7 @@ from ares.config.load import load_settings
 from ares.config.settings import Settings
 
 
-def test_init_makes_a_workspace_and_says_what_comes_next(
+def test_init_creates_a_workspace_and_prints_the_next_step(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["init", str(tmp_path / "w")]) == 0

@@ -11,7 +11,7 @@ Ares = Callable[..., tuple[int, str, str]]
 WINDOW = ("--from", "2024-01-02T01:00", "--to", "2024-01-02T07:00")
 
 
-def test_learn_status_of_a_run_without_a_learner_says_so(
+def test_status_of_a_run_without_a_learner(
     root: Path, ares: Ares, settings_of: Callable[..., None]
 ) -> None:
     code, out, err = ares("learn", "status")
@@ -30,7 +30,7 @@ def test_learn_status_of_a_run_without_a_learner_says_so(
     assert "--learn" not in err
 
 
-def test_learn_status_of_a_run_with_a_learner_says_so(
+def test_status_of_a_run_with_a_learner(
     root: Path, ares: Ares, settings_of: Callable[..., None]
 ) -> None:
     """``--learn`` makes one whatever the settings say."""

@@ -53,7 +53,7 @@ def one_line(text: str) -> bool:
     return text.startswith("ares: ") and text.count("\n") == 1
 
 
-def test_help_lists_every_noun_and_leaves_with_0(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_lists_every_noun_and_exits_with_0(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--help"]) == 0
     shown = capsys.readouterr().out
     for name in NOUNS:
@@ -84,9 +84,7 @@ def test_loading_every_noun_imports_nothing_heavy() -> None:
 
 
 @pytest.mark.parametrize("name", NOUNS)
-def test_every_noun_loads_and_explains_itself(
-    name: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_every_noun_loads_and_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert load(name).name == name
     assert run([name, "--help"]) == 0
     assert f"ares {name}" in capsys.readouterr().out
@@ -112,7 +110,7 @@ def test_a_wrong_call_is_one_line_and_exit_2(
     assert shown.out == ""
 
 
-def test_outside_a_workspace_the_line_says_what_to_do(tmp_path: Path) -> None:
+def test_outside_a_workspace_the_error_names_init(tmp_path: Path) -> None:
     done = ares("config", "show", cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr == (
@@ -144,7 +142,7 @@ def test_outside_a_workspace_the_line_says_what_to_do(tmp_path: Path) -> None:
         (typer.BadParameter("no such thing"), 2, "no such thing"),
     ],
 )
-def test_trouble_is_one_line_with_its_exit_code(
+def test_an_external_failure_is_one_line_with_its_exit_code(
     error: Exception, code: int, part: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert exit_code_of(error) == code
@@ -162,16 +160,14 @@ def test_trouble_is_one_line_with_its_exit_code(
         sqlalchemy.exc.ProgrammingError("SELEKT", {}, sqlite3.ProgrammingError("syntax")),
     ],
 )
-def test_a_bug_shows_its_traceback_and_is_never_taken_for_a_no(
-    error: Exception, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_bug_prints_its_traceback(error: Exception, capsys: pytest.CaptureFixture[str]) -> None:
     assert exit_code_of(error) == 70
     shown = capsys.readouterr().err
     assert type(error).__name__ in shown
     assert "this is a bug in Ares" in shown
 
 
-def test_ctrl_c_is_quiet() -> None:
+def test_ctrl_c_prints_nothing() -> None:
     with subprocess.Popen(
         [sys.executable, "-c", SLEEPER], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -183,7 +179,7 @@ def test_ctrl_c_is_quiet() -> None:
     assert err == ""
 
 
-def test_a_full_disk_behind_stdout_is_one_line(tmp_path: Path) -> None:
+def test_a_full_disk_at_stdout_is_one_line(tmp_path: Path) -> None:
     assert ares("init", cwd=tmp_path).returncode == 0
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
@@ -200,7 +196,7 @@ def test_a_full_disk_behind_stdout_is_one_line(tmp_path: Path) -> None:
     assert "the disk is full" in done.stderr
 
 
-def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
+def test_a_broken_pipe_is_not_an_error(tmp_path: Path) -> None:
     assert ares("init", cwd=tmp_path).returncode == 0
     for args in (["config", "show"], ["config", "show", "--json"], ["--help"]):
         read_end, write_end = os.pipe()

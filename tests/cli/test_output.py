@@ -41,7 +41,7 @@ def printed(value: Any, capsys: pytest.CaptureFixture[str]) -> Any:
     return json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
 
 
-def test_everything_that_ares_computes_becomes_json(capsys: pytest.CaptureFixture[str]) -> None:
+def test_all_kinds_of_values_become_json(capsys: pytest.CaptureFixture[str]) -> None:
     value = {
         Timeframe.H1: Struct(math.nan),
         "record": Record(datetime(2023, 3, 16, tzinfo=UTC), Path("a/b")),
@@ -111,7 +111,7 @@ def test_progress_in_a_pipe_is_plain_lines_on_stderr(capsys: pytest.CaptureFixtu
     assert lines[2].startswith("import: done, 2 of 2 files (100%) in ")
 
 
-def test_progress_that_fails_says_how_far_it_came(capsys: pytest.CaptureFixture[str]) -> None:
+def test_failed_progress_prints_how_far_it_came(capsys: pytest.CaptureFixture[str]) -> None:
     def fail() -> None:
         with output.progress("train", total=4) as bar:
             bar.reach(1)
@@ -122,7 +122,7 @@ def test_progress_that_fails_says_how_far_it_came(capsys: pytest.CaptureFixture[
     assert "train: stopped at 1 of 4 (25%)" in capsys.readouterr().err
 
 
-def test_progress_whose_length_is_learned_later(capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_whose_total_is_set_later(capsys: pytest.CaptureFixture[str]) -> None:
     with output.progress("fetch", unit="bars") as bar:
         bar.expect(10)
         bar.advance(10)

@@ -82,11 +82,13 @@ def test_stopped_by_a_signal_the_same_command_goes_on(
         assert "stopped: run the same command again to continue" in done.stderr
     after, out, err = ares("run", *WINDOW, "--run", name, "--json")
     assert after == 0, err
-    said = json.loads(out)
-    assert (said["finished"], said["resumed"]) == (True, True)
+    output = json.loads(out)
+    assert (output["finished"], output["resumed"]) == (True, True)
     for command in ("certify", "restep"):
         assert ares(command, name)[0] == 0
-    same = {k: v for k, v in said.items() if k in ("fills", "orders", "equity_end", "instruments")}
+    same = {
+        k: v for k, v in output.items() if k in ("fills", "orders", "equity_end", "instruments")
+    }
     assert same == {k: first[k] for k in same}
 
 

@@ -22,15 +22,15 @@ def ares(*args: str) -> int:
 
 def test_a_world_is_written_once_and_as_drawn(tmp_path: Path, capsys: Any) -> None:
     out = tmp_path / "w.parquet"
-    said = ("sim", "candles", str(out), "--years", "0.2", "--turns", "0.1", "--seed", "3")
-    assert ares(*said, "--json") == 0
-    told = json.loads(capsys.readouterr().out)
+    message = ("sim", "candles", str(out), "--years", "0.2", "--turns", "0.1", "--seed", "3")
+    assert ares(*message, "--json") == 0
+    output = json.loads(capsys.readouterr().out)
     frame = pl.read_parquet(out)
     n = len(frame)
-    assert told["bars"] == n == 1_753
+    assert output["bars"] == n == 1_753
     made = hours(3, 1.0, n, turns_at=877)
     assert np.array_equal(frame["close"].to_numpy(), made.bars.close)
-    assert ares(*said) == 2  # it is there already
+    assert ares(*message) == 2  # it is there already
     assert "already" in capsys.readouterr().err
 
 
@@ -43,14 +43,14 @@ def test_a_world_is_written_once_and_as_drawn(tmp_path: Path, capsys: Any) -> No
         (["w.csv", "--turns", "9"], "--turns"),
     ],
 )
-def test_mistakes_are_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any, wrong: list[str], says: str
+def test_an_error_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any, wrong: list[str], words: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert ares("sim", "candles", *wrong) == 2
-    said = capsys.readouterr().err
-    assert says in said
-    assert len(said.strip().splitlines()) == 1
+    message = capsys.readouterr().err
+    assert words in message
+    assert len(message.strip().splitlines()) == 1
     assert not list(tmp_path.iterdir())
 
 

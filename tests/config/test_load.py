@@ -162,7 +162,7 @@ def test_all_errors_are_reported_in_the_order_of_their_lines(tmp_path: Path) -> 
     assert str(caught.value).endswith("(and 3 more: `ares config check` lists them)")
 
 
-def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
+def test_a_missing_file_names_init(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no such file: run `ares init`"):
         load_settings(tmp_path / "ares.yaml", {})
     with pytest.raises(UserError, match="is a folder"):

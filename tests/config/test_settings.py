@@ -51,7 +51,7 @@ def leaves(kind: type[Section]) -> Iterator[tuple[str, FieldInfo]]:
             yield name, declared
 
 
-def test_every_key_says_what_it_means_and_numbers_have_a_unit() -> None:
+def test_every_key_has_a_meaning_and_numbers_have_a_unit() -> None:
     for name, declared in leaves(Settings):
         assert declared.description, name
         assert declared.description.endswith("."), name

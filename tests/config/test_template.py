@@ -21,8 +21,8 @@ def test_every_key_is_written_out_under_a_comment() -> None:
     lines = settings_yaml().splitlines()
     keys = [n for n, line in enumerate(lines) if line.strip() and line.lstrip()[0] not in "#-"]
     assert len(keys) > 80
-    for place in keys:
-        assert lines[place - 1].lstrip().startswith("#"), lines[place]
+    for index in keys:
+        assert lines[index - 1].lstrip().startswith("#"), lines[index]
     assert max(map(len, lines)) <= 100
 
 

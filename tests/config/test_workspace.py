@@ -36,7 +36,7 @@ def test_a_second_init_changes_nothing_and_adds_what_is_missing(tmp_path: Path) 
     assert Workspace.init(tmp_path)[1] == ()
 
 
-def test_no_draft_is_left_beside_the_files(tmp_path: Path) -> None:
+def test_no_temporary_file_is_left(tmp_path: Path) -> None:
     Workspace.init(tmp_path)
     names = {path.name for path in tmp_path.iterdir() if path.is_file()}
     assert names == {"ares.yaml", ".env.example", ".gitignore"}
@@ -53,7 +53,7 @@ def test_a_file_in_the_way_is_named_and_kept(tmp_path: Path) -> None:
     assert not (tmp_path / "ares.yaml").exists()
 
 
-def test_no_workspace_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_workspace_names_init(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match="no workspace here: run `ares init`"):
         Workspace.here({})
@@ -72,7 +72,7 @@ def test_addresses_come_from_the_settings_else_from_the_folder(
     assert Workspace(tmp_path).db_url == "postgresql+psycopg://u:p@h/d"
 
 
-def test_mlflow_is_where_the_settings_say_else_where_its_own_variable_says(
+def test_mlflow_is_at_the_address_of_the_settings_else_of_its_variable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workspace, _ = Workspace.init(tmp_path)

@@ -42,7 +42,7 @@ def only(bars: Bars) -> Finding:
     return finding
 
 
-def place(finding: Finding) -> tuple[Kind, int, int, int]:
+def span(finding: Finding) -> tuple[Kind, int, int, int]:
     return finding.kind, finding.from_ms, finding.to_ms, finding.count
 
 
@@ -55,20 +55,20 @@ def test_a_gap_is_from_the_first_missing_bar_to_the_next_present_one() -> None:
     bars = sound()
     kept = np.ones(len(bars), np.bool_)
     kept[100:107] = False
-    assert place(only(bars[kept])) == (Kind.GAP, at(100), at(107), 7)
+    assert span(only(bars[kept])) == (Kind.GAP, at(100), at(107), 7)
 
 
 def test_a_run_without_volume_is_one_place() -> None:
     bars = sound()
     bars.volume[50:53] = 0.0
-    assert place(only(bars)) == (Kind.ZERO_VOLUME, at(50), at(53), 3)
+    assert span(only(bars)) == (Kind.ZERO_VOLUME, at(50), at(53), 3)
 
 
 def test_a_flash_crash_is_a_jump_with_its_size() -> None:
     bars = sound()
     bars.low[77] = bars.close[76] * 0.8
     finding = only(bars)
-    assert place(finding) == (Kind.JUMP, at(77), at(78), 1)
+    assert span(finding) == (Kind.JUMP, at(77), at(78), 1)
     assert finding.detail == "-20.0%"
 
 
@@ -95,7 +95,7 @@ def test_prices_that_cannot_be_are_errors(fault: str) -> None:
     else:
         bars.volume[9] = -1.0
     finding = only(bars)
-    assert place(finding) == (Kind.OHLC, at(9), at(10), 1)
+    assert span(finding) == (Kind.OHLC, at(9), at(10), 1)
     assert finding.kind.is_error
 
 

@@ -38,7 +38,7 @@ def baseline(walk: Callable[..., Candles]) -> BacktestResult:
 @pytest.fixture(scope="session")
 def modelled(walk: Callable[..., Candles]) -> BacktestResult:
     """Return a backtest of signals with a confidence."""
-    one = walk(n=5_000, seed=3)
+    candles_ = walk(n=5_000, seed=3)
     chance = np.random.default_rng(3)
     p = chance.beta(8, 8, (5_000, 1))
     strategy = Strategy(
@@ -46,7 +46,7 @@ def modelled(walk: Callable[..., Candles]) -> BacktestResult:
         Signals(p, 200 * (p - 0.6), np.full_like(p, 60.0)), (0,), ((0.0, 0.0, 0.0),),
         warnings=("half of the window is training data",),
     )  # fmt: skip
-    return api.backtest(one, strategy, rules=replace(Rules(), gate_mode=False))
+    return api.backtest(candles_, strategy, rules=replace(Rules(), gate_mode=False))
 
 
 @pytest.fixture(scope="session")

@@ -42,8 +42,8 @@ def model_like(candles: list[Candles], seed: int) -> Strategy:
 
 def adds_up(result: BacktestResult) -> None:
     """Assert that cash and positions rebuilt from the fills are the kernel's equity, exactly."""
-    specs = [one.spec for one in result.candles]
-    base_ms = [one.timeframe.ms for one in result.candles]
+    specs = [each.spec for each in result.candles]
+    base_ms = [each.timeframe.ms for each in result.candles]
     cash = round(result.metrics.equity_start * 1e8)
     path = account_path(market_of(result.candles), specs, base_ms, result.log, cash)
     np.testing.assert_array_equal(path.cash + path.gross, result.log.equity)
@@ -110,38 +110,38 @@ def test_all_in_takes_the_cash_there_is(walk: Maker) -> None:
 
 
 def test_next_open_and_close_fill_where_they_say(candles_of: Maker) -> None:
-    one = candles_of([10.0, 11.0, 12.0, 13.0, 14.0], opens=[10.0, 10.5, 11.5, 12.5, 13.5])
-    strategy = long_flat([one], [np.array([0.0, 1.0, 1.0, 0.0, 0.0])], "by hand")
+    each = candles_of([10.0, 11.0, 12.0, 13.0, 14.0], opens=[10.0, 10.5, 11.5, 12.5, 13.5])
+    strategy = long_flat([each], [np.array([0.0, 1.0, 1.0, 0.0, 0.0])], "by hand")
     rules = sized(replace(FREE.without_limits(), participation_max=0.0, collar_bps=0.0), 2.0, 3)
-    later = run_backtest([one], strategy, rules, 1_000.0)
+    later = run_backtest([each], strategy, rules, 1_000.0)
     assert later.fills["price_quote"].to_list() == [11.5, 13.5]
     assert later.metrics.equity_end == 1_004.0
-    at_once = run_backtest([one], strategy, rules, 1_000.0, "close")
+    at_once = run_backtest([each], strategy, rules, 1_000.0, "close")
     assert at_once.fills["price_quote"].to_list() == [11.0, 13.0]
     assert at_once.metrics.equity_end == 1_004.0
     assert any("which no real order gets" in text for text in at_once.warnings)
 
 
 def test_an_order_of_the_last_bar_fills_at_its_close_only(candles_of: Maker) -> None:
-    one = candles_of([10.0, 11.0, 12.0])
-    strategy = long_flat([one], [np.array([0.0, 0.0, 1.0])], "by hand")
+    each = candles_of([10.0, 11.0, 12.0])
+    strategy = long_flat([each], [np.array([0.0, 0.0, 1.0])], "by hand")
     rules = sized(replace(Rules().without_limits(), participation_max=0.0), 1.0, 3)
-    later = run_backtest([one], strategy, rules, 1_000.0)
+    later = run_backtest([each], strategy, rules, 1_000.0)
     assert (later.metrics.entries, later.metrics.equity_end) == (0, 1_000.0)
-    at_once = run_backtest([one], strategy, rules, 1_000.0, "close")
+    at_once = run_backtest([each], strategy, rules, 1_000.0, "close")
     assert at_once.metrics.open_positions == 1
     assert at_once.metrics.equity_end < 1_000.0  # the fee and half the spread
     assert at_once.metrics.bars == 3
-    assert at_once.fills["time"].item().timestamp() * 1000 == one.close_ms[-1]
+    assert at_once.fills["time"].item().timestamp() * 1000 == each.close_ms[-1]
     adds_up(at_once)
 
 
 def test_costs_by_hand(candles_of: Maker) -> None:
-    one = candles_of([100.0, 100.0, 100.0, 100.0])
-    strategy = long_flat([one], [np.array([1.0, 0.0, 0.0, 0.0])], "by hand")
+    each = candles_of([100.0, 100.0, 100.0, 100.0])
+    strategy = long_flat([each], [np.array([1.0, 0.0, 0.0, 0.0])], "by hand")
     rules = Rules(fee_bps=10, spread_bps=20, slippage_bps=100)
     rules = sized(replace(rules.without_limits(), participation_max=0.0), 10.0, 3)
-    got = run_backtest([one], strategy, rules, 10_000.0)
+    got = run_backtest([each], strategy, rules, 10_000.0)
     # 10 of 1,000 traded: slippage 1 bp; bought at 100.11, sold at 99.89
     assert got.fills["price_quote"].to_list() == [100.11, 99.89]
     assert got.costs.spread == pytest.approx(2.0)
@@ -151,14 +151,14 @@ def test_costs_by_hand(candles_of: Maker) -> None:
 
 
 def test_a_stop_costs_its_distance_to_the_trigger_not_to_the_open(candles_of: Maker) -> None:
-    one = candles_of([100.0, 100.0, 100.0, 90.0, 90.0], opens=[100.0] * 3 + [100.0, 90.0])
+    each = candles_of([100.0, 100.0, 100.0, 90.0, 90.0], opens=[100.0] * 3 + [100.0, 90.0])
     strategy = Strategy(
         "stopped", "ensemble",
         Signals(*(np.array(x)[:, None] for x in ([0.9] * 5, [50.0, *[np.nan] * 4], [100.0] * 5))),
         (0,), ((0.0, 0.0, 0.0),),
     )  # fmt: skip
     rules = Rules(fee_bps=0, spread_bps=20, slippage_bps=0, gate_mode=False)
-    got = run_backtest([one], strategy, rules, 10_000.0)
+    got = run_backtest([each], strategy, rules, 10_000.0)
     assert got.trades["exit_reason"].to_list() == ["stop"]
     trigger = np.floor(100.1 * 0.99 * 100) / 100
     size = got.fills["qty_base"][0]
@@ -190,10 +190,10 @@ def test_equal_sizes_of_instruments_with_other_lots(walk: Maker) -> None:
 
 
 def test_limits_given_to_a_baseline_hold(walk: Maker) -> None:
-    one = walk(n=3000, seed=6, step=0.004)
-    strategy = sma_cross([one], 5, 20)
+    each = walk(n=3000, seed=6, step=0.004)
+    strategy = sma_cross([each], 5, 20)
     rules = replace(baseline_rules(Rules(), strategy, 1), position_max=0.1, drawdown_max=0.01)
-    got = run_backtest([one], strategy, rules)
+    got = run_backtest([each], strategy, rules)
     assert got.exposure.max() < 0.12
     assert got.counts.breakers["drawdown"] == 1
     assert got.counts.refusals["breaker_drawdown"] > 0
@@ -212,8 +212,8 @@ def test_the_mode_counts_only_when_it_is_asked_for(walk: Maker) -> None:
 
 
 def test_an_empty_window_is_an_error(walk: Maker) -> None:
-    one = walk(n=10)
-    empty = replace(one, bars=one.bars[:0])
+    each = walk(n=10)
+    empty = replace(each, bars=each.bars[:0])
     with pytest.raises(UserError, match="no candles of test:AAA/USDT"):
         run_backtest([empty], buy_hold([empty]), Rules())
 

@@ -16,10 +16,10 @@ FREE = Rules(fee_bps=0.0, spread_bps=0.0, slippage_bps=0.0)
 
 
 def test_buy_and_hold_is_the_price(walk: Maker) -> None:
-    one = walk(n=2000, seed=4)
-    strategy = buy_hold([one])
-    got = run_backtest([one], strategy, baseline_rules(FREE, strategy, 1), 10_000.0)
+    each = walk(n=2000, seed=4)
+    strategy = buy_hold([each])
+    got = run_backtest([each], strategy, baseline_rules(FREE, strategy, 1), 10_000.0)
     assert got.metrics.entries == 1
-    price = one.bars.close[-1] / one.bars.open[1] - 1
+    price = each.bars.close[-1] / each.bars.open[1] - 1
     assert got.metrics.net_return == pytest.approx(price, rel=0.01, abs=0.002)
     assert got.metrics == got.hold  # the yardstick is the same run

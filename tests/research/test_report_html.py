@@ -96,9 +96,7 @@ def test_text_from_outside_stays_text(modelled: BacktestResult) -> None:
     assert "&lt;script&gt;alert(1)" in text
 
 
-def test_files_are_written_whole_with_all_trades_beside(
-    baseline: BacktestResult, tmp_path: Path
-) -> None:
+def test_the_page_and_all_trades_are_written(baseline: BacktestResult, tmp_path: Path) -> None:
     made = api.report(baseline, tmp_path / "deep" / "out.html")
     assert made.trades_csv.name == "out_trades.csv"
     rows = list(csv.DictReader(io.StringIO(made.trades_csv.read_text())))
@@ -119,8 +117,8 @@ def test_files_are_written_whole_with_all_trades_beside(
 
 
 def test_a_run_of_one_bar_has_a_report(walk: Maker) -> None:
-    one = walk(n=1)
-    assert "All metrics" in render(api.backtest(one, api.buy_hold(one)))
+    each = walk(n=1)
+    assert "All metrics" in render(api.backtest(each, api.buy_hold(each)))
 
 
 def test_the_page_contains_the_series_of_the_charts(baseline: BacktestResult) -> None:

@@ -19,7 +19,7 @@ def test_the_headline_states_the_result(baseline: BacktestResult, walk: Maker) -
     assert text.startswith("It lost")
     assert "costs" in text
     assert "buy & hold made" in text
-    one = walk(n=200)
-    quiet = api.backtest(one, api.long_flat(one, np.zeros(200)))
+    each = walk(n=200)
+    quiet = api.backtest(each, api.long_flat(each, np.zeros(200)))
     assert headline(quiet).startswith("It never traded in 3 hours: no signal led to an order.")
     assert "No closed trades." in render(quiet)

@@ -28,7 +28,7 @@ N = 8_000
 
 def history_of(*candles: Candles) -> HistoryOf:
     """Return histories resampled from one-minute candles."""
-    by_key = {one.key: one for one in candles}
+    by_key = {each.key: each for each in candles}
 
     def read(key: str, timeframe: Timeframe, from_ms: int, to_ms: int) -> Bars:
         if key not in by_key:
@@ -53,28 +53,28 @@ def two_members(packages: list[Package]) -> EnsembleMembers:
 
 
 @pytest.fixture(scope="module")
-def voiced(tiny_package: PackageMaker) -> EnsembleMembers:
+def ensembles(tiny_package: PackageMaker) -> EnsembleMembers:
     return two_members(
         [tiny_package(timeframe=Timeframe.M1), tiny_package(timeframe=Timeframe.M5, slope=-300.0)]
     )
 
 
 def strategy(
-    one: Candles, whole: Candles, voiced: EnsembleMembers, cost_bps: float = 0.0
+    each: Candles, whole: Candles, ensembles: EnsembleMembers, cost_bps: float = 0.0
 ) -> Strategy:
-    return ensemble_strategy([one], [voiced], history_of(whole), scorer, cost_bps, 0.25, "x")
+    return ensemble_strategy([each], [ensembles], history_of(whole), scorer, cost_bps, 0.25, "x")
 
 
 def probability(x: F64, slope: float) -> F64:
     return np.asarray(1.0 / (1.0 + np.exp(-slope * x)))
 
 
-def test_each_close_hears_the_last_closed_bar_of_each_timeframe(
-    walk: CandlesMaker, voiced: EnsembleMembers
+def test_each_close_uses_the_last_closed_bar_of_each_timeframe(
+    walk: CandlesMaker, ensembles: EnsembleMembers
 ) -> None:
     whole = walk(n=N, seed=1)
     window = whole.between(int(whole.bars.ts_ms[3_000]), int(whole.bars.ts_ms[6_000]))
-    got = strategy(window, whole, voiced)
+    got = strategy(window, whole, ensembles)
     parts = []
     for timeframe, slope in ((Timeframe.M1, 200.0), (Timeframe.M5, -300.0)):
         bars = resample(whole.bars, 60_000, timeframe.ms)
@@ -89,11 +89,11 @@ def test_each_close_hears_the_last_closed_bar_of_each_timeframe(
     assert got.validation == ((25.0, 5.0, 40.0),)
 
 
-def test_the_future_moves_nothing(walk: CandlesMaker, voiced: EnsembleMembers) -> None:
+def test_the_future_moves_nothing(walk: CandlesMaker, ensembles: EnsembleMembers) -> None:
     whole = walk(n=N, seed=2)
     start, cut, end = (int(whole.bars.ts_ms[k]) for k in (3_000, 5_003, 7_000))
-    full = strategy(whole.between(start, end), whole, voiced)
-    short = strategy(whole.between(start, cut), whole.between(None, cut), voiced)
+    full = strategy(whole.between(start, end), whole, ensembles)
+    short = strategy(whole.between(start, cut), whole.between(None, cut), ensembles)
     n = len(short.signals.p)
     assert np.isfinite(short.signals.edge_bps).all()
     for name in ("p", "edge_bps", "barrier_bps"):
@@ -101,19 +101,19 @@ def test_the_future_moves_nothing(walk: CandlesMaker, voiced: EnsembleMembers) -
 
 
 def test_dearer_trading_lowers_the_edge_by_just_that(
-    walk: CandlesMaker, voiced: EnsembleMembers
+    walk: CandlesMaker, ensembles: EnsembleMembers
 ) -> None:
     whole = walk(n=N, seed=3)
     window = whole.between(int(whole.bars.ts_ms[4_000]), None)
-    free, dear = (strategy(window, whole, voiced, cost).signals.edge_bps for cost in (0.0, 22.0))
+    free, dear = (strategy(window, whole, ensembles, cost).signals.edge_bps for cost in (0.0, 22.0))
     np.testing.assert_allclose(free - dear, 22.0)
 
 
-def test_without_enough_history_it_has_no_say_and_says_so(
-    walk: CandlesMaker, voiced: EnsembleMembers
+def test_without_enough_history_there_is_no_score_and_a_warning(
+    walk: CandlesMaker, ensembles: EnsembleMembers
 ) -> None:
     whole = walk(n=WARMUP_BARS, seed=4)
-    got = strategy(whole, whole, voiced)
+    got = strategy(whole, whole, ensembles)
     assert np.isnan(got.signals.edge_bps).all()
     assert any("has no score in the window" in text for text in got.warnings)
 
@@ -127,8 +127,8 @@ def test_a_window_inside_the_training_data_is_called_out(
     clean = tiny_package(data=(int(times[0]), int(times[4_000])))
     half = tiny_package(data=(int(times[0]), int(times[5_000])))
     for package, loud in ((clean, False), (half, True)):
-        voiced = EnsembleMembers(package.alone("test:AAA/USDT", "now"), (package,))
-        got = strategy(window, whole, voiced)
+        ensembles = EnsembleMembers(package.alone("test:AAA/USDT", "now"), (package,))
+        got = strategy(window, whole, ensembles)
         assert any("50% of the window is training data" in t for t in got.warnings) is loud
         assert got.models[0]["members"][0]["data_to_ms"] == package.card.data_to_ms
 
@@ -154,12 +154,12 @@ def test_two_instruments_speak_for_themselves(
 ) -> None:
     a, b = walk("AAA/USDT", N, 7), walk("BBB/USDT", N, 8, price=5.0)
     packages = [tiny_package(), tiny_package(instrument="test:BBB/USDT", slope=-100.0)]
-    voices = [
-        EnsembleMembers(package.alone(one.key, "now"), (package,))
-        for package, one in zip(packages, (a, b), strict=True)
+    members = [
+        EnsembleMembers(package.alone(each.key, "now"), (package,))
+        for package, each in zip(packages, (a, b), strict=True)
     ]
-    both = ensemble_strategy([a, b], voices, history_of(a, b), scorer, 0.0, 0.25, "two")
-    for i, one in enumerate((a, b)):
-        alone = ensemble_strategy([one], [voices[i]], history_of(a, b), scorer, 0.0, 0.25, "one")
+    both = ensemble_strategy([a, b], members, history_of(a, b), scorer, 0.0, 0.25, "two")
+    for i, each in enumerate((a, b)):
+        alone = ensemble_strategy([each], [members[i]], history_of(a, b), scorer, 0.0, 0.25, "one")
         np.testing.assert_array_equal(both.signals.p[:, i], alone.signals.p[:, 0])
     assert replace(both, name="one").kind == "ensemble"

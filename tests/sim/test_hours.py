@@ -10,11 +10,11 @@ from ares.sim.hours import PULL_SIGMAS, SIGMA, HourlyMarket, hours
 
 
 def test_the_same_seed_is_the_same_world_and_a_longer_one_begins_alike() -> None:
-    one, two, longer = hours(1, 1.0, 2_000), hours(1, 1.0, 2_000), hours(1, 1.0, 3_000)
+    each, two, longer = hours(1, 1.0, 2_000), hours(1, 1.0, 2_000), hours(1, 1.0, 3_000)
     for name in ("open", "high", "low", "close", "volume"):
-        assert np.array_equal(getattr(one.bars, name), getattr(two.bars, name))
-        assert np.array_equal(getattr(one.bars, name)[:-1], getattr(longer.bars, name)[:1_999])
-    assert not np.array_equal(one.bars.close, hours(2, 1.0, 2_000).bars.close)
+        assert np.array_equal(getattr(each.bars, name), getattr(two.bars, name))
+        assert np.array_equal(getattr(each.bars, name)[:-1], getattr(longer.bars, name)[:1_999])
+    assert not np.array_equal(each.bars.close, hours(2, 1.0, 2_000).bars.close)
 
 
 def test_bars_are_candles() -> None:
@@ -40,7 +40,7 @@ def test_without_an_edge_nothing_is_expected_and_the_noise_is_a_markets() -> Non
     assert 0.5 * SIGMA < r.std() < 2.0 * SIGMA
 
 
-def test_the_planted_pull_is_what_the_head_says() -> None:
+def test_the_planted_edge_is_as_documented() -> None:
     world = hours(5, 1.0, 30_000)
     far = world.away[:-1] < -1.5
     gained = moved(world)[far].mean()

@@ -40,10 +40,10 @@ def seen(bars: Bars) -> float:
 
 
 def test_the_same_seed_is_the_same_world_to_the_bit() -> None:
-    one, again, other = simulate(days=2), simulate(days=2), simulate(days=2, seed=8)
+    each, again, other = simulate(days=2), simulate(days=2), simulate(days=2, seed=8)
     for symbol in SYMBOLS:
-        assert one.bars[symbol].hash == again.bars[symbol].hash
-        assert one.bars[symbol].hash != other.bars[symbol].hash
+        assert each.bars[symbol].hash == again.bars[symbol].hash
+        assert each.bars[symbol].hash != other.bars[symbol].hash
 
 
 def test_a_longer_world_or_one_with_more_in_it_begins_alike() -> None:
@@ -81,7 +81,7 @@ def test_it_behaves_as_markets_do(world: SyntheticMarket) -> None:
     assert set(np.unique(world.hidden.regime)) == {0, 1, 2}
 
 
-def test_the_truth_predicts_as_much_as_it_says(world: SyntheticMarket) -> None:
+def test_the_hidden_state_predicts_as_documented(world: SyntheticMarket) -> None:
     for symbol, bars in world.bars.items():
         expected = world.hidden.expected_return(symbol, HORIZON_BARS)[:-HORIZON_BARS]
         got = later(bars, HORIZON_BARS)

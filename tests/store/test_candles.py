@@ -125,8 +125,8 @@ def test_the_grid_is_only_refined(store: CandleStore) -> None:
 
 
 def test_series_are_listed_from_short_to_long_with_their_span(store: CandleStore) -> None:
-    one = np.ones(2)
-    hours = Bars.make(np.array([0, 3_600_000]), one, one, one, one, one)
+    each = np.ones(2)
+    hours = Bars.make(np.array([0, 3_600_000]), each, each, each, each, each)
     store.save(SPEC, "1h", hours, "h.csv")
     store.save(SPEC, "1m", bars_at([0, 1, 9]), "a.csv")
     first, second = store.series()
@@ -138,7 +138,7 @@ def test_series_are_listed_from_short_to_long_with_their_span(store: CandleStore
     assert store.last_ms(BTC, "1d") is None
 
 
-def test_symbols_are_resolved_and_mistakes_name_the_nearest(store: CandleStore) -> None:
+def test_symbols_are_resolved_and_errors_name_the_nearest(store: CandleStore) -> None:
     with pytest.raises(UserError, match="no candles are stored"):
         store.resolve("BTC/USDT")
     store.save(SPEC, "1m", bars_at([0]), "a.csv")
@@ -200,7 +200,7 @@ def test_the_cache_follows_every_change_also_by_other_hands(
     assert len(store.load(BTC, "1m")) == 0
 
 
-def test_a_cache_that_cannot_be_written_is_no_trouble(engine: Engine, tmp_path: Path) -> None:
+def test_a_cache_that_cannot_be_written_is_ignored(engine: Engine, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     store = CandleStore(engine, tmp_path / "file")
     store.save(SPEC, "1m", bars_at([0, 1]), "a.csv")

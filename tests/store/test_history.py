@@ -53,7 +53,7 @@ def test_each_time_is_given_by_the_finest_interval_and_the_rest_by_longer_ones(
     assert len(history(store, BTC, Timeframe.D1).bars) == 4
 
 
-def test_a_disagreement_is_said_and_the_finer_one_taken(store: CandleStore) -> None:
+def test_a_disagreement_is_reported_and_the_finer_interval_used(store: CandleStore) -> None:
     truth = minutes(1440)
     hours = resample(truth, MINUTE_MS, HOUR_MS)
     hours.close[5] += 0.03
@@ -61,11 +61,11 @@ def test_a_disagreement_is_said_and_the_finer_one_taken(store: CandleStore) -> N
     store.save(SPEC, "1m", truth, "one")
     store.save(SPEC, "1h", hours, "h")
     found = history(store, BTC, Timeframe.H1)
-    (said,) = found.disagreements
-    assert (said.compared, said.different, said.column) == (24, 2, "close")
-    assert said.first_ms == START_MS + 5 * HOUR_MS
-    assert said.coarse_value - said.fine_value == pytest.approx(0.03)
-    assert "1m and 1h disagree on 2 of 24 bars" in str(said)
+    (message,) = found.disagreements
+    assert (message.compared, message.different, message.column) == (24, 2, "close")
+    assert message.first_ms == START_MS + 5 * HOUR_MS
+    assert message.coarse_value - message.fine_value == pytest.approx(0.03)
+    assert "1m and 1h disagree on 2 of 24 bars" in str(message)
     np.testing.assert_array_equal(found.bars.close, resample(truth, MINUTE_MS, HOUR_MS).close)
 
 
@@ -105,7 +105,7 @@ def test_a_window_shows_only_bars_that_have_closed_by_its_end(store: CandleStore
         assert found.hash == every[inside].hash
 
 
-def test_a_timeframe_below_every_stored_interval_is_a_mistake(store: CandleStore) -> None:
+def test_a_timeframe_below_every_stored_interval_is_an_error(store: CandleStore) -> None:
     store.save(SPEC, "1h", resample(minutes(1440), MINUTE_MS, HOUR_MS), "h")
     with pytest.raises(UserError, match=r"stored intervals: 1h.*import 5m or shorter"):
         history(store, BTC, Timeframe.M5)

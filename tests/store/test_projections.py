@@ -105,7 +105,7 @@ STORY: list[tuple[Event, list[Effect]]] = [
 ]
 
 
-def told(database: Engine, story: list[tuple[Event, list[Effect]]], every: int = 10**9) -> None:
+def recorded(database: Engine, story: list[tuple[Event, list[Effect]]], every: int = 10**9) -> None:
     """Show a projector the story, flushing after every so many entries."""
     projector = Projector(database, setup_of())
     for seq, (event, effects) in enumerate(story, 1):
@@ -122,7 +122,7 @@ def rows(database: Engine, columns: str, table: str, where: str = "1") -> list[t
 
 
 def test_orders_follow_their_life(engine: Engine) -> None:
-    told(engine, STORY)
+    recorded(engine, STORY)
     assert rows(engine, "client_order_id, side, kind, qty, price, status", "orders") == [
         ("e", "buy", "entry", 2.0, 105.0, "expired"),
         ("s", "sell", "stop", 1.5, 99.0, "cancelled"),
@@ -134,18 +134,18 @@ def test_orders_follow_their_life(engine: Engine) -> None:
     assert created == [("2023-11-14 22:14:00", "2023-11-14 22:15:00")]
     for count, status in ((1, "submitted"), (2, "accepted")):
         forget(engine, ENV)
-        told(engine, STORY[:count])
+        recorded(engine, STORY[:count])
         assert rows(engine, "status", "orders") == [(status,)]
     forget(engine, ENV)
-    told(engine, STORY[:5])
+    recorded(engine, STORY[:5])
     assert rows(engine, "status", "orders", "client_order_id = 's'") == [("cancelling",)]
     forget(engine, ENV)
-    told(engine, STORY[:8])
+    recorded(engine, STORY[:8])
     assert rows(engine, "status", "orders", "client_order_id = 'x'") == [("partly_filled",)]
 
 
 def test_fills_say_what_they_cost(engine: Engine) -> None:
-    told(engine, STORY)
+    recorded(engine, STORY)
     found = rows(engine, "client_order_id, side, qty, price, fee, slippage_bps", "fills")
     assert [row[:5] for row in found] == [
         ("e", "buy", 1.5, 100.1, 7e-8),
@@ -160,7 +160,7 @@ def test_fills_say_what_they_cost(engine: Engine) -> None:
 
 
 def test_a_stop_is_measured_by_its_trigger(engine: Engine) -> None:
-    told(engine, [*STORY[:4], (filled("s", -1_500, 9_890, 1), [])])
+    recorded(engine, [*STORY[:4], (filled("s", -1_500, 9_890, 1), [])])
     assert rows(engine, "slippage_bps", "fills")[1][0] == pytest.approx((1 - 98.9 / 99.0) * 1e4)
 
 
@@ -178,7 +178,7 @@ def test_a_position_opens_shrinks_and_closes(engine: Engine) -> None:
         ),
     ):
         forget(engine, ENV)
-        told(engine, STORY[:count])
+        recorded(engine, STORY[:count])
         assert rows(engine, columns, "positions") == wanted
 
 
@@ -186,7 +186,7 @@ def test_an_entry_in_parts_is_one_position_at_its_mean(engine: Engine) -> None:
     parts: list[tuple[Event, list[Effect]]] = [
         STORY[0], (filled("e", 500, 10_000, 1, 1_500), []), (filled("e", 1_500, 10_040, 2), []),
     ]  # fmt: skip
-    told(engine, parts)
+    recorded(engine, parts)
     assert rows(engine, "qty, entry_price, fees", "positions") == [(2.0, 100.3, 3e-8)]
 
 
@@ -196,7 +196,7 @@ def test_a_second_position_starts_afresh(engine: Engine) -> None:
         (filled("e2", 1_000, 12_000, 5), [submit("x2", "exit", -1_000, 0)]),
         (filled("x2", -400, 12_100, 1, -600), []),
     ]
-    told(engine, [*STORY, *again])
+    recorded(engine, [*STORY, *again])
     columns = "status, qty, entry_price, fees"
     found = rows(engine, columns, "positions", "symbol = 'BTC/USDT' AND entry_price < 190")
     assert found == [("closed", 1.5, 100.1, 3e-8), ("open", 0.6, 120.0, 6e-8)]
@@ -204,7 +204,7 @@ def test_a_second_position_starts_afresh(engine: Engine) -> None:
 
 def test_virtual_trades_have_no_money_and_no_position(engine: Engine) -> None:
     virtual = closed(0, 0, 10_000.5, 10_100.0, 0, virtual=True, code="no_champion")
-    told(engine, [(bars(0), [virtual, closed(0, 10, 1.0, 2.0, 100)])])
+    recorded(engine, [(bars(0), [virtual, closed(0, 10, 1.0, 2.0, 100)])])
     assert rows(engine, "virtual, pnl_absolute, qty, pnl_bps, slot", "trade_outcomes") == [
         (1, None, 0.0, 12.0, "champion"),
         (0, 1e-6, 0.01, 12.0, "champion"),
@@ -213,20 +213,20 @@ def test_virtual_trades_have_no_money_and_no_position(engine: Engine) -> None:
 
 
 def test_a_refusal_is_an_order_that_never_was(engine: Engine) -> None:
-    told(engine, [(bars(0), [SignalRefused(1, T0, "no_champion", 0.7, 9.0, 30.0)])])
+    recorded(engine, [(bars(0), [SignalRefused(1, T0, "no_champion", 0.7, 9.0, 30.0)])])
     assert rows(engine, "client_order_id, status, refusal, qty", "orders") == [
         (f"{ENV}-1-0-refused", "refused", "no_champion", 0.0)
     ]
 
 
 def test_confidence_is_that_of_a_long_trade_and_silence_has_no_row(engine: Engine) -> None:
-    said = np.array([[0.7, 0.3], [9.0, -9.0], [40.0, 40.0], [0.9, 0.4], [1.0, 0.0]])
-    mute = said.copy()
+    outputs = np.array([[0.7, 0.3], [9.0, -9.0], [40.0, 40.0], [0.9, 0.4], [1.0, 0.0]])
+    mute = outputs.copy()
     mute[0, 0] = np.nan
-    told(
+    recorded(
         engine,
         [
-            (bars(0), [DecisionMade(T0, said.tobytes(), 1, 1)]),
+            (bars(0), [DecisionMade(T0, outputs.tobytes(), 1, 1)]),
             (bars(1), [DecisionMade(T0 + 60_000, mute.tobytes(), 1, 1)]),
         ],
     )
@@ -238,7 +238,7 @@ def test_confidence_is_that_of_a_long_trade_and_silence_has_no_row(engine: Engin
     ]
 
 
-def test_modes_breakers_and_the_days_loss_are_told(engine: Engine) -> None:
+def test_modes_breakers_and_the_daily_loss_are_recorded(engine: Engine) -> None:
     effects: list[Effect] = [
         ModeChanged(1, T0, "LEARNING", "TRADING", 0.81),
         BreakerChanged(-1, T0, "win_rate", "closed", "open", 0.25),
@@ -246,7 +246,7 @@ def test_modes_breakers_and_the_days_loss_are_told(engine: Engine) -> None:
         DailyLossReached(T0, 0.0512),
         VirtualTradeOpened(0, T0, "cash", 9.0),
     ]
-    told(engine, [(bars(0), effects)])
+    recorded(engine, [(bars(0), effects)])
     assert rows(engine, "symbol, mode, previous_mode, mode_confidence", "learning_states") == [
         ("BTC/USDT", "TRADING", "LEARNING", 0.81)
     ]
@@ -262,7 +262,7 @@ def test_modes_breakers_and_the_days_loss_are_told(engine: Engine) -> None:
 
 
 def test_a_retraining_is_a_row_from_its_begin_to_its_end(engine: Engine) -> None:
-    told(engine, STORY)
+    recorded(engine, STORY)
     columns = (
         "symbol, triggered_at, trigger_reason, completed_at, duration_s, epochs, rows, "
         "validation_confidence, success, outcome, verdict, failed_lines, message"
@@ -289,23 +289,23 @@ def test_a_mode_that_goes_to_and_fro_is_an_alert_once_an_hour(engine: Engine) ->
         (bars(minute), [changed(minute)]) for minute in (0, 10, 20, 30, 40, 90, 100, 110)
     ]
     story += [(bars(200), [changed(200, 1), changed(205, 1)])]
-    told(engine, story)
+    recorded(engine, story)
     assert rows(engine, "timestamp, code, value, threshold", "alerts") == [
         ("2023-11-14 22:34:00", "mode_transitions", 3.0, 2.0),
         ("2023-11-15 00:04:00", "mode_transitions", 3.0, 2.0),
     ]
     forget(engine, ENV)
     assert rows(engine, "*", "alerts") == []
-    told(engine, story, every=1)
+    recorded(engine, story, every=1)
     assert len(rows(engine, "*", "alerts")) == 2
 
 
 @pytest.mark.parametrize("every", [1, 2, 3, 5, 7])
 def test_rows_do_not_depend_on_when_they_are_written(engine: Engine, every: int) -> None:
-    told(engine, STORY)
+    recorded(engine, STORY)
     wanted = {table: rows(engine, "*", table) for table in TABLES}
     forget(engine, ENV)
-    told(engine, STORY, every)
+    recorded(engine, STORY, every)
     assert {t: [r[1:] for r in rows(engine, "*", t)] for t in TABLES} == {
         t: [r[1:] for r in found] for t, found in wanted.items()
     }
@@ -315,12 +315,12 @@ def test_rows_do_not_depend_on_when_they_are_written(engine: Engine, every: int)
 def test_a_projector_that_died_goes_on_exactly_where_the_tables_end(
     engine: Engine, stopped: int
 ) -> None:
-    told(engine, STORY[:stopped])
+    recorded(engine, STORY[:stopped])
     assert projected_seq(engine, ENV) == stopped
-    told(engine, STORY)
+    recorded(engine, STORY)
     found = {t: [r[1:] for r in rows(engine, "*", t)] for t in TABLES}
     forget(engine, ENV)
-    told(engine, STORY)
+    recorded(engine, STORY)
     assert {t: [r[1:] for r in rows(engine, "*", t)] for t in TABLES} == found
 
 
@@ -349,7 +349,7 @@ def test_the_journal_is_asked_to_be_durable_first(engine: Engine) -> None:
 
 
 def test_environments_do_not_touch_each_other(engine: Engine) -> None:
-    told(engine, STORY)
+    recorded(engine, STORY)
     before = {table: rows(engine, "*", table) for table in TABLES}
     other = Projector(engine, setup_of("history/other"))
     for seq, (event, effects) in enumerate(STORY, 1):

@@ -87,7 +87,7 @@ def test_an_invalid_file_among_others_is_reported_and_stores_nothing(
     assert [s.instrument.symbol for s in store.series()] == ["BTC/USDT", "XRP/USDT"]
 
 
-def test_a_bad_file_alone_is_the_callers_mistake(store: CandleStore, folder: Path) -> None:
+def test_an_invalid_file_alone_is_a_user_error(store: CandleStore, folder: Path) -> None:
     with pytest.raises(UserError, match="no such file"):
         import_candles(store, folder / "nowhere", "binance")
     pl.DataFrame({"ts": [1], "price": [2.0]}).write_parquet(folder / "BTCUSDT_trades.parquet")
@@ -122,8 +122,8 @@ def test_two_sources_that_differ_are_reported_with_both_values(
 ) -> None:
     first = write(folder / "BTCUSDT_1m_a.parquet", 0, 10)
     second = write(folder / "BTCUSDT_1m_b.parquet", 8, 4, price=200.0)
-    (one, other) = import_candles(store, folder, "binance").imported
-    assert (one.conflict_count, other.conflict_count, other.new) == (0, 2, 2)
+    (each, other) = import_candles(store, folder, "binance").imported
+    assert (each.conflict_count, other.conflict_count, other.new) == (0, 2, 2)
     conflict = other.conflicts[0]
     assert (conflict.ts_ms, conflict.column) == (START_MS + 8 * MINUTE_MS, "open")
     assert (conflict.stored, conflict.offered) == (102.0, 202.0)
@@ -139,12 +139,12 @@ def test_gaps_inside_a_file_are_counted_with_the_first_place(
     path = write(folder / "BTCUSDT_1m.parquet", 0, 100)
     kept = pl.read_parquet(path).with_row_index().filter(~pl.col("index").is_in([9, 10, 50]))
     kept.drop("index").write_parquet(path)
-    (one,) = import_candles(store, path, "binance").imported
-    assert (one.rows, one.gaps, one.missing) == (97, 2, 3)
-    assert one.first_gap_ms == START_MS + 9 * MINUTE_MS
+    (each,) = import_candles(store, path, "binance").imported
+    assert (each.rows, each.gaps, each.missing) == (97, 2, 3)
+    assert each.first_gap_ms == START_MS + 9 * MINUTE_MS
 
 
-def test_trouble_of_the_database_stops_and_keeps_the_files_before(
+def test_a_failing_database_stops_and_keeps_the_files_before(
     store: CandleStore, folder: Path, tmp_path: Path
 ) -> None:
     write(folder / "ADAUSDT_1m.parquet", 0, 10)
@@ -174,7 +174,7 @@ def test_the_real_folder_is_imported_whole_and_is_sound(ares_data: Path, tmp_pat
     assert sum(f.conflict_count for f in report.imported) == 0
     btc = Instrument("binance", "BTC/USDT")
     assert (store.spec(btc).price_decimals, store.intervals(btc)) == (2, ["1m", "5m", "1h"])
-    found = [finding for one in check_store(store) for finding in one.findings]
+    found = [finding for each in check_store(store) for finding in each.findings]
     assert not [finding for finding in found if finding.kind.is_error]
     halt = [f for f in found if f.instrument == btc and f.interval == "1m" and f.kind is Kind.GAP]
     assert (halt[0].from_ms, halt[0].count) == (1_679_661_600_000, 80)  # 2023-03-24 12:40
