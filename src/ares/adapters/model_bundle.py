@@ -140,7 +140,7 @@ def _package(files: Mapping[str, bytes], card_name: str, path: Path) -> Package:
     read = package_of(files[card_name], {}, f"{path}: {card_name}")
     folder, names = PurePosixPath(card_name).parent, read.card.files
     found = {name: files[str(folder / name)] for name in names if str(folder / name) in files}
-    return verified(Package(read.card, found, read.told), str(path))
+    return verified(Package(read.card, found, read.card_content), str(path))
 
 
 def _names(

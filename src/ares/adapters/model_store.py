@@ -261,7 +261,7 @@ def read_package(folder: Path) -> Package:
             raise ExternalError(
                 f"{folder}: {name} is missing: restore it from an export, or train again"
             ) from None
-    return verified(Package(card, files, read.told), str(folder))
+    return verified(Package(card, files, read.card_content), str(folder))
 
 
 def verified(package: Package, where: str) -> Package:

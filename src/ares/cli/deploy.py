@@ -37,7 +37,7 @@ def install(
     force: bool = typer.Option(
         False, "--force", help="Without a verdict; needs a reason; not in live."
     ),
-    reason: str = typer.Option("", "--reason", help="Why; it is kept."),
+    reason: str = typer.Option("", "--reason", help="The reason, for the journal."),
     json_: bool = JSON_OPTION,
 ) -> int:
     """Verify a package, ask for approval, install it, restart the service and check it.
@@ -71,7 +71,7 @@ def rollback(
     symbol: str = typer.Argument("", help="Of the instrument, where there are several."),
     yes: bool = typer.Option(False, "--yes", "-y", help="Approve without being asked."),
     to: str = typer.Option("", "--to", help=ENVIRONMENT),
-    reason: str = typer.Option("", "--reason", help="Why; it is kept."),
+    reason: str = typer.Option("", "--reason", help="The reason, for the journal."),
     json_: bool = JSON_OPTION,
 ) -> int:
     """Put the previous champion back into service at once; an interrupted install is reverted."""

@@ -54,7 +54,7 @@ def promote(
     force: bool = typer.Option(
         False, "--force", help="Without a verdict; needs a reason; not in live."
     ),
-    reason: str = typer.Option("", "--reason", help="Why; it is kept."),
+    reason: str = typer.Option("", "--reason", help="The reason, for the journal."),
     json_: bool = JSON_OPTION,
 ) -> int:
     """Make an ensemble champion; it needs a passing verdict of today's evidence."""
@@ -62,37 +62,39 @@ def promote(
     from ares.config.workspace import Workspace
 
     outcome = promote_model(Workspace.here(), target or None, to, force, reason or None)
-    return _said(outcome, json_)
+    return _print_result(outcome, json_)
 
 
 def rollback(
     symbol: str = typer.Argument("", help="Of the instrument, where there are several."),
-    to: str = typer.Option("", "--to", help="The ensemble to go back to; default: the one before."),
+    to: str = typer.Option(
+        "", "--to", help="The ensemble to go back to; default: the previous champion."
+    ),
     environment: str = typer.Option("", "--env", help="Where there are champions in several."),
-    reason: str = typer.Option("", "--reason", help="Why; it is kept."),
+    reason: str = typer.Option("", "--reason", help="The reason, for the journal."),
     json_: bool = JSON_OPTION,
 ) -> int:
-    """Make a former champion champion again, and archive the one that is."""
+    """Make a former champion champion again, and archive the present one."""
     from ares.bootstrap.lifecycle import rollback as roll_back
     from ares.config.workspace import Workspace
 
     outcome = roll_back(
         Workspace.here(), symbol or None, to or None, environment or None, reason or None
     )
-    return _said(outcome, json_)
+    return _print_result(outcome, json_)
 
 
 def archive(
     model: str = typer.Argument(..., help=TARGET),
-    reason: str = typer.Option("", "--reason", help="Why; it is kept."),
+    reason: str = typer.Option("", "--reason", help="The reason, for the journal."),
     json_: bool = JSON_OPTION,
 ) -> int:
-    """Take an ensemble out of use: it is neither promoted nor rolled back to any more."""
+    """Archive an ensemble for good: it is not promoted, and not rolled back to, any more."""
     from ares.bootstrap.lifecycle import archive as archive_model
     from ares.config.workspace import Workspace
 
     outcome = archive_model(Workspace.here(), model, reason or None)
-    return _said(outcome, json_)
+    return _print_result(outcome, json_)
 
 
 def compare(
@@ -128,20 +130,20 @@ def _write_picture(path: Path, saved: SavedVerdict) -> None:
         ) from None
 
 
-def _said(outcome: PromotionResult, json_: bool) -> int:
-    """Print what came of a request; 1 where something was refused."""
+def _print_result(outcome: PromotionResult, json_: bool) -> int:
+    """Print the outcome of a request; return 1 where something was refused."""
     if json_:
         print_json(outcome)
     else:
-        for one in outcome.promoted:
-            back = " again" if one.rolled_back else ""
-            forced = " (forced)" if one.forced else ""
+        for promotion in outcome.promoted:
+            again = " again" if promotion.rolled_back else ""
+            forced = " (forced)" if promotion.forced else ""
             say(
-                f"{one.instrument}: {one.ensemble_hash[:12]} is champion in {one.environment}"
-                f"{back}{forced}"
+                f"{promotion.instrument}: {promotion.ensemble_hash[:12]} is champion in "
+                f"{promotion.environment}{again}{forced}"
             )
-        for one_hash in outcome.archived:
-            say(f"{one_hash[:12]} is archived")
+        for ensemble_hash in outcome.archived:
+            say(f"{ensemble_hash[:12]} is archived")
     for refusal in outcome.refused:
         error_line(refusal)
     for warning in outcome.warnings:
@@ -155,7 +157,7 @@ def _bar(label: str) -> Iterator[Callable[[int, int, str], None]]:
         most = 0
 
         def reached(done: int, total: int, what: str) -> None:
-            nonlocal most  # the last step is told without how many there were
+            nonlocal most  # the last step comes without the total
             most = max(most, total)
             bar.expect(most)
             bar.reach(most if done == total else done, what)

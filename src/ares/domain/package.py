@@ -91,18 +91,18 @@ class PackageCard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 class Package(msgspec.Struct, frozen=True):
     """A card with the bytes of its other files, by file name.
 
-    told : ``model.json`` where another version of Ares wrote it in other bytes; empty: it is as
-           this version writes it.
+    card_content : ``model.json`` where another version of Ares wrote other bytes; empty: the bytes
+                   that this version writes.
     """
 
     card: PackageCard
     files: dict[str, bytes]
-    told: bytes = b""
+    card_content: bytes = b""
 
     @property
     def content(self) -> bytes:
         """Return the bytes of its ``model.json``."""
-        return self.told or card_bytes(self.card)
+        return self.card_content or card_bytes(self.card)
 
     @property
     def graph(self) -> bytes:
