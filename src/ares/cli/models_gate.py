@@ -67,9 +67,7 @@ def promote(
 
 def rollback(
     symbol: str = typer.Argument("", help="Of the instrument, where there are several."),
-    to: str = typer.Option(
-        "", "--to", help="The ensemble to go back to; default: the previous champion."
-    ),
+    to: str = typer.Option("", "--to", help="The ensemble to go back to; default: the previous."),
     environment: str = typer.Option("", "--env", help="Where there are champions in several."),
     reason: str = typer.Option("", "--reason", help="The reason, for the journal."),
     json_: bool = JSON_OPTION,
