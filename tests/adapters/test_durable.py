@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from ares.adapters import durable
 from ares.adapters.durable import write_file, write_folder
 
 
@@ -30,7 +29,7 @@ def test_a_full_disk_leaves_the_old_file_and_no_draft(
 ) -> None:
     path = tmp_path / "a.json"
     write_file(path, b"first")
-    monkeypatch.setattr(durable.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
         write_file(path, b"second")
     assert path.read_bytes() == b"first"
@@ -48,7 +47,7 @@ def test_a_folder_appears_once_with_all_its_files(tmp_path: Path) -> None:
 def test_a_full_disk_leaves_no_half_of_a_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(durable.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
         write_folder(tmp_path / "a", {"x": b"1"})
     assert os.listdir(tmp_path) == []  # noqa: PTH208

@@ -40,9 +40,10 @@ def test_what_does_not_is_refused_with_a_hint(values: dict[str, float], hint: st
         Sample(**values)
 
 
-def test_a_section_cannot_be_changed() -> None:
+@pytest.mark.parametrize("name", ["share", "percent"])
+def test_a_section_cannot_be_changed(name: str) -> None:
     with pytest.raises(ValidationError, match="frozen"):
-        Sample().share = 0.2
+        setattr(Sample(), name, 0.2)
 
 
 def test_a_declaration_says_whether_it_may_change_live() -> None:
