@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "JSON_OPTION",
-    "Bar",
+    "ProgressBar",
     "console",
     "count",
     "duration",
@@ -154,7 +154,7 @@ def console(stream: TextIO | None = None) -> Console:
     return Console(file=stream, width=None if stream.isatty() else PIPE_WIDTH)
 
 
-class Bar:
+class ProgressBar:
     """The progress of one long task; created by ``progress``.
 
     Its methods may be passed as callbacks: ``train(..., on_done=bar.advance)``.
@@ -212,16 +212,16 @@ class Bar:
 
 
 @contextmanager
-def progress(label: str, total: float | None = None, unit: str = "") -> Iterator[Bar]:
+def progress(label: str, total: float | None = None, unit: str = "") -> Iterator[ProgressBar]:
     """Show the progress of a long task on stderr: a bar on a terminal, plain lines elsewhere.
 
-    total : number of units; None if not known yet (``Bar.expect`` sets it later).
+    total : number of units; None if not known yet (``ProgressBar.expect`` sets it later).
 
     >>> with progress("import", total=3, unit="files") as bar:
     ...     bar.advance(remark="BTCUSDT_1h.parquet")
     """
     if not sys.stderr.isatty():
-        yield from _finished_bar(Bar(label, total, unit, None))
+        yield from _finished_bar(ProgressBar(label, total, unit, None))
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -234,10 +234,10 @@ def progress(label: str, total: float | None = None, unit: str = "") -> Iterator
         TextColumn("{task.fields[note]}", style="dim", markup=False),
     )
     with Progress(*columns, console=console(sys.stderr), transient=False) as live:
-        yield from _finished_bar(Bar(label, total, unit, live))
+        yield from _finished_bar(ProgressBar(label, total, unit, live))
 
 
-def _finished_bar(bar: Bar) -> Iterator[Bar]:
+def _finished_bar(bar: ProgressBar) -> Iterator[ProgressBar]:
     try:
         yield bar
     except BaseException:

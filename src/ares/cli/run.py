@@ -12,7 +12,7 @@ import typer
 
 from ares.cli.output import (
     JSON_OPTION,
-    Bar,
+    ProgressBar,
     count,
     duration,
     note,
@@ -72,7 +72,7 @@ def command(
     )
     stop = _StopSignal()
     with stop, ExitStack() as shown:
-        bars: list[Bar] = []
+        bars: list[ProgressBar] = []
 
         def reached(done: int, total: int) -> None:
             if not bars:  # an error before the run starts is one line, without a progress bar

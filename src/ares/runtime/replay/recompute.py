@@ -65,7 +65,7 @@ class SlotChanges:
 
 
 @dataclass(frozen=True, slots=True)
-class FeatureTable:
+class RecomputedFeatures:
     """One series of a run: closing instants, feature rows, which are warm, and volatility."""
 
     close_ms: I64
@@ -95,7 +95,7 @@ class RunFeatures:
             base_bars_of(feed, i, lane.base_ms)
             for i, lane in enumerate(setup.instruments[: setup.n_instruments])
         ]
-        self._tables: dict[tuple[int, int], FeatureTable] = {}
+        self._tables: dict[tuple[int, int], RecomputedFeatures] = {}
 
     def scores(self, i: int, ensemble: Ensemble, from_ms: int, to_ms: int) -> list[Scores | None]:
         """Return each member's scores of instrument ``i`` from ``from_ms`` on, before ``to_ms``,
@@ -126,7 +126,7 @@ class RunFeatures:
             p[scored] = scorer(table.rows[scored])
         return Scores(table.close_ms, p, table.sigma)
 
-    def _table(self, i: int, j: int, timeframe: Timeframe) -> FeatureTable:
+    def _table(self, i: int, j: int, timeframe: Timeframe) -> RecomputedFeatures:
         if (i, j) not in self._tables:
             setup, lead = self._setup, self._setup.reference
             bars = resample(self._bars[i], setup.instruments[i].base_ms, timeframe.ms)
@@ -139,7 +139,7 @@ class RunFeatures:
 
     def _scan(
         self, k: int, bars: Bars, reference: Bars | None, timeframe: Timeframe
-    ) -> FeatureTable:
+    ) -> RecomputedFeatures:
         state = self._state
         values = np.empty((len(bars), N_FEATURES), np.float32)
         age = np.empty(len(bars), np.int64)
@@ -154,7 +154,7 @@ class RunFeatures:
         close_ms = bars.ts_ms + timeframe.ms
         i = k // len(self._setup.timeframes)
         rows = append_columns(rows, run_columns(state, self._history, i, close_ms))
-        return FeatureTable(close_ms, rows, warm, sigma)
+        return RecomputedFeatures(close_ms, rows, warm, sigma)
 
 
 def signals_of_lanes(
