@@ -1,6 +1,6 @@
-"""Loads the module with a user's own features: executes it, hashes its code, checks its features.
+"""Loads a user's feature module: executes it, hashes its code, checks its features.
 
-What such a module holds, and how its functions are called, is in ``ares.kernel.features.user``.
+The form of such a module is documented in ``ares.kernel.features.user``.
 """
 
 from __future__ import annotations
@@ -21,33 +21,35 @@ from ares.kernel.jit import use_cache_folder
 
 
 def load_user_features(module: str, folder: Path | None = None) -> UserFeatures:
-    """Return the features that a module defines, or raise UserMistake with what is wrong in it.
+    """Return the features that a module defines, or raise UserError with what is wrong in it.
 
     module : a file (``my_features.py``) or a module's dotted name.
-    folder : where a relative file, or a module that is not installed, is looked for.
+    folder : to which a relative file, or a module that is not installed, is relative.
     """
-    use_cache_folder()  # the module may compile functions of its own
+    use_cache_folder()  # the module may compile functions
     loaded, code_hash = _imported(module, folder or Path())
-    found = tuple(one for one in vars(loaded).values() if isinstance(one, UserFeature))
-    place = Path(loaded.__file__ or module).name
+    found = tuple(feature for feature in vars(loaded).values() if isinstance(feature, UserFeature))
+    file_name = Path(loaded.__file__ or module).name
     if not found:
         raise UserError(
             f"features.module '{module}' has no feature: mark functions with "
             "@ares.kernel.features.user.feature(warmup_bars=...)"
         )
-    for one in found:
-        _check(one, place, [other.name for other in found])
-    return UserFeatures(found, place, code_hash)
+    for feature in found:
+        _check(feature, file_name, [other.name for other in found])
+    return UserFeatures(found, file_name, code_hash)
 
 
-def _check(one: UserFeature, place: str, names: list[str]) -> None:
-    """Refuse a feature that cannot be told apart or wants an impossible window."""
-    if one.name in FEATURE_NAMES or names.count(one.name) > 1:
-        raise UserError(f"feature '{one.name}' of {place}: the name is taken, choose another")
-    bars = one.warmup_bars
+def _check(feature: UserFeature, file_name: str, names: list[str]) -> None:
+    """Raise UserError where a feature's name is taken or its warmup is out of range."""
+    if feature.name in FEATURE_NAMES or names.count(feature.name) > 1:
+        raise UserError(
+            f"feature '{feature.name}' of {file_name}: the name is taken: choose another"
+        )
+    bars = feature.warmup_bars
     if type(bars) is not int or not 1 <= bars <= WARMUP_BARS_MAX:
         raise UserError(
-            f"feature '{one.name}' of {place}: warmup_bars is {bars!r}, "
+            f"feature '{feature.name}' of {file_name}: warmup_bars is {bars!r}: "
             f"give a whole number from 1 to {WARMUP_BARS_MAX}"
         )
 
@@ -56,7 +58,7 @@ def _imported(module: str, folder: Path) -> tuple[ModuleType, str]:
     """Return the executed module and the hash of its code."""
     file = folder / (module if module.endswith(".py") else module.replace(".", "/") + ".py")
     if not file.is_file() and (module.endswith(".py") or not _installed(module)):
-        raise UserError(f"features.module '{module}': there is no file {file}, nor such a module")
+        raise UserError(f"features.module '{module}': there is no file {file} and no such module")
     try:
         if file.is_file():
             return _executed(file)
@@ -81,7 +83,7 @@ def _installed(module: str) -> bool:
 
 
 def _hash_of_installed(loaded: ModuleType) -> str:
-    """Return the hash of an imported module; of its bytes where it is no Python source."""
+    """Return the hash of an imported module; of its bytes if it is not Python source."""
     if loaded.__file__ is None:
         return hashlib.sha256(loaded.__name__.encode()).hexdigest()
     content = Path(loaded.__file__).read_bytes()
@@ -90,13 +92,13 @@ def _hash_of_installed(loaded: ModuleType) -> str:
 
 
 def _executed(file: Path) -> tuple[ModuleType, str]:
-    """Run the very bytes that are hashed: an import might take an older compiled file for them."""
+    """Execute the bytes that are hashed: an import might use an older compiled file."""
     source = file.read_bytes()
     code_hash = source_hash(source)
     name = "ares_user_" + hashlib.sha256(str(file.resolve()).encode() + source).hexdigest()[:12]
     loaded = ModuleType(name)
     loaded.__file__ = str(file)
-    sys.modules[name] = loaded  # where dataclasses and the like look their module up
+    sys.modules[name] = loaded  # dataclasses look up their module here
     try:
         exec(compile(source, str(file), "exec"), vars(loaded))
     except BaseException:

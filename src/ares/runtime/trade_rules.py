@@ -1,4 +1,4 @@
-"""The trade half's rules from the settings: one place for training, judging and trading."""
+"""The rules of the trade half and of challengers, from the settings: one definition for all."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ def rules_of(settings: Settings) -> Rules:
 
 
 def challenger_rules_of(settings: Settings) -> ChallengerRules:
-    """Return how ensembles move while the engine runs, from the settings."""
-    said = settings.challenger
+    """Return the rules of challengers, from the settings."""
+    challenger = settings.challenger
     return ChallengerRules(
-        shadow_ms=round(said.shadow_hours * HOUR_MS),
-        canary_ms=round(said.canary_hours * HOUR_MS),
-        canary_share=said.canary_share,
-        confidence_min=said.confidence_min,
-        false_alarm_trades=said.false_alarm_trades,
-        alpha_worse=said.alpha_worse,
+        shadow_ms=round(challenger.shadow_hours * HOUR_MS),
+        canary_ms=round(challenger.canary_hours * HOUR_MS),
+        canary_share=challenger.canary_share,
+        confidence_min=challenger.confidence_min,
+        false_alarm_trades=challenger.false_alarm_trades,
+        alpha_worse=challenger.alpha_worse,
     )
