@@ -12,6 +12,7 @@ from ares.domain.model_life import (
     InstallCompleted,
     InstallFailed,
     InstallStarted,
+    ModelsImported,
     Record,
     RequestRefused,
     VerdictBasis,
@@ -28,6 +29,7 @@ RECORDS: list[Record] = [
     ),
     EnsemblePromoted("paper", "binance:BTC/USDT", "e", "", "now", "me", "why", False, "v"),
     EnsembleArchived("e", "now", "me", "why"),
+    ModelsImported(("a/b",), "e", "x.zip", "now", "me"),
     RequestRefused("promote", "e", "paper", "no verdict", "now", "me"),
     InstallStarted("live", "binance:BTC/USDT", "e", "", "p", "h", "now", "me", "why", "--yes"),
     InstallCompleted("live", "binance:BTC/USDT", "e", 3, "now", "me"),
@@ -52,3 +54,12 @@ def test_a_basis_names_each_thing_that_changed() -> None:
     now = msgspec.structs.replace(BASIS, champion="d", trials=4)
     assert BASIS.changed(now) == ("champion", "trials")
     assert hash_of(now) != hash_of(BASIS)
+
+
+def test_what_a_verdict_rests_on_is_named_when_it_changes() -> None:
+    one = VerdictBasis("", "evidence", "l", "t", 1, "c")
+    assert one.changed(one) == ()
+    assert one.changed(msgspec.structs.replace(one, trials=2, champion="x")) == (
+        "champion",
+        "trials",
+    )

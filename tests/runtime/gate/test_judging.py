@@ -29,7 +29,7 @@ from ares.runtime.validation.from_workspace import validation_config
 from ares.runtime.validation.pipeline import ValidationResult
 
 if TYPE_CHECKING:
-    from tests.runtime.gate.conftest import World
+    from tests.runtime.conftest import World
 
 
 def line(verdict: Verdict, name: str) -> VerdictLine:

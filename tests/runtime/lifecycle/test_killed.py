@@ -16,7 +16,7 @@ import pytest
 from ares.config.workspace import Workspace
 
 if TYPE_CHECKING:
-    from tests.runtime.gate.conftest import World
+    from tests.runtime.conftest import World
 
 SCRIPT = Path(__file__).with_name("killed_at.py")
 POINTS_MIN = 25
@@ -39,7 +39,7 @@ def seen(trained: World, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
         for crowned in (trained.first, trained.refit):
             world.let_pass(crowned)
             if crowned == trained.first or move == "rollback":
-                assert world.asked(crowned).promoted
+                assert world.promote(crowned).promoted
         command += [move, str(folder / move), target]
     done = subprocess.run(
         command, capture_output=True, text=True, check=False, timeout=600, env=os.environ.copy()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -11,22 +14,19 @@ import msgspec
 import pytest
 
 from ares.adapters.model_store import ModelStore
-from ares.bootstrap.lifecycle import archive, promote, rollback
+from ares.bootstrap.lifecycle import archive, promote
 from ares.config.workspace import Workspace
 from ares.domain.errors import UserError
-from ares.domain.model_life import VerdictBasis
-from ares.runtime.lifecycle.model_list import missing_champions
-from ares.runtime.lifecycle.promotion import PromotionResult
 from ares.runtime.registry.model_journal import read_registry, record
 
 if TYPE_CHECKING:
-    from tests.runtime.gate.conftest import World
+    from tests.runtime.conftest import World
 
 BTC = "binance:BTC/USDT"
 
 
 def test_without_a_verdict_nothing_is_promoted_and_the_refusal_is_journaled(world: World) -> None:
-    outcome = world.asked(world.refit)
+    outcome = world.promote(world.refit)
     assert outcome.promoted == ()
     assert "no passing verdict for history: `ares models validate" in outcome.refused[0]
     assert world.champion() is None
@@ -51,23 +51,23 @@ def test_with_a_verdict_it_is_promoted_with_who_when_why_and_the_verdict(world: 
     book = read_registry(world.workspace.journal_dir)
     assert book.status(world.refit) == "production"
     assert book.status(world.first) == "candidate"
-    again = world.asked(world.refit)
+    again = world.promote(world.refit)
     assert "is champion in history already" in again.refused[0]
 
 
 def test_a_refusing_verdict_and_one_for_elsewhere_do_not_help(world: World) -> None:
     world.let_pass(world.refit, "paper")
-    assert "no passing verdict for history" in world.asked(world.refit).refused[0]
+    assert "no passing verdict for history" in world.promote(world.refit).refused[0]
     world.let_pass(world.refit, passed=False)
-    refusal = world.asked(world.refit).refused[0]
+    refusal = world.promote(world.refit).refused[0]
     assert "it was refused at now (e_value, deflated_sharpe)" in refusal
     judged = read_registry(world.workspace.journal_dir).verdicts[-1]
     many = msgspec.structs.replace(judged, failed=tuple("abcdefg"))
     record(world.workspace.journal_dir, [many])
-    assert "(a, b, c, d, e and 2 more)" in world.asked(world.refit).refused[0]
+    assert "(a, b, c, d, e and 2 more)" in world.promote(world.refit).refused[0]
     assert read_registry(world.workspace.journal_dir).status(world.refit) == "evaluated_inferior"
     world.let_pass(world.refit)
-    assert world.asked(world.refit).promoted
+    assert world.promote(world.refit).promoted
 
 
 @pytest.mark.parametrize(
@@ -91,14 +91,14 @@ def test_a_verdict_of_other_settings_is_not_of_today(
 def test_a_verdict_against_another_champion_or_fewer_trials_is_not_of_today(world: World) -> None:
     world.let_pass(world.refit)
     world.force(world.other)
-    assert "another ensemble is champion since" in world.asked(world.refit).refused[0]
+    assert "another ensemble is champion since" in world.promote(world.refit).refused[0]
     world.let_pass(world.refit)
     book = read_registry(world.workspace.journal_dir)
     trial = next(t for t in book.trials if t.kind == "ensemble" and t.scope == BTC)
     record(world.workspace.journal_dir, [msgspec.structs.replace(trial, recipe_hash="new")])
-    assert "more recipes were tried since" in world.asked(world.refit).refused[0]
+    assert "more recipes were tried since" in world.promote(world.refit).refused[0]
     world.let_pass(world.refit)
-    assert world.asked(world.refit).promoted[0].previous_hash == world.other
+    assert world.promote(world.refit).promoted[0].previous_hash == world.other
 
 
 @pytest.mark.parametrize("harm", ["edited", "missing"])
@@ -111,7 +111,7 @@ def test_a_verdict_whose_file_is_not_what_was_written_does_not_count(
         path.write_text("passed!")
     else:
         path.unlink()
-    (refusal,) = world.asked(world.refit).refused
+    (refusal,) = world.promote(world.refit).refused
     assert ("has changed since" in refusal) or ("the verdict is missing" in refusal)
     assert world.champion() is None
 
@@ -128,7 +128,7 @@ def test_a_damaged_model_is_not_promoted_with_or_without_force(world: World, har
         graph.write_bytes(raw)
     else:
         graph.unlink()
-    for outcome in (world.asked(world.refit), world.force(world.refit)):
+    for outcome in (world.promote(world.refit), world.force(world.refit)):
         assert "model.onnx is" in outcome.refused[0]
     assert world.champion() is None
 
@@ -143,7 +143,7 @@ def test_force_needs_a_reason_is_kept_and_has_no_place_in_live(world: World) -> 
         (one,) = world.force(world.refit, place).promoted
         assert (one.forced, one.reason, one.verdict_hash) == (True, "rehearsal", "")
     world.let_pass(world.refit, "live")
-    assert world.asked(world.refit, "live").promoted
+    assert world.promote(world.refit, "live").promoted
     assert read_registry(world.workspace.journal_dir).champion_in(world.refit) == [
         "history",
         "paper",
@@ -153,7 +153,7 @@ def test_force_needs_a_reason_is_kept_and_has_no_place_in_live(world: World) -> 
 
 def test_the_newest_of_every_instrument_is_the_default(world: World) -> None:
     world.let_pass(world.other)
-    outcome = world.asked(None)
+    outcome = world.promote(None)
     assert [one.ensemble_hash for one in outcome.promoted] == [world.other]
     assert len(outcome.refused) == 1
     assert outcome.refused[0].startswith("binance:ETH/USDT")
@@ -165,10 +165,10 @@ def test_what_is_not_there_is_one_line(world: World, target: str) -> None:
         world.force(target)
     assert target in str(raised.value)
     assert "\n" not in str(raised.value)
-    assert (world.denied().target, world.denied().reason) == (target, str(raised.value))
+    assert (world.last_refusal().target, world.last_refusal().reason) == (target, str(raised.value))
     with pytest.raises(UserError, match="unknown environment 'moon'"):
         world.force("BTC/USDT", "moon")
-    assert (world.denied().target, world.denied().environment) == ("BTC/USDT", "moon")
+    assert (world.last_refusal().target, world.last_refusal().environment) == ("BTC/USDT", "moon")
     assert world.champion() is None
 
 
@@ -186,7 +186,7 @@ def test_a_package_named_alone_is_stored_as_an_ensemble_once_it_is_promoted(worl
     models = ModelStore(world.workspace.models_dir)
     name = models.ensemble(world.refit).members[0].name
     before = sorted(models.root.rglob("*"))
-    assert "no passing verdict" in world.asked(name).refused[0]
+    assert "no passing verdict" in world.promote(name).refused[0]
     assert sorted(models.root.rglob("*")) == before
     assert world.force(name).promoted
     alone = models.ensemble(world.champion() or "")
@@ -199,84 +199,69 @@ def test_without_any_ensemble_it_says_how_to_make_one(world: World) -> None:
         world.force(None)
 
 
-def test_rolling_back_brings_the_former_one_and_archives_the_present(world: World) -> None:
-    world.let_pass(world.first)
-    world.asked(world.first)
-    world.let_pass(world.refit)
-    world.asked(world.refit)
-    outcome = rollback(world.workspace, None, None, None, "it lost money")
-    (one,) = outcome.promoted
-    assert outcome.archived == (world.refit,)
-    assert (one.ensemble_hash, one.previous_hash) == (world.first, world.refit)
-    assert (one.rolled_back, one.reason) == (True, "it lost money")
-    book = read_registry(world.workspace.journal_dir)
-    assert world.champion() == world.first
-    assert (book.status(world.first), book.status(world.refit)) == ("production", "archived")
-    world.let_pass(world.refit)
-    assert "is archived" in world.asked(world.refit).refused[0]
-    (refusal,) = rollback(world.workspace, "BTC/USDT", world.refit, "history").refused
-    assert "is archived" in refusal
-    (refusal,) = rollback(world.workspace, None, None, None).refused
-    assert "no former champion" in refusal
-    assert world.champion() == world.first
+RACER = """
+import json, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from ares.config.workspace import Workspace
+from ares.bootstrap.lifecycle import promote
+
+waited = []
+
+def now():
+    if not waited:  # it has looked at the champion, and not yet written
+        waited.append(print("looked", flush=True))
+        sys.stdin.readline()
+    return datetime.now(UTC)
+
+outcome = promote(Workspace(Path(sys.argv[1])), sys.argv[2], "history", False, "race", now=now)
+print(json.dumps([len(outcome.promoted), list(outcome.refused)]), flush=True)
+"""
 
 
-def test_a_rollback_goes_only_to_what_was_validated_exists_and_works(world: World) -> None:
-    world.force(world.other)
-    world.let_pass(world.first)
-    world.asked(world.first)
-    for target, says in (
-        (world.other, "was never validated"),
-        (world.first, "is champion in history already"),
-        (world.noise, "is for binance:ETH/USDT"),
-        ("deadbeef", "no model 'deadbeef'"),
-    ):
-        (refusal,) = rollback(world.workspace, None, target, None).refused
+def test_of_two_processes_at_once_one_wins_and_the_other_is_told(world: World) -> None:
+    """Both have looked at the same champion; who writes second finds another one there."""
+    targets = (world.refit, world.other)
+    for target in targets:
+        world.let_pass(target)
+    command = [sys.executable, "-c", RACER, str(world.workspace.root)]
+    racers = [
+        subprocess.Popen([*command, t], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for t in targets
+    ]
+    for racer in racers:
+        assert racer.stdout is not None
+        assert racer.stdout.readline() == "looked\n"
+    for racer in racers:
+        assert racer.stdin is not None
+        racer.stdin.write("go\n")
+        racer.stdin.flush()
+    said = [json.loads(racer.communicate(timeout=120)[0]) for racer in racers]
+    won = [target for target, (promoted, _) in zip(targets, said, strict=True) if promoted]
+    assert len(won) == 1
+    assert world.champion() == won[0]
+    ((told,),) = (refused for promoted, refused in said if not promoted)
+    assert f"{won[0][:12]} became champion in history meanwhile (by " in told
+    assert world.last_refusal().action == "promote"
+    assert len(read_registry(world.workspace.journal_dir).promotions) == 1
+
+
+def test_what_it_rests_on_may_not_change_while_it_is_promoted(world: World) -> None:
+    """Archived, or judged again, between the look and the record."""
+    world.let_pass(world.refit)
+    changes: list[tuple[Callable[[], object], str]] = [
+        (lambda: world.let_pass(world.refit, passed=False), "was judged again meanwhile"),
+        (lambda: archive(world.workspace, world.refit), "was archived meanwhile"),
+    ]
+    for change, says in changes:
+        world.let_pass(world.refit)
+        pending = [change]
+
+        def now(pending: list[Callable[[], object]] = pending) -> datetime:
+            while pending:
+                pending.pop()()
+            return datetime.now(UTC)
+
+        (refusal,) = promote(world.workspace, world.refit, "history", False, None, now=now).refused
         assert says in refusal
-        assert read_registry(world.workspace.journal_dir).refusals[-1].action == "rollback"
-    assert world.champion() == world.first
-    world.let_pass(world.refit)
-    models = ModelStore(world.workspace.models_dir)
-    member = models.ensemble(world.refit).members[0]
-    (models.root / "packages" / member.name / member.version / "model.onnx").unlink()
-    (refusal,) = rollback(world.workspace, None, world.refit, None).refused
-    assert "model.onnx is missing" in refusal
-    assert world.champion() == world.first
-    with pytest.raises(UserError, match="there is no champion in paper"):
-        rollback(world.workspace, None, None, "paper")
-    world.force(world.first, "paper")
-    with pytest.raises(UserError, match="there are several champions"):
-        rollback(world.workspace, None, None, None)
-
-
-def test_a_champion_that_is_not_stored_any_more_is_named(world: World) -> None:
-    world.force(world.first)
-    models = ModelStore(world.workspace.models_dir)
-    book = read_registry(world.workspace.journal_dir)
-    assert missing_champions(models.listed(), book) == []
-    models.ensemble_path(models.ensemble(world.first)).unlink()
-    [said] = missing_champions(models.listed(), book)
-    assert said.startswith(f"{world.first[:12]} is champion of binance:BTC/USDT in history")
-
-
-def test_archiving_takes_a_model_out_of_use_but_never_a_champion(world: World) -> None:
-    world.force(world.refit)
-    (refusal,) = archive(world.workspace, world.refit).refused
-    assert "is champion in history" in refusal
-    assert archive(world.workspace, world.other, "old") == PromotionResult(
-        (), (), (), (world.other,)
-    )
-    assert read_registry(world.workspace.journal_dir).status(world.other) == "archived"
-    (refusal,) = archive(world.workspace, world.other).refused
-    assert "archived already" in refusal
-    world.let_pass(world.other)
-    assert "is archived" in world.asked(world.other).refused[0]
-
-
-def test_what_a_verdict_rests_on_is_named_when_it_changes() -> None:
-    one = VerdictBasis("", "evidence", "l", "t", 1, "c")
-    assert one.changed(one) == ()
-    assert one.changed(msgspec.structs.replace(one, trials=2, champion="x")) == (
-        "champion",
-        "trials",
-    )
+        assert world.champion() is None

@@ -8,10 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 import ares
-from ares.bootstrap.values import model_paths
 
 if TYPE_CHECKING:
     from tests.runtime.deploy.conftest import Site
@@ -85,26 +82,3 @@ def test_an_install_that_is_reverted(site: Site) -> None:
         assert found[point]["undone"] == ["reverted", site.old]
         assert found[point]["undone settled"]
     assert found["failure recorded"]["unfinished"] == []
-
-
-@pytest.mark.parametrize("stays", ["link", "stranger"])
-def test_what_is_not_ours_in_the_temporary_folder_stays(
-    site: Site, stays: str, tmp_path: Path
-) -> None:
-    """Anybody may write there: a link of our name is not followed, a file is left."""
-    from ares.runtime.deploy.staging import clean_stale, staging
-
-    with staging(model_paths(site.production), site.temporary) as folder:
-        assert folder.stat().st_mode & 0o777 == 0o700
-        name = folder.name[:-8]
-    mine = tmp_path / "mine"
-    mine.mkdir()
-    (mine / "kept").touch()
-    planted = site.temporary / f"{name}planted"
-    if stays == "link":
-        planted.symlink_to(mine)
-    else:
-        planted.write_text("a file")
-    assert clean_stale(model_paths(site.production), site.temporary) == ()
-    assert (mine / "kept").exists()
-    assert planted.is_symlink() or planted.exists()

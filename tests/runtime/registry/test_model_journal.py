@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
 
-from ares.domain.errors import ExternalError, UserError
+from ares.bootstrap.training import train
+from ares.domain.errors import AresError, ExternalError, UserError
 from ares.domain.model_life import EnsembleArchived, EnsemblePromoted
-from ares.journal.log import Writer
+from ares.journal.log import Lock, Writer
 from ares.runtime.registry.journal_head import head_path, read_whole
 from ares.runtime.registry.model_journal import (
     models_journal,
@@ -22,6 +23,10 @@ from ares.runtime.registry.model_journal import (
     who,
     writing,
 )
+from ares.runtime.training.plan import TrainingRequest
+
+if TYPE_CHECKING:
+    from tests.runtime.conftest import World
 
 NOW = datetime(2024, 1, 1, tzinfo=UTC)
 
@@ -54,46 +59,6 @@ def cut(folder: Path) -> None:
 def emptied(folder: Path) -> None:
     for path in folder.glob("*.journal"):
         path.write_bytes(b"")
-
-
-@pytest.mark.parametrize("harm", [cut, emptied, shutil.rmtree])
-def test_a_journal_that_lost_its_end_is_not_believed(
-    journal: Path, harm: Callable[[Path], object]
-) -> None:
-    """Else champions, refusals and trials would be forgotten, to somebody's advantage."""
-    folder = models_journal(journal)
-    harm(folder)
-    for ask in (lambda: read_registry(journal), lambda: record(journal, [archived("d")])):
-        with pytest.raises(ExternalError, match=r"has lost its end: 3 records were written, [01]"):
-            ask()
-    head_path(folder).unlink()
-    record(journal, [archived("d")])
-    assert "d" in read_registry(journal).archived
-    assert read_registry(journal).champions("paper") == {}
-
-
-def test_a_journal_written_anew_in_its_place_is_not_believed(journal: Path) -> None:
-    folder = models_journal(journal)
-    shutil.rmtree(folder)
-    writer = Writer(folder)
-    for name in "xyz":
-        writer.append(msgspec.msgpack.encode(archived(name)))
-    writer.close()
-    with pytest.raises(ExternalError, match="was replaced"):
-        read_registry(journal)
-
-
-def test_a_journal_may_be_ahead_of_its_head_and_a_head_may_be_missing(journal: Path) -> None:
-    folder = models_journal(journal)
-    before = head_path(folder).read_bytes()
-    record(journal, [archived("d")])
-    head_path(folder).write_bytes(before)  # a crash between the record and its head
-    assert len(read_whole(folder)) == 4
-    head_path(folder).unlink()  # a journal from before heads were kept
-    assert len(read_whole(folder)) == 4
-    head_path(folder).write_bytes(b"{")
-    with pytest.raises(ExternalError, match="is damaged"):
-        read_registry(journal)
 
 
 def test_two_champions_in_the_journal_are_a_forgery(journal: Path) -> None:
@@ -144,17 +109,67 @@ def test_a_journal_that_cannot_be_written_does_not_hide_the_reason(journal: Path
         raise UserError("no such model")
 
 
-def test_what_happened_to_a_model_comes_in_order(journal: Path) -> None:
-    record(journal, [promotion("d", "c"), archived("c")])
-    assert read_registry(journal).records_on("c") == [
-        promotion("c", ""),
-        promotion("d", "c"),
-        archived("c"),
-    ]
-
-
 def test_nothing_is_written_where_the_block_fails(journal: Path) -> None:
     with pytest.raises(ZeroDivisionError), writing(journal):
         _ = 1 // 0
     assert len(read_whole(models_journal(journal))) == 3
     record(journal, [archived("d")])
+
+
+def test_a_writer_waits_for_another_and_says_who_it_is(world: World) -> None:
+    folder = models_journal(world.workspace.journal_dir)
+    lock = Lock(folder)
+    with (
+        pytest.raises(ExternalError, match="another training or promotion"),
+        writing(world.workspace.journal_dir),
+    ):
+        pass
+    threading.Timer(0.2, lock.release).start()
+    record(world.workspace.journal_dir, [EnsembleArchived("x", "now", "me", "test")])
+    assert "x" in read_registry(world.workspace.journal_dir).archived
+
+
+def test_a_promotion_torn_at_any_byte_never_was(world: World) -> None:
+    """A crash while it is written leaves the head where it was."""
+    folder = models_journal(world.workspace.journal_dir)
+    world.force(world.first)
+    head = head_path(folder).read_bytes()
+    world.force(world.refit)
+    (path,) = folder.glob("*.journal")
+    whole = path.read_bytes()
+    last = len(world.journal()[-1]) + 24
+    head_path(folder).write_bytes(head)
+    seen = set()
+    for cut in range(len(whole) - last, len(whole), 7):
+        path.write_bytes(whole[:cut])
+        seen.add(world.champion())
+    path.write_bytes(whole)
+    assert world.champion() == world.refit
+    assert seen == {world.first}
+    path.write_bytes(whole[:-3])
+    assert world.force(world.other).promoted[0].previous_hash == world.first
+
+
+def test_damage_is_found_before_anything_is_decided_on_it(world: World) -> None:
+    world.force(world.first)
+    (path,) = models_journal(world.workspace.journal_dir).glob("*.journal")
+    raw = bytearray(path.read_bytes())
+    raw[40] ^= 1
+    path.write_bytes(raw)
+    for ask in (world.champion, lambda: world.force(world.refit)):
+        with pytest.raises(AresError, match="damaged at byte 0") as raised:
+            ask()
+        assert raised.value.exit_code == 3
+    assert path.read_bytes() == raw
+
+
+def test_two_champions_are_found_before_a_training_makes_anything(world: World) -> None:
+    world.force(world.first)
+    forged = read_registry(world.workspace.journal_dir).promotions[-1]
+    with writing(world.workspace.journal_dir) as append:
+        append(msgspec.structs.replace(forged, ensemble_hash=world.other))
+    packages = world.workspace.models_dir / "packages"
+    before = sorted(packages.rglob("*"))
+    with pytest.raises(ExternalError, match="names two champions"):
+        train(world.workspace, TrainingRequest(symbols=("BTC/USDT",)), pool=world.pool)
+    assert sorted(packages.rglob("*")) == before

@@ -21,7 +21,7 @@ from ares.domain.model_life import EnsemblePromoted
 from ares.runtime.registry.model_journal import read_registry, record
 
 if TYPE_CHECKING:
-    from tests.runtime.gate.conftest import World
+    from tests.runtime.conftest import World
 
 MODEL = "ensemble_binance_BTC-USDT"
 BTC = "binance:BTC/USDT"
@@ -61,9 +61,9 @@ def test_champions_challenger_and_statuses_are_as_the_journal_says(world: World)
     world.force(world.first)
     assert aliases(world) == {"challenger": world.other}  # a run over history moves no champion
     world.let_pass(world.first, "paper")
-    assert world.asked(world.first, "paper").warnings == ()
+    assert world.promote(world.first, "paper").warnings == ()
     world.let_pass(world.other, "paper")
-    assert world.asked(world.other, "paper").warnings == ()
+    assert world.promote(world.other, "paper").warnings == ()
     assert aliases(world) == {"paper-champion": world.other}
     assert statuses(world)[world.first] == "production"  # in history
     assert rollback(world.workspace, None, None, "paper").warnings == ()
@@ -82,7 +82,7 @@ def test_a_promotion_asked_for_again_tells_what_a_killed_one_could_not(world: Wo
     )
     record(world.workspace.journal_dir, [crowned])  # and killed before MLflow was told
     assert "paper-champion" not in aliases(world)
-    (refusal,) = world.asked(world.refit, "paper").refused
+    (refusal,) = world.promote(world.refit, "paper").refused
     assert "is champion in paper already" in refusal
     assert aliases(world)["paper-champion"] == world.refit
     assert statuses(world)[world.refit] == "production"
@@ -114,7 +114,7 @@ def test_two_champions_in_mlflow_are_said_and_corrected(world: World) -> None:
         seen.set_model_version_tag(MODEL, versions[target], "model_status", "production")
     seen.set_registered_model_alias(MODEL, "paper-champion", versions[world.first])
     seen.set_registered_model_alias(MODEL, "live-champion", versions[world.other])
-    (said,) = world.asked(world.refit, "paper").warnings
+    (said,) = world.promote(world.refit, "paper").warnings
     for text in (
         f"called {world.first[:12]} production too",
         f"called {world.other[:12]} production too",
@@ -138,14 +138,14 @@ def test_a_deleted_database_changes_nothing_and_is_filled_again(
 ) -> None:
     """Trials, verdicts and champions are the journal's; MLflow learns of the champion anew."""
     world.let_pass(world.first, "paper")
-    world.asked(world.first, "paper")
+    world.promote(world.first, "paper")
     judged = world.let_pass(world.refit, "paper")
     before = read_registry(world.workspace.journal_dir)
     without = shutil.ignore_patterns("mlflow.db*")
     shutil.copytree(world.workspace.root, tmp_path / "without", ignore=without)
     world = replace(world, workspace=Workspace(tmp_path / "without"))
     assert read_registry(world.workspace.journal_dir) == before
-    outcome = world.asked(world.refit, "paper")
+    outcome = world.promote(world.refit, "paper")
     assert outcome.promoted[0].verdict_hash == judged.verdict_hash
     assert outcome.warnings == ()
     assert aliases(world) == {"paper-champion": world.refit, "challenger": world.other}
@@ -223,12 +223,12 @@ def test_without_mlflow_everything_goes_on_by_what_is_on_our_disk(
     with harm(world):
         copy = afresh(world)
         copy.let_pass(copy.refit, "paper")
-        outcome = copy.asked(copy.refit, "paper")
+        outcome = copy.promote(copy.refit, "paper")
         assert says in outcome.warnings[0]
         assert "\n" not in outcome.warnings[0]
         assert copy.champion("paper") == copy.refit
         copy.let_pass(copy.other, "paper")
-        assert copy.asked(copy.other, "paper").promoted
+        assert copy.promote(copy.other, "paper").promoted
         assert rollback(copy.workspace, None, None, "paper").promoted
         assert copy.champion("paper") == copy.refit
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +14,9 @@ import yaml
 from ares.adapters.archive import zip_bytes
 from ares.bootstrap.values import model_paths
 from ares.config.workspace import Workspace
-from ares.domain.errors import ExternalError, UserError
+from ares.domain.errors import UserError
 from ares.domain.model_life import EnsembleArchived
 from ares.domain.package import sha256
-from ares.runtime.deploy.install import install
-from ares.runtime.deploy.plan import DeployRequest
-from ares.runtime.deploy.staging import one_at_a_time
 from ares.runtime.lifecycle.model_export import export_model
 from ares.runtime.registry.model_journal import read_registry, record
 
@@ -215,95 +211,3 @@ def test_other_costs_here_make_the_verdict_old(site: Site) -> None:
     path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), "costs": {"fee_bps": 1.0}}))
     site.production = Workspace(site.production.root)
     refused(site, "costs, sizes or capital have changed")
-
-
-def test_a_person_who_says_no_and_a_file_that_is_another_one(site: Site) -> None:
-    refused(site, "it was not approved", approve=lambda _plan: False)
-    refused(site, "not the one of --sha256", sha256="0" * 64)
-    assert site.install(sha256=sha256(site.package.read_bytes()).upper(), approve=lambda plan: (
-        plan.previous_hash == site.old and plan.rehearsed.verdict is not None and False
-    )).result == "refused"  # fmt: skip
-
-
-def test_an_interrupted_question_is_journaled(site: Site) -> None:
-    def approve(_plan: object) -> bool:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        site.install(approve=approve)
-    assert "interrupted" in read_registry(site.production.journal_dir).refusals[-1].reason
-    assert site.left() == []
-
-
-def test_outside_the_quiet_hours_it_waits_or_says_when(site: Site) -> None:
-    site.settle(restart_command="true", health_command="true", health_interval_seconds=0.001)
-    now = site.clock.now()
-    begin, end = now + timedelta(hours=5), now + timedelta(hours=6)
-    site.settle(quiet_hours=f"{begin:%H:%M}-{end:%H:%M}")
-    refused(site, "the quiet hours (", now=False, wait=False)
-    report = site.install(now=False)
-    assert report.result == "installed"
-    assert begin.replace(second=0, microsecond=0) <= site.clock.now()
-    waits = [text for text in site.lines if text.startswith("waiting for the quiet hours")]
-    assert 4 <= len(waits) <= 6
-    assert "Ctrl-C gives up" in waits[0]
-
-
-def test_a_champion_that_changes_while_it_waits_is_looked_at_again(site: Site, made: Any) -> None:
-    now = site.clock.now()
-    hours = f"{now + timedelta(hours=5):%H:%M}-{now + timedelta(hours=6):%H:%M}"
-    site.settle(quiet_hours=hours)
-    package = made.packed("20240306_120000", made.graph(3.0))
-
-    def at(point: str) -> None:
-        if point == "approved":
-            other = made.stored(site.production, package)
-            from ares.domain.model_life import EnsemblePromoted
-
-            record(
-                site.production.journal_dir,
-                [
-                    EnsemblePromoted(
-                        "live", other.instrument, other.hash, site.old, "now", "me", "x", True
-                    )
-                ],
-            )
-
-    report = site.install(now=False, checkpoint=at)
-    assert report.result == "refused"
-    assert "is not of today's evidence" in report.reason
-
-
-def test_what_is_asked_wrongly_is_a_mistake(site: Site) -> None:
-    with pytest.raises(UserError, match="there is no such file"):
-        site.install(site.package.with_name("none.zip"))
-    with pytest.raises(UserError, match="needs a reason"):
-        site.install(force=True)
-    with pytest.raises(UserError, match="history has no service"):
-        site.install(to="history")
-    with pytest.raises(UserError, match="unknown environment"):
-        site.install(to="moon")
-    site.settle(restart_command="no-such-program restart")
-    with pytest.raises(UserError, match="no program 'no-such-program'"):
-        site.install()
-    site.settle(policy="hot_swap")
-    with pytest.raises(UserError, match=r"deployment\.policy is hot_swap"):
-        site.install()
-
-
-def test_another_deployment_under_way_is_named(site: Site) -> None:
-    with (
-        one_at_a_time(model_paths(site.production)),
-        pytest.raises(ExternalError, match=r"another deployment \(process \d+\)"),
-    ):
-        site.install()
-
-
-def test_a_workspace_of_somebody_else_is_left_to_them(site: Site) -> None:
-    import os
-
-    if os.geteuid() != 0:
-        pytest.skip("only root can give a folder away")
-    os.chown(site.production.root, 12_345, -1)
-    with pytest.raises(UserError, match="belongs to user 12345"):
-        install(site.context(), DeployRequest(site.package), lambda _plan: True)

@@ -13,17 +13,15 @@ import pytest
 from onnx import TensorProto, helper
 
 from ares.adapters.model_store import ModelStore
-from ares.bootstrap.lifecycle import archive, rollback
+from ares.bootstrap.lifecycle import rollback
 from ares.bootstrap.validation import validate_model
 from ares.domain.errors import AresError
 from ares.domain.model import Member
 from ares.domain.package import CARD_FILE, GRAPH_FILE, PackageCard, sealed
 from ares.runtime.lifecycle.promotion import PromotionResult
-from ares.runtime.registry.model_journal import read_registry
-from ares.runtime.validation.validate import find
 
 if TYPE_CHECKING:
-    from tests.runtime.gate.conftest import World
+    from tests.runtime.conftest import World
 
 COLUMNS = 56
 
@@ -95,7 +93,7 @@ def require_refused(world: World, target: str, says: str) -> None:
     """Ask for everything that can be asked with a model: all of it is refused, and journaled."""
     world.let_pass(target)
     asked: list[Callable[[], PromotionResult]] = [
-        lambda: world.asked(target),
+        lambda: world.promote(target),
         lambda: world.force(target),
         lambda: rollback(world.workspace, None, target, None),
     ]
@@ -105,7 +103,7 @@ def require_refused(world: World, target: str, says: str) -> None:
         assert says in refusal
         assert "\n" not in refusal
         assert len(world.journal()) == before + 1
-        assert (world.denied().target, says in world.denied().reason) == (target, True)
+        assert (world.last_refusal().target, says in world.last_refusal().reason) == (target, True)
         assert world.champion() == world.first
     with pytest.raises(AresError) as raised:
         validate_model(world.workspace, target, pool=world.pool)
@@ -116,7 +114,7 @@ def require_refused(world: World, target: str, says: str) -> None:
 def crowned(world: World) -> World:
     """Return the world with a champion that must stay it."""
     world.let_pass(world.first)
-    assert world.asked(world.first).promoted
+    assert world.promote(world.first).promoted
     return world
 
 
@@ -157,7 +155,7 @@ def test_a_constant_is_refused_with_or_without_force(crowned: World) -> None:
     """The gate may look at it, and says so in a line of its verdict; nobody promotes it."""
     target = forged(crowned, linear(weight=0.0), same)
     crowned.let_pass(target)
-    for outcome in (crowned.asked(target), crowned.force(target)):
+    for outcome in (crowned.promote(target), crowned.force(target)):
         assert "gives 0.5 for every row; a constant is no model" in outcome.refused[0]
     assert crowned.champion() == crowned.first
 
@@ -166,7 +164,7 @@ def test_a_good_graph_of_the_same_making_is_taken(crowned: World) -> None:
     """Else the refusals above would prove nothing."""
     target = forged(crowned, linear(), same)
     crowned.let_pass(target)
-    assert crowned.asked(target).promoted
+    assert crowned.promote(target).promoted
 
 
 def flipped(graph: Path) -> None:
@@ -212,45 +210,7 @@ def test_an_ensemble_that_was_edited_is_refused(crowned: World) -> None:
     path = crowned.workspace.models_dir / "ensembles" / f"{crowned.refit}.json"
     path.write_text(path.read_text().replace('"gain"', '"gain" '))  # the same, as JSON
     crowned.let_pass(crowned.refit)
-    assert crowned.asked(crowned.refit).promoted  # it is the content that is hashed
+    assert crowned.promote(crowned.refit).promoted  # it is the content that is hashed
     path.write_text(path.read_text().replace("0.", "1.", 1))
     (refusal,) = rollback(crowned.workspace, None, crowned.refit, None).refused
     assert "no model" in refusal or "was changed since" in refusal
-
-
-def test_a_rollback_to_what_may_not_come_back_changes_nothing(crowned: World) -> None:
-    crowned.let_pass(crowned.other)
-    archive(crowned.workspace, crowned.other)
-    crowned.let_pass(crowned.refit, "paper")
-    for target, says in (
-        (crowned.other, "is archived"),
-        ("0" * 64, "no model '0000"),
-        ("../../etc/passwd", "no model '../../etc/passwd'"),
-        ("*", "no model '*'"),
-        (crowned.refit, "was never validated: it has no passing verdict for history"),
-        (crowned.first, "is champion in history already"),
-    ):
-        before = len(crowned.journal())
-        (refusal,) = rollback(crowned.workspace, None, target, None, "test").refused
-        assert says in refusal
-        assert "\n" not in refusal
-        assert len(crowned.journal()) == before + 1
-        assert (crowned.denied().action, crowned.denied().target) == ("rollback", target)
-        assert crowned.champion() == crowned.first
-
-
-def test_a_symbol_does_not_mean_what_is_archived(crowned: World) -> None:
-    models = ModelStore(crowned.workspace.models_dir)
-    newest = find(models, "BTC/USDT").hash
-    assert newest != crowned.champion()
-    assert archive(crowned.workspace, "BTC/USDT").refused == ()
-    out = read_registry(crowned.workspace.journal_dir).archived
-    assert newest in out
-    assert find(models, "BTC/USDT", out).hash not in out
-    assert find(models, newest[:12], out).hash == newest  # named by itself it is found
-
-
-def test_an_archived_model_is_not_forced_either(crowned: World) -> None:
-    archive(crowned.workspace, crowned.other)
-    assert "is archived: train again" in crowned.force(crowned.other).refused[0]
-    assert crowned.champion() == crowned.first
