@@ -26,6 +26,7 @@ import numpy as np
 import yaml
 
 from ares.adapters.worker_pool import Task, WorkerPool
+from ares.bootstrap.trade_rules import rules_of
 from ares.bootstrap.training import train
 from ares.bootstrap.validation import validate_model
 from ares.config.workspace import Workspace
@@ -36,7 +37,6 @@ from ares.learn.package import Draw, PackageSpec, TrainedPackage, make_package
 from ares.learn.recipe import Recipe
 from ares.learn.rows import Rows
 from ares.runtime.registry.model_journal import read_registry
-from ares.runtime.trade_rules import rules_of
 from ares.runtime.training.job import train_package
 from ares.runtime.training.plan import TrainingRequest
 from ares.runtime.validation.member_job import score_member

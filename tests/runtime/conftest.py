@@ -17,6 +17,7 @@ from ares.adapters.model_store import ModelStore
 from ares.adapters.worker_pool import Task, WorkerPool
 from ares.bootstrap.lifecycle import promote, sync_models
 from ares.bootstrap.training import train
+from ares.bootstrap.validation import validation_config
 from ares.config.workspace import Workspace
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.model_life import RequestRefused, VerdictRecorded
@@ -26,7 +27,6 @@ from ares.kernel.bars import Bars
 from ares.runtime.lifecycle.promotion import PromotionResult
 from ares.runtime.registry.model_journal import models_journal, read_registry, record
 from ares.runtime.training.plan import TrainingRequest
-from ares.runtime.validation.from_workspace import validation_config
 from ares.runtime.validation.validate import current_basis
 from ares.store.candles import CandleStore
 from ares.store.database import open_database

@@ -54,8 +54,8 @@ def status(workspace: Workspace, to: str | None, effects: DeployEffects) -> Depl
 
 def deploy_context(workspace: Workspace, effects: DeployEffects) -> DeployContext:
     """Return everything that a deployment of a workspace needs."""
+    from ares.bootstrap.validation import validation_config
     from ares.runtime.deploy.policy import DeployContext
-    from ares.runtime.validation.from_workspace import validation_config
 
     return DeployContext(
         model_paths(workspace),

@@ -41,6 +41,7 @@ def learner_of(
     """
     from ares.adapters.worker_pool import WorkerPool
     from ares.bootstrap.training import require_training_allowed
+    from ares.bootstrap.validation import validation_config
     from ares.learn.learner_state import LearnerState
     from ares.runtime.learner.learner import WORKER_MODULES, Learner, imported_ensembles
     from ares.runtime.learner.refit import RefitRunner
@@ -56,10 +57,17 @@ def learner_of(
         stopped=stopped,
     )
     registry = read_registry(workspace.journal_dir)
-    refits = RefitRunner(workspace, setup.environment, folder, registry.trials, pool)
+    refits = RefitRunner(
+        validation_config(workspace),
+        settings.learning.rows_min,
+        setup.environment,
+        folder,
+        registry.trials,
+        pool,
+    )
     imported = imported_ensembles(refits.models, setup)
     state = LearnerState(retrain_policy(settings), alert_thresholds(settings), imported)
-    return Learner(workspace, state, refits, pool, settings.learner.latency_ms, say=say)
+    return Learner(state, refits, pool, settings.learner.latency_ms, say=say)
 
 
 def retrain_policy(settings: Settings) -> RetrainPolicy:

@@ -94,8 +94,8 @@ def promote(
     now: Now = utc_now,
 ) -> PromotionResult:
     """Make ensembles champions; see ``runtime.lifecycle.promotion``."""
+    from ares.bootstrap.validation import validation_config
     from ares.runtime.lifecycle import promotion
-    from ares.runtime.validation.from_workspace import validation_config
 
     paths = model_paths(workspace)
     return _synced(
@@ -115,8 +115,8 @@ def rollback(
     now: Now = utc_now,
 ) -> PromotionResult:
     """Make a former champion champion again; see ``runtime.lifecycle.rollback``."""
+    from ares.bootstrap.validation import validation_config
     from ares.runtime.lifecycle import rollback as room
-    from ares.runtime.validation.from_workspace import validation_config
 
     paths = model_paths(workspace)
     return _synced(
@@ -155,9 +155,9 @@ def validate(
 def import_bundle(workspace: Workspace, path: Path) -> tuple[Bundle, tuple[str, ...]]:
     """Store the models of an export; return them, and the warnings."""
     from ares.adapters.model_bundle import read_bundle
+    from ares.bootstrap.validation import validation_config
     from ares.runtime.lifecycle.bundle_import import import_models
     from ares.runtime.registry.model_journal import refusals_journaled
-    from ares.runtime.validation.from_workspace import validation_config
 
     paths = model_paths(workspace)
     with refusals_journaled(paths.journals, "import", str(path)):

@@ -51,7 +51,7 @@ class RunResult:
 
 def rules_of(settings: Settings) -> Rules:
     """Return the trade half's rules from the settings, units as there."""
-    from ares.runtime.trade_rules import rules_of as rules_of_settings
+    from ares.bootstrap.trade_rules import rules_of as rules_of_settings
 
     return rules_of_settings(settings)
 
@@ -111,10 +111,10 @@ def _planned(
 ) -> tuple[RunPlan, list[str]]:
     """Return the plan of the run, not yet named, and remarks on what was left out."""
     from ares.bootstrap import run_choices as chosen
+    from ares.bootstrap.trade_rules import challenger_rules_of
     from ares.bootstrap.training import configured_instruments
     from ares.observe.user_features_check import require_no_leak
     from ares.runtime.engine.plan import plan_run
-    from ares.runtime.trade_rules import challenger_rules_of
     from ares.runtime.training.instrument_selection import instruments_of
     from ares.store.candles import CandleStore
     from ares.store.series import series_history

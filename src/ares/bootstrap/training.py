@@ -45,7 +45,7 @@ def train(
 
 def training_rules(workspace: Workspace) -> TrainingRules:
     """Return what the settings say about training."""
-    from ares.runtime.trade_rules import rules_of
+    from ares.bootstrap.trade_rules import rules_of
     from ares.runtime.training.training_rules import TrainingRules
 
     settings = workspace.settings

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ares.adapters.worker_pool import WorkerPool
     from ares.runtime.validation.compare import EnsembleComparison
     from ares.runtime.validation.pipeline import ValidationResult
+    from ares.runtime.validation.request import ValidationConfig
     from ares.runtime.validation.verdict_file import SavedVerdict
 
 OnProgress = Callable[[int, int, str], None]
@@ -31,7 +32,6 @@ def validate_model(
 ) -> ValidationResult:
     """Return the verdict on an ensemble against the champion of an environment; see the room."""
     from ares.bootstrap.values import model_paths
-    from ares.runtime.validation.from_workspace import validation_config
     from ares.runtime.validation.validate import validate_model as validate
 
     config, paths = validation_config(workspace), model_paths(workspace)
@@ -64,7 +64,34 @@ def compare_models(
     """Compare two ensembles of one instrument on the same bars."""
     from ares.bootstrap.values import model_paths
     from ares.runtime.validation.compare import compare
-    from ares.runtime.validation.from_workspace import validation_config
 
     config, paths = validation_config(workspace), model_paths(workspace)
     return compare(config, paths, first, second, on_progress=on_progress, pool=pool)
+
+
+def validation_config(workspace: Workspace) -> ValidationConfig:
+    """Return the values that a validation needs."""
+    from ares.bootstrap.trade_rules import rules_of
+    from ares.bootstrap.values import data_paths
+    from ares.learn.gate.verdict import GateLimits
+    from ares.observe.user_features_check import load_features
+    from ares.runtime.training.job import UserModule
+    from ares.runtime.validation.request import ValidationConfig
+
+    settings = workspace.settings
+    module, promotion = settings.features.module, settings.promotion
+    user = load_features(module, workspace.root)
+    return ValidationConfig(
+        models=workspace.models_dir,
+        data=data_paths(workspace),
+        rules=rules_of(settings),
+        cash_quote=settings.account.capital_quote,
+        limits=GateLimits(**{n: getattr(promotion, n) for n in GateLimits.__struct_fields__}),
+        rule=promotion.rule,
+        rows_max=settings.learning.rows_max,
+        edge_bps_min=settings.strategy.edge_bps_min,
+        user=None
+        if user is None or module is None
+        else UserModule(module, workspace.root, user.hash),
+        workers=settings.learning.workers,
+    )

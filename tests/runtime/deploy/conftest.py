@@ -24,6 +24,7 @@ import ares
 from ares.adapters.model_store import ModelStore
 from ares.bootstrap.deploy import deploy_context
 from ares.bootstrap.lifecycle import promote
+from ares.bootstrap.validation import validation_config
 from ares.bootstrap.values import model_paths
 from ares.config.workspace import Workspace
 from ares.domain.model import Ensemble, Validation
@@ -38,7 +39,6 @@ from ares.runtime.deploy.plan import DeployReport, DeployRequest
 from ares.runtime.deploy.policy import DeployContext, DeployEffects
 from ares.runtime.lifecycle.model_export import export_model
 from ares.runtime.registry.model_journal import read_registry, record
-from ares.runtime.validation.from_workspace import validation_config
 from ares.runtime.validation.validate import current_basis
 from ares.runtime.validation.verdict_file import FORMAT, VerdictFile
 from ares.store.database import open_database

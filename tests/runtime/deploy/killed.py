@@ -20,6 +20,7 @@ import yaml
 
 from ares.adapters.model_store import ModelStore
 from ares.bootstrap.deploy import deploy_context
+from ares.bootstrap.validation import validation_config
 from ares.config.workspace import Workspace
 from ares.runtime.deploy.install import install
 from ares.runtime.deploy.plan import DeployPlan, DeployRequest
@@ -27,7 +28,6 @@ from ares.runtime.deploy.policy import DeployContext, DeployEffects
 from ares.runtime.deploy.rollback import rollback
 from ares.runtime.deploy.status import deploy_status
 from ares.runtime.registry.model_journal import read_registry
-from ares.runtime.validation.from_workspace import validation_config
 from ares.runtime.validation.model_check import require_working
 
 BTC = "binance:BTC/USDT"

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from ares.adapters.model_bundle import read_bundle
+from ares.bootstrap.validation import validation_config
 from ares.bootstrap.values import model_paths
 from ares.config.workspace import Workspace
 from ares.domain.errors import ExternalError, UserError
@@ -19,7 +20,6 @@ from ares.kernel.jit import kernel_hash
 from ares.runtime.lifecycle.bundle_import import import_models
 from ares.runtime.lifecycle.model_export import export_model
 from ares.runtime.registry.model_journal import read_registry
-from ares.runtime.validation.from_workspace import validation_config
 
 if TYPE_CHECKING:
     from tests.runtime.deploy.conftest import Site

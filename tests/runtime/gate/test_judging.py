@@ -15,7 +15,12 @@ import pytest
 from ares.adapters.model_store import ModelStore
 from ares.bootstrap.lifecycle import import_onnx, promote, sync_warnings
 from ares.bootstrap.training import train
-from ares.bootstrap.validation import compare_models, save_verdict, validate_model
+from ares.bootstrap.validation import (
+    compare_models,
+    save_verdict,
+    validate_model,
+    validation_config,
+)
 from ares.config.workspace import Workspace
 from ares.domain.errors import ExternalError, UserError
 from ares.domain.package import Package, sealed, sha256
@@ -25,7 +30,6 @@ from ares.runtime.registry.model_journal import read_registry
 from ares.runtime.training.plan import TrainingRequest
 from ares.runtime.validation.compare import recipe_differences
 from ares.runtime.validation.evaluator import EnsembleEvaluator
-from ares.runtime.validation.from_workspace import validation_config
 from ares.runtime.validation.pipeline import ValidationResult
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ares.adapters.model_store import ModelStore
+from ares.bootstrap.trade_rules import challenger_rules_of, rules_of
 from ares.domain.events import BarsClosed, DecisionMade, Effect, Event
 from ares.domain.instrument import Instrument
 from ares.domain.model_events import ModelPublished, SlotChanged
@@ -16,7 +17,6 @@ from ares.runtime.engine.plan import SlotChoice, named, plan_run
 from ares.runtime.engine.served_models import opener_of
 from ares.runtime.replay.certify import certify
 from ares.runtime.replay.restep import restep
-from ares.runtime.trade_rules import challenger_rules_of, rules_of
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
 

@@ -16,6 +16,7 @@ import yaml
 from ares.adapters.model_store import ModelStore
 from ares.adapters.worker_pool import Task, TaskFailed, WorkerPool
 from ares.bootstrap.learner import learner_of
+from ares.bootstrap.trade_rules import rules_of
 from ares.bootstrap.training import training_rules
 from ares.config.workspace import Workspace
 from ares.domain.events import BarsClosed, Effect, Event, RunStarted, TradeClosed
@@ -26,7 +27,6 @@ from ares.domain.run import RunInstrument, RunSetup
 from ares.domain.timeframe import Timeframe
 from ares.kernel.bars import Bars
 from ares.runtime.learner.drift_job import DriftJob
-from ares.runtime.trade_rules import rules_of
 from ares.runtime.training.aggregate_job import (
     AggregateDone,
     AggregateJob,
@@ -143,9 +143,8 @@ class Here(WorkerPool):
 
     def _result(self, task: Task) -> Any:
         job = task.argument
-        if isinstance(job, DriftJob):
-            job = replace(job, models=Path())  # the same models lie in another test's folder
-        if isinstance(job, ValidationRequest):
+        if isinstance(job, DriftJob | ValidationRequest):
+            # The same models lie in the folder of another test.
             job = replace(job, config=replace(job.config, run_models=Path()))
         key = (task.function.__name__, pickle.dumps(job))
         if key not in self.known:

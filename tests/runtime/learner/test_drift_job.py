@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ import yaml
 
 from ares.adapters.model_store import ModelStore
 from ares.bootstrap.training import training_rules
+from ares.bootstrap.validation import validation_config
 from ares.config.workspace import Workspace
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.model import Ensemble
@@ -81,19 +81,17 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> WithSentiment:
     return WithSentiment(workspace, package.alone("binance:BTC/USDT", package.card.created_at))
 
 
-def test_news_that_stopped_are_the_column_that_moved_most(
-    made: WithSentiment, tmp_path: Path
-) -> None:
+def test_news_that_stopped_are_the_column_that_moved_most(made: WithSentiment) -> None:
     at_ms = START_MS + HOURS * HOUR_MS
-    measured = measure_drift(DriftJob(made.workspace, tmp_path, made.ensemble, at_ms, 0))
+    measured = measure_drift(DriftJob(validation_config(made.workspace), made.ensemble, at_ms, 0))
     assert 0.0 < measured.score < 1.0
     feature, timeframe = measured.feature.split(" ")
     assert feature in SENTIMENT_NAMES
     assert timeframe == "1h"
 
 
-def test_news_as_in_training_move_nothing(made: WithSentiment, tmp_path: Path) -> None:
+def test_news_as_in_training_move_nothing(made: WithSentiment) -> None:
     at_ms = START_MS + TRAINED_HOURS * HOUR_MS
-    measured = measure_drift(DriftJob(made.workspace, tmp_path, made.ensemble, at_ms, 0))
+    measured = measure_drift(DriftJob(validation_config(made.workspace), made.ensemble, at_ms, 0))
     assert measured.score < 0.3
     assert measured.feature.split(" ")[0] not in SENTIMENT_NAMES

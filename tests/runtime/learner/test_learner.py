@@ -12,6 +12,7 @@ import pytest
 
 from ares.adapters.model_store import ModelStore
 from ares.bootstrap.learner import learner_of
+from ares.bootstrap.validation import validation_config
 from ares.domain.errors import ExternalError, UserError
 from ares.domain.events import BarsClosed, RunStarted
 from ares.domain.instrument import Instrument, InstrumentSpec
@@ -28,7 +29,8 @@ from ares.learn.thresholds import Thresholds
 from ares.learn.triggers import RetrainPolicy
 from ares.runtime.learner.learn_requests import LearnRequest, LearnRequests, leave
 from ares.runtime.learner.learner import Learner
-from ares.runtime.learner.refit import RefitRequest, RefitRunner
+from ares.runtime.learner.refit import RefitRunner
+from ares.runtime.learner.refit_job import RefitRequest
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
 
@@ -170,7 +172,7 @@ def test_without_a_champion_a_refit_must_beat_staying_flat(
 
 
 def test_without_newer_rows_nothing_has_changed(small: Any, here: Any, tmp_path: Path) -> None:
-    refits = RefitRunner(small.workspace, "history/x", tmp_path, (), here())
+    refits = RefitRunner(validation_config(small.workspace), 400, "history/x", tmp_path, (), here())
     ensemble = ModelStore(small.workspace.models_dir).ensemble(small.edge)
     at_ms = START_MS + 1_850 * HOUR  # when it was trained
     [result] = refits.run([RefitRequest(ensemble, ensemble, at_ms)])
@@ -184,7 +186,7 @@ def test_a_package_that_stands_alone_is_made_anew_alone(
     models = ModelStore(small.workspace.models_dir)
     package = models.member(models.ensemble(small.edge).members[0])
     ensemble = package.alone("binance:BTC/USDT", package.card.created_at)
-    refits = RefitRunner(small.workspace, "history/x", tmp_path, (), here())
+    refits = RefitRunner(validation_config(small.workspace), 400, "history/x", tmp_path, (), here())
     [result] = refits.run([RefitRequest(ensemble, ensemble, FROM_MS + 20 * HOUR)])
     assert result.outcome in ("published", "refused"), result.note
     assert result.ensemble is not None
@@ -204,10 +206,12 @@ def test_a_person_may_ask_a_running_engine_and_needs_no_rest(
         leave(journal, "paper", request)
     lock = Lock(journal / "paper")
     setup, pool = setup_of(small.workspace, small.edge), here()
-    refits = RefitRunner(small.workspace, "paper", tmp_path / "run", (), pool)
+    refits = RefitRunner(
+        validation_config(small.workspace), 400, "paper", tmp_path / "run", (), pool
+    )
     state = LearnerState(RetrainPolicy(on_loss=False, budget_per_day=1), Thresholds())
     requests = LearnRequests(journal / "paper", [key])
-    played = playing(Learner(small.workspace, state, refits, pool, 60_000, requests))
+    played = playing(Learner(state, refits, pool, 60_000, requests))
     played.put(RunStarted(setup))
     played.instants(range(19, 20), [])
     assert requests() == []

@@ -23,10 +23,10 @@ from typing import Any
 
 from ares.adapters.model_store import ModelStore
 from ares.bootstrap.lifecycle import archive, promote, rollback
+from ares.bootstrap.validation import validation_config
 from ares.config.workspace import Workspace
 from ares.runtime.lifecycle.promotion import PromotionResult
 from ares.runtime.registry.model_journal import read_registry
-from ares.runtime.validation.from_workspace import validation_config
 from ares.runtime.validation.model_check import require_working
 
 BTC = "binance:BTC/USDT"

@@ -24,6 +24,7 @@ from ares.bootstrap import (
     why_run,
 )
 from ares.bootstrap.lifecycle import promote
+from ares.bootstrap.trade_rules import rules_of
 from ares.bootstrap.training import train
 from ares.bootstrap.validation import save_verdict, validate_model
 from ares.config.workspace import Workspace
@@ -47,7 +48,6 @@ from ares.learn.series import with_series
 from ares.research.backtest_request import BacktestRequest
 from ares.runtime.engine.plan import SlotChoice, plan_run
 from ares.runtime.engine.served_models import scorers_of
-from ares.runtime.trade_rules import rules_of
 from ares.runtime.training import series as training_series
 from ares.runtime.training.plan import TrainingRequest
 from ares.runtime.training.report import TrainingReport

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 
 from ares.adapters.model_store import ModelStore
 from ares.adapters.worker_pool import Task, TaskFailed, WorkerPool, unexpected
-from ares.config.workspace import Workspace
 from ares.domain.events import Effect, Event
 from ares.domain.model_events import (
     AlertRaised,
@@ -25,7 +24,8 @@ from ares.domain.utc import utc_text
 from ares.learn.learner_state import DRIFT_UNKNOWN, InstrumentState, LearnerState
 from ares.runtime.learner.drift_job import DriftJob, DriftResult, measure_drift
 from ares.runtime.learner.learn_requests import LearnRequests
-from ares.runtime.learner.refit import LEARNER, RefitRequest, RefitResult, RefitRunner
+from ares.runtime.learner.refit import LEARNER, RefitRunner
+from ares.runtime.learner.refit_job import RefitRequest, RefitResult
 from ares.runtime.training.train import WORKER_MODULES as TRAINING_MODULES
 
 WORKER_MODULES = (
@@ -47,7 +47,6 @@ class Learner:
 
     def __init__(
         self,
-        workspace: Workspace,
         state: LearnerState,
         refits: RefitRunner,
         pool: WorkerPool,
@@ -55,7 +54,7 @@ class Learner:
         requests: LearnRequests | None = None,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self._workspace, self._state, self._refits = workspace, state, refits
+        self._state, self._refits = state, refits
         self._pool, self._latency_ms, self._requests = pool, latency_ms, requests
         self._say = say
         self._results: dict[tuple[int, int], RefitResult] = {}
@@ -175,8 +174,7 @@ class Learner:
             since_ms = 0 if state.drift is None else state.drift.ts_ms - self._latency_ms
             label = f"{row} drift of {state.ensemble.instrument}"
             tasks[label] = row, at_ms
-            models = self._refits.models.root
-            job = DriftJob(self._workspace, models, state.ensemble, at_ms, since_ms)
+            job = DriftJob(self._refits.config, state.ensemble, at_ms, since_ms)
             jobs.append(Task(label, measure_drift, job))
         for task, result in self._pool.run(jobs):
             row, at_ms = tasks[task.label]

@@ -1,4 +1,4 @@
-"""The rules of the trade half and of challengers, from the settings: one definition for all."""
+"""The rules of the trade half and of challengers, from the settings."""
 
 from __future__ import annotations
 
