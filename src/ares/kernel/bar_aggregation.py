@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ares.kernel.bars import F64, I64, Bar, Bars, Bools
+from ares.kernel.bars import F64, I64, BarRow, Bars, Bools
 from ares.kernel.features.catalogue import N_FEATURES, WARMUP_BARS
 from ares.kernel.features.scan import feature_scan, reference_close
 from ares.kernel.features.state import States
@@ -130,7 +130,7 @@ def _aggregate_bar(
                 ref_close = bar_series.aggregates[reference * n_timeframes + j].close
             if i == reference:
                 ref_close = bar.close
-            complete = Bar(
+            complete = BarRow(
                 bar.open_ms, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.flat == 1
             )
             feature_step(bar_series.features, k, complete, ref_close, rows.values[i, j])

@@ -15,7 +15,7 @@ I64 = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 
-class Bar(NamedTuple):
+class BarRow(NamedTuple):
     """One candle; fields as in ``Bars``."""
 
     ts_ms: int

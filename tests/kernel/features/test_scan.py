@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ares.domain.timeframe import Timeframe
-from ares.kernel.bars import Bar, Bars
+from ares.kernel.bars import BarRow, Bars
 from ares.kernel.features import (
     FEATURES,
     N_FEATURES,
@@ -32,7 +32,7 @@ def stepped(state: NDArray[np.void], k: int, bars: Bars, reference: Bars | None)
     ref_close = reference_close(bars, reference)
     values = np.empty((len(bars), N_FEATURES), np.float32)
     for t in range(len(bars)):
-        bar = Bar(*(column[t] for column in bars.columns))
+        bar = BarRow(*(column[t] for column in bars.columns))
         feature_step(state, k, bar, ref_close[t], values[t])
     return values
 

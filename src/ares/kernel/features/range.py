@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ares.kernel.bars import Bar
+from ares.kernel.bars import BarRow
 from ares.kernel.features.catalogue import BODY, CHANNEL_20, CHANNEL_100, UPPER_SHADOW
 from ares.kernel.features.state import HIGH, LAST_20, LAST_100, NEGATIVE_LOW, FeatureState
 from ares.kernel.features.windows import ratio
@@ -15,7 +15,7 @@ WINDOWS = np.array([14, 20, 26, 100])
 
 
 @njit
-def candle(bar: Bar, out: NDArray[np.float32]) -> None:
+def candle(bar: BarRow, out: NDArray[np.float32]) -> None:
     """Write the shape of the bar."""
     height = bar.high - bar.low
     out[BODY] = ratio(bar.close - bar.open, height, 0.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ares.kernel.bars import Bar
+from ares.kernel.bars import BarRow
 from ares.kernel.features.catalogue import (
     AUTOCORRELATION_50,
     DOWNSIDE_SHARE_20,
@@ -94,7 +94,7 @@ def returns(s: FeatureState, i: int, out: NDArray[np.float32]) -> None:
 def volatility(
     s: FeatureState,
     i: int,
-    bar: Bar,
+    bar: BarRow,
     out: NDArray[np.float32],
 ) -> None:
     """Write the rest of the volatilities up to bar ``i``; its return must be in the state."""

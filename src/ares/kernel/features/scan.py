@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ares.domain.timeframe import Timeframe
-from ares.kernel.bars import F64, I64, Bar, BarColumns, Bars, Bools
+from ares.kernel.bars import F64, I64, BarColumns, BarRow, Bars, Bools
 from ares.kernel.features.catalogue import N_FEATURES, WARMUP_BARS
 from ares.kernel.features.state import States, feature_state
 from ares.kernel.features.step import feature_step
@@ -77,7 +77,7 @@ def feature_scan(
     age       : (n_bars,) written: bars since the start or the last reset, 0 for an unusable bar.
     """
     for t in range(len(bars.ts_ms)):
-        bar = Bar(
+        bar = BarRow(
             bars.ts_ms[t],
             bars.open[t],
             bars.high[t],

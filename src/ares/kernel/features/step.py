@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ares.kernel.bars import Bar
+from ares.kernel.bars import BarRow
 from ares.kernel.features.catalogue import FEATURES, N_FEATURES, WARMUP_BARS
 from ares.kernel.features.cross import cross
 from ares.kernel.features.momentum import momentum
@@ -37,7 +37,7 @@ PRICE_MIN = 1e-12
 
 @njit
 def feature_step(
-    states: States, k: int, bar: Bar, ref_close: float, out: NDArray[np.float32]
+    states: States, k: int, bar: BarRow, ref_close: float, out: NDArray[np.float32]
 ) -> None:
     """Add a closed bar to ``states[k]`` and write its features.
 
@@ -94,7 +94,7 @@ def feature_step(
 
 
 @njit
-def has_prices(bar: Bar) -> bool:
+def has_prices(bar: BarRow) -> bool:
     """Return whether all four prices of a bar can be prices."""
     return is_price(bar.open) and is_price(bar.high) and is_price(bar.low) and is_price(bar.close)
 
@@ -106,10 +106,10 @@ def is_price(x: float) -> bool:
 
 
 @njit
-def with_valid_volume(bar: Bar) -> Bar:
+def with_valid_volume(bar: BarRow) -> BarRow:
     """Return the bar with a volume from 0 to AMOUNT_MAX; NaN counts as 0."""
     v = min(max(bar.volume, 0.0), AMOUNT_MAX) if bar.volume == bar.volume else 0.0
-    return Bar(bar.ts_ms, bar.open, bar.high, bar.low, bar.close, v, bar.flat)
+    return BarRow(bar.ts_ms, bar.open, bar.high, bar.low, bar.close, v, bar.flat)
 
 
 @njit
@@ -132,7 +132,7 @@ def clear(s: FeatureState) -> None:
 
 
 @njit
-def start(s: FeatureState, i: int, bar: Bar) -> None:
+def start(s: FeatureState, i: int, bar: BarRow) -> None:
     """Put a bar that stands still before the first one, so that the first has no change."""
     s.bar = i
     s.values_32[(i - 1) & 31, CLOSE] = bar.close

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ares.kernel.bars import Bar
+from ares.kernel.bars import BarRow
 from ares.kernel.features.catalogue import (
     CHAIKIN_20,
     IDLE_SHARE_50,
@@ -46,7 +46,7 @@ from ares.kernel.jit import njit
 
 
 @njit
-def volume(s: FeatureState, i: int, bar: Bar, out: NDArray[np.float32]) -> None:
+def volume(s: FeatureState, i: int, bar: BarRow, out: NDArray[np.float32]) -> None:
     """Write the volume features up to bar ``i``; it and its return must be in the state."""
     v = bar.volume
     typical = s.values_32[i & 31, TYPICAL]

@@ -9,7 +9,7 @@ difference is (1 - 1/14)^211 = 2e-7 of the weight.
 
 from __future__ import annotations
 
-from ares.kernel.bars import Bar
+from ares.kernel.bars import BarRow
 from ares.kernel.features.state import (
     CLOSE,
     DM_DOWN,
@@ -37,7 +37,7 @@ SIGNAL = 2.0 / 10.0
 
 
 @njit
-def update_emas(s: FeatureState, i: int, bar: Bar) -> tuple[int, float]:
+def update_emas(s: FeatureState, i: int, bar: BarRow) -> tuple[int, float]:
     """Add bar ``i`` to every average; return which of the eight to read, and the true range.
 
     The previous bar's high, low and close must be in the state. Directional movement as in
@@ -75,7 +75,7 @@ def update_emas(s: FeatureState, i: int, bar: Bar) -> tuple[int, float]:
 
 
 @njit
-def movements(s: FeatureState, i: int, bar: Bar) -> tuple[float, float, float, float, float]:
+def movements(s: FeatureState, i: int, bar: BarRow) -> tuple[float, float, float, float, float]:
     """Return gain, loss, true range, upward and downward movement against the bar before."""
     close = s.values_32[(i - 1) & 31, CLOSE]
     change = bar.close - close
