@@ -135,7 +135,8 @@ def train(on: DemoWorkspace, progress: Callable[[int, int, str], None]) -> Train
     """Train both symbols on everything before the last two weeks, and promote the ensembles into
     the history slot, with reason "rehearsal".
     """
-    from ares.bootstrap.lifecycle import promote, sync_after_training
+    from ares.bootstrap.lifecycle import promote
+    from ares.bootstrap.mlflow import sync_after_training
     from ares.bootstrap.training import train as run
     from ares.runtime.training.plan import TrainingRequest
 

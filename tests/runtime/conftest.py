@@ -15,7 +15,8 @@ import yaml
 
 from ares.adapters.model_store import ModelStore
 from ares.adapters.worker_pool import Task, WorkerPool
-from ares.bootstrap.lifecycle import promote, sync_models
+from ares.bootstrap.lifecycle import promote
+from ares.bootstrap.mlflow import sync_models
 from ares.bootstrap.training import train
 from ares.bootstrap.validation import validation_config
 from ares.config.workspace import Workspace

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ares.bootstrap.lifecycle import sync_warnings
+from ares.bootstrap.mlflow import sync_warnings
 from ares.bootstrap.values import model_paths
 from ares.config.workspace import Workspace
 

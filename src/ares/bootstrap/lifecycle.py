@@ -8,21 +8,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
+from ares.bootstrap.mlflow import sync_warnings
 from ares.bootstrap.training import recipe_rules, training_context
 from ares.bootstrap.values import model_paths
 from ares.config.workspace import Workspace
-from ares.domain.errors import AresError, UserError
+from ares.domain.errors import UserError
 
 if TYPE_CHECKING:
-    from ares.adapters.mlflow_registry import MlflowRegistry
     from ares.adapters.model_bundle import Bundle
     from ares.runtime.lifecycle.model_import import ImportedModel
     from ares.runtime.lifecycle.model_list import ModelDetails, ModelList
     from ares.runtime.lifecycle.promotion import PromotionResult
-    from ares.runtime.registry.mlflow_sync import SyncReport
-    from ares.runtime.training.report import TrainingReport
     from ares.runtime.validation.pipeline import ValidationResult
     from ares.runtime.validation.verdict_file import SavedVerdict
 
@@ -32,36 +28,6 @@ Now = Callable[[], datetime]
 def utc_now() -> datetime:
     """Return the time."""
     return datetime.now(UTC)
-
-
-def mlflow_registry(workspace: Workspace) -> MlflowRegistry:
-    """Return the MLflow of a workspace; nothing is opened yet."""
-    from ares.adapters.mlflow_registry import MlflowRegistry
-
-    return MlflowRegistry(
-        workspace.mlflow_uri, workspace.models_dir / "mlflow", workspace.mlflow_experiments
-    )
-
-
-def sync_models(workspace: Workspace, *, everything: bool = False) -> SyncReport:
-    """Bring MLflow up to date; see ``runtime.registry.mlflow_sync``."""
-    from ares.runtime.registry.mlflow_sync import sync
-
-    return sync(model_paths(workspace), mlflow_registry(workspace), everything=everything)
-
-
-def sync_warnings(workspace: Workspace) -> tuple[str, ...]:
-    """Bring MLflow up to date after a change that is journaled; a failure is one line, no error."""
-    try:
-        return sync_models(workspace).corrected
-    except (AresError, OSError) as error:
-        return (str(error),)
-
-
-def sync_after_training(workspace: Workspace, report: TrainingReport) -> TrainingReport:
-    """Bring MLflow up to date with what a training made; add a warning where that failed."""
-    warnings = (*report.warnings, *sync_warnings(workspace))
-    return msgspec.structs.replace(report, warnings=warnings)
 
 
 def list_models(workspace: Workspace) -> ModelList:

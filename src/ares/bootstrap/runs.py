@@ -68,6 +68,7 @@ def history_run(
     say : called with what the run waits for while a model is trained.
     """
     from ares.bootstrap.learner import learner_of
+    from ares.bootstrap.mlflow import sync_in_background
     from ares.bootstrap.run_choices import free_name
     from ares.observe.run_report import report_run
     from ares.runtime.engine import served_models as served
@@ -76,6 +77,7 @@ def history_run(
     from ares.store.database import open_database
 
     settings = workspace.settings
+    sync_in_background(workspace)
     database = open_database(workspace.db_url)
     try:
         user = user_features(workspace)

@@ -109,7 +109,7 @@ def sync(json_: bool = JSON_OPTION) -> None:
     Every change of a model does so too; this compares every model, also where nothing is new.
     Exit code 3: MLflow cannot be reached.
     """
-    from ares.bootstrap.lifecycle import sync_models
+    from ares.bootstrap.mlflow import sync_models
     from ares.cli.models_views import show_sync
     from ares.config.workspace import Workspace
 

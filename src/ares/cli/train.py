@@ -25,7 +25,7 @@ def command(
     json_: bool = JSON_OPTION,
 ) -> int:
     """Train candidate models and show their results out of sample, after costs."""
-    from ares.bootstrap.lifecycle import sync_after_training
+    from ares.bootstrap.mlflow import sync_after_training
     from ares.bootstrap.training import require_training_allowed, train
     from ares.cli.train_views import show_training
     from ares.config.workspace import Workspace

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from ares.adapters.model_store import ModelStore
-from ares.bootstrap.lifecycle import import_onnx, promote, sync_warnings
+from ares.bootstrap.lifecycle import import_onnx, promote
+from ares.bootstrap.mlflow import sync_warnings
 from ares.bootstrap.training import train
 from ares.bootstrap.validation import (
     compare_models,

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ares.adapters.model_store import ModelStore
-from ares.bootstrap.lifecycle import archive, rollback, sync_models
+from ares.bootstrap.lifecycle import archive, rollback
+from ares.bootstrap.mlflow import sync_models
 from ares.config.workspace import Workspace
 from ares.domain.model_life import EnsemblePromoted
 from ares.runtime.registry.model_journal import read_registry, record

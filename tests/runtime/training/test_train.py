@@ -13,7 +13,7 @@ import pytest
 
 from ares.adapters.model_store import ModelStore
 from ares.adapters.worker_pool import WorkerPool
-from ares.bootstrap.lifecycle import sync_after_training
+from ares.bootstrap.mlflow import sync_after_training
 from ares.bootstrap.training import train, training_rules
 from ares.config.workspace import Workspace
 from ares.domain.errors import UserError
