@@ -19,8 +19,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "MODELS.md"
 
 def test_the_page_names_the_contract() -> None:
     text = PAGE.read_text(encoding="utf-8")
-    assert f"| Input | `{INPUT}` | float32 | `[n, {N_FEATURES}]`" in text
-    assert f"| Output | `{OUTPUT}` | float32 | `[n, 1]` |" in text
+    assert f"| input | `{INPUT}` | float32 | `[n, {N_FEATURES}]`" in text
+    assert f"| output | `{OUTPUT}` | float32 | `[n, 1]` |" in text
     assert f"`{GRAPH_FILE}`" in text
     assert f"`{CARD_FILE}`" in text
 
