@@ -11,7 +11,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from ares.adapters.onnx_model import check_answers, open_model, within
+from ares.adapters.onnx_model import check_outputs, open_model, within
 from ares.domain.errors import UserError
 
 N = 4
@@ -49,7 +49,7 @@ ROWS = np.random.default_rng(0).normal(size=(50, N)).astype(np.float32)
 
 def test_a_good_model_scores_rows_as_float64_probabilities() -> None:
     score = open_model(graph(), N, "mine.onnx")
-    p = check_answers(score, ROWS, "mine.onnx")
+    p = check_outputs(score, ROWS, "mine.onnx")
     assert p.shape == (50,)
     assert p.dtype == np.float64
     assert p == pytest.approx(1 / (1 + np.exp(-(ROWS @ [0.5, -0.5, 0.1, 0.0]))), abs=1e-6)
@@ -94,7 +94,7 @@ def test_another_number_of_features_is_refused() -> None:
 )
 def test_answers_that_are_no_probabilities_are_refused(made: bytes, says: str) -> None:
     with pytest.raises(UserError, match=says):
-        check_answers(open_model(made, N, "mine.onnx"), ROWS, "mine.onnx")
+        check_outputs(open_model(made, N, "mine.onnx"), ROWS, "mine.onnx")
 
 
 def test_a_graph_that_looks_at_its_neighbours_is_refused() -> None:
@@ -102,7 +102,7 @@ def test_a_graph_that_looks_at_its_neighbours_is_refused() -> None:
     made = onnx.load_from_string(graph(kind="Softmax"))
     made.graph.node[1].attribute.append(helper.make_attribute("axis", 0))
     with pytest.raises(UserError, match="a row alone gets another answer than among others"):
-        check_answers(open_model(bytes(made.SerializeToString()), N, "mine.onnx"), ROWS, "mine")
+        check_outputs(open_model(bytes(made.SerializeToString()), N, "mine.onnx"), ROWS, "mine")
 
 
 def test_another_opset_is_named() -> None:
@@ -134,9 +134,9 @@ def test_a_model_that_breaks_on_rows_is_refused() -> None:
         raise RuntimeError("two\nlines")
 
     with pytest.raises(UserError, match="mine: cannot score rows"):
-        check_answers(broken, ROWS, "mine")
+        check_outputs(broken, ROWS, "mine")
     with pytest.raises(UserError, match="gives 100 numbers for 50 rows"):
-        check_answers(lambda _: np.zeros(100), ROWS, "mine")
+        check_outputs(lambda _: np.zeros(100), ROWS, "mine")
 
 
 def test_telemetry_is_off_before_the_runtime_is_imported() -> None:

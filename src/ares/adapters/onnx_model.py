@@ -17,7 +17,7 @@ F64 = NDArray[np.float64]
 
 INPUT, OUTPUT = "features", "probability"
 ROWS_ALONE = 9
-ALONE_DIFFERENCE_MAX = 1e-5
+SINGLE_DIFFERENCE_MAX = 1e-5
 """As for a graph against its model: a matrix product may round otherwise by batch size."""
 
 OPSET_WANTED = re.compile(r"Opset (\d+) is under .*domain (\S+) is till opset (\d+)")
@@ -52,7 +52,14 @@ def open_model(graph: bytes, n_features: int, where: str) -> Scorer:
     return score
 
 
-def check_answers(scorer: Scorer, rows: F32, where: str, *, constant_allowed: bool = False) -> F64:
+def check_outputs(
+    scorer: Scorer,
+    rows: F32,
+    where: str,
+    *,
+    constant_allowed: bool = False,
+    difference_max: float = SINGLE_DIFFERENCE_MAX,
+) -> F64:
     """Return the model's probabilities on ``rows``, or raise UserMistake where they are none.
 
     Refused: NaN, anything outside [0, 1], answers that depend on which other rows are asked, and
@@ -71,7 +78,7 @@ def check_answers(scorer: Scorer, rows: F32, where: str, *, constant_allowed: bo
             f"{where}: gives values from {p.min():.4g} to {p.max():.4g}; "
             "a probability lies in [0, 1]: add a Sigmoid as the last node"
         )
-    _check_alone(scorer, rows, p, where)
+    _check_single_rows(scorer, rows, p, where, difference_max)
     if is_constant(p) and not constant_allowed:
         raise UserError(f"{where}: gives {p[0]:.6g} for every row; a constant is no model")
     return p
@@ -96,7 +103,9 @@ def is_constant(p: F64) -> bool:
     return bool(p.max() - p.min() < 1e-9)
 
 
-def _check_alone(scorer: Scorer, rows: F32, p: F64, where: str) -> None:
+def _check_single_rows(
+    scorer: Scorer, rows: F32, p: F64, where: str, difference_max: float
+) -> None:
     """Raise UserMistake where a row asked alone gets another answer than among others.
 
     The engine asks row by row what a backtest asks all at once; a graph that looks at its
@@ -108,7 +117,7 @@ def _check_alone(scorer: Scorer, rows: F32, p: F64, where: str) -> None:
     except Exception as error:
         raise UserError(f"{where}: cannot score one row ({_first_line(error)})") from error
     apart = np.abs(alone - p[places])
-    if not apart.max() <= ALONE_DIFFERENCE_MAX:
+    if not apart.max() <= difference_max:
         raise UserError(
             f"{where}: a row alone gets another answer than among others (by up to "
             f"{apart.max():.3g}): each row must be scored by itself"

@@ -28,7 +28,7 @@ from ares.runtime.deploy.policy import DeployContext, DeployEffects
 from ares.runtime.deploy.rollback import rollback
 from ares.runtime.deploy.status import deploy_status
 from ares.runtime.registry.model_journal import read_registry
-from ares.runtime.validation.model_check import require_working
+from ares.runtime.validation.stored_models import require_working
 
 BTC = "binance:BTC/USDT"
 

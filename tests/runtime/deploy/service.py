@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ares.adapters.model_store import ModelStore
-from ares.adapters.onnx_model import check_answers, open_model
+from ares.adapters.onnx_model import check_outputs, open_model
 from ares.config.workspace import Workspace
 from ares.runtime.engine.heartbeat import write_heartbeat
 from ares.runtime.registry.model_journal import read_registry
@@ -28,7 +28,7 @@ def serve(workspace: Workspace, folder: Path) -> None:
             package = store.member(member)
             n = len(package.card.features)
             rows = np.random.default_rng(0).standard_normal((8, n)).astype(np.float32)
-            check_answers(open_model(package.graph, n, package.card.ref), rows, package.card.ref)
+            check_outputs(open_model(package.graph, n, package.card.ref), rows, package.card.ref)
         told = folder / f"fails-{ensemble_hash}"
         how = told.read_text() if told.exists() else how
     if how == "crash":

@@ -329,7 +329,7 @@ def test_a_model_that_fails_without_news_is_not_served(
     learner = Once(world.from_ms + 31 * MINUTE_MS, newer)
     run_history(plan, models, folder, None, UNSYNCED, learner=learner, open_ensemble=open_ensemble)
     refused = [event for event, _ in told(folder) if isinstance(event, ModelRefused)]
-    assert "outputs that are not finite" in refused[0].reason
+    assert "gives NaN for" in refused[0].reason
 
 
 def test_why_names_what_was_heard(world: Any, models: Scorers, heard: Path) -> None:

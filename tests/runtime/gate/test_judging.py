@@ -262,7 +262,7 @@ def test_a_damaged_package_is_not_judged(world: World, harm: str) -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"features_hash": "0" * 64}, "made for other features"),
+        ({"features_hash": "0" * 64}, "trained with other features"),
         ({"instruments": ("binance:ETH/USDT",)}, "was made for binance:ETH/USDT, not for"),
     ],
 )

@@ -27,7 +27,7 @@ from ares.bootstrap.validation import validation_config
 from ares.config.workspace import Workspace
 from ares.runtime.lifecycle.promotion import PromotionResult
 from ares.runtime.registry.model_journal import read_registry
-from ares.runtime.validation.model_check import require_working
+from ares.runtime.validation.stored_models import require_working
 
 BTC = "binance:BTC/USDT"
 SQL_EVERY = 40

@@ -17,7 +17,7 @@ from ares.runtime.deploy.quiet_hours import next_quiet
 from ares.runtime.deploy.state import describe
 from ares.runtime.deploy.verify import rehearse
 from ares.runtime.registry.model_journal import read_registry
-from ares.runtime.validation.model_check import require_working
+from ares.runtime.validation.stored_models import require_working
 
 SAY_EVERY_S = 3600.0
 """A line is printed this often during the wait for the quiet hours."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from ares.domain.timeframe import Timeframe
 from ares.kernel.features import N_FEATURES
 from ares.learn.series import with_missing
 from ares.runtime.engine.prefetch import Prefetch
+from ares.runtime.registry.model_check import OpenedModel, check_scores
 
 ROWS_TRIED = 64
 
@@ -129,19 +129,16 @@ def prepare(open_ensemble: Opener, ensemble: Ensemble, rows: RecentRows) -> Prep
     """
     try:
         scorers = open_ensemble(ensemble)
+        models, model_rows = [], []
+        for member in ensemble.members:
+            if member.timeframe not in rows:
+                return PreparedEnsemble({}, f"the engine makes no {member.timeframe} bars")
+            ref = f"{member.name}/{member.version}"
+            models.append(OpenedModel(ref, scorers[member.package_hash]))
+            model_rows.append(rows[member.timeframe])
+        check_scores(models, model_rows, difference_max=0.0)
     except AresError as error:
         return PreparedEnsemble({}, str(error))
-    constant = []
-    for member in ensemble.members:
-        if member.timeframe not in rows:
-            return PreparedEnsemble({}, f"the engine makes no {member.timeframe} bars")
-        scorer = scorers[member.package_hash]
-        fault = _fault_of(scorer, rows[member.timeframe])
-        if fault:
-            return PreparedEnsemble({}, f"{member.name}/{member.version} {fault}")
-        constant.append(_is_constant(scorer(rows[member.timeframe])))
-    if all(constant):
-        return PreparedEnsemble({}, "the output of every member is constant")
     return PreparedEnsemble(scorers, "")
 
 
@@ -163,24 +160,3 @@ def _recent(state: State, j: int) -> NDArray[np.float32]:
         draw = near + draw * (np.abs(near) + 0.1)
     rows = np.concatenate((rows, draw)).astype(np.float32)
     return with_missing(rows, state.setup.series)
-
-
-def _fault_of(scorer: Scorer, rows: NDArray[np.float32]) -> str:
-    """Return what is wrong with a scorer's outputs; empty: nothing."""
-    try:
-        p = scorer(rows)
-    except Exception as error:  # whatever a runtime raises on a graph that it cannot run
-        return f"cannot score rows ({str(error).splitlines()[0] if str(error) else error!r})"
-    if p.shape != (len(rows),):
-        return f"returns {p.size} numbers for {len(rows)} rows"
-    if not np.isfinite(p).all():
-        return f"returns {int((~np.isfinite(p)).sum())} of {len(rows)} outputs that are not finite"
-    if p.min() < 0.0 or p.max() > 1.0:
-        return f"returns values from {p.min():.4g} to {p.max():.4g}: not probabilities"
-    if scorer(rows[:1])[0] != p[0]:
-        return "scores a row differently alone and in a batch"
-    return ""
-
-
-def _is_constant(p: NDArray[np.float64]) -> bool:
-    return math.isclose(float(p.min()), float(p.max()), abs_tol=1e-9)

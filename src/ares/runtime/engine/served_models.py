@@ -13,11 +13,11 @@ from ares.domain.model import Ensemble
 from ares.domain.package import Package
 from ares.domain.run import RunSetup
 from ares.kernel.features import N_FEATURES
-from ares.kernel.features.columns import require_same_columns
 from ares.kernel.features.series import column_names_of
 from ares.kernel.features.user import UserFeatures
 from ares.runtime.engine.code_version import USER_HASH
 from ares.runtime.engine.hot_swap import Opener
+from ares.runtime.registry.model_check import load_packages
 
 
 def scorers_of(models_dir: Path, setup: RunSetup) -> Scorers:
@@ -45,18 +45,8 @@ def opener_of(models_dir: Path, folder: Path, user: UserFeatures | None, setup: 
     models = LayeredModelStore(folder / FOLDER, models_dir)
 
     def open_ensemble(ensemble: Ensemble) -> Scorers:
-        scorers: Scorers = {}
-        for member in ensemble.members:
-            package = models.member(member)
-            card = package.card
-            require_same_columns(card.ref, card.features, card.features_hash, user, card.series)
-            if card.instruments and ensemble.instrument not in card.instruments:
-                raise UserError(
-                    f"{card.ref} was made for {', '.join(card.instruments)}, not for"
-                    f" {ensemble.instrument}"
-                )
-            scorers[member.package_hash] = _served(package, setup)
-        return scorers
+        packages = load_packages(ensemble, models.member, user)
+        return {package.hash: _served(package, setup) for package in packages}
 
     return open_ensemble
 

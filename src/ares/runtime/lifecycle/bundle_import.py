@@ -13,10 +13,10 @@ from ares.domain.errors import UserError
 from ares.domain.manifest import VERDICTS
 from ares.domain.model_life import ModelsImported, Record, VerdictRecorded
 from ares.runtime.lifecycle.promotion import utc_now
+from ares.runtime.registry.model_check import require_fitting
 from ares.runtime.registry.model_journal import LOCK_WAIT_S, read_registry, stamp, who, writing
 from ares.runtime.registry.paths import ModelPaths
 from ares.runtime.registry.registry_state import RegistryState
-from ares.runtime.validation.model_check import require_it_fits
 from ares.runtime.validation.request import ValidationConfig
 
 
@@ -45,7 +45,7 @@ def import_models(
     for package in bundle.packages:
         own = package.card.instruments[0] if package.card.instruments else ""
         instrument = own if bundle.ensemble is None else bundle.ensemble.instrument
-        require_it_fits(package, instrument, user)
+        require_fitting(package, instrument, user)
     install(ModelStore(paths.models), bundle)
     checkpoint("models stored")
     for verdict in bundle.history.verdicts if verdicts else ():

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from ares.adapters.model_store import ModelStore
-from ares.adapters.onnx_model import check_answers, open_model
+from ares.adapters.onnx_model import open_model
 from ares.adapters.provenance import git_commit, library_versions
 from ares.domain.errors import UserError
 from ares.domain.instrument import Instrument
@@ -29,6 +29,7 @@ from ares.learn.recipe import Recipe
 from ares.learn.rows import Rows, rows_of, with_user
 from ares.learn.walk_forward import OutOfSample
 from ares.observe.user_features_check import require_no_leak
+from ares.runtime.registry.model_check import OpenedModel, check_scores
 from ares.runtime.registry.model_journal import record, stamp, who
 from ares.runtime.registry.paths import ModelPaths
 from ares.runtime.training.instrument_history import HistorySource, load_history
@@ -91,7 +92,7 @@ def import_onnx(
     user = None if request.context.user is None else request.context.user.load()
     scorer = open_model(graph, len(column_names(user)), str(path))
     instrument, reference, recipe, rows = _rows(request, timeframe, user)
-    p = check_answers(scorer, rows.x, str(path))
+    [p] = check_scores([OpenedModel(str(path), scorer)], [rows.x])
     payoff = fit_payoff(rows.net, rows.barrier_width)
     metrics = evaluate(
         OutOfSample(rows, p, payoff.edge_bps(p, rows.barrier_width)),

@@ -21,8 +21,8 @@ from ares.runtime.registry.model_journal import (
 )
 from ares.runtime.registry.paths import ModelPaths
 from ares.runtime.registry.registry_state import RegistryState
-from ares.runtime.validation.model_check import require_working
 from ares.runtime.validation.request import ValidationConfig
+from ares.runtime.validation.stored_models import require_working
 from ares.runtime.validation.validate import current_basis, find, require_environment
 from ares.runtime.validation.verdict_file import require_unchanged
 

@@ -20,8 +20,8 @@ from ares.runtime.registry.model_journal import read_registry
 from ares.runtime.registry.paths import ModelPaths
 from ares.runtime.registry.registry_state import RegistryState
 from ares.runtime.validation.evaluator import EnsembleEvaluator
-from ares.runtime.validation.model_check import require_working
 from ares.runtime.validation.request import OnProgress, ValidationConfig, no_progress
+from ares.runtime.validation.stored_models import require_working
 from ares.runtime.validation.validate import find
 
 COLUMNS_NAMED = 3

@@ -15,7 +15,6 @@ from ares.domain.trial import ensemble_trial
 from ares.runtime.registry.model_journal import read_registry, record
 from ares.runtime.registry.paths import ModelPaths
 from ares.runtime.registry.registry_state import RegistryState
-from ares.runtime.validation.model_check import require_working
 from ares.runtime.validation.pipeline import ValidationResult, validate, verdict_basis
 from ares.runtime.validation.request import (
     OnProgress,
@@ -23,6 +22,7 @@ from ares.runtime.validation.request import (
     ValidationRequest,
     no_progress,
 )
+from ares.runtime.validation.stored_models import require_working
 
 
 def validate_model(
