@@ -1,4 +1,4 @@
-"""Where a result comes from: the commit of the code, the versions of what computed it."""
+"""The origin of a result: the commit of the code, and the versions of the libraries."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import ares
 LIBRARIES = ("lightgbm", "numpy", "numba", "onnx", "onnxruntime")
 
 GIT_S = 60.0
-"""A busy machine may take seconds to say its commit; a card that names another one instead has
-another hash, and so have the journals of a run that learns."""
+"""A busy machine may take seconds to name its commit. A card with another commit has another hash,
+and so have the journals of a run that learns."""
 
 
 @lru_cache(maxsize=1)

@@ -128,7 +128,7 @@ def request_training(workspace: Workspace, symbol: str, environment: str) -> str
     """
     from ares.bootstrap.training import require_training_allowed
     from ares.domain.utc import utc_iso
-    from ares.runtime.learner.learn_requests import LearnRequest, leave
+    from ares.runtime.learner.learn_requests import LearnRequest, write_request
     from ares.runtime.registry.model_journal import who
     from ares.runtime.validation.validate import require_environment
     from ares.store.candles import CandleStore
@@ -141,5 +141,7 @@ def request_training(workspace: Workspace, symbol: str, environment: str) -> str
         key = CandleStore(database, workspace.cache_dir).resolve(symbol).key
     finally:
         database.dispose()
-    leave(workspace.journal_dir, environment, LearnRequest(key, who(), utc_iso(datetime.now(UTC))))
+    write_request(
+        workspace.journal_dir, environment, LearnRequest(key, who(), utc_iso(datetime.now(UTC)))
+    )
     return key

@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
-import pytest
 
 from ares.adapters.model_store import ModelStore
+from ares.adapters.worker_pool import Task, WorkerPool
 from ares.bootstrap.learner import learner_of
-from ares.bootstrap.validation import validation_config
-from ares.domain.errors import ExternalError, UserError
 from ares.domain.events import BarsClosed, RunStarted
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.model_events import (
+    AlertRaised,
     DriftMeasured,
     ModelPublished,
     RetrainingEnded,
     RetrainingStarted,
 )
-from ares.journal.log import Lock
 from ares.kernel.bars import Bars
-from ares.learn.learner_state import LearnerState
-from ares.learn.thresholds import Thresholds
-from ares.learn.triggers import RetrainPolicy
-from ares.runtime.learner.learn_requests import LearnRequest, LearnRequests, leave
-from ares.runtime.learner.learner import Learner
-from ares.runtime.learner.refit import RefitRunner
-from ares.runtime.learner.refit_job import RefitRequest
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
 
@@ -40,7 +31,7 @@ FROM_MS = START_MS + 1_860 * HOUR
 HOURS = range(1, 27)
 
 
-def test_a_loss_is_answered_with_a_refit_that_the_gate_has_judged(
+def test_a_loss_triggers_a_refit_with_a_verdict(
     small: Any, here: Any, play: Any, tmp_path: Path
 ) -> None:
     workspace = small.workspace
@@ -79,7 +70,7 @@ def test_a_loss_is_answered_with_a_refit_that_the_gate_has_judged(
     assert "1h" in drifts[0].feature
 
 
-def test_a_refused_refit_is_kept_out_and_doubles_the_rest(
+def test_a_refused_refit_is_not_published_and_doubles_the_rest(
     small: Any, here: Any, play: Any, tmp_path: Path
 ) -> None:
     losses = [20, 24, 27, 31, 33, 34, 57]  # 6 hours of rest double to 12, then to 24
@@ -93,7 +84,7 @@ def test_a_refused_refit_is_kept_out_and_doubles_the_rest(
     assert len(list((tmp_path / "run" / "verdicts").glob("*.json"))) == 2
 
 
-def test_processes_and_this_process_teach_the_same_bytes_for_several_instruments_at_once(
+def test_worker_processes_and_this_process_give_the_same_bytes(
     small: Any, here: Any, play: Any, tmp_path: Path
 ) -> None:
     both = (small.edge, small.noise)
@@ -111,7 +102,7 @@ def test_processes_and_this_process_teach_the_same_bytes_for_several_instruments
     assert len(files[0]) == 2 * (3 + 1 + 1), "packages, ensembles, verdicts"
 
 
-def test_a_run_that_is_taken_up_anywhere_says_what_it_would_have_said(
+def test_a_run_resumed_anywhere_gives_the_same_journal(
     small: Any, here: Any, play: Any, tmp_path: Path
 ) -> None:
     pool, champion = here(), small.edge
@@ -132,7 +123,7 @@ def test_a_run_that_is_taken_up_anywhere_says_what_it_would_have_said(
         assert again.bytes == whole.bytes
 
 
-def test_a_training_sees_nothing_that_closed_after_its_trigger(
+def test_a_training_uses_no_candle_after_its_trigger(
     small: Any, another: Callable[[], Any], here: Any, play: Any, tmp_path: Path
 ) -> None:
     pool = here()
@@ -171,59 +162,36 @@ def test_without_a_champion_a_refit_must_beat_staying_flat(
     assert msgspec.json.decode(file.read_bytes())["evidence"]["hypothesis"] == "beats_flat"
 
 
-def test_without_newer_rows_nothing_has_changed(small: Any, here: Any, tmp_path: Path) -> None:
-    refits = RefitRunner(validation_config(small.workspace), 400, "history/x", tmp_path, (), here())
-    ensemble = ModelStore(small.workspace.models_dir).ensemble(small.edge)
-    at_ms = START_MS + 1_850 * HOUR  # when it was trained
-    [result] = refits.run([RefitRequest(ensemble, ensemble, at_ms)])
-    assert result.outcome == "unchanged"
-    assert not (tmp_path / "verdicts").exists()
+class WrongResult(WorkerPool):
+    """Returns a result of the wrong type for tasks with ``part`` in their label."""
+
+    def __init__(self, pool: WorkerPool, part: str, wrong: object) -> None:
+        super().__init__(1)
+        self._inner, self._part, self._wrong = pool, part, wrong
+
+    def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Any]]:
+        for task in tasks:
+            if self._part in task.label:
+                yield task, self._wrong
+            else:
+                yield from self._inner.run([task])
 
 
-def test_a_package_that_stands_alone_is_made_anew_alone(
-    small: Any, here: Any, tmp_path: Path
+def test_a_drift_of_the_wrong_type_was_not_measured(
+    small: Any, here: Any, play: Any, tmp_path: Path
 ) -> None:
-    models = ModelStore(small.workspace.models_dir)
-    package = models.member(models.ensemble(small.edge).members[0])
-    ensemble = package.alone("binance:BTC/USDT", package.card.created_at)
-    refits = RefitRunner(validation_config(small.workspace), 400, "history/x", tmp_path, (), here())
-    [result] = refits.run([RefitRequest(ensemble, ensemble, FROM_MS + 20 * HOUR)])
-    assert result.outcome in ("published", "refused"), result.note
-    assert result.ensemble is not None
-    assert result.ensemble.recipe_hash == ensemble.recipe_hash
-    assert (result.ensemble.platt_a, result.ensemble.platt_b) == (1.0, 0.0)
-    assert "reproducible" not in result.failed
+    pool = WrongResult(here(known={}), "drift", None)
+    done = play(small.workspace, tmp_path / "r", range(1, 27), [], small.edge, pool=pool)
+    [alert] = done.of(AlertRaised)
+    assert alert.message.startswith("drift could not be measured: unexpected result")
 
 
-def test_a_person_may_ask_a_running_engine_and_needs_no_rest(
-    small: Any, here: Any, playing: Any, setup_of: Any, tmp_path: Path
+def test_drift_that_cannot_be_measured_is_an_alert_and_measured_again_the_next_day(
+    small: Any, here: Any, play: Any, tmp_path: Path
 ) -> None:
-    journal, key = tmp_path / "journal", "binance:BTC/USDT"
-    request = LearnRequest(key, "ada", "2024-01-01T00:00:00Z")
-    with pytest.raises(UserError, match="history runs decide by themselves"):
-        leave(journal, "history", request)
-    with pytest.raises(ExternalError, match="no engine runs in paper"):
-        leave(journal, "paper", request)
-    lock = Lock(journal / "paper")
-    setup, pool = setup_of(small.workspace, small.edge), here()
-    refits = RefitRunner(
-        validation_config(small.workspace), 400, "paper", tmp_path / "run", (), pool
-    )
-    state = LearnerState(RetrainPolicy(on_loss=False, budget_per_day=1), Thresholds())
-    requests = LearnRequests(journal / "paper", [key])
-    played = playing(Learner(state, refits, pool, 60_000, requests))
-    played.put(RunStarted(setup))
-    played.instants(range(19, 20), [])
-    assert requests() == []
-    leave(journal, "paper", request)
-    assert requests() == [0]
-    played.put(BarsClosed(FROM_MS + 20 * HOUR, b"", b"", b""))
-    played.instants(range(21, 23), [])
-    [begun] = played.of(RetrainingStarted)
-    assert (begun.trigger, begun.ts_ms) == ("manual", FROM_MS + 20 * HOUR)
-    assert requests() == []
-    leave(journal, "paper", request)
-    lock.release()
-    played.instants(range(23, 26), [])
-    assert len(played.of(RetrainingStarted)) == 1, "the day's budget is spent"
-    assert requests() == [0]
+    pool = here({"drift": "no candles"}, known={})
+    done = play(small.workspace, tmp_path / "r", range(1, 52), [], small.edge, pool=pool)
+    alerts = done.of(AlertRaised)
+    assert [(one.ts_ms - FROM_MS) // HOUR for one in alerts] == [24, 48]
+    assert alerts[0].message == "drift could not be measured: no candles"
+    assert len(pool.labels) == 2

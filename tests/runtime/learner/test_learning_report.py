@@ -26,7 +26,7 @@ def learning(setup: RunSetup) -> RunSetup:
     return msgspec.structs.replace(setup, instruments=lanes, challenger_lanes=True)
 
 
-def test_the_report_says_where_nobody_trains(
+def test_the_report_of_a_run_without_a_learner(
     small: Any, setup_of: Any, loss: Any, tmp_path: Path
 ) -> None:
     policy = retrain_policy(small.workspace.settings)
@@ -50,7 +50,7 @@ def test_the_report_says_where_nobody_trains(
     assert state(learns, "foreign", 6) == "imported"
 
 
-def test_the_report_says_what_was_done_and_what_may_be_done_next(
+def test_the_report_has_past_trainings_and_the_state(
     small: Any, here: Any, play: Any, setup_of: Any, tmp_path: Path
 ) -> None:
     pool = here()

@@ -8,27 +8,22 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from ares.adapters.model_store import ModelStore
 from ares.adapters.worker_pool import WorkerPool
 from ares.bootstrap.mlflow import sync_after_training
-from ares.bootstrap.training import train, training_rules
+from ares.bootstrap.training import train
 from ares.config.workspace import Workspace
 from ares.domain.errors import UserError
-from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.model import Ensemble
 from ares.domain.package import Package
 from ares.domain.timeframe import Timeframe
 from ares.domain.trial import Trial
-from ares.kernel.bars import Bars
 from ares.kernel.features import FEATURE_NAMES, FEATURES_HASH, N_FEATURES
 from ares.runtime.registry.model_journal import read_registry
-from ares.runtime.training.plan import TrainingRequest, package_jobs
+from ares.runtime.training.plan import TrainingRequest
 from ares.runtime.training.train import TrainingReport, training_pool
-from ares.store.candles import CandleStore
-from ares.store.database import open_database
 
 MakeWorkspace = Callable[..., Workspace]
 NOW = datetime(2023, 5, 1, 12, 0, 0, tzinfo=UTC)
@@ -86,7 +81,7 @@ def test_every_pair_with_enough_rows_becomes_a_package(done: Done) -> None:
         assert package.card.parity["passed"]
 
 
-def test_a_timeframe_with_too_few_rows_is_left_out_by_name(done: Done) -> None:
+def test_a_timeframe_with_too_few_rows_is_skipped_with_a_reason(done: Done) -> None:
     reasons = {one.subject: one.reason for one in done.report.missing}
     assert "rows, and learning.rows_min is 400" in reasons["binance:BTC/USDT 4h"]
     assert not any(one.failed for one in done.report.missing)
@@ -103,7 +98,7 @@ def test_the_planted_drift_is_found_after_costs(done: Done) -> None:
         assert joined.metrics.net_bps > 0.0
 
 
-def test_ensembles_are_kept_and_can_be_served(done: Done) -> None:
+def test_ensembles_are_saved_and_can_be_served(done: Done) -> None:
     from ares.adapters.onnx_model import open_model
 
     store = ModelStore(done.workspace.models_dir)
@@ -218,7 +213,7 @@ def test_the_universe_is_one_model_of_all(done: Done, tmp_path: Path) -> None:
     assert {trial.scope for trial in trials if trial.kind == "package"} == {"universe"}
 
 
-def test_a_corrupt_registry_costs_a_line_and_nothing_else(done: Done, tmp_path: Path) -> None:
+def test_a_corrupt_registry_is_a_warning_only(done: Done, tmp_path: Path) -> None:
     root = tmp_path / "broken"
     _copy(done.workspace, root)
     (root / "mlflow.db").write_bytes(b"no database" * 200)
@@ -234,7 +229,7 @@ def test_a_corrupt_registry_costs_a_line_and_nothing_else(done: Done, tmp_path: 
     assert len(packages(workspace)) == 1
 
 
-def test_mistakes_are_said_before_anything_is_trained(
+def test_errors_of_a_request_are_raised_before_training(
     done: Done, tmp_path: Path, workspace_of: MakeWorkspace
 ) -> None:
     for request, says in (
@@ -256,53 +251,10 @@ def test_mistakes_are_said_before_anything_is_trained(
         train(forbidden, TrainingRequest(), pool=done.pool)
 
 
-def test_a_timeframe_finer_than_the_candles_is_left_out(
+def test_a_timeframe_finer_than_the_candles_is_skipped(
     done: Done, tmp_path: Path, workspace_of: MakeWorkspace
 ) -> None:
     workspace = workspace_of(tmp_path / "fine", symbols=("BTC/USDT",), n=300, intervals=("5m",))
     report = train(workspace, TrainingRequest(), now=lambda: NOW, pool=done.pool)
     assert report.packages == ()
     assert "has no candles for 5m bars" in report.missing[0].reason
-
-
-def test_price_only_and_costs_are_part_of_the_recipe(
-    tmp_path: Path, workspace_of: MakeWorkspace
-) -> None:
-    plain = workspace_of(tmp_path / "plain", n=10)
-    dear = workspace_of(tmp_path / "dear", n=10, costs={"fee_bps": 26.0})
-    hashes = {
-        package_jobs(training_rules(workspace), TrainingRequest(price_only=price_only), NOW)[0][
-            0
-        ].recipe.hash
-        for workspace in (plain, dear)
-        for price_only in (False, True)
-    }
-    assert len(hashes) == 4
-
-
-def test_configured_symbols_without_candles_are_named(
-    tmp_path: Path, workspace_of: MakeWorkspace
-) -> None:
-    workspace = workspace_of(tmp_path / "some", n=10)
-    text = (
-        (workspace.root / "ares.yaml").read_text().replace("- ETH/USDT", "- ETH/USDT\n- XRP/USDT")
-    )
-    (workspace.root / "ares.yaml").write_text(text)
-    jobs, remarks = package_jobs(training_rules(Workspace(workspace.root)), TrainingRequest(), NOW)
-    assert len(jobs) == 4
-    assert len(remarks) == 1
-    assert remarks[0].startswith("XRP/USDT is skipped: ")
-
-
-def test_the_reference_is_that_of_the_venue_where_two_have_it(
-    tmp_path: Path, workspace_of: MakeWorkspace
-) -> None:
-    workspace = workspace_of(tmp_path / "two", n=10)
-    engine = open_database(workspace.db_url)
-    other = InstrumentSpec(Instrument("kraken", "BTC/USDT"), 4, 4)
-    bars = Bars.make(np.array([0]), *(np.array([1.0]) for _ in range(5)))
-    CandleStore(engine, workspace.cache_dir).save(other, "1h", bars, "made for a test")
-    engine.dispose()
-    jobs, remarks = package_jobs(training_rules(workspace), TrainingRequest(), NOW)
-    assert remarks == []
-    assert {job.reference for job in jobs} == {Instrument("binance", "BTC/USDT")}

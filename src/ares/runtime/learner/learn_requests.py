@@ -1,7 +1,6 @@
-"""Requests of people to train now: a file each, left for the learner of a running engine.
+"""Requests of people to train now: one file each, read by the learner of a running engine.
 
-A history run takes none: what it does follows from its candles and settings alone, so that it can
-be made again.
+A history run takes none: it follows from its candles and settings alone, and so is reproducible.
 """
 
 from __future__ import annotations
@@ -20,17 +19,17 @@ FOLDER = "learn_now"
 
 
 class LearnRequest(msgspec.Struct, frozen=True):
-    """Who asked for what, when (UTC text)."""
+    """A request: for which instrument, by whom, when (UTC text)."""
 
     instrument: str
     who: str
     at: str
 
 
-def leave(journal_dir: Path, environment: str, request: LearnRequest) -> Path:
-    """Leave a request for the engine that runs in ``environment`` and return its file.
+def write_request(journal_dir: Path, environment: str, request: LearnRequest) -> Path:
+    """Write a request for the engine that runs in ``environment`` and return its file.
 
-    Raises UserMistake for history, WorldTrouble where no engine runs that could take it.
+    Raises UserError for history, ExternalError where no engine runs.
     """
     symbol = request.instrument.partition(":")[2]
     if environment == "history":
@@ -39,7 +38,7 @@ def leave(journal_dir: Path, environment: str, request: LearnRequest) -> Path:
             f"`ares train -s {symbol}` trains now"
         )
     folder = journal_dir / environment
-    if not _held(folder):
+    if not _is_locked(folder):
         raise ExternalError(
             f"no engine runs in {environment}: start one, or train with `ares train -s {symbol}`"
         )
@@ -49,21 +48,21 @@ def leave(journal_dir: Path, environment: str, request: LearnRequest) -> Path:
 
 
 class LearnRequests:
-    """What was asked of one engine's learner; ``keys``: of its instruments, by row."""
+    """The requests to one engine's learner; ``keys`` are of its instruments, by row."""
 
     def __init__(self, folder: Path, keys: Sequence[str]) -> None:
         self._paths = [folder / FOLDER / f"{Instrument.parse(key).slug}.json" for key in keys]
 
     def __call__(self) -> Sequence[int]:
-        """Return the rows of instruments that somebody wants trained now."""
+        """Return the rows of the instruments with a request."""
         return [row for row, path in enumerate(self._paths) if path.exists()]
 
     def done(self, row: int) -> None:
-        """Forget a request: its training has begun, and is in the journal."""
+        """Delete a request: its training has started, and is journaled."""
         self._paths[row].unlink(missing_ok=True)
 
 
-def _held(folder: Path) -> bool:
+def _is_locked(folder: Path) -> bool:
     """Return whether an engine runs in a folder."""
     if not folder.is_dir():
         return False
