@@ -38,7 +38,7 @@ class WrongResult(WorkerPool):
 
 
 class KillsWorker:
-    """Unpickles in a worker as the job that it holds, and kills that process a moment later, once."""
+    """Unpickles in a worker as the job that it holds; kills that process once, a moment later."""
 
     def __init__(self, job: Any, done: Path) -> None:
         self._job, self._done = job, done
