@@ -88,7 +88,7 @@ def test_nothing_is_stored(workspace: Path, capsys: pytest.CaptureFixture[str]) 
         (("import-series", "none.csv", "--name", "a", "--lag", "1h"), "none.csv: no such file"),
         (
             ("import-series", "funding.csv", "--name", "A b", "--lag", "1h"),
-            "is no name of a series",
+            "is not a valid name",
         ),
         (("import-series", "funding.csv", "--name", "sentiment", "--lag", "1h"), "`ares news`"),
         (("series", "remove", "none"), "no series 'none' is stored"),

@@ -36,7 +36,7 @@ def test_feeds_and_sources(tmp_path: Path) -> None:
         ("feeds: [{name: a, url: 'ftp://x'}]", "url"),
         ("feeds: [{name: a, url: 'http://x'}, {name: a, url: 'http://y'}]", "name of two feeds"),
         ("stale_after_hours: 513", "512"),  # as many hours as the columns remember
-        ("sources: ['']", "no name of a source"),
+        ("sources: ['']", "not a valid name of a source"),
     ],
 )
 def test_a_mistake_names_its_line(tmp_path: Path, text: str, line: str) -> None:

@@ -31,7 +31,7 @@ def test_a_series_is_named_alone_or_with_its_staleness(tmp_path: Path) -> None:
     [
         ("[a, b, a]", "'a' is listed twice"),
         ("[sentiment]", "'sentiment' is made of news"),
-        ("[Fear]", "'Fear' is no name of a series"),
+        ("[Fear]", "'Fear' is not a valid name"),
         ("[{name: a, stale_after_hours: 0}]", "stale_after_hours"),
         ("[{stale_after_hours: 5}]", "name"),
         ("fear", "series"),

@@ -80,25 +80,25 @@ def test_a_quarter_of_the_instants_is_hidden_and_only_there() -> None:
     assert fitted_on(rows.x, rows, without(RECIPE, "sentiment", "hash")) is rows.x
 
 
-def test_each_lane_hears_its_own_news() -> None:
+def test_each_lane_has_its_own_news() -> None:
     rows, _ = made(300)
     both = Rows(
         rows.x[:, :2], rows.decided_ms, rows.ends_ms, rows.net, rows.barrier_width,
         np.arange(300, dtype=np.int32) % 2,
     )  # fmt: skip
     news = Observations.of([(START_MS, START_MS, 0.5, 1)])
-    told = with_series(both, (news,), [SPEC])
-    assert not is_present(told.x[::2], [SPEC])[0].any()
-    assert is_present(told.x[1:24:2], [SPEC])[0].all()
+    shown = with_series(both, (news,), [SPEC])
+    assert not is_present(shown.x[::2], [SPEC])[0].any()
+    assert is_present(shown.x[1:24:2], [SPEC])[0].all()
     wanted = series_columns(news.about(1), SPEC, both.decided_ms[1::2])
-    assert told.x[1::2, 2:].tobytes() == wanted.tobytes()
+    assert shown.x[1::2, 2:].tobytes() == wanted.tobytes()
 
 
 def walked(rows: Rows, recipe: Recipe) -> WalkForwardResult:
     return fit_walk_forward(rows.x[:, : len(recipe.features)], rows, recipe)
 
 
-def test_what_news_say_is_learnt_and_without_them_prices_answer() -> None:
+def test_news_are_learned_and_without_them_prices_decide() -> None:
     rows, _ = made()
     own, twin = walked(rows, RECIPE), walked(rows, without(RECIPE, "sentiment", "hash"))
     with_, by_prices = log_loss(own.probability(rows.x), rows), log_loss(
@@ -107,9 +107,9 @@ def test_what_news_say_is_learnt_and_without_them_prices_answer() -> None:
     missing = log_loss(own.probability(all_missing(rows.x, [SPEC])), rows)
     assert with_ < by_prices - 0.1
     assert missing < by_prices + 0.03  # not what the twin says, but not far from it
-    told = own.probability(all_missing(rows.x, [SPEC]))
-    assert np.isfinite(told).all()
-    assert np.corrcoef(told, twin.probability(rows.x[:, :2]))[0, 1] > 0.9
+    p = own.probability(all_missing(rows.x, [SPEC]))
+    assert np.isfinite(p).all()
+    assert np.corrcoef(p, twin.probability(rows.x[:, :2]))[0, 1] > 0.9
 
 
 def test_the_graph_says_the_same_with_and_without_news() -> None:

@@ -28,11 +28,11 @@ from ares.domain.errors import ExternalError, UserError
 BYTES_MAX = 8 * 1024 * 1024
 TIMEOUT_S = 15.0
 READ_S = 60.0
-"""A feed of 8 MB that is none of malice takes five seconds."""
+"""An ordinary feed of 8 MB takes five seconds."""
 
 
 def check_address(url: str) -> None:
-    """Raise UserMistake where this cannot be the address of a feed."""
+    """Raise UserError where this cannot be the address of a feed."""
     try:
         parts = urlsplit(url)
         fit = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
@@ -48,7 +48,7 @@ def check_address(url: str) -> None:
 
 
 def fetch_feed(url: str, timeout_s: float = TIMEOUT_S, bytes_max: int = BYTES_MAX) -> bytes:
-    """Return the feed's bytes; raise WorldTrouble where it does not answer, or with too much.
+    """Return the feed's bytes; raise ExternalError where it does not answer, or with too much.
 
     timeout_s : that a server may be silent, and that its answer may last; twice that for all.
     """
@@ -67,7 +67,7 @@ def fetch_feed(url: str, timeout_s: float = TIMEOUT_S, bytes_max: int = BYTES_MA
             f"{url} answers {error.code} {one_line(str(error.reason))}: try again later"
         ) from None
     except (OSError, http.client.HTTPException, ValueError) as error:
-        # ValueError: it sends us on to an address that is none
+        # ValueError: a redirect to an invalid address
         reason = one_line(str(getattr(error, "reason", None) or error))
         raise ExternalError(
             f"{url} does not answer ({type(error).__name__}: {reason}): try again later"
@@ -92,19 +92,19 @@ class _FetchSockets:
         self.is_cut = False
         self._sockets: list[socket.socket] = []
 
-    def add(self, one: socket.socket) -> None:
-        self._sockets.append(one)
+    def add(self, connected: socket.socket) -> None:
+        self._sockets.append(connected)
 
     def cut(self) -> None:
         """End whatever is being read, from another thread."""
         self.is_cut = True
-        for one in self._sockets:
+        for connected in self._sockets:
             with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
+                connected.shutdown(socket.SHUT_RDWR)
 
 
 def _opener(line: _FetchSockets) -> urllib.request.OpenerDirector:
-    """Return what opens http and https and nothing else, wherever it is sent on to."""
+    """Return what opens http and https and nothing else, redirects included."""
 
     class Plain(http.client.HTTPConnection):
         def connect(self) -> None:
@@ -124,13 +124,13 @@ def _opener(line: _FetchSockets) -> urllib.request.OpenerDirector:
         def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
             return self.do_open(Secure, req)
 
-    class SentOn(urllib.request.HTTPRedirectHandler):
+    class Redirect(urllib.request.HTTPRedirectHandler):
         def http_error_302(
             self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any
         ) -> http.client.HTTPResponse | None:
             try:
                 return super().http_error_302(req, fp, code, msg, headers)
-            except ValueError:  # to an address that is none
+            except ValueError:  # a redirect to an invalid address
                 fp.close()
                 raise
 
@@ -142,7 +142,7 @@ def _opener(line: _FetchSockets) -> urllib.request.OpenerDirector:
         Http,
         Https,
         urllib.request.HTTPDefaultErrorHandler,
-        SentOn,
+        Redirect,
         urllib.request.HTTPErrorProcessor,
     )
     opener = urllib.request.OpenerDirector()

@@ -49,8 +49,8 @@ def read_news(path: Path) -> Table:
 def feed_file(name: str, content: bytes) -> Table:
     """Return the items of a feed."""
     items = list(feed_items(content, name))
-    places = [f"item {k}" for k in range(1, len(items) + 1)]
-    return Table(name, items, fields_of(["title", "published"]), places)
+    positions = [f"item {k}" for k in range(1, len(items) + 1)]
+    return Table(name, items, fields_of(["title", "published"]), positions)
 
 
 def _fields(name: str, columns: list[str]) -> Fields:

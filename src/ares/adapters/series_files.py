@@ -53,24 +53,24 @@ def read_series(
         raise UserError(f"{table.name}: no rows: nothing was imported")
     values: list[SeriesValue] = []
     seen: dict[tuple[int, str], str] = {}
-    for row, place in zip(table.rows, table.places, strict=True):
+    for row, position in zip(table.rows, table.positions, strict=True):
         try:
             value = _value(row, table.fields, how, scopes, now_ms)
-            _require_first(value, place, seen)
+            _require_first(value, position, seen)
         except ValueError as fault:
             raise UserError(
-                f"{table.name}, {place}: {fault}. Correct or remove it, then import again; nothing "
-                "was imported"
+                f"{table.name}, {position}: {fault}. Correct or remove it, then import again; "
+                "nothing was imported"
             ) from None
         values.append(value)
     _require_one_kind_of_scope(table, values)
     return values
 
 
-def _require_first(value: SeriesValue, place: str, seen: dict[tuple[int, str], str]) -> None:
+def _require_first(value: SeriesValue, position: str, seen: dict[tuple[int, str], str]) -> None:
     """Note where a value is; raise ValueError where one of its publication was before."""
-    earlier = seen.setdefault((value.published_ms, value.scope), place)
-    if earlier != place:
+    earlier = seen.setdefault((value.published_ms, value.scope), position)
+    if earlier != position:
         about = f" for {value.scope}" if value.scope else ""
         raise ValueError(
             f"{utc_text(value.published_ms)} is published twice{about}, first in {earlier}"
@@ -176,11 +176,11 @@ def scope_of(text: str, scopes: Collection[str]) -> str:
 
 def _require_one_kind_of_scope(table: Table, values: list[SeriesValue]) -> None:
     """Raise UserError where some rows are about a symbol, others about everything."""
-    for value, place in zip(values, table.places, strict=True):
+    for value, position in zip(values, table.positions, strict=True):
         if bool(value.scope) != bool(values[0].scope):
             raise UserError(
-                f"{table.name}, {place}: the column 'symbol' is filled in some rows and empty in "
-                "others: fill it in all, or leave it out; nothing was imported"
+                f"{table.name}, {position}: the column 'symbol' is filled in some rows and empty "
+                "in others: fill it in all, or leave it out; nothing was imported"
             )
 
 

@@ -35,14 +35,14 @@ class Table(NamedTuple):
     """The rows of a file.
 
     fields : what the columns mean.
-    places : where each row is, such as ``line 214``.
+    positions : where each row is, such as ``line 214``.
     broken : lines that are no rows at all.
     """
 
     name: str
     rows: Sequence[Mapping[str, Any]]
     fields: Fields
-    places: list[str]
+    positions: list[str]
     broken: int = 0
 
 
@@ -116,20 +116,20 @@ def _text(path: Path, fields_of: Callable[[str, list[str]], Fields]) -> Table:
         delimiter=max(",;\t", key=heading.count),
         strict=True,
     )
-    rows, places = [], []
+    rows, positions = [], []
     try:
         fields = fields_of(path.name, list(reader.fieldnames or []))
         for row in reader:
             rows.append(row)
-            places.append(f"line {reader.line_num}")
+            positions.append(f"line {reader.line_num}")
     except csv.Error as error:
         raise UserError(f"{path.name}, line {reader.line_num}: {error}") from None
-    return Table(path.name, rows, fields, places)
+    return Table(path.name, rows, fields, positions)
 
 
 def _lines(path: Path, fields_of: Callable[[str, list[str]], Fields]) -> Table:
     rows: list[Mapping[str, Any]] = []
-    places, broken = [], 0
+    positions, broken = [], 0
     for number, line in enumerate(_decoded(path).split("\n"), 1):
         if not line.strip():
             continue
@@ -139,10 +139,10 @@ def _lines(path: Path, fields_of: Callable[[str, list[str]], Fields]) -> Table:
             row = None
         if isinstance(row, dict):
             rows.append(row)
-            places.append(f"line {number}")
+            positions.append(f"line {number}")
         else:
             broken += 1
     if broken and not rows:
         raise UserError(f"{path.name}: none of its lines is a JSON object")
     names = list(dict.fromkeys(name for row in rows for name in row))
-    return Table(path.name, rows, fields_of(path.name, names), places, broken)
+    return Table(path.name, rows, fields_of(path.name, names), positions, broken)

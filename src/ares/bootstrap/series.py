@@ -63,7 +63,7 @@ def check_series(workspace: Workspace) -> list[SeriesChecked]:
     from ares.observe.series_check import check_stored_series
     from ares.store.series import SeriesStore
 
-    specs = tuple(one.spec for one in workspace.settings.features.series)
+    specs = tuple(feature.spec for feature in workspace.settings.features.series)
     with _database(workspace) as engine:
         return check_stored_series(SeriesStore(engine).listed(), specs, _now_ms())
 

@@ -128,11 +128,11 @@ def _show_stored(stored: list[StoredScope]) -> None:
         ("series", "about", "values", "from", "to (UTC)", "longest lag, hours", "version", "hash"),
         [
             (
-                *(one.series, one.scope or "all", count(one.rows)),
-                *(utc(one.first_ms), utc(one.last_ms), number(one.lag_ms_max / HOUR_MS, 1)),
-                *(str(one.version), one.content_hash[:12]),
+                *(scope.series, scope.scope or "all", count(scope.rows)),
+                *(utc(scope.first_ms), utc(scope.last_ms), number(scope.lag_ms_max / HOUR_MS, 1)),
+                *(str(scope.version), scope.content_hash[:12]),
             )
-            for one in stored
+            for scope in stored
         ],
     )
 
@@ -150,13 +150,13 @@ def _show_checked(checked: list[SeriesChecked]) -> None:
         ),
         [
             (
-                *(one.stored.series, one.stored.scope or "all", count(one.stored.rows)),
-                *(utc(one.stored.last_ms), number(one.age_hours, 1)),
-                *(number(one.stored.pause_ms / HOUR_MS, 1), "yes" if one.stale else "no"),
+                *(row.stored.series, row.stored.scope or "all", count(row.stored.rows)),
+                *(utc(row.stored.last_ms), number(row.age_hours, 1)),
+                *(number(row.stored.pause_ms / HOUR_MS, 1), "yes" if row.stale else "no"),
             )
-            for one in checked
+            for row in checked
         ],
     )
-    for one in checked:
-        for remark in one.remarks:
-            say(f"{one.stored.series} ({one.stored.scope or 'all'}): {remark}")
+    for row in checked:
+        for remark in row.remarks:
+            say(f"{row.stored.series} ({row.stored.scope or 'all'}): {remark}")

@@ -28,7 +28,7 @@ def import_(
         "else the whole market."
     ),
     scale: str = typer.Option(
-        "", "--scale", metavar="LOW:HIGH", help="What among their scores stands for -1 and for 1."
+        "", "--scale", metavar="LOW:HIGH", help="Values among the scores that mean -1 and 1."
     ),
     rescore: bool = typer.Option(
         False, "--rescore", help="Score headlines here, whatever scores came with them."
@@ -74,7 +74,7 @@ def fetch(
     from ares.runtime.ingest.news_import import fetch_news
 
     workspace = Workspace.here()
-    feeds = [(one.name, one.url, one.about) for one in workspace.settings.sentiment.feeds]
+    feeds = [(feed.name, feed.url, feed.about) for feed in workspace.settings.sentiment.feeds]
     if url:
         check_address(url)
         name = _source(source) or urlsplit(url).hostname or url
@@ -82,7 +82,7 @@ def fetch(
     elif symbol:
         raise UserError("--symbol goes with an address: for sentiment.feeds it is their 'about'")
     elif source:
-        feeds = [one for one in feeds if one[0] == source]
+        feeds = [feed for feed in feeds if feed[0] == source]
     if not feeds:
         raise UserError(
             f"no feed {source or 'is configured'}: give an address, or add one to sentiment.feeds "

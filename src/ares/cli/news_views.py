@@ -21,27 +21,28 @@ HEADLINE_WIDTH = 90
 
 def show_import(report: NewsReport) -> None:
     """Print what each file or feed brought, and why items were not used."""
+    numbers = ("items", "new", "same", "differing", "repeated")
     rows = [
         (
-            *(one.name, count(one.items), count(one.new), count(one.same), count(one.differing)),
-            *(count(one.repeated), count(sum(one.skipped.values())), count(one.scored)),
-            *(utc(one.first_ms), utc(one.last_ms)),
+            *(file.name, *(count(getattr(file, name)) for name in numbers)),
+            *(count(sum(file.skipped.values())), count(file.scored)),
+            *(utc(file.first_ms), utc(file.last_ms)),
         )
-        for one in report.imported
+        for file in report.imported
     ]
     if rows:
         columns = ("news", "items", "new", "same", "other score", "repeated", "skipped", "scored")
         print_table((*columns, "from", "to (UTC)"), rows)
-    new = sum(one.new for one in report.imported)
+    new = sum(file.new for file in report.imported)
     say(f"{some(new, 'new row')} from {some(len(report.imported), 'source')}")
     reasons: Counter[str] = Counter()
-    for one in report.imported:
-        reasons.update(one.skipped)
+    for file in report.imported:
+        reasons.update(file.skipped)
     for reason, amount in reasons.most_common():
         note(f"skipped: {some(amount, 'item')} with {reason}")
-    if dated := sum(one.dated for one in report.imported):
+    if dated := sum(file.dated for file in report.imported):
         note(f"dated: {some(dated, 'item')} without a time of day: known at the end of the day")
-    if differing := sum(one.differing for one in report.imported):
+    if differing := sum(file.differing for file in report.imported):
         note(f"kept: {some(differing, 'row')} with the score stored before, not the one offered")
     if report.skipped:
         note(f"skipped: {some(len(report.skipped), 'file')}: {'; '.join(report.skipped[:6])}")
@@ -55,12 +56,12 @@ def show_sources(sources: Sequence[NewsSource]) -> None:
         ("source", "about", "rows", "headlines", "scored by", "from", "to (UTC)"),
         [
             (
-                *(one.source, one.scope or "market", count(one.rows), count(one.headlines)),
-                *(", ".join(one.scorers), utc(one.first_ms), utc(one.last_ms)),
+                *(row.source, row.scope or "market", count(row.rows), count(row.headlines)),
+                *(", ".join(row.scorers), utc(row.first_ms), utc(row.last_ms)),
             )
-            for one in sources
+            for row in sources
         ],
-        footer=f"{some(sum(one.rows for one in sources), 'row')}; `ares news list --rows 20` "
+        footer=f"{some(sum(row.rows for row in sources), 'row')}; `ares news list --rows 20` "
         "shows the newest",
     )
 
@@ -71,30 +72,30 @@ def show_newest(rows: Sequence[NewsRow]) -> None:
         ("published (UTC)", "source", "about", "score", "headline"),
         [
             (
-                *(utc(one.published_ms), one.source, one.scope or "market", number(one.score, 2)),
-                (one.headline or "–")[:HEADLINE_WIDTH],
+                *(utc(row.published_ms), row.source, row.scope or "market", number(row.score, 2)),
+                (row.headline or "–")[:HEADLINE_WIDTH],
             )
-            for one in rows
+            for row in rows
         ],
     )
 
 
 def show_check(checked: Sequence[SourceChecked], ok: bool) -> None:
-    """Print how fresh each source is, and what else there is to say of it."""
+    """Print how fresh each source is, and remarks on it."""
     print_table(
         ("source", "about", "rows", "newest (UTC)", "age, hours", "longest silence, hours"),
         [
             (
-                *(one.source.source, one.source.scope or "market", count(one.source.rows)),
-                *(utc(one.source.last_ms), number(one.age_hours, 1)),
-                number(one.source.silence_ms / 3_600_000, 1),
+                *(row.source.source, row.source.scope or "market", count(row.source.rows)),
+                *(utc(row.source.last_ms), number(row.age_hours, 1)),
+                number(row.source.silence_ms / 3_600_000, 1),
             )
-            for one in checked
+            for row in checked
         ],
     )
-    for one in checked:
-        for remark in one.remarks:
-            say(f"{one.source.source} ({one.source.scope or 'market'}): {remark}")
+    for row in checked:
+        for remark in row.remarks:
+            say(f"{row.source.source} ({row.source.scope or 'market'}): {remark}")
     say(
         "fresh: models see sentiment now"
         if ok

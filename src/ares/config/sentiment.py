@@ -43,9 +43,9 @@ class SentimentSettings(Section):
     @field_validator("sources")
     @classmethod
     def _sources(cls, sources: tuple[str, ...]) -> tuple[str, ...]:
-        for place, name in enumerate(sources):
+        for row, name in enumerate(sources):
             if not SOURCE.fullmatch(name):
-                raise setting_error(f"'{name}' is no name of a source", place)
+                raise setting_error(f"'{name}' is not a valid name of a source", row)
         return sources
 
     @model_validator(mode="after")
@@ -53,11 +53,11 @@ class SentimentSettings(Section):
         if not self.fast_hours < self.middle_hours < self.slow_hours:
             raise setting_error("must lie between fast_hours and slow_hours", "middle_hours")
         names = [feed.name for feed in self.feeds]
-        for place, name in enumerate(names):
+        for row, name in enumerate(names):
             if not SOURCE.fullmatch(name):
-                raise setting_error(f"'{name}' is no name of a source", "feeds", place)
-            if name in names[:place]:
-                raise setting_error(f"'{name}' is the name of two feeds", "feeds", place)
+                raise setting_error(f"'{name}' is not a valid name of a source", "feeds", row)
+            if name in names[:row]:
+                raise setting_error(f"'{name}' is the name of two feeds", "feeds", row)
         return self
 
     @property

@@ -21,7 +21,7 @@ def require_series_name(name: str) -> None:
         raise ValueError("'sentiment' is made of news (`ares news`): choose another name")
     if not SERIES_NAME.fullmatch(name):
         raise ValueError(
-            f"'{name}' is no name of a series: use a-z, 0-9 and _, a letter first, 40 at most"
+            f"'{name}' is not a valid name of a series: a letter, then a-z, 0-9 and _, 40 at most"
         )
 
 

@@ -57,8 +57,8 @@ def without(recipe: Recipe, name: str, features_hash: str) -> Recipe:
     features_hash : of the columns that are left.
     """
     specs = recipe.series
-    place = [spec.name for spec in specs].index(name)
-    hidden = columns_of(specs, len(recipe.features))[place]
+    index = [spec.name for spec in specs].index(name)
+    hidden = columns_of(specs, len(recipe.features))[index]
     return msgspec.structs.replace(
         recipe,
         features=recipe.features[: hidden.start] + recipe.features[hidden.stop :],

@@ -33,19 +33,19 @@ class SourceChecked(msgspec.Struct, frozen=True):
 
 def check_news(store: NewsStore, spec: SentimentSpec, now_ms: int) -> list[SourceChecked]:
     """Return what there is to say of every stored source, as of ``now_ms``."""
-    return [_checked(one, spec, now_ms) for one in store.sources()]
+    return [_checked(stored, spec, now_ms) for stored in store.sources()]
 
 
 def fresh(checked: Sequence[SourceChecked]) -> bool:
     """Return whether any source that counts is fresh: else models answer by prices alone."""
-    return any(one.counts and not one.stale for one in checked)
+    return any(row.counts and not row.stale for row in checked)
 
 
-def _checked(one: NewsSource, spec: SentimentSpec, now_ms: int) -> SourceChecked:
-    counts = not spec.sources or one.source in spec.sources
-    age_ms = now_ms - one.last_ms
+def _checked(source: NewsSource, spec: SentimentSpec, now_ms: int) -> SourceChecked:
+    counts = not spec.sources or source.source in spec.sources
+    age_ms = now_ms - source.last_ms
     stale = age_ms > spec.stale_ms
-    gap = one.silence_ms if one.silence_ms > spec.stale_ms else None
+    gap = source.silence_ms if source.silence_ms > spec.stale_ms else None
     remarks = []
     if not counts:
         remarks.append("not among sentiment.sources: it does not count")
@@ -53,12 +53,12 @@ def _checked(one: NewsSource, spec: SentimentSpec, now_ms: int) -> SourceChecked
         remarks.append(f"stale: nothing for {hours_text(age_ms)}: sentiment is missing now")
     if gap is not None:
         remarks.append(f"silent for {hours_text(gap)}: rows there have no sentiment")
-    if one.neutral > NEUTRAL_MAX * one.rows:
-        remarks.append(f"{one.neutral / one.rows:.0%} of its rows score exactly 0")
-    if len(one.scorers) > 1:
-        remarks.append(f"scored by different hands: {', '.join(one.scorers)}")
+    if source.neutral > NEUTRAL_MAX * source.rows:
+        remarks.append(f"{source.neutral / source.rows:.0%} of its rows score exactly 0")
+    if len(source.scorers) > 1:
+        remarks.append(f"scored by several scorers: {', '.join(source.scorers)}")
     return SourceChecked(
-        one,
+        source,
         counts,
         age_ms / HOUR_MS,
         stale,

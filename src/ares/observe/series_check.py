@@ -30,17 +30,17 @@ def check_stored_series(
 ) -> list[SeriesChecked]:
     """Return what there is to say of every stored series, as of ``now_ms``."""
     specs = {spec.name: spec for spec in features}
-    return [_checked(one, specs.get(one.series), now_ms) for one in stored]
+    return [_checked(row, specs.get(row.series), now_ms) for row in stored]
 
 
 def all_fresh(checked: Sequence[SeriesChecked]) -> bool:
     """Return whether every series that is a feature is fresh."""
-    return not any(one.is_feature and one.stale for one in checked)
+    return not any(row.is_feature and row.stale for row in checked)
 
 
-def _checked(one: StoredScope, feature: ValueSpec | None, now_ms: int) -> SeriesChecked:
-    spec = feature or ValueSpec(one.series)
-    age_ms = now_ms - one.last_ms
+def _checked(row: StoredScope, feature: ValueSpec | None, now_ms: int) -> SeriesChecked:
+    spec = feature or ValueSpec(row.series)
+    age_ms = now_ms - row.last_ms
     stale = age_ms > spec.stale_ms
     remarks = [] if feature else ["not in features.series: models are trained without it"]
     if stale and feature:
@@ -48,11 +48,11 @@ def _checked(one: StoredScope, feature: ValueSpec | None, now_ms: int) -> Series
             f"stale: nothing for {hours_text(age_ms)}: models answer without it until it is "
             "imported again"
         )
-    if one.pause_ms > spec.stale_ms:
+    if row.pause_ms > spec.stale_ms:
         remarks.append(
-            f"paused for {hours_text(one.pause_ms)} at most: rows there have no value of it"
+            f"paused for {hours_text(row.pause_ms)} at most: rows there have no value of it"
         )
-    return SeriesChecked(one, feature is not None, age_ms / HOUR_MS, stale, tuple(remarks))
+    return SeriesChecked(row, feature is not None, age_ms / HOUR_MS, stale, tuple(remarks))
 
 
 def hours_text(ms: int) -> str:

@@ -137,8 +137,12 @@ class SeriesStore:
                 )
             }
             lanes: dict[str, list[int]] = {}
-            for lane, one in enumerate(instruments):
-                narrowest = [s for s in (one.key, one.symbol, one.base, ALL_SCOPES) if s in scopes]
+            for lane, instrument in enumerate(instruments):
+                narrowest = [
+                    s
+                    for s in (instrument.key, instrument.symbol, instrument.base, ALL_SCOPES)
+                    if s in scopes
+                ]
                 if narrowest:
                     lanes.setdefault(narrowest[0], []).append(lane)
             if len(lanes.get(ALL_SCOPES, ())) == len(instruments):
@@ -216,7 +220,7 @@ def _longest_pause(connection: Connection, name: str, scope: str) -> tuple[int, 
         " lag(published_ms, 1, published_ms) OVER (ORDER BY published_ms) AS before"
         " FROM series_values WHERE series = ? AND scope = ?) ORDER BY pause DESC, before LIMIT 1",
         (name, scope),
-    ).one()
+    ).all()[0]
     return int(row[0]), int(row[1])
 
 

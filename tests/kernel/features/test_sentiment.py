@@ -65,11 +65,11 @@ def by_hand(news: Observations, now_ms: int) -> list[float]:
 def test_the_columns_are_their_formulas() -> None:
     news = some_news(120).about(0)
     now_ms = START_MS + np.arange(0, 460 * HOUR_MS, 17 * MINUTE_MS)
-    told = series_columns(news, SPEC, now_ms)
+    columns = series_columns(news, SPEC, now_ms)
     wanted = np.array([by_hand(news, int(t)) for t in now_ms])
-    assert np.isnan(told).any()
-    assert np.isfinite(told).any()
-    np.testing.assert_allclose(told, wanted, rtol=2e-6, atol=1e-6)
+    assert np.isnan(columns).any()
+    assert np.isfinite(columns).any()
+    np.testing.assert_allclose(columns, wanted, rtol=2e-6, atol=1e-6)
     assert SENTIMENT_NAMES[FAST : SURPRISE + 1] == (
         "sentiment_fast", "sentiment_middle", "sentiment_slow", "sentiment_surprise"
     )  # fmt: skip
@@ -111,19 +111,19 @@ def test_where_the_series_began_and_the_order_within_an_hour_change_nothing() ->
 def test_nothing_is_known_before_its_time() -> None:
     known_ms = START_MS + 90 * MINUTE_MS
     news = Observations.of([(known_ms, known_ms - SPEC.delay_ms, -0.5, ALL_INSTRUMENTS)])
-    told = series_columns(news, SPEC, np.array([known_ms - 1, known_ms]))
-    assert np.isnan(told[0]).all()
-    assert told[1, FAST] == np.float32(-0.25)  # beside the one neutral row
-    assert told[1, COUNT] == np.float32(math.log(2))
-    assert told[1, AGE_HOURS] == np.float32(SPEC.delay_ms / HOUR_MS)
+    columns = series_columns(news, SPEC, np.array([known_ms - 1, known_ms]))
+    assert np.isnan(columns[0]).all()
+    assert columns[1, FAST] == np.float32(-0.25)  # beside the one neutral row
+    assert columns[1, COUNT] == np.float32(math.log(2))
+    assert columns[1, AGE_HOURS] == np.float32(SPEC.delay_ms / HOUR_MS)
 
 
 def test_old_news_say_less_and_then_nothing() -> None:
     news = Observations.of([(START_MS, START_MS, 1.0, ALL_INSTRUMENTS)])
-    told = series_columns(news, SPEC, START_MS + np.array([0, 24, 48, 49]) * HOUR_MS)
-    assert told[0, SLOW] > told[1, SLOW] > told[2, SLOW] > 0.0
-    assert told[2, COUNT] == 0.0
-    assert np.isnan(told[3]).all()
+    columns = series_columns(news, SPEC, START_MS + np.array([0, 24, 48, 49]) * HOUR_MS)
+    assert columns[0, SLOW] > columns[1, SLOW] > columns[2, SLOW] > 0.0
+    assert columns[2, COUNT] == 0.0
+    assert np.isnan(columns[3]).all()
 
 
 def test_news_of_an_hour_long_gone_fall_out() -> None:
@@ -136,7 +136,7 @@ def test_news_of_an_hour_long_gone_fall_out() -> None:
         series_step(state, 0, now_ms, weights, SPEC.stale_ms, out)
         assert (out[SLOW] > 0.0) == (hours < BUCKETS)
     before = state.tobytes()
-    fold_observation(state, 0, START_MS, START_MS, 1.0, weights)  # learnt of 21 days late
+    fold_observation(state, 0, START_MS, START_MS, 1.0, weights)  # known 21 days late
     assert state.tobytes() == before
 
 

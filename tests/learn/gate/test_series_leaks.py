@@ -54,22 +54,22 @@ def of_the_whole_day(news: Observations, spec: SeriesSpec, now_ms: I64) -> F32:
 
 
 def filled_from_the_future(news: Observations, spec: SeriesSpec, now_ms: I64) -> F32:
-    told = series_columns(news, spec, now_ms)
-    told[:-1] = np.where(np.isnan(told[:-1]), told[1:], told[:-1])
-    told[:-1, FAST] = told[1:, FAST]
-    return told
+    columns = series_columns(news, spec, now_ms)
+    columns[:-1] = np.where(np.isnan(columns[:-1]), columns[1:], columns[:-1])
+    columns[:-1, FAST] = columns[1:, FAST]
+    return columns
 
 
 def scaled_by_everything(news: Observations, spec: SeriesSpec, now_ms: I64) -> F32:
-    told = series_columns(news, spec, now_ms)
-    told[:, FAST] -= np.nanmean(told[:, FAST])
-    return told
+    columns = series_columns(news, spec, now_ms)
+    columns[:, FAST] -= np.nanmean(columns[:, FAST])
+    return columns
 
 
 def counted_against_all_there_will_be(news: Observations, spec: SeriesSpec, now_ms: I64) -> F32:
-    told = series_columns(news, spec, now_ms)
-    told[:, FAST] /= len(news)
-    return told
+    columns = series_columns(news, spec, now_ms)
+    columns[:, FAST] /= len(news)
+    return columns
 
 
 def test_as_shipped_nothing_leaks() -> None:
@@ -106,9 +106,9 @@ def test_a_column_that_remembers_is_caught() -> None:
 
     def remembers(news: Observations, spec: SeriesSpec, now_ms: I64) -> F32:
         asked.append(len(news))
-        told = series_columns(news, spec, now_ms)
-        told[:, FAST] += len(asked)
-        return told
+        columns = series_columns(news, spec, now_ms)
+        columns[:, FAST] += len(asked)
+        return columns
 
     assert series_leaks(some_news(), SPEC, CLOSES, remembers).leaking == (SENTIMENT_NAMES[FAST],)
 

@@ -45,12 +45,12 @@ SPEC = SentimentSpec(delay_ms=2 * MINUTE_MS, stale_ms=45 * MINUTE_MS)
 
 
 def moody(price: Scorer, strength: float) -> Scorer:
-    """Return a model that hears the news as well as the prices."""
+    """Return a model of the news and the prices."""
 
     def score(rows: NDArray[np.float32]) -> F64:
-        heard = np.nan_to_num(rows[:, N_FEATURES:].astype(np.float64))
+        columns = np.nan_to_num(rows[:, N_FEATURES:].astype(np.float64))
         raw = np.log(1.0 / (1.0 / price(rows[:, :N_FEATURES]) - 1.0))
-        raw += strength * heard[:, 0] + 0.2 * strength * heard[:, 4]
+        raw += strength * columns[:, 0] + 0.2 * strength * columns[:, 4]
         return np.asarray(1.0 / (1.0 + np.exp(-raw)))
 
     return score
@@ -88,23 +88,23 @@ def models(world: Any) -> Scorers:
 
 
 @pytest.fixture(scope="module")
-def heard(world: Any, models: Scorers, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def recorded(world: Any, models: Scorers, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a run with news, gone through without a stop."""
-    folder: Path = tmp_path_factory.mktemp("heard") / "test"
+    folder: Path = tmp_path_factory.mktemp("recorded") / "test"
     plan = plan_of(world, some_news(world))
     assert run_history(plan, models, folder, None, UNSYNCED).finished
     return folder
 
 
-def told(folder: Path) -> list[tuple[Event, list[Effect]]]:
+def journaled(folder: Path) -> list[tuple[Event, list[Effect]]]:
     return [(entry.event, entry.effects) for entry in entries(folder)]
 
 
-def test_news_come_before_the_bars_that_may_know_them(world: Any, heard: Path) -> None:
+def test_news_come_before_the_bars_that_may_know_them(world: Any, recorded: Path) -> None:
     news, bars = 0, 0
     waiting: SeriesPublished | None = None
     last_ms = 0
-    for event, _ in told(heard):
+    for event, _ in journaled(recorded):
         if isinstance(event, SeriesPublished):
             rows = np.frombuffer(event.rows, OBSERVATION)
             assert (rows["known_ms"] <= event.ts_ms).all()
@@ -118,16 +118,16 @@ def test_news_come_before_the_bars_that_may_know_them(world: Any, heard: Path) -
     assert bars > news / 2
 
 
-def test_certify_and_restep_agree_and_the_silence_is_said(
-    world: Any, models: Scorers, heard: Path
+def test_certify_and_restep_agree_and_stale_news_are_journaled(
+    world: Any, models: Scorers, recorded: Path
 ) -> None:
-    done = certify(heard, models)
+    done = certify(recorded, models)
     assert done.mismatches == 0
     assert done.lines["series"][0] >= 2
     assert done.lines["orders"][0] > 0
-    again = restep(heard, models)
+    again = restep(recorded, models)
     assert (again.mismatches, again.compared) == (0, again.events)
-    facts = [e for _, effects in told(heard) for e in effects]
+    facts = [e for _, effects in journaled(recorded) for e in effects]
     missing = [e for e in facts if isinstance(e, SeriesStale)]
     back = [e for e in facts if isinstance(e, SeriesBack)]
     assert {e.instrument for e in missing} == {e.instrument for e in back} == {0, 1}
@@ -135,14 +135,14 @@ def test_certify_and_restep_agree_and_the_silence_is_said(
     assert all(e.age_hours <= 0.75 for e in back)
 
 
-def test_what_the_models_heard_moved_them(world: Any, models: Scorers, heard: Path) -> None:
-    deaf = {name: moody(model, 0.0) for name, model in world.models.items()}
-    assert certify(heard, deaf).mismatches > 0
+def test_the_news_move_the_scores(world: Any, models: Scorers, recorded: Path) -> None:
+    without_news = {name: moody(model, 0.0) for name, model in world.models.items()}
+    assert certify(recorded, without_news).mismatches > 0
 
 
 @pytest.mark.parametrize("stops", [(7,), (431, 60), (300, 1, 1)])
-def test_a_run_that_is_taken_up_tells_the_same_story(
-    world: Any, models: Scorers, heard: Path, tmp_path: Path, stops: tuple[int, ...]
+def test_a_resumed_run_has_the_same_journal(
+    world: Any, models: Scorers, recorded: Path, tmp_path: Path, stops: tuple[int, ...]
 ) -> None:
     plan = plan_of(world, some_news(world))
     folder = tmp_path / "test"
@@ -151,13 +151,13 @@ def test_a_run_that_is_taken_up_tells_the_same_story(
         run_history(plan, models, folder, None, RunOptions(10**9, stopped=stopped))
     options = RunOptions(10**9, snapshot_events=100)
     assert run_history(plan, models, folder, None, options).finished
-    assert world.story(folder) == world.story(heard)
+    assert world.story(folder) == world.story(recorded)
     assert certify(folder, models).mismatches == 0
 
 
 @pytest.mark.parametrize("answered", [True, False])
 def test_a_crash_between_news_and_their_bars(
-    world: Any, models: Scorers, heard: Path, tmp_path: Path, answered: bool
+    world: Any, models: Scorers, recorded: Path, tmp_path: Path, answered: bool
 ) -> None:
     plan, folder = plan_of(world, some_news(world)), tmp_path / "test"
     run_history(plan, models, folder, None, RunOptions(10**9, stopped=world.stop_after(400)))
@@ -170,7 +170,7 @@ def test_a_crash_between_news_and_their_bars(
         path.write_bytes(path.read_bytes()[:-1])
     assert len(raw) > cut
     assert run_history(plan, models, folder, None, UNSYNCED).finished
-    assert world.story(folder) == world.story(heard)
+    assert world.story(folder) == world.story(recorded)
 
 
 @pytest.mark.parametrize("what", ["gone", "more", "other"])
@@ -197,7 +197,7 @@ def test_news_that_change_while_a_run_waits_stop_it(
 
 
 def test_news_moved_to_an_earlier_bar_are_found(
-    world: Any, models: Scorers, heard: Path, tmp_path: Path
+    world: Any, models: Scorers, recorded: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "test"
     plan = plan_of(world, some_news(world))
@@ -216,17 +216,17 @@ def test_news_moved_to_an_earlier_bar_are_found(
     assert certify(folder, models).mismatches > 0
 
 
-def test_without_any_news_it_is_said_at_once(world: Any, models: Scorers, tmp_path: Path) -> None:
+def test_without_any_news_they_are_stale(world: Any, models: Scorers, tmp_path: Path) -> None:
     folder = tmp_path / "test"
     run_history(plan_of(world, Observations.of([])), models, folder, None, UNSYNCED)
-    facts = [e for _, effects in told(folder) for e in effects]
+    facts = [e for _, effects in journaled(folder) for e in effects]
     missing = [e for e in facts if isinstance(e, SeriesStale)]
     assert [(e.instrument, np.isnan(e.age_hours)) for e in missing] == [(0, True), (1, True)]
     assert not any(isinstance(e, SeriesBack) for e in facts)
     assert certify(folder, models).mismatches == 0
 
 
-def test_a_snapshot_holds_what_was_heard(world: Any) -> None:
+def test_a_snapshot_holds_the_series(world: Any) -> None:
     plan = plan_of(world, some_news(world))
     raw = snapshot(plan.state)
     state = restore(plan.setup, raw)
@@ -239,7 +239,7 @@ def test_a_snapshot_holds_what_was_heard(world: Any) -> None:
     assert snapshot(state) != raw
 
 
-def test_a_run_by_prices_has_no_place_for_news(world: Any, plan: RunPlan) -> None:
+def test_a_price_only_run_has_no_series(world: Any, plan: RunPlan) -> None:
     state = restore(plan.setup, snapshot(plan.state))
     assert state.series == ()
     assert state.features.shape[2] == N_FEATURES
@@ -259,13 +259,13 @@ def test_scores_are_prefetched_with_their_news(world: Any, models: Scorers) -> N
         step(state, plan.feed.event(t, plan.warming(t)), Models(prefetch.scorers))
     assert prefetch.misses == 0
     lanes, width = len(state.slots), state.setup.n_instruments
-    told_both = state.features[:width, 0, -N_SENTIMENT:], state.features[width:, 0, -N_SENTIMENT:]
+    both_lanes = state.features[:width, 0, -N_SENTIMENT:], state.features[width:, 0, -N_SENTIMENT:]
     assert lanes == 2 * width
-    assert told_both[0].tobytes() == told_both[1].tobytes()
+    assert both_lanes[0].tobytes() == both_lanes[1].tobytes()
 
 
-class Once:
-    """A teacher that publishes one ensemble at its time, as champion."""
+class PublishOnce:
+    """Learner events that publish one ensemble at its time, as champion."""
 
     def __init__(self, at_ms: int, ensemble: Ensemble) -> None:
         self._event: list[Event] = [
@@ -284,7 +284,7 @@ class Once:
         pass
 
 
-def test_a_model_that_is_published_hears_at_once(
+def test_a_published_model_uses_the_news_at_once(
     world: Any, models: Scorers, tmp_path: Path
 ) -> None:
     before = world.ensemble(world.btc)
@@ -301,10 +301,10 @@ def test_a_model_that_is_published_hears_at_once(
 
     at_ms, folder = world.from_ms + 121 * MINUTE_MS, tmp_path / "test"
     plan = plan_of(world, some_news(world), challenger_lanes=True)
-    learner = Once(at_ms, newer)
+    learner = PublishOnce(at_ms, newer)
     run_history(plan, models, folder, None, UNSYNCED, learner=learner, open_ensemble=open_ensemble)
-    moved = [e for _, effects in told(folder) for e in effects if isinstance(e, SlotChanged)]
-    assert [one.move for one in moved] == ["published"]
+    moved = [e for _, effects in journaled(folder) for e in effects if isinstance(e, SlotChanged)]
+    assert [move.move for move in moved] == ["published"]
     assert certify(folder, models, None, open_ensemble).mismatches == 0
     assert restep(folder, models, None, open_ensemble).mismatches == 0
 
@@ -319,23 +319,23 @@ def test_a_model_that_fails_without_news_is_not_served(
     newer = msgspec.structs.replace(before, members=members, created_at="newer")
 
     def open_ensemble(ensemble: Ensemble) -> Scorers:
-        def deaf(rows: NDArray[np.float32]) -> F64:
+        def fails_without_news(rows: NDArray[np.float32]) -> F64:
             return np.asarray(1.0 / (1.0 + np.exp(-rows[:, -1].astype(np.float64))))
 
-        return {m.package_hash: deaf for m in ensemble.members}
+        return {m.package_hash: fails_without_news for m in ensemble.members}
 
     folder = tmp_path / "test"
     plan = plan_of(world, some_news(world), challenger_lanes=True)
-    learner = Once(world.from_ms + 31 * MINUTE_MS, newer)
+    learner = PublishOnce(world.from_ms + 31 * MINUTE_MS, newer)
     run_history(plan, models, folder, None, UNSYNCED, learner=learner, open_ensemble=open_ensemble)
-    refused = [event for event, _ in told(folder) if isinstance(event, ModelRefused)]
+    refused = [event for event, _ in journaled(folder) if isinstance(event, ModelRefused)]
     assert "gives NaN for" in refused[0].reason
 
 
-def test_why_names_what_was_heard(world: Any, models: Scorers, heard: Path) -> None:
+def test_why_names_the_columns_of_news(world: Any, models: Scorers, recorded: Path) -> None:
     names = set()
     for hours in (1, 2, 3, 6, 7):
-        why = explain(heard, "BTC/USDT", world.from_ms + hours * HOUR_MS, models)
+        why = explain(recorded, "BTC/USDT", world.from_ms + hours * HOUR_MS, models)
         names |= {name for vote in why.votes for name, _, _ in vote.features}
     assert {"sentiment_fast", "sentiment_count"} & names
 
@@ -382,13 +382,13 @@ def test_sentiment_and_a_rate_share_a_run(world: Any, tmp_path: Path) -> None:
     assert restep(folder, models).mismatches == 0
     without_rate = {name: moody(model, 3.0) for name, model in world.models.items()}
     assert certify(folder, without_rate).mismatches > 0
-    facts = [e for _, effects in told(folder) for e in effects]
+    facts = [e for _, effects in journaled(folder) for e in effects]
     stale = [e for e in facts if isinstance(e, SeriesStale) and e.series == "rate"]
     back = [e for e in facts if isinstance(e, SeriesBack) and e.series == "rate"]
     assert [e.instrument for e in stale] == [e.instrument for e in back] == [0, 1]
     assert all(90 / 60 < e.age_hours <= 91 / 60 for e in stale)
     assert all(e.age_hours == 7 / 60 for e in back)
-    events = [event for event, _ in told(folder) if isinstance(event, SeriesPublished)]
+    events = [event for event, _ in journaled(folder) if isinstance(event, SeriesPublished)]
     rows = np.concatenate([np.frombuffer(event.rows, OBSERVATION) for event in events])
     assert set(rows["series"].tolist()) == {0, 1}
     why = explain(folder, "BTC/USDT", world.from_ms + 5 * HOUR_MS, models)

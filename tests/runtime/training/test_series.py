@@ -1,4 +1,4 @@
-"""Training with news: what they say is learnt, judged beside prices alone, and done without."""
+"""Training with news: learned from, compared with price-only, and missing at times."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def test_the_model_has_the_columns_behind_all_others(made: Made) -> None:
     assert not any("sentiment" in w for w in made.by_prices.warnings)
 
 
-def test_the_gate_says_what_sentiment_added(made: Made) -> None:
+def test_the_verdict_reports_what_sentiment_added(made: Made) -> None:
     (found,) = made.judged.ablations
     assert found.series == "sentiment"
     assert found.brier_gain is not None
@@ -160,19 +160,19 @@ def test_the_gate_says_what_sentiment_added(made: Made) -> None:
     assert evidence.parity_difference < 1e-5
 
 
-def test_a_close_hears_what_was_out_by_then_and_nothing_else(made: Made) -> None:
+def test_a_close_uses_what_was_known_by_then_and_nothing_else(made: Made) -> None:
     spec = SentimentSpec()
     closes_ms = START_MS + np.arange(1, 40, dtype=np.int64) * HOUR_MS
-    told = columns_at(made.workspace.db_url, [spec], BTC, closes_ms)
+    columns = columns_at(made.workspace.db_url, [spec], BTC, closes_ms)
     published_ms = START_MS + np.arange(9) * DAY_MS // 2 - HOUR_MS
     out_ms = published_ms + spec.delay_ms
     newest_ms = published_ms[np.searchsorted(out_ms, closes_ms, side="right") - 1]
-    assert told is not None
-    np.testing.assert_array_equal(told[:, AGE_HOURS], (closes_ms - newest_ms) / HOUR_MS)
+    assert columns is not None
+    np.testing.assert_array_equal(columns[:, AGE_HOURS], (closes_ms - newest_ms) / HOUR_MS)
     assert columns_at(made.workspace.db_url, [], BTC, closes_ms) is None
 
 
-def test_rows_that_know_the_news_of_the_next_hour_are_refused(
+def test_rows_with_the_news_of_the_next_hour_are_refused(
     made: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def early(rows: Rows, history: SeriesHistory, specs: Sequence[SeriesSpec]) -> Rows:
@@ -195,18 +195,18 @@ def test_the_twin_is_the_model_of_price_only(made: Made) -> None:
     assert twin.without_series == alone.metrics
 
 
-def test_the_verdict_file_says_it_too(made: Made) -> None:
+def test_the_verdict_file_has_the_ablation(made: Made) -> None:
     (content,) = verdict_json(save_verdict(made.workspace, made.judged))["ablations"]
     expected = made.judged.ablations[0].difference.e_first_better
     assert content["difference"]["e_first_better"] == expected
 
 
-def test_a_backtest_uses_the_news_and_says_where_they_are_missing(made: Made) -> None:
+def test_a_backtest_uses_the_news_and_reports_where_they_are_missing(made: Made) -> None:
     ref = made.with_news.ensembles[0].hash
     from_ms = START_MS + (HOURS - 200) * HOUR_MS
     request = BacktestRequest(model=ref, from_ms=from_ms, to_ms=START_MS + HOURS * HOUR_MS)
-    heard = backtest(made.workspace, request)
-    assert not any("sentiment" in w for w in heard.warnings)
+    with_news = backtest(made.workspace, request)
+    assert not any("sentiment" in w for w in with_news.warnings)
     engine = open_database(made.workspace.db_url)
     with engine.begin() as connection:
         rows = connection.exec_driver_sql("SELECT * FROM news").all()
@@ -221,12 +221,12 @@ def test_a_backtest_uses_the_news_and_says_where_they_are_missing(made: Made) ->
         )
     engine.dispose()
     assert any("sentiment is missing at" in w for w in silent.warnings)
-    assert silent.metrics != heard.metrics
+    assert silent.metrics != with_news.metrics
 
 
 def test_a_run_certify_restep_and_why(made: Made) -> None:
     from_ms = START_MS + (HOURS - 24 * 12) * HOUR_MS
-    request = RunRequest(("BTC/USDT",), from_ms, START_MS + HOURS * HOUR_MS, "heard")
+    request = RunRequest(("BTC/USDT",), from_ms, START_MS + HOURS * HOUR_MS, "with_news")
     newest = ModelStore(made.workspace.models_dir).newest_candidate(BTC.key)
     assert newest is not None
     by_prices = newest.hash == made.by_prices.ensembles[0].hash
@@ -244,13 +244,13 @@ def test_a_run_certify_restep_and_why(made: Made) -> None:
     known_ms, published_ms = table["known_ms"], table["published_ms"]
     assert len(known_ms) > 20
     assert (known_ms == published_ms + SentimentSpec().delay_ms).all()
-    done = certify_run(made.workspace, "heard")
+    done = certify_run(made.workspace, "with_news")
     assert done.mismatches == 0
     assert done.lines["decisions"][0] > 0
-    assert restep_run(made.workspace, "heard").mismatches == 0
+    assert restep_run(made.workspace, "with_news").mismatches == 0
     names = set()
     for days in range(1, 9):
-        why = why_run(made.workspace, "heard", "BTC/USDT", from_ms + days * DAY_MS)
+        why = why_run(made.workspace, "with_news", "BTC/USDT", from_ms + days * DAY_MS)
         names |= {name for vote in why.votes for name, _, _ in vote.features}
     assert names & set(SENTIMENT_NAMES)
 
@@ -264,7 +264,7 @@ def test_one_model_with_news_and_one_by_prices_share_a_run(made: Made) -> None:
     from_ms, to_ms = START_MS + (HOURS - 200) * HOUR_MS, START_MS + HOURS * HOUR_MS
     rules = rules_of(workspace.settings)
     news = NewsStore(engine).news(spec, [BTC.base], to_ms)
-    told = []
+    scores = []
     for ensemble, series in ((ensembles[0], [spec]), (ensembles[1], [spec]), (ensembles[1], [])):
         choices = [SlotChoice(BTC, ensemble, True)]
         plan = plan_run(
@@ -278,16 +278,16 @@ def test_one_model_with_news_and_one_by_prices_share_a_run(made: Made) -> None:
             if event is not None:
                 step(state, event, models)
             step(state, plan.feed.event(t, plan.warming(t)), models)
-        told.append(float(state.latest.p[0, 0]))
+        scores.append(float(state.latest.p[0, 0]))
     engine.dispose()
-    assert told[1] == told[2] != told[0]
+    assert scores[1] == scores[2] != scores[0]
     setup = msgspec.structs.replace(plan.setup, sentiment=None)
     instrument = msgspec.structs.replace(setup.instruments[0], ensemble=ensembles[0])
     with pytest.raises(UserError, match="was trained with sentiment, which the run has not"):
         scorers_of(workspace.models_dir, msgspec.structs.replace(setup, instruments=(instrument,)))
 
 
-def test_without_news_or_where_the_settings_say_no_it_is_by_prices(
+def test_without_news_or_where_they_are_switched_off_it_is_price_only(
     made: Made, tmp_path: Path
 ) -> None:
     off = workspace_of(made.workspace.root, sentiment={"enabled": False})

@@ -4,7 +4,7 @@ News are kept in hourly buckets of the hour in which they became known: integer 
 millionths) and counts. So the columns do not depend on where the series began (512 hours later at
 the latest), nor on the order in which news of one hour came in, and ``step`` equals ``scan`` to the
 bit. A row of news weighs ``0.5 ** (whole hours since it became known / half-life)``, and beside all
-of them stands one neutral row of weight 1: few and old news say little.
+of them counts one neutral row of weight 1, so that few and old news give values near 0.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The leak test of an external series: what nobody could have known yet may not move a column."""
+"""The leak test of an external series: no column may use a value before it is known."""
 
 from __future__ import annotations
 

@@ -23,9 +23,9 @@ GIVEN = "file"
 
 
 class NewsImported(msgspec.Struct, frozen=True):
-    """What one file or feed brought.
+    """The import of one file or feed.
 
-    items   : there were; of these ``skipped`` were not used, by reason.
+    items   : number of items; of these ``skipped`` were not used, by reason.
     new, same, differing, repeated : rows stored, stored before, stored before with another score
               (which was kept), twice in the file; an item about two currencies is two rows.
     dated   : items with a date and no time of day: they count from the end of that day.
@@ -48,7 +48,7 @@ class NewsImported(msgspec.Struct, frozen=True):
 
 
 class NewsReport(msgspec.Struct, frozen=True):
-    """What an import did.
+    """The import of files or feeds.
 
     skipped : names of files that hold no news.
     refused : (name, reason) of files or feeds that are bad; nothing of them was stored.
@@ -60,11 +60,11 @@ class NewsReport(msgspec.Struct, frozen=True):
 
 
 class NewsFormat(msgspec.Struct, frozen=True):
-    """What a person says about the news.
+    """How the items of a file or feed are read.
 
-    source  : their name; '': as the items say, else the file's name.
-    about   : base currencies that all are about; none: as the items say, else the market.
-    scale   : what stands for -1 and for 1 among their scores.
+    source  : name of the source; '': that of each item, else the file's name.
+    about   : base currencies of all items; none: those of each item, else the market.
+    scale   : the values that stand for -1 and for 1 among the scores.
     rescore : headlines are scored here, whatever scores came with them.
     """
 
@@ -77,17 +77,17 @@ class NewsFormat(msgspec.Struct, frozen=True):
 def import_news(
     store: NewsStore,
     path: Path,
-    how: NewsFormat,
+    options: NewsFormat,
     now_ms: int,
     *,
     on_start: Callable[[int], None] = lambda _: None,
     on_file: Callable[[str], None] = lambda _: None,
 ) -> NewsReport:
-    """Store the news of a file, or of every file of a folder (not of its sub-folders).
+    """Store the news of a file, or of every file of a folder (without its sub-folders).
 
     now_ms : news published later are refused.
 
-    Raises UserMistake where a single file is bad or holds nothing usable, or a folder no news at
+    Raises UserError where a single file is bad or holds nothing usable, or a folder no news at
     all; a bad file among others is reported and stops nothing.
     """
     files, others = news_files(path)
@@ -96,15 +96,16 @@ def import_news(
     on_start(len(files))
     for file in files:
         try:
-            imported.append(_keep(store, read_news(file), how, now_ms, file.name.split(".")[0]))
-        except FormatError as mistake:
+            name = file.name.split(".")[0]
+            imported.append(_store_items(store, read_news(file), options, now_ms, name))
+        except FormatError as error:
             if path.is_file():
                 raise
-            skipped.append(f"{mistake}")
-        except UserError as mistake:
+            skipped.append(f"{error}")
+        except UserError as error:
             if path.is_file():
                 raise
-            refused.append((file.name, str(mistake)))
+            refused.append((file.name, str(error)))
         on_file(file.name)
     if not imported and not refused:
         raise UserError(f"{path}: none of its {len(skipped)} files holds news: check the path")
@@ -122,54 +123,55 @@ def fetch_news(
     """Store what is new in each feed; one that is broken is reported and stops no other.
 
     feeds    : (name, address, base currency that it is about or '').
-    clock_ms : asked after each answer: nothing in it was known before.
+    clock_ms : called after each answer: nothing in it was known before.
     """
     imported, refused = [], []
     for name, url, about in feeds:
         try:
             content = fetch(url)
             now_ms = clock_ms()
-            how = NewsFormat(source=name, about=bases_of(about))
-            imported.append(_keep(store, feed_file(name, content), how, now_ms, name, now_ms))
-        except (UserError, ExternalError) as trouble:
-            refused.append((name, str(trouble)))
+            options = NewsFormat(source=name, about=bases_of(about))
+            items = feed_file(name, content)
+            imported.append(_store_items(store, items, options, now_ms, name, now_ms))
+        except (UserError, ExternalError) as error:
+            refused.append((name, str(error)))
         on_feed(name)
     return NewsReport(tuple(imported), (), tuple(refused))
 
 
-def _keep(
+def _store_items(
     store: NewsStore,
-    read: Table,
-    how: NewsFormat,
+    table: Table,
+    options: NewsFormat,
     now_ms: int,
-    called: str,
+    default_source: str,
     received_ms: int | None = None,
 ) -> NewsImported:
     """Store what can be used of a file or feed.
 
-    Raises UserMistake where it has items and none of them can be used.
+    Raises UserError where it has items and none of them can be used.
     """
     skipped: Counter[str] = Counter()
-    if read.broken:
-        skipped["a line that is no JSON object"] = read.broken
-    items = list(_items(read, how, now_ms, received_ms, skipped))
+    if table.broken:
+        skipped["a line that is no JSON object"] = table.broken
+    items = list(_items(table, options, now_ms, received_ms, skipped))
     if not items and skipped:
         reasons = "; ".join(f"{n:,} with {reason}" for reason, n in skipped.most_common())
-        raise UserError(f"{read.name}: none of its items can be used: {reasons}")
+        raise UserError(f"{table.name}: none of its items can be used: {reasons}")
     scorer, score = lexicon()
-    rows = [row for one in items for row in _rows(one, how, called, scorer, score)]
+    rows = [row for item in items for row in _rows(item, options, default_source, scorer, score)]
     saved = store.save(rows)
-    times = [one.published_ms for one in items]
+    times = [item.published_ms for item in items]
     return NewsImported(
-        name=read.name,
-        items=len(read.rows) + read.broken,
+        name=table.name,
+        items=len(table.rows) + table.broken,
         skipped=dict(skipped),
         new=saved.new,
         same=saved.same,
         differing=saved.differing,
         repeated=saved.repeated,
-        dated=sum(one.dated for one in items),
-        scored=sum(_to_be_scored(one, how) for one in items),
+        dated=sum(item.dated for item in items),
+        scored=sum(_to_be_scored(item, options) for item in items),
         scorer=scorer,
         first_ms=min(times, default=None),
         last_ms=max(times, default=None),
@@ -177,24 +179,24 @@ def _keep(
 
 
 def _items(
-    read: Table, how: NewsFormat, now_ms: int, received_ms: int | None, skipped: Counter[str]
+    table: Table, options: NewsFormat, now_ms: int, received_ms: int | None, skipped: Counter[str]
 ) -> Iterable[NewsItem]:
-    for cells in read.rows:
+    for cells in table.rows:
         try:
-            read_as = item_of(cells, read.fields, how.scale, rescore=how.rescore)
-            item = _in_time(read_as, now_ms)
+            item = item_of(cells, table.fields, options.scale, rescore=options.rescore)
+            _require_known(item, now_ms)
         except NewsItemError as fault:
             skipped[str(fault)] += 1
             continue
         yield item if received_ms is None else item._replace(received_ms=received_ms)
 
 
-def _in_time(item: NewsItem, now_ms: int) -> NewsItem:
-    """Return the item; raise Fault where nobody can have it yet."""
+def _require_known(item: NewsItem, now_ms: int) -> None:
+    """Raise NewsItemError where the item cannot be known yet."""
     if item.received_ms is not None and item.received_ms < item.published_ms:
         raise NewsItemError("a publication after its reception")
     if item.published_ms <= now_ms:
-        return item
+        return
     if item.dated and item.published_ms - now_ms <= DAY_MS:
         raise NewsItemError("today's date and no time of day: known when the day is over")
     raise NewsItemError("a publication in the future")
@@ -202,21 +204,21 @@ def _in_time(item: NewsItem, now_ms: int) -> NewsItem:
 
 def _rows(
     item: NewsItem,
-    how: NewsFormat,
-    called: str,
+    options: NewsFormat,
+    default_source: str,
     scorer: str,
     score: Lexicon,
 ) -> Iterable[NewsRow]:
     given = item.score
-    if _to_be_scored(item, how) and item.headline is not None:
+    if _to_be_scored(item, options) and item.headline is not None:
         given, by = score(item.headline), scorer
     else:
         by = GIVEN
     assert given is not None
-    for scope in how.about or item.about or (MARKET,):
+    for scope in options.about or item.about or (MARKET,):
         yield NewsRow(
             item.published_ms,
-            how.source or item.source or called,
+            options.source or item.source or default_source,
             scope,
             given,
             by,
@@ -225,5 +227,5 @@ def _rows(
         )
 
 
-def _to_be_scored(item: NewsItem, how: NewsFormat) -> bool:
-    return item.headline is not None and (how.rescore or item.score is None)
+def _to_be_scored(item: NewsItem, options: NewsFormat) -> bool:
+    return item.headline is not None and (options.rescore or item.score is None)

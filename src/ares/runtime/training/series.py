@@ -48,7 +48,7 @@ def series_of_groups(
         specs = stored_series(engine, specs)
         candles, remarks = CandleStore(engine, data.cache), []
         for group in groups:
-            spans = [_window(candles, one, from_ms, to_ms) for one in group]
+            spans = [_window(candles, instrument, from_ms, to_ms) for instrument in group]
             until_ms = max((end for _, end in spans), default=0)
             for spec, values in zip(
                 specs, series_history(engine, specs, group, until_ms), strict=True
@@ -122,9 +122,9 @@ def _window(
 ) -> tuple[int, int]:
     """Return the window, its open ends those of the instrument's candles."""
     spans = [
-        (one.first_ms, one.last_ms + Timeframe(one.interval).ms)
-        for one in candles.series()
-        if one.instrument == instrument
+        (stored.first_ms, stored.last_ms + Timeframe(stored.interval).ms)
+        for stored in candles.series()
+        if stored.instrument == instrument
     ]
     first_ms = min((first for first, _ in spans), default=0) if from_ms is None else from_ms
     last_ms = max((last for _, last in spans), default=0) if to_ms is None else to_ms

@@ -93,7 +93,7 @@ def test_a_file_of_which_nothing_can_be_used_is_refused(store: NewsStore, tmp_pa
     good = lines(tmp_path / "good.jsonl", {"title": "a", "ts": DAY + 1})
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
     report = import_news(store, tmp_path, NewsFormat(), NOW)
-    assert [one.name for one in report.imported] == [good.name]
+    assert [file.name for file in report.imported] == [good.name]
     assert [name for name, _ in report.refused] == ["bad.jsonl"]
     assert any("other.csv: no column for the time" in name for name in report.skipped)
     with pytest.raises(UserError, match="no such file"):
@@ -140,7 +140,7 @@ def test_a_broken_feed_stops_no_other(store: NewsStore) -> None:
     feeds = [(name, f"http://{name}", "") for name in ("down", "page", "none", "good")]
     report = fetch_news(store, feeds, lambda: NOW, fetch=fetch)
     assert [name for name, _ in report.refused] == ["down", "page"]
-    assert [(one.name, one.new) for one in report.imported] == [("none", 0), ("good", 1)]
+    assert [(file.name, file.new) for file in report.imported] == [("none", 0), ("good", 1)]
 
 
 @pytest.mark.data
@@ -151,4 +151,4 @@ def test_the_real_headlines(store: NewsStore, ares_data: Path) -> None:
     assert (headlines.items, headlines.new, headlines.dated) == (11_295, 11_293, 1_422)
     assert (wires.items, wires.new, wires.repeated) == (7_524, 7_522, 2)
     assert (index.new, index.dated, index.skipped) == (2_931, 2_931, {})
-    assert {one.source for one in store.sources()} > {"CoinTelegraph", "fear_greed_daily"}
+    assert {row.source for row in store.sources()} > {"CoinTelegraph", "fear_greed_daily"}
