@@ -1,4 +1,4 @@
-"""ONNX Runtime behind a plain function: float32 rows in, probabilities out, one thread."""
+"""ONNX Runtime behind a function: float32 rows in, probabilities out, one thread."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def open_model(graph: bytes, n_features: int, where: str) -> Scorer:
 
     where : how a message names the model, e.g. its file.
 
-    Raises UserMistake where the graph is no model, or one with another contract.
+    Raises UserError where the graph is no model, or has another contract.
     """
     session = _session(graph, where)
     _check_contract(session, n_features, where)
@@ -60,10 +60,10 @@ def check_outputs(
     constant_allowed: bool = False,
     difference_max: float = SINGLE_DIFFERENCE_MAX,
 ) -> F64:
-    """Return the model's probabilities on ``rows``, or raise UserMistake where they are none.
+    """Return the model's probabilities on ``rows``, or raise UserError where they are invalid.
 
-    Refused: NaN, anything outside [0, 1], answers that depend on which other rows are asked, and
-    unless allowed one and the same answer to every row.
+    Refused: NaN, values outside [0, 1], outputs that depend on the other rows of the batch, and,
+    unless allowed, the same output for every row.
     """
     try:
         p = scorer(rows)
@@ -85,10 +85,10 @@ def check_outputs(
 
 
 def within(scorer: Scorer) -> Scorer:
-    """Return a scorer that says nothing (NaN) wherever its graph says what is no probability.
+    """Return a scorer that gives NaN wherever its graph gives no probability.
 
-    For graphs that were not made here: a few hundred rows that it was tried on do not show what it
-    says to the rest, and a 1.7 would be traded as the surest of all wins.
+    For imported graphs: the few hundred rows of their test do not show the output for all others,
+    and a 1.7 would be traded as the most certain win.
     """
 
     def score(rows: F32) -> F64:
@@ -99,28 +99,28 @@ def within(scorer: Scorer) -> Scorer:
 
 
 def is_constant(p: F64) -> bool:
-    """Return whether all answers are one and the same."""
+    """Return whether all outputs are equal."""
     return bool(p.max() - p.min() < 1e-9)
 
 
 def _check_single_rows(
     scorer: Scorer, rows: F32, p: F64, where: str, difference_max: float
 ) -> None:
-    """Raise UserMistake where a row asked alone gets another answer than among others.
+    """Raise UserError where the output of a row depends on the other rows of its batch.
 
-    The engine asks row by row what a backtest asks all at once; a graph that looks at its
-    neighbours (a softmax or a mean over the batch) sees bars that have not closed yet.
+    The engine scores row by row, a backtest all rows at once. A graph that uses the other rows of
+    the batch (a softmax or a mean over it) uses bars that have not closed yet.
     """
-    places = np.unique(np.linspace(0, len(rows) - 1, ROWS_ALONE).astype(int))
+    numbers = np.unique(np.linspace(0, len(rows) - 1, ROWS_ALONE).astype(int))
     try:
-        alone = np.concatenate([scorer(rows[place : place + 1]) for place in places])
+        alone = np.concatenate([scorer(rows[n : n + 1]) for n in numbers])
     except Exception as error:
         raise UserError(f"{where}: cannot score one row ({_first_line(error)})") from error
-    apart = np.abs(alone - p[places])
-    if not apart.max() <= difference_max:
+    difference = np.abs(alone - p[numbers])
+    if not difference.max() <= difference_max:
         raise UserError(
-            f"{where}: a row alone gets another answer than among others (by up to "
-            f"{apart.max():.3g}): each row must be scored by itself"
+            f"{where}: the output of a row depends on the other rows of its batch (by up to "
+            f"{difference.max():.3g}): each row must be scored by itself"
         )
 
 
@@ -173,5 +173,5 @@ def _check_contract(session: Any, n_features: int, where: str) -> None:
 
 
 def _first_line(error: Exception) -> str:
-    said = RUNTIME_PLACE.sub("", " ".join(str(error).split()))
-    return said[:200] or type(error).__name__
+    text = RUNTIME_PLACE.sub("", " ".join(str(error).split()))
+    return text[:200] or type(error).__name__

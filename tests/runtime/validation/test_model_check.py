@@ -144,7 +144,7 @@ def test_a_package_made_for_something_else_is_refused(
         (linear(dtype=TensorProto.DOUBLE), "must be tensors of float32"),
         (linear(inputs=("features", "extra")), "wanted one called 'features'"),
         (linear(answers=2), "'probability' has shape (256, 2) for 256 rows; wanted (n, 1)"),
-        (linear(kind="Softmax"), "a row alone gets another answer than among others"),
+        (linear(kind="Softmax"), "the output of a row depends on the other rows of its batch"),
     ],
 )
 def test_a_graph_that_keeps_no_contract_is_refused(crowned: World, graph: bytes, says: str) -> None:
