@@ -18,16 +18,17 @@ from ares.adapters.worker_pool import Task, WorkerPool
 from ares.bootstrap.lifecycle import promote
 from ares.bootstrap.mlflow import sync_models
 from ares.bootstrap.training import train
-from ares.bootstrap.validation import validation_config
+from ares.bootstrap.validation import validate_model, validation_config
 from ares.config.workspace import Workspace
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.model_life import RequestRefused, VerdictRecorded
-from ares.domain.package import sha256
+from ares.domain.package import Package, sha256
 from ares.journal.log import read
 from ares.kernel.bars import Bars
 from ares.runtime.lifecycle.promotion import PromotionResult
 from ares.runtime.registry.model_journal import models_journal, read_registry, record
 from ares.runtime.training.plan import TrainingRequest
+from ares.runtime.validation.pipeline import ValidationResult
 from ares.runtime.validation.validate import current_basis
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
@@ -159,6 +160,22 @@ class World:
     def last_refusal(self) -> RequestRefused:
         """Return the newest refusal."""
         return read_registry(self.workspace.journal_dir).refusals[-1]
+
+    def validated(self, target: str, environment: str = "history") -> ValidationResult:
+        """Validate an ensemble."""
+        return validate_model(self.workspace, target, environment, pool=self.pool)
+
+    def package_of(self, target: str) -> Package:
+        """Return an ensemble's first package."""
+        models = ModelStore(self.workspace.models_dir)
+        return models.member(models.ensemble(target).members[0])
+
+    def stored(self, package: Package) -> str:
+        """Store a package and the ensemble of it alone; return the ensemble's hash."""
+        models = ModelStore(self.workspace.models_dir)
+        ensemble = models.add(package).alone("binance:BTC/USDT", "2024-02-01T00:00:00Z")
+        models.save_ensemble(ensemble)
+        return ensemble.hash
 
     def graph_of(self, target: str) -> Path:
         """Return where the graph of an ensemble's first member lies."""
