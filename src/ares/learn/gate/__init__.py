@@ -1,1 +1,1 @@
-"""The gate's statistics: what luck alone would show, and the verdict on what was seen."""
+"""The gate's statistics: evidence on an ensemble, compared with luck and limits in a verdict."""

@@ -33,7 +33,7 @@ def series_leaks(
     column of an instant up to the cut may move by a bit, nor may it when computed twice.
 
     observations : of one instrument.
-    now_ms       : (n,) closing instants, ascending; the newest are tried.
+    now_ms       : (n,) closing instants, ascending; the newest are tested.
     """
     now_ms = now_ms[-BARS_TRIED:]
     if len(now_ms) < 2:
