@@ -40,8 +40,10 @@ NOUNS = {
         "Everything in one run: candles, models, backtest, engine, report.",
     ),
     "config": Noun("ares.cli.config", "app", "Show and check the settings."),
-    "data": Noun("ares.cli.data", "app", "Candles: import, fetch, list, check."),
-    "news": Noun("ares.cli.news", "app", "Headlines and scores in, listed and checked."),
+    "data": Noun(
+        "ares.cli.data", "app", "Candles and external series: import, fetch, list, check."
+    ),
+    "news": Noun("ares.cli.news", "app", "News: import, fetch, list, check."),
     "train": Noun("ares.cli.train", "command", "Train candidate models and report their evidence."),
     "models": Noun(
         "ares.cli.models",
