@@ -6,7 +6,7 @@ from ares.config.fields import Probability, Section, key
 
 
 class ChallengerSettings(Section):
-    """Challengers: stages shadow, canary, champion; removal when the evidence turns against them."""
+    """Challengers: stages shadow, canary, champion; removal when evidence turns against them."""
 
     shadow_hours: float = key(
         24.0,
