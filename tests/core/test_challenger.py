@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 import msgspec
@@ -11,95 +10,17 @@ import pytest
 
 from ares.core import orders
 from ares.core.challenger import TRADES_MIN, observe_trades
-from ares.core.initial_state import new_state
-from ares.core.models import Models
-from ares.core.state import State
-from ares.core.step import step
-from ares.domain.events import BarsClosed, OrderFilled, SubmitOrder, TradeClosed
-from ares.domain.instrument import Instrument, InstrumentSpec
-from ares.domain.model import Ensemble, Member, Validation
-from ares.domain.model_events import ModelPublished, SlotChanged, SlotChangeRequested
-from ares.domain.run import ChallengerRules, RunInstrument, RunSetup
-from ares.domain.timeframe import HOUR_MS, MINUTE_MS, Timeframe
-from ares.kernel.trade import Rules
+from ares.domain.events import OrderFilled, SubmitOrder, TradeClosed
+from ares.domain.model_events import SlotChangeRequested
 from ares.kernel.trade.layout import ENTRY, EXIT
 
 START_MS = 1_704_153_600_000  # on the hour
-RULES = ChallengerRules(2 * HOUR_MS, 3 * HOUR_MS, 0.25, 0.10, 1_000.0, 0.05)
 MINUTES_IN_HOUR = 60
 
 
-def ensemble(name: str) -> Ensemble:
-    return Ensemble(
-        "test:T0/USDT", (Member(Timeframe.M1, name, "1", name, 1.0),), Timeframe.M1, 1.0, 0.0,
-        12, 1.0, 10.0, 1.0, 1.0, 20.0, "recipe", "features", Validation(200, 20.0, 60.0),
-    )  # fmt: skip
-
-
-class EveryScorer(dict[str, Any]):
-    """A scorer for every package: none of them has an edge."""
-
-    def __contains__(self, _: object) -> bool:
-        return True
-
-    def __missing__(self, _: str) -> Any:
-        return lambda rows: np.full(len(rows), 0.5)
-
-
-class Engine:
-    """A state that takes one event after the other; keeps the slot changes."""
-
-    def __init__(
-        self, previous: Ensemble | None = None, challenger_rules: ChallengerRules = RULES
-    ) -> None:
-        spec = InstrumentSpec(Instrument("test", "T0/USDT"), 2, 3)
-        first = RunInstrument(spec, MINUTE_MS, ensemble("first"), True, previous)
-        lanes = (first, RunInstrument(spec, MINUTE_MS, None, False))
-        rules = {name: float(value) for name, value in asdict(Rules()).items()}
-        setup = RunSetup(
-            "history/x", lanes, (Timeframe.M1,), -1, START_MS, START_MS + 99 * HOUR_MS, START_MS,
-            10_000.0, rules, 0.25, {}, challenger_lanes=True, challenger_rules=challenger_rules,
-        )  # fmt: skip
-        self.state: State = new_state(setup)
-        self.minute = 0
-        self.moves: list[SlotChanged] = []
-
-    def take(self, event: Any) -> None:
-        found = step(self.state, event, Models(EveryScorer()))
-        self.moves += [effect for effect in found if isinstance(effect, SlotChanged)]
-
-    def bars(self, n: int = 1) -> None:
-        for _ in range(n):
-            self.minute += 1
-            row = np.array([100.0, 101.0, 99.0, 100.0, 50.0])
-            self.take(BarsClosed(self.now_ms, row.tobytes(), b"\1", b"\0"))
-
-    @property
-    def now_ms(self) -> int:
-        return START_MS + self.minute * MINUTE_MS
-
-    def publish(self, name: str, verdict: str = "v", stage: Any = "shadow") -> None:
-        self.take(ModelPublished(self.now_ms, 0, ensemble(name), stage, False, verdict, "ada", ""))
-
-    def trades(self, lane: int, confidence: float, trades: int) -> None:
-        """Let a lane have shown so much."""
-        self.state.trade.book[lane]["mode_confidence"] = confidence
-        self.state.trade.book[lane]["arm_trades"] = trades
-        self.state.review_due = True
-
-    @property
-    def timed_moves(self) -> list[tuple[str, int]]:
-        """Return what moved, and in which minute."""
-        return [(change.move, (change.ts_ms - START_MS) // MINUTE_MS) for change in self.moves]
-
-    @property
-    def stages(self) -> tuple[str, ...]:
-        return self.moves[-1].stages
-
-
-def promoted() -> Engine:
+def promoted(engine_of: Any) -> Any:
     """Return an engine whose second ensemble has just taken the place of the first."""
-    engine = Engine()
+    engine = engine_of()
     engine.publish("second")
     engine.bars(5 * MINUTES_IN_HOUR)
     assert [move for move, _ in engine.timed_moves] == ["published", "canary", "promoted"]
@@ -107,21 +28,21 @@ def promoted() -> Engine:
     return engine
 
 
-def test_each_stage_lasts_as_long_as_is_set_and_one_without_a_verdict_stays() -> None:
-    engine = Engine()
+def test_each_stage_lasts_as_long_as_is_set_and_one_without_a_verdict_stays(engine_of: Any) -> None:
+    engine = engine_of()
     engine.bars(30)
     engine.publish("second")
     engine.bars(6 * MINUTES_IN_HOUR)
     # 2 hours in the shadow, then 3 as a canary, each seen on the first full hour behind it
     assert engine.timed_moves == [("published", 30), ("canary", 180), ("promoted", 360)]
-    shadow = Engine()
+    shadow = engine_of()
     shadow.publish("second", verdict="")
     shadow.bars(6 * MINUTES_IN_HOUR)
     assert [move for move, _ in shadow.timed_moves] == ["published"]
 
 
-def test_a_canary_and_its_champion_share_the_size() -> None:
-    engine = Engine()
+def test_a_canary_and_its_champion_share_the_size(engine_of: Any) -> None:
+    engine = engine_of()
     engine.publish("second")
     engine.bars(2 * MINUTES_IN_HOUR)
     assert engine.stages == ("champion", "canary")
@@ -133,8 +54,10 @@ def test_a_canary_and_its_champion_share_the_size() -> None:
     assert engine.state.params.specs["size_share"][1] == 1.0
 
 
-def test_low_confidence_takes_a_champion_out_within_a_bar_after_enough_trades() -> None:
-    engine = Engine()
+def test_low_confidence_takes_a_champion_out_within_a_bar_after_enough_trades(
+    engine_of: Any,
+) -> None:
+    engine = engine_of()
     engine.bars(7)
     engine.trades(0, 0.05, TRADES_MIN - 1)
     engine.bars(2 * MINUTES_IN_HOUR)
@@ -143,20 +66,20 @@ def test_low_confidence_takes_a_champion_out_within_a_bar_after_enough_trades() 
     engine.bars()
     assert engine.timed_moves == [("withdrawn", 128)], "not at the next full hour"
     assert "mode confidence 0.050 after 10 trades, below 0.1" in engine.moves[-1].reason
-    at_the_limit = Engine()
+    at_the_limit = engine_of()
     at_the_limit.trades(0, 0.10, 50)
     at_the_limit.bars(MINUTES_IN_HOUR)
     assert at_the_limit.timed_moves == []
 
 
-def test_the_alarm_of_a_turned_edge_brings_the_one_before_it_back() -> None:
-    engine = Engine(previous=ensemble("before"))
+def test_the_alarm_of_a_turned_edge_brings_the_one_before_it_back(engine_of: Any) -> None:
+    engine = engine_of(previous=engine_of.ensemble("before"))
     engine.state.edge_lost[0]["crossed_step"] = 3
     engine.state.review_due = True
     engine.bars()
     assert engine.timed_moves == [("rolled_back", 1)]
     [move] = engine.moves
-    assert move.lane_hashes[move.stages.index("champion")] == ensemble("before").hash
+    assert move.lane_hashes[move.stages.index("champion")] == engine_of.ensemble("before").hash
     assert "the test for a lost edge rejected" in move.reason
 
 
@@ -167,9 +90,11 @@ def closed(net_bps: float, lane: int = 0) -> TradeClosed:
 
 
 @pytest.mark.parametrize(("mean_bps", "alarms"), [(-15.0, True), (5.0, False)])
-def test_an_edge_that_turns_alarms_by_its_trades(mean_bps: float, alarms: bool) -> None:
-    rules = msgspec.structs.replace(RULES, confidence_min=0.0)  # the test alone
-    engine = Engine(challenger_rules=rules)
+def test_an_edge_that_turns_alarms_by_its_trades(
+    engine_of: Any, mean_bps: float, alarms: bool
+) -> None:
+    rules = msgspec.structs.replace(engine_of.rules, confidence_min=0.0)  # the test alone
+    engine = engine_of(challenger_rules=rules)
     draw = np.random.default_rng(1).normal(mean_bps, 40.0, 400)
     for k, net_bps in enumerate(draw.tolist()):
         observe_trades(engine.state, [closed(net_bps), closed(-50.0, lane=1)])
@@ -182,10 +107,12 @@ def test_an_edge_that_turns_alarms_by_its_trades(mean_bps: float, alarms: bool) 
 
 
 @pytest.mark.parametrize(("trades", "moves"), [(5, []), (TRADES_MIN - 1, [("withdrawn", 1)])])
-def test_a_trade_of_money_is_looked_at_with_its_fill(trades: int, moves: list[Any]) -> None:
+def test_a_trade_of_money_is_looked_at_with_its_fill(
+    engine_of: Any, trades: int, moves: list[Any]
+) -> None:
     """Whom it takes out does not decide the next bar."""
-    rules = msgspec.structs.replace(RULES, confidence_min=0.999)  # any loss is below
-    engine = Engine(challenger_rules=rules)
+    rules = msgspec.structs.replace(engine_of.rules, confidence_min=0.999)  # any loss is below
+    engine = engine_of(challenger_rules=rules)
     engine.bars()
     engine.state.trade.book[0]["arm_trades"] = trades
     book = engine.state.trade.book[0]
@@ -203,8 +130,8 @@ def test_a_trade_of_money_is_looked_at_with_its_fill(trades: int, moves: list[An
     assert bool(engine.state.params.specs["has_champion"][0]) == (not moves)
 
 
-def test_a_former_champion_that_is_better_comes_back() -> None:
-    engine = promoted()
+def test_a_former_champion_that_is_better_comes_back(engine_of: Any) -> None:
+    engine = promoted(engine_of)
     engine.state.challenger_better[0]["crossed_step"] = 9
     engine.bars(MINUTES_IN_HOUR)
     assert engine.timed_moves[-1] == ("rolled_back", 6 * MINUTES_IN_HOUR)
@@ -212,22 +139,22 @@ def test_a_former_champion_that_is_better_comes_back() -> None:
     assert engine.stages == ("champion", "withdrawn")
 
 
-def test_a_former_champion_that_has_turned_as_well_does_not_come_back() -> None:
-    engine = promoted()
+def test_a_former_champion_that_has_turned_as_well_does_not_come_back(engine_of: Any) -> None:
+    engine = promoted(engine_of)
     engine.trades(0, 0.02, 40)
     engine.trades(1, 0.05, 40)
     engine.bars()
     assert engine.timed_moves[-1] == ("withdrawn", 5 * MINUTES_IN_HOUR + 1)
     assert "champion" not in engine.stages
-    person = promoted()
+    person = promoted(engine_of)
     person.trades(0, 0.02, 40)
     person.take(SlotChangeRequested(person.now_ms, 0, "rollback", "ada", "I want it"))
     assert person.stages == ("champion", "withdrawn"), "a person may"
 
 
 @pytest.mark.parametrize("hours", [1, 3])
-def test_a_challenger_that_is_worse_is_dismissed(hours: int) -> None:
-    engine = Engine()
+def test_a_challenger_that_is_worse_is_dismissed(engine_of: Any, hours: int) -> None:
+    engine = engine_of()
     engine.publish("second")
     engine.bars(hours * MINUTES_IN_HOUR)
     engine.state.challenger_worse[0]["crossed_step"] = 9

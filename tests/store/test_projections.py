@@ -27,6 +27,7 @@ from ares.domain.events import (
     VirtualTradeOpened,
 )
 from ares.domain.instrument import Instrument, InstrumentSpec
+from ares.domain.model import Ensemble
 from ares.domain.model_events import AlertRaised, RetrainingEnded, RetrainingStarted
 from ares.domain.run import RunInstrument, RunSetup
 from ares.domain.timeframe import Timeframe
@@ -36,12 +37,21 @@ from ares.store.projections import Projector, forget, projected_seq, text
 T0 = 1_700_000_040_000  # 2023-11-14 22:14:00
 ENV = "history/test"
 VENUES = ("binance", "kraken")
+ENSEMBLE = Ensemble(
+    "binance:BTC/USDT", (), Timeframe.M1, 1.0, 0.0, 12, 1.0, 10.0, 1.0, 1.0, 20.0, "recipe",
+    "features",
+)  # fmt: skip
 
 
 def setup_of(environment: str = ENV) -> RunSetup:
     """Return a run of one symbol on two venues: rows of one must not become the other's."""
     instruments = tuple(
-        RunInstrument(InstrumentSpec(Instrument(venue, "BTC/USDT"), 2, 3), 60_000, None, k == 0)
+        RunInstrument(
+            InstrumentSpec(Instrument(venue, "BTC/USDT"), 2, 3),
+            60_000,
+            ENSEMBLE if k == 0 else None,
+            k == 0,
+        )  # fmt: skip
         for k, venue in enumerate(VENUES)
     )
     return RunSetup(environment, instruments, (Timeframe.M1,), -1, 0, 1, 0, 100.0, {}, 0.25, {})

@@ -1,6 +1,7 @@
 """Which ensemble was champion, challenger or canary, and when: a fold of a run's journal.
 
-Everything that needs this, and only has a journal, uses this fold: certify, reports, the learner.
+Everything that needs this and has only a journal uses this fold: certify, reports, tables, alerts,
+the learner.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from ares.core.slot import EMPTY, Slot, first_slots, lane_at, lanes_of, slot_of
+from ares.core.slot import EMPTY, Slot, first_slots, lane_at, lanes_of
 from ares.domain.events import Effect, Event, RunStarted
 from ares.domain.model import Ensemble
 from ares.domain.model_events import ModelPublished, SlotChanged, Stage
@@ -31,7 +32,10 @@ class SlotsApplied:
 
 
 class SlotHistory:
-    """Folds a run's events and effects; ``slots`` are those of all lanes after the last entry."""
+    """Folds a run's events and effects; ``slots`` are those of all lanes after the last entry.
+
+    An ensemble that no event of the fold has published is known by its hash alone.
+    """
 
     def __init__(self, setup: RunSetup | None = None) -> None:
         self.slots: list[Slot] = []
@@ -50,12 +54,16 @@ class SlotHistory:
 
     def add(self, event: Event, effects: Sequence[Effect]) -> list[SlotsApplied]:
         """Take the next entry; return its changes of slots, in order."""
+        self.on_event(event)
+        return [self.apply(effect) for effect in effects if isinstance(effect, SlotChanged)]
+
+    def on_event(self, event: Event) -> None:
+        """Take the next event, whose ``SlotChanged`` effects are applied one by one."""
         if isinstance(event, RunStarted):
             self._start(event.setup)
         elif isinstance(event, ModelPublished):
             self._ensembles[event.ensemble.hash] = event.ensemble
             self._published[event.ensemble.hash] = event
-        return [self.apply(effect) for effect in effects if isinstance(effect, SlotChanged)]
 
     def ensemble(self, ensemble_hash: str) -> Ensemble | None:
         """Return an ensemble of the run by its hash."""
@@ -70,9 +78,7 @@ class SlotHistory:
         return lane_at(self.slots, lanes_of(self.setup, i), *stages)
 
     def beside_champion(self, lane: int) -> bool:
-        """Return whether the ensemble of a lane runs beside a champion: its trades do not count
-        for the instrument.
-        """
+        """Return whether the instrument of a lane has a champion in its other lane."""
         champion = self.champion(lane % self.setup.n_instruments)
         return champion is not None and champion != lane
 
@@ -82,7 +88,7 @@ class SlotHistory:
         before = {lane: self.slots[lane] for lane in lanes}
         for lane, name, stage in zip(lanes, fact.lane_hashes, fact.stages, strict=True):
             self.slots[lane] = self._slot(self.slots[lane], fact, name, stage)
-        previous = self._ensembles[fact.previous_hash] if fact.previous_hash else None
+        previous = self._ensembles.get(fact.previous_hash)
         return SlotsApplied(fact, before, {lane: self.slots[lane] for lane in lanes}, previous)
 
     def _start(self, setup: RunSetup) -> None:
@@ -95,6 +101,8 @@ class SlotHistory:
 
     def _slot(self, before: Slot, fact: SlotChanged, name: str, stage: Stage) -> Slot:
         """Return the slot of a lane after a change."""
+        if fact.move == "rolled_back" and stage == "champion":  # restored: by no verdict, no refit
+            return Slot(self._ensembles.get(name), stage, fact.ts_ms, hash=name)
         if name == before.hash:
             since_ms = before.since_ms if stage == before.stage else fact.ts_ms
             return msgspec.structs.replace(before, stage=stage, since_ms=since_ms)
@@ -102,7 +110,6 @@ class SlotHistory:
             return msgspec.structs.replace(EMPTY, stage=stage, since_ms=fact.ts_ms)
         published = self._published.get(name) if fact.move == "published" else None
         if published is None or name != fact.ensemble_hash:
-            return slot_of(self._ensembles[name], stage, fact.ts_ms)
-        return slot_of(
-            published.ensemble, stage, fact.ts_ms, published.refit, published.verdict_hash
-        )
+            return Slot(self._ensembles.get(name), stage, fact.ts_ms, hash=name)
+        refit, verdict_hash = published.refit, published.verdict_hash
+        return Slot(published.ensemble, stage, fact.ts_ms, refit, verdict_hash, name)

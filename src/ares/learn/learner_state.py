@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from ares.core.slot_history import SlotHistory
 from ares.domain.events import BarsClosed, Effect, Event, RunStarted, TradeClosed
 from ares.domain.model import Ensemble
 from ares.domain.model_events import (
@@ -110,8 +111,7 @@ class LearnerState:
         self, policy: RetrainPolicy, thresholds: Thresholds, imported: frozenset[str] = frozenset()
     ) -> None:
         self._policy, self._thresholds, self._imported = policy, thresholds, imported
-        self._ensembles: dict[str, Ensemble] = {}
-        self._validated: set[str] = set()
+        self._slots = SlotHistory()
         self.instruments: list[InstrumentState] = []
         self.alerts: list[AlertRaised] = []
         self.now_ms = 0
@@ -137,17 +137,15 @@ class LearnerState:
 
     def ensemble(self, name: str) -> Ensemble | None:
         """Return the ensemble of a hash, where the journal has it."""
-        return self._ensembles.get(name)
+        return self._slots.ensemble(name)
 
     def _on_event(self, event: Event) -> None:
         self.now_ms = max(self.now_ms, getattr(event, "ts_ms", 0))
+        self._slots.on_event(event)
         match event:
             case RunStarted():
                 self._on_run(event.setup)
             case ModelPublished():
-                self._ensembles[event.ensemble.hash] = event.ensemble
-                if event.verdict_hash:
-                    self._validated.add(event.ensemble.hash)
                 self._on_published(event.instrument, event.ensemble.hash)
             case ModelRefused():
                 self._on_published(event.instrument, event.ensemble_hash)
@@ -164,10 +162,6 @@ class LearnerState:
 
     def _on_run(self, setup: RunSetup) -> None:
         self.now_ms = max(self.now_ms, setup.from_ms)
-        for lane in setup.instruments:
-            for ensemble in (lane.ensemble, lane.previous):
-                if ensemble is not None:
-                    self._ensembles[ensemble.hash] = ensemble
         n = setup.n_instruments
         for row, first in enumerate(setup.instruments[:n]):
             second = setup.instruments[row + n] if setup.challenger_lanes else None
@@ -233,27 +227,25 @@ class LearnerState:
         Without a champion, the ensemble that was refitted before stays the one that is refitted, as
         long as it has a lane.
         """
-        state, n = self.instruments[moved.instrument], len(self.instruments)
-        lane_of = {
-            name: moved.instrument + k * n
-            for k, name in enumerate(moved.lane_hashes)
-            if name and name in self._ensembles
-        }
-        stage_of = dict(zip(moved.lane_hashes, moved.stages, strict=True))
-        champion = next((name for name in lane_of if stage_of[name] == "champion"), "")
-        challengers = (name for name in lane_of if stage_of[name] in ("shadow", "canary"))
-        state.challenger = next((name for name in challengers if name in self._validated), "")
+        state = self.instruments[moved.instrument]
+        after = self._slots.apply(moved).after
+        lane_of = {slot.hash: lane for lane, slot in after.items() if slot.ensemble is not None}
+        slots = [after[lane] for lane in lane_of.values()]
+        champion = next((slot.hash for slot in slots if slot.stage == "champion"), "")
+        challengers = (slot for slot in slots if slot.stage in ("shadow", "canary"))
+        state.challenger = next((slot.hash for slot in challengers if slot.verdict_hash), "")
         if champion != state.champion:
             state.throttle.reset_failures()
         state.champion = champion
         before = "" if state.ensemble is None else state.ensemble.hash
         name = champion or (before if before in lane_of else next(iter(lane_of), ""))
-        if not name:
+        ensemble = self._slots.ensemble(name)
+        if ensemble is None:
             return
         state.lane = lane_of[name]
         if name != before:
             refittable = name not in self._imported
-            state.refit_from_now(self._ensembles[name], self.now_ms, refittable=refittable)
+            state.refit_from_now(ensemble, self.now_ms, refittable=refittable)
 
     def _on_started(self, event: RetrainingStarted) -> None:
         state = self.instruments[event.instrument]

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from ares.core.slot import EMPTY, lanes_of
+from ares.core.slot_history import SlotHistory, SlotsApplied
 from ares.domain.errors import UserError
 from ares.domain.events import RunStarted, TradeClosed
-from ares.domain.model import Ensemble
 from ares.domain.model_events import ArmsCompared, SlotChanged
 from ares.domain.run import RunSetup
 from ares.journal.run import entries
@@ -87,73 +88,61 @@ class _Tenure:
 
 def report_arms(folder: Path) -> tuple[ArmReport, ...]:
     """Return the arms of every instrument of a run that had an ensemble."""
-    setup: RunSetup | None = None
+    history = SlotHistory()
     current: dict[int, _Tenure] = {}
     past: dict[int, list[_Tenure]] = defaultdict(list)
     compared: dict[int, ArmComparison] = {}
     for entry in entries(folder):
+        history.on_event(entry.event)
         if isinstance(entry.event, RunStarted):
-            setup = entry.event.setup
-            for lane, row in enumerate(setup.instruments):
-                if row.ensemble is not None:
-                    current[lane] = _first(row.ensemble, row.is_champion, setup.from_ms)
-        if setup is None:
-            continue
+            for lane, slot in enumerate(history.slots):
+                if slot.hash:
+                    current[lane] = _Tenure(slot.hash, [slot.stage], history.setup.from_ms, [])
         for effect in entry.effects:
             match effect:
                 case TradeClosed() if effect.instrument in current:
                     current[effect.instrument].trades.append(effect)
                 case SlotChanged():
-                    _move(setup, current, past, effect)
+                    _apply(history.apply(effect), current, past)
                 case ArmsCompared():
-                    compared[effect.instrument] = _comparison(setup, current, effect)
+                    compared[effect.instrument] = _comparison(history, effect)
                 case _:
                     pass
-    if setup is None:
+    if not history.slots:
         raise UserError(f"{folder.name}: the journal is empty: run it again")
-    return _reports(setup, current, past, compared)
+    return _reports(history.setup, current, past, compared)
 
 
-def _first(ensemble: Ensemble, is_champion: bool, from_ms: int) -> _Tenure:
-    return _Tenure(ensemble.hash, ["champion" if is_champion else "shadow"], from_ms, [])
-
-
-def _move(
-    setup: RunSetup,
-    current: dict[int, _Tenure],
-    past: dict[int, list[_Tenure]],
-    fact: SlotChanged,
+def _apply(
+    change: SlotsApplied, current: dict[int, _Tenure], past: dict[int, list[_Tenure]]
 ) -> None:
-    """Apply a change of lanes: end the tenures that it ends, and begin those that it begins."""
-    i = fact.instrument
-    lanes = range(i, len(setup.instruments), setup.n_instruments)
-    for lane, name, stage in zip(lanes, fact.lane_hashes, fact.stages, strict=True):
+    """Apply a change of slots: end the tenures that it ends, and begin those that it begins."""
+    fact = change.fact
+    for lane, slot in change.after.items():
         tenure = current.get(lane)
-        if tenure is not None and tenure.ensemble_hash != name:
+        if tenure is not None and tenure.ensemble_hash != slot.hash:
             tenure.until_ms, tenure.ended = fact.ts_ms, f"{fact.move}: {fact.reason}"
-            past[i].append(current.pop(lane))
+            past[fact.instrument].append(current.pop(lane))
             tenure = None
-        if not name:
+        if not slot.hash:
             continue
         if tenure is None:
-            current[lane] = _Tenure(name, [stage], fact.ts_ms, [])
-        elif tenure.stages[-1] != stage:
-            tenure.stages.append(stage)
+            current[lane] = _Tenure(slot.hash, [slot.stage], fact.ts_ms, [])
+        elif tenure.stages[-1] != slot.stage:
+            tenure.stages.append(slot.stage)
 
 
-def _comparison(setup: RunSetup, current: dict[int, _Tenure], fact: ArmsCompared) -> ArmComparison:
+def _comparison(history: SlotHistory, fact: ArmsCompared) -> ArmComparison:
     """Return a comparison with the hashes of the two current ensembles."""
-    lanes = range(fact.instrument, len(setup.instruments), setup.n_instruments)
-    present = [current[lane] for lane in lanes if lane in current]
-    champion = next((tenure for tenure in present if tenure.stages[-1] == "champion"), None)
-    other = next((tenure for tenure in present if tenure is not champion), None)
+    rules, slots = history.setup.challenger_rules, history.slots
+    lanes = lanes_of(history.setup, fact.instrument)
+    champion = history.champion(fact.instrument)
+    other = next((slots[x] for x in lanes if x != champion and slots[x].hash), EMPTY)
     return ArmComparison(
         fact.ts_ms, fact.since_ms, fact.steps, fact.champion_bps, fact.challenger_bps,
-        fact.e_better, fact.e_worse,
-        None if setup.challenger_rules is None else 1.0 / setup.challenger_rules.alpha_worse,
-        "" if champion is None else champion.ensemble_hash,
-        "" if other is None else other.ensemble_hash,
-        "" if other is None else other.stages[-1],
+        fact.e_better, fact.e_worse, None if rules is None else 1.0 / rules.alpha_worse,
+        "" if champion is None else slots[champion].hash, other.hash,
+        other.stage if other.hash else "",
     )  # fmt: skip
 
 
@@ -165,8 +154,7 @@ def _reports(
 ) -> tuple[ArmReport, ...]:
     reports = []
     for i in range(setup.n_instruments):
-        lanes = range(i, len(setup.instruments), setup.n_instruments)
-        present = [current[lane] for lane in lanes if lane in current]
+        present = [current[lane] for lane in lanes_of(setup, i) if lane in current]
         found = sorted([*past[i], *present], key=lambda tenure: tenure.since_ms)
         if not found:
             continue

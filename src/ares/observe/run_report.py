@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ares.core.slot_history import SlotHistory
 from ares.domain.errors import UserError
 from ares.domain.events import (
     BarsClosed,
@@ -24,7 +25,7 @@ from ares.domain.events import (
     TradeClosed,
 )
 from ares.domain.instrument import MONEY_DECIMALS
-from ares.domain.model_events import RetrainingEnded, SlotChanged
+from ares.domain.model_events import RetrainingEnded, SlotChanged, Stage
 from ares.domain.run import RunSetup
 from ares.journal.run import JournalEntry, entries
 
@@ -153,7 +154,7 @@ class _Tally:
         self.refused: list[SignalRefused] = []
         self.entry_requests: Counter[int] = Counter()
         self.lots: Counter[int] = Counter()
-        self.stages: list[str] = []
+        self.slots = SlotHistory()
         self.shadow: list[TradeClosed] = []
         self.moves: list[SlotChanged] = []
         self.retrainings: Counter[str] = Counter()
@@ -165,9 +166,7 @@ class _Tally:
         event = entry.event
         if isinstance(event, RunStarted):
             self.setup = event.setup
-            self.stages = [
-                "champion" if row.is_champion else "challenger" for row in event.setup.instruments
-            ]
+            self.slots.on_event(event)
         elif isinstance(event, BarsClosed):
             self.last_ms = event.ts_ms
             if not event.warming:
@@ -192,13 +191,11 @@ class _Tally:
                 case SignalRefused():
                     self.refused.append(effect)
                 case TradeClosed():
-                    challenges = effect.virtual and self._challenges(effect.instrument)
-                    (self.shadow if challenges else self.trades).append(effect)
+                    beside = effect.virtual and self.slots.beside_champion(effect.instrument)
+                    (self.shadow if beside else self.trades).append(effect)
                 case SlotChanged():
                     self.moves.append(effect)
-                    lanes = range(effect.instrument, len(self.stages), self._n_instruments)
-                    for lane, stage in zip(lanes, effect.stages, strict=True):
-                        self.stages[lane] = stage
+                    self.slots.apply(effect)
                 case ModeChanged():
                     self.modes += 1
                 case BreakerChanged():
@@ -209,18 +206,6 @@ class _Tally:
                     self.stale[effect.series, effect.instrument] += 1
                 case _:
                     pass
-
-    @property
-    def _n_instruments(self) -> int:
-        return 1 if self.setup is None else self.setup.n_instruments
-
-    def _challenges(self, lane: int) -> bool:
-        """Return whether the ensemble of a lane is a challenger of a champion."""
-        if self.setup is None or not self.setup.challenger_lanes:
-            return False
-        lanes = range(lane % self._n_instruments, len(self.stages), self._n_instruments)
-        has_champion = any(self.stages[x] == "champion" for x in lanes)
-        return has_champion and self.stages[lane] != "champion"
 
     def report(self) -> RunReport:
         """Return the report."""
@@ -272,7 +257,8 @@ class _Tally:
     def _instrument(self, setup: RunSetup, i: int) -> InstrumentReport:
         row = setup.instruments[i]
         lanes = range(i, len(setup.instruments), setup.n_instruments)
-        lane = next((x for x in lanes if self.stages[x] == "champion"), i)
+        champion = self.slots.champion(i)
+        lane = i if champion is None else champion
         trades = [t for t in self.trades if t.instrument in lanes]
         real = [t for t in trades if not t.virtual]
         refused = Counter(r.code for r in self.refused if r.instrument == lane)
@@ -281,10 +267,10 @@ class _Tally:
             outputs = np.frombuffer(self.decided[-1].outputs).reshape(5, -1)
             confidence = float(outputs[3, lane])
             mode = "TRADING" if outputs[4, lane] else "LEARNING"
-        slot = self.stages[lane]
+        stage = self.slots.slots[lane].stage
         return InstrumentReport(
             instrument=row.spec.instrument.key,
-            slot=slot if row.ensemble is not None else "watched",
+            slot=_role(stage) if row.ensemble is not None else "watched",
             mode=mode,
             mode_confidence=confidence,
             signals=sum(self.entry_requests[x] for x in lanes) + sum(refused.values()),
@@ -301,6 +287,10 @@ class _Tally:
         assert self.setup is not None
         key = self.setup.instruments[move.instrument].spec.instrument.key
         return StageChange(move.ts_ms, key, move.move, move.ensemble_hash, move.who, move.reason)
+
+
+def _role(stage: Stage) -> str:
+    return "challenger" if stage == "shadow" else stage
 
 
 def _side(trades: list[TradeClosed]) -> ClosedTrades:

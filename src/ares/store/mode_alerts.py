@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
+from ares.core.slot_history import SlotHistory
 from ares.domain.events import Effect, ModeChanged
 from ares.domain.model_events import AlertRaised, SlotChanged
 from ares.domain.run import RunSetup
@@ -51,22 +52,16 @@ class ModeAlerts:
     """
 
     def __init__(self, setup: RunSetup) -> None:
-        self._n_instruments = setup.n_instruments
-        self._is_champion = [row.is_champion for row in setup.instruments]
+        self._slots = SlotHistory(setup)
         self._watches = [ModeWatch() for _ in range(setup.n_instruments)]
 
     def watch(self, effect: Effect) -> AlertRaised | None:
         """Take the next effect in; return the alert that it raises, if any."""
         if isinstance(effect, SlotChanged):
-            for k, stage in enumerate(effect.stages):
-                lane = effect.instrument + k * self._n_instruments
-                self._is_champion[lane] = stage == "champion"
-        if not isinstance(effect, ModeChanged):
+            self._slots.apply(effect)
+        if not isinstance(effect, ModeChanged) or self._slots.beside_champion(effect.instrument):
             return None
-        i = effect.instrument % self._n_instruments
-        has_champion = any(self._is_champion[i :: self._n_instruments])
-        if has_champion and not self._is_champion[effect.instrument]:
-            return None
+        i = effect.instrument % len(self._watches)
         changes = self._watches[i].changed(effect.ts_ms)
         if changes is None:
             return None

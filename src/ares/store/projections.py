@@ -9,6 +9,7 @@ import numpy as np
 from sqlalchemy import Connection, Engine, delete, select
 
 from ares.core import orders
+from ares.core.slot_history import SlotHistory
 from ares.domain.events import (
     BarsClosed,
     BreakerChanged,
@@ -90,11 +91,8 @@ class Projector:
         self._environment = setup.environment
         self._specs = [row.spec for row in setup.instruments]
         self._symbols = [spec.instrument.symbol for spec in self._specs]
-        self._hashes = [
-            None if row.ensemble is None else row.ensemble.hash for row in setup.instruments
-        ]
-        self._slots = ["champion" if row.is_champion else "challenger" for row in setup.instruments]
-        self._width = setup.n_instruments
+        self._history = SlotHistory(setup)
+        self._n_instruments = setup.n_instruments
         self.seq = self._from = projected_seq(engine, setup.environment)
         self.before_flush: Callable[[], None] = lambda: None
         self._writes = False
@@ -211,10 +209,7 @@ class Projector:
                 row = (env, seq, symbol, at, effect.after, effect.before, value, reason)
                 self._add(sql.MODE, row)
             case SlotChanged():
-                lanes = range(effect.instrument, len(self._specs), self._width)
-                for lane, name, stage in zip(lanes, effect.lane_hashes, effect.stages, strict=True):
-                    self._hashes[lane] = name or None
-                    self._slots[lane] = "champion" if stage == "champion" else "challenger"
+                self._history.apply(effect)
             case BreakerChanged():
                 where = "account" if effect.instrument < 0 else self._symbols[effect.instrument]
                 message = f"{where}: {effect.before} to {effect.after} at {effect.value:.4g}"
@@ -257,7 +252,7 @@ class Projector:
         price = command.price_ticks / 10**spec.price_decimals
         expected = price
         if isinstance(event, BarsClosed):
-            expected = float(np.frombuffer(event.ohlcv)[5 * (i % self._width) + 3])
+            expected = float(np.frombuffer(event.ohlcv)[5 * (i % self._n_instruments) + 3])
         self._sent[command.client_id] = _WorkingOrder(orders.submitted(command), expected)
         row = (
             self._environment, seq, command.client_id, self._symbols[i],
@@ -276,9 +271,11 @@ class Projector:
         opened, closed = text(trade.entry_ms), text(trade.exit_ms)
         pnl = None if trade.virtual else trade.pnl_units / UNITS
         symbol, env = self._symbols[i], self._environment
+        slot = self._history.slots[i]
+        role = "champion" if slot.stage == "champion" else "challenger"
         row = (
             env, seq, symbol, trade.p, trade.edge_bps, entry, leave, qty, opened, closed, pnl,
-            trade.net_bps, trade.reason, int(trade.virtual), self._slots[i], self._hashes[i],
+            trade.net_bps, trade.reason, int(trade.virtual), role, slot.hash or None,
         )  # fmt: skip
         self._add(sql.OUTCOME, row)
         if not trade.virtual:
