@@ -244,7 +244,7 @@ def test_a_full_disk_is_one_line_and_costs_nothing_that_was_there(
     )  # fmt: skip
     first, second = done.stdout.splitlines()
     assert first.startswith("cannot write the journal")
-    assert first.endswith("make room and start again")
+    assert first.endswith("free disk space and start again")
     assert "start again" in second
     assert done.stderr == ""
     kept = list(read(tmp_path))

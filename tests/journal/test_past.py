@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ares.domain.events import BarsClosed
-from ares.journal.run import JournalReader, RunJournal, past_of
+from ares.journal.run import JournalReader, RunJournal, journaled_now
 
 
 def test_the_past_is_what_stood_there_when_it_was_asked_for(tmp_path: Path) -> None:
@@ -18,7 +18,7 @@ def test_the_past_is_what_stood_there_when_it_was_asked_for(tmp_path: Path) -> N
         journal.sync()
 
     write(1, 6)
-    past = past_of(tmp_path)
+    past = journaled_now(tmp_path)
     write(6, 9)
     journal.close()
     assert [entry.seq for entry in past] == [1, 2, 3, 4, 5]

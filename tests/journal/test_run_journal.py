@@ -106,7 +106,7 @@ def test_a_record_that_cannot_stand_there_is_one_line(tmp_path: Path, records: l
     for record in (event, EFFECTS + encode_effects(1, []), *records):
         writer.append(record)
     writer.close()
-    with pytest.raises(ExternalError, match="cannot stand there") as raised:
+    with pytest.raises(ExternalError, match="a record of the wrong kind") as raised:
         list(entries(tmp_path))
     assert "\n" not in str(raised.value)
 
@@ -129,5 +129,5 @@ def test_a_journal_of_something_else_is_no_run(tmp_path: Path) -> None:
     journal.event(1, EVENTS[3])
     journal.effects(1, [])
     journal.close()
-    with pytest.raises(ExternalError, match="does not begin with a run"):
+    with pytest.raises(ExternalError, match="does not begin with RunStarted"):
         setup_of(tmp_path)

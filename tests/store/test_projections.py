@@ -50,8 +50,8 @@ def setup_of(environment: str = ENV) -> RunSetup:
             InstrumentSpec(Instrument(venue, "BTC/USDT"), 2, 3),
             60_000,
             ENSEMBLE if k == 0 else None,
-            k == 0,
-        )  # fmt: skip
+            is_champion=k == 0,
+        )
         for k, venue in enumerate(VENUES)
     )
     return RunSetup(environment, instruments, (Timeframe.M1,), -1, 0, 1, 0, 100.0, {}, 0.25, {})

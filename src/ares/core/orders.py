@@ -1,4 +1,4 @@
-"""The life of an order: explicit states, and the only moves between them."""
+"""The states of an order, and the transitions between them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from ares.domain.events import (
 
 
 class OrderStatus(StrEnum):
-    """Where an order stands."""
+    """The state of an order."""
 
-    SUBMITTED = "submitted"  # intended and on its way: not yet known at the venue
+    SUBMITTED = "submitted"  # sent, not yet accepted by the venue
     ACCEPTED = "accepted"
     PARTLY_FILLED = "partly_filled"
-    CANCELLING = "cancelling"  # the cancel is on its way
+    CANCELLING = "cancelling"  # the cancel was sent
     FILLED = "filled"
-    EXPIRED = "expired"  # ended by the venue with less than was asked
+    EXPIRED = "expired"  # ended by the venue before it was filled completely
     CANCELLED = "cancelled"
     REJECTED = "rejected"
 
@@ -35,7 +35,7 @@ FINAL = frozenset(
 
 
 class Order(msgspec.Struct):
-    """One order as the engine knows it; lots are signed, ``filled_lots`` of them are done."""
+    """One order as the engine knows it; lots are signed."""
 
     client_id: str
     instrument: int
@@ -57,7 +57,7 @@ class Order(msgspec.Struct):
 
 
 class IllegalTransition(RuntimeError):
-    """An event that cannot happen to an order in its state: a broken invariant."""
+    """An event that is impossible in the state of its order: a broken invariant."""
 
 
 def submitted(command: SubmitOrder) -> Order:
@@ -76,13 +76,13 @@ def apply(
     order: Order,
     event: OrderAccepted | OrderFilled | OrderRejected | OrderCancelled | CancelOrder,
 ) -> None:
-    """Fold an event into the order; raise IllegalTransition where it cannot follow.
+    """Apply an event to the order; raise IllegalTransition where it is impossible.
 
-    A fill may outrun its acceptance, and may arrive after a cancel was sent: both are taken.
+    A fill may come before its acceptance, and after a cancel was sent: both are applied.
     """
     if not order.open:
         if isinstance(event, OrderAccepted):
-            return  # the acceptance was overtaken
+            return  # the fill came first
         raise IllegalTransition(f"{type(event).__name__} for {order.client_id}: {order.status}")
     match event:
         case OrderAccepted():
@@ -108,7 +108,7 @@ def _fill(order: Order, lots: int, remaining: int) -> None:
     left = order.remaining_lots - lots
     if remaining not in (0, left):
         raise IllegalTransition(
-            f"{order.client_id} has {left} lots left, but is said to {remaining}"
+            f"{order.client_id} has {left} lots left, but the venue reports {remaining}"
         )
     order.filled_lots += lots
     if order.filled_lots == order.lots:

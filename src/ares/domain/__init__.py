@@ -1,1 +1,1 @@
-"""The nouns of Ares, as frozen values: standard library and msgspec only."""
+"""The domain's values, immutable: standard library and msgspec only."""

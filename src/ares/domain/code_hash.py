@@ -99,8 +99,8 @@ def _meaningful(node: ast.AST, name: str) -> object:
         return _joined(node.values)
     if isinstance(node, ast.FormattedValue) and isinstance(value, ast.JoinedStr):
         return value if _joined(value.values) else None
-    if isinstance(value, list) and any(_is_bare_string(one) for one in value):
-        return [one for one in value if not _is_bare_string(one)] or [ast.Pass()]
+    if isinstance(value, list) and any(_is_bare_string(item) for item in value):
+        return [item for item in value if not _is_bare_string(item)] or [ast.Pass()]
     return value
 
 

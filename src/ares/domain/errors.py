@@ -1,13 +1,13 @@
-"""The errors a person can meet, as a tree whose branches are the exit codes of the command line."""
+"""The errors that a person may see; the exit codes of the command line are their classes."""
 
 from __future__ import annotations
 
 
 class AresError(Exception):
-    """The root: one line that says what is wrong, where, and what to do.
+    """One line: what is wrong, where, and what to do.
 
-    A subclass fixes ``exit_code``; the command line prints the line and leaves with that code,
-    without a traceback. Whatever is not an ``AresError`` is a broken invariant and shows one.
+    The command line prints the line without a traceback and exits with ``exit_code``. Any other
+    exception is a broken invariant, and its traceback is shown.
     """
 
     exit_code = 3
@@ -20,6 +20,6 @@ class UserError(AresError):
 
 
 class ExternalError(AresError):
-    """The world's trouble: a full disk, a locked database, a dead venue (exit code 3)."""
+    """An external failure: a full disk, a locked database, a venue that is down (exit code 3)."""
 
     exit_code = 3

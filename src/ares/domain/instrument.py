@@ -47,7 +47,7 @@ class Instrument(msgspec.Struct, frozen=True, order=True):
         """Return the instrument of a full key; raise UserError when the venue is missing."""
         venue, colon, symbol = key.partition(":")
         if not colon or not venue or not symbol:
-            raise UserError(f"'{key}' is no instrument: write venue:BASE/QUOTE")
+            raise UserError(f"'{key}' is not an instrument: write venue:BASE/QUOTE")
         return cls(venue, symbol)
 
 

@@ -1,10 +1,10 @@
-"""The journal's files: length, chain hash, payload; appended, group-synced, verified on reading.
+"""The journal's files: chained records, appended, synced in groups, verified on reading.
 
 A record is ``length | its complement (4 bytes each, little endian) | hash (16 bytes) | payload``.
-Each hash covers the one before it, so a changed, missing or moved byte is found at its record. The
-only damage a crash can do is an unfinished last record, or zeros in its place; opening for writing
-cuts it off, since it was never synced. A length is believed only with its complement: else a bit
-turned in it would look like an unfinished record, and all that follows would be cut off too.
+Each hash covers the one before it, so that a changed, missing or moved byte is found at its record.
+A crash can only leave an unfinished last record, or zeros in its place; opening for writing cuts it
+off, because it was never synced. A length counts only with its complement: otherwise a flipped bit
+in it would look like an unfinished record, and all that follows would be cut off too.
 """
 
 from __future__ import annotations
@@ -50,22 +50,22 @@ def chain(before: bytes, payload: bytes) -> bytes:
 def read(folder: Path) -> Iterator[bytes]:
     """Yield every payload, oldest first.
 
-    An unfinished last record is the end. Raises ExternalError, with file and offset, where a
-    record does not follow from the one before it.
+    An unfinished last record ends the journal. Raises ExternalError, with file and offset, where a
+    record does not follow from the one before it; UserError for a journal of another format.
     """
-    for payload, _, _, _ in _walk(folder):
+    for payload, _, _, _ in _records(folder):
         yield payload
 
 
-def _walk(folder: Path) -> Iterator[tuple[bytes, bytes, Path, int]]:
-    """Yield (payload, hash, file, offset behind the record)."""
+def _records(folder: Path) -> Iterator[tuple[bytes, bytes, Path, int]]:
+    """Yield (payload, hash, file, offset of the record's end)."""
     before = GENESIS
     files = segments(folder)
     for number, path in enumerate(files):
         try:
             raw = path.read_bytes()
-        except OSError as trouble:
-            raise ExternalError(f"cannot read the journal {path}: {trouble.strerror}") from trouble
+        except OSError as error:
+            raise ExternalError(f"cannot read the journal {path}: {error.strerror}") from error
         at = 0
         while at < len(raw):
             end = at + HEAD.size
@@ -76,7 +76,7 @@ def _walk(folder: Path) -> Iterator[tuple[bytes, bytes, Path, int]]:
                 elif any(raw[at:]):
                     raise _corrupt(path, at)
                 else:
-                    end = len(raw) + 1  # zeros: room that was made for a record, and not filled
+                    end = len(raw) + 1  # zeros: space allocated for a record that was not written
             if end > len(raw):
                 if number == len(files) - 1:
                     return
@@ -102,14 +102,14 @@ def _mismatch(path: Path, at: int, payload: bytes, wanted: bytes, *, first: bool
 def _corrupt(path: Path, at: int) -> ExternalError:
     return ExternalError(
         f"journal {path} is damaged at byte {at}: restore it from a backup, or move its folder away"
-        " to begin anew"
+        " to start anew"
     )
 
 
 class Lock:
     """One writer per folder, held by the operating system until the process ends.
 
-    who, advice : how the message to a second writer names the first, and what it advises.
+    who, advice : name of the first writer, and advice, in the message to a second one.
     """
 
     def __init__(
@@ -126,7 +126,7 @@ class Lock:
             self._file.seek(0)
             owner = self._file.read().strip() or "unknown"
             self._file.close()
-            raise _taken(folder, who, owner, advice) from None
+            raise _locked(folder, who, owner, advice) from None
         self._file.truncate(0)
         self._file.write(str(os.getpid()))
         self._file.flush()
@@ -137,22 +137,22 @@ class Lock:
 
 
 def require_free(folder: Path, who: str, advice: str) -> None:
-    """Raise ExternalError, as a Lock would, where somebody holds the lock; nothing is written.
+    """Raise ExternalError, as a Lock would, where the lock is held; nothing is written.
 
-    Raises OSError where it cannot be told.
+    Raises OSError where the lock cannot be read.
     """
     try:
         file = (folder / "lock").open()
     except FileNotFoundError:
-        return  # nobody ever held it
+        return  # it was never held
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise _taken(folder, who, file.read().strip() or "unknown", advice) from None
+            raise _locked(folder, who, file.read().strip() or "unknown", advice) from None
 
 
-def _taken(folder: Path, who: str, owner: str, advice: str) -> ExternalError:
+def _locked(folder: Path, who: str, owner: str, advice: str) -> ExternalError:
     return ExternalError(f"{who} (process {owner}) runs in {folder}: {advice}")
 
 
@@ -160,7 +160,7 @@ class Writer:
     """Appends payloads to the chain; ``sync`` makes them durable.
 
     sync_ms : appended records are synced at the latest after this long (at the next append).
-    segment_bytes_max : a file that has grown beyond it is followed by a new one.
+    segment_bytes_max : a larger file is followed by a new file.
     """
 
     def __init__(
@@ -175,8 +175,8 @@ class Writer:
         self._broken = False
         self.records = 0
         path, end = folder / "000001.journal", 0
-        for _, before, file, behind in _walk(folder):
-            self._before, path, end = before, file, behind
+        for _, before, file, record_end in _records(folder):
+            self._before, path, end = before, file, record_end
             self.records += 1
         files = segments(folder)
         if files and path != files[-1]:  # the newest segment holds no whole record
@@ -192,12 +192,12 @@ class Writer:
             directory = os.open(self._folder, os.O_RDONLY)
             os.fsync(directory)
             os.close(directory)
-        except OSError as trouble:
-            raise _unwritable(path, trouble) from trouble
+        except OSError as error:
+            raise _unwritable(path, error) from error
         self._path = path
 
     def append(self, payload: bytes) -> None:
-        """Add one record; durable after the next ``sync``. Raises ExternalError if it cannot be."""
+        """Append one record, durable after the next ``sync``; ExternalError where it fails."""
         self._before = chain(self._before, payload)
         length = len(payload)
         self._buffer += HEAD.pack(length, length ^ LENGTH_MASK, self._before)
@@ -209,13 +209,13 @@ class Writer:
             self.write()
 
     def sync(self) -> None:
-        """Make everything appended durable. Raises ExternalError when the disk does not."""
+        """Make everything appended durable. Raises ExternalError where the disk fails."""
         self.write()
         try:
             os.fsync(self._file.fileno())
-        except OSError as trouble:
+        except OSError as error:
             self._broken = True
-            raise _unwritable(self._path, trouble) from trouble
+            raise _unwritable(self._path, error) from error
         self._synced_s = time.monotonic()
         if self._size > self._segment_bytes_max:
             self._file.close()
@@ -224,17 +224,19 @@ class Writer:
     def write(self) -> None:
         """Hand what is buffered to the operating system.
 
-        Once that failed, nothing is written behind the gap any more.
+        Once that failed, nothing is written after the gap.
         """
         if self._broken:
-            raise ExternalError(f"the journal {self._path} could not be written: start again")
+            raise ExternalError(
+                f"the journal {self._path} could not be written: free disk space and start again"
+            )
         left = memoryview(self._buffer)
         try:
             while left:
                 left = left[self._file.write(left) :]
-        except OSError as trouble:
+        except OSError as error:
             self._broken = True
-            raise _unwritable(self._path, trouble) from trouble
+            raise _unwritable(self._path, error) from error
         finally:
             left.release()
         self._size += len(self._buffer)
@@ -246,7 +248,7 @@ class Writer:
         return self._before
 
     def close(self) -> None:
-        """Sync and close; after a failure only close: whoever caused it was told."""
+        """Sync and close; after a failure only close: its error was raised before."""
         try:
             if not self._broken:
                 self.sync()
@@ -254,8 +256,8 @@ class Writer:
             self._file.close()
 
 
-def _unwritable(path: Path, trouble: OSError) -> ExternalError:
+def _unwritable(path: Path, error: OSError) -> ExternalError:
     return ExternalError(
-        f"cannot write the journal {path}: {trouble.strerror}; the engine stopped, nothing that"
-        " was journaled is lost: make room and start again"
+        f"cannot write the journal {path}: {error.strerror}; the engine stopped, nothing that"
+        " was journaled is lost: free disk space and start again"
     )

@@ -24,7 +24,7 @@ _effects = msgspec.msgpack.Decoder(tuple[int, list[Effect]])
 
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
-    """One journaled event, and the bytes of what ``step`` answered (None: the crash came first)."""
+    """One journaled event, and the bytes of its effects (None: a crash came before them)."""
 
     seq: int
     event: Event
@@ -42,11 +42,14 @@ def encode_effects(seq: int, effects: list[Effect]) -> bytes:
 
 
 def decode_effects(raw: bytes) -> list[Effect]:
-    """Return the effects of ``encode_effects``; raises ExternalError where they are none."""
+    """Return the effects of ``encode_effects``; raises ExternalError where they are unknown."""
     try:
         return _effects.decode(raw)[1]
     except msgspec.DecodeError as error:
-        raise ExternalError(f"effects that this version does not know: {error}") from error
+        raise ExternalError(
+            f"the journal holds effects that this version of Ares does not know ({error}): use the"
+            " version that wrote it"
+        ) from error
 
 
 def entries(folder: Path) -> Iterator[JournalEntry]:
@@ -60,9 +63,9 @@ def entries(folder: Path) -> Iterator[JournalEntry]:
             yield JournalEntry(pending[0], pending[1], body)
             pending = None
         else:
-            where = "begins" if pending is None else f"goes on after event {pending[0]}"
+            where = "begins" if pending is None else f"continues after event {pending[0]}"
             raise ExternalError(
-                f"journal {folder} {where} with a record that cannot stand there: restore it from"
+                f"journal {folder} {where} with a record of the wrong kind: restore it from"
                 " a backup"
             )
     if pending is not None:
@@ -71,8 +74,8 @@ def entries(folder: Path) -> Iterator[JournalEntry]:
 
 @dataclass(frozen=True, slots=True)
 class JournalReader:
-    """The entries of a run up to one of them, read anew whenever they are walked: a journal may be
-    larger than memory.
+    """The entries of a run up to a seq, read again at each iteration: a journal may be larger than
+    memory.
     """
 
     folder: Path
@@ -86,8 +89,8 @@ class JournalReader:
             yield entry
 
 
-def past_of(folder: Path) -> JournalReader:
-    """Return what stands in a run's journal now, whatever is written behind it meanwhile."""
+def journaled_now(folder: Path) -> JournalReader:
+    """Return the entries that a run's journal has now, whatever is appended meanwhile."""
     seq = 0
     for entry in entries(folder):
         seq = entry.seq
@@ -105,16 +108,18 @@ def _decode_event(folder: Path, body: bytes) -> tuple[int, Event]:
 
 
 def setup_of(folder: Path) -> RunSetup | None:
-    """Return what a run is made of, or None where nothing was journaled yet."""
+    """Return the setup of a run, or None where nothing was journaled yet."""
     for entry in entries(folder):
         if isinstance(entry.event, RunStarted):
             return entry.event.setup
-        raise ExternalError(f"journal {folder} does not begin with a run: move it away")
+        raise ExternalError(
+            f"journal {folder} does not begin with RunStarted: move its folder away"
+        )
     return None
 
 
 class RunJournal:
-    """Writes a run: the event before it is stepped, its effects after, both under one seq."""
+    """Writes a run: each event before it is stepped, its effects after, both under one seq."""
 
     def __init__(self, folder: Path, sync_ms: int = 50) -> None:
         self._writer = Writer(folder, sync_ms)
@@ -124,15 +129,15 @@ class RunJournal:
         self._writer.append(EVENT + _encode((seq, event)))
 
     def effects(self, seq: int, effects: list[Effect]) -> None:
-        """Append what the event led to (an empty list too: it says that the step was finished)."""
+        """Append an event's effects; an empty list too, which marks the step as finished."""
         self._writer.append(EFFECTS + _encode((seq, effects)))
 
     def write(self) -> None:
-        """Hand everything to the operating system: a killed process loses nothing of it."""
+        """Write to the operating system: a killed process loses nothing."""
         self._writer.write()
 
     def sync(self) -> None:
-        """Make everything durable: before any command leaves."""
+        """Make everything durable."""
         self._writer.sync()
 
     def close(self) -> None:
@@ -141,7 +146,7 @@ class RunJournal:
 
 
 def save_snapshot(folder: Path, seq: int, raw: bytes) -> str:
-    """Write a snapshot so that it is there whole or not at all; return its SHA-256."""
+    """Write a snapshot, whole or not at all; return its SHA-256."""
     target = folder / "snapshots"
     target.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256(raw).digest()
@@ -153,14 +158,14 @@ def save_snapshot(folder: Path, seq: int, raw: bytes) -> str:
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
-    except OSError as trouble:
+    except OSError as error:
         part.unlink(missing_ok=True)
-        raise ExternalError(f"cannot write {path}: {trouble.strerror}: make room") from trouble
+        raise ExternalError(f"cannot write {path}: {error.strerror}: free disk space") from error
     return digest.hex()
 
 
 def forget_snapshots(folder: Path, seq_max: int = -1) -> None:
-    """Remove snapshots of later moments than ``seq_max``: another journal left them behind."""
+    """Remove the snapshots after ``seq_max``: they belong to another journal."""
     for path in _snapshots(folder):
         if int(path.stem) > seq_max:
             path.unlink()
@@ -169,7 +174,7 @@ def forget_snapshots(folder: Path, seq_max: int = -1) -> None:
 def load_snapshot(folder: Path, seq_max: int | None = None) -> tuple[int, bytes] | None:
     """Return the newest whole snapshot (at or before ``seq_max``) and its seq.
 
-    A damaged one is passed over: an older one and a longer tail give the same state.
+    A damaged one is skipped: an older one and a longer tail give the same state.
     """
     for path in reversed(_snapshots(folder)):
         seq = int(path.stem)
@@ -185,5 +190,5 @@ def load_snapshot(folder: Path, seq_max: int | None = None) -> tuple[int, bytes]
 
 
 def _snapshots(folder: Path) -> list[Path]:
-    """Return the snapshots' files, oldest first."""
+    """Return the snapshot files, oldest first."""
     return sorted((folder / "snapshots").glob(12 * "[0-9]" + ".snapshot"))

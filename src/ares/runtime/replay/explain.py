@@ -27,7 +27,7 @@ from ares.domain.events import (
 )
 from ares.domain.instrument import MONEY_DECIMALS
 from ares.domain.run import RunSetup
-from ares.journal.run import JournalEntry, JournalReader, past_of
+from ares.journal.run import JournalEntry, JournalReader, journaled_now
 from ares.kernel.bar_aggregation import BarSeries, ClosingBars, FeatureRows
 from ares.kernel.ensemble import FRESH_INTERVALS
 from ares.kernel.features import FEATURE_NAMES, N_FEATURES
@@ -116,7 +116,7 @@ def explain(
     """
     setup = open_run(folder)
     i = _row(setup, instrument)
-    target, since = _target(past_of(folder), i, at_ms, instrument)
+    target, since = _target(journaled_now(folder), i, at_ms, instrument)
     state = nearest_state(folder, setup, target.seq - 1)
     upto = JournalReader(folder, target.seq)
     for _, stepped in stepping(state, setup, upto, scorers, user, open_ensemble):

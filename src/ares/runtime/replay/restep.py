@@ -24,8 +24,8 @@ from ares.journal.run import (
     JournalReader,
     decode_effects,
     encode_effects,
+    journaled_now,
     load_snapshot,
-    past_of,
     setup_of,
 )
 from ares.kernel.features.user import UserFeatures
@@ -95,7 +95,7 @@ def restep(
     """
     setup = open_run(folder)
     state = first_state(folder, setup)
-    journaled = past_of(folder)
+    journaled = journaled_now(folder)
     events = compared = mismatches = 0
     first: dict[str, Any] | None = None
     for entry, raw in stepping(state, setup, journaled, scorers, user, open_ensemble):
