@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import subprocess
 import sys
@@ -12,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ares.domain.errors import ExternalError
-from ares.journal.log import HEAD, Lock, Writer, read, segments
+from ares.domain.errors import ExternalError, UserError
+from ares.domain.formats import JOURNAL_FORMAT
+from ares.journal.log import HEAD, LENGTH_MASK, Lock, Writer, chain, genesis, read, segments
 
 PAYLOADS = [b"one", b"", b"three" * 9, bytes(range(64)), b"\x00" * 40, b"last"]
 
@@ -288,3 +290,45 @@ def test_a_lock_without_a_name_in_it_is_still_a_lock(tmp_path: Path) -> None:
         fcntl.flock(other, fcntl.LOCK_EX)
         with pytest.raises(ExternalError, match="process unknown"):
             Lock(tmp_path)
+
+
+def write_by_hand(folder: Path, before: bytes, payloads: list[bytes]) -> None:
+    """Write a journal whose chain begins with ``before``."""
+    raw = b""
+    for payload in payloads:
+        before = chain(before, payload)
+        raw += HEAD.pack(len(payload), len(payload) ^ LENGTH_MASK, before) + payload
+    folder.mkdir()
+    (folder / "000001.journal").write_bytes(raw)
+
+
+@pytest.mark.parametrize(
+    ("version", "advice"),
+    [(1, "ares init DIR"), (JOURNAL_FORMAT - 1, "ares init DIR"), (JOURNAL_FORMAT + 1, "upgrade")],
+)
+def test_a_journal_of_another_format_is_refused_and_not_called_damaged(
+    tmp_path: Path, version: int, advice: str
+) -> None:
+    folder = tmp_path / "a"
+    before = hashlib.blake2b(f"ares journal {version}".encode(), digest_size=16).digest()
+    write_by_hand(folder, before, [b"first", b"second"])
+    raw = (folder / "000001.journal").read_bytes()
+    for use in (lambda: list(read(folder)), lambda: Writer(folder)):
+        with pytest.raises(UserError, match=advice) as caught:
+            use()
+        text = str(caught.value)
+        assert text.startswith(f"journal {folder} has format {version}, written by a")
+        assert f"reads format {JOURNAL_FORMAT}" in text
+        assert "damaged" not in text
+    assert (folder / "000001.journal").read_bytes() == raw
+
+
+def test_a_journal_of_this_format_begins_with_its_genesis(tmp_path: Path) -> None:
+    write_by_hand(tmp_path / "a", genesis(JOURNAL_FORMAT), [b"first"])
+    assert list(read(tmp_path / "a")) == [b"first"]
+
+
+def test_a_first_record_of_no_format_is_damaged(tmp_path: Path) -> None:
+    write_by_hand(tmp_path / "a", b"\0" * 16, [b"first"])
+    with pytest.raises(ExternalError, match="damaged at byte 0"):
+        list(read(tmp_path / "a"))

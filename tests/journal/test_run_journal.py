@@ -91,7 +91,7 @@ def test_an_event_without_effects_is_the_crash_and_only_at_the_end(tmp_path: Pat
     journal = RunJournal(tmp_path)
     journal.event(2, EVENTS[3])
     journal.close()
-    with pytest.raises(ExternalError, match="goes on after event 1 with a record"):
+    with pytest.raises(ExternalError, match="continues after event 1 with a record"):
         list(entries(tmp_path))
 
 

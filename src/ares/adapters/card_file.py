@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from ares.domain.errors import AresError, ExternalError
+from ares.domain.formats import CARD_FORMAT, require_format
 from ares.domain.instrument import Instrument
 from ares.domain.model import Validation
 from ares.domain.package import GRAPH_FILE, Package, PackageCard, card_bytes, card_of
@@ -25,14 +26,14 @@ THRESHOLD_FIELDS = ("value", "signals_per_day", "trades", "hit_rate", "net_bps")
 def package_of(content: bytes, files: dict[str, bytes], where: str) -> Package:
     """Return the package of a card's content and its files; it keeps the bytes it was read from.
 
-    Raises ExternalError as ``parse_card`` does.
+    Raises what ``parse_card`` does.
     """
     card = parse_card(content, where)
     return Package(card, files, b"" if card_bytes(card) == content else content)
 
 
 def parse_card(content: bytes, where: str) -> PackageCard:
-    """Return the card; raise ExternalError where it is invalid.
+    """Return the card; raise ExternalError where it is invalid, UserError for another format.
 
     A card of a version with fewer fields, or of one that wrote defaults out, is read: its identity
     is the hash of the bytes that were written. A card with an unknown field is refused: what the
@@ -40,10 +41,11 @@ def parse_card(content: bytes, where: str) -> PackageCard:
     """
     try:
         raw = msgspec.json.decode(content)
+        _require_format(raw, where)
         card = card_of(content)
     except (msgspec.DecodeError, RecursionError) as error:  # malformed, or of another structure
         raise ExternalError(f"{where}: is not a package's card ({error})") from None
-    unknown = sorted({*raw} - {*PackageCard.__struct_fields__})
+    unknown = sorted({*raw} - {"format", *PackageCard.__struct_fields__})
     unknown += sorted({*raw["validation"]} - {*Validation.__struct_fields__})
     if unknown:
         raise ExternalError(
@@ -58,6 +60,12 @@ def parse_card(content: bytes, where: str) -> PackageCard:
     if fault is not None:
         raise ExternalError(f"{where}: has invalid values ({fault}): {RESTORE}")
     return card
+
+
+def _require_format(raw: object, where: str) -> None:
+    """Raise UserError, in one line, for a card that another version of Ares wrote."""
+    if isinstance(raw, dict) and isinstance(raw.get("format", 1), int):
+        require_format(where, raw.get("format", 1), CARD_FORMAT)
 
 
 def _fault(card: PackageCard) -> str | None:

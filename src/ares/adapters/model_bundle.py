@@ -14,7 +14,8 @@ from ares.adapters.card_file import package_of
 from ares.adapters.durable import write_file, write_folder
 from ares.adapters.model_store import ModelStore, verified
 from ares.domain.errors import ExternalError, UserError
-from ares.domain.manifest import FORMAT, HISTORY_FILE, MANIFEST_FILE, EnsembleHistory, Manifest
+from ares.domain.formats import EXPORT_FORMAT
+from ares.domain.manifest import HISTORY_FILE, MANIFEST_FILE, EnsembleHistory, Manifest
 from ares.domain.model import Ensemble
 from ares.domain.package import CARD_FILE, Package, sha256
 
@@ -105,17 +106,22 @@ def install(store: ModelStore, bundle: Bundle) -> None:
         store.save_ensemble(bundle.ensemble)
 
 
+class _Header(msgspec.Struct):
+    format: int = 1
+
+
 def _manifest(files: Mapping[str, bytes], path: Path) -> Manifest | None:
     """Return the manifest of an export, every file compared with it."""
     if MANIFEST_FILE not in files:
         return None
     where = f"{path}: {MANIFEST_FILE}"
-    manifest: Manifest = _decoded(files[MANIFEST_FILE], Manifest, where)
-    if manifest.format != FORMAT:
+    header: _Header = _decoded(files[MANIFEST_FILE], _Header, where)
+    if header.format != EXPORT_FORMAT:
         raise UserError(
-            f"{where}: has format {manifest.format}, this version of Ares reads {FORMAT}: export "
-            "with this version"
+            f"{where}: has format {header.format}, this version of Ares reads {EXPORT_FORMAT}: "
+            "export with this version"
         )
+    manifest: Manifest = _decoded(files[MANIFEST_FILE], Manifest, where)
     there = set(files) - {MANIFEST_FILE}
     for name in sorted(there ^ set(manifest.files)):
         wrong = "is not listed" if name in there else "is missing"

@@ -15,10 +15,7 @@ SNAPSHOT_FORMAT = 3
 """Of a state's snapshot: part of its schema hash."""
 
 CARD_FORMAT = 2
-"""Of a package's ``model.json``."""
-
-ENSEMBLE_FORMAT = 2
-"""Of an ensemble's file."""
+"""Of a package's ``model.json``; a card without a format is of format 1."""
 
 VERDICT_FORMAT = 2
 """Of a verdict's file."""

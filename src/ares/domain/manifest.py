@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import msgspec
 
+from ares.domain.formats import EXPORT_FORMAT
 from ares.domain.model_life import VerdictRecorded
 from ares.domain.trial import Trial
 
 MANIFEST_FILE = "manifest.json"
 HISTORY_FILE = "history.json"
 VERDICTS = "verdicts"
-FORMAT = 2
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,7 +24,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     files   : SHA-256 of every other file, by its name in the export.
     """
 
-    format: int = FORMAT
+    format: int = EXPORT_FORMAT
     ensemble: str
     instrument: str
     features_hash: str

@@ -1,4 +1,4 @@
-"""A package: one trained model as files with the card that says what it is and what it is worth."""
+"""A package: the files of one trained model, and the card that describes it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from ares.domain.formats import CARD_FORMAT
 from ares.domain.model import Ensemble, Member, Validation
 from ares.domain.series import SentimentSpec, SeriesSpec, ValueSpec, all_series
 from ares.domain.timeframe import Timeframe
@@ -16,30 +17,38 @@ GRAPH_FILE = "model.onnx"
 PICTURE_FILE = "training.png"
 
 
-class PackageCard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What ``model.json`` says; a package's identity is the SHA-256 of its bytes.
+class PackageCard(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag_field="format",
+    tag=CARD_FORMAT,
+):
+    """The content of ``model.json``; a package's identity is the SHA-256 of its bytes.
 
     name, version   : the folder, ``models/packages/<name>/<version>``.
     scope           : ``instrument`` (made from one) or ``universe`` (pooled over several).
-    instruments     : keys ``venue:SYMBOL`` whose rows were learned from.
+    instruments     : keys ``venue:SYMBOL`` whose rows it was fitted on.
     origin          : ``trained`` by Ares, or ``imported`` from a user's own ONNX file.
-    features, features_hash : the model's input, column by column, and the kernel's hash of it.
-    recipe, recipe_hash     : everything that defines the model but its data window.
+    features, features_hash : the model's input columns, and their hash.
+    recipe, recipe_hash     : everything that defines the model, except its data window.
     horizon_bars, width_sigmas, width_min_bps, cost_bps : the trade that the label describes.
-    gain, loss      : mean net result of a won / lost trade out of sample, in widths (positive).
-    data_from_ms, data_to_ms, data_rows, data_hash : the rows learned from, by decision time.
-    window_from_ms, window_to_ms : what training was let see: the opening time of the first bar
-                      (None: from the beginning), the instant by which the last had closed.
-    reference       : instrument that the cross features look at.
+    gain, loss      : mean net result of a winning / losing trade out of sample, in barrier widths
+                      (both positive).
+    data_from_ms, data_to_ms, data_rows, data_hash : the rows of the fit, by decision time.
+    window_from_ms, window_to_ms : the bars that training could use: the opening time of the first
+                      (None: no limit), the instant by which the last had closed.
+    reference       : instrument of the cross-instrument features.
     path_interval   : length of the bars that the labels' trades followed, e.g. ``1m``.
-    validation      : net result per trade out of sample; zero trades where nothing is known.
+    validation      : net result per trade out of sample; zero trades where it is unknown.
     metrics, parity : evidence out of sample, and the exported graph against the trained model.
-    verdict         : always None here: the gate judges ensembles, and keeps verdicts apart.
+    verdict         : always None: the gate judges ensembles, and stores verdicts separately.
     files           : SHA-256 of every other file of the package, by name.
 
-    A field added later needs a default, and is left out while it has it: the cards of older
-    versions keep their bytes, and so their identity. One that an older version wrote out although
-    it has its default is read all the same: its identity is the hash of the bytes that it has.
+    A field added later needs a default, and is omitted while it has that value, so that the cards
+    of older versions keep their bytes and with them their identity. A card that holds a default
+    value is read too: its identity is the hash of the bytes that it has.
     """
 
     name: str
@@ -138,9 +147,9 @@ class Package(msgspec.Struct, frozen=True):
 
 
 def sealed(card: PackageCard, files: dict[str, bytes]) -> Package:
-    """Return the package of these files: the card lists the SHA-256 of each.
+    """Return the package of these files; its card lists the SHA-256 of each.
 
-    The card is the one that will be read back, so that it equals itself over a round trip.
+    The card is the decoded one, so that it equals the card that is read back.
     """
     sums = {name: sha256(content) for name, content in sorted(files.items())}
     return Package(card_of(card_bytes(msgspec.structs.replace(card, files=sums))), files)
@@ -152,7 +161,7 @@ def card_bytes(card: PackageCard) -> bytes:
 
 
 def card_of(content: bytes) -> PackageCard:
-    """Return the card written in ``model.json``; raise msgspec.DecodeError when it is none."""
+    """Return the card in ``model.json``; raise msgspec.DecodeError for any other content."""
     return msgspec.json.decode(content, type=PackageCard)
 
 

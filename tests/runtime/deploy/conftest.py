@@ -27,6 +27,7 @@ from ares.bootstrap.lifecycle import promote
 from ares.bootstrap.validation import validation_config
 from ares.bootstrap.values import model_paths
 from ares.config.workspace import Workspace
+from ares.domain.formats import VERDICT_FORMAT
 from ares.domain.model import Ensemble, Validation
 from ares.domain.model_life import EnsemblePromoted, VerdictRecorded
 from ares.domain.package import Package, PackageCard, sealed, sha256
@@ -40,7 +41,7 @@ from ares.runtime.deploy.policy import DeployContext, DeployEffects
 from ares.runtime.lifecycle.model_export import export_model
 from ares.runtime.registry.model_journal import read_registry, record
 from ares.runtime.validation.validate import current_basis
-from ares.runtime.validation.verdict_file import FORMAT, VerdictFile
+from ares.runtime.validation.verdict_file import VerdictFile
 from ares.store.database import open_database
 
 BTC = "binance:BTC/USDT"
@@ -142,8 +143,8 @@ def let_pass(
     basis = current_basis(config, read_registry(workspace.journal_dir), ensemble, environment)
     at = "2024-02-29T12:00:00Z"
     said = VerdictFile(
-        FORMAT, ensemble.hash, ensemble.instrument, environment, verdict, verdict.hash, evidence,
-        limits, basis, (), at, "tester",
+        VERDICT_FORMAT, ensemble.hash, ensemble.instrument, environment, verdict, verdict.hash,
+        evidence, limits, basis, (), at, "tester",
     )  # fmt: skip
     content = msgspec.json.encode(said, order="sorted")
     folder = workspace.models_dir / "verdicts"

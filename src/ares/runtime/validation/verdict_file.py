@@ -11,6 +11,7 @@ import msgspec
 from ares.adapters.durable import write_file
 from ares.adapters.model_store import ModelStore
 from ares.domain.errors import ExternalError, UserError
+from ares.domain.formats import VERDICT_FORMAT
 from ares.domain.model_life import VerdictBasis, VerdictRecorded
 from ares.domain.package import sha256
 from ares.learn.gate.evidence import Evidence
@@ -22,9 +23,6 @@ from ares.runtime.registry.registry_state import RegistryState
 from ares.runtime.validation.pipeline import ValidationResult
 
 FOLDER = "verdicts"
-
-FORMAT = 2
-"""Of a verdict's file. 1 had other names for lines and fields."""
 
 
 class VerdictFile(msgspec.Struct, frozen=True):
@@ -62,7 +60,7 @@ class SavedVerdict:
 def verdict_file(result: ValidationResult, at: str, who: str) -> VerdictFile:
     """Return the content of the file of a verdict that ``who`` requested."""
     return VerdictFile(
-        FORMAT,
+        VERDICT_FORMAT,
         result.ensemble.hash,
         result.ensemble.instrument,
         result.environment,
@@ -92,13 +90,13 @@ def read_verdict(content: bytes, name: str) -> VerdictFile:
     """
     try:
         header = msgspec.json.decode(content, type=_Header)
-        if header.format == FORMAT:
+        if header.format == VERDICT_FORMAT:
             return msgspec.json.decode(content, type=VerdictFile)
     except msgspec.DecodeError as error:
         raise UserError(f"{name}: is no verdict of this version of Ares ({error})") from None
     raise UserError(
         f"{name}: is a verdict of format {header.format}, and this version of Ares reads format "
-        f"{FORMAT}: validate the ensemble again (`ares models validate`)"
+        f"{VERDICT_FORMAT}: validate the ensemble again (`ares models validate`)"
     )
 
 
