@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 import numpy as np
 
 from ares.adapters.onnx_model import open_model
-from ares.domain.series import SentimentSpec
+from ares.domain.series import SentimentSpec, ValueSpec
 from ares.domain.timeframe import HOUR_MS, Timeframe
 from ares.kernel.features.columns import column_names
 from ares.kernel.features.observations import ALL_INSTRUMENTS, Observations
@@ -23,6 +25,7 @@ from ares.learn.series import (
     all_missing,
     fitted_on,
     is_present,
+    with_missing,
     with_series,
     without,
 )
@@ -150,3 +153,61 @@ def test_recipes_without_sentiment_keep_their_hash() -> None:
     assert msgspec.convert(plain.content, Recipe) == plain
     other = msgspec.structs.replace(RECIPE, sentiment=SentimentSpec(delay_ms=1))
     assert len({plain.hash, RECIPE.hash, other.hash}) == 3
+
+
+RATES = (ValueSpec("rate"), ValueSpec("index"))
+ALL = RECIPE.series + RATES
+WIDE = msgspec.structs.replace(
+    RECIPE, features=(*NAMES, *column_names(None, RATES)[-6:]), value_series=RATES
+)
+
+
+def wide_rows() -> Rows:
+    """Return rows with sentiment and two more series, known everywhere."""
+    rows, _ = made(2_000)
+    more = np.random.default_rng(8).normal(size=(len(rows), 6)).astype(np.float32)
+    return replace(rows, x=np.hstack([np.nan_to_num(rows.x), more]))
+
+
+def test_each_series_is_hidden_by_a_draw_of_its_own() -> None:
+    rows = wide_rows()
+    hidden = [~present for present in is_present(fitted_on(rows.x, rows, WIDE), ALL)]
+    for one in hidden:
+        assert abs(one.mean() - HIDDEN_SHARE) < 0.04
+    for k in range(3):
+        both = (hidden[k] & hidden[k - 1]).mean()
+        assert abs(both - HIDDEN_SHARE**2) < 0.03
+    fewer = msgspec.structs.replace(WIDE, value_series=RATES[:1], features=WIDE.features[:-3])
+    assert fewer.hash != WIDE.hash
+
+
+def test_a_twin_loses_the_columns_of_its_series_only() -> None:
+    twin = without(WIDE, "rate", "other")
+    assert [spec.name for spec in twin.series] == ["sentiment", "index"]
+    assert twin.features == WIDE.features[:-6] + WIDE.features[-3:]
+    assert (twin.features_hash, twin.price_only) == ("other", False)
+    last = without(without(twin, "sentiment", "x"), "index", "x")
+    assert last.features == ("price_a", "price_b")
+    assert last.price_only
+    assert last == without(RECIPE, "sentiment", "x")
+
+
+def test_a_graph_is_compared_without_any_and_without_each_series() -> None:
+    x = wide_rows().x[:5]
+    tables = with_missing(x, ALL).reshape(5, 5, -1)
+    present = [[bool(p.all()) for p in is_present(table, ALL)] for table in tables]
+    assert present == [
+        [True, True, True],
+        [False, False, False],
+        [False, True, True],
+        [True, False, True],
+        [True, True, False],
+    ]
+    assert with_missing(x, ()).tobytes() == x.tobytes()
+
+
+def test_recipes_with_other_series_keep_the_hash_of_those_without() -> None:
+    assert "value_series" not in RECIPE.content
+    assert msgspec.convert(WIDE.content, Recipe) == WIDE
+    other = msgspec.structs.replace(WIDE, value_series=(RATES[0], ValueSpec("index", 1)))
+    assert len({RECIPE.hash, WIDE.hash, other.hash}) == 3

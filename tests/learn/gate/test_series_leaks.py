@@ -8,9 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ares.domain.series import SentimentSpec, SeriesSpec
+from ares.domain.series import SentimentSpec, SeriesSpec, ValueSpec
 from ares.domain.timeframe import HOUR_MS, MINUTE_MS
 from ares.kernel.bars import I64
+from ares.kernel.features.last_value import value_names
 from ares.kernel.features.observations import ALL_INSTRUMENTS, Observations
 from ares.kernel.features.sentiment import FAST, SENTIMENT_NAMES
 from ares.kernel.features.series import series_columns
@@ -128,3 +129,45 @@ def test_news_that_are_stored_as_known_too_early_are_caught() -> None:
     shown = series_columns(early, SPEC, CLOSES)
     assert SENTIMENT_NAMES[FAST] in learned_leaks(early, SPEC, CLOSES, shown).leaking
     assert SENTIMENT_NAMES[FAST] in series_leaks(early, SPEC, CLOSES).leaking
+
+
+RATE = ValueSpec("rate", stale_ms=24 * HOUR_MS)
+
+
+def some_rates() -> Observations:
+    """Return a rate that is published every 8 hours and known 3 hours later."""
+    published = START_MS + np.arange(75) * 8 * HOUR_MS
+    rates = np.random.default_rng(5).standard_normal(75)
+    return Observations.of(
+        (int(p) + 3 * HOUR_MS, int(p), float(rate), ALL_INSTRUMENTS)
+        for p, rate in zip(published, rates, strict=True)
+    )
+
+
+def by_publication(values: Observations, spec: SeriesSpec, now_ms: I64) -> F32:
+    """Values are joined by their publication, not by the instant at which they are known."""
+    return series_columns(replace(values, known_ms=values.published_ms), spec, now_ms)
+
+
+def interpolated(values: Observations, spec: SeriesSpec, now_ms: I64) -> F32:
+    columns = series_columns(values, spec, now_ms)
+    columns[:, 0] = np.interp(now_ms, values.known_ms, values.values)
+    return columns
+
+
+def test_the_columns_of_a_series_of_values_do_not_leak() -> None:
+    found = series_leaks(some_rates(), RATE, CLOSES)
+    assert found.leaking == ()
+    assert found.values > 5_000
+    honest = series_columns(some_rates(), RATE, CLOSES)
+    assert learned_leaks(some_rates(), RATE, CLOSES, honest).leaking == ()
+
+
+def test_values_used_before_they_are_known_are_caught() -> None:
+    for planted in (by_publication, interpolated):
+        found = series_leaks(some_rates(), RATE, CLOSES, planted)
+        assert "rate_value" in found.leaking, planted.__name__
+        learned = planted(some_rates(), RATE, CLOSES)
+        assert "rate_value" in learned_leaks(some_rates(), RATE, CLOSES, learned).leaking
+    early = by_publication(some_rates(), RATE, CLOSES)
+    assert set(learned_leaks(some_rates(), RATE, CLOSES, early).leaking) == set(value_names("rate"))

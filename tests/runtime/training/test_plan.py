@@ -7,12 +7,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from ares.bootstrap.training import training_rules
 from ares.config.workspace import Workspace
+from ares.domain.errors import UserError
 from ares.domain.instrument import Instrument, InstrumentSpec
+from ares.domain.series import ValueSpec
+from ares.domain.timeframe import Timeframe
 from ares.kernel.bars import Bars
-from ares.runtime.training.plan import TrainingRequest, package_jobs
+from ares.kernel.features.user import UserFeature, UserFeatures
+from ares.runtime.training.plan import TrainingRequest, package_jobs, recipe_for
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
 
@@ -61,3 +66,13 @@ def test_the_reference_is_that_of_the_venue_where_two_have_it(
     jobs, remarks = package_jobs(training_rules(workspace), TrainingRequest(), NOW)
     assert remarks == []
     assert {job.reference for job in jobs} == {Instrument("binance", "BTC/USDT")}
+
+
+def test_a_series_and_a_feature_of_one_name_are_refused(
+    tmp_path: Path, workspace_of: MakeWorkspace
+) -> None:
+    rules = training_rules(workspace_of(tmp_path / "w", n=10)).recipe
+    user = UserFeatures((UserFeature("rate_value", 30, lambda _: 0.0),), "mine.py", "hash")
+    assert recipe_for(rules, Timeframe.H1, "instrument", user=user, series=[ValueSpec("other")])
+    with pytest.raises(UserError, match="two features are called rate_value"):
+        recipe_for(rules, Timeframe.H1, "instrument", user=user, series=[ValueSpec("rate")])

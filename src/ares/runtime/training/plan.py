@@ -99,10 +99,14 @@ def recipe_for(
     """Return the recipe of a timeframe.
 
     series : external series that it is trained with; none: by prices alone.
+
+    Raises UserError where a series' column is called like one of the user's.
     """
+    names = column_names(user, series)
+    _require_distinct(names)
     return Recipe(
         timeframe=timeframe,
-        features=column_names(user, series),
+        features=names,
         features_hash=columns_hash(user, series),
         label=default_label(
             timeframe, rules.cost_bps, "triple_barrier", rules.horizon, rules.barrier_width
@@ -115,6 +119,15 @@ def recipe_for(
         sentiment=next((spec for spec in series if isinstance(spec, SentimentSpec)), None),
         value_series=tuple(spec for spec in series if isinstance(spec, ValueSpec)),
     )
+
+
+def _require_distinct(names: Sequence[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UserError(
+            f"two features are called {twice[0]}: rename the function in features.module, or the "
+            "series in features.series"
+        )
 
 
 def _instruments(
