@@ -63,7 +63,7 @@ def test_champion_challenger_and_the_lane_beside(engine_of: Any) -> None:
     assert (history.champion(0), history.lane(0, "shadow")) == (0, None)
     engine.publish("second")
     assert (history.champion(0), history.lane(0, "canary", "shadow")) == (0, 1)
-    assert [history.beside_champion(lane) for lane in (0, 1)] == [False, True]
+    assert [history.challenges_champion(lane) for lane in (0, 1)] == [False, True]
     engine.take(SlotChangeRequested(engine.now_ms, 0, "promote", "ada", "test"))
     assert (history.champion(0), history.slots[0].stage) == (1, "former")
     assert history.ensemble(engine_of.ensemble("second").hash) == engine_of.ensemble("second")

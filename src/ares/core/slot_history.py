@@ -77,7 +77,7 @@ class SlotHistory:
         """Return the lane of instrument ``i`` with the first of these stages; None: none has."""
         return lane_at(self.slots, lanes_of(self.setup, i), *stages)
 
-    def beside_champion(self, lane: int) -> bool:
+    def challenges_champion(self, lane: int) -> bool:
         """Return whether the instrument of a lane has a champion in its other lane."""
         champion = self.champion(lane % self.setup.n_instruments)
         return champion is not None and champion != lane

@@ -131,10 +131,10 @@ def write_slots(state: State, lanes: Sequence[int]) -> None:
     for lane in lanes:
         slot, spec = state.slots[lane], state.params.specs[lane]
         twin = int(spec["twin"])
-        beside_canary = twin >= 0 and state.slots[twin].stage == "canary"
+        has_canary = twin >= 0 and state.slots[twin].stage == "canary"
         spec["horizon_ms"] = 0 if slot.ensemble is None else slot.ensemble.horizon_ms
         spec["has_champion"] = slot.stage in TRADING_STAGES
-        spec["size_share"] = share if slot.stage == "canary" else 1.0 - share * beside_canary
+        spec["size_share"] = share if slot.stage == "canary" else 1.0 - share * has_canary
     _number_packages(state)
 
 

@@ -191,8 +191,10 @@ class _Tally:
                 case SignalRefused():
                     self.refused.append(effect)
                 case TradeClosed():
-                    beside = effect.virtual and self.slots.beside_champion(effect.instrument)
-                    (self.shadow if beside else self.trades).append(effect)
+                    is_challenge = effect.virtual and self.slots.challenges_champion(
+                        effect.instrument
+                    )
+                    (self.shadow if is_challenge else self.trades).append(effect)
                 case SlotChanged():
                     self.moves.append(effect)
                     self.slots.apply(effect)

@@ -59,7 +59,9 @@ class ModeAlerts:
         """Take the next effect in; return the alert that it raises, if any."""
         if isinstance(effect, SlotChanged):
             self._slots.apply(effect)
-        if not isinstance(effect, ModeChanged) or self._slots.beside_champion(effect.instrument):
+        if not isinstance(effect, ModeChanged) or self._slots.challenges_champion(
+            effect.instrument
+        ):
             return None
         i = effect.instrument % len(self._watches)
         changes = self._watches[i].changed(effect.ts_ms)
