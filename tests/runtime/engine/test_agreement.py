@@ -10,14 +10,15 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ares.core.initial_state import new_state
+from ares.core.models import Scorer
 from ares.core.snapshot import snapshot
 from ares.core.state import State
+from ares.domain.events import DecisionMade
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.model import Ensemble, Member, Validation
 from ares.domain.run import RunInstrument, RunSetup
@@ -26,6 +27,7 @@ from ares.journal.run import entries
 from ares.kernel.bar_aggregation import warm_up
 from ares.kernel.bars import F64, Bars
 from ares.kernel.features import FEATURES_HASH
+from ares.kernel.live import OUT_BARRIER, OUT_EDGE, OUT_P
 from ares.kernel.resample import resample
 from ares.kernel.trade import Rules
 from ares.runtime.engine.feed import ClosedBars, feed_of
@@ -220,19 +222,35 @@ def test_a_feed_is_the_union_of_its_closing_instants() -> None:
         assert np.array_equal(getattr(again, name), getattr(feed, name)), name
 
 
-def test_an_empty_slot_says_nothing_and_is_not_asked() -> None:
+def test_an_empty_slot_has_no_scores_and_its_models_are_not_called() -> None:
     case = Case(3, 2, Rules(gate_mode=False))
-    setup = case.plan.setup
-    empty = tuple(msgspec.structs.replace(one, ensemble=None) for one in setup.instruments)
-    state = case.plan.state
-    state.setup = msgspec.structs.replace(setup, instruments=empty)
-    with TemporaryDirectory() as place, pytest.MonkeyPatch.context():
-        plan = RunPlan(state.setup, case.plan.feed, new_state(state.setup))
-        first = hashlib.sha256(snapshot(plan.state)).hexdigest()
-        plan.state.setup = msgspec.structs.replace(state.setup, first_state=first)
-        end = run_history(
-            RunPlan(plan.state.setup, plan.feed, plan.state), {}, Path(place), None,
-            RunOptions(sync_ms=10**9),
-        )  # fmt: skip
-        assert end.finished
-        assert certify(Path(place), {}).mismatches == restep(Path(place), {}).mismatches == 0
+    assert case.plan.setup.instruments[0].ensemble is not None
+    lanes = tuple(
+        msgspec.structs.replace(lane, ensemble=None) for lane in case.plan.setup.instruments
+    )
+    state = new_state(msgspec.structs.replace(case.plan.setup, instruments=lanes))
+    first_state = hashlib.sha256(snapshot(state)).hexdigest()
+    state.setup = msgspec.structs.replace(state.setup, first_state=first_state)
+    plan = RunPlan(state.setup, case.plan.feed, state)
+    called: list[str] = []
+
+    def recording(name: str) -> Scorer:
+        def score(rows: NDArray[np.float32]) -> F64:
+            called.append(name)
+            scores: F64 = case.models[name](rows)
+            return scores
+
+        return score
+
+    models = {name: recording(name) for name in case.models}
+    with TemporaryDirectory() as place:
+        folder = Path(place)
+        assert run_history(plan, models, folder, None, RunOptions(sync_ms=10**9)).finished
+        effects = [effect for entry in entries(folder) for effect in entry.effects]
+        decisions = [effect for effect in effects if isinstance(effect, DecisionMade)]
+        assert len(effects) == len(decisions) > 0, "no orders, trades or refusals"
+        for decision in decisions:
+            outputs = np.frombuffer(decision.outputs).reshape(5, -1)
+            assert np.isnan(outputs[[OUT_P, OUT_EDGE, OUT_BARRIER]]).all()
+        assert certify(folder, models).mismatches == restep(folder, models).mismatches == 0
+    assert called == []
