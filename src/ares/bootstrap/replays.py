@@ -11,11 +11,12 @@ from ares.config.workspace import Workspace
 
 if TYPE_CHECKING:
     from ares.core.models import Scorers
+    from ares.domain.run import RunSetup
     from ares.kernel.features.user import UserFeatures
     from ares.observe.arms_report import ArmReport
     from ares.runtime.engine.hot_swap import Opener
     from ares.runtime.replay.certify import Certificate
-    from ares.runtime.replay.explain import Explanation
+    from ares.runtime.replay.explanation import Explanation
     from ares.runtime.replay.restep import RestepResult
 
 
@@ -41,7 +42,7 @@ def certify_run(workspace: Workspace, run: str | None) -> Certificate:
     """Recompute a run (default: the newest) by the backtest path and compare."""
     from ares.runtime.replay.certify import certify
 
-    recorded = _recorded(workspace, run)
+    recorded = _comparable(workspace, run)
     return certify(recorded.folder, recorded.scorers, recorded.user, recorded.open_ensemble)
 
 
@@ -49,30 +50,49 @@ def restep_run(workspace: Workspace, run: str | None) -> RestepResult:
     """Step a run's journal (default: the newest) again and compare."""
     from ares.runtime.replay.restep import restep
 
-    recorded = _recorded(workspace, run)
+    recorded = _comparable(workspace, run)
     return restep(recorded.folder, recorded.scorers, recorded.user, recorded.open_ensemble)
 
 
 def why_run(
     workspace: Workspace, run: str | None, instrument: str, at_ms: int | None
 ) -> Explanation:
-    """Explain one closing instant of a run (default: the newest run, its newest instant)."""
-    from ares.runtime.replay.explain import explain
+    """Explain one closing instant of a run (default: the newest run, its newest instant).
 
-    recorded = _recorded(workspace, run)
-    return explain(
-        recorded.folder, instrument, at_ms, recorded.scorers, recorded.user, recorded.open_ensemble
-    )
-
-
-def _recorded(workspace: Workspace, run: str | None) -> _RecordedRun:
-    """Return a run (None: the newest) with what it was made with."""
+    A run that another version of Ares made is explained from its journal alone.
+    """
     from ares.observe.run_report import run_folder
-    from ares.runtime.engine import served_models as served
+    from ares.runtime.engine.code_version import changed_code
+    from ares.runtime.replay.explain import explain
+    from ares.runtime.replay.explain_journal import explain_journal
     from ares.runtime.replay.restep import open_run
 
     folder = run_folder(workspace.journal_dir, run)
     setup = open_run(folder)
+    changed = changed_code(setup.hashes)
+    if changed:
+        return explain_journal(folder, instrument, at_ms, changed)
+    recorded = _recorded(workspace, folder, setup)
+    return explain(
+        folder, instrument, at_ms, recorded.scorers, recorded.user, recorded.open_ensemble
+    )
+
+
+def _comparable(workspace: Workspace, run: str | None) -> _RecordedRun:
+    """Return a run (None: the newest) that this code can compute again; see the rooms."""
+    from ares.observe.run_report import run_folder
+    from ares.runtime.replay.restep import open_run, require_same_code
+
+    folder = run_folder(workspace.journal_dir, run)
+    setup = open_run(folder)
+    require_same_code(setup)
+    return _recorded(workspace, folder, setup)
+
+
+def _recorded(workspace: Workspace, folder: Path, setup: RunSetup) -> _RecordedRun:
+    """Return a run with the models and features that it was made with."""
+    from ares.runtime.engine import served_models as served
+
     user = user_features(workspace)
     return _RecordedRun(
         folder,

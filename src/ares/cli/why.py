@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -19,7 +19,7 @@ from ares.cli.output import (
 )
 
 if TYPE_CHECKING:
-    from ares.runtime.replay.explain import Explanation, TimeframeVote
+    from ares.runtime.replay.explanation import Explanation, TimeframeVote
 
 
 def command(
@@ -52,7 +52,6 @@ def _show(why: Explanation) -> None:
     say(f"{why.instrument} at {utc(why.closing_ms)} UTC, {why.environment}", style="bold")
     say(f"{why.action}: {why.sentence}")
     say("")
-    limits = why.limits
     print_facts(
         {
             "bar": f"O {bar['open']:g}  H {bar['high']:g}  L {bar['low']:g}  C {bar['close']:g}"
@@ -63,16 +62,8 @@ def _show(why: Explanation) -> None:
             else f"{why.edge_bps:+.2f} bps after costs (trades above {why.edge_bps_min:g})",
             "barrier": None if why.barrier_bps is None else f"{why.barrier_bps:.1f} bps",
             "mode": f"{why.mode} (confidence {percent(why.mode_confidence)}), {why.slot}",
-            "account": f"equity {number(limits['equity_quote'])}, exposure "
-            f"{percent(limits['exposure_share'])} of at most "
-            f"{percent(limits['exposure_share_max'])}",
-            "drawdown": f"{percent(limits['drawdown_share'])} of at most "
-            f"{percent(limits['drawdown_share_max'])}; the day {percent(limits['day_share'])} of "
-            f"at most -{percent(limits['daily_loss_share_max'])}",
-            "volatility": f"{percent(limits['volatility_annual'], 0)} a year (half size above "
-            f"{percent(limits['volatility_target'], 0)})",
-            "breakers": ", ".join(limits["breakers"]) or "all closed",
         }
+        | _limits(why.limits)
     )
     if why.votes:
         columns = ("timeframe", "weight", "score", "bar closed", "largest effects")
@@ -80,6 +71,23 @@ def _show(why: Explanation) -> None:
         print_table(columns, [_vote_row(vote) for vote in why.votes])
         say("After a feature: its value, and how much it moves the score from its usual value.",
             style="dim")  # fmt: skip
+
+
+def _limits(limits: dict[str, Any]) -> dict[str, str | None]:
+    """Return the account's state and its limits; none where only the journal was read."""
+    if not limits:
+        return {}
+    return {
+        "account": f"equity {number(limits['equity_quote'])}, exposure "
+        f"{percent(limits['exposure_share'])} of at most "
+        f"{percent(limits['exposure_share_max'])}",
+        "drawdown": f"{percent(limits['drawdown_share'])} of at most "
+        f"{percent(limits['drawdown_share_max'])}; the day {percent(limits['day_share'])} of "
+        f"at most -{percent(limits['daily_loss_share_max'])}",
+        "volatility": f"{percent(limits['volatility_annual'], 0)} a year (half size above "
+        f"{percent(limits['volatility_target'], 0)})",
+        "breakers": ", ".join(limits["breakers"]) or "all closed",
+    }
 
 
 def _vote_row(vote: TimeframeVote) -> tuple[object, ...]:

@@ -24,7 +24,8 @@ from ares.domain.events import (
 )
 from ares.journal.run import JournalEntry, entries
 from ares.kernel.features import FEATURE_NAMES
-from ares.runtime.replay.explain import Explanation, explain
+from ares.runtime.replay.explain import explain
+from ares.runtime.replay.explanation import Explanation
 
 BTC, ETH = "BTC/USDT", "ETH/USDT"
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +13,15 @@ from ares.core.models import Scorer, Scorers
 from ares.core.orders import IllegalTransition
 from ares.core.slots import champion_lane
 from ares.core.state import State
-from ares.domain.errors import UserError
 from ares.domain.events import (
     BarsClosed,
     DecisionMade,
     Effect,
     SeriesPublished,
-    SignalRefused,
-    SubmitOrder,
-    TradeClosed,
 )
 from ares.domain.instrument import MONEY_DECIMALS
 from ares.domain.run import RunSetup
-from ares.journal.run import JournalEntry, JournalReader, journaled_now
+from ares.journal.run import JournalReader, journaled_now
 from ares.kernel.bar_aggregation import BarSeries, ClosingBars, FeatureRows
 from ares.kernel.ensemble import FRESH_INTERVALS
 from ares.kernel.features import FEATURE_NAMES, N_FEATURES
@@ -53,51 +47,22 @@ from ares.kernel.trade.layout import (
 from ares.runtime.engine.feed import ClosedBars, Feed
 from ares.runtime.engine.hot_swap import Opener
 from ares.runtime.engine.series import history_of_events, run_columns
+from ares.runtime.replay.explanation import (
+    Explanation,
+    TimeframeVote,
+    action_of,
+    edge_limit,
+    facts_of,
+    known,
+    readable,
+    row_of,
+    target_of,
+)
 from ares.runtime.replay.restep import first_state, nearest_state, open_run, stepping
 from ares.runtime.replay.user_columns import base_bars_of, own_columns
 
 TOP_FEATURES = 5
 UNITS = 10.0**MONEY_DECIMALS
-
-
-@dataclass(frozen=True, slots=True)
-class TimeframeVote:
-    """The score of one timeframe.
-
-    features : (name, value, effect) of those with the largest effect: how much the probability
-               falls when the feature takes its median of the run so far.
-    """
-
-    timeframe: str
-    weight: float
-    p: float | None
-    closed_ms: int
-    fresh: bool
-    features: tuple[tuple[str, float, float], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """The explanation; units as named, money in quote currency."""
-
-    environment: str
-    instrument: str
-    closing_ms: int
-    seq: int
-    bar: dict[str, float]
-    flat: bool
-    votes: tuple[TimeframeVote, ...]
-    p: float | None
-    edge_bps: float | None
-    edge_bps_min: float
-    barrier_bps: float | None
-    mode: str
-    mode_confidence: float
-    slot: str
-    action: str
-    sentence: str
-    limits: dict[str, Any]
-    facts: tuple[dict[str, Any], ...]
 
 
 def explain(
@@ -115,8 +80,8 @@ def explain(
     open_ensemble : opens the ensembles that were published during the run.
     """
     setup = open_run(folder)
-    i = _row(setup, instrument)
-    target, since = _target(journaled_now(folder), i, at_ms, instrument)
+    i = row_of(setup, instrument)
+    target, since = target_of(journaled_now(folder), i, at_ms, instrument)
     state = nearest_state(folder, setup, target.seq - 1)
     upto = JournalReader(folder, target.seq)
     for _, stepped in stepping(state, setup, upto, scorers, user, open_ensemble):
@@ -133,7 +98,7 @@ def explain(
     outputs = np.frombuffer(decided.outputs).reshape(-1, len(setup.instruments))[:, lane]
     ohlcv = np.frombuffer(target.event.ohlcv).reshape(-1, 5)[i]
     flat = bool(np.frombuffer(target.event.flat, np.bool_)[i])
-    facts = _facts(since, lane)
+    facts = facts_of(since, lane)
     action, sentence = _action(state, setup, lane, outputs, facts)
     return Explanation(
         environment=setup.environment,
@@ -143,56 +108,18 @@ def explain(
         bar=dict(zip(("open", "high", "low", "close", "volume"), ohlcv.tolist(), strict=True)),
         flat=flat,
         votes=_votes(state, setup, lane, target.event.ts_ms, medians, scorers),
-        p=_known(outputs[OUT_P]),
-        edge_bps=_known(outputs[OUT_EDGE]),
+        p=known(outputs[OUT_P]),
+        edge_bps=known(outputs[OUT_EDGE]),
         edge_bps_min=float(setup.rules["edge_bps_min"]),
-        barrier_bps=_known(outputs[OUT_BARRIER]),
+        barrier_bps=known(outputs[OUT_BARRIER]),
         mode=mode_name(int(outputs[OUT_MODE])),
         mode_confidence=float(outputs[OUT_CONFIDENCE]),
         slot="challenger" if slot.stage == "shadow" else slot.stage,
         action=action,
         sentence=sentence,
         limits=_limits(state, setup, lane),
-        facts=tuple(_readable(e) for e in facts),
+        facts=tuple(readable(e) for e in facts),
     )
-
-
-def _row(setup: RunSetup, instrument: str) -> int:
-    for i, lane in enumerate(setup.instruments[: setup.n_instruments]):
-        if instrument in (lane.spec.instrument.key, lane.spec.instrument.symbol):
-            return i
-    known = ", ".join(lane.spec.instrument.key for lane in setup.instruments[: setup.n_instruments])
-    raise UserError(f"'{instrument}' is not in {setup.environment}: it has {known}")
-
-
-def _target(
-    journaled: JournalReader, i: int, at_ms: int | None, name: str
-) -> tuple[JournalEntry, tuple[JournalEntry, ...]]:
-    """Return the newest decision with a bar of this instrument, and the entries since the closing
-    instant before it, itself the last.
-    """
-    found: tuple[JournalEntry, tuple[JournalEntry, ...]] | None = None
-    since: list[JournalEntry] = []
-    for entry in journaled:
-        since.append(entry)
-        event = entry.event
-        if not isinstance(event, BarsClosed):
-            continue
-        if not event.warming and entry.effects_raw is not None and event.present[i]:
-            if at_ms is not None and event.ts_ms > at_ms:
-                break
-            found = entry, tuple(since)
-        since.clear()
-    if found is not None:
-        return found
-    when = "" if at_ms is None else " at or before that time"
-    raise UserError(f"the run made no decision for {name}{when}: `ares run` shows its window")
-
-
-def _facts(since: Sequence[JournalEntry], i: int) -> tuple[Effect, ...]:
-    """Return what happened to the instrument, in order."""
-    effects = [effect for entry in since for effect in entry.effects]
-    return tuple(e for e in effects if getattr(e, "instrument", None) == i)
 
 
 def _medians(
@@ -269,7 +196,7 @@ def _votes(
     for member in ensemble.members if ensemble else ():
         j = setup.timeframes.index(member.timeframe)
         closed_ms = int(state.latest.close_ms[i, j])
-        p = _known(state.latest.p[i, j])
+        p = known(state.latest.p[i, j])
         row, names = state.features[i, j], FEATURE_NAMES + setup.user_features
         names += tuple(name for spec in setup.series for name in column_names_of(spec))
         scorer = scorers[member.package_hash]
@@ -306,28 +233,10 @@ def _action(
     state: State, setup: RunSetup, i: int, outputs: NDArray[np.float64], facts: tuple[Effect, ...]
 ) -> tuple[str, str]:
     """Return what was done, and a sentence with the reason."""
-    edge = float(outputs[OUT_EDGE])
-    limit = f"strategy.edge_bps_min ({setup.rules['edge_bps_min']:g})"
-    for effect in facts:
-        if isinstance(effect, SubmitOrder) and effect.kind == "entry":
-            return (
-                "entry",
-                f"an edge of {edge:+.1f} bps is above {limit}: an order was sent",
-            )
-        if isinstance(effect, SubmitOrder) and effect.kind == "exit":
-            return "exit", f"the position is closed: {effect.reason.replace('_', ' ')}"
-        if isinstance(effect, SignalRefused):
-            why = effect.code.replace("_", " ")
-            return (
-                "refused",
-                f"an edge of {edge:+.1f} bps is above {limit}, but the"
-                f" order was refused ({why}): a virtual trade follows the signal",
-            )
-    for effect in facts:
-        if isinstance(effect, TradeClosed):
-            what = "virtual trade closed" if effect.virtual else "trade closed"
-            reason = effect.reason.replace("_", " ")
-            return what, f"closed by {reason} at {effect.net_bps:+.1f} bps net"
+    found = action_of(facts, setup, outputs)
+    if found is not None:
+        return found
+    edge, limit = float(outputs[OUT_EDGE]), edge_limit(setup)
     book, virtual = state.trade.book[i], state.trade.virtual[i]
     if int(book["working_lots"]) != 0:
         return "order pending", "an order is pending until a bar with volume fills it"
@@ -368,12 +277,3 @@ def _limits(state: State, setup: RunSetup, i: int) -> dict[str, Any]:
         "volatility_target": setup.rules["volatility_target"],
         "breakers": open_breakers,
     }
-
-
-def _readable(effect: Effect) -> dict[str, Any]:
-    names = [n for n in effect.__struct_fields__ if n != "instrument"]
-    return {"fact": type(effect).__name__} | {name: getattr(effect, name) for name in names}
-
-
-def _known(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)

@@ -29,6 +29,7 @@ from ares.journal.run import (
     setup_of,
 )
 from ares.kernel.features.user import UserFeatures
+from ares.runtime.engine.code_version import changed_code
 from ares.runtime.engine.feed import ClosedBars
 from ares.runtime.engine.hot_swap import HotSwap, Opener
 from ares.runtime.engine.prefetch import Prefetch
@@ -52,6 +53,19 @@ def open_run(folder: Path) -> RunSetup:
     if setup is None:
         raise UserError(f"no run '{folder.name}': `ares run --env history` makes one")
     return setup
+
+
+def require_same_code(setup: RunSetup) -> None:
+    """Raise UserError, in one line, where a run was made by other code: what this code computes
+    cannot be compared with its journal.
+    """
+    changed = changed_code(setup.hashes)
+    if changed:
+        raise UserError(
+            f"{setup.environment} was made by another version of Ares ({', '.join(changed)}"
+            f" {'differ' if len(changed) > 1 else 'differs'}): certify and re-step it with that"
+            " version; `ares why` and `ares models ab` read its journal"
+        )
 
 
 def first_state(folder: Path, setup: RunSetup) -> State:

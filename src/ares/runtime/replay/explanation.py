@@ -1,0 +1,144 @@
+"""An explanation of one closing instant, and the parts of it that the journal alone gives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ares.domain.errors import UserError
+from ares.domain.events import BarsClosed, Effect, SignalRefused, SubmitOrder, TradeClosed
+from ares.domain.run import RunSetup
+from ares.journal.run import JournalEntry, JournalReader
+from ares.kernel.live import OUT_EDGE
+
+
+@dataclass(frozen=True, slots=True)
+class TimeframeVote:
+    """The score of one timeframe.
+
+    features : (name, value, effect) of those with the largest effect: how much the probability
+               falls when the feature takes its median of the run so far.
+    """
+
+    timeframe: str
+    weight: float
+    p: float | None
+    closed_ms: int
+    fresh: bool
+    features: tuple[tuple[str, float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The explanation; units as named, money in quote currency."""
+
+    environment: str
+    instrument: str
+    closing_ms: int
+    seq: int
+    bar: dict[str, float]
+    flat: bool
+    votes: tuple[TimeframeVote, ...]
+    p: float | None
+    edge_bps: float | None
+    edge_bps_min: float
+    barrier_bps: float | None
+    mode: str
+    mode_confidence: float
+    slot: str
+    action: str
+    sentence: str
+    limits: dict[str, Any]
+    facts: tuple[dict[str, Any], ...]
+
+
+def row_of(setup: RunSetup, instrument: str) -> int:
+    """Return the row of an instrument (key or symbol); UserError where the run has none."""
+    for i, lane in enumerate(setup.instruments[: setup.n_instruments]):
+        if instrument in (lane.spec.instrument.key, lane.spec.instrument.symbol):
+            return i
+    known = ", ".join(lane.spec.instrument.key for lane in setup.instruments[: setup.n_instruments])
+    raise UserError(f"'{instrument}' is not in {setup.environment}: it has {known}")
+
+
+def target_of(
+    journaled: JournalReader, i: int, at_ms: int | None, name: str
+) -> tuple[JournalEntry, tuple[JournalEntry, ...]]:
+    """Return the newest decision with a bar of this instrument, and the entries since the closing
+    instant before it, itself the last.
+    """
+    found: tuple[JournalEntry, tuple[JournalEntry, ...]] | None = None
+    since: list[JournalEntry] = []
+    for entry in journaled:
+        since.append(entry)
+        event = entry.event
+        if not isinstance(event, BarsClosed):
+            continue
+        if not event.warming and entry.effects_raw is not None and event.present[i]:
+            if at_ms is not None and event.ts_ms > at_ms:
+                break
+            found = entry, tuple(since)
+        since.clear()
+    if found is not None:
+        return found
+    when = "" if at_ms is None else " at or before that time"
+    raise UserError(f"the run made no decision for {name}{when}: `ares run` shows its window")
+
+
+def facts_of(since: Sequence[JournalEntry], i: int) -> tuple[Effect, ...]:
+    """Return what happened to the instrument, in order."""
+    effects = [effect for entry in since for effect in entry.effects]
+    return tuple(e for e in effects if getattr(e, "instrument", None) == i)
+
+
+def action_of(
+    facts: Sequence[Effect], setup: RunSetup, outputs: NDArray[np.float64]
+) -> tuple[str, str] | None:
+    """Return what an order, a refusal or a closed trade did, and a sentence with the reason; None:
+    there was none of them.
+
+    outputs : of the lane, see ``DecisionMade``.
+    """
+    edge = float(outputs[OUT_EDGE])
+    limit = edge_limit(setup)
+    for effect in facts:
+        if isinstance(effect, SubmitOrder) and effect.kind == "entry":
+            return (
+                "entry",
+                f"an edge of {edge:+.1f} bps is above {limit}: an order was sent",
+            )
+        if isinstance(effect, SubmitOrder) and effect.kind == "exit":
+            return "exit", f"the position is closed: {effect.reason.replace('_', ' ')}"
+        if isinstance(effect, SignalRefused):
+            why = effect.code.replace("_", " ")
+            return (
+                "refused",
+                f"an edge of {edge:+.1f} bps is above {limit}, but the"
+                f" order was refused ({why}): a virtual trade follows the signal",
+            )
+    for effect in facts:
+        if isinstance(effect, TradeClosed):
+            what = "virtual trade closed" if effect.virtual else "trade closed"
+            reason = effect.reason.replace("_", " ")
+            return what, f"closed by {reason} at {effect.net_bps:+.1f} bps net"
+    return None
+
+
+def edge_limit(setup: RunSetup) -> str:
+    """Return the setting that an edge must exceed, with its value."""
+    return f"strategy.edge_bps_min ({setup.rules['edge_bps_min']:g})"
+
+
+def readable(effect: Effect) -> dict[str, Any]:
+    """Return an effect as a person reads it."""
+    names = [n for n in effect.__struct_fields__ if n != "instrument"]
+    return {"fact": type(effect).__name__} | {name: getattr(effect, name) for name in names}
+
+
+def known(value: float) -> float | None:
+    """Return a number; None for NaN."""
+    return None if np.isnan(value) else float(value)
