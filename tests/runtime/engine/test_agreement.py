@@ -30,7 +30,7 @@ from ares.kernel.features import FEATURES_HASH
 from ares.kernel.live import OUT_BARRIER, OUT_EDGE, OUT_P
 from ares.kernel.resample import resample
 from ares.kernel.trade import Rules
-from ares.runtime.engine.feed import ClosedBars, feed_of
+from ares.runtime.engine.feed import feed_of
 from ares.runtime.engine.history_run import RunOptions, run_history
 from ares.runtime.engine.plan import RunPlan
 from ares.runtime.replay.certify import certify
@@ -196,30 +196,6 @@ def test_the_cases_are_busy() -> None:
     for name in ("SubmitOrder", "OrderFilled", "OrderRejected", "CancelOrder", "TradeClosed"):
         assert kinds.get(name, 0) >= 5, (name, kinds)
     assert kinds["SignalRefused"] > 5
-
-
-def test_a_feed_is_the_union_of_its_closing_instants() -> None:
-    minute = Bars.make(
-        MINUTE_MS * np.arange(10, dtype=np.int64), *[np.full(10, float(k)) for k in (2, 3, 1, 2, 5)]
-    )[np.arange(10) != 4]
-    five = Bars.make(
-        5 * MINUTE_MS * np.arange(2, dtype=np.int64),
-        *[np.full(2, float(k)) for k in (7, 9, 6, 8, 1)],
-    )
-    specs = [InstrumentSpec(Instrument("test", s), 2, 1) for s in ("A/B", "C/B")]
-    feed = feed_of([minute, five], [MINUTE_MS, 5 * MINUTE_MS], specs)
-    assert (feed.close_ms // MINUTE_MS).tolist() == list(range(1, 11))
-    assert feed.present[:, 0].tolist() == [True] * 4 + [False] + [True] * 5
-    assert np.flatnonzero(feed.present[:, 1]).tolist() == [4, 9]
-    assert feed.ticks[4].tolist() == [[0, 0, 0, 0], [700, 900, 600, 800]]
-    assert feed.lots[:, 0].tolist() == [50] * 4 + [0] + [50] * 5
-    assert not np.isnan(feed.ohlcv).any()
-    closings = ClosedBars()
-    for t in range(len(feed)):
-        closings.add(feed.event(t, False))
-    again = closings.feed_of(specs)
-    for name in ("close_ms", "ohlcv", "present", "flat", "ticks", "lots"):
-        assert np.array_equal(getattr(again, name), getattr(feed, name)), name
 
 
 def test_an_empty_slot_has_no_scores_and_its_models_are_not_called() -> None:

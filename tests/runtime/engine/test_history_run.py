@@ -12,9 +12,6 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine
 
-from ares.core.models import Models
-from ares.core.snapshot import restore, snapshot
-from ares.core.step import step
 from ares.domain.errors import ExternalError, UserError
 from ares.domain.events import (
     BreakerChanged,
@@ -30,7 +27,6 @@ from ares.journal.log import Lock
 from ares.journal.run import entries, load_snapshot
 from ares.runtime.engine.code_version import code_hashes
 from ares.runtime.engine.plan import RunPlan, default_window
-from ares.runtime.engine.prefetch import Prefetch
 
 MINUTE_MS, DAY_MS = 60_000, 86_400_000
 
@@ -98,16 +94,6 @@ def test_scores_in_batches_are_scores_one_by_one(
     alone.run(tmp_path / "run", None, plan)
     assert journal_bytes(tmp_path / "run") == journal_bytes(done.folder)
     assert max(asked) > 400  # it was asked for batches
-
-
-@pytest.mark.parametrize("block", [1, 7, 100])
-def test_a_row_is_scored_before_it_is_asked_for(world: Any, plan: RunPlan, block: int) -> None:
-    state = restore(plan.setup, snapshot(plan.state))
-    prefetch = Prefetch(world.models, plan.feed, block)
-    for t in range(150):
-        prefetch.advance(state, t)
-        step(state, plan.feed.event(t, plan.warming(t)), Models(prefetch.scorers))
-    assert prefetch.misses == 0
 
 
 @pytest.mark.parametrize("stops", [(0,), (1,), (59, 1), (61, 100, 0, 200), (539,), (200,) * 4])

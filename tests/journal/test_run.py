@@ -36,10 +36,12 @@ from ares.journal.log import Writer
 from ares.journal.run import (
     EFFECTS,
     EVENT,
+    JournalReader,
     RunJournal,
     decode_effects,
     encode_effects,
     entries,
+    journaled_now,
     setup_of,
 )
 
@@ -131,3 +133,21 @@ def test_a_journal_of_something_else_is_no_run(tmp_path: Path) -> None:
     journal.close()
     with pytest.raises(ExternalError, match="does not begin with RunStarted"):
         setup_of(tmp_path)
+
+
+def test_a_reader_ends_where_the_journal_did_when_it_was_opened(tmp_path: Path) -> None:
+    journal = RunJournal(tmp_path)
+
+    def write(first: int, end: int) -> None:
+        for seq in range(first, end):
+            journal.event(seq, BarsClosed(seq, b"", b"", b""))
+            journal.effects(seq, [])
+        journal.sync()
+
+    write(1, 6)
+    reader = journaled_now(tmp_path)
+    write(6, 9)
+    journal.close()
+    assert [entry.seq for entry in reader] == [1, 2, 3, 4, 5]
+    assert [entry.seq for entry in reader] == [1, 2, 3, 4, 5], "read again"
+    assert [entry.seq for entry in JournalReader(tmp_path, 2)] == [1, 2]

@@ -1,0 +1,69 @@
+"""A run is opened for re-stepping: by the same code, from its own first snapshot, undamaged."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from ares.domain.errors import ExternalError, UserError
+from ares.runtime.replay.certify import certify
+from ares.runtime.replay.restep import require_same_code, restep
+
+
+@pytest.fixture
+def forged(done: Any, tmp_path: Path) -> Path:
+    """Return a copy of the run, to be changed."""
+    shutil.copytree(done.folder, tmp_path / "run")
+    return tmp_path / "run"
+
+
+def test_a_damaged_first_snapshot_is_said(world: Any, forged: Path) -> None:
+    (first, *_) = sorted((forged / "snapshots").iterdir())
+    raw = bytearray(first.read_bytes())
+    raw[-1] ^= 1
+    first.write_bytes(raw)
+    for check in (restep, certify):
+        with pytest.raises(ExternalError, match="first snapshot is missing or damaged"):
+            check(forged, world.models)
+
+
+def test_another_runs_first_snapshot_is_not_believed(
+    world: Any, forged: Path, tmp_path: Path
+) -> None:
+    richer = world.with_(cash_quote=20_000.0)
+    richer.run(tmp_path / "other", stopped=world.stop_after(1))
+    name = "000000000000.snapshot"
+    shutil.copy(tmp_path / "other" / "snapshots" / name, forged / "snapshots" / name)
+    with pytest.raises(ExternalError, match="first snapshot is missing or damaged"):
+        restep(forged, world.models)
+
+
+def test_no_run_is_the_callers_mistake(world: Any, tmp_path: Path) -> None:
+    for folder in (tmp_path / "none", tmp_path):
+        for check in (restep, certify):
+            with pytest.raises(UserError, match="no run"):
+                check(folder, world.models)
+
+
+def test_a_damaged_journal_is_one_line(world: Any, forged: Path) -> None:
+    path = forged / "000001.journal"
+    raw = bytearray(path.read_bytes())
+    raw[len(raw) // 2] ^= 4
+    path.write_bytes(raw)
+    for check in (restep, certify):
+        with pytest.raises(ExternalError, match="damaged at byte"):
+            check(forged, world.models)
+
+
+def test_a_run_of_other_code_is_not_compared(plan: Any) -> None:
+    require_same_code(plan.setup)
+    for name in ("kernel", "features", "engine"):
+        other = msgspec.structs.replace(plan.setup, hashes=plan.setup.hashes | {name: "other"})
+        with pytest.raises(UserError, match=rf"made by another version of Ares \({name} differs\)"):
+            require_same_code(other)
+    settings = msgspec.structs.replace(plan.setup, hashes=plan.setup.hashes | {"settings": "x"})
+    require_same_code(settings)
