@@ -35,7 +35,7 @@ def test_a_world_is_written_once_and_as_drawn(tmp_path: Path, capsys: Any) -> No
 
 
 @pytest.mark.parametrize(
-    ("wrong", "says"),
+    ("wrong", "words"),
     [
         (["w.txt"], "ends in"),
         (["nowhere/w.csv"], "no such folder"),

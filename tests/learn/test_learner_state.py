@@ -183,7 +183,8 @@ def test_another_champion_ends_the_back_off() -> None:
 
 def moved(move: Move, *lanes: tuple[str, Stage]) -> SlotChanged:
     names = tuple(name for name, _ in lanes)
-    return SlotChanged(0, 1, move, names[0], names, tuple(at for _, at in lanes), "", "", "")
+    about = names[-1] if move == "published" else names[0]
+    return SlotChanged(0, 1, move, about, names, tuple(at for _, at in lanes), "", "", "")
 
 
 def test_no_training_is_due_while_a_challenger_is_compared() -> None:

@@ -248,4 +248,4 @@ def test_a_run_without_a_trade_has_no_ratios(world: Any, fast_disk: Any) -> None
     assert (report.net_return, report.max_drawdown, report.orders) == (0.0, 0.0, 0)
     for one in report.instruments:
         assert (one.real.win_rate, one.real.mean_net_bps, one.virtual.win_rate) == (None,) * 3
-    assert "No signal passed" in report.verdict
+    assert "No signal reached strategy.edge_bps_min" in report.verdict

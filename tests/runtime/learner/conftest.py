@@ -208,16 +208,17 @@ class Play:
 
 
 def setup_of(workspace: Workspace, *hashes: str) -> RunSetup:
-    """Return a run of these ensembles, each champion of its instrument."""
+    """Return a run of these ensembles, each champion of its instrument, with lanes for challengers."""
     found = [ModelStore(workspace.models_dir).ensemble(name) for name in hashes]
     specs = [InstrumentSpec(Instrument.parse(one.instrument), 4, 4) for one in found]
     instruments = tuple(
         RunInstrument(spec, HOUR, ensemble, True)
         for spec, ensemble in zip(specs, found, strict=True)
     )
+    empty = tuple(RunInstrument(spec, HOUR, None, False) for spec in specs)
     return RunSetup(
-        "history/test", instruments, (Timeframe.H1,), 0, FROM_MS, FROM_MS + 200 * HOUR, FROM_MS,
-        10_000.0, {}, 0.25, {},
+        "history/test", instruments + empty, (Timeframe.H1,), 0, FROM_MS, FROM_MS + 200 * HOUR,
+        FROM_MS, 10_000.0, {}, 0.25, {}, challenger_lanes=True,
     )  # fmt: skip
 
 
