@@ -65,5 +65,5 @@ def test_the_sentence_names_what_is_not_in_the_speed() -> None:
     first = "compilation took 21.0s"
     assert speed(ended(21.0, 0.0)) == f"{said} Not included: {first}."
     assert speed(ended(21.0, 90.0)) == (
-        f"{said} Not included: {first} and waiting for trainings 1m 30s."
+        f"{said} Not included: {first}, waiting for trainings took 1m 30s."
     )

@@ -207,8 +207,11 @@ class Play:
         return msgspec.msgpack.encode(self.journal)
 
 
-def setup_of(workspace: Workspace, *hashes: str) -> RunSetup:
-    """Return a run of these ensembles, each champion of its instrument, with lanes for challengers."""
+def setup_of(workspace: Workspace, *hashes: str, learns: bool = True) -> RunSetup:
+    """Return a run of these ensembles, each champion of its instrument.
+
+    learns : with lanes for challengers.
+    """
     found = [ModelStore(workspace.models_dir).ensemble(name) for name in hashes]
     specs = [InstrumentSpec(Instrument.parse(one.instrument), 4, 4) for one in found]
     instruments = tuple(
@@ -217,8 +220,8 @@ def setup_of(workspace: Workspace, *hashes: str) -> RunSetup:
     )
     empty = tuple(RunInstrument(spec, HOUR, None, False) for spec in specs)
     return RunSetup(
-        "history/test", instruments + empty, (Timeframe.H1,), 0, FROM_MS, FROM_MS + 200 * HOUR,
-        FROM_MS, 10_000.0, {}, 0.25, {}, challenger_lanes=True,
+        "history/test", instruments + empty * learns, (Timeframe.H1,), 0, FROM_MS,
+        FROM_MS + 200 * HOUR, FROM_MS, 10_000.0, {}, 0.25, {}, challenger_lanes=learns,
     )  # fmt: skip
 
 

@@ -151,9 +151,9 @@ def test_without_a_champion_a_refit_must_beat_staying_flat(
     small: Any, here: Any, playing: Any, setup_of: Any, tmp_path: Path
 ) -> None:
     setup = setup_of(small.workspace, small.edge)
-    [one] = setup.instruments
+    one, empty = setup.instruments
     setup = msgspec.structs.replace(
-        setup, instruments=(msgspec.structs.replace(one, is_champion=False),)
+        setup, instruments=(msgspec.structs.replace(one, is_champion=False), empty)
     )
     played = playing(learner_of(small.workspace, setup, tmp_path / "run", here()))
     played.put(RunStarted(setup))

@@ -43,7 +43,7 @@ def test_the_report_of_a_run_without_a_learner(
         report = report_learning(tmp_path / name, policy, Thresholds())
         return report.instruments[0].state
 
-    alone = setup_of(small.workspace, small.edge)
+    alone = setup_of(small.workspace, small.edge, learns=False)
     learns = learning(alone)
     assert state(alone, "plain", 6) == "no learner"
     assert state(learns, "stopped", 4) == "due"
@@ -57,7 +57,10 @@ def test_the_report_has_past_trainings_and_the_state(
     done = play(small.workspace, tmp_path / "r", HOURS, [20], small.noise, pool=pool)
     folder = tmp_path / "journal"
     journal = RunJournal(folder)
-    done.journal[0] = (RunStarted(learning(setup_of(small.workspace, small.noise))), [])
+    done.journal[0] = (
+        RunStarted(learning(setup_of(small.workspace, small.noise, learns=False))),
+        [],
+    )
     for seq, (event, effects) in enumerate(done.journal, 1):
         journal.event(seq, event)
         journal.effects(seq, effects)
