@@ -17,7 +17,7 @@ import msgspec
 
 from ares.bootstrap.values import model_paths
 from ares.config.workspace import Workspace
-from ares.domain.errors import AresError
+from ares.domain.errors import AresError, UserError
 
 if TYPE_CHECKING:
     from ares.adapters.mlflow_registry import MlflowRegistry
@@ -46,6 +46,8 @@ def sync_models(workspace: Workspace, *, everything: bool = False) -> SyncReport
     marker = _folder(workspace) / BEHIND
     try:
         report = sync(model_paths(workspace), mlflow_registry(workspace), everything=everything)
+    except UserError:  # a workspace that this version refuses: nothing in it is touched
+        raise
     except (AresError, OSError):
         with suppress(OSError):
             marker.parent.mkdir(parents=True, exist_ok=True)
