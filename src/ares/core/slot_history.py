@@ -109,7 +109,7 @@ class SlotHistory:
         if not name:
             return msgspec.structs.replace(EMPTY, stage=stage, since_ms=fact.ts_ms)
         published = self._published.get(name) if fact.move == "published" else None
-        if published is None or name != fact.ensemble_hash:
+        if published is None:
             return Slot(self._ensembles.get(name), stage, fact.ts_ms, hash=name)
         refit, verdict_hash = published.refit, published.verdict_hash
         return Slot(published.ensemble, stage, fact.ts_ms, refit, verdict_hash, name)
