@@ -1,4 +1,4 @@
-"""The simulated venue: takes orders, and fills them from bars with the kernel's own fill."""
+"""The simulated venue: accepts orders, and fills them from bars with the kernel's fill model."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ KINDS = {"entry": ENTRY, "exit": EXIT, "stop": STOP}
 
 @dataclass(frozen=True, slots=True)
 class OpenOrder:
-    """An order that a venue is told to hold again after a restart; lots still to fill, signed."""
+    """An order that a venue must hold after a restart; ``lots``: still to fill, signed."""
 
     client_id: str
     instrument: int
@@ -59,7 +59,7 @@ class SimulatedVenue:
         self._fill_open, self._fill_range = bind(venue_open, *types), bind(venue_range, *types)
 
     def adopt(self, open_orders: list[OpenOrder]) -> None:
-        """Hold the given orders, as after a restart of a venue that never went away."""
+        """Hold these orders, as a venue does that went on while the engine restarted."""
         for order in open_orders:
             i = order.instrument
             if order.triggered:
@@ -72,7 +72,7 @@ class SimulatedVenue:
             self.busy.add(i)
 
     def submit(self, command: SubmitOrder, ts_ms: int) -> list[Event]:
-        """Take an order in."""
+        """Accept an order."""
         i, kind = command.instrument, KINDS[command.kind]
         venue_accept(i, kind, command.lots, command.price_ticks, self._book)
         (self._stop_ids if kind == STOP else self._market_ids)[i] = command.client_id
@@ -80,15 +80,15 @@ class SimulatedVenue:
         return [OrderAccepted(command.client_id, ts_ms)]
 
     def cancel(self, command: CancelOrder, ts_ms: int) -> list[Event]:
-        """Take a resting stop away."""
+        """Cancel a resting stop."""
         venue_cancel_stop(command.instrument, self._book)
-        self._settle(command.instrument)
+        self._drop_ended(command.instrument)
         return [OrderCancelled(command.client_id, ts_ms)]
 
     def on_open(
         self, i: int, open_ms: int, ticks: NDArray[np.int64], volume_lots: int
     ) -> list[Event]:
-        """Fill what waits for the open of a bar; ticks: (4,) open, high, low, close."""
+        """Fill the orders that are due at the open of a bar; ticks: (4,) open, high, low, close."""
         self._records.counts[N_FILLS] = 0
         stopped = self._book[i]["market_lots"] == 0
         bar = _tick_bar(open_ms, ticks)
@@ -105,7 +105,7 @@ class SimulatedVenue:
         return self._answers(i, stopped=True)
 
     def _answers(self, i: int, stopped: bool) -> list[Event]:
-        """Turn the fills the kernel wrote into events."""
+        """Return the kernel's fills as events."""
         events: list[Event] = []
         for row in self._records.fills[: self._records.counts[N_FILLS]]:
             ids = self._stop_ids if stopped else self._market_ids
@@ -117,11 +117,11 @@ class SimulatedVenue:
             rest = int(row["remaining_lots"])
             lots, fee = int(row["lots"]), int(row["fee_units"])
             events.append(OrderFilled(client_id, ts_ms, lots, price, fee, rest))
-        self._settle(i)
+        self._drop_ended(i)
         return events
 
-    def _settle(self, i: int) -> None:
-        """Forget ids that stand for nothing; a triggered stop's rest goes on as a market order."""
+    def _drop_ended(self, i: int) -> None:
+        """Drop ids of ended orders; the rest of a triggered stop continues as a market order."""
         if self._book[i]["market_lots"] != 0 and not self._market_ids[i]:
             self._market_ids[i] = self._stop_ids[i]
         if self._book[i]["market_lots"] == 0:

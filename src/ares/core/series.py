@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from ares.core.state import State
-from ares.domain.events import Effect, SeriesBack, SeriesPublished, SeriesStale
+from ares.domain.events import Effect, SeriesPublished, SeriesRestored, SeriesStale
 from ares.domain.run import RunSetup
 from ares.domain.timeframe import HOUR_MS
 from ares.kernel.bars import F64
@@ -48,7 +48,7 @@ def on_series(state: State, event: SeriesPublished) -> None:
 
 
 def write_series(state: State, now_ms: int) -> None:
-    """Write the series' columns of the bars that closed now behind their other features."""
+    """Write the series' columns, the last ones, of the bars that closed now."""
     end = state.features.shape[2] - width_of(state.setup.series)
     for spec, records, weights in zip(state.setup.series, state.series, state.weights, strict=True):
         first, end = end, end + width_of([spec])
@@ -82,4 +82,4 @@ def series_facts(state: State, now_ms: int) -> list[Effect]:
 def series_fact(series: str, i: int, now_ms: int, newest_ms: int, stale: bool) -> Effect:
     """Return the fact that a series of instrument ``i`` is stale from now on, or has values."""
     age_hours = (now_ms - newest_ms) / HOUR_MS if newest_ms else float("nan")
-    return (SeriesStale if stale else SeriesBack)(series, i, now_ms, age_hours)
+    return (SeriesStale if stale else SeriesRestored)(series, i, now_ms, age_hours)

@@ -248,7 +248,7 @@ class SeriesStale(msgspec.Struct, frozen=True, tag=True, gc=False):
     age_hours: float
 
 
-class SeriesBack(msgspec.Struct, frozen=True, tag=True, gc=False):
+class SeriesRestored(msgspec.Struct, frozen=True, tag=True, gc=False):
     """Fact: a series that was stale has new values."""
 
     series: str
@@ -272,5 +272,5 @@ Effect = (
     | SlotChangeRefused
     | ArmsCompared
     | SeriesStale
-    | SeriesBack
+    | SeriesRestored
 )

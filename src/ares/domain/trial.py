@@ -1,4 +1,4 @@
-"""A trial: one recipe tried on one scope, counted for ever so that luck cannot hide among many."""
+"""A trial: one recipe tried on one scope. Every trial counts in every later verdict."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ares.domain.package import PackageCard
 
 
 class Trial(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
-    """A recipe that was fitted and looked at; the same recipe on newer data is no new trial.
+    """A recipe that was fitted and evaluated; the same recipe on newer data is not a new trial.
 
     kind        : ``package`` or ``ensemble``.
     scope       : instrument key ``venue:SYMBOL``, or ``universe``.

@@ -19,8 +19,8 @@ from ares.domain.events import (
     BarsClosed,
     Effect,
     Event,
-    SeriesBack,
     SeriesPublished,
+    SeriesRestored,
     SeriesStale,
 )
 from ares.domain.model import Ensemble
@@ -129,7 +129,7 @@ def test_certify_and_restep_agree_and_stale_news_are_journaled(
     assert (again.mismatches, again.compared) == (0, again.events)
     facts = [e for _, effects in journaled(recorded) for e in effects]
     missing = [e for e in facts if isinstance(e, SeriesStale)]
-    back = [e for e in facts if isinstance(e, SeriesBack)]
+    back = [e for e in facts if isinstance(e, SeriesRestored)]
     assert {e.instrument for e in missing} == {e.instrument for e in back} == {0, 1}
     assert any(e.ts_ms > world.from_ms + 3 * HOUR_MS and e.age_hours > 0.75 for e in missing)
     assert all(e.age_hours <= 0.75 for e in back)
@@ -222,7 +222,7 @@ def test_without_any_news_they_are_stale(world: Any, models: Scorers, tmp_path: 
     facts = [e for _, effects in journaled(folder) for e in effects]
     missing = [e for e in facts if isinstance(e, SeriesStale)]
     assert [(e.instrument, np.isnan(e.age_hours)) for e in missing] == [(0, True), (1, True)]
-    assert not any(isinstance(e, SeriesBack) for e in facts)
+    assert not any(isinstance(e, SeriesRestored) for e in facts)
     assert certify(folder, models).mismatches == 0
 
 
@@ -384,7 +384,7 @@ def test_sentiment_and_a_rate_share_a_run(world: Any, tmp_path: Path) -> None:
     assert certify(folder, without_rate).mismatches > 0
     facts = [e for _, effects in journaled(folder) for e in effects]
     stale = [e for e in facts if isinstance(e, SeriesStale) and e.series == "rate"]
-    back = [e for e in facts if isinstance(e, SeriesBack) and e.series == "rate"]
+    back = [e for e in facts if isinstance(e, SeriesRestored) and e.series == "rate"]
     assert [e.instrument for e in stale] == [e.instrument for e in back] == [0, 1]
     assert all(90 / 60 < e.age_hours <= 91 / 60 for e in stale)
     assert all(e.age_hours == 7 / 60 for e in back)

@@ -89,7 +89,7 @@ def plan_run(
 ) -> RunPlan:
     """Return the plan of a run over stored candles, not yet ``named``.
 
-    user : the user's own features, behind the kernel's.
+    user : the user's own features; their columns follow the kernel's.
     challenger_lanes : each instrument gets a second lane, for ensembles published during the run.
     challenger_rules : how ensembles change slots by themselves; None: they do not.
     series  : external series of the run's models.
@@ -121,17 +121,14 @@ def plan_run(
         sentiment=next((spec for spec in series if isinstance(spec, SentimentSpec)), None),
         value_series=tuple(spec for spec in series if isinstance(spec, ValueSpec)),
     )
-    lanes = instruments[: len(keys)]
-    feed = feed_of(bars, [lane.base_ms for lane in lanes], [lane.spec for lane in lanes])
-    if not (feed.close_ms > from_ms).any():
-        raise UserError(f"no candles between {utc_text(from_ms)} and {utc_text(to_ms)}")
+    feed = _feed(setup, bars)
     state = new_state(setup)
     warm_features(state, store, keys, reference, warm_ms)
     end_ms = int(feed.close_ms[-1])
     history = tuple(rows.until(end_ms) for rows in warm_series(state, history, warm_ms))
     first_state = hashlib.sha256(snapshot(state)).hexdigest()
     state.setup = msgspec.structs.replace(setup, first_state=first_state)
-    return RunPlan(state.setup, feed.for_lanes(setup), state, history)
+    return RunPlan(state.setup, feed, state, history)
 
 
 def _lanes(
@@ -185,6 +182,16 @@ def _feed_bars(
         if not late or warm_ms >= _midnight(from_ms):
             return warm_ms, bars
         warm_ms += DAY_MS
+
+
+def _feed(setup: RunSetup, bars: Sequence[Bars]) -> Feed:
+    """Return the feed of a run's lanes; raise UserError where its window has no candles."""
+    lanes = setup.instruments[: setup.n_instruments]
+    feed = feed_of(bars, [lane.base_ms for lane in lanes], [lane.spec for lane in lanes])
+    if not (feed.close_ms > setup.from_ms).any():
+        window = f"{utc_text(setup.from_ms)} and {utc_text(setup.to_ms)}"
+        raise UserError(f"no candles between {window}")
+    return feed.for_lanes(setup)
 
 
 def _midnight(ts_ms: int) -> int:

@@ -105,7 +105,7 @@ class Recovery:
     def _step_tail(
         self, state: State, projector: Projector | None
     ) -> tuple[int, JournalEntry | None]:
-        """Step the entries behind the state, and show all entries to the projector.
+        """Step the entries after the state's seq, and pass all entries to the projector.
 
         Returns the last seq whose effects are journaled, and the event after it where there is one.
         """

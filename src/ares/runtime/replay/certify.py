@@ -31,8 +31,8 @@ from ares.domain.events import (
     OrderCancelled,
     OrderFilled,
     OrderRejected,
-    SeriesBack,
     SeriesPublished,
+    SeriesRestored,
     SeriesStale,
     SignalRefused,
     SubmitOrder,
@@ -169,7 +169,7 @@ KINDS = {
     DailyLossReached: "breakers",
     VirtualTradeOpened: "virtual",
     SeriesStale: "series",
-    SeriesBack: "series",
+    SeriesRestored: "series",
 }
 LINES = ("orders", "fills", "refusals", "trades", "modes", "breakers", "virtual", "series")
 
