@@ -108,7 +108,7 @@ def what_it_adds(root: Path, quick: bool) -> Iterator[dict[str, Any]]:
             for sources in kinds[: 1 if quick else 4]:
                 workspace, now = settled(root, sources), now + timedelta(minutes=1)
                 request = TrainingRequest((symbol,), ("1h",), FROM_MS, TO_MS)
-                report = train(workspace, request, now=lambda at=now: at, pool=pool)  # type: ignore[misc]
+                report = train(workspace, request, now=lambda at=now: at, pool=pool)  # type: ignore[misc]  # a lambda's default has no type
                 judged = validate_model(workspace, report.ensembles[0].hash, pool=pool)
                 (found,), evidence = judged.ablations, judged.evidence
                 assert found is not None

@@ -61,7 +61,7 @@ def main() -> None:
     logging.disable(logging.WARNING)
 
     class OfflineBinance(Binance):
-        def _load_async_markets(self, reload: bool = False) -> None:  # noqa: ARG002
+        def _load_async_markets(self, reload: bool = False) -> None:  # noqa: ARG002 - freqtrade's signature
             self._api_async.set_markets([MARKET])
 
     bars = load_bars(args.parquet, args.bars)

@@ -307,9 +307,9 @@ def test_a_writing_that_fails_leaves_what_was_there(
     write_file(target, b"old")
     assert not write_folder(store.folder(store.add(package()).card), {"model.json": b"new"})
     with pytest.raises(TypeError):
-        write_file(target, "text")  # type: ignore[arg-type]
+        write_file(target, "text")  # type: ignore[arg-type]  # a wrong type is the test
     with pytest.raises(TypeError):
-        write_folder(tmp_path / "folder", {"a": b"1", "b": None})  # type: ignore[dict-item]
+        write_folder(tmp_path / "folder", {"a": b"1", "b": None})  # type: ignore[dict-item]  # the same
     assert target.read_bytes() == b"old"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "models"]
 

@@ -108,4 +108,4 @@ def test_an_ensemble_that_was_never_published_is_known_by_its_hash(engine_of: An
 
 def test_a_journal_must_begin_with_its_setup() -> None:
     with pytest.raises(ValueError, match="does not begin with RunStarted"):
-        SlotHistory().setup  # noqa: B018
+        SlotHistory().setup  # noqa: B018 - the property raises

@@ -295,7 +295,7 @@ def _changed(node: ast.AST) -> dict[str, object]:
         case ast.UnaryOp():
             return {"op": ast.Invert()}
         case ast.Constant() if not isinstance(node.value, str):
-            return {"value": (node.value or 0) * 2 + 1}  # type: ignore[operator]
+            return {"value": (node.value or 0) * 2 + 1}  # type: ignore[operator]  # numbers, None and ... only
         case _:
             return {}
 

@@ -77,7 +77,7 @@ def test_every_label_is_the_oracles(
     lows = [min(row) for row in rows]
     bars = bars_of(opens, lows, closes, [place for place in skips if place < len(rows)])
     width = np.array(widths[: len(rows)])
-    recipe = LabelRecipe(horizon, 33.0, 22.0, kind=kind)  # type: ignore[arg-type]
+    recipe = LabelRecipe(horizon, 33.0, 22.0, kind=kind)  # type: ignore[arg-type]  # str for a literal
     labels = label_bars(bars, width, recipe, MINUTE)
     for decision in range(len(bars)):
         net, end = oracle(

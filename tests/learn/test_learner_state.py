@@ -71,7 +71,7 @@ def started(state: LearnerState) -> RetrainingStarted:
 def ended(start: RetrainingStarted, outcome: str = "refused", name: str = "") -> RetrainingEnded:
     return RetrainingEnded(
         start.ts_ms + MINUTE, 0, start.trigger, start.ts_ms, MINUTE, 10, 0.5, name, "v", False, (),
-        outcome,  # type: ignore[arg-type]
+        outcome,  # type: ignore[arg-type]  # str for a literal
     )  # fmt: skip
 
 

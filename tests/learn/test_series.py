@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -128,11 +129,11 @@ def test_the_graph_says_the_same_with_and_without_news() -> None:
 def _splits(own: WalkForwardResult) -> set[int]:
     found: set[int] = set()
 
-    def visit(node: dict[str, object]) -> None:
+    def visit(node: dict[str, Any]) -> None:
         if "split_feature" in node:
-            found.add(int(node["split_feature"]))  # type: ignore[call-overload]
-            visit(node["left_child"])  # type: ignore[arg-type]
-            visit(node["right_child"])  # type: ignore[arg-type]
+            found.add(int(node["split_feature"]))
+            visit(node["left_child"])
+            visit(node["right_child"])
 
     for tree in own.fitted.trees["tree_info"]:
         visit(tree["tree_structure"])

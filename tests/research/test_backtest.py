@@ -76,7 +76,7 @@ def test_equity_is_cash_and_positions(
         rules = baseline_rules(rules, strategy, 2)
     if kind == "all":
         rules = sized(rules, "all", 3)
-    got = run_backtest(candles, strategy, rules, 10_000.0, fill)  # type: ignore[arg-type]
+    got = run_backtest(candles, strategy, rules, 10_000.0, fill)  # type: ignore[arg-type]  # drawn from the literals
     adds_up(got)
 
 

@@ -209,7 +209,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, bars_of: Callable[..., Bar
         TrainingRequest(symbols=("ETH/USDT",)),
     )
     for k, request in enumerate(requests):
-        report = train(workspace, request, now=lambda k=k: NOW + timedelta(hours=k), pool=pool)  # type: ignore[misc]
+        report = train(workspace, request, now=lambda k=k: NOW + timedelta(hours=k), pool=pool)  # type: ignore[misc]  # a lambda's default has no type
         made.append(report.ensembles[0].hash)
     sync_models(workspace)
     return World(workspace, pool, *made)

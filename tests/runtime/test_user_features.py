@@ -214,7 +214,7 @@ def test_a_changed_module_is_refused_everywhere(other: Callable[..., Workspace])
     assert changed in refused(lambda: bootstrap.history_run(workspace, REQUEST))
     assert changed in refused(lambda: bootstrap.backtest(workspace, BacktestRequest()))
     for act in (bootstrap.restep_run, bootstrap.certify_run):
-        line = refused(lambda act=act: act(workspace, "own"))  # type: ignore[misc]
+        line = refused(lambda act=act: act(workspace, "own"))  # type: ignore[misc]  # a lambda's default has no type
         assert line.startswith("my_features.py is not what history/own was made with")
     assert "my_features.py is not what" in refused(
         lambda: bootstrap.why_run(workspace, "own", "BTC/USDT", None)

@@ -87,7 +87,7 @@ def trained(
     judged = bool(verdict_hash)
     return RetrainingEnded(
         T0 + 60_000, i, "drift", T0, 60_000, 4_821 if judged else 0, 0.7 if judged else 0.0,
-        "e" * 64 if judged else "", verdict_hash, False, failed, outcome, note,  # type: ignore[arg-type]
+        "e" * 64 if judged else "", verdict_hash, False, failed, outcome, note,  # type: ignore[arg-type]  # str for a literal
         8 if judged else 0,
     )  # fmt: skip
 

@@ -21,23 +21,23 @@ class SmaCross(IStrategy):
     exit_profit_only = False
     process_only_new_candles = True
 
-    def populate_indicators(self, dataframe: DataFrame, metadata: dict) -> DataFrame:  # noqa: ARG002
+    def populate_indicators(self, dataframe: DataFrame, metadata: dict) -> DataFrame:  # noqa: ARG002 - freqtrade's signature
         dataframe["fast"] = dataframe["close"].rolling(20).mean()
         dataframe["slow"] = dataframe["close"].rolling(100).mean()
         return dataframe
 
-    def populate_entry_trend(self, dataframe: DataFrame, metadata: dict) -> DataFrame:  # noqa: ARG002
+    def populate_entry_trend(self, dataframe: DataFrame, metadata: dict) -> DataFrame:  # noqa: ARG002 - freqtrade's signature
         dataframe["enter_long"] = (dataframe["fast"] > dataframe["slow"]).astype(int)
         return dataframe
 
-    def populate_exit_trend(self, dataframe: DataFrame, metadata: dict) -> DataFrame:  # noqa: ARG002
+    def populate_exit_trend(self, dataframe: DataFrame, metadata: dict) -> DataFrame:  # noqa: ARG002 - freqtrade's signature
         dataframe["exit_long"] = (dataframe["fast"] <= dataframe["slow"]).astype(int)
         return dataframe
 
     def custom_stake_amount(
         self,
-        pair: str,  # noqa: ARG002
-        current_time: datetime,  # noqa: ARG002
+        pair: str,  # noqa: ARG002 - freqtrade's signature
+        current_time: datetime,  # noqa: ARG002 - freqtrade's signature
         current_rate: float,
         **_: Any,
     ) -> float:

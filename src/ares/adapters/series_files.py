@@ -128,7 +128,7 @@ def _value(
         raise ValueError(f"known {utc_text(known_ms)} is before published {utc_text(published_ms)}")
     cell = row.get(fields["value"])
     try:
-        value = float(cell)  # type: ignore[arg-type]
+        value = float(cell)  # type: ignore[arg-type]  # no cell: a TypeError
     except (TypeError, ValueError, OverflowError):
         raise ValueError(f"value is no number ({_shown(cell)})") from None
     if not abs(value) <= VALUE_MAX:  # also NaN

@@ -47,7 +47,7 @@ def instant_of(cell: Any) -> tuple[int, bool]:
 
 def is_empty(cell: Any) -> bool:
     """Return whether a cell holds nothing: None, blanks or NaN."""
-    return cell is None or (isinstance(cell, str) and not cell.strip()) or cell != cell  # noqa: PLR0124
+    return cell is None or (isinstance(cell, str) and not cell.strip()) or cell != cell  # noqa: PLR0124 - NaN
 
 
 def _ms(cell: Any) -> tuple[int | None, bool]:

@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ from ares.cli.output import JSON_OPTION, error_line, note, print_json, say
 from ares.domain.errors import UserError
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
     from ares.runtime.deploy.plan import DeployPlan, DeployReport
     from ares.runtime.deploy.policy import DeployEffects
 
@@ -151,8 +154,8 @@ def _print_report(report: DeployReport, json_: bool, exit_of: Mapping[str, int] 
     return code
 
 
-def _fields(value: object) -> dict[str, object]:
-    return {name: getattr(value, name) for name in value.__dataclass_fields__}  # type: ignore[attr-defined]
+def _fields(value: DataclassInstance) -> dict[str, object]:
+    return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
 @contextmanager

@@ -28,9 +28,15 @@ from ares.cli.output import (
 from ares.domain.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+    from typing import Any, TypeAlias
+
     from ares.bootstrap import RunResult
     from ares.observe.run_report import InstrumentReport, RunReport
     from ares.runtime.engine.history_run import RunEnd
+
+    SignalHandler: TypeAlias = Callable[[int, FrameType | None], Any] | int | None
 
 
 def command(
@@ -98,7 +104,7 @@ class _StopSignal:
 
     def __init__(self) -> None:
         self._requested = False
-        self._previous: dict[int, object] = {}
+        self._previous: dict[int, SignalHandler] = {}
 
     def __call__(self) -> bool:
         return self._requested
@@ -110,7 +116,7 @@ class _StopSignal:
 
     def __exit__(self, *_: object) -> None:
         for number_, handler in self._previous.items():
-            signal.signal(number_, handler)  # type: ignore[arg-type]
+            signal.signal(number_, handler)
 
     def _handle(self, *_: object) -> None:
         if self._requested:

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from ares.cli.output import JSON_OPTION, note, print_json, progress
 from ares.domain.errors import UserError
+
+if TYPE_CHECKING:
+    from ares.runtime.training.training_rules import Scope
+
+SCOPES: dict[str, Scope | None] = {
+    "": None,
+    "instrument": "instrument",
+    "universe": "universe",
+}
 
 
 def command(
@@ -32,14 +43,14 @@ def command(
     from ares.research.window import parse_utc
     from ares.runtime.training.plan import TrainingRequest
 
-    if scope not in {"", "instrument", "universe"}:
+    if scope not in SCOPES:
         raise UserError(f"--scope {scope}: use instrument or universe")
     request = TrainingRequest(
         symbols=tuple(symbols),
         intervals=tuple(intervals),
         from_ms=parse_utc(from_) if from_ else None,
         to_ms=parse_utc(to) if to else None,
-        scope=scope or None,  # type: ignore[arg-type]
+        scope=SCOPES[scope],
         price_only=price_only,
         workers=workers,
     )

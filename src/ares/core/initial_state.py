@@ -99,12 +99,18 @@ def new_state(setup: RunSetup) -> State:
         ),
     )  # fmt: skip
     state.scratch.bind(i)
-    write_slots(state, range(lanes))
-    for lane in range(lanes):
-        start_edge_test(state, lane)
-    for instrument in range(i):
-        start_comparison(state, instrument)
+    _start_slots(state)
     return state
+
+
+def _start_slots(state: State) -> None:
+    """Write the slots into the kernel's arrays, and begin the tests of what is in them."""
+    lanes = range(len(state.slots))
+    write_slots(state, lanes)
+    for lane in lanes:
+        start_edge_test(state, lane)
+    for instrument in range(state.setup.n_instruments):
+        start_comparison(state, instrument)
 
 
 def _no_scores(lanes: int, m: int) -> LatestScores:

@@ -1,4 +1,4 @@
-"""External series in the engine: folded in as events, written for the models at each close.
+"""External series in the engine: applied as events, written for the models at each close.
 
 A series that stops is a fact of its own, and so is its return.
 """
@@ -15,7 +15,7 @@ from ares.kernel.bars import F64
 from ares.kernel.features import N_FEATURES
 from ares.kernel.features.series import (
     OBSERVATION,
-    fold_rows,
+    apply_rows,
     series_state,
     stale_changes,
     weights_of,
@@ -41,10 +41,10 @@ def n_columns(setup: RunSetup) -> int:
 
 
 def on_series(state: State, event: SeriesPublished) -> None:
-    """Fold what has become known."""
+    """Apply what has become known."""
     rows = np.frombuffer(event.rows, OBSERVATION)
     for s, (records, weights) in enumerate(zip(state.series, state.weights, strict=True)):
-        fold_rows(records, rows, s, weights, event.ts_ms)
+        apply_rows(records, rows, s, weights, event.ts_ms)
 
 
 def write_series(state: State, now_ms: int) -> None:

@@ -88,10 +88,10 @@ def error_change(errors: F64) -> ErrorChange:
     spread = float(errors[:SCALE_ERRORS].std()) if len(errors) >= SCALE_ERRORS else 0.0
     if spread <= 0.0:
         return found
-    detector = ADWIN(delta=ADWIN_DELTA, clock=1)  # type: ignore[no-untyped-call]
+    detector = ADWIN(delta=ADWIN_DELTA, clock=1)  # type: ignore[no-untyped-call]  # river's is not annotated
     first = 0  # of ADWIN's window
     for k, error in enumerate((errors / spread).tolist()):
-        detector.update(error)  # type: ignore[no-untyped-call]
+        detector.update(error)  # type: ignore[no-untyped-call]  # the same
         if not detector.drift_detected:
             continue
         if k >= SCALE_ERRORS:

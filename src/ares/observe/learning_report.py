@@ -214,4 +214,4 @@ def _state(state: InstrumentState, resting: bool, now_ms: int) -> str:
 
 
 def _number(value: float) -> float | None:
-    return None if value != value else value  # noqa: PLR0124 NaN means not known
+    return None if value != value else value  # noqa: PLR0124 - NaN means not known

@@ -113,7 +113,7 @@ def _candles(
     moved, wide : (n,) log return of each bar, and its standard deviation; chance : (n, 2) uniform.
     """
     n = len(moved)
-    o, h, l, c = np.empty(n), np.empty(n), np.empty(n), np.empty(n)  # noqa: E741
+    o, h, l, c = np.empty(n), np.empty(n), np.empty(n), np.empty(n)  # noqa: E741 - as in OHLC
     level = np.log(price)
     last = np.rint(price * scale) / scale
     for t in range(n):

@@ -243,7 +243,7 @@ def _candles(
 ) -> tuple[F64, F64, F64, F64, F64]:
     """Return open, high, low, close (on the grid of 1 / scale) and volume, (n,) each."""
     n = len(shock)
-    o, h, l, c, v = np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n)  # noqa: E741
+    o, h, l, c, v = np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n)  # noqa: E741 - as in OHLC
     level = np.log(price)
     last = np.rint(price * scale) / scale
     before = 0.0

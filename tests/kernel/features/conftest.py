@@ -45,7 +45,7 @@ def _trouble(seed: int = 0, n: int = 1200) -> Bars:
     scale[n // 3 :] *= 1e-9
     scale[n // 2 : n // 2 + 1] *= 1e6
     scale[3 * n // 4 :] *= 1e8
-    o, h, l, c = (x * scale for x in (bars.open, bars.high, bars.low, bars.close))  # noqa: E741
+    o, h, l, c = (x * scale for x in (bars.open, bars.high, bars.low, bars.close))  # noqa: E741 - as in OHLC
     dead = slice(n // 2 + 20, n // 2 + 300)
     for price in (o, h, l, c):
         price[dead] = c[dead.start - 1]

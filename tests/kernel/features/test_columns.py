@@ -81,7 +81,7 @@ def test_columns_of_another_version_of_ares_are_refused(now: UserFeatures | None
 
 def test_no_function_is_called_where_it_is_not_wanted(walk: Walk) -> None:
     called = []
-    one = UserFeature("f", 3, lambda bars: called.append(int(bars.ts_ms[-1])) or 1.0)  # type: ignore[func-returns-value]
+    one = UserFeature("f", 3, lambda bars: called.append(int(bars.ts_ms[-1])) or 1.0)  # type: ignore[func-returns-value]  # append, then 1.0
     bars = walk(1, 50)
     wanted = np.arange(50) % 10 == 2
     values = UserFeatures((one,), "mine.py", "x").of(bars, 60_000, wanted)

@@ -17,8 +17,8 @@ from ares.kernel.features.observations import ALL_INSTRUMENTS, Observations
 from ares.kernel.features.series import (
     OBSERVATION,
     all_columns,
-    fold_observation,
-    fold_rows,
+    apply_observation,
+    apply_rows,
     series_columns,
     series_state,
     series_step,
@@ -94,7 +94,7 @@ def test_step_equals_scan_to_the_bit() -> None:
     for t, now in enumerate(now_ms.tolist()):
         while row < len(values) and values.known_ms[row] <= now:
             known_ms, published_ms = int(values.known_ms[row]), int(values.published_ms[row])
-            fold_observation(state, 1, known_ms, published_ms, float(values.values[row]), weights)
+            apply_observation(state, 1, known_ms, published_ms, float(values.values[row]), weights)
             row += 1
         series_step(state, 1, now, weights, SPEC.stale_ms, out)
         assert out.tobytes() == scanned[t].tobytes()
@@ -104,7 +104,7 @@ def test_step_equals_scan_to_the_bit() -> None:
 def test_an_event_is_folded_into_the_instruments_and_the_series_that_it_names() -> None:
     rows = np.array([(1, 1, 5.0, 1, 0), (2, 2, 6.0, 0, 1), (3, 3, 7.0, 1, -1)], OBSERVATION)
     state = series_state(SPEC, 2)
-    fold_rows(state, rows, 1, weights_of(SPEC), 9)
+    apply_rows(state, rows, 1, weights_of(SPEC), 9)
     assert state["value"].tolist() == [7.0, 7.0]
     assert state["previous_ms"].tolist() == [1, 0]
     assert state["until_ms"].tolist() == [9, 9]

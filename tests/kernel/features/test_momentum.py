@@ -25,7 +25,7 @@ def runs(r: F64) -> F64:
 
 def formulas(b: Bars, _ref: F64, plain: Any) -> dict[str, F64]:
     """Return each feature by its formula."""
-    h, l, c = b.high, b.low, b.close  # noqa: E741
+    h, l, c = b.high, b.low, b.close  # noqa: E741 - as in OHLC
     lag, rolling = plain.lag, plain.rolling
     lc = np.log(c)
     r = lc - lag(lc, 1)

@@ -16,7 +16,7 @@ Agree = Callable[..., None]
 
 def formulas(b: Bars, _ref: F64, _plain: Any) -> dict[str, F64]:
     """Return each feature by its formula."""
-    o, h, l, c = b.open, b.high, b.low, b.close  # noqa: E741
+    o, h, l, c = b.open, b.high, b.low, b.close  # noqa: E741 - as in OHLC
     spread = np.where(h > l, h - l, 1.0)
     upper, middle, _ = talib.BBANDS(c, 20, 1.0, 1.0)
     atr, tr = talib.ATR(h, l, c, 14), talib.TRANGE(h, l, c)

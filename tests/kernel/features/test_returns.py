@@ -21,7 +21,7 @@ Agree = Callable[..., None]
 
 def formulas(b: Bars, _ref: F64, plain: Any) -> dict[str, F64]:
     """Return each feature by its formula."""
-    o, h, l, c = b.open, b.high, b.low, b.close  # noqa: E741
+    o, h, l, c = b.open, b.high, b.low, b.close  # noqa: E741 - as in OHLC
     lag, rolling = plain.lag, plain.rolling
     lc = np.log(c)
     r = lc - lag(lc, 1)

@@ -24,7 +24,7 @@ from ares.kernel.features.sentiment import (
     SURPRISE,
 )
 from ares.kernel.features.series import (
-    fold_observation,
+    apply_observation,
     series_columns,
     series_state,
     series_step,
@@ -86,7 +86,7 @@ def test_step_equals_scan_to_the_bit() -> None:
     for t, now in enumerate(now_ms.tolist()):
         while row < len(news) and news.known_ms[row] <= now:
             known, published, score = news.known_ms[row], news.published_ms[row], news.values[row]
-            fold_observation(state, 2, int(known), int(published), float(score), weights)
+            apply_observation(state, 2, int(known), int(published), float(score), weights)
             row += 1
         series_step(state, 2, now, weights, SPEC.stale_ms, out)
         assert out.tobytes() == scanned[t].tobytes()
@@ -129,14 +129,14 @@ def test_old_news_say_less_and_then_nothing() -> None:
 def test_news_of_an_hour_long_gone_fall_out() -> None:
     state, weights = series_state(SPEC, 1), weights_of(SPEC)
     out = np.empty(N_SENTIMENT, np.float32)
-    fold_observation(state, 0, START_MS, START_MS, 1.0, weights)
+    apply_observation(state, 0, START_MS, START_MS, 1.0, weights)
     for hours in (BUCKETS - 1, BUCKETS, 3 * BUCKETS):
         now_ms = START_MS + hours * HOUR_MS
-        fold_observation(state, 0, now_ms, now_ms, 0.0, weights)
+        apply_observation(state, 0, now_ms, now_ms, 0.0, weights)
         series_step(state, 0, now_ms, weights, SPEC.stale_ms, out)
         assert (out[SLOW] > 0.0) == (hours < BUCKETS)
     before = state.tobytes()
-    fold_observation(state, 0, START_MS, START_MS, 1.0, weights)  # known 21 days late
+    apply_observation(state, 0, START_MS, START_MS, 1.0, weights)  # known 21 days late
     assert state.tobytes() == before
 
 

@@ -21,7 +21,7 @@ Agree = Callable[..., None]
 
 def formulas(b: Bars, _ref: F64, plain: Any) -> dict[str, F64]:
     """Return each feature by its formula."""
-    h, l, c = b.high, b.low, b.close  # noqa: E741
+    h, l, c = b.high, b.low, b.close  # noqa: E741 - as in OHLC
     correlations = plain.correlations
     sma = {n: talib.SMA(c, n) for n in (5, 20, 50, 100, 200)}
     macd, signal, _ = talib.MACD(c, 12, 26, 9)

@@ -16,7 +16,7 @@ Agree = Callable[..., None]
 
 def formulas(b: Bars, _ref: F64, plain: Any) -> dict[str, F64]:
     """Return each feature by its formula."""
-    h, l, c, v = b.high, b.low, b.close, b.volume  # noqa: E741
+    h, l, c, v = b.high, b.low, b.close, b.volume  # noqa: E741 - as in OHLC
     lag, rolling, correlations = plain.lag, plain.rolling, plain.correlations
     sum_20, mean_50 = talib.SUM(v, 20), talib.SMA(v, 50)
     mean_20, mean_5 = talib.SMA(v, 20), talib.SMA(v, 5)

@@ -91,7 +91,7 @@ class Simulation:
         ]
         by_row = {k if isinstance(k, tuple) else (k, 0): v for k, v in signals.items()}
         return scan(
-            self.market(several, start_ms),  # type: ignore[arg-type]
+            self.market(several, start_ms),  # type: ignore[arg-type]  # every row is a list by now
             self.signals(len(several), by_row),
             state or self.first(),
             trade_params(self.rules, self.traded),

@@ -118,9 +118,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     )
     engine.dispose()
     pool, window = InlinePool(1), {"symbols": ("BTC/USDT",)}
-    with_news = train(workspace, TrainingRequest(**window), now=lambda: NOW, pool=pool)  # type: ignore[arg-type]
+    with_news = train(workspace, TrainingRequest(**window), now=lambda: NOW, pool=pool)  # type: ignore[arg-type]  # mypy reads **dict as one type
     later = NOW + timedelta(hours=1)
-    request = TrainingRequest(**window, price_only=True)  # type: ignore[arg-type]
+    request = TrainingRequest(**window, price_only=True)  # type: ignore[arg-type]  # mypy reads **dict as one type
     by_prices = train(workspace, request, now=lambda: later, pool=pool)
     judged = validate_model(workspace, with_news.ensembles[0].hash, pool=pool)
     return Made(workspace, with_news, by_prices, judged)

@@ -36,8 +36,8 @@ def value_names(series: str) -> tuple[str, ...]:
 
 
 @njit
-def fold_value(state: States, k: int, published_ms: int, value: float) -> None:
-    """Fold one value into the state of row ``k``: the two newest publications are remembered.
+def apply_value(state: States, k: int, published_ms: int, value: float) -> None:
+    """Apply one value to the state of row ``k``: the two newest publications are remembered.
 
     So the state does not depend on the order in which values became known.
     """

@@ -54,8 +54,8 @@ def decay_weights(spec: SentimentSpec) -> F64:
 
 
 @njit
-def fold_score(state: States, k: int, known_ms: int, published_ms: int, score: float) -> None:
-    """Fold one row of news into the state of row ``k``.
+def apply_score(state: States, k: int, known_ms: int, published_ms: int, score: float) -> None:
+    """Apply one row of news to the state of row ``k``.
 
     known_ms : since when it is known; older than BUCKETS hours before the newest: it is forgotten.
     score    : -1 to 1.
@@ -79,7 +79,7 @@ def fold_score(state: States, k: int, known_ms: int, published_ms: int, score: f
 def sentiment_step(
     state: States, k: int, now_ms: int, weights: F64, out: NDArray[np.float32]
 ) -> None:
-    """Write the columns of row ``k`` as of ``now_ms``, when everything folded in is known.
+    """Write the columns of row ``k`` as of ``now_ms``, when everything applied is known.
 
     weights : see ``decay_weights``.    out : (N_SENTIMENT,) written.
     """

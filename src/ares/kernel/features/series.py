@@ -1,6 +1,6 @@
 """External series as columns: one state and one way of stepping for both families.
 
-A family decides how a row is folded in and how the columns are written: ``sentiment`` and
+A family decides how a row is applied and how the columns are written: ``sentiment`` and
 ``last_value``. Where nothing is known, or nothing new was published for too long, all columns of a
 series are NaN.
 """
@@ -17,7 +17,7 @@ from ares.kernel.bars import F64, I64, Bools
 from ares.kernel.features.last_value import (
     N_VALUE,
     VALUE_HASH,
-    fold_value,
+    apply_value,
     value_names,
     value_step,
 )
@@ -27,8 +27,8 @@ from ares.kernel.features.sentiment import (
     N_SENTIMENT,
     SENTIMENT_HASH,
     SENTIMENT_NAMES,
+    apply_score,
     decay_weights,
-    fold_score,
     sentiment_step,
 )
 from ares.kernel.features.state import States
@@ -69,7 +69,7 @@ def series_state(spec: SeriesSpec, n: int) -> States:
         n,
         [
             ("newest_ms", np.int64),  # newest publication that is known; 0: none is
-            ("until_ms", np.int64),  # instant of the last event that was folded in
+            ("until_ms", np.int64),  # instant of the last event that was applied
             ("stale", np.int64),  # 1: nothing new came for too long, or nothing is known
             ("value", np.float64),  # of the newest publication
             ("previous_ms", np.int64),  # the publication before it; 0: none
@@ -87,14 +87,14 @@ def weights_of(spec: SeriesSpec) -> F64:
 
 
 @njit
-def fold_observation(
+def apply_observation(
     state: States, k: int, known_ms: int, published_ms: int, value: float, weights: F64
 ) -> None:
-    """Fold one row into row ``k`` of a series' state; weights : see ``weights_of``."""
+    """Apply one row to row ``k`` of a series' state; weights : see ``weights_of``."""
     if len(weights):
-        fold_score(state, k, known_ms, published_ms, value)
+        apply_score(state, k, known_ms, published_ms, value)
     else:
-        fold_value(state, k, published_ms, value)
+        apply_value(state, k, published_ms, value)
 
 
 @njit
@@ -123,7 +123,7 @@ def series_scan(
     stale_ms: int,
     out: NDArray[np.float32],
 ) -> int:
-    """Step through instants, each after what is known by then; return rows folded in.
+    """Step through instants, each after what is known by then; return rows applied.
 
     known_ms, published_ms, values : (n_rows,) by ``known_ms`` ascending.
     now_ms : (n,) ascending; out : (n, n_columns) written.
@@ -131,15 +131,15 @@ def series_scan(
     row = 0
     for t in range(len(now_ms)):
         while row < len(known_ms) and known_ms[row] <= now_ms[t]:
-            fold_observation(state, k, known_ms[row], published_ms[row], values[row], weights)
+            apply_observation(state, k, known_ms[row], published_ms[row], values[row], weights)
             row += 1
         series_step(state, k, now_ms[t], weights, stale_ms, out[t])
     return row
 
 
 @njit
-def fold_rows(state: States, rows: States, series: int, weights: F64, until_ms: int) -> None:
-    """Fold the rows of one series into the instruments that they count for.
+def apply_rows(state: States, rows: States, series: int, weights: F64, until_ms: int) -> None:
+    """Apply the rows of one series to the instruments that they count for.
 
     rows     : (n_rows,) of OBSERVATION.
     until_ms : instant of the event that brought them.
@@ -150,7 +150,7 @@ def fold_rows(state: States, rows: States, series: int, weights: F64, until_ms: 
             continue
         for k in range(state.shape[0]):
             if row.instrument < 0 or row.instrument == k:
-                fold_observation(state, k, row.known_ms, row.published_ms, row.value, weights)
+                apply_observation(state, k, row.known_ms, row.published_ms, row.value, weights)
     for k in range(state.shape[0]):
         state[k].until_ms = until_ms
 

@@ -39,8 +39,8 @@ def price_after_costs(
     if bps == 0.0:
         return reference_ticks
     if is_buy:
-        return int(math.ceil(reference_ticks * (1.0 + bps * 1e-4) - TICK_TOLERANCE))  # noqa: RUF046
-    return max(1, int(math.floor(reference_ticks * (1.0 - bps * 1e-4) + TICK_TOLERANCE)))  # noqa: RUF046
+        return int(math.ceil(reference_ticks * (1.0 + bps * 1e-4) - TICK_TOLERANCE))  # noqa: RUF046 - Numba's ceil gives a float
+    return max(1, int(math.floor(reference_ticks * (1.0 - bps * 1e-4) + TICK_TOLERANCE)))  # noqa: RUF046 - Numba's floor gives a float
 
 
 @inlined

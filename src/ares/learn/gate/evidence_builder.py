@@ -85,50 +85,32 @@ def build_evidence(
     hypothesis = hypothesis_of(candidate, champion)
     test, log_e = pair.e_process(limits, hypothesis)
     rows, p = candidate.decisions(pair.from_ms, pair.to_ms)
-    calibration = _calibration(candidate, rows, p)
     base_rate = float(rows.won.mean()) if len(rows) else None
-    evidence = _with_trials(
-        Evidence(
-            subject=candidate.ensemble.hash,
-            hypothesis=hypothesis,
-            metrics=performance(pair.first_account, rows, p),
-            from_ms=pair.from_ms,
-            to_ms=pair.to_ms,
-            members=len(candidate.ensemble.members),
-            not_reproduced=checks.not_reproduced,
-            baselines=tuple(
-                Baseline(name, accounts[name].sharpe, accounts[name].net_return)
-                for name in BASELINES
-            ),
-            champion=_champion_metrics(pair),
-            champion_hash="" if champion is None else champion.ensemble.hash,
-            decisions=len(rows),
-            leak_values=checks.leaks.values,
-            leaking=checks.leaks.leaking,
-            parity_rows=checks.parity_rows,
-            parity_difference=checks.parity_difference,
-            majority_accuracy=None if base_rate is None else max(base_rate, 1.0 - base_rate),
-            calibration_error=None if calibration is None else calibration.error,
-            calibration_limit=None if calibration is None else calibration.limit,
-            constant_share=None if calibration is None else calibration.constant_share,
-            e_value=test.e_value,
-            steps=test.steps,
-            bound_breaches=test.breaches,
-            inference_us=checks.inference_us,
+    evidence = Evidence(
+        subject=candidate.ensemble.hash,
+        hypothesis=hypothesis,
+        metrics=performance(pair.first_account, rows, p),
+        from_ms=pair.from_ms,
+        to_ms=pair.to_ms,
+        members=len(candidate.ensemble.members),
+        baselines=tuple(
+            Baseline(name, accounts[name].sharpe, accounts[name].net_return) for name in BASELINES
         ),
-        candidate,
-        pair.first_account,
-        trials,
+        champion=_champion_metrics(pair),
+        champion_hash="" if champion is None else champion.ensemble.hash,
+        decisions=len(rows),
+        majority_accuracy=None if base_rate is None else max(base_rate, 1.0 - base_rate),
+        e_value=test.e_value,
+        steps=test.steps,
+        bound_breaches=test.breaches,
     )
-    close_ms = pair.first_account.close_ms
-    plots = EvidencePlots(
-        accounts,
-        calibration_error(p, rows.won)[1] if len(rows) else (),
-        base_rate,
-        close_ms[step_ends(close_ms)],
-        log_e,
-        float(np.log(limits.e_value_min(hypothesis))),
-    )
+    evidence = _with_checks(evidence, checks)
+    evidence = _with_calibration(evidence, _calibration(candidate, rows, p))
+    evidence = _with_trials(evidence, candidate, pair.first_account, trials)
+    step_ms = pair.first_account.close_ms[step_ends(pair.first_account.close_ms)]
+    log_e_min = float(np.log(limits.e_value_min(hypothesis)))
+    bins = calibration_error(p, rows.won)[1] if len(rows) else ()
+    plots = EvidencePlots(accounts, bins, base_rate, step_ms, log_e, log_e_min)
     return EvidenceResult(evidence, plots)
 
 
@@ -181,6 +163,31 @@ def _calibration(candidate: EnsembleScores, rows: Rows, p: F64) -> CalibrationQu
         lane=rows.lane,
         overlap=rows.overlap(finest_ms),
         fold=candidate.fold_numbers(rows),
+    )
+
+
+def _with_checks(evidence: Evidence, checks: MemberChecks) -> Evidence:
+    """Return the evidence with what the tests of the members found."""
+    return msgspec.structs.replace(
+        evidence,
+        not_reproduced=checks.not_reproduced,
+        leak_values=checks.leaks.values,
+        leaking=checks.leaks.leaking,
+        parity_rows=checks.parity_rows,
+        parity_difference=checks.parity_difference,
+        inference_us=checks.inference_us,
+    )
+
+
+def _with_calibration(evidence: Evidence, quality: CalibrationQuality | None) -> Evidence:
+    """Return the evidence with the quality of the probabilities; unchanged where it is unknown."""
+    if quality is None:
+        return evidence
+    return msgspec.structs.replace(
+        evidence,
+        calibration_error=quality.error,
+        calibration_limit=quality.limit,
+        constant_share=quality.constant_share,
     )
 
 

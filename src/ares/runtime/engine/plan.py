@@ -121,14 +121,18 @@ def plan_run(
         sentiment=next((spec for spec in series if isinstance(spec, SentimentSpec)), None),
         value_series=tuple(spec for spec in series if isinstance(spec, ValueSpec)),
     )
-    feed = _feed(setup, bars)
-    state = new_state(setup)
+    feed, state = _feed(setup, bars), new_state(setup)
     warm_features(state, store, keys, reference, warm_ms)
+    return _warm_plan(state, feed, history)
+
+
+def _warm_plan(state: State, feed: Feed, history: SeriesHistory) -> RunPlan:
+    """Return the plan of a state with warm features: series as of the feed's start, its hash."""
     end_ms = int(feed.close_ms[-1])
-    history = tuple(rows.until(end_ms) for rows in warm_series(state, history, warm_ms))
+    rest = tuple(rows.until(end_ms) for rows in warm_series(state, history, state.setup.warm_ms))
     first_state = hashlib.sha256(snapshot(state)).hexdigest()
-    state.setup = msgspec.structs.replace(setup, first_state=first_state)
-    return RunPlan(state.setup, feed, state, history)
+    state.setup = msgspec.structs.replace(state.setup, first_state=first_state)
+    return RunPlan(state.setup, feed, state, rest)
 
 
 def _lanes(

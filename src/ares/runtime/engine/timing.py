@@ -22,7 +22,7 @@ class RunTiming:
     def __init__(self, now_s: Callable[[], float] = time.perf_counter) -> None:
         self._now_s = now_s
         self._started_s = now_s()
-        self._code = TimingListener()  # type: ignore[no-untyped-call]
+        self._code = TimingListener()  # type: ignore[no-untyped-call]  # Numba's is not annotated
         self.feeding_s = 0.0
         self.waited_s = 0.0
 

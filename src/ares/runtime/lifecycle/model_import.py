@@ -23,7 +23,7 @@ from ares.domain.utc import utc_iso, utc_version
 from ares.kernel.features import VOLATILITY_20
 from ares.kernel.features.columns import column_names
 from ares.kernel.features.user import UserFeatures
-from ares.learn.calibration import fit_payoff
+from ares.learn.calibration import Payoff, fit_payoff
 from ares.learn.evaluate import OosMetrics, evaluate
 from ares.learn.recipe import Recipe
 from ares.learn.rows import Rows, rows_of, with_user
@@ -100,17 +100,50 @@ def import_onnx(
         interval_ms=timeframe.ms,
         seed=recipe.seed,
     )
+    card = _card(
+        request,
+        graph,
+        column_names(user),
+        (instrument, reference),
+        recipe,
+        rows,
+        payoff,
+        metrics,
+        created,
+    )
+    store = ModelStore(paths.models)
+    package = store.add(sealed(card, {GRAPH_FILE: graph}))
+    ensemble = package.alone(instrument.key, utc_iso(created))
+    store.save_ensemble(ensemble)
+    stored = ModelsImported((package.card.ref,), ensemble.hash, path.name, stamp(now), who())
+    record(paths.journals, [stored])
+    return ImportedModel(package, ensemble, metrics)
+
+
+def _card(
+    request: OnnxImport,
+    graph: bytes,
+    columns: tuple[str, ...],
+    about: tuple[Instrument, Instrument],
+    recipe: Recipe,
+    rows: Rows,
+    payoff: Payoff,
+    metrics: OosMetrics,
+    created: datetime,
+) -> PackageCard:
+    """Return the card of an imported model of an instrument and its reference."""
+    (instrument, reference), timeframe = about, Timeframe.parse(request.interval)
     label = recipe.label
-    card = PackageCard(
+    return PackageCard(
         name=f"{instrument.slug}_{timeframe}_imported",
         version=utc_version(created),
         scope="instrument",
         instruments=(instrument.key,),
         timeframe=timeframe,
         origin="imported",
-        features=column_names(user),
+        features=columns,
         features_hash=recipe.features_hash,
-        recipe={"imported": path.name, "sha256": sha256(graph)},
+        recipe={"imported": request.path.name, "sha256": sha256(graph)},
         recipe_hash=sha256(graph),
         horizon_bars=label.horizon_bars,
         width_sigmas=label.width_sigmas,
@@ -131,13 +164,6 @@ def import_onnx(
         reference=reference.key,
         verdict=None,
     )
-    store = ModelStore(paths.models)
-    package = store.add(sealed(card, {GRAPH_FILE: graph}))
-    ensemble = package.alone(instrument.key, utc_iso(created))
-    store.save_ensemble(ensemble)
-    stored = ModelsImported((package.card.ref,), ensemble.hash, path.name, stamp(now), who())
-    record(paths.journals, [stored])
-    return ImportedModel(package, ensemble, metrics)
 
 
 def _rows(

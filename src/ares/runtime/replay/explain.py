@@ -21,7 +21,7 @@ from ares.domain.events import (
 )
 from ares.domain.instrument import MONEY_DECIMALS
 from ares.domain.run import RunSetup
-from ares.journal.run import JournalReader, journaled_now
+from ares.journal.run import JournalEntry, JournalReader, journaled_now
 from ares.kernel.bar_aggregation import BarSeries, ClosingBars, FeatureRows
 from ares.kernel.ensemble import FRESH_INTERVALS
 from ares.kernel.features import FEATURE_NAMES, N_FEATURES
@@ -82,32 +82,25 @@ def explain(
     setup = open_run(folder)
     i = row_of(setup, instrument)
     target, since = target_of(journaled_now(folder), i, at_ms, instrument)
-    state = nearest_state(folder, setup, target.seq - 1)
     upto = JournalReader(folder, target.seq)
-    for _, stepped in stepping(state, setup, upto, scorers, user, open_ensemble):
-        if isinstance(stepped, IllegalTransition):
-            raise stepped
+    state = _stepped(folder, setup, upto, scorers, user, open_ensemble)
     champion = champion_lane(state, i)
     lane = i if champion is None else champion
     slot = state.slots[lane]
     if slot.ensemble is not None and open_ensemble is not None:
         scorers = scorers | open_ensemble(slot.ensemble)
-    assert isinstance(target.event, BarsClosed)
+    closing, outputs = _decision(target, setup, lane)
     medians = _medians(folder, setup, upto, i, user)
-    decided = next(e for e in target.effects if isinstance(e, DecisionMade))
-    outputs = np.frombuffer(decided.outputs).reshape(-1, len(setup.instruments))[:, lane]
-    ohlcv = np.frombuffer(target.event.ohlcv).reshape(-1, 5)[i]
-    flat = bool(np.frombuffer(target.event.flat, np.bool_)[i])
     facts = facts_of(since, lane)
     action, sentence = _action(state, setup, lane, outputs, facts)
     return Explanation(
         environment=setup.environment,
         instrument=setup.instruments[i].spec.instrument.key,
-        closing_ms=target.event.ts_ms,
+        closing_ms=closing.ts_ms,
         seq=target.seq,
-        bar=dict(zip(("open", "high", "low", "close", "volume"), ohlcv.tolist(), strict=True)),
-        flat=flat,
-        votes=_votes(state, setup, lane, target.event.ts_ms, medians, scorers),
+        bar=_bar(closing, i),
+        flat=bool(np.frombuffer(closing.flat, np.bool_)[i]),
+        votes=_votes(state, setup, lane, closing.ts_ms, medians, scorers),
         p=known(outputs[OUT_P]),
         edge_bps=known(outputs[OUT_EDGE]),
         edge_bps_min=float(setup.rules["edge_bps_min"]),
@@ -120,6 +113,37 @@ def explain(
         limits=_limits(state, setup, lane),
         facts=tuple(readable(e) for e in facts),
     )
+
+
+def _stepped(
+    folder: Path,
+    setup: RunSetup,
+    upto: JournalReader,
+    scorers: Scorers,
+    user: UserFeatures | None,
+    open_ensemble: Opener | None,
+) -> State:
+    """Return the state after the last entry of ``upto``, stepped from the nearest snapshot."""
+    state = nearest_state(folder, setup, upto.seq_max - 1)
+    for _, result in stepping(state, setup, upto, scorers, user, open_ensemble):
+        if isinstance(result, IllegalTransition):
+            raise result
+    return state
+
+
+def _decision(
+    target: JournalEntry, setup: RunSetup, lane: int
+) -> tuple[BarsClosed, NDArray[np.float64]]:
+    """Return the bars of a journaled decision, and what it was made from in one lane."""
+    assert isinstance(target.event, BarsClosed)
+    decided = next(effect for effect in target.effects if isinstance(effect, DecisionMade))
+    outputs = np.frombuffer(decided.outputs).reshape(-1, len(setup.instruments))
+    return target.event, outputs[:, lane]
+
+
+def _bar(closing: BarsClosed, i: int) -> dict[str, float]:
+    ohlcv = np.frombuffer(closing.ohlcv).reshape(-1, 5)[i].tolist()
+    return dict(zip(("open", "high", "low", "close", "volume"), ohlcv, strict=True))
 
 
 def _medians(
