@@ -21,7 +21,11 @@ from ares.domain.package import sealed
 from ares.learn.gate.verdict import Verdict, VerdictLine
 from ares.runtime.registry.model_journal import read_registry
 from ares.runtime.validation.evaluator import EnsembleEvaluator
-from ares.runtime.validation.pipeline import ValidationResult, validate_inline
+from ares.runtime.validation.pipeline import (
+    ValidationResult,
+    series_ablations,
+    validate_inline,
+)
 from ares.runtime.validation.request import ValidationRequest
 
 if TYPE_CHECKING:
@@ -81,6 +85,22 @@ def test_the_scores_are_those_of_the_training(trained: World, good: ValidationRe
     assert np.isnan(before.p).all()
     assert ((p > 0.0) & (p < 1.0)).all()
     assert len(set(scores.fold_numbers(rows).tolist())) >= 4
+
+
+def test_a_series_without_bars_for_its_ablation_is_a_remark(trained: World) -> None:
+    config = validation_config(trained.workspace)
+    ensemble = ModelStore(trained.workspace.models_dir).ensemble(trained.refit)
+    evaluation = EnsembleEvaluator(config, trained.pool).evaluate(ensemble, None, checks=False)
+    candidate = evaluation.candidate
+    twins = {"rate": candidate, "funding": replace(candidate, steps=())}
+    found, remarks = series_ablations(
+        replace(evaluation, twins=twins), config.account_terms(ensemble), config.limits
+    )
+    assert [ablation.series for ablation in found] == ["rate"]
+    assert remarks == (
+        "no ablation of funding: the ensemble and its twin without funding share no "
+        "out-of-sample bars",
+    )
 
 
 def test_the_same_candles_give_the_same_evidence(trained: World, good: ValidationResult) -> None:

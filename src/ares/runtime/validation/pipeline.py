@@ -7,7 +7,6 @@ verdict is saved by ``verdict_file``. A comparison uses the same stages up to th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from ares.adapters.worker_pool import InlinePool, WorkerPool
@@ -79,6 +78,7 @@ def validate(
             f"{candidate.instrument} {candidate.hash[:12]} cannot be validated: {error}"
         ) from None
     on_progress(1, 1, "evidence")
+    ablations, left_out = series_ablations(evaluation, terms, limits)
     return ValidationResult(
         candidate,
         request.environment,
@@ -86,8 +86,8 @@ def validate(
         limits,
         result.evidence,
         verdict_basis(config, candidate, "" if champion is None else champion.hash, request.trials),
-        evaluation.notes,
-        _ablations(evaluation, terms, limits),
+        (*evaluation.notes, *left_out),
+        ablations,
         result.plots,
     )
 
@@ -129,12 +129,17 @@ def _with_latency_limit(checks: MemberChecks, limits: GateLimits) -> MemberCheck
     return replace(checks, inference_us=limits.inference_us_max)
 
 
-def _ablations(
+def series_ablations(
     evaluation: EnsembleEvaluation, terms: AccountTerms, limits: GateLimits
-) -> tuple[AblationResult, ...]:
-    """Return the ablations of the series for which there are bars that both walked over."""
-    found = []
+) -> tuple[tuple[AblationResult, ...], tuple[str, ...]]:
+    """Return the ablation of each external series, and a remark for each that has no bars."""
+    found, left_out = [], []
     for series, twin in evaluation.twins.items():
-        with suppress(ValueError):  # no such bars
+        try:
             found.append(ablation(series, evaluation.candidate, twin, terms, limits))
-    return tuple(found)
+        except ValueError:
+            left_out.append(
+                f"no ablation of {series}: the ensemble and its twin without {series} share no "
+                "out-of-sample bars"
+            )
+    return tuple(found), tuple(left_out)
