@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from ares.kernel.features.user import UserFeatures
 
 # The same examples on every run, so that a red test is about the change; `make explore` draws anew.
 # How long an example takes says how busy the machine is, and makes no test red.
@@ -27,3 +32,36 @@ def ares_data() -> Path:
             pytest.fail(reason)
         pytest.skip(reason)
     return folder
+
+
+@dataclass(frozen=True)
+class UserModule:
+    """A file ``mine.py`` with a user's features.
+
+    head : the lines that every such module begins with; good : two features that may be used.
+    """
+
+    folder: Path
+    head: str = "from ares.kernel.features.user import feature\nimport numpy as np\n"
+    good: str = """
+@feature(warmup_bars=50)
+def from_high(bars):
+    return bars.close[-1] / bars.high.max() - 1.0
+
+@feature(warmup_bars=1)
+def busy(bars):
+    return float(bars.volume[-1] > 0)
+"""
+
+    def load(self, source: str) -> UserFeatures:
+        """Write the module, ``source`` after the head, and load its features."""
+        from ares.adapters.user_module import load_user_features
+
+        (self.folder / "mine.py").write_text(self.head + source)
+        return load_user_features("mine.py", self.folder)
+
+
+@pytest.fixture
+def user_module(tmp_path: Path) -> UserModule:
+    """Return a user's module in the folder of the test."""
+    return UserModule(tmp_path)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,34 +11,11 @@ import pytest
 from ares.adapters.user_module import load_user_features
 from ares.domain.errors import UserError
 from ares.kernel.bars import Bars
-from ares.kernel.features.user import UserFeatures
-
-Write = Callable[[str], UserFeatures]
-
-HEAD = "from ares.kernel.features.user import feature\nimport numpy as np\n"
-GOOD = """
-@feature(warmup_bars=50)
-def from_high(bars):
-    return bars.close[-1] / bars.high.max() - 1.0
-
-@feature(warmup_bars=1)
-def busy(bars):
-    return float(bars.volume[-1] > 0)
-"""
 
 
-@pytest.fixture
-def write(tmp_path: Path) -> Write:
-    def load(source: str) -> UserFeatures:
-        (tmp_path / "mine.py").write_text(HEAD + source)
-        return load_user_features("mine.py", tmp_path)
-
-    return load
-
-
-def test_a_module_by_its_dotted_name(tmp_path: Path) -> None:
+def test_a_module_by_its_dotted_name(tmp_path: Path, user_module: Any) -> None:
     (tmp_path / "pack").mkdir()
-    (tmp_path / "pack" / "own.py").write_text(HEAD + GOOD)
+    (tmp_path / "pack" / "own.py").write_text(user_module.head + user_module.good)
     assert load_user_features("pack.own", tmp_path).names == ("from_high", "busy")
 
 
@@ -54,9 +31,9 @@ def test_a_module_by_its_dotted_name(tmp_path: Path) -> None:
         ("1 / 0\n", r"ZeroDivisionError: division by zero \(line 3\)"),
     ],
 )
-def test_a_bad_module_is_one_line(write: Write, source: str, message: str) -> None:
+def test_a_bad_module_is_one_line(user_module: Any, source: str, message: str) -> None:
     with pytest.raises(UserError, match=message) as caught:
-        write(source)
+        user_module.load(source)
     assert "\n" not in str(caught.value)
 
 
@@ -86,13 +63,13 @@ def test_what_runs_is_what_is_hashed(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["mine.py"]
 
 
-def test_a_comment_leaves_the_hash_and_a_number_does_not(write: Write) -> None:
-    plain = write(GOOD).hash
-    words = GOOD.replace(
+def test_a_comment_leaves_the_hash_and_a_number_does_not(user_module: Any) -> None:
+    plain = user_module.load(user_module.good).hash
+    words = user_module.good.replace(
         "def busy(bars):", 'def busy(bars):\n    """Whether anyone traded."""  # or not'
     )
-    assert write(words).hash == plain
-    assert write(GOOD.replace("> 0", "> 1")).hash != plain
+    assert user_module.load(words).hash == plain
+    assert user_module.load(user_module.good.replace("> 0", "> 1")).hash != plain
 
 
 @pytest.mark.parametrize("content", [b"x = '\xff'\n", b"x = 1\0\n", b"def f(:\n"])
@@ -104,12 +81,12 @@ def test_a_file_that_is_no_python_is_one_line(tmp_path: Path, content: bytes) ->
 
 
 def test_an_installed_module_is_hashed_by_its_source_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, user_module: Any
 ) -> None:
-    (tmp_path / "ares_installed_features.py").write_text(HEAD + GOOD)
+    (tmp_path / "ares_installed_features.py").write_text(user_module.head + user_module.good)
     monkeypatch.syspath_prepend(tmp_path)
     elsewhere = tmp_path / "workspace"
     elsewhere.mkdir()
     installed = load_user_features("ares_installed_features", elsewhere)
-    (elsewhere / "mine.py").write_text("# the same\n" + HEAD + GOOD)
+    (elsewhere / "mine.py").write_text("# the same\n" + user_module.head + user_module.good)
     assert installed.hash == load_user_features("mine.py", elsewhere).hash

@@ -7,7 +7,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from ares.adapters.onnx_model import open_model
 from ares.domain.timeframe import Timeframe
+from ares.learn.calibration import Platt
+from ares.learn.fit import FittedModel, fit
+from ares.learn.parity import Parity, compare
 from ares.learn.recipe import LabelRecipe, Recipe
 from ares.learn.rows import Rows
 
@@ -41,3 +45,21 @@ def recipe() -> Recipe:
     """Return an hourly recipe over the rows' columns."""
     label = LabelRecipe(horizon_bars=12, width_min_bps=33.0, cost_bps=22.0)
     return Recipe(Timeframe.H1, COLUMNS, "features", label)
+
+
+@pytest.fixture(scope="session")
+def trained(rows: MakeRows, recipe: Recipe) -> tuple[Rows, FittedModel]:
+    """Return rows, and the model that was fitted on them."""
+    table = rows(3000)
+    return table, fit(table.x, table, recipe)
+
+
+def compare_graph(graph: bytes, fitted: FittedModel, platt: Platt, table: np.ndarray) -> Parity:
+    expected = platt.probability(fitted.raw(table))
+    return compare(expected, open_model(graph, table.shape[1], "test"), table)
+
+
+@pytest.fixture(scope="session")
+def parity_of() -> Callable[..., Parity]:
+    """Return what compares a graph with the model that it was exported from."""
+    return compare_graph

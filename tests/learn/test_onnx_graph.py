@@ -13,27 +13,17 @@ from ares.adapters.onnx_model import open_model
 from ares.learn.calibration import Platt, fit_platt
 from ares.learn.fit import FittedModel, fit
 from ares.learn.onnx_graph import floor32, reference_rows, served_threshold, split_points, to_onnx
-from ares.learn.parity import Parity, compare
+from ares.learn.parity import Parity
 from ares.learn.recipe import Recipe
 from ares.learn.rows import Rows
 
 MakeRows = Callable[..., Rows]
+ParityOf = Callable[..., Parity]
 PLATT = Platt(a=1.7, b=-0.3)
 
 
-@pytest.fixture(scope="module")
-def trained(rows: MakeRows, recipe: Recipe) -> tuple[Rows, FittedModel]:
-    table = rows(3000)
-    return table, fit(table.x, table, recipe)
-
-
-def parity_of(graph: bytes, fitted: FittedModel, platt: Platt, table: np.ndarray) -> Parity:
-    expected = platt.probability(fitted.raw(table))
-    return compare(expected, open_model(graph, table.shape[1], "test"), table)
-
-
 def test_no_row_differs_on_thresholds_nans_and_extremes(
-    trained: tuple[Rows, FittedModel],
+    trained: tuple[Rows, FittedModel], parity_of: ParityOf
 ) -> None:
     table, fitted = trained
     made = reference_rows(table.x, fitted.trees)
@@ -44,7 +34,7 @@ def test_no_row_differs_on_thresholds_nans_and_extremes(
 
 
 def test_nans_that_training_had_none_of_take_the_models_branch(
-    rows: MakeRows, recipe: Recipe
+    rows: MakeRows, recipe: Recipe, parity_of: ParityOf
 ) -> None:
     table = rows(2000)
     whole = np.nan_to_num(table.x)
@@ -55,7 +45,7 @@ def test_nans_that_training_had_none_of_take_the_models_branch(
 
 
 def test_a_model_that_found_nothing_to_split_on_is_exported_too(
-    rows: MakeRows, recipe: Recipe
+    rows: MakeRows, recipe: Recipe, parity_of: ParityOf
 ) -> None:
     table = rows(200)
     fitted = fit(np.zeros_like(table.x), table, recipe)

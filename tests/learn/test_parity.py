@@ -7,30 +7,20 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from ares.adapters.onnx_model import open_model
 from ares.learn.calibration import Platt
-from ares.learn.fit import FittedModel, fit
+from ares.learn.fit import FittedModel
 from ares.learn.onnx_graph import reference_rows, to_onnx
 from ares.learn.parity import ConversionWrongError, Parity, compare, require_parity
-from ares.learn.recipe import Recipe
 from ares.learn.rows import Rows
 
 MakeRows = Callable[..., Rows]
+ParityOf = Callable[..., Parity]
 PLATT = Platt(a=1.7, b=-0.3)
 
 
-@pytest.fixture(scope="module")
-def trained(rows: MakeRows, recipe: Recipe) -> tuple[Rows, FittedModel]:
-    table = rows(3000)
-    return table, fit(table.x, table, recipe)
-
-
-def parity_of(graph: bytes, fitted: FittedModel, platt: Platt, table: np.ndarray) -> Parity:
-    expected = platt.probability(fitted.raw(table))
-    return compare(expected, open_model(graph, table.shape[1], "test"), table)
-
-
-def test_a_swapped_calibration_is_caught(trained: tuple[Rows, FittedModel]) -> None:
+def test_a_swapped_calibration_is_caught(
+    trained: tuple[Rows, FittedModel], parity_of: ParityOf
+) -> None:
     table, fitted = trained
     swapped = to_onnx(fitted.trees, Platt(a=PLATT.b, b=PLATT.a))
     parity = parity_of(swapped, fitted, PLATT, reference_rows(table.x, fitted.trees))
@@ -40,7 +30,9 @@ def test_a_swapped_calibration_is_caught(trained: tuple[Rows, FittedModel]) -> N
 
 
 @pytest.mark.parametrize("attribute", ["nodes_values", "nodes_missing_value_tracks_true"])
-def test_a_wrong_branch_is_caught(trained: tuple[Rows, FittedModel], attribute: str) -> None:
+def test_a_wrong_branch_is_caught(
+    trained: tuple[Rows, FittedModel], attribute: str, parity_of: ParityOf
+) -> None:
     """Round one threshold to nearest, or turn one hole: what a library's converter does."""
     import onnx
 

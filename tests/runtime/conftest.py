@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import yaml
 
 from ares.adapters.model_store import ModelStore
-from ares.adapters.worker_pool import Task, WorkerPool
+from ares.adapters.worker_pool import InlinePool, WorkerPool
 from ares.bootstrap.lifecycle import promote
 from ares.bootstrap.mlflow import sync_models
 from ares.bootstrap.training import train
@@ -81,6 +80,23 @@ def make_workspace(
     return Workspace(root)
 
 
+def bars_along(drift: np.ndarray) -> Bars:
+    """Return hourly bars whose log prices drift by ``drift`` an hour, with noise."""
+    n = len(drift)
+    noise = np.random.default_rng(5).standard_normal(n)
+    close = np.round(100.0 * np.exp(np.cumsum(drift + 0.004 * noise)), 4)
+    open_ = np.concatenate([[100.0], close[:-1]])
+    high, low = np.maximum(open_, close) * 1.0005, np.minimum(open_, close) * 0.9995
+    ts = START_MS + np.arange(n, dtype=np.int64) * HOUR
+    return Bars.make(ts, open_, np.round(high, 4), np.round(low, 4), close, np.full(n, 1e3))
+
+
+@pytest.fixture(scope="session", name="bars_along")
+def bars_along_() -> Callable[[np.ndarray], Bars]:
+    """Return the maker of bars with a given drift."""
+    return bars_along
+
+
 @pytest.fixture(scope="session")
 def workspace_of() -> MakeWorkspace:
     """Return the maker of workspaces."""
@@ -97,14 +113,6 @@ BTC = "binance:BTC/USDT"
 HOURS = 4_000
 DRIFT, SEED, VOLUME_LEAST = 0.004, 1, 1_000.0
 NOW = datetime(2024, 1, 1, 12, 0, 0, tzinfo=UTC)
-
-
-class InlinePool(WorkerPool):
-    """Does every task at once, here."""
-
-    def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Any]]:
-        for task in tasks:
-            yield task, task.function(task.argument)
 
 
 @dataclass(frozen=True)
@@ -200,7 +208,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, bars_of: Callable[..., Bar
         bars = bars_of(HOURS, SEED, drift=drift, volume_least=VOLUME_LEAST)
         store.save(spec, "1h", bars, "made for a test")
     engine.dispose()
-    workspace, pool = Workspace(root), InlinePool(1)
+    workspace, pool = Workspace(root), InlinePool()
     made = []
     requests = (
         TrainingRequest(symbols=("BTC/USDT",), to_ms=START_MS + (HOURS - 200) * HOUR),

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +17,7 @@ from ares import bootstrap
 from ares.adapters.model_store import ModelStore
 from ares.adapters.onnx_model import open_model
 from ares.adapters.user_module import load_user_features
-from ares.adapters.worker_pool import Task, WorkerPool
+from ares.adapters.worker_pool import InlinePool
 from ares.bootstrap import RunRequest
 from ares.bootstrap.training import train, training_rules
 from ares.cli.main import run
@@ -49,15 +48,6 @@ FAILING = HEAD + "def f(bars):\n    return bars.close[3]\n"
 FAILING_LATER = (
     HEAD + f"def f(bars):\n    return 1.0 / max(0, int(bars.ts_ms[-1]) - {FROM_MS + DAY_MS})\n"
 )
-
-
-class HereAndNow(WorkerPool):
-    """A pool that works in this process: quicker to start."""
-
-    def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Any]]:
-        """Yield each task with its result."""
-        for task in tasks:
-            yield task, task.function(task.argument)
 
 
 @dataclass(frozen=True)
@@ -108,7 +98,7 @@ def candles(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def done(candles: Path) -> Done:
     """Return the workspace with a run over four days, stopped once and taken up again."""
     workspace = write(candles, example())
-    with HereAndNow() as pool:
+    with InlinePool() as pool:
         report = train(workspace, TrainingRequest(to_ms=SPLIT_MS), pool=pool)
     asked = iter([False] * 700 + [True])
     begun = bootstrap.history_run(workspace, REQUEST, stopped=lambda: next(asked))
@@ -234,7 +224,7 @@ def test_a_run_is_not_taken_up_with_models_of_a_changed_module(
     other: Callable[..., Workspace],
 ) -> None:
     workspace = other(example() + "\nEDITED = True\n")
-    with HereAndNow() as pool:
+    with InlinePool() as pool:
         request = TrainingRequest(intervals=("15m",), to_ms=SPLIT_MS)
         train(workspace, request, pool=pool, now=lambda: LATER)
     line = refused(lambda: bootstrap.history_run(workspace, REQUEST))
@@ -255,7 +245,7 @@ def test_without_the_module_its_models_are_refused(other: Callable[..., Workspac
 
 def test_models_without_a_module_are_refused_with_one(other: Callable[..., Workspace]) -> None:
     workspace = other(features={"module": None})
-    with HereAndNow() as pool:
+    with InlinePool() as pool:
         request = TrainingRequest(intervals=("15m",), to_ms=SPLIT_MS)
         train(workspace, request, pool=pool, now=lambda: LATER)
     (plain,) = ModelStore(workspace.models_dir).listed().ensembles[:1]

@@ -3,44 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from ares.adapters.user_module import load_user_features
 from ares.domain.errors import UserError
 from ares.kernel.bars import Bars
-from ares.kernel.features.user import UserFeatures, bars_since_break
+from ares.kernel.features.user import bars_since_break
 from ares.learn.leakage import check_user_features
 
 Walk = Callable[..., Bars]
-Write = Callable[[str], UserFeatures]
-
-HEAD = "from ares.kernel.features.user import feature\nimport numpy as np\n"
-GOOD = """
-@feature(warmup_bars=50)
-def from_high(bars):
-    return bars.close[-1] / bars.high.max() - 1.0
-
-@feature(warmup_bars=1)
-def busy(bars):
-    return float(bars.volume[-1] > 0)
-"""
 
 
-@pytest.fixture
-def write(tmp_path: Path) -> Write:
-    def load(source: str) -> UserFeatures:
-        (tmp_path / "mine.py").write_text(HEAD + source)
-        return load_user_features("mine.py", tmp_path)
-
-    return load
-
-
-def test_values_are_the_functions_of_past_bars(walk: Walk, write: Write) -> None:
+def test_values_are_the_functions_of_past_bars(walk: Walk, user_module: Any) -> None:
     bars = walk(1, 200)
-    features = write(GOOD)
+    features = user_module.load(user_module.good)
     values = features.of(bars, 60_000)
     assert features.names == ("from_high", "busy")
     assert values.dtype == np.float32
@@ -50,25 +28,25 @@ def test_values_are_the_functions_of_past_bars(walk: Walk, write: Write) -> None
     assert check_user_features(features, bars, 60_000).clean
 
 
-def test_history_and_live_are_the_same_call(walk: Walk, write: Write) -> None:
+def test_history_and_live_are_the_same_call(walk: Walk, user_module: Any) -> None:
     whole = walk(1, 400)
     bars = Bars.concat([whole[:150], whole[190:]])
-    features = write(GOOD)
+    features = user_module.load(user_module.good)
     values = features.of(bars, 60_000)
     for t in range(0, len(bars), 7):
         assert features.step(bars[: t + 1], 60_000).tobytes() == values[t].tobytes()
 
 
-def test_a_break_starts_afresh(walk: Walk, write: Write) -> None:
+def test_a_break_starts_afresh(walk: Walk, user_module: Any) -> None:
     whole = walk(1, 200)
     bars = Bars.concat([whole[:100], whole[130:]])
-    values = write(GOOD).of(bars, 60_000)
+    values = user_module.load(user_module.good).of(bars, 60_000)
     assert np.flatnonzero(np.isnan(values[:, 0])).tolist() == [*range(49), *range(100, 149)]
     assert bars_since_break(np.empty(0, np.int64), 1).tolist() == []
 
 
-def test_no_function_can_spoil_anothers_bars(walk: Walk, write: Write) -> None:
-    features = write(
+def test_no_function_can_spoil_anothers_bars(walk: Walk, user_module: Any) -> None:
+    features = user_module.load(
         "@feature(warmup_bars=2)\ndef spoil(bars):\n    bars.close[:] = 1.0\n    return 0.0\n"
     )
     with pytest.raises(UserError, match=r"'spoil' of mine\.py failed .*read-only"):
@@ -85,8 +63,8 @@ def test_no_function_can_spoil_anothers_bars(walk: Walk, write: Write) -> None:
         ("return 'up'", "ValueError"),
     ],
 )
-def test_a_failing_function_is_named(walk: Walk, write: Write, body: str, message: str) -> None:
-    features = write(f"@feature(warmup_bars=3)\ndef f(bars):\n    {body}\n")
+def test_a_failing_function_is_named(walk: Walk, user_module: Any, body: str, message: str) -> None:
+    features = user_module.load(f"@feature(warmup_bars=3)\ndef f(bars):\n    {body}\n")
     with pytest.raises(UserError, match=rf"feature 'f' of mine\.py .*{message}") as caught:
         features.of(walk(1, 10), 60_000)
     assert "\n" not in str(caught.value)
@@ -118,6 +96,6 @@ def f(bars):
 
 
 @pytest.mark.parametrize("way", LEAKS)
-def test_a_leaky_function_may_not_be_used(walk: Walk, write: Write, way: str) -> None:
+def test_a_leaky_function_may_not_be_used(walk: Walk, user_module: Any, way: str) -> None:
     with pytest.raises(UserError, match=r"mine\.py: look-ahead leakage in 1 of 1 columns \(f\)"):
-        check_user_features(write(LEAKS[way]), walk(1, 300), 60_000)
+        check_user_features(user_module.load(LEAKS[way]), walk(1, 300), 60_000)

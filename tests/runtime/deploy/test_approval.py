@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,29 +14,9 @@ if TYPE_CHECKING:
     from tests.runtime.deploy.conftest import Site
 
 
-def refused(site: Site, says: str, package: Path | None = None, **asked: Any) -> None:
-    """Install, and see that it is refused with that line and that nothing else has happened."""
-    before = sorted(path for path in site.production.models_dir.rglob("*") if path.is_file())
-    report = site.install(package, **asked)
-    assert report.result == "refused", report
-    assert says in report.reason
-    assert "\n" not in report.reason
-    assert str(site.temporary) not in report.reason
-    denied = read_registry(site.production.journal_dir).refusals[-1]
-    assert (denied.action, denied.environment) == ("install", asked.get("to", "live"))
-    assert says in denied.reason
-    assert site.champion() == site.old
-    after = sorted(path for path in site.production.models_dir.rglob("*") if path.is_file())
-    assert [path for path in after if "deploy" not in path.parts] == [
-        path for path in before if "deploy" not in path.parts
-    ]
-    assert site.left() == []
-    assert not (site.service / "restarts").exists()
-
-
 def test_a_person_who_says_no_and_a_file_that_is_another_one(site: Site) -> None:
-    refused(site, "it was not approved", approve=lambda _plan: False)
-    refused(site, "not the one of --sha256", sha256="0" * 64)
+    site.refuses("it was not approved", approve=lambda _plan: False)
+    site.refuses("not the one of --sha256", sha256="0" * 64)
     assert site.install(sha256=sha256(site.package.read_bytes()).upper(), approve=lambda plan: (
         plan.previous_hash == site.old and plan.rehearsed.verdict is not None and False
     )).result == "refused"  # fmt: skip
@@ -58,7 +37,7 @@ def test_outside_the_quiet_hours_it_waits_or_says_when(site: Site) -> None:
     now = site.clock.now()
     begin, end = now + timedelta(hours=5), now + timedelta(hours=6)
     site.settle(quiet_hours=f"{begin:%H:%M}-{end:%H:%M}")
-    refused(site, "the quiet hours (", now=False, wait=False)
+    site.refuses("the quiet hours (", now=False, wait=False)
     report = site.install(now=False)
     assert report.result == "installed"
     assert begin.replace(second=0, microsecond=0) <= site.clock.now()

@@ -27,26 +27,6 @@ Files = dict[str, bytes]
 FOLDER = "binance_BTC-USDT_1h/20240201_120000"
 
 
-def refused(site: Site, says: str, package: Path | None = None, **asked: Any) -> None:
-    """Install, and see that it is refused with that line and that nothing else has happened."""
-    before = sorted(path for path in site.production.models_dir.rglob("*") if path.is_file())
-    report = site.install(package, **asked)
-    assert report.result == "refused", report
-    assert says in report.reason
-    assert "\n" not in report.reason
-    assert str(site.temporary) not in report.reason
-    denied = read_registry(site.production.journal_dir).refusals[-1]
-    assert (denied.action, denied.environment) == ("install", asked.get("to", "live"))
-    assert says in denied.reason
-    assert site.champion() == site.old
-    after = sorted(path for path in site.production.models_dir.rglob("*") if path.is_file())
-    assert [path for path in after if "deploy" not in path.parts] == [
-        path for path in before if "deploy" not in path.parts
-    ]
-    assert site.left() == []
-    assert not (site.service / "restarts").exists()
-
-
 def changed(site: Site, change: Callable[[Files], object], whole: bool = True) -> Path:
     """Return a copy of the package with files changed, its manifest true again if ``whole``."""
     with zipfile.ZipFile(site.package) as archive:
@@ -86,24 +66,24 @@ def test_a_changed_byte_a_missing_and_a_strange_file(site: Site) -> None:
         raw[-5] ^= 1
         files[f"{FOLDER}/model.onnx"] = bytes(raw)
 
-    refused(site, "model.onnx is damaged", changed(site, turn, whole=False))
-    refused(site, "model.onnx is damaged", changed(site, turn))
+    site.refuses("model.onnx is damaged", changed(site, turn, whole=False))
+    site.refuses("model.onnx is damaged", changed(site, turn))
     gone = changed(site, lambda files: files.pop(f"{FOLDER}/model.onnx"), whole=False)
-    refused(site, "model.onnx is missing", gone)
+    site.refuses("model.onnx is missing", gone)
     more = changed(site, lambda files: files.update({"more.txt": b"x"}), whole=False)
-    refused(site, "more.txt is not listed", more)
+    site.refuses("more.txt is not listed", more)
     cut = site.package.with_name("cut.zip")
     cut.write_bytes(site.package.read_bytes()[:-40])
-    refused(site, "is not a complete zip file", cut)
+    site.refuses("is not a complete zip file", cut)
 
 
 def test_an_export_without_manifest_ensemble_or_verdict(site: Site) -> None:
-    refused(site, "no manifest.json", changed(site, lambda f: f.pop("manifest.json")))
+    site.refuses("no manifest.json", changed(site, lambda f: f.pop("manifest.json")))
     single = site.package.with_name("single.zip")
     export_model(model_paths(site.staging), "binance_BTC-USDT_1h/20240201_120000", single)
-    refused(site, "ensembles trade", single)
+    site.refuses("ensembles trade", single)
     other = set_("manifest.json", ensemble="0" * 64)
-    refused(site, "is of another ensemble", changed(site, other))
+    site.refuses("is of another ensemble", changed(site, other))
 
 
 @pytest.mark.parametrize(
@@ -122,7 +102,7 @@ def test_an_export_without_manifest_ensemble_or_verdict(site: Site) -> None:
 def test_a_manifest_that_says_something_else(
     site: Site, values: dict[str, object], says: str
 ) -> None:
-    refused(site, says, changed(site, set_("manifest.json", **values)))
+    site.refuses(says, changed(site, set_("manifest.json", **values)))
 
 
 def test_a_model_for_other_features_another_symbol_or_opset(site: Site, made: Any) -> None:
@@ -132,22 +112,20 @@ def test_a_model_for_other_features_another_symbol_or_opset(site: Site, made: An
     )
     target = site.package.with_name("o.zip")
     export_model(model_paths(site.staging), ensemble.hash, target)
-    refused(
-        site, "was made for binance:X/USDT, not for", target, to="paper", force=True, reason="x"
-    )
+    site.refuses("was made for binance:X/USDT, not for", target, to="paper", force=True, reason="x")
 
     ensemble = made.stored(
         site.staging, made.packed("20240302_120000", made.graph(1.0), features_hash="other")
     )
     target = site.package.with_name("f.zip")
     export_model(model_paths(site.staging), ensemble.hash, target)
-    refused(site, "was trained with other features", target, to="paper", force=True, reason="x")
+    site.refuses("was trained with other features", target, to="paper", force=True, reason="x")
 
     package = made.packed("20240303_120000", made.graph(1.0), instruments=("binance:DOGE/USDT",))
     ensemble = made.stored(site.staging, package, "binance:DOGE/USDT")
     target = site.package.with_name("d.zip")
     export_model(model_paths(site.staging), ensemble.hash, target)
-    refused(site, "which is not traded here", target)
+    site.refuses("which is not traded here", target)
 
 
 @pytest.mark.parametrize("content", [b"no model", b""])
@@ -166,7 +144,7 @@ def test_a_verdict_that_was_written_by_hand(site: Site) -> None:
         files[name] = edited(files[name], lambda v: v["evidence"].update(e_value=1.0))
 
     says = "does not follow from its evidence"
-    refused(site, says, changed(site, passed))
+    site.refuses(says, changed(site, passed))
 
     def all_hashes(files: Files) -> None:
         passed(files)
@@ -175,39 +153,39 @@ def test_a_verdict_that_was_written_by_hand(site: Site) -> None:
             files["history.json"], lambda life: life["verdicts"][0].update(file_hash=file_hash)
         )
 
-    refused(site, says, changed(site, all_hashes))
+    site.refuses(says, changed(site, all_hashes))
 
     def moved(files: Files) -> None:
         files["history.json"] = edited(
             files["history.json"], lambda life: life["verdicts"][0].update(environment="paper")
         )
 
-    refused(site, says, changed(site, moved))
-    refused(site, "is missing", changed(site, lambda f: f.pop(verdict_name(f))))
+    site.refuses(says, changed(site, moved))
+    site.refuses("is missing", changed(site, lambda f: f.pop(verdict_name(f))))
 
 
 def test_the_rules_of_a_promotion_hold(site: Site, made: Any) -> None:
-    refused(site, "no passing verdict for paper", to="paper")
-    refused(site, "--force is refused in live", force=True, reason="x")
+    site.refuses("no passing verdict for paper", to="paper")
+    site.refuses("--force is refused in live", force=True, reason="x")
     package = made.packed("20240305_120000", made.graph(3.0))
     bad = made.stored(site.staging, package)
     made.let_pass(site.staging, bad, deflated_sharpe=0.2)
     target = site.package.with_name("bad.zip")
     export_model(model_paths(site.staging), bad.hash, target)
-    refused(site, "it was refused at 2024-02-29T12:00:00Z (deflated_sharpe)", target)
+    site.refuses("it was refused at 2024-02-29T12:00:00Z (deflated_sharpe)", target)
     record(site.production.journal_dir, [EnsembleArchived(site.new, "now", "me", "old")])
-    refused(site, "is archived")
+    site.refuses("is archived")
 
 
 def test_a_recipe_tried_here_makes_the_verdict_old(site: Site, made: Any) -> None:
     book = read_registry(site.production.journal_dir)
     more = msgspec.structs.replace(book.trials[0], recipe_hash="one more")
     record(site.production.journal_dir, [more])
-    refused(site, "more recipes were tried since")
+    site.refuses("more recipes were tried since")
 
 
 def test_other_costs_here_make_the_verdict_old(site: Site) -> None:
     path = site.production.root / "ares.yaml"
     path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), "costs": {"fee_bps": 1.0}}))
     site.production = Workspace(site.production.root)
-    refused(site, "costs, sizes or capital have changed")
+    site.refuses("costs, sizes or capital have changed")

@@ -152,6 +152,21 @@ class Here(WorkerPool):
         return self.known[key]
 
 
+class WrongResult(WorkerPool):
+    """Returns a result of the wrong type for tasks with ``part`` in their label."""
+
+    def __init__(self, pool: WorkerPool, part: str, wrong: object) -> None:
+        super().__init__(1)
+        self._inner, self._part, self._wrong = pool, part, wrong
+
+    def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Any]]:
+        for task in tasks:
+            if self._part in task.label:
+                yield task, self._wrong
+            else:
+                yield from self._inner.run([task])
+
+
 def loss(ts_ms: int, lane: int = 0) -> TradeClosed:
     return TradeClosed(
         lane, True, ts_ms - 5 * HOUR, ts_ms, 100.0, 99.0, 1, 0, 0, -40.0, 0.6, 10.0, "time",
@@ -256,6 +271,12 @@ def here(done_before: dict[Any, Any]) -> Callable[..., Here]:
         return Here(done_before if known is None else known, broken)
 
     return make
+
+
+@pytest.fixture
+def wrong_result() -> type[WrongResult]:
+    """Return a pool whose workers return a wrong type."""
+    return WrongResult
 
 
 @pytest.fixture(name="play")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -41,18 +42,10 @@ class WithSentiment:
     ensemble: Ensemble
 
 
-def _bars(mood: np.ndarray) -> Bars:
-    """Return hourly bars that rise and fall with the news of their half-day."""
-    noise = np.random.default_rng(5).standard_normal(HOURS)
-    close = np.round(100.0 * np.exp(np.cumsum(0.0022 * np.repeat(mood, 12) + 0.004 * noise)), 4)
-    open_ = np.concatenate([[100.0], close[:-1]])
-    high, low = np.maximum(open_, close) * 1.0005, np.minimum(open_, close) * 0.9995
-    ts = START_MS + np.arange(HOURS, dtype=np.int64) * HOUR_MS
-    return Bars.make(ts, open_, np.round(high, 4), np.round(low, 4), close, np.full(HOURS, 1e3))
-
-
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> WithSentiment:
+def made(
+    tmp_path_factory: pytest.TempPathFactory, bars_along: Callable[[np.ndarray], Bars]
+) -> WithSentiment:
     root = tmp_path_factory.mktemp("drift") / "w"
     Workspace.init(root)
     content = {
@@ -64,7 +57,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> WithSentiment:
     mood = np.sign(np.random.default_rng(4).standard_normal(HOURS // 12))
     engine = open_database(workspace.db_url)
     spec = InstrumentSpec(Instrument("binance", "BTC/USDT"), 4, 4)
-    CandleStore(engine, root / "cache").save(spec, "1h", _bars(mood), "made for a test")
+    CandleStore(engine, root / "cache").save(
+        spec, "1h", bars_along(0.0022 * np.repeat(mood, 12)), "made for a test"
+    )
     NewsStore(engine).save(
         [
             NewsRow(START_MS + k * DAY_MS // 2 - HOUR_MS, "wire", "BTC", 0.8 * float(m), "file")

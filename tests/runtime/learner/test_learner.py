@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,6 @@ import msgspec
 import numpy as np
 
 from ares.adapters.model_store import ModelStore
-from ares.adapters.worker_pool import Task, WorkerPool
 from ares.bootstrap.learner import learner_of
 from ares.domain.events import BarsClosed, RunStarted
 from ares.domain.instrument import Instrument, InstrumentSpec
@@ -162,25 +161,10 @@ def test_without_a_champion_a_refit_must_beat_staying_flat(
     assert msgspec.json.decode(file.read_bytes())["evidence"]["hypothesis"] == "beats_flat"
 
 
-class WrongResult(WorkerPool):
-    """Returns a result of the wrong type for tasks with ``part`` in their label."""
-
-    def __init__(self, pool: WorkerPool, part: str, wrong: object) -> None:
-        super().__init__(1)
-        self._inner, self._part, self._wrong = pool, part, wrong
-
-    def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Any]]:
-        for task in tasks:
-            if self._part in task.label:
-                yield task, self._wrong
-            else:
-                yield from self._inner.run([task])
-
-
 def test_a_drift_of_the_wrong_type_was_not_measured(
-    small: Any, here: Any, play: Any, tmp_path: Path
+    small: Any, here: Any, play: Any, tmp_path: Path, wrong_result: Any
 ) -> None:
-    pool = WrongResult(here(known={}), "drift", None)
+    pool = wrong_result(here(known={}), "drift", None)
     done = play(small.workspace, tmp_path / "r", range(1, 27), [], small.edge, pool=pool)
     [alert] = done.of(AlertRaised)
     assert alert.message.startswith("drift could not be measured: unexpected result")

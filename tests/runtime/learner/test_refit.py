@@ -22,21 +22,6 @@ START_MS = 1_672_531_200_000  # 2023-01-01
 FROM_MS = START_MS + 1_860 * HOUR
 
 
-class WrongResult(WorkerPool):
-    """Returns a result of the wrong type for tasks with ``part`` in their label."""
-
-    def __init__(self, pool: WorkerPool, part: str, wrong: object) -> None:
-        super().__init__(1)
-        self._inner, self._part, self._wrong = pool, part, wrong
-
-    def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Any]]:
-        for task in tasks:
-            if self._part in task.label:
-                yield task, self._wrong
-            else:
-                yield from self._inner.run([task])
-
-
 class KillsWorker:
     """Unpickles in a worker as the job that it holds; kills that process once, a moment later."""
 
@@ -85,9 +70,9 @@ def test_a_failure_is_journaled_and_the_other_refits_continue(
 @pytest.mark.parametrize("wrong", [None, "done", 7.0])
 @pytest.mark.parametrize("part", ["1h", "ensemble", "verdict"])
 def test_a_worker_that_returns_the_wrong_type_has_failed(
-    small: Any, here: Any, play: Any, tmp_path: Path, part: str, wrong: object
+    small: Any, here: Any, play: Any, tmp_path: Path, part: str, wrong: object, wrong_result: Any
 ) -> None:
-    pool = WrongResult(here(), f"0 {part}", wrong)
+    pool = wrong_result(here(), f"0 {part}", wrong)
     both = (small.edge, small.noise)
     done = play(small.workspace, tmp_path / "r", range(20, 22), [20], *both, pool=pool)
     ends = {one.instrument: one for one in done.of(RetrainingEnded)}

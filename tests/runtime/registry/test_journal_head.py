@@ -5,12 +5,12 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from ares.domain.errors import ExternalError
-from ares.domain.model_life import EnsembleArchived, EnsemblePromoted
 from ares.journal.log import Writer
 from ares.runtime.registry.journal_head import head_path, read_whole
 from ares.runtime.registry.model_journal import (
@@ -18,24 +18,6 @@ from ares.runtime.registry.model_journal import (
     read_registry,
     record,
 )
-
-
-def archived(name: str) -> EnsembleArchived:
-    return EnsembleArchived(name, "now", "me", "test")
-
-
-def promotion(target: str, previous: str, environment: str = "paper") -> EnsemblePromoted:
-    return EnsemblePromoted(
-        environment, "binance:BTC/USDT", target, previous, "now", "me", "why", True
-    )
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Path:
-    """Return the folder of journals, with three records of models in it."""
-    record(tmp_path, [archived("a"), archived("b")])
-    record(tmp_path, [promotion("c", "")])
-    return tmp_path
 
 
 def cut(folder: Path) -> None:
@@ -52,7 +34,7 @@ def emptied(folder: Path) -> None:
 
 @pytest.mark.parametrize("harm", [cut, emptied, shutil.rmtree])
 def test_a_journal_that_lost_its_end_is_not_believed(
-    journal: Path, harm: Callable[[Path], object]
+    journal: Path, harm: Callable[[Path], object], archived: Callable[..., Any]
 ) -> None:
     """Else champions, refusals and trials would be forgotten, to somebody's advantage."""
     folder = models_journal(journal)
@@ -66,7 +48,9 @@ def test_a_journal_that_lost_its_end_is_not_believed(
     assert read_registry(journal).champions("paper") == {}
 
 
-def test_a_journal_written_anew_in_its_place_is_not_believed(journal: Path) -> None:
+def test_a_journal_written_anew_in_its_place_is_not_believed(
+    journal: Path, archived: Callable[..., Any]
+) -> None:
     folder = models_journal(journal)
     shutil.rmtree(folder)
     writer = Writer(folder)
@@ -77,7 +61,9 @@ def test_a_journal_written_anew_in_its_place_is_not_believed(journal: Path) -> N
         read_registry(journal)
 
 
-def test_a_journal_may_be_ahead_of_its_head_and_a_head_may_be_missing(journal: Path) -> None:
+def test_a_journal_may_be_ahead_of_its_head_and_a_head_may_be_missing(
+    journal: Path, archived: Callable[..., Any]
+) -> None:
     folder = models_journal(journal)
     before = head_path(folder).read_bytes()
     record(journal, [archived("d")])

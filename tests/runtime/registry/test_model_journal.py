@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 
 from ares.bootstrap.training import train
 from ares.domain.errors import AresError, ExternalError, UserError
-from ares.domain.model_life import EnsembleArchived, EnsemblePromoted
+from ares.domain.model_life import EnsembleArchived
 from ares.journal.log import Lock, Writer
 from ares.runtime.registry.journal_head import head_path, read_whole
 from ares.runtime.registry.model_journal import (
@@ -31,37 +32,9 @@ if TYPE_CHECKING:
 NOW = datetime(2024, 1, 1, tzinfo=UTC)
 
 
-def archived(name: str) -> EnsembleArchived:
-    return EnsembleArchived(name, "now", "me", "test")
-
-
-def promotion(target: str, previous: str, environment: str = "paper") -> EnsemblePromoted:
-    return EnsemblePromoted(
-        environment, "binance:BTC/USDT", target, previous, "now", "me", "why", True
-    )
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Path:
-    """Return the folder of journals, with three records of models in it."""
-    record(tmp_path, [archived("a"), archived("b")])
-    record(tmp_path, [promotion("c", "")])
-    return tmp_path
-
-
-def cut(folder: Path) -> None:
-    """Cut the journal behind its first record."""
-    (path,) = folder.glob("*.journal")
-    raw = path.read_bytes()
-    path.write_bytes(raw[: 24 + int.from_bytes(raw[:4], "little")])
-
-
-def emptied(folder: Path) -> None:
-    for path in folder.glob("*.journal"):
-        path.write_bytes(b"")
-
-
-def test_two_champions_in_the_journal_are_a_forgery(journal: Path) -> None:
+def test_two_champions_in_the_journal_are_a_forgery(
+    journal: Path, promotion: Callable[..., Any]
+) -> None:
     """Chained and counted as it should be, and still no promotion follows from another one."""
     record(journal, [promotion("d", "c"), promotion("e", "", "live")])
     assert read_registry(journal).champions("paper") == {"binance:BTC/USDT": "d"}
@@ -101,7 +74,8 @@ def test_a_refusal_by_an_error_is_journaled_and_raised(journal: Path) -> None:
 
 
 def test_a_journal_that_cannot_be_written_does_not_hide_the_reason(journal: Path) -> None:
-    emptied(models_journal(journal))
+    for path in models_journal(journal).glob("*.journal"):
+        path.write_bytes(b"")
     with (
         pytest.raises(UserError, match="no such"),
         refusals_journaled(journal, "import", "x.onnx"),
@@ -109,7 +83,9 @@ def test_a_journal_that_cannot_be_written_does_not_hide_the_reason(journal: Path
         raise UserError("no such model")
 
 
-def test_nothing_is_written_where_the_block_fails(journal: Path) -> None:
+def test_nothing_is_written_where_the_block_fails(
+    journal: Path, archived: Callable[..., Any]
+) -> None:
     with pytest.raises(ZeroDivisionError), writing(journal):
         _ = 1 // 0
     assert len(read_whole(models_journal(journal))) == 3

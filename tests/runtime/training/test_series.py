@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -14,7 +13,7 @@ import pytest
 import yaml
 
 from ares.adapters.model_store import ModelStore
-from ares.adapters.worker_pool import Task, WorkerPool
+from ares.adapters.worker_pool import InlinePool
 from ares.bootstrap import (
     RunRequest,
     backtest,
@@ -64,25 +63,6 @@ BTC = Instrument("binance", "BTC/USDT")
 NOW = datetime(2024, 1, 1, 12, 0, 0, tzinfo=UTC)
 
 
-class InlinePool(WorkerPool):
-    """Does every task at once, here."""
-
-    def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Any]]:
-        for task in tasks:
-            yield task, task.function(task.argument)
-
-
-def driven_bars(mood: np.ndarray) -> Bars:
-    """Return hourly bars that drift with the mood of their half-day."""
-    draw = np.random.default_rng(5)
-    drift = 0.0022 * np.repeat(mood, 12)[:HOURS]
-    close = np.round(100.0 * np.exp(np.cumsum(drift + 0.004 * draw.standard_normal(HOURS))), 4)
-    open_ = np.concatenate([[100.0], close[:-1]])
-    high, low = np.maximum(open_, close) * 1.0005, np.minimum(open_, close) * 0.9995
-    ts = START_MS + np.arange(HOURS, dtype=np.int64) * HOUR_MS
-    return Bars.make(ts, open_, np.round(high, 4), np.round(low, 4), close, np.full(HOURS, 1e3))
-
-
 @dataclass(frozen=True)
 class Made:
     workspace: Workspace
@@ -102,14 +82,18 @@ def workspace_of(root: Path, **settings: object) -> Workspace:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+def made(
+    tmp_path_factory: pytest.TempPathFactory, bars_along: Callable[[np.ndarray], Bars]
+) -> Made:
     root = tmp_path_factory.mktemp("news") / "w"
     Workspace.init(root)
     workspace = workspace_of(root)
     engine = open_database(workspace.db_url)
     mood = np.sign(np.random.default_rng(4).standard_normal(HOURS // 12))
     spec = InstrumentSpec(BTC, 4, 4)
-    CandleStore(engine, root / "cache").save(spec, "1h", driven_bars(mood), "made for a test")
+    CandleStore(engine, root / "cache").save(
+        spec, "1h", bars_along(0.0022 * np.repeat(mood, 12)), "made for a test"
+    )
     NewsStore(engine).save(
         [
             NewsRow(START_MS + k * DAY_MS // 2 - HOUR_MS, "wire", "BTC", 0.8 * float(m), "file")
@@ -117,7 +101,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
         ]
     )
     engine.dispose()
-    pool, window = InlinePool(1), {"symbols": ("BTC/USDT",)}
+    pool, window = InlinePool(), {"symbols": ("BTC/USDT",)}
     with_news = train(workspace, TrainingRequest(**window), now=lambda: NOW, pool=pool)  # type: ignore[arg-type]  # mypy reads **dict as one type
     later = NOW + timedelta(hours=1)
     request = TrainingRequest(**window, price_only=True)  # type: ignore[arg-type]  # mypy reads **dict as one type
@@ -181,7 +165,7 @@ def test_rows_with_the_news_of_the_next_hour_are_refused(
 
     monkeypatch.setattr(training_series, "with_series", early)
     subject = made.with_news.ensembles[0].hash
-    judged = validate_model(made.workspace, subject, pool=InlinePool(1))
+    judged = validate_model(made.workspace, subject, pool=InlinePool())
     assert set(judged.evidence.leaking) == set(SENTIMENT_NAMES)
     assert "lookahead_leakage" in [line.name for line in judged.verdict.failed]
 
@@ -189,7 +173,7 @@ def test_rows_with_the_news_of_the_next_hour_are_refused(
 def test_the_twin_is_the_model_of_price_only(made: Made) -> None:
     (twin,) = made.judged.ablations
     alone = validate_model(
-        made.workspace, made.by_prices.ensembles[0].hash, pool=InlinePool(1)
+        made.workspace, made.by_prices.ensembles[0].hash, pool=InlinePool()
     ).evidence  # fmt: skip
     assert (twin.from_ms, twin.to_ms) == (alone.from_ms, alone.to_ms)
     assert twin.without_series == alone.metrics
@@ -292,11 +276,11 @@ def test_without_news_or_where_they_are_switched_off_it_is_price_only(
 ) -> None:
     off = workspace_of(made.workspace.root, sentiment={"enabled": False})
     request, later = TrainingRequest(), NOW + timedelta(hours=5)
-    report = train(off, request, now=lambda: later, pool=InlinePool(1))
+    report = train(off, request, now=lambda: later, pool=InlinePool())
     workspace_of(made.workspace.root)
     assert card(made, report).series == ()
     elsewhere = workspace_of(made.workspace.root, sentiment={"sources": ["another"]})
-    report = train(elsewhere, request, now=lambda: later + timedelta(hours=1), pool=InlinePool(1))
+    report = train(elsewhere, request, now=lambda: later + timedelta(hours=1), pool=InlinePool())
     workspace_of(made.workspace.root)
     assert card(made, report).series == ()
     assert any("no news become known in the window" in w for w in report.warnings)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import yaml
 
 from ares.adapters.model_store import ModelStore
-from ares.adapters.worker_pool import Task, WorkerPool
+from ares.adapters.worker_pool import InlinePool
 from ares.bootstrap import RunRequest, backtest, certify_run, history_run, restep_run
 from ares.bootstrap.lifecycle import promote
 from ares.bootstrap.series import import_series
@@ -43,14 +42,6 @@ BTC = Instrument("binance", "BTC/USDT")
 NOW = datetime(2024, 1, 1, 12, 0, 0, tzinfo=UTC)
 
 
-class InlinePool(WorkerPool):
-    """Does every task at once, here."""
-
-    def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Any]]:
-        for task in tasks:
-            yield task, task.function(task.argument)
-
-
 @dataclass(frozen=True)
 class Made:
     workspace: Workspace
@@ -69,17 +60,10 @@ def settled(root: Path, **settings: object) -> Workspace:
     return Workspace(root)
 
 
-def driven_bars(drift: np.ndarray) -> Bars:
-    draw = np.random.default_rng(5)
-    close = np.round(100.0 * np.exp(np.cumsum(drift + 0.004 * draw.standard_normal(HOURS))), 4)
-    open_ = np.concatenate([[100.0], close[:-1]])
-    high, low = np.maximum(open_, close) * 1.0005, np.minimum(open_, close) * 0.9995
-    ts = START_MS + np.arange(HOURS, dtype=np.int64) * HOUR_MS
-    return Bars.make(ts, open_, np.round(high, 4), np.round(low, 4), close, np.full(HOURS, 1e3))
-
-
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+def made(
+    tmp_path_factory: pytest.TempPathFactory, bars_along: Callable[[np.ndarray], Bars]
+) -> Made:
     """Return models of a market that follows a rate, and of which the news know nothing."""
     root = tmp_path_factory.mktemp("series") / "w"
     Workspace.init(root)
@@ -87,7 +71,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     draw = np.random.default_rng(4)
     rate = np.sign(draw.standard_normal(HOURS // 12))
     engine = open_database(workspace.db_url)
-    bars = driven_bars(0.0022 * np.repeat(rate, 12))
+    bars = bars_along(0.0022 * np.repeat(rate, 12))
     CandleStore(engine, root / "cache").save(InstrumentSpec(BTC, 4, 4), "1h", bars, "made")
     times = START_MS + np.arange(len(rate)) * 12 * HOUR_MS - HOUR_MS
     rows = [NewsRow(int(t), "wire", "BTC", float(draw.uniform(-1, 1)), "file") for t in times]
@@ -98,7 +82,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     ]
     (root / "rate.csv").write_text("\n".join(["published,known,value,symbol", *lines]))
     import_series(workspace, root / "rate.csv", "rate")
-    pool = InlinePool(1)
+    pool = InlinePool()
     report = train(workspace, TrainingRequest(), now=lambda: NOW, pool=pool)
     judged = validate_model(workspace, report.ensembles[0].hash, pool=pool)
     later = NOW + timedelta(hours=1)
@@ -136,7 +120,7 @@ def test_the_verdict_compares_with_a_twin_without_each_series(made: Made) -> Non
 
 
 def test_a_twin_is_the_model_trained_without_the_series(made: Made) -> None:
-    alone = validate_model(made.workspace, made.by_rate.ensembles[0].hash, pool=InlinePool(1))
+    alone = validate_model(made.workspace, made.by_rate.ensembles[0].hash, pool=InlinePool())
     (twin,) = [one for one in made.judged.ablations if one.series == "sentiment"]
     assert twin.without_series == alone.evidence.metrics
 
