@@ -166,7 +166,7 @@ def missing_in_window(
     return remarks
 
 
-def watched(instrument: Instrument) -> SlotChoice:
+def without_model(instrument: Instrument) -> SlotChoice:
     """Return an instrument without a model, which the run only reads."""
     return SlotChoice(instrument, None, False)
 

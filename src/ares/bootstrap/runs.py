@@ -130,7 +130,7 @@ def _planned(
     reference = chosen.reference_of(settings, store, cards)
     remarks += chosen.in_sample(cards, from_ms)
     if reference is not None and reference not in keys:
-        choices.append(chosen.watched(reference))
+        choices.append(chosen.without_model(reference))
     _require_currency(choices, settings.account.currency)
     require_no_leak(user, store, keys, settings.weights, to_ms)
     series = chosen.series_of(settings, database, cards, request.learn)

@@ -125,7 +125,7 @@ def run_folder(journal_dir: Path, name: str | None) -> Path:
     folder = journal_dir / "history" / name.removeprefix("history/")
     if not folder.is_dir():
         known = sorted(p.name for p in (journal_dir / "history").glob("*") if p.is_dir())
-        raise UserError(f"no run '{name}': there are {', '.join(known) or 'none'}")
+        raise UserError(f"no run '{name}'; runs here: {', '.join(known) or 'none'}")
     return folder
 
 
@@ -272,7 +272,7 @@ class _Tally:
         stage = self.slots.slots[lane].stage
         return InstrumentReport(
             instrument=row.spec.instrument.key,
-            slot=_role(stage) if row.ensemble is not None else "watched",
+            slot=_role(stage) if row.ensemble is not None else "no_model",
             mode=mode,
             mode_confidence=confidence,
             signals=sum(self.entry_requests[x] for x in lanes) + sum(refused.values()),

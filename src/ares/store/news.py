@@ -67,31 +67,31 @@ class NewsStore:
                 fresh = [row for key, row in chunk if key not in stored]
                 _insert(connection, fresh)
                 new += len(fresh)
-                unlike = sum(key in stored and stored[key] != row.score for key, row in chunk)
-                differing += unlike
-                same += len(chunk) - len(fresh) - unlike
+                n_differing = sum(key in stored and stored[key] != row.score for key, row in chunk)
+                differing += n_differing
+                same += len(chunk) - len(fresh) - n_differing
         return NewsSaved(new, same, differing, len(rows) - len(offered))
 
     def news(
         self, spec: SentimentSpec, bases: Sequence[str], until_ms: int | None = None
     ) -> Observations:
-        """Return the scores that count for these base currencies, in lanes of their order.
+        """Return the scores that count for base currencies, each with its currency's index.
 
         until_ms : nothing that is known later.
         """
-        lanes = {MARKET: [ALL_INSTRUMENTS]}
-        for lane, base in enumerate(bases):
-            lanes.setdefault(base, []).append(lane)
+        indices = {MARKET: [ALL_INSTRUMENTS]}
+        for index, base in enumerate(bases):
+            indices.setdefault(base, []).append(index)
         rows = []
         with reading(self.engine) as connection:
             for published_ms, received_ms, score, scope in connection.exec_driver_sql(
                 "SELECT published_ms, received_ms, score, scope FROM news"
-                f"{_where(spec, list(lanes))} ORDER BY published_ms",
-                (*lanes, *spec.sources),
+                f"{_where(spec, list(indices))} ORDER BY published_ms",
+                (*indices, *spec.sources),
             ):
                 known_ms = max(published_ms + spec.delay_ms, received_ms or 0)
                 if until_ms is None or known_ms <= until_ms:
-                    rows += [(known_ms, published_ms, score, lane) for lane in lanes[scope]]
+                    rows += [(known_ms, published_ms, score, index) for index in indices[scope]]
         return Observations.of(rows)
 
     def any(self) -> bool:

@@ -122,7 +122,7 @@ class SeriesStore:
     def observations(
         self, name: str, instruments: Sequence[Instrument], until_ms: int | None = None
     ) -> Observations:
-        """Return the values that count for instruments, in lanes of their order.
+        """Return the values that count for instruments, each with its instrument's index.
 
         For each instrument, those of the narrowest scope that the series has: its full key, its
         symbol, its base currency, else all.
@@ -136,26 +136,26 @@ class SeriesStore:
                     "SELECT DISTINCT scope FROM series_values WHERE series = ?", (name,)
                 )
             }
-            lanes: dict[str, list[int]] = {}
-            for lane, instrument in enumerate(instruments):
+            indices: dict[str, list[int]] = {}
+            for index, instrument in enumerate(instruments):
                 narrowest = [
                     s
                     for s in (instrument.key, instrument.symbol, instrument.base, ALL_SCOPES)
                     if s in scopes
                 ]
                 if narrowest:
-                    lanes.setdefault(narrowest[0], []).append(lane)
-            if len(lanes.get(ALL_SCOPES, ())) == len(instruments):
-                lanes = {ALL_SCOPES: [ALL_INSTRUMENTS]}
+                    indices.setdefault(narrowest[0], []).append(index)
+            if len(indices.get(ALL_SCOPES, ())) == len(instruments):
+                indices = {ALL_SCOPES: [ALL_INSTRUMENTS]}
             rows = [
-                (known_ms, published_ms, value, lane)
-                for scope, of_scope in lanes.items()
+                (known_ms, published_ms, value, index)
+                for scope, of_scope in indices.items()
                 for known_ms, published_ms, value in connection.exec_driver_sql(
                     "SELECT known_ms, published_ms, value FROM series_values"
                     " WHERE series = ? AND scope = ? AND known_ms <= ?",
                     (name, scope, 2**62 if until_ms is None else until_ms),
                 )
-                for lane in of_scope
+                for index in of_scope
             ]
         return Observations.of(rows)
 
@@ -182,7 +182,7 @@ def series_history(
     instruments: Sequence[Instrument],
     until_ms: int | None = None,
 ) -> SeriesHistory:
-    """Return the observations of each series, in lanes of the instruments' order.
+    """Return the observations of each series, each with its instrument's index.
 
     until_ms : nothing that is known later.
     """

@@ -35,7 +35,7 @@ from ares.store.history import base_bars, filled_bars
 
 @dataclass(frozen=True, slots=True)
 class SlotChoice:
-    """An instrument of the run with the ensemble in its slot (None: it is only watched).
+    """An instrument of the run with the ensemble in its slot (None: its bars are only read).
 
     previous : the champion before it, which a rollback restores.
     """

@@ -270,7 +270,7 @@ def _action(
         code = REFUSAL_NAMES[int(virtual["code"])].replace("_", " ")
         return "virtual trade open", f"a virtual trade is open (refused: {code}); one at a time"
     if state.slots[i].ensemble is None:
-        return "none", "the instrument has no ensemble: it is only watched"
+        return "none", "the instrument has no ensemble: it does not trade"
     if np.isnan(edge):
         return "none", "too few timeframes have a warm and fresh score: the ensemble has no output"
     return "none", f"the edge of {edge:+.1f} bps is below {limit}"
