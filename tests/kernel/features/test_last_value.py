@@ -5,20 +5,15 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ares.domain.series import SentimentSpec, ValueSpec
+from ares.domain.series import ValueSpec
 from ares.domain.timeframe import HOUR_MS
-from ares.kernel.features.columns import column_names, columns_hash, require_same_columns
-from ares.kernel.features.last_value import CHANGE, N_VALUE, VALUE, VALUE_AGE_HOURS, value_names
+from ares.kernel.features.last_value import CHANGE, N_VALUE, VALUE, VALUE_AGE_HOURS
 from ares.kernel.features.observations import ALL_INSTRUMENTS, Observations
 from ares.kernel.features.series import (
-    OBSERVATION,
-    all_columns,
     apply_observation,
-    apply_rows,
     series_columns,
     series_state,
     series_step,
@@ -99,34 +94,3 @@ def test_step_equals_scan_to_the_bit() -> None:
         series_step(state, 1, now, weights, SPEC.stale_ms, out)
         assert out.tobytes() == scanned[t].tobytes()
     assert state[0]["newest_ms"] == 0
-
-
-def test_an_event_is_folded_into_the_instruments_and_the_series_that_it_names() -> None:
-    rows = np.array([(1, 1, 5.0, 1, 0), (2, 2, 6.0, 0, 1), (3, 3, 7.0, 1, -1)], OBSERVATION)
-    state = series_state(SPEC, 2)
-    apply_rows(state, rows, 1, weights_of(SPEC), 9)
-    assert state["value"].tolist() == [7.0, 7.0]
-    assert state["previous_ms"].tolist() == [1, 0]
-    assert state["until_ms"].tolist() == [9, 9]
-
-
-def test_series_are_side_by_side_in_the_order_of_their_specs() -> None:
-    specs = (SentimentSpec(), SPEC, ValueSpec("index"))
-    now_ms = np.array([START_MS + HOUR_MS])
-    columns = all_columns((at((0, 0, 0.5)), at((0, 0, 3.0)), at((1, 1, 4.0))), specs, 0, now_ms)
-    assert columns.shape == (1, 6 + 3 + 3)
-    assert columns[0, 6] == 3.0
-    assert columns[0, 9] == 4.0
-    names = column_names(None, specs)
-    assert names[-6:] == (*value_names("funding"), *value_names("index"))
-
-
-def test_the_hash_names_families_and_a_model_goes_with_the_same_columns_only() -> None:
-    one, both = columns_hash(None, [SPEC]), columns_hash(None, [SentimentSpec(), SPEC])
-    assert columns_hash(None, [SPEC, ValueSpec("index")]) == one
-    assert len({one, both, columns_hash(None), columns_hash(None, [SentimentSpec()])}) == 4
-    for hash_ in (one, both):
-        require_same_columns("m", (), hash_, None)
-    names = column_names(None, [SPEC])
-    with pytest.raises(Exception, match="other features than this version"):
-        require_same_columns("m", names, "of another version", None, [SPEC])

@@ -140,14 +140,6 @@ def test_news_of_an_hour_long_gone_fall_out() -> None:
     assert state.tobytes() == before
 
 
-def test_news_of_the_market_and_of_the_instrument_count() -> None:
-    news = Observations.of([(1, 1, 5, 0), (2, 2, 6, 1), (3, 3, 7, ALL_INSTRUMENTS)])
-    assert news.about(0).values.tolist() == [5, 7]
-    assert news.about(1).values.tolist() == [6, 7]
-    assert news.until(2).values.tolist() == [5, 6]
-    assert len(Observations.of([])) == 0
-
-
 def test_a_model_with_sentiment_goes_with_the_same_columns_only() -> None:
     with_, without = columns_hash(None, [SPEC]), columns_hash(None)
     assert with_ != without
