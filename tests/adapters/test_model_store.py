@@ -136,45 +136,13 @@ def test_a_card_that_an_older_version_wrote_out_is_read_under_its_own_hash(
         store.member(joined.members[0])
 
 
-def test_a_card_of_a_newer_version_is_not_read_as_if_it_were_ours(
+def test_a_card_with_invalid_values_is_refused_and_listed_as_a_problem(
     store: ModelStore, package: MakePackage
 ) -> None:
-    made = package()
-    for more in ({"half_life": 3}, {"validation": {"trades": 1, "mean_bps": 2.0, "worst": 3.0}}):
-        raw = msgspec.json.decode(card_bytes(made.card)) | more
-        new = msgspec.json.format(msgspec.json.encode(raw, order="sorted"), indent=2) + b"\n"
-        write_file(store.folder(made.card) / "model.json", new)
-        with pytest.raises(ExternalError, match=r"\(unknown field '(half|worst)"):
-            store.load(made.card.name, made.card.version)
-
-
-@pytest.mark.parametrize(
-    "odd",
-    [
-        {"files": {}},
-        {"origin": "bought"},
-        {"horizon_bars": 0},
-        {"horizon_bars": -3},
-        {"width_sigmas": 0.0, "width_min_bps": 0.0},
-        {"cost_bps": -1.0},
-        {"gain": 1e308},
-        {"loss": -5.0},
-        {"created_at": "yesterday"},
-        {"instruments": ("nonsense",)},
-        {"recipe": {"sentiment": 5}},
-        {"metrics": {"accuracy": "much"}},
-        {"metrics": {"thresholds": 5}},
-        {"metrics": {"thresholds": [{"kind": "p", "value": "high"}]}},
-    ],
-)
-def test_a_card_that_makes_no_sense_is_refused_when_it_is_read(
-    store: ModelStore, package: MakePackage, odd: dict[str, object]
-) -> None:
-    card = msgspec.structs.replace(package().card, **odd)
+    card = msgspec.structs.replace(package().card, horizon_bars=0)
     write_folder(store.folder(card), {**package().files, "model.json": card_bytes(card)})
-    with pytest.raises(ExternalError, match="has invalid values") as caught:
+    with pytest.raises(ExternalError, match="has invalid values"):
         store.load(card.name, card.version)
-    assert "\n" not in str(caught.value)
     assert len(store.listed().problems) == 1
 
 
