@@ -20,7 +20,7 @@ def table(
 ) -> CandleTable:
     """Return candles of the lines from 2 on; ``edit``: (column, row, value) of a changed cell."""
     at = np.arange(N) if minutes is None else np.array(minutes, np.int64)
-    close = 100.25 + at
+    close = 100.25 + at.astype(np.float64)
     bars = Bars.make(
         START_MS + at * MINUTE_MS, close - 0.25, close + 1.0, close - 1.0, close, 0.5 * at
     )
