@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +33,15 @@ def ares_data() -> Path:
             pytest.fail(reason)
         pytest.skip(reason)
     return folder
+
+
+@pytest.fixture
+def archived_root(tmp_path: Path) -> Path:
+    """Return the folder of a workspace that an earlier version wrote: models, a verdict, a run."""
+    archive = Path(__file__).parent / "fixtures" / "workspace.tar.xz"
+    with tarfile.open(archive, mode="r:xz") as tar:
+        tar.extractall(tmp_path / "archived", filter="data")
+    return tmp_path / "archived"
 
 
 @dataclass(frozen=True)

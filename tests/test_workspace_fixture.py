@@ -31,10 +31,8 @@ Ares = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
-    with tarfile.open(ARCHIVE, mode="r:xz") as tar:
-        tar.extractall(tmp_path, filter="data")
-    return tmp_path
+def root(archived_root: Path) -> Path:
+    return archived_root
 
 
 @pytest.fixture

@@ -21,9 +21,8 @@ def table(
     """Return candles of the lines from 2 on; ``edit``: (column, row, value) of a changed cell."""
     at = np.arange(N) if minutes is None else np.array(minutes, np.int64)
     close = 100.25 + at.astype(np.float64)
-    bars = Bars.make(
-        START_MS + at * MINUTE_MS, close - 0.25, close + 1.0, close - 1.0, close, 0.5 * at
-    )
+    ts_ms, volume = START_MS + at * MINUTE_MS, 0.5 * (close - 100.25)
+    bars = Bars.make(ts_ms, close - 0.25, close + 1.0, close - 1.0, close, volume)
     if edit is not None:
         getattr(bars, edit[0])[edit[1]] = edit[2]
     return CandleTable(bars, np.arange(2, len(at) + 2), "line")
