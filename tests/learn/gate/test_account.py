@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from ares.domain.instrument import Instrument, InstrumentSpec
-from ares.domain.timeframe import DAY_MS, HOUR_MS, Timeframe
+from ares.domain.timeframe import DAY_MS, HOUR_MS
 from ares.kernel.bars import Bars
 from ares.kernel.trade import Rules, Signals
 from ares.learn.gate.account import AccountTerms, EvidenceAccount, annual_sharpe, step_ends, trade
-from ares.learn.gate.baselines import buy_and_hold, sma_cross
 
+Rising = Callable[..., Bars]
 SPEC = InstrumentSpec(Instrument("binance", "BTC/USDT"), 4, 4)
 FREE = Rules(fee_bps=0.0, spread_bps=0.0, slippage_bps=0.0)
-
-
-def rising(n: int, step: float = 0.001, interval_ms: int = HOUR_MS) -> Bars:
-    close = np.round(100.0 * (1.0 + step) ** np.arange(1, n + 1), 4)
-    open_ = np.concatenate([[100.0], close[:-1]])
-    high, low = np.maximum(open_, close), np.minimum(open_, close)
-    return Bars.make(np.arange(n) * interval_ms, open_, high, low, close, np.full(n, 1e6))
 
 
 def always(n: int, width_bps: float = 500.0) -> Signals:
@@ -33,7 +27,7 @@ def terms(rules: Rules) -> AccountTerms:
     return AccountTerms(SPEC, rules, 10_000.0).without_protections()
 
 
-def test_costs_are_all_that_a_flat_price_takes() -> None:
+def test_costs_are_all_that_a_flat_price_takes(rising: Rising) -> None:
     flat = rising(200, 0.0)
     dear = trade(flat, HOUR_MS, always(200), terms(Rules()), 12 * HOUR_MS)
     cheap = trade(flat, HOUR_MS, always(200), terms(FREE), 12 * HOUR_MS)
@@ -45,7 +39,7 @@ def test_costs_are_all_that_a_flat_price_takes() -> None:
     assert dear.drawdown == pytest.approx(-dear.net_return, rel=1e-6)
 
 
-def test_nothing_that_protects_an_account_takes_part() -> None:
+def test_nothing_that_protects_an_account_takes_part(rising: Rising) -> None:
     bars = rising(400, -0.004)  # falls all the way: breakers and limits would soon stop it
     judged = trade(bars, HOUR_MS, always(400), terms(Rules(gate_mode=True)), 6 * HOUR_MS)
     bound = replace(terms(Rules()), rules=Rules(gate_mode=False))
@@ -53,7 +47,7 @@ def test_nothing_that_protects_an_account_takes_part() -> None:
     assert judged.net_return < 1.5 * stopped.net_return < 0.0
 
 
-def test_days_and_steps_hold_the_whole_result() -> None:
+def test_days_and_steps_hold_the_whole_result(rising: Rising) -> None:
     bars = rising(300)
     account = trade(bars, HOUR_MS, always(300), terms(FREE))
     assert len(account.days) == len(account.daily) == 13
@@ -76,20 +70,6 @@ def test_no_bars_are_no_account() -> None:
     )
     assert (nothing.net_return, nothing.sharpe, nothing.drawdown) == (0.0, None, 0.0)
     assert len(nothing.daily) == len(nothing.steps()) == len(nothing.days) == 0
-
-
-def test_holding_takes_the_price_and_a_cross_follows_it() -> None:
-    up = rising(1000, 0.0005)
-    held = buy_and_hold(up, HOUR_MS, terms(Rules()))
-    rose = up.close[-1] / up.open[0] - 1.0
-    assert held.net_return == pytest.approx(rose, rel=0.02)
-    assert len(held.net_bps) == 0
-    before, after = up[:200], up[200:]
-    crossed = sma_cross(after, before, HOUR_MS, Timeframe.H1, terms(Rules()))
-    assert crossed.net_return > 0.9 * (after.close[-1] / after.open[0] - 1.0)
-    down = rising(1000, -0.0005)
-    fled = sma_cross(down[200:], down[:200], HOUR_MS, Timeframe.H1, terms(Rules()))
-    assert fled.net_return == 0.0
 
 
 def test_the_ratio_is_of_a_year_of_days() -> None:
