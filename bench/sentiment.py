@@ -153,9 +153,15 @@ def what_hiding_costs(root: Path) -> Iterator[dict[str, Any]]:
         twin = held_out(rows, price_only, rows.x[:, :-N_SENTIMENT])[0]
         for share in SHARES:
             with mock.patch.object(learned, "HIDDEN_SHARE", share):
-                own, deaf = held_out(rows, recipe, rows.x, all_missing(rows.x, recipe.series))
-            row = {"world": world, "hidden": share, "with": own, "without": deaf, "prices": twin}
-            print(f"{world:9s} {share:6.2f} {own:15.4f} {deaf:9.4f} {twin:11.4f}", flush=True)
+                own, absent = held_out(rows, recipe, rows.x, all_missing(rows.x, recipe.series))
+            row = {
+                "world": world,
+                "hidden": share,
+                "with": own,
+                "without": absent,
+                "prices": twin,
+            }
+            print(f"{world:9s} {share:6.2f} {own:15.4f} {absent:9.4f} {twin:11.4f}", flush=True)
             yield row
 
 

@@ -172,7 +172,7 @@ def test_its_run_is_computed_again_by_the_same_code_and_no_other(
         assert (code, json.loads(out)["mismatches"]) == (0, 0), err
 
 
-def test_other_code_is_told_in_one_line_and_the_journal_still_explained(
+def test_other_code_is_reported_in_one_line_and_the_journal_is_still_explained(
     ares: Ares, facts: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As it will be once the code has changed, whatever it is now."""

@@ -93,9 +93,7 @@ def test_an_entry_without_a_name(folder: Path) -> None:
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(place=st.integers(0, 10_000), value=st.integers(0, 255), cut=st.integers(0, 400))
-def test_any_damage_is_a_mistake_or_harmless(
-    folder: Path, place: int, value: int, cut: int
-) -> None:
+def test_any_damage_is_an_error_or_harmless(folder: Path, place: int, value: int, cut: int) -> None:
     whole = bytearray(zip_bytes({"a/model.json": b"card" * 20, "b": b"graph" * 30}))
     whole[place % len(whole)] = value
     path = folder / "damaged.zip"

@@ -81,7 +81,7 @@ def test_an_entry_becomes_a_run_and_a_version_and_an_interrupted_run_is_complete
     assert sorted(p.name for p in tmp_path.iterdir()) == ["mlflow.db", "models", "package"]
 
 
-def test_an_experiment_that_exists_is_kept_else_the_last_name_is_created(tmp_path: Path) -> None:
+def test_an_existing_experiment_is_used_else_the_last_name_is_created(tmp_path: Path) -> None:
     for names, used in (
         (("ares", "Ares_Trading"), "Ares_Trading"),
         (("ares",), "ares"),

@@ -46,7 +46,7 @@ def test_a_version_that_is_taken_gets_a_suffix(store: ModelStore, package: MakeP
 
 
 @pytest.mark.parametrize(
-    ("harm", "says"),
+    ("harm", "message"),
     [
         (lambda f: (f / "model.onnx").write_bytes(b"grapH"), "model.onnx is damaged"),
         (lambda f: (f / "training.png").unlink(), "training.png is missing"),
@@ -66,18 +66,18 @@ def test_damage_is_found_named_and_hides_nothing_else(
     store: ModelStore,
     package: MakePackage,
     harm: Callable[[Path], object],
-    says: str,
+    message: str,
 ) -> None:
     bad, good = store.add(package()), store.add(package("binance_ETH-USDT_1h"))
     folder = store.folder(bad.card)
     harm(folder)
     name = next(p.name for p in folder.parent.iterdir())
-    with pytest.raises(ExternalError, match=says) as caught:
+    with pytest.raises(ExternalError, match=message) as caught:
         store.load(bad.card.name, name)
     assert "\n" not in str(caught.value)
     listed = store.listed()
     assert good.card in listed.packages
-    if "model.onnx" not in says and "training.png" not in says:
+    if "model.onnx" not in message and "training.png" not in message:
         assert listed.packages == (good.card,)
         assert len(listed.problems) == 1
 
@@ -146,9 +146,7 @@ def test_a_card_with_invalid_values_is_refused_and_listed_as_a_problem(
     assert len(store.listed().problems) == 1
 
 
-def test_a_file_that_is_missing_is_said_in_the_list(
-    store: ModelStore, package: MakePackage
-) -> None:
+def test_a_missing_file_is_shown_in_the_list(store: ModelStore, package: MakePackage) -> None:
     kept = store.add(package())
     (store.folder(kept.card) / "model.onnx").unlink()
     listed = store.listed()

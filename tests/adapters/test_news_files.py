@@ -40,7 +40,7 @@ def test_the_same_rows_from_every_kind(tmp_path: Path) -> None:
     assert read_news(tmp_path / "f.rss").rows == [{"title": "x", "published": None}]
 
 
-def test_what_holds_no_news_says_what_it_has(tmp_path: Path) -> None:
+def test_a_file_without_news_gives_a_message_with_its_columns(tmp_path: Path) -> None:
     pl.DataFrame({"a": [1], "b": [2]}).write_parquet(tmp_path / "a.parquet")
     with pytest.raises(
         FormatError, match=r"no column for the time of publication \(columns: a, b\)"

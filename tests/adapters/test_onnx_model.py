@@ -62,7 +62,7 @@ def test_a_batch_and_its_rows_alone_give_the_same_bits() -> None:
 
 
 @pytest.mark.parametrize(
-    ("made", "says"),
+    ("made", "message"),
     [
         (b"", "is no ONNX model"),
         (b"not a model at all", "is no ONNX model"),
@@ -72,8 +72,8 @@ def test_a_batch_and_its_rows_alone_give_the_same_bits() -> None:
         (graph(columns=N, dtype=TensorProto.DOUBLE), "must be tensors of float32"),
     ],
 )
-def test_what_is_no_model_of_ours_is_refused(made: bytes, says: str) -> None:
-    with pytest.raises(UserError, match=says) as caught:
+def test_a_graph_without_the_contract_is_refused(made: bytes, message: str) -> None:
+    with pytest.raises(UserError, match=message) as caught:
         open_model(made, N, "mine.onnx")
     assert str(caught.value).startswith("mine.onnx: ")
     assert "\n" not in str(caught.value)
@@ -85,15 +85,15 @@ def test_another_number_of_features_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("made", "says"),
+    ("made", "message"),
     [
         (graph(kind="Identity"), r"gives values from .*; a probability lies in \[0, 1\]"),
         (graph(kind="Log"), "gives NaN for [0-9]+ of 50 rows"),
         (graph(weights=[0.0, 0.0, 0.0, 0.0]), "gives 0.5 for every row; a constant is no model"),
     ],
 )
-def test_answers_that_are_no_probabilities_are_refused(made: bytes, says: str) -> None:
-    with pytest.raises(UserError, match=says):
+def test_answers_that_are_no_probabilities_are_refused(made: bytes, message: str) -> None:
+    with pytest.raises(UserError, match=message):
         check_outputs(open_model(made, N, "mine.onnx"), ROWS, "mine.onnx")
 
 
@@ -125,10 +125,10 @@ def test_another_ir_version_is_named() -> None:
 
 def test_what_is_no_probability_is_no_answer() -> None:
     score = within(lambda rows: rows[:, 0].astype(np.float64))
-    said = score(np.array([[0.0], [1.0], [0.4], [1.7], [-0.1], [np.nan], [np.inf]], np.float32))
-    assert said.tolist()[:2] == [0.0, 1.0]
-    assert said[2] == pytest.approx(0.4)
-    assert np.isnan(said[3:]).all()
+    scores = score(np.array([[0.0], [1.0], [0.4], [1.7], [-0.1], [np.nan], [np.inf]], np.float32))
+    assert scores.tolist()[:2] == [0.0, 1.0]
+    assert scores[2] == pytest.approx(0.4)
+    assert np.isnan(scores[3:]).all()
 
 
 def test_a_model_that_breaks_on_rows_is_refused() -> None:

@@ -38,7 +38,7 @@ def test_the_columns_of_a_file(tmp_path: Path) -> None:
     ]
 
 
-def test_all_kinds_of_files_say_the_same(tmp_path: Path) -> None:
+def test_all_file_formats_give_the_same_rows(tmp_path: Path) -> None:
     frame = pl.DataFrame({"published": [T, T + DAY_MS], "value": [1.0, 2.5]})
     frame.write_parquet(tmp_path / "a.parquet")
     frame.write_csv(tmp_path / "b.csv")

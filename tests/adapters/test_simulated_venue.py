@@ -38,8 +38,8 @@ def ticks(*prices: int) -> np.ndarray:
     return np.array(prices if len(prices) == 4 else prices * 4, np.int64)
 
 
-def ids(told: list[Event]) -> list[str]:
-    return [event.client_id for event in told if isinstance(event, OrderFilled)]
+def ids(messages: list[Event]) -> list[str]:
+    return [event.client_id for event in messages if isinstance(event, OrderFilled)]
 
 
 def test_an_order_is_accepted_at_once_and_filled_at_the_next_open() -> None:
@@ -66,8 +66,8 @@ def test_an_entry_above_its_limit_or_without_volume_is_rejected() -> None:
 def test_an_exit_is_filled_in_parts_under_one_id() -> None:
     one = venue()
     one.submit(order("x", "exit", -100), 0)
-    told = [one.on_open(0, t, ticks(10_000), 400) for t in range(3)]
-    fills = [e for answers in told for e in answers if isinstance(e, OrderFilled)]
+    messages = [one.on_open(0, t, ticks(10_000), 400) for t in range(3)]
+    fills = [e for answers in messages for e in answers if isinstance(e, OrderFilled)]
     assert [(f.client_id, f.lots, f.remaining) for f in fills] == [
         ("x", -40, -60), ("x", -40, -20), ("x", -20, 0),
     ]  # fmt: skip
@@ -125,7 +125,7 @@ def test_instruments_do_not_touch_each_other() -> None:
 
 @settings(deadline=None, max_examples=60)
 @given(st.integers(0, 2**32), st.integers(0, 12))
-def test_a_venue_that_is_told_its_orders_again_goes_on_as_if_it_had_never_been_away(
+def test_a_venue_that_gets_its_orders_again_continues_as_without_the_interruption(
     seed: int, restart_at: int
 ) -> None:
     draw = np.random.default_rng(seed)
@@ -140,7 +140,7 @@ def test_a_venue_that_is_told_its_orders_again_goes_on_as_if_it_had_never_been_a
 
     def live(restart: int | None) -> list[Event]:
         one = venue()
-        told: list[Event] = list(one.submit(command, 0))
+        messages: list[Event] = list(one.submit(command, 0))
         left, triggered = command.lots, False
         for t, (bar, volume) in enumerate(bars):
             if t == restart:
@@ -149,10 +149,10 @@ def test_a_venue_that_is_told_its_orders_again_goes_on_as_if_it_had_never_been_a
                     kind, price = command.kind, command.price_ticks
                     one.adopt([OpenOrder(command.client_id, 0, kind, left, price, triggered)])
             for answer in (*one.on_open(0, t, bar, volume), *one.on_range(0, t, bar, volume)):
-                told.append(answer)
+                messages.append(answer)
                 left = answer.remaining if isinstance(answer, OrderFilled) else 0
                 triggered = command.kind == "stop"
-        return told
+        return messages
 
     assert live(restart_at) == live(None)
 

@@ -63,7 +63,7 @@ NICENESS = "__import__('os').nice(0)"
 HANGS = "__import__('threading').Event().wait()"
 
 
-def test_workers_stand_back_as_far_as_is_said() -> None:
+def test_workers_have_the_requested_niceness() -> None:
     with WorkerPool(1, nice=7) as pool:
         [(_, niceness)] = pool.run([Task("x", eval, NICENESS)])
     assert niceness == min(os.nice(0) + 7, 19)
@@ -78,7 +78,7 @@ def test_what_hangs_is_ended_and_named_and_the_rest_is_done() -> None:
     assert not multiprocessing.active_children()
 
 
-def test_who_is_asked_to_stop_does_not_wait_for_what_runs() -> None:
+def test_a_stop_does_not_wait_for_running_tasks() -> None:
     asked = iter([False, False])
     pool = WorkerPool(2, stopped=lambda: next(asked, True))
     with pytest.raises(PoolInterrupted):

@@ -22,8 +22,8 @@ def test_ten_pairs_of_each_world() -> None:
         check=False,
     )
     assert done.stderr == ""
-    said = json.loads(done.stdout)
-    worlds = {world["name"]: world for world in said["worlds"]}
+    result = json.loads(done.stdout)
+    worlds = {world["name"]: world for world in result["worlds"]}
     assert list(worlds) == ["normal", "heavy", "clustered", "skewed", "rare", "mostly_flat"]
     for world in worlds.values():
         assert world["largest_loss_sds"] <= world["bound_sds"]
@@ -32,4 +32,4 @@ def test_ten_pairs_of_each_world() -> None:
         assert world["edges"]["0.2"]["found_share"] == 1.0
     assert sum(world["declared"] for world in worlds.values()) <= 6  # 2 expected of 60
     assert sum(world["naive_share"] for world in worlds.values()) > 1.0  # the z-test's 4 in 10
-    assert done.returncode == (0 if said["met"] else 1)
+    assert done.returncode == (0 if result["met"] else 1)

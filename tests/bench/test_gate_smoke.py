@@ -33,27 +33,27 @@ def smoke(what: str) -> Any:
 
 
 @pytest.fixture(scope="module")
-def said() -> dict[str, Any]:
+def result() -> dict[str, Any]:
     answer: dict[str, Any] = smoke("worlds")
     return answer
 
 
-def test_ten_worlds_of_noise_are_refused(said: dict[str, Any]) -> None:
-    assert [one["promoted"] for one in said["noise"]] == [False] * 10
-    assert all("e_value" in one["refused_by"][0] for one in said["noise"])
+def test_ten_worlds_of_noise_are_refused(result: dict[str, Any]) -> None:
+    assert [one["promoted"] for one in result["noise"]] == [False] * 10
+    assert all("e_value" in one["refused_by"][0] for one in result["noise"])
 
 
-def test_most_of_ten_worlds_of_skill_pass(said: dict[str, Any]) -> None:
-    assert sum(one["promoted"] for one in said["skill"]) >= 7
-    assert all(one["rule_sharpe"] > 5.0 and one["simple"] for one in said["skill"])
+def test_most_of_ten_worlds_of_skill_pass(result: dict[str, Any]) -> None:
+    assert sum(one["promoted"] for one in result["skill"]) >= 7
+    assert all(one["rule_sharpe"] > 5.0 and one["simple"] for one in result["skill"])
 
 
-def test_what_is_trained_again_is_the_same(said: dict[str, Any]) -> None:
-    assert said["noise"][0]["reproduced"] == said["skill"][0]["reproduced"] == [[]]
+def test_what_is_trained_again_is_the_same(result: dict[str, Any]) -> None:
+    assert result["noise"][0]["reproduced"] == result["skill"][0]["reproduced"] == [[]]
 
 
-def test_every_planted_leak_is_caught_and_nothing_honest_named(said: dict[str, Any]) -> None:
-    leaks = said["leaks"]
+def test_every_planted_leak_is_caught_and_nothing_honest_named(result: dict[str, Any]) -> None:
+    leaks = result["leaks"]
     assert leaks["missed"] == leaks["honest_accused"] == []
     assert leaks["caught"] == leaks["planted"] >= 20
     assert leaks["alarms_on_shipped"] == {"features": 0, "news": 0, "labels": 0, "walk": 0}

@@ -95,7 +95,7 @@ def test_nothing_is_stored(workspace: Path, capsys: pytest.CaptureFixture[str]) 
         (("import-series", "bad.csv", "--name", "a", "--lag", "1h"), "bad.csv, line 3: published"),
     ],
 )
-def test_a_mistake_is_one_line_and_nothing_is_kept(
+def test_a_user_error_is_one_line_and_nothing_is_stored(
     workspace: Path, capsys: pytest.CaptureFixture[str], args: tuple[str, ...], line: str
 ) -> None:
     (workspace / "bad.csv").write_text("published,value\n2024-09-12,1\nlater,2\n")

@@ -44,9 +44,9 @@ RESTART = {
 }
 
 
-def test_what_is_asked_wrongly_is_one_line_and_exit_code_2(ares: Ares, tmp_path: Path) -> None:
+def test_a_wrong_request_is_one_line_and_exit_code_2(ares: Ares, tmp_path: Path) -> None:
     package = str(tmp_path / "no.zip")
-    for arguments, says in (
+    for arguments, message in (
         (("install", package, "--yes"), "deployment.policy is hot_swap"),
         (("install", package), "there is no terminal to ask for approval: approve it with --yes"),
         (("install", package, "--json"), "there is no terminal"),
@@ -57,7 +57,7 @@ def test_what_is_asked_wrongly_is_one_line_and_exit_code_2(ares: Ares, tmp_path:
     ):
         code, out, err = ares("deploy", *arguments)
         assert (code, out, err.count("\n")) == (2, "", 1), (arguments, err)
-        assert says in err
+        assert message in err
     settle(tmp_path, deployment=RESTART)
     code, _, err = ares("deploy", "install", package, "--yes")
     assert (code, "there is no such file" in err) == (2, True)
@@ -78,8 +78,8 @@ def test_a_bad_package_is_refused_with_exit_code_1(ares: Ares, tmp_path: Path) -
     assert err.count("bad.zip") == 1
     assert "is not a complete zip file" in err
     code, out, _ = ares("deploy", "install", str(package), "--yes", "--now", "--json")
-    said = json.loads(out)
-    assert (code, said["result"], said["champion"]) == (1, "refused", "")
+    output = json.loads(out)
+    assert (code, output["result"], output["champion"]) == (1, "refused", "")
 
 
 def test_status_for_people_and_for_scripts(ares: Ares, tmp_path: Path) -> None:
@@ -89,11 +89,11 @@ def test_status_for_people_and_for_scripts(ares: Ares, tmp_path: Path) -> None:
     for text in ("paper: there is no champion", "00:00-00:00 UTC, now", "no heartbeat"):
         assert text in out
     code, out, _ = ares("deploy", "status", "--json")
-    said = json.loads(out)
-    assert (code, said["settled"], said["champions"], said["quiet"]) == (0, True, {}, True)
+    output = json.loads(out)
+    assert (code, output["settled"], output["champions"], output["quiet"]) == (0, True, {}, True)
 
 
-def test_status_is_told_on_a_disk_that_takes_nothing(ares: Ares, tmp_path: Path) -> None:
+def test_status_is_shown_on_a_full_disk(ares: Ares, tmp_path: Path) -> None:
     settle(tmp_path, deployment=RESTART)
     (tmp_path / "models").mkdir(exist_ok=True)
     (tmp_path / "models" / "deploy").write_text("no folder of a lock can be made here")
@@ -109,7 +109,7 @@ def test_training_is_refused_where_money_trades(ares: Ares, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("deployment", "says"),
+    ("deployment", "message"),
     [
         ({"quiet_hours": "2-5"}, "deployment.quiet_hours"),
         ({"quiet_hours": "25:00-05:00"}, "deployment.quiet_hours"),
@@ -120,10 +120,10 @@ def test_training_is_refused_where_money_trades(ares: Ares, tmp_path: Path) -> N
     ],
 )
 def test_wrong_settings_are_named(
-    ares: Ares, tmp_path: Path, deployment: dict[str, object], says: str
+    ares: Ares, tmp_path: Path, deployment: dict[str, object], message: str
 ) -> None:
     settle(tmp_path, deployment=deployment)
     code, _, err = ares("deploy", "status")
     assert code == 2
-    assert says in err
+    assert message in err
     assert "ares.yaml, line" in err

@@ -80,7 +80,7 @@ def test_nothing_is_stored(workspace: Path, capsys: pytest.CaptureFixture[str]) 
         (("fetch", "--source", "x"), "no feed x"),
     ],
 )
-def test_a_mistake_is_one_line(
+def test_a_user_error_is_one_line(
     workspace: Path, capsys: pytest.CaptureFixture[str], args: tuple[str, ...], line: str
 ) -> None:
     code, _, err = ares(capsys, *args)

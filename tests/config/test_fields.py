@@ -46,7 +46,7 @@ def test_a_section_cannot_be_changed(name: str) -> None:
         setattr(Sample(), name, 0.2)
 
 
-def test_a_declaration_says_whether_it_may_change_live() -> None:
+def test_a_declaration_states_whether_it_may_change_live() -> None:
     extra = Sample.model_fields["percent"].json_schema_extra
     assert isinstance(extra, dict)
     assert extra["live"] is True

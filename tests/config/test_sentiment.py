@@ -39,7 +39,7 @@ def test_feeds_and_sources(tmp_path: Path) -> None:
         ("sources: ['']", "not a valid name of a source"),
     ],
 )
-def test_a_mistake_names_its_line(tmp_path: Path, text: str, line: str) -> None:
+def test_an_error_names_its_line(tmp_path: Path, text: str, line: str) -> None:
     path = tmp_path / "ares.yaml"
     path.write_text(f"sentiment:\n  {text}\n")
     with pytest.raises(UserError, match=line):

@@ -38,7 +38,7 @@ def test_a_series_is_named_alone_or_with_its_staleness(tmp_path: Path) -> None:
         ("[7]", "series"),
     ],
 )
-def test_a_mistake_names_its_line(tmp_path: Path, series: str, line: str) -> None:
+def test_an_error_names_its_line(tmp_path: Path, series: str, line: str) -> None:
     with pytest.raises(UserError, match=r"line 2") as caught:
         loaded(tmp_path / "ares.yaml", f"features:\n  series: {series}\n")
     assert line in str(caught.value)

@@ -61,7 +61,7 @@ def test_whatever_the_text_it_is_values_or_one_line(text: str) -> None:
     assert "\n" not in message
 
 
-def test_a_file_that_cannot_be_read_says_what_to_do(tmp_path: Path) -> None:
+def test_an_unreadable_file_gives_a_message_with_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "latin").write_bytes(b"a: 1\nb: \xff\n")
     for path, message in (
         (tmp_path / "none", "ares init"),

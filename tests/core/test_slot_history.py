@@ -57,7 +57,7 @@ def test_the_fold_has_the_engines_slots_whatever_happens(engine_of: Any, seed: i
     assert len({move.move for move in engine.moves}) >= 3
 
 
-def test_champion_challenger_and_the_lane_beside(engine_of: Any) -> None:
+def test_champion_challenger_and_the_other_lane(engine_of: Any) -> None:
     engine = engine_of()
     history = Folded(engine).history
     assert (history.champion(0), history.lane(0, "shadow")) == (0, None)

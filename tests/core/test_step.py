@@ -73,7 +73,7 @@ def test_every_event_takes_one_seq_and_every_decision_one_fact() -> None:
     assert state.seq == 8
 
 
-def test_a_warming_bar_is_learned_from_and_nothing_is_said() -> None:
+def test_a_warmup_bar_updates_features_and_gives_no_effects() -> None:
     state = new_state(setup_of())
     assert step(state, msgspec.structs.replace(bars(1), warming=True), NO_MODELS) == []
     assert state.trade.book["last_close"].tolist() == [10_000, 10_000]

@@ -47,7 +47,7 @@ def test_systemd_finds_nothing_wrong(tmp_path: Path) -> None:
 
 
 @needs_systemd
-def test_a_mistake_in_it_would_be_found(tmp_path: Path) -> None:
+def test_an_error_in_it_would_be_found(tmp_path: Path) -> None:
     text = UNIT.read_text().replace("NoNewPrivileges=yes", "NoNewPriviledges=yes")
     name = placed(tmp_path, text.replace("bin/ares run", "bin/aress run"))
     found = analyze("verify", f"--root={tmp_path}", "--man=no", name)

@@ -228,7 +228,7 @@ def test_snippets_have_the_hashes_they_have_always_had() -> None:
     assert {text for pair in [*SAME.values(), *DIFFERENT.values()] for text in pair} <= set(golden)
 
 
-def test_the_dump_is_what_its_description_says() -> None:
+def test_the_dump_is_as_described() -> None:
     assert dump("def f(a=None):\n '''Words.'''\n return a - 1.5  # so") == (
         b"(Module.body[(FunctionDef.args(arguments.args[(arg.argstr1:a)]"
         b".defaults[(Constant.valueNoneType0:)]).body[(Return.value(BinOp.left(Name.idstr1:a)"

@@ -72,7 +72,7 @@ class Part:
 
     symbol: str
     bars: Script
-    says: Mapping[int, float]
+    p_at: Mapping[int, float]
     validation: Validation
     horizon_bars: int = 10
 
@@ -111,7 +111,7 @@ ORDERS = Scene(
     parts=(
         Part(
             "AAA/USDT",
-            says={
+            p_at={
                 1: ENTER,
                 10: ENTER,
                 15: ENTER,
@@ -144,7 +144,7 @@ ORDERS = Scene(
         ),
         Part(
             "BBB/USDT",
-            says={1: ENTER, 9: ENTER, 17: ENTER, 25: ENTER, 33: ENTER},
+            p_at={1: ENTER, 9: ENTER, 17: ENTER, 25: ENTER, 33: ENTER},
             bars={
                 0: (50.0, 50.0, 50.0, 50.0, 5000.0),
                 3: (50.0, 50.9, 50.0, 50.8, 5000.0),  # virtual trades learn that it works
@@ -174,7 +174,7 @@ def losing(minutes: list[int]) -> tuple[dict[int, Bar], dict[int, float]]:
 
 def breakers() -> Scene:
     """Return a scene of losses, of what stops them, and of the way back."""
-    bars, says = losing([1, 6, 11, 16, 30, 44, 52])
+    bars, p_at = losing([1, 6, 11, 16, 30, 44, 52])
     bars[46] = (100.0, 102.0, 100.0, 101.5, 5000.0)  # the trial that wins
     bars[47] = (101.5, 101.5, 101.5, 101.5, 5000.0)
     bars[48] = (100.0, 100.0, 100.0, 100.0, 5000.0)
@@ -188,7 +188,7 @@ def breakers() -> Scene:
             trial_trades=1, failures_max=0, failed_share_max=0.0, slippage_sd_max=0.0,
             volatility_ratio_max=0.0, gate_mode=False,
         ),
-        parts=(Part("AAA/USDT", bars, says, SURE),),
+        parts=(Part("AAA/USDT", bars, p_at, SURE),),
     )  # fmt: skip
 
 
@@ -198,7 +198,7 @@ SCENES = {"orders": ORDERS, "breakers": breakers()}
 @pytest.mark.parametrize("name", SCENES)
 def test_the_scene_is_what_it_was(name: str, tmp_path: Path) -> None:
     wanted = (HERE / f"{name}.txt").read_text()
-    assert "\n".join(told(SCENES[name], tmp_path)) + "\n" == wanted
+    assert "\n".join(lines_of(SCENES[name], tmp_path)) + "\n" == wanted
 
 
 @pytest.mark.parametrize("name", SCENES)
@@ -209,7 +209,7 @@ def test_the_scene_is_stepped_again_and_certified(name: str, tmp_path: Path) -> 
     assert certify(tmp_path, models_of(scene)).mismatches == 0
 
 
-def told(scene: Scene, folder: Path) -> Iterator[str]:
+def lines_of(scene: Scene, folder: Path) -> Iterator[str]:
     """Run a scene and yield its lines."""
     run_history(plan_of(scene), models_of(scene), folder, None)
     symbols = [part.symbol.partition("/")[0] for part in scene.parts]
@@ -228,12 +228,12 @@ def line(what: Event | Effect, symbols: list[str], numbers: dict[str, int]) -> I
     match what:
         case BarsClosed(ts_ms=ts_ms, ohlcv=ohlcv, present=present):
             rows = np.frombuffer(ohlcv).reshape(-1, 5)
-            said = (
+            cells = (
                 f"{symbol} {o:.2f} {h:.2f} {low:.2f} {c:.2f} v {v:g}"
                 for symbol, (o, h, low, c, v), here in zip(symbols, rows, present, strict=True)
                 if here
             )
-            yield f"{clock(ts_ms)} bars      " + " | ".join(said)
+            yield f"{clock(ts_ms)} bars      " + " | ".join(cells)
         case DecisionMade(outputs=raw, equity_units=equity, cash_units=cash):
             p, edge, width, confidence, mode = np.frombuffer(raw).reshape(5, -1)
             views = (
@@ -339,10 +339,10 @@ def ensemble_of(part: Part, place: int, rules: Rules) -> Ensemble:
 
 
 def models_of(scene: Scene) -> dict[str, Scorer]:
-    return {f"clock-{k}": clock_model(part.says, scene) for k, part in enumerate(scene.parts)}
+    return {f"clock-{k}": clock_model(part.p_at, scene) for k, part in enumerate(scene.parts)}
 
 
-def clock_model(says: Mapping[int, float], scene: Scene) -> Callable[[NDArray[np.float32]], F64]:
+def clock_model(p_at: Mapping[int, float], scene: Scene) -> Callable[[NDArray[np.float32]], F64]:
     """Return a model that reads the time of day out of its features and says what is written."""
     sin, cos = FEATURE_NAMES.index("day_sin"), FEATURE_NAMES.index("day_cos")
     begins = scene.from_ms // MINUTE_MS % 1440
@@ -350,7 +350,7 @@ def clock_model(says: Mapping[int, float], scene: Scene) -> Callable[[NDArray[np
     def score(rows: NDArray[np.float32]) -> F64:
         angle = np.arctan2(rows[:, sin].astype(np.float64), rows[:, cos].astype(np.float64))
         minute = (np.rint(angle / (2 * np.pi) * 1440).astype(np.int64) - begins) % 1440
-        return np.array([says.get(int(t), 0.5) for t in minute])
+        return np.array([p_at.get(int(t), 0.5) for t in minute])
 
     return score
 
@@ -358,4 +358,4 @@ def clock_model(says: Mapping[int, float], scene: Scene) -> Callable[[NDArray[np
 if __name__ == "__main__":
     for scene_name, scene_ in SCENES.items():
         with tempfile.TemporaryDirectory() as place:
-            (HERE / f"{scene_name}.txt").write_text("\n".join(told(scene_, Path(place))) + "\n")
+            (HERE / f"{scene_name}.txt").write_text("\n".join(lines_of(scene_, Path(place))) + "\n")

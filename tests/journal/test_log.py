@@ -32,8 +32,8 @@ def one_file(folder: Path) -> Path:
     return path
 
 
-def one_line(trouble: BaseException) -> str:
-    text = str(trouble)
+def one_line(error: BaseException) -> str:
+    text = str(error)
     assert "\n" not in text
     return text
 
@@ -266,7 +266,7 @@ def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
     one_line(raised.value)
 
 
-def test_one_writer_and_the_other_is_told_which_process_it_is(tmp_path: Path) -> None:
+def test_a_second_writer_is_refused_with_the_process_of_the_first(tmp_path: Path) -> None:
     lock = Lock(tmp_path)
     with pytest.raises(ExternalError, match=rf"another engine \(process {os.getpid()}\)") as raised:
         Lock(tmp_path)

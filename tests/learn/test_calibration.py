@@ -84,13 +84,13 @@ def test_held_out_trades_show_how_much_more_a_likelier_trade_earns() -> None:
     p = ndtr(drift - 0.3)
     width = np.full(len(drift), 0.01)
     net = came * width
-    alone, told = fit_payoff(net, width), fit_payoff(net, width, p, overlap=1)
+    alone, weighted = fit_payoff(net, width), fit_payoff(net, width, p, overlap=1)
     good = p > 0.6
     truth = 1e4 * float(net[good].mean())
-    assert told.edge_bps(p, width)[good].mean() == pytest.approx(truth, abs=3.0)
+    assert weighted.edge_bps(p, width)[good].mean() == pytest.approx(truth, abs=3.0)
     assert alone.edge_bps(p, width)[good].mean() < truth - 10.0
     # on average both say the same, and few outcomes leave the doubt its say
-    assert told.edge_bps(p, width).mean() == pytest.approx(1e4 * float(net.mean()), abs=3.0)
+    assert weighted.edge_bps(p, width).mean() == pytest.approx(1e4 * float(net.mean()), abs=3.0)
     doubted = fit_payoff(net, width, p, overlap=20_000)
     assert doubted.gain + doubted.loss == pytest.approx(alone.gain + alone.loss, rel=0.01)
 

@@ -94,11 +94,11 @@ def test_entered_trades_never_overlap_and_none_is_skipped(
     taken = non_overlapping(table, wanted)
     assert wanted[taken].all()
     for one in range(3):
-        mine = taken[lane[taken] == one]
-        assert np.all(decided[mine[1:]] >= ends[mine[:-1]])
+        own = taken[lane[taken] == one]
+        assert np.all(decided[own[1:]] >= ends[own[:-1]])
         for place in np.flatnonzero(wanted & (lane == one)):
-            busy = any(decided[k] <= decided[place] < ends[k] for k in mine)
-            assert busy or place in mine
+            busy = any(decided[k] <= decided[place] < ends[k] for k in own)
+            assert busy or place in own
 
 
 @settings(deadline=None)

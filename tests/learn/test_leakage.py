@@ -130,11 +130,13 @@ def label(b: Bars, horizon: int) -> F64:
     return out
 
 
-@pytest.mark.parametrize(("said", "leaks"), [(10, ()), (12, ()), (9, ("label",)), (0, ("label",))])
+@pytest.mark.parametrize(
+    ("claimed_bars", "leaks"), [(10, ()), (12, ()), (9, ("label",)), (0, ("label",))]
+)
 def test_a_label_is_known_after_its_horizon_and_not_before(
-    bars: Bars, said: int, leaks: tuple[str, ...]
+    bars: Bars, claimed_bars: int, leaks: tuple[str, ...]
 ) -> None:
-    tell = at_close(lambda b: label(b, 10), MINUTE, horizon_bars=said)
+    tell = at_close(lambda b: label(b, 10), MINUTE, horizon_bars=claimed_bars)
     assert leak_test(tell, bars, ["label"], MINUTE).leaking == leaks
 
 

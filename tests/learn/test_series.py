@@ -116,7 +116,7 @@ def test_news_are_learned_and_without_them_prices_decide() -> None:
     assert np.corrcoef(p, twin.probability(rows.x[:, :2]))[0, 1] > 0.9
 
 
-def test_the_graph_says_the_same_with_and_without_news() -> None:
+def test_the_graph_agrees_with_and_without_news() -> None:
     rows, _ = made()
     own = walked(rows, RECIPE)
     graph = open_model(to_onnx(own.fitted.trees, own.platt), len(NAMES), "it")

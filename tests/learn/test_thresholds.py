@@ -23,7 +23,7 @@ def test_good_trades_pass_nothing() -> None:
     assert codes(one_a_day([30.0, 20.0, -10.0] * 8)) == {}
 
 
-def test_each_threshold_is_told_by_its_own_number() -> None:
+def test_each_threshold_has_its_own_number() -> None:
     net = [10.0, -11.0] * 12
     found = codes(one_a_day(net))
     assert found["accuracy_low"] == 0.5
@@ -34,7 +34,7 @@ def test_each_threshold_is_told_by_its_own_number() -> None:
     assert codes(deep) == {"drawdown_low": pytest.approx(-0.12)}
 
 
-def test_few_old_or_unasked_for_trades_say_nothing() -> None:
+def test_few_or_old_trades_or_no_limits_give_no_alert() -> None:
     assert codes(one_a_day([-50.0] * 19)) == {}
     assert codes([(at - 31 * DAY_MS, net) for at, net in one_a_day([-50.0] * 25)]) == {}
     assert codes(one_a_day([-50.0, -60.0] * 12), Thresholds(None, None, None)) == {}

@@ -19,8 +19,8 @@ def test_a_planted_skill_is_found_and_calibrated(rows: MakeRows, recipe: Recipe)
     table = rows(6000, skill=0.8)
     walked = fit_walk_forward(table.x, table, recipe)
     seen = walked.out_of_sample
-    lean = np.corrcoef(seen.p, seen.rows.x[:, 0])[0, 1]
-    assert lean > 0.8
+    correlation = np.corrcoef(seen.p, seen.rows.x[:, 0])[0, 1]
+    assert correlation > 0.8
     high = seen.p > np.quantile(seen.p, 0.8)
     assert seen.rows.won[high].mean() == pytest.approx(seen.p[high].mean(), abs=0.05)
     assert seen.rows.net[seen.edge_bps > 5].mean() > 0 > seen.rows.net[seen.edge_bps < -5].mean()

@@ -109,7 +109,7 @@ def test_all_in_takes_the_cash_there_is(walk: Maker) -> None:
     assert first["qty_base"] * first["price_quote"] == pytest.approx(5_000.0, rel=0.02)
 
 
-def test_next_open_and_close_fill_where_they_say(candles_of: Maker) -> None:
+def test_next_open_and_close_fill_at_their_prices(candles_of: Maker) -> None:
     each = candles_of([10.0, 11.0, 12.0, 13.0, 14.0], opens=[10.0, 10.5, 11.5, 12.5, 13.5])
     strategy = long_flat([each], [np.array([0.0, 1.0, 1.0, 0.0, 0.0])], "by hand")
     rules = sized(replace(FREE.without_limits(), participation_max=0.0, collar_bps=0.0), 2.0, 3)
@@ -200,7 +200,7 @@ def test_limits_given_to_a_baseline_hold(walk: Maker) -> None:
     assert got.virtual_trades.height > 0
 
 
-def test_the_mode_counts_only_when_it_is_asked_for(walk: Maker) -> None:
+def test_the_mode_counts_only_in_gate_mode(walk: Maker) -> None:
     candles = [walk(n=1500, seed=3)]
     strategy = model_like(candles, 3)
     free = run_backtest(candles, strategy, replace(Rules(), gate_mode=False))

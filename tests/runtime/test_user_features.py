@@ -191,11 +191,11 @@ def test_a_backtest_scores_as_the_engine_does(done: Done) -> None:
     result = bootstrap.backtest(
         done.workspace, BacktestRequest(from_ms=SPLIT_MS, to_ms=SPLIT_MS + DAY_MS // 2)
     )
-    said = result.strategy.signals.p[:, 0]
+    probabilities = result.strategy.signals.p[:, 0]
     why = bootstrap.why_run(done.workspace, "own", "BTC/USDT", SPLIT_MS + DAY_MS // 4)
     (row,) = np.flatnonzero(result.close_ms == why.closing_ms)
     # The kernel's recursive averages began elsewhere: equal but for what those remember.
-    assert said[row] == pytest.approx(why.p, abs=1e-3)
+    assert probabilities[row] == pytest.approx(why.p, abs=1e-3)
 
 
 def test_a_changed_module_is_refused_everywhere(other: Callable[..., Workspace]) -> None:
@@ -304,7 +304,7 @@ def test_a_worker_uses_nothing_but_what_was_tried(done: Done) -> None:
     assert "my_features.py was changed" in spoilt.reason
 
 
-def test_a_models_rows_are_what_the_page_says(done: Done) -> None:
+def test_a_models_rows_are_as_documented(done: Done) -> None:
     """The columns that a training sees, against the module's functions on slices of the history."""
     user = load_user_features(MODULE, done.workspace.root)
     (job, *_), _ = package_jobs(

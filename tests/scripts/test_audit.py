@@ -46,7 +46,9 @@ def test_what_the_index_does_not_know_is_named(audit: ModuleType) -> None:
     )
 
 
-def test_an_index_that_does_not_answer_is_said_in_one_line_and_passes(audit: ModuleType) -> None:
+def test_an_index_that_does_not_answer_is_reported_in_one_line_and_passes(
+    audit: ModuleType,
+) -> None:
     lines, code = audit.findings("", "Traceback\nConnectionError: refused\n")
     assert code == 0
     assert lines == ["vulnerabilities not checked, no index answers: ConnectionError: refused"]

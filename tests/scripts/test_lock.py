@@ -47,7 +47,7 @@ def locks(project: Path) -> list[str]:
     return [path.read_text() for path in sorted((project / "requirements").glob("*.lock"))]
 
 
-def test_without_an_upgrade_age_is_not_asked(project: Path) -> None:
+def test_without_an_upgrade_age_is_not_checked(project: Path) -> None:
     assert lock(project).returncode == 0
     assert "--exclude-newer" not in (project / "asked").read_text()
     assert locks(project) == ["new\n", "new\n"]

@@ -28,7 +28,7 @@ def also(**changes: object) -> NewsRow:
     return msgspec.structs.replace(ROW, **changes)
 
 
-def test_the_same_news_are_kept_once_and_a_new_score_changes_nothing(engine: Engine) -> None:
+def test_the_same_news_are_stored_once_and_a_new_score_changes_nothing(engine: Engine) -> None:
     store = NewsStore(engine)
     assert not store.any()
     other = also(headline=None, score=-0.25)
@@ -40,7 +40,7 @@ def test_the_same_news_are_kept_once_and_a_new_score_changes_nothing(engine: Eng
     assert [row.published_ms for row in store.newest(1)] == [T + 1]
 
 
-def test_a_thousand_rows_are_told_apart(engine: Engine) -> None:
+def test_a_thousand_rows_are_distinct(engine: Engine) -> None:
     store = NewsStore(engine)
     rows = [also(published_ms=T + k // 2, headline=f"number {k}") for k in range(1_200)]
     assert store.save(rows[:700]) == NewsSaved(700, 0, 0, 0)
@@ -83,7 +83,7 @@ def test_the_order_of_imports_changes_nothing(engine: Engine, tmp_path: Path) ->
         assert getattr(one, name).tolist() == getattr(two, name).tolist()
 
 
-def test_sources_say_how_silent_they_were(engine: Engine) -> None:
+def test_sources_have_their_longest_gap(engine: Engine) -> None:
     store = NewsStore(engine)
     times = [0, 1, 30, 31]
     store.save([also(published_ms=T + h * HOUR_MS, headline=f"{h}", score=h % 2) for h in times])

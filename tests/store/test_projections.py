@@ -32,7 +32,7 @@ from ares.domain.model_events import AlertRaised, RetrainingEnded, RetrainingSta
 from ares.domain.run import RunInstrument, RunSetup
 from ares.domain.timeframe import Timeframe
 from ares.store.projection_sql import TABLES
-from ares.store.projections import Projector, forget, projected_seq, text
+from ares.store.projections import Projector, delete_rows, projected_seq, text
 
 T0 = 1_700_000_040_000  # 2023-11-14 22:14:00
 ENV = "history/test"
@@ -143,18 +143,18 @@ def test_orders_follow_their_life(engine: Engine) -> None:
     created = rows(engine, "created_at, updated_at", "orders", "client_order_id = 's'")
     assert created == [("2023-11-14 22:14:00", "2023-11-14 22:15:00")]
     for count, status in ((1, "submitted"), (2, "accepted")):
-        forget(engine, ENV)
+        delete_rows(engine, ENV)
         recorded(engine, STORY[:count])
         assert rows(engine, "status", "orders") == [(status,)]
-    forget(engine, ENV)
+    delete_rows(engine, ENV)
     recorded(engine, STORY[:5])
     assert rows(engine, "status", "orders", "client_order_id = 's'") == [("cancelling",)]
-    forget(engine, ENV)
+    delete_rows(engine, ENV)
     recorded(engine, STORY[:8])
     assert rows(engine, "status", "orders", "client_order_id = 'x'") == [("partly_filled",)]
 
 
-def test_fills_say_what_they_cost(engine: Engine) -> None:
+def test_fills_have_their_costs(engine: Engine) -> None:
     recorded(engine, STORY)
     found = rows(engine, "client_order_id, side, qty, price, fee, slippage_bps", "fills")
     assert [row[:5] for row in found] == [
@@ -187,7 +187,7 @@ def test_a_position_opens_shrinks_and_closes(engine: Engine) -> None:
             ],
         ),
     ):
-        forget(engine, ENV)
+        delete_rows(engine, ENV)
         recorded(engine, STORY[:count])
         assert rows(engine, columns, "positions") == wanted
 
@@ -304,7 +304,7 @@ def test_a_mode_that_goes_to_and_fro_is_an_alert_once_an_hour(engine: Engine) ->
         ("2023-11-14 22:34:00", "mode_transitions", 3.0, 2.0),
         ("2023-11-15 00:04:00", "mode_transitions", 3.0, 2.0),
     ]
-    forget(engine, ENV)
+    delete_rows(engine, ENV)
     assert rows(engine, "*", "alerts") == []
     recorded(engine, story, every=1)
     assert len(rows(engine, "*", "alerts")) == 2
@@ -314,7 +314,7 @@ def test_a_mode_that_goes_to_and_fro_is_an_alert_once_an_hour(engine: Engine) ->
 def test_rows_do_not_depend_on_when_they_are_written(engine: Engine, every: int) -> None:
     recorded(engine, STORY)
     wanted = {table: rows(engine, "*", table) for table in TABLES}
-    forget(engine, ENV)
+    delete_rows(engine, ENV)
     recorded(engine, STORY, every)
     assert {t: [r[1:] for r in rows(engine, "*", t)] for t in TABLES} == {
         t: [r[1:] for r in found] for t, found in wanted.items()
@@ -329,7 +329,7 @@ def test_a_projector_that_died_goes_on_exactly_where_the_tables_end(
     assert projected_seq(engine, ENV) == stopped
     recorded(engine, STORY)
     found = {t: [r[1:] for r in rows(engine, "*", t)] for t in TABLES}
-    forget(engine, ENV)
+    delete_rows(engine, ENV)
     recorded(engine, STORY)
     assert {t: [r[1:] for r in rows(engine, "*", t)] for t in TABLES} == found
 
@@ -347,7 +347,7 @@ def test_a_flush_is_all_or_nothing(engine: Engine, monkeypatch: pytest.MonkeyPat
     assert len(rows(engine, "*", "fills")) == 4
 
 
-def test_the_journal_is_asked_to_be_durable_first(engine: Engine) -> None:
+def test_the_journal_is_synced_first(engine: Engine) -> None:
     projector = Projector(engine, setup_of())
     seen: list[int] = []
     projector.before_flush = lambda: seen.append(len(rows(engine, "*", "orders")))
@@ -366,7 +366,7 @@ def test_environments_do_not_touch_each_other(engine: Engine) -> None:
         other.watch(seq, event, effects)
     other.flush()
     assert {t: rows(engine, "*", t, f"environment = '{ENV}'") for t in TABLES} == before
-    forget(engine, "history/other")
+    delete_rows(engine, "history/other")
     assert {table: rows(engine, "*", table) for table in TABLES} == before
 
 

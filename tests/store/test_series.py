@@ -23,7 +23,7 @@ def value(hour: int, number: float, scope: str = "", lag: int = 1) -> SeriesValu
     return SeriesValue(published_ms, published_ms + lag * HOUR_MS, number, scope)
 
 
-def test_what_is_stored_is_kept_and_new_values_raise_the_version(engine: Engine) -> None:
+def test_stored_values_stay_and_new_values_raise_the_version(engine: Engine) -> None:
     store = SeriesStore(engine)
     assert store.save("index", [value(0, 1.0), value(1, 2.0)]) == SeriesSaved(2, 0, 0, 1)
     first = store.listed()[0]

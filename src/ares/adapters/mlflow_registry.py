@@ -1,6 +1,6 @@
 """MLflow at one address: runs with their files, registered versions, tags and aliases.
 
-MLflow is an export. The truth lies in ``models/`` and in the models' journal, so whatever goes
+MLflow is an export. ``models/`` and the models' journal are authoritative, so whatever goes
 wrong here is one exception with one line, ``MlflowUnavailable``.
 """
 

@@ -48,7 +48,7 @@ class StoredModels:
         def rank(ensemble: Ensemble) -> int:
             if any((member.name, member.version) in imported for member in ensemble.members):
                 return 2
-            return 0 if ensemble.joined else 1
+            return 0 if ensemble.aggregated else 1
 
         return sorted((e for e in self.ensembles if e.instrument == instrument), key=rank)
 
@@ -215,7 +215,7 @@ class ModelStore:
         return self.root / "packages" / card.name / card.version
 
     def _unedited(self, package: Package) -> Package:
-        """Return a package that was asked for by name; ExternalError where it was edited since."""
+        """Return a package by its name; ExternalError where it was edited since."""
         if _edited(package, self._ensembles([])):
             raise ExternalError(_changed(package.card))
         return package

@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 EARLIEST_MS = 946_684_800_000
-"""2000-01-01: an earlier time is a mistake of its unit."""
+"""2000-01-01: an earlier time has a wrong unit."""
 
 MAIL = re.compile(
     r"(?:[a-z]{3,9},?\s*)?\d{1,2}[\s-][a-z]{3,9}[\s-]\d{2,4}(?:\s+\d{1,2}:\d{2}(?::\d{2})?)?(.*)",

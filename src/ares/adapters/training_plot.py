@@ -50,7 +50,7 @@ class ReliabilityPlot:
 
     predicted, observed, rows : (n_bins,) mean probability, share of trades won, rows.
     base_rate : share of won trades among all rows.
-    overlap   : rows that one outcome stands for: their trades overlap.
+    overlap   : rows that share one outcome, because their trades overlap.
     p         : (n_rows,) all predicted probabilities.
     """
 

@@ -45,13 +45,13 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class TaskFailed:
-    """A task that raised, or whose process died; ``error`` is what a message says."""
+    """A task that raised, or whose process died; ``error``: the message."""
 
     error: str
 
 
 class WorkerPool:
-    """A process pool that names the task of a dead worker, and continues with the others.
+    """A process pool that names the task of a worker that ended, and continues with the others.
 
     Use it as a context: leaving it ends its processes, at once when an exception leaves with it
     (Ctrl-C): a worker writes no file, so none is left half-written.

@@ -30,7 +30,7 @@ def candle_store(workspace: Workspace) -> Iterator[CandleStore]:
 
 @dataclass(frozen=True, slots=True)
 class FetchRequest:
-    """What ``ares data fetch`` is asked for.
+    """The request of ``ares data fetch``.
 
     series         : (symbol, interval) of each.
     from_ms, to_ms : None: after the last stored bar; until now.
@@ -53,7 +53,7 @@ def fetch_stored(
     """Fetch the candles that are missing, series by series, and return what came.
 
     progress_of : (symbol, interval) -> shows the progress of that series.
-    on_retry    : called with why, and when, the venue is asked again.
+    on_retry    : called with the reason and the time of the next attempt.
     """
     from ares.adapters.candle_names import parse_venue
     from ares.adapters.ccxt_candles import CcxtCandles

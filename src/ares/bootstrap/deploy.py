@@ -66,7 +66,7 @@ def deploy_context(workspace: Workspace, effects: DeployEffects) -> DeployContex
 
 
 def deploy_policy(workspace: Workspace) -> DeployPolicy:
-    """Return what the settings say of deployments."""
+    """Return the settings of deployments."""
     from ares.runtime.deploy.policy import DeployPolicy, ServicePolicy
 
     settings, deployment = workspace.settings, workspace.settings.deployment

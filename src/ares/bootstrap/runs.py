@@ -27,7 +27,7 @@ DEFAULT_DAYS = 14
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """What ``ares run --env history`` is asked for; None leaves it to the settings.
+    """The request of ``ares run --env history``; None leaves it to the settings.
 
     symbols      : symbols or keys; from_ms, to_ms : window; name : of the run.
     learn        : models are trained and swapped during the run.

@@ -69,7 +69,7 @@ def check_series(workspace: Workspace) -> list[SeriesChecked]:
 
 
 def remove_series(workspace: Workspace, name: str) -> int:
-    """Forget a series; return how many values it had; raise UserError where there is none."""
+    """Remove a series; return how many values it had; raise UserError where there is none."""
     from ares.store.series import SeriesStore
 
     with _database(workspace) as engine:

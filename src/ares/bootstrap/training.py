@@ -1,4 +1,4 @@
-"""Training, composed: what the settings say becomes the values that training takes."""
+"""Training, composed: settings become the values that training takes."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def train(
 
 
 def training_rules(workspace: Workspace) -> TrainingRules:
-    """Return what the settings say about training."""
+    """Return the settings of training."""
     from ares.bootstrap.trade_rules import rules_of
     from ares.runtime.training.training_rules import TrainingRules
 
@@ -78,7 +78,7 @@ def training_context(workspace: Workspace) -> TrainingContext:
 
 
 def recipe_rules(settings: Settings) -> RecipeRules:
-    """Return what the settings say of a recipe."""
+    """Return the settings of a recipe."""
     from ares.kernel.trade.rules import round_trip_bps
     from ares.learn.recipe import BoostRecipe
     from ares.runtime.training.training_rules import RecipeRules

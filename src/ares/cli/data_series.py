@@ -57,7 +57,7 @@ def import_series(
     if done.saved.differing:
         note(
             f"kept: {some(done.saved.differing, 'value')} as stored before, not as in this file "
-            f"(`ares data series remove {name}` forgets them)"
+            f"(`ares data series remove {name}` removes them)"
         )
     if done.not_yet_known:
         note(f"{some(done.not_yet_known, 'value')} will be known when the lag is over")
@@ -99,10 +99,10 @@ def check(json_: bool = JSON_OPTION) -> int:
 
 @app.command()
 def remove(
-    name: str = typer.Argument(..., metavar="NAME", help="The series to forget."),
+    name: str = typer.Argument(..., metavar="NAME", help="The series to remove."),
     json_: bool = JSON_OPTION,
 ) -> None:
-    """Forget a series; models trained with it answer without it from then on."""
+    """Remove a series; models trained with it score without it from then on."""
     from ares.bootstrap.series import remove_series
     from ares.config.workspace import Workspace
 

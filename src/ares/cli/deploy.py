@@ -30,7 +30,7 @@ EXIT_OF = {"installed": 0, "already": 0, "rolled_back": 0, "refused": 1, "revert
 @app.command()
 def install(
     package: Path = typer.Argument(..., help="The zip file of an exported ensemble."),
-    yes: bool = typer.Option(False, "--yes", "-y", help="Approve without being asked."),
+    yes: bool = typer.Option(False, "--yes", "-y", help="Approve without a prompt."),
     now: bool = typer.Option(False, "--now", help="Do not wait for the quiet hours."),
     no_wait: bool = typer.Option(False, "--no-wait", help="Refuse outside the quiet hours."),
     to: str = typer.Option("", "--to", help=ENVIRONMENT),
@@ -72,7 +72,7 @@ def install(
 @app.command()
 def rollback(
     symbol: str = typer.Argument("", help="Of the instrument, where there are several."),
-    yes: bool = typer.Option(False, "--yes", "-y", help="Approve without being asked."),
+    yes: bool = typer.Option(False, "--yes", "-y", help="Approve without a prompt."),
     to: str = typer.Option("", "--to", help=ENVIRONMENT),
     reason: str = typer.Option("", "--reason", help="The reason, for the journal."),
     json_: bool = JSON_OPTION,
@@ -99,7 +99,7 @@ def status(
     to: str = typer.Option("", "--to", help=ENVIRONMENT),
     json_: bool = JSON_OPTION,
 ) -> int:
-    """Show the champions, interrupted installs, and whether the service is alive.
+    """Show the champions, interrupted installs, and whether the service is running.
 
     Exit code 1: an install was interrupted, or left the service down. Staging folders of killed
     installs are removed.

@@ -124,6 +124,6 @@ def _service(found: DeployStatus) -> str:
         if heartbeat.serves
         else f"does not serve the champions of {found.environment}"
     )
-    alive = "alive" if heartbeat.alive else "silent"
+    alive = "alive" if heartbeat.alive else "not responding"
     age_s, pid = heartbeat.age_seconds, heartbeat.pid
     return f"{alive}: heartbeat {age_s:.0f} s ago, process {pid}, {serves}"

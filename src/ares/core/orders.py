@@ -35,7 +35,7 @@ FINAL = frozenset(
 
 
 class Order(msgspec.Struct):
-    """One order as the engine knows it; lots are signed."""
+    """An order in the engine's state; lots are signed."""
 
     client_id: str
     instrument: int

@@ -14,7 +14,7 @@ class AresError(Exception):
 
 
 class UserError(AresError):
-    """The caller's mistake: a bad file, key, symbol or option (exit code 2)."""
+    """An error of the caller: a bad file, key, symbol or option (exit code 2)."""
 
     exit_code = 2
 

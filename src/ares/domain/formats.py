@@ -27,7 +27,7 @@ EXPORT_FORMAT = 2
 def wrong_format(what: str, found: int, expected: int) -> UserError:
     """Return the one line that refuses a file of another format.
 
-    what : the file, as a person knows it.
+    what : the file, as a message names it.
 
     >>> str(wrong_format("journal/history/a", 2, 3))
     'journal/history/a has format 2, written by an older version of Ares; this version reads \

@@ -14,7 +14,7 @@ VERDICTS = "verdicts"
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What an export holds, so that an import can tell whether it is complete and fits.
+    """What an export holds, from which an import checks that it is complete and fits.
 
     ensemble, instrument : hash and key; empty where a single package travels.
     features_hash, kernel_hash : of the columns, and of the code that computes and trades.

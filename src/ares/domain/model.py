@@ -1,4 +1,4 @@
-"""A model as the engine knows it: packages, and the ensemble that is judged and promoted."""
+"""A model as the engine trades it: packages, and the ensemble that is judged and promoted."""
 
 from __future__ import annotations
 
@@ -74,8 +74,8 @@ class Ensemble(msgspec.Struct, frozen=True, omit_defaults=True):
         return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()
 
     @property
-    def joined(self) -> bool:
-        """Return whether a training made it as a whole, and not one package that stands alone."""
+    def aggregated(self) -> bool:
+        """Return whether it has a calibration after aggregation; False: one package by itself."""
         return len(self.members) > 1 or (self.platt_a, self.platt_b) != (1.0, 0.0)
 
     @property

@@ -31,7 +31,7 @@ class NewsRow(msgspec.Struct, frozen=True):
 
     @property
     def hash(self) -> str:
-        """Return what tells two headlines apart: not their case, nor their spaces.
+        """Return the identity of a headline: upper case and spaces make no difference.
 
         >>> row = NewsRow(0, "wire", MARKET, 0.5, "file", "Bitcoin  rises")
         >>> row.hash == msgspec.structs.replace(row, headline="bitcoin rises").hash

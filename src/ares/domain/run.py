@@ -30,7 +30,7 @@ class ChallengerRules(msgspec.Struct, frozen=True):
     """When a challenger advances to champion, and when an ensemble is withdrawn.
 
     shadow_ms    : how long a challenger makes virtual trades before it becomes a canary.
-    canary_ms    : how long a canary trades beside the champion before it becomes champion.
+    canary_ms    : how long a canary trades next to the champion before it becomes champion.
     canary_share : share of a trade's size that a canary gets; the champion has the rest.
     confidence_min : an ensemble whose mode confidence is below this is withdrawn.
     false_alarm_trades : mean number of trades, at a mean net return of zero, until the test for a

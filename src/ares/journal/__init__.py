@@ -1,1 +1,1 @@
-"""The append-only, hash-chained log that is the truth of a run."""
+"""The append-only, hash-chained log: the authoritative record of a run."""

@@ -164,7 +164,7 @@ def save_snapshot(folder: Path, seq: int, raw: bytes) -> str:
     return digest.hex()
 
 
-def forget_snapshots(folder: Path, seq_max: int = -1) -> None:
+def delete_snapshots(folder: Path, seq_max: int = -1) -> None:
     """Remove the snapshots after ``seq_max``: they belong to another journal."""
     for path in _snapshots(folder):
         if int(path.stem) > seq_max:

@@ -55,7 +55,7 @@ OpenGraph = Callable[[bytes, int], Scorer]
 
 @dataclass(frozen=True, slots=True)
 class PackageSpec:
-    """What the caller knows of a package: instruments, columns, bars, origin.
+    """What the caller states about a package: instruments, columns, bars, origin.
 
     instruments  : in the order of the rows' lanes.
     columns      : names of all feature columns, as they come out of the kernel.

@@ -36,7 +36,7 @@ class RetrainingRecord:
 
 @dataclass(frozen=True, slots=True)
 class InstrumentLearning:
-    """One instrument: where its training stands, and what would trigger it.
+    """One instrument: the state of its training, and what would trigger it.
 
     state        : ready, resting, due (it starts with the next instant), training, challenger (one
                    is compared with the champion), imported (it can only be trained where it comes

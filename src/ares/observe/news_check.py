@@ -1,4 +1,4 @@
-"""What is wrong with the stored news: silent and stale sources, headlines that say nothing."""
+"""Checks of the stored news: gaps, stale sources, headlines without a score other than 0."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ares.observe.series_check import hours_text
 from ares.store.news import NewsSource, NewsStore
 
 NEUTRAL_MAX = 0.5
-"""A source of which more than half scores exactly 0 says little."""
+"""A source with more than this share of scores of exactly 0 is reported."""
 
 
 class SourceChecked(msgspec.Struct, frozen=True):
@@ -32,7 +32,7 @@ class SourceChecked(msgspec.Struct, frozen=True):
 
 
 def check_news(store: NewsStore, spec: SentimentSpec, now_ms: int) -> list[SourceChecked]:
-    """Return what there is to say of every stored source, as of ``now_ms``."""
+    """Return the state of every stored source, as of ``now_ms``."""
     return [_checked(stored, spec, now_ms) for stored in store.sources()]
 
 

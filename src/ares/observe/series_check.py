@@ -28,7 +28,7 @@ class SeriesChecked(msgspec.Struct, frozen=True):
 def check_stored_series(
     stored: Sequence[StoredScope], features: Sequence[ValueSpec], now_ms: int
 ) -> list[SeriesChecked]:
-    """Return what there is to say of every stored series, as of ``now_ms``."""
+    """Return the state of every stored series, as of ``now_ms``."""
     specs = {spec.name: spec for spec in features}
     return [_checked(row, specs.get(row.series), now_ms) for row in stored]
 

@@ -1,1 +1,1 @@
-"""The simulated world: price processes with a known truth."""
+"""Synthetic markets: price processes whose parameters are known."""

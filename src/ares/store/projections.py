@@ -49,7 +49,7 @@ def projected_seq(engine: Engine, environment: str) -> int:
     return 0 if seq is None else int(seq)
 
 
-def forget(engine: Engine, environment: str) -> None:
+def delete_rows(engine: Engine, environment: str) -> None:
     """Delete an environment's projections, so that they can be rebuilt from its journal."""
     with writing(engine) as connection:
         for name in (*sql.TABLES, projections.name):

@@ -100,7 +100,7 @@ class SeriesStore:
         return SeriesSaved(len(new), same, len(kept) - same, version)
 
     def remove(self, name: str) -> int:
-        """Forget a series; return how many values it had."""
+        """Remove a series; return how many values it had."""
         with writing(self.engine) as connection:
             gone = connection.exec_driver_sql("DELETE FROM series_values WHERE series = ?", (name,))
             connection.exec_driver_sql("DELETE FROM external_series WHERE name = ?", (name,))

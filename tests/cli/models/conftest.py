@@ -24,7 +24,7 @@ from ares.store.database import open_database
 HOUR = 3_600_000
 
 
-class Said(NamedTuple):
+class CommandResult(NamedTuple):
     """A command's exit code and what it printed."""
 
     code: int
@@ -40,16 +40,16 @@ class Ares:
     """
 
     root: Path
-    made: Said | None = None
+    made: CommandResult | None = None
 
-    def __call__(self, *arguments: str) -> Said:
+    def __call__(self, *arguments: str) -> CommandResult:
         out, err = io.StringIO(), io.StringIO()
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("COLUMNS", "200")
             patch.setenv("ARES_WORKSPACE", str(self.root))
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
                 code = run(arguments)
-        return Said(code, out.getvalue(), err.getvalue())
+        return CommandResult(code, out.getvalue(), err.getvalue())
 
     def at(self, root: Path) -> Ares:
         """Return the command line in another workspace."""
@@ -120,8 +120,8 @@ def first_verdict(
 def trained(first_training: Ares) -> dict[str, Any]:
     """Return what ``train --json`` said."""
     assert first_training.made is not None
-    said: dict[str, Any] = json.loads(first_training.made.out)
-    return said
+    output: dict[str, Any] = json.loads(first_training.made.out)
+    return output
 
 
 @pytest.fixture

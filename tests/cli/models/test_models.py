@@ -50,7 +50,7 @@ def test_an_export_goes_into_another_workspace(
     assert there("models", "import", str(target))[0] == 2
 
 
-def test_a_damaged_export_is_refused_and_the_journal_says_so(
+def test_a_damaged_export_is_refused_and_the_refusal_is_journaled(
     ares: Any, trained: dict[str, Any], tmp_path: Path
 ) -> None:
     target = tmp_path / "e.zip"
@@ -58,9 +58,9 @@ def test_a_damaged_export_is_refused_and_the_journal_says_so(
     raw = bytearray(target.read_bytes())
     raw[len(raw) // 2] ^= 1
     target.write_bytes(bytes(raw))
-    code, _, said = ares("models", "import", str(target))
+    code, _, output = ares("models", "import", str(target))
     assert code in (2, 3)
-    assert len(said.strip().splitlines()) == 1
+    assert len(output.strip().splitlines()) == 1
     denied = read_registry(ares.root / "journal").refusals[-1]
     assert (denied.action, denied.target) == ("import", str(target))
 
@@ -70,11 +70,11 @@ def test_a_users_own_onnx_file_is_tried_on_stored_candles(
 ) -> None:
     pair = trained["packages"][0]
     graph = ares.root / "models" / "packages" / pair["name"] / pair["version"] / "model.onnx"
-    mine = tmp_path / "mine.onnx"
-    mine.write_bytes(graph.read_bytes())
-    code, _, err = ares("models", "import", str(mine))
+    own = tmp_path / "mine.onnx"
+    own.write_bytes(graph.read_bytes())
+    code, _, err = ares("models", "import", str(own))
     assert (code, "say what it is a model of" in err) == (2, True)
-    code, out, _ = ares("models", "import", str(mine), "-s", "BTC/USDT", "-i", "1h", "--json")
+    code, out, _ = ares("models", "import", str(own), "-s", "BTC/USDT", "-i", "1h", "--json")
     imported = json.loads(out)
     assert code == 0
     assert imported["origin"] == "imported"
@@ -89,8 +89,8 @@ def test_a_users_own_onnx_file_is_tried_on_stored_candles(
     assert json.loads(ares("models", "show", pair["name"], "--json")[1])["origin"] == "trained"
     before = ares("models", "list", "--json")[1]
     for content in (b"", b"garbage", graph.read_bytes()[:500]):
-        mine.write_bytes(content)
-        code, _, err = ares("models", "import", str(mine), "-s", "BTC/USDT", "-i", "1h")
+        own.write_bytes(content)
+        code, _, err = ares("models", "import", str(own), "-s", "BTC/USDT", "-i", "1h")
         assert (code, "is no ONNX model" in err, err.count("\n")) == (2, True, 1)
     assert ares("models", "import", str(tmp_path / "no.onnx"), "-s", "BTC/USDT", "-i", "1h")[0] == 2
     assert ares("models", "list", "--json")[1] == before
@@ -109,7 +109,7 @@ def test_a_damaged_model_is_named_and_the_others_are_listed(
     assert "is not a package's card" in err
 
 
-def test_sync_says_what_mlflow_was_given_and_what_is_already_there(
+def test_sync_reports_what_mlflow_was_given_and_what_is_already_there(
     ares: Any, trained: dict[str, Any], tmp_path: Path
 ) -> None:
     code, out, _ = ares("models", "sync", "--json")

@@ -30,10 +30,10 @@ def test_a_verdict_is_shown_as_table_json_and_picture(
     """So few bars are no evidence: the answer is no, with every number that there is."""
     ares, joined = ares_judged, trained["ensembles"][0]["hash"]
     code, out, _ = ares.made
-    said = json.loads(out)
-    assert (code, said["passed"], said["ensemble"]) == (1, False, joined)
-    assert Path(said["file"]).name.startswith(joined)
-    lines = {line["name"]: line for line in said["verdict"]["lines"]}
+    output = json.loads(out)
+    assert (code, output["passed"], output["ensemble"]) == (1, False, joined)
+    assert Path(output["file"]).name.startswith(joined)
+    lines = {line["name"]: line for line in output["verdict"]["lines"]}
     assert lines["reproducible"]["passed"]
     assert lines["lookahead_leakage"]["passed"]
     assert lines["parity"]["passed"]
@@ -68,23 +68,23 @@ def test_a_picture_that_cannot_be_written_is_one_line_and_loses_no_verdict(ares:
 def test_models_are_compared_archived_and_taken_back(
     ares_twice: Any, trained: dict[str, Any]
 ) -> None:
-    ares, mine = ares_twice, trained["ensembles"][0]["hash"]
+    ares, own = ares_twice, trained["ensembles"][0]["hash"]
     listed = json.loads(ares("models", "list", "--json")[1])
-    [other] = {one["hash"] for one in listed if one["kind"] == "ensemble"} - {mine}
-    code, out, _ = ares("models", "compare", mine, other)
+    [other] = {one["hash"] for one in listed if one["kind"] == "ensemble"} - {own}
+    code, out, _ = ares("models", "compare", own, other)
     assert (code, "On the same bars" in out) == (0, True)
-    said = json.loads(ares("models", "compare", mine, other, "--json")[1])
-    assert (said["difference"]["steps"] > 100, "shown to be better" in said["result"]) == (
+    output = json.loads(ares("models", "compare", own, other, "--json")[1])
+    assert (output["difference"]["steps"] > 100, "shown to be better" in output["result"]) == (
         True,
         True,
     )
-    assert ares("models", "compare", mine, mine)[0] == 2
+    assert ares("models", "compare", own, own)[0] == 2
     assert ares("models", "rollback", "--env", "paper")[0] == 2
     code, out, _ = ares("models", "archive", other[:12], "--reason", "old")
     assert (code, out) == (0, f"{other[:12]} is archived\n")
     assert ares("models", "archive", other)[0] == 1
-    said = ares("models", "validate", other)[2].replace("\n", " ")
-    assert f"{other[:12]} is archived: no verdict brings it back" in said
+    output = ares("models", "validate", other)[2].replace("\n", " ")
+    assert f"{other[:12]} is archived: no verdict brings it back" in output
 
 
 def test_a_model_shows_its_history_and_refusals_are_in_the_journal(
@@ -121,13 +121,13 @@ def test_a_model_shows_its_history_and_refusals_are_in_the_journal(
     assert "production" in {package["model_status"] for package in packages}
 
 
-def test_verdicts_that_the_journal_does_not_know_are_said(
+def test_verdicts_that_are_not_in_the_journal_are_reported(
     ares: Any,
 ) -> None:
-    stranger = ares.root / "models" / "verdicts" / "stranger.json"
-    stranger.parent.mkdir(exist_ok=True)
-    stranger.write_text("{}")
+    unknown = ares.root / "models" / "verdicts" / "stranger.json"
+    unknown.parent.mkdir(exist_ok=True)
+    unknown.write_text("{}")
     code, _, err = ares("models", "list")
     assert (code, "1 of the verdicts in " in err, "stranger.json" in err) == (0, True, True)
-    stranger.unlink()
+    unknown.unlink()
     assert "of the verdicts" not in ares("models", "list")[2]

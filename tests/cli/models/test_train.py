@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 
-def test_training_says_everything_as_json(trained: dict[str, Any]) -> None:
+def test_training_prints_everything_as_json(trained: dict[str, Any]) -> None:
     [pair] = trained["packages"]
     assert pair["name"] == "binance_BTC-USDT_1h"
     assert {"accuracy", "accuracy_base", "calibration_error", "net_bps", "thresholds"} <= set(

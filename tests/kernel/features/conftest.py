@@ -37,7 +37,7 @@ def _walk(seed: int = 0, n: int = 900, from_ms: int = MIDNIGHT, interval_ms: int
     return Bars.make(ts, open_, high, low, close, volume, volume == 0)
 
 
-def _trouble(seed: int = 0, n: int = 1200) -> Bars:
+def _make_bad_bars(seed: int = 0, n: int = 1200) -> Bars:
     """Return a walk with a dead stretch, no volume, jumps up and down, dust and huge prices."""
     bars = _walk(seed, n)
     scale = np.ones(n)
@@ -69,8 +69,8 @@ def walk() -> Walk:
 
 
 @pytest.fixture(scope="session")
-def trouble() -> Walk:
-    return _trouble
+def bad_bars() -> Walk:
+    return _make_bad_bars
 
 
 @pytest.fixture(scope="session")

@@ -59,10 +59,10 @@ Walk = Callable[..., Bars]
 Columns = dict[str, list[float | None]]
 
 
-def features(walk: Walk, trouble: Walk) -> Columns:
+def features(walk: Walk, bad_bars: Walk) -> Columns:
     """Return a few rows of each feature: of a usual market and of one with every trouble."""
     usual = features_of(walk(3, 900), Timeframe("1m"), walk(4, 900)).values
-    broken = features_of(trouble(5, 1200), Timeframe("1m"), None).values
+    broken = features_of(bad_bars(5, 1200), Timeframe("1m"), None).values
     return _named(FEATURE_NAMES, np.vstack([usual[300::150], broken[310::110]]))
 
 
@@ -84,12 +84,12 @@ def _named(names: tuple[str, ...], values: NDArray[np.float32]) -> Columns:
 
 
 @pytest.mark.parametrize("what", ["features", "sentiment"])
-def test_the_numbers_of_this_version_are_the_kept_ones(
-    what: str, walk: Walk, trouble: Walk
+def test_the_numbers_of_this_version_equal_the_stored_ones(
+    what: str, walk: Walk, bad_bars: Walk
 ) -> None:
     """Where this fails on purpose: raise the version, and write the new numbers into the file."""
     version = {"features": FEATURES_VERSION, "sentiment": SENTIMENT_VERSION}[what]
-    found = features(walk, trouble) if what == "features" else sentiment()
+    found = features(walk, bad_bars) if what == "features" else sentiment()
     kept: dict[str, Any] = json.loads(GOLDEN.read_text())[what]
     assert kept["version"] == version
     assert list(kept["columns"]) == list(found)

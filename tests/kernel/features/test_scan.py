@@ -57,9 +57,9 @@ def without(bars: Bars, first: int, count: int) -> Bars:
     missing=st.booleans(),
 )
 def test_scan_is_repeated_step_and_state_is_its_bytes(
-    walk: Walk, trouble: Walk, seed: int, cut: int, hole: int, missing: bool
+    walk: Walk, bad_bars: Walk, seed: int, cut: int, hole: int, missing: bool
 ) -> None:
-    bars = without(trouble(seed, 700), hole, 30 if seed % 2 else 0)
+    bars = without(bad_bars(seed, 700), hole, 30 if seed % 2 else 0)
     reference = without(walk(seed + 1, 700), 5, 40) if missing else None
     cut = min(cut, len(bars) - 1)
 
@@ -78,11 +78,11 @@ def test_scan_is_repeated_step_and_state_is_its_bytes(
 
 
 @pytest.mark.parametrize("start", [1, 29, 30, 241, 500])
-@pytest.mark.parametrize("kind", ["walk", "trouble"])
+@pytest.mark.parametrize("kind", ["walk", "bad_bars"])
 def test_features_agree_to_the_bit_from_any_start(
-    walk: Walk, trouble: Walk, start: int, kind: str
+    walk: Walk, bad_bars: Walk, start: int, kind: str
 ) -> None:
-    bars = walk(5, 1200) if kind == "walk" else trouble(5, 1200)
+    bars = walk(5, 1200) if kind == "walk" else bad_bars(5, 1200)
     reference = without(walk(6, 1200), 300, 20)
     whole = features_of(bars, Timeframe.M1, reference).values
     later = features_of(bars[start:], Timeframe.M1, reference).values

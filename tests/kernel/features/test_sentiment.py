@@ -118,7 +118,7 @@ def test_nothing_is_known_before_its_time() -> None:
     assert columns[1, AGE_HOURS] == np.float32(SPEC.delay_ms / HOUR_MS)
 
 
-def test_old_news_say_less_and_then_nothing() -> None:
+def test_old_news_count_less_and_then_nothing() -> None:
     news = Observations.of([(START_MS, START_MS, 1.0, ALL_INSTRUMENTS)])
     columns = series_columns(news, SPEC, START_MS + np.array([0, 24, 48, 49]) * HOUR_MS)
     assert columns[0, SLOW] > columns[1, SLOW] > columns[2, SLOW] > 0.0

@@ -15,15 +15,15 @@ from ares.learn.leakage import at_close, leak_test
 Walk = Callable[..., Bars]
 
 
-def test_whatever_the_market_does_numbers_are_finite(trouble: Walk) -> None:
+def test_whatever_the_market_does_numbers_are_finite(bad_bars: Walk) -> None:
     for seed in range(8):
-        bars = trouble(seed)
-        table = features_of(bars, Timeframe.M1, trouble(seed + 1))
+        bars = bad_bars(seed)
+        table = features_of(bars, Timeframe.M1, bad_bars(seed + 1))
         assert np.isfinite(table.values[table.warm]).all()
         assert np.abs(table.values[table.warm]).max() < 1e9
 
 
-def test_a_dead_market_says_nothing(walk: Walk) -> None:
+def test_a_market_without_trades_gives_no_information(walk: Walk) -> None:
     bars = walk(1, 600)
     dead = slice(200, 600)
     columns = [bars.open, bars.high, bars.low, bars.close]
@@ -66,11 +66,11 @@ def test_an_impossible_volume_counts_as_none(walk: Walk) -> None:
     assert table.values.tobytes() == features_of(clean, Timeframe.M1, None).values.tobytes()
 
 
-@pytest.mark.parametrize("kind", ["walk", "trouble"])
+@pytest.mark.parametrize("kind", ["walk", "bad_bars"])
 def test_no_feature_leaks(
-    walk: Callable[..., Bars], trouble: Callable[..., Bars], kind: str
+    walk: Callable[..., Bars], bad_bars: Callable[..., Bars], kind: str
 ) -> None:
-    bars = walk(3, 1000) if kind == "walk" else trouble(3, 1000)
+    bars = walk(3, 1000) if kind == "walk" else bad_bars(3, 1000)
     other = walk(4, 1000)
     own = at_close(lambda part: features_of(part, Timeframe.M1, other).values, 60_000)
     report = leak_test(own, bars, FEATURE_NAMES, 60_000)

@@ -54,7 +54,7 @@ def test_the_posterior_is_murphys(trades: list[float]) -> None:
     )
 
 
-def test_the_posterior_is_what_sampling_it_says() -> None:
+def test_the_posterior_equals_its_sampled_estimate() -> None:
     draw = np.random.default_rng(7)
     trades = np.array([30.0, -20.0, 55.0, 10.0, -5.0, 40.0])
     n, mean = len(trades), trades.mean()
@@ -88,7 +88,7 @@ def test_old_trades_are_forgotten_exponentially(trades: list[float], memory: flo
     assert book[0].tobytes() == zeros(BOOK, 1).tobytes()  # the other instrument's is its own
 
 
-def test_more_and_better_trades_raise_it_and_no_trade_says_half() -> None:
+def test_more_and_better_trades_raise_it_and_no_trade_gives_one_half() -> None:
     assert probability_positive(0.0, 0.0, 0.0) == 0.5
     rising = [probability_positive(20.0, mean, 20.0 * 2_500.0) for mean in (-20, -5, 0, 5, 20)]
     assert rising == sorted(rising)

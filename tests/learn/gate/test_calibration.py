@@ -56,7 +56,7 @@ def test_the_base_rate_is_calibrated_and_worthless() -> None:
     assert seen.constant_share == 1.0
 
 
-def test_folds_that_each_say_one_number_are_constant() -> None:
+def test_folds_with_one_output_each_are_constant() -> None:
     fold = np.repeat(np.arange(4), 100)
     p = np.array([0.4, 0.45, 0.5, 0.55])[fold]
     assert constant_share(p) == 0.0
@@ -79,7 +79,7 @@ def test_one_outcome_only_has_no_skill() -> None:
 
 
 @pytest.mark.parametrize("wrong", [np.nan, -0.01, 1.01, np.inf])
-def test_what_is_no_probability_is_a_mistake(wrong: float) -> None:
+def test_what_is_no_probability_is_an_error(wrong: float) -> None:
     p, won = rows(100, 4)
     p[50] = wrong
     with pytest.raises(ValueError, match="probabilities"):

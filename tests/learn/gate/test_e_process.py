@@ -27,7 +27,7 @@ def test_a_better_one_is_found_and_a_worse_one_is_not() -> None:
     assert not evaluate_steps(luck - 0.1, alpha=0.05, bound=8.0, sd_guess=1.0).crossed
 
 
-def test_steps_that_are_not_the_same_are_a_mistake() -> None:
+def test_steps_that_are_not_the_same_are_an_error() -> None:
     with pytest.raises(ValueError, match="3 steps against 1"):
         evaluate_steps(np.ones(3), np.ones(1), alpha=0.05, bound=1.0, sd_guess=1.0)
 

@@ -44,23 +44,23 @@ def test_the_shipped_features_are_clean_with_every_kind_of_reference() -> None:
 def test_a_feature_that_looks_ahead_is_named() -> None:
     own, other = bars(1), bars(2)
 
-    def ahead(mine: Bars, _other: Bars | None) -> F32:
-        nxt = np.append(mine.close[1:], mine.close[-1:])
-        return np.column_stack([mine.close, nxt]).astype(np.float32)
+    def ahead(first: Bars, _other: Bars | None) -> F32:
+        nxt = np.append(first.close[1:], first.close[-1:])
+        return np.column_stack([first.close, nxt]).astype(np.float32)
 
     assert feature_leaks(own, None, ahead, ("close", "next"), HOUR_MS).leaking == ("next",)
 
-    def reference_ahead(mine: Bars, beside: Bars | None) -> F32:
-        assert beside is not None
-        place = np.searchsorted(beside.ts_ms, mine.ts_ms + HOUR_MS)
-        place = np.clip(place, 0, len(beside) - 1)
-        return beside.close[place].astype(np.float32)[:, None]
+    def reference_ahead(first: Bars, reference_bars: Bars | None) -> F32:
+        assert reference_bars is not None
+        place = np.searchsorted(reference_bars.ts_ms, first.ts_ms + HOUR_MS)
+        place = np.clip(place, 0, len(reference_bars) - 1)
+        return reference_bars.close[place].astype(np.float32)[:, None]
 
     found = feature_leaks(own, other, reference_ahead, ("lead",), HOUR_MS)
     assert found.leaking == ("lead (of the reference)",)
 
 
-def test_labels_say_when_they_are_known() -> None:
+def test_labels_have_the_time_at_which_they_are_known() -> None:
     found = label_leaks(bars(3), HOUR_MS, LABEL)
     assert found.leaking == ()
     assert found.values > 1_000

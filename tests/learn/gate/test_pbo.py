@@ -47,7 +47,7 @@ def test_overfitting_is_found() -> None:
     assert found.loss_probability == 1.0
 
 
-def test_it_is_what_the_paper_says_row_by_row() -> None:
+def test_it_equals_the_papers_definition_row_by_row() -> None:
     returns = np.random.default_rng(3).normal(0.02, 1.0, (83, 5))
     edges = np.linspace(0, 83, 7).astype(int)
     parts = [np.arange(a, b) for a, b in itertools.pairwise(edges)]
@@ -71,7 +71,7 @@ def test_going_through_the_ways_in_parts_changes_nothing(monkeypatch: pytest.Mon
     assert np.array_equal(of(returns, blocks=10).logits, whole.logits)
 
 
-def test_recipes_that_never_trade_are_neither_best_nor_trouble() -> None:
+def test_recipes_that_never_trade_are_neither_best_nor_an_error() -> None:
     draw = np.random.default_rng(5)
     returns = np.column_stack([np.zeros(400), draw.normal(0.2, 1.0, 400), np.zeros(400)])
     assert of(returns).pbo < 0.05
@@ -80,17 +80,17 @@ def test_recipes_that_never_trade_are_neither_best_nor_trouble() -> None:
     assert idle.degradation is None
 
 
-def test_too_little_says_nothing() -> None:
+def test_too_little_data_gives_no_number() -> None:
     assert overfitting(np.zeros((400, 1))) is None
     assert overfitting(np.zeros((31, 3))) is None
 
 
 @pytest.mark.parametrize("blocks", [0, 7, 22])
-def test_a_wrong_number_of_blocks_is_a_mistake(blocks: int) -> None:
+def test_a_wrong_number_of_blocks_is_an_error(blocks: int) -> None:
     with pytest.raises(ValueError, match="blocks"):
         overfitting(np.zeros((400, 3)), blocks)
 
 
-def test_returns_that_are_not_numbers_are_a_mistake() -> None:
+def test_returns_that_are_not_numbers_are_an_error() -> None:
     with pytest.raises(ValueError, match="finite"):
         overfitting(np.full((400, 3), np.nan))

@@ -53,13 +53,13 @@ def test_one_trial_is_not_deflated() -> None:
 
 
 @pytest.mark.parametrize("variance", [None, math.nan, math.inf, -1.0])
-def test_several_trials_of_unknown_variance_say_nothing(variance: float | None) -> None:
+def test_several_trials_of_unknown_variance_give_no_number(variance: float | None) -> None:
     assert expected_max(2, variance) is None
     assert deflated_sharpe(0.1, 500, 0.0, 3.0, 2, variance) is None
     assert deflate(np.random.default_rng(0).normal(size=100), 2, variance) is None
 
 
-def test_no_trial_at_all_is_a_mistake() -> None:
+def test_no_trial_at_all_is_an_error() -> None:
     with pytest.raises(ValueError, match="0 trials"):
         expected_max(0, 0.1)
 

@@ -87,7 +87,7 @@ def test_good_evidence_passes_and_every_line_has_its_number() -> None:
         ("inference_latency_us", {"inference_us": 1_500.0}),
     ],
 )
-def test_each_line_alone_says_no(name: str, changes: dict[str, Any]) -> None:
+def test_each_line_alone_refuses(name: str, changes: dict[str, Any]) -> None:
     verdict = judge(changed(**changes), LIMITS)
     assert not verdict.passed
     assert name in [one.name for one in verdict.failed]
@@ -128,7 +128,7 @@ def test_pbo_and_drawdown_are_reported_and_judged_only_with_a_limit() -> None:
 @pytest.mark.parametrize(
     ("hypothesis", "least"), [("beats_flat", 100.0), ("better", 20.0), ("not_worse", 20.0)]
 )
-def test_the_hypothesis_sets_the_evidence_that_is_asked(hypothesis: str, least: float) -> None:
+def test_the_hypothesis_sets_the_required_evidence(hypothesis: str, least: float) -> None:
     seen = line(judge(changed(hypothesis=hypothesis, e_value=least), LIMITS), "e_value")
     assert seen.limit == pytest.approx(least)
     assert seen.passed

@@ -142,11 +142,11 @@ def let_pass(
     verdict = judge(evidence, limits, config.rule)
     basis = current_basis(config, read_registry(workspace.journal_dir), ensemble, environment)
     at = "2024-02-29T12:00:00Z"
-    said = VerdictFile(
+    verdict_content = VerdictFile(
         VERDICT_FORMAT, ensemble.hash, ensemble.instrument, environment, verdict, verdict.hash,
         evidence, limits, basis, (), at, "tester",
     )  # fmt: skip
-    content = msgspec.json.encode(said, order="sorted")
+    content = msgspec.json.encode(verdict_content, order="sorted")
     folder = workspace.models_dir / "verdicts"
     folder.mkdir(exist_ok=True)
     name = f"{ensemble.hash}_{environment}.json"

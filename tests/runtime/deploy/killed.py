@@ -92,7 +92,7 @@ def killed_at(point: str, site: Path, request: DeployRequest, health: str) -> di
     require_working(
         validation_config(workspace), ModelStore(workspace.models_dir).ensemble(champion)
     )
-    said = {
+    output = {
         "killed": os.WIFSIGNALED(code) and os.WTERMSIG(code) == signal.SIGKILL,
         "left": left,
         "cleaned": len(status.cleaned),
@@ -103,17 +103,17 @@ def killed_at(point: str, site: Path, request: DeployRequest, health: str) -> di
     back = shutil.copytree(root, site / f"back {point}")
     workspace = settled(root, "true")
     again = install(context(workspace, temporary), request, yes)
-    said["again"] = again.result
-    said["at last"] = read_registry(workspace.journal_dir).champions("live")[BTC]
-    said["settled"] = deploy_status(context(workspace, temporary), "live").settled
+    output["again"] = again.result
+    output["at last"] = read_registry(workspace.journal_dir).champions("live")[BTC]
+    output["settled"] = deploy_status(context(workspace, temporary), "live").settled
     if status.unfinished and "before it changed anything" not in status.unfinished[0]:
         workspace = settled(back, "true")
         undone = rollback(
             context(workspace, temporary), None, "live", "", True, lambda _sentence: False
         )
-        said["undone"] = [undone.result, undone.champion]
-        said["undone settled"] = deploy_status(context(workspace, temporary), "live").settled
-    return said
+        output["undone"] = [undone.result, undone.champion]
+        output["undone settled"] = deploy_status(context(workspace, temporary), "live").settled
+    return output
 
 
 def main() -> None:

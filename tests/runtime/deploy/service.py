@@ -29,8 +29,8 @@ def serve(workspace: Workspace, folder: Path) -> None:
             n = len(package.card.features)
             rows = np.random.default_rng(0).standard_normal((8, n)).astype(np.float32)
             check_outputs(open_model(package.graph, n, package.card.ref), rows, package.card.ref)
-        told = folder / f"fails-{ensemble_hash}"
-        how = told.read_text() if told.exists() else how
+        instruction = folder / f"fails-{ensemble_hash}"
+        how = instruction.read_text() if instruction.exists() else how
     if how == "crash":
         (folder / "failing").touch()
         sys.exit("it crashes")

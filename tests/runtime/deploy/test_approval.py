@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.runtime.deploy.conftest import Site
 
 
-def test_a_person_who_says_no_and_a_file_that_is_another_one(site: Site) -> None:
+def test_a_rejected_approval_and_another_file(site: Site) -> None:
     site.refuses("it was not approved", approve=lambda _plan: False)
     site.refuses("not the one of --sha256", sha256="0" * 64)
     assert site.install(sha256=sha256(site.package.read_bytes()).upper(), approve=lambda plan: (
@@ -32,7 +32,7 @@ def test_an_interrupted_question_is_journaled(site: Site) -> None:
     assert site.left() == []
 
 
-def test_outside_the_quiet_hours_it_waits_or_says_when(site: Site) -> None:
+def test_outside_the_quiet_hours_it_waits_or_reports_when(site: Site) -> None:
     site.settle(restart_command="true", health_command="true", health_interval_seconds=0.001)
     now = site.clock.now()
     begin, end = now + timedelta(hours=5), now + timedelta(hours=6)

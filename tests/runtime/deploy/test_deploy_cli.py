@@ -50,9 +50,9 @@ def test_from_export_to_rollback(
     code, out, _ = ares(production, *install, "--json")
     assert (code, json.loads(out)["result"]) == (0, "already")
     code, out, _ = ares(production, "deploy", "status", "--json")
-    said = json.loads(out)
-    assert said["champions"] == {"binance:BTC/USDT": site.new}
-    assert said["ends"]["binance:BTC/USDT"]["checks"] == 3
+    output = json.loads(out)
+    assert output["champions"] == {"binance:BTC/USDT": site.new}
+    assert output["ends"]["binance:BTC/USDT"]["checks"] == 3
     code, out, _ = ares(production, "deploy", "status")
     assert f"{site.new[:12]}, healthy" in out
 
@@ -75,9 +75,9 @@ def test_a_service_that_is_down_is_exit_code_3_and_one_line(
     assert "the service is down: " in last[0]
     assert f"(champion: {site.old[:12]})" in last[0]
     code = run(["deploy", "status", "--json"])
-    said = json.loads(capsys.readouterr().out)
-    assert (code, said["settled"], said["down"]) == (1, False, ["binance:BTC/USDT"])
-    assert "exit code 1" in said["health"]["binance:BTC/USDT"]
+    output = json.loads(capsys.readouterr().out)
+    assert (code, output["settled"], output["down"]) == (1, False, ["binance:BTC/USDT"])
+    assert "exit code 1" in output["health"]["binance:BTC/USDT"]
     assert run(["deploy", "status"]) == 1
     assert "did not come up" in capsys.readouterr().out
     site.settle(restart_command="true", health_command="true")  # a person has repaired it

@@ -43,7 +43,7 @@ def test_a_package_is_installed_and_the_service_serves_it(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    ("how", "says"),
+    ("how", "message"),
     [
         ("crash", "no heartbeat since the restart"),
         ("mute", "no heartbeat since the restart"),
@@ -53,13 +53,13 @@ def test_a_package_is_installed_and_the_service_serves_it(site: Site) -> None:
     ],
 )
 def test_a_service_that_does_not_come_up_gets_the_champion_before_back(
-    site: Site, how: str, says: str
+    site: Site, how: str, message: str
 ) -> None:
     site.fails(site.new, how)
     report = site.install()
     assert (report.result, report.champion, report.healthy) == ("reverted", site.old, True)
     assert "not healthy within 120 s of the restart" in report.reason
-    assert says in " ".join([report.reason, *site.lines])
+    assert message in " ".join([report.reason, *site.lines])
     assert site.champion() == site.old
     assert restarts(site) == 2
     assert site.left() == []
@@ -81,7 +81,9 @@ def test_after_the_cause_is_gone_the_same_package_goes_in(site: Site) -> None:
     assert read_registry(site.production.journal_dir).failed_to_start("live") == frozenset()
 
 
-def test_a_service_that_is_dead_with_both_is_said_and_the_old_champion_stands(site: Site) -> None:
+def test_a_service_that_fails_with_both_champions_is_reported_and_the_former_one_stays(
+    site: Site,
+) -> None:
     site.fails(site.new, "crash")
     site.fails(site.old, "crash")
     report = site.install()
@@ -107,7 +109,7 @@ def test_a_restart_that_hangs_is_ended(site: Site) -> None:
     assert site.champion() == site.old
 
 
-def test_a_health_command_is_told_what_to_look_for(site: Site) -> None:
+def test_a_health_command_gets_what_to_look_for(site: Site) -> None:
     check = site.service / "check"
     check.write_text('#!/bin/sh\ntest "$ARES_DEPLOY_ENSEMBLE" = "$(cat want)" || exit 1\n')
     check.chmod(0o755)
@@ -148,7 +150,7 @@ def test_a_person_who_interrupts_gets_the_champion_before_back(site: Site, point
     assert end.reason == "interrupted by a person"
 
 
-def test_what_is_asked_wrongly_is_a_mistake(site: Site) -> None:
+def test_a_wrong_request_is_a_user_error(site: Site) -> None:
     with pytest.raises(UserError, match="there is no such file"):
         site.install(site.package.with_name("none.zip"))
     with pytest.raises(UserError, match="needs a reason"):

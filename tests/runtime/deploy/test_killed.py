@@ -54,11 +54,11 @@ def test_an_install_that_would_have_gone_well(site: Site) -> None:
     for point in BEFORE:
         check(found[point], site, site.old)
         assert found[point]["again"] == "installed"
-        told = found[point]["unfinished"]
+        unfinished = found[point]["unfinished"]
         if point == "announced":
-            assert f"before it changed anything: champion is {site.old[:12]}" in told[0]
+            assert f"before it changed anything: champion is {site.old[:12]}" in unfinished[0]
         else:
-            assert told == []
+            assert unfinished == []
     for point in ("promoted", "restarted"):
         check(found[point], site, site.new)
         assert f"champion is {site.new[:12]}, but the service" in found[point]["unfinished"][0]

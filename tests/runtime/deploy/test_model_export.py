@@ -32,7 +32,7 @@ def test_the_same_models_give_the_same_bytes(site: Site) -> None:
     assert first == second == site.package.read_bytes()
 
 
-def test_the_file_says_what_it_holds(site: Site) -> None:
+def test_the_file_lists_its_content(site: Site) -> None:
     with zipfile.ZipFile(site.package) as archive:
         names = set(archive.namelist())
         manifest = msgspec.json.decode(archive.read("manifest.json"))
@@ -80,7 +80,7 @@ def test_an_import_brings_the_trials_and_no_verdict(site: Site, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"features_hash": "0" * 64}, "with other features"),
         ({"instruments": ("binance:ETH/USDT",)}, "was made for binance:ETH/USDT"),
@@ -88,7 +88,7 @@ def test_an_import_brings_the_trials_and_no_verdict(site: Site, tmp_path: Path) 
     ],
 )
 def test_what_does_not_fit_here_is_not_taken_in(
-    site: Site, tmp_path: Path, change: dict[str, Any], said: str
+    site: Site, tmp_path: Path, change: dict[str, Any], message: str
 ) -> None:
     Workspace.init(tmp_path / "third")
     third = Workspace(tmp_path / "third")
@@ -96,7 +96,7 @@ def test_what_does_not_fit_here_is_not_taken_in(
     (package,) = bundle.packages
     card = msgspec.structs.replace(package.card, **change)
     strange = dataclasses.replace(bundle, packages=(Package(card, package.files),))
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         import_models(
             model_paths(third), validation_config(third), strange, "new.zip", verdicts=False
         )

@@ -43,7 +43,7 @@ def test_the_former_champion_comes_back_with_a_real_service(site: Site) -> None:
         back(site)
 
 
-def test_a_champion_whose_service_does_not_start_is_left_and_said(site: Site) -> None:
+def test_a_champion_whose_service_does_not_start_stays_and_is_reported(site: Site) -> None:
     site.settle(restart_command="true", health_command="true", health_interval_seconds=0.001)
     site.install()
     site.settle(health_command="false", health_seconds_max=0.01)
@@ -64,15 +64,15 @@ def test_a_failed_install_is_no_former_champion(site: Site) -> None:
 def test_nothing_happens_without_approval(site: Site) -> None:
     site.settle(restart_command="true", health_command="true", health_interval_seconds=0.001)
     site.install()
-    told: list[str] = []
+    messages: list[str] = []
 
     def no(sentence: str) -> bool:
-        told.append(sentence)
+        messages.append(sentence)
         return False
 
     records = len(read_registry(site.production.journal_dir).records)
     assert back(site, yes=False, approve=no).result == "refused"
-    assert f"{site.old[:12]} becomes champion in live again" in told[0]
+    assert f"{site.old[:12]} becomes champion in live again" in messages[0]
     assert site.champion() == site.new
     assert len(read_registry(site.production.journal_dir).records) == records
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("stays", ["link", "stranger"])
-def test_what_is_not_ours_in_the_temporary_folder_stays(
+def test_other_files_in_the_temporary_folder_are_not_removed(
     site: Site, stays: str, tmp_path: Path
 ) -> None:
     """Anybody may write there: a link of our name is not followed, a file is left."""
@@ -23,14 +23,14 @@ def test_what_is_not_ours_in_the_temporary_folder_stays(
     with staging(model_paths(site.production), site.temporary) as folder:
         assert folder.stat().st_mode & 0o777 == 0o700
         name = folder.name[:-8]
-    mine = tmp_path / "mine"
-    mine.mkdir()
-    (mine / "kept").touch()
+    own = tmp_path / "mine"
+    own.mkdir()
+    (own / "kept").touch()
     planted = site.temporary / f"{name}planted"
     if stays == "link":
-        planted.symlink_to(mine)
+        planted.symlink_to(own)
     else:
         planted.write_text("a file")
     assert clean_stale(model_paths(site.production), site.temporary) == ()
-    assert (mine / "kept").exists()
+    assert (own / "kept").exists()
     assert planted.is_symlink() or planted.exists()

@@ -65,7 +65,7 @@ def test_a_deployment_that_a_reader_sees_under_way_was_not_interrupted(open_site
 
 
 @pytest.mark.parametrize("lock_mode", [0o444, 0o000])
-def test_one_that_was_interrupted_is_said_with_the_doubt_that_there_is(
+def test_an_interrupted_install_is_reported_with_what_is_uncertain(
     open_site: Any, lock_mode: int
 ) -> None:
     def die(point: str) -> None:

@@ -87,7 +87,7 @@ def test_an_export_without_manifest_ensemble_or_verdict(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "says"),
+    ("values", "message"),
     [
         ({"format": 9}, "has format 9"),
         ({"kernel_hash": "f" * 64}, "another version of Ares"),
@@ -99,10 +99,10 @@ def test_an_export_without_manifest_ensemble_or_verdict(site: Site) -> None:
         ),
     ],
 )
-def test_a_manifest_that_says_something_else(
-    site: Site, values: dict[str, object], says: str
+def test_a_manifest_that_does_not_match_is_refused(
+    site: Site, values: dict[str, object], message: str
 ) -> None:
-    site.refuses(says, changed(site, set_("manifest.json", **values)))
+    site.refuses(message, changed(site, set_("manifest.json", **values)))
 
 
 def test_a_model_for_other_features_another_symbol_or_opset(site: Site, made: Any) -> None:
@@ -144,7 +144,7 @@ def test_a_verdict_that_was_written_by_hand(site: Site) -> None:
         files[name] = edited(files[name], lambda v: v["evidence"].update(e_value=1.0))
 
     says = "does not follow from its evidence"
-    site.refuses(says, changed(site, passed))
+    site.refuses(message, changed(site, passed))
 
     def all_hashes(files: Files) -> None:
         passed(files)
@@ -153,14 +153,14 @@ def test_a_verdict_that_was_written_by_hand(site: Site) -> None:
             files["history.json"], lambda life: life["verdicts"][0].update(file_hash=file_hash)
         )
 
-    site.refuses(says, changed(site, all_hashes))
+    site.refuses(message, changed(site, all_hashes))
 
     def moved(files: Files) -> None:
         files["history.json"] = edited(
             files["history.json"], lambda life: life["verdicts"][0].update(environment="paper")
         )
 
-    site.refuses(says, changed(site, moved))
+    site.refuses(message, changed(site, moved))
     site.refuses("is missing", changed(site, lambda f: f.pop(verdict_name(f))))
 
 

@@ -117,11 +117,11 @@ def forge(folder: Path, forger: Forger) -> None:
 
     forger : from (seq, event, effects) to what shall stand there; None leaves the entry out.
     """
-    told = [(e.seq, forger(e.seq, e.event, e.effects)) for e in list(entries(folder))]
+    forgeries = [(e.seq, forger(e.seq, e.event, e.effects)) for e in list(entries(folder))]
     for path in folder.glob("*.journal"):
         path.unlink()
     journal = RunJournal(folder, sync_ms=10**9)
-    for seq, what in told:
+    for seq, what in forgeries:
         if what is not None:
             journal.event(seq, what[0])
             journal.effects(seq, what[1])
@@ -136,7 +136,7 @@ def story(folder: Path) -> list[tuple[Any, ...]]:
     """
     numbers: dict[str, int] = {}
 
-    def told(what: Event | Effect) -> tuple[Any, ...]:
+    def forgeries(what: Event | Effect) -> tuple[Any, ...]:
         if isinstance(what, SubmitOrder):
             numbers[what.client_id] = len(numbers)
         values = msgspec.structs.asdict(what)
@@ -147,12 +147,12 @@ def story(folder: Path) -> list[tuple[Any, ...]]:
     rows = []
     for entry in entries(folder):
         if not isinstance(entry.event, EngineStarted | RunStarted):
-            rows.append(told(entry.event))
-        rows += [told(effect) for effect in entry.effects]
-    heard = [name in ("OrderAccepted", "OrderCancelled") for name, _ in rows]
+            rows.append(forgeries(entry.event))
+        rows += [forgeries(effect) for effect in entry.effects]
+    answered = [name in ("OrderAccepted", "OrderCancelled") for name, _ in rows]
     for first in range(len(rows)):
         last = first
-        while last < len(rows) and heard[last] and (first == 0 or not heard[first - 1]):
+        while last < len(rows) and answered[last] and (first == 0 or not answered[first - 1]):
             last += 1
         rows[first:last] = sorted(rows[first:last])
     return rows

@@ -31,7 +31,7 @@ from ares.runtime.engine.plan import RunPlan
 from ares.runtime.replay.certify import certify
 from ares.runtime.replay.restep import restep
 from ares.store.database import open_database
-from ares.store.projections import Projector, forget
+from ares.store.projections import Projector, delete_rows
 
 SNAPSHOT_EVENTS = 40
 
@@ -61,8 +61,8 @@ def whole(world: Any, fast_disk: Path, empty_database: Path) -> Iterator[Whole]:
     ends = [0]
     for payload in read(root / "run"):
         ends.append(ends[-1] + HEAD.size + len(payload))
-    told, rows = world.story(root / "run"), world.tables(database)
-    yield Whole(short, plan, root / "run", database, ends, told, rows)
+    facts, rows = world.story(root / "run"), world.tables(database)
+    yield Whole(short, plan, root / "run", database, ends, facts, rows)
     database.dispose()
 
 
@@ -77,7 +77,7 @@ def crashed(whole: Whole, folder: Path, size: int, lag: int) -> None:
     for path in (whole.folder / "snapshots").iterdir():
         if int(path.stem) <= newest:
             shutil.copy(path, folder / "snapshots")
-    forget(whole.database, whole.plan.setup.environment)
+    delete_rows(whole.database, whole.plan.setup.environment)
     projector = Projector(whole.database, whole.plan.setup)
     for entry in answered[: max(0, len(answered) - lag)]:
         projector.watch(entry.seq, entry.event, entry.effects)

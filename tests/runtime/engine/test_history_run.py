@@ -129,9 +129,9 @@ def test_a_finished_run_started_again_does_nothing(
 
 
 def test_a_plan_can_be_run_more_than_once(world: Any, done: Any, tmp_path: Path) -> None:
-    mine = world.plan()
+    own = world.plan()
     for name in ("a", "b"):
-        world.run(tmp_path / name, None, mine)
+        world.run(tmp_path / name, None, own)
         assert journal_bytes(tmp_path / name) == journal_bytes(done.folder)
 
 
@@ -143,7 +143,9 @@ def test_the_name_of_a_run_changes_its_order_ids_only(
     assert journal_bytes(tmp_path / "run") != journal_bytes(done.folder)
 
 
-def test_a_second_engine_is_told_who_is_there(world: Any, plan: RunPlan, tmp_path: Path) -> None:
+def test_a_second_engine_is_refused_with_the_process_of_the_first(
+    world: Any, plan: RunPlan, tmp_path: Path
+) -> None:
     lock = Lock(tmp_path / "run")
     with pytest.raises(ExternalError, match=rf"another engine \(process {os.getpid()}\)") as raised:
         world.run(tmp_path / "run", None, plan)
@@ -168,7 +170,7 @@ def test_the_default_window_is_what_all_instruments_have(world: Any) -> None:
     assert default_window(world.store, [world.btc], 1) == (midnight_ms - DAY_MS, world.to_ms)
 
 
-def test_nothing_to_run_on_is_the_callers_mistake(world: Any) -> None:
+def test_nothing_to_run_on_is_a_user_error(world: Any) -> None:
     with pytest.raises(UserError, match="is not before"):
         world.with_(from_ms=world.to_ms).plan()
     with pytest.raises(UserError, match="no candles"):

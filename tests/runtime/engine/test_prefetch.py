@@ -14,7 +14,7 @@ from ares.runtime.engine.prefetch import Prefetch
 
 
 @pytest.mark.parametrize("block", [1, 7, 100])
-def test_a_row_is_scored_before_it_is_asked_for(world: Any, plan: RunPlan, block: int) -> None:
+def test_a_row_is_scored_before_it_is_requested(world: Any, plan: RunPlan, block: int) -> None:
     state = restore(plan.setup, snapshot(plan.state))
     prefetch = Prefetch(world.models, plan.feed, block)
     for t in range(150):

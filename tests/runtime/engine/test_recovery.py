@@ -18,7 +18,7 @@ from ares.domain.events import (
 )
 from ares.journal.run import entries, load_snapshot
 from ares.runtime.engine.plan import RunPlan
-from ares.store.projections import Projector, forget, projected_seq
+from ares.store.projections import Projector, delete_rows, projected_seq
 
 MINUTE_MS, DAY_MS = 60_000, 86_400_000
 
@@ -56,8 +56,8 @@ def test_a_run_is_not_taken_up_with_something_else(
 ) -> None:
     world.run(tmp_path / "run", None, plan, stopped=world.stop_after(100))
     before = everything(tmp_path / "run")
-    other, said = OTHERS[what]
-    with pytest.raises(ExternalError, match=f"run was made with {said}: restore that, or start"):
+    other, message = OTHERS[what]
+    with pytest.raises(ExternalError, match=f"run was made with {message}: restore that, or start"):
         other(world).run(tmp_path / "run")
     assert everything(tmp_path / "run") == before
 
@@ -180,7 +180,7 @@ def test_a_new_run_under_an_old_name_has_its_own_rows(
     assert world.run(tmp_path / "run", database, plan).instants == 0
 
 
-def test_a_lost_journal_is_said_and_never_begun_anew(
+def test_a_lost_journal_is_reported_and_never_begun_anew(
     world: Any, plan: RunPlan, tmp_path: Path, database: Engine
 ) -> None:
     """Its snapshots tell that there was one; nothing is written over what is left."""
@@ -197,7 +197,7 @@ def test_rows_can_be_forgotten_and_made_again(
 ) -> None:
     shutil.copytree(done.folder, tmp_path / "run")
     for lag in (0, 1, 200, 555):
-        forget(database, plan.setup.environment)
+        delete_rows(database, plan.setup.environment)
         assert all(not rows for rows in world.tables(database).values())
         projector = Projector(database, plan.setup)
         for entry in entries(tmp_path / "run"):

@@ -147,18 +147,20 @@ def test_outcomes_modes_and_troubles(done: Any, rows: Engine) -> None:
     assert ask(
         rows, "SELECT mode, previous_mode, mode_confidence FROM learning_states ORDER BY id"
     ) == [(m.after, m.before, m.mode_confidence) for m in modes]
-    trouble = len(effects(done, BreakerChanged)) + len(effects(done, DailyLossReached))
-    assert ask(rows, "SELECT COUNT(*) FROM error_log") == [(trouble,)]
+    n_errors = len(effects(done, BreakerChanged)) + len(effects(done, DailyLossReached))
+    assert ask(rows, "SELECT COUNT(*) FROM error_log") == [(n_errors,)]
 
 
 def test_confidence_of_every_bar_that_had_one(done: Any, rows: Engine) -> None:
-    said = [(d.ts_ms, np.frombuffer(d.outputs).reshape(5, -1)) for d in effects(done, DecisionMade)]
+    decided = [
+        (d.ts_ms, np.frombuffer(d.outputs).reshape(5, -1)) for d in effects(done, DecisionMade)
+    ]
     wanted = [
         (
             NAMES[i], text(ts_ms), float(s[0, i]),
             float(s[1, i]), float(s[3, i]), "TRADING" if s[4, i] else "LEARNING",
         )
-        for ts_ms, s in said
+        for ts_ms, s in decided
         for i in range(2)
         if not np.isnan(s[0, i])
     ]  # fmt: skip
@@ -221,9 +223,9 @@ def test_the_report_reads_the_same_numbers_from_the_journal(
     wanted = ((np.maximum.accumulate(equity) - equity) / np.maximum.accumulate(equity)).max()
     assert report.max_drawdown == pytest.approx(wanted)
     for i, one in enumerate(report.instruments):
-        mine = [t for t in effects(done, TradeClosed) if t.instrument == i]
-        real = [t for t in mine if not t.virtual]
-        assert (one.real.trades, one.virtual.trades) == (len(real), len(mine) - len(real))
+        own = [t for t in effects(done, TradeClosed) if t.instrument == i]
+        real = [t for t in own if not t.virtual]
+        assert (one.real.trades, one.virtual.trades) == (len(real), len(own) - len(real))
         assert one.pnl_quote == pytest.approx(sum(t.pnl_units for t in real) / 1e8)
         assert one.real.win_rate == pytest.approx(np.mean([t.net_bps > 0 for t in real]))
         asked = [e for e in effects(done, SubmitOrder) if (e.instrument, e.kind) == (i, "entry")]
@@ -233,7 +235,7 @@ def test_the_report_reads_the_same_numbers_from_the_journal(
     assert f"{len(closed)} closed trades" in report.verdict
 
 
-def test_a_report_of_a_part_says_that_it_is_not_finished(
+def test_a_partial_report_is_marked_as_not_finished(
     world: Any, plan: RunPlan, fast_disk: Any
 ) -> None:
     for stop, finished in ((538, False), (1, False), (1, True)):

@@ -60,10 +60,10 @@ def ended(code_s: float, waited_s: float) -> RunEnd:
 
 
 def test_the_sentence_names_what_is_not_in_the_speed() -> None:
-    said = "60,000 bars at 30,000 closing instants in 2.0s: 30,000 bars/s."
-    assert speed(ended(0.4, 0.0)) == said
+    line = "60,000 bars at 30,000 closing instants in 2.0s: 30,000 bars/s."
+    assert speed(ended(0.4, 0.0)) == line
     first = "compilation took 21.0s"
-    assert speed(ended(21.0, 0.0)) == f"{said} Not included: {first}."
+    assert speed(ended(21.0, 0.0)) == f"{line} Not included: {first}."
     assert speed(ended(21.0, 90.0)) == (
-        f"{said} Not included: {first}, waiting for trainings took 1m 30s."
+        f"{line} Not included: {first}, waiting for trainings took 1m 30s."
     )

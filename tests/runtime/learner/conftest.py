@@ -42,7 +42,7 @@ from ares.store.database import open_database
 
 HOUR = 3_600_000
 START_MS = 1_672_531_200_000  # 2023-01-01
-HOURS, TAUGHT_HOURS = 2_000, 1_850
+HOURS, TRAINED_HOURS = 2_000, 1_850
 FROM_MS = START_MS + 1_860 * HOUR
 NOW = datetime(2023, 3, 20, tzinfo=UTC)
 EASY = {"margin_sds": 1.0, "trades_min": 5, "dsr_min": 0.0}
@@ -76,7 +76,7 @@ def make_world(root: Path, bars_of: Callable[..., Bars]) -> SmallWorld:
         store.save(spec, "1h", bars, "made for a test")
     engine.dispose()
     workspace = Workspace(root)
-    request = TrainingRequest(to_ms=START_MS + TAUGHT_HOURS * HOUR)
+    request = TrainingRequest(to_ms=START_MS + TRAINED_HOURS * HOUR)
     jobs, _ = package_jobs(training_rules(workspace), request, NOW)
     hashes = {job.instruments[0].key: _trained(workspace, job).hash for job in jobs}
     return SmallWorld(workspace, hashes["binance:BTC/USDT"], hashes["binance:ETH/USDT"])
@@ -138,7 +138,10 @@ class Here(WorkerPool):
     def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Any]]:
         for task in tasks:
             self.labels.append(task.label)
-            wrong = next((said for part, said in self.broken.items() if part in task.label), None)
+            wrong = next(
+                (error for part, error in self.broken.items() if part in task.label),
+                None,
+            )
             yield task, TaskFailed(wrong) if wrong else self._result(task)
 
     def _result(self, task: Task) -> Any:

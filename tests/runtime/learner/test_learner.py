@@ -57,11 +57,11 @@ def test_a_loss_triggers_a_refit_with_a_verdict(
     champion = ModelStore(workspace.models_dir).ensemble(small.edge)
     assert made.ensemble.recipe_hash == champion.recipe_hash
     [file] = (tmp_path / "run" / "verdicts").glob("*.json")
-    said = msgspec.json.decode(file.read_bytes())
-    assert said["verdict_hash"] == ended.verdict_hash
-    assert said["evidence"]["hypothesis"] == "not_worse"
-    assert said["evidence"]["to_ms"] <= at_ms
-    assert said["basis"]["champion"] == small.edge
+    content = msgspec.json.decode(file.read_bytes())
+    assert content["verdict_hash"] == ended.verdict_hash
+    assert content["evidence"]["hypothesis"] == "not_worse"
+    assert content["evidence"]["to_ms"] <= at_ms
+    assert content["basis"]["champion"] == small.edge
     assert ModelStore(workspace.models_dir).listed() == before, "nothing crosses environments"
     drifts = done.of(DriftMeasured)
     assert [one.ts_ms for one in drifts] == [FROM_MS + 24 * HOUR + 60_000]

@@ -35,7 +35,7 @@ HOUR = 3_600_000
 FROM_MS = 1_672_531_200_000 + 1_860 * HOUR
 TO_MS = FROM_MS + 140 * HOUR
 SETUP = RunSetup("history/x", (), (), -1, 0, 1, 0, 1.0, {}, 0.25, {})
-TAUGHT = (DriftMeasured, RetrainingStarted, RetrainingEnded, ModelPublished)
+LEARNER_EVENTS = (DriftMeasured, RetrainingStarted, RetrainingEnded, ModelPublished)
 
 
 def learning(world: Any, **more: object) -> Workspace:
@@ -45,10 +45,10 @@ def learning(world: Any, **more: object) -> Workspace:
     quick = {"rollout": {"shadow_hours": 12, "canary_hours": 24}, "costs": {"fee_bps": 1.0}}
     path.write_text(yaml.safe_dump({**settings, **quick, **more}))
     workspace = Workspace(world.workspace.root)
-    crowned = EnsemblePromoted(
+    promoted = EnsemblePromoted(
         "history", "binance:BTC/USDT", world.edge, "", "2023-03-20", "ada", "rehearsal", True
     )
-    record(workspace.journal_dir, [crowned])
+    record(workspace.journal_dir, [promoted])
     return workspace
 
 
@@ -58,7 +58,7 @@ def request(name: str) -> RunRequest:
 
 def learner_events(workspace: Workspace, name: str) -> list[Event]:
     found = entries(workspace.journal_dir / "history" / name)
-    return [entry.event for entry in found if isinstance(entry.event, TAUGHT)]
+    return [entry.event for entry in found if isinstance(entry.event, LEARNER_EVENTS)]
 
 
 def training() -> bool:
@@ -72,10 +72,10 @@ def test_a_run_learns_swaps_and_can_be_stopped_repeated_and_checked(
 ) -> None:
     rare = {"retraining": {"drift_check_hours": 1_000}}  # each worker takes seconds to start
     workspace = learning(another(), continuous_learning=rare)
-    told: list[str] = []
-    whole = history_run(workspace, request("whole"), say=told.append)
+    messages: list[str] = []
+    whole = history_run(workspace, request("whole"), say=messages.append)
     assert whole.end.finished
-    assert [text.split(": ")[1] for text in told] == ["training (loss_immediate", "published"]
+    assert [text.split(": ")[1] for text in messages] == ["training (loss_immediate", "published"]
     kinds = [type(event) for event in learner_events(workspace, "whole")]
     assert kinds == [RetrainingStarted, RetrainingEnded, ModelPublished]
     moves = [
@@ -114,9 +114,9 @@ def test_a_run_learns_swaps_and_can_be_stopped_repeated_and_checked(
     monkeypatch.setenv("ARES_WORKSPACE", str(workspace.root))
     capsys.readouterr()
     assert ares(["learn", "status", "--run", "whole", "--json"]) == 0
-    said = json.loads(capsys.readouterr().out)
-    assert said["outcomes"] == {"published": 1}
-    assert said["instruments"][0]["budget"] == 4
+    output = json.loads(capsys.readouterr().out)
+    assert output["outcomes"] == {"published": 1}
+    assert output["instruments"][0]["budget"] == 4
     assert ares(["learn", "status"]) == 0
     assert "loss_immediate" in capsys.readouterr().out
     assert ares(["models", "ab", "--run", "whole", "--json"]) == 0

@@ -57,12 +57,12 @@ class KillingPool(WorkerPool):
 def test_a_failure_is_journaled_and_the_other_refits_continue(
     small: Any, here: Any, play: Any, tmp_path: Path, part: str
 ) -> None:
-    said = "its worker process died (out of memory, or killed)"
-    pool = here({f"0 {part}": said})
+    reason = "its worker process died (out of memory, or killed)"
+    pool = here({f"0 {part}": reason})
     both = (small.edge, small.noise)
     done = play(small.workspace, tmp_path / "r", range(20, 22), [20], *both, pool=pool)
     ends = {one.instrument: one for one in done.of(RetrainingEnded)}
-    assert (ends[0].outcome, ends[0].note) == ("failed", f"{part}: {said}")
+    assert (ends[0].outcome, ends[0].note) == ("failed", f"{part}: {reason}")
     assert ends[0].verdict_hash == ""
     assert ends[1].outcome == "refused"
 

@@ -146,8 +146,8 @@ def forked(work: Callable[[int], None]) -> tuple[int, bytes]:
             os._exit(code)
     os.close(tell)
     with os.fdopen(words, "rb") as pipe:
-        said = pipe.read()
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), said
+        output = pipe.read()
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), output
 
 
 def seen_after(workspace: Workspace, target: str) -> dict[str, Any]:

@@ -31,25 +31,25 @@ def test_archiving_takes_a_model_out_of_use_but_never_a_champion(world: World) -
 
 
 @pytest.fixture
-def crowned(world: World) -> World:
+def with_champion(world: World) -> World:
     """Return the world with a champion that must stay it."""
     world.let_pass(world.first)
     assert world.promote(world.first).promoted
     return world
 
 
-def test_a_symbol_does_not_mean_what_is_archived(crowned: World) -> None:
-    models = ModelStore(crowned.workspace.models_dir)
+def test_a_symbol_does_not_mean_what_is_archived(with_champion: World) -> None:
+    models = ModelStore(with_champion.workspace.models_dir)
     newest = find(models, "BTC/USDT").hash
-    assert newest != crowned.champion()
-    assert archive(crowned.workspace, "BTC/USDT").refused == ()
-    out = read_registry(crowned.workspace.journal_dir).archived
+    assert newest != with_champion.champion()
+    assert archive(with_champion.workspace, "BTC/USDT").refused == ()
+    out = read_registry(with_champion.workspace.journal_dir).archived
     assert newest in out
     assert find(models, "BTC/USDT", out).hash not in out
     assert find(models, newest[:12], out).hash == newest  # named by itself it is found
 
 
-def test_an_archived_model_is_not_forced_either(crowned: World) -> None:
-    archive(crowned.workspace, crowned.other)
-    assert "is archived: train again" in crowned.force(crowned.other).refused[0]
-    assert crowned.champion() == crowned.first
+def test_an_archived_model_is_not_forced_either(with_champion: World) -> None:
+    archive(with_champion.workspace, with_champion.other)
+    assert "is archived: train again" in with_champion.force(with_champion.other).refused[0]
+    assert with_champion.champion() == with_champion.first

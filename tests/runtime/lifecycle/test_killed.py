@@ -36,17 +36,17 @@ def seen(trained: World, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     ):
         shutil.copytree(trained.workspace.root, folder / move)
         world = replace(trained, workspace=Workspace(folder / move))
-        for crowned in (trained.first, trained.refit):
-            world.let_pass(crowned)
-            if crowned == trained.first or move == "rollback":
-                assert world.promote(crowned).promoted
+        for promotion in (trained.first, trained.refit):
+            world.let_pass(promotion)
+            if promotion == trained.first or move == "rollback":
+                assert world.promote(promotion).promoted
         command += [move, str(folder / move), target]
     done = subprocess.run(
         command, capture_output=True, text=True, check=False, timeout=600, env=os.environ.copy()
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    said = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    found = {move: [one for one in said if one["move"] == move] for move in MOVES}
+    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    found = {move: [one for one in lines if one["move"] == move] for move in MOVES}
     for points in found.values():
         assert all(one["code"] == -9 for one in points[:-1])
         assert points[-1]["code"] == 0

@@ -70,18 +70,21 @@ def test_a_thousand_swaps(world: Any, tmp_path: Path) -> None:
         "history/swaps",
     )  # fmt: skip
     folder = tmp_path / "run"
-    opener, teacher = opener_of(workspace.models_dir, folder, None, plan.setup), Restless(ensembles)
+    opener, restless = (
+        opener_of(workspace.models_dir, folder, None, plan.setup),
+        Restless(ensembles),
+    )
     end = run_history(
-        plan, opener(ensembles[0]), folder, None, learner=teacher, open_ensemble=opener
+        plan, opener(ensembles[0]), folder, None, learner=restless, open_ensemble=opener
     )
     database.dispose()
     assert end.finished
-    assert teacher.swaps == SWAPS
-    assert teacher.held_mb[-1] - teacher.held_mb[49] < KEPT_MB_MAX
+    assert restless.swaps == SWAPS
+    assert restless.held_mb[-1] - restless.held_mb[49] < KEPT_MB_MAX
     journaled = list(entries(folder))
     bars = [e.event.ts_ms for e in journaled if isinstance(e.event, BarsClosed)]
-    said = [x.ts_ms for e in journaled for x in e.effects if isinstance(x, DecisionMade)]
+    decided_ms = [x.ts_ms for e in journaled for x in e.effects if isinstance(x, DecisionMade)]
     assert bars == plan.feed.close_ms.tolist()
-    assert said == [t for t in bars if t > plan.setup.from_ms]
+    assert decided_ms == [t for t in bars if t > plan.setup.from_ms]
     assert restep(folder, opener(ensembles[0]), None, opener).mismatches == 0
     assert certify(folder, opener(ensembles[0]), None, opener).mismatches == 0

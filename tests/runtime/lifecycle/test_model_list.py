@@ -18,5 +18,5 @@ def test_a_champion_that_is_not_stored_any_more_is_named(world: World) -> None:
     book = read_registry(world.workspace.journal_dir)
     assert missing_champions(models.listed(), book) == []
     models.ensemble_path(models.ensemble(world.first)).unlink()
-    [said] = missing_champions(models.listed(), book)
-    assert said.startswith(f"{world.first[:12]} is champion of binance:BTC/USDT in history")
+    [output] = missing_champions(models.listed(), book)
+    assert output.startswith(f"{world.first[:12]} is champion of binance:BTC/USDT in history")

@@ -71,7 +71,7 @@ def test_a_refusing_verdict_and_one_for_elsewhere_do_not_help(world: World) -> N
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "message"),
     [
         ({"promotion": {"dsr_min": 0.99}}, "a limit of promotion.* has changed"),
         ({"promotion": {"rule": "simple"}}, "promotion.rule has changed"),
@@ -79,12 +79,12 @@ def test_a_refusing_verdict_and_one_for_elsewhere_do_not_help(world: World) -> N
     ],
 )
 def test_a_verdict_of_other_settings_is_not_of_today(
-    world: World, settled: Callable[..., Workspace], change: dict[str, object], says: str
+    world: World, settled: Callable[..., Workspace], change: dict[str, object], message: str
 ) -> None:
     world.let_pass(world.refit)
     workspace = settled(world, **change)
     (refusal,) = promote(workspace, world.refit, "history", False, None).refused
-    assert says in refusal
+    assert message in refusal
     assert world.champion() is None
 
 
@@ -133,7 +133,7 @@ def test_a_damaged_model_is_not_promoted_with_or_without_force(world: World, har
     assert world.champion() is None
 
 
-def test_force_needs_a_reason_is_kept_and_has_no_place_in_live(world: World) -> None:
+def test_force_needs_a_reason_is_recorded_and_is_refused_in_live(world: World) -> None:
     for reason in (None, "  "):
         with pytest.raises(UserError, match="needs a reason"):
             promote(world.workspace, world.refit, "history", True, reason)
@@ -190,10 +190,10 @@ def test_a_package_named_alone_is_stored_as_an_ensemble_once_it_is_promoted(worl
     assert sorted(models.root.rglob("*")) == before
     assert world.force(name).promoted
     alone = models.ensemble(world.champion() or "")
-    assert (alone.joined, alone.members[0].name) == (False, name)
+    assert (alone.aggregated, alone.members[0].name) == (False, name)
 
 
-def test_without_any_ensemble_it_says_how_to_make_one(world: World) -> None:
+def test_without_any_ensemble_the_message_names_the_command_that_makes_one(world: World) -> None:
     shutil.rmtree(world.workspace.models_dir / "ensembles")
     with pytest.raises(UserError, match="ares train"):
         world.force(None)
@@ -219,7 +219,7 @@ print(json.dumps([len(outcome.promoted), list(outcome.refused)]), flush=True)
 """
 
 
-def test_of_two_processes_at_once_one_wins_and_the_other_is_told(world: World) -> None:
+def test_of_two_processes_at_once_one_wins_and_the_other_is_refused(world: World) -> None:
     """Both have looked at the same champion; who writes second finds another one there."""
     targets = (world.refit, world.other)
     for target in targets:
@@ -236,12 +236,12 @@ def test_of_two_processes_at_once_one_wins_and_the_other_is_told(world: World) -
         assert racer.stdin is not None
         racer.stdin.write("go\n")
         racer.stdin.flush()
-    said = [json.loads(racer.communicate(timeout=120)[0]) for racer in racers]
-    won = [target for target, (promoted, _) in zip(targets, said, strict=True) if promoted]
+    results = [json.loads(racer.communicate(timeout=120)[0]) for racer in racers]
+    won = [target for target, (promoted, _) in zip(targets, results, strict=True) if promoted]
     assert len(won) == 1
     assert world.champion() == won[0]
-    ((told,),) = (refused for promoted, refused in said if not promoted)
-    assert f"{won[0][:12]} became champion in history meanwhile (by " in told
+    ((messages,),) = (refused for promoted, refused in results if not promoted)
+    assert f"{won[0][:12]} became champion in history meanwhile (by " in messages
     assert world.last_refusal().action == "promote"
     assert len(read_registry(world.workspace.journal_dir).promotions) == 1
 
@@ -253,7 +253,7 @@ def test_what_it_rests_on_may_not_change_while_it_is_promoted(world: World) -> N
         (lambda: world.let_pass(world.refit, passed=False), "was judged again meanwhile"),
         (lambda: archive(world.workspace, world.refit), "was archived meanwhile"),
     ]
-    for change, says in changes:
+    for change, message in changes:
         world.let_pass(world.refit)
         pending = [change]
 
@@ -263,5 +263,5 @@ def test_what_it_rests_on_may_not_change_while_it_is_promoted(world: World) -> N
             return datetime.now(UTC)
 
         (refusal,) = promote(world.workspace, world.refit, "history", False, None, now=now).refused
-        assert says in refusal
+        assert message in refusal
         assert world.champion() is None

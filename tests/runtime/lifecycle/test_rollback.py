@@ -41,14 +41,14 @@ def test_a_rollback_goes_only_to_what_was_validated_exists_and_works(world: Worl
     world.force(world.other)
     world.let_pass(world.first)
     world.promote(world.first)
-    for target, says in (
+    for target, message in (
         (world.other, "was never validated"),
         (world.first, "is champion in history already"),
         (world.noise, "is for binance:ETH/USDT"),
         ("deadbeef", "no model 'deadbeef'"),
     ):
         (refusal,) = rollback(world.workspace, None, target, None).refused
-        assert says in refusal
+        assert message in refusal
         assert read_registry(world.workspace.journal_dir).refusals[-1].action == "rollback"
     assert world.champion() == world.first
     world.let_pass(world.refit)
@@ -66,32 +66,32 @@ def test_a_rollback_goes_only_to_what_was_validated_exists_and_works(world: Worl
 
 
 @pytest.fixture
-def crowned(world: World) -> World:
+def promotion(world: World) -> World:
     """Return the world with a champion that must stay it."""
     world.let_pass(world.first)
     assert world.promote(world.first).promoted
     return world
 
 
-def test_a_rollback_to_what_may_not_come_back_changes_nothing(crowned: World) -> None:
-    crowned.let_pass(crowned.other)
-    archive(crowned.workspace, crowned.other)
-    crowned.let_pass(crowned.refit, "paper")
-    for target, says in (
-        (crowned.other, "is archived"),
+def test_a_rollback_to_what_may_not_come_back_changes_nothing(promotion: World) -> None:
+    promotion.let_pass(promotion.other)
+    archive(promotion.workspace, promotion.other)
+    promotion.let_pass(promotion.refit, "paper")
+    for target, message in (
+        (promotion.other, "is archived"),
         ("0" * 64, "no model '0000"),
         ("../../etc/passwd", "no model '../../etc/passwd'"),
         ("*", "no model '*'"),
-        (crowned.refit, "was never validated: it has no passing verdict for history"),
-        (crowned.first, "is champion in history already"),
+        (promotion.refit, "was never validated: it has no passing verdict for history"),
+        (promotion.first, "is champion in history already"),
     ):
-        before = len(crowned.journal())
-        (refusal,) = rollback(crowned.workspace, None, target, None, "test").refused
-        assert says in refusal
+        before = len(promotion.journal())
+        (refusal,) = rollback(promotion.workspace, None, target, None, "test").refused
+        assert message in refusal
         assert "\n" not in refusal
-        assert len(crowned.journal()) == before + 1
-        assert (crowned.last_refusal().action, crowned.last_refusal().target) == (
+        assert len(promotion.journal()) == before + 1
+        assert (promotion.last_refusal().action, promotion.last_refusal().target) == (
             "rollback",
             target,
         )
-        assert crowned.champion() == crowned.first
+        assert promotion.champion() == promotion.first

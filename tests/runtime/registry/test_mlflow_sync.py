@@ -273,7 +273,7 @@ def test_what_is_not_on_the_disk_is_not_registered(site: Site) -> None:
     assert site.sync().registered == ()
 
 
-def test_an_empty_journal_is_synced_and_mlflow_still_asked(site: Site, tmp_path: Path) -> None:
+def test_an_empty_journal_is_synced_and_mlflow_is_still_queried(site: Site, tmp_path: Path) -> None:
     assert site.sync().records == 0
     away = MlflowRegistry("http://127.0.0.1:9", tmp_path / "artefacts")
     with pytest.raises(MlflowUnavailable):

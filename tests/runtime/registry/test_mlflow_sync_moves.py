@@ -57,7 +57,7 @@ def aliases(world: World) -> dict[str, str]:
     return {a: names[v] for a, v in seen.get_registered_model(MODEL).aliases.items()}
 
 
-def test_champions_challenger_and_statuses_are_as_the_journal_says(world: World) -> None:
+def test_champions_challenger_and_statuses_follow_the_journal(world: World) -> None:
     assert aliases(world) == {"challenger": world.other}
     world.force(world.first)
     assert aliases(world) == {"challenger": world.other}  # a run over history moves no champion
@@ -76,12 +76,12 @@ def test_champions_challenger_and_statuses_are_as_the_journal_says(world: World)
     }
 
 
-def test_a_promotion_asked_for_again_tells_what_a_killed_one_could_not(world: World) -> None:
+def test_a_repeated_promotion_syncs_what_a_killed_one_could_not(world: World) -> None:
     judged = world.let_pass(world.refit, "paper")
-    crowned = EnsemblePromoted(
+    promotion = EnsemblePromoted(
         "paper", BTC, world.refit, "", "then", "me", "x", False, judged.verdict_hash
     )
-    record(world.workspace.journal_dir, [crowned])  # and killed before MLflow was told
+    record(world.workspace.journal_dir, [promotion])  # and killed before MLflow was told
     assert "paper-champion" not in aliases(world)
     (refusal,) = world.promote(world.refit, "paper").refused
     assert "is champion in paper already" in refusal
@@ -105,7 +105,7 @@ def test_packages_stand_where_their_best_ensemble_stands(world: World) -> None:
         assert found[store.ensemble(target).members[0].package_hash] == status
 
 
-def test_two_champions_in_mlflow_are_said_and_corrected(world: World) -> None:
+def test_two_champions_in_mlflow_are_reported_and_corrected(world: World) -> None:
     world.let_pass(world.refit, "paper")
     seen = client(world)
     versions = {
@@ -115,7 +115,7 @@ def test_two_champions_in_mlflow_are_said_and_corrected(world: World) -> None:
         seen.set_model_version_tag(MODEL, versions[target], "model_status", "production")
     seen.set_registered_model_alias(MODEL, "paper-champion", versions[world.first])
     seen.set_registered_model_alias(MODEL, "live-champion", versions[world.other])
-    (said,) = world.promote(world.refit, "paper").warnings
+    (warning,) = world.promote(world.refit, "paper").warnings
     for text in (
         f"called {world.first[:12]} production too",
         f"called {world.other[:12]} production too",
@@ -123,8 +123,8 @@ def test_two_champions_in_mlflow_are_said_and_corrected(world: World) -> None:
         f"had {world.other[:12]} as live-champion",
         "corrected there, the models' journal decides",
     ):
-        assert text in said
-    assert "\n" not in said
+        assert text in warning
+    assert "\n" not in warning
     assert aliases(world)["paper-champion"] == world.refit
     assert "live-champion" not in aliases(world)
     assert world.champion("paper") == world.refit
@@ -205,7 +205,7 @@ def pointed_at(world: World, uri: str) -> Iterator[None]:
 
 
 @pytest.mark.parametrize(
-    ("harm", "says"),
+    ("harm", "message"),
     [
         (locked, "database is locked): the models' journal"),
         (cut, "malformed): the models' journal"),
@@ -217,7 +217,7 @@ def pointed_at(world: World, uri: str) -> Iterator[None]:
 def test_without_mlflow_everything_goes_on_by_what_is_on_our_disk(
     world: World,
     harm: Callable[[World], Any],
-    says: str,
+    message: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("ares.adapters.mlflow_registry.LOCKED_WAIT_S", 0.05)
@@ -225,7 +225,7 @@ def test_without_mlflow_everything_goes_on_by_what_is_on_our_disk(
         copy = afresh(world)
         copy.let_pass(copy.refit, "paper")
         outcome = copy.promote(copy.refit, "paper")
-        assert says in outcome.warnings[0]
+        assert message in outcome.warnings[0]
         assert "\n" not in outcome.warnings[0]
         assert copy.champion("paper") == copy.refit
         copy.let_pass(copy.other, "paper")

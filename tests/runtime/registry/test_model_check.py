@@ -89,7 +89,7 @@ def other_symbol(card: PackageCard) -> PackageCard:
     return msgspec.structs.replace(card, instruments=("binance:ETH/USDT",))
 
 
-def require_refused(world: World, target: str, says: str) -> None:
+def require_refused(world: World, target: str, message: str) -> None:
     """Ask for everything that can be asked with a model: all of it is refused, and journaled."""
     world.let_pass(target)
     asked: list[Callable[[], PromotionResult]] = [
@@ -100,18 +100,21 @@ def require_refused(world: World, target: str, says: str) -> None:
     for ask in asked:
         before = len(world.journal())
         (refusal,) = ask().refused
-        assert says in refusal
+        assert message in refusal
         assert "\n" not in refusal
         assert len(world.journal()) == before + 1
-        assert (world.last_refusal().target, says in world.last_refusal().reason) == (target, True)
+        assert (world.last_refusal().target, message in world.last_refusal().reason) == (
+            target,
+            True,
+        )
         assert world.champion() == world.first
     with pytest.raises(AresError) as raised:
         validate_model(world.workspace, target, pool=world.pool)
-    assert says in str(raised.value)
+    assert message in str(raised.value)
 
 
 @pytest.fixture
-def crowned(world: World) -> World:
+def with_champion(world: World) -> World:
     """Return the world with a champion that must stay it."""
     world.let_pass(world.first)
     assert world.promote(world.first).promoted
@@ -119,7 +122,7 @@ def crowned(world: World) -> World:
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "message"),
     [
         (other_features, "names other columns than those of its hash"),
         (older_features, "other features"),
@@ -127,13 +130,13 @@ def crowned(world: World) -> World:
     ],
 )
 def test_a_package_made_for_something_else_is_refused(
-    crowned: World, change: Callable[[PackageCard], PackageCard], says: str
+    with_champion: World, change: Callable[[PackageCard], PackageCard], message: str
 ) -> None:
-    require_refused(crowned, forged(crowned, None, change), says)
+    require_refused(with_champion, forged(with_champion, None, change), message)
 
 
 @pytest.mark.parametrize(
-    ("graph", "says"),
+    ("graph", "message"),
     [
         (b"no model at all", "is no ONNX model that can be opened"),
         (linear()[:-200], "is no ONNX model that can be opened"),
@@ -147,24 +150,26 @@ def test_a_package_made_for_something_else_is_refused(
         (linear(kind="Softmax"), "the output of a row depends on the other rows of its batch"),
     ],
 )
-def test_a_graph_that_keeps_no_contract_is_refused(crowned: World, graph: bytes, says: str) -> None:
-    require_refused(crowned, forged(crowned, graph, same), says)
+def test_a_graph_that_keeps_no_contract_is_refused(
+    with_champion: World, graph: bytes, message: str
+) -> None:
+    require_refused(with_champion, forged(with_champion, graph, same), message)
 
 
-def test_a_constant_is_refused_with_or_without_force(crowned: World) -> None:
+def test_a_constant_is_refused_with_or_without_force(with_champion: World) -> None:
     """The gate may look at it, and says so in a line of its verdict; nobody promotes it."""
-    target = forged(crowned, linear(weight=0.0), same)
-    crowned.let_pass(target)
-    for outcome in (crowned.promote(target), crowned.force(target)):
+    target = forged(with_champion, linear(weight=0.0), same)
+    with_champion.let_pass(target)
+    for outcome in (with_champion.promote(target), with_champion.force(target)):
         assert "gives 0.5 for every row; a constant is no model" in outcome.refused[0]
-    assert crowned.champion() == crowned.first
+    assert with_champion.champion() == with_champion.first
 
 
-def test_a_good_graph_of_the_same_making_is_taken(crowned: World) -> None:
+def test_a_good_graph_of_the_same_making_is_taken(with_champion: World) -> None:
     """Else the refusals above would prove nothing."""
-    target = forged(crowned, linear(), same)
-    crowned.let_pass(target)
-    assert crowned.promote(target).promoted
+    target = forged(with_champion, linear(), same)
+    with_champion.let_pass(target)
+    assert with_champion.promote(target).promoted
 
 
 def flipped(graph: Path) -> None:
@@ -189,7 +194,7 @@ def exchanged(graph: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("harm", "says"),
+    ("harm", "message"),
     [
         (flipped, "model.onnx is damaged"),
         (Path.unlink, "model.onnx is missing"),
@@ -200,17 +205,17 @@ def exchanged(graph: Path) -> None:
     ],
 )
 def test_a_damaged_package_is_refused(
-    crowned: World, harm: Callable[[Path], object], says: str
+    with_champion: World, harm: Callable[[Path], object], message: str
 ) -> None:
-    harm(crowned.graph_of(crowned.refit))
-    require_refused(crowned, crowned.refit, says)
+    harm(with_champion.graph_of(with_champion.refit))
+    require_refused(with_champion, with_champion.refit, message)
 
 
-def test_an_ensemble_that_was_edited_is_refused(crowned: World) -> None:
-    path = crowned.workspace.models_dir / "ensembles" / f"{crowned.refit}.json"
+def test_an_ensemble_that_was_edited_is_refused(with_champion: World) -> None:
+    path = with_champion.workspace.models_dir / "ensembles" / f"{with_champion.refit}.json"
     path.write_text(path.read_text().replace('"gain"', '"gain" '))  # the same, as JSON
-    crowned.let_pass(crowned.refit)
-    assert crowned.promote(crowned.refit).promoted  # it is the content that is hashed
+    with_champion.let_pass(with_champion.refit)
+    assert with_champion.promote(with_champion.refit).promoted  # it is the content that is hashed
     path.write_text(path.read_text().replace("0.", "1.", 1))
-    (refusal,) = rollback(crowned.workspace, None, crowned.refit, None).refused
+    (refusal,) = rollback(with_champion.workspace, None, with_champion.refit, None).refused
     assert "no model" in refusal or "was changed since" in refusal

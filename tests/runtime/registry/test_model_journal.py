@@ -92,7 +92,7 @@ def test_nothing_is_written_where_the_block_fails(
     record(journal, [archived("d")])
 
 
-def test_a_writer_waits_for_another_and_says_who_it_is(world: World) -> None:
+def test_a_writer_waits_for_another_and_names_it(world: World) -> None:
     folder = models_journal(world.workspace.journal_dir)
     lock = Lock(folder)
     with (

@@ -81,13 +81,13 @@ def instead(**values: Any) -> Change:
     return lambda e: msgspec.structs.replace(e, **values)
 
 
-def said_otherwise(row: int) -> Change:
+def output_changed(row: int) -> Change:
     """Return a change of the last bit of what was thought of the first instrument."""
 
     def change(e: DecisionMade) -> DecisionMade:
-        said = np.frombuffer(e.outputs).reshape(5, -1).copy()
-        said[row, 0] = np.nextafter(said[row, 0], 2.0)
-        return msgspec.structs.replace(e, outputs=said.tobytes())
+        columns = np.frombuffer(e.outputs).reshape(5, -1).copy()
+        columns[row, 0] = np.nextafter(columns[row, 0], 2.0)
+        return msgspec.structs.replace(e, outputs=columns.tobytes())
 
     return change
 
@@ -106,9 +106,9 @@ FORGERIES: dict[str, tuple[type, Change]] = {
     "a mode": (ModeChanged, instead(after="TRADING", before="TRADING")),
     "a breaker": (BreakerChanged, instead(after="closed")),
     "a virtual trade": (VirtualTradeOpened, one_more("edge_bps", 1e-9)),
-    "a probability's last bit": (DecisionMade, said_otherwise(0)),
-    "an edge's last bit": (DecisionMade, said_otherwise(1)),
-    "a width's last bit": (DecisionMade, said_otherwise(2)),
+    "a probability's last bit": (DecisionMade, output_changed(0)),
+    "an edge's last bit": (DecisionMade, output_changed(1)),
+    "a width's last bit": (DecisionMade, output_changed(2)),
     "equity": (DecisionMade, one_more("equity_units")),
     "a time": (DecisionMade, one_more("ts_ms")),
 }
@@ -260,7 +260,7 @@ def test_another_model_is_found(world: Any, done: Any, name: str) -> None:
     assert certified.first["kind"] == "decision"
 
 
-def test_a_model_that_is_never_warm_is_never_asked(world: Any, done: Any) -> None:
+def test_a_model_that_is_never_warm_is_never_called(world: Any, done: Any) -> None:
     def fail(rows: Any) -> Any:
         raise AssertionError("asked for a score before its features were warm")
 
@@ -285,9 +285,9 @@ def test_the_first_mismatch_is_shown_in_full(world: Any, forged: Path) -> None:
     world.forge(forged, nth_changed(SubmitOrder, one_more("lots")))
     first = restep(forged, world.models).first
     assert first is not None
-    ours = [e for e in first["stepped"] if e["type"] == "SubmitOrder"]
-    theirs = [e for e in first["journaled"] if e["type"] == "SubmitOrder"]
-    assert theirs[0]["lots"] == ours[0]["lots"] + 1
+    step_orders = [e for e in first["stepped"] if e["type"] == "SubmitOrder"]
+    journal_orders = [e for e in first["journaled"] if e["type"] == "SubmitOrder"]
+    assert journal_orders[0]["lots"] == step_orders[0]["lots"] + 1
     assert first["event"]["type"] in ("BarsClosed", "OrderFilled")
     certified = certify(forged, world.models).first
     assert certified is not None

@@ -87,8 +87,8 @@ def test_a_stop_inside_the_bar(world: Any, done: Any) -> None:
 
     for i in (0, 1):
         for _, event, effects in bars(done.folder):
-            mine = [e for e in effects if getattr(e, "instrument", None) == i]
-            if any(map(stopped, mine)) and not any(isinstance(e, SubmitOrder) for e in mine):
+            own = [e for e in effects if getattr(e, "instrument", None) == i]
+            if any(map(stopped, own)) and not any(isinstance(e, SubmitOrder) for e in own):
                 made = why(world, done, i, event.ts_ms)
                 assert made.action == "trade closed"
                 assert "by stop at -" in made.sentence
@@ -110,9 +110,9 @@ def test_a_refusal_and_the_virtual_trade_that_follows_it(world: Any, done: Any) 
 def test_the_end_of_a_virtual_trade(world: Any, done: Any) -> None:
     for i in (0, 1):
         for _, event, effects in bars(done.folder):
-            mine = [e for e in effects if getattr(e, "instrument", None) == i]
-            closed = [e for e in mine if isinstance(e, TradeClosed) and e.virtual]
-            if closed and not any(isinstance(e, SubmitOrder | SignalRefused) for e in mine):
+            own = [e for e in effects if getattr(e, "instrument", None) == i]
+            closed = [e for e in own if isinstance(e, TradeClosed) and e.virtual]
+            if closed and not any(isinstance(e, SubmitOrder | SignalRefused) for e in own):
                 made = why(world, done, i, event.ts_ms)
                 assert made.action == "virtual trade closed"
                 assert f"{closed[0].net_bps:+.1f} bps" in made.sentence
@@ -200,23 +200,23 @@ def test_the_features_that_moved_a_score_are_those_the_model_looks_at(
         assert vote.fresh
 
 
-def test_what_is_said_is_what_was_journaled(world: Any, done: Any) -> None:
+def test_the_explanation_is_what_was_journaled(world: Any, done: Any) -> None:
     for k in (0, 100, 479):
         _, event, effects = bars(done.folder)[k]
         decided = next(e for e in effects if isinstance(e, DecisionMade))
-        said = np.frombuffer(decided.outputs).reshape(5, -1)[:, 0]
+        columns = np.frombuffer(decided.outputs).reshape(5, -1)[:, 0]
         made = why(world, done, 0, event.ts_ms)
         assert made.closing_ms == event.ts_ms
         assert made.bar["close"] == np.frombuffer(event.ohlcv)[3]
-        assert made.mode_confidence == said[3]
+        assert made.mode_confidence == columns[3]
         assert made.limits["equity_quote"] == decided.equity_units / 1e8
         assert made.limits["cash_quote"] == decided.cash_units / 1e8
-        assert (made.p is None) == np.isnan(said[0])
+        assert (made.p is None) == np.isnan(columns[0])
         if made.p is not None:
-            assert (made.p, made.edge_bps, made.barrier_bps) == tuple(said[:3])
+            assert (made.p, made.edge_bps, made.barrier_bps) == tuple(columns[:3])
 
 
-def test_the_time_asked_for_finds_the_newest_bar_before_it(world: Any, done: Any) -> None:
+def test_a_requested_time_finds_the_newest_bar_before_it(world: Any, done: Any) -> None:
     first = bars(done.folder)[0][1].ts_ms
     for shift in (0, 1, 59_999):
         assert why(world, done, 0, first + shift).closing_ms == first
@@ -226,7 +226,7 @@ def test_the_time_asked_for_finds_the_newest_bar_before_it(world: Any, done: Any
     assert why(world, done, 1, None).closing_ms == world.to_ms - world.ends_early_ms
 
 
-def test_what_is_not_in_the_run_is_the_callers_mistake(world: Any, done: Any) -> None:
+def test_what_is_not_in_the_run_is_a_user_error(world: Any, done: Any) -> None:
     with pytest.raises(UserError, match="'XRP/USDT' is not in history/test: it has binance:BTC"):
         explain(done.folder, "XRP/USDT", None, world.models)
     with pytest.raises(UserError, match=r"made no decision for BTC/USDT at or before that time"):

@@ -21,7 +21,7 @@ def forged(done: Any, tmp_path: Path) -> Path:
     return tmp_path / "run"
 
 
-def test_a_damaged_first_snapshot_is_said(world: Any, forged: Path) -> None:
+def test_a_damaged_first_snapshot_is_reported(world: Any, forged: Path) -> None:
     (first, *_) = sorted((forged / "snapshots").iterdir())
     raw = bytearray(first.read_bytes())
     raw[-1] ^= 1
@@ -42,7 +42,7 @@ def test_another_runs_first_snapshot_is_not_believed(
         restep(forged, world.models)
 
 
-def test_no_run_is_the_callers_mistake(world: Any, tmp_path: Path) -> None:
+def test_no_run_is_a_user_error(world: Any, tmp_path: Path) -> None:
     for folder in (tmp_path / "none", tmp_path):
         for check in (restep, certify):
             with pytest.raises(UserError, match="no run"):

@@ -232,14 +232,14 @@ def test_a_corrupt_registry_is_a_warning_only(done: Done, tmp_path: Path) -> Non
 def test_errors_of_a_request_are_raised_before_training(
     done: Done, tmp_path: Path, workspace_of: MakeWorkspace
 ) -> None:
-    for request, says in (
+    for request, message in (
         (TrainingRequest(symbols=("DOGE/USDT",)), "unknown symbol 'DOGE/USDT'"),
         (TrainingRequest(intervals=("2h",)), "unknown interval '2h'"),
         (TrainingRequest(intervals=("5m",)), "5m has no weight"),
         (TrainingRequest(from_ms=5, to_ms=5), "--from is not before --to"),
         (TrainingRequest(from_ms=4 * 10**12), r"no candles in the window.* \(stored: binance:"),
     ):
-        with pytest.raises(UserError, match=says):
+        with pytest.raises(UserError, match=message):
             train(done.workspace, request, pool=done.pool)
     forbidden = workspace_of(
         tmp_path / "live",

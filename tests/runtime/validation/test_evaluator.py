@@ -139,7 +139,7 @@ def test_backtest_run_certify_and_restep(made: Made) -> None:
     assert restep_run(workspace, "both").mismatches == 0
 
 
-def test_a_series_that_is_removed_is_missing_and_said_to_be(made: Made) -> None:
+def test_a_removed_series_is_missing_and_reported(made: Made) -> None:
     workspace, to_ms = made.workspace, START_MS + HOURS * HOUR_MS
     from_ms = to_ms - 240 * HOUR_MS
     promote(workspace, made.by_rate.ensembles[0].hash, "history", True, "for a test")

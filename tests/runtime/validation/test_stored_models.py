@@ -60,30 +60,30 @@ def test_a_damaged_package_is_refused(world: World, harm: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "message"),
     [
         ({"features_hash": "0" * 64}, "trained with other features"),
         ({"instruments": ("binance:ETH/USDT",)}, "was made for binance:ETH/USDT, not for"),
     ],
 )
 def test_a_package_for_something_else_is_refused(
-    world: World, change: dict[str, object], says: str
+    world: World, change: dict[str, object], message: str
 ) -> None:
     package = world.package_of(world.refit)
     card = msgspec.structs.replace(package.card, version="20230101_000000", files={}, **change)
     ensemble = world.stored(sealed(card, dict(package.files)))
-    with pytest.raises(UserError, match=says):
+    with pytest.raises(UserError, match=message):
         world.validated(ensemble)
 
 
 @pytest.mark.parametrize(
-    ("kind", "says"),
+    ("kind", "message"),
     [("rubbish", "is no ONNX model"), ("nan", "gives NaN"), ("outside", "a probability lies in")],
 )
-def test_a_graph_that_is_no_model_is_refused(world: World, kind: str, says: str) -> None:
+def test_a_graph_that_is_no_model_is_refused(world: World, kind: str, message: str) -> None:
     package = world.package_of(world.refit)
     graph = b"rubbish" if kind == "rubbish" else _constant(float("nan") if kind == "nan" else 1.5)
     card = msgspec.structs.replace(package.card, version="20230101_000000", files={})
     ensemble = world.stored(sealed(card, {**package.files, "model.onnx": graph}))
-    with pytest.raises(UserError, match=says):
+    with pytest.raises(UserError, match=message):
         world.validated(ensemble)

@@ -133,7 +133,7 @@ def clear(s: FeatureState) -> None:
 
 @njit
 def start(s: FeatureState, i: int, bar: BarRow) -> None:
-    """Put a bar that stands still before the first one, so that the first has no change."""
+    """Put a flat bar before the first one, so that the first has no change."""
     s.bar = i
     s.values_32[(i - 1) & 31, CLOSE] = bar.close
     s.values_32[(i - 1) & 31, TYPICAL] = (bar.high + bar.low + bar.close) * (1.0 / 3.0)

@@ -1,7 +1,7 @@
-"""Recursive averages (EMA, Wilder) over a finite window, so that they forget where they began.
+"""Recursive averages (EMA, Wilder) over a finite window, the same wherever the series began.
 
-An EMA never quite forgets its first value; in a dead market nothing covers the traces of the
-start. So each average is kept eight times. One of the eight starts afresh every 30 bars, at fixed
+An EMA depends on its first value for ever, and in a market that does not move the effect shows.
+So each average is kept eight times. One of the eight starts afresh every 30 bars, at fixed
 times of the clock, and the oldest is read: it holds 211 to 240 bars. Two series that began at
 different times hold the same averages to the bit after 241 bars; against an endless average the
 difference is (1 - 1/14)^211 = 2e-7 of the weight.

@@ -158,7 +158,7 @@ def _close_position(
 
 @inlined
 def _clear_position(i: int, state: TradeState) -> None:
-    """Forget a position that is closed."""
+    """Reset the fields of a position that is closed."""
     lane = state.book[i]
     lane.inherited = 0
     lane.cost_units = 0

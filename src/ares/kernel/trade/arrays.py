@@ -52,7 +52,7 @@ class Signals(NamedTuple):
 
 
 class TradeState(NamedTuple):
-    """Everything the trade half remembers, as structured arrays that the kernel writes into.
+    """The state of the trade half, as structured arrays that the kernel writes into.
 
     account : (1,) cash, equity, limits and breakers.
     book    : (n_lanes,) position, working order, volatility and mode of each lane.

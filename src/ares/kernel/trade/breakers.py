@@ -38,7 +38,7 @@ from ares.kernel.trade.layout import (
 )
 
 EXECUTIONS_MIN = 5
-"""Fewer in the window say nothing about the share that failed."""
+"""Fewer in the window are too few for a share of failures."""
 
 SLIPPAGE_TRADES_MIN = 20.0
 SLIPPAGE_SD_BPS_MIN = 0.5

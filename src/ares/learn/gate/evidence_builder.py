@@ -204,7 +204,7 @@ def _with_trials(
         ensemble.instrument,
         ensemble.recipe_hash,
         account,
-        single_package=len(ensemble.members) == 1 and not candidate.joined,
+        single_package=len(ensemble.members) == 1 and not candidate.aggregated,
     )
     deflated = deflate(account.daily, tried.recipes, tried.variance)
     expected = None if deflated is None else deflated.expected_max * DAYS_PER_YEAR**0.5

@@ -37,7 +37,7 @@ class EnsembleScores:
     folds_ms : instants at which the fitted model of some member changes.
     path_bars : bars on which the path of each trade is followed, ``path_interval_ms`` long, from
               before the first score.
-    joined  : False: a single package used by itself, not the ensemble of a training.
+    aggregated : whether it is calibrated after aggregation; False: a single package by itself.
     """
 
     ensemble: Ensemble
@@ -48,7 +48,7 @@ class EnsembleScores:
     folds_ms: tuple[int, ...]
     path_bars: Bars
     path_interval_ms: int
-    joined: bool = True
+    aggregated: bool = True
 
     @property
     def from_ms(self) -> int:
@@ -80,7 +80,7 @@ class EnsembleScores:
     def decisions(self, from_ms: int, to_ms: int) -> tuple[Rows, F64]:
         """Return the decisions in a window whose outcome is known, with their probabilities.
 
-        A decision stands at each close of the finest member.
+        There is a decision at each close of the finest member.
         """
         finest = min(self.scores, key=lambda timeframe: timeframe.ms)
         close_ms = self.scores[finest].close_ms

@@ -79,12 +79,14 @@ def _newest(
 ) -> dict[str, Trial | None]:
     """Return each distinct recipe with its newest trial."""
     here = [trial for trial in trials if trial.scope in (scope, "universe")]
-    joined = {trial.created_at for trial in here if trial.kind == "ensemble"}
+    with_ensemble = {trial.created_at for trial in here if trial.kind == "ensemble"}
     selected_from = _wider(here, recipe_hash)
     newest: dict[str, Trial | None] = {recipe_hash: None}
     for trial in here:
         counts = (
-            single_package or trial.created_at not in joined or trial.created_at in selected_from
+            single_package
+            or trial.created_at not in with_ensemble
+            or trial.created_at in selected_from
         )
         if trial.kind == "ensemble" or counts:
             newest[trial.recipe_hash] = trial

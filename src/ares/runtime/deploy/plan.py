@@ -18,7 +18,7 @@ with the new champion, and is up with the previous one. ``down``: it is not up w
 
 @dataclass(frozen=True, slots=True)
 class DeployRequest:
-    """What ``ares deploy install`` is asked for.
+    """The request of ``ares deploy install``.
 
     to     : the environment; None: the one that ``live_trading.mode`` names.
     now    : do not wait for the quiet hours. wait: outside them, wait; else refuse.

@@ -1,4 +1,4 @@
-"""What a deployment works with: the settings' policy, where things lie, and the world around it."""
+"""What a deployment works with: the settings' policy, paths, and effects outside Ares."""
 
 from __future__ import annotations
 

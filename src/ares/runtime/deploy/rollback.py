@@ -1,4 +1,4 @@
-"""Back to the previous champion, by restart and at once: whoever asks for it is in trouble."""
+"""Back to the previous champion, by restart, at once and without quiet hours."""
 
 from __future__ import annotations
 

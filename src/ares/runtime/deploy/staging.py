@@ -52,7 +52,7 @@ def staging(paths: ModelPaths, temporary: Path | None = None) -> Iterator[Path]:
 def clean_stale(paths: ModelPaths, temporary: Path | None = None) -> tuple[Path, ...]:
     """Remove the folders that killed deployments of this workspace left, and return them.
 
-    Only while its lock is held: then no other deployment of it is alive. A link, or a folder of
+    Only while its lock is held: then no other deployment of it is running. A link, or a folder of
     another user, is left alone: anybody may write into the temporary folder.
     """
     removed = []

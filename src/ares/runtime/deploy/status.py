@@ -1,4 +1,4 @@
-"""The state of deployments: champions, interrupted installs, and whether the service is alive."""
+"""The state of deployments: champions, interrupted installs, and whether the service is running."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def _cleaned(context: DeployContext) -> tuple[tuple[Path, ...], str | None, str]
 
 
 def _health(context: DeployContext, champions: dict[str, str], environment: str) -> dict[str, str]:
-    """Return what the health command says of each champion; nothing where there is none."""
+    """Return the health command's result for each champion; nothing where there is none."""
     if context.policy.service.health_command is None:
         return {}
     service = Service(context)

@@ -125,7 +125,7 @@ def prepare(open_ensemble: Opener, ensemble: Ensemble, rows: RecentRows) -> Prep
     """Return the ensemble's models loaded, verified, warmed up and tried, or what is wrong.
 
     They score the newest complete bars of all instruments and the same rows perturbed, so that a
-    constant model is told from one that has no opinion at the moment.
+    constant model is distinguished from one without a signal at the moment.
     """
     try:
         scorers = open_ensemble(ensemble)

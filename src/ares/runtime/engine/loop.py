@@ -30,7 +30,7 @@ class Loop:
     """Drives one state with one journal and one venue.
 
     make_durable : makes the journal safe before a command leaves, against every failure that the
-              venue survives. Default: sync to disk. A venue inside this process dies with it and
+              venue survives. Default: sync to disk. A venue inside this process ends with it and
               with the power, so writing to the operating system is enough there.
     """
 

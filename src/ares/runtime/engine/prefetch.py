@@ -1,6 +1,6 @@
 """Scores of many bars in one batch per model, returned bar by bar: history at speed.
 
-The engine asks for the score of a feature row and gets it from a table with the row's bytes as the
+The engine looks up the score of a feature row and gets it from a table with the row's bytes as the
 key; a row that is not in the table is scored on the spot. The tables therefore change nothing but
 the speed (a batch's scores equal single rows' to the bit on one thread). Rows with features of the
 user's own are all scored on the spot, because the engine computes those features bar by bar.

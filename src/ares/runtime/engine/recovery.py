@@ -18,9 +18,9 @@ from ares.domain.run import RunSetup
 from ares.domain.utc import utc_text
 from ares.journal.run import (
     JournalEntry,
+    delete_snapshots,
     encode_effects,
     entries,
-    forget_snapshots,
     load_snapshot,
     save_snapshot,
 )
@@ -29,7 +29,7 @@ from ares.runtime.engine.hot_swap import HotSwap
 from ares.runtime.engine.plan import RunPlan, same_run
 from ares.runtime.engine.prefetch import Prefetch
 from ares.runtime.engine.setup_differences import differences
-from ares.store.projections import Projector, forget
+from ares.store.projections import Projector, delete_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +70,12 @@ class Recovery:
                 f"journal {folder} is empty, but there is a snapshot of event {later[0]}: restore"
                 " the journal from a backup, or move the folder away to start anew"
             )
-        forget_snapshots(folder)
+        delete_snapshots(folder)
         raw = snapshot(self.plan.state)
         save_snapshot(folder, 0, raw)
         projector = None
         if self.database is not None:
-            forget(self.database, setup.environment)
+            delete_rows(self.database, setup.environment)
             projector = Projector(self.database, setup)
         return RecoveredRun(restore(setup, raw), projector)
 
@@ -94,10 +94,10 @@ class Recovery:
             self.swap.load_all(state)
             answered, unanswered = self._step_tail(state, projector)
             if from_seq > answered:  # the journal was restored from a backup, the snapshots not
-                forget_snapshots(folder, answered)
+                delete_snapshots(folder, answered)
                 found = load_snapshot(folder)
             elif database is not None and projector is not None and projector.seq > answered:
-                forget(database, setup.environment)  # the same with the tables
+                delete_rows(database, setup.environment)  # the same with the tables
                 projector = Projector(database, setup)
             else:
                 return RecoveredRun(state, projector, unanswered)

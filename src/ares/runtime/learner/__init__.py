@@ -1,1 +1,1 @@
-"""When models are retrained beside an engine, and by whom."""
+"""When and by what models are retrained while an engine runs."""

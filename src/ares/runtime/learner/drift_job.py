@@ -104,7 +104,7 @@ def _features(
 
 
 def _reference(package_hash: str, training: PackageJob, instrument: Instrument) -> FeatureReference:
-    """Return the distribution of a package's training rows, computed once in a worker's life."""
+    """Return the distribution of a package's training rows, computed once per worker process."""
     key = (package_hash, instrument.key)
     if key not in _references:
         source = training.source

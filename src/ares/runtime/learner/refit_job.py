@@ -109,7 +109,7 @@ class RefitJob:
     def prepare_aggregate(self, config: ValidationConfig) -> None:
         """Make the job that aggregates the members; none where the ensemble is one package."""
         ensemble = self.request.ensemble
-        if not ensemble.joined:
+        if not ensemble.aggregated:
             return
         anchor = self.jobs[ensemble.anchor]
         self.aggregate_job = AggregateJob(

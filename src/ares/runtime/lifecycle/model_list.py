@@ -1,4 +1,4 @@
-"""The models of a workspace: all of them or one, with what the journal says and what is missing."""
+"""The stored models, all or one, with their history in the journal and what is missing."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from ares.runtime.validation.verdict_file import unknown_verdicts
 
 @dataclass(frozen=True, slots=True)
 class ModelList:
-    """What is stored and what the journal says of it.
+    """The stored models and their history in the journal.
 
     problems : a line for each model that is damaged, and each champion that is missing.
-    remark   : where verdicts lie here that the journal does not know; None: it knows all.
+    remark   : where there are verdicts here that the journal does not have; None: it has all.
     """
 
     stored: StoredModels
@@ -50,7 +50,7 @@ def missing_champions(stored: StoredModels, registry: RegistryState) -> list[str
 
 @dataclass(frozen=True, slots=True)
 class ModelDetails:
-    """One model, and what the journal says of it.
+    """One model and its history in the journal.
 
     folder : of a package; None for an ensemble.
     """

@@ -1,7 +1,7 @@
 """The head of the models' journal: its length and newest hash, so that a cut is detected.
 
 A chain of hashes reveals every changed byte, but not that its end is missing. A journal that was
-cut would forget champions, refusals and trials, and look intact. After every append the number of
+cut would lose champions, refusals and trials, and look intact. After every append the number of
 records and the newest hash are therefore written to ``journal/models.head``. The journal may be
 ahead of its head (a crash between the two), never behind it.
 """

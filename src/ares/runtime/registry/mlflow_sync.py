@@ -1,4 +1,4 @@
-"""MLflow brought to what the models' journal and the packages on disk say: the only way into it.
+"""Brings MLflow up to date with the models' journal and the packages: nothing else writes it.
 
 How far a sync has come is a note in MLflow itself (a tag of the experiment: the number of records,
 and the chain's hash there), written last. A sync that is killed is therefore done again from the
@@ -72,7 +72,7 @@ class SyncReport(msgspec.Struct, frozen=True):
 
 
 def sync(paths: ModelPaths, mlflow: MlflowRegistry, *, everything: bool = False) -> SyncReport:
-    """Make MLflow hold what the models' journal says; what is right already stays as it is.
+    """Bring MLflow up to date with the models' journal; what is right already is not changed.
 
     everything : compare every model, and not only those of records since the last sync.
 

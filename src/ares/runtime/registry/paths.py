@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class ModelPaths:
-    """Packages and ensembles, and the journals that say what happened to them.
+    """Packages and ensembles, and the journals of what happened to them.
 
     root     : the workspace's folder, for messages and for locks on the whole of it.
     models   : packages and ensembles, see ``adapters.model_store``.

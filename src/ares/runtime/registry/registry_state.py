@@ -44,7 +44,7 @@ class UnfinishedInstall:
 class RegistryState:
     """The records of the models' journal, oldest first, and what follows from them.
 
-    Everyone who asks who is champion where, or what status an ensemble has, asks here.
+    The only source of who is champion where, and of an ensemble's status.
     """
 
     records: tuple[Record, ...] = ()

@@ -119,5 +119,5 @@ def store_of(source: HistorySource) -> CandleStore:
 
 @lru_cache(maxsize=2)
 def _store(database_url: str, cache_dir: Path) -> CandleStore:
-    """Return the worker's candle store, opened once in its life."""
+    """Return the worker's candle store, opened once per process."""
     return CandleStore(open_database(database_url), cache_dir)

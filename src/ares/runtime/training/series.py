@@ -105,7 +105,7 @@ def history_of(
 
 @lru_cache(maxsize=2)
 def _engine(database_url: str) -> Engine:
-    """Return a worker's database, opened once in its life."""
+    """Return a worker's database, opened once per process."""
     return open_database(database_url)
 
 

@@ -1,4 +1,4 @@
-"""What the settings say about training, as values: made once by the composition root."""
+"""The settings of training, as values: made once by the composition root."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Scope = Literal["instrument", "universe"]
 
 @dataclass(frozen=True, slots=True)
 class RecipeRules:
-    """What the settings say of a recipe.
+    """The settings of a recipe.
 
     horizon, barrier_width : multiples, see ``learn.recipe.default_label``.
     """
@@ -64,7 +64,7 @@ class TrainingContext:
 
 @dataclass(frozen=True, slots=True)
 class TrainingRules:
-    """What ``ares train`` does where its request says nothing.
+    """Defaults of ``ares train`` where its request sets nothing.
 
     weights      : of the timeframes, summing to 1.
     series       : external series that models are trained with, where any is stored.

@@ -161,7 +161,7 @@ def aggregate(
         interval_ms = finest.path_interval_ms
         try:
             again = calibrate_aggregate(
-                walked, weights, label, finest.walked_bars, interval_ms, not ensemble.joined
+                walked, weights, label, finest.walked_bars, interval_ms, not ensemble.aggregated
             )
         except TooFewRowsError as error:
             raise UserError(
@@ -170,7 +170,7 @@ def aggregate(
         steps = again.steps
         shipped = (ensemble.platt_a, ensemble.platt_b, ensemble.gain, ensemble.loss)
         fitted = (again.platt.a, again.platt.b, again.payoff.gain, again.payoff.loss)
-        if ensemble.joined and shipped != fitted:
+        if ensemble.aggregated and shipped != fitted:
             differs.append("the calibration after aggregation")
     scores = EnsembleScores(
         ensemble=ensemble,
@@ -181,7 +181,7 @@ def aggregate(
         folds_ms=tuple(sorted({edge for member in members for edge in member.folds_ms})),
         path_bars=finest.path_bars,
         path_interval_ms=finest.path_interval_ms,
-        joined=ensemble.joined,
+        aggregated=ensemble.aggregated,
     )
     return scores, differs
 

@@ -115,7 +115,7 @@ def verdict_basis(
             trials,
             ensemble.instrument,
             ensemble.recipe_hash,
-            single_package=not ensemble.joined,
+            single_package=not ensemble.aggregated,
         ),
         code=hash_of([kernel_hash(), columns_hash(config.user_features())]),
     )

@@ -1,4 +1,4 @@
-"""A saved verdict: a file and a picture beside the models, and a record in the models' journal."""
+"""A saved verdict: a file and a picture next to the models, and a record in the models' journal."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class _Header(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class SavedVerdict:
-    """Where a verdict lies, and its picture."""
+    """The path of a verdict's file, and its picture."""
 
     record: VerdictRecorded
     path: Path
@@ -150,7 +150,7 @@ def require_unchanged(paths: ModelPaths, recorded: VerdictRecorded) -> None:
 
 
 def unknown_verdicts(paths: ModelPaths, book: RegistryState) -> str | None:
-    """Return a warning where verdicts lie here that the journal does not know; None: none do.
+    """Return a warning where there are verdicts that the journal does not have; None: none.
 
     A models' journal that was deleted as a whole can only be noticed by such files.
     """
@@ -171,7 +171,7 @@ def unknown_verdicts(paths: ModelPaths, book: RegistryState) -> str | None:
 
 
 def verdict_json(saved: SavedVerdict) -> dict[str, Any]:
-    """Return the content of a verdict's file, whether it passed, and where the file lies."""
+    """Return the content of a verdict's file, whether it passed, and the file's path."""
     content: dict[str, Any] = msgspec.json.decode(saved.path.read_bytes())
     return {**content, "passed": saved.record.passed, "file": str(saved.path)}
 

@@ -68,7 +68,7 @@ def variant(ensemble: Ensemble, name: str, **changes: Any) -> Ensemble:
 def opener(world: Any) -> Any:
     """Return an opener: a variant answers as its base does, leaning to one side by its name."""
 
-    def lean(scorer: Any, by: float) -> Any:
+    def shifted(scorer: Any, by: float) -> Any:
         return lambda rows: np.clip(scorer(rows) + by, 0.0, 1.0)
 
     def open_ensemble(ensemble: Ensemble) -> Scorers:
@@ -86,7 +86,7 @@ def opener(world: Any) -> Any:
             elif name == "outside":
                 opened[member.package_hash] = lambda rows: rows[:, 0].astype(np.float64) + 2.0
             else:
-                opened[member.package_hash] = lean(world.models[base], 0.01 * (len(name) - 3))
+                opened[member.package_hash] = shifted(world.models[base], 0.01 * (len(name) - 3))
         return opened
 
     return open_ensemble
@@ -125,8 +125,8 @@ class Swaps:
         self, folder: Path, plan: RunPlan, script: Sequence[tuple[int, Event]], **more: Any
     ) -> Any:
         """Run a plan with a teacher that has a script."""
-        teacher, opened = Script(script), self.opener()
-        return self.world.run(folder, plan=plan, learner=teacher, open_ensemble=opened, **more)
+        scripted, opened = Script(script), self.opener()
+        return self.world.run(folder, plan=plan, learner=scripted, open_ensemble=opened, **more)
 
     def opener(self) -> Any:
         """Return what opens the world's models, and variants of them."""

@@ -65,9 +65,9 @@ def test_both_arms_trade_with_their_share(swaps: Any, busy: tuple[Path, RunPlan]
                     canaries.append(effect)
     assert canaries
     assert set(entries_of) <= {"champion", "canary"}
-    told = swaps.facts(busy[0], ArmsCompared)
-    assert told
-    assert all(one.e_better >= 0.0 and one.e_worse >= 0.0 and one.steps > 0 for one in told)
+    comparisons = swaps.facts(busy[0], ArmsCompared)
+    assert comparisons
+    assert all(one.e_better >= 0.0 and one.e_worse >= 0.0 and one.steps > 0 for one in comparisons)
     virtual = [t for t in swaps.facts(busy[0], TradeClosed) if t.instrument >= 2 and t.virtual]
     assert virtual
 
@@ -131,7 +131,7 @@ def modes_follow_the_transitions(folder: Path) -> list[str]:
     return reasons
 
 
-def test_modes_are_what_the_transitions_say(busy: tuple[Path, RunPlan]) -> None:
+def test_modes_follow_from_the_transitions(busy: tuple[Path, RunPlan]) -> None:
     modes_follow_the_transitions(busy[0])
 
 
@@ -164,11 +164,11 @@ def test_a_refit_begins_with_what_its_recipe_has_shown(
     event = msgspec.structs.replace(event, refit=refit)
     plan = swaps.plan(confidence_min=0.0)
     swaps.run(tmp_path / "run", plan, [(at, event)])
-    said = {
+    expected = {
         d.ts_ms: np.frombuffer(d.outputs).reshape(5, -1)[3]
         for d in swaps.facts(tmp_path / "run", DecisionMade)
     }
-    before, after = said[at - MINUTE_MS], said[at]  # published between these two closes
+    before, after = expected[at - MINUTE_MS], expected[at]  # published between these two closes
     assert 0.0 < before[0] < 1.0
     assert bool(after[2] == before[0]) == refit
     assert certify(tmp_path / "run", world.models, None, swaps.opener()).mismatches == 0

@@ -64,7 +64,7 @@ def test_cut_anywhere_it_goes_on_the_same(
 ) -> None:
     """Every record about models, and some of the others."""
     whole, plan = busy
-    told = world.story(whole)
+    uninterrupted = world.story(whole)
     ends, size = [], 0
     for payload in read(whole):
         size += HEAD.size + len(payload)
@@ -88,7 +88,7 @@ def test_cut_anywhere_it_goes_on_the_same(
             if int(path.stem) <= newest:
                 shutil.copy(path, folder / "snapshots")
         swaps.run(folder, plan, swaps.busy_day(), snapshot_events=60)
-        assert world.story(folder) == told, f"cut after record {k}"
+        assert world.story(folder) == uninterrupted, f"cut after record {k}"
 
 
 @pytest.mark.parametrize("name", ["missing", "constant", "nan", "outside"])
@@ -115,18 +115,18 @@ def test_no_bar_is_missed_and_no_decision_made_twice(
     bars = [e.ts_ms for e in swaps.facts(busy[0], BarsClosed)]
     assert bars == sorted(set(bars))
     assert bars == busy[1].feed.close_ms.tolist()
-    said = [d.ts_ms for d in swaps.facts(busy[0], DecisionMade)]
-    assert said == [t for t in bars if t > busy[1].setup.from_ms]
+    decided_ms = [d.ts_ms for d in swaps.facts(busy[0], DecisionMade)]
+    assert decided_ms == [t for t in bars if t > busy[1].setup.from_ms]
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(moments)
 def test_whatever_comes_and_whenever(
-    world: Any, swaps: Any, fast_disk: Path, told: list[Any]
+    world: Any, swaps: Any, fast_disk: Path, uninterrupted: list[Any]
 ) -> None:
     """One champion at most, no lane with more than its share, and the same again from the bytes."""
     script: list[tuple[int, Event]] = []
-    for minute, i, what, name, passed in sorted(told):
+    for minute, i, what, name, passed in sorted(uninterrupted):
         at = world.from_ms + minute * MINUTE_MS
         if what in ("shadow", "champion"):
             ensemble = swaps.variant(world.ensemble((world.btc, world.eth)[i]), name)
@@ -143,8 +143,8 @@ def test_whatever_comes_and_whenever(
         assert all(
             bool(h) == (s != "empty") for h, s in zip(move.lane_hashes, move.stages, strict=True)
         )
-        seated = [h for h in move.lane_hashes if h]
-        assert len(seated) == len(set(seated))
+        assigned = [h for h in move.lane_hashes if h]
+        assert len(assigned) == len(set(assigned))
     found = load_snapshot(folder)
     assert found is not None
     state = restore(plan.setup, found[1])

@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make every table and index, and the triggers that keep a series' content version honest."""
+    """Make every table and index, and the triggers that keep a series' content version correct."""
     _candles()
     _trading()
     _learning()
