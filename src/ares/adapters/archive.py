@@ -109,5 +109,5 @@ def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> bytes
     with archive.open(entry) as file:
         content = file.read(entry.file_size + 1)
     if len(content) != entry.file_size:
-        raise UserError(f"{path}: '{entry.filename}' is not as long as the zip file says")
+        raise UserError(f"{path}: '{entry.filename}' has another length than the zip file lists")
     return content

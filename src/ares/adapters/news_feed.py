@@ -79,7 +79,9 @@ def fetch_feed(url: str, timeout_s: float = TIMEOUT_S, bytes_max: int = BYTES_MA
     if len(content) > bytes_max:
         raise _too_much(url, bytes_max)
     if length.isdigit() and len(content) < int(length):
-        raise ExternalError(f"{url} broke off its answer: try again later")
+        raise ExternalError(
+            f"{url} closed the connection before the end of its answer: try again later"
+        )
     return _unpacked(content, url, bytes_max)
 
 
@@ -178,7 +180,7 @@ def _unpacked(content: bytes, url: str, bytes_max: int) -> bytes:
 
 
 def _too_much(url: str, bytes_max: int) -> ExternalError:
-    return ExternalError(f"{url} sends more than {bytes_max >> 20} MB: that is no feed of news")
+    return ExternalError(f"{url} sends more than {bytes_max >> 20} MB: it is not a news feed")
 
 
 def feed_items(content: bytes, name: str, timeout_s: float = READ_S) -> Iterator[dict[str, Any]]:
@@ -212,7 +214,7 @@ def _read_items(content: bytes, name: str, timeout_s: float) -> list[tuple[str, 
         )
     except subprocess.TimeoutExpired:
         raise UserError(
-            f"{name} takes longer than {timeout_s:g} s to read: that is no feed of news"
+            f"{name} takes longer than {timeout_s:g} s to read: it is not a news feed"
         ) from None
     except subprocess.CalledProcessError as error:
         lines = error.stderr.decode(errors="replace").strip().splitlines()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ares.observe.series_check import SeriesChecked
     from ares.store.series import StoredScope
 
-app = typer.Typer(no_args_is_help=True, help="External series: listed, checked, removed.")
+app = typer.Typer(no_args_is_help=True, help="External series: list, check, remove.")
 
 NOTHING = "no series are stored: `ares data import-series PATH --name NAME`"
 UNITS_MS = {"m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS}
@@ -27,7 +27,7 @@ def import_series(
     path: Path = typer.Argument(
         ..., metavar="PATH", help="A Parquet, CSV or JSON lines file with published and value."
     ),
-    name: str = typer.Option(..., "--name", help="What the series is called, such as fear_greed."),
+    name: str = typer.Option(..., "--name", help="Name of the series, such as fear_greed."),
     lag: str = typer.Option(
         "", "--lag", metavar="TIME", help="From publication until a value is known, such as 0m, 8h "
         "or 1d; where the file has no column 'known'."

@@ -25,7 +25,7 @@ def command(
         None, "--data", help="File or folder with candles of two symbols (BTCUSDT_1h.parquet ...)."
     ),
     simulated: bool = typer.Option(
-        False, "--simulated", help="Use a synthetic market; do not ask a venue."
+        False, "--simulated", help="Use a synthetic market; do not contact a venue."
     ),
     folder: Path = typer.Option(
         Path(), "--folder", help="Where the workspace ares-demo is created; default: here."

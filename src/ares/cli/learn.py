@@ -52,8 +52,9 @@ def now(
     symbol: str = typer.Option(..., "--symbol", "-s", help="Symbol or key to train now."),
     env: str = typer.Option("paper", "--env", help="Environment whose engine runs."),
 ) -> None:
-    """Ask the learner of a running engine to train now. It keeps to the day's budget, and needs no
-    rest. History runs take no requests: they decide by themselves, so that they can be repeated.
+    """Request a training from the learner of a running engine. It counts against the daily budget
+    and does not wait for the minimum interval. History runs take no requests: they stay
+    reproducible.
     """
     from ares.bootstrap.learner import request_training
     from ares.config.workspace import Workspace

@@ -48,7 +48,7 @@ NOUNS = {
     "models": Noun(
         "ares.cli.models",
         "app",
-        "Models: list, show, compare, validate, promote, rollback, archive, ab, export.",
+        "Models: list, show, compare, validate, promote, rollback, archive, export, import, sync.",
     ),
     "deploy": Noun(
         "ares.cli.deploy",

@@ -21,7 +21,7 @@ def import_(
         ..., metavar="PATH", help="A Parquet, CSV, JSON lines or feed file, or a folder."
     ),
     source: str = typer.Option(
-        "", "--source", help="What they are called; default: as the file says, else its name."
+        "", "--source", help="Name of the source; default: as in the file, else the file's name."
     ),
     symbols: list[str] = typer.Option(
         [], "--symbol", "-s", help="Currency that all are about; default: as the file says, "
@@ -61,7 +61,7 @@ def import_(
 @app.command()
 def fetch(
     url: str = typer.Argument("", metavar="[URL]", help="A feed; default: sentiment.feeds."),
-    source: str = typer.Option("", "--source", help="What it is called; default: its host."),
+    source: str = typer.Option("", "--source", help="Name of the source; default: its host."),
     symbol: str = typer.Option("", "--symbol", "-s", help="Currency that all of it is about."),
     json_: bool = JSON_OPTION,
 ) -> int:
@@ -132,7 +132,7 @@ def list_(
 
 @app.command()
 def check(json_: bool = JSON_OPTION) -> int:
-    """Find silent and stale sources; exit code 1 where no source that counts is fresh."""
+    """Find gaps and stale sources; exit code 1 where no source that counts is fresh."""
     from ares.bootstrap.series import news_store
     from ares.config.workspace import Workspace
     from ares.observe.news_check import check_news, fresh

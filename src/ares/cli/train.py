@@ -27,11 +27,13 @@ def command(
     from_: str = typer.Option(
         "", "--from", help="UTC; earlier candles only warm features up. Default: the first."
     ),
-    to: str = typer.Option("", "--to", help="UTC; nothing after it is seen. Default: the last."),
+    to: str = typer.Option("", "--to", help="UTC; nothing after it is used. Default: the last."),
     scope: str = typer.Option(
         "", "--scope", help="instrument or universe; default: the settings' learning.scope."
     ),
-    price_only: bool = typer.Option(False, "--price-only", help="Without sentiment features."),
+    price_only: bool = typer.Option(
+        False, "--price-only", help="Without external series and sentiment."
+    ),
     workers: int = typer.Option(0, "--workers", min=0, help="Processes; 0: as the settings say."),
     json_: bool = JSON_OPTION,
 ) -> int:

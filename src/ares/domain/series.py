@@ -19,7 +19,7 @@ class SentimentSpec(msgspec.Struct, frozen=True):
     sources    : names of the sources that count; none: all.
     delay_ms   : a row of news is known so long after its publication.
     half_life_hours : of the fast, the middle and the slow mean.
-    stale_ms   : with nothing published for so long, the columns are NaN: the model answers
+    stale_ms   : with nothing published for so long, the columns are NaN: the model scores
                  without them.
     """
 

@@ -52,7 +52,7 @@ def _checked(source: NewsSource, spec: SentimentSpec, now_ms: int) -> SourceChec
     if stale:
         remarks.append(f"stale: nothing for {hours_text(age_ms)}: sentiment is missing now")
     if gap is not None:
-        remarks.append(f"silent for {hours_text(gap)}: rows there have no sentiment")
+        remarks.append(f"no news for {hours_text(gap)}: rows there have no sentiment")
     if source.neutral > NEUTRAL_MAX * source.rows:
         remarks.append(f"{source.neutral / source.rows:.0%} of its rows score exactly 0")
     if len(source.scorers) > 1:

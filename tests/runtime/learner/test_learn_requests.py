@@ -31,7 +31,7 @@ def test_a_requested_training_needs_no_rest(
 ) -> None:
     journal, key = tmp_path / "journal", "binance:BTC/USDT"
     request = LearnRequest(key, "ada", "2024-01-01T00:00:00Z")
-    with pytest.raises(UserError, match="history runs decide by themselves"):
+    with pytest.raises(UserError, match="history runs take no training requests"):
         write_request(journal, "history", request)
     with pytest.raises(ExternalError, match="no engine runs in paper"):
         write_request(journal, "paper", request)

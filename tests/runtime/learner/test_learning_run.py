@@ -132,7 +132,7 @@ def test_a_run_learns_swaps_and_can_be_stopped_repeated_and_checked(
     assert ares(["learn", "now", "-s", "BTC/USDT"]) == 3
     assert "no engine runs in paper" in capsys.readouterr().err
     assert ares(["learn", "now", "-s", "BTC/USDT", "--env", "history"]) == 2
-    assert "decide by themselves" in capsys.readouterr().err
+    assert "take no training requests" in capsys.readouterr().err
     settings = yaml.safe_load(workspace.settings_path.read_text())
     forbidden = {"learning": {"in_production": False}, "live_trading": {"mode": "live"}}
     workspace.settings_path.write_text(yaml.safe_dump({**settings, **forbidden}))

@@ -250,7 +250,7 @@ def test_a_deleted_database_and_another_journal_are_synced_from_the_beginning(
     report = site.sync()
     assert (report.records, report.new_records) == (1, 1)
     assert report.corrected == (
-        f"MLflow was wrong about ensemble_binance_BTC-USDT, it had {ensemble.hash[:12]} as "
+        f"MLflow differed for ensemble_binance_BTC-USDT, it had {ensemble.hash[:12]} as "
         "paper-champion: corrected there, the models' journal decides",
     )
 

@@ -31,7 +31,7 @@ def rollback(
 ) -> DeployReport:
     """Put the previous champion back into service, or finish an interrupted deployment.
 
-    An interrupted install is reverted. Otherwise the newest former champion that may come back is
+    An interrupted install is reverted. Otherwise the newest former champion that can be restored is
     promoted, as ``models rollback`` chooses it, and the present one is archived. Where the service
     does not come up with it, the report says so, and nothing more is changed.
 
@@ -80,7 +80,9 @@ def _roll_back(
     paths, effects = context.paths, context.effects
     instrument, champion, previous = rollback_target(paths, symbol, environment)
     if not previous:
-        raise UserError(f"{instrument} has no former champion in {environment} that may come back")
+        raise UserError(
+            f"{instrument} has no former champion in {environment} that can be restored"
+        )
     announced = InstallStarted(
         environment, instrument, previous, champion, "", "", stamp(effects.now), who(),
         reason or "rollback", "--yes" if yes else "at the terminal",

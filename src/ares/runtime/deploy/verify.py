@@ -60,7 +60,7 @@ def rehearse(
         raise UserError(
             f"{ensemble.hash[:12]} was exported by another version of Ares (its kernel is "
             f"{manifest.kernel_hash[:12]}, here it is {kernel_hash()[:12]}): bring both to one "
-            "version, judge and export again"
+            "version, validate and export again"
         )
     for recorded in bundle.history.verdicts:
         _require_consistent(bundle, recorded)
@@ -83,7 +83,7 @@ def _complete(bundle: Bundle) -> tuple[Ensemble, Manifest]:
     ensemble, manifest = bundle.ensemble, bundle.manifest
     if ensemble is None:
         raise UserError(
-            "it holds a single package, and ensembles trade: export the ensemble "
+            "it holds a single package, and only ensembles are deployed: export the ensemble "
             "(`ares models export HASH FILE.zip`)"
         )
     if manifest is None:

@@ -34,7 +34,7 @@ def write_request(journal_dir: Path, environment: str, request: LearnRequest) ->
     symbol = request.instrument.partition(":")[2]
     if environment == "history":
         raise UserError(
-            "history runs decide by themselves when to train, so that they can be repeated: "
+            "history runs take no training requests, so that they stay reproducible: "
             f"`ares train -s {symbol}` trains now"
         )
     folder = journal_dir / environment

@@ -100,5 +100,5 @@ def _history(paths: ModelPaths, registry: RegistryState, bundle: Bundle) -> dict
                 files[f"{VERDICTS}/{part.name}"] = part.read_bytes()
             except FileNotFoundError:
                 if part == path:
-                    raise ExternalError(f"{path}: the verdict is missing: judge again") from None
+                    raise ExternalError(f"{path}: the verdict is missing: validate again") from None
     return files

@@ -50,7 +50,7 @@ def rollback(
     if target is not None:
         problem = _problem(config, registry, target, environment, instrument, champion)
     elif problem is None:
-        problem = f"{instrument} has no former champion in {environment} that may come back"
+        problem = f"{instrument} has no former champion in {environment} that can be restored"
     ensemble_hash = to or instrument if target is None else target.hash
     promotion = EnsemblePromoted(
         environment, instrument, ensemble_hash, champion, stamp(now), who(),

@@ -188,7 +188,7 @@ class _Sync:
             wrong += self._bring_aliases(instrument, aliases, held)
         if wrong:
             self.corrected.append(
-                f"MLflow was wrong about {model}, it {'; it '.join(wrong)}: corrected there, the "
+                f"MLflow differed for {model}, it {'; it '.join(wrong)}: corrected there, the "
                 "models' journal decides"
             )
 

@@ -98,7 +98,7 @@ class RegistryState:
         return self._last_promotions.get((environment, instrument))
 
     def previous_champion(self, environment: str, instrument: str) -> str:
-        """Return the newest former champion that may come back; empty: none may.
+        """Return the newest former champion that can be restored; empty: none may.
 
         It has a passing verdict for this environment (one for another environment does not count),
         it is not archived, and its newest install did not fail.

@@ -78,7 +78,7 @@ def rows_with_series(
         share = float(present.mean()) if len(rows) else 0.0
         remarks.append(
             f"{whole} {recipe.timeframe}: {spec.name} is known at {share:.0%} of the rows: "
-            f"elsewhere, and whenever it is missing, the model answers {_without(spec)}"
+            f"elsewhere, and whenever it is missing, the model scores {_without(spec)}"
         )
     return rows, remarks
 
