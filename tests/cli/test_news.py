@@ -50,7 +50,7 @@ def test_import_list_and_check(workspace: Path, capsys: pytest.CaptureFixture[st
     assert checked["sources"][0]["stale"]
     code, out, _ = ares(capsys, "check")
     assert code == 1
-    assert "answer by prices alone" in out
+    assert "score by prices alone" in out
     assert answer(capsys, "list", "-s", "BTC") == []
     for args in (("list",), ("list", "--rows", "3")):
         assert ares(capsys, *args)[0] == 0

@@ -99,5 +99,5 @@ def show_check(checked: Sequence[SourceChecked], ok: bool) -> None:
     say(
         "fresh: models see sentiment now"
         if ok
-        else "no source that counts is fresh: models that know sentiment answer by prices alone"
+        else "no source that counts is fresh: models with sentiment score by prices alone"
     )

@@ -37,7 +37,7 @@ class SentimentSettings(Section):
     middle_hours: float = key(24.0, "Half-life of the middle mean.", "hours", gt=0, le=168)
     slow_hours: float = key(72.0, "Half-life of the slow mean.", "hours", gt=0, le=168)
     stale_after_hours: float = key(
-        72.0, "With nothing new for so long, models answer by prices alone.", "hours", gt=0, le=512
+        72.0, "With nothing new for so long, models score by prices alone.", "hours", gt=0, le=512
     )
 
     @field_validator("sources")

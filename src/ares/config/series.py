@@ -31,7 +31,7 @@ class SeriesSettings(Section):
     name: str = key(..., "Name that `ares data import-series` stored it under.")
     stale_after_hours: float = key(
         72.0,
-        "With nothing published for so long, models answer without it.",
+        "With nothing published for so long, models score without it.",
         "hours",
         gt=0,
         le=87_600,

@@ -236,7 +236,7 @@ class VirtualTradeOpened(msgspec.Struct, frozen=True, tag=True, gc=False):
 
 
 class SeriesStale(msgspec.Struct, frozen=True, tag=True, gc=False):
-    """Fact: a series has nothing new for too long, or nothing at all: models answer without it.
+    """Fact: a series has nothing new for too long, or nothing at all: models score without it.
 
     series    : its name.
     age_hours : of the newest publication known; NaN: there was none.

@@ -1,7 +1,7 @@
 """External series among the rows that are learned from, and what a model learns of being without.
 
 In fitting, a quarter of the instants have a series hidden: the trees learn a way for rows without
-it, and a model whose source is silent answers by the other columns alone (ADR 0021).
+it, and a model without new values scores by the other columns alone (ADR 0021).
 """
 
 from __future__ import annotations

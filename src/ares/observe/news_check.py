@@ -37,7 +37,7 @@ def check_news(store: NewsStore, spec: SentimentSpec, now_ms: int) -> list[Sourc
 
 
 def fresh(checked: Sequence[SourceChecked]) -> bool:
-    """Return whether any source that counts is fresh: else models answer by prices alone."""
+    """Return whether any source that counts is fresh: else models score by prices alone."""
     return any(row.counts and not row.stale for row in checked)
 
 

@@ -45,7 +45,7 @@ def _checked(row: StoredScope, feature: ValueSpec | None, now_ms: int) -> Series
     remarks = [] if feature else ["not in features.series: models are trained without it"]
     if stale and feature:
         remarks.append(
-            f"stale: nothing for {hours_text(age_ms)}: models answer without it until it is "
+            f"stale: nothing for {hours_text(age_ms)}: models score without it until it is "
             "imported again"
         )
     if row.pause_ms > spec.stale_ms:
