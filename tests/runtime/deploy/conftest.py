@@ -221,17 +221,17 @@ class Site:
         request = DeployRequest(package or self.package, **fields)
         return install(self.context(checkpoint), request, approve)
 
-    def refuses(self, says: str, package: Path | None = None, **asked: Any) -> None:
+    def refuses(self, message: str, package: Path | None = None, **asked: Any) -> None:
         """Install, and check that it is refused with that line and that nothing else changed."""
         before = sorted(path for path in self.production.models_dir.rglob("*") if path.is_file())
         report = self.install(package, **asked)
         assert report.result == "refused", report
-        assert says in report.reason
+        assert message in report.reason
         assert "\n" not in report.reason
         assert str(self.temporary) not in report.reason
         denied = read_registry(self.production.journal_dir).refusals[-1]
         assert (denied.action, denied.environment) == ("install", asked.get("to", "live"))
-        assert says in denied.reason
+        assert message in denied.reason
         assert self.champion() == self.old
         after = sorted(path for path in self.production.models_dir.rglob("*") if path.is_file())
         assert [path for path in after if "deploy" not in path.parts] == [

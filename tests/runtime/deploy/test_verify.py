@@ -143,7 +143,7 @@ def test_a_verdict_that_was_written_by_hand(site: Site) -> None:
         name = verdict_name(files)
         files[name] = edited(files[name], lambda v: v["evidence"].update(e_value=1.0))
 
-    says = "does not follow from its evidence"
+    message = "does not follow from its evidence"
     site.refuses(message, changed(site, passed))
 
     def all_hashes(files: Files) -> None:
