@@ -1,7 +1,8 @@
 """Holds the names in src/ares to standard terms: no metaphor in a name, no two classes of one name.
 
 Run by ``make lint``. Names are read from the syntax tree: modules, classes, functions, arguments,
-variables, attributes, keyword arguments. Texts are not read.
+variables, attributes, keyword arguments. Texts are not read. In tests and bench only the words are
+checked that may be no part of a name.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ import ast
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).parents[1] / "src" / "ares"
+REPOSITORY = Path(__file__).parents[1]
+ROOT = REPOSITORY / "src" / "ares"
 
 INSTEAD = {
     "evaluate, evaluator": "court courts hear hears heard hearing unheard deaf",
@@ -45,10 +47,6 @@ WHOLE = {
 """What to write instead -> words that may be no name by themselves."""
 
 
-UNFINISHED: frozenset[str] = frozenset()
-"""Files that are not read yet."""
-
-
 class Problem(NamedTuple):
     """A name that is not allowed."""
 
@@ -63,21 +61,24 @@ class Problem(NamedTuple):
 
 
 def main() -> int:
-    """Print every problem below src/ares; return 1 where there is one."""
+    """Print every problem; return 1 where there is one."""
     found = [*old_words(ROOT), *same_classes(ROOT)]
+    for folder in ("tests", "bench"):
+        found += old_words(REPOSITORY / folder, whole={})
     for problem in found:
         print(problem)
     return 1 if found else 0
 
 
-def old_words(root: Path) -> list[Problem]:
-    """Return the names with a word that is not allowed, by file and line."""
+def old_words(root: Path, whole: Mapping[str, str] = WHOLE) -> list[Problem]:
+    """Return the names with a word that is not allowed, by file and line.
+
+    whole : what to write instead -> words that may be no name by themselves.
+    """
     parts = _by_word(INSTEAD)
-    alone = _by_word(WHOLE)
+    alone = _by_word(whole)
     found = []
     for path in sorted(root.rglob("*.py")):
-        if str(path.relative_to(root)) in UNFINISHED:
-            continue
         seen = {(0, path.stem)} | set(_names(ast.parse(path.read_text(encoding="utf-8"))))
         for line, name in sorted(seen):
             instead = alone.get(name.strip("_")) or next(
@@ -111,7 +112,7 @@ def split(name: str) -> list[str]:
     return [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)]
 
 
-def _by_word(instead: dict[str, str]) -> dict[str, str]:
+def _by_word(instead: Mapping[str, str]) -> dict[str, str]:
     return {word: text for text, listed in instead.items() for word in listed.split()}
 
 

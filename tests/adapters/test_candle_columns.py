@@ -142,7 +142,7 @@ def test_a_column_of_another_type_is_refused(column: str) -> None:
         table_of("a", frame().with_columns(pl.lit(True).alias(column)), 1, "row")
 
 
-def test_candles_that_lack_a_column_are_told_from_other_tables() -> None:
+def test_candles_that_lack_a_column_are_distinguished_from_other_tables() -> None:
     with pytest.raises(UserError, match=r"no column for volume .*: name it volume") as caught:
         table_of("a", frame().drop("volume"), 1, "row")
     assert not isinstance(caught.value, CandleFormatError)

@@ -41,7 +41,7 @@ def test_a_card_that_wrote_its_defaults_out_is_read_under_its_own_hash(
     "more",
     [{"half_life": 3}, {"validation": {"trades": 1, "mean_bps": 2.0, "worst": 3.0}}],
 )
-def test_a_card_of_a_newer_version_is_not_read_as_if_it_were_ours(
+def test_a_card_of_a_newer_version_is_refused(
     package: MakePackage, more: dict[str, object]
 ) -> None:
     new = written(msgspec.json.decode(card_bytes(package().card)) | more)

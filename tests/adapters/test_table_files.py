@@ -83,7 +83,7 @@ def test_the_limit_itself_passes(tmp_path: Path) -> None:
         file_bytes(tmp_path / "a", 3)
 
 
-def test_a_file_that_the_disk_does_not_give_is_no_mistake_of_the_user(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_an_external_error(tmp_path: Path) -> None:
     with pytest.raises(ExternalError, match="No such file"):
         file_bytes(tmp_path / "none")
     with pytest.raises(ExternalError, match="Is a directory"):

@@ -79,8 +79,8 @@ def test_what_hangs_is_ended_and_named_and_the_rest_is_done() -> None:
 
 
 def test_a_stop_does_not_wait_for_running_tasks() -> None:
-    asked = iter([False, False])
-    pool = WorkerPool(2, stopped=lambda: next(asked, True))
+    stops = iter([False, False])
+    pool = WorkerPool(2, stopped=lambda: next(stops, True))
     with pytest.raises(PoolInterrupted):
         list(pool.run([Task("hangs", eval, HANGS), Task("too", eval, HANGS)]))
     assert not multiprocessing.active_children()

@@ -35,7 +35,7 @@ def test_the_database_is_closed_after_an_error_too(
 
 
 @pytest.mark.parametrize("venue", ["nowhere", "bin ance"])
-def test_an_unknown_venue_is_refused_before_anything_is_asked(
+def test_an_unknown_venue_is_refused_before_any_request(
     workspace_of: MakeWorkspace, venue: str
 ) -> None:
     def progress(_symbol: str, _interval: str) -> AbstractContextManager[OnPage]:

@@ -53,7 +53,7 @@ def test_no_learner_is_made_where_training_is_forbidden(
         learner_of(workspace_of(**FORBIDDEN), setup, tmp_path)
 
 
-def test_a_run_without_learner_says_why(workspace_of: MakeWorkspace) -> None:
+def test_a_run_without_learner_gives_the_reason(workspace_of: MakeWorkspace) -> None:
     assert "nothing is trained here" in why_no_learner(workspace_of(**FORBIDDEN), "paper")
     assert "`ares run --learn --run NAME`" in why_no_learner(workspace_of(), "paper")
 

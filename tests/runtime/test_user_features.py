@@ -100,8 +100,8 @@ def done(candles: Path) -> Done:
     workspace = write(candles, example())
     with InlinePool() as pool:
         report = train(workspace, TrainingRequest(to_ms=SPLIT_MS), pool=pool)
-    asked = iter([False] * 700 + [True])
-    begun = bootstrap.history_run(workspace, REQUEST, stopped=lambda: next(asked))
+    stops = iter([False] * 700 + [True])
+    begun = bootstrap.history_run(workspace, REQUEST, stopped=lambda: next(stops))
     assert not begun.end.finished
     ended = bootstrap.history_run(workspace, REQUEST)
     assert ended.end.finished

@@ -56,9 +56,9 @@ def test_without_an_upgrade_age_is_not_checked(project: Path) -> None:
 @pytest.mark.parametrize("argument", ["--upgrade", "-U", "--upgrade-package=numpy", "-Pnumpy"])
 def test_an_upgrade_leaves_out_the_last_14_days(project: Path, argument: str) -> None:
     assert lock(project, argument).returncode == 0
-    asked = (project / "asked").read_text().splitlines()
-    assert len(asked) == 2
-    assert all("--exclude-newer 14 days" in line and argument in line for line in asked)
+    requested = (project / "asked").read_text().splitlines()
+    assert len(requested) == 2
+    assert all("--exclude-newer 14 days" in line and argument in line for line in requested)
 
 
 def test_unknown_ages_change_nothing_and_are_one_line(project: Path) -> None:

@@ -37,10 +37,10 @@ def test_a_refit_that_is_as_good_passes_with_a_margin_only() -> None:
     champion = draw.normal(size=30_000)
     refit = champion + draw.normal(0.0, 0.3, 30_000)
     refit -= (refit - champion).mean()
-    asked = {"alpha": 0.05, "bound": 2.0, "sd_guess": 0.3}
-    assert evaluate_steps(refit, champion, **asked, margin=0.02).crossed
-    assert not evaluate_steps(refit, champion, **asked).crossed
-    assert not evaluate_steps(refit - 0.02, champion, **asked, margin=0.02).crossed
+    settings = {"alpha": 0.05, "bound": 2.0, "sd_guess": 0.3}
+    assert evaluate_steps(refit, champion, **settings, margin=0.02).crossed
+    assert not evaluate_steps(refit, champion, **settings).crossed
+    assert not evaluate_steps(refit - 0.02, champion, **settings, margin=0.02).crossed
 
 
 @pytest.mark.parametrize("bound", [0.0, -1.0, math.nan, math.inf])

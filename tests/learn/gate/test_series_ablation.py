@@ -76,9 +76,7 @@ def test_without_shared_bars_there_is_no_ablation(scores: MakeScores, terms: Acc
         (19.9, 19.9, "rate is not shown to add anything: +1.500 bps an hour"),
     ],
 )
-def test_the_sentence_says_what_the_e_values_show(
-    better: float, worse: float, sentence: str
-) -> None:
+def test_the_sentence_follows_from_the_e_values(better: float, worse: float, sentence: str) -> None:
     metrics = PerformanceMetrics(trades=1)
     difference = PairedDifference(1_234, 1.5, 2.0, None, better, worse, 20.0)
     found = AblationResult("rate", 0, 1, metrics, metrics, difference, 10, 0.02)

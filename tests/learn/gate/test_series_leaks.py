@@ -103,12 +103,12 @@ def test_news_used_before_they_are_out_are_caught(
 
 
 def test_a_column_that_remembers_is_caught() -> None:
-    asked = []
+    n_rows = []
 
     def remembers(news: Observations, spec: SeriesSpec, now_ms: I64) -> F32:
-        asked.append(len(news))
+        n_rows.append(len(news))
         columns = series_columns(news, spec, now_ms)
-        columns[:, FAST] += len(asked)
+        columns[:, FAST] += len(n_rows)
         return columns
 
     assert series_leaks(some_news(), SPEC, CLOSES, remembers).leaking == (SENTIMENT_NAMES[FAST],)

@@ -105,8 +105,8 @@ def model(seed: int, strength: float) -> Scorer:
 
 def stop_after(instants: int) -> Callable[[], bool]:
     """Return a Ctrl-C that comes after so many instants."""
-    asked = iter(range(10**9))
-    return lambda: next(asked) >= instants
+    calls = iter(range(10**9))
+    return lambda: next(calls) >= instants
 
 
 Forger = Callable[[int, Event, list[Effect]], tuple[Event, list[Effect]] | None]

@@ -81,11 +81,11 @@ def test_scores_in_batches_are_scores_one_by_one(
     world: Any, plan: RunPlan, done: Any, tmp_path: Path
 ) -> None:
     """The prefetch is for speed alone: with a model that knows no batch, the same run."""
-    asked: list[int] = []
+    batch_sizes: list[int] = []
 
     def one_by_one(score: Any) -> Any:
         def scorer(rows: Any) -> Any:
-            asked.append(len(rows))
+            batch_sizes.append(len(rows))
             return np.array([float(score(row[None, :])[0]) for row in rows])
 
         return scorer
@@ -93,7 +93,7 @@ def test_scores_in_batches_are_scores_one_by_one(
     alone = world.with_(models={name: one_by_one(score) for name, score in world.models.items()})
     alone.run(tmp_path / "run", None, plan)
     assert journal_bytes(tmp_path / "run") == journal_bytes(done.folder)
-    assert max(asked) > 400  # it was asked for batches
+    assert max(batch_sizes) > 400  # it was asked for batches
 
 
 @pytest.mark.parametrize("stops", [(0,), (1,), (59, 1), (61, 100, 0, 200), (539,), (200,) * 4])

@@ -92,12 +92,12 @@ def other_symbol(card: PackageCard) -> PackageCard:
 def require_refused(world: World, target: str, message: str) -> None:
     """Ask for everything that can be asked with a model: all of it is refused, and journaled."""
     world.let_pass(target)
-    asked: list[Callable[[], PromotionResult]] = [
+    requests: list[Callable[[], PromotionResult]] = [
         lambda: world.promote(target),
         lambda: world.force(target),
         lambda: rollback(world.workspace, None, target, None),
     ]
-    for ask in asked:
+    for ask in requests:
         before = len(world.journal())
         (refusal,) = ask().refused
         assert message in refusal
