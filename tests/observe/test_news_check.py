@@ -54,7 +54,7 @@ def test_a_silence_neutral_scores_and_several_scorers_are_named(news: NewsStore)
     (wire,) = check_news(news, SPEC, NOW)
     assert wire.gaps_hours == 28.0
     silent, neutral, scorers = wire.remarks
-    assert silent == "silent for 28 hours: rows there have no sentiment"
+    assert silent == "no news for 28 hours: rows there have no sentiment"
     assert neutral == "67% of its rows score exactly 0"
     assert scorers == "scored by several scorers: file, vader"
 

@@ -81,7 +81,7 @@ def test_an_export_without_manifest_ensemble_or_verdict(site: Site) -> None:
     site.refuses("no manifest.json", changed(site, lambda f: f.pop("manifest.json")))
     single = site.package.with_name("single.zip")
     export_model(model_paths(site.staging), "binance_BTC-USDT_1h/20240201_120000", single)
-    site.refuses("ensembles trade", single)
+    site.refuses("only ensembles are deployed", single)
     other = set_("manifest.json", ensemble="0" * 64)
     site.refuses("is of another ensemble", changed(site, other))
 
