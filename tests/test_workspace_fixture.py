@@ -111,7 +111,7 @@ def test_its_models_are_listed_with_the_champion_and_the_verdict(
 def test_its_model_has_its_history(ares: Ares, facts: dict[str, Any]) -> None:
     code, out, err = ares("models", "show", facts["symbol"])
     assert (code, err) == (0, "")
-    for record in ("refused by the gate", "champion by force", "fixture"):
+    for record in ("refused by the gate", "promoted (forced)", "fixture"):
         assert record in out, out
 
 
@@ -181,7 +181,7 @@ def test_other_code_is_reported_in_one_line_and_the_journal_is_still_explained(
     for command in ("certify", "restep"):
         code, out, err = ares(command)
         assert (code, out, err.count("\n")) == (2, "", 1)
-        assert "(kernel, engine differ)" in err
+        assert "(kernel and engine differ)" in err
     code, out, err = ares("why", facts["symbol"], "--json")
     assert (code, err) == (0, "")
     why = json.loads(out)

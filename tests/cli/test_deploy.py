@@ -90,7 +90,7 @@ def test_status_for_people_and_for_scripts(ares: Ares, tmp_path: Path) -> None:
         assert text in out
     code, out, _ = ares("deploy", "status", "--json")
     output = json.loads(out)
-    assert (code, output["settled"], output["champions"], output["quiet"]) == (0, True, {}, True)
+    assert (code, output["ok"], output["champions"], output["quiet"]) == (0, True, {}, True)
 
 
 def test_status_is_shown_on_a_full_disk(ares: Ares, tmp_path: Path) -> None:

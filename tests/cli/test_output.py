@@ -53,7 +53,7 @@ def test_all_kinds_of_values_become_json(capsys: pytest.CaptureFixture[str]) -> 
     }
     assert printed(value, capsys) == {
         "1h": {"net": None, "name": "s"},
-        "record": {"when": "2023-03-16T00:00:00+00:00", "where": "a/b"},
+        "record": {"when": "2023-03-16T00:00:00Z", "where": "a/b"},
         "array": [[1.5, None], [None, 2.0]],
         "scalar": 7,
         "flag": True,

@@ -34,7 +34,7 @@ def test_why_explains_a_bar(ares: Ares) -> None:
         (("why", "XRP/USDT"), "'XRP/USDT' is not in history/"),
         (("why", "BTC/USDT", "--at", "2024-01-01"), "made no decision for BTC/USDT"),
         (("why", "BTC/USDT", "--at", "soon"), "'soon' is not a date"),
-        (("why", "BTC/USDT", "--run", "none"), "no run 'none': there are"),
+        (("why", "BTC/USDT", "--run", "none"), "no run 'none'; runs here: "),
     ],
 )
 def test_an_error_is_one_line(ares: Ares, arguments: tuple[str, ...], words: str) -> None:

@@ -112,14 +112,14 @@ FACTS = st.lists(
 
 
 @given(policies(), FACTS)
-def test_no_stream_of_facts_exceeds_rest_or_budget(
+def test_no_stream_of_facts_exceeds_interval_or_budget(
     policy: RetrainPolicy, facts: list[tuple[int, str, str]]
 ) -> None:
     state = begun(policy)
     now = 0
     begins: list[int] = []
     ends: list[int] = []
-    rests: list[int] = []
+    intervals: list[int] = []
     for number, (minutes, what, outcome) in enumerate(facts):
         now += minutes * MINUTE
         effects: list[Effect] = []
@@ -133,7 +133,7 @@ def test_no_stream_of_facts_exceeds_rest_or_budget(
         instrument = state.instruments[0]
         if instrument.due is None:
             continue
-        rests.append(instrument.throttle.rest_ms if ends else 0)
+        intervals.append(instrument.throttle.interval_ms if ends else 0)
         start = started(state)
         state.watch(start, [])
         name = f"refit {number}"
@@ -147,14 +147,14 @@ def test_no_stream_of_facts_exceeds_rest_or_budget(
         now = end.ts_ms
     for begin in begins:
         assert sum(begin - DAY_MS < other <= begin for other in begins) <= policy.budget_per_day
-    for end_ms, begin, rest in zip(ends, begins[1:], rests[1:], strict=False):
-        assert begin - end_ms >= rest >= policy.interval_ms
+    for end_ms, begin, interval in zip(ends, begins[1:], intervals[1:], strict=False):
+        assert begin - end_ms >= interval >= policy.interval_ms
 
 
-def test_the_rest_doubles_with_each_failure_until_a_success() -> None:
+def test_the_interval_doubles_with_each_failure_until_a_success() -> None:
     hour = HOUR_MS
     state = begun(RetrainPolicy(interval_ms=6 * hour, backoff_ms_max=50 * hour, budget_per_day=99))
-    now, rests = 0, []
+    now, intervals = 0, []
     for outcome in ("refused", "failed", "unchanged", "refused", "published", "refused"):
         now += 10 * DAY_MS
         state.watch(bars(now), [trade(now, -1.0)])
@@ -162,8 +162,8 @@ def test_the_rest_doubles_with_each_failure_until_a_success() -> None:
         state.watch(start, [])
         state.watch(ended(start, outcome, ensemble("r").hash), [])
         state.watch(ModelPublished(now, 0, ensemble("r"), "shadow", True, "", "", ""), [])
-        rests.append(state.instruments[0].throttle.rest_ms // hour)
-    assert rests == [12, 24, 48, 50, 6, 12]
+        intervals.append(state.instruments[0].throttle.interval_ms // hour)
+    assert intervals == [12, 24, 48, 50, 6, 12]
 
 
 def test_another_champion_ends_the_back_off() -> None:
@@ -174,11 +174,11 @@ def test_another_champion_ends_the_back_off() -> None:
     state.watch(ended(start, "refused"), [])
     throttle, champion = state.instruments[0].throttle, state.instruments[0].champion
     state.watch(bars(DAY_MS), [moved("canary", (champion, "champion"), ("x", "canary"))])
-    assert throttle.rest_ms == 12 * HOUR_MS, "the champion is the same"
+    assert throttle.interval_ms == 12 * HOUR_MS, "the champion is the same"
     another = ensemble("another")
     state.watch(ModelPublished(DAY_MS, 0, another, "champion", False, "", "ada", ""), [])
     state.watch(bars(DAY_MS), [moved("published", (another.hash, "champion"), ("", "empty"))])
-    assert throttle.rest_ms == 6 * HOUR_MS
+    assert throttle.interval_ms == 6 * HOUR_MS
 
 
 def moved(move: Move, *lanes: tuple[str, Stage]) -> SlotChanged:

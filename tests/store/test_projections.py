@@ -31,8 +31,9 @@ from ares.domain.model import Ensemble
 from ares.domain.model_events import AlertRaised, RetrainingEnded, RetrainingStarted
 from ares.domain.run import RunInstrument, RunSetup
 from ares.domain.timeframe import Timeframe
+from ares.domain.utc import utc_sql
 from ares.store.projection_sql import TABLES
-from ares.store.projections import Projector, delete_rows, projected_seq, text
+from ares.store.projections import Projector, delete_rows, projected_seq
 
 T0 = 1_700_000_040_000  # 2023-11-14 22:14:00
 ENV = "history/test"
@@ -373,5 +374,5 @@ def test_environments_do_not_touch_each_other(engine: Engine) -> None:
 def test_times_are_as_sqlite_writes_them(engine: Engine) -> None:
     with engine.connect() as connection:
         stamp = connection.exec_driver_sql(f"SELECT datetime({T0 / 1000}, 'unixepoch')").scalar()
-    assert text(T0) == stamp == "2023-11-14 22:14:00"
-    assert text(-1) == "1969-12-31 23:59:59"
+    assert utc_sql(T0) == stamp == "2023-11-14 22:14:00"
+    assert utc_sql(-1) == "1969-12-31 23:59:59"

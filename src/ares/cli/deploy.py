@@ -110,10 +110,10 @@ def status(
 
     found = deploy_status(Workspace.here(), to or None, _effects())
     if json_:
-        print_json({**_fields(found), "down": found.down, "settled": found.settled})
+        print_json({**_fields(found), "down": found.down, "ok": found.ok})
     else:
         show_status(found)
-    return 0 if found.settled else 1
+    return 0 if found.ok else 1
 
 
 def _confirmed(question: str) -> bool:

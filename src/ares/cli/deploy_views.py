@@ -24,9 +24,7 @@ def show_plan(plan: DeployPlan) -> None:
             "environment": plan.environment,
             "verdict": _verdict(plan),
             "restart": plan.restart_command,
-            "when": "now"
-            if plan.request.now
-            else f"{plan.starts_at:%Y-%m-%d %H:%M} UTC (quiet hours)",
+            "when": "now" if plan.request.now else f"{utc(plan.starts_at)} UTC (quiet hours)",
         },
         title=f"{new.instrument}: {'complete the install of' if plan.resumed else 'install'} "
         f"{new.hash[:12]}",
@@ -35,7 +33,7 @@ def show_plan(plan: DeployPlan) -> None:
         ("", "champion now", "this package"),
         [
             ("ensemble", plan.previous_hash[:12] or "none", new.hash[:12]),
-            ("made", None if old is None else old.created_at, new.created_at),
+            ("created", None if old is None else utc(old.created_at), utc(new.created_at)),
             ("recipe", None if old is None else old.recipe_hash[:12], new.recipe_hash[:12]),
             ("members", _members(old), _members(new)),
             ("trades by", None if old is None else old.anchor.value, new.anchor.value),
@@ -57,7 +55,7 @@ def show_status(found: DeployStatus) -> None:
         print_table(("instrument", "champion", "newest install"), rows, title=found.environment)
     else:
         say(f"{found.environment}: there is no champion")
-    quiet = "now" if found.quiet else f"next {found.quiet_from:%Y-%m-%d %H:%M} UTC"
+    quiet = "now" if found.quiet else f"next {utc(found.quiet_from)} UTC"
     print_facts(
         {
             "policy": found.policy,
@@ -65,17 +63,17 @@ def show_status(found: DeployStatus) -> None:
             "service": _service(found),
         }
     )
-    if found.under_way is not None:
-        note(found.under_way)
+    if found.running is not None:
+        note(found.running)
     for key in found.down:
         say(
             f"{key}: the service did not come up with {found.champions.get(key, '')[:12] or NONE}, "
             "and was not seen healthy since: start it, then run this again",
             style="bold",
         )
-    for sentence in found.unfinished:
+    for sentence in found.interrupted:
         say(sentence, style="bold")
-    for folder in found.cleaned:
+    for folder in found.removed:
         note(f"removed {folder}, left by a deployment that was killed")
 
 
@@ -85,7 +83,7 @@ def _verdict(plan: DeployPlan) -> str:
         return f"not required: forced, {plan.request.reason.strip()}"
     if verdict is None:
         return NONE
-    return f"passed for {verdict.environment}, {verdict.at} by {verdict.who}"
+    return f"passed for {verdict.environment}, {utc(verdict.at)} by {verdict.who}"
 
 
 def _members(ensemble: Ensemble | None) -> str | None:
@@ -103,13 +101,13 @@ def _validation(ensemble: Ensemble | None) -> str | None:
 
 
 def _end(found: DeployStatus, instrument: str) -> str:
-    end = found.ends.get(instrument)
+    end = found.newest_installs.get(instrument)
     if end is None:
         return NONE
     short, failed = end.ensemble_hash[:12], getattr(end, "reason", None)
     if failed is None:
-        return f"{end.at}: {short}, healthy"
-    return f"{end.at}: {short} did not come up: {failed}"
+        return f"{utc(end.at)}: {short}, healthy"
+    return f"{utc(end.at)}: {short} did not come up: {failed}"
 
 
 def _service(found: DeployStatus) -> str:

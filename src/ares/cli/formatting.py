@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import datetime
 
 from ares.domain.utc import utc_text
 
@@ -53,10 +54,10 @@ def duration(seconds: float) -> str:
     return " ".join(f"{amount}{unit}" for amount, unit in parts[:2])
 
 
-def utc(ts_ms: int | None) -> str:
+def utc(when: datetime | int | str | None) -> str:
     """Return a time in UTC, with seconds unless they are zero; a dash for None.
 
     >>> utc(1_678_939_500_000)
     '2023-03-16 04:05'
     """
-    return "–" if ts_ms is None else utc_text(ts_ms)
+    return "–" if when is None else utc_text(when)

@@ -67,7 +67,7 @@ def _show(report: LearningReport) -> None:
     what = "learning" if report.learns else "no learner,"
     title = f"{report.environment}: {what} up to {utc(report.now_ms)} UTC"
     columns = (
-        "instrument", "state", "rest until", "budget", "failures", "trades", "net/trade",
+        "instrument", "state", "next allowed", "budget", "failures", "trades", "net/trade",
         "expected", "drift", "most in",
     )  # fmt: skip
     print_table(columns, [_row(learning) for learning in report.instruments], title=title)
@@ -90,7 +90,7 @@ def _show(report: LearningReport) -> None:
 def _row(row: InstrumentLearning) -> tuple[object, ...]:
     return (
         row.instrument, row.state,
-        None if row.rest_until_ms is None else utc(row.rest_until_ms),
+        None if row.next_allowed_ms is None else utc(row.next_allowed_ms),
         None if row.budget_left is None else f"{row.budget_left} of {row.budget}",
         None if row.budget_left is None else count(row.failures), count(row.trades),
         None if row.net_bps is None else f"{row.net_bps:+.1f} bps",

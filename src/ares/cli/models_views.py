@@ -33,13 +33,22 @@ def show_listed(found: ModelList) -> None:
             ensemble.validation.trades,
             number(ensemble.validation.mean_bps if ensemble.validation.trades else None, 1),
             status(ensemble, registry),
-            ensemble.created_at,
+            utc(ensemble.created_at),
         )
         for ensemble in listed.ensembles
     ]
     if ensembles:
         print_table(
-            ("ensemble", "instrument", "anchor", "weights", "trades", "net bps", "status", "made"),
+            (
+                "ensemble",
+                "instrument",
+                "anchor",
+                "weights",
+                "trades",
+                "net bps",
+                "status",
+                "created",
+            ),
             ensembles,
             title="Ensembles",
         )
@@ -151,9 +160,9 @@ def _show_package(package: Package, folder: str) -> None:
     metrics = card.metrics
     print_facts(
         {
-            "made of": ", ".join(card.instruments),
+            "trained on": ", ".join(card.instruments),
             "timeframe": card.timeframe.value,
-            "origin": f"{card.origin}, {card.created_at}, commit {card.git_commit[:12]}",
+            "origin": f"{card.origin}, {utc(card.created_at)}, commit {card.git_commit[:12]}",
             "rows": f"{count(card.data_rows)}, {utc(card.data_from_ms)} to {utc(card.data_to_ms)}",
             "trade": f"at most {card.horizon_bars} bars, width {card.width_sigmas:g} sigma, at "
             f"least {card.width_min_bps:.1f} bps; costs {card.cost_bps:.2f} bps; "
@@ -190,7 +199,7 @@ def _show_ensemble(ensemble: Ensemble, registry: RegistryState) -> None:
         {
             "instrument": ensemble.instrument,
             "status": status(ensemble, registry),
-            "made": ensemble.created_at,
+            "created": utc(ensemble.created_at),
             "anchor": f"{ensemble.anchor}: at most {ensemble.horizon_bars} bars, width "
             f"{ensemble.width_sigmas:g} sigma, at least {ensemble.width_min_bps:.1f} bps",
             "calibration": f"sigmoid({ensemble.platt_a:.3f} logit(p) {ensemble.platt_b:+.3f})",
@@ -211,8 +220,7 @@ def _show_ensemble(ensemble: Ensemble, registry: RegistryState) -> None:
     ]
     print_table(("timeframe", "weight", "package", "hash"), rows)
     history = [
-        (at[:19].replace("T", " "), *more, verdict[:12])
-        for at, *more, verdict in history_of(registry, ensemble.hash)
+        (utc(at), *more, verdict[:12]) for at, *more, verdict in history_of(registry, ensemble.hash)
     ]
     if history:
         head = ("at", "what", "where", "who", "why", "verdict")
@@ -239,10 +247,10 @@ def _history_row(record: Record, ensemble_hash: str) -> tuple[str, str, str, str
         case model_life.EnsemblePromoted(at=at, environment=where, who=by):
             if record.ensemble_hash == ensemble_hash:
                 again = " again" if record.rolled_back or record.reverted else ""
-                what = f"champion{again}{' by force' if record.forced else ''}"
+                what = f"promoted{again}{' (forced)' if record.forced else ''}"
                 return at, what, where, by, record.reason, record.verdict_hash
             successor = record.ensemble_hash[:12] or "none"
-            verb = "rolled back" if record.rolled_back else "followed"
+            verb = "rolled back" if record.rolled_back else "replaced"
             return at, f"{verb} by {successor}", where, by, record.reason, ""
         case model_life.EnsembleArchived(at=at, who=by):
             return at, "archived", "", by, record.reason, ""

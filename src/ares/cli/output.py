@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from enum import Enum
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TextIO
@@ -20,6 +21,7 @@ import typer
 
 from ares.cli.formatting import count, duration, number, percent, some, utc
 from ares.cli.tables import cell, layout
+from ares.domain.utc import utc_iso
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -88,8 +90,8 @@ def plain(value: Any) -> Any:
     for fields in ("__dataclass_fields__", "__struct_fields__"):  # a dataclass, a msgspec struct
         if hasattr(value, fields):
             return {name: plain(getattr(value, name)) for name in getattr(value, fields)}
-    if hasattr(value, "isoformat"):
-        return value.isoformat()
+    if isinstance(value, datetime):
+        return utc_iso(value)
     return str(value)
 
 

@@ -1,22 +1,21 @@
-"""How Ares writes a time: always UTC, one form for people, one for files, one for names."""
+"""How Ares writes a time: always UTC, one form each for people, files, SQL and names."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
-MINUTE_MS = 60_000
 
-
-def utc_text(ts_ms: int) -> str:
+def utc_text(when: datetime | int | str) -> str:
     """Return a time for people and tables; seconds only where there are some.
 
-    ts_ms : milliseconds since 1970, UTC.
+    when : milliseconds since 1970, a time with its zone, or the text of ``utc_iso``.
 
-    >>> utc_text(1_679_000_400_000), utc_text(1_679_000_401_000)
+    >>> utc_text(1_679_000_400_000), utc_text("2023-03-16T21:00:01Z")
     ('2023-03-16 21:00', '2023-03-16 21:00:01')
     """
-    form = "%Y-%m-%d %H:%M:%S" if ts_ms % MINUTE_MS else "%Y-%m-%d %H:%M"
-    return _at(ts_ms).strftime(form)
+    moment = _moment(datetime.fromisoformat(when) if isinstance(when, str) else when)
+    whole = moment.second == moment.microsecond == 0
+    return moment.strftime("%Y-%m-%d %H:%M" if whole else "%Y-%m-%d %H:%M:%S")
 
 
 def utc_day(ts_ms: int) -> str:
@@ -35,6 +34,15 @@ def utc_iso(when: datetime | int) -> str:
     '2023-03-16T21:00:00Z'
     """
     return _moment(when).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def utc_sql(ts_ms: int) -> str:
+    """Return a time in the form of SQLite's ``datetime()``, in which the tables store times.
+
+    >>> utc_sql(1_679_000_400_000)
+    '2023-03-16 21:00:00'
+    """
+    return _at(ts_ms).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def utc_version(when: datetime | int) -> str:

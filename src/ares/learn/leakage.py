@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ares.domain.errors import UserError
+from ares.domain.utc import utc_text
 from ares.kernel.bars import I64, Bars
 from ares.kernel.features.user import UserFeatures
 
@@ -83,7 +84,7 @@ class LeakReport:
                 f"no leak in {len(self.columns)} columns, {self.compared} values, {self.cuts} cuts"
             )
         first = self.leaks[0]
-        when = np.datetime64(first.row_ms, "ms").astype("M8[m]")
+        when = utc_text(first.row_ms)
         return (
             f"look-ahead leakage in {len(self.leaks)} of {len(self.columns)} columns "
             f"({', '.join(self.leaking)}): '{first.column}' of {when} changed from {first.before} "

@@ -83,8 +83,8 @@ class RetrainThrottle:
         self.failures = 0
 
     @property
-    def rest_ms(self) -> int:
-        """Return the rest after the last training: doubled by each consecutive failure."""
+    def interval_ms(self) -> int:
+        """Return the interval after the last training: doubled by each consecutive failure."""
         policy = self.policy
         if self.failures == 0:
             return policy.interval_ms
@@ -98,9 +98,9 @@ class RetrainThrottle:
         return max(0, self.policy.budget_per_day - recent)
 
     def allows(self, at_ms: int, *, requested: bool = False) -> bool:
-        """Return whether a training may start; one ``requested`` by a person needs no rest."""
-        rested = self.ended_ms is None or at_ms - self.ended_ms >= self.rest_ms
-        return (requested or rested) and self.budget_left(at_ms) > 0
+        """Return whether a training may start; one that a person ``requested`` does not wait."""
+        waited = self.ended_ms is None or at_ms - self.ended_ms >= self.interval_ms
+        return (requested or waited) and self.budget_left(at_ms) > 0
 
 
 def after_trade(

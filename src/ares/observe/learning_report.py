@@ -38,12 +38,12 @@ class RetrainingRecord:
 class InstrumentLearning:
     """One instrument: the state of its training, and what would trigger it.
 
-    state        : ready, resting, due (it starts with the next instant), training, challenger (one
-                   is compared with the champion), imported (it can only be trained where it comes
-                   from), no model, or no learner (the run has none).
+    state        : ready, backing_off, due (it starts with the next instant), training, challenger
+                   (one is compared with the champion), imported (it can only be trained where it
+                   comes from), no model, or no learner (the run has none).
     ensemble     : hash of the ensemble that a training refits.
-    rest_until_ms : end of the rest after the last training; None: one may start.
-    failures     : consecutive trainings that published nothing; each doubles the rest.
+    next_allowed_ms : end of the interval after the last training; None: one may start.
+    failures     : consecutive trainings that published nothing; each doubles the interval.
     budget_left  : trainings that may still start in these 24 hours; None: there is no learner.
     trades, net_bps, expected_bps_min : of the newest 30 trades of the model in its slot: number,
                    mean, and the 95% lower bound of that mean from validation.
@@ -53,7 +53,7 @@ class InstrumentLearning:
     state: str
     champion: str
     ensemble: str
-    rest_until_ms: int | None
+    next_allowed_ms: int | None
     failures: int
     budget_left: int | None
     budget: int
@@ -172,8 +172,8 @@ def _instrument(
     name: str, state: InstrumentState, policy: RetrainPolicy, now_ms: int, *, learns: bool
 ) -> InstrumentLearning:
     throttle = state.throttle
-    rest_ms = None if throttle.ended_ms is None else throttle.ended_ms + throttle.rest_ms
-    resting = rest_ms is not None and rest_ms > now_ms
+    allowed_ms = None if throttle.ended_ms is None else throttle.ended_ms + throttle.interval_ms
+    waiting = allowed_ms is not None and allowed_ms > now_ms
     recent = [net for _, net in state.trades[-PERFORMANCE_TRADES:]]
     drift: DriftMeasured | None = state.drift
     bound = None
@@ -181,12 +181,12 @@ def _instrument(
         bound = expected_bps_min(state.ensemble.validation, len(recent))
     return InstrumentLearning(
         instrument=name,
-        state=_state(state, resting or throttle.budget_left(now_ms) == 0, now_ms)
+        state=_state(state, waiting or throttle.budget_left(now_ms) == 0, now_ms)
         if learns
         else "no learner",
         champion=state.champion,
         ensemble="" if state.ensemble is None else state.ensemble.hash,
-        rest_until_ms=rest_ms if resting else None,
+        next_allowed_ms=allowed_ms if waiting else None,
         failures=throttle.failures,
         budget_left=throttle.budget_left(now_ms) if learns else None,
         budget=policy.budget_per_day,
@@ -201,7 +201,7 @@ def _instrument(
     )
 
 
-def _state(state: InstrumentState, resting: bool, now_ms: int) -> str:
+def _state(state: InstrumentState, waiting: bool, now_ms: int) -> str:
     if state.ensemble is None:
         return "no model"
     if state.running or state.unpublished:
@@ -210,7 +210,7 @@ def _state(state: InstrumentState, resting: bool, now_ms: int) -> str:
         return "due" if state.due.at_ms >= now_ms else "imported"
     if state.challenger:
         return "challenger"
-    return "resting" if resting else "ready"
+    return "backing_off" if waiting else "ready"
 
 
 def _number(value: float) -> float | None:

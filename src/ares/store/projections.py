@@ -30,6 +30,7 @@ from ares.domain.events import (
 from ares.domain.instrument import MONEY_DECIMALS
 from ares.domain.model_events import AlertRaised, RetrainingEnded, RetrainingStarted, SlotChanged
 from ares.domain.run import RunSetup
+from ares.domain.utc import utc_sql
 from ares.store import projection_sql as sql
 from ares.store.database import reading, writing
 from ares.store.mode_alerts import ModeAlerts
@@ -129,7 +130,7 @@ class Projector:
                 self._on_fill(seq, event)
             case RetrainingStarted():
                 self._training[event.instrument] = seq
-                at, symbol = text(event.ts_ms), self._symbols[event.instrument]
+                at, symbol = utc_sql(event.ts_ms), self._symbols[event.instrument]
                 row = (self._environment, seq, symbol, at, event.trigger, event.reason)
                 self._add(sql.TRAINING, row)
             case RetrainingEnded():
@@ -151,7 +152,7 @@ class Projector:
             return  # an acceptance that arrived after the end
         orders.apply(sent.order, event)
         status = sent.order.status.value
-        self._add(sql.ORDER_STATUS, (status, text(ts_ms), self._environment, client_id))
+        self._add(sql.ORDER_STATUS, (status, utc_sql(ts_ms), self._environment, client_id))
         if not sent.order.open:
             del self._sent[client_id]
 
@@ -161,7 +162,7 @@ class Projector:
         spec, held = self._specs[i], self._held[i]
         price = event.price_ticks / 10**spec.price_decimals
         qty = abs(event.lots) / 10**spec.qty_decimals
-        at, symbol = text(event.ts_ms), self._symbols[i]
+        at, symbol = utc_sql(event.ts_ms), self._symbols[i]
         bought = event.lots > 0
         slippage: float | None = None
         if sent.expected_quote > 0.0:
@@ -197,14 +198,14 @@ class Projector:
                 self._move(effect.client_id, effect, _ts_ms(event))
             case SignalRefused():
                 symbol = self._symbols[effect.instrument]
-                name, at = f"{env}-{seq}-{k}-refused", text(effect.ts_ms)
+                name, at = f"{env}-{seq}-{k}-refused", utc_sql(effect.ts_ms)
                 head = (env, seq, name, symbol, "buy", "entry", 0.0, None, "refused")
                 self._add(sql.ORDER, (*head, effect.code, at, at))
             case TradeClosed():
                 self._on_trade(seq, effect)
             case ModeChanged():
                 symbol = self._symbols[effect.instrument]
-                at, value = text(effect.ts_ms), effect.mode_confidence
+                at, value = utc_sql(effect.ts_ms), effect.mode_confidence
                 reason = effect.reason
                 row = (env, seq, symbol, at, effect.after, effect.before, value, reason)
                 self._add(sql.MODE, row)
@@ -214,17 +215,17 @@ class Projector:
                 where = "account" if effect.instrument < 0 else self._symbols[effect.instrument]
                 message = f"{where}: {effect.before} to {effect.after} at {effect.value:.4g}"
                 kind = f"breaker_{effect.breaker}"
-                self._add(sql.ERROR, (env, text(effect.ts_ms), kind, message))
+                self._add(sql.ERROR, (env, utc_sql(effect.ts_ms), kind, message))
             case DailyLossReached():
                 message = f"lost {effect.share:.2%} of the day's equity: no entries until tomorrow"
-                self._add(sql.ERROR, (env, text(effect.ts_ms), "daily_loss_limit", message))
+                self._add(sql.ERROR, (env, utc_sql(effect.ts_ms), "daily_loss_limit", message))
             case _:
                 pass
 
     def _alert(self, seq: int, alert: AlertRaised) -> None:
         symbol = self._symbols[alert.instrument] if alert.instrument >= 0 else None
         row = (
-            self._environment, seq, symbol, text(alert.ts_ms), alert.code, alert.value,
+            self._environment, seq, symbol, utc_sql(alert.ts_ms), alert.code, alert.value,
             alert.limit, alert.message,
         )  # fmt: skip
         self._add(sql.ALERT, row)
@@ -237,7 +238,7 @@ class Projector:
         judged = bool(event.verdict_hash)
         verdict = ("passed" if event.passed else "refused") if judged else None
         row = (
-            text(event.ts_ms), event.duration_ms / 1e3, event.epochs or None,
+            utc_sql(event.ts_ms), event.duration_ms / 1e3, event.epochs or None,
             event.confidence if judged else None, int(event.outcome == "published"),
             event.ensemble_hash or None, event.note or None, event.rows or None, event.outcome,
             verdict, event.verdict_hash or None, ", ".join(event.failed) or None,
@@ -258,7 +259,7 @@ class Projector:
             self._environment, seq, command.client_id, self._symbols[i],
             "buy" if command.lots > 0 else "sell", command.kind,
             abs(command.lots) / 10**spec.qty_decimals, price if command.price_ticks else None,
-            "submitted", None, text(_ts_ms(event)), text(_ts_ms(event)),
+            "submitted", None, utc_sql(_ts_ms(event)), utc_sql(_ts_ms(event)),
         )  # fmt: skip
         self._add(sql.ORDER, row)
 
@@ -268,7 +269,7 @@ class Projector:
         scale = 10**spec.price_decimals
         entry, leave = trade.entry_price / scale, trade.exit_price / scale
         qty = trade.lots / 10**spec.qty_decimals
-        opened, closed = text(trade.entry_ms), text(trade.exit_ms)
+        opened, closed = utc_sql(trade.entry_ms), utc_sql(trade.exit_ms)
         pnl = None if trade.virtual else trade.pnl_units / UNITS
         symbol, env = self._symbols[i], self._environment
         slot = self._history.slots[i]
@@ -316,7 +317,7 @@ class Projector:
         outputs = np.frombuffer(b"".join(d.outputs for _, d in self._decided), np.float64)
         p, edge, _, confidence, mode = outputs.reshape(-1, 5, n).transpose(1, 0, 2)
         seqs = [seq for seq, _ in self._decided]
-        times = texts(np.array([d.ts_ms for _, d in self._decided], np.int64))
+        times = [utc_sql(decision.ts_ms) for _, decision in self._decided]
         rows, columns = np.nonzero(~np.isnan(p))
         values = [a[rows, columns].tolist() for a in (p, edge, confidence, mode)]
         env, symbols = self._environment, self._symbols
@@ -329,14 +330,3 @@ class Projector:
 def _ts_ms(event: Event) -> int:
     """Return the time of an event; those that start an engine have none."""
     return getattr(event, "ts_ms", 0)
-
-
-def text(ts_ms: int) -> str:
-    """Return a time in the format of SQLite's datetime(), in which the tables store times."""
-    return texts(np.array([ts_ms], np.int64))[0]
-
-
-def texts(ts_ms: np.ndarray[tuple[int], np.dtype[np.int64]]) -> list[str]:
-    """Return times as UTC texts, ``YYYY-MM-DD HH:MM:SS``; a million at once."""
-    stamps = np.datetime_as_string(ts_ms.astype("datetime64[ms]").astype("datetime64[s]"))
-    return [stamp.replace("T", " ") for stamp in stamps.tolist()]

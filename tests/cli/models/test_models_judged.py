@@ -96,10 +96,10 @@ def test_a_model_shows_its_history_and_refusals_are_in_the_journal(
     assert ares("models", "promote", "--force", "--reason", "rehearsal")[0] == 0
     code, out, _ = ares("models", "show", joined)
     assert code == 0
-    for text in ("History", "champion by force", "rehearsal", "refused by the gate"):
+    for text in ("History", "promoted (forced)", "rehearsal", "refused by the gate"):
         assert text in out
     history = json.loads(ares("models", "show", joined, "--json")[1])["history"]
-    assert {"validate refused", "champion by force", "refused by the gate"} <= {
+    assert {"validate refused", "promoted (forced)", "refused by the gate"} <= {
         move["what"] for move in history
     }
     assert all(move["at"] and move["who"] for move in history)

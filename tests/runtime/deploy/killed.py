@@ -95,24 +95,24 @@ def killed_at(point: str, site: Path, request: DeployRequest, health: str) -> di
     output = {
         "killed": os.WIFSIGNALED(code) and os.WTERMSIG(code) == signal.SIGKILL,
         "left": left,
-        "cleaned": len(status.cleaned),
+        "removed": len(status.removed),
         "after": len(list(temporary.iterdir())),
         "champion": champion,
-        "unfinished": list(status.unfinished),
+        "interrupted": list(status.interrupted),
     }
     back = shutil.copytree(root, site / f"back {point}")
     workspace = settled(root, "true")
     again = install(context(workspace, temporary), request, yes)
     output["again"] = again.result
     output["at last"] = read_registry(workspace.journal_dir).champions("live")[BTC]
-    output["settled"] = deploy_status(context(workspace, temporary), "live").settled
-    if status.unfinished and "before it changed anything" not in status.unfinished[0]:
+    output["ok"] = deploy_status(context(workspace, temporary), "live").ok
+    if status.interrupted and "before it changed anything" not in status.interrupted[0]:
         workspace = settled(back, "true")
         undone = rollback(
             context(workspace, temporary), None, "live", "", True, lambda _sentence: False
         )
         output["undone"] = [undone.result, undone.champion]
-        output["undone settled"] = deploy_status(context(workspace, temporary), "live").settled
+        output["undone ok"] = deploy_status(context(workspace, temporary), "live").ok
     return output
 
 

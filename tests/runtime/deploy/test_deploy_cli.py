@@ -52,7 +52,7 @@ def test_from_export_to_rollback(
     code, out, _ = ares(production, "deploy", "status", "--json")
     output = json.loads(out)
     assert output["champions"] == {"binance:BTC/USDT": site.new}
-    assert output["ends"]["binance:BTC/USDT"]["checks"] == 3
+    assert output["newest_installs"]["binance:BTC/USDT"]["checks"] == 3
     code, out, _ = ares(production, "deploy", "status")
     assert f"{site.new[:12]}, healthy" in out
 
@@ -76,7 +76,7 @@ def test_a_service_that_is_down_is_exit_code_3_and_one_line(
     assert f"(champion: {site.old[:12]})" in last[0]
     code = run(["deploy", "status", "--json"])
     output = json.loads(capsys.readouterr().out)
-    assert (code, output["settled"], output["down"]) == (1, False, ["binance:BTC/USDT"])
+    assert (code, output["ok"], output["down"]) == (1, False, ["binance:BTC/USDT"])
     assert "exit code 1" in output["health"]["binance:BTC/USDT"]
     assert run(["deploy", "status"]) == 1
     assert "did not come up" in capsys.readouterr().out

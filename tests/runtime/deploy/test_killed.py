@@ -42,10 +42,10 @@ def killed(site: Site, health: str, first: str) -> dict[str, dict[str, Any]]:
 
 def check(found: dict[str, Any], site: Site, champion: str) -> None:
     assert found["killed"]
-    assert (found["left"], found["cleaned"], found["after"]) == (1, 1, 0)
+    assert (found["left"], found["removed"], found["after"]) == (1, 1, 0)
     assert found["champion"] == champion
     assert found["at last"] == site.new
-    assert found["settled"]
+    assert found["ok"]
 
 
 def test_an_install_that_would_have_gone_well(site: Site) -> None:
@@ -54,19 +54,19 @@ def test_an_install_that_would_have_gone_well(site: Site) -> None:
     for point in BEFORE:
         check(found[point], site, site.old)
         assert found[point]["again"] == "installed"
-        unfinished = found[point]["unfinished"]
+        interrupted = found[point]["interrupted"]
         if point == "announced":
-            assert f"before it changed anything: champion is {site.old[:12]}" in unfinished[0]
+            assert f"before it changed anything: champion is {site.old[:12]}" in interrupted[0]
         else:
-            assert unfinished == []
+            assert interrupted == []
     for point in ("promoted", "restarted"):
         check(found[point], site, site.new)
-        assert f"champion is {site.new[:12]}, but the service" in found[point]["unfinished"][0]
+        assert f"champion is {site.new[:12]}, but the service" in found[point]["interrupted"][0]
         assert found[point]["again"] == "installed"
         assert found[point]["undone"] == ["reverted", site.old]
-        assert found[point]["undone settled"]
+        assert found[point]["undone ok"]
     check(found["installed"], site, site.new)
-    assert (found["installed"]["unfinished"], found["installed"]["again"]) == ([], "already")
+    assert (found["installed"]["interrupted"], found["installed"]["again"]) == ([], "already")
 
 
 def test_an_install_that_is_reverted(site: Site) -> None:
@@ -78,7 +78,7 @@ def test_an_install_that_is_reverted(site: Site) -> None:
         check(found[point], site, site.old)
         assert found[point]["again"] == "installed"
     for point in back[:2]:
-        assert "while it was reverted: champion is" in found[point]["unfinished"][0]
+        assert "while it was reverted: champion is" in found[point]["interrupted"][0]
         assert found[point]["undone"] == ["reverted", site.old]
-        assert found[point]["undone settled"]
-    assert found["failure recorded"]["unfinished"] == []
+        assert found[point]["undone ok"]
+    assert found["failure recorded"]["interrupted"] == []

@@ -35,7 +35,7 @@ def test_the_former_champion_comes_back_with_a_real_service(site: Site) -> None:
     book = read_registry(site.production.journal_dir)
     assert (book.promotions[-1].rolled_back, book.promotions[-1].reason) == (True, "it lost money")
     assert book.status(site.new) == "archived"
-    assert deploy_status(site.context(), None).settled
+    assert deploy_status(site.context(), None).ok
     pulse = deploy_status(site.context(), None).heartbeat
     assert pulse is not None
     assert (pulse.alive, pulse.serves) == (True, True)
@@ -92,7 +92,7 @@ def test_a_rollback_that_was_ended_goes_on(site: Site, point: str) -> None:
     with pytest.raises(Ended):
         back(site, checkpoint=at)
     status = deploy_status(site.context(), "live")
-    (sentence,) = status.unfinished
+    (sentence,) = status.interrupted
     assert sentence.startswith(f"the rollback to {site.old[:12]}")
     if point == "promoted":
         assert site.champion() == site.old
@@ -100,7 +100,7 @@ def test_a_rollback_that_was_ended_goes_on(site: Site, point: str) -> None:
         assert site.install().result == "refused"
     assert back(site).result == "rolled_back"
     assert site.champion() == site.old
-    assert deploy_status(site.context(), "live").settled
+    assert deploy_status(site.context(), "live").ok
 
 
 def test_another_package_does_not_go_over_an_interrupted_one(site: Site, made: Any) -> None:
@@ -132,7 +132,7 @@ def test_status_tells_quiet_hours_ends_and_what_runs(site: Site) -> None:
     assert (before.environment, before.policy, before.champions) == (
         "live", "restart", {BTC: site.old},
     )  # fmt: skip
-    assert (before.ends, before.heartbeat, before.under_way) == ({}, None, None)
+    assert (before.newest_installs, before.heartbeat, before.running) == ({}, None, None)
     now = site.clock.now()
     begin = now + timedelta(hours=2)
     site.settle(quiet_hours=f"{begin:%H:%M}-{begin + timedelta(hours=1):%H:%M}")
@@ -143,9 +143,9 @@ def test_status_tells_quiet_hours_ends_and_what_runs(site: Site) -> None:
     site.settle(quiet_hours="00:00-00:00")
     with one_at_a_time(model_paths(site.production)):
         found = deploy_status(site.context(), "live")
-    assert found.under_way is not None
-    assert "another deployment" in found.under_way
-    assert found.ends[BTC].ensemble_hash == site.new
+    assert found.running is not None
+    assert "another deployment" in found.running
+    assert found.newest_installs[BTC].ensemble_hash == site.new
     assert found.quiet
     with pytest.raises(UserError, match="unknown environment"):
         deploy_status(site.context(), "moon")

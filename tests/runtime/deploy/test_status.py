@@ -59,9 +59,9 @@ def test_a_deployment_that_a_reader_sees_under_way_was_not_interrupted(open_site
 
     assert open_site.install(checkpoint=look).result == "installed"
     [status] = seen
-    assert status.unfinished == ()
-    assert status.under_way is not None
-    assert status.under_way.startswith(f"another deployment (process {os.getpid()}) runs in ")
+    assert status.interrupted == ()
+    assert status.running is not None
+    assert status.running.startswith(f"another deployment (process {os.getpid()}) runs in ")
 
 
 @pytest.mark.parametrize("lock_mode", [0o444, 0o000])
@@ -76,9 +76,9 @@ def test_an_interrupted_install_is_reported_with_what_is_uncertain(
         open_site.install(checkpoint=die)
     with as_a_reader(open_site, lock_mode):
         status = deploy_status(open_site.context(), "live")
-    [sentence] = status.unfinished
+    [sentence] = status.interrupted
     assert "was interrupted: champion is" in sentence
-    assert status.under_way is None
-    assert not status.settled
+    assert status.running is None
+    assert not status.ok
     doubt = "(unless it is still under way, which is unknown: "
     assert (doubt in sentence) == (lock_mode == 0)

@@ -26,10 +26,10 @@ from ares.domain.events import (
     SubmitOrder,
     TradeClosed,
 )
+from ares.domain.utc import utc_sql
 from ares.journal.run import entries
 from ares.observe.run_report import report_run
 from ares.runtime.engine.plan import RunPlan
-from ares.store.projections import text
 
 NAMES = ("BTC/USDT", "ETH/USDT")
 
@@ -105,7 +105,7 @@ def test_positions_are_the_real_trades_and_what_is_still_held(done: Any, rows: E
     assert found == [
         (
             NAMES[t.instrument], t.lots / 1_000, t.entry_price / 100, t.exit_price / 100,
-            text(t.entry_ms), text(t.exit_ms), t.pnl_units / 1e8, t.fees_units / 1e8,
+            utc_sql(t.entry_ms), utc_sql(t.exit_ms), t.pnl_units / 1e8, t.fees_units / 1e8,
         )
         for t in real
     ]  # fmt: skip
@@ -157,7 +157,7 @@ def test_confidence_of_every_bar_that_had_one(done: Any, rows: Engine) -> None:
     ]
     wanted = [
         (
-            NAMES[i], text(ts_ms), float(s[0, i]),
+            NAMES[i], utc_sql(ts_ms), float(s[0, i]),
             float(s[1, i]), float(s[3, i]), "TRADING" if s[4, i] else "LEARNING",
         )
         for ts_ms, s in decided

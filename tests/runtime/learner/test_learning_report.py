@@ -70,8 +70,8 @@ def test_the_report_has_past_trainings_and_the_state(
     [one], [training] = report.instruments, report.retrainings
     assert report.triggers == {"loss_immediate": 1}
     assert report.outcomes == {"refused": 1}
-    assert (one.state, one.failures, one.budget_left, one.budget) == ("resting", 1, 3, 4)
-    assert one.rest_until_ms == FROM_MS + 32 * HOUR + 60_000
+    assert (one.state, one.failures, one.budget_left, one.budget) == ("backing_off", 1, 3, 4)
+    assert one.next_allowed_ms == FROM_MS + 32 * HOUR + 60_000
     assert one.drift_score is not None
     assert (one.trades, one.net_bps) == (1, -40.0)
     assert training.rows is not None

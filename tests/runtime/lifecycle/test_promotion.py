@@ -41,7 +41,7 @@ def test_with_a_verdict_it_is_promoted_with_who_when_why_and_the_verdict(world: 
         world.workspace, world.refit[:10], "history", False, " good ", now=lambda: when
     ).promoted
     assert one.verdict_hash == judged.verdict_hash
-    assert (one.reason, one.forced, one.at) == ("good", False, "2024-03-01T09:30:00+00:00")
+    assert (one.reason, one.forced, one.at) == ("good", False, "2024-03-01T09:30:00Z")
     assert one.who
     assert world.champion() == world.refit
     assert read_registry(world.workspace.journal_dir).champions("history/some-run") == {

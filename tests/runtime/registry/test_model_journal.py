@@ -69,7 +69,7 @@ def test_a_refusal_by_an_error_is_journaled_and_raised(journal: Path) -> None:
         raise UserError("no such model")
     denied = read_registry(journal).refusals[-1]
     assert (denied.action, denied.target, denied.reason) == ("import", "x.onnx", "no such model")
-    assert denied.at == "2024-01-01T00:00:00+00:00"
+    assert denied.at == "2024-01-01T00:00:00Z"
     assert denied.who == who()
 
 

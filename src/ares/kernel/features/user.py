@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ares.domain.errors import UserError
+from ares.domain.utc import utc_text
 from ares.kernel.bars import Bars, Bools
 
 WARMUP_BARS_MAX = 256
@@ -115,7 +116,7 @@ class UserFeatures:
     def _value(self, feature: UserFeature, window: Bars) -> np.float32:
         """Return the value of a feature at the last bar of its window."""
         where = f"feature '{feature.name}' of {self.path}"
-        when = f"at the bar of {np.datetime64(int(window.ts_ms[-1]), 'ms').astype('M8[m]')}"
+        when = f"at the bar of {utc_text(int(window.ts_ms[-1]))}"
         try:
             value = float(feature.function(window))
         except Exception as error:

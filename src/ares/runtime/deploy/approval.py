@@ -11,6 +11,7 @@ from pathlib import Path
 from ares.adapters.model_store import ModelStore
 from ares.domain.errors import AresError, UserError
 from ares.domain.model import Ensemble
+from ares.domain.utc import utc_text
 from ares.runtime.deploy.plan import DeployPlan, DeployReport, DeployRequest
 from ares.runtime.deploy.policy import DeployContext, DeployEffects
 from ares.runtime.deploy.quiet_hours import next_quiet
@@ -47,7 +48,7 @@ def approved(
     if plan.starts_at > effects.now() and not request.wait:
         raise UserError(
             f"the quiet hours ({context.policy.quiet_hours} UTC) begin at "
-            f"{plan.starts_at:%Y-%m-%d %H:%M} UTC: install then, wait for them (without "
+            f"{utc_text(plan.starts_at)} UTC: install then, wait for them (without "
             "--no-wait), or install at once (--now)"
         )
     if not approve(plan):
@@ -135,7 +136,7 @@ def _wait(until: datetime, effects: DeployEffects) -> None:
         if printed is None or (now - printed).total_seconds() >= SAY_EVERY_S:
             minutes = int((until - now).total_seconds()) // 60
             effects.say(
-                f"waiting for the quiet hours: {until:%Y-%m-%d %H:%M} UTC, in {minutes // 60}h "
+                f"waiting for the quiet hours: {utc_text(until)} UTC, in {minutes // 60}h "
                 f"{minutes % 60:02d}m (Ctrl-C gives up)"
             )
             printed = now

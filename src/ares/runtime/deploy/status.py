@@ -33,10 +33,11 @@ class ServiceHealth:
 class DeployStatus:
     """The state of the deployments of one environment.
 
-    champions  : ensemble hash by instrument. ends: the end of each instrument's newest install.
-    unfinished : a sentence for each interrupted install; where its lock cannot be read, it says
+    champions  : ensemble hash by instrument.
+    newest_installs: how each instrument's newest install ended.
+    interrupted : a sentence for each interrupted install; where its lock cannot be read, it says
                  that the install may still be under way.
-    under_way  : the deployment that runs now. cleaned: staging folders that were removed just now.
+    running    : the deployment that runs now. removed: staging folders that were removed just now.
     health     : by instrument, the problem by ``deployment.health_command``, run just now (empty:
                  healthy); none where the service is known by its heartbeat.
     """
@@ -44,10 +45,10 @@ class DeployStatus:
     environment: str
     policy: str
     champions: dict[str, str]
-    ends: dict[str, InstallCompleted | InstallFailed]
-    unfinished: tuple[str, ...]
-    under_way: str | None
-    cleaned: tuple[Path, ...]
+    newest_installs: dict[str, InstallCompleted | InstallFailed]
+    interrupted: tuple[str, ...]
+    running: str | None
+    removed: tuple[Path, ...]
     quiet_hours: str
     quiet_from: datetime
     quiet: bool
@@ -61,7 +62,7 @@ class DeployStatus:
         alive = not self.health and heartbeat is not None and heartbeat.alive and heartbeat.serves
         return tuple(
             key
-            for key, end in self.ends.items()
+            for key, end in self.newest_installs.items()
             if isinstance(end, InstallFailed)
             and end.healthy is False
             and self.champions.get(key, "") == end.restored_hash
@@ -69,9 +70,9 @@ class DeployStatus:
         )
 
     @property
-    def settled(self) -> bool:
+    def ok(self) -> bool:
         """Return whether no install was interrupted, and no service was left down."""
-        return not self.unfinished and not self.down
+        return not self.interrupted and not self.down
 
 
 def deploy_status(context: DeployContext, to: str | None) -> DeployStatus:
@@ -79,7 +80,7 @@ def deploy_status(context: DeployContext, to: str | None) -> DeployStatus:
     policy = context.policy
     environment = to or policy.environment
     require_environment(environment)
-    cleaned, running, doubt = _cleaned(context)
+    removed, running, doubt = _remove_stale(context)
     registry = read_registry(context.paths.journals)
     champions = registry.champions(environment)
     instruments = dict.fromkeys(
@@ -98,7 +99,7 @@ def deploy_status(context: DeployContext, to: str | None) -> DeployStatus:
         {key: end for key, end in ends.items() if end is not None},
         () if running else tuple(describe(install) + doubt for install in unfinished),
         running,
-        cleaned,
+        removed,
         policy.quiet_hours,
         quiet_from,
         quiet_from == now,
@@ -107,7 +108,7 @@ def deploy_status(context: DeployContext, to: str | None) -> DeployStatus:
     )
 
 
-def _cleaned(context: DeployContext) -> tuple[tuple[Path, ...], str | None, str]:
+def _remove_stale(context: DeployContext) -> tuple[tuple[Path, ...], str | None, str]:
     """Remove what killed deployments left; return it, the deployment that runs, and the doubt."""
     paths, temporary = context.paths, context.effects.temporary
     try:

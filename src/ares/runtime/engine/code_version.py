@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -28,6 +29,16 @@ def code_hashes(user: UserFeatures | None = None) -> dict[str, str]:
 def engine_hash() -> str:
     """Return the hash of the engine's code above the kernel: core and domain."""
     return folders_hash(Path(ares.__file__).parent, ["core", "domain"])
+
+
+def named_changes(changed: Sequence[str]) -> str:
+    """Return which parts have changed, as the rest of a sentence.
+
+    >>> named_changes(["engine"]), named_changes(["kernel", "features", "engine"])
+    ('engine differs', 'kernel, features and engine differ')
+    """
+    *others, last = changed
+    return f"{', '.join(others)} and {last} differ" if others else f"{last} differs"
 
 
 def changed_code(hashes: dict[str, str]) -> list[str]:

@@ -14,6 +14,7 @@ import msgspec
 
 from ares.domain.errors import AresError, ExternalError
 from ares.domain.model_life import EnsemblePromoted, Record, RequestRefused
+from ares.domain.utc import utc_iso
 from ares.journal.log import Lock, Writer
 from ares.runtime.registry.journal_head import advance, read_whole
 from ares.runtime.registry.registry_state import RegistryState
@@ -158,7 +159,7 @@ def who() -> str:
 
 def stamp(now: Callable[[], datetime]) -> str:
     """Return the time as the journal writes it."""
-    return now().astimezone(UTC).isoformat(timespec="seconds")
+    return utc_iso(now())
 
 
 def _require_one_champion(folder: Path, promotions: Sequence[EnsemblePromoted]) -> None:

@@ -15,6 +15,7 @@ from ares.core.slot_history import SlotHistory
 from ares.domain.events import BarsClosed, DecisionMade
 from ares.journal.run import JournalReader, journaled_now
 from ares.kernel.live import OUT_BARRIER, OUT_CONFIDENCE, OUT_EDGE, OUT_MODE, OUT_P
+from ares.runtime.engine.code_version import named_changes
 from ares.runtime.replay.explanation import (
     Explanation,
     action_of,
@@ -67,7 +68,7 @@ def explain_journal(
         slot="challenger" if stage == "shadow" else stage,
         action=action,
         sentence=f"{reason} (from the journal alone: the run was made by another version of Ares,"
-        f" {' and '.join(changed)} differ)",
+        f" {named_changes(changed)})",
         limits={},
         facts=tuple(readable(effect) for effect in facts),
     )

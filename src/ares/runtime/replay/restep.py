@@ -29,7 +29,7 @@ from ares.journal.run import (
     setup_of,
 )
 from ares.kernel.features.user import UserFeatures
-from ares.runtime.engine.code_version import changed_code
+from ares.runtime.engine.code_version import changed_code, named_changes
 from ares.runtime.engine.feed import ClosedBars
 from ares.runtime.engine.hot_swap import HotSwap, Opener
 from ares.runtime.engine.prefetch import Prefetch
@@ -62,9 +62,9 @@ def require_same_code(setup: RunSetup) -> None:
     changed = changed_code(setup.hashes)
     if changed:
         raise UserError(
-            f"{setup.environment} was made by another version of Ares ({', '.join(changed)}"
-            f" {'differ' if len(changed) > 1 else 'differs'}): certify and re-step it with that"
-            " version; `ares why` and `ares models ab` read its journal"
+            f"{setup.environment} was made by another version of Ares "
+            f"({named_changes(changed)}): certify and re-step it with that version; "
+            "`ares why` and `ares models ab` read its journal"
         )
 
 
