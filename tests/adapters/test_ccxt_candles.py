@@ -1,4 +1,4 @@
-"""Candles from a venue: paged, resumed, patient, and never an unfinished bar."""
+"""Candles from a venue: faults retried, refusals said, and only spot asked for."""
 
 from __future__ import annotations
 
@@ -7,19 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pytest
 
 from ares.adapters.ccxt_candles import CcxtCandles, RetryPolicy
 from ares.cli.main import run
 from ares.domain.errors import ExternalError, UserError
-from ares.domain.instrument import Instrument, InstrumentSpec
+from ares.domain.instrument import Instrument
 from ares.runtime.ingest.candle_fetch import FetchReport, fetch_candles
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
 
 if TYPE_CHECKING:
-    from tests.adapters.conftest import BinanceServer
+    from tests.conftest import BinanceServer
 
 START_MS = 1_700_000_000_000 // 3_600_000 * 3_600_000
 MINUTE = 60_000
@@ -50,68 +49,6 @@ def minutes(store: CandleStore) -> list[int]:
     """Return which minutes after START_MS are stored."""
     stored: list[int] = ((store.load(BTC, "1m").ts_ms - START_MS) // MINUTE).tolist()
     return stored
-
-
-def test_the_whole_window_is_fetched_page_by_page(
-    store: CandleStore, venue: CcxtCandles, binance: BinanceServer
-) -> None:
-    shares: list[float] = []
-    report = fetch(store, venue, 0, 2_500, on_page=lambda share, _: shares.append(share))
-    assert (report.new, report.pages, report.missing, report.dropped) == (2_500, 3, 0, 0)
-    assert minutes(store) == list(range(2_500))
-    assert [(ms - START_MS) // MINUTE for ms in binance.klines_from] == [0, 1_000, 2_000]
-    assert shares == [0.4, 0.8, 1.0]
-    bars = store.load(BTC, "1m")
-    assert bars.close[7] == 100 + (START_MS // MINUTE + 7) % 700 / 100 + 0.5
-    assert store.spec(BTC) == InstrumentSpec(BTC, 2, 5, 5.0)
-
-
-def test_a_bar_is_stored_once_it_is_closed_by_the_venues_clock(
-    store: CandleStore, venue: CcxtCandles, binance: BinanceServer
-) -> None:
-    binance.clock_ms = START_MS + 10 * MINUTE + 59_999
-    assert fetch(store, venue, 0, None).new == 10
-    binance.clock_ms += 1
-    assert fetch(store, venue, None, None).new == 1
-    assert minutes(store) == list(range(11))
-    assert fetch(store, venue, None, None).pages == 0
-
-
-def test_without_a_start_it_continues_after_the_last_stored_bar(
-    store: CandleStore, venue: CcxtCandles, binance: BinanceServer
-) -> None:
-    fetch(store, venue, 100, 200)
-    binance.klines_from.clear()
-    report = fetch(store, venue, None, 260)
-    assert (report.new, report.from_ms) == (60, START_MS + 200 * MINUTE)
-    assert binance.klines_from == [START_MS + 200 * MINUTE]
-
-
-def test_stored_bars_are_not_requested(
-    store: CandleStore, venue: CcxtCandles, binance: BinanceServer
-) -> None:
-    fetch(store, venue, 500, 600)
-    fetch(store, venue, 0, 100)
-    binance.klines_from.clear()
-    report = fetch(store, venue, 0, 700)
-    assert report.new == 500
-    assert minutes(store) == list(range(700))
-    assert binance.klines_from == [START_MS + 100 * MINUTE]
-
-
-def test_an_interrupted_fetch_continues(
-    store: CandleStore, venue: CcxtCandles, binance: BinanceServer
-) -> None:
-    def stop(share: float, _: str) -> None:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        fetch(store, venue, 0, 2_500, on_page=stop)
-    assert minutes(store) == list(range(1_000))
-    binance.klines_from.clear()
-    assert fetch(store, venue, 0, 2_500).new == 1_500
-    assert minutes(store) == list(range(2_500))
-    assert binance.klines_from[0] == START_MS + 1_000 * MINUTE
 
 
 @pytest.mark.parametrize("faults", [[429], [418], [500], [503], [0], [429, 500, 0]])
@@ -157,33 +94,6 @@ def test_a_rejected_request_is_not_retried(
     assert binance.faults == [200]
 
 
-def test_gaps_and_invalid_bars_are_counted(
-    store: CandleStore, venue: CcxtCandles, binance: BinanceServer
-) -> None:
-    binance.missing = {START_MS + m * MINUTE for m in range(40, 45)}
-    bad_ms = START_MS + 7 * MINUTE
-    binance.replaced = {
-        bad_ms: [bad_ms + 28_000, "1", "1", "1", "1", "1", 0, "1", 1, "1", "1", "0"],
-        bad_ms + MINUTE: [bad_ms + MINUTE, "0", "1", "0", "1", "1", 0, "1", 1, "1", "1", "0"],
-    }
-    report = fetch(store, venue, 0, 100)
-    assert (report.new, report.dropped, report.missing) == (93, 2, 7)
-    assert set(range(100)) - set(minutes(store)) == {7, 8, *range(40, 45)}
-
-
-def test_a_different_bar_is_a_conflict_and_the_stored_one_is_kept(
-    store: CandleStore, venue: CcxtCandles, binance: BinanceServer
-) -> None:
-    fetch(store, venue, 0, 10)
-    fetch(store, venue, 11, 13)
-    kept = store.load(BTC, "1m")
-    changed_ms = START_MS + 12 * MINUTE
-    binance.replaced = {changed_ms: [changed_ms, "9", "9", "9", "9", "9", 0, "1", 1, "1", "1", "0"]}
-    report = fetch(store, venue, 0, 13)
-    assert (report.new, report.same, report.conflict_count) == (1, 1, 1)
-    assert store.load(BTC, "1m")[np.arange(13) != 10].hash == kept.hash
-
-
 def test_errors_name_the_nearest(store: CandleStore, venue: CcxtCandles) -> None:
     with pytest.raises(UserError, match=r"unknown venue 'binanse': did you mean binance\?"):
         CcxtCandles("binanse")
@@ -193,8 +103,6 @@ def test_errors_name_the_nearest(store: CandleStore, venue: CcxtCandles) -> None
         fetch_candles(store, venue, "BTC/USDC", "1m", None, None, 0)
     with pytest.raises(UserError, match="unknown interval '7m'"):
         fetch_candles(store, venue, "BTC/USDT", "7m", None, None, 0)
-    with pytest.raises(UserError, match="--to is before --from"):
-        fetch(store, venue, 100, 50)
 
 
 def test_only_spot_is_loaded(

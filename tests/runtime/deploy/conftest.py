@@ -240,6 +240,11 @@ class Site:
         assert self.left() == []
         assert not (self.service / "restarts").exists()
 
+    def restarts(self) -> int:
+        """Return how often the service was restarted."""
+        path = self.service / "restarts"
+        return len(path.read_text().splitlines()) if path.exists() else 0
+
     def champion(self) -> str:
         return read_registry(self.production.journal_dir).champions("live").get(BTC, "")
 
