@@ -43,12 +43,12 @@ def test_without_names_the_configured_ones_with_candles_in_their_order(
     assert remark.startswith("XRP/USDT is skipped: ")
 
 
-def test_the_named_ones_once_each_and_configured_or_not(store: CandleStore) -> None:
+def test_named_instruments_are_taken_once_each_configured_or_not(store: CandleStore) -> None:
     named = ["BTC/USDT", "kraken:ETH/USDT", "binance:BTC/USDT"]
     assert instruments_of(store, CONFIGURED, named) == ([BTC, ELSEWHERE], [])
 
 
-def test_a_named_one_without_candles_is_an_error_even_beside_others(store: CandleStore) -> None:
+def test_a_named_instrument_without_candles_is_an_error(store: CandleStore) -> None:
     with pytest.raises(UserError, match="XRP/USDT"):
         instruments_of(store, CONFIGURED, ["BTC/USDT", "XRP/USDT"])
 
