@@ -19,7 +19,7 @@ from ares.domain.timeframe import Timeframe
 from ares.kernel.features import N_FEATURES
 from ares.learn.series import with_missing
 from ares.runtime.engine.prefetch import Prefetch
-from ares.runtime.registry.model_check import OpenedModel, check_scores
+from ares.runtime.registry.model_check import OpenedModel, check_scores, synthetic_rows
 
 ROWS_TRIED = 64
 
@@ -124,7 +124,7 @@ def _ensembles(state: State) -> list[Ensemble]:
 def prepare(open_ensemble: Opener, ensemble: Ensemble, rows: RecentRows) -> PreparedEnsemble:
     """Return the ensemble's models loaded, verified, warmed up and tried, or what is wrong.
 
-    They score the newest complete bars of all instruments and the same rows perturbed, so that a
+    They score the newest complete bars of all instruments and rows drawn around them, so that a
     constant model is distinguished from one without a signal at the moment.
     """
     try:
@@ -154,9 +154,5 @@ def _recent(state: State, j: int) -> NDArray[np.float32]:
     n_price = N_FEATURES + len(state.setup.user_features)
     warm = state.last_warm[:, j] & np.isfinite(state.features[:, j, :n_price]).all(axis=1)
     rows = state.features[warm, j]
-    draw = np.random.default_rng(0).standard_normal((ROWS_TRIED, state.features.shape[2]))
-    if len(rows):
-        near = rows[np.arange(ROWS_TRIED) % len(rows)]
-        draw = near + draw * (np.abs(near) + 0.1)
-    rows = np.concatenate((rows, draw)).astype(np.float32)
+    rows = np.concatenate((rows, synthetic_rows(rows, ROWS_TRIED)))
     return with_missing(rows, state.setup.series)

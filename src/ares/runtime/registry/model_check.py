@@ -112,11 +112,17 @@ def check_scores(
     return scores
 
 
-def synthetic_rows(rows: F32) -> F32:
-    """Return rows drawn wide around those given; always the same ones."""
-    draw = np.random.default_rng(0).standard_normal((SYNTHETIC_ROWS, rows.shape[1]))
+def synthetic_rows(rows: F32, n_rows: int = SYNTHETIC_ROWS) -> F32:
+    """Return rows drawn wide around those given; always the same ones.
+
+    rows : (n, n_features), NaN counts as 0; where there are none, the draws are around 0.
+    """
+    draw = np.random.default_rng(0).standard_normal((n_rows, rows.shape[1]))
     known = np.where(np.isfinite(rows), rows, 0.0).astype(np.float64)
-    wide: F32 = (known.mean(axis=0) + draw * (1.0 + 5.0 * known.std(axis=0))).astype(np.float32)
+    if not len(known):
+        known = np.zeros((1, rows.shape[1]))
+    mean, deviation = known.mean(axis=0), known.std(axis=0)
+    wide: F32 = (mean + draw * (1.0 + np.abs(mean) + 5.0 * deviation)).astype(np.float32)
     return wide
 
 

@@ -54,7 +54,7 @@ def _rows(config: ValidationConfig, store: CandleStore, package: Package, instru
     rows = _newest_rows(config, store, package, Instrument.parse(instrument))
     if len(rows) >= ROWS_MIN:
         return rows
-    return synthetic_rows(np.zeros((1, len(package.card.features)), np.float32))
+    return synthetic_rows(np.empty((0, len(package.card.features)), np.float32))
 
 
 def _newest_rows(
