@@ -1,4 +1,4 @@
-"""The demo's parts: where candles come from, a clean folder, and a run to its end."""
+"""The demo's parts: where candles come from, and a clean folder."""
 
 from __future__ import annotations
 
@@ -10,12 +10,7 @@ import polars as pl
 import pytest
 
 from ares import demo
-from ares.cli.demo import _since
-from ares.cli.main import run
 from ares.domain.errors import ExternalError, UserError
-from ares.domain.timeframe import MINUTE_MS
-from ares.kernel.resample import resample
-from ares.observe.run_report import ClosedTrades
 from ares.sim.prices import simulate
 from ares.store.candles import CandleStore
 
@@ -105,46 +100,3 @@ def test_the_folder_of_an_earlier_demo_is_not_touched(
     assert stage.workspace.root.name == f"{demo.FOLDER}-2"
     assert (tmp_path / demo.FOLDER / "mine.txt").read_text() == "kept"
     assert [t.value for t in stage.workspace.settings.weights] == list(demo.WEIGHTS)
-
-
-def test_the_demo_runs_to_its_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """On prices without any edge: nothing is traded, and the output says so with numbers."""
-    made = simulate(demo.SYMBOLS, days=60, edge=0.0)
-    data = tmp_path / "binance"
-    data.mkdir()
-    for symbol, bars in made.bars.items():
-        fives = resample(bars, MINUTE_MS, 5 * MINUTE_MS)
-        names = ("open", "high", "low", "close", "volume")
-        columns = {"ts": fives.ts_ms} | {name: getattr(fives, name) for name in names}
-        pl.DataFrame(columns).write_parquet(data / f"{symbol.replace('/', '')}_5m.parquet")
-    assert run(["demo", "--data", str(data), "--folder", str(tmp_path)]) == 0
-    text = capsys.readouterr().out
-    for chapter in range(1, 6):
-        assert f"{chapter}. " in text
-    assert "candles of binance, from" in text
-    assert "Ensemble of binance:BTC/USDT" in text
-    assert " 0 mismatches" in text
-    assert "No evidence of an edge after costs in these candles" in text
-    workspace = tmp_path / demo.FOLDER
-    page = (workspace / "reports" / "demo.html").read_text()
-    assert len(page) > 200_000
-    assert len(list((workspace / "models" / "ensembles").glob("*.json"))) == 2
-    assert "It never traded" in text
-    assert "traded virtually" in text
-    assert "selected with hindsight" in page
-
-
-def test_trades_are_compared_with_the_evidence_in_bps_per_trade() -> None:
-    def side(trades: int, bps: float) -> ClosedTrades:
-        return ClosedTrades(trades, 0.5, bps, trades * bps)
-
-    text = _since(21.5, [side(60, 5.0), side(20, 1.0)], 0.0026)
-    assert "the engine made 80 trades, +4.0 bps each after costs: 0.26% of the account" in text
-    assert text.endswith(", only 19% of the mean return per trade in the evidence.")
-    assert _since(21.5, [side(1, -3.0)], -0.001).endswith(
-        ", none of the mean return per trade in the evidence."
-    )
-    assert _since(21.5, [side(9, 20.0)], 0.01).endswith(
-        "+20.0 bps each after costs: 1.00% of the account."
-    )
-    assert _since(None, [side(9, -2.0)], 0.0).endswith("of the account.")

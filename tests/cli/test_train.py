@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+
+@pytest.fixture
+def ares(trained_ares: Any) -> Any:
+    return trained_ares
+
 
 def test_training_prints_everything_as_json(trained: dict[str, Any]) -> None:
     [pair] = trained["packages"]

@@ -6,7 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from ares.runtime.registry.model_journal import read_registry
+
+
+@pytest.fixture
+def ares(trained_ares: Any) -> Any:
+    return trained_ares
 
 
 def test_promotion_needs_a_verdict_or_force_and_a_reason(

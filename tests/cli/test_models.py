@@ -6,8 +6,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from ares.config.workspace import Workspace
 from ares.runtime.registry.model_journal import read_registry
+
+
+@pytest.fixture
+def ares(trained_ares: Any) -> Any:
+    return trained_ares
 
 
 def test_the_list_is_a_list(ares: Any, trained: dict[str, Any]) -> None:
