@@ -36,7 +36,7 @@ def test_the_defaults_are_those_of_the_request() -> None:
     assert {name for name, option in OPTIONS.items() if option.default is not None} == others
 
 
-def test_a_number_with_a_unit_says_which() -> None:
+def test_a_number_with_a_unit_names_it() -> None:
     for name in ("FEE", "SPREAD", "SLIPPAGE", "EDGE", "STOP"):
         assert "bps" in (OPTIONS[name].help or "")
     for name in ("POSITION_CAP", "DAILY_LOSS", "DRAWDOWN"):

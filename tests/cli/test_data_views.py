@@ -90,7 +90,9 @@ def test_all_errors_are_in_the_json_and_of_other_findings_the_first() -> None:
     assert len(checked_json(check, every=True)["findings"]["gap"]["shown"]) == 5
 
 
-def test_a_check_says_how_many_more_and_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_check_counts_what_it_does_not_list_and_names_the_remedy(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     check = SeriesCheck(SERIES, findings(Kind.GAP, 5))
     show_check([check], every=False, errors=0)
     out = capsys.readouterr().out

@@ -45,7 +45,7 @@ def test_champions_and_the_next_quiet_hours_are_shown(capsys: pytest.CaptureFixt
         (replace(BEAT, serves=False), "does not serve the champions of paper"),
     ],
 )
-def test_a_heartbeat_is_told_as_it_is(
+def test_a_heartbeat_is_described_by_age_and_models(
     capsys: pytest.CaptureFixture[str], heartbeat: ServiceHealth, text: str
 ) -> None:
     assert text in shown(capsys, replace(STATUS, heartbeat=heartbeat))[0]

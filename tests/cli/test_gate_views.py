@@ -34,7 +34,7 @@ def shown(capsys: pytest.CaptureFixture[str], found: EnsembleComparison) -> str:
     return " ".join(capsys.readouterr().out.split())
 
 
-def test_a_refit_is_told_from_another_recipe(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_refit_is_distinguished_from_another_recipe(capsys: pytest.CaptureFixture[str]) -> None:
     assert "same recipe: one is a refit of the other" in shown(capsys, compared())
     other = shown(capsys, compared(b=side("b", "other")))
     assert "refit" not in other
@@ -44,7 +44,7 @@ def test_a_refit_is_told_from_another_recipe(capsys: pytest.CaptureFixture[str])
     assert "do not list" not in named
 
 
-def test_the_result_says_which_is_better_and_the_ratio_is_a_dash_where_unknown(
+def test_the_result_names_the_better_one_and_an_unknown_ratio_is_a_dash(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     text = shown(capsys, compared())

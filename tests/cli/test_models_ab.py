@@ -46,7 +46,7 @@ def test_a_result_needs_the_evidence_that_is_required(
     assert "champion aaaaaaaaaaaa +5 bps, canary bbbbbbbbbbbb +8 bps" in text
 
 
-def test_an_arm_that_ended_says_why_and_a_mean_of_nothing_is_a_dash(shown: Any) -> None:
+def test_an_arm_that_ended_has_its_reason_and_a_mean_of_nothing_is_a_dash(shown: Any) -> None:
     ended = replace(ARM, until_ms=T, ended="promoted: better")
     text = shown(ArmReport("binance:BTC/USDT", (ended,), None))
     assert "aaaaaaaaaaaa ended: promoted: better" in text

@@ -62,7 +62,7 @@ def test_every_kind_of_record_has_its_words() -> None:
     ]
 
 
-def test_a_champion_that_is_replaced_by_none_and_one_rolled_back_are_told_apart() -> None:
+def test_a_champion_followed_by_none_differs_from_one_rolled_back() -> None:
     assert history(promoted("", A, forced=False)) == [("followed by none", "why")]
     back = promoted(B, A, forced=False, rolled_back=True)
     assert history(back) == [(f"rolled back by {B[:12]}", "why")]
@@ -97,7 +97,7 @@ def test_json_is_json_and_lists_ensembles_before_packages(archived_root: Path) -
         assert model_json(find_model(workspace, ref))["hash"] == entry["hash"]
 
 
-def test_an_empty_workspace_says_how_models_are_made(
+def test_an_empty_workspace_names_the_command_that_makes_models(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     workspace, _ = Workspace.init(tmp_path / "new")
