@@ -13,8 +13,8 @@ from ares.runtime.deploy.status import DeployStatus, ServiceHealth
 
 KEY = "binance:BTC/USDT"
 STATUS = DeployStatus(
-    environment="paper", policy="restart", champions={KEY: "c" * 64}, ends={}, unfinished=(),
-    under_way=None, cleaned=(), quiet_hours="02:00-05:00",
+    environment="paper", policy="restart", champions={KEY: "c" * 64}, newest_installs={}, interrupted=(),
+    running=None, removed=(), quiet_hours="02:00-05:00",
     quiet_from=datetime(2024, 1, 2, 2, tzinfo=UTC), quiet=False, heartbeat=None, health={},
 )  # fmt: skip
 BEAT = ServiceHealth(3.4, True, 77, "paper", {}, True)
@@ -64,8 +64,8 @@ def test_the_health_command_is_preferred_and_its_problem_named(
 
 def test_interrupted_and_cleaned_installs_are_named(capsys: pytest.CaptureFixture[str]) -> None:
     status = replace(
-        STATUS, unfinished=("An install was interrupted.",), under_way="an install runs",
-        cleaned=(Path("staging/old"),),
+        STATUS, interrupted=("An install was interrupted.",), running="an install runs",
+        removed=(Path("staging/old"),),
     )  # fmt: skip
     out, err = shown(capsys, status)
     assert "An install was interrupted." in out
