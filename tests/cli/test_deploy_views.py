@@ -13,8 +13,8 @@ from ares.runtime.deploy.status import DeployStatus, ServiceHealth
 
 KEY = "binance:BTC/USDT"
 STATUS = DeployStatus(
-    environment="paper", policy="restart", champions={KEY: "c" * 64}, newest_installs={}, interrupted=(),
-    running=None, removed=(), quiet_hours="02:00-05:00",
+    environment="paper", policy="restart", champions={KEY: "c" * 64}, newest_installs={},
+    interrupted=(), running=None, removed=(), quiet_hours="02:00-05:00",
     quiet_from=datetime(2024, 1, 2, 2, tzinfo=UTC), quiet=False, heartbeat=None, health={},
 )  # fmt: skip
 BEAT = ServiceHealth(3.4, True, 77, "paper", {}, True)

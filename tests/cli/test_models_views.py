@@ -54,16 +54,16 @@ def test_every_kind_of_record_has_its_words() -> None:
         ("imported", "out.zip"),
         ("refused by the gate", "e_value, trades"),
         ("passed", ""),
-        ("champion by force", "why"),
-        (f"followed by {B[:12]}", "why"),
-        ("champion again", "why"),
+        ("promoted (forced)", "why"),
+        (f"replaced by {B[:12]}", "why"),
+        ("promoted again", "why"),
         ("archived", "old"),
         ("promote refused", "is archived"),
     ]
 
 
 def test_a_champion_followed_by_none_differs_from_one_rolled_back() -> None:
-    assert history(promoted("", A, forced=False)) == [("followed by none", "why")]
+    assert history(promoted("", A, forced=False)) == [("replaced by none", "why")]
     back = promoted(B, A, forced=False, rolled_back=True)
     assert history(back) == [(f"rolled back by {B[:12]}", "why")]
 
