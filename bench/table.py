@@ -16,12 +16,13 @@ FEATURE_BARS = 1_000_000
 CANDLES = 1_000_000
 YEAR_BARS = 525_600
 CASH_FOR_TEN_MILLION = "1e9"
+STEP_US_MAX = 20.0
 
 
 def rows() -> tuple[Row, ...]:
     """Return the rows in the order in which they are measured."""
     return (
-        *(_help(), _candles(), _features(), _trade(), _backtest(), *_history()),
+        *(_help(), _candles(), _features(), _trade(), _backtest(), _step(), *_history()),
         *(_swap(), retraining()),
     )
 
@@ -99,6 +100,20 @@ def _backtest() -> Row:
         (Limit("bars_per_s", "whole ML backtest", "bars/s", at_least=150e3),),
         processes=5,
         notes="six timeframes, a model of 200 trees and 31 leaves for each",
+    )
+
+
+def _step() -> Row:
+    return Row(
+        "step",
+        "a live step, one instrument x 6 timeframes, one core",
+        (_ares("step"),),
+        (
+            Limit("step_us", "live step, 1 x 6", "us", at_most=STEP_US_MAX),
+            Limit("bound_share", "kernel call, bound : unbound", "", at_most=0.5),
+        ),
+        processes=5,
+        notes="features, aggregation and decision; models that cost nothing, no journal",
     )
 
 
