@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ares.core.models import Models
+from ares.core.models import Models, Scorers
 from ares.core.state import State
 from ares.core.step import step
 from ares.domain.events import RunStarted
@@ -92,7 +92,7 @@ def _plan(folder: Path) -> tuple[RunPlan, Models]:
     def score(_rows: NDArray[np.float32]) -> NDArray[np.float64]:
         return half
 
-    scorers = {member.package_hash: score for member in ensemble.members}
+    scorers: Scorers = {member.package_hash: score for member in ensemble.members}
     return named(plan, "history/step"), Models(scorers)
 
 

@@ -12,18 +12,23 @@ import typer
 from ares.cli.main import NOUNS, load
 
 ROOT = Path(__file__).parents[2]
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+"""A block of code: its language and its text."""
+
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 
 
 def commands(page: Path) -> list[str]:
     """Return each ``ares`` command of a page's code blocks, without its comment."""
     found: list[str] = []
-    blocks = re.findall(r"```(?:sh)?\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
-    for line in "\n".join(blocks).splitlines():
+    blocks = BLOCK.findall(page.read_text(encoding="utf-8"))
+    shell = [block for language, block in blocks if language in ("", "sh")]
+    for line in "\n".join(shell).splitlines():
         text = re.sub(r"\s+#.*", "", line)
         for part in re.split(r"&&|;|\|\||\s{3,}|\bdo\b", text):
-            if part.strip().startswith("ares "):
-                found.append(part.strip())
+            command = re.sub(r"^([A-Z_]+=\S+ )+(?=ares )", "", part.strip())
+            if command.startswith("ares "):
+                found.append(command)
     return found
 
 
