@@ -55,9 +55,9 @@ def duration(seconds: float) -> str:
 
 
 def utc(when: datetime | int | str | None) -> str:
-    """Return a time in UTC, with seconds unless they are zero; a dash for None.
+    """Return a time in UTC, with seconds unless they are zero; a dash for None and "".
 
     >>> utc(1_678_939_500_000)
     '2023-03-16 04:05'
     """
-    return "–" if when is None else utc_text(when)
+    return "–" if when is None or when == "" else utc_text(when)

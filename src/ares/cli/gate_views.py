@@ -67,7 +67,7 @@ def show_comparison(found: EnsembleComparison) -> None:
     a, b = found.a, found.b
     rows = [
         ("status", a.status, b.status),
-        ("made", a.created_at, b.created_at),
+        ("created", utc(a.created_at), utc(b.created_at)),
         ("recipe", a.recipe_hash[:12], b.recipe_hash[:12]),
         ("features", a.features_hash[:12], b.features_hash[:12]),
         *((f"data {name}", _data(a, name), _data(b, name)) for name in sorted({*a.data, *b.data})),
