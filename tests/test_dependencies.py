@@ -23,7 +23,8 @@ def imported() -> set[str]:
                 names |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
                 names.add(node.module.partition(".")[0])
-    return names - set(sys.stdlib_module_names) - {"ares"}
+    only_for_types = {"_typeshed"}  # of the type checker itself, never imported when run
+    return names - set(sys.stdlib_module_names) - only_for_types - {"ares"}
 
 
 def declared() -> set[str]:

@@ -167,7 +167,7 @@ def test_a_feed_made_to_take_hours_is_ended(inside: bytes) -> None:
 def test_what_ends_a_slow_feed_is_one_line() -> None:
     author = b"<author>" + b"a" * 4_000_000 + b"</author>"
     hostile = b"<rss><channel><item>" + author + b"</item></channel></rss>"
-    with pytest.raises(UserError, match=r"takes longer than 0\.5 s to read: that is no feed"):
+    with pytest.raises(UserError, match=r"takes longer than 0\.5 s to read: it is not a news feed"):
         list(feed_items(hostile, "the feed", timeout_s=0.5))
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from ares.domain.errors import UserError
+from ares.domain.utc import utc_text
 from ares.domain.timeframe import Timeframe
 from ares.kernel.bars import Bars
 from ares.kernel.features import FEATURE_NAMES, FEATURES_HASH, N_FEATURES, features_of
@@ -92,6 +93,6 @@ def test_no_function_is_called_where_it_is_not_wanted(walk: Walk) -> None:
 def test_a_message_names_the_instant(walk: Walk) -> None:
     bars = walk(1, 3)
     one = UserFeature("f", 1, lambda _bars: float("nan"))
-    when = str(bars.ts_ms[:1].astype("M8[ms]").astype("M8[m]")[0])
+    when = utc_text(int(bars.ts_ms[0]))
     with pytest.raises(UserError, match=f"at the bar of {when}: return a finite number"):
         UserFeatures((one,), "mine.py", "x").of(bars, 60_000)
