@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from ares.domain.errors import UserError
-from ares.domain.utc import utc_text
 from ares.domain.timeframe import Timeframe
+from ares.domain.utc import utc_text
 from ares.kernel.bars import Bars
 from ares.kernel.features import FEATURE_NAMES, FEATURES_HASH, N_FEATURES, features_of
 from ares.kernel.features.columns import (
