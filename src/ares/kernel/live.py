@@ -29,6 +29,9 @@ from ares.kernel.trade.arrays import (
 from ares.kernel.trade.decide import observe_volatility, trade_step
 from ares.kernel.trade.layout import N_NOTICES, N_OUTCOMES, N_REQUESTS
 
+REFUSED = 1 << 32
+"""What ``score_step`` adds to its result for each bar that is refused."""
+
 OUT_ROWS = 5
 OUT_P, OUT_EDGE, OUT_BARRIER, OUT_CONFIDENCE, OUT_MODE = range(OUT_ROWS)
 """Rows of ``DecisionOutputs.lanes``."""
@@ -84,9 +87,10 @@ def score_step(
 
     sigma_column : the feature that ``latest.sigma`` takes.
 
-    Returns how many rows are due, the first of ``scoring.due_rows``; a bar that is not warm gets
-    no score.
+    Returns how many rows are due, the first of ``scoring.due_rows``, plus REFUSED for each bar that
+    cannot be one, which then counts as missing. A bar that is not warm gets no score.
     """
+    n_refused = _drop_impossible(bars)
     aggregate_close(now_ms, bars, intervals, bar_series, rows)
     n = 0
     n_lanes, n_timeframes = rows.due.shape
@@ -100,6 +104,21 @@ def score_step(
                 if rows.warm[i, j] and scoring.packages[i, j] >= 0:
                     scoring.due_rows[n] = i * n_timeframes + j
                     n += 1
+    return n + n_refused * REFUSED
+
+
+@inlined
+def _drop_impossible(bars: ClosingBars) -> int:
+    """Mark bars as missing whose prices or volume no trade can have made; return how many."""
+    n = 0
+    for i in range(bars.present.shape[0]):
+        if bars.present[i]:
+            bar = bars.ohlcv[i]
+            low, high = bar[2], bar[1]
+            is_bar = 0.0 < low <= high < np.inf and low <= bar[0] <= high
+            if not (is_bar and low <= bar[3] <= high and 0.0 <= bar[4] < np.inf):
+                bars.present[i] = False
+                n += 1
     return n
 
 

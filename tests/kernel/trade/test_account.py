@@ -1,8 +1,11 @@
-"""Integer money is conserved for any sequence of fills, to the unit."""
+"""Integer money is conserved for any sequence of fills, to the unit.
+
+Fills come through the ledger's door, as in the engine: more than is held may be sold.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from fractions import Fraction
 
 import numpy as np
@@ -10,24 +13,21 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from ares.core.facts import KIND_NAMES
+from ares.core.initial_state import new_state
+from ares.core.ledger import book_execution
+from ares.core.orders import sent
 from ares.domain.instrument import Instrument, InstrumentSpec
+from ares.domain.order_events import DifferenceFound, OrderFilled, SubmitOrder
+from ares.domain.run import RunInstrument, RunSetup
+from ares.domain.timeframe import Timeframe
 from ares.kernel.live import apply_now
-from ares.kernel.trade import (
-    InstrumentRules,
-    Rules,
-    TradeState,
-    first_state,
-    new_records,
-    trade_params,
-)
+from ares.kernel.trade import Rules, TradeState
 from ares.kernel.trade.layout import (
-    CANCEL_STOP,
     ENTRY,
     EXIT,
     N_NOTICES,
     N_OUTCOMES,
-    N_REQUESTS,
-    REASON_SIGNAL,
     STOP,
 )
 
@@ -40,7 +40,7 @@ Act = tuple[str, float, int, int]
 ACTS = st.lists(
     st.tuples(
         st.sampled_from(["buy", "buy", "sell", "sell", "stop", "reject"]),
-        st.sampled_from([0.0, 1e-3, 0.1, 0.37, 0.5, 0.999, 1.0]),
+        st.sampled_from([0.0, 1e-3, 0.1, 0.37, 0.5, 0.999, 1.0, 1.0, 1.5, 3.0]),
         st.integers(1, 10**7),
         st.integers(0, 10**9),
     ),
@@ -54,10 +54,15 @@ class MirroredAccount:
 
     def __init__(self, price_decimals: int, qty_decimals: int) -> None:
         self.spec = InstrumentSpec(Instrument("test", "A/B"), price_decimals, qty_decimals)
-        traded = [InstrumentRules(self.spec, 60_000)]
-        self.params = trade_params(RULES, traded)
-        self.state: TradeState = first_state(traded, CASH / 1e8, self.params)
-        self.records = new_records(24)
+        rules = {name: float(value) for name, value in asdict(RULES).items()}
+        lanes = (RunInstrument(self.spec, 60_000, None, True),)
+        setup = RunSetup(
+            "sim/x", lanes, (Timeframe.M1,), -1, 0, 1, 0, CASH / 1e8, rules, 0.25, {}
+        )  # fmt: skip
+        self.engine = new_state(setup)
+        self.state: TradeState = self.engine.trade
+        self.params, self.records = self.engine.params, self.engine.scratch.records
+        self.n_orders = 0
         self.cash, self.fees, self.held, self.cost = CASH, 0, 0, 0
         self.bought, self.sold, self.trade_fees, self.entry_lots = 0, 0, 0, 0
         self.trades = 0
@@ -66,6 +71,15 @@ class MirroredAccount:
         scale = self.spec.price_decimals + self.spec.qty_decimals
         return round(Fraction(ticks * lots * 10**8, 10**scale))
 
+    def execute(self, kind: int, lots: int, ticks: int, fee: int) -> list[DifferenceFound]:
+        """Book the execution of an order of these lots; return what could not be booked."""
+        self.n_orders += 1
+        name = str(self.n_orders)
+        command = SubmitOrder(name, 0, KIND_NAMES[kind], lots, 0, "signal", 0.6, 9.0, 100.0)
+        event = OrderFilled(name, 0, lots, ticks, fee, "x")
+        found = book_execution(self.engine, sent(command, 0, 0, 0), event)
+        return [effect for effect in found if isinstance(effect, DifferenceFound)]
+
     def fill(self, kind: int, lots: int, ticks: int, fee: int, remaining: int = 0) -> None:
         row = self.records.fills[0]
         row["kind"], row["lots"], row["price_ticks"], row["fee_units"] = kind, lots, ticks, fee
@@ -73,9 +87,7 @@ class MirroredAccount:
         apply_now(0, self.state, self.params, self.records)
 
     def buy(self, lots: int, ticks: int, fee: int) -> None:
-        book = self.state.book[0]
-        book["entry_barrier_bps"], book["working_reason"] = 100.0, REASON_SIGNAL
-        self.fill(ENTRY, lots, ticks, fee)
+        assert self.execute(ENTRY, lots, ticks, fee) == []
         units = self.units(ticks, lots)
         self.cash -= units + fee
         self.cost += units
@@ -86,8 +98,16 @@ class MirroredAccount:
         self.trade_fees += fee
 
     def sell(self, kind: int, lots: int, ticks: int, fee: int) -> None:
-        remaining = -(self.held - lots)
-        self.fill(kind, -lots, ticks, fee, remaining)
+        """Sell; lots beyond those held change nothing and are a difference."""
+        beyond = max(0, lots - self.held)
+        differences = self.execute(kind, -lots, ticks, fee)
+        booked_fee = fee * (lots - beyond) // lots
+        assert [(d.kind, d.lots, d.price_ticks, d.fee_units) for d in differences] == (
+            [("beyond_position", -beyond, ticks, fee - booked_fee)] if beyond else []
+        )
+        lots, fee = lots - beyond, booked_fee
+        if lots == 0:
+            return
         units = self.units(ticks, lots)
         self.cost -= round(Fraction(self.cost * lots, self.held))
         self.cash += units - fee
@@ -124,6 +144,8 @@ class MirroredAccount:
 @given(st.integers(0, 8), st.integers(0, 8), ACTS)
 @example(8, 8, [("buy", 1.0, 10**7, 1), ("sell", 0.5, 10**7, 1), ("stop", 1.0, 10**6, 1)])
 @example(8, 8, [("buy", 0.0, 1, 0), ("sell", 1.0, 1, 0)])  # dust: not one unit
+@example(2, 3, [("buy", 0.1, 9, 1), ("stop", 1.0, 8, 1), ("sell", 1.0, 8, 1)])  # both fill
+@example(2, 3, [("buy", 0.1, 9, 1), ("sell", 1.5, 8, 1), ("buy", 0.1, 9, 1)])
 @example(2, 5, [("buy", 0.5, 7, 3), ("buy", 1.0, 9, 0), ("sell", 0.37, 8, 1), ("sell", 1.0, 8, 1)])
 def test_not_a_unit_is_made_or_lost(
     price_decimals: int, qty_decimals: int, acts: list[Act]
@@ -137,11 +159,11 @@ def test_not_a_unit_is_made_or_lost(
             if mirror.units(ticks, lots) + fee < mirror.cash // 2:
                 mirror.buy(lots, ticks, fee)
         elif act == "reject":
-            working = mirror.state.book[0]["working_lots"]
+            mirror.state.book[0]["entry_open_lots"] = 5
             mirror.fill(ENTRY, 0, ticks, 0)
-            assert working == 0 or mirror.state.book[0]["working_lots"] == 0
-        elif mirror.held:
-            lots = min(mirror.held, max(1, int(share * mirror.held)))
+            assert mirror.state.book[0]["entry_open_lots"] == 0
+        else:
+            lots = max(1, int(share * mirror.held))
             if mirror.cash + mirror.units(ticks, lots) > 8 * 10**18:
                 continue  # beyond 64 bits: another test's matter
             mirror.sell(STOP if act == "stop" else EXIT, lots, ticks, fee)
@@ -151,13 +173,11 @@ def test_not_a_unit_is_made_or_lost(
 def test_a_stop_rests_below_all_that_is_held_however_it_was_bought() -> None:
     mirror = MirroredAccount(2, 3)
     mirror.buy(1_000, 10_000, 0)
-    (request,) = mirror.records.requests[: mirror.records.counts[N_REQUESTS]]
-    assert (request["kind"], request["lots"], request["price_ticks"]) == (STOP, -1_000, 9_900)
+    book = mirror.state.book[0]
+    assert (book["stop_lots"], book["stop_ticks"]) == (1_000, 9_900)
     mirror.buy(1_000, 11_000, 0)  # the mean is 10,500 now
-    requests = mirror.records.requests[: mirror.records.counts[N_REQUESTS]]
-    assert requests["kind"].tolist() == [CANCEL_STOP, STOP]
-    assert (requests[1]["lots"], requests[1]["price_ticks"]) == (-2_000, 10_395)
-    assert mirror.state.book[0]["take_ticks"] == 10_605
+    assert (book["stop_lots"], book["stop_ticks"]) == (2_000, 10_395)
+    assert book["take_ticks"] == 10_605
 
 
 def test_a_partly_filled_entry_gives_back_its_share_of_what_it_reserved() -> None:

@@ -119,7 +119,7 @@ def test_no_trade_in_a_bar_no_fill(sim: Any, bar: Any) -> None:
     log = fixed(sim, 10, participation_max=0.1).run([bar(10_000), empty], {0: ENTER})
     assert fills(log) == []
     assert log.fills["rejected"].tolist() == [1]  # the entry did not wait
-    assert log.state.book[0]["working_lots"] == 0
+    assert log.state.book[0]["entry_open_lots"] == 0
     assert log.state.account[0]["failures"] == 1
 
 

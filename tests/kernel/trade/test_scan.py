@@ -181,7 +181,7 @@ def test_cash_is_never_negative_and_equity_is_cash_and_positions(
     account, book = log.state.account[0], log.state.book
     assert account["cash"] == cash
     assert book["position_lots"].tolist() == held
-    waiting = book["working_lots"] * (book["working_kind"] == ENTRY)
+    waiting = book["entry_open_lots"]
     assert account["pending_notional"] == int(book["pending_notional"].sum())
     assert account["reserved"] == int(book["reserved"].sum()) >= account["pending_notional"]
     assert np.all((book["reserved"] > 0) == (waiting > 0))
@@ -225,13 +225,12 @@ def test_the_venue_holds_what_the_book_believes(
     drawn = random_case(case)
     log = drawn.rows(slice(0, None), drawn.first)
     for book, venue in zip(log.state.book, log.state.venue, strict=True):
-        assert book["working_lots"] == venue["market_lots"]
+        sold = book["position_lots"] if book["exit_reason"] or book["stop_filling"] else 0
+        assert venue["market_lots"] == (book["entry_open_lots"] or -sold)
         assert book["stop_lots"] == venue["stop_lots"]
         assert book["stop_lots"] in (0, book["position_lots"])
         if book["stop_lots"]:
             assert book["stop_ticks"] == venue["stop_ticks"]
-        exiting = book["working_lots"] < 0
-        assert not exiting or book["working_lots"] == -book["position_lots"]
 
 
 @TRADE
@@ -247,7 +246,8 @@ def test_a_position_with_a_barrier_is_never_without_stop_or_exit(
         state = drawn.rows(slice(t, t + 1), state).state
         for book in state.book:
             if book["position_lots"] and book["entry_barrier_bps"] > 0.0:
-                assert book["stop_lots"] == book["position_lots"] or book["working_lots"] < 0
+                is_sold = book["exit_reason"] or book["stop_filling"]
+                assert book["stop_lots"] == (0 if is_sold else book["position_lots"])
 
 
 @TRADE
@@ -288,7 +288,7 @@ def test_every_request_is_answered(random_case: Callable[[Case], RandomCase], ca
     log = drawn.rows(slice(0, None), drawn.first)
     kinds = log.requests["kind"]
     entries = int((kinds == ENTRY).sum())
-    waiting = int((log.state.book["working_kind"] == ENTRY).sum())
+    waiting = int((log.state.book["entry_open_lots"] > 0).sum())
     assert entries == int((log.fills["kind"] == ENTRY).sum()) + waiting
     refused = log.requests[kinds == REFUSAL]
     assert np.all(refused["code"] > 0)

@@ -11,7 +11,7 @@ from ares.kernel.trade.breakers import notice, on_execution, on_slippage, on_tra
 from ares.kernel.trade.confidence import next_mode, update_posterior
 from ares.kernel.trade.layout import (
     ALLOWED,
-    CANCEL_STOP,
+    ENTRY,
     N_OUTCOMES,
     N_REQUESTS,
     NOTICE_MODE,
@@ -25,21 +25,21 @@ from ares.kernel.trade.money import multiply_divide, notional_units
 def apply_fill(
     i: int, row: int, state: TradeState, params: TradeParams, records: TradeRecords
 ) -> None:
-    """Add one fill (or rejection) to the account; request a new stop after an entry.
+    """Add one execution, or the end of an order, to the account; then set the wanted stop.
 
-    row : of the fill in ``records.fills``.
+    row : in ``records.fills``; lots of 0: the order ended without a further execution.
+
+    The lots sold must be held: see ``core.ledger``, which is the only caller that could know more.
     """
     fill, lane, spec = records.fills[row], state.book[i], params.specs[i]
     account = state.account[0]
     ts_ms, lots = fill.ts_ms, fill.lots
-    _release_reserve(i, abs(lots), abs(fill.remaining_lots), state)
-    if fill.rejected == 1:
-        lane.working_lots = 0
-        lane.working_kind = 0
-        on_execution(ts_ms, False, state, params, records)
+    if fill.late == 0:
+        _update_order(i, row, state, params, records)
+    if lots == 0:
+        _want_stop(i, state)
         return
     units = notional_units(fill.price_ticks, abs(lots), spec.notional_mul, spec.notional_div)
-    on_execution(ts_ms, True, state, params, records)
     if fill.kind != STOP and lane.expected_ticks > 0:
         adverse = (fill.price_ticks - lane.expected_ticks) / lane.expected_ticks * 1e4
         on_slippage(ts_ms, adverse if lots > 0 else -adverse, state, params, records)
@@ -47,13 +47,45 @@ def apply_fill(
     account.cash -= fill.fee_units
     lane.position_fees += fill.fee_units
     if lots > 0:
-        _apply_buy(i, ts_ms, lots, units, state, params, records)
+        _apply_buy(i, ts_ms, lots, units, state, params)
     else:
-        _apply_sell(i, -lots, units, fill.kind, state)
-    lane.working_lots = fill.remaining_lots
-    lane.working_kind = fill.kind if fill.remaining_lots != 0 else 0
+        _apply_sell(i, -lots, units, state)
     if lane.position_lots == 0:
-        _close_position(i, ts_ms, state, params, records)
+        _close_position(i, ts_ms, fill.kind, state, params, records)
+    _want_stop(i, state)
+
+
+@inlined
+def _update_order(
+    i: int, row: int, state: TradeState, params: TradeParams, records: TradeRecords
+) -> None:
+    """Note what remains of the order of a fill; at its end, whether it was executed at all."""
+    fill, lane = records.fills[row], state.book[i]
+    if fill.kind == ENTRY:
+        _release_reserve(i, abs(fill.lots), fill.remaining_lots, state)
+        lane.entry_open_lots = fill.remaining_lots
+    if fill.remaining_lots == 0:
+        if fill.withdrawn == 0:
+            on_execution(fill.ts_ms, fill.rejected == 0, state, params, records)
+        if fill.kind == STOP:
+            lane.stop_filling = 0
+    elif fill.kind == STOP:
+        lane.stop_filling = 1
+
+
+@inlined
+def _want_stop(i: int, state: TradeState) -> None:
+    """Set what must rest at the venue: a stop for all that is held, unless it is being sold."""
+    lane = state.book[i]
+    wanted = lane.stop_ticks > 0 and lane.exit_reason == 0 and lane.stop_filling == 0
+    lane.stop_lots = lane.position_lots if wanted else 0
+
+
+@inlined
+def want_exit(i: int, reason: int, state: TradeState) -> None:
+    """Have all that is held sold; the stop goes first, see ``core.execution``."""
+    state.book[i].exit_reason = reason
+    _want_stop(i, state)
 
 
 @inlined
@@ -76,15 +108,9 @@ def _release_reserve(i: int, filled_lots: int, remaining_lots: int, state: Trade
 
 @inlined
 def _apply_buy(
-    i: int,
-    ts_ms: int,
-    lots: int,
-    units: int,
-    state: TradeState,
-    params: TradeParams,
-    records: TradeRecords,
+    i: int, ts_ms: int, lots: int, units: int, state: TradeState, params: TradeParams
 ) -> None:
-    """Add bought lots to the position; rest a stop for all of it, one barrier below its price."""
+    """Add bought lots to the position, and set its barriers from its average price."""
     lane = state.book[i]
     state.account[0].cash -= units
     if lane.position_lots == 0:
@@ -101,15 +127,10 @@ def _apply_buy(
     mean_ticks = average_ticks(lane.entry_units, lane.entry_lots, i, params)
     lane.stop_ticks = max(1, math.floor(mean_ticks * (1.0 - barrier_bps * 1e-4)))
     lane.take_ticks = math.ceil(mean_ticks * (1.0 + barrier_bps * 1e-4))
-    if lane.stop_lots > 0:
-        request(i, ts_ms, CANCEL_STOP, 0, 0, REASON_STOP, ALLOWED, state, records)
-    held = lane.position_lots
-    request(i, ts_ms, STOP, -held, lane.stop_ticks, REASON_STOP, ALLOWED, state, records)
-    lane.stop_lots = held
 
 
 @inlined
-def _apply_sell(i: int, lots: int, units: int, kind: int, state: TradeState) -> None:
+def _apply_sell(i: int, lots: int, units: int, state: TradeState) -> None:
     """Take sold lots out of the position at their share of its cost."""
     account, lane = state.account[0], state.book[i]
     held = lane.position_lots
@@ -119,16 +140,16 @@ def _apply_sell(i: int, lots: int, units: int, kind: int, state: TradeState) -> 
     lane.cost_units -= cost_of_sold
     lane.position_lots = held - lots
     lane.exit_units += units
-    if kind == STOP:
-        lane.stop_lots = 0
-        lane.working_reason = REASON_STOP
 
 
 @inlined
 def _close_position(
-    i: int, ts_ms: int, state: TradeState, params: TradeParams, records: TradeRecords
+    i: int, ts_ms: int, kind: int, state: TradeState, params: TradeParams, records: TradeRecords
 ) -> None:
-    """Record the closed trade, update the mode with it, and clear the position."""
+    """Record the closed trade, update the mode with it, and clear the position.
+
+    kind : of the order that sold the last lots.
+    """
     lane = state.book[i]
     outcome = records.outcomes[records.counts[N_OUTCOMES]]
     lots = lane.entry_lots
@@ -146,7 +167,7 @@ def _close_position(
     outcome.net_bps = net_bps
     outcome.p = lane.entry_p
     outcome.edge_bps = lane.entry_edge_bps
-    outcome.reason = lane.working_reason
+    outcome.reason = REASON_STOP if kind == STOP else lane.exit_reason
     outcome.code = ALLOWED
     records.counts[N_OUTCOMES] += 1
     on_trade(ts_ms, pnl > 0, state, params, records)
@@ -170,9 +191,10 @@ def _clear_position(i: int, state: TradeState) -> None:
     lane.expiry_ms = 0
     lane.stop_ticks = 0
     lane.take_ticks = 0
-    lane.stop_lots = 0
-    lane.entry_barrier_bps = 0.0
-    lane.working_reason = 0
+    lane.stop_filling = 0
+    lane.exit_reason = 0
+    if lane.entry_open_lots == 0:  # else the rest of the entry may still buy, and needs its stop
+        lane.entry_barrier_bps = 0.0
 
 
 @inlined

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ares.kernel.jit import inlined
-from ares.kernel.trade.account import mark_to_market, request
+from ares.kernel.trade.account import mark_to_market, request, want_exit
 from ares.kernel.trade.arrays import (
     Prices,
     Signal,
@@ -24,13 +24,11 @@ from ares.kernel.trade.breakers import (
 )
 from ares.kernel.trade.layout import (
     ALLOWED,
-    CANCEL_STOP,
     ENTRY,
     EXIT,
     MODE_TRADING,
     REASON_REVERSAL,
     REASON_SIGNAL,
-    REASON_STOP,
     REASON_TAKE,
     REASON_TIMEOUT,
     REFUSAL,
@@ -83,11 +81,16 @@ def trade_step(
             open_ms = now_ms - params.specs[i].base_ms
             bar = TickBar(open_ms, prices.opens[t, i], prices.lows[t, i], close)
             advance_virtual(i, now_ms, bar, edge_bps, state, params, records)
-        if state.book[i].working_lots != 0:
+        lane = state.book[i]
+        if lane.exit_reason != 0 or lane.stop_filling != 0:
             continue
-        if state.book[i].position_lots != 0:
+        if lane.position_lots != 0:
             _consider_exit(i, now_ms, close, edge_bps, state, params, records)
-        elif edge_bps >= params.rules[0].edge_bps_min and state.virtual[i].status == 0:
+        elif (
+            lane.entry_open_lots == 0
+            and edge_bps >= params.rules[0].edge_bps_min
+            and state.virtual[i].status == 0
+        ):
             signal = Signal(signals.p[t, i], edge_bps, signals.barrier_bps[t, i])
             _consider_entry(i, now_ms, close, signal, state, params, records)
 
@@ -127,15 +130,9 @@ def _consider_exit(
         reason = REASON_REVERSAL
     if reason == 0:
         return
-    if lane.stop_lots > 0:
-        request(i, now_ms, CANCEL_STOP, 0, 0, REASON_STOP, ALLOWED, state, records)
-        lane.stop_lots = 0
-    held = lane.position_lots
-    lane.working_lots = -held
-    lane.working_kind = EXIT
-    lane.working_reason = reason
+    want_exit(i, reason, state)
     lane.expected_ticks = close
-    request(i, now_ms, EXIT, -held, 0, reason, ALLOWED, state, records)
+    request(i, now_ms, EXIT, -lane.position_lots, 0, reason, ALLOWED, state, records)
 
 
 @inlined
@@ -172,9 +169,7 @@ def _consider_entry(
     if collar_bps > 0.0:
         limit = math.floor(close * (1.0 + collar_bps * 1e-4))
     _reserve_cash(i, close, limit, lots, state, params)
-    lane.working_lots = lots
-    lane.working_kind = ENTRY
-    lane.working_reason = REASON_SIGNAL
+    lane.entry_open_lots = lots
     lane.expected_ticks = close
     request(i, now_ms, ENTRY, lots, limit, REASON_SIGNAL, ALLOWED, state, records)
 
@@ -201,7 +196,7 @@ def _reserve_cash(
 def entry_refusal(i: int, now_ms: int, state: TradeState, params: TradeParams) -> int:
     """Return the code of the first rule that forbids an entry now, or ALLOWED."""
     account, rules = state.account[0], params.rules[0]
-    if account.halted == 1:
+    if account.halted == 1 or state.book[i].halted == 1:
         return REFUSED_HALTED
     if params.specs[i].has_champion == 0:
         return REFUSED_SHADOW

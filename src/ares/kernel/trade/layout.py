@@ -24,7 +24,9 @@ EXIT = 2
 STOP = 3
 CANCEL_STOP = 4
 REFUSAL = 5
-"""Kinds of request; REFUSAL is an entry that was refused: it opens a virtual trade."""
+"""Kinds of request; REFUSAL is an entry that was refused: it opens a virtual trade. A decision
+requests entries, exits and refusals. STOP and CANCEL_STOP are what brings the resting stop to the
+wanted one: ``scan`` logs them for its venue, the engine's order machine sends orders instead."""
 
 REASON_NONE = 0
 REASON_SIGNAL = 1
@@ -152,6 +154,7 @@ SPECS = np.dtype(
         ("notional_mul", _I),
         ("notional_div", _I),
         ("cost_units_min", _I),
+        ("order_lots_max", _I),  # of the venue; 0: none
         ("base_ms", _I),
         ("alpha_fast", _F),  # of the volatility averages, per base bar
         ("alpha_slow", _F),
@@ -212,13 +215,14 @@ BOOK = np.dtype(
         ("entry_barrier_bps", _F),
         ("entry_p", _F),
         ("entry_edge_bps", _F),
-        ("expected_ticks", _I),  # the close the working order was decided on
-        ("working_lots", _I),  # signed, still to fill
-        ("working_kind", _I),
-        ("working_reason", _I),
+        ("expected_ticks", _I),  # the close the newest entry or exit was decided on
+        ("entry_open_lots", _I),  # of the entry, still to fill
+        ("exit_reason", _I),  # why all that is held is to be sold; 0: it is not
+        ("stop_filling", _I),  # 1: the stop was triggered, and the rest of it is being sold
+        ("halted", _I),  # 1: no entries in this instrument
         ("pending_notional", _I),  # what a working entry adds to the account's
         ("reserved", _I),
-        ("stop_lots", _I),  # resting at the venue
+        ("stop_lots", _I),  # wanted at the venue; 0: no stop
         ("last_close", _I),
         ("n_bars", _I),
         ("var_fast", _F),
@@ -286,8 +290,10 @@ FILL = np.dtype(
         ("lots", _I),
         ("price_ticks", _I),
         ("fee_units", _I),
-        ("rejected", _I),  # 1: nothing filled, the order is dead (collar)
-        ("remaining_lots", _I),
+        ("rejected", _I),  # 1: the order ended, and nothing of it was filled
+        ("remaining_lots", _I),  # of the order, still to fill; 0: it ended
+        ("late", _I),  # 1: of an order that had ended before
+        ("withdrawn", _I),  # 1: we cancelled the order, and nothing of it was filled
     ]
 )
 

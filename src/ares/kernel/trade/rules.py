@@ -168,6 +168,7 @@ def specs_record(traded: Sequence[InstrumentRules]) -> Records:
         row["notional_mul"] = instrument.spec.notional_mul
         row["notional_div"] = instrument.spec.notional_div
         row["cost_units_min"] = _units(instrument.spec.cost_min_quote)
+        row["order_lots_max"] = instrument.spec.order_lots_max
         row["base_ms"] = instrument.base_ms
         row["alpha_fast"] = 1.0 - 0.5 ** (instrument.base_ms / FAST_MS)
         row["alpha_slow"] = 1.0 - 0.5 ** (instrument.base_ms / SLOW_MS)
@@ -221,7 +222,7 @@ def reset_posterior(
     row["mode"] = next_mode(0, float(row["mode_confidence"]), params)
     row["arm_bps"] = 0.0
     row["arm_trades"] = 0
-    row["inherited"] = int(row["position_lots"] != 0 or row["working_lots"] != 0)
+    row["inherited"] = int(row["position_lots"] != 0 or row["entry_open_lots"] != 0)
 
 
 def _units(quote: float) -> int:

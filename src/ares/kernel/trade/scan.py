@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ares.kernel.bars import F64, I64
 from ares.kernel.jit import entry_point, inlined
-from ares.kernel.trade.account import apply_fill
+from ares.kernel.trade.account import apply_fill, request
 from ares.kernel.trade.arrays import (
     Market,
     Prices,
@@ -23,12 +23,16 @@ from ares.kernel.trade.arrays import (
 from ares.kernel.trade.decide import trade_step
 from ares.kernel.trade.fill import venue_accept, venue_cancel_stop, venue_open, venue_range
 from ares.kernel.trade.layout import (
+    ALLOWED,
     CANCEL_STOP,
+    EXIT,
     N_FILLS,
     N_NOTICES,
     N_OUTCOMES,
     N_REQUESTS,
+    REASON_STOP,
     REFUSAL,
+    STOP,
     Records,
 )
 
@@ -153,11 +157,10 @@ def _fill_orders(
     bar = TickBar(open_ms, market.opens[t, i], market.lows[t, i], market.closes[t, i])
     volume = market.volumes[t, i]
     n_fills = counts[N_FILLS]
-    n_requests = counts[N_REQUESTS]
     venue_open(i, bar, volume, state.venue, params, records)
     if counts[N_FILLS] > n_fills:
         apply_fill(i, n_fills, state, params, records)
-        _send_to_venue(n_requests, state, records)
+        _rest_wanted_stop(i, open_ms, state, records)
     n_fills = counts[N_FILLS]
     venue_range(i, bar, volume, state.venue, params, records)
     if counts[N_FILLS] > n_fills:
@@ -166,11 +169,28 @@ def _fill_orders(
 
 @inlined
 def _send_to_venue(first: int, state: TradeState, records: TradeRecords) -> None:
-    """Hand the requests from row ``first`` on to the simulated venue."""
+    """Hand the requests from row ``first`` on to the simulated venue; an exit's stop goes first."""
     for k in range(first, records.counts[N_REQUESTS]):
-        request = records.requests[k]
-        i, kind = request.instrument, request.kind
-        if kind == CANCEL_STOP:
-            venue_cancel_stop(i, state.venue)
-        elif kind != REFUSAL:
-            venue_accept(i, kind, request.lots, request.price_ticks, state.venue)
+        row = records.requests[k]
+        i, kind = row.instrument, row.kind
+        if kind == EXIT:
+            _rest_wanted_stop(i, row.ts_ms, state, records)
+        if kind != REFUSAL:
+            venue_accept(i, kind, row.lots, row.price_ticks, state.venue)
+
+
+@inlined
+def _rest_wanted_stop(i: int, ts_ms: int, state: TradeState, records: TradeRecords) -> None:
+    """Bring the resting stop to the wanted one, and log what an engine would have sent."""
+    lane, order = state.book[i], state.venue[i]
+    if order.stop_lots == lane.stop_lots and (
+        lane.stop_lots == 0 or order.stop_ticks == lane.stop_ticks
+    ):
+        return
+    if order.stop_lots > 0:
+        request(i, ts_ms, CANCEL_STOP, 0, 0, REASON_STOP, ALLOWED, state, records)
+        venue_cancel_stop(i, state.venue)
+    if lane.stop_lots > 0:
+        lots, ticks = -lane.stop_lots, lane.stop_ticks
+        request(i, ts_ms, STOP, lots, ticks, REASON_STOP, ALLOWED, state, records)
+        venue_accept(i, STOP, lots, ticks, state.venue)

@@ -61,6 +61,8 @@ def size_entry(
         units *= spec.size_share
     lots = math.floor(units / units_per_lot) if units > 0.0 else 0
     units_min = max(rules.order_units_min, spec.cost_units_min)
+    if 0 < spec.order_lots_max < lots:
+        lots = spec.order_lots_max
     if lots <= 0 or lots * units_per_lot < units_min:
         return 0, code
     return lots, ALLOWED
