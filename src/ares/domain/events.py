@@ -20,6 +20,37 @@ from ares.domain.model_events import (
     SlotChangeRefused,
     SlotChangeRequested,
 )
+from ares.domain.order_events import (
+    AccountSeen,
+    AmendOrder,
+    AmendRefused,
+    AskAccount,
+    CancelOrder,
+    CancelRefused,
+    ClockSkewMeasured,
+    CommandDone,
+    CommandGiven,
+    CommandRefused,
+    DifferenceFound,
+    DifferenceSettled,
+    EventRefused,
+    ExecutionBooked,
+    HaltChanged,
+    OrderAbsent,
+    OrderAccepted,
+    OrderAmended,
+    OrderEnded,
+    OrderFilled,
+    OrderMoved,
+    OrderUnknown,
+    QueryOrder,
+    StopMissing,
+    Stopping,
+    SubmitOrder,
+    TimeReached,
+    VenueDown,
+    VenueUp,
+)
 from ares.domain.run import RunSetup
 
 
@@ -29,11 +60,20 @@ class RunStarted(msgspec.Struct, frozen=True, tag=True):
     setup: RunSetup
 
 
-class EngineStarted(msgspec.Struct, frozen=True, tag=True):
-    """The engine resumed a run; the hashes identify its code."""
+class EngineStarted(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
+    """The engine took up a run again. Every start opens an epoch.
+
+    hashes : of the code, settings and the user's features in this epoch.
+    after_seq : of the last event before it.
+    restarted : statistics that began anew, after a crash of another version of the code.
+    nonce  : makes the client ids of this epoch unique, see ``core.orders.client_id``. Another one
+             at every start: a journal restored from a backup must not issue an id again.
+    """
 
     hashes: dict[str, str]
     after_seq: int
+    nonce: str
+    restarted: tuple[str, ...] = ()
 
 
 class BarsClosed(msgspec.Struct, frozen=True, tag=True, gc=False):
@@ -64,44 +104,6 @@ class SeriesPublished(msgspec.Struct, frozen=True, tag=True, gc=False):
     rows: bytes
 
 
-class OrderAccepted(msgspec.Struct, frozen=True, tag=True, gc=False):
-    """The venue accepted an order."""
-
-    client_id: str
-    ts_ms: int
-
-
-class OrderFilled(msgspec.Struct, frozen=True, tag=True, gc=False):
-    """The venue filled (part of) an order.
-
-    lots      : signed lots of this fill.
-    remaining : signed lots still working; 0 ends the order, whatever its size was.
-    """
-
-    client_id: str
-    ts_ms: int
-    lots: int
-    price_ticks: int
-    fee_units: int
-    remaining: int
-
-
-class OrderRejected(msgspec.Struct, frozen=True, tag=True, gc=False):
-    """The venue rejected or expired an order of which nothing was filled."""
-
-    client_id: str
-    ts_ms: int
-    price_ticks: int
-    reason: str
-
-
-class OrderCancelled(msgspec.Struct, frozen=True, tag=True, gc=False):
-    """The venue cancelled an order, as requested."""
-
-    client_id: str
-    ts_ms: int
-
-
 Event = (
     RunStarted
     | EngineStarted
@@ -109,8 +111,19 @@ Event = (
     | SeriesPublished
     | OrderAccepted
     | OrderFilled
-    | OrderRejected
-    | OrderCancelled
+    | OrderEnded
+    | OrderUnknown
+    | OrderAbsent
+    | CancelRefused
+    | OrderAmended
+    | AmendRefused
+    | VenueDown
+    | VenueUp
+    | AccountSeen
+    | ClockSkewMeasured
+    | TimeReached
+    | CommandGiven
+    | Stopping
     | ModelPublished
     | ModelRefused
     | SlotChangeRequested
@@ -119,32 +132,6 @@ Event = (
     | RetrainingEnded
     | AlertRaised
 )
-
-
-class SubmitOrder(msgspec.Struct, frozen=True, tag=True, gc=False):
-    """Command: send an order. The client id makes sending it again idempotent.
-
-    kind        : entry, exit or stop.
-    lots        : signed.
-    price_ticks : limit of an entry (0: none), trigger of a stop.
-    """
-
-    client_id: str
-    instrument: int
-    kind: str
-    lots: int
-    price_ticks: int
-    reason: str
-    p: float
-    edge_bps: float
-    barrier_bps: float
-
-
-class CancelOrder(msgspec.Struct, frozen=True, tag=True, gc=False):
-    """Command: cancel an order."""
-
-    client_id: str
-    instrument: int
 
 
 class DecisionMade(msgspec.Struct, frozen=True, tag=True, gc=False):
@@ -257,10 +244,24 @@ class SeriesRestored(msgspec.Struct, frozen=True, tag=True, gc=False):
     age_hours: float
 
 
-Command = SubmitOrder | CancelOrder
+Command = SubmitOrder | CancelOrder | AmendOrder | QueryOrder | AskAccount
+"""Effects that are sent to the venue."""
+
 Effect = (
     SubmitOrder
     | CancelOrder
+    | AmendOrder
+    | QueryOrder
+    | AskAccount
+    | OrderMoved
+    | ExecutionBooked
+    | StopMissing
+    | DifferenceFound
+    | DifferenceSettled
+    | HaltChanged
+    | CommandDone
+    | CommandRefused
+    | EventRefused
     | DecisionMade
     | SignalRefused
     | TradeClosed

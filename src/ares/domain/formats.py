@@ -1,18 +1,22 @@
 """Versions of the stored formats, and the refusal of files that another version of Ares wrote.
 
 A format's number goes up whenever its files get another shape or other names. From format 3 of the
-journal on, later versions of Ares read the formats of earlier ones.
+journal on, later versions of Ares read the formats of earlier ones, see ``journal.upcast``.
 """
 
 from __future__ import annotations
 
 from ares.domain.errors import UserError
 
-JOURNAL_FORMAT = 3
+JOURNAL_FORMAT = 4
 """Of a run's journal and of the models' journal: part of the hash that their chain begins with."""
 
-SNAPSHOT_FORMAT = 3
-"""Of a state's snapshot: part of its schema hash."""
+JOURNAL_FORMATS_READ = (3, 4)
+"""Formats that this version reads. A models' journal of format 3 is also appended to: its records
+are the same."""
+
+SNAPSHOT_FORMAT = 4
+"""Of a state's snapshot."""
 
 CARD_FORMAT = 2
 """Of a package's ``model.json``; a card without a format is of format 1."""

@@ -51,17 +51,19 @@ class Instrument(msgspec.Struct, frozen=True, order=True):
         return cls(venue, symbol)
 
 
-class InstrumentSpec(msgspec.Struct, frozen=True):
+class InstrumentSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     """An instrument with its grid: a tick is 10**-price_decimals of the quote currency, a lot
     10**-qty_decimals of the base currency.
 
     cost_min_quote : smallest order, in quote currency.
+    order_lots_max : largest order that the venue takes; 0: no limit.
     """
 
     instrument: Instrument
     price_decimals: int
     qty_decimals: int
     cost_min_quote: float = 0.0
+    order_lots_max: int = 0
 
     @property
     def notional_mul(self) -> int:

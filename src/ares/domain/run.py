@@ -8,6 +8,7 @@ from ares.domain.instrument import InstrumentSpec
 from ares.domain.model import Ensemble
 from ares.domain.series import SentimentSpec, SeriesSpec, ValueSpec, all_series
 from ares.domain.timeframe import Timeframe
+from ares.domain.venue import SIMULATED, VenueTraits
 
 
 class RunInstrument(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -64,6 +65,9 @@ class RunSetup(msgspec.Struct, frozen=True, omit_defaults=True):
     challenger_rules : when a challenger advances, and when an ensemble is withdrawn; None: slots
                   change only when a person requests it.
     sentiment, value_series : external series, the last columns, see ``series``.
+    owner       : 8 hex digits of workspace and environment, the beginning of every client id.
+    nonce       : makes the client ids of the first epoch unique, see ``EngineStarted``.
+    traits      : of the venue.
     """
 
     environment: str
@@ -83,6 +87,9 @@ class RunSetup(msgspec.Struct, frozen=True, omit_defaults=True):
     challenger_rules: ChallengerRules | None = None
     sentiment: SentimentSpec | None = None
     value_series: tuple[ValueSpec, ...] = ()
+    owner: str = ""
+    nonce: str = ""
+    traits: VenueTraits = SIMULATED
 
     @property
     def series(self) -> tuple[SeriesSpec, ...]:

@@ -42,7 +42,7 @@ def utc_sql(ts_ms: int) -> str:
     >>> utc_sql(1_679_000_400_000)
     '2023-03-16 21:00:00'
     """
-    return _at(ts_ms).strftime("%Y-%m-%d %H:%M:%S")
+    return _at(ts_ms).isoformat(" ", "seconds")[:19]  # strftime takes twice as long
 
 
 def utc_version(when: datetime | int) -> str:

@@ -1,0 +1,30 @@
+"""What a venue promises: declared with the venue, journaled with the run, never guessed."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class VenueTraits(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Times and abilities that the order machine counts on. Times in milliseconds, 0: never.
+
+    amends_stops   : a resting stop can be changed in place.
+    proves_absence : an order that two complete look-ups do not find after its deadline (plus
+                     ``absence_margin_ms``, by the venue's clock) will never arrive.
+    deadline_ms    : the venue refuses an order that reaches it later than this after its decision.
+    answer_ms      : without an answer for so long, the outcome of a command is unknown.
+    fill_ms        : an immediate order that is open for so long is looked up.
+    account_ms     : balances and open orders are compared this often.
+    """
+
+    amends_stops: bool = False
+    proves_absence: bool = True
+    deadline_ms: int = 0
+    absence_margin_ms: int = 0
+    answer_ms: int = 0
+    fill_ms: int = 0
+    account_ms: int = 0
+
+
+SIMULATED = VenueTraits()
+"""The simulated venue in the engine's own process: it answers at once and loses nothing."""
