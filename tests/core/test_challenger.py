@@ -10,9 +10,10 @@ import pytest
 
 from ares.core import orders
 from ares.core.challenger import TRADES_MIN, observe_trades
-from ares.domain.events import OrderFilled, SubmitOrder, TradeClosed
+from ares.domain.events import TradeClosed
 from ares.domain.model_events import SlotChangeRequested
-from ares.kernel.trade.layout import ENTRY, EXIT
+from ares.domain.order_events import OrderFilled, SubmitOrder
+from ares.kernel.trade.layout import REASON_REVERSAL
 
 START_MS = 1_704_153_600_000  # on the hour
 MINUTES_IN_HOUR = 60
@@ -116,13 +117,15 @@ def test_a_trade_of_money_is_looked_at_with_its_fill(
     engine.bars()
     engine.state.trade.book[0]["arm_trades"] = trades
     book = engine.state.trade.book[0]
-    for name, kind, lots, ticks in (("in", ENTRY, 10, 10_000), ("out", EXIT, -10, 9_900)):
-        wish: Any = "entry" if kind == ENTRY else "exit"
-        sent = SubmitOrder(name, 0, wish, lots, 0, "signal", 0.6, 9.0, 100.0)
-        engine.state.orders[name] = orders.submitted(sent)
-        engine.state.working_ids[0] = name
-        book["working_lots"], book["working_kind"], book["entry_barrier_bps"] = lots, kind, 100.0
-        engine.take(OrderFilled(name, engine.now_ms, lots, ticks, 0, 0))
+    for kind, lots, ticks in (("entry", 10, 10_000), ("exit", -10, 9_900)):
+        sent = SubmitOrder(kind, 0, kind, lots, 0, "signal", 0.6, 9.0, 100.0)
+        engine.state.orders[kind] = orders.sent(sent, engine.state.seq, 0, engine.now_ms)
+        setattr(engine.state.lane_orders[0], kind, kind)
+        if kind == "entry":
+            book["entry_open_lots"] = lots
+        else:
+            book["exit_reason"] = REASON_REVERSAL
+        engine.take(OrderFilled(kind, engine.now_ms, lots, ticks, 0, "x1"))
     assert int(book["position_lots"]) == 0
     assert int(book["arm_trades"]) == trades + 1
     assert int(engine.state.edge_lost[0]["steps"]) == 1

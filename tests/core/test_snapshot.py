@@ -15,7 +15,6 @@ from ares.core.snapshot import (
     ARRAYS,
     DERIVED,
     VALUES,
-    Snapshot,
     restore,
     schema_hash,
     snapshot,
@@ -72,11 +71,9 @@ def test_a_restored_state_has_every_field_of_the_first(engine_of: Any) -> None:
     assert snapshot(again) == snapshot(state)
 
 
-def test_a_snapshot_of_another_layout_is_refused(engine_of: Any) -> None:
+def test_what_is_no_snapshot_is_refused(engine_of: Any) -> None:
     state = engine_of().state
-    content = msgspec.msgpack.decode(snapshot(state), type=Snapshot)
-    other = msgspec.structs.replace(content, schema="another")
-    for raw in (msgspec.msgpack.encode(other), msgspec.msgpack.encode({"schema": "old"})):
+    for raw in (msgspec.msgpack.encode({"schema": "old"}), b"", b"\xff"):
         with pytest.raises(ValueError, match="written by a version with other state layouts"):
             restore(state.setup, raw)
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ares.core.bar_windows import empty_windows
+from ares.core.orders import LaneOrders
 from ares.core.series import first_series, n_columns, series_weights
 from ares.core.slot import first_slots, seed_of
 from ares.core.slots import start_comparison, start_edge_test, write_slots
@@ -75,8 +76,24 @@ def new_state(setup: RunSetup) -> State:
         bar_windows=empty_windows(lanes * m) if setup.user_features else None,
         series=first_series(setup),
         orders={},
-        stop_ids=[""] * lanes,
-        working_ids=[""] * lanes,
+        at_ms=0,
+        ended={},
+        lane_orders=[LaneOrders() for _ in range(lanes)],
+        trades_begun=[0] * lanes,
+        nonce="",
+        orders_sent=0,
+        halts=[],
+        differences=[],
+        venue_up=True,
+        reconciling=False,
+        account_known=False,
+        outside_lots=[0] * i,
+        mismatch_ms=[0] * i,
+        ledger_ms=0,
+        account_due_ms=0,
+        strange_execs={},
+        venue_ahead_ms=0,
+        answers={},
         slots=first_slots(setup),
         previous_champions=[lane.previous for lane in setup.instruments[:i]],
         edge_lost=zeros(E_PROCESS, lanes),

@@ -6,7 +6,7 @@ the learner.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -51,6 +51,13 @@ class SlotHistory:
         if self._setup is None:
             raise ValueError("the journal does not begin with RunStarted")
         return self._setup
+
+    def resume(self, slots: Sequence[Slot], others: Iterable[Ensemble | None]) -> None:
+        """Continue from these slots; others: further ensembles that may be assigned again."""
+        self.slots = list(slots)
+        for ensemble in (*(slot.ensemble for slot in slots), *others):
+            if ensemble is not None:
+                self._ensembles[ensemble.hash] = ensemble
 
     def add(self, event: Event, effects: Sequence[Effect]) -> list[SlotsApplied]:
         """Take the next entry; return its changes of slots, in order."""

@@ -10,12 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ares.core.initial_state import new_state
-from ares.core.orders import Order
+from ares.core.migration import (
+    Layout,
+    UndeclaredLayout,
+    layout,
+    migrate_arrays,
+    migrate_values,
+)
+from ares.core.orders import Halt, LaneOrders, Order
 from ares.core.slot import Slot
 from ares.core.slots import write_slots
 from ares.core.state import State
 from ares.domain.formats import SNAPSHOT_FORMAT
 from ares.domain.model import Ensemble
+from ares.domain.order_events import CommandDone, CommandRefused, DifferenceFound
 from ares.domain.run import RunSetup
 
 ARRAYS = (
@@ -35,10 +43,19 @@ ARRAY_TUPLES = ("series",)
 """Fields of ``State`` that are tuples of arrays."""
 
 VALUES = (
-    "seq", "now_ms", "orders", "stop_ids", "working_ids", "slots", "previous_champions",
-    "review_due",
+    "seq", "now_ms", "at_ms", "orders", "ended", "lane_orders", "trades_begun", "nonce",
+    "orders_sent", "halts", "differences", "venue_up", "reconciling", "account_known",
+    "outside_lots", "mismatch_ms", "ledger_ms", "account_due_ms", "strange_execs",
+    "venue_ahead_ms", "answers", "slots",
+    "previous_champions", "review_due",
 )  # fmt: skip
 """Fields of ``State`` that a snapshot holds as values."""
+
+STRUCTS: dict[str, type[msgspec.Struct]] = {
+    "orders": Order, "ended": Order, "lane_orders": LaneOrders, "halts": Halt, "slots": Slot,
+}  # fmt: skip
+"""Values that are lists of structures of the core. Those of events and models may only get fields
+with defaults, as in the journal."""
 
 DERIVED = {
     "setup": "the first record of the journal",
@@ -55,52 +72,116 @@ DERIVED = {
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """A state's bytes at one ``seq``; ``schema`` refuses a snapshot with other layouts."""
+    """A state's bytes at one ``seq``, with the layout that they have.
 
+    schema : hash of ``layout``: equal where nothing is to be migrated.
+    """
+
+    format: int
     schema: str
+    layout: Layout
+    arrays: dict[str, bytes]
     seq: int
     now_ms: int
-    arrays: dict[str, bytes]
+    at_ms: int
     orders: list[Order]
-    stop_ids: list[str]
-    working_ids: list[str]
+    ended: list[Order]
+    lane_orders: list[LaneOrders]
+    trades_begun: list[int]
+    nonce: str
+    orders_sent: int
+    halts: list[Halt]
+    differences: list[DifferenceFound]
+    venue_up: bool
+    reconciling: bool
+    account_known: bool
+    outside_lots: list[int]
+    mismatch_ms: list[int]
+    ledger_ms: int
+    account_due_ms: int
+    strange_execs: dict[str, int]
+    venue_ahead_ms: int
+    answers: dict[str, CommandDone | CommandRefused]
     slots: list[Slot]
     previous_champions: list[Ensemble | None]
     review_due: bool
 
 
+class _Head(msgspec.Struct, frozen=True):
+    """What a snapshot says of itself; the rest is not decoded."""
+
+    format: int
+    schema: str
+
+
+def layout_of(state: State) -> Layout:
+    """Return the layout of a state's snapshot: of its arrays, values and structures."""
+    return layout(_arrays(state), VALUES, STRUCTS)
+
+
 def schema_hash(state: State) -> str:
-    """Return the hash of the format and of every array's layout and shape."""
-    arrays = sorted(_arrays(state).items())
-    text = ";".join(f"{name}:{a.dtype.descr}:{a.shape}" for name, a in arrays)
-    return hashlib.sha256(f"{SNAPSHOT_FORMAT};{text}".encode()).hexdigest()
+    """Return the hash of the format and of a state's layout."""
+    text = msgspec.json.encode((SNAPSHOT_FORMAT, layout_of(state)))
+    return hashlib.sha256(text).hexdigest()
 
 
 def snapshot(state: State) -> bytes:
     """Return the state as bytes; equal states give equal bytes."""
     values = {name: getattr(state, name) for name in VALUES}
-    values["orders"] = [order for order in state.orders.values() if order.open]
+    values["orders"] = list(state.orders.values())
+    values["ended"] = list(state.ended.values())
     arrays = {name: array.tobytes() for name, array in _arrays(state).items()}
-    return msgspec.msgpack.encode(Snapshot(schema=schema_hash(state), arrays=arrays, **values))
+    return msgspec.msgpack.encode(
+        Snapshot(
+            format=SNAPSHOT_FORMAT,
+            schema=schema_hash(state),
+            layout=layout_of(state),
+            arrays=arrays,
+            **values,
+        )
+    )
 
 
 def restore(setup: RunSetup, raw: bytes) -> State:
-    """Return the state of a snapshot; raise ValueError where its layouts are not this code's."""
+    """Return the state of a snapshot.
+
+    One of another layout is migrated by field name, with the defaults and drops that
+    ``core.migration`` declares. Raises ValueError where something is not declared.
+    """
     state = new_state(setup)
     try:
-        content = msgspec.msgpack.decode(raw, type=Snapshot)
-    except msgspec.DecodeError:
-        content = None
-    if content is None or content.schema != schema_hash(state):
-        raise ValueError("the snapshot was written by a version with other state layouts")
+        head = msgspec.msgpack.decode(raw, type=_Head)
+        if head.format != SNAPSHOT_FORMAT:
+            raise UndeclaredLayout(f"format {head.format}")
+        if head.schema == schema_hash(state):
+            content = msgspec.msgpack.decode(raw, type=Snapshot)
+        else:
+            content = _migrated(state, raw)
+    except msgspec.DecodeError as error:
+        raise UndeclaredLayout(str(error)) from None
     for name, array in _arrays(state).items():
         flat = np.frombuffer(content.arrays[name], array.dtype)
         array[...] = flat.reshape(array.shape)
     for name in VALUES:
         setattr(state, name, getattr(content, name))
     state.orders = {order.client_id: order for order in content.orders}
+    state.ended = {order.client_id: order for order in content.ended}
     write_slots(state, range(len(state.slots)))
     return state
+
+
+def _migrated(state: State, raw: bytes) -> Snapshot:
+    """Return the content of a snapshot with another layout, as this one has it.
+
+    state : a new one, whose values stand for what is declared as ``INITIAL``.
+    """
+    old = msgspec.msgpack.decode(raw)
+    initial = {name: msgspec.to_builtins(getattr(state, name)) for name in VALUES}
+    initial["orders"], initial["ended"] = [], []
+    values = migrate_values(old, initial, layout_of(state), STRUCTS)
+    arrays = migrate_arrays(old, _arrays(state))
+    content = {**values, "format": SNAPSHOT_FORMAT, "schema": "", "layout": old["layout"]}
+    return msgspec.convert({**content, "arrays": arrays}, Snapshot)
 
 
 def _arrays(state: State) -> dict[str, NDArray[Any]]:

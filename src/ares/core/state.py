@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ares.core.orders import Order
+from ares.core.orders import Halt, LaneOrders, Order
 from ares.core.slot import Slot
 from ares.domain.events import BarsClosed
 from ares.domain.model import Ensemble
+from ares.domain.order_events import CommandDone, CommandRefused, DifferenceFound
 from ares.domain.run import RunSetup
 from ares.kernel.bar_aggregation import BarSeries, ClosingBars, FeatureRows, Intervals
 from ares.kernel.bars import F64, I64
@@ -39,6 +40,7 @@ class Scratch:
     outputs  : what a decision was made from, see ``DecisionMade``; records: what it led to.
     flat_features, flat_p : views of ``State.features`` and ``State.latest.p`` with lanes and
                timeframes on one axis; flat_packages : ``State.packages`` as a list.
+    event_sizes : of the three arrays of a ``BarsClosed``, in bytes.
     """
 
     bars: ClosingBars
@@ -52,6 +54,7 @@ class Scratch:
     flat_p: F64
     flat_packages: list[int]
     calls: LiveCalls | None = None
+    event_sizes: tuple[int, int, int] = field(init=False)
     _bytes: list[tuple[memoryview, memoryview, memoryview]] = field(init=False)
 
     def bind(self, n_instruments: int) -> None:
@@ -60,6 +63,7 @@ class Scratch:
         """
         bars = self.bars
         firsts = range(0, len(bars.present), n_instruments)
+        self.event_sizes = (40 * n_instruments, n_instruments, n_instruments)
         parts = [slice(first, first + n_instruments) for first in firsts]
         self._bytes = [
             (
@@ -88,7 +92,19 @@ class State:
     bar_windows : the last bars of each series, see ``core.bar_windows``; None without features of
                the user's own.
     series   : of each external series, (n_instruments,) what is known for each instrument.
-    stop_ids, working_ids : client ids of the resting stop and the working market order.
+    at_ms    : the engine's clock. ``now_ms``: the newest closing instant, in the market's time.
+    orders   : open orders by client id; ended: those of the last 30 days that have ended.
+    lane_orders : (n_lanes,) which open order is the entry, the exit and the stop of each lane.
+    trades_begun : (n_lanes,) seq of the decision that opened the newest trade.
+    nonce, orders_sent : of the client ids of this epoch.
+    halts, differences : what stands.
+    venue_up : a private session with the venue stands. reconciling: not since the start yet.
+    outside_lots : (n_instruments,) held at the venue outside the ledger; known with the first
+               ``AccountSeen``. mismatch_ms: since when balances differ; 0: they do not.
+    ledger_ms : when an execution was last booked. account_due_ms: when balances are compared next.
+    strange_execs : executions of orders that are not ours, and when they were reported.
+    venue_ahead_ms : what the venue's clock shows beyond ``at_ms``.
+    answers  : to the newest commands of people, by id.
     slots    : (n_lanes,) the ensemble in each lane.
     previous_champions : (n_instruments,) what a rollback restores.
     edge_lost : (n_lanes,) sequential tests for a lost edge.
@@ -113,8 +129,24 @@ class State:
     bar_windows: Records | None
     series: tuple[Records, ...]
     orders: dict[str, Order]
-    stop_ids: list[str]
-    working_ids: list[str]
+    at_ms: int
+    ended: dict[str, Order]
+    lane_orders: list[LaneOrders]
+    trades_begun: list[int]
+    nonce: str
+    orders_sent: int
+    halts: list[Halt]
+    differences: list[DifferenceFound]
+    venue_up: bool
+    reconciling: bool
+    account_known: bool
+    outside_lots: list[int]
+    mismatch_ms: list[int]
+    ledger_ms: int
+    account_due_ms: int
+    strange_execs: dict[str, int]
+    venue_ahead_ms: int
+    answers: dict[str, CommandDone | CommandRefused]
     slots: list[Slot]
     previous_champions: list[Ensemble | None]
     edge_lost: Records

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from ares.core import orders
 from ares.core.bar_windows import bars_of, push
 from ares.core.challenger import (
     compare_hourly,
@@ -15,8 +14,21 @@ from ares.core.challenger import (
     on_published,
     review,
 )
-from ares.core.facts import KINDS, effects_of_records
+from ares.core.commands import on_command
+from ares.core.execution import submit, work
+from ares.core.facts import facts_of_records, refusal_effect
+from ares.core.market import refuse_instant, refused_bars
 from ares.core.models import Models
+from ares.core.reconcile import (
+    forget_old,
+    on_account,
+    on_clock,
+    on_report,
+    on_start,
+    on_time,
+    on_venue_down,
+    on_venue_up,
+)
 from ares.core.series import on_series, series_facts, write_series
 from ares.core.state import State, bind_calls
 from ares.domain.events import (
@@ -25,62 +37,75 @@ from ares.domain.events import (
     Effect,
     EngineStarted,
     Event,
-    OrderAccepted,
-    OrderCancelled,
-    OrderFilled,
-    OrderRejected,
     RunStarted,
     SeriesPublished,
 )
-from ares.domain.model_events import (
-    AlertRaised,
-    DriftMeasured,
-    ModelPublished,
-    ModelRefused,
-    RetrainingEnded,
-    RetrainingStarted,
-    SlotChangeRequested,
+from ares.domain.model_events import ModelPublished, SlotChangeRequested
+from ares.domain.order_events import (
+    AccountSeen,
+    AmendRefused,
+    CancelRefused,
+    ClockSkewMeasured,
+    CommandGiven,
+    OrderAbsent,
+    OrderAccepted,
+    OrderAmended,
+    OrderEnded,
+    OrderFilled,
+    OrderUnknown,
+    TimeReached,
+    VenueDown,
+    VenueUp,
 )
 from ares.domain.timeframe import HOUR_MS
 from ares.kernel.features import N_FEATURES, VOLATILITY_20
 from ares.kernel.features.columns import past_warmup
-from ares.kernel.live import observe_closes
-from ares.kernel.trade.layout import N_NOTICES, N_OUTCOMES, N_REQUESTS, Records
+from ares.kernel.live import REFUSED, observe_closes
+from ares.kernel.trade.arrays import Signal
+from ares.kernel.trade.layout import (
+    ENTRY,
+    N_NOTICES,
+    N_OUTCOMES,
+    N_REQUESTS,
+    REFUSAL,
+    Records,
+)
+
+DAY_EVENTS = 4_096
+"""Once in so many events what is too old to matter is forgotten."""
 
 
-def step(state: State, event: Event, models: Models) -> list[Effect]:
+def step(state: State, event: Event, models: Models, at_ms: int = 0) -> list[Effect]:
     """Advance the state by one event and return its effects, in order.
 
-    Raises IllegalTransition where the event cannot follow: a broken invariant stops the process.
+    at_ms : the engine's clock; one that went back is not followed.
+
+    No event raises: what cannot be true is refused with ``EventRefused``, what cannot be explained
+    is a ``DifferenceFound``.
     """
     state.seq += 1
+    state.at_ms = max(state.at_ms, at_ms)
+    if state.seq % DAY_EVENTS == 0:
+        forget_old(state)
     match event:
         case BarsClosed():
-            effects = _on_bars(state, event, models)
-            if state.setup.challenger_rules is None or event.warming:
-                return effects
-            if len(effects) > 1:
+            return _on_closing(state, event, models)
+        case (
+            OrderAccepted()
+            | OrderFilled()
+            | OrderEnded()
+            | OrderUnknown()
+            | OrderAbsent()
+            | CancelRefused()
+            | OrderAmended()
+            | AmendRefused()
+        ):
+            effects = on_report(state, event)
+            if effects:
                 observe_trades(state, effects)
-            on_the_hour = event.ts_ms % HOUR_MS == 0
-            if on_the_hour:
-                effects += compare_hourly(state)
-            if state.review_due or on_the_hour:
-                effects += review(state, models)
-            return effects
-        case OrderFilled() | OrderRejected():
-            effects = _on_answer(state, event)
-            observe_trades(state, effects)
             if state.review_due:  # at once: a withdrawn ensemble must not decide the next bar
                 effects += review(state, models)
             return effects
-        case OrderAccepted():
-            if event.client_id in state.orders:
-                orders.apply(state.orders[event.client_id], event)
-            return []
-        case OrderCancelled():
-            orders.apply(_order(state, event.client_id), event)
-            del state.orders[event.client_id]
-            return []
         case SeriesPublished():
             on_series(state, event)
             return []
@@ -88,16 +113,51 @@ def step(state: State, event: Event, models: Models) -> list[Effect]:
             return on_published(state, event, models)
         case SlotChangeRequested():
             return on_change_requested(state, event, models)
-        case (
-            RunStarted()
-            | EngineStarted()
-            | ModelRefused()
-            | DriftMeasured()
-            | RetrainingStarted()
-            | RetrainingEnded()
-            | AlertRaised()
-        ):
+        case _:
+            return _on_engine(state, event)
+
+
+def _on_engine(state: State, event: Event) -> list[Effect]:
+    """Take what concerns the engine itself: its start, its session, time, people."""
+    match event:
+        case RunStarted():
+            state.nonce = event.setup.nonce
+            return on_start(state)
+        case EngineStarted():
+            state.nonce, state.orders_sent = event.nonce, 0
+            return on_start(state)
+        case TimeReached():
+            return on_time(state)
+        case AccountSeen():
+            return on_account(state, event)
+        case ClockSkewMeasured():
+            return on_clock(state, event)
+        case VenueDown():
+            return on_venue_down(state)
+        case VenueUp():
+            return on_venue_up(state)
+        case CommandGiven():
+            return on_command(state, event)
+        case _:  # facts of the learner, and the clean stop: nothing changes
             return []
+
+
+def _on_closing(state: State, event: BarsClosed, models: Models) -> list[Effect]:
+    """Take the bars of a closing instant, with what follows at full hours."""
+    refused = refuse_instant(state, event)
+    if refused:
+        return refused
+    effects = _on_bars(state, event, models)
+    if state.setup.challenger_rules is None or event.warming:
+        return effects
+    if len(effects) > 1:
+        observe_trades(state, effects)
+    on_the_hour = event.ts_ms % HOUR_MS == 0
+    if on_the_hour:
+        effects += compare_hourly(state)
+    if state.review_due or on_the_hour:
+        effects += review(state, models)
+    return effects
 
 
 def _on_bars(state: State, event: BarsClosed, models: Models) -> list[Effect]:
@@ -110,6 +170,9 @@ def _on_bars(state: State, event: BarsClosed, models: Models) -> list[Effect]:
         event.ts_ms, s.bars, state.intervals, state.bar_series, s.rows, state.latest, s.scoring,
         VOLATILITY_20,
     )  # fmt: skip
+    refused: list[Effect] = []
+    if n >= REFUSED:
+        refused, n = refused_bars(state, event), n % REFUSED
     if state.series:
         write_series(state, event.ts_ms)
     _score(state, n, models)
@@ -117,16 +180,19 @@ def _on_bars(state: State, event: BarsClosed, models: Models) -> list[Effect]:
         for lane in np.flatnonzero(s.bars.present).tolist():
             ticks = np.rint(s.bars.ohlcv[lane, 3:4] * state.price_scale[lane]).astype(np.int64)
             observe_closes(lane, ticks, state.trade, state.params)
-        return []
+        return refused
     calls.decide_now(
         event.ts_ms, s.bars, s.grid, s.ensembles, state.latest, state.trade, state.params,
         s.records, s.outputs,
     )  # fmt: skip
     equity, cash = s.outputs.equity_cash.tolist()
-    effects: list[Effect] = [DecisionMade(event.ts_ms, s.outputs.lanes.tobytes(), equity, cash)]
-    counts = s.records.counts
-    if counts[N_REQUESTS] or counts[N_OUTCOMES] or counts[N_NOTICES]:
-        effects += effects_of_records(state)
+    decided = DecisionMade(event.ts_ms, s.outputs.lanes.tobytes(), equity, cash)
+    effects: list[Effect] = [decided, *refused]
+    counts = s.records.counts.tolist()
+    if counts[N_OUTCOMES] or counts[N_NOTICES]:
+        effects += facts_of_records(state)
+    if counts[N_REQUESTS]:
+        effects += _carry_out(state)
     if state.series:
         effects += series_facts(state, event.ts_ms)
     return effects
@@ -142,6 +208,10 @@ def _score(state: State, n: int, models: Models) -> None:
     if state.bar_windows is not None:
         n = _add_user_columns(state, state.bar_windows, n, models)
     scorers, features, hashes = models.scorers, s.flat_features, state.package_hashes
+    if n == 1:
+        row = int(s.scoring.due_rows[0])
+        s.flat_p[row] = scorers[hashes[s.flat_packages[row]]](features[row : row + 1])[0]
+        return
     batches: dict[int, list[int]] = {}
     for row in s.scoring.due_rows[:n].tolist():
         batches.setdefault(s.flat_packages[row], []).append(row)
@@ -171,35 +241,19 @@ def _add_user_columns(state: State, windows: Records, n: int, models: Models) ->
     return n_warm
 
 
-def _on_answer(state: State, event: OrderFilled | OrderRejected) -> list[Effect]:
-    """Apply a fill or a rejection to orders, account, breakers and mode."""
-    order = _order(state, event.client_id)
-    orders.apply(order, event)
-    i = order.instrument
-    filled = isinstance(event, OrderFilled)
-    row = state.scratch.records.fills[0]
-    row["ts_ms"] = event.ts_ms
-    row["instrument"] = i
-    row["kind"] = KINDS[order.kind]
-    row["price_ticks"] = event.price_ticks
-    row["lots"] = event.lots if isinstance(event, OrderFilled) else 0
-    row["fee_units"] = event.fee_units if isinstance(event, OrderFilled) else 0
-    row["remaining_lots"] = event.remaining if isinstance(event, OrderFilled) else 0
-    row["rejected"] = not filled
-    state.last_fill_ms[i] = event.ts_ms
-    if not order.open:
-        del state.orders[order.client_id]
-        if state.stop_ids[i] == order.client_id:
-            state.stop_ids[i] = ""
-        if state.working_ids[i] == order.client_id:
-            state.working_ids[i] = ""
-    calls = state.scratch.calls or bind_calls(state)
-    calls.apply_now(i, state.trade, state.params, state.scratch.records)
-    return effects_of_records(state)
-
-
-def _order(state: State, client_id: str) -> orders.Order:
-    """Return an open order; raise IllegalTransition for one that was never sent."""
-    if client_id not in state.orders:
-        raise orders.IllegalTransition(f"an answer for the unknown order {client_id}")
-    return state.orders[client_id]
+def _carry_out(state: State) -> list[Effect]:
+    """Send what the decision asked for; a refusal is a fact."""
+    s = state.scratch.records
+    effects: list[Effect] = []
+    for k in range(s.counts[N_REQUESTS]):
+        row = s.requests[k]
+        lane, kind = int(row["instrument"]), int(row["kind"])
+        if kind == REFUSAL:
+            effects.append(refusal_effect(s.requests, k))
+        elif kind == ENTRY:
+            signal = Signal(float(row["p"]), float(row["edge_bps"]), float(row["barrier_bps"]))
+            lots, limit = int(row["lots"]), int(row["price_ticks"])
+            effects.append(submit(state, lane, ENTRY, lots, limit, int(row["reason"]), signal))
+        else:
+            effects += work(state, lane)
+    return effects

@@ -1,0 +1,87 @@
+"""Halts of entries, and differences that wait for a person. Stops and exits are never halted."""
+
+from __future__ import annotations
+
+from ares.core.orders import Halt
+from ares.core.slot import lanes_of
+from ares.core.state import State
+from ares.domain.order_events import DifferenceFound, HaltChanged
+
+ALL = -1
+"""The scope of a halt of every instrument."""
+
+BY_DIFFERENCE = "difference"
+BY_OPERATOR = "operator"
+BY_START = "starting"
+BY_VENUE = "venue_down"
+BY_CLOCK = "clock_skew"
+BY_DOUBT = "order_unknown"
+BY_UNKNOWN_ORDER = "orders_of_another_engine"
+
+
+def halt(
+    state: State, instrument: int, reason: str, *, needs_person: bool = False
+) -> list[HaltChanged]:
+    """Halt entries of an instrument (or of all) for a reason; the fact, unless it stands."""
+    if any(h.instrument == instrument and h.reason == reason for h in state.halts):
+        return []
+    state.halts.append(Halt(instrument, reason, needs_person, state.at_ms))
+    write_halts(state)
+    return [HaltChanged(instrument, state.at_ms, True, reason, needs_person)]
+
+
+def lift(state: State, instrument: int, reason: str) -> list[HaltChanged]:
+    """Let a reason for a halt go; the fact, where it stood."""
+    lifted = [h for h in state.halts if h.instrument == instrument and h.reason == reason]
+    if not lifted:
+        return []
+    state.halts = [h for h in state.halts if h not in lifted]
+    write_halts(state)
+    return [HaltChanged(h.instrument, state.at_ms, False, h.reason, h.needs_person) for h in lifted]
+
+
+def write_halts(state: State) -> None:
+    """Write the halts where the kernel looks at them before an entry."""
+    scopes = {h.instrument for h in state.halts}
+    state.trade.account[0]["halted"] = ALL in scopes
+    for i in range(state.setup.n_instruments):
+        for lane in lanes_of(state.setup, i):
+            state.trade.book[lane]["halted"] = i in scopes
+
+
+def differ(
+    state: State,
+    lane: int,
+    kind: str,
+    detail: str,
+    client_id: str = "",
+    lots: int = 0,
+    price_ticks: int = 0,
+    fee_units: int = 0,
+) -> list[DifferenceFound | HaltChanged]:
+    """Note what cannot be explained, and halt its instrument until a person settles it.
+
+    lane : of the order, or the instrument; -1: of no instrument of this run.
+    """
+    found = DifferenceFound(
+        lane, state.at_ms, kind, detail, client_id, lots, price_ticks, fee_units
+    )
+    state.differences.append(found)
+    return [found, *halt(state, scope_of(state, lane), BY_DIFFERENCE, needs_person=True)]
+
+
+def scope_of(state: State, lane: int) -> int:
+    """Return the instrument of a lane, which is what is halted; ALL for a lane below 0."""
+    return lane % state.setup.n_instruments if lane >= 0 else ALL
+
+
+def is_disputed(state: State, lane: int) -> bool:
+    """Return whether nothing may be sent for a lane until a person has looked: a difference stands
+    in its instrument, or a second engine or a lost journal has left orders that are unknown here.
+    """
+    if any(h.reason == BY_UNKNOWN_ORDER for h in state.halts):
+        return True
+    if not state.differences:
+        return False
+    scope = scope_of(state, lane)
+    return any(scope_of(state, d.instrument) == scope for d in state.differences)

@@ -1,0 +1,114 @@
+"""The one door into the ledger: an execution counts once, and only as far as it can be explained.
+
+The kernel's account and book are the only truth of cash and positions. What an execution does not
+explain (lots beyond its order, beyond what is held, of no order of ours) is never booked: it is a
+difference, which a person settles.
+"""
+
+from __future__ import annotations
+
+from ares.core.facts import KINDS, facts_of_records
+from ares.core.halts import differ
+from ares.core.orders import Order, Request, end, execute, is_complete, note_end
+from ares.core.state import State, bind_calls
+from ares.domain.events import Effect
+from ares.domain.order_events import EndReason, ExecutionBooked, OrderEnded, OrderFilled
+
+
+def book_execution(state: State, order: Order, event: OrderFilled) -> list[Effect]:
+    """Count an execution of an order of ours; what was counted before changes nothing."""
+    was_open, lane = order.open, order.instrument
+    booking = execute(order, event.exec_id, event.lots)
+    lots, beyond, problem = booking.lots, booking.beyond, booking.problem
+    if lots == 0 and beyond == 0:
+        return []
+    held = int(state.trade.book[lane]["position_lots"])
+    if lots < 0 and -lots > held:
+        beyond, lots, problem = beyond + lots + held, -held, problem or "beyond_position"
+    fee = event.fee_units * abs(lots) // abs(event.lots)
+    ended = was_open and is_complete(order)
+    if ended:
+        end(order, order.end_reason or "filled", state.at_ms)
+    effects: list[Effect] = []
+    if lots:
+        head = (order.client_id, lane, event.ts_ms)
+        effects = [ExecutionBooked(*head, lots, event.price_ticks, fee, event.exec_id)]
+    effects += apply_execution(
+        state, order, event.ts_ms, lots, event.price_ticks, fee, late=not was_open
+    )
+    if beyond:
+        effects += differ(
+            state, lane, problem, f"execution {event.exec_id}", order.client_id, beyond,
+            event.price_ticks, event.fee_units - fee,
+        )  # fmt: skip
+    return effects
+
+
+def book_end(state: State, order: Order, event: OrderEnded) -> list[Effect]:
+    """Take the venue's word that an open order has ended.
+
+    Where it does not say how much was filled, or more than is known, the order stays open until it
+    has been looked up and its executions have come: what is sold next depends on them.
+    """
+    note_end(order, event.reason, event.cum_lots)
+    effects: list[Effect] = []
+    if event.cum_lots is not None and abs(event.cum_lots) < abs(order.seen_lots):
+        detail = f"the venue says {event.cum_lots} of {order.seen_lots} lots were executed"
+        effects += differ(state, order.instrument, "beyond_order", detail, order.client_id)
+    if not is_complete(order):
+        return effects
+    return book_closed(state, order, event.reason, event.ts_ms, event.price_ticks) + effects
+
+
+def book_closed(
+    state: State, order: Order, reason: EndReason, ts_ms: int, price_ticks: int = 0
+) -> list[Effect]:
+    """End an open order, and give back what it had reserved."""
+    end(order, reason, state.at_ms)
+    return apply_execution(state, order, ts_ms, 0, price_ticks, 0, late=False)
+
+
+def book_settled(state: State, lane: int, lots: int, price_ticks: int, fee: int) -> list[Effect]:
+    """Take lots out of a position that a person says were sold; signed, at most what is held."""
+    row, book = state.scratch.records.fills[0], state.trade.book[lane]
+    row["ts_ms"], row["instrument"], row["kind"] = state.at_ms, lane, KINDS["exit"]
+    row["price_ticks"], row["lots"], row["fee_units"] = price_ticks, lots, fee
+    row["remaining_lots"] = row["rejected"] = row["withdrawn"] = 0
+    row["late"] = 1
+    calls = state.scratch.calls or bind_calls(state)
+    expected = int(book["expected_ticks"])
+    book["expected_ticks"] = 0  # nothing was sent, so there is no slippage
+    calls.apply_now(lane, state.trade, state.params, state.scratch.records)
+    book["expected_ticks"] = expected
+    booked = ExecutionBooked("", lane, state.at_ms, lots, price_ticks, fee, "settled")
+    return [booked, *facts_of_records(state)]
+
+
+def apply_execution(
+    state: State, order: Order, ts_ms: int, lots: int, price_ticks: int, fee: int, *, late: bool
+) -> list[Effect]:
+    """Hand one execution (lots 0: the end of an order) to the kernel; return what followed."""
+    lane = order.instrument
+    row, book = state.scratch.records.fills[0], state.trade.book[lane]
+    if lots > 0 and int(book["position_lots"]) == 0:  # its stop is that of this order's signal
+        book["entry_p"], book["entry_edge_bps"] = order.p, order.edge_bps
+        book["entry_barrier_bps"] = order.barrier_bps
+    if lots and order.kind != "stop":
+        book["expected_ticks"] = order.expected_ticks
+    row["ts_ms"] = ts_ms
+    row["instrument"] = lane
+    row["kind"] = KINDS[order.kind]
+    row["price_ticks"] = price_ticks
+    row["lots"] = lots
+    row["fee_units"] = fee
+    row["remaining_lots"] = order.remaining_lots if order.open else 0
+    is_unfilled = not order.open and order.filled_lots == 0
+    is_withdrawn = order.end_reason == "cancelled" and order.cancel is not Request.NONE
+    row["rejected"] = is_unfilled and not is_withdrawn
+    row["withdrawn"] = is_unfilled and is_withdrawn
+    row["late"] = late
+    if lots or row["rejected"]:
+        state.last_fill_ms[lane] = ts_ms
+    calls = state.scratch.calls or bind_calls(state)
+    calls.apply_now(lane, state.trade, state.params, state.scratch.records)
+    return facts_of_records(state)

@@ -1,0 +1,39 @@
+"""Bars that cannot be true are refused before anything is computed from them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ares.core.state import State
+from ares.domain.events import BarsClosed, Effect
+from ares.domain.order_events import EventRefused
+
+AHEAD_MS_MAX = 300_000
+"""A bar may close so much later than the engine's clock says: clocks differ."""
+
+
+def refuse_instant(state: State, event: BarsClosed) -> list[Effect]:
+    """Return why a whole closing instant is refused; empty: it is not."""
+    if event.ts_ms <= state.now_ms:
+        reason = f"bars of {event.ts_ms} came after those of {state.now_ms}"
+    elif 0 < state.at_ms < event.ts_ms - AHEAD_MS_MAX:
+        reason = f"bars of {event.ts_ms} are ahead of the clock, {state.at_ms}"
+    else:
+        sizes = (len(event.ohlcv), len(event.present), len(event.flat))
+        if sizes == state.scratch.event_sizes:
+            return []
+        reason = f"bars of other instruments than the {state.setup.n_instruments} of this run"
+    return [EventRefused(-1, event.ts_ms, reason)]
+
+
+def refused_bars(state: State, event: BarsClosed) -> list[Effect]:
+    """Return which bars the kernel left out, because no trade can have made them."""
+    n = state.setup.n_instruments
+    here = np.frombuffer(event.present, np.bool_) & ~state.scratch.bars.present[:n]
+    prices = state.scratch.bars.ohlcv
+    return [
+        EventRefused(
+            int(i), event.ts_ms, f"no bar: open, high, low, close, volume {prices[i].tolist()}"
+        )
+        for i in np.flatnonzero(here)
+    ]

@@ -1,0 +1,390 @@
+"""What the venue reports about orders and balances, and what is lookups when it is silent."""
+
+from __future__ import annotations
+
+from ares.core.execution import UNPROTECTED_MS_MAX, forget, work
+from ares.core.halts import (
+    ALL,
+    BY_CLOCK,
+    BY_DOUBT,
+    BY_START,
+    BY_UNKNOWN_ORDER,
+    BY_VENUE,
+    differ,
+    halt,
+    lift,
+)
+from ares.core.ledger import book_closed, book_end, book_execution
+from ares.core.orders import (
+    ENDED_KEPT_MS,
+    Life,
+    Order,
+    Request,
+    accept,
+    clear_doubt,
+    doubt,
+    status,
+)
+from ares.core.slot import lanes_of
+from ares.core.state import State
+from ares.domain.events import Effect
+from ares.domain.order_events import (
+    AccountSeen,
+    AmendRefused,
+    AskAccount,
+    CancelRefused,
+    ClockSkewMeasured,
+    EventRefused,
+    OrderAbsent,
+    OrderAccepted,
+    OrderAmended,
+    OrderEnded,
+    OrderFilled,
+    OrderMoved,
+    OrderUnknown,
+    QueryOrder,
+)
+
+ABSENCES_MIN = 2
+"""Complete look-ups that must not find an order, after its deadline, before it never existed."""
+
+ASK_MS = 1_000
+ASK_MS_MAX = 30_000
+DOUBT_MS_MAX = 60_000
+"""An outcome unknown for so long halts its instrument, until it is known or a person looks."""
+
+SKEW_MS_MAX = 1_000
+"""Clocks further apart halt entries."""
+
+SETTLE_MS = 5_000
+"""Two reports of balances must agree, so far apart, before a mismatch is one."""
+
+Report = (
+    OrderAccepted
+    | OrderFilled
+    | OrderEnded
+    | OrderUnknown
+    | OrderAbsent
+    | CancelRefused
+    | OrderAmended
+    | AmendRefused
+)
+
+
+def on_report(state: State, event: Report) -> list[Effect]:
+    """Take a report on one order; then bring its lane's orders to what is wanted."""
+    if isinstance(event, OrderFilled) and event.price_ticks <= 0:
+        reason = f"execution {event.exec_id} at a price of {event.price_ticks} ticks"
+        return [EventRefused(event.instrument, state.at_ms, reason)]
+    order = state.orders.get(event.client_id)
+    if order is None:
+        return _on_closed(state, event)
+    lane = order.instrument
+    doubted, before = order.doubt_ms, status(order)
+    effects = _on_open(state, order, event)
+    after = status(order)
+    if after != before:
+        effects.insert(0, OrderMoved(order.client_id, lane, event.ts_ms, after))
+    if not order.open:
+        effects += forget(state, order)
+    if doubted and not order.doubt_ms:
+        effects += end_doubt_halt(state, lane)
+    return effects + work(state, lane)
+
+
+def _on_open(state: State, order: Order, event: Report) -> list[Effect]:
+    match event:
+        case OrderFilled():
+            state.ledger_ms = state.at_ms
+            effects = book_execution(state, order, event)
+            _watch_immediate(state, order)
+            return effects
+        case OrderEnded():
+            effects = book_end(state, order, event)
+            if order.open:  # executions are missing
+                doubt(order, state.at_ms)
+                return effects + ask_due(state)
+            return effects
+        case OrderAccepted():
+            if order.doubt_ms and order.end_reason is None:
+                order.cancel = Request.NONE  # it is open after all: what was lookups was not done
+                order.amend = Request.NONE if order.amend is Request.SENT else order.amend
+            if order.end_reason is None:
+                accept(order, event.venue_id)
+                _watch_immediate(state, order)
+            return []
+        case OrderUnknown() | CancelRefused():
+            doubt(order, state.at_ms)
+            return ask_due(state)
+        case OrderAbsent():
+            return _absent(state, order, event)
+        case OrderAmended():
+            order.lots, order.price_ticks = event.lots, event.price_ticks
+            order.amend = Request.NONE
+            clear_doubt(order)
+            if order.filled_lots == order.lots:
+                return book_closed(state, order, "filled", event.ts_ms)
+            return []
+        case AmendRefused():
+            order.amend = Request.REFUSED
+            order.ask_ms = 0
+            return []
+
+
+def _watch_immediate(state: State, order: Order) -> None:
+    """Look an entry or exit up that neither fills nor ends in time; a stop may rest for ever."""
+    if not order.open or order.doubt_ms or order.cancel is Request.SENT:
+        return
+    fill_ms = state.setup.traits.fill_ms
+    order.ask_ms = state.at_ms + fill_ms if fill_ms and order.kind != "stop" else 0
+
+
+def _absent(state: State, order: Order, event: OrderAbsent) -> list[Effect]:
+    """Count a look-up that did not find an order; enough of them prove that it never arrived."""
+    traits = state.setup.traits
+    late_ms = order.send_by_ms + traits.absence_margin_ms
+    if not event.complete or not order.doubt_ms or event.venue_ms <= late_ms:
+        return []
+    order.absences += 1
+    if order.absences < ABSENCES_MIN:
+        return []
+    if order.life is not Life.INTENDED or order.filled_lots:
+        if order.absences > ABSENCES_MIN:
+            return []
+        detail = "it was accepted, and complete look-ups no longer find it"
+        return [*differ(state, order.instrument, "vanished_order", detail, order.client_id)]
+    if not traits.proves_absence:
+        return []
+    return book_closed(state, order, "absent", event.ts_ms)
+
+
+def _on_closed(state: State, event: Report) -> list[Effect]:
+    """Take a report on an order that is not open: late executions count, the rest is no news."""
+    if not isinstance(event, OrderFilled):
+        return []
+    order = state.ended.get(event.client_id)
+    if order is None:
+        return _of_nobody(state, event)
+    state.ledger_ms = state.at_ms
+    effects = book_execution(state, order, event)
+    return effects + work(state, order.instrument)
+
+
+def _of_nobody(state: State, event: OrderFilled) -> list[Effect]:
+    """Take an execution of an order that is not in the journal: a person's, another bot's, ours
+    from a journal that was lost.
+    """
+    if not 0 <= event.instrument < state.setup.n_instruments:
+        return [EventRefused(-1, state.at_ms, f"execution {event.exec_id} of no instrument here")]
+    key = f"{event.client_id}/{event.exec_id}"
+    if key in state.strange_execs:
+        return []
+    state.strange_execs[key] = state.ledger_ms = state.at_ms
+    effects: list[Effect] = [
+        *differ(
+            state, event.instrument, "unknown_order", f"execution {event.exec_id}",
+            event.client_id, event.lots, event.price_ticks, event.fee_units,
+        )
+    ]  # fmt: skip
+    if state.setup.owner and event.client_id.startswith(state.setup.owner):
+        effects += halt(state, ALL, BY_UNKNOWN_ORDER, needs_person=True)
+    return effects
+
+
+# --- time --------------------------------------------------------------------------------------
+
+
+def on_time(state: State) -> list[Effect]:
+    """Do what has become due: look orders up, place stops again, compare balances."""
+    if not state.venue_up:
+        return []
+    effects = ask_due(state)
+    for lane, placed in enumerate(state.lane_orders):
+        unprotected = placed.unprotected_ms
+        if (unprotected and state.at_ms - unprotected >= UNPROTECTED_MS_MAX) or (
+            0 < placed.retry_ms <= state.at_ms
+        ):
+            effects += work(state, lane)
+    if 0 < state.account_due_ms <= state.at_ms:
+        effects += ask_account(state)
+    return effects
+
+
+def ask_due(state: State) -> list[Effect]:
+    """Look up every order whose time for it has come; the wait doubles each time."""
+    commands: list[Effect] = []
+    for order in state.orders.values():
+        if not 0 < order.ask_ms <= state.at_ms:
+            continue
+        if not order.doubt_ms:
+            order.doubt_ms = state.at_ms
+            head = (order.client_id, order.instrument, state.at_ms)
+            commands.append(OrderMoved(*head, "unknown"))
+        wait_ms = min(ASK_MS_MAX, ASK_MS * 2 ** min(order.lookups, 16))
+        order.ask_ms, order.lookups = state.at_ms + wait_ms, order.lookups + 1
+        commands.append(QueryOrder(order.client_id, order.instrument))
+        if state.at_ms - order.doubt_ms >= DOUBT_MS_MAX:
+            i = order.instrument % state.setup.n_instruments
+            needs_person = not state.setup.traits.proves_absence
+            commands += halt(state, i, BY_DOUBT, needs_person=needs_person)
+    return commands
+
+
+def end_doubt_halt(state: State, lane: int) -> list[Effect]:
+    """Lift the halt for an unknown outcome once no order of the instrument has one; that of the
+    start once no order at all has.
+    """
+    i = lane % state.setup.n_instruments
+    lanes = lanes_of(state.setup, i)
+    if any(order.doubt_ms and order.instrument in lanes for order in state.orders.values()):
+        return []
+    return [*lift(state, i, BY_DOUBT), *_started(state)]
+
+
+def forget_old(state: State) -> None:
+    """Forget orders that ended so long ago that no execution of theirs can still be reported."""
+    until_ms = state.at_ms - ENDED_KEPT_MS
+    for client_id in [k for k, order in state.ended.items() if order.ended_ms < until_ms]:
+        del state.ended[client_id]
+    for key in [k for k, seen_ms in state.strange_execs.items() if seen_ms < until_ms]:
+        del state.strange_execs[key]
+
+
+# --- sessions and balances ---------------------------------------------------------------------
+
+
+def on_venue_down(state: State) -> list[Effect]:
+    """Send nothing more until a session stands again."""
+    state.venue_up = False
+    return [*halt(state, ALL, BY_VENUE)]
+
+
+def on_venue_up(state: State) -> list[Effect]:
+    """Look everything up that may have changed meanwhile; then go on."""
+    state.venue_up = True
+    for placed in state.lane_orders:
+        if placed.unprotected_ms:
+            placed.unprotected_ms = state.at_ms
+    effects: list[Effect] = [*lift(state, ALL, BY_VENUE), *_look_up_all(state)]
+    for lane in range(len(state.lane_orders)):
+        effects += work(state, lane)
+    return effects
+
+
+def on_clock(state: State, event: ClockSkewMeasured) -> list[Effect]:
+    """Give deadlines by the venue's clock; open nothing while the clocks are far apart."""
+    state.venue_ahead_ms = event.venue_ahead_ms
+    if abs(event.venue_ahead_ms) > SKEW_MS_MAX:
+        return [*halt(state, ALL, BY_CLOCK)]
+    return [*lift(state, ALL, BY_CLOCK)]
+
+
+def on_start(state: State) -> list[Effect]:
+    """Reconcile with the venue before anything is opened: orders, then balances."""
+    state.reconciling, state.venue_up = True, True
+    effects: list[Effect] = [*halt(state, ALL, BY_START), *_look_up_all(state)]
+    for lane in range(len(state.lane_orders)):
+        effects += work(state, lane)
+    return effects
+
+
+def _look_up_all(state: State) -> list[Effect]:
+    for order in state.orders.values():
+        doubt(order, state.at_ms)
+        order.lookups = 0
+    return [*ask_due(state), *ask_account(state)]
+
+
+def ask_account(state: State) -> list[Effect]:
+    """Ask for balances and open orders, and note when to ask again."""
+    wait_ms = state.setup.traits.account_ms
+    state.account_due_ms = state.at_ms + wait_ms if wait_ms else 0
+    return [AskAccount(state.at_ms)]
+
+
+def on_account(state: State, event: AccountSeen) -> list[Effect]:
+    """Compare the venue's balances and open orders with the ledger; nothing is set from them."""
+    n = state.setup.n_instruments
+    if len(event.lots) != n:
+        reason = f"balances of {len(event.lots)} instruments, this run has {n}"
+        return [EventRefused(-1, event.ts_ms, reason)]
+    if not event.complete or event.as_of_ms < state.ledger_ms:
+        return []
+    effects = _unknown_own_orders(state, event)
+    for order in state.orders.values():
+        is_listed = order.client_id in event.open_ids
+        if order.life is Life.WORKING and not order.doubt_ms and not is_listed:
+            doubt(order, state.at_ms)
+    effects += ask_due(state)
+    if not take_balances(state, event) and state.account_known:
+        for i, lots in enumerate(event.lots):
+            effects += _compare(state, i, lots)
+    state.reconciling = False
+    return effects + _started(state)
+
+
+def take_balances(state: State, event: AccountSeen) -> bool:
+    """Take the first balances as what is held outside the ledger; return whether these are."""
+    if state.account_known or state.orders:
+        return False
+    known = [_held(state, i) + _unsettled(state, i) for i in range(state.setup.n_instruments)]
+    state.outside_lots = [seen - lots for seen, lots in zip(event.lots, known, strict=True)]
+    state.account_known = True
+    return True
+
+
+def _started(state: State) -> list[Effect]:
+    """Lift the halt of the start once balances are known and no order is in doubt."""
+    if state.reconciling or any(order.doubt_ms for order in state.orders.values()):
+        return []
+    return [*lift(state, ALL, BY_START)]
+
+
+def _unknown_own_orders(state: State, event: AccountSeen) -> list[Effect]:
+    """Open orders with our owner's digits that no journal of ours knows: a second engine, or a
+    journal that was lost.
+    """
+    owner = state.setup.owner
+    known = state.orders.keys() | state.ended.keys()
+    found = sorted(id_ for id_ in event.open_ids if owner and id_.startswith(owner))
+    effects: list[Effect] = []
+    if any(id_ not in known for id_ in found):
+        effects += halt(state, ALL, BY_UNKNOWN_ORDER, needs_person=True)
+    return effects
+
+
+def _held(state: State, i: int) -> int:
+    lanes = lanes_of(state.setup, i)
+    return sum(int(state.trade.book[lane]["position_lots"]) for lane in lanes)
+
+
+def _unsettled(state: State, i: int) -> int:
+    """Return the lots of an instrument's differences, which wait to be taken as held outside."""
+    lanes = lanes_of(state.setup, i)
+    return sum(d.lots for d in state.differences if d.instrument in lanes)
+
+
+def _compare(state: State, i: int, lots: int) -> list[Effect]:
+    """Compare one balance, where nothing is on its way that could explain a mismatch."""
+    lanes = lanes_of(state.setup, i)
+    if any(
+        order.instrument in lanes and (order.kind != "stop" or order.filled_lots or order.doubt_ms)
+        for order in state.orders.values()
+    ):
+        state.mismatch_ms[i] = 0
+        return []
+    beyond = lots - _held(state, i) - state.outside_lots[i]
+    unsettled = _unsettled(state, i)
+    if beyond == unsettled:
+        state.mismatch_ms[i] = 0
+        return []
+    if state.mismatch_ms[i] == 0:
+        state.mismatch_ms[i] = state.at_ms
+        state.account_due_ms = state.at_ms + SETTLE_MS
+        return []
+    if state.at_ms - state.mismatch_ms[i] < SETTLE_MS:
+        state.account_due_ms = max(state.account_due_ms, state.mismatch_ms[i] + SETTLE_MS)
+        return []
+    state.mismatch_ms[i] = 0
+    detail = f"the venue holds {beyond - unsettled:+d} lots that the ledger does not"
+    return [*differ(state, i, "balance", detail, lots=beyond - unsettled)]
