@@ -12,27 +12,51 @@ from ares.domain.errors import ExternalError
 from ares.domain.events import (
     BarsClosed,
     BreakerChanged,
-    CancelOrder,
     DailyLossReached,
     DecisionMade,
     Effect,
     EngineStarted,
     Event,
     ModeChanged,
-    OrderAccepted,
-    OrderCancelled,
-    OrderFilled,
-    OrderRejected,
     RunStarted,
     SignalRefused,
-    SubmitOrder,
     TradeClosed,
     VirtualTradeOpened,
 )
 from ares.domain.instrument import Instrument, InstrumentSpec
+from ares.domain.order_events import (
+    AccountSeen,
+    AmendOrder,
+    AmendRefused,
+    AskAccount,
+    CancelOrder,
+    CancelRefused,
+    ClockSkewMeasured,
+    CommandDone,
+    CommandGiven,
+    CommandRefused,
+    DifferenceFound,
+    DifferenceSettled,
+    EventRefused,
+    ExecutionBooked,
+    HaltChanged,
+    OrderAbsent,
+    OrderAccepted,
+    OrderAmended,
+    OrderEnded,
+    OrderFilled,
+    OrderMoved,
+    OrderUnknown,
+    QueryOrder,
+    StopMissing,
+    Stopping,
+    SubmitOrder,
+    TimeReached,
+    VenueDown,
+    VenueUp,
+)
 from ares.domain.run import RunInstrument, RunSetup
 from ares.domain.timeframe import Timeframe
-from ares.journal.log import Writer
 from ares.journal.run import (
     EFFECTS,
     EVENT,
@@ -44,6 +68,7 @@ from ares.journal.run import (
     journaled_now,
     setup_of,
 )
+from ares.journal.writer import Writer
 
 SETUP = RunSetup(
     "history/x", (RunInstrument(InstrumentSpec(Instrument("v", "A/B"), 2, 3), 60_000, None, True),),
@@ -51,12 +76,26 @@ SETUP = RunSetup(
 )  # fmt: skip
 EVENTS: list[Event] = [
     RunStarted(SETUP),
-    EngineStarted({"kernel": "k"}, 1),
+    EngineStarted({"kernel": "k"}, 1, "nonce"),
     BarsClosed(5, b"\0\1", b"\1", b"\0", True),
     OrderAccepted("a", 1),
-    OrderFilled("a", 2, -3, 4, 5, -6),
-    OrderRejected("a", 1, 2, "why"),
-    OrderCancelled("a", 1),
+    OrderAccepted("a", 1, "venue's id"),
+    OrderFilled("a", 2, -3, 4, 5, "x1"),
+    OrderFilled("b", 2, 3, 4, 5, "x2", 1, 7),
+    OrderEnded("a", 1, "rejected", 0, "why", 2, 3),
+    OrderEnded("a", 1, "cancelled"),
+    OrderUnknown("a", 1, "timed out"),
+    OrderAbsent("a", 1, True, 2),
+    CancelRefused("a", 1, "ended"),
+    OrderAmended("a", 1, -3, 4),
+    AmendRefused("a", 1, "no"),
+    VenueDown(1, "closed"),
+    VenueUp(1, 2),
+    AccountSeen(2, 1, True, (3, -4), ("a",)),
+    ClockSkewMeasured(1, -2),
+    TimeReached(1),
+    CommandGiven("c", 1, "ada", "halt", {"instrument": "v:A/B"}, 9),
+    Stopping(1),
 ]
 EVERY_EFFECT: list[Effect] = [
     SubmitOrder("a", 0, "entry", 10**15, 7, "signal", 0.6, math.inf, 1e-300),
@@ -65,6 +104,12 @@ EVERY_EFFECT: list[Effect] = [
     TradeClosed(0, False, 1, 2, 3.5, 4.5, 5, -6, 7, -8.5, 0.6, 9.0, "stop", "allowed", 0.9),
     ModeChanged(0, 5, "LEARNING", "TRADING", 0.8), BreakerChanged(-1, 5, "b", "x", "y", 0.5),
     DailyLossReached(5, 0.05), VirtualTradeOpened(0, 5, "cash", 9.0),
+    SubmitOrder("a", 0, "stop", -3, 7, "stop", 0.6, 9.0, 40.0, 7, 99),
+    AmendOrder("a", 0, -3, 7), QueryOrder("a", 0), AskAccount(5), OrderMoved("a", 0, 5, "unknown"),
+    ExecutionBooked("a", 0, 5, -3, 4, 5, "x1"), StopMissing(0, 5, 3, "rejected"),
+    DifferenceFound(0, 5, "balance", "why", "", 3, 4, 5), DifferenceSettled(0, 5, "ada", 3, -4),
+    HaltChanged(-1, 5, True, "starting", False), CommandDone("c", 5, "done"),
+    CommandRefused("c", 5, "no"), EventRefused(-1, 5, "late"),
 ]  # fmt: skip
 
 
@@ -104,7 +149,7 @@ def test_an_event_without_effects_is_the_crash_and_only_at_the_end(tmp_path: Pat
 )
 def test_a_record_that_cannot_stand_there_is_one_line(tmp_path: Path, records: list[bytes]) -> None:
     writer = Writer(tmp_path)
-    event = EVENT + msgspec.msgpack.encode((1, EVENTS[0]))
+    event = EVENT + msgspec.msgpack.encode((1, 0, 0, 0, EVENTS[0]))
     for record in (event, EFFECTS + encode_effects(1, []), *records):
         writer.append(record)
     writer.close()

@@ -1,30 +1,30 @@
-"""The journal's files: chained records, appended, synced in groups, verified on reading.
+"""The journal's files: chained records, verified on reading, from any position on.
 
 A record is ``length | its complement (4 bytes each, little endian) | hash (16 bytes) | payload``.
 Each hash covers the one before it, so that a changed, missing or moved byte is found at its record.
-A crash can only leave an unfinished last record, or zeros in its place; opening for writing cuts it
-off, because it was never synced. A length counts only with its complement: otherwise a flipped bit
-in it would look like an unfinished record, and all that follows would be cut off too.
+A crash can only leave an unfinished last record, or zeros from some sector on; opening for writing
+cuts it off, because it was never synced. A length counts only with its complement: otherwise a
+flipped bit in it would look like an unfinished record, and all that follows would be cut off too.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import os
 import struct
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+
+import msgspec
 
 from ares.domain.errors import AresError, ExternalError
-from ares.domain.formats import JOURNAL_FORMAT, wrong_format
+from ares.domain.formats import JOURNAL_FORMAT, JOURNAL_FORMATS_READ, wrong_format
+from ares.journal.disk import OS_DISK, Disk
 
 HEAD = struct.Struct("<II16s")
 LENGTH_MASK = 0xFFFFFFFF
-SEGMENT_BYTES_MAX = 64 * 1024 * 1024
-BUFFER_BYTES_MAX = 256 * 1024
+CHUNK_BYTES = 1024 * 1024
+SUFFIX = ".journal"
+SECTOR_BYTES = 512
 
 
 def genesis(version: int) -> bytes:
@@ -37,9 +37,33 @@ FORMATS_KNOWN = 64
 """Formats by whose number a journal of another version is recognised."""
 
 
-def segments(folder: Path) -> list[Path]:
+class Position(msgspec.Struct, frozen=True):
+    """A place in a journal: the end of a record.
+
+    segment, offset : number of the file, and the byte at which the record ends.
+    chain   : the record's hash; empty before the first record.
+    records : how many there are up to it.
+    length  : of its payload.
+    """
+
+    segment: int = 1
+    offset: int = 0
+    chain: bytes = b""
+    records: int = 0
+    length: int = 0
+
+
+START = Position()
+
+
+def segment_path(folder: Path, number: int) -> Path:
+    """Return the path of a journal's file."""
+    return folder / f"{number:06d}{SUFFIX}"
+
+
+def segments(folder: Path, disk: Disk = OS_DISK) -> list[Path]:
     """Return the journal's files, oldest first."""
-    return sorted(folder.glob("*.journal"))
+    return disk.files(folder, SUFFIX)
 
 
 def chain(before: bytes, payload: bytes) -> bytes:
@@ -47,217 +71,157 @@ def chain(before: bytes, payload: bytes) -> bytes:
     return hashlib.blake2b(before + payload, digest_size=16).digest()
 
 
-def read(folder: Path) -> Iterator[bytes]:
-    """Yield every payload, oldest first.
+def contains(folder: Path, position: Position, disk: Disk = OS_DISK) -> bool:
+    """Return whether the journal has the record that ends at a position, by its hash.
 
-    An unfinished last record ends the journal. Raises ExternalError, with file and offset, where a
-    record does not follow from the one before it; UserError for a journal of another format.
+    Whether that hash is right is not verified.
     """
-    for payload, _, _, _ in _records(folder):
-        yield payload
+    if position.records == 0:
+        return True
+    head = position.offset - position.length - HEAD.size
+    path = segment_path(folder, position.segment)
+    try:
+        if disk.size(path) < position.offset:
+            return False
+        raw = disk.read(path, head, HEAD.size)
+    except OSError:
+        return False
+    length, wanted = position.length, position.chain
+    return raw == HEAD.pack(length, length ^ LENGTH_MASK, wanted)
 
 
-def _records(folder: Path) -> Iterator[tuple[bytes, bytes, Path, int]]:
-    """Yield (payload, hash, file, offset of the record's end)."""
-    before = GENESIS
-    files = segments(folder)
-    for number, path in enumerate(files):
-        try:
-            raw = path.read_bytes()
-        except OSError as error:
-            raise ExternalError(f"cannot read the journal {path}: {error.strerror}") from error
-        at = 0
-        while at < len(raw):
-            end = at + HEAD.size
+def read(folder: Path, start: Position = START, disk: Disk = OS_DISK) -> Iterator[bytes]:
+    """Yield every payload after ``start``, oldest first; see ``Reader``."""
+    return iter(Reader(folder, start, disk))
+
+
+def _ends_in_zeros(raw: bytes, at: int, base: int, end: int) -> bool:
+    """Return whether a file ends in zeros, from a sector within a record on: a crash came before
+    they were written. Fewer than ``ZEROS_MIN`` of them may be content.
+
+    raw : to the end of the file; base : offset of its first byte. at, end : of the record in it.
+    """
+    first_zero = base + len(raw.rstrip(b"\0"))
+    sector = -(-max(first_zero, base + at) // SECTOR_BYTES) * SECTOR_BYTES
+    return sector < base + min(end, len(raw))
+
+
+class Reader:
+    """Reads a journal's payloads from a position on, and verifies the chain from there.
+
+    An unfinished last record ends the journal. Iterating raises ExternalError, with file and
+    offset, where a record does not follow from the one before it; UserError for a journal of a
+    format that this version does not read.
+
+    version : format of the journal, known once a record was read.
+    torn_bytes : of the unfinished record at the end, once that was reached.
+    """
+
+    def __init__(self, folder: Path, start: Position = START, disk: Disk = OS_DISK) -> None:
+        self._folder = folder
+        self._disk = disk
+        self._segment, self._offset = start.segment, start.offset
+        self._length = start.length
+        self.chain = start.chain or GENESIS
+        self.records = start.records
+        self.version = JOURNAL_FORMAT
+        self.torn_bytes = 0
+
+    @property
+    def position(self) -> Position:
+        """Return the end of the newest record read."""
+        if self.records == 0:
+            return START
+        return Position(self._segment, self._offset, self.chain, self.records, self._length)
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the payloads, oldest first."""
+        paths = [p for p in segments(self._folder, self._disk) if number_of(p) >= self._segment]
+        for path in paths:
+            offset = self._offset if number_of(path) == self._segment else 0
+            yield from self._payloads(path, offset, is_last=path == paths[-1])
+
+    def _payloads(self, path: Path, base: int, *, is_last: bool) -> Iterator[bytes]:
+        """Yield the payloads of a file; ``base`` is the offset of the bytes in memory."""
+        number, size, unpack = number_of(path), HEAD.size, HEAD.unpack_from
+        raw, at, ended = self._bytes(path, base, CHUNK_BYTES), 0, False
+        while True:
+            end = at + size
             if end <= len(raw):
-                length, complement, wanted = HEAD.unpack_from(raw, at)
+                length, complement, wanted = unpack(raw, at)
                 if length ^ complement == LENGTH_MASK:
                     end += length
-                elif any(raw[at:]):
-                    raise _corrupt(path, at)
+                elif (
+                    ended
+                    and any(memoryview(raw)[at:])
+                    and not (is_last and _ends_in_zeros(raw, at, base, end))
+                ):
+                    raise JournalDamaged(path, base + at)
                 else:
                     end = len(raw) + 1  # zeros: space allocated for a record that was not written
             if end > len(raw):
-                if number == len(files) - 1:
-                    return
-                raise _corrupt(path, at)
-            payload = raw[at + HEAD.size : end]
-            link = chain(before, payload)
+                if ended:
+                    break
+                more = self._bytes(path, base + len(raw), max(CHUNK_BYTES, end - len(raw)))
+                base, raw, at, ended = base + at, raw[at:] + more, 0, not more
+                continue
+            payload = raw[at + size : end]
+            link = chain(self.chain, payload)
             if link != wanted:
-                raise _mismatch(path, at, payload, wanted, first=before == GENESIS)
-            before = link
-            yield payload, before, path, end
-            at = end
-
-
-def _mismatch(path: Path, at: int, payload: bytes, wanted: bytes, *, first: bool) -> AresError:
-    """Return what is wrong with a record whose hash is not the expected one."""
-    if first:
-        for version in range(1, FORMATS_KNOWN):
-            if chain(genesis(version), payload) == wanted:
-                return wrong_format(f"journal {path.parent}", version, JOURNAL_FORMAT)
-    return _corrupt(path, at)
-
-
-def _corrupt(path: Path, at: int) -> ExternalError:
-    return ExternalError(
-        f"journal {path} is damaged at byte {at}: restore it from a backup, or move its folder away"
-        " to start anew"
-    )
-
-
-class Lock:
-    """One writer per folder, held by the operating system until the process ends.
-
-    who, advice : name of the first writer, and advice, in the message to a second one.
-    """
-
-    def __init__(
-        self,
-        folder: Path,
-        who: str = "another engine",
-        advice: str = "stop it first, or use another --run name",
-    ) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._file: IO[str] = (folder / "lock").open("a+")
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._file.seek(0)
-            owner = self._file.read().strip() or "unknown"
-            self._file.close()
-            raise _locked(folder, who, owner, advice) from None
-        self._file.truncate(0)
-        self._file.write(str(os.getpid()))
-        self._file.flush()
-
-    def release(self) -> None:
-        """Let another writer in."""
-        self._file.close()
-
-
-def require_free(folder: Path, who: str, advice: str) -> None:
-    """Raise ExternalError, as a Lock would, where the lock is held; nothing is written.
-
-    Raises OSError where the lock cannot be read.
-    """
-    try:
-        file = (folder / "lock").open()
-    except FileNotFoundError:
-        return  # it was never held
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise _locked(folder, who, file.read().strip() or "unknown", advice) from None
-
-
-def _locked(folder: Path, who: str, owner: str, advice: str) -> ExternalError:
-    return ExternalError(f"{who} (process {owner}) runs in {folder}: {advice}")
-
-
-class Writer:
-    """Appends payloads to the chain; ``sync`` makes them durable.
-
-    sync_ms : appended records are synced at the latest after this long (at the next append).
-    segment_bytes_max : a larger file is followed by a new file.
-    """
-
-    def __init__(
-        self, folder: Path, sync_ms: int = 50, segment_bytes_max: int = SEGMENT_BYTES_MAX
-    ) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._folder = folder
-        self._sync_s = sync_ms / 1000.0
-        self._segment_bytes_max = segment_bytes_max
-        self._before = GENESIS
-        self._buffer = bytearray()
-        self._broken = False
-        self.records = 0
-        path, end = folder / "000001.journal", 0
-        for _, before, file, record_end in _records(folder):
-            self._before, path, end = before, file, record_end
+                if is_last and payload[-1:] == b"\0":
+                    raw += self._bytes(path, base + len(raw), -1)
+                    if _ends_in_zeros(raw, at, base, end):
+                        break
+                link = self._other_format(path, base + at, payload, wanted)
+            self.chain, self._segment, self._offset, self._length = (
+                link, number, base + end, length,
+            )  # fmt: skip
             self.records += 1
-        files = segments(folder)
-        if files and path != files[-1]:  # the newest segment holds no whole record
-            path, end = files[-1], 0
-        self._open(path, end)
-        self._synced_s = time.monotonic()
+            yield payload
+            at = end
+        if at < len(raw) and not is_last:
+            raise JournalDamaged(path, base + at)
+        self.torn_bytes = len(raw) - at
 
-    def _open(self, path: Path, end: int) -> None:
+    def _bytes(self, path: Path, offset: int, size: int) -> bytes:
         try:
-            self._file = path.open("ab", buffering=0)
-            self._file.truncate(end)
-            self._size = end
-            directory = os.open(self._folder, os.O_RDONLY)
-            os.fsync(directory)
-            os.close(directory)
+            return self._disk.read(path, offset, size)
         except OSError as error:
-            raise _unwritable(path, error) from error
-        self._path = path
+            raise ExternalError(f"cannot read the journal {path}: {error.strerror}") from error
 
-    def append(self, payload: bytes) -> None:
-        """Append one record, durable after the next ``sync``; ExternalError where it fails."""
-        self._before = chain(self._before, payload)
-        length = len(payload)
-        self._buffer += HEAD.pack(length, length ^ LENGTH_MASK, self._before)
-        self._buffer += payload
-        self.records += 1
-        if time.monotonic() - self._synced_s >= self._sync_s:
-            self.sync()
-        elif len(self._buffer) > BUFFER_BYTES_MAX:
-            self.write()
+    def _other_format(self, path: Path, at: int, payload: bytes, wanted: bytes) -> bytes:
+        """Return the hash of the first record of a journal of an older format.
 
-    def sync(self) -> None:
-        """Make everything appended durable. Raises ExternalError where the disk fails."""
-        self.write()
-        try:
-            os.fsync(self._file.fileno())
-        except OSError as error:
-            self._broken = True
-            raise _unwritable(self._path, error) from error
-        self._synced_s = time.monotonic()
-        if self._size > self._segment_bytes_max:
-            self._file.close()
-            self._open(self._folder / f"{int(self._path.stem) + 1:06d}.journal", 0)
-
-    def write(self) -> None:
-        """Hand what is buffered to the operating system.
-
-        Once that failed, nothing is written after the gap.
+        Raises what is wrong with any other record whose hash is not the expected one.
         """
-        if self._broken:
-            raise ExternalError(
-                f"the journal {self._path} could not be written: free disk space and start again"
-            )
-        left = memoryview(self._buffer)
-        try:
-            while left:
-                left = left[self._file.write(left) :]
-        except OSError as error:
-            self._broken = True
-            raise _unwritable(self._path, error) from error
-        finally:
-            left.release()
-        self._size += len(self._buffer)
-        self._buffer.clear()
-
-    @property
-    def head(self) -> bytes:
-        """Return the chain's newest hash."""
-        return self._before
-
-    def close(self) -> None:
-        """Sync and close; after a failure only close: its error was raised before."""
-        try:
-            if not self._broken:
-                self.sync()
-        finally:
-            self._file.close()
+        if self.records == 0:
+            for version in range(1, FORMATS_KNOWN):
+                if chain(genesis(version), payload) == wanted:
+                    if version not in JOURNAL_FORMATS_READ:
+                        raise _refused(self._folder, version)
+                    self.version = version
+                    return wanted
+        raise JournalDamaged(path, at)
 
 
-def _unwritable(path: Path, error: OSError) -> ExternalError:
-    return ExternalError(
-        f"cannot write the journal {path}: {error.strerror}; the engine stopped, nothing that"
-        " was journaled is lost: free disk space and start again"
-    )
+def _refused(folder: Path, version: int) -> AresError:
+    return wrong_format(f"journal {folder}", version, JOURNAL_FORMAT)
+
+
+def number_of(path: Path) -> int:
+    """Return the number of a journal's file."""
+    return int(path.stem) if path.stem.isdigit() else 0
+
+
+class JournalDamaged(ExternalError):
+    """A record does not follow from the one before it.
+
+    path, offset : file, and the byte at which the record begins.
+    """
+
+    def __init__(self, path: Path, offset: int) -> None:
+        super().__init__(
+            f"journal {path} is damaged at byte {offset}: restore it from a backup, or move its"
+            " folder away to start anew"
+        )
+        self.path, self.offset = path, offset

@@ -1,39 +1,66 @@
-"""The journal of one run: events with their effects by seq, and snapshots of the state."""
+"""The journal of one run: events with their effects by seq."""
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
 from ares.domain.errors import ExternalError
-from ares.domain.events import Effect, Event, RunStarted
+from ares.domain.events import Effect, EngineStarted, Event, RunStarted
+from ares.domain.formats import JOURNAL_FORMAT, require_format
 from ares.domain.run import RunSetup
-from ares.journal.log import Writer, read
+from ares.journal.disk import OS_DISK, Disk
+from ares.journal.log import START, Position, Reader, segment_path, segments
+from ares.journal.snapshots import load_snapshot
+from ares.journal.upcast import Upcast
+from ares.journal.writer import Writer
 
 EVENT = b"E"
 EFFECTS = b"F"
 _encode = msgspec.msgpack.Encoder().encode
-_event = msgspec.msgpack.Decoder(tuple[int, Event])
+_event = msgspec.msgpack.Decoder(tuple[int, int, int, int, Event])
 _effects = msgspec.msgpack.Decoder(tuple[int, list[Effect]])
+
+EventRecord = tuple[int, int, int, int, Event]
 
 
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
-    """One journaled event, and the bytes of its effects (None: a crash came before them)."""
+    """One journaled event, and the bytes of its effects (None: a crash came before them).
+
+    at_ms       : the engine's clock when it was journaled.
+    causation   : seq of the event whose order it reports on; 0: it reports on none.
+    correlation : seq of the decision that opened the trade of that order; 0: none.
+    """
 
     seq: int
     event: Event
     effects_raw: bytes | None
+    at_ms: int = 0
+    causation: int = 0
+    correlation: int = 0
 
     @property
     def effects(self) -> list[Effect]:
         """Return the effects."""
         return [] if self.effects_raw is None else decode_effects(self.effects_raw)
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """A stretch of a run between two starts of the engine.
+
+    first_seq : of the event that opened it.
+    hashes    : of code, settings and the user's features in it. nonce: of its client ids.
+    """
+
+    first_seq: int
+    hashes: dict[str, str]
+    nonce: str
 
 
 def encode_effects(seq: int, effects: list[Effect]) -> bytes:
@@ -46,30 +73,85 @@ def decode_effects(raw: bytes) -> list[Effect]:
     try:
         return _effects.decode(raw)[1]
     except msgspec.DecodeError as error:
-        raise ExternalError(
-            f"the journal holds effects that this version of Ares does not know ({error}): use the"
-            " version that wrote it"
-        ) from error
+        raise _unknown_effects(error) from error
 
 
-def entries(folder: Path) -> Iterator[JournalEntry]:
-    """Yield the entries of a run, verified; raises ExternalError where the journal is damaged."""
-    pending: tuple[int, Event] | None = None
-    for payload in read(folder):
-        kind, body = payload[:1], payload[1:]
-        if kind == EVENT and pending is None:
-            pending = _decode_event(folder, body)
-        elif kind == EFFECTS and pending is not None:
-            yield JournalEntry(pending[0], pending[1], body)
-            pending = None
-        else:
-            where = "begins" if pending is None else f"continues after event {pending[0]}"
+def _unknown_effects(error: msgspec.DecodeError) -> ExternalError:
+    return ExternalError(
+        f"the journal holds effects that this version of Ares does not know ({error}): use the"
+        " version that wrote it"
+    )
+
+
+def _upcast(upcast: Upcast, head: EventRecord, raw: bytes) -> bytes:
+    """Return the bytes of an older event's effects as this version writes them."""
+    try:
+        return _encode(upcast.effects(head, raw))
+    except msgspec.DecodeError as error:
+        raise _unknown_effects(error) from error
+
+
+class RunReader:
+    """Reads the entries of a run after a position, verified from there.
+
+    Iterating raises ExternalError where the journal is damaged. A journal of an older format gives
+    the entries that this version would have written, as far as they can be derived.
+    """
+
+    def __init__(self, folder: Path, start: Position = START, disk: Disk = OS_DISK) -> None:
+        self._folder = folder
+        self._reader = Reader(folder, start, disk)
+
+    @property
+    def position(self) -> Position:
+        """Return the end of the newest record read."""
+        return self._reader.position
+
+    @property
+    def version(self) -> int:
+        """Return the journal's format, known once a record was read."""
+        return self._reader.version
+
+    def __iter__(self) -> Iterator[JournalEntry]:
+        """Yield the entries, oldest first."""
+        upcast: Upcast | None = None
+        pending: EventRecord | None = None
+        for payload in self._reader:
+            kind, body = payload[:1], payload[1:]
+            if kind == EVENT and pending is None:
+                if self._reader.version != JOURNAL_FORMAT:
+                    upcast = upcast or Upcast()
+                pending = self._event(body, upcast)
+            elif kind == EFFECTS and pending is not None:
+                yield _entry(pending, body if upcast is None else _upcast(upcast, pending, body))
+                pending = None
+            else:
+                where = "begins" if pending is None else f"continues after event {pending[0]}"
+                raise ExternalError(
+                    f"journal {self._folder} {where} with a record of the wrong kind: restore it"
+                    " from a backup"
+                )
+        if pending is not None:
+            yield _entry(pending, None)
+
+    def _event(self, body: bytes, upcast: Upcast | None) -> EventRecord:
+        try:
+            return _event.decode(body) if upcast is None else upcast.event(body)
+        except msgspec.DecodeError as error:
             raise ExternalError(
-                f"journal {folder} {where} with a record of the wrong kind: restore it from"
-                " a backup"
-            )
-    if pending is not None:
-        yield JournalEntry(pending[0], pending[1], None)
+                f"journal {self._folder} holds an event that this version of Ares does not know"
+                f" ({error}): use the version that wrote it"
+            ) from error
+
+
+def entries(folder: Path, start: Position = START, disk: Disk = OS_DISK) -> Iterator[JournalEntry]:
+    """Yield the entries of a run after a position; see ``RunReader``."""
+    return iter(RunReader(folder, start, disk))
+
+
+def _entry(head: EventRecord, effects_raw: bytes | None) -> JournalEntry:
+    seq, at_ms, causation, correlation, event = head
+    return JournalEntry(seq, event, effects_raw, at_ms, causation, correlation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,19 +179,17 @@ def journaled_now(folder: Path) -> JournalReader:
     return JournalReader(folder, seq)
 
 
-def _decode_event(folder: Path, body: bytes) -> tuple[int, Event]:
-    try:
-        return _event.decode(body)
-    except msgspec.DecodeError as error:
-        raise ExternalError(
-            f"journal {folder} holds an event that this version of Ares does not know ({error}):"
-            " use the version that wrote it"
-        ) from error
+def setup_of(folder: Path, disk: Disk = OS_DISK) -> RunSetup | None:
+    """Return the setup with which a run was started, or None where nothing was journaled yet.
 
-
-def setup_of(folder: Path) -> RunSetup | None:
-    """Return the setup of a run, or None where nothing was journaled yet."""
-    for entry in entries(folder):
+    It stands in the first record; where the first file is gone, in the snapshots.
+    """
+    paths = segments(folder, disk)
+    if paths and paths[0] != segment_path(folder, START.segment):
+        found = load_snapshot(folder, disk=disk)
+        if found is not None and found.setup is not None:
+            return found.setup
+    for entry in entries(folder, START, disk):
         if isinstance(entry.event, RunStarted):
             return entry.event.setup
         raise ExternalError(
@@ -118,19 +198,57 @@ def setup_of(folder: Path) -> RunSetup | None:
     return None
 
 
+def epochs(folder: Path, disk: Disk = OS_DISK) -> Iterator[Epoch]:
+    """Yield the epochs of a run, oldest first: every start of the engine opens one."""
+    for entry in entries(folder, START, disk):
+        if isinstance(entry.event, RunStarted):
+            setup = entry.event.setup
+            yield Epoch(entry.seq, setup.hashes, setup.nonce)
+        elif isinstance(entry.event, EngineStarted):
+            yield Epoch(entry.seq, entry.event.hashes, entry.event.nonce)
+
+
 class RunJournal:
-    """Writes a run: each event before it is stepped, its effects after, both under one seq."""
+    """Writes a run: each event before it is stepped, its effects after, both under one seq.
 
-    def __init__(self, folder: Path, sync_ms: int = 50) -> None:
-        self._writer = Writer(folder, sync_ms)
+    sync_ms : see ``Writer``. end : where the journal ends, if known; otherwise all of it is read.
+    """
 
-    def event(self, seq: int, event: Event) -> None:
-        """Append an event."""
-        self._writer.append(EVENT + _encode((seq, event)))
+    def __init__(
+        self,
+        folder: Path,
+        sync_ms: int | None = 50,
+        disk: Disk = OS_DISK,
+        end: Position | None = None,
+    ) -> None:
+        if end is None:
+            reader = RunReader(folder, START, disk)
+            for _ in reader:
+                pass
+            end = reader.position
+            require_format(f"journal {folder}", reader.version, JOURNAL_FORMAT)
+        self._writer = Writer(folder, sync_ms, disk=disk, end=end)
+        self._seq = self._records = 0  # of the newest effects
+
+    def event(
+        self, seq: int, event: Event, at_ms: int = 0, causation: int = 0, correlation: int = 0
+    ) -> None:
+        """Append an event; see ``JournalEntry``."""
+        self._writer.append(EVENT + _encode((seq, at_ms, causation, correlation, event)))
 
     def effects(self, seq: int, effects: list[Effect]) -> None:
         """Append an event's effects; an empty list too, which marks the step as finished."""
         self._writer.append(EFFECTS + _encode((seq, effects)))
+        self._seq, self._records = seq, self._writer.records
+
+    def durable(self, seq: int) -> Future[None]:
+        """Return a future that is done once an event and its effects are on disk; both must have
+        been appended.
+
+        Its result raises ExternalError where the disk fails before. A live loop awaits it
+        (``asyncio.wrap_future``); ``result()`` blocks.
+        """
+        return self._writer.durable(self._records - 2 * (self._seq - seq))
 
     def write(self) -> None:
         """Write to the operating system: a killed process loses nothing."""
@@ -140,55 +258,11 @@ class RunJournal:
         """Make everything durable."""
         self._writer.sync()
 
+    @property
+    def position(self) -> Position:
+        """Return the end of the newest record: the anchor of a snapshot."""
+        return self._writer.position
+
     def close(self) -> None:
         """Sync and close."""
         self._writer.close()
-
-
-def save_snapshot(folder: Path, seq: int, raw: bytes) -> str:
-    """Write a snapshot, whole or not at all; return its SHA-256."""
-    target = folder / "snapshots"
-    target.mkdir(parents=True, exist_ok=True)
-    digest = hashlib.sha256(raw).digest()
-    path = target / f"{seq:012d}.snapshot"
-    part = path.with_suffix(".part")
-    try:
-        with part.open("wb") as file:
-            file.write(digest + raw)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise ExternalError(f"cannot write {path}: {error.strerror}: free disk space") from error
-    return digest.hex()
-
-
-def delete_snapshots(folder: Path, seq_max: int = -1) -> None:
-    """Remove the snapshots after ``seq_max``: they belong to another journal."""
-    for path in _snapshots(folder):
-        if int(path.stem) > seq_max:
-            path.unlink()
-
-
-def load_snapshot(folder: Path, seq_max: int | None = None) -> tuple[int, bytes] | None:
-    """Return the newest whole snapshot (at or before ``seq_max``) and its seq.
-
-    A damaged one is skipped: an older one and a longer tail give the same state.
-    """
-    for path in reversed(_snapshots(folder)):
-        seq = int(path.stem)
-        if seq_max is not None and seq > seq_max:
-            continue
-        try:
-            raw = path.read_bytes()
-        except OSError:
-            continue
-        if hashlib.sha256(raw[32:]).digest() == raw[:32]:
-            return seq, raw[32:]
-    return None
-
-
-def _snapshots(folder: Path) -> list[Path]:
-    """Return the snapshot files, oldest first."""
-    return sorted((folder / "snapshots").glob(12 * "[0-9]" + ".snapshot"))

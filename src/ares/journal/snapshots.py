@@ -1,0 +1,141 @@
+"""Snapshots of a run's state, each anchored in the journal, with the setup that the run has."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from ares.domain.errors import ExternalError
+from ares.domain.run import RunSetup
+from ares.journal.disk import OS_DISK, Disk
+from ares.journal.log import START, Position, contains
+
+SUFFIX = ".snapshot"
+NAME_DIGITS = 12
+HASH_BYTES = 32
+
+
+class StoredSnapshot(msgspec.Struct, frozen=True):
+    """A state as bytes.
+
+    seq    : of the newest event in it.
+    anchor : where the journal ended then. What follows is stepped.
+    setup  : of the run, as far as it was changed by then; None: that of the first record.
+    state  : the bytes, see ``core.snapshot``.
+    """
+
+    seq: int
+    anchor: Position
+    setup: RunSetup | None
+    state: bytes
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(StoredSnapshot).decode
+
+
+def save_snapshot(
+    folder: Path,
+    seq: int,
+    state: bytes,
+    anchor: Position = START,
+    setup: RunSetup | None = None,
+    disk: Disk = OS_DISK,
+) -> None:
+    """Write a snapshot, durable, whole or not at all.
+
+    The journal must be durable up to ``anchor`` before. Raises ExternalError where it cannot be
+    written.
+    """
+    path = _path(folder, seq)
+    raw = _encode(StoredSnapshot(seq, anchor, setup, state))
+    try:
+        disk.make_folder(path.parent)
+        disk.write_whole(path, hashlib.sha256(raw).digest() + raw)
+    except OSError as error:
+        raise ExternalError(f"cannot write {path}: {error.strerror}: free disk space") from error
+
+
+def snapshots(
+    folder: Path, seq_max: int | None = None, disk: Disk = OS_DISK
+) -> Iterator[StoredSnapshot]:
+    """Yield the whole snapshots at or before ``seq_max``, newest first.
+
+    Damaged ones, and those of older formats, are left out: an older snapshot and a longer tail
+    give the same state.
+    """
+    for path in reversed(_paths(folder, disk)):
+        if seq_max is not None and int(path.stem) > seq_max:
+            continue
+        found = _read(path, disk)
+        if found is not None:
+            yield found
+
+
+def load_snapshot(
+    folder: Path, seq_max: int | None = None, disk: Disk = OS_DISK
+) -> StoredSnapshot | None:
+    """Return the newest whole snapshot (at or before ``seq_max``), wherever it is anchored."""
+    return next(snapshots(folder, seq_max, disk), None)
+
+
+def anchored_snapshot(
+    folder: Path, seq_max: int | None = None, disk: Disk = OS_DISK
+) -> StoredSnapshot | None:
+    """Return the newest whole snapshot (at or before ``seq_max``) that is one of this journal.
+
+    The others are of the future (the journal was restored from a backup), or of another run.
+    """
+    found = snapshots(folder, seq_max, disk)
+    return next((s for s in found if contains(folder, s.anchor, disk)), None)
+
+
+def delete_snapshots(folder: Path, seq_max: int = -1, disk: Disk = OS_DISK) -> None:
+    """Remove the snapshots after ``seq_max``: they belong to another journal."""
+    for path in _paths(folder, disk):
+        if int(path.stem) > seq_max:
+            with suppress(OSError):
+                disk.remove(path)
+
+
+def delete_foreign(folder: Path, seq_max: int, disk: Disk = OS_DISK) -> None:
+    """Remove the snapshots after ``seq_max`` and those that the journal does not contain."""
+    delete_snapshots(folder, seq_max, disk)
+    for path in _paths(folder, disk):
+        found = _read(path, disk)
+        if found is not None and not contains(folder, found.anchor, disk):
+            with suppress(OSError):
+                disk.remove(path)
+
+
+def count_snapshots(folder: Path, disk: Disk = OS_DISK) -> tuple[int, list[Path]]:
+    """Return how many snapshots there are, and those that are damaged or of an older format."""
+    paths = _paths(folder, disk)
+    return len(paths), [path for path in paths if _read(path, disk) is None]
+
+
+def _read(path: Path, disk: Disk) -> StoredSnapshot | None:
+    try:
+        raw = disk.read(path)
+    except OSError:
+        return None
+    if hashlib.sha256(raw[HASH_BYTES:]).digest() != raw[:HASH_BYTES]:
+        return None
+    try:
+        return _decode(raw[HASH_BYTES:])
+    except msgspec.DecodeError:
+        return None
+
+
+def _path(folder: Path, seq: int) -> Path:
+    return folder / "snapshots" / f"{seq:0{NAME_DIGITS}d}{SUFFIX}"
+
+
+def _paths(folder: Path, disk: Disk) -> list[Path]:
+    """Return the snapshot files, oldest first."""
+    paths = disk.files(folder / "snapshots", SUFFIX)
+    return [path for path in paths if len(path.stem) == NAME_DIGITS and path.stem.isdigit()]
