@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import lightgbm
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
 from ares.adapters.onnx_model import check_outputs, open_model, within
 from ares.domain.errors import UserError
+from ares.learn.calibration import Platt
+from ares.learn.onnx_graph import to_onnx
 
 N = 4
 
@@ -59,6 +64,70 @@ def test_a_batch_and_its_rows_alone_give_the_same_bits() -> None:
     score = open_model(graph(), N, "mine.onnx")
     alone = np.concatenate([score(ROWS[place : place + 1]) for place in range(50)])
     assert np.array_equal(score(ROWS), alone)
+
+
+@pytest.mark.parametrize("output", [[None, 1], [None]])
+def test_rows_through_bound_memory_have_the_bits_of_session_run(output: list[int | None]) -> None:
+    made = boosted_graph() if len(output) == 2 else flat_graph()
+    score = open_model(made, N, "mine.onnx")
+    wanted = session_run(made, ROWS)
+    kept = [score(ROWS[k : k + 1]) for k in range(50)]  # the first one binds the memory
+    assert np.concatenate(kept).tobytes() == wanted.tobytes()  # no score is overwritten later
+    alone = [session_run(made, ROWS[k : k + 1]) for k in range(50)]
+    assert np.concatenate(kept).tobytes() == np.concatenate(alone).tobytes()
+    for n_rows in (0, 1, 2, 7, 50):
+        p = score(ROWS[:n_rows])
+        assert p.shape == (n_rows,)
+        assert p.tobytes() == wanted[:n_rows].tobytes()
+    assert score(ROWS[::2][3:4]).tobytes() == wanted[6:7].tobytes()  # rows that are not contiguous
+    assert score(np.asfortranarray(ROWS)[9:10]).tobytes() == wanted[9:10].tobytes()
+
+
+def test_a_row_of_another_width_is_refused_after_the_memory_is_bound() -> None:
+    score = open_model(graph(), N, "mine.onnx")
+    score(ROWS[:1])
+    for width in (1, N - 1):
+        with pytest.raises(Exception, match="Got invalid dimensions"):
+            score(ROWS[:1, :width])
+
+
+def test_two_threads_share_a_model() -> None:
+    score = open_model(graph(), N, "mine.onnx")
+    wanted = score(ROWS)
+
+    def all_alone(_n: int) -> bytes:
+        scores = [score(ROWS[k : k + 1]) for _ in range(50) for k in range(50)]
+        return np.concatenate(scores[-50:]).tobytes()
+
+    with ThreadPoolExecutor(2) as threads:
+        assert set(threads.map(all_alone, range(4))) == {wanted.tobytes()}
+
+
+def session_run(made: bytes, rows: np.ndarray) -> np.ndarray:
+    """Return the outputs of a plain session, as float64."""
+    session = onnxruntime.InferenceSession(made, providers=["CPUExecutionProvider"])
+    found = session.run(["probability"], {"features": np.ascontiguousarray(rows)})[0]
+    return np.asarray(found, np.float64).reshape(-1)
+
+
+def boosted_graph() -> bytes:
+    """Return boosted trees with calibration, as a training exports them."""
+    data = lightgbm.Dataset(np.tile(ROWS, (8, 1)), np.tile((ROWS[:, 0] > 0).astype(np.float32), 8))
+    settings = {"objective": "binary", "num_leaves": 7, "num_threads": 1, "verbosity": -1}
+    trees = lightgbm.train(settings, data, num_boost_round=20).dump_model()
+    return to_onnx(trees, Platt(0.5, 0.1))
+
+
+def flat_graph() -> bytes:
+    """Return the linear model with an output of shape (n,)."""
+    model = onnx.load_from_string(graph())
+    model.graph.node[1].output[0] = "column"
+    model.graph.initializer.append(helper.make_tensor("shape", TensorProto.INT64, [1], [-1]))
+    model.graph.node.append(helper.make_node("Reshape", ["column", "shape"], ["probability"]))
+    del model.graph.output[:]
+    output = helper.make_tensor_value_info("probability", TensorProto.FLOAT, [None])
+    model.graph.output.append(output)
+    return bytes(model.SerializeToString())
 
 
 @pytest.mark.parametrize(

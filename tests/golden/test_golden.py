@@ -27,23 +27,30 @@ from ares.core.snapshot import snapshot
 from ares.domain.events import (
     BarsClosed,
     BreakerChanged,
-    CancelOrder,
     DailyLossReached,
     DecisionMade,
     Effect,
     Event,
     ModeChanged,
-    OrderAccepted,
-    OrderCancelled,
-    OrderFilled,
-    OrderRejected,
     SignalRefused,
-    SubmitOrder,
     TradeClosed,
     VirtualTradeOpened,
 )
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.model import Ensemble, Member, Validation
+from ares.domain.order_events import (
+    AccountSeen,
+    AskAccount,
+    CancelOrder,
+    DifferenceFound,
+    EventRefused,
+    HaltChanged,
+    OrderAccepted,
+    OrderEnded,
+    OrderFilled,
+    StopMissing,
+    SubmitOrder,
+)
 from ares.domain.run import RunInstrument, RunSetup
 from ares.domain.timeframe import DAY_MS, MINUTE_MS, Timeframe
 from ares.journal.run import entries
@@ -214,17 +221,26 @@ def lines_of(scene: Scene, folder: Path) -> Iterator[str]:
     run_history(plan_of(scene), models_of(scene), folder, None)
     symbols = [part.symbol.partition("/")[0] for part in scene.parts]
     numbers: dict[str, int] = {}
+    rest: dict[str, int] = {}
     for entry in entries(folder):
         if isinstance(entry.event, BarsClosed) and entry.event.warming:
             continue
         for what in (entry.event, *entry.effects):
             if isinstance(what, SubmitOrder):
                 numbers[what.client_id] = len(numbers) + 1
-            yield from line(what, symbols, numbers)
+                rest[what.client_id] = what.lots
+            if isinstance(what, OrderFilled):
+                rest[what.client_id] -= what.lots
+            yield from line(what, symbols, numbers, rest)
 
 
-def line(what: Event | Effect, symbols: list[str], numbers: dict[str, int]) -> Iterator[str]:
-    """Yield an event or effect in words; nothing for what only says that the run began."""
+def line(
+    what: Event | Effect, symbols: list[str], numbers: dict[str, int], rest: dict[str, int]
+) -> Iterator[str]:
+    """Yield an event or effect in words; nothing for what repeats another line.
+
+    rest : lots of each order still to fill.
+    """
     match what:
         case BarsClosed(ts_ms=ts_ms, ohlcv=ohlcv, present=present):
             rows = np.frombuffer(ohlcv).reshape(-1, 5)
@@ -270,16 +286,31 @@ def line(what: Event | Effect, symbols: list[str], numbers: dict[str, int]) -> I
             yield f"      day       lost {share:.4%}: no entries until tomorrow"
         case OrderAccepted(client_id=client_id):
             yield f"      accepted  #{numbers[client_id]}"
-        case OrderCancelled(client_id=client_id):
+        case OrderEnded(reason="cancelled", client_id=client_id):
             yield f"      cancelled #{numbers[client_id]}"
-        case OrderRejected(client_id=client_id, ts_ms=ts_ms, price_ticks=ticks):
+        case OrderEnded(reason="expired", client_id=client_id):
+            yield f"      expired   #{numbers[client_id]}"
+        case OrderEnded(client_id=client_id, ts_ms=ts_ms, price_ticks=ticks):
             yield f"{clock(ts_ms)} rejected  #{numbers[client_id]} at {ticks / 100:.2f}"
         case OrderFilled(client_id=client_id, ts_ms=ts_ms, lots=lots, price_ticks=ticks):
-            rest = f" rest {what.remaining / 1000:+.3f}" if what.remaining else ""
+            left = f" rest {rest[client_id] / 1000:+.3f}" if rest[client_id] else ""
             yield (
                 f"{clock(ts_ms)} filled    #{numbers[client_id]} {lots / 1000:+.3f} at"
-                f" {ticks / 100:.2f} fee {money(what.fee_units)}{rest}"
+                f" {ticks / 100:.2f} fee {money(what.fee_units)}{left}"
             )
+        case HaltChanged(instrument=i, halted=halted, reason=reason):
+            where = "account" if i < 0 else symbols[i]
+            yield f"      {'halted   ' if halted else 'resumed  '} {where} ({reason})"
+        case AskAccount():
+            yield "      ask       account"
+        case AccountSeen(lots=held, open_ids=open_ids):
+            amounts = " | ".join(
+                f"{symbol} {lots / 1000:.3f}" for symbol, lots in zip(symbols, held, strict=True)
+            )
+            listed = ", ".join(f"#{numbers[id_]}" for id_ in open_ids) or "none"
+            yield f"      account   {amounts} | open orders: {listed}"
+        case DifferenceFound() | EventRefused() | StopMissing():
+            yield f"      {type(what).__name__} {what}"
         case _:
             return
 

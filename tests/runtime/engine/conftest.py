@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -23,9 +25,19 @@ from numpy.typing import NDArray
 from sqlalchemy import Engine
 
 from ares.core.models import Scorer, Scorers
-from ares.domain.events import Effect, EngineStarted, Event, RunStarted, SubmitOrder
+from ares.domain.events import BarsClosed, Effect, EngineStarted, Event, RunStarted
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.model import Ensemble, Member, Validation
+from ares.domain.order_events import (
+    AccountSeen,
+    AskAccount,
+    HaltChanged,
+    OrderAccepted,
+    OrderMoved,
+    QueryOrder,
+    Stopping,
+    SubmitOrder,
+)
 from ares.domain.timeframe import DAY_MS, HOUR_MS, MINUTE_MS, Timeframe
 from ares.journal.run import RunJournal, entries
 from ares.kernel.bars import F64, Bars
@@ -117,49 +129,62 @@ def forge(folder: Path, forger: Forger) -> None:
 
     forger : from (seq, event, effects) to what shall stand there; None leaves the entry out.
     """
-    forgeries = [(e.seq, forger(e.seq, e.event, e.effects)) for e in list(entries(folder))]
+    forged = [(entry, forger(entry.seq, entry.event, entry.effects)) for entry in entries(folder)]
     for path in folder.glob("*.journal"):
         path.unlink()
     journal = RunJournal(folder, sync_ms=10**9)
-    for seq, what in forgeries:
-        if what is not None:
-            journal.event(seq, what[0])
-            journal.effects(seq, what[1])
+    for e, content in forged:
+        if content is not None:
+            journal.event(e.seq, content[0], e.at_ms, e.causation, e.correlation)
+            journal.effects(e.seq, content[1])
     journal.close()
 
 
-def story(folder: Path) -> list[tuple[Any, ...]]:
-    """Return all that happened in a run, orders by number of appearance and no seq.
+OF_A_START = (
+    EngineStarted, RunStarted, AccountSeen, OrderAccepted, OrderMoved, HaltChanged, QueryOrder,
+    AskAccount, Stopping,
+)  # fmt: skip
+"""What a stop writes, and what a start asks and is answered: a run that was stopped and
+resumed has more of it."""
 
-    A run that was stopped and taken up has other seqs and so other client ids, and may hear the
+
+def story(folder: Path) -> list[tuple[Any, ...]]:
+    """Return all that happened in a run, orders by lane and number, no seq, starts left out.
+
+    A run that was stopped and resumed has other seqs and so other client ids, and takes the
     venue's answers to the commands of one instant in another order; nothing else may differ.
     """
-    numbers: dict[str, int] = {}
+    names: dict[str, tuple[int, str, int]] = {}
+    counts: Counter[tuple[int, str]] = Counter()
+    rows: list[tuple[Any, ...]] = []
+    first = 0
 
-    def forgeries(what: Event | Effect) -> tuple[Any, ...]:
+    def row(what: Event | Effect) -> tuple[Any, ...]:
         if isinstance(what, SubmitOrder):
-            numbers[what.client_id] = len(numbers)
+            counts[what.instrument, what.kind] += 1
+            number = counts[what.instrument, what.kind]
+            names[what.client_id] = (what.instrument, what.kind, number)
         values = msgspec.structs.asdict(what)
         if "client_id" in values:
-            values["client_id"] = numbers[values["client_id"]]
-        return (type(what).__name__, repr(values))
+            values["client_id"] = names[values["client_id"]]
+        lane = values.get("instrument", values.get("client_id", (-1,)))
+        return (lane if isinstance(lane, int) else lane[0], type(what).__name__, repr(values))
 
-    rows = []
     for entry in entries(folder):
-        if not isinstance(entry.event, EngineStarted | RunStarted):
-            rows.append(forgeries(entry.event))
-        rows += [forgeries(effect) for effect in entry.effects]
-    answered = [name in ("OrderAccepted", "OrderCancelled") for name, _ in rows]
-    for first in range(len(rows)):
-        last = first
-        while last < len(rows) and answered[last] and (first == 0 or not answered[first - 1]):
-            last += 1
-        rows[first:last] = sorted(rows[first:last])
+        if isinstance(entry.event, BarsClosed):
+            rows[first:] = sorted(rows[first:], key=lambda r: r[0])
+            first = len(rows)
+        rows += [row(w) for w in (entry.event, *entry.effects) if not isinstance(w, OF_A_START)]
+    rows[first:] = sorted(rows[first:], key=lambda r: r[0])
     return rows
 
 
 def tables(database: Engine, exact: bool = False) -> dict[str, list[tuple[Any, ...]]]:
-    """Return every projection's rows; without seq and client ids unless ``exact``."""
+    """Return every projection's rows; without seq and client ids unless ``exact``.
+
+    Unless ``exact``, orders of one instant are sorted by symbol: a run that was stopped and resumed
+    takes the venue's answers in another order, and so sends exits in another order, see ``story``.
+    """
     found: dict[str, list[tuple[Any, ...]]] = {}
     with database.connect() as connection:
         for table in TABLES:
@@ -167,6 +192,9 @@ def tables(database: Engine, exact: bool = False) -> dict[str, list[tuple[Any, .
             hidden = {"id"} if exact else {"id", "seq", "client_order_id"}
             places = [k for k, name in enumerate(result.keys()) if name not in hidden]
             rows = [tuple(row[k] for k in places) for row in result.fetchall()]
+            if table == "orders" and not exact:
+                names = [name for name in result.keys() if name not in hidden]  # noqa: SIM118
+                rows.sort(key=itemgetter(names.index("created_at"), names.index("symbol")))
             found[table] = rows
     return found
 

@@ -16,14 +16,8 @@ from typing import Any, NamedTuple
 import pytest
 from sqlalchemy import Engine
 
-from ares.domain.events import (
-    BarsClosed,
-    CancelOrder,
-    OrderFilled,
-    OrderRejected,
-    SubmitOrder,
-    TradeClosed,
-)
+from ares.domain.events import BarsClosed, TradeClosed
+from ares.domain.order_events import CancelOrder, OrderEnded, OrderMoved, SubmitOrder
 from ares.domain.timeframe import HOUR_MS
 from ares.journal.log import HEAD, read
 from ares.journal.run import entries
@@ -101,12 +95,14 @@ def test_the_window_has_every_kind_of_order(whole: Whole) -> None:
             if isinstance(what, SubmitOrder):
                 seen[what.kind] += 1
                 kinds[what.client_id] = what.kind
-            if isinstance(what, OrderFilled) and what.remaining:
+            if isinstance(what, OrderMoved) and what.status == "partly_filled":
                 seen["part of", kinds[what.client_id]] += 1
+            if isinstance(what, OrderEnded):
+                seen[what.reason] += 1
             if isinstance(what, TradeClosed) and what.reason == "stop" and not what.virtual:
                 seen["stopped"] += 1
     assert seen["entry"] > 12
-    assert min(seen[k] for k in ("exit", "stop", "stopped", OrderRejected)) > 0
+    assert min(seen[k] for k in ("exit", "stop", "stopped", "rejected")) > 0
     assert min(seen["part of", kind] for kind in ("exit", "stop")) > 0
     assert len(whole.ends) > 550
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from ares.domain.events import BarsClosed
 from ares.domain.instrument import Instrument, InstrumentSpec
+from ares.domain.order_events import EventRefused, TimeReached
 from ares.domain.timeframe import MINUTE_MS
+from ares.journal.run import JournalEntry, encode_effects
 from ares.kernel.bars import Bars
 from ares.runtime.engine.feed import ClosedBars, feed_of
 
@@ -28,7 +31,22 @@ def test_a_feed_is_the_union_of_its_closing_instants() -> None:
     assert not np.isnan(feed.ohlcv).any()
     closings = ClosedBars()
     for t in range(len(feed)):
-        closings.add(feed.event(t, False))
+        assert closings.add(JournalEntry(t + 1, feed.event(t, False), encode_effects(t + 1, [])))
     again = closings.feed_of(specs)
     for name in ("close_ms", "ohlcv", "present", "flat", "ticks", "lots"):
         assert np.array_equal(getattr(again, name), getattr(feed, name)), name
+
+
+def test_what_the_engine_refused_is_not_in_the_feed() -> None:
+    ohlcv = np.tile([2.0, 3.0, 1.0, 2.0, 5.0], (2, 1)).tobytes()
+    closings = ClosedBars()
+    refused: list[tuple[int, ...]] = [(), (-1,), (1,), (0, 1)]
+    for k, instruments in enumerate(refused, 1):
+        event = BarsClosed(k * MINUTE_MS, ohlcv, b"\1\1", b"\0\0")
+        effects = encode_effects(k, [EventRefused(i, event.ts_ms, "no bar") for i in instruments])
+        assert closings.add(JournalEntry(k, event, effects)) == (-1 not in instruments)
+    assert not closings.add(JournalEntry(5, TimeReached(5), encode_effects(5, [])))
+    feed = closings.feed_of([InstrumentSpec(Instrument("test", s), 2, 1) for s in ("A/B", "C/B")])
+    assert (feed.close_ms // MINUTE_MS).tolist() == [1, 3, 4]
+    assert feed.present.tolist() == [[True, True], [True, False], [False, False]]
+    assert feed.ticks[:, 1].tolist() == [[200, 300, 100, 200], [0] * 4, [0] * 4]

@@ -11,10 +11,10 @@ import pytest
 from sqlalchemy import Engine
 
 from ares.adapters.simulated_venue import SimulatedVenue
-from ares.domain.events import (
-    SubmitOrder,
-)
-from ares.journal.run import entries, load_snapshot, save_snapshot
+from ares.domain.events import Command
+from ares.domain.order_events import AskAccount, CancelOrder, SubmitOrder
+from ares.journal.run import entries
+from ares.journal.snapshots import load_snapshot, save_snapshot
 from ares.runtime.engine.plan import RunPlan
 from ares.store.projections import projected_seq
 
@@ -44,9 +44,9 @@ def test_a_snapshot_is_never_ahead_of_the_journal(
 ) -> None:
     seen: list[tuple[int, int]] = []
 
-    def watched(folder: Path, seq: int, raw: bytes) -> str:
+    def watched(folder: Path, seq: int, raw: bytes, *anchored: Any) -> None:
         seen.append((seq, max((entry.seq for entry in entries(folder)), default=0)))
-        return save_snapshot(folder, seq, raw)
+        save_snapshot(folder, seq, raw, *anchored)
 
     monkeypatch.setattr("ares.runtime.engine.history_run.save_snapshot", watched)
     world.run(tmp_path / "run", None, plan, snapshot_events=9)
@@ -57,25 +57,26 @@ def test_a_snapshot_is_never_ahead_of_the_journal(
 def test_a_command_is_durable_before_it_is_sent(
     world: Any, plan: RunPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    submit = SimulatedVenue.submit
-    seen = []
+    send = SimulatedVenue.send
+    seen: list[tuple[type, bool]] = []
 
-    def watched(venue: SimulatedVenue, command: SubmitOrder, ts_ms: int) -> Any:
+    def watched(venue: SimulatedVenue, command: Command) -> None:
         written = [e for entry in entries(tmp_path / "run") for e in entry.effects]
-        seen.append(command in written)
-        return submit(venue, command, ts_ms)
+        seen.append((type(command), command in written))
+        send(venue, command)
 
-    monkeypatch.setattr(SimulatedVenue, "submit", watched)
+    monkeypatch.setattr(SimulatedVenue, "send", watched)
     world.run(tmp_path / "run", None, plan)
-    assert len(seen) > 50
-    assert all(seen)
+    assert sum(kind is SubmitOrder for kind, _ in seen) > 50
+    assert {CancelOrder, AskAccount} <= {kind for kind, _ in seen}
+    assert all(durable for _, durable in seen)
 
 
 def test_a_snapshot_that_cannot_be_written_leaves_no_half_of_it(tmp_path: Path) -> None:
     script = (
         "import resource, sys; from pathlib import Path\n"
         "from ares.domain.errors import ExternalError\n"
-        "from ares.journal.run import save_snapshot\n"
+        "from ares.journal.snapshots import save_snapshot\n"
         "folder = Path(sys.argv[1])\n"
         "save_snapshot(folder, 1, b'x' * 1000)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (500, resource.RLIM_INFINITY))\n"
@@ -89,10 +90,17 @@ def test_a_snapshot_that_cannot_be_written_leaves_no_half_of_it(tmp_path: Path) 
     assert done.stdout.startswith("cannot write")
     assert done.stdout.count("\n") == 1
     assert [path.name for path in (tmp_path / "snapshots").iterdir()] == ["000000000001.snapshot"]
-    assert load_snapshot(tmp_path) == (1, b"x" * 1000)
+    found = load_snapshot(tmp_path)
+    assert found is not None
+    assert (found.seq, found.state) == (1, b"x" * 1000)
 
 
 def test_an_equal_snapshot_replaces_itself(tmp_path: Path) -> None:
-    assert save_snapshot(tmp_path, 5, b"state") == save_snapshot(tmp_path, 5, b"state")
-    assert load_snapshot(tmp_path) == (5, b"state")
+    save_snapshot(tmp_path, 5, b"state")
+    raw = (tmp_path / "snapshots" / "000000000005.snapshot").read_bytes()
+    save_snapshot(tmp_path, 5, b"state")
+    assert (tmp_path / "snapshots" / "000000000005.snapshot").read_bytes() == raw
+    found = load_snapshot(tmp_path)
+    assert found is not None
+    assert (found.seq, found.state) == (5, b"state")
     assert load_snapshot(tmp_path, 4) is None

@@ -17,14 +17,14 @@ from ares.domain.events import (
     BreakerChanged,
     EngineStarted,
     ModeChanged,
-    OrderFilled,
-    OrderRejected,
     RunStarted,
     SignalRefused,
     TradeClosed,
 )
-from ares.journal.log import Lock
-from ares.journal.run import entries, load_snapshot
+from ares.domain.order_events import OrderEnded, OrderMoved
+from ares.journal.lock import Lock
+from ares.journal.run import entries
+from ares.journal.snapshots import load_snapshot
 from ares.runtime.engine.code_version import code_hashes
 from ares.runtime.engine.plan import RunPlan, default_window
 
@@ -48,10 +48,13 @@ def test_the_market_of_these_tests_has_everything(done: Any) -> None:
             seen[type(what)] += 1
             if isinstance(what, TradeClosed):
                 seen["virtual" if what.virtual else "real", what.reason] += 1
-            if isinstance(what, OrderFilled):
-                seen["partial" if what.remaining else "last"] += 1
-    assert seen[OrderRejected]
-    assert seen["partial"] > 5
+            if isinstance(what, OrderEnded):
+                seen[what.reason] += 1
+            if isinstance(what, OrderMoved):
+                seen[what.status] += 1
+    assert seen["rejected"]
+    assert seen["partly_filled"]
+    assert seen["expired"] + seen["partly_filled"] > 5
     assert min(seen[kind] for kind in (ModeChanged, BreakerChanged, SignalRefused)) > 0
     for reason in ("stop", "take_profit", "reversal"):
         assert seen["real", reason] > 3
@@ -160,7 +163,7 @@ def test_the_first_record_of_a_journal_is_the_run(done: Any, plan: RunPlan) -> N
     assert (first.seq, first.event.setup) == (1, plan.setup)
     found = load_snapshot(done.folder, 0)
     assert found is not None
-    assert hashlib.sha256(found[1]).hexdigest() == plan.setup.first_state
+    assert hashlib.sha256(found.state).hexdigest() == plan.setup.first_state
 
 
 def test_the_default_window_is_what_all_instruments_have(world: Any) -> None:

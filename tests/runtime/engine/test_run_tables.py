@@ -14,17 +14,18 @@ from ares.core import orders
 from ares.domain.events import (
     BarsClosed,
     BreakerChanged,
-    CancelOrder,
     DailyLossReached,
     DecisionMade,
     ModeChanged,
-    OrderAccepted,
-    OrderCancelled,
-    OrderFilled,
-    OrderRejected,
     SignalRefused,
-    SubmitOrder,
     TradeClosed,
+)
+from ares.domain.order_events import (
+    CancelOrder,
+    OrderAccepted,
+    OrderEnded,
+    OrderFilled,
+    SubmitOrder,
 )
 from ares.domain.utc import utc_sql
 from ares.journal.run import entries
@@ -59,19 +60,27 @@ def events(done: Any, kind: type) -> list[Any]:
 def test_orders_and_their_ends(done: Any, rows: Engine) -> None:
     book: dict[str, orders.Order] = {}
     for entry in entries(done.folder):
-        event = entry.event
-        if isinstance(event, OrderAccepted | OrderCancelled | OrderFilled | OrderRejected):
-            orders.apply(book[event.client_id], event)
+        match entry.event:
+            case OrderAccepted(client_id=id_):
+                orders.accept(book[id_], "")
+            case OrderFilled(client_id=id_, lots=lots):
+                orders.execute(book[id_], entry.event.exec_id, lots)
+                if book[id_].remaining_lots == 0:
+                    orders.end(book[id_], "filled", 0)
+            case OrderEnded(client_id=id_, reason=reason):
+                orders.end(book[id_], reason, 0)
+            case _:
+                pass
         for effect in entry.effects:
             if isinstance(effect, SubmitOrder):
-                book[effect.client_id] = orders.submitted(effect)
+                book[effect.client_id] = orders.sent(effect, entry.seq, 0, 0)
             if isinstance(effect, CancelOrder):
-                orders.apply(book[effect.client_id], effect)
+                book[effect.client_id].cancel = orders.Request.SENT
     found = ask(
         rows, "SELECT symbol, kind, qty, status FROM orders WHERE refusal IS NULL ORDER BY id"
     )
     assert found == [
-        (NAMES[o.instrument], o.kind, abs(o.lots) / 1_000, o.status.value) for o in book.values()
+        (NAMES[o.instrument], o.kind, abs(o.lots) / 1_000, orders.status(o)) for o in book.values()
     ]
     assert ask(rows, "SELECT COUNT(*) FROM orders WHERE created_at IS NULL") == [(0,)]
     refused = Counter(e.code for e in effects(done, SignalRefused))
@@ -214,7 +223,7 @@ def test_the_report_reads_the_same_numbers_from_the_journal(
     assert report.bars == sum(e.present.count(1) for e in events(done, BarsClosed) if not e.warming)
     assert report.orders == len(effects(done, SubmitOrder))
     assert report.fills == len(events(done, OrderFilled))
-    assert report.rejected == len(events(done, OrderRejected))
+    assert report.rejected == sum(e.reason == "rejected" for e in events(done, OrderEnded))
     assert report.fees == pytest.approx(sum(f.fee_units for f in events(done, OrderFilled)) / 1e8)
     last = effects(done, DecisionMade)[-1]
     assert report.equity_end == last.equity_units / 1e8

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from ares.domain.events import BarsClosed
 from ares.domain.instrument import InstrumentSpec
+from ares.domain.order_events import EventRefused
 from ares.domain.run import RunSetup
+from ares.journal.run import JournalEntry
 from ares.kernel.bars import F64, I64, Bars, Bools
 from ares.kernel.trade import to_grid
 
@@ -95,6 +97,9 @@ def feed_of(bars: Sequence[Bars], base_ms: Sequence[int], specs: Sequence[Instru
     return Feed(close_ms, ohlcv, present, flat, ticks, lots, n_instruments)
 
 
+_REFUSED = EventRefused.__name__.encode()
+
+
 class ClosedBars:
     """Journaled bars, kept in columns: as events they take five times the memory."""
 
@@ -106,12 +111,26 @@ class ClosedBars:
         """Return the number of closing instants."""
         return len(self._close_ms)
 
-    def add(self, event: BarsClosed) -> None:
-        """Append the bars of the next event."""
+    def add(self, entry: JournalEntry) -> bool:
+        """Append the bars of the next entry, without those that the engine refused.
+
+        Returns whether it has any: False for other events and for a refused instant.
+        """
+        event = entry.event
+        if not isinstance(event, BarsClosed):
+            return False
+        present = bytearray(event.present)
+        if entry.effects_raw is not None and _REFUSED in entry.effects_raw:
+            refused = [e.instrument for e in entry.effects if isinstance(e, EventRefused)]
+            if -1 in refused:
+                return False
+            for i in refused:
+                present[i] = 0
         self._close_ms.append(event.ts_ms)
         self._ohlcv += event.ohlcv
-        self._present += event.present
+        self._present += present
         self._flat += event.flat
+        return True
 
     def feed(self, setup: RunSetup) -> Feed:
         """Return the bars as the feed of a run's lanes."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -11,23 +13,30 @@ from sqlalchemy import Engine
 from ares.adapters.simulated_venue import SimulatedVenue
 from ares.adapters.worker_pool import PoolInterrupted
 from ares.core.models import Models, Scorers
+from ares.core.orders import nonce_after
 from ares.core.snapshot import snapshot
 from ares.domain.errors import ExternalError
-from ares.domain.events import EngineStarted, RunStarted
+from ares.domain.events import EngineStarted, Event, RunStarted
 from ares.domain.model import Ensemble
+from ares.domain.order_events import Stopping
 from ares.domain.run import RunSetup
-from ares.journal.log import Lock
-from ares.journal.run import RunJournal, entries, save_snapshot, setup_of
+from ares.journal.lock import Lock
+from ares.journal.run import RunJournal, entries, setup_of
+from ares.journal.snapshots import save_snapshot
 from ares.kernel.features.user import UserFeatures
 from ares.runtime.engine.code_version import code_hashes
+from ares.runtime.engine.history_inputs import HistoryInputs, require_same
+from ares.runtime.engine.history_market import HistoryMarket, VirtualClock, open_orders
 from ares.runtime.engine.hot_swap import HotSwap, Opener
 from ares.runtime.engine.learner_events import LearnerEvents, NoLearner
-from ares.runtime.engine.loop import Loop, Watcher, open_orders, overdue_answers
+from ares.runtime.engine.loop import Loop, Watcher
 from ares.runtime.engine.plan import RunPlan
 from ares.runtime.engine.prefetch import Prefetch
+from ares.runtime.engine.quiet import frozen_heap
 from ares.runtime.engine.recovery import RecoveredRun, Recovery
 from ares.runtime.engine.series import is_folded
 from ares.runtime.engine.timing import RunTiming
+from ares.runtime.engine.upgrade import newest_hashes
 
 PROGRESS_INSTANTS = 256
 
@@ -45,6 +54,7 @@ class RunEnd:
     feeding_seconds : feeding instants, with their journal and tables: the basis of the speed.
     code_seconds    : compiling machine code, or loading it from the cache.
     waited_seconds  : waiting for trainings.
+    remarks : what a person should know of this start, each in one line.
     """
 
     environment: str
@@ -57,6 +67,7 @@ class RunEnd:
     feeding_seconds: float
     code_seconds: float
     waited_seconds: float
+    remarks: tuple[str, ...] = ()
 
     @property
     def bars_per_s(self) -> float:
@@ -102,8 +113,8 @@ def run_history(
     open_ensemble : opens what is published, or was before the run was interrupted.
 
     Raises UserError where the run was made with other features of the user's own, or one fails;
-    ExternalError where another engine has the folder, the journal is damaged or cannot be
-    written, or the run was made by another version of the code.
+    ExternalError where another engine has the folder, or the journal is damaged or cannot be
+    written.
     """
     lock, timing = Lock(folder), RunTiming()
     try:
@@ -111,10 +122,17 @@ def run_history(
             prefetch = Prefetch(scorers, plan.feed, history=plan.history)
             models = Models(prefetch.scorers, None if user is None else user.step)
             swap = HotSwap(prefetch, open_ensemble or _open_nothing)
-            recovery = Recovery(plan, folder, database, prefetch, swap, models)
-            setup = setup_of(folder)
-            recovered = recovery.start() if setup is None else recovery.resume(setup)
-            run = _HistoryRun(recovery, recovered, learner or NoLearner(), options, timing)
+            recovery = Recovery(folder, database, swap, models)
+            setup, first = setup_of(folder), snapshot(plan.state)
+            if setup is None:
+                recovered = recovery.start(plan.setup, first)
+            else:
+                changed = require_same(setup, plan.setup, newest_hashes(folder, setup), folder)
+                inputs = partial(HistoryInputs, plan, folder, prefetch)
+                recovered = recovery.resume(setup, first, inputs, changed)
+            run = _HistoryRun(
+                plan, prefetch, swap, recovery, recovered, learner or NoLearner(), options, timing
+            )
             return run.complete(setup, code_hashes(user))
     finally:
         lock.release()
@@ -130,25 +148,32 @@ class _HistoryRun:
 
     def __init__(
         self,
+        plan: RunPlan,
+        prefetch: Prefetch,
+        swap: HotSwap,
         recovery: Recovery,
         recovered: RecoveredRun,
         learner: LearnerEvents,
         options: RunOptions,
         timing: RunTiming,
     ) -> None:
-        self._plan, self._folder = recovery.plan, recovery.folder
-        self._prefetch, self._swap = recovery.prefetch, recovery.swap
+        self._plan, self._folder = plan, recovery.folder
+        self._prefetch, self._swap = prefetch, swap
         self._learner, self._options, self._timing = learner, options, timing
         self._state, self._projector = recovered.state, recovered.projector
-        self._unanswered = recovered.unanswered
+        self._unanswered, self._upgrade = recovered.unanswered, recovered.upgrade
         self._learns = not isinstance(learner, NoLearner)
         self._swap.load_all(self._state)
-        self._journal = RunJournal(self._folder, options.sync_ms)
-        self._venue = SimulatedVenue(self._state.params)
+        self._journal = RunJournal(self._folder, options.sync_ms, end=recovered.end)
+        inbox = deque[Event]()
+        self._clock = VirtualClock(self._state.at_ms)
+        n = self._state.setup.n_instruments
+        self._venue = SimulatedVenue(self._state.params, n, inbox.append, self._clock.now_ms)
         self._loop = Loop(
-            self._state, self._journal, self._venue, recovery.models, self._watchers(),
-            self._journal.write,
+            self._state, self._journal, self._venue, recovery.models, self._clock, inbox,
+            self._watchers(), self._journal.write,
         )  # fmt: skip
+        self._market = HistoryMarket(self._loop, self._venue, self._clock)
 
     def _watchers(self) -> list[Watcher]:
         watchers: list[Watcher] = []
@@ -168,8 +193,10 @@ class _HistoryRun:
         """
         try:
             self._begin(journaled, hashes)
-            with self._timing.feeding():
+            with frozen_heap(), self._timing.feeding():
                 first, end = self._feed()
+                if end < len(self._plan.feed):
+                    self._loop.process(Stopping(self._clock.now_ms()))
                 self._save()
                 if self._projector is not None:
                     self._projector.flush()
@@ -189,6 +216,7 @@ class _HistoryRun:
             self._timing.feeding_s,
             self._timing.code_s,
             self._timing.waited_s,
+            () if self._upgrade is None else (self._upgrade.remark,),
         )
 
     def _begin(self, journaled: RunSetup | None, hashes: dict[str, str]) -> None:
@@ -196,16 +224,17 @@ class _HistoryRun:
         if self._learns:
             self._show_journal_to_learner()
         if self._unanswered is not None:
+            self._clock.advance(self._unanswered.at_ms)
             self._loop.finish(self._unanswered)
         state = self._state
-        self._venue.adopt(open_orders(state))
-        overdue = overdue_answers(state)
+        held = [int(lots) for lots in state.trade.book["position_lots"]]
+        self._venue.adopt(open_orders(state), held)
         if journaled is None:
             self._loop.process(RunStarted(self._plan.setup))
-        elif overdue or state.now_ms < int(self._plan.feed.close_ms[-1]):
-            self._loop.process(EngineStarted(hashes, state.seq))
-        for event in overdue:
-            self._loop.process(event)
+        elif state.now_ms < int(self._plan.feed.close_ms[-1]):
+            nonce = nonce_after(journaled.nonce, state.seq)
+            restarted = () if self._upgrade is None else self._upgrade.restarted
+            self._loop.process(EngineStarted(hashes, state.seq, nonce, restarted))
 
     def _show_journal_to_learner(self) -> None:
         for entry in entries(self._folder):
@@ -225,7 +254,7 @@ class _HistoryRun:
             if published is not None and not is_folded(state, published):
                 self._loop.process(published)
             self._prefetch.advance(state, t)
-            self._loop.instant(feed, t, plan.warming(t))
+            self._market.instant(feed, t, plan.warming(t))
             t += 1
             if state.seq >= next_snapshot:
                 self._save()
@@ -248,4 +277,5 @@ class _HistoryRun:
 
     def _save(self) -> None:
         self._journal.sync()  # a snapshot is never of a later moment than the journal
-        save_snapshot(self._folder, self._state.seq, snapshot(self._state))
+        state = self._state
+        save_snapshot(self._folder, state.seq, snapshot(state), self._journal.position, state.setup)

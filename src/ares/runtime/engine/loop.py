@@ -1,34 +1,26 @@
-"""The loop: journal an event, step it, journal its effects, send its commands. Nothing else."""
+"""The one loop: journal and step all queued events, make them durable, send their commands."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from ares.adapters.simulated_venue import OpenOrder, SimulatedVenue
+from ares.core.execution import wake_ms
 from ares.core.models import Models
-from ares.core.orders import OrderStatus
 from ares.core.state import State
 from ares.core.step import step
-from ares.domain.events import (
-    CancelOrder,
-    DecisionMade,
-    Effect,
-    Event,
-    OrderAccepted,
-    OrderCancelled,
-    SubmitOrder,
-)
-from ares.journal.run import JournalEntry, RunJournal
-from ares.runtime.engine.feed import Feed
+from ares.domain.events import BarsClosed, Command, Effect, Event
+from ares.journal.run import JournalEntry
+from ares.ports import Clock, Journal, Venue
 
 Watcher = Callable[[int, Event, list[Effect]], None]
 """Called with every (seq, event, effects) after it was journaled: projections, summaries."""
 
 
 class Loop:
-    """Drives one state with one journal and one venue.
+    """Drives one state with one journal and one venue, whichever they are.
 
+    inbox   : events that wait, in order. Everything enters here.
     make_durable : makes the journal safe before a command leaves, against every failure that the
               venue survives. Default: sync to disk. A venue inside this process ends with it and
               with the power, so writing to the operating system is enough there.
@@ -37,100 +29,83 @@ class Loop:
     def __init__(
         self,
         state: State,
-        journal: RunJournal,
-        venue: SimulatedVenue,
+        journal: Journal,
+        venue: Venue,
         models: Models,
+        clock: Clock,
+        inbox: deque[Event],
         watchers: Sequence[Watcher] = (),
         make_durable: Callable[[], None] | None = None,
     ) -> None:
         self.state = state
+        self.due_ms = 0
         self._journal = journal
         self._venue = venue
         self._models = models
+        self._now_ms = clock.now_ms
+        self._inbox = inbox
         self._watchers = tuple(watchers)
         self._make_durable = make_durable or journal.sync
 
     def process(self, event: Event) -> None:
-        """Process one event, and the venue's answers to its commands."""
-        queue = deque([event])
-        while queue:
-            event = queue.popleft()
-            self._journal.event(self.state.seq + 1, event)
-            queue.extend(self._step(event))
+        """Process one event, and all that follows from it at once."""
+        self._inbox.append(event)
+        self.drain()
+
+    def drain(self) -> None:
+        """Process until nothing waits: the venue may answer while commands are sent."""
+        while self._inbox:
+            commands = self.turn()
+            if commands:
+                self._make_durable()
+                self.send(commands)
+
+    def turn(self) -> list[Command]:
+        """Journal and step every event that waits now; return their commands, not sent yet.
+
+        They may be sent once the journal is durable up to ``state.seq``.
+        """
+        commands: list[Command] = []
+        for _ in range(len(self._inbox)):
+            event = self._inbox.popleft()
+            at_ms = self._now_ms()
+            self._journal.event(self.state.seq + 1, event, at_ms, *origin(self.state, event))
+            commands += self._step(event, at_ms)
+        return commands
+
+    def send(self, commands: Sequence[Command]) -> None:
+        """Hand durable commands to the venue."""
+        for command in commands:
+            self._venue.send(command)
 
     def finish(self, entry: JournalEntry) -> None:
-        """Finish an event that was journaled just before a crash, and process the answers."""
-        for event in self._step(entry.event):
-            self.process(event)
+        """Finish an event that was journaled just before a crash."""
+        commands = self._step(entry.event, entry.at_ms)
+        if commands:
+            self._make_durable()
+            self.send(commands)
+        self.drain()
 
-    def _step(self, event: Event) -> list[Event]:
-        """Step a journaled event; return the venue's answers to its commands."""
-        effects = step(self.state, event, self._models)
+    def _step(self, event: Event, at_ms: int) -> list[Command]:
+        """Step a journaled event; return its commands."""
+        effects = step(self.state, event, self._models, at_ms)
         self._journal.effects(self.state.seq, effects)
         for watch in self._watchers:
             watch(self.state.seq, event, effects)
-        if len(effects) > 1 or (effects and type(effects[0]) is not DecisionMade):
-            return self._send(effects)
-        return []
-
-    def _send(self, effects: list[Effect]) -> list[Event]:
-        """Send commands to the venue, once the journal is durable."""
-        commands = [e for e in effects if isinstance(e, SubmitOrder | CancelOrder)]
-        if not commands:
-            return []
-        self._make_durable()
-        answers: list[Event] = []
-        for command in commands:
-            if isinstance(command, SubmitOrder):
-                answers += self._venue.submit(command, self.state.now_ms)
-            else:
-                answers += self._venue.cancel(command, self.state.now_ms)
-        return answers
-
-    def instant(self, feed: Feed, t: int, warming: bool) -> None:
-        """Process row ``t``: first the fills at the venue within it, then its close."""
-        if self._venue.busy and not warming:
-            for lane in sorted(self._venue.busy):
-                if feed.present[t, lane]:
-                    self._fills(feed, t, lane)
-        self.process(feed.event(t, warming))
-
-    def _fills(self, feed: Feed, t: int, lane: int) -> None:
-        open_ms = int(feed.close_ms[t] - self.state.intervals.base_ms[lane])
-        ticks, lots = feed.ticks[t, lane], int(feed.lots[t, lane])
-        if self.state.last_fill_ms[lane] != open_ms:  # else a restart came between open and close
-            for event in self._venue.on_open(lane, open_ms, ticks, lots):
-                self.process(event)
-        for event in self._venue.on_range(lane, open_ms, ticks, lots):
-            self.process(event)
+        if type(event) is BarsClosed and len(effects) < 2:
+            return []  # nearly every bar: a decision, or nothing while warming up
+        self.due_ms = wake_ms(self.state)
+        return [effect for effect in effects if isinstance(effect, Command)]
 
 
-def open_orders(state: State) -> list[OpenOrder]:
-    """Return the orders that may still fill: what a venue must hold for the state to continue."""
-    rows = []
-    for order in state.orders.values():
-        if order.status is OrderStatus.CANCELLING:
-            continue
-        lane = order.instrument
-        triggered = order.kind == "stop" and order.filled_lots != 0
-        rows.append(
-            OpenOrder(
-                order.client_id, lane, order.kind, order.remaining_lots, order.price_ticks,
-                triggered,
-            )
-        )  # fmt: skip
-    return rows
-
-
-def overdue_answers(state: State) -> list[Event]:
-    """Return the simulated venue's answers to commands that a crash kept from the journal.
-
-    It accepts every order and every cancel at once, so its answers are known.
+def origin(state: State, event: Event) -> tuple[int, int]:
+    """Return the causation and correlation of an event: the seq of the event that sent the order it
+    reports on, and of the decision that opened its trade; 0 where it has none.
     """
-    answers: list[Event] = []
-    for order in state.orders.values():
-        if order.status is OrderStatus.SUBMITTED:
-            answers.append(OrderAccepted(order.client_id, state.now_ms))
-        elif order.status is OrderStatus.CANCELLING:
-            answers.append(OrderCancelled(order.client_id, state.now_ms))
-    return answers
+    if type(event) is BarsClosed:
+        return 0, 0
+    client_id = getattr(event, "client_id", None)
+    if client_id is None:
+        return 0, 0
+    order = state.orders.get(client_id) or state.ended.get(client_id)
+    return (0, 0) if order is None else (order.seq, order.correlation)

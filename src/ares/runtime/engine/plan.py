@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 import msgspec
 
 from ares.core.initial_state import new_state
+from ares.core.orders import nonce_after, owner_of
 from ares.core.snapshot import snapshot
 from ares.core.state import State
 from ares.domain.errors import UserError
@@ -204,16 +205,23 @@ def _midnight(ts_ms: int) -> int:
 
 def named(plan: RunPlan, environment: str) -> RunPlan:
     """Return the plan as a run of ``environment``; the name changes nothing but order ids."""
-    setup = msgspec.structs.replace(plan.setup, environment=environment)
+    setup = msgspec.structs.replace(
+        plan.setup,
+        environment=environment,
+        owner=owner_of("", environment),
+        nonce=nonce_after(plan.setup.first_state, 0),
+    )
     plan.state.setup = setup
     return RunPlan(setup, plan.feed, plan.state, plan.history)
 
 
 def same_run(first: RunSetup, second: RunSetup) -> bool:
     """Return whether two setups describe the same run: all but the environment's name."""
-    return msgspec.structs.replace(first, environment="") == msgspec.structs.replace(
-        second, environment=""
-    )
+
+    def unnamed(setup: RunSetup) -> RunSetup:
+        return msgspec.structs.replace(setup, environment="", owner="", nonce="")
+
+    return unnamed(first) == unnamed(second)
 
 
 def default_window(store: CandleStore, keys: Sequence[Instrument], days: int) -> tuple[int, int]:

@@ -1,9 +1,15 @@
-"""Starting is recovering: the newest snapshot, then the journal's tail, stepped and compared."""
+"""Starting is recovering: the newest snapshot, then the journal's tail, stepped and compared.
+
+The chain is verified from the snapshot's anchor on, so that a start does not take longer as the
+journal grows; ``journal.verify.BackgroundCheck`` verifies what lies before.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from sqlalchemy import Engine
 
@@ -11,36 +17,73 @@ from ares.core.models import Models
 from ares.core.snapshot import restore, snapshot
 from ares.core.state import State
 from ares.core.step import step
-from ares.domain.errors import ExternalError, UserError
-from ares.domain.events import BarsClosed, SeriesPublished
+from ares.domain.errors import ExternalError
+from ares.domain.events import Effect
+from ares.domain.formats import JOURNAL_FORMAT, require_format
+from ares.domain.model import Ensemble
 from ares.domain.model_events import ModelPublished
 from ares.domain.run import RunSetup
-from ares.domain.utc import utc_text
-from ares.journal.run import (
-    JournalEntry,
+from ares.journal.disk import OS_DISK, Disk
+from ares.journal.log import START, Position
+from ares.journal.run import JournalEntry, RunReader, encode_effects
+from ares.journal.snapshots import (
+    StoredSnapshot,
+    anchored_snapshot,
+    delete_foreign,
     delete_snapshots,
-    encode_effects,
-    entries,
     load_snapshot,
     save_snapshot,
 )
-from ares.runtime.engine.code_version import ARES_HASHES, USER_HASH
-from ares.runtime.engine.hot_swap import HotSwap
-from ares.runtime.engine.plan import RunPlan, same_run
-from ares.runtime.engine.prefetch import Prefetch
-from ares.runtime.engine.setup_differences import differences
+from ares.runtime.engine.upgrade import Upgrade
 from ares.store.projections import Projector, delete_rows
+
+InputCheck = Callable[[JournalEntry, State], None]
+"""Called with every journaled entry before it is stepped; raises where its input is not right."""
+
+
+class Served(Protocol):
+    """The models that a run serves."""
+
+    def load(self, ensemble: Ensemble) -> None:
+        """Serve an ensemble."""
+        ...
+
+    def load_all(self, state: State) -> None:
+        """Serve every ensemble that a state needs."""
+        ...
+
+    def release_unused(self, state: State, effects: Sequence[Effect]) -> None:
+        """Release what no lane needs any more."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class RecoveredRun:
     """The point from which a run continues.
 
+    end        : of the journal. read_from: where reading began; before that nothing was verified.
     unanswered : the last event, where a crash came before its effects were journaled.
+    upgrade    : how the state of another version was taken over; None: it was of this one.
     """
 
     state: State
     projector: Projector | None
+    end: Position = START
+    read_from: Position = START
+    unanswered: JournalEntry | None = None
+    upgrade: Upgrade | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Tail:
+    """What was read: its last seq with effects, and the event after it where there is one.
+
+    answered_end : of the effects of that seq.
+    """
+
+    answered: int
+    answered_end: Position
+    end: Position
     unanswered: JournalEntry | None = None
 
 
@@ -48,146 +91,146 @@ class RecoveredRun:
 class Recovery:
     """Finds the state from which a run continues.
 
-    prefetch, swap : of the models that the run serves; models : the same, as ``step`` takes them.
+    served : the models that the run serves; models : the same, as ``step`` takes them.
     """
 
-    plan: RunPlan
     folder: Path
     database: Engine | None
-    prefetch: Prefetch
-    swap: HotSwap
+    served: Served
     models: Models
+    disk: Disk = OS_DISK
 
-    def start(self) -> RecoveredRun:
+    def start(self, setup: RunSetup, first_state: bytes) -> RecoveredRun:
         """Return the first state of a run without a journal.
 
         Raises ExternalError where a later snapshot shows that a journal was lost.
         """
-        setup, folder = self.plan.setup, self.folder
-        later = load_snapshot(folder)
-        if later is not None and later[0] > 0:
+        folder, disk = self.folder, self.disk
+        later = load_snapshot(folder, disk=disk)
+        if later is not None and later.seq > 0:
             raise ExternalError(
-                f"journal {folder} is empty, but there is a snapshot of event {later[0]}: restore"
+                f"journal {folder} is empty, but there is a snapshot of event {later.seq}: restore"
                 " the journal from a backup, or move the folder away to start anew"
             )
-        delete_snapshots(folder)
-        raw = snapshot(self.plan.state)
-        save_snapshot(folder, 0, raw)
+        delete_snapshots(folder, disk=disk)
+        save_snapshot(folder, 0, first_state, START, setup, disk)
         projector = None
         if self.database is not None:
             delete_rows(self.database, setup.environment)
             projector = Projector(self.database, setup)
-        return RecoveredRun(restore(setup, raw), projector)
+        return RecoveredRun(restore(setup, first_state), projector)
 
-    def resume(self, setup: RunSetup) -> RecoveredRun:
+    def resume(
+        self,
+        setup: RunSetup,
+        first_state: bytes | None = None,
+        check: Callable[[], InputCheck] | None = None,
+        changed: Sequence[str] = (),
+    ) -> RecoveredRun:
         """Return the state at the journal's end.
 
-        Raises what ``require_same`` does, and ExternalError where the tail does not reproduce.
+        setup : of the first record. first_state: taken where there is no snapshot.
+        check : makes a check of all entries; with it the journal is read from its first record.
+        changed : parts of Ares that have changed since the newest epoch: its tail is folded.
+
+        Raises ExternalError where the tail is damaged or does not reproduce, or where no snapshot
+        can be used.
         """
-        folder, database = self.folder, self.database
-        require_same(setup, self.plan.setup, folder)
-        projector = None if database is None else Projector(database, setup)
-        found = load_snapshot(folder)
+        found = anchored_snapshot(self.folder, disk=self.disk)
+        if found is None:
+            found = self._first(setup, first_state)
+        projector = self._projector(setup)
         while True:
-            state = restore(setup, snapshot(self.plan.state) if found is None else found[1])
-            from_seq = state.seq
-            self.swap.load_all(state)
-            answered, unanswered = self._step_tail(state, projector)
-            if from_seq > answered:  # the journal was restored from a backup, the snapshots not
-                delete_snapshots(folder, answered)
-                found = load_snapshot(folder)
-            elif database is not None and projector is not None and projector.seq > answered:
-                delete_rows(database, setup.environment)  # the same with the tables
-                projector = Projector(database, setup)
-            else:
-                return RecoveredRun(state, projector, unanswered)
+            upgrade = Upgrade(changed, self.models) if changed else None
+            try:
+                state = self._restored(found, setup)
+            except ExternalError:
+                if upgrade is None or first_state is None:
+                    raise
+                found = self._first(setup, first_state)  # everything is folded
+                state = self._restored(found, setup)
+            self.served.load_all(state)
+            start = self._start(found, projector, check is not None)
+            checked = None if check is None else check()
+            tail = self._replay(state, projector, start, checked, upgrade)
+            if projector is not None and projector.seq > tail.answered:
+                # The journal was restored from a backup, the tables were not.
+                assert self.database is not None
+                delete_rows(self.database, setup.environment)
+                projector = self._projector(setup)
+                continue
+            delete_foreign(self.folder, tail.answered, self.disk)
+            if upgrade is not None and upgrade.finish():
+                raw = snapshot(state)
+                save_snapshot(self.folder, state.seq, raw, tail.answered_end, setup, self.disk)
+            return RecoveredRun(state, projector, tail.end, start.anchor, tail.unanswered, upgrade)
 
-    def _step_tail(
-        self, state: State, projector: Projector | None
-    ) -> tuple[int, JournalEntry | None]:
-        """Step the entries after the state's seq, and pass all entries to the projector.
+    def _projector(self, setup: RunSetup) -> Projector | None:
+        return None if self.database is None else Projector(self.database, setup)
 
-        Returns the last seq whose effects are journaled, and the event after it where there is one.
+    def _first(self, setup: RunSetup, first_state: bytes | None) -> StoredSnapshot:
+        if first_state is None:
+            raise ExternalError(
+                f"{self.folder}: no whole snapshot belongs to this journal: restore the folder from"
+                " a backup"
+            )
+        return StoredSnapshot(0, START, setup, first_state)
+
+    def _restored(self, found: StoredSnapshot, setup: RunSetup) -> State:
+        try:
+            return restore(found.setup or setup, found.state)
+        except ValueError as error:
+            raise ExternalError(f"{self.folder.name}: {error}: use that version") from error
+
+    def _start(
+        self, found: StoredSnapshot, projector: Projector | None, reads_all: bool
+    ) -> StoredSnapshot:
+        """Return the snapshot after which the journal is read: the one whose state is restored, or
+        an older one where the tables are behind it.
         """
-        answered = 0
-        inputs = _JournaledInputs(self.plan, self.folder)
-        for entry in entries(self.folder):
-            t = inputs.compare(entry)
-            if t is not None and entry.seq > state.seq:
-                self.prefetch.advance(state, t)
-            if isinstance(entry.event, ModelPublished) and entry.seq > state.seq:
-                self.swap.load(entry.event.ensemble)
+        first = StoredSnapshot(0, START, None, b"")
+        if reads_all:
+            return first
+        if projector is None or projector.reads_after >= found.seq:
+            return found
+        return anchored_snapshot(self.folder, projector.reads_after, self.disk) or first
+
+    def _replay(
+        self,
+        state: State,
+        projector: Projector | None,
+        start: StoredSnapshot,
+        check: InputCheck | None,
+        upgrade: Upgrade | None,
+    ) -> _Tail:
+        """Step (or fold) the entries after the state's seq; show all that are read to the
+        projector.
+        """
+        answered, answered_end = start.seq, start.anchor
+        reader = RunReader(self.folder, start.anchor, self.disk)
+        for entry in reader:
+            require_format(f"journal {self.folder}", reader.version, JOURNAL_FORMAT)
+            if check is not None:
+                check(entry, state)
+            is_new = entry.seq > state.seq
+            if is_new and isinstance(entry.event, ModelPublished):
+                self.served.load(entry.event.ensemble)
             if entry.effects_raw is None:
-                return answered, entry
-            answered = entry.seq
-            if projector is not None:
+                return _Tail(answered, answered_end, reader.position, entry)
+            answered, answered_end = entry.seq, reader.position
+            if projector is not None and entry.seq > projector.reads_after:
                 projector.watch(entry.seq, entry.event, entry.effects)
-            if entry.seq > state.seq:
+            if is_new and upgrade is not None:
+                upgrade.take(self.folder, state, entry)
+            elif is_new:
                 self._step(state, entry)
-        return answered, None
+        return _Tail(answered, answered_end, reader.position)
 
     def _step(self, state: State, entry: JournalEntry) -> None:
-        effects = step(state, entry.event, self.models)
+        effects = step(state, entry.event, self.models, entry.at_ms)
         if encode_effects(entry.seq, effects) != entry.effects_raw:
             raise ExternalError(
                 f"journal {self.folder}: event {entry.seq} steps to effects that are not the"
                 " journaled ones: run `ares restep` to see them; nothing was changed"
             )
-        self.swap.release_unused(state, effects)
-
-
-class _JournaledInputs:
-    """Compares journaled candles and external series with those of a plan."""
-
-    def __init__(self, plan: RunPlan, folder: Path) -> None:
-        self._plan, self._folder = plan, folder
-        self._t = 0
-        self._published: SeriesPublished | None = None
-
-    def compare(self, entry: JournalEntry) -> int | None:
-        """Return the row of the feed of a journaled instant; None for any other event.
-
-        Raises ExternalError where the plan's candles or external series are not the journaled ones.
-        """
-        plan, t, event = self._plan, self._t, entry.event
-        if isinstance(event, SeriesPublished):
-            self._published = event
-            if t >= len(plan.feed) or event != plan.series_event(t):
-                raise self._other("values of its external series at", event.ts_ms)
-        if not isinstance(event, BarsClosed):
-            return None
-        if t >= len(plan.feed) or event != plan.feed.event(t, plan.warming(t)):
-            raise self._other("candles at", event.ts_ms)
-        if self._published != plan.series_event(t):
-            raise self._other("values of its external series before", event.ts_ms)
-        self._published = None
-        self._t += 1
-        return t
-
-    def _other(self, what: str, ts_ms: int) -> ExternalError:
-        return _made_with(self._folder, f"other {what} {utc_text(ts_ms)}")
-
-
-def require_same(journaled: RunSetup, planned: RunSetup, folder: Path) -> None:
-    """Raise ExternalError where this code with these models cannot resume a run, UserError where
-    the user's own features have changed.
-    """
-    for name in ARES_HASHES:
-        if journaled.hashes.get(name) != planned.hashes.get(name):
-            raise ExternalError(
-                f"{folder.name} was made by another version of Ares ({name} differs): finish it"
-                " with that version, or start a new run with --run NAME"
-            )
-    if journaled.hashes.get(USER_HASH) != planned.hashes.get(USER_HASH):
-        raise UserError(
-            f"{folder.name} was made with other features of your own (features.module): restore"
-            " that module, or start a new run with --run NAME"
-        )
-    if not same_run(journaled, planned):
-        raise _made_with(folder, differences(journaled, planned))
-
-
-def _made_with(folder: Path, what: str) -> ExternalError:
-    return ExternalError(
-        f"{folder.name} was made with {what}: restore that, or start a new run with --run NAME"
-    )
+        self.served.release_unused(state, effects)

@@ -9,20 +9,14 @@ import msgspec
 import numpy as np
 import pytest
 
-from ares.domain.events import (
-    BY_CONFIDENCE,
-    BarsClosed,
-    DecisionMade,
-    ModeChanged,
-    SubmitOrder,
-    TradeClosed,
-)
+from ares.domain.events import BY_CONFIDENCE, BarsClosed, DecisionMade, ModeChanged, TradeClosed
 from ares.domain.model_events import (
     ArmsCompared,
     ModelPublished,
     SlotChanged,
     SlotChangeRefused,
 )
+from ares.domain.order_events import SubmitOrder
 from ares.domain.timeframe import HOUR_MS, MINUTE_MS
 from ares.journal.run import entries
 from ares.runtime.engine.plan import RunPlan

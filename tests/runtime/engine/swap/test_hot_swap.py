@@ -24,7 +24,8 @@ from ares.domain.model_events import (
 )
 from ares.domain.timeframe import MINUTE_MS
 from ares.journal.log import HEAD, read
-from ares.journal.run import entries, load_snapshot
+from ares.journal.run import entries
+from ares.journal.snapshots import load_snapshot
 from ares.runtime.engine.plan import RunPlan
 from ares.runtime.replay.certify import certify
 from ares.runtime.replay.restep import restep
@@ -104,7 +105,7 @@ def test_one_that_fails_changes_nothing(world: Any, swaps: Any, tmp_path: Path, 
     assert refused.reason
     assert not swaps.facts(tmp_path / "with", SlotChanged)
     before = world.story(tmp_path / "without")
-    after = [e for e in world.story(tmp_path / "with") if e[0] != "ModelRefused"]
+    after = [e for e in world.story(tmp_path / "with") if e[1] != "ModelRefused"]
     assert before == after
     assert restep(tmp_path / "with", world.models, None, swaps.opener()).mismatches == 0
 
@@ -147,8 +148,8 @@ def test_whatever_comes_and_whenever(
         assert len(assigned) == len(set(assigned))
     found = load_snapshot(folder)
     assert found is not None
-    state = restore(plan.setup, found[1])
-    assert snapshot(state) == found[1]
+    state = restore(plan.setup, found.state)
+    assert snapshot(state) == found.state
     for i in range(2):
         share = [
             state.params.specs[x]["size_share"] * state.params.specs[x]["has_champion"]
