@@ -13,15 +13,8 @@ import pytest
 
 from ares.cli.output import plain
 from ares.domain.errors import UserError
-from ares.domain.events import (
-    BarsClosed,
-    DecisionMade,
-    Effect,
-    OrderFilled,
-    SignalRefused,
-    SubmitOrder,
-    TradeClosed,
-)
+from ares.domain.events import BarsClosed, DecisionMade, Effect, SignalRefused, TradeClosed
+from ares.domain.order_events import OrderEnded, OrderFilled, SubmitOrder
 from ares.journal.run import JournalEntry, entries
 from ares.kernel.features import FEATURE_NAMES
 from ares.runtime.replay.explain import explain
@@ -31,15 +24,23 @@ BTC, ETH = "BTC/USDT", "ETH/USDT"
 
 
 def bars(folder: Path) -> list[tuple[JournalEntry, BarsClosed, list[Effect]]]:
-    """Return each decided instant with all effects since the one before."""
+    """Return each decided instant with its effects, those of the fills before it, and those that
+    follow from it within the instant: an exit is sent when its stop has been cancelled.
+    """
     rows: list[tuple[JournalEntry, BarsClosed, list[Effect]]] = []
     since: list[Effect] = []
     for entry in entries(folder):
-        since += entry.effects
-        if isinstance(entry.event, BarsClosed):
-            if not entry.event.warming:
-                rows.append((entry, entry.event, since))
+        event = entry.event
+        if isinstance(event, BarsClosed):
+            since += entry.effects
+            if not event.warming:
+                rows.append((entry, event, since))
             since = []
+        elif rows and isinstance(event, OrderEnded) and event.reason == "cancelled":
+            assert rows[-1][1].ts_ms == event.ts_ms
+            rows[-1][2].extend(entry.effects)
+        else:
+            since += entry.effects
     return rows
 
 
@@ -161,7 +162,7 @@ def test_an_order_that_waits_for_volume(world: Any, done: Any) -> None:
                     working = effect.lots
         event = entry.event
         if isinstance(event, OrderFilled) and orders[event.client_id].kind == "exit":
-            working = event.remaining if orders[event.client_id].instrument == 0 else working
+            working -= event.lots if orders[event.client_id].instrument == 0 else 0
         if isinstance(event, BarsClosed) and working and len(entry.effects) == 1:
             made = why(world, done, 0, event.ts_ms)
             assert made.action == "order pending"

@@ -6,64 +6,46 @@ simulated) fills. Nothing of the event-driven path is used: the certificate is t
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 
+from ares.adapters.simulated_venue import SimulatedVenue
 from ares.core.facts import KIND_NAMES, notice_effects, outcome_effect, refusal_effect
 from ares.core.models import Scorers
-from ares.domain.events import (
-    BY_CONFIDENCE,
-    BarsClosed,
-    BreakerChanged,
-    CancelOrder,
-    DailyLossReached,
-    DecisionMade,
-    Effect,
-    EngineStarted,
-    ModeChanged,
-    OrderAccepted,
-    OrderCancelled,
-    OrderFilled,
-    OrderRejected,
-    SeriesPublished,
-    SeriesRestored,
-    SeriesStale,
-    SignalRefused,
-    SubmitOrder,
-    TradeClosed,
-    VirtualTradeOpened,
-)
+from ares.core.state import State
+from ares.domain.events import Event
 from ares.domain.run import RunSetup
-from ares.journal.run import JournalEntry, entries
+from ares.journal.run import JournalReader
 from ares.kernel.bars import F64, I64
 from ares.kernel.features.user import UserFeatures
 from ares.kernel.live import observe_closes
 from ares.kernel.trade import Signals, TradeLog
-from ares.kernel.trade.layout import CANCEL_STOP, REASON_NAMES, REFUSAL
-from ares.runtime.engine.feed import ClosedBars, Feed
+from ares.kernel.trade.layout import CANCEL_STOP, REASON_NAMES, REFUSAL, Records
+from ares.runtime.engine.feed import Feed
+from ares.runtime.engine.history_market import open_orders
 from ares.runtime.engine.hot_swap import Opener
 from ares.runtime.engine.series import history_of_events, series_facts_of
-from ares.runtime.replay.recompute import (
-    RunFeatures,
-    SlotChanges,
-    scan_with_changes,
-    signals_of_lanes,
+from ares.runtime.replay.epochs import RecordedEpoch, recorded_epochs
+from ares.runtime.replay.journal_columns import (
+    KINDS,
+    LINES,
+    JournalColumns,
+    Row,
+    fact_row,
+    journal_columns,
 )
-from ares.runtime.replay.restep import first_state, open_run
-
-Row = tuple[Any, ...]
+from ares.runtime.replay.recompute import RunFeatures, scan_with_changes, signals_of_lanes
+from ares.runtime.replay.restep import first_state, open_run, state_before
 
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """The comparison: ``first`` is the first mismatch in full; ``lines``: (compared, different) by
-    kind.
+    """The comparison of the epochs of this code: ``first`` is the first mismatch in full;
+    ``lines``: (compared, different) by kind; ``epochs``: all of the run's.
     """
 
     environment: str
@@ -72,6 +54,7 @@ class Certificate:
     mismatches: int
     lines: dict[str, tuple[int, int]]
     first: dict[str, Any] | None
+    epochs: tuple[RecordedEpoch, ...]
 
 
 def certify(
@@ -80,158 +63,99 @@ def certify(
     user: UserFeatures | None = None,
     open_ensemble: Opener | None = None,
 ) -> Certificate:
-    """Recompute the run in ``folder`` by the backtest path and compare it with its journal.
+    """Recompute the epochs of this code by the backtest path and compare them with the journal.
+
+    A run may still go on: its journal is taken as it is now. Raises UserError where no epoch is of
+    this code.
 
     user          : the user's own features, where the run has any.
     open_ensemble : opens the ensembles that were published during the run. Their slot changes are
                     taken from the journal; their scores and trades are computed.
     """
     setup = open_run(folder)
-    journal = JournalColumns(setup)
-    for entry in _completed(entries(folder)):
-        journal.add(entry)
-    log, signals, feed = recompute(folder, setup, journal, scorers, user, open_ensemble)
-    computed = _rows_of_scan(log)
-    decided_ms = feed.close_ms[journal.warming :]
-    history = history_of_events(journal.published, len(setup.series))
-    found = series_facts_of(first_state(folder, setup), history, decided_ms)
-    computed["series"] = [_fact(effect) for effect in found]
+    recorded = recorded_epochs(folder)
     lines: dict[str, tuple[int, int]] = {}
-    first: dict[str, Any] | None = None
-    for kind in LINES if setup.series else LINES[:-1]:
-        count, wrong, mismatch = _compare(kind, journal.rows[kind], computed[kind])
-        lines[kind] = (count, wrong)
-        first = first or mismatch
-    count, wrong, mismatch = _compare_decisions(journal, signals, log, decided_ms)
-    lines["decisions"] = (count, wrong)
-    first = mismatch or first
+    events, first = 0, None
+    for first_seq, last_seq in recorded.comparable():
+        state = state_before(folder, setup, first_seq)
+        journal = journal_columns(setup, JournalReader(folder, last_seq), state.seq)
+        events += journal.events
+        start = first_state(folder, setup)
+        log, signals, feed = recompute(setup, start, state, journal, scorers, user, open_ensemble)
+        computed = _rows_of_scan(log)
+        found = _compare_all(folder, setup, journal, computed, signals, log, feed, first_seq)
+        for kind, count, wrong, mismatch in found:
+            before = lines.get(kind, (0, 0))
+            lines[kind] = (before[0] + count, before[1] + wrong)
+            first = first or mismatch
+    lines["decisions"] = lines.pop("decisions")
     return Certificate(
         setup.environment,
-        journal.events,
+        events,
         sum(n for n, _ in lines.values()),
         sum(wrong for _, wrong in lines.values()),
         lines,
         first,
+        recorded.epochs,
     )
 
 
-def _completed(journaled: Iterable[JournalEntry]) -> Iterator[JournalEntry]:
-    """Yield the entries up to the last completed closing instant, and the venue's immediate
-    answers to its orders: later fills belong to an instant that a crash interrupted.
-    """
-    pending: list[JournalEntry] = []
-    any_completed = False
-    for entry in journaled:
-        pending.append(entry)
-        if _is_completed_bar(entry):
-            yield from pending
-            pending.clear()
-            any_completed = True
-    for entry in pending if any_completed else ():
-        if not isinstance(entry.event, OrderAccepted | OrderCancelled | EngineStarted):
-            return
-        yield entry
-
-
-def _is_completed_bar(entry: JournalEntry) -> bool:
-    return isinstance(entry.event, BarsClosed) and entry.effects_raw is not None
+def _compare_all(
+    folder: Path,
+    setup: RunSetup,
+    journal: JournalColumns,
+    computed: dict[str, list[Row]],
+    signals: Signals,
+    log: TradeLog,
+    feed: Feed,
+    first_seq: int,
+) -> Iterator[tuple[str, int, int, dict[str, Any] | None]]:
+    """Yield (kind, compared, different, the first difference in full), decisions first."""
+    decided_ms = feed.close_ms[journal.first_row :]
+    yield "decisions", *_compare_decisions(journal, signals, log, decided_ms)
+    if setup.series:
+        state = state_before(folder, setup, first_seq)
+        later = history_of_events(journal.published[journal.published_before :], len(setup.series))
+        computed["series"] = [fact_row(e) for e in series_facts_of(state, later, decided_ms)]
+    for kind in LINES if setup.series else LINES[:-1]:
+        journaled = journal.rows[kind]
+        if kind in BY_LANE:
+            journaled, computed[kind] = _by_lane(journaled), _by_lane(computed[kind])
+        yield kind, *_compare(kind, journaled, computed[kind])
 
 
 def recompute(
-    folder: Path,
     setup: RunSetup,
+    start: State,
+    state: State,
     journal: JournalColumns,
     scorers: Scorers,
     user: UserFeatures | None = None,
     open_ensemble: Opener | None = None,
 ) -> tuple[TradeLog, Signals, Feed]:
-    """Return the run by the backtest path, and its feed."""
-    state = first_state(folder, setup)
-    feed, first_row = journal.closings.feed(setup), journal.warming
+    """Return a stretch of a run by the backtest path, and the feed of all of it.
+
+    start : the state before the run's first event, from which features are computed.
+    state : the state before the stretch, from which it trades.
+    """
+    feed, first_row = journal.closings.feed(setup), journal.first_row
     changes = journal.changes.found
     history = history_of_events(journal.published, len(setup.series))
-    features = RunFeatures(setup, state, feed, scorers, user, open_ensemble, history)
+    features = RunFeatures(setup, start, feed, scorers, user, open_ensemble, history)
     signals = signals_of_lanes(setup, state, features, feed.close_ms[first_row:], changes)
+    warm = slice(journal.rows_before, first_row)
     for lane in range(len(setup.instruments)):
-        warming = feed.ticks[:first_row][feed.present[:first_row, lane], lane, 3]
-        observe_closes(lane, np.ascontiguousarray(warming), state.trade, state.params)
+        closes = feed.ticks[warm][feed.present[warm, lane], lane, 3]
+        observe_closes(lane, np.ascontiguousarray(closes), state.trade, state.params)
+    state.trade.venue[:] = _orders_at_venue(state)
     return scan_with_changes(state, feed, first_row, signals, changes), signals, feed
 
 
-_UNKNOWN = SubmitOrder("", -1, "unknown", 0, 0, "", 0.0, 0.0, 0.0)
-"""The order of a fill whose own order was never journaled: a mismatch in any case."""
-
-KINDS = {
-    SignalRefused: "refusals",
-    TradeClosed: "trades",
-    ModeChanged: "modes",
-    BreakerChanged: "breakers",
-    DailyLossReached: "breakers",
-    VirtualTradeOpened: "virtual",
-    SeriesStale: "series",
-    SeriesRestored: "series",
-}
-LINES = ("orders", "fills", "refusals", "trades", "modes", "breakers", "virtual", "series")
-
-
-class JournalColumns:
-    """A run's journal, taken entry by entry and kept in columns: it may be larger than memory.
-
-    rows    : what the run did, by kind, in order.
-    warming : instants before the first decision.
-    outputs : of each decision: probability, edge and barrier distance of every lane.
-    equity  : of each decision: its instant and the account's equity.
-    """
-
-    def __init__(self, setup: RunSetup) -> None:
-        self.events = self.warming = 0
-        self.closings, self.changes = ClosedBars(), SlotChanges(setup)
-        self.published: list[SeriesPublished] = []
-        self.rows: dict[str, list[Row]] = {kind: [] for kind in LINES}
-        self.outputs, self.equity = bytearray(), array("q")
-        self._orders: dict[str, SubmitOrder] = {}
-        self._output_bytes = 3 * 8 * len(setup.instruments)
-
-    def add(self, entry: JournalEntry) -> None:
-        """Take the next entry."""
-        self.events += 1
-        event, effects = entry.event, entry.effects
-        self.changes.add(event, effects)
-        match event:
-            case BarsClosed():
-                self.closings.add(event)
-                self.warming += event.warming
-            case SeriesPublished():
-                self.published.append(event)
-            case OrderFilled():
-                self._fill(event, event.lots, event.fee_units)
-            case OrderRejected():
-                self._fill(event, 0, 0)
-            case _:
-                pass
-        for effect in effects:
-            self._effect(effect)
-
-    def _fill(self, event: OrderFilled | OrderRejected, lots: int, fee_units: int) -> None:
-        order = self._orders.get(event.client_id, _UNKNOWN)
-        head = (event.ts_ms, order.instrument, order.kind, lots)
-        self.rows["fills"].append((*head, event.price_ticks, fee_units))
-
-    def _effect(self, effect: Effect) -> None:
-        if isinstance(effect, DecisionMade):
-            self.outputs += effect.outputs[: self._output_bytes]
-            self.equity.extend((effect.ts_ms, effect.equity_units))
-        elif isinstance(effect, SubmitOrder):
-            self._orders[effect.client_id] = effect
-            request = (effect.lots, effect.price_ticks, effect.reason)
-            signal = (effect.p, effect.edge_bps, effect.barrier_bps)
-            self.rows["orders"].append((effect.instrument, effect.kind, *request, *signal))
-        elif isinstance(effect, CancelOrder):
-            self.rows["orders"].append((effect.instrument, "cancel"))
-        elif isinstance(effect, ModeChanged) and effect.reason != BY_CONFIDENCE:
-            return  # part of a slot change, which is taken from the journal
-        elif type(effect) in KINDS:
-            self.rows[KINDS[type(effect)]].append(_fact(effect))
+def _orders_at_venue(state: State) -> Records:
+    """Return the open orders of a state as a simulated venue holds them."""
+    venue = SimulatedVenue(state.params, state.setup.n_instruments, list[Event]().append, lambda: 0)
+    venue.adopt(open_orders(state), [int(lots) for lots in state.trade.book["position_lots"]])
+    return venue.open_orders()
 
 
 def _rows_of_scan(log: TradeLog) -> dict[str, list[Row]]:
@@ -240,9 +164,9 @@ def _rows_of_scan(log: TradeLog) -> dict[str, list[Row]]:
     for k, r in enumerate(log.requests):
         i, kind = int(r["instrument"]), int(r["kind"])
         if kind == REFUSAL:
-            rows["refusals"].append(_fact(refusal_effect(log.requests, k)))
+            rows["refusals"].append(fact_row(refusal_effect(log.requests, k)))
         elif kind == CANCEL_STOP:
-            rows["orders"].append((i, "cancel"))
+            rows["cancels"].append((i,))
         else:
             request = (int(r["lots"]), int(r["price_ticks"]), REASON_NAMES[int(r["reason"])])
             signal = (float(r["p"]), float(r["edge_bps"]), float(r["barrier_bps"]))
@@ -251,15 +175,21 @@ def _rows_of_scan(log: TradeLog) -> dict[str, list[Row]]:
         head = (int(f["ts_ms"]), int(f["instrument"]), KIND_NAMES[int(f["kind"])], int(f["lots"]))
         rows["fills"].append((*head, int(f["price_ticks"]), int(f["fee_units"])))
     for k in range(len(log.outcomes)):
-        rows["trades"].append(_fact(outcome_effect(log.outcomes, k)))
+        rows["trades"].append(fact_row(outcome_effect(log.outcomes, k)))
     for k in range(len(log.notices)):
         for effect in notice_effects(log.notices, k):
-            rows[KINDS[type(effect)]].append(_fact(effect))
+            rows[KINDS[type(effect)]].append(fact_row(effect))
     return rows
 
 
-def _fact(effect: Effect) -> Row:
-    return (type(effect).__name__, *msgspec.structs.astuple(effect))
+BY_LANE = ("orders", "cancels")
+"""Compared lane by lane: an exit is sent when its stop has ended, and lanes do not wait for each
+other.
+"""
+
+
+def _by_lane(rows: list[Row]) -> list[Row]:
+    return sorted(rows, key=lambda row: int(row[0]))
 
 
 def _compare(

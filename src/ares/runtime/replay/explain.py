@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from ares.core.facts import mode_name
 from ares.core.models import Scorer, Scorers
-from ares.core.orders import IllegalTransition
 from ares.core.slots import champion_lane
 from ares.core.state import State
 from ares.domain.events import (
@@ -125,9 +124,8 @@ def _stepped(
 ) -> State:
     """Return the state after the last entry of ``upto``, stepped from the nearest snapshot."""
     state = nearest_state(folder, setup, upto.seq_max - 1)
-    for _, result in stepping(state, setup, upto, scorers, user, open_ensemble):
-        if isinstance(result, IllegalTransition):
-            raise result
+    for _ in stepping(state, setup, upto, scorers, user, open_ensemble):
+        pass
     return state
 
 
@@ -153,9 +151,8 @@ def _medians(
     state = first_state(folder, setup)
     closings, events = ClosedBars(), list[SeriesPublished]()
     for entry in upto:
-        if isinstance(entry.event, BarsClosed):
-            closings.add(entry.event)
-        elif isinstance(entry.event, SeriesPublished):
+        closings.add(entry)
+        if isinstance(entry.event, SeriesPublished):
             events.append(entry.event)
     history = history_of_events(events, len(setup.series))
     feed = closings.feed(setup).for_instruments()
@@ -262,7 +259,7 @@ def _action(
         return found
     edge, limit = float(outputs[OUT_EDGE]), edge_limit(setup)
     book, virtual = state.trade.book[i], state.trade.virtual[i]
-    if int(book["working_lots"]) != 0:
+    if int(book["entry_open_lots"]) or int(book["exit_reason"]) or int(book["stop_filling"]):
         return "order pending", "an order is pending until a bar with volume fills it"
     if int(book["position_lots"]) > 0:
         return "hold", "a position is open; no barrier, time limit or signal closes it"

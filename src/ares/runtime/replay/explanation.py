@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ares.domain.errors import UserError
-from ares.domain.events import BarsClosed, Effect, SignalRefused, SubmitOrder, TradeClosed
+from ares.domain.events import BarsClosed, Effect, Event, SignalRefused, TradeClosed
+from ares.domain.order_events import OrderAccepted, OrderEnded, SubmitOrder
 from ares.domain.run import RunSetup
 from ares.journal.run import JournalEntry, JournalReader
 from ares.kernel.live import OUT_EDGE
@@ -69,24 +70,36 @@ def target_of(
     journaled: JournalReader, i: int, at_ms: int | None, name: str
 ) -> tuple[JournalEntry, tuple[JournalEntry, ...]]:
     """Return the newest decision with a bar of this instrument, and the entries since the closing
-    instant before it, itself the last.
+    instant before it, with the venue's immediate answers to what was decided: an exit is sent when
+    its stop has been cancelled.
     """
-    found: tuple[JournalEntry, tuple[JournalEntry, ...]] | None = None
+    found: JournalEntry | None = None
     since: list[JournalEntry] = []
+    answers: list[JournalEntry] = []
+    of_found: tuple[list[JournalEntry], list[JournalEntry]] = [], []
+    answering = False
     for entry in journaled:
-        since.append(entry)
         event = entry.event
         if not isinstance(event, BarsClosed):
+            answering = answering and _is_answer(event)
+            (answers if answering else since).append(entry)
             continue
+        since, answers, before = [], [], since
+        answering = True
         if not event.warming and entry.effects_raw is not None and event.present[i]:
             if at_ms is not None and event.ts_ms > at_ms:
                 break
-            found = entry, tuple(since)
-        since.clear()
+            found, of_found = entry, ([*before, entry], answers)
     if found is not None:
-        return found
+        return found, (*of_found[0], *of_found[1])
     when = "" if at_ms is None else " at or before that time"
     raise UserError(f"the run made no decision for {name}{when}: `ares run` shows its window")
+
+
+def _is_answer(event: Event) -> bool:
+    """Return whether the venue answers so at once, without another bar."""
+    ended = isinstance(event, OrderEnded) and event.reason == "cancelled"
+    return ended or isinstance(event, OrderAccepted)
 
 
 def facts_of(since: Sequence[JournalEntry], i: int) -> tuple[Effect, ...]:

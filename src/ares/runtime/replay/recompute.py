@@ -57,6 +57,10 @@ class SlotChanges:
         self._history = SlotHistory(setup)
         self._row = 0
 
+    def restart(self) -> None:
+        """Find and count changes from here on only."""
+        self.found, self._row = [], 0
+
     def add(self, event: Event, effects: Sequence[Effect]) -> None:
         """Take the next entry."""
         if isinstance(event, BarsClosed) and not event.warming:

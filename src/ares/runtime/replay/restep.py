@@ -11,12 +11,11 @@ from typing import Any
 import msgspec
 
 from ares.core.models import Models, Scorers
-from ares.core.orders import IllegalTransition
 from ares.core.snapshot import restore
 from ares.core.state import State
 from ares.core.step import step
 from ares.domain.errors import ExternalError, UserError
-from ares.domain.events import BarsClosed, SeriesPublished
+from ares.domain.events import SeriesPublished
 from ares.domain.model_events import ModelPublished
 from ares.domain.run import RunSetup
 from ares.journal.run import (
@@ -24,27 +23,30 @@ from ares.journal.run import (
     JournalReader,
     decode_effects,
     encode_effects,
-    journaled_now,
-    load_snapshot,
     setup_of,
 )
+from ares.journal.snapshots import load_snapshot
 from ares.kernel.features.user import UserFeatures
-from ares.runtime.engine.code_version import changed_code, named_changes
 from ares.runtime.engine.feed import ClosedBars
 from ares.runtime.engine.hot_swap import HotSwap, Opener
 from ares.runtime.engine.prefetch import Prefetch
 from ares.runtime.engine.series import history_of_events
+from ares.runtime.replay.epochs import RecordedEpoch, recorded_epochs
 
 
 @dataclass(frozen=True, slots=True)
 class RestepResult:
-    """The result of re-stepping a journal; ``first`` is the first mismatch in full."""
+    """The result of re-stepping the epochs of this code; ``first`` is the first mismatch in full.
+
+    epochs : all of the run's. events: in those that were stepped.
+    """
 
     environment: str
     events: int
     compared: int
     mismatches: int
     first: dict[str, Any] | None
+    epochs: tuple[RecordedEpoch, ...]
 
 
 def open_run(folder: Path) -> RunSetup:
@@ -55,27 +57,23 @@ def open_run(folder: Path) -> RunSetup:
     return setup
 
 
-def require_same_code(setup: RunSetup) -> None:
-    """Raise UserError, in one line, where a run was made by other code: what this code computes
-    cannot be compared with its journal.
-    """
-    changed = changed_code(setup.hashes)
-    if changed:
-        raise UserError(
-            f"{setup.environment} was made by another version of Ares "
-            f"({named_changes(changed)}): certify and re-step it with that version; "
-            "`ares why` and `ares models ab` read its journal"
-        )
-
-
 def first_state(folder: Path, setup: RunSetup) -> State:
     """Return the state before the run's first event, from its first snapshot."""
     found = load_snapshot(folder, seq_max=0)
-    if found is None or hashlib.sha256(found[1]).hexdigest() != setup.first_state:
+    if found is None or hashlib.sha256(found.state).hexdigest() != setup.first_state:
         raise ExternalError(
             f"{folder}: the first snapshot is missing or damaged: restore it from a backup"
         )
-    return _restored(folder, setup, found[1])
+    return _restored(folder, setup, found.state)
+
+
+def state_before(folder: Path, setup: RunSetup, first_seq: int) -> State:
+    """Return the state from which the epoch that begins with ``first_seq`` is computed."""
+    return (
+        first_state(folder, setup)
+        if first_seq == 1
+        else nearest_state(folder, setup, first_seq - 1)
+    )
 
 
 def nearest_state(folder: Path, setup: RunSetup, seq_max: int) -> State:
@@ -85,7 +83,7 @@ def nearest_state(folder: Path, setup: RunSetup, seq_max: int) -> State:
         raise ExternalError(
             f"{folder}: no whole snapshot at or before event {seq_max}: restore it from a backup"
         )
-    return _restored(folder, setup, found[1])
+    return _restored(folder, setup, found.state)
 
 
 def _restored(folder: Path, setup: RunSetup, raw: bytes) -> State:
@@ -101,33 +99,40 @@ def restep(
     user: UserFeatures | None = None,
     open_ensemble: Opener | None = None,
 ) -> RestepResult:
-    """Step every event of a run again and compare the effects byte by byte.
+    """Step every event of the epochs of this code again and compare the effects byte by byte.
+
+    A run may still go on: its journal is taken as it is now. Raises UserError where no epoch is of
+    this code.
 
     user          : the user's own features, where the run has any.
     open_ensemble : opens the ensembles that were published during the run.
-    An event that cannot follow (its order was never sent) is a mismatch, and the last one.
     """
     setup = open_run(folder)
-    state = first_state(folder, setup)
-    journaled = journaled_now(folder)
+    recorded = recorded_epochs(folder)
     events = compared = mismatches = 0
     first: dict[str, Any] | None = None
-    for entry, raw in stepping(state, setup, journaled, scorers, user, open_ensemble):
-        events = sum(1 for _ in journaled) if isinstance(raw, IllegalTransition) else events + 1
-        if entry.effects_raw is None:
-            continue
-        compared += 1
-        if raw != entry.effects_raw:
-            mismatches += 1
-            first = first or {
-                "seq": entry.seq,
-                "event": msgspec.to_builtins(entry.event),
-                "journaled": msgspec.to_builtins(entry.effects),
-                "stepped": str(raw)
-                if isinstance(raw, IllegalTransition)
-                else msgspec.to_builtins(decode_effects(raw)),
-            }
-    return RestepResult(setup.environment, events, compared, mismatches, first)
+    for first_seq, last_seq in recorded.comparable():
+        state, journal = state_before(folder, setup, first_seq), JournalReader(folder, last_seq)
+        for entry, raw in stepping(state, setup, journal, scorers, user, open_ensemble):
+            if entry.seq < first_seq:
+                continue
+            events += 1
+            if entry.effects_raw is None:
+                continue
+            compared += 1
+            if raw != entry.effects_raw:
+                mismatches += 1
+                first = first or _mismatch(entry, raw)
+    return RestepResult(setup.environment, events, compared, mismatches, first, recorded.epochs)
+
+
+def _mismatch(entry: JournalEntry, raw: bytes) -> dict[str, Any]:
+    return {
+        "seq": entry.seq,
+        "event": msgspec.to_builtins(entry.event),
+        "journaled": msgspec.to_builtins(entry.effects),
+        "stepped": msgspec.to_builtins(decode_effects(raw)),
+    }
 
 
 def stepping(
@@ -137,14 +142,13 @@ def stepping(
     scorers: Scorers,
     user: UserFeatures | None = None,
     open_ensemble: Opener | None = None,
-) -> Iterator[tuple[JournalEntry, bytes | IllegalTransition]]:
-    """Step the entries after the state's seq; yield each with its encoded effects. An event that
-    cannot follow is the last, with the error.
-    """
+) -> Iterator[tuple[JournalEntry, bytes]]:
+    """Step the entries after the state's seq; yield each with its encoded effects."""
     from_seq, closings, published = state.seq, ClosedBars(), list[SeriesPublished]()
+    rows = set[int]()
     for entry in journaled:
-        if isinstance(entry.event, BarsClosed) and entry.seq > from_seq:
-            closings.add(entry.event)
+        if entry.seq > from_seq and closings.add(entry):
+            rows.add(entry.seq)
         elif isinstance(entry.event, SeriesPublished) and entry.seq > from_seq:
             published.append(entry.event)
     history = history_of_events(published, len(setup.series))
@@ -157,16 +161,12 @@ def stepping(
     for entry in journaled:
         if entry.seq <= from_seq:
             continue
-        if isinstance(entry.event, BarsClosed):
+        if entry.seq in rows:
             prefetch.advance(state, t)
             t += 1
         elif isinstance(entry.event, ModelPublished) and swap is not None:
             swap.load(entry.event.ensemble)
-        try:
-            effects = step(state, entry.event, models)
-        except IllegalTransition as error:
-            yield entry, error
-            return
+        effects = step(state, entry.event, models, entry.at_ms)
         if swap is not None:
             swap.release_unused(state, effects)
         yield entry, encode_effects(entry.seq, effects)
