@@ -19,7 +19,7 @@ from ares.bootstrap.learner import (
 from ares.config.settings import Settings
 from ares.config.workspace import Workspace
 from ares.domain.errors import ExternalError, UserError
-from ares.journal.log import Lock
+from ares.journal.lock import Lock
 
 MakeWorkspace = Callable[..., Workspace]
 FORBIDDEN = {"learning": {"in_production": False}, "live_trading": {"mode": "live"}}

@@ -189,16 +189,16 @@ def forged(root: Path, ares: Ares) -> Path:
     code, _, err = ares("run", *WINDOW, "--run", "forged")
     assert code == 0, err
     folder = Workspace(root).journal_dir / "history" / "forged"
-    recorded = list(entries(folder))
+    recorded, is_forged = list(entries(folder)), False
     (folder / "000001.journal").unlink()
     journal = RunJournal(folder, sync_ms=10**9)
     for entry in recorded:
         effects = entry.effects
-        if entry.seq == 200:
-            assert isinstance(effects[0], DecisionMade)
+        if entry.seq >= 200 and not is_forged and effects and isinstance(effects[0], DecisionMade):
+            is_forged = True
             equity = effects[0].equity_units + 1
             effects[0] = msgspec.structs.replace(effects[0], equity_units=equity)
-        journal.event(entry.seq, entry.event)
+        journal.event(entry.seq, entry.event, entry.at_ms, entry.causation, entry.correlation)
         journal.effects(entry.seq, effects)
     journal.close()
     return folder

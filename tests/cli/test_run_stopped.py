@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ares.config.workspace import Workspace
-from ares.journal.log import Lock
+from ares.journal.lock import Lock
 
 Ares = Callable[..., tuple[int, str, str]]
 
@@ -49,14 +49,14 @@ def test_a_damaged_journal_is_one_line(root: Path, ares: Ares) -> None:
 CUT = """
 import os, signal, sys
 from ares.cli.main import main
-from ares.runtime.engine.loop import Loop
-instant, seen = Loop.instant, []
+from ares.runtime.engine.history_market import HistoryMarket
+instant, seen = HistoryMarket.instant, []
 def counted(*arguments, **named):
     seen.append(1)
     if len(seen) == 150:
         os.kill(os.getpid(), getattr(signal, sys.argv[1]))
     return instant(*arguments, **named)
-Loop.instant = counted
+HistoryMarket.instant = counted
 main(sys.argv[2:])
 """
 

@@ -77,7 +77,7 @@ def test_it_is_in_wal_mode_with_foreign_keys(engine: Engine) -> None:
 
 def test_opening_again_keeps_rows_and_loads_no_migration_tool(engine: Engine) -> None:
     with writing(engine) as connection:
-        connection.exec_driver_sql("INSERT INTO projections VALUES ('paper', 7)")
+        connection.exec_driver_sql("INSERT INTO projections (environment, seq) VALUES ('paper', 7)")
     script = (
         "import sys; from ares.store.database import *\n"
         f"engine = open_database({engine.url.database!r})\n"
@@ -202,7 +202,9 @@ def test_a_lock_that_is_held_is_one_line(engine: Engine) -> None:
 def test_a_transaction_that_fails_keeps_nothing(engine: Engine) -> None:
     def fail_after_a_row() -> None:
         with writing(engine) as connection:
-            connection.exec_driver_sql("INSERT INTO projections VALUES ('paper', 7)")
+            connection.exec_driver_sql(
+                "INSERT INTO projections (environment, seq) VALUES ('paper', 7)"
+            )
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
@@ -235,7 +237,7 @@ def test_a_database_that_cannot_be_written_can_be_read(folder_of_another: Path) 
         pytest.raises(ExternalError, match="read-only: check its permissions") as caught,
         writing(engine) as connection,
     ):
-        connection.exec_driver_sql("INSERT INTO projections VALUES ('paper', 7)")
+        connection.exec_driver_sql("INSERT INTO projections (environment, seq) VALUES ('paper', 7)")
     assert "\n" not in str(caught.value)
     engine.dispose()
     with pytest.raises(ExternalError, match="permissions"):

@@ -11,24 +11,27 @@ from sqlalchemy import Engine
 from ares.domain.events import (
     BarsClosed,
     BreakerChanged,
-    CancelOrder,
     DailyLossReached,
     DecisionMade,
     Effect,
     Event,
     ModeChanged,
-    OrderAccepted,
-    OrderCancelled,
-    OrderFilled,
-    OrderRejected,
     SignalRefused,
-    SubmitOrder,
     TradeClosed,
     VirtualTradeOpened,
 )
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.model import Ensemble
 from ares.domain.model_events import AlertRaised, RetrainingEnded, RetrainingStarted
+from ares.domain.order_events import (
+    CancelOrder,
+    ExecutionBooked,
+    OrderAccepted,
+    OrderEnded,
+    OrderFilled,
+    OrderMoved,
+    SubmitOrder,
+)
 from ares.domain.run import RunInstrument, RunSetup
 from ares.domain.timeframe import Timeframe
 from ares.domain.utc import utc_sql
@@ -63,12 +66,41 @@ def bars(minute: int, close: float = 100.0) -> BarsClosed:
     return BarsClosed(T0 + 60_000 * minute, ohlcv.tobytes(), b"\1\1", b"\0\0")
 
 
-def submit(client_id: str, kind: str, lots: int, price: int, i: int = 0) -> SubmitOrder:
-    return SubmitOrder(client_id, i, kind, lots, price, "signal", 0.6, 9.0, 40.0)
+def submit(
+    client_id: str, kind: str, lots: int, price: int, expected: int, i: int = 0
+) -> SubmitOrder:
+    return SubmitOrder(client_id, i, kind, lots, price, "signal", 0.6, 9.0, 40.0, expected)
 
 
-def filled(client_id: str, lots: int, price: int, fee: int, remaining: int = 0) -> OrderFilled:
-    return OrderFilled(client_id, T0, lots, price, fee, remaining)
+def accepted(client_id: str, ts_ms: int = T0, i: int = 0) -> tuple[Event, list[Effect]]:
+    return OrderAccepted(client_id, ts_ms), [OrderMoved(client_id, i, ts_ms, "accepted")]
+
+
+def ended(
+    client_id: str, ts_ms: int, reason: Any, price: int = 0, i: int = 0
+) -> tuple[Event, list[Effect]]:
+    return (
+        OrderEnded(client_id, ts_ms, reason, None, "", price),
+        [OrderMoved(client_id, i, ts_ms, reason)],
+    )
+
+
+def filled(
+    client_id: str,
+    lots: int,
+    price: int,
+    fee: int,
+    *effects: Effect,
+    i: int = 0,
+    status: str = "filled",
+) -> tuple[Event, list[Effect]]:
+    """Return an execution with the facts of its booking, and what followed from it."""
+    exec_id = f"{lots}@{price}"
+    facts: list[Effect] = [
+        OrderMoved(client_id, i, T0, status),
+        ExecutionBooked(client_id, i, T0, lots, price, fee, exec_id),
+    ]
+    return OrderFilled(client_id, T0, lots, price, fee, exec_id), [*facts, *effects]
 
 
 def closed(i: int, lots: int, entry: float, leave: float, pnl: int, **more: Any) -> TradeClosed:
@@ -94,26 +126,30 @@ def trained(
 
 
 STORY: list[tuple[Event, list[Effect]]] = [
-    (bars(0), [submit("e", "entry", 2_000, 10_500)]),
-    (OrderAccepted("e", T0), []),
-    (filled("e", 1_500, 10_010, 7), [submit("s", "stop", -1_500, 9_900)]),  # the rest is dropped
-    (OrderAccepted("s", T0), []),
-    (bars(1, 101.0), [CancelOrder("s", 0), submit("x", "exit", -1_500, 0)]),
-    (OrderCancelled("s", T0 + 60_000), []),
-    (OrderAccepted("x", T0 + 60_000), []),
-    (filled("x", -500, 10_090, 2, -1_000), []),
-    (bars(2), [submit("k", "entry", 10, 0, i=1)]),
-    (filled("k", 10, 20_000, 1), []),
-    (filled("x", -1_000, 10_080, 3), [closed(0, 1_500, 10_010.0, 10_083.5, 1_090)]),
-    (bars(3), [submit("r", "entry", 10, 10_100)]),
-    (OrderRejected("r", T0 + 180_000, 10_200, "price_collar_or_volume"), []),
+    (bars(0), [submit("e", "entry", 2_000, 10_500, 10_000)]),
+    accepted("e"),
+    filled(
+        "e", 1_500, 10_010, 7, submit("s", "stop", -1_500, 9_900, 9_900), status="partly_filled"
+    ),
+    ended("e", T0, "expired"),
+    accepted("s"),
+    (bars(1, 101.0), [CancelOrder("s", 0)]),
+    (ended("s", T0 + 60_000, "cancelled")[0],
+     [*ended("s", T0 + 60_000, "cancelled")[1], submit("x", "exit", -1_500, 0, 10_100)]),
+    accepted("x", T0 + 60_000),
+    filled("x", -500, 10_090, 2, status="partly_filled"),
+    (bars(2), [submit("k", "entry", 10, 0, 10_000, i=1)]),
+    filled("k", 10, 20_000, 1, i=1),
+    filled("x", -1_000, 10_080, 3, closed(0, 1_500, 10_010.0, 10_083.5, 1_090)),
+    (bars(3), [submit("r", "entry", 10, 10_100, 10_000)]),
+    ended("r", T0 + 180_000, "rejected", 10_200),
     (RetrainingStarted(T0, 1, "loss_immediate", "a trade closed at -4.0 bps net"), []),
     (RetrainingStarted(T0, 0, "drift", "drift score 0.80"), []),
     (AlertRaised(T0 + 60_000, 0, "sharpe_low", -0.5, 1.0, "sharpe -0.50 is below 1"), []),
     (trained(1, "refused", "v" * 64, ("e_value", "trades")), []),
     (trained(0, "failed", "", (), "its worker process died"), []),
     (RetrainingStarted(T0 + 7_200_000, 1, "manual", "a person asked for it"), []),
-]
+]  # fmt: skip
 
 
 def recorded(database: Engine, story: list[tuple[Event, list[Effect]]], every: int = 10**9) -> None:
@@ -124,6 +160,44 @@ def recorded(database: Engine, story: list[tuple[Event, list[Effect]]], every: i
         if seq % every == 0:
             projector.flush()
     projector.flush()
+
+
+def everything(database: Engine) -> dict[str, list[tuple[Any, ...]]]:
+    """Return all rows, but for their numbers."""
+    return {table: [row[1:] for row in rows(database, "*", table)] for table in TABLES}
+
+
+@pytest.mark.parametrize("overlap", [0, 3, 10**9])
+def test_a_projector_goes_on_from_the_tables(engine: Engine, overlap: int) -> None:
+    """A restart reads the journal from the tables' seq on, or from any earlier entry."""
+    recorded(engine, STORY)
+    whole = everything(engine)
+    for count in range(1, len(STORY)):
+        delete_rows(engine, ENV)
+        recorded(engine, STORY[:count])
+        projector = Projector(engine, setup_of())
+        assert projector.seq == projector.reads_after == count
+        for seq, (event, effects) in enumerate(STORY, 1):
+            if seq > count - overlap:
+                projector.watch(seq, event, effects)
+        projector.flush()
+        assert projector.seq == len(STORY)
+        assert everything(engine) == whole, count
+
+
+def test_tables_of_an_earlier_version_need_the_journal_from_its_start(engine: Engine) -> None:
+    recorded(engine, STORY)
+    whole = everything(engine)
+    delete_rows(engine, ENV)
+    recorded(engine, STORY[:7])
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE projections SET state = NULL")
+    projector = Projector(engine, setup_of())
+    assert (projector.seq, projector.reads_after) == (7, 0)
+    for seq, (event, effects) in enumerate(STORY, 1):
+        projector.watch(seq, event, effects)
+    projector.flush()
+    assert everything(engine) == whole
 
 
 def rows(database: Engine, columns: str, table: str, where: str = "1") -> list[tuple[Any, ...]]:
@@ -148,10 +222,10 @@ def test_orders_follow_their_life(engine: Engine) -> None:
         recorded(engine, STORY[:count])
         assert rows(engine, "status", "orders") == [(status,)]
     delete_rows(engine, ENV)
-    recorded(engine, STORY[:5])
+    recorded(engine, STORY[:6])
     assert rows(engine, "status", "orders", "client_order_id = 's'") == [("cancelling",)]
     delete_rows(engine, ENV)
-    recorded(engine, STORY[:8])
+    recorded(engine, STORY[:9])
     assert rows(engine, "status", "orders", "client_order_id = 'x'") == [("partly_filled",)]
 
 
@@ -171,15 +245,22 @@ def test_fills_have_their_costs(engine: Engine) -> None:
 
 
 def test_a_stop_is_measured_by_its_trigger(engine: Engine) -> None:
-    recorded(engine, [*STORY[:4], (filled("s", -1_500, 9_890, 1), [])])
+    recorded(engine, [*STORY[:5], filled("s", -1_500, 9_890, 1)])
     assert rows(engine, "slippage_bps", "fills")[1][0] == pytest.approx((1 - 98.9 / 99.0) * 1e4)
+
+
+def test_an_execution_that_was_not_booked_has_no_row(engine: Engine) -> None:
+    unbooked = OrderFilled("e", T0, 100, 10_000, 1, "of nobody")
+    recorded(engine, [*STORY[:2], (unbooked, [])])
+    assert rows(engine, "*", "fills") == rows(engine, "*", "positions") == []
+    assert rows(engine, "status", "orders") == [("accepted",)]
 
 
 def test_a_position_opens_shrinks_and_closes(engine: Engine) -> None:
     columns = "symbol, status, qty, entry_price, exit_price, pnl, fees, virtual"
     for count, wanted in (
         (3, [("BTC/USDT", "open", 1.5, 100.1, None, None, 7e-8, 0)]),
-        (8, [("BTC/USDT", "open", 1.0, 100.1, None, None, 9e-8, 0)]),
+        (9, [("BTC/USDT", "open", 1.0, 100.1, None, None, 9e-8, 0)]),
         (
             len(STORY),
             [
@@ -195,7 +276,8 @@ def test_a_position_opens_shrinks_and_closes(engine: Engine) -> None:
 
 def test_an_entry_in_parts_is_one_position_at_its_mean(engine: Engine) -> None:
     parts: list[tuple[Event, list[Effect]]] = [
-        STORY[0], (filled("e", 500, 10_000, 1, 1_500), []), (filled("e", 1_500, 10_040, 2), []),
+        STORY[0], filled("e", 500, 10_000, 1, status="partly_filled"),
+        filled("e", 1_500, 10_040, 2),
     ]  # fmt: skip
     recorded(engine, parts)
     assert rows(engine, "qty, entry_price, fees", "positions") == [(2.0, 100.3, 3e-8)]
@@ -203,9 +285,9 @@ def test_an_entry_in_parts_is_one_position_at_its_mean(engine: Engine) -> None:
 
 def test_a_second_position_starts_afresh(engine: Engine) -> None:
     again: list[tuple[Event, list[Effect]]] = [
-        (bars(4), [submit("e2", "entry", 1_000, 0)]),
-        (filled("e2", 1_000, 12_000, 5), [submit("x2", "exit", -1_000, 0)]),
-        (filled("x2", -400, 12_100, 1, -600), []),
+        (bars(4), [submit("e2", "entry", 1_000, 0, 10_000)]),
+        filled("e2", 1_000, 12_000, 5, submit("x2", "exit", -1_000, 0, 10_000)),
+        filled("x2", -400, 12_100, 1, status="partly_filled"),
     ]
     recorded(engine, [*STORY, *again])
     columns = "status, qty, entry_price, fees"

@@ -2,7 +2,7 @@
 
 from ares.bootstrap.backtests import backtest
 from ares.bootstrap.data import candle_store
-from ares.bootstrap.replays import arms_of_run, certify_run, restep_run, why_run
+from ares.bootstrap.replays import arms_of_run, certify_run, restep_run, verify_run, why_run
 from ares.bootstrap.runs import RunRequest, RunResult, history_run, rules_of
 
 __all__ = [
@@ -15,5 +15,6 @@ __all__ = [
     "history_run",
     "restep_run",
     "rules_of",
+    "verify_run",
     "why_run",
 ]

@@ -12,6 +12,7 @@ from ares.config.workspace import Workspace
 if TYPE_CHECKING:
     from ares.core.models import Scorers
     from ares.domain.run import RunSetup
+    from ares.journal.verify import JournalCheck
     from ares.kernel.features.user import UserFeatures
     from ares.observe.arms_report import ArmReport
     from ares.runtime.engine.hot_swap import Opener
@@ -54,6 +55,15 @@ def restep_run(workspace: Workspace, run: str | None) -> RestepResult:
     return restep(recorded.folder, recorded.scorers, recorded.user, recorded.open_ensemble)
 
 
+def verify_run(workspace: Workspace, run: str | None) -> tuple[str, JournalCheck]:
+    """Verify every record of a run's journal (default: the newest); return the run's name too."""
+    from ares.journal.verify import verify
+    from ares.observe.run_report import run_folder
+
+    folder = run_folder(workspace.journal_dir, run)
+    return folder.name, verify(folder)
+
+
 def why_run(
     workspace: Workspace, run: str | None, instrument: str, at_ms: int | None
 ) -> Explanation:
@@ -79,13 +89,14 @@ def why_run(
 
 
 def _comparable(workspace: Workspace, run: str | None) -> _RecordedRun:
-    """Return a run (None: the newest) that this code can compute again; see the rooms."""
+    """Return a run (None: the newest) of which this code can compute an epoch again."""
     from ares.observe.run_report import run_folder
-    from ares.runtime.replay.restep import open_run, require_same_code
+    from ares.runtime.replay.epochs import recorded_epochs
+    from ares.runtime.replay.restep import open_run
 
     folder = run_folder(workspace.journal_dir, run)
     setup = open_run(folder)
-    require_same_code(setup)
+    recorded_epochs(folder).comparable()
     return _recorded(workspace, folder, setup)
 
 

@@ -29,4 +29,7 @@ def command(
             print_json(done.first)
         else:
             say(f"Certified: {count(done.compared)} facts of {count(done.events)} events agree.")
+    for epoch in () if json_ else done.epochs:
+        if epoch.changed:
+            say(epoch.remark)
     return 1 if done.mismatches else 0

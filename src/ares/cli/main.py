@@ -70,6 +70,7 @@ NOUNS = {
     "restep": Noun(
         "ares.cli.restep", "command", "Run a journal through the engine again and compare effects."
     ),
+    "journal": Noun("ares.cli.journal", "app", "The journal of a run: verify."),
     "sim": Noun("ares.cli.sim", "app", "Synthetic markets with a known edge: candles."),
     "why": Noun("ares.cli.why", "command", "Explain a bar: why Ares did, or did not, trade."),
 }

@@ -24,4 +24,7 @@ def command(
         print_json(done.first)
     else:
         say(f"{done.environment}: {count(done.compared)} events stepped again: byte-equal effects.")
+    for epoch in () if json_ else done.epochs:
+        if epoch.changed:
+            say(epoch.remark)
     return 1 if done.mismatches else 0

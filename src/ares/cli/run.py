@@ -130,7 +130,7 @@ class _StopSignal:
 def show(ran: RunResult) -> None:
     """Print the result of a run."""
     end, report = ran.end, ran.report
-    for remark in ran.remarks:
+    for remark in (*ran.remarks, *end.remarks):
         note(remark)
     title = f"{report.environment}: {utc(report.from_ms)} to {utc(report.to_ms)} UTC"
     columns = (
@@ -229,6 +229,6 @@ def _as_json(ran: RunResult) -> dict[str, object]:
         "waited_seconds": ran.end.waited_seconds,
         "bars_now": ran.end.bars,
         "folder": str(ran.end.folder),
-        "remarks": list(ran.remarks),
+        "remarks": [*ran.remarks, *ran.end.remarks],
     }
     return report | end

@@ -16,16 +16,14 @@ from ares.domain.events import (
     DailyLossReached,
     DecisionMade,
     ModeChanged,
-    OrderFilled,
-    OrderRejected,
     RunStarted,
     SeriesStale,
     SignalRefused,
-    SubmitOrder,
     TradeClosed,
 )
 from ares.domain.instrument import MONEY_DECIMALS
 from ares.domain.model_events import RetrainingEnded, SlotChanged, Stage
+from ares.domain.order_events import ExecutionBooked, OrderMoved, SubmitOrder
 from ares.domain.run import RunSetup
 from ares.journal.run import JournalEntry, entries
 
@@ -158,7 +156,6 @@ class _Tally:
         self.shadow: list[TradeClosed] = []
         self.moves: list[SlotChanged] = []
         self.retrainings: Counter[str] = Counter()
-        self.instrument_of: dict[str, int] = {}
 
     def add(self, entry: JournalEntry) -> None:
         """Count one entry."""
@@ -172,21 +169,20 @@ class _Tally:
             if not event.warming:
                 self.instants += 1
                 self.bars += event.present.count(1)
-        elif isinstance(event, OrderFilled):
-            self.fills += 1
-            self.fee_units += event.fee_units
-            self.lots[self.instrument_of[event.client_id]] += event.lots
-        elif isinstance(event, OrderRejected):
-            self.rejected += 1
         elif isinstance(event, RetrainingEnded):
             self.retrainings[event.outcome] += 1
         for effect in entry.effects:
             match effect:
                 case DecisionMade():
                     self.decided.append(effect)
+                case ExecutionBooked():
+                    self.fills += 1
+                    self.fee_units += effect.fee_units
+                    self.lots[effect.instrument] += effect.lots
+                case OrderMoved():
+                    self.rejected += effect.status == "rejected"
                 case SubmitOrder():
                     self.orders += 1
-                    self.instrument_of[effect.client_id] = effect.instrument
                     self.entry_requests[effect.instrument] += effect.kind == "entry"
                 case SignalRefused():
                     self.refused.append(effect)

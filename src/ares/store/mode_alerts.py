@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
+import msgspec
+
+from ares.core.slot import Slot
 from ares.core.slot_history import SlotHistory
 from ares.domain.events import Effect, ModeChanged
 from ares.domain.model_events import AlertRaised, SlotChanged
@@ -17,11 +19,10 @@ CHANGES_MAX = 2
 CODE = "mode_transitions"
 
 
-@dataclass(slots=True)
-class ModeWatch:
+class ModeWatch(msgspec.Struct):
     """One instrument's changes of mode within the last hour, and its last alert."""
 
-    changed_ms: deque[int] = field(default_factory=deque)
+    changed_ms: list[int] = msgspec.field(default_factory=list)
     alerted_ms: int | None = None
 
     def changed(self, ts_ms: int) -> int | None:
@@ -35,7 +36,7 @@ class ModeWatch:
         """
         self.changed_ms.append(ts_ms)
         while self.changed_ms[0] <= ts_ms - HOUR_MS:
-            self.changed_ms.popleft()
+            del self.changed_ms[0]
         if len(self.changed_ms) <= CHANGES_MAX:
             return None
         if self.alerted_ms is not None and ts_ms - self.alerted_ms < HOUR_MS:
@@ -53,7 +54,12 @@ class ModeAlerts:
 
     def __init__(self, setup: RunSetup) -> None:
         self._slots = SlotHistory(setup)
-        self._watches = [ModeWatch() for _ in range(setup.n_instruments)]
+        self.watches = [ModeWatch() for _ in range(setup.n_instruments)]
+
+    def restore(self, slots: Sequence[Slot], watches: list[ModeWatch]) -> None:
+        """Continue with the slots and changes of mode of an earlier moment."""
+        self._slots.slots = list(slots)
+        self.watches = watches
 
     def watch(self, effect: Effect) -> AlertRaised | None:
         """Take the next effect in; return the alert that it raises, if any."""
@@ -63,8 +69,8 @@ class ModeAlerts:
             effect.instrument
         ):
             return None
-        i = effect.instrument % len(self._watches)
-        changes = self._watches[i].changed(effect.ts_ms)
+        i = effect.instrument % len(self.watches)
+        changes = self.watches[i].changed(effect.ts_ms)
         if changes is None:
             return None
         message = (

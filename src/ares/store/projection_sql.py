@@ -64,6 +64,6 @@ ALERT = (
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
 PROGRESS = (
-    "INSERT INTO projections (environment, seq) VALUES (?, ?)"
-    " ON CONFLICT (environment) DO UPDATE SET seq = excluded.seq"
+    "INSERT INTO projections (environment, seq, state) VALUES (?, ?, ?)"
+    " ON CONFLICT (environment) DO UPDATE SET seq = excluded.seq, state = excluded.state"
 )

@@ -3,37 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 from sqlalchemy import Connection, Engine, delete, select
 
-from ares.core import orders
 from ares.core.slot_history import SlotHistory
 from ares.domain.events import (
     BarsClosed,
     BreakerChanged,
-    CancelOrder,
     DailyLossReached,
     DecisionMade,
     Effect,
     Event,
     ModeChanged,
-    OrderAccepted,
-    OrderCancelled,
-    OrderFilled,
-    OrderRejected,
     SignalRefused,
-    SubmitOrder,
     TradeClosed,
 )
 from ares.domain.instrument import MONEY_DECIMALS
 from ares.domain.model_events import AlertRaised, RetrainingEnded, RetrainingStarted, SlotChanged
+from ares.domain.order_events import (
+    CancelOrder,
+    EndReason,
+    ExecutionBooked,
+    OrderMoved,
+    SubmitOrder,
+)
 from ares.domain.run import RunSetup
 from ares.domain.utc import utc_sql
 from ares.store import projection_sql as sql
 from ares.store.database import reading, writing
 from ares.store.mode_alerts import ModeAlerts
+from ares.store.projector_state import (
+    OpenPosition,
+    ProjectorState,
+    decode_state,
+    encode_state,
+    stored_state,
+)
 from ares.store.schema import metadata, projections
 
 FLUSH_EVENTS = 4_000
@@ -58,32 +65,23 @@ def delete_rows(engine: Engine, environment: str) -> None:
             connection.execute(delete(table).where(table.c.environment == environment))
 
 
-@dataclass(slots=True)
-class _WorkingOrder:
-    """An order that may still fill; ``expected_quote`` is its expected price, or 0."""
+ENDS = frozenset(get_args(EndReason))
 
-    order: orders.Order
-    expected_quote: float
-
-
-@dataclass(slots=True)
-class _OpenPosition:
-    """An open position: its lots, and the buys since it was opened at ``seq``."""
-
-    seq: int = 0
-    lots: int = 0
-    bought_lots: int = 0
-    bought_ticks: int = 0
-    fee_units: int = 0
+ENDED_KEPT = 1_000
+"""Orders that ended, whose expected price is kept: their last execution is reported with their end,
+or after it.
+"""
 
 
 class Projector:
     """Writes entries of one environment's journal to the tables, one transaction per batch.
 
-    The rows of a batch are committed together with their last seq: after a crash, reading the
-    journal from its start writes no row twice and leaves none out.
+    The rows of a batch are committed together with their last seq and with what later rows refer
+    to (open orders, positions, slots): after a crash, reading the journal from there, or from an
+    earlier entry, writes no row twice and leaves none out.
 
     seq          : the last journal entry that was read, or was in the tables already.
+    reads_after  : entries up to this one need not be read.
     before_flush : makes the journal durable, so that a table is never ahead of it.
     """
 
@@ -95,17 +93,43 @@ class Projector:
         self._history = SlotHistory(setup)
         self._n_instruments = setup.n_instruments
         self.seq = self._from = projected_seq(engine, setup.environment)
+        self.reads_after = 0
         self.before_flush: Callable[[], None] = lambda: None
         self._writes = False
         self._changes: list[tuple[str, Row]] = []
         self._decided: list[tuple[int, DecisionMade]] = []
-        self._sent: dict[str, _WorkingOrder] = {}
-        self._held = [_OpenPosition() for _ in self._specs]
+        self._expected: dict[str, float] = {}  # client id -> price that slippage refers to
+        self._expected_of_ended: dict[str, float] = {}
+        self._held = [OpenPosition() for _ in self._specs]
         self._mode_alerts = ModeAlerts(setup)
         self._training: dict[int, int] = {}  # instrument -> seq of its start
+        self._resume()
+
+    def _resume(self) -> None:
+        """Continue from what was stored with the tables; without it the journal is read again."""
+        raw = stored_state(self._engine, self._environment)
+        if raw is None:
+            return
+        state = decode_state(raw)
+        self._expected, self._expected_of_ended = state.expected, state.expected_of_ended
+        self._held, self._training = state.held, state.training
+        self._history.slots = state.slots
+        self._mode_alerts.restore(state.slots, state.watches)
+        self.reads_after = self.seq
+
+    def _state(self) -> bytes:
+        """Return what rows of later entries refer to."""
+        slots, watches = self._history.slots, self._mode_alerts.watches
+        return encode_state(
+            ProjectorState(
+                self._expected, self._expected_of_ended, self._held, self._training, slots, watches
+            )
+        )
 
     def watch(self, seq: int, event: Event, effects: list[Effect]) -> None:
         """Read the next entry; of those in the tables only open orders and positions count."""
+        if seq <= self.reads_after:
+            return
         self._writes = seq > self.seq
         self.seq = max(self.seq, seq)
         if type(event) is not BarsClosed:
@@ -124,10 +148,6 @@ class Projector:
 
     def _on_event(self, seq: int, event: Event) -> None:
         match event:
-            case OrderAccepted() | OrderCancelled() | OrderRejected():
-                self._move(event.client_id, event, event.ts_ms)
-            case OrderFilled():
-                self._on_fill(seq, event)
             case RetrainingStarted():
                 self._training[event.instrument] = seq
                 at, symbol = utc_sql(event.ts_ms), self._symbols[event.instrument]
@@ -140,47 +160,39 @@ class Projector:
             case _:
                 pass
 
-    def _move(
-        self,
-        client_id: str,
-        event: OrderAccepted | OrderFilled | OrderRejected | OrderCancelled | CancelOrder,
-        ts_ms: int,
-    ) -> None:
-        """Update an order and its row; an order that has ended is dropped."""
-        sent = self._sent.get(client_id)
-        if sent is None:
-            return  # an acceptance that arrived after the end
-        orders.apply(sent.order, event)
-        status = sent.order.status.value
+    def _move(self, client_id: str, status: str, ts_ms: int) -> None:
+        """Update an order's row."""
+        if status in ENDS:
+            expected_quote = self._expected.pop(client_id, None)
+            if expected_quote is not None:
+                self._expected_of_ended[client_id] = expected_quote
+            if len(self._expected_of_ended) > ENDED_KEPT:
+                del self._expected_of_ended[next(iter(self._expected_of_ended))]
         self._add(sql.ORDER_STATUS, (status, utc_sql(ts_ms), self._environment, client_id))
-        if not sent.order.open:
-            del self._sent[client_id]
 
-    def _on_fill(self, seq: int, event: OrderFilled) -> None:
-        sent = self._sent[event.client_id]
-        i, env = sent.order.instrument, self._environment
+    def _on_fill(self, seq: int, fill: ExecutionBooked) -> None:
+        i, env = fill.instrument, self._environment
         spec, held = self._specs[i], self._held[i]
-        price = event.price_ticks / 10**spec.price_decimals
-        qty = abs(event.lots) / 10**spec.qty_decimals
-        at, symbol = utc_sql(event.ts_ms), self._symbols[i]
-        bought = event.lots > 0
+        price = fill.price_ticks / 10**spec.price_decimals
+        qty = abs(fill.lots) / 10**spec.qty_decimals
+        at, symbol = utc_sql(fill.ts_ms), self._symbols[i]
+        bought = fill.lots > 0
         slippage: float | None = None
-        if sent.expected_quote > 0.0:
-            slippage = (price / sent.expected_quote - 1.0) * (1e4 if bought else -1e4)
-        fee = event.fee_units / UNITS
+        ended_quote = self._expected_of_ended.get(fill.client_id, 0.0)
+        expected_quote = self._expected.get(fill.client_id, ended_quote)
+        if expected_quote > 0.0:
+            slippage = (price / expected_quote - 1.0) * (1e4 if bought else -1e4)
+        fee = fill.fee_units / UNITS
         side = "buy" if bought else "sell"
-        self._add(
-            sql.FILL, (env, seq, event.client_id, symbol, side, qty, price, fee, slippage, at)
-        )
-        self._move(event.client_id, event, event.ts_ms)
+        self._add(sql.FILL, (env, seq, fill.client_id, symbol, side, qty, price, fee, slippage, at))
         if held.lots == 0:
             held.seq = seq
             self._add(sql.OPENED, (env, seq, symbol, qty, price, at, fee))
-        held.lots += event.lots
-        held.fee_units += event.fee_units
+        held.lots += fill.lots
+        held.fee_units += fill.fee_units
         if bought:
-            held.bought_lots += event.lots
-            held.bought_ticks += event.lots * event.price_ticks
+            held.bought_lots += fill.lots
+            held.bought_ticks += fill.lots * fill.price_ticks
         if held.lots != 0 and held.seq != seq:
             mean = held.bought_ticks / held.bought_lots / 10**spec.price_decimals
             left = held.lots / 10**spec.qty_decimals
@@ -195,7 +207,11 @@ class Projector:
             case SubmitOrder():
                 self._on_order(seq, event, effect)
             case CancelOrder():
-                self._move(effect.client_id, effect, _ts_ms(event))
+                self._move(effect.client_id, "cancelling", _ts_ms(event))
+            case OrderMoved():
+                self._move(effect.client_id, effect.status, effect.ts_ms)
+            case ExecutionBooked():
+                self._on_fill(seq, effect)
             case SignalRefused():
                 symbol = self._symbols[effect.instrument]
                 name, at = f"{env}-{seq}-{k}-refused", utc_sql(effect.ts_ms)
@@ -251,10 +267,7 @@ class Projector:
         i = command.instrument
         spec = self._specs[i]
         price = command.price_ticks / 10**spec.price_decimals
-        expected = price
-        if isinstance(event, BarsClosed):
-            expected = float(np.frombuffer(event.ohlcv)[5 * (i % self._n_instruments) + 3])
-        self._sent[command.client_id] = _WorkingOrder(orders.submitted(command), expected)
+        self._expected[command.client_id] = command.expected_ticks / 10**spec.price_decimals
         row = (
             self._environment, seq, command.client_id, self._symbols[i],
             "buy" if command.lots > 0 else "sell", command.kind,
@@ -283,7 +296,7 @@ class Projector:
             fees = trade.fees_units / UNITS
             done = (seq, qty, entry, leave, closed, pnl, fees, env, self._held[i].seq)
             self._add(sql.CLOSED, done)
-            self._held[i] = _OpenPosition()
+            self._held[i] = OpenPosition()
 
     def flush(self) -> None:
         """Write the pending rows. Raises ExternalError; the journal is not affected."""
@@ -306,7 +319,7 @@ class Projector:
                 batch = [row for _, row in self._changes[first:k]]
                 connection.exec_driver_sql(self._changes[first][0], batch)
                 first = k
-        connection.exec_driver_sql(sql.PROGRESS, (self._environment, self.seq))
+        connection.exec_driver_sql(sql.PROGRESS, (self._environment, self.seq, self._state()))
 
     def _confidence_rows(self) -> list[Row]:
         """Return a row per instrument and instant with a score.

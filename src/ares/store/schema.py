@@ -14,6 +14,7 @@ from sqlalchemy import (
     Float,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -21,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = "0004"
+SCHEMA_VERSION = "0005"
 """The newest migration; a test compares it with Alembic's head (which takes 0.2 s to read)."""
 
 metadata = MetaData()
@@ -125,6 +126,7 @@ projections = Table(
     metadata,
     Column("environment", Text, primary_key=True),
     Column("seq", Integer, nullable=False),
+    Column("state", LargeBinary),  # what rows of later entries refer to
 )
 
 positions = Table(

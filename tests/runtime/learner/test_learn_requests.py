@@ -13,7 +13,7 @@ from ares.domain.events import BarsClosed, RunStarted
 from ares.domain.model_events import (
     RetrainingStarted,
 )
-from ares.journal.log import Lock
+from ares.journal.lock import Lock
 from ares.learn.learner_state import LearnerState
 from ares.learn.thresholds import Thresholds
 from ares.learn.triggers import RetrainPolicy

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from ares.domain.errors import ExternalError
-from ares.journal.log import Writer
+from ares.journal.writer import Writer
 from ares.runtime.registry.journal_head import head_path, read_whole
 from ares.runtime.registry.model_journal import (
     models_journal,

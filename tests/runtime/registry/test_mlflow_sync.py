@@ -26,7 +26,7 @@ from ares.domain.model_life import (
 from ares.domain.package import PackageCard, sealed
 from ares.domain.timeframe import Timeframe
 from ares.domain.trial import Trial, ensemble_trial
-from ares.journal.log import Lock
+from ares.journal.lock import Lock
 from ares.runtime.registry.journal_head import head_path
 from ares.runtime.registry.mlflow_entries import ensemble_model
 from ares.runtime.registry.mlflow_sync import SyncReport, sync

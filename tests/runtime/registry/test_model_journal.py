@@ -14,7 +14,8 @@ import pytest
 from ares.bootstrap.training import train
 from ares.domain.errors import AresError, ExternalError, UserError
 from ares.domain.model_life import EnsembleArchived
-from ares.journal.log import Lock, Writer
+from ares.journal.lock import Lock
+from ares.journal.writer import Writer
 from ares.runtime.registry.journal_head import head_path, read_whole
 from ares.runtime.registry.model_journal import (
     models_journal,

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
-from ares.journal.log import Lock, require_free
+from ares.journal.lock import Lock, require_free
 from ares.runtime.registry.model_journal import models_journal
 from ares.runtime.registry.paths import ModelPaths
 

@@ -13,7 +13,7 @@ import msgspec
 from ares.adapters.durable import write_file
 from ares.domain.errors import ExternalError, UserError
 from ares.domain.instrument import Instrument
-from ares.journal.log import Lock
+from ares.journal.lock import Lock
 
 FOLDER = "learn_now"
 

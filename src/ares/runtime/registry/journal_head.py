@@ -14,7 +14,7 @@ import msgspec
 
 from ares.adapters.durable import write_file
 from ares.domain.errors import ExternalError
-from ares.journal.log import GENESIS, chain, read
+from ares.journal.log import Reader
 
 
 class JournalHead(msgspec.Struct, frozen=True):
@@ -35,13 +35,12 @@ def read_whole(folder: Path) -> list[bytes]:
     Raises ExternalError where it is damaged, or where records are missing.
     """
     head = _head(folder)  # before the records: a writer appends first, and moves the head then
-    payloads, before = [], GENESIS
+    payloads, reader = [], Reader(folder)
     found = "" if head.records else head.hash
-    for payload in read(folder):
+    for payload in reader:
         payloads.append(payload)
-        before = chain(before, payload)
         if len(payloads) == head.records:
-            found = before.hex()
+            found = reader.chain.hex()
     if len(payloads) < head.records:
         raise ExternalError(
             f"the journal {folder} has lost its end: {head.records} records were written, "

@@ -32,7 +32,7 @@ from ares.domain.model_life import (
     VerdictRecorded,
 )
 from ares.domain.trial import Trial
-from ares.journal.log import GENESIS, chain
+from ares.journal.log import chain, genesis
 from ares.learn.gate.verdict import Verdict
 from ares.runtime.registry.journal_head import read_whole
 from ares.runtime.registry.mlflow_entries import ensemble_entry, ensemble_model, package_entry
@@ -42,6 +42,9 @@ from ares.runtime.registry.registry_state import RegistryState
 
 MIRRORED = ("paper", "live")
 """A run over history moves no alias in MLflow."""
+
+NOTE_FORMAT = 3
+"""Of the journal whose hashes the notes in MLflow began with; a newer one changes no note."""
 
 LOCK_WAIT_S = 5.0
 
@@ -329,7 +332,7 @@ def _metrics(path: Path) -> dict[str, float]:
 
 def _chained(payloads: Iterable[bytes]) -> list[str]:
     """Return the chain's hash at each record."""
-    hashes, before = [], GENESIS
+    hashes, before = [], genesis(NOTE_FORMAT)
     for payload in payloads:
         before = chain(before, payload)
         hashes.append(before.hex())

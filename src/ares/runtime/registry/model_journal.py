@@ -15,7 +15,8 @@ import msgspec
 from ares.domain.errors import AresError, ExternalError
 from ares.domain.model_life import EnsemblePromoted, Record, RequestRefused
 from ares.domain.utc import utc_iso
-from ares.journal.log import Lock, Writer
+from ares.journal.lock import Lock
+from ares.journal.writer import Writer
 from ares.runtime.registry.journal_head import advance, read_whole
 from ares.runtime.registry.registry_state import RegistryState
 
