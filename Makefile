@@ -64,6 +64,9 @@ format: $(READY)  ## put the sources into shape
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+soak: $(READY)  ## worlds that attack the engine, for an hour; taken up where it was left (ARGS="--minutes 5")
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m tests.sim.soak $(ARGS)
+
 bench: $(READY)  ## the benchmarks, peers side by side (minutes; makes .bench)
 	$(BIN)/python -m bench.run $(ARGS)
 

@@ -1,0 +1,332 @@
+"""A venue that does everything that real ones have done, in virtual time and from one seed.
+
+It knows the truth: which orders it holds, what was executed, what the account holds. What it
+reports is late, doubled, reordered, lost, or wrong, as its faults say.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+
+from ares.domain.events import Command, Event
+from ares.domain.order_events import (
+    AccountSeen,
+    AmendOrder,
+    AmendRefused,
+    AskAccount,
+    CancelOrder,
+    CancelRefused,
+    EndReason,
+    OrderAbsent,
+    OrderAccepted,
+    OrderAmended,
+    OrderEnded,
+    OrderFilled,
+    OrderUnknown,
+    QueryOrder,
+    SubmitOrder,
+    VenueDown,
+    VenueUp,
+)
+from ares.sim.faults import Chance
+from ares.sim.schedule import Schedule
+
+LATENCY_MS = (5, 80)
+DELAY_MS = (500, 9_000)
+TIMEOUT_MS = 2_000
+FILL_MS = (1, 1_500)
+SLOW_FILL_MS = (2_000, 70_000)
+OUTAGE_MS = (200, 5_000)
+
+
+@dataclass(slots=True)
+class HeldOrder:
+    """An order at the venue, and what was executed of it."""
+
+    client_id: str
+    instrument: int
+    kind: str
+    lots: int
+    price_ticks: int
+    filled_lots: int = 0
+    ended: EndReason | None = None
+    triggered: bool = False
+    executions: list[OrderFilled] = field(default_factory=list)
+
+    @property
+    def remaining_lots(self) -> int:
+        """Return the signed lots still to fill."""
+        return self.lots - self.filled_lots
+
+
+class AttackingVenue:
+    """Holds orders, fills them at ``prices``, and reports to ``post``.
+
+    post      : takes an event for the engine's inbox; what is posted while no engine runs is lost.
+    fee       : money units of a notional in money units.
+    received  : how often each client id was submitted. lots: what the account holds.
+    cash_of   : money units that each execution brought, by ``client id/execution id``.
+    """
+
+    def __init__(
+        self,
+        n_instruments: int,
+        schedule: Schedule,
+        draw: Random,
+        chance: Chance,
+        post: Callable[[Event], None],
+        units: Callable[[int, int, int], int],
+    ) -> None:
+        self.n_instruments = n_instruments
+        self.prices = [0] * n_instruments
+        self.lots = [0] * n_instruments
+        self.cash_of: dict[str, int] = {}
+        self.orders: dict[str, HeldOrder] = {}
+        self.received: Counter[str] = Counter()
+        self.executions = self.uncovered = 0
+        self.is_up = True
+        self._schedule, self._draw, self._chance = schedule, draw, chance
+        self._post, self._units = post, units
+        self._session, self._next = 1, 0
+        self._lost_reports = False
+
+    # --- the way there and back ----------------------------------------------------------------
+
+    def send(self, command: Command) -> None:
+        """Take a command on its way; it may never arrive."""
+        client_id = getattr(command, "client_id", "")
+        if not self.is_up or self._chance.happens("request_lost"):
+            self._fail(client_id)
+            return
+        self._schedule.after(self._latency_ms(), lambda: self._arrive(command))
+
+    def _arrive(self, command: Command) -> None:
+        match command:
+            case SubmitOrder():
+                self._submit(command)
+            case CancelOrder(client_id=client_id):
+                self._cancel(client_id)
+            case AmendOrder():
+                self._amend(command)
+            case QueryOrder(client_id=client_id):
+                self._look_up(client_id)
+            case AskAccount():
+                self._show_account()
+
+    def _fail(self, client_id: str) -> None:
+        """The sender gets a timeout, or nothing at all."""
+        if client_id and self._draw.random() < 0.5:
+            wait_ms = TIMEOUT_MS
+            self._schedule.after(
+                wait_ms, lambda: self._deliver(OrderUnknown(client_id, self._now_ms(), "timeout"))
+            )
+
+    def _answer(self, event: Event) -> None:
+        """Send the direct answer to a command; it may be lost on the way."""
+        if self._chance.happens("answer_lost"):
+            self._fail(getattr(event, "client_id", ""))
+            return
+        self._send_back(event)
+
+    def _report(self, event: Event) -> None:
+        """Send a report over the private stream; it is lost only together with the session."""
+        if not self.is_up:
+            return
+        if self._chance.happens("session_lost"):
+            self._break_session()
+            return
+        self._send_back(event)
+
+    def _send_back(self, event: Event) -> None:
+        session = self._session
+        for _ in range(2 if self._chance.happens("doubled") else 1):
+            self._schedule.after(self._latency_ms(), lambda: self._deliver(event, session))
+
+    def _deliver(self, event: Event, session: int = 0) -> None:
+        if self.is_up and session in (0, self._session):
+            self._post(event)
+
+    def _break_session(self) -> None:
+        self.is_up = False
+        self._session += 1
+        session = self._session
+        self._post(VenueDown(self._now_ms(), "the socket closed"))
+
+        def restored() -> None:
+            self.is_up = True
+            self._post(VenueUp(self._now_ms(), session))
+
+        self._schedule.after(self._draw.randint(*OUTAGE_MS), restored)
+
+    # --- orders --------------------------------------------------------------------------------
+
+    def _submit(self, command: SubmitOrder) -> None:
+        self.received[command.client_id] += 1
+        if command.client_id in self.orders:
+            return
+        order = HeldOrder(
+            command.client_id, command.instrument, command.kind, command.lots, command.price_ticks
+        )
+        self.orders[order.client_id] = order
+        late = 0 < command.send_by_ms < self._schedule.now_ms
+        i = command.instrument % self.n_instruments
+        selling = sum(
+            o.remaining_lots
+            for o in self.orders.values()
+            if o.ended is None and o.lots < 0 and o.instrument % self.n_instruments == i
+        )
+        covered = command.lots > 0 or -selling <= self.lots[i]
+        if late or not covered or self._chance.happens("rejected"):
+            order.ended = "rejected"
+            detail = "deadline" if late else "refused" if covered else "insufficient balance"
+            if not covered:
+                self.uncovered += 1
+            self._answer(OrderEnded(order.client_id, self._now_ms(), "rejected", 0, detail))
+            return
+        self._answer(OrderAccepted(order.client_id, self._now_ms(), f"v{len(self.orders)}"))
+        if command.kind != "stop":
+            self._fill_later(order)
+        elif self._chance.happens("stop_dropped"):
+            self._schedule.after(self._draw.randint(100, 20_000), lambda: self._drop(order))
+
+    def _drop(self, order: HeldOrder) -> None:
+        if order.ended is None:
+            self._end(order, "cancelled")
+
+    def _fill_later(self, order: HeldOrder) -> None:
+        wait_ms = SLOW_FILL_MS if self._chance.happens("slow_fill") else FILL_MS
+        self._schedule.after(self._draw.randint(*wait_ms), lambda: self._fill(order))
+
+    def _fill(self, order: HeldOrder) -> None:
+        if order.ended is not None:
+            return
+        left = abs(order.remaining_lots)
+        lots = left
+        if left > 1 and self._chance.happens("partly_filled"):
+            lots = self._draw.randint(1, left)
+        self._execute(order, lots if order.lots > 0 else -lots)
+        if order.remaining_lots == 0:
+            order.ended = "filled"
+            if self._draw.random() < 0.5:
+                self._report_end(order, "filled")
+            if self._chance.happens("beyond_order"):
+                self._execute(order, 1 if order.lots > 0 else -1)
+        elif order.kind == "entry" and self._draw.random() < 0.3:
+            self._end(order, "expired")
+        else:
+            self._fill_later(order)
+
+    def _execute(self, order: HeldOrder, lots: int, *, silent: bool = False) -> OrderFilled | None:
+        """Trade at the market, as far as the account reaches; report it unless ``silent``."""
+        i = order.instrument % self.n_instruments
+        if lots < 0:
+            lots = -min(-lots, self.lots[i])
+        if lots == 0:
+            return None
+        self._next += 1
+        price = self.prices[i]
+        units = self._units(i, price, abs(lots))
+        fee = units // 1_000
+        self.lots[i] += lots
+        cash = -(units if lots > 0 else -units) - fee
+        self.cash_of[f"{order.client_id}/x{self._next}"] = cash
+        order.filled_lots += lots
+        event = OrderFilled(
+            order.client_id, self._now_ms(), lots, price, fee, f"x{self._next}", order.instrument,
+            self._schedule.now_ms,
+        )  # fmt: skip
+        order.executions.append(event)
+        self.executions += 1
+        if not silent:
+            self._report(event)
+        return event
+
+    def _end(self, order: HeldOrder, reason: EndReason) -> None:
+        """End an order; an execution may be reported only after its end."""
+        if self._chance.happens("late_fill") and order.remaining_lots:
+            sign = 1 if order.lots > 0 else -1
+            late = self._execute(order, sign, silent=True)
+            if late is not None:
+                self._schedule.after(self._draw.randint(*DELAY_MS), lambda: self._report(late))
+        order.ended = "filled" if order.remaining_lots == 0 else reason
+        self._report_end(order, order.ended)
+
+    def _report_end(self, order: HeldOrder, reason: EndReason) -> None:
+        cum = order.filled_lots if self._draw.random() < 0.8 else None
+        self._report(OrderEnded(order.client_id, self._now_ms(), reason, cum))
+
+    def _cancel(self, client_id: str) -> None:
+        order = self.orders.get(client_id)
+        if order is None or order.ended is not None or self._chance.happens("cancel_refused"):
+            self._answer(CancelRefused(client_id, self._now_ms(), "unknown or closed"))
+            return
+        if self._draw.random() < 0.2:  # it fills during the cancel
+            self._fill(order)
+        if order.ended is None:
+            self._end(order, "cancelled")
+
+    def _amend(self, command: AmendOrder) -> None:
+        order = self.orders.get(command.client_id)
+        if order is None or order.ended is not None or self._chance.happens("cancel_refused"):
+            self._answer(AmendRefused(command.client_id, self._now_ms(), "unknown or closed"))
+            return
+        order.lots, order.price_ticks = command.lots, command.price_ticks
+        if abs(order.filled_lots) >= abs(order.lots):
+            self._end(order, "filled")
+            return
+        self._answer(
+            OrderAmended(command.client_id, self._now_ms(), command.lots, command.price_ticks)
+        )
+
+    def _look_up(self, client_id: str) -> None:
+        """Report all executions of an order, then where it stands; or that it was not found."""
+        order = self.orders.get(client_id)
+        if order is None or self._draw.random() < 0.05:
+            complete = order is None and self._draw.random() < 0.8
+            self._answer(OrderAbsent(client_id, self._now_ms(), complete, self._schedule.now_ms))
+            return
+        for event in order.executions:
+            self._answer(event)
+        if order.ended is None:
+            if order.kind == "stop":
+                self._answer(OrderAmended(client_id, self._now_ms(), order.lots, order.price_ticks))
+            self._answer(OrderAccepted(client_id, self._now_ms()))
+        else:
+            self._answer(OrderEnded(client_id, self._now_ms(), order.ended, order.filled_lots))
+
+    def _show_account(self) -> None:
+        open_ids = tuple(o.client_id for o in self.orders.values() if o.ended is None)
+        complete = self._draw.random() < 0.95
+        now_ms = self._now_ms()
+        self._answer(AccountSeen(now_ms, now_ms, complete, tuple(self.lots), open_ids))
+
+    # --- the market ----------------------------------------------------------------------------
+
+    def price(self, i: int, ticks: int) -> None:
+        """Let an instrument trade at a price: stops at or above it are triggered."""
+        self.prices[i] = ticks
+        for order in list(self.orders.values()):
+            if order.instrument % self.n_instruments != i or order.kind != "stop":
+                continue
+            if order.ended is None and not order.triggered and ticks <= order.price_ticks:
+                order.triggered = True
+                self._fill(order)
+        if self._chance.happens("unknown_order"):
+            self._trade_of_a_person(i)
+        if self._chance.happens("moved_capital"):
+            self.lots[i] = max(0, self.lots[i] + self._draw.randint(-50, 50))
+
+    def _trade_of_a_person(self, i: int) -> None:
+        order = HeldOrder(f"app-{self._next}", i, "entry", self._draw.choice([-9, 5, 20]), 0)
+        self._execute(order, order.lots)
+
+    # --- helpers -------------------------------------------------------------------------------
+
+    def _latency_ms(self) -> int:
+        return self._draw.randint(*(DELAY_MS if self._chance.happens("delayed") else LATENCY_MS))
+
+    def _now_ms(self) -> int:
+        return self._schedule.now_ms

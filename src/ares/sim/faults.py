@@ -1,0 +1,92 @@
+"""Which faults an attacking world draws, and how often. Probabilities are per occasion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from random import Random
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """Probability of each fault at each occasion for it; all 0: a world without faults.
+
+    On the way: request_lost, answer_lost (the sender learns nothing, or of a timeout), doubled,
+    delayed (by seconds; otherwise 5 to 80 ms, in any order), session_lost (reports are lost until a
+    new session). At the venue: rejected, cancel_refused, stop_dropped (the venue cancels it by
+    itself), partly_filled, slow_fill, late_fill (after the end was reported), beyond_order,
+    unknown_order (one that is not ours), moved_capital. Of the market: bar_missing, bar_late,
+    bar_wrong, bar_corrected, feed_mute (no bars for minutes while the venue answers). At home:
+    crash, disk_full, clock_jump (at a start), command, upgrade (a clean stop by the old version).
+    """
+
+    request_lost: float = 0.0
+    answer_lost: float = 0.0
+    doubled: float = 0.0
+    delayed: float = 0.0
+    session_lost: float = 0.0
+    rejected: float = 0.0
+    cancel_refused: float = 0.0
+    stop_dropped: float = 0.0
+    partly_filled: float = 0.0
+    slow_fill: float = 0.0
+    late_fill: float = 0.0
+    beyond_order: float = 0.0
+    unknown_order: float = 0.0
+    moved_capital: float = 0.0
+    bar_missing: float = 0.0
+    bar_late: float = 0.0
+    bar_wrong: float = 0.0
+    bar_corrected: float = 0.0
+    feed_mute: float = 0.0
+    crash: float = 0.0
+    disk_full: float = 0.0
+    clock_jump: float = 0.0
+    command: float = 0.0
+    upgrade: float = 0.0
+
+
+WORST = Faults(
+    request_lost=0.10, answer_lost=0.10, doubled=0.15, delayed=0.15, session_lost=0.01,
+    rejected=0.10, cancel_refused=0.10, stop_dropped=0.02, partly_filled=0.5, slow_fill=0.2,
+    late_fill=0.05, beyond_order=0.02, unknown_order=0.002, moved_capital=0.001,
+    bar_missing=0.003, bar_late=0.004, bar_wrong=0.002, bar_corrected=0.01, feed_mute=0.004,
+    crash=0.003, disk_full=0.003, clock_jump=0.3, command=0.01, upgrade=0.01,
+)  # fmt: skip
+"""Far more often than any real venue; a world draws each kind at a share of it, or not at all."""
+
+
+def drawn(draw: Random) -> Faults:
+    """Return the faults of one world: each kind absent, rare or frequent."""
+    shares = {
+        field.name: draw.choice((0.0, 0.2, 1.0)) * float(getattr(WORST, field.name))
+        for field in fields(WORST)
+    }
+    return Faults(**shares)
+
+
+class Chance:
+    """Decides at each occasion whether a fault happens, and keeps which did.
+
+    kept : numbers of the occasions at which a fault may happen; None: at all. With fewer of them
+           the least that still breaks a promise is found, see ``tests.sim.shrink``.
+    happened : (number of the occasion, name), in order.
+    """
+
+    def __init__(self, draw: Random, faults: Faults, kept: frozenset[int] | None = None) -> None:
+        self.faults = faults
+        self.happened: list[tuple[int, str]] = []
+        self._draw, self._kept = draw, kept
+        self._occasions = 0
+
+    def happens(self, name: str) -> bool:
+        """Return whether a fault happens now."""
+        self._occasions += 1
+        is_drawn = self._draw.random() < float(getattr(self.faults, name))
+        if not is_drawn or (self._kept is not None and self._occasions not in self._kept):
+            return False
+        self.happened.append((self._occasions, name))
+        return True
+
+    def calm(self) -> None:
+        """End all faults."""
+        self.faults = Faults()

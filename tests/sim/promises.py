@@ -1,0 +1,151 @@
+"""The promises that a world holds the engine to; a broken one raises ``Finding``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from tests.sim.world_setup import NAKED_MS_MAX, RULES, N
+
+from ares.core.halts import ALL, BY_CLOCK, BY_DIFFERENCE
+from ares.core.orders import Life
+from ares.core.reconcile import SKEW_MS_MAX
+from ares.domain.events import Effect, Event
+from ares.domain.order_events import (
+    SubmitOrder,
+)
+from ares.kernel.trade.layout import BREAKER_DRAWDOWN, OPEN
+
+if TYPE_CHECKING:
+    from tests.sim.world import World
+
+
+class Finding(AssertionError):
+    """The engine broke a promise."""
+
+
+class Promises:
+    """Looks at a world after every event, and after everything that happens in it."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.naked_ms = [0] * N
+
+    def on_event(self, seq: int, event: Event, effects: list[Effect]) -> None:
+        """Check after every event what may never be."""
+        state = self.world.state
+        for lane in range(N):
+            held = int(state.trade.book[lane]["position_lots"])
+            if held < 0:
+                raise Finding(f"event {seq}: position of {held} lots")
+            selling = -sum(
+                o.remaining_lots
+                for o in state.orders.values()
+                if o.instrument == lane and o.lots < 0 and o.cancel.value != "sent"
+            )
+            if selling > held and not state.differences:
+                raise Finding(f"event {seq}: {selling} lots are for sale, {held} are held")
+        for order in (*state.orders.values(), *state.ended.values()):
+            if not 0 <= order.filled_lots * (1 if order.lots > 0 else -1) <= abs(order.lots):
+                raise Finding(f"event {seq}: {order.filled_lots} of {order.lots} lots are booked")
+        for effect in effects:
+            self.world.counts[type(effect).__name__] += 1
+            if isinstance(effect, SubmitOrder):
+                self._check_order(seq, effect)
+
+    def _check_order(self, seq: int, order: SubmitOrder) -> None:
+        state = self.world.state
+        if order.client_id in self.world.sent:
+            raise Finding(f"event {seq}: id {order.client_id} is sent again")
+        self.world.sent.add(order.client_id)
+        most = self.world.setup.instruments[order.instrument].spec.order_lots_max
+        if most and abs(order.lots) > most:
+            raise Finding(f"event {seq}: an order of {order.lots} lots, the venue takes {most}")
+        if order.kind != "entry":
+            held = int(state.trade.book[order.instrument]["position_lots"])
+            if -order.lots > held:
+                raise Finding(f"event {seq}: {order.kind} of {order.lots} with {held} held")
+            return
+        if any(h.instrument in (ALL, order.instrument) for h in state.halts):
+            raise Finding(f"event {seq}: an entry while {state.halts} stand")
+        account = state.trade.account[0]
+        status = account["breaker_status"].tolist()
+        if OPEN in status or status[BREAKER_DRAWDOWN]:
+            raise Finding(f"event {seq}: an entry while a breaker is open")
+        if int(account["gross"]) > 1.001 * RULES.exposure_max * int(account["equity"]) + 10**8:
+            raise Finding(f"event {seq}: gross exposure {account['gross']}")
+
+    def check_venue(self) -> None:
+        """The venue never holds two orders of one kind in a lane: no intent was sent twice."""
+        kinds = Counter(
+            (order.instrument, order.kind)
+            for order in self.world.venue.orders.values()
+            if order.ended is None
+        )
+        for (instrument, kind), n in kinds.items():
+            if n > 1:
+                raise Finding(f"{n} orders of kind {kind} are open in lane {instrument}")
+
+    def check_naked(self) -> None:
+        """A position has a stop at the venue, or is being sold, but for 2 s in which both work."""
+        for i in range(N):
+            book = self.world.state.trade.book[i]
+            orders = [
+                o for o in self.world.venue.orders.values() if o.ended is None and o.instrument == i
+            ]
+            covered = any(o.lots < 0 for o in orders)
+            if (
+                not self.world.running
+                or not self.world.clock_known
+                or not self.world.venue.is_up
+                or covered
+                or self.world.venue.lots[i] < int(book["position_lots"])  # a person took the coins
+                or int(book["position_lots"]) == 0
+                or self._is_excused(i)
+            ):
+                self.naked_ms[i] = 0
+            elif self.naked_ms[i] == 0:
+                self.naked_ms[i] = self.world.schedule.now_ms
+            elif self.world.schedule.now_ms - self.naked_ms[i] > NAKED_MS_MAX:
+                raise Finding(
+                    f"no stop for {self.world.schedule.now_ms - self.naked_ms[i]} ms in lane {i}"
+                )
+
+    def _is_excused(self, i: int) -> bool:
+        """Return whether an answer of the venue is outstanding, or a person must settle first."""
+        state = self.world.state
+        if any(h.reason == BY_DIFFERENCE and h.instrument in (ALL, i) for h in state.halts):
+            return True
+        selling = [o for o in state.orders.values() if o.instrument == i and o.lots < 0]
+        return any(o.life is not Life.ENDED for o in selling)
+
+    def check_settled(self) -> None:
+        """Once calm: no doubt, no halt, no difference, and the ledger is the venue's account."""
+        state = self.world.state
+        if not self.world.running:
+            raise Finding("the engine does not run")
+        doubts = [o.client_id for o in state.orders.values() if o.doubt_ms]
+        if doubts:
+            raise Finding(f"unknown outcomes are left: {doubts}")
+        wrong_clock = abs(self.world.ahead_ms) > SKEW_MS_MAX
+        halts = [h for h in state.halts if not (wrong_clock and h.reason == BY_CLOCK)]
+        if halts or state.differences:
+            raise Finding(f"halts are left: {state.halts} {state.differences}")
+        for client_id, n in self.world.venue.received.items():
+            if n > 1:
+                raise Finding(f"{client_id} was sent {n} times")
+        for i in range(N):
+            held = int(state.trade.book[i]["position_lots"]) + state.outside_lots[i]
+            if held != self.world.venue.lots[i]:
+                raise Finding(
+                    f"instrument {i}: ledger {held}, venue {self.world.venue.lots[i]} lots"
+                )
+        ledger = int(state.trade.account[0]["cash"]) - self.world.cash_start
+        known = self.world.venue.received.keys()
+        venue = sum(
+            cash
+            for key, cash in self.world.venue.cash_of.items()
+            if key.split("/")[0] in known or key in state.strange_execs
+        )
+        if ledger != venue:  # of strangers only what was reported; the rest shows in the balances
+            raise Finding(f"cash: ledger {ledger}, venue {venue}")

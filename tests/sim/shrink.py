@@ -1,0 +1,54 @@
+"""From a seed that breaks a promise to the fewest faults that still break it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.sim.promises import Finding
+from tests.sim.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What broke, and the faults (number of the occasion, name) that are needed for it."""
+
+    seed: int
+    n_events: int
+    message: str
+    faults: tuple[tuple[int, str], ...]
+
+
+def failure_of(seed: int, n_events: int, kept: frozenset[int] | None = None) -> Failure | None:
+    """Return what a seed breaks; None: nothing."""
+    world = World(seed, n_events, kept=kept)
+    try:
+        world.run()
+    except Finding as found:
+        return Failure(seed, n_events, str(found), tuple(world.chance.happened))
+    return None
+
+
+def shrink(
+    failure: Failure,
+    run: Callable[[int, int, frozenset[int]], Failure | None] = failure_of,
+) -> Failure:
+    """Return a failure of the same seed with so few faults that none can be left out.
+
+    Halves are left out first, then quarters, down to single faults (delta debugging).
+    """
+    best, size = failure, max(1, len(failure.faults) // 2)
+    while True:
+        smaller = None
+        for first in range(0, len(best.faults), size):
+            rest = best.faults[:first] + best.faults[first + size :]
+            smaller = run(best.seed, best.n_events, frozenset(n for n, _ in rest))
+            if smaller is not None and len(smaller.faults) < len(best.faults):
+                break
+            smaller = None
+        if smaller is not None:
+            best, size = smaller, min(size, max(1, len(smaller.faults) // 2))
+        elif size == 1:
+            return best
+        else:
+            size = max(1, size // 2)

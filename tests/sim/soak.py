@@ -1,0 +1,102 @@
+"""Many seeds of the attacking world, resumable: ``python -m tests.sim.soak``; see ``make soak``.
+
+Results are kept in one file by the identity of the code, so that a later call goes on where the
+last one stopped. A seed that breaks a promise is shrunk and kept with its faults.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+import time
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from tests.sim.promises import Finding
+from tests.sim.shrink import failure_of, shrink
+from tests.sim.world import World
+
+from ares.runtime.engine.code_version import code_hashes
+
+HERE = Path(__file__).parent
+BATCH = 50
+
+
+def identity() -> str:
+    """Return the hash of what a seed's run depends on: code by its meaning, worlds, versions."""
+    digest = hashlib.sha256(json.dumps(code_hashes(), sort_keys=True).encode())
+    parts = [*sorted(HERE.glob("*.py")), *sorted((HERE.parents[1] / "src/ares/sim").glob("*.py"))]
+    locks = sorted(HERE.parents[1].glob("requirements*.txt"))
+    for path in (*parts, *locks):
+        digest.update(path.read_bytes())
+    digest.update(sys.version.encode())
+    return digest.hexdigest()[:16]
+
+
+def run_batch(first: int, n_events: int) -> tuple[dict[str, int], list[dict[str, Any]]]:
+    """Run a batch of seeds; return what happened in them, and what they broke."""
+    counts: Counter[str] = Counter()
+    broken: list[dict[str, Any]] = []
+    for seed in range(first, first + BATCH):
+        world = World(seed, n_events)
+        try:
+            world.run()
+        except Finding as found:
+            failure = failure_of(seed, n_events)
+            least = None if failure is None else shrink(failure)
+            broken.append(
+                {
+                    "seed": seed,
+                    "events": n_events,
+                    "finding": str(found),
+                    "least": None if least is None else list(least.faults),
+                }
+            )
+        counts["worlds"] += 1
+        counts["events"] += world.state.seq
+        counts["orders"] += len(world.sent)
+        counts["executions"] += world.venue.executions
+        counts["duplicates"] += sum(n - 1 for n in world.venue.received.values())
+        counts.update(f"fault {name}" for _, name in world.chance.happened)
+        counts["states compared"] += world.counts["states compared"]
+    return dict(counts), broken
+
+
+def main() -> int:
+    """Run batches until the time is over or all seeds are done; 1: a promise was broken."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=100_000)
+    parser.add_argument("--events", type=int, default=300)
+    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--results", type=Path, default=Path("build/soak.json"))
+    chosen = parser.parse_args()
+    key = f"{identity()}/{chosen.events}"
+    known = json.loads(chosen.results.read_text()) if chosen.results.exists() else {}
+    record = known.setdefault(key, {"next": 0, "counts": {}, "broken": []})
+    counts: Counter[str] = Counter(record["counts"])
+    until_s = time.monotonic() + 60.0 * chosen.minutes
+    with ProcessPoolExecutor(chosen.workers) as pool:
+        while record["next"] < chosen.seeds and time.monotonic() < until_s:
+            firsts = range(record["next"], record["next"] + BATCH * chosen.workers, BATCH)
+            for found, broken in pool.map(run_batch, firsts, [chosen.events] * len(firsts)):
+                counts.update(found)
+                record["broken"] += broken
+                for failure in broken:
+                    sys.stdout.write(f"seed {failure['seed']}: {failure['finding']}\n")
+            record["next"], record["counts"] = firsts[-1] + BATCH, dict(sorted(counts.items()))
+            chosen.results.parent.mkdir(parents=True, exist_ok=True)
+            chosen.results.write_text(json.dumps(known, indent=1))
+    done = ", ".join(f"{counts[name]:,} {name}" for name in ("worlds", "events", "orders"))
+    sys.stdout.write(f"{done}; {len(record['broken'])} broken; code {key}\n")
+    for name, n in sorted(counts.items()):
+        sys.stdout.write(f"  {name}: {n:,}\n")
+    return 1 if record["broken"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

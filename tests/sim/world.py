@@ -1,0 +1,376 @@
+"""The engine against a world that attacks it: one seed, virtual time, invariants at every step.
+
+``World(seed).run()`` raises ``Finding`` where the engine breaks a promise. The market, the venue,
+the network, the disk and the clock are drawn from the seed; the engine is the real one: ``step``,
+kernel, order machine, loop, journal records and snapshots.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, deque
+from functools import partial
+from random import Random
+
+import msgspec
+import numpy as np
+from tests.sim.promises import Finding, Promises
+from tests.sim.world_setup import CALM_MS, SCORERS, SNAPSHOT_EVENTS, START_MS, N, first_snapshot
+
+from ares.core.execution import wake_ms
+from ares.core.models import Models
+from ares.core.snapshot import restore, snapshot
+from ares.core.state import State
+from ares.core.step import step
+from ares.domain.events import BarsClosed, Effect, EngineStarted, Event, RunStarted
+from ares.domain.order_events import (
+    ClockSkewMeasured,
+    CommandGiven,
+    Stopping,
+    TimeReached,
+)
+from ares.domain.timeframe import MINUTE_MS
+from ares.journal.run import encode_effects
+from ares.kernel.trade.money import notional_units
+from ares.runtime.engine.loop import Loop
+from ares.sim.attacking_venue import AttackingVenue
+from ares.sim.faults import Chance, Faults, drawn
+from ares.sim.schedule import Schedule
+
+
+class _Crash(BaseException):
+    """The process ends here."""
+
+
+class Disk:
+    """The journal's records, as a disk holds them: what was not synced may be lost in a crash."""
+
+    def __init__(self, world: World) -> None:
+        self.records: list[tuple[str, bytes, Event | None, int]] = []
+        self.synced = 0
+        self._world = world
+
+    def event(
+        self, seq: int, event: Event, at_ms: int = 0, causation: int = 0, correlation: int = 0
+    ) -> None:
+        self._write("E", msgspec.msgpack.encode((seq, at_ms, event)), event, at_ms)
+
+    def effects(self, seq: int, effects: list[Effect]) -> None:
+        self._write("F", encode_effects(seq, effects), None, 0)
+
+    def _write(self, kind: str, raw: bytes, event: Event | None, at_ms: int) -> None:
+        self._world.may_crash()
+        if self._world.is_full():
+            raise _Crash  # what cannot be journaled must not be done: the engine ends
+        self.records.append((kind, raw, event, at_ms))
+
+    def sync(self) -> None:
+        self._world.may_crash()
+        self.synced = len(self.records)
+        self._world.may_crash()
+
+    def write(self) -> None:
+        return
+
+    def lose(self, draw: Random) -> None:
+        """Lose a part of what was not synced."""
+        del self.records[draw.randint(self.synced, len(self.records)) :]
+        self.synced = len(self.records)
+
+
+class World:
+    """One seed: a market, a venue, an engine, and everything that goes wrong."""
+
+    def __init__(
+        self,
+        seed: int,
+        n_events: int = 300,
+        faults: Faults | None = None,
+        kept: frozenset[int] | None = None,
+    ) -> None:
+        self.draw = Random(seed)
+        faults = drawn(self.draw) if faults is None else faults
+        self.chance = Chance(Random(seed ^ 0xFA17), faults, kept)
+        self.n_events = n_events
+        self.schedule = Schedule(START_MS)
+        self.setup, first = first_snapshot(self.draw.random() < 0.5)
+        self.snapshots: list[tuple[int, bytes]] = [(0, first)]
+        self.disk = Disk(self)
+        self.inbox: deque[Event] = deque()
+        self.venue = AttackingVenue(
+            N, self.schedule, Random(seed ^ 0x5EED), self.chance, self._post, self._units
+        )
+        self.market = Random(seed ^ 0xFACE)
+        self.prices = [10_000, 10_000]
+        self.opens, self.lows, self.highs = [list(self.prices) for _ in range(3)]
+        self.venue.prices = list(self.prices)
+        self.cash_start = 0
+        self.ahead_ms = 0
+        self.clock_known = False
+        self.crash_allowed = False
+        self.running = False
+        self.calm = self.is_closed = False
+        self.commands = self.mute_bars = 0
+        self.at_crash: tuple[int, bytes] | None = None
+        self.epochs = 0
+        self.promises = Promises(self)
+        self.counts: Counter[str] = Counter()
+        self.sent: set[str] = set()
+        self.state: State
+        self.loop: Loop
+
+    # --- one run -------------------------------------------------------------------------------
+
+    def run(self) -> World:
+        """Run all events, then let the world calm down, and check what is left."""
+        self._start()
+        self.cash_start = int(self.state.trade.account[0]["cash"])
+        self.schedule.after(MINUTE_MS, self._bar)
+        self.schedule.after(self.draw.randint(1, 30_000), self._disturb)
+        while self.state.seq < self.n_events:
+            self._advance()
+        self._calm_down()
+        self.promises.check_settled()
+        return self
+
+    def journal_hash(self) -> str:
+        """Return the hash of everything that was journaled."""
+        digest = hashlib.sha256()
+        for _, raw, _, _ in self.disk.records:
+            digest.update(raw)
+        return digest.hexdigest()
+
+    def _advance(self) -> None:
+        """Go on to what happens next: in the world, or a deadline of the engine."""
+        next_ms = self.schedule.next_ms()
+        assert next_ms is not None
+        due_ms = wake_ms(self.state) if self.running else 0
+        due_world_ms = due_ms - self.ahead_ms
+        if due_ms and due_world_ms <= next_ms:
+            self.schedule.now_ms = max(self.schedule.now_ms, due_world_ms)
+            self._process(TimeReached(self._clock_ms()))
+        else:
+            self.schedule.step()
+        self.promises.check_venue()
+        self.promises.check_naked()
+
+    def _calm_down(self) -> None:
+        """End the faults; an operator settles what stands; everything must come to rest."""
+        self.calm = True
+        self.chance.calm()
+        until_ms = self.schedule.now_ms + CALM_MS
+        while self.schedule.now_ms < until_ms:
+            self._advance()
+            if self.schedule.now_ms > until_ms - CALM_MS // 2:
+                self._operate()
+        self.is_closed = True  # the market; what is on its way arrives
+        until_ms = self.schedule.now_ms + CALM_MS // 2
+        while self.schedule.now_ms < until_ms:
+            self._advance()
+            self._operate()
+
+    def _operate(self) -> None:
+        """Do what a person at the keyboard does: settle, then resume."""
+        state = self.state
+        if state.differences and not any(o.doubt_ms for o in state.orders.values()):
+            vanished = [d for d in state.differences if d.kind == "vanished_order"]
+            args = {"order": vanished[0].client_id, "outcome": "absent"} if vanished else {}
+            self._command("settle", args if args.get("order") in state.orders else {})
+        elif any(h.needs_person for h in state.halts):
+            self._command("resume", {})
+
+    # --- the engine ----------------------------------------------------------------------------
+
+    def now_ms(self) -> int:
+        """Return the engine's time: a port of the loop."""
+        return self._clock_ms()
+
+    def _clock_ms(self) -> int:
+        return self.schedule.now_ms + self.ahead_ms
+
+    def _measure_clock(self) -> None:
+        self.clock_known = True
+        self._process(ClockSkewMeasured(self._clock_ms(), -self.ahead_ms))
+
+    def _post(self, event: Event) -> None:
+        """Take an event for the engine; while none runs it is lost."""
+        if not self.running:
+            return
+        self._process(event)
+
+    def _process(self, event: Event) -> None:
+        if not self.running:
+            return
+        self.crash_allowed = not self.calm
+        try:
+            self.loop.process(event)
+        except _Crash:
+            self._on_crash()
+        except Exception as error:
+            what = f"{type(event).__name__} raised {type(error).__name__}: {error}"
+            raise Finding(what) from error
+        finally:
+            self.crash_allowed = False
+        if self.running and self.state.seq - self.snapshots[-1][0] >= SNAPSHOT_EVENTS:
+            self.disk.synced = len(self.disk.records)
+            self.snapshots.append((self.state.seq, snapshot(self.state)))
+
+    def is_full(self) -> bool:
+        """Return whether the disk is full at this write, if the seed says so."""
+        return self.crash_allowed and self.chance.happens("disk_full")
+
+    def may_crash(self) -> None:
+        """End the process here, if the seed says so."""
+        if self.crash_allowed and self.chance.happens("crash"):
+            raise _Crash
+
+    def _on_crash(self) -> None:
+        self.counts["crashes"] += 1
+        self.at_crash = None
+        if self.disk.records and self.disk.records[-1][0] == "F":
+            self.at_crash = (self.state.seq, snapshot(self.state))
+        self._end()
+
+    def _upgrade(self) -> None:
+        """Stop cleanly, as the old version does before a new one goes on."""
+        self._process(Stopping(self._clock_ms()))
+        if not self.running:
+            return
+        self.counts["upgrades"] += 1
+        self.disk.synced = len(self.disk.records)
+        self.snapshots.append((self.state.seq, snapshot(self.state)))
+        self._end()
+
+    def _end(self) -> None:
+        self.running = False
+        self.inbox.clear()
+        self.disk.lose(self.draw)
+        self.venue.is_up = True
+        self.venue._session += 1
+        self.schedule.after(self.draw.randint(100, 20_000), self._start)
+
+    def _start(self) -> None:
+        """Recover: newest snapshot, then the tail, compared; then reconcile."""
+        self.epochs += 1
+        state, unanswered = self._recover()
+        self.state = state
+        self.inbox = deque()
+        watchers = (self.promises.on_event,)
+        self.loop = Loop(
+            state, self.disk, self.venue, Models(SCORERS), self, self.inbox, watchers,
+        )  # fmt: skip
+        self.running = True
+        self.promises.naked_ms = [0] * N
+        skew_ms = self.draw.randint(-20_000, 20_000) if self.chance.happens("clock_jump") else 0
+        self.ahead_ms = max(skew_ms, state.at_ms - self.schedule.now_ms)
+        self.clock_known = False
+        self.schedule.after(self.draw.randint(50, 1_500), self._measure_clock)
+        if unanswered is not None:
+            event, at_ms = unanswered
+            effects = step(state, event, Models(SCORERS), at_ms)
+            self.disk.effects(state.seq, effects)
+        if self.epochs == 1:
+            self._process(RunStarted(self.setup))
+        else:
+            self._process(EngineStarted({}, state.seq, f"epoch-{self.epochs}"))
+
+    def _recover(self) -> tuple[State, tuple[Event, int] | None]:
+        tail_seq = sum(1 for kind, *_ in self.disk.records if kind == "E")
+        while self.snapshots[-1][0] > tail_seq:
+            self.snapshots.pop()
+        from_seq, raw = self.snapshots[-1]
+        state = restore(self.setup, raw)
+        seq, pending = 0, None
+        for kind, raw, event, at_ms in self.disk.records:
+            if kind == "E":
+                seq += 1
+                pending = (event, at_ms)
+                continue
+            assert pending is not None
+            assert pending[0] is not None
+            if seq > from_seq:
+                effects = step(state, pending[0], Models(SCORERS), pending[1])
+                if encode_effects(seq, effects) != raw:
+                    raise Finding(f"recovery of event {seq} gives other effects")
+            pending = None
+        if self.at_crash is not None and self.at_crash[0] == state.seq and pending is None:
+            if self.at_crash[1] != snapshot(state):
+                raise Finding(f"recovery at event {seq} gives another state")
+            self.counts["states compared"] += 1
+        self.at_crash = None
+        for client_id in self.venue.received:
+            if client_id not in state.orders and client_id not in state.ended:
+                raise Finding(f"order {client_id} reached the venue and was not durable")
+        if pending is None:
+            return state, None
+        assert pending[0] is not None
+        return state, (pending[0], pending[1])
+
+    # --- what happens --------------------------------------------------------------------------
+
+    def _bar(self) -> None:
+        """Let a minute pass: prices move through its open, low and close; then the bar comes."""
+        self.schedule.after(MINUTE_MS, self._bar)
+        if self.is_closed:
+            return
+        if self.chance.happens("feed_mute"):
+            self.mute_bars = self.draw.randint(2, 10)
+        rows, here = [], bytearray()
+        for i in range(N):
+            opened, close = self.opens[i], self.prices[i]
+            low = min(self.lows[i], opened, close)
+            high = max(self.highs[i], opened, close)
+            bar = [opened / 100, high / 100, low / 100, close / 100, 400.0]
+            if self.chance.happens("bar_wrong"):
+                bar[self.market.randrange(4)] = self.market.choice([0.0, -1.0, float("nan")])
+            rows.append(bar)
+            here.append(not self.chance.happens("bar_missing"))
+        self._trade_a_minute()
+        ts_ms = self.schedule.now_ms // MINUTE_MS * MINUTE_MS
+        if self.chance.happens("bar_wrong"):
+            ts_ms += self.market.choice([366 * 86_400_000, -MINUTE_MS])
+        event = BarsClosed(ts_ms, np.array(rows).tobytes(), bytes(here), b"\0" * N)
+        if self.mute_bars:
+            self.mute_bars -= 1
+        elif self.chance.happens("bar_late"):
+            self.schedule.after(self.draw.randint(1_000, 120_000), lambda: self._process(event))
+        else:
+            self._process(event)
+        if self.chance.happens("bar_corrected"):
+            corrected = np.array(rows) * self.draw.choice([1.0, 1.01])
+            self._process(msgspec.structs.replace(event, ohlcv=corrected.tobytes()))
+
+    def _trade_a_minute(self) -> None:
+        """Let both instruments trade at a few prices within the coming minute."""
+        self.opens, self.lows, self.highs = [list(self.prices) for _ in range(3)]
+        for i in range(N):
+            for _ in range(self.market.randint(1, 4)):
+                wait_ms = self.market.randint(1, MINUTE_MS - 1)
+                self.schedule.after(wait_ms, partial(self._trade, i))
+
+    def _trade(self, i: int) -> None:
+        ticks = max(1_000, self.prices[i] + int(self.market.gauss(0, 14)))
+        self.prices[i] = ticks
+        self.lows[i], self.highs[i] = min(self.lows[i], ticks), max(self.highs[i], ticks)
+        self.venue.price(i, ticks)
+
+    def _disturb(self) -> None:
+        """Do what a person, the clock or the power does at a bad moment."""
+        self.schedule.after(self.draw.randint(1_000, 30_000), self._disturb)
+        if self.chance.happens("crash") and self.running:
+            self._on_crash()
+        if self.chance.happens("upgrade") and self.running:
+            self._upgrade()
+        if self.chance.happens("command"):
+            verb = self.draw.choice(["halt", "resume", "settle", "nonsense"])
+            key = self.draw.choice(["", "sim:T0/USDT", "sim:T1/USDT", "sim:NO/NO"])
+            self._command(verb, {"instrument": key} if key else {})
+
+    def _command(self, verb: str, args: dict[str, str]) -> None:
+        if not self.draw.random() < 0.2:
+            self.commands += 1
+        self._process(CommandGiven(f"c{self.commands}", self._clock_ms(), "operator", verb, args))
+
+    def _units(self, i: int, ticks: int, lots: int) -> int:
+        spec = self.setup.instruments[i].spec
+        return int(notional_units(ticks, lots, spec.notional_mul, spec.notional_div))

@@ -1,0 +1,95 @@
+"""What every attacking world begins with: two instruments, warm features, models of a kind."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from functools import cache
+from random import Random
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from ares.core.initial_state import new_state
+from ares.core.models import Models
+from ares.core.snapshot import snapshot
+from ares.core.step import step
+from ares.domain.events import BarsClosed
+from ares.domain.instrument import Instrument, InstrumentSpec
+from ares.domain.model import Ensemble, Member, Validation
+from ares.domain.run import RunInstrument, RunSetup
+from ares.domain.timeframe import MINUTE_MS, Timeframe
+from ares.domain.venue import VenueTraits
+from ares.kernel.bars import F64
+from ares.kernel.features import FEATURES_HASH
+from ares.kernel.features.catalogue import WARMUP_BARS
+from ares.kernel.trade import Rules
+
+START_MS = 1_704_153_600_000
+N = 2
+CALM_MS = 12 * MINUTE_MS
+NAKED_MS_MAX = 2_000
+SNAPSHOT_EVENTS = 50
+TRAITS = VenueTraits(
+    amends_stops=True, proves_absence=True, deadline_ms=5_000, absence_margin_ms=2_000,
+    answer_ms=3_000, fill_ms=5_000, account_ms=300_000,
+)  # fmt: skip
+RULES = Rules(
+    fee_bps=10.0, spread_bps=2.0, edge_bps_min=3.0, edge_bps_exit=-15.0, gate_mode=False,
+    collar_bps=500.0, position_max=0.3, exposure_max=0.5, orders_per_minute=30, failures_max=5,
+    cooldown_minutes=2.0, drawdown_max=0.10, daily_loss_max=0.05, volatility_ratio_max=0.0,
+)  # fmt: skip
+
+
+@cache
+def first_snapshot(amends: bool) -> tuple[RunSetup, bytes]:
+    """Return a setup of two instruments and a state with warm features; made once."""
+    specs = [
+        InstrumentSpec(Instrument("sim", f"T{i}/USDT"), 2, 3, order_lots_max=9_000 * i)
+        for i in range(N)
+    ]
+    rules = {name: float(value) for name, value in asdict(RULES).items()}
+    lanes = tuple(
+        RunInstrument(spec, MINUTE_MS, _ensemble(i), True) for i, spec in enumerate(specs)
+    )
+    traits = msgspec.structs.replace(TRAITS, amends_stops=amends)
+    setup = RunSetup(
+        "sim/world", lanes, (Timeframe.M1,), -1, START_MS, START_MS + 10**10, START_MS, 10_000.0,
+        rules, 0.25, {}, owner="0a0b0c0d", nonce="first", traits=traits,
+    )  # fmt: skip
+    state = new_state(setup)
+    draw = Random(1)
+    models = Models(SCORERS)
+    price = 10_000
+    n = WARMUP_BARS + 5
+    for k in range(n):
+        price += draw.randint(-12, 12)
+        ohlcv = np.tile([price, price + 5, price - 5, price, 500.0], (N, 1)) / [[100] * 4 + [1]]
+        ts_ms = START_MS - (n - 1 - k) * MINUTE_MS
+        step(state, BarsClosed(ts_ms, ohlcv.tobytes(), b"\1" * N, b"\0" * N, True), models)
+    state.seq = 0
+    return setup, snapshot(state)
+
+
+def _ensemble(i: int) -> Ensemble:
+    return Ensemble(
+        f"sim:T{i}/USDT", (Member(Timeframe.M1, f"m{i}", "1", f"m{i}", 1.0),), Timeframe.M1, 1.0,
+        0.0, 6, 1.0, 25.0, 1.0, 0.9, RULES.cost_bps, "recipe", FEATURES_HASH,
+        Validation(200, 20.0, 60.0),
+    )  # fmt: skip
+
+
+def _scorer(seed: int) -> Any:
+    """Return a model that draws its answer from the bytes of a row: any row, any answer."""
+
+    def score(rows: NDArray[np.float32]) -> F64:
+        words = np.ascontiguousarray(rows).view(np.uint32).astype(np.uint64)
+        mixed = (words * np.arange(1, words.shape[1] + 1, dtype=np.uint64)).sum(axis=1)
+        share = ((mixed * np.uint64(2_654_435_761) + np.uint64(seed)) % 2**32) / 2**32
+        return np.asarray(0.05 + 0.9 * share)
+
+    return score
+
+
+SCORERS = {f"m{i}": _scorer(7 + i) for i in range(N)}
