@@ -23,7 +23,7 @@ def rows() -> tuple[Row, ...]:
     """Return the rows in the order in which they are measured."""
     return (
         *(_help(), _candles(), _features(), _trade(), _backtest(), _step(), *_history()),
-        *(_swap(), retraining()),
+        *(_live(), _swap(), _recovery(), retraining()),
     )
 
 
@@ -164,6 +164,20 @@ def _history() -> tuple[Row, ...]:
     )
 
 
+def _live() -> Row:
+    return Row(
+        "live",
+        "bar to orders handed over, four instruments x 6 timeframes, four or more of them due",
+        (_ares("live"),),
+        (Limit("p99_ms", "live: bar to orders handed over, p99", "ms", at_most=1.0),),
+        notes=(
+            "through the loop, nothing scored ahead, models of 200 trees and 31 leaves; without "
+            "the disk's sync, which is `sync_p99_ms`. `cpu_`: processor time. `idle_`: after the "
+            "processor's caches were overwritten, as by a minute of something else"
+        ),
+    )
+
+
 def _swap() -> Row:
     return Row(
         "swap",
@@ -175,6 +189,16 @@ def _swap() -> Row:
             Limit("added_p99_ms", "hot swap: the same, p99 of all swaps", "ms", at_most=1.0),
         ),
         notes="loaded, verified and tried beside the loop before, which is not counted",
+    )
+
+
+def _recovery() -> Row:
+    return Row(
+        "recovery",
+        "`kill -9` to stepping again, a journal of 1 M events",
+        (_ares("recovery"),),
+        (Limit("seconds", "start after `kill -9`: to the end of the first step", "s", at_most=3),),
+        notes="no models; the journal's first 420 MB are verified beside, after the start",
     )
 
 

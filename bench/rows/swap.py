@@ -17,6 +17,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections import deque
 from pathlib import Path
 
 import msgspec
@@ -26,7 +27,7 @@ from ares.adapters.model_store import ModelStore
 from ares.adapters.onnx_model import open_model
 from ares.adapters.simulated_venue import SimulatedVenue
 from ares.core.models import Models, Scorers
-from ares.domain.events import BarsClosed, RunStarted
+from ares.domain.events import BarsClosed, Event, RunStarted
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.model import Ensemble
 from ares.domain.model_events import ModelPublished
@@ -34,6 +35,7 @@ from ares.domain.run import ChallengerRules
 from ares.journal.run import RunJournal, entries
 from ares.kernel.features import N_FEATURES
 from ares.kernel.trade import Rules
+from ares.runtime.engine.history_market import HistoryMarket, VirtualClock
 from ares.runtime.engine.hot_swap import HotSwap
 from ares.runtime.engine.loop import Loop
 from ares.runtime.engine.plan import SlotChoice, named, plan_run
@@ -85,10 +87,13 @@ def _measure(store: CandleStore, instruments: list[Instrument], folder: Path) ->
     prefetch = Prefetch(models, plan.feed)
     swap, state = HotSwap(prefetch, opener), plan.state
     journal = RunJournal(folder, sync_ms=10**9)
+    inbox, clock = deque[Event](), VirtualClock(state.at_ms)
+    venue = SimulatedVenue(state.params, len(instruments), inbox.append, clock.now_ms)
     loop = Loop(
-        state, journal, SimulatedVenue(state.params), Models(prefetch.scorers),
+        state, journal, venue, Models(prefetch.scorers), clock, inbox,
         [lambda _seq, _event, effects: swap.release_unused(state, effects)], journal.write,
     )  # fmt: skip
+    market = HistoryMarket(loop, venue, clock)
     loop.process(RunStarted(plan.setup))
     plain, added, prepared = [], [], []
     swaps = 0
@@ -106,7 +111,7 @@ def _measure(store: CandleStore, instruments: list[Instrument], folder: Path) ->
             added.append(time.perf_counter() - begun)
             swaps += 1
         begun = time.perf_counter()
-        loop.instant(plan.feed, t, warming)
+        market.instant(plan.feed, t, warming)
         if not warming:
             plain.append(time.perf_counter() - begun)
     journal.close()
