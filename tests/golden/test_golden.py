@@ -57,6 +57,7 @@ from ares.journal.run import entries
 from ares.kernel.bars import F64, Bars
 from ares.kernel.features import FEATURE_NAMES, FEATURES_HASH, WARMUP_BARS
 from ares.kernel.trade import Rules
+from ares.runtime.engine.code_version import code_hashes
 from ares.runtime.engine.feed import feed_of
 from ares.runtime.engine.history_run import run_history
 from ares.runtime.engine.plan import RunPlan
@@ -337,7 +338,7 @@ def plan_of(scene: Scene) -> RunPlan:
         reference=-1, from_ms=scene.from_ms, to_ms=scene.from_ms + scene.minutes * MINUTE_MS,
         warm_ms=scene.from_ms - (WARMUP_BARS + 20) * MINUTE_MS, cash_quote=10_000.0,
         rules={name: float(getattr(scene.rules, name)) for name in Rules.__slots__},
-        validation_discount=0.25, hashes={},
+        validation_discount=0.25, hashes=code_hashes(),
     )  # fmt: skip
     bars = [bars_of(part, scene) for part in scene.parts]
     state = new_state(setup)

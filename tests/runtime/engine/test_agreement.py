@@ -31,6 +31,7 @@ from ares.kernel.features import FEATURES_HASH
 from ares.kernel.live import OUT_BARRIER, OUT_EDGE, OUT_P
 from ares.kernel.resample import resample
 from ares.kernel.trade import Rules
+from ares.runtime.engine.code_version import code_hashes
 from ares.runtime.engine.feed import feed_of
 from ares.runtime.engine.history_run import RunOptions, run_history
 from ares.runtime.engine.plan import RunPlan
@@ -89,7 +90,7 @@ class Case:
             reference=int(self.draw.integers(-1, width)), from_ms=self.from_ms, to_ms=self.to_ms,
             warm_ms=MIDNIGHT_MS, cash_quote=10_000.0,
             rules={k: float(v) for k, v in asdict(rules).items()}, validation_discount=0.25,
-            hashes={},
+            hashes=code_hashes(),
         )  # fmt: skip
         bars = [self.bars(base.ms, spec) for base, spec in zip(self.base, self.specs, strict=True)]
         state = new_state(setup)
