@@ -406,3 +406,11 @@ def test_balances_are_compared_every_five_minutes(two: TwoInstruments) -> None:
     asked = [e.ts_ms for e in two.pass_ms(3_600_000) if isinstance(e, AskAccount)]
     assert [b - a for a, b in pairwise(asked)] == [300_000] * (len(asked) - 1)
     assert len(asked) == 12
+
+
+def test_a_start_ends_the_halt_of_a_session_that_was_down_before(two: TwoInstruments) -> None:
+    """Found by the attacking world, seed 1238: the halt stood for ever after a restart."""
+    two.take(VenueDown(two.at_ms))
+    two.take(EngineStarted({}, two.state.seq, "next"))
+    two.account(0, 0)
+    assert two.halts == []

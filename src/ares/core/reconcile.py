@@ -282,7 +282,8 @@ def on_clock(state: State, event: ClockSkewMeasured) -> list[Effect]:
 def on_start(state: State) -> list[Effect]:
     """Reconcile with the venue before anything is opened: orders, then balances."""
     state.reconciling, state.venue_up = True, True
-    effects: list[Effect] = [*halt(state, ALL, BY_START), *_look_up_all(state)]
+    effects: list[Effect] = [*lift(state, ALL, BY_VENUE), *halt(state, ALL, BY_START)]
+    effects += _look_up_all(state)
     for lane in range(len(state.lane_orders)):
         effects += work(state, lane)
     return effects
