@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tests.sim.world_setup import NAKED_MS_MAX, RULES, N
 
 from ares.core.halts import ALL, BY_CLOCK, BY_DIFFERENCE
-from ares.core.orders import Life
+from ares.core.orders import Life, Request
 from ares.core.reconcile import SKEW_MS_MAX
 from ares.domain.events import Effect, Event
 from ares.domain.order_events import (
@@ -88,36 +88,47 @@ class Promises:
 
     def check_naked(self) -> None:
         """A position has a stop at the venue, or is being sold, but for 2 s in which both work."""
+        world = self.world
         for i in range(N):
-            book = self.world.state.trade.book[i]
-            orders = [
-                o for o in self.world.venue.orders.values() if o.ended is None and o.instrument == i
-            ]
-            covered = any(o.lots < 0 for o in orders)
+            held = int(world.state.trade.book[i]["position_lots"])
             if (
-                not self.world.running
-                or not self.world.clock_known
-                or not self.world.venue.is_up
-                or covered
-                or self.world.venue.lots[i] < int(book["position_lots"])  # a person took the coins
-                or int(book["position_lots"]) == 0
+                not world.running
+                or not world.clock_known
+                or not world.venue.is_up
+                or world.state.reconciling
+                or self._for_sale(i) >= min(held, self._largest(i))
+                or world.venue.lots[i] < held  # a person took the coins
                 or self._is_excused(i)
             ):
                 self.naked_ms[i] = 0
             elif self.naked_ms[i] == 0:
-                self.naked_ms[i] = self.world.schedule.now_ms
-            elif self.world.schedule.now_ms - self.naked_ms[i] > NAKED_MS_MAX:
-                raise Finding(
-                    f"no stop for {self.world.schedule.now_ms - self.naked_ms[i]} ms in lane {i}"
-                )
+                self.naked_ms[i] = world.schedule.now_ms
+            elif world.schedule.now_ms - self.naked_ms[i] > NAKED_MS_MAX:
+                naked_ms = world.schedule.now_ms - self.naked_ms[i]
+                raise Finding(f"no stop for {naked_ms} ms in lane {i}")
+
+    def _for_sale(self, i: int) -> int:
+        """Return the lots that the venue sells of a lane, now or at a stop."""
+        orders = self.world.venue.orders.values()
+        selling = [o for o in orders if o.ended is None and o.instrument == i and o.lots < 0]
+        return -sum(o.remaining_lots for o in selling)
+
+    def _largest(self, i: int) -> int:
+        return self.world.setup.instruments[i].spec.order_lots_max or 10**18
 
     def _is_excused(self, i: int) -> bool:
-        """Return whether an answer of the venue is outstanding, or a person must settle first."""
+        """Return whether a request waits for the venue's answer, or a person must settle first.
+
+        A request waits ``answer_ms`` at most; then it is looked up, and its order in doubt.
+        """
         state = self.world.state
         if any(h.reason == BY_DIFFERENCE and h.instrument in (ALL, i) for h in state.halts):
             return True
         selling = [o for o in state.orders.values() if o.instrument == i and o.lots < 0]
-        return any(o.life is not Life.ENDED for o in selling)
+        return any(
+            o.life is Life.INTENDED or o.doubt_ms or Request.SENT in (o.cancel, o.amend)
+            for o in selling
+        )
 
     def check_settled(self) -> None:
         """Once calm: no doubt, no halt, no difference, and the ledger is the venue's account."""
@@ -127,6 +138,13 @@ class Promises:
         doubts = [o.client_id for o in state.orders.values() if o.doubt_ms]
         if doubts:
             raise Finding(f"unknown outcomes are left: {doubts}")
+        for order in state.orders.values():
+            if Request.SENT in (order.cancel, order.amend) or order.life is Life.INTENDED:
+                raise Finding(f"a request is never answered: {order.kind} {order.client_id}")
+        for i in range(N):
+            held = int(state.trade.book[i]["position_lots"])
+            if self._for_sale(i) != min(held, self._largest(i)):
+                raise Finding(f"{held} lots are held, {self._for_sale(i)} are for sale, in {i}")
         wrong_clock = abs(self.world.ahead_ms) > SKEW_MS_MAX
         halts = [h for h in state.halts if not (wrong_clock and h.reason == BY_CLOCK)]
         if halts or state.differences:

@@ -30,7 +30,7 @@ def identity() -> str:
     """Return the hash of what a seed's run depends on: code by its meaning, worlds, versions."""
     digest = hashlib.sha256(json.dumps(code_hashes(), sort_keys=True).encode())
     parts = [*sorted(HERE.glob("*.py")), *sorted((HERE.parents[1] / "src/ares/sim").glob("*.py"))]
-    locks = sorted(HERE.parents[1].glob("requirements*.txt"))
+    locks = sorted(HERE.parents[1].glob("requirements/*.lock"))
     for path in (*parts, *locks):
         digest.update(path.read_bytes())
     digest.update(sys.version.encode())

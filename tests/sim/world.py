@@ -22,7 +22,7 @@ from ares.core.models import Models
 from ares.core.snapshot import restore, snapshot
 from ares.core.state import State
 from ares.core.step import step
-from ares.domain.events import BarsClosed, Effect, EngineStarted, Event, RunStarted
+from ares.domain.events import BarsClosed, Command, Effect, EngineStarted, Event, RunStarted
 from ares.domain.order_events import (
     ClockSkewMeasured,
     CommandGiven,
@@ -192,6 +192,11 @@ class World:
         self.clock_known = True
         self._process(ClockSkewMeasured(self._clock_ms(), -self.ahead_ms))
 
+    def send(self, command: Command) -> None:
+        """Take a command for the venue: a port of the loop. The process may end before each."""
+        self.may_crash()
+        self.venue.send(command)
+
     def _post(self, event: Event) -> None:
         """Take an event for the engine; while none runs it is lost."""
         if not self.running:
@@ -257,7 +262,7 @@ class World:
         self.inbox = deque()
         watchers = (self.promises.on_event,)
         self.loop = Loop(
-            state, self.disk, self.venue, Models(SCORERS), self, self.inbox, watchers,
+            state, self.disk, self, Models(SCORERS), self, self.inbox, watchers,
         )  # fmt: skip
         self.running = True
         self.promises.naked_ms = [0] * N
@@ -322,7 +327,9 @@ class World:
             high = max(self.highs[i], opened, close)
             bar = [opened / 100, high / 100, low / 100, close / 100, 400.0]
             if self.chance.happens("bar_wrong"):
-                bar[self.market.randrange(4)] = self.market.choice([0.0, -1.0, float("nan")])
+                bar[self.market.randrange(4)] = self.market.choice([0.0, -1.0, float("nan"), 1e12])
+                if bar[1] == 1e12:
+                    bar[0] = bar[3] = 1e12  # a bar of its own, and quite impossible
             rows.append(bar)
             here.append(not self.chance.happens("bar_missing"))
         self._trade_a_minute()
