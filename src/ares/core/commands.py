@@ -112,6 +112,7 @@ def _settle(state: State, scope: int, event: CommandGiven) -> tuple[list[Effect]
     for i in sorted({scope_of(state, d.instrument) for d in chosen} - left):
         effects += lift(state, i, BY_DIFFERENCE)
         for lane in lanes_of(state.setup, i) if i != ALL else ():
+            state.lane_orders[lane].unprotected_ms = 0
             effects += work(state, lane)
     return effects, f"{len(chosen) + settled_orders} settled"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ares.core.facts import KIND_NAMES
 from ares.core.halts import is_disputed
-from ares.core.orders import Life, Order, Request, client_id, sent
+from ares.core.orders import Life, Order, Request, client_id, due_ms, sent
 from ares.core.state import State
 from ares.domain.events import Effect
 from ares.domain.order_events import AmendOrder, CancelOrder, StopMissing, SubmitOrder
@@ -55,7 +55,6 @@ def submit(
     if kind == ENTRY:
         state.trades_begun[lane] = state.seq
     order = sent(command, state.seq, state.trades_begun[lane], state.at_ms)
-    order.ask_ms = _later(state, setup.traits.answer_ms)
     state.orders[command.client_id] = order
     setattr(state.lane_orders[lane], name, command.client_id)
     return command
@@ -119,7 +118,8 @@ def _protect(
             return []
         placed.changed_ms = state.at_ms
         return [submit(state, lane, STOP, -wanted, ticks, REASON_STOP, _signal(state, lane))]
-    placed.unprotected_ms = 0
+    if stop.life is Life.WORKING:
+        placed.unprotected_ms = 0
     fits = stop.remaining_lots == -wanted and (stop.price_ticks == ticks or stop.filled_lots != 0)
     if fits or stop.life is not Life.WORKING or stop.doubt_ms:
         return []
@@ -130,20 +130,27 @@ def _protect(
         return _cancel(state, stop)
     if stop.amend is Request.SENT:
         return []
-    stop.amend = Request.SENT
-    stop.ask_ms = _later(state, state.setup.traits.answer_ms)
+    lots = stop.filled_lots - wanted
+    stop.amend, stop.amend_ms = Request.SENT, state.at_ms
+    stop.lots_max = max(stop.lots_max, -lots)
     placed.changed_ms = state.at_ms
-    return [AmendOrder(stop.client_id, lane, stop.filled_lots - wanted, ticks)]
+    return [AmendOrder(stop.client_id, lane, lots, ticks)]
 
 
 def _cancel(state: State, *orders: Order | None) -> list[Effect]:
-    """Cancel those open orders for which no cancel is on its way."""
+    """Cancel those open orders for which no cancel is on its way; one that was refused later."""
     commands: list[Effect] = []
     for order in orders:
         if order is None or order.cancel is not Request.NONE:
             continue
-        order.cancel = Request.SENT
-        order.ask_ms = order.ask_ms or _later(state, state.setup.traits.answer_ms)
+        if order.cancels:
+            placed = state.lane_orders[order.instrument]
+            again_ms = order.cancel_ms + _backoff_ms(order.cancels)
+            if state.at_ms < again_ms:
+                placed.retry_ms = min(placed.retry_ms or again_ms, again_ms)
+                continue
+        order.cancel, order.cancel_ms = Request.SENT, state.at_ms
+        order.cancels += 1
         commands.append(CancelOrder(order.client_id, order.instrument))
     return commands
 
@@ -160,17 +167,17 @@ def forget(state: State, order: Order) -> list[Effect]:
     if order.filled_lots != 0:
         placed.failures = placed.retry_ms = 0
         return []
-    if order.end_reason == "cancelled" and order.cancel is not Request.NONE:
+    if order.end_reason == "cancelled" and order.cancels:
+        placed.retry_ms = 0
         return []
     placed.failures += 1
-    wait_ms = min(RETRY_MS_MAX, RETRY_MS * 2 ** min(placed.failures - 1, 16))
-    placed.retry_ms = state.at_ms + wait_ms
+    placed.retry_ms = state.at_ms + _backoff_ms(placed.failures)
     if placed.failures > 1 and order.end_reason == "rejected":  # is what it sells still there?
         state.account_due_ms = state.at_ms + RETRY_MS
     held = int(state.trade.book[order.instrument]["position_lots"])
-    if held == 0 or order.kind != "stop":
+    if held == 0:
         return []
-    detail = f"the venue {order.end_reason} the stop"
+    detail = f"{order.kind} {order.end_reason}, {placed.failures} in a row"
     return [StopMissing(order.instrument, state.at_ms, held, detail)]
 
 
@@ -187,20 +194,25 @@ def _signal(state: State, lane: int) -> Signal:
     )
 
 
-def _later(state: State, wait_ms: int) -> int:
-    """Return when that time from now has passed; 0 for a wait of 0: never."""
-    return state.at_ms + wait_ms if wait_ms else 0
+def _backoff_ms(failures: int) -> int:
+    """Return how long to wait after so many failures in a row."""
+    return min(RETRY_MS_MAX, RETRY_MS << min(failures - 1, 16))
 
 
 def wake_ms(state: State) -> int:
     """Return when the engine must be woken at the latest; 0: nothing is due."""
     if not state.venue_up:
         return 0
-    due = [order.ask_ms for order in state.orders.values() if order.ask_ms]
+    traits = state.setup.traits
+    due = [ms for order in state.orders.values() if (ms := due_ms(order, traits))]
     for lane, placed in enumerate(state.lane_orders):
         if is_disputed(state, lane):
             continue
-        if placed.unprotected_ms and int(state.trade.book[lane]["exit_reason"]) == 0:
+        if (
+            placed.unprotected_ms
+            and not placed.stop
+            and int(state.trade.book[lane]["exit_reason"]) == 0
+        ):
             due.append(placed.unprotected_ms + UNPROTECTED_MS_MAX)
         if placed.retry_ms:  # passed, too: whatever came at that moment was for another lane
             due.append(placed.retry_ms)

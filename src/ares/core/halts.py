@@ -78,8 +78,9 @@ def scope_of(state: State, lane: int) -> int:
 def is_disputed(state: State, lane: int) -> bool:
     """Return whether nothing may be sent for a lane until a person has looked: a difference stands
     in its instrument, or a second engine or a lost journal has left orders that are unknown here.
+    So it is too until a start has seen the open orders.
     """
-    if any(h.reason == BY_UNKNOWN_ORDER for h in state.halts):
+    if state.reconciling or any(h.reason == BY_UNKNOWN_ORDER for h in state.halts):
         return True
     if not state.differences:
         return False

@@ -6,10 +6,28 @@ import numpy as np
 
 from ares.core.state import State
 from ares.domain.events import BarsClosed, Effect
-from ares.domain.order_events import EventRefused
+from ares.domain.order_events import EventRefused, OrderFilled
+
+UNITS_MAX = 10**17
+"""A billion of the quote currency: more in one position cannot be counted in 64 bits."""
 
 AHEAD_MS_MAX = 300_000
 """A bar may close so much later than the engine's clock says: clocks differ."""
+
+
+def refuse_execution(state: State, event: OrderFilled) -> list[Effect]:
+    """Return why an execution is refused that cannot be counted; empty: it is not."""
+    lane = event.instrument if event.instrument >= 0 else 0
+    spec = state.params.specs[lane % state.setup.n_instruments]
+    units = event.price_ticks * abs(event.lots) * int(spec["notional_mul"])
+    units //= int(spec["notional_div"])
+    if event.price_ticks > 0 and max(units, abs(event.fee_units)) <= UNITS_MAX:
+        return []
+    reason = (
+        f"execution {event.exec_id} of {event.lots} lots at {event.price_ticks} ticks, fee"
+        f" {event.fee_units}"
+    )
+    return [EventRefused(event.instrument, state.at_ms, reason)]
 
 
 def refuse_instant(state: State, event: BarsClosed) -> list[Effect]:

@@ -202,7 +202,7 @@ class FactFold:
             case OrderAccepted() | OrderEnded() | OrderAmended() | AmendRefused():
                 order = state.orders.get(event.client_id)
                 if order is not None:
-                    take_report(order, event)
+                    take_report(order, event, state.at_ms)
             case _:
                 pass
 

@@ -12,6 +12,7 @@ from enum import StrEnum
 import msgspec
 
 from ares.domain.order_events import EndReason, SubmitOrder
+from ares.domain.venue import VenueTraits
 
 OWNER_DIGITS = 8
 ID_DIGITS = 32
@@ -44,7 +45,12 @@ class Order(msgspec.Struct):
                   missing.
     doubt_ms    : since when its outcome is unknown; 0: it is not.
     lookups       : look-ups since then. absences: complete ones that did not find it.
-    ask_ms      : when it must be looked up next; 0: never.
+    ask_ms      : when it is to be looked up next, while its outcome is unknown.
+    counted     : number of the newest look-up whose absence was counted: one answer may come twice.
+    cancel_ms, amend_ms : when the newest cancel or amendment was sent. reported_ms: when the venue
+                  last said that it works.
+    cancels     : cancels that were sent, and did not end it.
+    lots_max    : most lots ever asked for, by the order or an amendment of it, without sign.
     cum_lots    : the venue's final word on what it filled; None: not given yet.
     seen_lots   : executed in all, beyond its size too; filled_lots: what was booked of it.
     exec_ids    : of the executions counted.
@@ -71,6 +77,12 @@ class Order(msgspec.Struct):
     lookups: int = 0
     absences: int = 0
     ask_ms: int = 0
+    counted: int = 0
+    cancel_ms: int = 0
+    amend_ms: int = 0
+    reported_ms: int = 0
+    cancels: int = 0
+    lots_max: int = 0
     cancel: Request = Request.NONE
     amend: Request = Request.NONE
     venue_id: str = ""
@@ -170,16 +182,57 @@ def sent(command: SubmitOrder, seq: int, correlation: int, at_ms: int) -> Order:
     return Order(
         c.client_id, c.instrument, c.kind, c.lots, c.price_ticks, c.reason, c.p, c.edge_bps,
         c.barrier_bps, c.expected_ticks, seq, correlation, at_ms, c.send_by_ms, exec_ids=[],
+        lots_max=abs(c.lots),
     )  # fmt: skip
 
 
-def accept(order: Order, venue_id: str) -> None:
-    """The venue holds the order; late or repeated, this changes nothing."""
+def accept(order: Order, venue_id: str, at_ms: int) -> None:
+    """The venue holds the order; late or repeated, this changes nothing.
+
+    Where it was in doubt, what was requested of it was not done: it is open after all.
+    """
     if not order.open:
         return
     order.life = Life.WORKING
     order.venue_id = order.venue_id or venue_id
+    order.reported_ms = at_ms
+    if order.doubt_ms:
+        if order.cancel is Request.SENT:
+            order.cancel = Request.NONE
+        if order.amend is Request.SENT:  # it may still be on its way: no other must follow it
+            order.amend = Request.REFUSED
     clear_doubt(order)
+
+
+def resize(order: Order, lots: int, price_ticks: int, at_ms: int) -> bool:
+    """Take the size and price that the venue says a resting order has; False: it cannot be so."""
+    if (lots > 0) != (order.lots > 0) or not abs(order.filled_lots) <= abs(lots) <= order.lots_max:
+        return False
+    order.lots, order.price_ticks = lots, price_ticks
+    if not order.doubt_ms and order.amend is Request.SENT:
+        order.amend = Request.NONE
+    accept(order, "", at_ms)
+    return True
+
+
+def due_ms(order: Order, traits: VenueTraits) -> int:
+    """Return when an open order must be looked up at the latest; 0: never.
+
+    It follows from what is known of it, so that no report can switch it off by mistake.
+    """
+    if order.doubt_ms:
+        return order.ask_ms
+    due: list[int] = []
+    if traits.answer_ms:
+        if order.life is Life.INTENDED:
+            due.append(order.sent_ms + traits.answer_ms)
+        if order.cancel is Request.SENT:
+            due.append(order.cancel_ms + traits.answer_ms)
+        if order.amend is Request.SENT:
+            due.append(order.amend_ms + traits.answer_ms)
+    if traits.fill_ms and order.kind != "stop" and order.life is Life.WORKING:
+        due.append(order.reported_ms + traits.fill_ms)
+    return min(due, default=0)
 
 
 def execute(order: Order, exec_id: str, lots: int) -> Booking:
@@ -190,9 +243,11 @@ def execute(order: Order, exec_id: str, lots: int) -> Booking:
     if lots == 0 or (lots > 0) != (order.lots > 0):
         return Booking(0, lots, "wrong_side")
     order.seen_lots += lots
-    room = order.remaining_lots
-    booked = min(lots, room) if lots > 0 else max(lots, room)
+    room = order.lots_max - abs(order.filled_lots)
+    booked = min(lots, room) if lots > 0 else max(lots, -room)
     order.filled_lots += booked
+    if abs(order.filled_lots) > abs(order.lots):  # an amendment that was not confirmed yet
+        order.lots = order.filled_lots
     if order.open:
         order.life = Life.WORKING
     beyond = lots - booked
@@ -200,8 +255,11 @@ def execute(order: Order, exec_id: str, lots: int) -> Booking:
 
 
 def is_complete(order: Order) -> bool:
-    """Return whether an open order has ended by what is known of its executions."""
-    if order.filled_lots == order.lots:
+    """Return whether an open order has ended by what is known of its executions.
+
+    One that may be larger at the venue, by an amendment, ends by the venue's word alone.
+    """
+    if order.filled_lots == order.lots and order.lots_max == abs(order.lots):
         return True
     return order.cum_lots is not None and abs(order.seen_lots) >= abs(order.cum_lots)
 
@@ -211,7 +269,9 @@ def note_end(order: Order, reason: EndReason, cum_lots: int | None) -> None:
 
     cum_lots : what it filled in all, as reported; less than was executed is not believed.
     """
-    assumed = {"rejected": 0, "filled": order.lots}.get(reason)
+    assumed = {"rejected": 0}.get(reason)
+    if reason == "filled" and order.lots_max == abs(order.lots):
+        assumed = order.lots
     order.cum_lots = assumed if cum_lots is None else cum_lots
     order.end_reason = reason
     if cum_lots is not None and abs(cum_lots) < abs(order.seen_lots):
@@ -223,7 +283,6 @@ def end(order: Order, reason: EndReason, ts_ms: int) -> None:
     order.life = Life.ENDED
     order.end_reason = reason
     order.ended_ms = ts_ms
-    order.ask_ms = 0
     clear_doubt(order)
 
 
@@ -237,5 +296,4 @@ def doubt(order: Order, at_ms: int) -> None:
 
 def clear_doubt(order: Order) -> None:
     """The venue has spoken of it."""
-    order.doubt_ms = order.lookups = order.absences = 0
-    order.ask_ms = 0
+    order.doubt_ms = order.lookups = order.absences = order.counted = order.ask_ms = 0

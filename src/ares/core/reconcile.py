@@ -15,14 +15,16 @@ from ares.core.halts import (
     lift,
 )
 from ares.core.ledger import book_closed, book_end, book_execution
+from ares.core.market import refuse_execution
 from ares.core.orders import (
     ENDED_KEPT_MS,
     Life,
     Order,
     Request,
     accept,
-    clear_doubt,
     doubt,
+    due_ms,
+    resize,
     status,
 )
 from ares.core.slot import lanes_of
@@ -73,9 +75,10 @@ Report = (
 
 def on_report(state: State, event: Report) -> list[Effect]:
     """Take a report on one order; then bring its lane's orders to what is wanted."""
-    if isinstance(event, OrderFilled) and event.price_ticks <= 0:
-        reason = f"execution {event.exec_id} at a price of {event.price_ticks} ticks"
-        return [EventRefused(event.instrument, state.at_ms, reason)]
+    if isinstance(event, OrderFilled):
+        refused = refuse_execution(state, event)
+        if refused:
+            return refused
     order = state.orders.get(event.client_id)
     if order is None:
         return _on_closed(state, event)
@@ -96,8 +99,11 @@ def _on_open(state: State, order: Order, event: Report) -> list[Effect]:
     match event:
         case OrderFilled():
             state.ledger_ms = state.at_ms
+            order.reported_ms = state.at_ms
             effects = book_execution(state, order, event)
-            _watch_immediate(state, order)
+            if order.open and order.remaining_lots == 0:  # is it larger at the venue by now?
+                doubt(order, state.at_ms)
+                return effects + ask_due(state)
             return effects
         case OrderEnded():
             effects = book_end(state, order, event)
@@ -106,37 +112,26 @@ def _on_open(state: State, order: Order, event: Report) -> list[Effect]:
                 return effects + ask_due(state)
             return effects
         case OrderAccepted():
-            if order.doubt_ms and order.end_reason is None:
-                order.cancel = Request.NONE  # it is open after all: what was lookups was not done
-                order.amend = Request.NONE if order.amend is Request.SENT else order.amend
-            if order.end_reason is None:
-                accept(order, event.venue_id)
-                _watch_immediate(state, order)
+            if order.end_reason is None and order.remaining_lots != 0:
+                accept(order, event.venue_id, state.at_ms)
             return []
         case OrderUnknown() | CancelRefused():
+            if order.doubt_ms:  # a look-up is on its way
+                return []
             doubt(order, state.at_ms)
             return ask_due(state)
         case OrderAbsent():
             return _absent(state, order, event)
         case OrderAmended():
-            order.lots, order.price_ticks = event.lots, event.price_ticks
-            order.amend = Request.NONE
-            clear_doubt(order)
-            if order.filled_lots == order.lots:
-                return book_closed(state, order, "filled", event.ts_ms)
-            return []
+            if order.end_reason is None and resize(
+                order, event.lots, event.price_ticks, state.at_ms
+            ):
+                return []
+            doubt(order, state.at_ms)  # a report that is out of date, or wrong
+            return ask_due(state)
         case AmendRefused():
             order.amend = Request.REFUSED
-            order.ask_ms = 0
             return []
-
-
-def _watch_immediate(state: State, order: Order) -> None:
-    """Look an entry or exit up that neither fills nor ends in time; a stop may rest for ever."""
-    if not order.open or order.doubt_ms or order.cancel is Request.SENT:
-        return
-    fill_ms = state.setup.traits.fill_ms
-    order.ask_ms = state.at_ms + fill_ms if fill_ms and order.kind != "stop" else 0
 
 
 def _absent(state: State, order: Order, event: OrderAbsent) -> list[Effect]:
@@ -145,6 +140,9 @@ def _absent(state: State, order: Order, event: OrderAbsent) -> list[Effect]:
     late_ms = order.send_by_ms + traits.absence_margin_ms
     if not event.complete or not order.doubt_ms or event.venue_ms <= late_ms:
         return []
+    if order.counted == order.lookups:  # the same answer again
+        return []
+    order.counted = order.lookups
     order.absences += 1
     if order.absences < ABSENCES_MIN:
         return []
@@ -153,7 +151,7 @@ def _absent(state: State, order: Order, event: OrderAbsent) -> list[Effect]:
             return []
         detail = "it was accepted, and complete look-ups no longer find it"
         return [*differ(state, order.instrument, "vanished_order", detail, order.client_id)]
-    if not traits.proves_absence:
+    if not traits.proves_absence or not order.send_by_ms:
         return []
     return book_closed(state, order, "absent", event.ts_ms)
 
@@ -214,7 +212,7 @@ def ask_due(state: State) -> list[Effect]:
     """Look up every order whose time for it has come; the wait doubles each time."""
     commands: list[Effect] = []
     for order in state.orders.values():
-        if not 0 < order.ask_ms <= state.at_ms:
+        if not 0 < due_ms(order, state.setup.traits) <= state.at_ms:
             continue
         if not order.doubt_ms:
             order.doubt_ms = state.at_ms
@@ -262,9 +260,7 @@ def on_venue_down(state: State) -> list[Effect]:
 def on_venue_up(state: State) -> list[Effect]:
     """Look everything up that may have changed meanwhile; then go on."""
     state.venue_up = True
-    for placed in state.lane_orders:
-        if placed.unprotected_ms:
-            placed.unprotected_ms = state.at_ms
+    _begin_protection(state)
     effects: list[Effect] = [*lift(state, ALL, BY_VENUE), *_look_up_all(state)]
     for lane in range(len(state.lane_orders)):
         effects += work(state, lane)
@@ -280,13 +276,22 @@ def on_clock(state: State, event: ClockSkewMeasured) -> list[Effect]:
 
 
 def on_start(state: State) -> list[Effect]:
-    """Reconcile with the venue before anything is opened: orders, then balances."""
+    """Reconcile with the venue before anything is sent: orders, then balances.
+
+    Another engine may have been started with the same keys, or a journal been lost: the open orders
+    show it, see ``is_disputed``.
+    """
     state.reconciling, state.venue_up = True, True
-    effects: list[Effect] = [*lift(state, ALL, BY_VENUE), *halt(state, ALL, BY_START)]
-    effects += _look_up_all(state)
-    for lane in range(len(state.lane_orders)):
-        effects += work(state, lane)
-    return effects
+    _begin_protection(state)
+    halted = [*lift(state, ALL, BY_VENUE), *halt(state, ALL, BY_START)]
+    return [*halted, *_look_up_all(state)]
+
+
+def _begin_protection(state: State) -> None:
+    """Count the time without a stop anew: until now none could be placed."""
+    for placed in state.lane_orders:
+        if placed.unprotected_ms:
+            placed.unprotected_ms = state.at_ms
 
 
 def _look_up_all(state: State) -> list[Effect]:
@@ -298,7 +303,8 @@ def _look_up_all(state: State) -> list[Effect]:
 
 def ask_account(state: State) -> list[Effect]:
     """Ask for balances and open orders, and note when to ask again."""
-    wait_ms = state.setup.traits.account_ms
+    traits = state.setup.traits
+    wait_ms = traits.answer_ms if state.reconciling else traits.account_ms
     state.account_due_ms = state.at_ms + wait_ms if wait_ms else 0
     return [AskAccount(state.at_ms)]
 
@@ -320,8 +326,13 @@ def on_account(state: State, event: AccountSeen) -> list[Effect]:
     if not take_balances(state, event) and state.account_known:
         for i, lots in enumerate(event.lots):
             effects += _compare(state, i, lots)
-    state.reconciling = False
-    return effects + _started(state)
+    began, state.reconciling = state.reconciling, False
+    effects += _started(state)
+    if began:
+        _begin_protection(state)
+        for lane in range(len(state.lane_orders)):
+            effects += work(state, lane)
+    return effects
 
 
 def take_balances(state: State, event: AccountSeen) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ares.core.halts import write_halts
-from ares.core.orders import Halt, Order, Request, accept, clear_doubt, note_end
+from ares.core.orders import Halt, Order, Request, accept, note_end, resize
 from ares.core.state import State
 from ares.domain.events import BreakerChanged, SignalRefused
 from ares.domain.order_events import (
@@ -27,23 +27,18 @@ from ares.kernel.trade.money import fee_units, notional_units
 
 
 def take_report(
-    order: Order, event: OrderAccepted | OrderEnded | OrderAmended | AmendRefused
+    order: Order, event: OrderAccepted | OrderEnded | OrderAmended | AmendRefused, at_ms: int
 ) -> None:
     """Take a report on an open order that is not an execution."""
     match event:
         case OrderAccepted():
-            if order.end_reason is not None:
-                return
-            if order.doubt_ms:
-                order.cancel = Request.NONE
-                order.amend = Request.NONE if order.amend is Request.SENT else order.amend
-            accept(order, event.venue_id)
+            if order.end_reason is None and order.remaining_lots != 0:
+                accept(order, event.venue_id, at_ms)
         case OrderEnded():
             note_end(order, event.reason, event.cum_lots)
         case OrderAmended():
-            order.lots, order.price_ticks = event.lots, event.price_ticks
-            order.amend = Request.NONE
-            clear_doubt(order)
+            if order.end_reason is None:
+                resize(order, event.lots, event.price_ticks, at_ms)
         case AmendRefused():
             order.amend = Request.REFUSED
 
@@ -54,9 +49,11 @@ def take_request(
     """Note what was requested of an open order, or that it is in doubt."""
     match effect:
         case CancelOrder():
-            order.cancel = Request.SENT
+            order.cancel, order.cancel_ms = Request.SENT, at_ms
+            order.cancels += 1
         case AmendOrder():
-            order.amend = Request.SENT
+            order.amend, order.amend_ms = Request.SENT, at_ms
+            order.lots_max = max(order.lots_max, abs(effect.lots))
         case QueryOrder():
             order.doubt_ms = order.doubt_ms or at_ms
         case OrderMoved():

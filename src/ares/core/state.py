@@ -174,7 +174,7 @@ def bind_calls(state: State) -> LiveCalls:
     s.calls = LiveCalls(
         bind(
             score_step, 0, s.bars, state.intervals, state.bar_series, s.rows, state.latest,
-            s.scoring, 0,
+            s.scoring, 0, s.grid, state.trade, state.params,
         ),
         bind(
             decide_now, 0, s.bars, s.grid, s.ensembles, state.latest, state.trade, state.params,

@@ -168,7 +168,7 @@ def _on_bars(state: State, event: BarsClosed, models: Models) -> list[Effect]:
     calls = s.calls or bind_calls(state)
     n = calls.score_step(
         event.ts_ms, s.bars, state.intervals, state.bar_series, s.rows, state.latest, s.scoring,
-        VOLATILITY_20,
+        VOLATILITY_20, s.grid, state.trade, state.params,
     )  # fmt: skip
     refused: list[Effect] = []
     if n >= REFUSED:

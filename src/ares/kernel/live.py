@@ -32,6 +32,11 @@ from ares.kernel.trade.layout import N_NOTICES, N_OUTCOMES, N_REQUESTS
 REFUSED = 1 << 32
 """What ``score_step`` adds to its result for each bar that is refused."""
 
+TICKS_MAX = 1e15
+UNITS_MAX = 1e17
+"""A price beyond so many ticks, or a position beyond a billion of the quote currency, is no market:
+it could not be counted in 64 bits either."""
+
 OUT_ROWS = 5
 OUT_P, OUT_EDGE, OUT_BARRIER, OUT_CONFIDENCE, OUT_MODE = range(OUT_ROWS)
 """Rows of ``DecisionOutputs.lanes``."""
@@ -82,6 +87,9 @@ def score_step(
     latest: LatestScores,
     scoring: Scoring,
     sigma_column: int,
+    grid: PriceGrid,
+    state: TradeState,
+    params: TradeParams,
 ) -> int:
     """Aggregate the bars that close at ``now_ms``; note which models have a new bar to score.
 
@@ -90,7 +98,7 @@ def score_step(
     Returns how many rows are due, the first of ``scoring.due_rows``, plus REFUSED for each bar that
     cannot be one, which then counts as missing. A bar that is not warm gets no score.
     """
-    n_refused = _drop_impossible(bars)
+    n_refused = _drop_impossible(bars, grid, state, params)
     aggregate_close(now_ms, bars, intervals, bar_series, rows)
     n = 0
     n_lanes, n_timeframes = rows.due.shape
@@ -108,15 +116,22 @@ def score_step(
 
 
 @inlined
-def _drop_impossible(bars: ClosingBars) -> int:
-    """Mark bars as missing whose prices or volume no trade can have made; return how many."""
+def _drop_impossible(
+    bars: ClosingBars, grid: PriceGrid, state: TradeState, params: TradeParams
+) -> int:
+    """Mark bars as missing whose prices or volume no trade can have made, or at whose prices what
+    is held could not be counted; return how many.
+    """
     n = 0
     for i in range(bars.present.shape[0]):
         if bars.present[i]:
-            bar = bars.ohlcv[i]
+            bar, lane, spec = bars.ohlcv[i], state.book[i], params.specs[i]
             low, high = bar[2], bar[1]
             is_bar = 0.0 < low <= high < np.inf and low <= bar[0] <= high
-            if not (is_bar and low <= bar[3] <= high and 0.0 <= bar[4] < np.inf):
+            is_bar = is_bar and low <= bar[3] <= high and 0.0 <= bar[4] < np.inf
+            lots = max(1, lane.position_lots + lane.entry_open_lots)
+            units = high * grid.scale[i] * lots * (spec.notional_mul / spec.notional_div)
+            if not is_bar or units > UNITS_MAX or high * grid.scale[i] > TICKS_MAX:
                 bars.present[i] = False
                 n += 1
     return n
@@ -196,6 +211,9 @@ class LiveCalls(NamedTuple):
             LatestScores,
             Scoring,
             int,
+            PriceGrid,
+            TradeState,
+            TradeParams,
         ],
         int,
     ]
