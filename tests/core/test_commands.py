@@ -165,6 +165,8 @@ def vanished_stop(two: TwoInstruments) -> str:
     venue_ms = two.state.orders[stop].send_by_ms + 10_000
     for _ in range(2):
         two.take(OrderAbsent(stop, two.at_ms, True, venue_ms))
+        while stop not in two.lookups_of(two.wake()):
+            pass
     assert two.halts == [(0, BY_DIFFERENCE)]
     return stop
 

@@ -81,7 +81,85 @@ def test_a_refused_cancel_is_looked_up_and_sent_again_where_the_stop_goes_on(
     effects = two.take(CancelRefused(stop, two.at_ms))
     assert two.lookups_of(effects) == [stop]
     assert two.orders_of(effects) == []
-    assert CancelOrder(stop, 0) in two.take(OrderAccepted(stop, two.at_ms))
+    assert not [e for e in two.accept(stop) if isinstance(e, CancelOrder)], "not at once again"
+    assert CancelOrder(stop, 0) in two.pass_ms(RETRY_MS)
+
+
+def test_refused_cancels_are_sent_with_growing_waits(two: TwoInstruments) -> None:
+    stop, times = two.hold(0), list[int]()
+    effects = two.leave(0)
+    while len(times) < 6:
+        if CancelOrder(stop, 0) in effects:
+            times.append(two.at_ms)
+            two.take(CancelRefused(stop, two.at_ms), 10)
+            two.take(OrderAccepted(stop, two.at_ms), 10)
+        effects = two.wake()
+    waits = [b - a for a, b in pairwise(times)]
+    assert waits == [100, 200, 400, 800, 1_600]
+
+
+@pytest.mark.parametrize("late", ["accepted", "amended", "filled"])
+def test_a_lost_cancel_is_looked_up_whatever_is_reported_late(
+    two: TwoInstruments, late: str
+) -> None:
+    """A report that came twice or late switched the watch off: the exit waited for ever."""
+    stop = two.hold(0)
+    two.leave(0)  # the cancel is lost
+    if late == "accepted":
+        two.accept(stop)
+    elif late == "amended":
+        two.take(OrderAmended(stop, two.at_ms, -10, 9_900))
+    else:
+        two.fill(stop, -1)
+    answer_ms = two.setup.traits.answer_ms
+    assert two.lookups_of(two.pass_ms(answer_ms)) == [stop]
+
+
+def test_an_amendment_without_an_answer_is_looked_up_and_never_repeated(
+    two: TwoInstruments,
+) -> None:
+    entry = two.enter(0)
+    two.accept(entry)
+    two.fill(entry, 4)
+    stop = two.state.lane_orders[0].stop
+    two.accept(stop)
+    assert AmendOrder(stop, 0, -10, 9_900) in two.fill(entry, 6)
+    two.accept(stop)  # once more, late
+    assert two.lookups_of(two.pass_ms(two.setup.traits.answer_ms)) == [stop]
+    effects = two.take(OrderAmended(stop, two.at_ms, -4, 9_900))
+    assert CancelOrder(stop, 0) in effects, "the first may still be on its way: another stop"
+    assert not [e for e in effects if isinstance(e, AmendOrder)]
+
+
+def test_a_stop_that_fills_while_it_is_amended_has_not_ended(two: TwoInstruments) -> None:
+    """The venue may hold it at its new size already: a second stop would sell too much."""
+    entry = two.enter(0)
+    two.accept(entry)
+    two.fill(entry, 4)
+    stop = two.state.lane_orders[0].stop
+    two.accept(stop)
+    two.fill(entry, 6)
+    effects = two.fill(stop, -4)
+    assert two.orders_of(effects) == []
+    assert two.lookups_of(effects) == [stop]
+    assert two.state.orders[stop].open
+    assert two.orders_of(two.fill(stop, -6)) == []
+    two.end(stop, "filled", -10)
+    assert (two.held(), two.state.differences) == (0, [])
+
+
+@pytest.mark.parametrize("lots", [-3, 3, -11])
+def test_an_amendment_that_cannot_be_is_looked_up_and_changes_nothing(
+    two: TwoInstruments, lots: int
+) -> None:
+    """A stale size let a sale be booked as a purchase."""
+    stop = two.hold(0)
+    two.fill(stop, -5)
+    effects = two.take(OrderAmended(stop, two.at_ms, lots, 9_900))
+    assert two.lookups_of(effects) == [stop]
+    assert two.state.orders[stop].lots == -10
+    two.fill(stop, -3)
+    assert (two.held(), two.state.differences) == (2, [])
 
 
 def test_an_exit_cancels_what_is_left_of_the_entry(two: TwoInstruments) -> None:
@@ -287,18 +365,21 @@ def test_a_stop_that_the_venue_ends_by_itself_is_reported_and_placed_again(
     assert two.orders_of(two.pass_ms(RETRY_MS)) == [("stop", -10)]
 
 
-def test_a_stop_that_never_arrived_is_placed_again(two: TwoInstruments) -> None:
+def test_a_position_whose_stop_never_arrived_is_sold(two: TwoInstruments) -> None:
+    """It was without one for longer than a second."""
     entry = two.enter(0)
     two.fill(entry, 10)
     stop = two.state.lane_orders[0].stop
     two.take(OrderUnknown(stop, two.at_ms))
     two.pass_ms(10_000)
-    effects = []
-    for _ in range(2):
-        effects += two.take(OrderAbsent(stop, two.at_ms, True, two.at_ms))
+    effects = two.take(OrderAbsent(stop, two.at_ms, True, two.at_ms))
+    again = two.take(OrderAbsent(stop, two.at_ms, True, two.at_ms))
+    assert again == [], "the same look-up, delivered twice"
+    while stop not in two.lookups_of(two.wake()):
+        pass
+    effects += two.take(OrderAbsent(stop, two.at_ms, True, two.at_ms))
     effects += two.pass_ms(RETRY_MS)
-    assert two.orders_of(effects) == [("stop", -10)]
-    assert two.state.lane_orders[0].stop != stop, "an id is never used twice"
+    assert two.orders_of(effects) == [("exit", -10)]
 
 
 def test_a_position_without_a_barrier_has_no_stop(two: TwoInstruments) -> None:

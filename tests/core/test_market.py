@@ -10,7 +10,7 @@ import pytest
 from ares.core.market import AHEAD_MS_MAX
 from ares.core.snapshot import snapshot
 from ares.domain.events import BarsClosed, DecisionMade
-from ares.domain.order_events import EventRefused
+from ares.domain.order_events import EventRefused, OrderFilled
 from ares.domain.timeframe import DAY_MS, MINUTE_MS
 
 if TYPE_CHECKING:
@@ -116,3 +116,29 @@ def test_a_wrong_bar_of_the_warm_up_is_named_too(two: TwoInstruments) -> None:
     assert isinstance(refused, EventRefused)
     assert refused.instrument == 0
     assert two.state.trade.book["last_close"].tolist() == [0, 10_000]
+
+
+@pytest.mark.parametrize(
+    ("lots", "ticks", "fee"), [(3_000, 10**14, 0), (5, 0, 0), (5, -1, 0), (1, 10, 10**18)]
+)
+def test_an_execution_that_cannot_be_counted_is_refused(
+    two: TwoInstruments, lots: int, ticks: int, fee: int
+) -> None:
+    """It overflowed after it was journaled, and then at every start."""
+    entry = two.enter(0, 3_000)
+    before = two.cash
+    for client_id in (entry, "somebody"):
+        (refused,) = two.take(OrderFilled(client_id, two.at_ms, lots, ticks, fee, "x", 0))
+        assert isinstance(refused, EventRefused)
+    assert (two.held(), two.cash, two.state.differences) == (0, before, [])
+
+
+def test_a_bar_at_whose_price_a_position_cannot_be_counted_is_refused(
+    two: TwoInstruments,
+) -> None:
+    two.hold(0, 3_000)
+    row = np.array([[1e12] * 4 + [1.0], [100.0, 101.0, 99.0, 100.0, 1.0]])
+    ts_ms = two.start_ms + MINUTE_MS
+    effects = two.take(BarsClosed(ts_ms, row.tobytes(), b"\1\1", b"\0\0"), MINUTE_MS)
+    assert [e.instrument for e in effects if isinstance(e, EventRefused)] == [0]
+    assert two.held() == 3_000

@@ -39,6 +39,10 @@ MINUTE_MS = 60_000
 def absent(
     two: TwoInstruments, client_id: str, venue_ms: int, *, complete: bool = True
 ) -> list[Effect]:
+    """Report a look-up that did not find an order, as the answer to one that was asked for."""
+    order = two.state.orders[client_id]
+    while order.doubt_ms and order.counted == order.lookups:
+        two.wake()
     return two.take(OrderAbsent(client_id, two.at_ms, complete, venue_ms))
 
 

@@ -132,7 +132,7 @@ def _protect(
         return []
     lots = stop.filled_lots - wanted
     stop.amend, stop.amend_ms = Request.SENT, state.at_ms
-    stop.lots_max = max(stop.lots_max, -lots)
+    stop.amended_lots = max(stop.amended_lots, abs(stop.lots), -lots)
     placed.changed_ms = state.at_ms
     return [AmendOrder(stop.client_id, lane, lots, ticks)]
 
@@ -177,7 +177,7 @@ def forget(state: State, order: Order) -> list[Effect]:
     held = int(state.trade.book[order.instrument]["position_lots"])
     if held == 0:
         return []
-    detail = f"{order.kind} {order.end_reason}, {placed.failures} in a row"
+    detail = f"the venue {order.end_reason} the {order.kind}"
     return [StopMissing(order.instrument, state.at_ms, held, detail)]
 
 

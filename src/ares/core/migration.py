@@ -19,7 +19,13 @@ from numpy.typing import NDArray
 INITIAL = "initial"
 """A declared default: the value before the first event."""
 
-ADDED: dict[str, Any] = {}
+ADDED: dict[str, Any] = dict.fromkeys(
+    (
+        "Order.counted", "Order.cancel_ms", "Order.amend_ms", "Order.reported_ms", "Order.cancels",
+        "Order.amended_lots",
+    ),
+    0,
+)  # fmt: skip
 """Fields that were added since snapshots of this format were first written -> their value in a
 snapshot without them: a number for every row, ``INITIAL``, or any value of a structure's field."""
 

@@ -50,7 +50,7 @@ class Order(msgspec.Struct):
     cancel_ms, amend_ms : when the newest cancel or amendment was sent. reported_ms: when the venue
                   last said that it works.
     cancels     : cancels that were sent, and did not end it.
-    lots_max    : most lots ever asked for, by the order or an amendment of it, without sign.
+    amended_lots : most lots that an amendment ever asked for, without sign; 0: there was none.
     cum_lots    : the venue's final word on what it filled; None: not given yet.
     seen_lots   : executed in all, beyond its size too; filled_lots: what was booked of it.
     exec_ids    : of the executions counted.
@@ -82,7 +82,7 @@ class Order(msgspec.Struct):
     amend_ms: int = 0
     reported_ms: int = 0
     cancels: int = 0
-    lots_max: int = 0
+    amended_lots: int = 0
     cancel: Request = Request.NONE
     amend: Request = Request.NONE
     venue_id: str = ""
@@ -100,6 +100,11 @@ class Order(msgspec.Struct):
     def remaining_lots(self) -> int:
         """Return the signed lots still to fill."""
         return self.lots - self.filled_lots
+
+    @property
+    def largest_lots(self) -> int:
+        """Return the most lots that the venue may take it for, without sign."""
+        return max(abs(self.lots), self.amended_lots)
 
 
 class LaneOrders(msgspec.Struct):
@@ -182,7 +187,6 @@ def sent(command: SubmitOrder, seq: int, correlation: int, at_ms: int) -> Order:
     return Order(
         c.client_id, c.instrument, c.kind, c.lots, c.price_ticks, c.reason, c.p, c.edge_bps,
         c.barrier_bps, c.expected_ticks, seq, correlation, at_ms, c.send_by_ms, exec_ids=[],
-        lots_max=abs(c.lots),
     )  # fmt: skip
 
 
@@ -206,7 +210,8 @@ def accept(order: Order, venue_id: str, at_ms: int) -> None:
 
 def resize(order: Order, lots: int, price_ticks: int, at_ms: int) -> bool:
     """Take the size and price that the venue says a resting order has; False: it cannot be so."""
-    if (lots > 0) != (order.lots > 0) or not abs(order.filled_lots) <= abs(lots) <= order.lots_max:
+    is_same_side = (lots > 0) == (order.lots > 0)
+    if not is_same_side or not abs(order.filled_lots) <= abs(lots) <= order.largest_lots:
         return False
     order.lots, order.price_ticks = lots, price_ticks
     if not order.doubt_ms and order.amend is Request.SENT:
@@ -243,7 +248,7 @@ def execute(order: Order, exec_id: str, lots: int) -> Booking:
     if lots == 0 or (lots > 0) != (order.lots > 0):
         return Booking(0, lots, "wrong_side")
     order.seen_lots += lots
-    room = order.lots_max - abs(order.filled_lots)
+    room = order.largest_lots - abs(order.filled_lots)
     booked = min(lots, room) if lots > 0 else max(lots, -room)
     order.filled_lots += booked
     if abs(order.filled_lots) > abs(order.lots):  # an amendment that was not confirmed yet
@@ -259,7 +264,7 @@ def is_complete(order: Order) -> bool:
 
     One that may be larger at the venue, by an amendment, ends by the venue's word alone.
     """
-    if order.filled_lots == order.lots and order.lots_max == abs(order.lots):
+    if order.filled_lots == order.lots and order.largest_lots == abs(order.lots):
         return True
     return order.cum_lots is not None and abs(order.seen_lots) >= abs(order.cum_lots)
 
@@ -270,7 +275,7 @@ def note_end(order: Order, reason: EndReason, cum_lots: int | None) -> None:
     cum_lots : what it filled in all, as reported; less than was executed is not believed.
     """
     assumed = {"rejected": 0}.get(reason)
-    if reason == "filled" and order.lots_max == abs(order.lots):
+    if reason == "filled" and order.largest_lots == abs(order.lots):
         assumed = order.lots
     order.cum_lots = assumed if cum_lots is None else cum_lots
     order.end_reason = reason

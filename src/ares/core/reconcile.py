@@ -329,6 +329,8 @@ def on_account(state: State, event: AccountSeen) -> list[Effect]:
     began, state.reconciling = state.reconciling, False
     effects += _started(state)
     if began:
+        account_ms = state.setup.traits.account_ms
+        state.account_due_ms = state.at_ms + account_ms if account_ms else 0
         _begin_protection(state)
         for lane in range(len(state.lane_orders)):
             effects += work(state, lane)

@@ -53,7 +53,7 @@ def take_request(
             order.cancels += 1
         case AmendOrder():
             order.amend, order.amend_ms = Request.SENT, at_ms
-            order.lots_max = max(order.lots_max, abs(effect.lots))
+            order.amended_lots = max(order.amended_lots, abs(order.lots), abs(effect.lots))
         case QueryOrder():
             order.doubt_ms = order.doubt_ms or at_ms
         case OrderMoved():
