@@ -117,7 +117,8 @@ class Promises:
         return self.world.setup.instruments[i].spec.order_lots_max or 10**18
 
     def _is_excused(self, i: int) -> bool:
-        """Return whether a request waits for the venue's answer, or a person must settle first.
+        """Return whether a request waits for the venue's answer or a report of an end is under way,
+        or a person must settle first.
 
         A request waits ``answer_ms`` at most; then it is looked up, and its order in doubt.
         """
@@ -125,6 +126,9 @@ class Promises:
         if any(h.reason == BY_DIFFERENCE and h.instrument in (ALL, i) for h in state.halts):
             return True
         selling = [o for o in state.orders.values() if o.instrument == i and o.lots < 0]
+        at_venue = self.world.venue.orders
+        if any(o.client_id in at_venue and at_venue[o.client_id].ended for o in selling):
+            return True  # the report of its end is on its way
         return any(
             o.life is Life.INTENDED or o.doubt_ms or Request.SENT in (o.cancel, o.amend)
             for o in selling

@@ -58,6 +58,13 @@ DOUBT_MS_MAX = 60_000
 SKEW_MS_MAX = 1_000
 """Clocks further apart halt entries."""
 
+MOVING_MS = 30_000
+"""An order of which nothing was heard for so long does not explain a mismatch of balances."""
+
+LOOKED_BACK_MS = 900_000
+ENDED_MAX = 20
+"""Before a mismatch of balances is one, so many orders that ended in so long are looked up."""
+
 SETTLE_MS = 5_000
 """Two reports of balances must agree, so far apart, before a mismatch is one."""
 
@@ -378,13 +385,28 @@ def _unsettled(state: State, i: int) -> int:
     return sum(d.lots for d in state.differences if d.instrument in lanes)
 
 
+def _is_moving(state: State, order: Order) -> bool:
+    """Return whether executions of an open order may be on their way: a stop that only rests has
+    none, and what was last heard of an order long ago says nothing of now.
+    """
+    if order.doubt_ms:
+        return True
+    if order.kind == "stop" and order.filled_lots == 0:
+        return False
+    return state.at_ms - max(order.sent_ms, order.reported_ms) < MOVING_MS
+
+
+def _look_up_ended(state: State, lanes: tuple[int, ...]) -> list[Effect]:
+    """Look up what has ended lately: an execution of it may never have been reported."""
+    since_ms = state.at_ms - LOOKED_BACK_MS
+    ended = [o for o in state.ended.values() if o.instrument in lanes and o.ended_ms > since_ms]
+    return [QueryOrder(order.client_id, order.instrument) for order in ended[-ENDED_MAX:]]
+
+
 def _compare(state: State, i: int, lots: int) -> list[Effect]:
     """Compare one balance, where nothing is on its way that could explain a mismatch."""
     lanes = lanes_of(state.setup, i)
-    if any(
-        order.instrument in lanes and (order.kind != "stop" or order.filled_lots or order.doubt_ms)
-        for order in state.orders.values()
-    ):
+    if any(_is_moving(state, o) for o in state.orders.values() if o.instrument in lanes):
         state.mismatch_ms[i] = 0
         return []
     beyond = lots - _held(state, i) - state.outside_lots[i]
@@ -395,7 +417,7 @@ def _compare(state: State, i: int, lots: int) -> list[Effect]:
     if state.mismatch_ms[i] == 0:
         state.mismatch_ms[i] = state.at_ms
         state.account_due_ms = state.at_ms + SETTLE_MS
-        return []
+        return _look_up_ended(state, lanes)
     if state.at_ms - state.mismatch_ms[i] < SETTLE_MS:
         state.account_due_ms = max(state.account_due_ms, state.mismatch_ms[i] + SETTLE_MS)
         return []

@@ -62,7 +62,7 @@ def test_orders_and_their_ends(done: Any, rows: Engine) -> None:
     for entry in entries(done.folder):
         match entry.event:
             case OrderAccepted(client_id=id_):
-                orders.accept(book[id_], "", event.ts_ms)
+                orders.accept(book[id_], "", 0)
             case OrderFilled(client_id=id_, lots=lots):
                 orders.execute(book[id_], entry.event.exec_id, lots)
                 if book[id_].remaining_lots == 0:
