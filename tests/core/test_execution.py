@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from ares.core.execution import (
+    FAILURES_NAKED,
     RETRY_MS,
     RETRY_MS_MAX,
     STOP_CHANGE_MS,
@@ -95,7 +96,7 @@ def test_refused_cancels_are_sent_with_growing_waits(two: TwoInstruments) -> Non
             two.take(OrderAccepted(stop, two.at_ms), 10)
         effects = two.wake()
     waits = [b - a for a, b in pairwise(times)]
-    assert waits == [100, 200, 400, 800, 1_600]
+    assert waits == [100, 200, 400, 800, 1_000]
 
 
 @pytest.mark.parametrize("late", ["accepted", "amended", "filled"])
@@ -208,7 +209,8 @@ def test_a_rejected_exit_is_sent_again_after_growing_waits(two: TwoInstruments) 
             effects = two.wake()
         assert two.orders_of(effects) == [("exit", -10)]
         waits.append(two.at_ms - rejected_ms)
-    assert waits == [min(RETRY_MS * 2**k, RETRY_MS_MAX) for k in range(12)]
+    assert waits[:FAILURES_NAKED] == [100, 200, 400, 800, *[1_000] * (FAILURES_NAKED - 4)]
+    assert set(waits[FAILURES_NAKED:]) == {RETRY_MS_MAX}
     two.fill(two.state.lane_orders[0].exit, -10)
     assert (two.held(), two.state.lane_orders[0].failures) == (0, 0)
 

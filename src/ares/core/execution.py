@@ -21,7 +21,11 @@ UNPROTECTED_MS_MAX = 1_000
 arrived in time."""
 
 RETRY_MS = 100
+RETRY_MS_NAKED = 1_000
 RETRY_MS_MAX = 30_000
+FAILURES_NAKED = 10
+"""So many times a stop, an exit or a cancel is tried again within a second, later more rarely."""
+
 STOP_CHANGE_MS = 500
 """While an entry is being filled its stop is changed no more often than this."""
 
@@ -89,6 +93,8 @@ def _exit(
     """Sell what is held, once neither a stop nor another exit may sell it too."""
     placed = state.lane_orders[lane]
     commands = _cancel(state, entry, stop)
+    if exiting is not None and -exiting.remaining_lots < _largest(state, lane, held):
+        commands += _cancel(state, exiting)  # more was bought since: it must not wait its turn
     if stop is not None or exiting is not None:
         placed.unprotected_ms = 0
         return commands
@@ -196,7 +202,8 @@ def _signal(state: State, lane: int) -> Signal:
 
 def _backoff_ms(failures: int) -> int:
     """Return how long to wait after so many failures in a row."""
-    return min(RETRY_MS_MAX, RETRY_MS << min(failures - 1, 16))
+    most_ms = RETRY_MS_NAKED if failures <= FAILURES_NAKED else RETRY_MS_MAX
+    return min(most_ms, RETRY_MS << min(failures - 1, 16))
 
 
 def wake_ms(state: State) -> int:

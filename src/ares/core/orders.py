@@ -48,7 +48,7 @@ class Order(msgspec.Struct):
     ask_ms      : when it is to be looked up next, while its outcome is unknown.
     counted     : number of the newest look-up whose absence was counted: one answer may come twice.
     cancel_ms, amend_ms : when the newest cancel or amendment was sent. reported_ms: when the venue
-                  last said that it works.
+                  last said that it works. filled_ms: when an execution was last counted.
     cancels     : cancels that were sent, and did not end it.
     amended_lots : most lots that an amendment ever asked for, without sign; 0: there was none.
     cum_lots    : the venue's final word on what it filled; None: not given yet.
@@ -81,6 +81,7 @@ class Order(msgspec.Struct):
     cancel_ms: int = 0
     amend_ms: int = 0
     reported_ms: int = 0
+    filled_ms: int = 0
     cancels: int = 0
     amended_lots: int = 0
     cancel: Request = Request.NONE

@@ -59,7 +59,7 @@ SKEW_MS_MAX = 1_000
 """Clocks further apart halt entries."""
 
 MOVING_MS = 30_000
-"""An order of which nothing was heard for so long does not explain a mismatch of balances."""
+"""An order that has not filled for so long does not explain a mismatch of balances."""
 
 LOOKED_BACK_MS = 900_000
 ENDED_MAX = 20
@@ -106,8 +106,10 @@ def _on_open(state: State, order: Order, event: Report) -> list[Effect]:
     match event:
         case OrderFilled():
             state.ledger_ms = state.at_ms
-            order.reported_ms = state.at_ms
+            seen = len(order.exec_ids)
             effects = book_execution(state, order, event)
+            if len(order.exec_ids) > seen:
+                order.reported_ms = order.filled_ms = state.at_ms
             if order.open and order.remaining_lots == 0:  # is it larger at the venue by now?
                 doubt(order, state.at_ms)
                 return effects + ask_due(state)
@@ -387,13 +389,13 @@ def _unsettled(state: State, i: int) -> int:
 
 def _is_moving(state: State, order: Order) -> bool:
     """Return whether executions of an open order may be on their way: a stop that only rests has
-    none, and what was last heard of an order long ago says nothing of now.
+    none, and one that has not filled for long does not fill now.
     """
     if order.doubt_ms:
         return True
     if order.kind == "stop" and order.filled_lots == 0:
         return False
-    return state.at_ms - max(order.sent_ms, order.reported_ms) < MOVING_MS
+    return state.at_ms - max(order.sent_ms, order.filled_ms) < MOVING_MS
 
 
 def _look_up_ended(state: State, lanes: tuple[int, ...]) -> list[Effect]:
