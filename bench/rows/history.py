@@ -13,16 +13,14 @@ from __future__ import annotations
 
 import json
 import sys
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from sqlalchemy import Engine, text
 
 from ares.adapters.onnx_model import open_model
 from ares.core.models import Scorers
-from ares.domain.instrument import Instrument, InstrumentSpec
+from ares.domain.instrument import Instrument
 from ares.domain.model import Ensemble, Member
 from ares.domain.timeframe import Timeframe
 from ares.kernel.features import FEATURE_NAMES, FEATURES_HASH, N_FEATURES
@@ -30,15 +28,14 @@ from ares.kernel.trade import Rules
 from ares.runtime.engine.history_run import RunEnd, run_history
 from ares.runtime.engine.plan import SlotChoice, named, plan_run
 from ares.store.candles import CandleStore
-from ares.store.database import open_database
-from bench.bars import MINUTE_MS, ROOT, bars_of, four_instruments, minutes
+from bench.bars import MINUTE_MS, four_instruments, minutes
 from bench.rows.boosted import WEIGHTS, ensemble_of
 from bench.rows.crossing import PLAIN
+from bench.stored import stored
 
 WARM_UP_DAYS = 2
 DAY_MS = 86_400_000
 CASH_QUOTE = 1e6
-DECIMALS = {"BTC/USDT": (2, 5), "ETH/USDT": (2, 4), "SOL/USDT": (2, 2), "ADA/USDT": (4, 1)}
 SMA_FEATURE = FEATURE_NAMES.index("sma_ratio_20_100")
 
 
@@ -46,13 +43,7 @@ def main() -> None:
     kind = sys.argv[1]
     files = four_instruments() if kind == "four" else {"BTC/USDT": minutes()}
     instruments = [Instrument("binance", symbol) for symbol in files]
-    (ROOT / ".bench").mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="history-", dir=ROOT / ".bench") as folder:
-        engine = open_database(Path(folder) / "ares.db")
-        store = CandleStore(engine, Path(folder) / "cache")
-        for instrument, path in zip(instruments, files.values(), strict=True):
-            spec = InstrumentSpec(instrument, *DECIMALS[instrument.symbol])
-            store.save(spec, "1m", bars_of(path), path.name)
+    with stored(files, "history") as (engine, store, folder):
         from_ms, to_ms = _common_window(store)
         choices, models, rules = _sma(instruments) if kind == "sma" else _boosted(instruments)
         timeframes = [Timeframe.M1] if kind == "sma" else list(WEIGHTS)
@@ -71,7 +62,7 @@ def main() -> None:
                 settings_hash="bench",
             )
             plan = named(plan, f"history/{name}")
-            return run_history(plan, models, Path(folder) / "journal" / name, engine)
+            return run_history(plan, models, folder / "journal" / name, engine)
 
         run("short", from_ms + WARM_UP_DAYS * DAY_MS)  # loads the machine code
         end = run("whole", to_ms)
@@ -85,7 +76,6 @@ def main() -> None:
             "rows": _rows(engine, "history/whole"),
             "models": len(models),
         }
-        engine.dispose()
     sys.stdout.write(json.dumps(output) + "\n")
 
 

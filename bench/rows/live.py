@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import json
 import sys
-import tempfile
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable
@@ -31,7 +30,7 @@ from ares.adapters.simulated_venue import SimulatedVenue
 from ares.core.models import Models, Scorers
 from ares.core.state import bind_calls
 from ares.domain.events import BarsClosed, Command, Event, RunStarted
-from ares.domain.instrument import Instrument, InstrumentSpec
+from ares.domain.instrument import Instrument
 from ares.journal.run import RunJournal
 from ares.kernel.features import N_FEATURES
 from ares.kernel.live import LiveCalls
@@ -41,10 +40,10 @@ from ares.runtime.engine.loop import Loop
 from ares.runtime.engine.plan import RunPlan, SlotChoice, named, plan_run
 from ares.runtime.engine.quiet import frozen_heap, load_machine_code, raise_priority
 from ares.store.candles import CandleStore
-from ares.store.database import open_database
-from bench.bars import ROOT, bars_of, four_instruments
+from bench.bars import four_instruments
 from bench.rows.boosted import WEIGHTS, ensemble_of
-from bench.rows.history import DAY_MS, DECIMALS, _common_window
+from bench.rows.history import DAY_MS, _common_window
+from bench.stored import stored
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -135,15 +134,8 @@ class TimedLoop(Loop):
 def main() -> None:
     files = four_instruments()
     instruments = [Instrument("binance", symbol) for symbol in files]
-    (ROOT / ".bench").mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="live-", dir=ROOT / ".bench") as folder:
-        engine = open_database(Path(folder) / "ares.db")
-        store = CandleStore(engine, Path(folder) / "cache")
-        for instrument, path in zip(instruments, files.values(), strict=True):
-            spec = InstrumentSpec(instrument, *DECIMALS[instrument.symbol])
-            store.save(spec, "1m", bars_of(path), path.name)
-        output = _measure(store, instruments, Path(folder) / "run")
-        engine.dispose()
+    with stored(files, "live") as (_, store, folder):
+        output = _measure(store, instruments, folder / "run")
     sys.stdout.write(json.dumps(output) + "\n")
 
 

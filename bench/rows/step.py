@@ -25,7 +25,7 @@ from ares.core.models import Models, Scorers
 from ares.core.state import State
 from ares.core.step import step
 from ares.domain.events import RunStarted
-from ares.domain.instrument import Instrument, InstrumentSpec
+from ares.domain.instrument import Instrument
 from ares.domain.model import Ensemble, Member
 from ares.domain.timeframe import Timeframe
 from ares.kernel.features import FEATURES_HASH
@@ -36,7 +36,8 @@ from ares.store.candles import CandleStore
 from ares.store.database import open_database
 from bench.bars import ROOT, bars_of, minutes
 from bench.rows.boosted import COST_BPS, WEIGHTS
-from bench.rows.history import CASH_QUOTE, DAY_MS, DECIMALS
+from bench.rows.history import CASH_QUOTE, DAY_MS
+from bench.stored import spec_of
 
 DAYS = 2
 CALLS = 2_000
@@ -77,8 +78,7 @@ def _plan(folder: Path) -> tuple[RunPlan, Models]:
     engine = open_database(folder / "ares.db")
     store = CandleStore(engine, None)
     bars = bars_of(minutes())
-    spec = InstrumentSpec(instrument, *DECIMALS[instrument.symbol])
-    store.save(spec, "1m", bars, "bench")
+    store.save(spec_of(instrument.symbol), "1m", bars, "bench")
     to_ms = int(bars.ts_ms[-1]) // DAY_MS * DAY_MS
     ensemble = _ensemble(instrument.key)
     choices = [SlotChoice(instrument, ensemble, is_champion=True)]

@@ -15,7 +15,6 @@ from __future__ import annotations
 import json
 import statistics
 import sys
-import tempfile
 import time
 from collections import deque
 from pathlib import Path
@@ -28,7 +27,7 @@ from ares.adapters.onnx_model import open_model
 from ares.adapters.simulated_venue import SimulatedVenue
 from ares.core.models import Models, Scorers
 from ares.domain.events import BarsClosed, Event, RunStarted
-from ares.domain.instrument import Instrument, InstrumentSpec
+from ares.domain.instrument import Instrument
 from ares.domain.model import Ensemble
 from ares.domain.model_events import ModelPublished
 from ares.domain.run import ChallengerRules
@@ -41,10 +40,10 @@ from ares.runtime.engine.loop import Loop
 from ares.runtime.engine.plan import SlotChoice, named, plan_run
 from ares.runtime.engine.prefetch import Prefetch
 from ares.store.candles import CandleStore
-from ares.store.database import open_database
-from bench.bars import ROOT, bars_of, four_instruments
+from bench.bars import four_instruments
 from bench.rows.boosted import WEIGHTS, ensemble_of
-from bench.rows.history import DAY_MS, DECIMALS, _common_window
+from bench.rows.history import DAY_MS, _common_window
+from bench.stored import stored
 
 DAYS = 4
 EVERY = 50
@@ -54,15 +53,8 @@ ROLLOUT = ChallengerRules(3_600_000, 3_600_000, 0.25, 0.0, 1e9, 1e-9)
 def main() -> None:
     files = four_instruments()
     instruments = [Instrument("binance", symbol) for symbol in files]
-    (ROOT / ".bench").mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="swap-", dir=ROOT / ".bench") as folder:
-        engine = open_database(Path(folder) / "ares.db")
-        store = CandleStore(engine, Path(folder) / "cache")
-        for instrument, path in zip(instruments, files.values(), strict=True):
-            spec = InstrumentSpec(instrument, *DECIMALS[instrument.symbol])
-            store.save(spec, "1m", bars_of(path), path.name)
-        output = _measure(store, instruments, Path(folder) / "run")
-        engine.dispose()
+    with stored(files, "swap") as (_, store, folder):
+        output = _measure(store, instruments, folder / "run")
     sys.stdout.write(json.dumps(output) + "\n")
 
 

@@ -1,4 +1,4 @@
-"""What the venue reports about orders and balances, and what is lookups when it is silent."""
+"""What the venue reports about orders and balances, and what is looked up when it is silent."""
 
 from __future__ import annotations
 

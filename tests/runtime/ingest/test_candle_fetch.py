@@ -4,25 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from tests.candle_fetching import AT_ONCE, BTC, MINUTE, START_MS, fetch, minutes
 
-from ares.adapters.ccxt_candles import CcxtCandles, RetryPolicy
+from ares.adapters.ccxt_candles import CcxtCandles
 from ares.domain.errors import UserError
-from ares.domain.instrument import Instrument, InstrumentSpec
-from ares.runtime.ingest.candle_fetch import FetchReport, fetch_candles
+from ares.domain.instrument import InstrumentSpec
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
 
 if TYPE_CHECKING:
     from tests.conftest import BinanceServer
-
-START_MS = 1_700_000_000_000 // 3_600_000 * 3_600_000
-MINUTE = 60_000
-BTC = Instrument("binance", "BTC/USDT")
-AT_ONCE = RetryPolicy(attempts=4, wait_first_s=0.0, wait_max_s=0.0)
 
 
 @pytest.fixture
@@ -35,19 +30,6 @@ def store(tmp_path: Path) -> Iterator[CandleStore]:
 @pytest.fixture
 def venue(binance: BinanceServer) -> CcxtCandles:
     return CcxtCandles("binance", binance.address, AT_ONCE)
-
-
-def fetch(
-    store: CandleStore, venue: CcxtCandles, first: int | None, last: int | None, **more: Any
-) -> FetchReport:
-    from_ms, to_ms = (None if m is None else START_MS + m * MINUTE for m in (first, last))
-    return fetch_candles(store, venue, "BTC/USDT", "1m", from_ms, to_ms, local_ms=0, **more)
-
-
-def minutes(store: CandleStore) -> list[int]:
-    """Return which minutes after START_MS are stored."""
-    stored: list[int] = ((store.load(BTC, "1m").ts_ms - START_MS) // MINUTE).tolist()
-    return stored
 
 
 def test_the_whole_window_is_fetched_page_by_page(
