@@ -68,7 +68,7 @@ soak: $(READY)  ## worlds that attack the engine, for an hour; taken up where it
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m tests.sim.soak $(ARGS)
 
 bench: $(READY)  ## the benchmarks, peers side by side (minutes; makes .bench)
-	$(BIN)/python -m bench.run $(ARGS)
+	venv=$(VENV); . ./scripts/index.sh; $(BIN)/python -m bench.run $(ARGS)
 
 bench-gate: $(READY)  ## what the gate lets through and finds (hours; taken up where it was left)
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -W ignore -m bench.gate_run $(ARGS)
