@@ -1,18 +1,18 @@
-"""What a market data source reports as it comes in: raw values, not yet checked or put in order."""
+"""What a market data connection reports: raw values of the venue, before bars are assembled.
+
+``instrument`` is the index of the instrument in the list that the connection was started with.
+Times are the venue's, in ms since 1970. All bars are 1m bars.
+"""
 
 from __future__ import annotations
 
 import msgspec
 
-INTERVAL_MS = 60_000  # every bar of this module is a 1m bar
 
+class BarSeen(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """The venue's candle as it stands: later reports of the same ``open_ms`` replace it.
 
-class BarSeen(msgspec.Struct, frozen=True, gc=False):
-    """A 1m bar as the venue shows it now.
-
-    instrument : index into the instruments of the run.
-    open_ms    : venue time at which the bar opens.
-    is_closed  : the venue calls the bar final; venues change even such a bar now and then.
+    is_closed : the venue, or a later candle of the same instrument, has ended it.
     """
 
     instrument: int
@@ -25,11 +25,8 @@ class BarSeen(msgspec.Struct, frozen=True, gc=False):
     is_closed: bool
 
 
-class TradeSeen(msgspec.Struct, frozen=True, gc=False):
-    """A public trade.
-
-    ts_ms : venue time of the execution.
-    """
+class TradeSeen(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """A public trade: the proof that the stream is alive up to ``ts_ms``."""
 
     instrument: int
     ts_ms: int
@@ -37,25 +34,25 @@ class TradeSeen(msgspec.Struct, frozen=True, gc=False):
     qty: float
 
 
-class Connected(msgspec.Struct, frozen=True, gc=False):
-    """The stream is subscribed to and delivers; sent again as a heartbeat of the connection.
+class Connected(msgspec.Struct, frozen=True, tag=True):
+    """Every subscription has delivered since the connection was made; sent again as a heartbeat.
 
-    ts_ms : venue time, where the venue's message carries one.
+    ts_ms : the venue's time, where its message carries one: the stream is alive up to then.
     """
 
     ts_ms: int | None = None
 
 
-class Disconnected(msgspec.Struct, frozen=True, gc=False):
-    """The stream is lost: what follows may have a gap."""
+class Disconnected(msgspec.Struct, frozen=True, tag=True):
+    """The connection is lost, or connected and mute; it is being made again."""
 
     reason: str
 
 
-class SkewSeen(msgspec.Struct, frozen=True, gc=False):
-    """How far the venue's clock is ahead of this machine's, in wall time."""
+class SkewSeen(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """How far the venue's clock is ahead of the engine's, in ms of the engine's clock."""
 
     venue_ahead_ms: int
 
 
-RawMarketData = BarSeen | TradeSeen | Connected | Disconnected | SkewSeen
+MarketData = BarSeen | TradeSeen | Connected | Disconnected | SkewSeen
