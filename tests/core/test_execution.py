@@ -172,9 +172,11 @@ def test_an_exit_cancels_what_is_left_of_the_entry(two: TwoInstruments) -> None:
     two.fill(entry, 2)
     assert two.orders_of(two.end(stop, "cancelled")) == [("exit", -6)], "all that is held by then"
     exit_id = two.state.lane_orders[0].exit
-    two.fill(entry, 1)
+    assert two.orders_of(two.fill(entry, 1)) == [("exit", -1)], "beside the one on its way"
     two.end(entry, "cancelled", 7)
-    assert two.orders_of(two.fill(exit_id, -6)) == [("exit", -1)]
+    two.fill(exit_id, -6)
+    two.fill(two.state.lane_orders[0].exit, -1)
+    assert (two.held(), two.state.orders) == (0, {})
 
 
 def test_the_remainder_of_an_entry_is_cancelled_when_the_stop_closed_the_position(

@@ -62,7 +62,7 @@ def money(state: State) -> dict[str, Any]:
     for name in ("orders", "ended"):
         orders = getattr(state, name).values()
         found[name] = [{field: getattr(o, field) for field in OF_ORDERS} for o in orders]
-    found["lanes"] = [(o.entry, o.exit, o.stop) for o in state.lane_orders]
+    found["lanes"] = [(o.entry, o.exit, o.stop, o.pieces) for o in state.lane_orders]
     found["halts"] = sorted((h.instrument, h.reason, h.needs_person) for h in state.halts)
     names = (
         "seq", "now_ms", "at_ms", "differences", "outside_lots", "account_known", "strange_execs",
@@ -91,8 +91,8 @@ def test_the_folded_state_has_the_money_of_the_stepped_one(seed: int) -> None:
     """From the start, and from a snapshot in the middle of the run."""
     world = World(seed).run()
     entries = list(journaled(world))
-    for seq, raw in (world.snapshots[0], world.snapshots[len(world.snapshots) // 2]):
-        state = restore(world.setup, raw)
+    for seq, setup, raw in (world.snapshots[0], world.snapshots[len(world.snapshots) // 2]):
+        state = restore(setup, raw)
         restarted = fold(state, entries, Models(SCORERS))
         assert bool(restarted) == (seq < world.state.seq)
         assert differences(money(world.state), money(state)) == {}
@@ -119,8 +119,8 @@ def assert_conserved(world: World, state: State, entries: list[JournaledFacts]) 
 
 def test_an_empty_tail_restarts_nothing() -> None:
     world = World(1, n_events=60).run()
-    seq, raw = world.snapshots[-1]
-    state = restore(world.setup, raw)
+    seq, setup, raw = world.snapshots[-1]
+    state = restore(setup, raw)
     assert fold(state, (e for e in journaled(world) if e.seq <= seq), Models(SCORERS)) == ()
 
 
@@ -141,6 +141,6 @@ def test_cash_that_the_executions_do_not_explain_is_refused() -> None:
     decided = [e.seq for e in entries if any(isinstance(x, DecisionMade) for x in e.effects)]
     assert booked
     assert booked[0] < decided[-1]
-    state = restore(world.setup, world.snapshots[0][1])
+    state = restore(world.setup, world.snapshots[0][2])
     with pytest.raises(UnexplainedMoney, match="its executions lead to cash of"):
         fold(state, map(forged, entries), Models(SCORERS))

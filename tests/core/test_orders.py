@@ -17,7 +17,8 @@ from ares.core.execution import submit, wake_ms, work
 from ares.core.halts import BY_DIFFERENCE, is_disputed
 from ares.core.initial_state import new_state
 from ares.core.models import NO_MODELS
-from ares.core.orders import Life, Order
+from ares.core.orders import Life, Order, placed_orders
+from ares.core.pieces import PIECES_MAX
 from ares.core.snapshot import restore, snapshot
 from ares.core.step import step
 from ares.domain.events import Effect, EngineStarted, Event, RunStarted
@@ -64,11 +65,12 @@ SHARES = st.sampled_from([0.001, 0.1, 0.37, 0.5, 0.999, 1.0, 1.0, 1.0, 1.3, 2.0]
 TICKS = st.sampled_from([9_000, 9_899, 9_900, 10_000, 10_001, 11_000, 1, 100_000])
 
 
-def setup_of(traits: VenueTraits) -> RunSetup:
-    lanes = tuple(
-        RunInstrument(InstrumentSpec(Instrument("test", f"T{i}/USDT"), 2, 3), MINUTE_MS, None, True)
+def setup_of(traits: VenueTraits, order_lots_max: int = 0) -> RunSetup:
+    specs = [
+        InstrumentSpec(Instrument("test", f"T{i}/USDT"), 2, 3, order_lots_max=order_lots_max)
         for i in range(N)
-    )
+    ]
+    lanes = tuple(RunInstrument(spec, MINUTE_MS, None, True) for spec in specs)
     rules = {name: float(value) for name, value in asdict(Rules()).items()}
     return RunSetup(
         "sim/x", lanes, (Timeframe.M1,), -1, START_MS, START_MS + 10**9, START_MS, 10_000.0, rules,
@@ -100,10 +102,10 @@ class Mirror:
 class AnyVenue(RuleBasedStateMachine):
     """A venue, a network and a person who do anything in any order; the engine follows."""
 
-    @initialize(amends=st.booleans(), proves=st.booleans())
-    def begin(self, amends: bool, proves: bool) -> None:
+    @initialize(amends=st.booleans(), proves=st.booleans(), most=st.sampled_from([0, 0, 4, 300]))
+    def begin(self, amends: bool, proves: bool, most: int) -> None:
         traits = VenueTraits(amends, proves, *[getattr(TRAITS, n) for n in TIMES])
-        self.setup = setup_of(traits)
+        self.setup, self.most = setup_of(traits, most), most
         self.state = new_state(self.setup)
         self.at_ms = START_MS
         self.cash = int(self.state.trade.account[0]["cash"])
@@ -141,10 +143,12 @@ class AnyVenue(RuleBasedStateMachine):
                 case SubmitOrder():
                     assert e.client_id not in self.asked, "an id was used twice"
                     assert e.lots != 0
+                    assert e.lots > 0 or not self.most or -e.lots <= self.most
                     self.asked[e.client_id], self.lane_of[e.client_id] = e.lots, e.instrument
                     self.sent(e.instrument, sells=e.lots < 0)
                 case AmendOrder():
                     assert e.lots < 0
+                    assert not self.most or -e.lots <= self.most
                     self.asked[e.client_id] = min(self.asked[e.client_id], e.lots)
                     self.sent(e.instrument, e, sells=True)
                 case CancelOrder():
@@ -431,11 +435,17 @@ class AnyVenue(RuleBasedStateMachine):
             assert bool(self.state.trade.book[lane]["halted"]) == (lane in scopes)
 
     @invariant()
-    def a_lane_has_one_order_of_each_kind(self) -> None:
+    def a_lane_knows_its_orders(self) -> None:
+        """One entry; exits and stops only as many as the venue's largest order makes necessary."""
         kinds = Counter((o.instrument, o.kind) for o in self.state.orders.values())
-        assert all(count == 1 for count in kinds.values())
-        for (lane, kind), _ in kinds.items():
-            assert getattr(self.state.lane_orders[lane], kind) in self.state.orders
+        for (lane, kind), n in kinds.items():
+            placed = self.state.lane_orders[lane]
+            found = placed_orders(placed, kind, self.state.orders)
+            assert len({order.client_id for order in found}) == n
+            assert all(order.kind == kind for order in found)
+            assert n <= (PIECES_MAX if self.most and kind != "entry" else 1 + (kind == "exit"))
+        for placed in self.state.lane_orders:
+            assert all(id_ in self.state.orders for id_ in placed.pieces)
 
 
 TIMES = ("deadline_ms", "absence_margin_ms", "answer_ms", "fill_ms", "account_ms")

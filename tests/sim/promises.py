@@ -9,6 +9,7 @@ from tests.sim.world_setup import NAKED_MS_MAX, RULES, N
 
 from ares.core.halts import ALL, BY_CLOCK, BY_DIFFERENCE
 from ares.core.orders import Life, Request
+from ares.core.pieces import PIECES_MAX
 from ares.core.reconcile import SKEW_MS_MAX
 from ares.domain.events import Effect, Event
 from ares.domain.order_events import (
@@ -48,6 +49,7 @@ class Promises:
         for order in (*state.orders.values(), *state.ended.values()):
             if not 0 <= order.filled_lots * (1 if order.lots > 0 else -1) <= abs(order.lots):
                 raise Finding(f"event {seq}: {order.filled_lots} of {order.lots} lots are booked")
+        self.world.counts["pieces"] += sum(len(placed.pieces) for placed in state.lane_orders)
         for effect in effects:
             self.world.counts[type(effect).__name__] += 1
             if isinstance(effect, SubmitOrder):
@@ -58,7 +60,7 @@ class Promises:
         if order.client_id in self.world.sent:
             raise Finding(f"event {seq}: id {order.client_id} is sent again")
         self.world.sent.add(order.client_id)
-        most = self.world.setup.instruments[order.instrument].spec.order_lots_max
+        most = state.setup.instruments[order.instrument].spec.order_lots_max
         if most and abs(order.lots) > most:
             raise Finding(f"event {seq}: an order of {order.lots} lots, the venue takes {most}")
         if order.kind != "entry":
@@ -76,15 +78,19 @@ class Promises:
             raise Finding(f"event {seq}: gross exposure {account['gross']}")
 
     def check_venue(self) -> None:
-        """The venue never holds two orders of one kind in a lane: no intent was sent twice."""
-        kinds = Counter(
-            (order.instrument, order.kind)
-            for order in self.world.venue.orders.values()
-            if order.ended is None
-        )
-        for (instrument, kind), n in kinds.items():
+        """The venue holds at most one entry in a lane, none of our orders that the engine takes as
+        ended, and was never sent an order larger than it takes.
+        """
+        world = self.world
+        held = [order for order in world.venue.orders.values() if order.ended is None]
+        for instrument, n in Counter(o.instrument for o in held if o.kind == "entry").items():
             if n > 1:
-                raise Finding(f"{n} orders of kind {kind} are open in lane {instrument}")
+                raise Finding(f"{n} orders of kind entry are open in lane {instrument}")
+        for order in held:
+            if world.running and order.client_id in world.state.ended:
+                raise Finding(f"the {order.kind} {order.client_id} is open, and taken as ended")
+        if world.venue.too_large:
+            raise Finding("an order was larger than the venue takes")
 
     def check_naked(self) -> None:
         """A position has a stop at the venue, or is being sold, but for 2 s in which both work."""
@@ -96,7 +102,7 @@ class Promises:
                 or not world.clock_known
                 or not world.venue.is_up
                 or world.state.reconciling
-                or self._for_sale(i) >= min(held, self._largest(i))
+                or self._for_sale(i) >= min(held, self._most(i))
                 or world.venue.lots[i] < held  # a person took the coins
                 or self._is_excused(i)
             ):
@@ -113,8 +119,9 @@ class Promises:
         selling = [o for o in orders if o.ended is None and o.instrument == i and o.lots < 0]
         return -sum(o.remaining_lots for o in selling)
 
-    def _largest(self, i: int) -> int:
-        return self.world.setup.instruments[i].spec.order_lots_max or 10**18
+    def _most(self, i: int) -> int:
+        """Return the most lots that the venue takes in all the pieces that it is sent."""
+        return PIECES_MAX * self.world.venue.order_lots_max[i] or 10**18
 
     def _is_excused(self, i: int) -> bool:
         """Return whether a request waits for the venue's answer or a report of an end is under way,
@@ -147,7 +154,7 @@ class Promises:
                 raise Finding(f"a request is never answered: {order.kind} {order.client_id}")
         for i in range(N):
             held = int(state.trade.book[i]["position_lots"])
-            if self._for_sale(i) != min(held, self._largest(i)):
+            if self._for_sale(i) != min(held, self._most(i)):
                 raise Finding(f"{held} lots are held, {self._for_sale(i)} are for sale, in {i}")
         wrong_clock = abs(self.world.ahead_ms) > SKEW_MS_MAX
         halts = [h for h in state.halts if not (wrong_clock and h.reason == BY_CLOCK)]

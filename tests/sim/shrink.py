@@ -8,18 +8,20 @@ from dataclasses import dataclass
 from tests.sim.promises import Finding
 from tests.sim.world import World
 
+from ares.sim.faults import Occasion
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What broke, and the faults (number of the occasion, name) that are needed for it."""
+    """What broke, and the faults that are needed for it."""
 
     seed: int
     n_events: int
     message: str
-    faults: tuple[tuple[int, str], ...]
+    faults: tuple[Occasion, ...]
 
 
-def failure_of(seed: int, n_events: int, kept: frozenset[int] | None = None) -> Failure | None:
+def failure_of(seed: int, n_events: int, kept: frozenset[Occasion] | None = None) -> Failure | None:
     """Return what a seed breaks; None: nothing."""
     world = World(seed, n_events, kept=kept)
     try:
@@ -31,18 +33,20 @@ def failure_of(seed: int, n_events: int, kept: frozenset[int] | None = None) -> 
 
 def shrink(
     failure: Failure,
-    run: Callable[[int, int, frozenset[int]], Failure | None] = failure_of,
+    run: Callable[[int, int, frozenset[Occasion]], Failure | None] = failure_of,
 ) -> Failure:
     """Return a failure of the same seed with so few faults that none can be left out.
 
-    Halves are left out first, then quarters, down to single faults (delta debugging).
+    Halves are left out first, then quarters, down to single faults (delta debugging). With fewer
+    faults an occasion may come after more events: these worlds run for twice as many.
     """
+    n_events = 2 * failure.n_events
     best, size = failure, max(1, len(failure.faults) // 2)
     while True:
         smaller = None
         for first in range(0, len(best.faults), size):
             rest = best.faults[:first] + best.faults[first + size :]
-            smaller = run(best.seed, best.n_events, frozenset(n for n, _ in rest))
+            smaller = run(best.seed, n_events, frozenset(rest))
             if smaller is not None and len(smaller.faults) < len(best.faults):
                 break
             smaller = None

@@ -35,7 +35,7 @@ def test_no_promise_is_broken_and_everything_happens(worlds: list[World]) -> Non
     for world in worlds:
         counts.update(world.counts)
     for name in (
-        "SubmitOrder", "ExecutionBooked", "TradeClosed", "StopMissing", "DifferenceFound",
+        "pieces", "SubmitOrder", "ExecutionBooked", "TradeClosed", "StopMissing", "DifferenceFound",
         "DifferenceSettled", "HaltChanged", "QueryOrder", "AmendOrder", "CancelOrder",
         "CommandDone", "CommandRefused", "EventRefused", "crashes", "upgrades", "states compared",
     ):  # fmt: skip
@@ -73,8 +73,8 @@ def test_an_exit_sent_before_its_stop_ended_is_found(monkeypatch: pytest.MonkeyP
     """Old defect: stop and exit both fill, and the position falls below zero."""
     wait: Callable[..., Any] = execution._exit
 
-    def at_once(state: State, lane: int, held: int, entry: Any, exiting: Any, _stop: Any) -> Any:
-        return wait(state, lane, held, entry, exiting, None)
+    def at_once(state: State, lane: int, held: int, entry: Any, exits: Any, _stops: Any) -> Any:
+        return wait(state, lane, held, entry, exits, ())
 
     monkeypatch.setattr(execution, "_exit", at_once)
     assert first_finding("for sale")

@@ -15,7 +15,16 @@ from random import Random
 import msgspec
 import numpy as np
 from tests.sim.promises import Finding, Promises
-from tests.sim.world_setup import CALM_MS, SCORERS, SNAPSHOT_EVENTS, START_MS, N, first_snapshot
+from tests.sim.world_setup import (
+    CALM_MS,
+    SCORERS,
+    SNAPSHOT_EVENTS,
+    START_MS,
+    N,
+    first_snapshot,
+    order_lots_max_of,
+    with_order_lots_max,
+)
 
 from ares.core.execution import wake_ms
 from ares.core.models import Models
@@ -29,12 +38,13 @@ from ares.domain.order_events import (
     Stopping,
     TimeReached,
 )
+from ares.domain.run import RunSetup
 from ares.domain.timeframe import MINUTE_MS
 from ares.journal.run import encode_effects
 from ares.kernel.trade.money import notional_units
 from ares.runtime.engine.loop import Loop
 from ares.sim.attacking_venue import AttackingVenue
-from ares.sim.faults import Chance, Faults, drawn
+from ares.sim.faults import Chance, Faults, Occasion, drawn
 from ares.sim.schedule import Schedule
 
 
@@ -86,7 +96,7 @@ class World:
         seed: int,
         n_events: int = 300,
         faults: Faults | None = None,
-        kept: frozenset[int] | None = None,
+        kept: frozenset[Occasion] | None = None,
     ) -> None:
         self.draw = Random(seed)
         faults = drawn(self.draw) if faults is None else faults
@@ -94,7 +104,7 @@ class World:
         self.n_events = n_events
         self.schedule = Schedule(START_MS)
         self.setup, first = first_snapshot(self.draw.random() < 0.5)
-        self.snapshots: list[tuple[int, bytes]] = [(0, first)]
+        self.snapshots: list[tuple[int, RunSetup, bytes]] = [(0, self.setup, first)]
         self.disk = Disk(self)
         self.inbox: deque[Event] = deque()
         self.venue = AttackingVenue(
@@ -104,6 +114,7 @@ class World:
         self.prices = [10_000, 10_000]
         self.opens, self.lows, self.highs = [list(self.prices) for _ in range(3)]
         self.venue.prices = list(self.prices)
+        self.venue.order_lots_max = order_lots_max_of(self.setup)
         self.cash_start = 0
         self.ahead_ms = 0
         self.clock_known = False
@@ -217,8 +228,11 @@ class World:
         finally:
             self.crash_allowed = False
         if self.running and self.state.seq - self.snapshots[-1][0] >= SNAPSHOT_EVENTS:
-            self.disk.synced = len(self.disk.records)
-            self.snapshots.append((self.state.seq, snapshot(self.state)))
+            self._save(self.state.setup)
+
+    def _save(self, setup: RunSetup) -> None:
+        self.disk.synced = len(self.disk.records)
+        self.snapshots.append((self.state.seq, setup, snapshot(self.state)))
 
     def is_full(self) -> bool:
         """Return whether the disk is full at this write, if the seed says so."""
@@ -242,8 +256,11 @@ class World:
         if not self.running:
             return
         self.counts["upgrades"] += 1
-        self.disk.synced = len(self.disk.records)
-        self.snapshots.append((self.state.seq, snapshot(self.state)))
+        setup = self.state.setup
+        if self.chance.happens("limit_lowered"):
+            setup = with_order_lots_max(setup, self.draw.choice([700, 2_000, 5_000]))
+            self.venue.limit(order_lots_max_of(setup))
+        self._save(setup)
         self._end()
 
     def _end(self) -> None:
@@ -283,8 +300,8 @@ class World:
         tail_seq = sum(1 for kind, *_ in self.disk.records if kind == "E")
         while self.snapshots[-1][0] > tail_seq:
             self.snapshots.pop()
-        from_seq, raw = self.snapshots[-1]
-        state = restore(self.setup, raw)
+        from_seq, setup, raw = self.snapshots[-1]
+        state = restore(setup, raw)
         seq, pending = 0, None
         for kind, raw, event, at_ms in self.disk.records:
             if kind == "E":

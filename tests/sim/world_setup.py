@@ -72,6 +72,20 @@ def first_snapshot(amends: bool) -> tuple[RunSetup, bytes]:
     return setup, snapshot(state)
 
 
+def order_lots_max_of(setup: RunSetup) -> list[int]:
+    """Return the largest order of each instrument."""
+    return [lane.spec.order_lots_max for lane in setup.instruments]
+
+
+def with_order_lots_max(setup: RunSetup, lots: int) -> RunSetup:
+    """Return a setup in which the venue takes no larger orders than of so many lots."""
+    lanes = tuple(
+        msgspec.structs.replace(lane, spec=msgspec.structs.replace(lane.spec, order_lots_max=lots))
+        for lane in setup.instruments
+    )
+    return msgspec.structs.replace(setup, instruments=lanes)
+
+
 def _ensemble(i: int) -> Ensemble:
     return Ensemble(
         f"sim:T{i}/USDT", (Member(Timeframe.M1, f"m{i}", "1", f"m{i}", 1.0),), Timeframe.M1, 1.0,

@@ -1,15 +1,19 @@
 """Brings the orders of a lane to what the kernel wants: an entry, a stop for all held, or an exit.
 
 The kernel says what it wants (``BOOK.stop_lots`` at ``stop_ticks``, ``exit_reason``); only this
-module sends orders. A lane has at most one open order of each kind, and never an exit beside a
-stop: an exit cancels the stop, waits until it has ended, and sells what is still held.
+module sends orders. A lane has at most one open entry, and never an exit beside a stop: an exit
+cancels the stops, waits until they have ended, and sells what is still held. A stop or an exit that
+is larger than the venue takes is split into several orders, see ``core.pieces``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ares.core.facts import KIND_NAMES
 from ares.core.halts import is_disputed
-from ares.core.orders import Life, Order, Request, client_id, due_ms, sent
+from ares.core.orders import Life, Order, Request, client_id, due_ms, placed_orders, sent
+from ares.core.pieces import for_sale, pieces_of, remaining_wanted
 from ares.core.state import State
 from ares.domain.events import Effect
 from ares.domain.order_events import AmendOrder, CancelOrder, StopMissing, SubmitOrder
@@ -60,7 +64,7 @@ def submit(
         state.trades_begun[lane] = state.seq
     order = sent(command, state.seq, state.trades_begun[lane], state.at_ms)
     state.orders[command.client_id] = order
-    setattr(state.lane_orders[lane], name, command.client_id)
+    state.lane_orders[lane].add(name, command.client_id)
     return command
 
 
@@ -72,75 +76,103 @@ def work(state: State, lane: int) -> list[Effect]:
     if placed.retry_ms <= state.at_ms:
         placed.retry_ms = 0
     held = int(book["position_lots"])
-    entry, exiting, stop = (
-        state.orders.get(id_) for id_ in (placed.entry, placed.exit, placed.stop)
-    )
+    entry = state.orders.get(placed.entry)
+    exits = placed_orders(placed, "exit", state.orders)
+    stops = placed_orders(placed, "stop", state.orders)
     if held == 0:
         placed.unprotected_ms = placed.failures = placed.retry_ms = 0
         rest_of_entry = entry if entry is not None and entry.filled_lots != 0 else None
-        return _cancel(state, stop, exiting, rest_of_entry)
+        return _cancel(state, *stops, *exits, rest_of_entry)
     if int(book["exit_reason"]) != 0:
-        return _exit(state, lane, held, entry, exiting, stop)
-    if exiting is not None:  # of a position that was closed before this one was opened
-        return _cancel(state, exiting)
-    return _protect(state, lane, held, entry, stop)
+        return _exit(state, lane, held, entry, exits, stops)
+    if exits:  # of a position that was closed before this one was opened
+        return _cancel(state, *exits)
+    return _protect(state, lane, held, entry, stops)
 
 
 def _exit(
-    state: State, lane: int, held: int, entry: Order | None, exiting: Order | None,
-    stop: Order | None,
+    state: State, lane: int, held: int, entry: Order | None, exits: Sequence[Order],
+    stops: Sequence[Order],
 ) -> list[Effect]:  # fmt: skip
-    """Sell what is held, once neither a stop nor another exit may sell it too."""
-    placed = state.lane_orders[lane]
-    commands = _cancel(state, entry, stop)
-    if exiting is not None and -exiting.remaining_lots < _largest(state, lane, held):
-        commands += _cancel(state, exiting)  # more was bought since: it must not wait its turn
-    if stop is not None or exiting is not None:
+    """Sell what is held and not for sale yet, once no stop may sell it too."""
+    placed, reason = state.lane_orders[lane], int(state.trade.book[lane]["exit_reason"])
+    commands = _cancel(state, entry, *stops)
+    missing = held - for_sale(exits)
+    if stops or missing <= 0:
         placed.unprotected_ms = 0
         return commands
     placed.unprotected_ms = placed.unprotected_ms or state.at_ms
     if state.at_ms < placed.retry_ms:
         return commands
-    book = state.trade.book[lane]
-    lots, reason = -_largest(state, lane, held), int(book["exit_reason"])
-    return [*commands, submit(state, lane, EXIT, lots, 0, reason, _signal(state, lane))]
+    return commands + _sell(state, lane, EXIT, missing, 0, reason, len(exits))
 
 
 def _protect(
-    state: State, lane: int, held: int, entry: Order | None, stop: Order | None
+    state: State, lane: int, held: int, entry: Order | None, stops: Sequence[Order]
 ) -> list[Effect]:
-    """Bring the resting stop to the wanted one; sell where none can be placed in time."""
+    """Bring the resting stops to the wanted one; sell where none can be placed in time."""
     placed, book = state.lane_orders[lane], state.trade.book[lane]
-    ticks, wanted = int(book["stop_ticks"]), _largest(state, lane, held)
+    ticks = int(book["stop_ticks"])
     if ticks <= 0:  # this position has no barrier
-        return _cancel(state, stop)
-    if stop is None:
+        return _cancel(state, *stops)
+    wanted, missing = remaining_wanted(stops, held, _order_lots_max(state, lane))
+    if missing == 0 and all(stop.life is Life.WORKING for stop in stops):
+        placed.unprotected_ms = 0
+    commands: list[Effect] = []
+    if missing > 0:
         placed.unprotected_ms = placed.unprotected_ms or state.at_ms
         if state.at_ms - placed.unprotected_ms >= UNPROTECTED_MS_MAX:
             book["exit_reason"], book["stop_lots"] = REASON_STOP, 0
             placed.retry_ms = 0
-            return _exit(state, lane, held, entry, None, None)
-        if state.at_ms < placed.retry_ms:
-            return []
-        placed.changed_ms = state.at_ms
-        return [submit(state, lane, STOP, -wanted, ticks, REASON_STOP, _signal(state, lane))]
-    if stop.life is Life.WORKING:
-        placed.unprotected_ms = 0
-    fits = stop.remaining_lots == -wanted and (stop.price_ticks == ticks or stop.filled_lots != 0)
-    if fits or stop.life is not Life.WORKING or stop.doubt_ms:
+            return _exit(state, lane, held, entry, (), stops)
+        if state.at_ms >= placed.retry_ms:
+            commands = _sell(state, lane, STOP, missing, ticks, REASON_STOP, len(stops))
+    return _changed(state, lane, entry, stops, wanted, ticks) + commands
+
+
+def _changed(
+    state: State, lane: int, entry: Order | None, stops: Sequence[Order], wanted: Sequence[int],
+    ticks: int,
+) -> list[Effect]:  # fmt: skip
+    """Bring stops that rest to the lots and the price that are wanted of each."""
+    placed = state.lane_orders[lane]
+    differing = [
+        (stop, lots)
+        for stop, lots in zip(stops, wanted, strict=True)
+        if stop.life is Life.WORKING
+        and not stop.doubt_ms
+        and (-stop.remaining_lots != lots or (stop.price_ticks != ticks and stop.filled_lots == 0))
+    ]
+    if not differing:
         return []
     if entry is not None and state.at_ms - placed.changed_ms < STOP_CHANGE_MS:
         placed.retry_ms = placed.changed_ms + STOP_CHANGE_MS
         return []
-    if not state.setup.traits.amends_stops or stop.amend is Request.REFUSED:
-        return _cancel(state, stop)
-    if stop.amend is Request.SENT:
-        return []
-    lots = stop.filled_lots - wanted
-    stop.amend, stop.amend_ms = Request.SENT, state.at_ms
-    stop.amended_lots = max(stop.amended_lots, abs(stop.lots), -lots)
-    placed.changed_ms = state.at_ms
-    return [AmendOrder(stop.client_id, lane, lots, ticks)]
+    commands: list[Effect] = []
+    for stop, remaining in differing:
+        can_amend = state.setup.traits.amends_stops and stop.amend is not Request.REFUSED
+        if not can_amend or remaining == 0:
+            commands += _cancel(state, stop)
+        elif stop.amend is not Request.SENT:
+            lots = stop.filled_lots - remaining
+            stop.amend, stop.amend_ms = Request.SENT, state.at_ms
+            stop.amended_lots = max(stop.amended_lots, abs(stop.lots), -lots)
+            placed.changed_ms = state.at_ms
+            commands.append(AmendOrder(stop.client_id, lane, lots, ticks))
+    return commands
+
+
+def _sell(
+    state: State, lane: int, kind: int, lots: int, price_ticks: int, reason: int, n_open: int
+) -> list[Effect]:
+    """Send the exits or stops that together are for so many lots; n_open: how many are open."""
+    if kind == STOP:
+        state.lane_orders[lane].changed_ms = state.at_ms
+    signal = _signal(state, lane)
+    return [
+        submit(state, lane, kind, -piece, price_ticks, reason, signal)
+        for piece in pieces_of(lots, _order_lots_max(state, lane), n_open)
+    ]
 
 
 def _cancel(state: State, *orders: Order | None) -> list[Effect]:
@@ -166,8 +198,7 @@ def forget(state: State, order: Order) -> list[Effect]:
     placed = state.lane_orders[order.instrument]
     del state.orders[order.client_id]
     state.ended[order.client_id] = order
-    if getattr(placed, order.kind) == order.client_id:
-        setattr(placed, order.kind, "")
+    placed.remove(order, state.orders)
     if order.kind == "entry":
         return []
     if order.filled_lots != 0:
@@ -187,10 +218,19 @@ def forget(state: State, order: Order) -> list[Effect]:
     return [StopMissing(order.instrument, state.at_ms, held, detail)]
 
 
-def _largest(state: State, lane: int, lots: int) -> int:
-    """Return as many of ``lots`` as one order may have; the rest is sold when it has ended."""
-    most = int(state.params.specs[lane]["order_lots_max"])
-    return min(lots, most) if most else lots
+def _order_lots_max(state: State, lane: int) -> int:
+    """Return the lots of the largest order that the venue takes; 0: any."""
+    return int(state.params.specs[lane]["order_lots_max"])
+
+
+def _is_unprotected(state: State, lane: int) -> bool:
+    """Return whether lots of a position that is not being sold have no stop, sent or resting."""
+    placed, book = state.lane_orders[lane], state.trade.book[lane]
+    if not placed.unprotected_ms or int(book["exit_reason"]) != 0:
+        return False
+    stops = placed_orders(placed, "stop", state.orders)
+    held = int(book["position_lots"])
+    return remaining_wanted(stops, held, _order_lots_max(state, lane))[1] > 0
 
 
 def _signal(state: State, lane: int) -> Signal:
@@ -215,11 +255,7 @@ def wake_ms(state: State) -> int:
     for lane, placed in enumerate(state.lane_orders):
         if is_disputed(state, lane):
             continue
-        if (
-            placed.unprotected_ms
-            and not placed.stop
-            and int(state.trade.book[lane]["exit_reason"]) == 0
-        ):
+        if _is_unprotected(state, lane):
             due.append(placed.unprotected_ms + UNPROTECTED_MS_MAX)
         if placed.retry_ms:  # passed, too: whatever came at that moment was for another lane
             due.append(placed.retry_ms)

@@ -311,4 +311,4 @@ class FactFold:
             book["expected_ticks"] = c.expected_ticks
         begun = state.trades_begun[c.instrument]
         state.orders[c.client_id] = sent(c, state.seq, begun, state.at_ms)
-        setattr(state.lane_orders[c.instrument], c.kind, c.client_id)
+        state.lane_orders[c.instrument].add(c.kind, c.client_id)

@@ -7,6 +7,7 @@ Ended orders are kept for late executions. Nothing here touches money: see ``cor
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from enum import StrEnum
 
 import msgspec
@@ -111,7 +112,8 @@ class Order(msgspec.Struct):
 class LaneOrders(msgspec.Struct):
     """Client ids of a lane's open orders, and when something is due for it.
 
-    unprotected_ms : since when a position has neither stop nor exit; 0: it has.
+    pieces         : further open exits or stops, where one would be larger than the venue takes.
+    unprotected_ms : since when lots of a position have neither stop nor exit; 0: all have.
     failures       : stops and exits in a row that the venue did not take.
     retry_ms       : the next is sent no earlier; 0: at once.
     changed_ms     : when a stop was last sent.
@@ -124,6 +126,31 @@ class LaneOrders(msgspec.Struct):
     failures: int = 0
     retry_ms: int = 0
     changed_ms: int = 0
+    pieces: list[str] = []
+
+    def add(self, kind: str, client_id: str) -> None:
+        """Add an open order."""
+        if getattr(self, kind):
+            self.pieces.append(client_id)
+        else:
+            setattr(self, kind, client_id)
+
+    def remove(self, order: Order, orders: Mapping[str, Order]) -> None:
+        """Take out an order that has ended; orders: those that are still open."""
+        if order.client_id in self.pieces:
+            self.pieces.remove(order.client_id)
+        elif getattr(self, order.kind) == order.client_id:
+            further = [id_ for id_ in self.pieces if orders[id_].kind == order.kind]
+            setattr(self, order.kind, further[0] if further else "")
+            if further:
+                self.pieces.remove(further[0])
+
+
+def placed_orders(placed: LaneOrders, kind: str, orders: Mapping[str, Order]) -> list[Order]:
+    """Return a lane's open orders of a kind, the oldest first."""
+    first = orders.get(getattr(placed, kind))
+    found = [] if first is None else [first]
+    return found + [orders[id_] for id_ in placed.pieces if orders[id_].kind == kind]
 
 
 class Halt(msgspec.Struct, frozen=True):

@@ -68,6 +68,8 @@ class AttackingVenue:
     post      : takes an event for the engine's inbox; what is posted while no engine runs is lost.
     fee       : money units of a notional in money units.
     received  : how often each client id was submitted. lots: what the account holds.
+    order_lots_max : of each instrument, the largest order that is taken; 0: any. too_large: how
+              many larger ones were sent.
     cash_of   : money units that each execution brought, by ``client id/execution id``.
     """
 
@@ -83,10 +85,11 @@ class AttackingVenue:
         self.n_instruments = n_instruments
         self.prices = [0] * n_instruments
         self.lots = [0] * n_instruments
+        self.order_lots_max = [0] * n_instruments
         self.cash_of: dict[str, int] = {}
         self.orders: dict[str, HeldOrder] = {}
         self.received: Counter[str] = Counter()
-        self.executions = self.uncovered = 0
+        self.executions = self.uncovered = self.too_large = 0
         self.is_up = True
         self._schedule, self._draw, self._chance = schedule, draw, chance
         self._post, self._units = post, units
@@ -98,6 +101,7 @@ class AttackingVenue:
     def send(self, command: Command) -> None:
         """Take a command on its way; it may never arrive."""
         client_id = getattr(command, "client_id", "")
+        self.too_large += self._is_too_large(command)
         if not self.is_up or self._chance.happens("request_lost"):
             self._fail(client_id)
             return
@@ -179,7 +183,8 @@ class AttackingVenue:
             if o.ended is None and o.lots < 0 and o.instrument % self.n_instruments == i
         )
         covered = command.lots > 0 or -selling <= self.lots[i]
-        if late or not covered or self._chance.happens("rejected"):
+        fits = self._takes(i, command.lots)
+        if late or not covered or not fits or self._chance.happens("rejected"):
             order.ended = "rejected"
             detail = "deadline" if late else "refused" if covered else "insufficient balance"
             if not covered:
@@ -191,6 +196,27 @@ class AttackingVenue:
             self._fill_later(order)
         elif self._chance.happens("stop_dropped"):
             self._schedule.after(self._draw.randint(100, 20_000), lambda: self._drop(order))
+
+    def _takes(self, i: int, lots: int) -> bool:
+        most = self.order_lots_max[i]
+        return most == 0 or abs(lots) <= most
+
+    def _is_too_large(self, command: Command) -> bool:
+        """Return whether it is for a larger order than is taken, and than is held already."""
+        if not isinstance(command, SubmitOrder | AmendOrder):
+            return False
+        held = self.orders.get(command.client_id)
+        grows = held is None or abs(command.lots) > abs(held.lots)
+        return grows and not self._takes(command.instrument % self.n_instruments, command.lots)
+
+    def limit(self, order_lots_max: list[int]) -> None:
+        """Take no larger orders from now on; half of the stops that are larger are dropped."""
+        self.order_lots_max = order_lots_max
+        for order in list(self.orders.values()):
+            i = order.instrument % self.n_instruments
+            too_large = order.kind == "stop" and not self._takes(i, order.lots)
+            if order.ended is None and too_large and self._draw.random() < 0.5:
+                self._end(order, "cancelled")
 
     def _drop(self, order: HeldOrder) -> None:
         if order.ended is None:
@@ -247,8 +273,8 @@ class AttackingVenue:
     def _end(self, order: HeldOrder, reason: EndReason) -> None:
         """End an order; an execution may be reported only after its end."""
         if self._chance.happens("late_fill") and order.remaining_lots:
-            sign = 1 if order.lots > 0 else -1
-            late = self._execute(order, sign, silent=True)
+            lots = self._draw.choice([1, self._draw.randint(1, abs(order.remaining_lots))])
+            late = self._execute(order, lots if order.lots > 0 else -lots, silent=True)
             if late is not None:
                 self._schedule.after(self._draw.randint(*DELAY_MS), lambda: self._report(late))
         order.ended = "filled" if order.remaining_lots == 0 else reason
@@ -272,6 +298,10 @@ class AttackingVenue:
         order = self.orders.get(command.client_id)
         if order is None or order.ended is not None or self._chance.happens("cancel_refused"):
             self._answer(AmendRefused(command.client_id, self._now_ms(), "unknown or closed"))
+            return
+        grows = abs(command.lots) > abs(order.lots)
+        if grows and not self._takes(order.instrument % self.n_instruments, command.lots):
+            self._answer(AmendRefused(command.client_id, self._now_ms(), "too large"))
             return
         order.lots, order.price_ticks = command.lots, command.price_ticks
         if abs(order.filled_lots) >= abs(order.lots):

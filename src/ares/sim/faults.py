@@ -16,7 +16,8 @@ class Faults:
     itself), partly_filled, slow_fill, late_fill (after the end was reported), beyond_order,
     unknown_order (one that is not ours), moved_capital. Of the market: bar_missing, bar_late,
     bar_wrong, bar_corrected, feed_mute (no bars for minutes while the venue answers). At home:
-    crash, disk_full, clock_jump (at a start), command, upgrade (a clean stop by the old version).
+    crash, disk_full, clock_jump (at a start), command, upgrade (a clean stop by the old version),
+    limit_lowered (of an order's size, at an upgrade: open stops are larger than that).
     """
 
     request_lost: float = 0.0
@@ -43,6 +44,7 @@ class Faults:
     clock_jump: float = 0.0
     command: float = 0.0
     upgrade: float = 0.0
+    limit_lowered: float = 0.0
 
 
 WORST = Faults(
@@ -51,6 +53,7 @@ WORST = Faults(
     late_fill=0.05, beyond_order=0.02, unknown_order=0.002, moved_capital=0.001,
     bar_missing=0.003, bar_late=0.004, bar_wrong=0.002, bar_corrected=0.01, feed_mute=0.004,
     crash=0.003, disk_full=0.003, clock_jump=0.3, command=0.01, upgrade=0.01,
+    limit_lowered=0.6,
 )  # fmt: skip
 """Far more often than any real venue; a world draws each kind at a share of it, or not at all."""
 
@@ -64,27 +67,37 @@ def drawn(draw: Random) -> Faults:
     return Faults(**shares)
 
 
+Occasion = tuple[int, str]
+"""The number of an occasion among those of its fault, and the name of the fault."""
+
+
 class Chance:
     """Decides at each occasion whether a fault happens, and keeps which did.
 
-    kept : numbers of the occasions at which a fault may happen; None: at all. With fewer of them
-           the least that still breaks a promise is found, see ``tests.sim.shrink``.
-    happened : (number of the occasion, name), in order.
+    Each fault has draws and numbers of its own: one that is left out moves no other kind.
+
+    kept : the occasions at which a fault may happen; None: all. With fewer of them the least that
+           still breaks a promise is found, see ``tests.sim.shrink``.
+    happened : the occasions at which one did, in order.
     """
 
-    def __init__(self, draw: Random, faults: Faults, kept: frozenset[int] | None = None) -> None:
+    def __init__(
+        self, draw: Random, faults: Faults, kept: frozenset[Occasion] | None = None
+    ) -> None:
         self.faults = faults
-        self.happened: list[tuple[int, str]] = []
-        self._draw, self._kept = draw, kept
-        self._occasions = 0
+        self.happened: list[Occasion] = []
+        self._draws = {field.name: Random(draw.getrandbits(64)) for field in fields(Faults)}
+        self._occasions = dict.fromkeys(self._draws, 0)
+        self._kept = kept
 
     def happens(self, name: str) -> bool:
         """Return whether a fault happens now."""
-        self._occasions += 1
-        is_drawn = self._draw.random() < float(getattr(self.faults, name))
-        if not is_drawn or (self._kept is not None and self._occasions not in self._kept):
+        self._occasions[name] += 1
+        occasion = (self._occasions[name], name)
+        is_drawn = self._draws[name].random() < float(getattr(self.faults, name))
+        if not is_drawn or (self._kept is not None and occasion not in self._kept):
             return False
-        self.happened.append((self._occasions, name))
+        self.happened.append(occasion)
         return True
 
     def calm(self) -> None:
