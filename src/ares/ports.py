@@ -5,9 +5,11 @@ Each port has two real implementations, or gets its second one with paper tradin
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from ares.domain.events import Command, Effect, Event
+from ares.domain.order_events import CommandDone, CommandRefused
 
 
 class Clock(Protocol):
@@ -45,3 +47,15 @@ class Journal(Protocol):
 
     def sync(self) -> None:
         """Make everything durable."""
+
+
+class CommandSource(Protocol):
+    """Where people's commands come from."""
+
+    async def run(self, post: Callable[[Event], None]) -> None:
+        """Post each command once, as ``CommandGiven``, until cancelled. Never raises for what the
+        other side does.
+        """
+
+    def answer(self, fact: CommandDone | CommandRefused) -> None:
+        """Take the engine's answer to a command; never waits."""

@@ -11,6 +11,8 @@ from ares.core.halts import ALL, BY_DIFFERENCE, BY_DOUBT, BY_OPERATOR, BY_VENUE,
 from ares.core.reconcile import DOUBT_MS_MAX, SETTLE_MS
 from ares.core.snapshot import restore, snapshot
 from ares.domain.order_events import (
+    CancelOrder,
+    CancelRefused,
     CommandDone,
     CommandGiven,
     CommandRefused,
@@ -20,6 +22,8 @@ from ares.domain.order_events import (
     OrderAbsent,
     OrderFilled,
     OrderUnknown,
+    VenueDown,
+    VenueUp,
 )
 
 if TYPE_CHECKING:
@@ -43,9 +47,10 @@ def trade_of_a_person(two: TwoInstruments, lots: int, ticks: int = 10_000, lane:
 
 
 def test_a_command_is_carried_out_once_by_its_id(two: TwoInstruments) -> None:
-    command = CommandGiven("c", two.at_ms, "ada", "halt", {})
+    command = CommandGiven("c", two.at_ms, "ada", "halt", {"reason": "news"})
     done = CommandDone("c", two.at_ms, "entries are halted")
-    assert two.take(command) == [HaltChanged(ALL, two.at_ms, True, BY_OPERATOR, True), done]
+    halted = HaltChanged(ALL, two.at_ms, True, BY_OPERATOR, True, "ada: news")
+    assert two.take(command) == [halted, done]
     two.command("resume")
     assert two.halts == []
     two.state = restore(two.setup, snapshot(two.state))
@@ -77,14 +82,66 @@ def test_a_command_that_has_expired_is_refused(two: TwoInstruments) -> None:
 
 
 def test_what_is_not_known_is_refused_by_name(two: TwoInstruments) -> None:
-    assert refused(two, "halt", instrument="test:XX/USDT") == (
-        "there is no instrument test:XX/USDT in this run"
-    )
+    assert refused(two, "halt", instrument="test:XX/USDT") == ("test:XX/USDT is not traded here")
     assert refused(two, "sell") == "unknown command sell"
     assert refused(two, "resume") == "no halt stands that a person must end"
     assert refused(two, "settle") == "there is nothing to settle"
     assert "is not one whose outcome is unknown" in refused(two, "settle", order="x")
     assert two.halts == []
+
+
+def test_an_instrument_is_named_by_its_symbol_too(two: TwoInstruments) -> None:
+    two.command("halt", instrument="T1/USDT")
+    assert two.halts == [(1, BY_OPERATOR)]
+
+
+def test_a_second_halt_is_answered_and_changes_nothing(two: TwoInstruments) -> None:
+    two.command("halt", reason="first")
+    (answer,) = two.command("halt", reason="second")
+    assert isinstance(answer, CommandDone)
+    assert answer.detail == "entries were halted already"
+    assert [h.detail for h in two.state.halts] == ["ada: first"]
+
+
+def test_a_halt_cancels_entries_that_are_not_filled_yet(two: TwoInstruments) -> None:
+    entry, other = two.enter(0), two.enter(1)
+    for id_ in (entry, other):
+        two.accept(id_)
+    effects = two.command("halt", instrument=T0)
+    assert [e.client_id for e in effects if isinstance(e, CancelOrder)] == [entry]
+    two.end(entry, "cancelled")
+    assert (two.state.lane_orders[0].entry, two.state.lane_orders[1].entry) == ("", other)
+
+
+def test_a_halt_keeps_what_an_entry_has_filled_under_its_stop(two: TwoInstruments) -> None:
+    entry = two.enter(0)
+    two.accept(entry)
+    two.fill(entry, 4)
+    effects = two.command("halt")
+    assert [e.client_id for e in effects if isinstance(e, CancelOrder)] == [entry]
+    two.end(entry, "cancelled", 4)
+    stop = two.state.orders[two.state.lane_orders[0].stop]
+    assert (two.held(0), stop.lots) == (4, -4)
+
+
+def test_an_entry_whose_cancel_was_refused_is_cancelled_again(two: TwoInstruments) -> None:
+    entry = two.enter(0)
+    two.accept(entry)
+    two.command("halt")
+    two.take(CancelRefused(entry, two.at_ms, "busy"))
+    two.accept(entry)  # what the look-up says
+    effects = two.pass_ms(2_000)
+    assert entry in [e.client_id for e in effects if isinstance(e, CancelOrder)]
+
+
+def test_an_entry_is_cancelled_once_the_venue_is_back(two: TwoInstruments) -> None:
+    entry = two.enter(0)
+    two.accept(entry)
+    two.take(VenueDown(two.at_ms))
+    effects = two.command("halt")
+    assert not [e for e in effects if isinstance(e, CancelOrder)]
+    effects = two.take(VenueUp(two.at_ms, 2), 1_000)
+    assert [e.client_id for e in effects if isinstance(e, CancelOrder)] == [entry]
 
 
 def test_a_halt_of_one_instrument_leaves_the_other(two: TwoInstruments) -> None:

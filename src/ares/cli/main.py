@@ -61,6 +61,11 @@ NOUNS = {
     "run": Noun(
         "ares.cli.run", "command", "Run the engine over stored candles with virtual money."
     ),
+    "status": Noun(
+        "ares.cli.status", "command", "The running engine: data, positions, orders, halts."
+    ),
+    "halt": Noun("ares.cli.control", "halt", "Halt entries of the running engine."),
+    "resume": Noun("ares.cli.control", "resume", "Allow entries again after a halt."),
     "learn": Noun(
         "ares.cli.learn", "app", "Continuous learning of a run: its status, retrain now."
     ),

@@ -7,6 +7,8 @@ seen at the venue that the order never arrived.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ares.core.execution import forget, work
 from ares.core.halts import (
     ALL,
@@ -60,7 +62,7 @@ def _carried_out(state: State, event: CommandGiven) -> tuple[list[Effect], str]:
     scope = _scope(state, event.args.get("instrument", ""))
     match event.verb:
         case "halt":
-            return [*halt(state, scope, BY_OPERATOR, needs_person=True)], "entries are halted"
+            return _halt(state, scope, event)
         case "resume":
             return _resume(state, scope)
         case "settle":
@@ -72,10 +74,28 @@ def _carried_out(state: State, event: CommandGiven) -> tuple[list[Effect], str]:
 def _scope(state: State, key: str) -> int:
     if not key:
         return ALL
-    keys = [lane.spec.instrument.key for lane in state.setup.instruments]
-    if key not in keys:
-        raise ValueError(f"there is no instrument {key} in this run")
-    return keys.index(key)
+    lanes = state.setup.instruments[: state.setup.n_instruments]
+    instruments = [lane.spec.instrument for lane in lanes]
+    found = [i for i, known in enumerate(instruments) if key in (known.key, known.symbol)]
+    if len(found) > 1:
+        raise ValueError(f"{key} is traded at several venues: write {instruments[found[0]].key}")
+    if not found:
+        raise ValueError(f"{key} is not traded here")
+    return found[0]
+
+
+def _halt(state: State, scope: int, event: CommandGiven) -> tuple[list[Effect], str]:
+    """Halt entries, and cancel what is still to be filled of them."""
+    detail = f"{event.who}: {event.args.get('reason', '')}".rstrip(": ")
+    effects: list[Effect] = []
+    effects += halt(state, scope, BY_OPERATOR, needs_person=True, detail=detail)
+    for lane in _lanes(state, scope):
+        effects += work(state, lane)
+    return effects, "entries are halted" if effects else "entries were halted already"
+
+
+def _lanes(state: State, scope: int) -> Sequence[int]:
+    return range(len(state.lane_orders)) if scope == ALL else lanes_of(state.setup, scope)
 
 
 def _resume(state: State, scope: int) -> tuple[list[Effect], str]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ares.core.facts import KIND_NAMES
-from ares.core.halts import is_disputed
+from ares.core.halts import BY_FLATTEN, BY_OPERATOR, BY_REMOVAL, is_disputed, is_halted_by
 from ares.core.orders import Life, Order, Request, client_id, due_ms, placed_orders, sent
 from ares.core.pieces import for_sale, pieces_of, remaining_wanted
 from ares.core.state import State
@@ -29,6 +29,9 @@ RETRY_MS_NAKED = 1_000
 RETRY_MS_MAX = 30_000
 FAILURES_NAKED = 10
 """So many times a stop, an exit or a cancel is tried again within a second, later more rarely."""
+
+WITHDRAWING = (BY_OPERATOR, BY_FLATTEN, BY_REMOVAL)
+"""Halts by a person: what is still to be filled of an entry is cancelled."""
 
 STOP_CHANGE_MS = 500
 """While an entry is being filled its stop is changed no more often than this."""
@@ -79,10 +82,21 @@ def work(state: State, lane: int) -> list[Effect]:
     entry = state.orders.get(placed.entry)
     exits = placed_orders(placed, "exit", state.orders)
     stops = placed_orders(placed, "stop", state.orders)
+    is_withdrawn = is_halted_by(state, lane, *WITHDRAWING)
     if held == 0:
         placed.unprotected_ms = placed.failures = placed.retry_ms = 0
-        rest_of_entry = entry if entry is not None and entry.filled_lots != 0 else None
-        return _cancel(state, *stops, *exits, rest_of_entry)
+        is_unwanted = entry is not None and (entry.filled_lots != 0 or is_withdrawn)
+        return _cancel(state, *stops, *exits, entry if is_unwanted else None)
+    withdrawn = _cancel(state, entry) if is_withdrawn else []
+    return withdrawn + _work_on_position(state, lane, held, entry, exits, stops)
+
+
+def _work_on_position(
+    state: State, lane: int, held: int, entry: Order | None, exits: Sequence[Order],
+    stops: Sequence[Order],
+) -> list[Effect]:  # fmt: skip
+    """Return the commands for a lane that holds something: sell it, or keep a stop under it."""
+    book = state.trade.book[lane]
     if int(book["exit_reason"]) != 0:
         return _exit(state, lane, held, entry, exits, stops)
     if exits:  # of a position that was closed before this one was opened

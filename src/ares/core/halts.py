@@ -12,6 +12,8 @@ ALL = -1
 
 BY_DIFFERENCE = "difference"
 BY_OPERATOR = "operator"
+BY_FLATTEN = "flatten"
+BY_REMOVAL = "removed"
 BY_START = "starting"
 BY_VENUE = "venue_down"
 BY_CLOCK = "clock_skew"
@@ -20,14 +22,14 @@ BY_UNKNOWN_ORDER = "orders_of_another_engine"
 
 
 def halt(
-    state: State, instrument: int, reason: str, *, needs_person: bool = False
+    state: State, instrument: int, reason: str, *, needs_person: bool = False, detail: str = ""
 ) -> list[HaltChanged]:
     """Halt entries of an instrument (or of all) for a reason; the fact, unless it stands."""
     if any(h.instrument == instrument and h.reason == reason for h in state.halts):
         return []
-    state.halts.append(Halt(instrument, reason, needs_person, state.at_ms))
+    state.halts.append(Halt(instrument, reason, needs_person, state.at_ms, detail))
     write_halts(state)
-    return [HaltChanged(instrument, state.at_ms, True, reason, needs_person)]
+    return [HaltChanged(instrument, state.at_ms, True, reason, needs_person, detail)]
 
 
 def lift(state: State, instrument: int, reason: str) -> list[HaltChanged]:
@@ -37,7 +39,10 @@ def lift(state: State, instrument: int, reason: str) -> list[HaltChanged]:
         return []
     state.halts = [h for h in state.halts if h not in lifted]
     write_halts(state)
-    return [HaltChanged(h.instrument, state.at_ms, False, h.reason, h.needs_person) for h in lifted]
+    return [
+        HaltChanged(h.instrument, state.at_ms, False, h.reason, h.needs_person, h.detail)
+        for h in lifted
+    ]
 
 
 def write_halts(state: State) -> None:
@@ -68,6 +73,14 @@ def differ(
     )
     state.differences.append(found)
     return [found, *halt(state, scope_of(state, lane), BY_DIFFERENCE, needs_person=True)]
+
+
+def is_halted_by(state: State, lane: int, *reasons: str) -> bool:
+    """Return whether a lane is halted for one of these reasons."""
+    if not state.halts:
+        return False
+    scopes = (ALL, lane % state.setup.n_instruments)
+    return any(h.reason in reasons and h.instrument in scopes for h in state.halts)
 
 
 def scope_of(state: State, lane: int) -> int:

@@ -25,7 +25,7 @@ ADDED: dict[str, Any] = dict.fromkeys(
         "Order.amended_lots", "Order.filled_ms",
     ),
     0,
-) | {"LaneOrders.pieces": []}  # fmt: skip
+) | {"LaneOrders.pieces": [], "Halt.detail": ""}  # fmt: skip
 """Fields that were added since snapshots of this format were first written -> their value in a
 snapshot without them: a number for every row, ``INITIAL``, or any value of a structure's field."""
 

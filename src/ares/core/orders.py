@@ -160,6 +160,7 @@ class Halt(msgspec.Struct, frozen=True):
     reason: str
     needs_person: bool
     since_ms: int
+    detail: str = ""
 
 
 class Booking(msgspec.Struct, frozen=True):

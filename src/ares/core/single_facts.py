@@ -111,7 +111,7 @@ def set_halt(state: State, fact: HaltChanged) -> None:
         h for h in state.halts if (h.instrument, h.reason) != (fact.instrument, fact.reason)
     ]
     if fact.halted:
-        halt = Halt(fact.instrument, fact.reason, fact.needs_person, fact.ts_ms)
+        halt = Halt(fact.instrument, fact.reason, fact.needs_person, fact.ts_ms, fact.detail)
         state.halts.append(halt)
     write_halts(state)
 

@@ -161,9 +161,9 @@ class CommandGiven(msgspec.Struct, frozen=True, tag=True):
     """A person (or the supervisor) wants something; the answer is a fact.
 
     id   : delivered again, a command is answered and not carried out again.
-    verb : halt, resume or settle.
-    args : of the verb, see ``core.commands``.
+    verb, args : see ``core.commands``.
     expires_ms : not carried out later; 0: it does not expire.
+    version : of the setting or slot that it was given for; empty: any.
     """
 
     id: str
@@ -172,6 +172,7 @@ class CommandGiven(msgspec.Struct, frozen=True, tag=True):
     verb: str
     args: dict[str, str]
     expires_ms: int = 0
+    version: str = ""
 
 
 class Stopping(msgspec.Struct, frozen=True, tag=True, gc=False):
@@ -316,6 +317,7 @@ class HaltChanged(msgspec.Struct, frozen=True, tag=True, gc=False):
     """Fact: entries were halted, or are allowed again; ``instrument`` -1: of all instruments.
 
     needs_person : True: only a person's command ends it.
+    detail : who halted, and why, where a person did.
     """
 
     instrument: int
@@ -323,6 +325,7 @@ class HaltChanged(msgspec.Struct, frozen=True, tag=True, gc=False):
     halted: bool
     reason: str
     needs_person: bool
+    detail: str = ""
 
 
 class CommandDone(msgspec.Struct, frozen=True, tag=True, gc=False):

@@ -9,6 +9,7 @@ text ``YYYY-MM-DD HH:MM:SS[.ffffff]``, which compares with SQLite's ``datetime('
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Float,
@@ -22,7 +23,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = "0005"
+SCHEMA_VERSION = "0006"
 """The newest migration; a test compares it with Alembic's head (which takes 0.2 s to read)."""
 
 metadata = MetaData()
@@ -283,6 +284,40 @@ alerts = Table(
     Column("message", Text, nullable=False),
     Index("ix_alerts_timestamp", "timestamp"),
     Index("ix_alerts_environment", "environment", "code"),
+)
+
+commands = Table(
+    # What people asked of a running engine: its own truth, and the audit trail. The answer stands
+    # in its row. Times are milliseconds of wall time since 1970.
+    "commands",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("environment", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("verb", Text, nullable=False),
+    Column("arguments", Text, nullable=False),  # JSON object of texts
+    Column("expected_version", Text, nullable=False),  # '' where it does not matter
+    Column("created_ms", BigInteger, nullable=False),
+    Column("expires_ms", BigInteger, nullable=False),
+    Column("answered_ms", BigInteger),
+    Column("outcome", Text),  # done | refused; null: not answered
+    Column("detail", Text),
+    Index("ix_commands_environment", "environment", "answered_ms"),
+)
+
+engines = Table(
+    # The heartbeat of the engine of each environment, with its status as JSON.
+    "engines",
+    metadata,
+    Column("environment", Text, primary_key=True),
+    Column("pid", Integer, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("started_ms", BigInteger, nullable=False),
+    Column("beat_ms", BigInteger, nullable=False),
+    Column("stopped_ms", BigInteger),  # of a clean stop; null: it runs, or its process was ended
+    Column("version", Text, nullable=False),
+    Column("state", Text, nullable=False),
 )
 
 error_log = Table(

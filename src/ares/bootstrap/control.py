@@ -1,0 +1,145 @@
+"""Commands to a running engine, and its status: found, asked, and waited for."""
+
+from __future__ import annotations
+
+import socket
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ares.config.workspace import Workspace
+from ares.domain.errors import ExternalError, UserError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from ares.runtime.engine.status import EngineStatus
+    from ares.store.commands import CommandAnswer, EngineBeat
+
+WAIT_S = 5.0
+"""How long an answer is waited for; a command that was not taken by then has expired."""
+
+LATE_S = 1.0
+"""An answer to a command that was taken just before may come so much later."""
+
+LOOK_S = 0.03
+NS_PER_MS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class RunningEngine:
+    """An engine that runs, and its status; ages are of wall time."""
+
+    environment: str
+    pid: int
+    host: str
+    started_ms: int
+    beat_age_s: float
+    version: str
+    status: EngineStatus
+
+
+def running_engine(workspace: Workspace, environment: str | None) -> RunningEngine:
+    """Return the engine that runs in an environment (None: the only one that runs).
+
+    Raises ExternalError where none runs, UserError where several do.
+    """
+    from ares.runtime.engine.status import EngineStatus
+    from ares.store.database import open_database
+
+    database = open_database(workspace.db_url)
+    try:
+        beat = _running(workspace, database, environment)
+    finally:
+        database.dispose()
+    status = msgspec.json.decode(beat.state, type=EngineStatus)
+    age_s = max(0, _now_ms() - beat.beat_ms) / 1_000.0
+    return RunningEngine(
+        beat.environment, beat.pid, beat.host, beat.started_ms, age_s, beat.version, status
+    )
+
+
+def give(
+    workspace: Workspace,
+    environment: str | None,
+    verb: str,
+    version: str = "",
+    **arguments: str,
+) -> CommandAnswer:
+    """Give a command to a running engine (None: the only one) and return its answer.
+
+    arguments : those that are empty are left out.
+
+    Raises ExternalError where no engine runs (nothing is left behind then), or it does not answer.
+    """
+    from ares.runtime.registry.model_journal import who
+    from ares.store.commands import StoredCommand, answer_of, put
+    from ares.store.database import open_database
+
+    database = open_database(workspace.db_url)
+    try:
+        running = _running(workspace, database, environment).environment
+        given = {name: value for name, value in arguments.items() if value}
+        now_ms = _now_ms()
+        expires_ms = now_ms + int(WAIT_S * 1_000)
+        command = StoredCommand(uuid.uuid4().hex, who(), verb, given, version, expires_ms)
+        put(database, running, command, now_ms)
+        return _answered(lambda: answer_of(database, command.id), running, verb)
+    finally:
+        database.dispose()
+
+
+def _answered(
+    answer: Callable[[], CommandAnswer | None], environment: str, verb: str
+) -> CommandAnswer:
+    """Wait for the answer; raise ExternalError where none comes in time."""
+    until_s = time.monotonic() + WAIT_S + LATE_S
+    while time.monotonic() < until_s:
+        found = answer()
+        if found is not None:
+            return found
+        time.sleep(LOOK_S)
+    raise ExternalError(
+        f"the engine in {environment} did not answer `{verb}` within {WAIT_S:g} s: the command has"
+        " expired, `ares status` shows whether it was carried out"
+    )
+
+
+def _running(workspace: Workspace, database: Engine, environment: str | None) -> EngineBeat:
+    """Return the heartbeat of the running engine; raise where there is none, or no only one."""
+    from ares.store.commands import beats, no_engine
+
+    now_ms = _now_ms()
+    running = [
+        beat for beat in beats(database) if beat.is_alive(now_ms) and _holds_lock(workspace, beat)
+    ]
+    if environment is not None:
+        running = [beat for beat in running if beat.environment == environment]
+    if not running:
+        raise ExternalError(no_engine(environment or "paper"))
+    if len(running) > 1:
+        names = ", ".join(beat.environment for beat in running)
+        raise UserError(f"several engines run ({names}): name one with --env")
+    return running[0]
+
+
+def _holds_lock(workspace: Workspace, beat: EngineBeat) -> bool:
+    """Return whether an engine holds its journal; one of another machine is taken at its word."""
+    from ares.journal.lock import require_free
+
+    if beat.host != socket.gethostname():
+        return True
+    folder = workspace.journal_dir / beat.environment
+    try:
+        require_free(folder, "an engine", "")
+    except ExternalError:
+        return True
+    return False
+
+
+def _now_ms() -> int:
+    return time.time_ns() // NS_PER_MS

@@ -1,0 +1,127 @@
+"""``ares status``: what the running engine does at the moment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from ares.cli.output import (
+    JSON_OPTION,
+    duration,
+    note,
+    number,
+    percent,
+    print_facts,
+    print_json,
+    print_table,
+    say,
+    utc,
+)
+
+if TYPE_CHECKING:
+    from ares.bootstrap.control import RunningEngine
+    from ares.runtime.engine.status import EngineStatus, InstrumentStatus
+
+INSTRUMENTS = (
+    "instrument", "newest bar", "age", "mode", "confidence", "slots", "position", "value",
+    "profit", "stop",
+)  # fmt: skip
+
+ENV_OPTION = typer.Option(
+    None, "--env", help="Environment of the engine; default: the only one that runs."
+)
+
+
+def command(
+    env: str | None = ENV_OPTION,
+    json_: bool = JSON_OPTION,
+) -> None:
+    """Show the running engine: age of its data, modes, positions, orders in flight, halts,
+    differences, breakers, last error. Exit code 3: no engine runs.
+    """
+    from ares.bootstrap.control import running_engine
+    from ares.config.workspace import Workspace
+
+    engine = running_engine(Workspace.here(), env)
+    if json_:
+        print_json(engine)
+        return
+    _show(engine)
+
+
+def _show(engine: RunningEngine) -> None:
+    status = engine.status
+    print_facts(
+        {
+            "running since": f"{utc(engine.started_ms)} UTC (process {engine.pid} on"
+            f" {engine.host}, version {engine.version})",
+            "heartbeat": f"{duration(engine.beat_age_s)} ago",
+            "market time": f"{utc(status.now_ms)} UTC, event {status.seq}",
+            "equity": f"{number(status.equity_quote)} (cash {number(status.cash_quote)}, drawdown"
+            f" {percent(status.drawdown, 1)})",
+            "venue": _venue(status),
+            "breakers": _breakers(status),
+            "halts": "; ".join(_halts(status)) or "none",
+            "differences": "; ".join(
+                f"{d.instrument or 'account'}: {d.kind}, {d.detail}" for d in status.differences
+            )
+            or "none",
+            "last error": "none"
+            if status.last_error_ms is None
+            else f"{utc(status.last_error_ms)} {status.last_error}",
+        },
+        title=engine.environment,
+    )
+    print_table(INSTRUMENTS, [_row(row) for row in status.instruments])
+    if not status.orders:
+        say("No order is open.")
+        return
+    print_table(
+        ("order", "instrument", "kind", "quantity", "filled", "price", "status", "sent"),
+        [
+            (
+                order.client_id[:12], order.instrument, order.kind, number(order.qty_base),
+                number(order.filled_base), None if order.price is None else number(order.price),
+                order.status, utc(order.sent_ms),
+            )
+            for order in status.orders
+        ],
+    )  # fmt: skip
+    if any(d.instrument for d in status.differences):
+        note("Differences wait for a person: look at the venue, then settle them.")
+
+
+def _venue(status: EngineStatus) -> str:
+    if not status.venue_up:
+        return "down"
+    return "reconciling" if status.reconciling else "up"
+
+
+def _halts(status: EngineStatus) -> list[str]:
+    return [
+        f"{h.instrument or 'all'}: {h.reason}{f' ({h.detail})' if h.detail else ''} since"
+        f" {utc(h.since_ms)}"
+        for h in status.halts
+    ]
+
+
+def _breakers(status: EngineStatus) -> str:
+    tripped = [
+        f"{b.breaker}{f' of {b.instrument}' if b.instrument else ''} {b.status.replace('_', '-')}"
+        for b in status.breakers
+        if b.status != "closed"
+    ]
+    return ", ".join(tripped) or "all closed"
+
+
+def _row(row: InstrumentStatus) -> tuple[object, ...]:
+    held = row.position_base != 0.0
+    return (
+        row.instrument, None if row.bar_ms is None else utc(row.bar_ms),
+        None if row.age_s is None else duration(row.age_s), row.mode,
+        percent(row.mode_confidence, 1), ", ".join(row.stages),
+        number(row.position_base) if held else None, number(row.value_quote) if held else None,
+        number(row.pnl_quote) if held else None,
+        None if row.stop_price is None else number(row.stop_price),
+    )  # fmt: skip
