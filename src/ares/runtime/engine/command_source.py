@@ -120,10 +120,10 @@ class DatabaseCommands:
         """Write answers and heartbeat, then take new commands; None: the engine stops."""
         while self._facts:
             fact = self._facts.popleft()
-            done = isinstance(fact, CommandDone)
-            self._answers[fact.id] = CommandAnswer(
-                "done" if done else "refused", fact.detail if done else fact.reason
-            )
+            if isinstance(fact, CommandDone):
+                self._answers[fact.id] = CommandAnswer("done", fact.detail)
+            else:
+                self._answers[fact.id] = CommandAnswer("refused", fact.reason)
         try:
             database = self._connected()
             if self._answers:
