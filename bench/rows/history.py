@@ -14,9 +14,11 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 
 import numpy as np
-from sqlalchemy import Engine, text
+from sqlalchemy import text
 
 from ares.adapters.onnx_model import open_model
 from ares.core.models import Scorers
@@ -27,7 +29,9 @@ from ares.kernel.features import FEATURE_NAMES, FEATURES_HASH, N_FEATURES
 from ares.kernel.trade import Rules
 from ares.runtime.engine.history_run import RunEnd, run_history
 from ares.runtime.engine.plan import SlotChoice, named, plan_run
+from ares.runtime.engine.table_process import start_table_worker
 from ares.store.candles import CandleStore
+from ares.store.database import open_database
 from bench.bars import MINUTE_MS, four_instruments, minutes
 from bench.rows.boosted import WEIGHTS, ensemble_of
 from bench.rows.crossing import PLAIN
@@ -43,7 +47,7 @@ def main() -> None:
     kind = sys.argv[1]
     files = four_instruments() if kind == "four" else {"BTC/USDT": minutes()}
     instruments = [Instrument("binance", symbol) for symbol in files]
-    with stored(files, "history") as (engine, store, folder):
+    with stored(files, "history") as (_, store, folder):
         from_ms, to_ms = _common_window(store)
         choices, models, rules = _sma(instruments) if kind == "sma" else _boosted(instruments)
         timeframes = [Timeframe.M1] if kind == "sma" else list(WEIGHTS)
@@ -62,7 +66,10 @@ def main() -> None:
                 settings_hash="bench",
             )
             plan = named(plan, f"history/{name}")
-            return run_history(plan, models, folder / "journal" / name, engine)
+            at = folder / "journal" / name
+            environment = plan.setup.environment
+            start = partial(start_table_worker, at, tables_of(at), environment, environment)
+            return run_history(plan, models, at, start)
 
         run("short", from_ms + WARM_UP_DAYS * DAY_MS)  # loads the machine code
         end = run("whole", to_ms)
@@ -73,7 +80,7 @@ def main() -> None:
             "instants": end.instants,
             "seconds": end.seconds,
             "journal_bytes": journal,
-            "rows": _rows(engine, "history/whole"),
+            "rows": _rows(tables_of(end.folder)),
             "models": len(models),
         }
     sys.stdout.write(json.dumps(output) + "\n")
@@ -122,14 +129,20 @@ def _sma(instruments: Sequence[Instrument]) -> tuple[list[SlotChoice], Scorers, 
     return [SlotChoice(instruments[0], one, is_champion=True)], {"sma_cross": score}, PLAIN
 
 
-def _rows(engine: Engine, environment: str) -> dict[str, int]:
+def tables_of(folder: Path) -> str:
+    """Return the database of the tables of the run in ``folder``."""
+    return f"sqlite:///{(folder / 'tables.db').resolve()}"
+
+
+def _rows(url: str) -> dict[str, int]:
     """Return the number of rows of the run in each table of the engine."""
     counts = {}
+    engine = open_database(url)
     with engine.connect() as connection:
         for table in ("orders", "fills", "positions", "trade_outcomes", "confidence_history"):
-            query = text(f"SELECT count(*) FROM {table} WHERE environment = :environment")
-            found = connection.execute(query, {"environment": environment})
+            found = connection.execute(text(f"SELECT count(*) FROM all_{table}"))
             counts[table] = int(found.scalar_one())
+    engine.dispose()
     return counts
 
 

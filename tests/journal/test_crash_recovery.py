@@ -91,7 +91,7 @@ class Run:
         """Recover, and run to the end."""
         setup, first = first_snapshot(True)
         models = Models(SCORERS)
-        recovery = Recovery(FOLDER, None, Served(), models, self.disk)
+        recovery = Recovery(FOLDER, Served(), models, self.disk)
         if setup_of(FOLDER, self.disk) is None:
             assert self.durable == 0, "what was durable is lost"
             recovered = recovery.start(setup, first)
@@ -247,7 +247,7 @@ def test_a_flipped_byte_before_the_anchor_is_not_read_at_a_start() -> None:
     first = segments(FOLDER, disk)[0]
     disk.change(first, 700, 0x20)
     setup, _ = first_snapshot(True)
-    recovered = Recovery(FOLDER, None, Served(), Models(SCORERS), disk).resume(setup)
+    recovered = Recovery(FOLDER, Served(), Models(SCORERS), disk).resume(setup)
     assert recovered.read_from.records > 0
     assert snapshot(recovered.state) == uninterrupted()
     assert verify(FOLDER, disk).byte == 700
@@ -260,7 +260,7 @@ def test_no_snapshot_of_this_journal_is_one_line() -> None:
         disk.remove(path)
     setup, _ = first_snapshot(True)
     with pytest.raises(ExternalError, match="no whole snapshot belongs to this journal"):
-        Recovery(FOLDER, None, Served(), Models(SCORERS), disk).resume(setup)
+        Recovery(FOLDER, Served(), Models(SCORERS), disk).resume(setup)
 
 
 def test_another_runs_segment_stops_the_start() -> None:
@@ -270,7 +270,7 @@ def test_another_runs_segment_stops_the_start() -> None:
     disk.put(paths[-1], disk.read(paths[-2]))
     setup, _ = first_snapshot(True)
     with pytest.raises(ExternalError, match="is damaged at byte 0"):
-        Recovery(FOLDER, None, Served(), Models(SCORERS), disk).resume(setup)
+        Recovery(FOLDER, Served(), Models(SCORERS), disk).resume(setup)
 
 
 def test_a_run_is_stopped_its_state_gets_a_field_and_the_run_goes_on(
@@ -283,7 +283,7 @@ def test_a_run_is_stopped_its_state_gets_a_field_and_the_run_goes_on(
 
     setup, first = first_snapshot(True)
     disk = MemoryDisk()
-    recovery = Recovery(FOLDER, None, Served(), Models(SCORERS), disk)
+    recovery = Recovery(FOLDER, Served(), Models(SCORERS), disk)
     state = recovery.start(setup, first).state
     journal = RunJournal(FOLDER, None, disk)
     for event in events()[:10]:

@@ -47,9 +47,10 @@ def test_the_queries_that_operators_bring_along_run(engine: Engine, query: str) 
 def test_a_row_of_now_is_found_by_a_query_of_the_last_hours(engine: Engine) -> None:
     with writing(engine) as connection:
         connection.exec_driver_sql(
-            "INSERT INTO confidence_history (environment, seq, symbol, timestamp, confidence_score)"
-            " VALUES ('paper', 1, 'BTC/USDT', datetime('now', '-23 hours'), 0.9),"
-            " ('paper', 2, 'BTC/USDT', datetime('now', '-25 hours'), 0.1)"
+            "INSERT INTO all_confidence_history"
+            " (environment, seq, symbol, timestamp, confidence_score, slot)"
+            " VALUES ('paper', 1, 'BTC/USDT', datetime('now', '-23 hours'), 0.9, 'champion'),"
+            " ('paper', 2, 'BTC/USDT', datetime('now', '-25 hours'), 0.1, 'champion')"
         )
         found = connection.exec_driver_sql(REFERENCE_QUERIES.strip().splitlines()[4]).one()
     assert tuple(found) == (0.9, 0.9)
@@ -163,14 +164,15 @@ def test_a_database_of_the_first_schema_is_brought_up_with_its_rows(tmp_path: Pa
         command.upgrade(config, "0001")
         connection.exec_driver_sql(
             "INSERT INTO retraining_history (environment, triggered_at, trigger_reason) "
-            "VALUES ('history/x', '2023-01-01 00:00:00', 'schedule')"
+            "VALUES ('history/x', '2023-01-01 00:00:00', 'drift'),"
+            " ('paper', '2023-01-01 00:00:00', 'schedule')"
         )
     bare.dispose()
     engine = open_database(path)
     with reading(engine) as connection:
         row = connection.exec_driver_sql(
-            "SELECT trigger_reason, rows, outcome FROM retraining_history"
-        ).one()
+            "SELECT trigger_reason, rows, outcome FROM all_retraining_history"
+        ).one()  # those of history runs are dropped
         assert tuple(row) == ("schedule", None, None)
         assert connection.exec_driver_sql("SELECT COUNT(*) FROM alerts").scalar() == 0
     engine.dispose()

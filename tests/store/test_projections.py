@@ -36,7 +36,14 @@ from ares.domain.run import RunInstrument, RunSetup
 from ares.domain.timeframe import Timeframe
 from ares.domain.utc import utc_sql
 from ares.store.projection_sql import TABLES
-from ares.store.projections import Projector, delete_rows, projected_seq
+from ares.store.projections import (
+    ProjectionMoved,
+    Projector,
+    delete_rows,
+    projected,
+    projected_seq,
+    show_environment,
+)
 
 T0 = 1_700_000_040_000  # 2023-11-14 22:14:00
 ENV = "history/test"
@@ -152,14 +159,25 @@ STORY: list[tuple[Event, list[Effect]]] = [
 ]  # fmt: skip
 
 
-def recorded(database: Engine, story: list[tuple[Event, list[Effect]]], every: int = 10**9) -> None:
-    """Show a projector the story, flushing after every so many entries."""
-    projector = Projector(database, setup_of())
+NOW = "2024-01-01 00:00:00"
+
+
+def recorded(
+    database: Engine,
+    story: list[tuple[Event, list[Effect]]],
+    every: int = 10**9,
+    environment: str = ENV,
+) -> None:
+    """Project the entries after those in the tables, written after every so many."""
+    show_environment(database, ENV)
+    projector = Projector(database, setup_of(environment))
     for seq, (event, effects) in enumerate(story, 1):
-        projector.watch(seq, event, effects)
+        if seq <= projector.seq:
+            continue
+        projector.add([(seq, event, effects)])
         if seq % every == 0:
-            projector.flush()
-    projector.flush()
+            projector.flush(b"%d" % seq, NOW)
+    projector.flush(b"%d" % len(story), NOW)
 
 
 def everything(database: Engine) -> dict[str, list[tuple[Any, ...]]]:
@@ -167,36 +185,27 @@ def everything(database: Engine) -> dict[str, list[tuple[Any, ...]]]:
     return {table: [row[1:] for row in rows(database, "*", table)] for table in TABLES}
 
 
-@pytest.mark.parametrize("overlap", [0, 3, 10**9])
-def test_a_projector_goes_on_from_the_tables(engine: Engine, overlap: int) -> None:
-    """A restart reads the journal from the tables' seq on, or from any earlier entry."""
+def test_a_projector_continues_from_the_tables(engine: Engine) -> None:
     recorded(engine, STORY)
     whole = everything(engine)
     for count in range(1, len(STORY)):
         delete_rows(engine, ENV)
         recorded(engine, STORY[:count])
         projector = Projector(engine, setup_of())
-        assert projector.seq == projector.reads_after == count
-        for seq, (event, effects) in enumerate(STORY, 1):
-            if seq > count - overlap:
-                projector.watch(seq, event, effects)
-        projector.flush()
-        assert projector.seq == len(STORY)
+        assert (projector.seq, projector.position) == (count, b"%d" % count)
+        recorded(engine, STORY)
         assert everything(engine) == whole, count
 
 
-def test_tables_of_an_earlier_version_need_the_journal_from_its_start(engine: Engine) -> None:
+def test_rows_of_an_earlier_version_are_made_anew(engine: Engine) -> None:
     recorded(engine, STORY)
     whole = everything(engine)
     delete_rows(engine, ENV)
     recorded(engine, STORY[:7])
     with engine.begin() as connection:
         connection.exec_driver_sql("UPDATE projections SET state = NULL")
-    projector = Projector(engine, setup_of())
-    assert (projector.seq, projector.reads_after) == (7, 0)
-    for seq, (event, effects) in enumerate(STORY, 1):
-        projector.watch(seq, event, effects)
-    projector.flush()
+    assert Projector(engine, setup_of()).seq == 0
+    recorded(engine, STORY)
     assert everything(engine) == whole
 
 
@@ -298,10 +307,11 @@ def test_a_second_position_starts_afresh(engine: Engine) -> None:
 def test_virtual_trades_have_no_money_and_no_position(engine: Engine) -> None:
     virtual = closed(0, 0, 10_000.5, 10_100.0, 0, virtual=True, code="no_champion")
     recorded(engine, [(bars(0), [virtual, closed(0, 10, 1.0, 2.0, 100)])])
-    assert rows(engine, "virtual, pnl_absolute, qty, pnl_bps, slot", "trade_outcomes") == [
-        (1, None, 0.0, 12.0, "champion"),
-        (0, 1e-6, 0.01, 12.0, "champion"),
-    ]
+    columns = "virtual, pnl_absolute, qty, pnl_bps, slot"
+    in_virtual, in_real = (1, None, 0.0, 12.0, "champion"), (0, 1e-6, 0.01, 12.0, "champion")
+    assert rows(engine, columns, "all_trade_outcomes") == [in_virtual, in_real]
+    assert rows(engine, columns, "trade_outcomes") == [in_real]
+    assert rows(engine, columns, "virtual_trades") == [in_virtual]
     assert rows(engine, "*", "positions") == []
 
 
@@ -312,7 +322,7 @@ def test_a_refusal_is_an_order_that_never_was(engine: Engine) -> None:
     ]
 
 
-def test_confidence_is_that_of_a_long_trade_and_silence_has_no_row(engine: Engine) -> None:
+def test_confidence_is_that_of_a_long_trade_and_has_a_row_where_it_changes(engine: Engine) -> None:
     outputs = np.array([[0.7, 0.3], [9.0, -9.0], [40.0, 40.0], [0.9, 0.4], [1.0, 0.0]])
     mute = outputs.copy()
     mute[0, 0] = np.nan
@@ -327,7 +337,6 @@ def test_confidence_is_that_of_a_long_trade_and_silence_has_no_row(engine: Engin
     assert rows(engine, columns, "confidence_history") == [
         (1, "2023-11-14 22:14:00", 0.7, 9.0, 0.9, "TRADING"),
         (1, "2023-11-14 22:14:00", 0.3, -9.0, 0.4, "LEARNING"),
-        (2, "2023-11-14 22:15:00", 0.3, -9.0, 0.4, "LEARNING"),
     ]
 
 
@@ -417,37 +426,65 @@ def test_a_projector_that_died_goes_on_exactly_where_the_tables_end(
     assert {t: [r[1:] for r in rows(engine, "*", t)] for t in TABLES} == found
 
 
-def test_a_flush_is_all_or_nothing(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def projector_with_all(engine: Engine) -> Projector:
+    show_environment(engine, ENV)
     projector = Projector(engine, setup_of())
-    for seq, (event, effects) in enumerate(STORY, 1):
-        projector.watch(seq, event, effects)
-    monkeypatch.setattr("ares.store.projections.sql.PROGRESS", "INSERT INTO nowhere VALUES (?, ?)")
-    with pytest.raises(Exception, match="nowhere"):
-        projector.flush()
+    projector.add((seq, event, effects) for seq, (event, effects) in enumerate(STORY, 1))
+    return projector
+
+
+def test_a_flush_is_all_or_nothing(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    projector = projector_with_all(engine)
+    with monkeypatch.context() as patched:
+        patched.setattr("ares.store.projection_rows.sql.FILL", "INSERT INTO nowhere VALUES (?)")
+        projector = projector_with_all(engine)
+        with pytest.raises(Exception, match="nowhere"):
+            projector.flush(b"", NOW)
     assert all(rows(engine, "*", table) == [] for table in TABLES)
-    monkeypatch.undo()
-    projector.flush()
+    assert projected(engine, ENV) is None
+    projector_with_all(engine).flush(b"", NOW)
     assert len(rows(engine, "*", "fills")) == 4
 
 
-def test_the_journal_is_synced_first(engine: Engine) -> None:
-    projector = Projector(engine, setup_of())
-    seen: list[int] = []
-    projector.before_flush = lambda: seen.append(len(rows(engine, "*", "orders")))
-    projector.flush()
-    assert seen == []  # nothing to write
-    projector.watch(1, *STORY[0])
-    projector.flush()
-    assert seen == [0]
+def test_of_two_projectors_the_slower_writes_nothing(engine: Engine) -> None:
+    first, second = projector_with_all(engine), projector_with_all(engine)
+    first.flush(b"", NOW)
+    whole = everything(engine)
+    with pytest.raises(ProjectionMoved, match="not at event 0 any more"):
+        second.flush(b"", NOW)
+    assert everything(engine) == whole
+    third = Projector(engine, setup_of())
+    delete_rows(engine, ENV)
+    third.add([(len(STORY) + 1, *STORY[0])])
+    with pytest.raises(ProjectionMoved):
+        third.flush(b"", NOW)
+    assert all(not found for found in everything(engine).values())
+
+
+def test_progress_is_stored_with_its_position_and_time(engine: Engine) -> None:
+    assert projected(engine, ENV) is None
+    recorded(engine, STORY)
+    found = projected(engine, ENV)
+    assert found is not None
+    assert (found.seq, found.position, found.updated_at) == (len(STORY), b"%d" % len(STORY), NOW)
+
+
+def test_plain_names_show_one_environment_and_real_trades(engine: Engine) -> None:
+    recorded(engine, STORY)
+    recorded(engine, STORY, environment="paper")
+    names = [table.removeprefix("all_") for table in TABLES]
+    for shown in (ENV, "paper"):
+        show_environment(engine, shown)
+        for name in names:
+            found = {row[0] for row in rows(engine, "environment", name)}
+            assert found <= {shown}, name
+    assert len(rows(engine, "*", "all_fills")) == 2 * len(rows(engine, "*", "fills"))
 
 
 def test_environments_do_not_touch_each_other(engine: Engine) -> None:
     recorded(engine, STORY)
     before = {table: rows(engine, "*", table) for table in TABLES}
-    other = Projector(engine, setup_of("history/other"))
-    for seq, (event, effects) in enumerate(STORY, 1):
-        other.watch(seq, event, effects)
-    other.flush()
+    recorded(engine, STORY, environment="history/other")
     assert {t: rows(engine, "*", t, f"environment = '{ENV}'") for t in TABLES} == before
     delete_rows(engine, "history/other")
     assert {table: rows(engine, "*", table) for table in TABLES} == before

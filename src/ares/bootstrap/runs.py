@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ares.bootstrap.values import user_features
@@ -70,6 +71,7 @@ def history_run(
     from ares.bootstrap.learner import learner_of
     from ares.bootstrap.mlflow import sync_in_background
     from ares.bootstrap.run_choices import free_name
+    from ares.bootstrap.tables import start_tables
     from ares.observe.run_report import report_run
     from ares.runtime.engine import served_models as served
     from ares.runtime.engine.history_run import RunOptions, run_history
@@ -92,7 +94,7 @@ def history_run(
             plan,
             served.scorers_of(workspace.models_dir, plan.setup),
             folder,
-            database,
+            partial(start_tables, workspace, plan.setup.environment, say),
             RunOptions(
                 settings.journal.sync_ms,
                 settings.journal.snapshot_events,

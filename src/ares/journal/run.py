@@ -28,8 +28,7 @@ _effects = msgspec.msgpack.Decoder(tuple[int, list[Effect]])
 EventRecord = tuple[int, int, int, int, Event]
 
 
-@dataclass(frozen=True, slots=True)
-class JournalEntry:
+class JournalEntry(msgspec.Struct, frozen=True, gc=False):
     """One journaled event, and the bytes of its effects (None: a crash came before them).
 
     at_ms       : the engine's clock when it was journaled.

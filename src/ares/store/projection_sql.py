@@ -7,63 +7,67 @@ takes two to four times as long (measured).
 from __future__ import annotations
 
 TABLES = (
-    "positions", "orders", "fills", "trade_outcomes", "confidence_history", "learning_states",
-    "error_log", "retraining_history", "alerts",
+    "all_positions", "all_orders", "all_fills", "all_trade_outcomes", "all_confidence_history",
+    "all_learning_states", "all_error_log", "all_retraining_history", "all_alerts",
 )  # fmt: skip
 
 CONFIDENCE = (
-    "INSERT INTO confidence_history (environment, seq, symbol, timestamp, confidence_score,"
-    " edge_bps, mode_confidence, mode) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO all_confidence_history (environment, seq, symbol, timestamp, confidence_score,"
+    " edge_bps, mode_confidence, mode, slot) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 ORDER = (
-    "INSERT INTO orders (environment, seq, client_order_id, symbol, side, kind, qty, price, status,"
-    " refusal, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO all_orders (environment, seq, client_order_id, symbol, side, kind, qty, price,"
+    " status, refusal, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 ORDER_STATUS = (
-    "UPDATE orders SET status = ?, updated_at = ? WHERE environment = ? AND client_order_id = ?"
+    "UPDATE all_orders SET status = ?, updated_at = ? WHERE environment = ? AND client_order_id = ?"
 )
 FILL = (
-    "INSERT INTO fills (environment, seq, client_order_id, symbol, side, qty, price, fee,"
+    "INSERT INTO all_fills (environment, seq, client_order_id, symbol, side, qty, price, fee,"
     " slippage_bps, timestamp) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 OPENED = (
-    "INSERT INTO positions (environment, seq, symbol, status, qty, entry_price, opened_at, fees,"
-    " virtual) VALUES (?, ?, ?, 'open', ?, ?, ?, ?, 0)"
+    "INSERT INTO all_positions (environment, seq, symbol, status, qty, entry_price, opened_at,"
+    " fees) VALUES (?, ?, ?, 'open', ?, ?, ?, ?)"
 )
 CHANGED = (
-    "UPDATE positions SET qty = ?, entry_price = ?, fees = ?"
+    "UPDATE all_positions SET qty = ?, entry_price = ?, fees = ?"
     " WHERE environment = ? AND seq = ? AND status = 'open'"
 )
 CLOSED = (
-    "UPDATE positions SET status = 'closed', seq = ?, qty = ?, entry_price = ?, exit_price = ?,"
+    "UPDATE all_positions SET status = 'closed', seq = ?, qty = ?, entry_price = ?, exit_price = ?,"
     " closed_at = ?, pnl = ?, fees = ? WHERE environment = ? AND seq = ? AND status = 'open'"
 )
 OUTCOME = (
-    "INSERT INTO trade_outcomes (environment, seq, symbol, predicted_direction, confidence,"
+    "INSERT INTO all_trade_outcomes (environment, seq, symbol, predicted_direction, confidence,"
     " edge_bps, entry_price, exit_price, qty, opened_at, closed_at, pnl_absolute, pnl_bps,"
     " exit_reason, virtual, slot, ensemble_hash) VALUES"
     " (?, ?, ?, 'long', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 MODE = (
-    "INSERT INTO learning_states (environment, seq, symbol, timestamp, mode, previous_mode,"
-    " mode_confidence, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO all_learning_states (environment, seq, symbol, timestamp, mode, previous_mode,"
+    " mode_confidence, reason, slot) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-ERROR = "INSERT INTO error_log (environment, timestamp, error_type, message) VALUES (?, ?, ?, ?)"
+ERROR = (
+    "INSERT INTO all_error_log (environment, timestamp, error_type, message) VALUES (?, ?, ?, ?)"
+)
 TRAINING = (
-    "INSERT INTO retraining_history (environment, seq, symbol, triggered_at, trigger_reason,"
+    "INSERT INTO all_retraining_history (environment, seq, symbol, triggered_at, trigger_reason,"
     " reason) VALUES (?, ?, ?, ?, ?, ?)"
 )
 TRAINED = (
-    "UPDATE retraining_history SET completed_at = ?, duration_s = ?, epochs = ?,"
+    "UPDATE all_retraining_history SET completed_at = ?, duration_s = ?, epochs = ?,"
     " validation_confidence = ?, success = ?, ensemble_hash = ?, message = ?, rows = ?,"
     " outcome = ?, verdict = ?, verdict_hash = ?, failed_lines = ?"
     " WHERE environment = ? AND seq = ?"
 )
 ALERT = (
-    "INSERT INTO alerts (environment, seq, symbol, timestamp, code, value, threshold, message)"
+    "INSERT INTO all_alerts (environment, seq, symbol, timestamp, code, value, threshold, message)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
+BEGUN = "INSERT INTO projections (environment, seq) VALUES (?, 0) ON CONFLICT DO NOTHING"
 PROGRESS = (
-    "INSERT INTO projections (environment, seq, state) VALUES (?, ?, ?)"
-    " ON CONFLICT (environment) DO UPDATE SET seq = excluded.seq, state = excluded.state"
+    "UPDATE projections SET seq = ?, state = ?, position = ?, updated_at = ?"
+    " WHERE environment = ? AND seq = ?"
 )
+"""Matches no row where another worker has written since, or has deleted the rows."""

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import msgspec
-from sqlalchemy import Engine, select
 
 from ares.core.slot import Slot
-from ares.store.database import reading
 from ares.store.mode_alerts import ModeWatch
-from ares.store.schema import projections
 
 
 class OpenPosition(msgspec.Struct):
@@ -28,6 +25,7 @@ class ProjectorState(msgspec.Struct):
                that has ended.
     held     : the open position of each lane. training: seq of a retraining's start, by instrument.
     slots    : of all lanes. watches: changes of mode within the last hour, by instrument.
+    confidence : see ``ConfidenceRows.last``.
     """
 
     expected: dict[str, float]
@@ -36,17 +34,8 @@ class ProjectorState(msgspec.Struct):
     training: dict[int, int]
     slots: list[Slot]
     watches: list[ModeWatch]
+    confidence: list[list[float]]
 
 
 encode_state = msgspec.msgpack.Encoder().encode
 decode_state = msgspec.msgpack.Decoder(ProjectorState).decode
-
-
-def stored_state(engine: Engine, environment: str) -> bytes | None:
-    """Return what was stored with an environment's tables; None: nothing, or by a version that did
-    not store it.
-    """
-    with reading(engine) as connection:
-        query = select(projections.c.state).where(projections.c.environment == environment)
-        raw: bytes | None = connection.execute(query).scalar()
-    return raw

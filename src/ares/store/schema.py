@@ -1,14 +1,19 @@
-"""The tables of ``ares.db``, with the names and columns that operators' queries already use.
+"""The tables of the database, the same on SQLite and PostgreSQL.
 
-Candles, news and external series have no other source. The tables of the engine (positions and
-below) are projections of the journal: each row names its ``environment`` and, if one event caused
-it, its ``seq``; all rows of an environment can be deleted and written again. Times there are UTC
-text ``YYYY-MM-DD HH:MM:SS[.ffffff]``, which compares with SQLite's ``datetime('now', ...)``.
+Candles, news and external series have no other source. The tables of the engine (``all_positions``
+and below) are projections of the journal: each row names its ``environment`` and, if one event
+caused it, its ``seq``; all rows of an environment can be deleted and written again. The names and
+columns that operators' queries use (``positions``, ``trade_outcomes``, ...) are views of them, see
+migration 0007: one environment, real trades, champions.
+
+Times are UTC. On SQLite they are text ``YYYY-MM-DD HH:MM:SS[.ffffff]``, which compares with
+``datetime('now', ...)``; on PostgreSQL timestamps with a time zone, which compare with ``NOW()``.
 """
 
 from __future__ import annotations
 
 from sqlalchemy import (
+    TIMESTAMP,
     BigInteger,
     Boolean,
     Column,
@@ -20,14 +25,18 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 
-SCHEMA_VERSION = "0006"
+SCHEMA_VERSION = "0007"
 """The newest migration; a test compares it with Alembic's head (which takes 0.2 s to read)."""
 
 metadata = MetaData()
 NOW = text("CURRENT_TIMESTAMP")
+ID = BigInteger().with_variant(Integer, "sqlite")
+"""A number that the database gives; SQLite gives one to INTEGER alone."""
+Time = Text().with_variant(TIMESTAMP(timezone=True), "postgresql")
 
 instruments = Table(
     "instruments",
@@ -42,9 +51,9 @@ instruments = Table(
 candle_sources = Table(
     "candle_sources",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", ID, primary_key=True),
     Column("name", Text, nullable=False, unique=True),
-    Column("created_at", Text, nullable=False, server_default=NOW),
+    Column("created_at", Time, nullable=False, server_default=NOW),
 )
 
 candle_series = Table(
@@ -67,13 +76,13 @@ candles = Table(
     Column("symbol", Text, primary_key=True),
     Column("venue", Text, primary_key=True),
     Column("interval", Text, primary_key=True),
-    Column("ts_ms", Integer, primary_key=True),
+    Column("ts_ms", BigInteger, primary_key=True),
     Column("open", Float, nullable=False),
     Column("high", Float, nullable=False),
     Column("low", Float, nullable=False),
     Column("close", Float, nullable=False),
     Column("volume", Float, nullable=False),
-    Column("source_id", Integer, nullable=False),
+    Column("source_id", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -82,16 +91,16 @@ news = Table(
     # stored is kept: the same headline again, or scored otherwise, changes nothing.
     "news",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", ID, primary_key=True),
     Column("source", Text, nullable=False),
     Column("scope", Text, nullable=False),
-    Column("published_ms", Integer, nullable=False),
-    Column("received_ms", Integer),  # of a feed: nothing was known before; a file: null
+    Column("published_ms", BigInteger, nullable=False),
+    Column("received_ms", BigInteger),  # of a feed: nothing was known before; a file: null
     Column("hash", Text, nullable=False),  # of the headline; '' of a bare score
     Column("headline", Text),
     Column("score", Float, nullable=False),  # -1 to 1
     Column("scorer", Text, nullable=False),
-    Column("imported_at", Text, nullable=False, server_default=NOW),
+    Column("imported_at", Time, nullable=False, server_default=NOW),
     UniqueConstraint("source", "scope", "published_ms", "hash", name="uq_news"),
     Index("ix_news_scope", "scope", "published_ms"),
 )
@@ -104,7 +113,7 @@ external_series = Table(
     Column("name", Text, primary_key=True),
     Column("version", Integer, nullable=False),
     Column("content_hash", Text, nullable=False),
-    Column("imported_at", Text, nullable=False, server_default=NOW),
+    Column("imported_at", Time, nullable=False, server_default=NOW),
 )
 
 series_values = Table(
@@ -114,8 +123,8 @@ series_values = Table(
     metadata,
     Column("series", Text, primary_key=True),
     Column("scope", Text, primary_key=True),
-    Column("published_ms", Integer, primary_key=True),
-    Column("known_ms", Integer, nullable=False),
+    Column("published_ms", BigInteger, primary_key=True),
+    Column("known_ms", BigInteger, nullable=False),
     Column("value", Float, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -126,36 +135,45 @@ projections = Table(
     "projections",
     metadata,
     Column("environment", Text, primary_key=True),
-    Column("seq", Integer, nullable=False),
+    Column("seq", BigInteger, nullable=False),
     Column("state", LargeBinary),  # what rows of later entries refer to
+    Column("position", LargeBinary),  # where in the journal that entry ends
+    Column("updated_at", Time),  # wall time of the newest rows
 )
 
-positions = Table(
-    "positions",
+shown_environment = Table(
+    # The environment whose rows the views show: one row.
+    "shown_environment",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("environment", Text, primary_key=True),
+)
+
+all_positions = Table(
+    "all_positions",
+    metadata,
+    Column("id", ID, primary_key=True),
     Column("environment", Text, nullable=False),
-    Column("seq", Integer),
+    Column("seq", BigInteger),
     Column("symbol", Text, nullable=False),
     Column("status", Text, nullable=False),  # open | closed
     Column("qty", Float, nullable=False),
     Column("entry_price", Float),
     Column("exit_price", Float),
-    Column("opened_at", Text),
-    Column("closed_at", Text),
+    Column("opened_at", Time),
+    Column("closed_at", Time),
     Column("pnl", Float),
     Column("fees", Float),
-    Column("virtual", Boolean, nullable=False, server_default=text("0")),
+    Column("virtual", Boolean, nullable=False, server_default=false()),
     Index("ix_positions_environment", "environment", "symbol", "status"),
     Index("ix_positions_status", "status"),
 )
 
-orders = Table(
-    "orders",
+all_orders = Table(
+    "all_orders",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", ID, primary_key=True),
     Column("environment", Text, nullable=False),
-    Column("seq", Integer, nullable=False),
+    Column("seq", BigInteger, nullable=False),
     Column("client_order_id", Text, nullable=False),
     Column("symbol", Text, nullable=False),
     Column("side", Text, nullable=False),
@@ -164,18 +182,18 @@ orders = Table(
     Column("price", Float),
     Column("status", Text, nullable=False),
     Column("refusal", Text),
-    Column("created_at", Text),
-    Column("updated_at", Text),
+    Column("created_at", Time),
+    Column("updated_at", Time),
     UniqueConstraint("environment", "client_order_id", name="uq_orders_client_order_id"),
     Index("ix_orders_status", "environment", "status"),
 )
 
-fills = Table(
-    "fills",
+all_fills = Table(
+    "all_fills",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", ID, primary_key=True),
     Column("environment", Text, nullable=False),
-    Column("seq", Integer, nullable=False),
+    Column("seq", BigInteger, nullable=False),
     Column("client_order_id", Text, nullable=False),
     Column("symbol", Text, nullable=False),
     Column("side", Text, nullable=False),
@@ -183,17 +201,17 @@ fills = Table(
     Column("price", Float, nullable=False),
     Column("fee", Float, nullable=False),
     Column("slippage_bps", Float),
-    Column("timestamp", Text, nullable=False),
+    Column("timestamp", Time, nullable=False),
     Index("ix_fills_environment", "environment", "client_order_id"),
     Index("ix_fills_timestamp", "timestamp"),
 )
 
-trade_outcomes = Table(
-    "trade_outcomes",
+all_trade_outcomes = Table(
+    "all_trade_outcomes",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", ID, primary_key=True),
     Column("environment", Text, nullable=False),
-    Column("seq", Integer, nullable=False),
+    Column("seq", BigInteger, nullable=False),
     Column("symbol", Text, nullable=False),
     Column("predicted_direction", Text),
     Column("confidence", Float),
@@ -201,59 +219,61 @@ trade_outcomes = Table(
     Column("entry_price", Float),
     Column("exit_price", Float),
     Column("qty", Float),
-    Column("opened_at", Text),
-    Column("closed_at", Text),
+    Column("opened_at", Time),
+    Column("closed_at", Time),
     Column("pnl_absolute", Float),
     Column("pnl_bps", Float),
     Column("exit_reason", Text),
-    Column("virtual", Boolean, nullable=False, server_default=text("0")),
+    Column("virtual", Boolean, nullable=False, server_default=false()),
     Column("slot", Text),
     Column("ensemble_hash", Text),
     Index("ix_trade_outcomes_environment", "environment", "symbol"),
 )
 
-confidence_history = Table(
-    "confidence_history",
+all_confidence_history = Table(
+    "all_confidence_history",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", ID, primary_key=True),
     Column("environment", Text, nullable=False),
-    Column("seq", Integer, nullable=False),
+    Column("seq", BigInteger, nullable=False),
     Column("symbol", Text, nullable=False),
-    Column("timestamp", Text, nullable=False),
+    Column("timestamp", Time, nullable=False),
     Column("confidence_score", Float),
     Column("edge_bps", Float),
     Column("mode_confidence", Float),
     Column("mode", Text),
     Column("timeframes", Text),
-    Index("ix_confidence_history_symbol", "symbol", "timestamp"),  # one index: a row per bar
+    Column("slot", Text),  # champion | challenger
+    Index("ix_confidence_history_symbol", "symbol", "timestamp"),  # one index: many rows
 )
 
-learning_states = Table(
-    "learning_states",
+all_learning_states = Table(
+    "all_learning_states",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", ID, primary_key=True),
     Column("environment", Text, nullable=False),
-    Column("seq", Integer, nullable=False),
+    Column("seq", BigInteger, nullable=False),
     Column("symbol", Text, nullable=False),
-    Column("timestamp", Text, nullable=False),
+    Column("timestamp", Time, nullable=False),
     Column("mode", Text, nullable=False),
     Column("previous_mode", Text),
     Column("mode_confidence", Float),
     Column("reason", Text),
+    Column("slot", Text),  # champion | challenger
     Index("ix_learning_states_environment", "environment", "symbol"),
 )
 
-retraining_history = Table(
-    "retraining_history",
+all_retraining_history = Table(
+    "all_retraining_history",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", ID, primary_key=True),
     Column("environment", Text, nullable=False),
-    Column("seq", Integer),
+    Column("seq", BigInteger),
     Column("symbol", Text),
-    Column("triggered_at", Text, nullable=False),
+    Column("triggered_at", Time, nullable=False),
     # loss_immediate | drift | performance | schedule | manual
     Column("trigger_reason", Text, nullable=False),
-    Column("completed_at", Text),
+    Column("completed_at", Time),
     Column("duration_s", Float),
     Column("epochs", Integer),
     Column("validation_confidence", Float),
@@ -270,14 +290,14 @@ retraining_history = Table(
     Index("ix_retraining_history_environment", "environment", "seq"),
 )
 
-alerts = Table(
-    "alerts",
+all_alerts = Table(
+    "all_alerts",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", ID, primary_key=True),
     Column("environment", Text, nullable=False),
-    Column("seq", Integer),
+    Column("seq", BigInteger),
     Column("symbol", Text),
-    Column("timestamp", Text, nullable=False),
+    Column("timestamp", Time, nullable=False),
     Column("code", Text, nullable=False),
     Column("value", Float),
     Column("threshold", Float),
@@ -320,13 +340,70 @@ engines = Table(
     Column("state", Text, nullable=False),
 )
 
-error_log = Table(
-    "error_log",
+all_error_log = Table(
+    "all_error_log",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", ID, primary_key=True),
     Column("environment", Text),
-    Column("timestamp", Text, nullable=False, server_default=NOW),
+    Column("timestamp", Time, nullable=False, server_default=NOW),
     Column("error_type", Text, nullable=False),
     Column("message", Text, nullable=False),
     Index("ix_error_log_timestamp", "timestamp"),
+)
+
+all_arbitrage_opportunities = Table(
+    "all_arbitrage_opportunities",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("environment", Text, nullable=False),
+    Column("seq", BigInteger),
+    Column("symbol", Text, nullable=False),
+    Column("timestamp", Time, nullable=False),
+    Column("edge_bps", Float),
+    Column("executed", Boolean, nullable=False, server_default=false()),
+    Column("profitable", Boolean),
+    Column("profit_quote", Float),
+    Index("ix_arbitrage_opportunities_timestamp", "timestamp"),
+)
+
+all_market_volatility = Table(
+    "all_market_volatility",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("environment", Text, nullable=False),
+    Column("seq", BigInteger),
+    Column("symbol", Text, nullable=False),
+    Column("timestamp", Time, nullable=False),
+    Column("volatility_24h", Float),
+    Column("returns_1h", Float),
+    Column("volume_24h", Float),
+    Index("ix_market_volatility_timestamp", "timestamp"),
+)
+
+all_execution_logs = Table(
+    "all_execution_logs",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("environment", Text, nullable=False),
+    Column("seq", BigInteger),
+    Column("symbol", Text, nullable=False),
+    Column("timestamp", Time, nullable=False),
+    Column("success", Boolean, nullable=False),
+    Column("profit_usd", Float),
+    Column("gas_cost_usd", Float),
+    Column("tx_hash", Text),
+    Index("ix_execution_logs_timestamp", "timestamp"),
+)
+
+all_model_performance = Table(
+    "all_model_performance",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("environment", Text, nullable=False),
+    Column("seq", BigInteger),
+    Column("model_name", Text, nullable=False),
+    Column("timestamp", Time, nullable=False),
+    Column("accuracy", Float),
+    Column("avg_actual_profit", Float),
+    Index("ix_model_performance_timestamp", "timestamp"),
 )

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from operator import itemgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -45,6 +46,8 @@ from ares.kernel.features import FEATURE_NAMES, FEATURES_HASH
 from ares.kernel.trade import Rules
 from ares.runtime.engine.history_run import RunEnd, RunOptions, run_history
 from ares.runtime.engine.plan import RunPlan, SlotChoice, named, plan_run
+from ares.runtime.engine.table_process import TableTarget
+from ares.runtime.engine.table_worker import TableWorker
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
 from ares.store.projection_sql import TABLES
@@ -200,6 +203,27 @@ def tables(database: Engine, exact: bool = False) -> dict[str, list[tuple[Any, .
 
 
 @dataclass(frozen=True)
+class TablesInProcess:
+    """Writes the tables of a run when it ends, in this process."""
+
+    database: Engine
+    folder: Path
+    environment: str
+
+    def stop(self, wait: bool) -> str:
+        """Write all that is journaled, where that is waited for."""
+        if wait:
+            write_tables(self.database, self.folder, self.environment)
+        return ""
+
+
+def write_tables(database: Engine, folder: Path, environment: str = ENVIRONMENT) -> None:
+    """Write the tables of a journal as far as it is."""
+    target = TableTarget(folder, "", environment, shown=environment)
+    TableWorker(target, open_=lambda _: database).catch_up()
+
+
+@dataclass(frozen=True)
 class World:
     """Stored candles, models, and the ways to run them."""
 
@@ -246,7 +270,11 @@ class World:
         """Run, or go on with, the history run in ``folder``."""
         names = RunOptions.__dataclass_fields__.keys() & options.keys()
         how = RunOptions(**({"sync_ms": 10**9} | {name: options.pop(name) for name in names}))
-        return run_history(plan or self.plan(), self.models, folder, database, how, **options)
+        plan = plan or self.plan()
+        tables = None
+        if database is not None:
+            tables = partial(TablesInProcess, database, folder, plan.setup.environment)
+        return run_history(plan, self.models, folder, tables, how, **options)
 
     def copy(self, root: Path) -> World:
         """Return the world on a copy of its candles."""
@@ -268,6 +296,7 @@ class World:
     looked_at = frozenset(LOOKED_AT)
     ends_early_ms = ENDS_EARLY * MINUTE_MS
     story = staticmethod(story)
+    write_tables = staticmethod(write_tables)
     forge = staticmethod(forge)
     tables = staticmethod(tables)
 

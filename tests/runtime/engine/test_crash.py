@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, NamedTuple
 
+import msgspec
 import pytest
 from sqlalchemy import Engine
 
@@ -21,6 +22,7 @@ from ares.domain.order_events import CancelOrder, OrderEnded, OrderMoved, Submit
 from ares.domain.timeframe import HOUR_MS
 from ares.journal.log import HEAD, read
 from ares.journal.run import entries
+from ares.journal.tail import JournalTail
 from ares.runtime.engine.plan import RunPlan
 from ares.runtime.replay.certify import certify
 from ares.runtime.replay.restep import restep
@@ -71,11 +73,18 @@ def crashed(whole: Whole, folder: Path, size: int, lag: int) -> None:
     for path in (whole.folder / "snapshots").iterdir():
         if int(path.stem) <= newest:
             shutil.copy(path, folder / "snapshots")
+    rows_until(whole, folder, max(0, len(answered) - lag))
+
+
+def rows_until(whole: Whole, folder: Path, entries_max: int) -> None:
+    """Leave the rows of so many entries."""
     delete_rows(whole.database, whole.plan.setup.environment)
-    projector = Projector(whole.database, whole.plan.setup)
-    for entry in answered[: max(0, len(answered) - lag)]:
-        projector.watch(entry.seq, entry.event, entry.effects)
-    projector.flush()
+    if not entries_max:
+        return
+    projector, tail = Projector(whole.database, whole.plan.setup), JournalTail(folder)
+    for entry in tail.read(entries_max):
+        projector.add([(entry.seq, entry.event, entry.effects)])
+    projector.flush(msgspec.msgpack.encode(tail.position), "2024-01-01 00:00:00")
 
 
 def check(whole: Whole, folder: Path, what: str) -> None:

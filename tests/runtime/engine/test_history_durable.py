@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
 
 from ares.adapters.simulated_venue import SimulatedVenue
 from ares.domain.events import Command
@@ -16,27 +15,8 @@ from ares.domain.order_events import AskAccount, CancelOrder, SubmitOrder
 from ares.journal.run import entries
 from ares.journal.snapshots import load_snapshot, save_snapshot
 from ares.runtime.engine.plan import RunPlan
-from ares.store.projections import projected_seq
 
 MINUTE_MS, DAY_MS = 60_000, 86_400_000
-
-
-def test_the_journal_is_durable_before_the_rows_are(
-    world: Any, plan: RunPlan, tmp_path: Path, database: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Killed at any moment, the tables never know more than the journal."""
-    monkeypatch.setattr("ares.store.projections.FLUSH_EVENTS", 97)
-    ahead: list[int] = []
-
-    def look(done_: int, _: int) -> None:
-        newest = max((entry.seq for entry in entries(tmp_path / "run")), default=0)
-        ahead.append(projected_seq(database, plan.setup.environment) - newest)
-
-    monkeypatch.setattr("ares.runtime.engine.history_run.PROGRESS_INSTANTS", 10)
-    world.run(tmp_path / "run", database, plan, progress=look)
-    assert len(ahead) > 50
-    assert max(ahead) <= 0
-    assert min(ahead) < 0
 
 
 def test_a_snapshot_is_never_ahead_of_the_journal(

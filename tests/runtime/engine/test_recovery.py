@@ -14,10 +14,8 @@ from sqlalchemy import Engine
 
 from ares.domain.errors import ExternalError
 from ares.domain.order_events import SubmitOrder
-from ares.journal.run import entries
 from ares.journal.snapshots import load_snapshot
 from ares.runtime.engine.plan import RunPlan
-from ares.store.projections import Projector, delete_rows, projected_seq
 
 MINUTE_MS, DAY_MS = 60_000, 86_400_000
 
@@ -176,20 +174,3 @@ def test_a_lost_journal_is_reported_and_never_begun_anew(
     with pytest.raises(ExternalError, match="is empty, but there is a snapshot of event"):
         world.run(tmp_path / "run", database, plan)
     assert (everything(tmp_path / "run"), world.tables(database, exact=True)) == before
-
-
-def test_rows_can_be_forgotten_and_made_again(
-    world: Any, plan: RunPlan, done: Any, tmp_path: Path, database: Engine
-) -> None:
-    shutil.copytree(done.folder, tmp_path / "run")
-    for lag in (0, 1, 200, 555):
-        delete_rows(database, plan.setup.environment)
-        assert all(not rows for rows in world.tables(database).values())
-        projector = Projector(database, plan.setup)
-        for entry in entries(tmp_path / "run"):
-            if entry.seq <= lag:
-                projector.watch(entry.seq, entry.event, entry.effects)
-        projector.flush()
-        assert projected_seq(database, plan.setup.environment) == lag
-        world.run(tmp_path / "run", database, plan)
-        assert world.tables(database, exact=True) == done.exact

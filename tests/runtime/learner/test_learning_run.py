@@ -14,6 +14,7 @@ import yaml
 
 from ares.bootstrap import RunRequest, certify_run, history_run, restep_run
 from ares.bootstrap.learner import learner_of
+from ares.bootstrap.tables import tables_url
 from ares.cli.main import run as ares
 from ares.config.workspace import Workspace
 from ares.domain.errors import UserError
@@ -100,16 +101,14 @@ def test_a_run_learns_swaps_and_can_be_stopped_repeated_and_checked(
     assert msgspec.msgpack.encode(learner_events(workspace, "broken")) == msgspec.msgpack.encode(
         learner_events(workspace, "whole")
     )
-    database = open_database(workspace.db_url)
-    with database.connect() as connection:
-        rows = connection.exec_driver_sql(
-            "SELECT environment, trigger_reason, outcome, success FROM retraining_history"
-        ).fetchall()
-    database.dispose()
-    assert [tuple(row) for row in rows] == [
-        ("history/whole", "loss_immediate", "published", 1),
-        ("history/broken", "loss_immediate", "published", 1),
-    ]
+    for environment in ("history/whole", "history/broken"):
+        database = open_database(tables_url(workspace, environment))
+        with database.connect() as connection:
+            rows = connection.exec_driver_sql(
+                "SELECT environment, trigger_reason, outcome, success FROM retraining_history"
+            ).fetchall()
+        database.dispose()
+        assert [tuple(row) for row in rows] == [(environment, "loss_immediate", "published", 1)]
 
     monkeypatch.setenv("ARES_WORKSPACE", str(workspace.root))
     capsys.readouterr()

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from sqlalchemy import Engine
-
 from ares.adapters.simulated_venue import SimulatedVenue
 from ares.adapters.worker_pool import PoolInterrupted
 from ares.core.models import Models, Scorers
@@ -35,6 +33,7 @@ from ares.runtime.engine.prefetch import Prefetch
 from ares.runtime.engine.quiet import frozen_heap
 from ares.runtime.engine.recovery import RecoveredRun, Recovery
 from ares.runtime.engine.series import is_folded
+from ares.runtime.engine.table_process import NO_TABLES, Tables
 from ares.runtime.engine.timing import RunTiming
 from ares.runtime.engine.upgrade import newest_hashes
 
@@ -98,7 +97,7 @@ def run_history(
     plan: RunPlan,
     scorers: Scorers,
     folder: Path,
-    database: Engine | None,
+    start_tables: Callable[[], Tables] | None,
     options: RunOptions = DEFAULT_OPTIONS,
     *,
     user: UserFeatures | None = None,
@@ -108,6 +107,8 @@ def run_history(
     """Run ``plan`` in ``folder``, or resume the run that was started there.
 
     scorers : by package hash, of the ensembles in the plan.
+    start_tables : starts what writes the tables while the run goes on; None: nothing does. The run
+              ends when they have all of it.
     user    : the user's own features that the plan was made with.
     learner : publishes models during the run; None: nothing does.
     open_ensemble : opens what is published, or was before the run was interrupted.
@@ -117,12 +118,15 @@ def run_history(
     written.
     """
     lock, timing = Lock(folder), RunTiming()
+    tables: Tables = NO_TABLES
     try:
+        if start_tables is not None:
+            tables = start_tables()
         with timing.listening():
             prefetch = Prefetch(scorers, plan.feed, history=plan.history)
             models = Models(prefetch.scorers, None if user is None else user.step)
             swap = HotSwap(prefetch, open_ensemble or _open_nothing)
-            recovery = Recovery(folder, database, swap, models)
+            recovery = Recovery(folder, swap, models)
             setup, first = setup_of(folder), snapshot(plan.state)
             if setup is None:
                 recovered = recovery.start(plan.setup, first)
@@ -131,10 +135,12 @@ def run_history(
                 inputs = partial(HistoryInputs, plan, folder, prefetch)
                 recovered = recovery.resume(setup, first, inputs, changed)
             run = _HistoryRun(
-                plan, prefetch, swap, recovery, recovered, learner or NoLearner(), options, timing
-            )
+                plan, prefetch, swap, recovery, recovered, learner or NoLearner(), options, timing,
+                tables,
+            )  # fmt: skip
             return run.complete(setup, code_hashes(user))
     finally:
+        tables.stop(wait=False)
         lock.release()
 
 
@@ -156,11 +162,12 @@ class _HistoryRun:
         learner: LearnerEvents,
         options: RunOptions,
         timing: RunTiming,
+        tables: Tables,
     ) -> None:
         self._plan, self._folder = plan, recovery.folder
         self._prefetch, self._swap = prefetch, swap
         self._learner, self._options, self._timing = learner, options, timing
-        self._state, self._projector = recovered.state, recovered.projector
+        self._state, self._tables = recovered.state, tables
         self._unanswered, self._upgrade = recovered.unanswered, recovered.upgrade
         self._learns = not isinstance(learner, NoLearner)
         self._swap.load_all(self._state)
@@ -177,9 +184,6 @@ class _HistoryRun:
 
     def _watchers(self) -> list[Watcher]:
         watchers: list[Watcher] = []
-        if self._projector is not None:
-            self._projector.before_flush = self._journal.sync
-            watchers.append(self._projector.watch)
         if self._learns:
             watchers.append(self._learner.watch)
         state, release_unused = self._state, self._swap.release_unused
@@ -198,8 +202,7 @@ class _HistoryRun:
                 if end < len(self._plan.feed):
                     self._loop.process(Stopping(self._clock.now_ms()))
                 self._save()
-                if self._projector is not None:
-                    self._projector.flush()
+                remark = self._tables.stop(wait=True)
         finally:
             self._learner.close()
             self._swap.close()
@@ -216,7 +219,7 @@ class _HistoryRun:
             self._timing.feeding_s,
             self._timing.code_s,
             self._timing.waited_s,
-            () if self._upgrade is None else (self._upgrade.remark,),
+            (*(() if self._upgrade is None else (self._upgrade.remark,)), *filter(None, [remark])),
         )
 
     def _begin(self, journaled: RunSetup | None, hashes: dict[str, str]) -> None:

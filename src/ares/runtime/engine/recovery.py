@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from sqlalchemy import Engine
-
 from ares.core.models import Models
 from ares.core.snapshot import restore, snapshot
 from ares.core.state import State
@@ -35,7 +33,6 @@ from ares.journal.snapshots import (
     save_snapshot,
 )
 from ares.runtime.engine.upgrade import Upgrade
-from ares.store.projections import Projector, delete_rows
 
 InputCheck = Callable[[JournalEntry, State], None]
 """Called with every journaled entry before it is stepped; raises where its input is not right."""
@@ -67,7 +64,6 @@ class RecoveredRun:
     """
 
     state: State
-    projector: Projector | None
     end: Position = START
     read_from: Position = START
     unanswered: JournalEntry | None = None
@@ -95,7 +91,6 @@ class Recovery:
     """
 
     folder: Path
-    database: Engine | None
     served: Served
     models: Models
     disk: Disk = OS_DISK
@@ -114,11 +109,7 @@ class Recovery:
             )
         delete_snapshots(folder, disk=disk)
         save_snapshot(folder, 0, first_state, START, setup, disk)
-        projector = None
-        if self.database is not None:
-            delete_rows(self.database, setup.environment)
-            projector = Projector(self.database, setup)
-        return RecoveredRun(restore(setup, first_state), projector)
+        return RecoveredRun(restore(setup, first_state))
 
     def resume(
         self,
@@ -139,34 +130,23 @@ class Recovery:
         found = anchored_snapshot(self.folder, disk=self.disk)
         if found is None:
             found = self._first(setup, first_state)
-        projector = self._projector(setup)
-        while True:
-            upgrade = Upgrade(changed, self.models) if changed else None
-            try:
-                state = self._restored(found, setup)
-            except ExternalError:
-                if upgrade is None or first_state is None:
-                    raise
-                found = self._first(setup, first_state)  # everything is folded
-                state = self._restored(found, setup)
-            self.served.load_all(state)
-            start = self._start(found, projector, check is not None)
-            checked = None if check is None else check()
-            tail = self._replay(state, projector, start, checked, upgrade)
-            if projector is not None and projector.seq > tail.answered:
-                # The journal was restored from a backup, the tables were not.
-                assert self.database is not None
-                delete_rows(self.database, setup.environment)
-                projector = self._projector(setup)
-                continue
-            delete_foreign(self.folder, tail.answered, self.disk)
-            if upgrade is not None and upgrade.finish():
-                raw = snapshot(state)
-                save_snapshot(self.folder, state.seq, raw, tail.answered_end, setup, self.disk)
-            return RecoveredRun(state, projector, tail.end, start.anchor, tail.unanswered, upgrade)
-
-    def _projector(self, setup: RunSetup) -> Projector | None:
-        return None if self.database is None else Projector(self.database, setup)
+        upgrade = Upgrade(changed, self.models) if changed else None
+        try:
+            state = self._restored(found, setup)
+        except ExternalError:
+            if upgrade is None or first_state is None:
+                raise
+            found = self._first(setup, first_state)  # everything is folded
+            state = self._restored(found, setup)
+        self.served.load_all(state)
+        # An input check needs the journal from its first record.
+        start = found if check is None else StoredSnapshot(0, START, None, b"")
+        tail = self._replay(state, start, None if check is None else check(), upgrade)
+        delete_foreign(self.folder, tail.answered, self.disk)
+        if upgrade is not None and upgrade.finish():
+            raw = snapshot(state)
+            save_snapshot(self.folder, state.seq, raw, tail.answered_end, setup, self.disk)
+        return RecoveredRun(state, tail.end, start.anchor, tail.unanswered, upgrade)
 
     def _first(self, setup: RunSetup, first_state: bytes | None) -> StoredSnapshot:
         if first_state is None:
@@ -182,30 +162,14 @@ class Recovery:
         except ValueError as error:
             raise ExternalError(f"{self.folder.name}: {error}: use that version") from error
 
-    def _start(
-        self, found: StoredSnapshot, projector: Projector | None, reads_all: bool
-    ) -> StoredSnapshot:
-        """Return the snapshot after which the journal is read: the one whose state is restored, or
-        an older one where the tables are behind it.
-        """
-        first = StoredSnapshot(0, START, None, b"")
-        if reads_all:
-            return first
-        if projector is None or projector.reads_after >= found.seq:
-            return found
-        return anchored_snapshot(self.folder, projector.reads_after, self.disk) or first
-
     def _replay(
         self,
         state: State,
-        projector: Projector | None,
         start: StoredSnapshot,
         check: InputCheck | None,
         upgrade: Upgrade | None,
     ) -> _Tail:
-        """Step (or fold) the entries after the state's seq; show all that are read to the
-        projector.
-        """
+        """Step (or fold) the entries after the state's seq."""
         answered, answered_end = start.seq, start.anchor
         reader = RunReader(self.folder, start.anchor, self.disk)
         for entry in reader:
@@ -218,8 +182,6 @@ class Recovery:
             if entry.effects_raw is None:
                 return _Tail(answered, answered_end, reader.position, entry)
             answered, answered_end = entry.seq, reader.position
-            if projector is not None and entry.seq > projector.reads_after:
-                projector.watch(entry.seq, entry.event, entry.effects)
             if is_new and upgrade is not None:
                 upgrade.take(self.folder, state, entry)
             elif is_new:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from ares.store.schema import ID, Time
+
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -20,7 +22,7 @@ def upgrade() -> None:
         "error_log",
         _id(),
         _text("environment"),
-        _text("timestamp", needed=True, default="CURRENT_TIMESTAMP"),
+        _time("timestamp", needed=True, default="CURRENT_TIMESTAMP"),
         _text("error_type", needed=True),
         _text("message", needed=True),
     )
@@ -40,7 +42,7 @@ def _candles() -> None:
         "candle_sources",
         _id(),
         sa.Column("name", sa.Text, nullable=False, unique=True),
-        _text("created_at", needed=True, default="CURRENT_TIMESTAMP"),
+        _time("created_at", needed=True, default="CURRENT_TIMESTAMP"),
     )
     op.create_table(
         "candle_series",
@@ -55,38 +57,53 @@ def _candles() -> None:
         _key("symbol"),
         _key("venue"),
         _key("interval"),
-        sa.Column("ts_ms", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("ts_ms", sa.BigInteger, primary_key=True, autoincrement=False),
         *(_number(name, needed=True) for name in ("open", "high", "low", "close", "volume")),
-        _whole("source_id", needed=True),
+        _long("source_id", needed=True),
         sqlite_with_rowid=False,
     )
+    for name, when, count in (
+        ("candles_deleted", "DELETE", ", bars = bars - 1"),
+        ("candles_updated", "UPDATE", ""),
+    ):
+        _renew_version(name, when, count)
+
+
+def _renew_version(name: str, when: str, count: str) -> None:
+    """Give a series a new content version when a bar is changed or deleted by other hands."""
+    postgres = op.get_context().dialect.name == "postgresql"
+    chance = "md5(random()::text || clock_timestamp()::text)"
+    version = chance if postgres else "lower(hex(randomblob(16)))"
     renew = (
-        "UPDATE candle_series SET version = lower(hex(randomblob(16))){count} "
-        "WHERE symbol = OLD.symbol AND venue = OLD.venue AND interval = OLD.interval; END"
+        f"UPDATE candle_series SET version = {version}{count} "
+        "WHERE symbol = OLD.symbol AND venue = OLD.venue AND interval = OLD.interval;"
+    )
+    if not postgres:
+        op.execute(f"CREATE TRIGGER {name} AFTER {when} ON candles BEGIN {renew} END")
+        return
+    op.execute(
+        f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS"
+        f" $$ BEGIN {renew} RETURN NULL; END $$"
     )
     op.execute(
-        "CREATE TRIGGER candles_deleted AFTER DELETE ON candles BEGIN "
-        + renew.format(count=", bars = bars - 1")
-    )
-    op.execute(
-        "CREATE TRIGGER candles_updated AFTER UPDATE ON candles BEGIN " + renew.format(count="")
+        f"CREATE TRIGGER {name} AFTER {when} ON candles FOR EACH ROW EXECUTE FUNCTION {name}()"
     )
 
 
 def _trading() -> None:
-    op.create_table("projections", _key("environment"), _whole("seq", needed=True))
+    op.create_table("projections", _key("environment"), _long("seq", needed=True))
     op.create_table(
         "positions",
         _id(),
         _text("environment", needed=True),
-        _whole("seq"),
+        _long("seq"),
         _text("symbol", needed=True),
         _text("status", needed=True),
         _number("qty", needed=True),
         _number("entry_price"),
         _number("exit_price"),
-        _text("opened_at"),
-        _text("closed_at"),
+        _time("opened_at"),
+        _time("closed_at"),
         _number("pnl"),
         _number("fees"),
         _virtual(),
@@ -97,12 +114,13 @@ def _trading() -> None:
         "orders",
         _id(),
         _text("environment", needed=True),
-        _whole("seq", needed=True),
+        _long("seq", needed=True),
         *(_text(name, needed=True) for name in ("client_order_id", "symbol", "side", "kind")),
         _number("qty", needed=True),
         _number("price"),
         _text("status", needed=True),
-        *(_text(name) for name in ("refusal", "created_at", "updated_at")),
+        _text("refusal"),
+        *(_time(name) for name in ("created_at", "updated_at")),
         sa.UniqueConstraint("environment", "client_order_id", name="uq_orders_client_order_id"),
     )
     op.create_index("ix_orders_status", "orders", ["environment", "status"])
@@ -110,11 +128,11 @@ def _trading() -> None:
         "fills",
         _id(),
         _text("environment", needed=True),
-        _whole("seq", needed=True),
+        _long("seq", needed=True),
         *(_text(name, needed=True) for name in ("client_order_id", "symbol", "side")),
         *(_number(name, needed=True) for name in ("qty", "price", "fee")),
         _number("slippage_bps"),
-        _text("timestamp", needed=True),
+        _time("timestamp", needed=True),
     )
     op.create_index("ix_fills_environment", "fills", ["environment", "client_order_id"])
     op.create_index("ix_fills_timestamp", "fills", ["timestamp"])
@@ -122,11 +140,11 @@ def _trading() -> None:
         "trade_outcomes",
         _id(),
         _text("environment", needed=True),
-        _whole("seq", needed=True),
+        _long("seq", needed=True),
         _text("symbol", needed=True),
         _text("predicted_direction"),
         *(_number(name) for name in ("confidence", "edge_bps", "entry_price", "exit_price", "qty")),
-        *(_text(name) for name in ("opened_at", "closed_at")),
+        *(_time(name) for name in ("opened_at", "closed_at")),
         *(_number(name) for name in ("pnl_absolute", "pnl_bps")),
         _text("exit_reason"),
         _virtual(),
@@ -140,9 +158,9 @@ def _learning() -> None:
         "confidence_history",
         _id(),
         _text("environment", needed=True),
-        _whole("seq", needed=True),
+        _long("seq", needed=True),
         _text("symbol", needed=True),
-        _text("timestamp", needed=True),
+        _time("timestamp", needed=True),
         *(_number(name) for name in ("confidence_score", "edge_bps", "mode_confidence")),
         *(_text(name) for name in ("mode", "timeframes")),
     )
@@ -151,8 +169,10 @@ def _learning() -> None:
         "learning_states",
         _id(),
         _text("environment", needed=True),
-        _whole("seq", needed=True),
-        *(_text(name, needed=True) for name in ("symbol", "timestamp", "mode")),
+        _long("seq", needed=True),
+        _text("symbol", needed=True),
+        _time("timestamp", needed=True),
+        _text("mode", needed=True),
         _text("previous_mode"),
         _number("mode_confidence"),
         _text("reason"),
@@ -162,10 +182,11 @@ def _learning() -> None:
         "retraining_history",
         _id(),
         _text("environment", needed=True),
-        _whole("seq"),
+        _long("seq"),
         _text("symbol"),
-        *(_text(name, needed=True) for name in ("triggered_at", "trigger_reason")),
-        _text("completed_at"),
+        _time("triggered_at", needed=True),
+        _text("trigger_reason", needed=True),
+        _time("completed_at"),
         _number("duration_s"),
         _whole("epochs"),
         _number("validation_confidence"),
@@ -176,16 +197,20 @@ def _learning() -> None:
 
 
 def _id() -> sa.Column[int]:
-    return sa.Column("id", sa.Integer, primary_key=True)
+    return sa.Column("id", ID, primary_key=True)
 
 
 def _key(name: str) -> sa.Column[str]:
     return sa.Column(name, sa.Text, primary_key=True)
 
 
-def _text(name: str, *, needed: bool = False, default: str | None = None) -> sa.Column[str]:
+def _text(name: str, *, needed: bool = False) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, nullable=not needed)
+
+
+def _time(name: str, *, needed: bool = False, default: str | None = None) -> sa.Column[str]:
     server_default = None if default is None else sa.text(default)
-    return sa.Column(name, sa.Text, nullable=not needed, server_default=server_default)
+    return sa.Column(name, Time, nullable=not needed, server_default=server_default)
 
 
 def _number(name: str, *, needed: bool = False) -> sa.Column[float]:
@@ -196,5 +221,9 @@ def _whole(name: str, *, needed: bool = False) -> sa.Column[int]:
     return sa.Column(name, sa.Integer, nullable=not needed)
 
 
+def _long(name: str, *, needed: bool = False) -> sa.Column[int]:
+    return sa.Column(name, sa.BigInteger, nullable=not needed)
+
+
 def _virtual() -> sa.Column[bool]:
-    return sa.Column("virtual", sa.Boolean, nullable=False, server_default=sa.text("0"))
+    return sa.Column("virtual", sa.Boolean, nullable=False, server_default=sa.false())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from ares.store.schema import ID, Time
+
 revision = "0002"
 down_revision = "0001"
 branch_labels = None
@@ -21,11 +23,11 @@ def upgrade() -> None:
     )
     op.create_table(
         "alerts",
-        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("id", ID, primary_key=True),
         sa.Column("environment", sa.Text, nullable=False),
-        sa.Column("seq", sa.Integer),
+        sa.Column("seq", sa.BigInteger),
         sa.Column("symbol", sa.Text),
-        sa.Column("timestamp", sa.Text, nullable=False),
+        sa.Column("timestamp", Time, nullable=False),
         sa.Column("code", sa.Text, nullable=False),
         sa.Column("value", sa.Float),
         sa.Column("threshold", sa.Float),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from ares.store.schema import ID, Time
+
 revision = "0003"
 down_revision = "0002"
 branch_labels = None
@@ -15,18 +17,16 @@ def upgrade() -> None:
     """Make the table of news."""
     op.create_table(
         "news",
-        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("id", ID, primary_key=True),
         sa.Column("source", sa.Text, nullable=False),
         sa.Column("scope", sa.Text, nullable=False),
-        sa.Column("published_ms", sa.Integer, nullable=False),
-        sa.Column("received_ms", sa.Integer),
+        sa.Column("published_ms", sa.BigInteger, nullable=False),
+        sa.Column("received_ms", sa.BigInteger),
         sa.Column("hash", sa.Text, nullable=False),
         sa.Column("headline", sa.Text),
         sa.Column("score", sa.Float, nullable=False),
         sa.Column("scorer", sa.Text, nullable=False),
-        sa.Column(
-            "imported_at", sa.Text, nullable=False, server_default=sa.text("CURRENT_TIMESTAMP")
-        ),
+        sa.Column("imported_at", Time, nullable=False, server_default=sa.text("CURRENT_TIMESTAMP")),
         sa.UniqueConstraint("source", "scope", "published_ms", "hash", name="uq_news"),
     )
     op.create_index("ix_news_scope", "news", ["scope", "published_ms"])

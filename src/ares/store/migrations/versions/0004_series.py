@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from ares.store.schema import Time
+
 revision = "0004"
 down_revision = "0003"
 branch_labels = None
@@ -18,16 +20,14 @@ def upgrade() -> None:
         sa.Column("name", sa.Text, primary_key=True),
         sa.Column("version", sa.Integer, nullable=False),
         sa.Column("content_hash", sa.Text, nullable=False),
-        sa.Column(
-            "imported_at", sa.Text, nullable=False, server_default=sa.text("CURRENT_TIMESTAMP")
-        ),
+        sa.Column("imported_at", Time, nullable=False, server_default=sa.text("CURRENT_TIMESTAMP")),
     )
     op.create_table(
         "series_values",
         sa.Column("series", sa.Text, primary_key=True),
         sa.Column("scope", sa.Text, primary_key=True),
-        sa.Column("published_ms", sa.Integer, primary_key=True),
-        sa.Column("known_ms", sa.Integer, nullable=False),
+        sa.Column("published_ms", sa.BigInteger, primary_key=True),
+        sa.Column("known_ms", sa.BigInteger, nullable=False),
         sa.Column("value", sa.Float, nullable=False),
         sqlite_with_rowid=False,
     )

@@ -1,0 +1,282 @@
+"""What a journal's entries are as rows: statements of the engine's tables, with their values."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import numpy as np
+
+from ares.core.slot_history import SlotHistory
+from ares.domain.events import (
+    BarsClosed,
+    BreakerChanged,
+    DailyLossReached,
+    DecisionMade,
+    Effect,
+    Event,
+    ModeChanged,
+    SignalRefused,
+    TradeClosed,
+)
+from ares.domain.instrument import MONEY_DECIMALS
+from ares.domain.model_events import AlertRaised, RetrainingEnded, RetrainingStarted, SlotChanged
+from ares.domain.order_events import (
+    CancelOrder,
+    EndReason,
+    ExecutionBooked,
+    OrderMoved,
+    SubmitOrder,
+)
+from ares.domain.run import RunSetup
+from ares.domain.utc import utc_sql
+from ares.store import projection_sql as sql
+from ares.store.confidence_rows import ConfidenceRows, Row
+from ares.store.mode_alerts import ModeAlerts
+from ares.store.projector_state import OpenPosition, ProjectorState
+
+UNITS = 10.0**MONEY_DECIMALS
+
+ENDS = frozenset(get_args(EndReason))
+
+ENDED_KEPT = 1_000
+"""Orders that ended, whose expected price is kept: their last execution is reported with their end,
+or after it.
+"""
+
+
+class ProjectionRows:
+    """Collects the rows of entries until they are written.
+
+    changes : statements with their values, in the order in which they must be executed.
+    """
+
+    def __init__(self, setup: RunSetup) -> None:
+        self._environment = setup.environment
+        self._specs = [row.spec for row in setup.instruments]
+        self._symbols = [spec.instrument.symbol for spec in self._specs]
+        self._history = SlotHistory(setup)
+        self._confidence = ConfidenceRows(setup.environment, self._symbols)
+        self.changes: list[tuple[str, Row]] = []
+        self._decided: list[tuple[int, DecisionMade]] = []
+        self._expected: dict[str, float] = {}  # client id -> price that slippage refers to
+        self._expected_of_ended: dict[str, float] = {}
+        self._held = [OpenPosition() for _ in self._specs]
+        self._mode_alerts = ModeAlerts(setup)
+        self._training: dict[int, int] = {}  # instrument -> seq of its start
+
+    def restore(self, state: ProjectorState) -> None:
+        """Continue after an earlier entry."""
+        self._expected, self._expected_of_ended = state.expected, state.expected_of_ended
+        self._held, self._training = state.held, state.training
+        self._history.slots = state.slots
+        self._mode_alerts.restore(state.slots, state.watches)
+        self._confidence.last = np.array(state.confidence)
+
+    @property
+    def state(self) -> ProjectorState:
+        """Return what rows of later entries refer to; no decision may be pending."""
+        return ProjectorState(
+            self._expected, self._expected_of_ended, self._held, self._training,
+            self._history.slots, self._mode_alerts.watches, self._confidence.last.tolist(),
+        )  # fmt: skip
+
+    def __len__(self) -> int:
+        """Return how many rows and decisions are pending."""
+        return len(self.changes) + len(self._decided)
+
+    def add(self, seq: int, event: Event, effects: list[Effect]) -> None:
+        """Take the next entry."""
+        if type(event) is not BarsClosed:
+            self._on_event(seq, event)
+        for k, effect in enumerate(effects):
+            if type(effect) is DecisionMade:
+                self._decided.append((seq, effect))
+            else:
+                self._on_effect(seq, k, event, effect)
+
+    def finish(self) -> list[tuple[str, Row]]:
+        """Return all pending rows; none is pending afterwards."""
+        self._decide()
+        changes, self.changes = self.changes, []
+        return changes
+
+    def _decide(self) -> None:
+        """Turn the pending decisions into rows."""
+        if not self._decided:
+            return
+        decided, self._decided = self._decided, []
+        lanes = range(len(self._specs))
+        outputs = np.frombuffer(b"".join(d.outputs for _, d in decided), np.float64)
+        rows = self._confidence.rows(
+            [seq for seq, _ in decided],
+            [decision.ts_ms for _, decision in decided],
+            outputs.reshape(len(decided), 5, len(lanes)),
+            [self._slot(lane) for lane in lanes],
+        )
+        self.changes += [(sql.CONFIDENCE, row) for row in rows]
+
+    def _slot(self, lane: int) -> str:
+        """Return whether a lane challenges the champion of its instrument."""
+        return "challenger" if self._history.challenges_champion(lane) else "champion"
+
+    def _add(self, statement: str, row: Row) -> None:
+        self.changes.append((statement, row))
+
+    def _on_event(self, seq: int, event: Event) -> None:
+        match event:
+            case RetrainingStarted():
+                self._training[event.instrument] = seq
+                at, symbol = utc_sql(event.ts_ms), self._symbols[event.instrument]
+                row = (self._environment, seq, symbol, at, event.trigger, event.reason)
+                self._add(sql.TRAINING, row)
+            case RetrainingEnded():
+                self._on_trained(event)
+            case AlertRaised():
+                self._alert(seq, event)
+            case _:
+                pass
+
+    def _move(self, client_id: str, status: str, ts_ms: int) -> None:
+        """Update an order's row."""
+        if status in ENDS:
+            expected_quote = self._expected.pop(client_id, None)
+            if expected_quote is not None:
+                self._expected_of_ended[client_id] = expected_quote
+            if len(self._expected_of_ended) > ENDED_KEPT:
+                del self._expected_of_ended[next(iter(self._expected_of_ended))]
+        self._add(sql.ORDER_STATUS, (status, utc_sql(ts_ms), self._environment, client_id))
+
+    def _on_fill(self, seq: int, fill: ExecutionBooked) -> None:
+        i, env = fill.instrument, self._environment
+        spec, held = self._specs[i], self._held[i]
+        price = fill.price_ticks / 10**spec.price_decimals
+        qty = abs(fill.lots) / 10**spec.qty_decimals
+        at, symbol = utc_sql(fill.ts_ms), self._symbols[i]
+        bought = fill.lots > 0
+        slippage: float | None = None
+        ended_quote = self._expected_of_ended.get(fill.client_id, 0.0)
+        expected_quote = self._expected.get(fill.client_id, ended_quote)
+        if expected_quote > 0.0:
+            slippage = (price / expected_quote - 1.0) * (1e4 if bought else -1e4)
+        fee = fill.fee_units / UNITS
+        side = "buy" if bought else "sell"
+        self._add(sql.FILL, (env, seq, fill.client_id, symbol, side, qty, price, fee, slippage, at))
+        if held.lots == 0:
+            held.seq = seq
+            self._add(sql.OPENED, (env, seq, symbol, qty, price, at, fee))
+        held.lots += fill.lots
+        held.fee_units += fill.fee_units
+        if bought:
+            held.bought_lots += fill.lots
+            held.bought_ticks += fill.lots * fill.price_ticks
+        if held.lots != 0 and held.seq != seq:
+            mean = held.bought_ticks / held.bought_lots / 10**spec.price_decimals
+            left = held.lots / 10**spec.qty_decimals
+            self._add(sql.CHANGED, (left, mean, held.fee_units / UNITS, env, held.seq))
+
+    def _on_effect(self, seq: int, k: int, event: Event, effect: Effect) -> None:
+        env = self._environment
+        alert = self._mode_alerts.watch(effect)
+        if alert is not None:
+            self._alert(seq, alert)
+        match effect:
+            case SubmitOrder():
+                self._on_order(seq, event, effect)
+            case CancelOrder():
+                self._move(effect.client_id, "cancelling", _ts_ms(event))
+            case OrderMoved():
+                self._move(effect.client_id, effect.status, effect.ts_ms)
+            case ExecutionBooked():
+                self._on_fill(seq, effect)
+            case SignalRefused():
+                symbol = self._symbols[effect.instrument]
+                name, at = f"{env}-{seq}-{k}-refused", utc_sql(effect.ts_ms)
+                head = (env, seq, name, symbol, "buy", "entry", 0.0, None, "refused")
+                self._add(sql.ORDER, (*head, effect.code, at, at))
+            case TradeClosed():
+                self._on_trade(seq, effect)
+            case ModeChanged():
+                symbol = self._symbols[effect.instrument]
+                at, value = utc_sql(effect.ts_ms), effect.mode_confidence
+                reason = effect.reason
+                slot = self._slot(effect.instrument)
+                row = (env, seq, symbol, at, effect.after, effect.before, value, reason, slot)
+                self._add(sql.MODE, row)
+            case SlotChanged():
+                self._decide()
+                self._confidence.forget(list(self._history.apply(effect).after))
+            case BreakerChanged():
+                where = "account" if effect.instrument < 0 else self._symbols[effect.instrument]
+                message = f"{where}: {effect.before} to {effect.after} at {effect.value:.4g}"
+                kind = f"breaker_{effect.breaker}"
+                self._add(sql.ERROR, (env, utc_sql(effect.ts_ms), kind, message))
+            case DailyLossReached():
+                message = f"lost {effect.share:.2%} of the day's equity: no entries until tomorrow"
+                self._add(sql.ERROR, (env, utc_sql(effect.ts_ms), "daily_loss_limit", message))
+            case _:
+                pass
+
+    def _alert(self, seq: int, alert: AlertRaised) -> None:
+        symbol = self._symbols[alert.instrument] if alert.instrument >= 0 else None
+        row = (
+            self._environment, seq, symbol, utc_sql(alert.ts_ms), alert.code, alert.value,
+            alert.limit, alert.message,
+        )  # fmt: skip
+        self._add(sql.ALERT, row)
+
+    def _on_trained(self, event: RetrainingEnded) -> None:
+        """Complete the row of a retraining; values that were not computed are null."""
+        begun = self._training.pop(event.instrument, None)
+        if begun is None:
+            return
+        judged = bool(event.verdict_hash)
+        verdict = ("passed" if event.passed else "refused") if judged else None
+        row = (
+            utc_sql(event.ts_ms), event.duration_ms / 1e3, event.epochs or None,
+            event.confidence if judged else None, event.outcome == "published",
+            event.ensemble_hash or None, event.note or None, event.rows or None, event.outcome,
+            verdict, event.verdict_hash or None, ", ".join(event.failed) or None,
+            self._environment, begun,
+        )  # fmt: skip
+        self._add(sql.TRAINED, row)
+
+    def _on_order(self, seq: int, event: Event, command: SubmitOrder) -> None:
+        """Add an order's row; slippage is relative to the deciding close or the stop's trigger."""
+        i = command.instrument
+        spec = self._specs[i]
+        price = command.price_ticks / 10**spec.price_decimals
+        self._expected[command.client_id] = command.expected_ticks / 10**spec.price_decimals
+        row = (
+            self._environment, seq, command.client_id, self._symbols[i],
+            "buy" if command.lots > 0 else "sell", command.kind,
+            abs(command.lots) / 10**spec.qty_decimals, price if command.price_ticks else None,
+            "submitted", None, utc_sql(_ts_ms(event)), utc_sql(_ts_ms(event)),
+        )  # fmt: skip
+        self._add(sql.ORDER, row)
+
+    def _on_trade(self, seq: int, trade: TradeClosed) -> None:
+        i = trade.instrument
+        spec = self._specs[i]
+        scale = 10**spec.price_decimals
+        entry, leave = trade.entry_price / scale, trade.exit_price / scale
+        qty = trade.lots / 10**spec.qty_decimals
+        opened, closed = utc_sql(trade.entry_ms), utc_sql(trade.exit_ms)
+        pnl = None if trade.virtual else trade.pnl_units / UNITS
+        symbol, env = self._symbols[i], self._environment
+        slot = self._history.slots[i]
+        role = "champion" if slot.stage == "champion" else "challenger"
+        row = (
+            env, seq, symbol, trade.p, trade.edge_bps, entry, leave, qty, opened, closed, pnl,
+            trade.net_bps, trade.reason, trade.virtual, role, slot.hash or None,
+        )  # fmt: skip
+        self._add(sql.OUTCOME, row)
+        if not trade.virtual:
+            fees = trade.fees_units / UNITS
+            done = (seq, qty, entry, leave, closed, pnl, fees, env, self._held[i].seq)
+            self._add(sql.CLOSED, done)
+            self._held[i] = OpenPosition()
+
+
+def _ts_ms(event: Event) -> int:
+    """Return the time of an event; those that start an engine have none."""
+    return getattr(event, "ts_ms", 0)
