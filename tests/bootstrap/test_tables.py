@@ -10,7 +10,7 @@ from ares.bootstrap.tables import shown_environment, tables_url
 from ares.config.workspace import Workspace
 
 
-def test_a_history_run_has_its_tables_beside_its_journal(tmp_path: Path) -> None:
+def test_a_history_run_has_its_tables_in_its_folder(tmp_path: Path) -> None:
     workspace, _ = Workspace.init(tmp_path)
     at = (tmp_path / "journal" / "history" / "first" / "tables.db").resolve()
     assert tables_url(workspace, "history/first") == f"sqlite:///{at}"

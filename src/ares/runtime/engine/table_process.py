@@ -238,10 +238,12 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(OSError):
         os.nice(NICE)
-    asked = sys.stdin.buffer.readline()
-    if not asked:
+    request = sys.stdin.buffer.readline()
+    if not request:
         return  # the engine ended meanwhile
-    target = msgspec.json.decode(asked, type=TableTarget, dec_hook=lambda kind, value: kind(value))
+    target = msgspec.json.decode(
+        request, type=TableTarget, dec_hook=lambda kind, value: kind(value)
+    )
     from ares.runtime.engine.table_worker import TableWorker
 
     finish = threading.Event()
