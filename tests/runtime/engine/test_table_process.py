@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from ares.runtime.engine.table_process import NO_TABLES, TableProcess, start_table_worker
+from ares.runtime.engine.table_process import TableProcess, start_table_worker
+from ares.runtime.engine.tables import NO_TABLES
 from ares.store.database import open_database
 
 ENVIRONMENT = "history/test"

@@ -15,8 +15,8 @@ from sqlalchemy import Engine, event
 from ares.domain.errors import ExternalError
 from ares.journal.log import HEAD, read
 from ares.runtime.engine import table_worker
-from ares.runtime.engine.table_process import TableTarget
 from ares.runtime.engine.table_worker import TableWorker
+from ares.runtime.engine.tables import TableTarget
 from ares.store.database import open_database
 from ares.store.projections import Projector, projected_seq
 

@@ -33,7 +33,7 @@ from ares.runtime.engine.prefetch import Prefetch
 from ares.runtime.engine.quiet import frozen_heap
 from ares.runtime.engine.recovery import RecoveredRun, Recovery
 from ares.runtime.engine.series import is_folded
-from ares.runtime.engine.table_process import NO_TABLES, Tables
+from ares.runtime.engine.tables import NO_TABLES, Tables
 from ares.runtime.engine.timing import RunTiming
 from ares.runtime.engine.upgrade import newest_hashes
 

@@ -16,11 +16,12 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO
 
 import msgspec
 
 from ares.domain.errors import ExternalError
+from ares.runtime.engine.tables import TableStatus, TableTarget
 
 NICE = 10
 REPORT_S = 1.0
@@ -30,61 +31,11 @@ FINISH_S_MAX = 120.0
 """How long the end of a run waits for a database that cannot be written."""
 
 
-class TableTarget(msgspec.Struct, frozen=True):
-    """A journal, and the database of its tables.
-
-    folder : of the journal. environment: of its rows.
-    shown  : the environment that the plain table names show; empty: leave it as it is.
-    """
-
-    folder: Path
-    database_url: str
-    environment: str
-    shown: str = ""
-
-
-class TableStatus(msgspec.Struct, frozen=True):
-    """How far a worker has come.
-
-    seq     : of the newest entry in the tables.
-    behind  : entries that are written and not in the tables; at least, where many are.
-    problem : why nothing is written at present; empty: all is well.
-    since_s : wall time since the tables had all entries.
-    """
-
-    seq: int = 0
-    behind: int = 0
-    problem: str = ""
-    since_s: float = 0.0
-
-
 class _Report(msgspec.Struct, frozen=True):
     """What the worker's process writes: its status, or a line for people."""
 
     status: TableStatus | None = None
     line: str = ""
-
-
-class Tables(Protocol):
-    """What writes the tables of a run."""
-
-    def stop(self, wait: bool) -> str:
-        """End it; wait: until the tables have all that is journaled.
-
-        Returns one line where they have not; they catch up at the next start.
-        """
-        ...
-
-
-class NoTables:
-    """A run without tables."""
-
-    def stop(self, wait: bool) -> str:  # noqa: ARG002 - the seam's signature
-        """Do nothing."""
-        return ""
-
-
-NO_TABLES = NoTables()
 
 
 class TableProcess:

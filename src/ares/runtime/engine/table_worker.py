@@ -20,7 +20,7 @@ from ares.domain.utc import utc_sql
 from ares.journal.log import START, Position, contains, segment_path
 from ares.journal.run import setup_of
 from ares.journal.tail import JournalReplaced, JournalTail
-from ares.runtime.engine.table_process import TableStatus, TableTarget
+from ares.runtime.engine.tables import TableStatus, TableTarget
 from ares.store.database import open_database
 from ares.store.projections import (
     ProjectionMoved,
