@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ares.domain.events import BarsClosed, DecisionMade
+from ares.domain.events import BarsClosed, DecisionMade, Effect, Event
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.model import Ensemble
 from ares.domain.model_events import SlotChanged
@@ -31,7 +31,7 @@ def setup_of() -> RunSetup:
     )
 
 
-def decided(ts_ms: int) -> tuple[BarsClosed, list[DecisionMade]]:
+def decided(ts_ms: int) -> tuple[Event, list[Effect]]:
     bars = BarsClosed(ts_ms, np.ones((1, 5)).tobytes(), b"\1", b"\0")
     outputs = np.array([[0.7, 0.3], [9.0, 8.0], [40.0, 40.0], [0.9, 0.4], [1.0, 0.0]])
     return bars, [DecisionMade(ts_ms, outputs.tobytes(), 1, 1)]

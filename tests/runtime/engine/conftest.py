@@ -46,8 +46,8 @@ from ares.kernel.features import FEATURE_NAMES, FEATURES_HASH
 from ares.kernel.trade import Rules
 from ares.runtime.engine.history_run import RunEnd, RunOptions, run_history
 from ares.runtime.engine.plan import RunPlan, SlotChoice, named, plan_run
-from ares.runtime.engine.table_process import TableTarget
 from ares.runtime.engine.table_worker import TableWorker
+from ares.runtime.engine.tables import TableTarget
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
 from ares.store.projection_sql import TABLES
