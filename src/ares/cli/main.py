@@ -76,7 +76,9 @@ NOUNS = {
         "ares.cli.restep", "command", "Run a journal through the engine again and compare effects."
     ),
     "journal": Noun("ares.cli.journal", "app", "The journal of a run: verify."),
-    "sim": Noun("ares.cli.sim", "app", "Synthetic markets with a known edge: candles."),
+    "sim": Noun(
+        "ares.cli.sim", "app", "Synthetic markets (candles); a market data server (serve, fault)."
+    ),
     "why": Noun("ares.cli.why", "command", "Explain a bar: why Ares did, or did not, trade."),
 }
 

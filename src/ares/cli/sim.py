@@ -1,4 +1,4 @@
-"""``ares sim``: synthetic markets with a known edge, to test what Ares finds in them."""
+"""``ares sim``: synthetic markets with a known edge, and a market data server for rehearsal."""
 
 from __future__ import annotations
 
@@ -6,17 +6,22 @@ from pathlib import Path
 
 import typer
 
+from ares.cli import sim_serve
 from ares.cli.output import JSON_OPTION, count, note, print_json, say, utc
 from ares.domain.errors import UserError
 
 app = typer.Typer(
-    no_args_is_help=True, help="Synthetic markets with a known edge.", add_completion=False
+    no_args_is_help=True,
+    help="Synthetic markets with a known edge; a market data server for rehearsal.",
+    add_completion=False,
 )
+app.command("serve")(sim_serve.serve)
+app.command("fault")(sim_serve.fault)
 
 
 @app.callback()
 def _noun() -> None:
-    """Synthetic markets with a known edge."""
+    """Synthetic markets with a known edge; a market data server for rehearsal."""
 
 
 @app.command()

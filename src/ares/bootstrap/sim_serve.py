@@ -1,0 +1,113 @@
+"""The market data server of rehearsals, composed: candles, clock, faults, protocol, address."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ares.domain.errors import UserError
+
+if TYPE_CHECKING:
+    from ares.sim.serve.faults import Fault
+    from ares.sim.serve.load import Loaded
+
+PROTOCOLS = ("kraken",)
+
+
+@dataclass(frozen=True, slots=True)
+class ServeRequest:
+    """The request of ``ares sim serve``.
+
+    candles   : file or folder; None: a synthetic market of seed ``synthetic``.
+    symbols   : empty: all that the candles have.
+    from_ms   : where market time starts; None: the middle of the candles.
+    speed     : market time per wall time.
+    port      : 0 takes a free one.
+    faults    : active from the start.
+    seed      : of the faults' random numbers.
+    """
+
+    protocol: str
+    candles: Path | None = None
+    synthetic: int = 1
+    edge: float = 1.0
+    days: int = 60
+    symbols: tuple[str, ...] = ()
+    from_ms: int | None = None
+    speed: float = 1.0
+    host: str = "127.0.0.1"
+    port: int = 8600
+    faults: tuple[Fault, ...] = ()
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """What is served, once it listens."""
+
+    address: str
+    symbols: list[str]
+    history_from_ms: int
+    from_ms: int
+    to_ms: int
+    skipped: list[str] = field(default_factory=list)
+
+
+def serve_market(request: ServeRequest, ready: Callable[[Serving], None]) -> None:
+    """Serve until SIGINT or SIGTERM; ``ready`` is called when the server listens."""
+    asyncio.run(_serve(request, ready))
+
+
+async def _serve(request: ServeRequest, ready: Callable[[Serving], None]) -> None:
+    from ares.sim.serve.clock import MarketClock
+    from ares.sim.serve.faults import ActiveFaults
+    from ares.sim.serve.kraken import Kraken
+    from ares.sim.serve.market import SimMarket
+    from ares.sim.serve.server import MarketServer, serve_until
+    from ares.sim.serve.venue import SimVenue
+
+    if request.protocol not in PROTOCOLS:
+        raise UserError(f"--protocol {request.protocol}: use one of {', '.join(PROTOCOLS)}")
+    if not 0.01 <= request.speed <= 10_000.0:
+        raise UserError(f"--speed {request.speed:g}: must be between 0.01 and 10000")
+    loaded = _load(request)
+    market = SimMarket(loaded.bars)
+    clock = MarketClock(
+        loaded.from_ms, request.speed, lambda: time.time_ns() // 1_000_000, time.monotonic
+    )
+    faults = ActiveFaults(clock.monotonic_s, request.seed)
+    for fault in request.faults:
+        faults.add(fault)
+    venue = SimVenue(market, clock, faults)
+    server = MarketServer(venue, Kraken(venue), request.host, request.port)
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    symbols = [symbol.symbol for symbol in market.symbols]
+
+    def listening(address: str) -> None:
+        ready(
+            Serving(address, symbols, market.from_ms, loaded.from_ms, market.to_ms, loaded.skipped)
+        )
+
+    await serve_until(server, stopped.wait(), listening)
+
+
+def _load(request: ServeRequest) -> Loaded:
+    from ares.sim.prices import SYMBOLS
+    from ares.sim.serve.load import load_candles, synthetic_candles
+
+    if request.candles is not None:
+        return load_candles(request.candles, request.symbols, request.from_ms)
+    if not 1 <= request.days <= 3650:
+        raise UserError(f"--days {request.days}: must be between 1 and 3650")
+    symbols = request.symbols or SYMBOLS
+    return synthetic_candles(
+        request.synthetic, request.edge, request.days, symbols, request.from_ms
+    )

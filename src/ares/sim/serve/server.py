@@ -1,0 +1,218 @@
+"""The server: HTTP and WebSocket in front of a protocol, the market played, faults and their door.
+
+``/sim/clock`` and ``/sim/faults`` are of this server alone; no fault strikes them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from ares.domain.errors import ExternalError, UserError
+from ares.sim.serve.faults import FAULTS, Fault, fault_of
+from ares.sim.serve.market import Playback, Trade
+from ares.sim.serve.sockets import HTML, NOT_JSON, Socket
+from ares.sim.serve.venue import Face, Session, SimVenue
+
+WAIT_MIN_S = 0.005
+WAIT_MAX_S = 0.25
+
+
+class MarketServer:
+    """Serves one market on one address until ``stop``.
+
+    host, port : to listen on; port 0 takes a free one (see ``start``).
+    """
+
+    def __init__(self, venue: SimVenue, face: Face, host: str = "127.0.0.1", port: int = 0) -> None:
+        self._venue = venue
+        self.face = face
+        self._host = host
+        self._port = port
+        self._sessions: dict[Socket, Session] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> str:
+        """Listen, and begin to play; return the address.
+
+        Raises ExternalError where the address cannot be used.
+        """
+        app = web.Application(client_max_size=1 << 20)
+        app.router.add_get("/sim/clock", self._clock)
+        app.router.add_get("/sim/faults", self._list_faults)
+        app.router.add_post("/sim/faults", self._add_fault)
+        app.router.add_delete("/sim/faults", self._clear_faults)
+        app.router.add_delete("/sim/faults/{number}", self._clear_faults)
+        app.router.add_route("*", "/{path:.*}", self._request)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self._host, self._port)
+        try:
+            await site.start()
+        except OSError as error:
+            await self._runner.cleanup()
+            raise ExternalError(
+                f"{self._host}:{self._port}: cannot listen ({error.strerror}): use another --port"
+            ) from error
+        port = self._runner.addresses[0][1]
+        self._tasks = [asyncio.create_task(self._play()), asyncio.create_task(self._seconds())]
+        return f"http://{self._host}:{port}"
+
+    async def stop(self) -> None:
+        """Close every socket and stop listening."""
+        for task in self._tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        for socket in list(self._sessions):
+            socket.close()
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def failed(self) -> None:
+        """Return only by raising: the error that ended the playing of the market."""
+        await asyncio.gather(*self._tasks)
+
+    async def _play(self) -> None:
+        """Send what happens in the market, at its time."""
+        venue = self._venue
+        playback = Playback(venue.market.symbols, venue.now_ms())
+        while True:
+            for happened in playback.due(venue.now_ms()):
+                if isinstance(happened, Trade):
+                    self._send_trade(happened)
+                else:
+                    for session in list(self._sessions.values()):
+                        session.minute(happened)
+            wait_s = venue.clock.wait_s(playback.next_ms())
+            await asyncio.sleep(min(max(wait_s, WAIT_MIN_S), WAIT_MAX_S))
+
+    def _send_trade(self, trade: Trade) -> None:
+        symbol = self._venue.market.symbols[trade.symbol].symbol
+        if self._venue.faults.in_gap(symbol, trade.ts_ms):
+            return
+        for session in list(self._sessions.values()):
+            session.trade(trade)
+
+    async def _seconds(self) -> None:
+        while True:
+            await asyncio.sleep(1.0)
+            for session in list(self._sessions.values()):
+                session.second()
+            if self._sessions and self._venue.faults.struck("close", "socket"):
+                for socket in list(self._sessions):
+                    socket.close()
+
+    async def _request(self, request: web.Request) -> web.StreamResponse:
+        """Answer a request of the protocol, or open a socket, unless a fault strikes."""
+        faults = self._venue.faults
+        target = request.path_qs
+        on = "socket" if _is_upgrade(request) else "rest"
+        if on == "rest" and (fault := faults.struck("latency", on, target)):
+            await asyncio.sleep(fault.ms / 1000.0)
+        for kind, status in (("http_429", 429), ("http_503", 503)):
+            if faults.struck(kind, on, target):
+                headers = {"Retry-After": "1"} if status == 429 else None
+                return _json(self.face.refusal(status), status, headers)
+        if on == "socket":
+            return await self._socket(request)
+        if faults.struck("html", on, target):
+            return web.Response(text=HTML, status=502, content_type="text/html")
+        if faults.struck("not_json", on, target):
+            return web.Response(text=NOT_JSON, content_type="application/json")
+        query = {**request.query}
+        if request.method == "POST":
+            query.update({name: str(value) for name, value in (await request.post()).items()})
+        answer = self.face.answer(request.path, query)
+        padding = b""
+        if fault := faults.struck("big", on, target):
+            padding = b" " * fault.bytes
+        return _json(answer.body + padding, answer.status)
+
+    async def _socket(self, request: web.Request) -> web.StreamResponse:
+        if not request.path.startswith(self.face.socket_paths):
+            return web.Response(status=404)
+        ws = web.WebSocketResponse(max_msg_size=1 << 20)
+        await ws.prepare(request)
+        socket = Socket(ws, self._venue.faults)
+        session = self.face.session(socket, request.path, {**request.query})
+        self._sessions[socket] = session
+        session.opened()
+        try:
+            await socket.run(session.receive)
+        finally:
+            del self._sessions[socket]
+        return ws
+
+    async def _clock(self, _request: web.Request) -> web.Response:
+        clock = self._venue.clock
+        return web.json_response(
+            {
+                "wall_ms": clock.wall_ms(),
+                "market_ms": clock.market_ms(),
+                "speed": clock.speed,
+                "from_ms": clock.from_ms,
+                "to_ms": self._venue.market.to_ms,
+                "symbols": [symbol.symbol for symbol in self._venue.market.symbols],
+                "sockets": len(self._sessions),
+            }
+        )
+
+    async def _list_faults(self, _request: web.Request) -> web.Response:
+        return web.json_response({"faults": self._venue.faults.listed(), "kinds": FAULTS})
+
+    async def _add_fault(self, request: web.Request) -> web.Response:
+        try:
+            values = msgspec.json.decode(await request.read(), type=dict[str, Any])
+            fault = fault_of(values)
+        except (msgspec.MsgspecError, UserError) as error:
+            return web.json_response({"error": str(error)}, status=400)
+        return web.json_response({"id": self.add_fault(fault)})
+
+    def add_fault(self, fault: Fault) -> int:
+        """Start a fault and return its number."""
+        return self._venue.faults.add(fault)
+
+    async def _clear_faults(self, request: web.Request) -> web.Response:
+        number = request.match_info.get("number")
+        if number is not None and not number.isdigit():
+            return web.json_response({"error": f"'{number}' is not the id of a fault"}, status=400)
+        cleared = self._venue.faults.clear(int(number) if number else None)
+        return web.json_response({"cleared": cleared})
+
+
+def _is_upgrade(request: web.Request) -> bool:
+    return request.headers.get("Upgrade", "").lower() == "websocket"
+
+
+def _json(body: bytes, status: int, headers: dict[str, str] | None = None) -> web.Response:
+    return web.Response(
+        body=body, status=status, headers=headers, content_type="application/json", charset="utf-8"
+    )
+
+
+async def serve_until(
+    server: MarketServer, stopped: Awaitable[object], ready: Callable[[str], None]
+) -> None:
+    """Run the server until ``stopped``; ``ready`` is called with the address.
+
+    Raises what ended the playing of the market, where it ended by itself.
+    """
+    ready(await server.start())
+    failed = asyncio.ensure_future(server.failed())
+    ended = asyncio.ensure_future(stopped)
+    try:
+        await asyncio.wait({failed, ended}, return_when=asyncio.FIRST_COMPLETED)
+        if failed.done():
+            failed.result()
+    finally:
+        for task in (failed, ended):
+            task.cancel()
+        await asyncio.gather(failed, ended, return_exceptions=True)
+        await server.stop()

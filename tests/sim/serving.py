@@ -1,0 +1,88 @@
+"""A server of the test's own on loopback: its market is made here, its clock runs fast."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ares.adapters.ccxt_candles import _redirected
+from ares.domain.timeframe import MINUTE_MS
+from ares.kernel.bars import Bars
+from ares.sim.serve.clock import MarketClock
+from ares.sim.serve.faults import ActiveFaults, Fault
+from ares.sim.serve.kraken import Kraken
+from ares.sim.serve.market import SimMarket
+from ares.sim.serve.server import MarketServer
+from ares.sim.serve.venue import SimVenue
+
+FROM_MS = 1_700_006_400_000  # 2023-11-15 00:00
+N_BARS = 3_000
+START_MS = FROM_MS + 2_000 * MINUTE_MS
+
+
+def made_bars(seed: int, price: float, decimals: int) -> Bars:
+    """Return 3,000 minutes of a random walk; every tenth has no volume."""
+    rng = np.random.default_rng(seed)
+    scale = 10.0**decimals
+    close = np.rint(price * np.exp(np.cumsum(rng.normal(0, 5e-4, N_BARS))) * scale) / scale
+    opened = np.concatenate([[price], close[:-1]])
+    wick = np.rint(rng.exponential(3e-4, (2, N_BARS)) * price * scale) / scale
+    high = np.rint((np.maximum(opened, close) + wick[0]) * scale) / scale
+    low = np.rint((np.minimum(opened, close) - wick[1]) * scale) / scale
+    volume = np.rint(rng.exponential(20.0, N_BARS) * 1e5) / 1e5
+    silent = np.arange(N_BARS) % 10 == 7
+    volume[silent] = 0.0
+    ts_ms = FROM_MS + MINUTE_MS * np.arange(N_BARS, dtype=np.int64)
+    return Bars.make(ts_ms, opened, high, low, close, volume)
+
+
+def made_market() -> dict[str, Bars]:
+    return {"BTC/USDT": made_bars(1, 37_000.0, 2), "ADA/USDT": made_bars(2, 0.37, 4)}
+
+
+@dataclass
+class Served:
+    """A server that listens."""
+
+    address: str
+    venue: SimVenue
+    server: MarketServer
+
+    @property
+    def socket_address(self) -> str:
+        return self.address.replace("http", "ws")
+
+    def exchange(self, name: str) -> Any:
+        """Return a ccxt.pro exchange that talks to this server."""
+        import ccxt.pro
+
+        exchange = getattr(ccxt.pro, name)({"enableRateLimit": False})
+        api = exchange.urls["api"]
+        sockets = _redirected(api["ws"], self.socket_address)
+        rest = {key: url for key, url in api.items() if key != "ws"}
+        exchange.urls["api"] = {**_redirected(rest, self.address), "ws": sockets}
+        return exchange
+
+    def fault(self, kind: str, **values: object) -> int:
+        return self.venue.faults.add(Fault(kind, **values))  # type: ignore[arg-type]
+
+
+@asynccontextmanager
+async def serving(
+    protocol: str, speed: float = 60.0, from_ms: int = START_MS
+) -> AsyncIterator[Served]:
+    """Serve the made market until the block ends."""
+    clock = MarketClock(from_ms, speed, lambda: time.time_ns() // 1_000_000, time.monotonic)
+    venue = SimVenue(SimMarket(made_market()), clock, ActiveFaults(clock.monotonic_s))
+    assert protocol == "kraken"
+    server = MarketServer(venue, Kraken(venue))
+    address = await server.start()
+    try:
+        yield Served(address, venue, server)
+    finally:
+        await server.stop()
