@@ -10,6 +10,7 @@ from typing import Protocol
 
 from ares.domain.events import Command, Effect, Event
 from ares.domain.order_events import CommandDone, CommandRefused
+from ares.domain.stretch import BarsStretch
 
 
 class Clock(Protocol):
@@ -44,6 +45,9 @@ class Journal(Protocol):
 
     def effects(self, seq: int, effects: list[Effect]) -> None:
         """Append an event's effects; an empty list too, which marks the step as finished."""
+
+    def stretch(self, stretch: BarsStretch) -> None:
+        """Append many closing instants with their effects, which were stepped at once."""
 
     def sync(self) -> None:
         """Make everything durable."""

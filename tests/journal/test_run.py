@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 from pathlib import Path
 
 import msgspec
@@ -56,12 +57,15 @@ from ares.domain.order_events import (
     VenueUp,
 )
 from ares.domain.run import RunInstrument, RunSetup
+from ares.domain.stretch import BarsStretch
 from ares.domain.timeframe import Timeframe
 from ares.journal.run import (
     EFFECTS,
     EVENT,
+    STRETCH,
     JournalReader,
     RunJournal,
+    RunReader,
     decode_effects,
     encode_effects,
     entries,
@@ -196,3 +200,53 @@ def test_a_reader_ends_where_the_journal_did_when_it_was_opened(tmp_path: Path) 
     assert [entry.seq for entry in reader] == [1, 2, 3, 4, 5]
     assert [entry.seq for entry in reader] == [1, 2, 3, 4, 5], "read again"
     assert [entry.seq for entry in JournalReader(tmp_path, 2)] == [1, 2]
+
+
+def stretch_of(seq: int, n: int) -> BarsStretch:
+    """Return calm instants of one instrument, the last with a fact."""
+    times = struct.pack(f"<{n}q", *range(1_000, 1_000 + n))
+    fact = (n - 1, (DailyLossReached(1_000 + n - 1, 0.5),))
+    return BarsStretch(
+        seq, times, bytes(40 * n), b"\1" * n, bytes(n), bytes(40 * n), bytes(16 * n), (fact,)
+    )
+
+
+def test_a_stretch_is_read_as_its_entries_and_as_a_whole(tmp_path: Path) -> None:
+    stretch = stretch_of(2, 3)
+    journal = RunJournal(tmp_path)
+    journal.event(1, RunStarted(SETUP))
+    journal.effects(1, [])
+    journal.stretch(stretch)
+    journal.event(5, TimeReached(9), 9)
+    journal.effects(5, [])
+    journal.close()
+    assert list(RunReader(tmp_path).parts())[1] == stretch
+    found = list(entries(tmp_path))
+    assert [e.seq for e in found] == [1, 2, 3, 4, 5]
+    assert [e.at_ms for e in found[1:4]] == [1_000, 1_001, 1_002]
+    assert [e.effects for e in found[1:4]] == [effects for _, _, effects in stretch.entries()]
+    raw = [encode_effects(seq, effects) for seq, _, effects in stretch.entries()]
+    assert [e.effects_raw for e in found[1:4]] == raw
+    assert [e.seq for e in JournalReader(tmp_path, 3)] == [1, 2, 3]
+
+
+def test_an_instant_of_a_stretch_is_durable_with_all_of_it(tmp_path: Path) -> None:
+    journal = RunJournal(tmp_path, sync_ms=None)
+    journal.event(1, RunStarted(SETUP))
+    journal.effects(1, [])
+    journal.stretch(stretch_of(2, 3))
+    for seq in (2, 4):
+        assert journal.durable(seq).done()
+    journal.event(5, TimeReached(9), 9)
+    journal.effects(5, [])
+    journal.durable(5).result(5.0)
+    assert [e.seq for e in entries(tmp_path)] == [1, 2, 3, 4, 5]
+    journal.close()
+
+
+def test_a_stretch_that_is_not_known_is_refused_in_one_line(tmp_path: Path) -> None:
+    writer = Writer(tmp_path)
+    writer.append(STRETCH + msgspec.msgpack.encode(["moon"]))
+    writer.close()
+    with pytest.raises(ExternalError, match="holds an event that this version"):
+        list(entries(tmp_path))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import pytest
 
 from ares.domain.errors import ExternalError
 from ares.domain.order_events import TimeReached
+from ares.domain.stretch import BarsStretch
 from ares.journal.log import START, Position
 from ares.journal.run import RunJournal
 from ares.journal.tail import JournalReplaced, JournalTail
@@ -147,3 +149,19 @@ def test_no_position_is_in_every_journal(tmp_path: Path) -> None:
     assert JournalTail(tmp_path, START).read(1) == []
     with pytest.raises(JournalReplaced):
         JournalTail(tmp_path, Position(1, 100, b"x" * 16, 2, 10)).read(1)
+
+
+def test_a_stretch_is_read_whole(tmp_path: Path) -> None:
+    journal = RunJournal(tmp_path, sync_ms=None)
+    written(journal, 1, 2)
+    n = 5
+    times = struct.pack(f"<{n}q", *range(n))
+    flags = bytes(n)
+    stretch = BarsStretch(3, times, bytes(40 * n), flags, flags, bytes(40 * n), bytes(16 * n))
+    journal.stretch(stretch)
+    written(journal, 8, 9)
+    tail = JournalTail(tmp_path)
+    assert seqs(tail, 1) == [1]
+    assert tail.read(2)[1] == stretch, "it is not divided, however few entries are wanted"
+    assert seqs(tail, 10) == [8, 9]
+    journal.close()

@@ -269,6 +269,22 @@ def test_drift_is_due_once_a_period_however_long_the_run_was_silent() -> None:
     assert due() is None
 
 
+def test_it_is_quiet_until_a_measurement_or_a_scheduled_training_is_due() -> None:
+    state = begun(RetrainPolicy(check_ms=DAY_MS))
+    assert state.quiet_until_ms(HOUR_MS) == DAY_MS
+    state.watch(bars(DAY_MS), [])
+    assert state.quiet_until_ms(HOUR_MS) == DAY_MS + HOUR_MS, "the measurement takes an hour"
+    state.watch(DriftMeasured(DAY_MS + HOUR_MS, 0, 0.1, "", 0.2, 0.2, False), [])
+    assert state.quiet_until_ms(HOUR_MS) == 2 * DAY_MS
+    scheduled = begun(RetrainPolicy(check_ms=DAY_MS, schedule_ms=5 * HOUR_MS))
+    assert scheduled.quiet_until_ms(HOUR_MS) == 5 * HOUR_MS
+    scheduled.watch(bars(5 * HOUR_MS), [])
+    assert scheduled.quiet_until_ms(HOUR_MS) == 0, "a training is to be started"
+    start = RetrainingStarted(5 * HOUR_MS, 0, "schedule", "time")
+    scheduled.watch(start, [])
+    assert scheduled.quiet_until_ms(HOUR_MS) == 6 * HOUR_MS
+
+
 def test_a_threshold_raises_one_alert_a_day() -> None:
     state = begun(RetrainPolicy(on_loss=False))
     raised = []

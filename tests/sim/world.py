@@ -39,6 +39,7 @@ from ares.domain.order_events import (
     TimeReached,
 )
 from ares.domain.run import RunSetup
+from ares.domain.stretch import BarsStretch
 from ares.domain.timeframe import MINUTE_MS
 from ares.journal.run import encode_effects
 from ares.kernel.trade.money import notional_units
@@ -67,6 +68,9 @@ class Disk:
 
     def effects(self, seq: int, effects: list[Effect]) -> None:
         self._write("F", encode_effects(seq, effects), None, 0)
+
+    def stretch(self, stretch: BarsStretch) -> None:
+        raise AssertionError("bars come one instant at a time")
 
     def _write(self, kind: str, raw: bytes, event: Event | None, at_ms: int) -> None:
         self._world.may_crash()

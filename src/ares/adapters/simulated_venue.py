@@ -107,6 +107,11 @@ class SimulatedVenue:
         """Return the open orders of every lane, as a scan takes them."""
         return self._book.copy()
 
+    @property
+    def book(self) -> Records:
+        """Return the open orders of every lane; the array goes on to change."""
+        return self._book
+
     def send(self, command: Command) -> None:
         """Carry a command out at once; the outcome is posted."""
         match command:

@@ -4,6 +4,8 @@ changes the state.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ares.core.bar_windows import bars_of, push
@@ -148,11 +150,21 @@ def _on_closing(state: State, event: BarsClosed, models: Models) -> list[Effect]
     if refused:
         return refused
     effects = _on_bars(state, event, models)
-    if state.setup.challenger_rules is None or event.warming:
+    if not event.warming:
+        effects += after_decision(state, event.ts_ms, effects, models)
+    return effects
+
+
+def after_decision(
+    state: State, ts_ms: int, facts: Sequence[Effect], models: Models
+) -> list[Effect]:
+    """Apply the rules of challengers after a decision, whose effects are ``facts``."""
+    effects: list[Effect] = []
+    if state.setup.challenger_rules is None:
         return effects
-    if len(effects) > 1:
-        observe_trades(state, effects)
-    on_the_hour = event.ts_ms % HOUR_MS == 0
+    if len(facts) > 1:
+        observe_trades(state, facts)
+    on_the_hour = ts_ms % HOUR_MS == 0
     if on_the_hour:
         effects += compare_hourly(state)
     if state.review_due or on_the_hour:
@@ -185,8 +197,17 @@ def _on_bars(state: State, event: BarsClosed, models: Models) -> list[Effect]:
         event.ts_ms, s.bars, s.grid, s.ensembles, state.latest, state.trade, state.params,
         s.records, s.outputs,
     )  # fmt: skip
+    return decision_effects(state, event.ts_ms, refused)
+
+
+def decision_effects(state: State, ts_ms: int, refused: Sequence[Effect]) -> list[Effect]:
+    """Return the effects of a decision, which the kernel has just made; send its orders.
+
+    refused : bars of the instant that were left out.
+    """
+    s = state.scratch
     equity, cash = s.outputs.equity_cash.tolist()
-    decided = DecisionMade(event.ts_ms, s.outputs.lanes.tobytes(), equity, cash)
+    decided = DecisionMade(ts_ms, s.outputs.lanes.tobytes(), equity, cash)
     effects: list[Effect] = [decided, *refused]
     counts = s.records.counts.tolist()
     if counts[N_OUTCOMES] or counts[N_NOTICES]:
@@ -194,7 +215,7 @@ def _on_bars(state: State, event: BarsClosed, models: Models) -> list[Effect]:
     if counts[N_REQUESTS]:
         effects += _carry_out(state)
     if state.series:
-        effects += series_facts(state, event.ts_ms)
+        effects += series_facts(state, ts_ms)
     return effects
 
 

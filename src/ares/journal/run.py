@@ -13,6 +13,7 @@ from ares.domain.errors import ExternalError
 from ares.domain.events import Effect, EngineStarted, Event, RunStarted
 from ares.domain.formats import JOURNAL_FORMAT, require_format
 from ares.domain.run import RunSetup
+from ares.domain.stretch import BarsStretch
 from ares.journal.disk import OS_DISK, Disk
 from ares.journal.log import START, Position, Reader, segment_path, segments
 from ares.journal.snapshots import load_snapshot
@@ -21,9 +22,11 @@ from ares.journal.writer import Writer
 
 EVENT = b"E"
 EFFECTS = b"F"
+STRETCH = b"S"
 _encode = msgspec.msgpack.Encoder().encode
 _event = msgspec.msgpack.Decoder(tuple[int, int, int, int, Event])
 _effects = msgspec.msgpack.Decoder(tuple[int, list[Effect]])
+_stretch = msgspec.msgpack.Decoder(BarsStretch)
 
 EventRecord = tuple[int, int, int, int, Event]
 
@@ -103,7 +106,7 @@ class RunReader:
 
     @property
     def position(self) -> Position:
-        """Return the end of the newest record read."""
+        """Return the end of the newest record read: of a whole stretch at each of its entries."""
         return self._reader.position
 
     @property
@@ -112,7 +115,15 @@ class RunReader:
         return self._reader.version
 
     def __iter__(self) -> Iterator[JournalEntry]:
-        """Yield the entries, oldest first."""
+        """Yield the entries, oldest first; those of a stretch one by one."""
+        for part in self.parts():
+            if isinstance(part, BarsStretch):
+                yield from entries_of(part)
+            else:
+                yield part
+
+    def parts(self) -> Iterator[JournalEntry | BarsStretch]:
+        """Yield the entries and the stretches as they are recorded, oldest first."""
         upcast: Upcast | None = None
         pending: EventRecord | None = None
         for payload in self._reader:
@@ -124,6 +135,8 @@ class RunReader:
             elif kind == EFFECTS and pending is not None:
                 yield _entry(pending, body if upcast is None else _upcast(upcast, pending, body))
                 pending = None
+            elif kind == STRETCH and pending is None:
+                yield self._stretch(body)
             else:
                 where = "begins" if pending is None else f"continues after event {pending[0]}"
                 raise ExternalError(
@@ -137,15 +150,30 @@ class RunReader:
         try:
             return _event.decode(body) if upcast is None else upcast.event(body)
         except msgspec.DecodeError as error:
-            raise ExternalError(
-                f"journal {self._folder} holds an event that this version of Ares does not know"
-                f" ({error}): use the version that wrote it"
-            ) from error
+            raise self._unknown(error) from error
+
+    def _stretch(self, body: bytes) -> BarsStretch:
+        try:
+            return _stretch.decode(body)
+        except msgspec.DecodeError as error:
+            raise self._unknown(error) from error
+
+    def _unknown(self, error: msgspec.DecodeError) -> ExternalError:
+        return ExternalError(
+            f"journal {self._folder} holds an event that this version of Ares does not know"
+            f" ({error}): use the version that wrote it"
+        )
 
 
 def entries(folder: Path, start: Position = START, disk: Disk = OS_DISK) -> Iterator[JournalEntry]:
     """Yield the entries of a run after a position; see ``RunReader``."""
     return iter(RunReader(folder, start, disk))
+
+
+def entries_of(stretch: BarsStretch) -> Iterator[JournalEntry]:
+    """Yield the entries that one event after another would have written."""
+    for seq, event, effects in stretch.entries():
+        yield JournalEntry(seq, event, encode_effects(seq, effects), event.ts_ms)
 
 
 def _entry(head: EventRecord, effects_raw: bytes | None) -> JournalEntry:
@@ -208,7 +236,8 @@ def epochs(folder: Path, disk: Disk = OS_DISK) -> Iterator[Epoch]:
 
 
 class RunJournal:
-    """Writes a run: each event before it is stepped, its effects after, both under one seq.
+    """Writes a run: each event before it is stepped, its effects after, both under one seq; a
+    stretch, of which nothing leaves the process, as one record after it was stepped.
 
     sync_ms : see ``Writer``. end : where the journal ends, if known; otherwise all of it is read.
     """
@@ -228,6 +257,7 @@ class RunJournal:
             require_format(f"journal {folder}", reader.version, JOURNAL_FORMAT)
         self._writer = Writer(folder, sync_ms, disk=disk, end=end)
         self._seq = self._records = 0  # of the newest effects
+        self._stretch_seq = self._stretch_records = 0  # of the end of the newest stretch
 
     def event(
         self, seq: int, event: Event, at_ms: int = 0, causation: int = 0, correlation: int = 0
@@ -240,6 +270,12 @@ class RunJournal:
         self._writer.append(EFFECTS + _encode((seq, effects)))
         self._seq, self._records = seq, self._writer.records
 
+    def stretch(self, stretch: BarsStretch) -> None:
+        """Append many closing instants with their effects."""
+        self._writer.append(STRETCH + _encode(stretch))
+        self._seq, self._records = stretch.last_seq, self._writer.records
+        self._stretch_seq, self._stretch_records = self._seq, self._records
+
     def durable(self, seq: int) -> Future[None]:
         """Return a future that is done once an event and its effects are on disk; both must have
         been appended.
@@ -247,6 +283,8 @@ class RunJournal:
         Its result raises ExternalError where the disk fails before. A live loop awaits it
         (``asyncio.wrap_future``); ``result()`` blocks.
         """
+        if seq <= self._stretch_seq:
+            return self._writer.durable(self._stretch_records)
         return self._writer.durable(self._records - 2 * (self._seq - seq))
 
     def write(self) -> None:

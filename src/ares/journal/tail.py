@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ares.domain.errors import ExternalError
+from ares.domain.stretch import BarsStretch
 from ares.journal.disk import OS_DISK, Disk
 from ares.journal.log import START, JournalDamaged, Position, contains
 from ares.journal.run import JournalEntry, RunReader
@@ -30,8 +32,10 @@ class JournalTail:
         self.position = start
         self._damage: tuple[Path, int] | None = None
 
-    def read(self, entries_max: int) -> list[JournalEntry]:
-        """Return the next entries, oldest first; none where nothing more is written.
+    def read(self, entries_max: int) -> list[JournalEntry | BarsStretch]:
+        """Return the next entries and stretches, oldest first; none where nothing more is written.
+
+        entries_max : of the last stretch there may be more.
 
         Raises JournalReplaced where the position is not in the journal any more, ExternalError
         where a record after it is damaged or of another version.
@@ -41,15 +45,20 @@ class JournalTail:
                 f"journal {self._folder} does not have event record {self.position.records}: it was"
                 " restored from a backup, or is of another run"
             )
-        found: list[JournalEntry] = []
+        found: list[JournalEntry | BarsStretch] = []
+        n_entries = 0
         reader = RunReader(self._folder, self.position, self._disk)
         try:
-            for entry in reader:
-                if entry.effects_raw is None:
+            for part in reader.parts():
+                if isinstance(part, BarsStretch):
+                    n_entries += len(part)
+                elif part.effects_raw is None:
                     break
-                found.append(entry)
+                else:
+                    n_entries += 1
+                found.append(part)
                 self.position = reader.position
-                if len(found) >= entries_max:
+                if n_entries >= entries_max:
                     break
         except JournalDamaged as damage:
             self._judge(damage, found)
@@ -57,7 +66,7 @@ class JournalTail:
             self._damage = None
         return found
 
-    def _judge(self, damage: JournalDamaged, found: list[JournalEntry]) -> None:
+    def _judge(self, damage: JournalDamaged, found: Sequence[JournalEntry | BarsStretch]) -> None:
         """Raise damage that is there at a second look, with nothing read in between.
 
         At the first look it may be a record that was cut off and written anew while it was read.

@@ -124,17 +124,24 @@ def _drop_impossible(
     """
     n = 0
     for i in range(bars.present.shape[0]):
-        if bars.present[i]:
-            bar, lane, spec = bars.ohlcv[i], state.book[i], params.specs[i]
-            low, high = bar[2], bar[1]
-            is_bar = 0.0 < low <= high < np.inf and low <= bar[0] <= high
-            is_bar = is_bar and low <= bar[3] <= high and 0.0 <= bar[4] < np.inf
-            lots = max(1, lane.position_lots + lane.entry_open_lots)
-            units = high * grid.scale[i] * lots * (spec.notional_mul / spec.notional_div)
-            if not is_bar or units > UNITS_MAX or high * grid.scale[i] > TICKS_MAX:
-                bars.present[i] = False
-                n += 1
+        if bars.present[i] and not is_possible(i, bars, grid, state, params):
+            bars.present[i] = False
+            n += 1
     return n
+
+
+@inlined
+def is_possible(
+    i: int, bars: ClosingBars, grid: PriceGrid, state: TradeState, params: TradeParams
+) -> bool:
+    """Return whether trades can have made the bar of instrument ``i``, and it can be counted."""
+    bar, lane, spec = bars.ohlcv[i], state.book[i], params.specs[i]
+    low, high = bar[2], bar[1]
+    is_bar = 0.0 < low <= high < np.inf and low <= bar[0] <= high
+    is_bar = is_bar and low <= bar[3] <= high and 0.0 <= bar[4] < np.inf
+    lots = max(1, lane.position_lots + lane.entry_open_lots)
+    units = high * grid.scale[i] * lots * (spec.notional_mul / spec.notional_div)
+    return bool(is_bar and units <= UNITS_MAX and high * grid.scale[i] <= TICKS_MAX)
 
 
 @entry_point
@@ -154,6 +161,22 @@ def decide_now(
     The logs of ``records`` are written from their beginning.
     """
     _begin_logs(records)
+    decide(now_ms, bars, grid, ensembles, latest, state, params, records, outputs)
+
+
+@entry_point
+def decide(
+    now_ms: int,
+    bars: ClosingBars,
+    grid: PriceGrid,
+    ensembles: Ensembles,
+    latest: LatestScores,
+    state: TradeState,
+    params: TradeParams,
+    records: TradeRecords,
+    outputs: DecisionOutputs,
+) -> None:
+    """Do what ``decide_now`` does; the logs of ``records`` are appended to."""
     lanes, ticks = outputs.lanes, grid.ticks
     signals = Signals(
         lanes[OUT_P : OUT_P + 1],

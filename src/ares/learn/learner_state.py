@@ -135,6 +135,28 @@ class LearnerState:
         """Return whether there is nothing to do and nothing to journal."""
         return not self.alerts and all(state.idle for state in self.instruments)
 
+    def quiet_until_ms(self, latency_ms: int) -> int:
+        """Return the closing instant from which on something may be due, or a bar may change more
+        than ``now_ms``.
+
+        latency_ms : what is begun takes effect so much later.
+        """
+        if self.alerts:
+            return 0
+        return min((self._quiet_until(s, latency_ms) for s in self.instruments), default=0)
+
+    def _quiet_until(self, state: InstrumentState, latency_ms: int) -> int:
+        if state.due is not None or state.unpublished is not None:
+            return 0
+        times = [state.check_ms]
+        if state.running is not None:
+            times.append(state.running.ts_ms + latency_ms)
+        if state.measuring_ms is not None:
+            times.append(state.measuring_ms + latency_ms)
+        if self._policy.schedule_ms is not None:
+            times.append(_scheduled_from(state) + self._policy.schedule_ms)
+        return min(times)
+
     def ensemble(self, name: str) -> Ensemble | None:
         """Return the ensemble of a hash, where the journal has it."""
         return self._slots.ensemble(name)
@@ -195,8 +217,7 @@ class LearnerState:
                 if state.measuring_ms is None and state.refittable:
                     state.measuring_ms = now_ms
             if schedule_ms is not None:
-                since_ms = state.since_ms if state.last_start_ms is None else state.last_start_ms
-                state.trigger(after_time(self._policy, now_ms, since_ms))
+                state.trigger(after_time(self._policy, now_ms, _scheduled_from(state)))
 
     def _on_trade(self, trade: TradeClosed) -> None:
         state = next((s for s in self.instruments if s.lane == trade.instrument), None)
@@ -275,3 +296,8 @@ class LearnerState:
             return
         key = (event.instrument, event.code, event.ts_ms)
         self.alerts = [a for a in self.alerts if (a.instrument, a.code, a.ts_ms) != key]
+
+
+def _scheduled_from(state: InstrumentState) -> int:
+    """Return from when on the schedule of an instrument's trainings counts."""
+    return state.since_ms if state.last_start_ms is None else state.last_start_ms

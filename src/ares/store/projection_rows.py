@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import get_args
 
 import numpy as np
@@ -28,6 +29,7 @@ from ares.domain.order_events import (
     SubmitOrder,
 )
 from ares.domain.run import RunSetup
+from ares.domain.stretch import BarsStretch
 from ares.domain.utc import utc_sql
 from ares.store import projection_sql as sql
 from ares.store.confidence_rows import ConfidenceRows, Row
@@ -57,7 +59,7 @@ class ProjectionRows:
         self._history = SlotHistory(setup)
         self._confidence = ConfidenceRows(setup.environment, self._symbols)
         self.changes: list[tuple[str, Row]] = []
-        self._decided: list[tuple[int, DecisionMade]] = []
+        self._decided = _Decisions()
         self._expected: dict[str, float] = {}  # client id -> price that slippage refers to
         self._expected_of_ended: dict[str, float] = {}
         self._held = [OpenPosition() for _ in self._specs]
@@ -90,9 +92,18 @@ class ProjectionRows:
             self._on_event(seq, event)
         for k, effect in enumerate(effects):
             if type(effect) is DecisionMade:
-                self._decided.append((seq, effect))
+                self._decided.add([seq], [effect.ts_ms], effect.outputs)
             else:
                 self._on_effect(seq, k, event, effect)
+
+    def add_stretch(self, stretch: BarsStretch) -> None:
+        """Take the next entries, as columns."""
+        times_ms = memoryview(stretch.close_ms).cast("q").tolist()
+        self._decided.add(range(stretch.seq, stretch.last_seq + 1), times_ms, stretch.outputs)
+        for n, effects in stretch.facts:
+            event = BarsClosed(times_ms[n], b"", b"", b"")  # its bars are in no table
+            for k, effect in enumerate(effects, 1):
+                self._on_effect(stretch.seq + n, k, event, effect)
 
     def finish(self) -> list[tuple[str, Row]]:
         """Return all pending rows; none is pending afterwards."""
@@ -104,12 +115,12 @@ class ProjectionRows:
         """Turn the pending decisions into rows."""
         if not self._decided:
             return
-        decided, self._decided = self._decided, []
+        decided, self._decided = self._decided, _Decisions()
         lanes = range(len(self._specs))
-        outputs = np.frombuffer(b"".join(d.outputs for _, d in decided), np.float64)
+        outputs = np.frombuffer(b"".join(decided.outputs), np.float64)
         rows = self._confidence.rows(
-            [seq for seq, _ in decided],
-            [decision.ts_ms for _, decision in decided],
+            decided.seqs,
+            decided.times_ms,
             outputs.reshape(len(decided), 5, len(lanes)),
             [self._slot(lane) for lane in lanes],
         )
@@ -275,6 +286,24 @@ class ProjectionRows:
             done = (seq, qty, entry, leave, closed, pnl, fees, env, self._held[i].seq)
             self._add(sql.CLOSED, done)
             self._held[i] = OpenPosition()
+
+
+class _Decisions:
+    """Decisions whose rows are not made yet: seqs and times of each, outputs of all."""
+
+    def __init__(self) -> None:
+        self.seqs: list[int] = []
+        self.times_ms: list[int] = []
+        self.outputs: list[bytes] = []
+
+    def __len__(self) -> int:
+        return len(self.seqs)
+
+    def add(self, seqs: Sequence[int], times_ms: Sequence[int], outputs: bytes) -> None:
+        """Add consecutive decisions."""
+        self.seqs += seqs
+        self.times_ms += times_ms
+        self.outputs.append(outputs)
 
 
 def _ts_ms(event: Event) -> int:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, delete, select
 from ares.domain.errors import ExternalError
 from ares.domain.events import Effect, Event
 from ares.domain.run import RunSetup
+from ares.domain.stretch import BarsStretch
 from ares.store import projection_sql as sql
 from ares.store.database import reading, writing
 from ares.store.projection_rows import ProjectionRows
@@ -111,6 +112,11 @@ class Projector:
         for seq, event, effects in entries:
             self._rows.add(seq, event, effects)
             self.seq = seq
+
+    def add_stretch(self, stretch: BarsStretch) -> None:
+        """Take the next entries, as columns."""
+        self._rows.add_stretch(stretch)
+        self.seq = stretch.last_seq
 
     def flush(self, position: bytes, updated_at: str) -> None:
         """Write the pending rows, all or none.

@@ -268,6 +268,8 @@ class World:
         **options: Any,
     ) -> RunEnd:
         """Run, or go on with, the history run in ``folder``."""
+        if "stopped" in options:
+            options.setdefault("stretch_instants", 1)  # it is asked before each instant
         names = RunOptions.__dataclass_fields__.keys() & options.keys()
         how = RunOptions(**({"sync_ms": 10**9} | {name: options.pop(name) for name in names}))
         plan = plan or self.plan()

@@ -25,6 +25,7 @@ from ares.domain.order_events import AskAccount, HaltChanged
 from ares.domain.run import RunInstrument, RunSetup
 from ares.domain.timeframe import DAY_MS, MINUTE_MS, Timeframe
 from ares.journal.run import entries
+from ares.journal.snapshots import load_snapshot
 from ares.kernel.bar_aggregation import warm_up
 from ares.kernel.bars import F64, Bars
 from ares.kernel.features import FEATURES_HASH
@@ -167,7 +168,7 @@ class Case:
 def test_three_ways_one_run(seed: int, width: int, rules: Rules, in_pieces: bool) -> None:
     case = Case(seed, width, rules)
     with TemporaryDirectory() as place:
-        folder = Path(place)
+        folder = Path(place) / "run"
         if in_pieces:
             seen = iter(range(10**6))
             run_history(
@@ -183,6 +184,17 @@ def test_three_ways_one_run(seed: int, width: int, rules: Rules, in_pieces: bool
         assert (stepped.mismatches, stepped.first) == (0, None)
         certified = certify(folder, case.models)
         assert (certified.mismatches, certified.first) == (0, None)
+        if not in_pieces:
+            alone = Path(place) / "alone"
+            run_history(case.plan, case.models, alone, None, RunOptions(10**9, stretch_instants=0))
+            assert list(entries(alone)) == list(entries(folder))
+            assert last_state(alone) == last_state(folder)
+
+
+def last_state(folder: Path) -> bytes:
+    found = load_snapshot(folder)
+    assert found is not None
+    return found.state
 
 
 def test_the_cases_are_busy() -> None:

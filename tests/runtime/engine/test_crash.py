@@ -19,9 +19,10 @@ from sqlalchemy import Engine
 
 from ares.domain.events import BarsClosed, TradeClosed
 from ares.domain.order_events import CancelOrder, OrderEnded, OrderMoved, SubmitOrder
+from ares.domain.stretch import BarsStretch
 from ares.domain.timeframe import HOUR_MS
 from ares.journal.log import HEAD, read
-from ares.journal.run import entries
+from ares.journal.run import RunReader, entries
 from ares.journal.tail import JournalTail
 from ares.runtime.engine.plan import RunPlan
 from ares.runtime.replay.certify import certify
@@ -77,13 +78,16 @@ def crashed(whole: Whole, folder: Path, size: int, lag: int) -> None:
 
 
 def rows_until(whole: Whole, folder: Path, entries_max: int) -> None:
-    """Leave the rows of so many entries."""
+    """Leave the rows of so many entries, and of the rest of a stretch."""
     delete_rows(whole.database, whole.plan.setup.environment)
     if not entries_max:
         return
     projector, tail = Projector(whole.database, whole.plan.setup), JournalTail(folder)
-    for entry in tail.read(entries_max):
-        projector.add([(entry.seq, entry.event, entry.effects)])
+    for part in tail.read(entries_max):
+        if isinstance(part, BarsStretch):
+            projector.add_stretch(part)
+        else:
+            projector.add([(part.seq, part.event, part.effects)])
     projector.flush(msgspec.msgpack.encode(tail.position), "2024-01-01 00:00:00")
 
 
@@ -119,22 +123,25 @@ def test_the_window_has_every_kind_of_order(whole: Whole) -> None:
 def is_dense(whole: Whole) -> list[bool]:
     """Return for each record whether it has to do with orders."""
     dense: list[bool] = []
-    for entry in entries(whole.folder):
-        orders = any(isinstance(e, SubmitOrder | CancelOrder | TradeClosed) for e in entry.effects)
-        dense += [orders or not isinstance(entry.event, BarsClosed)] * 2
+    for part in RunReader(whole.folder).parts():
+        if isinstance(part, BarsStretch):
+            dense.append(False)
+            continue
+        orders = any(isinstance(e, SubmitOrder | CancelOrder | TradeClosed) for e in part.effects)
+        dense += [orders or not isinstance(part.event, BarsClosed)] * 2
     return dense
 
 
 @pytest.mark.slow
 def test_at_every_record(whole: Whole, fast_disk: Path) -> None:
-    """Every boundary of records about orders, every tenth of the others; the rows lag variously."""
+    """Every boundary of records about orders, every fourth of the others; the rows lag."""
     lags = (0, 1, 3, 50, 10**9)
     dense = is_dense(whole)
     assert len(dense) == len(whole.ends) - 1
     tried = 0
     for k, end in enumerate(whole.ends):
         near = any(dense[max(0, k - 1) : k + 1])
-        if near or k % 10 == 0 or k < 6:
+        if near or k % 4 == 0 or k < 6:
             lag = lags[k % len(lags)]
             crashed(whole, fast_disk / "run", end, lag)
             check(whole, fast_disk / "run", f"after record {k}, rows {lag} behind")

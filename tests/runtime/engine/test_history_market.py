@@ -12,6 +12,7 @@ from tests.core.conftest import TwoInstruments
 from ares.adapters.simulated_venue import OpenOrder, SimulatedVenue
 from ares.core.models import NO_MODELS
 from ares.core.orders import Request
+from ares.core.stretch import StretchSteps
 from ares.domain.events import BarsClosed, Effect, Event
 from ares.domain.order_events import (
     AccountSeen,
@@ -20,8 +21,11 @@ from ares.domain.order_events import (
     SubmitOrder,
     TimeReached,
 )
+from ares.domain.stretch import BarsStretch
 from ares.domain.timeframe import MINUTE_MS
 from ares.domain.venue import SIMULATED, VenueTraits
+from ares.kernel.bar_aggregation import ClosingBars
+from ares.kernel.stretch import KnownBars
 from ares.runtime.engine.feed import Feed
 from ares.runtime.engine.history_market import HistoryMarket, VirtualClock, open_orders
 from ares.runtime.engine.loop import Loop
@@ -50,6 +54,7 @@ class Market:
         self.clock = VirtualClock(self.two.at_ms)
         self.events: list[tuple[int, Event]] = []
         self.effects_of: list[Effect] = []
+        self.stretches: list[BarsStretch] = []
         inbox = deque[Event]()
         self.venue = SimulatedVenue(state.params, 2, inbox.append, self.clock.now_ms)
         self.loop = Loop(state, self, self.venue, NO_MODELS, self.clock, inbox, [self.watch])
@@ -63,6 +68,9 @@ class Market:
 
     def effects(self, seq: int, effects: list[Effect]) -> None:
         """Keep nothing: ``watch`` does."""
+
+    def stretch(self, stretch: BarsStretch) -> None:
+        self.stretches.append(stretch)
 
     def sync(self) -> None:
         """Nothing is durable here."""
@@ -152,6 +160,54 @@ def test_deadlines_are_reached_at_their_time_before_the_close() -> None:
     times = [at_ms for at_ms, _ in m.events]
     assert times == sorted(times)
     assert not m.two.state.differences
+
+
+def known_of(m: Market) -> KnownBars:
+    feed = m.feed
+    bars = ClosingBars(feed.present, feed.ohlcv, feed.flat)
+    shape = (len(feed), *m.two.state.packages.shape)
+    lows = np.ascontiguousarray(feed.ticks[:, :, 2])
+    return KnownBars(feed.close_ms, bars, lows, np.full(shape, np.nan), 0)
+
+
+def stretch(m: Market, t: int, until_ms: int = 2**62) -> int:
+    steps = StretchSteps(m.two.state, NO_MODELS, ends_with_trade=False)
+    return m.market.stretch(steps, known_of(m), t, until_ms)
+
+
+def test_a_stretch_goes_on_to_the_end_and_sets_the_clock() -> None:
+    m = Market([CALM] * 5)
+    assert stretch(m, 0) == 5
+    assert [len(part) for part in m.stretches] == [5]
+    assert m.clock.now_ms() == m.two.start_ms + 5 * MINUTE_MS
+    assert not m.events
+
+
+def test_a_stretch_ends_before_its_time_and_before_a_deadline() -> None:
+    m = Market([CALM] * 5)
+    assert stretch(m, 0, m.two.start_ms + 3 * MINUTE_MS) == 2
+    m.loop.due_ms = m.two.start_ms + 4 * MINUTE_MS
+    assert stretch(m, 2) == 2, "what is due at a close is due after it"
+    assert stretch(m, 4) == 0
+
+
+def test_a_stretch_ends_before_an_order_is_filled_or_its_stop_reached() -> None:
+    m = Market([CALM, CALM, CALM, (10_000, 10_010, 9_800, 9_850), CALM])
+    assert stretch(m, 0, m.two.start_ms + 2 * MINUTE_MS) == 1
+    m.enter()
+    assert stretch(m, 1) == 0, "an entry waits for the open"
+    m.market.instant(m.feed, 1, False)
+    assert m.two.held() == 10
+    assert stretch(m, 2) == 1, "its stop rests untouched, and is reached in the bar after"
+    m.market.instant(m.feed, 3, False)
+    assert m.two.held() == 0
+    assert stretch(m, 4) == 1
+
+
+def test_no_stretch_begins_before_the_clock() -> None:
+    m = Market([CALM] * 2)
+    m.clock.advance(m.two.start_ms + 90_000)
+    assert stretch(m, 0) == 0
 
 
 def test_open_orders_are_what_a_venue_must_hold() -> None:

@@ -80,6 +80,15 @@ def test_equal_runs_write_equal_journals(
     assert world.tables(database, exact=True) == done.exact
 
 
+def test_instant_by_instant_it_has_the_same_entries_and_rows(
+    world: Any, plan: RunPlan, done: Any, tmp_path: Path, database: Engine
+) -> None:
+    world.run(tmp_path / "run", database, plan, stretch_instants=0)
+    assert list(entries(tmp_path / "run")) == list(entries(done.folder))
+    assert world.tables(database, exact=True) == done.exact
+    assert journal_bytes(tmp_path / "run") != journal_bytes(done.folder)
+
+
 def test_scores_in_batches_are_scores_one_by_one(
     world: Any, plan: RunPlan, done: Any, tmp_path: Path
 ) -> None:

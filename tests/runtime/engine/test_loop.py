@@ -21,6 +21,7 @@ from ares.domain.order_events import (
     QueryOrder,
     SubmitOrder,
 )
+from ares.domain.stretch import BarsStretch
 from ares.journal.run import JournalEntry
 from ares.runtime.engine.loop import Loop, origin
 
@@ -54,6 +55,9 @@ class World:
 
     def effects(self, seq: int, effects: list[Effect]) -> None:
         self.done.append(("effects", seq))
+
+    def stretch(self, stretch: BarsStretch) -> None:
+        self.done.append(("stretch", stretch.last_seq))
 
     def sync(self) -> None:
         self.done.append(("durable",))

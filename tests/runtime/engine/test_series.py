@@ -26,6 +26,7 @@ from ares.domain.events import (
 from ares.domain.model import Ensemble
 from ares.domain.model_events import ModelPublished, ModelRefused, SlotChanged
 from ares.domain.series import SentimentSpec, SeriesSpec, ValueSpec
+from ares.domain.stretch import BarsStretch
 from ares.domain.timeframe import HOUR_MS, MINUTE_MS, Timeframe
 from ares.journal.run import entries
 from ares.kernel.bars import F64
@@ -34,6 +35,7 @@ from ares.kernel.features.observations import ALL_INSTRUMENTS, Observations
 from ares.kernel.features.sentiment import N_SENTIMENT
 from ares.kernel.features.series import OBSERVATION
 from ares.runtime.engine.history_run import RunOptions, run_history
+from ares.runtime.engine.learner_events import NEVER_MS
 from ares.runtime.engine.plan import RunPlan, SlotChoice, named, plan_run
 from ares.runtime.engine.prefetch import Prefetch
 from ares.runtime.replay.certify import certify
@@ -276,6 +278,12 @@ class PublishOnce:
     def watch(self, _seq: int, event: Event, _effects: list[Effect]) -> None:
         if isinstance(event, ModelPublished | ModelRefused):
             self._event = []
+
+    def watch_stretch(self, _stretch: BarsStretch) -> None:
+        pass
+
+    def quiet_until_ms(self) -> int:
+        return self._at_ms if self._event else NEVER_MS
 
     def due(self, now_ms: int) -> list[Event]:
         return self._event if self._at_ms <= now_ms else []

@@ -11,6 +11,7 @@ from ares.bootstrap.trade_rules import challenger_rules_of, rules_of
 from ares.domain.events import BarsClosed, DecisionMade, Effect, Event
 from ares.domain.instrument import Instrument
 from ares.domain.model_events import ModelPublished, SlotChanged
+from ares.domain.stretch import BarsStretch
 from ares.journal.run import entries
 from ares.runtime.engine.history_run import run_history
 from ares.runtime.engine.plan import SlotChoice, named, plan_run
@@ -38,6 +39,12 @@ class Restless:
         if any(isinstance(effect, SlotChanged) for effect in effects):
             self.swaps += 1
             self.held_mb.append(resident_mb())
+
+    def watch_stretch(self, _stretch: BarsStretch) -> None:
+        raise AssertionError("it always wants to be asked")
+
+    def quiet_until_ms(self) -> int:
+        return 0
 
     def due(self, now_ms: int) -> list[Event]:
         if self.swaps == SWAPS or self._instants % 2:

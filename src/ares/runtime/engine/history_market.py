@@ -5,7 +5,9 @@ from __future__ import annotations
 from ares.adapters.simulated_venue import OpenOrder, SimulatedVenue
 from ares.core.orders import Request
 from ares.core.state import State
+from ares.core.stretch import StretchSteps
 from ares.domain.order_events import TimeReached
+from ares.kernel.stretch import KnownBars
 from ares.runtime.engine.feed import Feed
 from ares.runtime.engine.loop import Loop
 
@@ -43,6 +45,22 @@ class HistoryMarket:
             self._loop.process(TimeReached(self._loop.due_ms))
         self._clock.advance(close_ms)
         self._loop.process(feed.event(t, warming))
+
+    def stretch(self, steps: StretchSteps, known: KnownBars, t: int, until_ms: int) -> int:
+        """Process rows from ``t`` on that close before ``until_ms`` at once, as many as there are
+        until something is ordered or filled; return how many. The next one is for ``instant``.
+        """
+        due_ms = self._loop.due_ms
+        if due_ms:
+            until_ms = min(until_ms, due_ms + 1)
+        if self._clock.now_ms() > known.close_ms[t]:
+            return 0
+        stepped = steps.step(known, t, until_ms, self._venue.book)
+        if stepped is None:
+            return 0
+        self._clock.advance(int(known.close_ms[t + stepped.instants - 1]))
+        self._loop.take(stepped)
+        return stepped.instants
 
     def _fills(self, feed: Feed, t: int, lane: int) -> None:
         state = self._loop.state

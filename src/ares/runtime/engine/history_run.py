@@ -13,10 +13,11 @@ from ares.adapters.worker_pool import PoolInterrupted
 from ares.core.models import Models, Scorers
 from ares.core.orders import nonce_after
 from ares.core.snapshot import snapshot
+from ares.core.stretch import INSTANTS_MAX, StretchSteps
 from ares.domain.errors import ExternalError
-from ares.domain.events import EngineStarted, Event, RunStarted
+from ares.domain.events import BarsClosed, Effect, EngineStarted, Event, RunStarted
 from ares.domain.model import Ensemble
-from ares.domain.order_events import Stopping
+from ares.domain.order_events import EventRefused, Stopping
 from ares.domain.run import RunSetup
 from ares.journal.lock import Lock
 from ares.journal.run import RunJournal, entries, setup_of
@@ -27,7 +28,7 @@ from ares.runtime.engine.history_inputs import HistoryInputs, require_same
 from ares.runtime.engine.history_market import HistoryMarket, VirtualClock, open_orders
 from ares.runtime.engine.hot_swap import HotSwap, Opener
 from ares.runtime.engine.learner_events import LearnerEvents, NoLearner
-from ares.runtime.engine.loop import Loop, Watcher
+from ares.runtime.engine.loop import Loop, StretchWatcher, Watcher
 from ares.runtime.engine.plan import RunPlan
 from ares.runtime.engine.prefetch import Prefetch
 from ares.runtime.engine.quiet import frozen_heap
@@ -80,14 +81,16 @@ class RunOptions:
 
     sync_ms  : appended records reach the disk after this long at the latest.
     snapshot_events : events between two snapshots.
-    stopped  : called between instants; True stops the run cleanly, to be resumed later. A learner
-               that the run waits for calls it too, and ends its training.
+    stopped  : called between instants and stretches of them; True stops the run cleanly, to be
+               resumed later. A learner that the run waits for calls it too, and ends its training.
+    stretch_instants : in one stretch at most; 0: one instant after the other.
     """
 
     sync_ms: int = 50
     snapshot_events: int = 20_000
     progress: Progress = lambda _done, _total: None
     stopped: Callable[[], bool] = lambda: False
+    stretch_instants: int = INSTANTS_MAX
 
 
 DEFAULT_OPTIONS = RunOptions()
@@ -178,9 +181,10 @@ class _HistoryRun:
         self._venue = SimulatedVenue(self._state.params, n, inbox.append, self._clock.now_ms)
         self._loop = Loop(
             self._state, self._journal, self._venue, recovery.models, self._clock, inbox,
-            self._watchers(), self._journal.write,
+            self._watchers(), self._journal.write, self._stretch_watchers(),
         )  # fmt: skip
         self._market = HistoryMarket(self._loop, self._venue, self._clock)
+        self._steps = StretchSteps(self._state, recovery.models, ends_with_trade=self._learns)
 
     def _watchers(self) -> list[Watcher]:
         watchers: list[Watcher] = []
@@ -188,6 +192,18 @@ class _HistoryRun:
             watchers.append(self._learner.watch)
         state, release_unused = self._state, self._swap.release_unused
         watchers.append(lambda _seq, _event, effects: release_unused(state, effects))
+        watchers.append(self._watch_refused_bars)
+        return watchers
+
+    def _watch_refused_bars(self, _seq: int, event: Event, effects: list[Effect]) -> None:
+        """Have rows computed anew that were computed with a bar which the engine has refused."""
+        if type(event) is BarsClosed and any(type(effect) is EventRefused for effect in effects):
+            self._prefetch.restart()
+
+    def _stretch_watchers(self) -> list[StretchWatcher]:
+        watchers: list[StretchWatcher] = []
+        if self._learns:
+            watchers.append(self._learner.watch_stretch)
         return watchers
 
     def complete(self, journaled: RunSetup | None, hashes: dict[str, str]) -> RunEnd:
@@ -257,15 +273,32 @@ class _HistoryRun:
             if published is not None and not is_folded(state, published):
                 self._loop.process(published)
             self._prefetch.advance(state, t)
-            self._market.instant(feed, t, plan.warming(t))
-            t += 1
+            before, n = t, self._stretch(t)
+            if n == 0:
+                self._market.instant(feed, t, plan.warming(t))
+            t += max(n, 1)
             if state.seq >= next_snapshot:
                 self._save()
                 next_snapshot = state.seq + options.snapshot_events
-            if t % PROGRESS_INSTANTS == 0:
+            if t // PROGRESS_INSTANTS > before // PROGRESS_INSTANTS:
                 options.progress(t, len(feed))
         options.progress(t, len(feed))
         return first, t
+
+    def _stretch(self, t: int) -> int:
+        """Process rows of the feed from ``t`` on at once; return how many: 0, if ``t`` is for
+        itself.
+        """
+        plan, most = self._plan, self._options.stretch_instants
+        if most == 0 or plan.warming(t):
+            return 0
+        known = self._prefetch.known(self._state)
+        if known is None:
+            return 0
+        until_ms = self._learner.quiet_until_ms()
+        if t + most < len(plan.feed):
+            until_ms = min(until_ms, int(plan.feed.close_ms[t + most]))
+        return self._market.stretch(self._steps, known, t, until_ms)
 
     def _process_learner_events(self, close_ms: int) -> bool:
         """Process what the learner has due before an instant; False: the run was stopped."""

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from ares.domain.events import Effect, Event
+from ares.domain.stretch import BarsStretch
+
+NEVER_MS = 2**62
 
 
 class LearnerEvents(Protocol):
@@ -17,6 +20,14 @@ class LearnerEvents(Protocol):
 
     def watch(self, seq: int, event: Event, effects: list[Effect]) -> None:
         """Take the next journal entry, also those of its own events."""
+
+    def watch_stretch(self, stretch: BarsStretch) -> None:
+        """Take many closing instants, all before ``quiet_until_ms`` and without a closed trade."""
+
+    def quiet_until_ms(self) -> int:
+        """Return the closing instant from which on ``due`` may return an event, or a bar may change
+        more than the time; later events and closed trades may bring it forward.
+        """
 
     def due(self, now_ms: int) -> Sequence[Event]:
         """Return the events that take effect before the instant closing at ``now_ms``, in order.
@@ -36,6 +47,13 @@ class NoLearner:
 
     def watch(self, seq: int, event: Event, effects: list[Effect]) -> None:
         """Do nothing."""
+
+    def watch_stretch(self, stretch: BarsStretch) -> None:
+        """Do nothing."""
+
+    def quiet_until_ms(self) -> int:
+        """Return a time that never comes."""
+        return NEVER_MS
 
     def due(self, now_ms: int) -> Sequence[Event]:  # noqa: ARG002 - the seam's signature
         """Return nothing."""

@@ -9,12 +9,17 @@ from ares.core.execution import wake_ms
 from ares.core.models import Models
 from ares.core.state import State
 from ares.core.step import step
+from ares.core.stretch import SteppedStretch
 from ares.domain.events import BarsClosed, Command, Effect, Event
+from ares.domain.stretch import BarsStretch
 from ares.journal.run import JournalEntry
 from ares.ports import Clock, Journal, Venue
 
 Watcher = Callable[[int, Event, list[Effect]], None]
 """Called with every (seq, event, effects) after it was journaled: projections, summaries."""
+
+StretchWatcher = Callable[[BarsStretch], None]
+"""Called with every stretch after it was journaled."""
 
 
 class Loop:
@@ -36,6 +41,7 @@ class Loop:
         inbox: deque[Event],
         watchers: Sequence[Watcher] = (),
         make_durable: Callable[[], None] | None = None,
+        stretch_watchers: Sequence[StretchWatcher] = (),
     ) -> None:
         self.state = state
         self.due_ms = 0
@@ -45,12 +51,31 @@ class Loop:
         self._now_ms = clock.now_ms
         self._inbox = inbox
         self._watchers = tuple(watchers)
+        self._stretch_watchers = tuple(stretch_watchers)
         self._make_durable = make_durable or journal.sync
 
     def process(self, event: Event) -> None:
         """Process one event, and all that follows from it at once."""
         self._inbox.append(event)
         self.drain()
+
+    def take(self, stepped: SteppedStretch) -> None:
+        """Journal what was stepped at once, and process all that follows from its end.
+
+        A stretch is journaled after it was stepped: nothing of it leaves this process.
+        """
+        if stepped.stretch is not None:
+            self._journal.stretch(stepped.stretch)
+            for watch_stretch in self._stretch_watchers:
+                watch_stretch(stepped.stretch)
+        if stepped.last is not None:
+            seq, event, effects = stepped.last
+            self._journal.event(seq, event, event.ts_ms)
+            commands = self._journaled(event, effects)
+            if commands:
+                self._make_durable()
+                self.send(commands)
+            self.drain()
 
     def drain(self) -> None:
         """Process until nothing waits: the venue may answer while commands are sent."""
@@ -88,7 +113,10 @@ class Loop:
 
     def _step(self, event: Event, at_ms: int) -> list[Command]:
         """Step a journaled event; return its commands."""
-        effects = step(self.state, event, self._models, at_ms)
+        return self._journaled(event, step(self.state, event, self._models, at_ms))
+
+    def _journaled(self, event: Event, effects: list[Effect]) -> list[Command]:
+        """Journal the effects of the newest event; return its commands."""
         self._journal.effects(self.state.seq, effects)
         for watch in self._watchers:
             watch(self.state.seq, event, effects)

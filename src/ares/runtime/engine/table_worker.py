@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from ares.domain.errors import AresError, ExternalError
+from ares.domain.stretch import BarsStretch
 from ares.domain.utc import utc_sql
 from ares.journal.log import START, Position, contains, segment_path
 from ares.journal.run import setup_of
@@ -160,9 +161,14 @@ class TableWorker:
         found = self._tail.read(ENTRIES_MAX)
         if not found:
             return 0
-        projector.add((entry.seq, entry.event, entry.effects) for entry in found)
+        before = projector.seq
+        for part in found:
+            if isinstance(part, BarsStretch):
+                projector.add_stretch(part)
+            else:
+                projector.add([(part.seq, part.event, part.effects)])
         projector.flush(_encode(self._tail.position), utc_sql(self._now_ms()))
-        return len(found)
+        return projector.seq - before
 
     def _resume(self) -> Projector | None:
         """Return a projector at the end of the tables; None: the journal has no record yet."""

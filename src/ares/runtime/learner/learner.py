@@ -20,6 +20,7 @@ from ares.domain.model_events import (
     RetrainingStarted,
 )
 from ares.domain.run import RunSetup
+from ares.domain.stretch import BarsStretch
 from ares.domain.utc import utc_text
 from ares.learn.learner_state import DRIFT_UNKNOWN, InstrumentState, LearnerState
 from ares.runtime.learner.drift_job import DriftJob, DriftResult, measure_drift
@@ -66,6 +67,14 @@ class Learner:
         self._state.watch(event, effects)
         if self._requests is not None and type(event) is RetrainingStarted:
             self._requests.done(event.instrument)
+
+    def watch_stretch(self, stretch: BarsStretch) -> None:
+        """Take many closing instants in which the learner has nothing to do."""
+        self._state.now_ms = stretch.last_ms
+
+    def quiet_until_ms(self) -> int:
+        """Return when ``due`` may return something, or a bar may make something due."""
+        return 0 if self._requests is not None else self._state.quiet_until_ms(self._latency_ms)
 
     def due(self, now_ms: int) -> Sequence[Event]:
         """Return what takes effect before the instant that closes at ``now_ms``, oldest first."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, takewhile
 from typing import Any
 
 import msgspec
@@ -182,20 +182,40 @@ def journal_columns(
 
 def _completed(journaled: Iterable[JournalEntry]) -> Iterator[JournalEntry]:
     """Yield the entries up to the last completed closing instant, and the venue's immediate
-    answers to its orders: later fills belong to an instant that a crash interrupted.
+    answers to its orders: later fills belong to an instant that a crash interrupted. So does an
+    exit that was not sent yet, because its stop was still being cancelled.
     """
+    newest: list[JournalEntry] = []
     pending: list[JournalEntry] = []
-    any_completed = False
     for entry in journaled:
         pending.append(entry)
         if _is_completed_bar(entry):
-            yield from pending
-            pending.clear()
-            any_completed = True
-    for entry in pending if any_completed else ():
-        if not isinstance(entry.event, _AT_ONCE) or _is_rejection(entry.event):
-            return
-        yield entry
+            yield from newest
+            newest, pending = pending, []
+    if newest:
+        newest += takewhile(_is_at_once, pending)
+    if _all_cancelled(newest):
+        yield from newest
+
+
+def _is_at_once(entry: JournalEntry) -> bool:
+    return isinstance(entry.event, _AT_ONCE) and not _is_rejection(entry.event)
+
+
+def _all_cancelled(journaled: Sequence[JournalEntry]) -> bool:
+    """Return whether all orders that were to be cancelled have ended, with what followed."""
+    cancelled = {
+        effect.client_id
+        for entry in journaled
+        for effect in entry.effects
+        if isinstance(effect, CancelOrder)
+    }
+    ended = {
+        entry.event.client_id
+        for entry in journaled
+        if isinstance(entry.event, OrderEnded) and entry.effects_raw is not None
+    }
+    return cancelled <= ended
 
 
 _AT_ONCE = OrderAccepted | OrderEnded | AccountSeen | EngineStarted | Stopping

@@ -24,8 +24,10 @@ from ares.domain.model_events import (
     SlotChangeRequested,
 )
 from ares.domain.run import ChallengerRules
+from ares.domain.stretch import BarsStretch
 from ares.domain.timeframe import HOUR_MS, MINUTE_MS
 from ares.journal.run import entries
+from ares.runtime.engine.learner_events import NEVER_MS
 from ares.runtime.engine.plan import RunPlan, SlotChoice, named, plan_run
 
 ROLLOUT = ChallengerRules(
@@ -48,6 +50,12 @@ class Script:
     def watch(self, _seq: int, event: Event, _effects: list[Effect]) -> None:
         if isinstance(event, ModelPublished | ModelRefused | SlotChangeRequested):
             self._seen += 1
+
+    def watch_stretch(self, stretch: BarsStretch) -> None:
+        assert stretch.last_ms < self.quiet_until_ms()
+
+    def quiet_until_ms(self) -> int:
+        return min((at_ms for at_ms, _ in self._script[self._seen :]), default=NEVER_MS)
 
     def due(self, now_ms: int) -> list[Event]:
         return [event for at_ms, event in self._script[self._seen :] if at_ms <= now_ms]

@@ -22,9 +22,10 @@ from ares.domain.model_events import (
     SlotChanged,
     SlotChangeRequested,
 )
+from ares.domain.stretch import BarsStretch
 from ares.domain.timeframe import MINUTE_MS
 from ares.journal.log import HEAD, read
-from ares.journal.run import entries
+from ares.journal.run import RunReader, entries
 from ares.journal.snapshots import load_snapshot
 from ares.runtime.engine.plan import RunPlan
 from ares.runtime.replay.certify import certify
@@ -60,6 +61,24 @@ def test_two_runs_write_the_same_bytes(
     assert first == [p.read_bytes() for p in sorted((tmp_path / "run").glob("*.journal"))]
 
 
+def test_instant_by_instant_it_is_the_same(
+    swaps: Any, busy: tuple[Path, RunPlan], tmp_path: Path
+) -> None:
+    whole, plan = busy
+    parts = list(RunReader(whole).parts())
+    assert sum(len(part) for part in parts if isinstance(part, BarsStretch)) > 100
+    swaps.run(tmp_path / "run", plan, swaps.busy_day(), stretch_instants=0)
+    assert not any(isinstance(part, BarsStretch) for part in RunReader(tmp_path / "run").parts())
+    assert list(entries(tmp_path / "run")) == list(entries(whole))
+    assert last_state(tmp_path / "run") == last_state(whole)
+
+
+def last_state(folder: Path) -> bytes:
+    found = load_snapshot(folder)
+    assert found is not None
+    return found.state
+
+
 def test_cut_anywhere_it_goes_on_the_same(
     world: Any, swaps: Any, busy: tuple[Path, RunPlan], fast_disk: Path
 ) -> None:
@@ -70,15 +89,19 @@ def test_cut_anywhere_it_goes_on_the_same(
     for payload in read(whole):
         size += HEAD.size + len(payload)
         ends.append(size)
-    near = []
-    for k, entry in enumerate(entries(whole)):
+    near, k = [], 0
+    for entry in RunReader(whole).parts():
+        k += 1
+        if isinstance(entry, BarsStretch):
+            continue
         models = not isinstance(entry.event, BarsClosed) or any(
             isinstance(e, SlotChanged) for e in entry.effects
         )
         if models and isinstance(entry.event, ModelPublished | SlotChangeRequested | BarsClosed):
-            near += [2 * k - 1, 2 * k, 2 * k + 1]
+            near += [k - 2, k - 1, k]
+        k += 1
     raw = (whole / "000001.journal").read_bytes()
-    cuts = sorted({*near, *range(5, len(ends), 211)})
+    cuts = sorted({*near, *range(5, len(ends), 67)})
     for k in cuts:
         folder = fast_disk / "cut"
         shutil.rmtree(folder, ignore_errors=True)
