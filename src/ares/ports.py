@@ -1,6 +1,6 @@
 """The seams of the engine: what it needs of the world, and nothing of how the world does it.
 
-Each port has two real implementations, or gets its second one with paper trading.
+Each port has two real implementations, or gets its second one with real venues.
 """
 
 from __future__ import annotations
@@ -22,6 +22,30 @@ class Clock(Protocol):
 
     def now_ms(self) -> int:
         """Return the time in milliseconds since 1970, never less than before."""
+
+
+class MarketClock(Clock, Protocol):
+    """A clock of a market that may run faster than the wall clock.
+
+    ``now_ms`` is market time: bars, cool-downs, expiries and learning follow it. What people,
+    networks and disks do follows ``wall_ms``. Both are equal where ``speed`` is 1.
+    """
+
+    speed: float
+    """Milliseconds of market time in a millisecond of wall time."""
+
+    def wall_ms(self) -> int:
+        """Return the wall time in milliseconds since 1970."""
+
+
+class Feed(Protocol):
+    """Where market data comes from."""
+
+    async def run(self, post: Callable[[Event], None]) -> None:
+        """Post bars, and what happens to the stream, until cancelled or at its end.
+
+        Never raises for what the other side does.
+        """
 
 
 class Venue(Protocol):

@@ -39,12 +39,12 @@ def card(archived_root: Path) -> PackageCard:
 
 def test_a_champion_trades_and_a_candidate_only_makes_virtual_trades(archived_root: Path) -> None:
     workspace = Workspace(archived_root)
-    ((champion,), remarks) = chosen.choices_of(workspace, [BTC], None)
+    ((champion,), remarks) = chosen.choices_of(workspace, [BTC], None, "history")
     assert (champion.is_champion, remarks) == (True, [])
     journal = models_journal(workspace.journal_dir)
     shutil.rmtree(journal)
     journal.with_name("models.head").unlink()
-    ((candidate,), (remark,)) = chosen.choices_of(workspace, [BTC], None)
+    ((candidate,), (remark,)) = chosen.choices_of(workspace, [BTC], None, "history")
     assert (candidate.ensemble, candidate.is_champion) == (champion.ensemble, False)
     assert "has no champion: its newest candidate makes virtual trades only" in remark
 
@@ -53,12 +53,12 @@ def test_an_instrument_without_model_is_watched_and_none_at_all_is_refused(
     archived_root: Path,
 ) -> None:
     workspace, other = Workspace(archived_root), Instrument("simulated", "ETH/USDT")
-    ((_, watched), (remark,)) = chosen.choices_of(workspace, [BTC, other], None)
+    ((_, watched), (remark,)) = chosen.choices_of(workspace, [BTC, other], None, "history")
     assert watched.ensemble is None
     assert remark.startswith("simulated:ETH/USDT has no model, so it is not traded")
     assert {key for key, _ in chosen.cards_of(workspace, [watched])} == set()
     with pytest.raises(UserError, match="there is no model for any of these symbols"):
-        chosen.choices_of(workspace, [other], None)
+        chosen.choices_of(workspace, [other], None, "history")
 
 
 def test_results_before_the_end_of_training_are_in_sample(card: PackageCard) -> None:

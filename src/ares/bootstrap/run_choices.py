@@ -28,18 +28,18 @@ from ares.store.series import stored_series
 
 
 def choices_of(
-    workspace: Workspace, keys: Sequence[Instrument], user: UserFeatures | None
+    workspace: Workspace, keys: Sequence[Instrument], user: UserFeatures | None, environment: str
 ) -> tuple[list[SlotChoice], list[str]]:
     """Return each instrument with its champion, else its newest candidate as a challenger.
 
     Raises UserError where a model was trained on other features than the present ones.
     """
     models, book = ModelStore(workspace.models_dir), read_registry(workspace.journal_dir)
-    champions = book.champions("history")
+    champions = book.champions(environment)
     choices, remarks = [], []
     for key in keys:
         if key.key in champions:
-            back, remark = _previous(models, book.previous_champion("history", key.key))
+            back, remark = _previous(models, book.previous_champion(environment, key.key))
             remarks += remark
             choices.append(SlotChoice(key, models.ensemble(champions[key.key]), True, back))
             continue
@@ -52,7 +52,8 @@ def choices_of(
         else:
             remarks.append(
                 f"{key.key} has no champion: its newest candidate makes virtual trades only"
-                " (`ares models promote --force --reason rehearsal` lets it trade here)"
+                f" (`ares models promote --to {environment} --force --reason rehearsal` lets it"
+                " trade here)"
             )
     for choice in choices:
         for member in choice.ensemble.members if choice.ensemble else ():

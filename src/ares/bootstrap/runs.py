@@ -127,13 +127,13 @@ def _planned(
     store = CandleStore(database, workspace.cache_dir)
     keys, left_out = instruments_of(store, configured_instruments(settings), request.symbols)
     from_ms, to_ms = _window(store, keys, request)
-    choices, remarks = chosen.choices_of(workspace, keys, user)
+    choices, remarks = chosen.choices_of(workspace, keys, user, "history")
     cards = chosen.cards_of(workspace, choices)
     reference = chosen.reference_of(settings, store, cards)
     remarks += chosen.in_sample(cards, from_ms)
     if reference is not None and reference not in keys:
         choices.append(chosen.without_model(reference))
-    _require_currency(choices, settings.account.currency)
+    require_currency(choices, settings.account.currency)
     require_no_leak(user, store, keys, settings.weights, to_ms)
     series = chosen.series_of(settings, database, cards, request.learn)
     instruments = [choice.instrument for choice in choices]
@@ -163,7 +163,7 @@ def _window(store: CandleStore, keys: Sequence[Instrument], request: RunRequest)
     return from_ms, to_ms
 
 
-def _require_currency(choices: Sequence[SlotChoice], currency: str) -> None:
+def require_currency(choices: Sequence[SlotChoice], currency: str) -> None:
     """Raise UserError where an instrument is not quoted in the account's currency."""
     for choice in choices:
         if choice.instrument.quote != currency:

@@ -40,13 +40,16 @@ if TYPE_CHECKING:
 
 
 def command(
-    env: str = typer.Option("history", "--env", help="history (paper and live are not built yet)."),
+    env: str = typer.Option("history", "--env", help="history or paper (live is not built yet)."),
     symbol: list[str] = typer.Option([], "--symbol", "-s", help="Symbol or key; repeat for more."),
     from_: str = typer.Option(
         None, "--from", help="First day or time, UTC; default: two weeks before --to."
     ),
     to: str = typer.Option(None, "--to", help="Day or time at which it ends, UTC (exclusive)."),
-    speed: str = typer.Option("max", "--speed", help="max: as fast as possible."),
+    feed: str = typer.Option("venue", "--feed", help="Of paper: venue, or stored candles."),
+    speed: str = typer.Option(
+        None, "--speed", help="Of stored candles: times real time (paper: 1), or max (history)."
+    ),
     run: str = typer.Option(None, "--run", help="Name of the run; default: its window."),
     learn: bool = typer.Option(
         None,
@@ -62,9 +65,14 @@ def command(
     from ares.config.workspace import Workspace
     from ares.research.window import parse_utc
 
+    if env == "paper":
+        from ares.cli.paper import run_paper
+
+        from_ms, to_ms = (None if t is None else parse_utc(t) for t in (from_, to))
+        return run_paper(tuple(symbol) or None, feed, from_ms, to_ms, speed, learn)
     if env != "history":
-        raise UserError(f"--env {env}: this version supports history only")
-    if speed != "max":
+        raise UserError(f"--env {env}: this version supports history and paper")
+    if speed not in (None, "max"):
         raise UserError(f"--speed {speed}: history runs support max only")
     if run is not None and not run.replace("-", "").replace("_", "").isalnum():
         raise UserError(f"--run {run}: use letters, digits, - and _ only")

@@ -47,12 +47,16 @@ class ChallengerRules(msgspec.Struct, frozen=True):
     alpha_worse: float
 
 
+NO_END = 0
+"""``RunSetup.to_ms`` of a run that goes on until it is stopped."""
+
+
 class RunSetup(msgspec.Struct, frozen=True, omit_defaults=True):
     """Everything that a run depends on, except its events.
 
-    environment : ``history/<run>``.
-    from_ms, to_ms : window of closing instants. ``warm_ms``: when the feed begins, without
-                  trading: a UTC midnight at or before ``from_ms``.
+    environment : ``history/<run>``, or ``paper``.
+    from_ms, to_ms : window of closing instants; to_ms may be NO_END.
+    warm_ms     : when the feed begins, without trading: a UTC midnight at or before ``from_ms``.
     reference   : index of the instrument that cross-instrument features use; -1: none.
     rules       : the kernel's rules by name, as in ``kernel.trade.Rules``.
     hashes      : of kernel code, engine code, features, settings and, where it is used, the

@@ -24,10 +24,13 @@ from ares.domain.events import (
 from ares.domain.instrument import MONEY_DECIMALS
 from ares.domain.model_events import RetrainingEnded, SlotChanged, Stage
 from ares.domain.order_events import ExecutionBooked, OrderMoved, SubmitOrder
-from ares.domain.run import RunSetup
+from ares.domain.run import NO_END, RunSetup
 from ares.journal.run import JournalEntry, entries
 
 UNITS = 10.0**MONEY_DECIMALS
+
+ENDLESS = ("paper", "live")
+"""Environments of one run each, which goes on until it is stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +120,11 @@ def newest_run(journal_dir: Path) -> Path:
 
 
 def run_folder(journal_dir: Path, name: str | None) -> Path:
-    """Return the folder of a run by its name (``history/x`` or ``x``), or the newest."""
+    """Return the folder of a run by its name (``history/x``, ``x``, ``paper``), or the newest."""
     if name is None:
         return newest_run(journal_dir)
+    if name in ENDLESS and (journal_dir / name).is_dir():
+        return journal_dir / name
     folder = journal_dir / "history" / name.removeprefix("history/")
     if not folder.is_dir():
         known = sorted(p.name for p in (journal_dir / "history").glob("*") if p.is_dir())
@@ -218,8 +223,9 @@ class _Tally:
         return RunReport(
             environment=setup.environment,
             from_ms=setup.from_ms,
-            to_ms=setup.to_ms,
-            finished=self.last_ms > setup.to_ms - min(o.base_ms for o in setup.instruments),
+            to_ms=setup.to_ms or self.last_ms,
+            finished=setup.to_ms != NO_END
+            and self.last_ms > setup.to_ms - min(o.base_ms for o in setup.instruments),
             events=self.events,
             instants=self.instants,
             bars=self.bars,

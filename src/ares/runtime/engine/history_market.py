@@ -28,7 +28,10 @@ class VirtualClock:
 
 
 class HistoryMarket:
-    """Shows stored bars to a simulated venue, and then to the engine."""
+    """Shows stored bars to a simulated venue, and then to the engine.
+
+    The same order of fills in a bar as ``live_run.LiveRun`` has.
+    """
 
     def __init__(self, loop: Loop, venue: SimulatedVenue, clock: VirtualClock) -> None:
         self._loop, self._venue, self._clock = loop, venue, clock

@@ -18,7 +18,7 @@ from ares.domain.model_events import ModelPublished, ModelRefused, SlotChanged, 
 from ares.domain.timeframe import Timeframe
 from ares.kernel.features import N_FEATURES
 from ares.learn.series import with_missing
-from ares.runtime.engine.prefetch import Prefetch
+from ares.runtime.engine.serving import Serving
 from ares.runtime.registry.model_check import OpenedModel, check_scores, synthetic_rows
 
 ROWS_TRIED = 64
@@ -44,8 +44,8 @@ class HotSwap:
     ``step`` assigns it to a lane, and one that fails becomes an event that says so.
     """
 
-    def __init__(self, prefetch: Prefetch, open_ensemble: Opener) -> None:
-        self._prefetch = prefetch
+    def __init__(self, serving: Serving, open_ensemble: Opener) -> None:
+        self._serving = serving
         self._open = open_ensemble
         self._prepared: dict[str, Future[PreparedEnsemble]] = {}
         self._thread: ThreadPoolExecutor | None = None
@@ -62,6 +62,10 @@ class HotSwap:
         self._prepared[ensemble.hash] = future
         return future
 
+    def prepared(self, ensemble: Ensemble) -> Future[PreparedEnsemble] | None:
+        """Return what ``prepare`` has begun for an ensemble; None: nothing."""
+        return self._prepared.get(ensemble.hash)
+
     def admitted(self, event: Event, state: State) -> Event:
         """Return the event to journal: ``ModelRefused`` for a model that cannot be served.
 
@@ -76,7 +80,7 @@ class HotSwap:
             prepared = started.result()
         if prepared.error:
             return ModelRefused(event.ts_ms, event.instrument, event.ensemble.hash, prepared.error)
-        self._prefetch.add(prepared.scorers)
+        self._serving.add(prepared.scorers)
         return event
 
     def close(self) -> None:
@@ -90,8 +94,8 @@ class HotSwap:
         Raises UserError or ExternalError where its files have changed.
         """
         needed = {member.package_hash for member in ensemble.members}
-        if not needed <= self._prefetch.scorers.keys():
-            self._prefetch.add(self._open(ensemble))
+        if not needed <= self._serving.scorers.keys():
+            self._serving.add(self._open(ensemble))
 
     def load_all(self, state: State) -> None:
         """Serve every ensemble in a lane of a state, and those that a rollback may restore."""
@@ -106,7 +110,7 @@ class HotSwap:
         if len(effects) == 1 and not self._released and type(effects[0]) is DecisionMade:
             return  # a bar without any other effect: nearly all of them
         if any(isinstance(effect, SlotChanged | SlotChangeRefused) for effect in effects):
-            self._released += self._prefetch.retain(packages_needed(state))
+            self._released += self._serving.retain(packages_needed(state))
         elif self._released:
             self._released.pop()
 

@@ -16,7 +16,7 @@ from ares.domain.errors import UserError
 from ares.domain.events import SeriesPublished
 from ares.domain.instrument import Instrument
 from ares.domain.model import Ensemble
-from ares.domain.run import ChallengerRules, RunInstrument, RunSetup
+from ares.domain.run import NO_END, ChallengerRules, RunInstrument, RunSetup
 from ares.domain.series import SentimentSpec, SeriesSpec, ValueSpec
 from ares.domain.timeframe import DAY_MS, Timeframe
 from ares.domain.utc import utc_text
@@ -77,7 +77,7 @@ def plan_run(
     timeframes: Sequence[Timeframe],
     reference: Instrument | None,
     from_ms: int,
-    to_ms: int,
+    to_ms: int | None,
     cash_quote: float,
     rules: Rules,
     validation_discount: float,
@@ -90,6 +90,7 @@ def plan_run(
 ) -> RunPlan:
     """Return the plan of a run over stored candles, not yet ``named``.
 
+    to_ms : None: it has no end. Its feed is what comes before ``from_ms`` and warms up.
     user : the user's own features; their columns follow the kernel's.
     challenger_lanes : each instrument gets a second lane, for ensembles published during the run.
     challenger_rules : how ensembles change slots by themselves; None: they do not.
@@ -98,11 +99,12 @@ def plan_run(
 
     Raises UserError where there is nothing to run on, or with.
     """
-    if from_ms >= to_ms:
+    if to_ms is not None and from_ms >= to_ms:
         raise UserError(f"--from {utc_text(from_ms)} is not before --to {utc_text(to_ms)}")
     keys = [choice.instrument for choice in choices]
-    bases = [base_bars(store, key, _midnight(from_ms), to_ms)[0] for key in keys]
-    warm_ms, bars = _feed_bars(store, keys, bases, timeframes, from_ms, to_ms)
+    first_ms, end_ms = (_midnight(from_ms - 1), from_ms) if to_ms is None else (from_ms, to_ms)
+    bases = [base_bars(store, key, _midnight(first_ms), end_ms)[0] for key in keys]
+    warm_ms, bars = _feed_bars(store, keys, bases, timeframes, from_ms, end_ms)
     instruments = _lanes(store, choices, bases, challenger_lanes, user)
     setup = RunSetup(
         environment="",
@@ -110,7 +112,7 @@ def plan_run(
         timeframes=tuple(timeframes),
         reference=keys.index(reference) if reference in keys else -1,
         from_ms=from_ms,
-        to_ms=to_ms,
+        to_ms=to_ms or NO_END,
         warm_ms=warm_ms,
         cash_quote=cash_quote,
         rules={name: float(value) for name, value in asdict(rules).items()},
@@ -193,7 +195,7 @@ def _feed(setup: RunSetup, bars: Sequence[Bars]) -> Feed:
     """Return the feed of a run's lanes; raise UserError where its window has no candles."""
     lanes = setup.instruments[: setup.n_instruments]
     feed = feed_of(bars, [lane.base_ms for lane in lanes], [lane.spec for lane in lanes])
-    if not (feed.close_ms > setup.from_ms).any():
+    if setup.to_ms != NO_END and not (feed.close_ms > setup.from_ms).any():
         window = f"{utc_text(setup.from_ms)} and {utc_text(setup.to_ms)}"
         raise UserError(f"no candles between {window}")
     return feed.for_lanes(setup)
@@ -203,13 +205,17 @@ def _midnight(ts_ms: int) -> int:
     return ts_ms // DAY_MS * DAY_MS
 
 
-def named(plan: RunPlan, environment: str) -> RunPlan:
-    """Return the plan as a run of ``environment``; the name changes nothing but order ids."""
+def named(plan: RunPlan, environment: str, workspace: str = "", nonce: str = "") -> RunPlan:
+    """Return the plan as a run of ``environment``; the name changes nothing but order ids.
+
+    workspace, nonce : part of the order ids where other engines may use the same venue. In history
+                the same run has the same ids.
+    """
     setup = msgspec.structs.replace(
         plan.setup,
         environment=environment,
-        owner=owner_of("", environment),
-        nonce=nonce_after(plan.setup.first_state, 0),
+        owner=owner_of(workspace, environment),
+        nonce=nonce or nonce_after(plan.setup.first_state, 0),
     )
     plan.state.setup = setup
     return RunPlan(setup, plan.feed, plan.state, plan.history)

@@ -1,0 +1,281 @@
+"""The engine in real time with virtual money, composed."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ares.bootstrap.values import user_features
+from ares.config.workspace import Workspace
+from ares.domain.errors import UserError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from ares.core.models import Models
+    from ares.domain.events import Event
+    from ares.domain.instrument import Instrument
+    from ares.domain.run import RunSetup
+    from ares.journal.run import RunJournal
+    from ares.ports import Feed
+    from ares.runtime.engine.clocks import RunningClock
+    from ares.runtime.engine.feed import Feed as StoredBars
+    from ares.runtime.engine.hot_swap import HotSwap
+    from ares.runtime.engine.live_run import LiveEnd, LiveRun
+    from ares.runtime.engine.plan import RunPlan
+    from ares.runtime.engine.recovery import RecoveredRun
+
+PAPER = "paper"
+
+
+@dataclass(frozen=True, slots=True)
+class PaperRequest:
+    """The request of ``ares run --env paper``; None leaves it to the settings.
+
+    symbols : symbols or keys, of a run that begins.
+    stored  : the feed is stored candles, from ``from_ms`` (default: two weeks before their end) to
+              ``to_ms``, at ``speed``.
+    """
+
+    symbols: tuple[str, ...] | None = None
+    stored: bool = False
+    from_ms: int | None = None
+    to_ms: int | None = None
+    speed: float = 1.0
+    learn: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PaperStart:
+    """What a start of the paper engine found, for a person."""
+
+    setup: RunSetup
+    resumed: bool
+    now_ms: int
+    remarks: tuple[str, ...]
+
+
+def paper_run(
+    workspace: Workspace,
+    request: PaperRequest,
+    started: Callable[[PaperStart, LiveRun], None] = lambda _start, _run: None,
+    say: Callable[[str], None] = lambda _: None,
+) -> LiveEnd:
+    """Run the paper engine until it is stopped; start it, or continue it.
+
+    started : called once it has recovered, before its first event.
+    say     : called with one line for what a person should see.
+    """
+    from ares.journal.lock import Lock
+    from ares.store.database import open_database
+
+    folder = workspace.journal_dir / PAPER
+    lock = Lock(folder, advice="stop it first (`ares stop`)")
+    database = open_database(workspace.db_url)
+    try:
+        return asyncio.run(_Paper(workspace, request, database, folder, say).run(started))
+    finally:
+        database.dispose()
+        lock.release()
+
+
+class _Paper:
+    """One start of the paper engine."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        request: PaperRequest,
+        database: Engine,
+        folder: Path,
+        say: Callable[[str], None],
+    ) -> None:
+        self._workspace, self._request, self._database = workspace, request, database
+        self._folder, self._say = folder, say
+        self._user = user_features(workspace)
+        self._remarks: list[str] = []
+
+    async def run(self, started: Callable[[PaperStart, LiveRun], None]) -> LiveEnd:
+        """Recover, then run until stopped."""
+        from ares.core.models import Models
+        from ares.core.snapshot import snapshot
+        from ares.journal.run import setup_of
+        from ares.runtime.engine import served_models as served
+        from ares.runtime.engine.code_version import code_hashes
+        from ares.runtime.engine.hot_swap import HotSwap
+        from ares.runtime.engine.live_run import start_event
+        from ares.runtime.engine.quiet import frozen_heap, load_machine_code, raise_priority
+        from ares.runtime.engine.recovery import Recovery
+        from ares.runtime.engine.serving import ServedModels
+
+        setup, plan = setup_of(self._folder), None
+        if setup is None:
+            plan = self._plan()
+            setup = plan.setup
+        models_dir, user = self._workspace.models_dir, self._user
+        serving = ServedModels(served.scorers_of(models_dir, setup))
+        own = served.features_of_run(user, setup)
+        models = Models(serving.scorers, None if own is None else own.step)
+        swap = HotSwap(serving, served.opener_of(models_dir, self._folder, user, setup))
+        recovery = Recovery(self._folder, None, swap, models)
+        if plan is not None:
+            recovered = recovery.start(setup, snapshot(plan.state))
+        else:
+            recovered = recovery.resume(setup, changed=self._changed(setup))
+            if recovered.upgrade is not None:
+                self._remarks.append(recovered.upgrade.remark)
+        swap.load_all(recovered.state)
+        load_machine_code(recovered.state, models)
+        clock = self._clock(recovered.state.now_ms, setup)
+        run, journal = self._live_run(recovered, models, swap, clock)
+        begin = start_event(recovered, plan is not None, code_hashes(user), secrets.token_hex(8))
+        feed = self._feed(recovered.state.setup, clock, max(recovered.state.now_ms, setup.from_ms))
+        start = PaperStart(setup, plan is None, clock.now_ms(), tuple(self._remarks))
+        started(start, run)
+        raise_priority()
+        try:
+            with frozen_heap():
+                before = self._warm_events(setup, recovered.state.now_ms)
+                return await run.run([begin, *before], [lambda: feed.run(run.post)])
+        finally:
+            swap.close()
+            journal.close()
+
+    def _plan(self) -> RunPlan:
+        """Return the plan of a run that begins."""
+        from ares.bootstrap import run_choices as chosen
+        from ares.bootstrap.runs import require_currency, rules_of
+        from ares.bootstrap.trade_rules import challenger_rules_of
+        from ares.bootstrap.training import configured_instruments
+        from ares.observe.user_features_check import require_no_leak
+        from ares.runtime.engine.plan import named, plan_run
+        from ares.runtime.training.instrument_selection import instruments_of
+        from ares.store.candles import CandleStore
+        from ares.store.series import series_history
+
+        workspace, request, settings = self._workspace, self._request, self._workspace.settings
+        store = CandleStore(self._database, workspace.cache_dir)
+        keys, left_out = instruments_of(store, configured_instruments(settings), request.symbols)
+        from_ms = self._first_ms(keys)
+        choices, remarks = chosen.choices_of(workspace, keys, self._user, PAPER)
+        cards = chosen.cards_of(workspace, choices)
+        reference = chosen.reference_of(settings, store, cards)
+        if reference is not None and reference not in keys:
+            choices.append(chosen.without_model(reference))
+        require_currency(choices, settings.account.currency)
+        require_no_leak(self._user, store, keys, settings.weights, from_ms)
+        series = chosen.series_of(settings, self._database, cards, request.learn)
+        instruments = [choice.instrument for choice in choices]
+        history = series_history(self._database, series, instruments, from_ms)
+        remarks += chosen.missing_in_window(series, history, from_ms)
+        plan = plan_run(
+            store, choices, list(settings.weights), reference,
+            from_ms=from_ms, to_ms=None, cash_quote=settings.account.capital_quote,
+            rules=rules_of(settings),
+            validation_discount=settings.continuous_learning.confidence.validation_discount,
+            settings_hash=settings.hash, user=self._user,
+            challenger_lanes=request.learn, challenger_rules=challenger_rules_of(settings),
+            series=series, history=history,
+        )  # fmt: skip
+        self._remarks += [*left_out, *remarks]
+        return named(plan, PAPER, str(workspace.root), secrets.token_hex(8))
+
+    def _first_ms(self, keys: Sequence[Instrument]) -> int:
+        """Return the instant from which a new run trades."""
+        from ares.bootstrap.runs import DEFAULT_DAYS
+        from ares.runtime.engine.plan import default_window
+        from ares.store.candles import CandleStore
+
+        if self._request.from_ms is not None:
+            return self._request.from_ms
+        store = CandleStore(self._database, self._workspace.cache_dir)
+        return default_window(store, keys, DEFAULT_DAYS)[0]
+
+    def _changed(self, setup: RunSetup) -> list[str]:
+        """Return which parts of Ares have changed since the newest start."""
+        from ares.runtime.engine.code_version import changed_code
+        from ares.runtime.engine.upgrade import newest_hashes
+
+        return changed_code(newest_hashes(self._folder, setup))
+
+    def _clock(self, state_ms: int, setup: RunSetup) -> RunningClock:
+        from ares.runtime.engine.clocks import RunningClock
+
+        if not self._request.stored:
+            return RunningClock()
+        return RunningClock(max(state_ms, setup.from_ms), self._request.speed)
+
+    def _feed(self, setup: RunSetup, clock: RunningClock, after_ms: int) -> Feed:
+        """Return the feed of what closes after an instant."""
+        from ares.runtime.engine.stored_feed import StoredFeed
+
+        if not self._request.stored:
+            raise UserError("--feed venue: not built yet; use --feed stored")
+        return StoredFeed(self._stored(setup, after_ms, self._request.to_ms), clock, after_ms)
+
+    def _warm_events(self, setup: RunSetup, after_ms: int) -> list[Event]:
+        """Return the bars before the run's window that a state has not seen."""
+        after_ms = max(after_ms, setup.warm_ms)
+        if after_ms >= setup.from_ms:
+            return []
+        feed = self._stored(setup, after_ms, setup.from_ms)
+        return [feed.event(t, warming=True) for t in range(len(feed))]
+
+    def _stored(self, setup: RunSetup, from_ms: int, to_ms: int | None) -> StoredBars:
+        """Return the stored bars of a window, as the engine's feed."""
+        from ares.domain.timeframe import Timeframe
+        from ares.runtime.engine.feed import feed_of
+        from ares.store.candles import CandleStore
+        from ares.store.history import filled_bars
+
+        store = CandleStore(self._database, self._workspace.cache_dir)
+        lanes = setup.instruments[: setup.n_instruments]
+        base_ms = [lane.base_ms for lane in lanes]
+        names = {timeframe.ms: timeframe.value for timeframe in Timeframe}
+        bars = [
+            filled_bars(
+                store,
+                lane.spec.instrument,
+                names[lane.base_ms],
+                from_ms,
+                None if to_ms is None else to_ms - lane.base_ms + 1,
+            )
+            for lane in lanes
+        ]
+        return feed_of(bars, base_ms, [lane.spec for lane in lanes])
+
+    def _live_run(
+        self, recovered: RecoveredRun, models: Models, swap: HotSwap, clock: RunningClock
+    ) -> tuple[LiveRun, RunJournal]:
+        """Return the run with its simulated venue, and its journal."""
+        from ares.adapters.simulated_venue import SimulatedVenue
+        from ares.journal.run import RunJournal
+        from ares.runtime.engine.bar_fills import BarFills
+        from ares.runtime.engine.history_market import open_orders
+        from ares.runtime.engine.live_run import LiveRun
+        from ares.runtime.engine.loop import Loop
+
+        state = recovered.state
+        inbox: deque[Event] = deque()
+        journal = RunJournal(
+            self._folder, self._workspace.settings.journal.sync_ms, end=recovered.end
+        )
+        venue = SimulatedVenue(state.params, state.setup.n_instruments, inbox.append, clock.now_ms)
+        venue.adopt(open_orders(state), [int(n) for n in state.trade.book["position_lots"]])
+        release_unused = swap.release_unused
+        loop = Loop(
+            state, journal, venue, models, clock, inbox,
+            [lambda _seq, _event, effects: release_unused(state, effects)],
+        )  # fmt: skip
+
+        async def written(_seq: int) -> None:
+            journal.write()  # the venue ends with this process: nothing else survives the journal
+
+        fills = BarFills(state, venue)
+        run = LiveRun(self._folder, recovered, loop, inbox, journal, clock, swap, fills, written)
+        return run, journal

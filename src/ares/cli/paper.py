@@ -1,0 +1,61 @@
+"""``ares run --env paper``: the engine in real time with virtual money."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import TYPE_CHECKING
+
+from ares.cli.output import count, note, say, utc
+from ares.domain.errors import UserError
+
+if TYPE_CHECKING:
+    from ares.bootstrap.paper import PaperStart
+    from ares.runtime.engine.live_run import LiveRun
+
+SPEED_MAX = 100_000.0
+
+
+def run_paper(
+    symbols: tuple[str, ...] | None,
+    feed: str,
+    from_ms: int | None,
+    to_ms: int | None,
+    speed: str | None,
+    learn: bool | None,
+) -> int:
+    """Run the paper engine until Ctrl-C, SIGTERM or `ares stop`; the same command continues it."""
+    from ares.bootstrap.paper import PaperRequest, paper_run
+    from ares.config.workspace import Workspace
+
+    if feed not in ("venue", "stored"):
+        raise UserError(f"--feed {feed}: venue or stored")
+    workspace = Workspace.here()
+    request = PaperRequest(symbols, feed == "stored", from_ms, to_ms, _speed(speed), bool(learn))
+    end = paper_run(workspace, request, _started, note)
+    say(f"stopped ({end.stopped_by}): {count(end.instants)} closing instants, state saved")
+    return 0
+
+
+def _speed(text: str | None) -> float:
+    """Return a speed; raise UserError where it is none."""
+    try:
+        speed = 1.0 if text is None else float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0.0 < speed <= SPEED_MAX:
+        raise UserError(f"--speed {text}: a number of times real time, at most {SPEED_MAX:g}")
+    return speed
+
+
+def _started(start: PaperStart, run: LiveRun) -> None:
+    """Say what runs, and let signals stop it."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, run.stop, signal.Signals(number).name)
+    for remark in start.remarks:
+        note(remark)
+    keys = [lane.spec.instrument.key for lane in start.setup.instruments]
+    keys = keys[: start.setup.n_instruments]
+    what = "continues" if start.resumed else "begins"
+    say(f"paper {what}: {', '.join(keys)}; market time {utc(start.now_ms)} UTC")

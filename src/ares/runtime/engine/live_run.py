@@ -1,0 +1,253 @@
+"""The engine in real time: recovered, then driven by what is posted to it until it is stopped.
+
+One task takes one event after the other; feeds, people, learner and timers only post. What comes
+from other threads is posted with ``post_from_thread``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ares.core.snapshot import snapshot
+from ares.core.state import State
+from ares.domain.events import BarsClosed, Effect, EngineStarted, Event, RunStarted
+from ares.domain.model_events import ModelPublished
+from ares.domain.order_events import CommandDone, CommandGiven, Stopping, TimeReached
+from ares.journal.run import RunJournal
+from ares.journal.snapshots import save_snapshot
+from ares.runtime.engine.bar_fills import BarFills
+from ares.runtime.engine.clocks import RunningClock
+from ares.runtime.engine.hot_swap import HotSwap
+from ares.runtime.engine.loop import Loop
+from ares.runtime.engine.recovery import RecoveredRun
+
+Task = Callable[[], Coroutine[Any, Any, None]]
+
+
+@dataclass(frozen=True, slots=True)
+class LiveOptions:
+    """How an engine in real time is carried out; nothing here changes what it does.
+
+    snapshot_events, snapshot_s : a snapshot is written after so many events, or so many seconds of
+               wall time with an event in them.
+    """
+
+    snapshot_events: int = 1_000
+    snapshot_s: float = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class LiveEnd:
+    """How an engine in real time ended.
+
+    events : processed by this start. stopped_by: who asked for it, or that the feed ended.
+    """
+
+    events: int
+    instants: int
+    stopped_by: str
+
+
+class LiveRun:
+    """One start of an engine in real time.
+
+    fills  : the simulated venue's, from the bars; None: a real venue fills by itself.
+    begin  : the event with which this start begins.
+    make_durable : waits until a seq is safe before its commands leave.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        recovered: RecoveredRun,
+        loop: Loop,
+        inbox: deque[Event],
+        journal: RunJournal,
+        clock: RunningClock,
+        swap: HotSwap,
+        fills: BarFills | None,
+        make_durable: Callable[[int], Awaitable[None]],
+        options: LiveOptions = LiveOptions(),
+    ) -> None:
+        self._folder, self._recovered = folder, recovered
+        self._loop, self._inbox, self._journal = loop, inbox, journal
+        self._clock, self._swap, self._fills = clock, swap, fills
+        self._make_durable, self._options = make_durable, options
+        self._queue: deque[Event] = deque()
+        self._wake = asyncio.Event()
+        self._events = asyncio.get_running_loop()
+        self._saver = ThreadPoolExecutor(1, "snapshot")
+        self._saved_seq, self._saved_s = recovered.state.seq, self._events.time()
+        self._first_seq = recovered.state.seq
+        self._instants = 0
+        self._stopped_by = ""
+
+    @property
+    def state(self) -> State:
+        """Return the state; only this object changes it, between two events."""
+        return self._loop.state
+
+    def post(self, event: Event) -> None:
+        """Queue an event, from the thread of this run."""
+        self._queue.append(event)
+        self._wake.set()
+
+    def post_from_thread(self, event: Event) -> None:
+        """Queue an event, from any thread; nothing happens once the run has ended."""
+        with suppress(RuntimeError):
+            self._events.call_soon_threadsafe(self.post, event)
+
+    def stop(self, by: str) -> None:
+        """Stop after the event that is being processed; what is still queued is not taken."""
+        self._stopped_by = self._stopped_by or by
+        self._wake.set()
+
+    async def run(self, begin: Sequence[Event], tasks: Sequence[Task]) -> LiveEnd:
+        """Process events until stopped, or until the first task (the feed) has ended.
+
+        begin : the event with which this start begins (see ``start_event``), and what it needs
+                before the feed.
+
+        Raises ExternalError where the journal cannot be written.
+        """
+        running: list[asyncio.Task[None]] = []
+        try:
+            if self._recovered.unanswered is not None:
+                self._loop.finish(self._recovered.unanswered)
+            for event in begin:
+                await self._process(event)
+            running = [asyncio.create_task(task()) for task in tasks]
+            if running:
+                running[0].add_done_callback(self._feed_ended)
+            await self._consume()
+            await self._process(Stopping(self._clock.now_ms()))
+        finally:
+            for task in running:
+                task.cancel()
+            failed = await asyncio.gather(*running, return_exceptions=True)
+        for error in failed:
+            if isinstance(error, Exception):
+                raise error
+        await self._save()
+        self._saver.shutdown()
+        return LiveEnd(self.state.seq - self._first_seq, self._instants, self._stopped_by)
+
+    def _feed_ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled():
+            self._events.call_soon(self.stop, "the feed has ended")
+
+    async def _consume(self) -> None:
+        while not (self._stopped_by and not self._queue):
+            if not self._queue:
+                await self._wait()
+            if 0 < self._loop.due_ms <= self._clock.now_ms():
+                await self._process(TimeReached(self._loop.due_ms))
+            if self._queue:
+                await self._take(self._queue.popleft())
+            if self._stopped_by and not self._stopped_by.startswith("the feed"):
+                return
+
+    async def _wait(self) -> None:
+        """Wait until something is posted, a deadline is reached, or a snapshot is due."""
+        self._save_when_due()
+        self._wake.clear()
+        if self._queue or self._stopped_by:
+            return
+        due_ms = self._loop.due_ms
+        timeout_s = self._clock.seconds_until(due_ms) if due_ms > 0 else None
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), timeout_s)
+
+    async def _take(self, event: Event) -> None:
+        """Process the next event of the queue."""
+        if isinstance(event, ModelPublished) and not await self._is_prepared(event):
+            return
+        if type(event) is BarsClosed:
+            await self._fill(event)
+            self._instants += 1
+        await self._process(self._swap.admitted(event, self.state))
+        await asyncio.sleep(0)  # the others post and send between two events
+
+    async def _is_prepared(self, event: ModelPublished) -> bool:
+        """Return whether a published model was loaded and tried; otherwise that begins now, in a
+        thread, and the event is posted again afterwards.
+        """
+        prepared = self._swap.prepared(event.ensemble)
+        if prepared is not None and prepared.done():
+            return True
+        if prepared is None:
+            future = self._swap.prepare(event.ensemble, self.state)
+            future.add_done_callback(lambda _: self.post_from_thread(event))
+        return False
+
+    async def _fill(self, event: BarsClosed) -> None:
+        """Let a simulated venue fill within the bars, before their close is processed."""
+        if self._fills is None or event.warming:
+            return
+        for lane in self._fills.lanes(event):
+            self._fills.at_open(event, lane)
+            await self._drain()
+            self._fills.in_range(event, lane)
+            await self._drain()
+
+    async def _process(self, event: Event) -> None:
+        self._inbox.append(event)
+        await self._drain()
+
+    async def _drain(self) -> None:
+        """Process until nothing waits: a simulated venue answers while commands are sent."""
+        while self._inbox:
+            commands = self._loop.turn()
+            if commands:
+                await self._make_durable(self.state.seq)
+                self._loop.send(commands)
+
+    def answered(self, event: Event, effects: Sequence[Effect]) -> None:
+        """Carry out the commands that concern this process: ``stop`` and ``snapshot``."""
+        if isinstance(event, CommandGiven) and any(isinstance(e, CommandDone) for e in effects):
+            if event.verb == "stop":
+                self.stop(event.who)
+            elif event.verb == "snapshot":
+                self._saved_seq = -self._options.snapshot_events
+
+    def _save_when_due(self) -> None:
+        """Begin a snapshot where one is due and nothing is waiting to be processed."""
+        state, now_s = self.state, self._events.time()
+        behind = state.seq - self._saved_seq
+        late = behind > 0 and now_s - self._saved_s >= self._options.snapshot_s
+        if behind >= self._options.snapshot_events or late:
+            self._begin_save()
+
+    def _begin_save(self) -> asyncio.Future[None]:
+        """Take the state's bytes now; write them in a thread once the journal is durable."""
+        state, journal = self.state, self._journal
+        seq, raw, position, setup = state.seq, snapshot(state), journal.position, state.setup
+        self._saved_seq, self._saved_s = seq, self._events.time()
+
+        def save() -> None:
+            journal.sync()  # a snapshot is never of a later moment than the journal
+            save_snapshot(self._folder, seq, raw, position, setup)
+
+        return self._events.run_in_executor(self._saver, save)
+
+    async def _save(self) -> None:
+        await self._begin_save()
+
+
+def start_event(recovered: RecoveredRun, is_new: bool, hashes: dict[str, str], nonce: str) -> Event:
+    """Return the event with which a start begins: of the run, or of another epoch of it.
+
+    nonce : drawn anew at each start: a journal restored from a backup must not issue an id again.
+    """
+    state = recovered.state
+    if is_new:
+        return RunStarted(state.setup)
+    restarted = () if recovered.upgrade is None else recovered.upgrade.restarted
+    return EngineStarted(hashes, state.seq, nonce, restarted)
