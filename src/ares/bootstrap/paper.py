@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,18 +16,14 @@ from ares.domain.errors import UserError
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from ares.core.models import Models
     from ares.domain.events import Event
     from ares.domain.instrument import Instrument
     from ares.domain.run import RunSetup
-    from ares.journal.run import RunJournal
     from ares.ports import Feed
     from ares.runtime.engine.clocks import RunningClock
     from ares.runtime.engine.feed import Feed as StoredBars
-    from ares.runtime.engine.hot_swap import HotSwap
     from ares.runtime.engine.live_run import LiveEnd, LiveRun
     from ares.runtime.engine.plan import RunPlan
-    from ares.runtime.engine.recovery import RecoveredRun
 
 PAPER = "paper"
 
@@ -109,6 +104,7 @@ class _Paper:
         from ares.runtime.engine.code_version import code_hashes
         from ares.runtime.engine.hot_swap import HotSwap
         from ares.runtime.engine.live_run import start_event
+        from ares.runtime.engine.paper_engine import paper_engine
         from ares.runtime.engine.quiet import frozen_heap, load_machine_code, raise_priority
         from ares.runtime.engine.recovery import Recovery
         from ares.runtime.engine.serving import ServedModels
@@ -131,8 +127,10 @@ class _Paper:
                 self._remarks.append(recovered.upgrade.remark)
         swap.load_all(recovered.state)
         load_machine_code(recovered.state, models)
-        clock = self._clock(recovered.state.now_ms, setup)
-        run, journal = self._live_run(recovered, models, swap, clock)
+        clock, settings = self._clock(recovered.state.now_ms, setup), self._workspace.settings
+        run = paper_engine(
+            self._folder, recovered, models, swap, clock, settings.journal.sync_ms, say=self._say
+        )
         begin = start_event(recovered, plan is not None, code_hashes(user), secrets.token_hex(8))
         feed = self._feed(recovered.state.setup, clock, max(recovered.state.now_ms, setup.from_ms))
         start = PaperStart(setup, plan is None, clock.now_ms(), tuple(self._remarks))
@@ -144,7 +142,6 @@ class _Paper:
                 return await run.run([begin, *before], [lambda: feed.run(run.post)])
         finally:
             swap.close()
-            journal.close()
 
     def _plan(self) -> RunPlan:
         """Return the plan of a run that begins."""
@@ -248,34 +245,3 @@ class _Paper:
             for lane in lanes
         ]
         return feed_of(bars, base_ms, [lane.spec for lane in lanes])
-
-    def _live_run(
-        self, recovered: RecoveredRun, models: Models, swap: HotSwap, clock: RunningClock
-    ) -> tuple[LiveRun, RunJournal]:
-        """Return the run with its simulated venue, and its journal."""
-        from ares.adapters.simulated_venue import SimulatedVenue
-        from ares.journal.run import RunJournal
-        from ares.runtime.engine.bar_fills import BarFills
-        from ares.runtime.engine.history_market import open_orders
-        from ares.runtime.engine.live_run import LiveRun
-        from ares.runtime.engine.loop import Loop
-
-        state = recovered.state
-        inbox: deque[Event] = deque()
-        journal = RunJournal(
-            self._folder, self._workspace.settings.journal.sync_ms, end=recovered.end
-        )
-        venue = SimulatedVenue(state.params, state.setup.n_instruments, inbox.append, clock.now_ms)
-        venue.adopt(open_orders(state), [int(n) for n in state.trade.book["position_lots"]])
-        release_unused = swap.release_unused
-        loop = Loop(
-            state, journal, venue, models, clock, inbox,
-            [lambda _seq, _event, effects: release_unused(state, effects)],
-        )  # fmt: skip
-
-        async def written(_seq: int) -> None:
-            journal.write()  # the venue ends with this process: nothing else survives the journal
-
-        fills = BarFills(state, venue)
-        run = LiveRun(self._folder, recovered, loop, inbox, journal, clock, swap, fills, written)
-        return run, journal

@@ -43,6 +43,9 @@ class LiveOptions:
     snapshot_s: float = 900.0
 
 
+DEFAULT_OPTIONS = LiveOptions()
+
+
 @dataclass(frozen=True, slots=True)
 class LiveEnd:
     """How an engine in real time ended.
@@ -59,8 +62,8 @@ class LiveRun:
     """One start of an engine in real time.
 
     fills  : the simulated venue's, from the bars; None: a real venue fills by itself.
-    begin  : the event with which this start begins.
     make_durable : waits until a seq is safe before its commands leave.
+    say    : called with one line for a person.
     """
 
     def __init__(
@@ -74,17 +77,19 @@ class LiveRun:
         swap: HotSwap,
         fills: BarFills | None,
         make_durable: Callable[[int], Awaitable[None]],
-        options: LiveOptions = LiveOptions(),
+        options: LiveOptions = DEFAULT_OPTIONS,
+        say: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._folder, self._recovered = folder, recovered
         self._loop, self._inbox, self._journal = loop, inbox, journal
         self._clock, self._swap, self._fills = clock, swap, fills
-        self._make_durable, self._options = make_durable, options
+        self._make_durable, self._options, self._say = make_durable, options, say
         self._queue: deque[Event] = deque()
         self._wake = asyncio.Event()
         self._events = asyncio.get_running_loop()
         self._saver = ThreadPoolExecutor(1, "snapshot")
         self._saved_seq, self._saved_s = recovered.state.seq, self._events.time()
+        self._saving: asyncio.Future[None] | None = None
         self._first_seq = recovered.state.seq
         self._instants = 0
         self._stopped_by = ""
@@ -128,15 +133,16 @@ class LiveRun:
                 running[0].add_done_callback(self._feed_ended)
             await self._consume()
             await self._process(Stopping(self._clock.now_ms()))
+            await self._save()
         finally:
             for task in running:
                 task.cancel()
             failed = await asyncio.gather(*running, return_exceptions=True)
+            self._saver.shutdown()
+            self._journal.close()
         for error in failed:
             if isinstance(error, Exception):
                 raise error
-        await self._save()
-        self._saver.shutdown()
         return LiveEnd(self.state.seq - self._first_seq, self._instants, self._stopped_by)
 
     def _feed_ended(self, task: asyncio.Task[None]) -> None:
@@ -151,12 +157,12 @@ class LiveRun:
                 await self._process(TimeReached(self._loop.due_ms))
             if self._queue:
                 await self._take(self._queue.popleft())
+            self._save_when_due()
             if self._stopped_by and not self._stopped_by.startswith("the feed"):
                 return
 
     async def _wait(self) -> None:
-        """Wait until something is posted, a deadline is reached, or a snapshot is due."""
-        self._save_when_due()
+        """Wait until something is posted, or a deadline is reached."""
         self._wake.clear()
         if self._queue or self._stopped_by:
             return
@@ -209,7 +215,7 @@ class LiveRun:
                 await self._make_durable(self.state.seq)
                 self._loop.send(commands)
 
-    def answered(self, event: Event, effects: Sequence[Effect]) -> None:
+    def carry_out(self, _seq: int, event: Event, effects: Sequence[Effect]) -> None:
         """Carry out the commands that concern this process: ``stop`` and ``snapshot``."""
         if isinstance(event, CommandGiven) and any(isinstance(e, CommandDone) for e in effects):
             if event.verb == "stop":
@@ -218,12 +224,20 @@ class LiveRun:
                 self._saved_seq = -self._options.snapshot_events
 
     def _save_when_due(self) -> None:
-        """Begin a snapshot where one is due and nothing is waiting to be processed."""
+        """Begin a snapshot where one is due and none is being written."""
         state, now_s = self.state, self._events.time()
+        if self._saving is not None and not self._saving.done():
+            return
         behind = state.seq - self._saved_seq
         late = behind > 0 and now_s - self._saved_s >= self._options.snapshot_s
         if behind >= self._options.snapshot_events or late:
-            self._begin_save()
+            self._saving = self._begin_save()
+            self._saving.add_done_callback(self._snapshot_written)
+
+    def _snapshot_written(self, future: asyncio.Future[None]) -> None:
+        """Say that a snapshot failed; the next start reads a longer tail of the journal."""
+        if not future.cancelled() and future.exception() is not None:
+            self._say(f"no snapshot was written: {future.exception()}")
 
     def _begin_save(self) -> asyncio.Future[None]:
         """Take the state's bytes now; write them in a thread once the journal is durable."""

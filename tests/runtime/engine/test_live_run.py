@@ -1,0 +1,203 @@
+"""The engine in real time: the same decisions and fills as history, whatever stops it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from ares.core.models import Models
+from ares.core.snapshot import snapshot
+from ares.domain.errors import ExternalError
+from ares.domain.events import BarsClosed, EngineStarted, Event
+from ares.domain.model_events import ModelPublished, ModelRefused, SlotChanged
+from ares.domain.order_events import CommandGiven, HaltChanged, Stopping
+from ares.journal.run import entries
+from ares.journal.snapshots import load_snapshot
+from ares.runtime.engine.clocks import RunningClock
+from ares.runtime.engine.code_version import code_hashes
+from ares.runtime.engine.hot_swap import HotSwap
+from ares.runtime.engine.live_run import LiveEnd, LiveOptions, LiveRun, start_event
+from ares.runtime.engine.paper_engine import paper_engine
+from ares.runtime.engine.plan import RunPlan
+from ares.runtime.engine.recovery import Recovery
+from ares.runtime.engine.serving import ServedModels
+
+Act = Callable[[LiveRun, int], None]
+
+
+class Engine:
+    """Starts the engine on a plan's feed, as often as a test stops or kills it."""
+
+    def __init__(self, world: Any, plan: RunPlan, folder: Path) -> None:
+        self.world, self.plan, self.folder = world, plan, folder
+
+    def start(
+        self,
+        act: Act = lambda _run, _t: None,
+        options: LiveOptions | None = None,
+        opener: Callable[[Any], Any] | None = None,
+    ) -> LiveEnd:
+        """Run from where it stands to the feed's end; ``act`` is called before each row."""
+        return asyncio.run(self._run(act, options or LiveOptions(), opener))
+
+    async def _run(self, act: Act, options: LiveOptions, opener: Any) -> LiveEnd:
+        plan = self.plan
+        serving = ServedModels(self.world.models)
+        models = Models(serving.scorers)
+        swap = HotSwap(serving, opener or (lambda _: self.world.models))
+        recovery = Recovery(self.folder, None, swap, models)
+        is_new = not list(self.folder.glob("*.journal"))
+        if is_new:
+            recovered = recovery.start(plan.setup, snapshot(plan.state))
+        else:
+            recovered = recovery.resume(plan.setup)
+        first = int(plan.feed.close_ms.searchsorted(recovered.state.now_ms, side="right"))
+        start_ms, passed_ms = max(recovered.state.at_ms, plan.setup.warm_ms), [0]
+        clock = RunningClock(start_ms, monotonic_ns=lambda: passed_ms[0] * 1_000_000)
+        run = paper_engine(self.folder, recovered, models, swap, clock, 10**9, options=options)
+        begin = start_event(recovered, is_new, code_hashes(), "ab" * 8)
+
+        async def feed() -> None:
+            for t in range(first, len(plan.feed)):
+                passed_ms[0] = int(plan.feed.close_ms[t]) - start_ms
+                act(run, t)
+                run.post(plan.feed.event(t, plan.warming(t)))
+                while run.state.now_ms < int(plan.feed.close_ms[t]):
+                    await asyncio.sleep(0)
+
+        return await run.run([begin], [feed])
+
+
+@pytest.fixture
+def engine(world: Any, plan: RunPlan, tmp_path: Path) -> Engine:
+    return Engine(world, plan, tmp_path / "paper")
+
+
+def events(folder: Path, kind: type[Event]) -> list[Any]:
+    return [entry.event for entry in entries(folder) if isinstance(entry.event, kind)]
+
+
+def test_the_same_bars_give_what_a_history_run_gives(engine: Engine, done: Any, world: Any) -> None:
+    end = engine.start()
+    assert end.stopped_by == "the feed has ended"
+    assert end.instants == len(engine.plan.feed)
+    assert world.story(engine.folder) == world.story(done.folder)
+
+
+def test_a_stopped_engine_goes_on_with_the_same_story(
+    engine: Engine, done: Any, world: Any
+) -> None:
+    def stop_at(at: int) -> Act:
+        return lambda run, t: run.stop("a person") if t == at else None
+
+    ends = [engine.start(stop_at(at)) for at in (100, 300, -1)]
+    assert [end.stopped_by for end in ends] == ["a person", "a person", "the feed has ended"]
+    assert len(events(engine.folder, EngineStarted)) == 2
+    assert len(events(engine.folder, Stopping)) == 3
+    assert world.story(engine.folder) == world.story(done.folder)
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+def test_a_killed_engine_goes_on_from_its_journal(engine: Engine, done: Any, world: Any) -> None:
+    for at in (77, 200, 311):
+
+        def kill(run: LiveRun, t: int, at: int = at) -> None:
+            if t == at:
+                run._journal.write()
+                run._journal.close = lambda: None  # type: ignore[method-assign]
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            engine.start(kill, LiveOptions(snapshot_events=90))
+    engine.start()
+    assert len(events(engine.folder, EngineStarted)) == 3
+    assert world.story(engine.folder) == world.story(done.folder)
+
+
+def test_a_snapshot_is_written_beside_the_run(engine: Engine) -> None:
+    seen: list[int] = []
+
+    def look(_run: LiveRun, t: int) -> None:
+        if t == 400:
+            found = load_snapshot(engine.folder)
+            seen.append(0 if found is None else found.seq)
+
+    engine.start(look, LiveOptions(snapshot_events=50))
+    assert seen[0] > 0
+    last = load_snapshot(engine.folder)
+    assert last is not None
+    assert last.seq == [entry.seq for entry in entries(engine.folder)][-1]
+
+
+def test_a_command_is_processed_between_two_bars(engine: Engine) -> None:
+    def halt(run: LiveRun, t: int) -> None:
+        if t == 200:
+            run.post_from_thread(CommandGiven("1", 0, "me", "halt", {}))
+
+    engine.start(halt)
+    halts = [
+        effect
+        for entry in entries(engine.folder)
+        for effect in entry.effects
+        if isinstance(effect, HaltChanged) and effect.needs_person
+    ]
+    assert len(halts) == 1
+
+
+def test_a_published_model_is_tried_in_a_thread_while_bars_go_on(engine: Engine) -> None:
+    ensemble = engine.world.ensemble(engine.world.btc)
+    other = msgspec.structs.replace(ensemble, gain=1.1)
+    published = ModelPublished(0, 0, other, "champion", False, "", "me", "a test")
+
+    def publish(run: LiveRun, t: int) -> None:
+        if t == 200:
+            run.post(published)
+
+    engine.start(publish)
+    found = [entry.event for entry in entries(engine.folder)]
+    kinds = [type(event) for event in found]
+    at = next(k for k, kind in enumerate(kinds) if kind in (ModelPublished, ModelRefused))
+    assert kinds[at + 1 :].count(BarsClosed) > 0
+    assert kinds.count(BarsClosed) == len(engine.plan.feed), "no bar was missed"
+
+
+def test_a_model_that_cannot_be_opened_is_refused_and_the_engine_goes_on(engine: Engine) -> None:
+    ensemble = msgspec.structs.replace(engine.world.ensemble(engine.world.btc), gain=1.2)
+    published = ModelPublished(0, 0, ensemble, "champion", False, "", "me", "a test")
+
+    def missing(_: Any) -> Any:
+        raise ExternalError("its folder is gone")
+
+    def publish(run: LiveRun, t: int) -> None:
+        if t == 200:
+            run.post(published)
+
+    end = engine.start(publish, opener=missing)
+    (refused,) = events(engine.folder, ModelRefused)
+    assert "its folder is gone" in refused.reason
+    assert end.stopped_by == "the feed has ended"
+    assert not any(isinstance(e, SlotChanged) for x in entries(engine.folder) for e in x.effects)
+
+
+def test_an_engine_without_events_waits_for_its_next_deadline(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float | None] = []
+    wait_for = asyncio.wait_for
+
+    async def watched(awaitable: Any, timeout: float | None) -> Any:
+        waits.append(timeout)
+        return await wait_for(awaitable, timeout)
+
+    monkeypatch.setattr("ares.runtime.engine.live_run.asyncio.wait_for", watched)
+    engine.start()
+    assert waits, "it sleeps between two bars"
+    assert all(timeout is None or timeout >= 0 for timeout in waits)
