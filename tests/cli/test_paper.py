@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ares.cli.main import main
+from ares.cli.main import run
 
 STORED = ("run", "--env", "paper", "--feed", "stored", "--from", "2020-05-01")
 
@@ -33,7 +33,7 @@ def here(archived_root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_bad_input_is_one_line(
     here: Path, capsys: Any, words: tuple[str, ...], message: str
 ) -> None:
-    assert main([*STORED, *words]) == 2
+    assert run([*STORED, *words]) == 2
     out = capsys.readouterr()
     assert message in out.err
     assert len(out.err.strip().splitlines()) == 1
@@ -41,11 +41,11 @@ def test_bad_input_is_one_line(
 
 def test_it_runs_to_the_end_of_the_stored_candles(here: Path, capsys: Any) -> None:
     words = [*STORED, "--to", "2020-05-02", "--speed", "100000"]
-    assert main(words) == 0
+    assert run(words) == 0
     out = capsys.readouterr().out
     assert "paper begins: simulated:BTC/USDT" in out
     assert "stopped (the feed has ended): 24 closing instants, state saved" in out
-    assert main(words) == 0
+    assert run(words) == 0
     assert "paper continues" in capsys.readouterr().out
 
 
