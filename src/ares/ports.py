@@ -38,7 +38,7 @@ class MarketClock(Clock, Protocol):
         """Return the wall time in milliseconds since 1970."""
 
 
-class Feed(Protocol):
+class MarketFeed(Protocol):
     """Where market data comes from."""
 
     async def run(self, post: Callable[[Event], None]) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ares.domain.events import Event
     from ares.domain.instrument import Instrument
     from ares.domain.run import RunSetup
-    from ares.ports import Feed
+    from ares.ports import MarketFeed
     from ares.runtime.engine.clocks import RunningClock
     from ares.runtime.engine.feed import Feed as StoredBars
     from ares.runtime.engine.live_run import LiveEnd, LiveRun
@@ -207,7 +207,7 @@ class _Paper:
             return RunningClock()
         return RunningClock(max(state_ms, setup.from_ms), self._request.speed)
 
-    def _feed(self, setup: RunSetup, clock: RunningClock, after_ms: int) -> Feed:
+    def _feed(self, setup: RunSetup, clock: RunningClock, after_ms: int) -> MarketFeed:
         """Return the feed of what closes after an instant."""
         from ares.runtime.engine.stored_feed import StoredFeed
 

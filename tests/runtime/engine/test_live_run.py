@@ -122,7 +122,7 @@ def test_a_killed_engine_goes_on_from_its_journal(engine: Engine, done: Any, wor
     assert world.story(engine.folder) == world.story(done.folder)
 
 
-def test_a_snapshot_is_written_beside_the_run(engine: Engine) -> None:
+def test_a_snapshot_is_written_while_bars_go_on(engine: Engine) -> None:
     seen: list[int] = []
 
     def look(_run: LiveRun, t: int) -> None:
