@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ares.bootstrap.tables import start_tables
 from ares.bootstrap.values import user_features
 from ares.config.workspace import Workspace
 from ares.domain.errors import UserError
@@ -16,14 +17,19 @@ from ares.domain.errors import UserError
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from ares.domain.events import Event
+    from ares.core.models import Models
+    from ares.domain.events import Effect, Event
     from ares.domain.instrument import Instrument
     from ares.domain.run import RunSetup
     from ares.ports import MarketFeed
     from ares.runtime.engine.clocks import RunningClock
+    from ares.runtime.engine.command_source import DatabaseCommands
     from ares.runtime.engine.feed import Feed as StoredBars
+    from ares.runtime.engine.hot_swap import HotSwap
     from ares.runtime.engine.live_run import LiveEnd, LiveRun
     from ares.runtime.engine.plan import RunPlan
+    from ares.runtime.engine.recovery import RecoveredRun
+    from ares.runtime.engine.status import RecentEvents
 
 PAPER = "paper"
 
@@ -79,6 +85,25 @@ def paper_run(
         lock.release()
 
 
+@dataclass(frozen=True, slots=True)
+class _Recovered:
+    """Where a run stands, with the models that it serves and the hashes of its code."""
+
+    recovered: RecoveredRun
+    models: Models
+    swap: HotSwap
+    hashes: dict[str, str]
+
+
+def _answer(commands: DatabaseCommands, effects: Sequence[Effect]) -> None:
+    """Hand the answers to people's commands on."""
+    from ares.domain.order_events import CommandDone, CommandRefused
+
+    for effect in effects:
+        if isinstance(effect, CommandDone | CommandRefused):
+            commands.answer(effect)
+
+
 class _Paper:
     """One start of the paper engine."""
 
@@ -97,15 +122,46 @@ class _Paper:
 
     async def run(self, started: Callable[[PaperStart, LiveRun], None]) -> LiveEnd:
         """Recover, then run until stopped."""
+        from ares.runtime.engine.live_run import start_event
+        from ares.runtime.engine.paper_engine import paper_engine
+        from ares.runtime.engine.quiet import frozen_heap, load_machine_code, raise_priority
+        from ares.runtime.engine.status import RecentEvents
+
+        is_new, found = self._recover()
+        state, settings = found.recovered.state, self._workspace.settings
+        load_machine_code(state, found.models)
+        clock = self._clock(state.now_ms, state.setup)
+        recent = RecentEvents(state.setup.keys)
+        run = paper_engine(
+            self._folder, found.recovered, found.models, found.swap, clock,
+            settings.journal.sync_ms, [recent.watch], say=self._say,
+        )  # fmt: skip
+        commands = self._commands(run, recent, clock)
+        run.watch(lambda _seq, _event, effects: _answer(commands, effects))
+        feed = self._feed(state.setup, clock, max(state.now_ms, state.setup.from_ms))
+        begin = start_event(found.recovered, is_new, found.hashes, secrets.token_hex(8))
+        before = self._warm_events(state.setup, state.now_ms)
+        tables = start_tables(self._workspace, PAPER, self._say)
+        started(PaperStart(state.setup, not is_new, clock.now_ms(), tuple(self._remarks)), run)
+        raise_priority()
+        try:
+            with frozen_heap():
+                tasks = [lambda: feed.run(run.post), lambda: commands.run(run.post)]
+                return await run.run([begin, *before], tasks)
+        finally:
+            found.swap.close()
+            problem = tables.stop(wait=True)
+            if problem:
+                self._say(problem)
+
+    def _recover(self) -> tuple[bool, _Recovered]:
+        """Return whether the run begins now, and where it stands."""
         from ares.core.models import Models
         from ares.core.snapshot import snapshot
         from ares.journal.run import setup_of
         from ares.runtime.engine import served_models as served
         from ares.runtime.engine.code_version import code_hashes
         from ares.runtime.engine.hot_swap import HotSwap
-        from ares.runtime.engine.live_run import start_event
-        from ares.runtime.engine.paper_engine import paper_engine
-        from ares.runtime.engine.quiet import frozen_heap, load_machine_code, raise_priority
         from ares.runtime.engine.recovery import Recovery
         from ares.runtime.engine.serving import ServedModels
 
@@ -118,7 +174,7 @@ class _Paper:
         own = served.features_of_run(user, setup)
         models = Models(serving.scorers, None if own is None else own.step)
         swap = HotSwap(serving, served.opener_of(models_dir, self._folder, user, setup))
-        recovery = Recovery(self._folder, None, swap, models)
+        recovery = Recovery(self._folder, swap, models)
         if plan is not None:
             recovered = recovery.start(setup, snapshot(plan.state))
         else:
@@ -126,22 +182,26 @@ class _Paper:
             if recovered.upgrade is not None:
                 self._remarks.append(recovered.upgrade.remark)
         swap.load_all(recovered.state)
-        load_machine_code(recovered.state, models)
-        clock, settings = self._clock(recovered.state.now_ms, setup), self._workspace.settings
-        run = paper_engine(
-            self._folder, recovered, models, swap, clock, settings.journal.sync_ms, say=self._say
+        return plan is not None, _Recovered(recovered, models, swap, code_hashes(user))
+
+    def _commands(
+        self, run: LiveRun, recent: RecentEvents, clock: RunningClock
+    ) -> DatabaseCommands:
+        """Return the source of people's commands, which also tells that the engine runs."""
+        import msgspec
+
+        from ares.runtime.engine.command_source import BUSY_MS, DatabaseCommands
+        from ares.runtime.engine.status import engine_status
+        from ares.store.database import open_database
+
+        url, encode = self._workspace.db_url, msgspec.json.encode
+
+        def status() -> bytes:
+            return encode(engine_status(run.state, recent, clock.now_ms()))
+
+        return DatabaseCommands(
+            PAPER, lambda: open_database(url, BUSY_MS), clock, status, clock.speed, self._say
         )
-        begin = start_event(recovered, plan is not None, code_hashes(user), secrets.token_hex(8))
-        feed = self._feed(recovered.state.setup, clock, max(recovered.state.now_ms, setup.from_ms))
-        start = PaperStart(setup, plan is None, clock.now_ms(), tuple(self._remarks))
-        started(start, run)
-        raise_priority()
-        try:
-            with frozen_heap():
-                before = self._warm_events(setup, recovered.state.now_ms)
-                return await run.run([begin, *before], [lambda: feed.run(run.post)])
-        finally:
-            swap.close()
 
     def _plan(self) -> RunPlan:
         """Return the plan of a run that begins."""

@@ -55,7 +55,5 @@ def _started(start: PaperStart, run: LiveRun) -> None:
         loop.add_signal_handler(number, run.stop, signal.Signals(number).name)
     for remark in start.remarks:
         note(remark)
-    keys = [lane.spec.instrument.key for lane in start.setup.instruments]
-    keys = keys[: start.setup.n_instruments]
     what = "continues" if start.resumed else "begins"
-    say(f"paper {what}: {', '.join(keys)}; market time {utc(start.now_ms)} UTC")
+    say(f"paper {what}: {', '.join(start.setup.keys)}; market time {utc(start.now_ms)} UTC")

@@ -101,6 +101,11 @@ class RunSetup(msgspec.Struct, frozen=True, omit_defaults=True):
         return all_series(self.sentiment, self.value_series)
 
     @property
+    def keys(self) -> list[str]:
+        """Return the keys of the instruments, one for each."""
+        return [lane.spec.instrument.key for lane in self.instruments[: self.n_instruments]]
+
+    @property
     def n_instruments(self) -> int:
         """Return the number of instruments. An event has one bar for each; its lanes share it."""
         return len(self.instruments) // (2 if self.challenger_lanes else 1)

@@ -50,7 +50,7 @@ class Engine:
         serving = ServedModels(self.world.models)
         models = Models(serving.scorers)
         swap = HotSwap(serving, opener or (lambda _: self.world.models))
-        recovery = Recovery(self.folder, None, swap, models)
+        recovery = Recovery(self.folder, swap, models)
         is_new = not list(self.folder.glob("*.journal"))
         if is_new:
             recovered = recovery.start(plan.setup, snapshot(plan.state))

@@ -23,7 +23,7 @@ def test_watchers_see_every_journaled_event(world: Any, plan: RunPlan, tmp_path:
     async def run() -> int:
         serving = ServedModels(world.models)
         models, swap = Models(serving.scorers), HotSwap(serving, lambda _: world.models)
-        recovery = Recovery(tmp_path, None, swap, models)
+        recovery = Recovery(tmp_path, swap, models)
         recovered = recovery.start(plan.setup, snapshot(plan.state))
         engine = paper_engine(
             tmp_path, recovered, models, swap, RunningClock(),

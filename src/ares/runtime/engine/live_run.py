@@ -25,7 +25,7 @@ from ares.journal.snapshots import save_snapshot
 from ares.runtime.engine.bar_fills import BarFills
 from ares.runtime.engine.clocks import RunningClock
 from ares.runtime.engine.hot_swap import HotSwap
-from ares.runtime.engine.loop import Loop
+from ares.runtime.engine.loop import Loop, Watcher
 from ares.runtime.engine.recovery import RecoveredRun
 
 Task = Callable[[], Coroutine[Any, Any, None]]
@@ -93,6 +93,7 @@ class LiveRun:
         self._first_seq = recovered.state.seq
         self._instants = 0
         self._stopped_by = ""
+        loop.watch(self._carry_out)
 
     @property
     def state(self) -> State:
@@ -108,6 +109,10 @@ class LiveRun:
         """Queue an event, from any thread; nothing happens once the run has ended."""
         with suppress(RuntimeError):
             self._events.call_soon_threadsafe(self.post, event)
+
+    def watch(self, watcher: Watcher) -> None:
+        """Show every journaled event to ``watcher`` from now on."""
+        self._loop.watch(watcher)
 
     def stop(self, by: str) -> None:
         """Stop after the event that is being processed; what is still queued is not taken."""
@@ -215,7 +220,7 @@ class LiveRun:
                 await self._make_durable(self.state.seq)
                 self._loop.send(commands)
 
-    def carry_out(self, _seq: int, event: Event, effects: Sequence[Effect]) -> None:
+    def _carry_out(self, _seq: int, event: Event, effects: Sequence[Effect]) -> None:
         """Carry out the commands that concern this process: ``stop`` and ``snapshot``."""
         if isinstance(event, CommandGiven) and any(isinstance(e, CommandDone) for e in effects):
             if event.verb == "stop":

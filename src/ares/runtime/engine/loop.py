@@ -54,6 +54,10 @@ class Loop:
         self._stretch_watchers = tuple(stretch_watchers)
         self._make_durable = make_durable or journal.sync
 
+    def watch(self, watcher: Watcher) -> None:
+        """Show every journaled event to ``watcher`` from now on."""
+        self._watchers = (*self._watchers, watcher)
+
     def process(self, event: Event) -> None:
         """Process one event, and all that follows from it at once."""
         self._inbox.append(event)
