@@ -24,20 +24,6 @@ class Clock(Protocol):
         """Return the time in milliseconds since 1970, never less than before."""
 
 
-class MarketClock(Clock, Protocol):
-    """A clock of a market that may run faster than the wall clock.
-
-    ``now_ms`` is market time: bars, cool-downs, expiries and learning follow it. What people,
-    networks and disks do follows ``wall_ms``. Both are equal where ``speed`` is 1.
-    """
-
-    speed: float
-    """Milliseconds of market time in a millisecond of wall time."""
-
-    def wall_ms(self) -> int:
-        """Return the wall time in milliseconds since 1970."""
-
-
 class MarketFeed(Protocol):
     """Where market data comes from."""
 

@@ -18,7 +18,7 @@ from ares.domain.model_events import ModelPublished, ModelRefused, SlotChanged, 
 from ares.domain.timeframe import Timeframe
 from ares.kernel.features import N_FEATURES
 from ares.learn.series import with_missing
-from ares.runtime.engine.serving import Serving
+from ares.runtime.engine.serving import ModelServing
 from ares.runtime.registry.model_check import OpenedModel, check_scores, synthetic_rows
 
 ROWS_TRIED = 64
@@ -44,7 +44,7 @@ class HotSwap:
     ``step`` assigns it to a lane, and one that fails becomes an event that says so.
     """
 
-    def __init__(self, serving: Serving, open_ensemble: Opener) -> None:
+    def __init__(self, serving: ModelServing, open_ensemble: Opener) -> None:
         self._serving = serving
         self._open = open_ensemble
         self._prepared: dict[str, Future[PreparedEnsemble]] = {}

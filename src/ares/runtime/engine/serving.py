@@ -8,7 +8,7 @@ from typing import Protocol
 from ares.core.models import Scorer, Scorers
 
 
-class Serving(Protocol):
+class ModelServing(Protocol):
     """Scorers that are handed to the engine. History scores ahead (``prefetch.Prefetch``)."""
 
     scorers: Scorers
