@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ares.core.execution import UNPROTECTED_MS_MAX, work
+from ares.core.execution import RETRY_MS, UNPROTECTED_MS_MAX, work
 from ares.core.orders import Order, Request, placed_orders
 from ares.core.pieces import PIECES_MAX, for_sale, pieces_of, remaining_wanted
 from ares.domain.order_events import AmendOrder, CancelOrder, OrderAmended
@@ -138,6 +138,17 @@ def test_a_piece_that_cannot_be_placed_has_all_sold(large: TwoInstruments) -> No
     assert large.orders_of(large.end(second, "cancelled")) == [
         ("exit", -10), ("exit", -10), ("exit", -5),
     ]  # fmt: skip
+
+
+def test_pieces_that_are_rejected_together_are_one_failure(two: TwoInstruments) -> None:
+    """Each was counted, and a position waited for half a minute after a single try."""
+    entry = two.enter(0, 20)
+    two.state.params.specs["order_lots_max"] = 1
+    two.fill(entry, 20)
+    for id_ in ids(two, "stop"):
+        two.end(id_, "rejected")
+    assert two.state.lane_orders[0].failures == 1
+    assert len(two.orders_of(two.pass_ms(RETRY_MS))) == 20
 
 
 def test_an_exit_that_is_too_large_is_sold_in_pieces_at_once(large: TwoInstruments) -> None:

@@ -221,8 +221,9 @@ def forget(state: State, order: Order) -> list[Effect]:
     if order.end_reason == "cancelled" and order.cancels:
         placed.retry_ms = 0
         return []
-    placed.failures += 1
-    placed.retry_ms = state.at_ms + _backoff_ms(placed.failures)
+    if order.seq > placed.failed_seq:  # orders that were sent together fail once
+        placed.failures, placed.failed_seq = placed.failures + 1, state.seq
+        placed.retry_ms = state.at_ms + _backoff_ms(placed.failures)
     if placed.failures > 1 and order.end_reason == "rejected":  # is what it sells still there?
         state.account_due_ms = state.at_ms + RETRY_MS
     held = int(state.trade.book[order.instrument]["position_lots"])

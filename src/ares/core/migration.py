@@ -22,7 +22,7 @@ INITIAL = "initial"
 ADDED: dict[str, Any] = dict.fromkeys(
     (
         "Order.counted", "Order.cancel_ms", "Order.amend_ms", "Order.reported_ms", "Order.cancels",
-        "Order.amended_lots", "Order.filled_ms",
+        "Order.amended_lots", "Order.filled_ms", "LaneOrders.failed_seq",
     ),
     0,
 ) | {"LaneOrders.pieces": [], "Halt.detail": ""}  # fmt: skip

@@ -114,7 +114,8 @@ class LaneOrders(msgspec.Struct):
 
     pieces         : further open exits or stops, where one would be larger than the venue takes.
     unprotected_ms : since when lots of a position have neither stop nor exit; 0: all have.
-    failures       : stops and exits in a row that the venue did not take.
+    failures       : times in a row that the venue did not take stops or exits. failed_seq: of the
+                     newest.
     retry_ms       : the next is sent no earlier; 0: at once.
     changed_ms     : when a stop was last sent.
     """
@@ -127,6 +128,7 @@ class LaneOrders(msgspec.Struct):
     retry_ms: int = 0
     changed_ms: int = 0
     pieces: list[str] = []
+    failed_seq: int = 0
 
     def add(self, kind: str, client_id: str) -> None:
         """Add an open order."""
