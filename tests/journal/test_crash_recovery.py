@@ -21,14 +21,16 @@ from ares.core.snapshot import restore, snapshot
 from ares.core.state import State
 from ares.core.step import step
 from ares.domain.errors import ExternalError
-from ares.domain.events import BarsClosed, Effect, Event, RunStarted
+from ares.domain.events import BarsClosed, Effect, EngineStarted, Event, RunStarted
 from ares.domain.model import Ensemble
+from ares.domain.order_events import TimeReached
 from ares.domain.timeframe import MINUTE_MS
 from ares.journal.log import segments
 from ares.journal.run import JournalEntry, RunJournal, entries, setup_of
 from ares.journal.snapshots import save_snapshot
 from ares.journal.verify import verify
 from ares.runtime.engine.recovery import Recovery
+from ares.runtime.engine.upgrade import newest_hashes
 from ares.sim.memory_disk import MemoryDisk
 
 FOLDER = Path("run")
@@ -301,3 +303,53 @@ def test_a_run_is_stopped_its_state_gets_a_field_and_the_run_goes_on(
     run = Run(disk)
     assert run.go().seq == N_BARS + 1
     assert run.steps == N_BARS + 1 - 10, "the past is not decided again"
+
+
+class CountingDisk(MemoryDisk):
+    """Counts what is read."""
+
+    bytes_read = 0
+
+    def read(self, path: Path, offset: int = 0, size: int = -1) -> bytes:
+        raw = super().read(path, offset, size)
+        self.bytes_read += len(raw)
+        return raw
+
+
+def started_after(n_events: int) -> tuple[int, int]:
+    """Return the bytes that are read at a start after so many events, and those of the journal."""
+    setup, first = first_snapshot(True)
+    models, disk = Models(SCORERS), CountingDisk()
+    recovery = Recovery(FOLDER, None, Served(), models, disk)
+    state = recovery.start(setup, first).state
+    journal = RunJournal(FOLDER, None, disk)
+    journal._writer._segment_bytes_max = 20_000
+    hashes = {"engine": "first"}
+    for k in range(n_events):
+        restart = EngineStarted({"engine": f"e{k}"}, k, f"nonce {k}")
+        event: Event = restart if k % 50 == 49 else TimeReached(START_MS + k)
+        hashes = restart.hashes if event is restart else hashes
+        event = RunStarted(setup) if k == 0 else event
+        journal.event(state.seq + 1, event, START_MS + k)
+        journal.effects(state.seq + 1, step(state, event, models, START_MS + k))
+        if k % 60 == 40:
+            journal.sync()
+            raw = snapshot(state)
+            save_snapshot(FOLDER, state.seq, raw, journal.position, setup, disk, hashes)
+    journal.close()
+    disk.bytes_read = 0
+    assert setup_of(FOLDER, disk) == setup
+    assert newest_hashes(FOLDER, setup, disk) == hashes
+    recovered = recovery.resume(setup)
+    assert snapshot(recovered.state) == snapshot(state)
+    assert recovered.hashes == hashes
+    RunJournal(FOLDER, None, disk, recovered.end).close()
+    size = sum(disk.size(path) for path in segments(FOLDER, disk))
+    return disk.bytes_read, size
+
+
+def test_what_is_read_at_a_start_does_not_grow_with_the_journal() -> None:
+    read, size = started_after(600)
+    read_later, size_later = started_after(6_000)
+    assert size_later > 9 * size
+    assert read_later < 1.2 * read

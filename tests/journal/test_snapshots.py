@@ -9,6 +9,8 @@ from ares.domain.timeframe import Timeframe
 from ares.journal.log import START, Position
 from ares.journal.run import setup_of
 from ares.journal.snapshots import (
+    NEWEST_KEPT,
+    STRETCH_EVENTS,
     anchored_snapshot,
     count_snapshots,
     delete_foreign,
@@ -41,10 +43,11 @@ def seqs(disk: MemoryDisk) -> list[int]:
 def test_a_snapshot_comes_back_with_its_anchor_and_setup() -> None:
     disk = MemoryDisk()
     (end,) = journal_with(disk, [b"one"])
-    save_snapshot(FOLDER, 1, b"state", end, SETUP, disk)
+    save_snapshot(FOLDER, 1, b"state", end, SETUP, disk, {"engine": "e"})
     found = load_snapshot(FOLDER, disk=disk)
     assert found is not None
     assert (found.seq, found.anchor, found.setup, found.state) == (1, end, SETUP, b"state")
+    assert found.hashes == {"engine": "e"}
 
 
 def test_a_snapshot_of_the_future_is_passed_over_for_an_older_one() -> None:
@@ -103,3 +106,43 @@ def test_the_setup_stands_in_the_snapshots_where_the_first_file_is_gone() -> Non
     writer.close()
     disk.remove(FOLDER / "000001.journal")
     assert setup_of(FOLDER, disk) == SETUP
+
+
+def test_of_old_snapshots_one_in_each_stretch_and_the_ends_of_epochs_are_left() -> None:
+    disk = MemoryDisk()
+    for k in range(400):
+        save_snapshot(FOLDER, k * 1_000, b"state", disk=disk, is_kept=k == 123)
+    newest = list(range(399_000, 391_000, -1_000))
+    assert len(newest) == NEWEST_KEPT
+    stretches = list(range(400_000 - STRETCH_EVENTS, -1, -STRETCH_EVENTS))
+    assert seqs(disk) == sorted([*newest, *stretches, 123_000], reverse=True)
+
+
+def test_a_snapshot_that_cannot_be_removed_does_no_harm() -> None:
+    disk = MemoryDisk()
+
+    def refuses(operation: str, path: Path) -> None:
+        if operation == "remove":
+            raise OSError(1, "not permitted", str(path))
+
+    disk.before = refuses
+    for seq in range(20):
+        save_snapshot(FOLDER, seq, b"state", disk=disk)
+    assert len(seqs(disk)) == 20
+
+
+def test_what_lies_before_a_snapshot_of_this_journal_is_not_read_again() -> None:
+    disk = MemoryDisk()
+    ends = journal_with(disk, [b"one", b"two", b"three"])
+    for seq, end in enumerate([START, *ends]):
+        save_snapshot(FOLDER, seq, b"state", end, SETUP, disk)
+    read = list[Path]()
+    whole = disk.read
+
+    def watched(path: Path, offset: int = 0, size: int = -1) -> bytes:
+        read.append(path)
+        return whole(path, offset, size)
+
+    disk.read = watched  # type: ignore[method-assign]
+    delete_foreign(FOLDER, 3, disk, seq_checked=2)
+    assert [path.stem for path in read if path.suffix == ".snapshot"] == ["000000000003"]

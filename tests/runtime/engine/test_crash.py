@@ -72,7 +72,7 @@ def crashed(whole: Whole, folder: Path, size: int, lag: int) -> None:
     answered = [entry for entry in entries(folder) if entry.effects_raw is not None]
     newest = answered[-1].seq if answered else 0
     for path in (whole.folder / "snapshots").iterdir():
-        if int(path.stem) <= newest:
+        if int(path.stem[:12]) <= newest:
             shutil.copy(path, folder / "snapshots")
     rows_until(whole, folder, max(0, len(answered) - lag))
 

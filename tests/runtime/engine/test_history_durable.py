@@ -24,9 +24,9 @@ def test_a_snapshot_is_never_ahead_of_the_journal(
 ) -> None:
     seen: list[tuple[int, int]] = []
 
-    def watched(folder: Path, seq: int, raw: bytes, *anchored: Any) -> None:
+    def watched(folder: Path, seq: int, raw: bytes, *anchored: Any, **more: Any) -> None:
         seen.append((seq, max((entry.seq for entry in entries(folder)), default=0)))
-        save_snapshot(folder, seq, raw, *anchored)
+        save_snapshot(folder, seq, raw, *anchored, **more)
 
     monkeypatch.setattr("ares.runtime.engine.history_run.save_snapshot", watched)
     world.run(tmp_path / "run", None, plan, snapshot_events=9)

@@ -172,6 +172,7 @@ class _HistoryRun:
         self._learner, self._options, self._timing = learner, options, timing
         self._state, self._tables = recovered.state, tables
         self._unanswered, self._upgrade = recovered.unanswered, recovered.upgrade
+        self._hashes = recovered.hashes
         self._learns = not isinstance(learner, NoLearner)
         self._swap.load_all(self._state)
         self._journal = RunJournal(self._folder, options.sync_ms, end=recovered.end)
@@ -217,7 +218,7 @@ class _HistoryRun:
                 first, end = self._feed()
                 if end < len(self._plan.feed):
                     self._loop.process(Stopping(self._clock.now_ms()))
-                self._save()
+                self._save(is_kept=True)
                 remark = self._tables.stop(wait=True)
         finally:
             self._learner.close()
@@ -253,6 +254,7 @@ class _HistoryRun:
         elif state.now_ms < int(self._plan.feed.close_ms[-1]):
             nonce = nonce_after(journaled.nonce, state.seq)
             restarted = () if self._upgrade is None else self._upgrade.restarted
+            self._hashes = hashes
             self._loop.process(EngineStarted(hashes, state.seq, nonce, restarted))
 
     def _show_journal_to_learner(self) -> None:
@@ -311,7 +313,10 @@ class _HistoryRun:
             self._loop.process(self._swap.admitted(event, self._state))
         return True
 
-    def _save(self) -> None:
+    def _save(self, *, is_kept: bool = False) -> None:
         self._journal.sync()  # a snapshot is never of a later moment than the journal
-        state = self._state
-        save_snapshot(self._folder, state.seq, snapshot(state), self._journal.position, state.setup)
+        state, position = self._state, self._journal.position
+        save_snapshot(
+            self._folder, state.seq, snapshot(state), position, state.setup, hashes=self._hashes,
+            is_kept=is_kept,
+        )  # fmt: skip

@@ -16,7 +16,7 @@ from ares.core.snapshot import restore, snapshot
 from ares.core.state import State
 from ares.core.step import step
 from ares.domain.errors import ExternalError
-from ares.domain.events import Effect
+from ares.domain.events import Effect, EngineStarted, RunStarted
 from ares.domain.formats import JOURNAL_FORMAT, require_format
 from ares.domain.model import Ensemble
 from ares.domain.model_events import ModelPublished
@@ -61,6 +61,7 @@ class RecoveredRun:
     end        : of the journal. read_from: where reading began; before that nothing was verified.
     unanswered : the last event, where a crash came before its effects were journaled.
     upgrade    : how the state of another version was taken over; None: it was of this one.
+    hashes     : of the code in the newest epoch; None: neither snapshot nor tail says.
     """
 
     state: State
@@ -68,6 +69,7 @@ class RecoveredRun:
     read_from: Position = START
     unanswered: JournalEntry | None = None
     upgrade: Upgrade | None = None
+    hashes: dict[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +77,13 @@ class _Tail:
     """What was read: its last seq with effects, and the event after it where there is one.
 
     answered_end : of the effects of that seq.
+    hashes   : of the code in the newest epoch; None: neither the snapshot nor what was read says.
     """
 
     answered: int
     answered_end: Position
     end: Position
+    hashes: dict[str, str] | None
     unanswered: JournalEntry | None = None
 
 
@@ -108,8 +112,8 @@ class Recovery:
                 " the journal from a backup, or move the folder away to start anew"
             )
         delete_snapshots(folder, disk=disk)
-        save_snapshot(folder, 0, first_state, START, setup, disk)
-        return RecoveredRun(restore(setup, first_state))
+        save_snapshot(folder, 0, first_state, START, setup, disk, setup.hashes)
+        return RecoveredRun(restore(setup, first_state), hashes=setup.hashes)
 
     def resume(
         self,
@@ -142,11 +146,13 @@ class Recovery:
         # An input check needs the journal from its first record.
         start = found if check is None else StoredSnapshot(0, START, None, b"")
         tail = self._replay(state, start, None if check is None else check(), upgrade)
-        delete_foreign(self.folder, tail.answered, self.disk)
+        delete_foreign(self.folder, tail.answered, self.disk, found.seq)
         if upgrade is not None and upgrade.finish():
-            raw = snapshot(state)
-            save_snapshot(self.folder, state.seq, raw, tail.answered_end, setup, self.disk)
-        return RecoveredRun(state, tail.end, start.anchor, tail.unanswered, upgrade)
+            save_snapshot(
+                self.folder, state.seq, snapshot(state), tail.answered_end, state.setup,
+                self.disk, tail.hashes, is_kept=True,
+            )  # fmt: skip
+        return RecoveredRun(state, tail.end, start.anchor, tail.unanswered, upgrade, tail.hashes)
 
     def _first(self, setup: RunSetup, first_state: bytes | None) -> StoredSnapshot:
         if first_state is None:
@@ -170,23 +176,25 @@ class Recovery:
         upgrade: Upgrade | None,
     ) -> _Tail:
         """Step (or fold) the entries after the state's seq."""
-        answered, answered_end = start.seq, start.anchor
+        answered, answered_end, hashes = start.seq, start.anchor, start.hashes
         reader = RunReader(self.folder, start.anchor, self.disk)
         for entry in reader:
             require_format(f"journal {self.folder}", reader.version, JOURNAL_FORMAT)
             if check is not None:
                 check(entry, state)
+            if isinstance(entry.event, RunStarted | EngineStarted):
+                hashes = _hashes_of(entry.event)
             is_new = entry.seq > state.seq
             if is_new and isinstance(entry.event, ModelPublished):
                 self.served.load(entry.event.ensemble)
             if entry.effects_raw is None:
-                return _Tail(answered, answered_end, reader.position, entry)
+                return _Tail(answered, answered_end, reader.position, hashes, entry)
             answered, answered_end = entry.seq, reader.position
             if is_new and upgrade is not None:
                 upgrade.take(self.folder, state, entry)
             elif is_new:
                 self._step(state, entry)
-        return _Tail(answered, answered_end, reader.position)
+        return _Tail(answered, answered_end, reader.position, hashes)
 
     def _step(self, state: State, entry: JournalEntry) -> None:
         effects = step(state, entry.event, self.models, entry.at_ms)
@@ -196,3 +204,7 @@ class Recovery:
                 " journaled ones: run `ares restep` to see them; nothing was changed"
             )
         self.served.release_unused(state, effects)
+
+
+def _hashes_of(event: RunStarted | EngineStarted) -> dict[str, str]:
+    return event.setup.hashes if isinstance(event, RunStarted) else event.hashes

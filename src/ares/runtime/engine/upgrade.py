@@ -15,14 +15,23 @@ from ares.core.state import State
 from ares.domain.errors import ExternalError
 from ares.domain.events import EngineStarted
 from ares.domain.run import RunSetup
+from ares.journal.disk import OS_DISK, Disk
+from ares.journal.log import START
 from ares.journal.run import JournalEntry, entries
+from ares.journal.snapshots import anchored_snapshot
 from ares.runtime.engine.code_version import named_changes
 
 
-def newest_hashes(folder: Path, setup: RunSetup) -> dict[str, str]:
-    """Return the hashes of the code in a run's newest epoch; setup: of its first."""
-    hashes = setup.hashes
-    for entry in entries(folder):
+def newest_hashes(folder: Path, setup: RunSetup, disk: Disk = OS_DISK) -> dict[str, str]:
+    """Return the hashes of the code in a run's newest epoch; setup: of its first.
+
+    They stand in the newest snapshot and in the journal after it: no more of it is read.
+    """
+    found = anchored_snapshot(folder, disk=disk)
+    start, hashes = START, setup.hashes
+    if found is not None and found.hashes is not None:
+        start, hashes = found.anchor, found.hashes
+    for entry in entries(folder, start, disk):
         if isinstance(entry.event, EngineStarted):
             hashes = entry.event.hashes
     return hashes
