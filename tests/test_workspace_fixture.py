@@ -176,8 +176,8 @@ def test_other_code_is_reported_in_one_line_and_the_journal_is_still_explained(
     ares: Ares, facts: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As it will be once the code has changed, whatever it is now."""
-    for where in ("runtime.replay.epochs", "runtime.engine.code_version"):
-        monkeypatch.setattr(f"ares.{where}.changed_code", lambda _hashes: ["kernel", "engine"])
+    where = "ares.runtime.replay.epochs.changed_code"
+    monkeypatch.setattr(where, lambda _hashes: ["kernel", "engine"])
     for command in ("certify", "restep"):
         code, out, err = ares(command)
         assert (code, out, err.count("\n")) == (2, "", 1)

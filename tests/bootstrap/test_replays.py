@@ -41,8 +41,7 @@ def test_a_run_of_other_code_is_explained_from_its_journal_and_not_computed_agai
     archived_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A journal needs no models: they are removed, so that an attempt to open them would fail."""
-    for module in ("runtime.replay.epochs", "runtime.engine.code_version"):
-        monkeypatch.setattr(f"ares.{module}.changed_code", lambda _hashes: ["kernel"])
+    monkeypatch.setattr("ares.runtime.replay.epochs.changed_code", lambda _hashes: ["kernel"])
     workspace = Workspace(archived_root)
     workspace.models_dir.rename(archived_root / "gone")
     explanation = why_run(workspace, None, "BTC/USDT", None)

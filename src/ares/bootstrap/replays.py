@@ -69,17 +69,18 @@ def why_run(
 ) -> Explanation:
     """Explain one closing instant of a run (default: the newest run, its newest instant).
 
-    A run that another version of Ares made is explained from its journal alone.
+    An instant in an epoch of another version of Ares is explained from the journal alone.
     """
     from ares.observe.run_report import run_folder
-    from ares.runtime.engine.code_version import changed_code
+    from ares.runtime.replay.epochs import changed_at
     from ares.runtime.replay.explain import explain
     from ares.runtime.replay.explain_journal import explain_journal
+    from ares.runtime.replay.explanation import decision_seq
     from ares.runtime.replay.restep import open_run
 
     folder = run_folder(workspace.journal_dir, run)
     setup = open_run(folder)
-    changed = changed_code(setup.hashes)
+    changed = changed_at(folder, decision_seq(folder, setup, instrument, at_ms))
     if changed:
         return explain_journal(folder, instrument, at_ms, changed)
     recorded = _recorded(workspace, folder, setup)

@@ -15,13 +15,15 @@ from ares.core import migration
 from ares.core.money_facts import CONFIDENCE, VIRTUAL_TRADES
 from ares.core.snapshot import restore
 from ares.domain.errors import ExternalError
-from ares.domain.events import EngineStarted
+from ares.domain.events import BarsClosed, EngineStarted
 from ares.domain.order_events import ExecutionBooked, Stopping
 from ares.journal.run import entries, setup_of
 from ares.journal.snapshots import delete_snapshots, load_snapshot, save_snapshot
 from ares.runtime.engine.plan import RunPlan
 from ares.runtime.replay.certify import certify
-from ares.runtime.replay.epochs import recorded_epochs
+from ares.runtime.replay.epochs import changed_at, recorded_epochs
+from ares.runtime.replay.explain import explain
+from ares.runtime.replay.explanation import decision_seq
 from ares.runtime.replay.restep import restep
 from ares.store.projections import projected_seq
 
@@ -154,6 +156,29 @@ def test_only_the_epochs_of_this_code_are_compared(
     assert (certified.mismatches, certified.first) == (0, None)
     assert certified.lines["fills"][0] > 0
     assert certified.epochs == stepped.epochs == (of_old, *of_new)
+
+
+@pytest.mark.parametrize("clean", [True, False])
+def test_an_instant_is_explained_by_the_code_of_its_epoch(
+    world: Any, plan: RunPlan, old: RunPlan, tmp_path: Path, clean: bool
+) -> None:
+    """That of the first epoch was looked at, whatever the instant."""
+    folder = tmp_path / "run"
+    seq = stop(world, old, folder)
+    if not clean:
+        crash(world, folder)
+    world.run(folder, None, plan)
+    setup = setup_of(folder)
+    assert setup is not None
+    key = setup.instruments[0].spec.instrument.key
+    decided = [e for e in entries(folder) if isinstance(e.event, BarsClosed) and e.seq < seq]
+    of_old = decided[-1].event.ts_ms
+    assert changed_at(folder, decision_seq(folder, setup, key, of_old)) == ("kernel", "engine")
+    assert changed_at(folder, decision_seq(folder, setup, key, None)) == ()
+    why = explain(folder, key, None, world.models)
+    assert why.seq > seq
+    assert why.votes
+    assert "another version" not in why.sentence
 
 
 def test_epochs_of_other_code_in_the_middle_are_left_out(

@@ -84,3 +84,9 @@ def recorded_epochs(folder: Path) -> RecordedEpochs:
         for (first, hashes), last in zip(starts, ends, strict=True)
     ]
     return RecordedEpochs(environment, JournalReader(folder, seq), tuple(epochs))
+
+
+def changed_at(folder: Path, seq: int) -> tuple[str, ...]:
+    """Return which parts of Ares differ from the code of the epoch in which event ``seq`` is."""
+    epochs = recorded_epochs(folder).epochs
+    return next(epoch.changed for epoch in reversed(epochs) if epoch.first_seq <= seq)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from ares.domain.errors import UserError
 from ares.domain.events import BarsClosed, Effect, Event, SignalRefused, TradeClosed
 from ares.domain.order_events import OrderAccepted, OrderEnded, SubmitOrder
 from ares.domain.run import RunSetup
-from ares.journal.run import JournalEntry, JournalReader
+from ares.journal.run import JournalEntry, JournalReader, journaled_now
 from ares.kernel.live import OUT_EDGE
 
 
@@ -94,6 +95,12 @@ def target_of(
         return found, (*of_found[0], *of_found[1])
     when = "" if at_ms is None else " at or before that time"
     raise UserError(f"the run made no decision for {name}{when}: `ares run` shows its window")
+
+
+def decision_seq(folder: Path, setup: RunSetup, instrument: str, at_ms: int | None) -> int:
+    """Return the seq of the decision that is to be explained; see ``target_of``."""
+    i = row_of(setup, instrument)
+    return target_of(journaled_now(folder), i, at_ms, instrument)[0].seq
 
 
 def _is_answer(event: Event) -> bool:
