@@ -320,7 +320,7 @@ def started_after(n_events: int) -> tuple[int, int]:
     """Return the bytes that are read at a start after so many events, and those of the journal."""
     setup, first = first_snapshot(True)
     models, disk = Models(SCORERS), CountingDisk()
-    recovery = Recovery(FOLDER, None, Served(), models, disk)
+    recovery = Recovery(FOLDER, Served(), models, disk)
     state = recovery.start(setup, first).state
     journal = RunJournal(FOLDER, None, disk)
     journal._writer._segment_bytes_max = 20_000
