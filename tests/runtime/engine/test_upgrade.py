@@ -171,8 +171,8 @@ def test_an_instant_is_explained_by_the_code_of_its_epoch(
     setup = setup_of(folder)
     assert setup is not None
     key = setup.instruments[0].spec.instrument.key
-    decided = [e for e in entries(folder) if isinstance(e.event, BarsClosed) and e.seq < seq]
-    of_old = decided[-1].event.ts_ms
+    before = [e.event for e in entries(folder) if e.seq < seq]
+    of_old = max(event.ts_ms for event in before if isinstance(event, BarsClosed))
     assert changed_at(folder, decision_seq(folder, setup, key, of_old)) == ("kernel", "engine")
     assert changed_at(folder, decision_seq(folder, setup, key, None)) == ()
     why = explain(folder, key, None, world.models)
