@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from ares.core.commands import ANSWERS_KEPT
-from ares.core.halts import ALL, BY_DIFFERENCE, BY_DOUBT, BY_OPERATOR, BY_VENUE, halt
-from ares.core.reconcile import DOUBT_MS_MAX, SETTLE_MS
+from ares.core.halts import (
+    ALL,
+    BY_DIFFERENCE,
+    BY_FLATTEN,
+    BY_OPERATOR,
+    BY_REMOVAL,
+    BY_VENUE,
+    halt,
+)
+from ares.core.models import Models
 from ares.core.snapshot import restore, snapshot
+from ares.core.step import step
+from ares.domain.model_events import TrainingRequested
 from ares.domain.order_events import (
     CancelOrder,
     CancelRefused,
     CommandDone,
     CommandGiven,
     CommandRefused,
-    DifferenceFound,
-    DifferenceSettled,
     HaltChanged,
-    OrderAbsent,
     OrderFilled,
-    OrderUnknown,
+    SubmitOrder,
     VenueDown,
     VenueUp,
 )
@@ -30,8 +37,6 @@ if TYPE_CHECKING:
     from tests.core.conftest import TwoInstruments
 
 T0, T1 = "test:T0/USDT", "test:T1/USDT"
-UNITS = 1_000 * 10_000
-"""Money units of one lot at 10,000 ticks."""
 
 
 def refused(two: TwoInstruments, verb: str, **args: str) -> str:
@@ -144,6 +149,154 @@ def test_an_entry_is_cancelled_once_the_venue_is_back(two: TwoInstruments) -> No
     assert [e.client_id for e in effects if isinstance(e, CancelOrder)] == [entry]
 
 
+@pytest.mark.parametrize(
+    ("verb", "args", "reason"),
+    [
+        ("halt", {"symbol": "x"}, "halt takes no argument symbol"),
+        ("force-exit", {}, "force-exit is of one instrument: name it"),
+        ("force-exit", {"instrument": T0}, "nothing of test:T0/USDT is held"),
+        ("learn", {"instrument": T0}, "no learner runs beside this engine"),
+        ("symbols", {"action": "drop", "instrument": T0}, "unknown action drop on symbols"),
+        ("symbols", {"action": "add", "instrument": T0}, "test:T0/USDT is traded already"),
+        ("symbols", {"action": "add", "instrument": "X/Y"}, "X/Y is not an instrument of this run"),
+        ("promote", {"instrument": T0}, "there is no challenger"),
+        ("rollback", {"instrument": T0}, "there is no champion"),
+        ("unreadable", {}, "unknown command unreadable"),
+    ],
+)
+def test_each_refusal_has_its_reason(
+    two: TwoInstruments, verb: str, args: dict[str, str], reason: str
+) -> None:
+    assert refused(two, verb, **args).startswith(reason)
+
+
+def test_flatten_sells_what_is_held_and_halts(two: TwoInstruments) -> None:
+    stop, other = two.hold(0), two.hold(1)
+    effects = two.command("flatten", instrument=T0, reason="news")
+    assert [e.client_id for e in effects if isinstance(e, CancelOrder)] == [stop]
+    answer = effects[-1]
+    assert isinstance(answer, CommandDone)
+    assert answer.detail == "entries are halted; 1 position is being sold"
+    (order,) = [e for e in two.end(stop, "cancelled") if isinstance(e, SubmitOrder)]
+    assert (order.kind, order.lots, order.reason) == ("exit", -10, "operator")
+    two.fill(order.client_id, -10)
+    assert (two.held(0), two.held(1)) == (0, 10)
+    assert two.state.orders[other].open
+    assert two.halts == [(0, BY_FLATTEN)]
+    two.command("resume", reason="calm")
+    assert two.halts == []
+
+
+def test_flatten_sells_what_a_late_execution_still_bought(two: TwoInstruments) -> None:
+    entry = two.enter(0)
+    two.accept(entry)
+    effects = two.command("flatten")
+    assert [e.client_id for e in effects if isinstance(e, CancelOrder)] == [entry]
+    sent = two.orders_of(two.fill(entry, 4))
+    assert sent == [("exit", -4)], "no stop is placed under it"
+
+
+def test_flatten_waits_for_differences_and_for_the_venue(two: TwoInstruments) -> None:
+    two.hold(0)
+    stop = two.hold(1)
+    trade_of_a_person(two, 3)
+    effects = two.command("flatten")
+    assert [e.client_id for e in effects if isinstance(e, CancelOrder)] == [stop]
+    answer = effects[-1]
+    assert isinstance(answer, CommandDone)
+    assert answer.detail.endswith(
+        "1 position is being sold; 1 position is not: differences stand, settle them first"
+    )
+    two.take(VenueDown(two.at_ms))
+    (answer,) = two.command("flatten")
+    assert isinstance(answer, CommandDone)
+    assert answer.detail.endswith("2 positions are sold once the venue is back")
+
+
+def test_force_exit_sells_one_position_without_a_halt(two: TwoInstruments) -> None:
+    stop = two.hold(0)
+    two.command("force-exit", instrument="T0/USDT", reason="test")
+    (order,) = [e for e in two.end(stop, "cancelled") if isinstance(e, SubmitOrder)]
+    assert (order.kind, order.lots, order.reason) == ("exit", -10, "operator")
+    (answer,) = two.command("force-exit", instrument=T0)
+    assert isinstance(answer, CommandDone)
+    assert answer.detail == "1 position is being sold"
+    two.fill(order.client_id, -10)
+    assert (two.halts, two.held(0)) == ([], 0)
+
+
+def test_an_instrument_is_removed_only_when_it_is_flat(two: TwoInstruments) -> None:
+    two.hold(0)
+    remove = {"action": "remove", "instrument": T0}
+    assert refused(two, "symbols", **remove) == "test:T0/USDT is not flat: `ares flatten` first"
+    two.command("symbols", action="remove", instrument=T1)
+    assert two.halts == [(1, BY_REMOVAL)]
+    assert refused(two, "symbols", action="remove", instrument=T1) == (
+        "test:T1/USDT was removed already"
+    )
+    refused(two, "resume")
+    two.state = restore(two.setup, snapshot(two.state))
+    assert two.halts == [(1, BY_REMOVAL)], "over a restart, and no resume ends it"
+    two.command("symbols", action="add", instrument=T1)
+    assert two.halts == []
+
+
+def test_an_instrument_with_an_entry_on_its_way_is_not_flat(two: TwoInstruments) -> None:
+    two.enter(0)
+    assert "is not flat" in refused(two, "symbols", action="remove", instrument=T0)
+
+
+def test_stop_and_snapshot_are_answered(two: TwoInstruments) -> None:
+    for verb, detail in (("stop", "the engine stops"), ("snapshot", "a snapshot is written")):
+        (answer,) = two.command(verb, reason="test")
+        assert isinstance(answer, CommandDone)
+        assert answer.detail == detail
+
+
+def test_a_learner_is_asked_for_a_training(engine_of: Any) -> None:
+    engine = engine_of()
+    command = CommandGiven("c", engine.now_ms, "ada", "learn", {"instrument": "T0/USDT"})
+    requested, answer = step(engine.state, command, Models({}))
+    assert requested == TrainingRequested(0, engine.state.at_ms, "ada")
+    assert answer.detail == "a training of test:T0/USDT is requested"  # type: ignore[union-attr] # CommandDone
+
+
+def test_slots_change_for_the_version_that_was_seen_only(engine_of: Any) -> None:
+    engine = engine_of()
+    engine.bars()
+    engine.publish("second")
+    champion = engine.state.slots[0].hash
+
+    def give(n: int, verb: str, version: str) -> Any:
+        args = {"instrument": "T0/USDT", "reason": "test"}
+        command = CommandGiven(f"c{n}", engine.now_ms, "ada", verb, args, 0, version)
+        return step(engine.state, command, Models(engine_scorers()))
+
+    (refusal,) = give(1, "promote", "0123456789")
+    assert refusal.reason == f"the champion is {champion[:12]} by now, not 0123456789"
+    (refusal,) = give(2, "promote", champion[:4])
+    assert isinstance(refusal, CommandRefused)
+    changed, *_, answer = give(3, "promote", champion[:12])
+    assert (changed.move, changed.who, changed.reason) == ("promoted", "ada", "test")
+    assert isinstance(answer, CommandDone)
+    *_, answer = give(4, "rollback", "")
+    assert answer.detail == f"rollback of test:T0/USDT: the champion is {champion[:12]}"
+
+
+def engine_scorers() -> Any:
+    return EveryScorer()
+
+
+class EveryScorer(dict[str, Any]):
+    """A scorer for every package."""
+
+    def __contains__(self, _: object) -> bool:
+        return True
+
+    def __missing__(self, _: str) -> Any:
+        return lambda rows: [0.5] * len(rows)
+
+
 def test_a_halt_of_one_instrument_leaves_the_other(two: TwoInstruments) -> None:
     two.command("halt", instrument=T1)
     assert two.halts == [(1, BY_OPERATOR)]
@@ -169,92 +322,3 @@ def test_resume_is_refused_while_differences_stand(two: TwoInstruments) -> None:
     assert isinstance(answer, CommandDone)
     assert answer.detail == "1 halts ended; 1 for differences stand: settle them"
     assert two.halts == [(0, BY_DIFFERENCE)]
-
-
-def test_settled_lots_are_outside_the_ledger_and_their_price_is_moved_capital(
-    two: TwoInstruments,
-) -> None:
-    """A person bought lots with the account's cash: that is neither a profit nor a loss."""
-    two.hold(1)
-    account = two.state.trade.account[0]
-    names = ("cash", "equity", "peak_equity", "day_equity")
-    before = {name: int(account[name]) for name in names}
-    realized, fees = int(account["realized"]), int(account["fees"])
-    trade_of_a_person(two, 5, 12_000)
-    trade_of_a_person(two, -2, 11_000)
-    moved = -5 * 12_000 * 1_000 + 2 * 11_000 * 1_000 - 2 * 7
-    effects = two.command("settle")
-    settled = [e for e in effects if isinstance(e, DifferenceSettled)]
-    assert [(e.instrument, e.who, e.lots) for e in settled] == [(0, "ada", 5), (0, "ada", -2)]
-    assert sum(e.cash_units for e in settled) == moved
-    assert {name: int(account[name]) - before[name] for name in names} == dict.fromkeys(
-        names, moved
-    )
-    assert (int(account["realized"]), int(account["fees"])) == (realized, fees)
-    assert (two.held(0), two.state.outside_lots) == (0, [3, 0])
-    assert two.halts == []
-    for _ in range(3):
-        two.at_ms += SETTLE_MS
-        assert not [e for e in two.account(3, 10) if isinstance(e, DifferenceFound)]
-
-
-def test_the_differences_of_one_instrument_are_settled_alone(two: TwoInstruments) -> None:
-    trade_of_a_person(two, 5)
-    trade_of_a_person(two, 4, lane=1)
-    two.command("settle", instrument=T1)
-    assert [d.lots for d in two.state.differences] == [5]
-    assert two.halts == [(0, BY_DIFFERENCE)]
-    assert two.state.outside_lots == [0, 4]
-
-
-def test_once_settled_what_was_wanted_meanwhile_is_sent(two: TwoInstruments) -> None:
-    stop = two.hold(0)
-    trade_of_a_person(two, 5)
-    assert two.leave(0) == []
-    assert [getattr(e, "client_id", "") for e in two.command("settle")].count(stop) == 1
-    assert two.orders_of(two.end(stop, "cancelled")) == [("exit", -10)]
-
-
-def vanished_stop(two: TwoInstruments) -> str:
-    """Hold lots whose stop was accepted, and which complete look-ups no longer find."""
-    stop = two.hold(0)
-    two.take(OrderUnknown(stop, two.at_ms))
-    venue_ms = two.state.orders[stop].send_by_ms + 10_000
-    for _ in range(2):
-        two.take(OrderAbsent(stop, two.at_ms, True, venue_ms))
-        while stop not in two.lookups_of(two.wake()):
-            pass
-    assert two.halts == [(0, BY_DIFFERENCE)]
-    return stop
-
-
-def test_a_person_ends_an_order_that_never_arrived(two: TwoInstruments) -> None:
-    stop = vanished_stop(two)
-    assert refused(two, "settle", order=stop) == "outcome must be absent"
-    assert refused(two, "settle", order=stop, outcome="filled") == "outcome must be absent"
-    answer = two.command("settle", order=stop, outcome="absent")[-1]
-    assert answer == CommandDone(answer.id, two.at_ms, "2 settled")  # type: ignore[union-attr] # the answer to a command
-    assert two.state.ended[stop].end_reason == "absent"
-    assert two.orders_of(two.pass_ms(1_000)) == [("stop", -10)]
-
-
-def test_the_halt_for_doubt_ends_with_the_last_order_that_a_person_settles(
-    two: TwoInstruments,
-) -> None:
-    """Nothing else would ever end it: no order is left whose outcome could become known."""
-    stop = vanished_stop(two)
-    two.pass_ms(2 * DOUBT_MS_MAX)
-    assert two.halts == [(0, BY_DIFFERENCE), (0, BY_DOUBT)]
-    two.command("settle", order=stop, outcome="absent")
-    assert two.halts == []
-
-
-@pytest.mark.parametrize("state", ["open", "ended"])
-def test_an_order_whose_outcome_is_known_is_not_settled(two: TwoInstruments, state: str) -> None:
-    stop = two.hold(0)
-    (entry,) = two.state.ended
-    id_ = stop if state == "open" else entry
-    assert "is not one whose outcome is unknown" in refused(
-        two, "settle", order=id_, outcome="absent"
-    )
-    assert two.state.orders[stop].open

@@ -9,11 +9,13 @@ import pytest
 
 from ares.core.orders import Life
 from ares.core.snapshot import restore, snapshot
-from ares.domain.events import Effect
+from ares.domain.events import Effect, TradeClosed
 from ares.domain.order_events import (
     CancelOrder,
     DifferenceFound,
+    EventRefused,
     ExecutionBooked,
+    GasPaid,
     OrderEnded,
     OrderFilled,
     OrderMoved,
@@ -195,3 +197,28 @@ def test_an_order_ends_with_its_last_lot_without_any_word_of_the_venue(two: TwoI
     effects = two.fill(entry, 10)
     assert OrderMoved(entry, 0, two.at_ms, "filled") in effects
     assert two.take(OrderEnded(entry, two.at_ms, "filled", 10)) == []
+
+
+def test_gas_is_paid_from_the_account_and_is_a_cost_of_the_open_trade(two: TwoInstruments) -> None:
+    stop = two.hold(0)
+    account = two.state.trade.account[0]
+    cash, equity = int(account["cash"]), int(account["equity"])
+    assert two.take(GasPaid(two.at_ms, 0, 3 * UNITS)) == []
+    assert (int(account["cash"]), int(account["equity"])) == (cash - 3 * UNITS, equity - 3 * UNITS)
+    assert (int(account["gas"]), float(account["gas_recent"])) == (3 * UNITS, 3.0 * UNITS)
+    (closed,) = [e for e in two.fill(stop, -10) if isinstance(e, TradeClosed)]
+    assert (closed.pnl_units, closed.fees_units) == (-3 * UNITS, 3 * UNITS)
+    assert int(account["gas_trades"]) == 1
+    two.take(GasPaid(two.at_ms, 1, 7))
+    assert int(account["gas"]) == 3 * UNITS + 7
+
+
+@pytest.mark.parametrize(("instrument", "units"), [(2, 5), (-1, 5), (0, 0), (0, -5), (0, 10**18)])
+def test_gas_that_cannot_be_true_is_refused(
+    two: TwoInstruments, instrument: int, units: int
+) -> None:
+    before = snapshot(two.state)
+    (effect,) = two.take(GasPaid(two.at_ms, instrument, units))
+    assert isinstance(effect, EventRefused)
+    two.state.seq -= 1
+    assert snapshot(two.state) == before

@@ -152,6 +152,32 @@ def test_a_type_may_widen_and_not_narrow_and_a_shape_stays(engine: Any) -> None:
         restore(state.setup, with_array("'<i8'", [n + 1], bytes(8 * n + 8)))
 
 
+def test_a_tripped_breaker_survives_an_upgrade_from_fewer_breakers(engine: Any) -> None:
+    """The gas breaker was added behind the others: their rows stay what they are."""
+    state = engine.state
+    for field in ("status", "ms", "trials"):
+        state.trade.account[0][f"breaker_{field}"][:] = [1, 2, 3, 4, 5, 6]
+    content = msgspec.msgpack.decode(snapshot(state))
+    descr, shape = content["layout"]["arrays"]["trade.account"]
+    new = state.trade.account
+    older = [
+        (name, new.dtype[name].base, (5,)) if name.startswith("breaker_") else
+        (name, new.dtype[name])
+        for name in new.dtype.names
+    ]  # fmt: skip
+    old = np.zeros(1, older)
+    for name in new.dtype.names:
+        old[name] = new[name][..., :5] if name.startswith("breaker_") else new[name]
+    content["layout"]["arrays"]["trade.account"] = [
+        repr(np.lib.format.dtype_to_descr(old.dtype)), shape,
+    ]  # fmt: skip
+    content["arrays"]["trade.account"], content["schema"] = old.tobytes(), "older"
+    again = restore(state.setup, msgspec.msgpack.encode(content))
+    for field in ("status", "ms", "trials"):
+        assert again.trade.account[0][f"breaker_{field}"].tolist() == [1, 2, 3, 4, 5, 0]
+    assert descr != content["layout"]["arrays"]["trade.account"][0]
+
+
 def test_a_snapshot_of_another_format_is_refused(
     engine: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,7 +15,7 @@ from ares.domain.events import Effect, Event
 from ares.domain.order_events import (
     SubmitOrder,
 )
-from ares.kernel.trade.layout import BREAKER_DRAWDOWN, OPEN
+from ares.kernel.trade.layout import OPEN
 
 if TYPE_CHECKING:
     from tests.sim.world import World
@@ -72,7 +72,7 @@ class Promises:
             raise Finding(f"event {seq}: an entry while {state.halts} stand")
         account = state.trade.account[0]
         status = account["breaker_status"].tolist()
-        if OPEN in status or status[BREAKER_DRAWDOWN]:
+        if OPEN in status:
             raise Finding(f"event {seq}: an entry while a breaker is open")
         if int(account["gross"]) > 1.001 * RULES.exposure_max * int(account["equity"]) + 10**8:
             raise Finding(f"event {seq}: gross exposure {account['gross']}")

@@ -41,6 +41,8 @@ def rules_of(settings: Settings) -> Rules:
         failed_window_minutes=breakers.failed_window_minutes,
         slippage_sd_max=breakers.slippage_sd_max,
         volatility_ratio_max=breakers.volatility_ratio_max,
+        gas_share_max=breakers.gas_share_max,
+        close_on_drawdown=risk.on_drawdown == "close",
         cooldown_minutes=breakers.cooldown_minutes,
         trial_size=breakers.trial_size,
         trial_trades=breakers.trial_trades,

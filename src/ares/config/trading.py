@@ -89,6 +89,12 @@ class RiskSettings(Section):
         "percent: 15.0 is 15%",
         live=True,
     )
+    on_drawdown: Literal["hold", "close"] = key(
+        "hold",
+        "hold: at max_drawdown_percent entries stop, positions keep their stops. close: everything "
+        "is sold.",
+        live=True,
+    )
     daily_loss_limit: Share = key(
         0.05,
         "Loss within a UTC day at which trading stops until the next day.",

@@ -1,50 +1,68 @@
-"""What people want of the engine: halt, resume, settle. Every command gets one answer, once.
+"""What people want of the engine. Every command gets one answer, once.
 
-Arguments, all texts: ``instrument`` (a key as ``venue:SYMBOL``; without it: all) of halt, resume
-and settle. ``settle`` also takes ``order`` (a client id) with ``outcome`` ``absent``: a person has
-seen at the venue that the order never arrived.
+| verb | arguments, all texts | |
+|---|---|---|
+| ``halt``, ``resume`` | ``instrument``, ``reason`` | of entries; a halt cancels those not filled |
+| ``flatten`` | ``instrument``, ``reason`` | a halt; and all that is held is sold |
+| ``force-exit`` | ``instrument``, ``reason`` | sells one position, without a halt |
+| ``settle`` | ``instrument``, ``order``, ``outcome`` | see ``core.settlement`` |
+| ``breaker`` | ``action``, ``name``, ``instrument``, ``reason`` | see ``core.breaker_commands`` |
+| ``config`` | ``key``, ``value``, ``rules`` | see ``core.rule_changes`` |
+| ``learn`` | ``instrument`` | asks the learner for a training |
+| ``promote``, ``rollback``, ``dismiss`` | ``instrument``, ``reason`` | of its slots |
+| ``symbols`` | ``action``, ``instrument``, ``reason`` | add or remove |
+| ``snapshot``, ``stop`` | ``reason`` | the loop carries them out once they are answered |
+
+``instrument`` is a key as ``venue:SYMBOL``, or a symbol that one venue has; without it: all.
+The version that a command may expect is, of ``config``, how often settings were changed; of slots,
+the hash of the champion (its first digits are enough).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from ares.core.execution import forget, work
+from ares.core.breaker_commands import change_breaker
+from ares.core.challenger import on_change_requested
+from ares.core.execution import want_sold, work
 from ares.core.halts import (
     ALL,
     BY_DIFFERENCE,
+    BY_FLATTEN,
     BY_OPERATOR,
+    BY_REMOVAL,
     BY_UNKNOWN_ORDER,
     halt,
+    is_disputed,
     lift,
-    scope_of,
 )
-from ares.core.ledger import book_closed, book_settled
-from ares.core.reconcile import end_doubt_halt
+from ares.core.models import Models
+from ares.core.rule_changes import change_rules
+from ares.core.settlement import settle
 from ares.core.slot import lanes_of
+from ares.core.slots import champion_lane
 from ares.core.state import State
 from ares.domain.events import Effect
-from ares.domain.order_events import (
-    CommandDone,
-    CommandGiven,
-    CommandRefused,
-    DifferenceFound,
-    DifferenceSettled,
-    OrderMoved,
-)
-from ares.kernel.trade.money import notional_units
+from ares.domain.model_events import SlotChangeRefused, SlotChangeRequested, TrainingRequested
+from ares.domain.order_events import CommandDone, CommandGiven, CommandRefused
+from ares.kernel.trade.layout import REASON_OPERATOR
 
 ANSWERS_KEPT = 1_000
 
+Answered = tuple[list[Effect], str]
+"""What follows from a command, and the answer."""
 
-def on_command(state: State, event: CommandGiven) -> list[Effect]:
+VERSION_DIGITS_MIN = 8
+
+
+def on_command(state: State, event: CommandGiven, models: Models) -> list[Effect]:
     """Carry a command out, or say why not; one that was delivered before is only answered again."""
     answered = state.answers.get(event.id)
     if answered is not None:
         return [answered]
     answer: CommandDone | CommandRefused
     try:
-        effects, detail = _carried_out(state, event)
+        effects, detail = _carried_out(state, event, models)
     except ValueError as error:
         effects, answer = [], CommandRefused(event.id, state.at_ms, str(error))
     else:
@@ -55,23 +73,22 @@ def on_command(state: State, event: CommandGiven) -> list[Effect]:
     return [*effects, answer]
 
 
-def _carried_out(state: State, event: CommandGiven) -> tuple[list[Effect], str]:
+def _carried_out(state: State, event: CommandGiven, models: Models) -> Answered:
     """Return the effects and the answer; raise ValueError with the reason of a refusal."""
     if event.expires_ms and state.at_ms > event.expires_ms:
         raise ValueError("it has expired")
-    scope = _scope(state, event.args.get("instrument", ""))
-    match event.verb:
-        case "halt":
-            return _halt(state, scope, event)
-        case "resume":
-            return _resume(state, scope)
-        case "settle":
-            return _settle(state, scope, event)
-        case _:
-            raise ValueError(f"unknown command {event.verb}")
+    if event.verb not in VERBS:
+        raise ValueError(f"unknown command {event.verb}")
+    carry_out, allowed = VERBS[event.verb]
+    unknown = sorted(event.args.keys() - set(allowed.split()))
+    if unknown:
+        raise ValueError(f"{event.verb} takes no argument {unknown[0]}")
+    return carry_out(state, event, models)
 
 
-def _scope(state: State, key: str) -> int:
+def _scope(state: State, event: CommandGiven) -> int:
+    """Return the instrument that a command names; ALL where it names none."""
+    key = event.args.get("instrument", "")
     if not key:
         return ALL
     lanes = state.setup.instruments[: state.setup.n_instruments]
@@ -84,21 +101,47 @@ def _scope(state: State, key: str) -> int:
     return found[0]
 
 
-def _halt(state: State, scope: int, event: CommandGiven) -> tuple[list[Effect], str]:
-    """Halt entries, and cancel what is still to be filled of them."""
-    detail = f"{event.who}: {event.args.get('reason', '')}".rstrip(": ")
-    effects: list[Effect] = []
-    effects += halt(state, scope, BY_OPERATOR, needs_person=True, detail=detail)
-    for lane in _lanes(state, scope):
-        effects += work(state, lane)
-    return effects, "entries are halted" if effects else "entries were halted already"
+def _instrument(state: State, event: CommandGiven) -> int:
+    """Return the instrument that a command must name."""
+    scope = _scope(state, event)
+    if scope == ALL:
+        raise ValueError(f"{event.verb} is of one instrument: name it")
+    return scope
+
+
+def _key(state: State, i: int) -> str:
+    return state.setup.instruments[i].spec.instrument.key
 
 
 def _lanes(state: State, scope: int) -> Sequence[int]:
     return range(len(state.lane_orders)) if scope == ALL else lanes_of(state.setup, scope)
 
 
-def _resume(state: State, scope: int) -> tuple[list[Effect], str]:
+def _cause(event: CommandGiven) -> str:
+    """Return who wants it, and why."""
+    return f"{event.who}: {event.args.get('reason', '')}".rstrip(": ")
+
+
+def _work_all(state: State, lanes: Sequence[int]) -> list[Effect]:
+    effects: list[Effect] = []
+    for lane in lanes:
+        effects += work(state, lane)
+    return effects
+
+
+# --- entries and positions ---------------------------------------------------------------------
+
+
+def _halt(state: State, event: CommandGiven, _: Models) -> Answered:
+    """Halt entries, and cancel what is still to be filled of them."""
+    scope = _scope(state, event)
+    halted = halt(state, scope, BY_OPERATOR, needs_person=True, detail=_cause(event))
+    effects = [*halted, *_work_all(state, _lanes(state, scope))]
+    return effects, "entries are halted" if halted else "entries were halted already"
+
+
+def _resume(state: State, event: CommandGiven, _: Models) -> Answered:
+    scope = _scope(state, event)
     stands = [h for h in state.halts if h.needs_person and scope in (ALL, h.instrument)]
     if not stands:
         raise ValueError("no halt stands that a person must end")
@@ -112,82 +155,145 @@ def _resume(state: State, scope: int) -> tuple[list[Effect], str]:
     if kept and not effects:
         raise ValueError("differences stand: settle them first")
     if any(h.reason == BY_UNKNOWN_ORDER for h in stands):  # nothing was sent meanwhile
-        for lane in range(len(state.lane_orders)):
-            effects += work(state, lane)
+        effects += _work_all(state, range(len(state.lane_orders)))
     left = f"; {kept} for differences stand: settle them" if kept else ""
     return effects, f"{len(stands) - kept} halts ended{left}"
 
 
-def _settle(state: State, scope: int, event: CommandGiven) -> tuple[list[Effect], str]:
-    """Take the differences of a scope as they stand at the venue, outside the ledger."""
-    effects: list[Effect] = []
-    settled_orders = _end_absent(state, event, effects)
-    chosen = [d for d in state.differences if scope in (ALL, scope_of(state, d.instrument))]
-    if not chosen and not settled_orders:
-        raise ValueError("there is nothing to settle")
-    state.differences = [d for d in state.differences if d not in chosen]
-    for difference in chosen:
-        effects += _take(state, difference, event.who)
-    left = {scope_of(state, d.instrument) for d in state.differences}
-    for i in sorted({scope_of(state, d.instrument) for d in chosen} - left):
-        effects += lift(state, i, BY_DIFFERENCE)
-        for lane in lanes_of(state.setup, i) if i != ALL else ():
-            state.lane_orders[lane].unprotected_ms = 0
-            effects += work(state, lane)
-    return effects, f"{len(chosen) + settled_orders} settled"
+def _flatten(state: State, event: CommandGiven, _: Models) -> Answered:
+    """Halt entries, cancel those on their way, and sell all that is held: see ``execution``."""
+    scope = _scope(state, event)
+    halted = halt(state, scope, BY_FLATTEN, needs_person=True, detail=_cause(event))
+    effects: list[Effect] = [*halted, *_work_all(state, _lanes(state, scope))]
+    return effects, f"entries are halted; {_selling(state, _lanes(state, scope))}"
 
 
-def _end_absent(state: State, event: CommandGiven, effects: list[Effect]) -> int:
-    """End an order that a person says never arrived; return how many."""
-    client_id = event.args.get("order", "")
-    if not client_id:
-        return 0
-    order = state.orders.get(client_id)
-    if order is None or not order.doubt_ms:
-        raise ValueError(f"order {client_id} is not one whose outcome is unknown")
-    if event.args.get("outcome") != "absent":
-        raise ValueError("outcome must be absent")
-    effects += [OrderMoved(client_id, order.instrument, state.at_ms, "absent")]
-    effects += book_closed(state, order, "absent", state.at_ms)
-    effects += forget(state, order)
-    effects += end_doubt_halt(state, order.instrument)
-    effects += work(state, order.instrument)
-    return 1
+def _force_exit(state: State, event: CommandGiven, _: Models) -> Answered:
+    i = _instrument(state, event)
+    lanes = lanes_of(state.setup, i)
+    selling = [lane for lane in lanes if int(state.trade.book[lane]["exit_reason"])]
+    wanted = [lane for lane in lanes if want_sold(state, lane, REASON_OPERATOR)]
+    if not wanted and not selling:
+        raise ValueError(f"nothing of {_key(state, i)} is held")
+    return _work_all(state, wanted), _selling(state, lanes)
 
 
-def _take(state: State, difference: DifferenceFound, who: str) -> list[Effect]:
-    """Take one difference as it stands at the venue: held outside the ledger, capital moved.
-
-    Lots sold that were not held outside were the ledger's: they leave its position, at their price
-    or, where only a balance shows that they are gone, at the newest close.
-    """
-    lane, lots = difference.instrument, difference.lots
-    if lane < 0:
-        return [DifferenceSettled(lane, state.at_ms, who, 0, 0)]
-    i = scope_of(state, lane)
-    missing = max(0, -(state.outside_lots[i] + lots))
-    is_priced = difference.price_ticks > 0
-    price_ticks = difference.price_ticks or int(state.trade.book[lane]["last_close"])
-    fee = difference.fee_units
-    effects: list[Effect] = []
-    cash = 0
-    for holder in (lane, *(other for other in lanes_of(state.setup, i) if other != lane)):
-        taken = min(missing, int(state.trade.book[holder]["position_lots"]))
-        if taken:
-            effects += book_settled(state, holder, -taken, price_ticks, fee)
-            cash -= 0 if is_priced else _units(state, lane, price_ticks, taken) - fee
-            missing, lots, fee = missing - taken, lots + taken, 0
-    state.outside_lots[i] += lots
-    if is_priced:
-        units = _units(state, lane, price_ticks, abs(lots))
-        cash += (-units if lots > 0 else units) - fee
-    account = state.trade.account[0]
-    for name in ("cash", "equity", "peak_equity", "day_equity"):
-        account[name] += cash
-    return [*effects, DifferenceSettled(lane, state.at_ms, who, lots, cash)]
+def _selling(state: State, lanes: Sequence[int]) -> str:
+    """Return what is being sold of some lanes, and what waits."""
+    held = [lane for lane in lanes if int(state.trade.book[lane]["position_lots"])]
+    waiting = [lane for lane in held if is_disputed(state, lane)]
+    if not held:
+        return "nothing is held"
+    if not state.venue_up:
+        return f"{_positions(len(held))} sold once the venue is back"
+    text = f"{_positions(len(held) - len(waiting))} being sold"
+    if not waiting:
+        return text
+    return f"{text}; {_positions(len(waiting))} not: differences stand, settle them first"
 
 
-def _units(state: State, lane: int, price_ticks: int, lots: int) -> int:
-    spec = state.params.specs[lane]
-    mul, div = int(spec["notional_mul"]), int(spec["notional_div"])
-    return int(notional_units(price_ticks, lots, mul, div))
+def _positions(n: int) -> str:
+    return "1 position is" if n == 1 else f"{n} positions are"
+
+
+# --- breakers, settings, instruments, models ----------------------------------------------------
+
+
+def _breaker(state: State, event: CommandGiven, _: Models) -> Answered:
+    lanes = _lanes(state, _scope(state, event))
+    action, name = event.args.get("action", ""), event.args.get("name", "")
+    effects, detail = change_breaker(state, action, name, lanes, _cause(event))
+    return [*effects, *_work_all(state, range(len(state.lane_orders)))], detail
+
+
+def _config(state: State, event: CommandGiven, _: Models) -> Answered:
+    changed = change_rules(state, event.who, event.args, event.version)
+    detail = f"{changed.key} is {changed.value} (version {changed.version} of the settings)"
+    return [changed, *_work_all(state, range(len(state.lane_orders)))], detail
+
+
+def _symbols(state: State, event: CommandGiven, _: Models) -> Answered:
+    """Let an instrument be traded no more, or again: its lanes stay what they are."""
+    action = event.args.get("action", "")
+    if action == "add":
+        return _add(state, event)
+    if action != "remove":
+        raise ValueError(f"unknown action {action} on symbols: add, remove")
+    i = _instrument(state, event)
+    for lane in lanes_of(state.setup, i):
+        placed = state.lane_orders[lane]
+        if int(state.trade.book[lane]["position_lots"]) or placed.entry:
+            raise ValueError(f"{_key(state, i)} is not flat: `ares flatten` first")
+    halted = halt(state, i, BY_REMOVAL, detail=_cause(event))
+    if not halted:
+        raise ValueError(f"{_key(state, i)} was removed already")
+    return [*halted], f"{_key(state, i)} is not traded any more"
+
+
+def _add(state: State, event: CommandGiven) -> Answered:
+    try:
+        i = _instrument(state, event)
+    except ValueError:
+        raise ValueError(
+            f"{event.args.get('instrument', '')} is not an instrument of this run, and instruments"
+            " cannot be added while it runs: add it to symbols and start a new run"
+        ) from None
+    lifted = lift(state, i, BY_REMOVAL)
+    if not lifted:
+        raise ValueError(f"{_key(state, i)} is traded already")
+    return [*lifted], f"{_key(state, i)} is traded again"
+
+
+def _learn(state: State, event: CommandGiven, _: Models) -> Answered:
+    i = _instrument(state, event)
+    if not state.setup.challenger_lanes:
+        raise ValueError("no learner runs beside this engine")
+    requested = TrainingRequested(i, state.at_ms, event.who)
+    return [requested], f"a training of {_key(state, i)} is requested"
+
+
+def _change_slots(state: State, event: CommandGiven, models: Models) -> Answered:
+    i, now_ms = _instrument(state, event), state.at_ms
+    champion = champion_lane(state, i)
+    present = "" if champion is None else state.slots[champion].hash
+    if event.version and not (
+        len(event.version) >= VERSION_DIGITS_MIN and present.startswith(event.version)
+    ):
+        raise ValueError(f"the champion is {present[:12] or 'none'} by now, not {event.version}")
+    action, reason = event.verb, event.args.get("reason", "")
+    assert action in ("promote", "rollback", "dismiss")
+    requested = SlotChangeRequested(now_ms, i, action, event.who, reason)  # type: ignore[arg-type] # checked above
+    effects = on_change_requested(state, requested, models)
+    for effect in effects:
+        if isinstance(effect, SlotChangeRefused):
+            raise ValueError(effect.reason)  # noqa: TRY004 - a refusal, as any other
+    champion = champion_lane(state, i)
+    after = "none" if champion is None else state.slots[champion].hash[:12]
+    return effects, f"{action} of {_key(state, i)}: the champion is {after}"
+
+
+def _of_the_loop(_: State, event: CommandGiven, __: Models) -> Answered:
+    return [], "a snapshot is written" if event.verb == "snapshot" else "the engine stops"
+
+
+def _settle(state: State, event: CommandGiven, _: Models) -> Answered:
+    return settle(state, _scope(state, event), event)
+
+
+VERBS: dict[str, tuple[Callable[[State, CommandGiven, Models], Answered], str]] = {
+    "halt": (_halt, "instrument reason"),
+    "resume": (_resume, "instrument reason"),
+    "flatten": (_flatten, "instrument reason"),
+    "force-exit": (_force_exit, "instrument reason"),
+    "settle": (_settle, "instrument order outcome reason"),
+    "breaker": (_breaker, "action name instrument reason"),
+    "config": (_config, "key value rules reason"),
+    "symbols": (_symbols, "action instrument reason"),
+    "learn": (_learn, "instrument reason"),
+    "promote": (_change_slots, "instrument reason"),
+    "rollback": (_change_slots, "instrument reason"),
+    "dismiss": (_change_slots, "instrument reason"),
+    "snapshot": (_of_the_loop, "reason"),
+    "stop": (_of_the_loop, "reason"),
+}
+"""Verb -> what carries it out, and the arguments that it takes."""

@@ -11,14 +11,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ares.core.facts import KIND_NAMES
-from ares.core.halts import BY_FLATTEN, BY_OPERATOR, BY_REMOVAL, is_disputed, is_halted_by
+from ares.core.halts import (
+    BY_FLATTEN,
+    BY_OPERATOR,
+    BY_REMOVAL,
+    is_disputed,
+    is_halted_by,
+    sells_everything,
+)
 from ares.core.orders import Life, Order, Request, client_id, due_ms, placed_orders, sent
 from ares.core.pieces import for_sale, pieces_of, remaining_wanted
 from ares.core.state import State
 from ares.domain.events import Effect
 from ares.domain.order_events import AmendOrder, CancelOrder, StopMissing, SubmitOrder
 from ares.kernel.trade.arrays import Signal
-from ares.kernel.trade.layout import ENTRY, EXIT, REASON_NAMES, REASON_STOP, STOP
+from ares.kernel.trade.layout import (
+    ENTRY,
+    EXIT,
+    REASON_NAMES,
+    REASON_OPERATOR,
+    REASON_STOP,
+    STOP,
+)
 
 UNPROTECTED_MS_MAX = 1_000
 """After so long without a stop a position is sold: half of what is promised, so that the sale has
@@ -82,13 +96,26 @@ def work(state: State, lane: int) -> list[Effect]:
     entry = state.orders.get(placed.entry)
     exits = placed_orders(placed, "exit", state.orders)
     stops = placed_orders(placed, "stop", state.orders)
-    is_withdrawn = is_halted_by(state, lane, *WITHDRAWING)
+    is_withdrawn = is_halted_by(state, lane, *WITHDRAWING) or sells_everything(state)
     if held == 0:
         placed.unprotected_ms = placed.failures = placed.retry_ms = 0
         is_unwanted = entry is not None and (entry.filled_lots != 0 or is_withdrawn)
         return _cancel(state, *stops, *exits, entry if is_unwanted else None)
+    if is_halted_by(state, lane, BY_FLATTEN):  # what a late execution bought is sold too
+        want_sold(state, lane, REASON_OPERATOR)
     withdrawn = _cancel(state, entry) if is_withdrawn else []
     return withdrawn + _work_on_position(state, lane, held, entry, exits, stops)
+
+
+def want_sold(state: State, lane: int, reason: int) -> bool:
+    """Want all that a lane holds sold; return False where it holds nothing, or is being sold."""
+    book = state.trade.book[lane]
+    if int(book["position_lots"]) == 0 or int(book["exit_reason"]) != 0:
+        return False
+    book["exit_reason"], book["stop_lots"] = reason, 0
+    book["expected_ticks"] = book["last_close"]
+    state.lane_orders[lane].retry_ms = 0
+    return True
 
 
 def _work_on_position(

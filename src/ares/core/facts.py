@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ares.core.state import State
 from ares.domain.events import (
     BreakerChanged,
@@ -12,6 +14,7 @@ from ares.domain.events import (
     TradeClosed,
     VirtualTradeOpened,
 )
+from ares.domain.instrument import MONEY_DECIMALS
 from ares.kernel.trade.layout import (
     BREAKER_NAMES,
     BREAKER_STATUS_NAMES,
@@ -23,12 +26,14 @@ from ares.kernel.trade.layout import (
     NOTICE_BREAKER,
     NOTICE_DAILY_LOSS,
     NOTICE_MODE,
+    OPEN,
     REASON_NAMES,
     REFUSAL_NAMES,
     STOP,
     Records,
 )
 
+UNITS = 10.0**MONEY_DECIMALS
 KIND_NAMES = {ENTRY: "entry", EXIT: "exit", STOP: "stop"}
 KINDS = {name: kind for kind, name in KIND_NAMES.items()}
 
@@ -57,10 +62,33 @@ def notice_effects(notices: Records, k: int) -> list[Effect]:
     if kind == NOTICE_BREAKER:
         names = BREAKER_STATUS_NAMES
         which = BREAKER_NAMES[int(row["code"])]
-        return [BreakerChanged(i, ts_ms, which, names[before], names[after], value)]
+        limit, evidence = float(row["limit"]), _evidence(which, row) if after == OPEN else {}
+        head = (i, ts_ms, which, names[before], names[after], value)
+        return [BreakerChanged(*head, limit, evidence)]
     if kind == NOTICE_DAILY_LOSS:
         return [DailyLossReached(ts_ms, value)]
     return [VirtualTradeOpened(i, ts_ms, REFUSAL_NAMES[int(row["code"])], value)]
+
+
+EVIDENCE: dict[str, tuple[str, ...]] = {
+    "win_rate": ("won", "trades"),
+    "drawdown": ("equity_quote", "peak_equity_quote"),
+    "failures": ("failures_in_row", "orders"),
+    "execution": ("failed", "orders", "window_minutes"),
+    "slippage": ("mean_bps", "sd_bps", "fills"),
+    "gas": ("gas_quote", "gross_profit_quote", "trades"),
+    "volatility": ("volatility_day", "volatility_month", "bars"),
+}
+"""Breaker -> names of the numbers that the value of its notice was computed from."""
+
+
+def _evidence(breaker: str, row: np.void) -> dict[str, float]:
+    """Return those numbers by name; money in the quote currency."""
+    columns = zip(EVIDENCE[breaker], ("first", "second", "third"), strict=False)
+    return {
+        name: float(row[column]) / (UNITS if name.endswith("_quote") else 1.0)
+        for name, column in columns
+    }
 
 
 def outcome_effect(outcomes: Records, k: int) -> TradeClosed:

@@ -6,6 +6,7 @@ from ares.core.orders import Halt
 from ares.core.slot import lanes_of
 from ares.core.state import State
 from ares.domain.order_events import DifferenceFound, HaltChanged
+from ares.kernel.trade.layout import BREAKER_DRAWDOWN, OPEN
 
 ALL = -1
 """The scope of a halt of every instrument."""
@@ -81,6 +82,13 @@ def is_halted_by(state: State, lane: int, *reasons: str) -> bool:
         return False
     scopes = (ALL, lane % state.setup.n_instruments)
     return any(h.reason in reasons and h.instrument in scopes for h in state.halts)
+
+
+def sells_everything(state: State) -> bool:
+    """Return whether the drawdown breaker is open, and all positions are to be sold for it."""
+    if int(state.params.rules[0]["close_on_drawdown"]) == 0:
+        return False
+    return int(state.trade.account[0]["breaker_status"][BREAKER_DRAWDOWN]) == OPEN
 
 
 def scope_of(state: State, lane: int) -> int:

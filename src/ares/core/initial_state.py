@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,7 @@ RULE_TYPES: dict[str, Callable[[float], Any]] = {
     "failures_max": int,
     "trial_trades": int,
     "stop_enabled": bool,
+    "close_on_drawdown": bool,
     "gate_mode": bool,
 }
 """Types of the kernel's rules that are not floats; a setup holds them all as floats."""
@@ -54,7 +55,7 @@ def new_state(setup: RunSetup) -> State:
     """Return the state before any bar."""
     lanes, i, m = len(setup.instruments), setup.n_instruments, len(setup.timeframes)
     traded, tf_ms = traded_of(setup), timeframe_ms(setup.timeframes)
-    params = trade_params(rules_of(setup), traded)
+    params = trade_params(rules_of(setup.rules), traded)
     features = np.full((lanes, m, n_columns(setup)), np.nan, np.float32)
     latest, last_warm = _no_scores(lanes, m), np.zeros((lanes, m), np.bool_)
     packages = np.full((lanes, m), -1, np.int64)
@@ -94,6 +95,8 @@ def new_state(setup: RunSetup) -> State:
         strange_execs={},
         venue_ahead_ms=0,
         answers={},
+        rules=dict(setup.rules),
+        config_version=0,
         slots=first_slots(setup),
         previous_champions=[lane.previous for lane in setup.instruments[:i]],
         edge_lost=zeros(E_PROCESS, lanes),
@@ -174,7 +177,11 @@ def traded_of(setup: RunSetup) -> list[InstrumentRules]:
     return rows
 
 
-def rules_of(setup: RunSetup) -> Rules:
-    """Return the rules of a run."""
-    values = {name: RULE_TYPES.get(name, float)(value) for name, value in setup.rules.items()}
-    return Rules(**values)
+def rules_of(values: Mapping[str, float]) -> Rules:
+    """Return the rules of a run, by their names."""
+    return Rules(**{name: RULE_TYPES.get(name, float)(value) for name, value in values.items()})
+
+
+def write_rules(state: State) -> None:
+    """Write the rules in force where the kernel reads them."""
+    state.params.rules[:] = rules_of(state.rules).record()

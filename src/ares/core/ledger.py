@@ -9,10 +9,19 @@ from __future__ import annotations
 
 from ares.core.facts import KINDS, facts_of_records
 from ares.core.halts import differ
+from ares.core.market import UNITS_MAX
 from ares.core.orders import Order, Request, end, execute, is_complete, note_end
+from ares.core.slot import lanes_of
 from ares.core.state import State, bind_calls
 from ares.domain.events import Effect
-from ares.domain.order_events import EndReason, ExecutionBooked, OrderEnded, OrderFilled
+from ares.domain.order_events import (
+    EndReason,
+    EventRefused,
+    ExecutionBooked,
+    GasPaid,
+    OrderEnded,
+    OrderFilled,
+)
 
 
 def book_execution(state: State, order: Order, event: OrderFilled) -> list[Effect]:
@@ -82,6 +91,24 @@ def book_settled(state: State, lane: int, lots: int, price_ticks: int, fee: int)
     book["expected_ticks"] = expected
     booked = ExecutionBooked("", lane, state.at_ms, lots, price_ticks, fee, "settled")
     return [booked, *facts_of_records(state)]
+
+
+def pay_gas(state: State, event: GasPaid) -> list[Effect]:
+    """Take gas out of the account; it is part of what the open trade of the instrument costs."""
+    if not (0 <= event.instrument < state.setup.n_instruments and 0 < event.units <= UNITS_MAX):
+        reason = f"gas of {event.units} units for instrument {event.instrument}"
+        return [EventRefused(-1, state.at_ms, reason)]
+    account = state.trade.account[0]
+    for name in ("cash", "equity"):
+        account[name] -= event.units
+    for name in ("fees", "gas", "gas_recent"):
+        account[name] += event.units
+    for lane in lanes_of(state.setup, event.instrument):
+        book = state.trade.book[lane]
+        if int(book["position_lots"]):
+            book["position_fees"] += event.units
+            break
+    return []
 
 
 def apply_execution(

@@ -22,12 +22,19 @@ INITIAL = "initial"
 ADDED: dict[str, Any] = dict.fromkeys(
     (
         "Order.counted", "Order.cancel_ms", "Order.amend_ms", "Order.reported_ms", "Order.cancels",
-        "Order.amended_lots", "Order.filled_ms", "LaneOrders.failed_seq",
+        "Order.amended_lots", "Order.filled_ms", "LaneOrders.failed_seq", "trade.account.gas",
+        "trade.account.gas_recent", "trade.account.gross_profit", "trade.account.gas_trades",
     ),
     0,
-) | {"LaneOrders.pieces": [], "Halt.detail": ""}  # fmt: skip
+) | {
+    "LaneOrders.pieces": [], "Halt.detail": "", "rules": INITIAL, "config_version": 0,
+}  # fmt: skip
 """Fields that were added since snapshots of this format were first written -> their value in a
 snapshot without them: a number for every row, ``INITIAL``, or any value of a structure's field."""
+
+WIDENED = frozenset(f"trade.account.breaker_{name}" for name in ("status", "ms", "trials"))
+"""Fields with several values that got more of them at the end, which are 0 in a snapshot without
+them."""
 
 DROPPED: frozenset[str] = frozenset()
 """Fields that were removed since then."""
@@ -151,6 +158,9 @@ def _copy(name: str, old: NDArray[Any], new: NDArray[Any]) -> None:
     _require_dropped({f"{name}.{f}" for f in old.dtype.names if f not in new.dtype.names})
     for field in new.dtype.names:
         full = f"{name}.{field}"
+        if field in old.dtype.names and _is_widened(full, old.dtype[field], new.dtype[field]):
+            new[field][..., : old.dtype[field].shape[0]] = old[field]
+            continue
         if field in old.dtype.names:
             _require_castable(full, old.dtype[field], new.dtype[field])
             new[field] = old[field]
@@ -158,6 +168,10 @@ def _copy(name: str, old: NDArray[Any], new: NDArray[Any]) -> None:
         default = _declared(full)
         if default != INITIAL:
             new[field] = default
+
+
+def _is_widened(name: str, old: np.dtype[Any], new: np.dtype[Any]) -> bool:
+    return name in WIDENED and old.base == new.base and old.shape < new.shape
 
 
 def _require_castable(name: str, old: np.dtype[Any], new: np.dtype[Any]) -> None:

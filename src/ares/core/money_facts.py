@@ -15,7 +15,8 @@ import msgspec
 import numpy as np
 
 from ares.core.execution import forget
-from ares.core.ledger import apply_execution, book_settled
+from ares.core.initial_state import write_rules
+from ares.core.ledger import apply_execution, book_settled, pay_gas
 from ares.core.models import Models
 from ares.core.orders import (
     Order,
@@ -40,6 +41,7 @@ from ares.core.step import step
 from ares.domain.events import (
     BarsClosed,
     BreakerChanged,
+    ConfigChanged,
     DailyLossReached,
     DecisionMade,
     Effect,
@@ -64,6 +66,7 @@ from ares.domain.order_events import (
     DifferenceSettled,
     EndReason,
     ExecutionBooked,
+    GasPaid,
     HaltChanged,
     OrderAccepted,
     OrderAmended,
@@ -196,6 +199,8 @@ class FactFold:
                 state.venue_up = isinstance(event, VenueUp)
             case ClockSkewMeasured():
                 state.venue_ahead_ms = event.venue_ahead_ms
+            case GasPaid():
+                pay_gas(state, event)
             case AccountSeen():
                 if event.complete and event.as_of_ms >= state.ledger_ms:
                     take_balances(state, event)
@@ -256,6 +261,10 @@ class FactFold:
                 book["mode"], book["mode_confidence"] = _MODES[effect.after], effect.mode_confidence
             case BreakerChanged():
                 set_breaker(state, effect)
+            case ConfigChanged():
+                state.rules |= effect.rules
+                state.config_version = effect.version
+                write_rules(state)
             case DailyLossReached():
                 state.trade.account[0]["daily_stopped"] = 1
             case HaltChanged():

@@ -22,7 +22,17 @@ from ares.domain.order_events import (
     SubmitOrder,
 )
 from ares.kernel.trade.decide import MINUTE_MS
-from ares.kernel.trade.layout import BREAKER_NAMES, BREAKER_STATUS_NAMES, BREAKER_VOLATILITY, OPEN
+from ares.kernel.trade.layout import (
+    BREAKER_DRAWDOWN,
+    BREAKER_EXECUTION,
+    BREAKER_FAILURES,
+    BREAKER_GAS,
+    BREAKER_NAMES,
+    BREAKER_STATUS_NAMES,
+    BREAKER_VOLATILITY,
+    BREAKER_WIN_RATE,
+    OPEN,
+)
 from ares.kernel.trade.money import fee_units, notional_units
 
 
@@ -94,6 +104,8 @@ def reserve(state: State, c: SubmitOrder) -> None:
 def set_breaker(state: State, fact: BreakerChanged) -> None:
     """Set a breaker as a fact says."""
     which, after = BREAKER_NAMES.index(fact.breaker), BREAKER_STATUS_NAMES.index(fact.after)
+    if fact.cause and after != OPEN:
+        _begin_again(state, which)
     if which == BREAKER_VOLATILITY:
         book = state.trade.book[fact.instrument]
         book["volatility_status"], book["volatility_ms"] = after, fact.ts_ms
@@ -103,6 +115,22 @@ def set_breaker(state: State, fact: BreakerChanged) -> None:
     account["breaker_ms"][0][which] = fact.ts_ms
     account["breaker_trials"][0][which] = state.params.rules[0]["trial_trades"]
     account["breakers_open"] = int((account["breaker_status"][0] == OPEN).sum())
+
+
+def _begin_again(state: State, which: int) -> None:
+    """Let a breaker that a person closes look at nothing that was before."""
+    account = state.trade.account[0]
+    if which == BREAKER_WIN_RATE:
+        account["win_count"] = 0
+    elif which == BREAKER_DRAWDOWN:
+        account["peak_equity"] = account["equity"]
+    elif which == BREAKER_FAILURES:
+        account["failures"] = 0
+    elif which == BREAKER_EXECUTION:
+        account["execution_count"] = 0
+    elif which == BREAKER_GAS:
+        for name in ("gas_recent", "gross_profit", "gas_trades"):
+            account[name] = 0
 
 
 def set_halt(state: State, fact: HaltChanged) -> None:

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ares.core.initial_state import new_state
+from ares.core.initial_state import new_state, write_rules
 from ares.core.migration import (
     Layout,
     UndeclaredLayout,
@@ -46,7 +46,7 @@ VALUES = (
     "seq", "now_ms", "at_ms", "orders", "ended", "lane_orders", "trades_begun", "nonce",
     "orders_sent", "halts", "differences", "venue_up", "reconciling", "account_known",
     "outside_lots", "mismatch_ms", "ledger_ms", "account_due_ms", "strange_execs",
-    "venue_ahead_ms", "answers", "slots",
+    "venue_ahead_ms", "answers", "rules", "config_version", "slots",
     "previous_champions", "review_due",
 )  # fmt: skip
 """Fields of ``State`` that a snapshot holds as values."""
@@ -60,7 +60,7 @@ with defaults, as in the journal."""
 DERIVED = {
     "setup": "the first record of the journal",
     "slot_records": "from the slots",
-    "params": "from the setup and the slots",
+    "params": "from the setup, the slots and the rules",
     "packages": "from the slots",
     "package_hashes": "from the slots",
     "intervals": "from the setup",
@@ -102,6 +102,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     strange_execs: dict[str, int]
     venue_ahead_ms: int
     answers: dict[str, CommandDone | CommandRefused]
+    rules: dict[str, float]
+    config_version: int
     slots: list[Slot]
     previous_champions: list[Ensemble | None]
     review_due: bool
@@ -166,6 +168,7 @@ def restore(setup: RunSetup, raw: bytes) -> State:
         setattr(state, name, getattr(content, name))
     state.orders = {order.client_id: order for order in content.orders}
     state.ended = {order.client_id: order for order in content.ended}
+    write_rules(state)
     write_slots(state, range(len(state.slots)))
     return state
 

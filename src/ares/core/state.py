@@ -105,6 +105,7 @@ class State:
     strange_execs : executions of orders that are not ours, and when they were reported.
     venue_ahead_ms : what the venue's clock shows beyond ``at_ms``.
     answers  : to the newest commands of people, by id.
+    rules    : the kernel's rules in force, by name; config_version: how often people changed them.
     slots    : (n_lanes,) the ensemble in each lane.
     previous_champions : (n_instruments,) what a rollback restores.
     edge_lost : (n_lanes,) sequential tests for a lost edge.
@@ -147,6 +148,8 @@ class State:
     strange_execs: dict[str, int]
     venue_ahead_ms: int
     answers: dict[str, CommandDone | CommandRefused]
+    rules: dict[str, float]
+    config_version: int
     slots: list[Slot]
     previous_champions: list[Ensemble | None]
     edge_lost: Records
@@ -156,7 +159,7 @@ class State:
     start_values: F64
     compared_since_ms: I64
     review_due: bool
-    # Derived from the slots whenever one of them changes:
+    # Derived from the slots and the rules whenever one of them changes:
     slot_records: Records
     params: TradeParams
     packages: I64

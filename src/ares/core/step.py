@@ -19,6 +19,8 @@ from ares.core.challenger import (
 from ares.core.commands import on_command
 from ares.core.execution import submit, work
 from ares.core.facts import facts_of_records, refusal_effect
+from ares.core.halts import sells_everything
+from ares.core.ledger import pay_gas
 from ares.core.market import refuse_instant, refused_bars
 from ares.core.models import Models
 from ares.core.reconcile import (
@@ -49,6 +51,7 @@ from ares.domain.order_events import (
     CancelRefused,
     ClockSkewMeasured,
     CommandGiven,
+    GasPaid,
     OrderAbsent,
     OrderAccepted,
     OrderAmended,
@@ -116,10 +119,10 @@ def step(state: State, event: Event, models: Models, at_ms: int = 0) -> list[Eff
         case SlotChangeRequested():
             return on_change_requested(state, event, models)
         case _:
-            return _on_engine(state, event)
+            return _on_engine(state, event, models)
 
 
-def _on_engine(state: State, event: Event) -> list[Effect]:
+def _on_engine(state: State, event: Event, models: Models) -> list[Effect]:
     """Take what concerns the engine itself: its start, its session, time, people."""
     match event:
         case RunStarted():
@@ -134,12 +137,14 @@ def _on_engine(state: State, event: Event) -> list[Effect]:
             return on_account(state, event)
         case ClockSkewMeasured():
             return on_clock(state, event)
+        case GasPaid():
+            return pay_gas(state, event)
         case VenueDown():
             return on_venue_down(state)
         case VenueUp():
             return on_venue_up(state)
         case CommandGiven():
-            return on_command(state, event)
+            return on_command(state, event, models)
         case _:  # facts of the learner, and the clean stop: nothing changes
             return []
 
@@ -214,6 +219,9 @@ def decision_effects(state: State, ts_ms: int, refused: Sequence[Effect]) -> lis
         effects += facts_of_records(state)
     if counts[N_REQUESTS]:
         effects += _carry_out(state)
+    if counts[N_NOTICES] and sells_everything(state):
+        for lane in range(len(state.lane_orders)):
+            effects += work(state, lane)
     if state.series:
         effects += series_facts(state, ts_ms)
     return effects

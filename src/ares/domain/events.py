@@ -19,6 +19,7 @@ from ares.domain.model_events import (
     SlotChanged,
     SlotChangeRefused,
     SlotChangeRequested,
+    TrainingRequested,
 )
 from ares.domain.order_events import (
     AccountSeen,
@@ -35,6 +36,7 @@ from ares.domain.order_events import (
     DifferenceSettled,
     EventRefused,
     ExecutionBooked,
+    GasPaid,
     HaltChanged,
     OrderAbsent,
     OrderAccepted,
@@ -121,6 +123,7 @@ Event = (
     | VenueUp
     | AccountSeen
     | ClockSkewMeasured
+    | GasPaid
     | TimeReached
     | CommandGiven
     | Stopping
@@ -196,7 +199,12 @@ class ModeChanged(msgspec.Struct, frozen=True, tag=True, gc=False):
 
 
 class BreakerChanged(msgspec.Struct, frozen=True, tag=True, gc=False):
-    """Fact: a breaker opened, went half-open or closed; ``instrument`` -1 is the account."""
+    """Fact: a breaker opened, went half-open or closed; ``instrument`` -1 is the account.
+
+    value, limit : where it opened by itself, what was compared.
+    evidence : numbers that the value was computed from, by name.
+    cause    : where a person did it: the command, who and why.
+    """
 
     instrument: int
     ts_ms: int
@@ -204,6 +212,25 @@ class BreakerChanged(msgspec.Struct, frozen=True, tag=True, gc=False):
     before: str
     after: str
     value: float
+    limit: float = 0.0
+    evidence: dict[str, float] = {}
+    cause: str = ""
+
+
+class ConfigChanged(msgspec.Struct, frozen=True, tag=True):
+    """Fact: a person changed a live setting of the running engine.
+
+    key, value : the setting, as in ``ares.yaml``.
+    version    : of the engine's settings after it: how many were changed since the run began.
+    rules      : the kernel's rules that changed with it, by name.
+    """
+
+    ts_ms: int
+    key: str
+    value: str
+    version: int
+    who: str
+    rules: dict[str, float]
 
 
 class DailyLossReached(msgspec.Struct, frozen=True, tag=True, gc=False):
@@ -268,6 +295,8 @@ Effect = (
     | ModeChanged
     | BreakerChanged
     | DailyLossReached
+    | ConfigChanged
+    | TrainingRequested
     | VirtualTradeOpened
     | SlotChanged
     | SlotChangeRefused

@@ -125,6 +125,14 @@ class AlertRaised(msgspec.Struct, frozen=True, tag=True):
     message: str
 
 
+class TrainingRequested(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """Fact: a person requests a training of an instrument's models now, from the learner."""
+
+    instrument: int
+    ts_ms: int
+    who: str
+
+
 class SlotChanged(msgspec.Struct, frozen=True, tag=True):
     """Fact: the slots of an instrument changed; the fields describe them after the change.
 

@@ -141,6 +141,14 @@ class AccountSeen(msgspec.Struct, frozen=True, tag=True, gc=False):
     open_ids: tuple[str, ...]
 
 
+class GasPaid(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """A transaction on a chain cost gas, in money units of the account's currency."""
+
+    ts_ms: int
+    instrument: int
+    units: int
+
+
 class ClockSkewMeasured(msgspec.Struct, frozen=True, tag=True, gc=False):
     """How far the venue's clock is ahead of the engine's, in milliseconds."""
 

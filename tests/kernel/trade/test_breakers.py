@@ -14,6 +14,7 @@ from ares.kernel.trade.layout import (
     BREAKER_DRAWDOWN,
     BREAKER_EXECUTION,
     BREAKER_FAILURES,
+    BREAKER_GAS,
     BREAKER_NAMES,
     BREAKER_SLIPPAGE,
     BREAKER_STATUS_NAMES,
@@ -21,10 +22,12 @@ from ares.kernel.trade.layout import (
     BREAKER_WIN_RATE,
     CLOSED,
     ENTRY,
+    EXIT,
     HALF_OPEN,
     NOTICE_BREAKER,
     NOTICE_DAILY_LOSS,
     OPEN,
+    REASON_NAMES,
     REFUSAL,
     REFUSAL_NAMES,
 )
@@ -211,7 +214,123 @@ def test_a_young_market_has_no_normal_volatility(sim: Any, bar: Any) -> None:
 def test_a_breaker_that_is_switched_off_never_turns(sim: Any, cycles: Cycles) -> None:
     log = sim.with_rules(participation_max=0.5).run(*cycles("L" * 30 + "F" * 30 + "G", jump=400))
     assert len([n for n in log.notices if n["kind"] == NOTICE_BREAKER]) == 0
-    assert len(BREAKER_NAMES) == 6
+    assert len(BREAKER_NAMES) == 7
+
+
+EVIDENCE = {
+    "win_rate": (1 / 4, 0.5, 1.0, 4.0, 0.0),
+    "failures": (3.0, 3.0, 3.0, 3.0, 0.0),
+    "execution": (1.0, 0.8, 5.0, 5.0, 20.0),
+}
+"""Of the scripts above: value, limit, then the numbers that the value was computed from."""
+
+
+@pytest.mark.parametrize("name", EVIDENCE)
+def test_the_notice_carries_the_evidence(sim: Any, cycles: Cycles, name: str) -> None:
+    changes, script, extra = SCRIPTS[name]
+    log = sim.with_rules(participation_max=0.5, **COOLDOWN, **changes).run(*cycles(script, **extra))
+    assert evidence(log, "open") == [EVIDENCE[name]]
+    log = sim.with_rules(participation_max=0.5, **COOLDOWN, **changes).run(*cycles(script + REST))
+    assert evidence(log, "half_open") == [(0.0,) * 5], "nothing was compared"
+
+
+def evidence(log: Any, after: str) -> list[tuple[float, ...]]:
+    """Return value, limit and numbers of the notices of breakers that came to a status."""
+    code = BREAKER_STATUS_NAMES.index(after)
+    rows = [n for n in log.notices if n["kind"] == NOTICE_BREAKER and n["after"] == code]
+    names = ("value", "limit", "first", "second", "third")
+    return [tuple(float(row[name]) for name in names) for row in rows]
+
+
+def test_the_evidence_of_slippage_is_what_was_expected(sim: Any, cycles: Cycles) -> None:
+    changes, script, extra = SCRIPTS["slippage"]
+    log = sim.with_rules(participation_max=0.5, **COOLDOWN, **changes).run(*cycles(script, **extra))
+    ((value, limit, mean, sd, fills),) = evidence(log, "open")
+    assert value == pytest.approx(40.0)
+    assert limit == pytest.approx(mean + 2.5 * max(sd, 0.5))
+    assert fills >= 20.0
+
+
+def test_the_evidence_of_drawdown_is_equity_and_peak(sim: Any, cycles: Cycles) -> None:
+    rules = COOLDOWN | {"position_max": 1.0, "exposure_max": 1.0, "drawdown_max": 0.15}
+    log = sim.with_rules(**rules).run(*cycles("L", drop=1_600))
+    ((value, limit, equity, peak, _),) = evidence(log, "open")
+    assert (limit, peak) == (0.15, 1e12)
+    assert value == pytest.approx(1.0 - equity / peak)
+
+
+def pay_gas(state: Any, units: int) -> Any:
+    """Pay gas out of the account, as the engine does."""
+    state.account[0]["gas_recent"] += units
+    state.account[0]["cash"] -= units
+    return state
+
+
+GAS = COOLDOWN | {"gas_share_max": 0.40, "participation_max": 0.5}
+
+
+def test_gas_above_its_share_of_gross_profit_opens_its_breaker(sim: Any, cycles: Cycles) -> None:
+    setup = sim.with_rules(**GAS)
+    won = setup.run(*cycles("WWWWW"))
+    profit = float(won.state.account[0]["gross_profit"])
+    assert profit > 0.0
+    start = 1_700_100_000_000 // DAY_MINUTES // 60_000 * DAY_MINUTES * 60_000
+    for share, expected in ((0.39, []), (0.41, [("closed", "open")])):
+        state = pay_gas(won.state.copy(), int(share * profit))
+        log = setup.run(*cycles("W"), state, start)
+        assert turns(log, BREAKER_GAS) == expected
+        assert refused(log) == ["breaker_gas"] * len(expected)
+    ((value, limit, gas, gross, trades),) = evidence(log, "open")
+    assert (limit, trades) == (0.40, 5.0)
+    assert value == pytest.approx(0.41, abs=1e-4)
+    assert (gas, gross) == (float(int(0.41 * profit)), profit)
+
+
+def test_a_few_trades_are_too_few_for_a_share_of_gas(sim: Any, cycles: Cycles) -> None:
+    setup = sim.with_rules(**GAS)
+    first = pay_gas(setup.first(), 10**9)
+    log = setup.run(*cycles("LLLL"), first)
+    assert turns(log, BREAKER_GAS) == []
+    log = setup.run(*cycles("LLLLL."), first)
+    assert turns(log, BREAKER_GAS) == [("closed", "open")], "gas, and no profit at all"
+
+
+def test_a_closed_gas_breaker_looks_at_new_gas_only(sim: Any, cycles: Cycles) -> None:
+    setup = sim.with_rules(**GAS)
+    log = setup.run(*cycles("LLLLL" + REST + "." + "WW" + "WWWWWW"), pay_gas(setup.first(), 10**9))
+    assert [after for _, after in turns(log, BREAKER_GAS)] == ["open", "half_open", "closed"]
+
+
+def test_the_drawdown_breaker_sells_everything_where_the_rules_want_it(sim: Any, bar: Any) -> None:
+    rules = COOLDOWN | {"position_max": 1.0, "exposure_max": 1.0, "drawdown_max": 0.15}
+    rows = [bar(10_000), bar(10_000), bar(8_000), *[bar(8_000)] * 5]
+    for close, expected in ((False, []), (True, ["drawdown"])):
+        log = sim.with_rules(close_on_drawdown=close, **rules).run(rows, {0: (0.7, 50.0, NAN)})
+        assert turns(log, BREAKER_DRAWDOWN) == [("closed", "open")]
+        exits = [REASON_NAMES[r["reason"]] for r in log.requests if r["kind"] == EXIT]
+        assert exits == expected
+        assert bool(log.state.book["position_lots"][0] == 0) is close
+
+
+def test_a_half_open_drawdown_breaker_is_tried_and_measures_from_its_new_peak(
+    sim: Any, bar: Any, cycles: Cycles
+) -> None:
+    """A person recovered it: see ``core.breaker_commands``."""
+    rules = COOLDOWN | {"position_max": 1.0, "exposure_max": 1.0, "drawdown_max": 0.15}
+    setup = sim.with_rules(**rules)
+    state = setup.run(*cycles("L", drop=1_600)).state
+    account = state.account[0]
+    account["breaker_status"][BREAKER_DRAWDOWN] = HALF_OPEN
+    account["breaker_trials"][BREAKER_DRAWDOWN], account["breakers_open"] = 2, 0
+    account["peak_equity"] = account["equity"]
+    start = 1_700_100_000_000 // DAY_MINUTES // 60_000 * DAY_MINUTES * 60_000
+    log = setup.run(*cycles("WWW"), state.copy(), start)
+    assert turns(log, BREAKER_DRAWDOWN) == [("half_open", "closed")]
+    first, _, third = entries(log)
+    assert first == pytest.approx(third / 4, rel=0.1)
+    account["breaker_trials"][BREAKER_DRAWDOWN] = 99
+    log = setup.run(*cycles("L" * 3, drop=8_000), state.copy(), start)
+    assert turns(log, BREAKER_DRAWDOWN)[0] == ("half_open", "open")
 
 
 DAY_MINUTES = 1_440

@@ -170,7 +170,8 @@ def _close_position(
     outcome.reason = REASON_STOP if kind == STOP else lane.exit_reason
     outcome.code = ALLOWED
     records.counts[N_OUTCOMES] += 1
-    on_trade(ts_ms, pnl > 0, state, params, records)
+    gross = lane.exit_units - lane.entry_units
+    on_trade(ts_ms, pnl > 0, gross, state, params, records)
     if lane.inherited == 0:
         update_mode(i, ts_ms, net_bps, state, params, records)
     outcome.mode_confidence = lane.mode_confidence

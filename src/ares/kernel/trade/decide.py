@@ -20,13 +20,17 @@ from ares.kernel.trade.breakers import (
     cool_down,
     on_daily_loss,
     on_drawdown,
+    on_gas,
     on_volatility,
 )
 from ares.kernel.trade.layout import (
     ALLOWED,
+    BREAKER_DRAWDOWN,
     ENTRY,
     EXIT,
     MODE_TRADING,
+    OPEN,
+    REASON_DRAWDOWN,
     REASON_REVERSAL,
     REASON_SIGNAL,
     REASON_TAKE,
@@ -69,6 +73,7 @@ def trade_step(
     mark_to_market(t, prices.closes, state, params)
     on_drawdown(now_ms, state, params, records)
     on_daily_loss(now_ms, state, params, records)
+    on_gas(now_ms, state, params, records)
     cool_down(now_ms, state, params, records)
     for i in range(state.book.shape[0]):
         close = prices.closes[t, i]
@@ -119,14 +124,18 @@ def _consider_exit(
     params: TradeParams,
     records: TradeRecords,
 ) -> None:
-    """Request an exit when a barrier is reached, the time is over or the signal has turned."""
-    lane = state.book[i]
+    """Request an exit when a barrier is reached, the time is over, the signal has turned, or the
+    drawdown breaker sells everything.
+    """
+    lane, rules = state.book[i], params.rules[0]
     reason = 0
-    if 0 < lane.take_ticks <= close:
+    if rules.close_on_drawdown == 1 and state.account[0].breaker_status[BREAKER_DRAWDOWN] == OPEN:
+        reason = REASON_DRAWDOWN
+    elif 0 < lane.take_ticks <= close:
         reason = REASON_TAKE
     elif 0 < lane.expiry_ms <= now_ms:
         reason = REASON_TIMEOUT
-    elif edge_bps <= params.rules[0].edge_bps_exit:
+    elif edge_bps <= rules.edge_bps_exit:
         reason = REASON_REVERSAL
     if reason == 0:
         return

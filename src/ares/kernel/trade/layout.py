@@ -35,6 +35,8 @@ REASON_TAKE = 3
 REASON_TIMEOUT = 4
 REASON_END = 5
 REASON_REVERSAL = 6
+REASON_OPERATOR = 7
+REASON_DRAWDOWN = 8
 """Why a position was opened or closed."""
 
 ALLOWED = 0
@@ -55,6 +57,7 @@ REFUSED_CASH = 14
 REFUSED_ORDER_RATE = 15
 REFUSED_COLLAR = 16
 REFUSED_SHADOW = 17
+REFUSED_GAS = 18
 REFUSAL_NAMES = (
     "allowed",
     "mode_learning",
@@ -74,18 +77,24 @@ REFUSAL_NAMES = (
     "orders_per_minute",
     "price_collar",
     "no_champion",
+    "breaker_gas",
 )
-REASON_NAMES = ("none", "signal", "stop", "take_profit", "timeout", "end", "reversal")
+REASON_NAMES = (
+    "none", "signal", "stop", "take_profit", "timeout", "end", "reversal", "operator", "drawdown",
+)  # fmt: skip
 
 BREAKER_WIN_RATE = 0
 BREAKER_DRAWDOWN = 1
 BREAKER_FAILURES = 2
 BREAKER_EXECUTION = 3
 BREAKER_SLIPPAGE = 4
-N_BREAKERS = 5
-BREAKER_VOLATILITY = 5
-"""The volatility breaker is kept per instrument, the five before it for the account."""
-BREAKER_NAMES = ("win_rate", "drawdown", "failures", "execution", "slippage", "volatility")
+BREAKER_GAS = 5
+N_BREAKERS = 6
+BREAKER_VOLATILITY = 6
+"""The volatility breaker is kept per instrument, the six before it for the account."""
+BREAKER_NAMES = (
+    "win_rate", "drawdown", "failures", "execution", "slippage", "gas", "volatility",
+)  # fmt: skip
 
 CLOSED = 0
 OPEN = 1
@@ -138,6 +147,8 @@ RULES = np.dtype(
         ("failed_window_ms", _I),
         ("slippage_sd_max", _F),
         ("volatility_ratio_max", _F),
+        ("gas_share_max", _F),  # of gross profit; 0: no limit
+        ("close_on_drawdown", _I),  # 1: the drawdown breaker sells everything when it opens
         ("cooldown_ms", _I),
         ("trial_size", _F),
         ("trial_trades", _I),
@@ -193,6 +204,10 @@ ACCOUNT = np.dtype(
         ("slippage_mean", _F),
         ("slippage_m2", _F),
         ("slippage_last", _F),
+        ("gas", _I),  # paid in all
+        ("gas_recent", _F),  # of the newest trades, as the gross profit of those that won
+        ("gross_profit", _F),
+        ("gas_trades", _I),  # trades that the gas breaker may look at
         ("breakers_open", _I),
         ("breaker_status", _I, (N_BREAKERS,)),
         ("breaker_ms", _I, (N_BREAKERS,)),
@@ -326,6 +341,10 @@ NOTICE = np.dtype(
         ("before", _I),
         ("after", _I),
         ("value", _F),
+        ("limit", _F),  # of a breaker that opened, and what its value was computed from
+        ("first", _F),
+        ("second", _F),
+        ("third", _F),
     ]
 )
 

@@ -66,6 +66,8 @@ class Rules:
     failed_window_minutes: float = 15.0
     slippage_sd_max: float = 2.5
     volatility_ratio_max: float = 3.0
+    gas_share_max: float = 0.40
+    close_on_drawdown: bool = False
     cooldown_minutes: float = 60.0
     trial_size: float = 0.25
     trial_trades: int = 3
@@ -99,6 +101,8 @@ class Rules:
             failed_share_max=0.0,
             slippage_sd_max=0.0,
             volatility_ratio_max=0.0,
+            gas_share_max=0.0,
+            close_on_drawdown=False,
             gate_mode=False,
         )
 
@@ -113,7 +117,8 @@ class Rules:
             "fixed_lots", "stop_enabled", "risk_per_trade", "position_max", "exposure_max",
             "orders_per_minute", "collar_bps", "volatility_target", "daily_loss_max",
             "drawdown_max", "win_rate_min", "win_rate_trades", "failures_max",
-            "failed_share_max", "slippage_sd_max", "volatility_ratio_max", "trial_size",
+            "failed_share_max", "slippage_sd_max", "volatility_ratio_max", "gas_share_max",
+            "close_on_drawdown", "trial_size",
             "trial_trades", "trading_threshold", "hysteresis", "forgetting_trades", "gate_mode",
         ):  # fmt: skip
             row[name] = getattr(self, name)

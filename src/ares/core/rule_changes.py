@@ -1,0 +1,93 @@
+"""Changes of live settings while the engine runs: checked here too, before the next decision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from ares.core.initial_state import write_rules
+from ares.core.state import State
+from ares.domain.events import ConfigChanged
+
+LIMITS: dict[str, tuple[float, float]] = {
+    "edge_bps_min": (-1_000.0, 10_000.0),
+    "edge_bps_exit": (-10_000.0, 10_000.0),
+    "stop_enabled": (0.0, 1.0),
+    "risk_per_trade": (1e-9, 1.0),
+    "position_max": (1e-9, 1.0),
+    "exposure_max": (1e-9, 1.0),
+    "order_quote_max": (1e-9, 1e10),
+    "order_quote_min": (0.0, 1e10),
+    "orders_per_minute": (1.0, 1e9),
+    "collar_bps": (1e-9, 10_000.0),
+    "volatility_target": (1e-9, 10.0),
+    "daily_loss_max": (1e-9, 1.0),
+    "drawdown_max": (1e-9, 1.0),
+    "close_on_drawdown": (0.0, 1.0),
+    "win_rate_min": (0.0, 1.0),
+    "win_rate_trades": (1.0, 256.0),
+    "failures_max": (1.0, 1e9),
+    "failed_share_max": (1e-9, 1.0),
+    "failed_window_minutes": (1.0, 1e6),
+    "slippage_sd_max": (1e-9, 1e3),
+    "volatility_ratio_max": (1.0, 1e3),
+    "gas_share_max": (1e-9, 1.0),
+    "cooldown_minutes": (1.0, 1e6),
+    "trial_size": (1e-9, 1.0),
+    "trial_trades": (1.0, 1e6),
+    "trading_threshold": (1e-9, 1.0),
+    "hysteresis": (0.0, 1.0),
+    "forgetting_trades": (1.0, 1e9),
+}
+"""Rules that may change while the engine runs -> smallest and largest value."""
+
+
+def change_rules(state: State, who: str, args: Mapping[str, str], expected: str) -> ConfigChanged:
+    """Put changed rules into force; return the fact.
+
+    args : ``key`` and ``value`` of the setting as a person writes them, and ``rules``, the rules
+           that it changes as JSON.
+    expected : version of the settings that the change was made for; empty: any.
+
+    Raises ValueError with the reason of a refusal; nothing has changed then.
+    """
+    key, version = args.get("key", ""), state.config_version
+    if expected and expected != str(version):
+        raise ValueError(f"the settings are of version {version} by now, not {expected}")
+    changed = _checked(state.rules | _decoded(args.get("rules", "")), state.rules)
+    if not key or not changed:
+        raise ValueError(f"{key or 'it'} is so already")
+    state.rules |= changed
+    state.config_version += 1
+    write_rules(state)
+    value = args.get("value", "")
+    return ConfigChanged(state.at_ms, key, value, state.config_version, who, changed)
+
+
+def _decoded(raw: str) -> dict[str, float]:
+    try:
+        return msgspec.json.decode(raw, type=dict[str, float])
+    except msgspec.DecodeError:
+        raise ValueError("rules are no JSON object of numbers") from None
+
+
+def _checked(wanted: Mapping[str, float], current: Mapping[str, float]) -> dict[str, float]:
+    """Return what changes; raise ValueError where a value, or two together, break a limit."""
+    changed = {name: value for name, value in wanted.items() if current.get(name) != value}
+    for name, value in changed.items():
+        if name not in LIMITS:
+            raise ValueError(f"{name} cannot be changed while the engine runs")
+        low, high = LIMITS[name]
+        if not low <= value <= high:
+            raise ValueError(f"{name} must be between {low:g} and {high:g}, not {value:g}")
+    for smaller, larger in (
+        ("edge_bps_exit", "edge_bps_min"),
+        ("order_quote_min", "order_quote_max"),
+        ("hysteresis", "trading_threshold"),
+    ):
+        if {smaller, larger} & changed.keys() and wanted[smaller] > wanted[larger]:
+            raise ValueError(
+                f"{smaller} ({wanted[smaller]:g}) must not be above {larger} ({wanted[larger]:g})"
+            )
+    return changed

@@ -1,0 +1,100 @@
+"""A person settles what ledger and venue disagree on, as it stands at the venue.
+
+``order`` (a client id) with ``outcome`` ``absent``: a person has seen at the venue that the order
+never arrived.
+"""
+
+from __future__ import annotations
+
+from ares.core.execution import forget, work
+from ares.core.halts import ALL, BY_DIFFERENCE, lift, scope_of
+from ares.core.ledger import book_closed, book_settled
+from ares.core.reconcile import end_doubt_halt
+from ares.core.slot import lanes_of
+from ares.core.state import State
+from ares.domain.events import Effect
+from ares.domain.order_events import (
+    CommandGiven,
+    DifferenceFound,
+    DifferenceSettled,
+    OrderMoved,
+)
+from ares.kernel.trade.money import notional_units
+
+
+def settle(state: State, scope: int, event: CommandGiven) -> tuple[list[Effect], str]:
+    """Take the differences of a scope as they stand at the venue, outside the ledger.
+
+    Raises ValueError with the reason of a refusal.
+    """
+    effects: list[Effect] = []
+    settled_orders = _end_absent(state, event, effects)
+    chosen = [d for d in state.differences if scope in (ALL, scope_of(state, d.instrument))]
+    if not chosen and not settled_orders:
+        raise ValueError("there is nothing to settle")
+    state.differences = [d for d in state.differences if d not in chosen]
+    for difference in chosen:
+        effects += _take(state, difference, event.who)
+    left = {scope_of(state, d.instrument) for d in state.differences}
+    for i in sorted({scope_of(state, d.instrument) for d in chosen} - left):
+        effects += lift(state, i, BY_DIFFERENCE)
+        for lane in lanes_of(state.setup, i) if i != ALL else ():
+            state.lane_orders[lane].unprotected_ms = 0
+            effects += work(state, lane)
+    return effects, f"{len(chosen) + settled_orders} settled"
+
+
+def _end_absent(state: State, event: CommandGiven, effects: list[Effect]) -> int:
+    """End an order that a person says never arrived; return how many."""
+    client_id = event.args.get("order", "")
+    if not client_id:
+        return 0
+    order = state.orders.get(client_id)
+    if order is None or not order.doubt_ms:
+        raise ValueError(f"order {client_id} is not one whose outcome is unknown")
+    if event.args.get("outcome") != "absent":
+        raise ValueError("outcome must be absent")
+    effects += [OrderMoved(client_id, order.instrument, state.at_ms, "absent")]
+    effects += book_closed(state, order, "absent", state.at_ms)
+    effects += forget(state, order)
+    effects += end_doubt_halt(state, order.instrument)
+    effects += work(state, order.instrument)
+    return 1
+
+
+def _take(state: State, difference: DifferenceFound, who: str) -> list[Effect]:
+    """Take one difference as it stands at the venue: held outside the ledger, capital moved.
+
+    Lots sold that were not held outside were the ledger's: they leave its position, at their price
+    or, where only a balance shows that they are gone, at the newest close.
+    """
+    lane, lots = difference.instrument, difference.lots
+    if lane < 0:
+        return [DifferenceSettled(lane, state.at_ms, who, 0, 0)]
+    i = scope_of(state, lane)
+    missing = max(0, -(state.outside_lots[i] + lots))
+    is_priced = difference.price_ticks > 0
+    price_ticks = difference.price_ticks or int(state.trade.book[lane]["last_close"])
+    fee = difference.fee_units
+    effects: list[Effect] = []
+    cash = 0
+    for holder in (lane, *(other for other in lanes_of(state.setup, i) if other != lane)):
+        taken = min(missing, int(state.trade.book[holder]["position_lots"]))
+        if taken:
+            effects += book_settled(state, holder, -taken, price_ticks, fee)
+            cash -= 0 if is_priced else _units(state, lane, price_ticks, taken) - fee
+            missing, lots, fee = missing - taken, lots + taken, 0
+    state.outside_lots[i] += lots
+    if is_priced:
+        units = _units(state, lane, price_ticks, abs(lots))
+        cash += (-units if lots > 0 else units) - fee
+    account = state.trade.account[0]
+    for name in ("cash", "equity", "peak_equity", "day_equity"):
+        account[name] += cash
+    return [*effects, DifferenceSettled(lane, state.at_ms, who, lots, cash)]
+
+
+def _units(state: State, lane: int, price_ticks: int, lots: int) -> int:
+    spec = state.params.specs[lane]
+    mul, div = int(spec["notional_mul"]), int(spec["notional_div"])
+    return int(notional_units(price_ticks, lots, mul, div))

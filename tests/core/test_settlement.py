@@ -1,0 +1,125 @@
+"""A person settles what ledger and venue disagree on, as it stands at the venue."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ares.core.halts import BY_DIFFERENCE, BY_DOUBT
+from ares.core.reconcile import DOUBT_MS_MAX, SETTLE_MS
+from ares.domain.order_events import (
+    CommandDone,
+    CommandRefused,
+    DifferenceFound,
+    DifferenceSettled,
+    OrderAbsent,
+    OrderFilled,
+    OrderUnknown,
+)
+
+if TYPE_CHECKING:
+    from tests.core.conftest import TwoInstruments
+
+T1 = "test:T1/USDT"
+
+
+def refused(two: TwoInstruments, verb: str, **args: str) -> str:
+    """Give a command that is refused; return the reason, and assert that nothing else followed."""
+    (answer,) = two.command(verb, **args)
+    assert isinstance(answer, CommandRefused)
+    return answer.reason
+
+
+def trade_of_a_person(two: TwoInstruments, lots: int, ticks: int = 10_000, lane: int = 0) -> None:
+    exec_id = f"app {two.state.seq}"
+    two.take(OrderFilled("app", two.at_ms, lots, ticks, 7, exec_id, lane))
+
+
+def test_settled_lots_are_outside_the_ledger_and_their_price_is_moved_capital(
+    two: TwoInstruments,
+) -> None:
+    """A person bought lots with the account's cash: that is neither a profit nor a loss."""
+    two.hold(1)
+    account = two.state.trade.account[0]
+    names = ("cash", "equity", "peak_equity", "day_equity")
+    before = {name: int(account[name]) for name in names}
+    realized, fees = int(account["realized"]), int(account["fees"])
+    trade_of_a_person(two, 5, 12_000)
+    trade_of_a_person(two, -2, 11_000)
+    moved = -5 * 12_000 * 1_000 + 2 * 11_000 * 1_000 - 2 * 7
+    effects = two.command("settle")
+    settled = [e for e in effects if isinstance(e, DifferenceSettled)]
+    assert [(e.instrument, e.who, e.lots) for e in settled] == [(0, "ada", 5), (0, "ada", -2)]
+    assert sum(e.cash_units for e in settled) == moved
+    assert {name: int(account[name]) - before[name] for name in names} == dict.fromkeys(
+        names, moved
+    )
+    assert (int(account["realized"]), int(account["fees"])) == (realized, fees)
+    assert (two.held(0), two.state.outside_lots) == (0, [3, 0])
+    assert two.halts == []
+    for _ in range(3):
+        two.at_ms += SETTLE_MS
+        assert not [e for e in two.account(3, 10) if isinstance(e, DifferenceFound)]
+
+
+def test_the_differences_of_one_instrument_are_settled_alone(two: TwoInstruments) -> None:
+    trade_of_a_person(two, 5)
+    trade_of_a_person(two, 4, lane=1)
+    two.command("settle", instrument=T1)
+    assert [d.lots for d in two.state.differences] == [5]
+    assert two.halts == [(0, BY_DIFFERENCE)]
+    assert two.state.outside_lots == [0, 4]
+
+
+def test_once_settled_what_was_wanted_meanwhile_is_sent(two: TwoInstruments) -> None:
+    stop = two.hold(0)
+    trade_of_a_person(two, 5)
+    assert two.leave(0) == []
+    assert [getattr(e, "client_id", "") for e in two.command("settle")].count(stop) == 1
+    assert two.orders_of(two.end(stop, "cancelled")) == [("exit", -10)]
+
+
+def vanished_stop(two: TwoInstruments) -> str:
+    """Hold lots whose stop was accepted, and which complete look-ups no longer find."""
+    stop = two.hold(0)
+    two.take(OrderUnknown(stop, two.at_ms))
+    venue_ms = two.state.orders[stop].send_by_ms + 10_000
+    for _ in range(2):
+        two.take(OrderAbsent(stop, two.at_ms, True, venue_ms))
+        while stop not in two.lookups_of(two.wake()):
+            pass
+    assert two.halts == [(0, BY_DIFFERENCE)]
+    return stop
+
+
+def test_a_person_ends_an_order_that_never_arrived(two: TwoInstruments) -> None:
+    stop = vanished_stop(two)
+    assert refused(two, "settle", order=stop) == "outcome must be absent"
+    assert refused(two, "settle", order=stop, outcome="filled") == "outcome must be absent"
+    answer = two.command("settle", order=stop, outcome="absent")[-1]
+    assert answer == CommandDone(answer.id, two.at_ms, "2 settled")  # type: ignore[union-attr] # the answer to a command
+    assert two.state.ended[stop].end_reason == "absent"
+    assert two.orders_of(two.pass_ms(1_000)) == [("stop", -10)]
+
+
+def test_the_halt_for_doubt_ends_with_the_last_order_that_a_person_settles(
+    two: TwoInstruments,
+) -> None:
+    """Nothing else would ever end it: no order is left whose outcome could become known."""
+    stop = vanished_stop(two)
+    two.pass_ms(2 * DOUBT_MS_MAX)
+    assert two.halts == [(0, BY_DIFFERENCE), (0, BY_DOUBT)]
+    two.command("settle", order=stop, outcome="absent")
+    assert two.halts == []
+
+
+@pytest.mark.parametrize("state", ["open", "ended"])
+def test_an_order_whose_outcome_is_known_is_not_settled(two: TwoInstruments, state: str) -> None:
+    stop = two.hold(0)
+    (entry,) = two.state.ended
+    id_ = stop if state == "open" else entry
+    assert "is not one whose outcome is unknown" in refused(
+        two, "settle", order=id_, outcome="absent"
+    )
+    assert two.state.orders[stop].open
