@@ -30,7 +30,7 @@ def test_a_rule_is_in_force_at_once_and_after_a_restart(two: TwoInstruments) -> 
     assert answer.detail == "risk.some_key is 0.2 (version 1 of the settings)"
     for _ in range(2):
         assert float(two.state.params.rules[0]["position_max"]) == 0.2
-        assert (two.state.rules["position_max"], two.state.config_version) == (0.2, 1)
+        assert (two.state.rule_changes, two.state.config_version) == ({"position_max": 0.2}, 1)
         assert two.setup.rules["position_max"] == 0.1, "the setup is the run's first"
         two.state = restore(two.setup, snapshot(two.state))
 
@@ -66,7 +66,7 @@ def test_a_value_that_breaks_a_limit_changes_nothing(
     assert isinstance(answer, CommandRefused)
     assert answer.reason.startswith(reason)
     assert two.state.params.rules.tobytes() == before[1]
-    assert (two.state.config_version, two.state.rules) == (0, two.setup.rules)
+    assert (two.state.config_version, two.state.rule_changes) == (0, {})
 
 
 @pytest.mark.parametrize("raw", ["", "[]", '{"a":"b"}', "{", '{"position_max":NaN}'])

@@ -95,7 +95,7 @@ def new_state(setup: RunSetup) -> State:
         strange_execs={},
         venue_ahead_ms=0,
         answers={},
-        rules=dict(setup.rules),
+        rule_changes={},
         config_version=0,
         slots=first_slots(setup),
         previous_champions=[lane.previous for lane in setup.instruments[:i]],
@@ -184,4 +184,9 @@ def rules_of(values: Mapping[str, float]) -> Rules:
 
 def write_rules(state: State) -> None:
     """Write the rules in force where the kernel reads them."""
-    state.params.rules[:] = rules_of(state.rules).record()
+    state.params.rules[:] = rules_of(rules_in_force(state)).record()
+
+
+def rules_in_force(state: State) -> dict[str, float]:
+    """Return the rules by name: of the setup, with what people changed since."""
+    return state.setup.rules | state.rule_changes

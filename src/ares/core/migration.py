@@ -27,7 +27,7 @@ ADDED: dict[str, Any] = dict.fromkeys(
     ),
     0,
 ) | {
-    "LaneOrders.pieces": [], "Halt.detail": "", "rules": INITIAL, "config_version": 0,
+    "LaneOrders.pieces": [], "Halt.detail": "", "rule_changes": INITIAL, "config_version": 0,
 }  # fmt: skip
 """Fields that were added since snapshots of this format were first written -> their value in a
 snapshot without them: a number for every row, ``INITIAL``, or any value of a structure's field."""

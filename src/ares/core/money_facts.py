@@ -262,7 +262,7 @@ class FactFold:
             case BreakerChanged():
                 set_breaker(state, effect)
             case ConfigChanged():
-                state.rules |= effect.rules
+                state.rule_changes |= effect.rules
                 state.config_version = effect.version
                 write_rules(state)
             case DailyLossReached():

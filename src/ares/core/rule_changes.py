@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from ares.core.initial_state import write_rules
+from ares.core.initial_state import rules_in_force, write_rules
 from ares.core.state import State
 from ares.domain.events import ConfigChanged
 
@@ -55,10 +55,11 @@ def change_rules(state: State, who: str, args: Mapping[str, str], expected: str)
     key, version = args.get("key", ""), state.config_version
     if expected and expected != str(version):
         raise ValueError(f"the settings are of version {version} by now, not {expected}")
-    changed = _checked(state.rules | _decoded(args.get("rules", "")), state.rules)
+    current = rules_in_force(state)
+    changed = _checked(current | _decoded(args.get("rules", "")), current)
     if not key or not changed:
         raise ValueError(f"{key or 'it'} is so already")
-    state.rules |= changed
+    state.rule_changes |= changed
     state.config_version += 1
     write_rules(state)
     value = args.get("value", "")

@@ -46,7 +46,7 @@ VALUES = (
     "seq", "now_ms", "at_ms", "orders", "ended", "lane_orders", "trades_begun", "nonce",
     "orders_sent", "halts", "differences", "venue_up", "reconciling", "account_known",
     "outside_lots", "mismatch_ms", "ledger_ms", "account_due_ms", "strange_execs",
-    "venue_ahead_ms", "answers", "rules", "config_version", "slots",
+    "venue_ahead_ms", "answers", "rule_changes", "config_version", "slots",
     "previous_champions", "review_due",
 )  # fmt: skip
 """Fields of ``State`` that a snapshot holds as values."""
@@ -102,7 +102,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     strange_execs: dict[str, int]
     venue_ahead_ms: int
     answers: dict[str, CommandDone | CommandRefused]
-    rules: dict[str, float]
+    rule_changes: dict[str, float]
     config_version: int
     slots: list[Slot]
     previous_champions: list[Ensemble | None]

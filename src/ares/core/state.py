@@ -105,7 +105,8 @@ class State:
     strange_execs : executions of orders that are not ours, and when they were reported.
     venue_ahead_ms : what the venue's clock shows beyond ``at_ms``.
     answers  : to the newest commands of people, by id.
-    rules    : the kernel's rules in force, by name; config_version: how often people changed them.
+    rule_changes : the kernel's rules that people changed while the engine ran, by name;
+               config_version: how often. The others are those of the setup.
     slots    : (n_lanes,) the ensemble in each lane.
     previous_champions : (n_instruments,) what a rollback restores.
     edge_lost : (n_lanes,) sequential tests for a lost edge.
@@ -148,7 +149,7 @@ class State:
     strange_execs: dict[str, int]
     venue_ahead_ms: int
     answers: dict[str, CommandDone | CommandRefused]
-    rules: dict[str, float]
+    rule_changes: dict[str, float]
     config_version: int
     slots: list[Slot]
     previous_champions: list[Ensemble | None]
