@@ -15,12 +15,16 @@ if TYPE_CHECKING:
     from tests.core.conftest import TwoInstruments
 
 
-def change(two: TwoInstruments, version: str = "", **rules: float) -> list[object]:
+def change(two: TwoInstruments, expected: str = "", **rules: float) -> list[object]:
     """Give the command that sets these rules."""
+    return give(two, rules, expected)
+
+
+def give(two: TwoInstruments, rules: dict[str, float], expected: str = "") -> list[object]:
     raw = msgspec.json.encode(rules).decode()
     args = {"key": "risk.some_key", "value": "0.2", "rules": raw}
     id_ = f"c{two.state.seq}"
-    return list(two.take(CommandGiven(id_, two.at_ms, "ada", "config", args, 0, version)))
+    return list(two.take(CommandGiven(id_, two.at_ms, "ada", "config", args, 0, expected)))
 
 
 def test_a_rule_is_in_force_at_once_and_after_a_restart(two: TwoInstruments) -> None:
@@ -62,7 +66,7 @@ def test_a_value_that_breaks_a_limit_changes_nothing(
     two: TwoInstruments, rules: dict[str, float], reason: str
 ) -> None:
     before = snapshot(two.state), two.state.params.rules.tobytes()
-    (answer,) = change(two, **rules)
+    (answer,) = give(two, rules)
     assert isinstance(answer, CommandRefused)
     assert answer.reason.startswith(reason)
     assert two.state.params.rules.tobytes() == before[1]
