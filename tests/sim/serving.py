@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ares.adapters.ccxt_candles import _redirected
+from ares.adapters.ccxt_setup import prepare
 from ares.domain.timeframe import MINUTE_MS
 from ares.kernel.bars import Bars
 from ares.sim.serve.clock import MarketClock
@@ -62,10 +62,7 @@ class Served:
         import ccxt.pro
 
         exchange = getattr(ccxt.pro, name)({"enableRateLimit": False})
-        api = exchange.urls["api"]
-        sockets = _redirected(api["ws"], self.socket_address)
-        rest = {key: url for key, url in api.items() if key != "ws"}
-        exchange.urls["api"] = {**_redirected(rest, self.address), "ws": sockets}
+        prepare(exchange, self.address)
         return exchange
 
     def fault(self, kind: str, **values: object) -> int:

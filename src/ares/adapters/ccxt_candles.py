@@ -5,10 +5,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
-from urllib.parse import urlsplit, urlunsplit
 
 import numpy as np
 
+from ares.adapters.ccxt_setup import line_of, prepare
 from ares.config.venues import require_known_venue
 from ares.domain.errors import ExternalError, UserError
 from ares.domain.instrument import Instrument, InstrumentSpec
@@ -68,14 +68,9 @@ class CcxtCandles:
         self._exchange: Any = getattr(ccxt, venue)(
             {"enableRateLimit": True, "timeout": int(retries.timeout_s * 1000)}
         )
-        self._exchange.options["fetchMarkets"] = _spot_only(self._exchange.options)
-        self._exchange.has["fetchCurrencies"] = (
-            False  # needs an API key on some venues; candles do not need it
-        )
+        prepare(self._exchange, address)
         self._exchange.on_rest_response = self._note_status
         self._status = 0
-        if address is not None:
-            self._exchange.urls["api"] = _redirected(self._exchange.urls["api"], address)
 
     def spec(self, symbol: str) -> InstrumentSpec:
         """Return the instrument and its grid; raise UserError naming the nearest symbol."""
@@ -164,10 +159,10 @@ class CcxtCandles:
         except self._ccxt.BaseError as error:
             if not self._is_temporary(error):
                 raise ExternalError(
-                    f"{self._venue} rejected the request: {_line(error)}"
+                    f"{self._venue} rejected the request: {line_of(error)}"
                 ) from error
             raise ExternalError(
-                f"{self._venue} does not answer ({_line(error)}) after {self._retries.attempts} "
+                f"{self._venue} does not answer ({line_of(error)}) after {self._retries.attempts} "
                 "attempts: candles fetched so far are stored; run the command again to continue"
             ) from error
         finally:
@@ -188,31 +183,5 @@ class CcxtCandles:
 
     def _report_retry(self, details: Any) -> None:
         self._on_retry(
-            f"{self._venue}: {_line(details.caused_by)}; retrying in {details.wait_for:.0f} s"
+            f"{self._venue}: {line_of(details.caused_by)}; retrying in {details.wait_for:.0f} s"
         )
-
-
-def _spot_only(options: dict[str, Any]) -> Any:
-    """Return the option with which a venue loads its spot markets only."""
-    present = options.get("fetchMarkets")
-    if isinstance(present, dict) and "types" in present:
-        return {**present, "types": ["spot"]}
-    return present
-
-
-def _redirected(urls: Any, address: str) -> Any:
-    """Return the venue's addresses with scheme and host replaced, paths kept."""
-    if isinstance(urls, dict):
-        return {name: _redirected(url, address) for name, url in urls.items()}
-    if isinstance(urls, list):
-        return [_redirected(url, address) for url in urls]
-    scheme, host, *_ = urlsplit(address)
-    if not scheme or not host:
-        raise UserError(f"'{address}' is not an address: write http://HOST:PORT")
-    return urlunsplit((scheme, host, *urlsplit(urls)[2:]))
-
-
-def _line(error: BaseException) -> str:
-    """Return the error's kind and the start of its text, in one line."""
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text[:160]}" if text else type(error).__name__

@@ -1,0 +1,198 @@
+"""Past bars and the time of a venue over its public REST, for an engine that runs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from ares.adapters.ccxt_setup import line_of
+from ares.adapters.trade_bars import TradeBars
+from ares.domain.market_data import BarSeen
+from ares.domain.timeframe import MINUTE_MS
+
+CANDLES_REACH = {"kraken": 720}
+"""Venues that serve their newest candles only, and how many; older ones come from their trades."""
+
+TRADES_PAGE = 1000
+
+
+class BackfillPolicy(NamedTuple):
+    """How often a request is tried, and the waits between, in seconds of wall time."""
+
+    attempts: int = 5
+    wait_first_s: float = 1.0
+    wait_max_s: float = 15.0
+    skew_samples: int = 5
+    skew_sample_apart_s: float = 0.37
+
+
+class CcxtBackfill:
+    """The public REST of one venue.
+
+    exchange   : of ccxt's async side, already set up.
+    now_ms     : the engine's time.
+    on_problem : called with one line for each request that failed.
+
+    No method raises for what the venue or the network does.
+    """
+
+    def __init__(
+        self,
+        exchange: Any,
+        now_ms: Callable[[], int],
+        on_problem: Callable[[str], None],
+        policy: BackfillPolicy = BackfillPolicy(),
+    ) -> None:
+        self._exchange = exchange
+        self._now_ms = now_ms
+        self._on_problem = on_problem
+        self._policy = policy
+
+    async def markets(self) -> dict[str, Any] | None:
+        """Return the venue's markets; None when it does not answer."""
+        found: dict[str, Any] | None = await self._ask(self._exchange.load_markets)
+        return found
+
+    async def bars(self, instrument: int, symbol: str, from_ms: int, to_ms: int) -> list[BarSeen]:
+        """Return the closed 1m bars that open at or after ``from_ms`` and before ``to_ms``.
+
+        Where the venue stops answering, those before that point; minutes for which the venue has
+        no candle are absent.
+        """
+        if await self.markets() is None:
+            return []
+        end_ms = min(to_ms, self._now_ms() // MINUTE_MS * MINUTE_MS)
+        reach = CANDLES_REACH.get(self._exchange.id)
+        bars: list[BarSeen] = []
+        if reach is not None:
+            candles_from_ms = (self._now_ms() // MINUTE_MS - (reach - 2)) * MINUTE_MS
+            if from_ms < candles_from_ms:
+                until_ms = min(end_ms, candles_from_ms)
+                bars, complete = await self._from_trades(instrument, symbol, from_ms, until_ms)
+                if not complete:
+                    return bars
+                from_ms = until_ms
+        return bars + await self._from_candles(instrument, symbol, from_ms, end_ms)
+
+    async def skew_ms(self) -> int | None:
+        """Return how far the venue's clock is ahead of the engine's; None when it is unknown.
+
+        A venue that tells whole seconds (Kraken) is asked several times: each answer bounds the
+        difference on both sides, and the bounds are intersected.
+        """
+        if not self._exchange.has.get("fetchTime"):
+            return None
+        low, high = -float("inf"), float("inf")
+        for sample in range(self._policy.skew_samples):
+            if sample:
+                await asyncio.sleep(self._policy.skew_sample_apart_s)
+            sent_ms = self._now_ms()
+            venue_ms = await self._ask(self._exchange.fetch_time)
+            if venue_ms is None:
+                return None
+            resolution_ms = 1_000 if venue_ms % 1_000 == 0 else 1
+            bounds = (venue_ms - self._now_ms(), venue_ms + resolution_ms - sent_ms)
+            if bounds[0] > high or bounds[1] < low:  # the clock was set meanwhile
+                low, high = bounds
+            low, high = max(low, bounds[0]), min(high, bounds[1])
+            if resolution_ms == 1 or high - low <= 250:
+                break
+        return round((low + high) / 2)
+
+    async def _from_candles(
+        self, instrument: int, symbol: str, from_ms: int, end_ms: int
+    ) -> list[BarSeen]:
+        found: dict[int, BarSeen] = {}
+        since_ms = from_ms
+        while since_ms < end_ms:
+            limit = self._page_bars()
+
+            def page(since_ms: int = since_ms, limit: int = limit) -> Any:
+                return self._exchange.fetch_ohlcv(symbol, "1m", since=since_ms, limit=limit)
+
+            rows = await self._ask(page)
+            if rows is None:
+                break
+            for row in rows:
+                if since_ms <= row[0] < end_ms and None not in row[:5]:
+                    opened, high, low, close = (float(cell) for cell in row[1:5])
+                    volume = float(row[5] or 0.0)
+                    bar = BarSeen(instrument, int(row[0]), opened, high, low, close, volume, True)
+                    found[bar.open_ms] = bar
+            newest_ms = max((int(row[0]) for row in rows), default=0)
+            since_ms = max(newest_ms + MINUTE_MS, since_ms + (0 if rows else limit * MINUTE_MS))
+            if rows and newest_ms < since_ms - MINUTE_MS:  # nothing new: a venue that ignores since
+                break
+        return [found[open_ms] for open_ms in sorted(found)]
+
+    async def _from_trades(
+        self, instrument: int, symbol: str, from_ms: int, end_ms: int
+    ) -> tuple[list[BarSeen], bool]:
+        """Return the bars made from all trades of the time, and whether it is complete.
+
+        Silent minutes are flat at the last price, once there is one.
+        """
+        builder = TradeBars(instrument, from_ms)
+        found: dict[int, BarSeen] = {}
+        cursor = str((from_ms - 1) * 1_000_000)
+        complete = False
+        while not complete:
+
+            def page(cursor: str = cursor) -> Any:
+                parameters = {"since": cursor}
+                return self._exchange.fetch_trades(symbol, None, TRADES_PAGE, parameters)
+
+            trades = await self._ask(page)
+            if trades is None:
+                break
+            for trade in trades:
+                given_id, ts_ms = str(trade.get("id") or ""), int(trade["timestamp"])
+                for bar in builder.add(given_id, ts_ms, float(trade["price"]), trade["amount"]):
+                    found[bar.open_ms] = bar
+            reached_ms = int(trades[-1]["timestamp"]) if trades else end_ms
+            complete = not trades or reached_ms >= end_ms
+            following = str(trades[-1]["info"][-1]) if trades else cursor
+            if following == cursor:
+                break
+            cursor = following
+        newest_ms = max(found, default=from_ms)
+        return _with_flat(found, end_ms if complete else newest_ms), complete
+
+    def _page_bars(self) -> int:
+        features = (self._exchange.features or {}).get("spot") or {}
+        return int((features.get("fetchOHLCV") or {}).get("limit") or 500)
+
+    async def _ask(self, call: Callable[[], Any]) -> Any:
+        """Return the call's answer; None after the last attempt failed."""
+        wait_s = self._policy.wait_first_s
+        for attempt in range(1, self._policy.attempts + 1):
+            try:
+                return await call()
+            except Exception as error:  # whatever ccxt or the venue does
+                last = attempt == self._policy.attempts
+                then = "given up" if last else f"retrying in {wait_s:g} s"
+                self._on_problem(f"{self._exchange.id}: {line_of(error)}; {then}")
+                if last:
+                    return None
+            await asyncio.sleep(wait_s)
+            wait_s = min(2.0 * wait_s, self._policy.wait_max_s)
+        return None
+
+
+def _with_flat(found: dict[int, BarSeen], end_ms: int) -> list[BarSeen]:
+    """Return the bars before ``end_ms``, closed, and a flat one for each minute between."""
+    bars: list[BarSeen] = []
+    for open_ms in range(min(found, default=end_ms), end_ms, MINUTE_MS):
+        bar = found.get(open_ms)
+        if bar is not None:
+            bars.append(
+                BarSeen(
+                    *(bar.instrument, open_ms, bar.open, bar.high, bar.low, bar.close, bar.volume),
+                    is_closed=True,
+                )
+            )
+        else:
+            last = bars[-1].close
+            bars.append(BarSeen(bars[-1].instrument, open_ms, last, last, last, last, 0.0, True))
+    return bars

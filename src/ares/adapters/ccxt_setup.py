@@ -1,0 +1,80 @@
+"""What every use of ccxt shares: spot markets only, another address, an error as one line."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from ares.domain.errors import UserError
+
+
+def prepare(exchange: Any, address: str | None) -> None:
+    """Have an exchange load its spot markets only, and talk to ``address`` (scheme and host).
+
+    Its WebSockets go to the same host. Raises UserError where that is no address.
+    """
+    exchange.options["fetchMarkets"] = _spot_only(exchange.options)
+    exchange.has["fetchCurrencies"] = False  # needs an API key on some venues
+    _refuse_text(exchange)
+    if address is None:
+        return
+    api = exchange.urls["api"]
+    scheme, separator, host = address.partition("://")
+    if not separator or not host or scheme not in ("http", "https"):
+        raise UserError(f"'{address}' is not an address: write http://HOST:PORT")
+    rest = {name: url for name, url in api.items() if name != "ws"}
+    exchange.urls["api"] = redirected(rest, address)
+    if "ws" in api:
+        sockets = redirected(api["ws"], f"{'wss' if scheme == 'https' else 'ws'}://{host}")
+        if exchange.id.startswith("binance"):
+            # ccxt tells spot from futures by "/stream" in the URL, which is the real one's host.
+            sockets["spot"] = sockets["spot"].replace("/ws", "/stream/ws")
+        exchange.urls["api"]["ws"] = sockets
+
+
+def redirected(urls: Any, address: str) -> Any:
+    """Return the venue's addresses with scheme and host replaced, paths kept."""
+    if isinstance(urls, dict):
+        return {name: redirected(url, address) for name, url in urls.items()}
+    if isinstance(urls, list):
+        return [redirected(url, address) for url in urls]
+    scheme, host, *_ = urlsplit(address)
+    if not scheme or not host:
+        raise UserError(f"'{address}' is not an address: write http://HOST:PORT")
+    return urlunsplit((scheme, host, *urlsplit(urls)[2:]))
+
+
+def line_of(error: BaseException) -> str:
+    """Return the error's kind and the start of its text, in one line."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:160]}" if text else type(error).__name__
+
+
+def _refuse_text(exchange: Any) -> None:
+    """Make an answer that is not JSON an error: ccxt reads it as an empty one."""
+    import ccxt
+
+    fetch = exchange.fetch
+
+    def checked(answer: Any) -> Any:
+        if isinstance(answer, str | bytes):
+            text = answer if isinstance(answer, str) else answer.decode(errors="replace")
+            raise ccxt.ExchangeNotAvailable(f"an answer is not JSON: {text[:60]!r}")
+        return answer
+
+    async def fetch_later(*args: Any, **kwargs: Any) -> Any:
+        return checked(await fetch(*args, **kwargs))
+
+    def fetch_now(*args: Any, **kwargs: Any) -> Any:
+        return checked(fetch(*args, **kwargs))
+
+    exchange.fetch = fetch_later if inspect.iscoroutinefunction(fetch) else fetch_now
+
+
+def _spot_only(options: dict[str, Any]) -> Any:
+    """Return the option with which a venue loads its spot markets only."""
+    present = options.get("fetchMarkets")
+    if isinstance(present, dict) and "types" in present:
+        return {**present, "types": ["spot"]}
+    return present

@@ -1,0 +1,48 @@
+"""Addresses of ccxt's exchanges, replaced; an error in one line."""
+
+from __future__ import annotations
+
+import pytest
+
+from ares.adapters.ccxt_setup import line_of, prepare, redirected
+from ares.domain.errors import UserError
+
+
+def test_every_address_gets_another_host_and_keeps_its_path() -> None:
+    import ccxt.pro
+
+    kraken = ccxt.pro.kraken()
+    prepare(kraken, "http://127.0.0.1:1")
+    assert kraken.urls["api"]["public"] == "http://127.0.0.1:1"
+    assert kraken.urls["api"]["ws"]["publicV2"] == "ws://127.0.0.1:1/v2"
+    binance = ccxt.pro.binance()
+    prepare(binance, "https://h:2")
+    assert binance.urls["api"]["public"] == "https://h:2/api/v3"
+    assert binance.urls["api"]["ws"]["spot"] == "wss://h:2/stream/ws"
+    assert binance.options["fetchMarkets"]["types"] == ["spot"]
+
+
+def test_a_wrong_address_is_refused() -> None:
+    import ccxt.pro
+
+    for wrong in ("localhost:1", "ftp://x", "http://"):
+        with pytest.raises(UserError, match="http://HOST:PORT"):
+            prepare(ccxt.pro.kraken(), wrong)
+    with pytest.raises(UserError, match="is not an address"):
+        redirected("https://x/y", "x")
+
+
+def test_an_error_is_one_line() -> None:
+    assert line_of(ValueError("a\n  b" + "c" * 500)).startswith("ValueError: a bccc")
+    assert len(line_of(ValueError("c" * 500))) < 200
+    assert line_of(ValueError()) == "ValueError"
+
+
+def test_an_answer_that_is_not_json_is_an_error_and_not_an_empty_answer() -> None:
+    import ccxt
+
+    kraken = ccxt.kraken()
+    kraken.fetch = lambda *_args, **_more: "<html>"
+    prepare(kraken, None)
+    with pytest.raises(ccxt.ExchangeNotAvailable, match="not JSON: '<html>'"):
+        kraken.fetch_ohlcv("BTC/USD")
