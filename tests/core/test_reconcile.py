@@ -418,3 +418,16 @@ def test_a_start_ends_the_halt_of_a_session_that_was_down_before(two: TwoInstrum
     two.take(EngineStarted({}, two.state.seq, "next"))
     two.account(0, 0)
     assert two.halts == []
+
+
+def test_a_clock_that_is_not_believed_is_journaled_and_halts_entries(two: TwoInstruments) -> None:
+    at_ms = two.at_ms
+    year_ms = at_ms + 366 * 86_400_000
+    effects = two.take(EngineStarted({}, two.state.seq, "next", clock_ms=year_ms))
+    (refused,) = [e for e in effects if isinstance(e, EventRefused)]
+    assert f"the machine's clock says {year_ms}, the journal ends at {at_ms}" in refused.reason
+    two.account(0, 0)
+    assert two.halts == [(ALL, BY_CLOCK)]
+    assert two.state.at_ms == at_ms
+    two.take(ClockSkewMeasured(two.at_ms, 0))
+    assert two.halts == []

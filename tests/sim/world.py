@@ -43,10 +43,13 @@ from ares.domain.stretch import BarsStretch
 from ares.domain.timeframe import MINUTE_MS
 from ares.journal.run import encode_effects
 from ares.kernel.trade.money import notional_units
+from ares.runtime.engine.clocks import start_ms
 from ares.runtime.engine.loop import Loop
 from ares.sim.attacking_venue import AttackingVenue
 from ares.sim.faults import Chance, Faults, Occasion, drawn
 from ares.sim.schedule import Schedule
+
+YEAR_MS = 366 * 86_400_000
 
 
 class _Crash(BaseException):
@@ -120,7 +123,7 @@ class World:
         self.venue.prices = list(self.prices)
         self.venue.order_lots_max = order_lots_max_of(self.setup)
         self.cash_start = 0
-        self.ahead_ms = 0
+        self.ahead_ms = self.refused_ms = 0
         self.clock_known = False
         self.crash_allowed = False
         self.running = False
@@ -205,6 +208,8 @@ class World:
 
     def _measure_clock(self) -> None:
         self.clock_known = True
+        if self.refused_ms and self.ahead_ms < 0:  # time goes on from the venue's
+            self.refused_ms = self.ahead_ms = 0
         self._process(ClockSkewMeasured(self._clock_ms(), -self.ahead_ms))
 
     def send(self, command: Command) -> None:
@@ -287,8 +292,7 @@ class World:
         )  # fmt: skip
         self.running = True
         self.promises.naked_ms = [0] * N
-        skew_ms = self.draw.randint(-20_000, 20_000) if self.chance.happens("clock_jump") else 0
-        self.ahead_ms = max(skew_ms, state.at_ms - self.schedule.now_ms)
+        self._set_clock(state)
         self.clock_known = False
         self.schedule.after(self.draw.randint(50, 1_500), self._measure_clock)
         if unanswered is not None:
@@ -298,7 +302,16 @@ class World:
         if self.epochs == 1:
             self._process(RunStarted(self.setup))
         else:
-            self._process(EngineStarted({}, state.seq, f"epoch-{self.epochs}"))
+            nonce = f"epoch-{self.epochs}"
+            self._process(EngineStarted({}, state.seq, nonce, clock_ms=self.refused_ms))
+
+    def _set_clock(self, state: State) -> None:
+        """Set the engine's clock from a machine's that may be wrong, by seconds or by a year."""
+        skew_ms = self.draw.randint(-20_000, 20_000) if self.chance.happens("clock_jump") else 0
+        if state.at_ms and self.chance.happens("clock_year"):
+            skew_ms += self.draw.choice([-YEAR_MS, YEAR_MS])
+        at_ms, self.refused_ms = start_ms(state.at_ms, self.schedule.now_ms + skew_ms)
+        self.ahead_ms = at_ms - self.schedule.now_ms
 
     def _recover(self) -> tuple[State, tuple[Event, int] | None]:
         tail_seq = sum(1 for kind, *_ in self.disk.records if kind == "E")
@@ -356,7 +369,7 @@ class World:
         self._trade_a_minute()
         ts_ms = self.schedule.now_ms // MINUTE_MS * MINUTE_MS
         if self.chance.happens("bar_wrong"):
-            ts_ms += self.market.choice([366 * 86_400_000, -MINUTE_MS])
+            ts_ms += self.market.choice([YEAR_MS, -MINUTE_MS])
         event = BarsClosed(ts_ms, np.array(rows).tobytes(), bytes(here), b"\0" * N)
         if self.mute_bars:
             self.mute_bars -= 1

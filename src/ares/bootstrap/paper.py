@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from ares.core.models import Models
+    from ares.core.state import State
     from ares.domain.events import Effect, Event
     from ares.domain.instrument import Instrument
     from ares.domain.run import RunSetup
@@ -130,7 +131,7 @@ class _Paper:
         is_new, found = self._recover()
         state, settings = found.recovered.state, self._workspace.settings
         load_machine_code(state, found.models)
-        clock = self._clock(state.now_ms, state.setup)
+        clock = self._clock(state)
         recent = RecentEvents(state.setup.keys)
         run = paper_engine(
             self._folder, found.recovered, found.models, found.swap, clock,
@@ -139,7 +140,8 @@ class _Paper:
         commands = self._commands(run, recent, clock)
         run.watch(lambda _seq, _event, effects: _answer(commands, effects))
         feed = self._feed(state.setup, clock, max(state.now_ms, state.setup.from_ms))
-        begin = start_event(found.recovered, is_new, found.hashes, secrets.token_hex(8))
+        nonce = secrets.token_hex(8)
+        begin = start_event(found.recovered, is_new, found.hashes, nonce, clock.refused_ms)
         before = self._warm_events(state.setup, state.now_ms)
         tables = start_tables(self._workspace, PAPER, self._say)
         started(PaperStart(state.setup, not is_new, clock.now_ms(), tuple(self._remarks)), run)
@@ -260,12 +262,12 @@ class _Paper:
 
         return changed_code(newest_hashes(self._folder, setup))
 
-    def _clock(self, state_ms: int, setup: RunSetup) -> RunningClock:
+    def _clock(self, state: State) -> RunningClock:
         from ares.runtime.engine.clocks import RunningClock
 
         if not self._request.stored:
-            return RunningClock()
-        return RunningClock(max(state_ms, setup.from_ms), self._request.speed)
+            return RunningClock.after(state.at_ms)
+        return RunningClock(max(state.now_ms, state.setup.from_ms), self._request.speed)
 
     def _feed(self, setup: RunSetup, clock: RunningClock, after_ms: int) -> MarketFeed:
         """Return the feed of what closes after an instant."""

@@ -284,16 +284,25 @@ def on_clock(state: State, event: ClockSkewMeasured) -> list[Effect]:
     return [*lift(state, ALL, BY_CLOCK)]
 
 
-def on_start(state: State) -> list[Effect]:
+def on_start(state: State, clock_ms: int = 0) -> list[Effect]:
     """Reconcile with the venue before anything is sent: orders, then balances.
+
+    clock_ms : what a clock said that is not believed; 0: it is. Then nothing is opened until the
+               venue's clock is known.
 
     Another engine may have been started with the same keys, or a journal been lost: the open orders
     show it, see ``is_disputed``.
     """
     state.reconciling, state.venue_up = True, True
     _begin_protection(state)
-    halted = [*lift(state, ALL, BY_VENUE), *halt(state, ALL, BY_START)]
-    return [*halted, *_look_up_all(state)]
+    effects: list[Effect] = [*lift(state, ALL, BY_VENUE), *halt(state, ALL, BY_START)]
+    if clock_ms:
+        reason = (
+            f"the machine's clock says {clock_ms}, the journal ends at {state.at_ms}: time goes on"
+            " from the journal, set the clock"
+        )
+        effects += [EventRefused(-1, state.at_ms, reason), *halt(state, ALL, BY_CLOCK)]
+    return [*effects, *_look_up_all(state)]
 
 
 def _begin_protection(state: State) -> None:

@@ -130,7 +130,7 @@ def _on_engine(state: State, event: Event, models: Models) -> list[Effect]:
             return on_start(state)
         case EngineStarted():
             state.nonce, state.orders_sent = event.nonce, 0
-            return on_start(state)
+            return on_start(state, event.clock_ms)
         case TimeReached():
             return on_time(state)
         case AccountSeen():

@@ -70,12 +70,15 @@ class EngineStarted(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     restarted : statistics that began anew, after a crash of another version of the code.
     nonce  : makes the client ids of this epoch unique, see ``core.orders.client_id``. Another one
              at every start: a journal restored from a backup must not issue an id again.
+    clock_ms : what the machine's clock said, where it was not believed: the engine's time goes on
+             from the journal. 0: it was believed.
     """
 
     hashes: dict[str, str]
     after_seq: int
     nonce: str
     restarted: tuple[str, ...] = ()
+    clock_ms: int = 0
 
 
 class BarsClosed(msgspec.Struct, frozen=True, tag=True, gc=False):

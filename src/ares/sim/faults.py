@@ -16,7 +16,8 @@ class Faults:
     itself), partly_filled, slow_fill, late_fill (after the end was reported), beyond_order,
     unknown_order (one that is not ours), moved_capital. Of the market: bar_missing, bar_late,
     bar_wrong, bar_corrected, feed_mute (no bars for minutes while the venue answers). At home:
-    crash, disk_full, clock_jump (at a start), command, upgrade (a clean stop by the old version),
+    crash, disk_full, clock_jump and
+    clock_year (at a start: seconds, a year), command, upgrade (a clean stop by the old version),
     limit_lowered (of an order's size, at an upgrade: open stops are larger than that).
     """
 
@@ -42,6 +43,7 @@ class Faults:
     crash: float = 0.0
     disk_full: float = 0.0
     clock_jump: float = 0.0
+    clock_year: float = 0.0
     command: float = 0.0
     upgrade: float = 0.0
     limit_lowered: float = 0.0
@@ -52,7 +54,7 @@ WORST = Faults(
     rejected=0.10, cancel_refused=0.10, stop_dropped=0.02, partly_filled=0.5, slow_fill=0.2,
     late_fill=0.05, beyond_order=0.02, unknown_order=0.002, moved_capital=0.001,
     bar_missing=0.003, bar_late=0.004, bar_wrong=0.002, bar_corrected=0.01, feed_mute=0.004,
-    crash=0.003, disk_full=0.003, clock_jump=0.3, command=0.01, upgrade=0.01,
+    crash=0.003, disk_full=0.003, clock_jump=0.3, clock_year=0.1, command=0.01, upgrade=0.01,
     limit_lowered=0.6,
 )  # fmt: skip
 """Far more often than any real venue; a world draws each kind at a share of it, or not at all."""

@@ -10,12 +10,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from ares.core.halts import BY_CLOCK
 from ares.core.models import Models
 from ares.core.snapshot import snapshot
 from ares.domain.errors import ExternalError
 from ares.domain.events import BarsClosed, EngineStarted, Event
 from ares.domain.model_events import ModelPublished, ModelRefused, SlotChanged
-from ares.domain.order_events import CommandGiven, HaltChanged, Stopping
+from ares.domain.order_events import ClockSkewMeasured, CommandGiven, HaltChanged, Stopping
 from ares.journal.run import entries
 from ares.journal.snapshots import load_snapshot
 from ares.runtime.engine.clocks import RunningClock
@@ -35,6 +36,7 @@ class Engine:
 
     def __init__(self, world: Any, plan: RunPlan, folder: Path) -> None:
         self.world, self.plan, self.folder = world, plan, folder
+        self.wrong_ms = 0
 
     def start(
         self,
@@ -58,9 +60,13 @@ class Engine:
             recovered = recovery.resume(plan.setup)
         first = int(plan.feed.close_ms.searchsorted(recovered.state.now_ms, side="right"))
         start_ms, passed_ms = max(recovered.state.at_ms, plan.setup.warm_ms), [0]
-        clock = RunningClock(start_ms, monotonic_ns=lambda: passed_ms[0] * 1_000_000)
+        clock = RunningClock.after(
+            recovered.state.at_ms,
+            lambda: passed_ms[0] * 1_000_000,
+            lambda: (start_ms + self.wrong_ms) * 1_000_000,
+        )
         run = paper_engine(self.folder, recovered, models, swap, clock, 10**9, options=options)
-        begin = start_event(recovered, is_new, code_hashes(), "ab" * 8)
+        begin = start_event(recovered, is_new, code_hashes(), "ab" * 8, clock.refused_ms)
 
         async def feed() -> None:
             for t in range(first, len(plan.feed)):
@@ -201,3 +207,26 @@ def test_an_engine_without_events_waits_for_its_next_deadline(
     engine.start()
     assert waits, "it sleeps between two bars"
     assert all(timeout is None or timeout >= 0 for timeout in waits)
+
+
+def test_a_clock_a_year_ahead_at_a_start_moves_no_time_and_is_journaled(engine: Engine) -> None:
+    def stop(run: LiveRun, t: int) -> None:
+        if t == 100:
+            run.stop("a person")
+
+    def measured(run: LiveRun, t: int) -> None:
+        run.post(ClockSkewMeasured(0, 0))
+        stop(run, 100)
+
+    engine.start(stop)
+    *_, last = entries(engine.folder)
+    engine.wrong_ms = 366 * 86_400_000
+    engine.start(measured)
+    started = next(e for e in entries(engine.folder) if isinstance(e.event, EngineStarted))
+    assert isinstance(started.event, EngineStarted)
+    assert started.event.clock_ms == last.at_ms + engine.wrong_ms
+    assert started.at_ms == last.at_ms
+    halts = [e for e in started.effects if isinstance(e, HaltChanged)]
+    assert BY_CLOCK in [halt.reason for halt in halts]
+    *_, newest = entries(engine.folder)
+    assert newest.at_ms < last.at_ms + 86_400_000

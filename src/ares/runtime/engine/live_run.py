@@ -19,7 +19,13 @@ from ares.core.snapshot import snapshot
 from ares.core.state import State
 from ares.domain.events import BarsClosed, Effect, EngineStarted, Event, RunStarted
 from ares.domain.model_events import ModelPublished
-from ares.domain.order_events import CommandDone, CommandGiven, Stopping, TimeReached
+from ares.domain.order_events import (
+    ClockSkewMeasured,
+    CommandDone,
+    CommandGiven,
+    Stopping,
+    TimeReached,
+)
 from ares.journal.run import RunJournal
 from ares.journal.snapshots import save_snapshot
 from ares.runtime.engine.bar_fills import BarFills
@@ -91,6 +97,7 @@ class LiveRun:
         self._saved_seq, self._saved_s = recovered.state.seq, self._events.time()
         self._saving: asyncio.Future[None] | None = None
         self._first_seq = recovered.state.seq
+        self._hashes = recovered.hashes  # of the newest epoch's code
         self._instants = 0
         self._stopped_by = ""
         loop.watch(self._carry_out)
@@ -132,6 +139,8 @@ class LiveRun:
             if self._recovered.unanswered is not None:
                 self._loop.finish(self._recovered.unanswered)
             for event in begin:
+                if isinstance(event, EngineStarted):
+                    self._hashes = event.hashes
                 await self._process(event)
             running = [asyncio.create_task(task()) for task in tasks]
             if running:
@@ -180,6 +189,9 @@ class LiveRun:
         """Process the next event of the queue."""
         if isinstance(event, ModelPublished) and not await self._is_prepared(event):
             return
+        if isinstance(event, ClockSkewMeasured):
+            ahead_ms = self._clock.measured(event.venue_ahead_ms)
+            event = ClockSkewMeasured(self._clock.now_ms(), ahead_ms)
         if type(event) is BarsClosed:
             await self._fill(event)
             self._instants += 1
@@ -244,29 +256,33 @@ class LiveRun:
         if not future.cancelled() and future.exception() is not None:
             self._say(f"no snapshot was written: {future.exception()}")
 
-    def _begin_save(self) -> asyncio.Future[None]:
+    def _begin_save(self, *, is_kept: bool = False) -> asyncio.Future[None]:
         """Take the state's bytes now; write them in a thread once the journal is durable."""
         state, journal = self.state, self._journal
         seq, raw, position, setup = state.seq, snapshot(state), journal.position, state.setup
+        hashes = self._hashes
         self._saved_seq, self._saved_s = seq, self._events.time()
 
         def save() -> None:
             journal.sync()  # a snapshot is never of a later moment than the journal
-            save_snapshot(self._folder, seq, raw, position, setup)
+            save_snapshot(self._folder, seq, raw, position, setup, hashes=hashes, is_kept=is_kept)
 
         return self._events.run_in_executor(self._saver, save)
 
     async def _save(self) -> None:
-        await self._begin_save()
+        await self._begin_save(is_kept=True)
 
 
-def start_event(recovered: RecoveredRun, is_new: bool, hashes: dict[str, str], nonce: str) -> Event:
+def start_event(
+    recovered: RecoveredRun, is_new: bool, hashes: dict[str, str], nonce: str, clock_ms: int = 0
+) -> Event:
     """Return the event with which a start begins: of the run, or of another epoch of it.
 
     nonce : drawn anew at each start: a journal restored from a backup must not issue an id again.
+    clock_ms : what a wall clock said that is not believed, see ``RunningClock.after``.
     """
     state = recovered.state
     if is_new:
         return RunStarted(state.setup)
     restarted = () if recovered.upgrade is None else recovered.upgrade.restarted
-    return EngineStarted(hashes, state.seq, nonce, restarted)
+    return EngineStarted(hashes, state.seq, nonce, restarted, clock_ms)
