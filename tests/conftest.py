@@ -15,8 +15,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from hypothesis import HealthCheck, settings
+from tests.postgres import MISSING, PostgresServer, running_server
 
 from ares.domain.timeframe import Timeframe
+from ares.store.database import open_database
 
 if TYPE_CHECKING:
     from ares.kernel.features.user import UserFeatures
@@ -207,3 +209,13 @@ def binance() -> Iterator[BinanceServer]:
     server = BinanceServer()
     yield server
     server.close()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """Return a PostgreSQL server with a migrated database ``migrated``."""
+    with running_server() as started:
+        if started is None:
+            pytest.skip(MISSING)
+        open_database(started.make_database("migrated")).dispose()
+        yield started

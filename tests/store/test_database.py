@@ -39,13 +39,13 @@ SELECT SUM(pnl) FROM positions WHERE status = 'closed';
 
 
 @pytest.mark.parametrize("query", REFERENCE_QUERIES.strip().splitlines())
-def test_the_queries_that_operators_bring_along_run(engine: Engine, query: str) -> None:
-    with reading(engine) as connection:
+def test_the_queries_that_operators_bring_along_run(sqlite_engine: Engine, query: str) -> None:
+    with reading(sqlite_engine) as connection:
         connection.exec_driver_sql(query).fetchall()
 
 
-def test_a_row_of_now_is_found_by_a_query_of_the_last_hours(engine: Engine) -> None:
-    with writing(engine) as connection:
+def test_a_row_of_now_is_found_by_a_query_of_the_last_hours(sqlite_engine: Engine) -> None:
+    with writing(sqlite_engine) as connection:
         connection.exec_driver_sql(
             "INSERT INTO all_confidence_history"
             " (environment, seq, symbol, timestamp, confidence_score, slot)"
@@ -70,18 +70,18 @@ def test_the_known_version_is_the_newest_migration() -> None:
     assert ScriptDirectory.from_config(config).get_current_head() == SCHEMA_VERSION
 
 
-def test_it_is_in_wal_mode_with_foreign_keys(engine: Engine) -> None:
-    with engine.connect() as connection:
+def test_it_is_in_wal_mode_with_foreign_keys(sqlite_engine: Engine) -> None:
+    with sqlite_engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
 
 
-def test_opening_again_keeps_rows_and_loads_no_migration_tool(engine: Engine) -> None:
-    with writing(engine) as connection:
+def test_opening_again_keeps_rows_and_loads_no_migration_tool(sqlite_engine: Engine) -> None:
+    with writing(sqlite_engine) as connection:
         connection.exec_driver_sql("INSERT INTO projections (environment, seq) VALUES ('paper', 7)")
     script = (
         "import sys; from ares.store.database import *\n"
-        f"engine = open_database({engine.url.database!r})\n"
+        f"engine = open_database({sqlite_engine.url.database!r})\n"
         "with reading(engine) as c: print(c.exec_driver_sql('SELECT seq FROM projections').all())\n"
         "print('alembic' in sys.modules)"
     )
@@ -97,8 +97,8 @@ def test_a_url_is_as_good_as_a_path(tmp_path: Path) -> None:
 
 
 def test_another_database_server_is_refused_by_name() -> None:
-    with pytest.raises(UserError, match=r"database\.url: 'postgresql'"):
-        open_database("postgresql://localhost/ares")
+    with pytest.raises(UserError, match=r"database\.url: 'mysql' is not supported"):
+        open_database("mysql://localhost/ares")
 
 
 def test_a_folder_that_is_missing_is_named(tmp_path: Path) -> None:
@@ -191,12 +191,12 @@ def test_a_migration_that_fails_leaves_nothing_half_made(tmp_path: Path) -> None
     assert names == {"alembic_version", "fills"}
 
 
-def test_a_lock_that_is_held_is_one_line(engine: Engine) -> None:
-    other = sqlite3.connect(str(engine.url.database), isolation_level=None)
+def test_a_lock_that_is_held_is_one_line(sqlite_engine: Engine) -> None:
+    other = sqlite3.connect(str(sqlite_engine.url.database), isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(ExternalError, match="locked by another process"), writing(engine):
+    with pytest.raises(ExternalError, match="locked by another process"), writing(sqlite_engine):
         pass
-    with reading(engine) as connection:  # readers are not held up
+    with reading(sqlite_engine) as connection:  # readers are not held up
         assert connection.exec_driver_sql("SELECT COUNT(*) FROM candles").scalar() == 0
     other.close()
 

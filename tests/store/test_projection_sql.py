@@ -19,7 +19,7 @@ STATEMENTS = {
 
 @pytest.mark.parametrize("name", STATEMENTS)
 def test_a_statement_fits_the_migrated_database(engine: Engine, name: str) -> None:
-    """SQLite compiles it: table and columns exist, and there are as many values as columns."""
+    """It is compiled: table and columns exist, and there are as many values as columns."""
     text = STATEMENTS[name]
     with engine.connect() as connection:
         connection.exec_driver_sql(f"EXPLAIN {text}", (None,) * text.count("?"))

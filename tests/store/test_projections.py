@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from sqlalchemy import Engine
+from tests.postgres import plain
 
 from ares.domain.events import (
     BarsClosed,
@@ -209,10 +210,11 @@ def test_rows_of_an_earlier_version_are_made_anew(engine: Engine) -> None:
     assert everything(engine) == whole
 
 
-def rows(database: Engine, columns: str, table: str, where: str = "1") -> list[tuple[Any, ...]]:
+def rows(database: Engine, columns: str, table: str, where: str = "true") -> list[tuple[Any, ...]]:
     with database.connect() as connection:
         statement = f"SELECT {columns} FROM {table} WHERE {where} ORDER BY id"
-        return [tuple(row) for row in connection.exec_driver_sql(statement).fetchall()]
+        found = connection.exec_driver_sql(statement).fetchall()
+    return [tuple(plain(value) for value in row) for row in found]
 
 
 def test_orders_follow_their_life(engine: Engine) -> None:
@@ -490,8 +492,8 @@ def test_environments_do_not_touch_each_other(engine: Engine) -> None:
     assert {table: rows(engine, "*", table) for table in TABLES} == before
 
 
-def test_times_are_as_sqlite_writes_them(engine: Engine) -> None:
-    with engine.connect() as connection:
+def test_times_are_as_sqlite_writes_them(sqlite_engine: Engine) -> None:
+    with sqlite_engine.connect() as connection:
         stamp = connection.exec_driver_sql(f"SELECT datetime({T0 / 1000}, 'unixepoch')").scalar()
     assert utc_sql(T0) == stamp == "2023-11-14 22:14:00"
     assert utc_sql(-1) == "1969-12-31 23:59:59"

@@ -7,15 +7,14 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-from sqlalchemy import Connection, Engine, func, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection, Engine, case, select
 
 from ares.domain.errors import UserError
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.timeframe import Timeframe
 from ares.kernel.bars import Bars
 from ares.store.cache import ColumnCache
-from ares.store.database import reading, writing
+from ares.store.database import reading, upsert, writing
 from ares.store.rows import (
     RowDifference,
     bars_of,
@@ -217,15 +216,23 @@ def _require_sound(bars: Bars, interval_ms: int) -> None:
 def _refine(connection: Connection, spec: InstrumentSpec) -> None:
     """Store the finer of the stored grid and the given one."""
     grid = {name: getattr(spec, name) for name in GRID}
-    given = insert(instruments).values(
+    given = upsert(connection, instruments).values(
         venue=spec.instrument.venue, symbol=spec.instrument.symbol, **grid
     )
-    finer = {name: func.max(instruments.c[name], given.excluded[name]) for name in GRID}
+    finer = {
+        name: case(
+            (instruments.c[name] > given.excluded[name], instruments.c[name]),
+            else_=given.excluded[name],
+        )
+        for name in GRID
+    }
     connection.execute(given.on_conflict_do_update(index_elements=["venue", "symbol"], set_=finer))
 
 
 def _source_id(connection: Connection, name: str) -> int:
-    connection.execute(insert(candle_sources).values(name=name).on_conflict_do_nothing())
+    connection.execute(
+        upsert(connection, candle_sources).values(name=name).on_conflict_do_nothing()
+    )
     query = select(candle_sources.c.id).where(candle_sources.c.name == name)
     return int(connection.execute(query).scalar_one())
 

@@ -1,20 +1,33 @@
-"""Opens ``ares.db``: connection settings, migrations, and one line for each kind of failure."""
+"""Opens the database: connection settings, migrations, and one line for each kind of failure."""
 
 from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import Connection, Engine, column, create_engine, event, inspect, select, table
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Table,
+    column,
+    create_engine,
+    event,
+    inspect,
+    select,
+    table,
+)
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
 from ares.domain.errors import ExternalError, UserError
 from ares.store.schema import SCHEMA_VERSION
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects.sqlite import Insert
 
 VERSION_TABLE = table("alembic_version", column("version_num"))
 """The table in which Alembic stores the version of the schema."""
@@ -26,13 +39,17 @@ BUSY_MS = 10_000
 def open_database(url_or_path: str | Path, busy_ms: int = BUSY_MS) -> Engine:
     """Return an engine on the database, created or migrated to the newest schema where needed.
 
-    url_or_path : a file, or ``sqlite:///file``.
+    url_or_path : a file, ``sqlite:///file``, or ``postgresql://user:password@host/database``.
     busy_ms     : how long to wait for a lock of another process.
 
     Raises ExternalError when the file is not a database, damaged, of a newer Ares, locked, or
     cannot be written although it must be (new, or of an older schema). An intact database on a
     read-only disk is opened for reading; writing to it raises.
     """
+    if is_postgres(str(url_or_path)):
+        from ares.store.postgres import postgres_engine
+
+        return _migrated(postgres_engine(str(url_or_path), busy_ms))
     path = _path_of(url_or_path)
     if not path.parent.is_dir():
         raise ExternalError(f"cannot open {path}: the folder {path.parent} does not exist")
@@ -47,9 +64,14 @@ def open_database(url_or_path: str | Path, busy_ms: int = BUSY_MS) -> Engine:
 
 
 def _opened(engine: Engine, busy_ms: int) -> Engine:
-    """Return the engine with its database on the newest schema; dispose of it on failure."""
+    """Return the engine on SQLite with its database on the newest schema."""
     event.listen(engine, "connect", lambda raw, _: _configure(raw, busy_ms))
     event.listen(engine, "begin", _begin)
+    return _migrated(engine)
+
+
+def _migrated(engine: Engine) -> Engine:
+    """Return the engine with its database on the newest schema; dispose of it on failure."""
     try:
         version = _version(engine)
         if version is None or version < SCHEMA_VERSION:
@@ -82,18 +104,53 @@ def _log_of(path: Path) -> Path:
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """Yield a connection in one read transaction, which sees one state of the database."""
+    if not on_sqlite(engine):
+        engine = engine.execution_options(isolation_level="REPEATABLE READ")
     with database_errors(engine), engine.begin() as connection:
         yield connection
 
 
 @contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
+def writing(engine: Engine, alone: bool = True) -> Iterator[Connection]:
     """Yield a connection in one write transaction, which commits completely or not at all.
 
-    It takes the lock at the start, so that nothing it reads changes until the end.
+    alone : it takes the lock of all writers at the start, so that nothing it reads changes until
+            the end. Otherwise it waits for them on SQLite only, which has one writer at a time.
     """
     with database_errors(engine), engine.execution_options(ares_writes=True).begin() as connection:
+        if alone and not on_sqlite(engine):
+            from ares.store.postgres import lock_writers
+
+            lock_writers(connection)
         yield connection
+
+
+def on_sqlite(bind: Engine | Connection) -> bool:
+    """Return whether this is SQLite; otherwise it is PostgreSQL."""
+    return bind.dialect.name == "sqlite"
+
+
+def execute_rows(
+    connection: Connection, statement: str, rows: Sequence[tuple[object, ...]]
+) -> None:
+    """Execute a statement of raw SQL for each row, in bulk where the database can."""
+    if not on_sqlite(connection):
+        from ares.store.postgres import copy_rows
+
+        if copy_rows(connection, statement, rows):
+            return
+    connection.exec_driver_sql(statement, list(rows))
+
+
+def upsert(connection: Connection, table: Table) -> Insert:
+    """Return an INSERT into a table that can say what to do where a row is there already."""
+    if on_sqlite(connection):
+        from sqlalchemy.dialects import sqlite
+
+        return sqlite.insert(table)
+    from sqlalchemy.dialects import postgresql
+
+    return cast("Insert", postgresql.insert(table))  # the same methods
 
 
 @contextmanager
@@ -101,11 +158,30 @@ def database_errors(engine: Engine) -> Iterator[None]:
     """Convert errors of the database to an ExternalError of one line; others pass."""
     try:
         yield
-    except (DBAPIError, sqlite3.Error) as error:
-        line = _line_of(error, engine.url.database or str(engine.url))
+    except _driver_errors(engine) as error:
+        line = _line_of(error, engine)
         if line is None:
             raise
         raise ExternalError(line) from error
+
+
+def _driver_errors(engine: Engine) -> tuple[type[Exception], ...]:
+    """Return the errors of a database, as SQLAlchemy and its driver raise them."""
+    if on_sqlite(engine):
+        return (DBAPIError, sqlite3.Error)
+    import psycopg
+
+    return (DBAPIError, psycopg.Error)
+
+
+def is_postgres(url: str) -> bool:
+    """Return whether a URL is one of PostgreSQL.
+
+    >>> is_postgres("postgresql+psycopg://u:p@h/d"), is_postgres("sqlite:///ares.db")
+    (True, False)
+    """
+    scheme = url.partition("://")[0] if "://" in url else ""
+    return scheme == "postgres" or scheme.partition("+")[0] == "postgresql"
 
 
 def _path_of(url_or_path: str | Path) -> Path:
@@ -116,8 +192,8 @@ def _path_of(url_or_path: str | Path) -> Path:
         return Path(text)
     if scheme not in ("sqlite", "sqlite+pysqlite") or not rest.startswith("/"):
         raise UserError(
-            f"database.url: '{scheme}' is not supported yet: "
-            "write sqlite:///FILE, or leave it empty"
+            f"database.url: '{scheme}' is not supported: write"
+            " postgresql://USER:PASSWORD@HOST/DB or sqlite:///FILE, or leave it empty"
         )
     return Path(rest[1:])
 
@@ -138,7 +214,8 @@ def _begin(connection: Connection) -> None:
 
 
 def _version(engine: Engine) -> str | None:
-    """Return the schema version, None for a new file; raise if it is newer than this Ares."""
+    """Return the schema version, None for a new one; raise if it is newer than this Ares."""
+    name = name_of(engine)
     with reading(engine) as connection:
         names = inspect(connection).get_table_names()
         if VERSION_TABLE.name in names:
@@ -146,14 +223,14 @@ def _version(engine: Engine) -> str | None:
             version = None if found is None else str(found)
             if version is not None and version > SCHEMA_VERSION:
                 raise ExternalError(
-                    f"{engine.url.database} was written by a newer version of Ares "
+                    f"{name} was written by a newer version of Ares "
                     f"(schema {version}; this version supports {SCHEMA_VERSION}): "
                     "upgrade Ares, or restore an older backup"
                 )
             return version
     if names:
         raise ExternalError(
-            f"{engine.url.database} is a database of another program: move it away, "
+            f"{name} is a database of another program: move it away, "
             "or point database.url to a new file"
         )
     return None
@@ -168,20 +245,43 @@ def _upgrade(engine: Engine) -> None:
     folder = str(Path(__file__).parent / "migrations")
     config.set_main_option("script_location", folder.replace("%", "%%"))
     config.set_main_option("path_separator", "os")
+    if on_sqlite(engine):
+        _write_ahead(engine)
+    with writing(engine) as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        if not on_sqlite(engine):
+            from ares.store.postgres import make_hypertables
+
+            make_hypertables(connection)
+
+
+def _write_ahead(engine: Engine) -> None:
     with database_errors(engine):
         raw = engine.raw_connection()
         try:
             raw.cursor().execute("PRAGMA journal_mode = WAL")
         finally:
             raw.close()
-    with writing(engine) as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
 
 
-def _line_of(error: DBAPIError | sqlite3.Error, path: str) -> str | None:
+def name_of(engine: Engine) -> str:
+    """Return the name of a database for people, without user and password."""
+    if on_sqlite(engine):
+        return str(engine.url.database)
+    from ares.store.postgres import server_of
+
+    return server_of(engine.url)
+
+
+def _line_of(error: Exception, engine: Engine) -> str | None:
     """Return the message for an external failure; None for any other error."""
     cause = error.orig if isinstance(error, DBAPIError) else error
+    if not on_sqlite(engine):
+        from ares.store.postgres import line_of
+
+        return line_of(cause, engine.url)
+    path = name_of(engine)
     name = getattr(cause, "sqlite_errorname", None) or ""
     for prefix, line in _LINES.items():
         if name.startswith(prefix):

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine
 from ares.domain.news import MARKET, NewsRow
 from ares.domain.series import SentimentSpec
 from ares.kernel.features.observations import ALL_INSTRUMENTS, Observations
-from ares.store.database import reading, writing
+from ares.store.database import execute_rows, reading, writing
 
 _CHUNK = 500
 
@@ -103,20 +103,26 @@ class NewsStore:
         """Return what is stored, by source and scope."""
         with reading(self.engine) as connection:
             groups = connection.exec_driver_sql(
-                "SELECT source, scope, group_concat(DISTINCT scorer), count(*), count(headline),"
-                " sum(score = 0), count(received_ms), min(published_ms), max(published_ms)"
+                "SELECT source, scope, count(*), count(headline),"
+                " sum(CASE WHEN score = 0 THEN 1 ELSE 0 END), count(received_ms),"
+                " min(published_ms), max(published_ms)"
                 " FROM news GROUP BY source, scope ORDER BY source, scope"
             ).all()
+            scorers: dict[tuple[str, str], list[str]] = {}
+            for source, scope, scorer in connection.exec_driver_sql(
+                "SELECT DISTINCT source, scope, scorer FROM news"
+            ):
+                scorers.setdefault((source, scope), []).append(scorer)
             found = []
-            for source, scope, scorers, *numbers in groups:
+            for source, scope, *numbers in groups:
                 silence = connection.exec_driver_sql(
                     "SELECT published_ms - before AS silence, before FROM (SELECT published_ms,"
                     " lag(published_ms) OVER (ORDER BY published_ms) AS before FROM news"
-                    " WHERE source = ? AND scope = ?) WHERE before IS NOT NULL"
+                    " WHERE source = ? AND scope = ?) AS pauses WHERE before IS NOT NULL"
                     " ORDER BY silence DESC, before LIMIT 1",
                     (source, scope),
                 ).first()
-                names = tuple(sorted(scorers.split(",")))
+                names = tuple(sorted(scorers[source, scope]))
                 longest = (0, numbers[4]) if silence is None else tuple(silence)
                 found.append(NewsSource(source, scope, names, *numbers, *longest))
         return found
@@ -153,7 +159,8 @@ def _stored(connection: Connection, keys: Sequence[_Key]) -> dict[_Key, float]:
 
 def _insert(connection: Connection, rows: Sequence[NewsRow]) -> None:
     if rows:
-        connection.exec_driver_sql(
+        execute_rows(
+            connection,
             "INSERT INTO news (source, scope, published_ms, received_ms, hash, headline, score,"
             " scorer) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             [

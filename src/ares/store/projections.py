@@ -14,7 +14,7 @@ from ares.domain.events import Effect, Event
 from ares.domain.run import RunSetup
 from ares.domain.stretch import BarsStretch
 from ares.store import projection_sql as sql
-from ares.store.database import reading, writing
+from ares.store.database import execute_rows, reading, writing
 from ares.store.projection_rows import ProjectionRows
 from ares.store.projector_state import decode_state, encode_state
 from ares.store.schema import metadata, projections, shown_environment
@@ -131,7 +131,7 @@ class Projector:
         changes = self._rows.finish()
         state = encode_state(self._rows.state)
         progress = (self.seq, state, position, updated_at, self._environment, self._written)
-        with writing(self._engine) as connection:
+        with writing(self._engine, alone=False) as connection:
             if self._is_new:
                 connection.exec_driver_sql(sql.BEGUN, (self._environment,))
             if connection.exec_driver_sql(sql.PROGRESS, progress).rowcount != 1:
@@ -145,4 +145,4 @@ class Projector:
 def _execute(connection: Connection, changes: list[tuple[str, tuple[object, ...]]]) -> None:
     """Execute statements in order, equal ones that follow each other at once."""
     for statement, group in groupby(changes, itemgetter(0)):
-        connection.exec_driver_sql(statement, [row for _, row in group])
+        execute_rows(connection, statement, [row for _, row in group])

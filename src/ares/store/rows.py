@@ -9,9 +9,9 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Connection, Select, Table, and_, select
-from sqlalchemy.dialects.sqlite import insert
 
 from ares.kernel.bars import Bars
+from ares.store.database import execute_rows, upsert
 from ares.store.schema import candle_series, candles
 
 SAME_TOLERANCE = 1e-9
@@ -106,7 +106,8 @@ def insert_bars(connection: Connection, key: SeriesKey, bars: Bars, source_id: i
         strict=False,  # repeat() never ends
     )
     while chunk := list(islice(rows, _CHUNK)):
-        connection.exec_driver_sql(
+        execute_rows(
+            connection,
             "INSERT INTO candles (symbol, venue, interval, ts_ms, open, high, low, close, volume, "
             "source_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             chunk,
@@ -120,7 +121,7 @@ def count_bars(connection: Connection, key: SeriesKey, fresh: Bars) -> None:
     before = connection.execute(series_row(key)).scalar()
     version = hashlib.sha256(f"{before or ''}{fresh.hash}".encode()).hexdigest()
     symbol, venue, interval = key
-    added = insert(candle_series).values(
+    added = upsert(connection, candle_series).values(
         symbol=symbol, venue=venue, interval=interval, bars=len(fresh), version=version
     )
     connection.execute(

@@ -14,7 +14,7 @@ from ares.domain.errors import UserError
 from ares.domain.instrument import Instrument
 from ares.domain.series import ALL_SCOPES, SentimentSpec, SeriesSpec, SeriesValue, ValueSpec
 from ares.kernel.features.observations import ALL_INSTRUMENTS, Observations, SeriesHistory
-from ares.store.database import reading, writing
+from ares.store.database import execute_rows, reading, writing
 from ares.store.news import NewsStore
 
 
@@ -86,15 +86,17 @@ class SeriesStore:
             same = sum(stored[v.scope, v.published_ms] == (v.known_ms, v.value) for v in kept)
             version = _version(connection, name)
             if new:
-                connection.exec_driver_sql(
+                execute_rows(
+                    connection,
                     "INSERT INTO series_values (series, scope, published_ms, known_ms, value)"
                     " VALUES (?, ?, ?, ?, ?)",
                     [(name, v.scope, v.published_ms, v.known_ms, v.value) for v in new],
                 )
                 version += 1
                 connection.exec_driver_sql(
-                    "INSERT OR REPLACE INTO external_series (name, version, content_hash)"
-                    " VALUES (?, ?, ?)",
+                    "INSERT INTO external_series (name, version, content_hash) VALUES (?, ?, ?)"
+                    " ON CONFLICT (name) DO UPDATE SET version = excluded.version,"
+                    " content_hash = excluded.content_hash, imported_at = CURRENT_TIMESTAMP",
                     (name, version, _content_hash(connection, name)),
                 )
         return SeriesSaved(len(new), same, len(kept) - same, version)
@@ -113,7 +115,7 @@ class SeriesStore:
                 "SELECT series, scope, version, content_hash, count(*), min(published_ms),"
                 " max(published_ms), max(known_ms), max(known_ms - published_ms)"
                 " FROM series_values JOIN external_series ON name = series"
-                " GROUP BY series, scope ORDER BY series, scope"
+                " GROUP BY series, scope, version, content_hash ORDER BY series, scope"
             ).all()
             pauses = [_longest_pause(connection, row[0], row[1]) for row in rows]
         whole: list[Any] = [(*row, *pause) for row, pause in zip(rows, pauses, strict=True)]
@@ -204,11 +206,10 @@ def _version(connection: Connection, name: str) -> int:
 
 def _content_hash(connection: Connection, name: str) -> str:
     digest = hashlib.sha256()
-    for row in connection.exec_driver_sql(
-        "SELECT scope, published_ms, known_ms, value FROM series_values WHERE series = ?"
-        " ORDER BY scope, published_ms",
-        (name,),
-    ):
+    rows = connection.exec_driver_sql(
+        "SELECT scope, published_ms, known_ms, value FROM series_values WHERE series = ?", (name,)
+    )
+    for row in sorted(tuple(row) for row in rows):  # each database sorts texts in its own way
         digest.update(repr(tuple(row)).encode())
     return digest.hexdigest()
 
@@ -218,7 +219,8 @@ def _longest_pause(connection: Connection, name: str, scope: str) -> tuple[int, 
     row = connection.exec_driver_sql(
         "SELECT published_ms - before AS pause, before FROM (SELECT published_ms,"
         " lag(published_ms, 1, published_ms) OVER (ORDER BY published_ms) AS before"
-        " FROM series_values WHERE series = ? AND scope = ?) ORDER BY pause DESC, before LIMIT 1",
+        " FROM series_values WHERE series = ? AND scope = ?) AS pauses"
+        " ORDER BY pause DESC, before LIMIT 1",
         (name, scope),
     ).all()[0]
     return int(row[0]), int(row[1])
