@@ -102,7 +102,8 @@ class DatabaseSettings(Section):
 
     url: str | None = key(
         None,
-        "SQLAlchemy URL of a PostgreSQL database; null: ares.db in the workspace.",
+        "URL of a PostgreSQL database, postgresql://USER:PASSWORD@HOST/DB; null: the variables "
+        "TIMESCALE_HOST, _PORT, _USER, _PASSWORD, _DB, and where they are not set ares.db here.",
         secret=True,
     )
 

@@ -96,8 +96,15 @@ class Workspace:
 
     @property
     def db_url(self) -> str:
-        """Return the SQLAlchemy URL of the database: ``database.url``, else ``ares.db`` here."""
-        return self.settings.database.url or f"sqlite:///{self.db_path.resolve()}"
+        """Return the SQLAlchemy URL of the database.
+
+        ``database.url``, else what the variables TIMESCALE_HOST and so on name, else ``ares.db``
+        here.
+        """
+        from ares.config.database_url import timescale_url
+
+        named = self.settings.database.url or timescale_url(self.root / ".env", os.environ)
+        return named or f"sqlite:///{self.db_path.resolve()}"
 
     @property
     def journal_dir(self) -> Path:

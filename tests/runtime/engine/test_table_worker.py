@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+import signal
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, event
+from tests.postgres import PostgresServer, plain
 
 from ares.domain.errors import ExternalError
 from ares.journal.log import HEAD, read
@@ -233,3 +235,34 @@ def test_run_ends_when_nothing_more_comes_and_all_is_written(
     assert world.tables(database, exact=True) == done.exact
     assert worker.status.behind == 0
     assert worker.status.seq == projected_seq(database, ENVIRONMENT)
+
+
+def test_postgresql_is_restarted_in_the_middle(
+    world: Any, done: Any, growing: Growing, postgres: PostgresServer, tmp_path: Path
+) -> None:
+    """Stopped, killed without a word, and gone for a while: nothing lost, no row twice."""
+    url, lines = postgres.make_database("restarted", like="migrated"), list[str]()
+    target = TableTarget(tmp_path / "run", url, ENVIRONMENT, ENVIRONMENT)
+    worker, draw = TableWorker(target, say=lines.append), random.Random(5)
+    for turn in range(60):
+        growing.grow_to(growing.size + 8_000)
+        worker.attempt()
+        if turn % 12 == 3:
+            postgres.stop(draw.choice([signal.SIGINT, signal.SIGQUIT]))
+            assert worker.attempt() is None
+            growing.grow_to(growing.size + 5_000)
+            assert worker.attempt() is None
+            postgres.start()
+    growing.grow_to(10**9)
+    worker.catch_up()
+    database = open_database(url)
+    found = world.tables(database, exact=True)
+    database.dispose()
+    worker.close()
+    postgres.drop_database("restarted")
+    assert {name: [tuple(map(plain, row)) for row in rows] for name, rows in found.items()} == (
+        done.exact
+    )
+    assert len(lines) in range(4, 11, 2)
+    assert all("PostgreSQL database restarted at 127.0.0.1" in line for line in lines[::2])
+    assert {line.rpartition(": ")[2] for line in lines[1::2]} == {"they have all events again"}

@@ -115,7 +115,7 @@ class TableWorker:
                 self._say(f"tables of {self.target.environment}: {line}: trying again")
             self.problem = line
             return None
-        if self.problem and not written:
+        if self.problem and written < ENTRIES_MAX:
             self._say(f"tables of {self.target.environment}: they have all events again")
             self.problem = ""
         self._failures = 0
