@@ -116,7 +116,7 @@ class TimedLoop(Loop):
 
     def process(self, event: Event) -> None:
         """Process one event."""
-        if type(event) is not BarsClosed or event.warming or not _is_measured(event.ts_ms):
+        if type(event) is not BarsClosed or not event.decides or not _is_measured(event.ts_ms):
             super().process(event)
             return
         idle = len(self.closes) % 2 == 1

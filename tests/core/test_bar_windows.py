@@ -101,7 +101,7 @@ class Recorder:
 def event(bars: Bars, t: int) -> BarsClosed:
     ohlcv = np.array([bars.open[t], bars.high[t], bars.low[t], bars.close[t], bars.volume[t]])
     close_ms, here = int(bars.ts_ms[t]) + MINUTE_MS, np.ones(1, np.bool_).tobytes()
-    return BarsClosed(close_ms, ohlcv.tobytes(), here, bars.flat[t : t + 1].tobytes(), False)
+    return BarsClosed(close_ms, ohlcv.tobytes(), here, bars.flat[t : t + 1].tobytes())
 
 
 def drive(

@@ -112,7 +112,7 @@ def test_a_bar_that_no_trade_can_have_made_is_left_out_and_the_other_instrument_
 
 def test_a_wrong_bar_of_the_warm_up_is_named_too(two: TwoInstruments) -> None:
     event = closing(two.at_ms, WRONG["zero"], GOOD)
-    (refused,) = two.take(BarsClosed(event.ts_ms, event.ohlcv, event.present, event.flat, True))
+    (refused,) = two.take(BarsClosed(event.ts_ms, event.ohlcv, event.present, event.flat, "warm"))
     assert isinstance(refused, EventRefused)
     assert refused.instrument == 0
     assert two.state.trade.book["last_close"].tolist() == [0, 10_000]

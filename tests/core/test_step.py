@@ -105,7 +105,7 @@ def test_a_report_of_the_account_that_proves_nothing_ends_no_halt(seen: AccountS
 
 def test_a_warmup_bar_updates_features_and_gives_no_effects() -> None:
     state = new_state(setup_of())
-    assert step(state, msgspec.structs.replace(bars(1), warming=True), NO_MODELS) == []
+    assert step(state, msgspec.structs.replace(bars(1), kind="warm"), NO_MODELS) == []
     assert state.trade.book["last_close"].tolist() == [10_000, 10_000]
     assert state.trade.account[0]["day"] == 0
 

@@ -224,7 +224,7 @@ def lines_of(scene: Scene, folder: Path) -> Iterator[str]:
     numbers: dict[str, int] = {}
     rest: dict[str, int] = {}
     for entry in entries(folder):
-        if isinstance(entry.event, BarsClosed) and entry.event.warming:
+        if isinstance(entry.event, BarsClosed) and not entry.event.decides:
             continue
         for what in (entry.event, *entry.effects):
             if isinstance(what, SubmitOrder):

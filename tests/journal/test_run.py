@@ -81,7 +81,7 @@ SETUP = RunSetup(
 EVENTS: list[Event] = [
     RunStarted(SETUP),
     EngineStarted({"kernel": "k"}, 1, "nonce"),
-    BarsClosed(5, b"\0\1", b"\1", b"\0", True),
+    BarsClosed(5, b"\0\1", b"\1", b"\0", "catch_up", True),
     OrderAccepted("a", 1),
     OrderAccepted("a", 1, "venue's id"),
     OrderFilled("a", 2, -3, 4, 5, "x1"),

@@ -1,4 +1,4 @@
-"""A journal of format 3 reads as the entries that this version would have written."""
+"""A journal of an older format reads as the entries that this version would have written."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from ares.domain.errors import ExternalError, UserError
-from ares.domain.events import EngineStarted, RunStarted
+from ares.domain.events import BarsClosed, DecisionMade, EngineStarted, RunStarted
 from ares.domain.order_events import (
     CancelOrder,
     ExecutionBooked,
@@ -62,11 +62,12 @@ OLD: list[tuple[Any, list[Any]]] = [
 ]  # fmt: skip
 
 
-def write_old(folder: Path, records: list[tuple[Any, list[Any]]]) -> None:
-    """Write a journal as format 3 was."""
-    raw, before = b"", genesis(3)
+def write_old(folder: Path, records: list[tuple[Any, list[Any]]], version: int = 3) -> None:
+    """Write a journal as an older format was."""
+    raw, before = b"", genesis(version)
     for seq, (event, effects) in enumerate(records, 1):
-        for kind, body in ((b"E", (seq, event)), (b"F", (seq, effects))):
+        head = (seq, event) if version == 3 else (seq, 99, 0, 0, event)
+        for kind, body in ((b"E", head), (b"F", (seq, effects))):
             payload = kind + msgspec.msgpack.encode(body)
             before = chain(before, payload)
             raw += HEAD.pack(len(payload), len(payload) ^ LENGTH_MASK, before) + payload
@@ -102,6 +103,29 @@ def test_every_old_event_reads_as_its_successor(tmp_path: Path) -> None:
     assert [(e.first_seq, e.hashes) for e in epochs(tmp_path)] == [
         (1, {"kernel": "k"}), (8, {"kernel": "j"}),
     ]  # fmt: skip
+
+
+def test_bars_of_format_4_say_what_they_are_for(tmp_path: Path) -> None:
+    head = {"type": "BarsClosed", "ohlcv": b"o", "present": b"p", "flat": b"f"}
+    decided = DecisionMade(20, b"", 1, 2)
+    records: list[tuple[Any, list[Any]]] = [
+        (msgspec.to_builtins(RunStarted(SETUP)), []),
+        (head | {"ts_ms": 10, "warming": True}, []),
+        (head | {"ts_ms": 20, "warming": False}, [decided]),
+        (msgspec.to_builtins(EngineStarted({"kernel": "j"}, 3, "n")), []),
+    ]
+    write_old(tmp_path, records, 4)
+    _, warm, closing, started = entries(tmp_path)
+    assert warm.event == BarsClosed(10, b"o", b"p", b"f", "warm")
+    assert closing.event == BarsClosed(20, b"o", b"p", b"f")
+    assert closing.effects == [decided]
+    assert started.event == EngineStarted({"kernel": "j"}, 3, "n")
+    assert {entry.at_ms for entry in entries(tmp_path)} == {99}
+    with pytest.raises(UserError, match="has format 4, written by an older version"):
+        RunJournal(tmp_path)
+    write_old(tmp_path, [*records, ({"type": "MoonLanded", "ts_ms": 15}, [])], 4)
+    with pytest.raises(ExternalError, match="does not know"):
+        list(entries(tmp_path))
 
 
 def test_a_late_answer_to_an_ended_order_moves_nothing(tmp_path: Path) -> None:

@@ -19,9 +19,11 @@ from ares.kernel.bar_aggregation import (
     Intervals,
     aggregate_close,
     first_aggregates,
+    first_reference_closes,
+    newest_closes,
     warm_up,
 )
-from ares.kernel.bars import Bars
+from ares.kernel.bars import F64, Bars, Bools
 from ares.kernel.features import N_FEATURES, WARMUP_BARS, feature_state, features_of
 from ares.kernel.resample import fill_gaps, resample
 
@@ -34,7 +36,9 @@ TF_MS = np.array([frame.ms for frame in FRAMES])
 def series_state(n: int) -> BarSeries:
     """Return the memory of ``n`` instruments that have seen no bar."""
     return BarSeries(
-        first_aggregates(n, len(FRAMES)), feature_state(n * len(FRAMES), np.tile(TF_MS, n))
+        first_aggregates(n, len(FRAMES)),
+        feature_state(n * len(FRAMES), np.tile(TF_MS, n)),
+        first_reference_closes(len(FRAMES)),
     )
 
 
@@ -76,11 +80,14 @@ class Live:
                     columns = (bars.open, bars.high, bars.low, bars.close, bars.volume)
                     ohlcv[k] = [column[i] for column in columns]
                     flat[k] = bars.flat[i]
-            closing = ClosingBars(present, ohlcv, flat)
-            aggregate_close(close_ms, closing, self.intervals, self.series, self.out)
-            for k, j in zip(*np.nonzero(self.out.due), strict=True):
-                self.rows[int(k), int(j)].append(self.out.values[k, j].copy())
-                self.warm_rows[int(k), int(j)] += int(self.out.warm[k, j])
+            self.close(close_ms, present, ohlcv, flat)
+
+    def close(self, close_ms: int, present: Bools, ohlcv: F64, flat: Bools) -> None:
+        closing = ClosingBars(present, ohlcv, flat)
+        aggregate_close(close_ms, closing, self.intervals, self.series, self.out)
+        for k, j in zip(*np.nonzero(self.out.due), strict=True):
+            self.rows[int(k), int(j)].append(self.out.values[k, j].copy())
+            self.warm_rows[int(k), int(j)] += int(self.out.warm[k, j])
 
 
 def series(seed: int, n: int, offset: int, base_ms: int = MINUTE, keep: float = 1.0) -> Bars:
@@ -165,6 +172,54 @@ def test_who_is_absent_is_left_alone() -> None:
     assert len(live.rows[0, 1]) == 6
     live.run([none, series(1, 30, 0)])
     assert not live.out.due[0].any()
+
+
+@pytest.mark.parametrize("reference", [-1, 0, 1])
+def test_an_instrument_whose_bars_come_later_has_the_same_features(reference: int) -> None:
+    """All that is not the reference may be late: it finds the reference's closes of then."""
+    bars = [series(k, 900, 0) for k in range(3)]
+    whole, broken = Live(3, [MINUTE] * 3, reference), Live(3, [MINUTE] * 3, reference)
+    whole.run(bars)
+    draw, waits = np.random.default_rng(4), list[int]()
+    late = (reference + 1) % 3 if reference >= 0 else 2
+    nobody = np.zeros(3, np.bool_)
+    for t in range(900):
+        ohlcv = np.array([[b.open[t], b.high[t], b.low[t], b.close[t], b.volume[t]] for b in bars])
+        close_ms, here = MIDNIGHT + (t + 1) * MINUTE, np.ones(3, np.bool_)
+        if draw.random() < 0.5 or waits:
+            here[late] = False
+            waits.append(t)
+        broken.close(close_ms, here, ohlcv, nobody)
+        if len(waits) > draw.integers(1, 200):
+            for w in waits:
+                row = ohlcv.copy()
+                b = bars[late]
+                row[late] = b.open[w], b.high[w], b.low[w], b.close[w], b.volume[w]
+                only = nobody.copy()
+                only[late] = True
+                broken.close(MIDNIGHT + (w + 1) * MINUTE, only, row, nobody)
+            waits = []
+    end = 900 - len(waits)
+    assert end > 600
+    for j in range(len(FRAMES)):
+        for k in range(3):
+            rows = len(broken.rows[k, j])
+            assert rows >= end * MINUTE // FRAMES[j].ms
+            found, other = np.array(broken.rows[k, j]), np.array(whole.rows[k, j][:rows])
+            assert found.tobytes() == other.tobytes(), (k, j)
+
+
+def test_the_reference_itself_is_late_for_nobody_but_those_that_wait() -> None:
+    """Whoever does not wait for it goes on without it, as where it has no bar."""
+    live = Live(2, [MINUTE] * 2, 0)
+    bars = [series(k, 3, 0) for k in range(2)]
+    nobody = np.zeros(2, np.bool_)
+    row = np.array([[b.open[0], b.high[0], b.low[0], b.close[0], b.volume[0]] for b in bars])
+    live.close(MIDNIGHT + MINUTE, np.array([False, True]), row, nobody)
+    live.close(MIDNIGHT + MINUTE, np.array([True, False]), row, nobody)
+    closes = live.series.reference_closes
+    assert closes["close_ms"].max(axis=1).tolist() == [MIDNIGHT + MINUTE, 0, 0, 0]
+    assert newest_closes(live.series, 2).tolist() == [MIDNIGHT + MINUTE] * 2
 
 
 def test_snapshot_in_the_middle_goes_on_to_the_bit() -> None:

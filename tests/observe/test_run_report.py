@@ -66,7 +66,7 @@ def test_the_first_loss_is_measured_from_the_cash_at_the_start(
 def test_bars_that_only_warm_features_up_are_no_instants(
     ensemble_of: EnsembleOf, setup_of: SetupOf, journaled: Journaled
 ) -> None:
-    warming = BarsClosed(START_MS, b"", b"\1", b"\0", warming=True)
+    warming = BarsClosed(START_MS, b"", b"\1", b"\0", kind="warm")
     report = report_run(journaled(setup_of(ensemble_of("a"), False), [(warming, [])]))
     assert (report.events, report.instants, report.bars) == (2, 0, 0)
     assert (report.equity_end, report.max_drawdown) == (100.0, 0.0)

@@ -11,7 +11,7 @@ from ares.core.halts import ALL, BY_CLOCK, BY_DIFFERENCE
 from ares.core.orders import Life, Request
 from ares.core.pieces import PIECES_MAX
 from ares.core.reconcile import SKEW_MS_MAX
-from ares.domain.events import Effect, Event
+from ares.domain.events import BarsClosed, Effect, Event
 from ares.domain.order_events import (
     SubmitOrder,
 )
@@ -54,6 +54,14 @@ class Promises:
             self.world.counts[type(effect).__name__] += 1
             if isinstance(effect, SubmitOrder):
                 self._check_order(seq, effect)
+                if isinstance(event, BarsClosed):
+                    self._check_kind(seq, event, effect)
+
+    def _check_kind(self, seq: int, event: BarsClosed, order: SubmitOrder) -> None:
+        """Bars of the past open no position, and close one at the end of a catch-up only."""
+        allowed = event.kind == "closing" or (event.catch_up_ends and order.kind != "entry")
+        if not allowed:
+            raise Finding(f"event {seq}: {event.kind} bars sent an order of kind {order.kind}")
 
     def _check_order(self, seq: int, order: SubmitOrder) -> None:
         state = self.world.state

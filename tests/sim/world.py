@@ -32,6 +32,7 @@ from ares.core.snapshot import restore, snapshot
 from ares.core.state import State
 from ares.core.step import step
 from ares.domain.events import BarsClosed, Command, Effect, EngineStarted, Event, RunStarted
+from ares.domain.feed_events import BarCorrected
 from ares.domain.order_events import (
     ClockSkewMeasured,
     CommandGiven,
@@ -42,6 +43,7 @@ from ares.domain.run import RunSetup
 from ares.domain.stretch import BarsStretch
 from ares.domain.timeframe import MINUTE_MS
 from ares.journal.run import encode_effects
+from ares.kernel.bars import F64
 from ares.kernel.trade.money import notional_units
 from ares.runtime.engine.clocks import start_ms
 from ares.runtime.engine.loop import Loop
@@ -129,6 +131,7 @@ class World:
         self.running = False
         self.calm = self.is_closed = False
         self.commands = self.mute_bars = 0
+        self.missed: list[BarsClosed] = []
         self.at_crash: tuple[int, bytes] | None = None
         self.epochs = 0
         self.promises = Promises(self)
@@ -371,15 +374,41 @@ class World:
         if self.chance.happens("bar_wrong"):
             ts_ms += self.market.choice([YEAR_MS, -MINUTE_MS])
         event = BarsClosed(ts_ms, np.array(rows).tobytes(), bytes(here), b"\0" * N)
+        for i in range(N):
+            if not here[i]:
+                self._send_late(event, i)
         if self.mute_bars:
             self.mute_bars -= 1
+            self.missed.append(event)
         elif self.chance.happens("bar_late"):
             self.schedule.after(self.draw.randint(1_000, 120_000), lambda: self._process(event))
         else:
+            self._catch_up()
             self._process(event)
         if self.chance.happens("bar_corrected"):
-            corrected = np.array(rows) * self.draw.choice([1.0, 1.01])
-            self._process(msgspec.structs.replace(event, ohlcv=corrected.tobytes()))
+            self._correct(event, np.array(rows))
+
+    def _send_late(self, event: BarsClosed, instrument: int) -> None:
+        """Send one instrument's bar minutes after its instant, also where newer ones came."""
+        here = bytes(i == instrument for i in range(N))
+        late = msgspec.structs.replace(event, present=here, kind="late")
+        self.schedule.after(self.draw.randint(1, 150_000), lambda: self._process(late))
+
+    def _catch_up(self) -> None:
+        """Send the bars that the engine missed while the feed was mute; some are lost for ever."""
+        missed, self.missed = self.missed, []
+        for k, event in enumerate(missed):
+            ends = k == len(missed) - 1
+            if ends or not self.chance.happens("bar_missing"):
+                self._process(msgspec.structs.replace(event, kind="catch_up", catch_up_ends=ends))
+
+    def _correct(self, event: BarsClosed, rows: F64) -> None:
+        """Say that bars were changed, and send them again as if that were possible."""
+        changed = rows * self.draw.choice([1.0, 1.01])
+        for i in range(N):
+            before, after = tuple(rows[i].tolist()), tuple(changed[i].tolist())
+            self._process(BarCorrected(event.ts_ms, i, before, after))
+        self._process(msgspec.structs.replace(event, ohlcv=changed.tobytes()))
 
     def _trade_a_minute(self) -> None:
         """Let both instruments trade at a few prices within the coming minute."""

@@ -67,7 +67,7 @@ def first_snapshot(amends: bool) -> tuple[RunSetup, bytes]:
         price += draw.randint(-12, 12)
         ohlcv = np.tile([price, price + 5, price - 5, price, 500.0], (N, 1)) / [[100] * 4 + [1]]
         ts_ms = START_MS - (n - 1 - k) * MINUTE_MS
-        step(state, BarsClosed(ts_ms, ohlcv.tobytes(), b"\1" * N, b"\0" * N, True), models)
+        step(state, BarsClosed(ts_ms, ohlcv.tobytes(), b"\1" * N, b"\0" * N, "warm"), models)
     state.seq = 0
     return setup, snapshot(state)
 

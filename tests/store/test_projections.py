@@ -21,6 +21,7 @@ from ares.domain.events import (
     TradeClosed,
     VirtualTradeOpened,
 )
+from ares.domain.feed_events import ALL, BarCorrected, FeedChanged
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.model import Ensemble
 from ares.domain.model_events import AlertRaised, RetrainingEnded, RetrainingStarted
@@ -362,6 +363,26 @@ def test_modes_breakers_and_the_daily_loss_are_recorded(engine: Engine) -> None:
             "daily_loss_limit",
             "lost 5.12% of the day's equity: no entries until tomorrow",
         ),
+    ]
+
+
+def test_what_happens_to_the_feed_is_recorded(engine: Engine) -> None:
+    story: list[tuple[Event, list[Effect]]] = [
+        (FeedChanged(T0, ALL, "down", "the server closed the connection"), []),
+        (FeedChanged(T0, 0, "absent", "no bar since 22:10"), []),
+        (FeedChanged(T0, 0, "silent", "no trade for 41 s"), []),
+        (FeedChanged(T0, ALL, "up"), []),
+        (BarCorrected(T0, 1, (1.0, 2.0, 1.0, 1.5, 9.0), (1.0, 2.0, 1.0, 1.6, 9.5)), []),
+    ]
+    recorded(engine, story)
+    changed = "the venue changed the bar of 2023-11-14 22:14:00: close 1.5 is now 1.6"
+    assert rows(engine, "error_type, message", "error_log") == [
+        ("feed_down", "all instruments: the server closed the connection"),
+        ("feed_absent", "BTC/USDT: no bar since 22:10"),
+        ("bar_corrected", f"BTC/USDT: {changed}"),
+    ]
+    assert rows(engine, "symbol, code, message", "alerts") == [
+        ("BTC/USDT", "feed_silent", "no trade for 41 s")
     ]
 
 

@@ -21,6 +21,7 @@ from ares.kernel.bar_aggregation import (
     FeatureRows,
     Intervals,
     first_aggregates,
+    first_reference_closes,
 )
 from ares.kernel.bars import F64
 from ares.kernel.e_process import E_PROCESS
@@ -67,7 +68,9 @@ def new_state(setup: RunSetup) -> State:
         seq=0,
         now_ms=0,
         bar_series=BarSeries(
-            first_aggregates(lanes, m), feature_state(lanes * m, np.tile(tf_ms, lanes))
+            first_aggregates(lanes, m),
+            feature_state(lanes * m, np.tile(tf_ms, lanes)),
+            first_reference_closes(m),
         ),
         features=features,
         latest=latest,

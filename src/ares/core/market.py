@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 
 from ares.core.state import State
 from ares.domain.events import BarsClosed, Effect
 from ares.domain.order_events import EventRefused, OrderFilled
+from ares.kernel.bar_aggregation import newest_closes
 
 UNITS_MAX = 10**17
 """A billion of the quote currency: more in one position cannot be counted in 64 bits."""
@@ -32,7 +34,9 @@ def refuse_execution(state: State, event: OrderFilled) -> list[Effect]:
 
 def refuse_instant(state: State, event: BarsClosed) -> list[Effect]:
     """Return why a whole closing instant is refused; empty: it is not."""
-    if event.ts_ms <= state.now_ms:
+    if event.kind == "late" and event.ts_ms > state.now_ms:
+        reason = f"bars of {event.ts_ms} are not late: the newest instant is {state.now_ms}"
+    elif event.ts_ms <= state.now_ms and event.kind != "late":
         reason = f"bars of {event.ts_ms} came after those of {state.now_ms}"
     elif 0 < state.at_ms < event.ts_ms - AHEAD_MS_MAX:
         reason = f"bars of {event.ts_ms} are ahead of the clock, {state.at_ms}"
@@ -42,6 +46,22 @@ def refuse_instant(state: State, event: BarsClosed) -> list[Effect]:
             return []
         reason = f"bars of other instruments than the {state.setup.n_instruments} of this run"
     return [EventRefused(-1, event.ts_ms, reason)]
+
+
+def in_order(state: State, event: BarsClosed) -> tuple[BarsClosed, list[Effect]]:
+    """Return late bars without those of instruments that were given newer ones; why they are
+    refused.
+    """
+    newest_ms = newest_closes(state.bar_series, state.setup.n_instruments)
+    present = np.frombuffer(event.present, np.bool_)
+    stale = present & (newest_ms >= event.ts_ms)
+    if not stale.any():
+        return event, []
+    left = msgspec.structs.replace(event, present=(present & ~stale).tobytes())
+    return left, [
+        EventRefused(int(i), event.ts_ms, f"bar of {event.ts_ms} came after that of {newest_ms[i]}")
+        for i in np.flatnonzero(stale)
+    ]
 
 
 def refused_bars(state: State, event: BarsClosed) -> list[Effect]:

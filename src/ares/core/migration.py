@@ -28,6 +28,8 @@ ADDED: dict[str, Any] = dict.fromkeys(
     0,
 ) | {
     "LaneOrders.pieces": [], "Halt.detail": "", "rule_changes": INITIAL, "config_version": 0,
+    "bar_series.reference_closes.close_ms": INITIAL,
+    "bar_series.reference_closes.close": INITIAL,
 }  # fmt: skip
 """Fields that were added since snapshots of this format were first written -> their value in a
 snapshot without them: a number for every row, ``INITIAL``, or any value of a structure's field."""
@@ -136,9 +138,13 @@ def migrate_arrays(old: Mapping[str, Any], initial: Mapping[str, NDArray[Any]]) 
     found = {}
     for name, array in initial.items():
         if name not in old_layout.arrays:
-            default = _declared(name)
-            if default != INITIAL:
-                array[...] = default
+            fields = array.dtype.names or ()
+            if name in ADDED or not all(f"{name}.{field}" in ADDED for field in fields):
+                fields = ()
+            for field in fields or ("",):
+                default = _declared(f"{name}.{field}" if field else name)
+                if default != INITIAL:
+                    (array[field] if field else array)[...] = default
         else:
             descr, shape = old_layout.arrays[name]
             flat = np.frombuffer(old["arrays"][name], dtype_of(descr))

@@ -134,8 +134,10 @@ class FactFold:
     def take(self, entry: JournaledFacts) -> None:
         """Take the next entry: what was reported, then what followed from it."""
         state, event, effects = self._state, entry.event, entry.effects
-        if isinstance(event, BarsClosed):  # as while warming up: features only
-            step(state, msgspec.structs.replace(event, warming=True), self._models, entry.at_ms)
+        if isinstance(event, BarsClosed):
+            if event.decides:  # as while warming up: features only
+                event = msgspec.structs.replace(event, kind="warm")
+            step(state, event, self._models, entry.at_ms)
         elif isinstance(event, SeriesPublished):
             step(state, event, self._models, entry.at_ms)
         state.seq, state.at_ms = entry.seq, max(state.at_ms, entry.at_ms)

@@ -47,6 +47,11 @@ def on_series(state: State, event: SeriesPublished) -> None:
         apply_rows(records, rows, s, weights, event.ts_ms)
 
 
+def known_until_ms(state: State) -> int:
+    """Return the instant of the last event of series that a state has taken in."""
+    return int(max(records["until_ms"].max() for records in state.series))
+
+
 def write_series(state: State, now_ms: int) -> None:
     """Write the series' columns, the last ones, of the bars that closed now."""
     end = state.features.shape[2] - width_of(state.setup.series)

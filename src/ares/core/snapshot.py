@@ -33,7 +33,7 @@ ARRAYS = (
 """Fields of ``State`` that a snapshot holds as bytes."""
 
 ARRAY_GROUPS = {
-    "bar_series": ("aggregates", "features"),
+    "bar_series": ("aggregates", "features", "reference_closes"),
     "latest": ("p", "close_ms", "sigma"),
     "trade": ("account", "book", "virtual"),
 }

@@ -21,7 +21,7 @@ from ares.core.execution import submit, work
 from ares.core.facts import facts_of_records, refusal_effect
 from ares.core.halts import sells_everything
 from ares.core.ledger import pay_gas
-from ares.core.market import refuse_instant, refused_bars
+from ares.core.market import in_order, refuse_instant, refused_bars
 from ares.core.models import Models
 from ares.core.reconcile import (
     forget_old,
@@ -33,7 +33,7 @@ from ares.core.reconcile import (
     on_venue_down,
     on_venue_up,
 )
-from ares.core.series import on_series, series_facts, write_series
+from ares.core.series import known_until_ms, on_series, series_facts, write_series
 from ares.core.state import State, bind_calls
 from ares.domain.events import (
     BarsClosed,
@@ -69,6 +69,8 @@ from ares.kernel.live import REFUSED, observe_closes
 from ares.kernel.trade.arrays import Signal
 from ares.kernel.trade.layout import (
     ENTRY,
+    HOLD_ALL,
+    HOLD_ENTRIES,
     N_NOTICES,
     N_OUTCOMES,
     N_REQUESTS,
@@ -154,8 +156,10 @@ def _on_closing(state: State, event: BarsClosed, models: Models) -> list[Effect]
     refused = refuse_instant(state, event)
     if refused:
         return refused
+    if event.kind == "late":
+        return _on_late(state, event, models)
     effects = _on_bars(state, event, models)
-    if not event.warming:
+    if event.kind != "warm":
         effects += after_decision(state, event.ts_ms, effects, models)
     return effects
 
@@ -177,31 +181,58 @@ def after_decision(
     return effects
 
 
-def _on_bars(state: State, event: BarsClosed, models: Models) -> list[Effect]:
-    """Aggregate the bars, score what is due, and decide unless the run is still warming up."""
+def _on_late(state: State, event: BarsClosed, models: Models) -> list[Effect]:
+    """Take bars of an instant that has passed: features, scores and volatility, no decision.
+
+    A bar gets no score where external series have gone on since it closed: what was known at its
+    close is not kept.
+    """
+    event, refused = in_order(state, event)
+    s = state.scratch
+    n, impossible = _aggregate(state, event)
+    if state.series and known_until_ms(state) > event.ts_ms:
+        state.last_warm[s.rows.due] = False
+        n = 0
+    elif state.series:
+        write_series(state, event.ts_ms)
+    _score(state, n, models)
+    _observe_volatility(state)
+    return refused + impossible
+
+
+def _aggregate(state: State, event: BarsClosed) -> tuple[int, list[Effect]]:
+    """Aggregate the bars; return how many rows of features are to be scored, and which bars were
+    refused.
+    """
     s = state.scratch
     s.load(event)
-    state.now_ms = event.ts_ms
     calls = s.calls or bind_calls(state)
     n = calls.score_step(
         event.ts_ms, s.bars, state.intervals, state.bar_series, s.rows, state.latest, s.scoring,
         VOLATILITY_20, s.grid, state.trade, state.params,
     )  # fmt: skip
-    refused: list[Effect] = []
-    if n >= REFUSED:
-        refused, n = refused_bars(state, event), n % REFUSED
+    return (n % REFUSED, refused_bars(state, event)) if n >= REFUSED else (n, [])
+
+
+def _observe_volatility(state: State) -> None:
+    """Update the volatility with the bars at hand, which are not decided on."""
+    bars = state.scratch.bars
+    for lane in np.flatnonzero(bars.present).tolist():
+        ticks = np.rint(bars.ohlcv[lane, 3:4] * state.price_scale[lane]).astype(np.int64)
+        observe_closes(lane, ticks, state.trade, state.params)
+
+
+def _on_bars(state: State, event: BarsClosed, models: Models) -> list[Effect]:
+    """Aggregate the bars, score what is due, and decide unless the run is still warming up."""
+    state.now_ms = event.ts_ms
+    n, refused = _aggregate(state, event)
     if state.series:
         write_series(state, event.ts_ms)
     _score(state, n, models)
-    if event.warming:
-        for lane in np.flatnonzero(s.bars.present).tolist():
-            ticks = np.rint(s.bars.ohlcv[lane, 3:4] * state.price_scale[lane]).astype(np.int64)
-            observe_closes(lane, ticks, state.trade, state.params)
+    if event.kind == "warm":
+        _observe_volatility(state)
         return refused
-    calls.decide_now(
-        event.ts_ms, s.bars, s.grid, s.ensembles, state.latest, state.trade, state.params,
-        s.records, s.outputs,
-    )  # fmt: skip
+    _decide(state, event)
     return decision_effects(state, event.ts_ms, refused)
 
 
@@ -225,6 +256,20 @@ def decision_effects(state: State, ts_ms: int, refused: Sequence[Effect]) -> lis
     if state.series:
         effects += series_facts(state, ts_ms)
     return effects
+
+
+def _decide(state: State, event: BarsClosed) -> None:
+    """Decide; in a catch-up no position is opened, and none is closed before its end."""
+    s, rules = state.scratch, state.params.rules
+    assert s.calls is not None
+    if event.kind == "catch_up":
+        rules["hold"] = HOLD_ENTRIES if event.catch_up_ends else HOLD_ALL
+    s.calls.decide_now(
+        event.ts_ms, s.bars, s.grid, s.ensembles, state.latest, state.trade, state.params,
+        s.records, s.outputs,
+    )  # fmt: skip
+    if event.kind == "catch_up":
+        rules["hold"] = 0
 
 
 def _score(state: State, n: int, models: Models) -> None:

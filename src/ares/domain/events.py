@@ -6,8 +6,11 @@ costs no more to encode than one of four.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
+from ares.domain.feed_events import BarCorrected, ClockSet, FeedChanged
 from ares.domain.model_events import (
     AlertRaised,
     ArmsCompared,
@@ -81,21 +84,37 @@ class EngineStarted(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     clock_ms: int = 0
 
 
-class BarsClosed(msgspec.Struct, frozen=True, tag=True, gc=False):
+BarsKind = Literal["closing", "warm", "catch_up", "late"]
+
+
+class BarsClosed(msgspec.Struct, frozen=True, tag=True, gc=False, omit_defaults=True):
     """All base bars that closed at one instant.
 
     ts_ms   : the closing instant.
     ohlcv   : (n_instruments, 5) float64 open, high, low, close, volume.
     present : (n_instruments,) bool; False where an instrument has no bar.
     flat    : (n_instruments,) bool; True where the bar fills a gap.
-    warming : True before the run's window: features are updated, nothing is decided.
+    kind    : what the engine does with it.
+              closing : features, account, breakers, decisions.
+              warm    : before the run's window: features and volatility only.
+              catch_up: the engine did not run, or the feed was lost, when it closed: as closing,
+                        but no position is opened, and an exit is sent at the end only.
+              late    : of instruments that missed an instant which has passed: features and
+                        volatility only.
+    catch_up_ends : the last one of a catch-up.
     """
 
     ts_ms: int
     ohlcv: bytes
     present: bytes
     flat: bytes
-    warming: bool = False
+    kind: BarsKind = "closing"
+    catch_up_ends: bool = False
+
+    @property
+    def decides(self) -> bool:
+        """Return whether the account is valued and models are followed."""
+        return self.kind in {"closing", "catch_up"}
 
 
 class SeriesPublished(msgspec.Struct, frozen=True, tag=True, gc=False):
@@ -114,6 +133,9 @@ Event = (
     | EngineStarted
     | BarsClosed
     | SeriesPublished
+    | FeedChanged
+    | BarCorrected
+    | ClockSet
     | OrderAccepted
     | OrderFilled
     | OrderEnded

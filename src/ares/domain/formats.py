@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from ares.domain.errors import UserError
 
-JOURNAL_FORMAT = 4
+JOURNAL_FORMAT = 5
 """Of a run's journal and of the models' journal: part of the hash that their chain begins with."""
 
-JOURNAL_FORMATS_READ = (3, 4)
-"""Formats that this version reads. A models' journal of format 3 is also appended to: its records
-are the same."""
+JOURNAL_FORMATS_READ = (3, 4, 5)
+"""Formats that this version reads. A models' journal of formats 3 and 4 is also appended to: its
+records are the same."""
 
 SNAPSHOT_FORMAT = 4
 """Of a state's snapshot."""

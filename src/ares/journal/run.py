@@ -17,7 +17,7 @@ from ares.domain.stretch import BarsStretch
 from ares.journal.disk import OS_DISK, Disk
 from ares.journal.log import START, Position, Reader, segment_path, segments
 from ares.journal.snapshots import load_snapshot
-from ares.journal.upcast import Upcast
+from ares.journal.upcast import EventRecord, Upcast, upcast_of
 from ares.journal.writer import Writer
 
 EVENT = b"E"
@@ -27,8 +27,6 @@ _encode = msgspec.msgpack.Encoder().encode
 _event = msgspec.msgpack.Decoder(tuple[int, int, int, int, Event])
 _effects = msgspec.msgpack.Decoder(tuple[int, list[Effect]])
 _stretch = msgspec.msgpack.Decoder(BarsStretch)
-
-EventRecord = tuple[int, int, int, int, Event]
 
 
 class JournalEntry(msgspec.Struct, frozen=True, gc=False):
@@ -85,10 +83,10 @@ def _unknown_effects(error: msgspec.DecodeError) -> ExternalError:
     )
 
 
-def _upcast(upcast: Upcast, head: EventRecord, raw: bytes) -> bytes:
+def _upcast(upcast: Upcast, raw: bytes) -> bytes:
     """Return the bytes of an older event's effects as this version writes them."""
     try:
-        return _encode(upcast.effects(head, raw))
+        return upcast.effects(raw)
     except msgspec.DecodeError as error:
         raise _unknown_effects(error) from error
 
@@ -130,10 +128,10 @@ class RunReader:
             kind, body = payload[:1], payload[1:]
             if kind == EVENT and pending is None:
                 if self._reader.version != JOURNAL_FORMAT:
-                    upcast = upcast or Upcast()
+                    upcast = upcast or upcast_of(self._reader.version)
                 pending = self._event(body, upcast)
             elif kind == EFFECTS and pending is not None:
-                yield _entry(pending, body if upcast is None else _upcast(upcast, pending, body))
+                yield _entry(pending, body if upcast is None else _upcast(upcast, body))
                 pending = None
             elif kind == STRETCH and pending is None:
                 yield self._stretch(body)

@@ -30,6 +30,17 @@ AGGREGATE = np.dtype(
 )
 
 
+REFERENCE_BARS = 1_024
+"""So many closes of the reference instrument are kept: for bars that come later than its own."""
+
+REFERENCE_CLOSES = np.dtype(
+    [
+        ("close_ms", np.int64, (REFERENCE_BARS,)),  # by close_ms // interval, modulo the size
+        ("close", np.float64, (REFERENCE_BARS,)),
+    ]
+)
+
+
 class ClosingBars(NamedTuple):
     """The base bars that close at one instant; at many, each array has a leading axis.
 
@@ -61,10 +72,12 @@ class BarSeries(NamedTuple):
 
     aggregates : (n_series,) of AGGREGATE, the bars being built.
     features   : (n_series,) of STATE, each with its timeframe's interval.
+    reference_closes : (n_timeframes,) of REFERENCE_CLOSES.
     """
 
     aggregates: Records
     features: States
+    reference_closes: Records
 
 
 class FeatureRows(NamedTuple):
@@ -85,6 +98,20 @@ def first_aggregates(n_instruments: int, n_timeframes: int) -> Records:
     return np.zeros(n_instruments * n_timeframes, AGGREGATE)
 
 
+def first_reference_closes(n_timeframes: int) -> Records:
+    """Return the reference's closes before any bar."""
+    return np.zeros(n_timeframes, REFERENCE_CLOSES)
+
+
+def newest_closes(bar_series: BarSeries, n_instruments: int) -> I64:
+    """Return when the newest base bar closed that each instrument was given; 0: it had none."""
+    age, features = bar_series.features["age"], bar_series.features
+    warmed = np.where(age > 0, features["ts_ms"] + features["interval_ms"], 0)
+    newest = np.maximum(bar_series.aggregates["next_ms"], warmed)
+    by_lane = newest.reshape(-1, len(bar_series.reference_closes))
+    return np.asarray(by_lane[:n_instruments].max(axis=1))
+
+
 @njit
 def aggregate_close(
     close_ms: int, bars: ClosingBars, intervals: Intervals, bar_series: BarSeries, rows: FeatureRows
@@ -93,6 +120,9 @@ def aggregate_close(
 
     A bar is complete when every one of its base bars was seen in order: a first bar that was
     joined half-way, or one with a gap, is dropped, and the features start afresh after it.
+
+    Each instrument's bars come in order. One that comes later than others' of the same instant
+    finds the reference's close of then, so its features are what they would have been.
     """
     rows.due[:] = False
     rows.warm[:] = False
@@ -126,10 +156,14 @@ def _aggregate_bar(
         open_ms = close_ms - base_ms
         if _add_base_bar(bar, open_ms, close_ms, timeframe_ms, bars.ohlcv[i], bars.flat[i]):
             ref_close = np.nan
-            if reference >= 0 and rows.due[reference, j]:
-                ref_close = bar_series.aggregates[reference * n_timeframes + j].close
-            if i == reference:
-                ref_close = bar.close
+            if reference >= 0:
+                closes = bar_series.reference_closes[j]
+                slot = close_ms // timeframe_ms % REFERENCE_BARS
+                if i == reference:
+                    closes.close_ms[slot] = close_ms
+                    closes.close[slot] = bar.close
+                if closes.close_ms[slot] == close_ms:
+                    ref_close = closes.close[slot]
             complete = BarRow(
                 bar.open_ms, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.flat == 1
             )

@@ -50,11 +50,13 @@ class Scores:
     close_ms : (n,) closing instants of its bars, rising.
     p        : (n,) calibrated probabilities; NaN where the features were not warm.
     sigma    : (n,) the feature ``volatility_20`` of the same bars.
+    known_ms : (n,) from when on each counts, rising; None: from the close of its bar.
     """
 
     close_ms: I64
     p: F64
     sigma: F64
+    known_ms: I64 | None = None
 
 
 class Ensembles(NamedTuple):
@@ -86,12 +88,13 @@ class ScoreHistory(NamedTuple):
 
     starts   : (n_lanes * n_timeframes + 1,) row at which each series begins.
     next_row : a copy of ``starts``, moved on: the first row of each that is not known yet.
-    close_ms, p, sigma : (n_scores,).
+    close_ms, known_ms, p, sigma : (n_scores,).
     """
 
     starts: I64
     next_row: I64
     close_ms: I64
+    known_ms: I64
     p: F64
     sigma: F64
 
@@ -138,6 +141,9 @@ def aggregate_history(
         starts,
         starts.copy(),
         np.concatenate([scores.close_ms for scores in present]).astype(np.int64),
+        np.concatenate([s.close_ms if s.known_ms is None else s.known_ms for s in present]).astype(
+            np.int64
+        ),
         np.concatenate([scores.p for scores in present]).astype(np.float64),
         np.concatenate([scores.sigma for scores in present]).astype(np.float64),
     )
@@ -181,7 +187,7 @@ def _take_scores(
 ) -> None:
     """Move series ``k`` on to the newest score that is known at ``now_ms``."""
     row = history.next_row[k]
-    while row < history.starts[k + 1] and history.close_ms[row] <= now_ms:
+    while row < history.starts[k + 1] and history.known_ms[row] <= now_ms:
         latest.p[i, j] = history.p[row]
         latest.sigma[i, j] = history.sigma[row]
         latest.close_ms[i, j] = history.close_ms[row]

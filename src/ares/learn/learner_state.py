@@ -119,7 +119,7 @@ class LearnerState:
     def watch(self, event: Event, effects: Sequence[Effect]) -> None:
         """Take the next journal entry in."""
         if type(event) is BarsClosed:  # nearly all entries
-            if not event.warming:
+            if event.decides:
                 self.now_ms = event.ts_ms
                 self._on_time()
         else:

@@ -170,8 +170,8 @@ class _Tally:
             self.setup = event.setup
             self.slots.on_event(event)
         elif isinstance(event, BarsClosed):
-            self.last_ms = event.ts_ms
-            if not event.warming:
+            self.last_ms = max(self.last_ms, event.ts_ms)
+            if event.decides:
                 self.instants += 1
                 self.bars += event.present.count(1)
         elif isinstance(event, RetrainingEnded):

@@ -19,6 +19,7 @@ from ares.domain.events import (
     SignalRefused,
     TradeClosed,
 )
+from ares.domain.feed_events import BarCorrected, FeedChanged
 from ares.domain.instrument import MONEY_DECIMALS
 from ares.domain.model_events import AlertRaised, RetrainingEnded, RetrainingStarted, SlotChanged
 from ares.domain.order_events import (
@@ -144,8 +145,24 @@ class ProjectionRows:
                 self._on_trained(event)
             case AlertRaised():
                 self._alert(seq, event)
+            case FeedChanged(state="silent"):
+                found = AlertRaised(
+                    event.ts_ms, event.instrument, "feed_silent", 0.0, 0.0, event.detail
+                )
+                self._alert(seq, found)
+            case FeedChanged(state="down" | "gap" | "absent" | "refused"):
+                self._feed_error(event.ts_ms, event.instrument, f"feed_{event.state}", event.detail)
+            case BarCorrected():
+                closes = f"close {event.before[3]:g} is now {event.after[3]:g}"
+                message = f"the venue changed the bar of {utc_sql(event.ts_ms)}: {closes}"
+                self._feed_error(event.ts_ms, event.instrument, "bar_corrected", message)
             case _:
                 pass
+
+    def _feed_error(self, ts_ms: int, instrument: int, kind: str, detail: str) -> None:
+        where = "all instruments" if instrument < 0 else self._symbols[instrument]
+        row = (self._environment, utc_sql(ts_ms), kind, f"{where}: {detail}")
+        self._add(sql.ERROR, row)
 
     def _move(self, client_id: str, status: str, ts_ms: int) -> None:
         """Update an order's row."""

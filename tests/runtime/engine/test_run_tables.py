@@ -221,7 +221,7 @@ def test_the_report_reads_the_same_numbers_from_the_journal(
     assert report.finished
     assert report.events == sum(1 for _ in entries(done.folder))
     assert report.instants == 8 * 60
-    assert report.bars == sum(e.present.count(1) for e in events(done, BarsClosed) if not e.warming)
+    assert report.bars == sum(e.present.count(1) for e in events(done, BarsClosed) if e.decides)
     assert report.orders == len(effects(done, SubmitOrder))
     assert report.fills == len(events(done, OrderFilled))
     assert report.rejected == sum(e.reason == "rejected" for e in events(done, OrderEnded))

@@ -33,7 +33,7 @@ def bars(folder: Path) -> list[tuple[JournalEntry, BarsClosed, list[Effect]]]:
         event = entry.event
         if isinstance(event, BarsClosed):
             since += entry.effects
-            if not event.warming:
+            if event.decides:
                 rows.append((entry, event, since))
             since = []
         elif rows and isinstance(event, OrderEnded) and event.reason == "cancelled":

@@ -28,6 +28,7 @@ from ares.kernel.trade.layout import (
     BREAKER_DRAWDOWN,
     ENTRY,
     EXIT,
+    HOLD_ALL,
     MODE_TRADING,
     OPEN,
     REASON_DRAWDOWN,
@@ -89,12 +90,15 @@ def trade_step(
         lane = state.book[i]
         if lane.exit_reason != 0 or lane.stop_filling != 0:
             continue
+        hold = params.rules[0].hold
         if lane.position_lots != 0:
-            _consider_exit(i, now_ms, close, edge_bps, state, params, records)
+            if hold != HOLD_ALL:
+                _consider_exit(i, now_ms, close, edge_bps, state, params, records)
         elif (
             lane.entry_open_lots == 0
             and edge_bps >= params.rules[0].edge_bps_min
             and state.virtual[i].status == 0
+            and hold == 0
         ):
             signal = Signal(signals.p[t, i], edge_bps, signals.barrier_bps[t, i])
             _consider_entry(i, now_ms, close, signal, state, params, records)

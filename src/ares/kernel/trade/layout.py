@@ -157,8 +157,12 @@ RULES = np.dtype(
         ("forgetting_trades", _F),
         ("gate_mode", _I),  # 0: the mode does not matter (baselines)
         ("cost_bps_now", _F),  # round trip, to correct an ensemble's own cost
+        ("hold", _I),  # HOLD_ENTRIES or HOLD_ALL in a catch-up; 0: nothing is held back
     ]
 )
+
+HOLD_ENTRIES, HOLD_ALL = 1, 2
+"""What a decision on bars of the past may not do: open a position, or close one either."""
 
 SPECS = np.dtype(
     [

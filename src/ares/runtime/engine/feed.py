@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ares.domain.events import BarsClosed
+from ares.domain.events import BarsClosed, BarsKind, SeriesPublished
 from ares.domain.instrument import InstrumentSpec
 from ares.domain.order_events import EventRefused
 from ares.domain.run import RunSetup
@@ -23,7 +23,8 @@ from ares.kernel.trade import to_grid
 class Feed:
     """Base bars on the union of their closing instants.
 
-    close_ms : (n,) rising; ohlcv : (n, n_lanes, 5), NaN-free (0 where missing);
+    close_ms : (n,) rising, but for late bars of a journal.
+    ohlcv : (n, n_lanes, 5), NaN-free (0 where missing);
     present, flat : (n, n_lanes); ticks : (n, n_lanes, 4) open, high, low, close;
     lots : (n, n_lanes) volume.
     n_instruments : of the run; with challenger lanes there are twice as many lanes.
@@ -46,8 +47,9 @@ class Feed:
         ohlcv, present, flat = self.ohlcv[t], self.present[t], self.flat[t]
         if len(present) != self.n_instruments:
             ohlcv, present, flat = (a[: self.n_instruments] for a in (ohlcv, present, flat))
+        kind: BarsKind = "warm" if warming else "closing"
         return BarsClosed(
-            int(self.close_ms[t]), ohlcv.tobytes(), present.tobytes(), flat.tobytes(), warming
+            int(self.close_ms[t]), ohlcv.tobytes(), present.tobytes(), flat.tobytes(), kind
         )
 
     def for_lanes(self, setup: RunSetup) -> Feed:
@@ -100,12 +102,23 @@ def feed_of(bars: Sequence[Bars], base_ms: Sequence[int], specs: Sequence[Instru
 _REFUSED = EventRefused.__name__.encode()
 
 
+UNSCORED, FOLDED, CATCHING_UP, CATCH_UP_ENDS, DECIDED = range(5)
+"""What the engine did with a journaled instant: aggregated its bars without a score; with scores,
+if there was a model; valued the account besides; and let positions be closed; or opened.
+"""
+
+
 class ClosedBars:
-    """Journaled bars, kept in columns: as events they take five times the memory."""
+    """Journaled bars, kept in columns: as events they take five times the memory.
+
+    uses : of each instant, what the engine did with it.
+    """
 
     def __init__(self) -> None:
+        self.uses = bytearray()
         self._close_ms = array("q")
         self._ohlcv, self._present, self._flat = bytearray(), bytearray(), bytearray()
+        self._series_ms = 0
 
     def __len__(self) -> int:
         """Return the number of closing instants."""
@@ -118,6 +131,8 @@ class ClosedBars:
         """
         event = entry.event
         if not isinstance(event, BarsClosed):
+            if isinstance(event, SeriesPublished):
+                self._series_ms = event.ts_ms
             return False
         present = bytearray(event.present)
         if entry.effects_raw is not None and _REFUSED in entry.effects_raw:
@@ -130,7 +145,16 @@ class ClosedBars:
         self._ohlcv += event.ohlcv
         self._present += present
         self._flat += event.flat
+        self.uses.append(self._use(event))
         return True
+
+    def _use(self, event: BarsClosed) -> int:
+        if event.kind == "closing":
+            return DECIDED
+        if event.kind == "catch_up":
+            return CATCH_UP_ENDS if event.catch_up_ends else CATCHING_UP
+        known_later = event.kind == "late" and self._series_ms > event.ts_ms
+        return UNSCORED if known_later else FOLDED
 
     def feed(self, setup: RunSetup) -> Feed:
         """Return the bars as the feed of a run's lanes."""

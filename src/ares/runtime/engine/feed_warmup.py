@@ -64,7 +64,7 @@ def warm_series(state: State, history: SeriesHistory, warm_ms: int) -> SeriesHis
 
 def _copy_to_challenger_lanes(state: State) -> None:
     """Give the second lane of every instrument the features and volatility of the first."""
-    arrays = [*state.bar_series]
+    arrays = [state.bar_series.aggregates, state.bar_series.features]
     arrays += [] if state.bar_windows is None else [state.bar_windows]
     for array in arrays:
         half = len(array) // 2

@@ -212,7 +212,7 @@ class LiveRun:
 
     async def _fill(self, event: BarsClosed) -> None:
         """Let a simulated venue fill within the bars, before their close is processed."""
-        if self._fills is None or event.warming:
+        if self._fills is None or not event.decides:
             return
         for lane in self._fills.lanes(event):
             self._fills.at_open(event, lane)

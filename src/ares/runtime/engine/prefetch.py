@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ares.core.models import Scorer, Scorers
+from ares.core.series import known_until_ms
 from ares.core.state import State
 from ares.kernel.bar_aggregation import BarSeries, ClosingBars, FeatureRows
 from ares.kernel.bars import F64, I64, Bools
@@ -26,7 +27,7 @@ from ares.kernel.features.observations import NO_HISTORY, SeriesHistory
 from ares.kernel.live import KeptRows, scan_closes
 from ares.kernel.stretch import KnownBars
 from ares.runtime.engine.feed import Feed
-from ares.runtime.engine.series import known_until_ms, run_columns
+from ares.runtime.engine.series import run_columns
 
 BLOCK_INSTANTS = 4_096
 

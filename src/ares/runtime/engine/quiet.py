@@ -16,7 +16,7 @@ from ares.core.initial_state import new_state
 from ares.core.models import Models
 from ares.core.state import State, bind_calls
 from ares.core.step import step
-from ares.domain.events import BarsClosed
+from ares.domain.events import BarsClosed, BarsKind
 from ares.domain.timeframe import HOUR_MS
 from ares.kernel.e_process import step_detector, step_test
 from ares.kernel.live import observe_closes
@@ -33,8 +33,9 @@ def load_machine_code(state: State, models: Models) -> None:
     """
     spare = new_state(state.setup)
     n, m = spare.setup.n_instruments, len(spare.setup.instruments)
-    for k, warming in enumerate((True, False)):
-        nothing = BarsClosed((k + 1) * HOUR_MS, bytes(40 * n), bytes(n), bytes(n), warming)
+    kinds: tuple[BarsKind, ...] = ("warm", "closing", "catch_up")
+    for k, kind in enumerate(kinds):
+        nothing = BarsClosed((k + 1) * HOUR_MS, bytes(40 * n), bytes(n), bytes(n), kind)
         step(spare, nothing, models)
     bind_calls(state)
     observe_closes(0, np.ones(1, np.int64), spare.trade, spare.params)

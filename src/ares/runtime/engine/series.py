@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ares.core.series import series_fact
+from ares.core.series import known_until_ms, series_fact
 from ares.core.state import State
 from ares.domain.events import Effect, SeriesPublished
 from ares.kernel.bars import I64
@@ -34,11 +34,6 @@ def series_event(history: SeriesHistory, after_ms: int, until_ms: int) -> Series
 def is_folded(state: State, event: SeriesPublished) -> bool:
     """Return whether a state has taken an event in: a restart may come between it and its bars."""
     return known_until_ms(state) >= event.ts_ms
-
-
-def known_until_ms(state: State) -> int:
-    """Return the instant of the last event of series that a state has taken in."""
-    return int(max(records["until_ms"].max() for records in state.series))
 
 
 def history_of_events(events: Sequence[SeriesPublished], n_series: int) -> SeriesHistory:

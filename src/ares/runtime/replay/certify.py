@@ -22,7 +22,6 @@ from ares.domain.run import RunSetup
 from ares.journal.run import JournalReader
 from ares.kernel.bars import F64, I64
 from ares.kernel.features.user import UserFeatures
-from ares.kernel.live import observe_closes
 from ares.kernel.trade import Signals, TradeLog
 from ares.kernel.trade.layout import CANCEL_STOP, REASON_NAMES, REFUSAL, Records
 from ares.runtime.engine.feed import Feed
@@ -38,8 +37,9 @@ from ares.runtime.replay.journal_columns import (
     fact_row,
     journal_columns,
 )
-from ares.runtime.replay.recompute import RunFeatures, scan_with_changes, signals_of_lanes
+from ares.runtime.replay.recompute import RunFeatures, signals_of_lanes
 from ares.runtime.replay.restep import first_state, open_run, state_before
+from ares.runtime.replay.scan_decisions import DecisionRows, scan_decisions
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ def _compare_all(
     first_seq: int,
 ) -> Iterator[tuple[str, int, int, dict[str, Any] | None]]:
     """Yield (kind, compared, different, the first difference in full), decisions first."""
-    decided_ms = feed.close_ms[journal.first_row :]
+    decided_ms = feed.close_ms[journal.decided]
     yield "decisions", *_compare_decisions(journal, signals, log, decided_ms)
     if setup.series:
         state = state_before(folder, setup, first_seq)
@@ -138,17 +138,15 @@ def recompute(
     start : the state before the run's first event, from which features are computed.
     state : the state before the stretch, from which it trades.
     """
-    feed, first_row = journal.closings.feed(setup), journal.first_row
+    feed, decided = journal.closings.feed(setup), journal.decided
+    uses = np.frombuffer(journal.closings.uses, np.uint8)
     changes = journal.changes.found
     history = history_of_events(journal.published, len(setup.series))
-    features = RunFeatures(setup, start, feed, scorers, user, open_ensemble, history)
-    signals = signals_of_lanes(setup, state, features, feed.close_ms[first_row:], changes)
-    warm = slice(journal.rows_before, first_row)
-    for lane in range(len(setup.instruments)):
-        closes = feed.ticks[warm][feed.present[warm, lane], lane, 3]
-        observe_closes(lane, np.ascontiguousarray(closes), state.trade, state.params)
+    features = RunFeatures(setup, start, feed, uses, scorers, user, open_ensemble, history)
+    signals = signals_of_lanes(setup, state, features, feed.close_ms[decided], changes)
     state.trade.venue[:] = _orders_at_venue(state)
-    return scan_with_changes(state, feed, first_row, signals, changes), signals, feed
+    rows = DecisionRows(feed, uses, journal.rows_before, decided)
+    return scan_decisions(state, rows, signals, changes), signals, feed
 
 
 def _orders_at_venue(state: State) -> Records:

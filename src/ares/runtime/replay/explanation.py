@@ -81,13 +81,13 @@ def target_of(
     answering = False
     for entry in journaled:
         event = entry.event
-        if not isinstance(event, BarsClosed):
+        if not isinstance(event, BarsClosed) or event.kind == "late":
             answering = answering and _is_answer(event)
             (answers if answering else since).append(entry)
             continue
         since, answers, before = [], [], since
         answering = True
-        if not event.warming and entry.effects_raw is not None and event.present[i]:
+        if event.decides and entry.effects_raw is not None and event.present[i]:
             if at_ms is not None and event.ts_ms > at_ms:
                 break
             found, of_found = entry, ([*before, entry], answers)

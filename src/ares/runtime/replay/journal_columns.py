@@ -8,6 +8,7 @@ from itertools import chain, takewhile
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from ares.domain.events import (
     BY_CONFIDENCE,
@@ -26,9 +27,11 @@ from ares.domain.events import (
     TradeClosed,
     VirtualTradeOpened,
 )
+from ares.domain.feed_events import BarCorrected, ClockSet, FeedChanged
 from ares.domain.order_events import (
     AccountSeen,
     CancelOrder,
+    ClockSkewMeasured,
     ExecutionBooked,
     OrderAccepted,
     OrderEnded,
@@ -38,7 +41,8 @@ from ares.domain.order_events import (
 )
 from ares.domain.run import RunSetup
 from ares.journal.run import JournalEntry
-from ares.runtime.engine.feed import ClosedBars
+from ares.kernel.bars import I64
+from ares.runtime.engine.feed import CATCHING_UP, ClosedBars
 from ares.runtime.replay.recompute import SlotChanges
 
 Row = tuple[Any, ...]
@@ -74,14 +78,14 @@ class JournalColumns:
     memory. Of what came before it only bars, external series and slots are taken.
 
     events  : in the stretch. rows: what the run did in it, by kind, in order.
-    rows_before : closing instants before it; first_row: before its first decision.
+    rows_before : instants before it.
     published_before : events of external series before it.
     outputs : of each decision: probability, edge and barrier distance of every lane.
     equity  : of each decision: its instant and the account's equity.
     """
 
     def __init__(self, setup: RunSetup) -> None:
-        self.events = self.rows_before = self.first_row = self.published_before = 0
+        self.events = self.rows_before = self.published_before = 0
         self.closings, self.changes = ClosedBars(), SlotChanges(setup)
         self.published: list[SeriesPublished] = []
         self.rows: dict[str, list[Row]] = {kind: [] for kind in LINES}
@@ -100,10 +104,16 @@ class JournalColumns:
             if isinstance(effect, SubmitOrder):
                 self._orders[effect.client_id] = effect
 
+    @property
+    def decided(self) -> I64:
+        """Return the rows of the stretch's decisions among all instants of the journal."""
+        uses = np.frombuffer(self.closings.uses, np.uint8)[self.rows_before :]
+        return np.flatnonzero(uses >= CATCHING_UP) + self.rows_before
+
     def begin(self) -> None:
         """Begin the stretch: after the last entry before it."""
         self.changes.restart()
-        self.rows_before = self.first_row = len(self.closings)
+        self.rows_before = len(self.closings)
 
     def add(self, entry: JournalEntry) -> None:
         """Take the next entry of the stretch."""
@@ -112,9 +122,9 @@ class JournalColumns:
         self.changes.add(event, effects)
         match event:
             case BarsClosed():
-                if self.closings.add(entry):
-                    self.first_row += event.warming
+                self.closings.add(entry)
             case SeriesPublished():
+                self.closings.add(entry)
                 self.published.append(event)
             case OrderFilled() | OrderEnded(reason="rejected"):
                 self._fill(event, effects)
@@ -218,7 +228,17 @@ def _all_cancelled(journaled: Sequence[JournalEntry]) -> bool:
     return cancelled <= ended
 
 
-_AT_ONCE = OrderAccepted | OrderEnded | AccountSeen | EngineStarted | Stopping
+_AT_ONCE = (
+    OrderAccepted
+    | OrderEnded
+    | AccountSeen
+    | EngineStarted
+    | Stopping
+    | FeedChanged
+    | BarCorrected
+    | ClockSet
+    | ClockSkewMeasured
+)
 """What follows a closing instant without another bar."""
 
 
@@ -228,4 +248,5 @@ def _is_rejection(event: Event) -> bool:
 
 
 def _is_completed_bar(entry: JournalEntry) -> bool:
-    return isinstance(entry.event, BarsClosed) and entry.effects_raw is not None
+    event = entry.event
+    return isinstance(event, BarsClosed) and event.kind != "late" and entry.effects_raw is not None

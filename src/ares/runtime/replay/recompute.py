@@ -10,16 +10,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ares.core.models import NO_MODELS, Scorer, Scorers
+from ares.core.models import Scorer, Scorers
 from ares.core.slot import Slot
 from ares.core.slot_history import SlotHistory, SlotsApplied
-from ares.core.slots import apply_slots
 from ares.core.state import State
-from ares.domain.events import BarsClosed, Effect, Event
+from ares.domain.events import BarsClosed, DecisionMade, Effect, Event
 from ares.domain.model import Ensemble
 from ares.domain.run import RunSetup
 from ares.domain.timeframe import Timeframe
+from ares.kernel.bar_aggregation import REFERENCE_BARS
 from ares.kernel.bars import F64, I64, Bars, Bools
 from ares.kernel.ensemble import (
     FRESH_INTERVALS,
@@ -34,8 +35,8 @@ from ares.kernel.features.observations import NO_HISTORY, SeriesHistory
 from ares.kernel.features.scan import reference_close
 from ares.kernel.features.user import UserFeatures
 from ares.kernel.resample import resample
-from ares.kernel.trade import Market, Signals, TradeLog, scan
-from ares.runtime.engine.feed import Feed
+from ares.kernel.trade import Signals
+from ares.runtime.engine.feed import UNSCORED, Feed
 from ares.runtime.engine.hot_swap import Opener
 from ares.runtime.engine.series import run_columns
 from ares.runtime.replay.user_columns import base_bars_of, own_columns
@@ -63,16 +64,20 @@ class SlotChanges:
 
     def add(self, event: Event, effects: Sequence[Effect]) -> None:
         """Take the next entry."""
-        if isinstance(event, BarsClosed) and not event.warming:
+        if isinstance(event, BarsClosed) and effects and isinstance(effects[0], DecisionMade):
             self._row += 1
         self.found += [TimedChange(self._row, s) for s in self._history.add(event, effects)]
 
 
 @dataclass(frozen=True, slots=True)
 class RecomputedFeatures:
-    """One series of a run: closing instants, feature rows, which are warm, and volatility."""
+    """One series of a run: closing instants, feature rows, which are warm, and volatility.
+
+    known_ms : the newest instant when each row was there: later than it closed for late bars.
+    """
 
     close_ms: I64
+    known_ms: I64
     rows: np.ndarray[tuple[int, int], np.dtype[np.float32]]
     warm: Bools
     sigma: F64
@@ -86,12 +91,14 @@ class RunFeatures:
         setup: RunSetup,
         state: State,
         feed: Feed,
+        uses: NDArray[np.uint8],
         scorers: Scorers,
         user: UserFeatures | None,
         open_ensemble: Opener | None,
         history: SeriesHistory = NO_HISTORY,
     ) -> None:
         self._setup, self._state, self._feed, self._user = setup, state, feed, user
+        self._uses = uses
         self._scorers = dict(scorers)
         self._open = open_ensemble
         self._history = history
@@ -128,7 +135,7 @@ class RunFeatures:
         p = np.full(len(table.close_ms), np.nan)
         if scored.any():
             p[scored] = scorer(table.rows[scored])
-        return Scores(table.close_ms, p, table.sigma)
+        return Scores(table.close_ms, p, table.sigma, table.known_ms)
 
     def _table(self, i: int, j: int, timeframe: Timeframe) -> RecomputedFeatures:
         if (i, j) not in self._tables:
@@ -141,24 +148,49 @@ class RunFeatures:
             self._tables[i, j] = self._scan(k, bars, reference, timeframe)
         return self._tables[i, j]
 
+    def _rows_of(self, i: int, bars: Bars, timeframe: Timeframe) -> I64:
+        """Return (n_bars,) the row of the feed that completed each bar of instrument ``i``."""
+        base, base_ms = self._bars[i], self._setup.instruments[i].base_ms
+        last = np.searchsorted(base.ts_ms + base_ms, bars.ts_ms + timeframe.ms)
+        return np.flatnonzero(self._feed.present[:, i])[last]
+
+    def _reference_close(
+        self, rows: I64, bars: Bars, reference: Bars | None, timeframe: Timeframe
+    ) -> F64:
+        """Return (n_bars,) the reference's closes that were kept when each bar was completed."""
+        closes = reference_close(bars, reference)
+        if reference is None or not len(reference):
+            return closes
+        by_row = np.searchsorted(
+            self._rows_of(self._setup.reference, reference, timeframe), rows, side="right"
+        )
+        newest_ms = reference.ts_ms[by_row - 1]
+        kept = (by_row > 0) & (bars.ts_ms <= newest_ms)
+        kept &= bars.ts_ms > newest_ms - REFERENCE_BARS * timeframe.ms
+        closes[~kept] = np.nan
+        return closes
+
     def _scan(
         self, k: int, bars: Bars, reference: Bars | None, timeframe: Timeframe
     ) -> RecomputedFeatures:
-        state = self._state
+        state, i = self._state, k // len(self._setup.timeframes)
         values = np.empty((len(bars), N_FEATURES), np.float32)
         age = np.empty(len(bars), np.int64)
-        ref_close = reference_close(bars, reference)
+        at_row = self._rows_of(i, bars, timeframe)
+        ref_close = self._reference_close(at_row, bars, reference, timeframe)
         feature_scan(state.bar_series.features.copy(), k, bars.columns, ref_close, values, age)
-        warm = age >= WARMUP_BARS
+        warm = (age >= WARMUP_BARS) & (self._uses[at_row] != UNSCORED)
         rows = values
         if state.bar_windows is not None:
             own = own_columns(state, k, bars, warm, self._user)
             rows, warm = np.hstack([values, own]), warm & past_warmup(own)
         sigma = values[:, VOLATILITY_20].astype(np.float64)
         close_ms = bars.ts_ms + timeframe.ms
-        i = k // len(self._setup.timeframes)
         rows = append_columns(rows, run_columns(state, self._history, i, close_ms))
-        return RecomputedFeatures(close_ms, rows, warm, sigma)
+        before_ms = np.maximum.accumulate(self._feed.close_ms)[np.maximum(at_row - 1, 0)]
+        is_late = (at_row > 0) & (before_ms >= close_ms)
+        known_ms = np.where(is_late, before_ms + 1, close_ms)
+        return RecomputedFeatures(close_ms, known_ms, rows, warm, sigma)
 
 
 def signals_of_lanes(
@@ -204,45 +236,3 @@ def _occupancies(
         else:
             found.append((first, end, current.ensemble))
     return found
-
-
-def scan_with_changes(
-    state: State, feed: Feed, first_row: int, signals: Signals, changes: Sequence[TimedChange]
-) -> TradeLog:
-    """Scan the trade half over all decisions, and apply the slot changes between them.
-
-    first_row : row of the feed of the first decision.
-    """
-    logs: list[TradeLog] = []
-    ends = [*sorted({change.row for change in changes}), len(feed) - first_row]
-    first = 0
-    for end in ends:
-        if end > first or end == ends[-1]:
-            logs.append(_scan_part(state, feed, first_row, signals, first, end))
-            state.trade = logs[-1].state
-            first = end
-        for change in changes:
-            if change.row == end:  # without models: the signals are known already
-                i, slots = change.slots.fact.instrument, change.slots
-                apply_slots(state, i, slots.after, slots.previous, NO_MODELS)
-    if len(logs) == 1:
-        return logs[0]
-    return TradeLog(
-        requests=np.concatenate([log.requests for log in logs]),
-        fills=np.concatenate([log.fills for log in logs]),
-        outcomes=np.concatenate([log.outcomes for log in logs]),
-        notices=np.concatenate([log.notices for log in logs]),
-        equity=np.concatenate([log.equity for log in logs]),
-        state=logs[-1].state,
-    )
-
-
-def _scan_part(
-    state: State, feed: Feed, first_row: int, signals: Signals, first: int, end: int
-) -> TradeLog:
-    rows, part = slice(first_row + first, first_row + end), slice(first, end)
-    opens, highs, lows, closes = np.ascontiguousarray(feed.ticks[rows].transpose(2, 0, 1))
-    lots = np.ascontiguousarray(feed.lots[rows])
-    market = Market(feed.close_ms[rows], opens, highs, lows, closes, lots)
-    of_part = Signals(*(column[part] for column in signals))
-    return scan(market, of_part, state.trade, state.params)
