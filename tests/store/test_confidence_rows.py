@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ares.store.confidence_rows import ConfidenceRows
+from ares.domain.utc import utc_sql
+from ares.store.confidence_rows import ConfidenceRows, sql_times
 
 NAN = float("nan")
 
@@ -63,3 +64,9 @@ def test_a_lane_that_holds_another_model_has_a_row_at_its_next_score() -> None:
     assert made.rows([2], [0], same, ["champion"] * 2) == []
     made.forget([1])
     assert [row[2] for row in made.rows([3], [0], same, ["champion"] * 2)] == ["B"]
+
+
+def test_times_are_those_of_utc_sql() -> None:
+    times_ms = np.array([0, 999, 59_000, 1_679_000_400_000, 4_102_444_799_999])
+    assert sql_times(times_ms) == [utc_sql(ts_ms) for ts_ms in times_ms.tolist()]
+    assert sql_times(np.array([], np.int64)) == []

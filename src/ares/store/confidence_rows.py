@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ares.domain.utc import utc_sql
+from ares.domain.timeframe import DAY_MS
+from ares.domain.utc import utc_day
 
 Outputs = NDArray[np.float64]
 Row = tuple[object, ...]
@@ -54,12 +55,29 @@ class ConfidenceRows:
         when, lanes = np.nonzero(differs & known[1:])
         self.last = np.take_along_axis(compared, newest[-1:, None, :], axis=0)[0]
         values = [outputs[when, k, lanes].tolist() for k in (P, EDGE, CONFIDENCE, MODE)]
-        texts = {k: utc_sql(times_ms[k]) for k in set(when.tolist())}
+        texts = sql_times(np.asarray(times_ms, np.int64)[when])
         env, symbols = self._environment, self._symbols
         return [
-            (env, seqs[k], symbols[c], texts[k], p, edge, confidence,
+            (env, seqs[k], symbols[c], text, p, edge, confidence,
              "TRADING" if mode else "LEARNING", slots[c])
-            for k, c, p, edge, confidence, mode in zip(
-                when.tolist(), lanes.tolist(), *values, strict=True
+            for k, c, text, p, edge, confidence, mode in zip(
+                when.tolist(), lanes.tolist(), texts, *values, strict=True
             )
         ]  # fmt: skip
+
+
+MINUTES = [f" {hour:02}:{minute:02}:" for hour in range(24) for minute in range(60)]
+SECONDS = [f"{second:02}" for second in range(60)]
+
+
+def sql_times(times_ms: NDArray[np.int64]) -> list[str]:
+    """Return times as ``utc_sql`` does, many at once: in a tenth of the time.
+
+    >>> sql_times(np.array([1_679_000_400_000]))
+    ['2023-03-16 21:00:00']
+    """
+    days, seconds = np.divmod(times_ms // 1_000, DAY_MS // 1_000)
+    minutes, seconds = np.divmod(seconds, 60)
+    names = {day: utc_day(day * DAY_MS) for day in np.unique(days).tolist()}
+    parts = zip(days.tolist(), minutes.tolist(), seconds.tolist(), strict=True)
+    return [names[day] + MINUTES[minute] + SECONDS[second] for day, minute, second in parts]

@@ -24,6 +24,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
 from ares.domain.errors import ExternalError, UserError
+from ares.store.empty_database import put_empty_database
 from ares.store.schema import SCHEMA_VERSION
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def open_database(url_or_path: str | Path, busy_ms: int = BUSY_MS) -> Engine:
     path = _path_of(url_or_path)
     if not path.parent.is_dir():
         raise ExternalError(f"cannot open {path}: the folder {path.parent} does not exist")
+    put_empty_database(path, _make)
     url = URL.create("sqlite", database=str(path))
     engine = create_engine(url, connect_args={"timeout": 0})
     try:
@@ -61,6 +63,11 @@ def open_database(url_or_path: str | Path, busy_ms: int = BUSY_MS) -> Engine:
         if not _is_at_rest(path):
             raise
     return _opened(create_engine(url, creator=lambda: _connect_to_read(path)), busy_ms)
+
+
+def _make(path: Path) -> None:
+    """Make an empty database."""
+    _opened(create_engine(URL.create("sqlite", database=str(path))), BUSY_MS).dispose()
 
 
 def _opened(engine: Engine, busy_ms: int) -> Engine:

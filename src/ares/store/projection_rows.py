@@ -107,9 +107,10 @@ class ProjectionRows:
                 self._on_effect(stretch.seq + n, k, event, effect)
 
     def finish(self) -> list[tuple[str, Row]]:
-        """Return all pending rows; none is pending afterwards."""
+        """Return all pending rows, each statement's together; none is pending afterwards."""
         self._decide()
         changes, self.changes = self.changes, []
+        changes.sort(key=lambda change: sql.RANKS[change[0]])
         return changes
 
     def _decide(self) -> None:

@@ -71,3 +71,12 @@ PROGRESS = (
     " WHERE environment = ? AND seq = ?"
 )
 """Matches no row where another worker has written since, or has deleted the rows."""
+
+STATEMENTS = (
+    CONFIDENCE, ORDER, FILL, OPENED, OUTCOME, MODE, ERROR, TRAINING, ALERT, ORDER_STATUS, CHANGED,
+    CLOSED, TRAINED,
+)  # fmt: skip
+"""In the order in which those of a batch may be executed, all rows of one at a time: what is
+updated was inserted before, and a position is changed before it is closed.
+"""
+RANKS = {statement: rank for rank, statement in enumerate(STATEMENTS)}
