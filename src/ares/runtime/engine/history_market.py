@@ -38,6 +38,11 @@ class HistoryMarket:
 
     def instant(self, feed: Feed, t: int, warming: bool) -> None:
         """Process row ``t``: first the fills at the venue within it, then its close."""
+        self.before_close(feed, t, warming)
+        self.close(feed, t, warming)
+
+    def before_close(self, feed: Feed, t: int, warming: bool) -> None:
+        """Process what comes in row ``t`` before its close: fills at the venue, and deadlines."""
         if self._venue.busy and not warming:
             for lane in sorted(self._venue.busy):
                 if feed.present[t, lane]:
@@ -46,12 +51,15 @@ class HistoryMarket:
         while 0 < self._loop.due_ms < close_ms:
             self._clock.advance(self._loop.due_ms)
             self._loop.process(TimeReached(self._loop.due_ms))
-        self._clock.advance(close_ms)
+
+    def close(self, feed: Feed, t: int, warming: bool) -> None:
+        """Process the close of row ``t``."""
+        self._clock.advance(int(feed.close_ms[t]))
         self._loop.process(feed.event(t, warming))
 
     def stretch(self, steps: StretchSteps, known: KnownBars, t: int, until_ms: int) -> int:
-        """Process rows from ``t`` on that close before ``until_ms`` at once, as many as there are
-        until something is ordered or filled; return how many. The next one is for ``instant``.
+        """Process the closes of rows from ``t`` on, before ``until_ms``, at once: as many as there
+        are until something is ordered or filled; return how many.
         """
         due_ms = self._loop.due_ms
         if due_ms:

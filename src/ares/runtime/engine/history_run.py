@@ -126,7 +126,7 @@ def run_history(
         if start_tables is not None:
             tables = start_tables()
         with timing.listening():
-            prefetch = Prefetch(scorers, plan.feed, history=plan.history)
+            prefetch = Prefetch(scorers, plan.feed, history=plan.history, ahead=True)
             models = Models(prefetch.scorers, None if user is None else user.step)
             swap = HotSwap(prefetch, open_ensemble or _open_nothing)
             recovery = Recovery(folder, swap, models)
@@ -175,6 +175,7 @@ class _HistoryRun:
         self._hashes = recovered.hashes
         self._learns = not isinstance(learner, NoLearner)
         self._swap.load_all(self._state)
+        self._prefetch.restart()  # what was computed while the journal was read may not hold
         self._journal = RunJournal(self._folder, options.sync_ms, end=recovered.end)
         inbox = deque[Event]()
         self._clock = VirtualClock(self._state.at_ms)
@@ -223,6 +224,7 @@ class _HistoryRun:
         finally:
             self._learner.close()
             self._swap.close()
+            self._prefetch.close()
             self._journal.close()
         feed = self._plan.feed
         return RunEnd(
@@ -275,9 +277,11 @@ class _HistoryRun:
             if published is not None and not is_folded(state, published):
                 self._loop.process(published)
             self._prefetch.advance(state, t)
-            before, n = t, self._stretch(t)
+            before, warming = t, plan.warming(t)
+            self._market.before_close(feed, t, warming)
+            n = 0 if warming else self._stretch(t)
             if n == 0:
-                self._market.instant(feed, t, plan.warming(t))
+                self._market.close(feed, t, warming)
             t += max(n, 1)
             if state.seq >= next_snapshot:
                 self._save()
@@ -288,11 +292,11 @@ class _HistoryRun:
         return first, t
 
     def _stretch(self, t: int) -> int:
-        """Process rows of the feed from ``t`` on at once; return how many: 0, if ``t`` is for
+        """Process the closes of rows from ``t`` on at once; return how many: 0, if ``t`` is for
         itself.
         """
         plan, most = self._plan, self._options.stretch_instants
-        if most == 0 or plan.warming(t):
+        if most == 0:
             return 0
         known = self._prefetch.known(self._state)
         if known is None:

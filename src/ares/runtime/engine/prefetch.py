@@ -12,7 +12,9 @@ the engine computes those features bar by bar.
 from __future__ import annotations
 
 from collections.abc import Collection
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +22,7 @@ from numpy.typing import NDArray
 from ares.core.models import Scorer, Scorers
 from ares.core.series import known_until_ms
 from ares.core.state import State
-from ares.kernel.bar_aggregation import BarSeries, ClosingBars, FeatureRows
+from ares.kernel.bar_aggregation import BarSeries, ClosingBars, FeatureRows, Intervals
 from ares.kernel.bars import F64, I64, Bools
 from ares.kernel.features import N_FEATURES
 from ares.kernel.features.observations import NO_HISTORY, SeriesHistory
@@ -33,9 +35,10 @@ BLOCK_INSTANTS = 4_096
 
 
 class Prefetch:
-    """Scorers over a feed that is known in advance.
+    """Scores over a feed that is known in advance.
 
     history : of each external series, what becomes known during the feed.
+    ahead   : compute the next block in a thread while this one is stepped; then ``close`` it.
     scorers : to hand to the engine in place of the models' own.
     misses  : rows that were scored on the spot.
     """
@@ -46,6 +49,8 @@ class Prefetch:
         feed: Feed,
         block: int = BLOCK_INSTANTS,
         history: SeriesHistory = NO_HISTORY,
+        *,
+        ahead: bool = False,
     ) -> None:
         self._models: Scorers = {}
         self._lanes = feed
@@ -55,6 +60,8 @@ class Prefetch:
         self._history = history
         self._block = _Block(0, 0)
         self._t = 0
+        self._thread = ThreadPoolExecutor(1, "prefetch") if ahead else None
+        self._next: Future[_Block] | None = None
         self.misses = 0
         self.scorers: Scorers = {}
         self.add(models)
@@ -76,7 +83,13 @@ class Prefetch:
 
     def restart(self) -> None:
         """Compute the rows anew from the next instant on: the engine refused a bar of the feed."""
-        self._block = _Block(0, 0)
+        self._block, self._next = _Block(0, 0), None
+
+    def close(self) -> None:
+        """End the thread."""
+        self._next = None
+        if self._thread is not None:
+            self._thread.shutdown(cancel_futures=True)
 
     def _scorer(self, name: str) -> Scorer:
         model = self._models[name]
@@ -96,8 +109,15 @@ class Prefetch:
         self._t = t
         if self._block.first <= t < self._block.end or state.bar_windows is not None:
             return
-        self._block = self._rows(state, t)
-        self._block.score_lanes(state, self._models)
+        if self._next is not None and t == self._block.end:
+            self._block = self._next.result()
+        else:
+            self._block = self._scored(Fold.of(state), t, _Lanes.of(state), state)
+        self._next = None
+        fold, first = self._block.fold, self._block.end
+        if self._thread is not None and fold is not None and first < len(self._feed):
+            lanes, models = _Lanes.of(state), dict(self._models)
+            self._next = self._thread.submit(self._scored, fold, first, lanes, None, models)
 
     def known(self, state: State) -> KnownBars | None:
         """Return the feed with the scores of the block that ``advance`` went on to; None where
@@ -106,45 +126,46 @@ class Prefetch:
         block = self._block
         if state.bar_windows is not None or not block.first <= self._t < block.end:
             return None
-        if not block.is_of(state) and not block.score_lanes(state, self._models):
+        if not block.is_of(state) and not block.score_lanes(_Lanes.of(state), self._models):
             return None
         feed = self._lanes
         bars = ClosingBars(feed.present, feed.ohlcv, feed.flat)
         return KnownBars(feed.close_ms, bars, self._lows, block.scores, block.first)
 
-    def _rows(self, state: State, t: int) -> _Block:
-        """Return the rows from ``t`` to the end of its block: blocks end at the same instants,
-        wherever a run began.
+    def _scored(
+        self,
+        fold: Fold,
+        t: int,
+        lanes: _Lanes,
+        state: State | None,
+        models: Scorers | None = None,
+    ) -> _Block:
+        """Return the rows from ``t`` to the end of its block, scored: blocks end at the same
+        instants, wherever a run began.
+
+        fold  : the feature half before row ``t``; it is changed.
+        state : at row ``t``; None: the run has no external series.
         """
-        first, end = t, min((t // self._size + 1) * self._size, len(self._feed))
-        feed, n, m = self._feed, self._feed.n_instruments, len(state.setup.timeframes)
-        if not self._models:
-            return _Block(first, end)
-        capacity = 2 * (end - first) * n + m * n
-        kept = KeptRows(
-            np.empty((capacity, N_FEATURES), np.float32), np.empty((capacity, 3), np.int64)
-        )
-        block = slice(first, end)
-        # Both lanes of an instrument have the same rows: the first half is scored for all.
-        intervals, due = state.intervals, np.zeros((n, m), np.bool_)
-        n_rows = scan_closes(
-            feed.close_ms[block],
-            ClosingBars(feed.present[block], feed.ohlcv[block], feed.flat[block]),
-            intervals._replace(base_ms=intervals.base_ms[:n]),
-            BarSeries(*(array[: n * m].copy() for array in state.bar_series)),
-            FeatureRows(state.features[:n, :, :N_FEATURES].copy(), due, due.copy()),
-            kept,
-        )
-        origin = kept.origin[:n_rows]  # row of the feed, instrument, timeframe
-        rows = self._with_series(state, kept.values[:n_rows], origin, first)
-        return _Block(first, end, rows, origin[:, 0].copy(), origin[:, 1] * m + origin[:, 2])
+        end = min((t // self._size + 1) * self._size, len(self._feed))
+        models = self._models if models is None else models
+        block = _Block(t, end)
+        if models:
+            rows, origin = fold.rows(self._feed, t, end)
+            if state is not None and state.series:
+                rows = self._with_series(state, rows, origin, t)
+                fold_after = None
+            else:
+                fold_after = fold
+            m = lanes.packages.shape[1]
+            series = origin[:, 1] * m + origin[:, 2]
+            block = _Block(t, end, rows, origin[:, 0].copy(), series, fold_after)
+        block.score_lanes(lanes, models)
+        return block
 
     def _with_series(
         self, state: State, rows: NDArray[np.float32], origin: I64, first: int
     ) -> NDArray[np.float32]:
-        """Return the rows with the columns of the run's external series, where it has any."""
-        if not state.series:
-            return rows
+        """Return the rows with the columns of the run's external series."""
         until_ms = known_until_ms(state)
         later = tuple(part[part.known_ms > until_ms] for part in self._history)
         closed_ms = self._feed.close_ms
@@ -153,6 +174,64 @@ class Prefetch:
             of_i = np.flatnonzero(origin[:, 1] == i)
             columns[of_i] = run_columns(state, later, i, closed_ms[first + origin[of_i, 0]])
         return np.hstack([rows, columns])
+
+
+class _Lanes(NamedTuple):
+    """Which package scores what, at one moment of a state.
+
+    packages : (n_lanes, n_timeframes) numbers in ``hashes``; -1: none.
+    n_series : of instruments and timeframes; the lanes of challengers repeat them.
+    """
+
+    packages: I64
+    hashes: tuple[str, ...]
+    n_series: int
+
+    @classmethod
+    def of(cls, state: State) -> _Lanes:
+        """Return the lanes of a state as they are now."""
+        n_series = state.packages.shape[1] * state.setup.n_instruments
+        return cls(state.packages.copy(), tuple(state.package_hashes), n_series)
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """A copy of the feature half, of the lanes of one half: those of challengers are the same."""
+
+    intervals: Intervals
+    bar_series: BarSeries
+    features: FeatureRows
+
+    @classmethod
+    def of(cls, state: State) -> Fold:
+        """Return the copy of a state's feature half as it is now."""
+        n, m = state.setup.n_instruments, len(state.setup.timeframes)
+        due = np.zeros((n, m), np.bool_)
+        return cls(
+            state.intervals._replace(base_ms=state.intervals.base_ms[:n]),
+            BarSeries(*(array[: n * m].copy() for array in state.bar_series)),
+            FeatureRows(state.features[:n, :, :N_FEATURES].copy(), due, due.copy()),
+        )
+
+    def rows(self, feed: Feed, first: int, end: int) -> tuple[NDArray[np.float32], I64]:
+        """Fold rows of the feed; return the warm rows of features, and of each the row of the feed
+        from ``first`` on, instrument and timeframe.
+        """
+        n, m = self.features.due.shape
+        capacity = 2 * (end - first) * n + m * n
+        kept = KeptRows(
+            np.empty((capacity, N_FEATURES), np.float32), np.empty((capacity, 3), np.int64)
+        )
+        block = slice(first, end)
+        n_rows = scan_closes(
+            feed.close_ms[block],
+            ClosingBars(feed.present[block], feed.ohlcv[block], feed.flat[block]),
+            self.intervals,
+            self.bar_series,
+            self.features,
+            kept,
+        )
+        return kept.values[:n_rows], kept.origin[:n_rows]
 
 
 NO_ROWS = np.zeros((0, N_FEATURES), np.float32)
@@ -165,6 +244,7 @@ class _Block:
 
     rows    : (n_rows, n_features) warm rows, by instant.
     instant : (n_rows,) of each, from ``first`` on; series: number of instrument and timeframe.
+    fold    : after the last instant; None where it does not make all columns.
     p       : (n_rows,) of each package, NaN where it has no score; scored: where it has one.
     scores  : (n_instants, n_lanes, n_timeframes), of the packages that the lanes had with them.
     """
@@ -174,6 +254,7 @@ class _Block:
     rows: NDArray[np.float32] = field(default_factory=lambda: NO_ROWS)
     instant: I64 = field(default_factory=lambda: NO_NUMBERS)
     series: I64 = field(default_factory=lambda: NO_NUMBERS)
+    fold: Fold | None = None
     p: dict[str, tuple[F64, Bools]] = field(default_factory=dict)
     scores: F64 = field(default_factory=lambda: np.zeros((0, 0, 0)))
     _begins: I64 = field(init=False)
@@ -200,10 +281,9 @@ class _Block:
         same = self._hashes == tuple(state.package_hashes)
         return same and self._packages == state.packages.tobytes()
 
-    def score_lanes(self, state: State, models: Scorers) -> bool:
-        """Score the rows of all packages in a state's lanes; return whether all are known."""
-        hashes, packages = state.package_hashes, state.packages
-        n_series = packages.size if not state.setup.challenger_lanes else packages.size // 2
+    def score_lanes(self, lanes: _Lanes, models: Scorers) -> bool:
+        """Score the rows of all packages in the lanes; return whether all are known."""
+        packages, hashes, n_series = lanes
         lane_series = np.arange(packages.size).reshape(packages.shape) % n_series
         scores = np.full((self.end - self.first, *packages.shape), np.nan)
         used = np.unique(packages[packages >= 0]).tolist()
@@ -215,7 +295,7 @@ class _Block:
             for lane, j in np.argwhere(packages == number).tolist():
                 here = scored & (self.series == lane_series[lane, j])
                 scores[self.instant[here], lane, j] = p[here]
-        self.scores, self._packages, self._hashes = scores, packages.tobytes(), tuple(hashes)
+        self.scores, self._packages, self._hashes = scores, packages.tobytes(), hashes
         return True
 
     def _scored(self, name: str, model: Scorer, series: I64) -> tuple[F64, Bools]:
