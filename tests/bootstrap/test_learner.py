@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.paper_engine import running
 
 from ares.bootstrap.learner import (
     alert_thresholds,
@@ -19,7 +20,7 @@ from ares.bootstrap.learner import (
 from ares.config.settings import Settings
 from ares.config.workspace import Workspace
 from ares.domain.errors import ExternalError, UserError
-from ares.journal.lock import Lock
+from ares.domain.order_events import CommandGiven
 
 MakeWorkspace = Callable[..., Workspace]
 FORBIDDEN = {"learning": {"in_production": False}, "live_trading": {"mode": "live"}}
@@ -71,11 +72,12 @@ def test_a_request_reaches_the_engine_that_runs(workspace_of: MakeWorkspace) -> 
         request_training(workspace, "XRP/USDT", "paper")
     with pytest.raises(ExternalError, match="no engine runs in paper"):
         request_training(workspace, "BTC/USDT", "paper")
-    lock = Lock(workspace.journal_dir / "paper")
-    assert request_training(workspace, "btc/usdt", "paper") == "binance:BTC/USDT"
-    lock.release()
-    (request,) = (workspace.journal_dir / "paper" / "learn_now").iterdir()
-    assert b"binance:BTC/USDT" in request.read_bytes()
+    with running(workspace.root) as engine:
+        answer = request_training(workspace, "btc/usdt", "paper")
+    assert answer == ("refused", "no learner runs beside this engine")
+    command = engine.events[-1]
+    assert isinstance(command, CommandGiven)
+    assert command.args == {"instrument": "binance:BTC/USDT"}
 
 
 def test_a_request_is_refused_where_training_is_forbidden(workspace_of: MakeWorkspace) -> None:

@@ -6,11 +6,11 @@ from dataclasses import asdict
 
 import pytest
 
-from ares.bootstrap.trade_rules import challenger_rules_of, rules_of
+from ares.bootstrap.trade_rules import LIVE_RULES, challenger_rules_of, rules_of
+from ares.config.load import changed_settings
 from ares.config.settings import Settings
-
-NOT_OF_A_SIMULATED_VENUE = {"gas_share_max"}
-"""Read where trades are settled on a chain: the trade half pays no gas."""
+from ares.config.template import extra
+from ares.core.rule_changes import LIMITS
 
 
 def numbers() -> list[tuple[str, str, float]]:
@@ -22,7 +22,6 @@ def numbers() -> list[tuple[str, str, float]]:
         for section in sections
         for name, value in getattr(settings, section).model_dump().items()
         if isinstance(value, int | float) and not isinstance(value, bool)
-        if name not in NOT_OF_A_SIMULATED_VENUE
     ]
 
 
@@ -58,3 +57,35 @@ def test_the_hours_of_challengers_are_milliseconds() -> None:
     rules = challenger_rules_of(Settings.model_validate(content))
     assert (rules.shadow_ms, rules.canary_ms) == (1_800_000, 7_200_000)
     assert rules.canary_share == 0.1
+
+
+def live_keys(section: str) -> list[str]:
+    """Return the keys of a section that are marked live."""
+    kind = type(getattr(Settings(), section))
+    return [
+        f"{section}.{name}" for name, field in kind.model_fields.items() if extra(field)["live"]
+    ]
+
+
+def test_every_live_key_of_trading_is_a_rule_that_an_engine_can_change() -> None:
+    marked = [key for section in ("strategy", "risk", "breakers") for key in live_keys(section)]
+    assert set(marked) == {key for key in LIVE_RULES if key.count(".") == 1}
+    assert set(LIVE_RULES.values()) == LIMITS.keys()
+
+
+OTHER = {"risk.on_drawdown": "close", "strategy.stop": "false", "strategy.edge_bps_exit": "-30"}
+
+
+@pytest.mark.parametrize("key", LIVE_RULES)
+def test_a_live_key_changes_its_own_rule_within_its_limits(key: str) -> None:
+    value = Settings()
+    for part in key.split("."):
+        value = getattr(value, part)
+    number = value if isinstance(value, int | float) else 0
+    other = OTHER.get(key) or str(number - 1 if isinstance(number, int) else number * 0.9)
+    found, settings = changed_settings(Settings(), f"{key} = {other}")
+    before, after = asdict(rules_of(Settings())), asdict(rules_of(settings))
+    assert found == key
+    assert [name for name in before if before[name] != after[name]] == [LIVE_RULES[key]]
+    low, high = LIMITS[LIVE_RULES[key]]
+    assert low <= float(after[LIVE_RULES[key]]) <= high

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.cli.conftest import call
+from tests.paper_engine import running
 
 from ares.cli.main import run
 from ares.config.settings import Settings
@@ -114,3 +116,33 @@ def test_a_section_is_shown_under_its_former_name_too(
     (workspace / "ares.yaml").write_text("rollout: {shadow_hours: 7}\n")
     assert answer(capsys, "config", "show", "rollout.shadow_hours") == "7.0\n"
     assert json.loads(answer(capsys, "config", "show", "challenger", "--json"))["shadow_hours"] == 7
+
+
+def test_a_live_setting_of_the_running_engine_is_changed(workspace: Path) -> None:
+    def cli(*words: str) -> tuple[int, str, str]:
+        return call(workspace, ["config", "set", *words])
+
+    with running(workspace) as engine:
+        code, out, err = cli("risk.max_position_size_percent=0.2", "--expect", "0")
+        assert (code, out) == (
+            0, "risk.max_position_size_percent is 0.2 (version 1 of the settings)\n",
+        )  # fmt: skip
+        assert "ares.yaml stays as it is" in err
+        assert float(engine.state.params.rules[0]["position_max"]) == 0.2
+        code, _, err = cli("risk.max_position_size_percent=0.3", "--expect", "0")
+        assert (code, err) == (
+            1, "ares: config set was refused: the settings are of version 1 by now, not 0\n",
+        )  # fmt: skip
+        assert cli("risk.on_drawdown=close")[0] == 0
+        assert engine.state.rule_changes == {"position_max": 0.2, "close_on_drawdown": 1.0}
+        events = len(engine.events)
+        for words, problem in (
+            ("risk.max_position_size_percent=20", "is a fraction"),
+            ("costs.fee_bps=1", "is not a setting that a running engine can change"),
+            ("risk.on_drawdown=sell", "on_drawdown"),
+        ):
+            code, out, err = cli(words)
+            assert (code, out) == (2, "")
+            assert problem in err
+        assert len(engine.events) == events
+    assert cli("risk.daily_loss_limit=0.03")[0] == 3

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ares.config.load import SettingsError, load, load_settings
+from ares.config.load import SettingsError, changed_settings, load, load_settings
 from ares.config.settings import Settings
 from ares.domain.errors import UserError
 from ares.domain.timeframe import Timeframe
@@ -301,3 +301,33 @@ def test_whatever_yaml_a_file_holds_the_answer_is_settings_or_one_line(
     path = tmp_path_factory.mktemp("yaml") / "ares.yaml"
     path.write_text("".join(pieces))
     assert "\n" not in message_of(path)
+
+
+def test_one_value_is_changed_and_all_of_them_checked() -> None:
+    key, settings = changed_settings(Settings(), "risk.daily_loss_limit=0.03")
+    assert (key, settings.risk.daily_loss_limit) == ("risk.daily_loss_limit", 0.03)
+    key, settings = changed_settings(Settings(), " rollout.shadow_hours = 3.5 ")
+    assert (key, settings.challenger.shadow_hours) == ("challenger.shadow_hours", 3.5)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "problem"),
+    [
+        ("risk.daily_loss_limit", "write KEY=VALUE"),
+        ("risk.daily_loss_limit=", "write KEY=VALUE"),
+        ("=3", "unknown key ''"),
+        ("risk.daily_los_limit=3", "did you mean 'daily_loss_limit'"),
+        ("risk=3", "'risk' is a section: name one of its keys"),
+        ("venue.x=3", "'venue' is a value and has no keys"),
+        ("risk.daily_loss_limit=5", "is a fraction: 5 means 500%"),
+        ("risk.daily_loss_limit=much", "daily_loss_limit"),
+        ("risk.order_quote_min=9000", "must not be above order_quote_max"),
+        ("strategy.edge_bps_exit=50", "must be below edge_bps_min"),
+        ("risk.daily_loss_limit=[1", "daily_loss_limit"),
+    ],
+)
+def test_a_change_that_is_not_valid_is_one_line(assignment: str, problem: str) -> None:
+    with pytest.raises(UserError) as raised:
+        changed_settings(Settings(), assignment)
+    assert problem in str(raised.value)
+    assert "\n" not in str(raised.value)

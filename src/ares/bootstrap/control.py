@@ -56,7 +56,13 @@ def running_engine(workspace: Workspace, environment: str | None) -> RunningEngi
         beat = _running(workspace, database, environment)
     finally:
         database.dispose()
-    status = msgspec.json.decode(beat.state, type=EngineStatus)
+    try:
+        status = msgspec.json.decode(beat.state, type=EngineStatus)
+    except msgspec.DecodeError as error:
+        raise ExternalError(
+            f"the status of the engine in {beat.environment} cannot be read ({error}): it is of"
+            f" version {beat.version}, look at it with that version"
+        ) from None
     age_s = max(0, _now_ms() - beat.beat_ms) / 1_000.0
     return RunningEngine(
         beat.environment, beat.pid, beat.host, beat.started_ms, age_s, beat.version, status
@@ -91,6 +97,49 @@ def give(
         return _answered(lambda: answer_of(database, command.id), running, verb)
     finally:
         database.dispose()
+
+
+def drill(
+    workspace: Workspace, environment: str | None, breaker: str, symbol: str, reason: str
+) -> CommandAnswer:
+    """Trip a breaker of a running engine on purpose; return the answer.
+
+    Raises UserError where real money trades.
+    """
+    running = running_engine(workspace, environment).environment
+    if running == "live":
+        raise UserError("a drill stops trading: not where real money trades, use --env paper")
+    return give(
+        workspace, running, "breaker", action="test", name=breaker, instrument=symbol, reason=reason
+    )
+
+
+def set_config(
+    workspace: Workspace, environment: str | None, assignment: str, version: str, reason: str
+) -> CommandAnswer:
+    """Change a live setting of a running engine; return the answer. ``ares.yaml`` stays.
+
+    assignment : ``KEY=VALUE``.
+    version    : of the settings that it is made for, see ``EngineStatus.config_version``; empty:
+                 any.
+
+    Raises UserError where the key is unknown or not live, or the value is not valid.
+    """
+    from ares.bootstrap.trade_rules import LIVE_RULES, rules_of
+    from ares.config.load import changed_settings
+
+    key, settings = changed_settings(workspace.settings, assignment)
+    if key not in LIVE_RULES:
+        raise UserError(
+            f"{key} is not a setting that a running engine can change: change it in ares.yaml, the"
+            " next start takes it"
+        )
+    name = LIVE_RULES[key]
+    rules = msgspec.json.encode({name: float(getattr(rules_of(settings), name))}).decode()
+    value = assignment.partition("=")[2].strip()
+    return give(
+        workspace, environment, "config", version, key=key, value=value, rules=rules, reason=reason
+    )
 
 
 def _answered(

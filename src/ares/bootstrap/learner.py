@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ares.bootstrap.control import give
 from ares.config.workspace import Workspace
 from ares.domain.errors import UserError
 from ares.domain.run import RunSetup
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ares.learn.triggers import RetrainPolicy
     from ares.observe.learning_report import LearningReport
     from ares.runtime.learner.learner import Learner
+    from ares.store.commands import CommandAnswer
 
 
 def learner_of(
@@ -120,16 +121,13 @@ def why_no_learner(workspace: Workspace, environment: str) -> str:
     )
 
 
-def request_training(workspace: Workspace, symbol: str, environment: str) -> str:
-    """Ask the learner of a running engine to train an instrument now; return its key.
+def request_training(workspace: Workspace, symbol: str, environment: str) -> CommandAnswer:
+    """Ask the learner of a running engine to train an instrument now; return the answer.
 
     Raises UserError where the symbol or environment is unknown, or nothing may be trained here;
     ExternalError where no engine runs.
     """
     from ares.bootstrap.training import require_training_allowed
-    from ares.domain.utc import utc_iso
-    from ares.runtime.learner.learn_requests import LearnRequest, write_request
-    from ares.runtime.registry.model_journal import who
     from ares.runtime.validation.validate import require_environment
     from ares.store.candles import CandleStore
     from ares.store.database import open_database
@@ -141,7 +139,4 @@ def request_training(workspace: Workspace, symbol: str, environment: str) -> str
         key = CandleStore(database, workspace.cache_dir).resolve(symbol).key
     finally:
         database.dispose()
-    write_request(
-        workspace.journal_dir, environment, LearnRequest(key, who(), utc_iso(datetime.now(UTC)))
-    )
-    return key
+    return give(workspace, environment, "learn", instrument=key)

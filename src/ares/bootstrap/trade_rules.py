@@ -12,6 +12,39 @@ if TYPE_CHECKING:
     from ares.config.settings import Settings
 
 
+LIVE_RULES = {
+    "strategy.edge_bps_min": "edge_bps_min",
+    "strategy.edge_bps_exit": "edge_bps_exit",
+    "strategy.stop": "stop_enabled",
+    "risk.max_drawdown_percent": "drawdown_max",
+    "risk.on_drawdown": "close_on_drawdown",
+    "risk.daily_loss_limit": "daily_loss_max",
+    "risk.max_position_size_percent": "position_max",
+    "risk.gross_exposure_max": "exposure_max",
+    "risk.order_quote_max": "order_quote_max",
+    "risk.order_quote_min": "order_quote_min",
+    "risk.orders_per_minute": "orders_per_minute",
+    "risk.price_collar_bps": "collar_bps",
+    "risk.volatility_target": "volatility_target",
+    "risk.risk_per_trade": "risk_per_trade",
+    "breakers.win_rate_min": "win_rate_min",
+    "breakers.win_rate_trades": "win_rate_trades",
+    "breakers.failures_in_row": "failures_max",
+    "breakers.volatility_ratio_max": "volatility_ratio_max",
+    "breakers.failed_share_max": "failed_share_max",
+    "breakers.failed_window_minutes": "failed_window_minutes",
+    "breakers.slippage_sd_max": "slippage_sd_max",
+    "breakers.gas_share_max": "gas_share_max",
+    "breakers.cooldown_minutes": "cooldown_minutes",
+    "breakers.trial_size": "trial_size",
+    "breakers.trial_trades": "trial_trades",
+    "continuous_learning.confidence.trading_threshold": "trading_threshold",
+    "continuous_learning.confidence.hysteresis": "hysteresis",
+    "continuous_learning.confidence.forgetting_trades": "forgetting_trades",
+}
+"""Settings that a running engine can change -> the rule of the trade half that each of them is."""
+
+
 def rules_of(settings: Settings) -> Rules:
     """Return the trade half's rules from the settings, units as there."""
     costs, risk, breakers = settings.costs, settings.risk, settings.breakers

@@ -1,4 +1,4 @@
-"""``ares config``: show the settings and where each is set; check them."""
+"""``ares config``: show the settings and where each is set; check them; change live ones."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Any
 
 import typer
 
-from ares.cli.output import JSON_OPTION, error_line, plain, print_json, print_table, say
+from ares.cli.control import show_answer
+from ares.cli.output import JSON_OPTION, error_line, note, plain, print_json, print_table, say
+from ares.cli.status import ENV_OPTION
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -67,6 +69,25 @@ def check(json_: bool = JSON_OPTION) -> None:
         print_json({"ok": True, "problems": [], "hash": loaded.settings.hash})
         return
     say(f"{path.name}: no errors, {len(loaded.origins)} keys set, hash {loaded.settings.hash[:12]}")
+
+
+@app.command("set")
+def set_(
+    assignment: str = typer.Argument(..., metavar="KEY=VALUE", help="A live key and its value."),
+    reason: str = typer.Option("", "--reason", help="Why; it is journaled."),
+    version: str = typer.Option(
+        "", "--expect", help="Refuse unless the settings are of this version (`ares status`)."
+    ),
+    env: str | None = ENV_OPTION,
+) -> None:
+    """Change a live setting of the running engine: checked here and by the engine, journaled, in
+    force before its next decision, kept over restarts. ares.yaml stays as it is.
+    """
+    from ares.bootstrap.control import set_config
+    from ares.config.workspace import Workspace
+
+    show_answer("config set", set_config(Workspace.here(), env, assignment, version, reason))
+    note("ares.yaml stays as it is: change it there too for runs that begin later")
 
 
 def _at(values: Any, key: str) -> Any:

@@ -1,11 +1,16 @@
-"""``ares halt`` and ``ares resume``: commands to the running engine, answered by it."""
+"""Commands to the running engine, answered by it: halt, resume, flatten, settle, stop and more."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import typer
 
 from ares.cli.output import error_line, say
 from ares.cli.status import ENV_OPTION
+
+if TYPE_CHECKING:
+    from ares.store.commands import CommandAnswer
 
 SYMBOL_OPTION = typer.Option("", "--symbol", "-s", help="Symbol; default: all.")
 REASON_OPTION = typer.Option(..., "--reason", help="Why; it is journaled.")
@@ -27,12 +32,62 @@ def resume(
     ask(env, "resume", instrument=symbol, reason=reason)
 
 
+def flatten(
+    symbol: str = SYMBOL_OPTION, reason: str = REASON_OPTION, env: str | None = ENV_OPTION
+) -> None:
+    """Sell all that is held of a symbol, or of all; cancel entries, and halt them until
+    `ares resume`.
+    """
+    ask(env, "flatten", instrument=symbol, reason=reason)
+
+
+def force_exit(
+    symbol: str = typer.Option(..., "--symbol", "-s", help="Symbol."),
+    reason: str = REASON_OPTION,
+    env: str | None = ENV_OPTION,
+) -> None:
+    """Sell the position in one symbol now, without a halt: the next signal may enter again."""
+    ask(env, "force-exit", instrument=symbol, reason=reason)
+
+
+def settle(
+    symbol: str = SYMBOL_OPTION,
+    reason: str = REASON_OPTION,
+    order: str = typer.Option(
+        "", "--absent", metavar="ORDER", help="An order that never arrived: its client id."
+    ),
+    env: str | None = ENV_OPTION,
+) -> None:
+    """Settle differences as they stand at the venue: lots are held outside the ledger, cash was
+    moved. Look at the venue first.
+    """
+    outcome = "absent" if order else ""
+    ask(env, "settle", instrument=symbol, reason=reason, order=order, outcome=outcome)
+
+
+def snapshot(env: str | None = ENV_OPTION) -> None:
+    """Write a snapshot of the engine's state now."""
+    ask(env, "snapshot")
+
+
+def stop(
+    reason: str = typer.Option("", "--reason", help="Why; it is journaled."),
+    env: str | None = ENV_OPTION,
+) -> None:
+    """Stop the engine cleanly; positions and their stops stay. The same start continues it."""
+    ask(env, "stop", reason=reason)
+
+
 def ask(env: str | None, verb: str, version: str = "", **arguments: str) -> None:
     """Give a command and print its answer; exit code 1 where it was refused."""
     from ares.bootstrap.control import give
     from ares.config.workspace import Workspace
 
-    answer = give(Workspace.here(), env, verb, version, **arguments)
+    show_answer(verb, give(Workspace.here(), env, verb, version, **arguments))
+
+
+def show_answer(verb: str, answer: CommandAnswer) -> None:
+    """Print the answer to a command; exit code 1 where it was refused."""
     if answer.outcome == "refused":
         error_line(f"{verb} was refused: {answer.detail}")
         raise typer.Exit(1)

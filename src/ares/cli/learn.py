@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from ares.cli.control import show_answer
 from ares.cli.output import (
     JSON_OPTION,
     count,
@@ -59,8 +60,7 @@ def now(
     from ares.bootstrap.learner import request_training
     from ares.config.workspace import Workspace
 
-    key = request_training(Workspace.here(), symbol, env)
-    say(f"Requested a training of {key} from the learner in {env}.")
+    show_answer("learn now", request_training(Workspace.here(), symbol, env))
 
 
 def _show(report: LearningReport) -> None:

@@ -39,7 +39,7 @@ NOUNS = {
         "command",
         "Everything in one run: candles, models, backtest, engine, report.",
     ),
-    "config": Noun("ares.cli.config", "app", "Show and check the settings."),
+    "config": Noun("ares.cli.config", "app", "Show, check and change the settings."),
     "data": Noun(
         "ares.cli.data", "app", "Candles and external series: import, fetch, list, check."
     ),
@@ -66,6 +66,13 @@ NOUNS = {
     ),
     "halt": Noun("ares.cli.control", "halt", "Halt entries of the running engine."),
     "resume": Noun("ares.cli.control", "resume", "Allow entries again after a halt."),
+    "flatten": Noun("ares.cli.control", "flatten", "Sell everything, and halt entries."),
+    "force-exit": Noun("ares.cli.control", "force_exit", "Sell the position in one symbol now."),
+    "settle": Noun("ares.cli.control", "settle", "Settle differences between ledger and venue."),
+    "snapshot": Noun("ares.cli.control", "snapshot", "Write a snapshot of the engine's state."),
+    "stop": Noun("ares.cli.control", "stop", "Stop the running engine cleanly."),
+    "breakers": Noun("ares.cli.breakers", "app", "Circuit breakers: status, recover, reset, test."),
+    "symbols": Noun("ares.cli.symbols", "app", "Instruments of the running engine: add, remove."),
     "learn": Noun(
         "ares.cli.learn", "app", "Continuous learning of a run: its status, retrain now."
     ),

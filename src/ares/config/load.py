@@ -169,6 +169,33 @@ def _without_empty_sections(values: dict[str, Any], kind: type[Section]) -> dict
     return kept
 
 
+def changed_settings(settings: Settings, assignment: str) -> tuple[str, Settings]:
+    """Return the key of ``KEY=VALUE``, and the settings with that value.
+
+    Raises UserError with the nearest key for one that is unknown, or with what is wrong with the
+    value.
+    """
+    name, equals, text = assignment.partition("=")
+    path = present_path(tuple(name.strip().split(".")))
+    if not equals or not text.strip():
+        raise UserError(f"'{assignment}': write KEY=VALUE, such as risk.daily_loss_limit=0.03")
+    problem = _unknown(path)
+    if problem:
+        raise UserError(problem)
+    values = section = settings.model_dump(mode="json")
+    for part in path[:-1]:
+        section = section[part]
+    try:
+        section[path[-1]] = scalar(text.strip())
+    except (yaml.YAMLError, ValueError, LookupError):
+        section[path[-1]] = text.strip()
+    try:
+        changed = Settings.model_validate_json(json.dumps(values, default=str), strict=True)
+    except ValidationError as error:
+        raise UserError("; ".join(one_line(text) for _, text in explain(error))) from None
+    return ".".join(path), changed
+
+
 def section_of(kind: type[Section], name: str) -> type[Section] | None:
     """Return the class of the section ``name`` of ``kind``; None where it is a plain value."""
     declared = kind.model_fields.get(name)

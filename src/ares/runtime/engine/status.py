@@ -15,7 +15,7 @@ from ares.core.orders import Order, status
 from ares.core.slot import lanes_of
 from ares.core.slots import champion_lane
 from ares.core.state import State
-from ares.domain.events import BarsClosed, Effect, Event
+from ares.domain.events import BarsClosed, BreakerChanged, Effect, Event
 from ares.domain.instrument import MONEY_DECIMALS, InstrumentSpec
 from ares.domain.model_events import ModelRefused
 from ares.domain.order_events import (
@@ -25,13 +25,8 @@ from ares.domain.order_events import (
     StopMissing,
     VenueDown,
 )
-from ares.kernel.trade.layout import (
-    BREAKER_NAMES,
-    BREAKER_STATUS_NAMES,
-    BREAKER_VOLATILITY,
-    N_BREAKERS,
-    REASON_NAMES,
-)
+from ares.kernel.trade.layout import REASON_NAMES
+from ares.runtime.engine.breaker_status import BreakerStatus, breakers_of
 
 UNITS = 10.0**MONEY_DECIMALS
 
@@ -92,18 +87,13 @@ class DifferenceStatus(msgspec.Struct, frozen=True):
     since_ms: int
 
 
-class BreakerStatus(msgspec.Struct, frozen=True):
-    """A breaker; ``instrument`` is empty for the account's. trials: good trades that close it."""
-
-    breaker: str
-    instrument: str
-    status: str
-    since_ms: int | None
-    trials: int | None
-
-
 class EngineStatus(msgspec.Struct, frozen=True):
-    """All of it. last_error: the newest since the start; empty: none."""
+    """All of it.
+
+    config_version : how often people changed settings of this run; rule_changes: which rules of the
+               trade half differ from its setup since.
+    last_error : the newest since the start; empty: none.
+    """
 
     environment: str
     seq: int
@@ -120,6 +110,8 @@ class EngineStatus(msgspec.Struct, frozen=True):
     halts: tuple[HaltStatus, ...]
     differences: tuple[DifferenceStatus, ...]
     breakers: tuple[BreakerStatus, ...]
+    config_version: int
+    rule_changes: dict[str, float]
     last_error: str
     last_error_ms: int | None
 
@@ -128,11 +120,13 @@ class RecentEvents:
     """What a status needs of the events since the start: a watcher of the loop.
 
     bar_ms : closing instant of the newest bar of each instrument that had one.
+    opened : the newest opening of each breaker, by name and lane.
     """
 
     def __init__(self, keys: Sequence[str]) -> None:
         self._keys = tuple(keys)
         self.bar_ms: dict[int, int] = {}
+        self.opened: dict[tuple[str, int], BreakerChanged] = {}
         self.last_error = ""
         self.last_error_ms: int | None = None
 
@@ -144,6 +138,9 @@ class RecentEvents:
                     self.bar_ms[i] = event.ts_ms
             if len(effects) < 2:
                 return  # a decision and nothing else: nearly every bar
+        for effect in effects:
+            if isinstance(effect, BreakerChanged) and effect.after == "open":
+                self.opened[effect.breaker, effect.instrument] = effect
         found = _problem(event)
         for item in (event, *effects) if found is None else ():
             found = _problem(item) or found
@@ -198,31 +195,12 @@ def engine_status(state: State, recent: RecentEvents, now_ms: int) -> EngineStat
             DifferenceStatus(_key(state, d.instrument), d.kind, d.detail, d.ts_ms)
             for d in state.differences
         ),
-        breakers=breakers_of(state),
+        breakers=breakers_of(state, recent.opened),
+        config_version=state.config_version,
+        rule_changes=state.rule_changes,
         last_error=recent.last_error,
         last_error_ms=recent.last_error_ms,
     )
-
-
-def breakers_of(state: State) -> tuple[BreakerStatus, ...]:
-    """Return the account's breakers, then the volatility breaker of each instrument."""
-    account = state.trade.account[0]
-    rows = []
-    for k in range(N_BREAKERS):
-        since_ms = int(account["breaker_ms"][k]) or None
-        name = BREAKER_STATUS_NAMES[int(account["breaker_status"][k])]
-        trials = int(account["breaker_trials"][k]) if name == "half_open" else None
-        rows.append(BreakerStatus(BREAKER_NAMES[k], "", name, since_ms, trials))
-    for i in range(state.setup.n_instruments):
-        book = state.trade.book[i]
-        rows.append(
-            BreakerStatus(
-                BREAKER_NAMES[BREAKER_VOLATILITY], _key(state, i),
-                BREAKER_STATUS_NAMES[int(book["volatility_status"])],
-                int(book["volatility_ms"]) or None, None,
-            )
-        )  # fmt: skip
-    return tuple(rows)
 
 
 def _instrument(state: State, i: int, bar_ms: int | None, now_ms: int) -> InstrumentStatus:

@@ -18,13 +18,14 @@ from ares.domain.model_events import (
     ModelPublished,
     RetrainingEnded,
     RetrainingStarted,
+    TrainingRequested,
 )
+from ares.domain.order_events import CommandGiven
 from ares.domain.run import RunSetup
 from ares.domain.stretch import BarsStretch
 from ares.domain.utc import utc_text
 from ares.learn.learner_state import DRIFT_UNKNOWN, InstrumentState, LearnerState
 from ares.runtime.learner.drift_job import DriftJob, DriftResult, measure_drift
-from ares.runtime.learner.learn_requests import LearnRequests
 from ares.runtime.learner.refit import LEARNER, RefitRunner
 from ares.runtime.learner.refit_job import RefitRequest, RefitResult
 from ares.runtime.training.train import WORKER_MODULES as TRAINING_MODULES
@@ -42,8 +43,7 @@ class Learner:
     """A ``LearnerEvents``: see there. Work that is not journaled is lost in a crash, and is done
     again from the journal.
 
-    requests : of people, to train now; read before each instant, and answered as far as the day's
-               budget goes. A history run has none.
+    What people request (``TrainingRequested``) waits until the day's budget allows it.
     """
 
     def __init__(
@@ -52,11 +52,11 @@ class Learner:
         refits: RefitRunner,
         pool: WorkerPool,
         latency_ms: int,
-        requests: LearnRequests | None = None,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._state, self._refits = state, refits
-        self._pool, self._latency_ms, self._requests = pool, latency_ms, requests
+        self._pool, self._latency_ms = pool, latency_ms
+        self._requested = set[int]()
         self._say = say
         self._results: dict[tuple[int, int], RefitResult] = {}
         self._measured: dict[tuple[int, int], DriftMeasured | AlertRaised] = {}
@@ -65,8 +65,11 @@ class Learner:
         """Take the next journal entry in."""
         del seq
         self._state.watch(event, effects)
-        if self._requests is not None and type(event) is RetrainingStarted:
-            self._requests.done(event.instrument)
+        if type(event) is RetrainingStarted:
+            self._requested.discard(event.instrument)
+        elif type(event) is CommandGiven:
+            requested = [e.instrument for e in effects if isinstance(e, TrainingRequested)]
+            self._requested.update(requested)
 
     def watch_stretch(self, stretch: BarsStretch) -> None:
         """Take many closing instants in which the learner has nothing to do."""
@@ -74,19 +77,18 @@ class Learner:
 
     def quiet_until_ms(self) -> int:
         """Return when ``due`` may return something, or a bar may make something due."""
-        return 0 if self._requests is not None else self._state.quiet_until_ms(self._latency_ms)
+        return 0 if self._requested else self._state.quiet_until_ms(self._latency_ms)
 
     def due(self, now_ms: int) -> Sequence[Event]:
         """Return what takes effect before the instant that closes at ``now_ms``, oldest first."""
-        if self._requests is None and self._state.idle:
+        if not self._requested and self._state.idle:
             return ()
-        requested = set(() if self._requests is None else self._requests())
         events: list[Event] = list(self._state.alerts)
         to_run: list[tuple[InstrumentState, RetrainingStarted]] = []
         for state in self._state.instruments:
             if state.unpublished is not None:
                 events.append(self._published(state.unpublished))
-            started = state.running or self._starts(state, state.row in requested)
+            started = state.running or self._starts(state, state.row in self._requested)
             if started is not None:
                 if started is not state.running:
                     events.append(started)
