@@ -17,28 +17,15 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine
+from tests.reference_queries import SQLITE
 
 import ares.store.schema
 from ares.domain.errors import ExternalError, UserError
 from ares.store.database import open_database, reading, writing
 from ares.store.schema import SCHEMA_VERSION, metadata
 
-REFERENCE_QUERIES = """
-PRAGMA integrity_check;
-SELECT symbol, COUNT(*) FROM candles GROUP BY symbol;
-SELECT COUNT(*), AVG(validation_confidence) FROM retraining_history WHERE triggered_at > datetime('now', '-6 hours');
-SELECT trigger_reason, COUNT(*) FROM retraining_history WHERE triggered_at > datetime('now', '-6 hours') GROUP BY trigger_reason;
-SELECT AVG(confidence_score), MAX(confidence_score) FROM confidence_history WHERE symbol = 'BTC/USDT' AND timestamp > datetime('now', '-24 hours');
-SELECT timestamp, error_type, message FROM error_log ORDER BY timestamp DESC LIMIT 20;
-SELECT symbol, predicted_direction, pnl_absolute, confidence FROM trade_outcomes WHERE pnl_absolute < 0 ORDER BY pnl_absolute ASC LIMIT 10;
-SELECT * FROM trade_outcomes ORDER BY id DESC LIMIT 20;
-SELECT * FROM retraining_history ORDER BY id DESC LIMIT 10;
-SELECT * FROM learning_states ORDER BY id DESC LIMIT 5;
-SELECT SUM(pnl) FROM positions WHERE status = 'closed';
-"""  # noqa: E501 - as operators have them in their notes
 
-
-@pytest.mark.parametrize("query", REFERENCE_QUERIES.strip().splitlines())
+@pytest.mark.parametrize("query", SQLITE)
 def test_the_queries_that_operators_bring_along_run(sqlite_engine: Engine, query: str) -> None:
     with reading(sqlite_engine) as connection:
         connection.exec_driver_sql(query).fetchall()
@@ -52,7 +39,7 @@ def test_a_row_of_now_is_found_by_a_query_of_the_last_hours(sqlite_engine: Engin
             " VALUES ('paper', 1, 'BTC/USDT', datetime('now', '-23 hours'), 0.9, 'champion'),"
             " ('paper', 2, 'BTC/USDT', datetime('now', '-25 hours'), 0.1, 'champion')"
         )
-        found = connection.exec_driver_sql(REFERENCE_QUERIES.strip().splitlines()[4]).one()
+        found = connection.exec_driver_sql(SQLITE[4]).one()
     assert tuple(found) == (0.9, 0.9)
 
 

@@ -83,6 +83,7 @@ NOUNS = {
         "ares.cli.restep", "command", "Run a journal through the engine again and compare effects."
     ),
     "journal": Noun("ares.cli.journal", "app", "The journal of a run: verify."),
+    "db": Noun("ares.cli.db", "app", "The database: upgrade, check, rebuild the tables."),
     "sim": Noun(
         "ares.cli.sim", "app", "Synthetic markets (candles); a market data server (serve, fault)."
     ),

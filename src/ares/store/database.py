@@ -172,6 +172,15 @@ def database_errors(engine: Engine) -> Iterator[None]:
         raise ExternalError(line) from error
 
 
+def check_integrity(engine: Engine) -> str:
+    """Return what is wrong with the database's file; empty: nothing, or it has none here."""
+    if not on_sqlite(engine):
+        return ""
+    with reading(engine) as connection:
+        found = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar_one()
+    return "" if found == "ok" else str(found)
+
+
 def _driver_errors(engine: Engine) -> tuple[type[Exception], ...]:
     """Return the errors of a database, as SQLAlchemy and its driver raise them."""
     if on_sqlite(engine):
