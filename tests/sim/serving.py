@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +15,7 @@ import numpy as np
 from ares.adapters.ccxt_setup import prepare
 from ares.domain.timeframe import MINUTE_MS
 from ares.kernel.bars import Bars
+from ares.sim.serve.binance import Binance
 from ares.sim.serve.clock import MarketClock
 from ares.sim.serve.faults import ActiveFaults, Fault
 from ares.sim.serve.kraken import Kraken
@@ -76,10 +79,27 @@ async def serving(
     """Serve the made market until the block ends."""
     clock = MarketClock(from_ms, speed, lambda: time.time_ns() // 1_000_000, time.monotonic)
     venue = SimVenue(SimMarket(made_market()), clock, ActiveFaults(clock.monotonic_s))
-    assert protocol == "kraken"
-    server = MarketServer(venue, Kraken(venue))
+    face = Kraken(venue) if protocol == "kraken" else Binance(venue)
+    server = MarketServer(venue, face)
     address = await server.start()
     try:
         yield Served(address, venue, server)
     finally:
         await server.stop()
+
+
+@contextmanager
+def serving_in_thread(protocol: str, speed: float = 60.0) -> Iterator[Served]:
+    """Serve in a thread of its own, for clients that block."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    scene = serving(protocol, speed)
+    try:
+        yield asyncio.run_coroutine_threadsafe(scene.__aenter__(), loop).result(30)
+    finally:
+        left = asyncio.run_coroutine_threadsafe(scene.__aexit__(None, None, None), loop)
+        left.result(30)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()

@@ -120,10 +120,11 @@ class CcxtBackfill:
                     volume = float(row[5] or 0.0)
                     bar = BarSeen(instrument, int(row[0]), opened, high, low, close, volume, True)
                     found[bar.open_ms] = bar
-            newest_ms = max((int(row[0]) for row in rows), default=0)
-            since_ms = max(newest_ms + MINUTE_MS, since_ms + (0 if rows else limit * MINUTE_MS))
-            if rows and newest_ms < since_ms - MINUTE_MS:  # nothing new: a venue that ignores since
+            empty_ms = since_ms + limit * MINUTE_MS
+            following_ms = max((int(row[0]) + MINUTE_MS for row in rows), default=empty_ms)
+            if following_ms <= since_ms:  # nothing new: no more, or a venue that ignores `since`
                 break
+            since_ms = following_ms
         return [found[open_ms] for open_ms in sorted(found)]
 
     async def _from_trades(

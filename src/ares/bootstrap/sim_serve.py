@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ares.sim.serve.faults import Fault
     from ares.sim.serve.load import Loaded
 
-PROTOCOLS = ("kraken",)
+PROTOCOLS = ("binance", "kraken")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,7 @@ def serve_market(request: ServeRequest, ready: Callable[[Serving], None]) -> Non
 
 
 async def _serve(request: ServeRequest, ready: Callable[[Serving], None]) -> None:
+    from ares.sim.serve.binance import Binance
     from ares.sim.serve.clock import MarketClock
     from ares.sim.serve.faults import ActiveFaults
     from ares.sim.serve.kraken import Kraken
@@ -84,7 +85,8 @@ async def _serve(request: ServeRequest, ready: Callable[[Serving], None]) -> Non
     for fault in request.faults:
         faults.add(fault)
     venue = SimVenue(market, clock, faults)
-    server = MarketServer(venue, Kraken(venue), request.host, request.port)
+    face = Kraken(venue) if request.protocol == "kraken" else Binance(venue)
+    server = MarketServer(venue, face, request.host, request.port)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

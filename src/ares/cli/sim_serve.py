@@ -17,7 +17,7 @@ ADDRESS = "http://127.0.0.1:8600"
 
 
 def serve(
-    protocol: str = typer.Option("kraken", "--protocol", help="kraken."),
+    protocol: str = typer.Option("kraken", "--protocol", help="kraken or binance."),
     candles: Path = typer.Option(None, "--candles", help="File or folder of 1m candles to play."),
     synthetic: int = typer.Option(
         None, "--synthetic", help="Play a synthetic market of this seed instead."

@@ -262,7 +262,8 @@ class SymbolMarket:
         if not trades:
             last = int(self._bars.close[row - 1]) if row else whole.open
             return Candle(
-                whole.open_ms, last, last, last, last, 0, 0.0, 0, 0.0, 0, whole.first_id, True
+                *(whole.open_ms, last, last, last, last, 0, 0.0, 0, 0.0, 0),
+                *(whole.first_id, whole.exists),
             )
         tick = 10.0**-self.price_decimals
         money = [trade.ticks * tick * (trade.lots / LOT) for trade in trades]

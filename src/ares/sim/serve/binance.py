@@ -1,0 +1,35 @@
+"""Binance's spot protocol: REST at /api/v3, streams at /ws and /stream, the API at /ws-api/v3."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ares.sim.serve.binance_rest import BinanceRest
+from ares.sim.serve.binance_socket import BinanceApi, BinanceStreams, streams_of
+from ares.sim.serve.sockets import Socket
+from ares.sim.serve.venue import Answer, Session, SimVenue
+
+
+class Binance:
+    """The face of a market that speaks Binance's protocol."""
+
+    socket_paths: tuple[str, ...] = ("/ws", "/stream")
+
+    def __init__(self, venue: SimVenue) -> None:
+        self._venue = venue
+        self._rest = BinanceRest(venue)
+
+    def answer(self, path: str, query: Mapping[str, str]) -> Answer:
+        """Return the answer of REST."""
+        return self._rest.answer(path, query)
+
+    def refusal(self, status: int) -> bytes:
+        """Return the body of a refused request."""
+        return self._rest.refusal(status)
+
+    def session(self, socket: Socket, path: str, query: Mapping[str, str]) -> Session:
+        """Return the session of a new socket."""
+        if path.startswith("/ws-api"):
+            return BinanceApi(socket, self._rest)
+        streams, combined = streams_of(path, query)
+        return BinanceStreams(socket, self._venue, streams, combined=combined)
