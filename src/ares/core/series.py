@@ -11,7 +11,7 @@ from ares.core.state import State
 from ares.domain.events import Effect, SeriesPublished, SeriesRestored, SeriesStale
 from ares.domain.run import RunSetup
 from ares.domain.timeframe import HOUR_MS
-from ares.kernel.bars import F64
+from ares.kernel.bars import F64, Bools
 from ares.kernel.features import N_FEATURES
 from ares.kernel.features.series import (
     OBSERVATION,
@@ -23,6 +23,8 @@ from ares.kernel.features.series import (
     write_due,
 )
 from ares.kernel.trade.layout import Records
+
+NEVER_MS = 2**62
 
 
 def first_series(setup: RunSetup) -> tuple[Records, ...]:
@@ -54,13 +56,26 @@ def known_until_ms(state: State) -> int:
 
 def write_series(state: State, now_ms: int) -> None:
     """Write the series' columns, the last ones, of the bars that closed now."""
+    _write(state, now_ms, state.scratch.rows.due)
+
+
+def write_series_after(state: State, after_ms: int) -> None:
+    """Write the series' columns of the newest bars that closed after an instant, each as of its
+    close; nothing has become known since then.
+    """
+    close_ms = state.latest.close_ms
+    for now_ms in np.unique(close_ms[close_ms > after_ms]).tolist():
+        _write(state, now_ms, close_ms == now_ms)
+
+
+def _write(state: State, now_ms: int, due: Bools) -> None:
     end = state.features.shape[2] - width_of(state.setup.series)
     for spec, records, weights in zip(state.setup.series, state.series, state.weights, strict=True):
         first, end = end, end + width_of([spec])
         write_due(
             records,
             now_ms,
-            state.scratch.rows.due,
+            due,
             weights,
             spec.stale_ms,
             state.features,
@@ -82,6 +97,21 @@ def series_facts(state: State, now_ms: int) -> list[Effect]:
                 for i in np.flatnonzero(changed).tolist()
             ]
     return facts
+
+
+def series_quiet_until_ms(state: State, now_ms: int) -> int:
+    """Return from which closing instant on ``series_facts`` has something to tell, as long as
+    nothing becomes known; ``now_ms``: at once.
+    """
+    until_ms = NEVER_MS
+    for spec, records in zip(state.setup.series, state.series, strict=True):
+        for newest_ms, was_stale in records[["newest_ms", "stale"]].tolist():
+            stale = newest_ms == 0 or now_ms - newest_ms > spec.stale_ms
+            if stale != bool(was_stale):
+                return now_ms
+            if not stale:
+                until_ms = min(until_ms, newest_ms + spec.stale_ms + 1)
+    return until_ms
 
 
 def series_fact(series: str, i: int, now_ms: int, newest_ms: int, stale: bool) -> Effect:

@@ -14,6 +14,7 @@ import numpy as np
 
 from ares.core.facts import notice_effects, outcome_effect, refusal_effect
 from ares.core.models import Models
+from ares.core.series import series_quiet_until_ms, write_series_after
 from ares.core.state import State
 from ares.core.step import DAY_EVENTS, after_decision, decision_effects
 from ares.domain.events import BarsClosed, Effect
@@ -71,11 +72,12 @@ class StretchSteps:
 
         venue : (n_lanes,) of VENUE, the orders at the venue.
 
-        The engine's clock must not be past the first of these instants.
+        The engine's clock must not be past the first of these instants, and nothing becomes known
+        of an external series before ``until_ms``.
         """
         state, s = self._state, self._state.scratch
         end = self._end(known, first, until_ms)
-        if end <= first or state.series or state.bar_windows is not None:
+        if end <= first or state.bar_windows is not None:
             return None
         arguments = (
             first, end, self._ends_with_trade, known, venue, state.intervals, state.bar_series,
@@ -88,6 +90,8 @@ class StretchSteps:
         n, is_pending = result % PENDING, result >= PENDING
         if n == 0:
             return None
+        if state.series:
+            write_series_after(state, state.now_ms)
         state.seq += n
         state.now_ms = int(known.close_ms[first + n - 1])
         state.at_ms = max(state.at_ms, state.now_ms)
@@ -98,9 +102,10 @@ class StretchSteps:
 
     def _end(self, known: KnownBars, first: int, until_ms: int) -> int:
         """Return the instant before which the stretch ends at the latest."""
-        seq = self._state.seq
+        seq, close_ms = self._state.seq, int(known.close_ms[first])
+        if self._state.series:
+            until_ms = min(until_ms, series_quiet_until_ms(self._state, close_ms))
         if self._reviews:
-            close_ms = int(known.close_ms[first])
             until_ms = min(until_ms, -(-close_ms // HOUR_MS) * HOUR_MS)
         end = int(known.close_ms.searchsorted(until_ms))
         scored_end = known.scored_from + len(known.scores)

@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from ares.core.models import NO_MODELS, Models, Scorer, Scorers
+from ares.core.series import NEVER_MS
 from ares.core.snapshot import restore, snapshot
 from ares.core.step import step
 from ares.domain.errors import ExternalError
@@ -28,14 +29,14 @@ from ares.domain.model_events import ModelPublished, ModelRefused, SlotChanged
 from ares.domain.series import SentimentSpec, SeriesSpec, ValueSpec
 from ares.domain.stretch import BarsStretch
 from ares.domain.timeframe import HOUR_MS, MINUTE_MS, Timeframe
-from ares.journal.run import entries
+from ares.journal.run import RunReader, entries
+from ares.journal.snapshots import load_snapshot
 from ares.kernel.bars import F64
 from ares.kernel.features import N_FEATURES
 from ares.kernel.features.observations import ALL_INSTRUMENTS, Observations
 from ares.kernel.features.sentiment import N_SENTIMENT
 from ares.kernel.features.series import OBSERVATION
 from ares.runtime.engine.history_run import RunOptions, run_history
-from ares.runtime.engine.learner_events import NEVER_MS
 from ares.runtime.engine.plan import RunPlan, SlotChoice, named, plan_run
 from ares.runtime.engine.prefetch import Prefetch
 from ares.runtime.replay.certify import certify
@@ -142,6 +143,20 @@ def test_the_news_move_the_scores(world: Any, models: Scorers, recorded: Path) -
     assert certify(recorded, without_news).mismatches > 0
 
 
+def test_instant_by_instant_it_is_the_same(
+    world: Any, models: Scorers, recorded: Path, tmp_path: Path
+) -> None:
+    plan = plan_of(world, some_news(world))
+    run_history(plan, models, tmp_path / "test", None, replace(UNSYNCED, stretch_instants=0))
+    parts = list(RunReader(recorded).parts())
+    assert sum(len(part) for part in parts if isinstance(part, BarsStretch)) > 100
+    assert list(entries(tmp_path / "test")) == list(entries(recorded))
+    states = [load_snapshot(folder) for folder in (recorded, tmp_path / "test")]
+    assert states[0] is not None
+    assert states[1] is not None
+    assert states[0].state == states[1].state
+
+
 @pytest.mark.parametrize("stops", [(7,), (431, 60), (300, 1, 1)])
 def test_a_resumed_run_has_the_same_journal(
     world: Any, models: Scorers, recorded: Path, tmp_path: Path, stops: tuple[int, ...]
@@ -150,7 +165,9 @@ def test_a_resumed_run_has_the_same_journal(
     folder = tmp_path / "test"
     for instants in stops:
         stopped = world.stop_after(instants)
-        run_history(plan, models, folder, None, RunOptions(10**9, stopped=stopped))
+        run_history(
+            plan, models, folder, None, RunOptions(10**9, stretch_instants=1, stopped=stopped)
+        )
     options = RunOptions(10**9, snapshot_events=100)
     assert run_history(plan, models, folder, None, options).finished
     assert world.story(folder) == world.story(recorded)
@@ -162,7 +179,13 @@ def test_a_crash_between_news_and_their_bars(
     world: Any, models: Scorers, recorded: Path, tmp_path: Path, answered: bool
 ) -> None:
     plan, folder = plan_of(world, some_news(world)), tmp_path / "test"
-    run_history(plan, models, folder, None, RunOptions(10**9, stopped=world.stop_after(400)))
+    run_history(
+        plan,
+        models,
+        folder,
+        None,
+        RunOptions(10**9, stretch_instants=1, stopped=world.stop_after(400)),
+    )
     seqs = [e.seq for e in entries(folder) if isinstance(e.event, SeriesPublished)]
     cut = seqs[len(seqs) // 2]
     raw = [(e.seq, e.event, e.effects) for e in entries(folder)]
@@ -180,7 +203,13 @@ def test_news_that_change_while_a_run_waits_stop_it(
     world: Any, models: Scorers, tmp_path: Path, what: str
 ) -> None:
     plan, folder = plan_of(world, some_news(world)), tmp_path / "test"
-    run_history(plan, models, folder, None, RunOptions(10**9, stopped=world.stop_after(300)))
+    run_history(
+        plan,
+        models,
+        folder,
+        None,
+        RunOptions(10**9, stretch_instants=1, stopped=world.stop_after(300)),
+    )
     news = plan.history[0]
     more = (int(news.known_ms[0]) + MINUTE_MS, int(news.known_ms[0]), 1, ALL_INSTRUMENTS)
     rows = zip(news.known_ms.tolist(), news.published_ms.tolist(), news.values.tolist(),
@@ -384,7 +413,13 @@ def test_sentiment_and_a_rate_share_a_run(world: Any, tmp_path: Path) -> None:
     plan, folder = named(plan, "history/test"), tmp_path / "test"
     models = {name: rated(model) for name, model in world.models.items()}
     for stop in (140, 203):
-        run_history(plan, models, folder, None, RunOptions(10**9, stopped=world.stop_after(stop)))
+        run_history(
+            plan,
+            models,
+            folder,
+            None,
+            RunOptions(10**9, stretch_instants=1, stopped=world.stop_after(stop)),
+        )
     assert run_history(plan, models, folder, None, UNSYNCED).finished
     assert certify(folder, models).mismatches == 0
     assert restep(folder, models).mismatches == 0

@@ -301,7 +301,7 @@ class _HistoryRun:
         known = self._prefetch.known(self._state)
         if known is None:
             return 0
-        until_ms = self._learner.quiet_until_ms()
+        until_ms = min(self._learner.quiet_until_ms(), plan.quiet_until_ms(t))
         if t + most < len(plan.feed):
             until_ms = min(until_ms, int(plan.feed.close_ms[t + most]))
         return self._market.stretch(self._steps, known, t, until_ms)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from ares.core.series import NEVER_MS
 from ares.domain.events import Effect, Event
 from ares.domain.stretch import BarsStretch
-
-NEVER_MS = 2**62
 
 
 class LearnerEvents(Protocol):

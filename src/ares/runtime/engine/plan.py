@@ -10,6 +10,7 @@ import msgspec
 
 from ares.core.initial_state import new_state
 from ares.core.orders import nonce_after, owner_of
+from ares.core.series import NEVER_MS
 from ares.core.snapshot import snapshot
 from ares.core.state import State
 from ares.domain.errors import UserError
@@ -65,6 +66,15 @@ class RunPlan:
             return None
         after_ms = int(self.feed.close_ms[t - 1]) if t else self.setup.warm_ms
         return series_event(self.history, after_ms, int(self.feed.close_ms[t]))
+
+    def quiet_until_ms(self, t: int) -> int:
+        """Return when the next observation of a series becomes known, after row ``t``."""
+        closed_ms, until_ms = self.feed.close_ms[t], NEVER_MS
+        for observations in self.history:
+            k = int(observations.known_ms.searchsorted(closed_ms, side="right"))
+            if k < len(observations):
+                until_ms = min(until_ms, int(observations.known_ms[k]))
+        return until_ms
 
     def warming(self, t: int) -> bool:
         """Return whether row ``t`` of the feed only warms up: it closes before the window."""

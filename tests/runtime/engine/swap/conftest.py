@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from ares.core.models import Scorers
+from ares.core.series import NEVER_MS
 from ares.domain.errors import ExternalError
 from ares.domain.events import (
     Effect,
@@ -27,7 +28,6 @@ from ares.domain.run import ChallengerRules
 from ares.domain.stretch import BarsStretch
 from ares.domain.timeframe import HOUR_MS, MINUTE_MS
 from ares.journal.run import entries
-from ares.runtime.engine.learner_events import NEVER_MS
 from ares.runtime.engine.plan import RunPlan, SlotChoice, named, plan_run
 
 ROLLOUT = ChallengerRules(
