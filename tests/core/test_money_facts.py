@@ -67,7 +67,7 @@ def money(state: State) -> dict[str, Any]:
     names = (
         "seq", "now_ms", "at_ms", "differences", "outside_lots", "account_known", "strange_execs",
         "answers", "nonce", "orders_sent", "venue_up", "venue_ahead_ms", "trades_begun", "slots",
-        "ledger_ms",
+        "ledger_ms", "rule_changes", "config_version",
     )  # fmt: skip
     return found | {name: getattr(state, name) for name in names}
 

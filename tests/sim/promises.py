@@ -12,9 +12,7 @@ from ares.core.orders import Life, Request
 from ares.core.pieces import PIECES_MAX
 from ares.core.reconcile import SKEW_MS_MAX
 from ares.domain.events import BarsClosed, Effect, Event
-from ares.domain.order_events import (
-    SubmitOrder,
-)
+from ares.domain.order_events import CommandDone, CommandGiven, CommandRefused, SubmitOrder
 from ares.kernel.trade.layout import OPEN
 
 if TYPE_CHECKING:
@@ -50,6 +48,8 @@ class Promises:
             if not 0 <= order.filled_lots * (1 if order.lots > 0 else -1) <= abs(order.lots):
                 raise Finding(f"event {seq}: {order.filled_lots} of {order.lots} lots are booked")
         self.world.counts["pieces"] += sum(len(placed.pieces) for placed in state.lane_orders)
+        if isinstance(event, CommandGiven):
+            self._check_answer(seq, event, effects)
         for effect in effects:
             self.world.counts[type(effect).__name__] += 1
             if isinstance(effect, SubmitOrder):
@@ -62,6 +62,14 @@ class Promises:
         allowed = event.kind == "closing" or (event.catch_up_ends and order.kind != "entry")
         if not allowed:
             raise Finding(f"event {seq}: {event.kind} bars sent an order of kind {order.kind}")
+
+    def _check_answer(self, seq: int, event: CommandGiven, effects: list[Effect]) -> None:
+        """A command gets one answer, and the state keeps it."""
+        answers = [e for e in effects if isinstance(e, CommandDone | CommandRefused)]
+        if len(answers) != 1 or self.world.state.answers.get(event.id) != answers[0]:
+            raise Finding(f"event {seq}: command {event.verb} is answered with {answers}")
+        if isinstance(answers[0], CommandDone):
+            self.world.counts[f"{event.verb} done"] += 1
 
     def _check_order(self, seq: int, order: SubmitOrder) -> None:
         state = self.world.state

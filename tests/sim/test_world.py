@@ -37,7 +37,8 @@ def test_no_promise_is_broken_and_everything_happens(worlds: list[World]) -> Non
     for name in (
         "pieces", "SubmitOrder", "ExecutionBooked", "TradeClosed", "StopMissing", "DifferenceFound",
         "DifferenceSettled", "HaltChanged", "QueryOrder", "AmendOrder", "CancelOrder",
-        "CommandDone", "CommandRefused", "EventRefused", "crashes", "upgrades", "states compared",
+        "CommandDone", "CommandRefused", "flatten done", "settle done",
+        "BreakerChanged", "EventRefused", "crashes", "upgrades", "states compared",
     ):  # fmt: skip
         assert counts[name] >= 10, (name, counts)
 

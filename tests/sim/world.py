@@ -14,6 +14,7 @@ from random import Random
 
 import msgspec
 import numpy as np
+from tests.sim.people import drawn_command, wanted_at_rest
 from tests.sim.promises import Finding, Promises
 from tests.sim.world_setup import (
     CALM_MS,
@@ -120,6 +121,7 @@ class World:
             N, self.schedule, Random(seed ^ 0x5EED), self.chance, self._post, self._units
         )
         self.market = Random(seed ^ 0xFACE)
+        self.people = Random(seed ^ 0xC0DE)
         self.prices = [10_000, 10_000]
         self.opens, self.lows, self.highs = [list(self.prices) for _ in range(3)]
         self.venue.prices = list(self.prices)
@@ -192,13 +194,9 @@ class World:
 
     def _operate(self) -> None:
         """Do what a person at the keyboard does: settle, then resume."""
-        state = self.state
-        if state.differences and not any(o.doubt_ms for o in state.orders.values()):
-            vanished = [d for d in state.differences if d.kind == "vanished_order"]
-            args = {"order": vanished[0].client_id, "outcome": "absent"} if vanished else {}
-            self._command("settle", args if args.get("order") in state.orders else {})
-        elif any(h.needs_person for h in state.halts):
-            self._command("resume", {})
+        wanted = wanted_at_rest(self.state)
+        if wanted is not None:
+            self._command(*wanted)
 
     # --- the engine ----------------------------------------------------------------------------
 
@@ -432,14 +430,14 @@ class World:
         if self.chance.happens("upgrade") and self.running:
             self._upgrade()
         if self.chance.happens("command"):
-            verb = self.draw.choice(["halt", "resume", "settle", "nonsense"])
-            key = self.draw.choice(["", "sim:T0/USDT", "sim:T1/USDT", "sim:NO/NO"])
-            self._command(verb, {"instrument": key} if key else {})
+            self._command(*drawn_command(self.people))
 
-    def _command(self, verb: str, args: dict[str, str]) -> None:
+    def _command(self, verb: str, args: dict[str, str], version: str = "") -> None:
         if not self.draw.random() < 0.2:
             self.commands += 1
-        self._process(CommandGiven(f"c{self.commands}", self._clock_ms(), "operator", verb, args))
+        id_, now_ms = f"c{self.commands}", self._clock_ms()
+        expires_ms = now_ms - 1 if not self.calm and self.people.random() < 0.05 else 0
+        self._process(CommandGiven(id_, now_ms, "operator", verb, args, expires_ms, version))
 
     def _units(self, i: int, ticks: int, lots: int) -> int:
         spec = self.setup.instruments[i].spec

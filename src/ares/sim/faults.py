@@ -54,7 +54,7 @@ WORST = Faults(
     rejected=0.10, cancel_refused=0.10, stop_dropped=0.02, partly_filled=0.5, slow_fill=0.2,
     late_fill=0.05, beyond_order=0.02, unknown_order=0.002, moved_capital=0.001,
     bar_missing=0.02, bar_late=0.004, bar_wrong=0.002, bar_corrected=0.01, feed_mute=0.01,
-    crash=0.003, disk_full=0.003, clock_jump=0.3, clock_year=0.1, command=0.01, upgrade=0.01,
+    crash=0.003, disk_full=0.003, clock_jump=0.3, clock_year=0.1, command=0.03, upgrade=0.01,
     limit_lowered=0.6,
 )  # fmt: skip
 """Far more often than any real venue; a world draws each kind at a share of it, or not at all."""
