@@ -10,8 +10,6 @@ import numpy as np
 from ares.core.slot_history import SlotHistory
 from ares.domain.events import (
     BarsClosed,
-    BreakerChanged,
-    DailyLossReached,
     DecisionMade,
     Effect,
     Event,
@@ -34,6 +32,7 @@ from ares.domain.stretch import BarsStretch
 from ares.domain.utc import utc_sql
 from ares.store import projection_sql as sql
 from ares.store.confidence_rows import ConfidenceRows, Row
+from ares.store.error_rows import error_row
 from ares.store.mode_alerts import ModeAlerts
 from ares.store.projector_state import OpenPosition, ProjectorState
 
@@ -234,16 +233,17 @@ class ProjectionRows:
             case SlotChanged():
                 self._decide()
                 self._confidence.forget(list(self._history.apply(effect).after))
-            case BreakerChanged():
-                where = "account" if effect.instrument < 0 else self._symbols[effect.instrument]
-                message = f"{where}: {effect.before} to {effect.after} at {effect.value:.4g}"
-                kind = f"breaker_{effect.breaker}"
-                self._add(sql.ERROR, (env, utc_sql(effect.ts_ms), kind, message))
-            case DailyLossReached():
-                message = f"lost {effect.share:.2%} of the day's equity: no entries until tomorrow"
-                self._add(sql.ERROR, (env, utc_sql(effect.ts_ms), "daily_loss_limit", message))
             case _:
-                pass
+                self._error(effect)
+
+    def _error(self, fact: Event | Effect) -> None:
+        row = error_row(fact, self._name_of)
+        if row is not None:
+            at = utc_sql(row.ts_ms)
+            self._add(sql.ERROR, (self._environment, at, row.kind, row.message))
+
+    def _name_of(self, lane: int) -> str:
+        return "account" if lane < 0 else self._symbols[lane]
 
     def _alert(self, seq: int, alert: AlertRaised) -> None:
         symbol = self._symbols[alert.instrument] if alert.instrument >= 0 else None
