@@ -111,8 +111,13 @@ def test_bars_trades_heartbeats_and_skew_are_delivered() -> None:
         )
         bars = newest(watching.of(BarSeen))
         assert are_true(bars)
-        assert {bar.instrument for bar in bars} == {0, 1}
-        assert {trade.instrument for trade in watching.of(TradeSeen)} == {0, 1}
+        await watching.until(
+            lambda: (
+                {trade.instrument for trade in watching.of(TradeSeen)} == {0, 1}
+                and {bar.instrument for bar in newest(watching.of(BarSeen))} == {0, 1}
+            ),
+            "both instruments",
+        )
         await watching.until(lambda: watching.of(SkewSeen), "skew")
         assert abs(watching.of(SkewSeen)[0].venue_ahead_ms) < 0.2 * 1000 * SPEED
         await watching.until(lambda: watching.of(Connected)[-1].ts_ms, "a heartbeat with a time")
@@ -257,6 +262,59 @@ def test_an_unknown_symbol_is_one_line_and_stops_no_other() -> None:
         assert {bar.instrument for bar in watching.of(BarSeen)} == {1}
 
     play(scene, symbols=("FOO/USDT", "ADA/USDT"))
+
+
+def test_binance_is_watched_the_same_way() -> None:
+    async def scene(served: Served, watching: Watching) -> None:
+        await watching.until(
+            lambda: len([b for b in newest(watching.of(BarSeen)) if b.open_ms > START_MS]) >= 6,
+            "six closed bars",
+        )
+        assert are_true(newest(watching.of(BarSeen)))
+        since = len(watching.seen)
+        served.fault("close", count=1)
+        await watching.until(lambda: watching.of(Disconnected, since), "disconnected")
+        since = len(watching.seen)
+        await watching.connected(since)
+        assert watching.of(Connected, since)[-1].ts_ms is not None
+        bars = await watching.stream.bars(1, START_MS - 1_500 * MINUTE_MS, START_MS)
+        assert len(bars) == 1_500  # two pages
+        assert are_true(bars)
+
+    play(scene, protocol="binance")
+
+
+def test_a_venue_without_candles_gives_bars_from_its_trades(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import ccxt.pro
+
+    class TradesOnly(ccxt.pro.kraken):  # type: ignore[misc]
+        def describe(self) -> Any:
+            return self.deep_extend(super().describe(), {"has": {"watchOHLCV": False}})
+
+    monkeypatch.setattr(ccxt.pro, "kraken", TradesOnly)
+
+    async def scene(served: Served, watching: Watching) -> None:
+        await watching.until(lambda: len(newest(watching.of(BarSeen))) >= 12, "closed bars")
+        bars = newest(watching.of(BarSeen))
+        assert {bar.instrument for bar in bars} == {0, 1}
+        assert are_true(bars)
+        assert not any(bar.volume == 0.0 for bar in bars)  # silence is not a bar here
+
+    play(scene)
+
+
+def test_a_long_gap_is_filled_without_a_hole_while_the_market_moves_on() -> None:
+    async def scene(served: Served, watching: Watching) -> None:
+        await watching.connected()
+        now_ms = served.venue.now_ms() // MINUTE_MS * MINUTE_MS
+        from_ms = now_ms - 1_000 * MINUTE_MS
+        bars = await watching.stream.bars(0, from_ms, now_ms)
+        assert [bar.open_ms for bar in bars] == list(range(from_ms, now_ms, MINUTE_MS))
+        assert are_true(bars)
+
+    play(scene, speed=240.0)
 
 
 def test_wrong_venues_and_addresses_are_refused() -> None:

@@ -14,6 +14,9 @@ from ares.domain.timeframe import MINUTE_MS
 CANDLES_REACH = {"kraken": 720}
 """Venues that serve their newest candles only, and how many; older ones come from their trades."""
 
+CANDLES_SPARE = 20
+"""Of these, so many of the oldest are not relied upon: they go while they are asked for."""
+
 TRADES_PAGE = 1000
 
 
@@ -63,17 +66,22 @@ class CcxtBackfill:
         if await self.markets() is None:
             return []
         end_ms = min(to_ms, self._now_ms() // MINUTE_MS * MINUTE_MS)
-        reach = CANDLES_REACH.get(self._exchange.id)
         bars: list[BarSeen] = []
-        if reach is not None:
-            candles_from_ms = (self._now_ms() // MINUTE_MS - (reach - 2)) * MINUTE_MS
-            if from_ms < candles_from_ms:
-                until_ms = min(end_ms, candles_from_ms)
-                bars, complete = await self._from_trades(instrument, symbol, from_ms, until_ms)
-                if not complete:
-                    return bars
-                from_ms = until_ms
+        while from_ms < min(end_ms, self._candles_from_ms()):  # which moves on meanwhile
+            until_ms = min(end_ms, self._candles_from_ms())
+            made, complete = await self._from_trades(instrument, symbol, from_ms, until_ms)
+            bars += made
+            if not complete:
+                return bars
+            from_ms = until_ms
         return bars + await self._from_candles(instrument, symbol, from_ms, end_ms)
+
+    def _candles_from_ms(self) -> int:
+        """Return the oldest open time of which the venue still serves candles; 0: no such limit."""
+        reach = CANDLES_REACH.get(self._exchange.id)
+        if reach is None:
+            return 0
+        return (self._now_ms() // MINUTE_MS - (reach - CANDLES_SPARE)) * MINUTE_MS
 
     async def skew_ms(self) -> int | None:
         """Return how far the venue's clock is ahead of the engine's; None when it is unknown.

@@ -204,17 +204,20 @@ class CcxtStream:
             self._delivered.add(index)
 
     async def _watch_trades(self, exchange: Any, index: int, has_candles: bool) -> None:
-        builder = None if has_candles else TradeBars(index, self._now_ms())
+        builder: TradeBars | None = None
         while True:
-            trades = await exchange.watch_trades(self._symbols[index])
-            for trade in list(trades):
+            trades = list(await exchange.watch_trades(self._symbols[index]))
+            if builder is None and not has_candles and trades:
+                # Complete since the first one only: its minute began before the subscription.
+                builder = TradeBars(index, min(int(trade["timestamp"]) for trade in trades) + 1)
+            for trade in trades:
                 ts_ms, price = int(trade["timestamp"]), float(trade["price"])
                 qty = float(trade["amount"])
                 self._deliver(TradeSeen(index, ts_ms, price, qty))
                 if builder is not None:
                     for bar in builder.add(str(trade.get("id") or ""), ts_ms, price, qty):
                         self._deliver(bar)
-            if builder is not None:
+            if not has_candles:
                 self._delivered.add(index)
 
     async def _watch_health(self, session: _Session, wanted: set[int]) -> None:

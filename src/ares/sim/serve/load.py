@@ -53,13 +53,13 @@ def load_candles(path: Path, symbols: Sequence[str] = (), from_ms: int | None = 
     known, _ = candle_files(path)
     wanted = {parse_symbol(symbol) for symbol in symbols}
     found: dict[str, list[Bars]] = {}
-    skipped: list[str] = []
+    others: list[str] = []
     for file in known:
         symbol, interval = names_of(file.name, "")
         if path.is_file() and len(wanted) == 1:
             symbol, interval = next(iter(wanted)), interval or "1m"
         if symbol is None or interval != "1m":
-            skipped.append(f"{file.name}: no 1m candles by its name")
+            others.append(file.name)
         elif not wanted or symbol in wanted:
             read = read_candles(file, "simulated", symbol, "1m")
             found.setdefault(symbol, []).append(read.bars)
@@ -68,6 +68,7 @@ def load_candles(path: Path, symbols: Sequence[str] = (), from_ms: int | None = 
         raise UserError(f"{path}: no 1m candles of {', '.join(sorted(missing))}")
     if not found:
         raise UserError(f"{path}: no 1m candles: give files such as BTCUSDT_1m.parquet")
+    skipped = [f"no 1m candles by their names: {', '.join(others)}"] if others else []
     return _cut({symbol: _joined(bars) for symbol, bars in sorted(found.items())}, from_ms, skipped)
 
 
