@@ -18,7 +18,9 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ENVIRONMENTS = HERE.parent.parent / ".bench"
-PEERS = ("backtesting", "vectorbt", "nautilus_trader", "freqtrade")
+PEERS = ("backtesting", "vectorbt", "nautilus_trader", "nautilus_trader_2", "freqtrade")
+PYTHONS = {"nautilus_trader_2": "python3.13"}
+"""Peers that do not run on this Python, and what they need."""
 
 
 def install(peer: str) -> bool:
@@ -32,11 +34,16 @@ def install(peer: str) -> bool:
     shutil.rmtree(folder, ignore_errors=True)
     folder.parent.mkdir(exist_ok=True)
     (folder.parent / ".gitignore").write_text("*\n")
-    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    subprocess.run([python_of(peer) or sys.executable, "-m", "venv", str(folder)], check=True)
     python = str(folder / "bin" / "python")
     subprocess.run([*_installer(python), "--require-hashes", "-r", str(lock)], check=True)
     stamp.write_text(wanted)
     return True
+
+
+def python_of(peer: str) -> str | None:
+    """Return the Python that a peer is installed for; None: there is none on this machine."""
+    return shutil.which(PYTHONS[peer]) if peer in PYTHONS else sys.executable
 
 
 def _installer(python: str) -> list[str]:
@@ -52,6 +59,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("peers", nargs="*", choices=[*PEERS, []], help="default: all")
     for peer in parser.parse_args().peers or PEERS:
+        if python_of(peer) is None:
+            sys.stdout.write(f"{peer}: absent, because there is no {PYTHONS[peer]}\n")
+            continue
         done = install(peer)
         sys.stdout.write(f"{peer}: {'installed' if done else 'already there'}\n")
 

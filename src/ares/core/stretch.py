@@ -107,7 +107,9 @@ class StretchSteps:
             until_ms = min(until_ms, series_quiet_until_ms(self._state, close_ms))
         if self._reviews:
             until_ms = min(until_ms, -(-close_ms // HOUR_MS) * HOUR_MS)
-        end = int(known.close_ms.searchsorted(until_ms))
+        end = len(known.close_ms)
+        if until_ms <= known.close_ms[-1]:
+            end = int(known.close_ms.searchsorted(until_ms))
         scored_end = known.scored_from + len(known.scores)
         before_forgetting = DAY_EVENTS - 1 - seq % DAY_EVENTS
         return min(end, scored_end, first + INSTANTS_MAX, first + before_forgetting)
@@ -174,8 +176,9 @@ class StretchSteps:
         )
         for log, source, target in logs:
             n = end[log] - first[log]
-            target[:n] = source[first[log] : end[log]]
             records.counts[log] = n
+            if n:
+                target[:n] = source[first[log] : end[log]]
 
 
 def _event(known: KnownBars, t: int, width: int) -> BarsClosed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 
 def utc_text(when: datetime | int | str) -> str:
@@ -36,6 +37,7 @@ def utc_iso(when: datetime | int) -> str:
     return _moment(when).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+@lru_cache(256)
 def utc_sql(ts_ms: int) -> str:
     """Return a time in the form of SQLite's ``datetime()``, in which the tables store times.
 

@@ -78,6 +78,7 @@ class Writer:
         except OSError as error:
             raise _unwritable(path, error) from error
         self._path, self._size = path, size
+        self._number = number_of(path)
 
     def append(self, payload: bytes) -> None:
         """Append one record; ExternalError where this or an earlier one cannot be written."""
@@ -123,6 +124,7 @@ class Writer:
             with self._changed:
                 if following is not None:
                     self._file, self._path, self._size = following, path, 0
+                    self._number = number_of(path)
                     self._changing_segment = False
                     file.close()
                 self._synced = records
@@ -217,7 +219,7 @@ class Writer:
         self._size += len(self._buffer)
         self._buffer = bytearray()
         self._written = Position(
-            number_of(self._path), self._size, self._before, self.records, self._last_length
+            self._number, self._size, self._before, self.records, self._last_length
         )
 
     def _fail(self, path: Path, error: OSError) -> ExternalError:

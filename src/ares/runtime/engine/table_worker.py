@@ -31,8 +31,8 @@ from ares.store.projections import (
     show_environment,
 )
 
-ENTRIES_MAX = 4_000
-"""Entries of one transaction."""
+ENTRIES_MAX = 12_000
+"""Entries of one transaction; a stretch at its end may make it more. Each is synced to disk."""
 POLL_S = 0.05
 RETRY_S_MIN = 0.25
 RETRY_S_MAX = 30.0
