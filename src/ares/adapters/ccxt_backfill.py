@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from ares.adapters.ccxt_setup import line_of
 from ares.adapters.trade_bars import TradeBars
-from ares.domain.market_data import BarSeen
+from ares.domain.market_data import Backfill, BarSeen
 from ares.domain.timeframe import MINUTE_MS
 
 CANDLES_REACH = {"kraken": 720}
@@ -18,6 +18,11 @@ CANDLES_SPARE = 20
 """Of these, so many of the oldest are not relied upon: they go while they are asked for."""
 
 TRADES_PAGE = 1000
+
+SILENT_MS_MAX = 2 * 3_600_000
+"""With no candle for longer at the beginning of what was requested, the venue has nothing older:
+the market is not silent for so long.
+"""
 
 
 class BackfillPolicy(NamedTuple):
@@ -63,8 +68,23 @@ class CcxtBackfill:
         Where the venue stops answering, those before that point; minutes for which the venue has
         no candle are absent.
         """
+        return list((await self.history(instrument, symbol, from_ms, to_ms)).bars)
+
+    async def history(self, instrument: int, symbol: str, from_ms: int, to_ms: int) -> Backfill:
+        """Return the bars as ``bars`` does, with the time for which they are all there are."""
+        found, complete = await self._found(instrument, symbol, from_ms, to_ms)
+        until_ms = found[-1].open_ms + MINUTE_MS if found else from_ms
+        end_ms = min(to_ms, self._now_ms() // MINUTE_MS * MINUTE_MS)
+        if found and found[0].open_ms - from_ms > SILENT_MS_MAX:
+            from_ms = found[0].open_ms
+        return Backfill(tuple(found), from_ms, end_ms if complete else until_ms)
+
+    async def _found(
+        self, instrument: int, symbol: str, from_ms: int, to_ms: int
+    ) -> tuple[list[BarSeen], bool]:
+        """Return the bars, and whether the venue answered for all of the time."""
         if await self.markets() is None:
-            return []
+            return [], False
         end_ms = min(to_ms, self._now_ms() // MINUTE_MS * MINUTE_MS)
         bars: list[BarSeen] = []
         while from_ms < min(end_ms, self._candles_from_ms()):  # which moves on meanwhile
@@ -72,9 +92,10 @@ class CcxtBackfill:
             made, complete = await self._from_trades(instrument, symbol, from_ms, until_ms)
             bars += made
             if not complete:
-                return bars
+                return bars, False
             from_ms = until_ms
-        return bars + await self._from_candles(instrument, symbol, from_ms, end_ms)
+        candles, complete = await self._from_candles(instrument, symbol, from_ms, end_ms)
+        return bars + candles, complete
 
     def _candles_from_ms(self) -> int:
         """Return the oldest open time of which the venue still serves candles; 0: no such limit."""
@@ -110,7 +131,7 @@ class CcxtBackfill:
 
     async def _from_candles(
         self, instrument: int, symbol: str, from_ms: int, end_ms: int
-    ) -> list[BarSeen]:
+    ) -> tuple[list[BarSeen], bool]:
         found: dict[int, BarSeen] = {}
         since_ms = from_ms
         while since_ms < end_ms:
@@ -121,7 +142,7 @@ class CcxtBackfill:
 
             rows = await self._ask(page)
             if rows is None:
-                break
+                return _in_order(found), False
             for row in rows:
                 if since_ms <= row[0] < end_ms and None not in row[:5]:
                     opened, high, low, close = (float(cell) for cell in row[1:5])
@@ -133,7 +154,7 @@ class CcxtBackfill:
             if following_ms <= since_ms:  # nothing new: no more, or a venue that ignores `since`
                 break
             since_ms = following_ms
-        return [found[open_ms] for open_ms in sorted(found)]
+        return _in_order(found), True
 
     async def _from_trades(
         self, instrument: int, symbol: str, from_ms: int, end_ms: int
@@ -187,6 +208,10 @@ class CcxtBackfill:
             await asyncio.sleep(wait_s)
             wait_s = min(2.0 * wait_s, self._policy.wait_max_s)
         return None
+
+
+def _in_order(found: dict[int, BarSeen]) -> list[BarSeen]:
+    return [found[open_ms] for open_ms in sorted(found)]
 
 
 def _with_flat(found: dict[int, BarSeen], end_ms: int) -> list[BarSeen]:

@@ -20,6 +20,7 @@ from ares.adapters.trade_bars import TradeBars
 from ares.config.venues import require_known_venue
 from ares.domain.errors import UserError
 from ares.domain.market_data import (
+    Backfill,
     BarSeen,
     Connected,
     Disconnected,
@@ -135,6 +136,10 @@ class CcxtStream:
     async def bars(self, instrument: int, from_ms: int, to_ms: int) -> list[BarSeen]:
         """Return closed bars of the past (see ``CcxtBackfill.bars``); raises nothing."""
         return await self._rest.bars(instrument, self._symbols[instrument], from_ms, to_ms)
+
+    async def history(self, instrument: int, from_ms: int, to_ms: int) -> Backfill:
+        """Return closed bars of the past, and for which time they are all; raises nothing."""
+        return await self._rest.history(instrument, self._symbols[instrument], from_ms, to_ms)
 
     async def close(self) -> None:
         """Close the connection for requests; ``run`` does so at its end."""

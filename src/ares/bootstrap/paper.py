@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from ares.bootstrap.tables import start_tables
 from ares.bootstrap.values import user_features
 from ares.config.workspace import Workspace
-from ares.domain.errors import UserError
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from ares.domain.events import Effect, Event
     from ares.domain.instrument import Instrument
     from ares.domain.run import RunSetup
+    from ares.kernel.features.observations import SeriesHistory
     from ares.ports import MarketFeed
     from ares.runtime.engine.clocks import RunningClock
     from ares.runtime.engine.command_source import DatabaseCommands
@@ -42,6 +42,7 @@ class PaperRequest:
     symbols : symbols or keys, of a run that begins.
     stored  : the feed is stored candles, from ``from_ms`` (default: two weeks before their end) to
               ``to_ms``, at ``speed``.
+    address : scheme and host of another server with the venue's API: a rehearsal.
     """
 
     symbols: tuple[str, ...] | None = None
@@ -50,6 +51,7 @@ class PaperRequest:
     to_ms: int | None = None
     speed: float = 1.0
     learn: bool = False
+    address: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,7 @@ class _Paper:
 
     async def run(self, started: Callable[[PaperStart, LiveRun], None]) -> LiveEnd:
         """Recover, then run until stopped."""
+        from ares.domain.feed_events import ClockSet
         from ares.runtime.engine.live_run import start_event
         from ares.runtime.engine.paper_engine import paper_engine
         from ares.runtime.engine.quiet import frozen_heap, load_machine_code, raise_priority
@@ -139,10 +142,11 @@ class _Paper:
         )  # fmt: skip
         commands = self._commands(run, recent, clock)
         run.watch(lambda _seq, _event, effects: _answer(commands, effects))
-        feed = self._feed(state.setup, clock, max(state.now_ms, state.setup.from_ms))
+        feed = self._feed(state, clock, max(state.now_ms, state.setup.from_ms))
         nonce = secrets.token_hex(8)
         begin = start_event(found.recovered, is_new, found.hashes, nonce, clock.refused_ms)
-        before = self._warm_events(state.setup, state.now_ms)
+        clock_set = ClockSet(clock.now_ms(), clock.wall_ms(), clock.speed)
+        before = [clock_set, *self._warm_events(state.setup, state.now_ms)]
         tables = start_tables(self._workspace, PAPER, self._say)
         started(PaperStart(state.setup, not is_new, clock.now_ms(), tuple(self._remarks)), run)
         raise_priority()
@@ -253,7 +257,8 @@ class _Paper:
         if self._request.from_ms is not None:
             return self._request.from_ms
         store = CandleStore(self._database, self._workspace.cache_dir)
-        return default_window(store, keys, DEFAULT_DAYS)[0]
+        first_ms, end_ms = default_window(store, keys, DEFAULT_DAYS)
+        return first_ms if self._request.stored else end_ms
 
     def _changed(self, setup: RunSetup) -> list[str]:
         """Return which parts of Ares have changed since the newest start."""
@@ -263,19 +268,33 @@ class _Paper:
         return changed_code(newest_hashes(self._folder, setup))
 
     def _clock(self, state: State) -> RunningClock:
+        from ares.bootstrap.venue_feed import rehearsal_clock
         from ares.runtime.engine.clocks import RunningClock
 
+        if not self._request.stored and self._request.address is not None:
+            return rehearsal_clock(self._request.address, state.at_ms)
         if not self._request.stored:
             return RunningClock.after(state.at_ms)
         return RunningClock(max(state.now_ms, state.setup.from_ms), self._request.speed)
 
-    def _feed(self, setup: RunSetup, clock: RunningClock, after_ms: int) -> MarketFeed:
+    def _feed(self, state: State, clock: RunningClock, after_ms: int) -> MarketFeed:
         """Return the feed of what closes after an instant."""
+        from ares.bootstrap.venue_feed import venue_feed
         from ares.runtime.engine.stored_feed import StoredFeed
+        from ares.store.series import series_history
 
-        if not self._request.stored:
-            raise UserError("--feed venue: not built yet; use --feed stored")
-        return StoredFeed(self._stored(setup, after_ms, self._request.to_ms), clock, after_ms)
+        setup = state.setup
+        if self._request.stored:
+            bars = self._stored(setup, after_ms, self._request.to_ms)
+            return StoredFeed(bars, clock, after_ms)
+        instruments = [lane.spec.instrument for lane in setup.instruments[: setup.n_instruments]]
+
+        def load_series(known_ms: int) -> SeriesHistory:
+            found = series_history(self._database, setup.series, instruments)
+            return tuple(rows[rows.known_ms >= known_ms] for rows in found)
+
+        load = load_series if setup.series else None
+        return venue_feed(state, clock, after_ms, self._say, self._request.address, load)
 
     def _warm_events(self, setup: RunSetup, after_ms: int) -> list[Event]:
         """Return the bars before the run's window that a state has not seen."""

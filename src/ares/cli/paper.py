@@ -23,6 +23,7 @@ def run_paper(
     to_ms: int | None,
     speed: str | None,
     learn: bool | None,
+    address: str | None = None,
 ) -> int:
     """Run the paper engine until Ctrl-C, SIGTERM or `ares stop`; the same command continues it."""
     from ares.bootstrap.paper import PaperRequest, paper_run
@@ -31,7 +32,9 @@ def run_paper(
     if feed not in ("venue", "stored"):
         raise UserError(f"--feed {feed}: venue or stored")
     workspace = Workspace.here()
-    request = PaperRequest(symbols, feed == "stored", from_ms, to_ms, _speed(speed), bool(learn))
+    request = PaperRequest(
+        symbols, feed == "stored", from_ms, to_ms, _speed(speed), bool(learn), address
+    )
     end = paper_run(workspace, request, _started, note)
     say(f"stopped ({end.stopped_by}): {count(end.instants)} closing instants, state saved")
     return 0

@@ -47,6 +47,9 @@ def command(
     ),
     to: str = typer.Option(None, "--to", help="Day or time at which it ends, UTC (exclusive)."),
     feed: str = typer.Option("venue", "--feed", help="Of paper: venue, or stored candles."),
+    address: str = typer.Option(
+        None, "--address", help="Of --feed venue: http://HOST:PORT of `ares sim serve`."
+    ),
     speed: str = typer.Option(
         None, "--speed", help="Of stored candles: times real time (paper: 1), or max (history)."
     ),
@@ -69,7 +72,7 @@ def command(
         from ares.cli.paper import run_paper
 
         from_ms, to_ms = (None if t is None else parse_utc(t) for t in (from_, to))
-        return run_paper(tuple(symbol) or None, feed, from_ms, to_ms, speed, learn)
+        return run_paper(tuple(symbol) or None, feed, from_ms, to_ms, speed, learn, address)
     if env != "history":
         raise UserError(f"--env {env}: this version supports history and paper")
     if speed not in (None, "max"):

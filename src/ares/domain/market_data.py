@@ -55,4 +55,16 @@ class SkewSeen(msgspec.Struct, frozen=True, tag=True, gc=False):
     venue_ahead_ms: int
 
 
+class Backfill(msgspec.Struct, frozen=True):
+    """Past bars: all that the venue has, opening from ``from_ms`` on and before ``until_ms``.
+
+    from_ms  : later than requested where the venue has nothing older.
+    until_ms : earlier than requested where it stopped answering; ``from_ms`` where it failed.
+    """
+
+    bars: tuple[BarSeen, ...]
+    from_ms: int
+    until_ms: int
+
+
 MarketData = BarSeen | TradeSeen | Connected | Disconnected | SkewSeen

@@ -1,0 +1,93 @@
+"""The feed of an engine in real time from a venue, composed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ares.domain.errors import UserError
+from ares.domain.timeframe import MINUTE_MS
+
+if TYPE_CHECKING:
+    from ares.core.state import State
+    from ares.domain.market_data import MarketData
+    from ares.kernel.features.observations import SeriesHistory
+    from ares.runtime.engine.assembler import Assembler
+    from ares.runtime.engine.clocks import RunningClock
+    from ares.runtime.engine.live_feed import LiveFeed, MarketDataSource
+
+
+def venue_feed(
+    state: State,
+    clock: RunningClock,
+    after_ms: int,
+    say: Callable[[str], None] = lambda _: None,
+    address: str | None = None,
+    load_series: Callable[[int], SeriesHistory] | None = None,
+) -> LiveFeed:
+    """Return the feed of a run's instruments from their venue.
+
+    after_ms : closing instant after which bars are posted; what closed since then is caught up.
+    address  : scheme and host of another server with the venue's API: a rehearsal.
+    load_series : returns the rows of the run's external series that are known since an instant.
+
+    Raises UserError where the instruments are of several venues, or have no 1m bars.
+    """
+    from ares.adapters.ccxt_stream import CcxtStream
+    from ares.runtime.engine.live_feed import LiveFeed
+    from ares.runtime.engine.series_feed import NO_SERIES, PolledSeries
+
+    setup = state.setup
+    lanes = setup.instruments[: setup.n_instruments]
+    venues = sorted({lane.spec.instrument.venue for lane in lanes})
+    if len(venues) != 1:
+        raise UserError(f"a run in real time has one venue, not {', '.join(venues)}")
+    other = [lane.spec.instrument.symbol for lane in lanes if lane.base_ms != MINUTE_MS]
+    if other:
+        raise UserError(
+            f"{', '.join(other)}: a run in real time is made of 1m bars: import 1m candles"
+        )
+    symbols = [lane.spec.instrument.symbol for lane in lanes]
+
+    def connect(deliver: Callable[[MarketData], None]) -> MarketDataSource:
+        return CcxtStream(venues[0], symbols, clock.now_ms, deliver, say, address)
+
+    series = NO_SERIES if load_series is None else PolledSeries(load_series, after_ms, say)
+    return LiveFeed(connect, assembler_of(state, clock.speed, after_ms), clock, series)
+
+
+def rehearsal_clock(address: str, after_ms: int) -> RunningClock:
+    """Return the clock of a server of `ares sim serve`: its market time, at its speed; of another
+    server that has the venue's API, the machine's.
+
+    Raises ExternalError where nothing answers at the address.
+    """
+    from ares.runtime.engine.clocks import RunningClock
+    from ares.sim.serve.admin import SimAdmin
+
+    try:
+        found = SimAdmin(address).clock()
+    except UserError:
+        return RunningClock.after(after_ms)
+    return RunningClock(max(after_ms, int(found["market_ms"])), float(found["speed"]))
+
+
+def assembler_of(state: State, speed: float, after_ms: int) -> Assembler:
+    """Return an assembler that goes on from a state's newest bars."""
+    from ares.kernel.bar_aggregation import newest_closes
+    from ares.kernel.features.catalogue import WARMUP_BARS
+    from ares.runtime.engine.assembler import Assembler
+    from ares.runtime.engine.feed_rules import AssemblerRules
+
+    setup, n = state.setup, state.setup.n_instruments
+    instant_ms = max(after_ms, state.now_ms)
+    newest_ms, closes = np.full(n, instant_ms), np.zeros(n)
+    if state.now_ms >= instant_ms:  # else bars up to that instant are processed before the feed
+        known = newest_closes(state.bar_series, n)
+        newest_ms = np.where(known > 0, np.minimum(known, instant_ms), instant_ms)
+        closes = state.trade.book["last_close"][:n] / state.price_scale[:n]
+    warmup_ms = WARMUP_BARS * max(timeframe.ms for timeframe in setup.timeframes)
+    rules = AssemblerRules(warmup_ms=warmup_ms).at_speed(speed)
+    return Assembler(instant_ms, newest_ms.tolist(), closes.tolist(), setup.reference, rules)
