@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ares.core.models import Models
     from ares.core.state import State
-    from ares.domain.events import Effect, Event
+    from ares.domain.events import Event
     from ares.domain.instrument import Instrument
     from ares.domain.run import RunSetup
     from ares.kernel.features.observations import SeriesHistory
@@ -98,15 +98,6 @@ class _Recovered:
     hashes: dict[str, str]
 
 
-def _answer(commands: DatabaseCommands, effects: Sequence[Effect]) -> None:
-    """Hand the answers to people's commands on."""
-    from ares.domain.order_events import CommandDone, CommandRefused
-
-    for effect in effects:
-        if isinstance(effect, CommandDone | CommandRefused):
-            commands.answer(effect)
-
-
 class _Paper:
     """One start of the paper engine."""
 
@@ -141,7 +132,7 @@ class _Paper:
             settings.journal.sync_ms, [recent.watch], say=self._say,
         )  # fmt: skip
         commands = self._commands(run, recent, clock)
-        run.watch(lambda _seq, _event, effects: _answer(commands, effects))
+        run.answer_to(commands.answer)
         feed = self._feed(state, clock, max(state.now_ms, state.setup.from_ms))
         nonce = secrets.token_hex(8)
         begin = start_event(found.recovered, is_new, found.hashes, nonce, clock.refused_ms)

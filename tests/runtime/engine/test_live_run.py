@@ -16,7 +16,14 @@ from ares.core.snapshot import snapshot
 from ares.domain.errors import ExternalError
 from ares.domain.events import BarsClosed, EngineStarted, Event
 from ares.domain.model_events import ModelPublished, ModelRefused, SlotChanged
-from ares.domain.order_events import ClockSkewMeasured, CommandGiven, HaltChanged, Stopping
+from ares.domain.order_events import (
+    ClockSkewMeasured,
+    CommandDone,
+    CommandGiven,
+    CommandRefused,
+    HaltChanged,
+    Stopping,
+)
 from ares.journal.run import entries
 from ares.journal.snapshots import load_snapshot
 from ares.runtime.engine.clocks import RunningClock
@@ -156,6 +163,39 @@ def test_a_command_is_processed_between_two_bars(engine: Engine) -> None:
         if isinstance(effect, HaltChanged) and effect.needs_person
     ]
     assert len(halts) == 1
+
+
+def test_an_answer_is_given_once_its_command_is_on_the_disk(engine: Engine) -> None:
+    """Otherwise a halt could be answered, and be lost with the process."""
+    given: list[tuple[str, int]] = []
+
+    def command(run: LiveRun, t: int) -> None:
+        def answer(fact: CommandDone | CommandRefused) -> None:
+            journaled = [e for e in entries(engine.folder) if isinstance(e.event, CommandGiven)]
+            given.append((fact.id, sum(fact in e.effects for e in journaled)))
+
+        run.answer_to(answer)
+        if t == 200:
+            run.post(CommandGiven("1", 0, "me", "halt", {}))
+        elif t == 210:
+            run.post(CommandGiven("2", 0, "me", "nonsense", {}))
+
+    engine.start(command)
+    assert given == [("1", 1), ("2", 1)]
+
+
+def test_a_stop_that_is_delivered_again_is_only_answered(engine: Engine) -> None:
+    """Its answer was lost: the next start takes the command out of the database again."""
+    stop, answers = CommandGiven("1", 0, "me", "stop", {}), list[str]()
+
+    def command(run: LiveRun, t: int) -> None:
+        run.answer_to(lambda fact: answers.append(fact.id))
+        if t in (200, 250):
+            run.post(stop)
+
+    assert engine.start(command).stopped_by == "me"
+    assert engine.start(command).stopped_by == "the feed has ended"
+    assert answers == ["1", "1", "1"], "each time"
 
 
 def test_a_published_model_is_tried_in_a_thread_while_bars_go_on(engine: Engine) -> None:

@@ -23,6 +23,7 @@ from ares.domain.order_events import (
     ClockSkewMeasured,
     CommandDone,
     CommandGiven,
+    CommandRefused,
     Stopping,
     TimeReached,
 )
@@ -100,6 +101,9 @@ class LiveRun:
         self._hashes = recovered.hashes  # of the newest epoch's code
         self._instants = 0
         self._stopped_by = ""
+        self._is_repeated = False
+        self._answers: list[CommandDone | CommandRefused] = []
+        self._answer: Callable[[CommandDone | CommandRefused], None] = lambda _: None
         loop.watch(self._carry_out)
 
     @property
@@ -120,6 +124,10 @@ class LiveRun:
     def watch(self, watcher: Watcher) -> None:
         """Show every journaled event to ``watcher`` from now on."""
         self._loop.watch(watcher)
+
+    def answer_to(self, answer: Callable[[CommandDone | CommandRefused], None]) -> None:
+        """Hand the answers to people's commands to ``answer`` from now on."""
+        self._answer = answer
 
     def stop(self, by: str) -> None:
         """Stop after the event that is being processed; what is still queued is not taken."""
@@ -195,6 +203,7 @@ class LiveRun:
         if type(event) is BarsClosed:
             await self._fill(event)
             self._instants += 1
+        self._is_repeated = isinstance(event, CommandGiven) and event.id in self.state.answers
         await self._process(self._swap.admitted(event, self.state))
         await asyncio.sleep(0)  # the others post and send between two events
 
@@ -231,10 +240,25 @@ class LiveRun:
             if commands:
                 await self._make_durable(self.state.seq)
                 self._loop.send(commands)
+            if self._answers:
+                await self._give_answers()
+
+    async def _give_answers(self) -> None:
+        """Give people the answers to their commands, once what was done is safe on the disk."""
+        answers, self._answers = self._answers, []
+        await self._events.run_in_executor(self._saver, self._journal.sync)
+        for fact in answers:
+            self._answer(fact)
 
     def _carry_out(self, _seq: int, event: Event, effects: Sequence[Effect]) -> None:
-        """Carry out the commands that concern this process: ``stop`` and ``snapshot``."""
-        if isinstance(event, CommandGiven) and any(isinstance(e, CommandDone) for e in effects):
+        """Carry out the commands that concern this process: ``stop`` and ``snapshot``.
+
+        A command that is delivered again, because its answer was lost, is only answered.
+        """
+        if not isinstance(event, CommandGiven):
+            return
+        self._answers += [e for e in effects if isinstance(e, CommandDone | CommandRefused)]
+        if not self._is_repeated and any(isinstance(e, CommandDone) for e in effects):
             if event.verb == "stop":
                 self.stop(event.who)
             elif event.verb == "snapshot":
