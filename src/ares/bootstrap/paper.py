@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ares.runtime.engine.command_source import DatabaseCommands
     from ares.runtime.engine.feed import Feed as StoredBars
     from ares.runtime.engine.hot_swap import HotSwap
+    from ares.runtime.engine.learner_link import LearnerLink
     from ares.runtime.engine.live_run import LiveEnd, LiveRun
     from ares.runtime.engine.plan import RunPlan
     from ares.runtime.engine.recovery import RecoveredRun
@@ -139,6 +140,7 @@ class _Paper:
         clock_set = ClockSet(clock.now_ms(), clock.wall_ms(), clock.speed)
         before = [clock_set, *self._warm_events(state.setup, state.now_ms)]
         tables = start_tables(self._workspace, PAPER, self._say)
+        learner = self._learner(run) if state.setup.challenger_lanes else None
         started(PaperStart(state.setup, not is_new, clock.now_ms(), tuple(self._remarks)), run)
         raise_priority()
         try:
@@ -147,6 +149,8 @@ class _Paper:
                 return await run.run([begin, *before], tasks)
         finally:
             found.swap.close()
+            if learner is not None:
+                learner.stop()
             problem = tables.stop(wait=True)
             if problem:
                 self._say(problem)
@@ -180,6 +184,19 @@ class _Paper:
                 self._remarks.append(recovered.upgrade.remark)
         swap.load_all(recovered.state)
         return plan is not None, _Recovered(recovered, models, swap, code_hashes(user))
+
+    def _learner(self, run: LiveRun) -> LearnerLink:
+        """Start the learner's process."""
+        import msgspec
+
+        from ares.bootstrap.learner_process import LearnerProcess
+        from ares.runtime.engine.learner_link import LearnerLink
+
+        request = LearnerProcess(str(self._workspace.root.resolve()), PAPER)
+        return LearnerLink(
+            "ares.bootstrap.learner_process", msgspec.json.encode(request), run.post_from_thread,
+            self._say,
+        )  # fmt: skip
 
     def _commands(
         self, run: LiveRun, recent: RecentEvents, clock: RunningClock

@@ -32,8 +32,9 @@ def run_paper(
     if feed not in ("venue", "stored"):
         raise UserError(f"--feed {feed}: venue or stored")
     workspace = Workspace.here()
+    learns = workspace.settings.continuous_learning.enabled if learn is None else learn
     request = PaperRequest(
-        symbols, feed == "stored", from_ms, to_ms, _speed(speed), bool(learn), address
+        symbols, feed == "stored", from_ms, to_ms, _speed(speed), learns, address
     )
     end = paper_run(workspace, request, _started, note)
     say(f"stopped ({end.stopped_by}): {count(end.instants)} closing instants, state saved")

@@ -1,0 +1,106 @@
+"""``python -m``: the learner's process of an engine in real time, see ``learner_link``."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import msgspec
+
+POLL_S = 0.5
+
+
+class LearnerProcess(msgspec.Struct, frozen=True):
+    """What the process is asked for: the learner of an environment of a workspace."""
+
+    root: str
+    environment: str
+
+
+def main() -> None:
+    """Learn until standard input is closed or SIGTERM comes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raw = _line(0)
+    if not raw:
+        return  # the engine ended meanwhile
+    stopped = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    threading.Thread(target=_end_with_the_engine, daemon=True).start()
+    with contextlib.suppress(OSError):
+        os.nice(10)
+    out = os.dup(1)
+    os.dup2(2, 1)  # what libraries print is no event
+    _learn(msgspec.json.decode(raw, type=LearnerProcess), out, stopped)
+
+
+def _line(descriptor: int) -> bytes:
+    """Return the first line; nothing is read ahead, and no lock is held at the end."""
+    found = b""
+    while not found.endswith(b"\n"):
+        part = os.read(descriptor, 1)
+        if not part:
+            break
+        found += part
+    return found
+
+
+def _end_with_the_engine() -> None:
+    """End at once when the engine's end of the pipe is closed: its models are loaded anew then."""
+    while os.read(0, 4_096):
+        pass
+    os._exit(0)
+
+
+def _learn(request: LearnerProcess, out: int, stopped: threading.Event) -> None:
+    from ares.adapters.worker_pool import PoolInterrupted
+    from ares.bootstrap.learner import learner_of
+    from ares.config.workspace import Workspace
+    from ares.domain.events import Event
+    from ares.journal.run import setup_of
+    from ares.journal.tail import JournalTail
+    from ares.runtime.engine.learner_link import LearnerLine, encode_line
+    from ares.runtime.ingest.journal_candles import JournalCandles
+    from ares.runtime.learner.live_learner import LiveLearner
+    from ares.store.candles import CandleStore
+    from ares.store.database import open_database
+
+    workspace = Workspace(Path(request.root))
+    folder = workspace.journal_dir / request.environment
+    setup = setup_of(folder)
+    while setup is None and not stopped.wait(POLL_S):
+        setup = setup_of(folder)
+    if setup is None:
+        return
+
+    def write(line: LearnerLine) -> None:
+        os.write(out, encode_line(line) + b"\n")
+
+    def send(event: Event) -> None:
+        write(LearnerLine(event))
+
+    def say(text: str) -> None:
+        write(LearnerLine(line=text))
+
+    learner = learner_of(workspace, setup, folder, stopped=stopped.is_set, say=say)
+    database = open_database(workspace.db_url)
+    candles = JournalCandles(
+        CandleStore(database, workspace.cache_dir), setup, f"journal:{request.environment}"
+    )
+    live = LiveLearner(JournalTail(folder), learner, candles, send, say)
+    try:
+        while not stopped.is_set():
+            if not live.turn():
+                time.sleep(POLL_S)
+    except PoolInterrupted:
+        pass  # stopped while it trained: the next start trains anew
+    finally:
+        learner.close()
+        database.dispose()
+
+
+if __name__ == "__main__":
+    main()
