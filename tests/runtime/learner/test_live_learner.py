@@ -15,7 +15,8 @@ from ares.runtime.learner.live_learner import LiveLearner
 MINUTE_MS = 60_000
 STARTED = RetrainingStarted(MINUTE_MS, 0, "loss_immediate", "a loss")
 ENDED = RetrainingEnded(
-    ts_ms=MINUTE_MS + 1, instrument=0, trigger="loss_immediate", triggered_ms=MINUTE_MS, duration_ms=1,
+    ts_ms=MINUTE_MS + 1, instrument=0, trigger="loss_immediate",
+    triggered_ms=MINUTE_MS, duration_ms=1,
     rows=10, confidence=0.5, ensemble_hash="", verdict_hash="", passed=False, failed=(),
     outcome="failed", note="", epochs=1,
 )  # fmt: skip
