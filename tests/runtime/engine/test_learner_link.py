@@ -40,7 +40,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 def test_events_and_lines_arrive_and_noise_is_said(process_of: Callable[[str], str]) -> None:
     posted: list[Event] = []
-    said: list[str] = []
+    outputs: list[str] = []
     name = process_of(
         "import sys\n"
         "request = sys.stdin.buffer.readline().decode().strip()\n"
@@ -50,23 +50,23 @@ def test_events_and_lines_arrive_and_noise_is_said(process_of: Callable[[str], s
         "print(request, flush=True)\n"
         "sys.stdin.buffer.read()\n"
     )
-    link = LearnerLink(name, b"the request", posted.append, said.append)
-    until(lambda: len(said) == 3)
+    link = LearnerLink(name, b"the request", posted.append, outputs.append)
+    until(lambda: len(outputs) == 3)
     link.stop()
     assert posted == [ALERT]
-    assert said == [
+    assert outputs == [
         "the learner: a library prints", "training", "the learner: the request",
     ]  # fmt: skip
 
 
 def test_a_process_that_dies_is_started_again(process_of: Callable[[str], str]) -> None:
-    said: list[str] = []
+    outputs: list[str] = []
     posted: list[Event] = []
     again = threading.Event()
 
     def say(text: str) -> None:
-        said.append(text)
-        if len(said) >= 2:
+        outputs.append(text)
+        if len(outputs) >= 2:
             again.set()
 
     name = process_of(
@@ -75,7 +75,7 @@ def test_a_process_that_dies_is_started_again(process_of: Callable[[str], str]) 
     link = LearnerLink(name, b"", posted.append, say)
     assert again.wait(30.0)
     link.stop()
-    assert "ended with code 3: starting it again" in said[0]
+    assert "ended with code 3: starting it again" in outputs[0]
     assert len(posted) >= 2
 
 

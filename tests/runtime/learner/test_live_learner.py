@@ -108,15 +108,15 @@ def test_a_training_ends_when_it_has_ended(tmp_path: Path) -> None:
 
 
 def test_nothing_is_trained_on_candles_that_are_not_stored(tmp_path: Path) -> None:
-    due, sent, said = Due(tmp_path), list[Event](), list[str]()
-    live = LiveLearner(JournalTail(tmp_path), due, due, sent.append, said.append)
+    due, sent, outputs = Due(tmp_path), list[Event](), list[str]()
+    live = LiveLearner(JournalTail(tmp_path), due, due, sent.append, outputs.append)
     due.broken, due.events = True, [AlertRaised(1, 0, "code", 1.0, 2.0, "a test")]
     for minute in (1, 2):
         due.bar(minute)
         live.turn()
     assert (sent, due.asked_ms) == ([], [])
-    assert len(said) == 1
-    assert "the disk is full" in said[0]
+    assert len(outputs) == 1
+    assert "the disk is full" in outputs[0]
     due.broken = False
     due.bar(3)
     live.turn()
