@@ -111,13 +111,15 @@ class _Paper:
         say: Callable[[str], None],
     ) -> None:
         self._workspace, self._request, self._database = workspace, request, database
-        self._folder, self._say = folder, say
+        self._folder, self._log = folder, say
         self._user = user_features(workspace)
         self._remarks: list[str] = []
 
     async def run(self, started: Callable[[PaperStart, LiveRun], None]) -> LiveEnd:
         """Recover, then run until stopped."""
         from ares.domain.feed_events import ClockSet
+        from ares.domain.timeframe import HOUR_MS
+        from ares.runtime.engine.live_log import LiveLog
         from ares.runtime.engine.live_run import start_event
         from ares.runtime.engine.paper_engine import paper_engine
         from ares.runtime.engine.quiet import frozen_heap, load_machine_code, raise_priority
@@ -128,9 +130,10 @@ class _Paper:
         load_machine_code(state, found.models)
         clock = self._clock(state)
         recent = RecentEvents(state.setup.keys)
+        log = LiveLog(state.setup, self._log, HOUR_MS)
         run = paper_engine(
             self._folder, found.recovered, found.models, found.swap, clock,
-            settings.journal.sync_ms, [recent.watch], say=self._say,
+            settings.journal.sync_ms, [recent.watch, log.watch], say=self._log,
         )  # fmt: skip
         commands = self._commands(run, recent, clock)
         run.answer_to(commands.answer)
@@ -139,7 +142,7 @@ class _Paper:
         begin = start_event(found.recovered, is_new, found.hashes, nonce, clock.refused_ms)
         clock_set = ClockSet(clock.now_ms(), clock.wall_ms(), clock.speed)
         before = [clock_set, *self._warm_events(state.setup, state.now_ms)]
-        tables = start_tables(self._workspace, PAPER, self._say)
+        tables = start_tables(self._workspace, PAPER, self._log)
         learner = self._learner(run) if state.setup.challenger_lanes else None
         started(PaperStart(state.setup, not is_new, clock.now_ms(), tuple(self._remarks)), run)
         raise_priority()
@@ -153,7 +156,7 @@ class _Paper:
                 learner.stop()
             problem = tables.stop(wait=True)
             if problem:
-                self._say(problem)
+                self._log(problem)
 
     def _recover(self) -> tuple[bool, _Recovered]:
         """Return whether the run begins now, and where it stands."""
@@ -195,7 +198,7 @@ class _Paper:
         request = LearnerProcess(str(self._workspace.root.resolve()), PAPER)
         return LearnerLink(
             "ares.bootstrap.learner_process", msgspec.json.encode(request), run.post_from_thread,
-            self._say,
+            self._log,
         )  # fmt: skip
 
     def _commands(
@@ -214,7 +217,7 @@ class _Paper:
             return encode(engine_status(run.state, recent, clock.now_ms()))
 
         return DatabaseCommands(
-            PAPER, lambda: open_database(url, BUSY_MS), clock, status, clock.speed, self._say
+            PAPER, lambda: open_database(url, BUSY_MS), clock, status, clock.speed, self._log
         )
 
     def _plan(self) -> RunPlan:
@@ -302,7 +305,7 @@ class _Paper:
             return tuple(rows[rows.known_ms >= known_ms] for rows in found)
 
         load = load_series if setup.series else None
-        return venue_feed(state, clock, after_ms, self._say, self._request.address, load)
+        return venue_feed(state, clock, after_ms, self._log, self._request.address, load)
 
     def _warm_events(self, setup: RunSetup, after_ms: int) -> list[Event]:
         """Return the bars before the run's window that a state has not seen."""

@@ -26,6 +26,7 @@ def run_paper(
     address: str | None = None,
 ) -> int:
     """Run the paper engine until Ctrl-C, SIGTERM or `ares stop`; the same command continues it."""
+    from ares.adapters.log_file import log_lines
     from ares.bootstrap.paper import PaperRequest, paper_run
     from ares.config.workspace import Workspace
 
@@ -36,7 +37,13 @@ def run_paper(
     request = PaperRequest(
         symbols, feed == "stored", from_ms, to_ms, _speed(speed), learns, address
     )
-    end = paper_run(workspace, request, _started, note)
+    with log_lines(workspace.logs_dir / "paper.log") as write:
+
+        def line(text: str) -> None:
+            write(text)
+            say(text)
+
+        end = paper_run(workspace, request, _started, line)
     say(f"stopped ({end.stopped_by}): {count(end.instants)} closing instants, state saved")
     return 0
 

@@ -38,7 +38,7 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def test_events_and_lines_arrive_and_noise_is_said(process_of: Callable[[str], str]) -> None:
+def test_events_and_lines_arrive_and_noise_is_shown(process_of: Callable[[str], str]) -> None:
     posted: list[Event] = []
     outputs: list[str] = []
     name = process_of(

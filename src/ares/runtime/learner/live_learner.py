@@ -7,7 +7,7 @@ they take; what they give is stamped with the newest instant of the journal.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -24,7 +24,6 @@ from ares.domain.model_events import (
 )
 from ares.domain.stretch import BarsStretch
 from ares.journal.tail import JournalTail
-from ares.runtime.engine.learner_events import LearnerEvents
 
 ENTRIES_MAX = 5_000
 CANDLES_MAX = 60
@@ -33,7 +32,18 @@ CANDLES_MAX = 60
 Key = tuple[str, int, str]
 
 
-class Candles(Protocol):
+class DueEvents(Protocol):
+    """What a learner makes of a journal, see ``learner_events.LearnerEvents``."""
+
+    def watch(self, seq: int, event: Event, effects: list[Effect]) -> None:
+        """Take the next entry."""
+
+    def due(self, now_ms: int) -> Sequence[Event]:
+        """Return what is due."""
+        ...
+
+
+class CandleSink(Protocol):
     """Where journaled bars are stored before a training."""
 
     def __len__(self) -> int:
@@ -57,8 +67,8 @@ class LiveLearner:
     def __init__(
         self,
         tail: JournalTail,
-        learner: LearnerEvents,
-        candles: Candles,
+        learner: DueEvents,
+        candles: CandleSink,
         send: Callable[[Event], None],
         say: Callable[[str], None] = lambda _: None,
         monotonic_s: Callable[[], float] = time.monotonic,
