@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -10,7 +11,13 @@ import pytest
 from tests.core.conftest import TwoInstruments
 from tests.sim.serving import made_market, serving_in_thread
 
-from ares.bootstrap.venue_feed import assembler_of, rehearsal_clock, venue_feed
+from ares.bootstrap.venue_feed import (
+    assembler_of,
+    keep_silences,
+    known_silences,
+    rehearsal_clock,
+    venue_feed,
+)
 from ares.domain.errors import UserError
 from ares.domain.events import BarsClosed, Event
 from ares.domain.instrument import Instrument
@@ -104,3 +111,19 @@ def test_a_kraken_on_loopback_is_caught_up_and_followed() -> None:
                 assert bool(event.flat[i]) == (bars.volume[t] == 0.0), t
                 if not event.flat[i]:
                     assert rows[i, 3] == bars.close[t]
+
+
+def test_usual_silences_are_kept_over_a_restart(tmp_path: Path) -> None:
+    memory, lines = tmp_path / "silences.msgpack", list[str]()
+    first, second = known_silences(memory, ["A/B", "C/B"], lines.append)
+    for k in range(300):
+        second.trade(1_704_153_600_000 + k * 9_000)
+    keep_silences(memory, ["A/B", "C/B"], [first, second], lines.append)
+    found = known_silences(memory, ["C/B", "D/B"], lines.append)
+    assert found[0].to_bytes() == second.to_bytes()
+    assert found[1].limit_ms(1_704_153_600_000) is None
+    assert lines == []
+    memory.write_bytes(b"no message pack")
+    assert known_silences(memory, ["C/B"], lines.append)[0].limit_ms(0) is None
+    keep_silences(tmp_path / "gone" / "x", ["C/B"], [first], lines.append)
+    assert len(lines) == 2

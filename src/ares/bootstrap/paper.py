@@ -305,7 +305,9 @@ class _Paper:
             return tuple(rows[rows.known_ms >= known_ms] for rows in found)
 
         load = load_series if setup.series else None
-        return venue_feed(state, clock, after_ms, self._log, self._request.address, load)
+        memory = self._folder / "silences.msgpack"
+        address = self._request.address
+        return venue_feed(state, clock, after_ms, self._log, address, load, memory)
 
     def _warm_events(self, setup: RunSetup, after_ms: int) -> list[Event]:
         """Return the bars before the run's window that a state has not seen."""

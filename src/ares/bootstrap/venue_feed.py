@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from ares.runtime.engine.assembler import Assembler
     from ares.runtime.engine.clocks import RunningClock
     from ares.runtime.engine.live_feed import LiveFeed, MarketDataSource
+    from ares.runtime.engine.silence import Silence
 
 
 def venue_feed(
@@ -26,12 +28,14 @@ def venue_feed(
     say: Callable[[str], None] = lambda _: None,
     address: str | None = None,
     load_series: Callable[[int], SeriesHistory] | None = None,
+    memory: Path | None = None,
 ) -> LiveFeed:
     """Return the feed of a run's instruments from their venue.
 
     after_ms : closing instant after which bars are posted; what closed since then is caught up.
     address  : scheme and host of another server with the venue's API: a rehearsal.
     load_series : returns the rows of the run's external series that are known since an instant.
+    memory   : file in which the usual silences of the symbols are kept over restarts.
 
     Raises UserError where the instruments are of several venues, or have no 1m bars.
     """
@@ -55,7 +59,46 @@ def venue_feed(
         return CcxtStream(venues[0], symbols, clock.now_ms, deliver, say, address)
 
     series = NO_SERIES if load_series is None else PolledSeries(load_series, after_ms, say)
-    return LiveFeed(connect, assembler_of(state, clock.speed, after_ms), clock, series)
+    silences = known_silences(memory, symbols, say)
+
+    def keep(found: Sequence[Silence]) -> None:
+        if memory is not None:
+            keep_silences(memory, symbols, found, say)
+
+    assembler = assembler_of(state, clock.speed, after_ms, silences)
+    return LiveFeed(connect, assembler, clock, series, keep)
+
+
+def known_silences(
+    memory: Path | None, symbols: Sequence[str], say: Callable[[str], None]
+) -> list[Silence]:
+    """Return what a file knows of each symbol; nothing where it is missing or damaged."""
+    import msgspec
+
+    from ares.runtime.engine.silence import Silence
+
+    kept: dict[str, bytes] = {}
+    if memory is not None and memory.exists():
+        try:
+            kept = msgspec.msgpack.decode(memory.read_bytes(), type=dict[str, bytes])
+        except (OSError, msgspec.DecodeError) as error:
+            say(f"{memory.name} cannot be read ({error}): usual silences are learned anew")
+    return [Silence.of(kept.get(symbol, b"")) for symbol in symbols]
+
+
+def keep_silences(
+    memory: Path, symbols: Sequence[str], silences: Sequence[Silence], say: Callable[[str], None]
+) -> None:
+    """Write what is known of each symbol; a disk that fails costs nothing but this."""
+    import msgspec
+
+    kept = {symbol: found.to_bytes() for symbol, found in zip(symbols, silences, strict=True)}
+    try:
+        part = memory.with_suffix(".part")
+        part.write_bytes(msgspec.msgpack.encode(kept))
+        part.replace(memory)
+    except OSError as error:
+        say(f"{memory.name} cannot be written: {error}")
 
 
 def rehearsal_clock(address: str, after_ms: int) -> RunningClock:
@@ -74,7 +117,9 @@ def rehearsal_clock(address: str, after_ms: int) -> RunningClock:
     return RunningClock(max(after_ms, int(found["market_ms"])), float(found["speed"]))
 
 
-def assembler_of(state: State, speed: float, after_ms: int) -> Assembler:
+def assembler_of(
+    state: State, speed: float, after_ms: int, silences: Sequence[Silence] = ()
+) -> Assembler:
     """Return an assembler that goes on from a state's newest bars."""
     from ares.kernel.bar_aggregation import newest_closes
     from ares.kernel.features.catalogue import WARMUP_BARS
@@ -85,9 +130,11 @@ def assembler_of(state: State, speed: float, after_ms: int) -> Assembler:
     instant_ms = max(after_ms, state.now_ms)
     newest_ms, closes = np.full(n, instant_ms), np.zeros(n)
     if state.now_ms >= instant_ms:  # else bars up to that instant are processed before the feed
-        known = newest_closes(state.bar_series, n)
-        newest_ms = np.where(known > 0, np.minimum(known, instant_ms), instant_ms)
+        given_ms = newest_closes(state.bar_series, n)
+        newest_ms = np.where(given_ms > 0, np.minimum(given_ms, instant_ms), instant_ms)
         closes = state.trade.book["last_close"][:n] / state.price_scale[:n]
     warmup_ms = WARMUP_BARS * max(timeframe.ms for timeframe in setup.timeframes)
     rules = AssemblerRules(warmup_ms=warmup_ms).at_speed(speed)
-    return Assembler(instant_ms, newest_ms.tolist(), closes.tolist(), setup.reference, rules)
+    return Assembler(
+        instant_ms, newest_ms.tolist(), closes.tolist(), setup.reference, rules, silences
+    )

@@ -19,7 +19,7 @@ from ares.kernel.features.observations import Observations
 from ares.runtime.engine.assembler import Assembler
 from ares.runtime.engine.feed_rules import AssemblerRules
 from ares.runtime.engine.live_feed import LiveFeed
-from ares.runtime.engine.series_feed import PolledSeries
+from ares.runtime.engine.series_feed import NO_SERIES, PolledSeries
 from ares.runtime.engine.stored_source import StoredSource
 
 START = 1_704_153_600_000
@@ -112,7 +112,7 @@ def scripted(values: Sequence[MarketData], series: PolledSeries | None = None) -
         made.append(Scripted(deliver, values))
         return made[0]
 
-    live = LiveFeed(connect, assembler, time.clock, *([series] if series else []))
+    live = LiveFeed(connect, assembler, time.clock, series or NO_SERIES)
     time.run(live.run(events.append))
     assert made[0].closed
     return events

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -50,7 +50,7 @@ class _Asking:
 class _Watch:
     """What is observed of one instrument besides its bars."""
 
-    silence: Silence = field(default_factory=Silence)
+    silence: Silence
     is_silent: bool = False
     refused_ms: float = 0.0
 
@@ -61,6 +61,7 @@ class Assembler:
     instant_ms : newest closing instant that the engine was given.
     newest_ms, closes : of each instrument's newest bar; a close of 0 is unknown.
     reference  : index of the instrument that others' features need first; -1: none.
+    silences   : what is known of each instrument's usual silences; empty: nothing.
     """
 
     def __init__(
@@ -70,12 +71,14 @@ class Assembler:
         closes: Sequence[float],
         reference: int = -1,
         rules: AssemblerRules = AssemblerRules(),
+        silences: Sequence[Silence] = (),
     ) -> None:
         self.instant_ms = instant_ms
         self.lines = [FeedLine(ms, close) for ms, close in zip(newest_ms, closes, strict=True)]
         self._n, self._reference, self._rules = len(self.lines), reference, rules
         self._asking = [_Asking() for _ in self.lines]
-        self._watches = [_Watch() for _ in self.lines]
+        known = silences or [Silence() for _ in self.lines]
+        self._watches = [_Watch(silence) for _, silence in zip(self.lines, known, strict=True)]
         self._connected = self._announced = False
         self._since_ms = self._alive_ms = 0
         self._gap = True  # until it is known that nothing is missing

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Protocol
 
@@ -13,9 +13,13 @@ from ares.runtime.engine.assembler import Assembler
 from ares.runtime.engine.clocks import RunningClock
 from ares.runtime.engine.feed_rules import BackfillRequest
 from ares.runtime.engine.series_feed import NO_SERIES, KnownSeries
+from ares.runtime.engine.silence import Silence
 
 TICK_S = 0.02
 """Wall time between two looks at the clock: an instant waits no longer than this for its turn."""
+
+KEEP_S = 3_600.0
+"""Wall time between two times that the usual silences are kept."""
 
 LAST_TICKS = 25
 """After the end of a source that ends, for what it still answers."""
@@ -42,6 +46,7 @@ class LiveFeed:
     """Drives an assembler from a source: a ``MarketFeed``.
 
     series : what becomes known of external series, before the bars that may use it.
+    keep   : called every hour and at the end with each instrument's usual silences.
     """
 
     def __init__(
@@ -50,7 +55,9 @@ class LiveFeed:
         assembler: Assembler,
         clock: RunningClock,
         series: KnownSeries = NO_SERIES,
+        keep: Callable[[Sequence[Silence]], None] = lambda _: None,
     ) -> None:
+        self._keep = keep
         self._assembler, self._clock, self._series = assembler, clock, series
         self._source = connect(self._take)
         self._fetching: set[asyncio.Task[None]] = set()
@@ -60,11 +67,15 @@ class LiveFeed:
         """Post bars, and what happens to the stream, until cancelled or at the source's end."""
         self._post = post
         running = [asyncio.create_task(self._source.run()), asyncio.create_task(self._series.run())]
-        ticks_left = LAST_TICKS
+        ticks_left, loop = LAST_TICKS, asyncio.get_running_loop()
+        keep_s = loop.time() + KEEP_S
         try:
             while ticks_left:
                 await asyncio.sleep(TICK_S)
                 self._advance()
+                if loop.time() >= keep_s:
+                    keep_s = loop.time() + KEEP_S
+                    self._keep(self._assembler.silences)
                 if running[0].done():
                     running[0].result()
                     ticks_left -= 1
@@ -74,6 +85,7 @@ class LiveFeed:
             await asyncio.gather(*running, *self._fetching, return_exceptions=True)
             with suppress(Exception):
                 await self._source.close()
+            self._keep(self._assembler.silences)
 
     def _take(self, value: MarketData) -> None:
         """Take a value from the source."""
