@@ -128,7 +128,7 @@ class _Paper:
         is_new, found = self._recover()
         state, settings = found.recovered.state, self._workspace.settings
         load_machine_code(state, found.models)
-        clock = self._clock(state)
+        clock = self._clock(state.at_ms, max(state.now_ms, state.setup.from_ms))
         recent = RecentEvents(state.setup.keys)
         log = LiveLog(state.setup, self._log, HOUR_MS)
         run = paper_engine(
@@ -262,6 +262,7 @@ class _Paper:
     def _first_ms(self, keys: Sequence[Instrument]) -> int:
         """Return the instant from which a new run trades."""
         from ares.bootstrap.runs import DEFAULT_DAYS
+        from ares.domain.timeframe import MINUTE_MS
         from ares.runtime.engine.plan import default_window
         from ares.store.candles import CandleStore
 
@@ -269,7 +270,10 @@ class _Paper:
             return self._request.from_ms
         store = CandleStore(self._database, self._workspace.cache_dir)
         first_ms, end_ms = default_window(store, keys, DEFAULT_DAYS)
-        return first_ms if self._request.stored else end_ms
+        if self._request.stored:
+            return first_ms
+        # What the venue has since the newest stored candle is caught up by the feed.
+        return min(end_ms, self._clock(0).now_ms() // MINUTE_MS * MINUTE_MS)
 
     def _changed(self, setup: RunSetup) -> list[str]:
         """Return which parts of Ares have changed since the newest start."""
@@ -278,15 +282,19 @@ class _Paper:
 
         return changed_code(newest_hashes(self._folder, setup))
 
-    def _clock(self, state: State) -> RunningClock:
+    def _clock(self, at_ms: int, begin_ms: int = 0) -> RunningClock:
+        """Return the clock of the feed.
+
+        at_ms : of the state: no clock is set before it. begin_ms: where stored candles begin.
+        """
         from ares.bootstrap.venue_feed import rehearsal_clock
         from ares.runtime.engine.clocks import RunningClock
 
         if not self._request.stored and self._request.address is not None:
-            return rehearsal_clock(self._request.address, state.at_ms)
+            return rehearsal_clock(self._request.address, at_ms)
         if not self._request.stored:
-            return RunningClock.after(state.at_ms)
-        return RunningClock(max(state.now_ms, state.setup.from_ms), self._request.speed)
+            return RunningClock.after(at_ms)
+        return RunningClock(begin_ms, self._request.speed)
 
     def _feed(self, state: State, clock: RunningClock, after_ms: int) -> MarketFeed:
         """Return the feed of what closes after an instant."""

@@ -199,8 +199,8 @@ class Assembler:
         self.lines[i].trade(trade.ts_ms, trade.price)
         watch = self._watches[i]
         watch.silence.trade(trade.ts_ms)
-        if not watch.is_silent:
-            return []
+        if not watch.is_silent or now_ms - trade.ts_ms > rules.silent_ms:
+            return []  # an old trade that came late ends no silence
         watch.is_silent = False
         return [FeedChanged(now_ms, i, "up", "trades come again")]
 

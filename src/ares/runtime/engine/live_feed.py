@@ -90,7 +90,8 @@ class LiveFeed:
     def _take(self, value: MarketData) -> None:
         """Take a value from the source."""
         if isinstance(value, SkewSeen):
-            value = SkewSeen(self._clock.measured(value.venue_ahead_ms))
+            ahead_ms = self._clock.measured(value.venue_ahead_ms)
+            value = SkewSeen(int(ahead_ms / self._clock.speed))  # clocks differ in wall time
         self._deliver(self._assembler.take(value, self._clock.now_ms()))
 
     def _advance(self) -> None:
