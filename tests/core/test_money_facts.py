@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -17,7 +16,6 @@ from ares.core.snapshot import restore
 from ares.core.state import State
 from ares.domain.events import DecisionMade
 from ares.domain.order_events import DifferenceSettled, ExecutionBooked
-from ares.journal.run import decode_effects
 from ares.kernel.trade.money import notional_units
 
 SEEDS = 60
@@ -33,18 +31,6 @@ OF_ORDERS = (
     "correlation", "sent_ms", "send_by_ms", "life", "end_reason", "ended_ms", "venue_id",
     "cum_lots", "filled_lots", "seen_lots", "exec_ids", "cancel", "amend",
 )  # fmt: skip
-
-
-def journaled(world: World) -> Iterator[JournaledFacts]:
-    """Yield the entries of a world's journal."""
-    seq, pending = 0, None
-    for kind, raw, event, at_ms in world.disk.records:
-        if kind == "E":
-            seq, pending = seq + 1, (event, at_ms)
-        else:
-            assert pending is not None
-            assert pending[0] is not None
-            yield JournaledFacts(seq, pending[1], pending[0], decode_effects(raw))
 
 
 def money(state: State) -> dict[str, Any]:
@@ -90,8 +76,9 @@ def differences(expected: dict[str, Any], found: dict[str, Any]) -> dict[str, An
 def test_the_folded_state_has_the_money_of_the_stepped_one(seed: int) -> None:
     """From the start, and from a snapshot in the middle of the run."""
     world = World(seed).run()
-    entries = list(journaled(world))
-    for seq, setup, raw in (world.snapshots[0], world.snapshots[len(world.snapshots) // 2]):
+    entries = list(world.journal.facts())
+    saved = world.journal.saved()
+    for seq, setup, raw in (saved[0], saved[len(saved) // 2]):
         state = restore(setup, raw)
         restarted = fold(state, entries, Models(SCORERS))
         assert bool(restarted) == (seq < world.state.seq)
@@ -119,9 +106,9 @@ def assert_conserved(world: World, state: State, entries: list[JournaledFacts]) 
 
 def test_an_empty_tail_restarts_nothing() -> None:
     world = World(1, n_events=60).run()
-    seq, setup, raw = world.snapshots[-1]
+    seq, setup, raw = world.journal.saved()[-1]
     state = restore(setup, raw)
-    assert fold(state, (e for e in journaled(world) if e.seq <= seq), Models(SCORERS)) == ()
+    assert fold(state, (e for e in world.journal.facts() if e.seq <= seq), Models(SCORERS)) == ()
 
 
 def test_cash_that_the_executions_do_not_explain_is_refused() -> None:
@@ -136,11 +123,11 @@ def test_cash_that_the_executions_do_not_explain_is_refused() -> None:
         ]
         return entry._replace(effects=effects)
 
-    entries = list(journaled(world))
+    entries = list(world.journal.facts())
     booked = [e.seq for e in entries if any(isinstance(x, ExecutionBooked) for x in e.effects)]
     decided = [e.seq for e in entries if any(isinstance(x, DecisionMade) for x in e.effects)]
     assert booked
     assert booked[0] < decided[-1]
-    state = restore(world.setup, world.snapshots[0][2])
+    state = restore(world.setup, world.journal.saved()[0][2])
     with pytest.raises(UnexplainedMoney, match="its executions lead to cash of"):
         fold(state, map(forged, entries), Models(SCORERS))

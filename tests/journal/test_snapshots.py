@@ -146,3 +146,13 @@ def test_what_lies_before_a_snapshot_of_this_journal_is_not_read_again() -> None
     disk.read = watched  # type: ignore[method-assign]
     delete_foreign(FOLDER, 3, disk, seq_checked=2)
     assert [path.stem for path in read if path.suffix == ".snapshot"] == ["000000000003"]
+
+
+def test_of_one_event_the_snapshot_at_the_end_of_its_epoch_is_the_newest() -> None:
+    """The attacking world, seed 1647: a stop right after a snapshot lost the rules that it set."""
+    disk = MemoryDisk()
+    for is_kept in (True, False):
+        save_snapshot(FOLDER, 5, b"kept" if is_kept else b"other", disk=disk, is_kept=is_kept)
+    found = load_snapshot(FOLDER, disk=disk)
+    assert found is not None
+    assert found.state == b"kept"

@@ -73,9 +73,6 @@ class Promises:
 
     def _check_order(self, seq: int, order: SubmitOrder) -> None:
         state = self.world.state
-        if order.client_id in self.world.sent:
-            raise Finding(f"event {seq}: id {order.client_id} is sent again")
-        self.world.sent.add(order.client_id)
         most = state.setup.instruments[order.instrument].spec.order_lots_max
         if most and abs(order.lots) > most:
             raise Finding(f"event {seq}: an order of {order.lots} lots, the venue takes {most}")

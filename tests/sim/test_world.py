@@ -35,7 +35,8 @@ def test_no_promise_is_broken_and_everything_happens(worlds: list[World]) -> Non
     for world in worlds:
         counts.update(world.counts)
     for name in (
-        "pieces", "SubmitOrder", "ExecutionBooked", "TradeClosed", "StopMissing", "DifferenceFound",
+        "folds", "upgrades cut off", "starts cut off", "pieces", "SubmitOrder", "ExecutionBooked",
+        "TradeClosed", "StopMissing", "DifferenceFound",
         "DifferenceSettled", "HaltChanged", "QueryOrder", "AmendOrder", "CancelOrder",
         "CommandDone", "CommandRefused", "flatten done", "settle done",
         "BreakerChanged", "EventRefused", "crashes", "upgrades", "states compared",
@@ -52,7 +53,7 @@ def test_a_world_without_faults_has_no_halts_and_no_differences() -> None:
 
 
 def test_the_same_seed_writes_the_same_bytes() -> None:
-    for seed in (3, 17):
+    for seed in (3, 16):
         assert World(seed).run().journal_hash() == World(seed).run().journal_hash()
 
 

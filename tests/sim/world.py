@@ -7,7 +7,6 @@ kernel, order machine, loop, journal records and snapshots.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter, deque
 from functools import partial
 from random import Random
@@ -16,6 +15,7 @@ import msgspec
 import numpy as np
 from tests.sim.people import drawn_command, wanted_at_rest
 from tests.sim.promises import Finding, Promises
+from tests.sim.world_journal import Crash, Files, Records, Recovered, WorldJournal
 from tests.sim.world_setup import (
     CALM_MS,
     SCORERS,
@@ -29,21 +29,21 @@ from tests.sim.world_setup import (
 
 from ares.core.execution import wake_ms
 from ares.core.models import Models
-from ares.core.snapshot import restore, snapshot
+from ares.core.snapshot import snapshot
 from ares.core.state import State
-from ares.core.step import step
-from ares.domain.events import BarsClosed, Command, Effect, EngineStarted, Event, RunStarted
+from ares.domain.errors import ExternalError
+from ares.domain.events import BarsClosed, Command, EngineStarted, Event, RunStarted
 from ares.domain.feed_events import BarCorrected
 from ares.domain.order_events import (
     ClockSkewMeasured,
     CommandGiven,
     Stopping,
+    SubmitOrder,
     TimeReached,
 )
 from ares.domain.run import RunSetup
-from ares.domain.stretch import BarsStretch
 from ares.domain.timeframe import MINUTE_MS
-from ares.journal.run import encode_effects
+from ares.journal.run import JournalEntry
 from ares.kernel.bars import F64
 from ares.kernel.trade.money import notional_units
 from ares.runtime.engine.clocks import start_ms
@@ -53,49 +53,6 @@ from ares.sim.faults import Chance, Faults, Occasion, drawn
 from ares.sim.schedule import Schedule
 
 YEAR_MS = 366 * 86_400_000
-
-
-class _Crash(BaseException):
-    """The process ends here."""
-
-
-class Disk:
-    """The journal's records, as a disk holds them: what was not synced may be lost in a crash."""
-
-    def __init__(self, world: World) -> None:
-        self.records: list[tuple[str, bytes, Event | None, int]] = []
-        self.synced = 0
-        self._world = world
-
-    def event(
-        self, seq: int, event: Event, at_ms: int = 0, causation: int = 0, correlation: int = 0
-    ) -> None:
-        self._write("E", msgspec.msgpack.encode((seq, at_ms, event)), event, at_ms)
-
-    def effects(self, seq: int, effects: list[Effect]) -> None:
-        self._write("F", encode_effects(seq, effects), None, 0)
-
-    def stretch(self, stretch: BarsStretch) -> None:
-        raise AssertionError("bars come one instant at a time")
-
-    def _write(self, kind: str, raw: bytes, event: Event | None, at_ms: int) -> None:
-        self._world.may_crash()
-        if self._world.is_full():
-            raise _Crash  # what cannot be journaled must not be done: the engine ends
-        self.records.append((kind, raw, event, at_ms))
-
-    def sync(self) -> None:
-        self._world.may_crash()
-        self.synced = len(self.records)
-        self._world.may_crash()
-
-    def write(self) -> None:
-        return
-
-    def lose(self, draw: Random) -> None:
-        """Lose a part of what was not synced."""
-        del self.records[draw.randint(self.synced, len(self.records)) :]
-        self.synced = len(self.records)
 
 
 class World:
@@ -114,8 +71,8 @@ class World:
         self.n_events = n_events
         self.schedule = Schedule(START_MS)
         self.setup, first = first_snapshot(self.draw.random() < 0.5)
-        self.snapshots: list[tuple[int, RunSetup, bytes]] = [(0, self.setup, first)]
-        self.disk = Disk(self)
+        self.journal: WorldJournal = (Files if seed % 2 else Records)(self, self.setup, first)
+        self.version = self.saved_seq = 0
         self.inbox: deque[Event] = deque()
         self.venue = AttackingVenue(
             N, self.schedule, Random(seed ^ 0x5EED), self.chance, self._post, self._units
@@ -129,7 +86,7 @@ class World:
         self.cash_start = 0
         self.ahead_ms = self.refused_ms = 0
         self.clock_known = False
-        self.crash_allowed = False
+        self.crash_allowed = self.changing = False
         self.running = False
         self.calm = self.is_closed = False
         self.commands = self.mute_bars = 0
@@ -158,10 +115,7 @@ class World:
 
     def journal_hash(self) -> str:
         """Return the hash of everything that was journaled."""
-        digest = hashlib.sha256()
-        for _, raw, _, _ in self.disk.records:
-            digest.update(raw)
-        return digest.hexdigest()
+        return self.journal.digest()
 
     def _advance(self) -> None:
         """Go on to what happens next: in the world, or a deadline of the engine."""
@@ -216,6 +170,10 @@ class World:
     def send(self, command: Command) -> None:
         """Take a command for the venue: a port of the loop. The process may end before each."""
         self.may_crash()
+        if isinstance(command, SubmitOrder):
+            if command.client_id in self.sent:
+                raise Finding(f"id {command.client_id} is sent again")
+            self.sent.add(command.client_id)
         self.venue.send(command)
 
     def _post(self, event: Event) -> None:
@@ -224,25 +182,29 @@ class World:
             return
         self._process(event)
 
-    def _process(self, event: Event) -> None:
+    def _process(self, event: Event | JournalEntry) -> None:
+        """Let the engine take an event, or finish one that was journaled before a crash."""
         if not self.running:
             return
         self.crash_allowed = not self.calm
         try:
-            self.loop.process(event)
-        except _Crash:
+            if isinstance(event, JournalEntry):
+                self.loop.finish(event)
+            else:
+                self.loop.process(event)
+            if self.state.seq - self.saved_seq >= SNAPSHOT_EVENTS:
+                self._save(self.state.setup)
+        except (Crash, ExternalError):
             self._on_crash()
         except Exception as error:
             what = f"{type(event).__name__} raised {type(error).__name__}: {error}"
             raise Finding(what) from error
         finally:
             self.crash_allowed = False
-        if self.running and self.state.seq - self.snapshots[-1][0] >= SNAPSHOT_EVENTS:
-            self._save(self.state.setup)
 
-    def _save(self, setup: RunSetup) -> None:
-        self.disk.synced = len(self.disk.records)
-        self.snapshots.append((self.state.seq, setup, snapshot(self.state)))
+    def _save(self, setup: RunSetup, *, is_kept: bool = False) -> None:
+        self.journal.save(self.state, setup, is_kept=is_kept)
+        self.saved_seq = self.state.seq
 
     def is_full(self) -> bool:
         """Return whether the disk is full at this write, if the seed says so."""
@@ -250,13 +212,15 @@ class World:
 
     def may_crash(self) -> None:
         """End the process here, if the seed says so."""
-        if self.crash_allowed and self.chance.happens("crash"):
-            raise _Crash
+        if not self.crash_allowed:
+            return
+        if self.chance.happens("crash_at_change" if self.changing else "crash"):
+            raise Crash
 
     def _on_crash(self) -> None:
         self.counts["crashes"] += 1
         self.at_crash = None
-        if self.disk.records and self.disk.records[-1][0] == "F":
+        if self.journal.is_stepped():
             self.at_crash = (self.state.seq, snapshot(self.state))
         self._end()
 
@@ -269,42 +233,57 @@ class World:
         setup = self.state.setup
         if self.chance.happens("limit_lowered"):
             setup = with_order_lots_max(setup, self.draw.choice([700, 2_000, 5_000]))
+        self.crash_allowed, self.changing = not self.calm, True
+        try:
+            self._save(setup, is_kept=True)
+        except (Crash, ExternalError):  # in the middle of it: the new version starts all the same
+            self.counts["upgrades cut off"] += 1
+            self._on_crash()
+        else:
             self.venue.limit(order_lots_max_of(setup))
-        self._save(setup)
-        self._end()
+            self._end()
+        finally:
+            self.crash_allowed = self.changing = False
+        self.version += 1
 
     def _end(self) -> None:
         self.running = False
         self.inbox.clear()
-        self.disk.lose(self.draw)
+        self.journal.lose(self.draw)
         self.venue.is_up = True
         self.venue._session += 1
         self.schedule.after(self.draw.randint(100, 20_000), self._start)
+        if self.chance.happens("new_version"):
+            self.version += 1
 
     def _start(self) -> None:
         """Recover: newest snapshot, then the tail, compared; then reconcile."""
+        found = self._recover()
+        if found is None:
+            self.counts["starts cut off"] += 1
+            self._end()
+            return
         self.epochs += 1
-        state, unanswered = self._recover()
-        self.state = state
+        self.state = state = found.state
+        self.saved_seq = state.seq
         self.inbox = deque()
         watchers = (self.promises.on_event,)
         self.loop = Loop(
-            state, self.disk, self, Models(SCORERS), self, self.inbox, watchers,
+            state, self.journal, self, Models(SCORERS), self, self.inbox, watchers,
         )  # fmt: skip
         self.running = True
         self.promises.naked_ms = [0] * N
         self._set_clock(state)
         self.clock_known = False
         self.schedule.after(self.draw.randint(50, 1_500), self._measure_clock)
-        if unanswered is not None:
-            event, at_ms = unanswered
-            effects = step(state, event, Models(SCORERS), at_ms)
-            self.disk.effects(state.seq, effects)
-        if self.epochs == 1:
+        if found.unanswered is not None:
+            self._process(found.unanswered)
+        if found.is_new:
             self._process(RunStarted(self.setup))
-        else:
-            nonce = f"epoch-{self.epochs}"
-            self._process(EngineStarted({}, state.seq, nonce, clock_ms=self.refused_ms))
+            return
+        hashes, nonce = {"engine": f"v{self.version}"}, f"epoch-{self.epochs}"
+        restarted = found.restarted or ()
+        self._process(EngineStarted(hashes, state.seq, nonce, restarted, self.refused_ms))
 
     def _set_clock(self, state: State) -> None:
         """Set the engine's clock from a machine's that may be wrong, by seconds or by a year."""
@@ -314,37 +293,30 @@ class World:
         at_ms, self.refused_ms = start_ms(state.at_ms, self.schedule.now_ms + skew_ms)
         self.ahead_ms = at_ms - self.schedule.now_ms
 
-    def _recover(self) -> tuple[State, tuple[Event, int] | None]:
-        tail_seq = sum(1 for kind, *_ in self.disk.records if kind == "E")
-        while self.snapshots[-1][0] > tail_seq:
-            self.snapshots.pop()
-        from_seq, setup, raw = self.snapshots[-1]
-        state = restore(setup, raw)
-        seq, pending = 0, None
-        for kind, raw, event, at_ms in self.disk.records:
-            if kind == "E":
-                seq += 1
-                pending = (event, at_ms)
-                continue
-            assert pending is not None
-            assert pending[0] is not None
-            if seq > from_seq:
-                effects = step(state, pending[0], Models(SCORERS), pending[1])
-                if encode_effects(seq, effects) != raw:
-                    raise Finding(f"recovery of event {seq} gives other effects")
-            pending = None
-        if self.at_crash is not None and self.at_crash[0] == state.seq and pending is None:
-            if self.at_crash[1] != snapshot(state):
-                raise Finding(f"recovery at event {seq} gives another state")
-            self.counts["states compared"] += 1
-        self.at_crash = None
+    def _recover(self) -> Recovered | None:
+        """Return where this start goes on; None: the process ended again meanwhile."""
+        self.crash_allowed, self.changing = self.epochs > 0 and not self.calm, True
+        try:
+            found = self.journal.recover(self.version)
+        except (Crash, OSError):
+            return None
+        except ExternalError as error:
+            if "free disk space" in str(error):
+                return None
+            raise Finding(f"recovery: {error}") from error
+        finally:
+            self.crash_allowed = self.changing = False
+        state, at_crash, self.at_crash = found.state, self.at_crash, None
         for client_id in self.venue.received:
             if client_id not in state.orders and client_id not in state.ended:
                 raise Finding(f"order {client_id} reached the venue and was not durable")
-        if pending is None:
-            return state, None
-        assert pending[0] is not None
-        return state, (pending[0], pending[1])
+        if found.restarted is not None:
+            self.counts["folds"] += 1
+        elif at_crash is not None and at_crash[0] == state.seq and found.unanswered is None:
+            if at_crash[1] != snapshot(state):
+                raise Finding(f"recovery at event {state.seq} gives another state")
+            self.counts["states compared"] += 1
+        return found
 
     # --- what happens --------------------------------------------------------------------------
 

@@ -36,6 +36,7 @@ class StoredSnapshot(msgspec.Struct, frozen=True):
     setup  : of the run, as far as it was changed by then; None: that of the first record.
     state  : the bytes, see ``core.snapshot``.
     hashes : of the code of the epoch in which it was made; None: written before they were kept.
+    restarted : statistics that began anew in it, for the epoch that follows.
     """
 
     seq: int
@@ -43,6 +44,7 @@ class StoredSnapshot(msgspec.Struct, frozen=True):
     setup: RunSetup | None
     state: bytes
     hashes: dict[str, str] | None = None
+    restarted: tuple[str, ...] = ()
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -59,6 +61,7 @@ def save_snapshot(
     hashes: dict[str, str] | None = None,
     *,
     is_kept: bool = False,
+    restarted: tuple[str, ...] = (),
 ) -> None:
     """Write a snapshot, durable, whole or not at all; remove old ones, see ``thin_out``.
 
@@ -67,9 +70,10 @@ def save_snapshot(
 
     hashes  : of the newest epoch's code; without them the next start reads the whole journal.
     is_kept : never removed: an epoch ends here, from which another version may go on.
+    restarted : see ``StoredSnapshot``.
     """
     path = _path(folder, seq, is_kept=is_kept)
-    raw = _encode(StoredSnapshot(seq, anchor, setup, state, hashes))
+    raw = _encode(StoredSnapshot(seq, anchor, setup, state, hashes, restarted))
     try:
         disk.make_folder(path.parent)
         disk.write_whole(path, hashlib.sha256(raw).digest() + raw)
@@ -176,6 +180,6 @@ def _seq(path: Path) -> int:
 
 
 def _paths(folder: Path, disk: Disk) -> list[Path]:
-    """Return the snapshot files, oldest first."""
-    paths = disk.files(folder / "snapshots", SUFFIX)
+    """Return the snapshot files, oldest first; of one event, that at the end of its epoch last."""
+    paths = sorted(disk.files(folder / "snapshots", SUFFIX), key=lambda path: path.stem)
     return [p for p in paths if re.fullmatch(rf"\d{{{NAME_DIGITS}}}({KEPT})?", p.stem)]

@@ -16,8 +16,9 @@ class Faults:
     itself), partly_filled, slow_fill, late_fill (after the end was reported), beyond_order,
     unknown_order (one that is not ours), moved_capital. Of the market: bar_missing, bar_late,
     bar_wrong, bar_corrected, feed_mute (no bars for minutes while the venue answers). At home:
-    crash, disk_full, clock_jump and
-    clock_year (at a start: seconds, a year), command, upgrade (a clean stop by the old version),
+    crash, disk_full, clock_jump and clock_year (at a start: seconds, a year), command, upgrade (a
+    clean stop by the old version), new_version (after a crash), crash_at_change (while it is
+    upgraded or recovers),
     limit_lowered (of an order's size, at an upgrade: open stops are larger than that).
     """
 
@@ -47,6 +48,8 @@ class Faults:
     command: float = 0.0
     upgrade: float = 0.0
     limit_lowered: float = 0.0
+    new_version: float = 0.0
+    crash_at_change: float = 0.0
 
 
 WORST = Faults(
@@ -55,7 +58,7 @@ WORST = Faults(
     late_fill=0.05, beyond_order=0.02, unknown_order=0.002, moved_capital=0.001,
     bar_missing=0.02, bar_late=0.004, bar_wrong=0.002, bar_corrected=0.01, feed_mute=0.01,
     crash=0.003, disk_full=0.003, clock_jump=0.3, clock_year=0.1, command=0.03, upgrade=0.01,
-    limit_lowered=0.6,
+    limit_lowered=0.6, new_version=0.9, crash_at_change=0.05,
 )  # fmt: skip
 """Far more often than any real venue; a world draws each kind at a share of it, or not at all."""
 

@@ -99,6 +99,8 @@ def test_after_a_crash_facts_are_folded_and_what_restarts_is_reported(
     started = next(e.event for e in entries(folder) if isinstance(e.event, EngineStarted))
     assert VIRTUAL_TRADES in started.restarted
     folded = load_snapshot(folder, seq_max=seq - 1)
+    assert folded is not None
+    assert folded.restarted == started.restarted
     assert setup is not None
     assert stopped is not None
     assert folded is not None
@@ -132,6 +134,25 @@ def test_facts_that_do_not_add_up_are_not_taken_over(
     world.forge(folder, one_unit_more)
     with pytest.raises(ExternalError, match="its executions lead to cash of"):
         world.run(folder, None, plan)
+
+
+def test_what_restarts_is_still_reported_where_the_start_after_a_fold_is_cut_off(
+    world: Any, plan: RunPlan, old: RunPlan, tmp_path: Path
+) -> None:
+    """The attacking world, seed 27: the folded snapshot was there, and its epoch had not begun."""
+    folder = tmp_path / "run"
+    stop(world, old, folder)
+    crash(world, folder)
+    world.run(folder, None, plan, stopped=lambda: True)
+    started = next(e for e in entries(folder) if isinstance(e.event, EngineStarted))
+    world.forge(
+        folder, lambda seq, event, effects: None if seq >= started.seq else (event, effects)
+    )
+    delete_snapshots(folder, started.seq - 1)
+    (remark,) = world.run(folder, None, plan, stopped=lambda: True).remarks
+    assert VIRTUAL_TRADES in remark
+    again = next(e.event for e in entries(folder) if isinstance(e.event, EngineStarted))
+    assert again == started.event
 
 
 @pytest.mark.parametrize("clean", [True, False])
@@ -238,7 +259,7 @@ def test_a_run_that_is_stopped_goes_on_after_the_state_got_a_field(
     found = load_snapshot(folder)
     assert found is not None
     raw = without(found.state, "venue_ahead_ms", "trade.book.entry_p")
-    save_snapshot(folder, found.seq, raw, found.anchor, found.setup)
+    save_snapshot(folder, found.seq, raw, found.anchor, found.setup, is_kept=True)
     added = {"venue_ahead_ms": 0, "trade.book.entry_p": 0.0}
     monkeypatch.setattr(migration, "ADDED", migration.ADDED | added)
     end = world.run(folder, None, plan)

@@ -147,10 +147,12 @@ class Recovery:
         start = found if check is None else StoredSnapshot(0, START, None, b"")
         tail = self._replay(state, start, None if check is None else check(), upgrade)
         delete_foreign(self.folder, tail.answered, self.disk, found.seq)
-        if upgrade is not None and upgrade.finish():
+        if upgrade is not None and not upgrade.finish():
+            upgrade.restarted = found.restarted  # a crash came after it had been folded
+        elif upgrade is not None:
             save_snapshot(
                 self.folder, state.seq, snapshot(state), tail.answered_end, state.setup,
-                self.disk, tail.hashes, is_kept=True,
+                self.disk, tail.hashes, is_kept=True, restarted=upgrade.restarted,
             )  # fmt: skip
         return RecoveredRun(state, tail.end, start.anchor, tail.unanswered, upgrade, tail.hashes)
 
