@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.model import Ensemble
 from ares.domain.model_events import ModelPublished, SlotChanged
 from ares.domain.run import RunInstrument, RunSetup
+from ares.domain.stretch import BarsStretch
 from ares.domain.timeframe import Timeframe
 from ares.kernel.bars import Bars
 from ares.runtime.learner.drift_job import DriftJob
@@ -182,11 +184,14 @@ class Play:
     """Plays instants into a learner as the loop does, and keeps what it journals.
 
     crash : asked with the number of an entry that was journaled; True: this process ends there.
+    stretches : instants in which the learner has nothing to do are shown to it at once.
     """
 
     learner: Any
     journal: list[tuple[Event, list[Effect]]] = field(default_factory=list)
     crash: Callable[[int], bool] = lambda _: False
+    stretches: bool = False
+    instants_in_stretches: int = 0
 
     def put(self, event: Event, effects: Sequence[Effect] = ()) -> None:
         self.journal.append((event, list(effects)))
@@ -195,12 +200,30 @@ class Play:
             raise KeyboardInterrupt
 
     def instants(self, hours: range, losses: Sequence[int], lanes: int = 1) -> None:
+        stretched = range(0)
         for k in hours:
             now_ms = FROM_MS + k * HOUR
             for event in self.learner.due(now_ms):
                 self.put(event, self._slots(event, now_ms))
+            if k in stretched:
+                continue
             closed = [loss(now_ms, lane) for lane in range(lanes)] if k in losses else []
-            self.put(BarsClosed(now_ms, b"", b"", b""), closed)
+            if self.stretches and not closed:
+                stretched = self._stretch(k, hours, losses)
+            if k not in stretched:
+                self.put(BarsClosed(now_ms, b"", b"", b""), closed)
+
+    def _stretch(self, first: int, hours: range, losses: Sequence[int]) -> range:
+        """Show the learner the hours from ``first`` on in which it has nothing to do at once."""
+        quiet_until_ms, end = self.learner.quiet_until_ms(), first
+        while end in hours and end not in losses and FROM_MS + end * HOUR < quiet_until_ms:
+            self.journal.append((BarsClosed(FROM_MS + end * HOUR, b"", b"", b""), []))
+            end += 1
+        if end > first:
+            last_ms = struct.pack("<q", FROM_MS + (end - 1) * HOUR)
+            self.learner.watch_stretch(BarsStretch(0, last_ms, b"", b"", b"", b"", b""))
+            self.instants_in_stretches += end - first
+        return range(first, end)
 
     def _slots(self, event: Event, now_ms: int) -> list[Effect]:
         if not isinstance(event, ModelPublished):
@@ -246,12 +269,12 @@ def setup_of(workspace: Workspace, *hashes: str, learns: bool = True) -> RunSetu
 def play(
     workspace: Workspace, folder: Path, hours: range, losses: Sequence[int], *hashes: str,
     pool: WorkerPool | None = None, before: Sequence[tuple[Event, list[Effect]]] = (),
-    crash: Callable[[int], bool] = lambda _: False,
+    crash: Callable[[int], bool] = lambda _: False, stretches: bool = False,
 ) -> Play:  # fmt: skip
     """Play a run, from its begin or behind the entries that were journaled ``before``."""
     setup = setup_of(workspace, *hashes)
     learner = learner_of(workspace, setup, folder, pool)
-    playing = Play(learner, list(before), crash)
+    playing = Play(learner, list(before), crash, stretches)
     try:
         if before:
             for seq, (event, effects) in enumerate(before, 1):

@@ -101,6 +101,16 @@ def test_worker_processes_and_this_process_give_the_same_bytes(
     assert len(files[0]) == 2 * (3 + 1 + 1), "packages, ensembles, verdicts"
 
 
+def test_shown_stretches_it_does_the_same(small: Any, here: Any, play: Any, tmp_path: Path) -> None:
+    losses = [20, 24, 27, 31, 33, 34, 57]
+    world, hours, pool = small.workspace, range(1, 60), here()
+    single = play(world, tmp_path / "a", hours, losses, small.noise, pool=pool)
+    at_once = play(world, tmp_path / "b", hours, losses, small.noise, pool=pool, stretches=True)
+    assert at_once.bytes == single.bytes
+    assert at_once.instants_in_stretches > 40
+    assert len(single.of(DriftMeasured)) == 2
+
+
 def test_a_run_resumed_anywhere_gives_the_same_journal(
     small: Any, here: Any, play: Any, tmp_path: Path
 ) -> None:
