@@ -24,13 +24,13 @@ class Socket:
     def __init__(self, ws: web.WebSocketResponse, faults: ActiveFaults) -> None:
         self.ws = ws
         self._faults = faults
-        self._queue: asyncio.Queue[str] = asyncio.Queue(QUEUE_MAX)
+        self._queue: asyncio.Queue[tuple[float, str]] = asyncio.Queue(QUEUE_MAX)
         self._held: str | None = None
 
     def send(self, message: str) -> None:
         """Put a message into the queue; never waits."""
         try:
-            self._queue.put_nowait(message)
+            self._queue.put_nowait((asyncio.get_running_loop().time(), message))
         except asyncio.QueueFull:
             self.close(WSCloseCode.POLICY_VIOLATION, b"client reads too slowly")
 
@@ -54,14 +54,16 @@ class Socket:
     async def _write(self) -> None:
         with suppress(ConnectionError, RuntimeError):  # closed by the client meanwhile
             while True:
-                for message in await self._struck(await self._queue.get()):
-                    await self.ws.send_str(message)
+                queued_s, message = await self._queue.get()
+                if fault := self._faults.struck("latency", "socket", message):
+                    due_s = queued_s + fault.ms / 1000.0  # the messages after it wait no longer
+                    await asyncio.sleep(due_s - asyncio.get_running_loop().time())
+                for each in self._struck(message):
+                    await self.ws.send_str(each)
 
-    async def _struck(self, message: str) -> list[str]:
+    def _struck(self, message: str) -> list[str]:
         """Return what is sent for a message: itself, unless faults strike."""
         struck = self._faults.struck
-        if fault := struck("latency", "socket", message):
-            await asyncio.sleep(fault.ms / 1000.0)
         if struck("mute", "socket", message) or struck("drop", "socket", message):
             return []
         if struck("html", "socket", message):
