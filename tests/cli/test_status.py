@@ -24,7 +24,7 @@ def test_the_screen_names_what_stands(tmp_path: Path) -> None:
     assert (code, err) == (0, "")
     for text in (
         "paper", "binance:BTC/USDT", "LEARNING", "all closed", "No order is open.",
-        "binance:ETH/USDT: unknown_order, execution x", "operator", "news",
+        "binance:ETH/USDT: unknown_order, execution x", "operator", "news", "have all 0 events",
     ):  # fmt: skip
         assert text in out
 
@@ -41,3 +41,5 @@ def test_the_json_has_the_engine_and_its_status(tmp_path: Path) -> None:
         "binance:BTC/USDT", "binance:ETH/USDT",
     ]  # fmt: skip
     assert found["status"]["last_error_ms"] is None
+    assert found["tables"]["environment"] == "paper"
+    assert found["tables"]["seq_behind"] == 0

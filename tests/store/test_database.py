@@ -63,6 +63,14 @@ def test_it_is_in_wal_mode_with_foreign_keys(sqlite_engine: Engine) -> None:
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
 
 
+def test_what_can_be_rebuilt_does_not_wait_for_the_disk(tmp_path: Path) -> None:
+    for rebuildable, synchronous in ((False, 2), (True, 1)):  # FULL, NORMAL
+        opened = open_database(tmp_path / "ares.db", rebuildable=rebuildable)
+        with opened.connect() as connection:
+            assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == synchronous
+        opened.dispose()
+
+
 def test_opening_again_keeps_rows_and_loads_no_migration_tool(sqlite_engine: Engine) -> None:
     with writing(sqlite_engine) as connection:
         connection.exec_driver_sql("INSERT INTO projections (environment, seq) VALUES ('paper', 7)")

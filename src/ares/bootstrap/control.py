@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from ares.runtime.engine.status import EngineStatus
+    from ares.runtime.engine.table_lag import TableLag
     from ares.store.commands import CommandAnswer, EngineBeat
 
 WAIT_S = 5.0
@@ -32,7 +33,10 @@ NS_PER_MS = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class RunningEngine:
-    """An engine that runs, and its status; ages are of wall time."""
+    """An engine that runs, and its status; ages are of wall time.
+
+    tables : how far they are behind its journal; None: that cannot be read.
+    """
 
     environment: str
     pid: int
@@ -41,6 +45,7 @@ class RunningEngine:
     beat_age_s: float
     version: str
     status: EngineStatus
+    tables: TableLag | None = None
 
 
 def running_engine(workspace: Workspace, environment: str | None) -> RunningEngine:
@@ -54,6 +59,7 @@ def running_engine(workspace: Workspace, environment: str | None) -> RunningEngi
     database = open_database(workspace.db_url)
     try:
         beat = _running(workspace, database, environment)
+        tables = _tables(workspace, database, beat.environment)
     finally:
         database.dispose()
     try:
@@ -65,8 +71,18 @@ def running_engine(workspace: Workspace, environment: str | None) -> RunningEngi
         ) from None
     age_s = max(0, _now_ms() - beat.beat_ms) / 1_000.0
     return RunningEngine(
-        beat.environment, beat.pid, beat.host, beat.started_ms, age_s, beat.version, status
+        beat.environment, beat.pid, beat.host, beat.started_ms, age_s, beat.version, status, tables
     )
+
+
+def _tables(workspace: Workspace, database: Engine, environment: str) -> TableLag | None:
+    from ares.bootstrap.tables import journal_folder
+    from ares.runtime.engine.table_lag import table_lag
+
+    try:
+        return table_lag(database, environment, journal_folder(workspace, environment), _now_ms())
+    except ExternalError:
+        return None  # `ares db check` says why
 
 
 def give(

@@ -8,6 +8,7 @@ import typer
 
 from ares.cli.output import (
     JSON_OPTION,
+    count,
     duration,
     note,
     number,
@@ -22,6 +23,7 @@ from ares.cli.output import (
 if TYPE_CHECKING:
     from ares.bootstrap.control import RunningEngine
     from ares.runtime.engine.status import EngineStatus, InstrumentStatus
+    from ares.runtime.engine.table_lag import TableLag
 
 INSTRUMENTS = (
     "instrument", "newest bar", "age", "mode", "confidence", "slots", "position", "value",
@@ -67,6 +69,7 @@ def _show(engine: RunningEngine) -> None:
                 f"{d.instrument or 'account'}: {d.kind}, {d.detail}" for d in status.differences
             )
             or "none",
+            "tables": _tables(engine.tables),
             "last error": "none"
             if status.last_error_ms is None
             else f"{utc(status.last_error_ms)} {status.last_error}",
@@ -90,6 +93,14 @@ def _show(engine: RunningEngine) -> None:
     )  # fmt: skip
     if any(d.instrument for d in status.differences):
         note("Differences wait for a person: look at the venue, then settle them.")
+
+
+def _tables(lag: TableLag | None) -> str:
+    if lag is None:
+        return "cannot be read: `ares db check`"
+    if lag.seq_behind == 0:
+        return f"have all {count(lag.seq)} events"
+    return f"{count(lag.seq_behind)} events behind, last written {duration(lag.seconds)} ago"
 
 
 def _venue(status: EngineStatus) -> str:

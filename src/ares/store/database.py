@@ -36,12 +36,18 @@ VERSION_TABLE = table("alembic_version", column("version_num"))
 BUSY_MS = 10_000
 """How long a statement waits for the transaction of another process."""
 
+CHECKPOINT_PAGES = 8_000
+"""Pages of 4 KiB in the log, until what can be rebuilt is moved to the database file."""
 
-def open_database(url_or_path: str | Path, busy_ms: int = BUSY_MS) -> Engine:
+
+def open_database(
+    url_or_path: str | Path, busy_ms: int = BUSY_MS, *, rebuildable: bool = False
+) -> Engine:
     """Return an engine on the database, created or migrated to the newest schema where needed.
 
     url_or_path : a file, ``sqlite:///file``, or ``postgresql://user:password@host/database``.
     busy_ms     : how long to wait for a lock of another process.
+    rebuildable : what is written can be made again: a power failure may undo the newest commits.
 
     Raises ExternalError when the file is not a database, damaged, of a newer Ares, locked, or
     cannot be written although it must be (new, or of an older schema). An intact database on a
@@ -58,7 +64,7 @@ def open_database(url_or_path: str | Path, busy_ms: int = BUSY_MS) -> Engine:
     url = URL.create("sqlite", database=str(path))
     engine = create_engine(url, connect_args={"timeout": 0})
     try:
-        return _opened(engine, busy_ms)
+        return _opened(engine, busy_ms, rebuildable)
     except ExternalError:
         if not _is_at_rest(path):
             raise
@@ -70,9 +76,9 @@ def _make(path: Path) -> None:
     _opened(create_engine(URL.create("sqlite", database=str(path))), BUSY_MS).dispose()
 
 
-def _opened(engine: Engine, busy_ms: int) -> Engine:
+def _opened(engine: Engine, busy_ms: int, rebuildable: bool = False) -> Engine:
     """Return the engine on SQLite with its database on the newest schema."""
-    event.listen(engine, "connect", lambda raw, _: _configure(raw, busy_ms))
+    event.listen(engine, "connect", lambda raw, _: _configure(raw, busy_ms, rebuildable))
     event.listen(engine, "begin", _begin)
     return _migrated(engine)
 
@@ -214,12 +220,16 @@ def _path_of(url_or_path: str | Path) -> Path:
     return Path(rest[1:])
 
 
-def _configure(raw: Any, busy_ms: int) -> None:
+def _configure(raw: Any, busy_ms: int, rebuildable: bool) -> None:
     """Configure a new connection; transactions are begun explicitly (see ``_begin``)."""
     raw.isolation_level = None
     raw.execute(f"PRAGMA busy_timeout = {busy_ms}")
     raw.execute("PRAGMA foreign_keys = ON")
-    raw.execute("PRAGMA synchronous = FULL")  # no commit is lost on a power cut
+    if rebuildable:
+        raw.execute("PRAGMA synchronous = NORMAL")
+        raw.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+    else:
+        raw.execute("PRAGMA synchronous = FULL")  # no commit is lost on a power cut
     raw.execute("PRAGMA cache_size = -32768")  # at most 32 MiB; an import reads each page once
 
 

@@ -41,6 +41,10 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Position).decode
 
 
+def _open(url: str) -> Engine:
+    return open_database(url, rebuildable=True)
+
+
 def wall_ms() -> int:
     """Return the wall time."""
     return int(datetime.now(UTC).timestamp() * 1000)
@@ -62,7 +66,7 @@ class TableWorker:
         self,
         target: TableTarget,
         *,
-        open_: Callable[[str], Engine] = open_database,
+        open_: Callable[[str], Engine] = _open,
         say: Callable[[str], None] = lambda _: None,
         now_s: Callable[[], float] = time.monotonic,
         now_ms: Callable[[], int] = wall_ms,
