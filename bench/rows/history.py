@@ -69,7 +69,9 @@ def main() -> None:
             plan = named(plan, f"history/{name}")
             at = folder / "journal" / name
             environment = plan.setup.environment
-            start = partial(start_table_worker, at, tables_of(at), environment, environment)
+            start = partial(
+                start_table_worker, at, tables_of(at), environment, environment, alone=True
+            )
             return run_history(plan, models, at, start)
 
         run("short", from_ms + WARM_UP_DAYS * DAY_MS)  # loads the machine code

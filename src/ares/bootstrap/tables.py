@@ -54,6 +54,7 @@ def start_tables(
         environment,
         shown_environment(workspace, environment),
         say,
+        alone=environment.startswith(HISTORY),
     )
 
 

@@ -266,3 +266,23 @@ def test_postgresql_is_restarted_in_the_middle(
     assert len(lines) in range(4, 11, 2)
     assert all("PostgreSQL database restarted at 127.0.0.1" in line for line in lines[::2])
     assert {line.rpartition(": ")[2] for line in lines[1::2]} == {"they have all events again"}
+
+
+def test_others_may_write_between_its_batches(
+    done: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a database is shared, its lock is free half of the time; alone, batches are larger."""
+    pauses: list[float] = []
+    clock_s = iter(k * 0.02 for k in range(10**6))
+    monkeypatch.setattr(table_worker.time, "sleep", pauses.append)
+    for alone, sizes in ((False, 37), (True, table_worker.ENTRIES_MAX_ALONE)):
+        pauses.clear()
+        database = open_database(tmp_path / f"{alone}.db")
+        target = TableTarget(done.folder, "", ENVIRONMENT, ENVIRONMENT, alone)
+        worker = TableWorker(target, open_=lambda _, d=database: d, now_s=lambda: next(clock_s))  # type: ignore[misc]
+        worker.run(lambda _: True)
+        assert worker.status.seq == projected_seq(database, ENVIRONMENT) > 0
+        n_batches = worker.status.seq // sizes
+        assert len(pauses) == 0 if alone else 1 < len(pauses) <= n_batches + 1
+        assert all(0.0 < pause <= table_worker.YIELD_S_MAX for pause in pauses)
+        database.dispose()

@@ -168,16 +168,17 @@ def start_table_worker(
     environment: str,
     shown: str = "",
     say: Callable[[str], None] = lambda _: None,
+    alone: bool = False,
 ) -> TableProcess:
     """Write the tables of a journal from another process, from now on until ``stop``.
 
-    folder, database_url, environment, shown : see ``TableTarget``. The folder may be empty yet.
+    folder  : of the journal; it may be empty yet. For the others see ``TableTarget``.
     say : called from a thread with one line where the tables cannot be written, and when they can
           again.
 
     Raises ExternalError where no process can be started.
     """
-    target = TableTarget(folder, database_url, environment, shown)
+    target = TableTarget(folder, database_url, environment, shown, alone)
     try:
         return TableProcess(target, say)
     except OSError as error:

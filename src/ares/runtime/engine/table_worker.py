@@ -31,9 +31,13 @@ from ares.store.projections import (
     show_environment,
 )
 
-ENTRIES_MAX = 12_000
-"""Entries of one transaction; a stretch at its end may make it more. Each is synced to disk."""
+ENTRIES_MAX = 500
+ENTRIES_MAX_ALONE = 12_000
+"""Entries of one transaction; a stretch at its end may make it more. An engine's heartbeat and
+commands are in a shared database: they must not wait for long.
+"""
 POLL_S = 0.05
+YIELD_S_MAX = 0.1
 RETRY_S_MIN = 0.25
 RETRY_S_MAX = 30.0
 
@@ -80,6 +84,7 @@ class TableWorker:
         self._behind = 0
         self.problem = ""
         self._failures = 0
+        self._entries_max = ENTRIES_MAX_ALONE if target.alone else ENTRIES_MAX
 
     @property
     def status(self) -> TableStatus:
@@ -103,9 +108,9 @@ class TableWorker:
         except BaseException:
             self._forget()
             raise
-        if written < ENTRIES_MAX:
+        if written < self._entries_max:
             self._whole_s = self._now_s()
-        self._behind = written if written >= ENTRIES_MAX else 0
+        self._behind = written if written >= self._entries_max else 0
         return written
 
     def attempt(self) -> int | None:
@@ -119,7 +124,7 @@ class TableWorker:
                 self._say(f"tables of {self.target.environment}: {line}: trying again")
             self.problem = line
             return None
-        if self.problem and written < ENTRIES_MAX:
+        if self.problem and written < self._entries_max:
             self._say(f"tables of {self.target.environment}: they have all events again")
             self.problem = ""
         self._failures = 0
@@ -140,9 +145,12 @@ class TableWorker:
         """
         ends = False
         while True:
+            begun_s = self._now_s()
             written = self.attempt()
             if written == 0 and ends:
                 return
+            if written and not self.target.alone:
+                time.sleep(min(YIELD_S_MAX, self._now_s() - begun_s))
             if not written:
                 ends = finishing(self.pause_s) or ends
                 if ends and written is None:
@@ -162,7 +170,7 @@ class TableWorker:
         projector = self._projector or self._resume()
         if projector is None:
             return 0
-        found = self._tail.read(ENTRIES_MAX)
+        found = self._tail.read(self._entries_max)
         if not found:
             return 0
         before = projector.seq

@@ -13,12 +13,14 @@ class TableTarget(msgspec.Struct, frozen=True):
 
     folder : of the journal. environment: of its rows.
     shown  : the environment that the plain table names show; empty: leave it as it is.
+    alone  : nobody else writes to the database. Otherwise it is left to others half of the time.
     """
 
     folder: Path
     database_url: str
     environment: str
     shown: str = ""
+    alone: bool = False
 
 
 class TableStatus(msgspec.Struct, frozen=True):
