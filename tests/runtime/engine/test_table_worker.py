@@ -274,7 +274,7 @@ def test_others_may_write_between_its_batches(
     """Where a database is shared, its lock is free half of the time; alone, batches are larger."""
     pauses: list[float] = []
     clock_s = iter(k * 0.02 for k in range(10**6))
-    monkeypatch.setattr(table_worker.time, "sleep", pauses.append)
+    monkeypatch.setattr("ares.runtime.engine.table_worker.time.sleep", pauses.append)
     for alone, sizes in ((False, 37), (True, table_worker.ENTRIES_MAX_ALONE)):
         pauses.clear()
         database = open_database(tmp_path / f"{alone}.db")
