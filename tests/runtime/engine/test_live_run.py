@@ -34,6 +34,8 @@ from ares.runtime.engine.paper_engine import paper_engine
 from ares.runtime.engine.plan import RunPlan
 from ares.runtime.engine.recovery import Recovery
 from ares.runtime.engine.serving import ServedModels
+from ares.runtime.replay.certify import certify
+from ares.runtime.replay.restep import restep
 
 Act = Callable[[LiveRun, int], None]
 
@@ -196,6 +198,39 @@ def test_a_stop_that_is_delivered_again_is_only_answered(engine: Engine) -> None
     assert engine.start(command).stopped_by == "me"
     assert engine.start(command).stopped_by == "the feed has ended"
     assert answers == ["1", "1", "1"], "each time"
+
+
+def test_a_run_that_people_steered_is_certified_and_stepped_again(engine: Engine) -> None:
+    drill = {"action": "test", "name": "drawdown", "reason": "drill"}
+    steps: dict[int, tuple[str, dict[str, str]]] = {
+        150: ("halt", {"instrument": "binance:BTC/USDT", "reason": "a test"}),
+        190: ("resume", {"instrument": "binance:BTC/USDT", "reason": "a test"}),
+        230: ("flatten", {"reason": "a test"}),
+        260: ("resume", {"reason": "a test"}),
+        300: ("breaker", drill),
+        330: ("breaker", drill | {"action": "reset"}),
+        360: ("config", {"key": "strategy.edge_bps_min", "value": "1.5"}),
+        400: ("force-exit", {"instrument": "binance:BTC/USDT", "reason": "a test"}),
+    }
+
+    def steer(run: LiveRun, t: int) -> None:
+        if t in steps:
+            verb, arguments = steps[t]
+            run.post(CommandGiven(str(t), 0, "me", verb, arguments))
+
+    engine.start(steer)
+    answers = [
+        effect
+        for entry in entries(engine.folder)
+        for effect in entry.effects
+        if isinstance(effect, CommandDone | CommandRefused)
+    ]
+    assert [type(answer) for answer in answers] == [CommandDone] * len(steps), answers
+    certificate = certify(engine.folder, engine.world.models)
+    assert (certificate.mismatches, certificate.first) == (0, None)
+    assert certificate.lines["decisions"][0] > 2_000
+    assert certificate.lines["orders"][0] > 10
+    assert restep(engine.folder, engine.world.models).mismatches == 0
 
 
 def test_a_published_model_is_tried_in_a_thread_while_bars_go_on(engine: Engine) -> None:

@@ -28,7 +28,7 @@ from ares.runtime.engine.feed import Feed
 from ares.runtime.engine.history_market import open_orders
 from ares.runtime.engine.hot_swap import Opener
 from ares.runtime.engine.series import history_of_events, series_facts_of
-from ares.runtime.replay.epochs import RecordedEpoch, recorded_epochs
+from ares.runtime.replay.epochs import RecordedEpoch, RecordedEpochs, recorded_epochs
 from ares.runtime.replay.journal_columns import (
     KINDS,
     LINES,
@@ -38,8 +38,9 @@ from ares.runtime.replay.journal_columns import (
     journal_columns,
 )
 from ares.runtime.replay.recompute import RunFeatures, signals_of_lanes
-from ares.runtime.replay.restep import first_state, open_run, state_before
+from ares.runtime.replay.restep import first_state, open_run, state_before, stepped_state
 from ares.runtime.replay.scan_decisions import DecisionRows, scan_decisions
+from ares.runtime.replay.steering import unsteered
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +77,14 @@ def certify(
     recorded = recorded_epochs(folder)
     lines: dict[str, tuple[int, int]] = {}
     events, first = 0, None
-    for first_seq, last_seq in recorded.comparable():
-        state = state_before(folder, setup, first_seq)
+    for last_seq, state in _parts(folder, setup, recorded, scorers, user, open_ensemble):
         journal = journal_columns(setup, JournalReader(folder, last_seq), state.seq)
         events += journal.events
         start = first_state(folder, setup)
+        series = _series_rows(state, journal) if setup.series else []
         log, signals, feed = recompute(setup, start, state, journal, scorers, user, open_ensemble)
         computed = _rows_of_scan(log)
-        found = _compare_all(folder, setup, journal, computed, signals, log, feed, first_seq)
+        found = _compare_all(setup, journal, computed, signals, log, feed, series)
         for kind, count, wrong, mismatch in found:
             before = lines.get(kind, (0, 0))
             lines[kind] = (before[0] + count, before[1] + wrong)
@@ -100,28 +101,58 @@ def certify(
     )
 
 
-def _compare_all(
+def _parts(
     folder: Path,
+    setup: RunSetup,
+    recorded: RecordedEpochs,
+    scorers: Scorers,
+    user: UserFeatures | None,
+    open_ensemble: Opener | None,
+) -> Iterator[tuple[int, State]]:
+    """Yield (last seq, state before) of every part that is computed by itself."""
+    for first_seq, last_seq in recorded.comparable():
+        journal = JournalReader(folder, last_seq)
+        for first, last in unsteered(journal, first_seq, last_seq):
+            if first == first_seq:
+                state = state_before(folder, setup, first)
+            else:
+                state = stepped_state(folder, setup, first - 1, scorers, user, open_ensemble)
+            yield last, state
+
+
+def _compare_all(
     setup: RunSetup,
     journal: JournalColumns,
     computed: dict[str, list[Row]],
     signals: Signals,
     log: TradeLog,
     feed: Feed,
-    first_seq: int,
+    series: list[Row],
 ) -> Iterator[tuple[str, int, int, dict[str, Any] | None]]:
-    """Yield (kind, compared, different, the first difference in full), decisions first."""
+    """Yield (kind, compared, different, the first difference in full), decisions first.
+
+    series : facts of external series, see ``_series_rows``.
+    """
     decided_ms = feed.close_ms[journal.decided]
     yield "decisions", *_compare_decisions(journal, signals, log, decided_ms)
-    if setup.series:
-        state = state_before(folder, setup, first_seq)
-        later = history_of_events(journal.published[journal.published_before :], len(setup.series))
-        computed["series"] = [fact_row(e) for e in series_facts_of(state, later, decided_ms)]
+    computed["series"] = series
     for kind in LINES if setup.series else LINES[:-1]:
         journaled = journal.rows[kind]
         if kind in BY_LANE:
             journaled, computed[kind] = _by_lane(journaled), _by_lane(computed[kind])
         yield kind, *_compare(kind, journaled, computed[kind])
+
+
+def _series_rows(state: State, journal: JournalColumns) -> list[Row]:
+    """Return what became known of external series, and stale, at the decisions of a part.
+
+    state : the state before it.
+    """
+    later = history_of_events(
+        journal.published[journal.published_before :], len(state.setup.series)
+    )
+    decided_ms = np.array(journal.equity, np.int64).reshape(-1, 2)[:, 0]
+    return [fact_row(fact) for fact in series_facts_of(state, later, decided_ms)]
 
 
 def recompute(

@@ -76,6 +76,22 @@ def state_before(folder: Path, setup: RunSetup, first_seq: int) -> State:
     )
 
 
+def stepped_state(
+    folder: Path,
+    setup: RunSetup,
+    seq: int,
+    scorers: Scorers,
+    user: UserFeatures | None = None,
+    open_ensemble: Opener | None = None,
+) -> State:
+    """Return the state after event ``seq``: the nearest snapshot's, stepped from there."""
+    state = nearest_state(folder, setup, seq)
+    journal = JournalReader(folder, seq)
+    for _ in stepping(state, setup, journal, scorers, user, open_ensemble):
+        pass
+    return state
+
+
 def nearest_state(folder: Path, setup: RunSetup, seq_max: int) -> State:
     """Return the newest snapshot's state at or before ``seq_max``."""
     found = load_snapshot(folder, seq_max)
