@@ -209,7 +209,7 @@ def test_a_run_that_people_steered_is_certified_and_stepped_again(engine: Engine
         260: ("resume", {"reason": "a test"}),
         300: ("breaker", drill),
         330: ("breaker", drill | {"action": "reset"}),
-        360: ("config", {"key": "strategy.edge_bps_min", "value": "1.5"}),
+        360: ("config", {"key": "k", "value": "1.5", "rules": '{"edge_bps_min": 1.5}'}),
         400: ("force-exit", {"instrument": "binance:BTC/USDT", "reason": "a test"}),
     }
 
