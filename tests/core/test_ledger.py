@@ -11,11 +11,13 @@ from ares.core.orders import Life
 from ares.core.snapshot import restore, snapshot
 from ares.domain.events import Effect, TradeClosed
 from ares.domain.order_events import (
+    AmendOrder,
     CancelOrder,
     DifferenceFound,
     EventRefused,
     ExecutionBooked,
     GasPaid,
+    OrderAmended,
     OrderEnded,
     OrderFilled,
     OrderMoved,
@@ -114,6 +116,29 @@ def test_an_execution_of_an_order_that_has_ended_whole_is_all_beyond(two: TwoIns
     assert booked(effects) == []
     assert found(effects) == [("beyond_order", 1, 5)]
     assert (two.held(), two.cash) == (10, cash)
+
+
+def test_lots_beyond_a_stop_that_filled_whole_without_its_amendment_are_a_difference(
+    two: TwoInstruments,
+) -> None:
+    """Seed 8013: they counted as filled by an amendment that never arrived, and a second stop
+    was for sale beside them.
+    """
+    entry = two.enter(0)
+    two.fill(entry, 6)
+    stop = two.state.lane_orders[0].stop
+    two.accept(stop)
+    two.at_ms += 1_000
+    assert AmendOrder(stop, 0, -10, 9_900) in two.fill(entry, 4)
+    two.take(OrderAmended(stop, two.at_ms, -6, 9_900), 10)  # what a look-up says
+    two.end(stop, "filled", -6)
+    two.fill(stop, -6)
+    assert (two.held(), stop in two.state.ended) == (4, True)
+    cash = two.cash
+    effects = two.fill(stop, -1, "beyond", fee=5)
+    assert booked(effects) == []
+    assert found(effects) == [("beyond_order", -1, 5)]
+    assert (two.held(), two.cash) == (4, cash)
 
 
 def test_more_sold_than_held_never_makes_a_negative_position(two: TwoInstruments) -> None:

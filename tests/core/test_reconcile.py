@@ -295,6 +295,72 @@ def test_the_second_look_at_a_mismatch_is_asked_for_in_time(two: TwoInstruments)
     assert found(two.account(0, -4)) == [(1, "balance", -4)]
 
 
+def test_a_mismatch_waits_for_the_answers_of_orders_that_ended(two: TwoInstruments) -> None:
+    """Seed 9235: the one look-up was not answered, and the price of a lot never became known."""
+    entry = two.enter(0)
+    two.fill(entry, 10)
+    two.accept(two.state.lane_orders[0].stop)
+    two.at_ms += 60_000
+    assert two.lookups_of(two.account(11, 0)) == [entry]
+    for _ in range(3):
+        two.at_ms += SETTLE_MS
+        assert two.lookups_of(two.account(11, 0)) == [entry], "it was not answered"
+    two.at_ms += 100
+    two.end(entry, "filled", 11)
+    two.at_ms += SETTLE_MS
+    assert two.lookups_of(two.account(11, 0)) == [entry], "an execution is missing"
+    two.at_ms += 100
+    assert found(two.fill(entry, 1, "beyond", fee=7)) == [(0, "beyond_order", 1)]
+    assert two.state.differences[0].price_ticks == 10_000
+    two.at_ms += SETTLE_MS
+    assert two.account(11, 0) == []
+    assert two.state.mismatch_ms == [0, 0]
+
+
+@pytest.mark.parametrize("is_absent", [True, False])
+def test_a_mismatch_that_every_answer_confirms_is_one(two: TwoInstruments, is_absent: bool) -> None:
+    entry = two.enter(0)
+    two.fill(entry, 10)
+    two.accept(two.state.lane_orders[0].stop)
+    two.at_ms += 60_000
+    two.account(11, 0)
+    two.at_ms += 100
+    if is_absent:  # a venue that forgets what has ended
+        two.take(OrderAbsent(entry, two.at_ms, True, two.at_ms))
+    else:
+        two.end(entry, "filled", 10)
+    two.at_ms += SETTLE_MS
+    assert found(two.account(11, 0)) == [(0, "balance", 1)]
+
+
+def test_a_mismatch_waits_a_minute_at_most(two: TwoInstruments) -> None:
+    entry = two.enter(0)
+    two.fill(entry, 10)
+    two.accept(two.state.lane_orders[0].stop)
+    two.at_ms += 60_000
+    begun_ms = two.at_ms
+    while not found(two.account(11, 0)):
+        assert two.at_ms < begun_ms + DOUBT_MS_MAX
+        assert [e for e in two.wake() if isinstance(e, AskAccount)], "balances are asked for"
+    assert two.at_ms == begun_ms + DOUBT_MS_MAX
+
+
+def test_a_mismatch_at_a_start_is_looked_at_again_in_time(two: TwoInstruments) -> None:
+    two.take(EngineStarted({}, two.state.seq, "second"), 1_000)
+    two.at_ms += 100
+    two.account(3, 0)
+    seen_ms = two.at_ms
+    assert AskAccount(seen_ms + SETTLE_MS) in two.wake()
+    assert two.state.account_due_ms == two.at_ms + two.setup.traits.answer_ms, "or the answer lost"
+
+
+def test_an_outage_begins_the_time_of_a_mismatch_anew(two: TwoInstruments) -> None:
+    two.account(3, 0)
+    two.take(VenueDown(two.at_ms, "the socket closed"), 1_000)
+    two.take(VenueUp(two.at_ms, 2), 2 * DOUBT_MS_MAX)
+    assert found(two.account(3, 0)) == []
+
+
 def test_what_is_on_its_way_explains_a_mismatch(two: TwoInstruments) -> None:
     entry = two.enter(0)
     two.accept(entry)
@@ -310,8 +376,10 @@ def test_what_is_on_its_way_explains_a_mismatch(two: TwoInstruments) -> None:
 
 def test_a_stop_that_only_rests_explains_nothing(two: TwoInstruments) -> None:
     two.hold(0)
-    two.account(7, 0)
+    two.at_ms += 1
+    (entry,) = two.lookups_of(two.account(7, 0))
     two.at_ms += SETTLE_MS
+    two.end(entry, "filled", 10)
     assert found(two.account(7, 0)) == [(0, "balance", -3)]
 
 

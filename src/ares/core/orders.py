@@ -49,9 +49,11 @@ class Order(msgspec.Struct):
     ask_ms      : when it is to be looked up next, while its outcome is unknown.
     counted     : number of the newest look-up whose absence was counted: one answer may come twice.
     cancel_ms, amend_ms : when the newest cancel or amendment was sent. reported_ms: when the venue
-                  last said that it works. filled_ms: when an execution was last counted.
+                  last said that it works or, once it has ended, that no execution of it is missing.
+                  filled_ms: when an execution was last counted.
     cancels     : cancels that were sent, and did not end it.
-    amended_lots : most lots that an amendment ever asked for, without sign; 0: there was none.
+    amended_lots : most lots that an amendment ever asked for, without sign; 0: there was none, or
+                  it was filled whole without it.
     cum_lots    : the venue's final word on what it filled; None: not given yet.
     seen_lots   : executed in all, beyond its size too; filled_lots: what was booked of it.
     exec_ids    : of the executions counted.
@@ -315,7 +317,9 @@ def note_end(order: Order, reason: EndReason, cum_lots: int | None) -> None:
 
 
 def end(order: Order, reason: EndReason, ts_ms: int) -> None:
-    """End an open order."""
+    """End an open order. One that was filled whole never took a larger size: more is beyond it."""
+    if reason == "filled" and order.filled_lots == order.lots:
+        order.amended_lots = 0
     order.life = Life.ENDED
     order.end_reason = reason
     order.ended_ms = ts_ms

@@ -63,7 +63,8 @@ MOVING_MS = 30_000
 
 LOOKED_BACK_MS = 900_000
 ENDED_MAX = 20
-"""Before a mismatch of balances is one, so many orders that ended in so long are looked up."""
+"""Before a mismatch of balances is one, so many orders that ended in so long are looked up, until
+each has answered or ``DOUBT_MS_MAX`` has passed."""
 
 SETTLE_MS = 5_000
 """Two reports of balances must agree, so far apart, before a mismatch is one."""
@@ -167,14 +168,23 @@ def _absent(state: State, order: Order, event: OrderAbsent) -> list[Effect]:
 
 def _on_closed(state: State, event: Report) -> list[Effect]:
     """Take a report on an order that is not open: late executions count, the rest is no news."""
-    if not isinstance(event, OrderFilled):
-        return []
     order = state.ended.get(event.client_id)
+    if not isinstance(event, OrderFilled):
+        if order is not None and _is_whole(order, event):
+            order.reported_ms = state.at_ms
+        return []
     if order is None:
         return _of_nobody(state, event)
     state.ledger_ms = state.at_ms
     effects = book_execution(state, order, event)
     return effects + work(state, order.instrument)
+
+
+def _is_whole(order: Order, event: Report) -> bool:
+    """Return whether a report on an order that has ended says that no execution is missing."""
+    if isinstance(event, OrderEnded):
+        return event.cum_lots is not None and abs(event.cum_lots) <= abs(order.seen_lots)
+    return isinstance(event, OrderAbsent) and event.complete
 
 
 def _of_nobody(state: State, event: OrderFilled) -> list[Effect]:
@@ -313,6 +323,7 @@ def _begin_protection(state: State) -> None:
 
 
 def _look_up_all(state: State) -> list[Effect]:
+    state.mismatch_ms = [0] * len(state.mismatch_ms)  # nothing could be looked up meanwhile
     for order in state.orders.values():
         doubt(order, state.at_ms)
         order.lookups = 0
@@ -322,7 +333,8 @@ def _look_up_all(state: State) -> list[Effect]:
 def ask_account(state: State) -> list[Effect]:
     """Ask for balances and open orders, and note when to ask again."""
     traits = state.setup.traits
-    wait_ms = traits.answer_ms if state.reconciling else traits.account_ms
+    is_urgent = state.reconciling or any(state.mismatch_ms)
+    wait_ms = traits.answer_ms if is_urgent else traits.account_ms
     state.account_due_ms = state.at_ms + wait_ms if wait_ms else 0
     return [AskAccount(state.at_ms)]
 
@@ -348,7 +360,8 @@ def on_account(state: State, event: AccountSeen) -> list[Effect]:
     effects += _started(state)
     if began:
         account_ms = state.setup.traits.account_ms
-        state.account_due_ms = state.at_ms + account_ms if account_ms else 0
+        if not any(state.mismatch_ms):
+            state.account_due_ms = state.at_ms + account_ms if account_ms else 0
         _begin_protection(state)
         for lane in range(len(state.lane_orders)):
             effects += work(state, lane)
@@ -407,11 +420,17 @@ def _is_moving(state: State, order: Order) -> bool:
     return state.at_ms - max(order.sent_ms, order.filled_ms) < MOVING_MS
 
 
-def _look_up_ended(state: State, lanes: tuple[int, ...]) -> list[Effect]:
-    """Look up what has ended lately: an execution of it may never have been reported."""
-    since_ms = state.at_ms - LOOKED_BACK_MS
-    ended = [o for o in state.ended.values() if o.instrument in lanes and o.ended_ms > since_ms]
-    return [QueryOrder(order.client_id, order.instrument) for order in ended[-ENDED_MAX:]]
+def _look_up_ended(state: State, lanes: tuple[int, ...], since_ms: int) -> list[Effect]:
+    """Look up what has ended lately and has not answered since: an execution of it may never have
+    been reported.
+    """
+    from_ms = since_ms - LOOKED_BACK_MS
+    ended = [o for o in state.ended.values() if o.instrument in lanes and o.ended_ms > from_ms]
+    return [
+        QueryOrder(order.client_id, order.instrument)
+        for order in ended[-ENDED_MAX:]
+        if order.reported_ms <= max(since_ms, order.ended_ms)
+    ]
 
 
 def _compare(state: State, i: int, lots: int) -> list[Effect]:
@@ -425,13 +444,13 @@ def _compare(state: State, i: int, lots: int) -> list[Effect]:
     if beyond == unsettled:
         state.mismatch_ms[i] = 0
         return []
-    if state.mismatch_ms[i] == 0:
-        state.mismatch_ms[i] = state.at_ms
-        state.account_due_ms = state.at_ms + SETTLE_MS
-        return _look_up_ended(state, lanes)
-    if state.at_ms - state.mismatch_ms[i] < SETTLE_MS:
-        state.account_due_ms = max(state.account_due_ms, state.mismatch_ms[i] + SETTLE_MS)
-        return []
+    is_new = state.mismatch_ms[i] == 0
+    since_ms = state.mismatch_ms[i] = state.mismatch_ms[i] or state.at_ms
+    waited_ms = state.at_ms - since_ms
+    unanswered = _look_up_ended(state, lanes, since_ms)
+    if waited_ms < (DOUBT_MS_MAX if unanswered else SETTLE_MS):
+        state.account_due_ms = since_ms + (waited_ms // SETTLE_MS + 1) * SETTLE_MS
+        return unanswered if is_new or waited_ms >= SETTLE_MS else []
     state.mismatch_ms[i] = 0
     detail = f"the venue holds {beyond - unsettled:+d} lots that the ledger does not"
     return [*differ(state, i, "balance", detail, lots=beyond - unsettled)]
