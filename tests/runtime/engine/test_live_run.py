@@ -210,13 +210,15 @@ def test_a_run_that_people_steered_is_certified_and_stepped_again(engine: Engine
         300: ("breaker", drill),
         330: ("breaker", drill | {"action": "reset"}),
         360: ("config", {"key": "k", "value": "1.5", "rules": '{"edge_bps_min": 1.5}'}),
-        400: ("force-exit", {"instrument": "binance:BTC/USDT", "reason": "a test"}),
     }
+    held_later = [("force-exit", {"instrument": "binance:BTC/USDT", "reason": "a test"})]
 
     def steer(run: LiveRun, t: int) -> None:
-        if t in steps:
-            verb, arguments = steps[t]
-            run.post(CommandGiven(str(t), 0, "me", verb, arguments))
+        given = [steps[t]] if t in steps else []
+        if t > 370 and held_later and int(run.state.trade.book[0]["position_lots"]):
+            given.append(held_later.pop())
+        for verb, arguments in given:
+            run.post(CommandGiven(f"{t} {verb}", 0, "me", verb, arguments))
 
     engine.start(steer)
     answers = [
@@ -225,7 +227,7 @@ def test_a_run_that_people_steered_is_certified_and_stepped_again(engine: Engine
         for effect in entry.effects
         if isinstance(effect, CommandDone | CommandRefused)
     ]
-    assert [type(answer) for answer in answers] == [CommandDone] * len(steps), answers
+    assert [type(answer) for answer in answers] == [CommandDone] * (len(steps) + 1), answers
     certificate = certify(engine.folder, engine.world.models)
     assert (certificate.mismatches, certificate.first) == (0, None)
     assert certificate.lines["decisions"][0] > 2_000

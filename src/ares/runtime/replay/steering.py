@@ -1,7 +1,7 @@
 """Where people, or the venue, steered a run: commands and halts, between two decisions.
 
-The backtest path knows neither. A recomputation therefore ends before the first decision after
-them, and begins anew from the state that ``step`` has there.
+The backtest path knows neither. A recomputation therefore ends before the first bar after them,
+with the fills in it, and begins anew from the state that ``step`` has there.
 """
 
 from __future__ import annotations
@@ -9,7 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ares.domain.events import BarsClosed, DecisionMade
-from ares.domain.order_events import CommandDone, CommandGiven, HaltChanged
+from ares.domain.order_events import (
+    CommandDone,
+    CommandGiven,
+    HaltChanged,
+    OrderEnded,
+    OrderFilled,
+)
 from ares.journal.run import JournalEntry
 
 SAFE = frozenset({"snapshot", "stop", "learn"})
@@ -24,18 +30,15 @@ def unsteered(
     journal : from its first entry on.
     """
     halts: set[tuple[int, str]] = set()
-    at_decision = frozenset(halts)
+    before = frozenset(halts)
     commanded = False
     firsts = [first_seq]
     for entry in journal:
         effects = entry.effects
-        decides = isinstance(entry.event, BarsClosed) and any(
-            isinstance(effect, DecisionMade) for effect in effects[:1]
-        )
-        if decides:
-            if (commanded or at_decision != halts) and first_seq < entry.seq <= last_seq:
+        if _is_of_the_market(entry):
+            if (commanded or before != halts) and first_seq < entry.seq <= last_seq:
                 firsts.append(entry.seq)
-            commanded, at_decision = False, frozenset(halts)
+            commanded, before = False, frozenset(halts)
         for effect in effects:
             if isinstance(effect, HaltChanged):
                 scope = (effect.instrument, effect.reason)
@@ -45,3 +48,14 @@ def unsteered(
                 commanded = commanded or verb not in SAFE
     ends = [first - 1 for first in firsts[1:]] + [last_seq]
     return list(zip(firsts, ends, strict=True))
+
+
+def _is_of_the_market(entry: JournalEntry) -> bool:
+    """Return whether an entry is of a bar: a fill within it, or its close that is decided on."""
+    match entry.event:
+        case OrderFilled() | OrderEnded(reason="rejected"):
+            return True
+        case BarsClosed():
+            return any(isinstance(effect, DecisionMade) for effect in entry.effects[:1])
+        case _:
+            return False
