@@ -133,6 +133,8 @@ def request_training(workspace: Workspace, symbol: str, environment: str) -> Com
     from ares.store.database import open_database
 
     require_environment(environment)
+    if environment.partition("/")[0] == "history":
+        raise UserError("history runs take no training requests, so that they can be reproduced")
     require_training_allowed(workspace.settings)
     database = open_database(workspace.db_url)
     try:

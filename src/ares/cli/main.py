@@ -59,7 +59,9 @@ NOUNS = {
         "ares.cli.backtest", "command", "Backtest a model, an ensemble or a baseline."
     ),
     "run": Noun(
-        "ares.cli.run", "command", "Run the engine over stored candles with virtual money."
+        "ares.cli.run",
+        "command",
+        "Run the engine with virtual money: history, or real time.",
     ),
     "status": Noun(
         "ares.cli.status", "command", "The running engine: data, positions, orders, halts."

@@ -61,8 +61,8 @@ def command(
     ),
     json_: bool = JSON_OPTION,
 ) -> int:
-    """Run the engine over stored candles with virtual money. Ctrl-C stops it cleanly; the same
-    command continues it.
+    """Run the engine with virtual money: over stored candles, or in real time. Ctrl-C stops it
+    cleanly; the same command continues it.
     """
     from ares.bootstrap import RunRequest, history_run
     from ares.config.workspace import Workspace
