@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from ares.bootstrap.paper import PaperRequest, PaperStart, paper_run
 from ares.bootstrap.replays import certify_run, restep_run
@@ -52,3 +53,22 @@ def test_what_cannot_run_leaves_no_journal(workspace: Workspace) -> None:
     with pytest.raises(UserError, match="DOGE/USDT"):
         paper_run(workspace, PaperRequest(symbols=("DOGE/USDT",), stored=True))
     assert not list((workspace.journal_dir / "paper").glob("*.journal"))
+
+
+def test_settings_that_a_run_does_not_have_are_named(workspace: Workspace) -> None:
+    starts: list[PaperStart] = []
+
+    def note(start: PaperStart, run: LiveRun) -> None:
+        starts.append(start)
+        run.stop("a person")
+
+    paper_run(workspace, REQUEST, note)
+    paper_run(workspace, REQUEST, note)
+    assert not any("ares.yaml" in remark for remark in starts[1].remarks)
+    path = workspace.settings_path
+    settings = yaml.safe_load(path.read_text())
+    settings["strategy"] = {"edge_bps_min": 9.5, "edge_bps_exit": -33.0}
+    path.write_text(yaml.safe_dump(settings))
+    paper_run(Workspace(workspace.root), REQUEST, note)
+    (remark,) = [remark for remark in starts[2].remarks if "ares.yaml" in remark]
+    assert "the run keeps its own edge_bps_exit, edge_bps_min:" in remark

@@ -186,7 +186,35 @@ class _Paper:
             if recovered.upgrade is not None:
                 self._remarks.append(recovered.upgrade.remark)
         swap.load_all(recovered.state)
+        if plan is None:
+            self._remarks += self._differences(recovered.state)
         return plan is not None, _Recovered(recovered, models, swap, code_hashes(user))
+
+    def _differences(self, state: State) -> list[str]:
+        """Return what a run that goes on has otherwise than settings and registry say by now."""
+        from dataclasses import asdict
+
+        from ares.bootstrap.runs import rules_of
+        from ares.core.initial_state import rules_in_force
+        from ares.runtime.registry.model_journal import read_registry
+
+        remarks = []
+        wanted, rules = asdict(rules_of(self._workspace.settings)), rules_in_force(state)
+        other = [name for name in sorted(wanted) if rules.get(name) != float(wanted[name])]
+        if other:
+            more = f" and {len(other) - 3} more" if len(other) > 3 else ""
+            remarks.append(
+                f"the run keeps its own {', '.join(other[:3])}{more}: other values are in"
+                " ares.yaml by now; `ares config set` changes live ones in the run"
+            )
+        champions = read_registry(self._workspace.journal_dir).champions(PAPER)
+        served = {slot.hash for slot in state.slots if slot.stage == "champion"}
+        remarks += [
+            f"{key}: its champion in the registry, {champions[key][:12]}, is not the run's"
+            for key in state.setup.keys
+            if key in champions and champions[key] not in served
+        ]
+        return remarks
 
     def _learner(self, run: LiveRun) -> LearnerLink:
         """Start the learner's process."""
