@@ -49,20 +49,20 @@ def test_a_damaged_journal_is_one_line(root: Path, ares: Ares) -> None:
 CUT = """
 import os, signal, sys
 from ares.cli.main import main
-from ares.runtime.engine.history_market import HistoryMarket
-instant, seen = HistoryMarket.instant, []
+from ares.journal.run import RunJournal
+event, seen = RunJournal.event, []
 def counted(*arguments, **named):
     seen.append(1)
-    if len(seen) == 150:
+    if len(seen) == 120:
         os.kill(os.getpid(), getattr(signal, sys.argv[1]))
-    return instant(*arguments, **named)
-HistoryMarket.instant = counted
+    return event(*arguments, **named)
+RunJournal.event = counted
 main(sys.argv[2:])
 """
 
 
 def cut(root: Path, with_signal: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a command in a process that gets a signal at its 150th instant."""
+    """Run a command in a process that gets a signal at the 120th event outside of stretches."""
     return subprocess.run(
         [sys.executable, "-c", CUT, with_signal, *arguments],
         env=os.environ | {"ARES_WORKSPACE": str(root)},
