@@ -12,7 +12,7 @@ import pytest
 
 from ares.domain.events import Event
 from ares.domain.model_events import AlertRaised
-from ares.runtime.engine import learner_link
+from ares.runtime.engine import side_process
 from ares.runtime.engine.learner_link import LearnerLine, LearnerLink, encode_line
 
 ALERT = AlertRaised(1, 0, "code", 1.0, 2.0, "a test")
@@ -22,7 +22,7 @@ ALERT = AlertRaised(1, 0, "code", 1.0, 2.0, "a test")
 def process_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
     """Return a function that makes a module of some lines and returns its name."""
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{':'.join(sys.path)}")
-    monkeypatch.setattr(learner_link, "PAUSE_S_MIN", 0.01)
+    monkeypatch.setattr(side_process, "PAUSE_S_MIN", 0.01)
 
     def make(text: str) -> str:
         (tmp_path / "child_of_test.py").write_text(text)
@@ -77,14 +77,3 @@ def test_a_process_that_dies_is_started_again(process_of: Callable[[str], str]) 
     link.stop()
     assert "ended with code 3: starting it again" in outputs[0]
     assert len(posted) >= 2
-
-
-def test_it_ends_with_the_engine(process_of: Callable[[str], str]) -> None:
-    name = process_of("import sys\nsys.stdin.buffer.readline()\nsys.stdin.buffer.read()\n")
-    link = LearnerLink(name, b"", lambda _: None, lambda _: None)
-    assert link.pid
-    assert link._process.stdin is not None
-    link._stopped.set()
-    link._process.stdin.close()
-    link._thread.join(30.0)
-    assert link._process.returncode == 0

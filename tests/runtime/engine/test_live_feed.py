@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from tests.runtime.engine.stored_source import StoredSource
 from tests.runtime.engine.test_assembler_machine import Folded
 from tests.runtime.engine.virtual_time import VirtualTime
 
@@ -20,7 +21,6 @@ from ares.runtime.engine.assembler import Assembler
 from ares.runtime.engine.feed_rules import AssemblerRules
 from ares.runtime.engine.live_feed import LiveFeed
 from ares.runtime.engine.series_feed import NO_SERIES, PolledSeries
-from ares.runtime.engine.stored_source import StoredSource
 
 START = 1_704_153_600_000
 N = 3

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 
 import numpy as np
+from tests.runtime.engine.stored_source import StoredSource
 from tests.runtime.engine.virtual_time import VirtualTime
 
 from ares.domain.market_data import BarSeen, Connected, Disconnected, MarketData
 from ares.domain.timeframe import MINUTE_MS
 from ares.kernel.bars import Bars
 from ares.runtime.engine.clocks import RunningClock
-from ares.runtime.engine.stored_source import StoredSource
 
 START = 1_704_153_600_000
 

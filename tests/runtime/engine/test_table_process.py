@@ -63,8 +63,8 @@ def test_killed_again_and_again_while_the_journal_grows(
     world: Any, done: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SIGKILL at any moment of its life: while it is imported, reads, or writes."""
-    monkeypatch.setattr("ares.runtime.engine.table_process.RESTART_S_MIN", 0.01)
-    monkeypatch.setattr("ares.runtime.engine.table_process.RESTART_S_MAX", 0.01)
+    monkeypatch.setattr("ares.runtime.engine.side_process.PAUSE_S_MIN", 0.01)
+    monkeypatch.setattr("ares.runtime.engine.side_process.PAUSE_S_MAX", 0.01)
     raw, draw = (done.folder / "000001.journal").read_bytes(), random.Random(3)
     (tmp_path / "run").mkdir()
     tables = started(tmp_path / "run", tmp_path / "rows.db")
@@ -89,13 +89,13 @@ def test_what_cannot_be_written_is_stated_at_the_end(done: Any, tmp_path: Path) 
     remark = tables.stop(wait=True)
     assert "do not have all events" in remark
     assert "ares db rebuild" in remark
-    assert tables._process.poll() is not None
+    assert tables._process._process.poll() is not None
 
 
 def test_it_ends_at_once_without_waiting(done: Any, tmp_path: Path) -> None:
     tables = started(done.folder, tmp_path / "away" / "rows.db")
     assert "do not have all events" in tables.stop(wait=False)
-    assert tables._process.poll() == -signal.SIGKILL
+    assert tables._process._process.poll() == -signal.SIGKILL
     assert NO_TABLES.stop(wait=True) == ""
 
 

@@ -11,6 +11,21 @@ from ares.domain.events import BarsClosed
 from ares.kernel.trade import to_grid
 
 
+def fill_at_open(
+    state: State,
+    venue: SimulatedVenue,
+    lane: int,
+    open_ms: int,
+    ticks: NDArray[np.int64],
+    lots: int,
+) -> None:
+    """Fill the orders that are due when a lane's bar opens, unless that was done before a restart
+    that came between its open and its close.
+    """
+    if state.last_fill_ms[lane] != open_ms:
+        venue.at_open(lane, open_ms, ticks, lots)
+
+
 class BarFills:
     """The orders that a simulated venue holds, filled from the bars of one instant after another.
 
@@ -32,9 +47,9 @@ class BarFills:
 
     def at_open(self, event: BarsClosed, lane: int) -> None:
         """Fill the orders that are due when a lane's bar opens."""
+        ticks, lots = self._bar(event, lane)
         open_ms = self._open_ms(event, lane)
-        if self._state.last_fill_ms[lane] != open_ms:  # else a restart came between open and close
-            self._venue.at_open(lane, open_ms, *self._bar(event, lane))
+        fill_at_open(self._state, self._venue, lane, open_ms, ticks, lots)
 
     def in_range(self, event: BarsClosed, lane: int) -> None:
         """Fill a stop that a lane's bar reached."""

@@ -23,6 +23,7 @@ from ares.domain.errors import AresError
 from ares.domain.events import Event
 from ares.domain.order_events import CommandDone, CommandGiven, CommandRefused
 from ares.ports import Clock
+from ares.runtime.engine.clocks import NS_PER_MS
 from ares.store.commands import (
     CommandAnswer,
     EngineBeat,
@@ -41,8 +42,6 @@ BUSY_MS = 1_000
 
 JOIN_S = 3.0
 """How long a stop waits for the last answers to be written."""
-
-NS_PER_MS = 1_000_000
 
 
 class DatabaseCommands:

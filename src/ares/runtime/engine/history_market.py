@@ -8,6 +8,7 @@ from ares.core.state import State
 from ares.core.stretch import StretchSteps
 from ares.domain.order_events import TimeReached
 from ares.kernel.stretch import KnownBars
+from ares.runtime.engine.bar_fills import fill_at_open
 from ares.runtime.engine.feed import Feed
 from ares.runtime.engine.loop import Loop
 
@@ -78,9 +79,8 @@ class HistoryMarket:
         open_ms = int(feed.close_ms[t] - state.intervals.base_ms[lane])
         self._clock.advance(open_ms)
         ticks, lots = feed.ticks[t, lane], int(feed.lots[t, lane])
-        if state.last_fill_ms[lane] != open_ms:  # else a restart came between open and close
-            self._venue.at_open(lane, open_ms, ticks, lots)
-            self._loop.drain()
+        fill_at_open(state, self._venue, lane, open_ms, ticks, lots)
+        self._loop.drain()
         self._venue.in_range(lane, open_ms, ticks, lots)
         self._loop.drain()
 

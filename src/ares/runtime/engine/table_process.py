@@ -1,16 +1,10 @@
-"""Starts the table worker beside an engine, starts it again where it dies, and ends it.
-
-The worker's process is of low priority, and ends with the process that started it: it watches its
-standard input. What it was asked for comes in by there, too, so that no password is on a command
-line.
-"""
+"""The table worker beside an engine, in a process of low priority."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -21,12 +15,11 @@ from typing import IO
 import msgspec
 
 from ares.domain.errors import ExternalError
+from ares.runtime.engine.side_process import SideProcess
 from ares.runtime.engine.tables import TableStatus, TableTarget
 
 NICE = 10
 REPORT_S = 1.0
-RESTART_S_MIN = 0.5
-RESTART_S_MAX = 60.0
 FINISH_S_MAX = 120.0
 """How long the end of a run waits for a database that cannot be written."""
 
@@ -50,11 +43,9 @@ class TableProcess:
         self.target = target
         self._say, self._finish_s_max = say, finish_s_max
         self._status = TableStatus()
-        self._changed = threading.Condition()
-        self._finishing = self._ended = self._killed = False
-        self._process = self._spawn()
-        self._thread = threading.Thread(target=self._watch, name="tables", daemon=True)
-        self._thread.start()
+        self._decode = msgspec.json.Decoder(_Report).decode
+        request = msgspec.json.encode(target, enc_hook=str)
+        self._process = SideProcess(__name__, request, self._take, self._died)
 
     @property
     def status(self) -> TableStatus:
@@ -68,98 +59,29 @@ class TableProcess:
 
     def stop(self, wait: bool) -> str:
         """End the worker, see ``Tables``. Without ``wait`` its present batch is dropped."""
-        if self._ended:
+        if self._process.has_ended:
             return ""
-        with self._changed:
-            self._finishing = True
-            self._killed = not wait
-            if wait:
-                self._ask_to_finish(self._process)
-            else:
-                self._process.kill()
-            self._changed.notify_all()
-            whole = self._changed.wait_for(lambda: self._ended, self._finish_s_max)
-            if not whole:
-                self._killed = True
-                self._process.kill()
-                self._changed.notify_all()
-        self._thread.join()
-        if whole and wait:
+        if wait and self._process.finish(self._finish_s_max):
             return ""
+        self._process.kill()
         problem = self._status.problem or "the worker was ended"
         return (
             f"the tables of {self.target.environment} do not have all events ({problem}):"
             " `ares db rebuild` makes them again, and so does the next start"
         )
 
-    def _spawn(self) -> subprocess.Popen[bytes]:
-        single = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-        process = subprocess.Popen(
-            [sys.executable, "-m", __name__], env={**os.environ, **single},
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True,
-        )  # fmt: skip
-        assert process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # it died: it is started again
-            process.stdin.write(msgspec.json.encode(self.target, enc_hook=str) + b"\n")
-            process.stdin.flush()
-        return process
+    def _died(self, code: int) -> None:
+        line = f"its worker ended with code {code}"
+        self._status = msgspec.structs.replace(self._status, problem=line)
+        self._say(f"tables of {self.target.environment}: {line}: starting it again")
 
-    @staticmethod
-    def _ask_to_finish(process: subprocess.Popen[bytes]) -> None:
-        assert process.stdin is not None
-        with contextlib.suppress(OSError):
-            process.stdin.close()
-
-    def _watch(self) -> None:
-        """Take the worker's reports; start it again where it died."""
-        pause_s = RESTART_S_MIN
-        while True:
-            process, began_s = self._process, time.monotonic()
-            self._take_reports(process)
-            code = process.wait()
-            with self._changed:
-                if self._killed or (self._finishing and code == 0):
-                    self._close(process)
-                    self._ended = True
-                    self._changed.notify_all()
-                    return
-                pause_s = RESTART_S_MIN if time.monotonic() - began_s > 60.0 else pause_s
-                line = f"its worker ended with code {code}"
-                self._status = msgspec.structs.replace(self._status, problem=line)
-                self._say(f"tables of {self.target.environment}: {line}: starting it again")
-                if self._stopped_within(pause_s):
-                    continue
-                pause_s = min(RESTART_S_MAX, 2.0 * pause_s)
-                self._close(process)
-                self._process = self._spawn()
-                if self._finishing:
-                    self._ask_to_finish(self._process)
-
-    def _stopped_within(self, pause_s: float) -> bool:
-        """Wait until the pause is over, or ``stop`` is called, with the lock held; return whether
-        the worker is not to be started again.
-        """
-        before = self._finishing
-        self._changed.wait_for(lambda: self._killed or self._finishing != before, pause_s)
-        return self._killed
-
-    def _take_reports(self, process: subprocess.Popen[bytes]) -> None:
-        assert process.stdout is not None
-        decode = msgspec.json.Decoder(_Report).decode
-        for raw in process.stdout:
-            with contextlib.suppress(msgspec.DecodeError):
-                report = decode(raw)
-                if report.status is not None:
-                    self._status = report.status
-                if report.line:
-                    self._say(report.line)
-
-    @staticmethod
-    def _close(process: subprocess.Popen[bytes]) -> None:
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    pipe.close()
+    def _take(self, raw: bytes) -> None:
+        with contextlib.suppress(msgspec.DecodeError):
+            report = self._decode(raw)
+            if report.status is not None:
+                self._status = report.status
+            if report.line:
+                self._say(report.line)
 
 
 def start_table_worker(
