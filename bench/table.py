@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Callable
 from typing import Any
 
 from bench.bars import ROOT, minutes
 from bench.measure import Contender, Limit, Row
+from bench.peers.setup import python_of
 
 PEERS = ROOT / "bench" / "peers"
 ENVIRONMENTS = ROOT / ".bench"
@@ -168,7 +168,7 @@ def _history() -> tuple[Row, ...]:
 
 def _nautilus_trader_2() -> tuple[Contender, ...]:
     """Return nautilus_trader 2; nothing where there is no Python that it runs on."""
-    if shutil.which("python3.13") is None:
+    if python_of("nautilus_trader_2") is None:
         return ()
     return (_peer("nautilus_trader_2", lambda: [str(minutes()), "--times", "2"]),)
 

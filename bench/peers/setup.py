@@ -17,7 +17,8 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-ENVIRONMENTS = HERE.parent.parent / ".bench"
+ROOT = HERE.parent.parent
+ENVIRONMENTS = ROOT / ".bench"
 PEERS = ("backtesting", "vectorbt", "nautilus_trader", "nautilus_trader_2", "freqtrade")
 PYTHONS = {"nautilus_trader_2": "python3.13"}
 """Peers that do not run on this Python, and what they need."""
@@ -43,7 +44,11 @@ def install(peer: str) -> bool:
 
 def python_of(peer: str) -> str | None:
     """Return the Python that a peer is installed for; None: there is none on this machine."""
-    return shutil.which(PYTHONS[peer]) if peer in PYTHONS else sys.executable
+    if peer not in PYTHONS:
+        return sys.executable
+    command = [str(ROOT / "scripts" / "find_python.sh"), PYTHONS[peer]]
+    found = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False).stdout
+    return found.strip().partition(" ")[2] or None
 
 
 def _installer(python: str) -> list[str]:
