@@ -28,7 +28,8 @@ WAIT_S = 40.0
 QUICK = StreamPolicy(
     mute_s=1.5, mute_max_s=6.0, first_s=10.0, wait_first_s=0.05, heartbeat_s=0.1, skew_every_s=1.0
 )
-AT_ONCE = BackfillPolicy(attempts=3, wait_first_s=0.05, wait_max_s=0.1, skew_sample_apart_s=0.02)
+AT_ONCE = BackfillPolicy(attempts=3, wait_first_s=0.05, wait_max_s=0.1, skew_sample_apart_s=0.23)
+"""A time in whole seconds is within 250 ms after five requests that fall anywhere in the second."""
 
 T = TypeVar("T", BarSeen, TradeSeen, Connected, Disconnected, SkewSeen)
 

@@ -25,6 +25,10 @@ the market is not silent for so long.
 """
 
 
+SKEW_WITHIN_MS = 250
+"""The venue's clock is known once the bounds of its difference are so close."""
+
+
 class BackfillPolicy(NamedTuple):
     """How often a request is tried, and the waits between, in seconds of wall time."""
 
@@ -107,8 +111,8 @@ class CcxtBackfill:
     async def skew_ms(self) -> int | None:
         """Return how far the venue's clock is ahead of the engine's; None when it is unknown.
 
-        A venue that tells whole seconds (Kraken) is asked several times: each answer bounds the
-        difference on both sides, and the bounds are intersected.
+        One request is not enough where the venue tells whole seconds (Kraken) or its answer took
+        long: each answer bounds the difference on both sides, and the bounds are intersected.
         """
         if not self._exchange.has.get("fetchTime"):
             return None
@@ -125,7 +129,7 @@ class CcxtBackfill:
             if bounds[0] > high or bounds[1] < low:  # the clock was set meanwhile
                 low, high = bounds
             low, high = max(low, bounds[0]), min(high, bounds[1])
-            if resolution_ms == 1 or high - low <= 250:
+            if high - low <= SKEW_WITHIN_MS:
                 break
         return round((low + high) / 2)
 
