@@ -85,9 +85,22 @@ def test_nothing_traded_is_null_and_never_zero(
 
 
 def test_fees_may_be_written_either_way(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    bps, percent, free = (answer(capsys, *SMA, "--fee", fee) for fee in ("10", "0.1%", "0"))
-    assert bps["equity_end"] == percent["equity_end"] < free["equity_end"]
+    """A fraction is what other tools take; `--fee 0.001` was once read as 0.001 bps."""
+    written = ("10", "10bps", "0.1%", "0.001", "0")
+    *same, free = (answer(capsys, *SMA, "--fee", fee) for fee in written)
+    assert {each["equity_end"] for each in same} == {same[0]["equity_end"]}
+    assert same[0]["equity_end"] < free["equity_end"]
     assert free["fees"] == 0.0
+
+
+def test_the_screen_says_what_a_bare_number_was_read_as(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = ares(capsys, *SMA, "--no-db", "--fee", "0.001", "--spread", "2bps")
+    assert code == 0
+    assert "--fee 0.001: read as 10 bps (0.1%)" in err
+    assert "--spread" not in err
+    assert "fee 10 bps (0.1%), spread 2 bps" in out
 
 
 def test_the_result_the_report_and_the_trades_are_written(
@@ -123,6 +136,7 @@ def test_filled_at_the_close_is_warned_of(here: Path, capsys: pytest.CaptureFixt
         (("--baseline", "buy_hold", "--fill", "open"), "--fill open"),
         (("--baseline", "buy_hold", "--model", "x"), "give one of them"),
         (("--baseline", "buy_hold", "--fee", "much"), "--fee much"),
+        (("--baseline", "buy_hold", "--fee", "0.1"), "0.1bps or 10%"),
         (("--baseline", "buy_hold", "--from", "yesterday"), "is not a date"),
         (("--baseline", "buy_hold", "--days", "-1"), "--days"),
         (("--baseline", "buy_hold", "--cash", "0"), "--cash"),

@@ -39,5 +39,6 @@ def test_the_defaults_are_those_of_the_request() -> None:
 def test_a_number_with_a_unit_names_it() -> None:
     for name in ("FEE", "SPREAD", "SLIPPAGE", "EDGE", "STOP"):
         assert "bps" in (OPTIONS[name].help or "")
+        assert "%" in (OPTIONS[name].help or "")
     for name in ("POSITION_CAP", "DAILY_LOSS", "DRAWDOWN"):
         assert "%" in (OPTIONS[name].help or "")

@@ -32,7 +32,7 @@ def command(
     spread: str = options.SPREAD,
     slippage: str = options.SLIPPAGE,
     size: str = options.SIZE,
-    edge: float = options.EDGE,
+    edge: str = options.EDGE,
     stop: str = options.STOP,
     position_cap: str = options.POSITION_CAP,
     daily_loss: str = options.DAILY_LOSS,
@@ -50,7 +50,16 @@ def command(
     """
     from ares.config.workspace import Workspace
     from ares.research.backtest_request import BASELINES, FILLS, BacktestRequest
-    from ares.research.cli_values import bps, choice, positive, share, size_of, timeframe, utc_ms
+    from ares.research.cli_values import (
+        bare_numbers,
+        bps,
+        choice,
+        positive,
+        share,
+        size_of,
+        timeframe,
+        utc_ms,
+    )
 
     if model and baseline:
         raise UserError("--model and --baseline: give one of them")
@@ -62,11 +71,18 @@ def command(
         fill=choice("--fill", fill, FILLS), cash_quote=positive("--cash", cash),
         fee_bps=bps("--fee", fee), spread_bps=bps("--spread", spread),
         slippage_bps=bps("--slippage", slippage), size=size_of(size), gate=gate,
-        edge_bps_min=edge, stop_bps=bps("--stop", stop, off=True),
+        edge_bps_min=bps("--edge", edge, signed=True), stop_bps=bps("--stop", stop, off=True),
         position_max=share("--position-cap", position_cap),
         daily_loss_max=share("--daily-loss", daily_loss),
         drawdown_max=share("--drawdown", drawdown),
     )  # fmt: skip
+    understood = {
+        "--fee": (fee, request.fee_bps), "--spread": (spread, request.spread_bps),
+        "--slippage": (slippage, request.slippage_bps), "--edge": (edge, request.edge_bps_min),
+        "--stop": (stop, request.stop_bps),
+    }  # fmt: skip
+    for text in bare_numbers(understood):
+        note(text)
     _run(Workspace.here(), request, Outputs(report, csv, not no_db, json_))
 
 

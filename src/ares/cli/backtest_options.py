@@ -30,10 +30,10 @@ FILL: Any = typer.Option(
     help="next_open; or close: at the close that decided, which no real order gets.",
 )
 CASH: Any = typer.Option(None, "--cash", help="Cash at the start, quote currency.")
-FEE: Any = typer.Option(None, "--fee", help="Fee of one fill, in bps: 10, or 0.1%.")
-SPREAD: Any = typer.Option(None, "--spread", help="Full spread, in bps: 2, or 0.02%.")
+FEE: Any = typer.Option(None, "--fee", help="Fee of one fill: 10bps, 0.1%, or 0.001.")
+SPREAD: Any = typer.Option(None, "--spread", help="Full spread: 2bps, 0.02%, or 0.0002.")
 SLIPPAGE: Any = typer.Option(
-    None, "--slippage", help="Slippage in bps of an order as large as its bar's volume."
+    None, "--slippage", help="Slippage of an order as large as its bar's volume: 1bps, 0.01%."
 )
 SIZE: Any = typer.Option(
     None,
@@ -42,12 +42,12 @@ SIZE: Any = typer.Option(
     "shares of equity.",
 )
 EDGE: Any = typer.Option(
-    None, "--edge", help="Expected net return an entry needs, in bps; default: the settings'."
+    None, "--edge", help="Expected net return an entry needs: 20bps, 0.2%; default: the settings'."
 )
 STOP: Any = typer.Option(
     None,
     "--stop",
-    help="Distance of stop and take-profit from the entry: 200 (bps), 2%, or off.",
+    help="Distance of stop and take-profit from the entry: 200bps, 2%, or off.",
 )
 POSITION_CAP: Any = typer.Option(
     None, "--position-cap", help="Largest position, share of equity: 0.1, 10%, or off."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Literal, TypeVar
 
 from ares.domain.errors import UserError
@@ -12,25 +13,56 @@ from ares.research.window import parse_utc
 T = TypeVar("T", bound=str)
 OFF = ("off", "none", "no")
 
+FRACTION_BELOW = 0.05
+"""A cost without a unit is a fraction below this, and basis points above 1."""
 
-def bps(option: str, text: str | None, off: bool = False) -> float | None:
-    """Return basis points of ``10``, ``10bps`` or ``0.1%``; None for None.
+_BPS_PER_UNIT = {"bps": 1.0, "bp": 1.0, "%": 100.0}
 
-    off : ``off`` is allowed too, and is 0.
 
-    >>> bps("--fee", "10"), bps("--fee", "0.1%"), bps("--stop", "off", off=True)
-    (10.0, 10.0, 0.0)
+def bps(option: str, text: str | None, off: bool = False, signed: bool = False) -> float | None:
+    """Return basis points of ``10bps``, ``0.1%``, or a bare number; None for None.
+
+    A bare number below 0.05 is a fraction, as freqtrade, vectorbt and backtesting.py write costs;
+    above 1 it is basis points. From 0.05 to 1 it may mean either, and is refused.
+
+    off    : ``off`` is allowed too, and is 0.
+    signed : the value may be negative.
+
+    >>> bps("--fee", "0.001"), bps("--fee", "10"), bps("--fee", "10bps"), bps("--fee", "0.1%")
+    (10.0, 10.0, 10.0, 10.0)
     """
     if text is None:
         return None
     plain = text.strip().lower()
     if off and plain in OFF:
         return 0.0
-    scale = 100.0 if plain.endswith("%") else 1.0
-    value = _number(plain.removesuffix("bps").removesuffix("%"))
-    if value is None or not 0.0 <= value * scale <= 10_000.0:
-        raise UserError(f"{option} {text}: write basis points, such as 10, or a percentage, 0.1%")
+    unit = next((each for each in _BPS_PER_UNIT if plain.endswith(each)), "")
+    value = _number(plain.removesuffix(unit).strip())
+    if value is None or (value < 0.0 and not signed):
+        raise UserError(f"{option} {text}: write 10bps, 0.1%, or a fraction, 0.001")
+    if not unit and FRACTION_BELOW <= abs(value) <= 1.0:
+        raise UserError(
+            f"{option} {text} can mean {plain}bps or {value * 100:g}%: write one of them"
+        )
+    scale = _BPS_PER_UNIT.get(unit, 10_000.0 if abs(value) < FRACTION_BELOW else 1.0)
+    if abs(value * scale) > 10_000.0:
+        raise UserError(f"{option} {text}: is above 100%")
     return round(value * scale, 9)
+
+
+def bare_numbers(options: Mapping[str, tuple[str | None, float | None]]) -> list[str]:
+    """Return, for each option written without a unit, what it was read as.
+
+    options : (text, basis points) by name.
+
+    >>> bare_numbers({"--fee": ("0.001", 10.0), "--spread": ("2bps", 2.0), "--stop": (None, None)})
+    ['--fee 0.001: read as 10 bps (0.1%)']
+    """
+    return [
+        f"{name} {text}: read as {value:g} bps ({value / 100:g}%)"
+        for name, (text, value) in options.items()
+        if text and value and _number(text) is not None
+    ]
 
 
 def share(option: str, text: str | None) -> float | None:

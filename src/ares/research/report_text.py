@@ -98,7 +98,7 @@ def rules_text(result: BacktestResult) -> str:
     """Return the costs, sizing and gate of a run in one line."""
     rules = result.rules
     parts = [
-        f"fee {rules.fee_bps:g} bps",
+        f"fee {rules.fee_bps:g} bps ({rules.fee_bps / 100:g}%)",
         f"spread {rules.spread_bps:g} bps",
         f"slippage {rules.slippage_bps:g} bps",
         "filled at the deciding close"
