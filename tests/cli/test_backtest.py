@@ -93,7 +93,7 @@ def test_fees_may_be_written_either_way(here: Path, capsys: pytest.CaptureFixtur
     assert free["fees"] == 0.0
 
 
-def test_the_screen_says_what_a_bare_number_was_read_as(
+def test_the_reading_of_a_bare_number_is_printed(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, out, err = ares(capsys, *SMA, "--no-db", "--fee", "0.001", "--spread", "2bps")
