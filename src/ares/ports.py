@@ -24,7 +24,7 @@ class Clock(Protocol):
         """Return the time in milliseconds since 1970, never less than before."""
 
 
-class MarketFeed(Protocol):
+class Feed(Protocol):
     """Where market data comes from."""
 
     async def run(self, post: Callable[[Event], None]) -> None:

@@ -57,8 +57,8 @@ from ares.journal.run import entries
 from ares.kernel.bars import F64, Bars
 from ares.kernel.features import FEATURE_NAMES, FEATURES_HASH, WARMUP_BARS
 from ares.kernel.trade import Rules
+from ares.runtime.engine.bar_panel import panel_of
 from ares.runtime.engine.code_version import code_hashes
-from ares.runtime.engine.feed import feed_of
 from ares.runtime.engine.history_run import run_history
 from ares.runtime.engine.plan import RunPlan
 from ares.runtime.replay.certify import certify
@@ -344,7 +344,7 @@ def plan_of(scene: Scene) -> RunPlan:
     state = new_state(setup)
     first = hashlib.sha256(snapshot(state)).hexdigest()
     state.setup = msgspec.structs.replace(setup, first_state=first)
-    return RunPlan(state.setup, feed_of(bars, [MINUTE_MS] * len(bars), specs), state)
+    return RunPlan(state.setup, panel_of(bars, [MINUTE_MS] * len(bars), specs), state)
 
 
 def bars_of(part: Part, scene: Scene) -> Bars:

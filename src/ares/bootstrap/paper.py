@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from ares.domain.instrument import Instrument
     from ares.domain.run import RunSetup
     from ares.kernel.features.observations import SeriesHistory
-    from ares.ports import MarketFeed
+    from ares.ports import Feed
+    from ares.runtime.engine.bar_panel import BarPanel
     from ares.runtime.engine.clocks import RunningClock
     from ares.runtime.engine.command_source import DatabaseCommands
-    from ares.runtime.engine.feed import Feed as StoredBars
     from ares.runtime.engine.hot_swap import HotSwap
     from ares.runtime.engine.learner_link import LearnerLink
     from ares.runtime.engine.live_run import LiveEnd, LiveRun
@@ -324,7 +324,7 @@ class _Paper:
             return RunningClock.after(at_ms)
         return RunningClock(begin_ms, self._request.speed)
 
-    def _feed(self, state: State, clock: RunningClock, after_ms: int) -> MarketFeed:
+    def _feed(self, state: State, clock: RunningClock, after_ms: int) -> Feed:
         """Return the feed of what closes after an instant."""
         from ares.bootstrap.venue_feed import venue_feed
         from ares.runtime.engine.stored_feed import StoredFeed
@@ -353,10 +353,10 @@ class _Paper:
         feed = self._stored(setup, after_ms, setup.from_ms)
         return [feed.event(t, warming=True) for t in range(len(feed))]
 
-    def _stored(self, setup: RunSetup, from_ms: int, to_ms: int | None) -> StoredBars:
+    def _stored(self, setup: RunSetup, from_ms: int, to_ms: int | None) -> BarPanel:
         """Return the stored bars of a window, as the engine's feed."""
         from ares.domain.timeframe import Timeframe
-        from ares.runtime.engine.feed import feed_of
+        from ares.runtime.engine.bar_panel import panel_of
         from ares.store.candles import CandleStore
         from ares.store.history import filled_bars
 
@@ -374,4 +374,4 @@ class _Paper:
             )
             for lane in lanes
         ]
-        return feed_of(bars, base_ms, [lane.spec for lane in lanes])
+        return panel_of(bars, base_ms, [lane.spec for lane in lanes])

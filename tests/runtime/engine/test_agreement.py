@@ -32,8 +32,8 @@ from ares.kernel.features import FEATURES_HASH
 from ares.kernel.live import OUT_BARRIER, OUT_EDGE, OUT_P
 from ares.kernel.resample import resample
 from ares.kernel.trade import Rules
+from ares.runtime.engine.bar_panel import panel_of
 from ares.runtime.engine.code_version import code_hashes
-from ares.runtime.engine.feed import feed_of
 from ares.runtime.engine.history_run import RunOptions, run_history
 from ares.runtime.engine.plan import RunPlan
 from ares.runtime.replay.certify import certify
@@ -99,7 +99,7 @@ class Case:
         first = hashlib.sha256(snapshot(state)).hexdigest()
         state.setup = msgspec.structs.replace(setup, first_state=first)
         kept = [self.with_holes(one.between(MIDNIGHT_MS, self.to_ms)) for one in bars]
-        feed = feed_of(kept, [base.ms for base in self.base], self.specs)
+        feed = panel_of(kept, [base.ms for base in self.base], self.specs)
         self.plan = RunPlan(state.setup, feed, state)
 
     def model(self, seed: int) -> Any:

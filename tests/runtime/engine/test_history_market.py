@@ -26,7 +26,7 @@ from ares.domain.timeframe import MINUTE_MS
 from ares.domain.venue import SIMULATED, VenueTraits
 from ares.kernel.bar_aggregation import ClosingBars
 from ares.kernel.stretch import KnownBars
-from ares.runtime.engine.feed import Feed
+from ares.runtime.engine.bar_panel import BarPanel
 from ares.runtime.engine.history_market import HistoryMarket, VirtualClock, open_orders
 from ares.runtime.engine.loop import Loop
 
@@ -35,14 +35,14 @@ PROMPT = SIMULATED
 ASKED = msgspec.structs.replace(SIMULATED, account_ms=ACCOUNT_MS)
 
 
-def feed_of(start_ms: int, rows: Sequence[Sequence[int]]) -> Feed:
+def panel_of(start_ms: int, rows: Sequence[Sequence[int]]) -> BarPanel:
     """Return bars of open, high, low, close in ticks: of both instruments the same."""
     n = len(rows)
     ticks = np.repeat(np.array(rows, np.int64)[:, None, :], 2, axis=1)
     ohlcv = np.concatenate([ticks / 100.0, np.full((n, 2, 1), 50.0)], axis=2)
     close_ms = start_ms + MINUTE_MS * np.arange(1, n + 1, dtype=np.int64)
     present, flat = np.ones((n, 2), np.bool_), np.zeros((n, 2), np.bool_)
-    return Feed(close_ms, ohlcv, present, flat, ticks, np.full((n, 2), 50_000, np.int64), 2)
+    return BarPanel(close_ms, ohlcv, present, flat, ticks, np.full((n, 2), 50_000, np.int64), 2)
 
 
 class Market:
@@ -59,7 +59,7 @@ class Market:
         self.venue = SimulatedVenue(state.params, 2, inbox.append, self.clock.now_ms)
         self.loop = Loop(state, self, self.venue, NO_MODELS, self.clock, inbox, [self.watch])
         self.market = HistoryMarket(self.loop, self.venue, self.clock)
-        self.feed = feed_of(self.two.at_ms, rows)
+        self.feed = panel_of(self.two.at_ms, rows)
 
     def event(
         self, seq: int, event: Event, at_ms: int = 0, causation: int = 0, correlation: int = 0

@@ -9,7 +9,7 @@ from ares.core.stretch import StretchSteps
 from ares.domain.order_events import TimeReached
 from ares.kernel.stretch import KnownBars
 from ares.runtime.engine.bar_fills import fill_at_open
-from ares.runtime.engine.feed import Feed
+from ares.runtime.engine.bar_panel import BarPanel
 from ares.runtime.engine.loop import Loop
 
 
@@ -37,12 +37,12 @@ class HistoryMarket:
     def __init__(self, loop: Loop, venue: SimulatedVenue, clock: VirtualClock) -> None:
         self._loop, self._venue, self._clock = loop, venue, clock
 
-    def instant(self, feed: Feed, t: int, warming: bool) -> None:
+    def instant(self, feed: BarPanel, t: int, warming: bool) -> None:
         """Process row ``t``: first the fills at the venue within it, then its close."""
         self.before_close(feed, t, warming)
         self.close(feed, t, warming)
 
-    def before_close(self, feed: Feed, t: int, warming: bool) -> None:
+    def before_close(self, feed: BarPanel, t: int, warming: bool) -> None:
         """Process what comes in row ``t`` before its close: fills at the venue, and deadlines."""
         if self._venue.busy and not warming:
             for lane in sorted(self._venue.busy):
@@ -53,7 +53,7 @@ class HistoryMarket:
             self._clock.advance(self._loop.due_ms)
             self._loop.process(TimeReached(self._loop.due_ms))
 
-    def close(self, feed: Feed, t: int, warming: bool) -> None:
+    def close(self, feed: BarPanel, t: int, warming: bool) -> None:
         """Process the close of row ``t``."""
         self._clock.advance(int(feed.close_ms[t]))
         self._loop.process(feed.event(t, warming))
@@ -74,7 +74,7 @@ class HistoryMarket:
         self._loop.take(stepped)
         return stepped.instants
 
-    def _fills(self, feed: Feed, t: int, lane: int) -> None:
+    def _fills(self, feed: BarPanel, t: int, lane: int) -> None:
         state = self._loop.state
         open_ms = int(feed.close_ms[t] - state.intervals.base_ms[lane])
         self._clock.advance(open_ms)

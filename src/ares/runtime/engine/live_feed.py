@@ -43,7 +43,7 @@ Connect = Callable[[Callable[[MarketData], None]], MarketDataSource]
 
 
 class LiveFeed:
-    """Drives an assembler from a source: a ``MarketFeed``.
+    """Drives an assembler from a source: a ``Feed``.
 
     series : what becomes known of external series, before the bars that may use it.
     keep   : called every hour and at the end with each instrument's usual silences.

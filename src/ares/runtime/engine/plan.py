@@ -27,8 +27,8 @@ from ares.kernel.features.columns import require_same_columns
 from ares.kernel.features.observations import NO_HISTORY, SeriesHistory
 from ares.kernel.features.user import UserFeatures
 from ares.kernel.trade import Rules
+from ares.runtime.engine.bar_panel import BarPanel, panel_of
 from ares.runtime.engine.code_version import code_hashes
-from ares.runtime.engine.feed import Feed, feed_of
 from ares.runtime.engine.feed_warmup import warm_features, warm_series
 from ares.runtime.engine.series import series_event
 from ares.store.candles import CandleStore
@@ -56,7 +56,7 @@ class RunPlan:
     """
 
     setup: RunSetup
-    feed: Feed
+    feed: BarPanel
     state: State
     history: SeriesHistory = NO_HISTORY
 
@@ -139,7 +139,7 @@ def plan_run(
     return _warm_plan(state, feed, history)
 
 
-def _warm_plan(state: State, feed: Feed, history: SeriesHistory) -> RunPlan:
+def _warm_plan(state: State, feed: BarPanel, history: SeriesHistory) -> RunPlan:
     """Return the plan of a state with warm features: series as of the feed's start, its hash."""
     end_ms = int(feed.close_ms[-1])
     rest = tuple(rows.until(end_ms) for rows in warm_series(state, history, state.setup.warm_ms))
@@ -201,10 +201,10 @@ def _feed_bars(
         warm_ms += DAY_MS
 
 
-def _feed(setup: RunSetup, bars: Sequence[Bars]) -> Feed:
+def _feed(setup: RunSetup, bars: Sequence[Bars]) -> BarPanel:
     """Return the feed of a run's lanes; raise UserError where its window has no candles."""
     lanes = setup.instruments[: setup.n_instruments]
-    feed = feed_of(bars, [lane.base_ms for lane in lanes], [lane.spec for lane in lanes])
+    feed = panel_of(bars, [lane.base_ms for lane in lanes], [lane.spec for lane in lanes])
     if setup.to_ms != NO_END and not (feed.close_ms > setup.from_ms).any():
         window = f"{utc_text(setup.from_ms)} and {utc_text(setup.to_ms)}"
         raise UserError(f"no candles between {window}")

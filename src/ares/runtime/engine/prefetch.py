@@ -28,7 +28,7 @@ from ares.kernel.features import N_FEATURES
 from ares.kernel.features.observations import NO_HISTORY, SeriesHistory
 from ares.kernel.live import KeptRows, scan_closes
 from ares.kernel.stretch import KnownBars
-from ares.runtime.engine.feed import Feed
+from ares.runtime.engine.bar_panel import BarPanel
 from ares.runtime.engine.series import run_columns
 
 BLOCK_INSTANTS = 4_096
@@ -46,7 +46,7 @@ class Prefetch:
     def __init__(
         self,
         models: Scorers,
-        feed: Feed,
+        feed: BarPanel,
         block: int = BLOCK_INSTANTS,
         history: SeriesHistory = NO_HISTORY,
         *,
@@ -213,7 +213,7 @@ class Fold:
             FeatureRows(state.features[:n, :, :N_FEATURES].copy(), due, due.copy()),
         )
 
-    def rows(self, feed: Feed, first: int, end: int) -> tuple[NDArray[np.float32], I64]:
+    def rows(self, feed: BarPanel, first: int, end: int) -> tuple[NDArray[np.float32], I64]:
         """Fold rows of the feed; return the warm rows of features, and of each the row of the feed
         from ``first`` on, instrument and timeframe.
         """

@@ -6,14 +6,14 @@ import asyncio
 from collections.abc import Callable
 
 from ares.domain.events import Event
+from ares.runtime.engine.bar_panel import BarPanel
 from ares.runtime.engine.clocks import RunningClock
-from ares.runtime.engine.feed import Feed
 
 
 class StoredFeed:
     """Posts the rows of a feed after ``after_ms``, at the speed of its clock, then ends."""
 
-    def __init__(self, feed: Feed, clock: RunningClock, after_ms: int) -> None:
+    def __init__(self, feed: BarPanel, clock: RunningClock, after_ms: int) -> None:
         self._feed, self._clock, self._after_ms = feed, clock, after_ms
 
     async def run(self, post: Callable[[Event], None]) -> None:

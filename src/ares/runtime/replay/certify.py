@@ -24,7 +24,7 @@ from ares.kernel.bars import F64, I64
 from ares.kernel.features.user import UserFeatures
 from ares.kernel.trade import Signals, TradeLog
 from ares.kernel.trade.layout import CANCEL_STOP, REASON_NAMES, REFUSAL, Records
-from ares.runtime.engine.feed import Feed
+from ares.runtime.engine.bar_panel import BarPanel
 from ares.runtime.engine.history_market import open_orders
 from ares.runtime.engine.hot_swap import Opener
 from ares.runtime.engine.series import history_of_events, series_facts_of
@@ -126,7 +126,7 @@ def _compare_all(
     computed: dict[str, list[Row]],
     signals: Signals,
     log: TradeLog,
-    feed: Feed,
+    feed: BarPanel,
     series: list[Row],
 ) -> Iterator[tuple[str, int, int, dict[str, Any] | None]]:
     """Yield (kind, compared, different, the first difference in full), decisions first.
@@ -163,7 +163,7 @@ def recompute(
     scorers: Scorers,
     user: UserFeatures | None = None,
     open_ensemble: Opener | None = None,
-) -> tuple[TradeLog, Signals, Feed]:
+) -> tuple[TradeLog, Signals, BarPanel]:
     """Return a stretch of a run by the backtest path, and the feed of all of it.
 
     start : the state before the run's first event, from which features are computed.

@@ -43,7 +43,7 @@ from ares.kernel.trade.layout import (
     N_BREAKERS,
     REFUSAL_NAMES,
 )
-from ares.runtime.engine.feed import ClosedBars, Feed
+from ares.runtime.engine.bar_panel import BarPanel, ClosedBars
 from ares.runtime.engine.hot_swap import Opener
 from ares.runtime.engine.series import history_of_events, run_columns
 from ares.runtime.replay.explanation import (
@@ -191,7 +191,7 @@ def _medians(
 def _own(
     first: State,
     setup: RunSetup,
-    feed: Feed,
+    feed: BarPanel,
     i: int,
     j: int,
     closed_ms: NDArray[np.int64],

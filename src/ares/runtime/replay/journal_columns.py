@@ -42,7 +42,7 @@ from ares.domain.order_events import (
 from ares.domain.run import RunSetup
 from ares.journal.run import JournalEntry
 from ares.kernel.bars import I64
-from ares.runtime.engine.feed import CATCHING_UP, ClosedBars
+from ares.runtime.engine.bar_panel import CATCHING_UP, ClosedBars
 from ares.runtime.replay.recompute import SlotChanges
 
 Row = tuple[Any, ...]

@@ -36,7 +36,7 @@ from ares.kernel.features.scan import reference_close
 from ares.kernel.features.user import UserFeatures
 from ares.kernel.resample import resample
 from ares.kernel.trade import Signals
-from ares.runtime.engine.feed import UNSCORED, Feed
+from ares.runtime.engine.bar_panel import UNSCORED, BarPanel
 from ares.runtime.engine.hot_swap import Opener
 from ares.runtime.engine.series import run_columns
 from ares.runtime.replay.user_columns import base_bars_of, own_columns
@@ -90,7 +90,7 @@ class RunFeatures:
         self,
         setup: RunSetup,
         state: State,
-        feed: Feed,
+        feed: BarPanel,
         uses: NDArray[np.uint8],
         scorers: Scorers,
         user: UserFeatures | None,

@@ -27,7 +27,7 @@ from ares.journal.run import (
 )
 from ares.journal.snapshots import load_snapshot
 from ares.kernel.features.user import UserFeatures
-from ares.runtime.engine.feed import ClosedBars
+from ares.runtime.engine.bar_panel import ClosedBars
 from ares.runtime.engine.hot_swap import HotSwap, Opener
 from ares.runtime.engine.prefetch import Prefetch
 from ares.runtime.engine.series import history_of_events

@@ -19,7 +19,7 @@ from ares.kernel.bars import I64
 from ares.kernel.live import observe_closes
 from ares.kernel.trade import Market, Signals, TradeLog, scan
 from ares.kernel.trade.layout import HOLD_ALL, HOLD_ENTRIES
-from ares.runtime.engine.feed import CATCH_UP_ENDS, CATCHING_UP, Feed
+from ares.runtime.engine.bar_panel import CATCH_UP_ENDS, CATCHING_UP, BarPanel
 from ares.runtime.replay.recompute import TimedChange
 
 HOLDS = {CATCHING_UP: HOLD_ALL, CATCH_UP_ENDS: HOLD_ENTRIES}
@@ -29,11 +29,11 @@ HOLDS = {CATCHING_UP: HOLD_ALL, CATCH_UP_ENDS: HOLD_ENTRIES}
 class DecisionRows:
     """The instants of a run, and which of them are decided on in one stretch of it.
 
-    uses    : (n_instants,) what the engine did with each, see ``engine.feed``.
+    uses    : (n_instants,) what the engine did with each, see ``engine.bar_panel``.
     first   : row of the stretch's first instant. decided: (n_decisions,) rows of its decisions.
     """
 
-    feed: Feed
+    feed: BarPanel
     uses: NDArray[np.uint8]
     first: int
     decided: I64

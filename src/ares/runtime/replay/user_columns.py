@@ -9,7 +9,7 @@ from ares.core.bar_windows import bars_of
 from ares.core.state import State
 from ares.kernel.bars import Bars, Bools
 from ares.kernel.features.user import UserFeatures
-from ares.runtime.engine.feed import Feed
+from ares.runtime.engine.bar_panel import BarPanel
 
 
 def own_columns(
@@ -30,7 +30,7 @@ def own_columns(
     return user.of(Bars.concat([before, bars]), interval_ms, rows)[len(before) :]
 
 
-def base_bars_of(feed: Feed, i: int, base_ms: int) -> Bars:
+def base_bars_of(feed: BarPanel, i: int, base_ms: int) -> Bars:
     """Return one instrument's base bars from the feed."""
     rows = feed.present[:, i]
     o, h, low, c, v = feed.ohlcv[rows, i].T

@@ -1,4 +1,4 @@
-"""Stored candles of several instruments as a feed: one event for each closing instant."""
+"""Base bars of several instruments by closing instant, as arrays: one event for each instant."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ares.kernel.trade import to_grid
 
 
 @dataclass(frozen=True, slots=True)
-class Feed:
+class BarPanel:
     """Base bars on the union of their closing instants.
 
     close_ms : (n,) rising, but for late bars of a journal.
@@ -52,20 +52,20 @@ class Feed:
             int(self.close_ms[t]), ohlcv.tobytes(), present.tobytes(), flat.tobytes(), kind
         )
 
-    def for_lanes(self, setup: RunSetup) -> Feed:
-        """Return the feed with a column for each lane of a run: both halves are the same."""
+    def for_lanes(self, setup: RunSetup) -> BarPanel:
+        """Return the panel with a column for each lane of a run: both halves are the same."""
         if not setup.challenger_lanes:
             return self
         return self._map(lambda a: np.concatenate((a, a), axis=1))
 
-    def for_instruments(self) -> Feed:
-        """Return the feed with one column for each instrument."""
+    def for_instruments(self) -> BarPanel:
+        """Return the panel with one column for each instrument."""
         if self.present.shape[1] == self.n_instruments:
             return self
         return self._map(lambda a: np.ascontiguousarray(a[:, : self.n_instruments]))
 
-    def _map(self, change: Callable[[NDArray[Any]], NDArray[Any]]) -> Feed:
-        return Feed(
+    def _map(self, change: Callable[[NDArray[Any]], NDArray[Any]]) -> BarPanel:
+        return BarPanel(
             self.close_ms,
             change(self.ohlcv),
             change(self.present),
@@ -76,8 +76,10 @@ class Feed:
         )
 
 
-def feed_of(bars: Sequence[Bars], base_ms: Sequence[int], specs: Sequence[InstrumentSpec]) -> Feed:
-    """Return the bars of all instruments, each with its own base interval, as one feed."""
+def panel_of(
+    bars: Sequence[Bars], base_ms: Sequence[int], specs: Sequence[InstrumentSpec]
+) -> BarPanel:
+    """Return the bars of all instruments, each with its own base interval, as one panel."""
     closes = [series.ts_ms + ms for series, ms in zip(bars, base_ms, strict=True)]
     close_ms = np.unique(np.concatenate(closes)).astype(np.int64)
     n, n_instruments = len(close_ms), len(bars)
@@ -96,7 +98,7 @@ def feed_of(bars: Sequence[Bars], base_ms: Sequence[int], specs: Sequence[Instru
         lots[rows, i] = to_grid(series.volume, specs[i].qty_decimals)
         present[rows, i] = True
         flat[rows, i] = series.flat
-    return Feed(close_ms, ohlcv, present, flat, ticks, lots, n_instruments)
+    return BarPanel(close_ms, ohlcv, present, flat, ticks, lots, n_instruments)
 
 
 _REFUSED = EventRefused.__name__.encode()
@@ -156,12 +158,12 @@ class ClosedBars:
         known_later = event.kind == "late" and self._series_ms > event.ts_ms
         return UNSCORED if known_later else FOLDED
 
-    def feed(self, setup: RunSetup) -> Feed:
-        """Return the bars as the feed of a run's lanes."""
+    def feed(self, setup: RunSetup) -> BarPanel:
+        """Return the bars as the panel of a run's lanes."""
         specs = [lane.spec for lane in setup.instruments[: setup.n_instruments]]
-        return self.feed_of(specs).for_lanes(setup)
+        return self.panel_of(specs).for_lanes(setup)
 
-    def feed_of(self, specs: Sequence[InstrumentSpec]) -> Feed:
+    def panel_of(self, specs: Sequence[InstrumentSpec]) -> BarPanel:
         """Return the bars as the feed that they came from."""
         close_ms = np.array(self._close_ms, np.int64)
         n_instruments = len(specs)
@@ -175,4 +177,4 @@ class ClosedBars:
             ticks[:, i] = to_grid(ohlcv[:, i, :4], spec.price_decimals)
             ticks[~present[:, i], i] = 0
             lots[:, i] = to_grid(ohlcv[:, i, 4], spec.qty_decimals)
-        return Feed(close_ms, ohlcv, present, flat, ticks, lots, n_instruments)
+        return BarPanel(close_ms, ohlcv, present, flat, ticks, lots, n_instruments)
