@@ -23,7 +23,8 @@ from tests.sim.world import World
 from ares.runtime.engine.code_version import code_hashes
 
 HERE = Path(__file__).parent
-BATCH = 50
+BATCH_EVENTS = 15_000
+"""About so many events are run between two writes of the results."""
 
 
 def identity() -> str:
@@ -37,11 +38,11 @@ def identity() -> str:
     return digest.hexdigest()[:16]
 
 
-def run_batch(first: int, n_events: int) -> tuple[dict[str, int], list[dict[str, Any]]]:
+def run_batch(seeds: range, n_events: int) -> tuple[dict[str, int], list[dict[str, Any]]]:
     """Run a batch of seeds; return what happened in them, and what they broke."""
     counts: Counter[str] = Counter()
     broken: list[dict[str, Any]] = []
-    for seed in range(first, first + BATCH):
+    for seed in seeds:
         world = World(seed, n_events)
         try:
             world.run()
@@ -79,16 +80,19 @@ def main() -> int:
     known = json.loads(chosen.results.read_text()) if chosen.results.exists() else {}
     record = known.setdefault(key, {"next": 0, "counts": {}, "broken": []})
     counts: Counter[str] = Counter(record["counts"])
+    size = max(1, BATCH_EVENTS // chosen.events)
     until_s = time.monotonic() + 60.0 * chosen.minutes
     with ProcessPoolExecutor(chosen.workers) as pool:
         while record["next"] < chosen.seeds and time.monotonic() < until_s:
-            firsts = range(record["next"], record["next"] + BATCH * chosen.workers, BATCH)
-            for found, broken in pool.map(run_batch, firsts, [chosen.events] * len(firsts)):
+            first = record["next"]
+            until = min(chosen.seeds, first + size * chosen.workers)
+            batches = [range(n, min(until, n + size)) for n in range(first, until, size)]
+            for found, broken in pool.map(run_batch, batches, [chosen.events] * len(batches)):
                 counts.update(found)
                 record["broken"] += broken
                 for failure in broken:
                     sys.stdout.write(f"seed {failure['seed']}: {failure['finding']}\n")
-            record["next"], record["counts"] = firsts[-1] + BATCH, dict(sorted(counts.items()))
+            record["next"], record["counts"] = until, dict(sorted(counts.items()))
             chosen.results.parent.mkdir(parents=True, exist_ok=True)
             chosen.results.write_text(json.dumps(known, indent=1))
     done = ", ".join(f"{counts[name]:,} {name}" for name in ("worlds", "events", "orders"))
