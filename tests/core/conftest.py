@@ -22,6 +22,7 @@ from ares.domain.model_events import ModelPublished, SlotChanged
 from ares.domain.order_events import (
     AccountSeen,
     CommandGiven,
+    DifferenceFound,
     OrderAccepted,
     OrderEnded,
     OrderFilled,
@@ -251,6 +252,11 @@ class TwoInstruments:
     def lookups_of(effects: list[Effect]) -> list[str]:
         """Return the client ids that effects look up."""
         return [e.client_id for e in effects if isinstance(e, QueryOrder)]
+
+    @staticmethod
+    def differences_of(effects: list[Effect]) -> list[tuple[int, str, int]]:
+        """Return instrument, kind and lots of the differences that are found."""
+        return [(e.instrument, e.kind, e.lots) for e in effects if isinstance(e, DifferenceFound)]
 
 
 @pytest.fixture

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ares.core.balances import SETTLE_MS
 from ares.core.halts import BY_DIFFERENCE, BY_DOUBT
-from ares.core.reconcile import DOUBT_MS_MAX, SETTLE_MS
+from ares.core.orders import DOUBT_MS_MAX
 from ares.domain.order_events import (
     CommandDone,
     CommandRefused,

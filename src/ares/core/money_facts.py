@@ -14,6 +14,7 @@ from typing import NamedTuple, get_args
 import msgspec
 import numpy as np
 
+from ares.core.balances import take_balances
 from ares.core.execution import forget
 from ares.core.initial_state import write_rules
 from ares.core.ledger import apply_execution, book_settled, pay_gas
@@ -24,7 +25,6 @@ from ares.core.orders import (
     execute,
     sent,
 )
-from ares.core.reconcile import take_balances
 from ares.core.single_facts import (
     note_signal,
     reserve,

@@ -17,6 +17,9 @@ from ares.domain.venue import VenueTraits
 
 OWNER_DIGITS = 8
 ID_DIGITS = 32
+DOUBT_MS_MAX = 60_000
+"""An outcome unknown for so long halts its instrument, until it is known or a person looks."""
+
 ENDED_KEPT_MS = 30 * 86_400_000
 """How long an ended order is kept, for executions that are reported late."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from ares.store.schema import ID, Time
+from ares.store.columns import ID, Time
 
 revision = "0001"
 down_revision = None

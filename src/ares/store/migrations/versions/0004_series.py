@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from ares.store.schema import Time
+from ares.store.columns import Time
 
 revision = "0004"
 down_revision = "0003"

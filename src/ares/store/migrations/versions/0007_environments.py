@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from ares.store.schema import ID, Time
+from ares.store.columns import ID, Time
 
 revision = "0007"
 down_revision = "0006"
