@@ -1,0 +1,89 @@
+"""The venue's balances against the ledger: compared, and never taken over."""
+
+from __future__ import annotations
+
+from ares.core.halts import differ
+from ares.core.orders import DOUBT_MS_MAX, Order
+from ares.core.slot import lanes_of
+from ares.core.state import State
+from ares.domain.events import Effect
+from ares.domain.order_events import AccountSeen, QueryOrder
+
+MOVING_MS = 30_000
+"""An order that has not filled for so long does not explain a mismatch of balances."""
+
+LOOKED_BACK_MS = 900_000
+ENDED_MAX = 20
+"""Before a mismatch of balances is one, so many orders that ended in so long are looked up, until
+each has answered or ``DOUBT_MS_MAX`` has passed."""
+
+SETTLE_MS = 5_000
+"""Two reports of balances must agree, so far apart, before a mismatch is one."""
+
+
+def take_balances(state: State, event: AccountSeen) -> bool:
+    """Take the first balances as what is held outside the ledger; return whether these are."""
+    if state.account_known or state.orders:
+        return False
+    known = [_held(state, i) + _unsettled(state, i) for i in range(state.setup.n_instruments)]
+    state.outside_lots = [seen - lots for seen, lots in zip(event.lots, known, strict=True)]
+    state.account_known = True
+    return True
+
+
+def compare(state: State, i: int, lots: int) -> list[Effect]:
+    """Compare one balance, where nothing is on its way that could explain a mismatch."""
+    lanes = lanes_of(state.setup, i)
+    if any(_is_moving(state, o) for o in state.orders.values() if o.instrument in lanes):
+        state.mismatch_ms[i] = 0
+        return []
+    beyond = lots - _held(state, i) - state.outside_lots[i]
+    unsettled = _unsettled(state, i)
+    if beyond == unsettled:
+        state.mismatch_ms[i] = 0
+        return []
+    is_new = state.mismatch_ms[i] == 0
+    since_ms = state.mismatch_ms[i] = state.mismatch_ms[i] or state.at_ms
+    waited_ms = state.at_ms - since_ms
+    unanswered = _look_up_ended(state, lanes, since_ms)
+    if waited_ms < (DOUBT_MS_MAX if unanswered else SETTLE_MS):
+        state.account_due_ms = since_ms + (waited_ms // SETTLE_MS + 1) * SETTLE_MS
+        return unanswered if is_new or waited_ms >= SETTLE_MS else []
+    state.mismatch_ms[i] = 0
+    detail = f"the venue holds {beyond - unsettled:+d} lots that the ledger does not"
+    return [*differ(state, i, "balance", detail, lots=beyond - unsettled)]
+
+
+def _held(state: State, i: int) -> int:
+    lanes = lanes_of(state.setup, i)
+    return sum(int(state.trade.book[lane]["position_lots"]) for lane in lanes)
+
+
+def _unsettled(state: State, i: int) -> int:
+    """Return the lots of an instrument's differences, which wait to be taken as held outside."""
+    lanes = lanes_of(state.setup, i)
+    return sum(d.lots for d in state.differences if d.instrument in lanes)
+
+
+def _is_moving(state: State, order: Order) -> bool:
+    """Return whether executions of an open order may be on their way: a stop that only rests has
+    none, and one that has not filled for long does not fill now.
+    """
+    if order.doubt_ms:
+        return True
+    if order.kind == "stop" and order.filled_lots == 0:
+        return False
+    return state.at_ms - max(order.sent_ms, order.filled_ms) < MOVING_MS
+
+
+def _look_up_ended(state: State, lanes: tuple[int, ...], since_ms: int) -> list[Effect]:
+    """Look up what has ended lately and has not answered since: an execution of it may never have
+    been reported.
+    """
+    from_ms = since_ms - LOOKED_BACK_MS
+    ended = [o for o in state.ended.values() if o.instrument in lanes and o.ended_ms > from_ms]
+    return [
+        QueryOrder(order.client_id, order.instrument)
+        for order in ended[-ENDED_MAX:]
+        if order.reported_ms <= max(since_ms, order.ended_ms)
+    ]
