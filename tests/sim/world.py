@@ -8,19 +8,18 @@ kernel, order machine, loop, journal records and snapshots.
 from __future__ import annotations
 
 from collections import Counter, deque
-from functools import partial
 from random import Random
 
-import msgspec
-import numpy as np
 from tests.sim.people import drawn_command, wanted_at_rest
 from tests.sim.promises import Finding, Promises
 from tests.sim.world_journal import Crash, Files, Records, Recovered, WorldJournal
+from tests.sim.world_market import Market
 from tests.sim.world_setup import (
     CALM_MS,
     SCORERS,
     SNAPSHOT_EVENTS,
     START_MS,
+    YEAR_MS,
     N,
     first_snapshot,
     order_lots_max_of,
@@ -32,8 +31,7 @@ from ares.core.models import Models
 from ares.core.snapshot import snapshot
 from ares.core.state import State
 from ares.domain.errors import ExternalError
-from ares.domain.events import BarsClosed, Command, EngineStarted, Event, RunStarted
-from ares.domain.feed_events import BarCorrected
+from ares.domain.events import Command, EngineStarted, Event, RunStarted
 from ares.domain.order_events import (
     ClockSkewMeasured,
     CommandGiven,
@@ -44,15 +42,12 @@ from ares.domain.order_events import (
 from ares.domain.run import RunSetup
 from ares.domain.timeframe import MINUTE_MS
 from ares.journal.run import JournalEntry
-from ares.kernel.bars import F64
 from ares.kernel.trade.money import notional_units
 from ares.runtime.engine.clocks import start_ms
 from ares.runtime.engine.loop import Loop
 from ares.sim.attacking_venue import AttackingVenue
 from ares.sim.faults import Chance, Faults, Occasion, drawn
 from ares.sim.schedule import Schedule
-
-YEAR_MS = 366 * 86_400_000
 
 
 class World:
@@ -77,20 +72,17 @@ class World:
         self.venue = AttackingVenue(
             N, self.schedule, Random(seed ^ 0x5EED), self.chance, self._post, self._units
         )
-        self.market = Random(seed ^ 0xFACE)
+        self.market = Market(self, Random(seed ^ 0xFACE))
         self.people = Random(seed ^ 0xC0DE)
-        self.prices = [10_000, 10_000]
-        self.opens, self.lows, self.highs = [list(self.prices) for _ in range(3)]
-        self.venue.prices = list(self.prices)
+        self.venue.prices = list(self.market.prices)
         self.venue.order_lots_max = order_lots_max_of(self.setup)
         self.cash_start = 0
         self.ahead_ms = self.refused_ms = 0
         self.clock_known = False
         self.crash_allowed = self.changing = False
         self.running = False
-        self.calm = self.is_closed = False
-        self.commands = self.mute_bars = 0
-        self.missed: list[BarsClosed] = []
+        self.calm = False
+        self.commands = 0
         self.at_crash: tuple[int, bytes] | None = None
         self.epochs = 0
         self.promises = Promises(self)
@@ -105,7 +97,7 @@ class World:
         """Run all events, then let the world calm down, and check what is left."""
         self._start()
         self.cash_start = int(self.state.trade.account[0]["cash"])
-        self.schedule.after(MINUTE_MS, self._bar)
+        self.schedule.after(MINUTE_MS, self.market.bar)
         self.schedule.after(self.draw.randint(1, 30_000), self._disturb)
         while self.state.seq < self.n_events:
             self._advance()
@@ -125,7 +117,7 @@ class World:
         due_world_ms = due_ms - self.ahead_ms
         if due_ms and due_world_ms <= next_ms:
             self.schedule.now_ms = max(self.schedule.now_ms, due_world_ms)
-            self._process(TimeReached(self._clock_ms()))
+            self.process(TimeReached(self._clock_ms()))
         else:
             self.schedule.step()
         self.promises.check_venue()
@@ -140,7 +132,7 @@ class World:
             self._advance()
             if self.schedule.now_ms > until_ms - CALM_MS // 2:
                 self._operate()
-        self.is_closed = True  # the market; what is on its way arrives
+        self.market.is_closed = True  # what is on its way arrives
         until_ms = self.schedule.now_ms + CALM_MS // 2
         while self.schedule.now_ms < until_ms:
             self._advance()
@@ -165,7 +157,7 @@ class World:
         self.clock_known = True
         if self.refused_ms and self.ahead_ms < 0:  # time goes on from the venue's
             self.refused_ms = self.ahead_ms = 0
-        self._process(ClockSkewMeasured(self._clock_ms(), -self.ahead_ms))
+        self.process(ClockSkewMeasured(self._clock_ms(), -self.ahead_ms))
 
     def send(self, command: Command) -> None:
         """Take a command for the venue: a port of the loop. The process may end before each."""
@@ -180,9 +172,9 @@ class World:
         """Take an event for the engine; while none runs it is lost."""
         if not self.running:
             return
-        self._process(event)
+        self.process(event)
 
-    def _process(self, event: Event | JournalEntry) -> None:
+    def process(self, event: Event | JournalEntry) -> None:
         """Let the engine take an event, or finish one that was journaled before a crash."""
         if not self.running:
             return
@@ -226,7 +218,7 @@ class World:
 
     def _upgrade(self) -> None:
         """Stop cleanly, as the old version does before a new one goes on."""
-        self._process(Stopping(self._clock_ms()))
+        self.process(Stopping(self._clock_ms()))
         if not self.running:
             return
         self.counts["upgrades"] += 1
@@ -277,13 +269,13 @@ class World:
         self.clock_known = False
         self.schedule.after(self.draw.randint(50, 1_500), self._measure_clock)
         if found.unanswered is not None:
-            self._process(found.unanswered)
+            self.process(found.unanswered)
         if found.is_new:
-            self._process(RunStarted(self.setup))
+            self.process(RunStarted(self.setup))
             return
         hashes, nonce = {"engine": f"v{self.version}"}, f"epoch-{self.epochs}"
         restarted = found.restarted or ()
-        self._process(EngineStarted(hashes, state.seq, nonce, restarted, self.refused_ms))
+        self.process(EngineStarted(hashes, state.seq, nonce, restarted, self.refused_ms))
 
     def _set_clock(self, state: State) -> None:
         """Set the engine's clock from a machine's that may be wrong, by seconds or by a year."""
@@ -320,80 +312,6 @@ class World:
 
     # --- what happens --------------------------------------------------------------------------
 
-    def _bar(self) -> None:
-        """Let a minute pass: prices move through its open, low and close; then the bar comes."""
-        self.schedule.after(MINUTE_MS, self._bar)
-        if self.is_closed:
-            return
-        if self.chance.happens("feed_mute"):
-            self.mute_bars = self.draw.randint(2, 10)
-        rows, here = [], bytearray()
-        for i in range(N):
-            opened, close = self.opens[i], self.prices[i]
-            low = min(self.lows[i], opened, close)
-            high = max(self.highs[i], opened, close)
-            bar = [opened / 100, high / 100, low / 100, close / 100, 400.0]
-            if self.chance.happens("bar_wrong"):
-                bar[self.market.randrange(4)] = self.market.choice([0.0, -1.0, float("nan"), 1e12])
-                if bar[1] == 1e12:
-                    bar[0] = bar[3] = 1e12  # a bar of its own, and quite impossible
-            rows.append(bar)
-            here.append(not self.chance.happens("bar_missing"))
-        self._trade_a_minute()
-        ts_ms = self.schedule.now_ms // MINUTE_MS * MINUTE_MS
-        if self.chance.happens("bar_wrong"):
-            ts_ms += self.market.choice([YEAR_MS, -MINUTE_MS])
-        event = BarsClosed(ts_ms, np.array(rows).tobytes(), bytes(here), b"\0" * N)
-        for i in range(N):
-            if not here[i]:
-                self._send_late(event, i)
-        if self.mute_bars:
-            self.mute_bars -= 1
-            self.missed.append(event)
-        elif self.chance.happens("bar_late"):
-            self.schedule.after(self.draw.randint(1_000, 120_000), lambda: self._process(event))
-        else:
-            self._catch_up()
-            self._process(event)
-        if self.chance.happens("bar_corrected"):
-            self._correct(event, np.array(rows))
-
-    def _send_late(self, event: BarsClosed, instrument: int) -> None:
-        """Send one instrument's bar minutes after its instant, also where newer ones came."""
-        here = bytes(i == instrument for i in range(N))
-        late = msgspec.structs.replace(event, present=here, kind="late")
-        self.schedule.after(self.draw.randint(1, 150_000), lambda: self._process(late))
-
-    def _catch_up(self) -> None:
-        """Send the bars that the engine missed while the feed was mute; some are lost for ever."""
-        missed, self.missed = self.missed, []
-        for k, event in enumerate(missed):
-            ends = k == len(missed) - 1
-            if ends or not self.chance.happens("bar_missing"):
-                self._process(msgspec.structs.replace(event, kind="catch_up", catch_up_ends=ends))
-
-    def _correct(self, event: BarsClosed, rows: F64) -> None:
-        """Say that bars were changed, and send them again as if that were possible."""
-        changed = rows * self.draw.choice([1.0, 1.01])
-        for i in range(N):
-            before, after = tuple(rows[i].tolist()), tuple(changed[i].tolist())
-            self._process(BarCorrected(event.ts_ms, i, before, after))
-        self._process(msgspec.structs.replace(event, ohlcv=changed.tobytes()))
-
-    def _trade_a_minute(self) -> None:
-        """Let both instruments trade at a few prices within the coming minute."""
-        self.opens, self.lows, self.highs = [list(self.prices) for _ in range(3)]
-        for i in range(N):
-            for _ in range(self.market.randint(1, 4)):
-                wait_ms = self.market.randint(1, MINUTE_MS - 1)
-                self.schedule.after(wait_ms, partial(self._trade, i))
-
-    def _trade(self, i: int) -> None:
-        ticks = max(1_000, self.prices[i] + int(self.market.gauss(0, 14)))
-        self.prices[i] = ticks
-        self.lows[i], self.highs[i] = min(self.lows[i], ticks), max(self.highs[i], ticks)
-        self.venue.price(i, ticks)
-
     def _disturb(self) -> None:
         """Do what a person, the clock or the power does at a bad moment."""
         self.schedule.after(self.draw.randint(1_000, 30_000), self._disturb)
@@ -409,7 +327,7 @@ class World:
             self.commands += 1
         id_, now_ms = f"c{self.commands}", self._clock_ms()
         expires_ms = now_ms - 1 if not self.calm and self.people.random() < 0.05 else 0
-        self._process(CommandGiven(id_, now_ms, "operator", verb, args, expires_ms, version))
+        self.process(CommandGiven(id_, now_ms, "operator", verb, args, expires_ms, version))
 
     def _units(self, i: int, ticks: int, lots: int) -> int:
         spec = self.setup.instruments[i].spec

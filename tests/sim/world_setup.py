@@ -27,6 +27,7 @@ from ares.kernel.features.catalogue import WARMUP_BARS
 from ares.kernel.trade import Rules
 
 START_MS = 1_704_153_600_000
+YEAR_MS = 366 * 86_400_000
 N = 2
 CALM_MS = 12 * MINUTE_MS
 NAKED_MS_MAX = 2_000

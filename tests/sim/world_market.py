@@ -1,0 +1,108 @@
+"""The market of a world: prices that move within each minute, and the feed of its bars."""
+
+from __future__ import annotations
+
+from functools import partial
+from random import Random
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+from tests.sim.world_setup import YEAR_MS, N
+
+from ares.domain.events import BarsClosed
+from ares.domain.feed_events import BarCorrected
+from ares.domain.timeframe import MINUTE_MS
+from ares.kernel.bars import F64
+
+if TYPE_CHECKING:
+    from tests.sim.world import World
+
+
+class Market:
+    """Two instruments that trade a few times a minute, until ``is_closed``."""
+
+    def __init__(self, world: World, draw: Random) -> None:
+        self._world, self._draw = world, draw
+        self._schedule, self._chance, self._process = world.schedule, world.chance, world.process
+        self.prices = [10_000, 10_000]
+        self.opens, self.lows, self.highs = [list(self.prices) for _ in range(3)]
+        self.is_closed = False
+        self.mute_bars = 0
+        self.missed: list[BarsClosed] = []
+
+    def bar(self) -> None:
+        """Let a minute pass: prices move through its open, low and close; then the bar comes."""
+        self._schedule.after(MINUTE_MS, self.bar)
+        if self.is_closed:
+            return
+        if self._chance.happens("feed_mute"):
+            self.mute_bars = self._world.draw.randint(2, 10)
+        rows, here = [], bytearray()
+        for i in range(N):
+            opened, close = self.opens[i], self.prices[i]
+            low = min(self.lows[i], opened, close)
+            high = max(self.highs[i], opened, close)
+            bar = [opened / 100, high / 100, low / 100, close / 100, 400.0]
+            if self._chance.happens("bar_wrong"):
+                bar[self._draw.randrange(4)] = self._draw.choice([0.0, -1.0, float("nan"), 1e12])
+                if bar[1] == 1e12:
+                    bar[0] = bar[3] = 1e12  # a bar of its own, and quite impossible
+            rows.append(bar)
+            here.append(not self._chance.happens("bar_missing"))
+        self._trade_a_minute()
+        ts_ms = self._schedule.now_ms // MINUTE_MS * MINUTE_MS
+        if self._chance.happens("bar_wrong"):
+            ts_ms += self._draw.choice([YEAR_MS, -MINUTE_MS])
+        event = BarsClosed(ts_ms, np.array(rows).tobytes(), bytes(here), b"\0" * N)
+        for i in range(N):
+            if not here[i]:
+                self._send_late(event, i)
+        if self.mute_bars:
+            self.mute_bars -= 1
+            self.missed.append(event)
+        elif self._chance.happens("bar_late"):
+            self._schedule.after(
+                self._world.draw.randint(1_000, 120_000), lambda: self._process(event)
+            )
+        else:
+            self._catch_up()
+            self._process(event)
+        if self._chance.happens("bar_corrected"):
+            self._correct(event, np.array(rows))
+
+    def _send_late(self, event: BarsClosed, instrument: int) -> None:
+        """Send one instrument's bar minutes after its instant, also where newer ones came."""
+        here = bytes(i == instrument for i in range(N))
+        late = msgspec.structs.replace(event, present=here, kind="late")
+        self._schedule.after(self._world.draw.randint(1, 150_000), lambda: self._process(late))
+
+    def _catch_up(self) -> None:
+        """Send the bars that the engine missed while the feed was mute; some are lost for ever."""
+        missed, self.missed = self.missed, []
+        for k, event in enumerate(missed):
+            ends = k == len(missed) - 1
+            if ends or not self._chance.happens("bar_missing"):
+                self._process(msgspec.structs.replace(event, kind="catch_up", catch_up_ends=ends))
+
+    def _correct(self, event: BarsClosed, rows: F64) -> None:
+        """Say that bars were changed, and send them again as if that were possible."""
+        changed = rows * self._world.draw.choice([1.0, 1.01])
+        for i in range(N):
+            before, after = tuple(rows[i].tolist()), tuple(changed[i].tolist())
+            self._process(BarCorrected(event.ts_ms, i, before, after))
+        self._process(msgspec.structs.replace(event, ohlcv=changed.tobytes()))
+
+    def _trade_a_minute(self) -> None:
+        """Let both instruments trade at a few prices within the coming minute."""
+        self.opens, self.lows, self.highs = [list(self.prices) for _ in range(3)]
+        for i in range(N):
+            for _ in range(self._draw.randint(1, 4)):
+                wait_ms = self._draw.randint(1, MINUTE_MS - 1)
+                self._schedule.after(wait_ms, partial(self._trade, i))
+
+    def _trade(self, i: int) -> None:
+        ticks = max(1_000, self.prices[i] + int(self._draw.gauss(0, 14)))
+        self.prices[i] = ticks
+        self.lows[i], self.highs[i] = min(self.lows[i], ticks), max(self.highs[i], ticks)
+        self._world.venue.price(i, ticks)
