@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 
 from ares.adapters.candle_columns import CandleFormatError
 from ares.adapters.candle_files import CandleFile, candle_files, read_candles
+from ares.adapters.candle_names import UnsupportedCandles
 from ares.domain.errors import UserError
 from ares.domain.instrument import Instrument
 from ares.domain.timeframe import MINUTE_MS
@@ -62,6 +65,67 @@ def test_every_kind_of_file_gives_the_same_candles(tmp_path: Path, suffix: str) 
     read = read_candles(save(tmp_path / f"BTCUSDT_1m.{suffix}", frame()), "binance")
     assert_sound(read)
     assert (read.interval, read.repeated) == ("1m", 0)
+
+
+def test_the_zipped_months_of_binance_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "BTCUSDT-1m-2023-03.zip"
+    text = frame().write_csv(include_header=False)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("BTCUSDT-1m-2023-03.csv", text)
+    assert_sound(read_candles(path, "binance"))
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("ETHUSDT-1m-2023-03.csv", text)
+    with pytest.raises(UnsupportedCandles, match="holds 2 CSV files: unpack it"):
+        read_candles(path, "binance")
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(UserError, match="damaged, or not a zip"):
+        read_candles(path, "binance")
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("README.md", "no candles")
+    with pytest.raises(CandleFormatError):
+        read_candles(path, "binance")
+
+
+def test_the_arrays_of_ccxt_and_freqtrade_are_read(tmp_path: Path) -> None:
+    table = frame()
+    rows = [list(row) for row in table.iter_rows()]
+    path = tmp_path / "BTC_USDT-1m.json"
+    path.write_text(json.dumps(rows))
+    assert_sound(read_candles(path, "binance"))
+    path.write_text(json.dumps([[*map(str, row), "0", "7"] for row in rows]))
+    assert_sound(read_candles(path, "binance"))
+    path.write_text(json.dumps(table.to_dicts()))
+    assert_sound(read_candles(path, "binance"))
+    (tmp_path / "BTC_USDT-1m.json.gz").write_bytes(gzip.compress(json.dumps(rows).encode()))
+    assert_sound(read_candles(tmp_path / "BTC_USDT-1m.json.gz", "binance"))
+
+
+@pytest.mark.parametrize(
+    ("content", "error", "message"),
+    [
+        ("{}", CandleFormatError, "not a list of candles"),
+        ('["BTC/USDT"]', CandleFormatError, "not those of candles"),
+        ("[[1679004900000, 1, 2", UserError, "damaged, or not JSON"),
+        ("[[1679004900000,1,1,1,1,1],[1,2]]", UserError, "row 2: not a list of 6 values"),
+        ("[[1679004900000,1,1,1,null,1]]", UserError, "row 1: column close is empty"),
+    ],
+)
+def test_other_json_is_refused(
+    tmp_path: Path, content: str, error: type[UserError], message: str
+) -> None:
+    path = tmp_path / "BTC_USDT-1m.json"
+    path.write_text(content)
+    with pytest.raises(error, match=message):
+        read_candles(path, "binance")
+
+
+def test_a_chart_of_tradingview_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "BINANCE_BTCUSDT, 1.csv"
+    table = frame().with_columns(pl.col("ts") // 1000).rename({"ts": "time", "volume": "Volume"})
+    table.with_columns(MA=pl.lit(1.5)).write_csv(path)
+    read = read_candles(path, "binance")
+    assert read.interval == "1m"
+    assert_sound(read)
 
 
 def test_the_klines_of_binance_have_no_heading(tmp_path: Path) -> None:

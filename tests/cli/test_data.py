@@ -97,6 +97,32 @@ def test_a_folder_with_a_bad_file_imports_the_rest_and_exits_with_2(
     assert [row["symbol"] for row in answer(capsys, "list")] == ["BTC/USDT"]
 
 
+def test_nothing_that_holds_candles_is_listed_and_exit_code_1(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = workspace / "candles"
+    folder.mkdir()
+    (folder / "notes.txt").write_text("no candles")
+    frame().write_csv(folder / "BTC_USDT_USDT-1m-futures.csv")
+    code, out, err = ares(capsys, "import", "candles")
+    assert code == 1
+    assert "0 new bars from 0 files; 1 file without candles skipped: notes.txt" in out
+    assert "not used: BTC_USDT_USDT-1m-futures.csv: a derivative (BTC/USDT:USDT)" in err
+
+
+def test_several_paths_are_one_import_and_the_venue_is_that_of_the_name(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame().write_csv(workspace / "BTCUSDT_1m.csv")
+    (workspace / "kraken").mkdir()
+    frame().write_csv(workspace / "kraken" / "ETHEUR_1m.csv")
+    assert answer(capsys, "import", "*_1m.csv", "kraken")["new"] == 120
+    assert [row["instrument"] for row in answer(capsys, "list")] == [
+        "binance:BTC/USDT",
+        "kraken:ETH/EUR",
+    ]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [

@@ -59,7 +59,7 @@ def test_the_first_conflicts_are_listed_and_all_are_counted(
 def test_the_total_names_what_was_dropped_skipped_and_refused(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    names = tuple(f"{k}.txt" for k in range(8))
+    names = tuple(f"{k}.txt" for k in range(14))
     report = ImportReport(
         (
             imported(repeated=1),
@@ -67,12 +67,16 @@ def test_the_total_names_what_was_dropped_skipped_and_refused(
         ),
         names,
         (("c.csv", "c.csv, line 2: low is 0"),),
+        (("d.csv", "d.csv: a derivative"),) * 13,
     )
     show_import(report)
     out, err = capsys.readouterr()
     assert "1,205 new bars from 2 files; 1 repeated row dropped" in out
-    assert "8 files without candles skipped: 0.txt, 1.txt, 2.txt, 3.txt, 4.txt, 5.txt, …" in out
-    assert "1 file refused (below)" in out
+    assert "14 files without candles skipped: 0.txt, 1.txt, " in out
+    assert "11.txt, …" in out
+    assert "1 file refused (below); 13 files not used (below)" in out
+    assert err.count("not used: d.csv: a derivative") == 12
+    assert "not used: 1 more (--json lists all)" in err
     assert "gap: 3 bars missing in b.csv, first binance:BTC/USDT 1m at 2023-03-16 22:15" in err
     assert "refused: c.csv, line 2: low is 0" in err
     content = import_json(report)

@@ -30,10 +30,12 @@ app.add_typer(series_app, name="series")
 
 @app.command("import")
 def import_(
-    path: Path = typer.Argument(
-        ..., metavar="PATH", help="A Parquet, CSV or Feather file, or a folder."
+    paths: list[Path] = typer.Argument(
+        ..., metavar="PATH...", help="Parquet, CSV, Feather, JSON or zip files; folders; patterns."
     ),
-    venue: str = typer.Option("", "--venue", help="Venue of the candles; default: the settings'."),
+    venue: str = typer.Option(
+        "", "--venue", help="Default: from the name of file or folder, else the settings'."
+    ),
     symbol: str = typer.Option(
         "", "--symbol", "-s", help="BASE/QUOTE; default: from the file's name."
     ),
@@ -43,7 +45,12 @@ def import_(
     repair: bool = typer.Option(False, "--repair", help="Sort by time, drop duplicate rows."),
     json_: bool = JSON_OPTION,
 ) -> int:
-    """Store candles from files. Importing again stores only new bars."""
+    """Store candles from files, and from folders with all that is below them.
+
+    Takes the files of Binance, freqtrade (user_data/data), TradingView, Kraken and ccxt as they
+    are. Importing again stores only new bars. Exit code 1 if no file holds candles, 2 if files are
+    invalid.
+    """
     from ares.bootstrap import candle_store
     from ares.config.workspace import Workspace
     from ares.runtime.ingest.candle_import import import_candles
@@ -52,10 +59,11 @@ def import_(
     with candle_store(workspace) as store, progress("import", unit="files") as bar:
         report = import_candles(
             store,
-            path,
-            venue or workspace.settings.venue,
+            paths,
+            venue or None,
             symbol or None,
             interval or None,
+            venue_default=workspace.settings.venue,
             repair=repair,
             on_start=bar.expect,
             on_file=lambda name: bar.advance(remark=name),
@@ -64,7 +72,9 @@ def import_(
         print_json(import_json(report))
     else:
         show_import(report)
-    return 2 if report.refused else 0
+    if report.refused:
+        return 2
+    return 0 if report.imported else 1
 
 
 @app.command()

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 FINDINGS_SHOWN = 3
 """Findings of one kind that are listed per series without --all."""
 
+UNUSED_SHOWN = 12
+"""Files that hold no candles, or candles that are not used, listed without --json."""
+
 NOTHING = "no candles are stored: run `ares data import PATH` or `ares data fetch`"
 
 
@@ -106,6 +109,10 @@ def show_import(report: ImportReport) -> None:
         )
     for _, reason in report.refused:
         note(f"refused: {reason}")
+    for _, reason in report.unsupported[:UNUSED_SHOWN]:
+        note(f"not used: {reason}")
+    if len(report.unsupported) > UNUSED_SHOWN:
+        note(f"not used: {len(report.unsupported) - UNUSED_SHOWN} more (--json lists all)")
 
 
 def _import_total(report: ImportReport) -> str:
@@ -116,10 +123,13 @@ def _import_total(report: ImportReport) -> str:
     if repeated := sum(f.repeated for f in report.imported):
         parts.append(f"{some(repeated, 'repeated row')} dropped")
     if report.skipped:
-        names = ", ".join(report.skipped[:6]) + (", …" if len(report.skipped) > 6 else "")
+        shown = report.skipped[:UNUSED_SHOWN]
+        names = ", ".join(shown) + (", …" if len(report.skipped) > len(shown) else "")
         parts.append(f"{some(len(report.skipped), 'file')} without candles skipped: {names}")
     if report.refused:
         parts.append(f"{some(len(report.refused), 'file')} refused (below)")
+    if report.unsupported:
+        parts.append(f"{some(len(report.unsupported), 'file')} not used (below)")
     return "; ".join(parts)
 
 
@@ -139,6 +149,7 @@ def import_json(report: ImportReport) -> dict[str, Any]:
         "conflicts": sum(f.conflict_count for f in report.imported),
         "skipped": list(report.skipped),
         "refused": [{"file": name, "reason": reason} for name, reason in report.refused],
+        "unsupported": [{"file": name, "reason": reason} for name, reason in report.unsupported],
     }
 
 

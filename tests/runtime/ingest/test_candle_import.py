@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -93,13 +95,67 @@ def test_an_invalid_file_alone_is_a_user_error(store: CandleStore, folder: Path)
     pl.DataFrame({"ts": [1], "price": [2.0]}).write_parquet(folder / "BTCUSDT_trades.parquet")
     with pytest.raises(CandleFormatError):
         import_candles(store, folder / "BTCUSDT_trades.parquet", "binance")
-    with pytest.raises(UserError, match="none of its 1 files holds candles: check the path"):
-        import_candles(store, folder, "binance")
-    (folder / "binance").mkdir()
-    with pytest.raises(UserError, match=r"holds candles: give one of its folders \(binance\)"):
-        import_candles(store, folder, "binance")
+    nothing = import_candles(store, folder, "binance")
+    assert (nothing.imported, nothing.skipped) == ((), ("BTCUSDT_trades.parquet",))
     with pytest.raises(UserError, match="unknown venue"):
         import_candles(store, write(folder / "BTCUSDT_1m.parquet", 0, 5), "../x")
+
+
+def test_the_folder_of_freqtrade_is_imported_at_once(store: CandleStore, tmp_path: Path) -> None:
+    """Spot candles of every format come in under their venue; the rest is named with its reason."""
+    data = tmp_path / "user_data" / "data"
+    for name in ("binance/futures", "kraken", "backtest_results"):
+        (data / name).mkdir(parents=True)
+    rows = [[START_MS + m * MINUTE_MS, 100, 101, 99, 100.5, 3.25] for m in range(30)]
+    frame = pl.DataFrame(
+        rows, orient="row", schema=["date", "open", "high", "low", "close", "volume"]
+    ).with_columns(pl.from_epoch("date", time_unit="ms").dt.replace_time_zone("UTC"))
+    frame.write_ipc(data / "binance" / "BTC_USDT-1m.feather")
+    (data / "binance" / "ETH_USDT-1m.json").write_text(json.dumps(rows))
+    (data / "binance" / "SOL_USDT-1m.json.gz").write_bytes(gzip.compress(json.dumps(rows).encode()))
+    frame.write_ipc(data / "binance" / "BTC_USDT-30m.feather")
+    for kind in ("futures", "mark", "funding_rate"):
+        frame.write_ipc(data / "binance" / "futures" / f"BTC_USDT_USDT-1m-{kind}.feather")
+    frame.write_parquet(data / "kraken" / "BTC_EUR-1m.parquet")
+    pl.DataFrame({"timestamp": [1], "id": ["x"], "price": [1.0]}).write_ipc(
+        data / "kraken" / "BTC_EUR-trades.feather"
+    )
+    (data / "backtest_results" / ".last_result.json").write_text("{}")
+    report = import_candles(store, data, None, venue_default="bybit")
+    assert [(s.instrument.key, s.bars) for s in store.series()] == [
+        ("binance:BTC/USDT", 30), ("binance:ETH/USDT", 30), ("binance:SOL/USDT", 30),
+        ("kraken:BTC/EUR", 30),
+    ]  # fmt: skip
+    assert report.refused == ()
+    assert report.skipped == ("kraken/BTC_EUR-trades.feather",)
+    reasons = dict(report.unsupported)
+    assert len(reasons) == 4
+    assert "unknown interval '30m'" in reasons["binance/BTC_USDT-30m.feather"]
+    perpetual = reasons["binance/futures/BTC_USDT_USDT-1m-futures.feather"]
+    assert "a derivative (BTC/USDT:USDT)" in perpetual
+
+
+def test_several_paths_patterns_and_folders_below(store: CandleStore, folder: Path) -> None:
+    write(folder / "BTCUSDT_1m.parquet", 0, 10)
+    write(folder / "ETHUSDT_1m.parquet", 0, 10)
+    (folder / "more" / "deep").mkdir(parents=True)
+    (folder / ".cache").mkdir()
+    write(folder / "more" / "deep" / "ADAUSDT_1m.parquet", 0, 10)
+    write(folder / ".cache" / "XRPUSDT_1m.parquet", 0, 10)
+    paths = [folder / "B*.parquet", folder / "BTCUSDT_1m.parquet", folder / "more"]
+    report = import_candles(store, paths, "binance")
+    assert [f.name for f in report.imported] == ["BTCUSDT_1m.parquet", "deep/ADAUSDT_1m.parquet"]
+    everything = import_candles(store, folder / "**" / "*.parquet", "binance")
+    assert len(everything.imported) + len(everything.refused) >= 3
+    with pytest.raises(UserError, match="no file matches"):
+        import_candles(store, folder / "*.xlsx", "binance")
+
+
+def test_an_unsupported_file_alone_is_a_user_error(store: CandleStore, folder: Path) -> None:
+    for name in ("BTCUSDT_PERP-1m.parquet", "BINANCE_BTCUSDT.P, 1.csv", "BTCUSDT-1s.parquet"):
+        with pytest.raises(UserError, match=r"spot only|unknown interval"):
+            import_candles(store, write(folder / name, 0, 5), None, venue_default="binance")
+    assert store.series() == []
 
 
 def test_symbol_and_interval_of_a_folder_are_checked_against_the_names(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -10,7 +10,14 @@ import numpy as np
 
 from ares.adapters.candle_columns import CandleFormatError
 from ares.adapters.candle_files import CandleFile, candle_files, read_candles
-from ares.adapters.candle_names import names_of, parse_interval, parse_symbol, parse_venue
+from ares.adapters.candle_names import (
+    UnsupportedCandles,
+    names_of,
+    parse_interval,
+    parse_symbol,
+    parse_venue,
+    venue_of,
+)
 from ares.domain.errors import UserError
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.timeframe import Timeframe
@@ -47,74 +54,108 @@ class ImportedFile(msgspec.Struct, frozen=True):
 class ImportReport(msgspec.Struct, frozen=True):
     """The result of an import.
 
-    skipped : names of files that hold no candles.
-    refused : (name, reason) of invalid candle files; nothing of them was stored.
+    skipped     : names of files that hold no candles.
+    refused     : (name, reason) of invalid candle files; nothing of them was stored.
+    unsupported : (name, reason) of candles of derivatives and of other intervals.
     """
 
     imported: tuple[ImportedFile, ...]
     skipped: tuple[str, ...]
     refused: tuple[tuple[str, str], ...]
+    unsupported: tuple[tuple[str, str], ...] = ()
 
 
 def import_candles(
     store: CandleStore,
-    path: Path,
-    venue: str,
+    paths: Path | Sequence[Path],
+    venue: str | None,
     symbol: str | None = None,
     interval: str | None = None,
     *,
+    venue_default: str = "",
     repair: bool = False,
     on_start: Callable[[int], None] = lambda _: None,
     on_file: Callable[[str], None] = lambda _: None,
 ) -> ImportReport:
-    """Store the candles of a file, or of every candle file of a folder (subfolders excluded).
+    """Store the candles of files, and of every candle file in and below folders.
 
+    paths : files, folders, or patterns (``data/*.csv``).
+    venue : None: from the name of a file or its folder, else ``venue_default``.
     symbol, interval, repair : as in ``read_candles``.
     on_start, on_file : called with the number of files, and after each file with its name.
 
-    Raises UserError when a single file is invalid, or a folder holds no candles at all; an invalid
-    file among others is reported, and the others are imported. ExternalError when the disk fails;
-    the files before that are stored.
+    Raises UserError when a single file is invalid, or there is no file at all; an invalid file
+    among others is reported, and the others are imported. ExternalError when the disk fails; the
+    files before that are stored.
     """
-    venue = parse_venue(venue)
+    venue = None if venue is None else parse_venue(venue)
     symbol = None if symbol is None else parse_symbol(symbol)
     interval = None if interval is None else parse_interval(interval)
-    files, others = candle_files(path)
-    skipped = [file.name for file in others]
-    imported, refused = [], []
+    roots = _matching([paths] if isinstance(paths, Path) else paths)
+    alone = len(roots) == 1 and roots[0].is_file()
+    files, skipped = _listed(roots)
+    imported: list[ImportedFile] = []
+    refused, unsupported = [], []
     on_start(len(files))
-    for file in files:
+    for file, name in files:
         try:
-            if path.is_dir():
-                _require_same_symbol(file.name, venue, symbol)
-            read = read_candles(file, venue, symbol, interval, repair=repair)
-            imported.append(_store(store, read))
-        except CandleFormatError:
-            if path.is_file():
-                raise
-            skipped.append(file.name)
+            if not alone:
+                _require_same_symbol(file.name, symbol)
+            at = venue or venue_of(file) or parse_venue(venue_default)
+            read = read_candles(file, at, symbol, interval, repair=repair)
+            imported.append(_store(store, read, name))
         except UserError as error:
-            if path.is_file():
+            if alone:
                 raise
-            refused.append((file.name, str(error)))
-        on_file(file.name)
-    if not imported and not refused:
-        below = sorted(child.name for child in path.iterdir() if child.is_dir())
-        hint = f"give one of its folders ({', '.join(below[:9])})" if below else "check the path"
-        raise UserError(f"{path}: none of its {len(skipped)} files holds candles: {hint}")
-    return ImportReport(tuple(imported), tuple(sorted(skipped)), tuple(refused))
+            reason = name.removesuffix(file.name) + str(error)
+            if isinstance(error, CandleFormatError):
+                skipped.append(name)
+            elif isinstance(error, UnsupportedCandles):
+                unsupported.append((name, reason))
+            else:
+                refused.append((name, reason))
+        on_file(name)
+    return ImportReport(tuple(imported), tuple(sorted(skipped)), tuple(refused), tuple(unsupported))
 
 
-def _require_same_symbol(name: str, venue: str, symbol: str | None) -> None:
-    """Raise UserError where the name of a file in a folder contains another symbol."""
-    named, _ = names_of(name, venue)
+def _matching(paths: Sequence[Path]) -> list[Path]:
+    """Return the paths, and for a pattern the files and folders that match it."""
+    found: list[Path] = []
+    for path in paths:
+        if path.exists() or not any(mark in str(path) for mark in "*?["):
+            found.append(path)
+            continue
+        root = Path(path.anchor)
+        matches = sorted(root.glob(str(path.relative_to(path.anchor))))
+        if not matches:
+            raise UserError(f"{path}: no file matches: check the path")
+        found += matches
+    return list(dict.fromkeys(found))
+
+
+def _listed(roots: Sequence[Path]) -> tuple[list[tuple[Path, str]], list[str]]:
+    """Return (file, name to show) of candle files, each once, and the names of other files."""
+    files: dict[Path, str] = {}
+    others: dict[Path, str] = {}
+    for root in roots:
+        known, rest = candle_files(root, below=True)
+        for found, group in ((known, files), (rest, others)):
+            for file in found:
+                name = file.name if root.is_file() else str(file.relative_to(root))
+                group.setdefault(file, name)
+    return list(files.items()), list(others.values())
+
+
+def _require_same_symbol(name: str, symbol: str | None) -> None:
+    """Raise UserError where the name of a file among others contains another symbol."""
+    named, _ = names_of(name)
     if symbol is not None and named is not None and named != symbol:
         raise UserError(
             f"{name}: the file is named after {named}, not {symbol}: import it by itself"
         )
 
 
-def _store(store: CandleStore, read: CandleFile) -> ImportedFile:
+def _store(store: CandleStore, read: CandleFile, name: str) -> ImportedFile:
     """Store the candles of one file."""
     bars = read.bars
     spec = InstrumentSpec(read.instrument, *grid_of(bars))
@@ -123,7 +164,7 @@ def _store(store: CandleStore, read: CandleFile) -> ImportedFile:
     missing = np.diff(bars.ts_ms) // interval_ms - 1
     gaps = np.flatnonzero(missing)
     return ImportedFile(
-        name=read.path.name,
+        name=name,
         instrument=read.instrument,
         interval=read.interval,
         rows=len(bars) + read.repeated,
