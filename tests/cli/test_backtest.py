@@ -103,6 +103,24 @@ def test_the_reading_of_a_bare_number_is_printed(
     assert "fee 10 bps (0.1%), spread 2 bps" in out
 
 
+def test_a_stop_changes_no_size_unless_risk_is_asked_for(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hold = ("-s", "BTC/USDT", "--baseline", "buy_hold")
+    free, stopped, by_risk = (
+        answer(capsys, *hold, *more)
+        for more in ((), ("--stop", "2%"), ("--stop", "5%", "--size", "risk"))
+    )
+    assert stopped["trades"] > 0  # the stop is there
+    assert stopped["exposure"] > 0.98 * free["exposure"] > 0.9
+    assert by_risk["traded_quote"] == pytest.approx(0.01 / 0.05 * 10_000, rel=0.01)
+    assert (
+        "sized to lose 1.0% of equity at the stop"
+        in (ares(capsys, *hold, "--stop", "5%", "--size", "risk", "--no-db")[1])
+    )
+    assert "sized to lose" not in ares(capsys, *hold, "--stop", "5%", "--no-db")[1]
+
+
 def test_the_result_the_report_and_the_trades_are_written(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -141,6 +159,7 @@ def test_filled_at_the_close_is_warned_of(here: Path, capsys: pytest.CaptureFixt
         (("--baseline", "buy_hold", "--days", "-1"), "--days"),
         (("--baseline", "buy_hold", "--cash", "0"), "--cash"),
         (("--baseline", "sma_cross", "-i", "7m"), "unknown interval '7m'"),
+        (("--baseline", "buy_hold", "--size", "risk"), "needs a --stop"),
         (("--model", "nobody"), "no model 'nobody'"),
         ((), "there is no model for binance:BTC/USDT"),
         (("--baseline", "buy_hold", "--from", "2020-01-01", "--to", "2020-02-01"), "stored: 1m"),

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 from sqlalchemy import create_engine
@@ -206,6 +207,30 @@ def test_an_invalid_database_is_exit_code_3_and_one_line(
         code, out, err = ares(capsys, verb)
         assert (code, out) == (3, "")
         assert len([line for line in err.splitlines() if "is not a database" in line]) == 1
+
+
+def test_a_damaged_database_is_exit_code_3_and_never_a_shorter_answer(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame(40_000).write_csv(workspace / "BTCUSDT_1m.csv")
+    answer(capsys, "import", "BTCUSDT_1m.csv")
+    sound = (workspace / "ares.db").read_bytes()
+    chance = np.random.default_rng(7)
+    for _ in range(5):
+        damaged = bytearray(sound)
+        for at in chance.integers(len(sound) // 4, len(sound), 20):
+            damaged[at] ^= 1 << int(chance.integers(8))
+        (workspace / "ares.db").write_bytes(damaged)
+        for args in (
+            ("data", "check"),
+            ("backtest", "--baseline", "buy_hold", "--days", "9", "--no-db"),
+        ):
+            assert run([*args]) == 3, args
+            out, err = capsys.readouterr()
+            assert out == ""
+            assert len([line for line in err.splitlines() if "is damaged" in line]) == 1
+        if run(["data", "list"]) != 0:
+            assert "bars can be read" in capsys.readouterr().err
 
 
 def test_without_a_workspace_the_error_names_init(

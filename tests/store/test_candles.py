@@ -20,6 +20,7 @@ from ares.domain.timeframe import MINUTE_MS
 from ares.kernel.bars import F64, Bars
 from ares.store.candles import CONFLICTS_SHOWN, CandleStore
 from ares.store.database import open_database, reading, writing
+from ares.store.rows import checksum_of
 
 BTC = Instrument("binance", "BTC/USDT")
 SPEC = InstrumentSpec(BTC, price_decimals=2, qty_decimals=5)
@@ -60,6 +61,7 @@ def test_saving_is_idempotent_in_any_order(parts: list[set[int]]) -> None:
             seen |= part
             assert store.load(BTC, "1m").hash == bars_at(sorted(seen)).hash
         assert [s.bars for s in store.series()] == [len(seen)]
+        assert checksum(engine) == checksum_of(bars_at(sorted(seen)))
         assert CandleStore(engine).load(BTC, "1m").hash == bars_at(sorted(seen)).hash
         engine.dispose()
 
@@ -198,6 +200,82 @@ def test_the_cache_follows_every_change_also_by_other_hands(
         connection.exec_driver_sql("DELETE FROM candles")
     assert store.series() == []
     assert len(store.load(BTC, "1m")) == 0
+
+
+def without_triggers(engine: Engine, statement: str) -> None:
+    """Change rows as damage does: the row of the series does not notice."""
+    with writing(engine) as connection:
+        connection.exec_driver_sql("CREATE TEMP TABLE kept AS SELECT * FROM candle_series")
+        connection.exec_driver_sql(statement)
+        connection.exec_driver_sql("DELETE FROM candle_series")
+        connection.exec_driver_sql("INSERT INTO candle_series SELECT * FROM kept")
+        connection.exec_driver_sql("DROP TABLE kept")
+
+
+@pytest.mark.parametrize(
+    ("damage", "problem"),
+    [
+        (f"DELETE FROM candles WHERE ts_ms = {START_MS}", "4 of 5 bars can be read"),
+        (f"UPDATE candles SET low = 99.5 WHERE ts_ms = {START_MS}", "checksum of its bars"),
+        (f"UPDATE candles SET ts_ms = 60000 WHERE ts_ms = {START_MS}", "checksum of its bars"),
+        ("DELETE FROM candles", "0 of 5 bars can be read"),
+    ],
+)
+def test_bars_that_are_missing_or_changed_are_never_read_past(
+    engine: Engine, store: CandleStore, damage: str, problem: str
+) -> None:
+    store.save(SPEC, "1m", bars_at([0, 1, 2]), "a.csv")
+    store.save(SPEC, "1m", bars_at([2, 3, 7]), "b.csv")
+    listed = store.series()[0]
+    without_triggers(engine, damage)
+    window = (START_MS + 2 * MINUTE_MS, START_MS + 4 * MINUTE_MS)  # the damage is elsewhere
+    for reader in (store, CandleStore(engine)):
+        with pytest.raises(ExternalError, match=rf"is damaged.*BTC/USDT 1m: .*{problem}"):
+            reader.load(BTC, "1m", *window)
+        with pytest.raises(ExternalError, match=problem):
+            reader.verify(listed)
+    if "of 5" in problem:
+        with pytest.raises(ExternalError, match=problem):
+            store.require_counts()
+    if "0 of 5" in problem:
+        with pytest.raises(ExternalError, match=problem):
+            store.series()
+
+
+def test_what_is_cached_is_verified_against_the_rows_when_asked(
+    engine: Engine, store: CandleStore
+) -> None:
+    store.save(SPEC, "1m", bars_at([0, 1, 2]), "a.csv")
+    store.load(BTC, "1m")
+    without_triggers(engine, "UPDATE candles SET close = 5.0")
+    assert store.load(BTC, "1m").hash == bars_at([0, 1, 2]).hash  # the cache has the sound bars
+    with pytest.raises(ExternalError, match="checksum"):
+        store.verify(store.series()[0])
+
+
+def checksum(engine: Engine) -> int | None:
+    with reading(engine) as connection:
+        found: int | None = connection.exec_driver_sql(
+            "SELECT checksum FROM candle_series"
+        ).scalar()
+    return found
+
+
+def test_a_bar_changed_with_sql_has_no_checksum_until_all_rows_are_read_again(
+    engine: Engine, store: CandleStore
+) -> None:
+    store.save(SPEC, "1m", bars_at([0, 1, 2]), "a.csv")
+    for keep in (lambda: store.verify(store.series()[0]), lambda: save_one(store)):
+        with writing(engine) as connection:
+            connection.exec_driver_sql("UPDATE candles SET close = close + 1")
+        assert checksum(engine) is None
+        store.load(BTC, "1m")
+        keep()
+        assert checksum(engine) == checksum_of(store.load(BTC, "1m"))
+
+
+def save_one(store: CandleStore) -> None:
+    store.save(SPEC, "1m", bars_at([9]), "b.csv")
 
 
 def test_a_cache_that_cannot_be_written_is_ignored(engine: Engine, tmp_path: Path) -> None:

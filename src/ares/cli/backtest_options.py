@@ -38,8 +38,8 @@ SLIPPAGE: Any = typer.Option(
 SIZE: Any = typer.Option(
     None,
     "--size",
-    help="Units of the base currency, or all (cash). Default: by risk; a baseline: equal "
-    "shares of equity.",
+    help="Units of the base currency, all (cash), or risk (of the settings, lost at the stop). "
+    "Default: risk; a baseline: equal shares of equity, with a stop too.",
 )
 EDGE: Any = typer.Option(
     None, "--edge", help="Expected net return an entry needs: 20bps, 0.2%; default: the settings'."

@@ -123,6 +123,7 @@ def list_(json_: bool = JSON_OPTION) -> None:
     from ares.config.workspace import Workspace
 
     with candle_store(Workspace.here()) as store:
+        store.require_counts()
         series = store.series()
     if json_:
         print_json([series_json(each) for each in series])
@@ -140,7 +141,8 @@ def check(
 ) -> int:
     """Find gaps, bars without volume, jumps and errors in stored candles, each with its time.
 
-    Exit code 1 if there are errors: off-grid times, invalid prices, intervals that disagree.
+    Exit code 1 if there are errors: off-grid times, invalid prices, intervals that disagree; 3 if
+    the database is damaged: its own check, the number of bars, and a checksum of each series.
     """
     from ares.bootstrap import candle_store
     from ares.config.workspace import Workspace

@@ -71,13 +71,16 @@ def check_store(
     """Return every stored series (of ``instruments``) with its findings, in order of time.
 
     on_series : called after each series, for progress.
+
+    Raises ExternalError where the database is damaged.
     """
+    store.require_intact()
     checked = []
     finer: list[tuple[Series, Bars]] = []
     for series in store.series():
         if instruments is not None and series.instrument not in instruments:
             continue
-        bars = store.load(series.instrument, series.interval)
+        bars = store.verify(series)
         finer = [pair for pair in finer if pair[0].instrument == series.instrument]
         findings = check_bars(series.instrument, series.interval, bars)
         for other, parts in finer:

@@ -34,6 +34,7 @@ from ares.research.strategy import SignalSummary, Strategy, summarize
 from ares.research.tables import Counts, counts_of, fills_table, trades_table
 
 Fill = Literal["next_open", "close"]
+Size = float | Literal["all", "risk"]
 
 ALL_COLLAR_BPS = 100.0
 """With all cash in one order, an entry waits while the next open is further above the close."""
@@ -136,15 +137,17 @@ def baseline_rules(rules: Rules, strategy: Strategy, n_instruments: int) -> Rule
     return free_rules(rules, strategy.collar_bps, n_instruments)
 
 
-def sized(rules: Rules, size: float | Literal["all"] | None, qty_decimals: int) -> Rules:
+def sized(rules: Rules, size: Size | None, qty_decimals: int) -> Rules:
     """Return ``rules`` with a fixed size in units of the base currency, all cash, or unchanged.
+
+    size : None and ``risk`` leave the sizing of the rules.
 
     All cash is bounded by the highest cost of the order, so that cash is never overdrawn; the
     first signal uses it, others wait.
 
     Raises UserError when a size is below one lot.
     """
-    if size is None:
+    if size is None or size == "risk":
         return rules
     if size == "all":
         collared = replace(

@@ -23,7 +23,15 @@ from ares.kernel.bars import F64, Bars
 from ares.kernel.features.user import UserFeatures
 from ares.kernel.trade import Rules, to_grid, volatility_start_ms
 from ares.observe.user_features_check import require_no_leak
-from ares.research.backtest import BacktestResult, Fill, baseline_rules, run_backtest, sized
+from ares.research.backtest import (
+    UNBOUNDED,
+    BacktestResult,
+    Fill,
+    Size,
+    baseline_rules,
+    run_backtest,
+    sized,
+)
 from ares.research.baselines import buy_hold, sma_cross
 from ares.research.market import Candles
 from ares.research.signals import EnsembleMembers, HistoryOf, SeriesOf, ensemble_strategy
@@ -47,7 +55,8 @@ class BacktestRequest:
                of its hash), or an exported file or folder; None: champion, else newest candidate.
     baseline : a rule instead of a model; fast, slow, timeframe are those of ``sma_cross``.
     fee_bps, spread_bps, slippage_bps : of the notional of a fill; spread is the full spread.
-    size     : units of the base currency, ``all`` cash; None: by risk, a baseline by equal shares.
+    size     : units of the base currency; ``all`` cash; ``risk``: as large as loses the settings'
+               share of equity at the stop. None: by risk, a baseline by equal shares.
     gate     : True: trade in mode TRADING only, as the engine does.
     edge_bps_min : expected net return that an entry needs.
     stop_bps : distance of stop and take-profit from the entry; 0: no stops.
@@ -68,7 +77,7 @@ class BacktestRequest:
     fee_bps: float | None = None
     spread_bps: float | None = None
     slippage_bps: float | None = None
-    size: float | Literal["all"] | None = None
+    size: Size | None = None
     gate: bool = False
     edge_bps_min: float | None = None
     stop_bps: float | None = None
@@ -214,7 +223,7 @@ class BacktestRunner:
         }  # fmt: skip
         if overrides.get("position_max") == 0:
             overrides["position_max"] = 1.0
-        if request.position_max is not None and request.size is not None:
+        if request.position_max is not None and request.size not in (None, "risk"):
             raise UserError(
                 "--position-cap applies to sizing by risk only: leave out --position-cap or --size"
             )
@@ -299,10 +308,14 @@ def _name_and_kind(members: Sequence[EnsembleMembers]) -> tuple[str, str]:
 
 
 def _baseline_limits(request: BacktestRequest, free: Rules) -> Rules:
-    """Return the rules of a baseline with the limits of the request."""
+    """Return the rules of a baseline with the limits of the request; a stop changes no size."""
     cap = request.position_max or 1.0
+    by_risk = request.size == "risk"
+    if by_risk and not request.stop_bps:
+        raise UserError("--size risk: a baseline needs a --stop, such as 2%, to be sized by risk")
     return replace(
         free,
+        risk_per_trade=free.risk_per_trade if by_risk else UNBOUNDED,
         position_max=min(free.position_max, cap),
         daily_loss_max=request.daily_loss_max or 0.0,
         drawdown_max=request.drawdown_max or 0.0,

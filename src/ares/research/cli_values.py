@@ -85,8 +85,8 @@ def share(option: str, text: str | None) -> float | None:
     return value
 
 
-def size_of(text: str | None) -> float | Literal["all"] | None:
-    """Return a number of units, ``all``, or None for None.
+def size_of(text: str | None) -> float | Literal["all", "risk"] | None:
+    """Return a number of units, ``all``, ``risk``, or None for None.
 
     >>> size_of("0.5"), size_of("all")
     (0.5, 'all')
@@ -96,9 +96,11 @@ def size_of(text: str | None) -> float | Literal["all"] | None:
     plain = text.strip().lower()
     if plain == "all":
         return "all"
+    if plain == "risk":
+        return "risk"
     value = _number(plain)
     if value is None or value <= 0.0:
-        raise UserError(f"--size {text}: write a number of units, such as 0.5, or all")
+        raise UserError(f"--size {text}: write a number of units, such as 0.5, all or risk")
     return value
 
 

@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable
 from datetime import datetime
 
+import numpy as np
+
 from ares.domain.timeframe import MINUTE_MS
 from ares.domain.utc import utc_text
 from ares.kernel.trade.layout import SIZE_FIXED
@@ -109,7 +111,10 @@ def rules_text(result: BacktestResult) -> str:
         lots = 10.0 ** -result.candles[0].spec.qty_decimals
         parts.append(f"{rules.fixed_lots * lots:g} units per trade")
     else:
-        parts.append(f"at most {percent(rules.position_max, 1)} of equity per position")
+        if rules.risk_per_trade <= 1.0 and np.isfinite(result.strategy.signals.barrier_bps).any():
+            parts.append(f"sized to lose {percent(rules.risk_per_trade, 1)} of equity at the stop")
+        largest = min(rules.position_max, rules.exposure_max)
+        parts.append(f"at most {percent(largest, 1)} of equity per position")
     parts.append("trades in mode TRADING only" if rules.gate_mode else "mode ignored")
     return ", ".join(parts)
 

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import difflib
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
 from sqlalchemy import Connection, Engine, case, select
 
-from ares.domain.errors import UserError
+from ares.domain.errors import ExternalError, UserError
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.timeframe import Timeframe
 from ares.kernel.bars import Bars
 from ares.store.cache import ColumnCache
-from ares.store.database import reading, upsert, writing
+from ares.store.database import check_integrity, name_of, reading, upsert, writing
 from ares.store.rows import (
     RowDifference,
+    SeriesKey,
     bars_of,
+    checksum_of,
     count_bars,
+    count_rows,
     differences,
     insert_bars,
+    keep_checksum,
     read_rows,
     series_row,
     span_ms,
@@ -117,7 +123,7 @@ class CandleStore:
                 for symbol, venue, interval, bars in connection.execute(
                     select(c.symbol, c.venue, c.interval, c.bars).where(c.bars > 0)
                 ).all()
-                if (span := span_ms(connection, (symbol, venue, interval)))
+                for span in (self._span(connection, (symbol, venue, interval), bars),)
             ]
         return sorted(found, key=lambda s: (s.instrument, Timeframe(s.interval).ms))
 
@@ -185,20 +191,80 @@ class CandleStore:
         from_ms: int | None = None,
         to_ms: int | None = None,
     ) -> Bars:
-        """Return the stored bars that open in ``[from_ms, to_ms)``; gaps are not filled."""
+        """Return the stored bars that open in ``[from_ms, to_ms)``; gaps are not filled.
+
+        The whole series is read and verified, unless the cache has it. Raises ExternalError where
+        bars are missing or changed.
+        """
         key = (instrument.symbol, instrument.venue, interval)
         with reading(self._engine) as connection:
             row = connection.execute(series_row(key)).first()
             if row is None:
                 return Bars.empty()
             if self._cache is None:
-                return bars_of(read_rows(connection, key, from_ms, to_ms))
-            version, count = row.version, row.bars
-            bars = self._cache.read(instrument, interval, version)
-            if bars is None or len(bars) != count:
-                bars = bars_of(read_rows(connection, key, None, None))
-                self._cache.write(instrument, interval, version, bars)
+                return self._verified(connection, key, row).between(from_ms, to_ms)
+            bars = self._cache.read(instrument, interval, row.version)
+            if bars is None or len(bars) != row.bars:
+                bars = self._verified(connection, key, row)
+                self._cache.write(instrument, interval, row.version, bars)
         return bars.between(from_ms, to_ms)
+
+    def verify(self, series: Series) -> Bars:
+        """Return all rows of a series, read even if cached; keep a checksum not known yet.
+
+        Raises ExternalError where bars are missing or changed.
+        """
+        key = (series.instrument.symbol, series.instrument.venue, series.interval)
+        with reading(self._engine) as connection:
+            row = connection.execute(series_row(key)).first()
+            bars = Bars.empty() if row is None else self._verified(connection, key, row)
+        if row is not None and row.checksum is None:
+            with suppress(ExternalError), writing(self._engine) as connection:  # a read-only disk
+                keep_checksum(connection, key, row.version, checksum_of(bars))
+        return bars
+
+    def require_intact(self) -> None:
+        """Raise ExternalError where the database's own check finds damage in its file."""
+        if problem := check_integrity(self._engine):
+            problem = problem.splitlines()[-1]
+            raise ExternalError(
+                f"{name_of(self._engine)} is damaged ({problem}): move it away and import again, "
+                "or restore a backup"
+            )
+
+    def require_counts(self) -> None:
+        """Raise ExternalError where a series has more or fewer rows than were stored."""
+        c = candle_series.c
+        with reading(self._engine) as connection:
+            for symbol, venue, interval, bars in connection.execute(
+                select(c.symbol, c.venue, c.interval, c.bars)
+            ).all():
+                key = (symbol, venue, interval)
+                found = count_rows(connection, key)
+                if found != bars:
+                    raise self._damaged(key, f"{found:,} of {bars:,} bars can be read")
+
+    def _verified(self, connection: Connection, key: SeriesKey, row: Any) -> Bars:
+        """Return all bars of a series; raise ExternalError unless they are those stored."""
+        bars = bars_of(read_rows(connection, key, None, None))
+        if len(bars) != row.bars:
+            raise self._damaged(key, f"{len(bars):,} of {row.bars:,} bars can be read")
+        if row.checksum is not None and checksum_of(bars) != row.checksum:
+            raise self._damaged(key, "the checksum of its bars is wrong")
+        return bars
+
+    def _span(self, connection: Connection, key: SeriesKey, bars: int) -> tuple[int, int]:
+        span = span_ms(connection, key)
+        if span is None:
+            raise self._damaged(key, f"0 of {bars:,} bars can be read")
+        return span
+
+    def _damaged(self, key: SeriesKey, problem: str) -> ExternalError:
+        symbol, venue, interval = key
+        return ExternalError(
+            f"{name_of(self._engine)} is damaged: {venue}:{symbol} {interval}: {problem}: move it "
+            "away and import again, or restore a backup"
+        )
 
 
 def _require_sound(bars: Bars, interval_ms: int) -> None:

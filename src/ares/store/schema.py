@@ -43,7 +43,7 @@ __all__ = [
     "shown_environment",
 ]
 
-SCHEMA_VERSION = "0007"
+SCHEMA_VERSION = "0008"
 """The newest migration; a test compares it with Alembic's head (which takes 0.2 s to read)."""
 
 instruments = Table(
@@ -66,7 +66,8 @@ candle_sources = Table(
 
 candle_series = Table(
     # One row per (instrument, interval). `version` names the content: a hash chained over what was
-    # saved, and replaced by triggers when a bar is changed or deleted by other hands.
+    # saved, and replaced by triggers when a bar is changed or deleted by other hands. `checksum` is
+    # that of all rows (see store.rows); NULL: not known.
     "candle_series",
     metadata,
     Column("symbol", Text, primary_key=True),
@@ -74,6 +75,7 @@ candle_series = Table(
     Column("interval", Text, primary_key=True),
     Column("bars", Integer, nullable=False),
     Column("version", Text, nullable=False),
+    Column("checksum", BigInteger),
 )
 
 candles = Table(
