@@ -14,6 +14,7 @@ from ares.domain.formats import CARD_FORMAT, require_format
 from ares.domain.instrument import Instrument
 from ares.domain.model import Validation
 from ares.domain.package import GRAPH_FILE, Package, PackageCard, card_bytes, card_of
+from ares.domain.strategy import CALIBRATION_FILE, SOURCE_FILE
 
 RESTORE = "restore it from an export, or train again"
 WIDTHS_MAX = 1_000.0
@@ -70,8 +71,14 @@ def _require_format(raw: object, where: str) -> None:
 
 def _fault(card: PackageCard) -> str | None:
     """Return the first value that no working model has; None: there is none."""
-    if GRAPH_FILE not in card.files:
-        return f"it lists no {GRAPH_FILE}"
+    try:
+        strategy = card.strategy
+    except ValueError as error:  # of msgspec as well
+        return str(error)
+    needed = (GRAPH_FILE,) if strategy is None else (SOURCE_FILE, CALIBRATION_FILE)
+    missing = [name for name in needed if name not in card.files]
+    if missing:
+        return f"it lists no {missing[0]}"
     if card.origin not in ("trained", "imported") or card.scope not in ("instrument", "universe"):
         return f"origin '{card.origin[:40]}', scope '{card.scope[:40]}'"
     if card.horizon_bars < 1:

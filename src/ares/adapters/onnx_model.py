@@ -1,17 +1,23 @@
-"""ONNX Runtime behind a function: float32 rows in, probabilities out, one thread."""
+"""A package's scorer behind a function: float32 rows in, probabilities out, one thread.
+
+An ONNX graph is run by ONNX Runtime; a strategy's calibration is one line per row.
+"""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from threading import Lock
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from ares.config.telemetry import switch_off
 from ares.domain.errors import UserError
+from ares.domain.strategy import Calibration
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
@@ -30,7 +36,7 @@ Scorer = Callable[[F32], F64]
 
 
 def open_model(graph: bytes, n_features: int, where: str) -> Scorer:
-    """Return the scorer of an ONNX graph that keeps the contract.
+    """Return the scorer of an ONNX graph that keeps the contract, or of a strategy's calibration.
 
     The contract: one input ``features`` float32 (n, n_features), an output ``probability`` float32
     (n, 1). One thread: with two, rows differ in their last bits from run to run.
@@ -39,9 +45,33 @@ def open_model(graph: bytes, n_features: int, where: str) -> Scorer:
 
     Raises UserError where the graph is no model, or has another contract.
     """
+    if graph.startswith(b"{"):
+        return open_calibration(graph, n_features, where)
     session = _session(graph, where)
     _check_contract(session, n_features, where)
     return _OpenModel(session, n_features).score
+
+
+def open_calibration(content: bytes, n_features: int, where: str) -> Scorer:
+    """Return the scorer of a strategy's ``calibration.json``; raise UserError where it is none.
+
+    Each row by itself, by the C library: a row has the same bits in a batch of any size.
+    """
+    try:
+        found = msgspec.json.decode(content, type=Calibration)
+    except msgspec.DecodeError as error:
+        raise UserError(f"{where}: is not a strategy's calibration ({error})") from None
+    if found.n_features != n_features or not 0 <= found.column < n_features:
+        raise UserError(
+            f"{where}: was made for {found.n_features} columns; its card names {n_features}"
+        )
+    a, b, column = found.a, found.b, found.column
+
+    def score(rows: F32) -> F64:
+        scores = rows[:, column].tolist()
+        return np.array([0.5 + 0.5 * math.tanh(0.5 * (a * x + b)) for x in scores])
+
+    return score
 
 
 class _OpenModel:

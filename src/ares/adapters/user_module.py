@@ -64,15 +64,20 @@ def _imported(module: str, folder: Path) -> tuple[ModuleType, str]:
             return _executed(file)
         loaded = importlib.import_module(module)
         return loaded, _hash_of_installed(loaded)
-    except ModuleNotFoundError as error:
-        raise UserError(f"features.module '{module}' needs '{error.name}': install it") from error
     except Exception as error:
-        steps = traceback.extract_tb(error.__traceback__)
-        line = error.lineno if isinstance(error, SyntaxError) else steps[-1].lineno
-        raise UserError(
-            f"features.module '{module}' cannot be loaded: {type(error).__name__}: {error} "
-            f"(line {line})"
-        ) from error
+        raise load_problem(f"features.module '{module}'", error) from error
+
+
+def load_problem(where: str, error: Exception) -> UserError:
+    """Return the one line that says why a module of the user cannot be executed.
+
+    where : names it.
+    """
+    if isinstance(error, ModuleNotFoundError):
+        return UserError(f"{where} needs '{error.name}': install it")
+    steps = traceback.extract_tb(error.__traceback__)
+    line = error.lineno if isinstance(error, SyntaxError) else steps[-1].lineno
+    return UserError(f"{where} cannot be loaded: {type(error).__name__}: {error} (line {line})")
 
 
 def _installed(module: str) -> bool:
@@ -94,14 +99,21 @@ def _hash_of_installed(loaded: ModuleType) -> str:
 def _executed(file: Path) -> tuple[ModuleType, str]:
     """Execute the bytes that are hashed: an import might use an older compiled file."""
     source = file.read_bytes()
-    code_hash = source_hash(source)
-    name = "ares_user_" + hashlib.sha256(str(file.resolve()).encode() + source).hexdigest()[:12]
+    return executed_source(source, str(file)), source_hash(source)
+
+
+def executed_source(source: bytes, path: str) -> ModuleType:
+    """Return the module of a source; raise what it raises.
+
+    path : of its file, for tracebacks.
+    """
+    name = "ares_user_" + hashlib.sha256(path.encode() + source).hexdigest()[:12]
     loaded = ModuleType(name)
-    loaded.__file__ = str(file)
+    loaded.__file__ = path
     sys.modules[name] = loaded  # dataclasses look up their module here
     try:
-        exec(compile(source, str(file), "exec"), vars(loaded))
+        exec(compile(source, path, "exec"), vars(loaded))
     except BaseException:
         del sys.modules[name]
         raise
-    return loaded, code_hash
+    return loaded

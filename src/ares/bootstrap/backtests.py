@@ -45,7 +45,8 @@ def backtest(
             symbols=settings.symbols,
             venue=settings.venue,
             validation_discount=settings.continuous_learning.confidence.validation_discount,
-            user=None if request.baseline else user_features(workspace),
+            user=None if request.is_rule else user_features(workspace),
+            reference=f"{settings.venue}:{settings.reference_symbol}",
             series_of=lambda key, specs, close_ms: columns_at(
                 workspace.db_url, specs, Instrument.parse(key), close_ms
             ),

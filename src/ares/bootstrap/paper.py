@@ -175,7 +175,7 @@ class _Paper:
             setup = plan.setup
         models_dir, user = self._workspace.models_dir, self._user
         serving = ServedModels(served.scorers_of(models_dir, setup))
-        own = served.features_of_run(user, setup)
+        own = served.features_of_run(models_dir, user, setup)
         models = Models(serving.scorers, None if own is None else own.step)
         swap = HotSwap(serving, served.opener_of(models_dir, self._folder, user, setup))
         recovery = Recovery(self._folder, swap, models)
@@ -188,7 +188,7 @@ class _Paper:
         swap.load_all(recovered.state)
         if plan is None:
             self._remarks += self._differences(recovered.state)
-        return plan is not None, _Recovered(recovered, models, swap, code_hashes(user))
+        return plan is not None, _Recovered(recovered, models, swap, code_hashes(own))
 
     def _differences(self, state: State) -> list[str]:
         """Return what a run that goes on has otherwise than settings and registry say by now."""
@@ -265,12 +265,13 @@ class _Paper:
         keys, left_out = instruments_of(store, configured_instruments(settings), request.symbols)
         from_ms = self._first_ms(keys)
         choices, remarks = chosen.choices_of(workspace, keys, self._user, PAPER)
+        user = chosen.features_of(workspace, choices, self._user)
         cards = chosen.cards_of(workspace, choices)
         reference = chosen.reference_of(settings, store, cards)
         if reference is not None and reference not in keys:
             choices.append(chosen.without_model(reference))
         require_currency(choices, settings.account.currency)
-        require_no_leak(self._user, store, keys, settings.weights, from_ms)
+        require_no_leak(user, store, keys, settings.weights, from_ms)
         series = chosen.series_of(settings, self._database, cards, request.learn)
         instruments = [choice.instrument for choice in choices]
         history = series_history(self._database, series, instruments, from_ms)
@@ -280,7 +281,7 @@ class _Paper:
             from_ms=from_ms, to_ms=None, cash_quote=settings.account.capital_quote,
             rules=rules_of(settings),
             validation_discount=settings.continuous_learning.confidence.validation_discount,
-            settings_hash=settings.hash, user=self._user,
+            settings_hash=settings.hash, user=user,
             challenger_lanes=request.learn, challenger_rules=challenger_rules_of(settings),
             series=series, history=history,
         )  # fmt: skip

@@ -109,6 +109,6 @@ def _recorded(workspace: Workspace, folder: Path, setup: RunSetup) -> _RecordedR
     return _RecordedRun(
         folder,
         served.scorers_of(workspace.models_dir, setup),
-        served.features_of_run(user, setup),
+        served.features_of_run(workspace.models_dir, user, setup),
         served.opener_of(workspace.models_dir, folder, user, setup),
     )

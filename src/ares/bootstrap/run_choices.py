@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from ares.adapters.model_store import ModelStore
+from ares.adapters.strategy_file import columns_of_package
 from ares.config.settings import Settings
 from ares.config.workspace import Workspace
 from ares.domain.errors import AresError, ExternalError, UserError
@@ -22,6 +23,7 @@ from ares.kernel.features.columns import require_same_columns
 from ares.kernel.features.observations import SeriesHistory
 from ares.kernel.features.user import UserFeatures
 from ares.runtime.engine.plan import SlotChoice, same_run
+from ares.runtime.engine.served_models import run_features
 from ares.runtime.registry.model_journal import read_registry
 from ares.store.candles import CandleStore
 from ares.store.series import stored_series
@@ -57,8 +59,9 @@ def choices_of(
             )
     for choice in choices:
         for member in choice.ensemble.members if choice.ensemble else ():
-            card = models.member(member).card
-            require_same_columns(card.ref, card.features, card.features_hash, user, card.series)
+            package = models.member(member)
+            card, own = package.card, columns_of_package(package, user)
+            require_same_columns(card.ref, card.features, card.features_hash, own, card.series)
     if all(choice.ensemble is None for choice in choices):
         raise UserError("there is no model for any of these symbols: train some with `ares train`")
     return choices, remarks
@@ -75,6 +78,14 @@ def _previous(models: ModelStore, ensemble_hash: str) -> tuple[Ensemble | None, 
     except AresError as error:
         return None, [f"no rollback to the previous champion is possible: {error}"]
     return ensemble, []
+
+
+def features_of(
+    workspace: Workspace, choices: Sequence[SlotChoice], user: UserFeatures | None
+) -> UserFeatures | None:
+    """Return the user's columns of a run: those of the module, and the scores of strategies."""
+    ensembles = [e for choice in choices for e in (choice.ensemble, choice.previous)]
+    return run_features(ModelStore(workspace.models_dir), ensembles, user)
 
 
 def cards_of(workspace: Workspace, choices: Sequence[SlotChoice]) -> list[tuple[str, PackageCard]]:

@@ -101,7 +101,7 @@ def history_run(
                 progress or (lambda _done, _total: None),
                 stopped,
             ),
-            user=user,
+            user=served.features_of_run(workspace.models_dir, user, plan.setup),
             learner=learner,
             open_ensemble=served.opener_of(workspace.models_dir, folder, user, plan.setup),
         )
@@ -128,6 +128,7 @@ def _planned(
     keys, left_out = instruments_of(store, configured_instruments(settings), request.symbols)
     from_ms, to_ms = _window(store, keys, request)
     choices, remarks = chosen.choices_of(workspace, keys, user, "history")
+    user = chosen.features_of(workspace, choices, user)
     cards = chosen.cards_of(workspace, choices)
     reference = chosen.reference_of(settings, store, cards)
     remarks += chosen.in_sample(cards, from_ms)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 def command(
     symbol: list[str] = options.SYMBOL,
     model: str = options.MODEL,
+    strategy: str = options.STRATEGY,
+    set_: list[str] = options.SET,
     baseline: str = options.BASELINE,
     fast: int = options.FAST,
     slow: int = options.SLOW,
@@ -43,17 +45,19 @@ def command(
     csv: Path = options.CSV,
     json_: bool = JSON_OPTION,
 ) -> None:
-    """Backtest a model, an ensemble or a baseline over stored candles.
+    """Backtest a model, an ensemble, a strategy or a baseline over stored candles.
 
-    A model has the stops, limits and breakers of the settings; a baseline has none but those given
-    here. The mode (TRADING or LEARNING) is ignored unless --gate is given.
+    A model has the stops, limits and breakers of the settings; a strategy and a baseline have none
+    but those given here. The mode (TRADING or LEARNING) is ignored unless --gate is given.
     """
+    from ares.adapters.strategy_file import read_strategy
     from ares.config.workspace import Workspace
     from ares.research.backtest_request import BASELINES, FILLS, BacktestRequest
     from ares.research.cli_values import (
         bare_numbers,
         bps,
         choice,
+        parameters_of,
         positive,
         share,
         size_of,
@@ -61,8 +65,12 @@ def command(
         utc_ms,
     )
 
-    if model and baseline:
-        raise UserError("--model and --baseline: give one of them")
+    if sum(1 for given in (model, baseline, strategy) if given) > 1:
+        raise UserError("--model, --strategy and --baseline: give one of them")
+    if set_ and not strategy:
+        raise UserError("--set gives a parameter of --strategy: name the strategy")
+    workspace = Workspace.here()
+    rule = read_strategy(strategy, workspace.root, parameters_of(set_)) if strategy else None
     request = BacktestRequest(
         symbols=tuple(symbol), model=model,
         baseline=choice("--baseline", baseline, BASELINES) if baseline else None,
@@ -74,7 +82,7 @@ def command(
         edge_bps_min=bps("--edge", edge, signed=True), stop_bps=bps("--stop", stop, off=True),
         position_max=share("--position-cap", position_cap),
         daily_loss_max=share("--daily-loss", daily_loss),
-        drawdown_max=share("--drawdown", drawdown),
+        drawdown_max=share("--drawdown", drawdown), strategy=rule,
     )  # fmt: skip
     understood = {
         "--fee": (fee, request.fee_bps), "--spread": (spread, request.spread_bps),
@@ -83,7 +91,7 @@ def command(
     }  # fmt: skip
     for text in bare_numbers(understood):
         note(text)
-    _run(Workspace.here(), request, Outputs(report, csv, not no_db, json_))
+    _run(workspace, request, Outputs(report, csv, not no_db, json_))
 
 
 @dataclass(frozen=True)
@@ -101,7 +109,7 @@ def _run(workspace: Workspace, request: BacktestRequest, outputs: Outputs) -> No
     from ares.bootstrap import backtest
     from ares.research.result_json import as_json
 
-    if request.baseline:
+    if request.is_rule:
         result = backtest(workspace, request)
     else:
         with progress("scores", unit="bars") as bar:

@@ -15,11 +15,15 @@ MODEL: Any = typer.Option(
     help="Package NAME[@VERSION], ensemble HASH, or an exported file. Default: the champion, "
     "else the newest candidate.",
 )
+STRATEGY: Any = typer.Option(
+    None, "--strategy", help="FILE:NAME, a strategy of your own: long while its score is above 0."
+)
+SET: Any = typer.Option([], "--set", help="A parameter of --strategy: NAME=VALUE; may be repeated.")
 BASELINE: Any = typer.Option(None, "--baseline", help="buy_hold or sma_cross instead of a model.")
 FAST: Any = typer.Option(20, "--fast", help="sma_cross: bars of the fast average.")
 SLOW: Any = typer.Option(100, "--slow", help="sma_cross: bars of the slow average.")
 INTERVAL: Any = typer.Option(
-    None, "--interval", "-i", help="sma_cross: bars averaged; default: the finest stored."
+    None, "--interval", "-i", help="sma_cross, --strategy: their bars; default: the finest stored."
 )
 FROM: Any = typer.Option(None, "--from", help="First day or time, UTC.")
 TO: Any = typer.Option(None, "--to", help="Day or time at which it ends, UTC (exclusive).")

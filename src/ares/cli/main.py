@@ -48,16 +48,14 @@ NOUNS = {
     "models": Noun(
         "ares.cli.models",
         "app",
-        "Models: list, show, compare, validate, promote, rollback, archive, export, import, sync.",
+        "Models: list, show, add, compare, validate, promote, rollback, archive, export, import.",
     ),
     "deploy": Noun(
         "ares.cli.deploy",
         "app",
         "Put a model into production by restart: install, rollback, status.",
     ),
-    "backtest": Noun(
-        "ares.cli.backtest", "command", "Backtest a model, an ensemble or a baseline."
-    ),
+    "backtest": Noun("ares.cli.backtest", "command", "Backtest a model, a strategy or a baseline."),
     "run": Noun(
         "ares.cli.run",
         "command",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from ares.cli.models_ab import ab
+from ares.cli.models_add import add
 from ares.cli.models_gate import archive, compare, promote, rollback, validate
 from ares.cli.output import JSON_OPTION, error_line, note, print_json, say
 
@@ -120,7 +121,7 @@ def sync(json_: bool = JSON_OPTION) -> None:
         show_sync(report)
 
 
-for _verb in (validate, promote, rollback, archive, compare, ab):
+for _verb in (add, validate, promote, rollback, archive, compare, ab):
     app.command()(_verb)
 
 

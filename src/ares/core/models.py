@@ -16,8 +16,10 @@ Scorer = Callable[[NDArray[np.float32]], F64]
 Scorers = dict[str, Scorer]
 """Scorers by package hash."""
 
-UserColumns = Callable[[Bars, int], NDArray[np.float32]]
-"""The user's own features of one series: (its last bars, interval_ms) -> (n_own,) float32."""
+UserColumns = Callable[[Bars, int, NDArray[np.float32]], NDArray[np.float32]]
+"""The user's own features and strategies of one series: (its last bars, interval_ms, its row of the
+kernel's features) -> (n_own,) float32.
+"""
 
 
 @dataclass(frozen=True, slots=True)

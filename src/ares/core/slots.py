@@ -104,7 +104,7 @@ def _score_newest(state: State, lane: int, models: Models) -> None:
         row = state.features[lane, j]
         if state.bar_windows is not None:
             bars = bars_of(state.bar_windows, lane * len(timeframe_ms) + j)
-            values = models.require_user_columns()(bars, int(timeframe_ms[j]))
+            values = models.require_user_columns()(bars, int(timeframe_ms[j]), row)
             row[N_FEATURES : N_FEATURES + len(values)] = values
             if not past_warmup(values):
                 continue

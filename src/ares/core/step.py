@@ -307,8 +307,9 @@ def _add_user_columns(state: State, windows: Records, n: int, models: Models) ->
     timeframe_ms, user_columns = state.intervals.timeframe_ms, models.require_user_columns()
     due_rows, n_warm = state.scratch.scoring.due_rows, 0
     for k in due_rows[:n].tolist():
-        values = user_columns(bars_of(windows, k), int(timeframe_ms[k % len(timeframe_ms)]))
-        state.scratch.flat_features[k, N_FEATURES : N_FEATURES + len(values)] = values
+        row, interval_ms = state.scratch.flat_features[k], int(timeframe_ms[k % len(timeframe_ms)])
+        values = user_columns(bars_of(windows, k), interval_ms, row)
+        row[N_FEATURES : N_FEATURES + len(values)] = values
         if past_warmup(values):
             due_rows[n_warm] = k
             n_warm += 1

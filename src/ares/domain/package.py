@@ -10,6 +10,7 @@ import msgspec
 from ares.domain.formats import CARD_FORMAT
 from ares.domain.model import Ensemble, Member, Validation
 from ares.domain.series import SentimentSpec, SeriesSpec, ValueSpec, all_series
+from ares.domain.strategy import CALIBRATION_FILE, StrategySpec
 from ares.domain.timeframe import Timeframe
 
 CARD_FILE = "model.json"
@@ -92,6 +93,11 @@ class PackageCard(
         return all_series(sentiment, values)
 
     @property
+    def strategy(self) -> StrategySpec | None:
+        """Return the user's strategy whose score it calibrates; None: it has a graph."""
+        return msgspec.convert(self.recipe.get("strategy"), StrategySpec | None)
+
+    @property
     def ref(self) -> str:
         """Return ``name/version``, as people write it."""
         return f"{self.name}/{self.version}"
@@ -115,8 +121,8 @@ class Package(msgspec.Struct, frozen=True):
 
     @property
     def graph(self) -> bytes:
-        """Return the ONNX graph."""
-        return self.files[GRAPH_FILE]
+        """Return the file that scores rows: an ONNX graph, or a strategy's calibration."""
+        return self.files[CALIBRATION_FILE if CALIBRATION_FILE in self.files else GRAPH_FILE]
 
     @property
     def hash(self) -> str:

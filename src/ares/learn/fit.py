@@ -12,33 +12,21 @@ from typing import Any
 
 import numpy as np
 
+from ares.domain.package import GRAPH_FILE
 from ares.kernel.bars import F64, I64, Bools
+from ares.learn.calibration import Platt
+from ares.learn.fit_result import LearningCurve, scale_rows
+from ares.learn.onnx_graph import reference_rows, to_onnx
 from ares.learn.recipe import BoostRecipe, Recipe
 from ares.learn.rows import F32, Rows
 from ares.learn.series import fitted_on
 from ares.learn.splits import stopping_slice
+from ares.learn.strategy import FittedStrategy, fit_strategy
+
+__all__ = ["Fitted", "FittedModel", "LearningCurve", "fit", "fit_recipe"]
 
 BINNED_ROWS = 5_000
 """Rows from which the bins of a feature are made."""
-
-SCALE_ROWS = 4096
-"""Rows from which a model's scale is estimated."""
-
-
-@dataclass(frozen=True, slots=True)
-class LearningCurve:
-    """The loss by epoch while the number of epochs was chosen.
-
-    fitted, stopping : log loss after each epoch on the rows fitted and on the stopping slice;
-                       empty where there were too few rows for a slice.
-    stopping_base    : log loss on that slice of always predicting the base rate.
-    epochs           : the number chosen, for which the model was fitted.
-    """
-
-    fitted: tuple[float, ...]
-    stopping: tuple[float, ...]
-    stopping_base: float | None
-    epochs: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +42,7 @@ class FittedModel:
     curve: LearningCurve
     centre: float
     spread: float
+    file_name: str = GRAPH_FILE
 
     def raw(self, x: F32) -> F64:
         """Return the log-odds of ``(n, n_features)`` rows, ``(n,)``."""
@@ -69,6 +58,23 @@ class FittedModel:
         """
         return (self.raw(x) - self.centre) / self.spread
 
+    def exported(self, platt: Platt) -> bytes:
+        """Return the ONNX graph of the trees and their calibration."""
+        return to_onnx(self.trees, platt)
+
+    def reference_rows(self, x: F32) -> F32:
+        """Return rows on which a graph that is wrong anywhere differs, see ``onnx_graph``."""
+        return reference_rows(x, self.trees)
+
+
+Fitted = FittedModel | FittedStrategy
+"""What a recipe's algorithm makes of rows."""
+
+
+def fit_recipe(x: F32, rows: Rows, recipe: Recipe) -> Fitted:
+    """Return what the recipe's algorithm makes of these rows, see ``fit``."""
+    return fit_strategy(x) if recipe.strategy is not None else fit(x, rows, recipe)
+
 
 def fit(x: F32, rows: Rows, recipe: Recipe) -> FittedModel:
     """Return the model of these rows; the same rows give the same trees to the bit.
@@ -81,8 +87,7 @@ def fit(x: F32, rows: Rows, recipe: Recipe) -> FittedModel:
     head, tail = stopping_slice(rows.decided_ms, rows.ends_ms, recipe.embargo_ms)
     curve = _choose_epochs(data, won, head, tail, recipe)
     booster = _boost(data, recipe, len(rows), curve.epochs)
-    sample = x[np.linspace(0, len(x) - 1, min(len(x), SCALE_ROWS)).astype(np.int64)]
-    raw = _raw(booster, sample)
+    raw = _raw(booster, scale_rows(x))
     spread = float(raw.std())
     scale = spread if spread > 1e-9 else 1.0
     return FittedModel(booster, booster.dump_model(), curve, float(raw.mean()), scale)

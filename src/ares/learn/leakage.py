@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ares.domain.errors import UserError
+from ares.domain.timeframe import Timeframe
 from ares.domain.utc import utc_text
 from ares.kernel.bars import I64, Bars
+from ares.kernel.features import features_of
 from ares.kernel.features.user import UserFeatures
 
 CUTS = 12
@@ -149,8 +151,15 @@ def check_user_features(features: UserFeatures, bars: Bars, interval_ms: int) ->
 
     bars : a few hundred bars of the timeframe are enough.
     """
-    columns = at_close(lambda part: features.of(part, interval_ms), interval_ms)
-    report = leak_test(columns, bars, features.names, interval_ms)
+
+    def columns(part: Bars) -> NDArray[np.float32]:
+        if not features.takes_rows:
+            return features.of(part, interval_ms)
+        timeframe = next(timeframe for timeframe in Timeframe if timeframe.ms == interval_ms)
+        table = features_of(part, timeframe, None)
+        return features.of(part, interval_ms, table.warm, table.values)
+
+    report = leak_test(at_close(columns, interval_ms), bars, features.names, interval_ms)
     if not report.clean:
         raise UserError(
             f"{features.path}: {report.line()}: a feature may use only the bars that it is given"

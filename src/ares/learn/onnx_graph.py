@@ -12,8 +12,10 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
+import msgspec
 import numpy as np
 
+from ares.domain.strategy import Calibration
 from ares.kernel.bars import F64
 from ares.learn.calibration import Platt
 from ares.learn.rows import F32
@@ -89,10 +91,15 @@ def split_points(trees: dict[str, Any]) -> list[tuple[int, np.float32]]:
 
 
 def splits_of(graph: bytes, n_features: int) -> F64:
-    """Return how often the trees of a graph branch on each feature, ``(n_features,)``."""
+    """Return how often the trees of a graph branch on each feature, ``(n_features,)``; of a
+    strategy's calibration, once on its score.
+    """
+    counts = np.zeros(n_features)
+    if graph.startswith(b"{"):
+        counts[msgspec.json.decode(graph, type=Calibration).column] = 1.0
+        return counts
     import onnx
 
-    counts = np.zeros(n_features)
     for node in onnx.load_model_from_string(graph).graph.node:
         if not node.op_type.startswith("TreeEnsemble"):
             continue

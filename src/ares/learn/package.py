@@ -9,13 +9,13 @@ import msgspec
 import numpy as np
 
 from ares.domain.instrument import Instrument
-from ares.domain.package import GRAPH_FILE, PICTURE_FILE, Package, PackageCard, sealed
+from ares.domain.package import PICTURE_FILE, Package, PackageCard, sealed
+from ares.domain.strategy import SOURCE_FILE
 from ares.kernel.bars import F64, Bars
 from ares.learn import parity
 from ares.learn.equity import EquityPath, equity_of_holding, equity_of_trades
 from ares.learn.evaluate import OosMetrics, evaluate, non_overlapping
 from ares.learn.fit import LearningCurve
-from ares.learn.onnx_graph import reference_rows, to_onnx
 from ares.learn.parity import Scorer
 from ares.learn.recipe import Recipe
 from ares.learn.rows import Rows, blanked
@@ -62,6 +62,7 @@ class PackageSpec:
     bars         : (n_instruments,) bars of the recipe's timeframe, for the result of holding.
     edge_bps_min : expected edge above which a signal counts as a trade.
     reference, path_interval, window_* : see ``domain.package.PackageCard``.
+    strategy     : source of the user's strategy whose score is the last column; None: no strategy.
     version, created_at, git_commit, libraries : from outside; nothing here reads a clock.
     """
 
@@ -77,6 +78,7 @@ class PackageSpec:
     path_interval: str | None = None
     window_from_ms: int | None = None
     window_to_ms: int | None = None
+    strategy: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +110,8 @@ def make_package(
     """
     x = blanked(rows.x, spec.columns, recipe.features)
     result = fit_walk_forward(x, rows, recipe)
-    graph = to_onnx(result.fitted.trees, result.platt)
-    reference = with_missing(reference_rows(x, result.fitted.trees), recipe.series)
+    graph = result.fitted.exported(result.platt)
+    reference = with_missing(result.fitted.reference_rows(x), recipe.series)
     compared = parity.require_parity(
         parity.compare(result.probability(reference), open_graph(graph, x.shape[1]), reference)
     )
@@ -123,7 +125,9 @@ def make_package(
         seed=recipe.seed,
         buy_hold_bps=None if holding is None else 1e4 * (float(holding.value[-1]) - 1.0),
     )
-    files = {GRAPH_FILE: graph}
+    files = {result.fitted.file_name: graph}
+    if spec.strategy is not None:
+        files[SOURCE_FILE] = spec.strategy
     if picture:
         files[PICTURE_FILE] = picture(_evidence(rows, recipe, spec, result, metrics, holding))
     card = _card(rows, recipe, spec, result, metrics, compared)
@@ -135,9 +139,10 @@ def package_name(recipe: Recipe, instruments: Sequence[Instrument]) -> str:
 
     The universe has one name for a timeframe, whichever instruments it was pooled from.
     """
-    if recipe.scope == "universe":
-        return f"universe_{recipe.timeframe}"
-    return f"{instruments[0].slug}_{recipe.timeframe}"
+    name = "universe" if recipe.scope == "universe" else instruments[0].slug
+    if recipe.strategy is not None:
+        name = f"{name}_{recipe.strategy.name}"
+    return f"{name}_{recipe.timeframe}"
 
 
 def _evidence(

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from ares.domain.series import SentimentSpec, SeriesSpec, ValueSpec, all_series
+from ares.domain.strategy import StrategySpec
 from ares.domain.timeframe import Timeframe
 
 HORIZON_BARS = {
@@ -75,6 +76,8 @@ class Recipe(msgspec.Struct, frozen=True):
     embargo_bars : bars between the end of a training label and the first test decision;
                  0 stands for the label's horizon.
     sentiment, value_series : external series of which the last columns are made, see ``series``.
+    strategy   : of the algorithm ``strategy``, which fits nothing: the user's strategy whose score,
+                 the last column, is calibrated.
 
     >>> label = LabelRecipe(horizon_bars=12, width_min_bps=33.0, cost_bps=22.0)
     >>> recipe = Recipe(Timeframe.H1, ("return_1", "volatility_20"), "ab12", label)
@@ -87,23 +90,24 @@ class Recipe(msgspec.Struct, frozen=True):
     features_hash: str
     label: LabelRecipe
     boost: BoostRecipe = BoostRecipe()
-    algorithm: Literal["lightgbm"] = "lightgbm"
+    algorithm: Literal["lightgbm", "strategy"] = "lightgbm"
     scope: Literal["instrument", "universe"] = "instrument"
     folds: int = 5
     embargo_bars: int = 0
     price_only: bool = False
     sentiment: SentimentSpec | None = None
     value_series: tuple[ValueSpec, ...] = ()
+    strategy: StrategySpec | None = None
 
     @property
     def content(self) -> dict[str, Any]:
         """Return it as a card has it.
 
-        Series that it does not have are left out, so that the hash of a recipe (and its seed) does
-        not depend on which kinds of series exist.
+        Series and strategies that it does not have are left out, so that the hash of a recipe (and
+        its seed) does not depend on which kinds exist.
         """
         content: dict[str, Any] = msgspec.to_builtins(self)
-        for name in ("sentiment", "value_series"):
+        for name in ("sentiment", "value_series", "strategy"):
             if not content[name]:
                 del content[name]
         return content

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ares.kernel.bars import F64, I64, Bars, Bools
+from ares.kernel.features.catalogue import N_FEATURES
 from ares.kernel.features.columns import past_warmup
 from ares.kernel.features.user import UserFeatures
 from ares.learn.labels import barrier_width, label_decisions
@@ -164,7 +165,11 @@ def with_user(
         bar = np.searchsorted(lane_bars.ts_ms, rows.decided_ms[in_lane] - interval_ms)
         needed = np.zeros(len(lane_bars), np.bool_)
         needed[bar] = True
-        own[in_lane] = user.of(lane_bars, interval_ms, needed)[bar]
+        values: F32 | None = None
+        if user.takes_rows:
+            values = np.zeros((len(lane_bars), N_FEATURES), np.float32)
+            values[bar] = rows.x[in_lane][:, :N_FEATURES]
+        own[in_lane] = user.of(lane_bars, interval_ms, needed, values)[bar]
     return replace(rows, x=np.hstack([rows.x, own]))[past_warmup(own)]
 
 

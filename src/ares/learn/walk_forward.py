@@ -14,7 +14,7 @@ import numpy as np
 
 from ares.kernel.bars import F64, I64
 from ares.learn.calibration import Payoff, Platt, fit_payoff, fit_platt
-from ares.learn.fit import FittedModel, fit
+from ares.learn.fit import Fitted, fit_recipe
 from ares.learn.recipe import Recipe
 from ares.learn.rows import F32, Rows
 from ares.learn.splits import Split, known_before, walk_forward
@@ -46,7 +46,7 @@ class OutOfSample:
 class WalkForwardResult:
     """The shipped model with its out-of-sample evidence."""
 
-    fitted: FittedModel
+    fitted: Fitted
     platt: Platt
     payoff: Payoff
     out_of_sample: OutOfSample
@@ -78,7 +78,7 @@ def fit_walk_forward(x: F32, rows: Rows, recipe: Recipe) -> WalkForwardResult:
         raise TooFewRowsError(f"{len(rows):,} rows are too few to calibrate and evaluate a model")
     platt, payoff = _calibrate(rows, raw, np.arange(len(rows), dtype=np.int64), recipe)
     out_of_sample = OutOfSample(rows[evaluated], p[evaluated], edge_bps[evaluated])
-    fitted = fit(x, rows, recipe)
+    fitted = fit_recipe(x, rows, recipe)
     of_raw = Platt(platt.a / fitted.spread, platt.b - platt.a * fitted.centre / fitted.spread)
     return WalkForwardResult(fitted, of_raw, payoff, out_of_sample)
 
@@ -89,7 +89,7 @@ def _held_out_scores(x: F32, rows: Rows, recipe: Recipe) -> tuple[F64, list[Spli
     splits = walk_forward(rows.decided_ms, rows.ends_ms, recipe.folds, recipe.embargo_ms)
     usable = [split for split in splits if _both_outcomes(rows, split.train)]
     for split in usable:
-        model = fit(x[split.train], rows[split.train], recipe)
+        model = fit_recipe(x[split.train], rows[split.train], recipe)
         raw[split.test] = model.score(x[split.test])
     return raw, usable
 

@@ -14,10 +14,12 @@ import numpy as np
 from ares.adapters.model_bundle import read_bundle
 from ares.adapters.model_store import ModelStore
 from ares.adapters.onnx_model import open_model, within
+from ares.adapters.strategy_file import load_strategy
 from ares.domain.errors import UserError
 from ares.domain.instrument import Instrument
 from ares.domain.model import Ensemble
 from ares.domain.package import Package
+from ares.domain.strategy import StrategySource
 from ares.domain.timeframe import Timeframe
 from ares.kernel.bars import F64, Bars
 from ares.kernel.features.user import UserFeatures
@@ -36,6 +38,7 @@ from ares.research.baselines import buy_hold, sma_cross
 from ares.research.market import Candles
 from ares.research.signals import EnsembleMembers, HistoryOf, SeriesOf, ensemble_strategy
 from ares.research.strategy import Strategy
+from ares.research.user_strategy import strategy_rule
 from ares.research.window import window
 from ares.store.candles import CandleStore
 from ares.store.history import base_bars, filled_bars, history
@@ -53,6 +56,7 @@ class BacktestRequest:
     symbols  : symbols or keys; empty: those of the model, else of the settings.
     model    : a package (``name``, ``name/version``, ``name@version``), an ensemble (a prefix
                of its hash), or an exported file or folder; None: champion, else newest candidate.
+    strategy : a strategy of the user's own as a rule: long while its score is above 0.
     baseline : a rule instead of a model; fast, slow, timeframe are those of ``sma_cross``.
     fee_bps, spread_bps, slippage_bps : of the notional of a fill; spread is the full spread.
     size     : units of the base currency; ``all`` cash; ``risk``: as large as loses the settings'
@@ -84,6 +88,12 @@ class BacktestRequest:
     position_max: float | None = None
     daily_loss_max: float | None = None
     drawdown_max: float | None = None
+    strategy: StrategySource | None = None
+
+    @property
+    def is_rule(self) -> bool:
+        """Return whether it needs no model."""
+        return self.baseline is not None or self.strategy is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +103,7 @@ class BacktestRunner:
     champions : ensemble hash by instrument key, over all environments.
     rules, cash_quote, symbols, venue, validation_discount : of the settings.
     user      : user-defined features, not tested yet.
+    reference : key of the instrument of the cross features, for strategies; None: none is set.
     out_of_use : hashes of archived ensembles, which are not used by default.
     series_of : returns the columns of external series of an instrument.
     """
@@ -109,13 +120,14 @@ class BacktestRunner:
     series_of: SeriesOf = lambda _key, _specs, _close_ms: None
     on_progress: Callable[[int, int], None] = lambda _done, _total: None
     out_of_use: frozenset[str] = frozenset()
+    reference: str | None = None
 
     def run(self, request: BacktestRequest) -> BacktestResult:
         """Return the result of a request; raise UserError where it cannot be run."""
         named = self._named(request.model) if request.model else None
         instruments, left_out = self._instruments(request, named)
         ensembles: dict[Instrument, EnsembleMembers] = {}
-        if request.baseline is None:
+        if not request.is_rule:
             ensembles, without = self._ensembles(instruments, named)
             left_out += without
             instruments = [each for each in instruments if each in ensembles]
@@ -123,7 +135,8 @@ class BacktestRunner:
             self.store, instruments, request.from_ms, request.to_ms, request.days
         )
         candles = [self._candles(each, from_ms, to_ms) for each in instruments]
-        require_no_leak(self.user, self.store, instruments, {c.timeframe for c in candles}, to_ms)
+        user = self.user if request.strategy is None else load_strategy(request.strategy).columns
+        require_no_leak(user, self.store, instruments, {c.timeframe for c in candles}, to_ms)
         rules = self._rules(request)
         strategy = self._strategy(request, candles, [ensembles.get(i) for i in instruments], rules)
         strategy = replace(strategy, warnings=(*strategy.warnings, *left_out))
@@ -203,6 +216,14 @@ class BacktestRunner:
             )
         return found, left_out
 
+    def _is_stored(self, key: str) -> bool:
+        """Return whether there are candles of an instrument."""
+        try:
+            self.store.resolve(key)
+        except UserError:
+            return False
+        return True
+
     def _candles(self, instrument: Instrument, from_ms: int, to_ms: int) -> Candles:
         timeframe, bars = base_bars(self.store, instrument, from_ms, to_ms)
         spec = self.store.spec(instrument)
@@ -249,6 +270,18 @@ class BacktestRunner:
             return buy_hold(candles)
         if request.baseline == "sma_cross":
             return sma_cross(candles, request.fast_bars, request.slow_bars, request.timeframe)
+        if request.strategy is not None:
+            columns, reference = load_strategy(request.strategy).columns, self.reference
+            if reference is not None and not self._is_stored(reference):
+                reference = None
+            return strategy_rule(
+                candles,
+                columns,
+                _strategy_name(request),
+                cached_history(self.store, self.venue),
+                reference,
+                request.timeframe,
+            )
         members = [each for each in ensembles if each is not None]
         name, kind = _name_and_kind(members)
         return ensemble_strategy(
@@ -264,6 +297,16 @@ class BacktestRunner:
             self.user,
             self.series_of,
         )
+
+
+def _strategy_name(request: BacktestRequest) -> str:
+    """Return a strategy with the values of its parameters, and its timeframe where one is set."""
+    if request.strategy is None:
+        raise ValueError("the request has no strategy")
+    spec = load_strategy(request.strategy).spec
+    values = " ".join(f"{name}={value}" for name, value in spec.parameters.items())
+    on = "" if request.timeframe is None else f"on {request.timeframe.value}"
+    return " ".join(part for part in (spec.name, values, on) if part)
 
 
 def cached_history(store: CandleStore, venue: str) -> HistoryOf:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal, TypeVar
 
 from ares.domain.errors import UserError
+from ares.domain.strategy import Parameter
 from ares.domain.timeframe import Timeframe
 from ares.research.window import parse_utc
 
@@ -135,3 +136,30 @@ def _number(text: str) -> float | None:
     except ValueError:
         return None
     return value if math.isfinite(value) else None
+
+
+def parameters_of(texts: Sequence[str]) -> dict[str, Parameter]:
+    """Return the values of ``NAME=VALUE``: whole numbers, fractions, true, false, else texts.
+
+    >>> parameters_of(["fast=10", "share=0.5", "both=true"])
+    {'fast': 10, 'share': 0.5, 'both': True}
+    """
+    found: dict[str, Parameter] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name.isidentifier():
+            raise UserError(f"{text}: write NAME=VALUE, such as fast=10")
+        found[name] = parameter_value(value)
+    return found
+
+
+def parameter_value(text: str) -> Parameter:
+    """Return the value that a text stands for."""
+    plain = text.strip()
+    if plain.lower() in ("true", "false"):
+        return plain.lower() == "true"
+    try:
+        return int(plain)
+    except ValueError:
+        value = _number(plain)
+        return plain if value is None else value

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ares.adapters.strategy_file import columns_of_package
 from ares.domain.model import Ensemble, Member
 from ares.domain.package import Package
 from ares.domain.series import SeriesSpec
@@ -146,7 +147,8 @@ def _scores(
     ]
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         # User-defined functions need not be thread-safe.
-        mapped = pool.map if sources.user is None else map
+        is_own = sources.user is not None or any(job[3].card.strategy for job in jobs)
+        mapped = map if is_own else pool.map
         inputs = list(mapped(lambda job: _member_input(job, sources), jobs))
         batches = [
             (member, first)
@@ -176,7 +178,7 @@ def _scores(
 def _member_input(job: _Job, sources: _Sources) -> _MemberInput:
     """Return the rows of one member after warmup, from shortly before the window to its end."""
     candles, index, timeframe, package = job
-    card, user = package.card, sources.user
+    card, user = package.card, columns_of_package(package, sources.user)
     require_same_columns(card.ref, card.features, card.features_hash, user, card.series)
     first_ms, last_ms = int(candles.close_ms[0]), int(candles.close_ms[-1])
     scored_ms = first_ms - FRESH_INTERVALS * timeframe.ms

@@ -46,7 +46,7 @@ def with_user(
     """
     if user is None:
         return table.values, table.warm
-    own = user.of(bars, timeframe.ms, table.warm)
+    own = user.of(bars, timeframe.ms, table.warm, table.values)
     return np.hstack([table.values, own]), table.warm & past_warmup(own)
 
 
@@ -74,8 +74,9 @@ def require_same_columns(
     who    : names the model; names, hash_ : its columns and their hash, as its card has them.
     series : its external series. Which they are is in its recipe, not in the hash.
     """
-    if hash_ in _hashes(user):
+    if any(hash_ in _hashes(part) for part in (user and user.parts) or (user,)):
         return
+    user = None if user is None else user.module
     of_series = {name for spec in series for name in column_names_of(spec)}
     trained_with = ", ".join(name for name in names[N_FEATURES:] if name not in of_series)
     if hash_ in _hashes(None):

@@ -20,6 +20,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,23 +28,30 @@ from numpy.typing import NDArray
 from ares.domain.errors import UserError
 from ares.domain.utc import utc_text
 from ares.kernel.bars import Bars, Bools
+from ares.kernel.features.strategy import FeatureRow
 
 WARMUP_BARS_MAX = 256
 FLOAT32_MAX = float(np.finfo(np.float32).max)
-Function = Callable[[Bars], float]
+Function = Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True)
 class UserFeature:
-    """A function of the last ``warmup_bars`` bars that returns a finite number."""
+    """A function of the last ``warmup_bars`` bars that returns a finite number.
+
+    kind : a ``strategy`` is also given the kernel's features of the last bar, a ``FeatureRow``.
+    path : of its own file, for messages; empty: that of ``UserFeatures``.
+    """
 
     name: str
     warmup_bars: int
     function: Function
+    kind: Literal["feature", "strategy"] = "feature"
+    path: str = ""
 
     def __call__(self, bars: Bars) -> float:
         """Return the function's value."""
-        return self.function(bars)
+        return float(self.function(bars))
 
 
 def feature(*, warmup_bars: int) -> Callable[[Function], UserFeature]:
@@ -68,22 +76,42 @@ def feature(*, warmup_bars: int) -> Callable[[Function], UserFeature]:
 class UserFeatures:
     """The features of one module, in the order in which it defines them.
 
-    path : the module's file, for messages.
-    hash : of what its code does (see ``ares.domain.code_hash``).
+    path  : the module's file, for messages.
+    hash  : of what its code does (see ``ares.domain.code_hash``).
+    parts : of the columns of a run with strategies: the module (None: there is none), then each
+            strategy; empty where these are the features of one module, or one strategy.
     """
 
     features: tuple[UserFeature, ...]
     path: str
     hash: str
+    parts: tuple[UserFeatures | None, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
         """Return the names, in order."""
         return tuple(feature.name for feature in self.features)
 
-    def of(self, bars: Bars, interval_ms: int, wanted: Bools | None = None) -> NDArray[np.float32]:
+    @property
+    def module(self) -> UserFeatures | None:
+        """Return the features of the module alone, without a run's strategies."""
+        return self.parts[0] if self.parts else self
+
+    @property
+    def takes_rows(self) -> bool:
+        """Return whether any of them needs the kernel's features."""
+        return any(feature.kind == "strategy" for feature in self.features)
+
+    def of(
+        self,
+        bars: Bars,
+        interval_ms: int,
+        wanted: Bools | None = None,
+        rows: NDArray[np.float32] | None = None,
+    ) -> NDArray[np.float32]:
         """Return (n_bars, n_features) float32: NaN before a feature's warmup after each break.
 
+        rows   : (n_bars, N_FEATURES) the kernel's features, which strategies need.
         wanted : (n_bars,) False leaves NaN and calls no function there; None: True everywhere.
 
         Raises UserError where a function fails or returns no finite number.
@@ -95,13 +123,17 @@ class UserFeatures:
             age = np.where(wanted, age, 0)
         for f, feature in enumerate(self.features):
             for t in np.flatnonzero(age >= feature.warmup_bars):
-                values[t, f] = self._value(feature, bars[t + 1 - feature.warmup_bars : t + 1])
+                window = bars[t + 1 - feature.warmup_bars : t + 1]
+                values[t, f] = self._value(feature, window, None if rows is None else rows[t])
         return values
 
-    def step(self, bars: Bars, interval_ms: int) -> NDArray[np.float32]:
+    def step(
+        self, bars: Bars, interval_ms: int, row: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32]:
         """Return (n_features,) of the last of ``bars``, as ``of`` has them in its last row.
 
         bars : the last 256 or more, oldest first.
+        row  : (N_FEATURES,) the kernel's features of the last bar, which strategies need.
         """
         longest = max((feature.warmup_bars for feature in self.features), default=0)
         bars = _locked(bars[max(0, len(bars) - longest) :])
@@ -110,15 +142,17 @@ class UserFeatures:
         age = len(bars) - 1 - int(breaks[-1]) if len(breaks) else len(bars)
         for f, feature in enumerate(self.features):
             if age >= feature.warmup_bars:
-                values[f] = self._value(feature, bars[len(bars) - feature.warmup_bars :])
+                values[f] = self._value(feature, bars[len(bars) - feature.warmup_bars :], row)
         return values
 
-    def _value(self, feature: UserFeature, window: Bars) -> np.float32:
+    def _value(
+        self, feature: UserFeature, window: Bars, row: NDArray[np.float32] | None
+    ) -> np.float32:
         """Return the value of a feature at the last bar of its window."""
-        where = f"feature '{feature.name}' of {self.path}"
+        where = f"{feature.kind} '{feature.name}' of {feature.path or self.path}"
         when = f"at the bar of {utc_text(int(window.ts_ms[-1]))}"
         try:
-            value = float(feature.function(window))
+            value = float(_called(feature, window, row))
         except Exception as error:
             line = traceback.extract_tb(error.__traceback__)[-1]
             raise UserError(
@@ -131,6 +165,15 @@ class UserFeatures:
                 "there is no value"
             )
         return np.float32(value)
+
+
+def _called(feature: UserFeature, window: Bars, row: NDArray[np.float32] | None) -> Any:
+    """Return what a feature's function returns."""
+    if feature.kind == "feature":
+        return feature.function(window)
+    if row is None:
+        raise ValueError("a strategy needs the kernel's features of its bar")
+    return feature.function(window, FeatureRow(row))
 
 
 def bars_since_break(ts_ms: NDArray[np.int64], interval_ms: int) -> NDArray[np.int64]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from ares.adapters.layered_store import FOLDER, LayeredModelStore
 from ares.adapters.model_store import ModelStore
 from ares.adapters.onnx_model import open_model, within
+from ares.adapters.strategy_file import with_strategies
 from ares.core.models import Scorer, Scorers
 from ares.domain.errors import UserError
 from ares.domain.model import Ensemble
 from ares.domain.package import Package
 from ares.domain.run import RunSetup
-from ares.kernel.features import N_FEATURES
+from ares.kernel.features import FEATURE_NAMES
 from ares.kernel.features.series import column_names_of
 from ares.kernel.features.user import UserFeatures
 from ares.runtime.engine.code_version import USER_HASH
@@ -66,33 +68,55 @@ def _served(package: Package, setup: RunSetup) -> Scorer:
     scorer = open_model(package.graph, len(card.features), card.ref)
     if card.origin != "trained":
         scorer = within(scorer)
-    if card.series == setup.series:
+    names = [*FEATURE_NAMES, *setup.user_features]
+    names += [name for spec in setup.series for name in column_names_of(spec)]
+    if list(card.features) == names:
         return scorer
-    n_own = N_FEATURES + len(setup.user_features)
-    names = [name for spec in setup.series for name in column_names_of(spec)]
-    chosen = [n_own + names.index(name) for spec in card.series for name in column_names_of(spec)]
-    if not chosen:
-        return lambda rows: scorer(rows[:, :n_own])
-    columns = [*range(n_own), *chosen]
+    missing = [name for name in card.features if name not in names]
+    if missing:
+        raise UserError(
+            f"{card.ref} needs the column {missing[0]}, which the run does not have: begin a run "
+            "with this model"
+        )
+    columns = [names.index(name) for name in card.features]
     return lambda rows: scorer(rows[:, columns])
 
 
-def features_of_run(user: UserFeatures | None, setup: RunSetup) -> UserFeatures | None:
-    """Return the user's own features where a run was made with them; None: it was made without.
+def run_features(
+    models: ModelStore, ensembles: Iterable[Ensemble | None], user: UserFeatures | None
+) -> UserFeatures | None:
+    """Return the user's columns of a run that serves these ensembles: those of the module, then the
+    scores of the ensembles' strategies.
+    """
+    members = dict.fromkeys(
+        member for ensemble in ensembles if ensemble is not None for member in ensemble.members
+    )
+    return with_strategies(user, [models.member(member) for member in members])
+
+
+def features_of_run(
+    models_dir: Path, user: UserFeatures | None, setup: RunSetup
+) -> UserFeatures | None:
+    """Return the user's own columns where a run was made with them; None: it was made without.
 
     user : of the module that the settings name; None: they name none.
     Raises UserError where there is no such module, or it has changed since.
     """
     if not setup.user_features:
         return None
-    if user is None:
-        names = ", ".join(setup.user_features)
+    ensembles = [e for lane in setup.instruments for e in (lane.ensemble, lane.previous)]
+    strategies = run_features(ModelStore(models_dir), ensembles, None)
+    scores = () if strategies is None else strategies.names
+    own = [name for name in setup.user_features if name not in scores]
+    if own and user is None:
         raise UserError(
-            f"{setup.environment} was made with features of your own ({names}): set"
+            f"{setup.environment} was made with features of your own ({', '.join(own)}): set"
             " features.module to their module"
         )
-    if user.hash != setup.hashes[USER_HASH]:
+    found = run_features(ModelStore(models_dir), ensembles, user if own else None)
+    if found is None or found.hash != setup.hashes[USER_HASH]:
+        path = "its strategy" if user is None else user.path
         raise UserError(
-            f"{user.path} is not what {setup.environment} was made with: restore that version"
+            f"{path} is not what {setup.environment} was made with: restore that version"
         )
-    return user
+    return found

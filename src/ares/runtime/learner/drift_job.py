@@ -18,7 +18,7 @@ from ares.learn.gate.oos_scores import EnsembleScores
 from ares.learn.onnx_graph import splits_of
 from ares.learn.rows import F32
 from ares.runtime.training.instrument_history import load_history
-from ares.runtime.training.job import PackageJob, loaded_features
+from ares.runtime.training.job import PackageJob
 from ares.runtime.training.series import columns_at
 from ares.runtime.validation.member_job import MemberJob, score_member
 from ares.runtime.validation.request import ValidationConfig, training_job
@@ -93,7 +93,7 @@ def _features(
         total, weights = total + float(scores.sum()), weights + member.weight
         if float(scores.max()) > highest:
             highest = float(scores.max())
-            user = None if training.user is None else loaded_features(training.user)
+            user = training.columns()
             names = column_names(user, training.recipe.series)
             moved_most = f"{names[int(scores.argmax())]} {timeframe}"
     if weights == 0.0:
@@ -126,7 +126,7 @@ def _rows(
     source = replace(training.source, from_ms=from_ms, to_ms=to_ms)
     history = load_history(source, instrument, timeframe, training.reference, training.rows_max, [])
     bars = history.bars
-    user = None if training.user is None else loaded_features(training.user)
+    user = training.columns()
     values, warm = with_user(history.table, bars, timeframe, user)
     inside = warm if from_ms is None else warm & (bars.ts_ms >= from_ms)
     closes_ms = bars.ts_ms[inside] + timeframe.ms

@@ -58,8 +58,11 @@ def export_model(paths: ModelPaths, ref: str, target: Path) -> Bundle:
 
 
 def opsets(package: Package) -> dict[str, int]:
-    """Return the opset of each ONNX domain that a package's graph uses."""
+    """Return the opset of each ONNX domain that a package's graph uses; a strategy has none."""
     import onnx
+
+    if package.card.strategy is not None:
+        return {}
 
     try:
         model = onnx.load_model_from_string(package.graph)

@@ -19,6 +19,7 @@ from ares.adapters.onnx_model import (
     is_constant,
     open_model,
 )
+from ares.adapters.strategy_file import columns_of_package
 from ares.domain.errors import ExternalError, UserError
 from ares.domain.model import Ensemble, Member
 from ares.domain.package import Package
@@ -69,7 +70,7 @@ def load_packages(
 
 def require_fitting(package: Package, instrument: str, user: UserFeatures | None) -> None:
     """Raise UserError where a package was made for other features or another instrument."""
-    card = package.card
+    card, user = package.card, columns_of_package(package, user)
     require_same_columns(card.ref, card.features, card.features_hash, user, card.series)
     if tuple(card.features) != column_names(user, card.series):
         raise UserError(f"{card.ref} names other columns than those of its hash: train again")

@@ -177,7 +177,7 @@ def _medians(
         table = rows[of_j]
         closed_ms = feed.close_ms[origin[of_j, 0]]
         if state.bar_windows is not None:
-            own = _own(state, setup, feed, i, j, closed_ms, user)
+            own = _own(state, setup, feed, i, j, closed_ms, user, table)
             table, closed_ms = (
                 np.hstack([table, own])[past_warmup(own)],
                 closed_ms[past_warmup(own)],
@@ -196,12 +196,18 @@ def _own(
     j: int,
     closed_ms: NDArray[np.int64],
     user: UserFeatures | None,
+    table: NDArray[np.float32],
 ) -> NDArray[np.float32]:
-    """Return the user's columns of one series, of the bars that closed at these instants."""
+    """Return the user's columns of one series, of the bars that closed at these instants.
+
+    table : the kernel's features of those bars.
+    """
     base_ms, timeframe = setup.instruments[i].base_ms, setup.timeframes[j]
     bars = resample(base_bars_of(feed, i, base_ms), base_ms, timeframe.ms)
     wanted = np.isin(bars.ts_ms + timeframe.ms, closed_ms)
-    return own_columns(first, i * len(setup.timeframes) + j, bars, wanted, user)[wanted]
+    values = np.full((len(bars), N_FEATURES), np.nan, np.float32)
+    values[np.searchsorted(bars.ts_ms + timeframe.ms, closed_ms)] = table
+    return own_columns(first, i * len(setup.timeframes) + j, bars, wanted, user, values)[wanted]
 
 
 def _votes(

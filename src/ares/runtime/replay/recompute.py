@@ -182,7 +182,7 @@ class RunFeatures:
         warm = (age >= WARMUP_BARS) & (self._uses[at_row] != UNSCORED)
         rows = values
         if state.bar_windows is not None:
-            own = own_columns(state, k, bars, warm, self._user)
+            own = own_columns(state, k, bars, warm, self._user, values)
             rows, warm = np.hstack([values, own]), warm & past_warmup(own)
         sigma = values[:, VOLATILITY_20].astype(np.float64)
         close_ms = bars.ts_ms + timeframe.ms

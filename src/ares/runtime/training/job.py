@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from ares.adapters.strategy_file import load_strategy
 from ares.adapters.user_module import load_user_features
 from ares.domain.errors import AresError, UserError
 from ares.domain.instrument import Instrument
 from ares.domain.package import Package
+from ares.domain.strategy import StrategySource
 from ares.domain.timeframe import Timeframe
 from ares.kernel.bars import Bars
 from ares.kernel.ensemble import Scores
@@ -59,6 +61,7 @@ class PackageJob:
     instruments : one, or all of the universe.
     reference   : instrument that the cross features look at.
     rows_min, rows_max : fewer rows are too few; of more, the newest are used.
+    strategy    : the user's strategy that it calibrates, in place of the module's features.
     """
 
     source: HistorySource
@@ -73,12 +76,23 @@ class PackageJob:
     git_commit: str
     libraries: dict[str, str]
     user: UserModule | None = None
+    strategy: StrategySource | None = None
+
+    def columns(self) -> UserFeatures | None:
+        """Return the columns behind the kernel's: the strategy's, or those of the module.
+
+        Raises UserError where they cannot be loaded, or are not those that were tested.
+        """
+        if self.strategy is not None:
+            return load_strategy(self.strategy).columns
+        return None if self.user is None else loaded_features(self.user)
 
     @property
     def label(self) -> str:
         """Return its name for a person: ``binance:BTC/USDT 1h``."""
         scope = "universe" if self.recipe.scope == "universe" else self.instruments[0].key
-        return f"{scope} {self.recipe.timeframe}"
+        strategy = self.recipe.strategy
+        return f"{scope} {'' if strategy is None else strategy.name + ' '}{self.recipe.timeframe}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +184,7 @@ def prepare(job: PackageJob) -> PreparedTraining | SkippedTraining | InvalidUser
     rows = rows.newest(job.rows_max)
     bars = tuple(history.bars for history in histories)
     try:
-        user = None if job.user is None else loaded_features(job.user)
+        user = job.columns()
         rows = with_user(rows, bars, job.recipe.timeframe.ms, user)
     except UserError as error:
         return InvalidUserFeatures(str(error))
@@ -218,6 +232,7 @@ def _spec(
         path_interval=" and ".join(lengths),
         window_from_ms=job.source.from_ms,
         window_to_ms=max(history.end_ms for history in present),
+        strategy=None if job.strategy is None else job.strategy.source,
     )
 
 

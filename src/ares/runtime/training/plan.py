@@ -8,14 +8,16 @@ from datetime import datetime
 import msgspec
 
 from ares.adapters.provenance import git_commit, library_versions
+from ares.adapters.strategy_file import LoadedStrategy, load_strategy
 from ares.domain.errors import UserError
 from ares.domain.instrument import Instrument
 from ares.domain.series import SentimentSpec, SeriesSpec, ValueSpec
+from ares.domain.strategy import StrategySource
 from ares.domain.timeframe import Timeframe
 from ares.domain.utc import utc_iso, utc_text, utc_version
 from ares.kernel.features.columns import column_names, columns_hash
 from ares.kernel.features.user import UserFeatures
-from ares.learn.recipe import Recipe, default_label
+from ares.learn.recipe import BoostRecipe, Recipe, default_label
 from ares.runtime.training.instrument_history import HistorySource
 from ares.runtime.training.instrument_selection import instruments_of
 from ares.runtime.training.job import PackageJob, user_module
@@ -32,6 +34,7 @@ class TrainingRequest(msgspec.Struct, frozen=True):
     from_ms, to_ms     : no outcome outside is used; bars before only warm features up.
     price_only         : leave external series (sentiment too) out, though some may be stored.
     workers            : processes; 0 leaves it to the settings.
+    strategy           : a strategy of the user's own, calibrated instead of a model fitted.
     """
 
     symbols: tuple[str, ...] = ()
@@ -41,6 +44,7 @@ class TrainingRequest(msgspec.Struct, frozen=True):
     scope: Scope | None = None
     price_only: bool = False
     workers: int = 0
+    strategy: StrategySource | None = None
 
 
 def package_jobs(
@@ -63,13 +67,16 @@ def package_jobs(
     instruments, reference, remarks = _instruments(rules, request)
     scope = request.scope or rules.scope
     wholes = [tuple(instruments)] if scope == "universe" else [(i,) for i in instruments]
-    specs = () if request.price_only else rules.series
+    strategy = None if request.strategy is None else load_strategy(request.strategy)
+    specs = () if request.price_only or strategy else rules.series
     series, series_remarks = series_of_groups(context.data, wholes, first_ms, last_ms, specs)
     jobs = [
         PackageJob(
             source=HistorySource(context.data.database_url, context.data.cache, first_ms, last_ms),
             instruments=whole,
-            recipe=recipe_for(
+            recipe=strategy_recipe(rules.recipe, timeframe, scope, strategy)
+            if strategy
+            else recipe_for(
                 rules.recipe, timeframe, scope, request.price_only, user, series[whole]
             ),
             reference=reference,
@@ -80,7 +87,8 @@ def package_jobs(
             created_at=utc_iso(created),
             git_commit=git_commit(),
             libraries=library_versions(),
-            user=user_module(context.user, user),
+            user=None if strategy else user_module(context.user, user),
+            strategy=request.strategy,
         )
         for timeframe in sorted(_timeframes(rules, request), key=lambda t: t.ms)
         for whole in wholes
@@ -118,6 +126,26 @@ def recipe_for(
         price_only=price_only,
         sentiment=next((spec for spec in series if isinstance(spec, SentimentSpec)), None),
         value_series=tuple(spec for spec in series if isinstance(spec, ValueSpec)),
+    )
+
+
+def strategy_recipe(
+    rules: RecipeRules, timeframe: Timeframe, scope: Scope, strategy: LoadedStrategy
+) -> Recipe:
+    """Return the recipe that calibrates a strategy on a timeframe.
+
+    Nothing is fitted, so the settings of boosting are no part of it.
+    """
+    plain = msgspec.structs.replace(
+        recipe_for(rules, timeframe, scope, price_only=True, user=strategy.columns),
+        boost=BoostRecipe(),
+    )
+    return msgspec.structs.replace(
+        plain,
+        algorithm="strategy",
+        strategy=strategy.spec,
+        features=strategy.columns.names,
+        price_only=False,
     )
 
 

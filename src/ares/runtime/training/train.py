@@ -109,9 +109,9 @@ def train(
     created = now()
     require_training_allowed(rules.permission)
     read_registry(paths.journals)  # a damaged journal is found before the work
-    user = None if rules.context.user is None else rules.context.user.load()
+    user = None if rules.context.user is None or request.strategy else rules.context.user.load()
     jobs, remarks = package_jobs(rules, request, created, user)
-    _require_no_leak(rules, user, jobs)
+    _require_no_leak(rules, jobs[0].columns(), jobs)
     session = _Session(
         ModelStore(paths.models),
         rules,

@@ -17,7 +17,6 @@ from ares.kernel.features.user import UserFeatures
 from ares.learn import parity
 from ares.learn.gate.leaks import NOT_TESTED, Leaks, feature_leaks, label_leaks
 from ares.learn.gate.series_leaks import learned_leaks, series_leaks
-from ares.learn.onnx_graph import reference_rows
 from ares.learn.parity import Parity, Scorer
 from ares.learn.recipe import Recipe
 from ares.learn.rows import F32, Rows
@@ -82,7 +81,7 @@ def graph_parity(walked: WalkForwardResult, graph: Scorer, x: F32, recipe: Recip
     The rows are real ones, each threshold of the trees, NaN, zeros and extremes; some of them are
     also scored one by one, as the engine does.
     """
-    rows = with_missing(reference_rows(x, walked.fitted.trees), recipe.series)
+    rows = with_missing(walked.fitted.reference_rows(x), recipe.series)
     batch = parity.compare(walked.probability(rows), graph, rows)
     return _worse(batch, _single_row_parity(graph, rows))
 

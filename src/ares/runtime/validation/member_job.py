@@ -11,7 +11,7 @@ import numpy as np
 from ares.adapters.onnx_model import within
 from ares.domain.errors import UserError
 from ares.domain.instrument import Instrument
-from ares.domain.package import GRAPH_FILE, Package
+from ares.domain.package import Package
 from ares.kernel.bars import Bars
 from ares.kernel.ensemble import Scores
 from ares.kernel.features import VOLATILITY_20
@@ -30,7 +30,6 @@ from ares.runtime.training.job import (
     PackageJob,
     PreparedTraining,
     graph_opener,
-    loaded_features,
     prepare,
     scores_of,
 )
@@ -166,7 +165,7 @@ def _trained_again(member: MemberJob, made: MakePackage) -> tuple[PreparedTraini
 def _reproduced(package: Package, again: TrainedPackage, notes: list[str]) -> bool:
     """Return whether training again gave the same model; remarks on its card go to ``notes``."""
     card = package.card
-    same = again.package.files[GRAPH_FILE] == package.graph
+    same = again.package.graph == package.graph
     same = same and again.package.card.data_hash == card.data_hash
     same = same and _traded(again.package) == _traded(package)
     # The picture shows these numbers and is not drawn again: its hash was checked on loading.
@@ -227,7 +226,7 @@ def _graph_scores(member: MemberJob) -> MemberScores:
     """Score a stored graph on what it cannot have seen."""
     notes: list[str] = []
     job, card = member.job, member.package.card
-    user = None if job.user is None else loaded_features(job.user)
+    user = job.columns()
     history, later = _later_scores(member, user, notes)
     if card.origin != "trained":
         notes.append(f"{card.ref} was imported: only bars after its import are out of sample")

@@ -10,6 +10,7 @@ import msgspec
 
 from ares.adapters.layered_store import LayeredModelStore
 from ares.adapters.model_store import ModelStore
+from ares.adapters.strategy_file import strategy_of
 from ares.domain.errors import UserError
 from ares.domain.instrument import Instrument
 from ares.domain.model import Ensemble
@@ -98,7 +99,7 @@ class ValidationRequest:
 
 def training_job(config: ValidationConfig, package: Package) -> PackageJob:
     """Return the job that trained a package, with the window of candles that it used."""
-    card = package.card
+    card, strategy = package.card, strategy_of(package)
     return PackageJob(
         source=config.source(card.window_from_ms, card.window_to_ms or card.data_to_ms),
         instruments=tuple(Instrument.parse(key) for key in card.instruments),
@@ -113,7 +114,8 @@ def training_job(config: ValidationConfig, package: Package) -> PackageJob:
         created_at=card.created_at,
         git_commit=card.git_commit,
         libraries=card.libraries,
-        user=config.user,
+        user=config.user if strategy is None else None,
+        strategy=strategy,
     )
 
 

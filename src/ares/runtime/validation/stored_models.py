@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ares.adapters.onnx_model import F32
+from ares.adapters.strategy_file import columns_of_package
 from ares.domain.errors import UserError
 from ares.domain.instrument import Instrument
 from ares.domain.model import Ensemble
@@ -80,7 +81,8 @@ def _newest_rows(
     except UserError:
         return none
     table = features_of(bars, card.timeframe, reference)
-    values, warm = with_user(table, bars, card.timeframe, config.user_features())
+    user = columns_of_package(package, config.user_features())
+    values, warm = with_user(table, bars, card.timeframe, user)
     closes_ms = bars.ts_ms + card.timeframe.ms
     values = append_columns(
         values, columns_at(config.data.database_url, card.series, instrument, closes_ms)
