@@ -6,7 +6,7 @@ import pytest
 
 from ares.adapters.strategy_file import load_strategy, read_strategy, with_strategies
 from ares.domain.errors import UserError
-from ares.domain.strategy import StrategySource
+from ares.domain.strategy import Parameter, StrategySource
 
 HEAD = b"from ares.kernel.features.strategy import strategy\n"
 RULE = HEAD + (
@@ -16,7 +16,7 @@ RULE = HEAD + (
 )
 
 
-def rule(source: bytes = RULE, **parameters: bool | int | float | str) -> StrategySource:
+def rule(source: bytes = RULE, **parameters: Parameter) -> StrategySource:
     return StrategySource("rules.py", source, "rise", parameters)
 
 
@@ -38,11 +38,9 @@ def test_parameters_replace_defaults_and_keep_their_types() -> None:
         ({"share": "much"}, "parameter share is 'much'"),
     ],
 )
-def test_wrong_parameters_are_refused(
-    parameters: dict[str, bool | int | float | str], message: str
-) -> None:
+def test_wrong_parameters_are_refused(parameters: dict[str, Parameter], message: str) -> None:
     with pytest.raises(UserError, match=r"strategy 'rise' of rules\.py") as caught:
-        load_strategy(rule(**parameters))
+        load_strategy(StrategySource("rules.py", RULE, "rise", parameters))
     assert message in str(caught.value)
 
 

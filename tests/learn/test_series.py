@@ -15,6 +15,7 @@ from ares.kernel.features.columns import column_names
 from ares.kernel.features.observations import ALL_INSTRUMENTS, Observations
 from ares.kernel.features.sentiment import N_SENTIMENT
 from ares.kernel.features.series import series_columns
+from ares.learn.fit import FittedModel
 from ares.learn.gate.leaks import walk_leaks
 from ares.learn.gate.series_leaks import series_leaks
 from ares.learn.onnx_graph import reference_rows, to_onnx
@@ -119,6 +120,7 @@ def test_news_are_learned_and_without_them_prices_decide() -> None:
 def test_the_graph_agrees_with_and_without_news() -> None:
     rows, _ = made()
     own = walked(rows, RECIPE)
+    assert isinstance(own.fitted, FittedModel)
     graph = open_model(to_onnx(own.fitted.trees, own.platt), len(NAMES), "it")
     made_rows = reference_rows(rows.x, own.fitted.trees)
     for some in (made_rows, all_missing(made_rows, [SPEC]), rows.x, all_missing(rows.x, [SPEC])):
@@ -135,6 +137,7 @@ def _splits(own: WalkForwardResult) -> set[int]:
             visit(node["left_child"])
             visit(node["right_child"])
 
+    assert isinstance(own.fitted, FittedModel)
     for tree in own.fitted.trees["tree_info"]:
         visit(tree["tree_structure"])
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -143,15 +144,15 @@ def test_a_backtest_of_the_model_scores_as_the_engine_does(made: Workspace) -> N
 
 def test_the_rule_by_itself_is_the_baseline_of_the_same_averages(made: Workspace) -> None:
     source = read_strategy(f"{FILE}:sma_cross", made.root)
-    window = {"from_ms": RUN_FROM_MS, "to_ms": RUN_FROM_MS + 20 * DAY_MS}
-    rule = bootstrap.backtest(made, BacktestRequest(strategy=source, **window))
-    known = bootstrap.backtest(made, BacktestRequest(baseline="sma_cross", **window))
+    window = BacktestRequest(from_ms=RUN_FROM_MS, to_ms=RUN_FROM_MS + 20 * DAY_MS)
+    rule = bootstrap.backtest(made, replace(window, strategy=source))
+    known = bootstrap.backtest(made, replace(window, baseline="sma_cross"))
     assert rule.strategy.name == "sma_cross fast=20 slow=100"
     ours, theirs = (each.strategy.signals.edge_bps[:, 0] for each in (rule, known))
     assert np.isfinite(ours).all()
     assert np.array_equal(ours[99:], theirs[99:])
     other = read_strategy(f"{FILE}:sma_cross", made.root, {"fast": 5})
-    changed = bootstrap.backtest(made, BacktestRequest(strategy=other, **window))
+    changed = bootstrap.backtest(made, replace(window, strategy=other))
     assert not np.array_equal(changed.strategy.signals.edge_bps, rule.strategy.signals.edge_bps)
 
 
