@@ -69,8 +69,9 @@ def command(
         raise UserError("--model, --strategy and --baseline: give one of them")
     if set_ and not strategy:
         raise UserError("--set gives a parameter of --strategy: name the strategy")
-    workspace = Workspace.here()
-    rule = read_strategy(strategy, workspace.root, parameters_of(set_)) if strategy else None
+    rule = None
+    if strategy:
+        rule = read_strategy(strategy, Workspace.here().root, parameters_of(set_))
     request = BacktestRequest(
         symbols=tuple(symbol), model=model,
         baseline=choice("--baseline", baseline, BASELINES) if baseline else None,
@@ -91,7 +92,7 @@ def command(
     }  # fmt: skip
     for text in bare_numbers(understood):
         note(text)
-    _run(workspace, request, Outputs(report, csv, not no_db, json_))
+    _run(Workspace.here(), request, Outputs(report, csv, not no_db, json_))
 
 
 @dataclass(frozen=True)
