@@ -148,9 +148,9 @@ def test_the_rule_by_itself_is_the_baseline_of_the_same_averages(made: Workspace
     rule = bootstrap.backtest(made, replace(window, strategy=source))
     known = bootstrap.backtest(made, replace(window, baseline="sma_cross"))
     assert rule.strategy.name == "sma_cross fast=20 slow=100"
-    ours, theirs = (each.strategy.signals.edge_bps[:, 0] for each in (rule, known))
-    assert np.isfinite(ours).all()
-    assert np.array_equal(ours[99:], theirs[99:])
+    of_rule, of_baseline = (each.strategy.signals.edge_bps[:, 0] for each in (rule, known))
+    assert np.isfinite(of_rule).all()
+    assert np.array_equal(of_rule[99:], of_baseline[99:])
     other = read_strategy(f"{FILE}:sma_cross", made.root, {"fast": 5})
     changed = bootstrap.backtest(made, replace(window, strategy=other))
     assert not np.array_equal(changed.strategy.signals.edge_bps, rule.strategy.signals.edge_bps)
