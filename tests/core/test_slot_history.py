@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from ares.core.slot import EMPTY, Slot
-from ares.core.slot_history import SlotHistory
+from ares.core.slot_history import KnownSlots, SlotHistory
 from ares.domain.events import RunStarted
 from ares.domain.model_events import ModelPublished, SlotChanged, SlotChangeRequested
 
@@ -109,3 +109,35 @@ def test_an_ensemble_that_was_never_published_is_known_by_its_hash(engine_of: An
 def test_a_journal_must_begin_with_its_setup() -> None:
     with pytest.raises(ValueError, match="does not begin with RunStarted"):
         SlotHistory().setup  # noqa: B018 - the property raises
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_fold_goes_on_from_what_was_known_and_what_it_forgets_never_comes_back(
+    engine_of: Any, seed: int
+) -> None:
+    draw = random.Random(seed)
+    engine = engine_of(previous=engine_of.ensemble("before"))
+    history, n, published = SlotHistory(engine.state.setup), 0, 0
+    take = engine.take
+
+    def take_both(event: Any) -> None:
+        nonlocal history, n
+        take(event)
+        history.add(event, engine.moves[n:])
+        n = len(engine.moves)
+        assert without_times(history.slots) == without_times(engine.state.slots)
+        raw = msgspec.msgpack.encode(history.known())
+        history = SlotHistory.of(msgspec.msgpack.decode(raw, type=KnownSlots))
+        if engine.moves:
+            history.forget({engine.moves[-1].previous_hash})
+            assert len(history.known().ensembles) <= 3
+
+    engine.take = take_both
+    for k in range(60):
+        if draw.random() < 0.5:
+            published += 1
+            engine.publish(f"{k}", draw.choice(["v", ""]), draw.choice(["shadow", "champion"]))
+        else:
+            action: Any = draw.choice(["promote", "rollback", "dismiss"])
+            engine.take(SlotChangeRequested(engine.now_ms, 0, action, "ada", "test"))
+    assert published > 10

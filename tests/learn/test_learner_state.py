@@ -20,7 +20,7 @@ from ares.domain.model_events import (
 )
 from ares.domain.run import RunInstrument, RunSetup
 from ares.domain.timeframe import DAY_MS, HOUR_MS, Timeframe
-from ares.learn.learner_state import LearnerState
+from ares.learn.learner_state import LearnerMemory, LearnerState
 from ares.learn.thresholds import Thresholds
 from ares.learn.triggers import (
     RetrainPolicy,
@@ -298,3 +298,47 @@ def test_a_threshold_raises_one_alert_a_day() -> None:
     assert accuracy == [20, 44]
     drawdown = [hour for code, hour in raised if code == "drawdown_low"]
     assert drawdown == [34, 58]
+
+
+@given(policies(), FACTS, st.integers(0, 80))
+def test_a_state_that_goes_on_from_its_memory_is_the_same(
+    policy: RetrainPolicy, facts: list[tuple[int, str, str]], cut: int
+) -> None:
+    whole, parted = begun(policy), begun(policy)
+    now, wanted = 0, encoded(whole)
+    for number, (minutes, what, outcome) in enumerate(facts):
+        if number == cut:
+            memory = msgspec.msgpack.decode(encoded(parted), type=LearnerMemory)
+            parted = LearnerState(policy, Thresholds())
+            assert parted.restore(memory)
+        now += minutes * MINUTE
+        event: Event = bars(now)
+        if what == "drift":
+            event = DriftMeasured(now, 0, 0.9, "x", 0.2, 0.2, False)
+        trades: list[Effect] = [trade(now, -20.0)] if what == "loss" else []
+        entries: list[tuple[Event, list[Effect]]] = [(event, trades)]
+        whole.watch(event, trades)
+        if whole.instruments[0].due is not None:
+            start = started(whole)
+            published = ensemble(f"refit {number}")
+            lanes: list[tuple[str, Stage]] = [(published.hash, "champion"), ("", "empty")]
+            event = ModelPublished(now, 0, published, "champion", True, "v", "", "")
+            entries += [(start, []), (ended(start, outcome, published.hash), [])]
+            entries.append((event, [moved("published", *lanes)]))
+        for event, effects in entries[1:]:
+            whole.watch(event, effects)
+        for event, effects in entries:
+            parted.watch(event, effects)
+        assert encoded(parted) == encoded(whole)
+    assert len(encoded(whole)) < len(wanted) + 10_000, "months do not make it larger"
+
+
+def encoded(state: LearnerState) -> bytes:
+    return msgspec.msgpack.encode(state.memory())
+
+
+def test_the_memory_of_other_rules_is_not_taken() -> None:
+    state = begun(RetrainPolicy())
+    other = LearnerState(RetrainPolicy(on_loss=False), Thresholds())
+    assert not other.restore(state.memory())
+    assert other.instruments == []

@@ -59,11 +59,19 @@ def _learn(request: LearnerProcess, out: int, stopped: threading.Event) -> None:
     from ares.adapters.worker_pool import PoolInterrupted
     from ares.bootstrap.learner import learner_of
     from ares.config.workspace import Workspace
+    from ares.domain.errors import ExternalError
     from ares.domain.events import Event
+    from ares.journal.log import START, Position
     from ares.journal.run import setup_of
     from ares.journal.tail import JournalTail
     from ares.runtime.engine.learner_link import LearnerLine, encode_line
     from ares.runtime.ingest.journal_candles import JournalCandles
+    from ares.runtime.learner.learner_file import (
+        StoredLearner,
+        learner_code,
+        load_learner,
+        save_learner,
+    )
     from ares.runtime.learner.live_learner import LiveLearner
     from ares.store.candles import CandleStore
     from ares.store.database import open_database
@@ -90,7 +98,20 @@ def _learn(request: LearnerProcess, out: int, stopped: threading.Event) -> None:
     candles = JournalCandles(
         CandleStore(database, workspace.cache_dir), setup, f"journal:{request.environment}"
     )
-    live = LiveLearner(JournalTail(folder), learner, candles, send, say)
+    known = load_learner(folder)
+    if known is not None and not learner.restore(known.memory, known.requested):
+        known = None  # other settings: the journal is read anew
+    tail = JournalTail(folder, START if known is None else known.position)
+    now_ms = 0 if known is None else known.memory.now_ms
+
+    def keep(position: Position) -> None:
+        stored = StoredLearner(learner_code(), position, learner.requested, learner.memory)
+        try:
+            save_learner(folder, stored)
+        except ExternalError as error:
+            say(f"what the learner knows is not kept: {error}")
+
+    live = LiveLearner(tail, learner, candles, send, say, keep=keep, now_ms=now_ms)
     try:
         while not stopped.is_set():
             if not live.turn():
@@ -98,6 +119,7 @@ def _learn(request: LearnerProcess, out: int, stopped: threading.Event) -> None:
     except PoolInterrupted:
         pass  # stopped while it trained: the next start trains anew
     finally:
+        live.close()
         learner.close()
         database.dispose()
 

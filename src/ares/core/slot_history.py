@@ -6,7 +6,7 @@ the learner.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -29,6 +29,15 @@ class SlotsApplied:
     before: dict[int, Slot]
     after: dict[int, Slot]
     previous: Ensemble | None
+
+
+class KnownSlots(msgspec.Struct, frozen=True):
+    """Everything that a ``SlotHistory`` knows."""
+
+    setup: RunSetup
+    slots: list[Slot]
+    ensembles: list[Ensemble]
+    published: list[ModelPublished]
 
 
 class SlotHistory:
@@ -58,6 +67,26 @@ class SlotHistory:
         for ensemble in (*(slot.ensemble for slot in slots), *others):
             if ensemble is not None:
                 self._ensembles[ensemble.hash] = ensemble
+
+    def known(self) -> KnownSlots:
+        """Return everything that is known, for ``of``."""
+        ensembles, published = self._ensembles.values(), self._published.values()
+        return KnownSlots(self.setup, list(self.slots), list(ensembles), list(published))
+
+    @classmethod
+    def of(cls, known: KnownSlots) -> SlotHistory:
+        """Return the history that knew this."""
+        made = cls()
+        made._setup = known.setup
+        made.resume(known.slots, known.ensembles)
+        made._published = {event.ensemble.hash: event for event in known.published}
+        return made
+
+    def forget(self, kept: Collection[str]) -> None:
+        """Forget the ensembles that are in no slot and not among ``kept``, by their hashes."""
+        used = {slot.hash for slot in self.slots}.union(kept)
+        self._ensembles = {h: e for h, e in self._ensembles.items() if h in used}
+        self._published = {h: e for h, e in self._published.items() if h in used}
 
     def add(self, event: Event, effects: Sequence[Effect]) -> list[SlotsApplied]:
         """Take the next entry; return its changes of slots, in order."""

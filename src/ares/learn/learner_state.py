@@ -7,9 +7,10 @@ resumed by reading what is journaled. Nothing is trained or measured here.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
-from ares.core.slot_history import SlotHistory
+import msgspec
+
+from ares.core.slot_history import KnownSlots, SlotHistory
 from ares.domain.events import BarsClosed, Effect, Event, RunStarted, TradeClosed
 from ares.domain.model import Ensemble
 from ares.domain.model_events import (
@@ -38,14 +39,14 @@ DRIFT_UNKNOWN = "drift_not_measured"
 """Code of the alert that replaces a drift measurement that failed."""
 
 
-@dataclass(slots=True)
-class InstrumentState:
+class InstrumentState(msgspec.Struct):
     """One instrument, with the models in its lanes.
 
     ensemble   : the ensemble that is refitted: the champion, a withdrawn champion (which still
                  makes virtual trades), or the candidate of an instrument without a champion.
     lane       : of ``ensemble``.
     champion   : hash of the ensemble that trades; empty: none does.
+    previous   : hash of the champion that a rollback restores; empty: none.
     challenger : hash of a challenger with a passed verdict; while there is one, no other training
                  starts.
     trades     : of ``ensemble``, since it took its slot at ``since_ms``.
@@ -64,7 +65,7 @@ class InstrumentState:
     throttle: RetrainThrottle
     check_ms: int
     challenger: str = ""
-    trades: list[LiveTrade] = field(default_factory=list)
+    trades: list[LiveTrade] = msgspec.field(default_factory=list)
     due: RetrainTrigger | None = None
     running: RetrainingStarted | None = None
     unpublished: RetrainingEnded | None = None
@@ -72,8 +73,8 @@ class InstrumentState:
     measuring_ms: int | None = None
     drift: DriftMeasured | None = None
     last_start_ms: int | None = None
-    alerted_ms: dict[str, int] = field(default_factory=dict)
-    retrainings: list[RetrainingEnded] = field(default_factory=list)
+    alerted_ms: dict[str, int] = msgspec.field(default_factory=dict)
+    previous: str = ""
 
     @property
     def busy(self) -> bool:
@@ -99,6 +100,18 @@ class InstrumentState:
         self.trades.clear()
 
 
+class LearnerMemory(msgspec.Struct, frozen=True):
+    """Everything that a ``LearnerState`` has found in the entries so far, and by which rules."""
+
+    policy: RetrainPolicy
+    thresholds: Thresholds
+    imported: frozenset[str]
+    now_ms: int
+    slots: KnownSlots
+    instruments: list[InstrumentState]
+    alerts: list[AlertRaised]
+
+
 class LearnerState:
     """Folds a run's journal.
 
@@ -115,6 +128,22 @@ class LearnerState:
         self.instruments: list[InstrumentState] = []
         self.alerts: list[AlertRaised] = []
         self.now_ms = 0
+
+    def memory(self) -> LearnerMemory:
+        """Return what is known, for ``restore``: to be encoded before the next entry."""
+        return LearnerMemory(
+            self._policy, self._thresholds, self._imported, self.now_ms, self._slots.known(),
+            self.instruments, self.alerts,
+        )  # fmt: skip
+
+    def restore(self, memory: LearnerMemory) -> bool:
+        """Continue from what another state knew; False: it had other rules, nothing is taken."""
+        rules = (memory.policy, memory.thresholds, memory.imported)
+        if rules != (self._policy, self._thresholds, self._imported):
+            return False
+        self._slots, self.now_ms = SlotHistory.of(memory.slots), memory.now_ms
+        self.instruments, self.alerts = memory.instruments, memory.alerts
+        return True
 
     def watch(self, event: Event, effects: Sequence[Effect]) -> None:
         """Take the next journal entry in."""
@@ -205,6 +234,7 @@ class LearnerState:
             champion=first.ensemble.hash if first.ensemble is not None and trades else "",
             since_ms=setup.from_ms,
             throttle=RetrainThrottle(self._policy),
+            previous="" if first.previous is None else first.previous.hash,
             check_ms=setup.from_ms + self._policy.check_ms,
         )
 
@@ -257,16 +287,24 @@ class LearnerState:
         state.challenger = next((slot.hash for slot in challengers if slot.verdict_hash), "")
         if champion != state.champion:
             state.throttle.reset_failures()
-        state.champion = champion
+        state.champion, state.previous = champion, moved.previous_hash
         before = "" if state.ensemble is None else state.ensemble.hash
         name = champion or (before if before in lane_of else next(iter(lane_of), ""))
         ensemble = self._slots.ensemble(name)
+        self._forget()
         if ensemble is None:
             return
         state.lane = lane_of[name]
         if name != before:
             refittable = name not in self._imported
             state.refit_from_now(ensemble, self.now_ms, refittable=refittable)
+
+    def _forget(self) -> None:
+        """Forget the ensembles of earlier months: none of them can come back by its hash alone."""
+        kept = {state.previous for state in self.instruments}
+        kept |= {state.ensemble.hash for state in self.instruments if state.ensemble is not None}
+        ended = (state.unpublished for state in self.instruments)
+        self._slots.forget(kept | {event.ensemble_hash for event in ended if event is not None})
 
     def _on_started(self, event: RetrainingStarted) -> None:
         state = self.instruments[event.instrument]
@@ -278,7 +316,6 @@ class LearnerState:
         published = event.outcome == "published"
         state.running, state.unpublished = None, event if published else None
         state.throttle.record_end(event.ts_ms, published)
-        state.retrainings.append(event)
 
     def _on_published(self, instrument: int, ensemble_hash: str) -> None:
         state = self.instruments[instrument]

@@ -6,9 +6,7 @@ dropped, not queued: if its cause lasts, it triggers again.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import msgspec
 
@@ -54,8 +52,7 @@ class RetrainTrigger(msgspec.Struct, frozen=True):
     reason: str
 
 
-@dataclass(slots=True)
-class RetrainThrottle:
+class RetrainThrottle(msgspec.Struct):
     """Limits one instrument's trainings: the rest, the day's budget, the back-off.
 
     started_ms : when the trainings of the last 24 hours started, oldest first.
@@ -63,15 +60,14 @@ class RetrainThrottle:
     """
 
     policy: RetrainPolicy
-    started_ms: deque[int] = field(default_factory=deque)
+    started_ms: list[int] = msgspec.field(default_factory=list)
     ended_ms: int | None = None
     failures: int = 0
 
     def record_start(self, at_ms: int) -> None:
         """Record that a training started."""
         self.started_ms.append(at_ms)
-        while self.started_ms[0] <= at_ms - DAY_MS:
-            self.started_ms.popleft()
+        self.started_ms = [start for start in self.started_ms if start > at_ms - DAY_MS]
 
     def record_end(self, at_ms: int, published: bool) -> None:
         """Record how a training ended."""

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
 from ares.domain.errors import ExternalError
 from ares.domain.events import BarsClosed, Effect, Event
 from ares.domain.model_events import AlertRaised, RetrainingEnded, RetrainingStarted
+from ares.journal.log import Position
 from ares.journal.run import RunJournal
 from ares.journal.tail import JournalTail
+from ares.runtime.learner import live_learner
 from ares.runtime.learner.live_learner import LiveLearner
 
 MINUTE_MS = 60_000
@@ -87,7 +91,7 @@ def test_an_event_is_sent_once_until_it_is_journaled(tmp_path: Path) -> None:
 
 def test_a_training_ends_when_it_has_ended(tmp_path: Path) -> None:
     due, sent = Due(tmp_path), list[Event]()
-    times = iter((10.0, 12.5))
+    times = iter((0.0, 0.0, 10.0, 12.5))
     live = LiveLearner(
         JournalTail(tmp_path), due, due, sent.append, monotonic_s=lambda: next(times)
     )
@@ -122,3 +126,51 @@ def test_nothing_is_trained_on_candles_that_are_not_stored(tmp_path: Path) -> No
     live.turn()
     assert len(sent) == 1
     assert due.stored == 3
+
+
+def test_what_was_read_is_kept_once_its_candles_are_stored(tmp_path: Path) -> None:
+    due, now_s = Due(tmp_path), [0.0]
+    positions: list[Position] = []
+    live = LiveLearner(
+        JournalTail(tmp_path), due, due, lambda _: None, monotonic_s=lambda: now_s[0],
+        keep=positions.append,
+    )  # fmt: skip
+    due.bar(1)
+    live.turn()
+    assert positions == []
+    now_s[0], due.broken = live_learner.KEEP_S, True
+    due.bar(2)
+    live.turn()
+    assert positions == [], "the candles of the second bar are only in memory"
+    due.broken = False
+    due.bar(3)
+    live.turn()
+    (position,) = positions
+    again = Due(tmp_path / "other")
+    LiveLearner(JournalTail(tmp_path, position), again, again, lambda _: None).turn()
+    assert again.seen == []
+    due.bar(4)
+    live.turn()
+    assert len(positions) == 1, "not at every bar"
+    live.close()
+    assert len(positions) == 2
+    live.close()
+
+
+def test_a_journal_is_not_read_into_memory_while_candles_cannot_be_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_learner, "CANDLES_MAX", 10)
+    monkeypatch.setattr(live_learner, "ENTRIES_MAX", 5)
+    due = Due(tmp_path)
+    live = LiveLearner(JournalTail(tmp_path), due, due, lambda _: None)
+    due.broken = True
+    for minute in range(1, 41):
+        due.bar(minute)
+    for _ in range(20):
+        live.turn()
+    assert len(due.waiting) == 10
+    due.broken = False
+    while live.turn():
+        pass
+    assert (due.stored, due.seen) == (40, list(range(1, 41)))

@@ -30,13 +30,13 @@ class Market(msgspec.Struct, frozen=True):
 
     symbols: tuple[str, ...] = SYMBOLS
     venue: str = "binance"
-    days: int = 60
+    days: int = 91
     history_days: int = 30
     seed: int = 7
     edge: float = 4.0
-    timeframes: tuple[str, ...] = ("5m", "15m", "1h")
-    rows_min: int = 200
-    rows_max: int = 4_000
+    timeframes: tuple[str, ...] = ("1m", "5m", "15m", "1h")
+    rows_min: int = 100
+    rows_max: int = 10_000
 
     @property
     def from_ms(self) -> int:
@@ -88,7 +88,8 @@ def _settings(market: Market) -> dict[str, object]:
         "strategy": {"edge_bps_min": -20.0, "edge_bps_exit": -60.0},
         "breakers": {"win_rate_min": 0.0},
         "challenger": {"confidence_min": 0.0},
-        "risk": {"daily_loss_limit": 0.5, "max_drawdown_percent": 50.0},
+        "risk": {"daily_loss_limit": 0.5, "max_drawdown_percent": 50.0,
+                 "risk_per_trade": 0.0003, "max_position_size_percent": 0.02},
         "continuous_learning": {
             "confidence": {"trading_threshold": 0.01, "hysteresis": 0.0},
             "retraining": {"min_interval_hours": 24.0, "budget_per_day": 1},

@@ -61,7 +61,7 @@ class People:
             ("breaker", {"action": "test", "name": "gas", **reason}),
             ("breaker", {"action": "reset", "name": "gas", **reason}),
             ("config", {"key": "strategy.edge_bps_min", "value": "x", "rules": rules}),
-            ("learn", {"instrument": symbol}), ("rollback", one),
+            ("learn", {"instrument": symbol}), ("dismiss", one),
             ("symbols", {"action": "remove", **one}), ("symbols", {"action": "add", **one}),
             ("halt", {"instrument": UNKNOWN}), ("dance", reason), ("halt", {"colour": "red"}),
         ])  # fmt: skip

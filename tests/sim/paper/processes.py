@@ -16,7 +16,7 @@ from ares.config.workspace import Workspace
 from ares.store.commands import beat_of
 from ares.store.database import open_database
 
-WAIT_S = 180.0
+WAIT_S = 600.0
 LOOK_S = 0.02
 TABLES = "table_process"
 LEARNER = "learner_process"
@@ -103,7 +103,7 @@ class Engine:
                 raise TimeoutError(f"waited {wait_s:g} s: {self.output()[-3_000:]}")
             time.sleep(LOOK_S)
 
-    def beside(self, module: str) -> int | None:
+    def worker(self, module: str) -> int | None:
         """Return the process id of the learner or the table worker, while it runs."""
         return next((pid for pid in children(self.pid) if module in command_of(pid)), None)
 

@@ -24,7 +24,12 @@ from ares.domain.order_events import CommandGiven
 from ares.domain.run import RunSetup
 from ares.domain.stretch import BarsStretch
 from ares.domain.utc import utc_text
-from ares.learn.learner_state import DRIFT_UNKNOWN, InstrumentState, LearnerState
+from ares.learn.learner_state import (
+    DRIFT_UNKNOWN,
+    InstrumentState,
+    LearnerMemory,
+    LearnerState,
+)
 from ares.runtime.learner.drift_job import DriftJob, DriftResult, measure_drift
 from ares.runtime.learner.refit import LEARNER, RefitRunner
 from ares.runtime.learner.refit_job import RefitRequest, RefitResult
@@ -60,6 +65,23 @@ class Learner:
         self._say = say
         self._results: dict[tuple[int, int], RefitResult] = {}
         self._measured: dict[tuple[int, int], DriftMeasured | AlertRaised] = {}
+
+    @property
+    def memory(self) -> LearnerMemory:
+        """Return what is known of the journal: to be encoded before the next entry."""
+        return self._state.memory()
+
+    @property
+    def requested(self) -> tuple[int, ...]:
+        """Return the instruments whose training was requested and has not started."""
+        return tuple(sorted(self._requested))
+
+    def restore(self, memory: LearnerMemory, requested: Sequence[int]) -> bool:
+        """Continue from what another learner knew; False: it had other rules, nothing is taken."""
+        if not self._state.restore(memory):
+            return False
+        self._requested = set(requested)
+        return True
 
     def watch(self, seq: int, event: Event, effects: list[Effect]) -> None:
         """Take the next journal entry in."""

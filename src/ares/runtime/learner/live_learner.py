@@ -23,11 +23,17 @@ from ares.domain.model_events import (
     RetrainingStarted,
 )
 from ares.domain.stretch import BarsStretch
+from ares.journal.log import Position
 from ares.journal.tail import JournalTail
 
 ENTRIES_MAX = 5_000
-CANDLES_MAX = 60
-"""Instants whose candles are kept in memory while nothing is trained."""
+CANDLES_MAX = 5_000
+"""Instants whose candles are kept in memory while they cannot be stored; then the journal is read
+no further.
+"""
+
+KEEP_ENTRIES, KEEP_S = 5_000, 300.0
+"""What is known is kept after so many entries, or so many seconds with an entry in them."""
 
 Key = tuple[str, int, str]
 
@@ -60,8 +66,11 @@ class CandleSink(Protocol):
 class LiveLearner:
     """Turns what a learner finds due into events for a running engine, each sent once.
 
+    keep : called with the position in the journal up to which everything was read and its candles
+           stored, now and then: what is known may be kept for the next start.
     send : to the engine. What it journals comes back through the journal; what a crash kept from it
            is sent again by the next process.
+    now_ms : newest instant before the tail's position.
     """
 
     def __init__(
@@ -72,20 +81,26 @@ class LiveLearner:
         send: Callable[[Event], None],
         say: Callable[[str], None] = lambda _: None,
         monotonic_s: Callable[[], float] = time.monotonic,
+        keep: Callable[[Position], None] = lambda _: None,
+        now_ms: int = 0,
     ) -> None:
         self._tail, self._learner, self._candles = tail, learner, candles
         self._send, self._say, self._monotonic_s = send, say, monotonic_s
         self._sent: set[Key] = set()
-        self._now_ms = 0
+        self._now_ms = now_ms
         self._problem = ""
+        self._keep, self._n_unkept, self._kept_s = keep, 0, monotonic_s()
 
     def turn(self) -> bool:
         """Read what is new and do what is due; return whether anything was read or sent."""
+        if len(self._candles) >= CANDLES_MAX and not self._stored():
+            return False
         n_read = self._read()
-        if n_read >= ENTRIES_MAX:
-            return True  # not caught up yet: nothing is due before
         if n_read == 0 or not self._stored():
             return n_read > 0
+        self._keep_when_due()
+        if n_read >= ENTRIES_MAX:
+            return True  # not caught up yet: nothing is due before
         began_s = self._monotonic_s()
         events = self._learner.due(self._now_ms)
         if not events:
@@ -99,6 +114,11 @@ class LiveLearner:
                 self._send(self._stamped(event, took_ms))
         return True
 
+    def close(self) -> None:
+        """Keep what is known, where all candles are stored."""
+        if self._n_unkept and len(self._candles) == 0:
+            self._keep(self._tail.position)
+
     def _read(self) -> int:
         """Show the learner what was journaled since; return the number of entries."""
         parts = self._tail.read(ENTRIES_MAX)
@@ -106,7 +126,15 @@ class LiveLearner:
             if isinstance(part, BarsStretch):
                 raise ExternalError("the journal of a run in real time has no stretches")
             self._take(part.seq, part.event, part.effects)
+        self._n_unkept += len(parts)
         return len(parts)
+
+    def _keep_when_due(self) -> None:
+        now_s = self._monotonic_s()
+        if self._n_unkept < KEEP_ENTRIES and now_s - self._kept_s < KEEP_S:
+            return
+        self._keep(self._tail.position)
+        self._n_unkept, self._kept_s = 0, now_s
 
     def _take(self, seq: int, event: Event, effects: list[Effect]) -> None:
         if type(event) is BarsClosed:
