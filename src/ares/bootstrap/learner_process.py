@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import threading
@@ -10,6 +9,8 @@ import time
 from pathlib import Path
 
 import msgspec
+
+from ares.adapters.priority import lower_priority
 
 POLL_S = 0.5
 
@@ -30,8 +31,7 @@ def main() -> None:
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     threading.Thread(target=_end_with_the_engine, daemon=True).start()
-    with contextlib.suppress(OSError):
-        os.nice(10)
+    lower_priority(10)
     out = os.dup(1)
     os.dup2(2, 1)  # what libraries print is no event
     _learn(msgspec.json.decode(raw, type=LearnerProcess), out, stopped)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 
 import pytest
 from numba.core.event import TimingListener, install_listener
@@ -38,15 +37,3 @@ def test_the_heap_is_released_after_a_failure() -> None:
     with pytest.raises(ValueError, match="stop"), quiet.frozen_heap():
         raise ValueError("stop")
     assert gc.get_freeze_count() == 0
-
-
-def test_without_permission_the_priority_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_arguments: int) -> None:
-        raise PermissionError
-
-    asked: list[tuple[int, ...]] = []
-    monkeypatch.setattr(os, "setpriority", lambda *arguments: asked.append(arguments))
-    assert quiet.raise_priority()
-    assert asked == [(os.PRIO_PROCESS, 0, quiet.NICENESS)]
-    monkeypatch.setattr(os, "setpriority", refuse)
-    assert not quiet.raise_priority()

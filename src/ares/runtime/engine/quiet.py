@@ -6,12 +6,12 @@ None of it changes what the engine does.
 from __future__ import annotations
 
 import gc
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
 
+from ares.adapters.priority import set_niceness
 from ares.core.initial_state import new_state
 from ares.core.models import Models
 from ares.core.state import State, bind_calls
@@ -59,8 +59,4 @@ def frozen_heap() -> Iterator[None]:
 
 def raise_priority(niceness: int = NICENESS) -> bool:
     """Let this process run before others; False where the operating system does not permit it."""
-    try:
-        os.setpriority(os.PRIO_PROCESS, 0, niceness)
-    except PermissionError:
-        return False
-    return True
+    return set_niceness(niceness)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import sys
 import threading
@@ -14,6 +13,7 @@ from typing import IO
 
 import msgspec
 
+from ares.adapters.priority import lower_priority
 from ares.domain.errors import ExternalError
 from ares.runtime.engine.side_process import SideProcess
 from ares.runtime.engine.tables import TableStatus, TableTarget
@@ -110,8 +110,7 @@ def start_table_worker(
 def main() -> None:
     """Work as the process of ``TableProcess``."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with contextlib.suppress(OSError):
-        os.nice(NICE)
+    lower_priority(NICE)
     request = sys.stdin.buffer.readline()
     if not request:
         return  # the engine ended meanwhile
