@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from ares.research.backtest import BacktestResult
     from ares.runtime.replay.certify import Certificate
     from ares.runtime.training.report import TrainingReport
+    from ares.runtime.validation.pipeline import ValidationResult
+    from ares.runtime.validation.verdict_file import SavedVerdict
     from ares.store.candles import CandleStore
 
 FOLDER = "ares-demo"
@@ -132,19 +134,47 @@ def _filled(candles: DemoCandles, workspace: Workspace, progress: Progress) -> D
 
 
 def train(on: DemoWorkspace, progress: Callable[[int, int, str], None]) -> TrainingReport:
-    """Train both symbols on everything before the last two weeks, and promote the ensembles into
-    the history slot, with reason "rehearsal".
-    """
-    from ares.bootstrap.lifecycle import promote
+    """Train both symbols on everything before the last two weeks."""
     from ares.bootstrap.mlflow import sync_after_training
     from ares.bootstrap.training import train as run
     from ares.runtime.training.plan import TrainingRequest
 
     request = TrainingRequest(from_ms=on.from_ms, to_ms=on.split_ms)
-    report = sync_after_training(on.workspace, run(on.workspace, request, on_progress=progress))
-    if report.ensembles:
-        promote(on.workspace, None, "history", force=True, reason="rehearsal (ares demo)")
-    return report
+    return sync_after_training(on.workspace, run(on.workspace, request, on_progress=progress))
+
+
+@dataclass(frozen=True, slots=True)
+class DemoVerdict:
+    """The gate's verdict on one ensemble, and what followed.
+
+    forced  : it was promoted without a passing verdict.
+    refused : why it was not promoted even so; empty where it was.
+    """
+
+    result: ValidationResult
+    saved: SavedVerdict
+    forced: bool
+    refused: tuple[str, ...]
+
+
+def evaluate(
+    on: DemoWorkspace, report: TrainingReport, progress: Callable[[int, int, str], None]
+) -> list[DemoVerdict]:
+    """Ask the gate about each ensemble, and promote it into the history slot.
+
+    An ensemble that the gate refuses is promoted by force, with reason "rehearsal", so that the
+    engine has something to trade: history runs use virtual money.
+    """
+    from ares.bootstrap.lifecycle import promote, validate
+
+    found = []
+    for ensemble in report.ensembles:
+        result, saved, _ = validate(on.workspace, ensemble.hash, "history", progress)
+        forced = not result.verdict.passed
+        reason = "rehearsal (ares demo)"
+        outcome = promote(on.workspace, ensemble.hash, "history", force=forced, reason=reason)
+        found.append(DemoVerdict(result, saved, forced, outcome.refused))
+    return found
 
 
 def backtest(on: DemoWorkspace) -> BacktestResult:

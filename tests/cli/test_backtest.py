@@ -135,6 +135,21 @@ def test_the_result_the_report_and_the_trades_are_written(
     stored.unlink()
 
 
+def test_several_strategies_are_one_report(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = ares(
+        capsys, *SMA, "--no-db", "--compare", "buy_hold", "--report", "several.html"
+    )
+    assert code == 0
+    assert out.count("buy & hold") >= 2  # the benchmark, and the strategy of that name
+    page = (here / "several.html").read_text()
+    assert '"others":[{"name":"buy & hold"' in page.replace("\\u0026", "&")
+    got = answer(capsys, *SMA, "--compare", "buy_hold")
+    assert got["compared"][0]["strategy"] == "buy & hold"
+    code, _, err = ares(capsys, *SMA, "--no-db", "--compare", "nothing")
+    assert code == 2
+    assert "nothing" in err
+
+
 def test_no_db_leaves_no_trace(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = sorted(here.rglob("*"))
     assert ares(capsys, *SMA, "--no-db")[0] == 0

@@ -31,10 +31,13 @@ def test_the_demo_runs_to_its_end(tmp_path: Path, capsys: pytest.CaptureFixture[
         pl.DataFrame(columns).write_parquet(data / f"{symbol.replace('/', '')}_5m.parquet")
     assert run(["demo", "--data", str(data), "--folder", str(tmp_path)]) == 0
     text = capsys.readouterr().out
-    for chapter in range(1, 6):
+    for chapter in range(1, 7):
         assert f"{chapter}. " in text
     assert "candles of binance, from" in text
     assert "Ensemble of binance:BTC/USDT" in text
+    assert text.count("Refused: ") == 2
+    assert text.count("net per trade, bps") == 2  # the verdict, line by line
+    assert text.count("Forced: made champion of the history slot in spite of this verdict") == 2
     assert " 0 mismatches" in text
     assert "No evidence of an edge after costs in these candles" in text
     workspace = tmp_path / demo.FOLDER

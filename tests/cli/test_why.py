@@ -28,9 +28,27 @@ def test_why_explains_a_bar(ares: Ares) -> None:
     assert "has no decision for binance:BTC/USDT at 2030-01-01 00:00: the last one before" in err
 
 
+def test_refusals_are_counted_over_a_window(ares: Ares) -> None:
+    code, out, _ = ares("why", "--refusals", "--json")
+    assert code == 0
+    rows = json.loads(out)["rows"]
+    assert {row["code"] for row in rows if row["instrument"] == "binance:ETH/USDT"} == {
+        "no_champion"
+    }
+    code, out, _ = ares("why", "ETH/USDT", "--refusals", "--from", "2024-01-02T02:00")
+    assert code == 0
+    assert "no champion" in out
+    assert "BTC/USDT" not in out
+    code, out, _ = ares("why", "--refusals", "--from", "2030-01-01")
+    assert "no signal was refused in this window" in out
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (("why",), "which instrument?"),
+        (("why", "BTC/USDT", "--from", "2024-01-02"), "--from and --to go with --refusals"),
+        (("why", "--refusals", "--at", "2024-01-02"), "--at and --refusals: give one"),
         (("why", "XRP/USDT"), "'XRP/USDT' is not in history/"),
         (("why", "BTC/USDT", "--at", "2024-01-01"), "made no decision for BTC/USDT"),
         (("why", "BTC/USDT", "--at", "soon"), "'soon' is not a date"),

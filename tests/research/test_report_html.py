@@ -12,6 +12,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import ares
@@ -60,6 +61,13 @@ def test_every_section_is_there(baseline: BacktestResult, modelled: BacktestResu
             "Equity, drawdown, exposure",
             "Trades on candles",
             "Monthly returns",
+            "Drawdowns",
+            "By instrument and exit",
+            "By hour and weekday",
+            "Distribution of daily returns",
+            "Distribution of trades",
+            "Luck in the order of trades",
+            "Later decisions",
             "Costs",
             "Confidence",
             "Orders and refusals",
@@ -123,3 +131,38 @@ def test_a_run_of_one_bar_has_a_report(walk: Maker) -> None:
 
 def test_the_page_contains_the_series_of_the_charts(baseline: BacktestResult) -> None:
     assert Page(render(baseline)).json["account"] == account_series(baseline)
+
+
+def test_other_results_are_curves_and_columns(baseline: BacktestResult, walk: Maker) -> None:
+    other = api.backtest(list(baseline.candles), api.buy_hold(list(baseline.candles)))
+    text = render(baseline, others=[other])
+    (curve,) = Page(text).json["account"]["others"]
+    assert curve["name"] == other.strategy.name
+    assert curve["equity"][-1] == pytest.approx(other.metrics.equity_end, abs=0.01)
+    assert text.count(f'<th class="num">{other.strategy.name}</th>') == 1
+
+
+def test_a_trade_is_shown_on_the_bars_that_it_was_made_on(baseline: BacktestResult) -> None:
+    newest = baseline.trades.row(-1, named=True)
+    window = Page(render(baseline)).json["windows"][0]
+    candles = next(c for c in baseline.candles if c.key == newest["instrument"])
+    if window["step"] == candles.timeframe.value:
+        entry_ms = round(newest["entry_time"].timestamp() * 1000)
+        at = window["time"].index(entry_ms // 1000)
+        row = int(np.searchsorted(candles.bars.ts_ms, entry_ms))
+        assert window["close"][at] == pytest.approx(candles.bars.close[row])
+    assert window["entry"][0] in window["time"]
+    assert window["exit"][0] in window["time"]
+    assert window["entry"][1] == newest["entry_price"]
+    assert min(window["low"]) <= window["entry"][1] <= max(window["high"])
+
+
+def test_the_lists_fit_a_phone(baseline: BacktestResult) -> None:
+    """Every table is in a box that scrolls with a shadow, or has few columns."""
+    text = render(baseline)
+    for table in re.findall(r"<table.*?</table>", text, re.DOTALL):
+        head = re.search(r"<tr>.*?</tr>", table, re.DOTALL)
+        assert head is not None
+        columns = len(re.findall(r"<t[hd]", head[0])) - len(re.findall(r"<t[hd][^>]*wide", head[0]))
+        before = text[max(0, text.index(table) - 60) : text.index(table)]
+        assert columns <= 4 or "scroll" in before

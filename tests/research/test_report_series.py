@@ -34,7 +34,7 @@ def test_series_are_thinned_but_true(baseline: BacktestResult) -> None:
         assert drawn["close"][-1] == candles.bars.close[-1]
         times = set(drawn["time"])
         assert drawn["trades"]
-        assert all(entry in times and exit_ in times for entry, exit_, _ in drawn["trades"])
+        assert all(entry in times and exit_ in times for entry, exit_, *_ in drawn["trades"])
 
 
 @pytest.mark.parametrize("n", [1, 2, 2999, 3000, 3001, 50_000])

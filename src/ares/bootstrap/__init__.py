@@ -2,7 +2,15 @@
 
 from ares.bootstrap.backtests import backtest
 from ares.bootstrap.data import candle_store
-from ares.bootstrap.replays import arms_of_run, certify_run, restep_run, verify_run, why_run
+from ares.bootstrap.replays import (
+    arms_of_run,
+    certify_run,
+    refusals_of_run,
+    restep_run,
+    run_result,
+    verify_run,
+    why_run,
+)
 from ares.bootstrap.runs import RunRequest, RunResult, history_run, rules_of
 
 __all__ = [
@@ -13,8 +21,10 @@ __all__ = [
     "candle_store",
     "certify_run",
     "history_run",
+    "refusals_of_run",
     "restep_run",
     "rules_of",
+    "run_result",
     "verify_run",
     "why_run",
 ]

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from ares.journal.verify import JournalCheck
     from ares.kernel.features.user import UserFeatures
     from ares.observe.arms_report import ArmReport
+    from ares.observe.refusals import RunRefusals
+    from ares.research.backtest import BacktestResult
     from ares.runtime.engine.hot_swap import Opener
     from ares.runtime.replay.certify import Certificate
     from ares.runtime.replay.explanation import Explanation
@@ -53,6 +55,24 @@ def restep_run(workspace: Workspace, run: str | None) -> RestepResult:
 
     recorded = _comparable(workspace, run)
     return restep(recorded.folder, recorded.scorers, recorded.user, recorded.open_ensemble)
+
+
+def run_result(workspace: Workspace, run: str | None) -> BacktestResult:
+    """Return a run (default: the newest) as the result of a backtest, for its report."""
+    from ares.observe.run_report import run_folder
+    from ares.research.run_result import run_result
+
+    return run_result(run_folder(workspace.journal_dir, run))
+
+
+def refusals_of_run(
+    workspace: Workspace, run: str | None, instrument: str | None, from_ms: int, to_ms: int
+) -> RunRefusals:
+    """Return why signals of a run (default: the newest) were refused in a window."""
+    from ares.observe.refusals import refusals
+    from ares.observe.run_report import run_folder
+
+    return refusals(run_folder(workspace.journal_dir, run), instrument, from_ms, to_ms)
 
 
 def verify_run(workspace: Workspace, run: str | None) -> tuple[str, JournalCheck]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ares.cli import backtest_options as options
-from ares.cli.output import JSON_OPTION, note, print_json, print_table, progress, say
+from ares.cli.backtests import print_metrics
+from ares.cli.output import JSON_OPTION, note, print_json, progress, say
 from ares.domain.errors import UserError
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ def command(
     drawdown: str = options.DRAWDOWN,
     gate: bool = options.GATE,
     no_db: bool = options.NO_DB,
+    compare: list[str] = options.COMPARE,
     report: Path = options.REPORT,
     csv: Path = options.CSV,
     json_: bool = JSON_OPTION,
@@ -92,7 +95,7 @@ def command(
     }  # fmt: skip
     for text in bare_numbers(understood):
         note(text)
-    _run(Workspace.here(), request, Outputs(report, csv, not no_db, json_))
+    _run(Workspace.here(), request, compare, Outputs(report, csv, not no_db, json_))
 
 
 @dataclass(frozen=True)
@@ -105,33 +108,64 @@ class Outputs:
     json: bool
 
 
-def _run(workspace: Workspace, request: BacktestRequest, outputs: Outputs) -> None:
-    """Run the backtest and write its result to the requested outputs."""
-    from ares.bootstrap import backtest
+def _run(
+    workspace: Workspace, request: BacktestRequest, compare: Sequence[str], outputs: Outputs
+) -> None:
+    """Run the backtests and write their result to the requested outputs."""
     from ares.research.result_json import as_json
 
-    if request.is_rule:
-        result = backtest(workspace, request)
-    else:
-        with progress("scores", unit="bars") as bar:
-
-            def reached(done: int, total: int) -> None:
-                bar.expect(total)
-                bar.reach(done)
-
-            result = backtest(workspace, request, reached)
-    written = _written(workspace, result, outputs)
+    result = _backtested(workspace, request)
+    others = [_backtested(workspace, _other(workspace, request, name)) for name in compare]
+    written = _written(workspace, result, others, outputs)
     if outputs.json:
         for text in result.warnings:
             note(f"warning: {text}")
-        print_json(as_json(result) | {"files": written})
+        compared = {"compared": [as_json(other) for other in others]} if others else {}
+        print_json(as_json(result) | compared | {"files": written})
         return
-    _show(result)
+    _show(result, others)
     for name, path in written.items():
         say(f"{name}: {path}")
 
 
-def _written(workspace: Workspace, result: BacktestResult, outputs: Outputs) -> dict[str, str]:
+def _other(workspace: Workspace, request: BacktestRequest, name: str) -> BacktestRequest:
+    """Return the request of another strategy over the same candles at the same costs.
+
+    name : a baseline, FILE:NAME of a strategy, or a model.
+    """
+    from ares.adapters.strategy_file import read_strategy
+    from ares.research.backtest_request import BASELINES
+
+    alone = replace(request, model=None, baseline=None, strategy=None)
+    for baseline in BASELINES:
+        if name == baseline:
+            return replace(alone, baseline=baseline)
+    if ".py" in name:
+        return replace(alone, strategy=read_strategy(name, workspace.root, {}))
+    return replace(alone, model=name)
+
+
+def _backtested(workspace: Workspace, request: BacktestRequest) -> BacktestResult:
+    """Run one backtest, with a progress bar where a model is scored."""
+    from ares.bootstrap import backtest
+
+    if request.is_rule:
+        return backtest(workspace, request)
+    with progress("scores", unit="bars") as bar:
+
+        def reached(done: int, total: int) -> None:
+            bar.expect(total)
+            bar.reach(done)
+
+        return backtest(workspace, request, reached)
+
+
+def _written(
+    workspace: Workspace,
+    result: BacktestResult,
+    others: Sequence[BacktestResult],
+    outputs: Outputs,
+) -> dict[str, str]:
     """Write the requested files; return their paths by name."""
     from datetime import UTC, datetime
 
@@ -141,7 +175,7 @@ def _written(workspace: Workspace, result: BacktestResult, outputs: Outputs) -> 
 
     files: dict[str, str] = {}
     if outputs.report:
-        made = report(result, outputs.report)
+        made = report(result, outputs.report, others)
         files |= {"report": str(made.html), "trades": str(made.trades_csv)}
     if outputs.csv:
         write_file(outputs.csv, trades_csv(result).encode())
@@ -157,10 +191,10 @@ def _written(workspace: Workspace, result: BacktestResult, outputs: Outputs) -> 
     return files
 
 
-def _show(result: BacktestResult) -> None:
+def _show(result: BacktestResult, others: Sequence[BacktestResult]) -> None:
     """Print a result: warnings, then metrics, then one sentence."""
     from ares.research.report_html import title
-    from ares.research.report_text import facts, headline, rules_text, series_text, utc
+    from ares.research.report_text import headline, rules_text, series_text, utc
 
     m = result.metrics
     say(title(result), style="bold")
@@ -168,11 +202,9 @@ def _show(result: BacktestResult) -> None:
     say(rules_text(result))
     for text in result.warnings:
         say(f"! {text}", style="bold yellow")
-    rows = [row for row in facts(result) if not row[0].startswith("Drawdown from")]
-    widths = [max(len(row[k]) for row in rows) for k in (1, 2)]
-    print_table(
-        ("", result.strategy.name, "buy & hold"),
-        [(name, value.rjust(widths[0]), hold.rjust(widths[1])) for name, value, hold in rows],
+    print_metrics(
+        (result.strategy.name, "buy & hold", *(other.strategy.name for other in others)),
+        (result.metrics, result.hold, *(other.metrics for other in others)),
     )
     if result.counts.refusals:
         refused = ", ".join(f"{name} {n:,}" for name, n in result.counts.refusals.items())

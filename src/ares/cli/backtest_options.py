@@ -67,4 +67,9 @@ GATE: Any = typer.Option(
 )
 NO_DB: Any = typer.Option(False, "--no-db", help="Do not keep the result in the workspace.")
 REPORT: Any = typer.Option(None, "--report", help="Write an HTML report to this file.")
+COMPARE: Any = typer.Option(
+    [],
+    "--compare",
+    help="Another model (as --model) or baseline in the same report and table; repeat for more.",
+)
 CSV: Any = typer.Option(None, "--csv", help="Write all trades to this CSV file.")

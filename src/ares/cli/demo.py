@@ -13,7 +13,7 @@ from ares.cli.output import count, duration, number, percent, print_table, progr
 
 if TYPE_CHECKING:
     from ares.bootstrap import RunResult
-    from ares.demo import DemoCandles, DemoWorkspace
+    from ares.demo import DemoCandles, DemoVerdict, DemoWorkspace
     from ares.observe.run_report import ClosedTrades
     from ares.research import BacktestResult
     from ares.runtime.replay.certify import Certificate
@@ -31,8 +31,8 @@ def command(
         Path(), "--folder", help="Where the workspace ares-demo is created; default: here."
     ),
 ) -> None:
-    """Load candles, train and evaluate models, backtest, run the engine, report: two symbols, four
-    timeframes.
+    """Load candles, train models, ask the gate, backtest, run the engine, report: two symbols,
+    four timeframes.
 
     Candles come from --data, else from a venue if it answers within 3 s, else from a synthetic
     market; the output says which. All files are in a new folder, ares-demo.
@@ -60,18 +60,28 @@ def command(
         training = demo.train(stage, trained)
     _show_training(training)
 
-    say("\n3. Backtest of the last two weeks", style="bold")
+    say("\n3. The gate: may these models trade?", style="bold")
+    with progress("validate", unit="steps") as bar:
+
+        def validated(done: int, total: int, what: str) -> None:
+            bar.expect(max(total, bar.total or 0))
+            bar.reach(done, what)
+
+        verdicts = demo.evaluate(stage, training, validated)
+    _show_verdicts(verdicts)
+
+    say("\n4. Backtest of the last two weeks", style="bold")
     result = demo.backtest(stage)
     virtual = demo.best_signals(stage, result) if result.metrics.entries == 0 else None
     _show_backtest(result, virtual)
 
-    say("\n4. The engine, event by event, over the same two weeks", style="bold")
+    say("\n5. The engine, event by event, over the same two weeks", style="bold")
     with progress("run", unit="instants") as bar:
         ran = demo.run(stage, _reaching(bar.expect, bar.reach))
     certificate = demo.certify(stage)
     _show_run(ran, certificate)
 
-    say("\n5. Result", style="bold")
+    say("\n6. Result", style="bold")
     page = report(virtual or result, stage.workspace.reports_dir / "demo.html").html
     say(_verdict(source, training, ran, virtual), style="bold")
     say(f"report: {page}")
@@ -105,6 +115,25 @@ def _show_training(training: TrainingReport) -> None:
         say(f"skipped: {missing.subject}: {missing.reason}")
     for ensemble in training.ensembles:
         say(f"Ensemble of {ensemble.instrument}: {ensemble.sentence}")
+
+
+def _show_verdicts(verdicts: Sequence[DemoVerdict]) -> None:
+    """Print the verdicts line by line, and what follows from them."""
+    from ares.cli.gate_views import show_verdict
+
+    for each in verdicts:
+        show_verdict(each.result, each.saved)
+        if each.refused:
+            say(f"Not promoted: {'; '.join(each.refused)}.", style="bold yellow")
+        elif each.forced:
+            say(
+                "Forced: made champion of the history slot in spite of this verdict, so that the "
+                "engine below has something to trade. Virtual money only: paper and live would "
+                "refuse it.",
+                style="bold yellow",
+            )
+        else:
+            say("Promoted: champion of the history slot, by the gate's own decision.")
 
 
 def _show_backtest(result: BacktestResult, virtual: BacktestResult | None) -> None:

@@ -61,6 +61,8 @@ NOUNS = {
         "command",
         "Run the engine with virtual money: history, or real time.",
     ),
+    "runs": Noun("ares.cli.runs", "app", "Runs of the engine: list, show, report, compare."),
+    "backtests": Noun("ares.cli.backtests", "app", "Stored backtests: list, show, compare."),
     "status": Noun(
         "ares.cli.status", "command", "The running engine: data, positions, orders, halts."
     ),

@@ -143,6 +143,17 @@ def show(ran: RunResult) -> None:
     end, report = ran.end, ran.report
     for remark in (*ran.remarks, *end.remarks):
         note(remark)
+    show_report(report)
+    if end.instants:
+        say(speed(end))
+    elif end.finished:
+        say("This run was finished already: nothing was run (--run NAME starts another).")
+    if not end.finished:
+        note("stopped: run the same command again to continue")
+
+
+def show_report(report: RunReport) -> None:
+    """Print the report of a run: instruments, moves of models, account, and a sentence."""
     title = f"{report.environment}: {utc(report.from_ms)} to {utc(report.to_ms)} UTC"
     columns = (
         "instrument", "slot", "mode", "confidence", "signals", "trades", "won", "net/trade",
@@ -165,12 +176,6 @@ def show(ran: RunResult) -> None:
     print_facts(_facts(report))
     say("")
     say(report.verdict, style="bold")
-    if end.instants:
-        say(speed(end))
-    elif end.finished:
-        say("This run was finished already: nothing was run (--run NAME starts another).")
-    if not end.finished:
-        note("stopped: run the same command again to continue")
 
 
 def speed(end: RunEnd) -> str:

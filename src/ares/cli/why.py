@@ -8,6 +8,7 @@ import typer
 
 from ares.cli.output import (
     JSON_OPTION,
+    count,
     note,
     number,
     percent,
@@ -17,22 +18,39 @@ from ares.cli.output import (
     say,
     utc,
 )
+from ares.domain.errors import UserError
 
 if TYPE_CHECKING:
     from ares.runtime.replay.explanation import Explanation, TimeframeVote
 
 
 def command(
-    instrument: str = typer.Argument(..., help="Symbol or key, such as BTC/USDT."),
+    instrument: str = typer.Argument(
+        None, help="Symbol or key, such as BTC/USDT; with --refusals, default: all."
+    ),
     at: str = typer.Option(None, "--at", help="Day or time, UTC; default: the newest bar."),
+    refusals: bool = typer.Option(
+        False, "--refusals", help="Why signals were refused, counted over a window."
+    ),
+    from_: str = typer.Option(None, "--from", help="Of --refusals: first day or time, UTC."),
+    to: str = typer.Option(None, "--to", help="Of --refusals: end of the window, UTC."),
     run: str = typer.Option(None, "--run", help="Name of the run; default: the newest."),
     json_: bool = JSON_OPTION,
 ) -> None:
-    """Explain why Ares did, or did not, trade at a bar."""
+    """Explain why Ares did, or did not, trade at a bar, or which signals were refused."""
     from ares.bootstrap import why_run
     from ares.config.workspace import Workspace
     from ares.research.window import parse_utc
 
+    if refusals:
+        if at is not None:
+            raise UserError("--at and --refusals: give one of them; --refusals takes --from, --to")
+        _refusals(run, instrument, from_, to, json_)
+        return
+    if instrument is None:
+        raise UserError("which instrument? Give its symbol, such as BTC/USDT, or --refusals")
+    if from_ or to:
+        raise UserError("--from and --to go with --refusals; a single bar has --at")
     at_ms = None if at is None else parse_utc(at)
     why = why_run(Workspace.here(), run, instrument, at_ms)
     if at_ms is not None and at_ms > why.closing_ms:
@@ -44,6 +62,38 @@ def command(
         print_json(why)
     else:
         _show(why)
+
+
+def _refusals(
+    run: str | None, instrument: str | None, from_: str | None, to: str | None, json_: bool
+) -> None:
+    """Print why signals were refused in a window."""
+    from ares.bootstrap import refusals_of_run
+    from ares.config.workspace import Workspace
+    from ares.research.window import parse_utc
+
+    from_ms = parse_utc(from_) if from_ else 0
+    to_ms = parse_utc(to) if to else 2**62
+    found = refusals_of_run(Workspace.here(), run, instrument, from_ms, to_ms)
+    if json_:
+        print_json(found)
+        return
+    if not found.rows:
+        say(f"{found.environment}: no signal was refused in this window")
+        return
+    columns = ("instrument", "refused for", "signals", "first", "last (UTC)", "largest edge",
+               "virtual trades", "net/trade")  # fmt: skip
+    rows = [
+        (
+            *(row.instrument, row.code.replace("_", " "), count(row.signals)),
+            *(utc(row.first_ms), utc(row.last_ms), f"{row.edge_bps_max:+.1f} bps"),
+            count(row.virtual),
+            None if row.virtual_mean_bps is None else f"{row.virtual_mean_bps:+.1f} bps",
+        )
+        for row in found.rows
+    ]
+    total = sum(row.signals for row in found.rows)
+    print_table(columns, rows, title=found.environment, footer=f"{count(total)} refused signals")
 
 
 def _show(why: Explanation) -> None:

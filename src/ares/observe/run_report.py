@@ -111,12 +111,23 @@ class RunReport:
     equity_quote: list[float] = field(default_factory=list, repr=False)
 
 
+def run_folders(journal_dir: Path) -> list[Path]:
+    """Return the folders of all runs, the one last written first."""
+    folders = [p.parent for p in (journal_dir / "history").glob("*/000001.journal")]
+    folders += [journal_dir / name for name in ENDLESS if (journal_dir / name).is_dir()]
+    return sorted(folders, key=_written_ns, reverse=True)
+
+
+def _written_ns(folder: Path) -> int:
+    return max((p.stat().st_mtime_ns for p in folder.glob("*.journal")), default=0)
+
+
 def newest_run(journal_dir: Path) -> Path:
     """Return the folder of the run that was last written; raise UserError where there is none."""
     runs = [p.parent for p in (journal_dir / "history").glob("*/000001.journal")]
     if not runs:
         raise UserError("there is no run yet: start one with `ares run --env history`")
-    return max(runs, key=lambda run: max(p.stat().st_mtime_ns for p in run.glob("*.journal")))
+    return max(runs, key=_written_ns)
 
 
 def run_folder(journal_dir: Path, name: str | None) -> Path:

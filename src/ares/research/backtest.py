@@ -129,6 +129,14 @@ def run_backtest(
     )
 
 
+def run_metrics(result: BacktestResult, signals: Signals) -> BacktestMetrics:
+    """Return the metrics of a backtest with other signals and everything else the same."""
+    strategy = replace(result.strategy, signals=signals)
+    market = market_of(result.candles)
+    cash_quote = result.metrics.equity_start
+    return _run(result.candles, market, strategy, result.rules, cash_quote, result.fill).metrics
+
+
 def baseline_rules(rules: Rules, strategy: Strategy, n_instruments: int) -> Rules:
     """Return the same costs without stops, limits and breakers; equal shares per instrument.
 

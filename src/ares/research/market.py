@@ -54,7 +54,9 @@ def market_of(candles: Sequence[Candles]) -> Market:
     if len(candles) == 1:
         close_ms = candles[0].close_ms
     else:
-        close_ms = np.unique(np.concatenate([each.close_ms for each in candles]))
+        # A stable sort merges sorted parts; numpy's unique hashes, which took 0.4 s here.
+        merged = np.sort(np.concatenate([each.close_ms for each in candles]), kind="stable")
+        close_ms = merged[np.append(True, np.diff(merged) > 0)]
     rows = [np.searchsorted(close_ms, each.close_ms) for each in candles]
 
     def column(name: str) -> I64:

@@ -4,20 +4,37 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from ares.research.backtest import BacktestResult
+from ares.research.report_analysis import (
+    daily_of,
+    drawdown_periods,
+    groups_by,
+    groups_by_hour,
+    groups_by_weekday,
+    histogram,
+)
 from ares.research.report_figures import confidence_bins, cost_shares, month_scale, years
-from ares.research.report_series import MARKED_TRADES_MAX, account_series, candle_series
+from ares.research.report_robustness import delays, trade_order
+from ares.research.report_series import (
+    DETAILED_TRADES_MAX,
+    MARKED_TRADES_MAX,
+    account_series,
+    candle_series,
+    trade_windows,
+)
 from ares.research.report_text import (
     currency_of,
     duration,
-    facts,
     headline,
+    metric_rows,
     money,
+    more_rows,
     number,
     percent,
     series_text,
@@ -39,21 +56,26 @@ class ReportFiles:
     trades_csv: Path
 
 
-def report(result: BacktestResult, path: str | Path) -> ReportFiles:
+def report(
+    result: BacktestResult, path: str | Path, others: Sequence[BacktestResult] = ()
+) -> ReportFiles:
     """Write the report of a backtest, and its trades as CSV; return both files.
 
-    path : of the HTML file; the CSV has the same name and ends in ``_trades.csv``.
+    path   : of the HTML file; the CSV has the same name and ends in ``_trades.csv``.
+    others : results that are compared with it.
     """
     from ares.adapters.durable import write_file
 
     html = Path(path)
     table = html.with_name(f"{html.stem}_trades.csv")
     write_file(table, trades_csv(result).encode())
-    write_file(html, render(result, table.name).encode())
+    write_file(html, render(result, table.name, others).encode())
     return ReportFiles(html, table)
 
 
-def render(result: BacktestResult, csv_name: str = "trades.csv") -> str:
+def render(
+    result: BacktestResult, csv_name: str = "trades.csv", others: Sequence[BacktestResult] = ()
+) -> str:
     """Return the report's HTML."""
     from jinja2 import Environment, StrictUndefined
 
@@ -67,6 +89,7 @@ def render(result: BacktestResult, csv_name: str = "trades.csv") -> str:
         "signed": signed,
         "utc": utc,
         "duration": duration,
+        "form_of": _form_of,
     }
     csv = trades_csv(result).encode()
     return environment.from_string(_asset("report.html.j2")).render(
@@ -77,7 +100,18 @@ def render(result: BacktestResult, csv_name: str = "trades.csv") -> str:
         headline=headline(result),
         currency=currency_of(result),
         series_text=series_text(result),
-        facts=facts(result),
+        columns=[result.strategy.name, "buy & hold", *(o.strategy.name for o in others)],
+        facts=_facts(result, others),
+        drawdowns=drawdown_periods(result.close_ms, result.equity, result.metrics.equity_start),
+        by_instrument=groups_by(result.trades, "instrument"),
+        by_reason=groups_by(result.trades, "exit_reason"),
+        by_hour=groups_by_hour(result.trades),
+        by_weekday=groups_by_weekday(result.trades),
+        days_returns=histogram(daily_of(result)),
+        trade_returns=histogram(result.trades["net_bps"].to_numpy()),
+        order=trade_order(result),
+        delayed=delays(result),
+        detailed=DETAILED_TRADES_MAX,
         years=years(result),
         month_scale=month_scale(result),
         costs=cost_shares(result),
@@ -89,13 +123,29 @@ def render(result: BacktestResult, csv_name: str = "trades.csv") -> str:
         csv_href=_csv_href(csv),
         provenance=json.dumps(result.provenance, indent=2, default=str),
         series=_script_json(
-            {"account": account_series(result), "instruments": candle_series(result)}
+            {
+                "account": account_series(result, others),
+                "instruments": candle_series(result),
+                "windows": trade_windows(result),
+            }
         ),
         style=_asset("report.css"),
         script=_asset("report.js"),
         library=_asset(CHART_LIBRARY),
         month_names=MONTHS,
     )
+
+
+def _facts(result: BacktestResult, others: Sequence[BacktestResult]) -> list[tuple[str, ...]]:
+    """Return all metrics; the times of drawdowns have a table of their own."""
+    rows = metric_rows([result.metrics, result.hold, *(each.metrics for each in others)])
+    rows = [row for row in rows if not row[0].startswith("Drawdown from")]
+    return rows + more_rows(result, others)
+
+
+def _form_of(value: float, form: str) -> str:
+    """Return a bound of a histogram: ``percent``, or a plain number of bps."""
+    return percent(value, 1) if form == "percent" else number(value, 0)
 
 
 def title(result: BacktestResult) -> str:

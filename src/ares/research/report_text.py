@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import numpy as np
@@ -13,6 +13,7 @@ from ares.domain.utc import utc_text
 from ares.kernel.trade.layout import SIZE_FIXED
 from ares.research.backtest import BacktestResult
 from ares.research.metrics import BacktestMetrics
+from ares.research.report_analysis import daily_facts, trade_facts
 
 Row = tuple[str, str, str]
 
@@ -62,20 +63,24 @@ def no_trade_reason(result: BacktestResult) -> str:
 
 def facts(result: BacktestResult) -> list[Row]:
     """Return (name, strategy, buy & hold) of every metric."""
-    a, b = result.metrics, result.hold
+    return [(name, a, b) for name, a, b in metric_rows([result.metrics, result.hold])]
 
-    def row(name: str, show: str, field: str) -> Row:
+
+def metric_rows(columns: Sequence[BacktestMetrics]) -> list[tuple[str, ...]]:
+    """Return (name, value, value, ...) of every metric, one value for each of ``columns``."""
+
+    def row(name: str, show: str, field: str) -> tuple[str, ...]:
         form = _FORMS[show]
-        return name, form(getattr(a, field)), form(getattr(b, field))
+        return name, *(form(getattr(each, field)) for each in columns)
 
     return [
         row("Net return", "signed", "net_return"),
-        row("Annualised return", "signed", "annual_return"),
+        row("Annualised return (CAGR)", "signed", "annual_return"),
         row("Volatility, annualised", "percent", "volatility"),
         row("Sharpe ratio (daily, √365)", "number", "sharpe"),
         row("Sortino ratio", "number", "sortino"),
         row("Largest drawdown", "percent", "max_drawdown"),
-        ("Drawdown from – low – recovered", _drawdown(a), _drawdown(b)),
+        ("Drawdown from – low – recovered", *(_drawdown(each) for each in columns)),
         row("Equity at the start", "money", "equity_start"),
         row("Equity at the end", "money", "equity_end"),
         row("Closed trades", "count", "trades"),
@@ -93,6 +98,38 @@ def facts(result: BacktestResult) -> list[Row]:
         row("Turnover (traded / mean equity)", "number", "turnover"),
         row("Mean exposure", "percent", "exposure"),
         row("Time in the market", "percent", "time_in_market"),
+    ]
+
+
+def more_rows(
+    result: BacktestResult, others: Sequence[BacktestResult] = ()
+) -> list[tuple[str, ...]]:
+    """Return (name, strategy, buy & hold, others ...) of the ratios of days and trades."""
+    days = [daily_facts(result), daily_facts(result, hold=True), *map(daily_facts, others)]
+    closed = [trade_facts(result.trades), None, *(trade_facts(o.trades) for o in others)]
+
+    def of_days(name: str, form: Callable[..., str], field: str) -> tuple[str, ...]:
+        return name, *(form(getattr(each, field)) for each in days)
+
+    def of_trades(name: str, form: Callable[..., str], field: str) -> tuple[str, ...]:
+        return name, *("–" if each is None else form(getattr(each, field)) for each in closed)
+
+    return [
+        of_days("Calmar ratio", number, "calmar"),
+        of_trades("Expectancy of a trade", money, "expectancy_quote"),
+        of_trades("Mean win / mean loss", number, "payoff"),
+        of_trades("Most wins in a row", count, "won_in_a_row"),
+        of_trades("Most losses in a row", count, "lost_in_a_row"),
+        of_days("Best day", signed, "best_day"),
+        of_days("Worst day", signed, "worst_day"),
+        of_days("Days with a gain", percent, "positive_days"),
+        of_days("Value at risk, a day in 20", percent, "value_at_risk"),
+        of_days("Expected shortfall beyond it", percent, "expected_shortfall"),
+        of_days("Tail ratio (95% / 5%)", number, "tail_ratio"),
+        of_days("Skew of daily returns", number, "skew"),
+        of_days("Kurtosis of daily returns", number, "kurtosis"),
+        of_days("Beta to buy & hold", number, "beta"),
+        of_days("Correlation with buy & hold", number, "correlation"),
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,9 @@ import msgspec
 
 from ares.domain.utc import utc_version
 from ares.research.backtest import BacktestResult
+from ares.research.metrics import BacktestMetrics
+
+PREFIX = "backtest_"
 
 
 def as_json(result: BacktestResult) -> dict[str, Any]:
@@ -37,8 +40,40 @@ def keep(result: BacktestResult, folder: Path, at: datetime) -> Path:
     """Write the result into ``folder`` under the time of the backtest; return the file."""
     from ares.adapters.durable import write_file
 
-    stem = f"backtest_{utc_version(at)}_{at.microsecond:06d}"
+    stem = f"{PREFIX}{utc_version(at)}_{at.microsecond:06d}"
     path = folder / f"{stem}.json"
     content = msgspec.json.format(msgspec.json.encode(as_json(result)), indent=2)
     write_file(path, content + b"\n")
     return path
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBacktest:
+    """A stored result: its id (the time of the backtest), what was stored, and its metrics."""
+
+    id: str
+    content: dict[str, Any]
+    metrics: BacktestMetrics
+    hold: BacktestMetrics
+
+    @property
+    def name(self) -> str:
+        """Return the name of the strategy."""
+        return str(self.content["strategy"])
+
+
+def stored_backtests(folder: Path) -> list[StoredBacktest]:
+    """Return the results in a folder, the newest first; files that hold none are left out."""
+    found = []
+    for path in sorted(folder.glob(f"{PREFIX}*.json"), reverse=True):
+        try:
+            content = msgspec.json.decode(path.read_bytes())
+            metrics, hold = _metrics(content), _metrics(content["buy_hold"])
+        except (msgspec.DecodeError, KeyError, TypeError):
+            continue
+        found.append(StoredBacktest(path.stem.removeprefix(PREFIX), content, metrics, hold))
+    return found
+
+
+def _metrics(content: dict[str, Any]) -> BacktestMetrics:
+    return BacktestMetrics(**{each.name: content[each.name] for each in fields(BacktestMetrics)})
