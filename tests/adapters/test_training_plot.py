@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import pytest
 
 from ares.adapters.training_plot import (
     EquityPlot,
@@ -41,6 +45,7 @@ def plot() -> TrainingPlot:
             ThresholdLine(("edge > 5 bps", "2.0", "29", "52%", "+3.0"), 3.0, True),
             ThresholdLine(("p > 0.70", "0.0", "0", "–", "–"), None, False),
         ),
+        importance=(("return_1", 0.7), ("rsi_14", 0.3)),
     )
 
 
@@ -55,6 +60,48 @@ def test_the_picture_has_its_size_and_is_not_blank() -> None:
 def test_the_same_values_give_the_same_bytes() -> None:
     assert draw_training(plot()) == draw_training(plot())
     assert draw_training(plot()) != draw_training(replace(plot(), headline="No edge."))
+
+
+@contextmanager
+def drawn(plot: TrainingPlot) -> Iterator[Any]:
+    """Return the figure of a picture, laid out."""
+    from matplotlib.figure import Figure
+
+    figures: list[Any] = []
+    save = Figure.savefig
+
+    def keep(figure: Any, *args: Any, **named: Any) -> None:
+        figures.append(figure)
+        save(figure, *args, **named)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "savefig", keep)
+        draw_training(plot)
+    yield figures[0]
+
+
+def test_a_legend_hides_nothing_and_error_bars_stay_in_their_panel() -> None:
+    wide = replace(plot().reliability, rows=np.array([2.0, 3.0, 2.0]))
+    with drawn(replace(plot(), reliability=wide)) as figure:
+        for axes in figure.axes:
+            found = axes.get_legend()
+            if found is not None:
+                box, panel = found.get_window_extent(), axes.get_window_extent()
+                assert box.y0 >= panel.y1 - 1.0
+        (panel,) = [axes for axes in figure.axes if axes.get_title("left") == "Reliability diagram"]
+        low, high = panel.get_ylim()
+        for bars in panel.containers:
+            for segment in bars.lines[2][0].get_segments():
+                assert low <= segment[0][1] <= segment[1][1] <= high
+                assert 0.0 <= segment[0][1] <= segment[1][1] <= 1.0
+
+
+def test_the_features_with_the_largest_gain_are_named() -> None:
+    with drawn(plot()) as figure:
+        (panel,) = [axes for axes in figure.axes if axes.get_title("left") == "Features by gain"]
+        assert [text.get_text() for text in panel.texts] == ["rsi_14", "return_1"]
+        assert [bar.get_width() for bar in panel.patches] == [0.3, 0.7]
+    assert draw_training(plot()) != draw_training(replace(plot(), importance=()))
 
 
 def test_degenerate_values_are_drawn_too() -> None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import pytest
+from matplotlib.axes import Axes
 
 from ares.adapters.verdict_plot import EquityCurve, PlotLine, VerdictPlot, draw_verdict
 from ares.domain.timeframe import DAY_MS
+from ares.learn.gate.verdict_text import NAMES
 
 
 def curve(slope: float, n: int = 30) -> EquityCurve:
@@ -57,6 +61,21 @@ def test_the_same_evidence_gives_the_same_bytes_and_each_part_is_drawn() -> None
         replace(plot(), base_rate=None),
     ):
         assert draw_verdict(other) != made
+
+
+def test_failed_lines_are_first_and_labels_have_no_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[str] = []
+    write = Axes.text
+
+    def keep(axes: Axes, x: float, y: float, text: str, **named: Any) -> Any:
+        shown.append(text)
+        return write(axes, x, y, text, **named)
+
+    monkeypatch.setattr(Axes, "text", keep)
+    draw_verdict(plot())
+    names = [text for text in shown if text in ("deflated Sharpe", "e-value", "PBO")]
+    assert names == ["e-value", "deflated Sharpe", "PBO"]
+    assert not any("," in name for name in NAMES.values())
 
 
 def test_evidence_without_trades_is_drawn_too() -> None:

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from ares.learn.fit import LearningCurve, fit
+from ares.learn.fit import LearningCurve, fit, importance_of
 from ares.learn.recipe import Recipe
 from ares.learn.rows import Rows, blanked
 
@@ -54,6 +54,18 @@ def test_scores_of_a_short_and_a_long_fit_have_one_scale(rows: MakeRows, recipe:
     assert long_raw > 1.5 * short_raw
     assert short_score == pytest.approx(1.0, abs=0.05)
     assert long_score == pytest.approx(1.0, abs=0.05)
+
+
+def test_the_importance_is_the_share_of_the_gain(rows: MakeRows, recipe: Recipe) -> None:
+    made = rows(4000, skill=0.3)
+    model = fit(made.x, made, recipe)
+    names = [f"column {k}" for k in range(made.x.shape[1])]
+    found = importance_of(model, names)
+    gain = np.asarray(model.booster.feature_importance(importance_type="gain"))
+    shares = [share for _, share in found]
+    assert shares == sorted(shares, reverse=True)
+    assert found[0][0] == names[int(np.argmax(gain))]
+    assert sum(share for _, share in importance_of(model, names, 10**6)) == pytest.approx(1.0)
 
 
 def test_blanked_columns_are_never_split_on(rows: MakeRows, recipe: Recipe) -> None:

@@ -13,9 +13,12 @@ INK, MUTED, GRID = "#1b2733", "#7a8794", "#e4e8ec"
 BLUE, ORANGE, GREEN, RED = "#2a6f97", "#c8691c", "#2e7d4f", "#b3372f"
 
 
-def style(axes: Any, title: str, x: str, y: str) -> None:
-    """Give axes their title, labels and light grid lines."""
-    axes.set_title(title, loc="left", fontsize=11, weight="bold", color=INK)
+def style(axes: Any, title: str, x: str, y: str, rows: int = 0) -> None:
+    """Give axes their title, labels and light grid lines.
+
+    rows : rows of the legend between the title and the axes.
+    """
+    axes.set_title(title, loc="left", fontsize=11, weight="bold", color=INK, pad=6 + 13 * rows)
     axes.set_xlabel(x, fontsize=9, color=MUTED)
     axes.set_ylabel(y, fontsize=9, color=MUTED)
     axes.tick_params(labelsize=8.5, colors=MUTED)
@@ -27,9 +30,22 @@ def style(axes: Any, title: str, x: str, y: str) -> None:
         axes.spines[side].set_color(GRID)
 
 
-def legend(axes: Any, loc: str = "best") -> None:
-    """Draw a legend through which the lines show."""
-    axes.legend(fontsize=8.5, loc=loc, facecolor="white", edgecolor="none", framealpha=0.85)
+def legend(axes: Any, columns: int) -> None:
+    """Draw the legend between title and axes, where it hides nothing."""
+    axes.legend(
+        fontsize=8.5,
+        loc="lower left",
+        bbox_to_anchor=(-0.015, 1.0),
+        ncols=columns,
+        frameon=False,
+        borderaxespad=0.1,
+        borderpad=0.1,
+        columnspacing=1.1,
+        handlelength=1.5,
+        handletextpad=0.4,
+        labelspacing=0.2,
+        labelcolor=MUTED,
+    )
 
 
 def dates(axes: Any, from_ms: int, to_ms: int, ticks: int = 7) -> None:

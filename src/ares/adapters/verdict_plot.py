@@ -86,10 +86,11 @@ def draw_verdict(plot: VerdictPlot) -> bytes:
     figure.text(0.05, 0.917, plot.sentence, fontsize=12.5, color=colour)
     figure.text(0.05, 0.888, plot.about, fontsize=9.5, color=MUTED)
     grid = figure.add_gridspec(
-        3, 12, left=0.05, right=0.975, top=0.85, bottom=0.055, hspace=0.42, wspace=2.0,
+        3, 12, left=0.05, right=0.975, top=0.8, bottom=0.06, hspace=0.62, wspace=2.0,
         height_ratios=[1.25, 1.0, 1.0],
     )  # fmt: skip
-    _lines(figure.add_subplot(grid[:, :6]), plot.lines)
+    failed_first = sorted(plot.lines, key=lambda line: line.passed is not False)
+    _lines(figure.add_subplot(grid[:, :6]), failed_first)
     _equity(figure.add_subplot(grid[0, 6:]), plot.curves)
     _e_process(figure.add_subplot(grid[1, 6:]), plot)
     _reliability(figure.add_subplot(grid[2, 6:]), plot)
@@ -123,7 +124,8 @@ def _mark(line: PlotLine) -> tuple[str, str]:
 
 
 def _equity(axes: Any, curves: dict[str, EquityCurve]) -> None:
-    style(axes, "Equity out of sample, after costs", "", "return / deviation")
+    style(axes, "Equity out of sample after costs, at equal daily volatility", "",
+          "daily deviations", rows=2)  # fmt: skip
     for name, curve in curves.items():
         if not len(curve.equity):
             continue
@@ -140,25 +142,26 @@ def _equity(axes: Any, curves: dict[str, EquityCurve]) -> None:
             label=f"{LABELS.get(name, name)}: Sharpe {ratio}",
         )
     axes.axhline(0.0, color=MUTED, lw=0.8)
-    legend(axes, "upper left")
+    legend(axes, 2)
     candidate = curves["candidate"].close_ms
     if len(candidate):
         dates(axes, int(candidate[0]), int(candidate[-1]), 5)
 
 
 def _e_process(axes: Any, plot: VerdictPlot) -> None:
-    style(axes, "E-process: evidence so far", "", "ln e")
-    axes.axhline(plot.log_e_min, color=GREEN, lw=1.2, ls="--", label="required")
+    style(axes, "Evidence against chance as it grew", "", "ln of the e-value", rows=1)
+    axes.axhline(plot.log_e_min, color=GREEN, lw=1.2, ls="--", label="required: above this line")
     axes.axhline(0.0, color=MUTED, lw=0.8)
     finite = np.isfinite(plot.log_e)
-    axes.plot(plot.step_ms[finite], plot.log_e[finite], color=BLUE, lw=1.4)
-    legend(axes, "upper left")
+    axes.plot(plot.step_ms[finite], plot.log_e[finite], color=BLUE, lw=1.4,
+              label="e-process of this ensemble")  # fmt: skip
+    legend(axes, 2)
     if len(plot.step_ms):
         dates(axes, int(plot.step_ms[0]), int(plot.step_ms[-1]), 5)
 
 
 def _reliability(axes: Any, plot: VerdictPlot) -> None:
-    style(axes, "Calibration", "predicted probability", "share won")
+    style(axes, "Calibration", "predicted probability", "share won", rows=1)
     if not plot.reliability:
         return
     predicted = [bin_[0] for bin_ in plot.reliability]
@@ -168,5 +171,5 @@ def _reliability(axes: Any, plot: VerdictPlot) -> None:
     axes.plot([low, high], [low, high], color=MUTED, lw=1, ls="--", label="perfectly calibrated")
     if plot.base_rate is not None:
         axes.axhline(plot.base_rate, color=ORANGE, lw=1, ls=":", label="base rate")
-    axes.plot(predicted, observed, "o-", ms=4.5, lw=1.3, color=BLUE, label="predicted and observed")
-    legend(axes, "upper left")
+    axes.plot(predicted, observed, "o-", ms=4.5, lw=1.3, color=BLUE, label="observed")
+    legend(axes, 3)

@@ -108,7 +108,7 @@ def _metrics_of(
 ) -> list[tuple[str, object, object]]:
     return [
         ("trades", count(first.trades), count(second.trades)),
-        ("net per trade, bps", number(first.net_bps, 1), number(second.net_bps, 1)),
+        ("net bps per trade", number(first.net_bps, 1), number(second.net_bps, 1)),
         ("net return", percent(first.net_return, 2), percent(second.net_return, 2)),
         ("Sharpe", number(first.sharpe, 2), number(second.sharpe, 2)),
         ("max drawdown", percent(first.max_drawdown, 2), percent(second.max_drawdown, 2)),

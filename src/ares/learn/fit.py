@@ -7,6 +7,7 @@ calibrates or tests, and the model is then fitted on the whole training part for
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,6 +92,18 @@ def fit(x: F32, rows: Rows, recipe: Recipe) -> FittedModel:
     spread = float(raw.std())
     scale = spread if spread > 1e-9 else 1.0
     return FittedModel(booster, booster.dump_model(), curve, float(raw.mean()), scale)
+
+
+def importance_of(
+    model: FittedModel, columns: Sequence[str], shown: int = 10
+) -> tuple[tuple[str, float], ...]:
+    """Return the columns with the largest share of the gain of all splits, the largest first."""
+    gain = np.asarray(model.booster.feature_importance(importance_type="gain"), np.float64)
+    total = float(gain.sum())
+    if total <= 0.0:
+        return ()
+    order = np.argsort(-gain, kind="stable")[:shown]
+    return tuple((columns[k], float(gain[k] / total)) for k in order if gain[k] > 0.0)
 
 
 def _raw(booster: Any, x: F32) -> F64:

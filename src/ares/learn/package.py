@@ -15,7 +15,7 @@ from ares.kernel.bars import F64, Bars
 from ares.learn import parity
 from ares.learn.equity import EquityPath, equity_of_holding, equity_of_trades
 from ares.learn.evaluate import OosMetrics, evaluate, non_overlapping
-from ares.learn.fit import LearningCurve
+from ares.learn.fit import LearningCurve, importance_of
 from ares.learn.parity import Scorer
 from ares.learn.recipe import Recipe
 from ares.learn.rows import Rows, blanked
@@ -32,6 +32,7 @@ class TrainingEvidence:
                      rows evaluated out of sample.
     p              : (n,) probabilities predicted out of sample.
     traded, held   : equity out of sample after costs, and holding over the same time.
+    importance     : features with their share of the gain of all splits, the largest first.
     """
 
     instruments: tuple[str, ...]
@@ -44,6 +45,7 @@ class TrainingEvidence:
     curve: LearningCurve
     traded: EquityPath
     held: EquityPath | None
+    importance: tuple[tuple[str, float], ...] = ()
 
 
 Draw = Callable[[TrainingEvidence], bytes]
@@ -168,6 +170,7 @@ def _evidence(
         curve=result.fitted.curve,
         traded=equity_of_trades(evaluated, entered, from_ms, to_ms),
         held=holding,
+        importance=importance_of(result.fitted, spec.columns),
     )
 
 

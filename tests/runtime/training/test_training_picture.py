@@ -44,6 +44,7 @@ def evidence(net: float, edge_bps: float = 10.0, n: int = 400) -> TrainingEviden
         curve=LearningCurve((0.69, 0.68), (0.69, 0.688), 0.69, 2),
         traded=path,
         held=path,
+        importance=(("return_1", 0.75), ("rsi_14", 0.25)),
     )
 
 
@@ -57,6 +58,7 @@ def test_the_plot_has_the_evidence_of_the_package() -> None:
     bins = shown.metrics.reliability
     np.testing.assert_array_equal(plot.reliability.predicted, [b.predicted for b in bins])
     np.testing.assert_array_equal(plot.reliability.observed, [b.observed for b in bins])
+    assert plot.importance == (("return_1", 0.75), ("rsi_14", 0.25))
     assert dict(plot.metrics)["buy and hold"] == "+1.2%"
     assert [line.cells[0] for line in plot.thresholds if line.chosen] == ["edge > 5 bps"]
 

@@ -10,7 +10,7 @@ NAMES = {
     "lookahead_leakage": "look-ahead leakage",
     "parity": "ONNX parity",
     "trades": "trades",
-    "net_bps": "net per trade, bps",
+    "net_bps": "net bps per trade",
     "sharpe_vs_flat": "Sharpe vs flat",
     "sharpe_vs_buy_and_hold": "Sharpe vs buy & hold",
     "sharpe_vs_sma_cross": "Sharpe vs SMA cross",
@@ -24,8 +24,8 @@ NAMES = {
     "constant_output": "constant output",
     "deflated_sharpe": "Deflated Sharpe ratio",
     "pbo": "PBO",
-    "e_value": "e-process, e-value",
-    "inference_latency_us": "inference latency, µs",
+    "e_value": "e-value of the e-process",
+    "inference_latency_us": "inference latency (µs)",
     "simple": "simple rule",
 }
 

@@ -51,6 +51,7 @@ def plot_of(evidence: TrainingEvidence) -> TrainingPlot:
         ),
         metrics=_metrics(metrics),
         thresholds=tuple(_line(row, metrics.edge_bps_min) for row in metrics.thresholds),
+        importance=evidence.importance,
     )
 
 
