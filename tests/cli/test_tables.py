@@ -51,6 +51,22 @@ def test_where_words_have_no_room_every_row_is_a_block(width: int) -> None:
     assert "net bps –" in spaced
 
 
+def test_a_table_of_eight_columns_stays_one_at_80() -> None:
+    """The venue of a key stands on a line of its own before a table becomes blocks."""
+    columns = ("ensemble", "instrument", "anchor", "weights", "trades", "net bps", "status", "made")
+    row = ("67b6c6460cc1", "simulated:ETH/USDT", "15m", "5m:0.20 15m:0.30 1h:0.30", "418", "11.3",
+           "champion in history", "2026-11-28 11:31")  # fmt: skip
+    out = io.StringIO()
+    Console(file=out, width=80).print(layout(columns, [row], 80))
+    text = out.getvalue()
+    heading = next(line for line in text.splitlines() if "ensemble" in line)
+    assert "instrument" in heading
+    assert "status" in heading
+    assert all(len(line.rstrip()) <= 80 for line in text.splitlines())
+    for word in ("67b6c6460cc1", "simulated:", "ETH/USDT", "15m:0.30", "11.3", "champion"):
+        assert word in text
+
+
 def test_no_rows_are_headings_alone() -> None:
     out = io.StringIO()
     Console(file=out, width=20).print(layout(COLUMNS, [], 20))

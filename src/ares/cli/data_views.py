@@ -26,9 +26,12 @@ NOTHING = "no candles are stored: run `ares data import PATH` or `ares data fetc
 def show_series(series: Sequence[Series]) -> None:
     """Print what is stored."""
     print_table(
-        ("instrument", "interval", "bars", "from", "to (UTC)"),
+        ("instrument", "interval", "bars", "missing", "from", "to (UTC)"),
         [
-            (each.instrument.key, each.interval, count(each.bars), utc(each.first_ms), _end(each))
+            (
+                *(each.instrument.key, each.interval, count(each.bars), count(_missing(each))),
+                *(utc(each.first_ms), _end(each)),
+            )
             for each in series
         ],
         footer=f"{count(sum(each.bars for each in series))} bars in {len(series)} series",
@@ -43,11 +46,20 @@ def series_json(series: Series) -> dict[str, Any]:
         "symbol": series.instrument.symbol,
         "interval": series.interval,
         "bars": series.bars,
+        "missing": _missing(series),
         "from": utc(series.first_ms),
         "to": _end(series),
         "first_ms": series.first_ms,
         "last_ms": series.last_ms,
     }
+
+
+def _missing(series: Series) -> int:
+    """Return the number of bars that are missing between the first and the last."""
+    from ares.domain.timeframe import Timeframe
+
+    step_ms = Timeframe(series.interval).ms
+    return (series.last_ms - series.first_ms) // step_ms + 1 - series.bars
 
 
 def _end(series: Series) -> str:

@@ -15,6 +15,7 @@ import typer.core
 import typer.main
 
 from ares import __version__
+from ares.cli.other_words import hint_of
 from ares.cli.output import error_line
 from ares.config.telemetry import switch_off
 from ares.domain.errors import AresError
@@ -182,6 +183,9 @@ def exit_code_of(error: Exception) -> int:
         path = getattr(getattr(error, "ctx", None), "command_path", "ares")
         if text.strip():
             text = text.strip().rstrip(".")
+            if ours := hint_of(text):
+                error_line(f"{text}: {ours}")
+                return EXIT_USER
             error_line(f"{text}{'' if text.endswith('?') else '.'} Try '{path} --help'.")
         return EXIT_USER
     external = _disk_error(error) or _database_error(error)

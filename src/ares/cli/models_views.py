@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from ares.cli.output import count, note, number, percent, plain, print_facts, print_table, say, utc
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from ares.adapters.model_store import StoredModels
     from ares.domain.model import Ensemble
     from ares.domain.model_life import Record
@@ -32,7 +34,7 @@ def show_listed(found: ModelList) -> None:
             " ".join(f"{m.timeframe}:{m.weight:.2f}" for m in ensemble.members),
             ensemble.validation.trades,
             number(ensemble.validation.mean_bps if ensemble.validation.trades else None, 1),
-            status(ensemble, registry),
+            coloured(status(ensemble, registry)),
             utc(ensemble.created_at),
         )
         for ensemble in listed.ensembles
@@ -71,6 +73,26 @@ def show_listed(found: ModelList) -> None:
         packages,
         title="Packages",
     )
+
+
+COLOURS = {
+    "champion": "green",
+    "canary": "yellow",
+    "shadow": "yellow",
+    "challenger": "yellow",
+    "candidate": "cyan",
+    "archived": "dim",
+    "evaluated_inferior": "red",
+    "withdrawn": "red",
+}
+
+
+def coloured(text: str) -> Text:
+    """Return a status in the colour of its stage, on terminals that have colours."""
+    from rich.text import Text
+
+    stage = text.replace(",", " ").split(" ")[0]
+    return Text(text, style=COLOURS.get(stage, ""))
 
 
 def listed_json(found: ModelList) -> list[dict[str, Any]]:

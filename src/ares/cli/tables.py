@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +12,14 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 COLUMN_GAP = 3
-"""Blanks between two columns."""
+"""Blanks between two columns; 1 where the terminal is narrow."""
 
 UNBROKEN_MAX = 32
 """In a block, a name with its value is not wrapped up to this length."""
 
 NO_BREAK = "\u00a0"
+
+_KEY = re.compile(r"\b([a-z0-9]+:)([A-Z0-9.]+/[A-Z0-9.]+)")
 
 
 def layout(columns: Sequence[str], rows: Sequence[Sequence[object]], width: int) -> RenderableType:
@@ -25,10 +28,19 @@ def layout(columns: Sequence[str], rows: Sequence[Sequence[object]], width: int)
     Numbers are right-aligned; neither numbers nor words are broken. If the longest words of all
     columns do not fit side by side, every row becomes a block with its first cell as heading.
     """
-    cells = [[cell(item) for item in row] for row in rows]
+    cells = [[cell(item).copy() for item in row] for row in rows]
     texts = [(name, *(row[i].plain for row in cells)) for i, name in enumerate(columns)]
-    widths = _widths(texts, width - COLUMN_GAP * len(columns))
-    return _blocks(columns, cells) if widths is None else _table(columns, cells, widths)
+    for gap, keys_broken in ((COLUMN_GAP, False), (1, False), (1, True)):
+        if keys_broken:  # binance:BTC/USDT on two lines
+            for row in cells:
+                for text in row:
+                    text.plain = _KEY.sub(r"\1\n\2", text.plain)
+            texts = [(name, *(row[i].plain for row in cells)) for i, name in enumerate(columns)]
+        edge = 1 if gap == 1 else 0
+        widths = _widths(texts, width - gap * len(columns) - edge)
+        if widths is not None:
+            return _table(columns, cells, widths, gap)
+    return _blocks(columns, [[cell(item) for item in row] for row in rows])
 
 
 def _widths(texts: Sequence[Sequence[str]], room: int) -> list[int] | None:
@@ -38,7 +50,7 @@ def _widths(texts: Sequence[Sequence[str]], room: int) -> list[int] | None:
             widest ones are reduced to one common width, and the others keep theirs.
     """
     least = [max(map(_min_width, column)) for column in texts]
-    full = [max(map(len, column)) for column in texts]
+    full = [max(max(map(len, text.split("\n"))) for text in column) for column in texts]
     if sum(least) > room:
         return None
     level = max(full, default=0)
@@ -65,12 +77,14 @@ def cell(item: object) -> Any:
 
 
 def _table(
-    columns: Sequence[str], rows: Sequence[Sequence[Any]], widths: Sequence[int]
+    columns: Sequence[str], rows: Sequence[Sequence[Any]], widths: Sequence[int], gap: int
 ) -> RenderableType:
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(
+        box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, gap // 2, 0, 0) if gap < 2 else (0, 1)
+    )
     for i, name in enumerate(columns):
         numeric = all(_is_number(row[i].plain) for row in rows) and bool(rows)
         table.add_column(

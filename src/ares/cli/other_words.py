@@ -1,0 +1,71 @@
+"""Commands and options of other tools, answered with those of Ares."""
+
+from __future__ import annotations
+
+import re
+
+COMMANDS = {
+    "backtesting": "`ares backtest`",
+    "convert-data": "`ares data import` takes files of every format as they are",
+    "dry-run": "`ares run --env paper`: real data, virtual money",
+    "download-data": "`ares data fetch -s BTC/USDT -i 5m --from 2024-01-01`",
+    "edge": "`ares models validate`",
+    "hyperopt": "`ares sweep`",
+    "import-candles": "`ares data import` or `ares data fetch`",
+    "list-data": "`ares data list`",
+    "list-exchanges": "`ares data fetch --venue` takes any name of ccxt",
+    "list-pairs": "`ares data list` for stored candles; `ares config show` for the symbols",
+    "list-strategies": "`ares models list`",
+    "live": "real money comes later; `ares run --env paper` runs on real data",
+    "lookahead-analysis": "`ares models validate`: its first lines test for look-ahead leakage",
+    "new-config": "`ares init`",
+    "new-strategy": "`ares models add FILE:NAME` (docs/STRATEGIES.md)",
+    "plot-dataframe": "`ares backtest --report out.html`",
+    "plot-profit": "`ares backtest --report out.html`",
+    "show-trades": "`ares runs show`, `ares runs report`",
+    "trade": "`ares run --env paper`: real data, virtual money",
+    "walk-forward": "`ares train` walks forward; `ares models validate` evaluates it",
+}
+
+OPTIONS = {
+    "--config": "settings are in ares.yaml: `ares config show`",
+    "--datadir": "`ares data import FOLDER`",
+    "--dry-run": "`ares run --env paper`",
+    "--dry-run-wallet": "--cash 10000",
+    "--exchange": "--venue binance",
+    "--export": "--report out.html, --csv trades.csv",
+    "--force-price-only": "`ares train --price-only`",
+    "--live": "real money comes later; `ares run --env paper` runs on real data",
+    "--pair": "--symbol BTC/USDT",
+    "--pairs": "-s BTC/USDT -s ETH/USDT",
+    "--paper-trading": "`ares run --env paper`",
+    "--phase": "`ares run --env paper` is phase 1; `ares deploy install` puts a model into service",
+    "--stake-amount": "--size 0.5 (units), or --position-cap 10%",
+    "--strategy-path": "--strategy FILE:NAME",
+    "--timeframe": "--interval 1h",
+    "--timerange": "--from 2024-01-01 --to 2024-02-01",
+}
+
+VALUES = {
+    "ml_basic": "`ares backtest` takes the champion, else the newest model: `ares models list`",
+}
+
+
+def hint_of(message: str) -> str:
+    """Return what Ares calls the words in an error's message; empty where it knows none.
+
+    >>> hint_of("No such option: --timerange")
+    'write --from 2024-01-01 --to 2024-02-01'
+    >>> hint_of("No such command 'download-data'.")
+    'write `ares data fetch -s BTC/USDT -i 5m --from 2024-01-01`'
+    """
+    option = re.search(r"No such option:? '?(--[\w-]+)", message)
+    command = re.search(r"No such command '([\w-]+)'", message)
+    found = OPTIONS.get(option[1], "") if option else ""
+    if command:
+        found = COMMANDS.get(command[1], "")
+    if not found:
+        found = next((ours for word, ours in VALUES.items() if word in message), "")
+    if not found:
+        return ""
+    return found if found[0] not in "`-" else f"write {found}"
