@@ -53,7 +53,7 @@ def test_a_wrong_request_is_one_line_and_exit_code_2(ares: Ares, tmp_path: Path)
         (("install", package, "--now", "--no-wait"), "choose one"),
         (("rollback",), "there is no terminal"),
         (("rollback", "--yes"), "deployment.policy is hot_swap"),
-        (("status", "--to", "moon"), "unknown environment 'moon'"),
+        (("status", "--env", "moon"), "unknown environment 'moon'"),
     ):
         code, out, err = ares("deploy", *arguments)
         assert (code, out, err.count("\n")) == (2, "", 1), (arguments, err)

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from ares.cli.models_gate import environment_of
+from ares.domain.errors import UserError
 from ares.runtime.registry.model_journal import read_registry
 
 
@@ -22,7 +24,7 @@ def test_promotion_needs_a_verdict_or_force_and_a_reason(
     code, _, err = ares("models", "promote")
     assert (code, "no passing verdict" in err) == (1, True)
     assert ares("models", "promote", "--force")[0] == 2
-    code, _, err = ares("models", "promote", "--force", "--reason", "x", "--to", "live")
+    code, _, err = ares("models", "promote", "--force", "--reason", "x", "--env", "live")
     assert (code, "--force is refused in live" in err) == (1, True)
     joined = trained["ensembles"][0]["hash"]
     code, out, _ = ares("models", "promote", joined[:12], "--force", "--reason", "rehearsal")
@@ -55,7 +57,7 @@ def test_a_verdict_is_shown_as_table_json_and_picture(
     assert shown["model_status"] == "evaluated_inferior"
     assert len(shown["verdicts"]) == 2
     assert ares("models", "validate", "nothing")[0] == 2
-    assert ares("models", "validate", joined, "--to", "moon")[0] == 2
+    assert ares("models", "validate", joined, "--env", "moon")[0] == 2
 
 
 def test_a_picture_that_cannot_be_written_is_one_line_and_loses_no_verdict(ares: Any) -> None:
@@ -98,7 +100,7 @@ def test_a_model_shows_its_history_and_refusals_are_in_the_journal(
     ares_judged: Any, trained: dict[str, Any], tmp_path: Path
 ) -> None:
     ares, joined = ares_judged, trained["ensembles"][0]["hash"]
-    assert ares("models", "validate", joined, "--to", "moon")[0] == 2
+    assert ares("models", "validate", joined, "--env", "moon")[0] == 2
     assert ares("models", "promote")[0] == 1
     assert ares("models", "promote", "--force", "--reason", "rehearsal")[0] == 0
     code, out, _ = ares("models", "show", joined)
@@ -138,3 +140,12 @@ def test_verdicts_that_are_not_in_the_journal_are_reported(
     assert (code, "1 of the verdicts in " in err, "stranger.json" in err) == (0, True, True)
     unknown.unlink()
     assert "of the verdicts" not in ares("models", "list")[2]
+
+
+def test_to_is_still_taken_for_an_environment(capsys: pytest.CaptureFixture[str]) -> None:
+    assert environment_of("", "paper") == "paper"
+    assert "write --env paper: --to means a date elsewhere" in capsys.readouterr().err
+    assert environment_of("paper", "") == environment_of("paper", "paper") == "paper"
+    assert environment_of("", "") == ""
+    with pytest.raises(UserError, match="give --env alone"):
+        environment_of("paper", "live")

@@ -45,7 +45,7 @@ NOT_RUN = {
     "ares news fetch": "it reads an address of the network",
     "ares deploy install": "tests/runtime/deploy installs the package that another workspace made",
     "ares train": "tests/runtime/training trains, and the journeys do",
-    "ares models promote BTC/USDT --to live": "the fixture's model has no verdict that passed",
+    "ares models promote BTC/USDT --env live": "the fixture's model has no verdict that passed",
 }
 MAY_REFUSE = ("ares models validate", "ares data series check", "ares news check")
 """Commands whose exit code 1 is an answer: refused by the gate, or not fresh in a past market."""

@@ -54,7 +54,7 @@ def choices_of(
         else:
             remarks.append(
                 f"{key.key} has no champion: its newest candidate makes virtual trades only"
-                f" (`ares models promote --to {environment} --force --reason rehearsal` lets it"
+                f" (`ares models promote --env {environment} --force --reason rehearsal` lets it"
                 " trade here)"
             )
     for choice in choices:

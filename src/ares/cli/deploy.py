@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from ares.cli.models_gate import FORMER_TO, environment_of
 from ares.cli.output import JSON_OPTION, error_line, note, print_json, say
 from ares.domain.errors import UserError
 
@@ -33,7 +34,8 @@ def install(
     yes: bool = typer.Option(False, "--yes", "-y", help="Approve without a prompt."),
     now: bool = typer.Option(False, "--now", help="Do not wait for the quiet hours."),
     no_wait: bool = typer.Option(False, "--no-wait", help="Refuse outside the quiet hours."),
-    to: str = typer.Option("", "--to", help=ENVIRONMENT),
+    env: str = typer.Option("", "--env", help=ENVIRONMENT),
+    to: str = FORMER_TO,
     sha256: str = typer.Option(
         "", "--sha256", help="What the file must be, as `ares models export` printed it."
     ),
@@ -56,7 +58,9 @@ def install(
 
     if now and no_wait:
         raise UserError("--now and --no-wait: choose one")
-    request = DeployRequest(package, to or None, now, not no_wait, yes, force, reason, sha256)
+    request = DeployRequest(
+        package, environment_of(env, to) or None, now, not no_wait, yes, force, reason, sha256
+    )
     _require_terminal(yes, json_)
 
     def approve(plan: DeployPlan) -> bool:
@@ -73,7 +77,8 @@ def install(
 def rollback(
     symbol: str = typer.Argument("", help="Of the instrument, where there are several."),
     yes: bool = typer.Option(False, "--yes", "-y", help="Approve without a prompt."),
-    to: str = typer.Option("", "--to", help=ENVIRONMENT),
+    env: str = typer.Option("", "--env", help=ENVIRONMENT),
+    to: str = FORMER_TO,
     reason: str = typer.Option("", "--reason", help="The reason, for the journal."),
     json_: bool = JSON_OPTION,
 ) -> int:
@@ -89,14 +94,21 @@ def rollback(
 
     with _signals_as_interrupt():
         report = roll_back(
-            Workspace.here(), symbol or None, to or None, reason, yes, approve, _effects()
+            Workspace.here(),
+            symbol or None,
+            environment_of(env, to) or None,
+            reason,
+            yes,
+            approve,
+            _effects(),
         )
     return _print_report(report, json_, EXIT_OF | {"reverted": 0})
 
 
 @app.command()
 def status(
-    to: str = typer.Option("", "--to", help=ENVIRONMENT),
+    env: str = typer.Option("", "--env", help=ENVIRONMENT),
+    to: str = FORMER_TO,
     json_: bool = JSON_OPTION,
 ) -> int:
     """Show the champions, interrupted installs, and whether the service is running.
@@ -108,7 +120,7 @@ def status(
     from ares.cli.deploy_views import show_status
     from ares.config.workspace import Workspace
 
-    found = deploy_status(Workspace.here(), to or None, _effects())
+    found = deploy_status(Workspace.here(), environment_of(env, to) or None, _effects())
     if json_:
         print_json({**_fields(found), "down": found.down, "ok": found.ok})
     else:

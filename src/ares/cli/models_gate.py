@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -16,12 +16,25 @@ if TYPE_CHECKING:
     from ares.runtime.lifecycle.promotion import PromotionResult
     from ares.runtime.validation.verdict_file import SavedVerdict
 
+FORMER_TO: Any = typer.Option("", "--to", hidden=True)
+"""``--to`` named an environment once; it means a date in all other commands."""
+
 TARGET = "An ensemble's hash, a symbol (its newest), or a package's name."
+
+
+def environment_of(env: str, former: str) -> str:
+    """Return the environment of ``--env``, or of ``--to``, its former name; empty for neither."""
+    if env and former and env != former:
+        raise UserError(f"--env {env} and --to {former}: give --env alone")
+    if former:
+        note(f"write --env {former}: --to means a date elsewhere")
+    return env or former
 
 
 def validate(
     model: str = typer.Argument(..., help=TARGET),
-    to: str = typer.Option("history", "--to", help="The environment whose champion it must beat."),
+    env: str = typer.Option("", "--env", help="Whose champion it must beat; default: history."),
+    to: str = FORMER_TO,
     picture: Path | None = typer.Option(
         None, "--picture", help="Write the picture (PNG) here too."
     ),
@@ -35,8 +48,9 @@ def validate(
 
     if picture is not None and picture.is_dir():
         raise UserError(f"--picture {picture}: is a folder; name a file in it, verdict.png")
+    where = environment_of(env, to) or "history"
     with _bar("validate") as reached:
-        result, saved, warnings = validate_model(Workspace.here(), model, to, reached)
+        result, saved, warnings = validate_model(Workspace.here(), model, where, reached)
     if json_:
         print_json(verdict_json(saved))
     else:
@@ -50,7 +64,8 @@ def validate(
 
 def promote(
     target: str = typer.Argument("", help=TARGET + " Default: the newest of every instrument."),
-    to: str = typer.Option("history", "--to", help="The environment: history, paper or live."),
+    env: str = typer.Option("", "--env", help="history (default), paper or live."),
+    to: str = FORMER_TO,
     force: bool = typer.Option(
         False, "--force", help="Without a verdict; needs a reason; not in live."
     ),
@@ -61,13 +76,17 @@ def promote(
     from ares.bootstrap.lifecycle import promote as promote_model
     from ares.config.workspace import Workspace
 
-    outcome = promote_model(Workspace.here(), target or None, to, force, reason or None)
+    where = environment_of(env, to) or "history"
+    outcome = promote_model(Workspace.here(), target or None, where, force, reason or None)
     return _print_result(outcome, json_)
 
 
 def rollback(
     symbol: str = typer.Argument("", help="Of the instrument, where there are several."),
-    to: str = typer.Option("", "--to", help="The ensemble to go back to; default: the previous."),
+    ensemble: str = typer.Option(
+        "", "--ensemble", help="The one to go back to; default: the previous."
+    ),
+    to: str = FORMER_TO,
     environment: str = typer.Option("", "--env", help="Where there are champions in several."),
     reason: str = typer.Option("", "--reason", help="The reason, for the journal."),
     json_: bool = JSON_OPTION,
@@ -77,7 +96,11 @@ def rollback(
     from ares.config.workspace import Workspace
 
     outcome = roll_back(
-        Workspace.here(), symbol or None, to or None, environment or None, reason or None
+        Workspace.here(),
+        symbol or None,
+        ensemble or to or None,
+        environment or None,
+        reason or None,
     )
     return _print_result(outcome, json_)
 

@@ -186,7 +186,7 @@ def _verdict_problem(
     paths: ModelPaths, config: Config, registry: RegistryState, ensemble: Ensemble, to: str
 ) -> str | None:
     """Return why the newest verdict on an ensemble does not let it pass today; None: it does."""
-    option = "" if to == "history" else f" --to {to}"
+    option = "" if to == "history" else f" --env {to}"
     judge = f"`ares models validate {ensemble.hash[:12]}{option}`"
     verdict = registry.verdict_on(ensemble.hash, to)
     if verdict is None:
