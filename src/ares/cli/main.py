@@ -183,8 +183,8 @@ def exit_code_of(error: Exception) -> int:
         path = getattr(getattr(error, "ctx", None), "command_path", "ares")
         if text.strip():
             text = text.strip().rstrip(".")
-            if ours := hint_of(text):
-                error_line(f"{text}: {ours}")
+            if answer := hint_of(text):
+                error_line(f"{text}: {answer}")
                 return EXIT_USER
             error_line(f"{text}{'' if text.endswith('?') else '.'} Try '{path} --help'.")
         return EXIT_USER

@@ -65,7 +65,7 @@ def hint_of(message: str) -> str:
     if command:
         found = COMMANDS.get(command[1], "")
     if not found:
-        found = next((ours for word, ours in VALUES.items() if word in message), "")
+        found = next((answer for word, answer in VALUES.items() if word in message), "")
     if not found:
         return ""
     return found if found[0] not in "`-" else f"write {found}"
