@@ -15,7 +15,7 @@ from ares.kernel.bars import F64, Bars
 from ares.learn import parity
 from ares.learn.equity import EquityPath, equity_of_holding, equity_of_trades
 from ares.learn.evaluate import OosMetrics, evaluate, non_overlapping
-from ares.learn.fit import LearningCurve, importance_of
+from ares.learn.fit import FittedModel, LearningCurve, importance_of
 from ares.learn.parity import Scorer
 from ares.learn.recipe import Recipe
 from ares.learn.rows import Rows, blanked
@@ -170,7 +170,9 @@ def _evidence(
         curve=result.fitted.curve,
         traded=equity_of_trades(evaluated, entered, from_ms, to_ms),
         held=holding,
-        importance=importance_of(result.fitted, spec.columns),
+        importance=importance_of(result.fitted, spec.columns)
+        if isinstance(result.fitted, FittedModel)
+        else (),
     )
 
 
