@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def command(
-    instrument: str = typer.Argument(
+    instrument: str | None = typer.Argument(
         None, help="Symbol or key, such as BTC/USDT; with --refusals, default: all."
     ),
     at: str = typer.Option(None, "--at", help="Day or time, UTC; default: the newest bar."),

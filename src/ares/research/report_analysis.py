@@ -94,8 +94,8 @@ def drawdown_periods(
     """
     depth = drawdowns(equity, equity_start)
     below = np.concatenate([[False], depth > 1e-12, [False]])
-    starts = np.flatnonzero(below[1:] & ~below[:-1])
-    ends = np.flatnonzero(below[:-1] & ~below[1:])  # first bar at the peak again
+    starts = np.flatnonzero(below[1:] & ~below[:-1]).tolist()
+    ends = np.flatnonzero(below[:-1] & ~below[1:]).tolist()  # first bar at the peak again
     found = []
     for start, end in zip(starts, ends, strict=True):
         low = start + int(np.argmax(depth[start:end]))

@@ -75,13 +75,19 @@ def trade_order(result: BacktestResult) -> TradeOrder | None:
     falls = np.array([_fall(draw.permutation(growth)) for _ in range(SHUFFLES)])
     ends = np.array([np.prod(draw.choice(growth, len(growth))) - 1.0 for _ in range(SHUFFLES)])
     own = _fall(growth)
+    fall_5, fall_50, fall_95 = (float(q) for q in np.quantile(falls, [0.05, 0.5, 0.95]))
+    end_5, end_50, end_95 = (float(q) for q in np.quantile(ends, [0.05, 0.5, 0.95]))
     return TradeOrder(
-        own,
-        *(float(q) for q in np.quantile(falls, [0.05, 0.5, 0.95])),
-        float((falls > own).mean()),
-        *(float(q) for q in np.quantile(ends, [0.05, 0.5, 0.95])),
-        float((ends < 0).mean()),
-        tuple(histogram(falls, from_zero=False)),
+        drawdown=own,
+        drawdown_5=fall_5,
+        drawdown_50=fall_50,
+        drawdown_95=fall_95,
+        beyond=float((falls > own).mean()),
+        return_5=end_5,
+        return_50=end_50,
+        return_95=end_95,
+        lost=float((ends < 0).mean()),
+        bins=tuple(histogram(falls, from_zero=False)),
     )
 
 

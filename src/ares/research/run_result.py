@@ -201,7 +201,8 @@ def _candles(events: list[BarsClosed], setup: RunSetup) -> list[Candles]:
     for i, lane in enumerate(setup.instruments[:n]):
         rows = present[:, i]
         if rows.any():
-            bars = Bars.make(close_ms[rows] - lane.base_ms, *ohlcv[rows, i].T, flat=flat[rows, i])
+            o, h, low, c, v = ohlcv[rows, i].T
+            bars = Bars.make(close_ms[rows] - lane.base_ms, o, h, low, c, v, flat[rows, i])
             timeframe = next(each for each in Timeframe if each.ms == lane.base_ms)
             found.append(Candles(lane.spec, timeframe, bars))
     if len(found) < n:
