@@ -28,7 +28,7 @@ def command(
     instrument: str | None = typer.Argument(
         None, help="Symbol or key, such as BTC/USDT; with --refusals, default: all."
     ),
-    at: str = typer.Option(None, "--at", help="Day or time, UTC; default: the newest bar."),
+    at: str | None = typer.Option(None, "--at", help="Day or time, UTC; default: the newest bar."),
     refusals: bool = typer.Option(
         False, "--refusals", help="Why signals were refused, counted over a window."
     ),
