@@ -20,7 +20,9 @@ from ares.bootstrap.venue_feed import (
 )
 from ares.domain.errors import UserError
 from ares.domain.events import BarsClosed, Event
+from ares.domain.feed_events import FeedChanged
 from ares.domain.instrument import Instrument
+from ares.domain.market_data import BarSeen
 from ares.domain.timeframe import HOUR_MS, MINUTE_MS
 from ares.runtime.engine.clocks import RunningClock
 
@@ -50,6 +52,23 @@ def test_a_run_that_begins_goes_on_from_its_window() -> None:
     assembler = assembler_of(two.state, 60.0, after_ms)
     assert assembler.instant_ms == after_ms
     assert {(line.newest_ms, line.close) for line in assembler.lines} == {(after_ms, 0.0)}
+
+
+def test_a_run_that_begins_knows_the_closes_before_it() -> None:
+    two = TwoInstruments()
+    after_ms = two.start_ms + 7 * MINUTE_MS
+    closes = ((90.0, 91.0), (95.0, 0.0), (97.0, 0.0))
+    warm = [
+        BarsClosed(two.start_ms + k * MINUTE_MS,
+                   np.array([[c] * 5 for c in row]).tobytes(), bytes([1, row[1] > 0]), b"\0\0")
+        for k, row in enumerate(closes)
+    ]  # fmt: skip
+    assembler = assembler_of(two.state, 60.0, after_ms, warm)
+    assert [line.close for line in assembler.lines] == [97.0, 91.0]
+    lie = BarSeen(0, after_ms, 300.0, 300.0, 300.0, 300.0, 1.0, is_closed=True)
+    (refused,) = assembler.take(lie, after_ms + MINUTE_MS)
+    assert isinstance(refused, FeedChanged)
+    assert refused.state == "refused"
 
 
 def changed(two: TwoInstruments, **values: object) -> TwoInstruments:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ares.core.models import Models
     from ares.core.state import State
-    from ares.domain.events import Event
+    from ares.domain.events import BarsClosed, Event
     from ares.domain.instrument import Instrument
     from ares.domain.run import RunSetup
     from ares.kernel.features.observations import SeriesHistory
@@ -137,11 +137,12 @@ class _Paper:
         )  # fmt: skip
         commands = self._commands(run, recent, clock)
         run.answer_to(commands.answer)
-        feed = self._feed(state, clock, max(state.now_ms, state.setup.from_ms))
+        warm = self._warm_events(state.setup, state.now_ms)
+        feed = self._feed(state, clock, max(state.now_ms, state.setup.from_ms), warm)
         nonce = secrets.token_hex(8)
         begin = start_event(found.recovered, is_new, found.hashes, nonce, clock.refused_ms)
         clock_set = ClockSet(clock.now_ms(), clock.wall_ms(), clock.speed)
-        before = [clock_set, *self._warm_events(state.setup, state.now_ms)]
+        before: list[Event] = [clock_set, *warm]
         tables = start_tables(self._workspace, PAPER, self._log)
         learner = self._learner(run) if state.setup.challenger_lanes else None
         started(PaperStart(state.setup, not is_new, clock.now_ms(), tuple(self._remarks)), run)
@@ -325,8 +326,10 @@ class _Paper:
             return RunningClock.after(at_ms)
         return RunningClock(begin_ms, self._request.speed)
 
-    def _feed(self, state: State, clock: RunningClock, after_ms: int) -> Feed:
-        """Return the feed of what closes after an instant."""
+    def _feed(
+        self, state: State, clock: RunningClock, after_ms: int, warm: Sequence[BarsClosed]
+    ) -> Feed:
+        """Return the feed of what closes after an instant; warm: bars that come before it."""
         from ares.bootstrap.venue_feed import venue_feed
         from ares.runtime.engine.stored_feed import StoredFeed
         from ares.store.series import series_history
@@ -344,9 +347,9 @@ class _Paper:
         load = load_series if setup.series else None
         memory = self._folder / "silences.msgpack"
         address = self._request.address
-        return venue_feed(state, clock, after_ms, self._log, address, load, memory)
+        return venue_feed(state, clock, after_ms, warm, self._log, address, load, memory)
 
-    def _warm_events(self, setup: RunSetup, after_ms: int) -> list[Event]:
+    def _warm_events(self, setup: RunSetup, after_ms: int) -> list[BarsClosed]:
         """Return the bars before the run's window that a state has not seen."""
         after_ms = max(after_ms, setup.warm_ms)
         if after_ms >= setup.from_ms:

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ares.domain.errors import UserError
 from ares.domain.timeframe import MINUTE_MS
 
 if TYPE_CHECKING:
     from ares.core.state import State
+    from ares.domain.events import BarsClosed
     from ares.domain.market_data import MarketData
     from ares.kernel.features.observations import SeriesHistory
     from ares.runtime.engine.assembler import Assembler
@@ -25,6 +27,7 @@ def venue_feed(
     state: State,
     clock: RunningClock,
     after_ms: int,
+    warm: Sequence[BarsClosed] = (),
     say: Callable[[str], None] = lambda _: None,
     address: str | None = None,
     load_series: Callable[[int], SeriesHistory] | None = None,
@@ -33,6 +36,7 @@ def venue_feed(
     """Return the feed of a run's instruments from their venue.
 
     after_ms : closing instant after which bars are posted; what closed since then is caught up.
+    warm     : bars up to that instant that the state has not seen; they are posted by others.
     address  : scheme and host of another server with the venue's API: a rehearsal.
     load_series : returns the rows of the run's external series that are known since an instant.
     memory   : file in which the usual silences of the symbols are kept over restarts.
@@ -65,7 +69,7 @@ def venue_feed(
         if memory is not None:
             keep_silences(memory, symbols, found, say)
 
-    assembler = assembler_of(state, clock.speed, after_ms, silences)
+    assembler = assembler_of(state, clock.speed, after_ms, warm, silences)
     return LiveFeed(connect, assembler, clock, series, keep)
 
 
@@ -118,9 +122,16 @@ def rehearsal_clock(address: str, after_ms: int) -> RunningClock:
 
 
 def assembler_of(
-    state: State, speed: float, after_ms: int, silences: Sequence[Silence] = ()
+    state: State,
+    speed: float,
+    after_ms: int,
+    warm: Sequence[BarsClosed] = (),
+    silences: Sequence[Silence] = (),
 ) -> Assembler:
-    """Return an assembler that goes on from a state's newest bars."""
+    """Return an assembler that goes on from a state's newest bars, and those that come before it.
+
+    Without the closes before it, it would take any price of the first minute for true.
+    """
     from ares.kernel.bar_aggregation import newest_closes
     from ares.kernel.features.catalogue import WARMUP_BARS
     from ares.runtime.engine.assembler import Assembler
@@ -128,7 +139,7 @@ def assembler_of(
 
     setup, n = state.setup, state.setup.n_instruments
     instant_ms = max(after_ms, state.now_ms)
-    newest_ms, closes = np.full(n, instant_ms), np.zeros(n)
+    newest_ms, closes = np.full(n, instant_ms), _newest_closes(warm, n)
     if state.now_ms >= instant_ms:  # else bars up to that instant are processed before the feed
         given_ms = newest_closes(state.bar_series, n)
         newest_ms = np.where(given_ms > 0, np.minimum(given_ms, instant_ms), instant_ms)
@@ -138,3 +149,14 @@ def assembler_of(
     return Assembler(
         instant_ms, newest_ms.tolist(), closes.tolist(), setup.reference, rules, silences
     )
+
+
+def _newest_closes(warm: Sequence[BarsClosed], n: int) -> NDArray[np.float64]:
+    """Return (n,) the close of each instrument's newest bar; 0: it has none."""
+    closes = np.zeros(n)
+    for event in reversed(warm):
+        present = np.frombuffer(event.present, np.bool_) & (closes == 0.0)
+        closes[present] = np.frombuffer(event.ohlcv).reshape(n, 5)[present, 3]
+        if closes.all():
+            break
+    return closes

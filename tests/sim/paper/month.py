@@ -8,11 +8,10 @@ says what has grown; the verdict, whether it stays within its bounds.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,36 +19,26 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 from tests.runtime.engine.stored_source import StoredSource
-from tests.runtime.engine.virtual_time import VirtualLoop
+from tests.sim.paper.in_process import Deliver, rehearse
 from tests.sim.paper.market import Market, make_workspace
 from tests.sim.paper.processes import LEARNER, TABLES, children, command_of, descriptors, rss_mb
 
-from ares.bootstrap.paper import PAPER, PaperRequest, PaperStart, _Paper
-from ares.bootstrap.venue_feed import assembler_of
+from ares.bootstrap.paper import PAPER, PaperRequest, PaperStart
 from ares.config.workspace import Workspace
 from ares.core.snapshot import snapshot
-from ares.core.state import State
 from ares.domain.events import BarsClosed, Effect, Event
-from ares.domain.market_data import MarketData
 from ares.domain.model_events import ModelPublished, RetrainingEnded
 from ares.domain.order_events import SubmitOrder
 from ares.domain.timeframe import DAY_MS, HOUR_MS, MINUTE_MS
-from ares.journal.lock import Lock
 from ares.kernel.bars import Bars
-from ares.ports import Feed
 from ares.runtime.engine.clocks import RunningClock
-from ares.runtime.engine.live_feed import LiveFeed
 from ares.runtime.engine.live_run import LiveRun
-from ares.store.database import open_database
 
-SPEED = 60.0
 DROP_MINUTES = 5
 SETTLED_DAYS = 3
 """Days before memory is compared: caches and pools fill up."""
 
 RSS_MB_MAX, SLOPE_MB_MAX = 400.0, 1.0
-BUSY_MB_MAX = 100.0
-"""What the learner may need less or more from one day to another: it trains, or it does not."""
 
 
 class Day(NamedTuple):
@@ -61,6 +50,7 @@ class Day(NamedTuple):
     descriptors: int
     threads: int
     learner_mb: float
+    training_mb: float
     learner_descriptors: int
     tables_mb: float
     journal_mb: float
@@ -113,7 +103,7 @@ class Month:
         found = Day(
             len(self.days) + 1, round(time.monotonic() - self._began_s, 1), rss_mb(own),
             descriptors(own), len(list(Path("/proc/self/task").iterdir())),
-            sum(map(rss_mb, [learner, *children(learner)])), descriptors(learner),
+            rss_mb(learner), sum(map(rss_mb, children(learner))), descriptors(learner),
             rss_mb(workers[TABLES]), _size_mb(folder.glob("*.journal")),
             _size_mb(folder.glob("snapshots/*")), _size_mb(root.glob("ares.db*")),
             _size_mb(p for p in folder.rglob("*") if {"models", "verdicts"} & set(p.parts[-4:-1])),
@@ -124,50 +114,24 @@ class Month:
         _say(" ".join(f"{name}={_text(value)}" for name, value in found._asdict().items()))
 
 
-class _MonthOfPaper(_Paper):
-    """The paper engine with a clock that jumps, and stored candles in the place of a venue."""
-
-    month: Month
-    bars: Sequence[Bars]
-
-    def _clock(self, at_ms: int, begin_ms: int = 0) -> RunningClock:
-        loop, market_ms = asyncio.get_running_loop(), max(at_ms, begin_ms)
-        return RunningClock(market_ms, SPEED, lambda: round(loop.time() * 1e9))
-
-    def _feed(self, state: State, clock: RunningClock, after_ms: int) -> Feed:
-        end_ms = int(self.bars[0].ts_ms[-1])
-        drops = [
-            (at_ms, at_ms + DROP_MINUTES * MINUTE_MS)
-            for at_ms in range(after_ms + HOUR_MS // 2, end_ms, HOUR_MS)
-        ]
-
-        def connect(deliver: Callable[[MarketData], None]) -> StoredSource:
-            return StoredSource(self.bars, clock, after_ms, deliver, drops)
-
-        return LiveFeed(connect, assembler_of(state, clock.speed, after_ms), clock)
-
-
-def rehearse(workspace: Workspace, market: Market, bars: Sequence[Bars], minutes: float) -> Month:
+def run_month(workspace: Workspace, market: Market, bars: Sequence[Bars], minutes: float) -> Month:
     """Run the engine to the end of the candles; return what was measured."""
-    folder = workspace.journal_dir / PAPER
     month = Month(workspace, market.from_ms, minutes, market.days - market.history_days)
 
     def started(_start: PaperStart, run: LiveRun) -> None:
         month.run = run
         run.watch(month.watch)
 
-    lock, database = Lock(folder), open_database(workspace.db_url)
-    log = (workspace.logs_dir / "month.log").open("a")
+    def source(clock: RunningClock, after_ms: int, deliver: Deliver) -> StoredSource:
+        drops = [
+            (at_ms, at_ms + DROP_MINUTES * MINUTE_MS)
+            for at_ms in range(after_ms + HOUR_MS // 2, int(bars[0].ts_ms[-1]), HOUR_MS)
+        ]
+        return StoredSource(bars, clock, after_ms, deliver, drops)
+
     request = PaperRequest(stored=True, from_ms=market.from_ms, learn=True)
-    try:
-        engine = _MonthOfPaper(workspace, request, database, folder, lambda text: _write(log, text))
-        engine.month, engine.bars = month, bars
-        with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-            runner.run(engine.run(started))
-    finally:
-        log.close()
-        database.dispose()
-        lock.release()
+    with (workspace.logs_dir / "month.log").open("a") as log:
+        rehearse(workspace, request, source, started, lambda text: _write(log, text))
     return month
 
 
@@ -263,14 +227,15 @@ def main() -> int:
         prepare(folder, market)
         return 0
     workspace = Workspace(folder / "workspace")
-    month = rehearse(workspace, market, _bars(folder, market), chosen.minutes)
+    month = run_month(workspace, market, _bars(folder, market), chosen.minutes)
     (folder / "days.json").write_text(json.dumps(msgspec.to_builtins(month.days)))
     found = verdict(month.days)
     settled = month.days[SETTLED_DAYS:]
     _say(
         f"{len(month.days)} days, {month.late} late bars; a day more:"
         f" engine {slope_of(settled, 'engine_mb'):+.2f} MB, learner"
-        f" {slope_of(settled, 'learner_mb'):+.2f}, tables {slope_of(settled, 'tables_mb'):+.2f},"
+        f" {slope_of(settled, 'learner_mb'):+.2f}, trainings"
+        f" {slope_of(settled, 'training_mb'):+.2f}, tables {slope_of(settled, 'tables_mb'):+.2f},"
         f" journal {slope_of(settled, 'journal_mb'):+.2f}, database"
         f" {slope_of(settled, 'database_mb'):+.2f}, snapshots"
         f" {slope_of(settled, 'snapshots_mb'):+.2f}, models {slope_of(settled, 'models_mb'):+.2f}"
