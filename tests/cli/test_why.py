@@ -28,6 +28,11 @@ def test_why_explains_a_bar(ares: Ares) -> None:
     assert "has no decision for binance:BTC/USDT at 2030-01-01 00:00: the last one before" in err
 
 
+def test_a_symbol_may_be_written_in_any_notation(ares: Ares) -> None:
+    plain = ares("why", "BTC/USDT", "--json")
+    assert ares("why", "BTCUSDT", "--json") == ares("why", "btc-usdt", "--json") == plain
+
+
 def test_refusals_are_counted_over_a_window(ares: Ares) -> None:
     code, out, _ = ares("why", "--refusals", "--json")
     assert code == 0

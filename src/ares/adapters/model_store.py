@@ -17,6 +17,7 @@ import msgspec
 from ares.adapters.card_file import RESTORE, package_of
 from ares.adapters.durable import write_file, write_folder
 from ares.domain.errors import ExternalError, UserError
+from ares.domain.instrument import is_called
 from ares.domain.model import Ensemble, Member
 from ares.domain.package import CARD_FILE, Package, PackageCard, sha256
 
@@ -134,7 +135,7 @@ class ModelStore:
                 raise UserError(f"'{ref}' is the beginning of several ensembles: {named}")
             if matching:
                 return matching[0]
-        keys = {e.instrument for e in listed.ensembles if ref in _names(e.instrument)}
+        keys = {e.instrument for e in listed.ensembles if is_called(e.instrument, ref)}
         found = [listed.of(key)[0] for key in sorted(keys)]
         if found:
             return max(found, key=lambda ensemble: ensemble.created_at)
@@ -326,8 +327,3 @@ def _read_ensemble(path: Path) -> Ensemble:
     if ensemble.hash != path.stem:
         raise ExternalError(f"{path}: was changed since it was made: restore it, or train again")
     return ensemble
-
-
-def _names(instrument: str) -> tuple[str, str]:
-    """Return the names of an instrument: its key, and its symbol alone."""
-    return instrument, instrument.partition(":")[2]

@@ -51,6 +51,26 @@ class Instrument(msgspec.Struct, frozen=True, order=True):
         return cls(venue, symbol)
 
 
+def is_called(key: str, name: str) -> bool:
+    """Return whether a name means an instrument: its key or symbol, in any case and notation.
+
+    >>> [is_called("binance:BTC/USDT", name) for name in ("BTCUSDT", "btc-usdt", "BTC")]
+    [True, True, False]
+    >>> is_called("binance:BTC/USDT", "kraken:BTC/USDT")
+    False
+    """
+    venue, _, symbol = name.rpartition(":")
+    own_venue, _, own_symbol = key.rpartition(":")
+    return venue.lower() in ("", own_venue) and _plain(symbol) == _plain(own_symbol)
+
+
+def _plain(symbol: str) -> str:
+    return symbol.translate(_SEPARATORS).upper()
+
+
+_SEPARATORS = str.maketrans("", "", "/-_")
+
+
 class InstrumentSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     """An instrument with its grid: a tick is 10**-price_decimals of the quote currency, a lot
     10**-qty_decimals of the base currency.

@@ -9,6 +9,7 @@ from typing import TypeGuard
 
 from ares.domain.errors import UserError
 from ares.domain.events import RunStarted, SignalRefused, TradeClosed
+from ares.domain.instrument import is_called
 from ares.domain.run import RunSetup
 from ares.journal.run import JournalEntry, entries
 
@@ -92,7 +93,7 @@ def _virtual_in(
 
 def _keys(setup: RunSetup, instrument: str | None) -> set[str]:
     """Return the keys of a symbol or key, or all; raise UserError where the run has none."""
-    keys = {key for key in setup.keys if instrument in (None, key, key.partition(":")[2])}
+    keys = {key for key in setup.keys if instrument is None or is_called(key, instrument)}
     if not keys:
         known = ", ".join(setup.keys)
         raise UserError(f"{setup.environment} has no {instrument}: it has {known}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ares.domain.errors import UserError
+from ares.domain.instrument import is_called
 from ares.domain.model_life import InstallFailed, InstallStarted
 from ares.runtime.deploy.install import permitted
 from ares.runtime.deploy.plan import DeployReport
@@ -59,7 +60,7 @@ def _unfinished(
         unfinished
         for unfinished in read_registry(context.paths.journals).unfinished_installs(environment)
         if unfinished.stage != "announced"
-        and symbol in (None, *_names(unfinished.install.instrument))
+        and (symbol is None or is_called(unfinished.install.instrument, symbol))
     ]
     if len(found) > 1:
         named = ", ".join(unfinished.install.instrument for unfinished in found)
@@ -151,7 +152,3 @@ def _not_approved(context: DeployContext, install: InstallStarted) -> DeployRepo
         "refused", install.environment, install.instrument, install.ensemble_hash, champion, None,
         "it was not approved: nothing was changed",
     )  # fmt: skip
-
-
-def _names(instrument: str) -> tuple[str, str]:
-    return instrument, instrument.partition(":")[2]

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from ares.adapters.model_store import ModelStore
 from ares.domain.errors import AresError, UserError
+from ares.domain.instrument import is_called
 from ares.domain.model import Ensemble
 from ares.domain.model_life import ENVIRONMENTS, EnsemblePromoted
 from ares.runtime.lifecycle.promotion import (
@@ -118,7 +119,7 @@ def _champion_of(
         (kind, key)
         for kind in ([environment] if environment else ENVIRONMENTS)
         for key in registry.champions(kind)
-        if symbol is None or symbol in (key, key.partition(":")[2])
+        if symbol is None or is_called(key, symbol)
     ]
     if not found:
         where = f" in {environment}" if environment else ""

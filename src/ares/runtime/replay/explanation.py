@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ares.domain.errors import UserError
 from ares.domain.events import BarsClosed, Effect, Event, SignalRefused, TradeClosed
+from ares.domain.instrument import is_called
 from ares.domain.order_events import OrderAccepted, OrderEnded, SubmitOrder
 from ares.domain.run import RunSetup
 from ares.journal.run import JournalEntry, JournalReader, journaled_now
@@ -61,7 +62,7 @@ class Explanation:
 def row_of(setup: RunSetup, instrument: str) -> int:
     """Return the row of an instrument (key or symbol); UserError where the run has none."""
     for i, lane in enumerate(setup.instruments[: setup.n_instruments]):
-        if instrument in (lane.spec.instrument.key, lane.spec.instrument.symbol):
+        if is_called(lane.spec.instrument.key, instrument):
             return i
     known = ", ".join(lane.spec.instrument.key for lane in setup.instruments[: setup.n_instruments])
     raise UserError(f"'{instrument}' is not in {setup.environment}: it has {known}")

@@ -8,6 +8,7 @@ from dataclasses import replace
 from ares.adapters.model_store import ModelStore
 from ares.adapters.worker_pool import WorkerPool
 from ares.domain.errors import UserError
+from ares.domain.instrument import is_called
 from ares.domain.model import Ensemble
 from ares.domain.model_life import ENVIRONMENTS, VerdictBasis
 from ares.domain.package import Package
@@ -81,7 +82,7 @@ def find(models: ModelStore, target: str, without: Collection[str] = ()) -> Ense
     without : hashes that an instrument's name does not mean while it has others.
     """
     keys = {ensemble.instrument for ensemble in models.listed().ensembles}
-    named = sorted(key for key in keys if target in (key, key.partition(":")[2]))
+    named = sorted(key for key in keys if is_called(key, target))
     if len(named) > 1:
         raise UserError(f"'{target}' is on more than one venue: name one of {', '.join(named)}")
     newest = models.newest_candidate(named[0], without=without) if named else None
