@@ -9,10 +9,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from ares.core.snapshot import snapshot
 from ares.domain.errors import ExternalError, UserError
 from ares.domain.events import RunStarted
+from ares.journal.run import JournalReader, journaled_now
 from ares.runtime.replay.certify import certify
-from ares.runtime.replay.restep import restep
+from ares.runtime.replay.restep import first_state, open_run, restep, stepped_states, stepping
 
 
 @pytest.fixture
@@ -80,3 +82,16 @@ def test_other_settings_are_the_same_code(world: Any, forged: Path) -> None:
     world.forge(forged, lambda _, event, effects: (with_hashes(event, settings="x"), effects))
     for check in (restep, certify):
         assert check(forged, world.models).mismatches == 0
+
+
+def test_states_on_the_way_are_those_of_stepping_to_each_alone(world: Any, forged: Path) -> None:
+    setup = open_run(forged)
+    journal = journaled_now(forged)
+    seqs = [2, 3, journal.seq_max // 2, journal.seq_max]
+    first = first_state(forged, setup)
+    found = stepped_states(first, setup, journal, seqs, world.models)
+    for seq, state in zip(seqs, found, strict=True):
+        alone = first_state(forged, setup)
+        for _ in stepping(alone, setup, JournalReader(forged, seq), world.models):
+            pass
+        assert snapshot(state) == snapshot(alone)

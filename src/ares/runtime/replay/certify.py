@@ -38,7 +38,7 @@ from ares.runtime.replay.journal_columns import (
     journal_columns,
 )
 from ares.runtime.replay.recompute import RunFeatures, signals_of_lanes
-from ares.runtime.replay.restep import first_state, open_run, state_before, stepped_state
+from ares.runtime.replay.restep import first_state, open_run, state_before, stepped_states
 from ares.runtime.replay.scan_decisions import DecisionRows, scan_decisions
 from ares.runtime.replay.steering import unsteered
 
@@ -112,12 +112,13 @@ def _parts(
     """Yield (last seq, state before) of every part that is computed by itself."""
     for first_seq, last_seq in recorded.comparable():
         journal = JournalReader(folder, last_seq)
-        for first, last in unsteered(journal, first_seq, last_seq):
-            if first == first_seq:
-                state = state_before(folder, setup, first)
-            else:
-                state = stepped_state(folder, setup, first - 1, scorers, user, open_ensemble)
-            yield last, state
+        (_, last), *others = unsteered(journal, first_seq, last_seq)
+        yield last, state_before(folder, setup, first_seq)
+        states = stepped_states(
+            state_before(folder, setup, first_seq), setup, journal,
+            [first - 1 for first, _ in others], scorers, user, open_ensemble,
+        )  # fmt: skip
+        yield from ((last, state) for (_, last), state in zip(others, states, strict=True))
 
 
 def _compare_all(

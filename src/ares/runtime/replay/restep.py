@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from ares.core.models import Models, Scorers
-from ares.core.snapshot import restore
+from ares.core.snapshot import restore, snapshot
 from ares.core.state import State
 from ares.core.step import step
 from ares.domain.errors import ExternalError, UserError
@@ -76,20 +76,27 @@ def state_before(folder: Path, setup: RunSetup, first_seq: int) -> State:
     )
 
 
-def stepped_state(
-    folder: Path,
+def stepped_states(
+    state: State,
     setup: RunSetup,
-    seq: int,
+    journal: JournalReader,
+    seqs: Sequence[int],
     scorers: Scorers,
     user: UserFeatures | None = None,
     open_ensemble: Opener | None = None,
-) -> State:
-    """Return the state after event ``seq``: the nearest snapshot's, stepped from there."""
-    state = nearest_state(folder, setup, seq)
-    journal = JournalReader(folder, seq)
-    for _ in stepping(state, setup, journal, scorers, user, open_ensemble):
-        pass
-    return state
+) -> Iterator[State]:
+    """Yield a state after each of these events, oldest first; the journal is stepped once.
+
+    state : where it begins, at or before the first of them; it is stepped itself.
+    """
+    wanted = iter(seqs)
+    seq = next(wanted, None)
+    stepped = stepping(state, setup, journal, scorers, user, open_ensemble)
+    while seq is not None:
+        while state.seq < seq:
+            next(stepped)
+        yield restore(setup, snapshot(state))
+        seq = next(wanted, None)
 
 
 def nearest_state(folder: Path, setup: RunSetup, seq_max: int) -> State:
