@@ -14,13 +14,14 @@ BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 JOBS  ?= 2
 ARGS  ?=
+PAPER ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test test-all smoke lint types layers unit explore format bench bench-gate lock audit clean
+.PHONY: help setup demo test test-all smoke lint types layers unit explore format soak soak-paper bench bench-gate lock audit clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -64,8 +65,11 @@ format: $(READY)  ## put the sources into shape
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-soak: $(READY)  ## worlds that attack the engine, for an hour; taken up where it was left (ARGS="--minutes 5")
+soak: $(READY) soak-paper  ## soak-paper, then worlds that attack the engine for an hour; taken up where left (ARGS="--minutes 5")
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m tests.sim.soak $(ARGS)
+
+soak-paper: $(READY)  ## paper: 200 kills, a month in process, a week over sockets (PAPER="--kills 20 --days 3 --week 0")
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m tests.sim.paper.soak $(PAPER)
 
 bench: $(READY)  ## the benchmarks, peers side by side (minutes; makes .bench)
 	venv=$(VENV); . ./scripts/index.sh; $(BIN)/python -m bench.run $(ARGS)
