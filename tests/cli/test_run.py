@@ -28,7 +28,7 @@ def test_a_run_returns_its_report(first: dict[str, Any]) -> None:
     assert first["finished"] is True
     assert first["environment"] == "history/20240102-20240102"
     btc, eth = first["instruments"]
-    assert (btc["slot"], eth["slot"]) == ("champion", "challenger")
+    assert (btc["slot"], eth["slot"]) == ("champion", "shadow")
     assert btc["real"]["trades"] > 5
     assert eth["real"]["trades"] == 0
     assert eth["virtual"]["trades"] > 5

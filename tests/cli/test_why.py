@@ -20,7 +20,7 @@ def test_why_explains_a_bar(ares: Ares) -> None:
     code, out, _ = ares("why", "ETH/USDT", "--at", "2024-01-02T03:00")
     assert code == 0
     assert out.startswith("binance:ETH/USDT at 2024-01-02 03:00")
-    assert "challenger" in out
+    assert "shadow" in out
     code, _, err = ares("why", "ETH/USDT", "--at", "2024-01-02T03:00")
     assert (code, err) == (0, "")
     code, late, err = ares("why", "BTC/USDT", "--at", "2030-01-01")

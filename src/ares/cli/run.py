@@ -156,7 +156,7 @@ def show_report(report: RunReport) -> None:
     """Print the report of a run: instruments, moves of models, account, and a sentence."""
     title = f"{report.environment}: {utc(report.from_ms)} to {utc(report.to_ms)} UTC"
     columns = (
-        "instrument", "slot", "mode", "confidence", "signals", "trades", "won", "net/trade",
+        "instrument", "stage", "mode", "confidence", "signals", "trades", "won", "net/trade",
         "pnl", "virtual", "won", "net/trade",
     )  # fmt: skip
     print_table(columns, [_row(row) for row in report.instruments], title=title)

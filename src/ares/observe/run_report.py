@@ -22,7 +22,7 @@ from ares.domain.events import (
     TradeClosed,
 )
 from ares.domain.instrument import MONEY_DECIMALS
-from ares.domain.model_events import RetrainingEnded, SlotChanged, Stage
+from ares.domain.model_events import RetrainingEnded, SlotChanged
 from ares.domain.order_events import ExecutionBooked, OrderMoved, SubmitOrder
 from ares.domain.run import NO_END, RunSetup
 from ares.journal.run import JournalEntry, entries
@@ -285,7 +285,7 @@ class _Tally:
         stage = self.slots.slots[lane].stage
         return InstrumentReport(
             instrument=row.spec.instrument.key,
-            slot=_role(stage) if row.ensemble is not None else "no_model",
+            slot=stage if row.ensemble is not None else "no_model",
             mode=mode,
             mode_confidence=confidence,
             signals=sum(self.entry_requests[x] for x in lanes) + sum(refused.values()),
@@ -302,10 +302,6 @@ class _Tally:
         assert self.setup is not None
         key = self.setup.instruments[move.instrument].spec.instrument.key
         return StageChange(move.ts_ms, key, move.move, move.ensemble_hash, move.who, move.reason)
-
-
-def _role(stage: Stage) -> str:
-    return "challenger" if stage == "shadow" else stage
 
 
 def _side(trades: list[TradeClosed]) -> ClosedTrades:

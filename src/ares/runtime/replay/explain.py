@@ -106,7 +106,7 @@ def explain(
         barrier_bps=known(outputs[OUT_BARRIER]),
         mode=mode_name(int(outputs[OUT_MODE])),
         mode_confidence=float(outputs[OUT_CONFIDENCE]),
-        slot="challenger" if slot.stage == "shadow" else slot.stage,
+        slot=slot.stage,
         action=action,
         sentence=sentence,
         limits=_limits(state, setup, lane),

@@ -65,7 +65,7 @@ def explain_journal(
         barrier_bps=known(outputs[OUT_BARRIER]),
         mode=mode_name(int(outputs[OUT_MODE])),
         mode_confidence=float(outputs[OUT_CONFIDENCE]),
-        slot="challenger" if stage == "shadow" else stage,
+        slot=stage,
         action=action,
         sentence=f"{reason} (from the journal alone: the run was made by another version of Ares,"
         f" {named_changes(changed)})",
