@@ -184,7 +184,7 @@ def exit_code_of(error: Exception) -> int:
         if text.strip():
             text = text.strip().rstrip(".")
             if answer := hint_of(text):
-                error_line(f"{text}: {answer}")
+                error_line(f"{text.partition(' Did you mean')[0].rstrip('.')}: {answer}")
                 return EXIT_USER
             error_line(f"{text}{'' if text.endswith('?') else '.'} Try '{path} --help'.")
         return EXIT_USER

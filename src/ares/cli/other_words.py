@@ -6,14 +6,14 @@ import re
 
 COMMANDS = {
     "backtesting": "`ares backtest`",
-    "convert-data": "`ares data import` takes files of every format as they are",
+    "convert-data": "files of every format are taken as they are: `ares data import`",
     "dry-run": "`ares run --env paper`: real data, virtual money",
     "download-data": "`ares data fetch -s BTC/USDT -i 5m --from 2024-01-01`",
     "edge": "`ares models validate`",
     "hyperopt": "`ares sweep`",
     "import-candles": "`ares data import` or `ares data fetch`",
     "list-data": "`ares data list`",
-    "list-exchanges": "`ares data fetch --venue` takes any name of ccxt",
+    "list-exchanges": "any name of ccxt is a venue: `ares data fetch --venue NAME`",
     "list-pairs": "`ares data list` for stored candles; `ares config show` for the symbols",
     "list-strategies": "`ares models list`",
     "live": "real money comes later; `ares run --env paper` runs on real data",
@@ -24,7 +24,7 @@ COMMANDS = {
     "plot-profit": "`ares backtest --report out.html`",
     "show-trades": "`ares runs show`, `ares runs report`",
     "trade": "`ares run --env paper`: real data, virtual money",
-    "walk-forward": "`ares train` walks forward; `ares models validate` evaluates it",
+    "walk-forward": "`ares train`, which walks forward, and `ares models validate`",
 }
 
 OPTIONS = {
@@ -39,7 +39,7 @@ OPTIONS = {
     "--pair": "--symbol BTC/USDT",
     "--pairs": "-s BTC/USDT -s ETH/USDT",
     "--paper-trading": "`ares run --env paper`",
-    "--phase": "`ares run --env paper` is phase 1; `ares deploy install` puts a model into service",
+    "--phase": "phase 1 is `ares run --env paper`; `ares deploy install` puts a model into service",
     "--stake-amount": "--size 0.5 (units), or --position-cap 10%",
     "--strategy-path": "--strategy FILE:NAME",
     "--timeframe": "--interval 1h",
@@ -47,7 +47,7 @@ OPTIONS = {
 }
 
 VALUES = {
-    "ml_basic": "`ares backtest` takes the champion, else the newest model: `ares models list`",
+    "ml_basic": "the default of `ares backtest` is the champion, else the newest model: `ares models list`",
 }
 
 
