@@ -47,7 +47,7 @@ OPTIONS = {
 }
 
 VALUES = {
-    "ml_basic": "the default of `ares backtest` is the champion, else the newest model: `ares models list`",
+    "ml_basic": "`ares backtest` alone: the champion, else the newest model",
 }
 
 
