@@ -167,6 +167,7 @@ class _Paper:
         from ares.runtime.engine import served_models as served
         from ares.runtime.engine.code_version import code_hashes
         from ares.runtime.engine.hot_swap import HotSwap
+        from ares.runtime.engine.machine_code import compile_beforehand
         from ares.runtime.engine.recovery import Recovery
         from ares.runtime.engine.serving import ServedModels
 
@@ -174,6 +175,7 @@ class _Paper:
         if setup is None:
             plan = self._plan()
             setup = plan.setup
+        compile_beforehand(setup)
         models_dir, user = self._workspace.models_dir, self._user
         serving = ServedModels(served.scorers_of(models_dir, setup))
         own = served.features_of_run(models_dir, user, setup)
