@@ -22,7 +22,8 @@ from tests.reference_queries import SQLITE
 import ares.store.schema
 from ares.domain.errors import ExternalError, UserError
 from ares.store.database import open_database, reading, writing
-from ares.store.schema import SCHEMA_VERSION, metadata
+from ares.store.schema import metadata
+from ares.store.schema_version import SCHEMA_VERSION
 
 
 @pytest.mark.parametrize("query", SQLITE)

@@ -12,7 +12,8 @@ from sqlalchemy import Engine
 from tests.postgres import PostgresServer
 
 from ares.domain.errors import ExternalError, UserError
-from ares.store.database import execute_rows, is_postgres, open_database, reading, writing
+from ares.store.database import execute_rows, open_database, reading, writing
+from ares.store.database_url import is_postgres
 from ares.store.postgres import COPY_ROWS_MIN, copy_rows, make_hypertables, server_of
 
 INSERT = (

@@ -112,7 +112,7 @@ def check_databases(
     """Return what is in the databases of an environment (None: of all), migrated where needed."""
     from ares.runtime.engine.table_lag import table_lag
     from ares.store.database import check_integrity, name_of, open_database
-    from ares.store.schema import SCHEMA_VERSION
+    from ares.store.schema_version import SCHEMA_VERSION
 
     by_url: dict[str, list[str]] = {} if environment else {workspace.db_url: []}
     for each in _chosen(workspace, environment):

@@ -24,7 +24,7 @@ def upgrade() -> None:
     """Bring the workspace's database to the newest schema. Every command does so by itself."""
     from ares.config.workspace import Workspace
     from ares.store.database import name_of, open_database
-    from ares.store.schema import SCHEMA_VERSION
+    from ares.store.schema_version import SCHEMA_VERSION
 
     database = open_database(Workspace.here().db_url)
     say(f"{name_of(database)} has schema {SCHEMA_VERSION}, the newest.")

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from sqlalchemy import (
     Connection,
@@ -23,21 +23,17 @@ from sqlalchemy import (
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
-from ares.domain.errors import ExternalError, UserError
+from ares.domain.errors import ExternalError
+from ares.store.database_url import is_postgres, path_of
 from ares.store.empty_database import put_empty_database
-from ares.store.schema import SCHEMA_VERSION
+from ares.store.schema_version import SCHEMA_VERSION
+from ares.store.sqlite_file import BUSY_MS, configure, line_of
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects.sqlite import Insert
 
 VERSION_TABLE = table("alembic_version", column("version_num"))
 """The table in which Alembic stores the version of the schema."""
-
-BUSY_MS = 10_000
-"""How long a statement waits for the transaction of another process."""
-
-CHECKPOINT_PAGES = 8_000
-"""Pages of 4 KiB in the log, until what can be rebuilt is moved to the database file."""
 
 
 def open_database(
@@ -57,7 +53,7 @@ def open_database(
         from ares.store.postgres import postgres_engine
 
         return _migrated(postgres_engine(str(url_or_path), busy_ms))
-    path = _path_of(url_or_path)
+    path = path_of(url_or_path)
     if not path.parent.is_dir():
         raise ExternalError(f"cannot open {path}: the folder {path.parent} does not exist")
     put_empty_database(path, _make)
@@ -78,7 +74,7 @@ def _make(path: Path) -> None:
 
 def _opened(engine: Engine, busy_ms: int, rebuildable: bool = False) -> Engine:
     """Return the engine on SQLite with its database on the newest schema."""
-    event.listen(engine, "connect", lambda raw, _: _configure(raw, busy_ms, rebuildable))
+    event.listen(engine, "connect", lambda raw, _: configure(raw, busy_ms, rebuildable))
     event.listen(engine, "begin", _begin)
     return _migrated(engine)
 
@@ -196,43 +192,6 @@ def _driver_errors(engine: Engine) -> tuple[type[Exception], ...]:
     return (DBAPIError, psycopg.Error)
 
 
-def is_postgres(url: str) -> bool:
-    """Return whether a URL is one of PostgreSQL.
-
-    >>> is_postgres("postgresql+psycopg://u:p@h/d"), is_postgres("sqlite:///ares.db")
-    (True, False)
-    """
-    scheme = url.partition("://")[0] if "://" in url else ""
-    return scheme == "postgres" or scheme.partition("+")[0] == "postgresql"
-
-
-def _path_of(url_or_path: str | Path) -> Path:
-    """Return the file of a URL or path."""
-    text = str(url_or_path)
-    scheme, mark, rest = text.partition("://")
-    if not mark:
-        return Path(text)
-    if scheme not in ("sqlite", "sqlite+pysqlite") or not rest.startswith("/"):
-        raise UserError(
-            f"database.url: '{scheme}' is not supported: write"
-            " postgresql://USER:PASSWORD@HOST/DB or sqlite:///FILE, or leave it empty"
-        )
-    return Path(rest[1:])
-
-
-def _configure(raw: Any, busy_ms: int, rebuildable: bool) -> None:
-    """Configure a new connection; transactions are begun explicitly (see ``_begin``)."""
-    raw.isolation_level = None
-    raw.execute(f"PRAGMA busy_timeout = {busy_ms}")
-    raw.execute("PRAGMA foreign_keys = ON")
-    if rebuildable:
-        raw.execute("PRAGMA synchronous = NORMAL")
-        raw.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
-    else:
-        raw.execute("PRAGMA synchronous = FULL")  # no commit is lost on a power cut
-    raw.execute("PRAGMA cache_size = -32768")  # at most 32 MiB; an import reads each page once
-
-
 def _begin(connection: Connection) -> None:
     """Begin a transaction; a writer takes the lock at once, so that another one waits."""
     writes = connection.get_execution_options().get("ares_writes", False)
@@ -304,25 +263,7 @@ def _line_of(error: Exception, engine: Engine) -> str | None:
     """Return the message for an external failure; None for any other error."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     if not on_sqlite(engine):
-        from ares.store.postgres import line_of
+        from ares.store import postgres
 
-        return line_of(cause, engine.url)
-    path = name_of(engine)
-    name = getattr(cause, "sqlite_errorname", None) or ""
-    for prefix, line in _LINES.items():
-        if name.startswith(prefix):
-            return line.format(path=path, cause=cause)
-    return None
-
-
-_LINES = {
-    "SQLITE_NOTADB": "{path} is not a database: move it away, or restore a backup",
-    "SQLITE_CORRUPT": "{path} is damaged ({cause}): move it away and import, or restore a backup",
-    "SQLITE_BUSY": "{path} is locked by another process: try again when it has finished",
-    "SQLITE_LOCKED": "{path} is locked by another process: try again when it has finished",
-    "SQLITE_READONLY": "{path} is read-only: check its permissions; nothing was changed",
-    "SQLITE_CANTOPEN": "{path} cannot be opened: check the permissions of file and folder",
-    "SQLITE_PERM": "{path} cannot be opened: check the permissions of file and folder",
-    "SQLITE_FULL": "{path}: the disk is full: free space and try again; nothing was changed",
-    "SQLITE_IOERR": "{path}: {cause}: the disk is full or fails: check it; nothing was changed",
-}
+        return postgres.line_of(cause, engine.url)
+    return line_of(cause, name_of(engine))

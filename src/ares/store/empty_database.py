@@ -7,14 +7,13 @@ history run has a database of its own, beside its journal.
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import shutil
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-
-import sqlalchemy
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -31,10 +30,21 @@ def put_empty_database(path: Path, make: Callable[[Path], None], cache: Path | N
     with suppress(OSError):
         if path.exists():
             return
-        kept = (cache or Path.home() / ".cache" / "ares") / f"schema-{_version()}.db"
+        kept = _kept(cache)
         if not kept.exists():
             _keep(kept, make)
         _put(kept, path)
+
+
+def copy_empty_database(path: Path, cache: Path | None = None) -> None:
+    """Put an empty database as ``put_empty_database`` does, where one was made before."""
+    with suppress(OSError):
+        if not path.exists():
+            _put(_kept(cache), path)
+
+
+def _kept(cache: Path | None) -> Path:
+    return (cache or Path.home() / ".cache" / "ares") / f"schema-{_version()}.db"
 
 
 def _keep(kept: Path, make: Callable[[Path], None]) -> None:
@@ -57,7 +67,15 @@ def _put(kept: Path, path: Path) -> None:
 
 
 def _version() -> str:
-    digest = hashlib.sha256(sqlalchemy.__version__.encode())
+    digest = hashlib.sha256(_library())
     for path in sorted(MIGRATIONS.rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def _library() -> bytes:
+    """Return what identifies the version of SQLAlchemy, which is not loaded for that."""
+    found = importlib.util.find_spec("sqlalchemy")
+    assert found is not None
+    assert found.origin is not None
+    return Path(found.origin).read_bytes()

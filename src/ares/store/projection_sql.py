@@ -11,6 +11,9 @@ TABLES = (
     "all_learning_states", "all_error_log", "all_retraining_history", "all_alerts",
 )  # fmt: skip
 
+PROJECTIONS = "projections"
+"""How far each environment's journal is in them."""
+
 CONFIDENCE = (
     "INSERT INTO all_confidence_history (environment, seq, symbol, timestamp, confidence_score,"
     " edge_bps, mode_confidence, mode, slot) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -66,6 +69,7 @@ ALERT = (
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
 BEGUN = "INSERT INTO projections (environment, seq) VALUES (?, 0) ON CONFLICT DO NOTHING"
+PROJECTED = "SELECT seq, state, position, updated_at FROM projections WHERE environment = ?"
 PROGRESS = (
     "UPDATE projections SET seq = ?, state = ?, position = ?, updated_at = ?"
     " WHERE environment = ? AND seq = ?"

@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import groupby
 from operator import itemgetter
+from typing import TYPE_CHECKING
 
 import msgspec
-from sqlalchemy import Connection, Engine, delete, select
 
 from ares.domain.errors import ExternalError
 from ares.domain.events import Effect, Event
 from ares.domain.run import RunSetup
 from ares.domain.stretch import BarsStretch
 from ares.store import projection_sql as sql
-from ares.store.database import execute_rows, reading, writing
 from ares.store.projection_rows import ProjectionRows
 from ares.store.projector_state import decode_state, encode_state
-from ares.store.schema import metadata, projections, shown_environment
+from ares.store.sqlite_file import SqliteFile
+from ares.store.table_database import Statements, table_database
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 Entry = tuple[int, Event, list[Effect]]
 """(seq, event, effects)"""
@@ -43,39 +46,38 @@ class ProjectionMoved(ExternalError):
     """
 
 
-def projected(engine: Engine, environment: str) -> Projected | None:
+def projected(database: Engine | SqliteFile, environment: str) -> Projected | None:
     """Return how far the environment's journal is in the tables; None: no row was ever written."""
-    with reading(engine) as connection:
-        c = projections.c
-        query = select(c.seq, c.state, c.position, c.updated_at).where(c.environment == environment)
-        row = connection.execute(query).first()
+    with table_database(database).reading() as rows:
+        row = rows.first(sql.PROJECTED, (environment,))
     if row is None:
         return None
-    return Projected(*row[:3], None if row[3] is None else str(row[3])[:19])
+    seq, state, position, updated_at = row
+    return Projected(seq, state, position, None if updated_at is None else str(updated_at)[:19])
 
 
-def projected_seq(engine: Engine, environment: str) -> int:
+def projected_seq(database: Engine | SqliteFile, environment: str) -> int:
     """Return the seq up to which the environment's journal is in the tables."""
-    found = projected(engine, environment)
+    found = projected(database, environment)
     return 0 if found is None else found.seq
 
 
-def delete_rows(engine: Engine, environment: str) -> None:
+def delete_rows(database: Engine | SqliteFile, environment: str) -> None:
     """Delete an environment's projections, so that they can be rebuilt from its journal."""
-    with writing(engine) as connection:
-        for name in (*sql.TABLES, projections.name):
-            table = metadata.tables[name]
-            connection.execute(delete(table).where(table.c.environment == environment))
+    with table_database(database).writing() as rows:
+        for name in (*sql.TABLES, sql.PROJECTIONS):
+            rows.execute(f"DELETE FROM {name} WHERE environment = ?", (environment,))
 
 
-def show_environment(engine: Engine, environment: str) -> None:
+def show_environment(database: Engine | SqliteFile, environment: str) -> None:
     """Make the plain table names show this environment."""
-    with reading(engine) as connection:
-        shown = connection.execute(select(shown_environment.c.environment)).scalar()
-    if shown != environment:
-        with writing(engine) as connection:
-            connection.execute(delete(shown_environment))
-            connection.execute(shown_environment.insert().values(environment=environment))
+    tables = table_database(database)
+    with tables.reading() as rows:
+        shown = rows.first("SELECT environment FROM shown_environment")
+    if shown != (environment,):
+        with tables.writing() as rows:
+            rows.execute("DELETE FROM shown_environment")
+            rows.execute("INSERT INTO shown_environment (environment) VALUES (?)", (environment,))
 
 
 class Projector:
@@ -88,12 +90,12 @@ class Projector:
     seq : the last entry that was added, or was in the tables already.
     """
 
-    def __init__(self, engine: Engine, setup: RunSetup) -> None:
-        self._engine = engine
+    def __init__(self, database: Engine | SqliteFile, setup: RunSetup) -> None:
+        self._database = database
         self._environment = setup.environment
-        found = projected(engine, setup.environment)
+        found = projected(database, setup.environment)
         if found is not None and found.state is None:
-            delete_rows(engine, setup.environment)
+            delete_rows(database, setup.environment)
             found = None
         self._is_new = found is None
         found = found or Projected()
@@ -131,18 +133,18 @@ class Projector:
         changes = self._rows.finish()
         state = encode_state(self._rows.state)
         progress = (self.seq, state, position, updated_at, self._environment, self._written)
-        with writing(self._engine, alone=False) as connection:
+        with table_database(self._database).writing(alone=False) as rows:
             if self._is_new:
-                connection.exec_driver_sql(sql.BEGUN, (self._environment,))
-            if connection.exec_driver_sql(sql.PROGRESS, progress).rowcount != 1:
+                rows.execute(sql.BEGUN, (self._environment,))
+            if rows.execute(sql.PROGRESS, progress) != 1:
                 raise ProjectionMoved(
                     f"the tables of {self._environment} are not at event {self._written} any more"
                 )
-            _execute(connection, changes)
+            _execute(rows, changes)
         self._written, self.position, self._is_new = self.seq, position, False
 
 
-def _execute(connection: Connection, changes: list[tuple[str, tuple[object, ...]]]) -> None:
+def _execute(rows: Statements, changes: list[tuple[str, tuple[object, ...]]]) -> None:
     """Execute statements in order, equal ones that follow each other at once."""
     for statement, group in groupby(changes, itemgetter(0)):
-        execute_rows(connection, statement, [row for _, row in group])
+        rows.execute_rows(statement, [row for _, row in group])

@@ -28,7 +28,6 @@ import ares.store.projected_tables  # noqa: F401 - its tables belong to the same
 from ares.store.columns import ID, NOW, Time, metadata
 
 __all__ = [
-    "SCHEMA_VERSION",
     "candle_series",
     "candle_sources",
     "candles",
@@ -43,8 +42,6 @@ __all__ = [
     "shown_environment",
 ]
 
-SCHEMA_VERSION = "0008"
-"""The newest migration; a test compares it with Alembic's head (which takes 0.2 s to read)."""
 
 instruments = Table(
     "instruments",

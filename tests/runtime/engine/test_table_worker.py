@@ -120,11 +120,11 @@ def fails_before_commit(worker: TableWorker, statements: int) -> None:
             raise ExternalError("the database has gone away")
 
     def flush(projector: Any, *values: Any) -> None:
-        event.listen(projector._engine, "before_cursor_execute", broken)
+        event.listen(projector._database, "before_cursor_execute", broken)
         try:
             real(projector, *values)
         finally:
-            event.remove(projector._engine, "before_cursor_execute", broken)
+            event.remove(projector._database, "before_cursor_execute", broken)
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(Projector, "flush", flush)

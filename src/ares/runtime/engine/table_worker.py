@@ -6,14 +6,15 @@ states it in one line, tries again at growing intervals, and catches up.
 
 from __future__ import annotations
 
+import sqlite3
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import msgspec
-from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from ares.domain.errors import AresError, ExternalError
 from ares.domain.stretch import BarsStretch
@@ -22,7 +23,6 @@ from ares.journal.log import START, Position, contains, segment_path
 from ares.journal.run import setup_of
 from ares.journal.tail import JournalReplaced, JournalTail
 from ares.runtime.engine.tables import TableStatus, TableTarget
-from ares.store.database import open_database
 from ares.store.projections import (
     ProjectionMoved,
     Projector,
@@ -30,6 +30,10 @@ from ares.store.projections import (
     projected,
     show_environment,
 )
+from ares.store.sqlite_file import SqliteFile, open_file
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 ENTRIES_MAX = 500
 ENTRIES_MAX_ALONE = 12_000
@@ -45,8 +49,22 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Position).decode
 
 
-def _open(url: str) -> Engine:
-    return open_database(url, rebuildable=True)
+def _open(url: str) -> Engine | SqliteFile:
+    found = open_file(url)
+    if found is None:
+        from ares.store.database import open_database
+
+        return open_database(url, rebuildable=True)
+    return found
+
+
+def _database_errors() -> tuple[type[Exception], ...]:
+    """Return the errors of databases that are not converted to an AresError."""
+    if "sqlalchemy" not in sys.modules:
+        return (sqlite3.Error,)
+    from sqlalchemy.exc import SQLAlchemyError
+
+    return (sqlite3.Error, SQLAlchemyError)
 
 
 def wall_ms() -> int:
@@ -70,14 +88,14 @@ class TableWorker:
         self,
         target: TableTarget,
         *,
-        open_: Callable[[str], Engine] = _open,
+        open_: Callable[[str], Engine | SqliteFile] = _open,
         say: Callable[[str], None] = lambda _: None,
         now_s: Callable[[], float] = time.monotonic,
         now_ms: Callable[[], int] = wall_ms,
     ) -> None:
         self.target = target
         self._open, self._say, self._now_s, self._now_ms = open_, say, now_s, now_ms
-        self._engine: Engine | None = None
+        self._database: Engine | SqliteFile | None = None
         self._projector: Projector | None = None
         self._tail = JournalTail(target.folder)
         self._whole_s = now_s()  # when the tables had all entries
@@ -96,8 +114,8 @@ class TableWorker:
     def step(self) -> int:
         """Write the next batch; return how many entries it had: 0 where the tables have all.
 
-        Raises AresError or SQLAlchemyError where the journal cannot be read or the database not
-        be written; the next call starts from what is stored.
+        Raises AresError or an error of the database's driver where the journal cannot be read or
+        the database not be written; the next call starts from what is stored.
         """
         try:
             try:
@@ -117,7 +135,9 @@ class TableWorker:
         """Write the next batch as ``step``; None: it failed, which is stated once."""
         try:
             written = self.step()
-        except (AresError, SQLAlchemyError, OSError) as error:
+        except Exception as error:
+            if not isinstance(error, (AresError, OSError, *_database_errors())):
+                raise
             self._failures += 1
             line = str(error).strip().splitlines()[0]
             if line != self.problem:
@@ -188,18 +208,18 @@ class TableWorker:
         setup = setup_of(target.folder)
         if setup is None:
             return None
-        engine = self._engine = self._engine or self._open(target.database_url)
+        database = self._database = self._database or self._open(target.database_url)
         if target.shown:
-            show_environment(engine, target.shown)
-        found = projected(engine, target.environment)
+            show_environment(database, target.shown)
+        found = projected(database, target.environment)
         if found is not None and not self._continues(found.position):
             if not segment_path(target.folder, START.segment).exists():
                 raise ExternalError(
                     f"journal {target.folder} has lost its first file, and its rest is not the one"
                     " that the tables were made from: restore it from a backup"
                 )
-            delete_rows(engine, target.environment)
-        self._projector = Projector(engine, setup)
+            delete_rows(database, target.environment)
+        self._projector = Projector(database, setup)
         at = self._projector.position
         self._tail = JournalTail(target.folder, START if at is None else _decode(at))
         return self._projector
@@ -215,7 +235,7 @@ class TableWorker:
 
     def _forget(self) -> None:
         """Drop what is known of the database."""
-        engine, self._engine, self._projector = self._engine, None, None
-        if engine is not None:
+        database, self._database, self._projector = self._database, None, None
+        if database is not None:
             with suppress(Exception):
-                engine.dispose()
+                database.dispose()

@@ -1,0 +1,31 @@
+"""Which database a setting names; who only asks that need not load SQLAlchemy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ares.domain.errors import UserError
+
+
+def is_postgres(url: str) -> bool:
+    """Return whether a URL is one of PostgreSQL.
+
+    >>> is_postgres("postgresql+psycopg://u:p@h/d"), is_postgres("sqlite:///ares.db")
+    (True, False)
+    """
+    scheme = url.partition("://")[0] if "://" in url else ""
+    return scheme == "postgres" or scheme.partition("+")[0] == "postgresql"
+
+
+def path_of(url_or_path: str | Path) -> Path:
+    """Return the file of a URL or path; raise UserError for any other database."""
+    text = str(url_or_path)
+    scheme, mark, rest = text.partition("://")
+    if not mark:
+        return Path(text)
+    if scheme not in ("sqlite", "sqlite+pysqlite") or not rest.startswith("/"):
+        raise UserError(
+            f"database.url: '{scheme}' is not supported: write"
+            " postgresql://USER:PASSWORD@HOST/DB or sqlite:///FILE, or leave it empty"
+        )
+    return Path(rest[1:])
