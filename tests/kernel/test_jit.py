@@ -8,11 +8,12 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+import numba
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ares.kernel.jit import bind, entry_point
+from ares.kernel.jit import _type_of, bind, njit
 from ares.kernel.trade.money import notional_units
 
 IMPORT_ALL = """
@@ -76,7 +77,7 @@ class Pair(NamedTuple):
     total: NDArray[np.int64]
 
 
-@entry_point
+@njit
 def add_amounts(factor: int, pair: Pair) -> None:
     """Add the amounts, times a factor, to the total."""
     for amount in pair.amounts:
@@ -103,3 +104,13 @@ def test_a_bound_function_raises_what_the_function_raises() -> None:
 def test_arguments_of_a_bound_function_are_positional() -> None:
     with pytest.raises(TypeError, match="by position"):
         bind(add_amounts, factor=0, pair=Pair(np.zeros(1, np.int64), np.zeros(1, np.int64)))
+
+
+def test_a_bound_function_is_compiled_for_the_types_that_numba_finds() -> None:
+    record = np.dtype([("ticks", "i8"), ("share", "f4")])
+    frozen = np.zeros(3)
+    frozen.flags.writeable = False
+    pair = Pair(np.zeros((2, 2), np.int64)[:, 1], np.zeros(1, np.int64))
+    arrays = (np.zeros(2, record), np.zeros((2, 3), np.float32, order="F"), frozen)
+    for value in (pair, *arrays, arrays, (1, 2.0), 7, True, 0.5):
+        assert _type_of(value) == numba.typeof(value)  # type: ignore[no-untyped-call]

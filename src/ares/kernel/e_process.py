@@ -20,7 +20,7 @@ import math
 import numpy as np
 
 from ares.kernel.bars import F64
-from ares.kernel.jit import entry_point, inlined
+from ares.kernel.jit import inlined, njit
 from ares.kernel.trade.layout import Records
 
 STAKE_SDS = 0.03
@@ -116,13 +116,13 @@ def step(state: Records, k: int, difference: float) -> None:
     state[k].weight = weight
 
 
-@entry_point
+@njit
 def step_test(state: Records, k: int, difference: float) -> None:
     """Update test ``k`` with one difference."""
     step(state, k, difference)
 
 
-@entry_point
+@njit
 def step_detector(state: Records, k: int, difference: float) -> None:
     """Update test ``k`` as ``step`` does, but never let it fall below where it began.
 
@@ -134,7 +134,7 @@ def step_detector(state: Records, k: int, difference: float) -> None:
     step(state, k, difference)
 
 
-@entry_point
+@njit
 def scan(state: Records, k: int, differences: F64, log_e: F64) -> None:
     """Update test ``k`` with each difference; write log K after each into ``log_e`` (n_steps,)."""
     for i in range(len(differences)):
@@ -142,7 +142,7 @@ def scan(state: Records, k: int, differences: F64, log_e: F64) -> None:
         log_e[i] = state[k].log_e
 
 
-@entry_point
+@njit
 def bounded_scan(state: Records, k: int, differences: F64, bounds: F64, log_e: F64) -> None:
     """Update test ``k`` as ``scan`` does, each step with a bound of its own."""
     for i in range(len(differences)):

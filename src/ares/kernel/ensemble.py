@@ -12,7 +12,7 @@ import numpy as np
 from ares.domain.model import Ensemble
 from ares.domain.timeframe import Timeframe
 from ares.kernel.bars import F64, I64
-from ares.kernel.jit import entry_point, inlined
+from ares.kernel.jit import inlined, njit
 from ares.kernel.trade.arrays import Signals
 from ares.kernel.trade.layout import Records
 
@@ -163,7 +163,7 @@ def timeframe_ms(timeframes: Sequence[Timeframe]) -> I64:
     return np.array([timeframe.ms for timeframe in timeframes], np.int64)
 
 
-@entry_point
+@njit
 def aggregate_scan(
     close_ms: I64,
     history: ScoreHistory,

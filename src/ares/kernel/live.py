@@ -17,7 +17,7 @@ from ares.kernel.bar_aggregation import (
 )
 from ares.kernel.bars import F64, I64, Bools
 from ares.kernel.ensemble import Ensembles, LatestScores, aggregate
-from ares.kernel.jit import entry_point, inlined, njit
+from ares.kernel.jit import inlined, njit
 from ares.kernel.trade.account import apply_fill
 from ares.kernel.trade.arrays import (
     Prices,
@@ -144,7 +144,7 @@ def is_possible(
     return bool(is_bar and units <= UNITS_MAX and high * grid.scale[i] <= TICKS_MAX)
 
 
-@entry_point
+@njit
 def decide_now(
     now_ms: int,
     bars: ClosingBars,
@@ -164,7 +164,7 @@ def decide_now(
     decide(now_ms, bars, grid, ensembles, latest, state, params, records, outputs)
 
 
-@entry_point
+@njit
 def decide(
     now_ms: int,
     bars: ClosingBars,
@@ -199,7 +199,7 @@ def decide(
     outputs.equity_cash[1] = state.account[0].cash
 
 
-@entry_point
+@njit
 def apply_now(i: int, state: TradeState, params: TradeParams, records: TradeRecords) -> None:
     """Add the first of ``records.fills`` to the account; the other logs begin anew."""
     _begin_logs(records)
@@ -214,7 +214,7 @@ def _begin_logs(records: TradeRecords) -> None:
     records.counts[N_NOTICES] = 0
 
 
-@entry_point
+@njit
 def observe_closes(i: int, closes: I64, state: TradeState, params: TradeParams) -> None:
     """Warm the volatility of instrument ``i`` with closes in ticks, oldest first."""
     for t in range(closes.shape[0]):
@@ -290,7 +290,8 @@ def scan_closes(
         for i in range(rows.due.shape[0]):
             for j in range(rows.due.shape[1]):
                 if rows.due[i, j] and rows.warm[i, j]:
-                    kept.values[n_kept] = rows.values[i, j]
+                    for f in range(kept.values.shape[1]):
+                        kept.values[n_kept, f] = rows.values[i, j, f]
                     kept.origin[n_kept, 0] = t
                     kept.origin[n_kept, 1] = i
                     kept.origin[n_kept, 2] = j

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ares.kernel.bars import F64, I64, Bars, Bools
-from ares.kernel.jit import njit
+from ares.kernel.jit import allocating
 from ares.learn.recipe import LabelRecipe
 
 
@@ -109,7 +109,7 @@ def barrier_width(
     return width
 
 
-@njit
+@allocating
 def _outcomes(
     ts_ms: I64,
     open: F64,

@@ -23,7 +23,7 @@ import numpy as np
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.timeframe import HOUR_MS
 from ares.kernel.bars import F64, Bars
-from ares.kernel.jit import njit
+from ares.kernel.jit import allocating
 from ares.sim.prices import VENUE, garch, innovations, regimes, rhythm_of, stream
 
 FROM_MS = 1_577_836_800_000  # 2020-01-01
@@ -84,7 +84,7 @@ def hours(
     return HourlyMarket(Bars.make(ts_ms, *columns, volume), spec, away, drift)
 
 
-@njit
+@allocating
 def _pulled(shock: F64, wide: F64, pull: float, turn: int) -> tuple[F64, F64, F64]:
     """Return each bar's log return including the edge, the distance of its close from the mean, and
     the expected return of the next bar, (n,) each; from bar ``turn`` on the edge is reversed.
@@ -104,7 +104,7 @@ def _pulled(shock: F64, wide: F64, pull: float, turn: int) -> tuple[F64, F64, F6
     return moved, away, drift
 
 
-@njit
+@allocating
 def _candles(
     moved: F64, wide: F64, chance: F64, price: float, scale: float
 ) -> tuple[F64, F64, F64, F64]:

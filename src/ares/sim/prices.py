@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.timeframe import DAY_MS, MINUTE_MS
 from ares.kernel.bars import F64, I64, Bars
-from ares.kernel.jit import njit
+from ares.kernel.jit import allocating
 
 VENUE = "simulated"
 FROM_MS = 1_704_067_200_000  # 2024-01-01
@@ -184,7 +184,7 @@ def _keep(memory_bars: float) -> float:
     return float(np.exp(-1.0 / memory_bars))
 
 
-@njit
+@allocating
 def regimes(chance: NDArray[np.float64], regime_bars: F64) -> I64:
     """Return (n,) the regime of each bar; ``chance`` is (n, 2) uniform.
 
@@ -200,7 +200,7 @@ def regimes(chance: NDArray[np.float64], regime_bars: F64) -> I64:
     return regime
 
 
-@njit
+@allocating
 def mean_reverting(noise: F64, memory_bars: float) -> F64:
     """Return (n,) a stationary Ornstein-Uhlenbeck path of mean 0 and variance 1."""
     keep = np.exp(-1.0 / memory_bars)
@@ -213,7 +213,7 @@ def mean_reverting(noise: F64, memory_bars: float) -> F64:
     return path
 
 
-@njit
+@allocating
 def garch(innovations: F64, vol_scale: F64) -> tuple[F64, F64]:
     """Return (n,) moves of variance ``vol_scale`` squared on average, and their deviation."""
     moves = np.empty_like(innovations)
@@ -227,7 +227,7 @@ def garch(innovations: F64, vol_scale: F64) -> tuple[F64, F64]:
     return moves, deviation
 
 
-@njit
+@allocating
 def _candles(
     shock: F64,
     vol_scale: F64,

@@ -182,7 +182,8 @@ def write_due(
                 out = features[lane, j, first:end]
                 series_step(state, lane % state.shape[0], now_ms, weights, stale_ms, out)
             else:
-                features[lane, j, first:end] = features[lane, written, first:end]
+                for f in range(first, end):
+                    features[lane, j, f] = features[lane, written, f]
 
 
 @njit

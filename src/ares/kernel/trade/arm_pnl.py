@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from ares.kernel.bars import F64
-from ares.kernel.jit import entry_point
+from ares.kernel.jit import njit
 from ares.kernel.trade.arrays import TradeParams, TradeState
 from ares.kernel.trade.money import notional_units
 from ares.kernel.trade.virtual import EXITS, HELD
 
 
-@entry_point
+@njit
 def arm_values(state: TradeState, params: TradeParams, pnl_bps: F64, barrier_bps: F64) -> None:
     """Write what each lane's ensemble has earned so far and risks now, both ``(n_lanes,)``.
 

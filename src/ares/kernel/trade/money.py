@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ares.kernel.jit import entry_point, inlined
+from ares.kernel.jit import inlined, njit
 
 INT64_SAFE = 9.0e18
 
@@ -68,7 +68,7 @@ def fee_units(notional: int, fee_ppm: int) -> int:
     return whole * fee_ppm + divide_half_even(remainder * fee_ppm, 1_000_000)
 
 
-@entry_point
+@njit
 def _multiply_divide_long(value: int, factor: int, divisor: int) -> int:
     """Multiply bit by bit and divide after each: no value is ever above twice the divisor."""
     if float(value) * float(factor) / float(divisor) > INT64_SAFE:

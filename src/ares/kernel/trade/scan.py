@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ares.kernel.bars import F64, I64
-from ares.kernel.jit import entry_point, inlined
+from ares.kernel.jit import inlined, njit
 from ares.kernel.trade.account import apply_fill, request
 from ares.kernel.trade.arrays import (
     Market,
@@ -107,7 +107,7 @@ def _with_twice_the_room(records: TradeRecords) -> TradeRecords:
     )
 
 
-@entry_point
+@njit
 def trade_scan(
     first_row: int,
     market: Market,
