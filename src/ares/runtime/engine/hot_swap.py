@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ares.core.models import Scorer, Scorers
 from ares.core.state import State
 from ares.domain.errors import AresError
-from ares.domain.events import DecisionMade, Effect, Event
+from ares.domain.events import Effect, Event
 from ares.domain.model import Ensemble
 from ares.domain.model_events import ModelPublished, ModelRefused, SlotChanged, SlotChangeRefused
 from ares.domain.timeframe import Timeframe
@@ -22,19 +22,27 @@ from ares.runtime.engine.serving import ModelServing
 from ares.runtime.registry.model_check import OpenedModel, check_scores, synthetic_rows
 
 ROWS_TRIED = 64
+SLOT_FACTS = (SlotChanged, SlotChangeRefused)
 
 Opener = Callable[[Ensemble], Scorers]
 """Loads every package of an ensemble from our own disk, verified byte by byte, and opens it."""
 
 RecentRows = dict[Timeframe, NDArray[np.float32]]
 
+KnownScores = dict[bytes, float]
+"""Scores of single rows, by the bytes of the row."""
+
 
 @dataclass(frozen=True, slots=True)
 class PreparedEnsemble:
-    """An ensemble's models, tried; or ``error``: why they cannot be served."""
+    """An ensemble's models, tried; or ``error``: why they cannot be served.
+
+    known : the scores that ``scorers`` look up; cleared once the ensemble is in its lane.
+    """
 
     scorers: Scorers
     error: str
+    known: Sequence[KnownScores] = ()
 
 
 class HotSwap:
@@ -50,6 +58,7 @@ class HotSwap:
         self._prepared: dict[str, Future[PreparedEnsemble]] = {}
         self._thread: ThreadPoolExecutor | None = None
         self._released: list[Scorer] = []
+        self._known: list[KnownScores] = []
 
     def prepare(self, ensemble: Ensemble, state: State) -> Future[PreparedEnsemble]:
         """Load and try an ensemble in a thread, on the rows of now, while the engine goes on;
@@ -57,8 +66,8 @@ class HotSwap:
         """
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, "hot-swap")
-        rows = recent_rows(state)
-        future = self._thread.submit(prepare, self._open, ensemble, rows)
+        rows, newest = recent_rows(state), newest_rows(state, ensemble)
+        future = self._thread.submit(prepare, self._open, ensemble, rows, newest)
         self._prepared[ensemble.hash] = future
         return future
 
@@ -75,12 +84,14 @@ class HotSwap:
             return event
         started = self._prepared.pop(event.ensemble.hash, None)
         if started is None:
-            prepared = prepare(self._open, event.ensemble, recent_rows(state))
+            rows, newest = recent_rows(state), newest_rows(state, event.ensemble)
+            prepared = prepare(self._open, event.ensemble, rows, newest)
         else:
             prepared = started.result()
         if prepared.error:
             return ModelRefused(event.ts_ms, event.instrument, event.ensemble.hash, prepared.error)
         self._serving.add(prepared.scorers)
+        self._known += prepared.known
         return event
 
     def close(self) -> None:
@@ -107,11 +118,14 @@ class HotSwap:
 
         Ending a session takes some tenths of a millisecond: one a bar, not all at once.
         """
-        if len(effects) == 1 and not self._released and type(effects[0]) is DecisionMade:
-            return  # a bar without any other effect: nearly all of them
-        if any(isinstance(effect, SlotChanged | SlotChangeRefused) for effect in effects):
-            self._released += self._serving.retain(packages_needed(state))
-        elif self._released:
+        for effect in effects:
+            if type(effect) in SLOT_FACTS:
+                self._released += self._serving.retain(packages_needed(state))
+                for known in self._known:  # the lane has its first scores
+                    known.clear()
+                self._known.clear()
+                return
+        if self._released:
             self._released.pop()
 
 
@@ -125,8 +139,12 @@ def _ensembles(state: State) -> list[Ensemble]:
     return [ensemble for ensemble in ensembles if ensemble is not None]
 
 
-def prepare(open_ensemble: Opener, ensemble: Ensemble, rows: RecentRows) -> PreparedEnsemble:
+def prepare(
+    open_ensemble: Opener, ensemble: Ensemble, rows: RecentRows, newest: RecentRows
+) -> PreparedEnsemble:
     """Return the ensemble's models loaded, verified, warmed up and tried, or what is wrong.
+
+    newest : rows whose scores ``step`` will ask for, if no bar closes until then.
 
     They score the newest complete bars of all instruments and rows drawn around them, so that a
     constant model is distinguished from one without a signal at the moment.
@@ -143,12 +161,52 @@ def prepare(open_ensemble: Opener, ensemble: Ensemble, rows: RecentRows) -> Prep
         check_scores(models, model_rows, difference_max=0.0)
     except AresError as error:
         return PreparedEnsemble({}, str(error))
-    return PreparedEnsemble(scorers, "")
+    known = [
+        _scores_of(model.scorer, newest[member.timeframe])
+        for model, member in zip(models, ensemble.members, strict=True)
+    ]
+    served = dict(scorers)
+    for member, scores in zip(ensemble.members, known, strict=True):
+        served[member.package_hash] = _known_first(scorers[member.package_hash], scores)
+    return PreparedEnsemble(served, "", known)
+
+
+def _scores_of(scorer: Scorer, rows: NDArray[np.float32]) -> KnownScores:
+    """Return the scores of rows, each by itself as the engine scores it."""
+    return {row.tobytes(): float(scorer(row[None])[0]) for row in rows}
+
+
+def _known_first(scorer: Scorer, known: KnownScores) -> Scorer:
+    """Return a scorer that looks a row up before it scores it.
+
+    ``step`` scores the newest bars of a lane when it gets its ensemble: six models take half of
+    what a swap adds to its bar. These rows were scored here, beside the engine, unless a bar has
+    closed since; the scores are the same to the bit.
+    """
+
+    def score(rows: NDArray[np.float32]) -> NDArray[np.float64]:
+        if known and len(rows) == 1:
+            p = known.get(rows.tobytes())
+            if p is not None:
+                return np.array([p])
+        return scorer(rows)
+
+    return score
 
 
 def recent_rows(state: State) -> RecentRows:
     """Return rows to try a model on, for each timeframe."""
     return {timeframe: _recent(state, j) for j, timeframe in enumerate(state.setup.timeframes)}
+
+
+def newest_rows(state: State, ensemble: Ensemble) -> RecentRows:
+    """Return the newest warm rows of an ensemble's instrument, for each timeframe."""
+    keys = [lane.spec.instrument.key for lane in state.setup.instruments]
+    lanes = [k for k, key in enumerate(keys) if key == ensemble.instrument]
+    return {
+        timeframe: state.features[lanes, j][state.last_warm[lanes, j]]
+        for j, timeframe in enumerate(state.setup.timeframes)
+    }
 
 
 def _recent(state: State, j: int) -> NDArray[np.float32]:

@@ -6,20 +6,24 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ares.core.models import Scorers
 from ares.core.snapshot import restore, snapshot
 from ares.domain.events import (
     BarsClosed,
     DecisionMade,
     Event,
 )
+from ares.domain.model import Ensemble
 from ares.domain.model_events import (
     ModelPublished,
     ModelRefused,
     SlotChanged,
+    SlotChangeRefused,
     SlotChangeRequested,
 )
 from ares.domain.stretch import BarsStretch
@@ -27,7 +31,9 @@ from ares.domain.timeframe import MINUTE_MS
 from ares.journal.log import HEAD, read
 from ares.journal.run import RunReader, entries
 from ares.journal.snapshots import load_snapshot
+from ares.runtime.engine.hot_swap import HotSwap, newest_rows
 from ares.runtime.engine.plan import RunPlan
+from ares.runtime.engine.serving import ServedModels
 from ares.runtime.replay.certify import certify
 from ares.runtime.replay.restep import restep
 
@@ -71,6 +77,46 @@ def test_instant_by_instant_it_is_the_same(
     assert not any(isinstance(part, BarsStretch) for part in RunReader(tmp_path / "run").parts())
     assert list(entries(tmp_path / "run")) == list(entries(whole))
     assert last_state(tmp_path / "run") == last_state(whole)
+
+
+def test_the_first_scores_of_a_lane_are_computed_before_the_swap(world: Any, swaps: Any) -> None:
+    """``step`` only looks them up; any other row, and every row afterwards, is scored."""
+    state, calls = swaps.plan().state, list[int]()
+
+    def opener(ensemble: Ensemble) -> Scorers:
+        return {name: counted(scorer, calls) for name, scorer in swaps.opener()(ensemble).items()}
+
+    serving = ServedModels({})
+    swap, ensemble = HotSwap(serving, opener), swaps.variant(world.ensemble(world.btc), "better")
+    _, event = swaps.published(state.now_ms, 0, ensemble)
+    swap.prepare(ensemble, state).result()
+    assert swap.admitted(event, state) is event
+    plain, newest, before = swaps.opener()(ensemble), newest_rows(state, ensemble), len(calls)
+    looked_up = 0
+    for member in ensemble.members:
+        served, scorer = serving.scorers[member.package_hash], plain[member.package_hash]
+        for row in newest[member.timeframe]:
+            assert served(row[None]).tobytes() == scorer(row[None]).tobytes()
+            looked_up += 1
+    assert looked_up > 0
+    assert len(calls) == before
+    served, row = serving.scorers[ensemble.members[0].package_hash], np.ones_like(row)
+    served(row[None])
+    served(np.stack([row, row]))
+    assert calls[before:] == [1, 2]
+    row = newest[ensemble.members[0].timeframe][0]
+    swap.release_unused(state, [SlotChangeRefused(0, state.now_ms, ensemble.hash, "full")])
+    served(row[None])
+    assert calls[before:] == [1, 2, 1]
+    swap.close()
+
+
+def counted(scorer: Any, calls: list[int]) -> Any:
+    def score(rows: Any) -> Any:
+        calls.append(len(rows))
+        return scorer(rows)
+
+    return score
 
 
 def last_state(folder: Path) -> bytes:
