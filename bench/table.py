@@ -24,7 +24,7 @@ def rows() -> tuple[Row, ...]:
     """Return the rows in the order in which they are measured."""
     return (
         *(_help(), _candles(), _features(), _trade(), _backtest(), _step(), *_history()),
-        *(_live(), _swap(), _recovery(), retraining()),
+        *(_live(), _paper(), _swap(), _recovery(), retraining()),
     )
 
 
@@ -183,6 +183,23 @@ def _live() -> Row:
             "through the loop, nothing scored ahead, models of 200 trees and 31 leaves; without "
             "the disk's sync, which is `sync_p99_ms`. `cpu_`: processor time. `idle_`: after the "
             "processor's caches were overwritten, as by a minute of something else"
+        ),
+    )
+
+
+def _paper() -> Row:
+    return Row(
+        "paper",
+        "the same in the loop of paper trading, learner idle and training",
+        (_ares("paper"),),
+        (
+            Limit("p99_ms", "paper: bar to orders handed over, p99, idle", "ms", at_most=1.0),
+            Limit("training_p99_ms", "the same while models are trained", "ms", at_most=1.0),
+        ),
+        notes=(
+            "the engine of `ares run --env paper`, its priority raised where that is permitted; "
+            "each close comes after a pause. `training_`: beside it two processes of low priority "
+            "train models all the time, on two cores"
         ),
     )
 
