@@ -295,7 +295,7 @@ def wake_ms(state: State) -> int:
     traits = state.setup.traits
     due = [ms for order in state.orders.values() if (ms := due_ms(order, traits))]
     for lane, placed in enumerate(state.lane_orders):
-        if is_disputed(state, lane):
+        if not (placed.unprotected_ms or placed.retry_ms) or is_disputed(state, lane):
             continue
         if _is_unprotected(state, lane):
             due.append(placed.unprotected_ms + UNPROTECTED_MS_MAX)

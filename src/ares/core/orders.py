@@ -157,7 +157,9 @@ def placed_orders(placed: LaneOrders, kind: str, orders: Mapping[str, Order]) ->
     """Return a lane's open orders of a kind, the oldest first."""
     first = orders.get(getattr(placed, kind))
     found = [] if first is None else [first]
-    return found + [orders[id_] for id_ in placed.pieces if orders[id_].kind == kind]
+    if placed.pieces:
+        found += [orders[id_] for id_ in placed.pieces if orders[id_].kind == kind]
+    return found
 
 
 class Halt(msgspec.Struct, frozen=True):
@@ -263,6 +265,8 @@ def due_ms(order: Order, traits: VenueTraits) -> int:
     """
     if order.doubt_ms:
         return order.ask_ms
+    if not (traits.answer_ms or traits.fill_ms):
+        return 0
     due: list[int] = []
     if traits.answer_ms:
         if order.life is Life.INTENDED:

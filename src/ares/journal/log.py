@@ -20,6 +20,7 @@ from ares.domain.errors import AresError, ExternalError
 from ares.domain.formats import JOURNAL_FORMAT, JOURNAL_FORMATS_READ, wrong_format
 from ares.journal.disk import OS_DISK, Disk
 
+_blake2b = hashlib.blake2b
 HEAD = struct.Struct("<II16s")
 LENGTH_MASK = 0xFFFFFFFF
 CHUNK_BYTES = 1024 * 1024
@@ -68,7 +69,7 @@ def segments(folder: Path, disk: Disk = OS_DISK) -> list[Path]:
 
 def chain(before: bytes, payload: bytes) -> bytes:
     """Return the hash of a payload that follows ``before``."""
-    return hashlib.blake2b(before + payload, digest_size=16).digest()
+    return _blake2b(before + payload, digest_size=16).digest()
 
 
 def contains(folder: Path, position: Position, disk: Disk = OS_DISK) -> bool:

@@ -58,7 +58,8 @@ class Writer:
         self.records = self._synced = end.records
         self._last_length = end.length
         self._buffer = bytearray()
-        self._changed = threading.Condition(threading.Lock())
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         self._syncing = threading.Lock()
         self._waiting: list[tuple[int, Future[None]]] = []
         self._thread: threading.Thread | None = None
@@ -85,7 +86,7 @@ class Writer:
         link = chain(self._before, payload)
         length = len(payload)
         head = HEAD.pack(length, length ^ LENGTH_MASK, link)
-        with self._changed:
+        with self._lock:  # of ``_changed``, whose own ``with`` takes longer
             if self._failure:
                 raise ExternalError(self._failure)
             is_first = self.records == self._synced

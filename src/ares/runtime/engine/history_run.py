@@ -199,8 +199,10 @@ class _HistoryRun:
 
     def _watch_refused_bars(self, _seq: int, event: Event, effects: list[Effect]) -> None:
         """Have rows computed anew that were computed with a bar which the engine has refused."""
-        if type(event) is BarsClosed and any(type(effect) is EventRefused for effect in effects):
-            self._prefetch.restart()
+        if type(event) is BarsClosed:
+            for effect in effects:
+                if type(effect) is EventRefused:
+                    self._prefetch.restart()
 
     def _stretch_watchers(self) -> list[StretchWatcher]:
         watchers: list[StretchWatcher] = []
