@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -17,8 +18,10 @@ from ares.domain.stretch import BarsStretch
 from ares.journal.disk import OS_DISK, Disk
 from ares.journal.log import START, Position, Reader, segment_path, segments
 from ares.journal.snapshots import load_snapshot
-from ares.journal.upcast import EventRecord, Upcast, upcast_of
 from ares.journal.writer import Writer
+
+if TYPE_CHECKING:
+    from ares.journal.upcast import EventRecord, Upcast
 
 EVENT = b"E"
 EFFECTS = b"F"
@@ -83,6 +86,13 @@ def _unknown_effects(error: msgspec.DecodeError) -> ExternalError:
     )
 
 
+def _upcast_of(version: int) -> Upcast:
+    """Return what reads an older format; few journals need it, and its decoders take 10 ms."""
+    from ares.journal.upcast import upcast_of
+
+    return upcast_of(version)
+
+
 def _upcast(upcast: Upcast, raw: bytes) -> bytes:
     """Return the bytes of an older event's effects as this version writes them."""
     try:
@@ -128,7 +138,7 @@ class RunReader:
             kind, body = payload[:1], payload[1:]
             if kind == EVENT and pending is None:
                 if self._reader.version != JOURNAL_FORMAT:
-                    upcast = upcast or upcast_of(self._reader.version)
+                    upcast = upcast or _upcast_of(self._reader.version)
                 pending = self._event(body, upcast)
             elif kind == EFFECTS and pending is not None:
                 yield _entry(pending, body if upcast is None else _upcast(upcast, body))

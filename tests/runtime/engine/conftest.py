@@ -210,6 +210,9 @@ class TablesInProcess:
     folder: Path
     environment: str
 
+    def finish(self) -> None:
+        """Do nothing: ``stop`` has all."""
+
     def stop(self, wait: bool) -> str:
         """Write all that is journaled, where that is waited for."""
         if wait:

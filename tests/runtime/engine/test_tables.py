@@ -18,5 +18,6 @@ def test_a_target_travels(tmp_path: Path) -> None:
 
 
 def test_a_run_without_tables_waits_for_nothing() -> None:
+    NO_TABLES.finish()
     assert NO_TABLES.stop(wait=True) == ""
     assert TableStatus().behind == 0

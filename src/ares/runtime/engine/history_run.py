@@ -221,6 +221,8 @@ class _HistoryRun:
                 first, end = self._feed()
                 if end < len(self._plan.feed):
                     self._loop.process(Stopping(self._clock.now_ms()))
+                self._journal.write()
+                self._tables.finish()
                 self._save(is_kept=True)
                 remark = self._tables.stop(wait=True)
         finally:

@@ -54,14 +54,19 @@ class SideProcess:
         """Return whether it was ended."""
         return self._ended
 
-    def finish(self, wait_s: float) -> bool:
+    def close_input(self) -> None:
         """Close its input, by which it ends once it has finished; one that dies before is started
-        again. Return whether it has finished in time; otherwise it was killed.
+        again.
         """
         with self._changed:
             self._finishing = True
             self._close_input(self._process)
             self._changed.notify_all()
+
+    def finish(self, wait_s: float) -> bool:
+        """Close its input; return whether it has finished in time; otherwise it was killed."""
+        self.close_input()
+        with self._changed:
             finished = self._changed.wait_for(lambda: self._ended, wait_s)
         self.kill()
         return finished

@@ -57,6 +57,10 @@ class TableProcess:
         """Return the process id of the worker."""
         return self._process.pid
 
+    def finish(self) -> None:
+        """Let the worker end once the tables have all that is written."""
+        self._process.close_input()
+
     def stop(self, wait: bool) -> str:
         """End the worker, see ``Tables``. Without ``wait`` its present batch is dropped."""
         if self._process.has_ended:
@@ -163,3 +167,5 @@ class _Reporter:
 
 if __name__ == "__main__":
     main()
+    sys.stdout.flush()
+    os._exit(0)  # all is closed; taking the interpreter apart takes longer than the last rows

@@ -41,6 +41,10 @@ class TableStatus(msgspec.Struct, frozen=True):
 class Tables(Protocol):
     """What writes the tables of a run."""
 
+    def finish(self) -> None:
+        """Let it end once the tables have all that is written: nothing more will be journaled."""
+        ...
+
     def stop(self, wait: bool) -> str:
         """End it; wait: until the tables have all that is journaled.
 
@@ -51,6 +55,9 @@ class Tables(Protocol):
 
 class NoTables:
     """A run without tables."""
+
+    def finish(self) -> None:
+        """Do nothing."""
 
     def stop(self, wait: bool) -> str:  # noqa: ARG002 - the seam's signature
         """Do nothing."""
