@@ -82,6 +82,8 @@ def test_instant_by_instant_it_is_the_same(
 def test_the_first_scores_of_a_lane_are_computed_before_the_swap(world: Any, swaps: Any) -> None:
     """``step`` only looks them up; any other row, and every row afterwards, is scored."""
     state, calls = swaps.plan().state, list[int]()
+    state.last_warm[:] = True
+    state.features[:] = np.random.default_rng(1).standard_normal(state.features.shape)
 
     def opener(ensemble: Ensemble) -> Scorers:
         return {name: counted(scorer, calls) for name, scorer in swaps.opener()(ensemble).items()}
