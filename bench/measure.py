@@ -32,7 +32,10 @@ class Contender:
 
 @dataclass(frozen=True)
 class Limit:
-    """The limit of a figure of Ares: at least, or at most, a number or another's figure."""
+    """The limit of a figure of Ares: at least, or at most, a number or another's figure.
+
+    times : so many times the other's figure.
+    """
 
     figure: str
     title: str
@@ -40,6 +43,8 @@ class Limit:
     at_least: float | None = None
     at_most: float | None = None
     at_least_peer: str | None = None
+    at_most_peer: str | None = None
+    times: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -122,22 +127,21 @@ def measure(row: Row, processes: int, until: float, say: Callable[[str], None]) 
 def _judged(limit: Limit, row: Row, samples: dict[str, Samples]) -> dict[str, Any]:
     """Return a limit with the measured number."""
     value = samples[row.contenders[0].name].median(limit.figure)
-    bound, met = limit.at_least, True
-    if limit.at_least_peer is not None:
-        bound = samples[limit.at_least_peer].median(limit.figure)
-    if limit.at_most is not None:
+    peer, bound = limit.at_least_peer or limit.at_most_peer, limit.at_least
+    is_most = limit.at_most is not None or limit.at_most_peer is not None
+    if peer is not None:
+        bound = limit.times * samples[peer].median(limit.figure)
+    elif limit.at_most is not None:
         bound = limit.at_most
-        met = value <= bound
-    elif bound is not None:
-        met = value >= bound
+    met = bound is None or (value <= bound if is_most else value >= bound)
     return {
         "figure": limit.figure,
         "title": limit.title,
         "unit": limit.unit,
         "value": value,
         "bound": bound,
-        "direction": "at most" if limit.at_most is not None else "at least",
-        "bound_of": limit.at_least_peer,
+        "direction": "at most" if is_most else "at least",
+        "bound_of": peer if limit.times == 1.0 else f"{limit.times:g} x {peer}",
         "met": met,
     }
 

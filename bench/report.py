@@ -51,10 +51,13 @@ def as_text(results: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def as_markdown(results: dict[str, Any]) -> str:
-    """Return the page."""
+def as_markdown(results: dict[str, Any], tried: str = "") -> str:
+    """Return the page.
+
+    tried : what a person wrote of it: numbers that fall short, and what was tried.
+    """
     rows = results["rows"]
-    parts = [HEAD, _machine(rows), _limits(rows), _ratios(rows)]
+    parts = [HEAD, _machine(rows), _limits(rows), tried, _ratios(rows)]
     if "agreement" in rows:
         parts.append(_agreement(rows["agreement"]))
     parts.append(_details(rows))

@@ -24,6 +24,8 @@ from bench.table import rows
 
 RESULTS = ROOT / "bench" / "results.json"
 PAGE = ROOT / "docs" / "BENCHMARKS.md"
+TRIED = ROOT / "bench" / "tried.md"
+"""A section of the page that is written by hand."""
 AGREEMENT = "agreement"
 SECONDS_MAX = 22 * 60.0
 """No further turn begins after this; what has begun is finished."""
@@ -54,7 +56,7 @@ def main() -> int:
     results["rows"] = {key: results["rows"][key] for key in shown if key in results["rows"]}
     sys.stdout.write(as_text(results))
     if not args.quick:
-        PAGE.write_text(as_markdown(results))
+        PAGE.write_text(as_markdown(results, TRIED.read_text()))
     return 1 if failed else 0
 
 

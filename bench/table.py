@@ -144,15 +144,7 @@ def _history() -> tuple[Row, ...]:
             "history_sma",
             "event-driven run of the SMA cross",
             (_ares("history", lambda: ["sma"]), *_nautilus_trader_2()),
-            tuple(
-                Limit(
-                    "bars_per_s",
-                    "event-driven run, SMA cross",
-                    "bars/s",
-                    at_least_peer=peer.name,
-                )
-                for peer in _nautilus_trader_2()
-            ),
+            tuple(limit for peer in _nautilus_trader_2() for limit in _against(peer.name)),
             processes=5,
             ratio_of="bars_per_s",
             notes=(
@@ -163,6 +155,15 @@ def _history() -> tuple[Row, ...]:
                 "table worker."
             ),
         ),
+    )
+
+
+def _against(peer: str) -> tuple[Limit, Limit]:
+    """Return what the SMA cross must hold against a peer."""
+    title = "event-driven run, SMA cross"
+    return (
+        Limit("bars_per_s", title, "bars/s", at_least_peer=peer),
+        Limit("cpu_s", f"{title}: processor time", "s", at_most_peer=peer, times=1.5),
     )
 
 
