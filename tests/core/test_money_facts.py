@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 from tests.sim.world import World
-from tests.sim.world_setup import SCORERS, N
+from tests.sim.world_setup import SCORERS
 
 from ares.core.models import Models
 from ares.core.money_facts import JournaledFacts, UnexplainedMoney, fold
@@ -89,7 +89,7 @@ def test_the_folded_state_has_the_money_of_the_stepped_one(seed: int) -> None:
 
 def assert_conserved(world: World, state: State, entries: list[JournaledFacts]) -> None:
     """Cash and lots are what the executions and settlements in the journal add up to."""
-    cash, lots = world.cash_start, [0] * N
+    cash, lots = world.cash_start, [0] * len(state.slots)
     for effect in (effect for entry in entries for effect in entry.effects):
         if isinstance(effect, ExecutionBooked):
             spec = world.setup.instruments[effect.instrument].spec

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from tests.sim.finding import Finding
+from tests.sim.slot_promises import SlotPromises
 from tests.sim.world_setup import NAKED_MS_MAX, RULES, N
 
 from ares.core.halts import ALL, BY_CLOCK, BY_DIFFERENCE
 from ares.core.orders import Life, Request
 from ares.core.pieces import PIECES_MAX
 from ares.core.reconcile import SKEW_MS_MAX
+from ares.core.slot import lanes_of
+from ares.core.state import State
 from ares.domain.events import BarsClosed, Effect, Event
 from ares.domain.order_events import CommandDone, CommandGiven, CommandRefused, SubmitOrder
 from ares.kernel.trade.layout import OPEN
@@ -19,21 +23,24 @@ if TYPE_CHECKING:
     from tests.sim.world import World
 
 
-class Finding(AssertionError):
-    """The engine broke a promise."""
-
-
 class Promises:
     """Looks at a world after every event, and after everything that happens in it."""
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.naked_ms = [0] * N
+        self.naked_ms: list[int] = []
+        self.slots = SlotPromises(world)
+
+    def begin(self, state: State) -> None:
+        """Begin with the state of a start."""
+        self.naked_ms = [0] * len(state.slots)
+        self.slots.begin(state)
 
     def on_event(self, seq: int, event: Event, effects: list[Effect]) -> None:
         """Check after every event what may never be."""
         state = self.world.state
-        for lane in range(N):
+        self.slots.on_event(seq, event, effects)
+        for lane in range(len(state.slots)):
             held = int(state.trade.book[lane]["position_lots"])
             if held < 0:
                 raise Finding(f"event {seq}: position of {held} lots")
@@ -44,7 +51,8 @@ class Promises:
             )
             if selling > held and not state.differences:
                 raise Finding(f"event {seq}: {selling} lots are for sale, {held} are held")
-        for order in (*state.orders.values(), *state.ended.values()):
+        touched = state.ended.get(getattr(event, "client_id", ""))
+        for order in (*state.orders.values(), *(() if touched is None else (touched,))):
             if not 0 <= order.filled_lots * (1 if order.lots > 0 else -1) <= abs(order.lots):
                 raise Finding(f"event {seq}: {order.filled_lots} of {order.lots} lots are booked")
         self.world.counts["pieces"] += sum(len(placed.pieces) for placed in state.lane_orders)
@@ -81,7 +89,7 @@ class Promises:
             if -order.lots > held:
                 raise Finding(f"event {seq}: {order.kind} of {order.lots} with {held} held")
             return
-        if any(h.instrument in (ALL, order.instrument) for h in state.halts):
+        if any(h.instrument in (ALL, order.instrument % N) for h in state.halts):
             raise Finding(f"event {seq}: an entry while {state.halts} stand")
         account = state.trade.account[0]
         status = account["breaker_status"].tolist()
@@ -95,7 +103,7 @@ class Promises:
         ended, and was never sent an order larger than it takes.
         """
         world = self.world
-        held = [order for order in world.venue.orders.values() if order.ended is None]
+        held = world.venue.open_orders()
         for instrument, n in Counter(o.instrument for o in held if o.kind == "entry").items():
             if n > 1:
                 raise Finding(f"{n} orders of kind entry are open in lane {instrument}")
@@ -108,7 +116,7 @@ class Promises:
     def check_naked(self) -> None:
         """A position has a stop at the venue, or is being sold, but for 2 s in which both work."""
         world = self.world
-        for i in range(N):
+        for i in range(len(world.state.slots)):
             held = int(world.state.trade.book[i]["position_lots"])
             if (
                 not world.running
@@ -116,7 +124,7 @@ class Promises:
                 or not world.venue.is_up
                 or world.state.reconciling
                 or self._for_sale(i) >= min(held, self._most(i))
-                or world.venue.lots[i] < held  # a person took the coins
+                or world.venue.lots[i % N] < self._held(i % N)  # a person took the coins
                 or self._is_excused(i)
             ):
                 self.naked_ms[i] = 0
@@ -128,13 +136,18 @@ class Promises:
 
     def _for_sale(self, i: int) -> int:
         """Return the lots that the venue sells of a lane, now or at a stop."""
-        orders = self.world.venue.orders.values()
-        selling = [o for o in orders if o.ended is None and o.instrument == i and o.lots < 0]
+        orders = self.world.venue.open_orders()
+        selling = [o for o in orders if o.instrument == i and o.lots < 0]
         return -sum(o.remaining_lots for o in selling)
+
+    def _held(self, i: int) -> int:
+        """Return the lots that all lanes of an instrument hold."""
+        state = self.world.state
+        return sum(int(state.trade.book[k]["position_lots"]) for k in lanes_of(state.setup, i))
 
     def _most(self, i: int) -> int:
         """Return the most lots that the venue takes in all the pieces that it is sent."""
-        return PIECES_MAX * self.world.venue.order_lots_max[i] or 10**18
+        return PIECES_MAX * self.world.venue.order_lots_max[i % N] or 10**18
 
     def _is_excused(self, i: int) -> bool:
         """Return whether a request waits for the venue's answer or a report of an end is under way,
@@ -143,7 +156,7 @@ class Promises:
         A request waits ``answer_ms`` at most; then it is looked up, and its order in doubt.
         """
         state = self.world.state
-        if any(h.reason == BY_DIFFERENCE and h.instrument in (ALL, i) for h in state.halts):
+        if any(h.reason == BY_DIFFERENCE and h.instrument in (ALL, i % N) for h in state.halts):
             return True
         selling = [o for o in state.orders.values() if o.instrument == i and o.lots < 0]
         at_venue = self.world.venue.orders
@@ -165,7 +178,7 @@ class Promises:
         for order in state.orders.values():
             if Request.SENT in (order.cancel, order.amend) or order.life is Life.INTENDED:
                 raise Finding(f"a request is never answered: {order.kind} {order.client_id}")
-        for i in range(N):
+        for i in range(len(state.slots)):
             held = int(state.trade.book[i]["position_lots"])
             if self._for_sale(i) != min(held, self._most(i)):
                 raise Finding(f"{held} lots are held, {self._for_sale(i)} are for sale, in {i}")
@@ -177,7 +190,7 @@ class Promises:
             if n > 1:
                 raise Finding(f"{client_id} was sent {n} times")
         for i in range(N):
-            held = int(state.trade.book[i]["position_lots"]) + state.outside_lots[i]
+            held = self._held(i) + state.outside_lots[i]
             if held != self.world.venue.lots[i]:
                 raise Finding(
                     f"instrument {i}: ledger {held}, venue {self.world.venue.lots[i]} lots"

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.sim.promises import Finding
+from tests.sim.finding import Finding
 from tests.sim.world import World
 
 from ares.sim.faults import Occasion
+
+SEEDS_MAX = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,17 @@ def failure_of(seed: int, n_events: int, kept: frozenset[Occasion] | None = None
     except Finding as found:
         return Failure(seed, n_events, str(found), tuple(world.chance.happened))
     return None
+
+
+def first_finding(match: str) -> str:
+    """Return the first finding of a kind within ``SEEDS_MAX`` seeds; fail where there is none."""
+    for seed in range(SEEDS_MAX):
+        try:
+            World(seed).run()
+        except Finding as found:
+            if match in str(found):
+                return str(found)
+    raise AssertionError(f"no finding with '{match}' in {SEEDS_MAX} seeds")
 
 
 def shrink(

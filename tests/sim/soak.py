@@ -16,7 +16,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from tests.sim.promises import Finding
+from tests.sim.finding import Finding
 from tests.sim.shrink import failure_of, shrink
 from tests.sim.world import World
 

@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import fields
-from typing import Any
+from typing import Any, get_args
 
 import pytest
-from tests.sim.promises import Finding
-from tests.sim.shrink import Failure, failure_of, shrink
+from tests.sim.shrink import SEEDS_MAX, Failure, failure_of, first_finding, shrink
 from tests.sim.world import World
 
 from ares.core import execution, ledger, reconcile
 from ares.core.orders import Order
 from ares.core.state import State
+from ares.domain.model_events import Move
 from ares.domain.order_events import OrderFilled
 from ares.sim.faults import Faults
 
 SEEDS = 200
-SEEDS_MAX = 1_000
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +41,9 @@ def test_no_promise_is_broken_and_everything_happens(worlds: list[World]) -> Non
         "BreakerChanged", "EventRefused", "crashes", "upgrades", "states compared",
     ):  # fmt: skip
         assert counts[name] >= 10, (name, counts)
+    for move in get_args(Move):
+        assert counts[f"slot {move}"] >= 5, (move, counts)
+    assert min(counts["SlotChangeRefused"], counts["ModelRefused"], counts["ArmsCompared"]) >= 10
 
 
 def test_a_world_without_faults_has_no_halts_and_no_differences() -> None:
@@ -58,17 +60,6 @@ def test_the_same_seed_writes_the_same_bytes() -> None:
 
 
 # --- what the worlds must be able to find --------------------------------------------------------
-
-
-def first_finding(match: str) -> str:
-    """Return the first finding of a kind within the seeds; fail where there is none."""
-    for seed in range(SEEDS_MAX):
-        try:
-            World(seed).run()
-        except Finding as found:
-            if match in str(found):
-                return str(found)
-    pytest.fail(f"no finding with '{match}' in {SEEDS_MAX} seeds")
 
 
 def test_an_exit_sent_before_its_stop_ended_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections import Counter, deque
 from random import Random
 
+from tests.sim.finding import Finding
 from tests.sim.people import drawn_command, wanted_at_rest
-from tests.sim.promises import Finding, Promises
+from tests.sim.promises import Promises
 from tests.sim.world_journal import Crash, Files, Records, Recovered, WorldJournal
 from tests.sim.world_market import Market
+from tests.sim.world_models import Learner, WorldModels
 from tests.sim.world_setup import (
     CALM_MS,
-    SCORERS,
     SNAPSHOT_EVENTS,
     START_MS,
     YEAR_MS,
@@ -27,7 +28,6 @@ from tests.sim.world_setup import (
 )
 
 from ares.core.execution import wake_ms
-from ares.core.models import Models
 from ares.core.snapshot import snapshot
 from ares.core.state import State
 from ares.domain.errors import ExternalError
@@ -44,7 +44,7 @@ from ares.domain.timeframe import MINUTE_MS
 from ares.journal.run import JournalEntry
 from ares.kernel.trade.money import notional_units
 from ares.runtime.engine.clocks import start_ms
-from ares.runtime.engine.loop import Loop
+from ares.runtime.engine.loop import Loop, Watcher
 from ares.sim.attacking_venue import AttackingVenue
 from ares.sim.faults import Chance, Faults, Occasion, drawn
 from ares.sim.schedule import Schedule
@@ -65,15 +65,18 @@ class World:
         self.chance = Chance(Random(seed ^ 0xFA17), faults, kept)
         self.n_events = n_events
         self.schedule = Schedule(START_MS)
-        self.setup, first = first_snapshot(self.draw.random() < 0.5)
+        self.setup, first = first_snapshot(self.draw.random() < 0.5, self.draw.random() < 0.5)
         self.journal: WorldJournal = (Files if seed % 2 else Records)(self, self.setup, first)
         self.version = self.saved_seq = 0
         self.inbox: deque[Event] = deque()
         self.venue = AttackingVenue(
-            N, self.schedule, Random(seed ^ 0x5EED), self.chance, self._post, self._units
+            N, self.schedule, Random(seed ^ 0x5EED), self.chance, self._post, self.units
         )
         self.market = Market(self, Random(seed ^ 0xFACE))
         self.people = Random(seed ^ 0xC0DE)
+        self.visit_ms = self.people.choice((5 * MINUTE_MS, 60 * MINUTE_MS))
+        self.served = WorldModels()
+        self.learner = Learner(self, Random(seed ^ 0x1EA2))
         self.venue.prices = list(self.market.prices)
         self.venue.order_lots_max = order_lots_max_of(self.setup)
         self.cash_start = 0
@@ -99,6 +102,7 @@ class World:
         self.cash_start = int(self.state.trade.account[0]["cash"])
         self.schedule.after(MINUTE_MS, self.market.bar)
         self.schedule.after(self.draw.randint(1, 30_000), self._disturb)
+        self.schedule.after(self.visit_ms, self._visit)
         while self.state.seq < self.n_events:
             self._advance()
         self._calm_down()
@@ -166,6 +170,8 @@ class World:
             if command.client_id in self.sent:
                 raise Finding(f"id {command.client_id} is sent again")
             self.sent.add(command.client_id)
+            if self.chance.happens("change_at_order"):
+                self.learner.act_at_order()
         self.venue.send(command)
 
     def _post(self, event: Event) -> None:
@@ -250,6 +256,7 @@ class World:
 
     def _start(self) -> None:
         """Recover: newest snapshot, then the tail, compared; then reconcile."""
+        self.served = served = WorldModels()
         found = self._recover()
         if found is None:
             self.counts["starts cut off"] += 1
@@ -259,12 +266,13 @@ class World:
         self.state = state = found.state
         self.saved_seq = state.seq
         self.inbox = deque()
-        watchers = (self.promises.on_event,)
-        self.loop = Loop(
-            state, self.journal, self, Models(SCORERS), self, self.inbox, watchers,
-        )  # fmt: skip
+        watchers: list[Watcher] = [
+            self.promises.on_event,
+            lambda _seq, _event, effects: served.swap.release_unused(state, effects),
+        ]
+        self.loop = Loop(state, self.journal, self, served.models, self, self.inbox, watchers)
         self.running = True
-        self.promises.naked_ms = [0] * N
+        self.promises.begin(state)
         self._set_clock(state)
         self.clock_known = False
         self.schedule.after(self.draw.randint(50, 1_500), self._measure_clock)
@@ -321,6 +329,16 @@ class World:
             self._upgrade()
         if self.chance.happens("command"):
             self._command(*drawn_command(self.people))
+        self.learner.act()
+
+    def _visit(self) -> None:
+        """Let a person look in from time to time, so that trading goes on in long worlds."""
+        if self.calm:
+            return
+        self.schedule.after(self.draw.randint(1, 2 * self.visit_ms), self._visit)
+        if self.running:
+            self._operate()
+            self.learner.restore()
 
     def _command(self, verb: str, args: dict[str, str], version: str = "") -> None:
         if not self.draw.random() < 0.2:
@@ -329,6 +347,6 @@ class World:
         expires_ms = now_ms - 1 if not self.calm and self.people.random() < 0.05 else 0
         self.process(CommandGiven(id_, now_ms, "operator", verb, args, expires_ms, version))
 
-    def _units(self, i: int, ticks: int, lots: int) -> int:
+    def units(self, i: int, ticks: int, lots: int) -> int:
         spec = self.setup.instruments[i].spec
         return int(notional_units(ticks, lots, spec.notional_mul, spec.notional_div))

@@ -7,21 +7,19 @@ quick; with the files the engine's journal, snapshots, recovery and upgrades are
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from tests.sim.promises import Finding
-from tests.sim.world_setup import SCORERS
+from tests.sim.finding import Finding
 
-from ares.core.models import Models
 from ares.core.money_facts import JournaledFacts
 from ares.core.snapshot import restore, snapshot
 from ares.core.state import State
 from ares.core.step import step
 from ares.domain.events import Effect, Event
-from ares.domain.model import Ensemble
+from ares.domain.model_events import ModelPublished
 from ares.domain.run import RunSetup
 from ares.domain.stretch import BarsStretch
 from ares.journal.log import segments
@@ -98,6 +96,7 @@ class Records:
         self._records: list[tuple[bytes, JournalEntry | None]] = []
         self._synced = 0
         self._saved = [(0, setup, first)]
+        self._saved_at = [0]  # records before each
 
     def event(
         self, seq: int, event: Event, at_ms: int = 0, causation: int = 0, correlation: int = 0
@@ -128,26 +127,28 @@ class Records:
     def save(self, state: State, setup: RunSetup, *, is_kept: bool = False) -> None:
         self._synced = len(self._records)
         self._saved.append((state.seq, setup, snapshot(state)))
+        self._saved_at.append(self._synced)
 
     def lose(self, draw: Random) -> None:
         del self._records[draw.randint(self._synced, len(self._records)) :]
         self._synced = len(self._records)
 
     def recover(self, version: int) -> Recovered:
-        n_events = sum(1 for _, entry in self._records if entry is not None)
-        while self._saved[-1][0] > n_events:
-            self._saved.pop()
-        from_seq, setup, raw = self._saved[-1]
+        _, setup, raw = self._saved[-1]
         state, pending = restore(setup, raw), None
-        for raw, entry in self._records:
+        served = self._world.served
+        served.swap.load_all(state)
+        for raw, entry in self._records[self._saved_at[-1] :]:
             if entry is not None:
                 pending = entry
+                if isinstance(entry.event, ModelPublished):
+                    served.swap.load(entry.event.ensemble)
                 continue
             assert pending is not None
-            if pending.seq > from_seq:
-                effects = step(state, pending.event, Models(SCORERS), pending.at_ms)
-                if encode_effects(pending.seq, effects) != raw:
-                    raise Finding(f"recovery of event {pending.seq} gives other effects")
+            effects = step(state, pending.event, served.models, pending.at_ms)
+            if encode_effects(pending.seq, effects) != raw:
+                raise Finding(f"recovery of event {pending.seq} gives other effects")
+            served.swap.release_unused(state, effects)
             pending = None
         return Recovered(state, not self._records, pending)
 
@@ -168,14 +169,6 @@ class Records:
 
     def digest(self) -> str:
         return hashlib.sha256(b"".join(raw for raw, _ in self._records)).hexdigest()
-
-
-class _Served:
-    """The models are there."""
-
-    def load(self, ensemble: Ensemble) -> None: ...
-    def load_all(self, state: State) -> None: ...
-    def release_unused(self, state: State, effects: Sequence[Effect]) -> None: ...
 
 
 class Files:
@@ -221,10 +214,12 @@ class Files:
         self._disk.crash(draw)
 
     def recover(self, version: int) -> Recovered:
-        recovery = Recovery(FOLDER, _Served(), Models(SCORERS), self._disk)
+        served = self._world.served
+        recovery = Recovery(FOLDER, served.swap, served.models, self._disk)
         setup = journaled_setup(FOLDER, self._disk)
         if setup is None:
             found, self._version = recovery.start(self._setup, self._first), version
+            served.swap.load_all(found.state)
         else:
             of_journal = newest_hashes(FOLDER, setup, self._disk).get("engine", "v0")
             changed = ["engine"] if of_journal != f"v{version}" else []

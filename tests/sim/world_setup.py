@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import asdict
 from functools import cache
 from random import Random
-from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from ares.core.initial_state import new_state
-from ares.core.models import Models
+from ares.core.models import Models, Scorer
 from ares.core.snapshot import snapshot
 from ares.core.step import step
 from ares.domain.events import BarsClosed
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.model import Ensemble, Member, Validation
-from ares.domain.run import RunInstrument, RunSetup
+from ares.domain.run import ChallengerRules, RunInstrument, RunSetup
 from ares.domain.timeframe import MINUTE_MS, Timeframe
 from ares.domain.venue import VenueTraits
 from ares.kernel.bars import F64
@@ -29,6 +29,9 @@ from ares.kernel.trade import Rules
 START_MS = 1_704_153_600_000
 YEAR_MS = 366 * 86_400_000
 N = 2
+MADE = 6
+"""Ensembles of each instrument that can be served."""
+
 CALM_MS = 12 * MINUTE_MS
 NAKED_MS_MAX = 2_000
 SNAPSHOT_EVENTS = 50
@@ -41,10 +44,11 @@ RULES = Rules(
     collar_bps=500.0, position_max=0.3, exposure_max=0.5, orders_per_minute=30, failures_max=5,
     cooldown_minutes=2.0, drawdown_max=0.10, daily_loss_max=0.05, volatility_ratio_max=0.0,
 )  # fmt: skip
+CHALLENGER_RULES = ChallengerRules(10 * MINUTE_MS, 20 * MINUTE_MS, 0.25, 0.10, 30.0, 0.2)
 
 
 @cache
-def first_snapshot(amends: bool) -> tuple[RunSetup, bytes]:
+def first_snapshot(amends: bool, has_challengers: bool) -> tuple[RunSetup, bytes]:
     """Return a setup of two instruments and a state with warm features; made once."""
     specs = [
         InstrumentSpec(Instrument("sim", f"T{i}/USDT"), 2, 3, order_lots_max=9_000 * i)
@@ -52,12 +56,16 @@ def first_snapshot(amends: bool) -> tuple[RunSetup, bytes]:
     ]
     rules = {name: float(value) for name, value in asdict(RULES).items()}
     lanes = tuple(
-        RunInstrument(spec, MINUTE_MS, _ensemble(i), True) for i, spec in enumerate(specs)
+        RunInstrument(spec, MINUTE_MS, ensemble(i, 0), True) for i, spec in enumerate(specs)
     )
+    if has_challengers:
+        lanes += tuple(RunInstrument(spec, MINUTE_MS, None, False) for spec in specs)
     traits = msgspec.structs.replace(TRAITS, amends_stops=amends)
     setup = RunSetup(
         "sim/world", lanes, (Timeframe.M1,), -1, START_MS, START_MS + 10**10, START_MS, 10_000.0,
-        rules, 0.25, {}, owner="0a0b0c0d", nonce="first", traits=traits,
+        rules, 0.25, {}, challenger_lanes=has_challengers,
+        challenger_rules=CHALLENGER_RULES if has_challengers else None, owner="0a0b0c0d",
+        nonce="first", traits=traits,
     )  # fmt: skip
     state = new_state(setup)
     draw = Random(1)
@@ -87,16 +95,18 @@ def with_order_lots_max(setup: RunSetup, lots: int) -> RunSetup:
     return msgspec.structs.replace(setup, instruments=lanes)
 
 
-def _ensemble(i: int) -> Ensemble:
+def ensemble(i: int, k: int) -> Ensemble:
+    """Return an ensemble of an instrument, below ``MADE``; a run begins with the first."""
     return Ensemble(
-        f"sim:T{i}/USDT", (Member(Timeframe.M1, f"m{i}", "1", f"m{i}", 1.0),), Timeframe.M1, 1.0,
-        0.0, 6, 1.0, 25.0, 1.0, 0.9, RULES.cost_bps, "recipe", FEATURES_HASH,
+        f"sim:T{i}/USDT", (Member(Timeframe.M1, f"m{i}", str(k), f"m{i}.{k}", 1.0),), Timeframe.M1,
+        1.0, 0.0, 6, 1.0, 25.0, 1.0, 0.9, RULES.cost_bps, "recipe", FEATURES_HASH,
         Validation(200, 20.0, 60.0),
     )  # fmt: skip
 
 
-def _scorer(seed: int) -> Any:
+def scorer_of(member: Member) -> Scorer:
     """Return a model that draws its answer from the bytes of a row: any row, any answer."""
+    seed = zlib.crc32(member.package_hash.encode())
 
     def score(rows: NDArray[np.float32]) -> F64:
         words = np.ascontiguousarray(rows).view(np.uint32).astype(np.uint64)
@@ -107,4 +117,10 @@ def _scorer(seed: int) -> Any:
     return score
 
 
-SCORERS = {f"m{i}": _scorer(7 + i) for i in range(N)}
+SCORERS = {
+    member.package_hash: scorer_of(member)
+    for i in range(N)
+    for k in range(MADE)
+    for member in ensemble(i, k).members
+}
+"""The models of all ensembles that can be served, by package hash."""

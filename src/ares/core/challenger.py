@@ -83,7 +83,7 @@ def on_published(state: State, event: ModelPublished, models: Models) -> list[Ef
     objection = _objection(state, event, models)
     if objection:
         return [SlotChangeRefused(event.instrument, event.ts_ms, event.ensemble.hash, objection)]
-    i, now_ms = event.instrument, event.ts_ms
+    i, now_ms = event.instrument, state.now_ms  # the market's time, as of every other change
     champion, other = champion_lane(state, i), other_lane(state, i)
     previous = state.previous_champions[i]
     slots: dict[int, Slot] = {}

@@ -88,6 +88,7 @@ class AttackingVenue:
         self.order_lots_max = [0] * n_instruments
         self.cash_of: dict[str, int] = {}
         self.orders: dict[str, HeldOrder] = {}
+        self._open: dict[str, HeldOrder] = {}
         self.received: Counter[str] = Counter()
         self.executions = self.uncovered = self.too_large = 0
         self.is_up = True
@@ -95,6 +96,12 @@ class AttackingVenue:
         self._post, self._units = post, units
         self._session, self._next = 1, 0
         self._lost_reports = False
+
+    def open_orders(self) -> list[HeldOrder]:
+        """Return the orders that have not ended, oldest first."""
+        for client_id in [k for k, order in self._open.items() if order.ended is not None]:
+            del self._open[client_id]
+        return list(self._open.values())
 
     # --- the way there and back ----------------------------------------------------------------
 
@@ -174,13 +181,13 @@ class AttackingVenue:
         order = HeldOrder(
             command.client_id, command.instrument, command.kind, command.lots, command.price_ticks
         )
-        self.orders[order.client_id] = order
+        self.orders[order.client_id] = self._open[order.client_id] = order
         late = 0 < command.send_by_ms < self._schedule.now_ms
         i = command.instrument % self.n_instruments
         selling = sum(
             o.remaining_lots
-            for o in self.orders.values()
-            if o.ended is None and o.lots < 0 and o.instrument % self.n_instruments == i
+            for o in self.open_orders()
+            if o.lots < 0 and o.instrument % self.n_instruments == i
         )
         covered = command.lots > 0 or -selling <= self.lots[i]
         fits = self._takes(i, command.lots)
@@ -212,10 +219,10 @@ class AttackingVenue:
     def limit(self, order_lots_max: list[int]) -> None:
         """Take no larger orders from now on; half of the stops that are larger are dropped."""
         self.order_lots_max = order_lots_max
-        for order in list(self.orders.values()):
+        for order in self.open_orders():
             i = order.instrument % self.n_instruments
             too_large = order.kind == "stop" and not self._takes(i, order.lots)
-            if order.ended is None and too_large and self._draw.random() < 0.5:
+            if too_large and self._draw.random() < 0.5:
                 self._end(order, "cancelled")
 
     def _drop(self, order: HeldOrder) -> None:
@@ -328,7 +335,7 @@ class AttackingVenue:
             self._answer(OrderEnded(client_id, self._now_ms(), order.ended, order.filled_lots))
 
     def _show_account(self) -> None:
-        open_ids = tuple(o.client_id for o in self.orders.values() if o.ended is None)
+        open_ids = tuple(o.client_id for o in self.open_orders())
         complete = self._draw.random() < 0.95
         now_ms = self._now_ms()
         self._answer(AccountSeen(now_ms, now_ms, complete, tuple(self.lots), open_ids))
@@ -338,10 +345,10 @@ class AttackingVenue:
     def price(self, i: int, ticks: int) -> None:
         """Let an instrument trade at a price: stops at or above it are triggered."""
         self.prices[i] = ticks
-        for order in list(self.orders.values()):
+        for order in self.open_orders():
             if order.instrument % self.n_instruments != i or order.kind != "stop":
                 continue
-            if order.ended is None and not order.triggered and ticks <= order.price_ticks:
+            if not order.triggered and ticks <= order.price_ticks:
                 order.triggered = True
                 self._fill(order)
         if self._chance.happens("unknown_order"):

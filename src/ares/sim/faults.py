@@ -19,7 +19,8 @@ class Faults:
     crash, disk_full, clock_jump and clock_year (at a start: seconds, a year), command, upgrade (a
     clean stop by the old version), new_version (after a crash), crash_at_change (while it is
     upgraded or recovers),
-    limit_lowered (of an order's size, at an upgrade: open stops are larger than that).
+    limit_lowered (of an order's size, at an upgrade: open stops are larger than that). Of models:
+    model_published and slot_change at any moment, change_at_order (while an order is on its way).
     """
 
     request_lost: float = 0.0
@@ -50,6 +51,9 @@ class Faults:
     limit_lowered: float = 0.0
     new_version: float = 0.0
     crash_at_change: float = 0.0
+    model_published: float = 0.0
+    slot_change: float = 0.0
+    change_at_order: float = 0.0
 
 
 WORST = Faults(
@@ -58,7 +62,8 @@ WORST = Faults(
     late_fill=0.05, beyond_order=0.02, unknown_order=0.002, moved_capital=0.001,
     bar_missing=0.02, bar_late=0.004, bar_wrong=0.002, bar_corrected=0.01, feed_mute=0.01,
     crash=0.003, disk_full=0.003, clock_jump=0.3, clock_year=0.1, command=0.03, upgrade=0.01,
-    limit_lowered=0.6, new_version=0.9, crash_at_change=0.05,
+    limit_lowered=0.6, new_version=0.9, crash_at_change=0.05, model_published=0.02,
+    slot_change=0.01, change_at_order=0.1,
 )  # fmt: skip
 """Far more often than any real venue; a world draws each kind at a share of it, or not at all."""
 
