@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ares.core.balances import SETTLE_MS
+from ares.core.balances import ENDED_MAX, SETTLE_MS
 from ares.core.orders import DOUBT_MS_MAX
 from ares.core.snapshot import snapshot
 from ares.domain.events import EngineStarted
@@ -102,6 +102,31 @@ def test_a_mismatch_waits_for_the_answers_of_orders_that_ended(two: TwoInstrumen
     assert two.state.mismatch_ms == [0, 0]
 
 
+def test_every_order_that_ended_lately_is_looked_up_before_a_mismatch_is_one(
+    two: TwoInstruments,
+) -> None:
+    """Seed 8464: later rejections hid the piece of a sale with an execution more."""
+    entry = two.enter(0)
+    two.fill(entry, 10)
+    two.accept(two.state.lane_orders[0].stop)
+    for _ in range(ENDED_MAX + 3):
+        two.end(two.enter(1), "rejected")
+        two.end(two.enter(0), "rejected")
+    two.at_ms += 60_000
+    newest = two.lookups_of(two.account(11, 0))
+    assert len(newest) == ENDED_MAX
+    assert entry not in newest
+    two.at_ms += 100
+    for order in newest:
+        two.end(order, "rejected")
+    two.at_ms += SETTLE_MS
+    oldest = two.lookups_of(two.account(11, 0))
+    assert entry in oldest
+    assert not set(oldest) & set(newest)
+    two.at_ms += 100
+    assert two.differences_of(two.fill(entry, 1, "beyond", fee=7)) == [(0, "beyond_order", 1)]
+
+
 @pytest.mark.parametrize("is_absent", [True, False])
 def test_a_mismatch_that_every_answer_confirms_is_one(two: TwoInstruments, is_absent: bool) -> None:
     entry = two.enter(0)
@@ -176,6 +201,27 @@ def test_balances_from_before_an_execution_are_ignored(two: TwoInstruments) -> N
         two.at_ms += SETTLE_MS
         assert two.account(0, 0, ids=(), as_of_ms=before_ms) == []
     assert two.state.mismatch_ms == [0, 0]
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_an_execution_that_is_known_already_makes_no_balance_out_of_date(
+    two: TwoInstruments, is_open: bool
+) -> None:
+    """Seed 9405: each look-up repeated one, so no balance was ever taken, and no start ended."""
+    entry = two.enter(0, 10 if is_open else 4)
+    two.fill(entry, 4, "x")
+    two.accept(two.state.lane_orders[0].stop)
+    two.take(EngineStarted({}, two.state.seq, "second"), 60_000)
+    before_ms = two.at_ms
+    two.at_ms += 100
+    two.fill(entry, 4, "x")
+    two.account(as_of_ms=before_ms)
+    assert not two.state.reconciling
+    two.at_ms += 100
+    two.take(EngineStarted({}, two.state.seq, "third"))
+    two.fill(entry, 1, "news")
+    two.account(as_of_ms=two.at_ms - 1)
+    assert two.state.reconciling, "an execution that is new does"
 
 
 @pytest.mark.parametrize("lots", [(), (1,), (1, 2, 3)])

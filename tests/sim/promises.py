@@ -49,7 +49,8 @@ class Promises:
                 for o in state.orders.values()
                 if o.instrument == lane and o.lots < 0 and o.cancel.value != "sent"
             )
-            if selling > held and not state.differences:
+            # Until a start has seen the open orders nothing can be withdrawn.
+            if selling > held and not state.differences and not state.reconciling:
                 raise Finding(f"event {seq}: {selling} lots are for sale, {held} are held")
         touched = state.ended.get(getattr(event, "client_id", ""))
         for order in (*state.orders.values(), *(() if touched is None else (touched,))):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from random import Random
 
+import msgspec
 from tests.sim.finding import Finding
 from tests.sim.people import drawn_command, wanted_at_rest
 from tests.sim.promises import Promises
@@ -33,6 +34,7 @@ from ares.core.state import State
 from ares.domain.errors import ExternalError
 from ares.domain.events import Command, EngineStarted, Event, RunStarted
 from ares.domain.order_events import (
+    AccountSeen,
     ClockSkewMeasured,
     CommandGiven,
     Stopping,
@@ -175,9 +177,12 @@ class World:
         self.venue.send(command)
 
     def _post(self, event: Event) -> None:
-        """Take an event for the engine; while none runs it is lost."""
+        """Take an event for the engine, stamped as an adapter does; while none runs it is lost."""
         if not self.running:
             return
+        if isinstance(event, AccountSeen):
+            as_of_ms = event.as_of_ms + self.ahead_ms
+            event = msgspec.structs.replace(event, as_of_ms=as_of_ms)
         self.process(event)
 
     def process(self, event: Event | JournalEntry) -> None:

@@ -14,8 +14,8 @@ MOVING_MS = 30_000
 
 LOOKED_BACK_MS = 900_000
 ENDED_MAX = 20
-"""Before a mismatch of balances is one, so many orders that ended in so long are looked up, until
-each has answered or ``DOUBT_MS_MAX`` has passed."""
+"""Before a mismatch of balances is one, all orders that ended in so long are looked up, so many at
+a time, until each has answered or ``DOUBT_MS_MAX`` has passed."""
 
 SETTLE_MS = 5_000
 """Two reports of balances must agree, so far apart, before a mismatch is one."""
@@ -81,9 +81,11 @@ def _look_up_ended(state: State, lanes: tuple[int, ...], since_ms: int) -> list[
     been reported.
     """
     from_ms = since_ms - LOOKED_BACK_MS
-    ended = [o for o in state.ended.values() if o.instrument in lanes and o.ended_ms > from_ms]
-    return [
-        QueryOrder(order.client_id, order.instrument)
-        for order in ended[-ENDED_MAX:]
-        if order.reported_ms <= max(since_ms, order.ended_ms)
+    unanswered = [
+        order
+        for order in state.ended.values()
+        if order.instrument in lanes
+        and order.ended_ms > from_ms
+        and order.reported_ms <= max(since_ms, order.ended_ms)
     ]
+    return [QueryOrder(o.client_id, o.instrument) for o in unanswered[-ENDED_MAX:]]

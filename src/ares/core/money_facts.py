@@ -177,11 +177,11 @@ class FactFold:
         order = state.orders.get(id_) or state.ended.get(id_)
         if order is None or event.price_ticks <= 0:
             return
-        state.ledger_ms = state.at_ms
         was_open = order.open
         booking = execute(order, event.exec_id, event.lots)
         if booking.lots == 0 and booking.beyond == 0:
             return
+        state.ledger_ms = state.at_ms
         if was_open and moved is not None:
             self._end(order, moved)
         booked = [e for e in effects if isinstance(e, ExecutionBooked) and e.client_id == id_]

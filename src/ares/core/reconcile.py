@@ -94,11 +94,10 @@ def on_report(state: State, event: Report) -> list[Effect]:
 def _on_open(state: State, order: Order, event: Report) -> list[Effect]:
     match event:
         case OrderFilled():
-            state.ledger_ms = state.at_ms
             seen = len(order.exec_ids)
             effects = book_execution(state, order, event)
-            if len(order.exec_ids) > seen:
-                order.reported_ms = order.filled_ms = state.at_ms
+            if len(order.exec_ids) > seen:  # what was known already makes no balance out of date
+                state.ledger_ms = order.reported_ms = order.filled_ms = state.at_ms
             if order.open and order.remaining_lots == 0:  # is it larger at the venue by now?
                 doubt(order, state.at_ms)
                 return effects + ask_due(state)
@@ -163,8 +162,10 @@ def _on_closed(state: State, event: Report) -> list[Effect]:
         return []
     if order is None:
         return _of_nobody(state, event)
-    state.ledger_ms = state.at_ms
+    seen = len(order.exec_ids)
     effects = book_execution(state, order, event)
+    if len(order.exec_ids) > seen:
+        state.ledger_ms = state.at_ms
     return effects + work(state, order.instrument)
 
 
