@@ -9,7 +9,7 @@ from tests.sim.finding import Finding
 from tests.sim.slot_promises import SlotPromises
 from tests.sim.world_setup import NAKED_MS_MAX, RULES, N
 
-from ares.core.halts import ALL, BY_CLOCK, BY_DIFFERENCE
+from ares.core.halts import ALL, BY_CLOCK, BY_DIFFERENCE, BY_UNKNOWN_ORDER, is_disputed
 from ares.core.orders import Life, Request
 from ares.core.pieces import PIECES_MAX
 from ares.core.reconcile import SKEW_MS_MAX
@@ -49,8 +49,7 @@ class Promises:
                 for o in state.orders.values()
                 if o.instrument == lane and o.lots < 0 and o.cancel.value != "sent"
             )
-            # Until a start has seen the open orders nothing can be withdrawn.
-            if selling > held and not state.differences and not state.reconciling:
+            if selling > held and not is_disputed(state, lane):  # then nothing may be sent at all
                 raise Finding(f"event {seq}: {selling} lots are for sale, {held} are held")
         touched = state.ended.get(getattr(event, "client_id", ""))
         for order in (*state.orders.values(), *(() if touched is None else (touched,))):
@@ -104,7 +103,7 @@ class Promises:
         ended, and was never sent an order larger than it takes.
         """
         world = self.world
-        held = world.venue.open_orders()
+        held = [order for order in world.venue.open_orders() if order.client_id in world.sent]
         for instrument, n in Counter(o.instrument for o in held if o.kind == "entry").items():
             if n > 1:
                 raise Finding(f"{n} orders of kind entry are open in lane {instrument}")
@@ -125,7 +124,7 @@ class Promises:
                 or not world.venue.is_up
                 or world.state.reconciling
                 or self._for_sale(i) >= min(held, self._most(i))
-                or world.venue.lots[i % N] < self._held(i % N)  # a person took the coins
+                or self._free(i % N) < self._held(i % N)  # somebody took the coins
                 or self._is_excused(i)
             ):
                 self.naked_ms[i] = 0
@@ -137,9 +136,15 @@ class Promises:
 
     def _for_sale(self, i: int) -> int:
         """Return the lots that the venue sells of a lane, now or at a stop."""
-        orders = self.world.venue.open_orders()
-        selling = [o for o in orders if o.instrument == i and o.lots < 0]
+        orders, sent = self.world.venue.open_orders(), self.world.sent
+        selling = [o for o in orders if o.instrument == i and o.lots < 0 and o.client_id in sent]
         return -sum(o.remaining_lots for o in selling)
+
+    def _free(self, i: int) -> int:
+        """Return the lots in the account that no order of others sells."""
+        orders, sent = self.world.venue.open_orders(), self.world.sent
+        others = [o for o in orders if o.instrument == i and o.lots < 0 and o.client_id not in sent]
+        return self.world.venue.lots[i] + sum(o.remaining_lots for o in others)
 
     def _held(self, i: int) -> int:
         """Return the lots that all lanes of an instrument hold."""
@@ -157,8 +162,11 @@ class Promises:
         A request waits ``answer_ms`` at most; then it is looked up, and its order in doubt.
         """
         state = self.world.state
-        if any(h.reason == BY_DIFFERENCE and h.instrument in (ALL, i % N) for h in state.halts):
-            return True
+        for h in state.halts:
+            if h.reason == BY_UNKNOWN_ORDER or (
+                h.reason == BY_DIFFERENCE and h.instrument in (ALL, i % N)
+            ):
+                return True
         selling = [o for o in state.orders.values() if o.instrument == i and o.lots < 0]
         at_venue = self.world.venue.orders
         if any(o.client_id in at_venue and at_venue[o.client_id].ended for o in selling):

@@ -26,7 +26,7 @@ from ares.domain.order_events import (
     VenueDown,
     VenueUp,
 )
-from ares.sim.attacking_venue import AttackingVenue
+from ares.sim.attacking_venue import OTHER_OWNER, AttackingVenue
 from ares.sim.faults import Chance, Faults
 from ares.sim.schedule import Schedule
 
@@ -304,6 +304,24 @@ def test_trades_of_a_person_and_moved_capital_change_the_account_alone() -> None
         b.venue.price(1, 20_000)
     assert b.settle() == []
     assert b.venue.lots[1] != 100
+
+
+@pytest.mark.parametrize(
+    ("fault", "owner"), [("other_engine", OTHER_OWNER), ("second_machine", "mine")]
+)
+def test_orders_of_another_engine_are_listed_reported_and_end(fault: str, owner: str) -> None:
+    b = Bench(Faults(**{fault: 1.0}))
+    b.venue.owner = "mine"
+    b.venue.price(0, 10_000)
+    (order,) = b.venue.open_orders()
+    assert order.client_id.startswith(owner)
+    b.venue.send(AskAccount(0))
+    events = b.settle()
+    (seen,) = [e for e in events if isinstance(e, AccountSeen)]
+    assert seen.open_ids == (order.client_id,)
+    assert any(isinstance(e, OrderAccepted) and e.client_id == order.client_id for e in events)
+    assert order.ended is not None
+    assert not b.venue.received
 
 
 @pytest.mark.parametrize("seed", range(3))

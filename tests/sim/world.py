@@ -19,6 +19,7 @@ from tests.sim.world_market import Market
 from tests.sim.world_models import Learner, WorldModels
 from tests.sim.world_setup import (
     CALM_MS,
+    OWNER,
     SNAPSHOT_EVENTS,
     START_MS,
     YEAR_MS,
@@ -72,7 +73,7 @@ class World:
         self.version = self.saved_seq = 0
         self.inbox: deque[Event] = deque()
         self.venue = AttackingVenue(
-            N, self.schedule, Random(seed ^ 0x5EED), self.chance, self._post, self.units
+            N, self.schedule, Random(seed ^ 0x5EED), self.chance, self._post, self.units, OWNER
         )
         self.market = Market(self, Random(seed ^ 0xFACE))
         self.people = Random(seed ^ 0xC0DE)

@@ -29,6 +29,7 @@ from ares.kernel.trade import Rules
 START_MS = 1_704_153_600_000
 YEAR_MS = 366 * 86_400_000
 N = 2
+OWNER = "0a0b0c0d"
 MADE = 6
 """Ensembles of each instrument that can be served."""
 
@@ -48,7 +49,7 @@ CHALLENGER_RULES = ChallengerRules(10 * MINUTE_MS, 20 * MINUTE_MS, 0.25, 0.10, 3
 
 
 @cache
-def first_snapshot(amends: bool, has_challengers: bool) -> tuple[RunSetup, bytes]:
+def first_snapshot(amends: bool, has_challengers: bool = False) -> tuple[RunSetup, bytes]:
     """Return a setup of two instruments and a state with warm features; made once."""
     specs = [
         InstrumentSpec(Instrument("sim", f"T{i}/USDT"), 2, 3, order_lots_max=9_000 * i)
@@ -64,7 +65,7 @@ def first_snapshot(amends: bool, has_challengers: bool) -> tuple[RunSetup, bytes
     setup = RunSetup(
         "sim/world", lanes, (Timeframe.M1,), -1, START_MS, START_MS + 10**10, START_MS, 10_000.0,
         rules, 0.25, {}, challenger_lanes=has_challengers,
-        challenger_rules=CHALLENGER_RULES if has_challengers else None, owner="0a0b0c0d",
+        challenger_rules=CHALLENGER_RULES if has_challengers else None, owner=OWNER,
         nonce="first", traits=traits,
     )  # fmt: skip
     state = new_state(setup)

@@ -40,6 +40,7 @@ TIMEOUT_MS = 2_000
 FILL_MS = (1, 1_500)
 SLOW_FILL_MS = (2_000, 70_000)
 OUTAGE_MS = (200, 5_000)
+OTHER_OWNER = "0e0f0a0b"
 
 
 @dataclass(slots=True)
@@ -67,6 +68,7 @@ class AttackingVenue:
 
     post      : takes an event for the engine's inbox; what is posted while no engine runs is lost.
     fee       : money units of a notional in money units.
+    owner     : first digits of the engine's client ids.
     received  : how often each client id was submitted. lots: what the account holds.
     order_lots_max : of each instrument, the largest order that is taken; 0: any. too_large: how
               many larger ones were sent.
@@ -81,7 +83,9 @@ class AttackingVenue:
         chance: Chance,
         post: Callable[[Event], None],
         units: Callable[[int, int, int], int],
+        owner: str = "",
     ) -> None:
+        self.owner = owner
         self.n_instruments = n_instruments
         self.prices = [0] * n_instruments
         self.lots = [0] * n_instruments
@@ -353,12 +357,30 @@ class AttackingVenue:
                 self._fill(order)
         if self._chance.happens("unknown_order"):
             self._trade_of_a_person(i)
+        if self._chance.happens("other_engine"):
+            self._order_of_another_engine(i, OTHER_OWNER)
+        if self._chance.happens("second_machine"):
+            self._order_of_another_engine(i, self.owner)
         if self._chance.happens("moved_capital"):
             self.lots[i] = max(0, self.lots[i] + self._draw.randint(-50, 50))
 
     def _trade_of_a_person(self, i: int) -> None:
         order = HeldOrder(f"app-{self._next}", i, "entry", self._draw.choice([-9, 5, 20]), 0)
         self._execute(order, order.lots)
+
+    def _order_of_another_engine(self, i: int, owner: str) -> None:
+        """Take an order of a bot on the same account, or of one that believes to be this engine; it
+        is reported to all of them.
+        """
+        client_id = f"{owner}{self._draw.getrandbits(96):024x}"
+        lots = self._draw.choice([-30, 10, 40])
+        kind = "entry" if lots > 0 else "exit"
+        order = HeldOrder(client_id, i, kind, lots, 0)
+        self.orders[client_id] = self._open[client_id] = order
+        self._report(OrderAccepted(client_id, self._now_ms(), f"v{len(self.orders)}"))
+        self._fill_later(order)
+        cancel_ms = self._draw.randint(*SLOW_FILL_MS)
+        self._schedule.after(cancel_ms, lambda: self._drop(order))
 
     # --- helpers -------------------------------------------------------------------------------
 

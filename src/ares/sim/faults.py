@@ -14,8 +14,10 @@ class Faults:
     delayed (by seconds; otherwise 5 to 80 ms, in any order), session_lost (reports are lost until a
     new session). At the venue: rejected, cancel_refused, stop_dropped (the venue cancels it by
     itself), partly_filled, slow_fill, late_fill (after the end was reported), beyond_order,
-    unknown_order (one that is not ours), moved_capital. Of the market: bar_missing, bar_late,
-    bar_wrong, bar_corrected, feed_mute (no bars for minutes while the venue answers). At home:
+    unknown_order (a person's trade), other_engine (orders of another bot on the account),
+    second_machine (orders with this engine's own digits), moved_capital. Of the market:
+    bar_missing, bar_late, bar_wrong, bar_corrected, feed_mute (no bars for minutes while the venue
+    answers). At home:
     crash, disk_full, clock_jump and clock_year (at a start: seconds, a year), command, upgrade (a
     clean stop by the old version), new_version (after a crash), crash_at_change (while it is
     upgraded or recovers),
@@ -36,6 +38,8 @@ class Faults:
     late_fill: float = 0.0
     beyond_order: float = 0.0
     unknown_order: float = 0.0
+    other_engine: float = 0.0
+    second_machine: float = 0.0
     moved_capital: float = 0.0
     bar_missing: float = 0.0
     bar_late: float = 0.0
@@ -59,7 +63,8 @@ class Faults:
 WORST = Faults(
     request_lost=0.10, answer_lost=0.10, doubled=0.15, delayed=0.15, session_lost=0.01,
     rejected=0.10, cancel_refused=0.10, stop_dropped=0.02, partly_filled=0.5, slow_fill=0.2,
-    late_fill=0.05, beyond_order=0.02, unknown_order=0.002, moved_capital=0.001,
+    late_fill=0.05, beyond_order=0.02, unknown_order=0.002, other_engine=0.002,
+    second_machine=0.001, moved_capital=0.001,
     bar_missing=0.02, bar_late=0.004, bar_wrong=0.002, bar_corrected=0.01, feed_mute=0.01,
     crash=0.003, disk_full=0.003, clock_jump=0.3, clock_year=0.1, command=0.03, upgrade=0.01,
     limit_lowered=0.6, new_version=0.9, crash_at_change=0.05, model_published=0.02,
