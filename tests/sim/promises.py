@@ -29,6 +29,7 @@ class Promises:
     def __init__(self, world: World) -> None:
         self.world = world
         self.naked_ms: list[int] = []
+        self.losses = self.invented = 0
         self.slots = SlotPromises(world)
 
     def begin(self, state: State) -> None:
@@ -204,6 +205,7 @@ class Promises:
                 raise Finding(
                     f"instrument {i}: ledger {held}, venue {self.world.venue.lots[i]} lots"
                 )
+        self._check_outcomes()
         ledger = int(state.trade.account[0]["cash"]) - self.world.cash_start
         known = self.world.venue.received.keys()
         venue = sum(
@@ -213,3 +215,18 @@ class Promises:
         )
         if ledger != venue:  # of strangers only what was reported; the rest shows in the balances
             raise Finding(f"cash: ledger {ledger}, venue {venue}")
+
+    def _check_outcomes(self) -> None:
+        """Every execution of our orders is known, and nothing is known that did not happen."""
+        state, venue = self.world.state, self.world.venue
+        known = state.orders | state.ended
+        self.losses = sum(client_id not in known for client_id in venue.received)
+        for client_id, order in known.items():
+            held = venue.orders.get(client_id)
+            happened = set() if held is None else {e.exec_id for e in held.executions}
+            self.losses += len(happened - set(order.exec_ids))
+            self.invented += len(set(order.exec_ids) - happened)
+            if order.end_reason is not None and order.end_reason != "absent":
+                self.invented += held is None or held.ended is None
+        if self.losses or self.invented:
+            raise Finding(f"{self.losses} outcomes are lost, {self.invented} are invented")

@@ -62,8 +62,11 @@ def run_batch(seeds: range, n_events: int) -> tuple[dict[str, int], list[dict[st
         counts["orders"] += len(world.sent)
         counts["executions"] += world.venue.executions
         counts["duplicates"] += sum(n - 1 for n in world.venue.received.values())
+        counts["losses"] += world.promises.losses
+        counts["invented outcomes"] += world.promises.invented
         counts.update(f"fault {name}" for _, name in world.chance.happened)
-        counts["states compared"] += world.counts["states compared"]
+        for name in ("crashes", "states compared", "folds"):
+            counts[name] += world.counts[name]
     return dict(counts), broken
 
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections import deque
 from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
-from tests.sim.world_setup import YEAR_MS, N
+from tests.sim.world_setup import START_MS, YEAR_MS, N
 
 from ares.domain.events import BarsClosed
 from ares.domain.feed_events import BarCorrected
-from ares.domain.timeframe import MINUTE_MS
+from ares.domain.timeframe import DAY_MS, MINUTE_MS
 from ares.kernel.bars import F64
 
 if TYPE_CHECKING:
     from tests.sim.world import World
+
+RECENT = 90
+"""So many bars can be asked for again."""
 
 
 class Market:
@@ -29,14 +33,14 @@ class Market:
         self.opens, self.lows, self.highs = [list(self.prices) for _ in range(3)]
         self.is_closed = False
         self.mute_bars = 0
-        self.missed: list[BarsClosed] = []
+        self._recent: deque[BarsClosed] = deque(maxlen=RECENT)
 
     def bar(self) -> None:
         """Let a minute pass: prices move through its open, low and close; then the bar comes."""
         self._schedule.after(MINUTE_MS, self.bar)
         if self.is_closed:
             return
-        if self._chance.happens("feed_mute"):
+        if self._happens("feed_mute"):
             self.mute_bars = self._world.draw.randint(2, 10)
         rows, here = [], bytearray()
         for i in range(N):
@@ -44,32 +48,43 @@ class Market:
             low = min(self.lows[i], opened, close)
             high = max(self.highs[i], opened, close)
             bar = [opened / 100, high / 100, low / 100, close / 100, 400.0]
-            if self._chance.happens("bar_wrong"):
+            if self._happens("bar_wrong"):
                 bar[self._draw.randrange(4)] = self._draw.choice([0.0, -1.0, float("nan"), 1e12])
                 if bar[1] == 1e12:
                     bar[0] = bar[3] = 1e12  # a bar of its own, and quite impossible
             rows.append(bar)
-            here.append(not self._chance.happens("bar_missing"))
+            here.append(not self._happens("bar_missing"))
         self._trade_a_minute()
         ts_ms = self._schedule.now_ms // MINUTE_MS * MINUTE_MS
-        if self._chance.happens("bar_wrong"):
+        if self._happens("bar_wrong"):
             ts_ms += self._draw.choice([YEAR_MS, -MINUTE_MS])
         event = BarsClosed(ts_ms, np.array(rows).tobytes(), bytes(here), b"\0" * N)
         for i in range(N):
             if not here[i]:
                 self._send_late(event, i)
-        if self.mute_bars:
-            self.mute_bars -= 1
-            self.missed.append(event)
-        elif self._chance.happens("bar_late"):
+        if self.mute_bars or not self._world.running:
+            self.mute_bars = max(0, self.mute_bars - 1)
+            self._recent.append(event)
+        elif self._happens("bar_late"):
             self._schedule.after(
                 self._world.draw.randint(1_000, 120_000), lambda: self._process(event)
             )
         else:
             self._catch_up()
+            if ts_ms <= self._schedule.now_ms:
+                self._recent.append(event)
             self._process(event)
-        if self._chance.happens("bar_corrected"):
+        if self._happens("bar_corrected"):
             self._correct(event, np.array(rows))
+
+    def _happens(self, fault: str) -> bool:
+        """Return whether a fault of the feed happens now.
+
+        Features are cold for hours after a bar that is lost for ever: three quarters of each day
+        have none, so that long worlds trade.
+        """
+        is_disturbed = (self._schedule.now_ms - START_MS) % DAY_MS < DAY_MS // 4
+        return is_disturbed and self._chance.happens(fault)
 
     def _send_late(self, event: BarsClosed, instrument: int) -> None:
         """Send one instrument's bar minutes after its instant, also where newer ones came."""
@@ -78,11 +93,13 @@ class Market:
         self._schedule.after(self._world.draw.randint(1, 150_000), lambda: self._process(late))
 
     def _catch_up(self) -> None:
-        """Send the bars that the engine missed while the feed was mute; some are lost for ever."""
-        missed, self.missed = self.missed, []
+        """Send what the engine missed while the feed was mute, or lost when its process ended; some
+        bars are lost for ever.
+        """
+        missed = [event for event in self._recent if event.ts_ms > self._world.state.now_ms]
         for k, event in enumerate(missed):
             ends = k == len(missed) - 1
-            if ends or not self._chance.happens("bar_missing"):
+            if ends or not self._happens("bar_missing"):
                 self._process(msgspec.structs.replace(event, kind="catch_up", catch_up_ends=ends))
 
     def _correct(self, event: BarsClosed, rows: F64) -> None:
