@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from ares.core.execution import FAILURES_NAKED
 from ares.core.halts import ALL, BY_CLOCK, BY_DOUBT, BY_START, BY_UNKNOWN_ORDER, BY_VENUE
 from ares.core.orders import DOUBT_MS_MAX, Life
 from ares.core.reconcile import SKEW_MS_MAX
@@ -21,6 +22,7 @@ from ares.domain.order_events import (
     HaltChanged,
     OrderAbsent,
     OrderAccepted,
+    OrderEnded,
     OrderFilled,
     OrderMoved,
     OrderUnknown,
@@ -230,6 +232,31 @@ def test_an_execution_with_our_digits_that_the_journal_does_not_know_halts_all(
     assert two.halts == [(0, "difference")], "a person's own trade"
     two.take(OrderFilled(two.owner + "0" * 24, two.at_ms, 3, 10_000, 0, "y", 0))
     assert (ALL, BY_UNKNOWN_ORDER) in two.halts
+
+
+@pytest.mark.parametrize("what", ["end", "session", "start"])
+def test_what_was_refused_is_tried_at_once_when_somebody_elses_order_has_ended(
+    two: TwoInstruments, what: str
+) -> None:
+    """Seed 182: another bot's order had locked the coins, and the next try was 30 s away."""
+    stop = two.hold(0)
+    two.leave(0)
+    two.end(stop, "cancelled")
+    for _ in range(2 * FAILURES_NAKED):
+        two.end(two.state.lane_orders[0].exit, "rejected")
+        while not two.state.lane_orders[0].exit:
+            two.wake()
+    two.end(two.state.lane_orders[0].exit, "rejected")
+    assert two.orders_of(two.take(OrderAccepted("app-1", two.at_ms), 1_000)) == []
+    if what == "end":
+        effects = two.take(OrderEnded("app-1", two.at_ms, "cancelled", 0))
+    elif what == "session":
+        two.take(VenueDown(two.at_ms))
+        effects = two.take(VenueUp(two.at_ms, 2))
+    else:
+        two.take(EngineStarted({}, two.state.seq, "second"))
+        effects = two.account(10, 0)
+    assert two.orders_of(effects) == [("exit", -10)]
 
 
 # --- open orders ---------------------------------------------------------------------------------

@@ -142,10 +142,16 @@ class Promises:
         return -sum(o.remaining_lots for o in selling)
 
     def _free(self, i: int) -> int:
-        """Return the lots in the account that no order of others sells."""
-        orders, sent = self.world.venue.open_orders(), self.world.sent
-        others = [o for o in orders if o.instrument == i and o.lots < 0 and o.client_id not in sent]
-        return self.world.venue.lots[i] + sum(o.remaining_lots for o in others)
+        """Return the lots in the account that no order of others sells, as far as is known."""
+        world = self.world
+        others = [
+            order
+            for client_id, order in world.venue.orders_of_others.items()
+            if order.instrument == i
+            and order.lots < 0
+            and (order.ended is None or client_id not in world.ends_reported)
+        ]
+        return world.venue.lots[i] + sum(o.remaining_lots for o in others)
 
     def _held(self, i: int) -> int:
         """Return the lots that all lanes of an instrument hold."""

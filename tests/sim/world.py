@@ -38,9 +38,11 @@ from ares.domain.order_events import (
     AccountSeen,
     ClockSkewMeasured,
     CommandGiven,
+    OrderEnded,
     Stopping,
     SubmitOrder,
     TimeReached,
+    VenueUp,
 )
 from ares.domain.run import RunSetup
 from ares.domain.timeframe import MINUTE_MS
@@ -94,6 +96,7 @@ class World:
         self.promises = Promises(self)
         self.counts: Counter[str] = Counter()
         self.sent: set[str] = set()
+        self.ends_reported: set[str] = set()
         self.state: State
         self.loop: Loop
 
@@ -181,10 +184,19 @@ class World:
         """Take an event for the engine, stamped as an adapter does; while none runs it is lost."""
         if not self.running:
             return
+        if isinstance(event, OrderEnded):
+            self.ends_reported.add(event.client_id)
+        elif isinstance(event, VenueUp):
+            self._note_ends()
         if isinstance(event, AccountSeen):
             as_of_ms = event.as_of_ms + self.ahead_ms
             event = msgspec.structs.replace(event, as_of_ms=as_of_ms)
         self.process(event)
+
+    def _note_ends(self) -> None:
+        """Take the ends of others' orders as known: a start and a new session look anew."""
+        others = self.venue.orders_of_others.items()
+        self.ends_reported |= {client_id for client_id, order in others if order.ended}
 
     def process(self, event: Event | JournalEntry) -> None:
         """Let the engine take an event, or finish one that was journaled before a crash."""
@@ -279,6 +291,7 @@ class World:
         self.loop = Loop(state, self.journal, self, served.models, self, self.inbox, watchers)
         self.running = True
         self.promises.begin(state)
+        self._note_ends()
         self._set_clock(state)
         self.clock_known = False
         self.schedule.after(self.draw.randint(50, 1_500), self._measure_clock)

@@ -156,6 +156,8 @@ def _absent(state: State, order: Order, event: OrderAbsent) -> list[Effect]:
 def _on_closed(state: State, event: Report) -> list[Effect]:
     """Take a report on an order that is not open: late executions count, the rest is no news."""
     order = state.ended.get(event.client_id)
+    if order is None and isinstance(event, OrderEnded):
+        return _try_again(state)
     if not isinstance(event, OrderFilled):
         if order is not None and _is_whole(order, event):
             order.reported_ms = state.at_ms
@@ -167,6 +169,18 @@ def _on_closed(state: State, event: Report) -> list[Effect]:
     if len(order.exec_ids) > seen:
         state.ledger_ms = state.at_ms
     return effects + work(state, order.instrument)
+
+
+def _try_again(state: State) -> list[Effect]:
+    """Try at once what the venue refused: an order of somebody else has ended, and what it had
+    locked is free.
+    """
+    effects: list[Effect] = []
+    for lane, placed in enumerate(state.lane_orders):
+        if placed.failures:
+            placed.failures = placed.retry_ms = 0
+            effects += work(state, lane)
+    return effects
 
 
 def _is_whole(order: Order, event: Report) -> bool:
@@ -305,8 +319,9 @@ def on_start(state: State, clock_ms: int = 0) -> list[Effect]:
 
 
 def _begin_protection(state: State) -> None:
-    """Count the time without a stop anew: until now none could be placed."""
+    """Count the time without a stop and the failures anew: until now none could be placed."""
     for placed in state.lane_orders:
+        placed.failures = placed.retry_ms = 0
         if placed.unprotected_ms:
             placed.unprotected_ms = state.at_ms
 

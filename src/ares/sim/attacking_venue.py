@@ -92,6 +92,7 @@ class AttackingVenue:
         self.order_lots_max = [0] * n_instruments
         self.cash_of: dict[str, int] = {}
         self.orders: dict[str, HeldOrder] = {}
+        self.orders_of_others: dict[str, HeldOrder] = {}
         self._open: dict[str, HeldOrder] = {}
         self.received: Counter[str] = Counter()
         self.executions = self.uncovered = self.too_large = 0
@@ -376,7 +377,8 @@ class AttackingVenue:
         lots = self._draw.choice([-30, 10, 40])
         kind = "entry" if lots > 0 else "exit"
         order = HeldOrder(client_id, i, kind, lots, 0)
-        self.orders[client_id] = self._open[client_id] = order
+        self.orders[client_id] = self.orders_of_others[client_id] = order
+        self._open[client_id] = order
         self._report(OrderAccepted(client_id, self._now_ms(), f"v{len(self.orders)}"))
         self._fill_later(order)
         cancel_ms = self._draw.randint(*SLOW_FILL_MS)
