@@ -29,7 +29,10 @@ class SlotPromises:
         self._held: list[int] = []
 
     def begin(self, state: State) -> None:
-        """Take the slots and positions of a start."""
+        """Take the slots and positions of a start, which serves what the slots need."""
+        missing = packages_needed(state) - self._world.served.models.scorers.keys()
+        if missing:
+            raise Finding(f"event {state.seq}: {missing} are needed and not served")
         self._stages = [slot.stage for slot in state.slots]
         self._held = _held(state)
 
@@ -73,9 +76,6 @@ class SlotPromises:
             raise Finding(f"event {seq}: an ensemble was published, and nothing followed")
         for fact in changed.values():
             self._world.counts[f"slot {fact.move}"] += 1
-        missing = packages_needed(state) - self._world.served.models.scorers.keys()
-        if changed and missing:
-            raise Finding(f"event {seq}: {missing} are needed and not served")
 
     def _check_entry(self, seq: int, order: SubmitOrder) -> None:
         """Only champions and canaries buy, each no more than its share of the largest position."""

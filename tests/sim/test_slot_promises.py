@@ -51,4 +51,4 @@ def test_a_start_that_does_not_load_what_a_rollback_restores_is_found(
                 self.load(slot.ensemble)
 
     monkeypatch.setattr(HotSwap, "load_all", load_lanes)
-    assert first_finding("recover")
+    assert first_finding("needed and not served")
