@@ -46,6 +46,7 @@ NOUNS = {
     ),
     "news": Noun("ares.cli.news", "app", "News: import, fetch, list, check."),
     "train": Noun("ares.cli.train", "command", "Train candidate models and report their evidence."),
+    "sweep": Noun("ares.cli.sweep", "command", "Try many recipes; each counts as a trial."),
     "models": Noun(
         "ares.cli.models",
         "app",

@@ -8,11 +8,13 @@ from typing import Literal, TypeVar
 
 from ares.domain.errors import UserError
 from ares.domain.strategy import Parameter
+from ares.domain.sweep import SweepParameter
 from ares.domain.timeframe import Timeframe
 from ares.research.window import parse_utc
 
 T = TypeVar("T", bound=str)
 OFF = ("off", "none", "no")
+STEPS_MAX = 1_000
 
 FRACTION_BELOW = 0.05
 """A cost without a unit is a fraction below this, and basis points above 1."""
@@ -163,3 +165,36 @@ def parameter_value(text: str) -> Parameter:
     except ValueError:
         value = _number(plain)
         return plain if value is None else value
+
+
+def sweep_parameter(text: str) -> SweepParameter:
+    """Return the values of ``NAME=1,2,5``, ``NAME=1:2:0.5`` or the range ``NAME=1:2``.
+
+    >>> sweep_parameter("learning.width=1:2:0.5").choices
+    (1.0, 1.5, 2.0)
+    >>> sweep_parameter("strategy.fast=5:50").whole
+    True
+    """
+    name, equals, values = text.partition("=")
+    how = f"--param {text}: write NAME=1,2,5 or NAME=FROM:TO:STEP, such as learning.width=1:2:0.5"
+    if not equals or not name.strip() or not values.strip():
+        raise UserError(how)
+    if ":" not in values:
+        choices = tuple(parameter_value(value) for value in values.split(","))
+        if len(set(choices)) < len(choices):
+            raise UserError(f"--param {text}: a value is named twice")
+        return SweepParameter(name.strip(), choices)
+    bounds = [parameter_value(part) for part in values.split(":")]
+    numbers = [b for b in bounds if isinstance(b, int | float) and not isinstance(b, bool)]
+    if len(numbers) != len(bounds) or len(bounds) > 3 or not numbers[0] < numbers[1]:
+        raise UserError(how)
+    low, high = numbers[:2]
+    if len(numbers) == 2:
+        return SweepParameter(name.strip(), (), low, high)
+    step = numbers[2]
+    if not 0 < step <= high - low or (high - low) / step > STEPS_MAX:
+        raise UserError(f"--param {text}: a step from {low:g} to {high:g} in at most {STEPS_MAX}")
+    count = math.floor((high - low) / step + 1e-9) + 1
+    whole = all(isinstance(number, int) for number in numbers)
+    steps = tuple(low + k * step if whole else round(low + k * step, 12) for k in range(count))
+    return SweepParameter(name.strip(), tuple(map(int if whole else float, steps)))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from ares.domain.trial import Trial
 from ares.kernel.bars import F64
@@ -48,16 +50,34 @@ def trial_statistics(
     account : of the evaluated recipe.
     single_package : as in ``recipes_tried``.
     """
+    return recipe_statistics(
+        trials, scope, recipe_hash, account.days, account.daily, single_package=single_package
+    )
+
+
+def recipe_statistics(
+    trials: Sequence[Trial],
+    scope: str,
+    recipe_hash: str,
+    days: NDArray[np.integer[Any]],
+    daily: F64,
+    *,
+    single_package: bool,
+) -> TrialStatistics:
+    """Return the statistics of the recipes tried, of a recipe with these daily returns.
+
+    days, daily : (n_days,) UTC days since the epoch, and the returns on them.
+    """
     newest = _newest(trials, scope, recipe_hash, single_package)
-    results = [(account.days, account.daily)]
+    results = [(days, daily)]
     for name, last in newest.items():
         if last is not None and name != recipe_hash and last.daily:
-            daily = np.frombuffer(last.daily, "<f8")
-            results.append((last.first_day + np.arange(len(daily)), daily))
-    ratios = [found.sharpe for _, daily in results if (found := moments(daily)) is not None]
+            other = np.frombuffer(last.daily, "<f8")
+            results.append((last.first_day + np.arange(len(other)), other))
+    ratios = [found.sharpe for _, returns in results if (found := moments(returns)) is not None]
     variance = trial_variance(np.array(ratios)) if len(newest) > 1 else None
-    if variance is None and len(account.daily) >= OBSERVATIONS_MIN:
-        variance = 1.0 / len(account.daily)
+    if variance is None and len(results[0][1]) >= OBSERVATIONS_MIN:
+        variance = 1.0 / len(results[0][1])
     return TrialStatistics(len(newest), len(results), variance, _pbo(results))
 
 

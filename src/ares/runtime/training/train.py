@@ -12,7 +12,7 @@ from ares.adapters.worker_pool import Task, TaskFailed, WorkerPool
 from ares.domain.errors import UserError
 from ares.domain.instrument import Instrument
 from ares.domain.model import Ensemble
-from ares.domain.package import Package
+from ares.domain.package import Package, PackageCard
 from ares.domain.trial import Trial, ensemble_trial
 from ares.domain.utc import utc_iso
 from ares.kernel.features.user import UserFeatures
@@ -111,7 +111,7 @@ def train(
     read_registry(paths.journals)  # a damaged journal is found before the work
     user = None if rules.context.user is None or request.strategy else rules.context.user.load()
     jobs, remarks = package_jobs(rules, request, created, user)
-    _require_no_leak(rules, jobs[0].columns(), jobs)
+    require_no_leak_in(rules, jobs[0].columns(), jobs)
     session = _Session(
         ModelStore(paths.models),
         rules,
@@ -147,7 +147,7 @@ def _train_all(
         on_progress(done, total, task.label)
 
 
-def _require_no_leak(
+def require_no_leak_in(
     rules: TrainingRules, user: UserFeatures | None, jobs: list[PackageJob]
 ) -> None:
     """Raise UserError where the user's features leak, or fail, on what is to be trained on."""
@@ -176,20 +176,22 @@ def _save_package(
     job: PackageJob = task.argument
     package = session.store.add(result.package)
     session.packages.append((package, result, job.recipe))
-    card = package.card
-    session.record_trial(
-        Trial(
-            kind="package",
-            scope="universe" if card.scope == "universe" else card.instruments[0],
-            timeframe=card.timeframe.value,
-            recipe_hash=card.recipe_hash,
-            subject=card.ref,
-            data_hash=card.data_hash,
-            data_from_ms=card.data_from_ms,
-            data_to_ms=card.data_to_ms,
-            validation=card.validation,
-            created_at=card.created_at,
-        )
+    session.record_trial(package_trial(package.card))
+
+
+def package_trial(card: PackageCard) -> Trial:
+    """Return the trial that a package is."""
+    return Trial(
+        kind="package",
+        scope="universe" if card.scope == "universe" else card.instruments[0],
+        timeframe=card.timeframe.value,
+        recipe_hash=card.recipe_hash,
+        subject=card.ref,
+        data_hash=card.data_hash,
+        data_from_ms=card.data_from_ms,
+        data_to_ms=card.data_to_ms,
+        validation=card.validation,
+        created_at=card.created_at,
     )
 
 
