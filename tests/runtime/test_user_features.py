@@ -44,10 +44,8 @@ SPLIT_MS = FROM_MS + 12 * DAY_MS
 HEAD = "from ares.kernel.features.user import feature\n@feature(warmup_bars=3)\n"
 LEAKY = HEAD + "def f(bars):\n    return float(bars.close.base[-1])\n"
 FAILING = HEAD + "def f(bars):\n    return bars.close[3]\n"
-# The newest 640 bars are tried; this one fails on the very first bars of the history only.
-FAILING_LATER = (
-    HEAD + f"def f(bars):\n    return 1.0 / max(0, int(bars.ts_ms[-1]) - {FROM_MS + DAY_MS})\n"
-)
+# The newest 640 bars are tried; this one fails on one of the first bars of the history only.
+FAILING_LATER = HEAD + "def f(bars):\n    return 1.0 / int(float(bars.close[-1]) != {CLOSE})\n"
 
 
 @dataclass(frozen=True)
@@ -287,7 +285,11 @@ def test_workers_load_the_module_and_their_finds_stop_the_training(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """A function that fails on bars which the leak test did not show it, in a real worker."""
-    workspace = other(FAILING_LATER, learning={"workers": 1})
+    bars = simulate(("BTC/USDT",), days=16, edge=4.0).bars["BTC/USDT"]
+    (closes,) = (bars.close[4::5],)
+    early, late = closes[288:2_000].tolist(), set(closes[2_800:].tolist())
+    close = next(value for value in early if value not in late)
+    workspace = other(FAILING_LATER.replace("{CLOSE}", repr(close)), learning={"workers": 1})
     monkeypatch.setenv("ARES_WORKSPACE", str(workspace.root))
     assert run(["train"]) == 2
     error = capsys.readouterr().err.strip().splitlines()[-1]

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from ares.adapters.purity import pure
 from ares.adapters.user_module import executed_source, load_problem
 from ares.domain.code_hash import source_hash
 from ares.domain.errors import ExternalError, UserError
@@ -81,7 +82,7 @@ def _loaded(path: str, source: bytes, name: str, parameters: tuple[tuple[str, Pa
             f"{WARMUP_BARS_MAX}"
         )
     spec = StrategySpec(name, source_hash(source), bound)
-    function = partial(strategy.function, **bound)
+    function = partial(pure(strategy.function), **bound)
     column = UserFeature(spec.column, bars, function, "strategy", path)
     return LoadedStrategy(spec, UserFeatures((column,), path, spec.hash))
 

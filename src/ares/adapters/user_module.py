@@ -10,9 +10,11 @@ import importlib
 import importlib.util
 import sys
 import traceback
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
+from ares.adapters.purity import ImpureError, guarded_import, pure, require_pure_source
 from ares.domain.code_hash import source_hash
 from ares.domain.errors import UserError
 from ares.kernel.features.catalogue import FEATURE_NAMES
@@ -37,7 +39,8 @@ def load_user_features(module: str, folder: Path | None = None) -> UserFeatures:
         )
     for feature in found:
         _check(feature, file_name, [other.name for other in found])
-    return UserFeatures(found, file_name, code_hash)
+    guarded = tuple(replace(feature, function=pure(feature.function)) for feature in found)
+    return UserFeatures(guarded, file_name, code_hash)
 
 
 def _check(feature: UserFeature, file_name: str, names: list[str]) -> None:
@@ -62,7 +65,7 @@ def _imported(module: str, folder: Path) -> tuple[ModuleType, str]:
     try:
         if file.is_file():
             return _executed(file)
-        loaded = importlib.import_module(module)
+        loaded = _imported_by_name(module)
         return loaded, _hash_of_installed(loaded)
     except Exception as error:
         raise load_problem(f"features.module '{module}'", error) from error
@@ -73,11 +76,22 @@ def load_problem(where: str, error: Exception) -> UserError:
 
     where : names it.
     """
+    if isinstance(error, ImpureError):
+        return UserError(f"{where}: {error}")
     if isinstance(error, ModuleNotFoundError):
         return UserError(f"{where} needs '{error.name}': install it")
     steps = traceback.extract_tb(error.__traceback__)
     line = error.lineno if isinstance(error, SyntaxError) else steps[-1].lineno
     return UserError(f"{where} cannot be loaded: {type(error).__name__}: {error} (line {line})")
+
+
+def _imported_by_name(module: str) -> ModuleType:
+    """Import a module that is installed, refused what a file of the workspace is refused."""
+    with guarded_import():
+        loaded = importlib.import_module(module)
+    if loaded.__file__ is not None and loaded.__file__.endswith(".py"):
+        require_pure_source(Path(loaded.__file__).read_bytes())
+    return loaded
 
 
 def _installed(module: str) -> bool:
@@ -103,7 +117,7 @@ def _executed(file: Path) -> tuple[ModuleType, str]:
 
 
 def executed_source(source: bytes, path: str) -> ModuleType:
-    """Return the module of a source; raise what it raises.
+    """Return the module of a source; raise what it raises, ImpureError where it reaches outside.
 
     path : of its file, for tracebacks.
     """
@@ -112,7 +126,10 @@ def executed_source(source: bytes, path: str) -> ModuleType:
     loaded.__file__ = path
     sys.modules[name] = loaded  # dataclasses look up their module here
     try:
-        exec(compile(source, path, "exec"), vars(loaded))
+        code = compile(source, path, "exec")
+        require_pure_source(source)
+        with guarded_import():
+            exec(code, vars(loaded))
     except BaseException:
         del sys.modules[name]
         raise

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ares.domain.errors import UserError
-from ares.domain.timeframe import Timeframe
+from ares.domain.timeframe import DAY_MS, Timeframe
 from ares.domain.utc import utc_text
-from ares.kernel.bars import I64, Bars
+from ares.kernel.bars import F64, I64, Bars
 from ares.kernel.features import features_of
 from ares.kernel.features.user import UserFeatures
 
 CUTS = 12
+WEEK_MS = 7 * DAY_MS
+WEEKS_MOVED = (-626, 417)
+"""By how much bars are moved: to years in which no file that a user has holds them."""
+
 GOLDEN = 0.6180339887498949
 
 
@@ -147,24 +151,82 @@ def at_close(
 
 
 def check_user_features(features: UserFeatures, bars: Bars, interval_ms: int) -> LeakReport:
-    """Return the clean report of a user's features, or raise UserError naming those that leak.
+    """Return the clean report of a user's features, or raise UserError naming those that are not
+    the same for the same bars, or leak.
 
     bars : a few hundred bars of the timeframe are enough.
     """
 
-    def columns(part: Bars) -> NDArray[np.float32]:
+    def exact(part: Bars) -> F64:
         if not features.takes_rows:
-            return features.of(part, interval_ms)
+            return features.exact(part, interval_ms)
         timeframe = next(timeframe for timeframe in Timeframe if timeframe.ms == interval_ms)
         table = features_of(part, timeframe, None)
-        return features.of(part, interval_ms, table.warm, table.values)
+        return features.exact(part, interval_ms, table.warm, table.values)
 
-    report = leak_test(at_close(columns, interval_ms), bars, features.names, interval_ms)
+    _require_deterministic(features, bars, exact)
+    columns = at_close(lambda part: exact(part).astype(np.float32), interval_ms)
+    report = leak_test(columns, bars, features.names, interval_ms)
     if not report.clean:
         raise UserError(
             f"{features.path}: {report.line()}: a feature may use only the bars that it is given"
         )
+    moved = moved_columns(exact, bars, features.names)
+    if moved:
+        (name, weeks, ts_ms), *_ = moved
+        line = next(feature.source_line() for feature in features.features if feature.name == name)
+        raise UserError(
+            f"{features.path}: look-ahead leakage in {len(moved)} of {len(features.names)} columns"
+            f" ({', '.join(name for name, _, _ in moved)}): '{name}' ({line}) changes at the bar"
+            f" of {utc_text(ts_ms)} when the same bars are moved by {weeks} weeks: it looks"
+            " something up by time. Data from outside are external series, see docs/SERIES.md"
+        )
     return report
+
+
+def moved_columns(
+    compute: Callable[[Bars], NDArray[Any]], bars: Bars, names: Sequence[str]
+) -> list[tuple[str, int, int]]:
+    """Return (column, weeks, first bar) of each column that changes when the bars are moved by
+    whole weeks to other years.
+
+    A function of past bars and of the time of the week does not change; a look-up by time does.
+
+    compute : bars to (n_bars, n_columns).
+    """
+    before = np.asarray(compute(_copied(bars)))
+    found: dict[str, tuple[str, int, int]] = {}
+    for weeks in WEEKS_MOVED:
+        after = np.asarray(compute(moved_by(bars, weeks)))
+        changed = ~_same(before, after)
+        for f in np.flatnonzero(changed.any(axis=0)).tolist():
+            first = int(np.flatnonzero(changed[:, f])[0])
+            found.setdefault(names[f], (names[f], weeks, int(bars.ts_ms[first])))
+    return list(found.values())
+
+
+def moved_by(bars: Bars, weeks: int) -> Bars:
+    """Return the bars as if they had opened so many weeks later."""
+    return replace(_copied(bars), ts_ms=bars.ts_ms + weeks * WEEK_MS)
+
+
+def _require_deterministic(
+    features: UserFeatures, bars: Bars, exact: Callable[[Bars], F64]
+) -> None:
+    """Raise UserError where two calls with the same bars differ, before any rounding."""
+    first, second = exact(_copied(bars)), exact(_copied(bars))
+    changed = ~_same(first, second)
+    if not changed.any():
+        return
+    f = int(np.flatnonzero(changed.any(axis=0))[0])
+    t = int(np.flatnonzero(changed[:, f])[0])
+    feature = features.features[f]
+    raise UserError(
+        f"{features.path}: '{feature.name}' ({feature.source_line()}) is not deterministic: at the "
+        f"bar of {utc_text(int(bars.ts_ms[t]))} it returned {float(first[t, f])!r}, then "
+        f"{float(second[t, f])!r} for the same bars: use no clock, no random numbers, and keep "
+        "nothing between calls"
+    )
 
 
 def _futures(

@@ -59,8 +59,9 @@ def test_no_function_can_spoil_anothers_bars(walk: Walk, user_module: Any) -> No
         ("return bars.close[99]", r"IndexError.*mine\.py, line 5"),
         ("return float('nan')", "returned nan"),
         ("return 1e300", "finite number"),
-        ("return None", "TypeError"),
-        ("return 'up'", "ValueError"),
+        ("return None", r"returned None .*mine\.py, line 4\)"),
+        ("return 'up'", "returned 'up'"),
+        ("return np.zeros(2).reshape(3)", r"ValueError.*mine\.py, line 5\)"),
     ],
 )
 def test_a_failing_function_is_named(walk: Walk, user_module: Any, body: str, message: str) -> None:
@@ -70,7 +71,21 @@ def test_a_failing_function_is_named(walk: Walk, user_module: Any, body: str, me
     assert "\n" not in str(caught.value)
 
 
-LEAKS = {
+LEAK = """
+@feature(warmup_bars=5)
+def f(bars):
+    whole = bars.close.base
+    return float(whole[-1])
+"""
+
+LOOK_UP = """
+KNOWN = {KNOWN}
+@feature(warmup_bars=5)
+def f(bars):
+    return KNOWN.get(int(bars.ts_ms[-1]) + 12 * 60_000, 0.0)
+"""
+
+CHANGES = {
     "remembers what it saw in another run": """
 seen = {}
 @feature(warmup_bars=5)
@@ -86,16 +101,41 @@ def f(bars):
     calls[0] += 1
     return float(calls[0])
 """,
-    "looks past its window": """
+    "differs by less than float32 shows": """
+calls = [0]
 @feature(warmup_bars=5)
 def f(bars):
-    whole = bars.close.base
-    return float(whole[-1])
+    calls[0] += 1
+    return 1.0 + 1e-12 * calls[0]
 """,
 }
 
 
-@pytest.mark.parametrize("way", LEAKS)
-def test_a_leaky_function_may_not_be_used(walk: Walk, user_module: Any, way: str) -> None:
+def test_a_leaky_function_may_not_be_used(walk: Walk, user_module: Any) -> None:
     with pytest.raises(UserError, match=r"mine\.py: look-ahead leakage in 1 of 1 columns \(f\)"):
-        check_user_features(user_module.load(LEAKS[way]), walk(1, 300), 60_000)
+        check_user_features(user_module.load(LEAK), walk(1, 300), 60_000)
+
+
+@pytest.mark.parametrize("way", CHANGES)
+def test_a_function_that_is_not_the_same_again_is_named_so(
+    walk: Walk, user_module: Any, way: str
+) -> None:
+    what = r"mine\.py: 'f' \(mine\.py, line \d+\) is not deterministic: at the bar of "
+    with pytest.raises(UserError, match=what):
+        check_user_features(user_module.load(CHANGES[way]), walk(1, 300), 60_000)
+
+
+def test_a_look_up_by_time_is_a_leak(walk: Walk, user_module: Any) -> None:
+    """It knows the close of twelve bars later, and no change of the bars shows that."""
+    bars = walk(1, 300)
+    known = dict(zip(bars.ts_ms.tolist(), bars.close.tolist(), strict=True))
+    features = user_module.load(LOOK_UP.replace("{KNOWN}", repr(known)))
+    what = r"mine\.py: look-ahead leakage .* \(f\): 'f' \(mine\.py, line \d+\) changes .* weeks"
+    with pytest.raises(UserError, match=what):
+        check_user_features(features, bars, 60_000)
+
+
+def test_the_time_of_the_week_may_be_used(walk: Walk, user_module: Any) -> None:
+    hour = "int(bars.ts_ms[-1]) // 3_600_000 % 168"
+    features = user_module.load(f"@feature(warmup_bars=1)\ndef f(bars):\n    return {hour}\n")
+    assert check_user_features(features, walk(1, 300), 60_000).clean

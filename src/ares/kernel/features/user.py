@@ -19,6 +19,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,7 +28,7 @@ from numpy.typing import NDArray
 
 from ares.domain.errors import UserError
 from ares.domain.utc import utc_text
-from ares.kernel.bars import Bars, Bools
+from ares.kernel.bars import F64, Bars, Bools
 from ares.kernel.features.strategy import FeatureRow
 
 WARMUP_BARS_MAX = 256
@@ -52,6 +53,17 @@ class UserFeature:
     def __call__(self, bars: Bars) -> float:
         """Return the function's value."""
         return float(self.function(bars))
+
+    def source_line(self, error: BaseException | None = None) -> str:
+        """Return the user's file and line: where the error was raised, or passed through last;
+        without one, where the function begins.
+        """
+        code = getattr(plain_function(self.function), "__code__", None)
+        if code is None:
+            return self.name
+        steps = traceback.extract_tb(None if error is None else error.__traceback__)
+        lines = [step.lineno for step in steps if step.filename == code.co_filename]
+        return f"{Path(code.co_filename).name}, line {lines[-1] if lines else code.co_firstlineno}"
 
 
 def feature(*, warmup_bars: int) -> Callable[[Function], UserFeature]:
@@ -116,8 +128,18 @@ class UserFeatures:
 
         Raises UserError where a function fails or returns no finite number.
         """
+        return self.exact(bars, interval_ms, wanted, rows).astype(np.float32)
+
+    def exact(
+        self,
+        bars: Bars,
+        interval_ms: int,
+        wanted: Bools | None = None,
+        rows: NDArray[np.float32] | None = None,
+    ) -> F64:
+        """Return what ``of`` returns before it is rounded to float32."""
         bars = _locked(bars)
-        values = np.full((len(bars), len(self.features)), np.nan, np.float32)
+        values = np.full((len(bars), len(self.features)), np.nan)
         age = bars_since_break(bars.ts_ms, interval_ms)
         if wanted is not None:
             age = np.where(wanted, age, 0)
@@ -145,26 +167,37 @@ class UserFeatures:
                 values[f] = self._value(feature, bars[len(bars) - feature.warmup_bars :], row)
         return values
 
-    def _value(
-        self, feature: UserFeature, window: Bars, row: NDArray[np.float32] | None
-    ) -> np.float32:
+    def _value(self, feature: UserFeature, window: Bars, row: NDArray[np.float32] | None) -> float:
         """Return the value of a feature at the last bar of its window."""
         where = f"{feature.kind} '{feature.name}' of {feature.path or self.path}"
         when = f"at the bar of {utc_text(int(window.ts_ms[-1]))}"
         try:
-            value = float(_called(feature, window, row))
+            found = _called(feature, window, row)
         except Exception as error:
-            line = traceback.extract_tb(error.__traceback__)[-1]
             raise UserError(
                 f"{where} failed {when}: {type(error).__name__}: {error} "
-                f"({Path(line.filename).name}, line {line.lineno}): correct it or remove it"
+                f"({feature.source_line(error)}): correct it or remove it"
             ) from error
+        try:
+            value = float(found)
+        except (TypeError, ValueError):
+            value = np.nan
         if not abs(value) <= FLOAT32_MAX:
             raise UserError(
-                f"{where} returned {value} {when}: return a finite number, such as 0.0 where "
-                "there is no value"
+                f"{where} returned {found!r:.60} {when} ({feature.source_line()}): return a finite "
+                "number, such as 0.0 where there is no value"
             )
-        return np.float32(value)
+        return value
+
+
+def plain_function(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the user's own function, without what it was wrapped in."""
+    while True:
+        inner = getattr(function, "__wrapped__", None) or getattr(function, "py_func", None)
+        inner = inner or (function.func if isinstance(function, partial) else None)
+        if inner is None:
+            return function
+        function = inner
 
 
 def _called(feature: UserFeature, window: Bars, row: NDArray[np.float32] | None) -> Any:

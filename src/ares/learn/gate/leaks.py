@@ -15,7 +15,7 @@ import numpy as np
 
 from ares.kernel.bars import F64, Bars
 from ares.learn.labels import barrier_width, label_decisions
-from ares.learn.leakage import LeakReport, TimedRows, at_close, leak_test
+from ares.learn.leakage import LeakReport, TimedRows, at_close, leak_test, moved_columns
 from ares.learn.recipe import LabelRecipe, Recipe
 from ares.learn.rows import F32, Rows
 from ares.learn.splits import walk_forward
@@ -65,7 +65,8 @@ def feature_leaks(
         return NOT_TESTED
     if reference is own or reference is None:
         itself = reference is not None
-        return _found(
+        moved = _moved_columns(own, own if itself else None, features_of, names)
+        return moved + _found(
             leak_test(
                 at_close(lambda bars: features_of(bars, bars if itself else None), interval_ms),
                 *(own, names, interval_ms),
@@ -80,6 +81,7 @@ def feature_leaks(
             cuts=CUTS,
         )
     )
+    result += _moved_columns(own, other, features_of, names)
     if len(other) < 2:
         return result
     known_ms = own.ts_ms + interval_ms
@@ -90,6 +92,24 @@ def feature_leaks(
     )
     reference_names = tuple(f"{name} (of the reference)" for name in report.leaking)
     return result + Leaks(report.compared, reference_names)
+
+
+def _moved_columns(
+    own: Bars,
+    reference: Bars | None,
+    features_of: Callable[[Bars, Bars | None], F32],
+    names: Sequence[str],
+) -> Leaks:
+    """Return which features change when all bars are moved by whole weeks: look-ups by time."""
+
+    def compute(bars: Bars) -> F32:
+        if reference is None or reference is own:
+            return features_of(bars, None if reference is None else bars)
+        moved_ms = int(bars.ts_ms[0] - own.ts_ms[0])
+        return features_of(bars, replace(reference, ts_ms=reference.ts_ms + moved_ms))
+
+    moved = moved_columns(compute, own, names)
+    return Leaks(len(own) * len(names), tuple(name for name, _, _ in moved))
 
 
 def label_leaks(bars: Bars, interval_ms: int, label: LabelRecipe) -> Leaks:
