@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from ares.learn.gate.evidence import FLAT, Baseline, Evidence, Hypothesis
+from ares.learn.gate.sufficiency import what_suffices
 
 Rule = Literal["evidence", "simple"]
 
@@ -105,7 +106,7 @@ def judge(evidence: Evidence, limits: GateLimits, rule: Rule = "evidence") -> Ve
     ``evidence`` applies every limit. ``simple`` applies those of INTEGRITY and compares one metric
     with the champion's (with flat where there is none); the other lines are only reported.
     """
-    lines = _evidence_lines(evidence, limits)
+    lines = [_with_what_suffices(line, evidence) for line in _evidence_lines(evidence, limits)]
     if rule == "simple":
         lines = [
             line if line.name in INTEGRITY else msgspec.structs.replace(line, passed=None)
@@ -116,6 +117,14 @@ def judge(evidence: Evidence, limits: GateLimits, rule: Rule = "evidence") -> Ve
     return Verdict(
         evidence.subject, rule, bool(results) and all(results), tuple(lines), evidence.hash
     )
+
+
+def _with_what_suffices(line: VerdictLine, evidence: Evidence) -> VerdictLine:
+    """Return a line that failed for want of trades or power with what would suffice."""
+    if line.passed is not False:
+        return line
+    text = what_suffices(line.name, evidence, line.limit)
+    return msgspec.structs.replace(line, note=f"{line.note}; {text}") if text else line
 
 
 def _evidence_lines(evidence: Evidence, limits: GateLimits) -> list[VerdictLine]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ares.learn.gate.evidence import Evidence
+from ares.learn.gate.sufficiency import NEVER, more_share, what_suffices
 from ares.learn.gate.verdict import HYPOTHESES, Verdict, VerdictLine
 
 NAMES = {
@@ -78,4 +79,9 @@ def sentence_of(verdict: Verdict, evidence: Evidence) -> str:
         return f"Passed: all {lines} lines (rule {verdict.rule}; {tested})."
     failed = [name_of(line) for line in verdict.failed]
     named = ", ".join(failed[:4]) + (f" and {len(failed) - 4} more" if len(failed) > 4 else "")
-    return f"Refused: {len(failed)} of {lines} lines failed ({named})."
+    refused = f"Refused: {len(failed)} of {lines} lines failed ({named})"
+    texts = [what_suffices(line.name, evidence, line.limit) for line in verdict.failed]
+    if NEVER in texts or not all(texts):
+        return f"{refused}."
+    longest = max(verdict.failed, key=lambda line: more_share(line.name, evidence, line.limit))
+    return f"{refused}: {what_suffices(longest.name, evidence, longest.limit)}."
