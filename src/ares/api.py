@@ -15,7 +15,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+import polars as pl
+
+from ares.config.venues import require_known_venue
 from ares.domain.timeframe import Timeframe
+from ares.kernel.features import FEATURE_NAMES
 from ares.kernel.trade import Rules
 from ares.research import (
     BacktestMetrics,
@@ -29,11 +33,13 @@ from ares.research import (
     sma_cross,
 )
 from ares.research.backtest import Fill, baseline_rules, run_backtest, sized
+from ares.research.dataset import features_table, labels_table
 from ares.research.load import candles_of_file, stored_candles
 from ares.research.market import several
 from ares.research.window import parse_utc
 
 __all__ = [
+    "FEATURE_NAMES",
     "BacktestMetrics",
     "BacktestResult",
     "Candles",
@@ -42,6 +48,8 @@ __all__ = [
     "Strategy",
     "backtest",
     "buy_hold",
+    "features_of",
+    "labels_of",
     "load_bars",
     "long_flat",
     "report",
@@ -67,8 +75,12 @@ def load_bars(
     symbol    : for a file whose name does not contain one.
     workspace : its folder; None: the current one, or ARES_WORKSPACE.
 
-    Raises UserError where there is no such file, symbol, interval or window.
+    venue     : of a file's candles: a venue's ccxt name, or ``file``.
+
+    Raises UserError where there is no such file, symbol, interval, window or venue.
     """
+    if venue != "file":
+        require_known_venue(venue)
     from_ms = None if from_ is None else parse_utc(from_)
     to_ms = None if to is None else parse_utc(to)
     timeframe = None if interval is None else Timeframe.parse(interval)
@@ -81,6 +93,32 @@ def load_bars(
     home = Workspace.here() if workspace is None else Workspace(Path(workspace))
     with candle_store(home) as store:
         return stored_candles(store, str(source), timeframe, from_ms, to_ms)
+
+
+def features_of(candles: Candles, reference: Candles | None = None) -> pl.DataFrame:
+    """Return the features that a model sees: a row for each bar, known at its ``close_time``.
+
+    The columns ``FEATURE_NAMES`` are in the order of a model's input; ``warm`` is False before all
+    of them are past their warm-up.
+
+    reference : candles of the instrument of the cross features (``features.reference``, else the
+                first of ``symbols``); None: the candles are of it.
+    """
+    return features_table(candles, reference)
+
+
+def labels_of(
+    candles: Candles, *, cost_bps: float = 22.0, horizon: float = 1.0, width: float = 1.0
+) -> pl.DataFrame:
+    """Return the outcome of the trade that a model predicts, for each bar where it is known.
+
+    ``won`` is True where the ``net`` return after costs is above 0. The outcome of the bar that
+    closed at ``close_time`` was known at ``end_time``: a model evaluated on later rows may learn
+    only from rows that had ended before the first of them was decided.
+
+    cost_bps : of a round trip.    horizon, width : as ``learning.horizon`` and ``learning.width``.
+    """
+    return labels_table(candles, cost_bps=cost_bps, horizon=horizon, width=width)
 
 
 def backtest(

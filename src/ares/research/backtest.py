@@ -77,6 +77,18 @@ class BacktestResult:
     warnings: tuple[str, ...]
     provenance: dict[str, Any]
 
+    def __repr__(self) -> str:
+        """Return a few lines; the arrays and tables are attributes."""
+        from ares.research.result_repr import result_text
+
+        return result_text(self)
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        from ares.research.result_repr import result_html
+
+        return result_html(self)
+
 
 def run_backtest(
     candles: Sequence[Candles],

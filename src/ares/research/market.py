@@ -9,6 +9,7 @@ import numpy as np
 
 from ares.domain.instrument import InstrumentSpec
 from ares.domain.timeframe import Timeframe
+from ares.domain.utc import utc_text
 from ares.kernel.bars import F64, I64, Bars, Bools
 from ares.kernel.trade import Market, to_grid
 
@@ -27,6 +28,14 @@ class Candles:
     timeframe: Timeframe
     bars: Bars
     before: I64 | None = None
+
+    def __repr__(self) -> str:
+        """Return one line; the arrays are in ``bars``."""
+        n = len(self.bars)
+        if not n:
+            return f"<Candles {self.key} {self.timeframe.value}, none>"
+        first, last = utc_text(int(self.bars.ts_ms[0])), utc_text(int(self.close_ms[-1]))
+        return f"<Candles {self.key} {self.timeframe.value}, {n:,} bars, {first} to {last} UTC>"
 
     @property
     def key(self) -> str:
