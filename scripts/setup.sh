@@ -85,4 +85,7 @@ if [ "$(uname)" = Linux ] && ! command -v systemd-analyze >/dev/null 2>&1; then
         say "no systemd-analyze here: one test is skipped ('sudo apt-get install -y systemd')"
     fi
 fi
+say "compiling the kernel, once for this version (about a minute)"
+"$venv/bin/python" -W ignore scripts/compile_kernel.py </dev/null >/dev/null ||
+    say "not compiled: the first command that needs it does it"
 say "ready: $venv/bin/ares --help"

@@ -19,6 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ares.kernel.jit import use_cache_folder
+
 T = TypeVar("T")
 
 REFUSED_IMPORTS = {
@@ -100,13 +102,15 @@ def pure(function: Callable[..., T]) -> Callable[..., T]:
 
     @functools.wraps(function)
     def guarded(*args: Any, **named: Any) -> T:
+        refused = None
         _state.depth += 1
         try:
             found = function(*args, **named)
         finally:
             _state.depth -= 1
-        if _state.refused is not None and _state.depth == 0:
-            refused, _state.refused = _state.refused, None
+            if _state.depth == 0:
+                refused, _state.refused = _state.refused, None
+        if refused is not None:
             raise ImpureError(refused)
         return found
 
@@ -134,6 +138,8 @@ def require_pure_source(source: bytes | str) -> None:
     """
     for node in ast.walk(ast.parse(source)):
         for name in _imported(node):
+            if name.startswith("numpy.random"):
+                raise ImpureError(_text(f"imports {name}", "random numbers", node))
             for what, modules in REFUSED_IMPORTS.items():
                 if name.partition(".")[0] in modules:
                     raise ImpureError(_text(f"imports {name}", what, node))
@@ -151,8 +157,8 @@ def _imported(node: ast.AST) -> list[str]:
         return [alias.name for alias in node.names]
     if isinstance(node, ast.ImportFrom) and node.module and not node.level:
         names = [node.module]
-        if node.module.partition(".")[0] == "numpy":
-            names += [alias.name for alias in node.names]
+        if node.module == "numpy":
+            names += [f"numpy.{alias.name}" for alias in node.names]
         return names
     return []
 
@@ -164,6 +170,7 @@ def _text(how: str, what: str, node: Any) -> str:
 def _hook() -> None:
     """Add the audit hook, once in a process: it cannot be removed."""
     global _is_hooked  # noqa: PLW0603 - as the hook itself
+    _installed()
     with _lock:
         if not _is_hooked:
             sys.addaudithook(_audit)
@@ -191,13 +198,14 @@ def _refuse(what: str) -> None:
 
 def _is_code(path: str) -> bool:
     """Return whether a file is one that imports and compiled functions read or write."""
-    if path.endswith(CODE_SUFFIXES) or ".nbc." in path or ".nbi." in path or path == os.devnull:
+    if path.endswith(CODE_SUFFIXES) or ".pyc." in path or path == os.devnull:
         return True
     return path.startswith(_installed())
 
 
 @functools.cache
 def _installed() -> tuple[str, ...]:
-    """Return the folders of Python and its packages."""
+    """Return the folders of Python, its packages and compiled functions."""
     paths = {*sysconfig.get_paths().values(), sys.prefix, sys.base_prefix}
+    paths |= {str(use_cache_folder())}
     return tuple(sorted({os.path.realpath(path) for path in paths} | paths))

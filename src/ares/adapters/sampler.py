@@ -23,7 +23,7 @@ class PointSampler:
             parameter.name: _distribution(parameter) for parameter in plan.parameters
         }
         self._left = list(plan.grid) if plan.sampler == "grid" else []
-        self._open: list[tuple[Any, Point]] = []
+        self._open: list[Any] = []
 
     def ask(self, n: int) -> list[Point]:
         """Return the next ``n`` points; fewer where the grid has no more."""
@@ -33,16 +33,20 @@ class PointSampler:
             trial = self._study.ask(self._distributions)
             point: Point = {parameter.name: trial.params[parameter.name]
                             for parameter in self._plan.parameters}  # fmt: skip
-            self._open.append((trial, point))
+            self._open.append(trial)
             made.append(point)
         if self._plan.sampler == "grid":
             self._left = self._left[n:]
         return made
 
     def tell(self, scores: Sequence[float]) -> None:
-        """Take the scores of the points that were asked for last, in their order."""
-        for (trial, _), score in zip(self._open, scores, strict=True):
-            self._study.tell(trial, score)
+        """Take the scores of the points that were asked for last, in their order.
+
+        A grid's points do not depend on them, and Optuna's grid ends a loop that there is not here.
+        """
+        if self._plan.sampler != "grid":
+            for trial, score in zip(self._open, scores, strict=True):
+                self._study.tell(trial, score)
         self._open = []
 
 

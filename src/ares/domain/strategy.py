@@ -37,7 +37,7 @@ class StrategySpec(msgspec.Struct, frozen=True):
         """Return the name of the column with its scores, different for different strategies.
 
         >>> StrategySpec("sma_cross", "ab", {"fast": 20}).column
-        'sma_cross_de1386da'
+        'sma_cross_c2bbc56d'
         """
         return f"{self.name}_{self.hash[:8]}"
 

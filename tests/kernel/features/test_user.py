@@ -59,7 +59,7 @@ def test_no_function_can_spoil_anothers_bars(walk: Walk, user_module: Any) -> No
         ("return bars.close[99]", r"IndexError.*mine\.py, line 5"),
         ("return float('nan')", "returned nan"),
         ("return 1e300", "finite number"),
-        ("return None", r"returned None .*mine\.py, line 4\)"),
+        ("return None", r"returned None .*mine\.py, line 3\)"),
         ("return 'up'", "returned 'up'"),
         ("return np.zeros(2).reshape(3)", r"ValueError.*mine\.py, line 5\)"),
     ],

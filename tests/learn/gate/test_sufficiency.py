@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,11 +14,15 @@ from ares.learn.gate.verdict import GateLimits, judge
 from ares.learn.gate.verdict_text import sentence_of
 
 
-def evidence(days: int = 100, trades: int = 100, **more: float) -> Evidence:
+def evidence(days: int = 100, trades: int = 100, **more: Any) -> Evidence:
     return Evidence(
-        subject="e", hypothesis="beats_flat", metrics=PerformanceMetrics(trades=trades),
-        from_ms=0, to_ms=days * DAY_MS, **more,
-    )  # type: ignore[arg-type]  # fmt: skip  # numbers of any field
+        subject="e",
+        hypothesis="beats_flat",
+        metrics=PerformanceMetrics(trades=trades),
+        from_ms=0,
+        to_ms=days * DAY_MS,
+        **more,
+    )
 
 
 @pytest.mark.parametrize(
