@@ -17,12 +17,18 @@ from ares.domain.series import ValueSpec
 from ares.domain.timeframe import Timeframe
 from ares.kernel.bars import Bars
 from ares.kernel.features.user import UserFeature, UserFeatures
-from ares.runtime.training.plan import TrainingRequest, package_jobs, recipe_for
+from ares.runtime.training.plan import (
+    TrainingRequest,
+    package_jobs,
+    recipe_for,
+    require_enough_candles,
+)
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
 
 MakeWorkspace = Callable[..., Workspace]
 NOW = datetime(2023, 5, 1, 12, 0, 0, tzinfo=UTC)
+START_MS = 1_672_531_200_000  # 2023-01-01
 
 
 def test_price_only_and_costs_are_part_of_the_recipe(
@@ -76,3 +82,16 @@ def test_a_series_and_a_feature_of_one_name_are_refused(
     assert recipe_for(rules, Timeframe.H1, "instrument", user=user, series=[ValueSpec("other")])
     with pytest.raises(UserError, match="two features are called rate_value"):
         recipe_for(rules, Timeframe.H1, "instrument", user=user, series=[ValueSpec("rate")])
+
+
+def test_candles_that_are_too_short_for_anything_are_found_before_a_worker_starts(
+    tmp_path: Path, workspace_of: Callable[..., Workspace]
+) -> None:
+    workspace = workspace_of(tmp_path / "w")
+    rules = training_rules(workspace)
+    days = TrainingRequest(intervals=("1h",), from_ms=START_MS, to_ms=START_MS + 5 * 86_400_000)
+    jobs, _ = package_jobs(rules, days, NOW)
+    with pytest.raises(UserError, match=r"trained \(binance:BTC/USDT 1h: at most "):
+        require_enough_candles(jobs)
+    jobs, _ = package_jobs(rules, TrainingRequest(intervals=("1h",)), NOW)
+    require_enough_candles(jobs)

@@ -23,7 +23,7 @@ from ares.runtime.training.instrument_selection import instruments_of
 from ares.runtime.training.job import PackageJob, user_module
 from ares.runtime.training.series import series_of_groups
 from ares.runtime.training.training_rules import RecipeRules, Scope, TrainingRules
-from ares.store.candles import CandleStore
+from ares.store.candles import CandleStore, Series
 from ares.store.database import open_database
 
 
@@ -205,6 +205,41 @@ def _require_candles(
             for series in stored[:3]
         )
         raise UserError(f"no candles in the window of --from and --to (stored: {known})")
+
+
+def require_enough_candles(jobs: Sequence[PackageJob]) -> None:
+    """Raise UserError where the stored candles are too short for any of the jobs, before a worker
+    is started.
+    """
+    source = jobs[0].source
+    engine = open_database(source.database_url)
+    try:
+        stored = CandleStore(engine, source.cache).series()
+    finally:
+        engine.dispose()
+    reasons = []
+    for job in jobs:
+        rows = sum(
+            max((_bars_at_most(series, job) for series in stored if series.instrument == i),
+                default=0)
+            for i in job.instruments
+        )  # fmt: skip
+        if rows >= job.rows_min:
+            return
+        reasons.append(
+            f"{job.label}: at most {rows:,} rows, and learning.rows_min is {job.rows_min:,}"
+        )
+    raise UserError(f"nothing could be trained ({'; '.join(reasons[:3])}): import more candles")
+
+
+def _bars_at_most(series: Series, job: PackageJob) -> int:
+    """Return how many bars of a job's timeframe a stored series can give; 0 for longer ones."""
+    timeframe, source = job.recipe.timeframe, job.source
+    if Timeframe(series.interval).ms > timeframe.ms:
+        return 0
+    first_ms = max(series.first_ms, source.from_ms or series.first_ms)
+    last_ms = min(series.last_ms, source.to_ms or series.last_ms)
+    return max(0, last_ms - first_ms) // timeframe.ms + 1
 
 
 def _timeframes(rules: TrainingRules, request: TrainingRequest) -> list[Timeframe]:

@@ -36,7 +36,7 @@ from ares.runtime.training.job import (
     SkippedTraining,
     train_package,
 )
-from ares.runtime.training.plan import TrainingRequest, package_jobs
+from ares.runtime.training.plan import TrainingRequest, package_jobs, require_enough_candles
 from ares.runtime.training.report import (
     MissingPackage,
     TrainingReport,
@@ -111,6 +111,7 @@ def train(
     read_registry(paths.journals)  # a damaged journal is found before the work
     user = None if rules.context.user is None or request.strategy else rules.context.user.load()
     jobs, remarks = package_jobs(rules, request, created, user)
+    require_enough_candles(jobs)
     require_no_leak_in(rules, jobs[0].columns(), jobs)
     session = _Session(
         ModelStore(paths.models),
