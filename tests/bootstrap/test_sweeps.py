@@ -6,6 +6,7 @@ import json
 import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -40,15 +41,12 @@ RULE = (
 )
 
 
-class Clock:
-    """Each call is a second later."""
+SECONDS = count()
 
-    def __init__(self) -> None:
-        self._now = NOW
 
-    def __call__(self) -> datetime:
-        self._now += timedelta(seconds=1)
-        return self._now
+def clock() -> datetime:
+    """Return a time that is a second later at each call: models are named by it."""
+    return NOW + timedelta(seconds=next(SECONDS))
 
 
 def swept(workspace: Workspace, request: SweepRequest, stop_after: int = 10_000) -> SweepReport:
@@ -59,7 +57,7 @@ def swept(workspace: Workspace, request: SweepRequest, stop_after: int = 10_000)
             raise KeyboardInterrupt
 
     with InlinePool() as pool:
-        return sweep(workspace, request, on_progress=reached, now=Clock(), pool=pool)
+        return sweep(workspace, request, on_progress=reached, now=clock, pool=pool)
 
 
 @pytest.fixture(scope="module")

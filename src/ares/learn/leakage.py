@@ -18,8 +18,12 @@ from ares.kernel.features.user import UserFeatures
 
 CUTS = 12
 WEEK_MS = 7 * DAY_MS
-WEEKS_MOVED = (-626, 417)
-"""By how much bars are moved: to years in which no file that a user has holds them."""
+WEEKS_MOVED = (3_840, 7_680)
+"""By how much bars are moved: to years of which no file has data.
+
+Whole cycles of the kernel's averages, which begin afresh at fixed times of the clock (every 240
+bars) and lie in rings of up to 256: 3,840 weeks are both for every timeframe up to a day.
+"""
 
 GOLDEN = 0.6180339887498949
 

@@ -57,7 +57,7 @@ def duration(days: float) -> str:
     ('4 days', '7 weeks', '7 months', '2.5 years')
     """
     if days <= 2.0 * WEEK_DAYS - 1.0:
-        return _counted(math.ceil(days), "day")
+        return _counted(math.ceil(days - 1e-9), "day")
     if days <= 3.0 * MONTH_DAYS:
         return _counted(math.ceil(days / WEEK_DAYS - 1e-9), "week")
     if days <= 2.0 * YEAR_DAYS:

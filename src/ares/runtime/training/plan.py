@@ -18,7 +18,7 @@ from ares.domain.utc import utc_iso, utc_text, utc_version
 from ares.kernel.features.columns import column_names, columns_hash
 from ares.kernel.features.user import UserFeatures
 from ares.learn.recipe import BoostRecipe, Recipe, default_label
-from ares.runtime.training.instrument_history import HistorySource
+from ares.runtime.training.instrument_history import HistorySource, store_of
 from ares.runtime.training.instrument_selection import instruments_of
 from ares.runtime.training.job import PackageJob, user_module
 from ares.runtime.training.series import series_of_groups
@@ -211,12 +211,7 @@ def require_enough_candles(jobs: Sequence[PackageJob]) -> None:
     """Raise UserError where the stored candles are too short for any of the jobs, before a worker
     is started.
     """
-    source = jobs[0].source
-    engine = open_database(source.database_url)
-    try:
-        stored = CandleStore(engine, source.cache).series()
-    finally:
-        engine.dispose()
+    stored = store_of(jobs[0].source).series()
     reasons = []
     for job in jobs:
         rows = sum(
