@@ -112,7 +112,7 @@ def _heat_map(figure: Any, axes: Any, plot: SweepPlot) -> None:
 
 def _against_luck(axes: Any, plot: SweepPlot) -> None:
     """Draw the ratios in order, with the one expected of the best of so many without skill."""
-    style(axes, "Against luck", "recipes, best first", "Sharpe ratio, annualised")
+    style(axes, "Against luck", "recipes, best first", "Sharpe ratio, annualised", rows=1)
     ratios = [point.sharpe for point in plot.points if point.sharpe is not None]
     if not ratios:
         note_empty(axes, "no recipe traded enough")
@@ -124,7 +124,7 @@ def _against_luck(axes: Any, plot: SweepPlot) -> None:
         axes.axhline(expected, color=ORANGE, lw=1.5, label=label)
     axes.axhline(0.0, color=INK, lw=0.8)
     axes.set_xlim(0.3, max(len(ratios), 3) + 0.7)
-    legend(axes)
+    legend(axes, 2)
 
 
 def _values(plot: SweepPlot, name: str) -> list[Any]:
