@@ -30,6 +30,7 @@ from ares.research.account_path import ExecutionCosts, account_path, execution_c
 from ares.research.baselines import buy_hold
 from ares.research.market import Candles, filled_at_close, market_of
 from ares.research.metrics import BacktestMetrics, MonthReturn, measure, monthly_returns
+from ares.research.result_repr import result_html, result_text
 from ares.research.strategy import SignalSummary, Strategy, summarize
 from ares.research.tables import Counts, counts_of, fills_table, trades_table
 
@@ -79,15 +80,16 @@ class BacktestResult:
 
     def __repr__(self) -> str:
         """Return a few lines; the arrays and tables are attributes."""
-        from ares.research.result_repr import result_text
-
-        return result_text(self)
+        return result_text(self._title, self.metrics, self.hold)
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows."""
-        from ares.research.result_repr import result_html
+        return result_html(self._title, self.metrics, self.hold, self.warnings)
 
-        return result_html(self)
+    @property
+    def _title(self) -> str:
+        symbols = ", ".join(each.spec.instrument.symbol for each in self.candles)
+        return f"{self.strategy.name} · {symbols}"
 
 
 def run_backtest(

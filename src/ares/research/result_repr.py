@@ -2,48 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING
 
-from ares.research.report_text import facts, headline, rules_text, series_text, utc
+from ares.domain.utc import utc_text
+from ares.research.metrics import BacktestMetrics
 
-if TYPE_CHECKING:
-    from ares.research.backtest import BacktestResult
+ROWS = (
+    ("Net return", "net_return", "{:+.2%}"),
+    ("Annualised return", "annual_return", "{:+.2%}"),
+    ("Sharpe ratio (daily, √365)", "sharpe", "{:.2f}"),
+    ("Largest drawdown", "max_drawdown", "{:.2%}"),
+    ("Closed trades", "trades", "{:,}"),
+    ("Win rate", "win_rate", "{:.1%}"),
+    ("Average trade, bps", "trade_mean_bps", "{:+.1f}"),
+    ("Time in the market", "time_in_market", "{:.1%}"),
+)
+"""Name, field and format of the figures that are shown."""
 
-SHOWN = (
-    "Net return", "Annualised return", "Sharpe ratio (daily, √365)", "Largest drawdown",
-    "Closed trades", "Win rate", "Average trade, bps", "Time in the market",
-)  # fmt: skip
+
+def result_text(title: str, metrics: BacktestMetrics, hold: BacktestMetrics) -> str:
+    """Return a result as a few lines.
+
+    title : the strategy and its symbols.     hold : of buy & hold.
+    """
+    figures = ", ".join(
+        f"{name.partition(' (')[0].lower()} {_cell(metrics, field, form)}"
+        for name, field, form in (ROWS[0], ROWS[2], ROWS[3], ROWS[4])
+    )
+    held = _cell(hold, "net_return", ROWS[0][2])
+    return f"<BacktestResult {title}>\n{_window(metrics)}\n{figures}; buy & hold {held}"
 
 
-def result_text(result: BacktestResult) -> str:
-    """Return a result as a few lines."""
-    return f"<BacktestResult {_title(result)}>\n{_window(result)}\n{headline(result)}"
-
-
-def result_html(result: BacktestResult) -> str:
-    """Return a result as HTML: what was run, the main figures beside buy & hold, and warnings."""
-    rows = [row for row in facts(result) if row[0] in SHOWN]
+def result_html(
+    title: str, metrics: BacktestMetrics, hold: BacktestMetrics, warnings: Sequence[str]
+) -> str:
+    """Return a result as HTML: its window, its main figures and those of buy & hold, warnings."""
     cells = "".join(
-        f"<tr><td style='text-align:left'>{escape(name)}</td><td>{escape(own)}</td>"
-        f"<td>{escape(hold)}</td></tr>"
-        for name, own, hold in rows
+        f"<tr><td style='text-align:left'>{escape(name)}</td><td>{_cell(metrics, field, form)}</td>"
+        f"<td>{_cell(hold, field, form)}</td></tr>"
+        for name, field, form in ROWS
     )
-    warnings = "".join(f"<div>! {escape(text)}</div>" for text in result.warnings)
-    name = escape(result.strategy.name)
+    notes = "".join(f"<div>! {escape(text)}</div>" for text in warnings)
     return (
-        f"<div><b>{escape(_title(result))}</b><div>{escape(_window(result))}</div>"
-        f"<div>{escape(rules_text(result))}</div>{warnings}"
-        f"<table><tr><th></th><th>{name}</th><th>buy &amp; hold</th></tr>{cells}</table>"
-        f"<div>{escape(headline(result))}</div></div>"
+        f"<div><b>{escape(title)}</b><div>{escape(_window(metrics))}</div>{notes}"
+        f"<table><tr><th></th><th>strategy</th><th>buy &amp; hold</th></tr>{cells}</table></div>"
     )
 
 
-def _title(result: BacktestResult) -> str:
-    symbols = ", ".join(each.spec.instrument.symbol for each in result.candles)
-    return f"{result.strategy.name} · {symbols}"
+def _cell(metrics: BacktestMetrics, field: str, form: str) -> str:
+    value = getattr(metrics, field)
+    return "–" if value is None else form.format(value)
 
 
-def _window(result: BacktestResult) -> str:
-    m = result.metrics
-    return f"{utc(m.from_ms)} to {utc(m.to_ms)} UTC, {m.bars:,} bars, {series_text(result)}"
+def _window(metrics: BacktestMetrics) -> str:
+    first, last = utc_text(metrics.from_ms), utc_text(metrics.to_ms)
+    return f"{first} to {last} UTC, {metrics.bars:,} bars"
