@@ -56,5 +56,7 @@ def _cell(metrics: BacktestMetrics, field: str, form: str) -> str:
 
 
 def _window(metrics: BacktestMetrics) -> str:
+    if metrics.from_ms is None or metrics.to_ms is None:
+        return "no bars"
     first, last = utc_text(metrics.from_ms), utc_text(metrics.to_ms)
     return f"{first} to {last} UTC, {metrics.bars:,} bars"
