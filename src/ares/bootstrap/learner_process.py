@@ -115,6 +115,7 @@ def _learn(request: LearnerProcess, out: int, stopped: threading.Event) -> None:
     try:
         while not stopped.is_set():
             if not live.turn():
+                learner.rest()
                 time.sleep(POLL_S)
     except PoolInterrupted:
         pass  # stopped while it trained: the next start trains anew

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from multiprocessing import active_children
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import msgspec
 import numpy as np
 
 from ares.adapters.model_store import ModelStore
+from ares.adapters.worker_pool import Task, WorkerPool
 from ares.bootstrap.learner import learner_of
 from ares.domain.events import BarsClosed, RunStarted
 from ares.domain.instrument import Instrument, InstrumentSpec
@@ -21,6 +23,10 @@ from ares.domain.model_events import (
     RetrainingStarted,
 )
 from ares.kernel.bars import Bars
+from ares.learn.learner_state import LearnerState
+from ares.learn.thresholds import Thresholds
+from ares.learn.triggers import RetrainPolicy
+from ares.runtime.learner.learner import Learner
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
 
@@ -189,3 +195,15 @@ def test_drift_that_cannot_be_measured_is_an_alert_and_measured_again_the_next_d
     assert [(one.ts_ms - FROM_MS) // HOUR for one in alerts] == [24, 48]
     assert alerts[0].message == "drift could not be measured: no candles"
     assert len(pool.labels) == 2
+
+
+def test_at_rest_it_has_no_processes() -> None:
+    pool: Any = WorkerPool(1)
+    learner = Learner(LearnerState(RetrainPolicy(), Thresholds()), pool, pool, 60_000)
+    before = set(active_children())
+    for _ in range(2):
+        [(_, result)] = pool.run([Task("a task", abs, -1)])
+        assert result == 1
+        assert set(active_children()) - before
+        learner.rest()
+        assert not set(active_children()) - before

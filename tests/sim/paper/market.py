@@ -86,12 +86,13 @@ def _settings(market: Market) -> dict[str, object]:
         "learning": {"rows_min": market.rows_min, "rows_max": market.rows_max, "folds": 3,
                      "workers": 1},
         "strategy": {"edge_bps_min": -20.0, "edge_bps_exit": -60.0},
+        "costs": {"fee_bps": 0.5, "spread_bps": 0.2, "slippage_bps": 0.1},
         "breakers": {"win_rate_min": 0.0},
-        "challenger": {"confidence_min": 0.0},
+        "challenger": {"confidence_min": 0.0, "false_alarm_trades": 1e6},
         "risk": {"daily_loss_limit": 0.5, "max_drawdown_percent": 50.0,
                  "risk_per_trade": 0.0003, "max_position_size_percent": 0.02},
         "continuous_learning": {
-            "confidence": {"trading_threshold": 0.01, "hysteresis": 0.0},
+            "confidence": {"trading_threshold": 1e-6, "hysteresis": 0.0},
             "retraining": {"min_interval_hours": 24.0, "budget_per_day": 1},
         },
     }  # fmt: skip

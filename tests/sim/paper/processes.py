@@ -33,7 +33,9 @@ class Server:
         command = [sys.executable, "-m", "ares", "sim", "serve", "--port", "0", "--json", *words]
         self.output = folder / "serve.log"
         with self.output.open("wb") as errors:
-            self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors)
+            self._process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=errors, start_new_session=True
+            )  # Linux shares a busy processor out by sessions: the engine's priority is higher
         assert self._process.stdout is not None
         text = ""
         while True:

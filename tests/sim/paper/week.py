@@ -114,8 +114,7 @@ class Week:
         while now_ms < until_ms:
             self.engine.require_alive()
             if time.monotonic() >= fault_s and now_ms < until_ms - DAY_MS // 4:
-                self._fault(next(drawn))
-                fault_s = time.monotonic() + PAUSE_S
+                fault_s = time.monotonic() + (PAUSE_S if self._fault(next(drawn)) else 0.0)
             if time.monotonic() >= sample_s:
                 self._sample()
                 sample_s = time.monotonic() + SAMPLE_S
@@ -127,12 +126,14 @@ class Week:
         while True:
             yield from chance.sample(FAULTS, len(FAULTS))
 
-    def _fault(self, text: str) -> None:
+    def _fault(self, text: str) -> bool:
         kind, _, values = text.partition(":")
         words = [value for value in (values, f"seconds={FAULT_S}") if value]
         with suppress(AresError):
             self._admin.add(parse_fault(f"{kind}:{','.join(words)}"))
             self.faults[kind] += 1
+            return True
+        return False
 
     def _sample(self) -> None:
         learner = self.engine.worker(LEARNER) or 0

@@ -125,6 +125,12 @@ class Learner:
                 events.append(self._published(ended))
         return sorted(events, key=_order)
 
+    def rest(self) -> None:
+        """End the processes that train, as none is needed for a while: they would keep the memory
+        of their trainings.
+        """
+        self._pool.close()
+
     def close(self) -> None:
         """End the processes that train."""
         self._pool.close(at_once=True)
