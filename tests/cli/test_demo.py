@@ -50,6 +50,12 @@ def test_the_demo_runs_to_its_end(tmp_path: Path, capsys: pytest.CaptureFixture[
     check_tables(workspace)
 
 
+NEWEST_VOLATILITY = (
+    "SELECT symbol, volatility_24h, returns_1h, volume_24h FROM market_volatility"
+    " WHERE timestamp = (SELECT MAX(timestamp) FROM market_volatility)"
+)
+
+
 def check_tables(workspace: Path) -> None:
     """Ask the queries of operators: of the run, and of an account that no engine has traded yet."""
     (of_run,) = (workspace / "journal" / "history").glob("*/tables.db")
@@ -57,12 +63,15 @@ def check_tables(workspace: Path) -> None:
         with closing(sqlite3.connect(path)) as connection:
             answers = [connection.execute(query).fetchall() for query in SQLITE]
             rows = connection.execute("SELECT COUNT(*) FROM all_confidence_history").fetchone()[0]
+            volatility = connection.execute(NEWEST_VOLATILITY).fetchall()
         assert answers[0] == [("ok",)]
         assert len(answers[1]) == (0 if path == of_run else 2)  # candles
         assert answers[2:5] == [[(0, None)], [], [(None, None)]]
         assert answers[6:8] == [[], []]  # no trade of money
         assert answers[-1] == [(None,)]
         assert (rows > 0) == (path == of_run)
+        assert len(volatility) == (2 if path == of_run else 0)
+        assert all(0.0 < row[1] < 1.0 and abs(row[2]) < 1.0 and row[3] > 0.0 for row in volatility)
 
 
 def test_trades_are_compared_with_the_evidence_in_bps_per_trade() -> None:

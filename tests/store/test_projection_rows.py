@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from ares.domain.events import BarsClosed, DecisionMade, Effect, Event
+from ares.domain.events import BarsClosed, DecisionMade, Effect, Event, TradeClosed
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.model import Ensemble
 from ares.domain.model_events import SlotChanged
+from ares.domain.order_events import (
+    ExecutionBooked,
+    OrderFilled,
+    OrderMoved,
+    SubmitOrder,
+    TimeReached,
+)
 from ares.domain.run import RunInstrument, RunSetup
 from ares.domain.timeframe import Timeframe
 from ares.store import projection_sql as sql
@@ -56,3 +63,19 @@ def test_rows_name_the_slot_at_their_time() -> None:
         (3, 0.7, "challenger"), (3, 0.3, "champion"),
     ]  # fmt: skip
     assert len(rows) == 0
+
+
+def test_an_order_ends_after_the_executions_of_its_entry() -> None:
+    """The fact of an order's end comes first: its row still has what the execution earned."""
+    rows = ProjectionRows(setup_of())
+    stop = SubmitOrder("s", 0, "stop", -5, 9_900, "stop", 0.6, 9.0, 40.0)
+    trade = TradeClosed(
+        0, False, 0, 60_000, 100.0, 99.0, 5, -300_000_000, 0, -90.0, 0.6, 9.0, "stop", "", 0.9
+    )
+    rows.add(1, TimeReached(60_000), [stop])
+    rows.add(2, OrderFilled("s", 60_000, -5, 9_900, 0, "1"), [
+        OrderMoved("s", 0, 60_000, "filled"), ExecutionBooked("s", 0, 60_000, -5, 9_900, 0, "1"),
+        trade,
+    ])  # fmt: skip
+    found = [values for statement, values in rows.finish() if statement == sql.EXECUTION]
+    assert [(row[1], *row[4:]) for row in found] == [(2, True, -3.0, "s", "stop", "filled", -3.0)]

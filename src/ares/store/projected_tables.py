@@ -213,9 +213,9 @@ all_market_volatility = Table(
     Column("seq", BigInteger),
     Column("symbol", Text, nullable=False),
     Column("timestamp", Time, nullable=False),
-    Column("volatility_24h", Float),
+    Column("volatility_24h", Float),  # root of the sum of squared returns of the base bars
     Column("returns_1h", Float),
-    Column("volume_24h", Float),
+    Column("volume_24h", Float),  # in base currency
     Index("ix_market_volatility_timestamp", "timestamp"),
 )
 
@@ -231,6 +231,11 @@ all_execution_logs = Table(
     Column("profit_usd", Float),
     Column("gas_cost_usd", Float),
     Column("tx_hash", Text),
+    Column("client_order_id", Text),
+    Column("kind", Text),  # entry | exit | stop
+    Column("outcome", Text),  # why the order ended
+    Column("profit_quote", Float),  # of the trade that it closed
+    Index("ix_execution_logs_client_order_id", "environment", "client_order_id"),
     Index("ix_execution_logs_timestamp", "timestamp"),
 )
 
@@ -242,7 +247,13 @@ all_model_performance = Table(
     Column("seq", BigInteger),
     Column("model_name", Text, nullable=False),
     Column("timestamp", Time, nullable=False),
-    Column("accuracy", Float),
-    Column("avg_actual_profit", Float),
+    Column("accuracy", Float),  # share of trades that earned more than they cost
+    Column("avg_actual_profit", Float),  # in quote currency; null: virtual trades
+    Column("symbol", Text),
+    Column("ensemble_hash", Text),
+    Column("slot", Text),  # champion | challenger
+    Column("virtual", Boolean, nullable=False, server_default=false()),
+    Column("trades", Integer),
+    Column("avg_net_bps", Float),
     Index("ix_model_performance_timestamp", "timestamp"),
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import get_args
 
 import numpy as np
@@ -33,7 +32,11 @@ from ares.domain.utc import utc_sql
 from ares.store import projection_sql as sql
 from ares.store.confidence_rows import ConfidenceRows, Row
 from ares.store.error_rows import error_row
+from ares.store.execution_rows import ExecutionRows
+from ares.store.market_rows import MarketRows
 from ares.store.mode_alerts import ModeAlerts
+from ares.store.model_rows import ModelRows
+from ares.store.pending_rows import PendingBars, PendingDecisions
 from ares.store.projector_state import OpenPosition, ProjectorState
 
 UNITS = 10.0**MONEY_DECIMALS
@@ -58,8 +61,16 @@ class ProjectionRows:
         self._symbols = [spec.instrument.symbol for spec in self._specs]
         self._history = SlotHistory(setup)
         self._confidence = ConfidenceRows(setup.environment, self._symbols)
+        instruments = setup.instruments[: setup.n_instruments]
+        self._market = MarketRows(
+            setup.environment, self._specs[: len(instruments)], [row.base_ms for row in instruments]
+        )
+        self._models = ModelRows(setup.environment, self._symbols)
+        self._executions = ExecutionRows(setup.environment, self._specs)
+        self._bars = PendingBars(len(instruments))
         self.changes: list[tuple[str, Row]] = []
-        self._decided = _Decisions()
+        self._ended: list[OrderMoved] = []
+        self._decided = PendingDecisions()
         self._expected: dict[str, float] = {}  # client id -> price that slippage refers to
         self._expected_of_ended: dict[str, float] = {}
         self._held = [OpenPosition() for _ in self._specs]
@@ -73,41 +84,58 @@ class ProjectionRows:
         self._history.slots = state.slots
         self._mode_alerts.restore(state.slots, state.watches)
         self._confidence.last = np.array(state.confidence)
+        self._market.restore(state.market)
+        self._models.trades, self._models.virtual = state.trades, state.virtual
+        self._executions.state = state.executions
 
     @property
     def state(self) -> ProjectorState:
-        """Return what rows of later entries refer to; no decision may be pending."""
+        """Return what rows of later entries refer to; no decision or bar may be pending."""
         return ProjectorState(
             self._expected, self._expected_of_ended, self._held, self._training,
             self._history.slots, self._mode_alerts.watches, self._confidence.last.tolist(),
+            self._market.state, self._models.trades, self._models.virtual, self._executions.state,
         )  # fmt: skip
 
     def __len__(self) -> int:
-        """Return how many rows and decisions are pending."""
-        return len(self.changes) + len(self._decided)
+        """Return how many rows, decisions and bars are pending."""
+        return len(self.changes) + max(len(self._decided), len(self._bars))
 
     def add(self, seq: int, event: Event, effects: list[Effect]) -> None:
         """Take the next entry."""
-        if type(event) is not BarsClosed:
+        if type(event) is BarsClosed:
+            self._bars.add(seq, event, effects)
+        else:
             self._on_event(seq, event)
         for k, effect in enumerate(effects):
             if type(effect) is DecisionMade:
                 self._decided.add([seq], [effect.ts_ms], effect.outputs)
             else:
                 self._on_effect(seq, k, event, effect)
+        if self._ended:
+            self._end_orders(seq)
 
     def add_stretch(self, stretch: BarsStretch) -> None:
         """Take the next entries, as columns."""
         times_ms = memoryview(stretch.close_ms).cast("q").tolist()
         self._decided.add(range(stretch.seq, stretch.last_seq + 1), times_ms, stretch.outputs)
+        self._bars.add_stretch(stretch)
         for n, effects in stretch.facts:
             event = BarsClosed(times_ms[n], b"", b"", b"")  # its bars are in no table
             for k, effect in enumerate(effects, 1):
                 self._on_effect(stretch.seq + n, k, event, effect)
+            self._end_orders(stretch.seq + n)
+
+    def _end_orders(self, seq: int) -> None:
+        """Add the rows of orders that ended with an entry, once all its executions are known."""
+        ended, self._ended = self._ended, []
+        for end in ended:
+            self.changes += self._executions.on_end(seq, end)
 
     def finish(self) -> list[tuple[str, Row]]:
         """Return all pending rows, each statement's together; none is pending afterwards."""
         self._decide()
+        self.changes += [(sql.MARKET, row) for row in self._market.rows(*self._bars.taken())]
         changes, self.changes = self.changes, []
         changes.sort(key=lambda change: sql.RANKS[change[0]])
         return changes
@@ -116,7 +144,7 @@ class ProjectionRows:
         """Turn the pending decisions into rows."""
         if not self._decided:
             return
-        decided, self._decided = self._decided, _Decisions()
+        decided, self._decided = self._decided, PendingDecisions()
         lanes = range(len(self._specs))
         outputs = np.frombuffer(b"".join(decided.outputs), np.float64)
         rows = self._confidence.rows(
@@ -214,8 +242,11 @@ class ProjectionRows:
                 self._move(effect.client_id, "cancelling", _ts_ms(event))
             case OrderMoved():
                 self._move(effect.client_id, effect.status, effect.ts_ms)
+                if effect.status in ENDS:
+                    self._ended.append(effect)
             case ExecutionBooked():
                 self._on_fill(seq, effect)
+                self.changes += self._executions.on_fill(effect)
             case SignalRefused():
                 symbol = self._symbols[effect.instrument]
                 name, at = f"{env}-{seq}-{k}-refused", utc_sql(effect.ts_ms)
@@ -282,6 +313,7 @@ class ProjectionRows:
             "submitted", None, utc_sql(_ts_ms(event)), utc_sql(_ts_ms(event)),
         )  # fmt: skip
         self._add(sql.ORDER, row)
+        self._executions.on_submit(command)
 
     def _on_trade(self, seq: int, trade: TradeClosed) -> None:
         i = trade.instrument
@@ -299,29 +331,15 @@ class ProjectionRows:
             trade.net_bps, trade.reason, trade.virtual, role, slot.hash or None,
         )  # fmt: skip
         self._add(sql.OUTCOME, row)
+        performance = self._models.row(seq, trade, slot, role)
+        if performance is not None:
+            self._add(sql.MODEL, performance)
         if not trade.virtual:
+            self.changes += self._executions.on_trade(trade)
             fees = trade.fees_units / UNITS
             done = (seq, qty, entry, leave, closed, pnl, fees, env, self._held[i].seq)
             self._add(sql.CLOSED, done)
             self._held[i] = OpenPosition()
-
-
-class _Decisions:
-    """Decisions whose rows are not made yet: seqs and times of each, outputs of all."""
-
-    def __init__(self) -> None:
-        self.seqs: list[int] = []
-        self.times_ms: list[int] = []
-        self.outputs: list[bytes] = []
-
-    def __len__(self) -> int:
-        return len(self.seqs)
-
-    def add(self, seqs: Sequence[int], times_ms: Sequence[int], outputs: bytes) -> None:
-        """Add consecutive decisions."""
-        self.seqs += seqs
-        self.times_ms += times_ms
-        self.outputs.append(outputs)
 
 
 def _ts_ms(event: Event) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 TABLES = (
     "all_positions", "all_orders", "all_fills", "all_trade_outcomes", "all_confidence_history",
     "all_learning_states", "all_error_log", "all_retraining_history", "all_alerts",
+    "all_market_volatility", "all_model_performance", "all_execution_logs",
 )  # fmt: skip
 
 PROJECTIONS = "projections"
@@ -68,6 +69,23 @@ ALERT = (
     "INSERT INTO all_alerts (environment, seq, symbol, timestamp, code, value, threshold, message)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
+MARKET = (
+    "INSERT INTO all_market_volatility (environment, seq, symbol, timestamp, volatility_24h,"
+    " returns_1h, volume_24h) VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
+MODEL = (
+    "INSERT INTO all_model_performance (environment, seq, model_name, timestamp, accuracy,"
+    " avg_actual_profit, symbol, ensemble_hash, slot, virtual, trades, avg_net_bps)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+EXECUTION = (
+    "INSERT INTO all_execution_logs (environment, seq, symbol, timestamp, success, profit_usd,"
+    " client_order_id, kind, outcome, profit_quote) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+EXECUTED_LATE = (
+    "UPDATE all_execution_logs SET success = ?, profit_usd = ?, profit_quote = ?"
+    " WHERE environment = ? AND client_order_id = ?"
+)
 BEGUN = "INSERT INTO projections (environment, seq) VALUES (?, 0) ON CONFLICT DO NOTHING"
 PROJECTED = "SELECT seq, state, position, updated_at FROM projections WHERE environment = ?"
 PROGRESS = (
@@ -77,8 +95,8 @@ PROGRESS = (
 """Matches no row where another worker has written since, or has deleted the rows."""
 
 STATEMENTS = (
-    CONFIDENCE, ORDER, FILL, OPENED, OUTCOME, MODE, ERROR, TRAINING, ALERT, ORDER_STATUS, CHANGED,
-    CLOSED, TRAINED,
+    CONFIDENCE, ORDER, FILL, OPENED, OUTCOME, MODE, ERROR, TRAINING, ALERT, MARKET, MODEL,
+    EXECUTION, ORDER_STATUS, CHANGED, CLOSED, TRAINED, EXECUTED_LATE,
 )  # fmt: skip
 """In the order in which those of a batch may be executed, all rows of one at a time: what is
 updated was inserted before, and a position is changed before it is closed.

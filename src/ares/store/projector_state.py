@@ -5,7 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from ares.core.slot import Slot
+from ares.store.execution_rows import ExecutionState
 from ares.store.mode_alerts import ModeWatch
+from ares.store.model_rows import ModelTrades
 
 
 class OpenPosition(msgspec.Struct):
@@ -25,7 +27,8 @@ class ProjectorState(msgspec.Struct):
                that has ended.
     held     : the open position of each lane. training: seq of a retraining's start, by instrument.
     slots    : of all lanes. watches: changes of mode within the last hour, by instrument.
-    confidence : see ``ConfidenceRows.last``.
+    confidence : see ``ConfidenceRows.last``. market: see ``MarketRows.state``.
+    trades, virtual : see ``ModelRows``.
     """
 
     expected: dict[str, float]
@@ -35,6 +38,10 @@ class ProjectorState(msgspec.Struct):
     slots: list[Slot]
     watches: list[ModeWatch]
     confidence: list[list[float]]
+    market: bytes
+    trades: list[ModelTrades]
+    virtual: list[ModelTrades]
+    executions: ExecutionState
 
 
 encode_state = msgspec.msgpack.Encoder().encode

@@ -2,8 +2,8 @@
 
 Candles, news and external series have no other source. The tables of the engine, in
 ``projected_tables``, are projections of the journal. The names and columns that operators' queries
-use (``positions``, ``trade_outcomes``, ...) are views of them, see migration 0007: one environment,
-real trades, champions.
+use (``positions``, ``trade_outcomes``, ...) are views of them, see migrations 0007 and 0009: one
+environment, real trades, champions.
 
 Times are UTC. On SQLite they are text ``YYYY-MM-DD HH:MM:SS[.ffffff]``, which compares with
 ``datetime('now', ...)``; on PostgreSQL timestamps with a time zone, which compare with ``NOW()``.

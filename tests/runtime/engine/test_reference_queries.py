@@ -15,6 +15,7 @@ from tests.postgres import PostgresServer, plain
 from tests.reference_queries import POSTGRES, SQLITE, TIMESCALE
 
 from ares.domain.events import (
+    BarsClosed,
     BreakerChanged,
     DailyLossReached,
     DecisionMade,
@@ -31,7 +32,7 @@ from ares.store.database import open_database
 from ares.store.projections import show_environment
 
 SYMBOLS = ("BTC/USDT", "ETH/USDT")
-HOUR_MS = 3_600_000
+HOUR_MS, QUARTER_MS = 3_600_000, 900_000
 
 
 def moved(value: Any, by_ms: int) -> Any:
@@ -43,12 +44,14 @@ def moved(value: Any, by_ms: int) -> Any:
 
 @pytest.fixture(scope="module")
 def of_today(done: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the journal of a paper engine whose last event was half a minute ago, with trainings.
+    """Return the journal of a paper engine whose last event was a quarter of an hour ago at most,
+    with trainings.
 
-    It is the run of the other tests, moved in time.
+    It is the run of the other tests, moved in time by quarters of an hour.
     """
     *_, last = entries(done.folder)
     by_ms = int(datetime.now(UTC).timestamp() * 1_000) - 30_000 - last.at_ms
+    by_ms -= by_ms % QUARTER_MS
     folder = tmp_path_factory.mktemp("paper")
     journal, seq = RunJournal(folder, sync_ms=None), 0
 
@@ -153,6 +156,49 @@ def test_the_queries_for_sqlite(tables: Engine, of_today: Path) -> None:
     check_answers(tables, of_today, SQLITE[2:])
 
 
+def closes_of(folder: Path, i: int) -> dict[int, float]:
+    """Return the closes of an instrument by closing instant."""
+    found = {}
+    for entry in entries(folder):
+        if isinstance(entry.event, BarsClosed) and entry.event.present[i]:
+            found[entry.event.ts_ms] = np.frombuffer(entry.event.ohlcv).reshape(-1, 5)[i, 3]
+    return found
+
+
+def check_volatility(rows: list[tuple[Any, ...]], folder: Path) -> None:
+    """The rows of the last hour: returns of an hour; of a day the run has not enough bars."""
+    assert "BTC/USDT" in {row[0] for row in rows}
+    now_ms = int(datetime.now(UTC).timestamp() * 1_000)
+    for i, symbol in enumerate(SYMBOLS):
+        closes = closes_of(folder, i)
+        marks = [t for t in sorted(closes, reverse=True) if t % QUARTER_MS == 0]
+        wanted = [
+            (None, pytest.approx(closes[t] / closes[t - HOUR_MS] - 1.0), None)
+            for t in marks
+            if t > now_ms - HOUR_MS
+        ]
+        assert [row[1:] for row in rows if row[0] == symbol] == wanted
+
+
+def check_executions(rows: list[tuple[Any, ...]], folder: Path) -> None:
+    """A row of each order that ended, with the profits of all trades of money."""
+    real = [t.pnl_units / 1e8 for t in effects(folder, TradeClosed) if not t.virtual]
+    assert sorted(row[2] for row in rows if row[2] is not None) == pytest.approx(sorted(real))
+    assert {row[1] for row in rows} == {0, 1}
+    assert {row[3:] for row in rows} == {(None, None)}  # no chain: no gas
+
+
+def check_performance(rows: list[tuple[Any, ...]], folder: Path) -> None:
+    """The ten newest rows; the newest of each ensemble is over all its trades of money."""
+    real = [t for t in effects(folder, TradeClosed) if not t.virtual]
+    assert len(rows) == min(10, len(real)) > 0
+    for i, symbol in enumerate(SYMBOLS):
+        of_symbol = [t for t in real if t.instrument % 2 == i]
+        newest = next(row for row in rows if row[0].startswith(f"{symbol} "))
+        assert newest[1] == pytest.approx(np.mean([t.net_bps > 0 for t in of_symbol]))
+        assert newest[2] == pytest.approx(np.mean([t.pnl_units for t in of_symbol]) / 1e8)
+
+
 @pytest.fixture
 def on_postgres(
     world: Any, done: Any, of_today: Path, postgres: PostgresServer
@@ -186,11 +232,56 @@ def test_the_queries_for_postgresql(on_postgres: Engine, of_today: Path) -> None
         ("ETH/USDT", 9.0, 1, 0, -1.0), ("ETH/USDT", 12.0, 1, 1, 3.5)
     ]  # fmt: skip
     assert ask(on_postgres, win_rate) == [("ETH/USDT", 0.5)]
-    for query in (volatility, executions, performance):
-        assert ask(on_postgres, query) == []
+    check_volatility(ask(on_postgres, volatility), of_today)
+    check_executions(ask(on_postgres, executions), of_today)
+    check_performance(ask(on_postgres, performance), of_today)
     with on_postgres.connect() as connection:
         has_bucket = connection.exec_driver_sql(
             "SELECT count(*) FROM pg_proc WHERE proname = 'time_bucket'"
         ).scalar()
     if has_bucket:
         assert [row[1] for row in ask(on_postgres, TIMESCALE)] == [3.5]
+
+
+ASKED = (
+    "positions", "trade_outcomes", "confidence_history", "learning_states", "retraining_history",
+    "error_log", "market_volatility", "execution_logs", "model_performance",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("table", ASKED)
+def test_the_queries_would_notice_an_empty_table(
+    tables: Engine, of_today: Path, table: str
+) -> None:
+    """The same checks fail where a table has no row, though its journal has what belongs there."""
+
+    def check() -> None:
+        check_answers(tables, of_today, SQLITE[2:])
+        now_ms = int(datetime.now(UTC).timestamp() * 1_000)
+        hour_ago, day_ago = utc_sql(now_ms - HOUR_MS), utc_sql(now_ms - 24 * HOUR_MS)
+        _, volatility, executions, performance, _ = POSTGRES
+        for query, check_rows in (
+            (volatility.replace("NOW() - INTERVAL '1 hour'", f"'{hour_ago}'"), check_volatility),
+            (executions.replace("NOW() - INTERVAL '24 hours'", f"'{day_ago}'"), check_executions),
+            (performance, check_performance),
+        ):
+            check_rows(ask(tables, query), of_today)
+
+    check()
+    with tables.begin() as connection:
+        connection.exec_driver_sql(f"DELETE FROM all_{table}")
+    with pytest.raises((AssertionError, StopIteration, TypeError)):
+        check()
+
+
+@pytest.mark.parametrize("table", [*ASKED, "orders", "fills", "virtual_trades"])
+def test_plain_names_show_one_environment_and_real_trades(tables: Engine, table: str) -> None:
+    whole = "all_trade_outcomes" if table == "virtual_trades" else f"all_{table}"
+    environments = ask(tables, f"SELECT DISTINCT environment FROM {whole} ORDER BY 1")
+    one_only = table == "retraining_history"  # the other run had no training
+    assert environments == ([("paper",)] if one_only else [("history/test",), ("paper",)])
+    assert ask(tables, f"SELECT DISTINCT environment FROM {table}") == [("paper",)]
+    if table in ("trade_outcomes", "virtual_trades", "model_performance"):
+        virtual = ask(tables, f"SELECT DISTINCT virtual FROM {table}")
+        assert virtual == [(int(table == "virtual_trades"),)]
+        assert {row[0] for row in ask(tables, f"SELECT DISTINCT virtual FROM {whole}")} == {0, 1}
