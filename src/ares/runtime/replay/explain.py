@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ares.core.facts import mode_name
+from ares.core.initial_state import rules_in_force
 from ares.core.models import Scorer, Scorers
 from ares.core.slots import champion_lane
 from ares.core.state import State
@@ -72,7 +73,8 @@ def explain(
     user: UserFeatures | None = None,
     open_ensemble: Opener | None = None,
 ) -> Explanation:
-    """Explain the newest closing instant of ``instrument`` at or before ``at_ms``.
+    """Explain the newest closing instant of ``instrument`` at or before ``at_ms``, by the rules in
+    force then.
 
     instrument    : key or symbol. Raises UserError: not in the run, or no decision by then.
     user          : the user's own features, where the run has any.
@@ -91,7 +93,8 @@ def explain(
     closing, outputs = _decision(target, setup, lane)
     medians = _medians(folder, setup, upto, i, user)
     facts = facts_of(since, lane)
-    action, sentence = _action(state, setup, lane, outputs, facts)
+    rules = rules_in_force(state)
+    action, sentence = _action(state, lane, outputs, facts, rules)
     return Explanation(
         environment=setup.environment,
         instrument=setup.instruments[i].spec.instrument.key,
@@ -102,14 +105,14 @@ def explain(
         votes=_votes(state, setup, lane, closing.ts_ms, medians, scorers),
         p=known(outputs[OUT_P]),
         edge_bps=known(outputs[OUT_EDGE]),
-        edge_bps_min=float(setup.rules["edge_bps_min"]),
+        edge_bps_min=rules["edge_bps_min"],
         barrier_bps=known(outputs[OUT_BARRIER]),
         mode=mode_name(int(outputs[OUT_MODE])),
         mode_confidence=float(outputs[OUT_CONFIDENCE]),
         slot=slot.stage,
         action=action,
         sentence=sentence,
-        limits=_limits(state, setup, lane),
+        limits=_limits(state, lane, rules),
         facts=tuple(readable(e) for e in facts),
     )
 
@@ -257,13 +260,17 @@ def _top(
 
 
 def _action(
-    state: State, setup: RunSetup, i: int, outputs: NDArray[np.float64], facts: tuple[Effect, ...]
+    state: State,
+    i: int,
+    outputs: NDArray[np.float64],
+    facts: tuple[Effect, ...],
+    rules: dict[str, float],
 ) -> tuple[str, str]:
     """Return what was done, and a sentence with the reason."""
-    found = action_of(facts, setup, outputs)
+    found = action_of(facts, rules, outputs)
     if found is not None:
         return found
-    edge, limit = float(outputs[OUT_EDGE]), edge_limit(setup)
+    edge, limit = float(outputs[OUT_EDGE]), edge_limit(rules)
     book, virtual = state.trade.book[i], state.trade.virtual[i]
     if int(book["entry_open_lots"]) or int(book["exit_reason"]) or int(book["stop_filling"]):
         return "order pending", "an order is pending until a bar with volume fills it"
@@ -279,7 +286,7 @@ def _action(
     return "none", f"the edge of {edge:+.1f} bps is below {limit}"
 
 
-def _limits(state: State, setup: RunSetup, i: int) -> dict[str, Any]:
+def _limits(state: State, i: int, rules: dict[str, float]) -> dict[str, Any]:
     account, book = state.trade.account[0], state.trade.book[i]
     equity = int(account["equity"]) / UNITS
     annual = float(np.sqrt(book["var_fast"] * state.params.specs[i]["bars_per_year"]))
@@ -294,13 +301,13 @@ def _limits(state: State, setup: RunSetup, i: int) -> dict[str, Any]:
         "equity_quote": equity,
         "cash_quote": int(account["cash"]) / UNITS,
         "exposure_share": int(account["gross"]) / int(account["equity"]),
-        "exposure_share_max": setup.rules["exposure_max"],
-        "position_quote_max": setup.rules["position_max"] * equity,
+        "exposure_share_max": rules["exposure_max"],
+        "position_quote_max": rules["position_max"] * equity,
         "drawdown_share": 1.0 - int(account["equity"]) / int(account["peak_equity"]),
-        "drawdown_share_max": setup.rules["drawdown_max"],
+        "drawdown_share_max": rules["drawdown_max"],
         "day_share": int(account["equity"]) / int(account["day_equity"]) - 1.0,
-        "daily_loss_share_max": setup.rules["daily_loss_max"],
+        "daily_loss_share_max": rules["daily_loss_max"],
         "volatility_annual": annual,
-        "volatility_target": setup.rules["volatility_target"],
+        "volatility_target": rules["volatility_target"],
         "breakers": open_breakers,
     }

@@ -12,7 +12,7 @@ import numpy as np
 
 from ares.core.facts import mode_name
 from ares.core.slot_history import SlotHistory
-from ares.domain.events import BarsClosed, DecisionMade
+from ares.domain.events import BarsClosed, ConfigChanged, DecisionMade
 from ares.journal.run import JournalReader, journaled_now
 from ares.kernel.live import OUT_BARRIER, OUT_CONFIDENCE, OUT_EDGE, OUT_MODE, OUT_P
 from ares.runtime.engine.code_version import named_changes
@@ -39,9 +39,12 @@ def explain_journal(
     setup = open_run(folder)
     i = row_of(setup, instrument)
     target, since = target_of(journaled_now(folder), i, at_ms, instrument)
-    history = SlotHistory()
+    history, rules = SlotHistory(), dict(setup.rules)
     for entry in JournalReader(folder, target.seq - 1):
         history.add(entry.event, entry.effects)
+        for effect in entry.effects:
+            if isinstance(effect, ConfigChanged):
+                rules |= effect.rules
     champion = history.champion(i)
     lane = i if champion is None else champion
     assert isinstance(target.event, BarsClosed)
@@ -49,7 +52,7 @@ def explain_journal(
     outputs = np.frombuffer(decision.outputs).reshape(-1, len(setup.instruments))[:, lane]
     ohlcv = np.frombuffer(target.event.ohlcv).reshape(-1, 5)[i]
     facts = facts_of(since, lane)
-    action, reason = action_of(facts, setup, outputs) or ("none", "no order, and no trade closed")
+    action, reason = action_of(facts, rules, outputs) or ("none", "no order, and no trade closed")
     stage = history.slots[lane].stage
     return Explanation(
         environment=setup.environment,
@@ -61,7 +64,7 @@ def explain_journal(
         votes=(),
         p=known(outputs[OUT_P]),
         edge_bps=known(outputs[OUT_EDGE]),
-        edge_bps_min=float(setup.rules["edge_bps_min"]),
+        edge_bps_min=rules["edge_bps_min"],
         barrier_bps=known(outputs[OUT_BARRIER]),
         mode=mode_name(int(outputs[OUT_MODE])),
         mode_confidence=float(outputs[OUT_CONFIDENCE]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -117,15 +117,15 @@ def facts_of(since: Sequence[JournalEntry], i: int) -> tuple[Effect, ...]:
 
 
 def action_of(
-    facts: Sequence[Effect], setup: RunSetup, outputs: NDArray[np.float64]
+    facts: Sequence[Effect], rules: Mapping[str, float], outputs: NDArray[np.float64]
 ) -> tuple[str, str] | None:
     """Return what an order, a refusal or a closed trade did, and a sentence with the reason; None:
     there was none of them.
 
-    outputs : of the lane, see ``DecisionMade``.
+    rules   : in force at the instant. outputs: of the lane, see ``DecisionMade``.
     """
     edge = float(outputs[OUT_EDGE])
-    limit = edge_limit(setup)
+    limit = edge_limit(rules)
     for effect in facts:
         if isinstance(effect, SubmitOrder) and effect.kind == "entry":
             return (
@@ -149,9 +149,9 @@ def action_of(
     return None
 
 
-def edge_limit(setup: RunSetup) -> str:
+def edge_limit(rules: Mapping[str, float]) -> str:
     """Return the setting that an edge must exceed, with its value."""
-    return f"strategy.edge_bps_min ({setup.rules['edge_bps_min']:g})"
+    return f"strategy.edge_bps_min ({rules['edge_bps_min']:g})"
 
 
 def readable(effect: Effect) -> dict[str, Any]:
