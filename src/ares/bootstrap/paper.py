@@ -117,10 +117,9 @@ class _Paper:
 
     async def run(self, started: Callable[[PaperStart, LiveRun], None]) -> LiveEnd:
         """Recover, then run until stopped."""
-        from ares.domain.feed_events import ClockSet
         from ares.domain.timeframe import HOUR_MS
         from ares.runtime.engine.live_log import LiveLog
-        from ares.runtime.engine.live_run import start_event
+        from ares.runtime.engine.live_run import clock_set, start_event
         from ares.runtime.engine.paper_engine import paper_engine
         from ares.runtime.engine.quiet import frozen_heap, load_machine_code, raise_priority
         from ares.runtime.engine.status import RecentEvents
@@ -141,8 +140,7 @@ class _Paper:
         feed = self._feed(state, clock, max(state.now_ms, state.setup.from_ms), warm)
         nonce = secrets.token_hex(8)
         begin = start_event(found.recovered, is_new, found.hashes, nonce, clock.refused_ms)
-        clock_set = ClockSet(clock.now_ms(), clock.wall_ms(), clock.speed)
-        before: list[Event] = [clock_set, *warm]
+        before: list[Event] = [clock_set(clock), *warm]
         tables = start_tables(self._workspace, PAPER, self._log)
         learner = self._learner(run) if state.setup.challenger_lanes else None
         started(PaperStart(state.setup, not is_new, clock.now_ms(), tuple(self._remarks)), run)

@@ -111,14 +111,24 @@ def rehearsal_clock(address: str, after_ms: int) -> RunningClock:
 
     Raises ExternalError where nothing answers at the address.
     """
+    from ares.domain.errors import AresError
     from ares.runtime.engine.clocks import RunningClock
     from ares.sim.serve.admin import SimAdmin
 
+    server = SimAdmin(address)
+
+    def market_ms() -> int | None:
+        try:
+            return int(server.clock()["market_ms"])
+        except AresError:
+            return None
+
     try:
-        found = SimAdmin(address).clock()
+        found = server.clock()
     except UserError:
         return RunningClock.after(after_ms)
-    return RunningClock(max(after_ms, int(found["market_ms"])), float(found["speed"]))
+    begin_ms, speed = max(after_ms, int(found["market_ms"])), float(found["speed"])
+    return RunningClock(begin_ms, speed, witness_ms=market_ms)
 
 
 def assembler_of(

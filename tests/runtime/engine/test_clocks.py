@@ -73,6 +73,65 @@ def test_a_clock_that_is_not_believed_is_set_once_to_the_venues() -> None:
     assert clock.now_ms() == YEAR + 100 + 40 * DAY
 
 
+WALL = 5_000_000
+
+
+def running() -> tuple[RunningClock, list[int]]:
+    """Return a clock, and the machine's monotonic and wall clock in ms."""
+    now = [0, WALL]
+    return RunningClock(None, 1.0, lambda: now[0] * MS, lambda: now[1] * MS), now
+
+
+def test_a_machine_that_slept_goes_on_with_its_wall_clock_once_the_venue_agrees() -> None:
+    clock, now = running()
+    slept = 2 * 3_600_000
+    now[:] = 1_000, WALL + 1_000 + slept  # the monotonic clock stood still
+    assert clock.now_ms() == WALL + 1_000
+    assert clock.measured(30) == 30, "the venue says otherwise: it is the wall clock that is wrong"
+    assert clock.times_set == 0
+    assert clock.measured(slept + 40) == 40
+    assert (clock.now_ms(), clock.wall_ms(), clock.times_set) == (now[1], now[1], 1)
+    assert clock.measured(40) == 40
+    assert clock.times_set == 1
+
+
+def test_a_venue_whose_clock_steps_alone_moves_no_time() -> None:
+    clock, _ = running()
+    for ahead_ms in (-5_000, 5_000, 900):
+        assert clock.measured(ahead_ms) == ahead_ms
+    assert (clock.now_ms(), clock.times_set) == (WALL, 0)
+
+
+def test_a_clock_that_was_ahead_stands_still_until_it_is_right() -> None:
+    clock, now = running()
+    now[:] = 10_000, WALL + 6_000
+    assert clock.now_ms() == WALL + 10_000
+    assert clock.measured(-4_000) == 0
+    assert clock.now_ms() == WALL + 10_000
+    now[:] = 13_000, WALL + 9_000
+    assert clock.now_ms() == WALL + 10_000
+    now[:] = 15_000, WALL + 11_000
+    assert clock.now_ms() == WALL + 11_000
+    now[1] -= 3_600_000
+    assert clock.measured(-3_600_000) == -3_600_000, "an hour without deadlines would be worse"
+
+
+def test_a_rehearsal_follows_its_server_and_not_a_wrong_clock_of_the_venue() -> None:
+    passed, server = [1_000], [YEAR + 60_000]
+    clock = RunningClock(YEAR, 60.0, lambda: passed[0] * MS, lambda: 0, lambda: server[0])
+    passed[0] = 2_000
+    assert clock.now_ms() == YEAR + 60_000
+    assert clock.measured(600_000) == 600_000, "the fault of a wrong clock"
+    assert clock.measured(50_000) == 50_000, "less than a second of wall time"
+    server[0] += 600_000  # started again
+    assert clock.measured(600_000) == 0
+    assert (clock.now_ms(), clock.times_set) == (YEAR + 660_000, 1)
+    server[0] -= 120_000
+    assert clock.measured(-120_000) == 0
+    assert clock.now_ms() == YEAR + 660_000
+    assert clock.times_set == 2
+
+
 def test_time_does_not_go_back_to_a_venues() -> None:
     clock, _ = after(YEAR, 3 * YEAR)
     assert clock.measured(-DAY) == -DAY

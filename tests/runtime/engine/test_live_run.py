@@ -14,7 +14,8 @@ from ares.core.halts import BY_CLOCK
 from ares.core.models import Models
 from ares.core.snapshot import snapshot
 from ares.domain.errors import ExternalError
-from ares.domain.events import BarsClosed, EngineStarted, Event
+from ares.domain.events import BarsClosed, ConfigChanged, EngineStarted, Event, SignalRefused
+from ares.domain.feed_events import ClockSet
 from ares.domain.model_events import ModelPublished, ModelRefused, SlotChanged
 from ares.domain.order_events import (
     ClockSkewMeasured,
@@ -24,6 +25,7 @@ from ares.domain.order_events import (
     HaltChanged,
     Stopping,
 )
+from ares.domain.timeframe import MINUTE_MS
 from ares.journal.run import entries
 from ares.journal.snapshots import load_snapshot
 from ares.runtime.engine.clocks import RunningClock
@@ -35,6 +37,8 @@ from ares.runtime.engine.plan import RunPlan
 from ares.runtime.engine.recovery import Recovery
 from ares.runtime.engine.serving import ServedModels
 from ares.runtime.replay.certify import certify
+from ares.runtime.replay.explain import explain
+from ares.runtime.replay.explain_journal import explain_journal
 from ares.runtime.replay.restep import restep
 
 Act = Callable[[LiveRun, int], None]
@@ -72,7 +76,7 @@ class Engine:
         clock = RunningClock.after(
             recovered.state.at_ms,
             lambda: passed_ms[0] * 1_000_000,
-            lambda: (start_ms + self.wrong_ms) * 1_000_000,
+            lambda: (start_ms + passed_ms[0] + self.wrong_ms) * 1_000_000,
         )
         run = paper_engine(self.folder, recovered, models, swap, clock, 10**9, options=options)
         begin = start_event(recovered, is_new, code_hashes(), "ab" * 8, clock.refused_ms)
@@ -233,6 +237,32 @@ def test_a_run_that_people_steered_is_certified_and_stepped_again(engine: Engine
     assert certificate.lines["decisions"][0] > 2_000
     assert certificate.lines["orders"][0] > 10
     assert restep(engine.folder, engine.world.models).mismatches == 0
+    check_rules_explained(engine)
+
+
+def check_rules_explained(engine: Engine) -> None:
+    """Each instant is explained by the rules in force then: 3 bps at first, then 1.5 bps."""
+    (changed_ms,) = [
+        effect.ts_ms
+        for entry in entries(engine.folder)
+        for effect in entry.effects
+        if isinstance(effect, ConfigChanged)
+    ]
+    for at_ms, limit in ((changed_ms - MINUTE_MS, 3.0), (changed_ms + MINUTE_MS, 1.5)):
+        explained = explain(engine.folder, "BTC/USDT", at_ms, engine.world.models)
+        assert explained.edge_bps_min == limit
+        assert explain_journal(engine.folder, "BTC/USDT", at_ms, ["kernel"]).edge_bps_min == limit
+    refused = next(
+        entry.event.ts_ms
+        for entry in entries(engine.folder)
+        if isinstance(entry.event, BarsClosed) and entry.event.ts_ms > changed_ms
+        for effect in entry.effects
+        if isinstance(effect, SignalRefused) and effect.instrument == 0
+    )
+    assert (
+        "strategy.edge_bps_min (1.5)"
+        in explain(engine.folder, "BTC/USDT", refused, engine.world.models).sentence
+    )
 
 
 def test_a_published_model_is_tried_in_a_thread_while_bars_go_on(engine: Engine) -> None:
@@ -307,3 +337,25 @@ def test_a_clock_a_year_ahead_at_a_start_moves_no_time_and_is_journaled(engine: 
     assert BY_CLOCK in [halt.reason for halt in halts]
     *_, newest = entries(engine.folder)
     assert newest.at_ms < last.at_ms + 86_400_000
+
+
+def test_a_clock_that_is_set_while_the_engine_runs_is_journaled(engine: Engine) -> None:
+    def sleep(run: LiveRun, t: int) -> None:
+        if t == 100:
+            engine.wrong_ms = 7_000  # the machine's clock, and the venue's
+            run.post(ClockSkewMeasured(0, 7_020))
+        if t == 300:
+            run.post(ClockSkewMeasured(0, 30))
+        if t == 400:
+            run.stop("a person")
+
+    engine.start(sleep)
+    found = list(entries(engine.folder))
+    (at,) = [k for k, entry in enumerate(found) if isinstance(entry.event, ClockSet)]
+    clock_set, measured, bars = (entry.event for entry in found[at : at + 3])
+    assert isinstance(clock_set, ClockSet)
+    assert isinstance(bars, BarsClosed)
+    assert clock_set.ts_ms == bars.ts_ms + 7_000
+    assert isinstance(measured, ClockSkewMeasured)
+    assert (measured.ts_ms, measured.venue_ahead_ms) == (clock_set.ts_ms, 20)
+    assert [e for e in found[at + 1].effects if isinstance(e, HaltChanged)] == []

@@ -18,6 +18,7 @@ from typing import Any
 from ares.core.snapshot import snapshot
 from ares.core.state import State
 from ares.domain.events import BarsClosed, Effect, EngineStarted, Event, RunStarted
+from ares.domain.feed_events import ClockSet
 from ares.domain.model_events import ModelPublished
 from ares.domain.order_events import (
     ClockSkewMeasured,
@@ -102,6 +103,7 @@ class LiveRun:
         self._instants = 0
         self._stopped_by = ""
         self._is_repeated = False
+        self._times_set = clock.times_set
         self._answers: list[CommandDone | CommandRefused] = []
         self._answer: Callable[[CommandDone | CommandRefused], None] = lambda _: None
         loop.watch(self._carry_out)
@@ -200,6 +202,9 @@ class LiveRun:
         if isinstance(event, ClockSkewMeasured):
             ahead_ms = self._clock.measured(event.venue_ahead_ms)
             event = ClockSkewMeasured(self._clock.now_ms(), ahead_ms)
+        if self._clock.times_set != self._times_set:
+            self._times_set = self._clock.times_set
+            await self._process(clock_set(self._clock))
         if type(event) is BarsClosed:
             await self._fill(event)
             self._instants += 1
@@ -221,7 +226,7 @@ class LiveRun:
 
     async def _fill(self, event: BarsClosed) -> None:
         """Let a simulated venue fill within the bars, before their close is processed."""
-        if self._fills is None or not event.decides:
+        if self._fills is None or event.kind == "warm":
             return
         for lane in self._fills.lanes(event):
             self._fills.at_open(event, lane)
@@ -295,6 +300,11 @@ class LiveRun:
 
     async def _save(self) -> None:
         await self._begin_save(is_kept=True)
+
+
+def clock_set(clock: RunningClock) -> ClockSet:
+    """Return both times of a clock that was set, and its speed."""
+    return ClockSet(clock.now_ms(), clock.wall_ms(), clock.speed)
 
 
 def start_event(
