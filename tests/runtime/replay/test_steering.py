@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ares.domain.events import BarsClosed, DecisionMade, Effect, Event
-from ares.domain.order_events import CommandDone, CommandGiven, HaltChanged
+from ares.domain.order_events import CommandDone, CommandGiven, HaltChanged, OrderFilled
 from ares.journal.run import JournalEntry, encode_effects
 from ares.runtime.replay.steering import unsteered
 
@@ -48,3 +48,15 @@ def test_a_halt_within_a_bar_and_one_that_came_and_went() -> None:
         entry(1, BARS, DECISION, halted(True)), entry(2, BARS, DECISION), entry(3, BARS, DECISION),
     ]  # fmt: skip
     assert unsteered(within, 1, 3) == [(1, 1), (2, 3)]
+
+
+def test_a_fill_within_a_late_bar_ends_a_part_before_the_next_decision() -> None:
+    late = BarsClosed(1, b"", b"", b"", "late")
+    fill = OrderFilled("a", 1, 1, 1, 0, "1")
+    journal = [
+        entry(1, BARS, DECISION), entry(2, fill), entry(3, BARS, DECISION),
+        entry(4, late), entry(5, BARS, DECISION), entry(6, fill), entry(7, late), entry(8, fill),
+        entry(9, late), entry(10, fill), entry(11, BARS, DECISION), entry(12, BARS, DECISION),
+    ]  # fmt: skip
+    assert unsteered(journal, 1, 12) == [(1, 9), (10, 12)]
+    assert unsteered([*journal[:9], *journal[10:]], 1, 12) == [(1, 10), (11, 12)]

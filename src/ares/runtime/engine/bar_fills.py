@@ -31,6 +31,9 @@ class BarFills:
 
     A bar comes when it has closed, so its fills are reported then, with the times in the bar that
     a history run gives them: both runs of the same bars have the same fills.
+
+    A venue does not know that a bar is late here: a stop that rested, and an order that was sent,
+    when the bar opened fill in it. What was sent since then does not.
     """
 
     def __init__(self, state: State, venue: SimulatedVenue) -> None:
@@ -47,13 +50,29 @@ class BarFills:
 
     def at_open(self, event: BarsClosed, lane: int) -> None:
         """Fill the orders that are due when a lane's bar opens."""
+        if event.kind == "late" and self._sent_ms(lane, is_stop=False) >= event.ts_ms:
+            return
         ticks, lots = self._bar(event, lane)
         open_ms = self._open_ms(event, lane)
         fill_at_open(self._state, self._venue, lane, open_ms, ticks, lots)
 
     def in_range(self, event: BarsClosed, lane: int) -> None:
         """Fill a stop that a lane's bar reached."""
+        if event.kind == "late" and self._sent_ms(lane, is_stop=True) >= event.ts_ms:
+            return
         self._venue.in_range(lane, self._open_ms(event, lane), *self._bar(event, lane))
+
+    def _sent_ms(self, lane: int, *, is_stop: bool) -> int:
+        """Return when the newest open order of a lane was sent."""
+        orders = self._state.orders.values()
+        return max(
+            (
+                order.sent_ms
+                for order in orders
+                if order.instrument == lane and order.open and (order.kind == "stop") == is_stop
+            ),
+            default=0,
+        )
 
     def _open_ms(self, event: BarsClosed, lane: int) -> int:
         return int(event.ts_ms - self._state.intervals.base_ms[lane])

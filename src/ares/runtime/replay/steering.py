@@ -1,7 +1,8 @@
-"""Where people, or the venue, steered a run: commands and halts, between two decisions.
+"""Where people, or the venue, steered a run: commands, halts and fills within late bars, between
+two decisions.
 
-The backtest path knows neither. A recomputation therefore ends before the first bar after them,
-with the fills in it, and begins anew from the state that ``step`` has there.
+The backtest path knows none of them. A recomputation therefore ends before the first bar after
+them, with the fills in it, and begins anew from the state that ``step`` has there.
 """
 
 from __future__ import annotations
@@ -31,21 +32,26 @@ def unsteered(
     """
     halts: set[tuple[int, str]] = set()
     before = frozenset(halts)
-    commanded = False
-    firsts = [first_seq]
+    steered = False
+    firsts, within = [first_seq], list[tuple[int, bool]]()
     for entry in journal:
-        effects = entry.effects
+        event, effects = entry.event, entry.effects
         if _is_of_the_market(entry):
-            if (commanded or before != halts) and first_seq < entry.seq <= last_seq:
-                firsts.append(entry.seq)
-            commanded, before = False, frozenset(halts)
+            within.append((entry.seq, steered or before != halts))
+            steered, before = False, frozenset(halts)
+        if isinstance(event, BarsClosed):
+            if event.kind == "late":  # the scan fills nothing within it
+                steered = steered or bool(within)
+            else:
+                firsts += [seq for seq, is_new in within if is_new and first_seq < seq <= last_seq]
+            within = []
         for effect in effects:
             if isinstance(effect, HaltChanged):
                 scope = (effect.instrument, effect.reason)
                 halts.add(scope) if effect.halted else halts.discard(scope)
             elif isinstance(effect, CommandDone):
-                verb = entry.event.verb if isinstance(entry.event, CommandGiven) else ""
-                commanded = commanded or verb not in SAFE
+                verb = event.verb if isinstance(event, CommandGiven) else ""
+                steered = steered or verb not in SAFE
     ends = [first - 1 for first in firsts[1:]] + [last_seq]
     return list(zip(firsts, ends, strict=True))
 
