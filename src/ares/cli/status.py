@@ -77,6 +77,11 @@ def _show(engine: RunningEngine) -> None:
         title=engine.environment,
     )
     print_table(INSTRUMENTS, [_row(row) for row in status.instruments])
+    for row in status.instruments:
+        if row.missing:
+            note(f"{row.instrument} is absent: {row.missing}")
+        if row.features_s:
+            note(f"{row.instrument}: features are complete in {duration(row.features_s)}")
     if not status.orders:
         say("No order is open.")
         return

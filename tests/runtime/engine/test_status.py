@@ -8,8 +8,13 @@ import pytest
 from tests.paper_engine import START_MS, PaperEngine
 
 from ares.core.execution import submit
+from ares.core.slot import slot_of
 from ares.domain.events import BarsClosed
+from ares.domain.feed_events import FeedChanged
+from ares.domain.model import Ensemble, Member
 from ares.domain.order_events import CommandGiven, OrderEnded, OrderFilled, VenueDown
+from ares.domain.timeframe import Timeframe
+from ares.kernel.features import WARMUP_BARS
 from ares.kernel.trade.arrays import Signal
 from ares.kernel.trade.layout import ENTRY, REASON_SIGNAL
 from ares.runtime.engine.status import EngineStatus, InstrumentStatus, engine_status
@@ -82,3 +87,21 @@ def test_the_last_error_is_named_with_its_instrument(engine: PaperEngine) -> Non
     engine.take(VenueDown(START_MS))
     status = status_of(engine)
     assert (status.last_error, status.venue_up) == ("the venue is down", False)
+
+
+def test_what_an_instrument_lacks_is_shown_with_the_time_left(engine: PaperEngine) -> None:
+    member = Member(Timeframe.M1, "m", "1", "p", 1.0)
+    ensemble = Ensemble(
+        BTC, (member,), Timeframe.M1, 1.0, 0.0, 12, 1.0, 10.0, 1.0, 1.0, 20.0, "recipe", "features"
+    )
+    engine.state.slots[0] = slot_of(ensemble, "champion")
+    bars(engine, 100.0)
+    engine.take(FeedChanged(START_MS, 0, "absent", "bars are not at the venue"))
+    row, other = status_of(engine).instruments
+    assert row.missing == "bars are not at the venue"
+    assert row.features_s == (WARMUP_BARS - 1) * 60.0
+    assert (other.missing, other.features_s) == ("", 0.0)
+    engine.take(FeedChanged(START_MS, 0, "up", "no bar is missing"))
+    engine.state.bar_series.features["age"][0] = WARMUP_BARS
+    row = status_of(engine).instruments[0]
+    assert (row.missing, row.features_s) == ("", 0.0)

@@ -16,6 +16,7 @@ from ares.core.slot import lanes_of
 from ares.core.slots import champion_lane
 from ares.core.state import State
 from ares.domain.events import BarsClosed, BreakerChanged, Effect, Event
+from ares.domain.feed_events import FeedChanged
 from ares.domain.instrument import MONEY_DECIMALS, InstrumentSpec
 from ares.domain.model_events import ModelRefused
 from ares.domain.order_events import (
@@ -25,6 +26,7 @@ from ares.domain.order_events import (
     StopMissing,
     VenueDown,
 )
+from ares.kernel.features.catalogue import WARMUP_BARS
 from ares.kernel.trade.layout import REASON_NAMES
 from ares.runtime.engine.breaker_status import BreakerStatus, breakers_of
 
@@ -36,6 +38,9 @@ class InstrumentStatus(msgspec.Struct, frozen=True):
 
     bar_ms : closing instant of its newest bar since the start. age_s: of that bar.
     exit   : why its position is being sold; empty: it is not.
+    missing: which bars it lacks, since it has none at the newest instant; empty: it lacks none.
+    features_s : until the features of its champion are complete, where bars were missing; 0: they
+             are.
     """
 
     instrument: str
@@ -53,6 +58,8 @@ class InstrumentStatus(msgspec.Struct, frozen=True):
     stop_price: float | None
     exit: str
     outside_base: float
+    missing: str = ""
+    features_s: float = 0.0
 
 
 class OrderStatus(msgspec.Struct, frozen=True):
@@ -121,12 +128,14 @@ class RecentEvents:
 
     bar_ms : closing instant of the newest bar of each instrument that had one.
     opened : the newest opening of each breaker, by name and lane.
+    missing : what each instrument lacks that has no bar at the newest instant.
     """
 
     def __init__(self, keys: Sequence[str]) -> None:
         self._keys = tuple(keys)
         self.bar_ms: dict[int, int] = {}
         self.opened: dict[tuple[str, int], BreakerChanged] = {}
+        self.missing: dict[int, str] = {}
         self.last_error = ""
         self.last_error_ms: int | None = None
 
@@ -138,6 +147,11 @@ class RecentEvents:
                     self.bar_ms[i] = event.ts_ms
             if len(effects) < 2:
                 return  # a decision and nothing else: nearly every bar
+        if isinstance(event, FeedChanged):
+            if event.state == "absent":
+                self.missing[event.instrument] = event.detail
+            elif event.state == "up":
+                self.missing.pop(event.instrument, None)
         for effect in effects:
             if isinstance(effect, BreakerChanged) and effect.after == "open":
                 self.opened[effect.breaker, effect.instrument] = effect
@@ -185,7 +199,7 @@ def engine_status(state: State, recent: RecentEvents, now_ms: int) -> EngineStat
         cash_quote=int(account["cash"]) / UNITS,
         drawdown=(peak - int(account["equity"])) / peak if peak > 0 else 0.0,
         daily_stopped=bool(account["daily_stopped"]),
-        instruments=tuple(_instrument(state, i, recent.bar_ms.get(i), now_ms) for i in range(n)),
+        instruments=tuple(_instrument(state, i, recent, now_ms) for i in range(n)),
         orders=tuple(_order(state, order) for order in state.orders.values()),
         halts=tuple(
             HaltStatus(_key(state, h.instrument), h.reason, h.needs_person, h.since_ms, h.detail)
@@ -203,7 +217,8 @@ def engine_status(state: State, recent: RecentEvents, now_ms: int) -> EngineStat
     )
 
 
-def _instrument(state: State, i: int, bar_ms: int | None, now_ms: int) -> InstrumentStatus:
+def _instrument(state: State, i: int, recent: RecentEvents, now_ms: int) -> InstrumentStatus:
+    bar_ms = recent.bar_ms.get(i)
     lanes, spec = lanes_of(state.setup, i), state.setup.instruments[i].spec
     rows = [state.trade.book[lane] for lane in lanes]
     held = [row for row in rows if int(row["position_lots"])]
@@ -230,7 +245,20 @@ def _instrument(state: State, i: int, bar_ms: int | None, now_ms: int) -> Instru
         stop_price=_price(max(stops), spec) if stops else None,
         exit=REASON_NAMES[exits[0]] if exits else "",
         outside_base=_base(state.outside_lots[i], spec),
+        missing=recent.missing.get(i, ""),
+        features_s=_incomplete_s(state, i, champion),
     )
+
+
+def _incomplete_s(state: State, i: int, champion: int | None) -> float:
+    """Return how long the features of an instrument's champion are not complete yet."""
+    ensemble = None if champion is None else state.slots[champion].ensemble
+    timeframes, left_s = state.setup.timeframes, 0.0
+    for member in () if ensemble is None else ensemble.members:
+        k = i * len(timeframes) + timeframes.index(member.timeframe)
+        bars = WARMUP_BARS - int(state.bar_series.features[k]["age"])
+        left_s = max(left_s, bars * member.timeframe.ms / 1_000.0)
+    return left_s
 
 
 def _order(state: State, order: Order) -> OrderStatus:
