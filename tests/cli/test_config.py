@@ -146,3 +146,17 @@ def test_a_live_setting_of_the_running_engine_is_changed(workspace: Path) -> Non
             assert problem in err
         assert len(engine.events) == events
     assert cli("risk.daily_loss_limit=0.03")[0] == 3
+
+
+@pytest.mark.parametrize("url", ["foo", "mysql://me:secret@h/d", "postgresql:/h/d", "ares.db"])
+def test_a_database_that_cannot_be_used_is_refused_before_a_file_is_made(
+    workspace: Path, capsys: pytest.CaptureFixture[str], url: str
+) -> None:
+    (workspace / "ares.yaml").write_text(f"database:\n  url: '{url}'\n")
+    for words in (["config", "check"], ["data", "list"], ["status"]):
+        capsys.readouterr()
+        assert run(words) == 2
+        line = capsys.readouterr().err
+        assert "ares.yaml, line 2: 'database.url' is not the URL of a database" in line
+        assert "secret" not in line
+    assert not (workspace / url.rpartition("/")[2]).exists()

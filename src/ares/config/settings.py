@@ -62,6 +62,7 @@ __all__ = [
 ]
 
 SYMBOL = re.compile(r"[A-Z0-9.]+/[A-Z0-9.]+")
+DATABASE_URL = re.compile(r"postgres(ql(\+psycopg)?)?://\S+|sqlite(\+pysqlite)?:///\S+")
 
 
 class IntervalSettings(Section):
@@ -106,6 +107,16 @@ class DatabaseSettings(Section):
         "TIMESCALE_HOST, _PORT, _USER, _PASSWORD, _DB, and where they are not set ares.db here.",
         secret=True,
     )
+
+    @field_validator("url")
+    @classmethod
+    def _is_supported(cls, url: str | None) -> str | None:
+        if url is not None and not DATABASE_URL.fullmatch(url):
+            raise setting_error(
+                "is not the URL of a database: write postgresql://USER:PASSWORD@HOST/DB, or leave"
+                " it out for ares.db here"
+            )
+        return url
 
 
 class MlflowSettings(Section):
