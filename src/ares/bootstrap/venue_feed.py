@@ -128,7 +128,7 @@ def rehearsal_clock(address: str, after_ms: int) -> RunningClock:
     except UserError:
         return RunningClock.after(after_ms)
     begin_ms, speed = max(after_ms, int(found["market_ms"])), float(found["speed"])
-    return RunningClock(begin_ms, speed, witness_ms=market_ms)
+    return RunningClock(begin_ms, speed, source_ms=market_ms)
 
 
 def assembler_of(

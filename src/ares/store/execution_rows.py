@@ -17,7 +17,7 @@ DOLLARS = frozenset({"USD", "USDT", "USDC", "FDUSD", "PYUSD", "DAI"})
 UNITS = 10.0**MONEY_DECIMALS
 
 
-class OpenOrder(msgspec.Struct):
+class FollowedOrder(msgspec.Struct):
     """An order that has not ended: whether it executed, and the profit of the trade it closed."""
 
     kind: str
@@ -31,7 +31,7 @@ class ExecutionState(msgspec.Struct):
     orders : by client id. executed: client id of the newest execution, by lane.
     """
 
-    orders: dict[str, OpenOrder] = msgspec.field(default_factory=dict)
+    orders: dict[str, FollowedOrder] = msgspec.field(default_factory=dict)
     executed: dict[int, str] = msgspec.field(default_factory=dict)
 
 
@@ -47,7 +47,7 @@ class ExecutionRows:
 
     def on_submit(self, command: SubmitOrder) -> None:
         """Take an order that is sent."""
-        self.state.orders[command.client_id] = OpenOrder(command.kind)
+        self.state.orders[command.client_id] = FollowedOrder(command.kind)
 
     def on_fill(self, fill: ExecutionBooked) -> list[tuple[str, Row]]:
         """Take an execution; return the change of its order's row, if that has ended already."""

@@ -43,7 +43,7 @@ class RunningClock:
     market_ms : market time now; None: the wall clock's.
     monotonic_ns, wall_ns : the machine's clocks. The wall clock is not followed: one that a person
                 sets while the engine runs moves no deadline.
-    witness_ms : market time by a second source, beside the venue's clock: where both agree that
+    source_ms : market time by a second source, beside the venue's clock: where both agree that
                 this clock is wrong, it is set again. None: the wall clock, at a speed of 1. It may
                 return None: it does not know.
     refused_ms : what the wall clock said, where it is not believed; 0: it is.
@@ -56,9 +56,9 @@ class RunningClock:
         speed: float = 1.0,
         monotonic_ns: Callable[[], int] = time.monotonic_ns,
         wall_ns: Callable[[], int] = time.time_ns,
-        witness_ms: Callable[[], int | None] | None = None,
+        source_ms: Callable[[], int | None] | None = None,
     ) -> None:
-        self.speed, self._witness_ms = speed, witness_ms
+        self.speed, self._source_ms = speed, source_ms
         self._monotonic_ns, self._wall_ns = monotonic_ns, wall_ns
         self._start_ns = monotonic_ns()
         self._wall_ms = wall_ns() // NS_PER_MS
@@ -98,15 +98,15 @@ class RunningClock:
         limit_ms = RESYNC_MS * self.speed
         if abs(venue_ahead_ms) <= limit_ms:
             return venue_ahead_ms
-        witness_ms = self._second_source_ms()
-        ahead_ms = 0 if witness_ms is None else witness_ms - self._running_ms()
+        source_ms = self._second_source_ms()
+        ahead_ms = 0 if source_ms is None else source_ms - self._running_ms()
         if abs(ahead_ms) <= limit_ms or abs(venue_ahead_ms - ahead_ms) > limit_ms:
             return venue_ahead_ms
         return venue_ahead_ms - self._move(ahead_ms)
 
     def _second_source_ms(self) -> int | None:
-        if self._witness_ms is not None:
-            return self._witness_ms()
+        if self._source_ms is not None:
+            return self._source_ms()
         return self._wall_ns() // NS_PER_MS if self.speed == 1.0 else None
 
     def _running_ms(self) -> int:
