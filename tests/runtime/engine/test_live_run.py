@@ -352,9 +352,9 @@ def test_a_clock_that_is_set_while_the_engine_runs_is_journaled(engine: Engine) 
     engine.start(sleep)
     found = list(entries(engine.folder))
     (at,) = [k for k, entry in enumerate(found) if isinstance(entry.event, ClockSet)]
-    clock_set, measured, bars = (entry.event for entry in found[at : at + 3])
+    clock_set, measured = found[at].event, found[at + 1].event
+    bars = next(entry.event for entry in found[at:] if isinstance(entry.event, BarsClosed))
     assert isinstance(clock_set, ClockSet)
-    assert isinstance(bars, BarsClosed)
     assert clock_set.ts_ms == bars.ts_ms + 7_000
     assert isinstance(measured, ClockSkewMeasured)
     assert (measured.ts_ms, measured.venue_ahead_ms) == (clock_set.ts_ms, 20)
