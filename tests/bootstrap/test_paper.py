@@ -56,7 +56,7 @@ def check_clocks(workspace: Workspace) -> None:
     journaled = (entry.event for entry in entries(workspace.journal_dir / "paper"))
     first, second = (event for event in journaled if isinstance(event, ClockSet))
     assert first.speed == second.speed == REQUEST.speed
-    assert FROM_MS <= first.ts_ms < second.ts_ms
+    assert FROM_MS <= first.ts_ms <= second.ts_ms
     assert 0 <= time.time_ns() // 1_000_000 - second.wall_ms < HOUR_MS
     assert first.wall_ms < second.wall_ms
 
