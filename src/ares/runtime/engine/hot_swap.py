@@ -179,9 +179,8 @@ def _scores_of(scorer: Scorer, rows: NDArray[np.float32]) -> KnownScores:
 def _known_first(scorer: Scorer, known: KnownScores) -> Scorer:
     """Return a scorer that looks a row up before it scores it.
 
-    ``step`` scores the newest bars of a lane when it gets its ensemble: six models take half of
-    what a swap adds to its bar. These rows were scored here, beside the engine, unless a bar has
-    closed since; the scores are the same to the bit.
+    ``step`` scores the newest bars of a lane when it gets its ensemble. These rows were scored
+    here, beside the engine, unless a bar has closed since; the scores are the same to the bit.
     """
 
     def score(rows: NDArray[np.float32]) -> NDArray[np.float64]:
