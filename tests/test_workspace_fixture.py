@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import subprocess
+import sys
 import tarfile
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
@@ -188,3 +191,48 @@ def test_other_code_is_reported_in_one_line_and_the_journal_is_still_explained(
     assert "kernel and engine differ" in why["sentence"]
     assert (why["votes"], why["limits"]) == ([], {})
     assert ares("why", facts["symbol"])[0] == 0
+
+
+def test_a_missing_package_is_exit_code_3_in_every_command(
+    root: Path, facts: dict[str, Any], ares: Ares
+) -> None:
+    shutil.rmtree(root / "models" / "packages" / "simulated_BTC-USDT_4h")
+    for command in (
+        ("models", "list"),
+        ("run", "--run", "other"),
+        ("backtest", "--no-db"),
+        ("models", "promote", facts["ensemble"][:12], "--to", "paper", "--force", "--reason", "x"),
+    ):
+        code, _, err = ares(*command)
+        assert code == 3, command
+        assert "simulated_BTC-USDT_4h/20260101_000000 is missing: restore it" in err
+
+
+def test_nothing_to_roll_back_is_exit_code_1(root: Path, facts: dict[str, Any], ares: Ares) -> None:
+    for env, message in (("history", "no former champion"), ("live", "nothing can be rolled back")):
+        code, _, err = ares("models", "rollback", "--env", env)
+        assert (code, message in err) == (1, True)
+
+
+PROMOTE_ON_A_FULL_DISK = """
+import resource, signal, sys
+from ares.cli.main import run
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), int(sys.argv[1])))
+sys.exit(run(["models", "promote", sys.argv[2], "--to", "paper", "--force", "--reason", "x"]))
+"""
+
+
+@pytest.mark.parametrize("bytes_max", [0, 500, 20_000])
+def test_a_full_disk_at_promote_is_exit_code_3(
+    root: Path, facts: dict[str, Any], bytes_max: int
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PROMOTE_ON_A_FULL_DISK, str(bytes_max), facts["ensemble"][:12]],
+        env={**os.environ, "ARES_WORKSPACE": str(root)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 3, done.stderr
+    assert "Traceback" not in done.stderr

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
 from ares.adapters.candle_columns import CandleTable
-from ares.adapters.candle_rules import OHLC_TOLERANCE, check_prices, in_order, interval_of
+from ares.adapters.candle_rules import (
+    OHLC_TOLERANCE,
+    check_prices,
+    in_order,
+    interval_of,
+    require_past,
+)
 from ares.domain.errors import UserError
-from ares.domain.timeframe import MINUTE_MS
+from ares.domain.timeframe import DAY_MS, MINUTE_MS
 from ares.kernel.bars import Bars
 
 START_MS = 1_679_004_900_000  # 2023-03-16 22:15:00 UTC
@@ -49,6 +57,28 @@ def test_an_invalid_price_is_refused_with_its_position(
     with pytest.raises(UserError) as caught:
         check_prices("a.csv", table(edit=(column, 2, value)))
     assert str(caught.value).startswith(f"a.csv, line 4 (2023-03-16 22:17): {message}")
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("high", 1e300, "high is 1e+300, not a plausible price"),
+        ("open", 1e-20, "open is 1e-20, not a plausible price"),
+        ("volume", 1e30, "volume is 1e+30, not a plausible volume"),
+    ],
+)
+def test_values_that_no_market_has_are_refused(column: str, value: float, message: str) -> None:
+    with pytest.raises(UserError, match=re.escape(message)):
+        check_prices("a.csv", table(edit=(column, 2, value)))
+
+
+def test_a_bar_of_the_future_is_refused_by_its_line() -> None:
+    last_ms = START_MS + (N - 1) * MINUTE_MS
+    require_past("a.csv", table(), last_ms - DAY_MS)
+    with pytest.raises(
+        UserError, match=r"a.csv, line 13 \(2023-03-16 22:26\): the time is in the f"
+    ):
+        require_past("a.csv", table(), last_ms - DAY_MS - 1)
 
 
 def test_rounding_of_a_high_is_tolerated() -> None:

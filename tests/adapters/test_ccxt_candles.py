@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,6 +66,17 @@ def test_a_venue_that_never_answers_times_out(store: CandleStore, binance: Binan
     with pytest.raises(ExternalError, match=r"not answer .*RequestTimeout"):
         fetch(store, venue, 0, 100)
     binance.silent.set()
+
+
+def test_without_a_network_it_gives_up_after_three_attempts(store: CandleStore) -> None:
+    with socket.socket() as closed:  # nobody listens there, and nobody else can
+        closed.bind(("127.0.0.1", 0))
+        lines: list[str] = []
+        address = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        venue = CcxtCandles("binance", address, AT_ONCE, lines.append)
+        with pytest.raises(ExternalError, match=r"not answer .* after 3 attempts"):
+            fetch(store, venue, 0, 100)
+    assert len(lines) == 2
 
 
 def test_a_rejected_request_is_not_retried(

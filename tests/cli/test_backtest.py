@@ -175,6 +175,10 @@ def test_filled_at_the_close_is_warned_of(here: Path, capsys: pytest.CaptureFixt
         (("--baseline", "buy_hold", "--cash", "0"), "--cash"),
         (("--baseline", "sma_cross", "-i", "7m"), "unknown interval '7m'"),
         (("--baseline", "buy_hold", "--size", "risk"), "needs a --stop"),
+        (("--baseline", "buy_hold", "--report", "reports"), "--report reports: is a folder"),
+        (("--baseline", "buy_hold", "--csv", "reports"), "--csv reports: is a folder"),
+        (("--baseline", "buy_hold", "--report", "x", "--csv", "./x"), "both write x"),
+        (("-s", "BTC/USDT:USDT", "--baseline", "buy_hold"), "BTC/USDT:USDT is a derivative"),
         (("--model", "nobody"), "no model 'nobody'"),
         ((), "there is no model for binance:BTC/USDT"),
         (("--baseline", "buy_hold", "--from", "2020-01-01", "--to", "2020-02-01"), "stored: 1m"),
@@ -190,3 +194,12 @@ def test_an_error_is_one_line_and_exit_code_2(
     assert len(lines) == 1
     assert message in lines[0]
     assert "Traceback" not in err
+
+
+def test_a_backtest_names_how_its_figures_are_computed(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    free = ares(capsys, *SMA, "--no-db")[1]
+    assert "computed: one simulated account over the window, without stops and loss limits" in free
+    limited = ares(capsys, *SMA, "--no-db", "--drawdown", "10%", "--stop", "2%")[1]
+    assert "over the window, with stops, a drawdown limit" in limited

@@ -161,7 +161,7 @@ def test_conflicts_and_gaps_are_reported(
     other = frame().with_columns(close=pl.col("close") + 0.5)
     pl.concat([other[:5], other[9:]]).write_csv(workspace / "BTCUSDT_1m_b.csv")
     code, _, err = ares(capsys, "import", "BTCUSDT_1m_b.csv")
-    assert code == 0
+    assert code == 1
     assert "conflict: binance:BTC/USDT 1m 2023-03-16 22:15: close 100 kept" in err
     assert "100.5 refused" in err
     assert "conflict: BTCUSDT_1m_b.csv: 56 bars in total" in err

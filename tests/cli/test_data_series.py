@@ -44,7 +44,7 @@ def test_import_list_check_and_remove(workspace: Path, capsys: pytest.CaptureFix
     again = answer(capsys, *IMPORT, "--lag", "8h")
     assert again["saved"] == {"new": 0, "same": 2, "differing": 0, "version": 1}
     code, _, err = ares(capsys, *IMPORT, "--lag", "0m")
-    assert code == 0
+    assert code == 1
     assert "kept: 2 values as stored before" in err
     (stored,) = answer(capsys, "series", "list")
     assert (stored["rows"], stored["scope"], stored["lag_ms_max"]) == (2, "", 8 * 3_600_000)

@@ -50,6 +50,7 @@ def test_the_result_names_the_better_one_and_an_unknown_ratio_is_a_dash(
     text = shown(capsys, compared())
     assert text.endswith(f"{'a' * 12} is better")
     assert "1,200 hours" in text
+    assert "only over the bars on which both models are out of sample" in " ".join(text.split())
     assert "Sharpe ratio of the difference –" in text
     weak = msgspec.structs.replace(DIFFERENCE, e_first_better=19.0)
     assert "neither is shown to be better" in shown(capsys, compared(difference=weak))

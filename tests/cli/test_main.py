@@ -49,6 +49,9 @@ def ares(*args: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str
     )
 
 
+LONG = "x" * 300
+
+
 def one_line(text: str) -> bool:
     return text.startswith("ares: ") and text.count("\n") == 1
 
@@ -127,6 +130,15 @@ def test_outside_a_workspace_the_error_names_init(tmp_path: Path) -> None:
         (OSError(errno.ENOSPC, "No space left", "ares.db"), 3, "ares.db: the disk is full"),
         (OSError(errno.EROFS, "Read-only", "w"), 3, "w: the disk is read-only"),
         (PermissionError(errno.EACCES, "Permission denied", "x"), 3, "x: permission denied"),
+        (OSError(errno.ENAMETOOLONG, "too long", "y" * 300), 2, "yyyy: the name is too long"),
+        (IsADirectoryError(errno.EISDIR, "Is a directory", ".x1", None, "x"), 2, "x: is a folder"),
+        (NotADirectoryError(errno.ENOTDIR, "Not a directory", "x"), 2, "a part of the path"),
+        (FileNotFoundError(errno.ENOENT, "No such file", "/proc/x.csv"), 3, "no file can be"),
+        (FileNotFoundError(errno.ENOENT, "No such file"), 3, "the current folder does not exist"),
+        (FileNotFoundError("No such file (os error 2): /proc/x.parquet"), 3, "/proc/x.parquet: no"),
+        (OSError("No space left on device (os error 28)"), 3, "the disk is full"),
+        (ConnectionResetError(errno.ECONNRESET, "Connection reset"), 3, "connection reset: check"),
+        (MemoryError(), 3, "not enough memory"),
         (sqlite3.OperationalError("database is locked"), 3, "database is locked"),
         (sqlite3.DatabaseError("file is not a database"), 3, "file is not a database"),
         (
@@ -156,6 +168,7 @@ def test_an_external_failure_is_one_line_with_its_exit_code(
     [
         ValueError("a broken invariant"),
         FileNotFoundError(errno.ENOENT, "gone", "x"),
+        OSError("an error without a number"),
         sqlalchemy.exc.IntegrityError("INSERT", {}, sqlite3.IntegrityError("UNIQUE")),
         sqlalchemy.exc.ProgrammingError("SELEKT", {}, sqlite3.ProgrammingError("syntax")),
     ],
@@ -226,3 +239,64 @@ def test_the_telemetry_of_dependencies_is_off_before_they_are_imported() -> None
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout.splitlines()[1] == "1 true 0"
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "part"),
+    [
+        (("sim", "candles", "/proc/x.parquet"), 3, "/proc/x.parquet: no file can be created here"),
+        (("sim", "candles", f"{LONG}.parquet"), 2, "the name is too long"),
+        (("init", "/proc/x"), 3, "/proc/x: no file can be created here"),
+        (("init", LONG), 2, "the name is too long"),
+        (("data", "import", LONG), 2, "the name is too long"),
+        (("models", "import", f"{LONG}.onnx", "-s", "BTC/USDT", "-i", "1h"), 2, "too long"),
+        (("run", "--run", LONG), 2, "--run: the name has 300 characters"),
+        (("models", "export", "x", "y.tar.gz"), 2, "y.tar.gz: write a name that ends in .zip"),
+        (("deploy", "install", "nope.zip"), 2, "nope.zip: there is no such file"),
+    ],
+)
+def test_paths_that_cannot_be_written_or_read_are_one_line(
+    args: tuple[str, ...],
+    code: int,
+    part: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(["init"]) == 0
+    capsys.readouterr()
+    before = sorted(tmp_path.rglob("*"))
+    assert run([*args]) == code
+    shown = capsys.readouterr().err
+    assert one_line(shown), shown
+    assert part in shown
+    assert {path.name for path in set(tmp_path.rglob("*")) - set(before)} <= {"ares.db"}
+
+
+def test_synthetic_candles_on_a_full_disk_leave_no_file(tmp_path: Path) -> None:
+    script = (
+        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (9_000, 9_000));"
+        "from ares.cli.main import run; sys.exit(run(['sim', 'candles', 'a.parquet']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 3
+    assert one_line(done.stderr), done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_terminal_without_some_characters_gets_them_escaped(tmp_path: Path) -> None:
+    assert ares("init", cwd=tmp_path).returncode == 0
+    done = subprocess.run(
+        [sys.executable, "-m", "ares", "data", "import", "wörk"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONIOENCODING": "ascii:strict", "PYTHONUTF8": "0"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "no such file or folder" in done.stderr

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ares.config.workspace import Workspace
+from ares.domain.utc import utc_text
 from ares.runtime.registry.model_journal import read_registry
 
 
@@ -91,6 +92,18 @@ def test_a_users_own_onnx_file_is_tried_on_stored_candles(
     assert ares("models", "show", imported["ref"])[0] == 0
     assert ares("models", "show", imported["ensemble"][:10])[0] == 0
     assert imported["name"] == f"{pair['name']}_imported"  # it does not step into another's place
+    out = ares("models", "import", str(own), "-s", "BTC/USDT", "-i", "1h")[1]
+    assert "Not evidence: " in out or "No edge: in" in out
+    assert "out of sample" not in out
+    halfway = utc_text((imported["data_from_ms"] + imported["data_to_ms"]) // 2)
+    promise = ("--trained-to", halfway, "-s", "BTC/USDT", "-i", "1h", "--json")
+    promised = json.loads(ares("models", "import", str(own), *promise)[1])
+    assert promised["metrics"]["rows"] < imported["metrics"]["rows"]
+    shown = ares("models", "show", promised["ref"])[1]
+    assert f"{halfway[:10]}" in shown
+    assert "promised at its import" in shown
+    code, _, err = ares("models", "import", "x.zip", "--trained-to", halfway)
+    assert (code, "is for an .onnx file" in err) == (2, True)
     default = json.loads(ares("models", "show", "BTC/USDT", "--json")[1])
     assert default["hash"] != imported["ensemble"]
     assert json.loads(ares("models", "show", pair["name"], "--json")[1])["origin"] == "trained"

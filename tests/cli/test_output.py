@@ -8,6 +8,7 @@ import math
 from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import msgspec
@@ -120,6 +121,41 @@ def test_failed_progress_prints_how_far_it_came(capsys: pytest.CaptureFixture[st
     with pytest.raises(ValueError, match="boom"):
         fail()
     assert "train: stopped at 1 of 4 (25%)" in capsys.readouterr().err
+
+
+def test_an_error_before_the_first_step_prints_no_progress(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail() -> None:
+        with output.progress("import", unit="files"):
+            raise ValueError("boom")
+
+    with pytest.raises(ValueError, match="boom"):
+        fail()
+    assert capsys.readouterr().err == ""
+
+
+def test_an_interrupted_task_names_what_is_stored(capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupt() -> None:
+        with output.progress("import", total=9, unit="files", kept="they are stored") as bar:
+            bar.reach(3)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupt()
+    (line,) = capsys.readouterr().err.splitlines()[-1:]
+    assert line == "import: interrupted at 3 of 9 files (33%): they are stored"
+
+
+def test_a_task_without_progress_is_announced_after_a_second(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shown = ""
+    limit_s = monotonic() + 30.0
+    with output.progress("train", unit="models"):
+        while not shown and monotonic() < limit_s:
+            shown = capsys.readouterr().err
+    assert shown == "train: started\n"
 
 
 def test_progress_whose_total_is_set_later(capsys: pytest.CaptureFixture[str]) -> None:

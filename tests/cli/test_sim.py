@@ -63,3 +63,24 @@ def test_what_is_planted_turns(tmp_path: Path) -> None:
     first, second = low & (np.arange(n - 1) < n // 2), low & (np.arange(n - 1) >= n // 2)
     assert change[first].mean() > 0.0005
     assert change[second].mean() < -0.0005
+
+
+@pytest.mark.parametrize("edge", ["nan", "inf", "-inf", "1e9", "-6"])
+def test_an_edge_that_would_write_no_prices_is_refused(
+    edge: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.parquet"
+    assert ares("sim", "candles", str(path), f"--edge={edge}") == 2
+    assert "must be between -5 and 5" in capsys.readouterr().err
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("edge", ["-5", "5"])
+def test_the_strongest_edges_give_prices_that_can_be_imported(edge: str, tmp_path: Path) -> None:
+    path = tmp_path / "SIM_BTCUSDT_1h.parquet"
+    assert ares("sim", "candles", str(path), f"--edge={edge}", "--seed", "3") == 0
+    bars = pl.read_parquet(path)
+    for column in ("open", "high", "low", "close"):
+        assert bars[column].is_finite().all()
+        assert bars[column].min() > 1e-3  # type: ignore[operator]
+        assert bars[column].max() < 1e12  # type: ignore[operator]

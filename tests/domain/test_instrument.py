@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ares.domain.errors import UserError
-from ares.domain.instrument import MONEY_DECIMALS, Instrument, InstrumentSpec
+from ares.domain.instrument import (
+    MONEY_DECIMALS,
+    Instrument,
+    InstrumentSpec,
+    UnsupportedInstrument,
+    require_spot,
+)
 
 NAMES = st.text("abcdefghijklmnopqrstuvwxyz0123456789_", min_size=1, max_size=12)
 CODES = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", min_size=1, max_size=10)
@@ -36,3 +42,17 @@ def test_ticks_times_lots_are_money_units(
     exact = ticks * lots * 10.0 ** (MONEY_DECIMALS - price_decimals - qty_decimals)
     assert units == pytest.approx(exact, rel=1e-12)
     assert 1 in (spec.notional_mul, spec.notional_div)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["BTC/USDT:USDT", "binance:BTC/USDT:USDT", "BTC/USD:BTC-261225", "BTCUSDT/PERP", "BTC-PERP"],
+)
+def test_a_derivative_is_refused_with_the_reason(name: str) -> None:
+    with pytest.raises(UnsupportedInstrument, match="funding, margin and liquidation"):
+        require_spot(name)
+
+
+@pytest.mark.parametrize("name", ["BTC/USDT", "binance:BTC/USDT", "BTCUSDT", "PERP/USDT"])
+def test_spot_is_not_taken_for_a_derivative(name: str) -> None:
+    require_spot(name)

@@ -79,6 +79,11 @@ def test_the_result_in_words_claims_no_more_than_there_is(
     some = replace(row.real, trades=4, mean_net_bps=2.0, total_net_bps=8.0)
     loss = replace(some, mean_net_bps=-2.0, total_net_bps=-8.0)
     assert verdict_of((row,), 0.0).startswith("No signal reached strategy.edge_bps_min")
+    refused = replace(row, signals=50, refused={"cash": 1})
+    assert verdict_of((refused,), 0.0, rejected=49) == (
+        "49 entries ordered, 49 of them rejected; 1 signals refused (cash 1): no trades, real or "
+        "virtual."
+    )
     virtual = verdict_of((replace(row, virtual=some),), 0.0)
     assert virtual.startswith("No real trades. 4 virtual trades averaged +2.0 bps net")
     assert virtual.endswith("not yet evidence.")

@@ -111,4 +111,4 @@ def test_openings_of_breakers_are_counted_and_their_closings_not(baseline: Backt
     assert counts.requests == {"entries": 2, "exits": 1, "stops": 1}
     assert counts.refusals == {REFUSAL_NAMES[1]: 2, REFUSAL_NAMES[2]: 1}
     assert counts.breakers == {BREAKER_NAMES[1]: 2}
-    assert (counts.rejected, counts.mode_changes, counts.daily_stops) == (1, 1, 1)
+    assert (counts.rejected, counts.mode_changes, counts.daily_stops) == ({"no_volume": 1}, 1, 1)

@@ -19,7 +19,7 @@ import polars as pl
 
 from ares.adapters.candle_columns import CandleFormatError, CandleTable, is_heading, table_of
 from ares.adapters.candle_names import UnsupportedCandles, names_of, parse_symbol, require_supported
-from ares.adapters.candle_rules import check_prices, in_order, interval_of
+from ares.adapters.candle_rules import check_prices, in_order, interval_of, require_past
 from ares.domain.errors import ExternalError, UserError
 from ares.domain.instrument import Instrument
 from ares.kernel.bars import Bars
@@ -82,11 +82,13 @@ def read_candles(
     interval: str | None = None,
     *,
     repair: bool = False,
+    now_ms: int | None = None,
 ) -> CandleFile:
     """Return the candles of a file, all checked.
 
     symbol, interval : override the file's name; the interval is checked against the times.
     repair           : sort by time, and drop rows that repeat another exactly.
+    now_ms           : no bar may open later than a day after it; None: not checked.
 
     Raises CandleFormatError (a UserError) when the columns are not those of candles;
     UnsupportedCandles for derivatives and other intervals; UserError for any other error in the
@@ -103,6 +105,8 @@ def read_candles(
         )
     instrument = Instrument(venue, parse_symbol(symbol or named_symbol or ""))
     check_prices(path.name, table)
+    if now_ms is not None:
+        require_past(path.name, table, now_ms)
     table, repeated = in_order(path.name, table, repair)
     return CandleFile(
         path,

@@ -7,6 +7,7 @@ from pathlib import Path, PurePath
 
 from ares.config.venues import known_venues, require_known_venue
 from ares.domain.errors import UserError
+from ares.domain.instrument import DERIVATIVES, require_spot
 from ares.domain.timeframe import Timeframe
 
 QUOTES = (
@@ -20,9 +21,6 @@ MAJORS = (
     *("MATIC", "SHIB", "UNI", "ATOM", "USDT", "USDC", "XBT"),
 )
 """Bases that resolve an ambiguous word: DOTUSD is DOT/USD, not DO/TUSD."""
-
-DERIVATIVES = frozenset({"FUTURES", "PERP", "PERPETUAL", "SWAP", "MARK", "FUNDING"})
-"""Words of file names that tell candles of derivatives."""
 
 DERIVATIVE_FOLDERS = frozenset({"FUTURES", "PERPETUAL", "SWAP"})
 
@@ -119,6 +117,7 @@ def parse_symbol(text: str) -> str:
     >>> parse_symbol("btc-usdt"), parse_symbol("BTCUSDT")
     ('BTC/USDT', 'BTC/USDT')
     """
+    require_spot(text)
     words = [word for word in re.split(r"[/_\-\s]+", text.strip()) if word]
     symbol = _symbol_of(words)
     if symbol is None:

@@ -9,12 +9,17 @@ import numpy as np
 from ares.adapters.candle_columns import CandleTable
 from ares.adapters.candle_names import parse_interval
 from ares.domain.errors import UserError
-from ares.domain.timeframe import Timeframe
+from ares.domain.timeframe import DAY_MS, MINUTE_MS, Timeframe
 from ares.domain.utc import utc_text
 from ares.kernel.bars import Bools
 
 OHLC_TOLERANCE = 1e-9
 """Relative tolerance: a high this little below a close is not an error."""
+
+
+PRICE_MIN, PRICE_MAX = 1e-15, 1e12
+VOLUME_MAX = 1e20
+"""Far outside of what any market has shown: a file with such values is damaged."""
 
 
 def check_prices(name: str, table: CandleTable) -> None:
@@ -25,6 +30,10 @@ def check_prices(name: str, table: CandleTable) -> None:
         what = "a price above 0" if column != "volume" else "a volume of 0 or more"
         low_enough = values <= 0.0 if column != "volume" else values < 0.0
         bad = ~np.isfinite(values) | low_enough
+        if not bad.any():
+            least, most = (0.0, VOLUME_MAX) if column == "volume" else (PRICE_MIN, PRICE_MAX)
+            bad = (values < least) | (values > most)
+            what = f"a plausible {'volume' if column == 'volume' else 'price'} (up to {most:g})"
         if bad.any():
             at = int(np.argmax(bad))
             raise UserError(
@@ -51,6 +60,16 @@ def _bad_shape(
         f"{value:.10g}: "
         "correct it, or delete the row"
     )
+
+
+def require_past(name: str, table: CandleTable, now_ms: int) -> None:
+    """Raise UserError at the first bar that opens more than a day after ``now_ms``."""
+    late = table.bars.ts_ms > now_ms + DAY_MS
+    if late.any():
+        raise UserError(
+            f"{name}, {_position(table, int(np.argmax(late)))}: the time is in the future (now: "
+            f"{utc_text(now_ms // MINUTE_MS * MINUTE_MS)} UTC): correct the times, or their unit"
+        )
 
 
 def in_order(name: str, table: CandleTable, repair: bool) -> tuple[CandleTable, int]:

@@ -31,12 +31,17 @@ class CandlePage(NamedTuple):
 
 
 class RetryPolicy(NamedTuple):
-    """Timeout of one request, and how often and when it is retried."""
+    """Timeout of one request, and how often and when it is retried.
+
+    attempts_first : as long as no server has answered at all: without a network, the command ends
+                     after a few seconds.
+    """
 
     attempts: int = 8
     wait_first_s: float = 1.0
     wait_max_s: float = 30.0
     timeout_s: float = 15.0
+    attempts_first: int = 3
 
 
 class CcxtCandles:
@@ -71,6 +76,7 @@ class CcxtCandles:
         prepare(self._exchange, address)
         self._exchange.on_rest_response = self._note_status
         self._status = 0
+        self._answered = False
 
     def spec(self, symbol: str) -> InstrumentSpec:
         """Return the instrument and its grid; raise UserError naming the nearest symbol."""
@@ -142,11 +148,17 @@ class CcxtCandles:
         """Return the call's answer, with retries on errors of the network or the venue."""
         import stamina
 
+        attempts = 0
+
+        def is_retried(error: Exception) -> bool:
+            answers = self._answered or attempts < self._retries.attempts_first
+            return answers and self._is_temporary(error)
+
         known = stamina.instrumentation.get_on_retry_hooks()
         stamina.instrumentation.set_on_retry_hooks([self._report_retry])
         try:
             for attempt in stamina.retry_context(
-                on=self._is_temporary,
+                on=is_retried,
                 attempts=self._retries.attempts,
                 timeout=None,
                 wait_initial=self._retries.wait_first_s,
@@ -155,6 +167,7 @@ class CcxtCandles:
             ):
                 with attempt:
                     self._status = 0
+                    attempts += 1
                     return call()
         except self._ccxt.BaseError as error:
             if not self._is_temporary(error):
@@ -162,7 +175,7 @@ class CcxtCandles:
                     f"{self._venue} rejected the request: {line_of(error)}"
                 ) from error
             raise ExternalError(
-                f"{self._venue} does not answer ({line_of(error)}) after {self._retries.attempts} "
+                f"{self._venue} does not answer ({line_of(error)}) after {attempts} "
                 "attempts: candles fetched so far are stored; run the command again to continue"
             ) from error
         finally:
@@ -172,6 +185,7 @@ class CcxtCandles:
     def _note_status(self, status: int, _reason: str, *rest: Any) -> str:
         """Store the HTTP status, which ccxt's errors do not contain; return the body."""
         self._status = status
+        self._answered = True
         body: str = rest[3]
         return body.strip()
 

@@ -9,11 +9,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
+_NAME = 40
+"""Characters of a file's name in that of its draft, so that a long name fits with its suffix."""
+
 
 def write_file(path: Path, content: bytes) -> None:
     """Write a file: to a temporary name, synced, then renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:_NAME]}.")
+    except OSError as error:
+        error.filename = str(path)  # the caller's name, not the draft's
+        raise
     draft = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -28,7 +35,7 @@ def write_file(path: Path, content: bytes) -> None:
 def write_folder(path: Path, files: Mapping[str, bytes]) -> bool:
     """Write a new folder of files in one step; return False where ``path`` exists already."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    draft = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name[:_NAME]}."))
     try:
         for name, content in files.items():
             with (draft / name).open("wb") as file:

@@ -40,6 +40,8 @@ class Bundle:
     others: Mapping[str, bytes] = field(default_factory=dict)
 
 
+OTHER_ARCHIVES = (".gz", ".tgz", ".tar", ".bz2", ".xz", ".zst", ".7z", ".rar", ".onnx")
+
 Companions = Callable[[Bundle, Mapping[str, bytes]], Mapping[str, bytes]]
 """From a bundle and its files to further files of the export."""
 
@@ -54,8 +56,10 @@ def export(
     new folder.
 
     A package's files are at the top; an ensemble has a folder for each member, and its own file.
-    Raises UserError where the target exists.
+    Raises UserError where the target exists, or is named like another kind of archive.
     """
+    if target.name.lower().endswith(OTHER_ARCHIVES):
+        raise UserError(f"{target}: write a name that ends in .zip, or the name of a new folder")
     named = store.resolve(ref)
     if isinstance(named, Package):
         bundle = Bundle((named,))

@@ -41,17 +41,17 @@ class StoredModels:
     hashes: tuple[str, ...] = ()
 
     def of(self, instrument: str) -> list[Ensemble]:
-        """Return an instrument's ensembles: trained as a whole, then single packages, then imported
-        models; each newest first.
+        """Return an instrument's ensembles by rank, each newest first."""
+        return sorted((e for e in self.ensembles if e.instrument == instrument), key=self.rank)
+
+    def rank(self, ensemble: Ensemble) -> int:
+        """Return 0 for one that was trained as a whole, 1 for a single package, 2 for an imported
+        model.
         """
         imported = {(c.name, c.version) for c in self.packages if c.origin == "imported"}
-
-        def rank(ensemble: Ensemble) -> int:
-            if any((member.name, member.version) in imported for member in ensemble.members):
-                return 2
-            return 0 if ensemble.aggregated else 1
-
-        return sorted((e for e in self.ensembles if e.instrument == instrument), key=rank)
+        if any((member.name, member.version) in imported for member in ensemble.members):
+            return 2
+        return 0 if ensemble.aggregated else 1
 
     def containing(self, package_hash: str) -> list[str]:
         """Return the hashes of the ensembles that a package is a member of."""
@@ -109,7 +109,9 @@ class ModelStore:
         return read_package(folder)
 
     def member(self, member: Member) -> Package:
-        """Return an ensemble's package; ExternalError where it is not the judged one."""
+        """Return an ensemble's package; ExternalError where it is missing or not the judged one."""
+        if not (self.root / "packages" / member.name / member.version).is_dir():
+            raise ExternalError(_missing(member))
         package = self.load(member.name, member.version)
         if package.hash != member.package_hash:
             raise ExternalError(_changed(package.card))
@@ -160,6 +162,14 @@ class ModelStore:
             missing = sorted(name for name in card.files if not (folder / name).is_file())
             if missing:
                 problems.append(f"{folder}: {missing[0]} is missing: {RESTORE}")
+        known = {(package.card.name, package.card.version) for package in read}
+        problems += [
+            f"ensemble {ensemble.hash[:12]}: {_missing(member)}"
+            for ensemble in ensembles
+            for member in ensemble.members
+            if (member.name, member.version) not in known
+            and not (self.root / "packages" / member.name / member.version).is_dir()
+        ]
         read.sort(key=lambda p: (p.card.created_at, p.card.version, p.card.name), reverse=True)
         return StoredModels(
             tuple(package.card for package in read),
@@ -287,6 +297,10 @@ def _plain(name: str) -> bool:
 
 def _contents(package: Package) -> dict[str, bytes]:
     return {**package.files, CARD_FILE: package.content}
+
+
+def _missing(member: Member) -> str:
+    return f"{member.name}/{member.version} is missing: {RESTORE}"
 
 
 def _changed(card: PackageCard) -> str:

@@ -133,7 +133,12 @@ def import_bundle(workspace: Workspace, path: Path) -> tuple[Bundle, tuple[str, 
 
 
 def import_onnx(
-    workspace: Workspace, path: Path, symbol: str, interval: str, now: Now = utc_now
+    workspace: Workspace,
+    path: Path,
+    symbol: str,
+    interval: str,
+    trained_to_ms: int | None = None,
+    now: Now = utc_now,
 ) -> tuple[ImportedModel, tuple[str, ...]]:
     """Store a user's own ONNX model; return it, and the warnings."""
     from ares.runtime.lifecycle import model_import
@@ -145,7 +150,7 @@ def import_onnx(
     with refusals_journaled(paths.journals, "import", str(path)):
         request = model_import.OnnxImport(
             path, symbol, interval, settings.venue, settings.reference_symbol,
-            recipe_rules(settings), training_context(workspace),
+            recipe_rules(settings), training_context(workspace), trained_to_ms,
         )  # fmt: skip
         imported = model_import.import_onnx(paths, request, now)
     return imported, sync_warnings(workspace)

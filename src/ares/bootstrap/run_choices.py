@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from ares.adapters.model_choice import choose_model
 from ares.adapters.model_store import ModelStore
 from ares.adapters.strategy_file import columns_of_package
 from ares.config.settings import Settings
@@ -32,7 +33,7 @@ from ares.store.series import stored_series
 def choices_of(
     workspace: Workspace, keys: Sequence[Instrument], user: UserFeatures | None, environment: str
 ) -> tuple[list[SlotChoice], list[str]]:
-    """Return each instrument with its champion, else its newest candidate as a challenger.
+    """Return each instrument with its champion, else a candidate as a challenger.
 
     Raises UserError where a model was trained on other features than the present ones.
     """
@@ -45,15 +46,17 @@ def choices_of(
             remarks += remark
             choices.append(SlotChoice(key, models.ensemble(champions[key.key]), True, back))
             continue
-        candidate = models.newest_candidate(key.key, without=book.archived)
+        judged = {verdict.ensemble_hash for verdict in book.verdicts}
+        chosen = choose_model(models.listed(), key.key, judged, book.archived)
+        candidate = None if chosen is None else chosen.ensemble
         choices.append(SlotChoice(key, candidate, False))
-        if candidate is None:
+        if chosen is None:
             remarks.append(
                 f"{key.key} has no model, so it is not traded: train one with `ares train`"
             )
         else:
             remarks.append(
-                f"{key.key} has no champion: its newest candidate makes virtual trades only"
+                f"{key.key} has no champion: {chosen.reason}, makes virtual trades only"
                 f" (`ares models promote --env {environment} --force --reason rehearsal` lets it"
                 " trade here)"
             )

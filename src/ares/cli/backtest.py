@@ -75,6 +75,7 @@ def command(
     rule = None
     if strategy:
         rule = read_strategy(strategy, Workspace.here().root, parameters_of(set_))
+    outputs = Outputs(report, csv, not no_db, json_)
     request = BacktestRequest(
         symbols=tuple(symbol), model=model,
         baseline=choice("--baseline", baseline, BASELINES) if baseline else None,
@@ -95,17 +96,31 @@ def command(
     }  # fmt: skip
     for text in bare_numbers(understood):
         note(text)
-    _run(Workspace.here(), request, compare, Outputs(report, csv, not no_db, json_))
+    _run(Workspace.here(), request, compare, outputs)
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """Where a result is written: HTML, CSV, the workspace, JSON on stdout instead of a table."""
+    """Where a result is written: HTML, CSV, the workspace, JSON on stdout instead of a table.
+
+    Raises UserError where a file cannot be written to one of these, before anything is computed.
+    """
 
     report: Path | None
     csv: Path | None
     stored: bool
     json: bool
+
+    def __post_init__(self) -> None:
+        """Check the paths."""
+        for option, path, name in (
+            ("--report", self.report, "out.html"),
+            ("--csv", self.csv, "trades.csv"),
+        ):
+            if path is not None and path.is_dir():
+                raise UserError(f"{option} {path}: is a folder: name a file in it, such as {name}")
+        if self.report and self.csv and self.report.resolve() == self.csv.resolve():
+            raise UserError(f"--report and --csv both write {self.csv}: name two files")
 
 
 def _run(
@@ -194,12 +209,20 @@ def _written(
 def _show(result: BacktestResult, others: Sequence[BacktestResult]) -> None:
     """Print a result: warnings, then metrics, then one sentence."""
     from ares.research.report_html import title
-    from ares.research.report_text import headline, rules_text, series_text, utc
+    from ares.research.report_text import (
+        computed_text,
+        headline,
+        rejected_text,
+        rules_text,
+        series_text,
+        utc,
+    )
 
     m = result.metrics
     say(title(result), style="bold")
     say(f"{utc(m.from_ms)} to {utc(m.to_ms)} UTC, {m.bars:,} bars, {series_text(result)}")
     say(rules_text(result))
+    say(computed_text(result))
     for text in result.warnings:
         say(f"! {text}", style="bold yellow")
     print_metrics(
@@ -209,6 +232,8 @@ def _show(result: BacktestResult, others: Sequence[BacktestResult]) -> None:
     if result.counts.refusals:
         refused = ", ".join(f"{name} {n:,}" for name, n in result.counts.refusals.items())
         say(f"refused signals: {refused}; {result.virtual_trades.height:,} virtual trades")
+    if result.counts.rejected:
+        say(rejected_text(result))
     if result.counts.breakers:
         opened = ", ".join(f"{name} {n:,}" for name, n in result.counts.breakers.items())
         say(f"breakers opened: {opened}")

@@ -13,7 +13,7 @@ MODEL: Any = typer.Option(
     None,
     "--model",
     help="Package NAME[@VERSION], ensemble HASH, or an exported file. Default: the champion, "
-    "else the newest candidate.",
+    "else the newest that was judged, else the newest with enough rows.",
 )
 STRATEGY: Any = typer.Option(
     None, "--strategy", help="FILE:NAME, a strategy of your own: long while its score is above 0."

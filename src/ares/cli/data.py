@@ -48,15 +48,16 @@ def import_(
     """Store candles from files, and from folders with all that is below them.
 
     Takes the files of Binance, freqtrade (user_data/data), TradingView, Kraken and ccxt as they
-    are. Importing again stores only new bars. Exit code 1 if no file holds candles, 2 if files are
-    invalid.
+    are. Importing again stores only new bars. Exit code 1 if no file holds candles, or bars differ
+    from the stored ones, which are kept; 2 if files are invalid.
     """
     from ares.bootstrap import candle_store
     from ares.config.workspace import Workspace
     from ares.runtime.ingest.candle_import import import_candles
 
     workspace = Workspace.here()
-    with candle_store(workspace) as store, progress("import", unit="files") as bar:
+    kept = "the candles of these files are stored; run the command again to import the rest"
+    with candle_store(workspace) as store, progress("import", unit="files", kept=kept) as bar:
         report = import_candles(
             store,
             paths,
@@ -74,7 +75,8 @@ def import_(
         show_import(report)
     if report.refused:
         return 2
-    return 0 if report.imported else 1
+    conflicts = any(file.conflict_count for file in report.imported)
+    return 0 if report.imported and not conflicts else 1
 
 
 @app.command()

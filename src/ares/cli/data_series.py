@@ -41,14 +41,18 @@ def import_series(
     ),
     json_: bool = JSON_OPTION,
 ) -> int:  # fmt: skip
-    """Store the values of a file as an external series; importing again adds what is new."""
+    """Store the values of a file as an external series; importing again adds what is new.
+
+    Exit code 1 where values differ from the stored ones, which are kept.
+    """
     from ares.bootstrap.series import import_series as stored
     from ares.config.workspace import Workspace
 
     done = stored(Workspace.here(), path, name, _lag_ms(lag), value, symbol)
+    code = 1 if done.saved.differing else 0
     if json_:
         print_json(done)
-        return 0
+        return code
     about = ", ".join(scope or "all instruments" for scope in done.scopes)
     say(
         f"{name}: {some(done.saved.new, 'new value')} of {count(done.rows)} about {about}, "
@@ -61,7 +65,7 @@ def import_series(
         )
     if done.not_yet_known:
         note(f"{some(done.not_yet_known, 'value')} will be known when the lag is over")
-    return 0
+    return code
 
 
 @app.command("list")

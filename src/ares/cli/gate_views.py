@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ares.cli.computed import COMPARISON, VERDICT
 from ares.cli.output import count, number, percent, print_facts, print_table, say, utc
 from ares.learn.gate.verdict_text import limit_of, name_of, number_of, sentence_of
 
@@ -25,6 +26,7 @@ def show_verdict(result: ValidationResult, saved: SavedVerdict) -> None:
         {
             "evaluated": f"{utc(evidence.from_ms)} to {utc(evidence.to_ms)}, out of sample, "
             f"{count(evidence.decisions)} decisions",
+            "computed": VERDICT,
             "champion": f"{champion} in {result.environment}",
             "recipes tried": evidence.trials,
         },
@@ -85,6 +87,7 @@ def show_comparison(found: EnsembleComparison) -> None:
     print_facts(
         {
             "same bars": f"{utc(found.from_ms)} to {utc(found.to_ms)}, {count(test.steps)} hours",
+            "computed": COMPARISON,
             "first less second": f"{test.mean_bps:+.4f} bps an hour (deviation "
             f"{test.sd_bps:.3f}); Sharpe ratio of the difference {ratio}",
             "first is better": f"e-value {test.e_first_better:.3g} "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import typer
@@ -27,5 +28,5 @@ def command(
         say(f"{workspace.root.resolve()} is a workspace already: nothing was changed")
         return
     say(f"workspace {workspace.root.resolve()}: created {', '.join(made)}")
-    enter = f"cd {folder} && " if workspace.root.resolve() != Path.cwd() else ""
+    enter = f"cd {shlex.quote(str(folder))} && " if workspace.root.resolve() != Path.cwd() else ""
     say(f"next: {enter}ares data import PATH --venue {workspace.settings.venue}")

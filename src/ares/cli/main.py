@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import importlib
 import os
 import sys
 import traceback
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import Any, NamedTuple
 
 import typer
@@ -15,6 +15,7 @@ import typer.core
 import typer.main
 
 from ares import __version__
+from ares.cli.os_errors import line_of_os_error
 from ares.cli.other_words import hint_of
 from ares.cli.output import error_line
 from ares.config.telemetry import switch_off
@@ -98,6 +99,9 @@ NOUNS = {
 def main(args: Sequence[str] | None = None) -> None:
     """Run ``ares`` with ``args`` (None: those of the process) and exit with its exit code."""
     switch_off()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a character that it lacks is escaped
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(run(args))
 
 
@@ -189,30 +193,17 @@ def exit_code_of(error: Exception) -> int:
                 return EXIT_USER
             error_line(f"{text}{'' if text.endswith('?') else '.'} Try '{path} --help'.")
         return EXIT_USER
-    external = _disk_error(error) or _database_error(error)
+    code, line = line_of_os_error(error) if isinstance(error, OSError) else (EXIT_BUG, "")
+    if line:
+        error_line(line)
+        return code
+    external = "not enough memory" if isinstance(error, MemoryError) else _database_error(error)
     if external:
         error_line(external)
         return EXIT_EXTERNAL
     traceback.print_exception(error)
     error_line(f"this is a bug in Ares {__version__}: please report it with the lines above")
     return EXIT_BUG
-
-
-_DISK = {
-    errno.ENOSPC: "the disk is full: free space and run the command again",
-    errno.EDQUOT: "the disk quota is used up: free space and run the command again",
-    errno.EROFS: "the disk is read-only: choose a writable folder",
-    errno.EACCES: "permission denied: check the owner of the file or folder",
-    errno.EPERM: "permission denied: check the owner of the file or folder",
-    errno.EIO: "input/output error: check the disk",
-}
-
-
-def _disk_error(error: BaseException) -> str | None:
-    if not isinstance(error, OSError) or error.errno not in _DISK:
-        return None
-    file = f"{error.filename}: " if error.filename else ""
-    return file + _DISK[error.errno]
 
 
 def _database_error(error: BaseException) -> str | None:

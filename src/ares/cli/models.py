@@ -11,6 +11,7 @@ from ares.cli.models_ab import ab
 from ares.cli.models_add import add
 from ares.cli.models_gate import archive, compare, promote, rollback, validate
 from ares.cli.output import JSON_OPTION, error_line, note, print_json, say
+from ares.domain.errors import UserError
 
 if TYPE_CHECKING:
     from ares.adapters.model_bundle import Bundle
@@ -84,9 +85,17 @@ def import_(
     path: Path = typer.Argument(..., help="An export (zip or folder), or an .onnx file."),
     symbol: str = typer.Option("", "--symbol", "-s", help="What an .onnx file is a model of."),
     interval: str = typer.Option("", "--interval", "-i", help="Its timeframe: 1m 5m 15m ..."),
+    trained_to: str = typer.Option(
+        "",
+        "--trained-to",
+        help="A promise: the .onnx file has learned from no later bar (UTC).",
+    ),
     json_: bool = JSON_OPTION,
 ) -> None:
     """Import a model, verified; an .onnx file of your own is tried on stored candles first.
+
+    Only bars after --trained-to are evidence on it. Without it these are the bars after the
+    import: the way to evidence is to run it as a challenger, with virtual trades.
 
     An .onnx file: input 'features' float32 (n, 56), output 'probability' (n, 1), the chance that
     the trade wins net of costs; columns and an example: docs/MODELS.md.
@@ -95,8 +104,10 @@ def import_(
     from ares.config.workspace import Workspace
 
     if path.suffix.lower() == ".onnx":
-        _import_onnx(path, symbol, interval, json_)
+        _import_onnx(path, symbol, interval, trained_to, json_)
         return
+    if trained_to:
+        raise UserError("--trained-to is for an .onnx file: an export has its data window")
     bundle, warnings = import_bundle(Workspace.here(), path)
     _print_bundle(bundle, "imported", json_, {})
     for warning in warnings:
@@ -125,20 +136,22 @@ for _verb in (add, validate, promote, rollback, archive, compare, ab):
     app.command()(_verb)
 
 
-def _import_onnx(path: Path, symbol: str, interval: str, json_: bool) -> None:
+def _import_onnx(path: Path, symbol: str, interval: str, trained_to: str, json_: bool) -> None:
     from ares.bootstrap.lifecycle import import_onnx
     from ares.cli.models_views import package_json
     from ares.config.workspace import Workspace
-    from ares.learn.evaluate import sentence
-    from ares.runtime.lifecycle.model_import import NOTE
+    from ares.learn.evaluate import Basis, sentence
+    from ares.research.window import parse_utc
 
-    imported, warnings = import_onnx(Workspace.here(), path, symbol, interval)
-    ensemble_hash = imported.ensemble.hash
+    trained_to_ms = parse_utc(trained_to) if trained_to else None
+    imported, warnings = import_onnx(Workspace.here(), path, symbol, interval, trained_to_ms)
+    ensemble_hash, card = imported.ensemble.hash, imported.package.card
     if json_:
         print_json({**package_json(imported.package), "ensemble": ensemble_hash})
     else:
         say(f"imported {imported.package.card.ref}, alone in ensemble {ensemble_hash[:12]}")
-        say(f"{sentence(imported.metrics)} ({NOTE})")
+        basis: Basis = "unknown" if card.trained_to_ms is None else "promised"
+        say(f"{sentence(imported.metrics, basis)} ({card.metrics['note']})")
     for warning in warnings:
         note(warning)
 

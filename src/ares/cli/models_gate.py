@@ -152,7 +152,7 @@ def _write_picture(path: Path, saved: SavedVerdict) -> None:
 
 
 def _print_result(outcome: PromotionResult, json_: bool) -> int:
-    """Print the outcome of a request; return 1 where something was refused."""
+    """Print the outcome; return 1 where something was refused, 3 where disk or files failed."""
     if json_:
         print_json(outcome)
     else:
@@ -169,6 +169,8 @@ def _print_result(outcome: PromotionResult, json_: bool) -> int:
         error_line(refusal)
     for warning in outcome.warnings:
         note(warning)
+    if outcome.external:
+        return 3
     return 1 if outcome.refused else 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ares.cli.computed import WALK_FORWARD
 from ares.cli.output import count, note, number, percent, plain, print_facts, print_table, say, utc
 
 if TYPE_CHECKING:
@@ -186,6 +187,11 @@ def _show_package(package: Package, folder: str) -> None:
             "timeframe": card.timeframe.value,
             "origin": f"{card.origin}, {utc(card.created_at)}, commit {card.git_commit[:12]}",
             "rows": f"{count(card.data_rows)}, {utc(card.data_from_ms)} to {utc(card.data_to_ms)}",
+            **(
+                {"trained to": f"{utc(card.trained_to_ms)} UTC, promised at its import"}
+                if card.trained_to_ms is not None
+                else {}
+            ),
             "trade": f"at most {card.horizon_bars} bars, width {card.width_sigmas:g} sigma, at "
             f"least {card.width_min_bps:.1f} bps; costs {card.cost_bps:.2f} bps; "
             f"simulated on bars of {card.path_interval or card.timeframe}",
@@ -201,7 +207,8 @@ def _show_package(package: Package, folder: str) -> None:
              "calibration_error", "calibration_limit", "auc", "trades", "hit_rate", "net_bps",
              "net_total_bps", "buy_hold_bps")  # fmt: skip
     facts = {name.replace("_", " "): metrics[name] for name in names if name in metrics}
-    print_facts(facts, title="Out of sample" if card.origin == "trained" else metrics["note"])
+    title = f"Out of sample, {WALK_FORWARD}" if card.origin == "trained" else metrics["note"]
+    print_facts(facts, title=title)
     rows = [
         (
             f"edge > {t['value']:g} bps" if t["kind"] == "edge_bps" else f"p > {t['value']:g}",
@@ -227,10 +234,10 @@ def _show_ensemble(ensemble: Ensemble, registry: RegistryState) -> None:
             "calibration": f"sigmoid({ensemble.platt_a:.3f} logit(p) {ensemble.platt_b:+.3f})",
             "payoff": f"a win is {ensemble.gain:.2f} widths, a loss {ensemble.loss:.2f}",
             "costs": f"{ensemble.cost_bps:.2f} bps",
-            "validation": f"{validation.trades} trades out of sample, {validation.mean_bps:+.1f} "
+            "validation": f"{validation.trades} walk-forward trades, {validation.mean_bps:+.1f} "
             f"bps each (deviation {validation.sd_bps:.1f})"
             if validation.trades
-            else "no trades out of sample",
+            else "no walk-forward trades",
             "recipe": ensemble.recipe_hash[:12],
             "hash": ensemble.hash,
         },

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from enum import Enum
+from threading import Lock, Timer
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -53,6 +54,9 @@ PIPE_WIDTH = 200
 
 LINE_EVERY_S = 5.0
 """Without a terminal, progress is printed at most this often, and at the start and end."""
+
+LINE_AFTER_S = 1.0
+"""Without a terminal, a task's first line is printed after this time, or at its first progress."""
 
 JSON_OPTION: Any = typer.Option(False, "--json", help="Print JSON instead of a table.")
 """The one ``--json`` option: ``json_: bool = JSON_OPTION``."""
@@ -162,15 +166,17 @@ class ProgressBar:
     Its methods may be passed as callbacks: ``train(..., on_done=bar.advance)``.
     """
 
-    def __init__(self, label: str, total: float | None, unit: str, live: RichProgress | None):
-        self.label, self.total, self.unit = label, total, unit
+    def __init__(
+        self, label: str, total: float | None, unit: str, live: RichProgress | None, kept: str = ""
+    ):
+        self.label, self.total, self.unit, self.kept = label, total, unit, kept
         self.done = 0.0
         self._live = live
         self._task: TaskID | None = None
         self._started_s = self._printed_s = monotonic()
-        if live is None:
-            note(f"{label}: started" + (f", {count(total)} {unit}".rstrip() if total else ""))
-        else:
+        self._announced = live is not None
+        self._lock = Lock()
+        if live is not None:
             self._task = live.add_task(label, total=total, note="")
 
     def advance(self, amount: float = 1, remark: str = "") -> None:
@@ -186,6 +192,7 @@ class ProgressBar:
         now_s = monotonic()
         if now_s - self._printed_s >= LINE_EVERY_S:
             self._printed_s = now_s
+            self._announce()
             note(f"{self.label}: {self._state()}" + (f" · {remark}" if remark else ""))
 
     def expect(self, total: float) -> None:
@@ -199,31 +206,60 @@ class ProgressBar:
         if self._live is not None:
             self._live.console.print(text, markup=False, highlight=False)
         else:
+            self._announce()
             note(text)
+
+    def _announce(self) -> None:
+        """Print the first line, once."""
+        with self._lock:
+            if not self._announced:
+                self._announced = True
+                total = f", {count(self.total)} {self.unit}".rstrip() if self.total else ""
+                note(f"{self.label}: started{total}")
 
     def _state(self) -> str:
         share = f" ({percent(self.done / self.total, 0)})" if self.total else ""
         of = f" of {count(self.total)}" if self.total else ""
         return f"{count(self.done)}{of} {self.unit}".rstrip() + share
 
-    def _finish(self, failed: bool) -> None:
-        if self._live is None:
-            end = "stopped at" if failed else "done,"
-            elapsed = duration(monotonic() - self._started_s)
-            note(f"{self.label}: {end} {self._state()} in {elapsed}")
+    def _finish(self, error: BaseException | None) -> None:
+        if isinstance(error, KeyboardInterrupt):
+            kept = f": {self.kept}" if self.kept else ""
+            self.say(f"{self.label}: interrupted at {self._state()}{kept}")
+            return
+        if error is not None and self._live is not None and self.done == 0:
+            self._live.live.transient = True
+        if self._live is not None or (error is not None and self.done == 0):
+            return  # an error before the first step is one line
+        self._announce()
+        end = "done," if error is None else "stopped at"
+        elapsed = duration(monotonic() - self._started_s)
+        note(f"{self.label}: {end} {self._state()} in {elapsed}")
 
 
 @contextmanager
-def progress(label: str, total: float | None = None, unit: str = "") -> Iterator[ProgressBar]:
+def progress(
+    label: str, total: float | None = None, unit: str = "", kept: str = ""
+) -> Iterator[ProgressBar]:
     """Show the progress of a long task on stderr: a bar on a terminal, plain lines elsewhere.
 
+    Without a terminal the first line comes after a second: an error at once is one line.
+
     total : number of units; None if not known yet (``ProgressBar.expect`` sets it later).
+    kept  : what an interruption (Ctrl-C) leaves, and how to go on.
 
     >>> with progress("import", total=3, unit="files") as bar:
     ...     bar.advance(remark="BTCUSDT_1h.parquet")
     """
     if not sys.stderr.isatty():
-        yield from _finished_bar(ProgressBar(label, total, unit, None))
+        bar = ProgressBar(label, total, unit, None, kept)
+        timer = Timer(LINE_AFTER_S, bar._announce)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield from _finished_bar(bar)
+        finally:
+            timer.cancel()
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -236,13 +272,13 @@ def progress(label: str, total: float | None = None, unit: str = "") -> Iterator
         TextColumn("{task.fields[note]}", style="dim", markup=False),
     )
     with Progress(*columns, console=console(sys.stderr), transient=False) as live:
-        yield from _finished_bar(ProgressBar(label, total, unit, live))
+        yield from _finished_bar(ProgressBar(label, total, unit, live, kept))
 
 
 def _finished_bar(bar: ProgressBar) -> Iterator[ProgressBar]:
     try:
         yield bar
-    except BaseException:
-        bar._finish(failed=True)
+    except BaseException as error:
+        bar._finish(error)
         raise
-    bar._finish(failed=False)
+    bar._finish(None)

@@ -79,6 +79,8 @@ def command(
         raise UserError(f"--speed {speed}: history runs support max only")
     if run is not None and not run.replace("-", "").replace("_", "").isalnum():
         raise UserError(f"--run {run}: use letters, digits, - and _ only")
+    if run is not None and len(run) > RUN_NAME_MAX:
+        raise UserError(f"--run: the name has {len(run)} characters: use {RUN_NAME_MAX} at most")
     workspace = Workspace.here()
     request = RunRequest(
         tuple(symbol) or None,
@@ -106,6 +108,10 @@ def command(
     else:
         show(ran)
     return 0 if ran.end.finished else 130
+
+
+RUN_NAME_MAX = 100
+"""Characters of a run's name, which is that of a folder."""
 
 
 class _StopSignal:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
 import typer
@@ -9,6 +10,9 @@ import typer
 from ares.cli import sim_serve
 from ares.cli.output import JSON_OPTION, count, note, print_json, say, utc
 from ares.domain.errors import UserError
+
+EDGE_MAX = 5.0
+"""At 1 the edge is half of an hour's standard deviation; far above, prices leave every range."""
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -41,9 +45,10 @@ def candles(
     """
     import polars as pl
 
+    from ares.adapters.durable import write_file
     from ares.sim.hours import HOURS, hours
 
-    _require_valid(out, years, turns)
+    _require_valid(out, edge, years, turns)
     n = round(years * HOURS / 4)
     turns_at = None if turns is None else round(turns * HOURS / 4)
     made = hours(seed, edge, n, turns_at=turns_at)
@@ -58,10 +63,12 @@ def candles(
             "volume": bars.volume,
         }
     )
+    content = BytesIO()
     if out.suffix == ".csv":
-        frame.write_csv(out)
+        frame.write_csv(content)
     else:
-        frame.write_parquet(out)
+        frame.write_parquet(content)
+    write_file(out, content.getvalue())
     reversed_ms = None if turns_at is None else int(bars.ts_ms[turns_at])
     summary = {
         "file": str(out),
@@ -83,13 +90,15 @@ def candles(
     return 0
 
 
-def _require_valid(out: Path, years: float, turns: float | None) -> None:
+def _require_valid(out: Path, edge: float, years: float, turns: float | None) -> None:
     if out.suffix not in (".parquet", ".csv"):
         raise UserError(f"{out}: use a name that ends in .parquet or .csv")
     if out.exists():
         raise UserError(f"{out} exists already: name a new file")
     if not out.parent.is_dir():
         raise UserError(f"{out.parent}: no such folder: create it first")
+    if not -EDGE_MAX <= edge <= EDGE_MAX:
+        raise UserError(f"--edge {edge:g}: must be between -{EDGE_MAX:g} and {EDGE_MAX:g}")
     if not 0.1 <= years <= 50.0:
         raise UserError(f"--years {years:g}: must be between 0.1 and 50")
     if turns is not None and not 0.0 <= turns < years:

@@ -58,7 +58,8 @@ def command(
     )
     workspace = Workspace.here()
     require_training_allowed(workspace.settings)
-    with progress("train", unit="models") as bar:
+    kept = "these models are stored as packages (`ares models list`), without an ensemble"
+    with progress("train", unit="models", kept=kept) as bar:
 
         def reached(done: int, total: int, what: str) -> None:
             bar.expect(total)

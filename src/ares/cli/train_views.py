@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ares.cli.computed import WALK_FORWARD
 from ares.cli.output import count, note, number, percent, print_table, say, some
 
 if TYPE_CHECKING:
@@ -26,9 +27,9 @@ EVIDENCE = (
     "in all",
 )
 FOOTER = (
-    "Out of sample. base: accuracy of always predicting the more frequent outcome. Brier skill: "
-    "against always predicting the base rate. limit: what a perfectly calibrated model's error "
-    "stays under 19 times of 20. net: of a trade, after costs; trades do not overlap."
+    f"Out of sample, {WALK_FORWARD}. base: accuracy of always predicting the more frequent "
+    "outcome. Brier skill: against always predicting the base rate. limit: what a "
+    "perfectly calibrated model's error stays under 19 times of 20. net: of a trade, after costs."
 )
 
 
@@ -80,7 +81,9 @@ def _show_ensembles(ensembles: Sequence[EnsembleReport]) -> None:
     if not ensembles:
         return
     rows = [(e.instrument, count(e.metrics.rows), *evidence(e.metrics)) for e in ensembles]
-    print_table(("ensemble", "decisions", *EVIDENCE), rows, title="Ensembles")
+    print_table(
+        ("ensemble", "decisions", *EVIDENCE), rows, title="Ensembles", footer=f"{WALK_FORWARD}."
+    )
     for ensemble in ensembles:
         weights = " ".join(f"{name} {weight:.2f}" for name, weight in ensemble.weights.items())
         say(

@@ -32,6 +32,7 @@ from ares.config.trading import (
 )
 from ares.config.venues import require_known_venue
 from ares.domain.errors import UserError
+from ares.domain.instrument import require_spot
 from ares.domain.series import SeriesSpec, all_series
 from ares.domain.timeframe import Timeframe
 
@@ -195,6 +196,10 @@ class Settings(Section):
     @classmethod
     def _symbols(cls, symbols: tuple[str, ...]) -> tuple[str, ...]:
         for i, symbol in enumerate(symbols):
+            try:
+                require_spot(symbol)
+            except UserError as error:
+                raise setting_error(str(error), i) from None
             if not SYMBOL.fullmatch(symbol):
                 raise setting_error(
                     f"'{symbol}' is not a symbol: write BASE/QUOTE, such as BTC/USDT", i

@@ -19,6 +19,12 @@ class UserError(AresError):
     exit_code = 2
 
 
+class NothingToDo(UserError):
+    """A request to which the answer is no: there is nothing that it could change (exit code 1)."""
+
+    exit_code = 1
+
+
 class ExternalError(AresError):
     """An external failure: a full disk, a locked database, a venue that is down (exit code 3)."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from ares.domain.errors import UserError
@@ -69,6 +71,38 @@ def _plain(symbol: str) -> str:
 
 
 _SEPARATORS = str.maketrans("", "", "/-_")
+
+
+DERIVATIVES = frozenset({"FUTURES", "PERP", "PERPETUAL", "SWAP", "MARK", "FUNDING"})
+"""Words in the names of derivatives."""
+
+_UNIFIED = re.compile(r"(?:[a-z0-9]+:)?([A-Za-z0-9.]+/([A-Za-z0-9.]+)):[A-Za-z0-9.]+(?:-\S+)?")
+"""ccxt's name of a derivative: ``BASE/QUOTE:SETTLED_IN``, of a dated one with ``-DATE``."""
+
+
+class UnsupportedInstrument(UserError):
+    """A derivative: Ares trades spot only."""
+
+
+def require_spot(name: str) -> None:
+    """Raise UnsupportedInstrument where a symbol or key names a derivative.
+
+    >>> require_spot("binance:BTC/USDT")
+    >>> require_spot("BTC/USDT:USDT")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ...
+    ares.domain.instrument.UnsupportedInstrument: BTC/USDT:USDT is a derivative: ...
+    """
+    unified = _UNIFIED.fullmatch(name.strip())
+    words = re.split(r"[/_\-\s]+", name.strip().upper())
+    if unified is None and not DERIVATIVES & set(words[1:]):
+        return
+    spot = f"use spot, {unified[1].upper()}" if unified else "use spot, such as BTC/USDT"
+    known = "" if unified else " (ccxt names a perpetual BTC/USDT:USDT)"
+    raise UnsupportedInstrument(
+        f"{name} is a derivative{known}: funding, margin and liquidation are not simulated yet: "
+        f"{spot}"
+    )
 
 
 class InstrumentSpec(msgspec.Struct, frozen=True, omit_defaults=True):

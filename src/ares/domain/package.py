@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -40,6 +41,7 @@ class PackageCard(
     data_from_ms, data_to_ms, data_rows, data_hash : the rows of the fit, by decision time.
     window_from_ms, window_to_ms : the bars that training could use: the opening time of the first
                       (None: no limit), the instant by which the last had closed.
+    trained_to_ms   : of an imported model, the promise that it has learned from no later bar.
     reference       : instrument of the cross-instrument features.
     path_interval   : length of the bars that the labels' trades followed, e.g. ``1m``.
     validation      : net result per trade out of sample; zero trades where it is unknown.
@@ -84,6 +86,19 @@ class PackageCard(
     files: dict[str, str] = {}
     window_from_ms: int | None = None
     window_to_ms: int | None = None
+    trained_to_ms: int | None = None
+
+    @property
+    def learned_until_ms(self) -> int:
+        """Return the instant up to which it may have learned from any bar.
+
+        Of an imported model the promise of ``--trained-to``, else the time of its import.
+        """
+        if self.origin == "trained":
+            return self.data_to_ms
+        if self.trained_to_ms is not None:
+            return self.trained_to_ms
+        return int(datetime.fromisoformat(self.created_at).timestamp() * 1000)
 
     @property
     def series(self) -> tuple[SeriesSpec, ...]:

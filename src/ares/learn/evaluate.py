@@ -173,15 +173,29 @@ def area_under_curve(p: F64, won: Bools) -> float | None:
     return above / (wins * losses)
 
 
-def sentence(metrics: OosMetrics) -> str:
-    """Return in one sentence whether the metrics show an edge after costs; it is no verdict."""
+Basis = Literal["walk-forward", "promised", "unknown"]
+
+
+def sentence(metrics: OosMetrics, basis: Basis = "walk-forward") -> str:
+    """Return in one sentence whether the metrics show an edge after costs; it is no verdict.
+
+    basis : what makes the rows out of sample; ``promised``: by whoever made the model; ``unknown``:
+            the model may have learned from them, and they are no evidence.
+    """
     if metrics.trades == 0:
         return (
             f"No edge: in {metrics.rows:,} decisions over {metrics.days:.0f} days no expected net "
             f"return was above {metrics.edge_bps_min:g} bps: no trades."
         )
     mean, trades = metrics.net_bps or 0.0, metrics.trades
-    results = f"{trades:,} trades out of sample, {mean:+.1f} bps each after costs"
+    if basis == "unknown":
+        return (
+            f"Not evidence: {trades:,} trades, {mean:+.1f} bps each after costs, on rows that the "
+            "model may have learned from."
+        )
+    results = f"{trades:,} {basis} trades, {mean:+.1f} bps each after costs"
+    if basis == "promised":
+        results = f"{trades:,} trades after --trained-to, {mean:+.1f} bps each after costs"
     if metrics.net_sd_bps is None or trades < 10:
         return f"No evidence of an edge: {results}, too few for a conclusion."
     score = mean / (metrics.net_sd_bps / np.sqrt(trades)) if metrics.net_sd_bps > 0 else 0.0

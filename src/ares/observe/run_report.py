@@ -264,7 +264,7 @@ class _Tally:
             instruments=instruments,
             moves=tuple(self._moved(move) for move in self.moves),
             retrainings=dict(self.retrainings),
-            verdict=verdict_of(instruments, end / start - 1.0),
+            verdict=verdict_of(instruments, end / start - 1.0, self.rejected),
             equity_ms=[d.ts_ms for d in self.decided],
             equity_quote=equity.tolist(),
         )
@@ -311,13 +311,33 @@ def _side(trades: list[TradeClosed]) -> ClosedTrades:
     return ClosedTrades(len(net), float((net > 0).mean()), float(net.mean()), float(net.sum()))
 
 
-def verdict_of(instruments: tuple[InstrumentReport, ...], net_return: float) -> str:
-    """Return the result of the run in one or two sentences."""
+def _why_no_trades(instruments: tuple[InstrumentReport, ...], rejected: int) -> str:
+    """Return what became of the signals, from the counts of orders and of refusals by code."""
+    refused: Counter[str] = Counter()
+    for row in instruments:
+        refused.update(row.refused)
+    ordered = sum(row.signals for row in instruments) - refused.total()
+    parts = []
+    if ordered:
+        parts.append(f"{ordered} entries ordered, {rejected} of them rejected")
+    if refused:
+        codes = ", ".join(f"{code} {n}" for code, n in refused.most_common(3))
+        parts.append(f"{refused.total()} signals refused ({codes})")
+    return "; ".join(parts) or "No signal reached strategy.edge_bps_min"
+
+
+def verdict_of(
+    instruments: tuple[InstrumentReport, ...], net_return: float, rejected: int = 0
+) -> str:
+    """Return the result of the run in one or two sentences.
+
+    rejected : orders of which nothing was filled.
+    """
     virtual = sum(row.virtual.trades for row in instruments)
     real = sum(row.real.trades for row in instruments)
     held = sum(row.open_lots != 0 for row in instruments)
     if real == 0 and virtual == 0 and held == 0:
-        return "No signal reached strategy.edge_bps_min: no trades, real or virtual."
+        return f"{_why_no_trades(instruments, rejected)}: no trades, real or virtual."
     parts = []
     if real == 0 and held == 0:
         parts.append("No real trades.")

@@ -12,7 +12,8 @@ import msgspec
 import numpy as np
 
 from ares.adapters.model_bundle import read_bundle
-from ares.adapters.model_store import ModelStore
+from ares.adapters.model_choice import choose_model
+from ares.adapters.model_store import ModelStore, StoredModels
 from ares.adapters.onnx_model import open_model, within
 from ares.adapters.strategy_file import load_strategy
 from ares.domain.errors import UserError
@@ -55,7 +56,8 @@ class BacktestRequest:
 
     symbols  : symbols or keys; empty: those of the model, else of the settings.
     model    : a package (``name``, ``name/version``, ``name@version``), an ensemble (a prefix
-               of its hash), or an exported file or folder; None: champion, else newest candidate.
+               of its hash), or an exported file or folder; None: champion, else newest judged, else
+               newest with enough rows.
     strategy : a strategy of the user's own as a rule: long while its score is above 0.
     baseline : a rule instead of a model; fast, slow, timeframe are those of ``sma_cross``.
     fee_bps, spread_bps, slippage_bps : of the notional of a fill; spread is the full spread.
@@ -104,6 +106,7 @@ class BacktestRunner:
     rules, cash_quote, symbols, venue, validation_discount : of the settings.
     user      : user-defined features, not tested yet.
     reference : key of the instrument of the cross features, for strategies; None: none is set.
+    judged     : hashes of ensembles with a verdict, preferred where there is no champion.
     out_of_use : hashes of archived ensembles, which are not used by default.
     series_of : returns the columns of external series of an instrument.
     """
@@ -120,6 +123,7 @@ class BacktestRunner:
     series_of: SeriesOf = lambda _key, _specs, _close_ms: None
     on_progress: Callable[[int, int], None] = lambda _done, _total: None
     out_of_use: frozenset[str] = frozenset()
+    judged: frozenset[str] = frozenset()
     reference: str | None = None
 
     def run(self, request: BacktestRequest) -> BacktestResult:
@@ -192,6 +196,7 @@ class BacktestRunner:
         """Return the ensemble of each instrument, and a warning for each that has none."""
         found: dict[Instrument, EnsembleMembers] = {}
         left_out = []
+        listed = self.models.listed() if named is None else StoredModels((), (), ())
         for instrument in instruments:
             if isinstance(named, Package):
                 alone = named.alone(instrument.key, named.card.created_at)
@@ -201,7 +206,11 @@ class BacktestRunner:
             key = instrument.key
             if ensemble is None and key in self.champions:
                 ensemble = self.models.ensemble(self.champions[key])
-            ensemble = ensemble or self.models.newest_candidate(key, without=self.out_of_use)
+            if ensemble is None:
+                choice = choose_model(listed, key, self.judged, self.out_of_use)
+                if choice is not None:
+                    ensemble = choice.ensemble
+                    left_out.append(f"{key} has no champion: the model is {choice.reason}")
             if ensemble is None:
                 left_out.append(f"{key} is skipped: it has no model")
                 continue

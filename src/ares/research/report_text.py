@@ -39,13 +39,23 @@ def headline(result: BacktestResult) -> str:
         text += " Before costs it made a profit: costs exceed the edge."
     elif m.net_return <= 0:
         text += " It lost money before costs too."
+    rejected = sum(result.counts.rejected.values())
+    if rejected and 2 * rejected >= result.counts.requests["entries"]:
+        text += f" {rejected_text(result)}."
     return text
 
 
 def no_trade_reason(result: BacktestResult) -> str:
-    """Return why nothing was traded, the most frequent reason first."""
+    """Return why nothing was traded, from the counts of orders and of refusals by code."""
     refusals = sorted(result.counts.refusals.items(), key=lambda item: -item[1])
     signals, needed = result.signals, result.rules.edge_bps_min
+    ordered = result.counts.requests["entries"]
+    if ordered and not result.counts.rejected and not refusals:
+        return f"{ordered:,} {_entries(ordered)} ordered at the end, too late to be filled"
+    if ordered:
+        text = rejected_text(result)
+        total = sum(n for _, n in refusals)
+        return text + (f", and {total:,} signals were refused ({_by_code(refusals)})" * bool(total))
     if not refusals and signals.edge_max_bps is None:
         return "it had no signal"
     if not refusals and result.strategy.kind != "baseline":
@@ -57,8 +67,24 @@ def no_trade_reason(result: BacktestResult) -> str:
     if not refusals:
         return "no signal led to an order"
     total = sum(n for _, n in refusals)
-    reasons = ", ".join(f"{name} {n:,}" for name, n in refusals[:3])
-    return f"{total:,} signals were refused ({reasons})"
+    return f"{total:,} signals were refused ({_by_code(refusals)})"
+
+
+def rejected_text(result: BacktestResult) -> str:
+    """Return how many entries were ordered and how many of them rejected, by reason."""
+    ordered, rejected = result.counts.requests["entries"], result.counts.rejected
+    return (
+        f"{ordered:,} {_entries(ordered)} ordered and {sum(rejected.values()):,} rejected "
+        f"({_by_code(list(rejected.items()))})"
+    )
+
+
+def _entries(n: int) -> str:
+    return "entry was" if n == 1 else "entries were"
+
+
+def _by_code(counts: list[tuple[str, int]]) -> str:
+    return ", ".join(f"{name} {n:,}" for name, n in counts[:3])
 
 
 def facts(result: BacktestResult) -> list[Row]:
@@ -154,6 +180,24 @@ def rules_text(result: BacktestResult) -> str:
         parts.append(f"at most {percent(largest, 1)} of equity per position")
     parts.append("trades in mode TRADING only" if rules.gate_mode else "mode ignored")
     return ", ".join(parts)
+
+
+def computed_text(result: BacktestResult) -> str:
+    """Return how the figures are computed: the account, its limits, the scores."""
+    limited = [
+        name
+        for name, value in (
+            ("stops", result.rules.stop_enabled),
+            ("a daily loss limit", result.rules.daily_loss_max),
+            ("a drawdown limit", result.rules.drawdown_max),
+        )
+        if value
+    ]
+    limits = f"with {', '.join(limited)}" if limited else "without stops and loss limits"
+    scores = ""
+    if result.strategy.models:
+        scores = "; the stored models score every bar (a verdict uses out-of-sample scores)"
+    return f"computed: one simulated account over the window, {limits}{scores}"
 
 
 def series_text(result: BacktestResult) -> str:

@@ -256,7 +256,7 @@ def _counts(read: _Journal) -> Counts:
     counted = read.counted
     return Counts(
         requests={"entries": counted["entry"], "exits": counted["exit"], "stops": counted["stop"]},
-        rejected=counted["rejected"],
+        rejected={"by_the_venue": counted["rejected"]} if counted["rejected"] else {},
         refusals=dict(read.refusals.most_common()),
         breakers={name: n for name, n in read.breakers.items() if n},
         daily_stops=counted["daily"],

@@ -13,7 +13,8 @@ from ares.adapters.strategy_file import columns_of_package
 from ares.domain.model import Ensemble, Member
 from ares.domain.package import Package
 from ares.domain.series import SeriesSpec
-from ares.domain.timeframe import Timeframe
+from ares.domain.timeframe import MINUTE_MS, Timeframe
+from ares.domain.utc import utc_text
 from ares.kernel.bars import F64, I64, Bars
 from ares.kernel.ensemble import FRESH_INTERVALS, Scores, aggregate_history, slot_records
 from ares.kernel.features import VOLATILITY_20, WARMUP_BARS, features_of
@@ -239,10 +240,20 @@ def _warnings(
     for i, (each, ensemble) in enumerate(zip(candles, ensembles, strict=True)):
         overlap = _overlap(each, ensemble)
         if overlap > 0.0:
+            what = "training data of its model"
+            if any(p.card.origin == "imported" for p in ensemble.packages):
+                what = "data that its imported model may have learned from"
             found.append(
-                f"{each.key}: {overlap:.0%} of the window is training data of its model: "
+                f"{each.key}: {overlap:.0%} of the window is {what}: "
                 "the result is in-sample, not evidence"
             )
+        for package in ensemble.packages:
+            promised_ms = package.card.trained_to_ms
+            if promised_ms is not None:
+                found.append(
+                    f"{each.key}: {package.card.ref} was promised to have learned nothing after "
+                    f"{utc_text(promised_ms // MINUTE_MS * MINUTE_MS)} UTC (--trained-to)"
+                )
         trained_for = {key for p in ensemble.packages for key in p.card.instruments}
         if trained_for and each.key not in trained_for:
             found.append(f"{each.key}: its model was trained for {', '.join(sorted(trained_for))}")
@@ -258,9 +269,10 @@ def _overlap(candles: Candles, ensemble: EnsembleMembers) -> float:
     """Return the share of the window that overlaps the training data of any member."""
     from_ms, to_ms = int(candles.bars.ts_ms[0]), int(candles.close_ms[-1])
     inside = [
-        (max(from_ms, p.card.data_from_ms), min(to_ms, p.card.data_to_ms))
+        (max(from_ms, seen_ms), min(to_ms, p.card.learned_until_ms))
         for p in ensemble.packages
-        if p.card.data_to_ms > from_ms and p.card.data_from_ms < to_ms
+        for seen_ms in (0 if p.card.origin == "imported" else p.card.data_from_ms,)
+        if p.card.learned_until_ms > from_ms and seen_ms < to_ms
     ]
     if not inside:
         return 0.0

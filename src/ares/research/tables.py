@@ -32,13 +32,16 @@ UTC_MS = pl.Datetime("ms", "UTC")
 class Counts:
     """Counts of requests, refusals and changes.
 
-    requests : requested entries, exits and stops; rejected: orders that did not fill at all.
+    requests : requested entries, exits and stops.
+    rejected : entries of which nothing was filled, by reason: the open was above the order's limit
+               (``price_collar``), or the bar had too little volume (``no_volume``); of a run,
+               by the venue.
     refusals : refused signals, by code.
     breakers : openings of each breaker; daily_stops: days ended by the daily loss limit.
     """
 
     requests: dict[str, int]
-    rejected: int
+    rejected: dict[str, int]
     refusals: dict[str, int]
     breakers: dict[str, int]
     daily_stops: int
@@ -100,7 +103,7 @@ def counts_of(log: TradeLog) -> Counts:
     opened = notices["code"][(notices["kind"] == NOTICE_BREAKER) & (notices["after"] == OPEN)]
     return Counts(
         requests={name: int((requests["kind"] == kind).sum()) for name, kind in kinds.items()},
-        rejected=int((log.fills["rejected"] == 1).sum()),
+        rejected=_rejections(log),
         refusals={
             REFUSAL_NAMES[code]: int(n)
             for code, n in zip(*np.unique(refused, return_counts=True), strict=True)
@@ -112,3 +115,18 @@ def counts_of(log: TradeLog) -> Counts:
         daily_stops=int((notices["kind"] == NOTICE_DAILY_LOSS).sum()),
         mode_changes=int((notices["kind"] == NOTICE_MODE).sum()),
     )
+
+
+def _rejections(log: TradeLog) -> dict[str, int]:
+    """Return the number of rejected entries by reason, the most frequent first."""
+    rejected = log.fills[log.fills["rejected"] == 1]
+    ordered = log.requests[log.requests["kind"] == ENTRY]
+    above = 0
+    for instrument in np.unique(rejected["instrument"]):
+        fills = rejected[rejected["instrument"] == instrument]
+        orders = ordered[ordered["instrument"] == instrument]
+        newest = np.searchsorted(orders["ts_ms"], fills["ts_ms"], side="right") - 1
+        limits = orders["price_ticks"][newest]
+        above += int(((limits > 0) & (fills["price_ticks"] > limits)).sum())
+    counts = {"price_collar": above, "no_volume": len(rejected) - above}
+    return {name: n for name, n in sorted(counts.items(), key=lambda item: -item[1]) if n}

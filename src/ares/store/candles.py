@@ -12,7 +12,7 @@ import numpy as np
 from sqlalchemy import Connection, Engine, case, select
 
 from ares.domain.errors import ExternalError, UserError
-from ares.domain.instrument import Instrument, InstrumentSpec
+from ares.domain.instrument import Instrument, InstrumentSpec, require_spot
 from ares.domain.timeframe import Timeframe
 from ares.kernel.bars import Bars
 from ares.store.cache import ColumnCache
@@ -157,8 +157,9 @@ class CandleStore:
         """Return the stored instrument of ``BTC/USDT`` or ``binance:BTC/USDT``.
 
         Case and slash are ignored. Raises UserError when nothing is stored under that name (with
-        the nearest name) or when several venues have it (with their names).
+        the nearest name), when several venues have it (with their names), or for a derivative.
         """
+        require_spot(symbol_or_key)
         known = [spec.instrument for spec in self.instruments()]
         venue, colon, symbol = symbol_or_key.rpartition(":")
         found = [

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from sqlalchemy import Engine
 
-from ares.domain.errors import ExternalError
+from ares.domain.errors import ExternalError, UserError
 from ares.domain.order_events import SubmitOrder
 from ares.journal.snapshots import load_snapshot
 from ares.runtime.engine.plan import RunPlan
@@ -54,7 +54,7 @@ def test_a_run_is_not_taken_up_with_something_else(
     world.run(tmp_path / "run", None, plan, stopped=world.stop_after(100))
     before = everything(tmp_path / "run")
     other, message = OTHERS[what]
-    with pytest.raises(ExternalError, match=f"run was made with {message}: restore that, or start"):
+    with pytest.raises(UserError, match=f"run was made with {message}: restore that, or start"):
         other(world).run(tmp_path / "run")
     assert everything(tmp_path / "run") == before
 

@@ -6,6 +6,7 @@ import gzip
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
@@ -239,3 +240,14 @@ def test_the_real_folder_is_imported_whole_and_is_sound(ares_data: Path, tmp_pat
     assert days.sources == ("1m", "5m", "1h")
     assert len(days.bars) > 3_000
     engine.dispose()
+
+
+def test_bars_of_the_future_are_imported_from_the_simulator_only(
+    store: CandleStore, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "BTCUSDT_1m.parquet", 0, 10)
+    before = datetime(2020, 1, 1, tzinfo=UTC)
+    with pytest.raises(UserError, match="the time is in the future"):
+        import_candles(store, path, "binance", now=lambda: before)
+    assert store.series() == []
+    assert import_candles(store, path, "simulated", now=lambda: before).imported

@@ -66,3 +66,18 @@ def test_an_imported_model_is_out_of_sample_only_after_its_import(world: World) 
         world.validated(done.ensemble.hash)
     registry = read_registry(world.workspace.journal_dir)
     assert done.ensemble.recipe_hash in {trial.recipe_hash for trial in registry.trials}
+
+
+def test_with_the_promise_of_its_training_window_later_bars_are_evidence(world: World) -> None:
+    graph = world.graph_of(world.refit)
+    unknown, _ = import_onnx(world.workspace, graph, "BTC/USDT", "1h")
+    card = unknown.package.card
+    trained_to_ms = (card.data_from_ms + card.data_to_ms) // 2
+    done, _ = import_onnx(world.workspace, graph, "BTC/USDT", "1h", trained_to_ms)
+    assert done.package.card.trained_to_ms == trained_to_ms
+    assert 0 < done.metrics.rows < unknown.metrics.rows
+    result = world.validated(done.ensemble.hash)
+    assert result.evidence.from_ms > trained_to_ms
+    assert any("(--trained-to): only later bars count" in note for note in result.notes)
+    with pytest.raises(UserError, match="0 rows were decided after it"):
+        import_onnx(world.workspace, graph, "BTC/USDT", "1h", card.data_to_ms)

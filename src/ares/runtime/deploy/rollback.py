@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ares.domain.errors import UserError
+from ares.domain.errors import NothingToDo, UserError
 from ares.domain.instrument import is_called
 from ares.domain.model_life import InstallFailed, InstallStarted
 from ares.runtime.deploy.install import permitted
@@ -81,7 +81,7 @@ def _roll_back(
     paths, effects = context.paths, context.effects
     instrument, champion, previous = rollback_target(paths, symbol, environment)
     if not previous:
-        raise UserError(
+        raise NothingToDo(
             f"{instrument} has no former champion in {environment} that can be restored"
         )
     announced = InstallStarted(

@@ -55,14 +55,14 @@ class HistoryInputs:
         return t
 
     def _other(self, what: str, ts_ms: int) -> ExternalError:
-        return _made_with(self._folder, f"other {what} {utc_text(ts_ms)}")
+        return ExternalError(_made_with(self._folder, f"other {what} {utc_text(ts_ms)}"))
 
 
 def require_same(
     journaled: RunSetup, planned: RunSetup, hashes: dict[str, str], folder: Path
 ) -> list[str]:
-    """Raise ExternalError where a run cannot be resumed with these models and settings, UserError
-    where the user's own features have changed.
+    """Raise UserError where a run cannot be resumed with this window, these models and settings,
+    or the user's own features have changed; ExternalError where candles before it have.
 
     hashes : of the code in the newest epoch. Returns which parts of Ares have changed since then.
     """
@@ -77,11 +77,11 @@ def require_same(
     if made.hashes != journaled.hashes:  # another version computes another first state
         made = msgspec.structs.replace(made, first_state=planned.first_state)
     if not same_run(made, planned):
-        raise _made_with(folder, differences(made, planned))
+        restated = msgspec.structs.replace(made, first_state=planned.first_state)
+        kind = ExternalError if same_run(restated, planned) else UserError
+        raise kind(_made_with(folder, differences(made, planned)))
     return changed
 
 
-def _made_with(folder: Path, what: str) -> ExternalError:
-    return ExternalError(
-        f"{folder.name} was made with {what}: restore that, or start a new run with --run NAME"
-    )
+def _made_with(folder: Path, what: str) -> str:
+    return f"{folder.name} was made with {what}: restore that, or start a new run with --run NAME"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -23,6 +24,9 @@ from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.timeframe import Timeframe
 from ares.kernel.grid import grid_of
 from ares.store.candles import CandleStore, Conflict
+
+SIMULATED = "simulated"
+"""The venue whose candles may be of any year."""
 
 
 class ImportedFile(msgspec.Struct, frozen=True):
@@ -76,12 +80,14 @@ def import_candles(
     repair: bool = False,
     on_start: Callable[[int], None] = lambda _: None,
     on_file: Callable[[str], None] = lambda _: None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> ImportReport:
     """Store the candles of files, and of every candle file in and below folders.
 
     paths : files, folders, or patterns (``data/*.csv``).
     venue : None: from the name of a file or its folder, else ``venue_default``.
     symbol, interval, repair : as in ``read_candles``.
+    now : the candles of a real venue are not of the future.
     on_start, on_file : called with the number of files, and after each file with its name.
 
     Raises UserError when a single file is invalid, or there is no file at all; an invalid file
@@ -102,7 +108,8 @@ def import_candles(
             if not alone:
                 _require_same_symbol(file.name, symbol)
             at = venue or venue_of(file) or parse_venue(venue_default)
-            read = read_candles(file, at, symbol, interval, repair=repair)
+            until_ms = None if at == SIMULATED else round(now().timestamp() * 1000)
+            read = read_candles(file, at, symbol, interval, repair=repair, now_ms=until_ms)
             imported.append(_store(store, read, name))
         except UserError as error:
             if alone:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from ares.adapters.model_store import ModelStore
 from ares.adapters.onnx_model import open_model
@@ -18,8 +19,8 @@ from ares.domain.instrument import Instrument
 from ares.domain.model import Ensemble, Validation
 from ares.domain.model_life import ModelsImported
 from ares.domain.package import GRAPH_FILE, Package, PackageCard, sealed, sha256
-from ares.domain.timeframe import Timeframe
-from ares.domain.utc import utc_iso, utc_version
+from ares.domain.timeframe import MINUTE_MS, Timeframe
+from ares.domain.utc import utc_iso, utc_text, utc_version
 from ares.kernel.features import VOLATILITY_20
 from ares.kernel.features.columns import column_names
 from ares.kernel.features.user import UserFeatures
@@ -42,6 +43,7 @@ ROWS_MIN = 50
 """Fewer rows show nothing about a model's outputs."""
 
 NOTE = "measured on all stored rows: Ares cannot know which of them the model has seen"
+PROMISED = "measured on the rows after {day} UTC, as far as --trained-to is true"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class OnnxImport:
 
     symbol, interval : what it is a model of.
     venue, reference : the venue and symbol that cross-instrument features look at.
+    trained_to_ms    : the promise that it has learned from no later bar; None: not known.
     rules            : of a recipe, for the label that its trades are measured by.
     """
 
@@ -60,6 +63,7 @@ class OnnxImport:
     reference: str
     rules: RecipeRules
     context: TrainingContext
+    trained_to_ms: int | None = None
 
 
 class ImportedModel(msgspec.Struct, frozen=True):
@@ -94,8 +98,9 @@ def import_onnx(
     instrument, reference, recipe, rows = _rows(request, timeframe, user)
     [p] = check_scores([OpenedModel(str(path), scorer)], [rows.x])
     payoff = fit_payoff(rows.net, rows.barrier_width)
+    later = _after(rows, request.trained_to_ms)
     metrics = evaluate(
-        OutOfSample(rows, p, payoff.edge_bps(p, rows.barrier_width)),
+        OutOfSample(rows[later], p[later], payoff.edge_bps(p, rows.barrier_width)[later]),
         edge_bps_min=request.context.edge_bps_min,
         interval_ms=timeframe.ms,
         seed=recipe.seed,
@@ -156,14 +161,34 @@ def _card(
         data_rows=len(rows),
         data_hash=rows.hash,
         validation=Validation(),
-        metrics={**msgspec.to_builtins(metrics), "note": NOTE},
+        metrics={**msgspec.to_builtins(metrics), "note": _note(request.trained_to_ms)},
         parity={},
         libraries=library_versions(),
         git_commit=git_commit(),
         created_at=utc_iso(created),
         reference=reference.key,
         verdict=None,
+        trained_to_ms=request.trained_to_ms,
     )
+
+
+def _note(trained_to_ms: int | None) -> str:
+    if trained_to_ms is None:
+        return NOTE
+    return PROMISED.format(day=utc_text(trained_to_ms // MINUTE_MS * MINUTE_MS))
+
+
+def _after(rows: Rows, trained_to_ms: int | None) -> NDArray[np.bool_]:
+    """Return which rows were decided after an instant (None: all); UserError where too few."""
+    if trained_to_ms is None:
+        return np.ones(len(rows), np.bool_)
+    later: NDArray[np.bool_] = rows.decided_ms > trained_to_ms
+    if later.sum() < ROWS_MIN:
+        raise UserError(
+            f"--trained-to: {later.sum()} rows were decided after it, too few to measure a model "
+            f"(wanted {ROWS_MIN}): import newer candles, or leave it out"
+        )
+    return later
 
 
 def _rows(

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from ares.adapters.model_choice import choose_model
 from ares.adapters.model_store import ModelStore
-from ares.domain.errors import AresError, UserError
+from ares.domain.errors import AresError, ExternalError, UserError
 from ares.domain.model import Ensemble
 from ares.domain.model_life import EnsemblePromoted
 from ares.runtime.registry.model_journal import (
@@ -59,6 +60,7 @@ class PromotionResult:
     refused: tuple[str, ...]
     warnings: tuple[str, ...] = ()
     archived: tuple[str, ...] = ()
+    external: bool = False
 
 
 def promote(
@@ -88,9 +90,13 @@ def promote(
         ensembles = [find(models, target, registry.archived)] if target else _newest(paths)
     promoted: list[EnsemblePromoted] = []
     refused: list[str] = []
+    external = False
     for ensemble in ensembles:
         registry = read_registry(paths.journals)
-        problem = _problem(paths, config, registry, ensemble, to, force)
+        try:
+            problem = _problem(paths, config, registry, ensemble, to, force)
+        except ExternalError as error:  # another one may still be promoted
+            problem, external = str(error), True
         promotion = EnsemblePromoted(
             to, ensemble.instrument, ensemble.hash, registry.champion(to, ensemble.instrument),
             stamp(now), who(), given_reason or "the verdict", force,
@@ -103,14 +109,17 @@ def promote(
             promoted.append(promotion)
         else:
             refused.append(refuse(paths, "promote", ensemble, to, problem, now))
-    return PromotionResult(tuple(promoted), tuple(refused))
+    return PromotionResult(tuple(promoted), tuple(refused), external=external)
 
 
 def promotion_problem(
     paths: ModelPaths, config: Config, ensemble: Ensemble, to: str, force: bool
 ) -> str | None:
     """Return why ``promote`` would refuse an ensemble now; None: it would not."""
-    return _problem(paths, config, read_registry(paths.journals), ensemble, to, force)
+    try:
+        return _problem(paths, config, read_registry(paths.journals), ensemble, to, force)
+    except ExternalError as error:
+        return str(error)
 
 
 def works(config: Config, ensemble: Ensemble) -> str | None:
@@ -170,7 +179,10 @@ def _problem(
     to: str,
     force: bool,
 ) -> str | None:
-    """Return why an ensemble may not be promoted; None: it may."""
+    """Return why an ensemble may not be promoted; None: it may.
+
+    Raises ExternalError where disk, database or the ensemble's files fail.
+    """
     short = ensemble.hash[:12]
     if force and to == "live":
         return "--force is refused in live: real money needs a passing verdict"
@@ -179,7 +191,13 @@ def _problem(
     if ensemble.hash in registry.archived:
         return f"{short} is archived: train again"
     problem = None if force else _verdict_problem(paths, config, registry, ensemble, to)
-    return problem or works(config, ensemble)
+    if problem is not None:
+        return problem
+    try:
+        require_working(config(), ensemble)
+    except UserError as error:
+        return str(error)
+    return None
 
 
 def _verdict_problem(
@@ -207,11 +225,12 @@ def _verdict_problem(
 
 
 def _newest(paths: ModelPaths) -> list[Ensemble]:
-    """Return the newest ensemble of every instrument that is not archived."""
+    """Return the newest ensemble with enough rows of every instrument that is not archived."""
     models, archived = ModelStore(paths.models), read_registry(paths.journals).archived
-    keys = sorted({ensemble.instrument for ensemble in models.listed().ensembles})
-    newest = [models.newest_candidate(key, without=archived) for key in keys]
-    found = [ensemble for ensemble in newest if ensemble is not None]
+    listed = models.listed()
+    keys = sorted({ensemble.instrument for ensemble in listed.ensembles})
+    newest = [choose_model(listed, key, without=archived) for key in keys]
+    found = [choice.ensemble for choice in newest if choice is not None]
     if not found:
         raise UserError("there is no ensemble to promote: `ares train` makes some")
     return found

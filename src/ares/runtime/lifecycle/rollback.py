@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from ares.adapters.model_store import ModelStore
-from ares.domain.errors import AresError, UserError
+from ares.domain.errors import AresError, NothingToDo, UserError
 from ares.domain.instrument import is_called
 from ares.domain.model import Ensemble
 from ares.domain.model_life import ENVIRONMENTS, EnsemblePromoted
@@ -124,7 +124,7 @@ def _champion_of(
     if not found:
         where = f" in {environment}" if environment else ""
         subject = f"{symbol} has no champion" if symbol else "there is no champion"
-        raise UserError(f"{subject}{where}: nothing can be rolled back")
+        raise NothingToDo(f"{subject}{where}: nothing can be rolled back")
     if len(found) > 1:
         named = ", ".join(f"{key} in {kind}" for kind, key in found)
         raise UserError(f"there are several champions ({named}): name the symbol, and --env")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 
 import msgspec
 
@@ -129,13 +128,12 @@ class EnsembleEvaluator:
         """Return the job for a member; an imported one may have seen everything before it came."""
         card = package.card
         trained = card.origin == "trained"
-        imported_ms = int(datetime.fromisoformat(card.created_at).timestamp() * 1000)
         return MemberJob(
             instrument=Instrument.parse(ensemble.instrument),
             package=package,
             job=training_job(self._config, package),
             walk=trained,
-            train_end_ms=_window_end_ms(package) if trained else imported_ms,
+            train_end_ms=_window_end_ms(package) if trained else card.learned_until_ms,
             to_ms=until_ms,
             checks=checks,
         )

@@ -11,7 +11,9 @@ import numpy as np
 from ares.adapters.onnx_model import within
 from ares.domain.errors import UserError
 from ares.domain.instrument import Instrument
-from ares.domain.package import Package
+from ares.domain.package import Package, PackageCard
+from ares.domain.timeframe import MINUTE_MS
+from ares.domain.utc import utc_text
 from ares.kernel.bars import Bars
 from ares.kernel.ensemble import Scores
 from ares.kernel.features import VOLATILITY_20
@@ -229,7 +231,7 @@ def _graph_scores(member: MemberJob) -> MemberScores:
     user = job.columns()
     history, later = _later_scores(member, user, notes)
     if card.origin != "trained":
-        notes.append(f"{card.ref} was imported: only bars after its import are out of sample")
+        notes.append(imported_note(card))
     checks = MemberChecks()
     if member.checks:
         values, warm = with_user(history.table, history.bars, job.recipe.timeframe, user)
@@ -246,6 +248,17 @@ def _graph_scores(member: MemberJob) -> MemberScores:
         None, Bars.empty(), later, (), history.path_bars, history.path_interval_ms,
         member.train_end_ms, checks, tuple(notes),
     )  # fmt: skip
+
+
+def imported_note(card: PackageCard) -> str:
+    """Return which bars are evidence on an imported model, and why."""
+    if card.trained_to_ms is None:
+        return f"{card.ref} was imported: only bars after its import are out of sample"
+    day = utc_text(card.trained_to_ms // MINUTE_MS * MINUTE_MS)
+    return (
+        f"{card.ref} was imported with the promise that it learned nothing after {day} UTC "
+        "(--trained-to): only later bars count, and only as far as the promise is true"
+    )
 
 
 def _later_scores(

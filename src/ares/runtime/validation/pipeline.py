@@ -74,8 +74,11 @@ def validate(
             evaluation.candidate, evaluation.champion, checks, terms, limits, request.trials
         )
     except ValueError as error:
+        hint = ""
+        if any("was imported" in note for note in evaluation.notes):
+            hint = ": import newer candles, or import it with --trained-to DATE"
         raise UserError(
-            f"{candidate.instrument} {candidate.hash[:12]} cannot be validated: {error}"
+            f"{candidate.instrument} {candidate.hash[:12]} cannot be validated: {error}{hint}"
         ) from None
     on_progress(1, 1, "evidence")
     ablations, left_out = series_ablations(evaluation, terms, limits)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
+from ares.adapters.model_choice import choose_model
 from ares.adapters.model_store import ModelStore
 from ares.adapters.worker_pool import WorkerPool
 from ares.domain.errors import UserError
@@ -85,9 +86,9 @@ def find(models: ModelStore, target: str, without: Collection[str] = ()) -> Ense
     named = sorted(key for key in keys if is_called(key, target))
     if len(named) > 1:
         raise UserError(f"'{target}' is on more than one venue: name one of {', '.join(named)}")
-    newest = models.newest_candidate(named[0], without=without) if named else None
+    newest = choose_model(models.listed(), named[0], without=without) if named else None
     if newest is not None:
-        return newest
+        return newest.ensemble
     found = models.resolve(target)
     if isinstance(found, Ensemble):
         return found
