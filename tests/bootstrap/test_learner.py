@@ -14,9 +14,9 @@ from ares.bootstrap.learner import (
     learner_of,
     learning_of_run,
     request_training,
-    retrain_policy,
     why_no_learner,
 )
+from ares.bootstrap.trade_rules import retrain_policy
 from ares.config.settings import Settings
 from ares.config.workspace import Workspace
 from ares.domain.errors import ExternalError, UserError

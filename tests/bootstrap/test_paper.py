@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
-import yaml
 
 from ares.bootstrap.paper import PaperRequest, PaperStart, paper_run
 from ares.bootstrap.replays import certify_run, restep_run
@@ -13,6 +13,7 @@ from ares.config.workspace import Workspace
 from ares.domain.errors import ExternalError, UserError
 from ares.domain.timeframe import HOUR_MS
 from ares.journal.lock import Lock
+from ares.runtime.engine.heartbeat import read_heartbeat
 from ares.runtime.engine.live_run import LiveRun
 
 FROM_MS = 1_588_291_200_000  # 2020-05-01
@@ -36,6 +37,9 @@ def test_a_paper_run_is_continued_where_it_was_stopped_and_certified(workspace: 
     assert [start.resumed for start in starts] == [False, True]
     assert [end.stopped_by for end in ends] == ["a person", "the feed has ended"]
     assert ends[1].instants == 48
+    beat = read_heartbeat(workspace.root / "logs" / "heartbeat.json")
+    assert beat is not None
+    assert (beat.environment, beat.pid, beat.champions) == ("paper", os.getpid(), {})
     certificate = certify_run(workspace, "paper")
     assert (certificate.mismatches, certificate.first) == (0, None)
     assert certificate.compared > 0
@@ -53,22 +57,3 @@ def test_what_cannot_run_leaves_no_journal(workspace: Workspace) -> None:
     with pytest.raises(UserError, match="DOGE/USDT"):
         paper_run(workspace, PaperRequest(symbols=("DOGE/USDT",), stored=True))
     assert not list((workspace.journal_dir / "paper").glob("*.journal"))
-
-
-def test_settings_that_a_run_does_not_have_are_named(workspace: Workspace) -> None:
-    starts: list[PaperStart] = []
-
-    def note(start: PaperStart, run: LiveRun) -> None:
-        starts.append(start)
-        run.stop("a person")
-
-    paper_run(workspace, REQUEST, note)
-    paper_run(workspace, REQUEST, note)
-    assert not any("ares.yaml" in remark for remark in starts[1].remarks)
-    path = workspace.settings_path
-    settings = yaml.safe_load(path.read_text())
-    settings["strategy"] = {"edge_bps_min": 9.5, "edge_bps_exit": -33.0}
-    path.write_text(yaml.safe_dump(settings))
-    paper_run(Workspace(workspace.root), REQUEST, note)
-    (remark,) = [remark for remark in starts[2].remarks if "ares.yaml" in remark]
-    assert "the run keeps its own edge_bps_exit, edge_bps_min:" in remark

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 
 import pytest
 
-from ares.bootstrap.trade_rules import LIVE_RULES, challenger_rules_of, rules_of
-from ares.config.load import changed_settings
+from ares.bootstrap.trade_rules import (
+    LIVE_RULES,
+    challenger_rules_of,
+    is_fixed,
+    rules_of,
+    run_rules,
+)
+from ares.config.fields import Section
+from ares.config.load import changed_settings, section_of
 from ares.config.settings import Settings
 from ares.config.template import extra
 from ares.core.rule_changes import LIMITS
@@ -59,21 +67,33 @@ def test_the_hours_of_challengers_are_milliseconds() -> None:
     assert rules.canary_share == 0.1
 
 
-def live_keys(section: str) -> list[str]:
-    """Return the keys of a section that are marked live."""
-    kind = type(getattr(Settings(), section))
-    return [
-        f"{section}.{name}" for name, field in kind.model_fields.items() if extra(field)["live"]
-    ]
+def live_keys(kind: type[Section] = Settings, prefix: str = "") -> Iterator[str]:
+    """Yield the keys that are marked live."""
+    for name, field in kind.model_fields.items():
+        inner = section_of(kind, name)
+        if inner is not None:
+            yield from live_keys(inner, f"{prefix}{name}.")
+        elif extra(field)["live"]:
+            yield prefix + name
 
 
-def test_every_live_key_of_trading_is_a_rule_that_an_engine_can_change() -> None:
-    marked = [key for section in ("strategy", "risk", "breakers") for key in live_keys(section)]
-    assert set(marked) == {key for key in LIVE_RULES if key.count(".") == 1}
+def test_every_live_key_is_a_rule_that_an_engine_can_change() -> None:
+    assert set(live_keys()) == set(LIVE_RULES)
     assert set(LIVE_RULES.values()) == LIMITS.keys()
 
 
-OTHER = {"risk.on_drawdown": "close", "strategy.stop": "false", "strategy.edge_bps_exit": "-30"}
+def test_when_a_key_that_is_not_live_takes_effect() -> None:
+    assert not any(is_fixed(key) for key in LIVE_RULES)
+    for key in ("costs.fee_bps", "symbols", "account.capital_quote", "challenger.canary_share"):
+        assert is_fixed(key)
+    for key in ("continuous_learning.retraining.max_epochs", "deployment.quiet_hours"):
+        assert not is_fixed(key)
+
+
+OTHER = {
+    "risk.on_drawdown": "close", "strategy.stop": "false", "strategy.edge_bps_exit": "-30",
+    "continuous_learning.retraining.on_loss": "false",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("key", LIVE_RULES)
@@ -84,7 +104,7 @@ def test_a_live_key_changes_its_own_rule_within_its_limits(key: str) -> None:
     number = value if isinstance(value, int | float) else 0
     other = OTHER.get(key) or str(number - 1 if isinstance(number, int) else number * 0.9)
     found, settings = changed_settings(Settings(), f"{key} = {other}")
-    before, after = asdict(rules_of(Settings())), asdict(rules_of(settings))
+    before, after = run_rules(Settings()), run_rules(settings)
     assert found == key
     assert [name for name in before if before[name] != after[name]] == [LIVE_RULES[key]]
     low, high = LIMITS[LIVE_RULES[key]]

@@ -6,7 +6,14 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ares.domain.events import BarsClosed, Effect, Event, RunStarted, TradeClosed
+from ares.domain.events import (
+    BarsClosed,
+    ConfigChanged,
+    Effect,
+    Event,
+    RunStarted,
+    TradeClosed,
+)
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.model import Ensemble, Member, Validation
 from ares.domain.model_events import (
@@ -342,3 +349,17 @@ def test_the_memory_of_other_rules_is_not_taken() -> None:
     other = LearnerState(RetrainPolicy(on_loss=False), Thresholds())
     assert not other.restore(state.memory())
     assert other.instruments == []
+
+
+def test_rules_that_a_person_changed_are_followed_from_then_on() -> None:
+    state = begun(RetrainPolicy(on_loss=True, budget_per_day=4, interval_ms=0))
+    change = ConfigChanged(5, "key", "0", 1, "ada", {"retrain_budget_per_day": 0.0, "edge": 1.0})
+    state.watch(bars(MINUTE), [change, trade(MINUTE, -50.0)])
+    assert state.instruments[0].due is None, "no training is left for today"
+    change = ConfigChanged(5, "key", "1", 2, "ada", {"retrain_budget_per_day": 1.0})
+    state.watch(bars(2 * MINUTE), [change, trade(2 * MINUTE, -50.0)])
+    assert started(state).trigger == "loss_immediate"
+    later = LearnerState(RetrainPolicy(on_loss=True, budget_per_day=4, interval_ms=0), Thresholds())
+    assert later.restore(msgspec.msgpack.decode(encoded(state), type=LearnerMemory))
+    assert encoded(later) == encoded(state)
+    assert later.instruments[0].throttle.policy.budget_per_day == 1

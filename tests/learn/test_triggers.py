@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
+from ares.core.initial_state import LEARNER_PREFIX
+from ares.core.rule_changes import LIMITS
 from ares.domain.model import Validation
 from ares.domain.model_events import DriftMeasured
 from ares.domain.timeframe import DAY_MS, HOUR_MS
 from ares.learn.triggers import (
+    POLICY_RULES,
     RetrainPolicy,
     RetrainThrottle,
     after_drift,
     after_time,
     after_trade,
+    changed_policy,
     expected_bps_min,
+    policy_rules,
 )
 
 VALIDATION = Validation(100, 20.0, 60.0)
@@ -92,3 +97,10 @@ def test_a_requested_training_needs_no_rest_but_keeps_to_the_budget() -> None:
     throttle.record_start(HOUR_MS)
     assert not throttle.allows(2 * HOUR_MS, requested=True)
     assert throttle.allows(DAY_MS, requested=True), "24 hours later the first one no longer counts"
+
+
+def test_a_policy_as_rules_gives_the_policy_again() -> None:
+    policy = RetrainPolicy(False, 0.5, 3 * HOUR_MS, 2, 24 * HOUR_MS, None, 6 * HOUR_MS)
+    assert changed_policy(RetrainPolicy(), policy_rules(policy)) == policy
+    assert changed_policy(policy, {"edge_bps_min": 1.0}) is policy
+    assert POLICY_RULES.keys() == {name for name in LIMITS if name.startswith(LEARNER_PREFIX)}

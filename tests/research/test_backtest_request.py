@@ -15,7 +15,8 @@ from ares.domain.package import Package
 from ares.domain.timeframe import DAY_MS, Timeframe
 from ares.kernel.trade import Rules
 from ares.research import Candles
-from ares.research.backtest_request import BacktestRequest, BacktestRunner
+from ares.research.backtest_request import BacktestRequest, BacktestRunner, OnDrawdown
+from ares.research.report_text import rules_text
 from ares.store.candles import CandleStore
 from ares.store.database import open_database
 
@@ -88,6 +89,31 @@ def test_a_baseline_has_no_limits_but_those_requested(setup: Setup) -> None:
     assert bound.rules.fee_bps == 0.0
     assert {"stop", "take_profit"} <= set(bound.trades["exit_reason"])
     assert bound.counts.breakers.get("drawdown", 0) + bound.counts.daily_stops > 0
+
+
+@pytest.mark.parametrize(
+    ("on_drawdown", "text"),
+    [(None, "no entries, positions stay"), ("close", "everything is sold")],
+)
+def test_a_drawdown_limit_does_what_the_screen_states(
+    setup: Setup, on_drawdown: OnDrawdown | None, text: str
+) -> None:
+    got = setup.runner.run(
+        BacktestRequest(
+            ("AAA/USDT",), baseline="buy_hold", drawdown_max=0.01, on_drawdown=on_drawdown
+        )
+    )
+    assert got.counts.breakers["drawdown"] == 1
+    assert f"1.0% below the peak {text}" in rules_text(got)
+    open_at_end = float(got.exposure[-1]) > 0.0
+    assert open_at_end == (on_drawdown is None)
+
+
+def test_a_models_drawdown_limit_is_that_of_the_settings(stocked: Setup) -> None:
+    runner = replace(stocked.runner, rules=replace(stocked.runner.rules, close_on_drawdown=True))
+    request = BacktestRequest(("AAA/USDT",), days=3)
+    assert runner.run(request).rules.close_on_drawdown
+    assert not runner.run(replace(request, on_drawdown="hold")).rules.close_on_drawdown
 
 
 def test_sma_cross_on_longer_bars_decides_at_their_closes(setup: Setup) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ares.store.commands import CommandAnswer, EngineBeat
 
 WAIT_S = 5.0
-"""How long an answer is waited for; a command that was not taken by then has expired."""
+"""How long most answers are waited for; a command that was not taken by then has expired."""
 
 LATE_S = 1.0
 """An answer to a command that was taken just before may come so much later."""
@@ -75,6 +75,25 @@ def running_engine(workspace: Workspace, environment: str | None) -> RunningEngi
     )
 
 
+def engine_runs(workspace: Workspace, environment: str) -> bool:
+    """Return whether an engine runs in an environment.
+
+    Beside an SQLite file it is on this machine: where its lock is free no database is opened.
+    """
+    from ares.store.database import open_database
+
+    if workspace.db_url.startswith("sqlite") and not _is_locked(workspace, environment):
+        return False
+    database = open_database(workspace.db_url)
+    try:
+        _running(workspace, database, environment)
+    except ExternalError:
+        return False
+    finally:
+        database.dispose()
+    return True
+
+
 def _tables(workspace: Workspace, database: Engine, environment: str) -> TableLag | None:
     from ares.bootstrap.tables import journal_folder
     from ares.runtime.engine.table_lag import table_lag
@@ -90,10 +109,12 @@ def give(
     environment: str | None,
     verb: str,
     version: str = "",
+    wait_s: float = WAIT_S,
     **arguments: str,
 ) -> CommandAnswer:
     """Give a command to a running engine (None: the only one) and return its answer.
 
+    wait_s    : how long the answer is waited for; a command that was not taken by then expires.
     arguments : those that are empty are left out.
 
     Raises ExternalError where no engine runs (nothing is left behind then), or it does not answer.
@@ -107,10 +128,10 @@ def give(
         running = _running(workspace, database, environment).environment
         given = {name: value for name, value in arguments.items() if value}
         now_ms = _now_ms()
-        expires_ms = now_ms + int(WAIT_S * 1_000)
+        expires_ms = now_ms + int(wait_s * 1_000)
         command = StoredCommand(uuid.uuid4().hex, who(), verb, given, version, expires_ms)
         put(database, running, command, now_ms)
-        return _answered(lambda: answer_of(database, command.id), running, verb)
+        return _answered(lambda: answer_of(database, command.id), running, verb, wait_s)
     finally:
         database.dispose()
 
@@ -141,17 +162,18 @@ def set_config(
 
     Raises UserError where the key is unknown or not live, or the value is not valid.
     """
-    from ares.bootstrap.trade_rules import LIVE_RULES, rules_of
+    from ares.bootstrap.trade_rules import LIVE_RULES, is_fixed, run_rules
     from ares.config.load import changed_settings
 
     key, settings = changed_settings(workspace.settings, assignment)
     if key not in LIVE_RULES:
+        takes = "a new run takes it" if is_fixed(key) else "the next start takes it"
         raise UserError(
-            f"{key} is not a setting that a running engine can change: change it in ares.yaml, the"
-            " next start takes it"
+            f"{key} is not a setting that a running engine can change: change it in ares.yaml,"
+            f" {takes}"
         )
     name = LIVE_RULES[key]
-    rules = msgspec.json.encode({name: float(getattr(rules_of(settings), name))}).decode()
+    rules = msgspec.json.encode({name: run_rules(settings)[name]}).decode()
     value = assignment.partition("=")[2].strip()
     return give(
         workspace, environment, "config", version, key=key, value=value, rules=rules, reason=reason
@@ -159,17 +181,17 @@ def set_config(
 
 
 def _answered(
-    answer: Callable[[], CommandAnswer | None], environment: str, verb: str
+    answer: Callable[[], CommandAnswer | None], environment: str, verb: str, wait_s: float
 ) -> CommandAnswer:
     """Wait for the answer; raise ExternalError where none comes in time."""
-    until_s = time.monotonic() + WAIT_S + LATE_S
+    until_s = time.monotonic() + wait_s + LATE_S
     while time.monotonic() < until_s:
         found = answer()
         if found is not None:
             return found
         time.sleep(LOOK_S)
     raise ExternalError(
-        f"the engine in {environment} did not answer `{verb}` within {WAIT_S:g} s: the command has"
+        f"the engine in {environment} did not answer `{verb}` within {wait_s:g} s: the command has"
         " expired, `ares status` shows whether it was carried out"
     )
 
@@ -194,11 +216,14 @@ def _running(workspace: Workspace, database: Engine, environment: str | None) ->
 
 def _holds_lock(workspace: Workspace, beat: EngineBeat) -> bool:
     """Return whether an engine holds its journal; one of another machine is taken at its word."""
+    return beat.host != socket.gethostname() or _is_locked(workspace, beat.environment)
+
+
+def _is_locked(workspace: Workspace, environment: str) -> bool:
+    """Return whether an engine of this machine holds the journal of an environment."""
     from ares.journal.lock import require_free
 
-    if beat.host != socket.gethostname():
-        return True
-    folder = workspace.journal_dir / beat.environment
+    folder = workspace.journal_dir / environment
     try:
         require_free(folder, "an engine", "")
     except ExternalError:

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from ares.adapters.worker_pool import WorkerPool
     from ares.config.settings import Settings
     from ares.learn.thresholds import Thresholds
-    from ares.learn.triggers import RetrainPolicy
     from ares.observe.learning_report import LearningReport
     from ares.runtime.learner.learner import Learner
     from ares.store.commands import CommandAnswer
@@ -41,6 +40,7 @@ def learner_of(
     Raises UserError where this workspace may not train.
     """
     from ares.adapters.worker_pool import WorkerPool
+    from ares.bootstrap.trade_rules import retrain_policy
     from ares.bootstrap.training import require_training_allowed
     from ares.bootstrap.validation import validation_config
     from ares.learn.learner_state import LearnerState
@@ -71,24 +71,6 @@ def learner_of(
     return Learner(state, refits, pool, settings.learner.latency_ms, say=say)
 
 
-def retrain_policy(settings: Settings) -> RetrainPolicy:
-    """Return what triggers a training, by the settings."""
-    from ares.domain.timeframe import HOUR_MS
-    from ares.learn.triggers import RetrainPolicy
-
-    retraining = settings.continuous_learning.retraining
-    schedule = retraining.schedule_hours
-    return RetrainPolicy(
-        on_loss=retraining.on_loss,
-        drift_threshold=retraining.drift_threshold,
-        interval_ms=round(retraining.min_interval_hours * HOUR_MS),
-        budget_per_day=retraining.budget_per_day,
-        backoff_ms_max=round(retraining.backoff_hours_max * HOUR_MS),
-        schedule_ms=None if schedule is None else round(schedule * HOUR_MS),
-        check_ms=round(retraining.drift_check_hours * HOUR_MS),
-    )
-
-
 def alert_thresholds(settings: Settings) -> Thresholds:
     """Return the thresholds that raise alerts, by the settings."""
     from ares.learn.thresholds import Thresholds
@@ -99,6 +81,7 @@ def alert_thresholds(settings: Settings) -> Thresholds:
 
 def learning_of_run(workspace: Workspace, run: str | None) -> LearningReport:
     """Return what the learner of a run (default: the newest) did and may do next."""
+    from ares.bootstrap.trade_rules import retrain_policy
     from ares.observe.learning_report import report_learning
     from ares.observe.run_report import run_folder
 

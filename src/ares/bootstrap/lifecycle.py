@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ares.bootstrap.mlflow import sync_warnings
+from ares.bootstrap.running_models import handed_over
 from ares.bootstrap.training import recipe_rules, training_context
 from ares.bootstrap.values import model_paths
 from ares.config.workspace import Workspace
@@ -59,17 +60,17 @@ def promote(
     reason: str | None,
     now: Now = utc_now,
 ) -> PromotionResult:
-    """Make ensembles champions; see ``runtime.lifecycle.promotion``."""
+    """Make ensembles champions, in the engine that runs there too; see
+    ``runtime.lifecycle.promotion`` and ``running_models``.
+    """
     from ares.bootstrap.validation import validation_config
     from ares.runtime.lifecycle import promotion
 
     paths = model_paths(workspace)
-    return _synced(
-        workspace,
-        promotion.promote(
-            paths, lambda: validation_config(workspace), target, to, force, reason, now
-        ),
+    result = promotion.promote(
+        paths, lambda: validation_config(workspace), target, to, force, reason, now
     )
+    return _synced(workspace, handed_over(workspace, result, undo=True))
 
 
 def rollback(
@@ -80,17 +81,17 @@ def rollback(
     reason: str | None = None,
     now: Now = utc_now,
 ) -> PromotionResult:
-    """Make a former champion champion again; see ``runtime.lifecycle.rollback``."""
+    """Make a former champion champion again, in the engine that runs there too; see
+    ``runtime.lifecycle.rollback`` and ``running_models``.
+    """
     from ares.bootstrap.validation import validation_config
     from ares.runtime.lifecycle import rollback as room
 
     paths = model_paths(workspace)
-    return _synced(
-        workspace,
-        room.rollback(
-            paths, lambda: validation_config(workspace), symbol, to, environment, reason, now
-        ),
+    result = room.rollback(
+        paths, lambda: validation_config(workspace), symbol, to, environment, reason, now
     )
+    return _synced(workspace, handed_over(workspace, result, undo=False))
 
 
 def archive(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ares.bootstrap.tables import start_tables
 from ares.bootstrap.values import user_features
@@ -117,6 +117,7 @@ class _Paper:
 
     async def run(self, started: Callable[[PaperStart, LiveRun], None]) -> LiveEnd:
         """Recover, then run until stopped."""
+        from ares.adapters.model_store import ModelStore
         from ares.domain.timeframe import HOUR_MS
         from ares.runtime.engine.live_log import LiveLog
         from ares.runtime.engine.live_run import clock_set, start_event
@@ -136,18 +137,24 @@ class _Paper:
         )  # fmt: skip
         commands = self._commands(run, recent, clock)
         run.answer_to(commands.answer)
+        run.publish_from(ModelStore(self._workspace.models_dir).ensemble)
         warm = self._warm_events(state.setup, state.now_ms)
         feed = self._feed(state, clock, max(state.now_ms, state.setup.from_ms), warm)
         nonce = secrets.token_hex(8)
         begin = start_event(found.recovered, is_new, found.hashes, nonce, clock.refused_ms)
-        before: list[Event] = [clock_set(clock), *warm]
+        taken = () if is_new else self._taken_over(state)
+        before: list[Event] = [clock_set(clock), *taken, *warm]
         tables = start_tables(self._workspace, PAPER, self._log)
         learner = self._learner(run) if state.setup.challenger_lanes else None
         started(PaperStart(state.setup, not is_new, clock.now_ms(), tuple(self._remarks)), run)
         raise_priority()
         try:
             with frozen_heap():
-                tasks = [lambda: feed.run(run.post), lambda: commands.run(run.post)]
+                tasks = [
+                    lambda: feed.run(run.post),
+                    lambda: commands.run(run.post),
+                    lambda: self._heartbeat(run),
+                ]
                 return await run.run([begin, *before], tasks)
         finally:
             found.swap.close()
@@ -187,35 +194,23 @@ class _Paper:
             if recovered.upgrade is not None:
                 self._remarks.append(recovered.upgrade.remark)
         swap.load_all(recovered.state)
-        if plan is None:
-            self._remarks += self._differences(recovered.state)
         return plan is not None, _Recovered(recovered, models, swap, code_hashes(own))
 
-    def _differences(self, state: State) -> list[str]:
-        """Return what a run that goes on has otherwise than settings and registry say by now."""
-        from dataclasses import asdict
+    def _taken_over(self, state: State) -> Sequence[Event]:
+        """Return what this start takes over from settings and registry; note what it does not."""
+        from ares.bootstrap.take_over import taken_over
 
-        from ares.bootstrap.runs import rules_of
-        from ares.core.initial_state import rules_in_force
-        from ares.runtime.registry.model_journal import read_registry
+        found = taken_over(self._workspace, state, self._request.learn, secrets.token_hex(8))
+        self._remarks += found.remarks
+        return found.events
 
-        remarks = []
-        wanted, rules = asdict(rules_of(self._workspace.settings)), rules_in_force(state)
-        other = [name for name in sorted(wanted) if rules.get(name) != float(wanted[name])]
-        if other:
-            more = f" and {len(other) - 3} more" if len(other) > 3 else ""
-            remarks.append(
-                f"the run keeps its own {', '.join(other[:3])}{more}: other values are in"
-                " ares.yaml by now; `ares config set` changes live ones in the run"
-            )
-        champions = read_registry(self._workspace.journal_dir).champions(PAPER)
-        served = {slot.hash for slot in state.slots if slot.stage == "champion"}
-        remarks += [
-            f"{key}: its champion in the registry, {champions[key][:12]}, is not the run's"
-            for key in state.setup.keys
-            if key in champions and champions[key] not in served
-        ]
-        return remarks
+    def _heartbeat(self, run: LiveRun) -> Coroutine[Any, Any, None]:
+        """Return the task that states which champions the engine serves."""
+        from ares.runtime.engine.heartbeat import keep_heartbeat
+        from ares.runtime.engine.status import served_champions
+
+        path = self._workspace.root / self._workspace.settings.deployment.heartbeat_file
+        return keep_heartbeat(path, PAPER, lambda: served_champions(run.state), self._log)
 
     def _learner(self, run: LiveRun) -> LearnerLink:
         """Start the learner's process."""
@@ -251,9 +246,11 @@ class _Paper:
 
     def _plan(self) -> RunPlan:
         """Return the plan of a run that begins."""
+        import msgspec
+
         from ares.bootstrap import run_choices as chosen
         from ares.bootstrap.runs import require_currency, rules_of
-        from ares.bootstrap.trade_rules import challenger_rules_of
+        from ares.bootstrap.trade_rules import challenger_rules_of, run_rules
         from ares.bootstrap.training import configured_instruments
         from ares.observe.user_features_check import require_no_leak
         from ares.runtime.engine.plan import named, plan_run
@@ -287,6 +284,8 @@ class _Paper:
             series=series, history=history,
         )  # fmt: skip
         self._remarks += [*left_out, *remarks]
+        setup = msgspec.structs.replace(plan.setup, rules=run_rules(settings))
+        plan = replace(plan, setup=setup)
         return named(plan, PAPER, str(workspace.root), secrets.token_hex(8))
 
     def _first_ms(self, keys: Sequence[Instrument]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from ares.domain.run import ChallengerRules
@@ -10,6 +11,7 @@ from ares.kernel.trade import Rules
 
 if TYPE_CHECKING:
     from ares.config.settings import Settings
+    from ares.learn.triggers import RetrainPolicy
 
 
 LIVE_RULES = {
@@ -41,8 +43,53 @@ LIVE_RULES = {
     "continuous_learning.confidence.trading_threshold": "trading_threshold",
     "continuous_learning.confidence.hysteresis": "hysteresis",
     "continuous_learning.confidence.forgetting_trades": "forgetting_trades",
+    "continuous_learning.retraining.on_loss": "retrain_on_loss",
+    "continuous_learning.retraining.drift_threshold": "retrain_drift_threshold",
+    "continuous_learning.retraining.min_interval_hours": "retrain_interval_hours",
+    "continuous_learning.retraining.budget_per_day": "retrain_budget_per_day",
+    "continuous_learning.retraining.backoff_hours_max": "retrain_backoff_hours_max",
+    "continuous_learning.retraining.drift_check_hours": "retrain_check_hours",
 }
-"""Settings that a running engine can change -> the rule of the trade half that each of them is."""
+"""Settings that a running engine can change -> the rule of the run that each of them is."""
+
+
+FIXED = (
+    "venue", "symbols", "timeframes", "account", "costs", "challenger", "features",
+    "continuous_learning.enabled", "continuous_learning.confidence.validation_discount",
+)  # fmt: skip
+"""Settings, or sections, that a run keeps from its begin: only a new run takes other values."""
+
+
+def is_fixed(key: str) -> bool:
+    """Return whether only a new run takes another value of a setting; the others that are not live
+    are taken by the next start.
+    """
+    return any(key == name or key.startswith(f"{name}.") for name in FIXED)
+
+
+def run_rules(settings: Settings) -> dict[str, float]:
+    """Return all rules of a run from the settings, by name: the trade half's and the learner's."""
+    from ares.learn.triggers import policy_rules
+
+    rules = {name: float(value) for name, value in asdict(rules_of(settings)).items()}
+    return rules | policy_rules(retrain_policy(settings))
+
+
+def retrain_policy(settings: Settings) -> RetrainPolicy:
+    """Return what triggers a training, by the settings."""
+    from ares.learn.triggers import RetrainPolicy
+
+    retraining = settings.continuous_learning.retraining
+    schedule = retraining.schedule_hours
+    return RetrainPolicy(
+        on_loss=retraining.on_loss,
+        drift_threshold=retraining.drift_threshold,
+        interval_ms=round(retraining.min_interval_hours * HOUR_MS),
+        budget_per_day=retraining.budget_per_day,
+        backoff_ms_max=round(retraining.backoff_hours_max * HOUR_MS),
+        schedule_ms=None if schedule is None else round(schedule * HOUR_MS),
+        check_ms=round(retraining.drift_check_hours * HOUR_MS),
+    )
 
 
 def rules_of(settings: Settings) -> Rules:

@@ -41,6 +41,7 @@ def command(
     position_cap: str = options.POSITION_CAP,
     daily_loss: str = options.DAILY_LOSS,
     drawdown: str = options.DRAWDOWN,
+    on_drawdown: str = options.ON_DRAWDOWN,
     gate: bool = options.GATE,
     no_db: bool = options.NO_DB,
     compare: list[str] = options.COMPARE,
@@ -55,7 +56,7 @@ def command(
     """
     from ares.adapters.strategy_file import read_strategy
     from ares.config.workspace import Workspace
-    from ares.research.backtest_request import BASELINES, FILLS, BacktestRequest
+    from ares.research.backtest_request import BASELINES, FILLS, ON_DRAWDOWN, BacktestRequest
     from ares.research.cli_values import (
         bare_numbers,
         bps,
@@ -88,6 +89,7 @@ def command(
         position_max=share("--position-cap", position_cap),
         daily_loss_max=share("--daily-loss", daily_loss),
         drawdown_max=share("--drawdown", drawdown), strategy=rule,
+        on_drawdown=choice("--on-drawdown", on_drawdown, ON_DRAWDOWN) if on_drawdown else None,
     )  # fmt: skip
     understood = {
         "--fee": (fee, request.fee_bps), "--spread": (spread, request.spread_bps),

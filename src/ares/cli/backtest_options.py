@@ -57,10 +57,15 @@ POSITION_CAP: Any = typer.Option(
     None, "--position-cap", help="Largest position, share of equity: 0.1, 10%, or off."
 )
 DAILY_LOSS: Any = typer.Option(
-    None, "--daily-loss", help="Loss that ends a day's trading: 0.05, 5%, or off."
+    None, "--daily-loss", help="Loss that ends a day's entries; positions stay: 0.05, 5%, or off."
 )
 DRAWDOWN: Any = typer.Option(
-    None, "--drawdown", help="Loss from the peak that ends trading: 0.15, 15%, or off."
+    None,
+    "--drawdown",
+    help="Loss from the peak at which entries end; positions stay: 0.15, 15%, or off.",
+)
+ON_DRAWDOWN: Any = typer.Option(
+    None, "--on-drawdown", help="hold: positions stay at --drawdown; close: they are sold too."
 )
 GATE: Any = typer.Option(
     False, "--gate", help="Trade in mode TRADING only, as the engine does; default: always."

@@ -80,10 +80,10 @@ def stop(
 
 def ask(env: str | None, verb: str, version: str = "", **arguments: str) -> None:
     """Give a command and print its answer; exit code 1 where it was refused."""
-    from ares.bootstrap.control import give
+    from ares.bootstrap.control import WAIT_S, give
     from ares.config.workspace import Workspace
 
-    show_answer(verb, give(Workspace.here(), env, verb, version, **arguments))
+    show_answer(verb, give(Workspace.here(), env, verb, version, WAIT_S, **arguments))
 
 
 def show_answer(verb: str, answer: CommandAnswer) -> None:

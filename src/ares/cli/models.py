@@ -9,7 +9,7 @@ import typer
 
 from ares.cli.models_ab import ab
 from ares.cli.models_add import add
-from ares.cli.models_gate import archive, compare, promote, rollback, validate
+from ares.cli.models_gate import archive, compare, dismiss, promote, rollback, validate
 from ares.cli.output import JSON_OPTION, error_line, note, print_json, say
 from ares.domain.errors import UserError
 
@@ -132,7 +132,7 @@ def sync(json_: bool = JSON_OPTION) -> None:
         show_sync(report)
 
 
-for _verb in (add, validate, promote, rollback, archive, compare, ab):
+for _verb in (add, validate, promote, rollback, dismiss, archive, compare, ab):
     app.command()(_verb)
 
 

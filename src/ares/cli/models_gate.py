@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from ares.cli.control import ask, show_answer
 from ares.cli.output import JSON_OPTION, error_line, note, plain, print_json, progress, say
+from ares.cli.status import ENV_OPTION
 from ares.domain.errors import ExternalError, UserError
 
 if TYPE_CHECKING:
@@ -70,13 +72,23 @@ def promote(
         False, "--force", help="Without a verdict; needs a reason; not in live."
     ),
     reason: str = typer.Option("", "--reason", help="The reason, for the journal."),
+    challenger: bool = typer.Option(
+        False, "--challenger", help="The challenger of this symbol in the running engine."
+    ),
     json_: bool = JSON_OPTION,
 ) -> int:
-    """Make an ensemble champion; it needs a passing verdict of today's evidence."""
+    """Make an ensemble champion; it needs a passing verdict of today's evidence. An engine that
+    runs there serves it at once; another takes it over at its next start.
+    """
     from ares.bootstrap.lifecycle import promote as promote_model
     from ares.config.workspace import Workspace
 
     where = environment_of(env, to) or "history"
+    if challenger:
+        if not target or not reason or force or json_:
+            raise UserError("--challenger takes a symbol and --reason, and nothing else but --env")
+        ask(None if where == "history" else where, "promote", instrument=target, reason=reason)
+        return 0
     outcome = promote_model(Workspace.here(), target or None, where, force, reason or None)
     return _print_result(outcome, json_)
 
@@ -91,10 +103,20 @@ def rollback(
     reason: str = typer.Option("", "--reason", help="The reason, for the journal."),
     json_: bool = JSON_OPTION,
 ) -> int:
-    """Make a former champion champion again, and archive the present one."""
+    """Make a former champion champion again, and archive the present one; in the engine that runs
+    there too. One that the engine promoted by itself is rolled back in the engine.
+    """
     from ares.bootstrap.lifecycle import rollback as roll_back
+    from ares.bootstrap.running_models import rolled_back_in_engine
     from ares.config.workspace import Workspace
 
+    if not (ensemble or to):
+        answer = rolled_back_in_engine(
+            Workspace.here(), symbol or None, environment or None, reason
+        )
+        if answer is not None:
+            show_answer("rollback", answer)
+            return 0
     outcome = roll_back(
         Workspace.here(),
         symbol or None,
@@ -103,6 +125,15 @@ def rollback(
         reason or None,
     )
     return _print_result(outcome, json_)
+
+
+def dismiss(
+    symbol: str = typer.Argument(..., help="Of the instrument."),
+    reason: str = typer.Option(..., "--reason", help="The reason, for the journal."),
+    env: str | None = ENV_OPTION,
+) -> None:
+    """Take the challenger of a symbol out of the running engine; its champion stays."""
+    ask(env, "dismiss", instrument=symbol, reason=reason)
 
 
 def archive(

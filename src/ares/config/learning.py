@@ -26,7 +26,6 @@ class ConfidenceSettings(Section):
         0.25,
         "Weight of a validation trade, relative to a trade made since then.",
         "fraction",
-        live=True,
     )
 
     @model_validator(mode="after")
@@ -42,15 +41,14 @@ class RetrainingSettings(Section):
     """When a model is retrained, and for how long."""
 
     on_loss: bool = key(True, "Retrain after a losing trade.", live=True)
-    max_epochs: int = key(20, "Maximum epochs of one training.", "epochs", live=True, ge=1)
+    max_epochs: int = key(20, "Maximum epochs of one training.", "epochs", ge=1)
     target_confidence: Probability = key(
         0.70,
         "At this validation confidence, training stops with the first epoch without improvement.",
         "probability",
-        live=True,
     )
     patience: int = key(
-        3, "Stop training after this many epochs without improvement.", "epochs", live=True, ge=1
+        3, "Stop training after this many epochs without improvement.", "epochs", ge=1
     )
     min_interval_hours: float = key(
         6.0, "Minimum time between two trainings of one model.", "hours", live=True, ge=0
@@ -62,12 +60,10 @@ class RetrainingSettings(Section):
         live=True,
         gt=0,
     )
-    rounds_per_epoch: int = key(
-        10, "Boosting rounds that make an epoch.", "rounds", live=True, ge=1
-    )
+    rounds_per_epoch: int = key(10, "Boosting rounds that make an epoch.", "rounds", ge=1)
     schedule_hours: float | None = key(
         None, "Retrain when the last training is this long ago; null: no schedule.", "hours",
-        live=True, gt=0,
+        gt=0,
     )  # fmt: skip
     drift_check_hours: float = key(24.0, "How often drift is measured.", "hours", live=True, gt=0)
     budget_per_day: int = key(
@@ -88,22 +84,21 @@ class ThresholdsSettings(Section):
 
     accuracy_min: float | None = key(
         0.60, "Alert when a smaller share of its trades wins; null: no alert.", "fraction",
-        live=True, ge=0, le=1,
+        ge=0, le=1,
     )  # fmt: skip
     sharpe_min: float | None = key(
         1.0, "Alert when its annualised Sharpe ratio is lower; null: no alert.", "ratio",
-        live=True,
     )  # fmt: skip
     drawdown_min: float | None = key(
         -0.10, "Alert when its drawdown is deeper; null: no alert.",
-        "fraction, negative", live=True, ge=-1, le=0,
+        "fraction, negative", ge=-1, le=0,
     )  # fmt: skip
 
 
 class ContinuousLearningSettings(Section):
     """Learning from every trade, real and virtual."""
 
-    enabled: bool = key(True, "Monitor losses and drift, and retrain.", live=True)
+    enabled: bool = key(True, "Monitor losses and drift, and retrain.")
     confidence: ConfidenceSettings = section(ConfidenceSettings)
     retraining: RetrainingSettings = section(RetrainingSettings)
     thresholds: ThresholdsSettings = section(ThresholdsSettings)

@@ -24,9 +24,7 @@ class LiveTradingSettings(Section):
     """Real money: both keys must be set before a real order is sent."""
 
     mode: Literal["paper", "live"] = key("paper", "paper: virtual money. live: real orders.")
-    enabled: bool = key(
-        False, "Must be true, and mode live, before a real order is sent.", live=True
-    )
+    enabled: bool = key(False, "Must be true, and mode live, before a real order is sent.")
 
 
 class CostsSettings(Section):

@@ -84,7 +84,13 @@ def on_published(state: State, event: ModelPublished, models: Models) -> list[Ef
     if objection:
         return [SlotChangeRefused(event.instrument, event.ts_ms, event.ensemble.hash, objection)]
     i, now_ms = event.instrument, state.now_ms  # the market's time, as of every other change
+    if event.from_registry:
+        state.taken_champions[event.ensemble.instrument] = event.ensemble.hash
     champion, other = champion_lane(state, i), other_lane(state, i)
+    present = _lane_with(state, i, event.ensemble.hash)
+    if present is not None:
+        cause = Cause(event.who, event.reason)
+        return [] if present == champion else _promote(state, i, present, cause, models)
     previous = state.previous_champions[i]
     slots: dict[int, Slot] = {}
     if event.stage == "champion" and champion is not None:
@@ -111,7 +117,11 @@ def _objection(state: State, event: ModelPublished, models: Models) -> str:
         return f"the engine makes no {', '.join(missing)} bars"
     if any(member.package_hash not in models.scorers for member in ensemble.members):
         return "one of its packages was not loaded"
-    if ensemble.hash in [state.slots[lane].hash for lane in lanes_of(setup, i)]:
+    champion = champion_lane(state, i)
+    present = "" if champion is None else state.slots[champion].hash
+    if not present.startswith(event.expected):
+        return f"the champion is {present[:12] or 'none'} by now, not {event.expected[:12]}"
+    if not event.from_registry and _lane_with(state, i, ensemble.hash) is not None:
         return "it is in a lane already"
     if event.stage == "shadow" and not setup.challenger_lanes:
         return "this run has no lane for challengers"
@@ -120,12 +130,20 @@ def _objection(state: State, event: ModelPublished, models: Models) -> str:
     return ""
 
 
+def _lane_with(state: State, i: int, ensemble_hash: str) -> int | None:
+    """Return the lane of instrument ``i`` with an ensemble; None: it is in none."""
+    lanes = lanes_of(state.setup, i)
+    return next((lane for lane in lanes if state.slots[lane].hash == ensemble_hash), None)
+
+
 def on_change_requested(state: State, event: SlotChangeRequested, models: Models) -> list[Effect]:
     """Make the change that a person requests, or refuse it."""
     i, now_ms = event.instrument, event.ts_ms
     if not 0 <= i < state.setup.n_instruments:
         return [SlotChangeRefused(i, now_ms, "", f"there is no instrument {i} in this run")]
     lane, cause = challenger_lane(state, i), Cause(event.who, event.reason)
+    if event.action == "withdraw":
+        return _removed_from_registry(state, i, cause, models)
     if event.action == "rollback":
         if champion_lane(state, i) is None:
             return [SlotChangeRefused(i, now_ms, "", "there is no champion")]
@@ -135,6 +153,16 @@ def on_change_requested(state: State, event: SlotChangeRequested, models: Models
     if event.action == "promote":
         return _promote(state, i, lane, cause, models)
     return _dismiss(state, i, lane, cause, models)
+
+
+def _removed_from_registry(state: State, i: int, cause: Cause, models: Models) -> list[Effect]:
+    """Withdraw the champion where the registry has none any more; none is restored."""
+    champion = champion_lane(state, i)
+    state.taken_champions[state.setup.keys[i]] = ""
+    if champion is None:
+        return []
+    slots = {champion: _staged(state, champion, "withdrawn", state.now_ms)}
+    return _apply(state, i, SlotChange("withdrawn", champion, slots, None, cause), models)
 
 
 def observe_trades(state: State, effects: Sequence[Effect]) -> None:

@@ -8,8 +8,10 @@
 | ``settle`` | ``instrument``, ``order``, ``outcome`` | see ``core.settlement`` |
 | ``breaker`` | ``action``, ``name``, ``instrument``, ``reason`` | see ``core.breaker_commands`` |
 | ``config`` | ``key``, ``value``, ``rules`` | see ``core.rule_changes`` |
+| ``settings`` | ``rules`` | what a start takes over from them, see ``core.take_over`` |
 | ``learn`` | ``instrument`` | asks the learner for a training |
 | ``promote``, ``rollback``, ``dismiss`` | ``instrument``, ``reason`` | of its slots |
+| ``promote`` with ``ensemble`` | ``problem`` | an ensemble of the registry, published before |
 | ``symbols`` | ``action``, ``instrument``, ``reason`` | add or remove |
 | ``snapshot``, ``stop`` | ``reason`` | the loop carries them out once they are answered |
 
@@ -42,6 +44,7 @@ from ares.core.settlement import settle
 from ares.core.slot import lanes_of
 from ares.core.slots import champion_lane
 from ares.core.state import State
+from ares.core.take_over import take_settings
 from ares.domain.events import Effect
 from ares.domain.model_events import SlotChangeRefused, SlotChangeRequested, TrainingRequested
 from ares.domain.order_events import CommandDone, CommandGiven, CommandRefused
@@ -212,6 +215,11 @@ def _config(state: State, event: CommandGiven, _: Models) -> Answered:
     return [changed, *_work_all(state, range(len(state.lane_orders)))], detail
 
 
+def _settings(state: State, event: CommandGiven, _: Models) -> Answered:
+    effects, detail = take_settings(state, event.who, event.args)
+    return [*effects, *_work_all(state, range(len(state.lane_orders)))], detail
+
+
 def _symbols(state: State, event: CommandGiven, _: Models) -> Answered:
     """Let an instrument be traded no more, or again: its lanes stay what they are."""
     action = event.args.get("action", "")
@@ -252,6 +260,22 @@ def _learn(state: State, event: CommandGiven, _: Models) -> Answered:
     return [requested], f"a training of {_key(state, i)} is requested"
 
 
+def _promote(state: State, event: CommandGiven, models: Models) -> Answered:
+    """Promote the challenger; or answer for an ensemble that the loop published just before, see
+    ``runtime.engine.publishing``.
+    """
+    ensemble_hash = event.args.get("ensemble", "")
+    if not ensemble_hash:
+        return _change_slots(state, event, models)
+    i = _instrument(state, event)
+    if event.args.get("problem"):
+        raise ValueError(event.args["problem"])
+    champion = champion_lane(state, i)
+    if champion is None or state.slots[champion].hash != ensemble_hash:
+        raise ValueError(f"{ensemble_hash[:12]} is not the champion of {_key(state, i)}")
+    return [], f"the champion of {_key(state, i)} is {ensemble_hash[:12]}"
+
+
 def _change_slots(state: State, event: CommandGiven, models: Models) -> Answered:
     i, now_ms = _instrument(state, event), state.at_ms
     champion = champion_lane(state, i)
@@ -288,9 +312,10 @@ VERBS: dict[str, tuple[Callable[[State, CommandGiven, Models], Answered], str]] 
     "settle": (_settle, "instrument order outcome reason"),
     "breaker": (_breaker, "action name instrument reason"),
     "config": (_config, "key value rules reason"),
+    "settings": (_settings, "rules"),
     "symbols": (_symbols, "action instrument reason"),
     "learn": (_learn, "instrument reason"),
-    "promote": (_change_slots, "instrument reason"),
+    "promote": (_promote, "instrument ensemble problem reason"),
     "rollback": (_change_slots, "instrument reason"),
     "dismiss": (_change_slots, "instrument reason"),
     "snapshot": (_of_the_loop, "reason"),

@@ -51,6 +51,9 @@ RULE_TYPES: dict[str, Callable[[float], Any]] = {
 }
 """Types of the kernel's rules that are not floats; a setup holds them all as floats."""
 
+LEARNER_PREFIX = "retrain_"
+"""Of the names of rules that the learner follows, and the kernel does not know."""
+
 
 def new_state(setup: RunSetup) -> State:
     """Return the state before any bar."""
@@ -100,6 +103,8 @@ def new_state(setup: RunSetup) -> State:
         answers={},
         rule_changes={},
         config_version=0,
+        taken_rules={},
+        taken_champions={},
         slots=first_slots(setup),
         previous_champions=[lane.previous for lane in setup.instruments[:i]],
         edge_lost=zeros(E_PROCESS, lanes),
@@ -181,8 +186,14 @@ def traded_of(setup: RunSetup) -> list[InstrumentRules]:
 
 
 def rules_of(values: Mapping[str, float]) -> Rules:
-    """Return the rules of a run, by their names."""
-    return Rules(**{name: RULE_TYPES.get(name, float)(value) for name, value in values.items()})
+    """Return the kernel's rules of a run, by their names; those of its learner are left out."""
+    return Rules(
+        **{
+            name: RULE_TYPES.get(name, float)(value)
+            for name, value in values.items()
+            if not name.startswith(LEARNER_PREFIX)
+        }
+    )
 
 
 def write_rules(state: State) -> None:

@@ -28,6 +28,7 @@ ADDED: dict[str, Any] = dict.fromkeys(
     0,
 ) | {
     "LaneOrders.pieces": [], "Halt.detail": "", "rule_changes": INITIAL, "config_version": 0,
+    "taken_rules": INITIAL, "taken_champions": INITIAL,
     "bar_series.reference_closes.close_ms": INITIAL,
     "bar_series.reference_closes.close": INITIAL,
 }  # fmt: skip

@@ -38,6 +38,7 @@ from ares.core.slot_history import SlotHistory
 from ares.core.slots import apply_slots
 from ares.core.state import State
 from ares.core.step import step
+from ares.core.take_over import note_taken
 from ares.domain.events import (
     BarsClosed,
     BreakerChanged,
@@ -159,6 +160,7 @@ class FactFold:
                 forget(state, order)
         for effect in effects:
             self._fact(effect, event)
+        note_taken(state, event, effects)
 
     def finish(self) -> tuple[str, ...]:
         """Begin anew what facts do not carry; return what that is."""

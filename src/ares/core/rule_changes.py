@@ -39,8 +39,16 @@ LIMITS: dict[str, tuple[float, float]] = {
     "trading_threshold": (1e-9, 1.0),
     "hysteresis": (0.0, 1.0),
     "forgetting_trades": (1.0, 1e9),
+    "retrain_on_loss": (0.0, 1.0),
+    "retrain_drift_threshold": (1e-9, 1.0),
+    "retrain_interval_hours": (0.0, 1e6),
+    "retrain_budget_per_day": (0.0, 1e6),
+    "retrain_backoff_hours_max": (0.0, 1e6),
+    "retrain_check_hours": (1e-3, 1e6),
 }
-"""Rules that may change while the engine runs -> smallest and largest value."""
+"""Rules that may change while the engine runs -> smallest and largest value. Those of the learner
+begin with ``retrain_``: it takes them from the journal.
+"""
 
 
 def change_rules(state: State, who: str, args: Mapping[str, str], expected: str) -> ConfigChanged:
@@ -56,24 +64,31 @@ def change_rules(state: State, who: str, args: Mapping[str, str], expected: str)
     if expected and expected != str(version):
         raise ValueError(f"the settings are of version {version} by now, not {expected}")
     current = rules_in_force(state)
-    changed = _checked(current | _decoded(args.get("rules", "")), current)
+    changed = checked_rules(current | decoded_rules(args.get("rules", "")), current)
     if not key or not changed:
         raise ValueError(f"{key or 'it'} is so already")
+    return apply_rules(state, key, args.get("value", ""), who, changed)
+
+
+def apply_rules(
+    state: State, key: str, value: str, who: str, changed: dict[str, float]
+) -> ConfigChanged:
+    """Put checked rules into force; return the fact."""
     state.rule_changes |= changed
     state.config_version += 1
     write_rules(state)
-    value = args.get("value", "")
     return ConfigChanged(state.at_ms, key, value, state.config_version, who, changed)
 
 
-def _decoded(raw: str) -> dict[str, float]:
+def decoded_rules(raw: str) -> dict[str, float]:
+    """Return rules by name from JSON; raise ValueError where it is none."""
     try:
         return msgspec.json.decode(raw, type=dict[str, float])
     except msgspec.DecodeError:
         raise ValueError("rules are no JSON object of numbers") from None
 
 
-def _checked(wanted: Mapping[str, float], current: Mapping[str, float]) -> dict[str, float]:
+def checked_rules(wanted: Mapping[str, float], current: Mapping[str, float]) -> dict[str, float]:
     """Return what changes; raise ValueError where a value, or two together, break a limit."""
     changed = {name: value for name, value in wanted.items() if current.get(name) != value}
     for name, value in changed.items():

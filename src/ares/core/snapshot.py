@@ -46,8 +46,8 @@ VALUES = (
     "seq", "now_ms", "at_ms", "orders", "ended", "lane_orders", "trades_begun", "nonce",
     "orders_sent", "halts", "differences", "venue_up", "reconciling", "account_known",
     "outside_lots", "mismatch_ms", "ledger_ms", "account_due_ms", "strange_execs",
-    "venue_ahead_ms", "answers", "rule_changes", "config_version", "slots",
-    "previous_champions", "review_due",
+    "venue_ahead_ms", "answers", "rule_changes", "config_version",
+    "taken_rules", "taken_champions", "slots", "previous_champions", "review_due",
 )  # fmt: skip
 """Fields of ``State`` that a snapshot holds as values."""
 
@@ -104,6 +104,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     answers: dict[str, CommandDone | CommandRefused]
     rule_changes: dict[str, float]
     config_version: int
+    taken_rules: dict[str, float]
+    taken_champions: dict[str, str]
     slots: list[Slot]
     previous_champions: list[Ensemble | None]
     review_due: bool

@@ -107,6 +107,9 @@ class State:
     answers  : to the newest commands of people, by id.
     rule_changes : the kernel's rules that people changed while the engine ran, by name;
                config_version: how often. The others are those of the setup.
+    taken_rules, taken_champions : what settings and registry had when they were last taken over, by
+               name and by instrument; empty, or no entry: what the setup has. See
+               ``core.take_over``.
     slots    : (n_lanes,) the ensemble in each lane.
     previous_champions : (n_instruments,) what a rollback restores.
     edge_lost : (n_lanes,) sequential tests for a lost edge.
@@ -151,6 +154,8 @@ class State:
     answers: dict[str, CommandDone | CommandRefused]
     rule_changes: dict[str, float]
     config_version: int
+    taken_rules: dict[str, float]
+    taken_champions: dict[str, str]
     slots: list[Slot]
     previous_champions: list[Ensemble | None]
     edge_lost: Records

@@ -17,7 +17,8 @@ with money.
 Move = Literal["published", "canary", "promoted", "rolled_back", "withdrawn", "dismissed"]
 """What happened to an ensemble while the engine ran."""
 
-SlotAction = Literal["promote", "rollback", "dismiss"]
+SlotAction = Literal["promote", "rollback", "dismiss", "withdraw"]
+"""``withdraw``: the registry has no champion any more; none is restored."""
 
 Trigger = Literal["loss_immediate", "drift", "performance", "schedule", "manual"]
 
@@ -29,6 +30,8 @@ class ModelPublished(msgspec.Struct, frozen=True, tag=True):
     stage        : shadow: it challenges the champion; champion: it replaces the champion at once.
     refit        : the champion's own recipe on newer data.
     verdict_hash : of the verdict that accepted it; empty: no verdict, and it stays in the shadow.
+    from_registry : it is the champion of the environment by the registry, see ``core.take_over``.
+    expected     : hash of the champion that it was published for, or its first digits; empty: any.
     """
 
     ts_ms: int
@@ -39,6 +42,8 @@ class ModelPublished(msgspec.Struct, frozen=True, tag=True):
     verdict_hash: str
     who: str
     reason: str
+    from_registry: bool = False
+    expected: str = ""
 
 
 class ModelRefused(msgspec.Struct, frozen=True, tag=True):

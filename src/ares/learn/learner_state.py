@@ -11,7 +11,14 @@ from collections.abc import Sequence
 import msgspec
 
 from ares.core.slot_history import KnownSlots, SlotHistory
-from ares.domain.events import BarsClosed, Effect, Event, RunStarted, TradeClosed
+from ares.domain.events import (
+    BarsClosed,
+    ConfigChanged,
+    Effect,
+    Event,
+    RunStarted,
+    TradeClosed,
+)
 from ares.domain.model import Ensemble
 from ares.domain.model_events import (
     AlertRaised,
@@ -32,6 +39,7 @@ from ares.learn.triggers import (
     after_drift,
     after_time,
     after_trade,
+    changed_policy,
 )
 
 TRADES_KEPT = 2_000
@@ -101,9 +109,13 @@ class InstrumentState(msgspec.Struct):
 
 
 class LearnerMemory(msgspec.Struct, frozen=True):
-    """Everything that a ``LearnerState`` has found in the entries so far, and by which rules."""
+    """Everything that a ``LearnerState`` has found in the entries so far, and by which rules.
+
+    policy  : of the settings. followed: the same with what people changed in the run.
+    """
 
     policy: RetrainPolicy
+    followed: RetrainPolicy
     thresholds: Thresholds
     imported: frozenset[str]
     now_ms: int
@@ -123,7 +135,8 @@ class LearnerState:
     def __init__(
         self, policy: RetrainPolicy, thresholds: Thresholds, imported: frozenset[str] = frozenset()
     ) -> None:
-        self._policy, self._thresholds, self._imported = policy, thresholds, imported
+        self._of_settings = self._policy = policy
+        self._thresholds, self._imported = thresholds, imported
         self._slots = SlotHistory()
         self.instruments: list[InstrumentState] = []
         self.alerts: list[AlertRaised] = []
@@ -132,15 +145,16 @@ class LearnerState:
     def memory(self) -> LearnerMemory:
         """Return what is known, for ``restore``: to be encoded before the next entry."""
         return LearnerMemory(
-            self._policy, self._thresholds, self._imported, self.now_ms, self._slots.known(),
-            self.instruments, self.alerts,
+            self._of_settings, self._policy, self._thresholds, self._imported, self.now_ms,
+            self._slots.known(), self.instruments, self.alerts,
         )  # fmt: skip
 
     def restore(self, memory: LearnerMemory) -> bool:
         """Continue from what another state knew; False: it had other rules, nothing is taken."""
         rules = (memory.policy, memory.thresholds, memory.imported)
-        if rules != (self._policy, self._thresholds, self._imported):
+        if rules != (self._of_settings, self._thresholds, self._imported):
             return False
+        self._policy = memory.followed
         self._slots, self.now_ms = SlotHistory.of(memory.slots), memory.now_ms
         self.instruments, self.alerts = memory.instruments, memory.alerts
         return True
@@ -158,6 +172,14 @@ class LearnerState:
                 self._on_trade(effect)
             elif type(effect) is SlotChanged:
                 self._on_slot(effect)
+            elif type(effect) is ConfigChanged:
+                self._on_config(effect)
+
+    def _on_config(self, change: ConfigChanged) -> None:
+        """Follow the rules for retraining that a person changed."""
+        self._policy = changed_policy(self._policy, change.rules)
+        for state in self.instruments:
+            state.throttle.policy = self._policy
 
     @property
     def idle(self) -> bool:

@@ -6,7 +6,7 @@ dropped, not queued: if its cause lasts, it triggers again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -42,6 +42,47 @@ class RetrainPolicy(msgspec.Struct, frozen=True):
     backoff_ms_max: int = 168 * HOUR_MS
     schedule_ms: int | None = None
     check_ms: int = DAY_MS
+
+
+def changed_policy(policy: RetrainPolicy, rules: Mapping[str, float]) -> RetrainPolicy:
+    """Return the policy with the rules that a person changed in a run; others are not looked at.
+
+    >>> changed_policy(RetrainPolicy(), {"retrain_interval_hours": 2.0}).interval_ms
+    7200000
+    """
+    changes = {
+        field: convert(rules[name])
+        for name, (field, convert) in POLICY_RULES.items()
+        if name in rules
+    }
+    return msgspec.structs.replace(policy, **changes) if changes else policy
+
+
+def policy_rules(policy: RetrainPolicy) -> dict[str, float]:
+    """Return a policy as rules of a run, by name.
+
+    >>> policy_rules(RetrainPolicy())["retrain_budget_per_day"]
+    4.0
+    """
+    return {
+        name: getattr(policy, field) / (HOUR_MS if convert is _ms else 1.0)
+        for name, (field, convert) in POLICY_RULES.items()
+    }
+
+
+def _ms(hours: float) -> int:
+    return round(hours * HOUR_MS)
+
+
+POLICY_RULES: dict[str, tuple[str, Callable[[float], float]]] = {
+    "retrain_on_loss": ("on_loss", bool),
+    "retrain_drift_threshold": ("drift_threshold", float),
+    "retrain_interval_hours": ("interval_ms", _ms),
+    "retrain_budget_per_day": ("budget_per_day", int),
+    "retrain_backoff_hours_max": ("backoff_ms_max", _ms),
+    "retrain_check_hours": ("check_ms", _ms),
+}
+"""Rule of a run -> the field of the policy that it is, and how its value is converted."""
 
 
 class RetrainTrigger(msgspec.Struct, frozen=True):

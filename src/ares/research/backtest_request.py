@@ -45,9 +45,11 @@ from ares.store.candles import CandleStore
 from ares.store.history import base_bars, filled_bars, history
 
 Baseline = Literal["buy_hold", "sma_cross"]
+OnDrawdown = Literal["hold", "close"]
 
 BASELINES: tuple[Baseline, ...] = ("buy_hold", "sma_cross")
 FILLS: tuple[Fill, ...] = ("next_open", "close")
+ON_DRAWDOWN: tuple[OnDrawdown, ...] = ("hold", "close")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class BacktestRequest:
     edge_bps_min : expected net return that an entry needs.
     stop_bps : distance of stop and take-profit from the entry; 0: no stops.
     position_max, daily_loss_max, drawdown_max : shares of equity; 0 switches a limit off.
+    on_drawdown : what drawdown_max does: hold: no entries, positions stay; close: all is sold too.
     """
 
     symbols: tuple[str, ...] = ()
@@ -90,6 +93,7 @@ class BacktestRequest:
     position_max: float | None = None
     daily_loss_max: float | None = None
     drawdown_max: float | None = None
+    on_drawdown: OnDrawdown | None = None
     strategy: StrategySource | None = None
 
     @property
@@ -265,6 +269,8 @@ class BacktestRunner:
             overrides["edge_bps_exit"] = min(
                 self.rules.edge_bps_exit, request.edge_bps_min - distance
             )
+        if request.on_drawdown is not None:
+            overrides["close_on_drawdown"] = request.on_drawdown == "close"
         stopped = self.rules.stop_enabled if request.stop_bps is None else request.stop_bps > 0
         return replace(self.rules, gate_mode=request.gate, stop_enabled=stopped, **overrides)
 
@@ -371,6 +377,7 @@ def _baseline_limits(request: BacktestRequest, free: Rules) -> Rules:
         position_max=min(free.position_max, cap),
         daily_loss_max=request.daily_loss_max or 0.0,
         drawdown_max=request.drawdown_max or 0.0,
+        close_on_drawdown=request.on_drawdown == "close",
         stop_enabled=bool(request.stop_bps),
         gate_mode=request.gate,
     )

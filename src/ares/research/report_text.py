@@ -178,6 +178,9 @@ def rules_text(result: BacktestResult) -> str:
             parts.append(f"sized to lose {percent(rules.risk_per_trade, 1)} of equity at the stop")
         largest = min(rules.position_max, rules.exposure_max)
         parts.append(f"at most {percent(largest, 1)} of equity per position")
+    if rules.drawdown_max:
+        does = "everything is sold" if rules.close_on_drawdown else "no entries, positions stay"
+        parts.append(f"{percent(rules.drawdown_max, 1)} below the peak {does}")
     parts.append("trades in mode TRADING only" if rules.gate_mode else "mode ignored")
     return ", ".join(parts)
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from ares.bootstrap.learner import alert_thresholds, retrain_policy
+from ares.bootstrap.learner import alert_thresholds
+from ares.bootstrap.trade_rules import retrain_policy
 from ares.domain.events import BarsClosed, RunStarted
 from ares.domain.run import RunSetup
 from ares.journal.run import RunJournal

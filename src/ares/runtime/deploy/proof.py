@@ -6,14 +6,8 @@ from ares.domain.model_life import EnsemblePromoted, InstallCompleted, InstallFa
 from ares.runtime.deploy.plan import DeployReport, DeployResult
 from ares.runtime.deploy.policy import DeployContext
 from ares.runtime.deploy.service import ExpectedChampion, Service
-from ares.runtime.registry.model_journal import (
-    LOCK_WAIT_S,
-    read_registry,
-    record,
-    stamp,
-    who,
-    writing,
-)
+from ares.runtime.lifecycle.promotion import undo_promotion
+from ares.runtime.registry.model_journal import read_registry, record, stamp, who
 
 
 def prove(context: DeployContext, service: Service, expected: ExpectedChampion) -> str | None:
@@ -37,7 +31,7 @@ def revert(
     """Undo a promotion, bring the service up with the previous champion, journal the outcome."""
     effects = context.effects
     effects.say(f"{reason}: going back to {failed.previous_hash[:12] or 'no champion'}")
-    warnings = _undo_promotion(context, failed, reason)
+    warnings = undo_promotion(context.paths, failed, reason, context.effects.now)
     effects.checkpoint("reverted")
     return restart_after_failure(context, failed, reason, service, warnings)
 
@@ -67,26 +61,3 @@ def restart_after_failure(
         result, environment, instrument, failed.ensemble_hash, champion, problem is None, reason,
         warnings=warnings,
     )  # fmt: skip
-
-
-def _undo_promotion(
-    context: DeployContext, failed: EnsemblePromoted, reason: str
-) -> tuple[str, ...]:
-    """Make the previous champion (or none) champion again; return warnings.
-
-    Nothing is archived: that a service did not start is no evidence against a model. The previous
-    champion is not tried first, since it served until a moment ago and the other one does not.
-    Where another process has promoted since, its ensemble stays.
-    """
-    with writing(context.paths.journals, LOCK_WAIT_S) as append:
-        registry = read_registry(context.paths.journals)
-        champion = registry.champion(failed.environment, failed.instrument)
-        if champion != failed.ensemble_hash:
-            return (f"{champion[:12] or 'no ensemble'} became champion meanwhile, and stays",)
-        restored = EnsemblePromoted(
-            failed.environment, failed.instrument, failed.previous_hash, failed.ensemble_hash,
-            stamp(context.effects.now), who(), reason, False,
-            registry.passing_verdict(failed.previous_hash, failed.environment), reverted=True,
-        )  # fmt: skip
-        append(restored)
-    return ()

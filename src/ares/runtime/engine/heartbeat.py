@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
+
+BEAT_S = 1.0
+NS_PER_MS = 1_000_000
 
 
 class Heartbeat(msgspec.Struct, frozen=True):
@@ -38,3 +43,32 @@ def read_heartbeat(path: Path) -> Heartbeat | None:
         return msgspec.json.decode(path.read_bytes(), type=Heartbeat)
     except (OSError, msgspec.DecodeError):
         return None
+
+
+async def keep_heartbeat(
+    path: Path,
+    environment: str,
+    champions: Callable[[], Mapping[str, str]],
+    say: Callable[[str], None] = lambda _: None,
+    wall_ns: Callable[[], int] = time.time_ns,
+    interval_s: float = BEAT_S,
+) -> None:
+    """Write heartbeats until cancelled; a disk that does not take one is no reason to stop.
+
+    champions : called in the thread of the event loop, so that the heartbeat stops when it hangs.
+    say       : called with one line when the file cannot be written, and when it can again.
+    """
+    failed = False
+    while True:
+        served, at_ms = dict(champions()), wall_ns() // NS_PER_MS
+        try:
+            await asyncio.to_thread(write_heartbeat, path, environment, served, at_ms)
+        except OSError as error:
+            if not failed:
+                say(f"heartbeat: {path} cannot be written ({error.strerror})")
+            failed = True
+        else:
+            if failed:
+                say(f"heartbeat: {path} is written again")
+            failed = False
+        await asyncio.sleep(interval_s)

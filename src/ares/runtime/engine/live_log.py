@@ -26,6 +26,7 @@ from ares.domain.model_events import (
     RetrainingEnded,
     RetrainingStarted,
     SlotChanged,
+    SlotChangeRefused,
 )
 from ares.domain.order_events import (
     CommandDone,
@@ -156,6 +157,8 @@ class LiveLog:
                 ).rstrip()
             case SlotChanged():
                 return f"[{self._name(item.instrument)}] Model {item.move}: {item.reason}"
+            case SlotChangeRefused():
+                return f"[{self._name(item.instrument)}] Model change refused: {item.reason}"
             case ModelRefused():
                 return f"[{self._name(item.instrument)}] Model refused: {item.reason}"
             case AlertRaised():

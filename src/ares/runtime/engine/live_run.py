@@ -34,6 +34,7 @@ from ares.runtime.engine.bar_fills import BarFills
 from ares.runtime.engine.clocks import RunningClock
 from ares.runtime.engine.hot_swap import HotSwap
 from ares.runtime.engine.loop import Loop, Watcher
+from ares.runtime.engine.publishing import FindEnsemble, Publishing
 from ares.runtime.engine.recovery import RecoveredRun
 
 Task = Callable[[], Coroutine[Any, Any, None]]
@@ -106,7 +107,9 @@ class LiveRun:
         self._times_set = clock.times_set
         self._answers: list[CommandDone | CommandRefused] = []
         self._answer: Callable[[CommandDone | CommandRefused], None] = lambda _: None
+        self._publishing = Publishing(swap, self.post_from_thread, self._process)
         loop.watch(self._carry_out)
+        loop.watch(self._publishing.watch)
 
     @property
     def state(self) -> State:
@@ -131,6 +134,10 @@ class LiveRun:
         """Hand the answers to people's commands to ``answer`` from now on."""
         self._answer = answer
 
+    def publish_from(self, find: FindEnsemble) -> None:
+        """Publish the ensembles that commands name from ``find`` from now on."""
+        self._publishing.find = find
+
     def stop(self, by: str) -> None:
         """Stop after the event that is being processed; what is still queued is not taken."""
         self._stopped_by = self._stopped_by or by
@@ -151,7 +158,7 @@ class LiveRun:
             for event in begin:
                 if isinstance(event, EngineStarted):
                     self._hashes = event.hashes
-                await self._process(event)
+                await self._process(self._swap.admitted(event, self.state))
             running = [asyncio.create_task(task()) for task in tasks]
             if running:
                 running[0].add_done_callback(self._feed_ended)
@@ -205,6 +212,11 @@ class LiveRun:
         if self._clock.times_set != self._times_set:
             self._times_set = self._clock.times_set
             await self._process(clock_set(self._clock))
+        if isinstance(event, CommandGiven):
+            command = await self._publishing.published(event, self.state)
+            if command is None:
+                return
+            event = command
         if type(event) is BarsClosed:
             await self._fill(event)
             self._instants += 1

@@ -123,6 +123,12 @@ class EngineStatus(msgspec.Struct, frozen=True):
     last_error_ms: int | None
 
 
+def served_champions(state: State) -> dict[str, str]:
+    """Return the hash of the champion that is served, by instrument key."""
+    lanes = {key: champion_lane(state, i) for i, key in enumerate(state.setup.keys)}
+    return {key: state.slots[lane].hash for key, lane in lanes.items() if lane is not None}
+
+
 class RecentEvents:
     """What a status needs of the events since the start: a watcher of the loop.
 

@@ -155,6 +155,32 @@ def record_promotion(paths: ModelPaths, promotion: EnsemblePromoted) -> str | No
     return None
 
 
+def undo_promotion(
+    paths: ModelPaths,
+    failed: EnsemblePromoted,
+    reason: str,
+    now: Callable[[], datetime] = utc_now,
+) -> tuple[str, ...]:
+    """Make the previous champion (or none) champion again; return warnings.
+
+    Nothing is archived: that a service did not start is no evidence against a model. The previous
+    champion is not tried first, since it served until a moment ago and the other one does not.
+    Where another process has promoted since, its ensemble stays.
+    """
+    with writing(paths.journals, LOCK_WAIT_S) as append:
+        registry = read_registry(paths.journals)
+        champion = registry.champion(failed.environment, failed.instrument)
+        if champion != failed.ensemble_hash:
+            return (f"{champion[:12] or 'no ensemble'} became champion meanwhile, and stays",)
+        restored = EnsemblePromoted(
+            failed.environment, failed.instrument, failed.previous_hash, failed.ensemble_hash,
+            stamp(now), who(), reason, False,
+            registry.passing_verdict(failed.previous_hash, failed.environment), reverted=True,
+        )  # fmt: skip
+        append(restored)
+    return ()
+
+
 def refuse(
     paths: ModelPaths,
     action: str,

@@ -59,6 +59,7 @@ def scan_decisions(
     n = len(rows.decided)
     ends = sorted({change.row for change in changes} | set(rows.interruptions()) | {n})
     first = 0
+    state.last_warm[:] = False  # the signals are known: a change of slots scores nothing
     _observe(state, rows, 0)
     for end in ends:
         if end > first or (end == n and not logs):
@@ -67,7 +68,7 @@ def scan_decisions(
             first = end
             _observe(state, rows, end)
         for change in changes:
-            if change.row == end:  # without models: the signals are known already
+            if change.row == end:
                 i, slots = change.slots.fact.instrument, change.slots
                 apply_slots(state, i, slots.after, slots.previous, NO_MODELS)
     if len(logs) == 1:

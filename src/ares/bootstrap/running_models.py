@@ -1,0 +1,114 @@
+"""What was promoted in the registry reaches the engine that runs in its environment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from ares.config.workspace import Workspace
+from ares.domain.errors import ExternalError
+
+if TYPE_CHECKING:
+    from ares.domain.model_life import EnsemblePromoted
+    from ares.runtime.lifecycle.promotion import PromotionResult
+    from ares.store.commands import CommandAnswer
+
+LOAD_S = 60.0
+"""How long an answer is waited for while an engine loads and tries models."""
+
+
+def rolled_back_in_engine(
+    workspace: Workspace, symbol: str | None, environment: str | None, reason: str
+) -> CommandAnswer | None:
+    """Roll the champion of a running engine back that the engine itself promoted, of which the
+    registry knows nothing; None: there is none, or no environment was named.
+    """
+    from ares.bootstrap.control import engine_runs, give, running_engine
+    from ares.runtime.registry.model_journal import read_registry
+
+    if environment is None or environment == "history" or not engine_runs(workspace, environment):
+        return None
+    known = read_registry(workspace.journal_dir).champions(environment)
+    own = [
+        row
+        for row in running_engine(workspace, environment).status.instruments
+        if row.champion and known.get(row.instrument) != row.champion
+        if symbol is None or symbol in (row.instrument, row.instrument.partition(":")[2])
+    ]
+    if len(own) != 1:
+        return None
+    return give(
+        workspace, environment, "rollback", own[0].champion, wait_s=LOAD_S,
+        instrument=own[0].instrument, reason=reason,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What came of one promotion: ``refused`` by the engine, or a remark; empty: it serves it."""
+
+    refused: str = ""
+    remark: str = ""
+
+
+def handed_over(workspace: Workspace, result: PromotionResult, undo: bool) -> PromotionResult:
+    """Give every promotion of a result to the engine that runs in its environment.
+
+    Where none runs, or it does not trade the instrument, the registry alone has changed. Where the
+    engine refuses an ensemble the promotion is undone.
+
+    undo : False: the registry keeps it all the same; what was champion before is archived.
+
+    Raises ExternalError where the engine does not answer.
+    """
+    from ares.bootstrap.values import model_paths
+    from ares.runtime.lifecycle.promotion import undo_promotion
+
+    kept, refused, warnings = [], list(result.refused), list(result.warnings)
+    for promotion in result.promoted:
+        outcome = _handed_over(workspace, promotion)
+        if outcome.remark:
+            warnings.append(outcome.remark)
+        if not outcome.refused:
+            kept.append(promotion)
+            continue
+        short, environment = promotion.ensemble_hash[:12], promotion.environment
+        line = f"{promotion.instrument} {short}: the engine in {environment} refused it: "
+        if undo:
+            warnings += undo_promotion(model_paths(workspace), promotion, outcome.refused)
+            refused.append(line + outcome.refused)
+        else:
+            kept.append(promotion)
+            refused.append(f"{line}{outcome.refused}; the registry has it, the engine has not")
+    return replace(result, promoted=tuple(kept), refused=tuple(refused), warnings=tuple(warnings))
+
+
+def _handed_over(workspace: Workspace, promotion: EnsemblePromoted) -> _Outcome:
+    from ares.bootstrap.control import engine_runs, give, running_engine
+
+    environment, key = promotion.environment, promotion.instrument
+    if environment == "history":
+        return _Outcome()
+    if not engine_runs(workspace, environment):
+        return _not_running(workspace, environment)
+    try:
+        status = running_engine(workspace, environment).status
+        if key not in [row.instrument for row in status.instruments]:
+            return _Outcome(remark=f"{key}: the engine in {environment} does not trade it")
+        answer: CommandAnswer = give(
+            workspace, environment, "promote", wait_s=LOAD_S, instrument=key,
+            ensemble=promotion.ensemble_hash, reason=promotion.reason,
+        )  # fmt: skip
+    except ExternalError as error:
+        raise ExternalError(
+            f"{key}: {promotion.ensemble_hash[:12]} is champion in the registry, and the running"
+            f" engine takes it over at its next start at the latest: {error}"
+        ) from None
+    return _Outcome(refused=answer.detail if answer.outcome == "refused" else "")
+
+
+def _not_running(workspace: Workspace, environment: str) -> _Outcome:
+    """Say when a run takes it over, where there is one."""
+    if not list((workspace.journal_dir / environment).glob("*.journal")):
+        return _Outcome()
+    return _Outcome(remark=f"no engine runs in {environment}: its next start takes it over")

@@ -1,0 +1,124 @@
+"""What a start of a run takes over from settings and registry, as events; the rest is named."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ares.config.workspace import Workspace
+
+if TYPE_CHECKING:
+    from ares.core.state import State
+    from ares.domain.events import Event
+    from ares.runtime.registry.registry_state import RegistryState
+
+START = "start"
+"""Who gives the commands that a start gives by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakenOver:
+    """What a start takes over.
+
+    events  : to be processed before the first bar.
+    remarks : what the run keeps otherwise than settings and registry have it, one line each.
+    """
+
+    events: tuple[Event, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+def taken_over(workspace: Workspace, state: State, learn: bool, id_: str) -> TakenOver:
+    """Return what has changed in settings and registry since the run last took them over.
+
+    learn : whether this start asks for a learner. id_: of the command that carries the settings.
+    """
+    from ares.runtime.registry.model_journal import read_registry
+
+    settings_events, remarks = _of_settings(workspace, state, id_)
+    registry = read_registry(workspace.journal_dir)
+    model_events, refused = _of_registry(workspace, registry, state)
+    return TakenOver(
+        (*settings_events, *model_events),
+        (*remarks, *refused, *_of_new_runs(workspace, state, learn)),
+    )
+
+
+def _of_settings(workspace: Workspace, state: State, id_: str) -> tuple[list[Event], list[str]]:
+    import msgspec
+
+    from ares.bootstrap.trade_rules import run_rules
+    from ares.core.rule_changes import LIMITS
+    from ares.core.take_over import VERB, edited_rules
+    from ares.domain.order_events import CommandGiven
+
+    wanted = run_rules(workspace.settings)
+    edited = edited_rules(state, wanted)
+    events: list[Event] = []
+    if edited.keys() & LIMITS.keys():
+        rules = msgspec.json.encode(dict(sorted(wanted.items()))).decode()
+        events.append(CommandGiven(id_, state.at_ms, START, VERB, {"rules": rules}))
+    fixed = [name for name in edited if name not in LIMITS]
+    remarks = [f"ares.yaml changes {', '.join(fixed)}: a new run only takes it"] if fixed else []
+    return events, remarks
+
+
+def _of_registry(
+    workspace: Workspace, registry: RegistryState, state: State
+) -> tuple[list[Event], list[str]]:
+    from ares.adapters.model_store import ModelStore
+    from ares.core.take_over import taken_champion
+    from ares.domain.errors import AresError
+    from ares.domain.model_events import ModelPublished, SlotChangeRequested
+
+    environment = state.setup.environment
+    champions, models = registry.champions(environment), ModelStore(workspace.models_dir)
+    events: list[Event] = []
+    remarks: list[str] = []
+    for i, key in enumerate(state.setup.keys):
+        champion = champions.get(key, "")
+        if champion == taken_champion(state, i):
+            continue
+        promotion = registry.last_promotion(environment, key)
+        reason = promotion.reason if promotion is not None else ""
+        if not champion:
+            reason = reason or "the registry has no champion"
+            events.append(SlotChangeRequested(state.at_ms, i, "withdraw", START, reason))
+            continue
+        try:
+            ensemble = models.ensemble(champion)
+        except AresError as error:
+            remarks.append(f"{key}: its champion in the registry is not taken over: {error}")
+            continue
+        verdict = registry.passing_verdict(champion, environment)
+        events.append(
+            ModelPublished(
+                state.at_ms, i, ensemble, "champion", False, verdict, START,
+                reason or "champion in the registry", True,
+            )
+        )  # fmt: skip
+    return events, remarks
+
+
+def _of_new_runs(workspace: Workspace, state: State, learn: bool) -> list[str]:
+    """Return what only a new run takes: one line that names it all."""
+    from ares.bootstrap.trade_rules import challenger_rules_of
+
+    settings, setup = workspace.settings, state.setup
+    confidence = settings.continuous_learning.confidence
+    keys = {f"{settings.venue}:{symbol}" for symbol in settings.symbols}
+    other: Mapping[str, bool] = {
+        "account.capital_quote": settings.account.capital_quote != setup.cash_quote,
+        "timeframes": set(settings.weights) != set(setup.timeframes),
+        "symbols": not keys <= set(setup.keys),
+        "challenger": challenger_rules_of(settings) != setup.challenger_rules,
+        "continuous_learning.confidence.validation_discount": (
+            confidence.validation_discount != setup.validation_discount
+        ),
+        "continuous_learning.enabled (--learn)": learn != setup.challenger_lanes,
+    }
+    named = [name for name, differs in other.items() if differs]
+    if not named:
+        return []
+    return [f"the run keeps its own {', '.join(named)}: a new run only takes other values"]
