@@ -38,7 +38,7 @@ FAULTS = (
     "latency:ms=500", "http_429", "http_503", "html:probability=0.5", "not_json:probability=0.5",
     "big:count=2", "mute", "gap:minutes=30", "close:count=1", "wrong_clock:ms=-3000",
 )  # fmt: skip
-FAULT_S, PAUSE_S = 6.0, 20.0
+FAULT_S, PAUSE_S = 6.0, 60.0
 SAMPLE_S = 10.0
 SETTLED = 0.3
 """Share of the samples before memory is compared."""
