@@ -24,6 +24,7 @@ from tests.docs.test_commands import BLOCK, PAGES, ROOT, commands
 from ares.cli.main import run
 from ares.config.workspace import Workspace
 from ares.learn.leakage import Leak, LeakReport
+from ares.sim.hours import hours
 
 ARCHIVE = ROOT / "tests" / "fixtures" / "workspace.tar.xz"
 VARIABLE = re.compile(r"^([A-Z_]+)=(\S+) ares ", re.MULTILINE)
@@ -56,6 +57,14 @@ SUBSTITUTES = {
 }  # fmt: skip
 """Times of the examples, and times of the fixture's candles in their place."""
 
+
+def write_hours(path: Path, seed: int) -> None:
+    """Write hourly candles of a synthetic market."""
+    bars = hours(seed, 1.0, 2_000).bars
+    names = ("open", "high", "low", "close", "volume")
+    pl.DataFrame({"ts": bars.ts_ms} | {n: getattr(bars, n) for n in names}).write_parquet(path)
+
+
 PUBLISHED = [f"2020-05-0{day}T00:00:00Z" for day in range(1, 6)]
 FILES: dict[str, Callable[[Path], object]] = {
     "fear_greed_daily.parquet": lambda p: pl.DataFrame(
@@ -70,6 +79,8 @@ FILES: dict[str, Callable[[Path], object]] = {
     "headlines.csv": lambda p: p.write_text(
         "published,title\n" + "".join(f"{t},Bitcoin gains {k}\n" for k, t in enumerate(PUBLISHED))
     ),
+    "BTCUSDT_1h.parquet": lambda p: write_hours(p, 1),
+    "ETHUSDT_1h.parquet": lambda p: write_hours(p, 2),
     "fear_greed.parquet": lambda p: pl.DataFrame(
         {"date": PUBLISHED, "fear_greed": [20, 30, 40, 50, 60]}
     ).write_parquet(p),
