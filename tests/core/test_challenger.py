@@ -11,7 +11,7 @@ import pytest
 from ares.core import orders
 from ares.core.challenger import TRADES_MIN, observe_trades
 from ares.domain.events import TradeClosed
-from ares.domain.model_events import SlotChangeRequested
+from ares.domain.model_events import ModelPublished, SlotChangeRequested
 from ares.domain.order_events import OrderFilled, SubmitOrder
 from ares.kernel.trade.layout import REASON_REVERSAL
 
@@ -40,6 +40,18 @@ def test_each_stage_lasts_as_long_as_is_set_and_one_without_a_verdict_stays(engi
     shadow.publish("second", verdict="")
     shadow.bars(6 * MINUTES_IN_HOUR)
     assert [move for move, _ in shadow.timed_moves] == ["published"]
+
+
+def test_a_stage_begins_in_the_markets_time_as_its_fact_says(engine_of: Any) -> None:
+    """A publisher's clock is another one: folded facts gave other stages than the steps."""
+    engine = engine_of()
+    engine.bars(30)
+    published = ModelPublished(
+        engine.now_ms + 59_999, 0, engine.ensemble("second"), "champion", False, "v", "ada", ""
+    )
+    engine.take(published)
+    assert engine.moves[-1].ts_ms == engine.now_ms
+    assert [slot.since_ms for slot in engine.state.slots] == [engine.now_ms, engine.now_ms]
 
 
 def test_a_canary_and_its_champion_share_the_size(engine_of: Any) -> None:
