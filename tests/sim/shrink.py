@@ -11,6 +11,8 @@ from tests.sim.world import World
 from ares.sim.faults import Occasion
 
 SEEDS_MAX = 1_000
+SHRINK_EVENTS = 500_000
+"""After so many events, some minutes, the fewest faults so far are returned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,8 @@ def failure_of(seed: int, n_events: int, kept: frozenset[Occasion] | None = None
     try:
         world.run()
     except Finding as found:
-        return Failure(seed, n_events, str(found), tuple(world.chance.happened))
+        reached = min(n_events, world.state.seq + 1)
+        return Failure(seed, reached, str(found), tuple(world.chance.happened))
     return None
 
 
@@ -47,18 +50,24 @@ def first_finding(match: str) -> str:
 def shrink(
     failure: Failure,
     run: Callable[[int, int, frozenset[Occasion]], Failure | None] = failure_of,
+    events_max: int = SHRINK_EVENTS,
 ) -> Failure:
-    """Return a failure of the same seed with so few faults that none can be left out.
+    """Return a failure of the same seed with so few faults that none can be left out, if that takes
+    no more than so many events.
 
     Halves are left out first, then quarters, down to single faults (delta debugging). With fewer
     faults an occasion may come after more events: these worlds run for twice as many.
     """
     n_events = 2 * failure.n_events
     best, size = failure, max(1, len(failure.faults) // 2)
+    left = events_max
     while True:
         smaller = None
         for first in range(0, len(best.faults), size):
             rest = best.faults[:first] + best.faults[first + size :]
+            if left <= 0:
+                return best
+            left -= n_events
             smaller = run(best.seed, n_events, frozenset(rest))
             if smaller is not None and len(smaller.faults) < len(best.faults):
                 break
