@@ -16,11 +16,20 @@ from ares.core.reconcile import SKEW_MS_MAX
 from ares.core.slot import lanes_of
 from ares.core.state import State
 from ares.domain.events import BarsClosed, Effect, Event
-from ares.domain.order_events import CommandDone, CommandGiven, CommandRefused, SubmitOrder
+from ares.domain.order_events import (
+    CommandDone,
+    CommandGiven,
+    CommandRefused,
+    ExecutionBooked,
+    SubmitOrder,
+)
 from ares.kernel.trade.layout import OPEN
 
 if TYPE_CHECKING:
     from tests.sim.world import World
+
+WITHDRAWN_MS = 60_000
+"""So long an offer of more than is held may take to be withdrawn, where a person has settled."""
 
 
 class Promises:
@@ -29,12 +38,14 @@ class Promises:
     def __init__(self, world: World) -> None:
         self.world = world
         self.naked_ms: list[int] = []
+        self.withdrawn_ms: list[int] = []
         self.losses = self.invented = 0
         self.slots = SlotPromises(world)
 
     def begin(self, state: State) -> None:
         """Begin with the state of a start."""
         self.naked_ms = [0] * len(state.slots)
+        self.withdrawn_ms = [0] * len(state.slots)
         self.slots.begin(state)
 
     def on_event(self, seq: int, event: Event, effects: list[Effect]) -> None:
@@ -50,7 +61,13 @@ class Promises:
                 for o in state.orders.values()
                 if o.instrument == lane and o.lots < 0 and o.cancel.value != "sent"
             )
-            if selling > held and not is_disputed(state, lane):  # then nothing may be sent at all
+            settled = any(
+                isinstance(e, ExecutionBooked) and e.instrument == lane and not e.client_id
+                for e in effects
+            )
+            if settled or is_disputed(state, lane):  # by a person's word; nothing may be sent
+                self.withdrawn_ms[lane] = self.world.schedule.now_ms + WITHDRAWN_MS
+            if selling > held and self.world.schedule.now_ms > self.withdrawn_ms[lane]:
                 raise Finding(f"event {seq}: {selling} lots are for sale, {held} are held")
         touched = state.ended.get(getattr(event, "client_id", ""))
         for order in (*state.orders.values(), *(() if touched is None else (touched,))):
