@@ -42,7 +42,7 @@ def test_each_stage_lasts_as_long_as_is_set_and_one_without_a_verdict_stays(engi
     assert [move for move, _ in shadow.timed_moves] == ["published"]
 
 
-def test_a_stage_begins_in_the_markets_time_as_its_fact_says(engine_of: Any) -> None:
+def test_a_stage_begins_in_the_markets_time_as_in_its_fact(engine_of: Any) -> None:
     """A publisher's clock is another one: folded facts gave other stages than the steps."""
     engine = engine_of()
     engine.bars(30)
