@@ -20,16 +20,12 @@ from ares.domain.order_events import (
     CommandDone,
     CommandGiven,
     CommandRefused,
-    ExecutionBooked,
     SubmitOrder,
 )
 from ares.kernel.trade.layout import OPEN
 
 if TYPE_CHECKING:
     from tests.sim.world import World
-
-WITHDRAWN_MS = 60_000
-"""So long an offer of more than is held may take to be withdrawn, where a person has settled."""
 
 
 class Promises:
@@ -38,14 +34,14 @@ class Promises:
     def __init__(self, world: World) -> None:
         self.world = world
         self.naked_ms: list[int] = []
-        self.withdrawn_ms: list[int] = []
+        self.excess_ms: list[int] = []
         self.losses = self.invented = 0
         self.slots = SlotPromises(world)
 
     def begin(self, state: State) -> None:
         """Begin with the state of a start."""
         self.naked_ms = [0] * len(state.slots)
-        self.withdrawn_ms = [0] * len(state.slots)
+        self.excess_ms = [0] * len(state.slots)
         self.slots.begin(state)
 
     def on_event(self, seq: int, event: Event, effects: list[Effect]) -> None:
@@ -56,19 +52,6 @@ class Promises:
             held = int(state.trade.book[lane]["position_lots"])
             if held < 0:
                 raise Finding(f"event {seq}: position of {held} lots")
-            selling = -sum(
-                o.remaining_lots
-                for o in state.orders.values()
-                if o.instrument == lane and o.lots < 0 and o.cancel.value != "sent"
-            )
-            settled = any(
-                isinstance(e, ExecutionBooked) and e.instrument == lane and not e.client_id
-                for e in effects
-            )
-            if settled or is_disputed(state, lane):  # by a person's word; nothing may be sent
-                self.withdrawn_ms[lane] = self.world.schedule.now_ms + WITHDRAWN_MS
-            if selling > held and self.world.schedule.now_ms > self.withdrawn_ms[lane]:
-                raise Finding(f"event {seq}: {selling} lots are for sale, {held} are held")
         touched = state.ended.get(getattr(event, "client_id", ""))
         for order in (*state.orders.values(), *(() if touched is None else (touched,))):
             if not 0 <= order.filled_lots * (1 if order.lots > 0 else -1) <= abs(order.lots):
@@ -104,8 +87,9 @@ class Promises:
             raise Finding(f"event {seq}: an order of {order.lots} lots, the venue takes {most}")
         if order.kind != "entry":
             held = int(state.trade.book[order.instrument]["position_lots"])
-            if -order.lots > held:
-                raise Finding(f"event {seq}: {order.kind} of {order.lots} with {held} held")
+            selling = self._selling(order.instrument)
+            if selling > held:
+                raise Finding(f"event {seq}: {selling} lots are for sale, {held} are held")
             return
         if any(h.instrument in (ALL, order.instrument % N) for h in state.halts):
             raise Finding(f"event {seq}: an entry while {state.halts} stand")
@@ -151,6 +135,33 @@ class Promises:
             elif world.schedule.now_ms - self.naked_ms[i] > NAKED_MS_MAX:
                 naked_ms = world.schedule.now_ms - self.naked_ms[i]
                 raise Finding(f"no stop for {naked_ms} ms in lane {i}")
+
+    def check_excess(self) -> None:
+        """No more is for sale than is held, but for 2 s after a person or the venue has said that
+        less is held. What is sent never sells more: see ``on_event``.
+        """
+        world = self.world
+        for i in range(len(world.state.slots)):
+            held = int(world.state.trade.book[i]["position_lots"])
+            if (
+                not world.running
+                or not world.clock_known
+                or not world.venue.is_up
+                or world.state.reconciling
+                or self._selling(i) <= held
+                or is_disputed(world.state, i)  # then nothing may be sent at all
+                or self._is_excused(i)
+            ):
+                self.excess_ms[i] = 0
+            elif self.excess_ms[i] == 0:
+                self.excess_ms[i] = world.schedule.now_ms
+            elif world.schedule.now_ms - self.excess_ms[i] > NAKED_MS_MAX:
+                raise Finding(f"{self._selling(i)} lots are for sale, {held} are held, in lane {i}")
+
+    def _selling(self, i: int) -> int:
+        """Return the lots that orders of a lane may still sell, as the engine knows them."""
+        orders = self.world.state.orders.values()
+        return -sum(o.remaining_lots for o in orders if o.instrument == i and o.lots < 0)
 
     def _for_sale(self, i: int) -> int:
         """Return the lots that the venue sells of a lane, now or at a stop."""

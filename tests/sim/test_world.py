@@ -73,6 +73,20 @@ def test_an_exit_sent_before_its_stop_ended_is_found(monkeypatch: pytest.MonkeyP
     assert first_finding("for sale")
 
 
+def test_a_stop_left_larger_than_what_is_held_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once a person has settled that coins are gone, the stop would sell coins of somebody else."""
+    change: Callable[..., Any] = execution._changed
+
+    def only_larger(
+        state: State, lane: int, entry: Any, stops: Any, wanted: Any, ticks: int
+    ) -> Any:
+        kept = [(s, n) for s, n in zip(stops, wanted, strict=True) if -s.remaining_lots <= n]
+        return change(state, lane, entry, [s for s, _ in kept], [n for _, n in kept], ticks)
+
+    monkeypatch.setattr(execution, "_changed", only_larger)
+    assert "in lane" in first_finding("for sale")
+
+
 def test_a_late_rest_of_an_entry_without_a_stop_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """Old defect: partly filled, stopped out, the remainder fills, and nothing protects it."""
     book: Callable[..., Any] = ledger.book_execution

@@ -132,6 +132,7 @@ class World:
             self.schedule.step()
         self.promises.check_venue()
         self.promises.check_naked()
+        self.promises.check_excess()
 
     def _calm_down(self) -> None:
         """End the faults; an operator settles what stands; everything must come to rest."""
