@@ -45,8 +45,10 @@ RESTART = {
 
 
 def test_a_wrong_request_is_one_line_and_exit_code_2(ares: Ares, tmp_path: Path) -> None:
-    package = str(tmp_path / "no.zip")
+    missing, package = str(tmp_path / "no.zip"), str(tmp_path / "some.zip")
+    Path(package).write_bytes(b"")
     for arguments, message in (
+        (("install", missing), "no.zip: there is no such file"),
         (("install", package, "--yes"), "deployment.policy is hot_swap"),
         (("install", package), "there is no terminal to ask for approval: approve it with --yes"),
         (("install", package, "--json"), "there is no terminal"),
@@ -59,12 +61,12 @@ def test_a_wrong_request_is_one_line_and_exit_code_2(ares: Ares, tmp_path: Path)
         assert (code, out, err.count("\n")) == (2, "", 1), (arguments, err)
         assert message in err
     settle(tmp_path, deployment=RESTART)
-    code, _, err = ares("deploy", "install", package, "--yes")
+    code, _, err = ares("deploy", "install", missing, "--yes")
     assert (code, "there is no such file" in err) == (2, True)
     code, _, err = ares("deploy", "install", str(tmp_path), "--yes")
     assert (code, "is a folder" in err) == (2, True)
     code, _, err = ares("deploy", "rollback", "--yes")
-    assert (code, "there is no champion in paper" in err) == (2, True)
+    assert (code, "there is no champion in paper" in err) == (1, True)
 
 
 def test_a_bad_package_is_refused_with_exit_code_1(ares: Ares, tmp_path: Path) -> None:

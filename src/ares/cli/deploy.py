@@ -58,7 +58,7 @@ def install(
 
     if now and no_wait:
         raise UserError("--now and --no-wait: choose one")
-    if not package.is_file():
+    if not package.exists():
         raise UserError(f"{package}: there is no such file: name the zip of `ares models export`")
     request = DeployRequest(
         package, environment_of(env, to) or None, now, not no_wait, yes, force, reason, sha256
