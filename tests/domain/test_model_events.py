@@ -44,7 +44,7 @@ def test_actions_triggers_and_outcomes_that_do_not_exist_are_refused() -> None:
     started = RetrainingStarted(1, 0, "manual", "why")
     assert decoded(request, action="rollback").action == "rollback"
     for event, change in (
-        (request, {"action": "withdraw"}),
+        (request, {"action": "archive"}),
         (started, {"trigger": "boredom"}),
         (ENDED, {"outcome": "passed"}),
     ):
