@@ -116,9 +116,11 @@ def test_what_was_taken_over_is_known_after_a_crash_and_an_upgrade(two: TwoInstr
     raw = msgspec.json.encode(two.setup.rules | {"position_max": 0.2}).decode()
     event = CommandGiven("s", two.at_ms, "start", "settings", {"rules": raw})
     effects = two.take(event)
+    again = CommandGiven("s", two.at_ms, "ada", "settings", {})  # its id was answered before
     gone = SlotChangeRequested(two.at_ms, 1, "withdraw", "start", "reverted")
     entries = [
         JournaledFacts(two.state.seq, two.at_ms, event, effects),
+        JournaledFacts(two.state.seq + 1, two.at_ms, again, two.take(again)),
         JournaledFacts(two.state.seq + 1, two.at_ms, gone, two.take(gone)),
     ]
     folded = restore(two.setup, before)

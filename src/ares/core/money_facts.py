@@ -158,9 +158,9 @@ class FactFold:
                 self._end(order, moved)
                 self._apply(order, moved.ts_ms, 0, 0, 0, late=False)
                 forget(state, order)
+        note_taken(state, event, effects)
         for effect in effects:
             self._fact(effect, event)
-        note_taken(state, event, effects)
 
     def finish(self) -> tuple[str, ...]:
         """Begin anew what facts do not carry; return what that is."""

@@ -63,9 +63,13 @@ def take_settings(state: State, who: str, args: Mapping[str, str]) -> tuple[list
 
 
 def note_taken(state: State, event: Event, effects: Sequence[Effect]) -> None:
-    """Note what a journaled event took over, where its effects are folded and not stepped."""
+    """Note what a journaled event took over, where its effects are folded and not stepped: before
+    its answer is, for one that is delivered again is only answered again.
+    """
     match event:
-        case CommandGiven(verb="settings") if any(isinstance(e, CommandDone) for e in effects):
+        case CommandGiven(verb="settings") if event.id not in state.answers:
+            if not any(isinstance(effect, CommandDone) for effect in effects):
+                return
             _note_rules(state, decoded_rules(event.args.get("rules", "")))
         case ModelPublished(from_registry=True):
             if not any(isinstance(effect, SlotChangeRefused) for effect in effects):
