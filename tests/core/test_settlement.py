@@ -98,10 +98,25 @@ def test_a_person_ends_an_order_that_never_arrived(two: TwoInstruments) -> None:
     stop = vanished_stop(two)
     assert refused(two, "settle", order=stop) == "outcome must be absent"
     assert refused(two, "settle", order=stop, outcome="filled") == "outcome must be absent"
-    answer = two.command("settle", order=stop, outcome="absent")[-1]
+    effects = two.command("settle", order=stop, outcome="absent")
+    answer = effects[-1]
     assert answer == CommandDone(answer.id, two.at_ms, "2 settled")  # type: ignore[union-attr] # the answer to a command
     assert two.state.ended[stop].end_reason == "absent"
-    assert two.orders_of(two.pass_ms(1_000)) == [("stop", -10)]
+    assert two.orders_of(effects) == [("stop", -10)]
+
+
+def test_a_stop_that_the_venue_refused_is_sent_at_once_after_a_settlement(
+    two: TwoInstruments,
+) -> None:
+    """Coins were gone, so every stop was too large; it waited for its next try, up to 30 s."""
+    two.end(two.hold(0), "cancelled")
+    for _ in range(3):
+        while not two.state.lane_orders[0].stop:
+            two.wake()
+        two.end(two.state.lane_orders[0].stop, "rejected")
+    trade_of_a_person(two, -2)
+    assert two.halts == [(0, BY_DIFFERENCE)]
+    assert two.orders_of(two.command("settle")) == [("stop", -8)]
 
 
 def test_the_halt_for_doubt_ends_with_the_last_order_that_a_person_settles(

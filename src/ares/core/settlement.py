@@ -39,7 +39,8 @@ def settle(state: State, scope: int, event: CommandGiven) -> tuple[list[Effect],
     for i in sorted({scope_of(state, d.instrument) for d in chosen} - left):
         effects += lift(state, i, BY_DIFFERENCE)
         for lane in lanes_of(state.setup, i) if i != ALL else ():
-            state.lane_orders[lane].unprotected_ms = 0
+            placed = state.lane_orders[lane]
+            placed.unprotected_ms = placed.failures = placed.retry_ms = 0  # what was lacking is not
             effects += work(state, lane)
     return effects, f"{len(chosen) + settled_orders} settled"
 

@@ -94,5 +94,7 @@ def test_a_message_names_the_instant(walk: Walk) -> None:
     bars = walk(1, 3)
     one = UserFeature("f", 1, lambda _bars: float("nan"))
     when = utc_text(int(bars.ts_ms[0]))
-    with pytest.raises(UserError, match=rf"at the bar of {when} \(.*line \d+\): return a finite number"):
+    with pytest.raises(
+        UserError, match=rf"at the bar of {when} \(.*line \d+\): return a finite number"
+    ):
         UserFeatures((one,), "mine.py", "x").of(bars, 60_000)
