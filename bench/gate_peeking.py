@@ -29,7 +29,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from ares.kernel.bars import F64
-from ares.kernel.jit import njit
+from ares.kernel.jit import allocating, njit
 from ares.learn.gate.e_process import new_e_processes, scan, state_of
 from bench.bars import ROOT
 from bench.machine import commit, machine
@@ -217,7 +217,7 @@ def _clustered(chance: np.random.Generator, n: int) -> F64:
     return np.clip(_garch(noise, 0.10, 0.88) / CLUSTERED_SD, -HEAVY_BOUND, HEAVY_BOUND)
 
 
-@njit
+@allocating
 def _garch(noise: F64, news: float, memory: float) -> F64:
     """Return GARCH(1,1) differences (Bollerslev 1986) of variance 1 from ``(n,)`` unit noise."""
     out = np.empty_like(noise)

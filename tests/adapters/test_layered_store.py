@@ -9,7 +9,7 @@ import pytest
 
 from ares.adapters.layered_store import LayeredModelStore
 from ares.adapters.model_store import ModelStore
-from ares.domain.errors import ExternalError, UserError
+from ares.domain.errors import ExternalError
 from ares.domain.model import Ensemble
 from ares.domain.package import Package
 
@@ -55,7 +55,7 @@ def test_the_hash_decides_between_packages_of_the_same_name_and_second(
 def test_a_package_of_neither_store_is_missing_and_a_damaged_one_is_not_passed_over(
     layered: LayeredModelStore, workspace: ModelStore, package: MakePackage, ensemble: MakeEnsemble
 ) -> None:
-    with pytest.raises(UserError):
+    with pytest.raises(ExternalError, match="is missing: restore it"):
         layered.member(ensemble(package()).members[0])
     refitted = layered.add(package())
     workspace.add(package())

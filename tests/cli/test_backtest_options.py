@@ -32,7 +32,7 @@ def test_the_defaults_are_those_of_the_request() -> None:
     assert backtest_options.SLOW.default == request.slow_bars
     assert backtest_options.FILL.default == request.fill
     assert backtest_options.GATE.default == request.gate
-    others = {"FAST", "SLOW", "FILL", "GATE", "SYMBOL", "NO_DB", "COMPARE"}
+    others = {"FAST", "SLOW", "FILL", "GATE", "SYMBOL", "NO_DB", "COMPARE", "SET"}
     assert {name for name, option in OPTIONS.items() if option.default is not None} == others
 
 

@@ -17,6 +17,20 @@ def is_postgres(url: str) -> bool:
     return scheme == "postgres" or scheme.partition("+")[0] == "postgresql"
 
 
+def file_id(url: str) -> tuple[int, int] | None:
+    """Return what identifies a database's file while it exists, whatever its name; None: no file.
+
+    Whoever has a file open goes on writing to it after it was deleted or replaced.
+    """
+    if is_postgres(url):
+        return None
+    try:
+        found = path_of(url).stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def path_of(url_or_path: str | Path) -> Path:
     """Return the file of a URL or path; raise UserError for any other database."""
     text = str(url_or_path)

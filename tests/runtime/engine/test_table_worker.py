@@ -204,6 +204,27 @@ def test_a_database_that_fails_is_stated_once_and_tried_at_growing_intervals(
     worker.close()
 
 
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_database_that_was_deleted_meanwhile_is_written_anew(
+    world: Any, done: Any, growing: Growing, tmp_path: Path, replaced: bool
+) -> None:
+    """The file that is open takes every row after it was deleted, and nobody can read them."""
+    path = tmp_path / "ares.db"
+    worker = TableWorker(TableTarget(tmp_path / "run", str(path), ENVIRONMENT, shown=ENVIRONMENT))
+    growing.grow_to(growing.ends[-1] // 2)
+    worker.catch_up()
+    for file in tmp_path.glob("ares.db*"):
+        file.unlink()
+    if replaced:  # by an engine that writes its heartbeat
+        open_database(path).dispose()
+    growing.grow_to(growing.ends[-1])
+    worker.catch_up()
+    worker.close()
+    database = open_database(path)
+    assert world.tables(database, exact=True) == done.exact
+    database.dispose()
+
+
 def test_it_waits_for_a_lock(world: Any, done: Any, tmp_path: Path) -> None:
     path = tmp_path / "rows.db"
     database = open_database(path, busy_ms=10)

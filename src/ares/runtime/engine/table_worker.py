@@ -23,6 +23,7 @@ from ares.journal.log import START, Position, contains, segment_path
 from ares.journal.run import setup_of
 from ares.journal.tail import JournalReplaced, JournalTail
 from ares.runtime.engine.tables import TableStatus, TableTarget
+from ares.store.database_url import file_id
 from ares.store.projections import (
     ProjectionMoved,
     Projector,
@@ -97,6 +98,7 @@ class TableWorker:
         self._open, self._say, self._now_s, self._now_ms = open_, say, now_s, now_ms
         self._database: Engine | SqliteFile | None = None
         self._projector: Projector | None = None
+        self._file: tuple[int, int] | None = None
         self._tail = JournalTail(target.folder)
         self._whole_s = now_s()  # when the tables had all entries
         self._behind = 0
@@ -187,6 +189,8 @@ class TableWorker:
         self._forget()
 
     def _step(self) -> int:
+        if self._projector is not None and file_id(self.target.database_url) != self._file:
+            raise ProjectionMoved("the database's file was deleted or replaced")
         projector = self._projector or self._resume()
         if projector is None:
             return 0
@@ -219,6 +223,7 @@ class TableWorker:
                     " that the tables were made from: restore it from a backup"
                 )
             delete_rows(database, target.environment)
+        self._file = file_id(target.database_url)
         self._projector = Projector(database, setup)
         at = self._projector.position
         self._tail = JournalTail(target.folder, START if at is None else _decode(at))
