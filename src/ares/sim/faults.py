@@ -68,7 +68,7 @@ WORST = Faults(
     bar_missing=0.02, bar_late=0.004, bar_wrong=0.002, bar_corrected=0.01, feed_mute=0.01,
     crash=0.003, disk_full=0.003, clock_jump=0.3, clock_year=0.1, command=0.03, upgrade=0.01,
     limit_lowered=0.6, new_version=0.9, crash_at_change=0.05, model_published=0.02,
-    slot_change=0.01, change_at_order=0.1,
+    slot_change=0.05, change_at_order=0.1,
 )  # fmt: skip
 """Far more often than any real venue; a world draws each kind at a share of it, or not at all."""
 

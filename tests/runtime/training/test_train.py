@@ -254,7 +254,17 @@ def test_errors_of_a_request_are_raised_before_training(
 def test_a_timeframe_finer_than_the_candles_is_skipped(
     done: Done, tmp_path: Path, workspace_of: MakeWorkspace
 ) -> None:
-    workspace = workspace_of(tmp_path / "fine", symbols=("BTC/USDT",), n=300, intervals=("5m",))
+    workspace = workspace_of(
+        tmp_path / "fine", symbols=("BTC/USDT",), n=1_200, intervals=("5m", "1h")
+    )
     report = train(workspace, TrainingRequest(), now=lambda: NOW, pool=done.pool)
-    assert report.packages == ()
+    assert [package.timeframe.value for package in report.packages] == ["1h"]
     assert "has no candles for 5m bars" in report.missing[0].reason
+
+
+def test_candles_that_are_too_coarse_for_every_timeframe_are_refused_at_once(
+    done: Done, tmp_path: Path, workspace_of: MakeWorkspace
+) -> None:
+    workspace = workspace_of(tmp_path / "fine", symbols=("BTC/USDT",), n=300, intervals=("5m",))
+    with pytest.raises(UserError, match=r"nothing could be trained .* at most 0 rows"):
+        train(workspace, TrainingRequest(), now=lambda: NOW, pool=done.pool)
