@@ -105,5 +105,4 @@ def test_a_difference_goes_on_holding_its_instrument_after_a_resume(two: TwoInst
     two.end(stop, "expired")
     assert two.orders_of(two.command("resume")) == []
     assert is_disputed(two.state, 1)
-    two.command("settle")
-    assert two.orders_of(two.pass_ms(100)) == [("stop", -10)]
+    assert two.orders_of(two.command("settle")) == [("stop", -10)]
