@@ -21,7 +21,7 @@ from ares.domain.errors import UserError
 from ares.domain.sweep import SweepParameter
 from ares.learn.gate.trials import recipes_tried
 from ares.runtime.registry.model_journal import read_registry
-from ares.runtime.training.sweep import RESULTS_FILE, SweepReport, read_results
+from ares.runtime.validation.sweep import RESULTS_FILE, SweepReport, read_results
 from ares.sim.hours import hours
 from ares.store.candles import CandleStore
 from ares.store.database import open_database

@@ -8,7 +8,7 @@ import pytest
 
 from ares.cli.sweep import as_json, show
 from ares.domain.sweep import SweepParameter, SweepPlan, SweepResult
-from ares.runtime.training.sweep import RankedResult, SweepReport
+from ares.runtime.validation.sweep import RankedResult, SweepReport
 
 PLAN = SweepPlan((SweepParameter("learning.width", (1.0, 2.0)),), "grid", 2, 2, "")
 

@@ -18,8 +18,8 @@ from ares.domain.sweep import Point, SamplerName, SweepParameter, SweepPlan
 if TYPE_CHECKING:
     from ares.adapters.worker_pool import WorkerPool
     from ares.runtime.training.plan import TrainingRequest
-    from ares.runtime.training.sweep import SweepReport
     from ares.runtime.training.training_rules import TrainingRules
+    from ares.runtime.validation.sweep import SweepReport
 
 STRATEGY = "strategy."
 RETRAINING = "continuous_learning.retraining."
@@ -62,14 +62,14 @@ def sweep(
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     pool: WorkerPool | None = None,
 ) -> SweepReport:
-    """Run a sweep in a workspace, or continue it; see ``runtime.training.sweep``."""
+    """Run a sweep in a workspace, or continue it; see ``runtime.validation.sweep``."""
     from contextlib import nullcontext
 
     from ares.bootstrap.training import recipe_rules, training_rules
     from ares.config.load import changed_settings
     from ares.runtime.training.plan import TrainingRequest
-    from ares.runtime.training.sweep import run_sweep
     from ares.runtime.training.train import training_pool
+    from ares.runtime.validation.sweep import run_sweep
 
     settings, rules = workspace.settings, training_rules(workspace)
     _require_known(request)
@@ -112,7 +112,7 @@ def sweep(
 
 def sweep_picture(report: SweepReport) -> bytes:
     """Return the picture of a sweep as PNG."""
-    from ares.adapters.sweep_plot import SweepPlot, SweepPoint, draw_sweep
+    from ares.research.sweep_plot import SweepPlot, SweepPoint, draw_sweep
 
     points = tuple(
         SweepPoint(each.result.point, each.result.sharpe, each.deflated, each.expected_max)

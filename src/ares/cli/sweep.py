@@ -21,7 +21,7 @@ from ares.cli.output import (
 )
 
 if TYPE_CHECKING:
-    from ares.runtime.training.sweep import RankedResult, SweepReport
+    from ares.runtime.validation.sweep import RankedResult, SweepReport
 
 SAMPLERS = ("grid", "random", "tpe")
 ROWS_SHOWN = 20

@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from ares.adapters.sweep_plot import SweepPlot, SweepPoint, draw_sweep
+from ares.research.sweep_plot import SweepPlot, SweepPoint, draw_sweep
 
 NAMES = ("learning.horizon", "learning.width")
 POINTS = tuple(

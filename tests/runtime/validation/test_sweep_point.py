@@ -11,7 +11,7 @@ from ares.bootstrap.training import training_rules
 from ares.config.workspace import Workspace
 from ares.runtime.training.job import SkippedTraining
 from ares.runtime.training.plan import TrainingRequest, package_jobs
-from ares.runtime.training.sweep_point import PointDone, PointJob, train_point
+from ares.runtime.validation.sweep_point import PointDone, PointJob, train_point
 
 
 def test_a_point_is_made_whole_or_skipped_with_the_reason(

@@ -27,10 +27,10 @@ from ares.runtime.registry.paths import ModelPaths
 from ares.runtime.training.aggregate_job import ensemble_of
 from ares.runtime.training.job import SkippedTraining
 from ares.runtime.training.plan import TrainingRequest, package_jobs
-from ares.runtime.training.sweep_point import PointDone, PointJob, train_point
 from ares.runtime.training.train import package_trial, require_no_leak_in
 from ares.runtime.training.training_permission import require_training_allowed
 from ares.runtime.training.training_rules import TrainingRules
+from ares.runtime.validation.sweep_point import PointDone, PointJob, train_point
 
 PLAN_FILE, RESULTS_FILE = "plan.json", "results.jsonl"
 DAYS_A_YEAR = 365.0

@@ -9,7 +9,7 @@ import pytest
 
 from ares.domain.errors import ExternalError
 from ares.domain.sweep import SweepResult
-from ares.runtime.training.sweep import (
+from ares.runtime.validation.sweep import (
     RESULTS_FILE,
     annual_sharpe,
     read_results,
