@@ -14,6 +14,7 @@ from ares.domain.errors import UserError
 
 if TYPE_CHECKING:
     from ares.config.workspace import Workspace
+    from ares.domain.strategy import StrategySource
     from ares.research import BacktestResult
     from ares.research.backtest_request import BacktestRequest
 
@@ -54,51 +55,51 @@ def command(
     A model has the stops, limits and breakers of the settings; a strategy and a baseline have none
     but those given here. The mode (TRADING or LEARNING) is ignored unless --gate is given.
     """
-    from ares.adapters.strategy_file import read_strategy
     from ares.config.workspace import Workspace
+    from ares.research import cli_values as values
     from ares.research.backtest_request import BASELINES, FILLS, ON_DRAWDOWN, BacktestRequest
-    from ares.research.cli_values import (
-        bare_numbers,
-        bps,
-        choice,
-        parameters_of,
-        positive,
-        share,
-        size_of,
-        timeframe,
-        utc_ms,
-    )
 
     if sum(1 for given in (model, baseline, strategy) if given) > 1:
         raise UserError("--model, --strategy and --baseline: give one of them")
-    if set_ and not strategy:
-        raise UserError("--set gives a parameter of --strategy: name the strategy")
-    rule = None
-    if strategy:
-        rule = read_strategy(strategy, Workspace.here().root, parameters_of(set_))
     outputs = Outputs(report, csv, not no_db, json_)
     request = BacktestRequest(
         symbols=tuple(symbol), model=model,
-        baseline=choice("--baseline", baseline, BASELINES) if baseline else None,
-        fast_bars=fast, slow_bars=slow, timeframe=timeframe(interval),
-        from_ms=utc_ms(from_), to_ms=utc_ms(to), days=positive("--days", days),
-        fill=choice("--fill", fill, FILLS), cash_quote=positive("--cash", cash),
-        fee_bps=bps("--fee", fee), spread_bps=bps("--spread", spread),
-        slippage_bps=bps("--slippage", slippage), size=size_of(size), gate=gate,
-        edge_bps_min=bps("--edge", edge, signed=True), stop_bps=bps("--stop", stop, off=True),
-        position_max=share("--position-cap", position_cap),
-        daily_loss_max=share("--daily-loss", daily_loss),
-        drawdown_max=share("--drawdown", drawdown), strategy=rule,
-        on_drawdown=choice("--on-drawdown", on_drawdown, ON_DRAWDOWN) if on_drawdown else None,
+        baseline=values.choice("--baseline", baseline, BASELINES) if baseline else None,
+        fast_bars=fast, slow_bars=slow, timeframe=values.timeframe(interval),
+        from_ms=values.utc_ms(from_), to_ms=values.utc_ms(to), days=values.positive("--days", days),
+        fill=values.choice("--fill", fill, FILLS), cash_quote=values.positive("--cash", cash),
+        fee_bps=values.bps("--fee", fee), spread_bps=values.bps("--spread", spread),
+        slippage_bps=values.bps("--slippage", slippage), size=values.size_of(size), gate=gate,
+        edge_bps_min=values.bps("--edge", edge, signed=True),
+        stop_bps=values.bps("--stop", stop, off=True),
+        position_max=values.share("--position-cap", position_cap),
+        daily_loss_max=values.share("--daily-loss", daily_loss),
+        drawdown_max=values.share("--drawdown", drawdown), strategy=_strategy(strategy, set_),
+        on_drawdown=values.choice("--on-drawdown", on_drawdown, ON_DRAWDOWN)
+        if on_drawdown
+        else None,
     )  # fmt: skip
     understood = {
         "--fee": (fee, request.fee_bps), "--spread": (spread, request.spread_bps),
         "--slippage": (slippage, request.slippage_bps), "--edge": (edge, request.edge_bps_min),
         "--stop": (stop, request.stop_bps),
     }  # fmt: skip
-    for text in bare_numbers(understood):
+    for text in values.bare_numbers(understood):
         note(text)
     _run(Workspace.here(), request, compare, outputs)
+
+
+def _strategy(name: str, parameters: Sequence[str]) -> StrategySource | None:
+    """Return the strategy FILE:NAME with its parameters NAME=VALUE; None: none is named."""
+    from ares.adapters.strategy_file import read_strategy
+    from ares.config.workspace import Workspace
+    from ares.research.cli_values import parameters_of
+
+    if name:
+        return read_strategy(name, Workspace.here().root, parameters_of(parameters))
+    if parameters:
+        raise UserError("--set gives a parameter of --strategy: name the strategy")
+    return None
 
 
 @dataclass(frozen=True)

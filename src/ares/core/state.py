@@ -80,7 +80,7 @@ class Scratch:
             ohlcv[:], present[:], flat[:] = event.ohlcv, event.present, event.flat
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class State:
     """Everything that ``step`` reads and changes.
 
@@ -120,11 +120,12 @@ class State:
     review_due : a trade has closed since the challenger rules were last applied.
 
     Where the run has lanes for challengers, the second half of the lanes repeats the instruments.
+    Defaults are those of a state before its first event.
     """
 
     setup: RunSetup
-    seq: int
-    now_ms: int
+    seq: int = 0
+    now_ms: int = 0
     bar_series: BarSeries
     features: NDArray[np.float32]
     latest: LatestScores
@@ -133,29 +134,29 @@ class State:
     last_fill_ms: I64
     bar_windows: Records | None
     series: tuple[Records, ...]
-    orders: dict[str, Order]
-    at_ms: int
-    ended: dict[str, Order]
+    orders: dict[str, Order] = field(default_factory=dict)
+    at_ms: int = 0
+    ended: dict[str, Order] = field(default_factory=dict)
     lane_orders: list[LaneOrders]
     trades_begun: list[int]
-    nonce: str
-    orders_sent: int
-    halts: list[Halt]
-    differences: list[DifferenceFound]
-    venue_up: bool
-    reconciling: bool
-    account_known: bool
+    nonce: str = ""
+    orders_sent: int = 0
+    halts: list[Halt] = field(default_factory=list)
+    differences: list[DifferenceFound] = field(default_factory=list)
+    venue_up: bool = True
+    reconciling: bool = False
+    account_known: bool = False
     outside_lots: list[int]
     mismatch_ms: list[int]
-    ledger_ms: int
-    account_due_ms: int
-    strange_execs: dict[str, int]
-    venue_ahead_ms: int
-    answers: dict[str, CommandDone | CommandRefused]
-    rule_changes: dict[str, float]
-    config_version: int
-    taken_rules: dict[str, float]
-    taken_champions: dict[str, str]
+    ledger_ms: int = 0
+    account_due_ms: int = 0
+    strange_execs: dict[str, int] = field(default_factory=dict)
+    venue_ahead_ms: int = 0
+    answers: dict[str, CommandDone | CommandRefused] = field(default_factory=dict)
+    rule_changes: dict[str, float] = field(default_factory=dict)
+    config_version: int = 0
+    taken_rules: dict[str, float] = field(default_factory=dict)
+    taken_champions: dict[str, str] = field(default_factory=dict)
     slots: list[Slot]
     previous_champions: list[Ensemble | None]
     edge_lost: Records
@@ -164,12 +165,12 @@ class State:
     hour_values: F64
     start_values: F64
     compared_since_ms: I64
-    review_due: bool
+    review_due: bool = False
     # Derived from the slots and the rules whenever one of them changes:
     slot_records: Records
     params: TradeParams
     packages: I64
-    package_hashes: list[str]
+    package_hashes: list[str] = field(default_factory=list)
     # Derived from the setup, constant:
     intervals: Intervals
     price_scale: F64
