@@ -117,46 +117,41 @@ class Promises:
 
     def check_naked(self) -> None:
         """A position has a stop at the venue, or is being sold, but for 2 s in which both work."""
-        world = self.world
-        for i in range(len(world.state.slots)):
-            held = int(world.state.trade.book[i]["position_lots"])
-            if (
-                not world.running
-                or not world.clock_known
-                or not world.venue.is_up
-                or world.state.reconciling
-                or self._for_sale(i) >= min(held, self._most(i))
-                or self._free(i % N) < self._held(i % N)  # somebody took the coins
-                or self._is_excused(i)
-            ):
-                self.naked_ms[i] = 0
-            elif self.naked_ms[i] == 0:
-                self.naked_ms[i] = world.schedule.now_ms
-            elif world.schedule.now_ms - self.naked_ms[i] > NAKED_MS_MAX:
-                naked_ms = world.schedule.now_ms - self.naked_ms[i]
-                raise Finding(f"no stop for {naked_ms} ms in lane {i}")
+        for i in range(len(self.world.state.slots)):
+            held = int(self.world.state.trade.book[i]["position_lots"])
+            is_naked = (
+                self._for_sale(i) < min(held, self._most(i))
+                and self._free(i % N) >= self._held(i % N)  # else somebody took the coins
+            )
+            stood_ms = self._stood_ms(self.naked_ms, i, is_naked)
+            if stood_ms > NAKED_MS_MAX:
+                raise Finding(f"no stop for {stood_ms} ms in lane {i}")
 
     def check_excess(self) -> None:
         """No more is for sale than is held, but for 2 s after a person or the venue has said that
         less is held. What is sent never sells more: see ``on_event``.
         """
+        for i in range(len(self.world.state.slots)):
+            held, selling = int(self.world.state.trade.book[i]["position_lots"]), self._selling(i)
+            is_excess = selling > held and not is_disputed(self.world.state, i)
+            if self._stood_ms(self.excess_ms, i, is_excess) > NAKED_MS_MAX:  # else nothing is sent
+                raise Finding(f"{selling} lots are for sale, {held} are held, in lane {i}")
+
+    def _stood_ms(self, since_ms: list[int], i: int, is_wrong: bool) -> int:
+        """Return for how long something has been wrong in a lane while engine and venue worked."""
         world = self.world
-        for i in range(len(world.state.slots)):
-            held = int(world.state.trade.book[i]["position_lots"])
-            if (
-                not world.running
-                or not world.clock_known
-                or not world.venue.is_up
-                or world.state.reconciling
-                or self._selling(i) <= held
-                or is_disputed(world.state, i)  # then nothing may be sent at all
-                or self._is_excused(i)
-            ):
-                self.excess_ms[i] = 0
-            elif self.excess_ms[i] == 0:
-                self.excess_ms[i] = world.schedule.now_ms
-            elif world.schedule.now_ms - self.excess_ms[i] > NAKED_MS_MAX:
-                raise Finding(f"{self._selling(i)} lots are for sale, {held} are held, in lane {i}")
+        works = (
+            world.running
+            and world.clock_known
+            and world.venue.is_up
+            and not world.state.reconciling
+            and not self._is_excused(i)
+        )
+        if not (is_wrong and works):
+            since_ms[i] = 0
+            return 0
+        since_ms[i] = since_ms[i] or world.schedule.now_ms
+        return world.schedule.now_ms - since_ms[i]
 
     def _selling(self, i: int) -> int:
         """Return the lots that orders of a lane may still sell, as the engine knows them."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from ares.cli.output import JSON_OPTION, note, print_json, progress
-from ares.domain.errors import UserError
+from ares.cli.output import JSON_OPTION
 
 SET_HELP = "A parameter of the strategy: NAME=VALUE; repeat for several."
 
@@ -29,9 +28,7 @@ def add(
     Each symbol and timeframe becomes a package with the strategy's source; each is a trial.
     """
     from ares.adapters.strategy_file import read_strategy
-    from ares.bootstrap.mlflow import sync_after_training
-    from ares.bootstrap.training import require_training_allowed, train
-    from ares.cli.train_views import show_training
+    from ares.cli.train import train_and_show
     from ares.config.workspace import Workspace
     from ares.research.cli_values import parameters_of
     from ares.research.window import parse_utc
@@ -46,22 +43,4 @@ def add(
         workers=workers,
         strategy=read_strategy(strategy, workspace.root, parameters_of(values)),
     )
-    require_training_allowed(workspace.settings)
-    with progress("add", unit="models") as bar:
-
-        def reached(done: int, total: int, what: str) -> None:
-            bar.expect(total)
-            bar.reach(done, what)
-
-        report = sync_after_training(workspace, train(workspace, request, on_progress=reached))
-    if json_:
-        print_json(report)
-    else:
-        show_training(report)
-    for warning in report.warnings:
-        note(warning)
-    failed = [package for package in report.missing if package.failed]
-    if not report.packages and not failed:
-        reasons = "; ".join(f"{p.subject}: {p.reason}" for p in report.missing[:3])
-        raise UserError(f"nothing could be calibrated ({reasons}): import more candles")
-    return 3 if failed else 0
+    return train_and_show(workspace, request, json_, name="add", trained="calibrated")

@@ -10,6 +10,8 @@ from ares.cli.output import JSON_OPTION, note, print_json, progress
 from ares.domain.errors import UserError
 
 if TYPE_CHECKING:
+    from ares.config.workspace import Workspace
+    from ares.runtime.training.plan import TrainingRequest
     from ares.runtime.training.training_rules import Scope
 
 SCOPES: dict[str, Scope | None] = {
@@ -38,9 +40,6 @@ def command(
     json_: bool = JSON_OPTION,
 ) -> int:
     """Train candidate models and show their results out of sample, after costs."""
-    from ares.bootstrap.mlflow import sync_after_training
-    from ares.bootstrap.training import require_training_allowed, train
-    from ares.cli.train_views import show_training
     from ares.config.workspace import Workspace
     from ares.research.window import parse_utc
     from ares.runtime.training.plan import TrainingRequest
@@ -57,9 +56,29 @@ def command(
         workers=workers,
     )
     workspace = Workspace.here()
-    require_training_allowed(workspace.settings)
     kept = "these models are stored as packages (`ares models list`), without an ensemble"
-    with progress("train", unit="models", kept=kept) as bar:
+    return train_and_show(workspace, request, json_, kept=kept)
+
+
+def train_and_show(
+    workspace: Workspace,
+    request: TrainingRequest,
+    json_: bool,
+    *,
+    name: str = "train",
+    trained: str = "trained",
+    kept: str = "",
+) -> int:
+    """Make the candidates of a request with a progress line, and show their evidence.
+
+    name, trained : of the command and of what it does, in its lines. kept: see ``progress``.
+    """
+    from ares.bootstrap.mlflow import sync_after_training
+    from ares.bootstrap.training import require_training_allowed, train
+    from ares.cli.train_views import show_training
+
+    require_training_allowed(workspace.settings)
+    with progress(name, unit="models", kept=kept) as bar:
 
         def reached(done: int, total: int, what: str) -> None:
             bar.expect(total)
@@ -75,5 +94,5 @@ def command(
     failed = [package for package in report.missing if package.failed]
     if not report.packages and not failed:
         reasons = "; ".join(f"{p.subject}: {p.reason}" for p in report.missing[:3])
-        raise UserError(f"nothing could be trained ({reasons}): import more candles")
+        raise UserError(f"nothing could be {trained} ({reasons}): import more candles")
     return 3 if failed else 0

@@ -98,7 +98,8 @@ def work(state: State, lane: int) -> list[Effect]:
     stops = placed_orders(placed, "stop", state.orders)
     is_withdrawn = is_halted_by(state, lane, *WITHDRAWING) or sells_everything(state)
     if held == 0:
-        placed.unprotected_ms = placed.failures = placed.retry_ms = 0
+        placed.unprotected_ms = 0
+        placed.retry_now()
         is_unwanted = entry is not None and (entry.filled_lots != 0 or is_withdrawn)
         return _cancel(state, *stops, *exits, entry if is_unwanted else None)
     if is_halted_by(state, lane, BY_FLATTEN):  # what a late execution bought is sold too
@@ -243,7 +244,7 @@ def forget(state: State, order: Order) -> list[Effect]:
     if order.kind == "entry":
         return []
     if order.filled_lots != 0:
-        placed.failures = placed.retry_ms = 0
+        placed.retry_now()
         return []
     if order.end_reason == "cancelled" and order.cancels:
         placed.retry_ms = 0

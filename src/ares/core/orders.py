@@ -135,6 +135,10 @@ class LaneOrders(msgspec.Struct):
     pieces: list[str] = []
     failed_seq: int = 0
 
+    def retry_now(self) -> None:
+        """Send at once what the venue did not take: what it lacked is there, or the order gone."""
+        self.failures = self.retry_ms = 0
+
     def add(self, kind: str, client_id: str) -> None:
         """Add an open order."""
         if getattr(self, kind):

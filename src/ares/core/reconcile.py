@@ -178,7 +178,7 @@ def _try_again(state: State) -> list[Effect]:
     effects: list[Effect] = []
     for lane, placed in enumerate(state.lane_orders):
         if placed.failures:
-            placed.failures = placed.retry_ms = 0
+            placed.retry_now()
             effects += work(state, lane)
     return effects
 
@@ -321,7 +321,7 @@ def on_start(state: State, clock_ms: int = 0) -> list[Effect]:
 def _begin_protection(state: State) -> None:
     """Count the time without a stop and the failures anew: until now none could be placed."""
     for placed in state.lane_orders:
-        placed.failures = placed.retry_ms = 0
+        placed.retry_now()
         if placed.unprotected_ms:
             placed.unprotected_ms = state.at_ms
 

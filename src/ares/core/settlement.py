@@ -40,7 +40,8 @@ def settle(state: State, scope: int, event: CommandGiven) -> tuple[list[Effect],
         effects += lift(state, i, BY_DIFFERENCE)
         for lane in lanes_of(state.setup, i) if i != ALL else ():
             placed = state.lane_orders[lane]
-            placed.unprotected_ms = placed.failures = placed.retry_ms = 0  # what was lacking is not
+            placed.unprotected_ms = 0
+            placed.retry_now()
             effects += work(state, lane)
     return effects, f"{len(chosen) + settled_orders} settled"
 
