@@ -194,7 +194,9 @@ def sized(rules: Rules, size: Size | None, qty_decimals: int) -> Rules:
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
+class MeasuredRun:
+    """What was traded, and what it came to at each closing instant."""
+
     log: TradeLog
     equity: F64
     exposure: F64
@@ -209,10 +211,8 @@ def _run(
     rules: Rules,
     cash_quote: float,
     fill: Fill,
-) -> _Run:
+) -> MeasuredRun:
     """Scan once and measure."""
-    n = len(market.close_ms)
-    specs = [each.spec for each in candles]
     base_ms = [each.timeframe.ms for each in candles]
     traded = [
         InstrumentRules(each.spec, each.timeframe.ms, horizon_ms=horizon, validation=validation)
@@ -232,10 +232,31 @@ def _run(
     log = scan(shown, signals, state, params)
     if fill == "close":
         log = _without_last_row(log, int(market.close_ms[-1]))
-    path = account_path(market, specs, base_ms, log, int(state.account[0]["cash"]))
-    costs = execution_costs(shown, specs, base_ms, log, rules.spread_bps)
-    equity = log.equity / 1e8
-    exposure = np.divide(path.gross, log.equity, out=np.zeros(n), where=log.equity > 0)
+    held = int((log.state.book["position_lots"] != 0).sum())
+    return measured(log, candles, market, rules.spread_bps, cash_quote, held, shown)
+
+
+def measured(
+    log: TradeLog,
+    candles: Sequence[Candles],
+    market: Market,
+    spread_bps: float,
+    cash_quote: float,
+    open_positions: int,
+    shown: Market | None = None,
+) -> MeasuredRun:
+    """Measure what was traded, by a backtest or by a run.
+
+    log            : its equity, in units, at each of the market's closing instants.
+    open_positions : how many are held at the end.
+    shown          : the market as fills saw it, where that is another one.
+    """
+    specs = [each.spec for each in candles]
+    base_ms = [each.timeframe.ms for each in candles]
+    path = account_path(market, specs, base_ms, log, round(cash_quote * 1e8))
+    costs = execution_costs(market if shown is None else shown, specs, base_ms, log, spread_bps)
+    equity, units = log.equity / 1e8, log.equity
+    exposure = np.divide(path.gross, units, out=np.zeros(len(units)), where=units > 0)
     metrics = measure(
         opened_ms=min(int(each.bars.ts_ms[0]) for each in candles),
         close_ms=market.close_ms,
@@ -243,11 +264,11 @@ def _run(
         exposure=exposure,
         held=path.held,
         outcomes=log.outcomes[log.outcomes["virtual"] == 0],
-        open_positions=int((log.state.book["position_lots"] != 0).sum()),
+        open_positions=open_positions,
         costs=costs,
         equity_start=cash_quote,
     )
-    return _Run(log, equity, exposure, costs, metrics)
+    return MeasuredRun(log, equity, exposure, costs, metrics)
 
 
 def _with_empty_row(signals: Signals) -> Signals:

@@ -38,11 +38,10 @@ from ares.kernel.trade.layout import (
     STOP,
     Records,
 )
-from ares.research.account_path import account_path, execution_costs
-from ares.research.backtest import BacktestResult, run_backtest
+from ares.research.backtest import BacktestResult, measured, run_backtest
 from ares.research.baselines import buy_hold
 from ares.research.market import Candles, market_of
-from ares.research.metrics import measure, monthly_returns
+from ares.research.metrics import monthly_returns
 from ares.research.strategy import Strategy, summarize
 from ares.research.tables import Counts, fills_table, trades_table
 
@@ -117,7 +116,6 @@ def _result(read: _Journal, setup: RunSetup) -> BacktestResult:
     candles = _candles(read.bars, setup)
     market = market_of(candles)
     rules = rules_of(setup.rules)
-    specs = [each.spec for each in candles]
     base_ms = [each.timeframe.ms for each in candles]
     decided_ms = np.array([each.ts_ms for each in read.decided], np.int64)
     rows = np.maximum(np.searchsorted(decided_ms, market.close_ms, side="right") - 1, 0)
@@ -133,24 +131,10 @@ def _result(read: _Journal, setup: RunSetup) -> BacktestResult:
         notices=np.zeros(0, NOTICE),
         equity=units,
     )
-    cash_units = round(setup.cash_quote * 1e8)
-    path = account_path(market, specs, base_ms, log, cash_units)
-    costs = execution_costs(market, specs, base_ms, log, rules.spread_bps)
-    equity = units / 1e8
-    exposure = np.divide(path.gross, units, out=np.zeros(len(units)), where=units > 0)
-    real, virtual = (log.outcomes[log.outcomes["virtual"] == kind] for kind in (0, 1))
     lots = np.bincount(log.fills["instrument"], log.fills["lots"], setup.n_instruments)
-    metrics = measure(
-        opened_ms=min(int(each.bars.ts_ms[0]) for each in candles),
-        close_ms=market.close_ms,
-        equity=equity,
-        exposure=exposure,
-        held=path.held,
-        outcomes=real,
-        open_positions=int((lots != 0).sum()),
-        costs=costs,
-        equity_start=setup.cash_quote,
-    )
+    held = int((lots != 0).sum())
+    run = measured(log, candles, market, rules.spread_bps, setup.cash_quote, held)
+    real, virtual = (log.outcomes[log.outcomes["virtual"] == kind] for kind in (0, 1))
     strategy = Strategy(
         name=setup.environment,
         kind="run",
@@ -163,11 +147,11 @@ def _result(read: _Journal, setup: RunSetup) -> BacktestResult:
         hold,
         strategy=strategy,
         rules=rules,
-        metrics=metrics,
-        equity=equity,
-        exposure=exposure,
-        monthly=monthly_returns(market.close_ms, equity, setup.cash_quote),
-        costs=costs,
+        metrics=run.metrics,
+        equity=run.equity,
+        exposure=run.exposure,
+        monthly=monthly_returns(market.close_ms, run.equity, setup.cash_quote),
+        costs=run.costs,
         trades=trades_table(real, candles),
         virtual_trades=trades_table(virtual, candles),
         fills=fills_table(log.fills, candles),
