@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
-import threading
-import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
 from sqlalchemy import insert
 from tests.postgres import PostgresServer
+from tests.running_paper import FROM_MS, Running, beats, closing_database, now_ms, running
 from tests.runtime.engine.stored_source import StoredSource
 from tests.sim.paper.checks import Facts, findings
 from tests.sim.paper.in_process import Deliver, rehearse
 
 from ares.bootstrap.control import give, set_config
-from ares.bootstrap.paper import PaperRequest, PaperStart, paper_run
+from ares.bootstrap.paper import PaperRequest
 from ares.bootstrap.replays import certify_run
 from ares.config.workspace import Workspace
 from ares.domain.events import BarsClosed, Event
@@ -35,81 +32,12 @@ from ares.domain.timeframe import HOUR_MS, MINUTE_MS
 from ares.journal.run import entries
 from ares.kernel.bars import Bars
 from ares.runtime.engine.clocks import RunningClock
-from ares.runtime.engine.live_run import LiveRun
 from ares.store.candles import CandleStore
 from ares.store.commands import answer_of
-from ares.store.commands import beats as stored_beats
-from ares.store.database import open_database, writing
+from ares.store.database import writing
 from ares.store.schema import commands
 
-FROM_MS = 1_588_291_200_000  # 2020-05-01
-WAIT_S = 300.0
-SPEED = 10.0 * 3_600.0
-"""Ten hourly bars a second."""
-
 pytestmark = pytest.mark.slow
-
-
-class Running:
-    """A paper engine on stored hourly candles, in a thread of its own; what it has said."""
-
-    def __init__(self, workspace: Workspace) -> None:
-        self.workspace, self.lines = workspace, list[str]()
-        self._run: LiveRun | None = None
-        self._events: asyncio.AbstractEventLoop | None = None
-        self.failures = list[BaseException]()
-        self._thread = threading.Thread(target=self._work)
-        self._thread.start()
-
-    def _work(self) -> None:
-        request = PaperRequest(stored=True, from_ms=FROM_MS, speed=SPEED)
-        try:
-            paper_run(self.workspace, request, self._started, self.lines.append)
-        except BaseException as error:
-            self.failures.append(error)
-
-    def _started(self, _start: PaperStart, run: LiveRun) -> None:
-        self._events, self._run = asyncio.get_running_loop(), run
-
-    @property
-    def seq(self) -> int:
-        return 0 if self._run is None else self._run.state.seq
-
-    def await_(self, condition: Callable[[], bool]) -> None:
-        """Wait for a condition, as long as the engine runs."""
-        until_s = time.monotonic() + WAIT_S
-        while not condition():
-            assert self._thread.is_alive(), self.failures
-            assert time.monotonic() < until_s, self.lines
-            time.sleep(0.02)
-
-    def goes_on(self) -> None:
-        """Wait until ten more events were processed."""
-        seq = self.seq
-        self.await_(lambda: self.seq >= seq + 10)
-
-    def output(self, text: str) -> list[str]:
-        return [line for line in self.lines if text in line]
-
-    def stop(self) -> None:
-        self.await_(lambda: self._run is not None)
-        assert self._events is not None
-        assert self._run is not None
-        self._events.call_soon_threadsafe(self._run.stop, "the test")
-        self._thread.join(WAIT_S)
-        assert not self._thread.is_alive()
-        assert not self.failures
-
-
-@contextmanager
-def running(workspace: Workspace) -> Iterator[Running]:
-    engine = Running(workspace)
-    try:
-        engine.await_(lambda: any(beat.is_alive(now_ms()) for beat in beats(workspace)))
-        engine.goes_on()
-        yield engine
-    finally:
-        engine.stop()
 
 
 def journaled(workspace: Workspace) -> Iterator[Event]:
@@ -128,19 +56,6 @@ def put_in(workspace: Workspace, verb: str, late: bool = False, **arguments: str
     with closing_database(workspace) as database, writing(database) as connection:
         connection.execute(insert(commands).values(values))
     return id_
-
-
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
-@contextmanager
-def closing_database(workspace: Workspace) -> Iterator[Any]:
-    database = open_database(workspace.db_url)
-    try:
-        yield database
-    finally:
-        database.dispose()
 
 
 def answer(engine: Running, id_: str) -> tuple[str, str]:
@@ -228,11 +143,6 @@ def test_a_database_that_is_gone_is_made_again(archived_root: Path) -> None:
         assert give(workspace, "paper", "snapshot").outcome == "done"
         engine.goes_on()
     assert [line for line in findings(workspace, set()) if "command" not in line] == []
-
-
-def beats(workspace: Workspace) -> list[Any]:
-    with closing_database(workspace) as database:
-        return stored_beats(database)
 
 
 def test_postgresql_is_read_only_then_restarted_in_the_middle(

@@ -39,6 +39,7 @@ RUN = (
     "CHALLENGER",
     "DETERMINISM",
     "MODELS",
+    "RELIABILITY",
 )
 """Pages whose commands are run here, in the order of the page."""
 
@@ -120,7 +121,12 @@ def test_the_commands_of_a_page_run(name: str, site: Path, monkeypatch: pytest.M
         assert ares("run", "--env", "history", *window)[0] == 0
     facts = json.loads((site / "fixture.json").read_text())
     names: dict[str, str] = {"HASH": facts["ensemble"], **SUBSTITUTES}
-    names |= {"--run NAME": f"--run {facts['run']}", "NAME/VERSION": "", "NAME": facts["ensemble"]}
+    names |= {
+        "verify NAME": f"verify {facts['run']}",
+        "--run NAME": f"--run {facts['run']}",
+        "NAME/VERSION": "",
+        "NAME": facts["ensemble"],
+    }
     for text in commands(page):
         if text.startswith(tuple(NOT_RUN)):
             continue
