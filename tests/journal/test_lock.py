@@ -1,0 +1,41 @@
+"""The lock of an environment: one engine, named; a process that died leaves it free."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.journal.test_log import one_line
+
+from ares.domain.errors import ExternalError
+from ares.journal.lock import Lock
+
+
+def test_a_second_writer_is_refused_with_the_process_of_the_first(tmp_path: Path) -> None:
+    lock = Lock(tmp_path)
+    with pytest.raises(ExternalError, match=rf"another engine \(process {os.getpid()}\)") as raised:
+        Lock(tmp_path)
+    assert raised.value.exit_code == 3
+    assert str(tmp_path) in one_line(raised.value)
+    lock.release()
+    Lock(tmp_path).release()
+
+
+def test_the_lock_of_a_process_that_died_is_free(tmp_path: Path) -> None:
+    script = "import os,sys; from pathlib import Path; from ares.journal.lock import Lock;"
+    script += "Lock(Path(sys.argv[1])); os.kill(os.getpid(), 9)"
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False, timeout=30)
+    assert done.returncode == -9
+    assert (tmp_path / "lock").read_text().isdigit()
+    Lock(tmp_path).release()
+
+
+def test_a_lock_without_a_name_in_it_is_still_a_lock(tmp_path: Path) -> None:
+    with (tmp_path / "lock").open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(ExternalError, match="process unknown"):
+            Lock(tmp_path)

@@ -1,0 +1,72 @@
+"""Tests mirror the modules: each has its file, or stands here with the tests that cover it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+DECLARATIONS = {
+    *("ports", "domain/feed_events", "domain/order_events", "domain/venue"),
+    *("kernel/trade/layout", "runtime/registry/paths", "cli/computed"),
+    *("store/columns", "store/projected_tables", "store/schema"),
+    *("runtime/deploy/plan", "runtime/deploy/policy", "runtime/training/training_rules"),
+}
+"""Structs, columns, texts: what they hold is tested where it is used, and by their types."""
+
+COVERED = {
+    "bootstrap/control": "cli/test_control",
+    "core/facts": "core/test_step",
+    "core/initial_state": "core/test_step",
+    "core/models": "golden/test_golden",
+    "core/series": "runtime/engine/test_series",
+    "core/single_facts": "core/test_money_facts",
+    "core/slot": "core/test_challenger",
+    "core/slots": "core/test_challenger",
+    "core/state": "core/test_step",
+    "journal/disk": "sim/test_memory_disk",
+    "kernel/live": "golden/test_golden",
+    "kernel/stretch": "core/test_stretch",
+    "kernel/trade/arrays": "golden/test_golden",
+    "kernel/trade/arm_pnl": "runtime/engine/swap/test_challenger_run",
+    "runtime/engine/code_version": "runtime/engine/test_history_run",
+    "runtime/engine/feed_warmup": "runtime/engine/test_history_run",
+    "runtime/engine/history_inputs": "runtime/engine/test_history_run",
+    "runtime/engine/hot_swap": "runtime/engine/swap/test_hot_swap",
+    "runtime/engine/learner_events": "runtime/engine/test_history_run",
+    "runtime/engine/plan": "runtime/engine/test_history_run",
+    "runtime/engine/served_models": "bootstrap/test_paper",
+    "runtime/replay/epochs": "runtime/replay/test_certify",
+    "runtime/replay/explain_journal": "runtime/engine/test_live_run",
+    "runtime/replay/explanation": "runtime/replay/test_explain",
+    "runtime/replay/journal_columns": "runtime/replay/test_certify",
+    "runtime/replay/recompute": "runtime/replay/test_certify",
+    "runtime/replay/scan_decisions": "runtime/replay/test_certify",
+    "runtime/replay/user_columns": "runtime/replay/test_certify",
+    "store/pending_rows": "store/test_projections",
+    "store/projector_state": "store/test_projections",
+}
+"""Parts of one behaviour that a test shows as a whole, and the file of that test."""
+
+
+def modules() -> set[str]:
+    source = ROOT / "src" / "ares"
+    return {
+        str(path.relative_to(source).with_suffix(""))
+        for path in source.rglob("*.py")
+        if not path.name.startswith("__") and "migrations" not in path.parts
+    }
+
+
+def mirror(module: str) -> Path:
+    path = Path(module)
+    return ROOT / "tests" / path.parent / f"test_{path.name}.py"
+
+
+def test_each_module_has_its_tests() -> None:
+    lacking = {module for module in modules() if not mirror(module).exists()}
+    assert lacking == DECLARATIONS | COVERED.keys()
+
+
+def test_the_tests_that_cover_others_exist() -> None:
+    missing = {test for test in COVERED.values() if not (ROOT / "tests" / f"{test}.py").exists()}
+    assert missing == set()
