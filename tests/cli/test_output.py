@@ -163,3 +163,15 @@ def test_progress_whose_total_is_set_later(capsys: pytest.CaptureFixture[str]) -
         bar.expect(10)
         bar.advance(10)
     assert "10 of 10 bars (100%)" in capsys.readouterr().err
+
+
+def test_progress_in_percent_is_one_number(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ares.cli.output.LINE_EVERY_S", 0.0)
+    with output.progress("candles", total=100, unit="%") as bar:
+        bar.reach(45)
+        bar.reach(100)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[:3] == ["candles: started", "candles: 45%", "candles: 100%"]
+    assert lines[3].startswith("candles: done, 100% in ")

@@ -214,10 +214,13 @@ class ProgressBar:
         with self._lock:
             if not self._announced:
                 self._announced = True
-                total = f", {count(self.total)} {self.unit}".rstrip() if self.total else ""
+                counted = self.total and self.unit != "%"
+                total = f", {count(self.total)} {self.unit}".rstrip() if counted else ""
                 note(f"{self.label}: started{total}")
 
     def _state(self) -> str:
+        if self.unit == "%" and self.total:
+            return percent(self.done / self.total, 0)
         share = f" ({percent(self.done / self.total, 0)})" if self.total else ""
         of = f" of {count(self.total)}" if self.total else ""
         return f"{count(self.done)}{of} {self.unit}".rstrip() + share
