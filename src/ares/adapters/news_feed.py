@@ -68,6 +68,8 @@ def fetch_feed(url: str, timeout_s: float = TIMEOUT_S, bytes_max: int = BYTES_MA
         ) from None
     except (OSError, http.client.HTTPException, ValueError) as error:
         # ValueError: a redirect to an invalid address
+        if line.is_cut:  # how the other side ends then is chance
+            raise _too_slow(url) from None
         reason = one_line(str(getattr(error, "reason", None) or error))
         raise ExternalError(
             f"{url} does not answer ({type(error).__name__}: {reason}): try again later"
@@ -75,7 +77,7 @@ def fetch_feed(url: str, timeout_s: float = TIMEOUT_S, bytes_max: int = BYTES_MA
     finally:
         end.cancel()
     if line.is_cut:
-        raise ExternalError(f"{url} does not answer (too slow): try again later")
+        raise _too_slow(url)
     if len(content) > bytes_max:
         raise _too_much(url, bytes_max)
     if length.isdigit() and len(content) < int(length):
@@ -83,6 +85,10 @@ def fetch_feed(url: str, timeout_s: float = TIMEOUT_S, bytes_max: int = BYTES_MA
             f"{url} closed the connection before the end of its answer: try again later"
         )
     return _unpacked(content, url, bytes_max)
+
+
+def _too_slow(url: str) -> ExternalError:
+    return ExternalError(f"{url} does not answer (too slow): try again later")
 
 
 class _FetchSockets:
