@@ -44,7 +44,7 @@ def minutes(bars: int | None = None) -> Path:
     if bars is None and folder is not None:
         return folder / REAL_FILE
     kind = "simulated" if folder is None else "btc"
-    path = INPUT / f"{kind}_1m_{bars or SIMULATED_BARS}.parquet"
+    path = INPUT / f"{kind}_1m_{bars or SIMULATED_BARS}_past.parquet"
     if not path.exists():
         frame = _simulated() if folder is None else pl.read_parquet(folder / REAL_FILE)
         INPUT.mkdir(parents=True, exist_ok=True)
@@ -80,11 +80,13 @@ def bars_of(path: Path, bars_max: int | None = None) -> Bars:
 
 
 def _tiled(frame: pl.DataFrame, bars: int) -> pl.DataFrame:
-    """Return ``bars`` rows of the candles, repeated in alternating order on one minute grid."""
+    """Return ``bars`` rows of the candles, repeated in alternating order on one minute grid that
+    ends where the candles end: the importer refuses bars of the future.
+    """
     tiles = -(-bars // len(frame))
     back = frame.reverse().rename({"open": "close", "close": "open"}).select(frame.columns)
     long = pl.concat([back if i % 2 else frame for i in range(tiles)]).head(bars)
-    first_ms = int(frame["ts"][0])
+    first_ms = int(frame["ts"][-1]) - (bars - 1) * MINUTE_MS
     return long.with_columns(ts=first_ms + pl.int_range(0, bars, dtype=pl.Int64) * MINUTE_MS)
 
 

@@ -118,7 +118,7 @@ class Promises:
     def check_naked(self) -> None:
         """A position has a stop at the venue, or is being sold, but for 2 s in which both work."""
         for i in range(len(self.world.state.slots)):
-            held = int(self.world.state.trade.book[i]["position_lots"])
+            held = int(self.world.state.trade.book[i]["position_lots"]) - self._sold_unseen(i)
             is_naked = (
                 self._for_sale(i) < min(held, self._most(i))
                 and self._free(i % N) >= self._held(i % N)  # else somebody took the coins
@@ -157,6 +157,17 @@ class Promises:
         """Return the lots that orders of a lane may still sell, as the engine knows them."""
         orders = self.world.state.orders.values()
         return -sum(o.remaining_lots for o in orders if o.instrument == i and o.lots < 0)
+
+    def _sold_unseen(self, i: int) -> int:
+        """Return the lots that the venue has sold of a lane while the report is on its way."""
+        orders, at_venue = self.world.state.orders.values(), self.world.venue.orders
+        return -sum(
+            execution.lots
+            for o in orders
+            if o.instrument == i and o.lots < 0 and o.client_id in at_venue
+            for execution in at_venue[o.client_id].executions
+            if execution.exec_id not in o.exec_ids
+        )
 
     def _for_sale(self, i: int) -> int:
         """Return the lots that the venue sells of a lane, now or at a stop."""
