@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ares.bootstrap.paper import PaperRequest, PaperStart, paper_run
+from ares.bootstrap.paper import PaperStart, paper_run
+from ares.bootstrap.real_time_plan import PaperRequest
 from ares.config.workspace import Workspace
 from ares.runtime.engine.live_run import LiveRun
 from ares.store.commands import beats as stored_beats

@@ -15,6 +15,7 @@ DECLARATIONS = {
 
 COVERED = {
     "bootstrap/control": "cli/test_control",
+    "bootstrap/real_time_plan": "bootstrap/test_paper",
     "core/facts": "core/test_step",
     "core/initial_state": "core/test_step",
     "core/models": "golden/test_golden",

@@ -14,7 +14,8 @@ import pytest
 
 from ares.bootstrap import learner_process
 from ares.bootstrap.learner_process import LearnerProcess
-from ares.bootstrap.paper import PaperRequest, paper_run
+from ares.bootstrap.paper import paper_run
+from ares.bootstrap.real_time_plan import PaperRequest
 from ares.config.workspace import Workspace
 from ares.domain.timeframe import HOUR_MS
 from ares.journal.log import Position, segment_path

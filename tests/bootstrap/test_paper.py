@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ares.bootstrap.paper import PaperRequest, PaperStart, paper_run
+from ares.bootstrap.paper import PaperStart, paper_run
+from ares.bootstrap.real_time_plan import PaperRequest
 from ares.bootstrap.replays import certify_run, restep_run
 from ares.config.workspace import Workspace
 from ares.domain.errors import ExternalError, UserError

@@ -20,7 +20,7 @@ from tests.sim.paper.checks import Facts, findings
 from tests.sim.paper.in_process import Deliver, rehearse
 
 from ares.bootstrap.control import give, set_config
-from ares.bootstrap.paper import PaperRequest
+from ares.bootstrap.real_time_plan import PaperRequest
 from ares.bootstrap.replays import certify_run
 from ares.config.workspace import Workspace
 from ares.domain.events import BarsClosed, Event

@@ -14,7 +14,8 @@ from tests.paper_engine import running
 from ares.adapters.model_store import ModelStore
 from ares.bootstrap.control import engine_runs, give, running_engine
 from ares.bootstrap.lifecycle import promote
-from ares.bootstrap.paper import PaperRequest, PaperStart, paper_run
+from ares.bootstrap.paper import PaperStart, paper_run
+from ares.bootstrap.real_time_plan import PaperRequest
 from ares.bootstrap.replays import certify_run
 from ares.bootstrap.running_models import rolled_back_in_engine
 from ares.config.workspace import Workspace

@@ -10,7 +10,8 @@ import yaml
 
 from ares.adapters.model_store import ModelStore
 from ares.bootstrap.lifecycle import promote
-from ares.bootstrap.paper import PaperRequest, PaperStart, paper_run
+from ares.bootstrap.paper import PaperStart, paper_run
+from ares.bootstrap.real_time_plan import PaperRequest
 from ares.bootstrap.replays import certify_run, restep_run, why_run
 from ares.config.workspace import Workspace
 from ares.core.initial_state import rules_in_force

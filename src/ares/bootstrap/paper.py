@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ares.bootstrap.real_time_plan import PaperRequest, VenueAccount, plan_of
 from ares.bootstrap.tables import start_tables
 from ares.bootstrap.values import user_features
 from ares.config.workspace import Workspace
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from ares.core.models import Models
     from ares.core.state import State
     from ares.domain.events import BarsClosed, Event
-    from ares.domain.instrument import Instrument
     from ares.domain.run import RunSetup
     from ares.kernel.features.observations import SeriesHistory
     from ares.ports import Feed
@@ -34,25 +34,6 @@ if TYPE_CHECKING:
     from ares.runtime.engine.status import RecentEvents
 
 PAPER = "paper"
-
-
-@dataclass(frozen=True, slots=True)
-class PaperRequest:
-    """The request of ``ares run --env paper``; None leaves it to the settings.
-
-    symbols : symbols or keys, of a run that begins.
-    stored  : the feed is stored candles, from ``from_ms`` (default: two weeks before their end) to
-              ``to_ms``, at ``speed``.
-    address : scheme and host of another server with the venue's API: a rehearsal.
-    """
-
-    symbols: tuple[str, ...] | None = None
-    stored: bool = False
-    from_ms: int | None = None
-    to_ms: int | None = None
-    speed: float = 1.0
-    learn: bool = False
-    address: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +57,27 @@ def paper_run(
     started : called once it has recovered, before its first event.
     say     : called with one line for what a person should see.
     """
+    return run_in(workspace, PAPER, request, None, started, say)
+
+
+def run_in(
+    workspace: Workspace,
+    environment: str,
+    request: PaperRequest,
+    account: VenueAccount | None,
+    started: Callable[[PaperStart, LiveRun], None],
+    say: Callable[[str], None],
+) -> LiveEnd:
+    """Run the engine of an environment; account: None: a simulated one, with virtual money."""
     from ares.journal.lock import Lock
     from ares.store.database import open_database
 
-    folder = workspace.journal_dir / PAPER
+    folder = workspace.journal_dir / environment
     lock = Lock(folder, advice="stop it first (`ares stop`)")
     database = open_database(workspace.db_url)
     try:
-        return asyncio.run(_Paper(workspace, request, database, folder, say).run(started))
+        engine = _RealTime(workspace, request, database, folder, say, environment, account)
+        return asyncio.run(engine.run(started))
     finally:
         database.dispose()
         lock.release()
@@ -99,8 +93,8 @@ class _Recovered:
     hashes: dict[str, str]
 
 
-class _Paper:
-    """One start of the paper engine."""
+class _RealTime:
+    """One start of an engine in real time."""
 
     def __init__(
         self,
@@ -109,7 +103,10 @@ class _Paper:
         database: Engine,
         folder: Path,
         say: Callable[[str], None],
+        environment: str = PAPER,
+        account: VenueAccount | None = None,
     ) -> None:
+        self._environment, self._account = environment, account
         self._workspace, self._request, self._database = workspace, request, database
         self._folder, self._log = folder, say
         self._user = user_features(workspace)
@@ -124,6 +121,7 @@ class _Paper:
         from ares.runtime.engine.paper_engine import paper_engine
         from ares.runtime.engine.quiet import frozen_heap, load_machine_code, raise_priority
         from ares.runtime.engine.status import RecentEvents
+        from ares.runtime.engine.venue_engine import venue_engine
 
         is_new, found = self._recover()
         state, settings = found.recovered.state, self._workspace.settings
@@ -131,10 +129,13 @@ class _Paper:
         clock = self._clock(state.at_ms, max(state.now_ms, state.setup.from_ms))
         recent = RecentEvents(state.setup.keys)
         log = LiveLog(state.setup, self._log, HOUR_MS)
-        run = paper_engine(
-            self._folder, found.recovered, found.models, found.swap, clock,
-            settings.journal.sync_ms, [recent.watch, log.watch], say=self._log,
-        )  # fmt: skip
+        parts = (self._folder, found.recovered, found.models, found.swap, clock)
+        sync_ms, watchers = settings.journal.sync_ms, [recent.watch, log.watch]
+        venue = None if self._account is None else self._account.connect(state, clock, self._log)
+        if venue is None:
+            run = paper_engine(*parts, sync_ms, watchers, say=self._log)
+        else:
+            run = venue_engine(*parts, venue, sync_ms, watchers, say=self._log)
         commands = self._commands(run, recent, clock)
         run.answer_to(commands.answer)
         run.publish_from(ModelStore(self._workspace.models_dir).ensemble)
@@ -144,7 +145,7 @@ class _Paper:
         begin = start_event(found.recovered, is_new, found.hashes, nonce, clock.refused_ms)
         taken = () if is_new else self._taken_over(state)
         before: list[Event] = [clock_set(clock), *taken, *warm]
-        tables = start_tables(self._workspace, PAPER, self._log)
+        tables = start_tables(self._workspace, self._environment, self._log)
         learner = self._learner(run) if state.setup.challenger_lanes else None
         started(PaperStart(state.setup, not is_new, clock.now_ms(), tuple(self._remarks)), run)
         raise_priority()
@@ -155,6 +156,8 @@ class _Paper:
                     lambda: commands.run(run.post),
                     lambda: self._heartbeat(run),
                 ]
+                if venue is not None:
+                    tasks.append(lambda: venue.run(run.post))
                 return await run.run([begin, *before], tasks)
         finally:
             found.swap.close()
@@ -210,7 +213,9 @@ class _Paper:
         from ares.runtime.engine.status import served_champions
 
         path = self._workspace.root / self._workspace.settings.deployment.heartbeat_file
-        return keep_heartbeat(path, PAPER, lambda: served_champions(run.state), self._log)
+        return keep_heartbeat(
+            path, self._environment, lambda: served_champions(run.state), self._log
+        )
 
     def _learner(self, run: LiveRun) -> LearnerLink:
         """Start the learner's process."""
@@ -219,7 +224,7 @@ class _Paper:
         from ares.bootstrap.learner_process import LearnerProcess
         from ares.runtime.engine.learner_link import LearnerLink
 
-        request = LearnerProcess(str(self._workspace.root.resolve()), PAPER)
+        request = LearnerProcess(str(self._workspace.root.resolve()), self._environment)
         return LearnerLink(
             "ares.bootstrap.learner_process", msgspec.json.encode(request), run.post_from_thread,
             self._log,
@@ -241,68 +246,18 @@ class _Paper:
             return encode(engine_status(run.state, recent, clock.now_ms()))
 
         return DatabaseCommands(
-            PAPER, lambda: open_database(url, BUSY_MS), clock, status, clock.speed, self._log
-        )
+            self._environment, lambda: open_database(url, BUSY_MS), clock, status, clock.speed,
+            self._log,
+        )  # fmt: skip
 
     def _plan(self) -> RunPlan:
         """Return the plan of a run that begins."""
-        import msgspec
-
-        from ares.bootstrap import run_choices as chosen
-        from ares.bootstrap.runs import require_currency, rules_of
-        from ares.bootstrap.trade_rules import challenger_rules_of, run_rules
-        from ares.bootstrap.training import configured_instruments
-        from ares.observe.user_features_check import require_no_leak
-        from ares.runtime.engine.plan import named, plan_run
-        from ares.runtime.training.instrument_selection import instruments_of
-        from ares.store.candles import CandleStore
-        from ares.store.series import series_history
-
-        workspace, request, settings = self._workspace, self._request, self._workspace.settings
-        store = CandleStore(self._database, workspace.cache_dir)
-        keys, left_out = instruments_of(store, configured_instruments(settings), request.symbols)
-        from_ms = self._first_ms(keys)
-        choices, remarks = chosen.choices_of(workspace, keys, self._user, PAPER)
-        user = chosen.features_of(workspace, choices, self._user)
-        cards = chosen.cards_of(workspace, choices)
-        reference = chosen.reference_of(settings, store, cards)
-        if reference is not None and reference not in keys:
-            choices.append(chosen.without_model(reference))
-        require_currency(choices, settings.account.currency)
-        require_no_leak(user, store, keys, settings.weights, from_ms)
-        series = chosen.series_of(settings, self._database, cards, request.learn)
-        instruments = [choice.instrument for choice in choices]
-        history = series_history(self._database, series, instruments, from_ms)
-        remarks += chosen.missing_in_window(series, history, from_ms)
-        plan = plan_run(
-            store, choices, list(settings.weights), reference,
-            from_ms=from_ms, to_ms=None, cash_quote=settings.account.capital_quote,
-            rules=rules_of(settings),
-            validation_discount=settings.continuous_learning.confidence.validation_discount,
-            settings_hash=settings.hash, user=user,
-            challenger_lanes=request.learn, challenger_rules=challenger_rules_of(settings),
-            series=series, history=history,
+        plan, remarks = plan_of(
+            self._workspace, self._database, self._request, self._environment, self._account,
+            self._user, self._clock(0),
         )  # fmt: skip
-        self._remarks += [*left_out, *remarks]
-        setup = msgspec.structs.replace(plan.setup, rules=run_rules(settings))
-        plan = replace(plan, setup=setup)
-        return named(plan, PAPER, str(workspace.root), secrets.token_hex(8))
-
-    def _first_ms(self, keys: Sequence[Instrument]) -> int:
-        """Return the instant from which a new run trades."""
-        from ares.bootstrap.runs import DEFAULT_DAYS
-        from ares.domain.timeframe import MINUTE_MS
-        from ares.runtime.engine.plan import default_window
-        from ares.store.candles import CandleStore
-
-        if self._request.from_ms is not None:
-            return self._request.from_ms
-        store = CandleStore(self._database, self._workspace.cache_dir)
-        first_ms, end_ms = default_window(store, keys, DEFAULT_DAYS)
-        if self._request.stored:
-            return first_ms
-        # What the venue has since the newest stored candle is caught up by the feed.
-        return min(end_ms, self._clock(0).now_ms() // MINUTE_MS * MINUTE_MS)
+        self._remarks += remarks
+        return plan
 
     def _changed(self, setup: RunSetup) -> list[str]:
         """Return which parts of Ares have changed since the newest start."""

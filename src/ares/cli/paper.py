@@ -27,7 +27,8 @@ def run_paper(
 ) -> int:
     """Run the paper engine until Ctrl-C, SIGTERM or `ares stop`; the same command continues it."""
     from ares.adapters.log_file import log_lines
-    from ares.bootstrap.paper import PaperRequest, paper_run
+    from ares.bootstrap.paper import paper_run
+    from ares.bootstrap.real_time_plan import PaperRequest
     from ares.config.workspace import Workspace
 
     if feed not in ("venue", "stored"):

@@ -44,11 +44,11 @@ def compare(state: State, i: int, lots: int) -> list[Effect]:
         return []
     is_new = state.mismatch_ms[i] == 0
     since_ms = state.mismatch_ms[i] = state.mismatch_ms[i] or state.at_ms
-    waited_ms = state.at_ms - since_ms
+    waited_ms, settle_ms = state.at_ms - since_ms, state.wall(SETTLE_MS)
     unanswered = _look_up_ended(state, lanes, since_ms)
-    if waited_ms < (DOUBT_MS_MAX if unanswered else SETTLE_MS):
-        state.account_due_ms = since_ms + (waited_ms // SETTLE_MS + 1) * SETTLE_MS
-        return unanswered if is_new or waited_ms >= SETTLE_MS else []
+    if waited_ms < (state.wall(DOUBT_MS_MAX) if unanswered else settle_ms):
+        state.account_due_ms = since_ms + (waited_ms // settle_ms + 1) * settle_ms
+        return unanswered if is_new or waited_ms >= settle_ms else []
     state.mismatch_ms[i] = 0
     detail = f"the venue holds {beyond - unsettled:+d} lots that the ledger does not"
     return [*differ(state, i, "balance", detail, lots=beyond - unsettled)]
@@ -73,14 +73,14 @@ def _is_moving(state: State, order: Order) -> bool:
         return True
     if order.kind == "stop" and order.filled_lots == 0:
         return False
-    return state.at_ms - max(order.sent_ms, order.filled_ms) < MOVING_MS
+    return state.at_ms - max(order.sent_ms, order.filled_ms) < state.wall(MOVING_MS)
 
 
 def _look_up_ended(state: State, lanes: tuple[int, ...], since_ms: int) -> list[Effect]:
     """Look up what has ended lately and has not answered since: an execution of it may never have
     been reported.
     """
-    from_ms = since_ms - LOOKED_BACK_MS
+    from_ms = since_ms - state.wall(LOOKED_BACK_MS)
     unanswered = [
         order
         for order in state.ended.values()

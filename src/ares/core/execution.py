@@ -75,7 +75,7 @@ def submit(
         signal.edge_bps,
         signal.barrier_bps,
         price_ticks if kind == STOP else int(state.trade.book[lane]["expected_ticks"]),
-        state.at_ms + state.venue_ahead_ms + deadline_ms if deadline_ms else 0,
+        state.at_ms + state.wall(state.venue_ahead_ms + deadline_ms) if deadline_ms else 0,
     )
     if kind == ENTRY:
         state.trades_begun[lane] = state.seq
@@ -163,7 +163,7 @@ def _protect(
     commands: list[Effect] = []
     if missing > 0:
         placed.unprotected_ms = placed.unprotected_ms or state.at_ms
-        if state.at_ms - placed.unprotected_ms >= UNPROTECTED_MS_MAX:
+        if state.at_ms - placed.unprotected_ms >= state.wall(UNPROTECTED_MS_MAX):
             book["exit_reason"], book["stop_lots"] = REASON_STOP, 0
             placed.retry_ms = 0
             return _exit(state, lane, held, entry, (), stops)
@@ -187,8 +187,8 @@ def _changed(
     ]
     if not differing:
         return []
-    if entry is not None and state.at_ms - placed.changed_ms < STOP_CHANGE_MS:
-        placed.retry_ms = placed.changed_ms + STOP_CHANGE_MS
+    if entry is not None and state.at_ms - placed.changed_ms < state.wall(STOP_CHANGE_MS):
+        placed.retry_ms = placed.changed_ms + state.wall(STOP_CHANGE_MS)
         return []
     commands: list[Effect] = []
     for stop, remaining in differing:
@@ -225,7 +225,7 @@ def _cancel(state: State, *orders: Order | None) -> list[Effect]:
             continue
         if order.cancels:
             placed = state.lane_orders[order.instrument]
-            again_ms = order.cancel_ms + _backoff_ms(order.cancels)
+            again_ms = order.cancel_ms + state.wall(_backoff_ms(order.cancels))
             if state.at_ms < again_ms:
                 placed.retry_ms = min(placed.retry_ms or again_ms, again_ms)
                 continue
@@ -251,9 +251,9 @@ def forget(state: State, order: Order) -> list[Effect]:
         return []
     if order.seq > placed.failed_seq:  # orders that were sent together fail once
         placed.failures, placed.failed_seq = placed.failures + 1, state.seq
-        placed.retry_ms = state.at_ms + _backoff_ms(placed.failures)
+        placed.retry_ms = state.at_ms + state.wall(_backoff_ms(placed.failures))
     if placed.failures > 1 and order.end_reason == "rejected":  # is what it sells still there?
-        state.account_due_ms = state.at_ms + RETRY_MS
+        state.account_due_ms = state.at_ms + state.wall(RETRY_MS)
     held = int(state.trade.book[order.instrument]["position_lots"])
     if held == 0:
         return []
@@ -299,7 +299,7 @@ def wake_ms(state: State) -> int:
         if not (placed.unprotected_ms or placed.retry_ms) or is_disputed(state, lane):
             continue
         if _is_unprotected(state, lane):
-            due.append(placed.unprotected_ms + UNPROTECTED_MS_MAX)
+            due.append(placed.unprotected_ms + state.wall(UNPROTECTED_MS_MAX))
         if placed.retry_ms:  # passed, too: whatever came at that moment was for another lane
             due.append(placed.retry_ms)
     if state.account_due_ms:

@@ -272,15 +272,16 @@ def due_ms(order: Order, traits: VenueTraits) -> int:
     if not (traits.answer_ms or traits.fill_ms):
         return 0
     due: list[int] = []
-    if traits.answer_ms:
+    answer_ms, fill_ms = traits.answer_ms * traits.speed, traits.fill_ms * traits.speed
+    if answer_ms:
         if order.life is Life.INTENDED:
-            due.append(order.sent_ms + traits.answer_ms)
+            due.append(order.sent_ms + answer_ms)
         if order.cancel is Request.SENT:
-            due.append(order.cancel_ms + traits.answer_ms)
+            due.append(order.cancel_ms + answer_ms)
         if order.amend is Request.SENT:
-            due.append(order.amend_ms + traits.answer_ms)
-    if traits.fill_ms and order.kind != "stop" and order.life is Life.WORKING:
-        due.append(order.reported_ms + traits.fill_ms)
+            due.append(order.amend_ms + answer_ms)
+    if fill_ms and order.kind != "stop" and order.life is Life.WORKING:
+        due.append(order.reported_ms + fill_ms)
     return min(due, default=0)
 
 

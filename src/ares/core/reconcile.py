@@ -134,7 +134,7 @@ def _on_open(state: State, order: Order, event: Report) -> list[Effect]:
 def _absent(state: State, order: Order, event: OrderAbsent) -> list[Effect]:
     """Count a look-up that did not find an order; enough of them prove that it never arrived."""
     traits = state.setup.traits
-    late_ms = order.send_by_ms + traits.absence_margin_ms
+    late_ms = order.send_by_ms + state.wall(traits.absence_margin_ms)
     if not event.complete or not order.doubt_ms or event.venue_ms <= late_ms:
         return []
     if order.counted == order.lookups:  # the same answer again
@@ -221,7 +221,7 @@ def on_time(state: State) -> list[Effect]:
     effects = ask_due(state)
     for lane, placed in enumerate(state.lane_orders):
         unprotected = placed.unprotected_ms
-        if (unprotected and state.at_ms - unprotected >= UNPROTECTED_MS_MAX) or (
+        if (unprotected and state.at_ms - unprotected >= state.wall(UNPROTECTED_MS_MAX)) or (
             0 < placed.retry_ms <= state.at_ms
         ):
             effects += work(state, lane)
@@ -241,9 +241,9 @@ def ask_due(state: State) -> list[Effect]:
             head = (order.client_id, order.instrument, state.at_ms)
             commands.append(OrderMoved(*head, "unknown"))
         wait_ms = min(ASK_MS_MAX, ASK_MS * 2 ** min(order.lookups, 16))
-        order.ask_ms, order.lookups = state.at_ms + wait_ms, order.lookups + 1
+        order.ask_ms, order.lookups = state.at_ms + state.wall(wait_ms), order.lookups + 1
         commands.append(QueryOrder(order.client_id, order.instrument))
-        if state.at_ms - order.doubt_ms >= DOUBT_MS_MAX:
+        if state.at_ms - order.doubt_ms >= state.wall(DOUBT_MS_MAX):
             i = order.instrument % state.setup.n_instruments
             needs_person = not state.setup.traits.proves_absence
             commands += halt(state, i, BY_DOUBT, needs_person=needs_person)
@@ -339,7 +339,7 @@ def ask_account(state: State) -> list[Effect]:
     traits = state.setup.traits
     is_urgent = state.reconciling or any(state.mismatch_ms)
     wait_ms = traits.answer_ms if is_urgent else traits.account_ms
-    state.account_due_ms = state.at_ms + wait_ms if wait_ms else 0
+    state.account_due_ms = state.at_ms + state.wall(wait_ms) if wait_ms else 0
     return [AskAccount(state.at_ms)]
 
 
@@ -363,7 +363,7 @@ def on_account(state: State, event: AccountSeen) -> list[Effect]:
     began, state.reconciling = state.reconciling, False
     effects += _started(state)
     if began:
-        account_ms = state.setup.traits.account_ms
+        account_ms = state.wall(state.setup.traits.account_ms)
         if not any(state.mismatch_ms):
             state.account_due_ms = state.at_ms + account_ms if account_ms else 0
         _begin_protection(state)

@@ -103,7 +103,7 @@ class State:
                ``AccountSeen``. mismatch_ms: since when balances differ; 0: they do not.
     ledger_ms : when an execution was last booked. account_due_ms: when balances are compared next.
     strange_execs : executions of orders that are not ours, and when they were reported.
-    venue_ahead_ms : what the venue's clock shows beyond ``at_ms``.
+    venue_ahead_ms : what the venue's clock shows beyond ``at_ms``, in wall time.
     answers  : to the newest commands of people, by id.
     rule_changes : the kernel's rules that people changed while the engine ran, by name;
                config_version: how often. The others are those of the setup.
@@ -176,6 +176,10 @@ class State:
     price_scale: F64
     weights: tuple[F64, ...]
     scratch: Scratch = field(repr=False)
+
+    def wall(self, ms: int) -> int:
+        """Return a time of the wall clock as the engine's, which runs faster in a rehearsal."""
+        return ms * self.setup.traits.speed
 
 
 def bind_calls(state: State) -> LiveCalls:

@@ -6,7 +6,8 @@ import msgspec
 
 
 class VenueTraits(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Times and abilities that the order machine counts on. Times in milliseconds, 0: never.
+    """Times and abilities that the order machine counts on. Times in milliseconds of the wall
+    clock, 0: never.
 
     amends_stops   : a resting stop can be changed in place.
     proves_absence : an order that two complete look-ups do not find after its deadline (plus
@@ -15,6 +16,8 @@ class VenueTraits(msgspec.Struct, frozen=True, omit_defaults=True):
     answer_ms      : without an answer for so long, the outcome of a command is unknown.
     fill_ms        : an immediate order that is open for so long is looked up.
     account_ms     : balances and open orders are compared this often.
+    speed          : engine time that passes in a unit of wall time: of a rehearsal on stored
+                     candles that are served faster than they were.
     """
 
     amends_stops: bool = False
@@ -24,6 +27,7 @@ class VenueTraits(msgspec.Struct, frozen=True, omit_defaults=True):
     answer_ms: int = 0
     fill_ms: int = 0
     account_ms: int = 0
+    speed: int = 1
 
 
 SIMULATED = VenueTraits()

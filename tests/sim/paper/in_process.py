@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 
 from tests.runtime.engine.virtual_time import VirtualLoop
 
-from ares.bootstrap.paper import PAPER, PaperRequest, PaperStart, _Paper
+from ares.bootstrap.paper import PAPER, PaperStart, _RealTime
+from ares.bootstrap.real_time_plan import PaperRequest
 from ares.bootstrap.venue_feed import assembler_of
 from ares.config.workspace import Workspace
 from ares.core.state import State
@@ -30,7 +31,7 @@ MakeSource = Callable[[RunningClock, int, Deliver], MarketDataSource]
 SPEED = 60.0
 
 
-class _PaperOfSource(_Paper):
+class _RealTimeOfSource(_RealTime):
     make_source: MakeSource
 
     def _clock(self, at_ms: int, begin_ms: int = 0) -> RunningClock:
@@ -57,7 +58,7 @@ def rehearse(
     folder = workspace.journal_dir / PAPER
     lock, database = Lock(folder), open_database(workspace.db_url)
     try:
-        engine = _PaperOfSource(workspace, request, database, folder, say)
+        engine = _RealTimeOfSource(workspace, request, database, folder, say)
         engine.make_source = make_source
         with asyncio.Runner(loop_factory=VirtualLoop) as runner:
             return runner.run(engine.run(started))

@@ -23,7 +23,8 @@ from tests.sim.paper.in_process import Deliver, rehearse
 from tests.sim.paper.market import Market, make_workspace
 from tests.sim.paper.processes import LEARNER, TABLES, children, command_of, descriptors, rss_mb
 
-from ares.bootstrap.paper import PAPER, PaperRequest, PaperStart
+from ares.bootstrap.paper import PAPER, PaperStart
+from ares.bootstrap.real_time_plan import PaperRequest
 from ares.config.workspace import Workspace
 from ares.core.snapshot import snapshot
 from ares.domain.events import BarsClosed, Effect, Event

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 import msgspec
@@ -15,12 +15,13 @@ from ares.core.snapshot import snapshot
 from ares.core.state import State
 from ares.domain.errors import UserError
 from ares.domain.events import SeriesPublished
-from ares.domain.instrument import Instrument
+from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.model import Ensemble
 from ares.domain.run import NO_END, ChallengerRules, RunInstrument, RunSetup
 from ares.domain.series import SentimentSpec, SeriesSpec, ValueSpec
 from ares.domain.timeframe import DAY_MS, Timeframe
 from ares.domain.utc import utc_text
+from ares.domain.venue import SIMULATED, VenueTraits
 from ares.kernel.bars import Bars
 from ares.kernel.ensemble import FRESH_INTERVALS
 from ares.kernel.features.columns import require_same_columns
@@ -97,6 +98,8 @@ def plan_run(
     challenger_rules: ChallengerRules | None = None,
     series: Sequence[SeriesSpec] = (),
     history: SeriesHistory = NO_HISTORY,
+    spec_of: Callable[[Instrument], InstrumentSpec] | None = None,
+    traits: VenueTraits = SIMULATED,
 ) -> RunPlan:
     """Return the plan of a run over stored candles, not yet ``named``.
 
@@ -106,6 +109,8 @@ def plan_run(
     challenger_rules : how ensembles change slots by themselves; None: they do not.
     series  : external series of the run's models.
     history : of each, in lanes as the choices are, all that is known by the window's end.
+    spec_of : the grid of an instrument at its venue; None: that of the stored candles.
+    traits  : of the venue.
 
     Raises UserError where there is nothing to run on, or with.
     """
@@ -115,7 +120,7 @@ def plan_run(
     first_ms, end_ms = (_midnight(from_ms - 1), from_ms) if to_ms is None else (from_ms, to_ms)
     bases = [base_bars(store, key, _midnight(first_ms), end_ms)[0] for key in keys]
     warm_ms, bars = _feed_bars(store, keys, bases, timeframes, from_ms, end_ms)
-    instruments = _lanes(store, choices, bases, challenger_lanes, user)
+    instruments = _lanes(spec_of or store.spec, choices, bases, challenger_lanes, user)
     setup = RunSetup(
         environment="",
         instruments=instruments,
@@ -133,6 +138,7 @@ def plan_run(
         challenger_rules=challenger_rules,
         sentiment=next((spec for spec in series if isinstance(spec, SentimentSpec)), None),
         value_series=tuple(spec for spec in series if isinstance(spec, ValueSpec)),
+        traits=traits,
     )
     feed, state = _feed(setup, bars), new_state(setup)
     warm_features(state, store, keys, reference, warm_ms)
@@ -149,7 +155,7 @@ def _warm_plan(state: State, feed: BarPanel, history: SeriesHistory) -> RunPlan:
 
 
 def _lanes(
-    store: CandleStore,
+    spec_of: Callable[[Instrument], InstrumentSpec],
     choices: Sequence[SlotChoice],
     bases: Sequence[Timeframe],
     challenger_lanes: bool,
@@ -164,7 +170,7 @@ def _lanes(
         if choice.ensemble is not None:
             subject = f"the ensemble of {choice.instrument.key}"
             require_same_columns(subject, (), choice.ensemble.features_hash, user)
-        spec = store.spec(choice.instrument)
+        spec = spec_of(choice.instrument)
         lanes.append(
             RunInstrument(spec, base.ms, choice.ensemble, choice.is_champion, choice.previous)
         )

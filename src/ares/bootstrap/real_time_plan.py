@@ -1,0 +1,133 @@
+"""The plan of a run in real time that begins: its instruments, models, rules and venue."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from ares.config.workspace import Workspace
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from ares.core.state import State
+    from ares.domain.instrument import Instrument, InstrumentSpec
+    from ares.domain.venue import VenueTraits
+    from ares.kernel.features.user import UserFeatures
+    from ares.ports import Clock
+    from ares.runtime.engine.clocks import RunningClock
+    from ares.runtime.engine.plan import RunPlan
+    from ares.runtime.engine.venue_engine import RunningVenue
+    from ares.store.candles import CandleStore
+
+
+@dataclass(frozen=True, slots=True)
+class PaperRequest:
+    """The request of ``ares run --env paper``; None leaves it to the settings.
+
+    symbols : symbols or keys, of a run that begins.
+    stored  : the feed is stored candles, from ``from_ms`` (default: two weeks before their end) to
+              ``to_ms``, at ``speed``.
+    address : scheme and host of another server with the venue's API: a rehearsal.
+    """
+
+    symbols: tuple[str, ...] | None = None
+    stored: bool = False
+    from_ms: int | None = None
+    to_ms: int | None = None
+    speed: float = 1.0
+    learn: bool = False
+    address: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VenueAccount:
+    """An account at a venue outside this process, which an environment trades.
+
+    spec_of : the venue's grid and smallest order of an instrument.
+    connect : returns the venue of a state; the engine runs it.
+    """
+
+    traits: VenueTraits
+    spec_of: Callable[[Instrument], InstrumentSpec]
+    connect: Callable[[State, RunningClock, Callable[[str], None]], RunningVenue]
+
+
+def plan_of(
+    workspace: Workspace,
+    database: Engine,
+    request: PaperRequest,
+    environment: str,
+    account: VenueAccount | None,
+    own: UserFeatures | None,
+    clock: Clock,
+) -> tuple[RunPlan, list[str]]:
+    """Return the plan of a run that begins, and remarks on it.
+
+    own : the user's own features. clock: of its feed.
+    """
+    import msgspec
+
+    from ares.bootstrap import run_choices as chosen
+    from ares.bootstrap.runs import require_currency, rules_of
+    from ares.bootstrap.trade_rules import challenger_rules_of, run_rules
+    from ares.bootstrap.training import configured_instruments
+    from ares.domain.venue import SIMULATED
+    from ares.observe.user_features_check import require_no_leak
+    from ares.runtime.engine.plan import named, plan_run
+    from ares.runtime.training.instrument_selection import instruments_of
+    from ares.store.candles import CandleStore
+    from ares.store.series import series_history
+
+    settings = workspace.settings
+    store = CandleStore(database, workspace.cache_dir)
+    keys, left_out = instruments_of(store, configured_instruments(settings), request.symbols)
+    from_ms = _first_ms(store, request, keys, clock)
+    choices, remarks = chosen.choices_of(workspace, keys, own, environment)
+    user = chosen.features_of(workspace, choices, own)
+    cards = chosen.cards_of(workspace, choices)
+    reference = chosen.reference_of(settings, store, cards)
+    if reference is not None and reference not in keys:
+        choices.append(chosen.without_model(reference))
+    require_currency(choices, settings.account.currency)
+    require_no_leak(user, store, keys, settings.weights, from_ms)
+    series = chosen.series_of(settings, database, cards, request.learn)
+    instruments = [choice.instrument for choice in choices]
+    history = series_history(database, series, instruments, from_ms)
+    remarks += chosen.missing_in_window(series, history, from_ms)
+    plan = plan_run(
+        store, choices, list(settings.weights), reference,
+        from_ms=from_ms, to_ms=None, cash_quote=settings.account.capital_quote,
+        rules=rules_of(settings),
+        validation_discount=settings.continuous_learning.confidence.validation_discount,
+        settings_hash=settings.hash, user=user,
+        challenger_lanes=request.learn, challenger_rules=challenger_rules_of(settings),
+        series=series, history=history,
+        spec_of=None if account is None else account.spec_of,
+        traits=SIMULATED if account is None else account.traits,
+    )  # fmt: skip
+    setup = msgspec.structs.replace(plan.setup, rules=run_rules(settings))
+    plan = named(replace(plan, setup=setup), environment, str(workspace.root), secrets.token_hex(8))
+    return plan, [*left_out, *remarks]
+
+
+def _first_ms(
+    store: CandleStore,
+    request: PaperRequest,
+    keys: Sequence[Instrument],
+    clock: Clock,
+) -> int:
+    """Return the instant from which a new run trades."""
+    from ares.bootstrap.runs import DEFAULT_DAYS
+    from ares.domain.timeframe import MINUTE_MS
+    from ares.runtime.engine.plan import default_window
+
+    if request.from_ms is not None:
+        return request.from_ms
+    begin_ms, end_ms = default_window(store, keys, DEFAULT_DAYS)
+    if request.stored:
+        return begin_ms
+    # What the venue has since the newest stored candle is caught up by the feed.
+    return min(end_ms, clock.now_ms() // MINUTE_MS * MINUTE_MS)
