@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
+from ares.config.variables import variables
 from ares.domain.errors import UserError
 
 PREFIX = "TIMESCALE_"
@@ -21,7 +22,7 @@ def timescale_url(dotenv: Path, environ: Mapping[str, str]) -> str | None:
     >>> timescale_url(Path("none"), names)
     'postgresql://a:p%40@db:5432/ares'
     """
-    found = {**_variables(dotenv), **{k: v for k, v in environ.items() if k.startswith(PREFIX)}}
+    found = variables(dotenv, environ, PREFIX)
     host, port, user, password, name = (found.get(PREFIX + each, "").strip() for each in NAMES)
     if not host:
         return None
@@ -31,12 +32,3 @@ def timescale_url(dotenv: Path, environ: Mapping[str, str]) -> str | None:
     return (
         f"postgresql://{login}{'@' if login else ''}{host}:{port or 5432}/{quote(name or 'ares')}"
     )
-
-
-def _variables(path: Path) -> dict[str, str]:
-    if not path.is_file():
-        return {}
-    from dotenv import dotenv_values
-
-    found = dotenv_values(path, interpolate=False)
-    return {name: value or "" for name, value in found.items() if name.startswith(PREFIX)}

@@ -3,12 +3,38 @@
 from __future__ import annotations
 
 import hashlib
+import re
 
 import msgspec
 
 from ares.domain.trial import Trial
 
 ENVIRONMENTS = ("history", "paper", "live")
+
+_REHEARSAL = re.compile(r"rehearsal/[a-z0-9][a-z0-9_-]{0,30}")
+
+
+def is_rehearsal(environment: str) -> bool:
+    """Return whether an environment is live against a server of one's own, or a sandbox.
+
+    >>> [is_rehearsal(name) for name in ("rehearsal/kraken", "rehearsal/", "live")]
+    [True, False, False]
+    """
+    return _REHEARSAL.fullmatch(environment) is not None
+
+
+def is_environment(name: str) -> bool:
+    """Return whether a champion may be of this environment."""
+    return name in ENVIRONMENTS or is_rehearsal(name)
+
+
+def slots_of(environment: str) -> str:
+    """Return whose champions an environment has: all history runs have those of ``history``.
+
+    >>> [slots_of(name) for name in ("history/may", "paper", "rehearsal/kraken")]
+    ['history', 'paper', 'rehearsal/kraken']
+    """
+    return "history" if environment.startswith("history/") else environment
 
 
 class VerdictBasis(msgspec.Struct, frozen=True):

@@ -151,6 +151,19 @@ def test_force_needs_a_reason_is_recorded_and_is_refused_in_live(world: World) -
     ]
 
 
+def test_a_rehearsal_has_champions_of_its_own(world: World) -> None:
+    (one,) = world.force(world.refit, "rehearsal/kraken").promoted
+    assert one.environment == "rehearsal/kraken"
+    registry = read_registry(world.workspace.journal_dir)
+    assert registry.champion_in(world.refit) == ["rehearsal/kraken"]
+    assert registry.environments == ("history", "paper", "live", "rehearsal/kraken")
+    for other in ("rehearsal/binance", "live", "paper", "history/may"):
+        assert not registry.champions(other)
+    for wrong in ("rehearsal", "rehearsal/", "rehearsal/../live", "rehearsal/A"):
+        with pytest.raises(UserError, match="unknown environment"):
+            world.force(world.refit, wrong)
+
+
 def test_the_newest_of_every_instrument_is_the_default(world: World) -> None:
     world.let_pass(world.other)
     outcome = world.promote(None)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from ares.adapters.model_store import ModelStore, StoredModels
 from ares.domain.model import Ensemble
-from ares.domain.model_life import ENVIRONMENTS
 from ares.domain.package import Package
 from ares.runtime.registry.model_journal import read_registry
 from ares.runtime.registry.paths import ModelPaths
@@ -42,7 +41,7 @@ def missing_champions(stored: StoredModels, registry: RegistryState) -> list[str
     return [
         f"{champion[:12]} is champion of {instrument} in {environment}, and is not stored here: "
         "restore it from an export (`ares models import FILE.zip`)"
-        for environment in ENVIRONMENTS
+        for environment in registry.environments
         for instrument, champion in registry.champions(environment).items()
         if champion not in hashes
     ]

@@ -9,7 +9,7 @@ from ares.adapters.model_store import ModelStore
 from ares.domain.errors import AresError, NothingToDo, UserError
 from ares.domain.instrument import is_called
 from ares.domain.model import Ensemble
-from ares.domain.model_life import ENVIRONMENTS, EnsemblePromoted
+from ares.domain.model_life import EnsemblePromoted
 from ares.runtime.lifecycle.promotion import (
     Config,
     PromotionResult,
@@ -117,7 +117,7 @@ def _champion_of(
         require_environment(environment)
     found = [
         (kind, key)
-        for kind in ([environment] if environment else ENVIRONMENTS)
+        for kind in ([environment] if environment else registry.environments)
         for key in registry.champions(kind)
         if symbol is None or is_called(key, symbol)
     ]

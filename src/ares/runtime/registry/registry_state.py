@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Literal, TypeVar
 
 from ares.domain.model_life import (
+    ENVIRONMENTS,
     EnsembleArchived,
     EnsemblePromoted,
     InstallCompleted,
@@ -16,6 +17,7 @@ from ares.domain.model_life import (
     Record,
     RequestRefused,
     VerdictRecorded,
+    slots_of,
 )
 from ares.domain.trial import Trial
 
@@ -77,12 +79,17 @@ class RegistryState:
 
     def champions(self, environment: str) -> dict[str, str]:
         """Return the champion's ensemble hash by instrument key; of a run: those of its kind."""
-        kind = environment.partition("/")[0]
+        kind = slots_of(environment)
         return {
             instrument: promotion.ensemble_hash
             for (where, instrument), promotion in self._last_promotions.items()
             if where == kind and promotion.ensemble_hash
         }
+
+    @cached_property
+    def environments(self) -> tuple[str, ...]:
+        """Return the environments that may have a champion: the three, and every rehearsal."""
+        return tuple(dict.fromkeys((*ENVIRONMENTS, *(where for where, _ in self._last_promotions))))
 
     def champion(self, environment: str, instrument: str) -> str:
         """Return the champion's ensemble hash; empty: there is none."""

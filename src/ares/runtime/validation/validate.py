@@ -11,7 +11,7 @@ from ares.adapters.worker_pool import WorkerPool
 from ares.domain.errors import UserError
 from ares.domain.instrument import is_called
 from ares.domain.model import Ensemble
-from ares.domain.model_life import ENVIRONMENTS, VerdictBasis
+from ares.domain.model_life import ENVIRONMENTS, VerdictBasis, is_environment
 from ares.domain.package import Package
 from ares.domain.trial import ensemble_trial
 from ares.runtime.registry.model_journal import read_registry, record
@@ -69,9 +69,9 @@ def current_basis(
 
 def require_environment(environment: str) -> None:
     """Raise UserError where there is no such environment."""
-    if environment not in ENVIRONMENTS:
+    if not is_environment(environment):
         raise UserError(
-            f"unknown environment '{environment}': use one of {', '.join(ENVIRONMENTS)}"
+            f"unknown environment '{environment}': use {', '.join(ENVIRONMENTS)} or rehearsal/NAME"
         )
 
 
