@@ -92,6 +92,7 @@ class World:
         self.calm = False
         self.commands = 0
         self.at_crash: tuple[int, bytes] | None = None
+        self.unsure_limit: list[int] | None = None  # of an upgrade that was cut off
         self.epochs = 0
         self.promises = Promises(self)
         self.counts: Counter[str] = Counter()
@@ -255,8 +256,10 @@ class World:
             self._save(setup, is_kept=True)
         except (Crash, ExternalError):  # in the middle of it: the new version starts all the same
             self.counts["upgrades cut off"] += 1
+            self.unsure_limit = order_lots_max_of(setup)
             self._on_crash()
         else:
+            self.unsure_limit = None
             self.venue.limit(order_lots_max_of(setup))
             self._end()
         finally:
@@ -284,6 +287,9 @@ class World:
         self.epochs += 1
         self.state = state = found.state
         self.saved_seq = state.seq
+        if self.unsure_limit is not None and order_lots_max_of(state.setup) == self.unsure_limit:
+            self.venue.limit(self.unsure_limit)  # its snapshot was whole: the limit has changed
+        self.unsure_limit = None
         self.inbox = deque()
         watchers: list[Watcher] = [
             self.promises.on_event,
