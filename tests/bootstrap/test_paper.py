@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,11 @@ from ares.bootstrap.paper import PaperStart, paper_run
 from ares.bootstrap.real_time_plan import PaperRequest
 from ares.bootstrap.replays import certify_run, restep_run
 from ares.config.workspace import Workspace
+from ares.core.orders import owner_of
 from ares.domain.errors import ExternalError, UserError
 from ares.domain.timeframe import HOUR_MS
 from ares.journal.lock import Lock
+from ares.journal.run import setup_of
 from ares.runtime.engine.heartbeat import read_heartbeat
 from ares.runtime.engine.live_run import LiveRun
 
@@ -45,6 +48,32 @@ def test_a_paper_run_is_continued_where_it_was_stopped_and_certified(workspace: 
     assert (certificate.mismatches, certificate.first) == (0, None)
     assert certificate.compared > 0
     assert restep_run(workspace, "paper").mismatches == 0
+
+
+def test_a_journal_that_came_from_a_backup_is_named_at_the_start(workspace: Workspace) -> None:
+    half = replace(REQUEST, to_ms=FROM_MS + 24 * HOUR_MS)
+    paper_run(workspace, half)
+    path = workspace.journal_dir / "paper" / "000001.journal"
+    backup = path.read_bytes()
+    paper_run(workspace, REQUEST)
+    path.write_bytes(backup)
+    starts: list[PaperStart] = []
+    end = paper_run(workspace, REQUEST, lambda start, _: starts.append(start))
+    (remark,) = [line for line in starts[0].remarks if "is not of this journal" in line]
+    assert "if the journal came from a backup" in remark
+    assert end.instants == 24
+    assert certify_run(workspace, "paper").mismatches == 0
+
+
+def test_order_ids_name_the_workspace_by_its_whole_path(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ARES_WORKSPACE may be a relative path, equal for many workspaces."""
+    monkeypatch.chdir(workspace.root)
+    paper_run(Workspace(Path()), REQUEST, lambda _, run: run.stop("a person"))
+    setup = setup_of(workspace.journal_dir / "paper")
+    assert setup is not None
+    assert setup.owner == owner_of(str(workspace.root.resolve()), "paper")
 
 
 def test_a_second_engine_is_refused(workspace: Workspace) -> None:

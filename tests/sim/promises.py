@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tests.sim.finding import Finding
 from tests.sim.slot_promises import SlotPromises
-from tests.sim.world_setup import NAKED_MS_MAX, RULES, N
+from tests.sim.world_setup import NAKED_MS_MAX, OWNER, N
 
-from ares.core.halts import ALL, BY_CLOCK, BY_DIFFERENCE, BY_UNKNOWN_ORDER, is_disputed
+from ares.core.halts import (
+    ALL,
+    BY_CLOCK,
+    BY_DIFFERENCE,
+    BY_REMOVAL,
+    BY_UNKNOWN_ORDER,
+    is_disputed,
+    scope_of,
+)
 from ares.core.orders import Life, Request
 from ares.core.pieces import PIECES_MAX
 from ares.core.reconcile import SKEW_MS_MAX
@@ -17,9 +26,16 @@ from ares.core.slot import lanes_of
 from ares.core.state import State
 from ares.domain.events import BarsClosed, Effect, Event
 from ares.domain.order_events import (
+    AccountSeen,
+    AmendOrder,
+    CancelOrder,
     CommandDone,
     CommandGiven,
     CommandRefused,
+    DifferenceFound,
+    OrderEnded,
+    OrderFilled,
+    StopMissing,
     SubmitOrder,
 )
 from ares.kernel.trade.layout import OPEN
@@ -28,20 +44,50 @@ if TYPE_CHECKING:
     from tests.sim.world import World
 
 
+@dataclass(slots=True)
+class Stood:
+    """How long something has been wrong while engine and venue worked.
+
+    counted_ms : so far; last_ms: of the newest look; counts: whether time counts from then on.
+    """
+
+    counted_ms: int = 0
+    last_ms: int = 0
+    counts: bool = False
+
+    def look(self, now_ms: int, *, is_wrong: bool, counts: bool) -> int:
+        """Return the time so far; it begins anew once nothing is wrong."""
+        self.counted_ms += now_ms - self.last_ms if self.counts else 0
+        if not is_wrong:
+            self.counted_ms = 0
+        self.last_ms, self.counts = now_ms, is_wrong and counts
+        return self.counted_ms
+
+
+def _is_refused(event: Event, effects: list[Effect]) -> bool:
+    """Return whether this is the venue's first word that it refuses a stop or an exit."""
+    is_first = any(isinstance(effect, StopMissing) for effect in effects)
+    return isinstance(event, OrderEnded) and event.reason == "rejected" and is_first
+
+
 class Promises:
     """Looks at a world after every event, and after everything that happens in it."""
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.naked_ms: list[int] = []
-        self.excess_ms: list[int] = []
+        self.naked: list[Stood] = []
+        self.excess: list[Stood] = []
+        self.answers: dict[str, CommandDone | CommandRefused] = {}
+        self.strange: set[str] = set()
         self.losses = self.invented = 0
         self.slots = SlotPromises(world)
 
     def begin(self, state: State) -> None:
         """Begin with the state of a start."""
-        self.naked_ms = [0] * len(state.slots)
-        self.excess_ms = [0] * len(state.slots)
+        self.naked = [Stood() for _ in state.slots]
+        self.excess = [Stood() for _ in state.slots]
+        self.answers = dict(state.answers)  # what was not durable was not done either
+        self.strange = set(state.strange_execs)
         self.slots.begin(state)
 
     def on_event(self, seq: int, event: Event, effects: list[Effect]) -> None:
@@ -59,8 +105,15 @@ class Promises:
         self.world.counts["pieces"] += sum(len(placed.pieces) for placed in state.lane_orders)
         if isinstance(event, CommandGiven):
             self._check_answer(seq, event, effects)
+        self._check_strangers(seq, event, effects)
+        if touched is not None and touched.kind == "exit" and _is_refused(event, effects):
+            self.naked[touched.instrument] = Stood()  # the venue takes no sale: from its answer on
         for effect in effects:
             self.world.counts[type(effect).__name__] += 1
+            if isinstance(effect, SubmitOrder | AmendOrder | CancelOrder) and is_disputed(
+                state, effect.instrument
+            ):
+                raise Finding(f"event {seq}: {effect} while a person must look")
             if isinstance(effect, SubmitOrder):
                 self._check_order(seq, effect)
                 if isinstance(event, BarsClosed):
@@ -73,12 +126,35 @@ class Promises:
             raise Finding(f"event {seq}: {event.kind} bars sent an order of kind {order.kind}")
 
     def _check_answer(self, seq: int, event: CommandGiven, effects: list[Effect]) -> None:
-        """A command gets one answer, and the state keeps it."""
+        """A command is carried out once and gets one answer, which the state keeps."""
+        known = self.answers.get(event.id)
+        if known is not None and effects != [known]:
+            raise Finding(f"event {seq}: command {event.id} is carried out again: {effects}")
         answers = [e for e in effects if isinstance(e, CommandDone | CommandRefused)]
         if len(answers) != 1 or self.world.state.answers.get(event.id) != answers[0]:
             raise Finding(f"event {seq}: command {event.verb} is answered with {answers}")
+        self.answers[event.id] = answers[0]
         if isinstance(answers[0], CommandDone):
             self.world.counts[f"{event.verb} done"] += 1
+
+    def _check_strangers(self, seq: int, event: Event, effects: list[Effect]) -> None:
+        """What is of no order in the journal is a difference, once; an open order with this
+        engine's own digits that it does not know stops everything until a person has looked.
+        """
+        state = self.world.state
+        known = state.orders.keys() | state.ended.keys()
+        if isinstance(event, OrderFilled) and event.client_id not in known:
+            key = f"{event.client_id}/{event.exec_id}"
+            n = sum(isinstance(effect, DifferenceFound) for effect in effects)
+            if n != (key not in self.strange):
+                raise Finding(f"event {seq}: execution {key} of nobody is {n} differences")
+            self.strange.add(key)
+        if not (isinstance(event, AccountSeen) and event.complete):
+            return
+        owned = [id_ for id_ in event.open_ids if id_.startswith(OWNER) and id_ not in known]
+        halted = any(h.reason == BY_UNKNOWN_ORDER for h in state.halts)
+        if owned and not halted and event.as_of_ms >= state.ledger_ms:
+            raise Finding(f"event {seq}: unknown orders of our own are open, and no halt stands")
 
     def _check_order(self, seq: int, order: SubmitOrder) -> None:
         state = self.world.state
@@ -97,8 +173,9 @@ class Promises:
         status = account["breaker_status"].tolist()
         if OPEN in status:
             raise Finding(f"event {seq}: an entry while a breaker is open")
-        if int(account["gross"]) > 1.001 * RULES.exposure_max * int(account["equity"]) + 10**8:
-            raise Finding(f"event {seq}: gross exposure {account['gross']}")
+        most_units = float(state.params.rules[0]["exposure_max"]) * int(account["equity"])
+        if int(account["gross"]) > 1.001 * most_units + 10**8:
+            raise Finding(f"event {seq}: gross exposure {account['gross']}, allowed {most_units}")
 
     def check_venue(self) -> None:
         """The venue holds at most one entry in a lane, none of our orders that the engine takes as
@@ -123,7 +200,7 @@ class Promises:
                 self._for_sale(i) < min(held, self._most(i))
                 and self._free(i % N) >= self._held(i % N)  # else somebody took the coins
             )
-            stood_ms = self._stood_ms(self.naked_ms, i, is_naked)
+            stood_ms = self._stood_ms(self.naked[i], i, is_naked)
             if stood_ms > NAKED_MS_MAX:
                 raise Finding(f"no stop for {stood_ms} ms in lane {i}")
 
@@ -134,10 +211,10 @@ class Promises:
         for i in range(len(self.world.state.slots)):
             held, selling = int(self.world.state.trade.book[i]["position_lots"]), self._selling(i)
             is_excess = selling > held and not is_disputed(self.world.state, i)
-            if self._stood_ms(self.excess_ms, i, is_excess) > NAKED_MS_MAX:  # else nothing is sent
+            if self._stood_ms(self.excess[i], i, is_excess) > NAKED_MS_MAX:  # else nothing is sent
                 raise Finding(f"{selling} lots are for sale, {held} are held, in lane {i}")
 
-    def _stood_ms(self, since_ms: list[int], i: int, is_wrong: bool) -> int:
+    def _stood_ms(self, stood: Stood, i: int, is_wrong: bool) -> int:
         """Return for how long something has been wrong in a lane while engine and venue worked."""
         world = self.world
         works = (
@@ -147,11 +224,7 @@ class Promises:
             and not world.state.reconciling
             and not self._is_excused(i)
         )
-        if not (is_wrong and works):
-            since_ms[i] = 0
-            return 0
-        since_ms[i] = since_ms[i] or world.schedule.now_ms
-        return world.schedule.now_ms - since_ms[i]
+        return stood.look(world.schedule.now_ms, is_wrong=is_wrong, counts=works)
 
     def _selling(self, i: int) -> int:
         """Return the lots that orders of a lane may still sell, as the engine knows them."""
@@ -216,6 +289,26 @@ class Promises:
             o.life is Life.INTENDED or o.doubt_ms or Request.SENT in (o.cancel, o.amend)
             for o in selling
         )
+
+    def check_waiting(self) -> None:
+        """Minutes after the last fault, before a person has looked: exactly what needs one stands.
+
+        A halt that needs nobody has ended, but that of a clock that is still wrong; each difference
+        halts its instrument; no order is in doubt, but one that vanished.
+        """
+        state = self.world.state
+        for halt in state.halts:
+            is_clock = halt.reason == BY_CLOCK and abs(self.world.ahead_ms) > SKEW_MS_MAX
+            if not (halt.needs_person or halt.reason == BY_REMOVAL or is_clock):
+                raise Finding(f"a halt that needs nobody goes on: {halt}")
+        halted = {h.instrument for h in state.halts if h.reason == BY_DIFFERENCE}
+        named = {scope_of(state, difference.instrument) for difference in state.differences}
+        if halted != named:
+            raise Finding(f"differences stand in {named}, {halted} are halted for them")
+        vanished = {d.client_id for d in state.differences if d.kind == "vanished_order"}
+        doubts = [o.client_id for o in state.orders.values() if o.doubt_ms]
+        if not vanished.issuperset(doubts):
+            raise Finding(f"unknown outcomes are left without a person: {doubts}")
 
     def check_settled(self) -> None:
         """Once calm: no doubt, no halt, no difference, and the ledger is the venue's account."""

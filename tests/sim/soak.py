@@ -12,6 +12,7 @@ import json
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,15 @@ from tests.sim.finding import Finding
 from tests.sim.shrink import failure_of, shrink
 from tests.sim.world import World
 
+import ares
+from ares.domain.code_hash import folders_hash, source_hash
 from ares.runtime.engine.code_version import code_hashes
 
 HERE = Path(__file__).parent
+SOURCE = Path(ares.__file__).parent
+FOLDERS = ("journal", "sim", "runtime/engine")
+"""What a world runs of Ares beside the core, the kernel and the domain."""
+
 BATCH_EVENTS = 15_000
 """About so many events are run between two writes of the results."""
 
@@ -30,9 +37,11 @@ BATCH_EVENTS = 15_000
 def identity() -> str:
     """Return the hash of what a seed's run depends on: code by its meaning, worlds, versions."""
     digest = hashlib.sha256(json.dumps(code_hashes(), sort_keys=True).encode())
-    parts = [*sorted(HERE.glob("*.py")), *sorted((HERE.parents[1] / "src/ares/sim").glob("*.py"))]
-    locks = sorted(HERE.parents[1].glob("requirements/*.lock"))
-    for path in (*parts, *locks):
+    digest.update(folders_hash(SOURCE, FOLDERS).encode())
+    worlds = (path for path in HERE.glob("*.py") if not path.name.startswith("test_"))
+    for path in sorted(worlds):
+        digest.update(f"{path.name} {source_hash(path.read_bytes())}".encode())
+    for path in sorted(HERE.parents[1].glob("requirements/*.lock")):
         digest.update(path.read_bytes())
     digest.update(sys.version.encode())
     return digest.hexdigest()[:16]
@@ -70,7 +79,7 @@ def run_batch(seeds: range, n_events: int) -> tuple[dict[str, int], list[dict[st
     return dict(counts), broken
 
 
-def main() -> int:
+def main(words: Sequence[str] | None = None) -> int:
     """Run batches until the time is over or all seeds are done; 1: a promise was broken."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=100_000)
@@ -78,7 +87,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--results", type=Path, default=Path("build/soak.json"))
-    chosen = parser.parse_args()
+    chosen = parser.parse_args(words)
     key = f"{identity()}/{chosen.events}"
     known = json.loads(chosen.results.read_text()) if chosen.results.exists() else {}
     record = known.setdefault(key, {"next": 0, "counts": {}, "broken": []})

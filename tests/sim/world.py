@@ -139,11 +139,14 @@ class World:
         """End the faults; an operator settles what stands; everything must come to rest."""
         self.calm = True
         self.chance.calm()
-        until_ms = self.schedule.now_ms + CALM_MS
-        while self.schedule.now_ms < until_ms:
-            self._advance()
-            if self.schedule.now_ms > until_ms - CALM_MS // 2:
-                self._operate()
+        for is_operated in (False, True):
+            until_ms = self.schedule.now_ms + CALM_MS // 2
+            while self.schedule.now_ms < until_ms:
+                self._advance()
+                if is_operated:
+                    self._operate()
+            if not is_operated:
+                self.promises.check_waiting()
         self.market.is_closed = True  # what is on its way arrives
         until_ms = self.schedule.now_ms + CALM_MS // 2
         while self.schedule.now_ms < until_ms:

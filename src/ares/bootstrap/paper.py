@@ -194,8 +194,7 @@ class _RealTime:
             recovered = recovery.start(setup, snapshot(plan.state))
         else:
             recovered = recovery.resume(setup, changed=self._changed(setup))
-            if recovered.upgrade is not None:
-                self._remarks.append(recovered.upgrade.remark)
+            self._remarks += recovered.remarks
         swap.load_all(recovered.state)
         return plan is not None, _Recovered(recovered, models, swap, code_hashes(own))
 

@@ -109,7 +109,8 @@ def plan_of(
         traits=SIMULATED if account is None else account.traits,
     )  # fmt: skip
     setup = msgspec.structs.replace(plan.setup, rules=run_rules(settings))
-    plan = named(replace(plan, setup=setup), environment, str(workspace.root), secrets.token_hex(8))
+    root = str(workspace.root.resolve())
+    plan = named(replace(plan, setup=setup), environment, root, secrets.token_hex(8))
     return plan, [*left_out, *remarks]
 
 

@@ -145,8 +145,11 @@ def test_snapshots_and_rows_ahead_of_the_journal_are_not_believed(
     world.run(folder, database, plan, stopped=world.stop_after(150), snapshot_events=40)
     backup = (folder / "000001.journal").read_bytes()
     world.run(folder, database, plan, stopped=world.stop_after(150), snapshot_events=40)
+    newest = load_snapshot(folder)
     (folder / "000001.journal").write_bytes(backup)
-    world.run(folder, database, plan)
+    end = world.run(folder, database, plan)
+    assert newest is not None
+    assert any(f"event {newest.seq} is not of this journal" in line for line in end.remarks)
     assert world.story(folder) == done.story
     assert world.tables(database) == done.tables
 

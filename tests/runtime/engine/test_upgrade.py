@@ -93,7 +93,8 @@ def test_after_a_crash_facts_are_folded_and_what_restarts_is_reported(
     crash(world, folder)
     if snapshots == "none":
         shutil.rmtree(folder / "snapshots")
-    (remark,) = world.run(folder, database, plan, stopped=lambda: True).remarks
+    *foreign, remark = world.run(folder, database, plan, stopped=lambda: True).remarks
+    assert len(foreign) == (snapshots == "some")  # that of the stop, which the journal has not
     assert VIRTUAL_TRADES in remark
     assert CONFIDENCE in remark
     started = next(e.event for e in entries(folder) if isinstance(e.event, EngineStarted))

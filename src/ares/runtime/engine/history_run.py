@@ -171,7 +171,7 @@ class _HistoryRun:
         self._prefetch, self._swap = prefetch, swap
         self._learner, self._options, self._timing = learner, options, timing
         self._state, self._tables = recovered.state, tables
-        self._unanswered, self._upgrade = recovered.unanswered, recovered.upgrade
+        self._recovered, self._unanswered = recovered, recovered.unanswered
         self._hashes = recovered.hashes
         self._learns = not isinstance(learner, NoLearner)
         self._swap.load_all(self._state)
@@ -242,7 +242,7 @@ class _HistoryRun:
             self._timing.feeding_s,
             self._timing.code_s,
             self._timing.waited_s,
-            (*(() if self._upgrade is None else (self._upgrade.remark,)), *filter(None, [remark])),
+            (*self._recovered.remarks, *filter(None, [remark])),
         )
 
     def _begin(self, journaled: RunSetup | None, hashes: dict[str, str]) -> None:
@@ -259,7 +259,8 @@ class _HistoryRun:
             self._loop.process(RunStarted(self._plan.setup))
         elif state.now_ms < int(self._plan.feed.close_ms[-1]):
             nonce = nonce_after(journaled.nonce, state.seq)
-            restarted = () if self._upgrade is None else self._upgrade.restarted
+            upgrade = self._recovered.upgrade
+            restarted = () if upgrade is None else upgrade.restarted
             self._hashes = hashes
             self._loop.process(EngineStarted(hashes, state.seq, nonce, restarted))
 

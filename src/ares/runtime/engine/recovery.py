@@ -22,7 +22,7 @@ from ares.domain.model import Ensemble
 from ares.domain.model_events import ModelPublished
 from ares.domain.run import RunSetup
 from ares.journal.disk import OS_DISK, Disk
-from ares.journal.log import START, Position
+from ares.journal.log import START, Position, contains
 from ares.journal.run import JournalEntry, RunReader, encode_effects
 from ares.journal.snapshots import (
     StoredSnapshot,
@@ -62,6 +62,7 @@ class RecoveredRun:
     unanswered : the last event, where a crash came before its effects were journaled.
     upgrade    : how the state of another version was taken over; None: it was of this one.
     hashes     : of the code in the newest epoch; None: neither snapshot nor tail says.
+    foreign_seq : of a newer snapshot that is not of this journal; 0: there was none.
     """
 
     state: State
@@ -70,6 +71,19 @@ class RecoveredRun:
     unanswered: JournalEntry | None = None
     upgrade: Upgrade | None = None
     hashes: dict[str, str] | None = None
+    foreign_seq: int = 0
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Return what a person should know of this start, a line each."""
+        remarks = () if self.upgrade is None else (self.upgrade.remark,)
+        if not self.foreign_seq:
+            return remarks
+        foreign = (
+            f"a snapshot of event {self.foreign_seq} is not of this journal and was passed over:"
+            " if the journal came from a backup, what was done since then is unknown here"
+        )
+        return (foreign, *remarks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +145,11 @@ class Recovery:
         Raises ExternalError where the tail is damaged or does not reproduce, or where no snapshot
         can be used.
         """
-        found = anchored_snapshot(self.folder, disk=self.disk)
+        newest = load_snapshot(self.folder, disk=self.disk)
+        found = newest
+        if newest is not None and not contains(self.folder, newest.anchor, self.disk):
+            found = anchored_snapshot(self.folder, disk=self.disk)
+        foreign_seq = newest.seq if newest is not None and newest is not found else 0
         if found is None:
             found = self._first(setup, first_state)
         upgrade = Upgrade(changed, self.models) if changed else None
@@ -154,7 +172,9 @@ class Recovery:
                 self.folder, state.seq, snapshot(state), tail.answered_end, state.setup,
                 self.disk, tail.hashes, is_kept=True, restarted=upgrade.restarted,
             )  # fmt: skip
-        return RecoveredRun(state, tail.end, start.anchor, tail.unanswered, upgrade, tail.hashes)
+        return RecoveredRun(
+            state, tail.end, start.anchor, tail.unanswered, upgrade, tail.hashes, foreign_seq
+        )
 
     def _first(self, setup: RunSetup, first_state: bytes | None) -> StoredSnapshot:
         if first_state is None:
