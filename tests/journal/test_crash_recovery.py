@@ -224,6 +224,48 @@ def test_a_full_disk_at_every_write() -> None:
         check(run)
 
 
+def failing(at: int, operations: tuple[str, ...], fault: dict[str, int | bool]) -> MemoryDisk:
+    """Return a disk that has a fault from the n-th of some operations on."""
+    left = iter(range(at))
+
+    def before(operation: str, _path: Path) -> None:
+        if operation in operations and next(left, None) is None:
+            for name, value in fault.items():
+                setattr(disk, name, value)
+
+    disk = MemoryDisk(before)
+    return disk
+
+
+@pytest.mark.parametrize(
+    ("names", "fault"),
+    [
+        (("write", "append"), {"room": 0}),
+        (("write", "append"), {"room": 11}),
+        (("sync", "sync_folder"), {"broken": True}),
+    ],
+    ids=["full", "full after some bytes", "a sync fails"],
+)
+def test_a_disk_that_fails_at_every_operation(
+    names: tuple[str, ...], fault: dict[str, int | bool]
+) -> None:
+    """The engine ends with one line, and goes on once the disk works again."""
+    done: list[str] = []
+    Run(MemoryDisk(lambda operation, _path: done.append(operation))).go()
+    n = sum(operation in names for operation in done)
+    assert n > 20
+    draw = Random(2)
+    for at in range(n):
+        run = Run(failing(at, names, fault))
+        with pytest.raises(ExternalError, match="cannot write") as raised:
+            run.go()
+        assert "\n" not in str(raised.value)
+        if draw.random() < 0.5:
+            run.disk.crash(draw)
+        run.disk.room, run.disk.broken = None, False
+        check(run)
+
+
 def flipped() -> Iterator[tuple[MemoryDisk, Path, int]]:
     for k in range(0, 400, 13):
         disk = MemoryDisk()
