@@ -94,7 +94,7 @@ def a_start_that_forgets(patch: Patch) -> None:
 
 @breaks("cash: ledger")
 def an_execution_that_counts_twice(patch: Patch) -> None:
-    count: Callable[..., Booking] = ledger.execute
+    count: Callable[..., Booking] = orders.execute
 
     def again(order: Order, exec_id: str, lots: int) -> Booking:
         if exec_id in order.exec_ids and abs(order.filled_lots) < abs(order.lots):
