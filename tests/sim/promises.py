@@ -105,7 +105,7 @@ class Promises:
         self.world.counts["pieces"] += sum(len(placed.pieces) for placed in state.lane_orders)
         if isinstance(event, CommandGiven):
             self._check_answer(seq, event, effects)
-        self._check_strangers(seq, event, effects)
+        self._check_unknown(seq, event, effects)
         if touched is not None and touched.kind == "exit" and _is_refused(event, effects):
             self.naked[touched.instrument] = Stood()  # the venue takes no sale: from its answer on
         for effect in effects:
@@ -137,7 +137,7 @@ class Promises:
         if isinstance(answers[0], CommandDone):
             self.world.counts[f"{event.verb} done"] += 1
 
-    def _check_strangers(self, seq: int, event: Event, effects: list[Effect]) -> None:
+    def _check_unknown(self, seq: int, event: Event, effects: list[Effect]) -> None:
         """What is of no order in the journal is a difference, once; an open order with this
         engine's own digits that it does not know stops everything until a person has looked.
         """
