@@ -9,6 +9,7 @@ DECLARATIONS = {
     *("ports", "domain/feed_events", "domain/order_events", "domain/venue"),
     *("kernel/trade/layout", "runtime/registry/paths", "cli/computed"),
     *("store/columns", "store/projected_tables", "store/schema"),
+    *("venues/alpaca", "venues/answers", "venues/binance", "venues/declared", "venues/kraken"),
     *("runtime/deploy/plan", "runtime/deploy/policy", "runtime/training/training_rules"),
 }
 """Structs, columns, texts: what they hold is tested where it is used, and by their types."""

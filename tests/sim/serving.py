@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from ares.adapters.ccxt_setup import prepare
 from ares.domain.timeframe import MINUTE_MS
 from ares.kernel.bars import Bars
 from ares.sim.serve.binance import Binance
@@ -22,6 +21,7 @@ from ares.sim.serve.kraken import Kraken
 from ares.sim.serve.market import SimMarket
 from ares.sim.serve.server import MarketServer
 from ares.sim.serve.venue import SimVenue
+from ares.venues.ccxt_setup import prepare
 
 FROM_MS = 1_700_006_400_000  # 2023-11-15 00:00
 N_BARS = 3_000

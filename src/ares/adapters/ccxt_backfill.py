@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from ares.adapters.ccxt_setup import line_of
 from ares.adapters.trade_bars import TradeBars
 from ares.domain.market_data import Backfill, BarSeen
 from ares.domain.timeframe import MINUTE_MS
+from ares.venues.ccxt_setup import line_of
+from ares.venues.venue_clock import ahead_of
 
 CANDLES_REACH = {"kraken": 720}
 """Venues that serve their newest candles only, and how many; older ones come from their trades."""
@@ -23,10 +24,6 @@ SILENT_MS_MAX = 2 * 3_600_000
 """With no candle for longer at the beginning of what was requested, the venue has nothing older:
 the market is not silent for so long.
 """
-
-
-SKEW_WITHIN_MS = 250
-"""The venue's clock is known once the bounds of its difference are so close."""
 
 
 class BackfillPolicy(NamedTuple):
@@ -109,29 +106,13 @@ class CcxtBackfill:
         return (self._now_ms() // MINUTE_MS - (reach - CANDLES_SPARE)) * MINUTE_MS
 
     async def skew_ms(self) -> int | None:
-        """Return how far the venue's clock is ahead of the engine's; None when it is unknown.
-
-        One request is not enough where the venue tells whole seconds (Kraken) or its answer took
-        long: each answer bounds the difference on both sides, and the bounds are intersected.
-        """
+        """Return how far the venue's clock is ahead of the engine's; None when it is unknown."""
         if not self._exchange.has.get("fetchTime"):
             return None
-        low, high = -float("inf"), float("inf")
-        for sample in range(self._policy.skew_samples):
-            if sample:
-                await asyncio.sleep(self._policy.skew_sample_apart_s)
-            sent_ms = self._now_ms()
-            venue_ms = await self._ask(self._exchange.fetch_time)
-            if venue_ms is None:
-                return None
-            resolution_ms = 1_000 if venue_ms % 1_000 == 0 else 1
-            bounds = (venue_ms - self._now_ms(), venue_ms + resolution_ms - sent_ms)
-            if bounds[0] > high or bounds[1] < low:  # the clock was set meanwhile
-                low, high = bounds
-            low, high = max(low, bounds[0]), min(high, bounds[1])
-            if high - low <= SKEW_WITHIN_MS:
-                break
-        return round((low + high) / 2)
+        return await ahead_of(
+            lambda: self._ask(self._exchange.fetch_time), self._now_ms,
+            self._policy.skew_samples, self._policy.skew_sample_apart_s,
+        )  # fmt: skip
 
     async def _from_candles(
         self, instrument: int, symbol: str, from_ms: int, end_ms: int

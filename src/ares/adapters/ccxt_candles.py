@@ -8,12 +8,12 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from ares.adapters.ccxt_setup import line_of, prepare
 from ares.config.venues import require_known_venue
 from ares.domain.errors import ExternalError, UserError
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.timeframe import Timeframe
 from ares.kernel.bars import Bars
+from ares.venues.ccxt_setup import line_of, prepare
 
 T = TypeVar("T")
 

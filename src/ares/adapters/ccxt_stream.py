@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 
 from ares.adapters.candle_updates import CandleUpdates
 from ares.adapters.ccxt_backfill import BackfillPolicy, CcxtBackfill
-from ares.adapters.ccxt_setup import line_of, prepare
 from ares.adapters.trade_bars import TradeBars
 from ares.config.venues import require_known_venue
 from ares.domain.errors import UserError
@@ -28,6 +27,7 @@ from ares.domain.market_data import (
     SkewSeen,
     TradeSeen,
 )
+from ares.venues.ccxt_setup import line_of, prepare
 
 
 class StreamPolicy(NamedTuple):

@@ -89,6 +89,9 @@ NOUNS = {
     ),
     "journal": Noun("ares.cli.journal", "app", "The journal of a run: verify."),
     "db": Noun("ares.cli.db", "app", "The database: upgrade, check, rebuild the tables."),
+    "venues": Noun(
+        "ares.cli.venues", "app", "Venues: what they promise and lack, with source and date."
+    ),
     "sim": Noun(
         "ares.cli.sim", "app", "Synthetic markets (candles); a market data server (serve, fault)."
     ),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ares.adapters.ccxt_setup import line_of, prepare, redirected
 from ares.domain.errors import UserError
+from ares.venues.ccxt_setup import line_of, prepare, redirected
 
 
 def test_every_address_gets_another_host_and_keeps_its_path() -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from ares.domain.errors import UserError
+from ares.domain.errors import ExternalError, UserError
 
 
 def prepare(exchange: Any, address: str | None) -> None:
@@ -31,6 +32,24 @@ def prepare(exchange: Any, address: str | None) -> None:
             # ccxt tells spot from futures by "/stream" in the URL, which is the real one's host.
             sockets["spot"] = sockets["spot"].replace("/ws", "/stream/ws")
         exchange.urls["api"]["ws"] = sockets
+
+
+async def listed_markets(venue: str, address: str | None) -> Mapping[str, Mapping[str, Any]]:
+    """Return the markets that a venue lists, by symbol.
+
+    Raises ExternalError where it does not answer, UserError where ``address`` is none.
+    """
+    import ccxt.pro
+
+    exchange = getattr(ccxt.pro, venue)({"enableRateLimit": False})
+    try:
+        prepare(exchange, address)
+        listed: Mapping[str, Mapping[str, Any]] = await exchange.load_markets()
+    except ccxt.BaseError as error:
+        raise ExternalError(f"{venue}: its markets were not read: {line_of(error)}") from error
+    finally:
+        await exchange.close()
+    return listed
 
 
 def redirected(urls: Any, address: str) -> Any:

@@ -1,0 +1,99 @@
+"""``ares venues``: what is known of the venues, with source and date."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from ares.cli.output import JSON_OPTION, print_facts, print_json, print_table, say
+
+app = typer.Typer(no_args_is_help=True)
+
+METHODS = (
+    "createOrder", "cancelOrder", "editOrder", "fetchOpenOrders", "fetchClosedOrders",
+    "fetchMyTrades", "watchOrders", "watchMyTrades", "watchBalance", "cancelAllOrdersAfter",
+    "sandbox",
+)  # fmt: skip
+"""Abilities that ccxt lists and orders need."""
+
+
+@app.command("list")
+def list_(json_: bool = JSON_OPTION) -> int:
+    """List the declared venues: whether Ares sends orders there, and how it knows their outcome."""
+    from ares.venues.known import DECLARED
+
+    rows = [
+        {
+            "venue": venue.name,
+            "orders": venue.takes_orders,
+            "amends_stops": venue.traits.amends_stops,
+            "proves_absence": venue.traits.proves_absence,
+            "deadline_ms": venue.traits.deadline_ms,
+        }
+        for venue in DECLARED.values()
+    ]
+    if json_:
+        print_json(rows)
+        return 0
+    print_table(
+        ["venue", "orders", "amends stops", "proves absence", "deadline"],
+        [
+            [
+                row["venue"],
+                "yes" if row["orders"] else "declared only",
+                "yes" if row["amends_stops"] else "no",
+                "yes" if row["proves_absence"] else "no",
+                f"{row['deadline_ms'] / 1000:g} s" if row["deadline_ms"] else "none",
+            ]
+            for row in rows
+        ],
+    )
+    return 0
+
+
+@app.command()
+def show(
+    name: str = typer.Argument(..., help="A venue, such as kraken."), json_: bool = JSON_OPTION
+) -> int:
+    """Show what a venue promises, where that is written, and what it lacks."""
+    import msgspec
+
+    from ares.venues.known import declared_venue
+
+    venue = declared_venue(name)
+    listed = _ccxt_has(name)
+    if json_:
+        print_json({**msgspec.to_builtins(venue), "ccxt_has": listed})
+        return 0
+    say(venue.title)
+    print_facts({f"order: {kind}": text for kind, text in venue.orders.items()})
+    print_facts(_traits(venue.traits))
+    print_table(
+        ["property", "value", "source", "read on"],
+        [[t.name, t.value, t.source, t.read_on] for t in venue.declared],
+    )
+    print_facts({"ccxt lists": ", ".join(name for name, has in listed.items() if has)})
+    for lack in (*venue.lacks, *(f"ccxt lists no {n}" for n, has in listed.items() if not has)):
+        say(f"lacks: {lack}")
+    return 0
+
+
+def _traits(traits: Any) -> dict[str, str]:
+    import msgspec
+
+    return {
+        name.replace("_", " ").removesuffix(" ms"): (
+            f"{value / 1000:g} s" if name.endswith("_ms") else "yes" if value else "no"
+        )
+        for name, value in msgspec.structs.asdict(traits).items()
+        if name != "speed"
+    }
+
+
+def _ccxt_has(name: str) -> dict[str, bool]:
+    """Return which of ``METHODS`` ccxt lists for a venue."""
+    import ccxt.pro
+
+    has = getattr(ccxt.pro, name)().has
+    return {method: bool(has.get(method)) for method in METHODS}

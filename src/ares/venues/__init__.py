@@ -1,0 +1,1 @@
+"""Real venues behind one port: orders, executions and balances over ccxt."""

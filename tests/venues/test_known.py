@@ -1,0 +1,36 @@
+"""The declared venues."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from ares.domain.errors import UserError
+from ares.venues.known import DECLARED, declared_venue, require_orders
+
+
+def test_each_property_has_a_source_and_a_date() -> None:
+    assert {"kraken", "binance", "alpaca"} <= DECLARED.keys()
+    for name, venue in DECLARED.items():
+        assert venue.name == name
+        assert set(venue.orders) == {"entry", "exit", "stop"}
+        for trait in venue.declared:
+            assert trait.value
+            assert trait.source
+            assert re.fullmatch(r"20\d\d-\d\d-\d\d", trait.read_on)
+
+
+def test_a_proof_of_absence_needs_a_deadline() -> None:
+    for venue in DECLARED.values():
+        assert not venue.traits.proves_absence or venue.traits.deadline_ms
+
+
+def test_an_unknown_venue_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(UserError, match="did you mean kraken"):
+        declared_venue("krakn")
+    with pytest.raises(UserError, match="use one of kraken"):
+        declared_venue("zzz")
+    assert require_orders("kraken").takes_orders
+    with pytest.raises(UserError, match="no orders to binance yet"):
+        require_orders("binance")
