@@ -71,11 +71,11 @@ def outcome(
     act: Callable[[str], Any], commands: Sequence[Command]
 ) -> tuple[list[Event], list[str], list[str]]:
     events: list[Event] = []
-    said: list[str] = []
+    lines: list[str] = []
     fake = FakeOrders(act)
 
     async def run() -> None:
-        venue = CcxtVenue(fake, 1, events.append, lambda: NOW, said.append)
+        venue = CcxtVenue(fake, 1, events.append, lambda: NOW, lines.append)
         for command in commands:
             venue.send(command)
         while venue._running:
@@ -83,7 +83,7 @@ def outcome(
         await venue.close()
 
     asyncio.run(asyncio.wait_for(run(), 20))
-    return events, fake.log, said
+    return events, fake.log, lines
 
 
 @pytest.mark.parametrize(
@@ -135,10 +135,10 @@ def test_look_ups_do_not_pile_up_and_do_not_hold_a_cancel_up() -> None:
     assert log.index("cancel") < log.index("look_up done")
 
 
-def test_a_fault_of_ours_is_mentioned_and_ends_nothing() -> None:
-    events, _, said = outcome(lambda _: KeyError("x"), [AskAccount(1), QUERY])
+def test_a_fault_of_its_own_is_mentioned_and_ends_nothing() -> None:
+    events, _, lines = outcome(lambda _: KeyError("x"), [AskAccount(1), QUERY])
     assert events == []
-    assert sorted(said) == ["AskAccount: KeyError: 'x'", "QueryOrder: KeyError: 'x'"]
+    assert sorted(lines) == ["AskAccount: KeyError: 'x'", "QueryOrder: KeyError: 'x'"]
 
 
 def test_closing_leaves_without_a_word() -> None:

@@ -23,13 +23,15 @@ from ares.venues.kraken_orders import KrakenOrders, order_request
 from ares.venues.kraken_reports import KnownOrders, KrakenReports
 from ares.venues.markets import market_of
 
-OURS = "a1b2c3d4" + "0" * 24
+OWN_ID = "a1b2c3d4" + "0" * 24
 NOW = 1_700_000_000_000
 MARKET = market_of(entry())
 
 
 def command(kind: str, lots: int, ticks: int = 0, send_by_ms: int = NOW + 10_000) -> SubmitOrder:
-    return SubmitOrder(OURS, 0, kind, lots, ticks, "signal", 0.6, 5.0, 50.0, send_by_ms=send_by_ms)
+    return SubmitOrder(
+        OWN_ID, 0, kind, lots, ticks, "signal", 0.6, 5.0, 50.0, send_by_ms=send_by_ms
+    )
 
 
 class FakeRequests:
@@ -77,7 +79,7 @@ def test_an_entry_is_a_limit_order_that_is_filled_at_once_or_cancelled() -> None
         "pair": "XXBTZUSD",
         "type": "buy",
         "volume": "0.12345678",
-        "cl_ord_id": OURS,
+        "cl_ord_id": OWN_ID,
         "oflags": "fciq",
         "ordertype": "limit",
         "price": "37000.1",
@@ -89,7 +91,7 @@ def test_an_entry_is_a_limit_order_that_is_filled_at_once_or_cancelled() -> None
 def test_an_exit_sells_at_the_market_and_a_stop_rests() -> None:
     sale = order_request(command("exit", -5_000, 0, 0), MARKET)
     assert sale == {
-        "pair": "XXBTZUSD", "type": "sell", "volume": "0.00005", "cl_ord_id": OURS,
+        "pair": "XXBTZUSD", "type": "sell", "volume": "0.00005", "cl_ord_id": OWN_ID,
         "oflags": "fciq", "ordertype": "market",
     }  # fmt: skip
     stop = order_request(command("stop", -100_000_000, 350_000), MARKET)
@@ -123,24 +125,24 @@ def test_a_short_lived_order_costs_more_to_cancel() -> None:
     requests = FakeRequests(AddOrder={"txid": ["O1"]}, CancelOrder={"count": 1})
     made = orders(requests)
     asyncio.run(made.submit(command("stop", -1, 1)))
-    asyncio.run(made.cancel(CancelOrder(OURS, 0)))
-    asyncio.run(made.cancel(CancelOrder(OURS, 0)))
+    asyncio.run(made.cancel(CancelOrder(OWN_ID, 0)))
+    asyncio.run(made.cancel(CancelOrder(OWN_ID, 0)))
     assert [sent[1:] for sent in requests.sent[1:]] == [
-        ({"cl_ord_id": OURS}, "trade:BTC/USD", 8.0),
-        ({"cl_ord_id": OURS}, "trade:BTC/USD", 2.0),
+        ({"cl_ord_id": OWN_ID}, "trade:BTC/USD", 8.0),
+        ({"cl_ord_id": OWN_ID}, "trade:BTC/USD", 2.0),
     ]
 
 
 def test_an_amendment_has_the_whole_size_and_a_deadline() -> None:
     requests = FakeRequests(AmendOrder={"amend_id": "A"})
-    asyncio.run(orders(requests, 250).amend(AmendOrder(OURS, 0, -50_000_000, 350_000)))
+    asyncio.run(orders(requests, 250).amend(AmendOrder(OWN_ID, 0, -50_000_000, 350_000)))
     assert requests.sent[0][1] == {
-        "cl_ord_id": OURS, "order_qty": "0.5", "trigger_price": "35000",
+        "cl_ord_id": OWN_ID, "order_qty": "0.5", "trigger_price": "35000",
         "deadline": "2023-11-14T22:13:30.250Z",
     }  # fmt: skip
 
 
-def rest_order(status: str = "open", client_id: str = OURS, **more: Any) -> dict[str, Any]:
+def rest_order(status: str = "open", client_id: str = OWN_ID, **more: Any) -> dict[str, Any]:
     described = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "price": "37000.1"}
     order = {"cl_ord_id": client_id, "status": status, "descr": described, "vol": "0.5"}
     return {**order, "vol_exec": "0", "trades": [], "opentm": 1.0, **more}
@@ -161,9 +163,9 @@ NOTHING = {"OpenOrders": NO_OPEN, "ClosedOrders": NO_CLOSED, "TradesHistory": NO
 
 def test_an_open_order_is_found_at_the_first_look() -> None:
     requests = FakeRequests(OpenOrders={"open": {"O1": rest_order()}})
-    assert asyncio.run(orders(requests).look_up(OURS)) == [OrderAccepted(OURS, NOW, "O1")]
+    assert asyncio.run(orders(requests).look_up(OWN_ID)) == [OrderAccepted(OWN_ID, NOW, "O1")]
     ((_, parameters, *_),) = requests.sent
-    assert parameters["cl_ord_id"] == OURS
+    assert parameters["cl_ord_id"] == OWN_ID
     assert parameters["consolidate_taker"] == "false"
 
 
@@ -174,15 +176,15 @@ def test_a_closed_order_comes_with_its_executions_first() -> None:
         ClosedOrders={"closed": {"O1": closed}, "count": 1},
         QueryTrades={"T1": rest_trade()},
     )
-    filled, ended = asyncio.run(orders(requests).look_up(OURS))
+    filled, ended = asyncio.run(orders(requests).look_up(OWN_ID))
     assert isinstance(filled, OrderFilled)
     assert (filled.exec_id, filled.lots, filled.fee_units) == ("T1", 20_000_000, 150_000_000)
-    assert ended == OrderEnded(OURS, NOW, "cancelled", 20_000_000, "IOC")
+    assert ended == OrderEnded(OWN_ID, NOW, "cancelled", 20_000_000, "IOC")
 
 
 def test_absence_is_proven_by_everything_from_the_venues_own_time_on() -> None:
     requests = FakeRequests(**NOTHING, Time=TIME)
-    assert asyncio.run(orders(requests).look_up(OURS)) == [OrderAbsent(OURS, NOW, True, NOW)]
+    assert asyncio.run(orders(requests).look_up(OWN_ID)) == [OrderAbsent(OWN_ID, NOW, True, NOW)]
     first_proof = requests.methods().index("Time")
     assert requests.methods()[first_proof:] == [
         "Time", "OpenOrders", "ClosedOrders", "TradesHistory",
@@ -193,13 +195,13 @@ def test_absence_is_proven_by_everything_from_the_venues_own_time_on() -> None:
 def test_an_error_on_the_way_proves_nothing(failing: str) -> None:
     answers: dict[str, Any] = {**NOTHING, "Time": TIME, failing: NoAnswer("EService:Busy")}
     with pytest.raises(NoAnswer):
-        asyncio.run(orders(FakeRequests(**answers)).look_up(OURS))
+        asyncio.run(orders(FakeRequests(**answers)).look_up(OWN_ID))
 
 
 def test_an_order_that_arrives_between_two_looks_is_found() -> None:
     late = {"open": {"O1": rest_order()}}
     requests = FakeRequests(**{**NOTHING, "OpenOrders": [NO_OPEN, late]}, Time=TIME)
-    assert asyncio.run(orders(requests).look_up(OURS)) == [OrderAccepted(OURS, NOW, "O1")]
+    assert asyncio.run(orders(requests).look_up(OWN_ID)) == [OrderAccepted(OWN_ID, NOW, "O1")]
 
 
 def test_a_venue_that_ignored_the_filter_and_cut_the_page_proves_nothing() -> None:
@@ -210,8 +212,8 @@ def test_a_venue_that_ignored_the_filter_and_cut_the_page_proves_nothing() -> No
         return page if parameters.get("ofs", "0") == "0" else {"closed": {}, "count": 120}
 
     requests = FakeRequests(**{**NOTHING, "ClosedOrders": paged}, Time=TIME)
-    (event,) = asyncio.run(orders(requests).look_up(OURS))
-    assert event == OrderAbsent(OURS, NOW, False)
+    (event,) = asyncio.run(orders(requests).look_up(OWN_ID))
+    assert event == OrderAbsent(OWN_ID, NOW, False)
 
 
 def test_trades_of_an_order_that_no_list_has_yet_reveal_it() -> None:
@@ -223,9 +225,9 @@ def test_trades_of_an_order_that_no_list_has_yet_reveal_it() -> None:
         QueryOrders={"O7": rest_order("closed", vol="0.2", vol_exec="0.2", trades=["T1"])},
         QueryTrades={"T1": rest_trade("O7")},
     )
-    filled, ended = asyncio.run(orders(requests).look_up(OURS))
+    filled, ended = asyncio.run(orders(requests).look_up(OWN_ID))
     assert isinstance(filled, OrderFilled)
-    assert ended == OrderEnded(OURS, NOW, "filled", 20_000_000)
+    assert ended == OrderEnded(OWN_ID, NOW, "filled", 20_000_000)
 
 
 def test_every_page_of_trades_is_read_or_it_is_no_proof() -> None:
@@ -235,14 +237,18 @@ def test_every_page_of_trades_is_read_or_it_is_no_proof() -> None:
         at = int(parameters.get("ofs", "0"))
         return {"trades": dict(list(trades.items())[at : at + 50]), "count": 120}
 
-    stranger = {"O9": rest_order("closed", "")}
-    whole = FakeRequests(**{**NOTHING, "TradesHistory": paged}, Time=TIME, QueryOrders=stranger)
-    assert asyncio.run(orders(whole).look_up(OURS)) == [OrderAbsent(OURS, NOW, True, NOW)]
+    unknown_order = {"O9": rest_order("closed", "")}
+    whole = FakeRequests(
+        **{**NOTHING, "TradesHistory": paged}, Time=TIME, QueryOrders=unknown_order
+    )
+    assert asyncio.run(orders(whole).look_up(OWN_ID)) == [OrderAbsent(OWN_ID, NOW, True, NOW)]
     assert whole.methods().count("TradesHistory") == 3
 
     cut = {"trades": dict(list(trades.items())[:50:2]), "count": 120}
-    partial = FakeRequests(**{**NOTHING, "TradesHistory": cut}, Time=TIME, QueryOrders=stranger)
-    assert asyncio.run(orders(partial).look_up(OURS)) == [OrderAbsent(OURS, NOW, False)]
+    partial = FakeRequests(
+        **{**NOTHING, "TradesHistory": cut}, Time=TIME, QueryOrders=unknown_order
+    )
+    assert asyncio.run(orders(partial).look_up(OWN_ID)) == [OrderAbsent(OWN_ID, NOW, False)]
 
 
 def test_balances_are_whole_lots_and_open_orders_have_ids() -> None:
@@ -251,7 +257,7 @@ def test_balances_are_whole_lots_and_open_orders_have_ids() -> None:
         OpenOrders={"open": {"O1": rest_order(), "O2": rest_order(client_id="")}},
     )
     made = orders(requests)
-    assert asyncio.run(made.account()) == AccountSeen(NOW, NOW, True, (12_345_678,), (OURS, "O2"))
+    assert asyncio.run(made.account()) == AccountSeen(NOW, NOW, True, (12_345_678,), (OWN_ID, "O2"))
     assert {k: str(v) for k, v in asyncio.run(made.cash()).items()} == {
         "XXBT": "0.1234567899", "ZUSD": "10.5000",
     }  # fmt: skip
@@ -265,7 +271,7 @@ def test_an_answer_without_its_table_proves_nothing() -> None:
 
 def test_whose_an_execution_is() -> None:
     made = orders(FakeRequests(QueryOrders={"O1": rest_order(), "O2": rest_order(client_id="")}))
-    assert asyncio.run(made.owner_of("O1")) == OURS
+    assert asyncio.run(made.owner_of("O1")) == OWN_ID
     assert asyncio.run(made.owner_of("O2")) == "O2"
     with pytest.raises(NoAnswer, match="was not found"):
         asyncio.run(made.owner_of("O3"))

@@ -13,12 +13,12 @@ from ares.venues.amounts import NotANumber
 from ares.venues.kraken_reports import KnownOrder, KnownOrders, KrakenReports
 from ares.venues.markets import market_of
 
-OURS = "a1b2c3d4" + "0" * 24
+OWN_ID = "a1b2c3d4" + "0" * 24
 NOW = 1_700_000_000_000
 
 
 @pytest.fixture
-def said() -> list[str]:
+def lines() -> list[str]:
     return []
 
 
@@ -28,8 +28,8 @@ def known() -> KnownOrders:
 
 
 @pytest.fixture
-def reports(known: KnownOrders, said: list[str]) -> KrakenReports:
-    return KrakenReports([market_of(entry())], known, lambda: NOW, said.append)
+def reports(known: KnownOrders, lines: list[str]) -> KrakenReports:
+    return KrakenReports([market_of(entry())], known, lambda: NOW, lines.append)
 
 
 def message(*data: dict[str, Any], sequence: int = 1, kind: str = "update") -> str:
@@ -39,7 +39,7 @@ def message(*data: dict[str, Any], sequence: int = 1, kind: str = "update") -> s
 
 
 def placed(kind: str = "new", **more: Any) -> dict[str, Any]:
-    order = {"order_id": "O1", "cl_ord_id": OURS, "symbol": "BTC/USD", "side": "sell"}
+    order = {"order_id": "O1", "cl_ord_id": OWN_ID, "symbol": "BTC/USD", "side": "sell"}
     return {**order, "exec_type": kind, **more}
 
 
@@ -55,11 +55,11 @@ def test_every_entry_of_a_message_counts(reports: KrakenReports) -> None:
     """ccxt sorts a whole message by its first entry: here an execution would be lost."""
     text = message(placed("new"), traded(), placed("filled", cum_qty=0.3), placed("status"))
     assert reports.read(text).events == [
-        OrderAccepted(OURS, NOW, "O1"),
+        OrderAccepted(OWN_ID, NOW, "O1"),
         OrderFilled(
-            OURS, NOW, -30_000_000, 370_001, 2_886_000_000, "T1", 0, venue_ms=1_700_000_000_500
+            OWN_ID, NOW, -30_000_000, 370_001, 2_886_000_000, "T1", 0, venue_ms=1_700_000_000_500
         ),
-        OrderEnded(OURS, NOW, "filled", -30_000_000),
+        OrderEnded(OWN_ID, NOW, "filled", -30_000_000),
     ]
 
 
@@ -74,11 +74,11 @@ def test_an_update_without_our_id_is_recognised_by_the_venues(reports: KrakenRep
     reports.read(message(placed()))
     bare = {"order_id": "O1", "exec_type": "canceled", "cum_qty": 0, "reason": "User requested"}
     assert reports.read(message(bare, sequence=2)).events == [
-        OrderEnded(OURS, NOW, "cancelled", 0, "User requested")
+        OrderEnded(OWN_ID, NOW, "cancelled", 0, "User requested")
     ]
     partly = {**bare, "cum_qty": 0.25}
     (event,) = reports.read(message(partly, sequence=3)).events
-    assert event == OrderEnded(OURS, NOW, "cancelled", -25_000_000, "User requested")
+    assert event == OrderEnded(OWN_ID, NOW, "cancelled", -25_000_000, "User requested")
 
 
 def test_the_execution_of_an_order_that_is_not_known_yet_waits(reports: KrakenReports) -> None:
@@ -93,7 +93,7 @@ def test_the_execution_of_an_order_that_is_not_known_yet_waits(reports: KrakenRe
 
 def test_a_snapshot_is_learnt_and_not_reported(reports: KrakenReports, known: KnownOrders) -> None:
     assert reports.read(message(placed(), kind="snapshot")).events == []
-    assert known.get("O1") == KnownOrder(OURS, 0, -1)
+    assert known.get("O1") == KnownOrder(OWN_ID, 0, -1)
 
 
 def test_a_lost_message_breaks_the_session(reports: KrakenReports) -> None:
@@ -120,11 +120,11 @@ def test_a_subscription_is_confirmed_by_the_venues_word(reports: KrakenReports) 
 
 def test_an_amendment_is_looked_up(reports: KrakenReports) -> None:
     reports.read(message(placed()))
-    assert reports.read(message(placed("amended"), sequence=2)).look_ups == [OURS]
+    assert reports.read(message(placed("amended"), sequence=2)).look_ups == [OWN_ID]
 
 
 def test_fees_in_other_assets_are_translated_or_mentioned(
-    reports: KrakenReports, said: list[str]
+    reports: KrakenReports, lines: list[str]
 ) -> None:
     in_base = traded(fees=[{"asset": "BTC", "qty": 0.001}])
     in_other = traded("T2", fees=[{"asset": "KFEE", "qty": 5}])
@@ -133,8 +133,8 @@ def test_fees_in_other_assets_are_translated_or_mentioned(
     assert isinstance(second, OrderFilled)
     assert first.fee_units == 3_700_010_000  # 0.001 BTC at 37000.1
     assert second.fee_units == 0
-    assert "counted at 37000.1" in said[0]
-    assert "5 KFEE is not counted" in said[1]
+    assert "counted at 37000.1" in lines[0]
+    assert "5 KFEE is not counted" in lines[1]
 
 
 def test_rest_tells_the_same_execution_under_the_same_id(reports: KrakenReports) -> None:
@@ -143,8 +143,8 @@ def test_rest_tells_the_same_execution_under_the_same_id(reports: KrakenReports)
         "ordertxid": "O1", "pair": "XBTUSD", "time": 1_700_000_000.5, "type": "sell",
         "price": "37000.1", "fee": "28.86", "vol": "0.30000000",
     }  # fmt: skip
-    assert reports.trade("T1", trade, OURS) == [streamed]
-    assert reports.trade("T1", {**trade, "pair": "ETHUSD"}, OURS) == []
+    assert reports.trade("T1", trade, OWN_ID) == [streamed]
+    assert reports.trade("T1", {**trade, "pair": "ETHUSD"}, OWN_ID) == []
 
 
 def rest_order(status: str, kind: str = "limit", **more: Any) -> dict[str, Any]:
@@ -153,17 +153,17 @@ def rest_order(status: str, kind: str = "limit", **more: Any) -> dict[str, Any]:
 
 
 def test_where_an_order_stands(reports: KrakenReports, known: KnownOrders) -> None:
-    assert reports.standing("O1", rest_order("open"), OURS) == [OrderAccepted(OURS, NOW, "O1")]
-    assert known.get("O1") == KnownOrder(OURS, 0, -1)
-    assert reports.standing("O1", rest_order("open", "stop-loss"), OURS) == [
-        OrderAmended(OURS, NOW, -50_000_000, 360_000),
-        OrderAccepted(OURS, NOW, "O1"),
+    assert reports.standing("O1", rest_order("open"), OWN_ID) == [OrderAccepted(OWN_ID, NOW, "O1")]
+    assert known.get("O1") == KnownOrder(OWN_ID, 0, -1)
+    assert reports.standing("O1", rest_order("open", "stop-loss"), OWN_ID) == [
+        OrderAmended(OWN_ID, NOW, -50_000_000, 360_000),
+        OrderAccepted(OWN_ID, NOW, "O1"),
     ]
     ended = rest_order("canceled", reason="User requested", closetm=1_700_000_000.5)
-    assert reports.standing("O1", ended, OURS) == [
+    assert reports.standing("O1", ended, OWN_ID) == [
         OrderEnded(
-            OURS, NOW, "cancelled", -20_000_000, "User requested", venue_ms=1_700_000_000_500
+            OWN_ID, NOW, "cancelled", -20_000_000, "User requested", venue_ms=1_700_000_000_500
         )
     ]
     with pytest.raises(NotANumber, match="of no instrument"):
-        reports.standing("O1", {"status": "open"}, OURS)
+        reports.standing("O1", {"status": "open"}, OWN_ID)

@@ -52,14 +52,14 @@ class FakeExchange:
             self.active -= 1
 
 
-def asked(exchange: FakeExchange, **how: Any) -> Coroutine[Any, Any, dict[str, Any]]:
+def ask_once(exchange: FakeExchange, **how: Any) -> Coroutine[Any, Any, dict[str, Any]]:
     requests = PrivateRequests(exchange, is_refusal, limiters(RATES), QUICK)
     return requests.ask("privatePostX", {"a": "1"}, **how)
 
 
 def test_a_result_is_returned_and_sent_once() -> None:
     exchange = FakeExchange({"error": [], "result": {"txid": ["O1"]}})
-    assert asyncio.run(asked(exchange)) == {"txid": ["O1"]}
+    assert asyncio.run(ask_once(exchange)) == {"txid": ["O1"]}
     assert exchange.sent == [{"a": "1"}]
 
 
@@ -82,7 +82,7 @@ def test_a_result_is_returned_and_sent_once() -> None:
 def test_only_the_venues_word_is_a_refusal(body: Any, kind: type[Exception]) -> None:
     exchange = FakeExchange(body)
     with pytest.raises(kind):
-        asyncio.run(asked(exchange))
+        asyncio.run(ask_once(exchange))
     assert len(exchange.sent) == 1  # a request that may have been carried out is not sent again
 
 

@@ -72,7 +72,7 @@ class CcxtVenue:
         self._orders, self._n_instruments = orders, n_instruments
         self._post, self._now_ms, self._say = post, now_ms, say
         self._tasks, self._close = tasks, close
-        self._asked: set[str] = set()  # client ids that are looked up now; empty: the account
+        self._questions: set[str] = set()  # client ids that are looked up now; empty: the account
         self._newest: dict[str, asyncio.Task[None]] = {}
         self._running: set[asyncio.Task[None]] = set()
 
@@ -101,16 +101,16 @@ class CcxtVenue:
         before = self._newest.get(key)
         is_question = isinstance(command, QueryOrder | AskAccount)
         if is_question:
-            if key in self._asked:
+            if key in self._questions:
                 return
-            self._asked.add(key)
+            self._questions.add(key)
         task = asyncio.get_running_loop().create_task(self._carry_out(command, before))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         if is_question:
-            task.add_done_callback(lambda _: self._asked.discard(key))
+            task.add_done_callback(lambda _: self._questions.discard(key))
         elif key:
-            self._asked.discard(key)
+            self._questions.discard(key)
             self._newest[key] = task
             task.add_done_callback(lambda done: self._forget(key, done))
 

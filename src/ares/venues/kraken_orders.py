@@ -159,14 +159,14 @@ class KrakenOrders:
         venue_ids, complete = await self._strange_trades(venue_ms)
         is_whole &= complete
         for at in range(0, len(venue_ids), QUERY_MAX):
-            asked = venue_ids[at : at + QUERY_MAX]
+            wanted = venue_ids[at : at + QUERY_MAX]
             orders = await self._requests.read(
-                "privatePostQueryOrders", {**WITH_TRADES, "txid": ",".join(asked)}, LOOK_UP, "rest"
+                "privatePostQueryOrders", {**WITH_TRADES, "txid": ",".join(wanted)}, LOOK_UP, "rest"
             )
             found = {k: o for k, o in orders.items() if o.get("cl_ord_id") == client_id}
             if found:
                 return await self._described(found, client_id)
-            is_whole &= all(venue_id in orders for venue_id in asked)
+            is_whole &= all(venue_id in orders for venue_id in wanted)
         return [OrderAbsent(client_id, self._now_ms(), is_whole, venue_ms if is_whole else 0)]
 
     async def _orders(
@@ -203,11 +203,11 @@ class KrakenOrders:
         ids = [str(id_) for order in orders.values() for id_ in order.get("trades") or ()]
         executions: list[Event] = []
         for at in range(0, len(ids), QUERY_MAX):
-            asked = ids[at : at + QUERY_MAX]
+            wanted = ids[at : at + QUERY_MAX]
             trades = await self._requests.read(
-                "privatePostQueryTrades", {"txid": ",".join(asked)}, LOOK_UP, "rest", 2.0
+                "privatePostQueryTrades", {"txid": ",".join(wanted)}, LOOK_UP, "rest", 2.0
             )
-            for trade_id in asked:
+            for trade_id in wanted:
                 if trade_id in trades:
                     executions += self._reports.trade(trade_id, trades[trade_id], client_id)
         newest = max(orders, key=lambda venue_id: float(orders[venue_id].get("opentm") or 0.0))
