@@ -36,7 +36,8 @@ class FakeOrders:
     """Orders that answer as each test wants; ``log`` is what was asked, in order."""
 
     def __init__(self, act: Callable[[str], Any]) -> None:
-        self.act, self.log = act, []
+        self.act = act
+        self.log: list[str] = []
 
     async def _do(self, name: str) -> Any:
         self.log.append(name)

@@ -38,7 +38,8 @@ class FakeRequests:
     """The answers of a venue, by the last word of the method's name."""
 
     def __init__(self, **answers: Any) -> None:
-        self.answers, self.sent = answers, []
+        self.answers = answers
+        self.sent: list[Any] = []
 
     async def ask(
         self, name: str, parameters: Any, rank: int = 1, limit: str = "", cost: float = 1.0
@@ -116,7 +117,8 @@ def test_a_deadline_further_away_than_the_venue_takes_is_brought_forward() -> No
 
 
 def test_an_answer_that_names_no_order_is_no_answer() -> None:
-    for result in ({}, {"txid": []}, {"txid": "O1"}):
+    results: list[dict[str, Any]] = [{}, {"txid": []}, {"txid": "O1"}]
+    for result in results:
         with pytest.raises(NoAnswer, match="names no order"):
             asyncio.run(orders(FakeRequests(AddOrder=result)).submit(command("exit", -1)))
 
@@ -155,7 +157,8 @@ def rest_trade(order: str = "O1") -> dict[str, Any]:
     }  # fmt: skip
 
 
-NO_OPEN, NO_CLOSED = {"open": {}}, {"closed": {}, "count": 0}
+NO_OPEN: dict[str, Any] = {"open": {}}
+NO_CLOSED: dict[str, Any] = {"closed": {}, "count": 0}
 NO_TRADES = {"trades": {}, "count": 0}
 TIME = {"unixtime": NOW // 1000}
 NOTHING = {"OpenOrders": NO_OPEN, "ClosedOrders": NO_CLOSED, "TradesHistory": NO_TRADES}
@@ -264,7 +267,8 @@ def test_balances_are_whole_lots_and_open_orders_have_ids() -> None:
 
 
 def test_an_answer_without_its_table_proves_nothing() -> None:
-    for wrong in ({}, {"open": []}, {"open": {"O1": 5}}):
+    answers: list[dict[str, Any]] = [{}, {"open": []}, {"open": {"O1": 5}}]
+    for wrong in answers:
         with pytest.raises(NoAnswer, match="has no open"):
             asyncio.run(orders(FakeRequests(Balance={}, OpenOrders=wrong)).account())
 

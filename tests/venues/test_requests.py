@@ -27,7 +27,8 @@ class FakeExchange:
     """ccxt's side of a request: a script of what each request brings."""
 
     def __init__(self, *script: Any) -> None:
-        self.script, self.sent = list(script), []
+        self.script = list(script)
+        self.sent: list[dict[str, str]] = []
         self.handle_errors: Callable[..., Any] = lambda *_: None
         self.active = self.most = 0
 

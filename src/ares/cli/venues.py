@@ -23,7 +23,7 @@ def list_(json_: bool = JSON_OPTION) -> int:
     """List the declared venues: whether Ares sends orders there, and how it knows their outcome."""
     from ares.venues.known import DECLARED
 
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "venue": venue.name,
             "orders": venue.takes_orders,
