@@ -17,8 +17,11 @@ from ares.kernel.bars import Bars
 from ares.sim.serve.binance import Binance
 from ares.sim.serve.clock import MarketClock
 from ares.sim.serve.faults import ActiveFaults, Fault
+from ares.sim.serve.keys import SimKey, default_keys
 from ares.sim.serve.kraken import Kraken
+from ares.sim.serve.kraken_account import kraken_rules
 from ares.sim.serve.market import SimMarket
+from ares.sim.serve.matching import Exchange
 from ares.sim.serve.server import MarketServer
 from ares.sim.serve.venue import SimVenue
 from ares.venues.ccxt_setup import prepare
@@ -55,16 +58,27 @@ class Served:
     address: str
     venue: SimVenue
     server: MarketServer
+    keys: list[SimKey]
 
     @property
     def socket_address(self) -> str:
         return self.address.replace("http", "ws")
 
-    def exchange(self, name: str) -> Any:
+    @property
+    def account(self) -> Exchange:
+        assert self.venue.exchange is not None
+        return self.venue.exchange
+
+    def key(self, name: str) -> SimKey:
+        return next(key for key in self.keys if key.name == name)
+
+    def exchange(self, name: str, key: str = "engine") -> Any:
         """Return a ccxt.pro exchange that talks to this server."""
         import ccxt.pro
 
         exchange = getattr(ccxt.pro, name)({"enableRateLimit": False})
+        if self.keys:
+            exchange.apiKey, exchange.secret = self.key(key).key, self.key(key).secret
         prepare(exchange, self.address)
         return exchange
 
@@ -72,29 +86,36 @@ class Served:
         return self.venue.faults.add(Fault(kind, **values))  # type: ignore[arg-type]
 
 
+BALANCES = {"BTC": 2 * 10**8, "ADA": 10_000 * 10**8, "USDT": 10_000_000 * 10**8}
+
+
 @asynccontextmanager
 async def serving(
-    protocol: str, speed: float = 60.0, from_ms: int = START_MS
+    protocol: str, speed: float = 60.0, from_ms: int = START_MS, tier: str = ""
 ) -> AsyncIterator[Served]:
-    """Serve the made market until the block ends."""
+    """Serve the made market, and an account where the protocol has one, until the block ends."""
     clock = MarketClock(from_ms, speed, lambda: time.time_ns() // 1_000_000, time.monotonic)
-    venue = SimVenue(SimMarket(made_market()), clock, ActiveFaults(clock.monotonic_s))
-    face = Kraken(venue) if protocol == "kraken" else Binance(venue)
+    faults = ActiveFaults(clock.monotonic_s)
+    account = Exchange(clock.market_ms, BALANCES, kraken_rules(), faults, "test")
+    exchange = account if protocol == "kraken" else None
+    venue = SimVenue(SimMarket(made_market()), clock, faults, exchange)
+    keys = default_keys(1) if exchange else []
+    face = Kraken(venue, keys, tier) if protocol == "kraken" else Binance(venue)
     server = MarketServer(venue, face)
     address = await server.start()
     try:
-        yield Served(address, venue, server)
+        yield Served(address, venue, server, keys)
     finally:
         await server.stop()
 
 
 @contextmanager
-def serving_in_thread(protocol: str, speed: float = 60.0) -> Iterator[Served]:
+def serving_in_thread(protocol: str, speed: float = 60.0, tier: str = "") -> Iterator[Served]:
     """Serve in a thread of its own, for clients that block."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
-    scene = serving(protocol, speed)
+    scene = serving(protocol, speed, tier=tier)
     try:
         yield asyncio.run_coroutine_threadsafe(scene.__aenter__(), loop).result(30)
     finally:

@@ -13,8 +13,12 @@ from typing import TYPE_CHECKING
 from ares.domain.errors import UserError
 
 if TYPE_CHECKING:
-    from ares.sim.serve.faults import Fault
+    from ares.sim.serve.clock import MarketClock
+    from ares.sim.serve.faults import ActiveFaults, Fault
+    from ares.sim.serve.keys import SimKey
     from ares.sim.serve.load import Loaded
+    from ares.sim.serve.market import SimMarket
+    from ares.sim.serve.matching import Exchange
 
 PROTOCOLS = ("binance", "kraken")
 
@@ -29,7 +33,11 @@ class ServeRequest:
     speed     : market time per wall time.
     port      : 0 takes a free one.
     faults    : active from the start.
-    seed      : of the faults' random numbers.
+    seed      : of the faults' random numbers, and of the keys where no file has them.
+    balances  : ASSET=AMOUNT; empty: 10,000 of each quote currency.
+    key_file  : JSON list of keys; written where it does not exist.
+    tier      : of the venue's rate limits: starter, intermediate, pro, none.
+    stops_hold : a stop that rests holds its coins.
     """
 
     protocol: str
@@ -44,6 +52,10 @@ class ServeRequest:
     port: int = 8600
     faults: tuple[Fault, ...] = ()
     seed: int = 0
+    balances: tuple[str, ...] = ()
+    key_file: Path | None = None
+    tier: str = "intermediate"
+    stops_hold: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +68,8 @@ class Serving:
     from_ms: int
     to_ms: int
     skipped: list[str] = field(default_factory=list)
+    balances: dict[str, str] = field(default_factory=dict)
+    keys: list[SimKey] = field(default_factory=list)
 
 
 def serve_market(request: ServeRequest, ready: Callable[[Serving], None]) -> None:
@@ -84,8 +98,11 @@ async def _serve(request: ServeRequest, ready: Callable[[Serving], None]) -> Non
     faults = ActiveFaults(clock.monotonic_s, request.seed)
     for fault in request.faults:
         faults.add(fault)
-    venue = SimVenue(market, clock, faults)
-    face = Kraken(venue) if request.protocol == "kraken" else Binance(venue)
+    exchange, keys = None, []
+    if request.protocol == "kraken":
+        exchange, keys = _exchange(request, market, clock, faults), _keys(request)
+    venue = SimVenue(market, clock, faults, exchange)
+    face = Kraken(venue, keys, request.tier) if request.protocol == "kraken" else Binance(venue)
     server = MarketServer(venue, face, request.host, request.port)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -95,10 +112,44 @@ async def _serve(request: ServeRequest, ready: Callable[[Serving], None]) -> Non
 
     def listening(address: str) -> None:
         ready(
-            Serving(address, symbols, market.from_ms, loaded.from_ms, market.to_ms, loaded.skipped)
+            Serving(
+                address,
+                symbols,
+                *(market.from_ms, loaded.from_ms, market.to_ms, loaded.skipped),
+                {} if exchange is None else exchange.account.texts(),
+                keys,
+            )
         )
 
     await serve_until(server, stopped.wait(), listening)
+
+
+def _exchange(
+    request: ServeRequest, market: SimMarket, clock: MarketClock, faults: ActiveFaults
+) -> Exchange:
+    """Return the account's orders; raise UserError where its balances make no sense."""
+    from ares.sim.serve.account import parse_balances
+    from ares.sim.serve.kraken_account import kraken_rules
+    from ares.sim.serve.matching import Exchange
+
+    quotes = sorted({symbol.quote for symbol in market.symbols})
+    balances = parse_balances(request.balances or [f"{quote}=10000" for quote in quotes])
+    known = {asset for symbol in market.symbols for asset in (symbol.base, symbol.quote)}
+    rules = kraken_rules(stops_hold=request.stops_hold)
+    salt = f"{request.seed}:{clock.wall_ms()}"
+    everything = dict.fromkeys(sorted(known), 0) | balances
+    return Exchange(clock.market_ms, everything, rules, faults, salt)
+
+
+def _keys(request: ServeRequest) -> list[SimKey]:
+    """Return the keys of the file, or the seed's; raise UserError."""
+    from ares.sim.serve.keys import TIERS, default_keys, keys_of_file
+
+    if request.tier != "none" and request.tier not in TIERS:
+        raise UserError(f"--tier {request.tier}: use one of {', '.join(TIERS)}, none")
+    if request.key_file is None:
+        return default_keys(request.seed)
+    return keys_of_file(request.key_file, default_keys(request.seed))
 
 
 def _load(request: ServeRequest) -> Loaded:

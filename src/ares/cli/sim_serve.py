@@ -1,4 +1,4 @@
-"""``ares sim serve`` and ``ares sim fault``: a market data server for rehearsal, and its faults."""
+"""``ares sim serve`` and ``ares sim fault``: a venue for rehearsal, and its faults."""
 
 from __future__ import annotations
 
@@ -36,10 +36,22 @@ def serve(
     fault: list[str] = typer.Option(
         [], "--fault", help="A fault from the start: latency:ms=300,after=10,seconds=20; repeat."
     ),
-    seed: int = typer.Option(0, "--seed", help="Seed of the faults' random numbers."),
+    balance: list[str] = typer.Option(
+        [], "--balance", help="USDT=10000; repeat. Default: 10,000 of each quote currency."
+    ),
+    key_file: Path = typer.Option(
+        None, "--key-file", help="API keys as JSON; written where it does not exist."
+    ),
+    tier: str = typer.Option(
+        "intermediate", "--tier", help="Rate limits: starter, intermediate, pro or none."
+    ),
+    stops_hold: bool = typer.Option(
+        True, "--stops-hold/--stops-hold-nothing", help="Whether a stop that rests holds its coins."
+    ),
+    seed: int = typer.Option(0, "--seed", help="Seed of faults and, without a file, of the keys."),
     json_: bool = JSON_OPTION,
 ) -> int:
-    """Serve public market data as a real venue does, until Ctrl-C. Market time runs at --speed."""
+    """Serve market data and an account as a real venue does, until Ctrl-C; time runs at --speed."""
     from ares.bootstrap.sim_serve import ServeRequest, serve_market
     from ares.research.window import parse_utc
     from ares.sim.serve.faults import parse_fault
@@ -59,6 +71,10 @@ def serve(
         port=port,
         faults=tuple(parse_fault(text) for text in fault),
         seed=seed,
+        balances=tuple(balance),
+        key_file=key_file,
+        tier=tier,
+        stops_hold=stops_hold,
     )
 
     def ready(serving: Serving) -> None:
@@ -82,9 +98,21 @@ def _show(protocol: str, speed: float, serving: Serving) -> None:
             "history from": utc(serving.history_from_ms),
             "market time": f"{utc(serving.from_ms)}, x{speed:g}",
             "candles until": utc(serving.to_ms),
+            **_account_facts(serving),
         }
     )
     note(f"faults: `ares sim fault latency ms=500 --address {serving.address}`; Ctrl-C stops")
+
+
+def _account_facts(serving: Serving) -> dict[str, str]:
+    """Return the account's balances and its keys: worth nothing but on this server."""
+    if not serving.keys:
+        return {}
+    facts = {"balances": ", ".join(f"{amount} {a}" for a, amount in serving.balances.items())}
+    for key in serving.keys:
+        facts[f"key {key.name}"] = f"{key.key} ({', '.join(key.rights)})"
+        facts[f"secret {key.name}"] = key.secret
+    return facts
 
 
 def fault(

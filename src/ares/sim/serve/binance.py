@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from ares.sim.serve.binance_rest import BinanceRest
 from ares.sim.serve.binance_socket import BinanceApi, BinanceStreams, streams_of
 from ares.sim.serve.sockets import Socket
-from ares.sim.serve.venue import Answer, Session, SimVenue
+from ares.sim.serve.venue import Answer, Session, SignedRequest, SimVenue
 
 
 class Binance:
@@ -22,6 +22,13 @@ class Binance:
     def answer(self, path: str, query: Mapping[str, str]) -> Answer:
         """Return the answer of REST."""
         return self._rest.answer(path, query)
+
+    def private(self, _request: SignedRequest) -> Answer | None:
+        """Return None: there are no accounts yet."""
+        return None
+
+    def tick(self) -> None:
+        """Do nothing."""
 
     def refusal(self, status: int) -> bytes:
         """Return the body of a refused request."""

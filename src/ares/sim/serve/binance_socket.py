@@ -115,6 +115,9 @@ class BinanceStreams:
                 if closed.exists:
                     self._send(stream, self._kline(symbol, closed, kind, is_closed=True))
 
+    def closed(self) -> None:
+        """Nothing is left to do."""
+
     def second(self) -> None:
         """Send the statistics of 24 hours, once a second as Binance does."""
         for index, streams in self._by_symbol.items():
@@ -286,6 +289,9 @@ class BinanceApi:
 
     def minute(self, ts_ms: int) -> None:
         """Send nothing."""
+
+    def closed(self) -> None:
+        """Nothing is left to do."""
 
     def second(self) -> None:
         """Send nothing."""

@@ -29,8 +29,27 @@ FAULTS = {
     "gap": "no trades and candles on sockets for `minutes` of market time; REST has them",
     "wrong_clock": "the venue's clock is wrong by `ms`; trades and candles keep their times",
     "close": "open sockets are closed",
+    "reply_lost": "requests are done, and their connection is closed instead of an answer",
+    "request_late": "requests are done `ms` late, those after them are not",
+    "request_orphaned": "connections are closed at once, and the requests done `ms` later",
+    "error_before": "an error in an answer with status 200; the request is not done",
+    "error_after": "the same, but the request is done",
+    "stale": "look-ups answer with the account as it was when the fault began",
+    "incomplete": "pages of orders, trades and balances lack every other entry",
+    "unavailable": "the venue is in maintenance: private requests are refused in status 200",
+    "key_revoked": "the API key that contains `only` is refused; its sockets get no more",
+    "mute_private": "private sockets stay open and say nothing",
+    "cancel_only": "a market's orders can only be cancelled (`only=BTC/USDT`)",
+    "post_only": "a market takes post-only orders alone",
+    "maintenance": "a market is closed",
+    "fill_during_cancel": "an order is filled before its cancel is done",
+    "stop_cancelled": "the venue cancels stops that rest",
+    "partial_fills": "fills come in up to 50 pieces, `rate` (50) a second",
 }
 """Kind -> what it does."""
+
+TIMED = ("latency", "wrong_clock", "request_late", "request_orphaned")
+"""Kinds that need ``ms``."""
 
 AT_ONCE = ("close",)
 HTTP = ("latency", "http_429", "http_503", "html", "not_json", "big")
@@ -48,6 +67,7 @@ class Fault(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     probability : that an answer or message is struck.
     count       : strikes at most so often; 0: no limit.
     only        : strikes only requests, messages or symbols whose text contains this.
+    rate        : pieces a second, of ``partial_fills``.
     on          : ``rest``, ``socket``, or both where empty.
     """
 
@@ -59,6 +79,7 @@ class Fault(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     probability: float = 1.0
     count: int = 0
     bytes: int = BIG_BYTES
+    rate: float = 50.0
     only: str = ""
     on: str = ""
 
@@ -95,7 +116,7 @@ class ActiveFaults:
     """
 
     def __init__(self, now_s: Callable[[], float], seed: int = 0) -> None:
-        self._now_s = now_s
+        self.now_s = now_s
         self._seed = seed
         self._numbers = itertools.count(1)
         self._active: dict[int, _ActiveFault] = {}
@@ -104,7 +125,7 @@ class ActiveFaults:
         """Start a fault and return its number; raise UserError where it makes no sense."""
         _require_valid(fault)
         number = next(self._numbers)
-        self._active[number] = _ActiveFault(number, fault, self._now_s(), self._seed)
+        self._active[number] = _ActiveFault(number, fault, self.now_s(), self._seed)
         return number
 
     def clear(self, number: int | None = None) -> int:
@@ -114,7 +135,7 @@ class ActiveFaults:
 
     def listed(self) -> list[dict[str, Any]]:
         """Return the faults that are active or still to come."""
-        now_s = self._now_s()
+        now_s = self.now_s()
         return [
             {
                 "id": active.number,
@@ -137,6 +158,13 @@ class ActiveFaults:
                 return active.fault
         return None
 
+    def lasts(self, kind: str, text: str = "") -> Fault | None:
+        """Return a fault of this kind that is active for ``text``; chance and count aside."""
+        for active in self._now(kind):
+            if not active.fault.only or active.fault.only in text:
+                return active.fault
+        return None
+
     def clock_error_ms(self) -> int:
         """Return by how much the venue's clock is wrong now."""
         return sum(active.fault.ms for active in self._now("wrong_clock"))
@@ -156,7 +184,7 @@ class ActiveFaults:
     def _now(self, kind: str) -> list[_ActiveFault]:
         if not self._active:
             return []
-        now_s = self._now_s()
+        now_s = self.now_s()
         for active in [a for a in self._active.values() if a.to_s <= now_s]:
             del self._active[active.number]
         return [
@@ -201,11 +229,13 @@ def _require_valid(fault: Fault) -> None:
         raise UserError(f"fault: probability {fault.probability:g} must be above 0 and at most 1")
     if fault.seconds < 0 or fault.after < 0 or fault.minutes < 0 or fault.count < 0:
         raise UserError("fault: seconds, after, minutes and count cannot be negative")
-    if fault.kind in ("latency", "wrong_clock") and fault.ms == 0:
+    if fault.kind in TIMED and fault.ms == 0:
         raise UserError(f"fault {fault.kind}: give ms, such as ms=500")
-    if fault.kind == "latency" and fault.ms < 0:
-        raise UserError("fault latency: ms cannot be negative")
+    if fault.kind != "wrong_clock" and fault.ms < 0:
+        raise UserError(f"fault {fault.kind}: ms cannot be negative")
     if fault.kind == "gap" and fault.minutes == 0:
         raise UserError("fault gap: give minutes of market time, such as minutes=5")
+    if not 0.1 <= fault.rate <= 1_000.0:
+        raise UserError("fault partial_fills: rate must be between 0.1 and 1000 a second")
     if not 1 <= fault.bytes <= 100_000_000:
         raise UserError("fault big: bytes must be between 1 and 100000000")

@@ -1,7 +1,7 @@
 """Kraken's public REST: the requests that read the market.
 
-Private requests (accounts, orders) are answered as Kraken answers an unknown key: this server has
-no accounts yet, and ``KrakenRest.answer`` is where they will be told apart.
+Private requests are in ``kraken_private``; a server without an account answers them here, as Kraken
+answers an unknown key.
 """
 
 from __future__ import annotations
@@ -51,13 +51,13 @@ class KrakenRest:
         """Return the answer to a request; errors come with status 200, as Kraken sends them."""
         face, _, method = path.removeprefix("/0/").partition("/")
         if face == "private":
-            return _error("EAPI:Invalid key")
+            return error_answer("EAPI:Invalid key")
         if face != "public" or method not in self._requests:
-            return _error("EGeneral:Unknown method")
+            return error_answer("EGeneral:Unknown method")
         try:
             result = self._requests[method](query)
         except KrakenError as error:
-            return _error(str(error))
+            return error_answer(str(error))
         return Answer(msgspec.json.encode({"error": [], "result": result}))
 
     def refusal(self, status: int) -> bytes:
@@ -200,7 +200,8 @@ class KrakenRest:
         return {(name if "/" in name else pair_id(symbol)): sides}
 
 
-def _error(text: str) -> Answer:
+def error_answer(text: str) -> Answer:
+    """Return an error as Kraken answers it: with status 200."""
     return Answer(msgspec.json.encode({"error": [text]}))
 
 

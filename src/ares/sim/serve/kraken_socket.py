@@ -1,6 +1,6 @@
-"""Kraken's public WebSocket v2: subscriptions, snapshots, updates, heartbeats.
+"""Kraken's WebSocket v2: subscriptions, snapshots, updates, heartbeats; orders of an account.
 
-Channels that need a token (executions, balances) are refused: their place is ``_subscribe``.
+What needs a token is in ``kraken_executions`` (channels) and ``kraken_requests`` (orders).
 """
 
 from __future__ import annotations
@@ -11,8 +11,11 @@ import msgspec
 
 from ares.domain.timeframe import MINUTE_MS
 from ares.sim.serve.book import Book, Level, changes, checksum
+from ares.sim.serve.kraken_account import SimKrakenAccount
+from ares.sim.serve.kraken_executions import CHANNELS
 from ares.sim.serve.kraken_pairs import asset_id, min_lots
-from ares.sim.serve.kraken_rest import INTERVALS, vwap
+from ares.sim.serve.kraken_requests import RIGHTS
+from ares.sim.serve.kraken_rest import INTERVALS, KrakenError, vwap
 from ares.sim.serve.market import Candle, SymbolMarket, Trade
 from ares.sim.serve.sockets import Socket
 from ares.sim.serve.trades import LOT_DECIMALS
@@ -27,9 +30,14 @@ SNAPSHOT_CANDLES = 10
 
 
 class KrakenSession:
-    """One socket at /v2."""
+    """One socket at /v2.
 
-    def __init__(self, socket: Socket, venue: SimVenue, number: int) -> None:
+    account : of the account; None: private channels and requests are refused.
+    """
+
+    def __init__(
+        self, socket: Socket, venue: SimVenue, number: int, account: SimKrakenAccount | None = None
+    ) -> None:
         self._socket = socket
         self._venue = venue
         self._number = number
@@ -38,6 +46,8 @@ class KrakenSession:
         self._books: dict[int, Book] = {}
         self._instrument = False
         self._quiet = False
+        self._account = account
+        self._private = None if account is None else account.channels(self._send)
 
     def opened(self) -> None:
         """Send the status of the venue."""
@@ -66,6 +76,8 @@ class KrakenSession:
             self._answer({**head, "method": "pong"}, time_in)
         elif method in ("subscribe", "unsubscribe") and isinstance(params, dict):
             self._change(method, params, head, time_in)
+        elif method in RIGHTS and isinstance(params, dict) and self._account is not None:
+            self._account.request(text, lambda: self._order(method, params, head, time_in, text))
         else:
             self._answer({**head, "error": "Malformed request", "success": False}, time_in)
 
@@ -88,10 +100,54 @@ class KrakenSession:
 
     def second(self) -> None:
         """Send a heartbeat where a subscribed socket has been silent for a second."""
-        subscribed = self._instrument or any(self._channels.values())
+        subscribed = self._instrument or any(self._channels.values()) or self._socket.is_private
         if self._quiet and subscribed:
             self._send({"channel": "heartbeat"})
         self._quiet = True
+
+    def closed(self) -> None:
+        """Listen to the account no more."""
+        if self._private is not None:
+            self._private.closed()
+
+    def _order(
+        self, method: str, params: dict[str, Any], head: dict[str, Any], time_in: str, text: str
+    ) -> None:
+        """Do a request about orders, and answer it unless the answer is lost."""
+        if self._account is None:
+            return
+        try:
+            results = self._account.requests.results(method, params, text)
+            answers = [{"result": result, "success": True} for result in results]
+            self._socket.is_private = True
+        except KrakenError as error:
+            answers = [{"error": str(error), "success": False}]
+        if self._venue.faults.struck("reply_lost", "socket", text):
+            return
+        for answer in answers:
+            self._answer({**head, **answer}, time_in)
+
+    def _change_private(
+        self, method: str, channel: str, params: dict[str, Any], head: dict[str, Any], time_in: str
+    ) -> None:
+        """Subscribe to a private channel, or unsubscribe."""
+        private = self._private
+        try:
+            if private is None or channel not in CHANNELS:
+                error = "EAuth:Invalid token" if params.get("token") else "Token(s) not found"
+                self._answer({**head, "error": error, "success": False}, time_in)
+                return
+            if method == "unsubscribe":
+                result = private.unsubscribe(channel)
+            else:
+                result = private.subscribe(channel, params)
+        except KrakenError as refusal:
+            self._answer({**head, "error": str(refusal), "success": False}, time_in)
+            return
+        self._socket.is_private = True
+        self._answer({**head, "result": result, "success": True}, time_in)
+        if method == "subscribe":
+            private.snapshot(channel)
 
     def _change(
         self, method: str, params: dict[str, Any], head: dict[str, Any], time_in: str
@@ -106,8 +162,7 @@ class KrakenSession:
                 self._data("instrument", "snapshot", _instruments(self._venue.market.symbols))
             return
         if channel in PRIVATE:
-            error = "EAuth:Invalid token" if params.get("token") else "Token(s) not found"
-            self._answer({**head, "error": error, "success": False}, time_in)
+            self._change_private(method, str(channel), params, head, time_in)
             return
         if channel not in PUBLIC:
             self._answer({**head, "error": "Subscription name invalid", "success": False}, time_in)

@@ -17,10 +17,11 @@ from ares.domain.errors import ExternalError, UserError
 from ares.sim.serve.faults import FAULTS, Fault, fault_of
 from ares.sim.serve.market import Playback, Trade
 from ares.sim.serve.sockets import HTML, NOT_JSON, Socket
-from ares.sim.serve.venue import Face, Session, SimVenue
+from ares.sim.serve.venue import Answer, Face, Session, SignedRequest, SimVenue
 
 WAIT_MIN_S = 0.005
 WAIT_MAX_S = 0.25
+TICK_S = 0.02
 
 
 class MarketServer:
@@ -61,7 +62,8 @@ class MarketServer:
                 f"{self._host}:{self._port}: cannot listen ({error.strerror}): use another --port"
             ) from error
         port = self._runner.addresses[0][1]
-        self._tasks = [asyncio.create_task(self._play()), asyncio.create_task(self._seconds())]
+        works = (self._play(), self._seconds(), self._ticks())
+        self._tasks = [asyncio.create_task(work) for work in works]
         return f"http://{self._host}:{port}"
 
     async def stop(self) -> None:
@@ -86,6 +88,8 @@ class MarketServer:
         while True:
             for happened in playback.due(venue.now_ms()):
                 if isinstance(happened, Trade):
+                    if venue.exchange is not None:
+                        venue.exchange.trade(happened)
                     self._send_trade(happened)
                 else:
                     for session in list(self._sessions.values()):
@@ -109,6 +113,14 @@ class MarketServer:
                 for socket in list(self._sessions):
                     socket.close()
 
+    async def _ticks(self) -> None:
+        """Let the account do what is due."""
+        while True:
+            if self._venue.exchange is not None:
+                self._venue.exchange.tick()
+            self.face.tick()
+            await asyncio.sleep(TICK_S)
+
     async def _request(self, request: web.Request) -> web.StreamResponse:
         """Answer a request of the protocol, or open a socket, unless a fault strikes."""
         faults = self._venue.faults
@@ -126,14 +138,36 @@ class MarketServer:
             return web.Response(text=HTML, status=502, content_type="text/html")
         if faults.struck("not_json", on, target):
             return web.Response(text=NOT_JSON, content_type="application/json")
-        query = {**request.query}
-        if request.method == "POST":
-            query.update({name: str(value) for name, value in (await request.post()).items()})
-        answer = self.face.answer(request.path, query)
+        answer = await self._answer(request)
+        if answer is None:
+            _drop(request)
+            return web.Response(status=499)
         padding = b""
         if fault := faults.struck("big", on, target):
             padding = b" " * fault.bytes
         return _json(answer.body + padding, answer.status)
+
+    async def _answer(self, request: web.Request) -> Answer | None:
+        """Do a request and return its answer; None: the answer is lost on its way."""
+        faults = self._venue.faults
+        requested = SignedRequest(
+            request.method, request.path, {**request.query}, request.headers, await request.read()
+        )
+        orphaned = faults.struck("request_orphaned", "rest", requested.text)
+        late = orphaned or faults.struck("request_late", "rest", requested.text)
+        if orphaned:
+            _drop(request)
+        if late:
+            await asyncio.sleep(late.ms / 1000.0)
+        answer = self.face.private(requested)
+        if answer is None:
+            query = {**request.query}
+            if request.method == "POST":
+                form = await request.post()
+                query.update({name: str(value) for name, value in form.items()})
+            answer = self.face.answer(request.path, query)
+        lost = orphaned or faults.struck("reply_lost", "rest", requested.text)
+        return None if lost else answer
 
     async def _socket(self, request: web.Request) -> web.StreamResponse:
         if not request.path.startswith(self.face.socket_paths):
@@ -147,6 +181,7 @@ class MarketServer:
         try:
             await socket.run(session.receive)
         finally:
+            session.closed()
             del self._sessions[socket]
         return ws
 
@@ -185,6 +220,12 @@ class MarketServer:
             return web.json_response({"error": f"'{number}' is not the id of a fault"}, status=400)
         cleared = self._venue.faults.clear(int(number) if number else None)
         return web.json_response({"cleared": cleared})
+
+
+def _drop(request: web.Request) -> None:
+    """Close a request's connection at once."""
+    if request.transport is not None:
+        request.transport.abort()
 
 
 def _is_upgrade(request: web.Request) -> bool:

@@ -19,13 +19,17 @@ NOT_JSON = '{"channel": "ohlc", "data": ['
 
 
 class Socket:
-    """A WebSocket of a client."""
+    """A WebSocket of a client.
+
+    is_private : a token was shown on it.
+    """
 
     def __init__(self, ws: web.WebSocketResponse, faults: ActiveFaults) -> None:
         self.ws = ws
         self._faults = faults
         self._queue: asyncio.Queue[tuple[float, str]] = asyncio.Queue(QUEUE_MAX)
         self._held: str | None = None
+        self.is_private = False
 
     def send(self, message: str) -> None:
         """Put a message into the queue; never waits."""
@@ -65,6 +69,8 @@ class Socket:
         """Return what is sent for a message: itself, unless faults strike."""
         struck = self._faults.struck
         if struck("mute", "socket", message) or struck("drop", "socket", message):
+            return []
+        if self.is_private and struck("mute_private", "socket", message):
             return []
         if struck("html", "socket", message):
             return [HTML]

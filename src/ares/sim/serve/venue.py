@@ -8,18 +8,29 @@ from typing import NamedTuple, Protocol
 from ares.sim.serve.clock import MarketClock
 from ares.sim.serve.faults import ActiveFaults
 from ares.sim.serve.market import Candle, SimMarket, SymbolMarket, Trade
+from ares.sim.serve.matching import Exchange
 from ares.sim.serve.sockets import Socket
 
 CACHED_MAX = 256
 
 
 class SimVenue:
-    """The market as it stands now."""
+    """The market as it stands now.
 
-    def __init__(self, market: SimMarket, clock: MarketClock, faults: ActiveFaults) -> None:
+    exchange : the account's orders; None: the venue has public data alone.
+    """
+
+    def __init__(
+        self,
+        market: SimMarket,
+        clock: MarketClock,
+        faults: ActiveFaults,
+        exchange: Exchange | None = None,
+    ) -> None:
         self.market = market
         self.clock = clock
         self.faults = faults
+        self.exchange = exchange
         self._candles: dict[tuple[int, int, int], Candle] = {}
 
     def now_ms(self) -> int:
@@ -39,6 +50,25 @@ class SimVenue:
             open_ms = at_ms - at_ms % interval_ms
             self._candles[key] = symbol.candles(interval_ms, open_ms, at_ms + 1, at_ms)[-1]
         return self._candles[key]
+
+
+class SignedRequest(NamedTuple):
+    """A request of REST as it came.
+
+    query : the parameters of its address.
+    body  : its bytes, as they were signed.
+    """
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        """What faults look for: method, path and body."""
+        return f"{self.method} {self.path} {self.body.decode(errors='replace')}"
 
 
 class Answer(NamedTuple):
@@ -66,6 +96,9 @@ class Session(Protocol):
     def second(self) -> None:
         """Called once in a second of wall time."""
 
+    def closed(self) -> None:
+        """Called when the socket is gone."""
+
 
 class Face(Protocol):
     """One venue's protocol."""
@@ -74,6 +107,12 @@ class Face(Protocol):
 
     def answer(self, path: str, query: Mapping[str, str]) -> Answer:
         """Return the answer of REST to a request."""
+
+    def private(self, request: SignedRequest) -> Answer | None:
+        """Return the answer to a signed request; None: it is a public one."""
+
+    def tick(self) -> None:
+        """Called 50 times a second of wall time."""
 
     def refusal(self, status: int) -> bytes:
         """Return the body with which the venue refuses a request: 429 or 503."""
