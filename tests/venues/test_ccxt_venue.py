@@ -153,3 +153,23 @@ def test_closing_leaves_without_a_word() -> None:
 
     asyncio.run(asyncio.wait_for(run(), 20))
     assert events == []
+
+
+def test_an_answer_may_be_followed_by_the_same_question_at_once() -> None:
+    events: list[Event] = []
+    wanted = 3
+
+    async def run() -> None:
+        def post(event: Event) -> None:
+            events.append(event)
+            if len(events) < wanted:
+                venue.send(AskAccount(1))
+
+        seen = AccountSeen(1, 1, True, (5,), ())
+        venue = CcxtVenue(FakeOrders(lambda _: seen), 1, post, lambda: NOW, lambda _: None)
+        venue.send(AskAccount(1))
+        while venue._running:
+            await asyncio.sleep(0.001)
+
+    asyncio.run(asyncio.wait_for(run(), 20))
+    assert len(events) == wanted

@@ -80,9 +80,11 @@ class CcxtVenue:
         """Keep the private stream and measure the clock until cancelled."""
         running = [asyncio.create_task(task()) for task in self._tasks]
         try:
-            await asyncio.gather(*running)
+            done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_EXCEPTION)
         finally:
-            await _cancelled(running)
+            await _cancelled(running)  # once: a second time would cut their ends off
+        for task in done:
+            task.result()
 
     async def close(self) -> None:
         """End what is still on its way, without a word: the next start looks everything up."""
@@ -187,6 +189,7 @@ class CcxtVenue:
         except (*ANSWERS, ValueError) as error:
             self._say(f"order {client_id} was not looked up: {line_of(error)}")
             events = [OrderAbsent(client_id, self._now_ms(), complete=False)]
+        self._questions.discard(client_id)  # what follows from the answer may ask again
         for event in events:
             self._post(event)
 
@@ -197,6 +200,7 @@ class CcxtVenue:
             self._say(f"balances were not read: {line_of(error)}")
             now_ms, nothing = self._now_ms(), (0,) * self._n_instruments
             seen = AccountSeen(now_ms, now_ms, complete=False, lots=nothing, open_ids=())
+        self._questions.discard("")
         self._post(seen)
 
 

@@ -137,17 +137,10 @@ class KrakenOrders:
     async def look_up(self, client_id: str) -> list[Event]:
         """Return the executions of an order and where it stands; or that it was not found.
 
-        Raises Refused or NoAnswer where nothing was learnt.
-        """
-        for name, key in (("OpenOrders", "open"), ("ClosedOrders", "closed")):
-            found, _ = await self._orders(name, key, client_id)
-            if found:
-                return await self._described(found, client_id)
-        return await self._prove_absence(client_id)
+        Everything is looked through from the venue's own time on, in the order in which an order
+        moves, so that a later look finds what has moved on since an earlier one.
 
-    async def _prove_absence(self, client_id: str) -> list[Event]:
-        """Look everything through, from the venue's own time on, in the order in which an order
-        moves: a later look finds what has moved on since an earlier one.
+        Raises Refused or NoAnswer where nothing was learnt.
         """
         venue_ms = await self._venue_ms()
         is_whole = True

@@ -176,7 +176,20 @@ class KrakenReports:
                 OrderEnded(client_id, now_ms, ENDS[str(kind)], cum, detail, venue_ms=at_ms)
             )
         elif kind in ("amended", "restated") and known is not None:
-            reading.look_ups.append(known.client_id)
+            amended = self._amended(entry, known)
+            if amended is None:
+                reading.look_ups.append(known.client_id)
+            else:
+                reading.events.append(amended)
+
+    def _amended(self, entry: Mapping[str, Any], known: KnownOrder) -> OrderAmended | None:
+        """Return an order's new size and price; None where the message does not have both."""
+        trigger = entry.get("triggers") or {}
+        price, lots = trigger.get("price"), self._signed(entry.get("order_qty"), known)
+        if price is None or not lots:
+            return None
+        ticks = nearest(decimal_of(price), self._markets[known.instrument].price_decimals)
+        return OrderAmended(known.client_id, self._now_ms(), lots, ticks)
 
     def _signed(self, quantity: Any, known: KnownOrder | None) -> int | None:
         """Return signed lots of an order; None where the venue did not say, or of whom."""

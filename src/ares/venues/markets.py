@@ -61,7 +61,7 @@ def market_of(entry: Mapping[str, Any]) -> VenueMarket:
         symbol=entry["symbol"],
         venue_id=entry["id"],
         names=tuple(dict.fromkeys(str(name) for name in names if name)),
-        base_id=str(entry.get("baseId") or entry["base"]),
+        base_id=str(info.get("base") or entry.get("baseId") or entry["base"]),
         base=entry["base"],
         quote=entry["quote"],
         price_step=_number(entry["precision"].get("price")),
