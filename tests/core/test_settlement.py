@@ -10,6 +10,7 @@ from ares.core.balances import SETTLE_MS
 from ares.core.halts import BY_DIFFERENCE, BY_DOUBT
 from ares.core.orders import DOUBT_MS_MAX
 from ares.domain.order_events import (
+    CancelOrder,
     CommandDone,
     CommandRefused,
     DifferenceFound,
@@ -79,6 +80,19 @@ def test_once_settled_what_was_wanted_meanwhile_is_sent(two: TwoInstruments) -> 
     assert two.leave(0) == []
     assert [getattr(e, "client_id", "") for e in two.command("settle")].count(stop) == 1
     assert two.orders_of(two.end(stop, "cancelled")) == [("exit", -10)]
+
+
+def test_an_exit_that_is_too_large_after_a_settlement_is_replaced(two: TwoInstruments) -> None:
+    """A person sold some of the coins while a slow exit was to sell them all."""
+    stop = two.hold(0)
+    two.leave(0)
+    two.end(stop, "cancelled")
+    exit_ = two.state.lane_orders[0].exit
+    two.accept(exit_)
+    trade_of_a_person(two, -4)
+    assert CancelOrder(exit_, 0) in two.command("settle")
+    assert two.orders_of(two.fill(exit_, -1)) == [], "its end is waited for"
+    assert two.orders_of(two.end(exit_, "cancelled", -1)) == [("exit", -5)]
 
 
 def vanished_stop(two: TwoInstruments) -> str:

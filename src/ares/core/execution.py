@@ -20,7 +20,7 @@ from ares.core.halts import (
     sells_everything,
 )
 from ares.core.orders import Life, Order, Request, client_id, due_ms, placed_orders, sent
-from ares.core.pieces import for_sale, pieces_of, remaining_wanted
+from ares.core.pieces import beyond, for_sale, pieces_of, remaining_wanted
 from ares.core.state import State
 from ares.domain.events import Effect
 from ares.domain.order_events import AmendOrder, CancelOrder, StopMissing, SubmitOrder
@@ -142,7 +142,7 @@ def _exit(
     missing = held - for_sale(exits)
     if stops or missing <= 0:
         placed.unprotected_ms = 0
-        return commands
+        return commands + _cancel(state, *beyond(exits, held))
     placed.unprotected_ms = placed.unprotected_ms or state.at_ms
     if state.at_ms < placed.retry_ms:
         return commands

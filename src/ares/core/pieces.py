@@ -15,6 +15,13 @@ def for_sale(orders: Sequence[Order]) -> int:
     return -sum(order.remaining_lots for order in orders)
 
 
+def beyond(orders: Sequence[Order], held: int) -> list[Order]:
+    """Return the exits, the newest first, without which no more than ``held`` is for sale: less may
+    be held since a person has settled a difference.
+    """
+    return [order for k, order in enumerate(orders) if for_sale(orders[: k + 1]) > held][::-1]
+
+
 def pieces_of(lots: int, order_lots_max: int, n_open: int = 0) -> Iterator[int]:
     """Yield the sizes of the orders that together are for ``lots``.
 
