@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ares.runtime.engine.plan import RunPlan
     from ares.runtime.engine.recovery import RecoveredRun
     from ares.runtime.engine.status import RecentEvents
+    from ares.runtime.engine.venue_engine import RunningVenue
 
 PAPER = "paper"
 
@@ -131,10 +132,15 @@ class _RealTime:
         log = LiveLog(state.setup, self._log, HOUR_MS)
         parts = (self._folder, found.recovered, found.models, found.swap, clock)
         sync_ms, watchers = settings.journal.sync_ms, [recent.watch, log.watch]
-        venue = None if self._account is None else self._account.connect(state, clock, self._log)
-        if venue is None:
+        venue: RunningVenue | None = None
+
+        def post(event: Event) -> None:  # of a venue, which exists before the engine
+            run.post(event)
+
+        if self._account is None:
             run = paper_engine(*parts, sync_ms, watchers, say=self._log)
         else:
+            venue = await self._account.connect(state, clock, post, self._log)
             run = venue_engine(*parts, venue, sync_ms, watchers, say=self._log)
         commands = self._commands(run, recent, clock)
         run.answer_to(commands.answer)
@@ -157,10 +163,12 @@ class _RealTime:
                     lambda: self._heartbeat(run),
                 ]
                 if venue is not None:
-                    tasks.append(lambda: venue.run(run.post))
+                    tasks.append(venue.run)
                 return await run.run([begin, *before], tasks)
         finally:
             found.swap.close()
+            if venue is not None:
+                await venue.close()
             if learner is not None:
                 learner.stop()
             problem = tables.stop(wait=True)

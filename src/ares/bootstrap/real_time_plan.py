@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ares.config.workspace import Workspace
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from ares.core.state import State
+    from ares.domain.events import Event
     from ares.domain.instrument import Instrument, InstrumentSpec
     from ares.domain.venue import VenueTraits
     from ares.kernel.features.user import UserFeatures
@@ -21,6 +22,19 @@ if TYPE_CHECKING:
     from ares.runtime.engine.plan import RunPlan
     from ares.runtime.engine.venue_engine import RunningVenue
     from ares.store.candles import CandleStore
+
+
+class Connect(Protocol):
+    """Returns the account of a state as its venue: events go to ``post``, lines to ``say``."""
+
+    async def __call__(
+        self,
+        state: State,
+        clock: RunningClock,
+        post: Callable[[Event], None],
+        say: Callable[[str], None],
+    ) -> RunningVenue:
+        """Raise AresError where the venue does not answer, or has other instruments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +66,7 @@ class VenueAccount:
 
     traits: VenueTraits
     spec_of: Callable[[Instrument], InstrumentSpec]
-    connect: Callable[[State, RunningClock, Callable[[str], None]], RunningVenue]
+    connect: Connect
 
 
 def plan_of(

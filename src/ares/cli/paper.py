@@ -1,4 +1,4 @@
-"""``ares run --env paper``: the engine in real time with virtual money."""
+"""``ares run --env paper`` and ``--env rehearsal/NAME``: the engine in real time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 SPEED_MAX = 100_000.0
 
 
-def run_paper(
+def run_real_time(
+    environment: str,
     symbols: tuple[str, ...] | None,
     feed: str,
     from_ms: int | None,
@@ -25,26 +26,36 @@ def run_paper(
     learn: bool | None,
     address: str | None = None,
 ) -> int:
-    """Run the paper engine until Ctrl-C, SIGTERM or `ares stop`; the same command continues it."""
+    """Run an engine in real time until Ctrl-C, SIGTERM or `ares stop`; the same command continues
+    it.
+    """
     from ares.adapters.log_file import log_lines
-    from ares.bootstrap.paper import paper_run
+    from ares.bootstrap.paper import PAPER, paper_run
     from ares.bootstrap.real_time_plan import PaperRequest
     from ares.config.workspace import Workspace
 
     if feed not in ("venue", "stored"):
         raise UserError(f"--feed {feed}: venue or stored")
+    if feed == "stored" and environment != PAPER:
+        raise UserError(f"--feed stored: {environment} has the bars of the server it trades on")
     workspace = Workspace.here()
     learns = workspace.settings.continuous_learning.enabled if learn is None else learn
     request = PaperRequest(
         symbols, feed == "stored", from_ms, to_ms, _speed(speed), learns, address
     )
-    with log_lines(workspace.logs_dir / "paper.log") as write:
+    log_name = environment.replace("/", "-")
+    with log_lines(workspace.logs_dir / f"{log_name}.log") as write:
 
         def line(text: str) -> None:
             write(text)
             say(text)
 
-        end = paper_run(workspace, request, _started, line)
+        if environment == PAPER:
+            end = paper_run(workspace, request, _started, line)
+        else:
+            from ares.bootstrap.rehearsal import rehearsal_run
+
+            end = rehearsal_run(workspace, environment, request, _started, line)
     say(f"stopped ({end.stopped_by}): {count(end.instants)} closing instants, state saved")
     return 0
 
@@ -68,4 +79,7 @@ def _started(start: PaperStart, run: LiveRun) -> None:
     for remark in start.remarks:
         note(remark)
     what = "continues" if start.resumed else "begins"
-    say(f"paper {what}: {', '.join(start.setup.keys)}; market time {utc(start.now_ms)} UTC")
+    say(
+        f"{start.setup.environment} {what}: {', '.join(start.setup.keys)}; market time"
+        f" {utc(start.now_ms)} UTC"
+    )

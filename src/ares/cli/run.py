@@ -40,7 +40,9 @@ if TYPE_CHECKING:
 
 
 def command(
-    env: str = typer.Option("history", "--env", help="history or paper (live is not built yet)."),
+    env: str = typer.Option(
+        "history", "--env", help="history, paper, or rehearsal/NAME (live is not built yet)."
+    ),
     symbol: list[str] = typer.Option([], "--symbol", "-s", help="Symbol or key; repeat for more."),
     from_: str = typer.Option(
         None, "--from", help="First day or time, UTC; default: two weeks before --to."
@@ -68,13 +70,15 @@ def command(
     from ares.config.workspace import Workspace
     from ares.research.window import parse_utc
 
-    if env == "paper":
-        from ares.cli.paper import run_paper
+    if env == "paper" or env.startswith("rehearsal/"):
+        from ares.cli.paper import run_real_time
 
         from_ms, to_ms = (None if t is None else parse_utc(t) for t in (from_, to))
-        return run_paper(tuple(symbol) or None, feed, from_ms, to_ms, speed, learn, address)
+        return run_real_time(
+            env, tuple(symbol) or None, feed, from_ms, to_ms, speed, learn, address
+        )
     if env != "history":
-        raise UserError(f"--env {env}: this version supports history and paper")
+        raise UserError(f"--env {env}: this version supports history, paper and rehearsal/NAME")
     if speed not in (None, "max"):
         raise UserError(f"--speed {speed}: history runs support max only")
     if run is not None and not run.replace("-", "").replace("_", "").isalnum():

@@ -22,10 +22,13 @@ from ares.runtime.engine.recovery import RecoveredRun
 class RunningVenue(Venue, Protocol):
     """A venue outside this process: what is sent is carried out while it runs."""
 
-    async def run(self, post: Callable[[Event], None]) -> None:
+    async def run(self) -> None:
         """Keep a session and post what the venue reports, until cancelled. Never raises for what
         the other side does.
         """
+
+    async def close(self) -> None:
+        """End what is on its way; the next start looks it up."""
 
 
 def venue_engine(
