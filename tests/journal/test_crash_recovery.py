@@ -226,10 +226,10 @@ def test_a_full_disk_at_every_write() -> None:
 
 def failing(at: int, operations: tuple[str, ...], fault: dict[str, int | bool]) -> MemoryDisk:
     """Return a disk that has a fault from the n-th of some operations on."""
-    left = iter(range(at))
+    left = iter([False] * at + [True])
 
     def before(operation: str, _path: Path) -> None:
-        if operation in operations and next(left, None) is None:
+        if operation in operations and next(left, False):
             for name, value in fault.items():
                 setattr(disk, name, value)
 
@@ -241,7 +241,7 @@ def failing(at: int, operations: tuple[str, ...], fault: dict[str, int | bool]) 
     ("names", "fault"),
     [
         (("write", "append"), {"room": 0}),
-        (("write", "append"), {"room": 11}),
+        (("write",), {"room": 11}),
         (("sync", "sync_folder"), {"broken": True}),
     ],
     ids=["full", "full after some bytes", "a sync fails"],
