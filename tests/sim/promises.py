@@ -70,6 +70,10 @@ def _is_refused(event: Event, effects: list[Effect]) -> bool:
     return isinstance(event, OrderEnded) and event.reason == "rejected" and is_first
 
 
+LOOKED_UP_MS = 5_000
+"""Without faults a look-up is answered by then."""
+
+
 class Promises:
     """Looks at a world after every event, and after everything that happens in it."""
 
@@ -294,7 +298,7 @@ class Promises:
         """Minutes after the last fault, before a person has looked: exactly what needs one stands.
 
         A halt that needs nobody has ended, but that of a clock that is still wrong; each difference
-        halts its instrument; no order is in doubt, but one that vanished.
+        halts its instrument; only an order that vanished is in doubt for ``LOOKED_UP_MS``.
         """
         state = self.world.state
         for halt in state.halts:
@@ -306,7 +310,8 @@ class Promises:
         if halted != named:
             raise Finding(f"differences stand in {named}, {halted} are halted for them")
         vanished = {d.client_id for d in state.differences if d.kind == "vanished_order"}
-        doubts = [o.client_id for o in state.orders.values() if o.doubt_ms]
+        since_ms = self.world.now_ms() - LOOKED_UP_MS
+        doubts = [o.client_id for o in state.orders.values() if 0 < o.doubt_ms < since_ms]
         if not vanished.issuperset(doubts):
             raise Finding(f"unknown outcomes are left without a person: {doubts}")
 
