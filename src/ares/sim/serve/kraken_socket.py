@@ -46,6 +46,7 @@ class KrakenSession:
         self._books: dict[int, Book] = {}
         self._instrument = False
         self._quiet = False
+        self._is_private = False
         self._account = account
         self._private = None if account is None else account.channels(self._send)
 
@@ -100,7 +101,7 @@ class KrakenSession:
 
     def second(self) -> None:
         """Send a heartbeat where a subscribed socket has been silent for a second."""
-        subscribed = self._instrument or any(self._channels.values()) or self._socket.is_private
+        subscribed = self._instrument or any(self._channels.values()) or self._is_private
         if self._quiet and subscribed:
             self._send({"channel": "heartbeat"})
         self._quiet = True
@@ -109,6 +110,9 @@ class KrakenSession:
         """Listen to the account no more."""
         if self._private is not None:
             self._private.closed()
+
+    def _show_token(self) -> None:
+        self._is_private = self._socket.is_private = True
 
     def _order(
         self, method: str, params: dict[str, Any], head: dict[str, Any], time_in: str, text: str
@@ -119,7 +123,7 @@ class KrakenSession:
         try:
             results = self._account.requests.results(method, params, text)
             answers = [{"result": result, "success": True} for result in results]
-            self._socket.is_private = True
+            self._show_token()
         except KrakenError as error:
             answers = [{"error": str(error), "success": False}]
         if self._venue.faults.struck("reply_lost", "socket", text):
@@ -144,7 +148,7 @@ class KrakenSession:
         except KrakenError as refusal:
             self._answer({**head, "error": str(refusal), "success": False}, time_in)
             return
-        self._socket.is_private = True
+        self._show_token()
         self._answer({**head, "result": result, "success": True}, time_in)
         if method == "subscribe":
             private.snapshot(channel)
