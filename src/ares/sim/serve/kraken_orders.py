@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -124,8 +124,11 @@ def client_id(value: object) -> str:
     return given
 
 
-def require_deadline(value: object, now_ms: int) -> None:
-    """Raise KrakenError where a request's deadline (RFC 3339) has passed, or is too far away."""
+def require_deadline(value: object, clock_of: Callable[[int], int]) -> None:
+    """Raise KrakenError where a request's deadline (RFC 3339) has passed, or is too far away.
+
+    clock_of : the venue's time, see ``SimVenue.clock_of``.
+    """
     if not value:
         return
     try:
@@ -133,6 +136,7 @@ def require_deadline(value: object, now_ms: int) -> None:
         deadline_ms = round(deadline.timestamp() * 1000)
     except ValueError:
         raise KrakenError("EGeneral:Invalid arguments:deadline") from None
+    now_ms = clock_of(deadline_ms)
     if deadline.tzinfo is None or deadline_ms > now_ms + DEADLINE_MS_MAX:
         raise KrakenError("EGeneral:Invalid arguments:deadline")
     if deadline_ms < now_ms:

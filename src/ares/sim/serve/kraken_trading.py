@@ -45,7 +45,7 @@ class KrakenTrading:
         """Return the answer to AddOrder."""
         symbol = self._symbol(str(fields.get("pair", "")))
         now_ms = self._venue.clock_ms()
-        require_deadline(fields.get("deadline"), now_ms)
+        require_deadline(fields.get("deadline"), self._venue.clock_of)
         requested = new_order(symbol, fields, now_ms)
         try:
             if is_true(fields.get("validate")):
@@ -61,7 +61,7 @@ class KrakenTrading:
 
     def amend(self, fields: Fields) -> dict[str, Any]:
         """Return the answer to AmendOrder."""
-        require_deadline(fields.get("deadline"), self._venue.clock_ms())
+        require_deadline(fields.get("deadline"), self._venue.clock_of)
         order = self.found(fields)
         changes: dict[str, Any] = {}
         if fields.get("order_qty") not in (None, ""):
@@ -79,7 +79,7 @@ class KrakenTrading:
 
     def edit(self, fields: Fields) -> dict[str, Any]:
         """Return the answer to EditOrder: the order is cancelled, and a new one placed."""
-        require_deadline(fields.get("deadline"), self._venue.clock_ms())
+        require_deadline(fields.get("deadline"), self._venue.clock_of)
         old = self.found(fields)
         stop = old.requested.order_type not in ("market", "limit")
         wanted = {

@@ -41,6 +41,16 @@ class SimVenue:
         """Return the time that the venue says it is: the market's, unless a fault changes it."""
         return self.clock.market_ms() + self.faults.clock_error_ms()
 
+    def clock_of(self, client_ms: int) -> int:
+        """Return the venue's time on the scale of a client's: of the market, or of the wall clock.
+
+        Deadlines and signatures run on wall time at any speed; a client that was told the venue's
+        time has the market's.
+        """
+        error_ms = self.faults.clock_error_ms()
+        both = (self.clock.market_ms() + error_ms, self.clock.wall_ms() + error_ms)
+        return min(both, key=lambda ms: abs(ms - client_ms))
+
     def running_candle(self, symbol: SymbolMarket, interval_ms: int, at_ms: int) -> Candle:
         """Return the candle that contains ``at_ms``, as it stood then; computed once for all."""
         key = (symbol.index, interval_ms, at_ms)
