@@ -70,7 +70,7 @@ def orders(requests: FakeRequests, ahead_ms: int = 0) -> KrakenOrders:
         known,
         reports,
         lambda: NOW,
-        lambda: ahead_ms,
+        lambda: NOW + ahead_ms,
         10_000,
     )
 

@@ -53,7 +53,7 @@ class KrakenOrders:
     """One account.
 
     markets    : of the run's instruments, in order.
-    ahead_ms   : how far the venue's clock is ahead. venue_now: asks the venue what time it is.
+    venue_ms   : the venue's clock, as far as it is known here.
     deadline_ms : of an amendment.
     """
 
@@ -64,11 +64,11 @@ class KrakenOrders:
         known: KnownOrders,
         reports: KrakenReports,
         now_ms: Callable[[], int],
-        ahead_ms: Callable[[], int],
+        venue_ms: Callable[[], int],
         deadline_ms: int,
     ) -> None:
         self._requests, self._markets, self._known = requests, markets, known
-        self._reports, self._now_ms, self._ahead_ms = reports, now_ms, ahead_ms
+        self._reports, self._now_ms, self._venue_now_ms = reports, now_ms, venue_ms
         self._deadline_ms = deadline_ms
         self._sent_ms: dict[str, int] = {}
 
@@ -109,7 +109,7 @@ class KrakenOrders:
             "trigger_price": text_of(command.price_ticks, market.price_decimals),
         }
         if self._deadline_ms:
-            by_ms = self._now_ms() + self._ahead_ms() + min(self._deadline_ms, DEADLINE_MS_MAX)
+            by_ms = self._venue_now_ms() + min(self._deadline_ms, DEADLINE_MS_MAX)
             parameters["deadline"] = rfc3339(by_ms)
         await self._requests.ask("privatePostAmendOrder", parameters, URGENT, _trading(market), 2.0)
 
@@ -125,7 +125,7 @@ class KrakenOrders:
         """
         if not command.send_by_ms:
             return order_request(command, market)
-        venue_ms = self._now_ms() + self._ahead_ms()
+        venue_ms = self._venue_now_ms()
         left_ms = command.send_by_ms - venue_ms
         if left_ms < DEADLINE_MS_MIN:
             raise NotSent(f"it waited too long here: {left_ms} ms before its deadline")

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from ares.domain.errors import ExternalError, UserError
 from ares.domain.events import Event
-from ares.domain.order_events import ClockSkewMeasured, VenueDown, VenueUp
+from ares.domain.order_events import VenueDown, VenueUp
 from ares.domain.venue import VenueTraits
 from ares.venues.answers import NoAnswer, Refused
 from ares.venues.ccxt_setup import line_of, prepare
@@ -73,7 +73,8 @@ class KrakenAccount:
             self._exchange, is_refusal, limiters(TIERS[tier]), policy.requests
         )
         self._listed: Mapping[str, Any] = {}
-        self._ahead_ms = self._session = 0
+        self._session, self._speed = 0, 1
+        self._venue_at: tuple[int, float] | None = None
         self._is_up = False
         self._post: Callable[[Event], None] = lambda _: None
 
@@ -94,11 +95,11 @@ class KrakenAccount:
         """Return the account as a venue for these instruments; events go to ``post``."""
         markets = await self.markets(symbols)
         known = KnownOrders()
-        self._post = post
+        self._post, self._speed = post, traits.speed
         self._reports = KrakenReports(markets, known, self._now_ms, self._say)
         self._orders = KrakenOrders(
-            self._requests, markets, known, self._reports, self._now_ms, lambda: self._ahead_ms,
-            traits.deadline_ms,
+            self._requests, markets, known, self._reports, self._now_ms, self.venue_ms,
+            traits.deadline_ms * traits.speed,
         )  # fmt: skip
         self._known = known
         self._explaining: set[asyncio.Task[None]] = set()
@@ -197,6 +198,8 @@ class KrakenAccount:
             self._post(VenueDown(self._now_ms(), reason))
 
     async def _measure_clock(self) -> None:
+        """Know the venue's time; how far clocks differ the market data's stream reports."""
+
         async def venue_ms() -> int | None:
             try:
                 return int(await self._exchange.fetch_time())
@@ -207,9 +210,18 @@ class KrakenAccount:
         while True:
             found = await ahead_of(venue_ms, self._now_ms)
             if found is not None:
-                self._ahead_ms = found
-                self._post(ClockSkewMeasured(self._now_ms(), found))
+                self._venue_at = (self._now_ms() + found, asyncio.get_running_loop().time())
             await asyncio.sleep(SKEW_EVERY_S)
+
+    def venue_ms(self) -> int:
+        """Return what the venue's clock says; the engine's, as long as that is not known.
+
+        It goes on with the machine's monotonic clock: the engine's may be set again meanwhile.
+        """
+        if self._venue_at is None:
+            return self._now_ms()
+        ms, then_s = self._venue_at
+        return ms + int((asyncio.get_running_loop().time() - then_s) * 1000.0 * self._speed)
 
 
 async def _next_message(exchange: Any) -> None:
