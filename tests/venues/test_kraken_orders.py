@@ -19,12 +19,13 @@ from ares.domain.order_events import (
     SubmitOrder,
 )
 from ares.venues.answers import NoAnswer, NotSent
-from ares.venues.kraken_orders import KrakenOrders, order_request
+from ares.venues.kraken_orders import KrakenOrders, order_request, rfc3339
 from ares.venues.kraken_reports import KnownOrders, KrakenReports
 from ares.venues.markets import market_of
 
 OWN_ID = "a1b2c3d4" + "0" * 24
 NOW = 1_700_000_000_000
+YEAR_MS = 365 * 86_400_000
 MARKET = market_of(entry())
 
 
@@ -61,7 +62,7 @@ class FakeRequests:
         return [name for name, *_ in self.sent]
 
 
-def orders(requests: FakeRequests, ahead_ms: int = 0) -> KrakenOrders:
+def orders(requests: FakeRequests, ahead_ms: int = 0, speed: int = 1) -> KrakenOrders:
     known = KnownOrders()
     reports = KrakenReports([MARKET], known, lambda: NOW, lambda _: None)
     return KrakenOrders(
@@ -72,6 +73,8 @@ def orders(requests: FakeRequests, ahead_ms: int = 0) -> KrakenOrders:
         lambda: NOW,
         lambda: NOW + ahead_ms,
         10_000,
+        speed,
+        lambda: NOW + 50 * YEAR_MS,
     )
 
 
@@ -114,6 +117,17 @@ def test_a_deadline_further_away_than_the_venue_takes_is_brought_forward() -> No
     requests = FakeRequests(AddOrder={"txid": ["O1"]})
     asyncio.run(orders(requests).submit(command("entry", 1, 1, NOW + 600_000)))
     assert requests.sent[0][1]["deadline"] == "2023-11-14T22:14:15.000Z"
+
+
+def test_in_a_fast_rehearsal_deadlines_are_of_the_wall_clock() -> None:
+    requests = FakeRequests(AddOrder={"txid": ["O1"]}, AmendOrder={"amend_id": "A"})
+    made = orders(requests, speed=60)
+    asyncio.run(made.submit(command("entry", 1, 1, NOW + 60 * 10_000)))
+    asyncio.run(made.amend(AmendOrder(OWN_ID, 0, -1, 1)))
+    for _, parameters, *_ in requests.sent:
+        assert parameters["deadline"] == rfc3339(NOW + 50 * YEAR_MS + 10_000)
+    with pytest.raises(NotSent, match="1999 ms before its deadline"):
+        asyncio.run(made.submit(command("entry", 1, 1, NOW + 60 * 2_000 - 1)))
 
 
 def test_an_answer_that_names_no_order_is_no_answer() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -54,7 +55,8 @@ class KrakenOrders:
 
     markets    : of the run's instruments, in order.
     venue_ms   : the venue's clock, as far as it is known here.
-    deadline_ms : of an amendment.
+    deadline_ms : of an amendment, in wall time.
+    wall_ms    : the wall clock, by which the deadlines of a rehearsal run; speed: of a rehearsal.
     """
 
     def __init__(
@@ -66,10 +68,12 @@ class KrakenOrders:
         now_ms: Callable[[], int],
         venue_ms: Callable[[], int],
         deadline_ms: int,
+        speed: int = 1,
+        wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self._requests, self._markets, self._known = requests, markets, known
         self._reports, self._now_ms, self._venue_now_ms = reports, now_ms, venue_ms
-        self._deadline_ms = deadline_ms
+        self._deadline_ms, self._speed, self._wall_ms = deadline_ms, speed, wall_ms
         self._sent_ms: dict[str, int] = {}
 
     # --- what changes something ----------------------------------------------------------------
@@ -109,8 +113,7 @@ class KrakenOrders:
             "trigger_price": text_of(command.price_ticks, market.price_decimals),
         }
         if self._deadline_ms:
-            by_ms = self._venue_now_ms() + min(self._deadline_ms, DEADLINE_MS_MAX)
-            parameters["deadline"] = rfc3339(by_ms)
+            parameters["deadline"] = rfc3339(self._deadline(self._deadline_ms))
         await self._requests.ask("privatePostAmendOrder", parameters, URGENT, _trading(market), 2.0)
 
     def _note_sent(self, client_id: str) -> None:
@@ -125,12 +128,17 @@ class KrakenOrders:
         """
         if not command.send_by_ms:
             return order_request(command, market)
-        venue_ms = self._venue_now_ms()
-        left_ms = command.send_by_ms - venue_ms
+        left_ms = (command.send_by_ms - self._venue_now_ms()) // self._speed
         if left_ms < DEADLINE_MS_MIN:
             raise NotSent(f"it waited too long here: {left_ms} ms before its deadline")
-        by_ms = min(command.send_by_ms, venue_ms + DEADLINE_MS_MAX)
+        by_ms = self._deadline(left_ms)
         return order_request(msgspec.structs.replace(command, send_by_ms=by_ms), market)
+
+    def _deadline(self, left_ms: int) -> int:
+        """Return the instant that is so far away, in wall time."""
+        is_fast = self._speed > 1  # the venue's clock is the market's
+        now_ms = self._wall_ms() if is_fast else self._venue_now_ms()
+        return now_ms + min(left_ms, DEADLINE_MS_MAX)
 
     # --- what only reads -----------------------------------------------------------------------
 

@@ -99,7 +99,7 @@ class KrakenAccount:
         self._reports = KrakenReports(markets, known, self._now_ms, self._say)
         self._orders = KrakenOrders(
             self._requests, markets, known, self._reports, self._now_ms, self.venue_ms,
-            traits.deadline_ms * traits.speed,
+            traits.deadline_ms, traits.speed,
         )  # fmt: skip
         self._known = known
         self._explaining: set[asyncio.Task[None]] = set()

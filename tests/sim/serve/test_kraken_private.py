@@ -127,6 +127,16 @@ def test_all_orders_are_cancelled_at_once_or_in_time() -> None:
     assert set(ids) <= set(scene.result("ClosedOrders")["closed"])
 
 
+def test_a_deadline_of_the_wall_clock_is_kept_at_any_speed() -> None:
+    scene = Scene()
+    wall_ms = scene.now_ms + 3 * 365 * 86_400_000
+    scene.clock.wall_ms = lambda: wall_ms + int(scene.now_s * 1000)
+    deadline = datetime.fromtimestamp(wall_ms / 1000 + 5.0, UTC).isoformat()
+    added(scene, deadline=deadline)
+    scene.advance(5.1)
+    assert scene.error("AddOrder", **bid(scene, deadline=deadline)) == "EService:Deadline elapsed"
+
+
 def test_a_deadline_is_kept() -> None:
     scene = Scene()
     assert scene.error("AddOrder", **bid(scene, deadline=at(scene, -0.5))) == (
