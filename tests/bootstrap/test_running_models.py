@@ -13,11 +13,14 @@ from tests.paper_engine import running
 
 from ares.adapters.model_store import ModelStore
 from ares.bootstrap.control import engine_runs, give, running_engine
-from ares.bootstrap.lifecycle import promote
+from ares.bootstrap.deploy import deploy_context
+from ares.bootstrap.lifecycle import list_models, promote
 from ares.bootstrap.paper import PaperStart, paper_run
 from ares.bootstrap.real_time_plan import PaperRequest
 from ares.bootstrap.replays import certify_run
 from ares.bootstrap.running_models import rolled_back_in_engine
+from ares.cli.deploy_views import show_status
+from ares.cli.models_views import show_listed
 from ares.config.workspace import Workspace
 from ares.domain.errors import UserError
 from ares.domain.events import BarsClosed
@@ -25,6 +28,8 @@ from ares.domain.model import Ensemble
 from ares.domain.model_events import SlotChanged
 from ares.domain.timeframe import HOUR_MS
 from ares.journal.run import entries
+from ares.runtime.deploy.policy import DeployEffects
+from ares.runtime.deploy.status import deploy_status
 from ares.runtime.engine.live_run import LiveRun
 from ares.runtime.registry.model_journal import read_registry
 from ares.store.commands import CommandAnswer
@@ -116,6 +121,45 @@ def test_a_champion_of_the_engines_own_is_rolled_back_in_the_engine(workspace: W
         assert back == CommandAnswer(
             "done", f"rollback of {BTC}: the champion is {first.hash[:12]}"
         )
+
+
+def test_a_champion_that_the_run_took_out_is_shown_and_promoted_again_while_it_runs(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, _ = ensembles(workspace)
+    promote(workspace, first.hash, "paper", True, "rehearsal")
+    with engine(workspace):
+        answer = give(workspace, "paper", "rollback", wait_s=60.0, instrument=BTC, reason="worse")
+        assert answer.outcome == "done"
+        until(lambda: champion(workspace) == "")
+        [row] = list_models(workspace).served
+        assert (row.ensemble_hash, row.registry_hash, row.reason) == ("", first.hash, "worse")
+        deployed = deploy_status(deploy_context(workspace, DeployEffects()), "paper")
+        assert deployed.served == (row,)
+        until(lambda: _serves(workspace))
+        show_status(deployed)
+    show_listed(list_models(workspace))
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith(BTC)]
+    assert len(lines) == 2
+    assert lines[0].startswith(f"{BTC}: the run in paper has no champion since 2020-05-")
+    assert lines[0].endswith(f"worse); the registry has {first.hash[:12]}")
+    again = promote(workspace, first.hash, "paper", True, "try it")
+    assert again.refused[0].endswith("already; its run took it out by itself: promote it again"
+                                     " while the engine runs")  # fmt: skip
+    with engine(workspace):
+        assert champion(workspace) == "", "as the run left it"
+        assert promote(workspace, first.hash, "paper", True, "try it").refused == ()
+        until(lambda: champion(workspace) == first.hash)
+        refused = promote(workspace, first.hash, "paper", True, "try it").refused
+    assert refused[0].endswith(f"{first.hash[:12]} is champion in paper already")
+    assert list_models(workspace).served == ()
+    assert certify_run(workspace, "paper").mismatches == 0
+
+
+def _serves(workspace: Workspace) -> bool:
+    """Return whether the service is found to serve what it should: what its run has."""
+    found = deploy_status(deploy_context(workspace, DeployEffects()), "paper").heartbeat
+    return found is not None and found.serves
 
 
 def test_an_instrument_that_the_engine_does_not_trade_is_the_registrys_alone(

@@ -35,6 +35,7 @@ class Runs:
     def __init__(self, root: Path) -> None:
         self.root, self.days = root, 0
         self.remarks: tuple[str, ...] = ()
+        self.symbols: tuple[str, ...] | None = None
         self.state: State | None = None
 
     @property
@@ -45,7 +46,9 @@ class Runs:
         """Run one more day, with a command at its begin; return the state at its end."""
         self.days += 1
         until_ms = FROM_MS + self.days * 24 * HOUR_MS
-        request = PaperRequest(stored=True, from_ms=FROM_MS, to_ms=until_ms, speed=100_000.0)
+        request = PaperRequest(
+            self.symbols, stored=True, from_ms=FROM_MS, to_ms=until_ms, speed=100_000.0
+        )
 
         def note(start: PaperStart, run: LiveRun) -> None:
             self.remarks, self.state = start.remarks, run.state
@@ -157,10 +160,38 @@ def test_what_only_a_new_run_takes_is_named_at_each_start(runs: Runs) -> None:
     for _ in range(2):
         assert rules_in_force(runs.start())["fee_bps"] == 1.0
         assert runs.remarks == (
-            "ares.yaml changes fee_bps: a new run only takes it",
-            "the run keeps its own account.capital_quote: a new run only takes other values",
+            "ares.yaml changes fee_bps: only a new run takes it (docs/PAPER.md)",
+            "the run keeps its own account.capital_quote: only a new run takes it (docs/PAPER.md)",
         )
     assert runs.facts(ConfigChanged) == []
+
+
+def test_symbols_that_the_run_has_not_got_and_those_it_goes_on_with_are_named(runs: Runs) -> None:
+    runs.start()
+    runs.edit(symbols=["ETH/USDT", "SOL/USDT"])
+    keys = runs.start().setup.keys
+    assert runs.remarks[0] == (
+        "the run has no simulated:ETH/USDT, simulated:SOL/USDT, which ares.yaml names: only a new"
+        " run takes it (docs/PAPER.md)"
+    )
+    assert runs.remarks[1:] == (
+        f"the run trades {BTC} too, which ares.yaml does not name: `ares symbols remove {BTC}`"
+        " ends that",
+    )
+    runs.start("symbols", action="remove", instrument=BTC)
+    state = runs.start()
+    assert state.setup.keys == keys
+    assert [remark for remark in runs.remarks if BTC in remark] == [], "it is not traded any more"
+
+
+def test_symbols_of_the_command_line_are_named_too(runs: Runs) -> None:
+    runs.start()
+    runs.symbols = ("SOL/USDT",)
+    runs.start()
+    assert runs.remarks[0].startswith("the run has no SOL/USDT, which the start names: ")
+    runs.symbols = ("BTCUSDT",)
+    runs.start()
+    assert runs.remarks == ()
 
 
 def test_what_a_person_set_in_the_run_stays_until_ares_yaml_changes_it(runs: Runs) -> None:

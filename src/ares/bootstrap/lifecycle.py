@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ares.bootstrap.mlflow import sync_warnings
-from ares.bootstrap.running_models import handed_over
+from ares.bootstrap.running_models import engines_own, handed_over
 from ares.bootstrap.training import recipe_rules, training_context
 from ares.bootstrap.values import model_paths
 from ares.config.workspace import Workspace
@@ -68,8 +68,9 @@ def promote(
 
     paths = model_paths(workspace)
     result = promotion.promote(
-        paths, lambda: validation_config(workspace), target, to, force, reason, now
-    )
+        paths, lambda: validation_config(workspace), target, to, force, reason, now,
+        engines_own(workspace, to),
+    )  # fmt: skip
     return _synced(workspace, handed_over(workspace, result, undo=True))
 
 

@@ -210,7 +210,13 @@ class _RealTime:
         """Return what this start takes over from settings and registry; note what it does not."""
         from ares.bootstrap.take_over import taken_over
 
-        found = taken_over(self._workspace, state, self._request.learn, secrets.token_hex(8))
+        found = taken_over(
+            self._workspace,
+            state,
+            self._request.learn,
+            secrets.token_hex(8),
+            self._request.symbols or (),
+        )
         self._remarks += found.remarks
         return found.events
 

@@ -23,24 +23,42 @@ def rolled_back_in_engine(
     """Roll the champion of a running engine back that the engine itself promoted, of which the
     registry knows nothing; None: there is none, or no environment was named.
     """
-    from ares.bootstrap.control import engine_runs, give, running_engine
-    from ares.runtime.registry.model_journal import read_registry
+    from ares.bootstrap.control import give
 
-    if environment is None or environment == "history" or not engine_runs(workspace, environment):
+    if environment is None:
         return None
-    known = read_registry(workspace.journal_dir).champions(environment)
     own = [
-        row
-        for row in running_engine(workspace, environment).status.instruments
-        if row.champion and known.get(row.instrument) != row.champion
-        if symbol is None or symbol in (row.instrument, row.instrument.partition(":")[2])
+        (key, champion)
+        for key, champion in engines_own(workspace, environment).items()
+        if champion and (symbol is None or symbol in (key, key.partition(":")[2]))
     ]
     if len(own) != 1:
         return None
+    [(key, champion)] = own
     return give(
-        workspace, environment, "rollback", own[0].champion, wait_s=LOAD_S,
-        instrument=own[0].instrument, reason=reason,
-    )  # fmt: skip
+        workspace, environment, "rollback", champion, wait_s=LOAD_S, instrument=key, reason=reason
+    )
+
+
+def engines_own(workspace: Workspace, environment: str) -> dict[str, str]:
+    """Return what a running engine serves otherwise than the registry has it: the champion's hash
+    by instrument key, empty where it has none; nothing where no engine runs.
+    """
+    from ares.bootstrap.control import engine_runs, running_engine
+    from ares.runtime.registry.model_journal import read_registry
+
+    if environment not in ("paper", "live") or not engine_runs(workspace, environment):
+        return {}
+    try:
+        rows = running_engine(workspace, environment).status.instruments
+    except ExternalError:  # it ended just now
+        return {}
+    known = read_registry(workspace.journal_dir).champions(environment)
+    return {
+        row.instrument: row.champion
+        for row in rows
+        if row.champion != known.get(row.instrument, "")
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +92,13 @@ def handed_over(workspace: Workspace, result: PromotionResult, undo: bool) -> Pr
             continue
         short, environment = promotion.ensemble_hash[:12], promotion.environment
         line = f"{promotion.instrument} {short}: the engine in {environment} refused it: "
-        if undo:
-            warnings += undo_promotion(model_paths(workspace), promotion, outcome.refused)
-            refused.append(line + outcome.refused)
-        else:
+        if not undo:
             kept.append(promotion)
             refused.append(f"{line}{outcome.refused}; the registry has it, the engine has not")
+            continue
+        refused.append(line + outcome.refused)
+        if promotion.previous_hash != promotion.ensemble_hash:  # it was not promoted again
+            warnings += undo_promotion(model_paths(workspace), promotion, outcome.refused)
     return replace(result, promoted=tuple(kept), refused=tuple(refused), warnings=tuple(warnings))
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ares.config.workspace import Workspace
+from ares.domain.instrument import is_called
 
 if TYPE_CHECKING:
     from ares.core.state import State
     from ares.domain.events import Event
     from ares.runtime.registry.registry_state import RegistryState
 
+NEW_RUN = "only a new run takes it (docs/PAPER.md)"
 START = "start"
 """Who gives the commands that a start gives by itself."""
 
@@ -29,10 +31,13 @@ class TakenOver:
     remarks: tuple[str, ...] = ()
 
 
-def taken_over(workspace: Workspace, state: State, learn: bool, id_: str) -> TakenOver:
+def taken_over(
+    workspace: Workspace, state: State, learn: bool, id_: str, requested: Sequence[str] = ()
+) -> TakenOver:
     """Return what has changed in settings and registry since the run last took them over.
 
     learn : whether this start asks for a learner. id_: of the command that carries the settings.
+    requested : symbols or keys that this start names; none: those of the settings.
     """
     from ares.runtime.registry.model_journal import read_registry
 
@@ -41,7 +46,12 @@ def taken_over(workspace: Workspace, state: State, learn: bool, id_: str) -> Tak
     model_events, refused = _of_registry(workspace, registry, state)
     return TakenOver(
         (*settings_events, *model_events),
-        (*remarks, *refused, *_of_new_runs(workspace, state, learn)),
+        (
+            *remarks,
+            *refused,
+            *_of_symbols(workspace, state, requested),
+            *_of_new_runs(workspace, state, learn),
+        ),
     )
 
 
@@ -60,7 +70,7 @@ def _of_settings(workspace: Workspace, state: State, id_: str) -> tuple[list[Eve
         rules = msgspec.json.encode(dict(sorted(wanted.items()))).decode()
         events.append(CommandGiven(id_, state.at_ms, START, VERB, {"rules": rules}))
     fixed = [name for name in edited if name not in LIMITS]
-    remarks = [f"ares.yaml changes {', '.join(fixed)}: a new run only takes it"] if fixed else []
+    remarks = [f"ares.yaml changes {', '.join(fixed)}: {NEW_RUN}"] if fixed else []
     return events, remarks
 
 
@@ -107,11 +117,9 @@ def _of_new_runs(workspace: Workspace, state: State, learn: bool) -> list[str]:
 
     settings, setup = workspace.settings, state.setup
     confidence = settings.continuous_learning.confidence
-    keys = {f"{settings.venue}:{symbol}" for symbol in settings.symbols}
     other: Mapping[str, bool] = {
         "account.capital_quote": settings.account.capital_quote != setup.cash_quote,
         "timeframes": set(settings.weights) != set(setup.timeframes),
-        "symbols": not keys <= set(setup.keys),
         "challenger": challenger_rules_of(settings) != setup.challenger_rules,
         "continuous_learning.confidence.validation_discount": (
             confidence.validation_discount != setup.validation_discount
@@ -121,4 +129,31 @@ def _of_new_runs(workspace: Workspace, state: State, learn: bool) -> list[str]:
     named = [name for name, differs in other.items() if differs]
     if not named:
         return []
-    return [f"the run keeps its own {', '.join(named)}: a new run only takes other values"]
+    return [f"the run keeps its own {', '.join(named)}: {NEW_RUN}"]
+
+
+def _of_symbols(workspace: Workspace, state: State, requested: Sequence[str]) -> list[str]:
+    """Return what this start would add to the instruments of the run, and what it leaves out."""
+    from ares.core.halts import BY_REMOVAL
+
+    settings, keys = workspace.settings, state.setup.keys
+    configured = [f"{settings.venue}:{symbol}" for symbol in settings.symbols]
+    wanted, where = list(requested) or configured, "the start" if requested else "ares.yaml"
+    added = [name for name in wanted if not any(is_called(key, name) for key in keys)]
+    removed = {halt.instrument for halt in state.halts if halt.reason == BY_REMOVAL}
+    reference = f"{settings.venue}:{settings.reference_symbol}"
+    missing = [
+        key
+        for i, key in enumerate(keys)
+        if i not in removed and key != reference
+        if not any(is_called(key, name) for name in wanted)
+    ]
+    remarks = []
+    if added:
+        remarks.append(f"the run has no {', '.join(added)}, which {where} names: {NEW_RUN}")
+    if missing:
+        remarks.append(
+            f"the run trades {', '.join(missing)} too, which {where} does not name: `ares symbols"
+            f" remove {missing[0]}` ends that"
+        )
+    return remarks

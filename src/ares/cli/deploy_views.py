@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ares.cli.models_views import served_line
 from ares.cli.output import count, note, number, print_facts, print_table, say, utc
 
 if TYPE_CHECKING:
@@ -71,6 +72,8 @@ def show_status(found: DeployStatus) -> None:
             "and was not seen healthy since: start it, then run this again",
             style="bold",
         )
+    for line in (*map(served_line, found.served), *found.unreadable):
+        say(line)
     for sentence in found.interrupted:
         say(sentence, style="bold")
     for folder in found.removed:

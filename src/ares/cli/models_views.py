@@ -8,6 +8,8 @@ from ares.cli.computed import WALK_FORWARD
 from ares.cli.output import count, note, number, percent, plain, print_facts, print_table, say, utc
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.text import Text
 
     from ares.adapters.model_store import StoredModels
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from ares.domain.model_life import Record
     from ares.domain.package import Package, PackageCard
     from ares.runtime.lifecycle.model_list import ModelDetails, ModelList
+    from ares.runtime.lifecycle.served_champions import ServedChampion
     from ares.runtime.registry.mlflow_sync import SyncReport
     from ares.runtime.registry.registry_state import RegistryState
 
@@ -26,6 +29,8 @@ def show_listed(found: ModelList) -> None:
     listed, registry = found.stored, found.registry
     if not listed.ensembles and not listed.packages:
         say(NOTHING)
+        for line in map(served_line, found.served):
+            say(line)
         return
     ensembles = [
         (
@@ -35,7 +40,7 @@ def show_listed(found: ModelList) -> None:
             " ".join(f"{m.timeframe}:{m.weight:.2f}" for m in ensemble.members),
             ensemble.validation.trades,
             number(ensemble.validation.mean_bps if ensemble.validation.trades else None, 1),
-            coloured(status(ensemble, registry)),
+            coloured(status(ensemble, registry, found.served)),
             utc(ensemble.created_at),
         )
         for ensemble in listed.ensembles
@@ -74,6 +79,8 @@ def show_listed(found: ModelList) -> None:
         packages,
         title="Packages",
     )
+    for line in map(served_line, found.served):
+        say(line)
 
 
 COLOURS = {
@@ -97,11 +104,12 @@ def coloured(text: str) -> Text:
 
 
 def listed_json(found: ModelList) -> list[dict[str, Any]]:
-    """Return an entry for each ensemble and package."""
+    """Return an entry for each ensemble and package, and where a run has another champion."""
     listed, registry = found.stored, found.registry
-    ensembles = [ensemble_json(ensemble, registry) for ensemble in listed.ensembles]
+    ensembles = [ensemble_json(e, registry, found.served) for e in listed.ensembles]
     pairs = zip(listed.packages, listed.hashes, strict=True)
-    return ensembles + [_card_json(card, own, listed, registry) for card, own in pairs]
+    served = [{"kind": "served_champion", **plain(row)} for row in found.served]
+    return ensembles + [_card_json(card, own, listed, registry) for card, own in pairs] + served
 
 
 def model_json(found: ModelDetails) -> dict[str, Any]:
@@ -116,7 +124,7 @@ def model_json(found: ModelDetails) -> dict[str, Any]:
         {"what": what, "at": at, "where": where, "who": by, "why": why, "verdict_hash": verdict}
         for at, what, where, by, why, verdict in history_of(registry, model.hash)
     ]
-    return {**ensemble_json(model, registry), "history": history}
+    return {**ensemble_json(model, registry, found.served), "history": history}
 
 
 def package_json(package: Package) -> dict[str, Any]:
@@ -125,13 +133,15 @@ def package_json(package: Package) -> dict[str, Any]:
     return {"kind": "package", "ref": package.card.ref, "hash": package.hash, **content}
 
 
-def ensemble_json(ensemble: Ensemble, registry: RegistryState) -> dict[str, Any]:
+def ensemble_json(
+    ensemble: Ensemble, registry: RegistryState, served: Sequence[ServedChampion] = ()
+) -> dict[str, Any]:
     """Return an ensemble with its hash and status."""
     content: dict[str, Any] = plain(ensemble)
     return {
         "kind": "ensemble",
         "hash": ensemble.hash,
-        "status": status(ensemble, registry),
+        "status": status(ensemble, registry, served),
         "model_status": registry.status(ensemble.hash),
         "champion_in": registry.champion_in(ensemble.hash),
         "verdicts": [plain(v) for v in registry.verdicts if v.ensemble_hash == ensemble.hash],
@@ -139,12 +149,30 @@ def ensemble_json(ensemble: Ensemble, registry: RegistryState) -> dict[str, Any]
     }
 
 
-def status(ensemble: Ensemble, registry: RegistryState) -> str:
-    """Return an ensemble's status; of a champion: where."""
-    environments = registry.champion_in(ensemble.hash)
-    if environments:
-        return f"champion in {', '.join(environments)}"
+def status(
+    ensemble: Ensemble, registry: RegistryState, served: Sequence[ServedChampion] = ()
+) -> str:
+    """Return an ensemble's status; of a champion: where, by registry and by run."""
+    others = {row.environment for row in served if row.registry_hash == ensemble.hash}
+    found = [
+        f"{environment} (not served)" if environment in others else environment
+        for environment in registry.champion_in(ensemble.hash)
+    ]
+    found += [f"{row.environment} (run)" for row in served if row.ensemble_hash == ensemble.hash]
+    if found:
+        return f"champion in {', '.join(found)}"
     return registry.status(ensemble.hash)
+
+
+def served_line(row: ServedChampion) -> str:
+    """Return in words where a run has another champion than the registry."""
+    has, wanted = row.ensemble_hash[:12] or "no champion", row.registry_hash[:12] or "none"
+    since = f" since {utc(row.since_ms)}" if row.since_ms else ""
+    by = f" ({row.who}: {row.reason})" if row.who else ""
+    line = f"{row.instrument}: the run in {row.environment} has {has}{since}{by};"
+    if row.is_pending:
+        return f"{line} the next start takes over the registry's: {wanted}"
+    return f"{line} the registry has {wanted}"
 
 
 def package_status(registry: RegistryState, listed: StoredModels, package_hash: str) -> str:
@@ -175,7 +203,7 @@ def show_model(found: ModelDetails) -> None:
     if isinstance(found.model, Package):
         _show_package(found.model, str(found.folder))
     else:
-        _show_ensemble(found.model, found.registry)
+        _show_ensemble(found)
 
 
 def _show_package(package: Package, folder: str) -> None:
@@ -222,12 +250,16 @@ def _show_package(package: Package, folder: str) -> None:
     print_table(("trade when", "signals a day", "trades", "won", "net bps"), rows)
 
 
-def _show_ensemble(ensemble: Ensemble, registry: RegistryState) -> None:
+def _show_ensemble(found: ModelDetails) -> None:
+    from ares.domain.model import Ensemble
+
+    ensemble, registry = found.model, found.registry
+    assert isinstance(ensemble, Ensemble)
     validation = ensemble.validation
     print_facts(
         {
             "instrument": ensemble.instrument,
-            "status": status(ensemble, registry),
+            "status": status(ensemble, registry, found.served),
             "created": utc(ensemble.created_at),
             "anchor": f"{ensemble.anchor}: at most {ensemble.horizon_bars} bars, width "
             f"{ensemble.width_sigmas:g} sigma, at least {ensemble.width_min_bps:.1f} bps",
@@ -254,6 +286,9 @@ def _show_ensemble(ensemble: Ensemble, registry: RegistryState) -> None:
     if history:
         head = ("at", "what", "where", "who", "why", "verdict")
         print_table(head, history, title="History")
+    for row in found.served:
+        if ensemble.hash in (row.ensemble_hash, row.registry_hash):
+            say(served_line(row))
 
 
 def history_of(

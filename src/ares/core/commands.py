@@ -244,7 +244,7 @@ def _add(state: State, event: CommandGiven) -> Answered:
     except ValueError:
         raise ValueError(
             f"{event.args.get('instrument', '')} is not an instrument of this run, and instruments"
-            " cannot be added while it runs: add it to symbols and start a new run"
+            " cannot be added to a run: add it to symbols in ares.yaml and begin a new run"
         ) from None
     lifted = lift(state, i, BY_REMOVAL)
     if not lifted:

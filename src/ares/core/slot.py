@@ -64,6 +64,12 @@ def first_slots(setup: RunSetup) -> list[Slot]:
     return slots
 
 
+def first_champion(setup: RunSetup, i: int) -> str:
+    """Return the champion with which a run began for instrument ``i``; empty: none."""
+    lane = setup.instruments[i]
+    return lane.ensemble.hash if lane.ensemble is not None and lane.is_champion else ""
+
+
 def lanes_of(setup: RunSetup, i: int) -> tuple[int, ...]:
     """Return the lanes of instrument ``i``."""
     return (i, setup.n_instruments + i) if setup.challenger_lanes else (i,)

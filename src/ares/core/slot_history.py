@@ -14,7 +14,13 @@ import msgspec
 from ares.core.slot import EMPTY, Slot, first_slots, lane_at, lanes_of
 from ares.domain.events import Effect, Event, RunStarted
 from ares.domain.model import Ensemble
-from ares.domain.model_events import ModelPublished, SlotChanged, Stage
+from ares.domain.model_events import (
+    ModelPublished,
+    SlotChanged,
+    SlotChangeRefused,
+    SlotChangeRequested,
+    Stage,
+)
 from ares.domain.run import RunSetup
 
 
@@ -149,3 +155,19 @@ class SlotHistory:
             return Slot(self._ensembles.get(name), stage, fact.ts_ms, hash=name)
         refit, verdict_hash = published.refit, published.verdict_hash
         return Slot(published.ensemble, stage, fact.ts_ms, refit, verdict_hash, name)
+
+
+def taken_by(event: Event, effects: Sequence[Effect], setup: RunSetup) -> dict[str, str]:
+    """Return the champion that a journaled event took over from the registry, by instrument key;
+    nothing where it took over none.
+    """
+    match event:
+        case ModelPublished(from_registry=True):
+            if not any(isinstance(effect, SlotChangeRefused) for effect in effects):
+                return {event.ensemble.instrument: event.ensemble.hash}
+        case SlotChangeRequested(action="withdraw"):
+            if 0 <= event.instrument < setup.n_instruments:
+                return {setup.keys[event.instrument]: ""}
+        case _:
+            pass
+    return {}

@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 
 from ares.core.initial_state import rules_in_force
 from ares.core.rule_changes import LIMITS, apply_rules, checked_rules, decoded_rules
+from ares.core.slot import first_champion
+from ares.core.slot_history import taken_by
 from ares.core.state import State
 from ares.domain.events import Effect, Event
-from ares.domain.model_events import ModelPublished, SlotChangeRefused, SlotChangeRequested
 from ares.domain.order_events import CommandDone, CommandGiven
 
 VERB = "settings"
@@ -33,9 +34,8 @@ def taken_champion(state: State, i: int) -> str:
     """Return the champion of instrument ``i`` that the registry had when it was last taken over;
     empty: none.
     """
-    lane = state.setup.instruments[i]
-    first = lane.ensemble.hash if lane.ensemble is not None and lane.is_champion else ""
-    return state.taken_champions.get(lane.spec.instrument.key, first)
+    key = state.setup.instruments[i].spec.instrument.key
+    return state.taken_champions.get(key, first_champion(state.setup, i))
 
 
 def take_settings(state: State, who: str, args: Mapping[str, str]) -> tuple[list[Effect], str]:
@@ -71,14 +71,8 @@ def note_taken(state: State, event: Event, effects: Sequence[Effect]) -> None:
             if not any(isinstance(effect, CommandDone) for effect in effects):
                 return
             _note_rules(state, decoded_rules(event.args.get("rules", "")))
-        case ModelPublished(from_registry=True):
-            if not any(isinstance(effect, SlotChangeRefused) for effect in effects):
-                state.taken_champions[event.ensemble.instrument] = event.ensemble.hash
-        case SlotChangeRequested(action="withdraw"):
-            if 0 <= event.instrument < state.setup.n_instruments:
-                state.taken_champions[state.setup.keys[event.instrument]] = ""
         case _:
-            pass
+            state.taken_champions |= taken_by(event, effects, state.setup)
 
 
 def _note_rules(state: State, wanted: Mapping[str, float]) -> None:

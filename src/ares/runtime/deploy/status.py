@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from ares.runtime.deploy.quiet_hours import next_quiet
 from ares.runtime.deploy.service import ExpectedChampion, Service
 from ares.runtime.deploy.staging import clean_stale, one_at_a_time, require_none_runs
 from ares.runtime.deploy.state import describe
+from ares.runtime.lifecycle.served_champions import ServedChampion, served_champions
 from ares.runtime.registry.model_journal import read_registry
 from ares.runtime.validation.validate import require_environment
 
@@ -34,6 +36,8 @@ class DeployStatus:
     """The state of the deployments of one environment.
 
     champions  : ensemble hash by instrument.
+    served     : where the run has another champion than the registry.
+    unreadable : a line where the run's journal cannot be read.
     newest_installs: how each instrument's newest install ended.
     interrupted : a sentence for each interrupted install; where its lock cannot be read, it says
                  that the install may still be under way.
@@ -54,6 +58,8 @@ class DeployStatus:
     quiet: bool
     heartbeat: ServiceHealth | None
     health: dict[str, str]
+    served: tuple[ServedChampion, ...] = ()
+    unreadable: tuple[str, ...] = ()
 
     @property
     def down(self) -> tuple[str, ...]:
@@ -90,6 +96,7 @@ def deploy_status(context: DeployContext, to: str | None) -> DeployStatus:
     )
     ends = {key: registry.last_install(environment, key) for key in instruments}
     unfinished = registry.unfinished_installs(environment)
+    served, unreadable = served_champions(context.paths.journals, registry, [environment])
     now = context.effects.now().astimezone(UTC)
     quiet_from = next_quiet(now, policy.quiet)
     return DeployStatus(
@@ -103,9 +110,19 @@ def deploy_status(context: DeployContext, to: str | None) -> DeployStatus:
         policy.quiet_hours,
         quiet_from,
         quiet_from == now,
-        _service_health(context, champions, environment, now),
+        _service_health(context, _expected(champions, served), environment, now),
         {} if running else _health(context, champions, environment),
+        served,
+        unreadable,
     )
+
+
+def _expected(champions: dict[str, str], served: Sequence[ServedChampion]) -> dict[str, str]:
+    """Return what a healthy service serves: what its engine changed by itself is as it should be,
+    what the registry changed since is not there yet.
+    """
+    own = {row.instrument: row.ensemble_hash for row in served if not row.is_pending}
+    return {key: champion for key, champion in (champions | own).items() if champion}
 
 
 def _remove_stale(context: DeployContext) -> tuple[tuple[Path, ...], str | None, str]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from ares.adapters.layered_store import FOLDER
 from ares.adapters.model_store import ModelStore, StoredModels
+from ares.domain.errors import UserError
 from ares.domain.model import Ensemble
 from ares.domain.package import Package
+from ares.runtime.lifecycle.served_champions import RUNS, ServedChampion, served_champions
 from ares.runtime.registry.model_journal import read_registry
 from ares.runtime.registry.paths import ModelPaths
 from ares.runtime.registry.registry_state import RegistryState
@@ -18,12 +22,15 @@ from ares.runtime.validation.verdict_file import unknown_verdicts
 class ModelList:
     """The stored models and their history in the journal.
 
-    problems : a line for each model that is damaged, and each champion that is missing.
+    served   : where the run of an environment has another champion than the registry.
+    problems : a line for each model that is damaged, each champion that is missing, and each run
+               that cannot be read.
     remark   : where there are verdicts here that the journal does not have; None: it has all.
     """
 
     stored: StoredModels
     registry: RegistryState
+    served: tuple[ServedChampion, ...]
     problems: tuple[str, ...]
     remark: str | None
 
@@ -31,8 +38,9 @@ class ModelList:
 def list_models(paths: ModelPaths) -> ModelList:
     """Return the models of a workspace; raise ExternalError where the journal is damaged."""
     stored, registry = ModelStore(paths.models).listed(), read_registry(paths.journals)
-    problems = (*stored.problems, *missing_champions(stored, registry))
-    return ModelList(stored, registry, problems, unknown_verdicts(paths, registry))
+    served, unreadable = served_champions(paths.journals, registry)
+    problems = (*stored.problems, *missing_champions(stored, registry), *unreadable)
+    return ModelList(stored, registry, served, problems, unknown_verdicts(paths, registry))
 
 
 def missing_champions(stored: StoredModels, registry: RegistryState) -> list[str]:
@@ -52,20 +60,37 @@ class ModelDetails:
     """One model and its history in the journal.
 
     folder : of a package; None for an ensemble.
+    served : where the run of an environment has another champion than the registry.
     """
 
     model: Package | Ensemble
     folder: Path | None
     stored: StoredModels
     registry: RegistryState
+    served: tuple[ServedChampion, ...] = ()
 
 
 def find_model(paths: ModelPaths, ref: str) -> ModelDetails:
-    """Return a model by its name, ``name/version``, hash or symbol.
+    """Return a model by its name, ``name/version``, hash or symbol: of the workspace, else of a
+    run whose learner made it.
 
     Raises UserError where the reference fits none or several, ExternalError where it is damaged.
     """
-    store = ModelStore(paths.models)
-    model = store.resolve(ref)
+    store, model = _resolved(paths, ref)
     folder = store.folder(model.card) if isinstance(model, Package) else None
-    return ModelDetails(model, folder, store.listed(), read_registry(paths.journals))
+    registry = read_registry(paths.journals)
+    served, _ = served_champions(paths.journals, registry)
+    return ModelDetails(model, folder, store.listed(), registry, served)
+
+
+def _resolved(paths: ModelPaths, ref: str) -> tuple[ModelStore, Package | Ensemble]:
+    """Return a model, and the store that has it."""
+    store = ModelStore(paths.models)
+    try:
+        return store, store.resolve(ref)
+    except UserError:
+        for environment in RUNS:
+            own = ModelStore(paths.journals / environment / FOLDER)
+            with suppress(UserError):
+                return own, own.resolve(ref)
+        raise

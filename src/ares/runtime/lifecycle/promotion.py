@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -11,6 +11,7 @@ from ares.adapters.model_store import ModelStore
 from ares.domain.errors import AresError, ExternalError, UserError
 from ares.domain.model import Ensemble
 from ares.domain.model_life import EnsemblePromoted
+from ares.runtime.lifecycle.served_champions import served_champions
 from ares.runtime.registry.model_journal import (
     LOCK_WAIT_S,
     read_registry,
@@ -71,12 +72,15 @@ def promote(
     force: bool,
     reason: str | None,
     now: Callable[[], datetime] = utc_now,
+    taken_out: Collection[str] = (),
 ) -> PromotionResult:
     """Make ensembles champions of ``to``, each with a passing verdict of today's evidence.
 
     target : an ensemble's hash (or its beginning), an instrument (key or symbol), a package's
              name, or None for the newest candidate of every instrument.
     force  : without a verdict; needs a reason, and is refused in live.
+    taken_out : instruments whose champion the running engine took out by itself: that one may be
+             promoted again.
 
     Raises UserError: an unknown target or environment, or no reason for a forced promotion.
     """
@@ -94,7 +98,7 @@ def promote(
     for ensemble in ensembles:
         registry = read_registry(paths.journals)
         try:
-            problem = _problem(paths, config, registry, ensemble, to, force)
+            problem = _problem(paths, config, registry, ensemble, to, force, taken_out)
         except ExternalError as error:  # another one may still be promoted
             problem, external = str(error), True
         promotion = EnsemblePromoted(
@@ -204,6 +208,7 @@ def _problem(
     ensemble: Ensemble,
     to: str,
     force: bool,
+    taken_out: Collection[str] = (),
 ) -> str | None:
     """Return why an ensemble may not be promoted; None: it may.
 
@@ -212,8 +217,12 @@ def _problem(
     short = ensemble.hash[:12]
     if force and to == "live":
         return "--force is refused in live: real money needs a passing verdict"
-    if registry.champion(to, ensemble.instrument) == ensemble.hash:
-        return f"{short} is champion in {to} already"
+    is_champion = registry.champion(to, ensemble.instrument) == ensemble.hash
+    if is_champion and ensemble.instrument not in taken_out:
+        rows, _ = served_champions(paths.journals, registry, (to,))
+        own = any(row.instrument == ensemble.instrument and not row.is_pending for row in rows)
+        more = "; its run took it out by itself: promote it again while the engine runs"
+        return f"{short} is champion in {to} already{more if own else ''}"
     if ensemble.hash in registry.archived:
         return f"{short} is archived: train again"
     problem = None if force else _verdict_problem(paths, config, registry, ensemble, to)
