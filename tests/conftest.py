@@ -47,10 +47,20 @@ def ares_data() -> Path:
 @pytest.fixture
 def archived_root(tmp_path: Path) -> Path:
     """Return the folder of a workspace that an earlier version wrote: models, a verdict, a run."""
+    return _unpacked(tmp_path / "archived")
+
+
+@pytest.fixture(scope="module")
+def archived_for_module(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of the same workspace, for all tests of a module."""
+    return _unpacked(tmp_path_factory.mktemp("archived"))
+
+
+def _unpacked(folder: Path) -> Path:
     archive = Path(__file__).parent / "fixtures" / "workspace.tar.xz"
     with tarfile.open(archive, mode="r:xz") as tar:
-        tar.extractall(tmp_path / "archived", filter="data")
-    return tmp_path / "archived"
+        tar.extractall(folder, filter="data")
+    return folder
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import Any
 from ares.bootstrap.paper import PaperStart, paper_run
 from ares.bootstrap.real_time_plan import PaperRequest
 from ares.config.workspace import Workspace
+from ares.domain.events import Event
 from ares.runtime.engine.live_run import LiveRun
 from ares.store.commands import beats as stored_beats
 from ares.store.database import open_database
@@ -21,12 +22,14 @@ WAIT_S = 300.0
 SPEED = 10.0 * 3_600.0
 """Ten hourly bars a second."""
 
+REQUEST = PaperRequest(stored=True, from_ms=FROM_MS, speed=SPEED)
+
 
 class Running:
     """A paper engine on stored hourly candles, in a thread of its own; what it has said."""
 
-    def __init__(self, workspace: Workspace) -> None:
-        self.workspace, self.lines = workspace, list[str]()
+    def __init__(self, workspace: Workspace, request: PaperRequest = REQUEST) -> None:
+        self.workspace, self.request, self.lines = workspace, request, list[str]()
         self._run: LiveRun | None = None
         self._events: asyncio.AbstractEventLoop | None = None
         self.failures = list[BaseException]()
@@ -34,9 +37,8 @@ class Running:
         self._thread.start()
 
     def _work(self) -> None:
-        request = PaperRequest(stored=True, from_ms=FROM_MS, speed=SPEED)
         try:
-            paper_run(self.workspace, request, self._started, self.lines.append)
+            paper_run(self.workspace, self.request, self._started, self.lines.append)
         except BaseException as error:
             self.failures.append(error)
 
@@ -54,6 +56,17 @@ class Running:
             assert self._thread.is_alive(), self.failures
             assert time.monotonic() < until_s, self.lines
             time.sleep(0.02)
+
+    def post(self, event: Event) -> None:
+        """Hand the engine an event, as its learner does."""
+        assert self._run is not None
+        self._run.post_from_thread(event)
+
+    def await_end(self) -> None:
+        """Wait until the stored candles have ended."""
+        self._thread.join(WAIT_S)
+        assert not self._thread.is_alive()
+        assert not self.failures
 
     def goes_on(self) -> None:
         """Wait until ten more events were processed."""
@@ -75,8 +88,8 @@ class Running:
 
 
 @contextmanager
-def running(workspace: Workspace) -> Iterator[Running]:
-    engine = Running(workspace)
+def running(workspace: Workspace, request: PaperRequest = REQUEST) -> Iterator[Running]:
+    engine = Running(workspace, request)
     try:
         engine.await_(lambda: any(beat.is_alive(now_ms()) for beat in beats(workspace)))
         engine.goes_on()

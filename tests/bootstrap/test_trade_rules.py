@@ -13,12 +13,14 @@ from ares.bootstrap.trade_rules import (
     is_fixed,
     rules_of,
     run_rules,
+    settings_of,
 )
 from ares.config.fields import Section
 from ares.config.load import changed_settings, section_of
 from ares.config.settings import Settings
 from ares.config.template import extra
 from ares.core.rule_changes import LIMITS
+from ares.domain.errors import UserError
 
 
 def numbers() -> list[tuple[str, str, float]]:
@@ -109,3 +111,26 @@ def test_a_live_key_changes_its_own_rule_within_its_limits(key: str) -> None:
     assert [name for name in before if before[name] != after[name]] == [LIVE_RULES[key]]
     low, high = LIMITS[LIVE_RULES[key]]
     assert low <= float(after[LIVE_RULES[key]]) <= high
+
+
+def test_rules_are_written_as_settings_again() -> None:
+    """What ``settings_of`` gives is accepted as settings, and has the same rules."""
+    content = {
+        "strategy": {"stop": False},
+        "risk": {"on_drawdown": "close", "max_drawdown_percent": 12.5, "orders_per_minute": 7},
+        "continuous_learning": {"retraining": {"on_loss": False, "budget_per_day": 2}},
+    }
+    rules = run_rules(Settings.model_validate(content))
+    others = settings_of(rules)
+    assert others.keys() == LIVE_RULES.keys()
+    _, changed = changed_settings(Settings(), "strategy.edge_bps_min=9.0", others)
+    again = run_rules(changed) | {"edge_bps_min": rules["edge_bps_min"]}
+    assert again == {name: pytest.approx(value) for name, value in rules.items()}
+
+
+def test_a_value_is_checked_beside_the_settings_of_the_engine() -> None:
+    lower = {"strategy.edge_bps_exit": -200}
+    _, changed = changed_settings(Settings(), "strategy.edge_bps_min=-100", lower)
+    assert (changed.strategy.edge_bps_min, changed.strategy.edge_bps_exit) == (-100.0, -200.0)
+    with pytest.raises(UserError, match="edge_bps_exit' must be below edge_bps_min"):
+        changed_settings(Settings(), "strategy.edge_bps_min=-100")

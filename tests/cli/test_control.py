@@ -42,7 +42,7 @@ def test_a_halt_is_answered_journaled_and_ended(root: Path, cli: Cli) -> None:
     with running(root) as engine:
         assert cli("halt", "-s", "BTC/USDT", "--reason", "news") == (0, "entries are halted\n", "")
         assert [(h.instrument, h.reason) for h in engine.state.halts] == [(0, "operator")]
-        assert cli("resume", "--reason", "calm", "--env", "paper")[:2] == (0, "1 halts ended\n")
+        assert cli("resume", "--reason", "calm", "--env", "paper")[:2] == (0, "1 halt ended\n")
         assert engine.state.halts == []
 
 

@@ -9,6 +9,14 @@ import pytest
 from ares.cli import formatting
 
 
+def test_quantities_and_prices_have_the_digits_that_matter() -> None:
+    """Of 0.00363 BTC two decimals would be 0.00."""
+    shown = [formatting.amount(value) for value in (0.00363, -0.42, 12_345.678901, 1e9, 0.0)]
+    assert shown == ["0.00363", "-0.42", "12,345.679", "1,000,000,000", "0"]
+    assert formatting.amount(0.00001234567) == "0.00001234567"
+    assert formatting.amount(None) == formatting.amount(math.nan) == "–"
+
+
 def test_numbers_have_separators_and_fixed_decimals() -> None:
     assert formatting.count(1_234_567) == "1,234,567"
     assert formatting.number(-1234.567) == "-1,234.57"

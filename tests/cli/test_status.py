@@ -23,7 +23,7 @@ def test_the_screen_names_what_stands(tmp_path: Path) -> None:
                 break
     assert (code, err) == (0, "")
     for text in (
-        "paper", "binance:BTC/USDT", "LEARNING", "all closed", "No order is open.",
+        "paper", "binance: up", "BTC/USDT", "LEARNING", "all closed", "No order is open.",
         "binance:ETH/USDT: unknown_order, execution x", "operator", "news", "have all 0 events",
     ):  # fmt: skip
         assert text in out

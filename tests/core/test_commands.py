@@ -320,5 +320,5 @@ def test_resume_is_refused_while_differences_stand(two: TwoInstruments) -> None:
     two.command("halt")
     answer = two.command("resume")[-1]
     assert isinstance(answer, CommandDone)
-    assert answer.detail == "1 halts ended; 1 for differences stand: settle them"
+    assert answer.detail == "1 halt ended; 1 for differences stand: settle them"
     assert two.halts == [(0, BY_DIFFERENCE)]

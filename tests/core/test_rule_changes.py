@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 
+from ares.core.commands import on_command
+from ares.core.models import NO_MODELS
 from ares.core.snapshot import restore, snapshot
-from ares.domain.events import ConfigChanged
+from ares.domain.events import ConfigChanged, ModeChanged
 from ares.domain.order_events import CommandDone, CommandGiven, CommandRefused
 
 if TYPE_CHECKING:
@@ -58,8 +60,8 @@ def test_a_change_is_made_for_the_version_that_was_seen_only(two: TwoInstruments
         ({"order_quote_min": 6_000.0}, "order_quote_min (6000) must not be above order_quote_max"),
         ({"edge_bps_exit": 6.0}, "edge_bps_exit (6) must not be above edge_bps_min (5)"),
         ({"hysteresis": 0.9}, "hysteresis (0.9) must not be above trading_threshold (0.8)"),
-        ({"position_max": 0.1}, "risk.some_key is so already"),
-        ({}, "risk.some_key is so already"),
+        ({"position_max": 0.1}, "risk.some_key is 0.2 already"),
+        ({}, "risk.some_key is 0.2 already"),
     ],
 )
 def test_a_value_that_breaks_a_limit_changes_nothing(
@@ -78,3 +80,24 @@ def test_rules_that_cannot_be_read_are_refused(two: TwoInstruments, raw: str) ->
     (answer,) = two.command("config", key="k", value="v", rules=raw)
     assert isinstance(answer, CommandRefused)
     assert answer.reason == "rules are no JSON object of numbers"
+
+
+def test_modes_follow_a_threshold_at_once(engine_of: Any) -> None:
+    """Otherwise a raised threshold would stop entries after the next closed trade only."""
+    engine = engine_of()
+    confidence = float(engine.state.trade.book[0]["mode_confidence"])
+    assert 0.9 < confidence < 1.0
+    modes = list[tuple[str, str, str]]()
+    for k, threshold in enumerate((0.85, (1.0 + confidence) / 2.0, 0.9, 0.85)):
+        wanted = {"trading_threshold": threshold, "hysteresis": 0.0}
+        rules = msgspec.json.encode(wanted).decode()
+        arguments = {"key": "threshold", "value": f"{threshold}", "rules": rules}
+        command = CommandGiven(f"{k}", engine.now_ms, "ada", "config", arguments)
+        for effect in on_command(engine.state, command, NO_MODELS):
+            if isinstance(effect, ModeChanged):
+                assert (effect.instrument, effect.mode_confidence) == (0, confidence)
+                modes.append((effect.before, effect.after, effect.reason))
+    assert modes == [
+        ("TRADING", "LEARNING", "a person changed the threshold"),
+        ("LEARNING", "TRADING", "a person changed the threshold"),
+    ]

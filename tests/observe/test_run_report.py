@@ -101,6 +101,12 @@ def test_the_newest_run_is_the_one_written_last(tmp_path: Path) -> None:
         RunJournal(folder).close()
         os.utime(folder / "000001.journal", (2e9 - age_s, 2e9 - age_s))
     assert newest_run(tmp_path).name == run_folder(tmp_path, None).name == "b"
+    for name, age_s in (("paper", 9), ("live", 10)):
+        RunJournal(tmp_path / name).close()
+        os.utime(tmp_path / name / "000001.journal", (2e9 - age_s, 2e9 - age_s))
+    assert newest_run(tmp_path).name == "b"
+    os.utime(tmp_path / "paper" / "000001.journal", (2e9 + 1, 2e9 + 1))
+    assert newest_run(tmp_path).name == "paper", "an engine writes its journal as it runs"
     assert run_folder(tmp_path, "a") == run_folder(tmp_path, "history/a")
     with pytest.raises(UserError, match=r"no run 'x'.* a, b, c"):
         run_folder(tmp_path, "x")

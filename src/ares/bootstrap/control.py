@@ -6,6 +6,7 @@ import socket
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -160,12 +161,16 @@ def set_config(
     version    : of the settings that it is made for, see ``EngineStatus.config_version``; empty:
                  any.
 
-    Raises UserError where the key is unknown or not live, or the value is not valid.
+    Raises ExternalError where no engine runs; UserError where the key is unknown or not live, or
+    the value is not valid beside those that the engine has.
     """
-    from ares.bootstrap.trade_rules import LIVE_RULES, is_fixed, run_rules
+    from ares.bootstrap.trade_rules import LIVE_RULES, is_fixed, run_rules, settings_of
     from ares.config.load import changed_settings
 
-    key, settings = changed_settings(workspace.settings, assignment)
+    in_force = dict[str, object]()
+    with suppress(ExternalError):  # below, it is said that none runs
+        in_force = settings_of(running_engine(workspace, environment).status.rule_changes)
+    key, settings = changed_settings(workspace.settings, assignment, in_force)
     if key not in LIVE_RULES:
         takes = "a new run takes it" if is_fixed(key) else "the next start takes it"
         raise UserError(

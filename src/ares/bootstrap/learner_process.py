@@ -32,6 +32,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     threading.Thread(target=_end_with_the_engine, daemon=True).start()
     lower_priority(10)
+    # After a kill the children's tracker would report what it cleans up, on the terminal.
+    os.environ["PYTHONWARNINGS"] = "ignore:resource_tracker:UserWarning"
     out = os.dup(1)
     os.dup2(2, 1)  # what libraries print is no event
     _learn(msgspec.json.decode(raw, type=LearnerProcess), out, stopped)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,22 @@ LIVE_RULES = {
     "continuous_learning.retraining.drift_check_hours": "retrain_check_hours",
 }
 """Settings that a running engine can change -> the rule of the run that each of them is."""
+
+
+def settings_of(rules: Mapping[str, float]) -> dict[str, object]:
+    """Return live settings by key, as ``ares.yaml`` writes them, from rules of a run by name."""
+    keys = {name: key for key, name in LIVE_RULES.items()}
+    return {keys[name]: _as_setting(name, value) for name, value in rules.items() if name in keys}
+
+
+def _as_setting(name: str, value: float) -> object:
+    if name == "drawdown_max":
+        return value * 100.0
+    if name == "close_on_drawdown":
+        return "close" if value else "hold"
+    if name in ("stop_enabled", "retrain_on_loss"):
+        return bool(value)
+    return int(value) if value == int(value) else value
 
 
 FIXED = (

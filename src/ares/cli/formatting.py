@@ -20,13 +20,26 @@ def number(value: float | None, digits: int = 2) -> str:
     return f"{value:z,.{digits}f}"  # z: what rounds to zero has no sign
 
 
-def some(amount: int, noun: str) -> str:
+def amount(value: float | None) -> str:
+    """Return a quantity or a price with the digits that matter: 8 at most, no zeros at the end.
+
+    >>> amount(0.00363), amount(68_511.82), amount(0.0000123), amount(250.0)
+    ('0.00363', '68,511.82', '0.0000123', '250')
+    """
+    if value is None or not math.isfinite(value):
+        return "–"
+    whole = 0 if abs(value) < 1e-12 else math.floor(math.log10(abs(value))) + 1
+    text = f"{value:z,.{max(0, 8 - whole)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def some(n: int, noun: str) -> str:
     """Return a count with its noun.
 
     >>> some(1, "file"), some(1_200, "file")
     ('1 file', '1,200 files')
     """
-    return f"{count(amount)} {noun}" + ("" if amount == 1 else "s")
+    return f"{count(n)} {noun}" + ("" if n == 1 else "s")
 
 
 def percent(fraction: float | None, digits: int = 2) -> str:
@@ -51,7 +64,7 @@ def duration(seconds: float) -> str:
     parts.append((whole % 60, "s"))
     while parts[0][0] == 0:
         parts.pop(0)
-    return " ".join(f"{amount}{unit}" for amount, unit in parts[:2])
+    return " ".join(f"{n}{unit}" for n, unit in parts[:2])
 
 
 def utc(when: datetime | int | str | None) -> str:

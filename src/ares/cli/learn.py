@@ -76,10 +76,11 @@ def _show(report: LearningReport) -> None:
     else:
         rows = [_retraining(record) for record in report.retrainings[-NEWEST:]]
         print_table(TRAINED, rows, title=f"retrainings: {count(len(report.retrainings))}")
+        counts = {"triggers": report.triggers, "outcomes": report.outcomes}
         print_facts(
             {
-                "triggers": ", ".join(f"{name} {n}" for name, n in report.triggers.items()),
-                "outcomes": ", ".join(f"{name} {n}" for name, n in report.outcomes.items()),
+                title: ", ".join(f"{name} {n}" for name, n in found.items()) or "none yet"
+                for title, found in counts.items()
             }
         )
     for alert in report.alerts[-NEWEST:]:

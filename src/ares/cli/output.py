@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
-from ares.cli.formatting import count, duration, number, percent, some, utc
+from ares.cli.formatting import amount, count, duration, number, percent, some, utc
 from ares.cli.tables import cell, layout
 from ares.domain.utc import utc_iso
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "JSON_OPTION",
     "ProgressBar",
+    "amount",
     "console",
     "count",
     "duration",

@@ -8,6 +8,7 @@ import typer
 
 from ares.cli.output import (
     JSON_OPTION,
+    amount,
     count,
     duration,
     note,
@@ -25,10 +26,7 @@ if TYPE_CHECKING:
     from ares.runtime.engine.status import EngineStatus, InstrumentStatus
     from ares.runtime.engine.table_lag import TableLag
 
-INSTRUMENTS = (
-    "instrument", "newest bar", "age", "mode", "confidence", "slots", "position", "value",
-    "profit", "stop",
-)  # fmt: skip
+INSTRUMENTS = ("instrument", "age", "mode", "models", "position", "value", "profit", "stop")
 
 ENV_OPTION = typer.Option(
     None, "--env", help="Environment of the engine; default: the only one that runs."
@@ -76,7 +74,8 @@ def _show(engine: RunningEngine) -> None:
         },
         title=engine.environment,
     )
-    print_table(INSTRUMENTS, [_row(row) for row in status.instruments])
+    names = _names([row.instrument for row in status.instruments])
+    print_table(INSTRUMENTS, [_row(row, names[row.instrument]) for row in status.instruments])
     for row in status.instruments:
         if row.missing:
             note(f"{row.instrument} is absent: {row.missing}")
@@ -86,12 +85,12 @@ def _show(engine: RunningEngine) -> None:
         say("No order is open.")
         return
     print_table(
-        ("order", "instrument", "kind", "quantity", "filled", "price", "status", "sent"),
+        ("order", "instrument", "kind", "quantity", "filled", "price", "status", "age"),
         [
             (
-                order.client_id[:12], order.instrument, order.kind, number(order.qty_base),
-                number(order.filled_base), None if order.price is None else number(order.price),
-                order.status, utc(order.sent_ms),
+                order.client_id[:12], names[order.instrument], order.kind, amount(order.qty_base),
+                amount(order.filled_base), amount(order.price), order.status,
+                duration((status.now_ms - order.sent_ms) / 1_000.0),
             )
             for order in status.orders
         ],
@@ -109,9 +108,9 @@ def _tables(lag: TableLag | None) -> str:
 
 
 def _venue(status: EngineStatus) -> str:
-    if not status.venue_up:
-        return "down"
-    return "reconciling" if status.reconciling else "up"
+    venues = sorted({row.instrument.partition(":")[0] for row in status.instruments})
+    state = "reconciling" if status.reconciling else "up"
+    return f"{', '.join(venues)}: {state if status.venue_up else 'down'}"
 
 
 def _halts(status: EngineStatus) -> list[str]:
@@ -131,13 +130,18 @@ def _breakers(status: EngineStatus) -> str:
     return ", ".join(tripped) or "all closed"
 
 
-def _row(row: InstrumentStatus) -> tuple[object, ...]:
+def _names(keys: list[str]) -> dict[str, str]:
+    """Return what the tables call each instrument: its symbol where all are of one venue."""
+    venues = {key.partition(":")[0] for key in keys}
+    return {key: key.partition(":")[2] if len(venues) == 1 else key for key in keys}
+
+
+def _row(row: InstrumentStatus, name: str) -> tuple[object, ...]:
     held = row.position_base != 0.0
     return (
-        row.instrument, None if row.bar_ms is None else utc(row.bar_ms),
-        None if row.age_s is None else duration(row.age_s), row.mode,
-        percent(row.mode_confidence, 1), ", ".join(row.stages),
-        number(row.position_base) if held else None, number(row.value_quote) if held else None,
-        number(row.pnl_quote) if held else None,
-        None if row.stop_price is None else number(row.stop_price),
+        name, None if row.age_s is None else duration(row.age_s),
+        f"{row.mode} {percent(row.mode_confidence, 0)}",
+        ", ".join(stage for stage in row.stages if stage != "empty"),
+        amount(row.position_base) if held else None, number(row.value_quote) if held else None,
+        number(row.pnl_quote) if held else None, amount(row.stop_price),
     )  # fmt: skip

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -169,8 +169,12 @@ def _without_empty_sections(values: dict[str, Any], kind: type[Section]) -> dict
     return kept
 
 
-def changed_settings(settings: Settings, assignment: str) -> tuple[str, Settings]:
+def changed_settings(
+    settings: Settings, assignment: str, others: Mapping[str, object] | None = None
+) -> tuple[str, Settings]:
     """Return the key of ``KEY=VALUE``, and the settings with that value.
+
+    others : values by key that other settings have, with which it must go together.
 
     Raises UserError with the nearest key for one that is unknown, or with what is wrong with the
     value.
@@ -182,18 +186,24 @@ def changed_settings(settings: Settings, assignment: str) -> tuple[str, Settings
     problem = _unknown(path)
     if problem:
         raise UserError(problem)
-    values = section = settings.model_dump(mode="json")
-    for part in path[:-1]:
-        section = section[part]
+    values = settings.model_dump(mode="json")
+    for key, value in (others or {}).items():
+        _put(values, key.split("."), value)
     try:
-        section[path[-1]] = scalar(text.strip())
+        _put(values, path, scalar(text.strip()))
     except (yaml.YAMLError, ValueError, LookupError):
-        section[path[-1]] = text.strip()
+        _put(values, path, text.strip())
     try:
         changed = Settings.model_validate_json(json.dumps(values, default=str), strict=True)
     except ValidationError as error:
         raise UserError("; ".join(one_line(text) for _, text in explain(error))) from None
     return ".".join(path), changed
+
+
+def _put(values: dict[str, Any], path: Sequence[str], value: object) -> None:
+    for part in path[:-1]:
+        values = values[part]
+    values[path[-1]] = value
 
 
 def section_of(kind: type[Section], name: str) -> type[Section] | None:

@@ -39,7 +39,7 @@ from ares.core.halts import (
     lift,
 )
 from ares.core.models import Models
-from ares.core.rule_changes import change_rules
+from ares.core.rule_changes import change_rules, modes_by_rules
 from ares.core.settlement import settle
 from ares.core.slot import lanes_of
 from ares.core.slots import champion_lane
@@ -160,7 +160,8 @@ def _resume(state: State, event: CommandGiven, _: Models) -> Answered:
     if any(h.reason == BY_UNKNOWN_ORDER for h in stands):  # nothing was sent meanwhile
         effects += _work_all(state, range(len(state.lane_orders)))
     left = f"; {kept} for differences stand: settle them" if kept else ""
-    return effects, f"{len(stands) - kept} halts ended{left}"
+    ended = len(stands) - kept
+    return effects, f"{ended} {'halt' if ended == 1 else 'halts'} ended{left}"
 
 
 def _flatten(state: State, event: CommandGiven, _: Models) -> Answered:
@@ -212,12 +213,17 @@ def _breaker(state: State, event: CommandGiven, _: Models) -> Answered:
 def _config(state: State, event: CommandGiven, _: Models) -> Answered:
     changed = change_rules(state, event.who, event.args, event.version)
     detail = f"{changed.key} is {changed.value} (version {changed.version} of the settings)"
-    return [changed, *_work_all(state, range(len(state.lane_orders)))], detail
+    modes = modes_by_rules(state)
+    return [changed, *modes, *_work_all(state, range(len(state.lane_orders)))], detail
 
 
 def _settings(state: State, event: CommandGiven, _: Models) -> Answered:
     effects, detail = take_settings(state, event.who, event.args)
-    return [*effects, *_work_all(state, range(len(state.lane_orders)))], detail
+    return [
+        *effects,
+        *modes_by_rules(state),
+        *_work_all(state, range(len(state.lane_orders))),
+    ], detail
 
 
 def _symbols(state: State, event: CommandGiven, _: Models) -> Answered:

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 
 import msgspec
 
+from ares.core.facts import mode_name
 from ares.core.initial_state import rules_in_force, write_rules
 from ares.core.state import State
-from ares.domain.events import ConfigChanged
+from ares.domain.events import BY_THRESHOLD, ConfigChanged, Effect, ModeChanged
+from ares.kernel.trade.confidence import next_mode
 
 LIMITS: dict[str, tuple[float, float]] = {
     "edge_bps_min": (-1_000.0, 10_000.0),
@@ -66,7 +68,7 @@ def change_rules(state: State, who: str, args: Mapping[str, str], expected: str)
     current = rules_in_force(state)
     changed = checked_rules(current | decoded_rules(args.get("rules", "")), current)
     if not key or not changed:
-        raise ValueError(f"{key or 'it'} is so already")
+        raise ValueError(f"{key or 'it'} is {args.get('value', 'so')} already")
     return apply_rules(state, key, args.get("value", ""), who, changed)
 
 
@@ -78,6 +80,23 @@ def apply_rules(
     state.config_version += 1
     write_rules(state)
     return ConfigChanged(state.at_ms, key, value, state.config_version, who, changed)
+
+
+def modes_by_rules(state: State) -> list[Effect]:
+    """Move the modes to where the thresholds of now have them; return the changes.
+
+    Otherwise a raised threshold would stop entries after the next closed trade only.
+    """
+    effects: list[Effect] = []
+    for lane, slot in enumerate(state.slots):
+        row = state.trade.book[lane]
+        before, confidence = int(row["mode"]), float(row["mode_confidence"])
+        after = before if slot.ensemble is None else next_mode(before, confidence, state.params)
+        if after != before:
+            row["mode"] = after
+            names = mode_name(before), mode_name(after)
+            effects.append(ModeChanged(lane, state.now_ms, *names, confidence, BY_THRESHOLD))
+    return effects
 
 
 def decoded_rules(raw: str) -> dict[str, float]:

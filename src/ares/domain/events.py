@@ -207,12 +207,13 @@ class TradeClosed(msgspec.Struct, frozen=True, tag=True, gc=False):
 
 
 BY_CONFIDENCE = "mode confidence passed its threshold"
+BY_THRESHOLD = "a person changed the threshold"
 
 
 class ModeChanged(msgspec.Struct, frozen=True, tag=True, gc=False):
     """Fact: an instrument went from LEARNING to TRADING or back.
 
-    reason : BY_CONFIDENCE, or the slot change that replaced or removed its champion.
+    reason : BY_CONFIDENCE, BY_THRESHOLD, or the slot change that replaced or removed its champion.
     """
 
     instrument: int

@@ -123,11 +123,13 @@ def _written_ns(folder: Path) -> int:
 
 
 def newest_run(journal_dir: Path) -> Path:
-    """Return the folder of the run that was last written; raise UserError where there is none."""
-    runs = [p.parent for p in (journal_dir / "history").glob("*/000001.journal")]
+    """Return the folder of the run that was last written: that of an engine that runs, or else the
+    last one that ran. Raises UserError where there is none.
+    """
+    runs = [folder for folder in run_folders(journal_dir) if _written_ns(folder)]
     if not runs:
-        raise UserError("there is no run yet: start one with `ares run --env history`")
-    return max(runs, key=_written_ns)
+        raise UserError("there is no run yet: start one with `ares run`")
+    return runs[0]
 
 
 def run_folder(journal_dir: Path, name: str | None) -> Path:

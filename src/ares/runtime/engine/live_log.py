@@ -134,7 +134,8 @@ class LiveLog:
             case StopMissing():
                 return f"[{self._name(item.instrument)}] Stop missing: {item.detail}"
             case FeedChanged():
-                return f"[{self._name(item.instrument)}] Feed {item.state}: {item.detail}"
+                feed = f"[{self._name(item.instrument)}] Feed {item.state}"
+                return f"{feed}: {item.detail}" if item.detail else feed
             case EventRefused():
                 return f"[{self._name(item.instrument)}] Refused: {item.reason}"
             case CommandGiven():

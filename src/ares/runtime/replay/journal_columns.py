@@ -162,7 +162,7 @@ class JournalColumns:
         elif isinstance(effect, CancelOrder):
             self.rows["cancels"].append((effect.instrument,))
         elif isinstance(effect, ModeChanged) and effect.reason != BY_CONFIDENCE:
-            return  # part of a slot change, which is taken from the journal
+            return  # part of a slot change or a command, which is taken from the journal
         elif type(effect) in KINDS:
             self.rows[KINDS[type(effect)]].append(fact_row(effect))
 
