@@ -18,7 +18,7 @@ from tests.running_paper import closing_database, now_ms, running
 from ares.adapters.model_store import ModelStore
 from ares.bootstrap.control import give, set_config
 from ares.bootstrap.lifecycle import promote
-from ares.bootstrap.paper import PaperRequest
+from ares.bootstrap.real_time_plan import PaperRequest
 from ares.bootstrap.replays import certify_run
 from ares.config.workspace import Workspace
 from ares.domain.events import BarsClosed, BreakerChanged, DecisionMade, ModeChanged, TradeClosed

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ares.config.workspace import Workspace
 from ares.domain.errors import ExternalError
+from ares.domain.model_life import is_environment, slots_of
 
 if TYPE_CHECKING:
     from ares.domain.model_life import EnsemblePromoted
@@ -47,7 +48,9 @@ def engines_own(workspace: Workspace, environment: str) -> dict[str, str]:
     from ares.bootstrap.control import engine_runs, running_engine
     from ares.runtime.registry.model_journal import read_registry
 
-    if environment not in ("paper", "live") or not engine_runs(workspace, environment):
+    if slots_of(environment) == "history" or not is_environment(environment):
+        return {}
+    if not engine_runs(workspace, environment):
         return {}
     try:
         rows = running_engine(workspace, environment).status.instruments

@@ -11,7 +11,11 @@ from ares.adapters.model_store import ModelStore, StoredModels
 from ares.domain.errors import UserError
 from ares.domain.model import Ensemble
 from ares.domain.package import Package
-from ares.runtime.lifecycle.served_champions import RUNS, ServedChampion, served_champions
+from ares.runtime.lifecycle.served_champions import (
+    ServedChampion,
+    run_environments,
+    served_champions,
+)
 from ares.runtime.registry.model_journal import read_registry
 from ares.runtime.registry.paths import ModelPaths
 from ares.runtime.registry.registry_state import RegistryState
@@ -89,7 +93,7 @@ def _resolved(paths: ModelPaths, ref: str) -> tuple[ModelStore, Package | Ensemb
     try:
         return store, store.resolve(ref)
     except UserError:
-        for environment in RUNS:
+        for environment in run_environments(paths.journals):
             own = ModelStore(paths.journals / environment / FOLDER)
             with suppress(UserError):
                 return own, own.resolve(ref)

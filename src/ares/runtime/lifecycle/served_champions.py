@@ -11,11 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ares.domain.errors import ExternalError
+from ares.domain.model_life import slots_of
 from ares.runtime.engine.journaled_champions import journaled_champions
 from ares.runtime.registry.registry_state import RegistryState
 
-RUNS = ("paper", "live")
-"""Environments whose engine goes on for months; a history run has its own report."""
+
+def run_environments(journals: Path) -> list[str]:
+    """Return the environments whose engine goes on for months; a history run has its own report."""
+    rehearsals = sorted(path.name for path in (journals / "rehearsal").glob("*") if path.is_dir())
+    return ["paper", "live", *(f"rehearsal/{name}" for name in rehearsals)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +43,16 @@ class ServedChampion:
 
 
 def served_champions(
-    journals: Path, registry: RegistryState, environments: Sequence[str] = RUNS
+    journals: Path, registry: RegistryState, environments: Sequence[str] | None = None
 ) -> tuple[tuple[ServedChampion, ...], tuple[str, ...]]:
-    """Return where runs and registry differ, and a line for each run that cannot be read."""
+    """Return where runs and registry differ, and a line for each run that cannot be read.
+
+    environments : default: all but history.
+    """
     found: list[ServedChampion] = []
     problems: list[str] = []
-    for environment in environments:
-        if environment not in RUNS:
+    for environment in run_environments(journals) if environments is None else environments:
+        if slots_of(environment) == "history":
             continue
         champions = registry.champions(environment)
         try:
