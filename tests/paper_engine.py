@@ -19,7 +19,7 @@ from ares.core.state import State
 from ares.core.step import step
 from ares.domain.events import Effect, Event, RunStarted
 from ares.domain.instrument import Instrument, InstrumentSpec
-from ares.domain.order_events import AccountSeen, CommandDone, CommandRefused
+from ares.domain.order_events import AccountSeen, CommandDone, CommandGiven, CommandRefused
 from ares.domain.run import RunInstrument, RunSetup
 from ares.domain.timeframe import MINUTE_MS, Timeframe
 from ares.journal.lock import Lock
@@ -88,20 +88,29 @@ class PaperEngine:
 
 @contextmanager
 def running(
-    root: Path, environment: str = "paper", *, answers: bool = True
+    root: Path, environment: str = "paper", *, answers: bool = True, ends: bool = True
 ) -> Iterator[PaperEngine]:
-    """Run an engine in a workspace; without ``answers`` it takes commands and stays silent."""
+    """Run an engine in a workspace; without ``answers`` it takes commands and stays silent, without
+    ``ends`` it keeps its journal when it was stopped.
+    """
     open_database(Workspace(root).db_path).dispose()
-    engine, ends = PaperEngine(root, environment), threading.Event()
+    engine, ended = PaperEngine(root, environment), threading.Event()
     lock = Lock(Workspace(root).journal_dir / environment)
-    post = engine.answer if answers else (lambda _: None)
-    thread = threading.Thread(target=lambda: asyncio.run(engine.run(ends, post)))
+
+    def post(event: Event) -> None:
+        if not answers:
+            return
+        engine.answer(event)
+        if ends and isinstance(event, CommandGiven) and event.verb == "stop":
+            lock.release()
+
+    thread = threading.Thread(target=lambda: asyncio.run(engine.run(ended, post)))
     thread.start()
     try:
         _await_beat(root, environment)
         yield engine
     finally:
-        ends.set()
+        ended.set()
         thread.join()
         lock.release()
 

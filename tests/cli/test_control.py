@@ -100,7 +100,6 @@ DONE: list[tuple[str, str]] = [
     ("snapshot", "a snapshot is written"),
     ("symbols remove ETH/USDT --reason x", "binance:ETH/USDT is not traded any more"),
     ("symbols add ETH/USDT --reason x", "binance:ETH/USDT is traded again"),
-    ("stop", "the engine stops"),
 ]
 REFUSED: list[tuple[str, str]] = [
     ("force-exit -s BTC/USDT --reason x", "nothing of binance:BTC/USDT is held"),
@@ -119,6 +118,22 @@ def test_the_other_verbs_are_answered_too(root: Path, cli: Cli) -> None:
             assert (code, found) == (1, "")
             assert reason in err
         assert [h.reason for h in engine.state.halts] == ["flatten"]
+
+
+def test_stop_waits_until_the_engine_has_ended(root: Path, cli: Cli) -> None:
+    with running(root):
+        assert cli("stop", "--reason", "test") == (0, "the engine has stopped\n", "")
+        Lock(root / "journal" / "paper").release()
+
+
+def test_an_engine_that_does_not_end_is_reported(
+    root: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ares.bootstrap.control, "END_S", 0.2)
+    with running(root, ends=False):
+        code, out, err = cli("stop")
+    assert (code, out) == (0, "the engine stops\n")
+    assert err == "it has not ended after 0.2 s: its terminal and its log say what it does\n"
 
 
 def test_no_answer_is_reported(root: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 WAIT_S = 5.0
 """How long most answers are waited for; a command that was not taken by then has expired."""
 
+END_S = 30.0
+"""How long is waited until an engine that stops has ended: its tables are brought up to date."""
+
 LATE_S = 1.0
 """An answer to a command that was taken just before may come so much later."""
 
@@ -135,6 +138,21 @@ def give(
         return _answered(lambda: answer_of(database, command.id), running, verb, wait_s)
     finally:
         database.dispose()
+
+
+def stop_engine(
+    workspace: Workspace, environment: str | None, reason: str
+) -> tuple[CommandAnswer, bool]:
+    """Stop a running engine and wait until it has ended: before that it cannot be started again.
+
+    Return its answer, and whether it has ended, as far as this machine can tell.
+    """
+    environment = running_engine(workspace, environment).environment
+    answer = give(workspace, environment, "stop", reason=reason)
+    until_s = time.monotonic() + (0.0 if answer.outcome == "refused" else END_S)
+    while time.monotonic() < until_s and _is_locked(workspace, environment):
+        time.sleep(LOOK_S)
+    return answer, not _is_locked(workspace, environment)
 
 
 def drill(

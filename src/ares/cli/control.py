@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from ares.cli.output import error_line, say
+from ares.cli.output import error_line, note, say
 from ares.cli.status import ENV_OPTION
 
 if TYPE_CHECKING:
@@ -74,8 +74,18 @@ def stop(
     reason: str = typer.Option("", "--reason", help="Why; it is journaled."),
     env: str | None = ENV_OPTION,
 ) -> None:
-    """Stop the engine cleanly; positions and their stops stay. The same start continues it."""
-    ask(env, "stop", reason=reason)
+    """Stop the engine cleanly, and wait until it has ended; positions and their stops stay. The
+    same start continues it.
+    """
+    from ares.bootstrap.control import END_S, stop_engine
+    from ares.config.workspace import Workspace
+
+    answer, has_ended = stop_engine(Workspace.here(), env, reason)
+    if answer.outcome == "refused" or not has_ended:
+        show_answer("stop", answer)
+        note(f"it has not ended after {END_S:g} s: its terminal and its log say what it does")
+        return
+    say("the engine has stopped")
 
 
 def ask(env: str | None, verb: str, version: str = "", **arguments: str) -> None:
