@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import fields
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 from tests.sim.shrink import SEEDS_MAX, Failure, failure_of, first_finding, shrink
 from tests.sim.world import World
+from tests.sim.world_tables import WorldTables
 
 from ares.core import execution, ledger, reconcile
 from ares.core.orders import Order
@@ -52,6 +54,16 @@ def test_a_world_without_faults_has_no_halts_and_no_differences() -> None:
         assert world.counts["TradeClosed"] > 3
         assert world.counts["HaltChanged"] == 2  # of the start, on and off
         assert world.counts["DifferenceFound"] == world.counts["StopMissing"] == 0
+
+
+def test_the_tables_are_those_of_the_journal_after_all_crashes(tmp_path: Path) -> None:
+    """The worker is killed, its database fails, and a crash takes back what it has read."""
+    counts: Counter[str] = Counter()
+    for seed in range(1, 60, 2):  # journals of files
+        tables = WorldTables(tmp_path, seed)
+        World(seed, tables=tables).run()
+        counts.update({name: getattr(tables, name) for name in ("killed", "failed", "taken_back")})
+    assert min(counts.values()) >= 10, counts
 
 
 def test_the_same_seed_writes_the_same_bytes() -> None:

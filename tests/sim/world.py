@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from random import Random
+from typing import TYPE_CHECKING
 
 import msgspec
 from tests.sim.finding import Finding
@@ -54,6 +55,9 @@ from ares.sim.attacking_venue import AttackingVenue
 from ares.sim.faults import Chance, Faults, Occasion, drawn
 from ares.sim.schedule import Schedule
 
+if TYPE_CHECKING:
+    from tests.sim.world_tables import WorldTables
+
 
 class World:
     """One seed: a market, a venue, an engine, and everything that goes wrong."""
@@ -64,7 +68,9 @@ class World:
         n_events: int = 300,
         faults: Faults | None = None,
         kept: frozenset[Occasion] | None = None,
+        tables: WorldTables | None = None,
     ) -> None:
+        self.tables = tables
         self.draw = Random(seed)
         faults = drawn(self.draw) if faults is None else faults
         self.chance = Chance(Random(seed ^ 0xFA17), faults, kept)
@@ -114,6 +120,8 @@ class World:
             self._advance()
         self._calm_down()
         self.promises.check_settled()
+        if self.tables is not None:
+            self.tables.check(self)
         return self
 
     def journal_hash(self) -> str:
@@ -272,6 +280,8 @@ class World:
     def _end(self) -> None:
         self.running = False
         self.inbox.clear()
+        if self.tables is not None:
+            self.tables.act(self)
         self.journal.lose(self.draw)
         self.venue.is_up = True
         self.venue._session += 1
@@ -352,6 +362,8 @@ class World:
     def _disturb(self) -> None:
         """Do what a person, the clock or the power does at a bad moment."""
         self.schedule.after(self.draw.randint(1_000, 30_000), self._disturb)
+        if self.tables is not None:
+            self.tables.act(self)
         if self.chance.happens("crash") and self.running:
             self._on_crash()
         if self.chance.happens("upgrade") and self.running:

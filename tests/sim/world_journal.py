@@ -185,6 +185,11 @@ class Files:
         if operation == "write" and self._world.is_full():
             self._disk.room = self._world.draw.randint(0, ROOM_MAX)
 
+    @property
+    def disk(self) -> MemoryDisk:
+        """Return the disk, as other processes see it."""
+        return self._disk
+
     def event(
         self, seq: int, event: Event, at_ms: int = 0, causation: int = 0, correlation: int = 0
     ) -> None:

@@ -20,7 +20,6 @@ from ares.cli.output import (
     say,
     utc,
 )
-from ares.cli.tables import NO_BREAK
 
 if TYPE_CHECKING:
     from ares.bootstrap.control import RunningEngine
@@ -141,7 +140,7 @@ def _row(row: InstrumentStatus, name: str) -> tuple[object, ...]:
     held = row.position_base != 0.0
     return (
         name, None if row.age_s is None else duration(row.age_s),
-        f"{row.mode}{NO_BREAK}{percent(row.mode_confidence, 0)}",
+        f"{row.mode} {percent(row.mode_confidence, 0)}",
         ", ".join(stage for stage in row.stages if stage != "empty"),
         amount(row.position_base) if held else None, number(row.value_quote) if held else None,
         number(row.pnl_quote) if held else None, amount(row.stop_price),

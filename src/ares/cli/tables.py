@@ -30,17 +30,28 @@ def layout(columns: Sequence[str], rows: Sequence[Sequence[object]], width: int)
     """
     cells = [[cell(item).copy() for item in row] for row in rows]
     texts = [(name, *(row[i].plain for row in cells)) for i, name in enumerate(columns)]
+    full = [max(map(_full_width, column)) for column in texts]
+    for gap in (COLUMN_GAP, 1):  # narrow gaps before wrapped cells
+        if sum(full) <= _room(width, gap, len(columns)):
+            return _table(columns, cells, full, gap)
     for gap, keys_broken in ((COLUMN_GAP, False), (1, False), (1, True)):
         if keys_broken:  # binance:BTC/USDT on two lines
             for row in cells:
                 for text in row:
                     text.plain = _KEY.sub(r"\1\n\2", text.plain)
             texts = [(name, *(row[i].plain for row in cells)) for i, name in enumerate(columns)]
-        edge = 1 if gap == 1 else 0
-        widths = _widths(texts, width - gap * len(columns) - edge)
+        widths = _widths(texts, _room(width, gap, len(columns)))
         if widths is not None:
             return _table(columns, cells, widths, gap)
     return _blocks(columns, [[cell(item) for item in row] for row in rows])
+
+
+def _room(width: int, gap: int, n_columns: int) -> int:
+    return width - gap * n_columns - (1 if gap == 1 else 0)
+
+
+def _full_width(text: str) -> int:
+    return max(map(len, text.split("\n")))
 
 
 def _widths(texts: Sequence[Sequence[str]], room: int) -> list[int] | None:
@@ -50,7 +61,7 @@ def _widths(texts: Sequence[Sequence[str]], room: int) -> list[int] | None:
             widest ones are reduced to one common width, and the others keep theirs.
     """
     least = [max(map(_min_width, column)) for column in texts]
-    full = [max(max(map(len, text.split("\n"))) for text in column) for column in texts]
+    full = [max(map(_full_width, column)) for column in texts]
     if sum(least) > room:
         return None
     level = max(full, default=0)

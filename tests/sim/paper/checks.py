@@ -107,14 +107,19 @@ def _of_tables(workspace: Workspace) -> Iterator[str]:
 
 
 def table_rows(workspace: Workspace) -> dict[str, Counter[tuple[Any, ...]]]:
-    """Return the rows of an engine's tables, and how often each is there."""
-    database = open_database(workspace.db_url)
+    """Return the rows of the paper engine's tables, and how often each is there."""
+    return rows_of(workspace.db_url, PAPER)
+
+
+def rows_of(url: str, environment: str) -> dict[str, Counter[tuple[Any, ...]]]:
+    """Return the rows of an environment's tables, and how often each is there."""
+    database = open_database(url)
     found: dict[str, Counter[tuple[Any, ...]]] = {}
     with reading(database) as connection:
         for name in TABLES:
             table = metadata.tables[name]
             columns = [column for column in table.c if column.name not in WITHOUT]
-            query = select(*columns).where(table.c.environment == PAPER)
+            query = select(*columns).where(table.c.environment == environment)
             found[name] = Counter(tuple(row) for row in connection.execute(query))
     database.dispose()
     return found

@@ -19,7 +19,8 @@ import msgspec
 from ares.domain.errors import AresError, ExternalError
 from ares.domain.stretch import BarsStretch
 from ares.domain.utc import utc_sql
-from ares.journal.log import START, Position, contains, segment_path
+from ares.journal.disk import OS_DISK, Disk
+from ares.journal.log import START, Position, contains, segment_path, segments
 from ares.journal.run import setup_of
 from ares.journal.tail import JournalReplaced, JournalTail
 from ares.runtime.engine.tables import TableStatus, TableTarget
@@ -93,13 +94,14 @@ class TableWorker:
         say: Callable[[str], None] = lambda _: None,
         now_s: Callable[[], float] = time.monotonic,
         now_ms: Callable[[], int] = wall_ms,
+        disk: Disk = OS_DISK,
     ) -> None:
-        self.target = target
+        self.target, self._disk = target, disk
         self._open, self._say, self._now_s, self._now_ms = open_, say, now_s, now_ms
         self._database: Engine | SqliteFile | None = None
         self._projector: Projector | None = None
         self._file: tuple[int, int] | None = None
-        self._tail = JournalTail(target.folder)
+        self._tail = JournalTail(target.folder, START, disk)
         self._whole_s = now_s()  # when the tables had all entries
         self._behind = 0
         self.problem = ""
@@ -209,7 +211,7 @@ class TableWorker:
     def _resume(self) -> Projector | None:
         """Return a projector at the end of the tables; None: the journal has no record yet."""
         target = self.target
-        setup = setup_of(target.folder)
+        setup = setup_of(target.folder, self._disk)
         if setup is None:
             return None
         database = self._database = self._database or self._open(target.database_url)
@@ -217,7 +219,8 @@ class TableWorker:
             show_environment(database, target.shown)
         found = projected(database, target.environment)
         if found is not None and not self._continues(found.position):
-            if not segment_path(target.folder, START.segment).exists():
+            first = segment_path(target.folder, START.segment)
+            if first not in segments(target.folder, self._disk):
                 raise ExternalError(
                     f"journal {target.folder} has lost its first file, and its rest is not the one"
                     " that the tables were made from: restore it from a backup"
@@ -226,7 +229,7 @@ class TableWorker:
         self._file = file_id(target.database_url)
         self._projector = Projector(database, setup)
         at = self._projector.position
-        self._tail = JournalTail(target.folder, START if at is None else _decode(at))
+        self._tail = JournalTail(target.folder, START if at is None else _decode(at), self._disk)
         return self._projector
 
     def _continues(self, position: bytes | None) -> bool:
@@ -234,7 +237,7 @@ class TableWorker:
         if position is None:
             return False
         try:
-            return contains(self.target.folder, _decode(position))
+            return contains(self.target.folder, _decode(position), self._disk)
         except msgspec.DecodeError:
             return False
 
