@@ -40,7 +40,8 @@ def rows(root: Path) -> int:
 
 def test_a_halt_is_answered_journaled_and_ended(root: Path, cli: Cli) -> None:
     with running(root) as engine:
-        assert cli("halt", "-s", "BTC/USDT", "--reason", "news") == (0, "entries are halted\n", "")
+        halted = "entries of binance:BTC/USDT are halted\n"
+        assert cli("halt", "-s", "BTC/USDT", "--reason", "news") == (0, halted, "")
         assert [(h.instrument, h.reason) for h in engine.state.halts] == [(0, "operator")]
         assert cli("resume", "--reason", "calm", "--env", "paper")[:2] == (0, "1 halt ended\n")
         assert engine.state.halts == []
@@ -96,7 +97,7 @@ def test_of_several_engines_one_must_be_named(root: Path, cli: Cli) -> None:
 
 
 DONE: list[tuple[str, str]] = [
-    ("flatten -s BTC/USDT --reason x", "entries are halted; nothing is held"),
+    ("flatten -s BTC/USDT --reason x", "entries of binance:BTC/USDT are halted; nothing is held"),
     ("snapshot", "a snapshot is written"),
     ("symbols remove ETH/USDT --reason x", "binance:ETH/USDT is not traded any more"),
     ("symbols add ETH/USDT --reason x", "binance:ETH/USDT is traded again"),

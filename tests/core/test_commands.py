@@ -176,7 +176,7 @@ def test_flatten_sells_what_is_held_and_halts(two: TwoInstruments) -> None:
     assert [e.client_id for e in effects if isinstance(e, CancelOrder)] == [stop]
     answer = effects[-1]
     assert isinstance(answer, CommandDone)
-    assert answer.detail == "entries are halted; 1 position is being sold"
+    assert answer.detail == f"entries of {T0} are halted; 1 position is being sold"
     (order,) = [e for e in two.end(stop, "cancelled") if isinstance(e, SubmitOrder)]
     assert (order.kind, order.lots, order.reason) == ("exit", -10, "operator")
     two.fill(order.client_id, -10)

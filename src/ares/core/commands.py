@@ -125,6 +125,10 @@ def _cause(event: CommandGiven) -> str:
     return f"{event.who}: {event.args.get('reason', '')}".rstrip(": ")
 
 
+def _entries(state: State, scope: int) -> str:
+    return "entries" if scope == ALL else f"entries of {_key(state, scope)}"
+
+
 def _work_all(state: State, lanes: Sequence[int]) -> list[Effect]:
     effects: list[Effect] = []
     for lane in lanes:
@@ -140,7 +144,8 @@ def _halt(state: State, event: CommandGiven, _: Models) -> Answered:
     scope = _scope(state, event)
     halted = halt(state, scope, BY_OPERATOR, needs_person=True, detail=_cause(event))
     effects = [*halted, *_work_all(state, _lanes(state, scope))]
-    return effects, "entries are halted" if halted else "entries were halted already"
+    done = "are halted" if halted else "were halted already"
+    return effects, f"{_entries(state, scope)} {done}"
 
 
 def _resume(state: State, event: CommandGiven, _: Models) -> Answered:
@@ -169,7 +174,8 @@ def _flatten(state: State, event: CommandGiven, _: Models) -> Answered:
     scope = _scope(state, event)
     halted = halt(state, scope, BY_FLATTEN, needs_person=True, detail=_cause(event))
     effects: list[Effect] = [*halted, *_work_all(state, _lanes(state, scope))]
-    return effects, f"entries are halted; {_selling(state, _lanes(state, scope))}"
+    selling = _selling(state, _lanes(state, scope))
+    return effects, f"{_entries(state, scope)} are halted; {selling}"
 
 
 def _force_exit(state: State, event: CommandGiven, _: Models) -> Answered:
