@@ -15,11 +15,13 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from tests.sim.finding import Finding
 from tests.sim.shrink import failure_of, shrink
 from tests.sim.world import World
+from tests.sim.world_tables import WorldTables
 
 import ares
 from ares.domain.code_hash import folders_hash, source_hash
@@ -29,6 +31,9 @@ HERE = Path(__file__).parent
 SOURCE = Path(ares.__file__).parent
 FOLDERS = ("journal", "sim", "runtime/engine")
 """What a world runs of Ares beside the core, the kernel and the domain."""
+
+TABLES_EVERY = 20
+"""One world in so many has its tables written beside it; of those whose journal is files."""
 
 BATCH_EVENTS = 15_000
 """About so many events are run between two writes of the results."""
@@ -49,10 +54,18 @@ def identity() -> str:
 
 def run_batch(seeds: range, n_events: int) -> tuple[dict[str, int], list[dict[str, Any]]]:
     """Run a batch of seeds; return what happened in them, and what they broke."""
+    with TemporaryDirectory() as folder:
+        return _run_batch(seeds, n_events, Path(folder))
+
+
+def _run_batch(
+    seeds: range, n_events: int, folder: Path
+) -> tuple[dict[str, int], list[dict[str, Any]]]:
     counts: Counter[str] = Counter()
     broken: list[dict[str, Any]] = []
     for seed in seeds:
-        world = World(seed, n_events)
+        tables = WorldTables(folder, seed) if seed % TABLES_EVERY == 1 else None
+        world = World(seed, n_events, tables=tables)
         try:
             world.run()
         except Finding as found:
@@ -76,6 +89,9 @@ def run_batch(seeds: range, n_events: int) -> tuple[dict[str, int], list[dict[st
         counts.update(f"fault {name}" for _, name in world.chance.happened)
         for name in ("crashes", "states compared", "folds"):
             counts[name] += world.counts[name]
+        if tables is not None:
+            counts["worlds with tables"] += 1
+            counts["tables taken back"] += tables.taken_back
     return dict(counts), broken
 
 

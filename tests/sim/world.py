@@ -248,6 +248,8 @@ class World:
 
     def _on_crash(self) -> None:
         self.counts["crashes"] += 1
+        if self.tables is not None:
+            self.tables.act(self)
         self.at_crash = None
         if self.journal.is_stepped():
             self.at_crash = (self.state.seq, snapshot(self.state))
@@ -280,8 +282,6 @@ class World:
     def _end(self) -> None:
         self.running = False
         self.inbox.clear()
-        if self.tables is not None:
-            self.tables.act(self)
         self.journal.lose(self.draw)
         self.venue.is_up = True
         self.venue._session += 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,8 @@ from tests.sim.finding import Finding
 from tests.sim.paper.checks import rows_of
 from tests.sim.world_journal import FOLDER, Files
 
+from ares.domain.errors import ExternalError
+from ares.journal.log import Position, contains
 from ares.runtime.engine.table_worker import TableWorker
 from ares.runtime.engine.tables import TableTarget
 from ares.store.sqlite_file import SqliteFile, open_file
@@ -39,23 +41,38 @@ class WorldTables:
         self._folder, self._draw = folder, Random(seed ^ 0x7AB1E5)
         self._worker: TableWorker | None = None
         self._fails = FAILS
-        self.written = self.killed = self.failed = self.taken_back = 0
+        self._position: Position | None = None  # at which the tables end
+        self.killed = self.failed = self.taken_back = 0
 
     def act(self, world: World) -> None:
         """Write a batch, or be killed."""
+        allowed, world.crash_allowed = world.crash_allowed, False  # of the engine, not of this one
+        try:
+            if world.running and self._draw.random() < 0.5:
+                with suppress(ExternalError):  # a full disk
+                    world.journal.write()  # what the engine's thread writes, and does not sync yet
+            self._turn(world)
+        finally:
+            world.crash_allowed = allowed
+
+    def _turn(self, world: World) -> None:
         if self._worker is not None and self._draw.random() < 0.1:
             self.killed += 1
             self._end()
             return
+        assert isinstance(world.journal, Files)
+        if self._position is not None and not contains(FOLDER, self._position, world.journal.disk):
+            self.taken_back += 1
+            self._position = None
         worker = self._worker = self._worker or self._made(world, "tables")
-        seq = worker.status.seq
         written = worker.attempt()
         self.failed += written is None
-        self.written += written or 0
-        self.taken_back += written is not None and worker.status.seq < seq
+        if written:
+            self._position = worker._tail.position
 
     def check(self, world: World) -> None:
         """Let the worker catch up; compare the tables with those that are made anew."""
+        world.journal.write()
         for _ in range(TRIES_MAX):
             self.act(world)
         self._end()
