@@ -29,7 +29,7 @@ from ares.runtime.engine.code_version import code_hashes
 
 HERE = Path(__file__).parent
 SOURCE = Path(ares.__file__).parent
-FOLDERS = ("journal", "sim", "runtime/engine")
+FOLDERS = ("journal", "sim", "store", "runtime/engine")
 """What a world runs of Ares beside the core, the kernel and the domain."""
 
 TABLES_EVERY = 20
