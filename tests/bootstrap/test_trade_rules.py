@@ -128,7 +128,7 @@ def test_rules_are_written_as_settings_again() -> None:
     assert again == {name: pytest.approx(value) for name, value in rules.items()}
 
 
-def test_a_value_is_checked_beside_the_settings_of_the_engine() -> None:
+def test_a_value_is_checked_with_the_settings_that_the_engine_has() -> None:
     lower = {"strategy.edge_bps_exit": -200}
     _, changed = changed_settings(Settings(), "strategy.edge_bps_min=-100", lower)
     assert (changed.strategy.edge_bps_min, changed.strategy.edge_bps_exit) == (-100.0, -200.0)
