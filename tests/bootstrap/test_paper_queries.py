@@ -103,8 +103,10 @@ def done(archived_for_module: Path) -> Done:
     )
     with running(workspace, request) as engine:
         for action in ("test", "reset"):
-            arguments = {"action": action, "name": "failures", "reason": "a drill"}
-            assert give(workspace, "paper", "breaker", **arguments).outcome == "done"
+            answer = give(
+                workspace, "paper", "breaker", action=action, name="failures", reason="a drill"
+            )
+            assert answer.outcome == "done"
         key = "continuous_learning.confidence.trading_threshold"
         for threshold in ("0.999", "0.30"):  # LEARNING, and TRADING again
             answer = set_config(workspace, "paper", f"{key}={threshold}", "", "a test")
