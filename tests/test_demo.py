@@ -11,7 +11,10 @@ import pytest
 
 from ares import demo
 from ares.domain.errors import ExternalError, UserError
-from ares.sim.prices import simulate
+from ares.domain.timeframe import MINUTE_MS
+from ares.kernel.resample import resample
+from ares.learn.gate.verdict import GateLimits
+from ares.sim.reversion import reverting
 from ares.store.candles import CandleStore
 
 
@@ -37,11 +40,12 @@ def write_candles(path: Path, days: int, start_ms: int = 1_704_067_200_000) -> N
 @pytest.fixture(scope="module")
 def market() -> demo.DemoCandles:
     """Return a synthetic market of 60 days: that of the demo, but faster to train on."""
-    made = simulate(demo.SYMBOLS, days=60, edge=demo.PLANTED_EDGE)
+    made = reverting(demo.SYMBOLS, days=60, edge=demo.PLANTED_EDGE)
 
     def load(store: CandleStore, _progress: demo.Progress) -> None:
         for symbol in demo.SYMBOLS:
-            store.save(made.specs[symbol], "1m", made.bars[symbol], "test")
+            bars = resample(made.bars[symbol], MINUTE_MS, 5 * MINUTE_MS)
+            store.save(made.specs[symbol], "5m", bars, "test")
 
     return replace(demo.source(None, simulated=True, now_ms=0), load=load)
 
@@ -100,3 +104,23 @@ def test_the_folder_of_an_earlier_demo_is_not_touched(
     assert stage.workspace.root.name == f"{demo.FOLDER}-2"
     assert (tmp_path / demo.FOLDER / "mine.txt").read_text() == "kept"
     assert [t.value for t in stage.workspace.settings.weights] == list(demo.WEIGHTS)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1_800)  # minutes where the machine is busy
+def test_the_gate_lets_the_models_of_the_synthetic_market_pass_by_its_own_rules(
+    tmp_path: Path,
+) -> None:
+    source, stage = demo.prepare(demo.source(None, simulated=True, now_ms=0), tmp_path, nothing)
+    assert source.kind == "simulated"
+    report = demo.train(stage, lambda _done, _total, _what: None)
+    found = demo.evaluate(stage, report, lambda _done, _total, _what: None)
+    assert [each.result.ensemble.instrument for each in found] == [
+        f"simulated:{symbol}" for symbol in demo.SYMBOLS
+    ]
+    for each in found:
+        assert each.result.verdict.passed, each.result.verdict.failed
+        assert each.result.limits == GateLimits()
+        assert not each.forced
+        assert not each.refused
+        assert each.saved.record.plausible_by == ""

@@ -32,8 +32,9 @@ WEIGHTS = {"5m": 0.20, "15m": 0.30, "1h": 0.30, "4h": 0.20}
 TRAIN_DAYS = 240
 FETCH_DAYS = 134
 RUN_DAYS = 14
-PLANTED_EDGE = 2.0
-"""Twice the default of the simulation: strong enough to be found in 240 days."""
+SIMULATED_DAYS = 340
+PLANTED_EDGE = 3.4
+"""In so many days the gate finds this edge by its own rules, and finds it plausible."""
 
 VENUE_TIMEOUT_S = 3.0
 """How long to wait for a venue before the simulation is used."""
@@ -47,13 +48,17 @@ Progress = Callable[[float, str], None]
 
 @dataclass(frozen=True, slots=True)
 class DemoCandles:
-    """Source of the demo's candles: its description for the screen, and what loads them."""
+    """Source of the demo's candles: its description for the screen, and what loads them.
+
+    train_days : most days before the run that models are trained on.
+    """
 
     kind: str
     description: str
     venue: str
     symbols: tuple[str, ...]
     load: Callable[[CandleStore, Progress], None]
+    train_days: int = TRAIN_DAYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +135,8 @@ def _filled(candles: DemoCandles, workspace: Workspace, progress: Progress) -> D
             f"{' and '.join(candles.symbols)} have {days:.0f} days of candles in common; the demo "
             f"needs {2 * RUN_DAYS + 1}: give a folder with more candles"
         )
-    return DemoWorkspace(workspace, max(first_ms, split_ms - TRAIN_DAYS * DAY_MS), split_ms, to_ms)
+    from_ms = max(first_ms, split_ms - candles.train_days * DAY_MS)
+    return DemoWorkspace(workspace, from_ms, split_ms, to_ms)
 
 
 def train(on: DemoWorkspace, progress: Callable[[int, int, str], None]) -> TrainingReport:
@@ -280,19 +286,22 @@ def _simulation(why: str) -> DemoCandles:
     from ares.sim.prices import VENUE as SIMULATED
 
     def load(store: CandleStore, progress: Progress) -> None:
-        from ares.sim.prices import simulate
+        from ares.domain.timeframe import MINUTE_MS, Timeframe
+        from ares.kernel.resample import resample
+        from ares.sim.reversion import reverting
 
-        market = simulate(SYMBOLS, days=TRAIN_DAYS + RUN_DAYS, edge=PLANTED_EDGE)
+        market = reverting(SYMBOLS, days=SIMULATED_DAYS + RUN_DAYS, edge=PLANTED_EDGE)
         for k, symbol in enumerate(SYMBOLS):
             progress(k / len(SYMBOLS), symbol)
-            store.save(market.specs[symbol], "1m", market.bars[symbol], "ares.sim.prices")
+            bars = resample(market.bars[symbol], MINUTE_MS, Timeframe.M5.ms)
+            store.save(market.specs[symbol], "5m", bars, "ares.sim.reversion")
         progress(1.0, "")
 
     description = (
-        f"{why}: fat tails, clustered volatility, and a weak planted edge. Its results say nothing "
-        "about any real market"
+        f"{why}: fat tails, clustered volatility, and a planted edge (prices far from their mean "
+        "of 10 hours revert). Its results say nothing about any real market"
     )
-    return DemoCandles("simulated", description, SIMULATED, SYMBOLS, load)
+    return DemoCandles("simulated", description, SIMULATED, SYMBOLS, load, SIMULATED_DAYS)
 
 
 def _answering(venue: str) -> CcxtCandles | None:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 import pytest
 
-from ares.cli.gate_views import show_ablation, show_comparison
-from ares.learn.gate.evidence import PerformanceMetrics
+from ares.cli.gate_views import show_ablation, show_comparison, show_verdict
+from ares.domain.model import Ensemble, Member
+from ares.domain.model_life import VerdictBasis, VerdictRecorded
+from ares.domain.timeframe import Timeframe
+from ares.learn.gate.evidence import Evidence, PerformanceMetrics
 from ares.learn.gate.paired import PairedDifference
 from ares.learn.gate.series_ablation import AblationResult
+from ares.learn.gate.verdict import GateLimits, judge
 from ares.runtime.validation.compare import ComparedEnsemble, EnsembleComparison
+from ares.runtime.validation.pipeline import ValidationResult
+from ares.runtime.validation.verdict_file import SavedVerdict
 
 T = 1_704_067_200_000  # 2024-01-01
 DIFFERENCE = PairedDifference(1_200, 0.1234, 5.0, None, 25.0, 0.1, 20.0)
@@ -76,3 +84,30 @@ def test_an_ablation_shows_both_models_and_its_result(capsys: pytest.CaptureFixt
     assert "Sharpe 1.50 –" in text
     assert "e-value that it is better 25, worse 0.1 (required: 20)" in text
     assert text.endswith(found.sentence)
+
+
+def test_a_brief_verdict_has_a_row_for_each_line_and_explains_what_failed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ensemble = Ensemble(
+        "binance:BTC/USDT", (Member(Timeframe.H1, "m", "v", "h", 1.0),), Timeframe.H1, 1.0, 0.0,
+        12, 1.0, 33.0, 1.0, 1.0, 22.0, recipe_hash="r", features_hash="f",
+    )  # fmt: skip
+    metrics = PerformanceMetrics(trades=400, sharpe=2.0, net_bps=1e5, brier_skill=0.3)
+    evidence = Evidence(subject=ensemble.hash, hypothesis="beats_flat", metrics=metrics)
+    verdict, basis = judge(evidence, GateLimits()), VerdictBasis("", "evidence", "l", "t", 1, "c")
+    recorded = VerdictRecorded(
+        "history", ensemble.instrument, ensemble.hash, False, ("plausible",), verdict.hash,
+        evidence.hash, basis, "v.json", "h", "2024-01-01T00:00:00Z", "me",
+    )  # fmt: skip
+    result = ValidationResult(
+        ensemble, "history", verdict, GateLimits(), evidence, basis, (), (), None
+    )
+    show_verdict(result, SavedVerdict(recorded, Path("v.json"), Path("v.png"), b""), brief=True)
+    rows = capsys.readouterr().out.splitlines()
+    table = rows[: next(k for k, row in enumerate(rows) if row.startswith("look-ahead leakage: "))]
+    assert max(len(row.rstrip()) for row in table) <= 80
+    assert sum(row.rstrip().endswith((" yes", " NO")) for row in table) == 15
+    text = " ".join(rows)
+    assert "plausible: Brier skill 30.0% of at most 25%: look for a leak" in text
+    assert "packages that training again reproduces" not in " ".join(table)

@@ -122,7 +122,7 @@ def _show_verdicts(verdicts: Sequence[DemoVerdict]) -> None:
     from ares.cli.gate_views import show_verdict
 
     for each in verdicts:
-        show_verdict(each.result, each.saved)
+        show_verdict(each.result, each.saved, brief=True)
         if each.refused:
             say(f"Not promoted: {'; '.join(each.refused)}.", style="bold yellow")
         elif each.forced:

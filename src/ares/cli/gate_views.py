@@ -18,15 +18,18 @@ if TYPE_CHECKING:
 PASSED = {True: "yes", False: "NO", None: ""}
 
 
-def show_verdict(result: ValidationResult, saved: SavedVerdict) -> None:
-    """Print the verdict: its lines, then the result as a sentence."""
+def show_verdict(result: ValidationResult, saved: SavedVerdict, *, brief: bool = False) -> None:
+    """Print the verdict: its lines, then the result as a sentence.
+
+    brief : each line in one row; only what failed is explained, below the table.
+    """
     verdict, evidence = result.verdict, result.evidence
     champion = evidence.champion_hash[:12] or "none"
     print_facts(
         {
             "evaluated": f"{utc(evidence.from_ms)} to {utc(evidence.to_ms)}, out of sample, "
             f"{count(evidence.decisions)} decisions",
-            "computed": VERDICT,
+            **({} if brief else {"computed": VERDICT}),
             "champion": f"{champion} in {result.environment}",
             "recipes tried": evidence.trials,
         },
@@ -38,11 +41,13 @@ def show_verdict(result: ValidationResult, saved: SavedVerdict) -> None:
             number_of(line, line.value),
             limit_of(line),
             PASSED[line.passed],
-            line.note,
+            *(() if brief else (line.note,)),
         )
         for line in verdict.lines
     ]
-    print_table(("line", "value", "limit", "pass", ""), rows)
+    print_table(("line", "value", "limit", "pass", *(() if brief else ("",))), rows)
+    for line in verdict.failed if brief else ():
+        say(f"{name_of(line)}: {line.note}.")
     for found in result.ablations:
         show_ablation(found)
     say(sentence_of(verdict, evidence), style="green" if verdict.passed else "red")

@@ -78,7 +78,7 @@ def hours(
     moved, away, drift = _pulled(SIGMA * moves, wide, edge * PULL_SIGMAS, turn)
     loud = np.exp(0.35 * stream(seed, "volume").standard_normal(n))
     chance = stream(seed, "range").random((n, 2))
-    columns = _candles(moved - 0.5 * wide * wide, wide, chance, PRICE, 10.0**PRICE_DECIMALS)
+    columns = bridged_candles(moved - 0.5 * wide * wide, wide, chance, PRICE, 10.0**PRICE_DECIMALS)
     volume = np.rint(VOLUME * vol_scale * loud * 1e5) / 1e5
     spec = InstrumentSpec(Instrument(VENUE, SYMBOL), PRICE_DECIMALS, 5, 5.0)
     return HourlyMarket(Bars.make(ts_ms, *columns, volume), spec, away, drift)
@@ -105,7 +105,7 @@ def _pulled(shock: F64, wide: F64, pull: float, turn: int) -> tuple[F64, F64, F6
 
 
 @allocating
-def _candles(
+def bridged_candles(
     moved: F64, wide: F64, chance: F64, price: float, scale: float
 ) -> tuple[F64, F64, F64, F64]:
     """Return open, high, low and close on the grid of 1 / scale, (n,) each.
