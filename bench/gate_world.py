@@ -108,6 +108,7 @@ def play(
     n: int,
     again: bool = False,
     recipes: Sequence[dict[str, object]] = RECIPES,
+    limits: dict[str, object] | None = None,
 ) -> dict[str, Any]:
     """Return the result of a market.
 
@@ -115,12 +116,13 @@ def play(
     n       : number of hours.
     again   : train again what validation requires, without the cache.
     recipes : keys of ``learning``, one set for each recipe.
+    limits  : keys of ``promotion``; None: its defaults.
     """
     started = time.perf_counter(), time.process_time()
     world = hours(seed, edge, n)
     root = Path(tempfile.mkdtemp(prefix="world_", dir=folder))
     try:
-        judged = _judged(world, root, folder, again, recipes)
+        judged = _judged(world, root, folder, again, recipes, limits or {})
         terms = AccountTerms(world.spec, rules_of(Workspace(root).settings), 10_000.0)
     finally:
         shutil.rmtree(root, ignore_errors=True)
@@ -167,7 +169,12 @@ def knows(world: HourlyMarket, terms: AccountTerms) -> EvidenceAccount:
 
 
 def _judged(
-    world: HourlyMarket, root: Path, folder: Path, again: bool, recipes: Sequence[dict[str, object]]
+    world: HourlyMarket,
+    root: Path,
+    folder: Path,
+    again: bool,
+    recipes: Sequence[dict[str, object]],
+    limits: dict[str, object],
 ) -> list[ValidationResult]:
     """Return the verdicts in order of the recipes' results, up to the first that passes."""
     Workspace.init(root)
@@ -176,6 +183,7 @@ def _judged(
         "venue": world.spec.instrument.venue,
         "timeframes": {"intervals": [{"interval": "1h", "weight": 1.0}]},
         "mlflow": {"tracking_uri": f"sqlite:///{folder / 'mlflow.db'}"},
+        "promotion": limits,
     }
     path = root / "ares.yaml"
     path.write_text(yaml.safe_dump(settings))

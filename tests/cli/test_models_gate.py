@@ -60,6 +60,33 @@ def test_a_verdict_is_shown_as_table_json_and_picture(
     assert ares("models", "validate", joined, "--env", "moon")[0] == 2
 
 
+def test_a_word_for_the_results_needs_a_name_and_a_reason(ares: Any) -> None:
+    for arguments in (("--plausible-by", "Ada"), ("--reason", "planted")):
+        code, _, err = ares("models", "validate", "BTC/USDT", *arguments)
+        assert (code, "--plausible-by NAME and --reason TEXT go together" in err) == (2, True)
+    verdicts = read_registry(ares.root / "journal").verdicts
+    assert not verdicts
+
+
+def test_the_word_of_a_person_is_on_the_card_and_in_the_history(
+    ares: Any, trained: dict[str, Any]
+) -> None:
+    joined = trained["ensembles"][0]["hash"]
+    with (ares.root / "ares.yaml").open("a") as settings:
+        settings.write("promotion: {plausible_brier_skill_max: 0.0001, beaten: []}\n")
+    ares("models", "validate", joined)
+    assert "no: its results are above what" in ares("models", "show", joined)[1]
+    code, _, err = ares("models", "promote", joined, "--force", "--reason", "x")
+    assert (code, "does not waive the line plausible" in err) == (1, True)
+    word = ("--plausible-by", "Ada", "--reason", "planted")
+    _, out, _ = ares("models", "validate", joined, *word)
+    assert "true by the word of Ada: planted" in out
+    shown = ares("models", "show", joined)[1]
+    assert "by Ada: planted" in shown
+    assert "plausible by Ada: planted" in shown  # in the history
+    assert ares("models", "promote", joined, "--force", "--reason", "x")[0] == 0
+
+
 def test_a_picture_that_cannot_be_written_is_one_line_and_loses_no_verdict(ares: Any) -> None:
     root = ares.root
     verdicts = root / "models" / "verdicts"

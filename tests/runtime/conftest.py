@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from tests.planted import TOO_GOOD
 
 from ares.adapters.model_store import ModelStore
 from ares.adapters.worker_pool import InlinePool, WorkerPool
@@ -199,6 +200,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, bars_of: Callable[..., Bar
     content = {
         "symbols": ["BTC/USDT", "ETH/USDT"],
         "timeframes": {"intervals": [{"interval": "1h", "weight": 1.0}]},
+        "promotion": TOO_GOOD,
     }
     (root / "ares.yaml").write_text(yaml.safe_dump(content))
     engine = open_database(f"sqlite:///{(root / 'ares.db').resolve()}")

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from tests.planted import TOO_GOOD
 
 from ares import bootstrap
 from ares.adapters.model_store import ModelStore
@@ -60,6 +61,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
         "symbols": ["BTC/USDT"],
         "timeframes": {"intervals": [{"interval": "1h", "weight": 1.0}]},
         "learning": {"workers": 1},
+        "promotion": TOO_GOOD,
     }
     (root / "ares.yaml").write_text(yaml.safe_dump(settings))
     market = hours(7, 4.0, N_BARS)

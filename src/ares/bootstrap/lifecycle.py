@@ -17,6 +17,7 @@ from ares.domain.errors import UserError
 
 if TYPE_CHECKING:
     from ares.adapters.model_bundle import Bundle
+    from ares.learn.gate.plausible import Attestation
     from ares.runtime.lifecycle.model_import import ImportedModel
     from ares.runtime.lifecycle.model_list import ModelDetails, ModelList
     from ares.runtime.lifecycle.promotion import PromotionResult
@@ -109,13 +110,19 @@ def validate(
     target: str,
     environment: str,
     on_progress: Callable[[int, int, str], None] = lambda _done, _total, _what: None,
+    attestation: Attestation | None = None,
 ) -> tuple[ValidationResult, SavedVerdict, tuple[str, ...]]:
-    """Validate an ensemble and save the verdict; return both, and the warnings."""
+    """Validate an ensemble and save the verdict; return both, and the warnings.
+
+    attestation : a person's word for results above the limits of plausibility.
+    """
     from ares.bootstrap.validation import save_verdict, validate_model
     from ares.runtime.registry.model_journal import refusals_journaled
 
     with refusals_journaled(workspace.journal_dir, "validate", target, environment):
-        result = validate_model(workspace, target, environment, on_progress=on_progress)
+        result = validate_model(
+            workspace, target, environment, on_progress=on_progress, attestation=attestation
+        )
     saved = save_verdict(workspace, result)
     return result, saved, sync_warnings(workspace)
 

@@ -10,6 +10,7 @@ from ares.config.workspace import Workspace
 
 if TYPE_CHECKING:
     from ares.adapters.worker_pool import WorkerPool
+    from ares.learn.gate.plausible import Attestation
     from ares.runtime.validation.compare import EnsembleComparison
     from ares.runtime.validation.pipeline import ValidationResult
     from ares.runtime.validation.request import ValidationConfig
@@ -29,13 +30,22 @@ def validate_model(
     *,
     on_progress: OnProgress = _no_progress,
     pool: WorkerPool | None = None,
+    attestation: Attestation | None = None,
 ) -> ValidationResult:
     """Return the verdict on an ensemble against the champion of an environment; see the room."""
     from ares.bootstrap.values import model_paths
     from ares.runtime.validation.validate import validate_model as validate
 
     config, paths = validation_config(workspace), model_paths(workspace)
-    return validate(config, paths, target, environment, on_progress=on_progress, pool=pool)
+    return validate(
+        config,
+        paths,
+        target,
+        environment,
+        on_progress=on_progress,
+        pool=pool,
+        attestation=attestation,
+    )
 
 
 def save_verdict(

@@ -15,6 +15,7 @@ from ares.cli.status import ENV_OPTION
 from ares.domain.errors import ExternalError, UserError
 
 if TYPE_CHECKING:
+    from ares.learn.gate.plausible import Attestation
     from ares.runtime.lifecycle.promotion import PromotionResult
     from ares.runtime.validation.verdict_file import SavedVerdict
 
@@ -40,6 +41,10 @@ def validate(
     picture: Path | None = typer.Option(
         None, "--picture", help="Write the picture (PNG) here too."
     ),
+    plausible_by: str = typer.Option(
+        "", "--plausible-by", help="Who answers for results above the limits of plausibility."
+    ),
+    reason: str = typer.Option("", "--reason", help="Why they are true; with --plausible-by."),
     json_: bool = JSON_OPTION,
 ) -> int:
     """Validate an ensemble: evidence against limits, line by line. Exit code 1: refused."""
@@ -51,12 +56,15 @@ def validate(
     if picture is not None and picture.is_dir():
         raise UserError(f"--picture {picture}: is a folder; name a file in it, verdict.png")
     where = environment_of(env, to) or "history"
+    word = _attestation(plausible_by.strip(), reason.strip())
     with _bar("validate") as reached:
-        result, saved, warnings = validate_model(Workspace.here(), model, where, reached)
+        result, saved, warnings = validate_model(Workspace.here(), model, where, reached, word)
     if json_:
         print_json(verdict_json(saved))
     else:
         show_verdict(result, saved)
+    if word is not None and result.attestation is None:
+        note("--plausible-by was not needed: nothing is above the limits of plausibility")
     for remark in (*result.notes, *warnings):
         note(remark)
     if picture is not None:
@@ -167,6 +175,17 @@ def compare(
         show_comparison(found)
     for remark in found.notes:
         note(remark)
+
+
+def _attestation(by: str, reason: str) -> Attestation | None:
+    """Return the word that a person gave for the results; None: none was given."""
+    from ares.learn.gate.plausible import Attestation
+
+    if not by and not reason:
+        return None
+    if not by or not reason:
+        raise UserError("--plausible-by NAME and --reason TEXT go together: give both, or neither")
+    return Attestation(by, reason)
 
 
 def _write_picture(path: Path, saved: SavedVerdict) -> None:

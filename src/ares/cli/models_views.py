@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from ares.adapters.model_store import StoredModels
     from ares.domain.model import Ensemble
-    from ares.domain.model_life import Record
+    from ares.domain.model_life import Record, VerdictRecorded
     from ares.domain.package import Package, PackageCard
     from ares.runtime.lifecycle.model_list import ModelDetails, ModelList
     from ares.runtime.lifecycle.served_champions import ServedChampion
@@ -270,6 +270,7 @@ def _show_ensemble(found: ModelDetails) -> None:
             f"bps each (deviation {validation.sd_bps:.1f})"
             if validation.trades
             else "no walk-forward trades",
+            **_plausible(registry.last_verdict(ensemble.hash)),
             "recipe": ensemble.recipe_hash[:12],
             "hash": ensemble.hash,
         },
@@ -291,6 +292,17 @@ def _show_ensemble(found: ModelDetails) -> None:
             say(served_line(row))
 
 
+def _plausible(verdict: VerdictRecorded | None) -> dict[str, str]:
+    """Return the line of the card where a verdict found results above what is plausible."""
+    from ares.learn.gate.verdict import PLAUSIBLE
+
+    if verdict is not None and verdict.plausible_by:
+        return {"plausible": f"by {verdict.plausible_by}: {verdict.plausible_reason}"}
+    if verdict is not None and PLAUSIBLE in verdict.failed:
+        return {"plausible": "no: its results are above what returns have ever shown"}
+    return {}
+
+
 def history_of(
     registry: RegistryState, ensemble_hash: str
 ) -> list[tuple[str, str, str, str, str, str]]:
@@ -306,8 +318,10 @@ def _history_row(record: Record, ensemble_hash: str) -> tuple[str, str, str, str
     match record:
         case model_life.VerdictRecorded(at=at, environment=where, who=by):
             what = "passed" if record.passed else "refused by the gate"
-            failed = "" if record.passed else ", ".join(record.failed)
-            return at, what, where, by, failed, record.verdict_hash
+            why = [", ".join(record.failed)] if record.failed else []
+            if record.plausible_by:
+                why.append(f"plausible by {record.plausible_by}: {record.plausible_reason}")
+            return at, what, where, by, "; ".join(why), record.verdict_hash
         case model_life.EnsemblePromoted(at=at, environment=where, who=by):
             if record.ensemble_hash == ensemble_hash:
                 again = " again" if record.rolled_back or record.reverted else ""

@@ -42,6 +42,20 @@ class PromotionSettings(Section):
         ge=-1,
         lt=1,
     )
+    plausible_brier_skill_max: float = key(
+        0.25,
+        "A Brier skill score above this is plausible only by a person's word.",
+        "fraction",
+        gt=0,
+        lt=1,
+    )
+    plausible_sharpe_max: float = key(
+        8.0,
+        "A Sharpe ratio whose lower 95% bound is above this is plausible only by a person's word.",
+        "ratio",
+        gt=0,
+        le=100,
+    )
     constant_share_max: Share = key(
         0.5, "Largest share of rows from folds whose output is constant.", "fraction"
     )

@@ -67,6 +67,8 @@ class VerdictRecorded(msgspec.Struct, frozen=True, tag=True):
 
     failed : names of the lines that did not pass.
     verdict_hash : of the verdict; file, file_hash : its file in ``models/verdicts``, and SHA-256.
+    plausible_by, plausible_reason : the person who answers for results above the limits of
+                   plausibility, and why they are true; empty: nobody had to.
     """
 
     environment: str
@@ -81,6 +83,8 @@ class VerdictRecorded(msgspec.Struct, frozen=True, tag=True):
     file_hash: str
     at: str
     who: str
+    plausible_by: str = ""
+    plausible_reason: str = ""
 
 
 class EnsemblePromoted(msgspec.Struct, frozen=True, tag=True):

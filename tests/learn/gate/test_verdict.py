@@ -145,6 +145,7 @@ def test_simple_asks_one_metric_of_the_champion_and_integrity() -> None:
         "reproducible",
         "lookahead_leakage",
         "parity",
+        "plausible",
         "simple",
     ]
     assert line(verdict, "deflated_sharpe").value == 0.1  # shown all the same

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 import yaml
+from tests.planted import TOO_GOOD
 
 from ares.adapters.model_store import ModelStore
 from ares.adapters.worker_pool import Task, TaskFailed, WorkerPool
@@ -47,7 +48,7 @@ START_MS = 1_672_531_200_000  # 2023-01-01
 HOURS, TRAINED_HOURS = 2_000, 1_850
 FROM_MS = START_MS + 1_860 * HOUR
 NOW = datetime(2023, 3, 20, tzinfo=UTC)
-EASY = {"margin_sds": 1.0, "trades_min": 5, "dsr_min": 0.0}
+EASY = {"margin_sds": 1.0, "trades_min": 5, "dsr_min": 0.0, **TOO_GOOD}
 """So few bars show that a refit is not worse only with a wide margin; noise fails all the same."""
 
 

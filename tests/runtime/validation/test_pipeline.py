@@ -143,6 +143,7 @@ def test_the_simple_rule_limits_one_metric(world: World, settled: Callable[..., 
         "reproducible",
         "lookahead_leakage",
         "parity",
+        "plausible",
         "simple",
     ]
 

@@ -63,6 +63,21 @@ def test_a_saved_verdict_is_read_back(world: World) -> None:
     assert judge(read.evidence, read.limits, read.verdict.rule) == read.verdict
 
 
+def test_a_verdict_of_before_there_was_a_limit_of_plausibility_is_read(world: World) -> None:
+    saved = save_verdict(world.workspace, world.validated(world.noise))
+    older = json.loads(saved.path.read_bytes())
+    del older["attestation"]
+    for name in ("plausible_brier_skill_max", "plausible_sharpe_max"):
+        del older["limits"][name]
+    read = read_verdict(json.dumps(older).encode(), "v.json")
+    assert read.attestation is None
+    assert read.limits.plausible_brier_skill_max is None
+    assert read.limits.plausible_sharpe_max is None
+    assert read.limits.dsr_min == 0.95
+    again = judge(read.evidence, read.limits, read.verdict.rule)
+    assert again.passed == read.verdict.passed
+
+
 def test_a_verdict_of_another_format_is_refused_in_one_line() -> None:
     with pytest.raises(UserError, match=r"format 1.*validate") as raised:
         read_verdict(b'{"ensemble": "a", "verdict": {"lines": [{"number": 1.0}]}}', "v.json")

@@ -10,6 +10,7 @@ import pytest
 
 from ares.domain.model import Member
 from ares.domain.timeframe import Timeframe
+from ares.learn.gate.plausible import Attestation
 from ares.runtime.validation.verdict_picture import picture_of, title_of
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def test_the_same_verdict_gives_the_same_picture(result: ValidationResult) -> No
     assert picture_of(changed(result, verdict=refused)) != picture
     more = changed(result.evidence, trials=result.evidence.trials + 40)
     assert picture_of(changed(result, evidence=more)) != picture
+    assert picture_of(changed(result, attestation=Attestation("Ada", "planted"))) != picture
 
 
 def test_a_result_out_of_a_worker_cannot_be_drawn(result: ValidationResult) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 import yaml
+from tests.planted import TOO_GOOD
 
 from ares.config.workspace import Workspace
 from ares.domain.instrument import Instrument
@@ -88,6 +89,7 @@ def _settings(market: Market) -> dict[str, object]:
         "strategy": {"edge_bps_min": -20.0, "edge_bps_exit": -60.0},
         "costs": {"fee_bps": 0.5, "spread_bps": 0.2, "slippage_bps": 0.1},
         "breakers": {"win_rate_min": 0.0},
+        "promotion": TOO_GOOD,
         "challenger": {"confidence_min": 0.0, "false_alarm_trades": 1e6},
         "risk": {"daily_loss_limit": 0.5, "max_drawdown_percent": 50.0,
                  "risk_per_trade": 0.0003, "max_position_size_percent": 0.02},

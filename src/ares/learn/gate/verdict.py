@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from ares.learn.gate.evidence import FLAT, Baseline, Evidence, Hypothesis
+from ares.learn.gate.plausible import Attestation, plausibility
 from ares.learn.gate.sufficiency import what_suffices
 
 Rule = Literal["evidence", "simple"]
@@ -23,8 +24,13 @@ HYPOTHESES: dict[Hypothesis, str] = {
     "not_worse": "not worse than the champion",
 }
 
-INTEGRITY = ("reproducible", "lookahead_leakage", "parity")
-"""Lines that every rule requires: a model that fails them is not the model that was evaluated."""
+PLAUSIBLE = "plausible"
+"""The line that no promotion by force waives."""
+
+INTEGRITY = ("reproducible", "lookahead_leakage", "parity", PLAUSIBLE)
+"""Lines that every rule requires: a model that fails them is not the model that was evaluated, or
+its results are too good to be true.
+"""
 
 
 class GateLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +41,8 @@ class GateLimits(msgspec.Struct, frozen=True, kw_only=True):
     margin_sds    : by how much a refit may be worse than the champion, in standard deviations of
                     an hour's return of a full position.
     drawdown_max, pbo_max : None: reported only.
+    plausible_brier_skill_max, plausible_sharpe_max : above one of them a person must answer for
+                    the results; None: not judged (verdicts before there was this line).
     simple_metric : must be higher than the champion's under the rule ``simple``.
     """
 
@@ -52,6 +60,8 @@ class GateLimits(msgspec.Struct, frozen=True, kw_only=True):
     alpha_not_worse: float = 0.05
     margin_sds: float = 0.02
     inference_us_max: float = 1_000.0
+    plausible_brier_skill_max: float | None = 0.25
+    plausible_sharpe_max: float | None = 8.0
     simple_metric: Metric = "sharpe"
 
     def e_value_min(self, hypothesis: Hypothesis) -> float:
@@ -100,13 +110,21 @@ class Verdict(msgspec.Struct, frozen=True):
         return tuple(line for line in self.lines if line.passed is False)
 
 
-def judge(evidence: Evidence, limits: GateLimits, rule: Rule = "evidence") -> Verdict:
+def judge(
+    evidence: Evidence,
+    limits: GateLimits,
+    rule: Rule = "evidence",
+    attestation: Attestation | None = None,
+) -> Verdict:
     """Return the verdict on the evidence; the same numbers give the same hash.
+
+    attestation : a person's word for results above the limits of plausibility.
 
     ``evidence`` applies every limit. ``simple`` applies those of INTEGRITY and compares one metric
     with the champion's (with flat where there is none); the other lines are only reported.
     """
-    lines = [_with_what_suffices(line, evidence) for line in _evidence_lines(evidence, limits)]
+    found = _evidence_lines(evidence, limits, attestation)
+    lines = [_with_what_suffices(line, evidence) for line in found]
     if rule == "simple":
         lines = [
             line if line.name in INTEGRITY else msgspec.structs.replace(line, passed=None)
@@ -127,10 +145,13 @@ def _with_what_suffices(line: VerdictLine, evidence: Evidence) -> VerdictLine:
     return msgspec.structs.replace(line, note=f"{line.note}; {text}") if text else line
 
 
-def _evidence_lines(evidence: Evidence, limits: GateLimits) -> list[VerdictLine]:
+def _evidence_lines(
+    evidence: Evidence, limits: GateLimits, attestation: Attestation | None
+) -> list[VerdictLine]:
     """Return the lines of the rule ``evidence``, in the order in which they are shown."""
     return [
         *_integrity_lines(evidence, limits),
+        _plausible_line(evidence, limits, attestation),
         *_result_lines(evidence, limits),
         *_probability_lines(evidence, limits),
         *_selection_lines(evidence, limits),
@@ -158,6 +179,26 @@ def _integrity_lines(evidence: Evidence, limits: GateLimits) -> list[VerdictLine
             f"{evidence.parity_rows} rows",
         ),
     ]
+
+
+def _plausible_line(
+    evidence: Evidence, limits: GateLimits, attestation: Attestation | None
+) -> VerdictLine:
+    """Return whether the results are plausible, or a person answers for them.
+
+    An unknown result does not fail here, but on the line of its own.
+    """
+    found = plausibility(evidence, limits.plausible_brier_skill_max, limits.plausible_sharpe_max)
+    if found.share is None:
+        return _reported(PLAUSIBLE, None, "no result to judge, or no limit")
+    line = _at_most(PLAUSIBLE, found.share, 1.0, found.note)
+    if line.passed:
+        return line
+    if attestation is None:
+        note = f"{line.note}: look for a leak; if it is true, a person says so (--plausible-by)"
+        return msgspec.structs.replace(line, note=note)
+    note = f"{line.note}: true by the word of {attestation.by}: {attestation.reason}"
+    return msgspec.structs.replace(line, note=note, passed=True)
 
 
 def _result_lines(evidence: Evidence, limits: GateLimits) -> list[VerdictLine]:

@@ -10,6 +10,7 @@ NAMES = {
     "reproducible": "reproducible",
     "lookahead_leakage": "look-ahead leakage",
     "parity": "ONNX parity",
+    "plausible": "plausible",
     "trades": "trades",
     "net_bps": "net bps per trade",
     "sharpe_vs_flat": "Sharpe vs flat",
@@ -32,7 +33,15 @@ NAMES = {
 
 SIGNS = {"at most": "≤", "at least": "≥", "above": ">", "reported": ""}
 
-SHARES = ("max_drawdown", "accuracy", "precision", "f1", "brier_skill_score", "constant_output")
+SHARES = (
+    "plausible",
+    "max_drawdown",
+    "accuracy",
+    "precision",
+    "f1",
+    "brier_skill_score",
+    "constant_output",
+)
 COUNTS = ("reproducible", "lookahead_leakage", "trades")
 
 

@@ -166,7 +166,7 @@ def _compared(
     bundle: Bundle, recorded: VerdictRecorded, file: VerdictFile, content: bytes
 ) -> Sequence[tuple[object, object]]:
     """Return pairs that are equal in a consistent verdict."""
-    judged_again = judge(file.evidence, file.limits, file.verdict.rule)
+    judged_again = judge(file.evidence, file.limits, file.verdict.rule, file.attestation)
     return (
         (sha256(content), recorded.file_hash),
         (file.ensemble, recorded.ensemble_hash),
@@ -178,6 +178,7 @@ def _compared(
         (file.evidence.hash, recorded.evidence_hash),
         (file.verdict.passed, recorded.passed),
         (judged_again.passed, recorded.passed),
+        ("" if file.attestation is None else file.attestation.by, recorded.plausible_by),
         (file.basis, recorded.basis),
         (file.verdict.rule, recorded.basis.rule),
         (hash_of(file.limits), recorded.basis.limits),

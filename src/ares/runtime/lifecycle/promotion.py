@@ -11,6 +11,7 @@ from ares.adapters.model_store import ModelStore
 from ares.domain.errors import AresError, ExternalError, UserError
 from ares.domain.model import Ensemble
 from ares.domain.model_life import EnsemblePromoted
+from ares.runtime.lifecycle.plausibility import implausible
 from ares.runtime.lifecycle.served_champions import served_champions
 from ares.runtime.registry.model_journal import (
     LOCK_WAIT_S,
@@ -78,7 +79,8 @@ def promote(
 
     target : an ensemble's hash (or its beginning), an instrument (key or symbol), a package's
              name, or None for the newest candidate of every instrument.
-    force  : without a verdict; needs a reason, and is refused in live.
+    force  : without a verdict; needs a reason, and is refused in live, and where the results are
+             not plausible.
     taken_out : instruments whose champion the running engine took out by itself: that one may be
              promoted again.
 
@@ -228,11 +230,12 @@ def _problem(
     problem = None if force else _verdict_problem(paths, config, registry, ensemble, to)
     if problem is not None:
         return problem
+    values = config()
     try:
-        require_working(config(), ensemble)
+        packages = require_working(values, ensemble)
     except UserError as error:
         return str(error)
-    return None
+    return implausible(registry, ensemble, packages, values.limits) if force else None
 
 
 def _verdict_problem(

@@ -19,9 +19,10 @@ from ares.kernel.jit import kernel_hash
 from ares.learn.gate.account import AccountTerms
 from ares.learn.gate.evidence import Evidence
 from ares.learn.gate.evidence_builder import EvidencePlots, MemberChecks, build_evidence
+from ares.learn.gate.plausible import Attestation
 from ares.learn.gate.series_ablation import AblationResult, ablation
 from ares.learn.gate.trials import recipes_tried
-from ares.learn.gate.verdict import GateLimits, Verdict, judge
+from ares.learn.gate.verdict import PLAUSIBLE, GateLimits, Verdict, judge
 from ares.runtime.validation.evaluator import EnsembleEvaluation, EnsembleEvaluator
 from ares.runtime.validation.request import (
     OnProgress,
@@ -38,6 +39,7 @@ class ValidationResult:
     notes     : remarks that a person should read beside it.
     ablations : what each external series adds.
     plots     : series for the picture; None where they were left in a worker.
+    attestation : a person's word that the verdict rests on; None: it needs none.
     """
 
     ensemble: Ensemble
@@ -49,6 +51,7 @@ class ValidationResult:
     notes: tuple[str, ...]
     ablations: tuple[AblationResult, ...]
     plots: EvidencePlots | None
+    attestation: Attestation | None = None
 
 
 def validate(
@@ -82,16 +85,18 @@ def validate(
         ) from None
     on_progress(1, 1, "evidence")
     ablations, left_out = series_ablations(evaluation, terms, limits)
+    attestation = _needed(request.attestation, result.evidence, limits)
     return ValidationResult(
         candidate,
         request.environment,
-        judge(result.evidence, limits, config.rule),
+        judge(result.evidence, limits, config.rule, attestation),
         limits,
         result.evidence,
         verdict_basis(config, candidate, "" if champion is None else champion.hash, request.trials),
         (*evaluation.notes, *left_out),
         ablations,
         result.plots,
+        attestation,
     )
 
 
@@ -122,6 +127,16 @@ def verdict_basis(
         ),
         code=hash_of([kernel_hash(), columns_hash(config.user_features())]),
     )
+
+
+def _needed(
+    given: Attestation | None, evidence: Evidence, limits: GateLimits
+) -> Attestation | None:
+    """Return a person's word where the results are not plausible without it."""
+    if given is None:
+        return None
+    failed = {line.name for line in judge(evidence, limits).failed}
+    return given if PLAUSIBLE in failed else None
 
 
 def _with_latency_limit(checks: MemberChecks, limits: GateLimits) -> MemberChecks:

@@ -19,6 +19,7 @@ from ares.domain.trial import Trial
 from ares.kernel.features.user import UserFeatures
 from ares.kernel.trade import Rules
 from ares.learn.gate.account import AccountTerms
+from ares.learn.gate.plausible import Attestation
 from ares.learn.gate.verdict import GateLimits, Rule
 from ares.learn.recipe import LabelRecipe, Recipe
 from ares.runtime.registry.paths import DataPaths
@@ -87,6 +88,7 @@ class ValidationRequest:
     trials   : all that the models' journal counts.
     repeatable : record the latency's limit in place of a measured latency that keeps it, so that
                two runs give the same verdict.
+    attestation : a person's word for results above the limits of plausibility.
     """
 
     config: ValidationConfig
@@ -95,6 +97,7 @@ class ValidationRequest:
     champion: Ensemble | None
     trials: tuple[Trial, ...]
     repeatable: bool = False
+    attestation: Attestation | None = None
 
 
 def training_job(config: ValidationConfig, package: Package) -> PackageJob:

@@ -14,6 +14,7 @@ from ares.domain.model import Ensemble
 from ares.domain.model_life import ENVIRONMENTS, VerdictBasis, is_environment
 from ares.domain.package import Package
 from ares.domain.trial import ensemble_trial
+from ares.learn.gate.plausible import Attestation
 from ares.runtime.registry.model_journal import read_registry, record
 from ares.runtime.registry.paths import ModelPaths
 from ares.runtime.registry.registry_state import RegistryState
@@ -35,10 +36,12 @@ def validate_model(
     *,
     on_progress: OnProgress = no_progress,
     pool: WorkerPool | None = None,
+    attestation: Attestation | None = None,
 ) -> ValidationResult:
     """Return the verdict on an ensemble, compared with the champion of ``environment``.
 
-    target : an ensemble's hash or its beginning, a symbol (its newest), or a package's name.
+    target      : an ensemble's hash or its beginning, a symbol (its newest), or a package's name.
+    attestation : a person's word for results above the limits of plausibility.
 
     Raises UserError where there is no such model, where it does not work, or where its walk-forward
     cannot be repeated; ExternalError where it is damaged.
@@ -51,7 +54,9 @@ def validate_model(
     book = read_registry(paths.journals)
     champion_hash = _champion_hash(book, ensemble, environment)
     champion = models.ensemble(champion_hash) if champion_hash else None
-    request = ValidationRequest(config, environment, ensemble, champion, book.trials)
+    request = ValidationRequest(
+        config, environment, ensemble, champion, book.trials, attestation=attestation
+    )
     result = validate(request, pool, on_progress)
     if ensemble.hash not in book.archived:
         return result

@@ -15,6 +15,7 @@ from ares.domain.formats import VERDICT_FORMAT
 from ares.domain.model_life import VerdictBasis, VerdictRecorded
 from ares.domain.package import sha256
 from ares.learn.gate.evidence import Evidence
+from ares.learn.gate.plausible import Attestation
 from ares.learn.gate.series_ablation import AblationResult
 from ares.learn.gate.verdict import GateLimits, Verdict
 from ares.runtime.registry.model_journal import record
@@ -23,10 +24,14 @@ from ares.runtime.registry.registry_state import RegistryState
 from ares.runtime.validation.pipeline import ValidationResult
 
 FOLDER = "verdicts"
+PLAUSIBLE_LIMITS = ("plausible_brier_skill_max", "plausible_sharpe_max")
 
 
 class VerdictFile(msgspec.Struct, frozen=True):
-    """The content of a verdict's file."""
+    """The content of a verdict's file.
+
+    attestation : a person's word that the verdict rests on; None: it needs none.
+    """
 
     format: int
     ensemble: str
@@ -41,10 +46,12 @@ class VerdictFile(msgspec.Struct, frozen=True):
     at: str
     who: str
     ablations: tuple[AblationResult, ...] = ()
+    attestation: Attestation | None = None
 
 
 class _Header(msgspec.Struct):
     format: int = 1
+    limits: dict[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +80,7 @@ def verdict_file(result: ValidationResult, at: str, who: str) -> VerdictFile:
         at,
         who,
         result.ablations,
+        result.attestation,
     )
 
 
@@ -91,12 +99,25 @@ def read_verdict(content: bytes, name: str) -> VerdictFile:
     try:
         header = msgspec.json.decode(content, type=_Header)
         if header.format == VERDICT_FORMAT:
-            return msgspec.json.decode(content, type=VerdictFile)
+            return _with_limits_of_its_time(
+                msgspec.json.decode(content, type=VerdictFile), header.limits
+            )
     except msgspec.DecodeError as error:
         raise UserError(f"{name}: is no verdict of this version of Ares ({error})") from None
     raise UserError(
         f"{name}: is a verdict of format {header.format}, and this version of Ares reads format "
         f"{VERDICT_FORMAT}: validate the ensemble again (`ares models validate`)"
+    )
+
+
+def _with_limits_of_its_time(content: VerdictFile, limits: dict[str, Any]) -> VerdictFile:
+    """Return a verdict of before there were limits of plausibility with none, not with today's.
+
+    limits : as they are in the file.
+    """
+    missing = {name: None for name in PLAUSIBLE_LIMITS if name not in limits}
+    return msgspec.structs.replace(
+        content, limits=msgspec.structs.replace(content.limits, **missing)
     )
 
 
@@ -126,6 +147,8 @@ def save_verdict(
         sha256(content),
         at,
         who,
+        "" if result.attestation is None else result.attestation.by,
+        "" if result.attestation is None else result.attestation.reason,
     )
     record(paths.journals, [recorded])
     return SavedVerdict(recorded, path, path.with_suffix(".png"), png)

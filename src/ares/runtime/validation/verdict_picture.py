@@ -5,7 +5,6 @@ from __future__ import annotations
 from ares.adapters.verdict_plot import EquityCurve, PlotLine, VerdictPlot, draw_verdict
 from ares.domain.model import Ensemble
 from ares.domain.utc import utc_day
-from ares.learn.gate.evidence import Evidence
 from ares.learn.gate.verdict_text import limit_of, name_of, number_of, sentence_of
 from ares.runtime.validation.pipeline import ValidationResult
 
@@ -22,7 +21,7 @@ def picture_of(result: ValidationResult) -> bytes:
         VerdictPlot(
             title=title_of(result.ensemble),
             sentence=sentence_of(verdict, result.evidence),
-            about=_about(result.evidence),
+            about=_about(result),
             passed=verdict.passed,
             lines=[
                 PlotLine(name_of(line), number_of(line, line.value), limit_of(line), line.passed)
@@ -46,8 +45,9 @@ def title_of(ensemble: Ensemble) -> str:
     return f"{ensemble.instrument}  {' '.join(member.timeframe for member in ensemble.members)}"
 
 
-def _about(evidence: Evidence) -> str:
-    """Return a line on what was evaluated."""
+def _about(result: ValidationResult) -> str:
+    """Return a line on what was evaluated, and who answers for results above what is plausible."""
+    evidence, attestation = result.evidence, result.attestation
     champion = (
         f"champion {evidence.champion_hash[:12]}" if evidence.champion_hash else "no champion"
     )
@@ -56,4 +56,5 @@ def _about(evidence: Evidence) -> str:
         f"ensemble {evidence.subject[:12]}"
         f" · out of sample {utc_day(evidence.from_ms)} to {utc_day(evidence.to_ms)}"
         f" · {evidence.decisions:,} decisions · {champion} · {recipes}"
+        + ("" if attestation is None else f" · plausible by {attestation.by}")
     )
