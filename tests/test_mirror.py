@@ -44,6 +44,7 @@ COVERED = {
     "runtime/replay/recompute": "runtime/replay/test_certify",
     "runtime/replay/scan_decisions": "runtime/replay/test_certify",
     "runtime/replay/user_columns": "runtime/replay/test_certify",
+    "runtime/validation/target": "runtime/lifecycle/test_promotion",
     "sim/serve/funds": "sim/serve/test_matching",
     "sim/serve/kraken_account": "sim/serve/test_kraken_private",
     "sim/serve/kraken_executions": "sim/serve/test_kraken_private",

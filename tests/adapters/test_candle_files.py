@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ares.adapters.candle_columns import CandleFormatError
-from ares.adapters.candle_files import CandleFile, candle_files, read_candles
+from ares.adapters.candle_files import CandleFile, candle_files, read_candles, read_table
 from ares.adapters.candle_names import UnsupportedCandles
 from ares.domain.errors import UserError
 from ares.domain.instrument import Instrument
@@ -338,3 +338,9 @@ def test_decimals_in_a_csv_are_read_to_the_nearest_float(
     read = read_candles(path, "binance").bars
     assert read.close.tolist() == [float(price) for price, _ in cells]
     assert read.volume.tolist() == [float(volume) for _, volume in cells]
+
+
+def test_a_file_of_another_kind_is_named_as_such(tmp_path: Path) -> None:
+    (tmp_path / "README.txt").write_text("BTCUSDT_1h\n")
+    with pytest.raises(CandleFormatError, match=r"README.txt: no file of candles: use \.parquet"):
+        read_table(tmp_path / "README.txt")

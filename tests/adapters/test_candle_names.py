@@ -5,15 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ares.adapters.candle_names import (
-    MAJORS,
     UnsupportedCandles,
     names_of,
     parse_interval,
-    parse_symbol,
     parse_venue,
     require_supported,
     venue_of,
@@ -79,19 +75,6 @@ def test_derivatives_are_not_taken_for_spot(path: str, symbol: str) -> None:
     with pytest.raises(UnsupportedCandles, match=f"a derivative .{symbol}."):
         require_supported(Path(path))
     require_supported(Path("/home/mark/BTCUSDT_1h.csv"))
-
-
-@given(st.sampled_from(MAJORS), st.sampled_from(["USDT", "EUR"]), st.sampled_from("/_- "))
-def test_a_pair_is_read_in_any_notation(base: str, quote: str, between: str) -> None:
-    if base == quote:
-        return
-    assert parse_symbol(f"{base}{between}{quote}".lower()) == f"{base}/{quote}"
-
-
-@pytest.mark.parametrize("text", ["", "BTC", "/USDT", "ARBUSD", "a b c", "BTC/USDT/EUR"])
-def test_what_is_ambiguous_is_refused(text: str) -> None:
-    with pytest.raises(UserError, match="BASE/QUOTE"):
-        parse_symbol(text)
 
 
 def test_intervals_and_venues_have_one_name() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from ares.adapters.model_choice import choose_model
+from ares.adapters.model_choice import choose_by_symbol, choose_model
 from ares.adapters.model_store import ModelStore
 from ares.domain.model import Ensemble
 from ares.domain.package import Package, sealed
@@ -71,3 +71,18 @@ def test_the_long_window_of_an_imported_model_passes_no_trained_one_over(
     choice = choose_model(store.listed(), KEY)
     assert choice is not None
     assert choice.ensemble == own
+
+
+def test_a_symbol_in_any_notation_means_the_same_choice(
+    store: ModelStore, trained: Callable[..., Ensemble]
+) -> None:
+    first, careless = trained(1, 700), trained(3, 1)
+    for name in ("BTC/USDT", "btcusdt", KEY):
+        choice = choose_by_symbol(store.listed(), name)
+        assert choice is not None
+        assert choice.ensemble == first
+        judged = choose_by_symbol(store.listed(), name, {careless.hash})
+        assert judged is not None
+        assert judged.ensemble == careless
+    for name in ("ETH/USDT", first.hash[:12], ""):
+        assert choose_by_symbol(store.listed(), name) is None

@@ -104,6 +104,17 @@ def test_the_features_with_the_largest_gain_are_named() -> None:
     assert draw_training(plot()) != draw_training(replace(plot(), importance=()))
 
 
+def test_a_strategy_has_no_curve_and_no_scale_of_nothing() -> None:
+    with drawn(replace(plot(), curve=None, importance=())) as figure:
+        panels = {axes.get_title("left"): axes for axes in figure.axes}
+    for title, text in (
+        ("Learning curve", "a strategy: nothing is fitted but its calibration"),
+        ("Features by gain", "a strategy has no splits"),
+    ):
+        assert [found.get_text() for found in panels[title].texts] == [text]
+        assert len(panels[title].get_xticks()) == len(panels[title].get_yticks()) == 0
+
+
 def test_degenerate_values_are_drawn_too() -> None:
     constant = np.array([0.5])
     two = np.array([0, 3 * DAY], np.int64)

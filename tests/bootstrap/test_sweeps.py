@@ -49,10 +49,17 @@ def clock() -> datetime:
     return NOW + timedelta(seconds=next(SECONDS))
 
 
-def swept(workspace: Workspace, request: SweepRequest, stop_after: int = 10_000) -> SweepReport:
+def swept(
+    workspace: Workspace,
+    request: SweepRequest,
+    stop_after: int = 10_000,
+    shown: list[tuple[int, int]] | None = None,
+) -> SweepReport:
     """Return the report of a sweep, which Ctrl-C interrupts after some recipes."""
 
-    def reached(done: int, _total: int, what: str) -> None:
+    def reached(done: int, total: int, what: str) -> None:
+        if shown is not None:
+            shown.append((done, total))
         if what and done >= stop_after:
             raise KeyboardInterrupt
 
@@ -115,6 +122,9 @@ def test_nine_recipes_are_nine_trials_and_the_best_is_a_candidate(
     assert best.expected_max is not None
     assert best.expected_max > 0.0
     assert best.deflated is not None
+    assert len(report.by_trials) == 9
+    assert report.by_trials[-1] == best.deflated
+    assert list(report.by_trials) == sorted(report.by_trials, reverse=True), "each try costs"
 
 
 def test_ctrl_c_keeps_what_is_done_and_the_same_request_continues(
@@ -126,8 +136,10 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_request_continues(
     assert len(kept) == 4
     assert counted(workspace, next(iter(kept.values())).recipe_hash) == 4
     assert ModelStore(workspace.models_dir).listed().ensembles == ()
-    report = swept(workspace, NINE)
+    shown: list[tuple[int, int]] = []
+    report = swept(workspace, NINE, shown=shown)
     assert (report.new, len(report.ranked), report.trials) == (5, 9, 9)
+    assert (shown[0], shown[-1]) == ((4, 9), (9, 9)), "what is known is done from the start"
     numbers = [
         [(each.result.point, each.result.sharpe, each.deflated) for each in found.ranked]
         for found in (whole[1], report)

@@ -136,18 +136,32 @@ def test_the_result_the_report_and_the_trades_are_written(
 
 
 def test_several_strategies_are_one_report(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = ares(
-        capsys, *SMA, "--no-db", "--compare", "buy_hold", "--report", "several.html"
-    )
+    stopped = (*SMA, "--stop", "2%", "--compare", "buy_hold")
+    code, out, _ = ares(capsys, *stopped, "--no-db", "--report", "several.html")
     assert code == 0
-    assert out.count("buy & hold") >= 2  # the benchmark, and the strategy of that name
+    assert "buy & hold, stop 2%" in out
     page = (here / "several.html").read_text()
-    assert '"others":[{"name":"buy & hold"' in page.replace("\\u0026", "&")
-    got = answer(capsys, *SMA, "--compare", "buy_hold")
-    assert got["compared"][0]["strategy"] == "buy & hold"
+    assert '"others":[{"name":"buy & hold, stop 2%"' in page.replace("\\u0026", "&")
+    got = answer(capsys, *stopped)
+    assert got["strategy"] == "sma_cross 20/100, stop 2%"
+    assert got["compared"][0]["strategy"] == "buy & hold, stop 2%"
     code, _, err = ares(capsys, *SMA, "--no-db", "--compare", "nothing")
     assert code == 2
     assert "nothing" in err
+
+
+def test_what_is_in_the_result_already_is_not_compared_twice(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = ares(capsys, *SMA, "--no-db", "--compare", "buy_hold")
+    assert code == 0
+    assert "--compare: buy & hold is in the result already" in err
+    assert out.count("buy & hold") == 2, "a column, and the sentence"
+    code, out, _ = ares(capsys, "-s", "BTC/USDT", "--baseline", "buy_hold", "--no-db")
+    assert code == 0
+    heading = next(line for line in out.splitlines() if line.strip().startswith("buy & hold"))
+    assert heading.count("buy & hold") == 1, "buy & hold is not compared with itself"
+    assert "buy & hold made" not in out
 
 
 def test_no_db_leaves_no_trace(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

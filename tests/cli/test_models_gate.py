@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -176,3 +179,22 @@ def test_to_is_still_taken_for_an_environment(capsys: pytest.CaptureFixture[str]
     assert environment_of("", "") == ""
     with pytest.raises(UserError, match="give --env alone"):
         environment_of("paper", "live")
+
+
+def test_a_promotion_of_the_champion_imports_nothing_heavy(ares: Any) -> None:
+    """It answers in half a second; MLflow alone takes two to import."""
+    target = json.loads(ares("models", "list", "--json")[1])[0]["hash"]
+    command = ["models", "promote", target, "--force", "--reason", "x"]
+    assert ares(*command)[0] == 0
+    code = (
+        "import sys; from ares.cli.main import run; code = run(sys.argv[1:]); "
+        "heavy = {'mlflow', 'numba', 'sqlalchemy', 'onnxruntime', 'polars'} & sys.modules.keys(); "
+        "print(code, sorted(heavy))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *command],
+        env={**os.environ, "ARES_WORKSPACE": str(ares.root)},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == "1 []\n"
+    assert "is champion in history already" in done.stderr

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
 from ares.cli.main import NOUNS, run
 from ares.cli.other_words import COMMANDS, OPTIONS, VALUES
+from ares.config.workspace import Workspace
 
 
 @pytest.mark.parametrize(
@@ -20,6 +22,7 @@ from ares.cli.other_words import COMMANDS, OPTIONS, VALUES
         (("train", "--force-price-only"), "ares train --price-only"),
         (("run", "--paper-trading"), "ares run --env paper"),
         (("deploy", "--phase", "1"), "ares run --env paper"),
+        (("deploy", "phase1"), "ares run --env paper"),
         (("hyperopt",), "ares sweep"),
     ],
 )
@@ -31,6 +34,18 @@ def test_a_word_of_another_tool_is_answered(
     assert out == ""
     assert err.count("\n") == 1
     assert words in err
+
+
+def test_the_name_of_another_tools_model_is_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Workspace.init(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert run(["backtest", "--model", "ml_basic"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()[-1:]
+    assert line == "ares: no model 'ml_basic': " + (
+        "write `ares backtest` alone: the champion, else the newest model"
+    )
 
 
 def test_an_unknown_word_has_no_answer(capsys: pytest.CaptureFixture[str]) -> None:

@@ -112,6 +112,12 @@ def test_progress_in_a_pipe_is_plain_lines_on_stderr(capsys: pytest.CaptureFixtu
     assert lines[2].startswith("import: done, 2 of 2 files (100%) in ")
 
 
+def test_one_file_is_not_one_files(capsys: pytest.CaptureFixture[str]) -> None:
+    with output.progress("import", total=1, unit="files") as bar:
+        bar.say("a.csv: skipped")
+    assert capsys.readouterr().err.splitlines()[0] == "import: started, 1 file"
+
+
 def test_failed_progress_prints_how_far_it_came(capsys: pytest.CaptureFixture[str]) -> None:
     def fail() -> None:
         with output.progress("train", total=4) as bar:
@@ -145,6 +151,19 @@ def test_an_interrupted_task_names_what_is_stored(capsys: pytest.CaptureFixture[
         interrupt()
     (line,) = capsys.readouterr().err.splitlines()[-1:]
     assert line == "import: interrupted at 3 of 9 files (33%): they are stored"
+
+
+def test_a_task_that_is_interrupted_at_once_names_nothing_as_stored(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def interrupt() -> None:
+        with output.progress("train", unit="models", kept="these models are stored"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupt()
+    (line,) = capsys.readouterr().err.splitlines()[-1:]
+    assert line == "train: interrupted at 0 models: nothing is stored yet"
 
 
 def test_a_task_without_progress_is_announced_after_a_second(

@@ -71,3 +71,38 @@ def test_no_rows_are_headings_alone() -> None:
     out = io.StringIO()
     Console(file=out, width=20).print(layout(COLUMNS, [], 20))
     assert "package" in out.getvalue().replace("\n", "")
+
+
+def at(width: int, columns: tuple[str, ...], row: tuple[object, ...], **more: object) -> str:
+    out = io.StringIO()
+    Console(file=out, width=width).print(layout(columns, [row], width, **more))  # type: ignore[arg-type]
+    return out.getvalue()
+
+
+def test_a_smaller_gap_comes_before_a_wrapped_time() -> None:
+    columns = ("instrument", "interval", "bars", "missing", "from", "to (UTC)")
+    row = ("binance:BTC/USDT", "1h", "74,481", "127", "2017-08-17 04:00", "2026-02-19 20:00")
+    assert "2017-08-17 04:00 2026-02-19 20:00" in " ".join(at(80, columns, row).split())
+    assert all(len(line.rstrip()) <= 80 for line in at(80, columns, row).splitlines())
+
+
+def test_a_narrow_terminal_leaves_out_what_is_optional_and_names_it() -> None:
+    columns = ("run", "from", "to (UTC)", "state", "trades", "virtual", "net", "drawdown")
+    row = ("a_run_of_a_long_name", "2024-06-01 00:00", "2024-07-01 00:00", "finished", "12", "3",
+           "+1.25%", "2.10%")  # fmt: skip
+    optional = ("virtual", "from")
+    narrow = at(80, columns, row, optional=optional)
+    assert "virtual" not in narrow.splitlines()[1]
+    assert "2024-07-01 00:00" in narrow
+    assert "not shown at this width: from, virtual (or --json)" in narrow
+    assert all(len(line.rstrip()) <= 80 for line in narrow.splitlines())
+    wide = at(200, columns, row, optional=optional)
+    assert "not shown" not in wide
+    assert "2024-06-01 00:00" in wide
+
+
+def test_a_typographic_minus_is_of_a_number_and_an_id_is_none() -> None:
+    lines = at(60, ("the id of it all", "a long heading"), ("20261128_1", "\u22121%")).splitlines()
+    (row,) = [line for line in lines if "%" in line]
+    assert row.startswith(" 20261128_1 "), "text on the left"
+    assert len(row.rstrip()) == max(len(line.rstrip()) for line in lines if "heading" in line)

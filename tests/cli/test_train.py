@@ -52,7 +52,7 @@ def test_too_few_rows_for_anything_is_one_line(ares: Any) -> None:
     code, _, err = ares("train", "-s", "DOGE/USDT")
     assert (code, err.splitlines()[-1]) == (
         2,
-        "ares: unknown symbol 'DOGE/USDT': did you mean BTC/USDT? `ares data list` shows all",
+        "ares: unknown symbol 'DOGE/USDT': no candles of it are stored: `ares data list` shows all",
     )
     assert ares("train", "--scope", "planet")[0] == 2
     assert ares("train", "-i", "2h")[0] == 2

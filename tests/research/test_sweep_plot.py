@@ -21,6 +21,7 @@ PLOT = SweepPlot("binance:BTC/USDT", NAMES, POINTS, 12)
     "plot",
     [
         PLOT,
+        replace(PLOT, by_trials=(0.9, 0.5, 0.3), deflated_min=0.95),
         replace(PLOT, points=(replace(POINTS[0], sharpe=None), *POINTS[1:])),
         replace(PLOT, points=tuple(replace(point, sharpe=None) for point in POINTS)),
         SweepPlot("x:Y/Z", ("a",), tuple(SweepPoint({"a": k}, k / 2, None, None) for k in NEAR), 4),
@@ -30,7 +31,7 @@ PLOT = SweepPlot("binance:BTC/USDT", NAMES, POINTS, 12)
             tuple(SweepPoint({"a": k, "b": True, "c": "x"}, 0.5, 0.2, 1.0) for k in MANY), 99,
         ),
     ],
-    ids=["grid", "hole", "no trades", "line", "text", "three"],
+    ids=["grid", "by trials", "hole", "no trades", "line", "text", "three"],
 )  # fmt: skip
 def test_any_sweep_is_drawn_the_same_to_the_same_bytes(plot: SweepPlot) -> None:
     from PIL import Image
@@ -38,5 +39,5 @@ def test_any_sweep_is_drawn_the_same_to_the_same_bytes(plot: SweepPlot) -> None:
     content = draw_sweep(plot)
     assert draw_sweep(plot) == content
     with Image.open(io.BytesIO(content)) as picture:
-        assert picture.size == (1300, 600)
+        assert picture.size == (1600, 600)
         assert len(picture.convert("RGB").getcolors(1 << 24) or []) > 50

@@ -226,7 +226,8 @@ def test_a_run_is_not_taken_up_with_models_of_a_changed_module(
         request = TrainingRequest(intervals=("15m",), to_ms=SPLIT_MS)
         train(workspace, request, pool=pool, now=lambda: LATER)
     line = refused(lambda: bootstrap.history_run(workspace, REQUEST))
-    assert "own was made with other features of your own" in line
+    assert line.startswith("own was made with candidate ")
+    assert "and other features or strategies of your own: restore that" in line
 
 
 LATER = datetime(2030, 1, 1, tzinfo=UTC)

@@ -18,10 +18,11 @@ import msgspec
 import polars as pl
 
 from ares.adapters.candle_columns import CandleFormatError, CandleTable, is_heading, table_of
-from ares.adapters.candle_names import UnsupportedCandles, names_of, parse_symbol, require_supported
+from ares.adapters.candle_names import UnsupportedCandles, names_of, require_supported
 from ares.adapters.candle_rules import check_prices, in_order, interval_of, require_past
 from ares.domain.errors import ExternalError, UserError
 from ares.domain.instrument import Instrument
+from ares.domain.symbols import parse_symbol
 from ares.kernel.bars import Bars
 
 SUFFIXES = (
@@ -123,6 +124,8 @@ def read_table(path: Path) -> CandleTable:
     try:
         if path.stat().st_size == 0:
             raise UserError(f"{path.name}: the file is empty: download it again")
+        if not path.name.lower().endswith(SUFFIXES):
+            raise CandleFormatError(f"{path.name}: no file of candles: use {' '.join(SUFFIXES)}")
         if suffix in ("csv", "zip"):
             frame, first_line = _read_csv(path.name, _unzipped(path) if suffix == "zip" else path)
             table = table_of(path.name, frame, first_line, "line")

@@ -7,20 +7,9 @@ from pathlib import Path, PurePath
 
 from ares.config.venues import known_venues, require_known_venue
 from ares.domain.errors import UserError
-from ares.domain.instrument import DERIVATIVES, require_spot
+from ares.domain.instrument import DERIVATIVES
+from ares.domain.symbols import QUOTES, symbol_of
 from ares.domain.timeframe import Timeframe
-
-QUOTES = (
-    *("FDUSD", "USDT", "USDC", "BUSD", "TUSD", "USDP", "DAI", "USD", "EUR", "GBP", "JPY"),
-    *("TRY", "BRL", "AUD", "CAD", "CHF", "KRW", "UAH", "ZAR", "BTC", "XBT", "ETH", "BNB"),
-)
-"""Quote currencies that end a symbol written as one word."""
-
-MAJORS = (
-    *("BTC", "ETH", "BNB", "SOL", "ADA", "XRP", "LTC", "DOGE", "DOT", "LINK", "AVAX", "TRX"),
-    *("MATIC", "SHIB", "UNI", "ATOM", "USDT", "USDC", "XBT"),
-)
-"""Bases that resolve an ambiguous word: DOTUSD is DOT/USD, not DO/TUSD."""
 
 DERIVATIVE_FOLDERS = frozenset({"FUTURES", "PERPETUAL", "SWAP"})
 
@@ -69,12 +58,12 @@ def names_of(file_name: str, venue: str = "") -> tuple[str | None, str | None]:
     words = words[:1] + [word for word in words[1:] if word.upper() not in DERIVATIVES]
     for i, word in enumerate(words):
         if _INTERVAL.fullmatch(word) and not word.endswith("M"):  # 1M is a month
-            return _symbol_of(words[: min(i, 2)]), _ALIASES.get(word.lower(), word.lower())
-        if word in _MINUTES and (symbol := _symbol_of(words[:i])):
+            return symbol_of(words[: min(i, 2)]), _ALIASES.get(word.lower(), word.lower())
+        if word in _MINUTES and (symbol := symbol_of(words[:i])):
             return symbol, _MINUTES[word]
     if len(words) > 1 and words[1].upper() in QUOTES:
-        return _symbol_of(words[:2]), None
-    return _symbol_of(words[:1]), None
+        return symbol_of(words[:2]), None
+    return symbol_of(words[:1]), None
 
 
 def venue_of(path: Path) -> str | None:
@@ -111,20 +100,6 @@ def require_supported(path: Path) -> None:
             raise UnsupportedCandles(f"{path.name}: {error}") from None
 
 
-def parse_symbol(text: str) -> str:
-    """Return ``BASE/QUOTE`` of a symbol in any notation; raise UserError when it is ambiguous.
-
-    >>> parse_symbol("btc-usdt"), parse_symbol("BTCUSDT")
-    ('BTC/USDT', 'BTC/USDT')
-    """
-    require_spot(text)
-    words = [word for word in re.split(r"[/_\-\s]+", text.strip()) if word]
-    symbol = _symbol_of(words)
-    if symbol is None:
-        raise UserError(f"'{text}' is not a symbol: write BASE/QUOTE, such as BTC/USDT")
-    return symbol
-
-
 def parse_interval(text: str) -> str:
     """Return the interval's usual name; raise UserError naming the valid ones."""
     return Timeframe.parse(_ALIASES.get(text.lower(), text)).value
@@ -155,20 +130,3 @@ def _named_venue(file_name: str) -> str | None:
             f"{words[1]}_{_MINUTES.get(words[2], words[2])}, and add --venue"
         )
     return None
-
-
-def _symbol_of(words: list[str]) -> str | None:
-    """Return the symbol of one word (``BTCUSDT``) or two (``BTC``, ``USDT``); None if ambiguous.
-
-    ``ARBUSD`` is ambiguous: ARB/USD, or AR/BUSD.
-    """
-    pair = "/".join(words).upper()
-    if re.fullmatch(r"[A-Z0-9][A-Z0-9.]{0,19}/[A-Z0-9][A-Z0-9.]{0,19}", pair):
-        return pair
-    if len(words) != 1 or not re.fullmatch(r"[A-Za-z0-9]{4,30}", words[0]):
-        return None
-    word = words[0].upper()
-    pairs = [(word.removesuffix(q), q) for q in QUOTES if word.endswith(q) and len(word) > len(q)]
-    if len(pairs) > 1:
-        pairs = [pair for pair in pairs if pair[0] in MAJORS]
-    return f"{pairs[0][0]}/{pairs[0][1]}" if len(pairs) == 1 else None

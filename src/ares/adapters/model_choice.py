@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from ares.adapters.model_store import StoredModels
+from ares.domain.instrument import is_called
 from ares.domain.model import Ensemble
 
 SHARE_MIN = 0.5
@@ -51,6 +52,17 @@ def choose_model(
     newer = sum(e.created_at > chosen.created_at for e in candidates)
     passed_over = f" ({newer} newer passed over)" if newer else ""
     return ModelChoice(chosen, f"{chosen.hash[:12]}, {reason}{passed_over}")
+
+
+def choose_by_symbol(
+    models: StoredModels,
+    name: str,
+    judged: Collection[str] = (),
+    without: Collection[str] = (),
+) -> ModelChoice | None:
+    """Return what a symbol or key means; None where it names no instrument, or several."""
+    keys = {e.instrument for e in models.ensembles if is_called(e.instrument, name)}
+    return choose_model(models, keys.pop(), judged, without) if len(keys) == 1 else None
 
 
 def _window_ms(models: StoredModels, ensemble: Ensemble) -> int:

@@ -59,5 +59,8 @@ def dates(axes: Any, from_ms: int, to_ms: int, ticks: int = 7) -> None:
 
 
 def note_empty(axes: Any, text: str) -> None:
-    """Write in the middle of axes why there is nothing to draw."""
+    """Write in the middle of axes, without their scales, why there is nothing to draw."""
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.set(xlabel="", ylabel="")
     axes.text(0.5, 0.5, text, ha="center", va="center", color=MUTED, transform=axes.transAxes)

@@ -90,6 +90,7 @@ class TrainingPlot:
     title     : e.g. ``binance:BTC/USDT 1h``.     about : one line on rows, time and costs.
     headline  : one sentence; ``emphasis`` names its colour.
     metrics   : name and value, as written; a name that begins with a space is subordinate.
+    curve      : None for a strategy, to which nothing is fitted but its calibration.
     importance : features with their share of the gain of all splits, the largest first.
     """
 
@@ -97,7 +98,7 @@ class TrainingPlot:
     headline: str
     emphasis: str
     about: str
-    curve: LearningCurvePlot
+    curve: LearningCurvePlot | None
     reliability: ReliabilityPlot
     equity: EquityPlot
     metrics: tuple[tuple[str, str], ...]
@@ -124,15 +125,17 @@ def draw_training(plot: TrainingPlot) -> bytes:
     _reliability(top, bottom, plot.reliability)
     _metrics(figure.add_subplot(grid[0, 9:]), plot.metrics)
     _equity(figure.add_subplot(grid[1, :5]), plot.equity)
-    _importance(figure.add_subplot(grid[1, 5:8]), plot.importance)
+    _importance(figure.add_subplot(grid[1, 5:8]), plot)
     _thresholds(figure.add_subplot(grid[1, 8:]), plot.thresholds)
     out = io.BytesIO()
     figure.savefig(out, format="png", metadata={"Software": None})
     return out.getvalue()
 
 
-def _learning(axes: Any, curve: LearningCurvePlot) -> None:
+def _learning(axes: Any, curve: LearningCurvePlot | None) -> None:
     style(axes, "Learning curve", "epoch", "log loss", rows=1)
+    if curve is None:
+        return note_empty(axes, "a strategy: nothing is fitted but its calibration")
     if not curve.stopping:
         return note_empty(axes, f"too few rows for a stopping slice: {curve.epochs} epochs fitted")
     epochs = np.arange(1, len(curve.stopping) + 1)
@@ -215,13 +218,13 @@ def _equity(axes: Any, plot: EquityPlot) -> None:
     dates(axes, int(plot.model_ms[0]), int(plot.model_ms[-1]), 5)
 
 
-def _importance(axes: Any, importance: tuple[tuple[str, float], ...]) -> None:
+def _importance(axes: Any, plot: TrainingPlot) -> None:
     style(axes, "Features by gain", "share of the gain of all splits", "", rows=1)
     axes.grid(visible=False, axis="y")
-    if not importance:
-        return note_empty(axes, "no split was made")
-    names = [name for name, _ in reversed(importance)]
-    shares = [share for _, share in reversed(importance)]
+    if not plot.importance:
+        return note_empty(axes, "no split was made" if plot.curve else "a strategy has no splits")
+    names = [name for name, _ in reversed(plot.importance)]
+    shares = [share for _, share in reversed(plot.importance)]
     axes.barh(range(len(names)), shares, color=PALE_BLUE, height=0.72)
     axes.set_yticks([])
     for row, name in enumerate(names):  # on the bar: names differ too much in length for a margin

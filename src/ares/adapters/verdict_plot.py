@@ -19,6 +19,7 @@ from ares.adapters.plot_style import (
     RED,
     dates,
     legend,
+    note_empty,
     style,
 )
 
@@ -124,8 +125,8 @@ def _mark(line: PlotLine) -> tuple[str, str]:
 
 
 def _equity(axes: Any, curves: dict[str, EquityCurve]) -> None:
-    style(axes, "Equity out of sample after costs, at equal daily volatility", "",
-          "daily deviations", rows=2)  # fmt: skip
+    style(axes, "Equity out of sample after costs, at equal daily volatility", "UTC",
+          "return in daily\nstandard deviations", rows=2)  # fmt: skip
     for name, curve in curves.items():
         if not len(curve.equity):
             continue
@@ -149,7 +150,7 @@ def _equity(axes: Any, curves: dict[str, EquityCurve]) -> None:
 
 
 def _e_process(axes: Any, plot: VerdictPlot) -> None:
-    style(axes, "Evidence against chance as it grew", "", "ln of the e-value", rows=1)
+    style(axes, "Evidence against chance as it grew", "UTC", "e-value, logarithm (ln)", rows=1)
     axes.axhline(plot.log_e_min, color=GREEN, lw=1.2, ls="--", label="required: above this line")
     axes.axhline(0.0, color=MUTED, lw=0.8)
     finite = np.isfinite(plot.log_e)
@@ -161,8 +162,9 @@ def _e_process(axes: Any, plot: VerdictPlot) -> None:
 
 
 def _reliability(axes: Any, plot: VerdictPlot) -> None:
-    style(axes, "Calibration", "predicted probability", "share won", rows=1)
+    style(axes, "Calibration", "predicted probability", "share of trades won", rows=1)
     if not plot.reliability:
+        note_empty(axes, "no evaluated rows")
         return
     predicted = [bin_[0] for bin_ in plot.reliability]
     observed = [bin_[1] for bin_ in plot.reliability]

@@ -40,7 +40,7 @@ def backtest(
             models=ModelStore(workspace.models_dir),
             champions=champions,
             out_of_use=book.archived,
-            judged=frozenset(verdict.ensemble_hash for verdict in book.verdicts),
+            judged=book.judged,
             rules=rules_of(settings),
             cash_quote=settings.account.capital_quote,
             symbols=settings.symbols,

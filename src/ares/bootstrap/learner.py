@@ -111,7 +111,7 @@ def request_training(workspace: Workspace, symbol: str, environment: str) -> Com
     ExternalError where no engine runs.
     """
     from ares.bootstrap.training import require_training_allowed
-    from ares.runtime.validation.validate import require_environment
+    from ares.runtime.validation.target import require_environment
     from ares.store.candles import CandleStore
     from ares.store.database import open_database
 

@@ -110,8 +110,8 @@ def sweep(
         return run_sweep(model_paths(workspace), plan, inputs, running, now, on_progress)
 
 
-def sweep_picture(report: SweepReport) -> bytes:
-    """Return the picture of a sweep as PNG."""
+def sweep_picture(report: SweepReport, deflated_min: float | None = None) -> bytes:
+    """Return the picture of a sweep as PNG; ``deflated_min``: the gate's limit."""
     from ares.research.sweep_plot import SweepPlot, SweepPoint, draw_sweep
 
     points = tuple(
@@ -120,7 +120,9 @@ def sweep_picture(report: SweepReport) -> bytes:
         if each.result.ensemble
     )
     names = tuple(parameter.name for parameter in report.plan.parameters)
-    return draw_sweep(SweepPlot(report.instrument, names, points, report.trials))
+    return draw_sweep(
+        SweepPlot(report.instrument, names, points, report.trials, report.by_trials, deflated_min)
+    )
 
 
 def _with(training: TrainingRequest, strategy: StrategySource | None) -> TrainingRequest:

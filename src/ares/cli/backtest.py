@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ares.cli import backtest_options as options
-from ares.cli.backtests import print_metrics
+from ares.cli.backtests import print_with_hold
 from ares.cli.output import JSON_OPTION, note, print_json, progress, say
 from ares.domain.errors import UserError
 
@@ -133,7 +133,9 @@ def _run(
     from ares.research.result_json import as_json
 
     result = _backtested(workspace, request)
-    others = [_backtested(workspace, _other(workspace, request, name)) for name in compare]
+    others = _different(
+        result, [_backtested(workspace, _other(workspace, request, name)) for name in compare]
+    )
     written = _written(workspace, result, others, outputs)
     if outputs.json:
         for text in result.warnings:
@@ -144,6 +146,18 @@ def _run(
     _show(result, others)
     for name, path in written.items():
         say(f"{name}: {path}")
+
+
+def _different(result: BacktestResult, others: Sequence[BacktestResult]) -> list[BacktestResult]:
+    """Return the others that are neither the result, nor buy & hold, nor each other."""
+    known, different = [result.metrics, result.hold], []
+    for other in others:
+        if other.metrics in known:
+            note(f"--compare: {other.strategy.name} is in the result already")
+            continue
+        known.append(other.metrics)
+        different.append(other)
+    return different
 
 
 def _other(workspace: Workspace, request: BacktestRequest, name: str) -> BacktestRequest:
@@ -228,10 +242,8 @@ def _show(result: BacktestResult, others: Sequence[BacktestResult]) -> None:
     say(computed_text(result))
     for text in result.warnings:
         say(f"! {text}", style="bold yellow")
-    print_metrics(
-        (result.strategy.name, "buy & hold", *(other.strategy.name for other in others)),
-        (result.metrics, result.hold, *(other.metrics for other in others)),
-    )
+    compared = [(other.strategy.name, other.metrics) for other in others]
+    print_with_hold(result.strategy.name, result.metrics, result.hold, compared)
     if result.counts.refusals:
         refused = ", ".join(f"{name} {n:,}" for name, n in result.counts.refusals.items())
         say(f"refused signals: {refused}; {result.virtual_trades.height:,} virtual trades")

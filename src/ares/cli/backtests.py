@@ -52,7 +52,7 @@ def list_(json_: bool = JSON_OPTION) -> None:
         )
         for each in found
     ]
-    print_table(columns, rows)
+    print_table(columns, rows, optional=("instruments", "from", "to (UTC)", "drawdown"))
 
 
 @app.command()
@@ -69,7 +69,7 @@ def show(
     say(f"{utc(found.metrics.from_ms)} to {utc(found.metrics.to_ms)} UTC, stored as {found.id}")
     for text in found.content["warnings"]:
         say(f"! {text}", style="bold yellow")
-    print_metrics((found.name, "buy & hold"), (found.metrics, found.hold))
+    print_with_hold(found.name, found.metrics, found.hold)
 
 
 @app.command()
@@ -89,6 +89,18 @@ def compare(
     windows = {(each.metrics.from_ms, each.metrics.to_ms) for each in found.values()}
     if len(windows) > 1:
         note("these backtests cover different windows: their returns do not compare directly")
+
+
+def print_with_hold(
+    name: str,
+    metrics: BacktestMetrics,
+    hold: BacktestMetrics,
+    others: Sequence[tuple[str, BacktestMetrics]] = (),
+) -> None:
+    """Print a result next to buy & hold, unless it is buy & hold, and next to other results."""
+    held = [] if metrics == hold else [("buy & hold", hold)]
+    names, columns = zip((name, metrics), *held, *others, strict=True)
+    print_metrics(names, columns)
 
 
 def print_metrics(names: Sequence[str], columns: Sequence[BacktestMetrics]) -> None:

@@ -94,9 +94,10 @@ def fetch(
     json_: bool = JSON_OPTION,
 ) -> None:
     """Fetch missing candles from a venue. An interrupted fetch continues when run again."""
-    from ares.adapters.candle_names import parse_interval, parse_symbol
+    from ares.adapters.candle_names import parse_interval
     from ares.bootstrap.data import FetchRequest, fetch_stored
     from ares.config.workspace import Workspace
+    from ares.domain.symbols import parse_symbol
     from ares.research.cli_values import utc_ms
 
     workspace = Workspace.here()

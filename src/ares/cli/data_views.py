@@ -79,6 +79,7 @@ def show_fetched(reports: Sequence[FetchReport]) -> None:
             )
             for r in reports
         ],
+        optional=("same", "from"),
     )
 
 
@@ -98,7 +99,9 @@ def show_import(report: ImportReport) -> None:
     ]
     if rows:
         print_table(
-            ("file", "instrument", "interval", "bars", "new", "same", "conflicts", "gaps"), rows
+            ("file", "instrument", "interval", "bars", "new", "same", "conflicts", "gaps"),
+            rows,
+            optional=("same", "interval"),
         )
     say(_import_total(report))
     for file in report.imported:
@@ -188,6 +191,7 @@ def show_check(checked: Sequence[SeriesCheck], every: bool, errors: int) -> None
             )
             for check in checked
         ],
+        optional=("from", "to (UTC)"),
         footer="columns count bars, except gaps; missing: bars in gaps; "
         "jumps: moves above 5% and above 20 median moves in one bar",
     )

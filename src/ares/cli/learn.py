@@ -70,7 +70,12 @@ def _show(report: LearningReport) -> None:
         "instrument", "state", "next allowed", "budget", "failures", "trades", "net/trade",
         "expected", "drift", "most in",
     )  # fmt: skip
-    print_table(columns, [_row(learning) for learning in report.instruments], title=title)
+    print_table(
+        columns,
+        [_row(each) for each in report.instruments],
+        title=title,
+        optional=("most in", "drift", "failures", "expected", "trades"),
+    )
     if not report.retrainings:
         say("Nothing was trained.")
     else:

@@ -19,7 +19,7 @@ from ares.cli.os_errors import line_of_os_error
 from ares.cli.other_words import hint_of
 from ares.cli.output import error_line
 from ares.config.telemetry import switch_off
-from ares.domain.errors import AresError
+from ares.domain.errors import AresError, UserError
 
 EXIT_DONE, EXIT_USER, EXIT_EXTERNAL, EXIT_BUG, EXIT_INTERRUPT, EXIT_PIPE = 0, 2, 3, 70, 130, 141
 
@@ -184,7 +184,9 @@ def _root(
 def exit_code_of(error: Exception) -> int:
     """Print an error and return its exit code; a traceback is printed only for a bug."""
     if isinstance(error, AresError):
-        error_line(str(error))
+        text = str(error)
+        answer = hint_of(text) if isinstance(error, UserError) else ""
+        error_line(f"{text.partition(': ')[0]}: {answer}" if answer else text)
         return error.exit_code
     if isinstance(error, typer.TyperException):  # an unknown option, a missing argument
         text = error.format_message()

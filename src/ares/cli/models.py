@@ -55,6 +55,8 @@ def show(model: str = typer.Argument(..., help=MODEL), json_: bool = JSON_OPTION
         print_json(model_json(found))
     else:
         show_model(found)
+        if found.choice:
+            note(f"{model}: {found.choice}")
 
 
 @app.command()

@@ -43,8 +43,9 @@ def ab(
 
 def _show_report(report: ArmReport) -> None:
     columns = ("ensemble", "stage", "from", "until", "real", "net/trade", "virtual",
-               "net/trade", "won")  # fmt: skip
-    print_table(columns, [_row(arm) for arm in report.arms], title=report.instrument)
+               "virtual net/trade", "won")  # fmt: skip
+    rows = [_row(arm) for arm in report.arms]
+    print_table(columns, rows, title=report.instrument, optional=("until", "won"))
     for arm in report.arms:
         if arm.ended:
             say(f"{arm.ensemble_hash[:12]} ended: {arm.ended}")

@@ -5,7 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ares.cli.computed import WALK_FORWARD
-from ares.cli.output import count, note, number, percent, plain, print_facts, print_table, say, utc
+from ares.cli.output import (
+    count,
+    note,
+    number,
+    percent,
+    plain,
+    print_facts,
+    print_table,
+    say,
+    some,
+    utc,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,6 +70,7 @@ def show_listed(found: ModelList) -> None:
             ),
             ensembles,
             title="Ensembles",
+            optional=("anchor", "weights"),
         )
     packages = [
         (
@@ -78,6 +90,7 @@ def show_listed(found: ModelList) -> None:
         ("package", "version", "rows", "accuracy", "base", "skill", "trades", "net bps", "origin"),
         packages,
         title="Packages",
+        optional=("base", "origin", "rows"),
     )
     for line in map(served_line, found.served):
         say(line)
@@ -266,8 +279,8 @@ def _show_ensemble(found: ModelDetails) -> None:
             "calibration": f"sigmoid({ensemble.platt_a:.3f} logit(p) {ensemble.platt_b:+.3f})",
             "payoff": f"a win is {ensemble.gain:.2f} widths, a loss {ensemble.loss:.2f}",
             "costs": f"{ensemble.cost_bps:.2f} bps",
-            "validation": f"{validation.trades} walk-forward trades, {validation.mean_bps:+.1f} "
-            f"bps each (deviation {validation.sd_bps:.1f})"
+            "validation": f"{some(validation.trades, 'walk-forward trade')}, "
+            f"{validation.mean_bps:+.1f} bps each (deviation {validation.sd_bps:.1f})"
             if validation.trades
             else "no walk-forward trades",
             **_plausible(registry.last_verdict(ensemble.hash)),

@@ -20,6 +20,8 @@ COMMANDS = {
     "lookahead-analysis": "`ares models validate`: its first lines test for look-ahead leakage",
     "new-config": "`ares init`",
     "new-strategy": "`ares models add FILE:NAME` (docs/STRATEGIES.md)",
+    "phase1": "phase 1 is `ares run --env paper`; `ares deploy install` puts a model into service",
+    "phase3": "real money comes later; `ares deploy install` puts a model into service",
     "plot-dataframe": "`ares backtest --report out.html`",
     "plot-profit": "`ares backtest --report out.html`",
     "show-trades": "`ares runs show`, `ares runs report`",
@@ -61,11 +63,12 @@ def hint_of(message: str) -> str:
     """
     option = re.search(r"No such option:? '?(--[\w-]+)", message)
     command = re.search(r"No such command '([\w-]+)'", message)
+    value = re.search(r"'([\w-]+)'", message)
     found = OPTIONS.get(option[1], "") if option else ""
     if command:
         found = COMMANDS.get(command[1], "")
-    if not found:
-        found = next((answer for word, answer in VALUES.items() if word in message), "")
+    if not found and value:
+        found = VALUES.get(value[1], "")
     if not found:
         return ""
     return found if found[0] not in "`-" else f"write {found}"

@@ -106,16 +106,18 @@ def print_table(
     *,
     title: str = "",
     footer: str = "",
+    optional: Sequence[str] = (),
 ) -> None:
     """Print rows under their headings, or as blocks where a terminal is too narrow for them.
 
-    rows : cells are texts or numbers; None is a dash. Use ``count``, ``percent``, ``duration`` ...
-           for numbers with a unit.
+    rows     : cells are texts or numbers; None is a dash. Use ``count``, ``percent``, ``duration``
+               ... for numbers with a unit.
+    optional : headings of the columns that a narrow terminal leaves out, the first one first.
     """
     out = console()
     if title:
         out.print(title, style="table.title", markup=False)
-    out.print(layout(columns, rows, out.width))
+    out.print(layout(columns, rows, out.width, optional))
     if footer:
         out.print(footer, style="dim", markup=False)
 
@@ -216,7 +218,8 @@ class ProgressBar:
             if not self._announced:
                 self._announced = True
                 counted = self.total and self.unit != "%"
-                total = f", {count(self.total)} {self.unit}".rstrip() if counted else ""
+                unit = self.unit.removesuffix("s") if self.total == 1 else self.unit
+                total = f", {count(self.total)} {unit}".rstrip() if counted else ""
                 note(f"{self.label}: started{total}")
 
     def _state(self) -> str:
@@ -228,7 +231,7 @@ class ProgressBar:
 
     def _finish(self, error: BaseException | None) -> None:
         if isinstance(error, KeyboardInterrupt):
-            kept = f": {self.kept}" if self.kept else ""
+            kept = f": {self.kept if self.done else 'nothing is stored yet'}" if self.kept else ""
             self.say(f"{self.label}: interrupted at {self._state()}{kept}")
             return
         if error is not None and self._live is not None and self.done == 0:

@@ -167,9 +167,11 @@ def show_report(report: RunReport) -> None:
     title = f"{report.environment}: {utc(report.from_ms)} to {utc(report.to_ms)} UTC"
     columns = (
         "instrument", "stage", "mode", "confidence", "signals", "trades", "won", "net/trade",
-        "pnl", "virtual", "won", "net/trade",
+        "pnl", "virtual", "virtual won", "virtual net/trade",
     )  # fmt: skip
-    print_table(columns, [_row(row) for row in report.instruments], title=title)
+    optional = ("stage", "signals", "won", "virtual won", "confidence")
+    rows = [_row(row) for row in report.instruments]
+    print_table(columns, rows, title=title, optional=optional)
     if report.moves:
         moves = [
             (

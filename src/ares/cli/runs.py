@@ -51,7 +51,7 @@ def list_(json_: bool = JSON_OPTION) -> None:
         say("there is no run yet: start one with `ares run --env history`")
     else:
         columns = ("run", "from", "to (UTC)", "state", "trades", "virtual", "net", "drawdown")
-        print_table(columns, [_row(report) for report in reports])
+        print_table(columns, [_row(report) for report in reports], optional=("virtual", "from"))
 
 
 @app.command()
@@ -145,7 +145,7 @@ def _row(report: RunReport) -> tuple[object, ...]:
     virtual = sum(row.virtual.trades for row in report.instruments)
     state = "finished" if report.finished else "not finished"
     if report.environment in ("paper", "live"):
-        state = "goes on until stopped"
+        state = "goes on"
     return (
         *(report.environment.removeprefix("history/"), utc(report.from_ms), utc(report.to_ms)),
         *(state, count(real), count(virtual), signed(report.net_return)),

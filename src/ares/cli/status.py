@@ -94,6 +94,7 @@ def _show(engine: RunningEngine) -> None:
             )
             for order in status.orders
         ],
+        optional=("filled", "kind"),
     )  # fmt: skip
     if any(d.instrument for d in status.differences):
         note("Differences wait for a person: look at the venue, then settle them.")

@@ -10,7 +10,6 @@ import typer
 from ares.cli.output import (
     JSON_OPTION,
     count,
-    note,
     number,
     percent,
     print_json,
@@ -74,19 +73,16 @@ def command(
         workers=workers,
     )
     require_training_allowed(workspace.settings)
-    try:
-        with progress("sweep", unit="recipes") as bar:
+    kept = "they are stored and counted; the same command continues"
+    with progress("sweep", unit="recipes", kept=kept) as bar:
 
-            def reached(done: int, total: int, what: str) -> None:
-                bar.expect(total)
-                bar.reach(done, what)
+        def reached(done: int, total: int, what: str) -> None:
+            bar.expect(total)
+            bar.reach(done, what)
 
-            report = sweep(workspace, request, on_progress=reached)
-    except KeyboardInterrupt:
-        note("interrupted: every finished recipe is kept and counted; the same command continues")
-        raise
+        report = sweep(workspace, request, on_progress=reached)
     file = picture or report.folder / "sweep.png"
-    write_file(file, sweep_picture(report))
+    write_file(file, sweep_picture(report, workspace.settings.promotion.dsr_min))
     sync_in_background(workspace)
     if json_:
         print_json(as_json(report, file))

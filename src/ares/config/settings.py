@@ -34,6 +34,7 @@ from ares.config.venues import require_known_venue
 from ares.domain.errors import UserError
 from ares.domain.instrument import require_spot
 from ares.domain.series import SeriesSpec, all_series
+from ares.domain.symbols import suggested_symbol
 from ares.domain.timeframe import Timeframe
 
 __all__ = [
@@ -201,9 +202,8 @@ class Settings(Section):
             except UserError as error:
                 raise setting_error(str(error), i) from None
             if not SYMBOL.fullmatch(symbol):
-                raise setting_error(
-                    f"'{symbol}' is not a symbol: write BASE/QUOTE, such as BTC/USDT", i
-                )
+                meant = suggested_symbol(symbol) or "BASE/QUOTE, such as BTC/USDT"
+                raise setting_error(f"'{symbol}' is not a symbol: write {meant}", i)
             if symbol in symbols[:i]:
                 raise setting_error(f"'{symbol}' is listed twice", i)
         return symbols

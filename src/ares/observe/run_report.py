@@ -354,5 +354,6 @@ def verdict_of(
         total = sum(row.virtual.total_net_bps for row in instruments)
         mean = total / virtual
         what = "no edge after costs" if mean <= 0 else "a positive mean, not yet evidence"
-        parts.append(f"{virtual} virtual trades averaged {mean:+.1f} bps net: {what}.")
+        trades = "virtual trade" if virtual == 1 else "virtual trades"
+        parts.append(f"{virtual} {trades} averaged {mean:+.1f} bps net: {what}.")
     return " ".join(parts)

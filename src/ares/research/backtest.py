@@ -306,8 +306,8 @@ def _warnings(rules: Rules, fill: Fill, metrics: BacktestMetrics) -> tuple[str, 
         found.append("no fee, no spread, no slippage: real trading has costs")
     if 0 < metrics.trades < 30:
         found.append(
-            f"only {metrics.trades} trades: win rate, Sharpe ratio and profit factor are mostly "
-            "noise"
+            f"only {metrics.trades} closed trade{'s' if metrics.trades != 1 else ''}: win rate, "
+            "Sharpe ratio and profit factor are mostly noise"
         )
     return tuple(found)
 

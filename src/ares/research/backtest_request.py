@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from ares.adapters.model_bundle import read_bundle
-from ares.adapters.model_choice import choose_model
+from ares.adapters.model_choice import choose_by_symbol, choose_model
 from ares.adapters.model_store import ModelStore, StoredModels
 from ares.adapters.onnx_model import open_model, within
 from ares.adapters.strategy_file import load_strategy
@@ -150,6 +150,7 @@ class BacktestRunner:
         strategy = replace(strategy, warnings=(*strategy.warnings, *left_out))
         if strategy.kind == "baseline":
             rules = _baseline_limits(request, baseline_rules(rules, strategy, len(candles)))
+            strategy = replace(strategy, name=strategy.name + _limits_text(request))
         decimals = max(each.spec.qty_decimals for each in candles)
         return run_backtest(
             candles,
@@ -169,7 +170,8 @@ class BacktestRunner:
             raise UserError(
                 f"{ref} is a graph without a package: run `ares models import {ref}` first"
             )
-        return self.models.resolve(ref.replace("@", "/"))
+        choice = choose_by_symbol(self.models.listed(), ref, self.judged, self.out_of_use)
+        return self.models.resolve(ref.replace("@", "/")) if choice is None else choice.ensemble
 
     def _instruments(
         self, request: BacktestRequest, named: Package | Ensemble | None
@@ -381,6 +383,16 @@ def _baseline_limits(request: BacktestRequest, free: Rules) -> Rules:
         stop_enabled=bool(request.stop_bps),
         gate_mode=request.gate,
     )
+
+
+def _limits_text(request: BacktestRequest) -> str:
+    """Return the limits of a baseline as part of its name: without them it is another one."""
+    limits = (
+        ("stop", (request.stop_bps or 0.0) / 1e4),
+        ("daily loss", request.daily_loss_max),
+        ("drawdown", request.drawdown_max),
+    )
+    return "".join(f", {name} {value * 100:g}%" for name, value in limits if value)
 
 
 def _with_width(strategy: Strategy, stop_bps: float | None) -> Strategy:

@@ -83,7 +83,8 @@ def share(option: str, text: str | None) -> float | None:
     if value is not None and plain.endswith("%"):
         value /= 100.0
     if value is None or not 0.0 < value <= 1.0:
-        hint = f"{text}%" if value is not None and value > 1.0 else "10%"
+        bare = value is not None and 1.0 < value <= 100.0 and not plain.endswith("%")
+        hint = f"{plain}%" if bare else "10%"
         raise UserError(f"{option} {text}: write a share of equity, such as 0.1 or {hint}, or off")
     return value
 
@@ -193,7 +194,9 @@ def sweep_parameter(text: str) -> SweepParameter:
         return SweepParameter(name.strip(), (), low, high)
     step = numbers[2]
     if not 0 < step <= high - low or (high - low) / step > STEPS_MAX:
-        raise UserError(f"--param {text}: a step from {low:g} to {high:g} in at most {STEPS_MAX}")
+        raise UserError(
+            f"--param {text}: write a step above 0 that gives at most {STEPS_MAX:,} values"
+        )
     count = math.floor((high - low) / step + 1e-9) + 1
     whole = all(isinstance(number, int) for number in numbers)
     steps = tuple(low + k * step if whole else round(low + k * step, 12) for k in range(count))

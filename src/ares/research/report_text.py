@@ -31,9 +31,9 @@ def headline(result: BacktestResult) -> str:
     closed = f"{m.trades:,} closed trade{'s' if m.trades != 1 else ''}"
     text = (
         f"It {verb} {percent(abs(m.net_return))} {over} with {closed}, after paying "
-        f"{money(result.costs.total)} {money_name} of costs; buy & hold made "
-        f"{signed(hold.net_return)}."
+        f"{money(result.costs.total)} {money_name} of costs"
     )
+    text += "." if m == hold else f"; buy & hold made {signed(hold.net_return)}."
     before = m.equity_end + result.costs.total - m.equity_start
     if m.net_return <= 0 < before:
         text += " Before costs it made a profit: costs exceed the edge."
@@ -55,7 +55,7 @@ def no_trade_reason(result: BacktestResult) -> str:
     if ordered:
         text = rejected_text(result)
         total = sum(n for _, n in refusals)
-        return text + (f", and {total:,} signals were refused ({_by_code(refusals)})" * bool(total))
+        return text + (f", and {_signals(total)} refused ({_by_code(refusals)})" * bool(total))
     if not refusals and signals.edge_max_bps is None:
         return "it had no signal"
     if not refusals and result.strategy.kind != "baseline":
@@ -67,7 +67,7 @@ def no_trade_reason(result: BacktestResult) -> str:
     if not refusals:
         return "no signal led to an order"
     total = sum(n for _, n in refusals)
-    return f"{total:,} signals were refused ({_by_code(refusals)})"
+    return f"{_signals(total)} refused ({_by_code(refusals)})"
 
 
 def rejected_text(result: BacktestResult) -> str:
@@ -77,6 +77,10 @@ def rejected_text(result: BacktestResult) -> str:
         f"{ordered:,} {_entries(ordered)} ordered and {sum(rejected.values()):,} rejected "
         f"({_by_code(list(rejected.items()))})"
     )
+
+
+def _signals(n: int) -> str:
+    return "1 signal was" if n == 1 else f"{n:,} signals were"
 
 
 def _entries(n: int) -> str:

@@ -1,4 +1,4 @@
-"""The picture of a sweep: a heat map of its recipes, and their Sharpe ratios against luck."""
+"""The picture of a sweep: a heat map, Sharpe ratios against luck, and what each try costs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ares.adapters.plot_style import BLUE, INK, MUTED, ORANGE, legend, note_empty, style
+from ares.adapters.plot_style import BLUE, GREEN, INK, MUTED, ORANGE, legend, note_empty, style
 from ares.domain.sweep import Point
 
 CELLS_NAMED = 120
@@ -29,30 +29,40 @@ class SweepPoint:
 
 @dataclass(frozen=True, slots=True)
 class SweepPlot:
-    """Everything that the picture shows; ``trials``: distinct recipes ever tried."""
+    """Everything that the picture shows.
+
+    trials    : distinct recipes ever tried.
+    by_trials : Deflated Sharpe ratio of the best, had 1, 2, ... ``trials`` recipes been tried.
+    deflated_min : the gate's limit.
+    """
 
     instrument: str
     names: tuple[str, ...]
     points: tuple[SweepPoint, ...]
     trials: int
+    by_trials: tuple[float, ...] = ()
+    deflated_min: float | None = None
 
 
 def draw_sweep(plot: SweepPlot) -> bytes:
-    """Return the picture as PNG, 1300 x 600 pixels; the same values give the same bytes."""
+    """Return the picture as PNG, 1600 x 600 pixels; the same values give the same bytes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(13, 6), dpi=100, facecolor="white")
+    figure = Figure(figsize=(16, 6), dpi=100, facecolor="white")
     FigureCanvasAgg(figure)
-    figure.text(0.06, 0.93, f"Sweep of {plot.instrument}", fontsize=18, weight="bold", color=INK)
-    figure.text(0.06, 0.88, _headline(plot), fontsize=11.5, color=MUTED)
-    grid = figure.add_gridspec(1, 2, left=0.075, right=0.975, top=0.78, bottom=0.13, wspace=0.24)
-    left, right = figure.add_subplot(grid[0]), figure.add_subplot(grid[1])
+    figure.text(0.045, 0.93, f"Sweep of {plot.instrument}", fontsize=18, weight="bold", color=INK)
+    figure.text(0.045, 0.88, _headline(plot), fontsize=11.5, color=MUTED)
+    grid = figure.add_gridspec(
+        1, 3, left=0.055, right=0.98, top=0.78, bottom=0.13, wspace=0.26, width_ratios=[1.2, 1, 1]
+    )
+    left, middle, right = (figure.add_subplot(cell) for cell in (grid[0], grid[1], grid[2]))
     if len(plot.names) == 1:
         _line(left, plot)
     else:
         _heat_map(figure, left, plot)
-    _against_luck(right, plot)
+    _against_luck(middle, plot)
+    _by_trials(right, plot)
     out = io.BytesIO()
     figure.savefig(out, format="png", metadata={"Software": None})
     return out.getvalue()
@@ -124,6 +134,22 @@ def _against_luck(axes: Any, plot: SweepPlot) -> None:
         axes.axhline(expected, color=ORANGE, lw=1.5, label=label)
     axes.axhline(0.0, color=INK, lw=0.8)
     axes.set_xlim(0.3, max(len(ratios), 3) + 0.7)
+    legend(axes, 2)
+
+
+def _by_trials(axes: Any, plot: SweepPlot) -> None:
+    """Draw what the number of recipes tried leaves of the best one's evidence."""
+    y = "probability of skill beyond luck"
+    style(axes, "Deflated Sharpe ratio of the best", "recipes tried", y, rows=1)
+    if not plot.by_trials:
+        note_empty(axes, "not defined: too few days with trades")
+        return
+    n = np.arange(1, len(plot.by_trials) + 1)
+    axes.plot(n, plot.by_trials, "o-", color=BLUE, ms=4 if len(n) <= 60 else 0, label="the best")
+    if plot.deflated_min is not None:
+        axes.axhline(plot.deflated_min, color=GREEN, lw=1.2, ls="--", label="required by the gate")
+    axes.set(xlim=(0.5, max(len(n), 3) + 0.5), ylim=(0.0, 1.03))
+    axes.xaxis.get_major_locator().set_params(integer=True)
     legend(axes, 2)
 
 

@@ -37,6 +37,9 @@ GRID = ("price_decimals", "qty_decimals", "cost_min_quote")
 """Columns of an instrument's grid."""
 
 CONFLICTS_SHOWN = 20
+
+NEAR_MIN = 0.8
+"""Names of this similarity may be misspelt: BTV/USDT for BTC/USDT, but not DOGE/USDT."""
 """Conflicts of one save that are reported in full; all are counted."""
 
 
@@ -327,6 +330,11 @@ def _plain(symbol: str) -> str:
     return symbol.replace("/", "").replace("-", "").upper()
 
 
+def _plain_base(name: str) -> str:
+    """Return the base currency of a symbol or key, as far as it is marked; else the whole name."""
+    return name.rpartition(":")[2].partition("/")[0].upper()
+
+
 def _unknown(name: str, known: list[Instrument]) -> UserError:
     """Return the error for a symbol without stored candles."""
     if not known:
@@ -335,7 +343,10 @@ def _unknown(name: str, known: list[Instrument]) -> UserError:
         )
     names = {i.symbol: i.symbol for i in known} | {i.key: i.key for i in known}
     folded = {key.upper(): value for key, value in names.items()}
-    near = difflib.get_close_matches(name.upper(), folded, n=1, cutoff=0.0)
-    return UserError(
-        f"unknown symbol '{name}': did you mean {folded[near[0]]}? `ares data list` shows all"
+    base = _plain_base(name)
+    same = [key for key, value in folded.items() if _plain_base(value) == base]
+    near = difflib.get_close_matches(
+        name.upper(), same or folded, n=1, cutoff=0 if same else NEAR_MIN
     )
+    hint = f"did you mean {folded[near[0]]}?" if near else "no candles of it are stored:"
+    return UserError(f"unknown symbol '{name}': {hint} `ares data list` shows all")

@@ -172,7 +172,7 @@ def test_the_rules_of_a_promotion_hold(site: Site, made: Any) -> None:
     made.let_pass(site.staging, bad, deflated_sharpe=0.2)
     target = site.package.with_name("bad.zip")
     export_model(model_paths(site.staging), bad.hash, target)
-    site.refuses("it was refused at 2024-02-29T12:00:00Z (deflated_sharpe)", target)
+    site.refuses("it was refused at 2024-02-29T12:00:00Z (Deflated Sharpe ratio)", target)
     record(site.production.journal_dir, [EnsembleArchived(site.new, "now", "me", "old")])
     site.refuses("is archived")
 

@@ -10,7 +10,7 @@ from ares.adapters.model_store import ModelStore
 from ares.bootstrap.lifecycle import archive
 from ares.runtime.lifecycle.promotion import PromotionResult
 from ares.runtime.registry.model_journal import read_registry
-from ares.runtime.validation.validate import find
+from ares.runtime.validation.target import find
 
 if TYPE_CHECKING:
     from tests.runtime.conftest import World

@@ -60,7 +60,7 @@ def test_a_refusing_verdict_and_one_for_elsewhere_do_not_help(world: World) -> N
     assert "no passing verdict for history" in world.promote(world.refit).refused[0]
     world.let_pass(world.refit, passed=False)
     refusal = world.promote(world.refit).refused[0]
-    assert "it was refused at now (e_value, deflated_sharpe)" in refusal
+    assert "it was refused at now (e-value of the e-process, Deflated Sharpe ratio)" in refusal
     judged = read_registry(world.workspace.journal_dir).verdicts[-1]
     many = msgspec.structs.replace(judged, failed=tuple("abcdefg"))
     record(world.workspace.journal_dir, [many])

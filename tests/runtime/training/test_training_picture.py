@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
 
+from ares.domain.strategy import StrategySpec
 from ares.domain.timeframe import Timeframe
 from ares.learn.equity import EquityPath
 from ares.learn.evaluate import evaluate
@@ -46,6 +48,17 @@ def evidence(net: float, edge_bps: float = 10.0, n: int = 400) -> TrainingEviden
         held=path,
         importance=(("return_1", 0.75), ("rsi_14", 0.25)),
     )
+
+
+def test_a_strategy_is_named_and_has_no_learning_curve() -> None:
+    shown = evidence(0.01)
+    recipe = msgspec.structs.replace(
+        shown.recipe, algorithm="strategy", strategy=StrategySpec("sma_cross", "ab")
+    )
+    plot = plot_of(replace(shown, recipe=recipe))
+    assert plot.title == "binance:BTC/USDT + binance:ETH/USDT  1h  sma_cross"
+    assert plot.curve is None
+    assert training_picture(replace(shown, recipe=recipe)).startswith(b"\x89PNG")
 
 
 def test_the_plot_has_the_evidence_of_the_package() -> None:

@@ -27,11 +27,21 @@
   const percent = { type: "custom", formatter: (v) => v.toFixed(1).replace("-", "−") + "%", minMove: 0.1 };
   const two = { type: "custom", formatter: (v) => v.toFixed(2).replace("-", "−"), minMove: 0.01 };
 
-  // All bars in view, with room for the labels of the time axis at both ends.
+  // All bars in view, with room for the labels of the time axis at both ends; again where the width
+  // changes, as on a phone that is turned.
+  const fitted = {};
   const fit = (chart, id, count) => {
-    const room = (26 * count) / Math.max(120, byId(id).clientWidth - 80);
+    const width = byId(id).clientWidth;
+    const room = (26 * count) / Math.max(120, width - 80);
+    fitted[id] = { width, again: () => fit(chart, id, count) };
     chart.timeScale().setVisibleLogicalRange({ from: -room, to: count - 1 + room });
   };
+  const resized = new ResizeObserver((entries) => {
+    for (const { target } of entries) {
+      const last = fitted[target.id];
+      if (last && last.width !== target.clientWidth) requestAnimationFrame(last.again);
+    }
+  });
 
   const pill = (parent, text, value, act) => {
     const made = document.createElement("button");
@@ -122,7 +132,7 @@
   if (a.same) {
     const target = a.same.of === "strategy" ? equity : hold;
     const traded = target.value;
-    const times = a.same.factor.toFixed(2);
+    const times = Number(a.same.factor.toPrecision(3)).toString();
     const name = a.same.of === "strategy"
       ? `${a.name} at the exposure of buy & hold (× ${times})`
       : `buy & hold at the exposure of the strategy (× ${times})`;
@@ -174,8 +184,9 @@
   const draw = (series) => {
     for (const line of lines) bars.removePriceLine(line);
     lines = [];
+    const digits = { minimumFractionDigits: series.decimals, maximumFractionDigits: series.decimals };
     bars.applyOptions({ priceFormat: {
-      type: "price", precision: series.decimals, minMove: 10 ** -series.decimals } });
+      type: "custom", formatter: (v) => v.toLocaleString("en", digits), minMove: 10 ** -series.decimals } });
     bars.setData(series.time.map((t, k) => ({
       time: t, open: series.open[k], high: series.high[k], low: series.low[k], close: series.close[k] })));
   };
@@ -187,6 +198,7 @@
     const trades = series.trades.slice(-count);
     if (!count || series.trades.length <= count) fit(candles, "candles", series.time.length);
     else {
+      delete fitted.candles;
       const step = series.time.length > 1 ? series.time[1] - series.time[0] : 60;
       candles.timeScale().setVisibleRange({
         from: Math.max(series.time[0], trades[0][0] - 8 * step),
@@ -260,6 +272,7 @@
   fit(account, "account", a.time.length);
   show(0);
   dark.addEventListener("change", paint);
+  for (const id of ["account", "candles"]) resized.observe(byId(id));
   let waiting = 0;
   candles.timeScale().subscribeVisibleTimeRangeChange(() => {
     cancelAnimationFrame(waiting);

@@ -17,7 +17,7 @@ from ares.runtime.deploy.staging import clean_stale, one_at_a_time, staging
 from ares.runtime.lifecycle.bundle_import import import_models
 from ares.runtime.lifecycle.promotion import PromotionResult, promote
 from ares.runtime.registry.model_journal import read_registry, record, stamp, who
-from ares.runtime.validation.validate import require_environment
+from ares.runtime.validation.target import require_environment
 
 
 def install(

@@ -16,7 +16,7 @@ from ares.runtime.deploy.staging import clean_stale, one_at_a_time, require_none
 from ares.runtime.deploy.state import describe
 from ares.runtime.lifecycle.served_champions import ServedChampion, served_champions
 from ares.runtime.registry.model_journal import read_registry
-from ares.runtime.validation.validate import require_environment
+from ares.runtime.validation.target import require_environment
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,15 @@ def require_same(
     hashes : of the code in the newest epoch. Returns which parts of Ares have changed since then.
     """
     if journaled.hashes.get(USER_HASH) != planned.hashes.get(USER_HASH):
+        alike = msgspec.structs.replace(
+            planned,
+            user_features=journaled.user_features,
+            hashes=journaled.hashes,
+            first_state=journaled.first_state,
+        )
+        if not same_run(journaled, alike):  # a strategy is a model, and a feature too
+            own = "and other features or strategies of your own"
+            raise UserError(_made_with(folder, f"{differences(journaled, alike)}, {own}"))
         raise UserError(
             f"{folder.name} was made with other features of your own (features.module): restore"
             " that module, or start a new run with --run NAME"

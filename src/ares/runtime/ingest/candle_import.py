@@ -15,12 +15,12 @@ from ares.adapters.candle_names import (
     UnsupportedCandles,
     names_of,
     parse_interval,
-    parse_symbol,
     parse_venue,
     venue_of,
 )
 from ares.domain.errors import UserError
 from ares.domain.instrument import Instrument, InstrumentSpec
+from ares.domain.symbols import parse_symbol
 from ares.domain.timeframe import Timeframe
 from ares.kernel.grid import grid_of
 from ares.store.candles import CandleStore, Conflict

@@ -17,7 +17,7 @@ from ares.runtime.registry.model_journal import (
     writing,
 )
 from ares.runtime.registry.paths import ModelPaths
-from ares.runtime.validation.validate import find
+from ares.runtime.validation.target import find
 
 
 def archive(

@@ -9,6 +9,7 @@ import numpy as np
 
 from ares.adapters.model_bundle import Bundle
 from ares.adapters.model_bundle import export as export_bundle
+from ares.adapters.model_choice import choose_by_symbol
 from ares.adapters.model_store import ModelStore
 from ares.adapters.onnx_model import F32, open_model
 from ares.domain.errors import ExternalError, UserError
@@ -54,7 +55,10 @@ def export_model(paths: ModelPaths, ref: str, target: Path) -> Bundle:
         )
         return {**more, MANIFEST_FILE: json_bytes(manifest)}
 
-    return export_bundle(ModelStore(paths.models), ref, target, companions)
+    store = ModelStore(paths.models)
+    choice = choose_by_symbol(store.listed(), ref, registry.judged, registry.archived)
+    named = ref if choice is None else choice.ensemble.hash
+    return export_bundle(store, named, target, companions)
 
 
 def opsets(package: Package) -> dict[str, int]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ares.adapters.layered_store import FOLDER
+from ares.adapters.model_choice import choose_by_symbol
 from ares.adapters.model_store import ModelStore, StoredModels
 from ares.domain.errors import UserError
 from ares.domain.model import Ensemble
@@ -65,6 +66,7 @@ class ModelDetails:
 
     folder : of a package; None for an ensemble.
     served : where the run of an environment has another champion than the registry.
+    choice : which ensemble was taken for a symbol, and why; empty: it was named.
     """
 
     model: Package | Ensemble
@@ -72,6 +74,7 @@ class ModelDetails:
     stored: StoredModels
     registry: RegistryState
     served: tuple[ServedChampion, ...] = ()
+    choice: str = ""
 
 
 def find_model(paths: ModelPaths, ref: str) -> ModelDetails:
@@ -80,10 +83,14 @@ def find_model(paths: ModelPaths, ref: str) -> ModelDetails:
 
     Raises UserError where the reference fits none or several, ExternalError where it is damaged.
     """
-    store, model = _resolved(paths, ref)
-    folder = store.folder(model.card) if isinstance(model, Package) else None
     registry = read_registry(paths.journals)
     served, _ = served_champions(paths.journals, registry)
+    listed = ModelStore(paths.models).listed()
+    choice = choose_by_symbol(listed, ref, registry.judged, registry.archived)
+    if choice is not None:
+        return ModelDetails(choice.ensemble, None, listed, registry, served, choice.reason)
+    store, model = _resolved(paths, ref)
+    folder = store.folder(model.card) if isinstance(model, Package) else None
     return ModelDetails(model, folder, store.listed(), registry, served)
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from ares.adapters.model_choice import choose_model
 from ares.adapters.model_store import ModelStore
 from ares.domain.errors import AresError, ExternalError, UserError
 from ares.domain.model import Ensemble
 from ares.domain.model_life import EnsemblePromoted
-from ares.runtime.lifecycle.plausibility import implausible
 from ares.runtime.lifecycle.served_champions import served_champions
 from ares.runtime.registry.model_journal import (
     LOCK_WAIT_S,
@@ -24,10 +24,10 @@ from ares.runtime.registry.model_journal import (
 )
 from ares.runtime.registry.paths import ModelPaths
 from ares.runtime.registry.registry_state import RegistryState
-from ares.runtime.validation.request import ValidationConfig
-from ares.runtime.validation.stored_models import require_working
-from ares.runtime.validation.validate import current_basis, find, require_environment
-from ares.runtime.validation.verdict_file import require_unchanged
+from ares.runtime.validation.target import find, require_environment
+
+if TYPE_CHECKING:
+    from ares.runtime.validation.request import ValidationConfig
 
 LINES_NAMED = 5
 CHANGES = {
@@ -39,7 +39,7 @@ CHANGES = {
     "code": "the kernel or the features have changed",
 }
 
-Config = Callable[[], ValidationConfig]
+Config = Callable[[], "ValidationConfig"]
 """Makes the values of a validation when a model is looked at: a user's features that cannot be
 loaded then refuse that model.
 """
@@ -130,6 +130,8 @@ def promotion_problem(
 
 def works(config: Config, ensemble: Ensemble) -> str | None:
     """Return why an ensemble does not work; None: it was loaded, verified and scored."""
+    from ares.runtime.validation.stored_models import require_working
+
     try:
         require_working(config(), ensemble)
     except AresError as error:
@@ -224,12 +226,15 @@ def _problem(
         rows, _ = served_champions(paths.journals, registry, (to,))
         own = any(row.instrument == ensemble.instrument and not row.is_pending for row in rows)
         more = "; its run took it out by itself: promote it again while the engine runs"
-        return f"{short} is champion in {to} already{more if own else ''}"
+        return f"it is champion in {to} already{more if own else ''}"
     if ensemble.hash in registry.archived:
         return f"{short} is archived: train again"
     problem = None if force else _verdict_problem(paths, config, registry, ensemble, to)
     if problem is not None:
         return problem
+    from ares.runtime.lifecycle.plausibility import implausible
+    from ares.runtime.validation.stored_models import require_working
+
     values = config()
     try:
         packages = require_working(values, ensemble)
@@ -248,9 +253,15 @@ def _verdict_problem(
     if verdict is None:
         return f"no passing verdict for {to}: {judge} judges it"
     if not verdict.passed:
+        from ares.learn.gate.verdict_text import NAMES
+
         more = len(verdict.failed) - LINES_NAMED
-        named = ", ".join(verdict.failed[:LINES_NAMED]) + (f" and {more} more" if more > 0 else "")
+        named = ", ".join(NAMES.get(line, line) for line in verdict.failed[:LINES_NAMED])
+        named += f" and {more} more" if more > 0 else ""
         return f"no passing verdict for {to}: it was refused at {verdict.at} ({named})"
+    from ares.runtime.validation.validate import current_basis
+    from ares.runtime.validation.verdict_file import require_unchanged
+
     changed = verdict.basis.changed(current_basis(config(), registry, ensemble, to))
     if changed:
         reasons = "; ".join(CHANGES[name] for name in changed)

@@ -21,7 +21,7 @@ from ares.runtime.lifecycle.promotion import (
 from ares.runtime.registry.model_journal import read_registry, refusals_journaled, stamp, who
 from ares.runtime.registry.paths import ModelPaths
 from ares.runtime.registry.registry_state import RegistryState
-from ares.runtime.validation.validate import find, require_environment
+from ares.runtime.validation.target import find, require_environment
 
 
 def rollback(
@@ -101,7 +101,7 @@ def _problem(
     if target.instrument != instrument:
         return f"{short} is for {target.instrument}, not for {instrument}"
     if target.hash == champion:
-        return f"{short} is champion in {environment} already"
+        return f"it is champion in {environment} already"
     if target.hash in registry.archived:
         return f"{short} is archived"
     if target.hash not in registry.passed(environment):

@@ -52,6 +52,11 @@ class RegistryState:
     records: tuple[Record, ...] = ()
 
     @cached_property
+    def judged(self) -> frozenset[str]:
+        """Return the hashes of the ensembles that have a verdict, passed or not."""
+        return frozenset(verdict.ensemble_hash for verdict in self.verdicts)
+
+    @cached_property
     def trials(self) -> tuple[Trial, ...]:
         """Return every recipe tried."""
         return self._of(Trial)

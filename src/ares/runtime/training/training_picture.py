@@ -27,12 +27,16 @@ def plot_of(evidence: TrainingEvidence) -> TrainingPlot:
     metrics, curve, held = evidence.metrics, evidence.curve, evidence.held
     bins = metrics.reliability
     emphasis = "edge" if shows_edge(metrics) else "no_edge"
+    strategy = evidence.recipe.strategy
+    named = () if strategy is None else (strategy.name,)
     return TrainingPlot(
-        title=f"{' + '.join(evidence.instruments)}  {evidence.recipe.timeframe}",
+        title="  ".join((" + ".join(evidence.instruments), evidence.recipe.timeframe, *named)),
         headline=sentence(metrics),
         emphasis="no_trades" if metrics.net_bps is None else emphasis,
         about=_about(evidence),
-        curve=LearningCurvePlot(curve.fitted, curve.stopping, curve.stopping_base, curve.epochs),
+        curve=None
+        if strategy is not None
+        else LearningCurvePlot(curve.fitted, curve.stopping, curve.stopping_base, curve.epochs),
         reliability=ReliabilityPlot(
             predicted=np.array([b.predicted for b in bins]),
             observed=np.array([b.observed for b in bins]),

@@ -22,7 +22,7 @@ from ares.runtime.registry.registry_state import RegistryState
 from ares.runtime.validation.evaluator import EnsembleEvaluator
 from ares.runtime.validation.request import OnProgress, ValidationConfig, no_progress
 from ares.runtime.validation.stored_models import require_working
-from ares.runtime.validation.validate import find
+from ares.runtime.validation.target import find
 
 COLUMNS_NAMED = 3
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from ares.adapters.durable import write_file
 from ares.adapters.model_store import ModelStore
@@ -21,7 +22,7 @@ from ares.domain.sweep import Point, SweepPlan, SweepResult, point_key
 from ares.domain.trial import Trial, ensemble_trial
 from ares.domain.utc import utc_iso
 from ares.learn.gate.sharpe import deflate, moments
-from ares.learn.gate.trials import recipe_statistics
+from ares.learn.gate.trials import TrialStatistics, recipe_statistics
 from ares.runtime.registry.model_journal import read_registry, record
 from ares.runtime.registry.paths import ModelPaths
 from ares.runtime.training.aggregate_job import ensemble_of
@@ -61,6 +62,8 @@ class SweepReport:
 
     trials : distinct recipes ever tried on the instrument, these among them.
     best   : the ensemble that became a candidate; None: nothing traded.
+    by_trials : Deflated Sharpe ratio of the best result, had so many recipes been tried: the first
+             is of one, the last of ``trials``.
     new    : recipes that were evaluated now, not in an earlier part of the sweep.
     """
 
@@ -71,6 +74,7 @@ class SweepReport:
     trials: int
     new: int
     best: Ensemble | None
+    by_trials: tuple[float, ...] = ()
 
 
 def run_sweep(
@@ -126,7 +130,9 @@ class _Sweep:
             fresh = {point_key(point): point for point in points}
             left = [point for key, point in fresh.items() if key not in self._results]
             repeats = repeats + 1 if fresh.keys() <= evaluated.keys() else 0
-            self._evaluate(left, len(evaluated), total)
+            known = len(evaluated) + len(fresh.keys() & self._results.keys() - evaluated.keys())
+            self._on_progress(known, total, "")
+            self._evaluate(left, known, total)
             evaluated |= {key: self._results[key] for key in fresh}
             self._on_progress(len(evaluated), total, "")
             sampler.tell([self._results[point_key(point)].score for point in points])
@@ -201,12 +207,14 @@ class _Sweep:
         candidate = None
         if best.sharpe is not None:
             candidate = self._adopted(best.ensemble)
+        days, daily = _daily(best)
         tried = recipe_statistics(
-            trials, instrument, best.recipe_hash, *_daily(best), single_package=False
-        ).recipes
-        return SweepReport(
-            self._folder, instrument, self._plan, (*ranked, *failed), tried, self._new, candidate
+            trials, instrument, best.recipe_hash, days, daily, single_package=False
         )
+        return SweepReport(
+            self._folder, instrument, self._plan, (*ranked, *failed), tried.recipes, self._new,
+            candidate, _by_trials(daily, tried),
+        )  # fmt: skip
 
     def _adopted(self, ensemble_hash: str) -> Ensemble:
         """Store an ensemble of the sweep and its packages among the workspace's models."""
@@ -279,6 +287,12 @@ def _ranked(result: SweepResult, trials: Sequence[Trial], instrument: str) -> Ra
         return RankedResult(result, None, None)
     year = math.sqrt(DAYS_A_YEAR)
     return RankedResult(result, deflated.probability, deflated.expected_max * year)
+
+
+def _by_trials(daily: NDArray[np.float64], tried: TrialStatistics) -> tuple[float, ...]:
+    """Return the Deflated Sharpe ratio for 1, 2, ... recipes tried; empty: not defined."""
+    found = [deflate(daily, n, tried.variance) for n in range(1, tried.recipes + 1)]
+    return tuple(each.probability for each in found if each is not None)
 
 
 def _rank(ranked: RankedResult) -> tuple[float, str]:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
-from ares.adapters.model_choice import choose_model
 from ares.adapters.model_store import ModelStore
 from ares.adapters.worker_pool import WorkerPool
-from ares.domain.errors import UserError
-from ares.domain.instrument import is_called
 from ares.domain.model import Ensemble
-from ares.domain.model_life import ENVIRONMENTS, VerdictBasis, is_environment
+from ares.domain.model_life import VerdictBasis
 from ares.domain.package import Package
 from ares.domain.trial import ensemble_trial
 from ares.learn.gate.plausible import Attestation
@@ -26,6 +23,7 @@ from ares.runtime.validation.request import (
     no_progress,
 )
 from ares.runtime.validation.stored_models import require_working
+from ares.runtime.validation.target import find, require_environment
 
 
 def validate_model(
@@ -70,40 +68,6 @@ def current_basis(
     """Return what a verdict on an ensemble would rest on now."""
     champion_hash = _champion_hash(book, ensemble, environment)
     return verdict_basis(config, ensemble, champion_hash, book.trials)
-
-
-def require_environment(environment: str) -> None:
-    """Raise UserError where there is no such environment."""
-    if not is_environment(environment):
-        raise UserError(
-            f"unknown environment '{environment}': use {', '.join(ENVIRONMENTS)} or rehearsal/NAME"
-        )
-
-
-def find(models: ModelStore, target: str, without: Collection[str] = ()) -> Ensemble:
-    """Return the ensemble that ``target`` names; of a package, the ensemble of it alone.
-
-    That one is stored when it is validated, promoted or archived; finding it changes nothing.
-
-    without : hashes that an instrument's name does not mean while it has others.
-    """
-    keys = {ensemble.instrument for ensemble in models.listed().ensembles}
-    named = sorted(key for key in keys if is_called(key, target))
-    if len(named) > 1:
-        raise UserError(f"'{target}' is on more than one venue: name one of {', '.join(named)}")
-    newest = choose_model(models.listed(), named[0], without=without) if named else None
-    if newest is not None:
-        return newest.ensemble
-    found = models.resolve(target)
-    if isinstance(found, Ensemble):
-        return found
-    card = found.card
-    if len(card.instruments) != 1:
-        raise UserError(
-            f"{card.ref} was made for {len(card.instruments)} instruments: name one of their "
-            "ensembles (`ares models list`)"
-        )
-    return found.alone(card.instruments[0], card.created_at)
 
 
 def _champion_hash(book: RegistryState, ensemble: Ensemble, environment: str) -> str:

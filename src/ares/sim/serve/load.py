@@ -10,8 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ares.adapters.candle_files import candle_files, read_candles
-from ares.adapters.candle_names import names_of, parse_symbol
+from ares.adapters.candle_names import names_of
 from ares.domain.errors import UserError
+from ares.domain.symbols import parse_symbol
 from ares.domain.timeframe import DAY_MS, MINUTE_MS
 from ares.domain.utc import utc_text
 from ares.kernel.bars import Bars
