@@ -186,7 +186,7 @@ class KrakenOrders:
             result = await self._requests.read(
                 f"privatePost{name}", parameters, LOOK_UP, "rest", COSTS.get(name, 1.0)
             )
-            orders = _table(result, key)
+            orders = table_of(result, key)
             found |= {k: o for k, o in orders.items() if o.get("cl_ord_id") == client_id}
             seen += len(orders)
             count = result.get("count")
@@ -229,7 +229,7 @@ class KrakenOrders:
             result = await self._requests.read(
                 "privatePostTradesHistory", page, LOOK_UP, "rest", 2.0
             )
-            trades, before = _table(result, "trades"), len(seen)
+            trades, before = table_of(result, "trades"), len(seen)
             seen |= {trade_id: str(t.get("ordertxid")) for trade_id, t in trades.items()}
             count = result.get("count")
             if not isinstance(count, int):
@@ -256,7 +256,7 @@ class KrakenOrders:
         as_of_ms = self._now_ms()
         balances = await self._requests.read("privatePostBalance", {}, REPORT, "rest")
         result = await self._requests.read("privatePostOpenOrders", {}, REPORT, "rest")
-        orders = _table(result, "open")
+        orders = table_of(result, "open")
         lots = []
         for market in self._markets:
             held = decimal_of(balances.get(market.base_id, balances.get(market.base, "0")))
@@ -328,7 +328,7 @@ def _trading(market: VenueMarket) -> str:
     return f"trade:{market.symbol}"
 
 
-def _table(result: Mapping[str, Any], key: str) -> dict[str, dict[str, Any]]:
+def table_of(result: Mapping[str, Any], key: str) -> dict[str, dict[str, Any]]:
     """Return a table of an answer; raise NoAnswer where it is none."""
     table = result.get(key)
     if not isinstance(table, dict) or not all(isinstance(row, dict) for row in table.values()):

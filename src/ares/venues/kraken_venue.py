@@ -17,9 +17,11 @@ from ares.venues.ccxt_setup import line_of, prepare
 from ares.venues.ccxt_venue import CcxtVenue
 from ares.venues.kraken_orders import TIERS, KrakenOrders
 from ares.venues.kraken_reports import KnownOrder, KnownOrders, KrakenReports
+from ares.venues.kraken_statement import kraken_statement
 from ares.venues.kraken_words import is_refusal
 from ares.venues.markets import VenueMarket, markets_of
 from ares.venues.requests import PrivateRequests, RequestPolicy, count_up, limiters
+from ares.venues.statement import Statement
 from ares.venues.stream import PrivateStream, PrivateStreamPolicy, SessionBroken, closed
 from ares.venues.venue_clock import ahead_of
 
@@ -112,6 +114,18 @@ class KrakenAccount:
             [self._keep_stream, self._measure_clock], self.close,
         )  # fmt: skip
         return self._venue
+
+    async def statement(self, symbols: Sequence[str], from_ms: int) -> Statement:
+        """Return what the venue says of the account; executions since ``from_ms``.
+
+        Raises ExternalError where it does not.
+        """
+        markets = await self.markets(symbols)
+        reports = KrakenReports(markets, KnownOrders(), self._now_ms, self._say)
+        try:
+            return await kraken_statement(self._requests, markets, reports, from_ms)
+        except (Refused, NoAnswer, ValueError) as error:
+            raise ExternalError(f"kraken: the account was not read: {error}") from error
 
     @property
     def orders(self) -> KrakenOrders:

@@ -1,0 +1,99 @@
+"""The ledger of a run as its journal has it: positions, open orders, executions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import get_args
+
+from ares.domain.events import Effect, Event
+from ares.domain.order_events import (
+    AccountSeen,
+    DifferenceFound,
+    DifferenceSettled,
+    EndReason,
+    ExecutionBooked,
+    OrderAmended,
+    OrderMoved,
+    SubmitOrder,
+)
+from ares.journal.run import JournalEntry
+
+ENDS = frozenset(get_args(EndReason))
+
+
+@dataclass(slots=True)
+class LedgerOrder:
+    """An order that was sent and has not ended; lots are signed."""
+
+    client_id: str
+    instrument: int
+    kind: str
+    lots: int
+    price_ticks: int
+    filled_lots: int = 0
+    status: str = "submitted"
+
+
+@dataclass(slots=True)
+class LedgerLines:
+    """What the engine believes, instruments by their index.
+
+    lots     : of the positions. outside: held by the account beside them; None: not known yet.
+    executions : by (client id, execution id).
+    unsettled  : instruments with a difference that waits for a person.
+    begin_ms : when the journal begins.
+    """
+
+    n_instruments: int
+    lots: list[int]
+    outside: list[int] | None = None
+    orders: dict[str, LedgerOrder] = field(default_factory=dict)
+    executions: dict[tuple[str, str], ExecutionBooked] = field(default_factory=dict)
+    unsettled: set[int] = field(default_factory=set)
+    begin_ms: int = 0
+
+
+def ledger_of(n_instruments: int, entries: Iterable[JournalEntry]) -> LedgerLines:
+    """Return the ledger at the end of a journal."""
+    ledger = LedgerLines(n_instruments, [0] * n_instruments)
+    for entry in entries:
+        if not ledger.begin_ms:
+            ledger.begin_ms = entry.at_ms
+        _reported(ledger, entry.event)
+        for effect in entry.effects:
+            _fact(ledger, effect)
+    return ledger
+
+
+def _reported(ledger: LedgerLines, event: Event) -> None:
+    if isinstance(event, AccountSeen) and event.complete and ledger.outside is None:
+        ledger.outside = [seen - held for seen, held in zip(event.lots, ledger.lots, strict=True)]
+    elif isinstance(event, OrderAmended) and event.client_id in ledger.orders:
+        order = ledger.orders[event.client_id]
+        order.lots, order.price_ticks = event.lots, event.price_ticks
+
+
+def _fact(ledger: LedgerLines, effect: Effect) -> None:
+    n = ledger.n_instruments
+    match effect:
+        case SubmitOrder():
+            ledger.orders[effect.client_id] = LedgerOrder(
+                effect.client_id, effect.instrument % n, effect.kind, effect.lots,
+                effect.price_ticks,
+            )  # fmt: skip
+        case OrderMoved() if effect.status in ENDS:
+            ledger.orders.pop(effect.client_id, None)
+        case OrderMoved() if effect.client_id in ledger.orders:
+            ledger.orders[effect.client_id].status = effect.status
+        case ExecutionBooked():
+            ledger.lots[effect.instrument % n] += effect.lots
+            ledger.executions[effect.client_id, effect.exec_id] = effect
+            if effect.client_id in ledger.orders:
+                ledger.orders[effect.client_id].filled_lots += effect.lots
+        case DifferenceFound():
+            ledger.unsettled.add(effect.instrument % n)
+        case DifferenceSettled():
+            ledger.unsettled.discard(effect.instrument % n)
+            if ledger.outside is not None:
+                ledger.outside[effect.instrument % n] += effect.lots
