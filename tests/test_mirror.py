@@ -10,6 +10,7 @@ DECLARATIONS = {
     *("kernel/trade/layout", "runtime/registry/paths", "cli/computed"),
     *("store/columns", "store/projected_tables", "store/schema"),
     *("venues/alpaca", "venues/answers", "venues/binance", "venues/declared", "venues/kraken"),
+    "venues/statement",
     *("runtime/deploy/plan", "runtime/deploy/policy", "runtime/training/training_rules"),
 }
 """Structs, columns, texts: what they hold is tested where it is used, and by their types."""
@@ -17,6 +18,7 @@ DECLARATIONS = {
 COVERED = {
     "bootstrap/control": "cli/test_control",
     "bootstrap/real_time_plan": "bootstrap/test_paper",
+    "cli/reconcile": "bootstrap/test_reconcile",
     "core/facts": "core/test_step",
     "core/initial_state": "core/test_step",
     "core/models": "golden/test_golden",

@@ -89,6 +89,9 @@ NOUNS = {
     ),
     "journal": Noun("ares.cli.journal", "app", "The journal of a run: verify."),
     "db": Noun("ares.cli.db", "app", "The database: upgrade, check, rebuild the tables."),
+    "reconcile": Noun(
+        "ares.cli.reconcile", "command", "Show the ledger beside the venue, line by line."
+    ),
     "venues": Noun(
         "ares.cli.venues", "app", "Venues: what they promise and lack, with source and date."
     ),

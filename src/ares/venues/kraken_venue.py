@@ -76,7 +76,7 @@ class KrakenAccount:
         )
         self._listed: Mapping[str, Any] = {}
         self._session, self._speed = 0, 1
-        self._venue_at: tuple[int, float] | None = None
+        self._venue_at: tuple[int, int, float] | None = None
         self._is_up = False
         self._post: Callable[[Event], None] = lambda _: None
 
@@ -224,18 +224,22 @@ class KrakenAccount:
         while True:
             found = await ahead_of(venue_ms, self._now_ms)
             if found is not None:
-                self._venue_at = (self._now_ms() + found, asyncio.get_running_loop().time())
+                self._venue_at = (self._now_ms(), found, asyncio.get_running_loop().time())
             await asyncio.sleep(SKEW_EVERY_S)
 
     def venue_ms(self) -> int:
         """Return what the venue's clock says; the engine's, as long as that is not known.
 
-        It goes on with the machine's monotonic clock: the engine's may be set again meanwhile.
+        It goes on with the machine's monotonic clock: the engine's may be set again meanwhile. In a
+        rehearsal that runs faster than the machine's it goes on with the engine's.
         """
         if self._venue_at is None:
             return self._now_ms()
-        ms, then_s = self._venue_at
-        return ms + int((asyncio.get_running_loop().time() - then_s) * 1000.0 * self._speed)
+        then_ms, ahead_ms, then_s = self._venue_at
+        if self._speed > 1:
+            return self._now_ms() + ahead_ms
+        passed_s = asyncio.get_running_loop().time() - then_s
+        return then_ms + ahead_ms + int(passed_s * 1000.0)
 
 
 async def _next_message(exchange: Any) -> None:

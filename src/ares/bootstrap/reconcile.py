@@ -1,0 +1,117 @@
+"""The ledger of an environment beside its venue, composed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ares.config.account_keys import ApiKey, account_key, names_of
+from ares.config.workspace import Workspace
+from ares.domain.errors import ExternalError, UserError
+
+if TYPE_CHECKING:
+    from ares.domain.run import RunSetup
+    from ares.observe.reconciliation import ReconciledLine
+    from ares.venues.statement import Statement
+
+ATTEMPTS = 3
+APART_S = 1.0
+"""Beside a running engine what was just executed may be in one of the two only."""
+
+EARLIER_MS = 60_000
+
+
+class Reconciliation(msgspec.Struct, frozen=True):
+    """All lines of both sides; complete: the venue's pages were read to their end."""
+
+    environment: str
+    venue: str
+    complete: bool
+    lines: tuple[ReconciledLine, ...]
+
+    @property
+    def differing(self) -> tuple[ReconciledLine, ...]:
+        """Return the lines that are not the same."""
+        return tuple(line for line in self.lines if line.differs)
+
+
+def reconciliation(
+    workspace: Workspace, environment: str, address: str | None = None
+) -> Reconciliation:
+    """Return the ledger beside the venue; nothing is changed on either side.
+
+    address : scheme and host of the environment's server, where it is a rehearsal.
+
+    Raises UserError where the environment has no account, ExternalError where its journal or its
+    venue cannot be read.
+    """
+    from ares.bootstrap.control import engine_runs
+    from ares.bootstrap.rehearsal import require_loopback
+    from ares.bootstrap.tables import journal_folder
+    from ares.domain.model_life import is_rehearsal
+    from ares.journal.run import setup_of
+
+    if not is_rehearsal(environment):
+        raise UserError(
+            f"{environment} has no account at a venue: name one with --env rehearsal/NAME"
+        )
+    folder = journal_folder(workspace, environment)
+    setup = setup_of(folder)
+    if setup is None:
+        raise ExternalError(f"{environment} has no journal yet: start it with `ares run`")
+    venue = setup.instruments[0].spec.instrument.venue
+    server = require_loopback(venue, address)
+    is_running = engine_runs(workspace, environment)
+    key = _key(workspace, environment, is_running=is_running)
+    for attempt in range(ATTEMPTS):
+        found = _read(workspace, environment, setup, key, server)
+        if not found.differing or not is_running or attempt + 1 == ATTEMPTS:
+            break
+        time.sleep(APART_S)
+    return found
+
+
+def _read(
+    workspace: Workspace, environment: str, setup: RunSetup, key: ApiKey, server: str
+) -> Reconciliation:
+    from ares.bootstrap.tables import journal_folder
+    from ares.journal.run import entries
+    from ares.observe.ledger_lines import ledger_of
+    from ares.observe.reconciliation import reconciled
+
+    specs = [lane.spec for lane in setup.instruments[: setup.n_instruments]]
+    ledger = ledger_of(len(specs), entries(journal_folder(workspace, environment)))
+    symbols = [spec.instrument.symbol for spec in specs]
+    statement = asyncio.run(_statement(key, server, symbols, ledger.begin_ms - EARLIER_MS))
+    lines = reconciled(ledger, statement, specs, setup.owner)
+    venue = specs[0].instrument.venue
+    return Reconciliation(environment, venue, statement.complete, tuple(lines))
+
+
+async def _statement(key: ApiKey, server: str, symbols: list[str], from_ms: int) -> Statement:
+    from ares.venues.kraken_venue import AccountKeys, KrakenAccount
+
+    account = KrakenAccount(AccountKeys(*key), lambda: time.time_ns() // 1_000_000, address=server)
+    try:
+        return await account.statement(symbols, max(0, from_ms))
+    finally:
+        await account.close()
+
+
+def _key(workspace: Workspace, environment: str, *, is_running: bool) -> ApiKey:
+    """Return a key that reads: one of its own, else the engine's where no engine uses it now.
+
+    Two processes with one key overtake each other's nonces, and the venue refuses the later one.
+    """
+    dotenv, reader = workspace.root / ".env", f"{environment}-reader"
+    found = account_key(dotenv, os.environ, reader)
+    if found is None and not is_running:
+        found = account_key(dotenv, os.environ, environment)
+    if found is None:
+        names = " and ".join(names_of(reader))
+        raise UserError(f"{names} are not set, in .env or the environment: a key that only reads")
+    return found
