@@ -19,7 +19,7 @@ from ares.bootstrap.paper import PaperStart, run_in
 from ares.bootstrap.real_time_plan import PaperRequest, VenueAccount
 from ares.config.account_keys import ApiKey, account_key, names_of
 from ares.config.workspace import Workspace
-from ares.domain.errors import UserError
+from ares.domain.errors import ExternalError, UserError
 from ares.domain.model_life import is_rehearsal
 
 if TYPE_CHECKING:
@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from ares.runtime.engine.clocks import RunningClock
     from ares.runtime.engine.live_run import LiveEnd, LiveRun
     from ares.runtime.engine.venue_engine import RunningVenue
+
+
+START_WAITS_S = (1, 2, 4, 8, 15, 30)
+"""Between the tries of a start to reach the venue."""
 
 
 def rehearsal_run(
@@ -129,11 +133,30 @@ async def _connected(
     key: ApiKey,
     server: str,
 ) -> RunningVenue:
-    """Return the account as the venue of a state; the engine runs it."""
+    """Return the account as the venue of a state; the engine runs it.
+
+    A venue that does not answer is asked again for a minute: a start in the middle of its trouble,
+    with stops to look after, is not to be given up at once.
+    """
     from ares.venues.kraken_venue import AccountKeys, KrakenAccount
+    from ares.venues.markets import require_same_grid
 
     setup = state.setup
     specs = [lane.spec for lane in setup.instruments[: setup.n_instruments]]
-    account = KrakenAccount(AccountKeys(*key), clock.now_ms, say, server)
     symbols = [spec.instrument.symbol for spec in specs]
-    return await account.venue(symbols, setup.traits, post)
+    account = KrakenAccount(AccountKeys(*key), clock.now_ms, say, server)
+    waits = iter(START_WAITS_S)
+    try:
+        while True:
+            try:
+                require_same_grid(specs, await account.markets(symbols))
+                return await account.venue(symbols, setup.traits, post)
+            except ExternalError as error:
+                wait_s = next(waits, None)
+                if wait_s is None:
+                    raise
+                say(f"{error}; asked again in {wait_s} s")
+                await asyncio.sleep(wait_s)
+    except BaseException:
+        await account.close()
+        raise

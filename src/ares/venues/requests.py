@@ -17,6 +17,8 @@ from ares.venues.answers import NoAnswer, Refused, VenueErrors
 from ares.venues.ccxt_setup import line_of
 from ares.venues.priority import Turns
 
+stamina.instrumentation.set_on_retry_hooks(())  # its own lines say nothing to a person
+
 URGENT, NORMAL, LOOK_UP, REPORT = range(4)
 """Ranks: what protects a position, an entry, a look-up, balances."""
 
