@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ares.runtime.replay.certify import Certificate
     from ares.runtime.replay.explanation import Explanation
     from ares.runtime.replay.restep import RestepResult
+    from ares.runtime.replay.waterfall import ScopeWaterfall, Waterfall
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,44 @@ def certify_run(workspace: Workspace, run: str | None) -> Certificate:
 
     recorded = _comparable(workspace, run)
     return certify(recorded.folder, recorded.scorers, recorded.user, recorded.open_ensemble)
+
+
+def waterfall_run(workspace: Workspace, run: str | None) -> Waterfall:
+    """Return the parity waterfall of a run (default: the newest), from its journal alone."""
+    from ares.observe.run_report import run_folder
+    from ares.runtime.replay.waterfall import waterfall
+
+    return waterfall(run_folder(workspace.journal_dir, run))
+
+
+def waterfall_picture(found: Waterfall) -> bytes:
+    """Return the picture of a waterfall, as PNG."""
+    import numpy as np
+
+    from ares.adapters.waterfall_plot import PARTS, PlotParts, WaterfallPlot, draw_waterfall
+
+    def parts_of(scope: ScopeWaterfall) -> PlotParts | None:
+        if scope.bps is None:
+            return None
+        signal, timing, fill, fee = (getattr(scope.bps, name) for name in PARTS)
+        return PlotParts(
+            scope.name, scope.bps.backtest, (signal, timing, fill, fee), scope.bps.live
+        )
+
+    trades = sorted(found.trades, key=lambda trade: trade.decided_ms)
+    rows = [[getattr(trade.quote, name) for name in PARTS] for trade in trades]
+    instruments = (parts_of(scope) for scope in found.instruments)
+    return draw_waterfall(
+        WaterfallPlot(
+            f"{found.environment}: backtest to live",
+            found.sentence,
+            found.currency,
+            parts_of(found.total),
+            [parts for parts in instruments if parts is not None],
+            np.array([trade.decided_ms for trade in trades], np.int64),
+            np.array(rows, np.float64).reshape(-1, len(PARTS)),
+        )
+    )
 
 
 def restep_run(workspace: Workspace, run: str | None) -> RestepResult:
@@ -78,10 +117,10 @@ def refusals_of_run(
 def verify_run(workspace: Workspace, run: str | None) -> tuple[str, JournalCheck]:
     """Verify every record of a run's journal (default: the newest); return the run's name too."""
     from ares.journal.verify import verify
-    from ares.observe.run_report import run_folder
+    from ares.observe.run_report import run_folder, run_name
 
     folder = run_folder(workspace.journal_dir, run)
-    return folder.name, verify(folder)
+    return run_name(folder), verify(folder)
 
 
 def why_run(

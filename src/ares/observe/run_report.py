@@ -23,6 +23,7 @@ from ares.domain.events import (
 )
 from ares.domain.instrument import MONEY_DECIMALS
 from ares.domain.model_events import RetrainingEnded, SlotChanged
+from ares.domain.model_life import is_rehearsal
 from ares.domain.order_events import ExecutionBooked, OrderMoved, SubmitOrder
 from ares.domain.run import NO_END, RunSetup
 from ares.journal.run import JournalEntry, entries
@@ -115,6 +116,7 @@ def run_folders(journal_dir: Path) -> list[Path]:
     """Return the folders of all runs, the one last written first."""
     folders = [p.parent for p in (journal_dir / "history").glob("*/000001.journal")]
     folders += [journal_dir / name for name in ENDLESS if (journal_dir / name).is_dir()]
+    folders += [p.parent for p in (journal_dir / "rehearsal").glob("*/000001.journal")]
     return sorted(folders, key=_written_ns, reverse=True)
 
 
@@ -133,16 +135,26 @@ def newest_run(journal_dir: Path) -> Path:
 
 
 def run_folder(journal_dir: Path, name: str | None) -> Path:
-    """Return the folder of a run by its name (``history/x``, ``x``, ``paper``), or the newest."""
+    """Return the folder of a run by its name (``history/x``, ``x``, ``paper``, ``rehearsal/x``), or
+    the newest.
+    """
     if name is None:
         return newest_run(journal_dir)
-    if name in ENDLESS and (journal_dir / name).is_dir():
+    if (name in ENDLESS or is_rehearsal(name)) and (journal_dir / name).is_dir():
         return journal_dir / name
     folder = journal_dir / "history" / name.removeprefix("history/")
     if not folder.is_dir():
         known = sorted(p.name for p in (journal_dir / "history").glob("*") if p.is_dir())
+        known += [run for run in ENDLESS if (journal_dir / run).is_dir()]
+        known += sorted(run_name(p) for p in (journal_dir / "rehearsal").glob("*") if p.is_dir())
         raise UserError(f"no run '{name}'; runs here: {', '.join(known) or 'none'}")
     return folder
+
+
+def run_name(folder: Path) -> str:
+    """Return the name by which a run is found again; of history runs without ``history/``."""
+    is_of_rehearsal = folder.parent.name == "rehearsal"
+    return f"rehearsal/{folder.name}" if is_of_rehearsal else folder.name
 
 
 def report_run(folder: Path) -> RunReport:

@@ -13,6 +13,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from tests.no_gap import assert_no_gap
 
 from ares.core.initial_state import new_state
 from ares.core.models import Scorer
@@ -184,6 +185,7 @@ def test_three_ways_one_run(seed: int, width: int, rules: Rules, in_pieces: bool
         assert (stepped.mismatches, stepped.first) == (0, None)
         certified = certify(folder, case.models)
         assert (certified.mismatches, certified.first) == (0, None)
+        assert_no_gap(folder)
         if not in_pieces:
             alone = Path(place) / "alone"
             run_history(case.plan, case.models, alone, None, RunOptions(10**9, stretch_instants=0))

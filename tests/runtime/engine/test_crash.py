@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 from sqlalchemy import Engine
+from tests.no_gap import assert_no_gap
 
 from ares.domain.events import BarsClosed, TradeClosed
 from ares.domain.order_events import CancelOrder, OrderEnded, OrderMoved, SubmitOrder
@@ -180,6 +181,7 @@ def test_an_interrupted_run_is_certified_as_far_as_it_came(whole: Whole, fast_di
         crashed(whole, fast_disk / "run", whole.ends[k] + 5, lag=0)
         certified = certify(fast_disk / "run", whole.world.models)
         assert (certified.mismatches, certified.first) == (0, None), k
+        assert_no_gap(fast_disk / "run")
         stepped = restep(fast_disk / "run", whole.world.models)
         assert (stepped.mismatches, stepped.first) == (0, None), k
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.no_gap import assert_no_gap
 
 from ares.core.halts import BY_CLOCK
 from ares.core.models import Models
@@ -236,6 +237,7 @@ def test_a_run_that_people_steered_is_certified_and_stepped_again(engine: Engine
     assert (certificate.mismatches, certificate.first) == (0, None)
     assert certificate.lines["decisions"][0] > 2_000
     assert certificate.lines["orders"][0] > 10
+    assert_no_gap(engine.folder, trades_min=3)
     assert restep(engine.folder, engine.world.models).mismatches == 0
     check_rules_explained(engine)
 

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from tests.no_gap import assert_no_gap
 
 from ares.adapters.simulated_venue import SimulatedVenue
 from ares.core.models import Models
@@ -153,6 +154,7 @@ def test_late_and_caught_up_bars_recompute_without_a_mismatch(
     stepped = restep(run.folder, world.models)
     assert (stepped.mismatches, stepped.events) == (0, len(journaled))
     certified = certify(run.folder, world.models)
+    assert_no_gap(run.folder)
     assert certified.first is None
     assert certified.mismatches == 0
     decisions = sum(e.decides for e in events if isinstance(e, BarsClosed))
@@ -187,6 +189,7 @@ def test_an_outage_of_two_hours_changes_no_feature(
     broken = Run(world, plan, tmp_path / "broken").all(events)
     assert series_of(broken.state) == series_of(whole.state)
     assert certify(broken.folder, world.models).mismatches == 0
+    assert_no_gap(broken.folder)
     orders = orders_by_instant(broken.folder)
     caught_up = {events[t].ts_ms for t in range(first, first + 119)}
     assert not {at for at, order in orders if at in caught_up and order.kind in ("entry", "exit")}
@@ -223,6 +226,7 @@ def test_an_exit_that_is_due_in_a_catch_up_is_sent_at_its_end(world: Any, tmp_pa
         assert {o.kind for at, o in sent if first_ms <= at < end_ms} <= {"stop"}
         at_end += [o.reason for at, o in sent if at == end_ms and o.kind == "exit"]
         assert certify(broken.folder, world.models).mismatches == 0
+        assert_no_gap(broken.folder)
     assert "timeout" in at_end
 
 
@@ -346,6 +350,7 @@ def test_a_stop_that_rests_while_bars_are_missing_fills_by_them_once_they_come(
         assert not in_hole, "nobody knows what was in a hole that stays"
         for done in (late, never):
             assert certify(done.folder, world.models).mismatches == 0
+            assert_no_gap(done.folder)
         assert restep(done.folder, world.models).mismatches == 0
     assert filled > 0
 
@@ -387,4 +392,5 @@ def test_an_exit_that_is_due_in_a_hole_is_sent_at_the_first_bar_after_it(
         assert all(kind == "stop" for at, kind in sent if at < exit_ms + 4 * MINUTE_MS)
         after_hole += (exit_ms + 4 * MINUTE_MS, "exit") in sent
         assert certify(broken.folder, world.models).mismatches == 0
+        assert_no_gap(broken.folder)
     assert after_hole > 0

@@ -161,10 +161,15 @@ class JournalColumns:
             self.rows["orders"].append((effect.instrument, effect.kind, *request, *signal))
         elif isinstance(effect, CancelOrder):
             self.rows["cancels"].append((effect.instrument,))
-        elif isinstance(effect, ModeChanged) and effect.reason != BY_CONFIDENCE:
-            return  # part of a slot change or a command, which is taken from the journal
+        elif is_given_mode(effect):
+            return
         elif type(effect) in KINDS:
             self.rows[KINDS[type(effect)]].append(fact_row(effect))
+
+
+def is_given_mode(effect: Effect) -> bool:
+    """Return whether a mode follows a slot change or a command: the journal gives both."""
+    return isinstance(effect, ModeChanged) and effect.reason != BY_CONFIDENCE
 
 
 def fact_row(effect: Effect) -> Row:

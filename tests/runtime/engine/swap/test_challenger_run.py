@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from tests.no_gap import assert_no_gap
 
 from ares.domain.events import BY_CONFIDENCE, BarsClosed, DecisionMade, ModeChanged, TradeClosed
 from ares.domain.model_events import (
@@ -95,6 +96,7 @@ def test_a_champion_whose_evidence_turns_leaves_within_the_bar(
     assert not late
     assert restep(tmp_path / "run", world.models, None, swaps.opener()).mismatches == 0
     assert certify(tmp_path / "run", world.models, None, swaps.opener()).mismatches == 0
+    assert_no_gap(tmp_path / "run")
 
 
 def modes_follow_the_transitions(folder: Path) -> list[str]:
@@ -166,3 +168,4 @@ def test_a_refit_begins_with_what_its_recipe_has_shown(
     assert 0.0 < before[0] < 1.0
     assert bool(after[2] == before[0]) == refit
     assert certify(tmp_path / "run", world.models, None, swaps.opener()).mismatches == 0
+    assert_no_gap(tmp_path / "run")
