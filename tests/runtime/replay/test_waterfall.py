@@ -95,11 +95,10 @@ def test_worse_prices_are_the_fill_part(elsewhere: Any) -> None:
 def test_late_fills_are_the_timing_part(elsewhere: Any) -> None:
     _, found = elsewhere(Habits(bars_late=1))
     both = [t for t in found.trades if all(t.lots) and t.lots[0] == t.lots[1] and not t.remark]
-    assert len(both) > 5
+    assert len(both) > 3
     for trade in both:
-        assert trade.bps.signal == 0.0
-        assert trade.bps.fee == 0.0
-        assert trade.bps.fill == 0.0
+        parts = trade.quote
+        assert (parts.signal, parts.fill, parts.fee) == (0.0, 0.0, 0.0)
     assert sum(abs(trade.bps.timing) for trade in both) / len(both) > 1.0
 
 
@@ -110,9 +109,13 @@ def test_orders_that_the_venue_rejects_are_the_signal_part(elsewhere: Any) -> No
     for trade in missed:
         assert trade.remark == "not filled: rejected"
         assert trade.quote.signal == trade.quote.gap == -trade.quote.backtest
+    # While the model holds such a trade, the next entry of the run is one that it does not make.
+    extra = [t for t in found.trades if t.lots[1] and not t.lots[0]]
+    assert len(extra) == found.total.only_live
     parts = found.total.quote
     assert (parts.timing, parts.fill, parts.fee) == (0.0, 0.0, 0.0)
-    assert parts.signal == pytest.approx(-sum(t.quote.backtest for t in missed))
+    by_trade = sum(t.quote.live for t in extra) - sum(t.quote.backtest for t in missed)
+    assert parts.signal == pytest.approx(by_trade)
 
 
 def test_a_stop_that_is_reached_in_one_only_is_the_signal_part(elsewhere: Any) -> None:

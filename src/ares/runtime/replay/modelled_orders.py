@@ -137,15 +137,16 @@ class ModelledOrders:
         """Fill within a lane's bar; a late one fills nothing that was sent after it."""
         opened, _, low, close = (int(ticks) for ticks in self._ticks[:, 0, lane])
         open_ms = event.ts_ms - self._base_ms[lane]
-        bar, volume, book = TickBar(open_ms, opened, low, close), self._volume[lane], self._state
+        bar, volume = TickBar(open_ms, opened, low, close), self._volume[lane]
+        venue = self._state.venue
         market_ms, stop_ms = self._sent_ms[lane]
-        if not int(book.venue[lane]["market_lots"]):
+        if not int(venue[lane]["market_lots"]):
             market_ms = 0
         for fill, sent_ms in ((self._fill_open, market_ms), (self._fill_range, stop_ms)):
             if event.kind == "late" and sent_ms >= event.ts_ms:
                 continue
             self._records.counts[N_FILLS] = 0
-            fill(lane, bar, volume, book.venue, self.params, self._records)
+            fill(lane, bar, volume, venue, self.params, self._records)
             if self._records.counts[N_FILLS]:
                 self._book(lane, at_ms)
 

@@ -125,21 +125,18 @@ class TradeParity:
 
     def _flows(self, executions: Sequence[Execution]) -> _Flows:
         """Return a leg's flows; what one order traded within one bar is one fill of the model."""
-        groups: dict[tuple[str, int], list[Execution]] = {}
-        first_row: dict[str, int] = {}
-        bars: dict[int, BarAt] = {}
+        groups: dict[tuple[str, BarAt], list[Execution]] = {}
+        first: dict[str, BarAt] = {}
         for e in executions:
             bar = self._bars.at(e.ts_ms) or BarAt(-1, e.price_ticks, 0)
-            bars.setdefault(bar.row, bar)
-            first_row.setdefault(e.order, bar.row)
-            groups.setdefault((e.order, bar.row), []).append(e)
+            first.setdefault(e.order, bar)
+            groups.setdefault((e.order, bar), []).append(e)
         at_market = traded = 0
-        for (order, row), group in groups.items():
-            lots = sum(e.lots for e in group)
-            ticks = bars[row].open_ticks
-            if group[0].kind == "stop" and row == first_row[order]:
+        for (order, bar), group in groups.items():
+            lots, ticks = sum(e.lots for e in group), bar.open_ticks
+            if group[0].kind == "stop" and bar == first[order]:
                 ticks = min(ticks, group[0].trigger_ticks or ticks)
-            size, volume = abs(lots), bars[row].volume_lots
+            size, volume = abs(lots), bar.volume_lots
             price = int(price_after_costs(ticks, lots > 0, size, volume, self._params))
             at_market += self._flow(price, lots, self._model_fee(price, lots))
             notional = sum(self._notional(e.price_ticks, e.lots) for e in group)
