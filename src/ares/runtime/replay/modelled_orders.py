@@ -140,7 +140,7 @@ class ModelledOrders:
         bar, volume = TickBar(open_ms, opened, low, close), self._volume[lane]
         venue = self._state.venue
         market_ms, stop_ms = self._sent_ms[lane]
-        if not int(venue[lane]["market_lots"]):
+        if not int(venue[lane]["market_lots"]) or int(venue[lane]["market_kind"]) == STOP:
             market_ms = 0
         for fill, sent_ms in ((self._fill_open, market_ms), (self._fill_range, stop_ms)):
             if event.kind == "late" and sent_ms >= event.ts_ms:

@@ -138,13 +138,21 @@ class _Accounts:
         self._slots, self._bars = SlotHistory(setup), ClosedBars()
         self._rules = dict(setup.rules)
         self._at_ms = self._now_ms = 0
+        self._pending: list[JournalEntry] = []
 
     def add(self, entry: JournalEntry) -> None:
-        """Take the next entry; one that a crash cut off has no effects."""
+        """Take the next entry; one that a crash cut off has no effects.
+
+        What the venue executed counts once the bars of that time are there: the model cannot know
+        it earlier.
+        """
         event, effects = entry.event, entry.effects
         self._at_ms = max(self._at_ms, entry.at_ms)
-        self._executed.add(entry)
+        self._pending.append(entry)
         if isinstance(event, BarsClosed) and self._bars.add(entry):
+            for executed in self._pending:
+                self._executed.add(executed)
+            self._pending.clear()
             self._now_ms = max(self._now_ms, event.ts_ms)
             decided = effects[0] if effects and isinstance(effects[0], DecisionMade) else None
             self._modelled.close(event, self._at_ms, decided)
