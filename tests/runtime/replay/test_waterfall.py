@@ -14,7 +14,7 @@ from ares.domain.events import TradeClosed
 from ares.domain.order_events import ExecutionBooked
 from ares.journal.run import entries
 from ares.runtime.replay.parity import Parts
-from ares.runtime.replay.waterfall import Waterfall, waterfall
+from ares.runtime.replay.waterfall import ScopeWaterfall, TradeWaterfall, Waterfall, waterfall
 
 UNITS = 1e8
 NOTHING_PER_TRADE = 1e-6
@@ -50,6 +50,7 @@ def is_summed(parts: Parts) -> bool:
 
 
 def every_parts(found: Waterfall) -> list[Parts]:
+    rows: list[ScopeWaterfall | TradeWaterfall]
     rows = [found.total, *found.instruments, *found.trades]
     return [row.quote for row in rows] + [row.bps for row in rows if row.bps is not None]
 
