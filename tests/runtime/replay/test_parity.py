@@ -15,7 +15,7 @@ from ares.domain.timeframe import MINUTE_MS
 from ares.kernel.trade import InstrumentRules, Rules, trade_params
 from ares.runtime.engine.bar_panel import BarPanel
 from ares.runtime.replay.parity import TradeParity
-from ares.runtime.replay.trade_path import Execution, InstrumentBars, TradePath
+from ares.runtime.replay.trade_path import InstrumentBars, TradeExecution, TradePath
 
 N_BARS = 40
 SPEC = InstrumentSpec(Instrument("kraken", "BTC/USD"), 2, 3)
@@ -55,11 +55,11 @@ def paths(draw: Any) -> TradePath:
     return path
 
 
-def execution(draw: Any, lots: int, kind: str, reason: str, order: str) -> Execution:
+def execution(draw: Any, lots: int, kind: str, reason: str, order: str) -> TradeExecution:
     ts_ms = draw(st.integers(-MINUTE_MS, (N_BARS + 3) * MINUTE_MS))
     price, fee = draw(st.integers(1, 30_000)), draw(st.integers(-(10**8), 10**9))
     trigger = draw(st.integers(0, 12_000)) if kind == "stop" else 0
-    return Execution(ts_ms, lots, price, fee, kind, reason, order, 0, trigger)
+    return TradeExecution(ts_ms, lots, price, fee, kind, reason, order, 0, trigger)
 
 
 @given(paths(), paths())
@@ -96,9 +96,9 @@ def model_trade(minute: int = 3, exit_minute: int = 9) -> TradePath:
     )
 
 
-def filled(minute: int, lots: int, price: int, kind: str, reason: str) -> Execution:
+def filled(minute: int, lots: int, price: int, kind: str, reason: str) -> TradeExecution:
     """Return an execution with the model's fee: 10 bps of lots x ticks x 1e3 units."""
-    return Execution(minute * MINUTE_MS, lots, price, abs(lots) * price, kind, reason, kind)
+    return TradeExecution(minute * MINUTE_MS, lots, price, abs(lots) * price, kind, reason, kind)
 
 
 def test_the_same_trade_has_no_gap() -> None:
@@ -130,7 +130,7 @@ def model_result(path: TradePath) -> float:
     return PARITY.units(path, TradePath()).backtest
 
 
-def half_of(e: Execution) -> Execution:
+def half_of(e: TradeExecution) -> TradeExecution:
     """Return half an execution, at its price and rate."""
     return replace(e, lots=e.lots // 2, fee_units=e.fee_units // 2)
 

@@ -65,7 +65,9 @@ def test_a_run_by_the_fill_model_has_no_gap_at_all(done: Any) -> None:
     assert not any(trade.remark for trade in found.trades if trade.notional_quote)
 
 
-def test_executions_in_parts_at_the_models_price_leave_no_gap_worth_naming(elsewhere: Any) -> None:
+def test_executions_in_parts_at_the_models_price_leave_a_gap_of_rounding_alone(
+    elsewhere: Any,
+) -> None:
     _, found = elsewhere(Habits(parts=5))
     assert abs(found.total.bps.gap) < 0.001
     assert found.total.both > 20

@@ -14,7 +14,7 @@ from ares.domain.order_events import (
 )
 from ares.domain.run import RunSetup
 from ares.journal.run import JournalEntry
-from ares.runtime.replay.trade_path import Execution, TradePath
+from ares.runtime.replay.trade_path import TradeExecution, TradePath
 
 
 @dataclass(slots=True)
@@ -81,7 +81,7 @@ class ExecutedOrders:
         # A venue's report may carry no time, or one that lies before the order or after now.
         ts_ms = max(sent_ms, min(fact.ts_ms or at_ms, at_ms or fact.ts_ms))
         self._trade[lane].executions.append(
-            Execution(
+            TradeExecution(
                 ts_ms, fact.lots, fact.price_ticks, fact.fee_units, kind, reason, fact.client_id,
                 sent_ms, self._triggers.get(fact.client_id, 0),
             )

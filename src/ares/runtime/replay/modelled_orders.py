@@ -33,7 +33,7 @@ from ares.kernel.trade.layout import (
     STOP,
 )
 from ares.kernel.trade.scan import log_room
-from ares.runtime.replay.trade_path import Execution, TradePath
+from ares.runtime.replay.trade_path import TradeExecution, TradePath
 
 
 class ModelledOrders:
@@ -159,7 +159,7 @@ class ModelledOrders:
         reason = REASON_NAMES[int(book["exit_reason"])] if kind == EXIT else KIND_NAMES[kind]
         if lots:
             head = (int(row["ts_ms"]), lots, int(row["price_ticks"]), int(row["fee_units"]))
-            trade.executions.append(Execution(*head, KIND_NAMES[kind], reason))
+            trade.executions.append(TradeExecution(*head, KIND_NAMES[kind], reason))
         self._apply(lane, self._state, self.params, self._records)
         self._rest_wanted_stop(lane, at_ms)
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, fields
 from ares.kernel.trade import TradeParams
 from ares.kernel.trade.fill import price_after_costs
 from ares.kernel.trade.money import fee_units, notional_units
-from ares.runtime.replay.trade_path import BarAt, Execution, InstrumentBars, TradePath
+from ares.runtime.replay.trade_path import BarAt, InstrumentBars, TradeExecution, TradePath
 
 PARTS = ("signal", "timing", "fill", "fee")
 
@@ -109,7 +109,7 @@ class TradeParity:
     def _result(self, path: TradePath) -> int:
         return self._paid(path.executions) + self._value(path) - path.gas_units
 
-    def _paid(self, executions: Iterable[Execution]) -> int:
+    def _paid(self, executions: Iterable[TradeExecution]) -> int:
         return sum(self._flow(e.price_ticks, e.lots, e.fee_units) for e in executions)
 
     def _value(self, path: TradePath) -> int:
@@ -123,9 +123,9 @@ class TradeParity:
         units = int(notional_units(price_ticks, abs(lots), *self._grid))
         return units if lots > 0 else -units
 
-    def _flows(self, executions: Sequence[Execution]) -> _Flows:
+    def _flows(self, executions: Sequence[TradeExecution]) -> _Flows:
         """Return a leg's flows; what one order traded within one bar is one fill of the model."""
-        groups: dict[tuple[str, BarAt], list[Execution]] = {}
+        groups: dict[tuple[str, BarAt], list[TradeExecution]] = {}
         first: dict[str, BarAt] = {}
         for e in executions:
             bar = self._bars.at(e.ts_ms) or BarAt(-1, e.price_ticks, 0)

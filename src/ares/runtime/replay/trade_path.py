@@ -14,7 +14,7 @@ OPEN = "open"
 
 
 @dataclass(frozen=True, slots=True)
-class Execution:
+class TradeExecution:
     """Lots that were traded at one price; signed, positive buys.
 
     reason   : of an exit, why; of the others, their kind.
@@ -38,16 +38,16 @@ class Execution:
 class TradePath:
     """A trade: what its entry order bought, and what was sold of it; gas counts as a fee."""
 
-    executions: list[Execution] = field(default_factory=list)
+    executions: list[TradeExecution] = field(default_factory=list)
     gas_units: int = 0
 
     @property
-    def entries(self) -> list[Execution]:
+    def entries(self) -> list[TradeExecution]:
         """Return what was bought."""
         return [e for e in self.executions if e.lots > 0]
 
     @property
-    def exits(self) -> list[Execution]:
+    def exits(self) -> list[TradeExecution]:
         """Return what was sold."""
         return [e for e in self.executions if e.lots < 0]
 
