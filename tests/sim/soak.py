@@ -76,6 +76,7 @@ def _run_batch(
                     "seed": seed,
                     "events": n_events,
                     "finding": str(found),
+                    "faults": [] if failure is None else list(failure.faults),
                     "least": None if least is None else list(least.faults),
                 }
             )

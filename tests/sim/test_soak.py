@@ -54,6 +54,7 @@ def test_a_broken_promise_is_kept_with_the_faults_it_needs(monkeypatch: pytest.M
     assert first <= failure["seed"] < first + 5
     assert "unknown order" in failure["finding"]
     assert "unknown_order" in [name for _, name in failure["least"]]
+    assert set(failure["least"]) < set(failure["faults"])
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -51,6 +53,7 @@ class Engine:
     def __init__(self, world: Any, plan: RunPlan, folder: Path) -> None:
         self.world, self.plan, self.folder = world, plan, folder
         self.wrong_ms = 0
+        self.said: list[str] = []
 
     def start(
         self,
@@ -79,7 +82,8 @@ class Engine:
             lambda: passed_ms[0] * 1_000_000,
             lambda: (start_ms + passed_ms[0] + self.wrong_ms) * 1_000_000,
         )
-        run = paper_engine(self.folder, recovered, models, swap, clock, 10**9, options=options)
+        parts = (self.folder, recovered, models, swap, clock)
+        run = paper_engine(*parts, 10**9, options=options, say=self.said.append)
         begin = start_event(recovered, is_new, code_hashes(), "ab" * 8, clock.refused_ms)
 
         async def feed() -> None:
@@ -122,8 +126,32 @@ def test_a_stopped_engine_goes_on_with_the_same_story(
     assert world.story(engine.folder) == world.story(done.folder)
 
 
-class Killed(BaseException):
-    """The process ends here."""
+@pytest.mark.parametrize("is_damaged", [False, True])
+def test_what_a_start_did_not_read_is_verified_beside_it(
+    engine: Engine, done: Any, world: Any, is_damaged: bool
+) -> None:
+    engine.start(lambda run, t: run.stop("a person") if t == 200 else None)
+    path = engine.folder / "000001.journal"
+    raw = bytearray(path.read_bytes())
+    raw[5_000] ^= 4 * is_damaged
+    path.write_bytes(raw)
+
+    def wait(_run: LiveRun, t: int) -> None:
+        until_s = time.monotonic() + 60.0
+        while t == 300 and threading_names("journal-check") and time.monotonic() < until_s:
+            time.sleep(0.01)
+
+    engine.start(wait)
+    lines = [line for line in engine.said if "is damaged at byte" in line]
+    assert len(lines) == is_damaged
+    assert all("the engine goes on" in line and "\n" not in line for line in lines)
+    if not is_damaged:
+        assert world.story(engine.folder) == world.story(done.folder)
+
+
+def threading_names(name: str) -> list[str]:
+    """Return the threads of this name that run."""
+    return [thread.name for thread in threading.enumerate() if thread.name == name]
 
 
 def test_a_killed_engine_goes_on_from_its_journal(engine: Engine, done: Any, world: Any) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.core.conftest import TwoInstruments
+
 from ares.core.models import Models
 from ares.core.snapshot import snapshot
 from ares.domain.events import Command, Event
@@ -26,7 +28,7 @@ from ares.runtime.engine.code_version import code_hashes
 from ares.runtime.engine.hot_swap import HotSwap
 from ares.runtime.engine.live_run import start_event
 from ares.runtime.engine.plan import RunPlan
-from ares.runtime.engine.recovery import Recovery
+from ares.runtime.engine.recovery import RecoveredRun, Recovery
 from ares.runtime.engine.serving import ServedModels
 from ares.runtime.engine.venue_engine import venue_engine
 
@@ -112,3 +114,46 @@ def test_orders_are_sent_once_they_are_on_the_disk_and_what_is_held_has_its_stop
         stopped[stop.instrument % n] -= stop.lots
     assert stopped == venue.lots
     assert not state.differences
+
+
+def test_reports_that_wait_together_are_made_durable_once(tmp_path: Path) -> None:
+    """The venue ends both stops at the same moment: both are sent again after one sync."""
+    two = TwoInstruments()
+    stops = [two.hold(lane) for lane in range(2)]
+    sent: list[Command] = []
+    synced: list[int] = []
+
+    class Venue:
+        def send(self, command: Command) -> None:
+            sent.append(command)
+
+    async def run() -> None:
+        serving = ServedModels({})
+        models, swap = Models(serving.scorers), HotSwap(serving, lambda _: {})
+        clock = RunningClock.after(0, lambda: 0, lambda: two.at_ms * 1_000_000)
+        engine = venue_engine(
+            tmp_path, RecoveredRun(two.state), models, swap, clock, Venue(), 10**9
+        )
+        on_disk = engine._make_durable
+
+        async def counted(seq: int) -> None:
+            synced.append(seq)
+            assert not sent
+            await on_disk(seq)
+
+        engine._make_durable = counted
+        for stop in stops:
+            engine.post(OrderEnded(stop, two.at_ms, "cancelled", 0))
+
+        async def until_sent() -> None:
+            while not sent:
+                await asyncio.sleep(0)
+
+        await engine.run([], [until_sent])
+
+    first = two.state.seq
+    asyncio.run(run())
+    assert [(c.kind, c.instrument, c.lots) for c in sent if isinstance(c, SubmitOrder)] == [
+        ("stop", 0, -10), ("stop", 1, -10),
+    ]  # fmt: skip
+    assert synced == [first + 2]

@@ -1,6 +1,7 @@
 """The engine in real time: recovered, then driven by what is posted to it until it is stopped.
 
-One task takes one event after the other; feeds, people, learner and timers only post. What comes
+One task takes one event after the other, reports of a venue all that wait together, so that their
+commands wait for the disk once; feeds, people, learner and timers only post. What comes
 from other threads is posted with ``post_from_thread``.
 """
 
@@ -15,8 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ares.core.reconcile import Report
 from ares.core.snapshot import snapshot
 from ares.core.state import State
+from ares.domain.errors import ExternalError
 from ares.domain.events import BarsClosed, Effect, EngineStarted, Event, RunStarted
 from ares.domain.feed_events import ClockSet
 from ares.domain.model_events import ModelPublished
@@ -30,6 +33,7 @@ from ares.domain.order_events import (
 )
 from ares.journal.run import RunJournal
 from ares.journal.snapshots import save_snapshot
+from ares.journal.verify import BackgroundCheck
 from ares.runtime.engine.bar_fills import BarFills
 from ares.runtime.engine.clocks import RunningClock
 from ares.runtime.engine.hot_swap import HotSwap
@@ -152,6 +156,7 @@ class LiveRun:
         Raises ExternalError where the journal cannot be written.
         """
         running: list[asyncio.Task[None]] = []
+        check: BackgroundCheck | None = None
         try:
             if self._recovered.unanswered is not None:
                 self._loop.finish(self._recovered.unanswered)
@@ -159,6 +164,7 @@ class LiveRun:
                 if isinstance(event, EngineStarted):
                     self._hashes = event.hashes
                 await self._process(self._swap.admitted(event, self.state))
+            check = BackgroundCheck(self._folder, self._recovered.read_from, self._checked)
             running = [asyncio.create_task(task()) for task in tasks]
             if running:
                 running[0].add_done_callback(self._feed_ended)
@@ -166,6 +172,8 @@ class LiveRun:
             await self._process(Stopping(self._clock.now_ms()))
             await self._save()
         finally:
+            if check is not None:
+                check.stop()
             for task in running:
                 task.cancel()
             failed = await asyncio.gather(*running, return_exceptions=True)
@@ -175,6 +183,15 @@ class LiveRun:
             if isinstance(error, Exception):
                 raise error
         return LiveEnd(self.state.seq - self._first_seq, self._instants, self._stopped_by)
+
+    def _checked(self, error: ExternalError | None) -> None:
+        """Say what is wrong with the part of the journal that this start did not read; called from
+        a thread. The engine goes on: its state comes from a snapshot, which is whole.
+        """
+        if error is not None:
+            line = f"{error}; the engine goes on, it was started from a snapshot"
+            with suppress(RuntimeError):
+                self._events.call_soon_threadsafe(self._say, line)
 
     def _feed_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled():
@@ -220,6 +237,10 @@ class LiveRun:
         if type(event) is BarsClosed:
             await self._fill(event)
             self._instants += 1
+        if isinstance(event, Report):  # all that wait are made durable at once
+            while self._queue and isinstance(self._queue[0], Report):
+                self._inbox.append(event)
+                event = self._queue.popleft()
         self._is_repeated = isinstance(event, CommandGiven) and event.id in self.state.answers
         await self._process(self._swap.admitted(event, self.state))
         await asyncio.sleep(0)  # the others post and send between two events
