@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -111,7 +112,7 @@ def main(words: Sequence[str] | None = None) -> int:
     counts: Counter[str] = Counter(record["counts"])
     size = max(1, BATCH_EVENTS // chosen.events)
     until_s = time.monotonic() + 60.0 * chosen.minutes
-    with ProcessPoolExecutor(chosen.workers) as pool:
+    with ProcessPoolExecutor(chosen.workers, get_context("spawn")) as pool:
         while record["next"] < chosen.seeds and time.monotonic() < until_s:
             first = record["next"]
             until = min(chosen.seeds, first + size * chosen.workers)
