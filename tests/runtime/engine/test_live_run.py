@@ -53,7 +53,7 @@ class Engine:
     def __init__(self, world: Any, plan: RunPlan, folder: Path) -> None:
         self.world, self.plan, self.folder = world, plan, folder
         self.wrong_ms = 0
-        self.said: list[str] = []
+        self.lines: list[str] = []
 
     def start(
         self,
@@ -83,7 +83,7 @@ class Engine:
             lambda: (start_ms + passed_ms[0] + self.wrong_ms) * 1_000_000,
         )
         parts = (self.folder, recovered, models, swap, clock)
-        run = paper_engine(*parts, 10**9, options=options, say=self.said.append)
+        run = paper_engine(*parts, 10**9, options=options, say=self.lines.append)
         begin = start_event(recovered, is_new, code_hashes(), "ab" * 8, clock.refused_ms)
 
         async def feed() -> None:
@@ -127,7 +127,7 @@ def test_a_stopped_engine_goes_on_with_the_same_story(
 
 
 @pytest.mark.parametrize("is_damaged", [False, True])
-def test_what_a_start_did_not_read_is_verified_beside_it(
+def test_what_a_start_did_not_read_is_verified_while_it_runs(
     engine: Engine, done: Any, world: Any, is_damaged: bool
 ) -> None:
     engine.start(lambda run, t: run.stop("a person") if t == 200 else None)
@@ -142,7 +142,7 @@ def test_what_a_start_did_not_read_is_verified_beside_it(
             time.sleep(0.01)
 
     engine.start(wait)
-    lines = [line for line in engine.said if "is damaged at byte" in line]
+    lines = [line for line in engine.lines if "is damaged at byte" in line]
     assert len(lines) == is_damaged
     assert all("the engine goes on" in line and "\n" not in line for line in lines)
     if not is_damaged:
