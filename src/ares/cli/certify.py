@@ -76,6 +76,8 @@ def _print_certificate(done: Certificate) -> None:
         print_json(done.first)
     else:
         say(f"Certified: {count(done.compared)} facts of {count(done.events)} events agree.")
+    if "fills" not in done.lines:
+        say("Executions are the venue's and were not compared; --waterfall shows what they cost.")
     for epoch in done.epochs:
         if epoch.changed:
             say(epoch.remark)
