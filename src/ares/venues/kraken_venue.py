@@ -42,10 +42,14 @@ class AccountKeys(NamedTuple):
 
 
 class KrakenPolicy(NamedTuple):
-    """How the account is reached; nothing here changes what is sent."""
+    """How the account is reached; nothing here changes what is sent.
+
+    rates : other limits than those of the account's level, see ``kraken_orders.TIERS``.
+    """
 
     requests: RequestPolicy = RequestPolicy()
     stream: PrivateStreamPolicy = PrivateStreamPolicy()
+    rates: Mapping[str, tuple[float, float]] | None = None
 
 
 class KrakenAccount:
@@ -72,7 +76,7 @@ class KrakenAccount:
         self._exchange = self._open()
         count_up(self._exchange)
         self._requests = PrivateRequests(
-            self._exchange, is_refusal, limiters(TIERS[tier]), policy.requests
+            self._exchange, is_refusal, limiters(policy.rates or TIERS[tier]), policy.requests
         )
         self._listed: Mapping[str, Any] = {}
         self._session, self._speed = 0, 1

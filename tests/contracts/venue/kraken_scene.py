@@ -56,7 +56,9 @@ class KrakenScene(Scene):
 
 
 @asynccontextmanager
-async def kraken_scene(deadline_ms: int = 0, tier: str = "") -> AsyncIterator[KrakenScene]:
+async def kraken_scene(
+    deadline_ms: int = 0, tier: str = "", policy: KrakenPolicy = QUICK
+) -> AsyncIterator[KrakenScene]:
     """Open a session with a server of its own; deadline_ms: another than the declared one."""
     traits = KRAKEN.traits
     if deadline_ms:
@@ -66,7 +68,7 @@ async def kraken_scene(deadline_ms: int = 0, tier: str = "") -> AsyncIterator[Kr
         key = served.key("engine")
         account = KrakenAccount(
             AccountKeys(key.key, key.secret), scene.now_ms, scene.lines.append, served.address,
-            policy=QUICK,
+            policy=policy,
         )  # fmt: skip
         scene.venue = await account.venue(SYMBOLS, traits, scene.post)
         running = asyncio.create_task(scene.venue.run())
