@@ -50,7 +50,9 @@ class Market(msgspec.Struct, frozen=True):
         return [made.bars[symbol] for symbol in self.symbols]
 
 
-def make_workspace(root: Path, market: Market, **settings: object) -> Workspace:
+def make_workspace(
+    root: Path, market: Market, environment: str = "paper", **settings: object
+) -> Workspace:
     """Return a workspace that has candles and forced champions; one that is ready is taken as it
     is, so that a rehearsal goes on.
 
@@ -63,7 +65,7 @@ def make_workspace(root: Path, market: Market, **settings: object) -> Workspace:
     workspace = Workspace(root)
     _store_history(workspace, market)
     run_ares(root, "train")
-    run_ares(root, "models", "promote", "--to", "paper", "--force", "--reason", "rehearsal")
+    run_ares(root, "models", "promote", "--to", environment, "--force", "--reason", "rehearsal")
     (root / READY).touch()
     return workspace
 

@@ -60,12 +60,12 @@ class Server:
 
 
 class Engine:
-    """`ares run --env paper` in a workspace; its output goes to ``logs/console.log``."""
+    """`ares run --env` in a workspace; its output goes to ``logs/console.log``."""
 
-    def __init__(self, workspace: Workspace, *words: str) -> None:
-        self._workspace = workspace
+    def __init__(self, workspace: Workspace, *words: str, environment: str = "paper") -> None:
+        self._workspace, self._environment = workspace, environment
         self._output = workspace.logs_dir / "console.log"
-        command = [sys.executable, "-m", "ares", "run", "--env", "paper", *words]
+        command = [sys.executable, "-m", "ares", "run", "--env", environment, *words]
         self.began_s = time.monotonic()
         with self._output.open("ab") as output:
             self._begin = output.tell()
@@ -91,7 +91,7 @@ class Engine:
         """Wait until its heartbeat is in the database; return the seconds since it was started."""
         database = open_database(self._workspace.db_url)
         try:
-            self.await_(lambda: _has_beat(database, self.pid), wait_s)
+            self.await_(lambda: _has_beat(database, self._environment, self.pid), wait_s)
         finally:
             database.dispose()
         return time.monotonic() - self.began_s
@@ -109,6 +109,12 @@ class Engine:
         """Return the process id of the learner or the table worker, while it runs."""
         return next((pid for pid in children(self.pid) if module in command_of(pid)), None)
 
+    def freeze(self, seconds: float) -> None:
+        """SIGSTOP for so long."""
+        self._process.send_signal(signal.SIGSTOP)
+        time.sleep(seconds)
+        self._process.send_signal(signal.SIGCONT)
+
     def kill(self) -> None:
         """SIGKILL, at once."""
         self._process.kill()
@@ -122,8 +128,8 @@ class Engine:
             raise EngineEnded(f"a stop ended with {code}: {self.output()[-3_000:]}")
 
 
-def _has_beat(database: Any, pid: int) -> bool:
-    beat = beat_of(database, "paper")
+def _has_beat(database: Any, environment: str, pid: int) -> bool:
+    beat = beat_of(database, environment)
     return beat is not None and beat.pid == pid and beat.stopped_ms is None
 
 

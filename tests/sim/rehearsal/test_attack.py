@@ -1,0 +1,27 @@
+"""Orders over a venue's own protocol, faults and kills: ledger and venue agree; see ``attack``."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from tests.sim.paper.market import Market
+from tests.sim.rehearsal.attack import Attack
+
+SMALL = Market(
+    symbols=("BTC/USDT", "ETH/USDT"), venue="kraken", days=16, history_days=15,
+    timeframes=("5m", "15m"), rows_max=2_000,
+)  # fmt: skip
+
+
+@pytest.mark.slow
+def test_after_faults_and_kills_ledger_and_venue_agree(tmp_path: Path) -> None:
+    attack = Attack(tmp_path, SMALL, speed=60.0, seed=1)
+    try:
+        for _ in range(6):
+            attack.round()
+        assert attack.settle() == []
+    finally:
+        attack.close()
+        shutil.rmtree(tmp_path, ignore_errors=True)
