@@ -154,6 +154,7 @@ def test_late_and_caught_up_bars_recompute_without_a_mismatch(
     stepped = restep(run.folder, world.models)
     assert (stepped.mismatches, stepped.events) == (0, len(journaled))
     certified = certify(run.folder, world.models)
+    assert_no_gap(run.folder)
     assert certified.first is None
     assert certified.mismatches == 0
     decisions = sum(e.decides for e in events if isinstance(e, BarsClosed))

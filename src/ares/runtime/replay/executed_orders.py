@@ -40,6 +40,7 @@ class ExecutedOrders:
         self._triggers: dict[str, int] = {}
         self._holding = [0] * n
         self._trade = [TradePath() for _ in range(n)]
+        self._begun_ms = [0] * n
         self._now_ms = 0
         self.entries: dict[str, SentEntry] = {}
         self.trades: dict[str, TradePath] = {}
@@ -77,9 +78,10 @@ class ExecutedOrders:
         reason = "settled" if order is None else order.reason if kind == "exit" else kind
         if fact.lots > 0 and not self._holding[lane]:
             self._trade[lane] = self.trades.setdefault(fact.client_id, TradePath())
+            self._begun_ms[lane] = sent_ms
         self._holding[lane] += fact.lots
-        # A venue's report may carry no time, or one that lies before the order or after now.
-        ts_ms = max(sent_ms, min(fact.ts_ms or at_ms, at_ms or fact.ts_ms))
+        # A venue's report may carry no time, or one that lies before the trade or after now.
+        ts_ms = max(self._begun_ms[lane], min(fact.ts_ms or at_ms, at_ms or fact.ts_ms))
         self._trade[lane].executions.append(
             TradeExecution(
                 ts_ms, fact.lots, fact.price_ticks, fact.fee_units, kind, reason, fact.client_id,

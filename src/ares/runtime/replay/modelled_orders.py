@@ -139,10 +139,9 @@ class ModelledOrders:
         open_ms = event.ts_ms - self._base_ms[lane]
         bar, volume = TickBar(open_ms, opened, low, close), self._volume[lane]
         venue = self._state.venue
-        market_ms, stop_ms = self._sent_ms[lane]
-        if not int(venue[lane]["market_lots"]) or int(venue[lane]["market_kind"]) == STOP:
-            market_ms = 0
-        for fill, sent_ms in ((self._fill_open, market_ms), (self._fill_range, stop_ms)):
+        has_order = venue[lane]["market_lots"] and venue[lane]["market_kind"] != STOP
+        for fill, k in ((self._fill_open, 0), (self._fill_range, 1)):
+            sent_ms = self._sent_ms[lane][k] if k or has_order else 0
             if event.kind == "late" and sent_ms >= event.ts_ms:
                 continue
             self._records.counts[N_FILLS] = 0
