@@ -59,7 +59,7 @@ def execution(draw: Any, lots: int, kind: str, reason: str, order: str) -> Trade
     ts_ms = draw(st.integers(-MINUTE_MS, (N_BARS + 3) * MINUTE_MS))
     price, fee = draw(st.integers(1, 30_000)), draw(st.integers(-(10**8), 10**9))
     trigger = draw(st.integers(0, 12_000)) if kind == "stop" else 0
-    return TradeExecution(ts_ms, lots, price, fee, kind, reason, order, 0, trigger)
+    return TradeExecution(ts_ms, lots, price, fee, kind, reason, order, trigger)
 
 
 @given(paths(), paths())

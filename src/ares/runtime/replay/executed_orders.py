@@ -85,7 +85,7 @@ class ExecutedOrders:
         self._trade[lane].executions.append(
             TradeExecution(
                 ts_ms, fact.lots, fact.price_ticks, fact.fee_units, kind, reason, fact.client_id,
-                sent_ms, self._triggers.get(fact.client_id, 0),
+                self._triggers.get(fact.client_id, 0),
             )
         )  # fmt: skip
 

@@ -19,7 +19,6 @@ class TradeExecution:
 
     reason   : of an exit, why; of the others, their kind.
     order    : client id of its order.
-    sent_ms  : the newest closing instant when the order was sent.
     trigger_ticks : of a stop.
     """
 
@@ -30,7 +29,6 @@ class TradeExecution:
     kind: str
     reason: str
     order: str = ""
-    sent_ms: int = 0
     trigger_ticks: int = 0
 
 
