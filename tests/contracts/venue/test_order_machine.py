@@ -25,7 +25,7 @@ from ares.kernel.trade import Rules
 from ares.kernel.trade.arrays import Signal
 from ares.kernel.trade.layout import ENTRY, REASON_REVERSAL, REASON_SIGNAL
 
-LOTS = 1_000_000
+LOTS, LOTS_MIN = 1_000_000, 10_000
 WAIT_S = 180.0
 FREE = QUICK._replace(rates={"rest": (10_000.0, 1.0), "trade": (10_000.0, 1.0)})
 
@@ -125,7 +125,8 @@ class Machine:
         return self.held == 0 or bool(placed.stop)
 
     def is_flat(self) -> bool:
-        return self.held == 0 and not self.state.orders
+        """Return whether nothing is held, or so little that the venue takes no order for it."""
+        return self.held < LOTS_MIN and not self.state.orders
 
 
 SEEDS = [2, pytest.param(0, marks=pytest.mark.slow), pytest.param(1, marks=pytest.mark.slow)]
@@ -150,9 +151,11 @@ def test_ledger_and_venue_agree_to_the_last_unit(seed: int) -> None:
                     machine.leave()
                 scene.served.venue.faults.clear()
                 await machine.until(machine.is_flat)
+                if machine.held:  # a rest that cannot be sold: the engine goes on trying
+                    break
             assert machine.differences == []
             _agree(machine, scene)
-            assert account.balance("BTC") == base_before
+            assert account.balance("BTC") == base_before + machine.held
             assert account.balance("USDT") - quote_before == machine.cash - cash_before
 
     asyncio.run(run())
