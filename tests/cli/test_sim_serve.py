@@ -56,6 +56,8 @@ def test_it_serves_until_ctrl_c(
     process, serving = server
     address = serving["address"]
     assert serving["symbols"] == ["BTC/USDT"]
+    assert serving["balances"] == {"USDT": "10000.00000000"}
+    assert {key["name"] for key in serving["keys"]} == {"engine", "reader", "watchdog"}
     clock = get(address + "/sim/clock")
     unixtime = get(address + "/0/public/Time")["result"]["unixtime"]
     assert serving["from_ms"] <= clock["market_ms"] <= unixtime * 1000 + 1_000
@@ -65,6 +67,10 @@ def test_it_serves_until_ctrl_c(
     assert re.search(r"2: .*latency", capsys.readouterr().out)
     assert run(["sim", "fault", "clear", "2", "--address", address]) == 0
     assert run(["sim", "fault", "clear", "x", "--address", address]) == 2
+    capsys.readouterr()
+    assert run(["sim", "account", "USDT=500", "--address", address]) == 0
+    assert capsys.readouterr().out.startswith("USDT: 10500.00000000\n0 open orders of 0")
+    assert run(["sim", "account", "USDT=-90000", "--address", address]) == 2
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=30) == 0
 
@@ -77,6 +83,8 @@ def test_it_serves_until_ctrl_c(
         (["serve", "--synthetic", "1", "--protocol", "fix"], 2, "--protocol fix: use one of"),
         (["serve", "--synthetic", "1", "--speed", "0"], 2, "--speed 0"),
         (["serve", "--synthetic", "1", "--days", "0"], 2, "--days 0"),
+        (["serve", "--synthetic", "1", "--balance", "USDT"], 2, "--balance USDT: "),
+        (["serve", "--synthetic", "1", "--tier", "vip"], 2, "--tier vip: use one of"),
         (["serve", "--synthetic", "1", "--fault", "x"], 2, "unknown: use one of"),
         (["fault", "gap"], 2, "give minutes"),
         (["fault", "list", "--address", "http://127.0.0.1:9"], 3, "no answer of `ares sim serve`"),

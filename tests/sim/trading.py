@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import itertools
 from typing import Any
 from urllib.parse import urlencode
@@ -9,37 +11,39 @@ from urllib.parse import urlencode
 import msgspec
 from tests.sim.serving import BALANCES, START_MS, made_market
 
+from ares.sim.serve.binance import Binance
+from ares.sim.serve.binance_account import binance_rules
 from ares.sim.serve.clock import MarketClock
 from ares.sim.serve.faults import ActiveFaults, Fault
+from ares.sim.serve.funds import VenueRules
 from ares.sim.serve.keys import default_keys
 from ares.sim.serve.kraken import Kraken
 from ares.sim.serve.kraken_account import kraken_rules
 from ares.sim.serve.kraken_keys import signature
 from ares.sim.serve.market import SimMarket, SymbolMarket, Trade
 from ares.sim.serve.matching import Event, Exchange
-from ares.sim.serve.orders import NewOrder, SimOrder
-from ares.sim.serve.venue import SignedRequest, SimVenue
+from ares.sim.serve.orders import Ids, LetterIds, NewOrder, NumberIds, SimOrder
+from ares.sim.serve.venue import Face, SignedRequest, SimVenue
 
 MARKET = SimMarket(made_market())
 BTC, ADA = MARKET.symbols
 COIN = 10**8
 
 
-class Scene:
+class Trading:
     """An account whose clock the test moves; ``events`` has what happened to its orders."""
 
-    def __init__(self, *, stops_hold: bool = True, tier: str = "") -> None:
+    face: Face
+
+    def __init__(self, rules: VenueRules, ids: Ids) -> None:
         self.now_s = 0.0
         self.clock = MarketClock(START_MS, 1.0, lambda: 0, lambda: self.now_s)
         self.faults = ActiveFaults(lambda: self.now_s)
-        rules = kraken_rules(stops_hold=stops_hold)
-        self.exchange = Exchange(self.clock.market_ms, BALANCES, rules, self.faults, "test")
+        self.exchange = Exchange(self.clock.market_ms, BALANCES, rules, self.faults, ids)
         self.venue = SimVenue(MARKET, self.clock, self.faults, self.exchange)
         self.keys = {key.name: key for key in default_keys(1)}
-        self.face = Kraken(self.venue, self.keys.values(), tier)
         self.events: list[Event] = []
         self.exchange.listeners.append(self.events.append)
-        self._nonces = itertools.count(1)
 
     @property
     def now_ms(self) -> int:
@@ -75,6 +79,15 @@ class Scene:
         self.events.clear()
         return kinds
 
+
+class Scene(Trading):
+    """An account that speaks Kraken's REST."""
+
+    def __init__(self, *, stops_hold: bool = True, tier: str = "") -> None:
+        super().__init__(kraken_rules()._replace(stops_hold=stops_hold), LetterIds("test"))
+        self.face: Kraken = Kraken(self.venue, self.keys.values(), tier)
+        self._nonces = itertools.count(1)
+
     def ask(self, method: str, key: str = "engine", **fields: Any) -> Any:
         """Return the answer of private REST, with its errors."""
         nonce = str(next(self._nonces))
@@ -102,3 +115,39 @@ class Scene:
         answer = self.ask(method, key, **fields)
         assert "result" not in answer
         return str(answer["error"][0])
+
+
+class BinanceScene(Trading):
+    """An account that speaks Binance's REST."""
+
+    def __init__(self) -> None:
+        super().__init__(binance_rules(), NumberIds(1_000))
+        self.face: Binance = Binance(self.venue, self.keys.values())
+
+    def signed(self, key: str = "engine", **params: Any) -> dict[str, Any]:
+        """Return the parameters with the time and the signature."""
+        timed = {"timestamp": self.now_ms, **params}
+        secret = self.keys[key].secret.encode()
+        signed = hmac.new(secret, urlencode(timed).encode(), hashlib.sha256).hexdigest()
+        return {**timed, "signature": signed}
+
+    def ask(self, request: str, key: str = "engine", **params: Any) -> tuple[int, Any]:
+        """Return status and answer of ``POST order`` and the like."""
+        method, name = request.split()
+        query = urlencode(self.signed(key, **params))
+        headers = {"X-MBX-APIKEY": self.keys[key].key}
+        requested = SignedRequest(method, f"/api/v3/{name}", {}, headers, b"", query)
+        answer = self.face.private(requested)
+        assert answer is not None
+        return answer.status, msgspec.json.decode(answer.body)
+
+    def result(self, request: str, key: str = "engine", **params: Any) -> Any:
+        """Return the answer, which is no error."""
+        status, answer = self.ask(request, key, **params)
+        assert status == 200
+        assert "code" not in answer
+        return answer
+
+    def code(self, request: str, key: str = "engine", **params: Any) -> int:
+        """Return the code of an error."""
+        return int(self.ask(request, key, **params)[1]["code"])

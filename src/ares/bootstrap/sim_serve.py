@@ -98,11 +98,10 @@ async def _serve(request: ServeRequest, ready: Callable[[Serving], None]) -> Non
     faults = ActiveFaults(clock.monotonic_s, request.seed)
     for fault in request.faults:
         faults.add(fault)
-    exchange, keys = None, []
-    if request.protocol == "kraken":
-        exchange, keys = _exchange(request, market, clock, faults), _keys(request)
+    exchange, keys = _exchange(request, market, clock, faults), _keys(request)
     venue = SimVenue(market, clock, faults, exchange)
-    face = Kraken(venue, keys, request.tier) if request.protocol == "kraken" else Binance(venue)
+    is_kraken = request.protocol == "kraken"
+    face = Kraken(venue, keys, request.tier) if is_kraken else Binance(venue, keys)
     server = MarketServer(venue, face, request.host, request.port)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -116,7 +115,7 @@ async def _serve(request: ServeRequest, ready: Callable[[Serving], None]) -> Non
                 address,
                 symbols,
                 *(market.from_ms, loaded.from_ms, market.to_ms, loaded.skipped),
-                {} if exchange is None else exchange.account.texts(),
+                exchange.account.texts(),
                 keys,
             )
         )
@@ -129,16 +128,22 @@ def _exchange(
 ) -> Exchange:
     """Return the account's orders; raise UserError where its balances make no sense."""
     from ares.sim.serve.account import parse_balances
+    from ares.sim.serve.binance_account import binance_rules
     from ares.sim.serve.kraken_account import kraken_rules
     from ares.sim.serve.matching import Exchange
+    from ares.sim.serve.orders import Ids, LetterIds, NumberIds
 
     quotes = sorted({symbol.quote for symbol in market.symbols})
     balances = parse_balances(request.balances or [f"{quote}=10000" for quote in quotes])
     known = {asset for symbol in market.symbols for asset in (symbol.base, symbol.quote)}
-    rules = kraken_rules(stops_hold=request.stops_hold)
-    salt = f"{request.seed}:{clock.wall_ms()}"
+    ids: Ids
+    if request.protocol == "kraken":
+        rules, ids = kraken_rules(), LetterIds(f"{request.seed}:{clock.wall_ms()}")
+    else:
+        rules, ids = binance_rules(), NumberIds(clock.wall_ms())
+    rules = rules._replace(stops_hold=request.stops_hold)
     everything = dict.fromkeys(sorted(known), 0) | balances
-    return Exchange(clock.market_ms, everything, rules, faults, salt)
+    return Exchange(clock.market_ms, everything, rules, faults, ids)
 
 
 def _keys(request: ServeRequest) -> list[SimKey]:

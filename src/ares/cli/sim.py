@@ -20,6 +20,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command("serve")(sim_serve.serve)
+app.command("account")(sim_serve.account)
 app.command("fault")(sim_serve.fault)
 
 

@@ -98,21 +98,16 @@ def _show(protocol: str, speed: float, serving: Serving) -> None:
             "history from": utc(serving.history_from_ms),
             "market time": f"{utc(serving.from_ms)}, x{speed:g}",
             "candles until": utc(serving.to_ms),
-            **_account_facts(serving),
+            "balances": ", ".join(f"{amount} {a}" for a, amount in serving.balances.items()),
+            "keys": ", ".join(f"{key.name} ({', '.join(key.rights)})" for key in serving.keys),
         }
     )
+    note("keys, worth nothing but here; of a workspace that rehearses, in its .env:")
+    for key in serving.keys[:1]:
+        stem = f"REHEARSAL_{protocol.upper()}"
+        say(f"{stem}_KEY={key.key}\n{stem}_SECRET={key.secret}")
+    note("the other keys: --json, or --key-file FILE")
     note(f"faults: `ares sim fault latency ms=500 --address {serving.address}`; Ctrl-C stops")
-
-
-def _account_facts(serving: Serving) -> dict[str, str]:
-    """Return the account's balances and its keys: worth nothing but on this server."""
-    if not serving.keys:
-        return {}
-    facts = {"balances": ", ".join(f"{amount} {a}" for a, amount in serving.balances.items())}
-    for key in serving.keys:
-        facts[f"key {key.name}"] = f"{key.key} ({', '.join(key.rights)})"
-        facts[f"secret {key.name}"] = key.secret
-    return facts
 
 
 def fault(
@@ -147,6 +142,35 @@ def fault(
     else:
         number = admin.add(parse_fault(f"{kind}:{','.join(values)}"))
         _print(json_, {"id": number})
+    return 0
+
+
+def account(
+    transfers: list[str] = typer.Argument(
+        None, help="ASSET=AMOUNT to deposit; negative: withdraw."
+    ),
+    address: str = typer.Option(ADDRESS, "--address", help="Of `ares sim serve`."),
+    json_: bool = JSON_OPTION,
+) -> int:
+    """Show the account of a running `ares sim serve`; USDT=500 deposits, BTC=-0.1 withdraws."""
+    from ares.sim.serve.admin import SimAdmin
+
+    admin = SimAdmin(address)
+    for transfer in transfers or []:
+        asset, equals, amount = transfer.partition("=")
+        if not equals or not asset:
+            raise UserError(f"'{transfer}' is not ASSET=AMOUNT, such as USDT=500 or BTC=-0.1")
+        admin.transfer(asset.upper(), amount)
+    facts = admin.account()
+    if json_:
+        print_json(facts)
+        return 0
+    held = facts["held"]
+    for asset, amount in facts["balances"].items():
+        say(f"{asset}: {amount}" + (f", {held[asset]} held by orders" if asset in held else ""))
+    say(
+        f"{facts['open_orders']} open orders of {facts['orders']}, {facts['executions']} executions"
+    )
     return 0
 
 

@@ -16,6 +16,7 @@ def prepare(exchange: Any, address: str | None) -> None:
     Its WebSockets go to the same host. Raises UserError where that is no address.
     """
     exchange.options["fetchMarkets"] = _spot_only(exchange.options)
+    exchange.options["fetchMargins"] = False  # of Binance, where there is a key
     exchange.has["fetchCurrencies"] = False  # needs an API key on some venues
     _refuse_text(exchange)
     if address is None:

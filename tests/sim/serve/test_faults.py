@@ -42,6 +42,22 @@ def test_it_strikes_what_it_names_and_no_more_often_than_asked() -> None:
     assert faults.clear() == 0
 
 
+def test_a_state_lasts_without_being_counted() -> None:
+    seconds = Seconds()
+    faults = ActiveFaults(seconds)
+    faults.add(Fault("cancel_only", only="BTC", after=5.0, count=1))
+    assert not faults.is_active("cancel_only")
+    seconds.now = 5.0
+    for _ in range(3):
+        assert faults.lasts("cancel_only", "BTC/USDT") is not None
+    assert faults.lasts("cancel_only", "ADA/USDT") is None
+    assert faults.is_active("cancel_only")
+    with pytest.raises(UserError, match="give ms"):
+        faults.add(Fault("request_late"))
+    with pytest.raises(UserError, match="rate"):
+        faults.add(Fault("partial_fills", rate=0.0))
+
+
 def test_chance_is_seeded() -> None:
     def strikes(seed: int) -> list[bool]:
         faults = ActiveFaults(Seconds(), seed)

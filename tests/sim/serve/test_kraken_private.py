@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from tests.sim.trading import Scene
+from tests.sim.trading import BTC, Scene
 
 from ares.sim.serve.wire import text
 
@@ -224,6 +224,26 @@ def test_look_ups_come_in_pages_of_50_the_newest_first() -> None:
     assert "count" not in scene.result("ClosedOrders", without_count="true")
 
 
+def test_taker_trades_are_one_unless_asked_otherwise() -> None:
+    scene = Scene()
+    size = BTC.book(scene.now_ms).asks[0][1]
+    order_id = added(scene, ordertype="market", volume=text(size + 10**8, 8))
+    each = {"consolidate_taker": "false"}
+    one, both = scene.result("TradesHistory"), scene.result("TradesHistory", **each)
+    assert (one["count"], both["count"]) == (1, 2)
+    (whole,), parts = one["trades"].values(), list(both["trades"].values())
+    for name in ("vol", "cost", "fee"):
+        assert float(whole[name]) == pytest.approx(sum(float(part[name]) for part in parts))
+    (first,) = one["trades"]
+    query = {"txid": order_id, "trades": "true"}
+    assert scene.result("QueryOrders", **query)[order_id]["trades"] == [first]
+    ids = scene.result("QueryOrders", **query, **each)[order_id]["trades"]
+    assert ids == list(both["trades"])[::-1]
+    assert ids[0] == first
+    assert scene.result("QueryTrades", txid=ids[1], **each)[ids[1]] == parts[0]
+    assert scene.result("QueryTrades", txid=first)[first] == whole
+
+
 def test_what_is_asked_for_must_exist() -> None:
     scene = Scene()
     assert scene.error("QueryOrders", txid="OAAAAA-AAAAA-AAAAAA") == "EOrder:Unknown order"
@@ -274,10 +294,17 @@ def test_look_ups_are_stale_and_pages_incomplete() -> None:
     assert scene.error("QueryOrders", txid=bought) == "EOrder:Unknown order"
     scene.faults.clear(number)
     assert scene.result("ClosedOrders")["count"] == 5
+    number = scene.fault("stale", only="OpenOrders")
+    scene.advance(0.1)
+    placed = added(scene)
+    assert scene.result("OpenOrders")["open"] == {}
+    assert scene.result("QueryOrders", txid=placed)[placed]["status"] == "open"
+    scene.faults.clear(number)
+    scene.result("CancelAll")
     scene.fault("incomplete", count=1)
     page = scene.result("ClosedOrders")
-    assert (len(page["closed"]), page["count"]) == (3, 5)
-    assert len(scene.result("ClosedOrders")["closed"]) == 5
+    assert (len(page["closed"]), page["count"]) == (3, 6)
+    assert len(scene.result("ClosedOrders")["closed"]) == 6
 
 
 def test_a_market_has_states() -> None:

@@ -9,7 +9,7 @@ from tests.sim.serving import BALANCES
 from tests.sim.trading import ADA, BTC, COIN, Scene
 
 from ares.sim.serve.account import rounded
-from ares.sim.serve.orders import Close, Ids, OrderRefusal, OrderRefused, cost_of
+from ares.sim.serve.orders import Close, LetterIds, NumberIds, OrderRefusal, OrderRefused, cost_of
 
 TAKER, MAKER = 4_000, 2_500
 
@@ -194,7 +194,7 @@ def test_orders_expire_and_the_dead_mans_switch_cancels_all() -> None:
     low = scene.last() - 10_000
     dated = scene.submit("buy", "limit", COIN, low, tif="GTD", expire_ms=scene.now_ms + 5_000)
     rests = scene.submit("buy", "limit", COIN, low)
-    scene.exchange.cancel_all_ms = scene.now_ms + 8_000
+    scene.exchange.cancel_all_s = scene.now_s + 8.0
     scene.advance(5.0)
     assert (dated.status, rests.status) == ("expired", "open")
     scene.advance(3.0)
@@ -258,9 +258,10 @@ def test_what_is_left_of_an_order_in_pieces_can_be_cancelled() -> None:
 
 
 def test_ids_are_of_the_venues_form_and_never_the_same() -> None:
-    ids = Ids("a")
+    ids = LetterIds("a")
     drawn = [ids.next("O") for _ in range(1_000)]
-    assert len(set(drawn) | {Ids("b").next("O")}) == 1_001
+    assert len(set(drawn) | {LetterIds("b").next("O")}) == 1_001
+    assert NumberIds(7).next("O") == "8"
     assert all(len(each) == 19 and each[6] == each[12] == "-" for each in drawn)
 
 

@@ -1,4 +1,4 @@
-"""A client of the server's own door: its clock, and its faults."""
+"""A client of the server's own door: its clock, its account and its faults."""
 
 from __future__ import annotations
 
@@ -31,6 +31,14 @@ class SimAdmin:
     def clock(self) -> dict[str, Any]:
         """Return wall_ms, market_ms, speed and what is played."""
         return self._ask("GET", "/sim/clock")
+
+    def account(self) -> dict[str, Any]:
+        """Return the account's balances, what orders hold of them, and how many orders it has."""
+        return self._ask("GET", "/sim/account")
+
+    def transfer(self, asset: str, amount: str) -> dict[str, Any]:
+        """Deposit an amount, or withdraw it where it is negative; return the balances."""
+        return self._ask("POST", "/sim/account", {"asset": asset, "amount": amount})
 
     def faults(self) -> list[dict[str, Any]]:
         """Return the faults that are active or still to come."""

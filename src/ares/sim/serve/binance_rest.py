@@ -1,7 +1,6 @@
 """Binance's public spot requests, the same for REST and for the WebSocket API.
 
-Private requests (account, orders) are answered as Binance answers a missing key: this server has no
-accounts yet, and ``BinanceRest.answer`` is where they will be told apart.
+Signed requests are in ``binance_private``; what no one knows is answered as a missing key.
 """
 
 from __future__ import annotations
@@ -25,6 +24,11 @@ INTERVALS = {
 }
 """Those that begin at multiples of their length since 1970; 1s, 3d, 1w and 1M are not served."""
 
+ORDER_TYPES = ["LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT",
+               "TAKE_PROFIT_LIMIT"]  # fmt: skip
+STATES = {"online": "TRADING", "maintenance": "HALT", "cancel_only": "BREAK", "post_only": "BREAK"}
+"""State of a market -> status of its symbol."""
+
 KLINES_MAX = 1000
 TRADES_MAX = 1000
 DEPTH_MAX = 5000
@@ -33,10 +37,16 @@ DEPTH_MAX = 5000
 class BinanceError(Exception):
     """An error as Binance numbers it."""
 
-    def __init__(self, code: int, text: str, status: int = 400) -> None:
+    def __init__(self, code: int, text: str, status: int = 400, data: Any = None) -> None:
         super().__init__(text)
         self.code = code
         self.status = status
+        self.data = data
+
+    def body(self) -> dict[str, Any]:
+        """Return what an answer has of it."""
+        found = {"code": self.code, "msg": str(self)}
+        return found if self.data is None else {**found, "data": self.data}
 
 
 class BinanceRest:
@@ -67,8 +77,7 @@ class BinanceRest:
         try:
             result = self.result(name, query)
         except BinanceError as error:
-            body = {"code": error.code, "msg": str(error)}
-            return Answer(msgspec.json.encode(body), error.status)
+            return Answer(msgspec.json.encode(error.body()), error.status)
         return Answer(msgspec.json.encode(result))
 
     def result(self, name: str, query: Mapping[str, Any]) -> Any:
@@ -118,7 +127,7 @@ class BinanceRest:
             "serverTime": self._venue.clock_ms(),
             "rateLimits": RATE_LIMITS,
             "exchangeFilters": [],
-            "symbols": [_symbol_facts(symbol) for symbol in self._symbols(query)],
+            "symbols": [_symbol_facts(s, self._venue.state_of(s)) for s in self._symbols(query)],
         }
 
     def _klines(self, query: Mapping[str, Any]) -> Any:
@@ -303,12 +312,12 @@ def _trade_row(symbol: SymbolMarket, trade: Trade) -> dict[str, Any]:
     }
 
 
-def _symbol_facts(symbol: SymbolMarket) -> dict[str, Any]:
+def _symbol_facts(symbol: SymbolMarket, state: str = "online") -> dict[str, Any]:
     step = lots_text(symbol.lot_unit)
     smallest = price_text(symbol, 1)
     return {
         "symbol": symbol_id(symbol),
-        "status": "TRADING",
+        "status": STATES[state],
         "baseAsset": symbol.base,
         "baseAssetPrecision": 8,
         "quoteAsset": symbol.quote,
@@ -316,7 +325,7 @@ def _symbol_facts(symbol: SymbolMarket) -> dict[str, Any]:
         "quoteAssetPrecision": 8,
         "baseCommissionPrecision": 8,
         "quoteCommissionPrecision": 8,
-        "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT"],
+        "orderTypes": ORDER_TYPES,
         "icebergAllowed": True,
         "ocoAllowed": True,
         "otoAllowed": True,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
+from ares.sim.serve.binance_account import SimBinanceAccount
 from ares.sim.serve.binance_rest import (
     INTERVALS,
     RATE_LIMITS,
@@ -254,9 +256,15 @@ class BinanceStreams:
 class BinanceApi:
     """One socket of the WebSocket API: requests of REST by another way."""
 
-    def __init__(self, socket: Socket, rest: BinanceRest) -> None:
+    def __init__(
+        self, socket: Socket, rest: BinanceRest, account: SimBinanceAccount | None = None
+    ) -> None:
         self._socket = socket
         self._rest = rest
+        self._account = account
+        self._stream = None
+        if account is not None:
+            self._stream = account.stream(lambda event: socket.send(to_json(event)))
 
     def opened(self) -> None:
         """Say nothing, as Binance."""
@@ -267,22 +275,47 @@ class BinanceApi:
             message = msgspec.json.decode(text, type=dict[str, Any])
         except msgspec.MsgspecError:
             message = {}
-        limits = [{**limit, "count": 2} for limit in RATE_LIMITS[:1]]
-        answer = {"id": message.get("id"), **self._answer(message), "rateLimits": limits}
-        self._socket.send(to_json(answer))
+        faults = None if self._account is None else self._account.venue.faults
+        late = faults.struck("request_late", "socket", text) if faults else None
+        if late is None:
+            self._reply(message, text)
+        else:
+            loop = asyncio.get_running_loop()
+            loop.call_later(late.ms / 1000.0, self._reply, message, text)
 
-    def _answer(self, message: dict[str, Any]) -> dict[str, Any]:
-        method, params = API_METHODS.get(str(message.get("method"))), message.get("params") or {}
+    def _reply(self, message: dict[str, Any], text: str) -> None:
+        """Do a request and answer it, unless the answer is lost."""
+        answer = self._answer(message, text)
+        if self._account and self._account.venue.faults.struck("reply_lost", "socket", text):
+            return
+        limits = [{**limit, "count": 2} for limit in RATE_LIMITS[:1]]
+        self._socket.send(to_json({"id": message.get("id"), **answer, "rateLimits": limits}))
+
+    def _answer(self, message: dict[str, Any], text: str) -> dict[str, Any]:
+        name, params = str(message.get("method")), message.get("params") or {}
         if not message:
             return _refused(BinanceError(-1135, "Invalid JSON Request"))
-        if method is None:
-            return _refused(BinanceError(-1105, "Unknown method."))
         if not isinstance(params, dict):
             return _refused(BinanceError(-1100, "Illegal characters found in parameter 'params'."))
         try:
-            return {"status": 200, "result": self._rest.result(method, params)}
+            return {"status": 200, "result": self._result(name, params, text)}
         except BinanceError as error:
             return _refused(error)
+
+    def _result(self, name: str, params: dict[str, Any], text: str) -> Any:
+        if self._account is not None and self._stream is not None:
+            if name == "userDataStream.subscribe.signature":
+                self._socket.is_private = True
+                return self._stream.subscribe(params)
+            if name == "userDataStream.unsubscribe":
+                return self._stream.unsubscribe(params)
+            private = self._account.private
+            if private.knows(name):
+                keys = self._account.keys
+                return private.result(name, "socket", text, lambda: keys.admit_params(params))
+        if name not in API_METHODS:
+            raise BinanceError(-1105, "Unknown method.")
+        return self._rest.result(API_METHODS[name], params)
 
     def trade(self, trade: Trade) -> None:
         """Send nothing."""
@@ -291,14 +324,16 @@ class BinanceApi:
         """Send nothing."""
 
     def closed(self) -> None:
-        """Nothing is left to do."""
+        """Send nothing more of the account."""
+        if self._stream is not None:
+            self._stream.closed()
 
     def second(self) -> None:
         """Send nothing."""
 
 
 def _refused(error: BinanceError) -> dict[str, Any]:
-    return {"status": error.status, "error": {"code": error.code, "msg": str(error)}}
+    return {"status": error.status, "error": error.body()}
 
 
 def streams_of(path: str, query: Mapping[str, str]) -> tuple[list[str], bool]:

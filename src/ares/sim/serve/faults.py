@@ -165,6 +165,10 @@ class ActiveFaults:
                 return active.fault
         return None
 
+    def is_active(self, kind: str) -> bool:
+        """Return whether a fault of this kind is active, for whatever it strikes."""
+        return bool(self._now(kind))
+
     def clock_error_ms(self) -> int:
         """Return by how much the venue's clock is wrong now."""
         return sum(active.fault.ms for active in self._now("wrong_clock"))

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from ares.sim.serve.account import Account, rounded
 from ares.sim.serve.market import SymbolMarket
 from ares.sim.serve.orders import SimOrder, cost_of
+from ares.sim.serve.quotes import Quotes
 from ares.sim.serve.slices import Slices
 
 MILLION = 1_000_000
@@ -31,13 +32,11 @@ class VenueRules(NamedTuple):
 class Funds:
     """The money side of the orders of an account."""
 
-    def __init__(
-        self, account: Account, rules: VenueRules, slices: Slices, now_ms: Callable[[], int]
-    ) -> None:
+    def __init__(self, account: Account, rules: VenueRules, slices: Slices, quotes: Quotes) -> None:
         self._account = account
         self._rules = rules
         self._slices = slices
-        self._now_ms = now_ms
+        self._quotes = quotes
 
     def fee(self, order: SimOrder, lots: int, cost: int, is_maker: bool) -> tuple[int, str]:
         """Return the fee and its asset: the wanted one, unless the account has too little of it."""
@@ -81,7 +80,7 @@ class Funds:
             cost = cost_of(symbol, ticks, lots)
         else:
             cost, left = 0, lots
-            for level, size in symbol.book(self._now_ms()).asks:
+            for level, size in self._quotes.book(symbol).asks:
                 cost += cost_of(symbol, level, min(left, size))
                 left -= min(left, size)
         return symbol.quote, cost + rounded(cost * self._taker_ppm(order), MILLION)

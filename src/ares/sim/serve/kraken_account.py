@@ -23,10 +23,10 @@ COST_MIN = 50_000_000
 """Half a unit of the quote currency."""
 
 
-def kraken_rules(*, stops_hold: bool = True) -> VenueRules:
+def kraken_rules() -> VenueRules:
     """Return Kraken's rules, with the fees of its first tier."""
     maker, taker = (round(tiers[0][1] * 10_000) for tiers in (FEES_MAKER, FEES))
-    return VenueRules(maker, taker, min_lots, COST_MIN, stops_hold)
+    return VenueRules(maker, taker, min_lots, COST_MIN)
 
 
 class SimKrakenAccount:
@@ -53,7 +53,7 @@ class SimKrakenAccount:
         self._faults = faults
         self.keys = KrakenKeys(keys, venue.clock.monotonic_s, is_revoked, tier)
         self.views = Views(exchange, faults)
-        trading = KrakenTrading(venue, exchange, symbol)
+        trading = KrakenTrading(venue, exchange, symbol, tier)
         self.rest = KrakenPrivate(venue, self.keys, trading, self.views, symbol)
         self.requests = KrakenRequests(trading, self.keys, faults)
 

@@ -8,7 +8,7 @@ from typing import Any
 from ares.sim.serve.keys import SimKey
 from ares.sim.serve.kraken_keys import KrakenKeys, require
 from ares.sim.serve.kraken_rest import KrakenError
-from ares.sim.serve.matching import Event, Exchange
+from ares.sim.serve.matching import Event, Exchange, Transfer
 from ares.sim.serve.orders import TRIGGERED, Execution, SimOrder
 from ares.sim.serve.wire import raw, rfc3339
 
@@ -53,6 +53,7 @@ class KrakenChannels:
             options["snapshot"] = True if legacy is None else legacy
         if not self._params:
             self._exchange.listeners.append(self._happened)
+            self._exchange.transfer_listeners.append(self._transferred)
         self._params[channel], self._owners[channel] = options, api_key
         self._sequence[channel] = 0
         extra = {"maxratecount": MAX_RATE_COUNT} if channel == "executions" else {}
@@ -87,6 +88,7 @@ class KrakenChannels:
         """Listen no more."""
         if self._happened in self._exchange.listeners:
             self._exchange.listeners.remove(self._happened)
+            self._exchange.transfer_listeners.remove(self._transferred)
 
     def _happened(self, event: Event) -> None:
         """Send what follows from an event, unless the key was revoked."""
@@ -99,6 +101,15 @@ class KrakenChannels:
                     self._data(channel, "update", [event_report(event)])
             elif event.execution is not None:
                 self._data(channel, "update", self._moves(event.order, event.execution))
+
+    def _transferred(self, transfer: Transfer) -> None:
+        """Send the ledger's entry of a deposit or withdrawal."""
+        if "balances" not in self._params or self._keys.is_revoked(self._owners["balances"]):
+            return
+        kind = "deposit" if transfer.units > 0 else "withdrawal"
+        row = self._entry(transfer.asset, transfer.units, transfer.ts_ms, kind)
+        ids = {"ledger_id": transfer.transfer_id, "ref_id": transfer.transfer_id}
+        self._data("balances", "update", [{**ids, **row, "fee": raw(0, 8)}])
 
     def _balances(self) -> list[dict[str, Any]]:
         return [
@@ -118,24 +129,30 @@ class KrakenChannels:
             order.symbol.base: sign * execution.lots,
             order.symbol.quote: -sign * execution.cost,
         }
+        ids = {"ledger_id": f"L{execution.exec_id[1:]}", "ref_id": execution.exec_id}
         return [
             {
-                "ledger_id": f"L{execution.exec_id[1:]}",
-                "ref_id": execution.exec_id,
-                "timestamp": rfc3339(execution.ts_ms),
-                "type": "trade",
-                "subtype": "",
-                "asset": asset,
-                "asset_class": "currency",
-                "category": "trade",
-                "wallet_type": "spot",
-                "wallet_id": "main",
-                "amount": raw(amount, 8),
+                **ids,
+                **self._entry(asset, amount, execution.ts_ms, "trade"),
                 "fee": raw(execution.fee if asset == execution.fee_asset else 0, 8),
-                "balance": raw(self._exchange.account.balance(asset), 8),
             }
             for asset, amount in amounts.items()
         ]
+
+    def _entry(self, asset: str, amount: int, ts_ms: int, kind: str) -> dict[str, Any]:
+        """Return what every entry of the ledger has."""
+        return {
+            "timestamp": rfc3339(ts_ms),
+            "type": kind,
+            "subtype": "",
+            "asset": asset,
+            "asset_class": "currency",
+            "category": kind,
+            "wallet_type": "spot",
+            "wallet_id": "main",
+            "amount": raw(amount, 8),
+            "balance": raw(self._exchange.account.balance(asset), 8),
+        }
 
     def _data(self, channel: str, kind: str, rows: list[dict[str, Any]]) -> None:
         self._sequence[channel] += 1

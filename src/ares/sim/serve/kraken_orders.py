@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from ares.sim.serve.account import UNIT, rounded, units_of
+from ares.sim.serve.kraken_consolidated import consolidated
 from ares.sim.serve.kraken_pairs import altname, asset_id
 from ares.sim.serve.kraken_rest import KrakenError
 from ares.sim.serve.market import SymbolMarket
@@ -149,8 +150,8 @@ def order_text(order: SimOrder) -> str:
     return f"{side} {text(order.lots, 8)} {_pair(order.symbol)} @ {_price_text(order)}"
 
 
-def order_facts(order: SimOrder, *, trades: bool = False) -> dict[str, Any]:
-    """Return an order as REST lists it."""
+def order_facts(order: SimOrder, *, trades: bool = False, whole: bool = True) -> dict[str, Any]:
+    """Return an order as REST lists it; ``whole``: taker trades are one."""
     requested, symbol = order.requested, order.symbol
     first = order.stop_ticks if requested.order_type in TRIGGERED else order.limit_ticks
     second = order.limit_ticks if requested.order_type in TRIGGERED else 0
@@ -189,7 +190,9 @@ def order_facts(order: SimOrder, *, trades: bool = False) -> dict[str, Any]:
     if not order.is_open:
         facts |= {"closetm": order.closed_ms / 1000, "reason": order.reason or None}
     if trades:
-        facts["trades"] = [execution.exec_id for execution in order.executions]
+        rows = [(order, execution) for execution in order.executions]
+        shown = consolidated(rows) if whole else rows
+        facts["trades"] = [execution.exec_id for _, execution in shown]
     return facts
 
 

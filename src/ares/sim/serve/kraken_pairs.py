@@ -52,7 +52,7 @@ def asset_facts(asset: str) -> dict[str, Any]:
     }
 
 
-def pair_facts(symbol: SymbolMarket) -> dict[str, Any]:
+def pair_facts(symbol: SymbolMarket, status: str = "online") -> dict[str, Any]:
     """Return a pair as REST lists it."""
     return {
         "altname": altname(symbol.base) + altname(symbol.quote),
@@ -76,7 +76,7 @@ def pair_facts(symbol: SymbolMarket) -> dict[str, Any]:
         "ordermin": text(min_lots(symbol), 8),
         "costmin": "0.5",
         "tick_size": text(1, symbol.price_decimals),
-        "status": "online",
+        "status": status,
     }
 
 

@@ -9,6 +9,7 @@ import msgspec
 
 from ares.sim.serve.account import rounded
 from ares.sim.serve.keys import SimKey
+from ares.sim.serve.kraken_consolidated import Row, consolidated
 from ares.sim.serve.kraken_keys import KrakenKeys, require
 from ares.sim.serve.kraken_orders import is_true, money_text, order_facts, trade_facts
 from ares.sim.serve.kraken_pairs import FEES, FEES_MAKER, altname, asset_id, pair_id
@@ -41,6 +42,7 @@ class KrakenPrivate:
         self._keys = keys
         self._views = views
         self._symbol = symbol
+        self._kept_key, self._kept = (0, 0), list[Row]()
         self._reads: dict[str, Callable[[Fields, View], Any]] = {
             "Balance": self._balance,
             "BalanceEx": self._balance_ex,
@@ -54,6 +56,7 @@ class KrakenPrivate:
         }
         self._changes: dict[str, tuple[tuple[str, ...], Callable[[Fields], Any]]] = {
             "AddOrder": (("trade",), trading.add),
+            "AddOrderBatch": (("trade",), trading.add_batch),
             "AmendOrder": (("trade", "cancel"), trading.amend),
             "EditOrder": (("trade",), trading.edit),
             "CancelOrder": (("cancel", "trade"), trading.cancel),
@@ -148,50 +151,52 @@ class KrakenPrivate:
 
     def _open(self, fields: Fields, view: View) -> Any:
         orders = [o for o in reversed(view.orders) if o.is_open and _matches(o, fields)]
-        trades = is_true(fields.get("trades"))
-        rows = {order.order_id: order_facts(order, trades=trades) for order in orders}
+        rows = {order.order_id: _facts(order, fields) for order in orders}
         return {"open": dict(self._page(rows))}
 
     def _closed(self, fields: Fields, view: View) -> Any:
         """Return 50 closed orders, the newest first; ``count`` is of all that match."""
-        by = str(fields.get("closetime") or "both")
-        orders = [
-            order
-            for order in view.orders
-            if not order.is_open and _matches(order, fields) and _closed_within(order, fields, by)
-        ]
-        orders.sort(key=lambda order: (order.closed_ms, order.order_id), reverse=True)
-        trades = is_true(fields.get("trades"))
-        rows = {o.order_id: order_facts(o, trades=trades) for o in _cut(orders, fields)}
+        orders = view.closed[::-1]
+        if any(fields.get(name) for name in ("cl_ord_id", "userref", "start", "end")):
+            by = str(fields.get("closetime") or "both")
+            orders = [o for o in orders if _matches(o, fields) and _closed_within(o, fields, by)]
+        rows = {o.order_id: _facts(o, fields) for o in _cut(orders, fields)}
         found: dict[str, Any] = {"closed": dict(self._page(rows))}
         return found if is_true(fields.get("without_count")) else {**found, "count": len(orders)}
 
     def _orders(self, fields: Fields, view: View) -> Any:
         by_id = {order.order_id: order for order in view.orders}
-        trades = is_true(fields.get("trades"))
         found = {}
         for order_id in _ids(fields):
             if order_id not in by_id:
                 raise KrakenError("EOrder:Unknown order")
             if _matches(by_id[order_id], fields):
-                found[order_id] = order_facts(by_id[order_id], trades=trades)
+                found[order_id] = _facts(by_id[order_id], fields)
         return found
 
     def _trades(self, fields: Fields, view: View) -> Any:
         """Return 50 executions, the newest first; ``count`` is of all that match."""
         low_ms, high_ms = _window(fields)
-        rows = [
-            (order, execution)
-            for order, execution in reversed(view.executions)
-            if low_ms < execution.ts_ms <= high_ms
-        ]
+        rows = self._executions(fields, view)[::-1]
+        if fields.get("start") or fields.get("end"):
+            rows = [row for row in rows if low_ms < row[1].ts_ms <= high_ms]
         page = {e.exec_id: trade_facts(o, e) for o, e in _cut(rows, fields)}
         found: dict[str, Any] = {"trades": dict(self._page(page))}
         return found if is_true(fields.get("without_count")) else {**found, "count": len(rows)}
 
+    def _executions(self, fields: Fields, view: View) -> list[Row]:
+        """Return the executions, one by one or consolidated (kept until there is another)."""
+        if not _is_whole(fields):
+            return view.executions
+        key = (id(view.executions), len(view.executions))
+        if key != self._kept_key:
+            self._kept_key, self._kept = key, consolidated(view.executions)
+        return self._kept
+
     def _query_trades(self, fields: Fields, view: View) -> Any:
-        by_id = {execution.exec_id: (order, execution) for order, execution in view.executions}
-        wanted = _ids(fields)
+        one_by_one = {e.exec_id: (order, e) for order, e in view.executions}
+        whole = {e.exec_id: (order, e) for order, e in self._executions({}, view)}
+        by_id, wanted = one_by_one | (whole if _is_whole(fields) else {}), _ids(fields)
         if any(each not in by_id for each in wanted):
             raise KrakenError("EQuery:Unknown trade")
         return {each: trade_facts(*by_id[each]) for each in wanted}
@@ -225,6 +230,16 @@ class KrakenPrivate:
         if len(items) > 1 and self._venue.faults.struck("incomplete", "rest"):
             return items[::2]
         return items
+
+
+def _facts(order: SimOrder, fields: Fields) -> dict[str, Any]:
+    trades = is_true(fields.get("trades"))
+    return order_facts(order, trades=trades, whole=_is_whole(fields))
+
+
+def _is_whole(fields: Fields) -> bool:
+    """Return whether taker trades are shown as one, as they are unless asked otherwise."""
+    return is_true(fields.get("consolidate_taker") or "true")
 
 
 def _matches(order: SimOrder, fields: Fields) -> bool:

@@ -13,6 +13,7 @@ from ares.sim.serve.kraken_trading import KrakenTrading
 Params = Mapping[str, Any]
 RIGHTS = {
     "add_order": ("trade",),
+    "batch_add": ("trade",),
     "amend_order": ("trade", "cancel"),
     "edit_order": ("trade",),
     "cancel_order": ("trade", "cancel"),
@@ -32,6 +33,7 @@ class KrakenRequests:
         self._faults = faults
         self._methods: dict[str, Callable[[Params], list[dict[str, Any]]]] = {
             "add_order": self._add,
+            "batch_add": self._add_batch,
             "amend_order": self._amend,
             "edit_order": self._edit,
             "cancel_order": self._cancel,
@@ -61,6 +63,14 @@ class KrakenRequests:
         answer = self._trading.add(fields_of(params))
         ids = {"order_id": answer["txid"][0]} if "txid" in answer else {}
         return [ids | _repeated(params)]
+
+    def _add_batch(self, params: Params) -> list[dict[str, Any]]:
+        """Return one answer with the id, or the error, of each order."""
+        orders = [fields_of(order) for order in params.get("orders") or []]
+        shared = {name: params.get(name) for name in ("deadline", "validate")}
+        fields = {**shared, "pair": params.get("symbol"), "orders": orders}
+        answers = self._trading.add_batch(fields)["orders"]
+        return [{"orders": [{"order_id": a["txid"]} if "txid" in a else a for a in answers]}]
 
     def _amend(self, params: Params) -> list[dict[str, Any]]:
         order = self._trading.found(params)

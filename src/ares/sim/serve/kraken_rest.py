@@ -78,7 +78,7 @@ class KrakenRest:
 
     def _status(self, _query: Mapping[str, str]) -> Any:
         moment = datetime.fromtimestamp(self._venue.clock_ms() // 1000, UTC)
-        return {"status": "online", "timestamp": f"{moment:%Y-%m-%dT%H:%M:%SZ}"}
+        return {"status": self._venue.system_status(), "timestamp": f"{moment:%Y-%m-%dT%H:%M:%SZ}"}
 
     def _assets(self, query: Mapping[str, str]) -> Any:
         wanted = set(filter(None, query.get("asset", "").split(",")))
@@ -95,9 +95,12 @@ class KrakenRest:
         """Return the pairs; one asked for with a slash is listed under the name it was given."""
         names = list(filter(None, query.get("pair", "").split(",")))
         if not names:
-            return {pair_id(s): pair_facts(s) for s in self._venue.market.symbols}
+            return {pair_id(s): self._pair_facts(s) for s in self._venue.market.symbols}
         symbols = [(name, self.symbol(name)) for name in names]
-        return {(n if "/" in n else pair_id(s)): pair_facts(s) for n, s in symbols}
+        return {(n if "/" in n else pair_id(s)): self._pair_facts(s) for n, s in symbols}
+
+    def _pair_facts(self, symbol: SymbolMarket) -> dict[str, Any]:
+        return pair_facts(symbol, self._venue.state_of(symbol))
 
     def _ticker(self, query: Mapping[str, str]) -> Any:
         names = list(filter(None, query.get("pair", "").split(",")))

@@ -47,15 +47,18 @@ class KrakenSession:
         self._instrument = False
         self._quiet = False
         self._is_private = False
+        self._status = "online"
+        self._states = dict.fromkeys(self._symbols, "online")
         self._account = account
         self._private = None if account is None else account.channels(self._send)
 
     def opened(self) -> None:
         """Send the status of the venue."""
+        self._status = self._venue.system_status()
         data = {
             "api_version": "v2",
             "connection_id": 6_000_000_000_000_000_000 + self._number,
-            "system": "online",
+            "system": self._status,
             "version": "2.0.10",
         }
         self._send({"channel": "status", "type": "update", "data": [data]})
@@ -100,11 +103,22 @@ class KrakenSession:
         """Send nothing: Kraken's candles are updated by trades alone."""
 
     def second(self) -> None:
-        """Send a heartbeat where a subscribed socket has been silent for a second."""
+        """Send what changed of the venue and its markets; after a silent second, a heartbeat."""
+        if self._status != self._venue.system_status():
+            self.opened()
+        self._send_states()
         subscribed = self._instrument or any(self._channels.values()) or self._is_private
         if self._quiet and subscribed:
             self._send({"channel": "heartbeat"})
         self._quiet = True
+
+    def _send_states(self) -> None:
+        """Send the pairs whose state is another than the one that was sent."""
+        symbols = self._venue.market.symbols
+        changed = [s for s in symbols if self._states.get(s.symbol) != self._venue.state_of(s)]
+        if self._instrument and changed:
+            self._data("instrument", "update", _instruments(self._venue, changed))
+        self._states = {s.symbol: self._venue.state_of(s) for s in symbols}
 
     def closed(self) -> None:
         """Listen to the account no more."""
@@ -162,8 +176,9 @@ class KrakenSession:
             self._instrument = method == "subscribe"
             result = {"channel": channel, "snapshot": params.get("snapshot", True)}
             self._answer({**head, "result": result, "success": True}, time_in)
+            symbols = self._venue.market.symbols
             if self._instrument and result["snapshot"]:
-                self._data("instrument", "snapshot", _instruments(self._venue.market.symbols))
+                self._data("instrument", "snapshot", _instruments(self._venue, symbols))
             return
         if channel in PRIVATE:
             self._change_private(method, str(channel), params, head, time_in)
@@ -347,7 +362,7 @@ def _ticker(symbol: SymbolMarket, now_ms: int) -> dict[str, Any]:
     }
 
 
-def _instruments(symbols: list[SymbolMarket]) -> dict[str, Any]:
+def _instruments(venue: SimVenue, symbols: list[SymbolMarket]) -> dict[str, Any]:
     names = sorted({name for symbol in symbols for name in (symbol.base, symbol.quote)})
     assets = [
         {
@@ -364,7 +379,7 @@ def _instruments(symbols: list[SymbolMarket]) -> dict[str, Any]:
             "symbol": symbol.symbol,
             "base": symbol.base,
             "quote": symbol.quote,
-            "status": "online",
+            "status": venue.state_of(symbol),
             "qty_precision": LOT_DECIMALS,
             "qty_increment": raw(1, LOT_DECIMALS),
             "price_precision": symbol.price_decimals,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ares.sim.serve.kraken_limits import EngineLimits
 from ares.sim.serve.kraken_orders import (
     close_text,
     is_true,
@@ -24,6 +25,7 @@ from ares.sim.serve.wire import rfc3339, text
 
 USER = "User requested"
 TIMEOUT_S_MAX = 86_400
+BATCH_MIN, BATCH_MAX = 2, 15
 
 Fields = Mapping[str, Any]
 
@@ -32,14 +34,20 @@ class KrakenTrading:
     """Adds, amends and cancels orders; every method raises KrakenError.
 
     symbol : returns the symbol of a name.
+    tier   : of the matching engine's limits; empty: there are none.
     """
 
     def __init__(
-        self, venue: SimVenue, exchange: Exchange, symbol: Callable[[str], SymbolMarket]
+        self,
+        venue: SimVenue,
+        exchange: Exchange,
+        symbol: Callable[[str], SymbolMarket],
+        tier: str = "",
     ) -> None:
         self._venue = venue
         self._exchange = exchange
         self._symbol = symbol
+        self._limits = EngineLimits(tier, venue.clock.monotonic_s, self._age_s)
 
     def add(self, fields: Fields) -> dict[str, Any]:
         """Return the answer to AddOrder."""
@@ -50,14 +58,31 @@ class KrakenTrading:
         try:
             if is_true(fields.get("validate")):
                 self._exchange.check(requested)
-                order = SimOrder(
-                    "", requested, 0, requested.lots, requested.limit_ticks, requested.stop_ticks
-                )
+                prices = (requested.limit_ticks, requested.stop_ticks)
+                order = SimOrder("", requested, 0, requested.lots, *prices)
                 return {"descr": _described(order)}
+            n_open = sum(o.symbol is symbol for o in self._exchange.open_orders())
+            self._limits.add(symbol, n_open)
             order = self._exchange.submit(requested)
         except OrderRefused as error:
             raise refused(error) from None
         return {"txid": [order.order_id], "descr": _described(order)}
+
+    def add_batch(self, fields: Fields) -> dict[str, Any]:
+        """Return the answer to AddOrderBatch: each order is accepted or refused by itself."""
+        orders = fields.get("orders")
+        if not isinstance(orders, list) or not BATCH_MIN <= len(orders) <= BATCH_MAX:
+            raise KrakenError("EGeneral:Invalid arguments:orders")
+        shared = {name: fields.get(name) for name in ("pair", "deadline", "validate")}
+        answers: list[dict[str, Any]] = []
+        for order in orders:
+            try:
+                added = self.add({**order, **shared})
+                ids = {"txid": added["txid"][0]} if "txid" in added else {}
+                answers.append({**ids, "descr": added["descr"]})
+            except KrakenError as error:
+                answers.append({"error": str(error)})
+        return {"orders": answers}
 
     def amend(self, fields: Fields) -> dict[str, Any]:
         """Return the answer to AmendOrder."""
@@ -71,6 +96,7 @@ class KrakenTrading:
                 changes[name] = price_ticks(order.symbol, fields[field])
         if not changes:
             raise KrakenError("EGeneral:Invalid arguments")
+        self._limits.amend(order)
         try:
             self._exchange.amend(order, **changes, post_only=is_true(fields.get("post_only")))
         except OrderRefused as error:
@@ -92,6 +118,7 @@ class KrakenTrading:
         }
         given = {name: value for name, value in fields.items() if value not in (None, "")}
         requested = new_order(old.symbol, wanted | given, self._venue.clock_ms())
+        self._limits.edit(old)
         try:
             self._exchange.cancel(old, "Order replaced")
             order = self._exchange.submit(requested)
@@ -117,6 +144,7 @@ class KrakenTrading:
             raise KrakenError("EOrder:Unknown order")
         try:
             for order in orders:
+                self._limits.cancel(order)
                 self._exchange.cancel(order, USER)
         except OrderRefused as error:
             raise refused(error) from None
@@ -141,20 +169,23 @@ class KrakenTrading:
         return {"count": self._exchange.cancel_all(USER)}
 
     def cancel_after(self, fields: Fields) -> dict[str, Any]:
-        """Return the answer to CancelAllOrdersAfter; the time is the market's."""
+        """Return the answer to CancelAllOrdersAfter: the timeout is of the wall clock."""
         try:
             timeout_s = int(str(fields.get("timeout", "")))
         except ValueError:
             raise KrakenError("EGeneral:Invalid arguments:timeout") from None
         if not 0 <= timeout_s <= TIMEOUT_S_MAX:
             raise KrakenError("EGeneral:Invalid arguments:timeout")
-        due_ms = self._venue.now_ms() + timeout_s * 1000 if timeout_s else 0
-        self._exchange.cancel_all_ms = due_ms
-        error_ms = self._venue.clock_ms() - self._venue.now_ms()
+        now_ms, now_s = self._venue.clock_ms(), self._venue.clock.monotonic_s()
+        self._exchange.cancel_all_s = now_s + timeout_s if timeout_s else 0.0
         return {
-            "currentTime": _second(self._venue.clock_ms()),
-            "triggerTime": _second(due_ms + error_ms) if due_ms else "0",
+            "currentTime": _second(now_ms),
+            "triggerTime": _second(now_ms + timeout_s * 1000) if timeout_s else "0",
         }
+
+    def _age_s(self, order: SimOrder) -> float:
+        """Return for how long an order has rested, in wall time."""
+        return (self._venue.now_ms() - order.changed_ms) / 1000.0 / self._venue.clock.speed
 
     def found(self, fields: Fields) -> SimOrder:
         """Return the open order that a request names."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
+from ares.domain.errors import UserError
 from ares.sim.serve.account import Account
 from ares.sim.serve.book import Book
 from ares.sim.serve.faults import ActiveFaults
@@ -26,6 +27,7 @@ from ares.sim.serve.orders import (
     SimOrder,
     cost_of,
 )
+from ares.sim.serve.quotes import Quotes
 from ares.sim.serve.slices import Slices
 
 STATES = ("cancel_only", "post_only", "maintenance")
@@ -44,11 +46,20 @@ class Event(NamedTuple):
     execution: Execution | None = None
 
 
+class Transfer(NamedTuple):
+    """A deposit, or a withdrawal where ``units`` are negative."""
+
+    asset: str
+    units: int
+    ts_ms: int
+    transfer_id: str
+
+
 class Exchange:
     """The orders of one account.
 
     now_ms : the market's time.
-    salt   : of the ids; another for each run.
+    ids    : of orders and executions; others for each run.
     """
 
     def __init__(
@@ -57,20 +68,23 @@ class Exchange:
         balances: Mapping[str, int],
         rules: VenueRules,
         faults: ActiveFaults,
-        salt: str = "",
+        ids: Ids,
     ) -> None:
         self.account = Account(balances)
         self.rules = rules
         self.orders: dict[str, SimOrder] = {}
+        self.closed: list[SimOrder] = []
         self.executions: list[tuple[SimOrder, Execution]] = []
         self.listeners: list[Callable[[Event], None]] = []
-        self.cancel_all_ms = 0
-        self.ids = Ids(salt)
+        self.transfer_listeners: list[Callable[[Transfer], None]] = []
+        self.cancel_all_s = 0.0
+        self.ids = ids
         self._open: dict[str, SimOrder] = {}
         self._now_ms = now_ms
         self._faults = faults
         self._slices = Slices(faults)
-        self._funds = Funds(self.account, rules, self._slices, now_ms)
+        self.quotes = Quotes(now_ms)
+        self._funds = Funds(self.account, rules, self._slices, self.quotes)
 
     def open_orders(self) -> list[SimOrder]:
         """Return the open orders, oldest first."""
@@ -104,16 +118,15 @@ class Exchange:
             raise OrderRefused(OrderRefusal.POST_ONLY)
         if requested.lots < self.rules.min_lots(symbol):
             raise OrderRefused(OrderRefusal.BELOW_MIN_QTY)
-        ticks = requested.limit_ticks or requested.stop_ticks or symbol.last_ticks(self._now_ms())
+        ticks = requested.limit_ticks or requested.stop_ticks or self.quotes.last_ticks(symbol)
         if cost_of(symbol, ticks, requested.lots) < self.rules.min_cost:
             raise OrderRefused(OrderRefusal.BELOW_MIN_COST)
         if requested.client_id and any(
             order.requested.client_id == requested.client_id for order in self._open.values()
         ):
             raise OrderRefused(OrderRefusal.DUPLICATE_CLIENT_ID)
-        if requested.post_only and self._would_take(
-            requested.is_buy, symbol, requested.limit_ticks
-        ):
+        limit_ticks = requested.limit_ticks
+        if requested.post_only and self._would_take(requested.is_buy, symbol, limit_ticks):
             raise OrderRefused(OrderRefusal.WOULD_TAKE)
         asset, units = self._funds.needed(self._made(requested, "", 0))
         if units > self.account.free(asset):
@@ -129,9 +142,9 @@ class Exchange:
         order.status = "open"
         self._funds.hold(order)
         self._tell("new", order)
-        last = order.symbol.last_ticks(now_ms)
+        last = self.quotes.last_ticks(order.symbol)
         if not order.awaits_trigger or self._triggers(order, last):
-            self._go(order, order.symbol.book(now_ms), triggered=order.awaits_trigger)
+            self._go(order, self.quotes.book(order.symbol), triggered=order.awaits_trigger)
         return order
 
     def cancel(self, order: SimOrder, reason: str, status: str = "canceled") -> None:
@@ -188,33 +201,43 @@ class Exchange:
         self._funds.hold(order)
         self._tell("amended", order)
         if not order.awaits_trigger:
-            self._go(order, order.symbol.book(self._now_ms()))
-        elif self._triggers(order, order.symbol.last_ticks(self._now_ms())):
-            self._go(order, order.symbol.book(self._now_ms()), triggered=True)
+            self._go(order, self.quotes.book(order.symbol))
+        elif self._triggers(order, self.quotes.last_ticks(order.symbol)):
+            self._go(order, self.quotes.book(order.symbol), triggered=True)
 
     def trade(self, trade: Trade) -> None:
         """Trigger and fill the open orders that a trade of the market concerns."""
-        orders = [o for o in self._open.values() if o.symbol.index == trade.symbol]
-        if not orders:
-            return
+        concerned = [
+            order
+            for order in self._open.values()
+            if order.symbol.index == trade.symbol
+            and order.opened_ms <= trade.ts_ms
+            and self._concerns(order, trade.ticks)
+        ]
         left = trade.lots
-        for order in sorted(orders, key=_priority):
-            if not order.is_open or order.opened_ms > trade.ts_ms:
-                continue
-            if order.awaits_trigger:
-                if self._triggers(order, trade.ticks):
-                    book = order.symbol.book_after(trade.ticks, trade.trade_id)
-                    self._go(order, book, triggered=True)
-                continue
-            touched = (
-                order.limit_ticks >= trade.ticks
-                if order.is_buy
-                else order.limit_ticks <= trade.ticks
-            )
+        for order in sorted(concerned, key=_priority):
             lots = min(left, self._unpromised(order))
-            if touched and lots > 0:
+            if order.awaits_trigger:
+                book = order.symbol.book_after(trade.ticks, trade.trade_id)
+                self._go(order, book, triggered=True)
+            elif order.is_open and lots > 0:
                 left -= lots
                 self._fill(order, order.limit_ticks, lots, is_maker=True)
+
+    def _concerns(self, order: SimOrder, ticks: int) -> bool:
+        """Return whether a price triggers an order, or fills it where it rests."""
+        if order.awaits_trigger:
+            return self._triggers(order, ticks)
+        return order.limit_ticks >= ticks if order.is_buy else order.limit_ticks <= ticks
+
+    def transfer(self, asset: str, units: int) -> None:
+        """Add to a balance from outside, or take away; raise UserError where that is too much."""
+        if self.account.free(asset) + units < 0:
+            raise UserError(f"{asset}: less than that is free in the account")
+        self.account.add(asset, units)
+        transfer = Transfer(asset, units, self._now_ms(), self.ids.next("L"))
+        for listener in list(self.transfer_listeners):
+            listener(transfer)
 
     def tick(self) -> None:
         """Do what is due: expiries, the dead man's switch, what faults do to orders."""
@@ -224,8 +247,8 @@ class Exchange:
                 self._end(order, "expired", "Order expired")
             elif self._loses_stop(order):
                 self._end(order, "canceled", "Cancelled by the venue")
-        if self.cancel_all_ms and now_ms >= self.cancel_all_ms:
-            self.cancel_all_ms = 0
+        if self.cancel_all_s and self._faults.now_s() >= self.cancel_all_s:
+            self.cancel_all_s = 0.0
             self.cancel_all("Cancelled by cancel-all-orders-after")
         for order, ticks, lots, is_maker in self._slices.due():
             if order.is_open:
@@ -274,7 +297,7 @@ class Exchange:
             yield ticks, lots
 
     def _would_take(self, is_buy: bool, symbol: SymbolMarket, limit_ticks: int) -> bool:
-        book = symbol.book(self._now_ms()).top(1)
+        book = self.quotes.book(symbol)
         if is_buy:
             return limit_ticks >= book.asks[0][0]
         return bool(book.bids) and limit_ticks <= book.bids[0][0]
@@ -290,7 +313,7 @@ class Exchange:
 
     def _fill_whole(self, order: SimOrder) -> None:
         """Fill an order at its own price, whatever the market is (a fault)."""
-        last = order.symbol.last_ticks(self._now_ms())
+        last = self.quotes.last_ticks(order.symbol)
         self._slices.forget(order)
         self._book(order, order.limit_ticks or last, order.left_lots, is_maker=True)
 
@@ -314,7 +337,7 @@ class Exchange:
         self.executions.append((order, execution))
         if order.left_lots <= 0:
             order.status, order.closed_ms = "closed", now_ms
-            self._open.pop(order.order_id, None)
+            self._leave(order)
         self._funds.hold(order)
         self._tell("trade", order, execution)
         if not order.is_open:
@@ -343,10 +366,14 @@ class Exchange:
 
     def _end(self, order: SimOrder, status: str, reason: str) -> None:
         order.status, order.reason, order.closed_ms = status, reason, self._now_ms()
-        self._open.pop(order.order_id, None)
+        self._leave(order)
         self._slices.forget(order)
         self._funds.hold(order)
         self._tell(status, order)
+
+    def _leave(self, order: SimOrder) -> None:
+        self._open.pop(order.order_id, None)
+        self.closed.append(order)
 
     def _tell(self, kind: str, order: SimOrder, execution: Execution | None = None) -> None:
         event = Event(kind, order, self._now_ms(), execution)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from ares.sim.serve.account import rounded
 from ares.sim.serve.market import SymbolMarket
@@ -159,8 +159,30 @@ class SimOrder:
         return rounded(self.cost * 10**8, self.filled_lots) if self.filled_lots else 0
 
 
-class Ids:
-    """Ids that no other run of a server gives: OABCDE-FGHIJ-KLMNOP.
+class Ids(Protocol):
+    """Gives ids that no other run of a server gives."""
+
+    def next(self, letter: str) -> str:
+        """Return the next id: O of an order, T of an execution."""
+
+
+class NumberIds:
+    """Whole numbers that grow, as Binance has them.
+
+    first : of the run.
+    """
+
+    def __init__(self, first: int) -> None:
+        self._n = first
+
+    def next(self, _letter: str) -> str:
+        """Return the next number."""
+        self._n += 1
+        return str(self._n)
+
+
+class LetterIds:
+    """Ids as Kraken has them: OABCDE-FGHIJ-KLMNOP.
 
     salt : of the run.
     """

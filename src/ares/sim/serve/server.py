@@ -1,6 +1,7 @@
 """The server: HTTP and WebSocket in front of a protocol, the market played, faults and their door.
 
-``/sim/clock`` and ``/sim/faults`` are of this server alone; no fault strikes them.
+``/sim/clock``, ``/sim/account`` and ``/sim/faults`` are of this server alone; no fault strikes
+them.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ import msgspec
 from aiohttp import web
 
 from ares.domain.errors import ExternalError, UserError
+from ares.sim.serve.account import units_of
 from ares.sim.serve.faults import FAULTS, Fault, fault_of
 from ares.sim.serve.market import Playback, Trade
 from ares.sim.serve.sockets import HTML, NOT_JSON, Socket
 from ares.sim.serve.venue import Answer, Face, Session, SignedRequest, SimVenue
+from ares.sim.serve.wire import lots_text
 
 WAIT_MIN_S = 0.005
 WAIT_MAX_S = 0.25
@@ -46,6 +49,8 @@ class MarketServer:
         """
         app = web.Application(client_max_size=1 << 20)
         app.router.add_get("/sim/clock", self._clock)
+        app.router.add_get("/sim/account", self._account)
+        app.router.add_post("/sim/account", self._transfer)
         app.router.add_get("/sim/faults", self._list_faults)
         app.router.add_post("/sim/faults", self._add_fault)
         app.router.add_delete("/sim/faults", self._clear_faults)
@@ -151,7 +156,8 @@ class MarketServer:
         """Do a request and return its answer; None: the answer is lost on its way."""
         faults = self._venue.faults
         requested = SignedRequest(
-            request.method, request.path, {**request.query}, request.headers, await request.read()
+            *(request.method, request.path, {**request.query}, request.headers),
+            *(await request.read(), request.rel_url.raw_query_string),
         )
         orphaned = faults.struck("request_orphaned", "rest", requested.text)
         late = orphaned or faults.struck("request_late", "rest", requested.text)
@@ -198,6 +204,34 @@ class MarketServer:
                 "sockets": len(self._sessions),
             }
         )
+
+    async def _account(self, _request: web.Request) -> web.Response:
+        exchange = self._venue.exchange
+        if exchange is None:
+            return web.json_response({"error": "there is no account"}, status=404)
+        held = {asset: lots_text(units) for asset, units in exchange.account.held.items() if units}
+        return web.json_response(
+            {
+                "balances": exchange.account.texts(),
+                "held": held,
+                "open_orders": len(exchange.open_orders()),
+                "orders": len(exchange.orders),
+                "executions": len(exchange.executions),
+            }
+        )
+
+    async def _transfer(self, request: web.Request) -> web.Response:
+        """Deposit or withdraw: {"asset": "USDT", "amount": "-50"}."""
+        exchange = self._venue.exchange
+        try:
+            values = msgspec.json.decode(await request.read(), type=dict[str, str])
+            units = units_of(values.get("amount", ""))
+            if exchange is None or not values.get("asset"):
+                return web.json_response({"error": "no account, or no asset"}, status=400)
+            exchange.transfer(values["asset"], units)
+        except (msgspec.MsgspecError, UserError, ValueError) as error:
+            return web.json_response({"error": str(error)}, status=400)
+        return web.json_response({"balances": exchange.account.texts()})
 
     async def _list_faults(self, _request: web.Request) -> web.Response:
         return web.json_response({"faults": self._venue.faults.listed(), "kinds": FAULTS})

@@ -51,6 +51,14 @@ class SimVenue:
         both = (self.clock.market_ms() + error_ms, self.clock.wall_ms() + error_ms)
         return min(both, key=lambda ms: abs(ms - client_ms))
 
+    def state_of(self, symbol: SymbolMarket) -> str:
+        """Return the state of a market: online, or what a fault makes it."""
+        return "online" if self.exchange is None else self.exchange.state_of(symbol)
+
+    def system_status(self) -> str:
+        """Return online, or maintenance while a fault makes the venue unavailable."""
+        return "maintenance" if self.faults.lasts("unavailable") else "online"
+
     def running_candle(self, symbol: SymbolMarket, interval_ms: int, at_ms: int) -> Candle:
         """Return the candle that contains ``at_ms``, as it stood then; computed once for all."""
         key = (symbol.index, interval_ms, at_ms)
@@ -65,8 +73,9 @@ class SimVenue:
 class SignedRequest(NamedTuple):
     """A request of REST as it came.
 
-    query : the parameters of its address.
-    body  : its bytes, as they were signed.
+    query     : the parameters of its address.
+    body      : its bytes, as they were signed.
+    raw_query : the text of its parameters, as it was signed.
     """
 
     method: str
@@ -74,11 +83,12 @@ class SignedRequest(NamedTuple):
     query: Mapping[str, str]
     headers: Mapping[str, str]
     body: bytes
+    raw_query: str = ""
 
     @property
     def text(self) -> str:
-        """What faults look for: method, path and body."""
-        return f"{self.method} {self.path} {self.body.decode(errors='replace')}"
+        """What faults look for: method, path, query and body."""
+        return f"{self.method} {self.path}?{self.raw_query} {self.body.decode(errors='replace')}"
 
 
 class Answer(NamedTuple):

@@ -12,9 +12,10 @@ from ares.sim.serve.orders import Execution, SimOrder
 
 
 class View(NamedTuple):
-    """An account's orders, oldest first, its executions in order, and its balances."""
+    """An account's orders, oldest first, those that ended, its executions, and its balances."""
 
     orders: list[SimOrder]
+    closed: list[SimOrder]
     executions: list[tuple[SimOrder, Execution]]
     account: Account
 
@@ -29,7 +30,7 @@ class Views:
 
     def tick(self) -> None:
         """Keep a view while the fault is active; to be called often."""
-        if self._faults.lasts("stale") is None:
+        if not self._faults.is_active("stale"):
             self._kept = None
         elif self._kept is None:
             self._kept = self._copied()
@@ -40,7 +41,8 @@ class Views:
         if self._kept is not None and self._faults.struck("stale", "rest", request):
             return self._kept
         exchange = self._exchange
-        return View(list(exchange.orders.values()), exchange.executions, exchange.account)
+        orders = list(exchange.orders.values())
+        return View(orders, exchange.closed, exchange.executions, exchange.account)
 
     def _copied(self) -> View:
         exchange = self._exchange
@@ -51,4 +53,5 @@ class Views:
         account = Account(exchange.account.balances)
         account.held = dict(exchange.account.held)
         executions = [(orders[order.order_id], each) for order, each in exchange.executions]
-        return View(list(orders.values()), executions, account)
+        closed = [orders[order.order_id] for order in exchange.closed]
+        return View(list(orders.values()), closed, executions, account)
