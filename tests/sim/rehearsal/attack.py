@@ -107,12 +107,20 @@ class Attack:
             self._sell(chance.choice(self._market.symbols))
         drawn = chance.random()
         if drawn < KILL_SHARE:
-            self.engine.kill()
-            self.done["kills"] += 1
-            self.engine = self.start()
+            self.kill()
         elif drawn < KILL_SHARE + FREEZE_SHARE:
             self.engine.freeze(chance.uniform(1.0, 8.0))
             self.done["freezes"] += 1
+
+    def await_orders(self, n: int) -> None:
+        """Wait until so many orders were sent."""
+        self.engine.await_(lambda: len(self.orders()) >= n)
+
+    def kill(self) -> None:
+        """SIGKILL the engine, and start it again."""
+        self.engine.kill()
+        self.done["kills"] += 1
+        self.engine = self.start()
 
     def _sell(self, symbol: str) -> None:
         words = ("force-exit", "-s", symbol, "--reason", "attack", "--env", self.environment)
