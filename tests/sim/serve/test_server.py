@@ -199,13 +199,13 @@ def test_a_gap_withholds_trades_from_sockets_and_not_from_rest() -> None:
     async def scene(served: Served, client: aiohttp.ClientSession) -> None:
         ws = await subscribed(served, client)
         served.fault("gap", minutes=3, only="BTC")
-        before = served.venue.market.symbols[0].next_id(served.venue.now_ms()) - 1
         first = (await ids(ws, 1))[0]
-        withheld = served.venue.market.symbols[0].trades_from_id(
-            before + 1, first - before, 1 << 60
-        )
-        assert len(withheld) > 10
-        assert withheld[-1].ts_ms - withheld[0].ts_ms >= 3 * MINUTE_MS
+        (gap,) = served.venue.faults._active.values()
+        assert gap.struck > 10
+        withheld, shown = served.venue.market.symbols[0].trades_from_id(first - 1, 2, 1 << 60)
+        assert withheld.ts_ms < gap.gap_to_ms <= shown.ts_ms
+        begun = served.venue.market.symbols[0].trades_from_id(first - gap.struck, 1, 1 << 60)
+        assert gap.gap_to_ms - begun[0].ts_ms == 3 * MINUTE_MS
         async with client.get(served.address + "/0/public/Trades?pair=XBTUSDT") as answer:
             rows = (await answer.json())["result"]["XBTUSDT"]
         assert first - 1 in [row[6] for row in rows]
