@@ -235,6 +235,9 @@ class KrakenOrders:
             if not isinstance(count, int):
                 return [], False
             if len(seen) >= count:
+                exec_id, at_ms = self._reports.newest_execution
+                if at_ms > venue_ms - TRADES_BACK_MS and exec_id not in seen:
+                    return [], False  # the answer is older than what the stream has reported
                 strange = {id_ for id_ in seen.values() if self._known.get(id_) is None}
                 return sorted(strange), True
             if len(seen) == before:

@@ -78,8 +78,8 @@ class KrakenReports:
     """Reads messages and answers.
 
     markets : of the run's instruments, in order.
-    owner   : the beginning of our client ids.
     say     : called with one line for a person.
+    newest_execution : id and venue's time of the newest one that the stream reported.
     """
 
     def __init__(
@@ -92,6 +92,7 @@ class KrakenReports:
         self._markets, self._known, self._now_ms, self._say = markets, known, now_ms, say
         self._by_name = {name: i for i, m in enumerate(markets) for name in m.names}
         self._sequence = 0
+        self.newest_execution: tuple[str, int] = ("", 0)
 
     def begin_session(self) -> None:
         """A new session counts its messages anew."""
@@ -206,6 +207,9 @@ class KrakenReports:
         price, quantity = decimal_of(entry.get("last_price")), decimal_of(entry.get("last_qty"))
         fees = entry.get("fees") or ()
         paid = [(str(fee.get("asset")), decimal_of(fee.get("qty"))) for fee in fees]
+        at_ms = time_ms(entry.get("timestamp"))
+        if at_ms >= self.newest_execution[1]:
+            self.newest_execution = (str(entry["exec_id"]), at_ms)
         return [
             self._filled(
                 i, client_id, str(entry["exec_id"]), str(entry.get("side")), quantity, price,

@@ -144,7 +144,9 @@ async def v28_a_stop_that_the_venue_cancels_is_reported(scene: KrakenScene) -> N
 async def v29_partial_fills_at_fifty_a_second_sum_up(scene: KrakenScene) -> None:
     scene.served.fault("partial_fills", rate=50.0)
     entry = await scene.submit("entry")
-    await scene.fill(entry)
+    end = await scene.end_of(entry.client_id)  # what the market lacks at last is cancelled
+    await scene.until(lambda: scene.filled(entry.client_id) == end.cum_lots)
+    assert scene.executed_at_venue(entry.client_id) == end.cum_lots
     executions = scene.of(OrderFilled, entry.client_id)
     assert len({event.exec_id for event in executions}) == len(executions) > 1
     seen = await scene.account()
@@ -339,6 +341,19 @@ async def v49_an_answer_may_be_followed_by_another_question_at_once(scene: Krake
     for _ in range(2):
         assert (await scene.account()).complete
         assert isinstance((await scene.looked_up(missing))[-1], OrderAbsent)
+
+
+async def v50_an_answer_that_is_older_than_the_stream_proves_nothing(scene: KrakenScene) -> None:
+    scene.served.fault("stale", on="rest")
+    await scene.account()  # the server keeps what it shows from now on
+    await scene.bought()
+    answer = await scene.looked_up(scene.order("entry").client_id)
+    assert isinstance(answer[-1], OrderAbsent)
+    assert not answer[-1].complete
+    scene.served.venue.faults.clear()
+    answer = await scene.looked_up(scene.order("entry").client_id)
+    assert isinstance(answer[-1], OrderAbsent)
+    assert answer[-1].complete
 
 
 FAILING = tuple(case for name, case in sorted(globals().items()) if name.startswith("v"))
