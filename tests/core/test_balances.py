@@ -102,6 +102,15 @@ def test_a_mismatch_waits_for_the_answers_of_orders_that_ended(two: TwoInstrumen
     assert two.state.mismatch_ms == [0, 0]
 
 
+def test_an_order_that_ended_fifty_minutes_before_is_looked_up_too(two: TwoInstruments) -> None:
+    """Seed 30316: trading and outages kept balances from being compared for longer than before."""
+    entry = two.enter(0)
+    two.fill(entry, 10)
+    two.accept(two.state.lane_orders[0].stop)
+    two.at_ms += 3_000_000
+    assert two.lookups_of(two.account(11, 0)) == [entry]
+
+
 def test_every_order_that_ended_lately_is_looked_up_before_a_mismatch_is_one(
     two: TwoInstruments,
 ) -> None:

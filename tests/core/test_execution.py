@@ -217,6 +217,23 @@ def test_a_rejected_exit_is_sent_again_after_growing_waits(two: TwoInstruments) 
     assert (two.held(), two.state.lane_orders[0].failures) == (0, 0)
 
 
+def test_an_exit_that_never_arrived_is_sent_again_at_once(two: TwoInstruments) -> None:
+    """Nobody refused it: to wait would only add to the time without a stop (seed 29073)."""
+    stop = two.hold(0)
+    two.leave(0)
+    two.end(stop, "cancelled")
+    for _ in range(4):
+        lost = two.state.lane_orders[0].exit
+        two.take(OrderUnknown(lost, two.at_ms))
+        two.pass_ms(10_000)
+        effects = two.take(OrderAbsent(lost, two.at_ms, True, two.at_ms))
+        while lost not in two.lookups_of(two.wake()):
+            pass
+        effects += two.take(OrderAbsent(lost, two.at_ms, True, two.at_ms))
+        assert two.state.ended[lost].end_reason == "absent"
+        assert two.orders_of(effects) == [("exit", -10)]
+
+
 def test_an_exit_whose_retry_falls_together_with_another_event_is_still_sent(
     two: TwoInstruments,
 ) -> None:

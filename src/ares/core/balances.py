@@ -12,7 +12,7 @@ from ares.domain.order_events import AccountSeen, QueryOrder
 MOVING_MS = 30_000
 """An order that has not filled for so long does not explain a mismatch of balances."""
 
-LOOKED_BACK_MS = 900_000
+LOOKED_BACK_MS = 3_600_000
 ENDED_MAX = 20
 """Before a mismatch of balances is one, all orders that ended in so long are looked up, so many at
 a time, until each has answered or ``DOUBT_MS_MAX`` has passed."""

@@ -252,6 +252,8 @@ def forget(state: State, order: Order) -> list[Effect]:
     if order.seq > placed.failed_seq:  # orders that were sent together fail once
         placed.failures, placed.failed_seq = placed.failures + 1, state.seq
         placed.retry_ms = state.at_ms + state.wall(_backoff_ms(placed.failures))
+    if order.end_reason == "absent":  # nobody refused it, and the proof has taken its time
+        placed.retry_ms = 0
     if placed.failures > 1 and order.end_reason == "rejected":  # is what it sells still there?
         state.account_due_ms = state.at_ms + state.wall(RETRY_MS)
     held = int(state.trade.book[order.instrument]["position_lots"])
