@@ -113,7 +113,8 @@ def test_its_models_are_listed_with_the_champion_and_the_verdict(
 
 def test_its_model_has_its_history(ares: Ares, facts: dict[str, Any]) -> None:
     code, out, err = ares("models", "show", facts["symbol"])
-    assert (code, err) == (0, "")
+    assert code == 0
+    assert err == f"{facts['symbol']}: {facts['ensemble'][:12]}, the newest with a verdict\n"
     for record in ("refused by the gate", "promoted (forced)", "fixture"):
         assert record in out, out
 

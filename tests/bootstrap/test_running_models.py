@@ -151,7 +151,7 @@ def test_a_champion_that_the_run_took_out_is_shown_and_promoted_again_while_it_r
         assert promote(workspace, first.hash, "paper", True, "try it").refused == ()
         until(lambda: champion(workspace) == first.hash)
         refused = promote(workspace, first.hash, "paper", True, "try it").refused
-    assert refused[0].endswith(f"{first.hash[:12]} is champion in paper already")
+    assert refused[0].endswith(f"{first.hash[:12]}: it is champion in paper already")
     assert list_models(workspace).served == ()
     assert certify_run(workspace, "paper").mismatches == 0
 
