@@ -45,6 +45,7 @@ RUN = (
 
 NOT_RUN = {
     "ares news fetch": "it reads an address of the network",
+    "ares certify rehearsal/": "tests/sim/rehearsal trades there, and certifies",
     "ares deploy install": "tests/runtime/deploy installs the package that another workspace made",
     "ares train": "tests/runtime/training trains, and the journeys do",
     "ares models promote BTC/USDT --env live": "the fixture's model has no verdict that passed",

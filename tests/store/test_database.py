@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from tests.reference_queries import SQLITE
 
 import ares.store.schema
 from ares.domain.errors import ExternalError, UserError
-from ares.store.database import open_database, reading, writing
+from ares.store.database import _write_ahead, open_database, reading, writing
 from ares.store.schema import metadata
 from ares.store.schema_version import SCHEMA_VERSION
 
@@ -252,3 +253,22 @@ def test_what_waits_in_a_log_is_never_read_past(folder_of_another: Path) -> None
     os.seteuid(user)
     with pytest.raises(ExternalError, match="permissions"):
         open_database(folder_of_another / "ares.db")
+
+
+def test_an_old_file_is_switched_while_another_process_holds_it(tmp_path: Path) -> None:
+    """SQLite does not wait there: a status beside the first start after an upgrade ended it."""
+    path = tmp_path / "old.db"
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("CREATE TABLE t (x)")
+    other.execute("BEGIN EXCLUSIVE")
+    release = threading.Timer(0.3, lambda: None)
+    release.start()
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 5.0})
+    done = threading.Thread(target=_write_ahead, args=(engine,))
+    done.start()
+    release.join()
+    other.execute("COMMIT")
+    done.join(10.0)
+    assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    other.close()
+    engine.dispose()

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ares.bootstrap.mlflow import sync_warnings
+from ares.bootstrap.mlflow import forget_behind, note_behind, sync_warnings
 from ares.bootstrap.running_models import engines_own, handed_over
 from ares.bootstrap.training import recipe_rules, training_context
 from ares.bootstrap.values import model_paths
@@ -67,12 +67,17 @@ def promote(
     from ares.bootstrap.validation import validation_config
     from ares.runtime.lifecycle import promotion
 
-    paths = model_paths(workspace)
-    result = promotion.promote(
-        paths, lambda: validation_config(workspace), target, to, force, reason, now,
-        engines_own(workspace, to),
-    )  # fmt: skip
-    if not result.promoted:  # MLflow shows no refusals, and its import takes seconds
+    paths, was_behind, has_changed = model_paths(workspace), note_behind(workspace), False
+    try:
+        result = promotion.promote(
+            paths, lambda: validation_config(workspace), target, to, force, reason, now,
+            engines_own(workspace, to),
+        )  # fmt: skip
+        has_changed = bool(result.promoted)
+    finally:
+        if not has_changed and not was_behind:
+            forget_behind(workspace)
+    if not has_changed and not was_behind:  # MLflow shows no refusals, its import takes seconds
         return result
     return _synced(workspace, handed_over(workspace, result, undo=True))
 

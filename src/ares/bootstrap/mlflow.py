@@ -39,6 +39,26 @@ def mlflow_registry(workspace: Workspace) -> MlflowRegistry:
     return MlflowRegistry(workspace.mlflow_uri, _folder(workspace), workspace.mlflow_experiments)
 
 
+def note_behind(workspace: Workspace) -> bool:
+    """Mark MLflow as behind before a change is journaled: a killed process leaves the mark.
+
+    Returns whether it was behind already.
+    """
+    marker = _folder(workspace) / BEHIND
+    if marker.exists():
+        return True
+    with suppress(OSError):
+        marker.parent.mkdir(parents=True, exist_ok=True)
+        marker.touch()
+    return False
+
+
+def forget_behind(workspace: Workspace) -> None:
+    """Take the mark away: nothing was changed."""
+    with suppress(OSError):
+        (_folder(workspace) / BEHIND).unlink(missing_ok=True)
+
+
 def sync_models(workspace: Workspace, *, everything: bool = False) -> SyncReport:
     """Bring MLflow up to date; see ``runtime.registry.mlflow_sync``."""
     from ares.runtime.registry.mlflow_sync import sync

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 
 VERSION_TABLE = table("alembic_version", column("version_num"))
 """The table in which Alembic stores the version of the schema."""
+
+SWITCH_S = 5.0
+"""How long the switch of an old file to write-ahead logging is tried."""
 
 
 def open_database(
@@ -242,10 +246,21 @@ def _upgrade(engine: Engine) -> None:
 
 
 def _write_ahead(engine: Engine) -> None:
+    """Switch a file to write-ahead logging, where another process may do so at the same moment.
+
+    SQLite does not wait for its lock here, whatever the busy timeout is.
+    """
     with database_errors(engine):
         raw = engine.raw_connection()
+        cursor, until_s = raw.cursor(), time.monotonic() + SWITCH_S
         try:
-            raw.cursor().execute("PRAGMA journal_mode = WAL")
+            while cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+                try:
+                    cursor.execute("PRAGMA journal_mode = WAL")
+                except sqlite3.OperationalError:
+                    if time.monotonic() > until_s:
+                        raise
+                    time.sleep(0.02)
         finally:
             raw.close()
 

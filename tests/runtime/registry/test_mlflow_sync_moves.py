@@ -16,7 +16,7 @@ import pytest
 
 from ares.adapters.model_store import ModelStore
 from ares.bootstrap.lifecycle import archive, rollback
-from ares.bootstrap.mlflow import sync_models
+from ares.bootstrap.mlflow import note_behind, sync_models
 from ares.config.workspace import Workspace
 from ares.domain.model_life import EnsemblePromoted
 from ares.runtime.registry.model_journal import read_registry, record
@@ -81,6 +81,7 @@ def test_a_repeated_promotion_syncs_what_a_killed_one_could_not(world: World) ->
     promotion = EnsemblePromoted(
         "paper", BTC, world.refit, "", "then", "me", "x", False, judged.verdict_hash
     )
+    assert not note_behind(world.workspace)
     record(world.workspace.journal_dir, [promotion])  # and killed before MLflow was told
     assert "paper-champion" not in aliases(world)
     (refusal,) = world.promote(world.refit, "paper").refused
