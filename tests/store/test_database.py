@@ -9,6 +9,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -269,6 +270,7 @@ def test_an_old_file_is_switched_while_another_process_holds_it(tmp_path: Path) 
     release.join()
     other.execute("COMMIT")
     done.join(10.0)
-    assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     other.close()
+    with closing(sqlite3.connect(path)) as found:
+        assert found.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     engine.dispose()
