@@ -18,6 +18,7 @@ DECLARATIONS = {
 COVERED = {
     "bootstrap/control": "cli/test_control",
     "bootstrap/real_time_plan": "bootstrap/test_paper",
+    "bootstrap/run_plan": "bootstrap/test_runs",
     "cli/reconcile": "bootstrap/test_reconcile",
     "core/facts": "core/test_step",
     "core/initial_state": "core/test_step",

@@ -6,24 +6,25 @@ import asyncio
 
 import pytest
 
+from ares.domain.api_key import ApiKey
 from ares.domain.errors import ExternalError, UserError
-from ares.venues.kraken_venue import AccountKeys, KrakenAccount, require_keys
+from ares.venues.kraken_venue import KrakenAccount, require_keys
 
-KEYS = AccountKeys("abcdefgh", "c2VjcmV0")
+KEYS = ApiKey("abcdefgh", "c2VjcmV0")
 
 
 def test_a_secret_is_never_printed() -> None:
-    assert repr(KEYS) == "AccountKeys(abcd...)"
+    assert repr(KEYS) == "ApiKey(abcd...)"
     assert "c2VjcmV0" not in f"{KEYS} {KEYS!r}"
 
 
 def test_keys_that_cannot_be_any_are_refused() -> None:
     require_keys(KEYS)
-    for wrong in (AccountKeys("", "c2VjcmV0"), AccountKeys("abc", "")):
+    for wrong in (ApiKey("", "c2VjcmV0"), ApiKey("abc", "")):
         with pytest.raises(UserError, match="is empty"):
             require_keys(wrong)
     with pytest.raises(UserError, match="no base64 text"):
-        require_keys(AccountKeys("abc", "not base64!"))
+        require_keys(ApiKey("abc", "not base64!"))
 
 
 def test_an_unknown_level_of_account_is_refused() -> None:

@@ -28,6 +28,7 @@ from ares.domain.market_data import (
     TradeSeen,
 )
 from ares.venues.ccxt_setup import line_of, prepare
+from ares.venues.ending import cancelled, closed
 
 
 class StreamPolicy(NamedTuple):
@@ -130,7 +131,7 @@ class CcxtStream:
                 await asyncio.sleep(self._wait_s)
                 self._wait_s = min(2.0 * self._wait_s, self._policy.wait_max_s)
         finally:
-            await _ended([skew])
+            await cancelled([skew])
             await self.close()
 
     async def bars(self, instrument: int, from_ms: int, to_ms: int) -> list[BarSeen]:
@@ -143,7 +144,7 @@ class CcxtStream:
 
     async def close(self) -> None:
         """Close the connection for requests; ``run`` does so at its end."""
-        await _closed(self._rest_exchange)
+        await closed(self._rest_exchange)
 
     def _open(self) -> Any:
         exchange = self._class({"enableRateLimit": True, "timeout": 10_000})
@@ -179,8 +180,8 @@ class CcxtStream:
         except Exception as error:  # whatever ccxt raises
             return str(error) if isinstance(error, StreamBroken) else line_of(error)
         finally:
-            await _ended(tasks)
-            await _closed(exchange)
+            await cancelled(tasks)
+            await closed(exchange)
 
     async def _load_markets(self, exchange: Any) -> set[int]:
         """Give the exchange its markets; return the instruments that are not traded there."""
@@ -326,16 +327,3 @@ def message_ms(message: Any) -> int | None:
         with suppress(ValueError):
             return round(datetime.fromisoformat(text).timestamp() * 1000)
     return None
-
-
-async def _ended(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _closed(exchange: Any) -> None:
-    """Close an exchange; a socket that does not close in time is left to the system."""
-    with suppress(Exception):
-        async with asyncio.timeout(3.0):
-            await exchange.close()

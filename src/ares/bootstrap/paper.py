@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ares.bootstrap.real_time_plan import PaperRequest, VenueAccount, plan_of
+from ares.bootstrap.real_time_plan import PaperRequest, VenueAccount, real_time_plan
 from ares.bootstrap.tables import start_tables
 from ares.bootstrap.values import user_features
 from ares.config.workspace import Workspace
@@ -265,7 +265,7 @@ class _RealTime:
 
     def _plan(self) -> RunPlan:
         """Return the plan of a run that begins."""
-        plan, remarks = plan_of(
+        plan, remarks = real_time_plan(
             self._workspace, self._database, self._request, self._environment, self._account,
             self._user, self._clock(0),
         )  # fmt: skip

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from ares.config.workspace import Workspace
+from ares.domain.venue import SIMULATED
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -69,7 +70,7 @@ class VenueAccount:
     connect: Connect
 
 
-def plan_of(
+def real_time_plan(
     workspace: Workspace,
     database: Engine,
     request: PaperRequest,
@@ -84,48 +85,19 @@ def plan_of(
     """
     import msgspec
 
-    from ares.bootstrap import run_choices as chosen
-    from ares.bootstrap.runs import require_currency, rules_of
-    from ares.bootstrap.trade_rules import challenger_rules_of, run_rules
-    from ares.bootstrap.training import configured_instruments
-    from ares.domain.venue import SIMULATED
-    from ares.observe.user_features_check import require_no_leak
-    from ares.runtime.engine.plan import named, plan_run
-    from ares.runtime.training.instrument_selection import instruments_of
-    from ares.store.candles import CandleStore
-    from ares.store.series import series_history
+    from ares.bootstrap.run_plan import plan_of
+    from ares.bootstrap.trade_rules import run_rules
+    from ares.runtime.engine.plan import named
 
-    settings = workspace.settings
-    store = CandleStore(database, workspace.cache_dir)
-    keys, left_out = instruments_of(store, configured_instruments(settings), request.symbols)
-    from_ms = _first_ms(store, request, keys, clock)
-    choices, remarks = chosen.choices_of(workspace, keys, own, environment)
-    user = chosen.features_of(workspace, choices, own)
-    cards = chosen.cards_of(workspace, choices)
-    reference = chosen.reference_of(settings, store, cards)
-    if reference is not None and reference not in keys:
-        choices.append(chosen.without_model(reference))
-    require_currency(choices, settings.account.currency)
-    require_no_leak(user, store, keys, settings.weights, from_ms)
-    series = chosen.series_of(settings, database, cards, request.learn)
-    instruments = [choice.instrument for choice in choices]
-    history = series_history(database, series, instruments, from_ms)
-    remarks += chosen.missing_in_window(series, history, from_ms)
-    plan = plan_run(
-        store, choices, list(settings.weights), reference,
-        from_ms=from_ms, to_ms=None, cash_quote=settings.account.capital_quote,
-        rules=rules_of(settings),
-        validation_discount=settings.continuous_learning.confidence.validation_discount,
-        settings_hash=settings.hash, user=user,
-        challenger_lanes=request.learn, challenger_rules=challenger_rules_of(settings),
-        series=series, history=history,
+    plan, remarks = plan_of(
+        workspace, database, own, environment, request.symbols, request.learn,
+        lambda store, keys: (_first_ms(store, request, keys, clock), None),
         spec_of=None if account is None else account.spec_of,
         traits=SIMULATED if account is None else account.traits,
     )  # fmt: skip
-    setup = msgspec.structs.replace(plan.setup, rules=run_rules(settings))
+    setup = msgspec.structs.replace(plan.setup, rules=run_rules(workspace.settings))
     root = str(workspace.root.resolve())
-    plan = named(replace(plan, setup=setup), environment, root, secrets.token_hex(8))
-    return plan, [*left_out, *remarks]
+    return named(replace(plan, setup=setup), environment, root, secrets.token_hex(8)), remarks
 
 
 def _first_ms(

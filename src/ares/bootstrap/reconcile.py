@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ares.config.account_keys import ApiKey, account_key, names_of
+from ares.config.account_keys import account_key, names_of
 from ares.config.workspace import Workspace
+from ares.domain.api_key import ApiKey
 from ares.domain.errors import ExternalError, UserError
 
 if TYPE_CHECKING:
@@ -93,9 +94,9 @@ def _read(
 
 
 async def _statement(key: ApiKey, server: str, symbols: list[str], from_ms: int) -> Statement:
-    from ares.venues.kraken_venue import AccountKeys, KrakenAccount
+    from ares.venues.kraken_venue import KrakenAccount
 
-    account = KrakenAccount(AccountKeys(*key), lambda: time.time_ns() // 1_000_000, address=server)
+    account = KrakenAccount(key, lambda: time.time_ns() // 1_000_000, address=server)
     try:
         return await account.statement(symbols, max(0, from_ms))
     finally:

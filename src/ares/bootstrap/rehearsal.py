@@ -17,8 +17,9 @@ import msgspec
 
 from ares.bootstrap.paper import PaperStart, run_in
 from ares.bootstrap.real_time_plan import PaperRequest, VenueAccount
-from ares.config.account_keys import ApiKey, account_key, names_of
+from ares.config.account_keys import account_key, names_of
 from ares.config.workspace import Workspace
+from ares.domain.api_key import ApiKey
 from ares.domain.errors import ExternalError, UserError
 from ares.domain.model_life import is_rehearsal
 
@@ -138,13 +139,13 @@ async def _connected(
     A venue that does not answer is asked again for a minute: a start in the middle of its trouble,
     with stops to look after, is not to be given up at once.
     """
-    from ares.venues.kraken_venue import AccountKeys, KrakenAccount
+    from ares.venues.kraken_venue import KrakenAccount
     from ares.venues.markets import require_same_grid
 
     setup = state.setup
     specs = [lane.spec for lane in setup.instruments[: setup.n_instruments]]
     symbols = [spec.instrument.symbol for spec in specs]
-    account = KrakenAccount(AccountKeys(*key), clock.now_ms, say, server)
+    account = KrakenAccount(key, clock.now_ms, say, server)
     waits = iter(START_WAITS_S)
     try:
         while True:

@@ -4,21 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from ares.config.variables import variables
+from ares.domain.api_key import ApiKey
 from ares.domain.errors import UserError
-
-
-class ApiKey(NamedTuple):
-    """The key of an API and its secret; the secret is never printed."""
-
-    key: str
-    secret: str
-
-    def __repr__(self) -> str:
-        """Return a text without the secret."""
-        return f"ApiKey({self.key[:4]}...)"
 
 
 def names_of(environment: str) -> tuple[str, str]:

@@ -27,7 +27,6 @@ from ares.kernel.features.user import UserFeatures
 from ares.kernel.trade import Rules, to_grid, volatility_start_ms
 from ares.observe.user_features_check import require_no_leak
 from ares.research.backtest import (
-    UNBOUNDED,
     BacktestResult,
     Fill,
     Size,
@@ -35,6 +34,7 @@ from ares.research.backtest import (
     run_backtest,
     sized,
 )
+from ares.research.baseline_limits import BaselineLimits
 from ares.research.baselines import buy_hold, sma_cross
 from ares.research.market import Candles
 from ares.research.signals import EnsembleMembers, HistoryOf, SeriesOf, ensemble_strategy
@@ -149,8 +149,12 @@ class BacktestRunner:
         strategy = self._strategy(request, candles, [ensembles.get(i) for i in instruments], rules)
         strategy = replace(strategy, warnings=(*strategy.warnings, *left_out))
         if strategy.kind == "baseline":
-            rules = _baseline_limits(request, baseline_rules(rules, strategy, len(candles)))
-            strategy = replace(strategy, name=strategy.name + _limits_text(request))
+            limits = BaselineLimits(
+                request.stop_bps, request.size == "risk", request.position_max,
+                request.daily_loss_max, request.drawdown_max, request.on_drawdown == "close",
+            )  # fmt: skip
+            rules = limits.applied(baseline_rules(rules, strategy, len(candles)), request.gate)
+            strategy = replace(strategy, name=f"{strategy.name}{limits}")
         decimals = max(each.spec.qty_decimals for each in candles)
         return run_backtest(
             candles,
@@ -365,34 +369,6 @@ def _name_and_kind(members: Sequence[EnsembleMembers]) -> tuple[str, str]:
         return f"{len(names)} {kind}s", kind
     (name,) = names
     return name if kind == "package" else f"ensemble {name}", kind
-
-
-def _baseline_limits(request: BacktestRequest, free: Rules) -> Rules:
-    """Return the rules of a baseline with the limits of the request; a stop changes no size."""
-    cap = request.position_max or 1.0
-    by_risk = request.size == "risk"
-    if by_risk and not request.stop_bps:
-        raise UserError("--size risk: a baseline needs a --stop, such as 2%, to be sized by risk")
-    return replace(
-        free,
-        risk_per_trade=free.risk_per_trade if by_risk else UNBOUNDED,
-        position_max=min(free.position_max, cap),
-        daily_loss_max=request.daily_loss_max or 0.0,
-        drawdown_max=request.drawdown_max or 0.0,
-        close_on_drawdown=request.on_drawdown == "close",
-        stop_enabled=bool(request.stop_bps),
-        gate_mode=request.gate,
-    )
-
-
-def _limits_text(request: BacktestRequest) -> str:
-    """Return the limits of a baseline as part of its name: without them it is another one."""
-    limits = (
-        ("stop", (request.stop_bps or 0.0) / 1e4),
-        ("daily loss", request.daily_loss_max),
-        ("drawdown", request.drawdown_max),
-    )
-    return "".join(f", {name} {value * 100:g}%" for name, value in limits if value)
 
 
 def _with_width(strategy: Strategy, stop_bps: float | None) -> Strategy:

@@ -28,6 +28,7 @@ from ares.domain.order_events import (
 )
 from ares.venues.answers import NoAnswer, NotSent, Refused
 from ares.venues.ccxt_setup import line_of
+from ares.venues.ending import cancelled
 
 ANSWERS = (Refused, NotSent, NoAnswer)
 
@@ -82,13 +83,13 @@ class CcxtVenue:
         try:
             done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_EXCEPTION)
         finally:
-            await _cancelled(running)  # once: a second time would cut their ends off
+            await cancelled(running)  # once: a second time would cut their ends off
         for task in done:
             task.result()
 
     async def close(self) -> None:
         """End what is still on its way, without a word: the next start looks everything up."""
-        await _cancelled(list(self._running))
+        await cancelled(list(self._running))
         if self._close is not None:
             await self._close()
 
@@ -202,9 +203,3 @@ class CcxtVenue:
             seen = AccountSeen(now_ms, now_ms, complete=False, lots=nothing, open_ids=())
         self._questions.discard("")
         self._post(seen)
-
-
-async def _cancelled(tasks: Sequence[asyncio.Task[Any]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

@@ -8,6 +8,7 @@ import binascii
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ares.domain.api_key import ApiKey
 from ares.domain.errors import ExternalError, UserError
 from ares.domain.events import Event
 from ares.domain.order_events import VenueDown, VenueUp
@@ -15,6 +16,7 @@ from ares.domain.venue import VenueTraits
 from ares.venues.answers import NoAnswer, Refused
 from ares.venues.ccxt_setup import line_of, prepare
 from ares.venues.ccxt_venue import CcxtVenue
+from ares.venues.ending import closed
 from ares.venues.kraken_orders import TIERS, KrakenOrders
 from ares.venues.kraken_reports import KnownOrder, KnownOrders, KrakenReports
 from ares.venues.kraken_statement import kraken_statement
@@ -22,23 +24,12 @@ from ares.venues.kraken_words import is_refusal
 from ares.venues.markets import VenueMarket, markets_of
 from ares.venues.requests import PrivateRequests, RequestPolicy, count_up, limiters
 from ares.venues.statement import Statement
-from ares.venues.stream import PrivateStream, PrivateStreamPolicy, SessionBroken, closed
+from ares.venues.stream import PrivateStream, PrivateStreamPolicy, SessionBroken
 from ares.venues.venue_clock import ahead_of
 
 PING = {"method": "ping"}
 EXPLAIN_ATTEMPTS = 6
 SKEW_EVERY_S = 60.0
-
-
-class AccountKeys(NamedTuple):
-    """The key of an API and its secret; never printed."""
-
-    key: str
-    secret: str
-
-    def __repr__(self) -> str:
-        """Return a text without the secret."""
-        return f"AccountKeys({self.key[:4]}...)"
 
 
 class KrakenPolicy(NamedTuple):
@@ -61,7 +52,7 @@ class KrakenAccount:
 
     def __init__(
         self,
-        keys: AccountKeys,
+        keys: ApiKey,
         now_ms: Callable[[], int],
         say: Callable[[str], None] = lambda _: None,
         address: str | None = None,
@@ -251,7 +242,7 @@ async def _next_message(exchange: Any) -> None:
     await exchange.watch_orders(None, None, None, {"snap_orders": True, "snap_trades": False})
 
 
-def require_keys(keys: AccountKeys) -> None:
+def require_keys(keys: ApiKey) -> None:
     """Raise UserError for keys that cannot be Kraken's."""
     if not keys.key or not keys.secret:
         raise UserError("the key of the kraken account, or its secret, is empty")

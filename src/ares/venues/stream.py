@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from ares.venues.ccxt_setup import line_of
+from ares.venues.ending import cancelled, closed
 
 WORD_MAX = 32
 """Some venues send single words ("pong"); longer text that is not JSON is a fault."""
@@ -92,7 +93,7 @@ class PrivateStream:
         except Exception as error:  # whatever ccxt raises
             return line_of(error)
         finally:
-            await _finished(tasks)
+            await cancelled(tasks)
             if exchange is not None:
                 await closed(exchange)
 
@@ -149,16 +150,3 @@ class PrivateStream:
         if is_confirmed and not self._is_confirmed:
             self._is_confirmed = True
             self._began()
-
-
-async def _finished(tasks: list[asyncio.Task[Any]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def closed(exchange: Any) -> None:
-    """Close an exchange; a socket that does not close in time is left to the system."""
-    with suppress(Exception):
-        async with asyncio.timeout(3.0):
-            await exchange.close()

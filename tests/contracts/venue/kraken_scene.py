@@ -10,12 +10,13 @@ import msgspec
 from tests.contracts.venue.scene import Scene
 from tests.sim.serving import Served, serving
 
+from ares.domain.api_key import ApiKey
 from ares.domain.events import Command
 from ares.domain.order_events import VenueUp
 from ares.domain.venue import VenueTraits
 from ares.venues.ccxt_venue import CcxtVenue
 from ares.venues.kraken import KRAKEN
-from ares.venues.kraken_venue import AccountKeys, KrakenAccount, KrakenPolicy
+from ares.venues.kraken_venue import KrakenAccount, KrakenPolicy
 from ares.venues.requests import RequestPolicy
 from ares.venues.stream import PrivateStreamPolicy
 
@@ -67,7 +68,7 @@ async def kraken_scene(
         scene = KrakenScene(served, traits)
         key = served.key("engine")
         account = KrakenAccount(
-            AccountKeys(key.key, key.secret), scene.now_ms, scene.lines.append, served.address,
+            ApiKey(key.key, key.secret), scene.now_ms, scene.lines.append, served.address,
             policy=policy,
         )  # fmt: skip
         scene.venue = await account.venue(SYMBOLS, traits, scene.post)
