@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ares.bootstrap.paper import PaperStart, paper_run
-from ares.bootstrap.real_time_plan import PaperRequest
+from ares.bootstrap.real_time import RealTimeStart, paper_run
+from ares.bootstrap.real_time_plan import RealTimeRequest
 from ares.config.workspace import Workspace
 from ares.domain.events import Event
 from ares.runtime.engine.live_run import LiveRun
@@ -22,13 +22,13 @@ WAIT_S = 300.0
 SPEED = 10.0 * 3_600.0
 """Ten hourly bars a second."""
 
-REQUEST = PaperRequest(stored=True, from_ms=FROM_MS, speed=SPEED)
+REQUEST = RealTimeRequest(stored=True, from_ms=FROM_MS, speed=SPEED)
 
 
 class Running:
     """A paper engine on stored hourly candles, in a thread of its own; what it has said."""
 
-    def __init__(self, workspace: Workspace, request: PaperRequest = REQUEST) -> None:
+    def __init__(self, workspace: Workspace, request: RealTimeRequest = REQUEST) -> None:
         self.workspace, self.request, self.lines = workspace, request, list[str]()
         self._run: LiveRun | None = None
         self._events: asyncio.AbstractEventLoop | None = None
@@ -42,7 +42,7 @@ class Running:
         except BaseException as error:
             self.failures.append(error)
 
-    def _started(self, _start: PaperStart, run: LiveRun) -> None:
+    def _started(self, _start: RealTimeStart, run: LiveRun) -> None:
         self._events, self._run = asyncio.get_running_loop(), run
 
     @property
@@ -88,7 +88,7 @@ class Running:
 
 
 @contextmanager
-def running(workspace: Workspace, request: PaperRequest = REQUEST) -> Iterator[Running]:
+def running(workspace: Workspace, request: RealTimeRequest = REQUEST) -> Iterator[Running]:
     engine = Running(workspace, request)
     try:
         engine.await_(lambda: any(beat.is_alive(now_ms()) for beat in beats(workspace)))

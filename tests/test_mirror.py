@@ -17,7 +17,7 @@ DECLARATIONS = {
 
 COVERED = {
     "bootstrap/control": "cli/test_control",
-    "bootstrap/real_time_plan": "bootstrap/test_paper",
+    "bootstrap/real_time_plan": "bootstrap/test_real_time",
     "bootstrap/run_plan": "bootstrap/test_runs",
     "cli/reconcile": "bootstrap/test_reconcile",
     "core/facts": "core/test_step",
@@ -39,7 +39,7 @@ COVERED = {
     "runtime/engine/hot_swap": "runtime/engine/swap/test_hot_swap",
     "runtime/engine/learner_events": "runtime/engine/test_history_run",
     "runtime/engine/plan": "runtime/engine/test_history_run",
-    "runtime/engine/served_models": "bootstrap/test_paper",
+    "runtime/engine/served_models": "bootstrap/test_real_time",
     "runtime/replay/comparison": "runtime/replay/test_certify",
     "runtime/replay/epochs": "runtime/replay/test_certify",
     "runtime/replay/executed_orders": "runtime/replay/test_waterfall",

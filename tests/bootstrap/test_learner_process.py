@@ -14,8 +14,8 @@ import pytest
 
 from ares.bootstrap import learner_process
 from ares.bootstrap.learner_process import LearnerProcess
-from ares.bootstrap.paper import paper_run
-from ares.bootstrap.real_time_plan import PaperRequest
+from ares.bootstrap.real_time import paper_run
+from ares.bootstrap.real_time_plan import RealTimeRequest
 from ares.config.workspace import Workspace
 from ares.domain.timeframe import HOUR_MS
 from ares.journal.log import Position, segment_path
@@ -61,7 +61,9 @@ def test_a_start_reads_on_from_where_the_one_before_was(
 
 def run_to(workspace: Workspace, hours: int) -> None:
     to_ms = FROM_MS + hours * HOUR_MS
-    paper_run(workspace, PaperRequest(stored=True, from_ms=FROM_MS, to_ms=to_ms, speed=100_000.0))
+    paper_run(
+        workspace, RealTimeRequest(stored=True, from_ms=FROM_MS, to_ms=to_ms, speed=100_000.0)
+    )
 
 
 def learned(root: Path, records: int) -> Position:

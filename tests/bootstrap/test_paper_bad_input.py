@@ -20,7 +20,7 @@ from tests.sim.paper.checks import Facts, findings
 from tests.sim.paper.in_process import Deliver, rehearse
 
 from ares.bootstrap.control import give, set_config
-from ares.bootstrap.real_time_plan import PaperRequest
+from ares.bootstrap.real_time_plan import RealTimeRequest
 from ares.bootstrap.replays import certify_run
 from ares.config.workspace import Workspace
 from ares.domain.events import BarsClosed, Event
@@ -238,7 +238,7 @@ def test_a_feed_that_lies_changes_nothing(archived_root: Path) -> None:
     def source(clock: RunningClock, after_ms: int, deliver: Deliver) -> LyingSource:
         return LyingSource([coming], clock, after_ms, deliver)
 
-    rehearse(workspace, PaperRequest(stored=True, from_ms=FROM_MS), source)
+    rehearse(workspace, RealTimeRequest(stored=True, from_ms=FROM_MS), source)
     events = list(journaled(workspace))
     closed = [e for e in events if isinstance(e, BarsClosed) and e.kind != "warm"]
     assert [e.ts_ms for e in closed] == [t + MINUTE_MS for t in coming.ts_ms.tolist()]

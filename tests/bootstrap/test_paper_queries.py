@@ -18,7 +18,7 @@ from tests.running_paper import closing_database, now_ms, running
 from ares.adapters.model_store import ModelStore
 from ares.bootstrap.control import give, set_config
 from ares.bootstrap.lifecycle import promote
-from ares.bootstrap.real_time_plan import PaperRequest
+from ares.bootstrap.real_time_plan import RealTimeRequest
 from ares.bootstrap.replays import certify_run
 from ares.config.workspace import Workspace
 from ares.domain.events import BarsClosed, BreakerChanged, DecisionMade, ModeChanged, TradeClosed
@@ -98,7 +98,7 @@ def done(archived_for_module: Path) -> Done:
     (ensemble,) = ModelStore(workspace.models_dir).listed().ensembles
     assert promote(workspace, ensemble.hash, "paper", True, "rehearsal").refused == ()
     end_ms = now_ms() // HOUR_MS * HOUR_MS
-    request = PaperRequest(
+    request = RealTimeRequest(
         stored=True, from_ms=end_ms - DAYS * DAY_MS, to_ms=end_ms + 1, speed=SPEED
     )
     with running(workspace, request) as engine:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.sim.serving import START_MS, Served, serving_in_thread
 
-from ares.bootstrap.reconcile import reconciliation
+from ares.bootstrap.reconcile import account_environment, reconciliation
 from ares.cli.main import run
 from ares.config.workspace import Workspace
 from ares.domain.errors import ExternalError, UserError
@@ -136,3 +136,18 @@ def test_what_is_missing_is_one_line(
     monkeypatch.delenv("REHEARSAL_KRAKEN_READER_SECRET")
     with pytest.raises(UserError, match="REHEARSAL_KRAKEN_READER_SECRET are not set"):
         reconciliation(workspace, ENVIRONMENT, served.address)
+
+
+def test_the_account_is_that_of_the_only_rehearsal(tmp_path: Path) -> None:
+    workspace, _ = Workspace.init(tmp_path / "w")
+    with pytest.raises(UserError, match="--env: rehearsal/NAME; none has run"):
+        account_environment(workspace, None)
+    for name, meant in (("one", "rehearsal/one"), ("two", "")):
+        folder = workspace.journal_dir / "rehearsal" / name
+        folder.mkdir(parents=True)
+        (folder / "000001.journal").touch()
+        if meant:
+            assert account_environment(workspace, None) == meant
+    with pytest.raises(UserError, match="one of rehearsal/one, rehearsal/two"):
+        account_environment(workspace, None)
+    assert account_environment(workspace, "rehearsal/two") == "rehearsal/two"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ares.bootstrap.real_time_plan import PaperRequest
+from ares.bootstrap.real_time_plan import RealTimeRequest
 from ares.bootstrap.rehearsal import rehearsal_run, require_loopback
 from ares.config.workspace import Workspace
 from ares.domain.errors import UserError
@@ -42,11 +42,11 @@ def test_loopback_addresses_are(address: str) -> None:
 
 
 def test_what_is_missing_is_one_line(kraken: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    here = PaperRequest(address="http://127.0.0.1:1")
+    here = RealTimeRequest(address="http://127.0.0.1:1")
     with pytest.raises(UserError, match="is no rehearsal: write rehearsal/NAME"):
         rehearsal_run(kraken, "rehearsal/Kraken", here)
     with pytest.raises(UserError, match="needs the --address of its server"):
-        rehearsal_run(kraken, "rehearsal/kraken", PaperRequest())
+        rehearsal_run(kraken, "rehearsal/kraken", RealTimeRequest())
     with pytest.raises(UserError, match="REHEARSAL_KRAKEN_KEY and REHEARSAL_KRAKEN_SECRET are not"):
         rehearsal_run(kraken, "rehearsal/kraken", here)
     monkeypatch.setenv("ARES_VENUE", "bitstamp")

@@ -15,8 +15,8 @@ from ares.adapters.model_store import ModelStore
 from ares.bootstrap.control import engine_runs, give, running_engine
 from ares.bootstrap.deploy import deploy_context
 from ares.bootstrap.lifecycle import list_models, promote
-from ares.bootstrap.paper import PaperStart, paper_run
-from ares.bootstrap.real_time_plan import PaperRequest
+from ares.bootstrap.real_time import RealTimeStart, paper_run
+from ares.bootstrap.real_time_plan import RealTimeRequest
 from ares.bootstrap.replays import certify_run
 from ares.bootstrap.running_models import rolled_back_in_engine
 from ares.cli.deploy_views import show_status
@@ -67,10 +67,10 @@ def engine(workspace: Workspace) -> Iterator[LiveRun]:
     """Run the paper engine on stored candles in a thread, until the end of the block."""
     runs: list[LiveRun] = []
 
-    def note(_start: PaperStart, run: LiveRun) -> None:
+    def note(_start: RealTimeStart, run: LiveRun) -> None:
         runs.append(run)
 
-    request = PaperRequest(stored=True, from_ms=FROM_MS, speed=SPEED)
+    request = RealTimeRequest(stored=True, from_ms=FROM_MS, speed=SPEED)
     thread = threading.Thread(target=lambda: paper_run(workspace, request, note))
     thread.start()
     try:

@@ -10,8 +10,8 @@ import yaml
 
 from ares.adapters.model_store import ModelStore
 from ares.bootstrap.lifecycle import promote
-from ares.bootstrap.paper import PaperStart, paper_run
-from ares.bootstrap.real_time_plan import PaperRequest
+from ares.bootstrap.real_time import RealTimeStart, paper_run
+from ares.bootstrap.real_time_plan import RealTimeRequest
 from ares.bootstrap.replays import certify_run, restep_run, why_run
 from ares.config.workspace import Workspace
 from ares.core.initial_state import rules_in_force
@@ -46,11 +46,11 @@ class Runs:
         """Run one more day, with a command at its begin; return the state at its end."""
         self.days += 1
         until_ms = FROM_MS + self.days * 24 * HOUR_MS
-        request = PaperRequest(
+        request = RealTimeRequest(
             self.symbols, stored=True, from_ms=FROM_MS, to_ms=until_ms, speed=100_000.0
         )
 
-        def note(start: PaperStart, run: LiveRun) -> None:
+        def note(start: RealTimeStart, run: LiveRun) -> None:
             self.remarks, self.state = start.remarks, run.state
             if verb:
                 run.post(CommandGiven(verb, run.state.at_ms, "ada", verb, arguments))

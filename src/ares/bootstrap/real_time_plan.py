@@ -39,8 +39,8 @@ class Connect(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class PaperRequest:
-    """The request of ``ares run --env paper``; None leaves it to the settings.
+class RealTimeRequest:
+    """The request of ``ares run`` in real time; None leaves it to the settings.
 
     symbols : symbols or keys, of a run that begins.
     stored  : the feed is stored candles, from ``from_ms`` (default: two weeks before their end) to
@@ -73,7 +73,7 @@ class VenueAccount:
 def real_time_plan(
     workspace: Workspace,
     database: Engine,
-    request: PaperRequest,
+    request: RealTimeRequest,
     environment: str,
     account: VenueAccount | None,
     own: UserFeatures | None,
@@ -102,7 +102,7 @@ def real_time_plan(
 
 def _first_ms(
     store: CandleStore,
-    request: PaperRequest,
+    request: RealTimeRequest,
     keys: Sequence[Instrument],
     clock: Clock,
 ) -> int:

@@ -40,6 +40,28 @@ class Reconciliation(msgspec.Struct, frozen=True):
         return tuple(line for line in self.lines if line.differs)
 
 
+def account_environment(workspace: Workspace, named: str | None) -> str:
+    """Return the environment whose account is meant: the named one, that of the engine that runs,
+    else the only rehearsal there is.
+
+    Raises UserError where that does not name one.
+    """
+    from ares.bootstrap.control import running_engine
+    from ares.bootstrap.tables import environments
+    from ares.domain.model_life import is_rehearsal
+
+    if named:
+        return named
+    try:
+        return running_engine(workspace, None).environment
+    except ExternalError:
+        rehearsals = [name for name in environments(workspace) if is_rehearsal(name)]
+    if len(rehearsals) != 1:
+        known = f"one of {', '.join(rehearsals)}" if rehearsals else "rehearsal/NAME; none has run"
+        raise UserError(f"name an environment with an account at a venue, --env: {known}")
+    return rehearsals[0]
+
+
 def reconciliation(
     workspace: Workspace, environment: str, address: str | None = None
 ) -> Reconciliation:

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from ares.bootstrap.paper import PaperStart, run_in
-from ares.bootstrap.real_time_plan import PaperRequest, VenueAccount
+from ares.bootstrap.real_time import RealTimeStart, run_in
+from ares.bootstrap.real_time_plan import RealTimeRequest, VenueAccount
 from ares.config.account_keys import account_key, names_of
 from ares.config.workspace import Workspace
 from ares.domain.api_key import ApiKey
@@ -42,8 +42,8 @@ START_WAITS_S = (1, 2, 4, 8, 15, 30)
 def rehearsal_run(
     workspace: Workspace,
     environment: str,
-    request: PaperRequest,
-    started: Callable[[PaperStart, LiveRun], None] = lambda _start, _run: None,
+    request: RealTimeRequest,
+    started: Callable[[RealTimeStart, LiveRun], None] = lambda _start, _run: None,
     say: Callable[[str], None] = lambda _: None,
 ) -> LiveEnd:
     """Run the engine of a rehearsal until it is stopped; start it, or continue it.

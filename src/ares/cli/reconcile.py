@@ -24,12 +24,11 @@ def command(
     """
     import msgspec
 
-    from ares.bootstrap.control import running_engine
-    from ares.bootstrap.reconcile import reconciliation
+    from ares.bootstrap.reconcile import account_environment, reconciliation
     from ares.config.workspace import Workspace
 
     workspace = Workspace.here()
-    environment = env or running_engine(workspace, None).environment
+    environment = account_environment(workspace, env)
     found = reconciliation(workspace, environment, address)
     if json_:
         print_json({**msgspec.to_builtins(found), "differences": len(found.differing)})

@@ -71,7 +71,7 @@ def command(
     from ares.research.window import parse_utc
 
     if env == "paper" or env.startswith("rehearsal/"):
-        from ares.cli.paper import run_real_time
+        from ares.cli.real_time import run_real_time
 
         from_ms, to_ms = (None if t is None else parse_utc(t) for t in (from_, to))
         return run_real_time(

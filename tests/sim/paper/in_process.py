@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 
 from tests.runtime.engine.virtual_time import VirtualLoop
 
-from ares.bootstrap.paper import PAPER, PaperStart, _RealTime
-from ares.bootstrap.real_time_plan import PaperRequest
+from ares.bootstrap.real_time import PAPER, RealTimeStart, _RealTime
+from ares.bootstrap.real_time_plan import RealTimeRequest
 from ares.bootstrap.venue_feed import assembler_of
 from ares.config.workspace import Workspace
 from ares.core.state import State
@@ -49,9 +49,9 @@ class _RealTimeOfSource(_RealTime):
 
 def rehearse(
     workspace: Workspace,
-    request: PaperRequest,
+    request: RealTimeRequest,
     make_source: MakeSource,
-    started: Callable[[PaperStart, LiveRun], None] = lambda _start, _run: None,
+    started: Callable[[RealTimeStart, LiveRun], None] = lambda _start, _run: None,
     say: Callable[[str], None] = lambda _: None,
 ) -> LiveEnd:
     """Run the engine until its source ends."""

@@ -23,8 +23,8 @@ from tests.sim.paper.in_process import Deliver, rehearse
 from tests.sim.paper.market import Market, make_workspace
 from tests.sim.paper.processes import LEARNER, TABLES, children, command_of, descriptors, rss_mb
 
-from ares.bootstrap.paper import PAPER, PaperStart
-from ares.bootstrap.real_time_plan import PaperRequest
+from ares.bootstrap.real_time import PAPER, RealTimeStart
+from ares.bootstrap.real_time_plan import RealTimeRequest
 from ares.config.workspace import Workspace
 from ares.core.snapshot import snapshot
 from ares.domain.events import BarsClosed, Effect, Event
@@ -119,7 +119,7 @@ def run_month(workspace: Workspace, market: Market, bars: Sequence[Bars], minute
     """Run the engine to the end of the candles; return what was measured."""
     month = Month(workspace, market.from_ms, minutes, market.days - market.history_days)
 
-    def started(_start: PaperStart, run: LiveRun) -> None:
+    def started(_start: RealTimeStart, run: LiveRun) -> None:
         month.run = run
         run.watch(month.watch)
 
@@ -130,7 +130,7 @@ def run_month(workspace: Workspace, market: Market, bars: Sequence[Bars], minute
         ]
         return StoredSource(bars, clock, after_ms, deliver, drops)
 
-    request = PaperRequest(stored=True, from_ms=market.from_ms, learn=True)
+    request = RealTimeRequest(stored=True, from_ms=market.from_ms, learn=True)
     with (workspace.logs_dir / "month.log").open("a") as log:
         rehearse(workspace, request, source, started, lambda text: _write(log, text))
     return month

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ares.bootstrap.paper import PaperStart, paper_run
-from ares.bootstrap.real_time_plan import PaperRequest
+from ares.bootstrap.real_time import RealTimeStart, paper_run
+from ares.bootstrap.real_time_plan import RealTimeRequest
 from ares.bootstrap.replays import certify_run, restep_run
 from ares.config.workspace import Workspace
 from ares.core.orders import owner_of
@@ -21,7 +21,9 @@ from ares.runtime.engine.heartbeat import read_heartbeat
 from ares.runtime.engine.live_run import LiveRun
 
 FROM_MS = 1_588_291_200_000  # 2020-05-01
-REQUEST = PaperRequest(stored=True, from_ms=FROM_MS, to_ms=FROM_MS + 48 * HOUR_MS, speed=100_000.0)
+REQUEST = RealTimeRequest(
+    stored=True, from_ms=FROM_MS, to_ms=FROM_MS + 48 * HOUR_MS, speed=100_000.0
+)
 
 
 @pytest.fixture
@@ -30,9 +32,9 @@ def workspace(archived_root: Path) -> Workspace:
 
 
 def test_a_paper_run_is_continued_where_it_was_stopped_and_certified(workspace: Workspace) -> None:
-    starts: list[PaperStart] = []
+    starts: list[RealTimeStart] = []
 
-    def stop_later(start: PaperStart, run: LiveRun) -> None:
+    def stop_later(start: RealTimeStart, run: LiveRun) -> None:
         starts.append(start)
         if len(starts) == 1:
             run.stop("a person")
@@ -57,7 +59,7 @@ def test_a_journal_that_came_from_a_backup_is_named_at_the_start(workspace: Work
     backup = path.read_bytes()
     paper_run(workspace, REQUEST)
     path.write_bytes(backup)
-    starts: list[PaperStart] = []
+    starts: list[RealTimeStart] = []
     end = paper_run(workspace, REQUEST, lambda start, _: starts.append(start))
     (remark,) = [line for line in starts[0].remarks if "is not of this journal" in line]
     assert "if the journal came from a backup" in remark
@@ -85,5 +87,5 @@ def test_a_second_engine_is_refused(workspace: Workspace) -> None:
 
 def test_what_cannot_run_leaves_no_journal(workspace: Workspace) -> None:
     with pytest.raises(UserError, match="DOGE/USDT"):
-        paper_run(workspace, PaperRequest(symbols=("DOGE/USDT",), stored=True))
+        paper_run(workspace, RealTimeRequest(symbols=("DOGE/USDT",), stored=True))
     assert not list((workspace.journal_dir / "paper").glob("*.journal"))

@@ -1,4 +1,4 @@
-"""The engine in real time with virtual money, composed."""
+"""The engine in real time, composed: with virtual money, or on an account at a venue."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ares.bootstrap.real_time_plan import PaperRequest, VenueAccount, real_time_plan
+from ares.bootstrap.real_time_plan import RealTimeRequest, VenueAccount, real_time_plan
 from ares.bootstrap.tables import start_tables
 from ares.bootstrap.values import user_features
 from ares.config.workspace import Workspace
@@ -38,7 +38,7 @@ PAPER = "paper"
 
 
 @dataclass(frozen=True, slots=True)
-class PaperStart:
+class RealTimeStart:
     """What a start of the paper engine found, for a person."""
 
     setup: RunSetup
@@ -49,8 +49,8 @@ class PaperStart:
 
 def paper_run(
     workspace: Workspace,
-    request: PaperRequest,
-    started: Callable[[PaperStart, LiveRun], None] = lambda _start, _run: None,
+    request: RealTimeRequest,
+    started: Callable[[RealTimeStart, LiveRun], None] = lambda _start, _run: None,
     say: Callable[[str], None] = lambda _: None,
 ) -> LiveEnd:
     """Run the paper engine until it is stopped; start it, or continue it.
@@ -64,9 +64,9 @@ def paper_run(
 def run_in(
     workspace: Workspace,
     environment: str,
-    request: PaperRequest,
+    request: RealTimeRequest,
     account: VenueAccount | None,
-    started: Callable[[PaperStart, LiveRun], None],
+    started: Callable[[RealTimeStart, LiveRun], None],
     say: Callable[[str], None],
 ) -> LiveEnd:
     """Run the engine of an environment; account: None: a simulated one, with virtual money."""
@@ -100,7 +100,7 @@ class _RealTime:
     def __init__(
         self,
         workspace: Workspace,
-        request: PaperRequest,
+        request: RealTimeRequest,
         database: Engine,
         folder: Path,
         say: Callable[[str], None],
@@ -113,7 +113,7 @@ class _RealTime:
         self._user = user_features(workspace)
         self._remarks: list[str] = []
 
-    async def run(self, started: Callable[[PaperStart, LiveRun], None]) -> LiveEnd:
+    async def run(self, started: Callable[[RealTimeStart, LiveRun], None]) -> LiveEnd:
         """Recover, then run until stopped."""
         from ares.adapters.model_store import ModelStore
         from ares.domain.timeframe import HOUR_MS
@@ -153,7 +153,7 @@ class _RealTime:
         before: list[Event] = [clock_set(clock), *taken, *warm]
         tables = start_tables(self._workspace, self._environment, self._log)
         learner = self._learner(run) if state.setup.challenger_lanes else None
-        started(PaperStart(state.setup, not is_new, clock.now_ms(), tuple(self._remarks)), run)
+        started(RealTimeStart(state.setup, not is_new, clock.now_ms(), tuple(self._remarks)), run)
         raise_priority()
         try:
             with frozen_heap():

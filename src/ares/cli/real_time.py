@@ -10,7 +10,7 @@ from ares.cli.output import count, note, say, utc
 from ares.domain.errors import UserError
 
 if TYPE_CHECKING:
-    from ares.bootstrap.paper import PaperStart
+    from ares.bootstrap.real_time import RealTimeStart
     from ares.runtime.engine.live_run import LiveRun
 
 SPEED_MAX = 100_000.0
@@ -30,8 +30,8 @@ def run_real_time(
     it.
     """
     from ares.adapters.log_file import log_lines
-    from ares.bootstrap.paper import PAPER, paper_run
-    from ares.bootstrap.real_time_plan import PaperRequest
+    from ares.bootstrap.real_time import PAPER, paper_run
+    from ares.bootstrap.real_time_plan import RealTimeRequest
     from ares.config.workspace import Workspace
 
     if feed not in ("venue", "stored"):
@@ -40,7 +40,7 @@ def run_real_time(
         raise UserError(f"--feed stored: {environment} has the bars of the server it trades on")
     workspace = Workspace.here()
     learns = workspace.settings.continuous_learning.enabled if learn is None else learn
-    request = PaperRequest(
+    request = RealTimeRequest(
         symbols, feed == "stored", from_ms, to_ms, _speed(speed), learns, address
     )
     log_name = environment.replace("/", "-")
@@ -71,7 +71,7 @@ def _speed(text: str | None) -> float:
     return speed
 
 
-def _started(start: PaperStart, run: LiveRun) -> None:
+def _started(start: RealTimeStart, run: LiveRun) -> None:
     """Say what runs, and let signals stop it."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
