@@ -19,6 +19,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,14 +107,8 @@ def simulate(
     edge    : strength of the planted edge (see the module); 0 is pure noise.
     from_ms : open time of the first bar, on a full minute.
     """
-    if days < 1:
-        raise ValueError(f"days must be at least 1, not {days}")
-    n = days * DAY_MS // MINUTE_MS
-    ts_ms = from_ms + MINUTE_MS * np.arange(n, dtype=np.int64)
-    rhythm = rhythm_of(ts_ms)
-    regime = regimes(stream(seed, "regimes").random((n, 2)), REGIME_BARS)
-    market_vol_scale = REGIMES[regime] * rhythm
-    market = garch(innovations(seed, "market", n), market_vol_scale)[0]
+    ts_ms, regime, market_vol_scale, market = market_wide(days, seed, from_ms, REGIMES)
+    n = len(ts_ms)
     tide = mean_reverting(stream(seed, "tide").standard_normal(n), MEMORY_BARS)
     crowd = mean_reverting(stream(seed, "crowd").standard_normal(n), 3 * MEMORY_BARS)
 
@@ -171,6 +166,34 @@ def innovations(seed: int, name: str, n: int) -> F64:
     drawn = stream(seed, name, "innovations").standard_t(TAIL_DEGREES, n)
     unit = drawn * np.sqrt((TAIL_DEGREES - 2.0) / TAIL_DEGREES)
     return np.asarray(np.clip(unit, -INNOVATION_MAX, INNOVATION_MAX))
+
+
+class MarketWide(NamedTuple):
+    """What all instruments of a market share, (n_bars,) each.
+
+    ts_ms : open times. regime : 0 calm, 1 normal, 2 wild. vol_scale : of it and of the rhythm.
+    moves : of the common factor, with clustered volatility.
+    """
+
+    ts_ms: I64
+    regime: I64
+    vol_scale: F64
+    moves: F64
+
+
+def market_wide(days: int, seed: int, from_ms: int, regime_scale: F64) -> MarketWide:
+    """Return what the instruments of a market share; regime_scale: (3,) volatility in each regime.
+
+    Raises ValueError for less than a day.
+    """
+    if days < 1:
+        raise ValueError(f"days must be at least 1, not {days}")
+    n = days * DAY_MS // MINUTE_MS
+    ts_ms = from_ms + MINUTE_MS * np.arange(n, dtype=np.int64)
+    regime = regimes(stream(seed, "regimes").random((n, 2)), REGIME_BARS)
+    vol_scale = regime_scale[regime] * rhythm_of(ts_ms)
+    moves = garch(innovations(seed, "market", n), vol_scale)[0]
+    return MarketWide(ts_ms, regime, vol_scale, moves)
 
 
 def rhythm_of(ts_ms: I64) -> F64:

@@ -19,19 +19,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from ares.domain.instrument import Instrument, InstrumentSpec
-from ares.domain.timeframe import DAY_MS, MINUTE_MS
 from ares.kernel.bars import F64, Bars
 from ares.kernel.jit import allocating
 from ares.sim.hours import bridged_candles
 from ares.sim.prices import (
     FROM_MS,
-    REGIME_BARS,
     VENUE,
     garch,
     innovations,
+    market_wide,
     params_of,
-    regimes,
-    rhythm_of,
     stream,
 )
 
@@ -80,13 +77,8 @@ def reverting(
     edge    : strength of the planted edge (see the module); 0 is pure noise.
     from_ms : open time of the first bar, on a full minute.
     """
-    if days < 1:
-        raise ValueError(f"days must be at least 1, not {days}")
-    n = days * DAY_MS // MINUTE_MS
-    ts_ms = from_ms + MINUTE_MS * np.arange(n, dtype=np.int64)
-    regime = regimes(stream(seed, "regimes").random((n, 2)), REGIME_BARS)
-    market_scale = REGIMES[regime] * rhythm_of(ts_ms)
-    market = garch(innovations(seed, "market", n), market_scale)[0]
+    ts_ms, _, market_scale, market = market_wide(days, seed, from_ms, REGIMES)
+    n = len(ts_ms)
     made = RevertingMarket({}, {}, {}, {})
     for symbol in symbols:
         params = params_of(symbol)
