@@ -126,7 +126,7 @@ def _mark(line: PlotLine) -> tuple[str, str]:
 
 def _equity(axes: Any, curves: dict[str, EquityCurve]) -> None:
     style(axes, "Equity out of sample after costs, at equal daily volatility", "UTC",
-          "return in daily\nstandard deviations", rows=2)  # fmt: skip
+          "return / daily volatility", rows=2)  # fmt: skip
     for name, curve in curves.items():
         if not len(curve.equity):
             continue
