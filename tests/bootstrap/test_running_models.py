@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -71,15 +71,16 @@ def engine(workspace: Workspace) -> Iterator[LiveRun]:
         runs.append(run)
 
     request = RealTimeRequest(stored=True, from_ms=FROM_MS, speed=SPEED)
-    thread = threading.Thread(target=lambda: paper_run(workspace, request, note))
-    thread.start()
-    try:
-        until(lambda: engine_runs(workspace, "paper") and bool(runs))
-        yield runs[0]
-    finally:
-        if engine_runs(workspace, "paper"):
-            give(workspace, "paper", "stop", wait_s=60.0)
-        thread.join()
+    with ThreadPoolExecutor(1) as pool:
+        ended = pool.submit(paper_run, workspace, request, note)
+        try:
+            until(lambda: ended.done() or (engine_runs(workspace, "paper") and bool(runs)))
+            if not ended.done():
+                yield runs[0]
+        finally:
+            if engine_runs(workspace, "paper"):
+                give(workspace, "paper", "stop", wait_s=60.0)
+            ended.result()
 
 
 def champion(workspace: Workspace) -> str:

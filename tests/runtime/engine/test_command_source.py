@@ -165,6 +165,21 @@ def test_the_last_answer_is_written_before_the_source_ends(running: Callable[...
     database.dispose()
 
 
+def test_the_stop_is_written_by_a_last_turn_that_has_no_newer_status(tmp_path: Path) -> None:
+    """A turn that was under way when the engine stopped has written the last status already."""
+    r = Running(tmp_path / "ares.db")
+    r.source._states.append("{}")
+    r.source._turn(r.post)
+    running_beat = beat_of(r.database, "paper")
+    assert running_beat is not None
+    assert running_beat.stopped_ms is None
+    r.source._turn(None)
+    stopped_beat = beat_of(r.database, "paper")
+    assert stopped_beat is not None
+    assert (stopped_beat.stopped_ms, stopped_beat.state) == (stopped_beat.beat_ms, "{}")
+    r.database.dispose()
+
+
 def test_the_heartbeat_carries_the_newest_status(running: Callable[..., Running]) -> None:
     states = list[str]()
 

@@ -68,6 +68,7 @@ class DatabaseCommands:
         self._status, self._speed, self._say, self._wall_ns = status, speed, say, wall_ns
         self._facts = deque[CommandDone | CommandRefused]()
         self._states = deque[str](maxlen=1)
+        self._state, self._beat_is_due = "", False
         self._wake, self._stopped = threading.Event(), threading.Event()
         self._taken = set[str]()
         self._answers = dict[str, CommandAnswer]()
@@ -123,15 +124,17 @@ class DatabaseCommands:
                 self._answers[fact.id] = CommandAnswer("done", fact.detail)
             else:
                 self._answers[fact.id] = CommandAnswer("refused", fact.reason)
+        while self._states:
+            self._state, self._beat_is_due = self._states.popleft(), True
         try:
             database = self._connected()
             if self._answers:
                 save_answers(database, self._answers, self._wall_ms())
                 self._taken -= self._answers.keys()
                 self._answers.clear()
-            if self._states:
-                save_beat(database, self._beat(self._states[-1], stops=post is None))
-                self._states.pop()
+            if self._beat_is_due or post is None:  # the stop is written, whatever came before it
+                save_beat(database, self._beat(self._state, stops=post is None))
+                self._beat_is_due = False
             if post is not None:
                 for command in unanswered(database, self._environment, self._taken):
                     self._taken.add(command.id)
