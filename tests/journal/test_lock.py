@@ -6,6 +6,7 @@ import fcntl
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,17 @@ def test_the_lock_of_a_process_that_died_is_free(tmp_path: Path) -> None:
     assert done.returncode == -9
     assert (tmp_path / "lock").read_text().isdigit()
     Lock(tmp_path).release()
+
+
+def test_who_only_looks_whether_a_lock_is_free_keeps_no_writer_out(tmp_path: Path) -> None:
+    """`ares status` looks at the instant in which the engine starts."""
+    Lock(tmp_path).release()
+    with (tmp_path / "lock").open() as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        ends = threading.Timer(0.05, fcntl.flock, (looking, fcntl.LOCK_UN))
+        ends.start()
+        Lock(tmp_path).release()
+        ends.join()
 
 
 def test_a_lock_without_a_name_in_it_is_still_a_lock(tmp_path: Path) -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from pathlib import Path
 from typing import IO
 
 from ares.domain.errors import ExternalError
+
+PATIENCE_S = 0.5
+"""How long a lock that is held is tried: ``require_free`` holds it for an instant when it looks."""
 
 
 class Lock:
@@ -24,13 +28,11 @@ class Lock:
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._file: IO[str] = (folder / "lock").open("a+")
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not _is_taken(self._file):
             self._file.seek(0)
             owner = self._file.read().strip() or "unknown"
             self._file.close()
-            raise _locked(folder, who, owner, advice) from None
+            raise _locked(folder, who, owner, advice)
         self._file.truncate(0)
         self._file.write(str(os.getpid()))
         self._file.flush()
@@ -38,6 +40,20 @@ class Lock:
     def release(self) -> None:
         """Let another writer in."""
         self._file.close()
+
+
+def _is_taken(file: IO[str]) -> bool:
+    """Return whether the lock could be taken: at once, or after those who only looked."""
+    until_s = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if time.monotonic() > until_s:
+                return False
+            time.sleep(0.01)
+        else:
+            return True
 
 
 def require_free(folder: Path, who: str, advice: str) -> None:
