@@ -521,3 +521,16 @@ def test_no_deadline_returns_for_ever_with_a_venue_that_is_silent(
         assert next_ms == 0 or next_ms > two.at_ms, "it was reached, and is due again"
         assert n < 600
     assert n > 0
+
+
+@AMENDS
+def test_a_stop_limit_leaves_with_its_limit(two_of: type[TwoInstruments], amends: bool) -> None:
+    traits = msgspec.structs.replace(two_of().setup.traits, stop_limit_bps=200, amends_stops=amends)
+    two = two_of(traits)
+    entry = two.enter(lots=10)
+    (stop,) = [e for e in two.fill(entry, 6) if isinstance(e, SubmitOrder)]
+    assert (stop.kind, stop.price_ticks, stop.limit_ticks) == ("stop", 9_900, 9_702)
+    two.accept(stop.client_id)
+    effects = two.fill(entry, 4) + two.pass_ms(STOP_CHANGE_MS)
+    changed = [e for e in effects if isinstance(e, AmendOrder)]
+    assert [(c.lots, c.limit_ticks) for c in changed] == ([(-10, 9_702)] if amends else [])

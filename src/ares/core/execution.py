@@ -76,6 +76,7 @@ def submit(
         signal.barrier_bps,
         price_ticks if kind == STOP else int(state.trade.book[lane]["expected_ticks"]),
         state.at_ms + state.wall(state.venue_ahead_ms + deadline_ms) if deadline_ms else 0,
+        setup.traits.limit_ticks(price_ticks) if kind == STOP else 0,
     )
     if kind == ENTRY:
         state.trades_begun[lane] = state.seq
@@ -200,7 +201,8 @@ def _changed(
             stop.amend, stop.amend_ms = Request.SENT, state.at_ms
             stop.amended_lots = max(stop.amended_lots, abs(stop.lots), -lots)
             placed.changed_ms = state.at_ms
-            commands.append(AmendOrder(stop.client_id, lane, lots, ticks))
+            limit = state.setup.traits.limit_ticks(ticks)
+            commands.append(AmendOrder(stop.client_id, lane, lots, ticks, limit))
     return commands
 
 

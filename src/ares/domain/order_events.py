@@ -199,6 +199,8 @@ class SubmitOrder(msgspec.Struct, frozen=True, tag=True, gc=False, omit_defaults
     kind        : entry, exit or stop.
     lots        : signed.
     price_ticks : limit of an entry (0: none), trigger of a stop.
+    limit_ticks : of a stop at a venue whose stops are stop-limits, below the trigger; 0: sold at
+                  the market once it is triggered.
     expected_ticks : price that slippage is measured against: the deciding close, or the trigger.
     send_by_ms  : by the venue's clock, the venue must not accept it later; 0: no deadline.
     """
@@ -214,6 +216,7 @@ class SubmitOrder(msgspec.Struct, frozen=True, tag=True, gc=False, omit_defaults
     barrier_bps: float
     expected_ticks: int = 0
     send_by_ms: int = 0
+    limit_ticks: int = 0
 
 
 class CancelOrder(msgspec.Struct, frozen=True, tag=True, gc=False):
@@ -223,16 +226,18 @@ class CancelOrder(msgspec.Struct, frozen=True, tag=True, gc=False):
     instrument: int
 
 
-class AmendOrder(msgspec.Struct, frozen=True, tag=True, gc=False):
+class AmendOrder(msgspec.Struct, frozen=True, tag=True, gc=False, omit_defaults=True):
     """Command: change a resting order in place.
 
     lots : of the whole order, what was filled before included.
+    limit_ticks : as in ``SubmitOrder``.
     """
 
     client_id: str
     instrument: int
     lots: int
     price_ticks: int
+    limit_ticks: int = 0
 
 
 class QueryOrder(msgspec.Struct, frozen=True, tag=True, gc=False):

@@ -16,6 +16,8 @@ class VenueTraits(msgspec.Struct, frozen=True, omit_defaults=True):
     answer_ms      : without an answer for so long, the outcome of a command is unknown.
     fill_ms        : an immediate order that is open for so long is looked up.
     account_ms     : balances and open orders are compared this often.
+    stop_limit_bps : its stops are stop-limits, with the limit so far below the trigger: the market
+                     can jump over one; 0: they sell at the market.
     speed          : engine time that passes in a unit of wall time: of a rehearsal on stored
                      candles that are served faster than they were.
     """
@@ -28,6 +30,17 @@ class VenueTraits(msgspec.Struct, frozen=True, omit_defaults=True):
     fill_ms: int = 0
     account_ms: int = 0
     speed: int = 1
+    stop_limit_bps: int = 0
+
+    def limit_ticks(self, trigger_ticks: int) -> int:
+        """Return the limit of a stop with this trigger; 0: it has none.
+
+        >>> VenueTraits(stop_limit_bps=200).limit_ticks(10_001), SIMULATED.limit_ticks(10_001)
+        (9800, 0)
+        """
+        if not self.stop_limit_bps:
+            return 0
+        return max(1, trigger_ticks * (10_000 - self.stop_limit_bps) // 10_000)
 
 
 SIMULATED = VenueTraits()
