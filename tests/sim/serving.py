@@ -14,16 +14,12 @@ import numpy as np
 
 from ares.domain.timeframe import MINUTE_MS
 from ares.kernel.bars import Bars
-from ares.sim.serve.binance import Binance
-from ares.sim.serve.binance_account import binance_rules
 from ares.sim.serve.clock import MarketClock
 from ares.sim.serve.faults import ActiveFaults, Fault
 from ares.sim.serve.keys import SimKey, default_keys
-from ares.sim.serve.kraken import Kraken
-from ares.sim.serve.kraken_account import kraken_rules
 from ares.sim.serve.market import SimMarket
 from ares.sim.serve.matching import Exchange
-from ares.sim.serve.orders import Ids, LetterIds, NumberIds
+from ares.sim.serve.protocols import PROTOCOLS
 from ares.sim.serve.server import MarketServer
 from ares.sim.serve.venue import SimVenue
 from ares.venues.ccxt_setup import prepare
@@ -98,14 +94,12 @@ async def serving(
     """Serve the made market, and an account where the protocol has one, until the block ends."""
     clock = MarketClock(from_ms, speed, lambda: time.time_ns() // 1_000_000, time.monotonic)
     faults = ActiveFaults(clock.monotonic_s)
-    is_kraken = protocol == "kraken"
-    ids: Ids = LetterIds("test") if is_kraken else NumberIds(1_000)
-    rules = kraken_rules() if is_kraken else binance_rules()
+    found = PROTOCOLS[protocol]
+    rules, ids = found.rules(), found.ids(1_000)
     exchange = Exchange(clock.market_ms, BALANCES, rules, faults, ids)
     venue = SimVenue(SimMarket(made_market()), clock, faults, exchange)
     keys = default_keys(1)
-    face = Kraken(venue, keys, tier) if is_kraken else Binance(venue, keys)
-    server = MarketServer(venue, face)
+    server = MarketServer(venue, found.face(venue, keys, tier))
     address = await server.start()
     try:
         yield Served(address, venue, server, keys)

@@ -109,16 +109,19 @@ def _read(
     specs = [lane.spec for lane in setup.instruments[: setup.n_instruments]]
     ledger = ledger_of(len(specs), entries(journal_folder(workspace, environment)))
     symbols = [spec.instrument.symbol for spec in specs]
-    statement = asyncio.run(_statement(key, server, symbols, ledger.begin_ms - EARLIER_MS))
-    lines = reconciled(ledger, statement, specs, setup.owner)
     venue = specs[0].instrument.venue
+    from_ms = ledger.begin_ms - EARLIER_MS
+    statement = asyncio.run(_statement(venue, key, server, symbols, from_ms))
+    lines = reconciled(ledger, statement, specs, setup.owner)
     return Reconciliation(environment, venue, statement.complete, tuple(lines))
 
 
-async def _statement(key: ApiKey, server: str, symbols: list[str], from_ms: int) -> Statement:
-    from ares.venues.kraken_venue import KrakenAccount
+async def _statement(
+    venue: str, key: ApiKey, server: str, symbols: list[str], from_ms: int
+) -> Statement:
+    from ares.venues.account import account_at
 
-    account = KrakenAccount(key, lambda: time.time_ns() // 1_000_000, address=server)
+    account = account_at(venue, key, lambda: time.time_ns() // 1_000_000, address=server)
     try:
         return await account.statement(symbols, max(0, from_ms))
     finally:

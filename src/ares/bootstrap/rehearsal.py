@@ -139,13 +139,13 @@ async def _connected(
     A venue that does not answer is asked again for a minute: a start in the middle of its trouble,
     with stops to look after, is not to be given up at once.
     """
-    from ares.venues.kraken_venue import KrakenAccount
+    from ares.venues.account import account_at
     from ares.venues.markets import require_same_grid
 
     setup = state.setup
     specs = [lane.spec for lane in setup.instruments[: setup.n_instruments]]
     symbols = [spec.instrument.symbol for spec in specs]
-    account = KrakenAccount(key, clock.now_ms, say, server)
+    account = account_at(specs[0].instrument.venue, key, clock.now_ms, say, server)
     waits = iter(START_WAITS_S)
     try:
         while True:

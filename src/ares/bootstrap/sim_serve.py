@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from ares.sim.serve.market import SimMarket
     from ares.sim.serve.matching import Exchange
 
-PROTOCOLS = ("binance", "kraken")
-
 
 @dataclass(frozen=True, slots=True)
 class ServeRequest:
@@ -78,11 +76,10 @@ def serve_market(request: ServeRequest, ready: Callable[[Serving], None]) -> Non
 
 
 async def _serve(request: ServeRequest, ready: Callable[[Serving], None]) -> None:
-    from ares.sim.serve.binance import Binance
     from ares.sim.serve.clock import MarketClock
     from ares.sim.serve.faults import ActiveFaults
-    from ares.sim.serve.kraken import Kraken
     from ares.sim.serve.market import SimMarket
+    from ares.sim.serve.protocols import PROTOCOLS
     from ares.sim.serve.server import MarketServer, serve_until
     from ares.sim.serve.venue import SimVenue
 
@@ -100,8 +97,7 @@ async def _serve(request: ServeRequest, ready: Callable[[Serving], None]) -> Non
         faults.add(fault)
     exchange, keys = _exchange(request, market, clock, faults), _keys(request)
     venue = SimVenue(market, clock, faults, exchange)
-    is_kraken = request.protocol == "kraken"
-    face = Kraken(venue, keys, request.tier) if is_kraken else Binance(venue, keys)
+    face = PROTOCOLS[request.protocol].face(venue, keys, request.tier)
     server = MarketServer(venue, face, request.host, request.port)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -128,22 +124,16 @@ def _exchange(
 ) -> Exchange:
     """Return the account's orders; raise UserError where its balances make no sense."""
     from ares.sim.serve.account import parse_balances
-    from ares.sim.serve.binance_account import binance_rules
-    from ares.sim.serve.kraken_account import kraken_rules
     from ares.sim.serve.matching import Exchange
-    from ares.sim.serve.orders import Ids, LetterIds, NumberIds
+    from ares.sim.serve.protocols import PROTOCOLS
 
     quotes = sorted({symbol.quote for symbol in market.symbols})
     balances = parse_balances(request.balances or [f"{quote}=10000" for quote in quotes])
     known = {asset for symbol in market.symbols for asset in (symbol.base, symbol.quote)}
-    ids: Ids
-    if request.protocol == "kraken":
-        rules, ids = kraken_rules(), LetterIds(f"{request.seed}:{clock.wall_ms()}")
-    else:
-        rules, ids = binance_rules(), NumberIds(clock.wall_ms())
-    rules = rules._replace(stops_hold=request.stops_hold)
+    protocol = PROTOCOLS[request.protocol]
+    rules = protocol.rules()._replace(stops_hold=request.stops_hold)
     everything = dict.fromkeys(sorted(known), 0) | balances
-    return Exchange(clock.market_ms, everything, rules, faults, ids)
+    return Exchange(clock.market_ms, everything, rules, faults, protocol.ids(clock.wall_ms()))
 
 
 def _keys(request: ServeRequest) -> list[SimKey]:

@@ -6,7 +6,6 @@ A request is sent once. Only what reads may be tried again, and only by ``read``
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -18,6 +17,9 @@ from ares.venues.ccxt_setup import line_of
 from ares.venues.priority import Turns
 
 stamina.instrumentation.set_on_retry_hooks(())  # its own lines say nothing to a person
+
+ERRORS_MAX = 5
+"""Of an answer; more say nothing more."""
 
 URGENT, NORMAL, LOOK_UP, REPORT = range(4)
 """Ranks: what protects a position, an entry, a look-up, balances."""
@@ -37,12 +39,38 @@ class RequestPolicy(NamedTuple):
     read_wait_s: float = 0.2
 
 
+class AnswerForm(NamedTuple):
+    """How a venue writes its answers.
+
+    errors    : returns the error texts of a status and an answer; empty: it is none.
+    result    : returns what is asked for; None: the answer lacks it.
+    """
+
+    errors: Callable[[int, Any], list[str]]
+    result: Callable[[Any], dict[str, Any] | None]
+
+
+def _listed_errors(_status: int, answer: Any) -> list[str]:
+    errors = answer.get("error") if isinstance(answer, dict) else None
+    return [str(text) for text in errors[:ERRORS_MAX]] if isinstance(errors, list) else []
+
+
+def _named_result(answer: Any) -> dict[str, Any] | None:
+    result = answer.get("result") if isinstance(answer, dict) else None
+    return result if isinstance(result, dict) else None
+
+
+ENVELOPE = AnswerForm(_listed_errors, _named_result)
+"""``{"error": [...], "result": {...}}``, as Kraken has it."""
+
+
 class PrivateRequests:
     """The private REST of one account.
 
     exchange   : of ccxt's async side, set up with the account's keys.
     is_refusal : whether an error text is the venue's word that the request was not carried out.
     limit_of   : returns the limiter of a name, from which the cost of a request is taken.
+    form       : of the venue's answers.
     """
 
     def __init__(
@@ -51,14 +79,15 @@ class PrivateRequests:
         is_refusal: Callable[[str], bool],
         limit_of: Callable[[str], AsyncLimiter],
         policy: RequestPolicy = RequestPolicy(),
+        form: AnswerForm = ENVELOPE,
     ) -> None:
-        self._exchange, self._is_refusal = exchange, is_refusal
+        self._exchange, self._is_refusal, self._form = exchange, is_refusal, form
         self._limit_of, self._policy = limit_of, policy
         self._turns = Turns()
         self._pending: set[asyncio.Task[Any]] = set()
         exchange.enableRateLimit = False  # ccxt's own would send one request a second
         exchange.timeout = int(policy.answer_s * 1000)
-        _raise_errors(exchange)
+        _raise_errors(exchange, form)
 
     async def ask(
         self,
@@ -122,8 +151,8 @@ class PrivateRequests:
             raise NoAnswer(str(error)) from None
         except Exception as error:  # whatever ccxt, the network or a proxy does
             raise NoAnswer(line_of(error)) from error
-        result = answer.get("result") if isinstance(answer, dict) else None
-        if not isinstance(result, dict):
+        result = self._form.result(answer)
+        if result is None:
             raise NoAnswer(f"the answer has no result: {str(answer)[:60]}")
         return result
 
@@ -155,15 +184,14 @@ def count_up(exchange: Any) -> None:
     exchange.incrementing_nonce = following
 
 
-def _raise_errors(exchange: Any) -> None:
+def _raise_errors(exchange: Any, form: AnswerForm) -> None:
     """Raise the venue's own error texts: ccxt's classes do not tell refused from unknown."""
     read = exchange.handle_errors
 
     def raise_errors(status: int, *rest: Any) -> Any:
-        response = rest[5] if len(rest) > 5 else None
-        errors = response.get("error") if isinstance(response, dict) else None
-        if isinstance(errors, list) and errors:
-            raise VenueErrors(status, [str(text) for text in itertools.islice(errors, 5)])
+        errors = form.errors(status, rest[5] if len(rest) > 5 else None)
+        if errors:
+            raise VenueErrors(status, errors)
         return read(status, *rest)
 
     exchange.handle_errors = raise_errors

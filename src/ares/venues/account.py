@@ -1,0 +1,49 @@
+"""An account at a venue, by the venue's name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from ares.domain.api_key import ApiKey
+from ares.domain.errors import UserError
+from ares.domain.events import Event
+from ares.domain.venue import VenueTraits
+from ares.venues.ccxt_venue import CcxtVenue
+from ares.venues.markets import VenueMarket
+from ares.venues.statement import Statement
+
+
+class VenueAccess(Protocol):
+    """The connections of one account; see ``KrakenAccount``."""
+
+    async def markets(self, symbols: Sequence[str]) -> list[VenueMarket]:
+        """Return the venue's markets of some symbols; raise ExternalError or UserError."""
+
+    async def venue(
+        self, symbols: Sequence[str], traits: VenueTraits, post: Callable[[Event], None]
+    ) -> CcxtVenue:
+        """Return the account as a venue for these instruments; events go to ``post``."""
+
+    async def statement(self, symbols: Sequence[str], from_ms: int) -> Statement:
+        """Return what the venue says of the account; raise ExternalError where it does not."""
+
+    async def close(self) -> None:
+        """Close every connection."""
+
+
+def account_at(
+    venue: str,
+    key: ApiKey,
+    now_ms: Callable[[], int],
+    say: Callable[[str], None] = lambda _: None,
+    address: str | None = None,
+) -> VenueAccess:
+    """Return the account of a key; raise UserError for a venue that takes no orders, or a key that
+    cannot be its own.
+    """
+    if venue == "kraken":
+        from ares.venues.kraken_venue import KrakenAccount
+
+        return KrakenAccount(key, now_ms, say, address)
+    raise UserError(f"Ares has no account at {venue}")
