@@ -9,6 +9,7 @@ from ares.domain.order_events import (
     DifferenceSettled,
     ExecutionBooked,
     OrderAmended,
+    OrderFilled,
     OrderMoved,
     SubmitOrder,
     TimeReached,
@@ -60,3 +61,13 @@ def test_a_settlement_moves_what_is_held_outside() -> None:
     assert ledger_of(1, begin).unsettled == {0}
     settled = ledger_of(1, [*begin, entry(3, TIME, DifferenceSettled(0, 5, "me", -2, 0))])
     assert (settled.unsettled, settled.outside) == (set(), [38])
+
+
+def test_a_fee_in_base_currency_is_kept_as_it_was_reported() -> None:
+    """The position has what is left; the venue lists what was bought and what it took of it."""
+    reported = OrderFilled("a", 5, 10, 100, 0, "T1", 0, base_fee_units=7)
+    booked = ExecutionBooked("a", 0, 5, 9, 100, 3, "T1", 93)
+    begin = [entry(1, AccountSeen(1, 1, True, (40,), (), (5,))), entry(2, reported, booked)]
+    ledger = ledger_of(1, begin)
+    assert (ledger.lots, ledger.dust_units, ledger.outside_rest_units) == ([9], {0: 93}, {0: 5})
+    assert ledger.executions == {("a", "T1"): reported}

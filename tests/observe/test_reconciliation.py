@@ -83,3 +83,11 @@ def test_what_is_in_flight_or_settled_is_explained() -> None:
     statement = Statement((60_000_000,), (), (filled(),), True)
     (line,) = differing(statement, own).values()
     assert line.note == "in flight: submitted"
+
+
+def test_what_a_fee_left_of_a_lot_counts() -> None:
+    spec = InstrumentSpec(Instrument("binance", "BTC/USDT"), 2, 5)
+    own = LedgerLines(1, [8], [0], dust_units={0: 30}, outside_rest_units={0: 4})
+    for rest, note in ((34, ""), (33, "less than a lot apart"), (1_034, "")):
+        (line,) = reconciled(own, Statement((8,), (), (), True, (rest,)), [spec], "")
+        assert (line.differs, line.note.startswith(note)) == (rest > 1_000, True)

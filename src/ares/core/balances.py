@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ares.core.base_fees import lot_units
 from ares.core.halts import differ
 from ares.core.orders import DOUBT_MS_MAX, Order
 from ares.core.slot import lanes_of
@@ -27,19 +28,25 @@ def take_balances(state: State, event: AccountSeen) -> bool:
         return False
     known = [_held(state, i) + _unsettled(state, i) for i in range(state.setup.n_instruments)]
     state.outside_lots = [seen - lots for seen, lots in zip(event.lots, known, strict=True)]
+    rests = event.rest_units or (0,) * len(known)
+    state.outside_rest_units = [r - d for r, d in zip(rests, state.dust_units, strict=True)]
     state.account_known = True
     return True
 
 
-def compare(state: State, i: int, lots: int) -> list[Effect]:
-    """Compare one balance, where nothing is on its way that could explain a mismatch."""
+def compare(state: State, i: int, lots: int, rest_units: int = 0) -> list[Effect]:
+    """Compare one balance, where nothing is on its way that could explain a mismatch.
+
+    Less than a lot is none: it cannot be traded, and whoever holds the account may move it.
+    """
     lanes = lanes_of(state.setup, i)
     if any(_is_moving(state, o) for o in state.orders.values() if o.instrument in lanes):
         state.mismatch_ms[i] = 0
         return []
-    beyond = lots - _held(state, i) - state.outside_lots[i]
-    unsettled = _unsettled(state, i)
-    if beyond == unsettled:
+    rest = rest_units - state.outside_rest_units[i] - state.dust_units[i]
+    beyond = lots - _held(state, i) - state.outside_lots[i] - _unsettled(state, i)
+    beyond = _whole_lots(beyond * lot_units(state, i) + rest, lot_units(state, i))
+    if beyond == 0:
         state.mismatch_ms[i] = 0
         return []
     is_new = state.mismatch_ms[i] == 0
@@ -50,8 +57,12 @@ def compare(state: State, i: int, lots: int) -> list[Effect]:
         state.account_due_ms = since_ms + (waited_ms // settle_ms + 1) * settle_ms
         return unanswered if is_new or waited_ms >= settle_ms else []
     state.mismatch_ms[i] = 0
-    detail = f"the venue holds {beyond - unsettled:+d} lots that the ledger does not"
-    return [*differ(state, i, "balance", detail, lots=beyond - unsettled)]
+    detail = f"the venue holds {beyond:+d} lots that the ledger does not"
+    return [*differ(state, i, "balance", detail, lots=beyond)]
+
+
+def _whole_lots(units: int, lot: int) -> int:
+    return units // lot if units >= 0 else -(-units // lot)
 
 
 def _held(state: State, i: int) -> int:

@@ -7,6 +7,7 @@ difference, which a person settles.
 
 from __future__ import annotations
 
+from ares.core.base_fees import lots_value, net_lots, split_strange
 from ares.core.facts import KINDS, facts_of_records
 from ares.core.halts import differ
 from ares.core.market import UNITS_MAX
@@ -34,23 +35,53 @@ def book_execution(state: State, order: Order, event: OrderFilled) -> list[Effec
     held = int(state.trade.book[lane]["position_lots"])
     if lots < 0 and -lots > held:
         beyond, lots, problem = beyond + lots + held, -held, problem or "beyond_position"
-    fee = event.fee_units * abs(lots) // abs(event.lots)
+    booked, fee = _less_base_fee(state, lane, lots, event)
     ended = was_open and is_complete(order)
     if ended:
         end(order, order.end_reason or "filled", state.at_ms)
     effects: list[Effect] = []
     if lots:
-        head = (order.client_id, lane, event.ts_ms)
-        effects = [ExecutionBooked(*head, lots, event.price_ticks, fee, event.exec_id)]
+        head, dust = (order.client_id, lane, event.ts_ms), _dust(state, lane)
+        ticks, exec_id = event.price_ticks, event.exec_id
+        effects = [ExecutionBooked(*head, booked, ticks, fee, exec_id, dust)]
     effects += apply_execution(
-        state, order, event.ts_ms, lots, event.price_ticks, fee, late=not was_open
+        state, order, event.ts_ms, booked, event.price_ticks, fee, late=not was_open
     )
     if beyond:
-        effects += differ(
-            state, lane, problem, f"execution {event.exec_id}", order.client_id, beyond,
-            event.price_ticks, event.fee_units - fee,
-        )  # fmt: skip
+        effects += _beyond(state, order, event, beyond, problem)
     return effects
+
+
+def _less_base_fee(state: State, lane: int, lots: int, event: OrderFilled) -> tuple[int, int]:
+    """Return the lots by which the position changes, and the whole fee of what is booked."""
+    fee = event.fee_units * abs(lots) // abs(event.lots)
+    base_fee = event.base_fee_units * abs(lots) // abs(event.lots)
+    if not base_fee:
+        return lots, fee
+    net = net_lots(state, lane, lots, base_fee)
+    return net, fee + lots_value(state, lane, event.price_ticks, lots, net)
+
+
+def _dust(state: State, lane: int) -> int:
+    return state.dust_units[lane % state.setup.n_instruments]
+
+
+def _beyond(
+    state: State, order: Order, event: OrderFilled, lots: int, problem: str
+) -> list[Effect]:
+    """Note the lots of an execution that its order or the position does not explain."""
+    lane, booked = order.instrument, abs(event.lots - lots)
+    fee = event.fee_units - event.fee_units * booked // abs(event.lots)
+    base_fee = event.base_fee_units - event.base_fee_units * booked // abs(event.lots)
+    net, rest = split_strange(state, lane, lots, base_fee)
+    state.outside_rest_units[lane % state.setup.n_instruments] += rest
+    fee += lots_value(state, lane, event.price_ticks, lots, net)
+    return [
+        *differ(
+            state, lane, problem, f"execution {event.exec_id}", order.client_id, net,
+            event.price_ticks, fee,
+        )
+    ]  # fmt: skip
 
 
 def book_end(state: State, order: Order, event: OrderEnded) -> list[Effect]:
@@ -75,6 +106,16 @@ def book_closed(
     """End an open order, and give back what it had reserved."""
     end(order, reason, state.at_ms)
     return apply_execution(state, order, ts_ms, 0, price_ticks, 0, late=False)
+
+
+def _pay_fee(state: State, lane: int, fee: int) -> None:
+    """Take a fee that left no lot out of the account: the kernel knows no such fill."""
+    account, book = state.trade.account[0], state.trade.book[lane]
+    account["cash"] -= fee
+    account["equity"] -= fee
+    account["fees"] += fee
+    if int(book["position_lots"]):
+        book["position_fees"] += fee
 
 
 def book_settled(state: State, lane: int, lots: int, price_ticks: int, fee: int) -> list[Effect]:
@@ -114,8 +155,12 @@ def pay_gas(state: State, event: GasPaid) -> list[Effect]:
 def apply_execution(
     state: State, order: Order, ts_ms: int, lots: int, price_ticks: int, fee: int, *, late: bool
 ) -> list[Effect]:
-    """Hand one execution (lots 0: the end of an order) to the kernel; return what followed."""
+    """Hand one execution (lots 0: the end of an order, or a fee took all) to the kernel; return
+    what followed.
+    """
     lane = order.instrument
+    if lots == 0 and fee:
+        _pay_fee(state, lane, fee)
     row, book = state.scratch.records.fills[0], state.trade.book[lane]
     if lots > 0 and int(book["position_lots"]) == 0:  # its stop is that of this order's signal
         book["entry_p"], book["entry_edge_bps"] = order.p, order.edge_bps

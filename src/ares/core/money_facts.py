@@ -188,6 +188,8 @@ class FactFold:
             self._end(order, moved)
         booked = [e for e in effects if isinstance(e, ExecutionBooked) and e.client_id == id_]
         lots, fee = (booked[0].lots, booked[0].fee_units) if booked else (0, 0)
+        if booked:
+            state.dust_units[order.instrument % state.setup.n_instruments] = booked[0].dust_units
         self._apply(order, event.ts_ms, lots, event.price_ticks, fee, late=not was_open)
         if was_open and not order.open:
             forget(state, order)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ares.core.balances import compare, take_balances
+from ares.core.base_fees import lots_value, split_strange
 from ares.core.execution import UNPROTECTED_MS_MAX, forget, work
 from ares.core.halts import (
     ALL,
@@ -200,10 +201,14 @@ def _of_nobody(state: State, event: OrderFilled) -> list[Effect]:
     if key in state.strange_execs:
         return []
     state.strange_execs[key] = state.ledger_ms = state.at_ms
+    i = event.instrument
+    lots, rest = split_strange(state, i, event.lots, event.base_fee_units)
+    state.outside_rest_units[i] += rest
+    fee = event.fee_units + lots_value(state, i, event.price_ticks, event.lots, lots)
     effects: list[Effect] = [
         *differ(
-            state, event.instrument, "unknown_order", f"execution {event.exec_id}",
-            event.client_id, event.lots, event.price_ticks, event.fee_units,
+            state, i, "unknown_order", f"execution {event.exec_id}", event.client_id, lots,
+            event.price_ticks, fee,
         )
     ]  # fmt: skip
     if state.setup.owner and event.client_id.startswith(state.setup.owner):
@@ -346,7 +351,7 @@ def ask_account(state: State) -> list[Effect]:
 def on_account(state: State, event: AccountSeen) -> list[Effect]:
     """Compare the venue's balances and open orders with the ledger; nothing is set from them."""
     n = state.setup.n_instruments
-    if len(event.lots) != n:
+    if len(event.lots) != n or len(event.rest_units) not in (0, n):
         reason = f"balances of {len(event.lots)} instruments, this run has {n}"
         return [EventRefused(-1, event.ts_ms, reason)]
     if not event.complete or event.as_of_ms < state.ledger_ms:
@@ -358,8 +363,9 @@ def on_account(state: State, event: AccountSeen) -> list[Effect]:
             doubt(order, state.at_ms)
     effects += ask_due(state)
     if not take_balances(state, event) and state.account_known:
+        rests = event.rest_units or (0,) * n
         for i, lots in enumerate(event.lots):
-            effects += compare(state, i, lots)
+            effects += compare(state, i, lots, rests[i])
     began, state.reconciling = state.reconciling, False
     effects += _started(state)
     if began:

@@ -45,7 +45,8 @@ ARRAY_TUPLES = ("series",)
 VALUES = (
     "seq", "now_ms", "at_ms", "orders", "ended", "lane_orders", "trades_begun", "nonce",
     "orders_sent", "halts", "differences", "venue_up", "reconciling", "account_known",
-    "outside_lots", "mismatch_ms", "ledger_ms", "account_due_ms", "strange_execs",
+    "outside_lots", "outside_rest_units", "dust_units", "mismatch_ms", "ledger_ms",
+    "account_due_ms", "strange_execs",
     "venue_ahead_ms", "answers", "rule_changes", "config_version",
     "taken_rules", "taken_champions", "slots", "previous_champions", "review_due",
 )  # fmt: skip
@@ -96,6 +97,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     reconciling: bool
     account_known: bool
     outside_lots: list[int]
+    outside_rest_units: list[int]
+    dust_units: list[int]
     mismatch_ms: list[int]
     ledger_ms: int
     account_due_ms: int

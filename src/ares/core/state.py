@@ -101,6 +101,8 @@ class State:
     venue_up : a private session with the venue stands. reconciling: not since the start yet.
     outside_lots : (n_instruments,) held at the venue outside the ledger; known with the first
                ``AccountSeen``. mismatch_ms: since when balances differ; 0: they do not.
+    outside_rest_units : what of that is less than a lot; dust_units: what of the ledger is, both in
+               units of 1e-8 of the base currency.
     ledger_ms : when an execution was last booked. account_due_ms: when balances are compared next.
     strange_execs : executions of orders that are not ours, and when they were reported.
     venue_ahead_ms : what the venue's clock shows beyond ``at_ms``, in wall time.
@@ -147,6 +149,8 @@ class State:
     reconciling: bool = False
     account_known: bool = False
     outside_lots: list[int]
+    outside_rest_units: list[int]
+    dust_units: list[int]
     mismatch_ms: list[int]
     ledger_ms: int = 0
     account_due_ms: int = 0

@@ -30,6 +30,8 @@ class OrderFilled(msgspec.Struct, frozen=True, tag=True, gc=False, omit_defaults
     """The venue filled (part of) an order: one execution.
 
     lots      : signed lots of this execution.
+    fee_units : of fees that were not paid in base currency, in money units of the quote currency.
+    base_fee_units : fee that was taken out of the bought base currency, in units of 1e-8 of it.
     exec_id   : the venue's id of the execution, the same by whichever way it is reported.
     instrument : of the execution; -1: that of the order. Says where an order of somebody else
                 belongs.
@@ -43,6 +45,7 @@ class OrderFilled(msgspec.Struct, frozen=True, tag=True, gc=False, omit_defaults
     exec_id: str
     instrument: int = -1
     venue_ms: int = 0
+    base_fee_units: int = 0
 
 
 class OrderEnded(msgspec.Struct, frozen=True, tag=True, gc=False, omit_defaults=True):
@@ -125,13 +128,15 @@ class VenueUp(msgspec.Struct, frozen=True, tag=True, gc=False):
     session: int
 
 
-class AccountSeen(msgspec.Struct, frozen=True, tag=True, gc=False):
+class AccountSeen(msgspec.Struct, frozen=True, tag=True, gc=False, omit_defaults=True):
     """What the venue says that the account holds.
 
     as_of_ms : engine's time before which all of it was read.
     complete : every page was read. Otherwise it proves nothing.
     lots     : (n_instruments,) held of each base currency, in lots.
     open_ids : client ids of all open orders; an order without one under the venue's own id.
+    rest_units : (n_instruments,) held beyond whole lots, in units of 1e-8 of the base currency;
+               empty: nothing, or not reported.
     """
 
     ts_ms: int
@@ -139,6 +144,7 @@ class AccountSeen(msgspec.Struct, frozen=True, tag=True, gc=False):
     complete: bool
     lots: tuple[int, ...]
     open_ids: tuple[str, ...]
+    rest_units: tuple[int, ...] = ()
 
 
 class GasPaid(msgspec.Struct, frozen=True, tag=True, gc=False):
@@ -270,10 +276,13 @@ class OrderMoved(msgspec.Struct, frozen=True, tag=True, gc=False):
     status: str
 
 
-class ExecutionBooked(msgspec.Struct, frozen=True, tag=True, gc=False):
+class ExecutionBooked(msgspec.Struct, frozen=True, tag=True, gc=False, omit_defaults=True):
     """Fact: an execution was added to the ledger, once. Nothing else changes a position.
 
-    lots : signed, as far as its order and the position explain them.
+    lots : signed, as far as its order and the position explain them; what a fee took out of the
+           bought base currency is left out, see ``core.base_fees``. 0: the fee took it all.
+    fee_units : the value of that included.
+    dust_units : what the ledger holds of a lot now, in units of 1e-8 of the base currency.
     """
 
     client_id: str
@@ -283,6 +292,7 @@ class ExecutionBooked(msgspec.Struct, frozen=True, tag=True, gc=False):
     price_ticks: int
     fee_units: int
     exec_id: str
+    dust_units: int = 0
 
 
 class StopMissing(msgspec.Struct, frozen=True, tag=True, gc=False):

@@ -14,6 +14,7 @@ from ares.domain.order_events import (
     EndReason,
     ExecutionBooked,
     OrderAmended,
+    OrderFilled,
     OrderMoved,
     SubmitOrder,
 )
@@ -40,7 +41,9 @@ class LedgerLines:
     """What the engine believes, instruments by their index.
 
     lots     : of the positions. outside: held by the account beside them; None: not known yet.
-    executions : by (client id, execution id).
+    dust_units, outside_rest_units : what each of them holds of a lot, in units of 1e-8 of the base
+               currency.
+    executions : by (client id, execution id); as reported where a fee took base currency.
     unsettled  : instruments with a difference that waits for a person.
     begin_ms : when the journal begins.
     """
@@ -49,9 +52,11 @@ class LedgerLines:
     lots: list[int]
     outside: list[int] | None = None
     orders: dict[str, LedgerOrder] = field(default_factory=dict)
-    executions: dict[tuple[str, str], ExecutionBooked] = field(default_factory=dict)
+    executions: dict[tuple[str, str], ExecutionBooked | OrderFilled] = field(default_factory=dict)
     unsettled: set[int] = field(default_factory=set)
     begin_ms: int = 0
+    dust_units: dict[int, int] = field(default_factory=dict)
+    outside_rest_units: dict[int, int] = field(default_factory=dict)
 
 
 def ledger_of(n_instruments: int, entries: Iterable[JournalEntry]) -> LedgerLines:
@@ -62,19 +67,21 @@ def ledger_of(n_instruments: int, entries: Iterable[JournalEntry]) -> LedgerLine
             ledger.begin_ms = entry.at_ms
         _reported(ledger, entry.event)
         for effect in entry.effects:
-            _fact(ledger, effect)
+            _fact(ledger, effect, entry.event)
     return ledger
 
 
 def _reported(ledger: LedgerLines, event: Event) -> None:
     if isinstance(event, AccountSeen) and event.complete and ledger.outside is None:
         ledger.outside = [seen - held for seen, held in zip(event.lots, ledger.lots, strict=True)]
+        for i, rest in enumerate(event.rest_units):
+            ledger.outside_rest_units[i] = rest - ledger.dust_units.get(i, 0)
     elif isinstance(event, OrderAmended) and event.client_id in ledger.orders:
         order = ledger.orders[event.client_id]
         order.lots, order.price_ticks = event.lots, event.price_ticks
 
 
-def _fact(ledger: LedgerLines, effect: Effect) -> None:
+def _fact(ledger: LedgerLines, effect: Effect, event: Event) -> None:
     n = ledger.n_instruments
     match effect:
         case SubmitOrder():
@@ -88,9 +95,13 @@ def _fact(ledger: LedgerLines, effect: Effect) -> None:
             ledger.orders[effect.client_id].status = effect.status
         case ExecutionBooked():
             ledger.lots[effect.instrument % n] += effect.lots
-            ledger.executions[effect.client_id, effect.exec_id] = effect
+            ledger.dust_units[effect.instrument % n] = effect.dust_units
+            execution: ExecutionBooked | OrderFilled = effect
+            if isinstance(event, OrderFilled) and event.base_fee_units:
+                execution = event
+            ledger.executions[effect.client_id, effect.exec_id] = execution
             if effect.client_id in ledger.orders:
-                ledger.orders[effect.client_id].filled_lots += effect.lots
+                ledger.orders[effect.client_id].filled_lots += execution.lots
         case DifferenceFound():
             ledger.unsettled.add(effect.instrument % n)
         case DifferenceSettled():

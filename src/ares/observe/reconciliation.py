@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from ares.domain.instrument import InstrumentSpec
+from ares.domain.instrument import MONEY_DECIMALS, InstrumentSpec
 from ares.domain.order_events import ExecutionBooked, OrderFilled
 from ares.observe.ledger_lines import LedgerLines, LedgerOrder
 from ares.venues.amounts import text_of
@@ -57,16 +57,21 @@ def reconciled(
 
 def _balance(ledger: LedgerLines, venue: Statement, i: int, spec: InstrumentSpec) -> ReconciledLine:
     outside = None if ledger.outside is None else ledger.outside[i]
-    held = ledger.lots[i] + (outside or 0)
+    decimals = max(spec.qty_decimals, MONEY_DECIMALS)
+    lot: int = 10 ** (decimals - spec.qty_decimals)
+    rest = ledger.dust_units.get(i, 0) + ledger.outside_rest_units.get(i, 0)
+    held = (ledger.lots[i] + (outside or 0)) * lot + rest
+    at_venue = venue.lots[i] * lot + (venue.rest_units[i] if venue.rest_units else 0)
     note = "a difference waits: `ares settle`" if i in ledger.unsettled else ""
     if outside is None:
         note = "what is held outside the ledger is not known yet"
     elif outside:
         note = note or f"{text_of(outside, spec.qty_decimals)} of it outside the ledger"
+    if 0 < abs(held - at_venue) < lot:
+        note = note or "less than a lot apart, which is not the ledger's"
     return ReconciledLine(
-        "balance", spec.instrument.key, spec.instrument.base, text_of(held, spec.qty_decimals),
-        text_of(venue.lots[i], spec.qty_decimals), outside is not None and held != venue.lots[i],
-        note,
+        "balance", spec.instrument.key, spec.instrument.base, text_of(held, decimals),
+        text_of(at_venue, decimals), outside is not None and abs(held - at_venue) >= lot, note,
     )  # fmt: skip
 
 
@@ -98,7 +103,7 @@ def _order_text(order: LedgerOrder | OpenAtVenue, spec: InstrumentSpec) -> str:
 
 def _execution(
     key: tuple[str, str],
-    ledger: ExecutionBooked | None,
+    ledger: ExecutionBooked | OrderFilled | None,
     venue: OrderFilled | None,
     specs: Sequence[InstrumentSpec],
     owner: str,
@@ -119,4 +124,8 @@ def _execution(
 def _execution_text(execution: ExecutionBooked | OrderFilled, spec: InstrumentSpec) -> str:
     lots = text_of(execution.lots, spec.qty_decimals)
     price = text_of(execution.price_ticks, spec.price_decimals)
-    return f"{lots} at {price}, fee {text_of(execution.fee_units, 8)}"
+    text = f"{lots} at {price}, fee {text_of(execution.fee_units, MONEY_DECIMALS)}"
+    if isinstance(execution, OrderFilled) and execution.base_fee_units:
+        base_fee = text_of(execution.base_fee_units, MONEY_DECIMALS)
+        text += f" and {base_fee} {spec.instrument.base}"
+    return text

@@ -22,9 +22,11 @@ class Statement(msgspec.Struct, frozen=True):
     """Balances in lots of each instrument's base currency, open orders, executions since a time.
 
     complete : every page was read; otherwise what is missing proves nothing.
+    rest_units : (n_instruments,) see ``AccountSeen``.
     """
 
     lots: tuple[int, ...]
     orders: tuple[OpenAtVenue, ...]
     executions: tuple[OrderFilled, ...]
     complete: bool
+    rest_units: tuple[int, ...] = ()
