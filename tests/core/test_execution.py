@@ -132,6 +132,25 @@ def test_an_amendment_without_an_answer_is_looked_up_and_never_repeated(
     assert not [e for e in effects if isinstance(e, AmendOrder)]
 
 
+def test_a_report_of_before_an_amendment_is_not_its_answer(two: TwoInstruments) -> None:
+    """A second amendment was sent on it, the delayed first one overtook it: the stop was small."""
+    entry = two.enter(0)
+    two.accept(entry)
+    two.fill(entry, 2)
+    stop = two.state.lane_orders[0].stop
+    two.accept(stop)
+    two.pass_ms(1_000)
+    assert AmendOrder(stop, 0, -4, 9_900) in two.fill(entry, 2)
+    two.fill(entry, 6)
+    assert two.orders_of(two.take(OrderAmended(stop, two.at_ms, -2, 9_900))) == []
+    two.pass_ms(1_000)
+    assert two.take(OrderAmended(stop, two.at_ms, -4, 9_900))[-1:] == [
+        AmendOrder(stop, 0, -10, 9_900)
+    ]
+    assert two.lookups_of(two.take(OrderAmended(stop, two.at_ms, -3, 9_900))) == [stop]
+    assert two.state.orders[stop].lots == -4
+
+
 def test_a_stop_that_fills_while_it_is_amended_has_not_ended(two: TwoInstruments) -> None:
     """The venue may hold it at its new size already: a second stop would sell too much."""
     entry = two.enter(0)

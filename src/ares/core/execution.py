@@ -19,7 +19,16 @@ from ares.core.halts import (
     is_halted_by,
     sells_everything,
 )
-from ares.core.orders import Life, Order, Request, client_id, due_ms, placed_orders, sent
+from ares.core.orders import (
+    Life,
+    Order,
+    Request,
+    ask_size,
+    client_id,
+    due_ms,
+    placed_orders,
+    sent,
+)
 from ares.core.pieces import beyond, for_sale, pieces_of, remaining_wanted
 from ares.core.state import State
 from ares.domain.events import Effect
@@ -198,8 +207,7 @@ def _changed(
             commands += _cancel(state, stop)
         elif stop.amend is not Request.SENT:
             lots = stop.filled_lots - remaining
-            stop.amend, stop.amend_ms = Request.SENT, state.at_ms
-            stop.amended_lots = max(stop.amended_lots, abs(stop.lots), -lots)
+            ask_size(stop, lots, ticks, state.at_ms)
             placed.changed_ms = state.at_ms
             limit = state.setup.traits.limit_ticks(ticks)
             commands.append(AmendOrder(stop.client_id, lane, lots, ticks, limit))

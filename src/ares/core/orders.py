@@ -57,6 +57,7 @@ class Order(msgspec.Struct):
     cancels     : cancels that were sent, and did not end it.
     amended_lots : most lots that an amendment ever asked for, without sign; 0: there was none, or
                   it was filled whole without it.
+    asked_lots, asked_ticks : size and price that the newest amendment asked for.
     cum_lots    : the venue's final word on what it filled; None: not given yet.
     seen_lots   : executed in all, beyond its size too; filled_lots: what was booked of it.
     exec_ids    : of the executions counted.
@@ -90,6 +91,8 @@ class Order(msgspec.Struct):
     filled_ms: int = 0
     cancels: int = 0
     amended_lots: int = 0
+    asked_lots: int = 0
+    asked_ticks: int = 0
     cancel: Request = Request.NONE
     amend: Request = Request.NONE
     venue_id: str = ""
@@ -250,14 +253,28 @@ def accept(order: Order, venue_id: str, at_ms: int) -> None:
     clear_doubt(order)
 
 
+def ask_size(order: Order, lots: int, price_ticks: int, at_ms: int) -> None:
+    """Note an amendment that is sent."""
+    order.amend, order.amend_ms = Request.SENT, at_ms
+    order.asked_lots, order.asked_ticks = lots, price_ticks
+    order.amended_lots = max(order.amended_lots, abs(order.lots), abs(lots))
+
+
 def resize(order: Order, lots: int, price_ticks: int, at_ms: int) -> bool:
-    """Take the size and price that the venue says a resting order has; False: it cannot be so."""
+    """Take the size and price that the venue says a resting order has; False: it cannot be so.
+
+    While an amendment is on its way, a report of what stood before says nothing of it: a second one
+    must not follow, because the first may overtake it. Any other report is out of date, or wrong.
+    """
     is_same_side = (lots > 0) == (order.lots > 0)
     if not is_same_side or not abs(order.filled_lots) <= abs(lots) <= order.largest_lots:
         return False
-    order.lots, order.price_ticks = lots, price_ticks
     if not order.doubt_ms and order.amend is Request.SENT:
-        order.amend = Request.NONE
+        if (lots, price_ticks) == (order.asked_lots, order.asked_ticks):
+            order.amend = Request.NONE
+        elif (lots, price_ticks) != (order.lots, order.price_ticks):
+            return False
+    order.lots, order.price_ticks = lots, price_ticks
     accept(order, "", at_ms)
     return True
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ares.core.halts import write_halts
-from ares.core.orders import Halt, Order, Request, accept, note_end, resize
+from ares.core.orders import Halt, Order, Request, accept, ask_size, note_end, resize
 from ares.core.state import State
 from ares.domain.events import BreakerChanged, SignalRefused
 from ares.domain.order_events import (
@@ -62,8 +62,7 @@ def take_request(
             order.cancel, order.cancel_ms = Request.SENT, at_ms
             order.cancels += 1
         case AmendOrder():
-            order.amend, order.amend_ms = Request.SENT, at_ms
-            order.amended_lots = max(order.amended_lots, abs(order.lots), abs(effect.lots))
+            ask_size(order, effect.lots, effect.price_ticks, at_ms)
         case QueryOrder():
             order.doubt_ms = order.doubt_ms or at_ms
         case OrderMoved():
