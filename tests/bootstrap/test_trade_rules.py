@@ -134,3 +134,19 @@ def test_a_value_is_checked_with_the_settings_that_the_engine_has() -> None:
     assert (changed.strategy.edge_bps_min, changed.strategy.edge_bps_exit) == (-100.0, -200.0)
     with pytest.raises(UserError, match="edge_bps_exit' must be below edge_bps_min"):
         changed_settings(Settings(), "strategy.edge_bps_min=-100")
+
+
+def test_the_limits_of_real_money_are_of_environments_with_an_account() -> None:
+    live = {"instruments": ["BTC/USDT"], "order_quote_max": 50.0}
+    settings, keys = (
+        Settings.model_validate({"live_trading": live}),
+        ["kraken:BTC/USDT", "kraken:A/B"],
+    )
+    rules = run_rules(settings, "live", keys)
+    assert (rules["order_quote_cap"], rules["stop_required"]) == (50.0, 1.0)
+    assert (rules["allow:kraken:BTC/USDT"], rules["allow:kraken:A/B"]) == (1.0, 0.0)
+    assert run_rules(settings, "rehearsal/kraken", keys) == rules | {"stop_required": 0.0}
+    assert run_rules(settings, "paper", keys) == run_rules(settings)
+    assert run_rules(settings)["order_quote_cap"] == 0.0
+    free = run_rules(Settings(), "rehearsal/kraken", keys)
+    assert (free["order_quote_cap"], free["allow:kraken:A/B"]) == (0.0, 1.0)

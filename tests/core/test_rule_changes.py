@@ -101,3 +101,19 @@ def test_modes_follow_a_threshold_at_once(engine_of: Any) -> None:
         ("TRADING", "LEARNING", "a person changed the threshold"),
         ("LEARNING", "TRADING", "a person changed the threshold"),
     ]
+
+
+def test_what_only_a_start_takes_no_command_changes(two: TwoInstruments) -> None:
+    for rules in ({"order_quote_cap": 1e6}, {"stop_required": 0.0}, {"allow:binance:X/Y": 1.0}):
+        current = {"order_quote_cap": 50.0, "stop_required": 1.0}
+        two.state.rule_changes |= current
+        (answer,) = give(two, rules)
+        assert isinstance(answer, CommandRefused)
+        assert answer.reason.endswith("cannot be changed while the engine runs")
+
+
+def test_where_every_position_has_a_stop_it_stays_so(two: TwoInstruments) -> None:
+    two.state.rule_changes["stop_required"] = 1.0
+    (answer,) = change(two, stop_enabled=0.0)
+    assert isinstance(answer, CommandRefused)
+    assert answer.reason.startswith("strategy.stop must stay true")

@@ -127,3 +127,16 @@ def test_what_was_taken_over_is_known_after_a_crash_and_an_upgrade(two: TwoInstr
     fold(folded, entries, NO_MODELS)
     assert folded.taken_rules == two.state.taken_rules
     assert folded.taken_champions == two.state.taken_champions == {"test:T1/USDT": ""}
+
+
+def test_a_start_takes_the_limits_of_real_money_over(two: TwoInstruments) -> None:
+    first, second = two.setup.keys
+    live = {"order_quote_cap": 50.0, "stop_required": 1.0, f"allow:{first}": 0.0}
+    _, answer = settings(two, **live, **{f"allow:{second}": 1.0})
+    assert isinstance(answer, CommandDone)
+    for _ in range(2):
+        assert two.state.params.specs["allowed"][:2].tolist() == [0, 1]
+        assert int(two.state.params.rules[0]["order_units_cap"]) == 50 * 10**8
+        two.state = restore(two.setup, snapshot(two.state))
+    settings(two, **{**live, f"allow:{first}": 1.0})
+    assert two.state.params.specs["allowed"][:2].tolist() == [1, 1]

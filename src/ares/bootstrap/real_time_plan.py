@@ -95,7 +95,9 @@ def real_time_plan(
         spec_of=None if account is None else account.spec_of,
         traits=SIMULATED if account is None else account.traits,
     )  # fmt: skip
-    setup = msgspec.structs.replace(plan.setup, rules=run_rules(workspace.settings))
+    setup = msgspec.structs.replace(
+        plan.setup, rules=run_rules(workspace.settings, environment, plan.setup.keys)
+    )
     root = str(workspace.root.resolve())
     return named(replace(plan, setup=setup), environment, root, secrets.token_hex(8)), remarks
 

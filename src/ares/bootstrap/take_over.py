@@ -59,17 +59,17 @@ def _of_settings(workspace: Workspace, state: State, id_: str) -> tuple[list[Eve
     import msgspec
 
     from ares.bootstrap.trade_rules import run_rules
-    from ares.core.rule_changes import LIMITS
+    from ares.core.rule_changes import limits_of
     from ares.core.take_over import VERB, edited_rules
     from ares.domain.order_events import CommandGiven
 
-    wanted = run_rules(workspace.settings)
+    wanted = run_rules(workspace.settings, state.setup.environment, state.setup.keys)
     edited = edited_rules(state, wanted)
     events: list[Event] = []
-    if edited.keys() & LIMITS.keys():
+    if any(limits_of(name) is not None for name in edited):
         rules = msgspec.json.encode(dict(sorted(wanted.items()))).decode()
         events.append(CommandGiven(id_, state.at_ms, START, VERB, {"rules": rules}))
-    fixed = [name for name in edited if name not in LIMITS]
+    fixed = [name for name in edited if limits_of(name) is None]
     remarks = [f"ares.yaml changes {', '.join(fixed)}: {NEW_RUN}"] if fixed else []
     return events, remarks
 

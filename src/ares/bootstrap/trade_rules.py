@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from ares.domain.model_life import LIVE, is_rehearsal
 from ares.domain.run import ChallengerRules
 from ares.domain.timeframe import HOUR_MS
 from ares.kernel.trade import Rules
@@ -84,12 +85,34 @@ def is_fixed(key: str) -> bool:
     return any(key == name or key.startswith(f"{name}.") for name in FIXED)
 
 
-def run_rules(settings: Settings) -> dict[str, float]:
-    """Return all rules of a run from the settings, by name: the trade half's and the learner's."""
+def run_rules(
+    settings: Settings, environment: str = "", keys: Sequence[str] = ()
+) -> dict[str, float]:
+    """Return all rules of a run from the settings, by name: the trade half's and the learner's.
+
+    environment, keys : of the run and its instruments; where orders reach a venue outside this
+                  process, the rules of real money are added.
+    """
     from ares.learn.triggers import policy_rules
 
     rules = {name: float(value) for name, value in asdict(rules_of(settings)).items()}
-    return rules | policy_rules(retrain_policy(settings))
+    rules |= policy_rules(retrain_policy(settings))
+    if environment == LIVE or is_rehearsal(environment):
+        rules |= account_rules(settings, environment, keys)
+    return rules
+
+
+def account_rules(settings: Settings, environment: str, keys: Sequence[str]) -> dict[str, float]:
+    """Return the rules of real money: cap, stop, and by instrument whether it may be entered."""
+    live = settings.live_trading
+    rules = {
+        "order_quote_cap": live.order_quote_max or 0.0,
+        "stop_required": float(environment == LIVE),
+    }
+    for key in keys:
+        is_allowed = live.instruments is None or key.partition(":")[2] in live.instruments
+        rules[f"allow:{key}"] = float(is_allowed)
+    return rules
 
 
 def retrain_policy(settings: Settings) -> RetrainPolicy:

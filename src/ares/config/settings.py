@@ -23,6 +23,7 @@ from ares.config.learning import (
 from ares.config.promotion import PromotionSettings
 from ares.config.sentiment import SentimentSettings
 from ares.config.trading import (
+    SYMBOL,
     AccountSettings,
     BreakersSettings,
     CostsSettings,
@@ -63,7 +64,6 @@ __all__ = [
     "TimeframesSettings",
 ]
 
-SYMBOL = re.compile(r"[A-Z0-9.]+/[A-Z0-9.]+")
 DATABASE_URL = re.compile(r"postgres(ql(\+psycopg)?)?://\S+|sqlite(\+pysqlite)?:///\S+")
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
 from ares.config.fields import Percent, Section, Share, key, setting_error
+from ares.domain.symbols import suggested_symbol
+
+SYMBOL = re.compile(r"[A-Z0-9.]+/[A-Z0-9.]+")
 
 
 class AccountSettings(Section):
@@ -16,15 +20,54 @@ class AccountSettings(Section):
         "USDT", "Currency of the account and of every result.", pattern=r"^[A-Z0-9.]+$"
     )
     capital_quote: float = key(
-        10_000.0, "Capital that Ares may use.", "account currency", gt=0, le=1e9
+        10_000.0,
+        "Capital that Ares may use; the account may hold more.",
+        "account currency",
+        gt=0,
+        le=1e9,
+    )
+    existing: Literal["adopt", "ignore"] = key(
+        "ignore",
+        "Coins that the account holds when a run begins. ignore: they are not touched. adopt: they "
+        "become positions, paid from capital_quote at their price, with a stop.",
     )
 
 
 class LiveTradingSettings(Section):
-    """Real money: both keys must be set before a real order is sent."""
+    """Real money: mode, enabled, account_name, instruments and order_quote_max must be set."""
 
     mode: Literal["paper", "live"] = key("paper", "paper: virtual money. live: real orders.")
     enabled: bool = key(False, "Must be true, and mode live, before a real order is sent.")
+    account_name: str | None = key(
+        None, "Name of the account, which a person types to go live.", pattern=r"^\S(.*\S)?$"
+    )
+    instruments: tuple[str, ...] | None = key(
+        None,
+        "Allow-list: symbols that may be bought in live, and in rehearsals where it is set.",
+        "BASE/QUOTE",
+        min_length=1,
+    )
+    order_quote_max: float | None = key(
+        None,
+        "No order costs more, at its worst price; in live, and in rehearsals where it is set.",
+        "account currency",
+        gt=0,
+        le=1e10,
+    )
+    sandbox: bool = key(
+        False,
+        "true: rehearsals trade the venue's own sandbox (Binance testnet, Alpaca paper) where no "
+        "--address is given. live does not start.",
+    )
+
+    @field_validator("instruments")
+    @classmethod
+    def _symbols(cls, symbols: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        for i, symbol in enumerate(symbols or ()):
+            if not SYMBOL.fullmatch(symbol):
+                meant = suggested_symbol(symbol) or "BASE/QUOTE, such as BTC/USDT"
+                raise setting_error(f"'{symbol}' is not a symbol: write {meant}", i)
+        return symbols
 
 
 class CostsSettings(Section):

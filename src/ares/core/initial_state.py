@@ -31,6 +31,7 @@ from ares.kernel.live import OUT_ROWS, DecisionOutputs, PriceGrid, Scoring
 from ares.kernel.trade import (
     InstrumentRules,
     Rules,
+    TradeParams,
     first_state,
     new_records,
     trade_params,
@@ -48,11 +49,16 @@ RULE_TYPES: dict[str, Callable[[float], Any]] = {
     "stop_enabled": bool,
     "close_on_drawdown": bool,
     "gate_mode": bool,
+    "stop_required": bool,
 }
 """Types of the kernel's rules that are not floats; a setup holds them all as floats."""
 
 LEARNER_PREFIX = "retrain_"
 """Of the names of rules that the learner follows, and the kernel does not know."""
+
+ALLOW_PREFIX = "allow:"
+"""Of the rules that say, by an instrument's key, whether it is on the allow-list: 1 or 0. One
+without such a rule is allowed."""
 
 
 def new_state(setup: RunSetup) -> State:
@@ -60,6 +66,7 @@ def new_state(setup: RunSetup) -> State:
     lanes, i, m = len(setup.instruments), setup.n_instruments, len(setup.timeframes)
     traded, tf_ms = traded_of(setup), timeframe_ms(setup.timeframes)
     params = trade_params(rules_of(setup.rules), traded)
+    _write_allow_list(params, setup, setup.rules)
     features = np.full((lanes, m, n_columns(setup)), np.nan, np.float32)
     latest, last_warm = _no_scores(lanes, m), np.zeros((lanes, m), np.bool_)
     packages = np.full((lanes, m), -1, np.int64)
@@ -170,14 +177,22 @@ def rules_of(values: Mapping[str, float]) -> Rules:
         **{
             name: RULE_TYPES.get(name, float)(value)
             for name, value in values.items()
-            if not name.startswith(LEARNER_PREFIX)
+            if not name.startswith((LEARNER_PREFIX, ALLOW_PREFIX))
         }
     )
 
 
 def write_rules(state: State) -> None:
     """Write the rules in force where the kernel reads them."""
-    state.params.rules[:] = rules_of(rules_in_force(state)).record()
+    rules = rules_in_force(state)
+    state.params.rules[:] = rules_of(rules).record()
+    _write_allow_list(state.params, state.setup, rules)
+
+
+def _write_allow_list(params: TradeParams, setup: RunSetup, rules: Mapping[str, float]) -> None:
+    """Write which lanes may be entered."""
+    for row, lane in zip(params.specs, setup.instruments, strict=True):
+        row["allowed"] = rules.get(f"{ALLOW_PREFIX}{lane.spec.instrument.key}", 1.0) != 0.0
 
 
 def rules_in_force(state: State) -> dict[str, float]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from ares.core.facts import mode_name
-from ares.core.initial_state import rules_in_force, write_rules
+from ares.core.initial_state import ALLOW_PREFIX, rules_in_force, write_rules
 from ares.core.state import State
 from ares.domain.events import BY_THRESHOLD, ConfigChanged, Effect, ModeChanged
 from ares.kernel.trade.confidence import next_mode
@@ -53,6 +53,21 @@ begin with ``retrain_``: it takes them from the journal.
 """
 
 
+START_LIMITS: dict[str, tuple[float, float]] = {
+    "order_quote_cap": (0.0, 1e10),
+    "stop_required": (0.0, 1.0),
+}
+"""Rules that only a start takes from the settings -> smallest and largest value: those of real
+money. The allow-list is among them, see ``ALLOW_PREFIX``."""
+
+
+def limits_of(name: str) -> tuple[float, float] | None:
+    """Return the limits of a rule that a run's next start takes; None: only a new run does."""
+    if name.startswith(ALLOW_PREFIX):
+        return (0.0, 1.0)
+    return LIMITS.get(name) or START_LIMITS.get(name)
+
+
 def change_rules(state: State, who: str, args: Mapping[str, str], expected: str) -> ConfigChanged:
     """Put changed rules into force; return the fact.
 
@@ -67,6 +82,9 @@ def change_rules(state: State, who: str, args: Mapping[str, str], expected: str)
         raise ValueError(f"the settings are of version {version} by now, not {expected}")
     current = rules_in_force(state)
     changed = checked_rules(current | decoded_rules(args.get("rules", "")), current)
+    fixed = sorted(changed.keys() - LIMITS.keys())
+    if fixed:
+        raise ValueError(f"{fixed[0]} cannot be changed while the engine runs")
     if not key or not changed:
         raise ValueError(f"{key or 'it'} is {args.get('value', 'so')} already")
     return apply_rules(state, key, args.get("value", ""), who, changed)
@@ -111,11 +129,14 @@ def checked_rules(wanted: Mapping[str, float], current: Mapping[str, float]) -> 
     """Return what changes; raise ValueError where a value, or two together, break a limit."""
     changed = {name: value for name, value in wanted.items() if current.get(name) != value}
     for name, value in changed.items():
-        if name not in LIMITS:
+        limits = limits_of(name)
+        if limits is None:
             raise ValueError(f"{name} cannot be changed while the engine runs")
-        low, high = LIMITS[name]
+        low, high = limits
         if not low <= value <= high:
             raise ValueError(f"{name} must be between {low:g} and {high:g}, not {value:g}")
+    if wanted.get("stop_required") and not wanted.get("stop_enabled", 1.0):
+        raise ValueError("strategy.stop must stay true: every position has a stop here")
     for smaller, larger in (
         ("edge_bps_exit", "edge_bps_min"),
         ("order_quote_min", "order_quote_max"),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ares.core.initial_state import rules_in_force
-from ares.core.rule_changes import LIMITS, apply_rules, checked_rules, decoded_rules
+from ares.core.rule_changes import apply_rules, checked_rules, decoded_rules, limits_of
 from ares.core.slot import first_champion
 from ares.core.slot_history import taken_by
 from ares.core.state import State
@@ -47,8 +47,8 @@ def take_settings(state: State, who: str, args: Mapping[str, str]) -> tuple[list
     """
     wanted = decoded_rules(args.get("rules", ""))
     edited = edited_rules(state, wanted)
-    fixed = [name for name in edited if name not in LIMITS]
-    live = {name: value for name, value in edited.items() if name in LIMITS}
+    fixed = [name for name in edited if limits_of(name) is None]
+    live = {name: value for name, value in edited.items() if limits_of(name) is not None}
     current = rules_in_force(state)
     changed = dict(sorted(checked_rules(current | live, current).items()))
     _note_rules(state, wanted)
@@ -78,4 +78,6 @@ def note_taken(state: State, event: Event, effects: Sequence[Effect]) -> None:
 def _note_rules(state: State, wanted: Mapping[str, float]) -> None:
     """Keep what the settings have; a rule that only a new run takes stays what it was."""
     before = state.taken_rules or state.setup.rules
-    state.taken_rules = before | {n: value for n, value in wanted.items() if n in LIMITS}
+    state.taken_rules = before | {
+        n: value for n, value in wanted.items() if limits_of(n) is not None
+    }

@@ -9,7 +9,8 @@ import msgspec
 
 from ares.domain.trial import Trial
 
-ENVIRONMENTS = ("history", "paper", "live")
+LIVE = "live"
+ENVIRONMENTS = ("history", "paper", LIVE)
 
 _REHEARSAL = re.compile(r"rehearsal/[a-z0-9][a-z0-9_-]{0,30}")
 

@@ -47,6 +47,9 @@ LIMITS: list[tuple[str, dict[str, Any]]] = [
     ("cash", {"sizing": SIZE_FIXED, "fixed_lots": 200_000}),
     ("cash", {"order_quote_min": 1e6}),
     ("orders_per_minute", {"orders_per_minute": 0}),
+    ("order_above_cap", {"order_quote_cap": 5.0, "order_quote_min": 10.0}),
+    ("order_above_cap", {"order_quote_cap": 5.0, "sizing": SIZE_FIXED, "fixed_lots": 100}),
+    ("no_stop", {"stop_required": True, "stop_enabled": False}),
 ]
 
 
@@ -74,6 +77,35 @@ def test_without_a_champion_and_when_halted_nothing_is_entered(
     state = sim.first()
     state.account[0]["halted"] = 1
     assert refused(sim.run([bar(10_000)], {0: ENTER}, state)) == ["halted"]
+
+
+def test_without_a_barrier_there_is_no_stop_and_no_entry_where_one_is_required(
+    sim: Any, bar: Any
+) -> None:
+    setup = sim.with_rules(stop_required=True, stop_enabled=True)
+    assert refused(setup.run([bar(10_000)], {0: (0.7, 50.0, 0.0)})) == ["no_stop"]
+    assert entered(setup.run([bar(10_000)], {0: ENTER}))
+
+
+def test_what_is_not_on_the_allow_list_is_not_entered(
+    sim: Any, bar: Any, traded: Callable[..., Any]
+) -> None:
+    barred = replace(sim, traded=(traded(allowed=False),))
+    assert refused(barred.run([bar(10_000)], {0: ENTER})) == ["not_on_allow_list"]
+
+
+@pytest.mark.parametrize("collar_bps", [0.0, 500.0])
+def test_at_its_worst_price_no_order_costs_more_than_the_cap(
+    sim: Any, bar: Any, collar_bps: float
+) -> None:
+    setup = sim.with_rules(order_quote_cap=105.0, collar_bps=collar_bps, spread_bps=2.0)
+    (lots,) = entered(setup.run([bar(9_999)], {0: ENTER}))
+    worst = math.floor(9_999 * 1.05) if collar_bps else math.ceil(9_999 * 1.0001)
+    assert lots * worst <= 105 * 100 * 1_000 < (lots + 1) * worst
+    fixed = {"sizing": SIZE_FIXED, "fixed_lots": lots}
+    assert entered(setup.with_rules(**fixed).run([bar(9_999)], {0: ENTER})) == [lots]
+    fixed["fixed_lots"] += 1
+    assert refused(setup.with_rules(**fixed).run([bar(9_999)], {0: ENTER})) == ["order_above_cap"]
 
 
 def test_orders_are_counted_over_all_instruments_and_by_the_minute(two: Any, bar: Any) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from ares.kernel.jit import inlined
 from ares.kernel.trade.account import mark_to_market, request, want_exit
 from ares.kernel.trade.arrays import (
@@ -40,11 +38,14 @@ from ares.kernel.trade.layout import (
     REFUSED_DAILY_LOSS,
     REFUSED_HALTED,
     REFUSED_LEARNING,
+    REFUSED_NO_STOP,
+    REFUSED_NOT_ALLOWED,
+    REFUSED_ORDER_CAP,
     REFUSED_ORDER_RATE,
     REFUSED_SHADOW,
 )
 from ares.kernel.trade.money import fee_units, notional_units
-from ares.kernel.trade.sizing import size_entry
+from ares.kernel.trade.sizing import size_entry, worst_ticks, worst_units
 from ares.kernel.trade.virtual import advance_virtual, open_virtual
 
 DAY_MS = 86_400_000
@@ -164,10 +165,16 @@ def _consider_entry(
     lane.entry_p = signal.p
     lane.entry_edge_bps = signal.edge_bps
     lane.entry_barrier_bps = signal.barrier_bps
+    rules = params.rules[0]
     code = entry_refusal(i, now_ms, state, params)
+    has_stop = rules.stop_enabled == 1 and signal.barrier_bps > 0.0
+    if code == ALLOWED and rules.stop_required == 1 and not has_stop:
+        code = REFUSED_NO_STOP
     lots = 0
     if code == ALLOWED:
         lots, code = size_entry(i, close, signal.barrier_bps, state, params)
+    if code == ALLOWED and 0 < rules.order_units_cap < worst_units(i, close, lots, params):
+        code = REFUSED_ORDER_CAP
     if code != ALLOWED:
         request(i, now_ms, REFUSAL, 0, 0, REASON_SIGNAL, code, state, records)
         open_virtual(i, now_ms, code, close, signal, state, records)
@@ -177,29 +184,20 @@ def _consider_entry(
         account.minute = minute
         account.minute_orders = 0
     account.minute_orders += 1
-    limit = 0
-    collar_bps = params.rules[0].collar_bps
-    if collar_bps > 0.0:
-        limit = math.floor(close * (1.0 + collar_bps * 1e-4))
-    _reserve_cash(i, close, limit, lots, state, params)
+    _reserve_cash(i, close, lots, state, params)
+    limit = worst_ticks(close, params) if rules.collar_bps > 0.0 else 0
     lane.entry_open_lots = lots
     lane.expected_ticks = close
     request(i, now_ms, ENTRY, lots, limit, REASON_SIGNAL, ALLOWED, state, records)
 
 
 @inlined
-def _reserve_cash(
-    i: int, close: int, limit: int, lots: int, state: TradeState, params: TradeParams
-) -> None:
+def _reserve_cash(i: int, close: int, lots: int, state: TradeState, params: TradeParams) -> None:
     """Reserve the most that an entry can cost, so that no other order spends it too."""
     account, lane, rules, spec = state.account[0], state.book[i], params.rules[0], params.specs[i]
-    worst_ticks = limit
-    if limit == 0:
-        bps = rules.half_spread_bps + rules.slippage_bps
-        worst_ticks = math.ceil(close * (1.0 + bps * 1e-4))
-    worst_units = notional_units(worst_ticks, lots, spec.notional_mul, spec.notional_div)
+    worst = worst_units(i, close, lots, params)
     lane.pending_notional = notional_units(close, lots, spec.notional_mul, spec.notional_div)
-    lane.reserved = worst_units + fee_units(worst_units, rules.fee_ppm)
+    lane.reserved = worst + fee_units(worst, rules.fee_ppm)
     account.pending_notional += lane.pending_notional
     account.reserved += lane.reserved
     account.gross += lane.pending_notional
@@ -213,6 +211,8 @@ def entry_refusal(i: int, now_ms: int, state: TradeState, params: TradeParams) -
         return REFUSED_HALTED
     if params.specs[i].has_champion == 0:
         return REFUSED_SHADOW
+    if params.specs[i].allowed == 0:
+        return REFUSED_NOT_ALLOWED
     if rules.gate_mode == 1 and state.book[i].mode != MODE_TRADING:
         return REFUSED_LEARNING
     if account.daily_stopped == 1:

@@ -58,6 +58,9 @@ REFUSED_ORDER_RATE = 15
 REFUSED_COLLAR = 16
 REFUSED_SHADOW = 17
 REFUSED_GAS = 18
+REFUSED_NOT_ALLOWED = 19
+REFUSED_ORDER_CAP = 20
+REFUSED_NO_STOP = 21
 REFUSAL_NAMES = (
     "allowed",
     "mode_learning",
@@ -78,6 +81,9 @@ REFUSAL_NAMES = (
     "price_collar",
     "no_champion",
     "breaker_gas",
+    "not_on_allow_list",
+    "order_above_cap",
+    "no_stop",
 )
 REASON_NAMES = (
     "none", "signal", "stop", "take_profit", "timeout", "end", "reversal", "operator", "drawdown",
@@ -157,6 +163,8 @@ RULES = np.dtype(
         ("forgetting_trades", _F),
         ("gate_mode", _I),  # 0: the mode does not matter (baselines)
         ("cost_bps_now", _F),  # round trip, to correct an ensemble's own cost
+        ("order_units_cap", _I),  # an order may never cost more, at its worst price; 0: no cap
+        ("stop_required", _I),  # 1: a signal whose position would have no stop is refused
         ("hold", _I),  # HOLD_ENTRIES or HOLD_ALL in a catch-up; 0: nothing is held back
     ]
 )
@@ -175,6 +183,7 @@ SPECS = np.dtype(
         ("alpha_slow", _F),
         ("bars_per_year", _F),
         ("horizon_ms", _I),  # longest holding time; 0: none
+        ("allowed", _I),  # 0: not on the allow-list, so it is not entered
         ("has_champion", _I),  # 0: signals of this lane trade virtually only
         ("size_share", _F),  # of the full size; below 1 while a canary trades beside it
         ("twin", _I),  # the other lane of the same instrument; -1: none

@@ -75,6 +75,8 @@ class Rules:
     hysteresis: float = 0.05
     forgetting_trades: float = 100.0
     gate_mode: bool = True
+    order_quote_cap: float = 0.0
+    stop_required: bool = False
 
     @property
     def cost_bps(self) -> float:
@@ -104,6 +106,8 @@ class Rules:
             gas_share_max=0.0,
             close_on_drawdown=False,
             gate_mode=False,
+            order_quote_cap=0.0,
+            stop_required=False,
         )
 
     def record(self) -> Records:
@@ -120,11 +124,13 @@ class Rules:
             "failed_share_max", "slippage_sd_max", "volatility_ratio_max", "gas_share_max",
             "close_on_drawdown", "trial_size",
             "trial_trades", "trading_threshold", "hysteresis", "forgetting_trades", "gate_mode",
+            "stop_required",
         ):  # fmt: skip
             row[name] = getattr(self, name)
         row["fee_ppm"] = round(self.fee_bps * 100)
         row["half_spread_bps"] = self.spread_bps / 2.0
         row["order_units_max"] = _units(self.order_quote_max)
+        row["order_units_cap"] = _units(self.order_quote_cap)
         row["order_units_min"] = _units(self.order_quote_min)
         row["failed_window_ms"] = round(self.failed_window_minutes * 60_000)
         row["cooldown_ms"] = round(self.cooldown_minutes * 60_000)
@@ -140,6 +146,7 @@ class InstrumentRules:
     has_champion : whether signals may become orders at all.
     validation   : (trades, mean_bps, sd_bps), already discounted.
     twin         : row of the other lane of the same instrument; -1: none.
+    allowed      : it is on the allow-list.
     """
 
     spec: InstrumentSpec
@@ -148,6 +155,7 @@ class InstrumentRules:
     has_champion: bool = True
     validation: tuple[float, float, float] = (0.0, 0.0, 0.0)
     twin: int = -1
+    allowed: bool = True
 
 
 def round_trip_bps(fee_bps: float, spread_bps: float, slippage_bps: float) -> float:
@@ -179,6 +187,7 @@ def specs_record(traded: Sequence[InstrumentRules]) -> Records:
         row["alpha_slow"] = 1.0 - 0.5 ** (instrument.base_ms / SLOW_MS)
         row["bars_per_year"] = YEAR_MS / instrument.base_ms
         row["horizon_ms"] = instrument.horizon_ms
+        row["allowed"] = instrument.allowed
         row["has_champion"] = instrument.has_champion
         row["size_share"] = 1.0
         row["twin"] = instrument.twin

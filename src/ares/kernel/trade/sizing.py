@@ -11,12 +11,14 @@ from ares.kernel.trade.layout import (
     ALLOWED,
     REFUSED_CASH,
     REFUSED_EXPOSURE,
+    REFUSED_ORDER_CAP,
     REFUSED_ORDER_MAX,
     REFUSED_ORDER_MIN,
     REFUSED_POSITION_CAP,
     SIZE_ALL,
     SIZE_FIXED,
 )
+from ares.kernel.trade.money import notional_units
 
 
 @inlined
@@ -53,6 +55,10 @@ def size_entry(
             units, code = exposure_room, REFUSED_EXPOSURE
         if rules.order_units_max < units:
             units, code = float(rules.order_units_max), REFUSED_ORDER_MAX
+        if rules.order_units_cap > 0:
+            cap = float(rules.order_units_cap) * close / worst_ticks(close, params)
+            if cap < units:
+                units, code = cap, REFUSED_ORDER_CAP
         annual_volatility = math.sqrt(state.book[i].var_fast * spec.bars_per_year)
         if 0.0 < rules.volatility_target < annual_volatility:
             units *= 0.5
@@ -66,6 +72,23 @@ def size_entry(
     if lots <= 0 or lots * units_per_lot < units_min:
         return 0, code
     return lots, ALLOWED
+
+
+@inlined
+def worst_ticks(close: int, params: TradeParams) -> int:
+    """Return the worst price of an entry: its collar; without one what the costs expect."""
+    rules = params.rules[0]
+    if rules.collar_bps > 0.0:
+        return math.floor(close * (1.0 + rules.collar_bps * 1e-4))
+    bps = rules.half_spread_bps + rules.slippage_bps
+    return math.ceil(close * (1.0 + bps * 1e-4))
+
+
+@inlined
+def worst_units(i: int, close: int, lots: int, params: TradeParams) -> int:
+    """Return the most that an entry can cost, fees aside."""
+    spec = params.specs[i]
+    return notional_units(worst_ticks(close, params), lots, spec.notional_mul, spec.notional_div)
 
 
 @inlined
