@@ -78,10 +78,11 @@ def size_entry(
 def worst_ticks(close: int, params: TradeParams) -> int:
     """Return the worst price of an entry: its collar; without one what the costs expect."""
     rules = params.rules[0]
-    if rules.collar_bps > 0.0:
-        return int(math.floor(close * (1.0 + rules.collar_bps * 1e-4)))
     bps = rules.half_spread_bps + rules.slippage_bps
-    return int(math.ceil(close * (1.0 + bps * 1e-4)))
+    ticks: int = math.ceil(close * (1.0 + bps * 1e-4))
+    if rules.collar_bps > 0.0:
+        ticks = math.floor(close * (1.0 + rules.collar_bps * 1e-4))
+    return ticks
 
 
 @inlined
