@@ -19,8 +19,9 @@ from ares.domain.order_events import (
     SubmitOrder,
 )
 from ares.venues.answers import NoAnswer, NotSent
+from ares.venues.known_orders import KnownOrders
 from ares.venues.kraken_orders import KrakenOrders, order_request, rfc3339
-from ares.venues.kraken_reports import KnownOrders, KrakenReports
+from ares.venues.kraken_reports import KrakenReports
 from ares.venues.markets import market_of
 
 OWN_ID = "a1b2c3d4" + "0" * 24

@@ -10,7 +10,8 @@ from tests.venues.test_markets import entry
 
 from ares.domain.order_events import OrderAccepted, OrderAmended, OrderEnded, OrderFilled
 from ares.venues.amounts import NotANumber
-from ares.venues.kraken_reports import KnownOrder, KnownOrders, KrakenReports
+from ares.venues.known_orders import KnownOrder, KnownOrders
+from ares.venues.kraken_reports import KrakenReports
 from ares.venues.markets import market_of
 
 OWN_ID = "a1b2c3d4" + "0" * 24

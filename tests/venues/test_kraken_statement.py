@@ -14,7 +14,8 @@ from tests.venues.test_kraken_orders import (
     rest_trade,
 )
 
-from ares.venues.kraken_reports import KnownOrders, KrakenReports
+from ares.venues.known_orders import KnownOrders
+from ares.venues.kraken_reports import KrakenReports
 from ares.venues.kraken_statement import kraken_statement
 from ares.venues.statement import OpenAtVenue, Statement
 

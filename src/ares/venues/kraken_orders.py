@@ -20,7 +20,8 @@ from ares.domain.order_events import (
 )
 from ares.venues.amounts import decimal_of, text_of, whole_below
 from ares.venues.answers import NoAnswer, NotSent
-from ares.venues.kraken_reports import KnownOrder, KnownOrders, KrakenReports
+from ares.venues.known_orders import KnownOrder, KnownOrders
+from ares.venues.kraken_reports import KrakenReports
 from ares.venues.markets import VenueMarket
 from ares.venues.requests import LOOK_UP, NORMAL, REPORT, URGENT, PrivateRequests
 

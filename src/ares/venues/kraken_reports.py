@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
-
-import msgspec
 
 from ares.domain.events import Event
 from ares.domain.order_events import (
@@ -20,9 +17,9 @@ from ares.domain.order_events import (
     OrderFilled,
 )
 from ares.venues.amounts import NotANumber, decimal_of, money_units, nearest
+from ares.venues.known_orders import KnownOrder, KnownOrders, Reading, sign_of
 from ares.venues.markets import VenueMarket
 
-KNOWN_MAX = 20_000
 ENDS: dict[str, EndReason] = {
     "filled": "filled",
     "closed": "filled",
@@ -31,47 +28,6 @@ ENDS: dict[str, EndReason] = {
     "rejected": "rejected",
 }
 """The venue's word for an end -> ours."""
-
-
-class KnownOrder(msgspec.Struct, frozen=True):
-    """What the venue's id of an order stands for; sign: 1 buys, -1 sells, 0: not known."""
-
-    client_id: str
-    instrument: int
-    sign: int
-
-
-class KnownOrders:
-    """The orders of which the venue's id is known, the newest ones."""
-
-    def __init__(self) -> None:
-        self._found: OrderedDict[str, KnownOrder] = OrderedDict()
-
-    def add(self, venue_id: str, order: KnownOrder) -> None:
-        """Keep an order."""
-        self._found[venue_id] = order
-        self._found.move_to_end(venue_id)
-        while len(self._found) > KNOWN_MAX:
-            self._found.popitem(last=False)
-
-    def get(self, venue_id: str) -> KnownOrder | None:
-        """Return an order, if it is known."""
-        return self._found.get(venue_id)
-
-
-class Reading(msgspec.Struct):
-    """What a message of the private stream says.
-
-    subscribed : the venue confirmed the subscription. broken: why the session must be made anew.
-    unexplained : executions of orders that are not known yet, as the venue wrote them.
-    look_ups   : client ids of orders that have changed in a way that the message does not tell.
-    """
-
-    events: list[Event] = []
-    subscribed: bool = False
-    broken: str = ""
-    unexplained: list[Mapping[str, Any]] = []
-    look_ups: list[str] = []
 
 
 class KrakenReports:
@@ -282,11 +238,6 @@ class KrakenReports:
             elif amount:
                 self._say(f"{market.symbol}: a fee of {amount} {asset} is not counted: no price")
         return money_units(total)
-
-
-def sign_of(side: Any) -> int:
-    """Return 1 for buy, -1 for sell, else 0."""
-    return {"buy": 1, "sell": -1}.get(str(side), 0)
 
 
 def time_ms(text: Any) -> int:

@@ -7,8 +7,9 @@ from typing import Any
 
 from ares.domain.order_events import OrderFilled
 from ares.venues.amounts import decimal_of, nearest, whole_below
+from ares.venues.known_orders import sign_of
 from ares.venues.kraken_orders import PAGE, QUERY_MAX, table_of
-from ares.venues.kraken_reports import KrakenReports, sign_of
+from ares.venues.kraken_reports import KrakenReports
 from ares.venues.markets import VenueMarket
 from ares.venues.requests import PrivateRequests
 from ares.venues.statement import OpenAtVenue, Statement

@@ -14,13 +14,14 @@ from ares.domain.api_key import ApiKey
 from ares.domain.events import Command
 from ares.domain.order_events import VenueUp
 from ares.domain.venue import VenueTraits
+from ares.venues.ccxt_account import AccountPolicy
 from ares.venues.ccxt_venue import CcxtVenue
 from ares.venues.kraken import KRAKEN
-from ares.venues.kraken_venue import KrakenAccount, KrakenPolicy
+from ares.venues.kraken_venue import KrakenAccount
 from ares.venues.requests import RequestPolicy
 from ares.venues.stream import PrivateStreamPolicy
 
-QUICK = KrakenPolicy(
+QUICK = AccountPolicy(
     RequestPolicy(turn_s=0.5, answer_s=3.0, read_wait_s=0.05),
     PrivateStreamPolicy(mute_s=4.0, ping_s=0.5, wait_first_s=0.05, wait_max_s=0.5),
 )
@@ -58,7 +59,7 @@ class KrakenScene(Scene):
 
 @asynccontextmanager
 async def kraken_scene(
-    deadline_ms: int = 0, tier: str = "", policy: KrakenPolicy = QUICK
+    deadline_ms: int = 0, tier: str = "", policy: AccountPolicy = QUICK
 ) -> AsyncIterator[KrakenScene]:
     """Open a session with a server of its own; deadline_ms: another than the declared one."""
     traits = KRAKEN.traits
