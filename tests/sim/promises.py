@@ -24,6 +24,7 @@ from ares.core.pieces import PIECES_MAX
 from ares.core.reconcile import SKEW_MS_MAX
 from ares.core.slot import lanes_of
 from ares.core.state import State
+from ares.core.stop_limits import is_jumped
 from ares.domain.events import BarsClosed, Effect, Event
 from ares.domain.order_events import (
     AccountSeen,
@@ -39,6 +40,7 @@ from ares.domain.order_events import (
     SubmitOrder,
 )
 from ares.kernel.trade.layout import OPEN
+from ares.sim.held_order import HeldOrder
 
 if TYPE_CHECKING:
     from tests.sim.world import World
@@ -197,7 +199,9 @@ class Promises:
             raise Finding("an order was larger than the venue takes")
 
     def check_naked(self) -> None:
-        """A position has a stop at the venue, or is being sold, but for 2 s in which both work."""
+        """A position has a stop at the venue, or is being sold, but for 2 s in which both work. A
+        stop-limit that the market has jumped over is no stop.
+        """
         for i in range(len(self.world.state.slots)):
             held = int(self.world.state.trade.book[i]["position_lots"]) - self._sold_unseen(i)
             is_naked = (
@@ -249,8 +253,22 @@ class Promises:
     def _for_sale(self, i: int) -> int:
         """Return the lots that the venue sells of a lane, now or at a stop."""
         orders, sent = self.world.venue.open_orders(), self.world.sent
-        selling = [o for o in orders if o.instrument == i and o.lots < 0 and o.client_id in sent]
+        selling = [
+            o
+            for o in orders
+            if o.instrument == i and o.lots < 0 and o.client_id in sent and not self._is_jumped(o)
+        ]
         return -sum(o.remaining_lots for o in selling)
+
+    def _is_jumped(self, order: HeldOrder) -> bool:
+        """Return whether a stop does not sell, which the engine knows or whose price it was shown:
+        while the feed is mute it may know neither.
+        """
+        known = self.world.state.orders.get(order.client_id)
+        is_known = known is not None and is_jumped(self.world.state, known)
+        is_jumped_there = self.world.venue.is_jumped(order)
+        self.world.counts["jumped"] += is_jumped_there
+        return is_jumped_there and (is_known or not self.world.market.mute_bars)
 
     def _free(self, i: int) -> int:
         """Return the lots in the account that no order of others sells, as far as is known."""

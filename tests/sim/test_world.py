@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
+from random import Random
 from typing import Any, get_args
 
 import pytest
+from tests.sim.finding import Finding
 from tests.sim.shrink import SEEDS_MAX, Failure, failure_of, first_finding, shrink
 from tests.sim.world import World
 from tests.sim.world_tables import WorldTables
 
-from ares.core import execution, ledger, reconcile
+from ares.core import execution, ledger, price_watch, reconcile
 from ares.core.orders import Order
 from ares.core.state import State
 from ares.domain.model_events import Move
 from ares.domain.order_events import OrderFilled
-from ares.sim.faults import Faults
+from ares.sim.faults import Faults, drawn
 
 SEEDS = 200
 
@@ -36,8 +38,8 @@ def test_no_promise_is_broken_and_everything_happens(worlds: list[World]) -> Non
     for world in worlds:
         counts.update(world.counts)
     for name in (
-        "folds", "upgrades cut off", "starts cut off", "pieces", "SubmitOrder", "ExecutionBooked",
-        "TradeClosed", "StopMissing", "DifferenceFound",
+        "folds", "upgrades cut off", "starts cut off", "pieces", "jumped", "SubmitOrder",
+        "ExecutionBooked", "TradeClosed", "StopMissing", "DifferenceFound",
         "DifferenceSettled", "HaltChanged", "QueryOrder", "AmendOrder", "CancelOrder",
         "CommandDone", "CommandRefused", "flatten done", "settle done",
         "BreakerChanged", "EventRefused", "crashes", "upgrades", "states compared",
@@ -118,6 +120,21 @@ def test_a_late_rest_of_an_entry_without_a_stop_is_found(monkeypatch: pytest.Mon
     monkeypatch.setattr(execution, "_cancel", never_an_entry)
     monkeypatch.setattr(reconcile, "book_execution", forgetful)
     assert first_finding("no stop")
+
+
+def test_a_stop_that_the_market_has_jumped_over_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stop-limit rests at its limit while the market falls on: it is open, and sells nothing."""
+    monkeypatch.setattr(price_watch, "note_price", lambda _state, _stop, _ticks: False)
+    monkeypatch.setattr(reconcile, "note_triggered", lambda _state, _stop: None)
+    found = []
+    for seed in range(SEEDS_MAX):
+        faults = replace(drawn(Random(seed)), price_jump=0.3)
+        try:
+            World(seed, 300, faults).run()
+        except Finding as finding:
+            found = [str(finding)]
+            break
+    assert "no stop for" in found[0]
 
 
 def test_an_unknown_order_that_ends_the_engine_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,7 @@ from tests.sim.world_setup import (
     OWNER,
     SNAPSHOT_EVENTS,
     START_MS,
+    STOP_LIMIT_BPS,
     YEAR_MS,
     N,
     first_snapshot,
@@ -76,7 +77,11 @@ class World:
         self.chance = Chance(Random(seed ^ 0xFA17), faults, kept)
         self.n_events = n_events
         self.schedule = Schedule(START_MS)
-        self.setup, first = first_snapshot(self.draw.random() < 0.5, self.draw.random() < 0.5)
+        self.setup, first = first_snapshot(
+            self.draw.random() < 0.5,
+            self.draw.random() < 0.5,
+            Random(seed ^ 0x57A7).choice((0, 0, STOP_LIMIT_BPS)),
+        )
         self.journal: WorldJournal = (Files if seed % 2 else Records)(self, self.setup, first)
         self.version = self.saved_seq = 0
         self.inbox: deque[Event] = deque()
@@ -139,6 +144,7 @@ class World:
             self.process(TimeReached(self._clock_ms()))
         else:
             self.schedule.step()
+        self.market.show()
         self.promises.check_venue()
         self.promises.check_naked()
         self.promises.check_excess()

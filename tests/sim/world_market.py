@@ -11,8 +11,9 @@ import msgspec
 import numpy as np
 from tests.sim.world_setup import START_MS, YEAR_MS, N
 
+from ares.core.price_watch import watched_ticks
 from ares.domain.events import BarsClosed
-from ares.domain.feed_events import BarCorrected
+from ares.domain.feed_events import BarCorrected, PriceSeen
 from ares.domain.timeframe import DAY_MS, MINUTE_MS
 from ares.kernel.bars import F64
 
@@ -77,6 +78,14 @@ class Market:
         if self._happens("bar_corrected"):
             self._correct(event, np.array(rows))
 
+    def show(self) -> None:
+        """Post the newest price of an instrument where the engine watches for it."""
+        if self.mute_bars or not self._world.running:
+            return
+        for i, watched in enumerate(watched_ticks(self._world.state)):
+            if self.prices[i] <= watched:
+                self._process(PriceSeen(self._world.now_ms(), i, self.prices[i]))
+
     def _happens(self, fault: str) -> bool:
         """Return whether a fault of the feed happens now.
 
@@ -120,6 +129,8 @@ class Market:
 
     def _trade(self, i: int) -> None:
         ticks = max(1_000, self.prices[i] + int(self._draw.gauss(0, 14)))
+        if self._happens("price_jump"):
+            ticks = max(1_000, int(ticks * self._draw.choice([0.88, 0.96, 1.04, 1.12])))
         self.prices[i] = ticks
         self.lows[i], self.highs[i] = min(self.lows[i], ticks), max(self.highs[i], ticks)
         self._world.venue.price(i, ticks)

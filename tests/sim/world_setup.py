@@ -36,6 +36,9 @@ MADE = 6
 CALM_MS = 12 * MINUTE_MS
 NAKED_MS_MAX = 2_000
 SNAPSHOT_EVENTS = 50
+STOP_LIMIT_BPS = 100
+"""Of a world whose stops are stop-limits."""
+
 TRAITS = VenueTraits(
     amends_stops=True, proves_absence=True, deadline_ms=5_000, absence_margin_ms=2_000,
     answer_ms=3_000, fill_ms=5_000, account_ms=300_000,
@@ -49,7 +52,9 @@ CHALLENGER_RULES = ChallengerRules(10 * MINUTE_MS, 20 * MINUTE_MS, 0.25, 0.10, 3
 
 
 @cache
-def first_snapshot(amends: bool, has_challengers: bool = False) -> tuple[RunSetup, bytes]:
+def first_snapshot(
+    amends: bool, has_challengers: bool = False, stop_limit_bps: int = 0
+) -> tuple[RunSetup, bytes]:
     """Return a setup of two instruments and a state with warm features; made once."""
     specs = [
         InstrumentSpec(Instrument("sim", f"T{i}/USDT"), 2, 3, order_lots_max=9_000 * i)
@@ -61,7 +66,7 @@ def first_snapshot(amends: bool, has_challengers: bool = False) -> tuple[RunSetu
     )
     if has_challengers:
         lanes += tuple(RunInstrument(spec, MINUTE_MS, None, False) for spec in specs)
-    traits = msgspec.structs.replace(TRAITS, amends_stops=amends)
+    traits = msgspec.structs.replace(TRAITS, amends_stops=amends, stop_limit_bps=stop_limit_bps)
     setup = RunSetup(
         "sim/world", lanes, (Timeframe.M1,), -1, START_MS, START_MS + 10**10, START_MS, 10_000.0,
         rules, 0.25, {}, challenger_lanes=has_challengers,

@@ -44,8 +44,10 @@ def venue_feed(
     Raises UserError where the instruments are of several venues, or have no 1m bars.
     """
     from ares.adapters.ccxt_stream import CcxtStream
+    from ares.core.price_watch import watched_ticks
     from ares.runtime.engine.live_feed import LiveFeed
     from ares.runtime.engine.series_feed import NO_SERIES, PolledSeries
+    from ares.runtime.engine.watched_prices import WatchedPrices
 
     setup = state.setup
     lanes = setup.instruments[: setup.n_instruments]
@@ -70,7 +72,9 @@ def venue_feed(
             keep_silences(memory, symbols, found, say)
 
     assembler = assembler_of(state, clock.speed, after_ms, warm, silences)
-    return LiveFeed(connect, assembler, clock, series, keep)
+    decimals = [lane.spec.price_decimals for lane in lanes]
+    prices = WatchedPrices(lambda: watched_ticks(state), decimals, clock.speed)
+    return LiveFeed(connect, assembler, clock, series, keep, prices)
 
 
 def known_silences(

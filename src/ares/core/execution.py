@@ -31,6 +31,7 @@ from ares.core.orders import (
 )
 from ares.core.pieces import beyond, for_sale, pieces_of, remaining_wanted
 from ares.core.state import State
+from ares.core.stop_limits import is_jumped, jump_due_ms
 from ares.domain.events import Effect
 from ares.domain.order_events import AmendOrder, CancelOrder, StopMissing, SubmitOrder
 from ares.kernel.trade.arrays import Signal
@@ -139,6 +140,8 @@ def _work_on_position(
         return _exit(state, lane, held, entry, exits, stops)
     if exits:  # of a position that was closed before this one was opened
         return _cancel(state, *exits)
+    if any(is_jumped(state, stop) for stop in stops):
+        return _sell_at_once(state, lane, held, entry, stops)
     return _protect(state, lane, held, entry, stops)
 
 
@@ -159,6 +162,16 @@ def _exit(
     return commands + _sell(state, lane, EXIT, missing, 0, reason, len(exits))
 
 
+def _sell_at_once(
+    state: State, lane: int, held: int, entry: Order | None, stops: Sequence[Order]
+) -> list[Effect]:
+    """Sell what has no stop that would."""
+    placed, book = state.lane_orders[lane], state.trade.book[lane]
+    book["exit_reason"], book["stop_lots"] = REASON_STOP, 0
+    placed.retry_ms = 0
+    return _exit(state, lane, held, entry, (), stops)
+
+
 def _protect(
     state: State, lane: int, held: int, entry: Order | None, stops: Sequence[Order]
 ) -> list[Effect]:
@@ -174,9 +187,7 @@ def _protect(
     if missing > 0:
         placed.unprotected_ms = placed.unprotected_ms or state.at_ms
         if state.at_ms - placed.unprotected_ms >= state.wall(UNPROTECTED_MS_MAX):
-            book["exit_reason"], book["stop_lots"] = REASON_STOP, 0
-            placed.retry_ms = 0
-            return _exit(state, lane, held, entry, (), stops)
+            return _sell_at_once(state, lane, held, entry, stops)
         if state.at_ms >= placed.retry_ms:
             commands = _sell(state, lane, STOP, missing, ticks, REASON_STOP, len(stops))
     return _changed(state, lane, entry, stops, wanted, ticks) + commands
@@ -314,6 +325,7 @@ def wake_ms(state: State) -> int:
             due.append(placed.unprotected_ms + state.wall(UNPROTECTED_MS_MAX))
         if placed.retry_ms:  # passed, too: whatever came at that moment was for another lane
             due.append(placed.retry_ms)
+    due += jump_due_ms(state)
     if state.account_due_ms:
         due.append(state.account_due_ms)
     return min(due, default=0)

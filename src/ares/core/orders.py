@@ -54,6 +54,7 @@ class Order(msgspec.Struct):
     cancel_ms, amend_ms : when the newest cancel or amendment was sent. reported_ms: when the venue
                   last said that it works or, once it has ended, that no execution of it is missing.
                   filled_ms: when an execution was last counted.
+    jumped_ms   : of a stop-limit: from then on it counts as none; 0: the market has not reached it.
     cancels     : cancels that were sent, and did not end it.
     amended_lots : most lots that an amendment ever asked for, without sign; 0: there was none, or
                   it was filled whole without it.
@@ -100,6 +101,7 @@ class Order(msgspec.Struct):
     filled_lots: int = 0
     seen_lots: int = 0
     exec_ids: list[str] = []
+    jumped_ms: int = 0
 
     @property
     def open(self) -> bool:
@@ -274,6 +276,8 @@ def resize(order: Order, lots: int, price_ticks: int, at_ms: int) -> bool:
             order.amend = Request.NONE
         elif (lots, price_ticks) != (order.lots, order.price_ticks):
             return False
+    if order.price_ticks != price_ticks:
+        order.jumped_ms = 0
     order.lots, order.price_ticks = lots, price_ticks
     accept(order, "", at_ms)
     return True

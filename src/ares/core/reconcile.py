@@ -32,6 +32,7 @@ from ares.core.orders import (
 )
 from ares.core.slot import lanes_of
 from ares.core.state import State
+from ares.core.stop_limits import has_jumped, note_triggered
 from ares.domain.events import Effect
 from ares.domain.order_events import (
     AccountSeen,
@@ -48,6 +49,7 @@ from ares.domain.order_events import (
     OrderMoved,
     OrderUnknown,
     QueryOrder,
+    StopTriggered,
 )
 
 ABSENCES_MIN = 2
@@ -67,6 +69,7 @@ Report = (
     | CancelRefused
     | OrderAmended
     | AmendRefused
+    | StopTriggered
 )
 
 
@@ -129,6 +132,9 @@ def _on_open(state: State, order: Order, event: Report) -> list[Effect]:
             return ask_due(state)
         case AmendRefused():
             order.amend = Request.REFUSED
+            return []
+        case StopTriggered():
+            note_triggered(state, order)
             return []
 
 
@@ -226,9 +232,8 @@ def on_time(state: State) -> list[Effect]:
     effects = ask_due(state)
     for lane, placed in enumerate(state.lane_orders):
         unprotected = placed.unprotected_ms
-        if (unprotected and state.at_ms - unprotected >= state.wall(UNPROTECTED_MS_MAX)) or (
-            0 < placed.retry_ms <= state.at_ms
-        ):
+        is_due = unprotected and state.at_ms - unprotected >= state.wall(UNPROTECTED_MS_MAX)
+        if is_due or 0 < placed.retry_ms <= state.at_ms or has_jumped(state, lane):
             effects += work(state, lane)
     if 0 < state.account_due_ms <= state.at_ms:
         effects += ask_account(state)

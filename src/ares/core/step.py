@@ -23,6 +23,7 @@ from ares.core.halts import sells_everything
 from ares.core.ledger import pay_gas
 from ares.core.market import in_order, refuse_instant, refused_bars
 from ares.core.models import Models
+from ares.core.price_watch import on_closes, on_price
 from ares.core.reconcile import (
     forget_old,
     on_account,
@@ -44,6 +45,7 @@ from ares.domain.events import (
     RunStarted,
     SeriesPublished,
 )
+from ares.domain.feed_events import PriceSeen
 from ares.domain.model_events import ModelPublished, SlotChangeRequested
 from ares.domain.order_events import (
     AccountSeen,
@@ -58,6 +60,7 @@ from ares.domain.order_events import (
     OrderEnded,
     OrderFilled,
     OrderUnknown,
+    StopTriggered,
     TimeReached,
     VenueDown,
     VenueUp,
@@ -106,6 +109,7 @@ def step(state: State, event: Event, models: Models, at_ms: int = 0) -> list[Eff
             | CancelRefused()
             | OrderAmended()
             | AmendRefused()
+            | StopTriggered()
         ):
             effects = on_report(state, event)
             if effects:
@@ -135,6 +139,8 @@ def _on_engine(state: State, event: Event, models: Models) -> list[Effect]:
             return on_start(state, event.clock_ms)
         case TimeReached():
             return on_time(state)
+        case PriceSeen():
+            return on_price(state, event)
         case AccountSeen():
             return on_account(state, event)
         case ClockSkewMeasured():
@@ -233,7 +239,8 @@ def _on_bars(state: State, event: BarsClosed, models: Models) -> list[Effect]:
         _observe_volatility(state)
         return refused
     _decide(state, event)
-    return decision_effects(state, event.ts_ms, refused)
+    effects = decision_effects(state, event.ts_ms, refused)
+    return effects + on_closes(state, event) if state.orders else effects
 
 
 def decision_effects(state: State, ts_ms: int, refused: Sequence[Effect]) -> list[Effect]:

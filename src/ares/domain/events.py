@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from ares.domain.feed_events import BarCorrected, ClockSet, FeedChanged
+from ares.domain.feed_events import BarCorrected, ClockSet, FeedChanged, PriceSeen
 from ares.domain.model_events import (
     AlertRaised,
     ArmsCompared,
@@ -51,6 +51,7 @@ from ares.domain.order_events import (
     QueryOrder,
     StopMissing,
     Stopping,
+    StopTriggered,
     SubmitOrder,
     TimeReached,
     VenueDown,
@@ -136,11 +137,13 @@ Event = (
     | FeedChanged
     | BarCorrected
     | ClockSet
+    | PriceSeen
     | OrderAccepted
     | OrderFilled
     | OrderEnded
     | OrderUnknown
     | OrderAbsent
+    | StopTriggered
     | CancelRefused
     | OrderAmended
     | AmendRefused

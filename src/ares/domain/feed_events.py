@@ -32,6 +32,16 @@ class FeedChanged(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     detail: str = ""
 
 
+class PriceSeen(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """An instrument trades at a price that something depends on, see ``core.price_watch``. Other
+    prices are not journaled.
+    """
+
+    ts_ms: int
+    instrument: int
+    price_ticks: int
+
+
 class BarCorrected(msgspec.Struct, frozen=True, tag=True, gc=False):
     """The venue changed a bar that had closed. Nothing is computed again.
 

@@ -86,6 +86,15 @@ class OrderAbsent(msgspec.Struct, frozen=True, tag=True, gc=False, omit_defaults
     venue_ms: int = 0
 
 
+class StopTriggered(msgspec.Struct, frozen=True, tag=True, gc=False, omit_defaults=True):
+    """The venue has triggered a stop. Where stops are stop-limits, it rests as a limit order now,
+    and the market may have jumped over its limit.
+    """
+
+    client_id: str
+    ts_ms: int
+
+
 class CancelRefused(msgspec.Struct, frozen=True, tag=True, gc=False, omit_defaults=True):
     """The venue did not cancel an order: it may have ended, or go on."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from random import Random
 
 from ares.domain.events import Command, Event
@@ -27,11 +26,13 @@ from ares.domain.order_events import (
     OrderFilled,
     OrderUnknown,
     QueryOrder,
+    StopTriggered,
     SubmitOrder,
     VenueDown,
     VenueUp,
 )
 from ares.sim.faults import Chance
+from ares.sim.held_order import HeldOrder
 from ares.sim.schedule import Schedule
 
 LATENCY_MS = (5, 80)
@@ -41,26 +42,6 @@ FILL_MS = (1, 1_500)
 SLOW_FILL_MS = (2_000, 70_000)
 OUTAGE_MS = (200, 5_000)
 OTHER_OWNER = "0e0f0a0b"
-
-
-@dataclass(slots=True)
-class HeldOrder:
-    """An order at the venue, and what was executed of it."""
-
-    client_id: str
-    instrument: int
-    kind: str
-    lots: int
-    price_ticks: int
-    filled_lots: int = 0
-    ended: EndReason | None = None
-    triggered: bool = False
-    executions: list[OrderFilled] = field(default_factory=list)
-
-    @property
-    def remaining_lots(self) -> int:
-        """Return the signed lots still to fill."""
-        return self.lots - self.filled_lots
 
 
 class AttackingVenue:
@@ -184,8 +165,9 @@ class AttackingVenue:
         if command.client_id in self.orders:
             return
         order = HeldOrder(
-            command.client_id, command.instrument, command.kind, command.lots, command.price_ticks
-        )
+            command.client_id, command.instrument, command.kind, command.lots, command.price_ticks,
+            limit_ticks=command.limit_ticks,
+        )  # fmt: skip
         self.orders[order.client_id] = self._open[order.client_id] = order
         late = 0 < command.send_by_ms < self._schedule.now_ms
         i = command.instrument % self.n_instruments
@@ -206,6 +188,8 @@ class AttackingVenue:
         self._answer(OrderAccepted(order.client_id, self._now_ms(), f"v{len(self.orders)}"))
         if command.kind != "stop":
             self._fill_later(order)
+        elif order.limit_ticks and self.prices[i] <= order.price_ticks:
+            self._trigger(order)
         elif self._chance.happens("stop_dropped"):
             self._schedule.after(self._draw.randint(100, 20_000), lambda: self._drop(order))
 
@@ -239,7 +223,7 @@ class AttackingVenue:
         self._schedule.after(self._draw.randint(*wait_ms), lambda: self._fill(order))
 
     def _fill(self, order: HeldOrder) -> None:
-        if order.ended is not None:
+        if order.ended is not None or self.is_jumped(order):
             return
         left = abs(order.remaining_lots)
         lots = left
@@ -311,11 +295,15 @@ class AttackingVenue:
         if order is None or order.ended is not None or self._chance.happens("cancel_refused"):
             self._answer(AmendRefused(command.client_id, self._now_ms(), "unknown or closed"))
             return
+        if order.limit_ticks and order.triggered:
+            self._answer(AmendRefused(command.client_id, self._now_ms(), "triggered"))
+            return
         grows = abs(command.lots) > abs(order.lots)
         if grows and not self._takes(order.instrument % self.n_instruments, command.lots):
             self._answer(AmendRefused(command.client_id, self._now_ms(), "too large"))
             return
         order.lots, order.price_ticks = command.lots, command.price_ticks
+        order.limit_ticks = command.limit_ticks
         if abs(order.filled_lots) >= abs(order.lots):
             self._end(order, "filled")
             return
@@ -336,6 +324,8 @@ class AttackingVenue:
             if order.kind == "stop":
                 self._answer(OrderAmended(client_id, self._now_ms(), order.lots, order.price_ticks))
             self._answer(OrderAccepted(client_id, self._now_ms()))
+            if order.triggered and order.limit_ticks:
+                self._answer(StopTriggered(client_id, self._now_ms()))
         else:
             self._answer(OrderEnded(client_id, self._now_ms(), order.ended, order.filled_lots))
 
@@ -353,9 +343,10 @@ class AttackingVenue:
         for order in self.open_orders():
             if order.instrument % self.n_instruments != i or order.kind != "stop":
                 continue
-            if not order.triggered and ticks <= order.price_ticks:
-                order.triggered = True
+            if order.triggered and order.limit_ticks:
                 self._fill(order)
+            elif not order.triggered and ticks <= order.price_ticks:
+                self._trigger(order)
         if self._chance.happens("unknown_order"):
             self._trade_of_a_person(i)
         if self._chance.happens("other_engine"):
@@ -364,6 +355,19 @@ class AttackingVenue:
             self._order_of_another_engine(i, self.owner)
         if self._chance.happens("moved_capital"):
             self.lots[i] = max(0, self.lots[i] + self._draw.randint(-50, 50))
+
+    def _trigger(self, order: HeldOrder) -> None:
+        """Trigger a stop: it sells at the market, or rests as a limit order from now on."""
+        order.triggered = True
+        if order.limit_ticks and not self._chance.happens("trigger_unsaid"):
+            self._report(StopTriggered(order.client_id, self._now_ms()))
+        self._fill(order)
+
+    def is_jumped(self, order: HeldOrder) -> bool:
+        """Return whether an order is a stop-limit that the market has jumped over."""
+        return order.triggered and self.prices[order.instrument % self.n_instruments] < (
+            order.limit_ticks
+        )
 
     def _trade_of_a_person(self, i: int) -> None:
         order = HeldOrder(f"app-{self._next}", i, "entry", self._draw.choice([-9, 5, 20]), 0)

@@ -8,12 +8,13 @@ from contextlib import suppress
 from typing import Protocol
 
 from ares.domain.events import BarsClosed, Event
-from ares.domain.market_data import Backfill, MarketData, SkewSeen
+from ares.domain.market_data import Backfill, MarketData, SkewSeen, TradeSeen
 from ares.runtime.engine.assembler import Assembler
 from ares.runtime.engine.clocks import RunningClock
 from ares.runtime.engine.feed_rules import BackfillRequest
 from ares.runtime.engine.series_feed import NO_SERIES, KnownSeries
 from ares.runtime.engine.silence import Silence
+from ares.runtime.engine.watched_prices import WatchedPrices
 
 TICK_S = 0.02
 """Wall time between two looks at the clock: an instant waits no longer than this for its turn."""
@@ -47,6 +48,7 @@ class LiveFeed:
 
     series : what becomes known of external series, before the bars that may use it.
     keep   : called every hour and at the end with each instrument's usual silences.
+    prices : tell of those that the engine watches for.
     """
 
     def __init__(
@@ -56,8 +58,10 @@ class LiveFeed:
         clock: RunningClock,
         series: KnownSeries = NO_SERIES,
         keep: Callable[[Sequence[Silence]], None] = lambda _: None,
+        prices: WatchedPrices | None = None,
     ) -> None:
         self._keep = keep
+        self._prices = prices or WatchedPrices()
         self._assembler, self._clock, self._series = assembler, clock, series
         self._source = connect(self._take)
         self._fetching: set[asyncio.Task[None]] = set()
@@ -92,11 +96,16 @@ class LiveFeed:
         if isinstance(value, SkewSeen):
             ahead_ms = self._clock.measured(value.venue_ahead_ms)
             value = SkewSeen(int(ahead_ms / self._clock.speed))  # clocks differ in wall time
-        self._deliver(self._assembler.take(value, self._clock.now_ms()))
+        now_ms = self._clock.now_ms()
+        self._deliver(self._assembler.take(value, now_ms))
+        if isinstance(value, TradeSeen):
+            self._prices.take(value)
+            self._deliver(self._prices.due(now_ms))
 
     def _advance(self) -> None:
         now_ms = self._clock.now_ms()
         self._deliver(self._assembler.advance(now_ms))
+        self._deliver(self._prices.due(now_ms))
         for request in self._assembler.requests(now_ms):
             task = asyncio.create_task(self._fetch(request))
             self._fetching.add(task)
