@@ -135,11 +135,11 @@ def test_a_jumped_stop_is_forgotten_where_it_moves_below_the_market(
 @given(
     filled=st.integers(0, 9),
     ticks=st.integers(1, LIMIT + 300),
-    is_told=st.booleans(),
+    is_triggered=st.booleans(),
     answer_ms=st.integers(0, 700),
 )
 def test_what_a_jumped_stop_left_is_for_sale_within_two_seconds(
-    two_of: type[TwoInstruments], filled: int, ticks: int, is_told: bool, answer_ms: int
+    two_of: type[TwoInstruments], filled: int, ticks: int, is_triggered: bool, answer_ms: int
 ) -> None:
     """Whatever was filled before, and whichever word of the jump came."""
     two = with_limits(two_of)
@@ -147,9 +147,9 @@ def test_what_a_jumped_stop_left_is_for_sale_within_two_seconds(
     if filled:
         two.fill(stop, -filled, ticks=LIMIT)
     began_ms = two.at_ms
-    effects = two.take(StopTriggered(stop, two.at_ms)) if is_told else price(two, ticks)
+    effects = two.take(StopTriggered(stop, two.at_ms)) if is_triggered else price(two, ticks)
     effects += two.pass_ms(TRIGGERED_MS)
-    if not is_told and ticks >= LIMIT:
+    if not is_triggered and ticks >= LIMIT:
         assert effects == []
         return
     assert effects.count(CancelOrder(stop, 0)) == 1
