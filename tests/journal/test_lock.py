@@ -13,7 +13,7 @@ import pytest
 from tests.journal.test_log import one_line
 
 from ares.domain.errors import ExternalError
-from ares.journal.lock import Lock
+from ares.journal.lock import Lock, holder
 
 
 def test_a_second_writer_is_refused_with_the_process_of_the_first(tmp_path: Path) -> None:
@@ -51,3 +51,12 @@ def test_a_lock_without_a_name_in_it_is_still_a_lock(tmp_path: Path) -> None:
         fcntl.flock(other, fcntl.LOCK_EX)
         with pytest.raises(ExternalError, match="process unknown"):
             Lock(tmp_path)
+        assert holder(tmp_path) == 0
+
+
+def test_who_holds_a_lock_can_be_seen(tmp_path: Path) -> None:
+    assert holder(tmp_path / "none") is None
+    lock = Lock(tmp_path)
+    assert holder(tmp_path) == os.getpid()
+    lock.release()
+    assert holder(tmp_path) is None

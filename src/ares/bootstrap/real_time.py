@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from ares.runtime.engine.venue_engine import RunningVenue
 
 PAPER = "paper"
+ENGINE_BEAT = "engine.json"
+"""The heartbeat of an environment's engine, in its folder of ``ops/``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,7 @@ class _RealTime:
 
         is_new, found = self._recover()
         state, settings = found.recovered.state, self._workspace.settings
+        deployment = settings.deployment
         load_machine_code(state, found.models)
         clock = self._clock(state.at_ms, max(state.now_ms, state.setup.from_ms))
         recent = RecentEvents(state.setup.keys)
@@ -160,7 +163,8 @@ class _RealTime:
                 tasks = [
                     lambda: feed.run(run.post),
                     lambda: commands.run(run.post),
-                    lambda: self._heartbeat(run),
+                    lambda: self._heartbeat(run, self._workspace.root / deployment.heartbeat_file),
+                    lambda: self._heartbeat(run, self._supervised_beat),
                 ]
                 if venue is not None:
                     tasks.append(venue.run)
@@ -220,12 +224,15 @@ class _RealTime:
         self._remarks += found.remarks
         return found.events
 
-    def _heartbeat(self, run: LiveRun) -> Coroutine[Any, Any, None]:
+    @property
+    def _supervised_beat(self) -> Path:
+        return self._workspace.ops_dir(self._environment) / ENGINE_BEAT
+
+    def _heartbeat(self, run: LiveRun, path: Path) -> Coroutine[Any, Any, None]:
         """Return the task that states which champions the engine serves."""
         from ares.runtime.engine.heartbeat import keep_heartbeat
         from ares.runtime.engine.status import served_champions
 
-        path = self._workspace.root / self._workspace.settings.deployment.heartbeat_file
         return keep_heartbeat(
             path, self._environment, lambda: served_champions(run.state), self._log
         )

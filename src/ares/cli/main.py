@@ -64,6 +64,9 @@ NOUNS = {
         "command",
         "Run the engine with virtual money: history, or real time.",
     ),
+    "up": Noun(
+        "ares.cli.up", "command", "Keep an environment's processes running; --status shows them."
+    ),
     "runs": Noun("ares.cli.runs", "app", "Runs of the engine: list, show, report, compare."),
     "backtests": Noun("ares.cli.backtests", "app", "Stored backtests: list, show, compare."),
     "status": Noun(

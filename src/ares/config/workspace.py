@@ -19,7 +19,7 @@ FOLDERS = ("journal", "models/packages", "models/ensembles", "logs", "reports", 
 EARLIER_EXPERIMENT = "ares"
 """What the experiment was called before ``mlflow.experiment_name``."""
 
-IGNORED = ".env\n*.db\n*.db-*\njournal/\nmodels/\nlogs/\nreports/\ncache/\n"
+IGNORED = ".env\n*.db\n*.db-*\njournal/\nmodels/\nlogs/\nreports/\ncache/\nops/\n"
 
 
 @dataclass(frozen=True)
@@ -148,6 +148,10 @@ class Workspace:
     def reports_dir(self) -> Path:
         """Return the folder of reports."""
         return self.root / "reports"
+
+    def ops_dir(self, environment: str) -> Path:
+        """Return the folder of what supervises an environment: locks, heartbeats, status."""
+        return self.root / "ops" / environment
 
     @property
     def cache_dir(self) -> Path:

@@ -72,5 +72,23 @@ def require_free(folder: Path, who: str, advice: str) -> None:
             raise _locked(folder, who, file.read().strip() or "unknown", advice) from None
 
 
+def holder(folder: Path) -> int | None:
+    """Return the id of the process that holds the lock of a folder; None: nobody does.
+
+    0: it is held, and by whom cannot be read yet.
+    """
+    try:
+        file = (folder / "lock").open()
+    except FileNotFoundError:
+        return None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            text = file.read().strip()
+            return int(text) if text.isdigit() else 0
+    return None
+
+
 def _locked(folder: Path, who: str, owner: str, advice: str) -> ExternalError:
     return ExternalError(f"{who} (process {owner}) runs in {folder}: {advice}")

@@ -6,6 +6,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -64,6 +65,8 @@ async def keep_heartbeat(
         try:
             await asyncio.to_thread(write_heartbeat, path, environment, served, at_ms)
         except OSError as error:
+            with suppress(OSError):
+                os.utime(path)  # a full disk takes that: the engine lives
             if not failed:
                 say(f"heartbeat: {path} cannot be written ({error.strerror})")
             failed = True

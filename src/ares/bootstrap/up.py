@@ -1,0 +1,132 @@
+"""``ares up``: what is supervised in an environment, composed."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ares.bootstrap.real_time import ENGINE_BEAT, PAPER
+from ares.config.workspace import Workspace
+from ares.domain.errors import UserError
+from ares.domain.model_life import is_rehearsal
+
+if TYPE_CHECKING:
+    from ares.runtime.ops.child import ChildEvent
+    from ares.runtime.ops.supervisor import Watched
+    from ares.runtime.ops.up_status import UpStatus
+
+ENGINE = "engine"
+NS_PER_MS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class UpRequest:
+    """What `ares up` is asked for.
+
+    engine_words : further words for `ares run`, such as --address.
+    """
+
+    environment: str
+    engine_words: tuple[str, ...] = ()
+
+
+def run_up(
+    workspace: Workspace,
+    request: UpRequest,
+    say: Callable[[str], None],
+    wait: Callable[[float], bool],
+    clock: Callable[[], float] = time.monotonic,
+) -> bool:
+    """Keep an environment's processes running until ``wait`` returns that a person wants it to
+    stop; then end them in order. Return whether all have ended.
+
+    Raises ExternalError where another supervisor runs there.
+    """
+    from ares.journal.lock import Lock
+    from ares.runtime.ops.supervisor import Supervisor
+    from ares.runtime.ops.up_status import SUPERVISOR, StatusFile
+
+    require_environment(request.environment)
+    ops = workspace.ops_dir(request.environment)
+    lock = Lock(ops / SUPERVISOR, "another `ares up`", "it supervises this environment already")
+    try:
+        watched = _watched(workspace, request, lambda event: say(str(event)))
+        status = StatusFile(ops, request.environment)
+
+        def each_turn(now_s: float) -> None:
+            status.write(tuple(supervisor.status(now_s)), now_s, time.time_ns() // NS_PER_MS)
+
+        supervisor = Supervisor(watched, clock, say, wait, each_turn)
+        supervisor.run()
+        return supervisor.shut_down(wait)
+    finally:
+        lock.release()
+
+
+def require_environment(environment: str) -> None:
+    """Raise UserError where nothing can be supervised in an environment."""
+    if environment not in (PAPER, "live") and not is_rehearsal(environment):
+        raise UserError(f"--env {environment}: paper, live or rehearsal/NAME is supervised")
+
+
+def up_status(workspace: Workspace, environment: str) -> UpStatus:
+    """Return what `ares up` last wrote about itself; raise ExternalError where none runs."""
+    from ares.runtime.ops.up_status import read_status
+
+    require_environment(environment)
+    return read_status(workspace.ops_dir(environment), environment)
+
+
+def _watched(
+    workspace: Workspace, request: UpRequest, report: Callable[[ChildEvent], None]
+) -> list[Watched]:
+    """Return what is kept running, in the order of its start."""
+    from ares.runtime.ops.child import Child, ChildPlan
+    from ares.runtime.ops.supervisor import Watched
+
+    environment, root = request.environment, workspace.root.resolve()
+    plan = ChildPlan(
+        ENGINE,
+        (sys.executable, "-m", "ares", "run", "--env", environment, *request.engine_words),
+        root,
+        workspace.journal_dir / environment,
+        output_of(workspace, environment, ENGINE),
+        variables={"ARES_WORKSPACE": str(root)},
+        words=("\0run\0", environment),
+    )
+    engine = Child(plan, report, lambda pid: _stopped_cleanly(workspace, environment, pid))
+    beat = workspace.ops_dir(environment) / ENGINE_BEAT
+    return [Watched(engine, lambda: _changed_s(beat))]
+
+
+def output_of(workspace: Workspace, environment: str, name: str) -> Path:
+    """Return the file with the output of a process."""
+    return workspace.logs_dir / f"{environment.replace('/', '-')}-{name}.out"
+
+
+def _changed_s(path: Path) -> float | None:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return None
+
+
+def _stopped_cleanly(workspace: Workspace, environment: str, pid: int) -> bool:
+    """Return whether an engine has written that it stopped."""
+    from ares.domain.errors import AresError
+    from ares.store.commands import beat_of
+    from ares.store.database import open_database
+
+    try:
+        database = open_database(workspace.db_url)
+        try:
+            beat = beat_of(database, environment)
+        finally:
+            database.dispose()
+    except AresError:
+        return False
+    return beat is not None and beat.pid == pid and beat.stopped_ms is not None

@@ -1,0 +1,1 @@
+"""Supervision: processes kept running, silence as an alarm, recovery, backup, drills."""
