@@ -7,6 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 DECLARATIONS = {
     *("ports", "domain/feed_events", "domain/order_events", "domain/venue"),
+    "config/keys",
     *("kernel/trade/layout", "runtime/registry/paths", "cli/computed"),
     *("store/columns", "store/projected_tables", "store/schema"),
     *("venues/alpaca", "venues/answers", "venues/binance", "venues/declared", "venues/kraken"),

@@ -98,7 +98,7 @@ async def serving(
     rules, ids = found.rules(), found.ids(1_000)
     exchange = Exchange(clock.market_ms, BALANCES, rules, faults, ids)
     venue = SimVenue(SimMarket(made_market()), clock, faults, exchange)
-    keys = default_keys(1)
+    keys = default_keys(1, withdraws=True)
     server = MarketServer(venue, found.face(venue, keys, tier))
     address = await server.start()
     try:

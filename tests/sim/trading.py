@@ -41,7 +41,7 @@ class Trading:
         self.faults = ActiveFaults(lambda: self.now_s)
         self.exchange = Exchange(self.clock.market_ms, BALANCES, rules, self.faults, ids)
         self.venue = SimVenue(MARKET, self.clock, self.faults, self.exchange)
-        self.keys = {key.name: key for key in default_keys(1)}
+        self.keys = {key.name: key for key in default_keys(1, withdraws=True)}
         self.events: list[Event] = []
         self.exchange.listeners.append(self.events.append)
 

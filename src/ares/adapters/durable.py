@@ -13,7 +13,7 @@ _NAME = 40
 """Characters of a file's name in that of its draft, so that a long name fits with its suffix."""
 
 
-def write_file(path: Path, content: bytes) -> None:
+def write_file(path: Path, content: bytes, mode: int = 0o644) -> None:
     """Write a file: to a temporary name, synced, then renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -25,7 +25,7 @@ def write_file(path: Path, content: bytes) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             _fill(file, content)
-        draft.chmod(0o644)
+        draft.chmod(mode)
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)

@@ -34,6 +34,7 @@ class ServeRequest:
     seed      : of the faults' random numbers, and of the keys where no file has them.
     balances  : ASSET=AMOUNT; empty: 10,000 of each quote currency.
     key_file  : JSON list of keys; written where it does not exist.
+    withdraws : there is a key that can withdraw, too.
     tier      : of the venue's rate limits: starter, intermediate, pro, none.
     stops_hold : a stop that rests holds its coins.
     """
@@ -52,6 +53,7 @@ class ServeRequest:
     seed: int = 0
     balances: tuple[str, ...] = ()
     key_file: Path | None = None
+    withdraws: bool = False
     tier: str = "intermediate"
     stops_hold: bool = True
 
@@ -142,9 +144,8 @@ def _keys(request: ServeRequest) -> list[SimKey]:
 
     if request.tier != "none" and request.tier not in TIERS:
         raise UserError(f"--tier {request.tier}: use one of {', '.join(TIERS)}, none")
-    if request.key_file is None:
-        return default_keys(request.seed)
-    return keys_of_file(request.key_file, default_keys(request.seed))
+    default = default_keys(request.seed, withdraws=request.withdraws)
+    return default if request.key_file is None else keys_of_file(request.key_file, default)
 
 
 def _load(request: ServeRequest) -> Loaded:

@@ -95,6 +95,9 @@ NOUNS = {
     "reconcile": Noun(
         "ares.cli.reconcile", "command", "Show the ledger beside the venue, line by line."
     ),
+    "keys": Noun(
+        "ares.cli.keys", "app", "API keys of venues, encrypted: set, list, rotate, delete, check."
+    ),
     "venues": Noun(
         "ares.cli.venues", "app", "Venues: what they promise and lack, with source and date."
     ),

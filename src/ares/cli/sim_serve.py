@@ -42,6 +42,9 @@ def serve(
     key_file: Path = typer.Option(
         None, "--key-file", help="API keys as JSON; written where it does not exist."
     ),
+    withdraw_key: bool = typer.Option(
+        False, "--withdraw-key", help="A fourth key, owner, that can withdraw."
+    ),
     tier: str = typer.Option(
         "intermediate", "--tier", help="Rate limits: starter, intermediate, pro or none."
     ),
@@ -73,6 +76,7 @@ def serve(
         seed=seed,
         balances=tuple(balance),
         key_file=key_file,
+        withdraws=withdraw_key,
         tier=tier,
         stops_hold=stops_hold,
     )

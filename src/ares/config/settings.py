@@ -11,6 +11,7 @@ from pydantic import field_validator, model_validator
 from ares.config.challenger import ChallengerSettings
 from ares.config.deployment import DeploymentSettings
 from ares.config.fields import Section, key, section, setting_error
+from ares.config.keys import KeysSettings
 from ares.config.learning import (
     ConfidenceSettings,
     ContinuousLearningSettings,
@@ -50,6 +51,7 @@ __all__ = [
     "FeaturesSettings",
     "IntervalSettings",
     "JournalSettings",
+    "KeysSettings",
     "LearnerSettings",
     "LearningSettings",
     "LiveTradingSettings",
@@ -179,6 +181,7 @@ class Settings(Section):
     database: DatabaseSettings = section(DatabaseSettings)
     mlflow: MlflowSettings = section(MlflowSettings)
     journal: JournalSettings = section(JournalSettings)
+    keys: KeysSettings = section(KeysSettings)
     learner: LearnerSettings = section(LearnerSettings)
     deployment: DeploymentSettings = section(DeploymentSettings)
     promotion: PromotionSettings = section(PromotionSettings)

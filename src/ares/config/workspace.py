@@ -19,7 +19,7 @@ FOLDERS = ("journal", "models/packages", "models/ensembles", "logs", "reports", 
 EARLIER_EXPERIMENT = "ares"
 """What the experiment was called before ``mlflow.experiment_name``."""
 
-IGNORED = ".env\n*.db\n*.db-*\njournal/\nmodels/\nlogs/\nreports/\ncache/\nops/\n"
+IGNORED = ".env\nkeys.vault\n*.db\n*.db-*\njournal/\nmodels/\nlogs/\nreports/\ncache/\nops/\n"
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,11 @@ class Workspace:
     def journal_dir(self) -> Path:
         """Return the folder of the journals, with one folder per environment."""
         return self.root / "journal"
+
+    @property
+    def keys_path(self) -> Path:
+        """Return the path of the key file."""
+        return self.root / "keys.vault"
 
     @property
     def models_dir(self) -> Path:

@@ -31,7 +31,7 @@ def test_a_key_file_is_written_once_and_then_read(tmp_path: Path) -> None:
         "x",
         '[{"name": "a"}]',
         '[{"name": "a", "key": "k", "secret": "not base64!"}]',
-        '[{"name": "a", "key": "k", "secret": "YQ==", "rights": ["withdraw"]}]',
+        '[{"name": "a", "key": "k", "secret": "YQ==", "rights": ["steal"]}]',
     ],
 )
 def test_a_wrong_key_file_is_one_line(content: str, tmp_path: Path) -> None:

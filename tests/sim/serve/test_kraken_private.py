@@ -249,7 +249,7 @@ def test_what_is_asked_for_must_exist() -> None:
     assert scene.error("QueryOrders", txid="OAAAAA-AAAAA-AAAAAA") == "EOrder:Unknown order"
     assert scene.error("QueryTrades", txid="x") == "EQuery:Unknown trade"
     assert scene.error("QueryOrders") == "EGeneral:Invalid arguments"
-    assert scene.error("Withdraw") == "EGeneral:Unknown method"
+    assert scene.error("WalletTransfer") == "EGeneral:Unknown method"
     assert scene.error("CancelOrder") == "EGeneral:Invalid arguments:txid"
 
 
@@ -317,3 +317,20 @@ def test_a_market_has_states() -> None:
     scene.fault("post_only")
     assert scene.error("AddOrder", **bid(scene)) == "EService:Market in post_only mode"
     added(scene, oflags="post")
+
+
+def test_a_key_that_can_withdraw_does_and_another_is_refused() -> None:
+    """So that a test which finds nothing withdrawn proves something."""
+    scene = Scene()
+    held = scene.exchange.account.balances["BTC"]
+    wanted = {"asset": "XBT", "amount": "0.25"}
+    for key in ("engine", "reader", "watchdog"):
+        assert scene.error("Withdraw", key, address="cold", **wanted) == (
+            "EGeneral:Permission denied"
+        )
+    assert scene.ask("Withdraw", "owner", address="cold", **wanted)["result"]["refid"]
+    assert scene.exchange.account.balances["BTC"] == held - 25_000_000
+    answer = scene.ask("Withdraw", "owner", address="cold", **{**wanted, "amount": "1000"})
+    assert answer["error"] == ["EFunding:Insufficient funds"]
+    assert "withdraw-funds" in scene.ask("GetApiKeyInfo", "owner")["result"]["permissions"]
+    assert "withdraw-funds" not in scene.ask("GetApiKeyInfo")["result"]["permissions"]

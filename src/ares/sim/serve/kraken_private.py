@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from ares.sim.serve.account import rounded
+from ares.domain.errors import UserError
+from ares.sim.serve.account import rounded, units_of
 from ares.sim.serve.keys import SimKey
 from ares.sim.serve.kraken_consolidated import Row, consolidated
 from ares.sim.serve.kraken_keys import KrakenKeys, require
@@ -63,6 +64,7 @@ class KrakenPrivate:
             "CancelOrderBatch": (("cancel", "trade"), trading.cancel_batch),
             "CancelAll": (("cancel", "trade"), trading.cancel_all),
             "CancelAllOrdersAfter": (("cancel", "trade"), trading.cancel_after),
+            "Withdraw": (("withdraw",), self._withdraw),
         }
 
     def answer(self, request: SignedRequest) -> Answer:
@@ -201,18 +203,38 @@ class KrakenPrivate:
             raise KrakenError("EQuery:Unknown trade")
         return {each: trade_facts(*by_id[each]) for each in wanted}
 
+    def _withdraw(self, fields: Fields) -> Any:
+        """Take an amount out of the account, to where ``key`` or ``address`` says."""
+        exchange, wanted = self._venue.exchange, str(fields.get("asset") or "")
+        try:
+            units = units_of(str(fields.get("amount") or ""))
+            if exchange is None or units <= 0 or not (fields.get("key") or fields.get("address")):
+                raise KrakenError("EGeneral:Invalid arguments")
+            for asset in exchange.account.balances:
+                if wanted in (asset, altname(asset), asset_id(asset)):
+                    exchange.transfer(asset, -units)
+                    break
+            else:
+                raise KrakenError("EFunding:Unknown asset")
+        except ValueError:
+            raise KrakenError("EGeneral:Invalid arguments") from None
+        except UserError:
+            raise KrakenError("EFunding:Insufficient funds") from None
+        return {"refid": exchange.ids.next("W")}
+
     def _key_info(self, api_key: SimKey) -> Any:
         permissions = {
             "query": ["query-funds", "query-open-trades", "query-closed-trades"],
             "trade": ["modify-trades"],
             "cancel": ["close-trades"],
+            "withdraw": ["withdraw-funds"],
         }
         made = str(self._venue.clock.from_ms // 1000)
         return {
             "apiKeyName": api_key.name,
             "apiKey": api_key.key,
             "nonce": str(self._keys.nonce(api_key)),
-            "nonceWindow": 0,
+            "nonceWindow": api_key.nonce_window,
             "permissions": [p for right in api_key.rights for p in permissions[right]],
             "iban": "",
             "validUntil": "0",
@@ -220,7 +242,7 @@ class KrakenPrivate:
             "queryTo": "0",
             "createdTime": made,
             "modifiedTime": made,
-            "ipAllowlist": [],
+            "ipAllowlist": list(api_key.addresses),
             "lastUsed": str(self._venue.clock_ms() // 1000),
         }
 
