@@ -152,6 +152,7 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_request_continues(
     assert again.best.hash == report.best.hash
 
 
+@pytest.mark.slow
 def test_an_interrupted_tpe_sweep_draws_what_it_would_have_drawn(workspace: Workspace) -> None:
     request = replace(
         NINE,

@@ -20,6 +20,7 @@ from ares.observe.run_report import ClosedTrades
 from ares.sim.prices import simulate
 
 
+@pytest.mark.slow
 def test_the_demo_runs_to_its_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """On prices without any edge: nothing is traded, and the output says so with numbers."""
     made = simulate(demo.SYMBOLS, days=60, edge=0.0)

@@ -43,6 +43,7 @@ RUN = (
 )
 """Pages whose commands are run here, in the order of the page."""
 
+SLOW = ("CHALLENGER", "LEARNING")
 NOT_RUN = {
     "ares news fetch": "it reads an address of the network",
     "ares certify rehearsal/": "tests/sim/rehearsal trades there, and certifies",
@@ -111,7 +112,9 @@ def ares(*arguments: str) -> tuple[int, str, str]:
     return code, out.getvalue(), err.getvalue()
 
 
-@pytest.mark.parametrize("name", RUN)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in RUN]
+)
 def test_the_commands_of_a_page_run(name: str, site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = ROOT / "docs" / f"{name}.md"
     for variable, address in VARIABLE.findall(page.read_text(encoding="utf-8")):

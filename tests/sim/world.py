@@ -318,7 +318,7 @@ class World:
         self.running = True
         self.promises.begin(state)
         self._note_ends()
-        self._set_clock(state)
+        self._set_clock(found.at_ms)
         self.clock_known = False
         self.schedule.after(self.draw.randint(50, 1_500), self._measure_clock)
         if found.unanswered is not None:
@@ -330,12 +330,12 @@ class World:
         restarted = found.restarted or ()
         self.process(EngineStarted(hashes, state.seq, nonce, restarted, self.refused_ms))
 
-    def _set_clock(self, state: State) -> None:
+    def _set_clock(self, journal_ms: int) -> None:
         """Set the engine's clock from a machine's that may be wrong, by seconds or by a year."""
         skew_ms = self.draw.randint(-20_000, 20_000) if self.chance.happens("clock_jump") else 0
-        if state.at_ms and self.chance.happens("clock_year"):
+        if journal_ms and self.chance.happens("clock_year"):
             skew_ms += self.draw.choice([-YEAR_MS, YEAR_MS])
-        at_ms, self.refused_ms = start_ms(state.at_ms, self.schedule.now_ms + skew_ms)
+        at_ms, self.refused_ms = start_ms(journal_ms, self.schedule.now_ms + skew_ms)
         self.ahead_ms = at_ms - self.schedule.now_ms
 
     def _recover(self) -> Recovered | None:

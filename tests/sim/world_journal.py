@@ -54,6 +54,11 @@ class Recovered(NamedTuple):
     unanswered: JournalEntry | None = None
     restarted: tuple[str, ...] | None = None
 
+    @property
+    def at_ms(self) -> int:
+        """Return the engine's time at the journal's end."""
+        return max(self.state.at_ms, 0 if self.unanswered is None else self.unanswered.at_ms)
+
 
 class WorldJournal(Protocol):
     """The journal of the loop, and what a world does with it."""

@@ -130,7 +130,7 @@ class _RealTime:
         state, settings = found.recovered.state, self._workspace.settings
         deployment = settings.deployment
         load_machine_code(state, found.models)
-        clock = self._clock(state.at_ms, max(state.now_ms, state.setup.from_ms))
+        clock = self._clock(found.recovered.at_ms, max(state.now_ms, state.setup.from_ms))
         recent = RecentEvents(state.setup.keys)
         log = LiveLog(state.setup, self._log, HOUR_MS)
         parts = (self._folder, found.recovered, found.models, found.swap, clock)
@@ -289,7 +289,7 @@ class _RealTime:
     def _clock(self, at_ms: int, begin_ms: int = 0) -> RunningClock:
         """Return the clock of the feed.
 
-        at_ms : of the state: no clock is set before it. begin_ms: where stored candles begin.
+        at_ms : of the journal: no clock is set before it. begin_ms: where stored candles begin.
         """
         from ares.bootstrap.venue_feed import rehearsal_clock
         from ares.runtime.engine.clocks import RunningClock

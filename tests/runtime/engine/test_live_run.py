@@ -175,7 +175,9 @@ def test_a_snapshot_is_written_while_bars_go_on(engine: Engine) -> None:
 
     def look(_run: LiveRun, t: int) -> None:
         if t == 400:
-            found = load_snapshot(engine.folder)
+            until_s = time.monotonic() + 60.0  # a thread writes it
+            while (found := load_snapshot(engine.folder)) is None and time.monotonic() < until_s:
+                time.sleep(0.01)
             seen.append(0 if found is None else found.seq)
 
     engine.start(look, LiveOptions(snapshot_events=50))

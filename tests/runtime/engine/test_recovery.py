@@ -13,9 +13,11 @@ import pytest
 from sqlalchemy import Engine
 
 from ares.domain.errors import ExternalError, UserError
-from ares.domain.order_events import SubmitOrder
+from ares.domain.order_events import SubmitOrder, TimeReached
+from ares.journal.run import JournalEntry
 from ares.journal.snapshots import load_snapshot
 from ares.runtime.engine.plan import RunPlan
+from ares.runtime.engine.recovery import RecoveredRun
 
 MINUTE_MS, DAY_MS = 60_000, 86_400_000
 
@@ -177,3 +179,11 @@ def test_a_lost_journal_is_reported_and_never_begun_anew(
     with pytest.raises(ExternalError, match="is empty, but there is a snapshot of event"):
         world.run(tmp_path / "run", database, plan)
     assert (everything(tmp_path / "run"), world.tables(database, exact=True)) == before
+
+
+def test_a_start_is_not_before_an_event_whose_effects_a_crash_cut_off(plan: RunPlan) -> None:
+    """Its clock then stood still until it caught up: a position had no stop for 2.8 s."""
+    state = plan.state
+    last = JournalEntry(1, TimeReached(state.at_ms + 3_000), None, at_ms=state.at_ms + 3_000)
+    assert RecoveredRun(state).at_ms == state.at_ms
+    assert RecoveredRun(state, unanswered=last).at_ms == state.at_ms + 3_000

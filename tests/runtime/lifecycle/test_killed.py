@@ -56,6 +56,7 @@ def seen(trained: World, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("move", ["promote", "rollback"])
 def test_killed_at_every_write_one_verified_champion_serves(
     trained: World, seen: dict[str, Seen], move: str

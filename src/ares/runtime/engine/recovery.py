@@ -74,6 +74,11 @@ class RecoveredRun:
     foreign_seq: int = 0
 
     @property
+    def at_ms(self) -> int:
+        """Return the engine's time at the journal's end, before which no clock is set."""
+        return max(self.state.at_ms, 0 if self.unanswered is None else self.unanswered.at_ms)
+
+    @property
     def remarks(self) -> tuple[str, ...]:
         """Return what a person should know of this start, a line each."""
         remarks = () if self.upgrade is None else (self.upgrade.remark,)
