@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ares.bootstrap.real_time_plan import RealTimeRequest
-from ares.bootstrap.rehearsal import rehearsal_run, require_loopback
+from ares.bootstrap.rehearsal import rehearsal_run, rehearsal_server, require_loopback
 from ares.config.workspace import Workspace
 from ares.domain.errors import UserError
 
@@ -52,3 +52,13 @@ def test_what_is_missing_is_one_line(kraken: Workspace, monkeypatch: pytest.Monk
     monkeypatch.setenv("ARES_VENUE", "bitstamp")
     with pytest.raises(UserError, match="bitstamp"):
         rehearsal_run(Workspace(kraken.root), "rehearsal/kraken", here)
+
+
+def test_a_sandbox_takes_the_place_of_a_server_where_the_venue_has_one(
+    kraken: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARES_LIVE_TRADING__SANDBOX", "true")
+    with pytest.raises(UserError, match="kraken has no sandbox"):
+        rehearsal_server(Workspace(kraken.root), "rehearsal/kraken", None)
+    here = "http://127.0.0.1:1"
+    assert rehearsal_server(Workspace(kraken.root), "rehearsal/kraken", here) == here

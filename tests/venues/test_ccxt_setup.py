@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import pytest
 
 from ares.domain.errors import UserError
-from ares.venues.ccxt_setup import line_of, prepare, redirected
+from ares.venues.ccxt_setup import SANDBOX, line_of, prepare, redirected
 
 
 def test_every_address_gets_another_host_and_keeps_its_path() -> None:
@@ -46,3 +48,28 @@ def test_an_answer_that_is_not_json_is_an_error_and_not_an_empty_answer() -> Non
     prepare(kraken, None)
     with pytest.raises(ccxt.ExchangeNotAvailable, match="not JSON: '<html>'"):
         kraken.fetch_ohlcv("BTC/USD")
+
+
+def hosts(urls: object) -> set[str]:
+    """Return the hosts of addresses, however deep they stand."""
+    if isinstance(urls, dict):
+        return set().union(*(hosts(url) for url in urls.values()))
+    return {urlsplit(str(urls)).hostname or ""}
+
+
+def test_in_the_sandbox_no_order_goes_to_the_real_server() -> None:
+    import ccxt.pro
+
+    binance = ccxt.pro.binance()
+    real = {binance.urls["api"][name] for name in ("public", "private")}
+    prepare(binance, SANDBOX)
+    assert not real & {binance.urls["api"][name] for name in ("public", "private")}
+    assert hosts({name: binance.urls["api"][name] for name in ("public", "private")}) == {
+        "testnet.binance.vision"
+    }
+    assert "testnet" in next(iter(hosts(binance.urls["api"]["ws"]["spot"])))
+    alpaca = ccxt.pro.alpaca()
+    prepare(alpaca, SANDBOX)
+    assert alpaca.urls["api"]["trader"] == "https://paper-api.{hostname}"
+    with pytest.raises(UserError, match="kraken has no sandbox"):
+        prepare(ccxt.pro.kraken(), SANDBOX)

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from ares.domain.errors import UserError
-from ares.venues.known import DECLARED, declared_venue, require_orders
+from ares.venues.known import DECLARED, declared_venue, require_orders, require_sandbox
 
 
 def test_each_property_has_a_source_and_a_date() -> None:
@@ -34,3 +34,10 @@ def test_an_unknown_venue_is_refused_with_the_nearest_name() -> None:
     assert require_orders("kraken").takes_orders
     with pytest.raises(UserError, match="no orders to binance yet"):
         require_orders("binance")
+
+
+def test_a_venue_without_a_sandbox_is_rehearsed_on_a_server_of_ones_own() -> None:
+    require_sandbox("binance")
+    require_sandbox("alpaca")
+    with pytest.raises(UserError, match=r"no sandbox .*ares sim serve --protocol kraken"):
+        require_sandbox("kraken")

@@ -72,18 +72,25 @@ def run_in(
     say: Callable[[str], None],
 ) -> LiveEnd:
     """Run the engine of an environment; account: None: a simulated one, with virtual money."""
+    from ares.journal.account_lock import AccountLock
     from ares.journal.lock import Lock
     from ares.store.database import open_database
 
     folder = workspace.journal_dir / environment
-    lock = Lock(folder, advice="stop it first (`ares stop`)")
-    database = open_database(workspace.db_url)
+    locks: list[Lock | AccountLock] = [Lock(folder, advice="stop it first (`ares stop`)")]
     try:
-        engine = _RealTime(workspace, request, database, folder, say, environment, account)
-        return asyncio.run(engine.run(started))
+        if account is not None:
+            journals, identity = workspace.journal_dir, account.identity
+            locks.append(AccountLock(journals, environment, identity, binds=account.binds))
+        database = open_database(workspace.db_url)
+        try:
+            engine = _RealTime(workspace, request, database, folder, say, environment, account)
+            return asyncio.run(engine.run(started))
+        finally:
+            database.dispose()
     finally:
-        database.dispose()
-        lock.release()
+        for lock in locks:
+            lock.release()
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,9 +300,11 @@ class _RealTime:
         """
         from ares.bootstrap.venue_feed import rehearsal_clock
         from ares.runtime.engine.clocks import RunningClock
+        from ares.venues.ccxt_setup import SANDBOX
 
-        if not self._request.stored and self._request.address is not None:
-            return rehearsal_clock(self._request.address, at_ms)
+        address = self._request.address
+        if not self._request.stored and address is not None and address != SANDBOX:
+            return rehearsal_clock(address, at_ms)
         if not self._request.stored:
             return RunningClock.after(at_ms)
         return RunningClock(begin_ms, self._request.speed)

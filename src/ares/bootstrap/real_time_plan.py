@@ -63,11 +63,14 @@ class VenueAccount:
 
     spec_of : the venue's grid and smallest order of an instrument.
     connect : returns the venue of a state; the engine runs it.
+    identity : venue, server and key: one environment trades it. binds: for good.
     """
 
     traits: VenueTraits
     spec_of: Callable[[Instrument], InstrumentSpec]
     connect: Connect
+    identity: str
+    binds: bool
 
 
 def real_time_plan(

@@ -73,21 +73,20 @@ def reconciliation(
     venue cannot be read.
     """
     from ares.bootstrap.control import engine_runs
-    from ares.bootstrap.rehearsal import require_loopback
     from ares.bootstrap.tables import journal_folder
-    from ares.domain.model_life import is_rehearsal
+    from ares.domain.model_life import LIVE, is_rehearsal
     from ares.journal.run import setup_of
 
-    if not is_rehearsal(environment):
+    if not is_rehearsal(environment) and environment != LIVE:
         raise UserError(
-            f"{environment} has no account at a venue: name one with --env rehearsal/NAME"
+            f"{environment} has no account at a venue: name one with --env live or rehearsal/NAME"
         )
     folder = journal_folder(workspace, environment)
     setup = setup_of(folder)
     if setup is None:
         raise ExternalError(f"{environment} has no journal yet: start it with `ares run`")
     venue = setup.instruments[0].spec.instrument.venue
-    server = require_loopback(venue, address)
+    server = account_server(workspace, environment, venue, address)
     is_running = engine_runs(workspace, environment)
     key = _key(workspace, environment, is_running=is_running)
     for attempt in range(ATTEMPTS):
@@ -98,8 +97,27 @@ def reconciliation(
     return found
 
 
+def account_server(
+    workspace: Workspace, environment: str, venue: str, address: str | None
+) -> str | None:
+    """Return the server that has an environment's account; None: the venue's own address."""
+    from ares.bootstrap.rehearsal import require_loopback
+    from ares.domain.model_life import LIVE
+    from ares.venues.ccxt_setup import SANDBOX
+    from ares.venues.known import require_sandbox
+
+    if environment == LIVE:
+        if address is not None:
+            raise UserError(f"--address {address}: the account of live is at {venue} itself")
+        return None
+    if address is None and workspace.settings.live_trading.sandbox:
+        require_sandbox(venue)
+        return SANDBOX
+    return require_loopback(venue, address)
+
+
 def _read(
-    workspace: Workspace, environment: str, setup: RunSetup, key: ApiKey, server: str
+    workspace: Workspace, environment: str, setup: RunSetup, key: ApiKey, server: str | None
 ) -> Reconciliation:
     from ares.bootstrap.tables import journal_folder
     from ares.journal.run import entries
@@ -117,7 +135,7 @@ def _read(
 
 
 async def _statement(
-    venue: str, key: ApiKey, server: str, symbols: list[str], from_ms: int
+    venue: str, key: ApiKey, server: str | None, symbols: list[str], from_ms: int
 ) -> Statement:
     from ares.venues.account import account_at
 

@@ -15,6 +15,7 @@ from ares.config.workspace import Workspace
 from ares.domain.errors import AresError, ExternalError, UserError
 from ares.domain.instrument import Instrument
 from ares.domain.model import Ensemble
+from ares.domain.model_life import LIVE
 from ares.domain.package import PackageCard
 from ares.domain.run import RunSetup
 from ares.domain.series import SentimentSpec, SeriesSpec
@@ -57,7 +58,7 @@ def choices_of(
         else:
             remarks.append(
                 f"{key.key} has no champion: {chosen.reason}, makes virtual trades only"
-                f" (`ares models promote --env {environment} --force --reason rehearsal` lets it"
+                f" (`ares models promote --env {environment}{_how(environment)}` lets it"
                 " trade here)"
             )
     for choice in choices:
@@ -68,6 +69,10 @@ def choices_of(
     if all(choice.ensemble is None for choice in choices):
         raise UserError("there is no model for any of these symbols: train some with `ares train`")
     return choices, remarks
+
+
+def _how(environment: str) -> str:
+    return "" if environment == LIVE else " --force --reason rehearsal"
 
 
 def _previous(models: ModelStore, ensemble_hash: str) -> tuple[Ensemble | None, list[str]]:

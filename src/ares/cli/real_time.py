@@ -1,16 +1,22 @@
-"""``ares run --env paper`` and ``--env rehearsal/NAME``: the engine in real time."""
+"""``ares run --env paper``, ``rehearsal/NAME`` and ``live``: the engine in real time."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from typing import TYPE_CHECKING
 
-from ares.cli.output import count, note, say, utc
+import typer
+
+from ares.cli.output import count, error_line, note, say, utc
 from ares.domain.errors import UserError
+from ares.domain.model_life import LIVE
 
 if TYPE_CHECKING:
     from ares.bootstrap.real_time import RealTimeStart
+    from ares.bootstrap.real_time_plan import RealTimeRequest
+    from ares.config.workspace import Workspace
     from ares.runtime.engine.live_run import LiveRun
 
 SPEED_MAX = 100_000.0
@@ -25,6 +31,7 @@ def run_real_time(
     speed: str | None,
     learn: bool | None,
     address: str | None = None,
+    account: str | None = None,
 ) -> int:
     """Run an engine in real time until Ctrl-C, SIGTERM or `ares stop`; the same command continues
     it.
@@ -43,6 +50,10 @@ def run_real_time(
     request = RealTimeRequest(
         symbols, feed == "stored", from_ms, to_ms, _speed(speed), learns, address
     )
+    if environment == LIVE:
+        account = _account_name(workspace, request, account)
+        if account is None:
+            return 1
     log_name = environment.replace("/", "-")
     with log_lines(workspace.logs_dir / f"{log_name}.log") as write:
 
@@ -52,12 +63,48 @@ def run_real_time(
 
         if environment == PAPER:
             end = paper_run(workspace, request, _started, line)
+        elif environment == LIVE:
+            from ares.bootstrap.live import live_run
+
+            assert account is not None
+            end = live_run(workspace, request, account, _started, line)
         else:
             from ares.bootstrap.rehearsal import rehearsal_run
 
             end = rehearsal_run(workspace, environment, request, _started, line)
     say(f"stopped ({end.stopped_by}): {count(end.instants)} closing instants, state saved")
     return 0
+
+
+def _account_name(workspace: Workspace, request: RealTimeRequest, given: str | None) -> str | None:
+    """Return the account's name as it was given or is typed now; None where live may not start:
+    everything that is missing has been printed.
+    """
+    import msgspec
+
+    from ares.bootstrap.live import live_conditions
+    from ares.runtime.lifecycle.going_live import missing_but_name, missing_for_live
+
+    conditions = live_conditions(workspace, request, given)
+    if given is None and not missing_but_name(conditions) and sys.stdin.isatty():
+        note(_terms(workspace))
+        given = str(typer.prompt("Type the name of the account to trade it", err=True)).strip()
+        conditions = msgspec.structs.replace(conditions, typed=given)
+    missing = missing_for_live(conditions)
+    for text in missing:
+        error_line(f"live is refused: {text}")
+    return None if missing else given
+
+
+def _terms(workspace: Workspace) -> str:
+    """Return what real money may do, in one line."""
+    settings = workspace.settings
+    live, account = settings.live_trading, settings.account
+    return (
+        f"real money at {settings.venue}: {', '.join(live.instruments or ())}; capital"
+        f" {account.capital_quote:,.2f} {account.currency}, at most"
+        f" {live.order_quote_max or 0.0:,.2f} {account.currency} an order"
+    )
 
 
 def _speed(text: str | None) -> float:

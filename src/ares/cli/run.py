@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 def command(
     env: str = typer.Option(
-        "history", "--env", help="history, paper, or rehearsal/NAME (live is not built yet)."
+        "history", "--env", help="history, paper, rehearsal/NAME, or live: real money."
     ),
     symbol: list[str] = typer.Option([], "--symbol", "-s", help="Symbol or key; repeat for more."),
     from_: str = typer.Option(
@@ -55,6 +55,9 @@ def command(
     speed: str = typer.Option(
         None, "--speed", help="Of stored candles: times real time (paper: 1), or max (history)."
     ),
+    account: str = typer.Option(
+        None, "--account", help="Of live: live_trading.account_name, instead of a prompt."
+    ),
     run: str = typer.Option(None, "--run", help="Name of the run; default: its window."),
     learn: bool = typer.Option(
         None,
@@ -63,22 +66,22 @@ def command(
     ),
     json_: bool = JSON_OPTION,
 ) -> int:
-    """Run the engine with virtual money: over stored candles, or in real time. Ctrl-C stops it
-    cleanly; the same command continues it.
+    """Run the engine over stored candles or in real time, with virtual money, on a rehearsal
+    server, or with real money. Ctrl-C stops it cleanly; the same command continues it.
     """
     from ares.bootstrap import RunRequest, history_run
     from ares.config.workspace import Workspace
     from ares.research.window import parse_utc
 
-    if env == "paper" or env.startswith("rehearsal/"):
+    if env in ("paper", "live") or env.startswith("rehearsal/"):
         from ares.cli.real_time import run_real_time
 
         from_ms, to_ms = (None if t is None else parse_utc(t) for t in (from_, to))
         return run_real_time(
-            env, tuple(symbol) or None, feed, from_ms, to_ms, speed, learn, address
+            env, tuple(symbol) or None, feed, from_ms, to_ms, speed, learn, address, account
         )
     if env != "history":
-        raise UserError(f"--env {env}: this version supports history, paper and rehearsal/NAME")
+        raise UserError(f"--env {env}: write history, paper, rehearsal/NAME or live")
     if speed not in (None, "max"):
         raise UserError(f"--speed {speed}: history runs support max only")
     if run is not None and not run.replace("-", "").replace("_", "").isalnum():

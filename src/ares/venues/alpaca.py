@@ -20,6 +20,7 @@ ALPACA = DeclaredVenue(
         fill_ms=5_000,
         account_ms=180_000,
     ),
+    has_sandbox=True,
     orders={"entry": "limit at the collar, ioc", "exit": "market", "stop": "stop_limit"},
     declared=(
         DeclaredTrait(

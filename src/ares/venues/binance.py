@@ -21,6 +21,7 @@ BINANCE = DeclaredVenue(
         fill_ms=5_000,
         account_ms=180_000,
     ),
+    has_sandbox=True,
     orders={
         "entry": "LIMIT at the collar, IOC; MARKET where there is no collar",
         "exit": "MARKET",

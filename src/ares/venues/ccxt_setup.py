@@ -9,9 +9,13 @@ from urllib.parse import urlsplit, urlunsplit
 
 from ares.domain.errors import ExternalError, UserError
 
+SANDBOX = "sandbox"
+"""In the place of an address: the venue's own server on which no money is real."""
+
 
 def prepare(exchange: Any, address: str | None) -> None:
-    """Have an exchange load its spot markets only, and talk to ``address`` (scheme and host).
+    """Have an exchange load its spot markets only, and talk to ``address`` (scheme and host, or
+    ``SANDBOX``).
 
     Its WebSockets go to the same host. Raises UserError where that is no address.
     """
@@ -20,6 +24,11 @@ def prepare(exchange: Any, address: str | None) -> None:
     exchange.has["fetchCurrencies"] = False  # needs an API key on some venues
     _refuse_text(exchange)
     if address is None:
+        return
+    if address == SANDBOX:
+        if not exchange.urls.get("test"):
+            raise UserError(f"{exchange.id} has no sandbox")
+        exchange.set_sandbox_mode(True)
         return
     api = exchange.urls["api"]
     scheme, separator, host = address.partition("://")

@@ -21,6 +21,7 @@ class DeclaredVenue(msgspec.Struct, frozen=True):
 
     takes_orders : Ares sends orders there; otherwise it is declared only.
     orders       : kind of order of the engine -> what is sent.
+    has_sandbox  : it has a server of its own on which no money is real.
     lacks        : what this venue cannot do, or Ares not yet there.
     """
 
@@ -31,3 +32,4 @@ class DeclaredVenue(msgspec.Struct, frozen=True):
     orders: dict[str, str]
     declared: tuple[DeclaredTrait, ...]
     lacks: tuple[str, ...] = ()
+    has_sandbox: bool = False

@@ -30,3 +30,13 @@ def require_orders(name: str) -> DeclaredVenue:
         able = ", ".join(v.name for v in DECLARED.values() if v.takes_orders)
         raise UserError(f"Ares sends no orders to {name} yet: use one of {able}")
     return venue
+
+
+def require_sandbox(name: str) -> None:
+    """Raise UserError for a venue that has no sandbox."""
+    if not declared_venue(name).has_sandbox:
+        able = ", ".join(v.name for v in DECLARED.values() if v.has_sandbox)
+        raise UserError(
+            f"live_trading.sandbox: {name} has no sandbox ({able} have): rehearse with `ares sim"
+            f" serve --protocol {name}` and --address"
+        )

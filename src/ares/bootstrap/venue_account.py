@@ -1,0 +1,112 @@
+"""An account at a venue as a run trades it: its grid, and its connections, composed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from ares.bootstrap.real_time_plan import VenueAccount
+from ares.config.account_keys import account_key, names_of
+from ares.config.workspace import Workspace
+from ares.domain.api_key import ApiKey
+from ares.domain.errors import ExternalError, UserError
+from ares.domain.model_life import is_rehearsal
+from ares.domain.venue import VenueTraits
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from ares.core.state import State
+    from ares.domain.events import Event
+    from ares.domain.instrument import Instrument, InstrumentSpec
+    from ares.runtime.engine.clocks import RunningClock
+    from ares.runtime.engine.venue_engine import RunningVenue
+
+START_WAITS_S = (1, 2, 4, 8, 15, 30)
+"""Between the tries of a start to reach the venue."""
+
+
+def venue_account(
+    venue: str, key: ApiKey, server: str | None, traits: VenueTraits, *, binds: bool
+) -> VenueAccount:
+    """Return the account of a key.
+
+    server : scheme and host of another server with the venue's API, or ``SANDBOX``; None: its own
+             address.
+    binds  : see ``AccountLock``.
+    """
+    from ares.venues.ccxt_setup import listed_markets
+    from ares.venues.markets import market_of
+
+    listed: dict[str, Mapping[str, Any]] = {}
+
+    def spec_of(instrument: Instrument) -> InstrumentSpec:
+        if not listed:
+            with ThreadPoolExecutor(1) as apart:  # an event loop runs in this thread
+                listed.update(apart.submit(asyncio.run, listed_markets(venue, server)).result())
+        if instrument.symbol not in listed:
+            where = f" at {server}" if server else ""
+            raise UserError(f"{venue}{where} does not trade {instrument.symbol}")
+        return market_of(listed[instrument.symbol]).spec(venue)
+
+    async def connect(
+        state: State,
+        clock: RunningClock,
+        post: Callable[[Event], None],
+        say: Callable[[str], None],
+    ) -> RunningVenue:
+        return await _connected(state, clock, post, say, key, server)
+
+    identity = f"{venue} {server or ''} {key.key}"
+    return VenueAccount(traits, spec_of, connect, identity, binds)
+
+
+def required_key(workspace: Workspace, environment: str) -> ApiKey:
+    """Return the key of an environment's account; raise UserError where it has none."""
+    found = account_key(workspace.root / ".env", os.environ, environment)
+    if found is None:
+        names = " and ".join(names_of(environment))
+        hint = ": `ares sim serve` shows its keys" if is_rehearsal(environment) else ""
+        raise UserError(f"{names} are not set, in .env or the environment{hint}")
+    return found
+
+
+async def _connected(
+    state: State,
+    clock: RunningClock,
+    post: Callable[[Event], None],
+    say: Callable[[str], None],
+    key: ApiKey,
+    server: str | None,
+) -> RunningVenue:
+    """Return the account as the venue of a state; the engine runs it.
+
+    A venue that does not answer is asked again for a minute: a start in the middle of its trouble,
+    with stops to look after, is not to be given up at once.
+    """
+    from ares.venues.account import account_at
+    from ares.venues.markets import require_same_grid
+
+    setup = state.setup
+    specs = [lane.spec for lane in setup.instruments[: setup.n_instruments]]
+    symbols = [spec.instrument.symbol for spec in specs]
+    account = account_at(specs[0].instrument.venue, key, clock.now_ms, say, server)
+    waits = iter(START_WAITS_S)
+    try:
+        while True:
+            try:
+                require_same_grid(specs, await account.markets(symbols))
+                return await account.venue(symbols, setup.traits, post)
+            except ExternalError as error:
+                wait_s = next(waits, None)
+                if wait_s is None:
+                    raise
+                say(f"{error}; asked again in {wait_s} s")
+                await asyncio.sleep(wait_s)
+    except BaseException:
+        await account.close()
+        raise
