@@ -43,7 +43,7 @@ def test_only_the_named_server_is_asked(
     assert all(url.startswith(host) for url in asked)
 
 
-def test_accounts_are_told_apart_by_venue_server_and_key() -> None:
+def test_venue_server_and_key_identify_an_account() -> None:
     keys, servers = (
         (ApiKey("a", "c2Vj"), ApiKey("b", "c2Vj")),
         (None, SANDBOX, "http://127.0.0.1:9"),
