@@ -34,6 +34,7 @@ from ares.domain.order_events import (
     CommandGiven,
     CommandRefused,
     DifferenceFound,
+    EndReason,
     OrderEnded,
     OrderFilled,
     StopMissing,
@@ -383,6 +384,10 @@ class Promises:
             self.losses += len(happened - set(order.exec_ids))
             self.invented += len(set(order.exec_ids) - happened)
             if order.end_reason is not None and order.end_reason != "absent":
-                self.invented += held is None or held.ended is None
+                self.invented += self._is_invented_end(order.end_reason, held)
         if self.losses or self.invented:
             raise Finding(f"{self.losses} outcomes are lost, {self.invented} are invented")
+
+    def _is_invented_end(self, reason: EndReason, held: HeldOrder | None) -> bool:
+        """Return whether the venue did not end an order that the engine takes as ended."""
+        return held is None or held.ended is None

@@ -16,7 +16,7 @@ from tests.sim.finding import Finding
 from tests.sim.people import drawn_command, wanted_at_rest
 from tests.sim.promises import Promises
 from tests.sim.world_journal import Crash, Files, Records, Recovered, WorldJournal
-from tests.sim.world_market import Market
+from tests.sim.world_market import FIRST_TICKS, Market
 from tests.sim.world_models import Learner, WorldModels
 from tests.sim.world_setup import (
     CALM_MS,
@@ -76,25 +76,17 @@ class World:
         faults = drawn(self.draw) if faults is None else faults
         self.chance = Chance(Random(seed ^ 0xFA17), faults, kept)
         self.n_events = n_events
-        self.schedule = Schedule(START_MS)
-        self.setup, first = first_snapshot(
-            self.draw.random() < 0.5,
-            self.draw.random() < 0.5,
-            Random(seed ^ 0x57A7).choice((0, 0, STOP_LIMIT_BPS)),
-        )
+        self.schedule = self._new_schedule()
+        self.setup, first = self._first_snapshot(seed)
         self.journal: WorldJournal = (Files if seed % 2 else Records)(self, self.setup, first)
         self.version = self.saved_seq = 0
         self.inbox: deque[Event] = deque()
-        self.venue = AttackingVenue(
-            N, self.schedule, Random(seed ^ 0x5EED), self.chance, self._post, self.units, OWNER
-        )
-        self.market = Market(self, Random(seed ^ 0xFACE))
+        self.venue = self._new_venue(Random(seed ^ 0x5EED))
+        self.market = self._new_market(Random(seed ^ 0xFACE))
         self.people = Random(seed ^ 0xC0DE)
         self.visit_ms = self.people.choice((5 * MINUTE_MS, 60 * MINUTE_MS))
         self.served = WorldModels()
         self.learner = Learner(self, Random(seed ^ 0x1EA2))
-        self.venue.prices = list(self.market.prices)
-        self.venue.order_lots_max = order_lots_max_of(self.setup)
         self.cash_start = 0
         self.ahead_ms = self.refused_ms = 0
         self.clock_known = False
@@ -105,12 +97,33 @@ class World:
         self.at_crash: tuple[int, bytes] | None = None
         self.unsure_limit: list[int] | None = None  # of an upgrade that was cut off
         self.epochs = 0
-        self.promises = Promises(self)
+        self.promises = self._new_promises()
         self.counts: Counter[str] = Counter()
         self.sent: set[str] = set()
         self.ends_reported: set[str] = set()
         self.state: State
         self.loop: Loop
+
+    # --- what another world does otherwise -----------------------------------------------------
+
+    def _new_schedule(self) -> Schedule:
+        return Schedule(START_MS)
+
+    def _first_snapshot(self, seed: int) -> tuple[RunSetup, bytes]:
+        stop_limit_bps = Random(seed ^ 0x57A7).choice((0, 0, STOP_LIMIT_BPS))
+        return first_snapshot(self.draw.random() < 0.5, self.draw.random() < 0.5, stop_limit_bps)
+
+    def _new_venue(self, draw: Random) -> AttackingVenue:
+        venue = AttackingVenue(N, self.schedule, draw, self.chance, self._post, self.units, OWNER)
+        venue.prices = [FIRST_TICKS] * N
+        venue.order_lots_max = order_lots_max_of(self.setup)
+        return venue
+
+    def _new_market(self, draw: Random) -> Market:
+        return Market(self, draw)
+
+    def _new_promises(self) -> Promises:
+        return Promises(self)
 
     # --- one run -------------------------------------------------------------------------------
 
@@ -289,8 +302,7 @@ class World:
         self.running = False
         self.inbox.clear()
         self.journal.lose(self.draw)
-        self.venue.is_up = True
-        self.venue._session += 1
+        self.venue.restart()
         self.schedule.after(self.draw.randint(100, 20_000), self._start)
         if self.chance.happens("new_version"):
             self.version += 1

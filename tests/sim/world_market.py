@@ -20,6 +20,7 @@ from ares.kernel.bars import F64
 if TYPE_CHECKING:
     from tests.sim.world import World
 
+FIRST_TICKS = 10_000
 RECENT = 90
 """So many bars can be asked for again."""
 
@@ -30,7 +31,7 @@ class Market:
     def __init__(self, world: World, draw: Random) -> None:
         self._world, self._draw = world, draw
         self._schedule, self._chance, self._process = world.schedule, world.chance, world.process
-        self.prices = [10_000, 10_000]
+        self.prices = [FIRST_TICKS] * N
         self.opens, self.lows, self.highs = [list(self.prices) for _ in range(3)]
         self.is_closed = False
         self.mute_bars = 0
@@ -45,17 +46,14 @@ class Market:
             self.mute_bars = self._world.draw.randint(2, 10)
         rows, here = [], bytearray()
         for i in range(N):
-            opened, close = self.opens[i], self.prices[i]
-            low = min(self.lows[i], opened, close)
-            high = max(self.highs[i], opened, close)
-            bar = [opened / 100, high / 100, low / 100, close / 100, 400.0]
+            bar = self.traded(i)
             if self._happens("bar_wrong"):
                 bar[self._draw.randrange(4)] = self._draw.choice([0.0, -1.0, float("nan"), 1e12])
                 if bar[1] == 1e12:
                     bar[0] = bar[3] = 1e12  # a bar of its own, and quite impossible
             rows.append(bar)
             here.append(not self._happens("bar_missing"))
-        self._trade_a_minute()
+        self.trade_a_minute()
         ts_ms = self._schedule.now_ms // MINUTE_MS * MINUTE_MS
         if self._happens("bar_wrong"):
             ts_ms += self._draw.choice([YEAR_MS, -MINUTE_MS])
@@ -119,7 +117,13 @@ class Market:
             self._process(BarCorrected(event.ts_ms, i, before, after))
         self._process(msgspec.structs.replace(event, ohlcv=changed.tobytes()))
 
-    def _trade_a_minute(self) -> None:
+    def traded(self, i: int) -> list[float]:
+        """Return the bar of the minute that has passed: open, high, low, close, volume."""
+        opened, close = self.opens[i], self.prices[i]
+        low, high = min(self.lows[i], opened, close), max(self.highs[i], opened, close)
+        return [opened / 100, high / 100, low / 100, close / 100, 400.0]
+
+    def trade_a_minute(self) -> None:
         """Let both instruments trade at a few prices within the coming minute."""
         self.opens, self.lows, self.highs = [list(self.prices) for _ in range(3)]
         for i in range(N):

@@ -53,11 +53,21 @@ CHALLENGER_RULES = ChallengerRules(10 * MINUTE_MS, 20 * MINUTE_MS, 0.25, 0.10, 3
 
 @cache
 def first_snapshot(
-    amends: bool, has_challengers: bool = False, stop_limit_bps: int = 0
+    amends: bool,
+    has_challengers: bool = False,
+    stop_limit_bps: int = 0,
+    traits: VenueTraits = TRAITS,
+    qty_decimals: int = 3,
+    order_lots_max: int = 9_000,
 ) -> tuple[RunSetup, bytes]:
-    """Return a setup of two instruments and a state with warm features; made once."""
+    """Return a setup of two instruments and a state with warm features; made once.
+
+    order_lots_max : of the second instrument; the first one's orders may have any size.
+    """
     specs = [
-        InstrumentSpec(Instrument("sim", f"T{i}/USDT"), 2, 3, order_lots_max=9_000 * i)
+        InstrumentSpec(
+            Instrument("sim", f"T{i}/USDT"), 2, qty_decimals, order_lots_max=order_lots_max * i
+        )
         for i in range(N)
     ]
     rules = {name: float(value) for name, value in asdict(RULES).items()}
@@ -66,7 +76,7 @@ def first_snapshot(
     )
     if has_challengers:
         lanes += tuple(RunInstrument(spec, MINUTE_MS, None, False) for spec in specs)
-    traits = msgspec.structs.replace(TRAITS, amends_stops=amends, stop_limit_bps=stop_limit_bps)
+    traits = msgspec.structs.replace(traits, amends_stops=amends, stop_limit_bps=stop_limit_bps)
     setup = RunSetup(
         "sim/world", lanes, (Timeframe.M1,), -1, START_MS, START_MS + 10**10, START_MS, 10_000.0,
         rules, 0.25, {}, challenger_lanes=has_challengers,

@@ -89,6 +89,11 @@ class AttackingVenue:
             del self._open[client_id]
         return list(self._open.values())
 
+    def restart(self) -> None:
+        """The engine has ended: what was on its way to it is lost, its next session begins."""
+        self.is_up = True
+        self._session += 1
+
     # --- the way there and back ----------------------------------------------------------------
 
     def send(self, command: Command) -> None:

@@ -104,7 +104,7 @@ class Chance:
     ) -> None:
         self.faults = faults
         self.happened: list[Occasion] = []
-        self._draws = {field.name: Random(draw.getrandbits(64)) for field in fields(Faults)}
+        self._draws = {field.name: Random(draw.getrandbits(64)) for field in fields(faults)}
         self._occasions = dict.fromkeys(self._draws, 0)
         self._kept = kept
 

@@ -31,10 +31,15 @@ class MarketServer:
     """Serves one market on one address until ``stop``.
 
     host, port : to listen on; port 0 takes a free one (see ``start``).
+    tick_s     : the account does what is due so often, in seconds of wall time.
     """
 
-    def __init__(self, venue: SimVenue, face: Face, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(
+        self, venue: SimVenue, face: Face, host: str = "127.0.0.1", port: int = 0,
+        tick_s: float = TICK_S,
+    ) -> None:  # fmt: skip
         self._venue = venue
+        self._tick_s = tick_s
         self.face = face
         self._host = host
         self._port = port
@@ -55,7 +60,7 @@ class MarketServer:
         app.router.add_post("/sim/faults", self._add_fault)
         app.router.add_delete("/sim/faults", self._clear_faults)
         app.router.add_delete("/sim/faults/{number}", self._clear_faults)
-        app.router.add_route("*", "/{path:.*}", self._request)
+        app.router.add_route("*", "/{path:.*}", self._route)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self._host, self._port)
@@ -67,9 +72,13 @@ class MarketServer:
                 f"{self._host}:{self._port}: cannot listen ({error.strerror}): use another --port"
             ) from error
         port = self._runner.addresses[0][1]
+        self.play()
+        return f"http://{self._host}:{port}"
+
+    def play(self) -> None:
+        """Begin to play the market, whoever connects to it."""
         works = (self._play(), self._seconds(), self._ticks())
         self._tasks = [asyncio.create_task(work) for work in works]
-        return f"http://{self._host}:{port}"
 
     async def stop(self) -> None:
         """Close every socket and stop listening."""
@@ -124,31 +133,37 @@ class MarketServer:
             if self._venue.exchange is not None:
                 self._venue.exchange.tick()
             self.face.tick()
-            await asyncio.sleep(TICK_S)
+            await asyncio.sleep(self._tick_s)
 
-    async def _request(self, request: web.Request) -> web.StreamResponse:
-        """Answer a request of the protocol, or open a socket, unless a fault strikes."""
-        faults = self._venue.faults
-        target = request.path_qs
+    async def _route(self, request: web.Request) -> web.StreamResponse:
+        return await (self._socket(request) if _is_upgrade(request) else self.respond(request))
+
+    async def refused(self, request: web.Request) -> web.Response | None:
+        """Return the refusal of a request or socket, where a fault refuses it."""
         on = "socket" if _is_upgrade(request) else "rest"
-        if on == "rest" and (fault := faults.struck("latency", on, target)):
-            await asyncio.sleep(fault.ms / 1000.0)
         for kind, status in (("http_429", 429), ("http_503", 503)):
-            if faults.struck(kind, on, target):
+            if self._venue.faults.struck(kind, on, request.path_qs):
                 headers = {"Retry-After": "1"} if status == 429 else None
                 return _json(self.face.refusal(status), status, headers)
-        if on == "socket":
-            return await self._socket(request)
-        if faults.struck("html", on, target):
+        return None
+
+    async def respond(self, request: web.Request) -> web.Response:
+        """Answer a request of the protocol, unless a fault strikes."""
+        faults, target = self._venue.faults, request.path_qs
+        if fault := faults.struck("latency", "rest", target):
+            await asyncio.sleep(fault.ms / 1000.0)
+        if refused := await self.refused(request):
+            return refused
+        if faults.struck("html", "rest", target):
             return web.Response(text=HTML, status=502, content_type="text/html")
-        if faults.struck("not_json", on, target):
+        if faults.struck("not_json", "rest", target):
             return web.Response(text=NOT_JSON, content_type="application/json")
         answer = await self._answer(request)
         if answer is None:
             _drop(request)
             return web.Response(status=499)
         padding = b""
-        if fault := faults.struck("big", on, target):
+        if fault := faults.struck("big", "rest", target):
             padding = b" " * fault.bytes
         return _json(answer.body + padding, answer.status)
 
@@ -176,12 +191,19 @@ class MarketServer:
         return None if lost else answer
 
     async def _socket(self, request: web.Request) -> web.StreamResponse:
+        if refused := await self.refused(request):
+            return refused
         if not request.path.startswith(self.face.socket_paths):
             return web.Response(status=404)
         ws = web.WebSocketResponse(max_msg_size=1 << 20)
         await ws.prepare(request)
+        await self.converse(ws, request.path, {**request.query})
+        return ws
+
+    async def converse(self, ws: web.WebSocketResponse, path: str, query: dict[str, str]) -> None:
+        """Serve a socket that is open, until either side closes it."""
         socket = Socket(ws, self._venue.faults)
-        session = self.face.session(socket, request.path, {**request.query})
+        session = self.face.session(socket, path, query)
         self._sessions[socket] = session
         session.opened()
         try:
@@ -189,7 +211,6 @@ class MarketServer:
         finally:
             session.closed()
             del self._sessions[socket]
-        return ws
 
     async def _clock(self, _request: web.Request) -> web.Response:
         clock = self._venue.clock
