@@ -21,7 +21,7 @@ PAPER ?=
 MAKEFLAGS += --no-print-directory
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test test-all smoke lint types layers unit explore format soak soak-paper soak-rehearsal bench bench-gate lock audit clean
+.PHONY: help setup demo test test-all smoke lint types layers unit explore format soak soak-paper soak-rehearsal soak-protocol bench bench-gate lock audit clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -70,6 +70,9 @@ soak: $(READY) soak-paper  ## soak-paper, then worlds that attack the engine for
 
 soak-rehearsal: $(READY)  ## real processes over Kraken's protocol, faults and kills (ARGS="--minutes 10")
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m tests.sim.rehearsal.attack $(ARGS)
+
+soak-protocol: $(READY)  ## worlds over a venue's protocol bytes, in virtual time; taken up where left (ARGS="--minutes 5")
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m tests.sim.protocol.soak $(ARGS)
 
 soak-paper: $(READY)  ## paper: 200 kills, a month in process, a week over sockets (PAPER="--kills 20 --days 3 --week 0")
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m tests.sim.paper.soak $(PAPER)

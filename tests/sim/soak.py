@@ -40,11 +40,12 @@ BATCH_EVENTS = 15_000
 """About so many events are run between two writes of the results."""
 
 
-def identity() -> str:
+def identity(folders: Sequence[str] = FOLDERS, worlds_at: Sequence[Path] = (HERE,)) -> str:
     """Return the hash of what a seed's run depends on: code by its meaning, worlds, versions."""
     digest = hashlib.sha256(json.dumps(code_hashes(), sort_keys=True).encode())
-    digest.update(folders_hash(SOURCE, FOLDERS).encode())
-    worlds = (path for path in HERE.glob("*.py") if not path.name.startswith("test_"))
+    digest.update(folders_hash(SOURCE, tuple(folders)).encode())
+    found = (path for folder in worlds_at for path in folder.glob("*.py"))
+    worlds = (path for path in found if not path.name.startswith("test_"))
     for path in sorted(worlds):
         digest.update(f"{path.name} {source_hash(path.read_bytes())}".encode())
     for path in sorted(HERE.parents[1].glob("requirements/*.lock")):

@@ -82,7 +82,7 @@ class World:
         self.version = self.saved_seq = 0
         self.inbox: deque[Event] = deque()
         self.venue = self._new_venue(Random(seed ^ 0x5EED))
-        self.market = self._new_market(Random(seed ^ 0xFACE))
+        self.market = Market(self, Random(seed ^ 0xFACE))
         self.people = Random(seed ^ 0xC0DE)
         self.visit_ms = self.people.choice((5 * MINUTE_MS, 60 * MINUTE_MS))
         self.served = WorldModels()
@@ -97,7 +97,7 @@ class World:
         self.at_crash: tuple[int, bytes] | None = None
         self.unsure_limit: list[int] | None = None  # of an upgrade that was cut off
         self.epochs = 0
-        self.promises = self._new_promises()
+        self.promises = Promises(self)
         self.counts: Counter[str] = Counter()
         self.sent: set[str] = set()
         self.ends_reported: set[str] = set()
@@ -119,12 +119,6 @@ class World:
         venue.order_lots_max = order_lots_max_of(self.setup)
         return venue
 
-    def _new_market(self, draw: Random) -> Market:
-        return Market(self, draw)
-
-    def _new_promises(self) -> Promises:
-        return Promises(self)
-
     # --- one run -------------------------------------------------------------------------------
 
     def run(self) -> World:
@@ -143,7 +137,6 @@ class World:
         return self
 
     def journal_hash(self) -> str:
-        """Return the hash of everything that was journaled."""
         return self.journal.digest()
 
     def _advance(self) -> None:
@@ -189,8 +182,7 @@ class World:
     # --- the engine ----------------------------------------------------------------------------
 
     def now_ms(self) -> int:
-        """Return the engine's time: a port of the loop."""
-        return self._clock_ms()
+        return self._clock_ms()  # a port of the loop
 
     def _clock_ms(self) -> int:
         return self.schedule.now_ms + self.ahead_ms

@@ -201,6 +201,25 @@ def test_a_closed_order_comes_with_its_executions_first() -> None:
     assert ended == OrderEnded(OWN_ID, NOW, "cancelled", 20_000_000, "IOC")
 
 
+def test_trades_that_are_summed_up_are_read_one_by_one() -> None:
+    closed = rest_order("closed", vol_exec="0.3", trades=["T1", "T2"])
+    whole = {**rest_trade(), "vol": "0.3"}
+    parts = {"T1": {**rest_trade(), "vol": "0.2"}, "T2": {**rest_trade(), "vol": "0.1"}}
+    answers: dict[str, Any] = {
+        "OpenOrders": NO_OPEN,
+        "ClosedOrders": {"closed": {"O1": closed}, "count": 1},
+        "QueryTrades": {"T1": whole, "T2": parts["T2"]},
+        "Time": TIME,
+    }
+    requests = FakeRequests(**answers, TradesHistory={"trades": parts, "count": 2})
+    found = asyncio.run(orders(requests).look_up(OWN_ID))
+    lots = [e.lots for e in found if isinstance(e, OrderFilled)]
+    assert lots == [20_000_000, 10_000_000]
+    summed = FakeRequests(**answers, TradesHistory={"trades": answers["QueryTrades"], "count": 2})
+    with pytest.raises(NoAnswer, match=r"its executions are of 0\.4, the order says 0\.3"):
+        asyncio.run(orders(summed).look_up(OWN_ID))
+
+
 def test_absence_is_proven_by_everything_from_the_venues_own_time_on() -> None:
     requests = FakeRequests(**NOTHING, Time=TIME)
     assert asyncio.run(orders(requests).look_up(OWN_ID)) == [OrderAbsent(OWN_ID, NOW, True, NOW)]

@@ -201,19 +201,54 @@ class KrakenOrders:
     async def _described(
         self, orders: Mapping[str, Mapping[str, Any]], client_id: str
     ) -> list[Event]:
-        """Return the executions of orders with our id, then where the newest stands."""
+        """Return the executions of orders with our id, then where the newest stands.
+
+        Where QueryTrades sums trades up that one taking made, TradesHistory has them one by one.
+        Raises NoAnswer where more was executed than the orders say.
+        """
         ids = [str(id_) for order in orders.values() for id_ in order.get("trades") or ()]
+        claimed = sum(decimal_of(order.get("vol_exec")) for order in orders.values())
+        trades = await self._query_trades(ids)
+        if _volume(trades) > claimed:
+            opened = min(float(order.get("opentm") or 0.0) for order in orders.values())
+            trades = await self._history_of(ids, int(opened) - 1)
+        if _volume(trades) > claimed:
+            raise NoAnswer(f"its executions are of {_volume(trades)}, the order says {claimed}")
         executions: list[Event] = []
-        for at in range(0, len(ids), QUERY_MAX):
-            wanted = ids[at : at + QUERY_MAX]
-            trades = await self._requests.read(
-                "privatePostQueryTrades", {"txid": ",".join(wanted)}, LOOK_UP, "rest", 2.0
-            )
-            for trade_id in wanted:
-                if trade_id in trades:
-                    executions += self._reports.trade(trade_id, trades[trade_id], client_id)
+        for trade_id, trade in trades.items():
+            executions += self._reports.trade(trade_id, trade, client_id)
         newest = max(orders, key=lambda venue_id: float(orders[venue_id].get("opentm") or 0.0))
         return executions + self._reports.standing(newest, orders[newest], client_id)
+
+    async def _query_trades(self, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+        """Return trades by their ids, those that the venue knows, in order."""
+        found: dict[str, Mapping[str, Any]] = {}
+        for at in range(0, len(ids), QUERY_MAX):
+            wanted = ids[at : at + QUERY_MAX]
+            parameters = {"txid": ",".join(wanted), "consolidate_taker": "false"}
+            trades = await self._requests.read(
+                "privatePostQueryTrades", parameters, LOOK_UP, "rest", 2.0
+            )
+            found |= {trade_id: trades[trade_id] for trade_id in wanted if trade_id in trades}
+        return found
+
+    async def _history_of(self, ids: Sequence[str], from_s: int) -> dict[str, Mapping[str, Any]]:
+        """Return trades by their ids, from TradesHistory since a time."""
+        found: dict[str, Mapping[str, Any]] = {}
+        seen = 0
+        for _ in range(PAGES_MAX):
+            parameters = {"start": str(from_s), "consolidate_taker": "false"}
+            if seen:
+                parameters["ofs"] = str(seen)
+            result = await self._requests.read(
+                "privatePostTradesHistory", parameters, LOOK_UP, "rest", 2.0
+            )
+            page = table_of(result, "trades")
+            found |= page
+            seen += len(page)
+            if not page or seen >= int(result.get("count") or 0):
+                break
+        return {trade_id: found[trade_id] for trade_id in ids if trade_id in found}
 
     async def _strange_trades(self, venue_ms: int) -> tuple[list[str], bool]:
         """Return the venue's ids of orders that traded lately and that are of nobody known, and
@@ -326,6 +361,10 @@ def rfc3339(ms: int) -> str:
     """
     moment = datetime.fromtimestamp(ms // 1000, UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{ms % 1000:03d}Z"
+
+
+def _volume(trades: Mapping[str, Mapping[str, Any]]) -> Decimal:
+    return sum((decimal_of(trade.get("vol")) for trade in trades.values()), Decimal(0))
 
 
 def _trading(market: VenueMarket) -> str:

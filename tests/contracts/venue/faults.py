@@ -356,4 +356,20 @@ async def v50_an_answer_that_is_older_than_the_stream_proves_nothing(scene: Krak
     assert answer[-1].complete
 
 
+async def v51_a_look_up_in_the_middle_of_an_orders_fills_counts_each_once(
+    scene: KrakenScene,
+) -> None:
+    """REST sums up what one taking made, unless asked otherwise: under the id of its first fill."""
+    scene.served.fault("partial_fills", rate=50.0)
+    entry = scene.order("entry")
+    scene.send(entry)
+    await scene.until(lambda: len(scene.of(OrderFilled, entry.client_id)) > 3)
+    await scene.looked_up(entry.client_id)
+    await scene.end_of(entry.client_id)
+    await scene.looked_up(entry.client_id)
+    executions = {(e.exec_id, e.lots) for e in scene.of(OrderFilled, entry.client_id)}
+    assert len(executions) == len({exec_id for exec_id, _ in executions})
+    assert sum(lots for _, lots in executions) == scene.executed_at_venue(entry.client_id)
+
+
 FAILING = tuple(case for name, case in sorted(globals().items()) if name.startswith("v"))

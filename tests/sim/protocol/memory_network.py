@@ -33,11 +33,13 @@ class MemoryNetwork:
         self.server, self.latency_s = server, latency_s
         self.requests = self.messages = 0
         self.tasks: set[asyncio.Task[Any]] = set()
+        self._exchanges: list[Any] = []
 
     def attach(self, exchange: Any, now_ms: Callable[[], int]) -> None:
         """Give an exchange of ccxt this network for its connections, and another clock."""
         exchange.session, exchange.own_session = MemorySession(self), False
         exchange.ssl_context = False
+        self._exchanges.append(exchange)
         exchange.milliseconds = now_ms
         exchange.seconds = lambda: now_ms() // 1000
         exchange.microseconds = lambda: now_ms() * 1000
@@ -54,6 +56,9 @@ class MemoryNetwork:
         for task in list(self.tasks):
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
+        for exchange in self._exchanges:
+            exchange.session = None  # ccxt complains of those that nobody closed
+        self._exchanges.clear()
 
 
 @contextmanager

@@ -38,8 +38,8 @@ def served_bars(seed: int, n: int) -> dict[str, Bars]:
         high, low = np.maximum(opened, close) + wick[0], np.minimum(opened, close) - wick[1]
         volume = rng.integers(200_000, 600_000, n) / 1_000
         ts_ms = START_MS + MINUTE_MS * np.arange(n, dtype=np.int64)
-        prices = (column / 100.0 for column in (opened, high, low, close))
-        bars[symbol] = Bars.make(ts_ms, *prices, volume)
+        prices = [column / 100.0 for column in (opened, high, low, close)]
+        bars[symbol] = Bars.make(ts_ms, prices[0], prices[1], prices[2], prices[3], volume)
     return bars
 
 

@@ -34,7 +34,7 @@ from ares.venues.kraken_venue import KrakenAccount, KrakenPolicy
 
 ADDRESS = "http://venue"
 LATENCY_S = (0.005, 0.08)
-TICK_S = 0.1
+TICK_S = 0.25
 FEE_PPM = 1_000
 CASH = 10_000 * 10**8
 LINES_MAX = 40

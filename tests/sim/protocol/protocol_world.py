@@ -15,15 +15,13 @@ from random import Random
 from typing import cast
 
 from tests.sim.finding import Finding
-from tests.sim.promises import Promises
 from tests.sim.protocol.attacks import drawn_attack, text_of
 from tests.sim.protocol.memory_network import clock_of_ccxt
-from tests.sim.protocol.protocol_market import ServedMarket, served_bars
+from tests.sim.protocol.protocol_market import SEEDS, ServedMarket, served_bars
 from tests.sim.protocol.protocol_promises import ProtocolPromises
 from tests.sim.protocol.protocol_venue import ProtocolVenue
 from tests.sim.protocol.virtual_time import VirtualTimeLoop
 from tests.sim.world import World
-from tests.sim.world_market import Market
 from tests.sim.world_setup import CALM_MS, START_MS, first_snapshot
 
 from ares.core.execution import wake_ms
@@ -95,6 +93,9 @@ class ProtocolWorld(World):
         self._minutes = max(MARKET_SEED_BARS, n_events) + 2 * CALM_MS // MINUTE_MS
         super().__init__(seed, n_events, drawn_faults(Random(seed ^ 0xFA17)), kept)
         self.attacking = Random(seed ^ 0xA77A)
+        bars = served_bars(seed % SEEDS, self._minutes)
+        self.market = ServedMarket(self, Random(seed ^ 0xFACE), bars)
+        self.promises = ProtocolPromises(self)
 
     # --- what is made otherwise ----------------------------------------------------------------
 
@@ -111,12 +112,6 @@ class ProtocolWorld(World):
             self._posted,
         )  # fmt: skip
         return cast(AttackingVenue, self.served_venue)  # as far as worlds and promises look
-
-    def _new_market(self, draw: Random) -> Market:
-        return ServedMarket(self, draw, served_bars(self.seed % 16, self._minutes))
-
-    def _new_promises(self) -> Promises:
-        return ProtocolPromises(self)
 
     def _engine_ms(self) -> int:
         return self.schedule.loop_ms() + self.ahead_ms
@@ -211,9 +206,9 @@ class ProtocolWorld(World):
         self._note("calm")
         await self._until(CALM_MS // 2, is_operated=False)
         self.promises.check_waiting()
-        await self._until(CALM_MS // 2, is_operated=True)
+        await self._until(CALM_MS // 3, is_operated=True)
         self.market.is_closed = True
-        await self._until(CALM_MS // 2, is_operated=True)
+        await self._until(CALM_MS // 4, is_operated=True)
 
     # --- the engine's process ------------------------------------------------------------------
 

@@ -112,6 +112,7 @@ class SymbolMarket:
         )
         traded = self._bars.lots[self._bars.lots > 0]
         self._typical_lots = int(np.median(traded)) // TRADES_PER_BAR if len(traded) else LOT
+        self._newest: tuple[tuple[int, int], list[Trade]] = ((0, 0), [])
 
     def trades(self, from_ms: int, to_ms: int) -> list[Trade]:
         """Return the trades at or after ``from_ms`` and before ``to_ms``."""
@@ -193,6 +194,12 @@ class SymbolMarket:
         return trades_of(self._bars.rows(first, last), self._key, self.lot_unit)
 
     def _trades(self, first: int, last: int) -> list[Trade]:
+        """Return the trades of some minutes; the last ones that were asked for are kept."""
+        if self._newest[0] != (first, last):
+            self._newest = ((first, last), self._made_trades(first, last))
+        return self._newest[1]
+
+    def _made_trades(self, first: int, last: int) -> list[Trade]:
         columns = self._columns(first, last)
         ids = self._first_id[first + columns.bar] + np.arange(len(columns.bar)) % TRADES_PER_BAR
         rows = zip(

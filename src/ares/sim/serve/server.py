@@ -109,7 +109,7 @@ class MarketServer:
                     for session in list(self._sessions.values()):
                         session.minute(happened)
             wait_s = venue.clock.wait_s(playback.next_ms())
-            await asyncio.sleep(min(max(wait_s, WAIT_MIN_S), WAIT_MAX_S))
+            await asyncio.sleep(min(max(wait_s, WAIT_MIN_S), max(WAIT_MAX_S, self._tick_s)))
 
     def _send_trade(self, trade: Trade) -> None:
         symbol = self._venue.market.symbols[trade.symbol].symbol
