@@ -70,13 +70,14 @@ class World:
         faults: Faults | None = None,
         kept: frozenset[Occasion] | None = None,
         tables: WorldTables | None = None,
+        schedule: Schedule | None = None,
     ) -> None:
         self.tables = tables
         self.draw = Random(seed)
         faults = drawn(self.draw) if faults is None else faults
         self.chance = Chance(Random(seed ^ 0xFA17), faults, kept)
         self.n_events = n_events
-        self.schedule = self._new_schedule()
+        self.schedule = Schedule(START_MS) if schedule is None else schedule
         self.setup, first = self._first_snapshot(seed)
         self.journal: WorldJournal = (Files if seed % 2 else Records)(self, self.setup, first)
         self.version = self.saved_seq = 0
@@ -105,9 +106,6 @@ class World:
         self.loop: Loop
 
     # --- what another world does otherwise -----------------------------------------------------
-
-    def _new_schedule(self) -> Schedule:
-        return Schedule(START_MS)
 
     def _first_snapshot(self, seed: int) -> tuple[RunSetup, bytes]:
         stop_limit_bps = Random(seed ^ 0x57A7).choice((0, 0, STOP_LIMIT_BPS))

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from tests.sim.world import World
 
 SYMBOLS = tuple(f"T{i}/USDT" for i in range(N))
-BASES = tuple(f"T{i}" for i in range(N))
 STEP_TICKS = 30
 """A minute moves a price of 10,000 ticks by about so many."""
 

@@ -8,7 +8,7 @@ from tests.sim.promises import Promises
 from tests.sim.world_setup import N
 
 from ares.domain.order_events import EndReason
-from ares.sim.attacking_venue import HeldOrder
+from ares.sim.held_order import HeldOrder
 
 if TYPE_CHECKING:
     from tests.sim.protocol.protocol_world import ProtocolWorld

@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 from tests.sim.protocol.memory_network import MemoryNetwork
-from tests.sim.protocol.protocol_market import BASES, SYMBOLS, served_market
+from tests.sim.protocol.protocol_market import SYMBOLS, served_market
 from tests.sim.protocol.served_account import ServedAccount
 from tests.sim.protocol.virtual_time import VirtualTimeLoop
 from tests.sim.world_setup import START_MS
@@ -29,8 +29,9 @@ from ares.sim.serve.matching import Exchange
 from ares.sim.serve.orders import LetterIds, cost_of
 from ares.sim.serve.server import MarketServer
 from ares.sim.serve.venue import SimVenue
+from ares.venues.ccxt_account import AccountPolicy
 from ares.venues.ccxt_venue import CcxtVenue
-from ares.venues.kraken_venue import KrakenAccount, KrakenPolicy
+from ares.venues.kraken_venue import KrakenAccount
 
 ADDRESS = "http://venue"
 LATENCY_S = (0.005, 0.08)
@@ -84,8 +85,8 @@ class ProtocolVenue(ServedAccount):
         rules = kraken_rules()._replace(fee_maker_ppm=FEE_PPM, fee_taker_ppm=FEE_PPM)
         ids, balances = LetterIds(f"world {seed}"), {"USDT": CASH}
         exchange = Exchange(clock.market_ms, balances, rules, self.faults, ids)
-        super().__init__(exchange, BASES)
         self.market = served_market(seed, minutes)
+        super().__init__(exchange, self.market.symbols)
         self.venue = SimVenue(self.market, clock, self.faults, exchange)
         server = MarketServer(self.venue, Kraken(self.venue, [KEY], tier), tick_s=TICK_S)
         self._server = server
@@ -177,6 +178,6 @@ class ProtocolVenue(ServedAccount):
         elif isinstance(event, VenueDown):
             self.is_up = False
 
-    def _policy(self) -> KrakenPolicy:
+    def _policy(self) -> AccountPolicy:
         free = {"rest": (10_000.0, 1.0), "trade": (10_000.0, 1.0)}
-        return KrakenPolicy(rates=None if self._tier else free)
+        return AccountPolicy(rates=None if self._tier else free)

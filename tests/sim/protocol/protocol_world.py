@@ -91,7 +91,9 @@ class ProtocolWorld(World):
         self.events = VirtualTimeLoop()
         self.operations: list[str] = []
         self._minutes = max(MARKET_SEED_BARS, n_events) + 2 * CALM_MS // MINUTE_MS
-        super().__init__(seed, n_events, drawn_faults(Random(seed ^ 0xFA17)), kept)
+        schedule = LoopSchedule(START_MS, self.events)
+        faults = drawn_faults(Random(seed ^ 0xFA17))
+        super().__init__(seed, n_events, faults, kept, schedule=schedule)
         self.attacking = Random(seed ^ 0xA77A)
         bars = served_bars(seed % SEEDS, self._minutes)
         self.market = ServedMarket(self, Random(seed ^ 0xFACE), bars)
@@ -99,12 +101,10 @@ class ProtocolWorld(World):
 
     # --- what is made otherwise ----------------------------------------------------------------
 
-    def _new_schedule(self) -> Schedule:
-        return LoopSchedule(START_MS, self.events)
-
-    def _first_snapshot(self) -> tuple[RunSetup, bytes]:
-        amends = self.draw.random() < 0.7
-        return first_snapshot(amends, self.draw.random() < 0.3, KRAKEN.traits, 8, 0)
+    def _first_snapshot(self, seed: int) -> tuple[RunSetup, bytes]:
+        amends, traits = self.draw.random() < 0.7, KRAKEN.traits
+        challengers = self.draw.random() < 0.3
+        return first_snapshot(amends, challengers, traits.stop_limit_bps, traits, 8, 0)
 
     def _new_venue(self, draw: Random) -> AttackingVenue:
         self.served_venue = ProtocolVenue(

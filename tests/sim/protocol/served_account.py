@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from tests.sim.world_setup import N
 
 from ares.domain.order_events import EndReason, OrderFilled, SubmitOrder
-from ares.sim.attacking_venue import HeldOrder
+from ares.sim.held_order import HeldOrder
 from ares.sim.serve.account import rounded
+from ares.sim.serve.market import SymbolMarket
 from ares.sim.serve.matching import Event, Exchange
 from ares.sim.serve.orders import SimOrder
 
@@ -20,12 +22,12 @@ ENDS: dict[str, EndReason] = {
 class ServedAccount:
     """Orders, executions and balances; fields as of ``AttackingVenue``.
 
-    bases : the base assets, in the order of the instruments.
+    symbols : the instruments, in order.
     """
 
-    def __init__(self, exchange: Exchange, bases: tuple[str, ...]) -> None:
+    def __init__(self, exchange: Exchange, symbols: Sequence[SymbolMarket]) -> None:
         self.exchange = exchange
-        self._bases = bases
+        self._symbols = symbols
         self.n_instruments = N
         self.order_lots_max = [0] * N
         self.orders: dict[str, HeldOrder] = {}
@@ -40,7 +42,7 @@ class ServedAccount:
     @property
     def lots(self) -> list[int]:
         """Return what the account holds of each instrument."""
-        return [self.exchange.account.balance(base) for base in self._bases]
+        return [self.exchange.account.balance(symbol.base) for symbol in self._symbols]
 
     def note(self, command: SubmitOrder) -> None:
         """Remember what an order is for: the venue does not know it."""
@@ -50,6 +52,13 @@ class ServedAccount:
         """Return the orders that have not ended, oldest first."""
         return list(self._open.values())
 
+    def is_jumped(self, order: HeldOrder) -> bool:
+        """Return whether an order is a stop-limit that the market has jumped over."""
+        if not (order.triggered and order.limit_ticks):
+            return False
+        symbol = self._symbols[order.instrument % N]
+        return self.exchange.quotes.last_ticks(symbol) < order.limit_ticks
+
     def _happened(self, event: Event) -> None:
         order, client_id = event.order, _client_id(event.order)
         if event.kind == "pending":
@@ -57,7 +66,8 @@ class ServedAccount:
             return
         held = self.orders[client_id]
         sign = 1 if order.is_buy else -1
-        held.lots, held.price_ticks = sign * order.lots, order.limit_ticks or order.stop_ticks
+        held.triggered = order.is_triggered
+        held.lots, held.price_ticks = sign * order.lots, order.stop_ticks or order.limit_ticks
         if event.execution is not None:
             done = event.execution
             self.executions += 1
@@ -80,7 +90,8 @@ class ServedAccount:
         lots = order.lots if order.is_buy else -order.lots
         lane = order.symbol.index if sent is None else sent.instrument
         kind = ("entry" if order.is_buy else "exit") if sent is None else sent.kind
-        held = HeldOrder(client_id, lane, kind, lots, order.limit_ticks or order.stop_ticks)
+        held = HeldOrder(client_id, lane, kind, lots, order.stop_ticks or order.limit_ticks)
+        held.limit_ticks = order.limit_ticks if order.awaits_trigger else 0
         self.orders[client_id] = self._open[order.order_id] = held
         if sent is None:
             self.orders_of_others[client_id] = held

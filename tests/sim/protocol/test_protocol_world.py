@@ -11,7 +11,7 @@ from tests.sim.protocol.protocol_world import ProtocolWorld
 from ares.domain.order_events import SubmitOrder
 from ares.venues.answers import NoAnswer, Refused
 from ares.venues.kraken_orders import KrakenOrders
-from ares.venues.kraken_venue import KrakenAccount
+from ares.venues.kraken_reports import KrakenReports
 
 SEEDS = (3, 5)
 EVENTS = 120
@@ -48,16 +48,11 @@ def test_a_timeout_that_is_taken_for_a_refusal_is_found(monkeypatch: pytest.Monk
 
 def test_executions_that_are_lost_with_a_session_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """A session that goes on after a gap in its messages loses what was between."""
-    read = KrakenAccount._read
-
-    def careless(self: KrakenAccount, text: str) -> bool:
-        self._reports.begin_session()
-        return read(self, text)
+    monkeypatch.setattr(KrakenReports, "_gap", lambda *_: "")
 
     async def nothing(self: KrakenOrders, client_id: str) -> list[object]:
         return []
 
-    monkeypatch.setattr(KrakenAccount, "_read", careless)
     monkeypatch.setattr(KrakenOrders, "look_up", nothing)
     _require_finding()
 
