@@ -59,7 +59,7 @@ class FakeOrders:
     async def amend(self, command: AmendOrder) -> None:
         await self._do("amend")
 
-    async def look_up(self, client_id: str) -> list[Event]:
+    async def look_up(self, client_id: str, instrument: int) -> list[Event]:
         found: list[Event] = await self._do("look_up") or []
         return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import msgspec
 import pytest
 
 from ares.domain.errors import UserError
@@ -32,8 +33,6 @@ def test_an_unknown_venue_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(UserError, match="use one of kraken"):
         declared_venue("zzz")
     assert require_orders("kraken").takes_orders
-    with pytest.raises(UserError, match="no orders to binance yet"):
-        require_orders("binance")
 
 
 def test_a_venue_without_a_sandbox_is_rehearsed_on_a_server_of_ones_own() -> None:
@@ -41,3 +40,10 @@ def test_a_venue_without_a_sandbox_is_rehearsed_on_a_server_of_ones_own() -> Non
     require_sandbox("alpaca")
     with pytest.raises(UserError, match=r"no sandbox .*ares sim serve --protocol kraken"):
         require_sandbox("kraken")
+
+
+def test_a_venue_that_is_only_declared_is_sent_no_orders(monkeypatch: pytest.MonkeyPatch) -> None:
+    declared = msgspec.structs.replace(DECLARED["kraken"], name="x", takes_orders=False)
+    monkeypatch.setitem(DECLARED, "x", declared)
+    with pytest.raises(UserError, match="no orders to x yet"):
+        require_orders("x")

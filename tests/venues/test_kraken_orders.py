@@ -181,7 +181,7 @@ NOTHING = {"OpenOrders": NO_OPEN, "ClosedOrders": NO_CLOSED, "TradesHistory": NO
 
 def test_an_open_order_is_found_at_the_first_look() -> None:
     requests = FakeRequests(OpenOrders={"open": {"O1": rest_order()}}, Time=TIME)
-    assert asyncio.run(orders(requests).look_up(OWN_ID)) == [OrderAccepted(OWN_ID, NOW, "O1")]
+    assert asyncio.run(orders(requests).look_up(OWN_ID, 0)) == [OrderAccepted(OWN_ID, NOW, "O1")]
     _, (_, parameters, *_) = requests.sent
     assert parameters["cl_ord_id"] == OWN_ID
     assert parameters["consolidate_taker"] == "false"
@@ -195,7 +195,7 @@ def test_a_closed_order_comes_with_its_executions_first() -> None:
         QueryTrades={"T1": rest_trade()},
         Time=TIME,
     )
-    filled, ended = asyncio.run(orders(requests).look_up(OWN_ID))
+    filled, ended = asyncio.run(orders(requests).look_up(OWN_ID, 0))
     assert isinstance(filled, OrderFilled)
     assert (filled.exec_id, filled.lots, filled.fee_units) == ("T1", 20_000_000, 150_000_000)
     assert ended == OrderEnded(OWN_ID, NOW, "cancelled", 20_000_000, "IOC")
@@ -222,7 +222,7 @@ def test_trades_that_are_summed_up_are_read_one_by_one() -> None:
 
 def test_absence_is_proven_by_everything_from_the_venues_own_time_on() -> None:
     requests = FakeRequests(**NOTHING, Time=TIME)
-    assert asyncio.run(orders(requests).look_up(OWN_ID)) == [OrderAbsent(OWN_ID, NOW, True, NOW)]
+    assert asyncio.run(orders(requests).look_up(OWN_ID, 0)) == [OrderAbsent(OWN_ID, NOW, True, NOW)]
     assert requests.methods() == ["Time", "OpenOrders", "ClosedOrders", "TradesHistory"]
 
 
@@ -230,13 +230,13 @@ def test_absence_is_proven_by_everything_from_the_venues_own_time_on() -> None:
 def test_an_error_on_the_way_proves_nothing(failing: str) -> None:
     answers: dict[str, Any] = {**NOTHING, "Time": TIME, failing: NoAnswer("EService:Busy")}
     with pytest.raises(NoAnswer):
-        asyncio.run(orders(FakeRequests(**answers)).look_up(OWN_ID))
+        asyncio.run(orders(FakeRequests(**answers)).look_up(OWN_ID, 0))
 
 
 def test_an_order_that_moves_on_between_two_looks_is_found() -> None:
     closed = {"closed": {"O1": rest_order("closed")}, "count": 1}
     requests = FakeRequests(**{**NOTHING, "ClosedOrders": closed}, Time=TIME)
-    (event,) = asyncio.run(orders(requests).look_up(OWN_ID))
+    (event,) = asyncio.run(orders(requests).look_up(OWN_ID, 0))
     assert isinstance(event, OrderEnded)
 
 
@@ -248,7 +248,7 @@ def test_a_venue_that_ignored_the_filter_and_cut_the_page_proves_nothing() -> No
         return page if parameters.get("ofs", "0") == "0" else {"closed": {}, "count": 120}
 
     requests = FakeRequests(**{**NOTHING, "ClosedOrders": paged}, Time=TIME)
-    (event,) = asyncio.run(orders(requests).look_up(OWN_ID))
+    (event,) = asyncio.run(orders(requests).look_up(OWN_ID, 0))
     assert event == OrderAbsent(OWN_ID, NOW, False)
 
 
@@ -261,7 +261,7 @@ def test_trades_of_an_order_that_no_list_has_yet_reveal_it() -> None:
         QueryOrders={"O7": rest_order("closed", vol="0.2", vol_exec="0.2", trades=["T1"])},
         QueryTrades={"T1": rest_trade("O7")},
     )
-    filled, ended = asyncio.run(orders(requests).look_up(OWN_ID))
+    filled, ended = asyncio.run(orders(requests).look_up(OWN_ID, 0))
     assert isinstance(filled, OrderFilled)
     assert ended == OrderEnded(OWN_ID, NOW, "filled", 20_000_000)
 
@@ -277,14 +277,14 @@ def test_every_page_of_trades_is_read_or_it_is_no_proof() -> None:
     whole = FakeRequests(
         **{**NOTHING, "TradesHistory": paged}, Time=TIME, QueryOrders=unknown_order
     )
-    assert asyncio.run(orders(whole).look_up(OWN_ID)) == [OrderAbsent(OWN_ID, NOW, True, NOW)]
+    assert asyncio.run(orders(whole).look_up(OWN_ID, 0)) == [OrderAbsent(OWN_ID, NOW, True, NOW)]
     assert whole.methods().count("TradesHistory") == 3
 
     cut = {"trades": dict(list(trades.items())[:50:2]), "count": 120}
     partial = FakeRequests(
         **{**NOTHING, "TradesHistory": cut}, Time=TIME, QueryOrders=unknown_order
     )
-    assert asyncio.run(orders(partial).look_up(OWN_ID)) == [OrderAbsent(OWN_ID, NOW, False)]
+    assert asyncio.run(orders(partial).look_up(OWN_ID, 0)) == [OrderAbsent(OWN_ID, NOW, False)]
 
 
 def test_balances_are_whole_lots_and_open_orders_have_ids() -> None:

@@ -121,7 +121,7 @@ def test_a_subscription_is_confirmed_by_the_venues_word(reports: KrakenReports) 
 
 def test_an_amendment_is_looked_up(reports: KrakenReports) -> None:
     reports.read(message(placed()))
-    assert reports.read(message(placed("amended"), sequence=2)).look_ups == [OWN_ID]
+    assert reports.read(message(placed("amended"), sequence=2)).look_ups == [(OWN_ID, 0)]
 
 
 def test_fees_in_other_assets_are_translated_or_mentioned(

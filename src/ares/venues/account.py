@@ -46,4 +46,8 @@ def account_at(
         from ares.venues.kraken_venue import KrakenAccount
 
         return KrakenAccount(key, now_ms, say, address)
+    if venue == "binance":
+        from ares.venues.binance_venue import BinanceAccount
+
+        return BinanceAccount(key, now_ms, say, address)
     raise UserError(f"Ares has no account at {venue}")

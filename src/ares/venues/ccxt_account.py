@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 from ares.domain.api_key import ApiKey
@@ -76,6 +77,7 @@ class CcxtAccount(ABC):
         self._is_up = False
         self._post: Callable[[Event], None] = lambda _: None
         self._explaining: set[asyncio.Task[None]] = set()
+        self._clock_doubted = asyncio.Event()
 
     # --- what is the venue's own -----------------------------------------------------------------
 
@@ -176,8 +178,8 @@ class CcxtAccount(ABC):
         reading = self._reports.read(text)
         for event in reading.events:
             self._post(event)
-        for client_id in reading.look_ups:
-            self._venue.look_up(client_id, 0)
+        for client_id, instrument in reading.look_ups:
+            self._venue.look_up(client_id, instrument)
         for entry in reading.unexplained:
             task = asyncio.get_running_loop().create_task(self._explain(entry))
             self._explaining.add(task)
@@ -229,7 +231,10 @@ class CcxtAccount(ABC):
             found = await ahead_of(venue_ms, self._now_ms)
             if found is not None:
                 self._venue_at = (self._now_ms(), found, asyncio.get_running_loop().time())
-            await asyncio.sleep(SKEW_EVERY_S)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SKEW_EVERY_S):
+                    await self._clock_doubted.wait()
+            self._clock_doubted.clear()
 
     def venue_ms(self) -> int:
         """Return what the venue's clock says; the engine's, as long as that is not known.

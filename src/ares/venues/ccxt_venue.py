@@ -45,7 +45,7 @@ class VenueOrders(Protocol):
     async def amend(self, command: AmendOrder) -> None:
         """Change a resting order in place. Raises the same."""
 
-    async def look_up(self, client_id: str) -> list[Event]:
+    async def look_up(self, client_id: str, instrument: int) -> list[Event]:
         """Return all that the venue knows of an order. Raises Refused or NoAnswer."""
 
     async def account(self) -> AccountSeen:
@@ -186,7 +186,7 @@ class CcxtVenue:
         """Post all that is known of an order at once; an error is never "not found"."""
         client_id = command.client_id
         try:
-            events = await self._orders.look_up(client_id)
+            events = await self._orders.look_up(client_id, command.instrument)
         except (*ANSWERS, ValueError) as error:
             self._say(f"order {client_id} was not looked up: {line_of(error)}")
             events = [OrderAbsent(client_id, self._now_ms(), complete=False)]

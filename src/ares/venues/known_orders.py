@@ -44,14 +44,15 @@ class Reading(msgspec.Struct):
 
     subscribed : the venue confirmed the subscription. broken: why the session must be made anew.
     unexplained : executions of which something has to be asked first, as the venue wrote them.
-    look_ups   : client ids of orders that have changed in a way that the message does not tell.
+    look_ups   : client id and instrument of orders that have changed in a way that the message does
+                 not tell.
     """
 
     events: list[Event] = []
     subscribed: bool = False
     broken: str = ""
     unexplained: list[Mapping[str, Any]] = []
-    look_ups: list[str] = []
+    look_ups: list[tuple[str, int]] = []
 
 
 def sign_of(side: Any) -> int:

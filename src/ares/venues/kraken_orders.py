@@ -19,7 +19,8 @@ from ares.domain.order_events import (
     SubmitOrder,
 )
 from ares.venues.amounts import decimal_of, text_of, whole_below
-from ares.venues.answers import NoAnswer, NotSent
+from ares.venues.answers import NoAnswer
+from ares.venues.deadline import left_ms
 from ares.venues.known_orders import KnownOrder, KnownOrders
 from ares.venues.kraken_reports import KrakenReports
 from ares.venues.markets import VenueMarket
@@ -129,21 +130,19 @@ class KrakenOrders:
         """
         if not command.send_by_ms:
             return order_request(command, market)
-        left_ms = (command.send_by_ms - self._venue_now_ms()) // self._speed
-        if left_ms < DEADLINE_MS_MIN:
-            raise NotSent(f"it waited too long here: {left_ms} ms before its deadline")
-        by_ms = self._deadline(left_ms)
+        venue_ms = self._venue_now_ms()
+        by_ms = self._deadline(left_ms(command.send_by_ms, venue_ms, self._speed, DEADLINE_MS_MIN))
         return order_request(msgspec.structs.replace(command, send_by_ms=by_ms), market)
 
-    def _deadline(self, left_ms: int) -> int:
+    def _deadline(self, ahead_ms: int) -> int:
         """Return the instant that is so far away, in wall time."""
         is_fast = self._speed > 1  # the venue's clock is the market's
         now_ms = self._wall_ms() if is_fast else self._venue_now_ms()
-        return now_ms + min(left_ms, DEADLINE_MS_MAX)
+        return now_ms + min(ahead_ms, DEADLINE_MS_MAX)
 
     # --- what only reads -----------------------------------------------------------------------
 
-    async def look_up(self, client_id: str) -> list[Event]:
+    async def look_up(self, client_id: str, _instrument: int) -> list[Event]:
         """Return the executions of an order and where it stands; or that it was not found.
 
         Everything is looked through from the venue's own time on, in the order in which an order

@@ -135,7 +135,7 @@ class KrakenReports:
         elif kind in ("amended", "restated") and known is not None:
             amended = self._amended(entry, known)
             if amended is None:
-                reading.look_ups.append(known.client_id)
+                reading.look_ups.append((known.client_id, known.instrument))
             else:
                 reading.events.append(amended)
 

@@ -118,9 +118,13 @@ class PrivateRequests:
         return await call
 
     async def read(
-        self, name: str, parameters: Mapping[str, str], rank: int = LOOK_UP, limit: str = "",
+        self,
+        name: str,
+        parameters: Mapping[str, str] | Callable[[], Mapping[str, str]],
+        rank: int = LOOK_UP,
+        limit: str = "",
         cost: float = 1.0,
-    ) -> dict[str, Any]:  # fmt: skip
+    ) -> dict[str, Any]:
         """Return the ``result`` of a request that changes nothing; it is tried again."""
         policy = self._policy
         async for attempt in stamina.retry_context(
