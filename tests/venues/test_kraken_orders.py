@@ -212,12 +212,12 @@ def test_trades_that_are_summed_up_are_read_one_by_one() -> None:
         "Time": TIME,
     }
     requests = FakeRequests(**answers, TradesHistory={"trades": parts, "count": 2})
-    found = asyncio.run(orders(requests).look_up(OWN_ID))
+    found = asyncio.run(orders(requests).look_up(OWN_ID, 0))
     lots = [e.lots for e in found if isinstance(e, OrderFilled)]
     assert lots == [20_000_000, 10_000_000]
     summed = FakeRequests(**answers, TradesHistory={"trades": answers["QueryTrades"], "count": 2})
     with pytest.raises(NoAnswer, match=r"its executions are of 0\.4, the order says 0\.3"):
-        asyncio.run(orders(summed).look_up(OWN_ID))
+        asyncio.run(orders(summed).look_up(OWN_ID, 0))
 
 
 def test_absence_is_proven_by_everything_from_the_venues_own_time_on() -> None:
