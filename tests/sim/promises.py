@@ -18,6 +18,7 @@ from ares.core.halts import (
     BY_UNKNOWN_ORDER,
     is_disputed,
     scope_of,
+    takes_sales,
 )
 from ares.core.orders import Life, Request
 from ares.core.pieces import PIECES_MAX
@@ -304,6 +305,8 @@ class Promises:
                 h.reason == BY_DIFFERENCE and h.instrument in (ALL, i % N)
             ):
                 return True
+        if not self.world.venue.states.sells(i % N) or not takes_sales(state, i):
+            return True  # the venue takes no sale, or it has not said yet that it does again
         selling = [o for o in state.orders.values() if o.instrument == i and o.lots < 0]
         at_venue = self.world.venue.orders
         if any(o.client_id in at_venue and at_venue[o.client_id].ended for o in selling):

@@ -93,8 +93,7 @@ class World:
         self.clock_known = False
         self.crash_allowed = self.changing = False
         self.running = False
-        self.calm = False
-        self.commands = 0
+        self.calm, self.commands = False, 0
         self.at_crash: tuple[int, bytes] | None = None
         self.unsure_limit: list[int] | None = None  # of an upgrade that was cut off
         self.epochs = 0
@@ -190,6 +189,7 @@ class World:
         if self.refused_ms and self.ahead_ms < 0:  # time goes on from the venue's
             self.refused_ms = self.ahead_ms = 0
         self.process(ClockSkewMeasured(self._clock_ms(), -self.ahead_ms))
+        self.venue.states.report()
 
     def send(self, command: Command) -> None:
         """Take a command for the venue: a port of the loop. The process may end before each."""

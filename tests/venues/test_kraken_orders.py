@@ -94,6 +94,8 @@ def test_an_entry_is_a_limit_order_that_is_filled_at_once_or_cancelled() -> None
 
 
 def test_an_exit_sells_at_the_market_and_a_stop_rests() -> None:
+    limited = order_request(command("exit", -5_000, 350_000), MARKET)
+    assert (limited["ordertype"], limited["timeinforce"]) == ("limit", "IOC")
     sale = order_request(command("exit", -5_000, 0, 0), MARKET)
     assert sale == {
         "pair": "XXBTZUSD", "type": "sell", "volume": "0.00005", "cl_ord_id": OWN_ID,

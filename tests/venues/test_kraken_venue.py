@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from tests.contracts.venue.kraken_scene import QUICK, kraken_scene
 
 from ares.domain.api_key import ApiKey
 from ares.domain.errors import ExternalError, UserError
+from ares.domain.feed_events import InstrumentChanged
+from ares.sim.serve.faults import Fault
+from ares.venues.answers import Refused
 from ares.venues.kraken_venue import KrakenAccount, require_keys
 
 KEYS = ApiKey("abcdefgh", "c2VjcmV0")
@@ -40,5 +44,45 @@ def test_a_venue_that_does_not_answer_is_an_external_error() -> None:
                 await account.markets(["BTC/USD"])
         finally:
             await account.close()
+
+    asyncio.run(run())
+
+
+def test_the_states_of_its_pairs_are_reported() -> None:
+    async def run() -> None:
+        async with kraken_scene(policy=QUICK._replace(states_s=0.1)) as scene:
+
+            def states() -> list[tuple[int, str]]:
+                return [(e.instrument, e.state) for e in scene.of(InstrumentChanged)]
+
+            await scene.until(lambda: len(states()) == 2)
+            assert states() == [(0, "trading"), (1, "trading")]
+            scene.served.venue.faults.add(Fault("limit_only", only="ADA/USDT"))
+            await scene.until(lambda: (1, "limit_only") in states())
+            scene.served.venue.faults.clear()
+            await scene.until(lambda: states()[-1] == (1, "trading"))
+            assert len(states()) == 4
+
+    asyncio.run(run())
+
+
+def test_a_pair_that_is_gone_is_delisted_and_the_others_are_not() -> None:
+    """The venue answers a list with one unknown pair with an error for all of them."""
+
+    class Requests:
+        """Knows the pair of ADA alone."""
+
+        async def read(self, _name: str, parameters: dict[str, str]) -> dict[str, object]:
+            if "XBT" in parameters["pair"]:
+                raise Refused("EQuery:Unknown asset pair")
+            return {"ADAUSDT": {"status": "online"}}
+
+    async def run() -> None:
+        async with kraken_scene() as scene:
+            account = scene.account
+            real, account._requests = account._requests, Requests()  # type: ignore[assignment]
+            words = await account._state_words()
+            account._requests = real
+            assert words == ["", "online"]
 
     asyncio.run(run())

@@ -15,9 +15,12 @@ from ares.core.halts import (
     BY_FLATTEN,
     BY_OPERATOR,
     BY_REMOVAL,
+    BY_STATE,
+    instrument_state,
     is_disputed,
     is_halted_by,
     sells_everything,
+    takes_sales,
 )
 from ares.core.orders import (
     Life,
@@ -54,8 +57,13 @@ RETRY_MS_MAX = 30_000
 FAILURES_NAKED = 10
 """So many times a stop, an exit or a cancel is tried again within a second, later more rarely."""
 
-WITHDRAWING = (BY_OPERATOR, BY_FLATTEN, BY_REMOVAL)
-"""Halts by a person: what is still to be filled of an entry is cancelled."""
+WITHDRAWING = (BY_OPERATOR, BY_FLATTEN, BY_REMOVAL, BY_STATE)
+"""Halts by a person, or by the state of the instrument: what is still to be filled of an entry is
+cancelled."""
+
+EXIT_COLLAR_BPS = 500.0
+"""How far below the newest close an exit sells where the venue takes limit orders only, and the
+run has no collar."""
 
 STOP_CHANGE_MS = 500
 """While an entry is being filled its stop is changed no more often than this."""
@@ -116,6 +124,9 @@ def work(state: State, lane: int) -> list[Effect]:
     if is_halted_by(state, lane, BY_FLATTEN):  # what a late execution bought is sold too
         want_sold(state, lane, REASON_OPERATOR)
     withdrawn = _cancel(state, entry) if is_withdrawn else []
+    if not takes_sales(state, lane):  # what rests at the venue stays, the rest waits
+        placed.unprotected_ms = 0
+        return withdrawn
     return withdrawn + _work_on_position(state, lane, held, entry, exits, stops)
 
 
@@ -159,7 +170,17 @@ def _exit(
     placed.unprotected_ms = placed.unprotected_ms or state.at_ms
     if state.at_ms < placed.retry_ms:
         return commands
-    return commands + _sell(state, lane, EXIT, missing, 0, reason, len(exits))
+    return commands + _sell(
+        state, lane, EXIT, missing, _exit_limit(state, lane), reason, len(exits)
+    )
+
+
+def _exit_limit(state: State, lane: int) -> int:
+    """Return the limit of an exit where the venue takes limit orders only; 0: it needs none."""
+    if not state.halts or instrument_state(state, lane) != "limit_only":
+        return 0
+    bps = float(state.params.rules[0]["collar_bps"]) or EXIT_COLLAR_BPS
+    return max(1, int(int(state.trade.book[lane]["last_close"]) * (1.0 - bps * 1e-4)))
 
 
 def _sell_at_once(

@@ -6,7 +6,7 @@ from ares.core.orders import Halt
 from ares.core.slot import lanes_of
 from ares.core.state import State
 from ares.domain.order_events import DifferenceFound, HaltChanged
-from ares.kernel.trade.layout import BREAKER_DRAWDOWN, OPEN
+from ares.kernel.trade.layout import BREAKER_DRAWDOWN, HALTED, NOT_TRADABLE, OPEN
 
 ALL = -1
 """The scope of a halt of every instrument."""
@@ -20,6 +20,12 @@ BY_VENUE = "venue_down"
 BY_CLOCK = "clock_skew"
 BY_DOUBT = "order_unknown"
 BY_UNKNOWN_ORDER = "orders_of_another_engine"
+BY_STATE = "not_tradable"
+"""The venue takes no entries: ``detail`` is the state of the instrument."""
+
+TRADING = "trading"
+SELLING = frozenset({TRADING, "limit_only", "reduce_only"})
+"""States in which the venue takes what sells; in the others what rests there stays, and is all."""
 
 
 def halt(
@@ -48,11 +54,13 @@ def lift(state: State, instrument: int, reason: str) -> list[HaltChanged]:
 
 def write_halts(state: State) -> None:
     """Write the halts where the kernel looks at them before an entry."""
-    scopes = {h.instrument for h in state.halts}
+    scopes = {h.instrument for h in state.halts if h.reason != BY_STATE}
+    closed = {h.instrument for h in state.halts if h.reason == BY_STATE}
     state.trade.account[0]["halted"] = ALL in scopes
     for i in range(state.setup.n_instruments):
+        code = HALTED if i in scopes else NOT_TRADABLE if i in closed else 0
         for lane in lanes_of(state.setup, i):
-            state.trade.book[lane]["halted"] = i in scopes
+            state.trade.book[lane]["halted"] = code
 
 
 def differ(
@@ -94,6 +102,18 @@ def sells_everything(state: State) -> bool:
 def scope_of(state: State, lane: int) -> int:
     """Return the instrument of a lane, which is what is halted; ALL for a lane below 0."""
     return lane % state.setup.n_instruments if lane >= 0 else ALL
+
+
+def instrument_state(state: State, lane: int) -> str:
+    """Return the state of a lane's instrument at the venue, see ``InstrumentState``."""
+    scope = scope_of(state, lane)
+    found = (h.detail for h in state.halts if h.reason == BY_STATE and h.instrument == scope)
+    return next(found, TRADING).partition(":")[0]
+
+
+def takes_sales(state: State, lane: int) -> bool:
+    """Return whether the venue takes exits and stops of a lane."""
+    return not state.halts or instrument_state(state, lane) in SELLING
 
 
 def is_disputed(state: State, lane: int) -> bool:

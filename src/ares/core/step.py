@@ -20,6 +20,7 @@ from ares.core.commands import on_command
 from ares.core.execution import submit, work
 from ares.core.facts import facts_of_records, refusal_effect
 from ares.core.halts import sells_everything
+from ares.core.instrument_states import on_instrument
 from ares.core.ledger import pay_gas
 from ares.core.market import in_order, refuse_instant, refused_bars
 from ares.core.models import Models
@@ -45,7 +46,7 @@ from ares.domain.events import (
     RunStarted,
     SeriesPublished,
 )
-from ares.domain.feed_events import PriceSeen
+from ares.domain.feed_events import InstrumentChanged, PriceSeen
 from ares.domain.model_events import ModelPublished, SlotChangeRequested
 from ares.domain.order_events import (
     AccountSeen,
@@ -141,6 +142,8 @@ def _on_engine(state: State, event: Event, models: Models) -> list[Effect]:
             return on_time(state)
         case PriceSeen():
             return on_price(state, event)
+        case InstrumentChanged():
+            return on_instrument(state, event)
         case AccountSeen():
             return on_account(state, event)
         case ClockSkewMeasured():

@@ -7,7 +7,7 @@ and sells what is left at the market.
 
 from __future__ import annotations
 
-from ares.core.halts import is_disputed
+from ares.core.halts import is_disputed, takes_sales
 from ares.core.orders import Order
 from ares.core.state import State
 
@@ -60,4 +60,5 @@ def _may_sell(state: State, lane: int) -> bool:
     """Return whether a lane holds something that is not being sold, and may be."""
     book = state.trade.book[lane]
     is_held = int(book["position_lots"]) and not int(book["exit_reason"])
-    return bool(is_held and not state.lane_orders[lane].exit and not is_disputed(state, lane))
+    can_send = takes_sales(state, lane) and not is_disputed(state, lane)
+    return bool(is_held and not state.lane_orders[lane].exit and can_send)

@@ -10,7 +10,13 @@ from typing import Literal
 
 import msgspec
 
-from ares.domain.feed_events import BarCorrected, ClockSet, FeedChanged, PriceSeen
+from ares.domain.feed_events import (
+    BarCorrected,
+    ClockSet,
+    FeedChanged,
+    InstrumentChanged,
+    PriceSeen,
+)
 from ares.domain.model_events import (
     AlertRaised,
     ArmsCompared,
@@ -138,6 +144,7 @@ Event = (
     | BarCorrected
     | ClockSet
     | PriceSeen
+    | InstrumentChanged
     | OrderAccepted
     | OrderFilled
     | OrderEnded

@@ -32,6 +32,27 @@ class FeedChanged(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     detail: str = ""
 
 
+InstrumentState = Literal[
+    "trading", "post_only", "limit_only", "reduce_only", "cancel_only", "halted", "maintenance",
+    "delisted",
+]  # fmt: skip
+"""What a venue does with orders of an instrument. ``halted``: it takes none, or says a word that is
+not known here.
+"""
+
+
+class InstrumentChanged(msgspec.Struct, frozen=True, tag=True, gc=False, omit_defaults=True):
+    """The venue says in which state an instrument is.
+
+    detail : its own word, where that is another.
+    """
+
+    ts_ms: int
+    instrument: int
+    state: InstrumentState
+    detail: str = ""
+
+
 class PriceSeen(msgspec.Struct, frozen=True, tag=True, gc=False):
     """An instrument trades at a price that something depends on, see ``core.price_watch``. Other
     prices are not journaled.

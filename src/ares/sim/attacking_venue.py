@@ -34,6 +34,7 @@ from ares.domain.order_events import (
 from ares.sim.faults import Chance
 from ares.sim.held_order import HeldOrder
 from ares.sim.schedule import Schedule
+from ares.sim.venue_states import VenueStates
 
 LATENCY_MS = (5, 80)
 DELAY_MS = (500, 9_000)
@@ -66,11 +67,8 @@ class AttackingVenue:
         units: Callable[[int, int, int], int],
         owner: str = "",
     ) -> None:
-        self.owner = owner
-        self.n_instruments = n_instruments
-        self.prices = [0] * n_instruments
-        self.lots = [0] * n_instruments
-        self.order_lots_max = [0] * n_instruments
+        self.owner, self.n_instruments = owner, n_instruments
+        self.prices, self.lots, self.order_lots_max = ([0] * n_instruments for _ in range(3))
         self.cash_of: dict[str, int] = {}
         self.orders: dict[str, HeldOrder] = {}
         self.orders_of_others: dict[str, HeldOrder] = {}
@@ -79,6 +77,7 @@ class AttackingVenue:
         self.executions = self.uncovered = self.too_large = 0
         self.is_up = True
         self._schedule, self._draw, self._chance = schedule, draw, chance
+        self.states = VenueStates(n_instruments, schedule, draw, post)
         self._post, self._units = post, units
         self._session, self._next = 1, 0
         self._lost_reports = False
@@ -182,7 +181,8 @@ class AttackingVenue:
             if o.lots < 0 and o.instrument % self.n_instruments == i
         )
         covered = command.lots > 0 or -selling <= self.lots[i]
-        fits = self._takes(i, command.lots)
+        is_open = self.states.takes(i, command.kind, command.price_ticks)
+        fits = is_open and self._takes(i, command.lots)
         if late or not covered or not fits or self._chance.happens("rejected"):
             order.ended = "rejected"
             detail = "deadline" if late else "refused" if covered else "insufficient balance"
@@ -352,6 +352,8 @@ class AttackingVenue:
                 self._fill(order)
             elif not order.triggered and ticks <= order.price_ticks:
                 self._trigger(order)
+        if self._chance.happens("state_changed"):
+            self.states.change(i)
         if self._chance.happens("unknown_order"):
             self._trade_of_a_person(i)
         if self._chance.happens("other_engine"):

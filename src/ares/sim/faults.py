@@ -16,9 +16,9 @@ class Faults:
     itself), partly_filled, slow_fill, late_fill (after the end was reported), beyond_order,
     unknown_order (a person's trade), other_engine (orders of another bot on the account),
     second_machine (orders with this engine's own digits), moved_capital, trigger_unsaid (the venue
-    triggers a stop-limit without a word). Of the market: price_jump (far beyond any limit),
-    bar_missing, bar_late, bar_wrong, bar_corrected, feed_mute (no bars for minutes while the venue
-    answers). At home:
+    triggers a stop-limit without a word), state_changed (it takes no orders of an instrument, or
+    few, for a while). Of the market: price_jump (far beyond any limit), bar_missing, bar_late,
+    bar_wrong, bar_corrected, feed_mute (no bars for minutes while the venue answers). At home:
     crash, disk_full, clock_jump and clock_year (at a start: seconds, a year), command, upgrade (a
     clean stop by the old version), new_version (after a crash), crash_at_change (while it is
     upgraded or recovers),
@@ -61,6 +61,7 @@ class Faults:
     change_at_order: float = 0.0
     trigger_unsaid: float = 0.0
     price_jump: float = 0.0
+    state_changed: float = 0.0
 
 
 WORST = Faults(
@@ -72,6 +73,7 @@ WORST = Faults(
     crash=0.003, disk_full=0.003, clock_jump=0.3, clock_year=0.1, command=0.03, upgrade=0.01,
     limit_lowered=0.6, new_version=0.9, crash_at_change=0.05, model_published=0.02,
     slot_change=0.05, change_at_order=0.1, trigger_unsaid=0.5, price_jump=0.15,
+    state_changed=0.02,
 )  # fmt: skip
 """Far more often than any real venue; a world draws each kind at a share of it, or not at all."""
 

@@ -17,6 +17,7 @@ from ares.venues.answers import NoAnswer, Refused
 from ares.venues.ccxt_setup import line_of
 from ares.venues.ccxt_venue import CcxtVenue, VenueOrders
 from ares.venues.ending import closed
+from ares.venues.instrument_states import EVERY_S
 from ares.venues.known_orders import KnownOrders, Reading
 from ares.venues.markets import VenueMarket, markets_of
 from ares.venues.requests import PrivateRequests, RequestPolicy
@@ -32,11 +33,13 @@ class AccountPolicy(NamedTuple):
     """How an account is reached; nothing here changes what is sent.
 
     rates : other limits than the venue's own: name -> (most at once, seconds).
+    states_s : how often the states of the instruments are read.
     """
 
     requests: RequestPolicy = RequestPolicy()
     stream: PrivateStreamPolicy = PrivateStreamPolicy()
     rates: Mapping[str, tuple[float, float]] | None = None
+    states_s: float = EVERY_S
 
 
 class VenueReports(Protocol):
@@ -112,7 +115,9 @@ class CcxtAccount(ABC):
         """Set a session's exchange object up."""
 
     def _background(self) -> list[Callable[[], Any]]:
-        """Return further coroutines that run as long as the venue does."""
+        """Return further coroutines that run as long as the venue does: what reads the states of
+        the instruments, see ``InstrumentStates``.
+        """
         return []
 
     # --- what all share --------------------------------------------------------------------------

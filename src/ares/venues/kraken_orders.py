@@ -343,7 +343,7 @@ def order_request(command: SubmitOrder, market: VenueMarket) -> dict[str, str]:
     price = text_of(command.price_ticks, market.price_decimals)
     if command.kind == "stop":
         request |= {"ordertype": "stop-loss", "price": price, "trigger": "last"}
-    elif command.kind == "entry" and command.price_ticks:
+    elif command.price_ticks:
         request |= {"ordertype": "limit", "price": price, "timeinforce": "IOC"}
     else:
         request["ordertype"] = "market"

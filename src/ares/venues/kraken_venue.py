@@ -10,10 +10,12 @@ from typing import Any, ClassVar
 from ares.domain.api_key import ApiKey
 from ares.domain.errors import UserError
 from ares.domain.events import Event
+from ares.domain.feed_events import InstrumentState
 from ares.domain.venue import VenueTraits
 from ares.venues.answers import NoAnswer, Refused
 from ares.venues.ccxt_account import AccountPolicy, CcxtAccount
 from ares.venues.ccxt_setup import prepare
+from ares.venues.instrument_states import InstrumentStates
 from ares.venues.known_orders import KnownOrder, KnownOrders
 from ares.venues.kraken_orders import TIERS, KrakenOrders
 from ares.venues.kraken_reports import KrakenReports
@@ -23,6 +25,16 @@ from ares.venues.markets import VenueMarket
 from ares.venues.requests import PrivateRequests, count_up, limiters
 from ares.venues.statement import Statement
 from ares.venues.stream import SessionBroken
+
+STATES: dict[str, InstrumentState] = {
+    "online": "trading",
+    "post_only": "post_only",
+    "limit_only": "limit_only",
+    "reduce_only": "reduce_only",
+    "cancel_only": "cancel_only",
+    "maintenance": "maintenance",
+}
+"""The status of a pair in AssetPairs and in the instrument channel -> state of the instrument."""
 
 
 class KrakenAccount(CcxtAccount):
@@ -66,12 +78,37 @@ class KrakenAccount(CcxtAccount):
     def _new_orders(
         self, markets: Sequence[VenueMarket], traits: VenueTraits
     ) -> tuple[KrakenOrders, KrakenReports]:
+        self._markets = markets
         self._kraken_reports = KrakenReports(markets, self._known, self._now_ms, self._say)
         self._orders = KrakenOrders(
             self._requests, markets, self._known, self._kraken_reports, self._now_ms,
             self.venue_ms, traits.deadline_ms, traits.speed,
         )  # fmt: skip
         return self._orders, self._kraken_reports
+
+    def _background(self) -> list[Callable[[], Any]]:
+        states = InstrumentStates(
+            self._state_words, STATES, self._post, self._now_ms, self._say, self._policy.states_s
+        )
+        return [states.run]
+
+    async def _state_words(self) -> list[str]:
+        """Return the status of each instrument's pair. One unknown pair is an error for all."""
+        try:
+            return await self._statuses(self._markets)
+        except Refused:
+            words = []
+            for market in self._markets:
+                try:
+                    words += await self._statuses([market])
+                except Refused:
+                    words.append("")
+            return words
+
+    async def _statuses(self, markets: Sequence[VenueMarket]) -> list[str]:
+        parameters = {"pair": ",".join(market.venue_id for market in markets)}
+        pairs = await self._requests.read("publicGetAssetPairs", parameters)
+        return [str((pairs.get(market.venue_id) or {}).get("status") or "") for market in markets]
 
     async def _read_statement(self, markets: Sequence[VenueMarket], from_ms: int) -> Statement:
         reports = KrakenReports(markets, KnownOrders(), self._now_ms, self._say)

@@ -167,6 +167,14 @@ def test_each_reason_to_refuse() -> None:
         assert refusal_of(scene, "buy", "limit", COIN // 10, limit) is refusal
         assert scene.submit("buy", "limit", 100 * COIN, 3_000, symbol=ADA).is_open
         scene.faults.clear(number)
+    scene.submit("buy", "market", COIN // 10)
+    number = scene.fault("limit_only")
+    assert refusal_of(scene, "sell", "market", COIN // 10) is OrderRefusal.LIMIT_ONLY
+    assert refusal_of(scene, "buy", "limit", COIN // 10, limit) is None
+    scene.faults.clear(number)
+    scene.fault("reduce_only")
+    assert refusal_of(scene, "buy", "limit", COIN // 10, limit) is OrderRefusal.REDUCE_ONLY
+    assert scene.submit("sell", "market", COIN // 100).filled_lots
 
 
 def test_a_client_id_is_free_again_once_its_order_ended() -> None:

@@ -26,8 +26,10 @@ from ares.kernel.trade.layout import (
     BREAKER_DRAWDOWN,
     ENTRY,
     EXIT,
+    HALTED,
     HOLD_ALL,
     MODE_TRADING,
+    NOT_TRADABLE,
     OPEN,
     REASON_DRAWDOWN,
     REASON_REVERSAL,
@@ -40,6 +42,7 @@ from ares.kernel.trade.layout import (
     REFUSED_LEARNING,
     REFUSED_NO_STOP,
     REFUSED_NOT_ALLOWED,
+    REFUSED_NOT_TRADABLE,
     REFUSED_ORDER_CAP,
     REFUSED_ORDER_RATE,
     REFUSED_SHADOW,
@@ -207,8 +210,10 @@ def _reserve_cash(i: int, close: int, lots: int, state: TradeState, params: Trad
 def entry_refusal(i: int, now_ms: int, state: TradeState, params: TradeParams) -> int:
     """Return the code of the first rule that forbids an entry now, or ALLOWED."""
     account, rules = state.account[0], params.rules[0]
-    if account.halted == 1 or state.book[i].halted == 1:
+    if account.halted == 1 or state.book[i].halted == HALTED:
         return REFUSED_HALTED
+    if state.book[i].halted == NOT_TRADABLE:
+        return REFUSED_NOT_TRADABLE
     if params.specs[i].has_champion == 0:
         return REFUSED_SHADOW
     if params.specs[i].allowed == 0:

@@ -61,6 +61,7 @@ REFUSED_GAS = 18
 REFUSED_NOT_ALLOWED = 19
 REFUSED_ORDER_CAP = 20
 REFUSED_NO_STOP = 21
+REFUSED_NOT_TRADABLE = 22
 REFUSAL_NAMES = (
     "allowed",
     "mode_learning",
@@ -84,10 +85,14 @@ REFUSAL_NAMES = (
     "not_on_allow_list",
     "order_above_cap",
     "no_stop",
+    "not_tradable",
 )
 REASON_NAMES = (
     "none", "signal", "stop", "take_profit", "timeout", "end", "reversal", "operator", "drawdown",
 )  # fmt: skip
+
+HALTED, NOT_TRADABLE = 1, 2
+"""Why a lane may not enter: a halt, or the state of its instrument at the venue alone."""
 
 BREAKER_WIN_RATE = 0
 BREAKER_DRAWDOWN = 1
@@ -247,7 +252,7 @@ BOOK = np.dtype(
         ("entry_open_lots", _I),  # of the entry, still to fill
         ("exit_reason", _I),  # why all that is held is to be sold; 0: it is not
         ("stop_filling", _I),  # 1: the stop was triggered, and the rest of it is being sold
-        ("halted", _I),  # 1: no entries in this instrument
+        ("halted", _I),  # no entries in this instrument: HALTED or NOT_TRADABLE
         ("pending_notional", _I),  # what a working entry adds to the account's
         ("reserved", _I),
         ("stop_lots", _I),  # wanted at the venue; 0: no stop

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import msgspec
 
 from ares.core.facts import mode_name
+from ares.core.halts import instrument_state
 from ares.core.orders import Order, status
 from ares.core.slot import lanes_of
 from ares.core.slots import champion_lane
@@ -39,6 +40,7 @@ class InstrumentStatus(msgspec.Struct, frozen=True):
     bar_ms : closing instant of its newest bar since the start. age_s: of that bar.
     exit   : why its position is being sold; empty: it is not.
     missing: which bars it lacks, since it has none at the newest instant; empty: it lacks none.
+    state  : of the instrument at the venue, see ``InstrumentState``.
     features_s : until the features of its champion are complete, where bars were missing; 0: they
              are.
     """
@@ -60,6 +62,7 @@ class InstrumentStatus(msgspec.Struct, frozen=True):
     outside_base: float
     missing: str = ""
     features_s: float = 0.0
+    state: str = "trading"
 
 
 class OrderStatus(msgspec.Struct, frozen=True):
@@ -253,6 +256,7 @@ def _instrument(state: State, i: int, recent: RecentEvents, now_ms: int) -> Inst
         outside_base=_base(state.outside_lots[i], spec),
         missing=recent.missing.get(i, ""),
         features_s=_incomplete_s(state, i, champion),
+        state=instrument_state(state, i),
     )
 
 

@@ -35,6 +35,8 @@ REFUSALS = {
     OrderRefusal.UNKNOWN_ORDER: (-2011, "Unknown order sent."),
     OrderRefusal.CANCEL_ONLY: (-2010, "Only cancel orders are allowed on this symbol."),
     OrderRefusal.POST_ONLY: (-2010, "Only LIMIT_MAKER orders are allowed on this symbol."),
+    OrderRefusal.LIMIT_ONLY: (-1013, "Market is closed."),
+    OrderRefusal.REDUCE_ONLY: (-1013, "Market is closed."),
     OrderRefusal.MAINTENANCE: (-1013, "Market is closed."),
     OrderRefusal.NOT_AMENDABLE: (-2038, "The order cannot be amended."),
     OrderRefusal.BAD_PRICE: (-1013, "Filter failure: PRICE_FILTER"),

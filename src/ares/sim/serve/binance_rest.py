@@ -26,7 +26,9 @@ INTERVALS = {
 
 ORDER_TYPES = ["LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT",
                "TAKE_PROFIT_LIMIT"]  # fmt: skip
-STATES = {"online": "TRADING", "maintenance": "HALT", "cancel_only": "BREAK", "post_only": "BREAK"}
+STATES = dict.fromkeys(("cancel_only", "post_only", "limit_only", "reduce_only"), "BREAK") | {
+    "online": "TRADING", "maintenance": "HALT",
+}  # fmt: skip
 """State of a market -> status of its symbol."""
 
 KLINES_MAX = 1000

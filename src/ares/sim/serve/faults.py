@@ -41,6 +41,8 @@ FAULTS = {
     "mute_private": "private sockets stay open and say nothing",
     "cancel_only": "a market's orders can only be cancelled (`only=BTC/USDT`)",
     "post_only": "a market takes post-only orders alone",
+    "limit_only": "a market takes limit orders alone",
+    "reduce_only": "a market takes sales alone",
     "maintenance": "a market is closed",
     "fill_during_cancel": "an order is filled before its cancel is done",
     "stop_cancelled": "the venue cancels stops that rest",

@@ -32,6 +32,8 @@ REFUSALS = {
     OrderRefusal.UNKNOWN_ORDER: "EOrder:Unknown order",
     OrderRefusal.CANCEL_ONLY: "EService:Market in cancel_only mode",
     OrderRefusal.POST_ONLY: "EService:Market in post_only mode",
+    OrderRefusal.LIMIT_ONLY: "EService:Market in limit_only mode",
+    OrderRefusal.REDUCE_ONLY: "EService:Market in reduce_only mode",
     OrderRefusal.MAINTENANCE: "EService:Unavailable",
     OrderRefusal.BAD_PRICE: "EOrder:Invalid price",
     OrderRefusal.BAD_QTY: "EGeneral:Invalid arguments:volume",

@@ -30,7 +30,7 @@ from ares.sim.serve.orders import (
 from ares.sim.serve.quotes import Quotes
 from ares.sim.serve.slices import Slices
 
-STATES = ("cancel_only", "post_only", "maintenance")
+STATES = ("limit_only", "reduce_only", "post_only", "cancel_only", "maintenance")
 """Faults that are states of a market: `only=BTC/USDT` of one, else of all."""
 
 
@@ -116,6 +116,10 @@ class Exchange:
             raise OrderRefused(OrderRefusal.CANCEL_ONLY)
         if state == "post_only" and not requested.post_only:
             raise OrderRefused(OrderRefusal.POST_ONLY)
+        if state == "limit_only" and not requested.limit_ticks:
+            raise OrderRefused(OrderRefusal.LIMIT_ONLY)
+        if state == "reduce_only" and requested.is_buy:
+            raise OrderRefused(OrderRefusal.REDUCE_ONLY)
         if requested.lots < self.rules.min_lots(symbol):
             raise OrderRefused(OrderRefusal.BELOW_MIN_QTY)
         ticks = requested.limit_ticks or requested.stop_ticks or self.quotes.last_ticks(symbol)

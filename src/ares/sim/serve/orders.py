@@ -31,6 +31,8 @@ class OrderRefusal(Enum):
     UNKNOWN_ORDER = "no such open order"
     CANCEL_ONLY = "orders can only be cancelled"
     POST_ONLY = "orders must be post-only"
+    LIMIT_ONLY = "orders must have a limit"
+    REDUCE_ONLY = "orders can only sell"
     MAINTENANCE = "market is closed"
     NOT_AMENDABLE = "order has no such price"
 
