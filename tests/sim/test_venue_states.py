@@ -7,7 +7,7 @@ from random import Random
 from ares.domain.events import Event
 from ares.domain.feed_events import InstrumentChanged, InstrumentState
 from ares.sim.schedule import Schedule
-from ares.sim.venue_states import LASTS_MS, TOLD_MS, VenueStates
+from ares.sim.venue_states import LASTS_MS, REPORT_MS, VenueStates
 
 
 def test_a_state_lasts_for_a_while_and_is_reported() -> None:
@@ -21,7 +21,7 @@ def test_a_state_lasts_for_a_while_and_is_reported() -> None:
         states.change(1)
         while states.now[1] != "trading" or schedule.next_ms() is not None:
             schedule.step()
-        assert schedule.now_ms <= 61 * (LASTS_MS[1] + TOLD_MS[1])
+        assert schedule.now_ms <= 61 * (LASTS_MS[1] + REPORT_MS[1])
     assert len(seen) == 8, "every state"
     assert events[-1] == InstrumentChanged(schedule.now_ms, 1, "trading")
 

@@ -10,7 +10,7 @@ from ares.domain.events import Event
 from ares.domain.feed_events import InstrumentChanged, InstrumentState
 from ares.sim.schedule import Schedule
 
-TOLD_MS = (1, 2_000)
+REPORT_MS = (1, 2_000)
 LASTS_MS = (1_000, 120_000)
 SELLING = ("trading", "limit_only", "reduce_only")
 
@@ -51,5 +51,5 @@ class VenueStates:
 
     def _set(self, i: int, state: InstrumentState) -> None:
         self.now[i] = state
-        told = self._draw.randint(*TOLD_MS)
-        self._schedule.after(told, self.report)
+        report_ms = self._draw.randint(*REPORT_MS)
+        self._schedule.after(report_ms, self.report)
