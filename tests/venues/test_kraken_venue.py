@@ -79,7 +79,7 @@ def test_a_pair_that_is_gone_is_delisted_and_the_others_are_not() -> None:
 
     async def run() -> None:
         async with kraken_scene() as scene:
-            account = scene.account
+            account = scene.connection
             real, account._requests = account._requests, Requests()  # type: ignore[assignment]
             words = await account._state_words()
             account._requests = real

@@ -36,7 +36,7 @@ class KrakenScene(Scene):
         self.served, self.traits = served, traits
         self.lines: list[str] = []
         self.venue: CcxtVenue
-        self.account: KrakenAccount
+        self.connection: KrakenAccount
 
     def now_ms(self) -> int:
         return self.served.venue.clock.market_ms()
@@ -73,7 +73,7 @@ async def kraken_scene(
             ApiKey(key.key, key.secret), scene.now_ms, scene.lines.append, served.address,
             policy=policy,
         )  # fmt: skip
-        scene.account = account
+        scene.connection = account
         scene.venue = await account.venue(SYMBOLS, traits, scene.post)
         running = asyncio.create_task(scene.venue.run())
         try:
