@@ -99,6 +99,13 @@ def _refuse_text(exchange: Any) -> None:
         return checked(fetch(*args, **kwargs))
 
     exchange.fetch = fetch_later if inspect.iscoroutinefunction(fetch) else fetch_now
+    exchange.on_rest_response = _body_of
+
+
+def _body_of(status: int, _reason: Any, _url: Any, _method: Any, _headers: Any, body: str,
+             *_request: Any) -> str:  # fmt: skip
+    """Return the body of an answer; of status 204 (done, nothing to say) an empty object."""
+    return body.strip() or ("{}" if status == 204 else "")
 
 
 def _spot_only(options: dict[str, Any]) -> Any:

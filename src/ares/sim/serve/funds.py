@@ -20,6 +20,7 @@ class VenueRules(NamedTuple):
     fee_maker_ppm, fee_taker_ppm : millionths of the cost.
     min_cost                     : units of 1e-8 of the quote currency.
     stops_hold                   : a stop that rests holds what it would sell or pay.
+    ids_once                     : a client id is refused again though its order has ended.
     """
 
     fee_maker_ppm: int
@@ -27,6 +28,7 @@ class VenueRules(NamedTuple):
     min_lots: Callable[[SymbolMarket], int]
     min_cost: int
     stops_hold: bool = True
+    ids_once: bool = False
 
 
 class Funds:

@@ -80,6 +80,7 @@ class Exchange:
         self.cancel_all_s = 0.0
         self.ids = ids
         self._open: dict[str, SimOrder] = {}
+        self._client_ids: set[str] = set()
         self._now_ms = now_ms
         self._faults = faults
         self._slices = Slices(faults)
@@ -125,9 +126,7 @@ class Exchange:
         ticks = requested.limit_ticks or requested.stop_ticks or self.quotes.last_ticks(symbol)
         if cost_of(symbol, ticks, requested.lots) < self.rules.min_cost:
             raise OrderRefused(OrderRefusal.BELOW_MIN_COST)
-        if requested.client_id and any(
-            order.requested.client_id == requested.client_id for order in self._open.values()
-        ):
+        if requested.client_id and self._is_taken(requested.client_id):
             raise OrderRefused(OrderRefusal.DUPLICATE_CLIENT_ID)
         limit_ticks = requested.limit_ticks
         if requested.post_only and self._would_take(requested.is_buy, symbol, limit_ticks):
@@ -136,12 +135,19 @@ class Exchange:
         if units > self.account.free(asset):
             raise OrderRefused(OrderRefusal.NO_FUNDS)
 
+    def _is_taken(self, client_id: str) -> bool:
+        """Return whether an order with this client id is open, or where ids are used once, was."""
+        if self.rules.ids_once:
+            return client_id in self._client_ids
+        return any(order.requested.client_id == client_id for order in self._open.values())
+
     def submit(self, requested: NewOrder) -> SimOrder:
         """Accept an order and fill what can be filled at once; raise OrderRefused."""
         self.check(requested)
         now_ms = self._now_ms()
         order = self._made(requested, self.ids.next("O"), now_ms)
         self.orders[order.order_id] = self._open[order.order_id] = order
+        self._client_ids.add(requested.client_id)
         self._tell("pending", order)
         order.status = "open"
         self._funds.hold(order)

@@ -201,6 +201,32 @@ class LetterIds:
         return f"{letter}{drawn[:5]}-{drawn[5:10]}-{drawn[10:16]}"
 
 
+class UuidIds:
+    """Ids as Alpaca has them.
+
+    first : a number of the run.
+    """
+
+    def __init__(self, first: int) -> None:
+        self._first = first
+        self._n = 0
+
+    def next(self, letter: str) -> str:
+        """Return the next id."""
+        self._n += 1
+        return uuid_of(f"{self._first}:{letter}:{self._n}")
+
+
+def uuid_of(text: str) -> str:
+    """Return the id that belongs to a text, always the same.
+
+    >>> uuid_of("BTC/USD") == uuid_of("BTC/USD"), len(uuid_of("BTC/USD"))
+    (True, 36)
+    """
+    drawn = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    return f"{drawn[:8]}-{drawn[8:12]}-4{drawn[13:16]}-a{drawn[17:20]}-{drawn[20:]}"
+
+
 def cost_of(symbol: SymbolMarket, ticks: int, lots: int) -> int:
     """Return what ``lots`` cost at a price, in units of 1e-8 of the quote currency."""
     return rounded(ticks * lots, 10**symbol.price_decimals)

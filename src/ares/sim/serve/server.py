@@ -7,8 +7,9 @@ them.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -197,12 +198,18 @@ class MarketServer:
             return web.Response(status=404)
         ws = web.WebSocketResponse(max_msg_size=1 << 20)
         await ws.prepare(request)
-        await self.converse(ws, request.path, {**request.query})
+        await self.converse(ws, request.path, {**request.query}, request.headers)
         return ws
 
-    async def converse(self, ws: web.WebSocketResponse, path: str, query: dict[str, str]) -> None:
+    async def converse(
+        self,
+        ws: web.WebSocketResponse,
+        path: str,
+        query: dict[str, str],
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         """Serve a socket that is open, until either side closes it."""
-        socket = Socket(ws, self._venue.faults)
+        socket = Socket(ws, self._venue.faults, headers)
         session = self.face.session(socket, path, query)
         self._sessions[socket] = session
         session.opened()

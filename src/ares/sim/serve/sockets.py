@@ -6,8 +6,9 @@ A client that reads too slowly is closed, as venues do: it never holds up the ot
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from types import MappingProxyType
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
@@ -21,11 +22,22 @@ NOT_JSON = '{"channel": "ohlc", "data": ['
 class Socket:
     """A WebSocket of a client.
 
+    headers    : of the request that opened it.
     is_private : a token was shown on it.
+    encode, decode : between a message as text and as it travels, where that is no text.
     """
 
-    def __init__(self, ws: web.WebSocketResponse, faults: ActiveFaults) -> None:
+    encode: Callable[[str], bytes] | None = None
+    decode: Callable[[bytes], str] | None = None
+
+    def __init__(
+        self,
+        ws: web.WebSocketResponse,
+        faults: ActiveFaults,
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.ws = ws
+        self.headers = headers
         self._faults = faults
         self._queue: asyncio.Queue[tuple[float, str]] = asyncio.Queue(QUEUE_MAX)
         self._held: str | None = None
@@ -48,12 +60,18 @@ class Socket:
         try:
             async for message in self.ws:
                 if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
-                    data = message.data
-                    receive(data if isinstance(data, str) else data.decode(errors="replace"))
+                    receive(self._text(message.data))
         finally:
             writer.cancel()
             with suppress(asyncio.CancelledError):
                 await writer
+
+    def _text(self, received: str | bytes) -> str:
+        if isinstance(received, str):
+            return received
+        if self.decode is not None:
+            return self.decode(received)
+        return received.decode(errors="replace")
 
     async def _write(self) -> None:
         with suppress(ConnectionError, RuntimeError):  # closed by the client meanwhile
@@ -63,7 +81,10 @@ class Socket:
                     due_s = queued_s + fault.ms / 1000.0  # the messages after it wait no longer
                     await asyncio.sleep(due_s - asyncio.get_running_loop().time())
                 for each in self._struck(message):
-                    await self.ws.send_str(each)
+                    if self.encode is None:
+                        await self.ws.send_str(each)
+                    else:
+                        await self.ws.send_bytes(self.encode(each))
 
     def _struck(self, message: str) -> list[str]:
         """Return what is sent for a message: itself, unless faults strike."""

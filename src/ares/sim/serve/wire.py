@@ -23,6 +23,16 @@ def text(units: int, decimals: int) -> str:
     return f"{sign}{whole}.{part:0{decimals}d}"
 
 
+def trimmed(units: int, decimals: int) -> str:
+    """Return the same without zeros at its end.
+
+    >>> trimmed(2700050, 2), trimmed(100, 2), trimmed(0, 8)
+    ('27000.5', '1', '0')
+    """
+    found = text(units, decimals)
+    return found.rstrip("0").rstrip(".") if "." in found else found
+
+
 def raw(units: int, decimals: int) -> msgspec.Raw:
     """Return the same as a JSON number with all its decimals, as Kraken writes numbers."""
     return msgspec.Raw(text(units, decimals).encode())
