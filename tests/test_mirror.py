@@ -54,6 +54,12 @@ COVERED = {
     "runtime/replay/trade_path": "runtime/replay/test_parity",
     "runtime/replay/user_columns": "runtime/replay/test_certify",
     "runtime/validation/target": "runtime/lifecycle/test_promotion",
+    "sim/serve/alpaca_activities": "sim/serve/test_alpaca_account",
+    "sim/serve/alpaca_data": "sim/serve/test_alpaca",
+    "sim/serve/alpaca_orders": "sim/serve/test_alpaca_private",
+    "sim/serve/alpaca_positions": "sim/serve/test_alpaca_account",
+    "sim/serve/alpaca_socket": "sim/serve/test_alpaca",
+    "sim/serve/alpaca_trading": "sim/serve/test_alpaca_account",
     "sim/serve/binance_orders": "sim/serve/test_binance_private",
     "sim/serve/funds": "sim/serve/test_matching",
     "sim/serve/kraken_consolidated": "sim/serve/test_kraken_private",
@@ -67,6 +73,8 @@ COVERED = {
     "sim/serve/views": "sim/serve/test_kraken_private",
     "store/pending_rows": "store/test_projections",
     "store/projector_state": "store/test_projections",
+    "venues/alpaca_claims": "venues/test_alpaca_orders",
+    "venues/alpaca_fees": "venues/test_alpaca_reports",
 }
 """Parts of one behaviour that a test shows as a whole, and the file of that test."""
 

@@ -53,6 +53,7 @@ def made_market() -> dict[str, Bars]:
 class Served:
     """A server that listens."""
 
+    protocol: str
     address: str
     venue: SimVenue
     server: MarketServer
@@ -102,7 +103,7 @@ async def serving(
     server = MarketServer(venue, found.face(venue, keys, tier))
     address = await server.start()
     try:
-        yield Served(address, venue, server, keys)
+        yield Served(protocol, address, venue, server, keys)
     finally:
         await server.stop()
 

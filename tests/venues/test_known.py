@@ -22,9 +22,10 @@ def test_each_property_has_a_source_and_a_date() -> None:
             assert re.fullmatch(r"20\d\d-\d\d-\d\d", trait.read_on)
 
 
-def test_a_proof_of_absence_needs_a_deadline() -> None:
+def test_a_proof_of_absence_needs_a_deadline_or_an_id_that_is_taken_for_ever() -> None:
     for venue in DECLARED.values():
-        assert not venue.traits.proves_absence or venue.traits.deadline_ms
+        traits = venue.traits
+        assert not traits.proves_absence or traits.deadline_ms or traits.claims_ids
 
 
 def test_an_unknown_venue_is_refused_with_the_nearest_name() -> None:

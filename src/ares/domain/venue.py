@@ -11,13 +11,17 @@ class VenueTraits(msgspec.Struct, frozen=True, omit_defaults=True):
 
     amends_stops   : a resting stop can be changed in place.
     proves_absence : an order that two complete look-ups do not find after its deadline (plus
-                     ``absence_margin_ms``, by the venue's clock) will never arrive.
+                     ``absence_margin_ms``, by the venue's clock) will never arrive; or there is
+                     another proof, see ``claims_ids``.
     deadline_ms    : the venue refuses an order that reaches it later than this after its decision.
     answer_ms      : without an answer for so long, the outcome of a command is unknown.
     fill_ms        : an immediate order that is open for so long is looked up.
     account_ms     : balances and open orders are compared this often.
     stop_limit_bps : its stops are stop-limits, with the limit so far below the trigger: the market
                      can jump over one; 0: they sell at the market.
+    claims_ids     : it takes no id twice, not even of an order that has ended: another order under
+                     the id of one that is not found, once accepted, proves that this one will never
+                     arrive.
     speed          : engine time that passes in a unit of wall time: of a rehearsal on stored
                      candles that are served faster than they were.
     """
@@ -31,6 +35,7 @@ class VenueTraits(msgspec.Struct, frozen=True, omit_defaults=True):
     account_ms: int = 0
     speed: int = 1
     stop_limit_bps: int = 0
+    claims_ids: bool = False
 
     def limit_ticks(self, trigger_ticks: int) -> int:
         """Return the limit of a stop with this trigger; 0: it has none.

@@ -50,4 +50,8 @@ def account_at(
         from ares.venues.binance_venue import BinanceAccount
 
         return BinanceAccount(key, now_ms, say, address)
+    if venue == "alpaca":
+        from ares.venues.alpaca_venue import AlpacaAccount
+
+        return AlpacaAccount(key, now_ms, say, address)
     raise UserError(f"Ares has no account at {venue}")

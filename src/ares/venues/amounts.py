@@ -63,3 +63,12 @@ def is_whole(value: Decimal, decimals: int) -> bool:
 def money_units(value: Decimal) -> int:
     """Return money units of the quote currency, half to even."""
     return nearest(value, MONEY_DECIMALS)
+
+
+def rounded_share(amount: int, ppm: int) -> int:
+    """Return so many millionths of an amount, half to even.
+
+    >>> rounded_share(1_000, 2_500), rounded_share(3_000, 2_500)
+    (2, 8)
+    """
+    return int((Decimal(amount) * ppm / 1_000_000).to_integral_value(ROUND_HALF_EVEN))

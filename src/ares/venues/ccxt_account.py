@@ -59,7 +59,7 @@ class CcxtAccount(ABC):
     """
 
     name: ClassVar[str]
-    ping: ClassVar[dict[str, str] | None] = None
+    ping: ClassVar[Mapping[str, Any] | None] = None
 
     def __init__(
         self,

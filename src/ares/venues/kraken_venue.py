@@ -41,7 +41,7 @@ class KrakenAccount(CcxtAccount):
     """The connections of one account; tier: its level, see ``kraken_orders.TIERS``."""
 
     name = "kraken"
-    ping: ClassVar[dict[str, str]] = {"method": "ping"}
+    ping: ClassVar[Mapping[str, Any] | None] = {"method": "ping"}
 
     def __init__(
         self,

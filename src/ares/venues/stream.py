@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -45,7 +45,7 @@ class PrivateStream:
         read: Callable[[str], bool],
         began: Callable[[], None],
         ended: Callable[[str], None],
-        ping: dict[str, str] | None = None,
+        ping: Mapping[str, Any] | None = None,
         policy: PrivateStreamPolicy = PrivateStreamPolicy(),
     ) -> None:
         self._connect, self._subscribe, self._read = connect, subscribe, read

@@ -108,11 +108,12 @@ async def v08_the_look_up_of_a_filled_order_repeats_its_executions(scene: Scene)
 async def v09_balances_follow_executions(scene: Scene) -> None:
     before = (await scene.account()).lots[0]
     command = await scene.bought()
-    assert (await scene.account()).lots[0] == before + command.lots
+    bought = scene.received(command.client_id)
+    assert (await scene.account()).lots[0] == before + bought
     sale = await scene.submit("exit")
     await scene.fill(sale)
     seen = await scene.account()
-    assert seen.lots[0] == before
+    assert seen.lots[0] == before + bought + scene.filled(sale.client_id)
     assert seen.as_of_ms <= seen.ts_ms
 
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from types import MappingProxyType
+from typing import Any
 
 import msgspec
-from tests.contracts.venue.scene import Scene
-from tests.sim.serving import Served, serving
+from tests.contracts.venue.loopback import SYMBOLS, LoopbackScene, running
+from tests.sim.serving import serving
 
 from ares.domain.api_key import ApiKey
-from ares.domain.events import Command
-from ares.domain.order_events import VenueUp
-from ares.domain.venue import VenueTraits
 from ares.venues.ccxt_account import AccountPolicy
-from ares.venues.ccxt_venue import CcxtVenue
 from ares.venues.kraken import KRAKEN
 from ares.venues.kraken_venue import KrakenAccount
 from ares.venues.requests import RequestPolicy
@@ -25,37 +22,23 @@ QUICK = AccountPolicy(
     RequestPolicy(turn_s=0.5, answer_s=3.0, read_wait_s=0.05),
     PrivateStreamPolicy(mute_s=4.0, ping_s=0.5, wait_first_s=0.05, wait_max_s=0.5),
 )
-SYMBOLS = ["BTC/USDT", "ADA/USDT"]
 
 
-class KrakenScene(Scene):
-    """A venue over real sockets. ``served``: the server, which knows the truth."""
+class KrakenScene(LoopbackScene):
+    """A Kraken account."""
 
-    def __init__(self, served: Served, traits: VenueTraits) -> None:
-        super().__init__()
-        self.served, self.traits = served, traits
-        self.lines: list[str] = []
-        self.venue: CcxtVenue
-        self.connection: KrakenAccount
+    connection: KrakenAccount
+    add = add_path = "AddOrder"
+    cancel, amend, balances, look_up = "CancelOrder", "AmendOrder", "Balance", "ClosedOrders"
+    execution = '"trade"'
+    words: Mapping[str, str] = MappingProxyType(
+        {"key": "Invalid key", "funds": "Insufficient funds", "minimum": "minimum"}
+    )
+    has_numbers = has_nonces = True
 
-    def now_ms(self) -> int:
-        return self.served.venue.clock.market_ms()
-
-    def ticks(self) -> int:
-        return self.served.venue.market.symbols[0].last_ticks(self.served.venue.now_ms())
-
-    def send(self, command: Command) -> None:
-        self.venue.send(command)
-
-    def at_venue(self, client_id: str) -> int:
-        """Return how many orders with this id the venue ever accepted."""
-        orders = self.served.account.orders.values()
-        return sum(order.requested.client_id == client_id for order in orders)
-
-    def executed_at_venue(self, client_id: str) -> int:
-        """Return the lots that the venue executed of this id, without sign."""
-        orders = self.served.account.orders.values()
-        return sum(o.filled_lots for o in orders if o.requested.client_id == client_id)
+    def share_nonces(self, exchange: Any) -> None:
+        own = self.venue._orders._requests._exchange  # type: ignore[attr-defined]
+        exchange.incrementing_nonce = own.incrementing_nonce
 
 
 @asynccontextmanager
@@ -75,11 +58,5 @@ async def kraken_scene(
         )  # fmt: skip
         scene.connection = account
         scene.venue = await account.venue(SYMBOLS, traits, scene.post)
-        running = asyncio.create_task(scene.venue.run())
-        try:
-            await scene.until(lambda: scene.of(VenueUp))
+        async with running(scene):
             yield scene
-        finally:
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
-            await scene.venue.close()

@@ -98,6 +98,11 @@ class Scene(ABC):
         """Return the lots that were executed, each execution once."""
         return sum({e.exec_id: e.lots for e in self.of(OrderFilled, client_id)}.values())
 
+    def received(self, client_id: str) -> int:
+        """Return the units of 1e-8 of the base currency that executions brought, fees taken."""
+        fees = {e.exec_id: e.base_fee_units for e in self.of(OrderFilled, client_id)}
+        return self.filled(client_id) - sum(fees.values())
+
     def names(self, client_id: str) -> list[str]:
         """Return the kinds of what was posted of an order, in order, without repetitions."""
         named = [type(e).__name__ for e in self.events if getattr(e, "client_id", "") == client_id]

@@ -31,8 +31,8 @@ ALL_MS = 1 << 52
 BOOK_LEVELS = 20
 
 
-class Rows(NamedTuple):
-    """Rows of one pair with their times; until_ms: up to which they are all there are."""
+class RowsUntil(NamedTuple):
+    """RowsUntil of one pair with their times; until_ms: up to which they are all there are."""
 
     rows: list[tuple[int, dict[str, Any]]]
     until_ms: int
@@ -134,25 +134,25 @@ class AlpacaData:
         interval_ms = timeframe_ms(str(query.get("timeframe") or ""))
         low_ms, high_ms = self._window(query)
 
-        def rows(symbol: SymbolMarket, n: int) -> Rows:
+        def rows(symbol: SymbolMarket, n: int) -> RowsUntil:
             now_ms = self._venue.now_ms()
             first_ms = max(low_ms, symbol.from_ms - symbol.from_ms % interval_ms)
             last_ms = min(high_ms + 1, now_ms - interval_ms + 1, first_ms + n * interval_ms)
             candles = symbol.candles(interval_ms, first_ms, last_ms, now_ms)
             found = [(c.open_ms, self.bar(symbol, c)) for c in candles if c.exists]
             is_all = last_ms > min(high_ms, now_ms - interval_ms)
-            return Rows(found, ALL_MS if is_all else last_ms - 1)
+            return RowsUntil(found, ALL_MS if is_all else last_ms - 1)
 
         return self._pages("bars", query, rows)
 
     def _trades(self, query: Mapping[str, str]) -> Any:
         low_ms, high_ms = self._window(query)
 
-        def rows(symbol: SymbolMarket, n: int) -> Rows:
+        def rows(symbol: SymbolMarket, n: int) -> RowsUntil:
             first = symbol.next_id(low_ms - 1)
             trades = symbol.trades_from_id(first, n, min(high_ms, self._venue.now_ms()))
             found = [(trade.ts_ms, self.trade(symbol, trade)) for trade in trades]
-            return Rows(found, found[-1][0] if len(found) == n else ALL_MS)
+            return RowsUntil(found, found[-1][0] if len(found) == n else ALL_MS)
 
         return self._pages("trades", query, rows)
 
@@ -173,7 +173,7 @@ class AlpacaData:
         self,
         key: str,
         query: Mapping[str, str],
-        rows: Callable[[SymbolMarket, int], Rows],
+        rows: Callable[[SymbolMarket, int], RowsUntil],
     ) -> Any:
         """Return a page of at most so many rows in all, in order of time, and the token of the
         next. A page ends between two instants.

@@ -37,12 +37,12 @@ class AlpacaKeys:
         key = self.key(given.get("apca-api-key-id", ""), given.get("apca-api-secret-key", ""))
         if key is None:
             raise AlpacaError(401, 40110000, "request is not authorized")
-        asked, now_s = self._asked_s.setdefault(key.key, deque()), self._wall_s()
-        while asked and asked[0] <= now_s - WINDOW_S:
-            asked.popleft()
-        if self._limit and len(asked) >= self._limit:
+        requested, now_s = self._asked_s.setdefault(key.key, deque()), self._wall_s()
+        while requested and requested[0] <= now_s - WINDOW_S:
+            requested.popleft()
+        if self._limit and len(requested) >= self._limit:
             raise AlpacaError(429, 42910000, "rate limit exceeded")
-        asked.append(now_s)
+        requested.append(now_s)
         return key
 
     def key(self, name: str, secret: str) -> SimKey | None:

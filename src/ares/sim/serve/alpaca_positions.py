@@ -32,8 +32,8 @@ class Valuation:
                 return int(symbol.last_ticks(now_ms) * 10 ** (8 - symbol.price_decimals))
         return 0
 
-    def worth(self, asset: str, units: int) -> int:
-        """Return what so many units are worth."""
+    def value_usd(self, asset: str, units: int) -> int:
+        """Return what so many units are worth in USD."""
         return rounded(units * self.price(asset), UNIT)
 
 
@@ -43,8 +43,8 @@ def position_facts(view: View, asset: str, value: Valuation) -> dict[str, Any]:
     bought = [e for o, e in view.executions if o.is_buy and o.symbol.base == asset]
     lots, cost = sum(e.lots for e in bought), sum(e.cost for e in bought)
     now, entry = value.price(asset), rounded(cost * UNIT, lots) if lots else value.price(asset)
-    worth, basis = value.worth(asset, units), rounded(units * entry, UNIT)
-    profit = worth - basis
+    market, basis = value.value_usd(asset, units), rounded(units * entry, UNIT)
+    profit = market - basis
     share = trimmed(rounded(profit * UNIT, basis) if basis else 0, 8)
     return {
         "asset_id": asset_id(asset),
@@ -56,7 +56,7 @@ def position_facts(view: View, asset: str, value: Valuation) -> dict[str, Any]:
         "qty_available": trimmed(account.free(asset), 8),
         "avg_entry_price": trimmed(entry, 8),
         "side": "long",
-        "market_value": trimmed(worth, 8),
+        "market_value": trimmed(market, 8),
         "cost_basis": trimmed(basis, 8),
         "unrealized_pl": trimmed(profit, 8),
         "unrealized_plpc": share,
@@ -77,7 +77,7 @@ def account_facts(view: View, value: Valuation, from_ms: int) -> dict[str, Any]:
     """Return /v2/account; cash excludes what open orders hold. from_ms: when it was opened."""
     account = view.account
     cash, free = account.balance(USD), account.free(USD)
-    held = sum(value.worth(asset, account.balance(asset)) for asset in held_assets(account))
+    held = sum(value.value_usd(asset, account.balance(asset)) for asset in held_assets(account))
     equity, none = trimmed(cash + held, 8), "0"
     zero = ("accrued_fees", "pending_transfer_in", "short_market_value", "initial_margin",
             "maintenance_margin", "last_maintenance_margin", "sma")  # fmt: skip
