@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.contracts.venue.alpaca_scene import AlpacaScene
 from tests.contracts.venue.faults import unknown
 
@@ -42,8 +44,8 @@ async def v61_an_order_that_arrives_before_the_proof_is_found(scene: AlpacaScene
 
 async def v62_an_id_that_a_killed_engine_took_is_released(scene: AlpacaScene) -> None:
     client_id = scene.order("entry").client_id
-    orders = scene.venue._orders  # type: ignore[attr-defined]
-    await orders._post(claim(client_id, orders._markets[0]), 0)  # type: ignore[attr-defined]
+    orders: Any = scene.venue._orders
+    await orders._post(claim(client_id, orders._markets[0]), 0)
     assert not scene.of(OrderAccepted)  # the stream does not report it as the order
     assert [order.is_open for order in scene.claims_at_venue(client_id)] == [True]
     assert scene.is_absent(await scene.looked_up(client_id))

@@ -104,7 +104,7 @@ def test_ccxt_streams_candles_trades_and_a_book_that_stays_true() -> None:
 
 def test_the_venues_sdk_reads_history_page_by_page() -> None:
     with serving_in_thread("alpaca", 1.0) as served:
-        client = CryptoHistoricalDataClient(url_override=served.address)
+        client: Any = CryptoHistoricalDataClient(url_override=served.address)
         start = datetime.fromtimestamp((START_MS - 60 * MINUTE_MS) / 1000, UTC)
         bars = client.get_crypto_bars(
             CryptoBarsRequest(symbol_or_symbols=[BTC, "ADA/USDT"], timeframe=TimeFrame.Minute,
@@ -132,7 +132,7 @@ def test_the_venues_sdk_streams_in_message_pack() -> None:
     async def run() -> None:
         async with serving("alpaca") as served:
             own = served.key("reader")
-            stream = CryptoDataStream(
+            stream: Any = CryptoDataStream(
                 own.key, own.secret, url_override=f"{served.socket_address}/v1beta3/crypto/us"
             )
             bars: list[Any] = []

@@ -146,7 +146,7 @@ def test_the_venues_sdk_trades() -> None:
         position = client.get_open_position("BTCUSD")
         assert isinstance(position, Position)
         assert position.qty == "2.49875"  # the fee is taken from what was received
-        last = float(position.current_price)
+        last = float(position.current_price or 0)
         rest = {"symbol": "BTC/USDT", "qty": 0.5, "time_in_force": GTC}
         low = round(last * 0.9, 2)
         stop = client.submit_order(
@@ -211,7 +211,7 @@ def test_the_sdks_stream_shows_what_happens() -> None:
     async def run() -> None:
         async with serving("alpaca", 1.0) as served:
             own = served.key("engine")
-            stream = TradingStream(
+            stream: Any = TradingStream(
                 own.key, own.secret, url_override=f"{served.socket_address}/stream"
             )
             updates: list[TradeUpdate] = []
