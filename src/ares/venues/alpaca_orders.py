@@ -99,14 +99,14 @@ class AlpacaOrders:
 
     # --- what only reads -----------------------------------------------------------------------
 
-    async def look_up(self, client_id: str) -> list[Event]:
+    async def look_up(self, client_id: str, instrument: int) -> list[Event]:
         """Return the executions of an order and where it stands; or that it was not found.
 
         Raises Refused or NoAnswer where nothing was learnt.
         """
         order = await self._find(client_id, LOOK_UP)
         if order is None:
-            return [await self._absent(client_id)]
+            return [await self._absent(client_id, instrument)]
         if is_claim(order, self._markets):
             return [await self._released(client_id, order)]
         events: list[Event] = []
@@ -153,7 +153,7 @@ class AlpacaOrders:
 
     # --- whether an order exists ---------------------------------------------------------------
 
-    async def _absent(self, client_id: str) -> Event:
+    async def _absent(self, client_id: str, instrument: int) -> Event:
         """Return what is known of an order that was not found.
 
         It may still be on its way, and the venue knows no deadline. But it takes no id twice: an
@@ -162,7 +162,8 @@ class AlpacaOrders:
         """
         if not self._traits.claims_ids:
             return OrderAbsent(client_id, self._now_ms(), complete=True)
-        for market in self._markets:
+        first = instrument % len(self._markets)
+        for market in (*self._markets[first:], *self._markets[:first]):
             try:
                 venue_id = await self._post(claim(client_id, market), LOOK_UP)
             except Refused:

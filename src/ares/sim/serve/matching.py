@@ -80,7 +80,6 @@ class Exchange:
         self.cancel_all_s = 0.0
         self.ids = ids
         self._open: dict[str, SimOrder] = {}
-        self._client_ids: set[str] = set()
         self._now_ms = now_ms
         self._faults = faults
         self._slices = Slices(faults)
@@ -137,9 +136,8 @@ class Exchange:
 
     def _is_taken(self, client_id: str) -> bool:
         """Return whether an order with this client id is open, or where ids are used once, was."""
-        if self.rules.ids_once:
-            return client_id in self._client_ids
-        return any(order.requested.client_id == client_id for order in self._open.values())
+        orders = self.orders if self.rules.ids_once else self._open
+        return any(order.requested.client_id == client_id for order in orders.values())
 
     def submit(self, requested: NewOrder) -> SimOrder:
         """Accept an order and fill what can be filled at once; raise OrderRefused."""
@@ -147,7 +145,6 @@ class Exchange:
         now_ms = self._now_ms()
         order = self._made(requested, self.ids.next("O"), now_ms)
         self.orders[order.order_id] = self._open[order.order_id] = order
-        self._client_ids.add(requested.client_id)
         self._tell("pending", order)
         order.status = "open"
         self._funds.hold(order)
