@@ -11,6 +11,7 @@ DECLARATIONS = {
     *("kernel/trade/layout", "runtime/registry/paths", "cli/computed"),
     *("store/columns", "store/projected_tables", "store/schema"),
     *("venues/alpaca", "venues/answers", "venues/binance", "venues/declared", "venues/kraken"),
+    "venues/signer_messages",
     "venues/statement",
     *("runtime/deploy/plan", "runtime/deploy/policy", "runtime/training/training_rules"),
 }
@@ -21,6 +22,7 @@ COVERED = {
     "bootstrap/real_time_plan": "bootstrap/test_real_time",
     "bootstrap/run_plan": "bootstrap/test_runs",
     "cli/reconcile": "bootstrap/test_reconcile",
+    "cli/signer": "bootstrap/test_signer",
     "core/facts": "core/test_step",
     "core/initial_state": "core/test_step",
     "core/models": "golden/test_golden",

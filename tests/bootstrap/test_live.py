@@ -128,8 +128,10 @@ def test_the_command_takes_the_accounts_name_and_nothing_like_it(
     assert "live is refused: the account's name was not typed" in capsys.readouterr().err
     assert run(["run", "--env", "live", "--account", "paper"]) == 1
     assert "'paper' is not live_trading.account_name" in capsys.readouterr().err
-    assert run(["run", "--env", "live", "--account", "main"]) == 2
-    assert "live is refused" not in capsys.readouterr().err  # there are no candles to run on
+    assert run(["run", "--env", "live", "--account", "main"]) == 1
+    err = capsys.readouterr().err  # all is given; a key in .env is one that the engine could read
+    assert "live is refused" not in err
+    assert "live needs its key in the key file" in err
     assert no_network == []
 
 
@@ -144,4 +146,5 @@ def test_at_a_terminal_a_person_types_it(ready: Workspace, monkeypatch: Any, cap
     err = capsys.readouterr().err
     assert "real money at kraken: BTC/USDT; capital 10,000.00 USDT, at most 100.00 USDT" in err
     assert "'mian' is not live_trading.account_name" in err
-    assert run(["run", "--env", "live"]) == 2
+    assert run(["run", "--env", "live"]) == 1
+    assert "live needs its key in the key file" in capsys.readouterr().err

@@ -11,6 +11,7 @@ from aiohttp import web
 from ares.domain.api_key import ApiKey
 from ares.domain.errors import ExternalError, UserError
 from ares.security.sender import NotSendable, Sender, pinned_host
+from ares.venues.alpaca_signing import ALPACA_SIGNING
 from ares.venues.kraken_signing import KRAKEN_SIGNING
 from ares.venues.signing import PrivateCall
 
@@ -70,6 +71,9 @@ def test_a_rehearsal_is_on_this_machine(address: str) -> None:
 
 
 def test_the_host_is_the_venues_or_loopback() -> None:
+    assert pinned_host(ALPACA_SIGNING, "sandbox") == "https://paper-api.alpaca.markets"
+    with pytest.raises(UserError, match="kraken has no sandbox"):
+        pinned_host(KRAKEN_SIGNING, "sandbox")
     assert pinned_host(KRAKEN_SIGNING, None) == "https://api.kraken.com"
     assert pinned_host(KRAKEN_SIGNING, "http://[::1]:8600") == "http://[::1]:8600"
     assert pinned_host(KRAKEN_SIGNING, "http://localhost:1/") == "http://localhost:1"

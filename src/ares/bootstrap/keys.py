@@ -12,7 +12,7 @@ import msgspec
 
 from ares.config.dotenv_keys import keys_in_dotenv, without_lines
 from ares.config.workspace import Workspace
-from ares.domain.api_key import ApiKey, role_of
+from ares.domain.api_key import ApiKey, key_name, role_of
 from ares.domain.errors import UserError
 from ares.domain.key_rights import ALLOWANCES, KeyRights
 
@@ -91,6 +91,12 @@ def stored_keys(workspace: Workspace) -> tuple[KeyEntry, ...]:
 
     path = workspace.keys_path
     return read_vault(path)[0].entries if path.exists() else ()
+
+
+def stored_key(workspace: Workspace, environment: str, role: str = "") -> KeyEntry | None:
+    """Return the entry of an environment's key; None: none is stored."""
+    name = key_name(environment, workspace.settings.venue, role)
+    return next((entry for entry in stored_keys(workspace) if entry.name == name), None)
 
 
 def set_key(workspace: Workspace, vault: KeyVault, name: str, new: NewKey) -> KeyEntry:
@@ -270,7 +276,7 @@ def require_address(name: str, address: str | None) -> None:
     if name.startswith("rehearsal/") and address is None:
         raise UserError(
             f"{name} is a key of a server of this machine: give its --address, such as"
-            " http://127.0.0.1:8600"
+            " http://127.0.0.1:8600; --address sandbox is the venue's own sandbox"
         )
     if name.startswith("live/") and address is not None:
         raise UserError(f"{name} is sent to its venue only: leave --address out")

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ares.bootstrap.keys import key_remarks, stored_key
 from ares.bootstrap.real_time import RealTimeStart, run_in
 from ares.bootstrap.real_time_plan import RealTimeRequest
-from ares.bootstrap.venue_account import required_key, venue_account
+from ares.bootstrap.venue_account import engine_key, required_key, venue_account
 from ares.config.workspace import Workspace
+from ares.domain.api_key import ApiKey
 from ares.domain.errors import NothingToDo, UserError
 from ares.domain.model_life import LIVE
 
@@ -43,7 +45,7 @@ def live_conditions(
         order_quote_max=live.order_quote_max,
         stop=settings.strategy.stop,
         venue_problem=_problem(lambda: require_orders(venue)),
-        key_problem=_problem(lambda: required_key(workspace, LIVE)),
+        key_problem=_problem(lambda: _require_key(workspace)),
         champions=live_champions(read_registry(workspace.journal_dir), keys),
     )
 
@@ -70,9 +72,36 @@ def live_run(
     if missing:
         raise NothingToDo("; ".join(missing))
     venue = workspace.settings.venue
-    key, traits = required_key(workspace, LIVE), require_orders(venue).traits
-    account = venue_account(venue, key, server, traits, binds=True)
-    return run_in(workspace, LIVE, replace(request, address=server), account, started, say)
+    for remark in key_remarks(workspace, LIVE):
+        say(remark)
+    with engine_key(workspace, LIVE, server) as key:
+        if server is None:
+            _require_rights(workspace, key, say)
+        account = venue_account(venue, key, server, require_orders(venue).traits, binds=True)
+        return run_in(workspace, LIVE, replace(request, address=server), account, started, say)
+
+
+def _require_rights(workspace: Workspace, key: ApiKey, say: Callable[[str], None]) -> None:
+    """Raise NothingToDo for a key that the signer does not hold, or that may do too much."""
+    from ares.bootstrap.signer import checked_by_signer
+    from ares.venues.signer_client import HeldKey
+
+    if not isinstance(key, HeldKey):
+        raise NothingToDo(
+            "live needs its key in the key file, where the engine cannot read it: `ares keys set`"
+            " moves it there from .env"
+        )
+    found = checked_by_signer(workspace, LIVE)
+    if found.problems:
+        raise NothingToDo("; ".join(f"{found.name}: {problem}" for problem in found.problems))
+    for remark in found.remarks:
+        say(f"{found.name}: {remark}")
+
+
+def _require_key(workspace: Workspace) -> None:
+    """Raise UserError where live has no key."""
+    if stored_key(workspace, LIVE) is None:
+        required_key(workspace, LIVE)
 
 
 def _problem(check: Callable[[], object]) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -88,12 +90,12 @@ def reconciliation(
     venue = setup.instruments[0].spec.instrument.venue
     server = account_server(workspace, environment, venue, address)
     is_running = engine_runs(workspace, environment)
-    key = _key(workspace, environment, is_running=is_running)
-    for attempt in range(ATTEMPTS):
-        found = _read(workspace, environment, setup, key, server)
-        if not found.differing or not is_running or attempt + 1 == ATTEMPTS:
-            break
-        time.sleep(APART_S)
+    with _reading_key(workspace, environment, server, is_running=is_running) as key:
+        for attempt in range(ATTEMPTS):
+            found = _read(workspace, environment, setup, key, server)
+            if not found.differing or not is_running or attempt + 1 == ATTEMPTS:
+                break
+            time.sleep(APART_S)
     return found
 
 
@@ -144,6 +146,20 @@ async def _statement(
         return await account.statement(symbols, max(0, from_ms))
     finally:
         await account.close()
+
+
+@contextmanager
+def _reading_key(
+    workspace: Workspace, environment: str, server: str | None, *, is_running: bool
+) -> Iterator[ApiKey]:
+    """Give a key that reads: of the signer, which several processes share, else of ``.env``."""
+    from ares.bootstrap.signer import held_key, signer_for
+
+    with signer_for(workspace, environment, server) as engines:
+        if engines is None:
+            yield _key(workspace, environment, is_running=is_running)
+        else:
+            yield held_key(workspace, environment, "reader") or engines
 
 
 def _key(workspace: Workspace, environment: str, *, is_running: bool) -> ApiKey:

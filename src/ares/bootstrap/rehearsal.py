@@ -13,10 +13,12 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from ares.bootstrap.keys import key_remarks
 from ares.bootstrap.real_time import RealTimeStart, run_in
 from ares.bootstrap.real_time_plan import RealTimeRequest, VenueAccount
-from ares.bootstrap.venue_account import required_key, venue_account
+from ares.bootstrap.venue_account import engine_key, venue_account
 from ares.config.workspace import Workspace
+from ares.domain.api_key import ApiKey
 from ares.domain.errors import UserError
 from ares.domain.model_life import is_rehearsal
 
@@ -37,8 +39,12 @@ def rehearsal_run(
     sandbox, and takes orders.
     """
     server = rehearsal_server(workspace, environment, request.address)
-    account = rehearsal_account(workspace, environment, server)
-    return run_in(workspace, environment, replace(request, address=server), account, started, say)
+    for remark in key_remarks(workspace, environment):
+        say(remark)
+    with engine_key(workspace, environment, server) as key:
+        account = rehearsal_account(workspace, server, key)
+        request = replace(request, address=server)
+        return run_in(workspace, environment, request, account, started, say)
 
 
 def rehearsal_server(workspace: Workspace, environment: str, address: str | None) -> str:
@@ -59,14 +65,14 @@ def rehearsal_server(workspace: Workspace, environment: str, address: str | None
     return require_loopback(name, address)
 
 
-def rehearsal_account(workspace: Workspace, environment: str, server: str) -> VenueAccount:
+def rehearsal_account(workspace: Workspace, server: str, key: ApiKey) -> VenueAccount:
     """Return the account that a rehearsal trades; server: see ``rehearsal_server``."""
     from ares.bootstrap.venue_feed import rehearsal_clock
     from ares.venues.ccxt_setup import SANDBOX
     from ares.venues.known import require_orders
 
     name = workspace.settings.venue
-    traits, key = require_orders(name).traits, required_key(workspace, environment)
+    traits = require_orders(name).traits
     is_sandbox = server == SANDBOX
     if not is_sandbox:
         speed = math.ceil(rehearsal_clock(server, 0).speed)

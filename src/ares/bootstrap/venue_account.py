@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ares.bootstrap.real_time_plan import VenueAccount
 from ares.config.account_keys import account_key, names_of
 from ares.config.workspace import Workspace
-from ares.domain.api_key import ApiKey
+from ares.domain.api_key import ApiKey, key_name
 from ares.domain.errors import ExternalError, UserError
-from ares.domain.model_life import is_rehearsal
+from ares.domain.model_life import LIVE, is_rehearsal
 from ares.domain.venue import VenueTraits
 
 if TYPE_CHECKING:
@@ -61,8 +62,26 @@ def venue_account(
     ) -> RunningVenue:
         return await _connected(state, clock, post, say, key, server)
 
-    identity = f"{venue} {server or ''} {key.key}"
+    identity = f"{venue} {server or ''} {key.fingerprint}"
     return VenueAccount(traits, spec_of, connect, identity, binds)
+
+
+@contextmanager
+def engine_key(workspace: Workspace, environment: str, server: str | None) -> Iterator[ApiKey]:
+    """Give the key of an environment's account: held by the signer where it is stored in the key
+    file, and otherwise that of ``.env``.
+
+    server : see ``venue_account``; a stored key of live is sent to its venue alone.
+
+    Raises UserError where there is none.
+    """
+    from ares.bootstrap.signer import signer_for
+
+    if environment == LIVE and server is not None:
+        yield required_key(workspace, environment)
+        return
+    with signer_for(workspace, environment, server) as held:
+        yield held or required_key(workspace, environment)
 
 
 def required_key(workspace: Workspace, environment: str) -> ApiKey:
@@ -71,7 +90,10 @@ def required_key(workspace: Workspace, environment: str) -> ApiKey:
     if found is None:
         names = " and ".join(names_of(environment))
         hint = ": `ares sim serve` shows its keys" if is_rehearsal(environment) else ""
-        raise UserError(f"{names} are not set, in .env or the environment{hint}")
+        raise UserError(
+            f"{names} are not set, in .env or the environment, and no key is stored{hint},"
+            f" `ares keys set {key_name(environment, workspace.settings.venue)}` stores one"
+        )
     return found
 
 

@@ -98,6 +98,7 @@ NOUNS = {
     "keys": Noun(
         "ares.cli.keys", "app", "API keys of venues, encrypted: set, list, rotate, delete, check."
     ),
+    "signer": Noun("ares.cli.signer", "app", "The process that alone holds the keys: run, status."),
     "venues": Noun(
         "ares.cli.venues", "app", "Venues: what they promise and lack, with source and date."
     ),

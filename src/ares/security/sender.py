@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from ares.domain.api_key import ApiKey
 from ares.domain.errors import ExternalError, UserError
+from ares.venues.ccxt_setup import SANDBOX
 from ares.venues.signing import PrivateCall, VenueSigning
 
 if TYPE_CHECKING:
@@ -37,12 +38,16 @@ class NotSendable(Exception):
 def pinned_host(signing: VenueSigning, address: str | None) -> str:
     """Return the only host that requests are sent to.
 
-    address : of a server of this machine, for a rehearsal; None: the venue's own.
+    address : of a server of this machine, or ``SANDBOX``, for a rehearsal; None: the venue's own.
 
-    Raises UserError where it is not of this machine.
+    Raises UserError where it is neither.
     """
     if address is None:
         return signing.host
+    if address == SANDBOX:
+        if not signing.sandbox:
+            raise UserError(f"{signing.venue} has no sandbox")
+        return signing.sandbox
     found = urlsplit(address)
     host = found.hostname or ""
     try:

@@ -47,4 +47,6 @@ def sign(key: ApiKey, call: PrivateCall, _nonce: int) -> SignedCall:
     return SignedCall(call.method, target, headers, call.body.encode())
 
 
-ALPACA_SIGNING = VenueSigning("alpaca", "https://api.alpaca.markets", right, sign)
+ALPACA_SIGNING = VenueSigning(
+    "alpaca", "https://api.alpaca.markets", right, sign, sandbox="https://paper-api.alpaca.markets"
+)

@@ -70,4 +70,6 @@ def sign(key: ApiKey, call: PrivateCall, nonce: int) -> SignedCall:
     return SignedCall(call.method, target, headers, body.encode())
 
 
-BINANCE_SIGNING = VenueSigning("binance", "https://api.binance.com", right, sign)
+BINANCE_SIGNING = VenueSigning(
+    "binance", "https://api.binance.com", right, sign, sandbox="https://testnet.binance.vision"
+)

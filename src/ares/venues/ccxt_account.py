@@ -21,6 +21,7 @@ from ares.venues.instrument_states import EVERY_S
 from ares.venues.known_orders import KnownOrders, Reading
 from ares.venues.markets import VenueMarket, markets_of
 from ares.venues.requests import PrivateRequests, RequestPolicy
+from ares.venues.signer_client import HeldKey, send_through
 from ares.venues.statement import Statement
 from ares.venues.stream import PrivateStream, PrivateStreamPolicy, SessionBroken
 from ares.venues.venue_clock import ahead_of
@@ -71,7 +72,8 @@ class CcxtAccount(ABC):
     ) -> None:
         self._keys, self._now_ms, self._say = keys, now_ms, say
         self._address, self._policy = address, policy
-        self._exchange = self._open()
+        self._signer = keys.client() if isinstance(keys, HeldKey) else None
+        self._exchange = self._opened()
         self._requests = self._new_requests()
         self._listed: Mapping[str, Any] = {}
         self._known = KnownOrders()
@@ -122,6 +124,13 @@ class CcxtAccount(ABC):
 
     # --- what all share --------------------------------------------------------------------------
 
+    def _opened(self) -> Any:
+        """Return a new exchange object, which signs through the signer where that has the key."""
+        exchange = self._open()
+        if self._signer is not None and isinstance(self._keys, HeldKey):
+            send_through(exchange, self._keys.name, self._signer)
+        return exchange
+
     async def markets(self, symbols: Sequence[str]) -> list[VenueMarket]:
         """Return the venue's markets of some symbols.
 
@@ -167,12 +176,14 @@ class CcxtAccount(ABC):
         """Close every connection."""
         await self._requests.close()
         await closed(self._exchange)
+        if self._signer is not None:
+            await self._signer.close()
 
     # --- the private stream ----------------------------------------------------------------------
 
     def _connect(self) -> Any:
         """Return an exchange object for one session."""
-        exchange = self._open()
+        exchange = self._opened()
         exchange.set_markets(dict(self._listed))
         exchange.enableRateLimit = False
         self._prepare_session(exchange)

@@ -68,4 +68,4 @@ def sign(key: ApiKey, call: PrivateCall, nonce: int) -> SignedCall:
     return SignedCall("POST", call.path, headers, body)
 
 
-KRAKEN_SIGNING = VenueSigning("kraken", "https://api.kraken.com", right, sign)
+KRAKEN_SIGNING = VenueSigning("kraken", "https://api.kraken.com", right, sign, counts_nonces=True)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import stamina
 from aiolimiter import AsyncLimiter
 
-from ares.venues.answers import NoAnswer, Refused, VenueErrors
+from ares.venues.answers import NoAnswer, NotSent, Refused, VenueErrors
 from ares.venues.ccxt_setup import line_of
 from ares.venues.priority import Turns
 
@@ -136,7 +136,10 @@ class PrivateRequests:
             wait_jitter=policy.read_wait_s,
         ):
             with attempt:
-                return await self.ask(name, parameters, rank, limit, cost)
+                try:
+                    return await self.ask(name, parameters, rank, limit, cost)
+                except NotSent as error:  # the signer is away: what only reads is tried again
+                    raise NoAnswer(str(error)) from None
         raise NoAnswer(name)  # never reached: the last attempt raises
 
     async def close(self) -> None:
@@ -153,6 +156,8 @@ class PrivateRequests:
             if error.status < 500 and all(self._is_refusal(text) for text in error.texts):
                 raise Refused(str(error)) from None
             raise NoAnswer(str(error)) from None
+        except NotSent:
+            raise
         except Exception as error:  # whatever ccxt, the network or a proxy does
             raise NoAnswer(line_of(error)) from error
         result = self._form.result(answer)

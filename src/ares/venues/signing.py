@@ -40,14 +40,19 @@ class VenueSigning(NamedTuple):
     """How a venue's private requests are made.
 
     host  : scheme and host, the only one that a key's requests are sent to.
+    sandbox : the same of the venue's sandbox; empty: it has none.
     right : returns query, trade or cancel for a method and path; empty: not to be sent.
     sign  : returns a request as it is sent, with the key's next nonce (a time in ms).
+    counts_nonces : a request with a smaller nonce than the last is refused, so that those of a key
+                    leave one after the other.
     """
 
     venue: str
     host: str
     right: Callable[[str, str], str]
     sign: Callable[[ApiKey, PrivateCall, int], SignedCall]
+    counts_nonces: bool = False
+    sandbox: str = ""
 
 
 def without(text: str, *names: str) -> str:
