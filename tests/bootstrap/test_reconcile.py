@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
+from tests.paper_engine import PaperEngine, running
 from tests.sim.serving import START_MS, Served, serving_in_thread
 
 from ares.bootstrap.reconcile import account_environment, reconciliation
@@ -19,7 +22,10 @@ from ares.domain.events import RunStarted
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.order_events import (
     AccountSeen,
+    CommandGiven,
+    DifferenceSettled,
     ExecutionBooked,
+    OrderFilled,
     OrderMoved,
     SubmitOrder,
     TimeReached,
@@ -151,3 +157,90 @@ def test_the_account_is_that_of_the_only_rehearsal(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="one of rehearsal/one, rehearsal/two"):
         account_environment(workspace, None)
     assert account_environment(workspace, "rehearsal/two") == "rehearsal/two"
+
+
+@pytest.fixture
+def engine(
+    workspace: Workspace, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[PaperEngine]:
+    """An engine of the environment that has found two trades of a person."""
+    journaled(workspace, served)
+    monkeypatch.setenv("ARES_WORKSPACE", str(workspace.root))
+    with running(workspace.root, ENVIRONMENT) as found:
+        for n, lots in enumerate((5, 7)):
+            found.take(OrderFilled("app", found.now_ms(), lots, 10_000, 0, f"app {n}", 0))
+        yield found
+
+
+def settle(served: Served, *words: str) -> int:
+    return run(["reconcile", "--env", ENVIRONMENT, "--address", served.address, *words])
+
+
+def waiting(served: Served, capsys: pytest.CaptureFixture[str], n: int) -> list[str]:
+    """Return the ids of what waits, once the engine's heartbeat shows so many."""
+    for _ in range(600):
+        capsys.readouterr()
+        settle(served, "--json")
+        found = [d["id"] for d in json.loads(capsys.readouterr().out)["waiting"]]
+        if len(found) == n:
+            return found
+        time.sleep(0.1)
+    raise AssertionError(found)
+
+
+def test_one_difference_after_the_other_is_settled_with_who_and_why(
+    engine: PaperEngine, served: Served, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = waiting(served, capsys, 2)
+    words = ("--settle", "ignore", "--reason", "my phone")
+    assert settle(served, *words, "--difference", first) == 0
+    out = capsys.readouterr().out
+    assert "wait for a person" in out
+    assert f"{first} (execution app 0): 1 settled" in out
+    (given,) = [e for e in engine.events if isinstance(e, CommandGiven)]
+    assert given.who
+    assert given.args["how"] == "ignore"
+    assert given.args["reason"] == "my phone"
+    assert waiting(served, capsys, 1) == [second]
+    assert settle(served, "--settle", "adopt", "--reason", "it is ours", "--json") == 1
+    answer = json.loads(capsys.readouterr().out)
+    assert answer[0]["outcome"] == "refused"  # this engine has no prices
+    assert "no price of it is known yet" in answer[0]["detail"]
+    assert settle(served, "--settle", "correct", "--reason", "as it stands") == 0
+    assert waiting(served, capsys, 0) == []
+    assert settle(served, *words) == 1
+    assert "no difference waits" in capsys.readouterr().err
+    assert [e.how for e in engine.effects if isinstance(e, DifferenceSettled)] == [
+        "ignore", "correct",
+    ]  # fmt: skip
+
+
+def test_at_a_terminal_each_is_asked_for(
+    engine: PaperEngine,
+    served: Served,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waiting(served, capsys, 2)
+    assert settle(served, "--settle", "ask") == 2
+    assert "--settle ask asks at a terminal" in capsys.readouterr().err
+    typed = iter(["sell", "ignore", "my phone", "skip"])
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr(typer, "prompt", lambda *_, **__: next(typed))
+    assert settle(served, "--settle", "ask") == 0
+    assert len(engine.state.differences) == 1
+    assert list(typed) == []
+
+
+def test_settling_needs_an_engine_and_a_reason(
+    workspace: Workspace,
+    served: Served,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    journaled(workspace, served)
+    monkeypatch.setenv("ARES_WORKSPACE", str(workspace.root))
+    assert settle(served, "--settle", "ignore") == 2
+    assert "--settle needs a --reason" in capsys.readouterr().err
+    assert settle(served, "--settle", "forget", "--reason", "x") == 2
+    assert settle(served, "--settle", "ignore", "--reason", "x") == 3

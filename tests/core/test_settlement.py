@@ -18,6 +18,7 @@ from ares.domain.order_events import (
     OrderAbsent,
     OrderFilled,
     OrderUnknown,
+    SubmitOrder,
 )
 
 if TYPE_CHECKING:
@@ -153,3 +154,78 @@ def test_an_order_whose_outcome_is_known_is_not_settled(two: TwoInstruments, sta
         two, "settle", order=id_, outcome="absent"
     )
     assert two.state.orders[stop].open
+
+
+def settled(two: TwoInstruments, **args: str) -> DifferenceSettled:
+    (fact,) = [e for e in two.command("settle", **args) if isinstance(e, DifferenceSettled)]
+    return fact
+
+
+def money(two: TwoInstruments) -> tuple[int, int]:
+    account = two.state.trade.account[0]
+    return int(account["cash"]), int(account["realized"])
+
+
+def test_what_is_ignored_is_somebody_elses_lots_and_money(two: TwoInstruments) -> None:
+    before = money(two)
+    trade_of_a_person(two, 5, 12_000)
+    fact = settled(two, how="ignore", reason="my phone")
+    assert (fact.lots, fact.cash_units, fact.how) == (5, 0, "ignore")
+    assert (two.state.outside_lots[0], two.held(), money(two)) == (5, 0, before)
+    assert two.halts == []
+
+
+def test_what_is_missing_of_the_ledger_cannot_be_ignored(two: TwoInstruments) -> None:
+    two.hold(0)
+    trade_of_a_person(two, -10)
+    reason = refused(two, "settle", how="ignore")
+    assert reason.endswith("10 lots of it are the ledger's: correct it")
+    assert two.halts == [(0, BY_DIFFERENCE)]
+    assert "nothing was bought" in refused(two, "settle", how="adopt")
+    settled(two, how="correct")
+    assert two.held() == 0
+
+
+def test_what_is_adopted_is_a_position_with_a_stop(two: TwoInstruments) -> None:
+    book = two.state.trade.book[0]
+    book["last_close"], book["var_fast"], book["n_bars"] = 10_000, 1e-8, 1_440
+    cash, realized = money(two)
+    trade_of_a_person(two, 5, 12_000)
+    effects = two.command("settle", how="adopt", reason="it is ours")
+    (stop,) = [e for e in effects if isinstance(e, SubmitOrder)]
+    assert (stop.kind, stop.lots) == ("stop", -5)
+    assert stop.price_ticks < 12_000
+    assert (two.held(), two.state.outside_lots[0]) == (5, 0)
+    assert money(two) == (cash - 5 * 12_000 * 1_000, realized)
+    assert int(book["inherited"]) == 1  # its result says nothing of the model
+
+
+def test_more_than_the_free_capital_is_not_adopted(two: TwoInstruments) -> None:
+    book = two.state.trade.book[0]
+    book["last_close"], book["var_fast"] = 10_000, 1e-8
+    trade_of_a_person(two, 10**9)
+    assert "of the capital are free" in refused(two, "settle", how="adopt")
+    assert two.held() == 0
+
+
+def test_without_a_price_nothing_is_adopted(two: TwoInstruments) -> None:
+    two.state.trade.book[0]["var_fast"] = 0.0
+    trade_of_a_person(two, 5)
+    assert "no price of it is known yet" in refused(two, "settle", how="adopt")
+
+
+def test_one_difference_alone_is_settled_by_its_id(two: TwoInstruments) -> None:
+    trade_of_a_person(two, 5)
+    trade_of_a_person(two, 7)
+    first, second = two.state.differences
+    assert "there is no difference 12345678" in refused(two, "settle", difference="12345678")
+    assert settled(two, difference=second.id, how="ignore").lots == 7
+    assert two.state.differences == [first]
+    assert two.halts == [(0, BY_DIFFERENCE)]
+    settled(two, difference=first.id, how="ignore")
+    assert two.halts == []
+
+
+def test_an_unknown_way_is_refused(two: TwoInstruments) -> None:
+    trade_of_a_person(two, 5)
+    assert refused(two, "settle", how="forget") == "how must be one of correct, ignore, adopt"

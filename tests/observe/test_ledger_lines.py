@@ -58,9 +58,9 @@ def test_positions_orders_and_executions_follow_from_facts() -> None:
 def test_a_settlement_moves_what_is_held_outside() -> None:
     difference = DifferenceFound(0, 5, "balance", "d", "", -2, 0, 0)
     begin = [entry(1, AccountSeen(1, 1, True, (40,), ())), entry(2, TIME, difference)]
-    assert ledger_of(1, begin).unsettled == {0}
+    assert ledger_of(1, begin).unsettled == {0: 1}
     settled = ledger_of(1, [*begin, entry(3, TIME, DifferenceSettled(0, 5, "me", -2, 0))])
-    assert (settled.unsettled, settled.outside) == (set(), [38])
+    assert (settled.unsettled, settled.outside) == ({}, [38])
 
 
 def test_a_fee_in_base_currency_is_kept_as_it_was_reported() -> None:

@@ -99,7 +99,9 @@ def real_time_plan(
         traits=SIMULATED if account is None else account.traits,
     )  # fmt: skip
     setup = msgspec.structs.replace(
-        plan.setup, rules=run_rules(workspace.settings, environment, plan.setup.keys)
+        plan.setup,
+        rules=run_rules(workspace.settings, environment, plan.setup.keys),
+        adopts_existing=account is not None and workspace.settings.account.existing == "adopt",
     )
     root = str(workspace.root.resolve())
     return named(replace(plan, setup=setup), environment, root, secrets.token_hex(8)), remarks

@@ -19,6 +19,8 @@ from ares.domain.errors import ExternalError, UserError
 if TYPE_CHECKING:
     from ares.domain.run import RunSetup
     from ares.observe.reconciliation import ReconciledLine
+    from ares.runtime.engine.status import DifferenceStatus
+    from ares.store.commands import CommandAnswer
     from ares.venues.statement import Statement
 
 ATTEMPTS = 3
@@ -116,6 +118,27 @@ def account_server(
         require_sandbox(venue)
         return SANDBOX
     return require_loopback(venue, address)
+
+
+def waiting_differences(workspace: Workspace, environment: str) -> tuple[DifferenceStatus, ...]:
+    """Return what an engine has found and a person must settle; nothing where none runs."""
+    from ares.bootstrap.control import engine_runs, running_engine
+
+    if not engine_runs(workspace, environment):
+        return ()
+    return running_engine(workspace, environment).status.differences
+
+
+def settle_difference(
+    workspace: Workspace, environment: str, difference: DifferenceStatus, how: str, reason: str
+) -> CommandAnswer:
+    """Have the engine settle one difference; see ``core.settlement``."""
+    from ares.bootstrap.control import give
+
+    return give(
+        workspace, environment, "settle", instrument=difference.instrument,
+        difference=difference.id, how=how, reason=reason,
+    )  # fmt: skip
 
 
 def _read(

@@ -28,6 +28,7 @@ def take_balances(state: State, event: AccountSeen) -> bool:
         return False
     known = [_held(state, i) + _unsettled(state, i) for i in range(state.setup.n_instruments)]
     state.outside_lots = [seen - lots for seen, lots in zip(event.lots, known, strict=True)]
+    state.existing_lots = [max(0, lots) for lots in state.outside_lots]
     rests = event.rest_units or (0,) * len(known)
     state.outside_rest_units = [r - d for r, d in zip(rests, state.dust_units, strict=True)]
     state.account_known = True

@@ -5,7 +5,7 @@
 | ``halt``, ``resume`` | ``instrument``, ``reason`` | of entries; a halt cancels those not filled |
 | ``flatten`` | ``instrument``, ``reason`` | a halt; and all that is held is sold |
 | ``force-exit`` | ``instrument``, ``reason`` | sells one position, without a halt |
-| ``settle`` | ``instrument``, ``order``, ``outcome`` | see ``core.settlement`` |
+| ``settle`` | ``instrument``, ``order``, ``difference``, ``how`` | see ``core.settlement`` |
 | ``breaker`` | ``action``, ``name``, ``instrument``, ``reason`` | see ``core.breaker_commands`` |
 | ``config`` | ``key``, ``value``, ``rules`` | see ``core.rule_changes`` |
 | ``settings`` | ``rules`` | what a start takes over from them, see ``core.take_over`` |
@@ -321,7 +321,7 @@ VERBS: dict[str, tuple[Callable[[State, CommandGiven, Models], Answered], str]] 
     "resume": (_resume, "instrument reason"),
     "flatten": (_flatten, "instrument reason"),
     "force-exit": (_force_exit, "instrument reason"),
-    "settle": (_settle, "instrument order outcome reason"),
+    "settle": (_settle, "instrument order outcome difference how reason"),
     "breaker": (_breaker, "action name instrument reason"),
     "config": (_config, "key value rules reason"),
     "settings": (_settings, "rules"),

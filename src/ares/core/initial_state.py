@@ -90,6 +90,7 @@ def new_state(setup: RunSetup) -> State:
         lane_orders=[LaneOrders() for _ in range(lanes)],
         trades_begun=[0] * lanes,
         outside_lots=[0] * i,
+        existing_lots=[0] * i,
         outside_rest_units=[0] * i,
         dust_units=[0] * i,
         mismatch_ms=[0] * i,

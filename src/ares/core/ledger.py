@@ -24,6 +24,9 @@ from ares.domain.order_events import (
     OrderFilled,
 )
 
+ADOPTED = "adopted"
+"""In the place of an execution's id: the account held the lots already."""
+
 
 def book_execution(state: State, order: Order, event: OrderFilled) -> list[Effect]:
     """Count an execution of an order of ours; what was counted before changes nothing."""
@@ -118,8 +121,27 @@ def _pay_fee(state: State, lane: int, fee: int) -> None:
         book["position_fees"] += fee
 
 
-def book_settled(state: State, lane: int, lots: int, price_ticks: int, fee: int) -> list[Effect]:
-    """Take lots out of a position that a person says were sold; signed, at most what is held."""
+def book_adopted(
+    state: State, lane: int, lots: int, price_ticks: int, stop_bps: float
+) -> list[Effect]:
+    """Book lots that the account holds already as bought; their trade says nothing of a model.
+
+    stop_bps : distance of the stop, where the lane held nothing.
+    """
+    book = state.trade.book[lane]
+    if int(book["position_lots"]) == 0:
+        book["entry_p"] = book["entry_edge_bps"] = 0.0
+        book["entry_barrier_bps"] = stop_bps
+    book["inherited"] = 1
+    return book_settled(state, lane, lots, price_ticks, 0, ADOPTED)
+
+
+def book_settled(
+    state: State, lane: int, lots: int, price_ticks: int, fee: int, exec_id: str = "settled"
+) -> list[Effect]:
+    """Book lots by a person's word, at most what is held: taken out of a position where they are
+    negative, added to it where they are positive.
+    """
     row, book = state.scratch.records.fills[0], state.trade.book[lane]
     row["ts_ms"], row["instrument"], row["kind"] = state.at_ms, lane, KINDS["exit"]
     row["price_ticks"], row["lots"], row["fee_units"] = price_ticks, lots, fee
@@ -130,7 +152,7 @@ def book_settled(state: State, lane: int, lots: int, price_ticks: int, fee: int)
     book["expected_ticks"] = 0  # nothing was sent, so there is no slippage
     calls.apply_now(lane, state.trade, state.params, state.scratch.records)
     book["expected_ticks"] = expected
-    booked = ExecutionBooked("", lane, state.at_ms, lots, price_ticks, fee, "settled")
+    booked = ExecutionBooked("", lane, state.at_ms, lots, price_ticks, fee, exec_id)
     return [booked, *facts_of_records(state)]
 
 

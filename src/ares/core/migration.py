@@ -31,7 +31,7 @@ ADDED: dict[str, Any] = dict.fromkeys(
 ) | {
     "LaneOrders.pieces": [], "Halt.detail": "", "rule_changes": INITIAL, "config_version": 0,
     "taken_rules": INITIAL, "taken_champions": INITIAL,
-    "outside_rest_units": INITIAL, "dust_units": INITIAL,
+    "outside_rest_units": INITIAL, "existing_lots": INITIAL, "dust_units": INITIAL,
     "bar_series.reference_closes.close_ms": INITIAL,
     "bar_series.reference_closes.close": INITIAL,
 }  # fmt: skip

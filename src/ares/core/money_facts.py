@@ -14,10 +14,11 @@ from typing import NamedTuple, get_args
 import msgspec
 import numpy as np
 
+from ares.core.adoption import stop_bps
 from ares.core.balances import take_balances
 from ares.core.execution import forget
 from ares.core.initial_state import write_rules
-from ares.core.ledger import apply_execution, book_settled, pay_gas
+from ares.core.ledger import apply_execution, book_adopted, book_settled, pay_gas
 from ares.core.models import Models
 from ares.core.orders import (
     Order,
@@ -69,6 +70,7 @@ from ares.domain.order_events import (
     ExecutionBooked,
     GasPaid,
     HaltChanged,
+    HoldingTaken,
     OrderAccepted,
     OrderAmended,
     OrderEnded,
@@ -254,6 +256,14 @@ class FactFold:
                 order = state.orders.get(effect.client_id)
                 if order is not None:
                     take_request(order, effect, state.at_ms)
+            case ExecutionBooked(client_id="", exec_id="adopted"):
+                lane, lots, ticks = effect.instrument, effect.lots, effect.price_ticks
+                with self._as_journaled():
+                    book_adopted(state, lane, lots, ticks, stop_bps(state, lane))
+            case HoldingTaken():
+                state.existing_lots[effect.instrument] = 0
+                if effect.adopted:
+                    state.outside_lots[effect.instrument] -= effect.lots
             case ExecutionBooked(client_id=""):  # by a person's word
                 lots, fee = effect.lots, effect.fee_units
                 with self._as_journaled():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ares.core.adoption import take_holdings
 from ares.core.balances import compare, take_balances
 from ares.core.base_fees import lots_value, split_strange
 from ares.core.execution import UNPROTECTED_MS_MAX, forget, work
@@ -371,6 +372,7 @@ def on_account(state: State, event: AccountSeen) -> list[Effect]:
         rests = event.rest_units or (0,) * n
         for i, lots in enumerate(event.lots):
             effects += compare(state, i, lots, rests[i])
+    effects += take_holdings(state)
     began, state.reconciling = state.reconciling, False
     effects += _started(state)
     if began:

@@ -1,11 +1,18 @@
-"""A person settles what ledger and venue disagree on, as it stands at the venue.
+"""A person settles what ledger and venue disagree on.
 
 ``order`` (a client id) with ``outcome`` ``absent``: a person has seen at the venue that the order
-never arrived.
+never arrived. ``difference``: the id of the only one that is settled; otherwise all of a scope.
+``how`` is
+
+- ``correct``, also where it is left out: as it stands at the venue. What is missing leaves the
+  position, what is more is held outside the ledger; what was paid is capital that moved.
+- ``ignore``: lots and money are somebody else's, and held outside the ledger.
+- ``adopt``: what was bought becomes a position, paid from the capital.
 """
 
 from __future__ import annotations
 
+from ares.core.adoption import adopt, adoption_problem
 from ares.core.execution import forget, work
 from ares.core.halts import ALL, BY_DIFFERENCE, lift, scope_of
 from ares.core.ledger import book_closed, book_settled
@@ -21,20 +28,30 @@ from ares.domain.order_events import (
 )
 from ares.kernel.trade.money import notional_units
 
+CORRECT, IGNORE, ADOPT = HOWS = ("correct", "ignore", "adopt")
+
 
 def settle(state: State, scope: int, event: CommandGiven) -> tuple[list[Effect], str]:
     """Take the differences of a scope as they stand at the venue, outside the ledger.
 
-    Raises ValueError with the reason of a refusal.
+    Raises ValueError with the reason of a refusal; nothing has changed then.
     """
     effects: list[Effect] = []
+    how, only = event.args.get("how", CORRECT), event.args.get("difference", "")
+    if how not in HOWS:
+        raise ValueError(f"how must be one of {', '.join(HOWS)}")
     settled_orders = _end_absent(state, event, effects)
     chosen = [d for d in state.differences if scope in (ALL, scope_of(state, d.instrument))]
+    chosen = [d for d in chosen if only in ("", d.id)]
     if not chosen and not settled_orders:
-        raise ValueError("there is nothing to settle")
+        raise ValueError(f"there is no difference {only}" if only else "there is nothing to settle")
+    for difference in chosen:
+        problem = _problem(state, difference, how)
+        if problem:
+            raise ValueError(f"difference {difference.id} ({difference.detail}): {problem}")
     state.differences = [d for d in state.differences if d not in chosen]
     for difference in chosen:
-        effects += _take(state, difference, event.who)
+        effects += _TAKEN[how](state, difference, event.who)
     left = {scope_of(state, d.instrument) for d in state.differences}
     for i in sorted({scope_of(state, d.instrument) for d in chosen} - left):
         effects += lift(state, i, BY_DIFFERENCE)
@@ -64,6 +81,36 @@ def _end_absent(state: State, event: CommandGiven, effects: list[Effect]) -> int
     return 1
 
 
+def _problem(state: State, difference: DifferenceFound, how: str) -> str:
+    """Return why a difference cannot be settled like that; empty: it can."""
+    lane, lots = difference.instrument, difference.lots
+    if how == CORRECT or lane < 0:
+        return ""
+    if how == ADOPT:
+        ticks = difference.price_ticks or int(state.trade.book[lane]["last_close"])
+        return adoption_problem(state, lane, lots, ticks)
+    missing = -(state.outside_lots[scope_of(state, lane)] + lots)
+    return f"{missing} lots of it are the ledger's: correct it" if missing > 0 else ""
+
+
+def _ignore(state: State, difference: DifferenceFound, who: str) -> list[Effect]:
+    """Leave a difference to somebody else: its lots are held outside, its money is not ours."""
+    lane, lots = difference.instrument, difference.lots
+    if lane >= 0:
+        state.outside_lots[scope_of(state, lane)] += lots
+    return [DifferenceSettled(lane, state.at_ms, who, lots, 0, difference.id, IGNORE)]
+
+
+def _adopt(state: State, difference: DifferenceFound, who: str) -> list[Effect]:
+    """Make a position of what was bought, at its price, else at the newest close."""
+    lane, lots = difference.instrument, difference.lots
+    settled = DifferenceSettled(lane, state.at_ms, who, 0, 0, difference.id, ADOPT)
+    if lane < 0:
+        return [settled]
+    ticks = difference.price_ticks or int(state.trade.book[lane]["last_close"])
+    return [*adopt(state, lane, lots, ticks), settled]
+
+
 def _take(state: State, difference: DifferenceFound, who: str) -> list[Effect]:
     """Take one difference as it stands at the venue: held outside the ledger, capital moved.
 
@@ -72,7 +119,7 @@ def _take(state: State, difference: DifferenceFound, who: str) -> list[Effect]:
     """
     lane, lots = difference.instrument, difference.lots
     if lane < 0:
-        return [DifferenceSettled(lane, state.at_ms, who, 0, 0)]
+        return [DifferenceSettled(lane, state.at_ms, who, 0, 0, difference.id)]
     i = scope_of(state, lane)
     missing = max(0, -(state.outside_lots[i] + lots))
     is_priced = difference.price_ticks > 0
@@ -93,10 +140,13 @@ def _take(state: State, difference: DifferenceFound, who: str) -> list[Effect]:
     account = state.trade.account[0]
     for name in ("cash", "equity", "peak_equity", "day_equity"):
         account[name] += cash
-    return [*effects, DifferenceSettled(lane, state.at_ms, who, lots, cash)]
+    return [*effects, DifferenceSettled(lane, state.at_ms, who, lots, cash, difference.id)]
 
 
 def _units(state: State, lane: int, price_ticks: int, lots: int) -> int:
     spec = state.params.specs[lane]
     mul, div = int(spec["notional_mul"]), int(spec["notional_div"])
     return int(notional_units(price_ticks, lots, mul, div))
+
+
+_TAKEN = {CORRECT: _take, IGNORE: _ignore, ADOPT: _adopt}

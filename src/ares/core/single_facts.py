@@ -144,8 +144,11 @@ def set_halt(state: State, fact: HaltChanged) -> None:
 
 
 def settle_difference(state: State, fact: DifferenceSettled) -> None:
-    """Take the differences of an instrument as settled."""
-    state.differences = [d for d in state.differences if d.instrument != fact.instrument]
+    """Take a difference as settled; a fact without its id stands for all of the instrument."""
+    if fact.difference:
+        state.differences = [d for d in state.differences if d.id != fact.difference]
+    else:
+        state.differences = [d for d in state.differences if d.instrument != fact.instrument]
     if fact.instrument >= 0:
         state.outside_lots[fact.instrument % state.setup.n_instruments] += fact.lots
     account = state.trade.account[0]

@@ -45,7 +45,7 @@ ARRAY_TUPLES = ("series",)
 VALUES = (
     "seq", "now_ms", "at_ms", "orders", "ended", "lane_orders", "trades_begun", "nonce",
     "orders_sent", "halts", "differences", "venue_up", "reconciling", "account_known",
-    "outside_lots", "outside_rest_units", "dust_units", "mismatch_ms", "ledger_ms",
+    "outside_lots", "existing_lots", "outside_rest_units", "dust_units", "mismatch_ms", "ledger_ms",
     "account_due_ms", "strange_execs",
     "venue_ahead_ms", "answers", "rule_changes", "config_version",
     "taken_rules", "taken_champions", "slots", "previous_champions", "review_due",
@@ -97,6 +97,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     reconciling: bool
     account_known: bool
     outside_lots: list[int]
+    existing_lots: list[int]
     outside_rest_units: list[int]
     dust_units: list[int]
     mismatch_ms: list[int]

@@ -101,6 +101,7 @@ class State:
     venue_up : a private session with the venue stands. reconciling: not since the start yet.
     outside_lots : (n_instruments,) held at the venue outside the ledger; known with the first
                ``AccountSeen``. mismatch_ms: since when balances differ; 0: they do not.
+    existing_lots : (n_instruments,) of that, what is still to be adopted or ignored.
     outside_rest_units : what of that is less than a lot; dust_units: what of the ledger is, both in
                units of 1e-8 of the base currency.
     ledger_ms : when an execution was last booked. account_due_ms: when balances are compared next.
@@ -149,6 +150,7 @@ class State:
     reconciling: bool = False
     account_known: bool = False
     outside_lots: list[int]
+    existing_lots: list[int]
     outside_rest_units: list[int]
     dust_units: list[int]
     mismatch_ms: list[int]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ares.core.adoption import take_holdings
 from ares.core.bar_windows import bars_of, push
 from ares.core.challenger import (
     compare_hourly,
@@ -261,6 +262,10 @@ def decision_effects(state: State, ts_ms: int, refused: Sequence[Effect]) -> lis
     if counts[N_REQUESTS]:
         effects += _carry_out(state)
     if counts[N_NOTICES] and sells_everything(state):
+        for lane in range(len(state.lane_orders)):
+            effects += work(state, lane)
+    if any(state.existing_lots) and state.setup.adopts_existing:
+        effects += take_holdings(state)
         for lane in range(len(state.lane_orders)):
             effects += work(state, lane)
     if state.series:

@@ -47,6 +47,7 @@ from ares.domain.order_events import (
     ExecutionBooked,
     GasPaid,
     HaltChanged,
+    HoldingTaken,
     OrderAbsent,
     OrderAccepted,
     OrderAmended,
@@ -321,6 +322,7 @@ Effect = (
     | StopMissing
     | DifferenceFound
     | DifferenceSettled
+    | HoldingTaken
     | HaltChanged
     | CommandDone
     | CommandRefused

@@ -6,6 +6,7 @@ said (0: nothing). Lots are signed: positive buys, negative sells.
 
 from __future__ import annotations
 
+import hashlib
 from typing import Literal
 
 import msgspec
@@ -330,12 +331,18 @@ class DifferenceFound(msgspec.Struct, frozen=True, tag=True, gc=False):
     price_ticks: int
     fee_units: int
 
+    @property
+    def id(self) -> str:
+        """Return the name of this difference: 8 hex digits of its hash."""
+        return hashlib.blake2b(msgspec.json.encode(self), digest_size=4).hexdigest()
 
-class DifferenceSettled(msgspec.Struct, frozen=True, tag=True, gc=False):
-    """Fact: a person settled the differences of an instrument.
+
+class DifferenceSettled(msgspec.Struct, frozen=True, tag=True, gc=False, omit_defaults=True):
+    """Fact: a person settled a difference of an instrument.
 
     lots : by which the account's lots outside the ledger changed.
     cash_units : by which capital changed, profit and loss aside.
+    difference : its id, see ``DifferenceFound.id``. how: correct, ignore or adopt.
     """
 
     instrument: int
@@ -343,6 +350,22 @@ class DifferenceSettled(msgspec.Struct, frozen=True, tag=True, gc=False):
     who: str
     lots: int
     cash_units: int
+    difference: str = ""
+    how: str = "correct"
+
+
+class HoldingTaken(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """Fact: what the account held of an instrument at its first sight was adopted or ignored.
+
+    price_ticks : at which it became a position; of what is ignored the newest close, 0: unknown.
+    """
+
+    instrument: int
+    ts_ms: int
+    lots: int
+    price_ticks: int
+    adopted: bool
+    reason: str
 
 
 class HaltChanged(msgspec.Struct, frozen=True, tag=True, gc=False):

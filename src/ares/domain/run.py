@@ -72,6 +72,7 @@ class RunSetup(msgspec.Struct, frozen=True, omit_defaults=True):
     owner       : 8 hex digits of workspace and environment, the beginning of every client id.
     nonce       : makes the client ids of the first epoch unique, see ``EngineStarted``.
     traits      : of the venue.
+    adopts_existing : coins that the account holds at its first sight become positions.
     """
 
     environment: str
@@ -94,6 +95,7 @@ class RunSetup(msgspec.Struct, frozen=True, omit_defaults=True):
     owner: str = ""
     nonce: str = ""
     traits: VenueTraits = SIMULATED
+    adopts_existing: bool = False
 
     @property
     def series(self) -> tuple[SeriesSpec, ...]:

@@ -13,6 +13,7 @@ from ares.domain.order_events import (
     DifferenceSettled,
     EndReason,
     ExecutionBooked,
+    HoldingTaken,
     OrderAmended,
     OrderFilled,
     OrderMoved,
@@ -44,7 +45,7 @@ class LedgerLines:
     dust_units, outside_rest_units : what each of them holds of a lot, in units of 1e-8 of the base
                currency.
     executions : by (client id, execution id); as reported where a fee took base currency.
-    unsettled  : instruments with a difference that waits for a person.
+    unsettled  : instruments with differences that wait for a person, and how many.
     begin_ms : when the journal begins.
     """
 
@@ -53,7 +54,7 @@ class LedgerLines:
     outside: list[int] | None = None
     orders: dict[str, LedgerOrder] = field(default_factory=dict)
     executions: dict[tuple[str, str], ExecutionBooked | OrderFilled] = field(default_factory=dict)
-    unsettled: set[int] = field(default_factory=set)
+    unsettled: dict[int, int] = field(default_factory=dict)
     begin_ms: int = 0
     dust_units: dict[int, int] = field(default_factory=dict)
     outside_rest_units: dict[int, int] = field(default_factory=dict)
@@ -103,8 +104,15 @@ def _fact(ledger: LedgerLines, effect: Effect, event: Event) -> None:
             if effect.client_id in ledger.orders:
                 ledger.orders[effect.client_id].filled_lots += execution.lots
         case DifferenceFound():
-            ledger.unsettled.add(effect.instrument % n)
+            i = effect.instrument % n
+            ledger.unsettled[i] = ledger.unsettled.get(i, 0) + 1
+        case HoldingTaken(adopted=True) if ledger.outside is not None:
+            ledger.outside[effect.instrument % n] -= effect.lots
         case DifferenceSettled():
-            ledger.unsettled.discard(effect.instrument % n)
+            i = effect.instrument % n
+            if ledger.unsettled.get(i, 0) <= 1:
+                ledger.unsettled.pop(i, None)
+            else:
+                ledger.unsettled[i] -= 1
             if ledger.outside is not None:
                 ledger.outside[effect.instrument % n] += effect.lots

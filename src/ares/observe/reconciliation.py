@@ -47,7 +47,7 @@ def reconciled(
         )
     executed = {(e.client_id, e.exec_id): e for e in venue.executions}
     for key in dict.fromkeys((*ledger.executions, *executed)):
-        if key[1] == "settled":  # a person's word, that no venue has
+        if not key[0]:  # by a person's word, of which no venue knows
             continue
         line = _execution(key, ledger.executions.get(key), executed.get(key), specs, owner)
         if line.ledger or line.note or line.differs:

@@ -36,6 +36,7 @@ from ares.domain.order_events import (
     EventRefused,
     ExecutionBooked,
     HaltChanged,
+    HoldingTaken,
     OrderMoved,
     StopMissing,
     SubmitOrder,
@@ -101,6 +102,10 @@ class LiveLog:
                 i, side = item.instrument, "BUY" if item.lots > 0 else "SELL"
                 price, quantity = self._price(i, item.price_ticks), self._quantity(i, item.lots)
                 return f"[{self._name(i)}] Trade executed: {side} {quantity} @ {price}"
+            case HoldingTaken():
+                i, what = item.instrument, "adopted" if item.adopted else "ignored"
+                quantity = self._quantity(i, item.lots)
+                return f"[{self._name(i)}] The account holds {quantity}: {what} ({item.reason})"
             case TradeClosed(virtual=False):
                 i = item.instrument
                 outcome = "PROFIT" if item.net_bps > 0 else "LOSS"

@@ -89,12 +89,17 @@ class HaltStatus(msgspec.Struct, frozen=True):
 
 
 class DifferenceStatus(msgspec.Struct, frozen=True):
-    """A difference between ledger and venue that waits for a person."""
+    """A difference between ledger and venue that waits for a person.
+
+    id   : names it in commands. qty_base : signed, of what the ledger does not have.
+    """
 
     instrument: str
     kind: str
     detail: str
     since_ms: int
+    id: str = ""
+    qty_base: float = 0.0
 
 
 class EngineStatus(msgspec.Struct, frozen=True):
@@ -215,7 +220,9 @@ def engine_status(state: State, recent: RecentEvents, now_ms: int) -> EngineStat
             for h in state.halts
         ),
         differences=tuple(
-            DifferenceStatus(_key(state, d.instrument), d.kind, d.detail, d.ts_ms)
+            DifferenceStatus(
+                _key(state, d.instrument), d.kind, d.detail, d.ts_ms, d.id, _missing(state, d)
+            )
             for d in state.differences
         ),
         breakers=breakers_of(state, recent.opened),
@@ -283,6 +290,12 @@ def _order(state: State, order: Order) -> OrderStatus:
         status=status(order),
         sent_ms=order.sent_ms,
     )
+
+
+def _missing(state: State, difference: DifferenceFound) -> float:
+    if difference.instrument < 0:
+        return 0.0
+    return _base(difference.lots, state.setup.instruments[difference.instrument].spec)
 
 
 def _key(state: State, lane: int) -> str:

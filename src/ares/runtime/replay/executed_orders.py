@@ -77,7 +77,8 @@ class ExecutedOrders:
         kind = "exit" if order is None else order.kind
         reason = "settled" if order is None else order.reason if kind == "exit" else kind
         if fact.lots > 0 and not self._holding[lane]:
-            self._trade[lane] = self.trades.setdefault(fact.client_id, TradePath())
+            key = fact.client_id or f"adopted {lane} {at_ms}"
+            self._trade[lane] = self.trades.setdefault(key, TradePath())
             self._begun_ms[lane] = sent_ms
         self._holding[lane] += fact.lots
         # A venue's report may carry no time, or one that lies before the trade or after now.
