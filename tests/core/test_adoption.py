@@ -57,7 +57,7 @@ def test_what_is_adopted_is_a_position_paid_from_the_capital_with_a_stop(unknown
     assert two.state.differences == []
 
 
-def test_more_than_the_capital_is_ignored_and_says_why(unknown: Any) -> None:
+def test_more_than_the_capital_is_ignored_with_the_reason(unknown: Any) -> None:
     two = unknown(adopts=True)
     (fact,) = [e for e in seen(two, 10**9, 0) if isinstance(e, HoldingTaken)]
     assert not fact.adopted

@@ -140,7 +140,7 @@ def _settle(
         raise NothingToDo(f"{what}: the engine compares every few minutes, then see again")
     answers: list[tuple[DifferenceStatus, CommandAnswer]] = []
     for difference in chosen:
-        picked, why = (how, reason) if how != ASK else _asked(difference)
+        picked, why = (how, reason) if how != ASK else _answer_of_a_person(difference)
         if picked:
             answer = settle_difference(workspace, environment, difference, picked, why)
             answers.append((difference, answer))
@@ -155,7 +155,7 @@ def _settle(
     return 1 if refused else 0
 
 
-def _asked(difference: DifferenceStatus) -> tuple[str, str]:
+def _answer_of_a_person(difference: DifferenceStatus) -> tuple[str, str]:
     """Ask a person what one difference is; return how to settle it, and why. Empty: not now."""
     name = f"{difference.id} {difference.instrument} {difference.kind}: {difference.detail}"
     how = ""
