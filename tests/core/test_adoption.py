@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from ares.core.adoption import STOP_BPS_MAX, STOP_BPS_MIN, stop_bps
+from ares.core.models import NO_MODELS
 from ares.core.money_facts import JournaledFacts, fold
 from ares.core.snapshot import restore, snapshot
 from ares.domain.order_events import AccountSeen, ExecutionBooked, HoldingTaken, SubmitOrder
@@ -90,7 +91,7 @@ def test_facts_alone_lead_to_the_same_position(unknown: Any) -> None:
     event = AccountSeen(two.at_ms, two.at_ms, True, (50, 0), ())
     effects = two.take(event)
     assert any(isinstance(e, ExecutionBooked) for e in effects)
-    fold(other.state, [JournaledFacts(two.state.seq, two.at_ms, event, effects)], None)
+    fold(other.state, [JournaledFacts(two.state.seq, two.at_ms, event, effects)], NO_MODELS)
     for name in ("outside_lots", "existing_lots"):
         assert getattr(other.state, name) == getattr(two.state, name)
     for name in ("position_lots", "stop_ticks", "cost_units", "inherited"):
