@@ -27,11 +27,13 @@ class MemoryNetwork:
     """Connections with one server.
 
     tasks : what the server is doing; it goes on when its client is gone.
+    error : raised by all that is begun, such as that of a name that cannot be resolved.
     """
 
     def __init__(self, server: MarketServer, latency_s: Latency) -> None:
         self.server, self.latency_s = server, latency_s
         self.requests = self.messages = 0
+        self.error: Exception | None = None
         self.tasks: set[asyncio.Task[Any]] = set()
         self._exchanges: list[Any] = []
 
@@ -153,6 +155,8 @@ class _Exchanged:
         timeout: aiohttp.ClientTimeout = self._how["timeout"]
         network = self._network
         network.requests += 1
+        if network.error is not None:
+            raise network.error
         body = self._how.get("data") or b""
         request = ServedRequest(self._method, self._url, self._how["headers"], body)
         async with asyncio.timeout(timeout.total):
@@ -187,6 +191,8 @@ class _Opening:
         headers = {"Upgrade": "websocket", **(self._how.get("headers") or {})}
         request = ServedRequest("GET", url, headers, b"")
         await asyncio.sleep(network.latency_s())
+        if network.error is not None:
+            raise network.error
         refused = await network.server.refused(cast(web.Request, request))
         if refused is not None:
             info = cast(aiohttp.RequestInfo, None)
@@ -210,9 +216,9 @@ class _End:
         self._newest_s = 0.0
 
     def deliver(self, message: WSMessage) -> None:
-        """Let a message arrive, after those before it."""
+        """Let a message arrive, after those before it: timers of one instant have no order."""
         loop = asyncio.get_running_loop()
-        self._newest_s = max(self._newest_s, loop.time() + self.network.latency_s())
+        self._newest_s = max(self._newest_s + 1e-6, loop.time() + self.network.latency_s())
         loop.call_at(self._newest_s, self._arrived.put_nowait, message)
 
     async def receive(self) -> WSMessage:

@@ -28,9 +28,15 @@ class ProtocolPromises(Promises):
         return 10**18 if venue.takes(i % N, held) else 0
 
     def _is_excused(self, i: int) -> bool:
-        """Return whether the venue takes no orders now, or what excuses the engine in any world."""
-        faults = self.world.served_venue.faults
-        return any(faults.is_active(state) for state in STATES) or super()._is_excused(i)
+        """Return whether the venue takes no orders now, or has refused several in a row and the
+        next try is still to come (30 s at most), or what excuses the engine in any world.
+        """
+        faults, placed = self.world.served_venue.faults, self.world.state.lane_orders[i]
+        if any(faults.is_active(state) for state in STATES):
+            return True
+        if placed.failures > 1 and self.world.now_ms() < placed.retry_ms:
+            return True
+        return super()._is_excused(i)
 
     def _is_invented_end(self, reason: EndReason, held: HeldOrder | None) -> bool:
         """Return whether the venue did not end an order; what it refuses it never holds."""

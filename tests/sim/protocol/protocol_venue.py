@@ -88,7 +88,8 @@ class ProtocolVenue(ServedAccount):
         self.market = served_market(seed, minutes)
         super().__init__(exchange, self.market.symbols)
         self.venue = SimVenue(self.market, clock, self.faults, exchange)
-        server = MarketServer(self.venue, Kraken(self.venue, [KEY], tier), tick_s=TICK_S)
+        self.face = Kraken(self.venue, [KEY], tier)
+        server = MarketServer(self.venue, self.face, tick_s=TICK_S)
         self._server = server
         self.network = MemoryNetwork(server, lambda: draw.uniform(*LATENCY_S))
         self._adapter: CcxtVenue | None = None

@@ -25,6 +25,7 @@ from tests.sim.world import World
 from tests.sim.world_setup import CALM_MS, START_MS, first_snapshot
 
 from ares.core.execution import wake_ms
+from ares.core.orders import Life
 from ares.domain.events import Event
 from ares.domain.order_events import TimeReached
 from ares.domain.run import RunSetup
@@ -35,6 +36,7 @@ from ares.sim.schedule import Schedule
 from ares.venues.kraken import KRAKEN
 
 MARKET_SEED_BARS = 400
+IN_FLIGHT_MAX = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +85,22 @@ class ProtocolWorld(World):
     """One seed. operations: what was done to the engine and the venue, with its time in seconds."""
 
     schedule: LoopSchedule
+    rest_ms = (CALM_MS // 2, CALM_MS // 3, CALM_MS // 4)
+    """Once calm: before a person looks, while one settles, after the market has closed."""
 
     def __init__(
-        self, seed: int, n_events: int = 300, kept: frozenset[Occasion] | None = None
+        self,
+        seed: int,
+        n_events: int = 300,
+        kept: frozenset[Occasion] | None = None,
+        faults: ProtocolFaults | None = None,
     ) -> None:
         self.seed = seed
         self.events = VirtualTimeLoop()
         self.operations: list[str] = []
         self._minutes = max(MARKET_SEED_BARS, n_events) + 2 * CALM_MS // MINUTE_MS
         schedule = LoopSchedule(START_MS, self.events)
-        faults = drawn_faults(Random(seed ^ 0xFA17))
+        faults = drawn_faults(Random(seed ^ 0xFA17)) if faults is None else faults
         super().__init__(seed, n_events, faults, kept, schedule=schedule)
         self.attacking = Random(seed ^ 0xA77A)
         bars = served_bars(seed % SEEDS, self._minutes)
@@ -160,13 +168,17 @@ class ProtocolWorld(World):
             self.schedule.after(MINUTE_MS, self.market.bar)
             self.schedule.after(self.draw.randint(1, 30_000), self._disturb)
             self.schedule.after(self.visit_ms, self._visit)
-            self.schedule.after(self.draw.randint(1, 60_000), self._attack)
-            while self.state.seq < self.n_events:
-                await self._go_on()
+            await self._play()
             await self._rest()
             self.promises.check_settled()
         finally:
             await self.served_venue.stop()
+
+    async def _play(self) -> None:
+        """Let the venue misbehave until all events have happened."""
+        self.schedule.after(self.draw.randint(1, 60_000), self._attack)
+        while self.state.seq < self.n_events:
+            await self._go_on()
 
     async def _go_on(self) -> None:
         """Go on to what happens next: in the world, or a deadline of the engine."""
@@ -204,11 +216,15 @@ class ProtocolWorld(World):
         self.chance.calm()
         self.served_venue.faults.clear()
         self._note("calm")
-        await self._until(CALM_MS // 2, is_operated=False)
+        alone_ms, operated_ms, closed_ms = self.rest_ms
+        await self._until(alone_ms, is_operated=False)
         self.promises.check_waiting()
-        await self._until(CALM_MS // 3, is_operated=True)
+        await self._until(operated_ms, is_operated=True)
         self.market.is_closed = True
-        await self._until(CALM_MS // 4, is_operated=True)
+        await self._until(closed_ms, is_operated=True)
+        for _ in range(IN_FLIGHT_MAX):  # a rest below the smallest order is tried again and again
+            if any(o.life is Life.INTENDED for o in self.state.orders.values()):
+                await self._go_on()
 
     # --- the engine's process ------------------------------------------------------------------
 
