@@ -114,11 +114,13 @@ def give(
     verb: str,
     version: str = "",
     wait_s: float = WAIT_S,
+    command_id: str = "",
     **arguments: str,
 ) -> CommandAnswer:
     """Give a command to a running engine (None: the only one) and return its answer.
 
     wait_s    : how long the answer is waited for; a command that was not taken by then expires.
+    command_id: given again, it is answered again; empty: a new one.
     arguments : those that are empty are left out.
 
     Raises ExternalError where no engine runs (nothing is left behind then), or it does not answer.
@@ -133,7 +135,9 @@ def give(
         given = {name: value for name, value in arguments.items() if value}
         now_ms = _now_ms()
         expires_ms = now_ms + int(wait_s * 1_000)
-        command = StoredCommand(uuid.uuid4().hex, who(), verb, given, version, expires_ms)
+        command = StoredCommand(
+            command_id or uuid.uuid4().hex, who(), verb, given, version, expires_ms
+        )
         put(database, running, command, now_ms)
         return _answered(lambda: answer_of(database, command.id), running, verb, wait_s)
     finally:

@@ -125,6 +125,7 @@ class _RealTime:
     async def run(self, started: Callable[[RealTimeStart, LiveRun], None]) -> LiveEnd:
         """Recover, then run until stopped."""
         from ares.adapters.model_store import ModelStore
+        from ares.bootstrap.stopping import clear_when_resumed, prepare_stop, stop_events
         from ares.domain.timeframe import HOUR_MS
         from ares.runtime.engine.live_log import LiveLog
         from ares.runtime.engine.live_run import clock_set, start_event
@@ -143,6 +144,7 @@ class _RealTime:
         parts = (self._folder, found.recovered, found.models, found.swap, clock)
         sync_ms, watchers = settings.journal.sync_ms, [recent.watch, log.watch]
         venue: RunningVenue | None = None
+        sold: Sequence[Event] = ()
 
         def post(event: Event) -> None:  # of a venue, which exists before the engine
             run.post(event)
@@ -150,7 +152,7 @@ class _RealTime:
         if self._account is None:
             run = paper_engine(*parts, sync_ms, watchers, say=self._log)
         else:
-            venue = await self._account.connect(state, clock, post, self._log)
+            venue, sold = await self._account.connect(state, clock, post, self._log)
             run = venue_engine(*parts, venue, sync_ms, watchers, say=self._log)
         commands = self._commands(run, recent, clock)
         run.answer_to(commands.answer)
@@ -158,9 +160,12 @@ class _RealTime:
         warm = self._warm_events(state.setup, state.now_ms)
         feed = self._feed(state, clock, max(state.now_ms, state.setup.from_ms), warm)
         nonce = secrets.token_hex(8)
+        stopped = stop_events(self._folder, self._environment, state)
+        prepare_stop(self._folder, self._request.address, self._log)
+        run.watch(clear_when_resumed(self._folder, self._log))
         begin = start_event(found.recovered, is_new, found.hashes, nonce, clock.refused_ms)
         taken = () if is_new else self._taken_over(state)
-        before: list[Event] = [clock_set(clock), *taken, *warm]
+        before: list[Event] = [clock_set(clock), *sold, *stopped, *taken, *warm]
         tables = start_tables(self._workspace, self._environment, self._log)
         learner = self._learner(run) if state.setup.challenger_lanes else None
         started(RealTimeStart(state.setup, not is_new, clock.now_ms(), tuple(self._remarks)), run)

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 
 class Connect(Protocol):
-    """Returns the account of a state as its venue: events go to ``post``, lines to ``say``."""
+    """Returns the account of a state as its venue: events go to ``post``, lines to ``say``. With it
+    come the executions of `ares kill` that the state may not know.
+    """
 
     async def __call__(
         self,
@@ -34,7 +36,7 @@ class Connect(Protocol):
         clock: RunningClock,
         post: Callable[[Event], None],
         say: Callable[[str], None],
-    ) -> RunningVenue:
+    ) -> tuple[RunningVenue, list[Event]]:
         """Raise AresError where the venue does not answer, or has other instruments."""
 
 

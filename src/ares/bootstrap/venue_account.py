@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from ares.domain.instrument import Instrument, InstrumentSpec
     from ares.runtime.engine.clocks import RunningClock
     from ares.runtime.engine.venue_engine import RunningVenue
+    from ares.venues.account import VenueAccess
+
+KILL_EARLIER_MS = 900_000
+"""What was sold so long before the journal's end is looked for, too."""
 
 START_WAITS_S = (1, 2, 4, 8, 15, 30)
 """Between the tries of a start to reach the venue."""
@@ -59,7 +63,7 @@ def venue_account(
         clock: RunningClock,
         post: Callable[[Event], None],
         say: Callable[[str], None],
-    ) -> RunningVenue:
+    ) -> tuple[RunningVenue, list[Event]]:
         return await _connected(state, clock, post, say, key, server)
 
     identity = f"{venue} {server or ''} {key.fingerprint}"
@@ -104,8 +108,9 @@ async def _connected(
     say: Callable[[str], None],
     key: ApiKey,
     server: str | None,
-) -> RunningVenue:
-    """Return the account as the venue of a state; the engine runs it.
+) -> tuple[RunningVenue, list[Event]]:
+    """Return the account as the venue of a state; the engine runs it. Return what `ares kill` sold
+    beside the engine, too.
 
     A venue that does not answer is asked again for a minute: a start in the middle of its trouble,
     with stops to look after, is not to be given up at once.
@@ -122,7 +127,8 @@ async def _connected(
         while True:
             try:
                 require_same_grid(specs, await account.markets(symbols))
-                return await account.venue(symbols, setup.traits, post)
+                venue = await account.venue(symbols, setup.traits, post)
+                return venue, await _sold_by_kill(account, symbols, state)
             except ExternalError as error:
                 wait_s = next(waits, None)
                 if wait_s is None:
@@ -132,3 +138,21 @@ async def _connected(
     except BaseException:
         await account.close()
         raise
+
+
+async def _sold_by_kill(account: VenueAccess, symbols: list[str], state: State) -> list[Event]:
+    """Return what `ares kill` executed since shortly before the journal's end: nothing but the
+    venue may know of it.
+    """
+    from ares.domain.kill_ids import kill_lane
+
+    setup = state.setup
+    if not state.at_ms:
+        return []
+    from_ms = state.at_ms - KILL_EARLIER_MS * setup.traits.speed
+    statement = await account.statement(symbols, max(0, from_ms))
+    return [
+        execution
+        for execution in statement.executions
+        if execution.client_id.startswith(setup.owner) and kill_lane(execution.client_id) >= 0
+    ]

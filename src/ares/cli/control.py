@@ -28,7 +28,16 @@ def halt(
 def resume(
     symbol: str = SYMBOL_OPTION, reason: str = REASON_OPTION, env: str | None = ENV_OPTION
 ) -> None:
-    """Allow entries again, of a symbol or of all. Halts for differences stay until settled."""
+    """Allow entries again, of a symbol or of all; end what `ares kill` stopped. Halts for
+    differences stay until settled.
+    """
+    from ares.bootstrap.kill import resume_stopped
+    from ares.config.workspace import Workspace
+
+    stopped = None if symbol else resume_stopped(Workspace.here(), env)
+    if stopped is not None:
+        say(f"{stopped} is not stopped any more: its next start trades, unless halts stand in it")
+        return
     ask(env, "resume", instrument=symbol, reason=reason)
 
 

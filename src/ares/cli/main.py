@@ -72,6 +72,9 @@ NOUNS = {
     "status": Noun(
         "ares.cli.status", "command", "The running engine: data, positions, orders, halts."
     ),
+    "kill": Noun(
+        "ares.cli.kill", "command", "Stop now, whatever state the engine is in; --flatten sells."
+    ),
     "halt": Noun("ares.cli.control", "halt", "Halt entries of the running engine."),
     "resume": Noun("ares.cli.control", "resume", "Allow entries again after a halt."),
     "flatten": Noun("ares.cli.control", "flatten", "Sell everything, and halt entries."),

@@ -23,6 +23,7 @@ from ares.config.learning import (
 )
 from ares.config.promotion import PromotionSettings
 from ares.config.sentiment import SentimentSettings
+from ares.config.stopping import KillSettings
 from ares.config.trading import (
     SYMBOL,
     AccountSettings,
@@ -52,6 +53,7 @@ __all__ = [
     "IntervalSettings",
     "JournalSettings",
     "KeysSettings",
+    "KillSettings",
     "LearnerSettings",
     "LearningSettings",
     "LiveTradingSettings",
@@ -174,6 +176,7 @@ class Settings(Section):
     strategy: StrategySettings = section(StrategySettings)
     risk: RiskSettings = section(RiskSettings)
     breakers: BreakersSettings = section(BreakersSettings)
+    kill: KillSettings = section(KillSettings)
     continuous_learning: ContinuousLearningSettings = section(ContinuousLearningSettings)
     learning: LearningSettings = section(LearningSettings)
     features: FeaturesSettings = section(FeaturesSettings)

@@ -196,6 +196,8 @@ def _selling(state: State, lanes: Sequence[int]) -> str:
         return "nothing is held"
     if not state.venue_up:
         return f"{_positions(len(held))} sold once the venue is back"
+    if state.reconciling:
+        return f"{_positions(len(held))} sold once the venue has been reconciled"
     text = f"{_positions(len(held) - len(waiting))} being sold"
     if not waiting:
         return text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ares.core.orders import Halt
 from ares.core.slot import lanes_of
 from ares.core.state import State
+from ares.domain.kill_ids import kill_lane
 from ares.domain.order_events import DifferenceFound, HaltChanged
 from ares.kernel.trade.layout import BREAKER_DRAWDOWN, HALTED, NOT_TRADABLE, OPEN
 
@@ -119,11 +120,14 @@ def takes_sales(state: State, lane: int) -> bool:
 def is_disputed(state: State, lane: int) -> bool:
     """Return whether nothing may be sent for a lane until a person has looked: a difference stands
     in its instrument, or a second engine or a lost journal has left orders that are unknown here.
-    So it is too until a start has seen the open orders.
+    So it is too until a start has seen the open orders, and until what the kill command sold is
+    booked.
     """
     if state.reconciling or any(h.reason == BY_UNKNOWN_ORDER for h in state.halts):
         return True
-    if not state.differences:
+    if not state.differences and not state.kill_executions:
         return False
     scope = scope_of(state, lane)
+    if any(scope_of(state, kill_lane(e.client_id)) == scope for e in state.kill_executions):
+        return True
     return any(scope_of(state, d.instrument) == scope for d in state.differences)

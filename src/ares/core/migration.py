@@ -30,6 +30,7 @@ ADDED: dict[str, Any] = dict.fromkeys(
     0,
 ) | {
     "LaneOrders.pieces": [], "Halt.detail": "", "rule_changes": INITIAL, "config_version": 0,
+    "kill_executions": INITIAL,
     "taken_rules": INITIAL, "taken_champions": INITIAL,
     "outside_rest_units": INITIAL, "existing_lots": INITIAL, "dust_units": INITIAL,
     "bar_series.reference_closes.close_ms": INITIAL,

@@ -18,6 +18,7 @@ from ares.core.adoption import stop_bps
 from ares.core.balances import take_balances
 from ares.core.execution import forget
 from ares.core.initial_state import write_rules
+from ares.core.kill_orders import kill_order, lane_of_kill
 from ares.core.ledger import apply_execution, book_adopted, book_settled, pay_gas
 from ares.core.models import Models
 from ares.core.orders import (
@@ -55,6 +56,7 @@ from ares.domain.events import (
     SignalRefused,
     TradeClosed,
 )
+from ares.domain.kill_ids import kill_lane
 from ares.domain.model_events import SlotChanged
 from ares.domain.order_events import (
     AccountSeen,
@@ -178,6 +180,9 @@ class FactFold:
     ) -> None:
         """Count an execution as the journal says that it was booked."""
         state, id_ = self._state, event.client_id
+        if lane_of_kill(state, event) >= 0 and event.price_ticks > 0:
+            self._sold_by_kill(event)
+            return
         order = state.orders.get(id_) or state.ended.get(id_)
         if order is None or event.price_ticks <= 0:
             return
@@ -195,6 +200,23 @@ class FactFold:
         self._apply(order, event.ts_ms, lots, event.price_ticks, fee, late=not was_open)
         if was_open and not order.open:
             forget(state, order)
+
+    def _sold_by_kill(self, event: OrderFilled) -> None:
+        """Take an execution of the kill command; it is booked with the fact that says so."""
+        state, order = self._state, self._state.ended.get(event.client_id)
+        if order is None or event.exec_id not in order.exec_ids:
+            state.kill_executions.append(event)
+
+    def _kill_booked(self, fact: ExecutionBooked) -> None:
+        state = self._state
+        keys = [(e.client_id, e.exec_id) for e in state.kill_executions]
+        if (fact.client_id, fact.exec_id) not in keys:
+            return
+        event = state.kill_executions.pop(keys.index((fact.client_id, fact.exec_id)))
+        order = kill_order(state, event)
+        execute(order, event.exec_id, event.lots)
+        state.ledger_ms = state.at_ms
+        self._apply(order, fact.ts_ms, fact.lots, fact.price_ticks, fact.fee_units, late=True)
 
     def _reported(self, event: Event) -> None:
         state = self._state
@@ -268,6 +290,8 @@ class FactFold:
                 lots, fee = effect.lots, effect.fee_units
                 with self._as_journaled():
                     book_settled(state, effect.instrument, lots, effect.price_ticks, fee)
+            case ExecutionBooked() if kill_lane(effect.client_id) >= 0:
+                self._kill_booked(effect)
             case SignalRefused():
                 note_signal(state, effect)
             case TradeClosed():

@@ -12,7 +12,8 @@ from enum import StrEnum
 
 import msgspec
 
-from ares.domain.order_events import EndReason, SubmitOrder
+from ares.domain.events import Event
+from ares.domain.order_events import EndReason, OrderAbsent, OrderEnded, SubmitOrder
 from ares.domain.venue import VenueTraits
 
 OWNER_DIGITS = 8
@@ -370,3 +371,10 @@ def doubt(order: Order, at_ms: int) -> None:
 def clear_doubt(order: Order) -> None:
     """The venue has spoken of it."""
     order.doubt_ms = order.lookups = order.absences = order.counted = order.ask_ms = 0
+
+
+def is_whole(order: Order, event: Event) -> bool:
+    """Return whether a report on an order that has ended says that no execution is missing."""
+    if isinstance(event, OrderEnded):
+        return event.cum_lots is not None and abs(event.cum_lots) <= abs(order.seen_lots)
+    return isinstance(event, OrderAbsent) and event.complete

@@ -17,6 +17,12 @@ from ares.core.halts import (
     halt,
     lift,
 )
+from ares.core.kill_orders import (
+    book_kill_executions,
+    lane_of_kill,
+    take_kill_execution,
+    unknown_own_orders,
+)
 from ares.core.ledger import book_closed, book_end, book_execution
 from ares.core.market import refuse_execution
 from ares.core.orders import (
@@ -28,6 +34,7 @@ from ares.core.orders import (
     accept,
     doubt,
     due_ms,
+    is_whole,
     resize,
     status,
 )
@@ -92,6 +99,8 @@ def on_report(state: State, event: Report) -> list[Effect]:
     if not order.open:
         effects += forget(state, order)
     if doubted and not order.doubt_ms:
+        if state.kill_executions:
+            effects += book_kill_executions(state)
         effects += end_doubt_halt(state, lane)
     return effects + work(state, lane)
 
@@ -167,9 +176,12 @@ def _on_closed(state: State, event: Report) -> list[Effect]:
     if order is None and isinstance(event, OrderEnded):
         return _try_again(state)
     if not isinstance(event, OrderFilled):
-        if order is not None and _is_whole(order, event):
+        if order is not None and is_whole(order, event):
             order.reported_ms = state.at_ms
         return []
+    lane = lane_of_kill(state, event)
+    if lane >= 0:
+        return take_kill_execution(state, event) + work(state, lane)
     if order is None:
         return _of_nobody(state, event)
     seen = len(order.exec_ids)
@@ -189,13 +201,6 @@ def _try_again(state: State) -> list[Effect]:
             placed.retry_now()
             effects += work(state, lane)
     return effects
-
-
-def _is_whole(order: Order, event: Report) -> bool:
-    """Return whether a report on an order that has ended says that no execution is missing."""
-    if isinstance(event, OrderEnded):
-        return event.cum_lots is not None and abs(event.cum_lots) <= abs(order.seen_lots)
-    return isinstance(event, OrderAbsent) and event.complete
 
 
 def _of_nobody(state: State, event: OrderFilled) -> list[Effect]:
@@ -362,7 +367,7 @@ def on_account(state: State, event: AccountSeen) -> list[Effect]:
         return [EventRefused(-1, event.ts_ms, reason)]
     if not event.complete or event.as_of_ms < state.ledger_ms:
         return []
-    effects = _unknown_own_orders(state, event)
+    effects = unknown_own_orders(state, event)
     for order in state.orders.values():
         is_listed = order.client_id in event.open_ids
         if order.life is Life.WORKING and not order.doubt_ms and not is_listed:
@@ -390,16 +395,3 @@ def _started(state: State) -> list[Effect]:
     if state.reconciling or any(order.doubt_ms for order in state.orders.values()):
         return []
     return [*lift(state, ALL, BY_START)]
-
-
-def _unknown_own_orders(state: State, event: AccountSeen) -> list[Effect]:
-    """Open orders with our owner's digits that no journal of ours knows: a second engine, or a
-    journal that was lost.
-    """
-    owner = state.setup.owner
-    known = state.orders.keys() | state.ended.keys()
-    found = sorted(id_ for id_ in event.open_ids if owner and id_.startswith(owner))
-    effects: list[Effect] = []
-    if any(id_ not in known for id_ in found):
-        effects += halt(state, ALL, BY_UNKNOWN_ORDER, needs_person=True)
-    return effects

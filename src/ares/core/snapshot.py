@@ -23,7 +23,12 @@ from ares.core.slots import write_slots
 from ares.core.state import State
 from ares.domain.formats import SNAPSHOT_FORMAT
 from ares.domain.model import Ensemble
-from ares.domain.order_events import CommandDone, CommandRefused, DifferenceFound
+from ares.domain.order_events import (
+    CommandDone,
+    CommandRefused,
+    DifferenceFound,
+    OrderFilled,
+)
 from ares.domain.run import RunSetup
 
 ARRAYS = (
@@ -46,7 +51,7 @@ VALUES = (
     "seq", "now_ms", "at_ms", "orders", "ended", "lane_orders", "trades_begun", "nonce",
     "orders_sent", "halts", "differences", "venue_up", "reconciling", "account_known",
     "outside_lots", "existing_lots", "outside_rest_units", "dust_units", "mismatch_ms", "ledger_ms",
-    "account_due_ms", "strange_execs",
+    "account_due_ms", "strange_execs", "kill_executions",
     "venue_ahead_ms", "answers", "rule_changes", "config_version",
     "taken_rules", "taken_champions", "slots", "previous_champions", "review_due",
 )  # fmt: skip
@@ -104,6 +109,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     ledger_ms: int
     account_due_ms: int
     strange_execs: dict[str, int]
+    kill_executions: list[OrderFilled]
     venue_ahead_ms: int
     answers: dict[str, CommandDone | CommandRefused]
     rule_changes: dict[str, float]

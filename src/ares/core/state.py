@@ -11,7 +11,12 @@ from ares.core.orders import Halt, LaneOrders, Order
 from ares.core.slot import Slot
 from ares.domain.events import BarsClosed
 from ares.domain.model import Ensemble
-from ares.domain.order_events import CommandDone, CommandRefused, DifferenceFound
+from ares.domain.order_events import (
+    CommandDone,
+    CommandRefused,
+    DifferenceFound,
+    OrderFilled,
+)
 from ares.domain.run import RunSetup
 from ares.kernel.bar_aggregation import BarSeries, ClosingBars, FeatureRows, Intervals
 from ares.kernel.bars import F64, I64
@@ -106,6 +111,8 @@ class State:
                units of 1e-8 of the base currency.
     ledger_ms : when an execution was last booked. account_due_ms: when balances are compared next.
     strange_execs : executions of orders that are not ours, and when they were reported.
+    kill_executions : of orders that ``ares kill`` sent, which wait until nothing of
+               their lane is in doubt; see ``core.kill_orders``.
     venue_ahead_ms : what the venue's clock shows beyond ``at_ms``, in wall time.
     answers  : to the newest commands of people, by id.
     rule_changes : the kernel's rules that people changed while the engine ran, by name;
@@ -157,6 +164,7 @@ class State:
     ledger_ms: int = 0
     account_due_ms: int = 0
     strange_execs: dict[str, int] = field(default_factory=dict)
+    kill_executions: list[OrderFilled] = field(default_factory=list)
     venue_ahead_ms: int = 0
     answers: dict[str, CommandDone | CommandRefused] = field(default_factory=dict)
     rule_changes: dict[str, float] = field(default_factory=dict)

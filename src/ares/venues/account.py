@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import Protocol
 
 from ares.domain.api_key import ApiKey
@@ -27,6 +28,12 @@ class VenueAccess(Protocol):
 
     async def statement(self, symbols: Sequence[str], from_ms: int) -> Statement:
         """Return what the venue says of the account; raise ExternalError where it does not."""
+
+    async def bids(self, symbols: Sequence[str]) -> list[Decimal]:
+        """Return the best bid of each symbol; raise ExternalError where the venue does not answer.
+
+        Call ``markets`` before.
+        """
 
     async def close(self) -> None:
         """Close every connection."""

@@ -6,6 +6,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from decimal import Decimal
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 from ares.domain.api_key import ApiKey
@@ -20,6 +21,7 @@ from ares.venues.ending import closed
 from ares.venues.instrument_states import EVERY_S
 from ares.venues.known_orders import KnownOrders, Reading
 from ares.venues.markets import VenueMarket, markets_of
+from ares.venues.quotes import best_bids
 from ares.venues.requests import PrivateRequests, RequestPolicy
 from ares.venues.signer_client import HeldKey, send_through
 from ares.venues.statement import Statement
@@ -160,6 +162,13 @@ class CcxtAccount(ABC):
             orders, len(markets), post, self._now_ms, self._say, tasks, self.close
         )
         return self._venue
+
+    async def bids(self, symbols: Sequence[str]) -> list[Decimal]:
+        """Return the best bid of each symbol; raise ExternalError where the venue does not answer.
+
+        Its markets must have been read.
+        """
+        return await best_bids(self.name, self._exchange, symbols)
 
     async def statement(self, symbols: Sequence[str], from_ms: int) -> Statement:
         """Return what the venue says of the account; executions since ``from_ms``.

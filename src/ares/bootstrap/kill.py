@@ -1,0 +1,332 @@
+"""``ares kill``: stops an environment whether its engine is healthy, frozen or dead, composed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ares.bootstrap.stopping import last_address
+from ares.config.account_keys import account_key, names_of
+from ares.config.workspace import Workspace
+from ares.domain.api_key import ApiKey
+from ares.domain.errors import AresError, ExternalError, UserError
+from ares.domain.model_life import is_rehearsal
+from ares.domain.venue import SIMULATED
+from ares.journal.lock import require_free
+from ares.journal.run import setup_of
+from ares.runtime.ops.fence import Fence, holder_of, is_frozen
+from ares.runtime.ops.journal_ledger import JournalLedger, journal_ledger
+from ares.runtime.ops.stop_file import StopOrder, clear_stop, is_stopped, read_stop, write_stop
+
+if TYPE_CHECKING:
+    from ares.domain.run import RunSetup
+    from ares.runtime.engine.clocks import RunningClock
+    from ares.runtime.ops.unwinding import Unwound
+
+ANSWER_S = 0.7
+"""An engine that has not answered a command by then is ended: all must be over within 2 s."""
+
+DONE_S = 3.0
+"""An engine that has answered, and is not done by then, is ended too."""
+
+LOOK_S = 0.05
+
+
+class KillRequest(msgspec.Struct, frozen=True):
+    """What a person wants stopped; None: what runs, or the only one."""
+
+    environment: str | None
+    flatten: bool
+    reason: str
+    address: str | None = None
+
+
+class KillEnd(msgspec.Struct, frozen=True):
+    """What became of it.
+
+    by       : engine: it carried the command out; kill: this command acted in its place; next
+               start: nothing is at a venue, the next start carries it out.
+    killed   : process of the engine that was ended; 0: none.
+    remains  : what is held still, a line each.
+    """
+
+    environment: str
+    by: str
+    flat: bool
+    seconds: float
+    killed: int = 0
+    cancelled: int = 0
+    late: int = 0
+    remains: tuple[str, ...] = ()
+
+
+def kill(
+    workspace: Workspace, request: KillRequest, who: str, say: Callable[[str], None]
+) -> KillEnd:
+    """Stop an environment now; return once nothing of it can arrive late any more.
+
+    Raises UserError where the request does not name one that can be stopped, ExternalError where
+    neither engine nor venue can be reached.
+    """
+    begun_s = time.monotonic()
+    environment = kill_environment(workspace, request.environment)
+    folder = workspace.journal_dir / environment
+    setup = setup_of(folder)
+    if setup is None:
+        raise UserError(f"{environment} has no journal: there is nothing to stop")
+    order = StopOrder(
+        uuid.uuid4().hex, environment, setup.owner, who, request.reason,
+        time.time_ns() // 1_000_000, request.flatten,
+    )  # fmt: skip
+    _write(folder, order, say)
+    stopping = _Kill(workspace, request, order, setup, folder, say, begun_s)
+    return stopping.run()
+
+
+def kill_environment(workspace: Workspace, named: str | None) -> str:
+    """Return the environment that is meant: the named one, that of the engine that runs, else the
+    only one; the database is not asked.
+
+    Raises UserError where that does not name one.
+    """
+    from ares.bootstrap.tables import environments
+
+    known = [name for name in environments(workspace) if not name.startswith("history/")]
+    if named is not None:
+        if named not in known:
+            raise UserError(f"{named} has no journal: there is nothing to stop")
+        return named
+    running = [name for name in known if is_held(workspace.journal_dir / name)]
+    found = running or known
+    if len(found) != 1:
+        names = ", ".join(found) or "none has run yet"
+        raise UserError(f"name an environment with --env: {names}")
+    return found[0]
+
+
+def is_held(folder: Path) -> bool:
+    """Return whether an engine of this machine holds a journal."""
+    try:
+        require_free(folder, "an engine", "")
+    except ExternalError:
+        return True
+    return False
+
+
+def resume_stopped(workspace: Workspace, environment: str | None) -> str | None:
+    """Clear the stop file of an environment whose engine does not run; return its name, or None
+    where nothing is stopped or an engine runs, which is to be asked.
+    """
+    try:
+        name = kill_environment(workspace, environment)
+    except UserError:
+        return None
+    folder = workspace.journal_dir / name
+    if is_held(folder) or not is_stopped(folder):
+        return None
+    with suppress(ExternalError):  # a damaged one is cleared too: a person wants it
+        read_stop(folder, name)
+    clear_stop(folder)
+    return name
+
+
+def _write(folder: Path, order: StopOrder, say: Callable[[str], None]) -> None:
+    """Write the stop file; where that fails it is said, and the rest goes on."""
+    read_stop_of_this(folder, order.environment)
+    try:
+        write_stop(folder, order)
+    except OSError as error:
+        say(
+            f"the stop file could not be written ({error.strerror}): do not start the engine"
+            " before `ares kill` was run again"
+        )
+
+
+def read_stop_of_this(folder: Path, environment: str) -> None:
+    """Raise UserError where a stop file of another environment lies here."""
+    with suppress(ExternalError, OSError):
+        read_stop(folder, environment)
+
+
+class _Kill:
+    def __init__(
+        self, workspace: Workspace, request: KillRequest, order: StopOrder, setup: RunSetup,
+        folder: Path, say: Callable[[str], None], begun_s: float,
+    ) -> None:  # fmt: skip
+        self._workspace, self._request, self._order = workspace, request, order
+        self._setup, self._folder, self._say, self._begun_s = setup, folder, say, begun_s
+        self._at_venue = setup.traits.deadline_ms > 0 or setup.traits.answer_ms > 0
+        assert self._at_venue == (setup.traits != SIMULATED)
+
+    def run(self) -> KillEnd:
+        """Have the engine do it; otherwise end it and act in its place."""
+        environment, pid = self._order.environment, holder_of(self._folder)
+        if self._at_venue:
+            threading.Thread(target=_load, daemon=True).start()
+        if is_held(self._folder) and not (pid and is_frozen(pid)) and self._engine_did():
+            return KillEnd(environment, "engine", True, self._passed_s)
+        fence = Fence(self._folder)
+        try:
+            if fence.killed:
+                self._say(f"the engine (process {fence.killed}) was ended")
+            if not self._at_venue:
+                return KillEnd(
+                    environment, "next start", journal_ledger(self._folder).is_flat,
+                    self._passed_s, fence.killed,
+                )  # fmt: skip
+            return self._act(fence.killed)
+        finally:
+            fence.release()
+
+    @property
+    def _passed_s(self) -> float:
+        return time.monotonic() - self._begun_s
+
+    # --- by the engine -------------------------------------------------------------------------
+
+    def _engine_did(self) -> bool:
+        """Give the engine the command; return whether it has carried it out in time."""
+        answers: list[str] = []
+
+        def ask() -> None:
+            from ares.bootstrap.control import give
+
+            with suppress(Exception):  # a database that is locked, full or gone
+                answer = give(
+                    self._workspace, self._order.environment, self._order.verb, wait_s=ANSWER_S,
+                    command_id=self._order.id, reason=self._order.reason,
+                )  # fmt: skip
+                answers.append(answer.outcome)
+
+        thread = threading.Thread(target=ask, daemon=True)
+        thread.start()
+        thread.join(ANSWER_S + 0.4)
+        if answers != ["done"]:
+            self._say("the engine does not answer")
+            return False
+        if not self._at_venue:
+            return True
+        until_s = time.monotonic() + DONE_S
+        while time.monotonic() < until_s:
+            ledger = journal_ledger(self._folder)
+            if self._is_done(ledger):
+                self._say(f"done by the engine after {self._passed_s:.1f} s")
+                return True
+            if any(ledger.lots[lane] for lane in self._disputed(ledger)):
+                self._say("the engine sells nothing where a difference stands")
+                return False
+            time.sleep(LOOK_S)
+        self._say(f"the engine is not done after {self._passed_s:.1f} s")
+        return False
+
+    def _is_done(self, ledger: JournalLedger) -> bool:
+        if self._order.flatten:
+            return ledger.is_flat
+        return not any(order.kind == "entry" for order in ledger.orders.values())
+
+    def _disputed(self, ledger: JournalLedger) -> list[int]:
+        n = self._setup.n_instruments
+        lanes = range(len(ledger.lots)) if self._order.flatten else ()
+        return [lane for lane in lanes if lane % n in ledger.disputed]
+
+    # --- in its place --------------------------------------------------------------------------
+
+    def _act(self, killed: int) -> KillEnd:
+        ledger = journal_ledger(self._folder)
+        done = asyncio.run(self._unwound(ledger))
+        from ares.venues.amounts import text_of
+
+        specs = [lane.spec for lane in self._setup.instruments]
+        remains = tuple(
+            f"{text_of(lots, specs[lane].qty_decimals)} {specs[lane].instrument.base}: {why}"
+            for found, why in (
+                (done.remainders, "less than the venue's smallest order"),
+                (done.missing, "the ledger has it, the account has not: `ares reconcile`"),
+            )
+            for lane, lots in found.items()
+        )
+        return KillEnd(
+            self._order.environment, "kill", not remains, self._passed_s, killed,
+            len(done.cancelled), done.late, remains,
+        )  # fmt: skip
+
+    async def _unwound(self, ledger: JournalLedger) -> Unwound:
+        from ares.runtime.ops.unwinding import Unwinding, UnwindingPlan
+        from ares.venues.account import account_at
+
+        venue = self._setup.instruments[0].spec.instrument.venue
+        address = server_of(self._order.environment, venue, self._folder, self._request.address)
+        clock = venue_clock_of(address, ledger.at_ms)
+        key = kill_key(self._workspace, self._order.environment)
+        account = account_at(venue, key, clock.now_ms, self._say, address)
+        plan = UnwindingPlan(self._order.flatten, collar_bps(self._workspace), secrets.token_hex(4))
+        try:
+            return await Unwinding(account, ledger, plan, clock, self._say, self._reached).run()
+        finally:
+            await account.close()
+
+    def _reached(self, done: Unwound) -> None:
+        sold = f", {len(done.sold)} positions sold" if done.sold else ""
+        self._say(
+            f"done after {self._passed_s:.1f} s: {len(done.cancelled)} orders cancelled{sold};"
+            " orders that may still arrive are looked for until their deadlines"
+        )
+
+
+def _load() -> None:
+    """Import what takes longest while the engine is asked."""
+    import ccxt.pro
+
+    assert ccxt.pro
+
+
+def server_of(environment: str, venue: str, folder: Path, address: str | None) -> str | None:
+    """Return the address of a rehearsal's server, or ``SANDBOX``; None: the venue's own."""
+    from ares.bootstrap.rehearsal import require_loopback
+    from ares.venues.ccxt_setup import SANDBOX
+
+    if not is_rehearsal(environment):
+        return None
+    found = address or last_address(folder)
+    return found if found == SANDBOX else require_loopback(venue, found)
+
+
+def venue_clock_of(address: str | None, at_ms: int) -> RunningClock:
+    """Return the clock by which the deadlines of a journal are."""
+    from ares.bootstrap.venue_feed import rehearsal_clock
+    from ares.runtime.engine.clocks import RunningClock
+    from ares.venues.ccxt_setup import SANDBOX
+
+    if address is None or address == SANDBOX:
+        return RunningClock.after(at_ms)
+    return rehearsal_clock(address, at_ms)
+
+
+def kill_key(workspace: Workspace, environment: str) -> ApiKey:
+    """Return a key of its own, else the engine's: no engine uses that any more."""
+    for name in (f"{environment}-kill", environment):
+        found = account_key(workspace.root / ".env", os.environ, name)
+        if found is not None:
+            return found
+    names = " and ".join(names_of(environment))
+    raise UserError(f"{names} are not set, in .env or the environment: the key of the account")
+
+
+def collar_bps(workspace: Workspace) -> float:
+    """Return ``kill.collar_bps``; its default where the settings cannot be read."""
+    from ares.config.stopping import KillSettings
+
+    try:
+        return workspace.settings.kill.collar_bps
+    except AresError:
+        return KillSettings().collar_bps

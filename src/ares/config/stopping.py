@@ -1,0 +1,23 @@
+"""The settings of stopping: kill, clean stops, watchdog."""
+
+from __future__ import annotations
+
+from ares.config.fields import Section, key
+
+
+class KillSettings(Section):
+    """How `ares kill` and clean stops act."""
+
+    collar_bps: float = key(
+        200.0,
+        "`ares kill --flatten` sells no lower than so far below the best bid; what is left is "
+        "tried again at a new price.",
+        "bps",
+        gt=0,
+        le=5_000,
+    )
+    cancel_entries_on_stop: bool = key(
+        True,
+        "A clean stop (Ctrl-C, SIGTERM, `ares stop`) cancels entries that are not filled. Stops "
+        "at the venue always stay.",
+    )
