@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from ares.cli.output import JSON_OPTION, print_facts, print_json, print_table, say
+from ares.cli.output import JSON_OPTION, note, print_facts, print_json, print_table, say
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -77,6 +77,50 @@ def show(
     for lack in (*venue.lacks, *(f"ccxt lists no {n}" for n, has in listed.items() if not has)):
         say(f"lacks: {lack}")
     return 0
+
+
+@app.command()
+def probe(
+    name: str = typer.Argument(..., help="A venue that takes orders, such as kraken."),
+    symbol: str = typer.Option("BTC/USDT", "-s", "--symbol", help="What is bought and sold."),
+    address: str | None = typer.Option(
+        None, "--address", help="Of a server on this machine, such as http://127.0.0.1:8600."
+    ),
+    sandbox: bool = typer.Option(False, "--sandbox", help="Ask the venue's sandbox."),
+    yes: bool = typer.Option(False, "--yes", help="Agree to orders at the venue's own address."),
+    env: str | None = typer.Option(
+        None, "--env", help="Whose key is used: rehearsal/NAME of the venue, else live."
+    ),
+    json_: bool = JSON_OPTION,
+) -> int:
+    """Compare what is declared of a venue with what it does, by orders of the smallest size.
+
+    Exit code 1: something is not as declared.
+    """
+    import msgspec
+
+    from ares.bootstrap.probe import ProbeRequest, probe_venue
+    from ares.config.workspace import Workspace
+
+    found: list[Any] = []
+
+    def show_trait(trait: Any) -> None:
+        found.append(trait)
+        if not json_:
+            mark = {True: "as declared", False: "DIFFERS", None: ""}[trait.agrees]
+            say(f"{trait.trait}: declared {trait.declared}, found {trait.found}  {mark}".rstrip())
+
+    def show_plan(plan: Any) -> None:
+        note(f"{name}: {plan.sentence}")
+
+    request = ProbeRequest(name, symbol, address, sandbox, yes, env)
+    probe_venue(Workspace.here(), request, show_plan, show_trait)
+    differing = sum(trait.agrees is False for trait in found)
+    if json_:
+        print_json({"venue": name, "traits": msgspec.to_builtins(found), "differing": differing})
+    else:
+        say(f"{len(found)} traits, {differing or 'none'} otherwise than declared")
+    return 1 if differing else 0
 
 
 def _traits(traits: Any) -> dict[str, str]:

@@ -29,7 +29,7 @@ from ares.venues.requests import NORMAL, REPORT, URGENT, PrivateRequests
 WINDOW_MS_MIN, WINDOW_MS_MAX, WINDOW_MS = 250, 60_000, 5_000
 """``recvWindow``: an order's is what is left to its deadline; of other requests the last."""
 
-BACK_MS = 900_000
+BACK_MS, LATE_MS = 900_000, 20_000
 SPEED_MAX = 90
 
 RATES = {"weight": (3_000.0, 60.0), "orders": (50.0, 10.0)}
@@ -96,6 +96,16 @@ class BinanceOrders:
     async def amend(self, command: AmendOrder) -> None:
         """Refuse: Binance only reduces quantities, so a stop is replaced by another."""
         raise Refused(f"order {command.client_id}: a resting order is not changed at binance")
+
+    async def try_late(self, command: SubmitOrder) -> None:
+        """Have an order checked that comes after its deadline; it is never placed."""
+        request = order_request(command, self._market(command.instrument))
+
+        def late() -> dict[str, str]:
+            signed = self.signed(request, LATE_MS // 2)
+            return {**signed, "timestamp": str(int(signed["timestamp"]) - LATE_MS)}
+
+        await self._requests.ask("privatePostOrderTest", late, NORMAL, "weight")
 
     def _request(self, command: SubmitOrder, market: VenueMarket) -> dict[str, str]:
         """Return the order as it leaves now; raise NotSent where its deadline is too near."""

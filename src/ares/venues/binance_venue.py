@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from ares.domain.api_key import ApiKey
 from ares.domain.errors import UserError
 from ares.domain.events import Event
+from ares.domain.order_events import SubmitOrder
 from ares.domain.venue import VenueTraits
 from ares.venues.binance_orders import RATES, BinanceOrders
 from ares.venues.binance_reports import BinanceReports
@@ -41,6 +42,10 @@ class BinanceAccount(CcxtAccount):
         if not keys.key or not keys.secret:
             raise UserError("the key of the binance account, or its secret, is empty")
         super().__init__(keys, now_ms, say, address, policy)
+
+    async def try_late(self, command: SubmitOrder) -> None:
+        """Have an order checked, and not placed, that comes after its deadline; raises Refused."""
+        await self._orders.try_late(command)
 
     def _open(self) -> Any:
         import ccxt.pro

@@ -14,6 +14,7 @@ from ares.domain.errors import ExternalError
 from ares.domain.events import Event
 from ares.domain.order_events import VenueDown, VenueUp
 from ares.domain.venue import VenueTraits
+from ares.venues.amounts import decimal_of
 from ares.venues.answers import NoAnswer, Refused
 from ares.venues.ccxt_setup import line_of
 from ares.venues.ccxt_venue import CcxtVenue, VenueOrders
@@ -144,6 +145,15 @@ class CcxtAccount(ABC):
             text = f"{self.name}: its markets were not read: {line_of(error)}"
             raise ExternalError(text) from error
         return markets_of(self.name, self._listed, symbols)
+
+    async def price(self, symbol: str) -> Decimal:
+        """Return the last price of a symbol; raise ExternalError where the venue has none."""
+        try:
+            ticker = await self._exchange.fetch_ticker(symbol)
+            return decimal_of(str(ticker["last"]))
+        except Exception as error:  # whatever ccxt raises
+            text = f"{self.name}: the price of {symbol} was not read: {line_of(error)}"
+            raise ExternalError(text) from error
 
     async def venue(
         self, symbols: Sequence[str], traits: VenueTraits, post: Callable[[Event], None]

@@ -29,7 +29,7 @@ from ares.venues.requests import LOOK_UP, NORMAL, REPORT, URGENT, PrivateRequest
 DEADLINE_MS_MIN, DEADLINE_MS_MAX = 2_000, 55_000
 """How far ahead a deadline may lie on REST: 2 to 60 s, less what the clocks may differ."""
 
-TRADES_BACK_MS = 900_000
+TRADES_BACK_MS, LATE_MS = 900_000, 20_000
 PAGE, PAGES_MAX = 50, 40
 QUERY_MAX = 20
 SHORT_LIVED_MS = 5_000
@@ -117,6 +117,17 @@ class KrakenOrders:
         if self._deadline_ms:
             parameters["deadline"] = rfc3339(self._deadline(self._deadline_ms))
         await self._requests.ask("privatePostAmendOrder", parameters, URGENT, _trading(market), 2.0)
+
+    async def try_late(self, command: SubmitOrder) -> None:
+        """Have an order checked that comes after its deadline; it is never placed."""
+        market = self._market(command.instrument)
+
+        def late() -> dict[str, str]:
+            by_ms = self._deadline(-LATE_MS)
+            made = order_request(msgspec.structs.replace(command, send_by_ms=by_ms), market)
+            return {**made, "validate": "true"}
+
+        await self._requests.ask("privatePostAddOrder", late, NORMAL, _trading(market))
 
     def _note_sent(self, client_id: str) -> None:
         self._sent_ms[client_id] = self._now_ms()

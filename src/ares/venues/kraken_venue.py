@@ -11,6 +11,7 @@ from ares.domain.api_key import ApiKey
 from ares.domain.errors import UserError
 from ares.domain.events import Event
 from ares.domain.feed_events import InstrumentState
+from ares.domain.order_events import SubmitOrder
 from ares.domain.venue import VenueTraits
 from ares.venues.answers import NoAnswer, Refused
 from ares.venues.ccxt_account import AccountPolicy, CcxtAccount
@@ -63,6 +64,10 @@ class KrakenAccount(CcxtAccount):
     def orders(self) -> KrakenOrders:
         """Return the account's orders, once there is a venue."""
         return self._orders
+
+    async def try_late(self, command: SubmitOrder) -> None:
+        """Have an order checked, and not placed, that comes after its deadline; raises Refused."""
+        await self._orders.try_late(command)
 
     def _open(self) -> Any:
         import ccxt.pro
