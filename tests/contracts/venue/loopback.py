@@ -29,11 +29,12 @@ class LoopbackScene(Scene):
     words     : of refusals, in the venue's own language.
     has_numbers : messages of the stream are numbered, so that a lost one is noticed.
     has_nonces  : a request that was overtaken is refused.
+    refuses_closed : an order for a closed market is refused; otherwise its outcome is unknown.
     """
 
     add = cancel = amend = add_path = balances = look_up = execution = ""
     words: Mapping[str, str] = {}
-    has_numbers = has_nonces = False
+    has_numbers = has_nonces = refuses_closed = False
 
     def __init__(self, served: Served, traits: VenueTraits) -> None:
         super().__init__()
@@ -54,6 +55,10 @@ class LoopbackScene(Scene):
         """Return the orders with this id that the venue ever accepted."""
         orders = self.served.account.orders.values()
         return [order for order in orders if order.requested.client_id == client_id]
+
+    def exec_ids_at_venue(self, order: SimOrder) -> set[str]:
+        """Return the ids of an order's executions, as they are reported."""
+        return {execution.exec_id for execution in order.executions}
 
     def at_venue(self, client_id: str) -> int:
         """Return how many orders with this id the venue ever accepted."""

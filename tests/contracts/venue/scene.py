@@ -30,11 +30,13 @@ E = TypeVar("E")
 class Scene(ABC):
     """A venue with a market and an account; instrument 0 is traded.
 
-    lots : a size that the venue takes.
+    lots : a size that the venue takes. lot_units: of 1e-8 of the base currency, in a lot.
+    lots_min : about the smallest size that the venue takes.
     """
 
     traits: VenueTraits
     lots = 1_000_000
+    lot_units, lots_min = 1, 10_000
 
     def __init__(self) -> None:
         self.events: list[Event] = []
@@ -99,9 +101,9 @@ class Scene(ABC):
         return sum({e.exec_id: e.lots for e in self.of(OrderFilled, client_id)}.values())
 
     def received(self, client_id: str) -> int:
-        """Return the units of 1e-8 of the base currency that executions brought, fees taken."""
+        """Return the whole lots that executions brought, fees taken."""
         fees = {e.exec_id: e.base_fee_units for e in self.of(OrderFilled, client_id)}
-        return self.filled(client_id) - sum(fees.values())
+        return self.filled(client_id) - -(-sum(fees.values()) // self.lot_units)
 
     def names(self, client_id: str) -> list[str]:
         """Return the kinds of what was posted of an order, in order, without repetitions."""

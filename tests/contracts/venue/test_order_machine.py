@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict
 from random import Random
 from typing import Any
 
 import pytest
-from tests.contracts.venue.kraken_scene import QUICK, KrakenScene, kraken_scene
+from tests.contracts.venue import binance_scene as binance
+from tests.contracts.venue import kraken_scene as kraken
+from tests.contracts.venue.loopback import LoopbackScene
 from tests.contracts.venue.scene import OWNER
 
 from ares.core.execution import submit, wake_ms, work
@@ -25,19 +28,24 @@ from ares.kernel.trade import Rules
 from ares.kernel.trade.arrays import Signal
 from ares.kernel.trade.layout import ENTRY, REASON_REVERSAL, REASON_SIGNAL
 
-LOTS, LOTS_MIN = 1_000_000, 10_000
 WAIT_S = 180.0
-FREE = QUICK._replace(rates={"rest": (10_000.0, 1.0), "trade": (10_000.0, 1.0)})
+FREE = dict.fromkeys(("rest", "trade", "weight", "orders"), (10_000.0, 1.0))
+
+WORDS = {
+    "kraken": {"order": "Order", "add": "AddOrder", "report": "exec_type"},
+    "binance": {"order": "/api/v3/order", "add": "POST /api/v3/order", "report": "executionReport"},
+}
+"""What a fault strikes -> its text in a venue's protocol."""
 
 FAULTS: tuple[dict[str, Any], ...] = (
-    {"kind": "reply_lost", "probability": 0.3, "on": "rest", "only": "Order"},
-    {"kind": "error_after", "probability": 0.3, "on": "rest", "only": "Order"},
-    {"kind": "error_before", "probability": 0.3, "on": "rest", "only": "Order"},
-    {"kind": "request_orphaned", "probability": 0.3, "ms": 400, "on": "rest", "only": "AddOrder"},
-    {"kind": "request_late", "probability": 0.3, "ms": 700, "on": "rest", "only": "Order"},
-    {"kind": "duplicate", "probability": 0.3, "on": "socket", "only": "exec_type"},
-    {"kind": "reorder", "probability": 0.2, "on": "socket", "only": "exec_type"},
-    {"kind": "drop", "probability": 0.2, "on": "socket", "only": "exec_type"},
+    {"kind": "reply_lost", "probability": 0.3, "on": "rest", "only": "order"},
+    {"kind": "error_after", "probability": 0.3, "on": "rest", "only": "order"},
+    {"kind": "error_before", "probability": 0.3, "on": "rest", "only": "order"},
+    {"kind": "request_orphaned", "probability": 0.3, "ms": 400, "on": "rest", "only": "add"},
+    {"kind": "request_late", "probability": 0.3, "ms": 700, "on": "rest", "only": "order"},
+    {"kind": "duplicate", "probability": 0.3, "on": "socket", "only": "report"},
+    {"kind": "reorder", "probability": 0.2, "on": "socket", "only": "report"},
+    {"kind": "drop", "probability": 0.2, "on": "socket", "only": "report"},
     {"kind": "fill_during_cancel", "probability": 0.5},
     {"kind": "partial_fills", "rate": 50.0},
     {"kind": "stop_cancelled", "count": 1},
@@ -50,11 +58,12 @@ FAULTS: tuple[dict[str, Any], ...] = (
 class Machine:
     """The engine's order machine, fed by a venue in real time."""
 
-    def __init__(self, scene: KrakenScene) -> None:
+    def __init__(self, scene: LoopbackScene) -> None:
         now_ms = scene.now_ms()
+        venue, decimals = scene.served.protocol, 9 - len(str(scene.lot_units))
         specs = [
-            InstrumentSpec(Instrument("kraken", "BTC/USDT"), 2, 8),
-            InstrumentSpec(Instrument("kraken", "ADA/USDT"), 4, 8),
+            InstrumentSpec(Instrument(venue, "BTC/USDT"), 2, decimals),
+            InstrumentSpec(Instrument(venue, "ADA/USDT"), 4, decimals),
         ]
         lanes = tuple(RunInstrument(spec, MINUTE_MS, None, True) for spec in specs)
         rules = {name: float(value) for name, value in asdict(Rules()).items()}
@@ -85,10 +94,10 @@ class Machine:
     def enter(self) -> None:
         book = self.state.trade.book[0]
         book["expected_ticks"] = book["last_close"] = self.scene.ticks()
-        book["entry_open_lots"] = LOTS
+        book["entry_open_lots"] = self.scene.lots
         self.state.at_ms = max(self.state.at_ms, self.scene.now_ms())
         signal = Signal(0.6, 9.0, 100.0)
-        self.scene.send(submit(self.state, 0, ENTRY, LOTS, 0, REASON_SIGNAL, signal))
+        self.scene.send(submit(self.state, 0, ENTRY, self.scene.lots, 0, REASON_SIGNAL, signal))
 
     def leave(self) -> None:
         book = self.state.trade.book[0]
@@ -126,16 +135,26 @@ class Machine:
 
     def is_flat(self) -> bool:
         """Return whether nothing is held, or so little that the venue takes no order for it."""
-        return self.held < LOTS_MIN and not self.state.orders
+        return self.held < self.scene.lots_min and not self.state.orders
 
 
 SEEDS = [2, pytest.param(0, marks=pytest.mark.slow), pytest.param(1, marks=pytest.mark.slow)]
 
 
+def opened(venue: str) -> AbstractAsyncContextManager[LoopbackScene]:
+    """Return a scene without rate limits, and with a near deadline."""
+    if venue == "binance":
+        policy = binance.QUICK._replace(rates=FREE)
+        return binance.binance_scene(deadline_ms=3_000, policy=policy)
+    policy = kraken.QUICK._replace(rates=FREE)
+    return kraken.kraken_scene(deadline_ms=3_000, policy=policy)
+
+
+@pytest.mark.parametrize("venue", ["kraken", "binance"])
 @pytest.mark.parametrize("seed", SEEDS)
-def test_ledger_and_venue_agree_to_the_last_unit(seed: int) -> None:
+def test_ledger_and_venue_agree_to_the_last_unit(seed: int, venue: str) -> None:
     async def run() -> None:
-        async with kraken_scene(deadline_ms=3_000, policy=FREE) as scene:
+        async with opened(venue) as scene:
             draw = Random(seed)
             machine = Machine(scene)
             await machine.until(lambda: not machine.state.reconciling and machine.state.venue_up)
@@ -144,7 +163,8 @@ def test_ledger_and_venue_agree_to_the_last_unit(seed: int) -> None:
             base_before = account.balance("BTC")
             for _ in range(4):
                 for fault in draw.sample(FAULTS, 2):
-                    scene.served.fault(**fault)
+                    words = {"only": WORDS[venue][fault["only"]]} if "only" in fault else {}
+                    scene.served.fault(**{**fault, **words})
                 machine.enter()
                 await machine.until(machine.is_protected)
                 if machine.held:
@@ -155,16 +175,17 @@ def test_ledger_and_venue_agree_to_the_last_unit(seed: int) -> None:
                     break
             assert machine.differences == []
             _agree(machine, scene)
-            assert account.balance("BTC") == base_before + machine.held
+            held = machine.held * scene.lot_units + machine.state.dust_units[0]
+            assert account.balance("BTC") == base_before + held
             assert account.balance("USDT") - quote_before == machine.cash - cash_before
 
     asyncio.run(run())
 
 
-def _agree(machine: Machine, scene: KrakenScene) -> None:
+def _agree(machine: Machine, scene: LoopbackScene) -> None:
     """Compare every order and execution of both sides."""
     at_venue = [
-        (order.requested.client_id, {e.exec_id for e in order.executions}, order.is_open)
+        (order.requested.client_id, scene.exec_ids_at_venue(order), order.is_open)
         for order in scene.served.account.orders.values()
     ]
     ids = [client_id for client_id, *_ in at_venue]
