@@ -46,3 +46,9 @@ def test_a_new_connection_closes_nothing_that_ran_before() -> None:
 def test_rows_without_numbers_are_no_candles() -> None:
     assert CandleUpdates(0).add([None, 1, 1, 1, 1, 1]) == []
     assert CandleUpdates(0).add([60_000, 1, None, 1, 1, 1]) == []
+
+
+def test_candles_of_a_venue_that_sends_them_closed_are_closed_at_once() -> None:
+    updates = CandleUpdates(0, only_closed=True)
+    assert seen(updates, row(1, 3), row(1, 3), row(2, 1)) == [(1, 3.0, True), (2, 1.0, True)]
+    assert seen(updates, row(1, 4)) == [(1, 4.0, True)]

@@ -6,8 +6,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from ares.domain.api_key import ApiKey
 from ares.domain.errors import UserError
-from ares.venues.ccxt_setup import SANDBOX, line_of, prepare, redirected
+from ares.venues.ccxt_setup import SANDBOX, data_credentials, line_of, prepare, redirected
 
 
 def test_every_address_gets_another_host_and_keeps_its_path() -> None:
@@ -73,3 +74,9 @@ def test_in_the_sandbox_no_order_goes_to_the_real_server() -> None:
     assert alpaca.urls["api"]["trader"] == "https://paper-api.{hostname}"
     with pytest.raises(UserError, match="kraken has no sandbox"):
         prepare(ccxt.pro.kraken(), SANDBOX)
+
+
+def test_keys_go_only_to_venues_that_give_market_data_to_nobody_else() -> None:
+    key = ApiKey("k", "s")
+    assert data_credentials("alpaca", key) == {"apiKey": "k", "secret": "s"}
+    assert data_credentials("kraken", key) == data_credentials("alpaca", None) == {}

@@ -17,6 +17,8 @@ REMEMBERED = 5
 class CandleUpdates:
     """The candles of one instrument.
 
+    only_closed : the venue sends candles once they are closed.
+
     >>> updates = CandleUpdates(0)
     >>> [bar.is_closed for bar in updates.add([60_000, 1, 2, 1, 2, 5])]
     [False]
@@ -24,8 +26,8 @@ class CandleUpdates:
     [(60000, True), (120000, False)]
     """
 
-    def __init__(self, instrument: int) -> None:
-        self._instrument = instrument
+    def __init__(self, instrument: int, *, only_closed: bool = False) -> None:
+        self._instrument, self._only_closed = instrument, only_closed
         self._bars: dict[int, BarSeen] = {}
 
     def connected(self) -> None:
@@ -42,7 +44,7 @@ class CandleUpdates:
         held = self._bars.get(int(open_ms))
         if held is not None and volume < held.volume:
             return []
-        is_closed = open_ms < newest_ms
+        is_closed = self._only_closed or open_ms < newest_ms
         bar = BarSeen(self._instrument, int(open_ms), opened, high, low, close, volume, is_closed)
         if bar == held:
             return []
@@ -50,7 +52,7 @@ class CandleUpdates:
         self._bars[int(open_ms)] = bar
         for old in sorted(self._bars)[:-REMEMBERED]:
             del self._bars[old]
-        if before is None:
+        if before is None or before.is_closed:
             return [bar]
         ended = _closed(before)
         self._bars[newest_ms] = ended

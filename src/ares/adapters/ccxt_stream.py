@@ -17,6 +17,7 @@ from ares.adapters.candle_updates import CandleUpdates
 from ares.adapters.ccxt_backfill import BackfillPolicy, CcxtBackfill
 from ares.adapters.trade_bars import TradeBars
 from ares.config.venues import require_known_venue
+from ares.domain.api_key import ApiKey
 from ares.domain.errors import UserError
 from ares.domain.market_data import (
     Backfill,
@@ -27,7 +28,7 @@ from ares.domain.market_data import (
     SkewSeen,
     TradeSeen,
 )
-from ares.venues.ccxt_setup import line_of, prepare
+from ares.venues.ccxt_setup import data_credentials, line_of, prepare
 from ares.venues.ending import cancelled, closed
 
 
@@ -52,6 +53,9 @@ class StreamPolicy(NamedTuple):
 WORD_MAX = 32
 """Some venues send single words ("pong"); longer text that is not JSON is a fault."""
 
+
+CLOSED_CANDLES = ("alpaca",)
+"""Venues whose streams have candles that are closed only: each comes once, after its end."""
 
 SUBSCRIBE_COST = 0.1
 """Cost of a message that is sent, in parts of the venue's rate limit for requests."""
@@ -84,6 +88,7 @@ class CcxtStream:
     deliver    : called with each value, in the loop that ``run`` runs in.
     on_problem : called with one line for each problem.
     address    : scheme and host of another server with the venue's API.
+    key        : for a venue that gives market data to nobody else.
 
     Raises UserError for a venue that ccxt does not support, and for a wrong address.
     """
@@ -98,6 +103,7 @@ class CcxtStream:
         address: str | None = None,
         policy: StreamPolicy = StreamPolicy(),
         backfill: BackfillPolicy = BackfillPolicy(),
+        key: ApiKey | None = None,
     ) -> None:
         import ccxt.pro
 
@@ -110,13 +116,14 @@ class CcxtStream:
         self._now_ms = now_ms
         self._deliver = deliver
         self._on_problem = on_problem
-        self._address = address
+        self._address, self._credentials = address, data_credentials(venue, key)
         self._policy = policy
         self._mute_s, self._first_s = policy.mute_s, policy.first_s
         self._wait_s = policy.wait_first_s
         self._markets: dict[str, Any] | None = None
         self._delivered: set[int] = set()
-        self._updates = [CandleUpdates(index) for index in range(len(self._symbols))]
+        ends = venue in CLOSED_CANDLES
+        self._updates = [CandleUpdates(i, only_closed=ends) for i in range(len(self._symbols))]
         self._rest_exchange = self._open()
         self._rest = CcxtBackfill(self._rest_exchange, now_ms, on_problem, backfill)
 
@@ -147,7 +154,8 @@ class CcxtStream:
         await closed(self._rest_exchange)
 
     def _open(self) -> Any:
-        exchange = self._class({"enableRateLimit": True, "timeout": 10_000})
+        made_with = {"enableRateLimit": True, "timeout": 10_000, **self._credentials}
+        exchange = self._class(made_with)
         prepare(exchange, self._address)
         # ccxt would send one subscription a second: with many symbols, minutes pass unseen.
         exchange.options["ws"] = {**exchange.options.get("ws", {}), "cost": SUBSCRIBE_COST}

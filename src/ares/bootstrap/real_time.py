@@ -335,7 +335,8 @@ class _RealTime:
         load = load_series if setup.series else None
         memory = self._folder / "silences.msgpack"
         address = self._request.address
-        return venue_feed(state, clock, after_ms, warm, self._log, address, load, memory)
+        key = None if self._account is None else self._account.key
+        return venue_feed(state, clock, after_ms, warm, self._log, address, load, memory, key)
 
     def _warm_events(self, setup: RunSetup, after_ms: int) -> list[BarsClosed]:
         """Return the bars before the run's window that a state has not seen."""

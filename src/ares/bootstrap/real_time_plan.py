@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from ares.core.state import State
+    from ares.domain.api_key import ApiKey
     from ares.domain.events import Event
     from ares.domain.instrument import Instrument, InstrumentSpec
     from ares.domain.venue import VenueTraits
@@ -66,6 +67,7 @@ class VenueAccount:
     spec_of : the venue's grid and smallest order of an instrument.
     connect : returns the venue of a state; the engine runs it.
     identity : venue, server and key: one environment trades it. binds: for good.
+    key      : with which market data is asked for, where the venue wants one.
     """
 
     traits: VenueTraits
@@ -73,6 +75,7 @@ class VenueAccount:
     connect: Connect
     identity: str
     binds: bool
+    key: ApiKey | None = None
 
 
 def real_time_plan(

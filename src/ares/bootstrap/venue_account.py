@@ -52,7 +52,8 @@ def venue_account(
     def spec_of(instrument: Instrument) -> InstrumentSpec:
         if not listed:
             with ThreadPoolExecutor(1) as apart:  # an event loop runs in this thread
-                listed.update(apart.submit(asyncio.run, listed_markets(venue, server)).result())
+                found = apart.submit(asyncio.run, listed_markets(venue, server, key))
+                listed.update(found.result())
         if instrument.symbol not in listed:
             where = f" at {server}" if server else ""
             raise UserError(f"{venue}{where} does not trade {instrument.symbol}")
@@ -67,7 +68,7 @@ def venue_account(
         return await _connected(state, clock, post, say, key, server)
 
     identity = f"{venue} {server or ''} {key.fingerprint}"
-    return VenueAccount(traits, spec_of, connect, identity, binds)
+    return VenueAccount(traits, spec_of, connect, identity, binds, key)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from ares.domain.timeframe import MINUTE_MS
 
 if TYPE_CHECKING:
     from ares.core.state import State
+    from ares.domain.api_key import ApiKey
     from ares.domain.events import BarsClosed
     from ares.domain.market_data import MarketData
     from ares.kernel.features.observations import SeriesHistory
@@ -32,6 +33,7 @@ def venue_feed(
     address: str | None = None,
     load_series: Callable[[int], SeriesHistory] | None = None,
     memory: Path | None = None,
+    key: ApiKey | None = None,
 ) -> LiveFeed:
     """Return the feed of a run's instruments from their venue.
 
@@ -40,6 +42,7 @@ def venue_feed(
     address  : scheme and host of another server with the venue's API: a rehearsal.
     load_series : returns the rows of the run's external series that are known since an instant.
     memory   : file in which the usual silences of the symbols are kept over restarts.
+    key      : of an account, for a venue that gives market data to nobody else.
 
     Raises UserError where the instruments are of several venues, or have no 1m bars.
     """
@@ -62,7 +65,7 @@ def venue_feed(
     symbols = [lane.spec.instrument.symbol for lane in lanes]
 
     def connect(deliver: Callable[[MarketData], None]) -> MarketDataSource:
-        return CcxtStream(venues[0], symbols, clock.now_ms, deliver, say, address)
+        return CcxtStream(venues[0], symbols, clock.now_ms, deliver, say, address, key=key)
 
     series = NO_SERIES if load_series is None else PolledSeries(load_series, after_ms, say)
     silences = known_silences(memory, symbols, say)

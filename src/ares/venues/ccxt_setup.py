@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from ares.domain.api_key import ApiKey
 from ares.domain.errors import ExternalError, UserError
 
 SANDBOX = "sandbox"
@@ -44,14 +45,28 @@ def prepare(exchange: Any, address: str | None) -> None:
         exchange.urls["api"]["ws"] = sockets
 
 
-async def listed_markets(venue: str, address: str | None) -> Mapping[str, Mapping[str, Any]]:
-    """Return the markets that a venue lists, by symbol.
+KEYED_DATA = ("alpaca",)
+"""Venues that list their markets, and stream their market data, to whoever has a key only."""
+
+
+def data_credentials(venue: str, key: ApiKey | None) -> dict[str, str]:
+    """Return what an exchange object for market data is made with: keys where they are needed."""
+    if key is None or venue not in KEYED_DATA:
+        return {}
+    return {"apiKey": key.key, "secret": key.secret}
+
+
+async def listed_markets(
+    venue: str, address: str | None, key: ApiKey | None = None
+) -> Mapping[str, Mapping[str, Any]]:
+    """Return the markets that a venue lists, by symbol; key: of an account, see ``KEYED_DATA``.
 
     Raises ExternalError where it does not answer, UserError where ``address`` is none.
     """
     import ccxt.pro
 
-    exchange = getattr(ccxt.pro, venue)({"enableRateLimit": False})
+    made_with = {"enableRateLimit": False, **data_credentials(venue, key)}
+    exchange = getattr(ccxt.pro, venue)(made_with)
     try:
         prepare(exchange, address)
         listed: Mapping[str, Mapping[str, Any]] = await exchange.load_markets()
