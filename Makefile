@@ -68,7 +68,7 @@ format: $(READY)  ## put the sources into shape
 soak: $(READY) soak-paper  ## soak-paper, then worlds that attack the engine for an hour; taken up where left (ARGS="--minutes 5")
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m tests.sim.soak $(ARGS)
 
-soak-rehearsal: $(READY)  ## real processes over Kraken's protocol, faults and kills (ARGS="--minutes 10")
+soak-rehearsal: $(READY)  ## real processes over a venue's protocol, faults and kills (ARGS="--venue binance --minutes 10")
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m tests.sim.rehearsal.attack $(ARGS)
 
 soak-protocol: $(READY)  ## worlds over a venue's protocol bytes, in virtual time; taken up where left (ARGS="--minutes 5")
