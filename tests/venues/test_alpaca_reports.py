@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ares.domain.order_events import OrderAccepted, OrderEnded, OrderFilled
+from ares.domain.order_events import OrderAccepted, OrderEnded, OrderFilled, StopTriggered
 from ares.venues.alpaca_fees import CryptoFees, fees_of
 from ares.venues.alpaca_reports import AlpacaReports
 from ares.venues.amounts import NotANumber
@@ -73,6 +73,17 @@ def test_a_sale_pays_in_quote_and_a_maker_pays_less() -> None:
         assert isinstance(filled, OrderFilled)
         assert filled.lots == -50_000_000
         assert filled.fee_units == int(price) * 10**8 // 2 * ppm // 10**6
+
+
+def test_a_stop_that_fills_in_part_was_triggered() -> None:
+    part = order(side="sell", type="stop_limit", time_in_force="gtc", filled_qty="0.2")
+    filled, triggered = (
+        reports().read(message("partial_fill", part, price="30000", qty="0.2")).events
+    )
+    assert isinstance(filled, OrderFilled)
+    assert triggered == StopTriggered("C1", 7)
+    assert reports().triggered(order(filled_qty="0.2")) == []
+    assert reports().triggered({**part, "filled_qty": "0"}) == []
 
 
 def test_other_messages_of_the_stream() -> None:

@@ -37,6 +37,7 @@ class ServeRequest:
     withdraws : there is a key that can withdraw, too.
     tier      : of the venue's rate limits: starter, intermediate, pro, none.
     stops_hold : a stop that rests holds its coins.
+    ids_again  : Alpaca takes the client id of an order that has ended again.
     """
 
     protocol: str
@@ -56,6 +57,7 @@ class ServeRequest:
     withdraws: bool = False
     tier: str = "intermediate"
     stops_hold: bool = True
+    ids_again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,7 @@ def _exchange(
     known = {asset for symbol in market.symbols for asset in (symbol.base, symbol.quote)}
     protocol = PROTOCOLS[request.protocol]
     rules = protocol.rules()._replace(stops_hold=request.stops_hold)
+    rules = rules._replace(ids_once=rules.ids_once and not request.ids_again)
     everything = dict.fromkeys(sorted(known), 0) | balances
     return Exchange(clock.market_ms, everything, rules, faults, protocol.ids(clock.wall_ms()))
 

@@ -17,7 +17,7 @@ ADDRESS = "http://127.0.0.1:8600"
 
 
 def serve(
-    protocol: str = typer.Option("kraken", "--protocol", help="kraken or binance."),
+    protocol: str = typer.Option("kraken", "--protocol", help="kraken, binance or alpaca."),
     candles: Path = typer.Option(None, "--candles", help="File or folder of 1m candles to play."),
     synthetic: int = typer.Option(
         None, "--synthetic", help="Play a synthetic market of this seed instead."
@@ -51,6 +51,9 @@ def serve(
     stops_hold: bool = typer.Option(
         True, "--stops-hold/--stops-hold-nothing", help="Whether a stop that rests holds its coins."
     ),
+    ids_again: bool = typer.Option(
+        False, "--ids-again", help="Alpaca: take the client id of an order that has ended again."
+    ),
     seed: int = typer.Option(0, "--seed", help="Seed of faults and, without a file, of the keys."),
     json_: bool = JSON_OPTION,
 ) -> int:
@@ -79,6 +82,7 @@ def serve(
         withdraws=withdraw_key,
         tier=tier,
         stops_hold=stops_hold,
+        ids_again=ids_again,
     )
 
     def ready(serving: Serving) -> None:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from ares.domain.events import Event
+from ares.domain.feed_events import InstrumentState
 from ares.domain.order_events import (
     AccountSeen,
     AmendOrder,
@@ -19,7 +20,7 @@ from ares.domain.order_events import (
 from ares.domain.utc import utc_iso
 from ares.domain.venue import VenueTraits
 from ares.venues.alpaca_claims import claim, is_claim
-from ares.venues.alpaca_reports import AlpacaReports, time_ms
+from ares.venues.alpaca_reports import ENDS, AlpacaReports, time_ms
 from ares.venues.alpaca_words import ID_TAKEN, ROWS, is_not_found
 from ares.venues.amounts import decimal_of, money_units, text_of, whole_below
 from ares.venues.answers import NoAnswer, Refused
@@ -39,7 +40,15 @@ BY_CLIENT_ID = "traderPrivateGetV2OrdersByClientOrderId"
 ACTIVITIES = "traderPrivateGetV2AccountActivitiesActivityType"
 POSITIONS = "traderPrivateGetV2Positions"
 ACCOUNT = "traderPrivateGetV2Account"
+ASSETS = "traderPrivateGetV2Assets"
 REST = "rest"
+
+STATES: dict[str, InstrumentState] = {
+    "tradable": "trading",
+    "not tradable": "halted",
+    "inactive": "halted",
+}
+"""What the venue says of an asset -> state."""
 
 RATES = {REST: (20.0, 6.7)}
 """At most so many at once, and seconds in which so many are given back: below 200 in any minute
@@ -112,6 +121,8 @@ class AlpacaOrders:
         events: list[Event] = []
         if decimal_of(order.get("filled_qty") or "0"):
             events += await self._executions(order)
+        if order.get("status") not in ENDS:
+            events += self._reports.triggered(order)
         return [*events, self._reports.standing(order)]
 
     async def _find(self, client_id: str, rank: int) -> dict[str, Any] | None:
@@ -205,11 +216,27 @@ class AlpacaOrders:
         is_whole = len(orders) < ORDERS_MAX
         return AccountSeen(self._now_ms(), as_of_ms, is_whole, lots, ids, rests)
 
+    async def states(self) -> list[str]:
+        """Return the venue's word on each instrument, see ``STATES``; empty: it lists it no more.
+
+        Raises Refused or NoAnswer.
+        """
+        found = await self._requests.read(ASSETS, {"asset_class": "crypto"}, REPORT, REST)
+        words = {str(row.get("symbol")): _word(row) for row in rows_of(found)}
+        return [words.get(market.venue_id, "") for market in self._markets]
+
     async def cash(self) -> dict[str, Decimal]:
         """Return what the account holds of every asset."""
         held = positions_of(await self._requests.read(POSITIONS, {}, REPORT, REST))
         account = await self._requests.read(ACCOUNT, {}, REPORT, REST)
         return {**held, CASH: decimal_of(account.get("cash"))}
+
+
+def _word(asset: Mapping[str, Any]) -> str:
+    status = str(asset.get("status"))
+    if status == "active":
+        return "tradable" if asset.get("tradable") is True else "not tradable"
+    return status
 
 
 def order_request(command: SubmitOrder, market: VenueMarket, limit_ticks: int) -> dict[str, str]:

@@ -10,7 +10,13 @@ from decimal import Decimal
 from typing import Any
 
 from ares.domain.events import Event
-from ares.domain.order_events import EndReason, OrderAccepted, OrderEnded, OrderFilled
+from ares.domain.order_events import (
+    EndReason,
+    OrderAccepted,
+    OrderEnded,
+    OrderFilled,
+    StopTriggered,
+)
 from ares.venues.alpaca_claims import is_claim
 from ares.venues.alpaca_fees import CryptoFees
 from ares.venues.amounts import NotANumber, decimal_of, nearest
@@ -92,6 +98,8 @@ class AlpacaReports:
             at_ms = time_ms(data.get("timestamp"))
             price, quantity = decimal_of(data.get("price")), decimal_of(data.get("qty"))
             reading.events += self._executed(order, order["filled_qty"], price, quantity, at_ms)
+            if kind == "partial_fill":
+                reading.events += self.triggered(order)
         if kind in OPENS:
             reading.events.append(OrderAccepted(client_id, now_ms, str(order["id"])))
         elif kind == "fill" or kind in ENDS:
@@ -112,6 +120,14 @@ class AlpacaReports:
         if self.instrument(str(order.get("symbol"))) < 0 or not sign_of(order.get("side")):
             raise NotANumber(f"order {order.get('id')} is of no instrument here")
         return OrderAccepted(str(order["client_order_id"]), self._now_ms(), str(order["id"]))
+
+    def triggered(self, order: Mapping[str, Any]) -> list[Event]:
+        """Return that a stop was triggered, where it has filled in part: the venue has no word for
+        it before.
+        """
+        if order.get("type") != "stop_limit" or not decimal_of(order.get("filled_qty") or "0"):
+            return []
+        return [StopTriggered(str(order["client_order_id"]), self._now_ms())]
 
     def end(self, order: Mapping[str, Any], kind: str) -> OrderEnded:
         """Return the end of an order, with what it has filled in all."""

@@ -10,13 +10,14 @@ from ares.domain.errors import ExternalError, UserError
 from ares.domain.events import Event
 from ares.domain.venue import VenueTraits
 from ares.venues.alpaca_fees import CryptoFees, fees_of
-from ares.venues.alpaca_orders import ACCOUNT, BY_CLIENT_ID, RATES, REST, AlpacaOrders
+from ares.venues.alpaca_orders import ACCOUNT, BY_CLIENT_ID, RATES, REST, STATES, AlpacaOrders
 from ares.venues.alpaca_reports import STREAM, AlpacaReports
 from ares.venues.alpaca_statement import alpaca_statement
 from ares.venues.alpaca_words import FORM, is_refusal
 from ares.venues.answers import NoAnswer, Refused
 from ares.venues.ccxt_account import AccountPolicy, CcxtAccount
 from ares.venues.ccxt_setup import prepare
+from ares.venues.instrument_states import InstrumentStates
 from ares.venues.markets import VenueMarket
 from ares.venues.requests import PrivateRequests, RequestPolicy, limiters
 from ares.venues.statement import Statement
@@ -98,6 +99,13 @@ class AlpacaAccount(CcxtAccount):
 
     def _prepare_session(self, exchange: Any) -> None:
         """Its keys are all that a session needs."""
+
+    def _background(self) -> list[Callable[[], Any]]:
+        every_s = self._policy.states_s
+        states = InstrumentStates(
+            self._orders.states, STATES, self._post, self._now_ms, self._say, every_s
+        )
+        return [states.run]
 
     async def _next_message(self, exchange: Any) -> None:
         await exchange.watch_orders()

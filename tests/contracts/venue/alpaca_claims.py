@@ -1,4 +1,6 @@
-"""V60-V69: an order that is not found is proven absent by an order that takes its id."""
+"""V60-V69: an order that is not found is proven absent by an order that takes its id; what else is
+Alpaca's own.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ from typing import Any
 from tests.contracts.venue.alpaca_scene import AlpacaScene
 from tests.contracts.venue.faults import unknown
 
+from ares.domain.feed_events import InstrumentChanged
 from ares.domain.order_events import OrderAbsent, OrderAccepted, OrderEnded, OrderFilled, QueryOrder
 from ares.venues.alpaca_claims import claim
 
@@ -108,6 +111,19 @@ async def v68_an_end_tells_all_that_was_filled_though_a_message_is_lost(
     assert scene.filled(entry.client_id) < end.cum_lots
     await scene.looked_up(entry.client_id)
     assert scene.filled(entry.client_id) == end.cum_lots
+
+
+async def v69_states_of_instruments_are_reported_as_they_change(scene: AlpacaScene) -> None:
+    def states() -> list[tuple[int, str]]:
+        return [(e.instrument, e.state) for e in scene.events if isinstance(e, InstrumentChanged)]
+
+    await scene.until(lambda: len(states()) == 2)
+    for kind in ("cancel_only", "maintenance"):
+        fault = scene.served.fault(kind, only="BTC/USDT")
+        await scene.until(lambda: states()[-1] == (0, "halted"))
+        scene.served.venue.faults.clear(fault)
+        await scene.until(lambda: states()[-1] == (0, "trading"))
+    assert {state for i, state in states() if i == 1} == {"trading"}
 
 
 CLAIMS = tuple(case for name, case in sorted(globals().items()) if name.startswith("v"))

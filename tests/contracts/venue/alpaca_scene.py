@@ -25,6 +25,7 @@ QUICK = AccountPolicy(
     RequestPolicy(turn_s=0.1, answer_s=3.0, read_wait_s=0.05),
     PrivateStreamPolicy(mute_s=4.0, ping_s=0.5, wait_first_s=0.05, wait_max_s=0.5),
     {"rest": (10_000.0, 1.0)},
+    0.3,
 )
 
 
