@@ -146,12 +146,16 @@ def test_the_server_of_the_last_start_is_used(workspace: Workspace) -> None:
 def test_the_key_is_its_own_or_that_of_the_engine(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(UserError, match="REHEARSAL_KRAKEN_KEY and REHEARSAL_KRAKEN_SECRET"):
-        kill_key(workspace, "rehearsal/kraken")
+    with (
+        pytest.raises(UserError, match="REHEARSAL_KRAKEN_KEY and REHEARSAL_KRAKEN_SECRET"),
+        kill_key(workspace, "rehearsal/kraken", None),
+    ):
+        pass
     for name in ("REHEARSAL_KRAKEN", "REHEARSAL_KRAKEN_KILL"):
         monkeypatch.setenv(f"{name}_KEY", f"key of {name}")
         monkeypatch.setenv(f"{name}_SECRET", "s")
-        assert kill_key(workspace, "rehearsal/kraken").key == f"key of {name}"
+        with kill_key(workspace, "rehearsal/kraken", None) as found:
+            assert found.key == f"key of {name}"
 
 
 def test_broken_settings_stop_no_kill(workspace: Workspace) -> None:

@@ -8,19 +8,20 @@ import secrets
 import threading
 import time
 import uuid
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from ares.bootstrap.stopping import last_address
-from ares.config.account_keys import account_key, names_of
+from ares.config.account_keys import account_key
 from ares.config.workspace import Workspace
 from ares.domain.api_key import ApiKey
 from ares.domain.errors import AresError, ExternalError, UserError
 from ares.domain.model_life import is_rehearsal
+from ares.domain.run import RunSetup
 from ares.domain.venue import SIMULATED
 from ares.journal.lock import require_free
 from ares.journal.run import setup_of
@@ -29,7 +30,6 @@ from ares.runtime.ops.journal_ledger import JournalLedger, journal_ledger
 from ares.runtime.ops.stop_file import StopOrder, clear_stop, is_stopped, read_stop, write_stop
 
 if TYPE_CHECKING:
-    from ares.domain.run import RunSetup
     from ares.runtime.engine.clocks import RunningClock
     from ares.runtime.ops.unwinding import Unwound
 
@@ -175,16 +175,17 @@ class _Kill:
             threading.Thread(target=_load, daemon=True).start()
         if is_held(self._folder) and not (pid and is_frozen(pid)) and self._engine_did():
             return KillEnd(environment, "engine", True, self._passed_s)
+        if self._at_venue:
+            venue = self._setup.instruments[0].spec.instrument.venue
+            server = server_of(environment, venue, self._folder, self._request.address)
+            acting = Acting(self._order, self._setup, self._folder, server, self._say)
+            return act(self._workspace, acting, begun_s=self._begun_s)
         fence = Fence(self._folder)
         try:
             if fence.killed:
                 self._say(f"the engine (process {fence.killed}) was ended")
-            if not self._at_venue:
-                return KillEnd(
-                    environment, "next start", journal_ledger(self._folder).is_flat,
-                    self._passed_s, fence.killed,
-                )  # fmt: skip
-            return self._act(fence.killed)
+            is_flat = journal_ledger(self._folder).is_flat
+            return KillEnd(environment, "next start", is_flat, self._passed_s, fence.killed)
         finally:
             fence.release()
 
@@ -239,48 +240,80 @@ class _Kill:
         lanes = range(len(ledger.lots)) if self._order.flatten else ()
         return [lane for lane in lanes if lane % n in ledger.disputed]
 
-    # --- in its place --------------------------------------------------------------------------
 
-    def _act(self, killed: int) -> KillEnd:
-        ledger = journal_ledger(self._folder)
-        done = asyncio.run(self._unwound(ledger))
-        from ares.venues.amounts import text_of
+class Acting(msgspec.Struct, frozen=True):
+    """What is done in an engine's place, and where; server: see ``server_of``."""
 
-        specs = [lane.spec for lane in self._setup.instruments]
-        remains = tuple(
-            f"{text_of(lots, specs[lane].qty_decimals)} {specs[lane].instrument.base}: {why}"
-            for found, why in (
-                (done.remainders, "less than the venue's smallest order"),
-                (done.missing, "the ledger has it, the account has not: `ares reconcile`"),
-            )
-            for lane, lots in found.items()
+    order: StopOrder
+    setup: RunSetup
+    folder: Path
+    server: str | None
+    say: Callable[[str], None]
+
+
+def act(
+    workspace: Workspace, acting: Acting, key: ApiKey | None = None, begun_s: float | None = None
+) -> KillEnd:
+    """End an engine for good, and act in its place; key: None: its own, or the engine's.
+
+    Raises ExternalError where the venue cannot be reached, or the engine not be ended.
+    """
+    begun_s = time.monotonic() if begun_s is None else begun_s
+    _write(acting.folder, acting.order, acting.say)
+    fence = Fence(acting.folder)
+    try:
+        if fence.killed:
+            acting.say(f"the engine (process {fence.killed}) was ended")
+        return _acted(workspace, acting, key, fence.killed, begun_s)
+    finally:
+        fence.release()
+
+
+def _acted(
+    workspace: Workspace, acting: Acting, key: ApiKey | None, killed: int, begun_s: float
+) -> KillEnd:
+    from ares.venues.amounts import text_of
+
+    environment = acting.order.environment
+    ledger = journal_ledger(acting.folder)
+    with nullcontext(key) if key else kill_key(workspace, environment, acting.server) as used:
+        done = asyncio.run(_unwound(workspace, acting, ledger, used, begun_s))
+    specs = [lane.spec for lane in acting.setup.instruments]
+    remains = tuple(
+        f"{text_of(lots, specs[lane].qty_decimals)} {specs[lane].instrument.base}: {why}"
+        for found, why in (
+            (done.remainders, "less than the venue's smallest order"),
+            (done.missing, "the ledger has it, the account has not: `ares reconcile`"),
         )
-        return KillEnd(
-            self._order.environment, "kill", not remains, self._passed_s, killed,
-            len(done.cancelled), done.late, remains,
-        )  # fmt: skip
+        for lane, lots in found.items()
+    )
+    passed_s = time.monotonic() - begun_s
+    return KillEnd(
+        environment, "kill", not remains, passed_s, killed, len(done.cancelled), done.late, remains
+    )
 
-    async def _unwound(self, ledger: JournalLedger) -> Unwound:
-        from ares.runtime.ops.unwinding import Unwinding, UnwindingPlan
-        from ares.venues.account import account_at
 
-        venue = self._setup.instruments[0].spec.instrument.venue
-        address = server_of(self._order.environment, venue, self._folder, self._request.address)
-        clock = venue_clock_of(address, ledger.at_ms)
-        key = kill_key(self._workspace, self._order.environment)
-        account = account_at(venue, key, clock.now_ms, self._say, address)
-        plan = UnwindingPlan(self._order.flatten, collar_bps(self._workspace), secrets.token_hex(4))
-        try:
-            return await Unwinding(account, ledger, plan, clock, self._say, self._reached).run()
-        finally:
-            await account.close()
+async def _unwound(
+    workspace: Workspace, acting: Acting, ledger: JournalLedger, key: ApiKey, begun_s: float
+) -> Unwound:
+    from ares.runtime.ops.unwinding import Unwinding, UnwindingPlan
+    from ares.venues.account import account_at
 
-    def _reached(self, done: Unwound) -> None:
+    def reached(done: Unwound) -> None:
         sold = f", {len(done.sold)} positions sold" if done.sold else ""
-        self._say(
-            f"done after {self._passed_s:.1f} s: {len(done.cancelled)} orders cancelled{sold};"
-            " orders that may still arrive are looked for until their deadlines"
+        acting.say(
+            f"done after {time.monotonic() - begun_s:.1f} s: {len(done.cancelled)} orders"
+            f" cancelled{sold}; orders that may still arrive are looked for until their deadlines"
         )
+
+    venue = acting.setup.instruments[0].spec.instrument.venue
+    clock = venue_clock_of(acting.server, ledger.at_ms)
+    account = account_at(venue, key, clock.now_ms, acting.say, acting.server)
+    plan = UnwindingPlan(acting.order.flatten, collar_bps(workspace), secrets.token_hex(4))
+    try:
+        return await Unwinding(account, ledger, plan, clock, acting.say, reached).run()
+    finally:
+        await account.close()
 
 
 def _load() -> None:
@@ -312,14 +345,17 @@ def venue_clock_of(address: str | None, at_ms: int) -> RunningClock:
     return rehearsal_clock(address, at_ms)
 
 
-def kill_key(workspace: Workspace, environment: str) -> ApiKey:
-    """Return a key of its own, else the engine's: no engine uses that any more."""
-    for name in (f"{environment}-kill", environment):
-        found = account_key(workspace.root / ".env", os.environ, name)
-        if found is not None:
-            return found
-    names = " and ".join(names_of(environment))
-    raise UserError(f"{names} are not set, in .env or the environment: the key of the account")
+@contextmanager
+def kill_key(workspace: Workspace, environment: str, server: str | None) -> Iterator[ApiKey]:
+    """Give a key of its own, else the engine's: no engine uses that any more."""
+    from ares.bootstrap.venue_account import engine_key
+
+    own = account_key(workspace.root / ".env", os.environ, f"{environment}-kill")
+    if own is not None:
+        yield own
+        return
+    with engine_key(workspace, environment, server) as found:
+        yield found
 
 
 def collar_bps(workspace: Workspace) -> float:

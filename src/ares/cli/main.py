@@ -75,6 +75,9 @@ NOUNS = {
     "kill": Noun(
         "ares.cli.kill", "command", "Stop now, whatever state the engine is in; --flatten sells."
     ),
+    "watchdog": Noun(
+        "ares.cli.watchdog", "command", "Watch an engine: end it and act where it gives no sign."
+    ),
     "halt": Noun("ares.cli.control", "halt", "Halt entries of the running engine."),
     "resume": Noun("ares.cli.control", "resume", "Allow entries again after a halt."),
     "flatten": Noun("ares.cli.control", "flatten", "Sell everything, and halt entries."),

@@ -23,7 +23,7 @@ from ares.config.learning import (
 )
 from ares.config.promotion import PromotionSettings
 from ares.config.sentiment import SentimentSettings
-from ares.config.stopping import KillSettings
+from ares.config.stopping import KillSettings, WatchdogSettings
 from ares.config.trading import (
     SYMBOL,
     AccountSettings,
@@ -66,6 +66,7 @@ __all__ = [
     "StrategySettings",
     "ThresholdsSettings",
     "TimeframesSettings",
+    "WatchdogSettings",
 ]
 
 DATABASE_URL = re.compile(r"postgres(ql(\+psycopg)?)?://\S+|sqlite(\+pysqlite)?:///\S+")
@@ -177,6 +178,7 @@ class Settings(Section):
     risk: RiskSettings = section(RiskSettings)
     breakers: BreakersSettings = section(BreakersSettings)
     kill: KillSettings = section(KillSettings)
+    watchdog: WatchdogSettings = section(WatchdogSettings)
     continuous_learning: ContinuousLearningSettings = section(ContinuousLearningSettings)
     learning: LearningSettings = section(LearningSettings)
     features: FeaturesSettings = section(FeaturesSettings)

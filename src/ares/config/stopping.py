@@ -21,3 +21,21 @@ class KillSettings(Section):
         "A clean stop (Ctrl-C, SIGTERM, `ares stop`) cancels entries that are not filled. Stops "
         "at the venue always stay.",
     )
+
+
+class WatchdogSettings(Section):
+    """When `ares watchdog` ends an engine and acts in its place."""
+
+    silent_seconds: float = key(
+        30.0,
+        "Without a sign of the engine for so long it is ended for good, and stays stopped until "
+        "`ares resume`. `ares up` starts a dead or hanging engine again sooner.",
+        "seconds",
+        ge=5,
+        le=3_600,
+    )
+    flatten: bool = key(
+        False,
+        "true: the watchdog sells what the ledger holds, where its key may trade. false: it cancels"
+        " entries, and stops at the venue are kept.",
+    )

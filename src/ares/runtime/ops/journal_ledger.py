@@ -22,9 +22,11 @@ from ares.domain.order_events import (
     DifferenceSettled,
     EndReason,
     ExecutionBooked,
+    HoldingTaken,
     OrderAccepted,
     OrderAmended,
     OrderMoved,
+    Stopping,
     SubmitOrder,
 )
 from ares.domain.run import RunSetup
@@ -58,6 +60,7 @@ class JournalLedger:
     disputed : instruments in which a difference stands.
     executions : (client id, execution id) of what was booked lately.
     at_ms    : of the newest event, in the engine's time. booked_ms: of the newest execution.
+    stopped  : the newest event is the clean stop of the engine.
     """
 
     setup: RunSetup
@@ -69,6 +72,7 @@ class JournalLedger:
     executions: set[tuple[str, str]] = field(default_factory=set)
     at_ms: int = 0
     booked_ms: int = 0
+    stopped: bool = False
 
     @property
     def is_flat(self) -> bool:
@@ -78,6 +82,7 @@ class JournalLedger:
     def take(self, at_ms: int, event: Event, effects: Sequence[Effect]) -> None:
         """Take the next journaled event, and what followed from it."""
         self.at_ms = max(self.at_ms, at_ms)
+        self.stopped = isinstance(event, Stopping)
         self._reported(event)
         for effect in effects:
             self._fact(effect)
@@ -119,6 +124,8 @@ class JournalLedger:
                 self.unsettled[i] = 0
                 if self.outside is not None:
                     self.outside[i] += effect.lots
+            case HoldingTaken(adopted=True) if self.outside is not None:
+                self.outside[effect.instrument % self.setup.n_instruments] -= effect.lots
             case _:
                 pass
 
