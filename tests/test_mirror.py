@@ -22,6 +22,7 @@ COVERED = {
     "bootstrap/real_time_plan": "bootstrap/test_real_time",
     "bootstrap/run_plan": "bootstrap/test_runs",
     "cli/kill": "bootstrap/test_kill",
+    "cli/watchdog": "bootstrap/test_watchdog",
     "cli/reconcile": "bootstrap/test_reconcile",
     "cli/signer": "bootstrap/test_signer",
     "config/stopping": "bootstrap/test_kill",

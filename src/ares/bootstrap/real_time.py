@@ -128,7 +128,7 @@ class _RealTime:
         from ares.bootstrap.stopping import clear_when_resumed, prepare_stop, stop_events
         from ares.domain.timeframe import HOUR_MS
         from ares.runtime.engine.live_log import LiveLog
-        from ares.runtime.engine.live_run import clock_set, start_event
+        from ares.runtime.engine.live_run import LiveOptions, clock_set, start_event
         from ares.runtime.engine.paper_engine import paper_engine
         from ares.runtime.engine.quiet import frozen_heap, load_machine_code, raise_priority
         from ares.runtime.engine.status import RecentEvents
@@ -153,7 +153,8 @@ class _RealTime:
             run = paper_engine(*parts, sync_ms, watchers, say=self._log)
         else:
             venue, sold = await self._account.connect(state, clock, post, self._log)
-            run = venue_engine(*parts, venue, sync_ms, watchers, say=self._log)
+            options = LiveOptions(withdraws=settings.kill.cancel_entries_on_stop)
+            run = venue_engine(*parts, venue, sync_ms, watchers, options, self._log)
         commands = self._commands(run, recent, clock)
         run.answer_to(commands.answer)
         run.publish_from(ModelStore(self._workspace.models_dir).ensemble)

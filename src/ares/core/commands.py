@@ -13,6 +13,7 @@
 | ``promote``, ``rollback``, ``dismiss`` | ``instrument``, ``reason`` | of its slots |
 | ``promote`` with ``ensemble`` | ``problem`` | an ensemble of the registry, published before |
 | ``symbols`` | ``action``, ``instrument``, ``reason`` | add or remove |
+| ``withdraw`` | ``reason`` | cancels entries before a clean stop, without a halt |
 | ``snapshot``, ``stop`` | ``reason`` | the loop carries them out once they are answered |
 
 ``instrument`` is a key as ``venue:SYMBOL``, or a symbol that one venue has; without it: all.
@@ -26,7 +27,7 @@ from collections.abc import Callable, Sequence
 
 from ares.core.breaker_commands import change_breaker
 from ares.core.challenger import on_change_requested
-from ares.core.execution import want_sold, work
+from ares.core.execution import want_sold, withdraw_entries, work
 from ares.core.halts import (
     ALL,
     BY_DIFFERENCE,
@@ -310,6 +311,12 @@ def _change_slots(state: State, event: CommandGiven, models: Models) -> Answered
     return effects, f"{action} of {_key(state, i)}: the champion is {after}"
 
 
+def _withdraw(state: State, _: CommandGiven, __: Models) -> Answered:
+    """Cancel entries before a clean stop, without a halt."""
+    effects = withdraw_entries(state)
+    return effects, f"{len(effects)} entries are being cancelled"
+
+
 def _of_the_loop(_: State, event: CommandGiven, __: Models) -> Answered:
     return [], "a snapshot is written" if event.verb == "snapshot" else "the engine stops"
 
@@ -332,6 +339,7 @@ VERBS: dict[str, tuple[Callable[[State, CommandGiven, Models], Answered], str]] 
     "promote": (_promote, "instrument ensemble problem reason"),
     "rollback": (_change_slots, "instrument reason"),
     "dismiss": (_change_slots, "instrument reason"),
+    "withdraw": (_withdraw, "reason"),
     "snapshot": (_of_the_loop, "reason"),
     "stop": (_of_the_loop, "reason"),
 }

@@ -277,6 +277,11 @@ def _cancel(state: State, *orders: Order | None) -> list[Effect]:
     return commands
 
 
+def withdraw_entries(state: State) -> list[Effect]:
+    """Cancel every entry that is open; stops and exits are left alone."""
+    return _cancel(state, *(order for order in state.orders.values() if order.kind == "entry"))
+
+
 def forget(state: State, order: Order) -> list[Effect]:
     """Move an order that has ended to the ended ones; count a stop or exit that was not taken."""
     placed = state.lane_orders[order.instrument]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.core.conftest import TwoInstruments
 
 from ares.core.models import Models
@@ -21,13 +22,14 @@ from ares.domain.order_events import (
     OrderFilled,
     OrderUnknown,
     QueryOrder,
+    Stopping,
     SubmitOrder,
 )
 from ares.journal.run import entries
 from ares.runtime.engine.clocks import RunningClock
 from ares.runtime.engine.code_version import code_hashes
 from ares.runtime.engine.hot_swap import HotSwap
-from ares.runtime.engine.live_run import start_event
+from ares.runtime.engine.live_run import LiveOptions, start_event
 from ares.runtime.engine.plan import RunPlan
 from ares.runtime.engine.recovery import RecoveredRun, Recovery
 from ares.runtime.engine.serving import ServedModels
@@ -158,3 +160,39 @@ def test_reports_that_wait_together_are_made_durable_once(tmp_path: Path) -> Non
     asyncio.run(run())
     assert [c.client_id for c in sent if isinstance(c, QueryOrder)] == stops
     assert synced == [first + 2]
+
+
+@pytest.mark.parametrize("withdraws", [True, False])
+def test_a_clean_stop_cancels_entries_and_keeps_stops(tmp_path: Path, withdraws: bool) -> None:
+    two = TwoInstruments()
+    stop, entry = two.hold(0), two.enter(1)
+    two.accept(entry)
+    sent: list[Command] = []
+
+    async def run() -> None:
+        serving = ServedModels({})
+        models, swap = Models(serving.scorers), HotSwap(serving, lambda _: {})
+        clock = RunningClock.after(0, lambda: 0, lambda: two.at_ms * 1_000_000)
+
+        class Venue:
+            def send(self, command: Command) -> None:
+                sent.append(command)
+                if isinstance(command, CancelOrder):
+                    engine.post(OrderEnded(command.client_id, 0, "cancelled", 0))
+
+        engine = venue_engine(
+            tmp_path, RecoveredRun(two.state), models, swap, clock, Venue(), 10**9,
+            options=LiveOptions(withdraws=withdraws),
+        )  # fmt: skip
+        engine.stop("SIGTERM")
+        end = await engine.run([], [])
+        assert end.stopped_by == "SIGTERM"
+
+    asyncio.run(run())
+    cancelled = [c.client_id for c in sent if isinstance(c, CancelOrder)]
+    assert cancelled == ([entry] if withdraws else [])
+    assert stop in two.state.orders
+    assert (entry in two.state.orders) != withdraws
+    assert two.halts == []
+    last = list(entries(tmp_path))[-1]
+    assert isinstance(last.event, Stopping)

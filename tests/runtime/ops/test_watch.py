@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ares.runtime.ops.watch import EngineSigns, Watch
 
 
-def looks(watch: Watch, signs: list[tuple[float, int, float | None]]) -> list[str]:
+def looks(watch: Watch, signs: Sequence[tuple[float, int, float | None]]) -> list[str]:
     """Return what the watchdog says at each (time, process, heartbeat)."""
     return [watch.look(EngineSigns(pid, beat), now_s) for now_s, pid, beat in signs]
 

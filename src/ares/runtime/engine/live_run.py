@@ -8,6 +8,7 @@ from other threads is posted with ``post_from_thread``.
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -48,15 +49,20 @@ Task = Callable[[], Coroutine[Any, Any, None]]
 class LiveOptions:
     """How an engine in real time is carried out; nothing here changes what it does.
 
+    withdraws : a clean stop cancels entries that are not filled, at a venue outside the process.
     snapshot_events, snapshot_s : a snapshot is written after so many events, or so many seconds of
                wall time with an event in them.
     """
 
     snapshot_events: int = 1_000
     snapshot_s: float = 900.0
+    withdraws: bool = True
 
 
 DEFAULT_OPTIONS = LiveOptions()
+
+WITHDRAW_S = 3.0
+"""How long a clean stop waits for the ends of cancelled entries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +175,7 @@ class LiveRun:
             if running:
                 running[0].add_done_callback(self._feed_ended)
             await self._consume()
+            await self._withdraw()
             await self._process(Stopping(self._clock.now_ms()))
             await self._save()
         finally:
@@ -208,6 +215,30 @@ class LiveRun:
             self._save_when_due()
             if self._stopped_by and not self._stopped_by.startswith("the feed"):
                 return
+
+    async def _withdraw(self) -> None:
+        """Cancel entries, and take reports until they have ended or ``WITHDRAW_S`` has passed: the
+        next start looks up what is left.
+        """
+        if self._fills is not None or not self._options.withdraws or not self._has_entries():
+            return
+        now_ms, by = self._clock.now_ms(), self._stopped_by
+        await self._process(
+            CommandGiven(f"withdraw-{uuid.uuid4().hex}", now_ms, by, "withdraw", {})
+        )
+        until_s = self._events.time() + WITHDRAW_S
+        while self._has_entries() and self._events.time() < until_s:
+            self._wake.clear()
+            if not self._queue:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), until_s - self._events.time())
+            while self._queue:
+                event = self._queue.popleft()
+                if isinstance(event, Report):  # nothing is decided any more
+                    await self._process(event)
+
+    def _has_entries(self) -> bool:
+        return any(order.kind == "entry" for order in self.state.orders.values())
 
     async def _wait(self) -> None:
         """Wait until something is posted, or a deadline is reached."""
