@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tests.sim.finding import Finding
 from tests.sim.slot_promises import SlotPromises
+from tests.sim.small_promises import SmallPromises
 from tests.sim.world_setup import NAKED_MS_MAX, OWNER, N
 
 from ares.core.halts import (
@@ -88,7 +89,7 @@ class Promises:
         self.answers: dict[str, CommandDone | CommandRefused] = {}
         self.strange: set[str] = set()
         self.losses = self.invented = 0
-        self.slots = SlotPromises(world)
+        self.slots, self.small = SlotPromises(world), SmallPromises(world)
 
     def begin(self, state: State) -> None:
         """Begin with the state of a start."""
@@ -197,6 +198,7 @@ class Promises:
         for order in held:
             if world.running and order.client_id in world.state.ended:
                 raise Finding(f"the {order.kind} {order.client_id} is open, and taken as ended")
+        self.small.check()
         if world.venue.too_large:
             raise Finding("an order was larger than the venue takes")
 
@@ -208,6 +210,7 @@ class Promises:
             held = int(self.world.state.trade.book[i]["position_lots"]) - self._sold_unseen(i)
             is_naked = (
                 self._for_sale(i) < min(held, self._most(i))
+                and not self.small.is_held_here(i, held - self._for_sale(i))
                 and self._free(i % N) >= self._held(i % N)  # else somebody took the coins
             )
             stood_ms = self._stood_ms(self.naked[i], i, is_naked)
@@ -350,7 +353,9 @@ class Promises:
                 raise Finding(f"a request is never answered: {order.kind} {order.client_id}")
         for i in range(len(state.slots)):
             held = int(state.trade.book[i]["position_lots"])
-            if self._for_sale(i) != min(held, self._most(i)):
+            selling = self._for_sale(i)
+            is_held_here = self.small.is_held_here(i, held - selling)
+            if selling != min(held, self._most(i)) and not is_held_here:
                 raise Finding(f"{held} lots are held, {self._for_sale(i)} are for sale, in {i}")
         wrong_clock = abs(self.world.ahead_ms) > SKEW_MS_MAX
         halts = [h for h in state.halts if not (wrong_clock and h.reason == BY_CLOCK)]

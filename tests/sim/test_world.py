@@ -45,6 +45,7 @@ def test_no_promise_is_broken_and_everything_happens(worlds: list[World]) -> Non
         "BreakerChanged", "EventRefused", "crashes", "upgrades", "states compared",
     ):  # fmt: skip
         assert counts[name] >= 10, (name, counts)
+    assert counts["ResidueLeft"] >= 3, counts
     for move in get_args(Move):
         assert counts[f"slot {move}"] >= 5, (move, counts)
     assert min(counts["SlotChangeRefused"], counts["ModelRefused"], counts["ArmsCompared"]) >= 10

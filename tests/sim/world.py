@@ -20,6 +20,8 @@ from tests.sim.world_market import FIRST_TICKS, Market
 from tests.sim.world_models import Learner, WorldModels
 from tests.sim.world_setup import (
     CALM_MS,
+    COST_MIN_QUOTE,
+    ORDER_LOTS_MIN,
     OWNER,
     SNAPSHOT_EVENTS,
     START_MS,
@@ -54,6 +56,7 @@ from ares.runtime.engine.clocks import start_ms
 from ares.runtime.engine.loop import Loop, Watcher
 from ares.sim.attacking_venue import AttackingVenue
 from ares.sim.faults import Chance, Faults, Occasion, drawn
+from ares.sim.minimums import Minimums
 from ares.sim.schedule import Schedule
 
 if TYPE_CHECKING:
@@ -108,12 +111,16 @@ class World:
 
     def _first_snapshot(self, seed: int) -> tuple[RunSetup, bytes]:
         stop_limit_bps = Random(seed ^ 0x57A7).choice((0, 0, STOP_LIMIT_BPS))
-        return first_snapshot(self.draw.random() < 0.5, self.draw.random() < 0.5, stop_limit_bps)
+        small = Random(seed ^ 0x5A11).random() < 0.4
+        drawn_traits = (self.draw.random() < 0.5, self.draw.random() < 0.5)
+        return first_snapshot(*drawn_traits, stop_limit_bps, refuses_small=small)
 
     def _new_venue(self, draw: Random) -> AttackingVenue:
         venue = AttackingVenue(N, self.schedule, draw, self.chance, self._post, self.units, OWNER)
         venue.prices = [FIRST_TICKS] * N
         venue.order_lots_max = order_lots_max_of(self.setup)
+        if self.setup.traits.refuses_small:
+            venue.minimums = Minimums(ORDER_LOTS_MIN, int(COST_MIN_QUOTE * 1e8))
         return venue
 
     # --- one run -------------------------------------------------------------------------------

@@ -36,6 +36,9 @@ MADE = 6
 CALM_MS = 12 * MINUTE_MS
 NAKED_MS_MAX = 2_000
 SNAPSHOT_EVENTS = 50
+COST_MIN_QUOTE, ORDER_LOTS_MIN = 60.0, 400
+"""Of a world whose venue refuses small orders: 0.4 of the base currency, which cost about 40."""
+
 STOP_LIMIT_BPS = 100
 """Of a world whose stops are stop-limits."""
 
@@ -59,6 +62,7 @@ def first_snapshot(
     traits: VenueTraits = TRAITS,
     qty_decimals: int = 3,
     order_lots_max: int = 9_000,
+    refuses_small: bool = False,
 ) -> tuple[RunSetup, bytes]:
     """Return a setup of two instruments and a state with warm features; made once.
 
@@ -70,6 +74,10 @@ def first_snapshot(
         )
         for i in range(N)
     ]
+    if refuses_small:
+        traits = msgspec.structs.replace(traits, refuses_small=True)
+        smallest = {"cost_min_quote": COST_MIN_QUOTE, "order_lots_min": ORDER_LOTS_MIN}
+        specs = [msgspec.structs.replace(spec, **smallest) for spec in specs]
     rules = {name: float(value) for name, value in asdict(RULES).items()}
     lanes = tuple(
         RunInstrument(spec, MINUTE_MS, ensemble(i, 0), True) for i, spec in enumerate(specs)

@@ -11,6 +11,7 @@ from ares.domain.api_key import ApiKey
 from ares.domain.errors import ExternalError, UserError
 from ares.domain.feed_events import InstrumentChanged
 from ares.sim.serve.faults import Fault
+from ares.venues.account_fees import AccountFee
 from ares.venues.answers import Refused
 from ares.venues.kraken_venue import KrakenAccount, require_keys
 
@@ -84,5 +85,14 @@ def test_a_pair_that_is_gone_is_delisted_and_the_others_are_not() -> None:
             words = await account._state_words()
             account._requests = real
             assert words == ["", "online"]
+
+    asyncio.run(run())
+
+
+def test_the_accounts_fees_are_read() -> None:
+    async def run() -> None:
+        async with kraken_scene() as scene:
+            fees = await scene.connection.fees(["BTC/USDT", "ADA/USDT"])
+            assert fees == [AccountFee(name, 40.0, 25.0) for name in ("BTC/USDT", "ADA/USDT")]
 
     asyncio.run(run())

@@ -18,12 +18,13 @@ from ares.domain.model_life import LIVE, is_rehearsal
 from ares.domain.venue import VenueTraits
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from ares.core.state import State
     from ares.domain.events import Event
     from ares.domain.instrument import Instrument, InstrumentSpec
+    from ares.domain.run import RunSetup
     from ares.runtime.engine.clocks import RunningClock
     from ares.runtime.engine.venue_engine import RunningVenue
     from ares.venues.account import VenueAccess
@@ -128,6 +129,7 @@ async def _connected(
         while True:
             try:
                 require_same_grid(specs, await account.markets(symbols))
+                await _say_fees(account, symbols, setup, say)
                 venue = await account.venue(symbols, setup.traits, post)
                 return venue, await _sold_by_kill(account, symbols, state)
             except ExternalError as error:
@@ -157,3 +159,19 @@ async def _sold_by_kill(account: VenueAccess, symbols: list[str], state: State) 
         for execution in statement.executions
         if execution.client_id.startswith(setup.owner) and kill_lane(execution.client_id) >= 0
     ]
+
+
+async def _say_fees(
+    account: VenueAccess, symbols: Sequence[str], setup: RunSetup, say: Callable[[str], None]
+) -> None:
+    """Say where the account pays more than the run counts with; a start goes on without."""
+    from ares.venues.account_fees import fee_remarks
+
+    venue = setup.instruments[0].spec.instrument.venue
+    try:
+        fees = await account.fees(symbols)
+    except ExternalError as error:
+        say(str(error))
+        return
+    for line in fee_remarks(venue, fees, setup.rules["fee_bps"]):
+        say(line)

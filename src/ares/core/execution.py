@@ -33,6 +33,13 @@ from ares.core.orders import (
     sent,
 )
 from ares.core.pieces import beyond, for_sale, pieces_of, remaining_wanted
+from ares.core.small_positions import (
+    fits,
+    held_trigger,
+    leave_residue,
+    newest_price,
+    smallest_lots,
+)
 from ares.core.state import State
 from ares.core.stop_limits import is_jumped, jump_due_ms
 from ares.domain.events import Effect
@@ -111,7 +118,7 @@ def work(state: State, lane: int) -> list[Effect]:
     placed, book = state.lane_orders[lane], state.trade.book[lane]
     if placed.retry_ms <= state.at_ms:
         placed.retry_ms = 0
-    held = int(book["position_lots"])
+    placed.held_ticks, held = 0, int(book["position_lots"])
     entry = state.orders.get(placed.entry)
     exits = placed_orders(placed, "exit", state.orders)
     stops = placed_orders(placed, "stop", state.orders)
@@ -167,6 +174,9 @@ def _exit(
     if stops or missing <= 0:
         placed.unprotected_ms = 0
         return commands + _cancel(state, *beyond(exits, held))
+    if not fits(state, lane, missing, newest_price(state, lane)):
+        placed.unprotected_ms = 0
+        return commands if entry is not None or exits else commands + leave_residue(state, lane)
     placed.unprotected_ms = placed.unprotected_ms or state.at_ms
     if state.at_ms < placed.retry_ms:
         return commands
@@ -205,6 +215,9 @@ def _protect(
     if missing == 0 and all(stop.life is Life.WORKING for stop in stops):
         placed.unprotected_ms = 0
     commands: list[Effect] = []
+    if missing > 0 and not fits(state, lane, missing, ticks):
+        held_here = _hold_stop(state, lane, held, entry, stops)
+        return held_here or _changed(state, lane, entry, stops, wanted, ticks)
     if missing > 0:
         placed.unprotected_ms = placed.unprotected_ms or state.at_ms
         if state.at_ms - placed.unprotected_ms >= state.wall(UNPROTECTED_MS_MAX):
@@ -212,6 +225,23 @@ def _protect(
         if state.at_ms >= placed.retry_ms:
             commands = _sell(state, lane, STOP, missing, ticks, REASON_STOP, len(stops))
     return _changed(state, lane, entry, stops, wanted, ticks) + commands
+
+
+def _hold_stop(
+    state: State, lane: int, held: int, entry: Order | None, stops: Sequence[Order]
+) -> list[Effect]:
+    """Hold the stop of what is too small for one at the venue; sell where its price is reached."""
+    placed, ticks = state.lane_orders[lane], int(state.trade.book[lane]["stop_ticks"])
+    placed.unprotected_ms, price = 0, newest_price(state, lane)
+    if fits(state, lane, held, price):
+        placed.held_ticks = held_trigger(state, lane, held, ticks)
+        if price > placed.held_ticks:
+            return []
+        placed.held_ticks = 0
+        return _sell_at_once(state, lane, held, entry, stops)
+    if entry is None and not stops:
+        return leave_residue(state, lane)
+    return []  # the rest of the entry may come
 
 
 def _changed(
@@ -235,6 +265,7 @@ def _changed(
     commands: list[Effect] = []
     for stop, remaining in differing:
         can_amend = state.setup.traits.amends_stops and stop.amend is not Request.REFUSED
+        can_amend = can_amend and fits(state, lane, remaining - stop.filled_lots, ticks)
         if not can_amend or remaining == 0:
             commands += _cancel(state, stop)
         elif stop.amend is not Request.SENT:
@@ -252,10 +283,11 @@ def _sell(
     """Send the exits or stops that together are for so many lots; n_open: how many are open."""
     if kind == STOP:
         state.lane_orders[lane].changed_ms = state.at_ms
-    signal = _signal(state, lane)
+    signal, ticks = _signal(state, lane), price_ticks or newest_price(state, lane)
+    lots_min = smallest_lots(state, lane, ticks)
     return [
         submit(state, lane, kind, -piece, price_ticks, reason, signal)
-        for piece in pieces_of(lots, _order_lots_max(state, lane), n_open)
+        for piece in pieces_of(lots, _order_lots_max(state, lane), n_open, lots_min)
     ]
 
 

@@ -36,6 +36,8 @@ def book_execution(state: State, order: Order, event: OrderFilled) -> list[Effec
     if lots == 0 and beyond == 0:
         return []
     held = int(state.trade.book[lane]["position_lots"])
+    if was_open:  # a late one tells of an old price
+        state.lane_orders[lane].seen_ticks = event.price_ticks
     if lots < 0 and -lots > held:
         beyond, lots, problem = beyond + lots + held, -held, problem or "beyond_position"
     booked, fee = _less_base_fee(state, lane, lots, event)
@@ -152,7 +154,8 @@ def book_settled(
     book["expected_ticks"] = 0  # nothing was sent, so there is no slippage
     calls.apply_now(lane, state.trade, state.params, state.scratch.records)
     book["expected_ticks"] = expected
-    booked = ExecutionBooked("", lane, state.at_ms, lots, price_ticks, fee, exec_id)
+    dust = _dust(state, lane)
+    booked = ExecutionBooked("", lane, state.at_ms, lots, price_ticks, fee, exec_id, dust)
     return [booked, *facts_of_records(state)]
 
 

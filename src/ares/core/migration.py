@@ -23,6 +23,7 @@ ADDED: dict[str, Any] = dict.fromkeys(
     (
         "Order.counted", "Order.cancel_ms", "Order.amend_ms", "Order.reported_ms", "Order.cancels",
         "Order.amended_lots", "Order.filled_ms", "Order.jumped_ms", "LaneOrders.failed_seq",
+        "LaneOrders.held_ticks", "LaneOrders.seen_ticks",
         "trade.account.gas", "trade.account.gas_recent", "trade.account.gross_profit",
         "trade.account.gas_trades",
         "Order.asked_lots", "Order.asked_ticks",

@@ -38,6 +38,7 @@ from ares.core.single_facts import (
 )
 from ares.core.slot_history import SlotHistory
 from ares.core.slots import apply_slots
+from ares.core.small_positions import take_residue
 from ares.core.state import State
 from ares.core.step import step
 from ares.core.take_over import note_taken
@@ -79,6 +80,7 @@ from ares.domain.order_events import (
     OrderFilled,
     OrderMoved,
     QueryOrder,
+    ResidueLeft,
     SubmitOrder,
     VenueDown,
     VenueUp,
@@ -314,6 +316,8 @@ class FactFold:
                 if effect.kind == "unknown_order" and isinstance(event, OrderFilled):
                     key = f"{event.client_id}/{event.exec_id}"
                     state.strange_execs[key] = state.ledger_ms = state.at_ms
+            case ResidueLeft():
+                take_residue(state, effect.instrument, effect.lots, effect.units)
             case DifferenceSettled():
                 settle_difference(state, effect)
             case CommandDone() | CommandRefused():

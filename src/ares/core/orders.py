@@ -129,6 +129,8 @@ class LaneOrders(msgspec.Struct):
                      newest.
     retry_ms       : the next is sent no earlier; 0: at once.
     changed_ms     : when a stop was last sent.
+    held_ticks     : price at or below which the engine sells by itself, because the venue takes no
+                     stop that is so small; 0: it does not. seen_ticks: the newest price.
     """
 
     entry: str = ""
@@ -140,6 +142,8 @@ class LaneOrders(msgspec.Struct):
     changed_ms: int = 0
     pieces: list[str] = []
     failed_seq: int = 0
+    held_ticks: int = 0
+    seen_ticks: int = 0
 
     def retry_now(self) -> None:
         """Send at once what the venue did not take: what it lacked is there, or the order gone."""

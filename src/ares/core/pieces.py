@@ -22,17 +22,26 @@ def beyond(orders: Sequence[Order], held: int) -> list[Order]:
     return [order for k, order in enumerate(orders) if for_sale(orders[: k + 1]) > held][::-1]
 
 
-def pieces_of(lots: int, order_lots_max: int, n_open: int = 0) -> Iterator[int]:
+def pieces_of(
+    lots: int, order_lots_max: int, n_open: int = 0, order_lots_min: int = 0
+) -> Iterator[int]:
     """Yield the sizes of the orders that together are for ``lots``.
 
-    order_lots_max : of the venue; 0: none. n_open: orders of the kind that are open already.
+    order_lots_max, order_lots_min : of the venue; 0: none. n_open: orders of the kind that are open
+                     already. A rest that is too small for an order is left out.
 
     >>> list(pieces_of(25, order_lots_max=10)), list(pieces_of(25, order_lots_max=0))
     ([10, 10, 5], [25])
+    >>> list(pieces_of(21, order_lots_max=10, order_lots_min=3))
+    [10, 8, 3]
+    >>> list(pieces_of(13, order_lots_max=10, order_lots_min=8))
+    [10]
     """
-    for _ in range(PIECES_MAX - n_open):
+    for k in range(PIECES_MAX - n_open):
         piece = min(lots, order_lots_max) if order_lots_max else lots
-        if piece <= 0:
+        if 0 < lots - piece < order_lots_min <= lots - order_lots_min:
+            piece = lots - order_lots_min
+        if piece <= 0 or (k and piece < order_lots_min):
             return
         yield piece
         lots -= piece

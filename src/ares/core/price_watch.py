@@ -10,6 +10,7 @@ import numpy as np
 
 from ares.core.execution import work
 from ares.core.slot import lanes_of
+from ares.core.small_positions import note_price as note_newest
 from ares.core.state import State
 from ares.core.stop_limits import is_jumped, limit_of, note_price
 from ares.domain.events import BarsClosed, Effect
@@ -21,7 +22,7 @@ def watched_ticks(state: State) -> tuple[int, ...]:
     """Return (n_instruments,) the price of each at or below which it is posted; 0: none is. Empty:
     no instrument is watched.
     """
-    if not state.setup.traits.stop_limit_bps:
+    if not _watches(state):
         return ()
     watched = [0] * state.setup.n_instruments
     for order in state.orders.values():
@@ -29,7 +30,15 @@ def watched_ticks(state: State) -> tuple[int, ...]:
         if limit and not is_jumped(state, order):
             i = order.instrument % len(watched)
             watched[i] = max(watched[i], limit - 1)
+    for lane, placed in enumerate(state.lane_orders):
+        i = lane % len(watched)
+        watched[i] = max(watched[i], placed.held_ticks)
     return tuple(watched) if any(watched) else ()
+
+
+def _watches(state: State) -> bool:
+    """Return whether anything may depend on prices at this venue."""
+    return bool(state.setup.traits.stop_limit_bps or state.setup.traits.refuses_small)
 
 
 def on_price(state: State, event: PriceSeen) -> list[Effect]:
@@ -43,7 +52,7 @@ def on_price(state: State, event: PriceSeen) -> list[Effect]:
 def on_closes(state: State, event: BarsClosed) -> list[Effect]:
     """Take the closes of an instant as prices: those that came by themselves may be lost."""
     effects: list[Effect] = []
-    if not state.setup.traits.stop_limit_bps:
+    if not _watches(state):
         return effects
     n = state.setup.n_instruments
     for i in np.flatnonzero(state.scratch.bars.present[:n]).tolist():
@@ -57,14 +66,18 @@ def _at_price(state: State, i: int, ticks: int, traded_ms: int) -> list[Effect]:
     there.
     """
     lanes = lanes_of(state.setup, i)
-    jumped = {
+    touched = {
         order.instrument
         for order in state.orders.values()
         if order.instrument in lanes
         and order.sent_ms <= traded_ms
         and note_price(state, order, ticks)
     }
+    for lane in lanes:
+        note_newest(state, lane, ticks)
+        if ticks <= state.lane_orders[lane].held_ticks:
+            touched.add(lane)
     effects: list[Effect] = []
-    for lane in sorted(jumped):
+    for lane in sorted(touched):
         effects += work(state, lane)
     return effects

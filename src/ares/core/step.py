@@ -244,7 +244,7 @@ def _on_bars(state: State, event: BarsClosed, models: Models) -> list[Effect]:
         return refused
     _decide(state, event)
     effects = decision_effects(state, event.ts_ms, refused)
-    return effects + on_closes(state, event) if state.orders else effects
+    return effects + on_closes(state, event)
 
 
 def decision_effects(state: State, ts_ms: int, refused: Sequence[Effect]) -> list[Effect]:

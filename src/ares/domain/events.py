@@ -56,6 +56,7 @@ from ares.domain.order_events import (
     OrderMoved,
     OrderUnknown,
     QueryOrder,
+    ResidueLeft,
     StopMissing,
     Stopping,
     StopTriggered,
@@ -323,6 +324,7 @@ Effect = (
     | DifferenceFound
     | DifferenceSettled
     | HoldingTaken
+    | ResidueLeft
     | HaltChanged
     | CommandDone
     | CommandRefused

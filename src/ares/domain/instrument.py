@@ -110,6 +110,7 @@ class InstrumentSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     10**-qty_decimals of the base currency.
 
     cost_min_quote : smallest order, in quote currency.
+    order_lots_min : smallest order that the venue takes; 0: not known.
     order_lots_max : largest order that the venue takes; 0: no limit.
     """
 
@@ -118,6 +119,7 @@ class InstrumentSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     qty_decimals: int
     cost_min_quote: float = 0.0
     order_lots_max: int = 0
+    order_lots_min: int = 0
 
     @property
     def notional_mul(self) -> int:

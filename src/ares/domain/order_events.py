@@ -337,6 +337,18 @@ class DifferenceFound(msgspec.Struct, frozen=True, tag=True, gc=False):
         return hashlib.blake2b(msgspec.json.encode(self), digest_size=4).hexdigest()
 
 
+class ResidueLeft(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """Fact: what was left of a position is below the venue's smallest order and cannot be sold. It
+    belongs to the account outside the ledger now, and ``units`` of capital, its value, with it.
+    """
+
+    instrument: int
+    ts_ms: int
+    lots: int
+    price_ticks: int
+    units: int
+
+
 class DifferenceSettled(msgspec.Struct, frozen=True, tag=True, gc=False, omit_defaults=True):
     """Fact: a person settled a difference of an instrument.
 

@@ -22,6 +22,8 @@ class VenueTraits(msgspec.Struct, frozen=True, omit_defaults=True):
     claims_ids     : it takes no id twice, not even of an order that has ended: another order under
                      the id of one that is not found, once accepted, proves that this one will never
                      arrive.
+    refuses_small  : it takes no order below its smallest quantity or cost, a stop or exit neither:
+                     see ``core.small_positions``.
     speed          : engine time that passes in a unit of wall time: of a rehearsal on stored
                      candles that are served faster than they were.
     """
@@ -36,6 +38,7 @@ class VenueTraits(msgspec.Struct, frozen=True, omit_defaults=True):
     speed: int = 1
     stop_limit_bps: int = 0
     claims_ids: bool = False
+    refuses_small: bool = False
 
     def limit_ticks(self, trigger_ticks: int) -> int:
         """Return the limit of a stop with this trigger; 0: it has none.

@@ -17,6 +17,7 @@ from ares.domain.order_events import (
     OrderAmended,
     OrderFilled,
     OrderMoved,
+    ResidueLeft,
     SubmitOrder,
 )
 from ares.journal.run import JournalEntry
@@ -108,6 +109,8 @@ def _fact(ledger: LedgerLines, effect: Effect, event: Event) -> None:
             ledger.unsettled[i] = ledger.unsettled.get(i, 0) + 1
         case HoldingTaken(adopted=True) if ledger.outside is not None:
             ledger.outside[effect.instrument % n] -= effect.lots
+        case ResidueLeft() if ledger.outside is not None:
+            ledger.outside[effect.instrument % n] += effect.lots
         case DifferenceSettled():
             i = effect.instrument % n
             if ledger.unsettled.get(i, 0) <= 1:

@@ -33,6 +33,7 @@ from ares.domain.order_events import (
 )
 from ares.sim.faults import Chance
 from ares.sim.held_order import HeldOrder
+from ares.sim.minimums import Minimums
 from ares.sim.schedule import Schedule
 from ares.sim.venue_states import VenueStates
 
@@ -77,6 +78,7 @@ class AttackingVenue:
         self.executions = self.uncovered = self.too_large = 0
         self.is_up = True
         self._schedule, self._draw, self._chance = schedule, draw, chance
+        self.minimums = Minimums()
         self.states = VenueStates(n_instruments, schedule, draw, post)
         self._post, self._units = post, units
         self._session, self._next = 1, 0
@@ -182,7 +184,8 @@ class AttackingVenue:
         )
         covered = command.lots > 0 or -selling <= self.lots[i]
         is_open = self.states.takes(i, command.kind, command.price_ticks)
-        fits = is_open and self._takes(i, command.lots)
+        units = self._units(i, command.price_ticks or self.prices[i], abs(command.lots))
+        fits = self.minimums.takes(command.lots, units) and is_open and self._takes(i, command.lots)
         if late or not covered or not fits or self._chance.happens("rejected"):
             order.ended = "rejected"
             detail = "deadline" if late else "refused" if covered else "insufficient balance"
@@ -303,9 +306,11 @@ class AttackingVenue:
         if order.limit_ticks and order.triggered:
             self._answer(AmendRefused(command.client_id, self._now_ms(), "triggered"))
             return
-        grows = abs(command.lots) > abs(order.lots)
-        if grows and not self._takes(order.instrument % self.n_instruments, command.lots):
-            self._answer(AmendRefused(command.client_id, self._now_ms(), "too large"))
+        i, grows = order.instrument % self.n_instruments, abs(command.lots) > abs(order.lots)
+        units = self._units(i, command.price_ticks, abs(command.lots))
+        fits = self.minimums.takes(command.lots, units)
+        if not fits or (grows and not self._takes(i, command.lots)):
+            self._answer(AmendRefused(command.client_id, self._now_ms(), "no such size"))
             return
         order.lots, order.price_ticks = command.lots, command.price_ticks
         order.limit_ticks = command.limit_ticks

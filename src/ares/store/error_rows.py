@@ -11,6 +11,7 @@ from ares.domain.order_events import (
     DifferenceFound,
     EventRefused,
     HaltChanged,
+    ResidueLeft,
     StopMissing,
     VenueDown,
 )
@@ -48,6 +49,10 @@ def error_row(fact: Event | Effect, name_of: Callable[[int], str]) -> ErrorRow |
         case DifferenceFound():
             message = f"{name_of(fact.instrument)}: {fact.detail or fact.kind}"
             return ErrorRow(fact.ts_ms, f"difference_{fact.kind}", message)
+        case ResidueLeft():
+            lots = f"{fact.lots} lots are below the venue's smallest order"
+            message = f"{name_of(fact.instrument)}: {lots}: they belong to the account now"
+            return ErrorRow(fact.ts_ms, "residue_left", message)
         case StopMissing():
             message = f"{name_of(fact.instrument)}: no stop at the venue: {fact.detail}"
             return ErrorRow(fact.ts_ms, "stop_missing", message)

@@ -10,6 +10,7 @@ from ares.domain.api_key import ApiKey
 from ares.domain.errors import UserError
 from ares.domain.events import Event
 from ares.domain.venue import VenueTraits
+from ares.venues.account_fees import AccountFee
 from ares.venues.ccxt_venue import CcxtVenue
 from ares.venues.markets import VenueMarket
 from ares.venues.statement import Statement
@@ -25,6 +26,9 @@ class VenueAccess(Protocol):
         self, symbols: Sequence[str], traits: VenueTraits, post: Callable[[Event], None]
     ) -> CcxtVenue:
         """Return the account as a venue for these instruments; events go to ``post``."""
+
+    async def fees(self, symbols: Sequence[str]) -> list[AccountFee]:
+        """Return what the account pays; raise ExternalError where the venue does not say."""
 
     async def statement(self, symbols: Sequence[str], from_ms: int) -> Statement:
         """Return what the venue says of the account; raise ExternalError where it does not."""

@@ -14,6 +14,7 @@ from ares.domain.errors import ExternalError
 from ares.domain.events import Event
 from ares.domain.order_events import VenueDown, VenueUp
 from ares.domain.venue import VenueTraits
+from ares.venues.account_fees import AccountFee, fee_of
 from ares.venues.amounts import decimal_of
 from ares.venues.answers import NoAnswer, Refused
 from ares.venues.ccxt_setup import line_of
@@ -119,6 +120,13 @@ class CcxtAccount(ABC):
     def _prepare_session(self, exchange: Any) -> None:
         """Set a session's exchange object up."""
 
+    async def _read_fees(self, markets: Sequence[VenueMarket]) -> list[AccountFee]:
+        """Return the account's fees; raises Refused, NoAnswer or ValueError. Where a venue is not
+        asked for those of the account: what it lists for everybody.
+        """
+        listed = [(m.symbol, self._listed[m.symbol].get("taker")) for m in markets]
+        return [fee_of(symbol, Decimal(str(fee)) * 100) for symbol, fee in listed if fee]
+
     def _background(self) -> list[Callable[[], Any]]:
         """Return further coroutines that run as long as the venue does: what reads the states of
         the instruments, see ``InstrumentStates``.
@@ -179,6 +187,17 @@ class CcxtAccount(ABC):
         Its markets must have been read.
         """
         return await best_bids(self.name, self._exchange, symbols)
+
+    async def fees(self, symbols: Sequence[str]) -> list[AccountFee]:
+        """Return what the account pays for each symbol that the venue has a fee for, in order.
+
+        Raises ExternalError where it does not answer.
+        """
+        markets = await self.markets(symbols)
+        try:
+            return await self._read_fees(markets)
+        except (Refused, NoAnswer, ValueError) as error:
+            raise ExternalError(f"{self.name}: its fees were not read: {error}") from error
 
     async def statement(self, symbols: Sequence[str], from_ms: int) -> Statement:
         """Return what the venue says of the account; executions since ``from_ms``.

@@ -20,6 +20,7 @@ KRAKEN = DeclaredVenue(
         answer_ms=6_000,
         fill_ms=5_000,
         account_ms=180_000,
+        refuses_small=True,
     ),
     orders={
         "entry": "limit at the collar, IOC; market where there is no collar",

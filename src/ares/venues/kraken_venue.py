@@ -13,17 +13,18 @@ from ares.domain.events import Event
 from ares.domain.feed_events import InstrumentState
 from ares.domain.order_events import SubmitOrder
 from ares.domain.venue import VenueTraits
+from ares.venues.account_fees import AccountFee, fee_of
 from ares.venues.answers import NoAnswer, Refused
 from ares.venues.ccxt_account import AccountPolicy, CcxtAccount
 from ares.venues.ccxt_setup import prepare
 from ares.venues.instrument_states import InstrumentStates
 from ares.venues.known_orders import KnownOrder, KnownOrders
-from ares.venues.kraken_orders import TIERS, KrakenOrders
+from ares.venues.kraken_orders import TIERS, KrakenOrders, table_of
 from ares.venues.kraken_reports import KrakenReports
 from ares.venues.kraken_statement import kraken_statement
 from ares.venues.kraken_words import is_refusal
 from ares.venues.markets import VenueMarket
-from ares.venues.requests import PrivateRequests, count_up, limiters
+from ares.venues.requests import LOOK_UP, PrivateRequests, count_up, limiters
 from ares.venues.statement import Statement
 from ares.venues.stream import SessionBroken
 
@@ -90,6 +91,16 @@ class KrakenAccount(CcxtAccount):
             self.venue_ms, traits.deadline_ms, traits.speed,
         )  # fmt: skip
         return self._orders, self._kraken_reports
+
+    async def _read_fees(self, markets: Sequence[VenueMarket]) -> list[AccountFee]:
+        parameters = {"pair": ",".join(market.venue_id for market in markets)}
+        result = await self._requests.read("privatePostTradeVolume", parameters, LOOK_UP, "rest")
+        taker, maker = table_of(result, "fees"), result.get("fees_maker") or {}
+        return [
+            fee_of(m.symbol, taker[m.venue_id].get("fee"), (maker.get(m.venue_id) or {}).get("fee"))
+            for m in markets
+            if m.venue_id in taker
+        ]
 
     def _background(self) -> list[Callable[[], Any]]:
         states = InstrumentStates(

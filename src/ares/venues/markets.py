@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -50,6 +51,7 @@ class VenueMarket(msgspec.Struct, frozen=True):
             self.price_decimals,
             self.qty_decimals,
             float(self.cost_min),
+            order_lots_min=math.ceil(self.qty_min * 10**self.qty_decimals),
         )
 
 

@@ -183,6 +183,7 @@ SPECS = np.dtype(
         ("notional_div", _I),
         ("cost_units_min", _I),
         ("order_lots_max", _I),  # of the venue; 0: none
+        ("order_lots_min", _I),
         ("base_ms", _I),
         ("alpha_fast", _F),  # of the volatility averages, per base bar
         ("alpha_slow", _F),

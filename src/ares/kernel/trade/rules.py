@@ -182,6 +182,7 @@ def specs_record(traded: Sequence[InstrumentRules]) -> Records:
         row["notional_div"] = instrument.spec.notional_div
         row["cost_units_min"] = _units(instrument.spec.cost_min_quote)
         row["order_lots_max"] = instrument.spec.order_lots_max
+        row["order_lots_min"] = instrument.spec.order_lots_min
         row["base_ms"] = instrument.base_ms
         row["alpha_fast"] = 1.0 - 0.5 ** (instrument.base_ms / FAST_MS)
         row["alpha_slow"] = 1.0 - 0.5 ** (instrument.base_ms / SLOW_MS)

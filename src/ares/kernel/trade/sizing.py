@@ -69,7 +69,7 @@ def size_entry(
     units_min = max(rules.order_units_min, spec.cost_units_min)
     if 0 < spec.order_lots_max < lots:
         lots = spec.order_lots_max
-    if lots <= 0 or lots * units_per_lot < units_min:
+    if lots <= 0 or lots < spec.order_lots_min or lots * units_per_lot < units_min:
         return 0, code
     return lots, ALLOWED
 

@@ -38,6 +38,7 @@ from ares.domain.order_events import (
     HaltChanged,
     HoldingTaken,
     OrderMoved,
+    ResidueLeft,
     StopMissing,
     SubmitOrder,
 )
@@ -136,6 +137,8 @@ class LiveLog:
                 return f"{text} ({item.detail})" if item.detail else text
             case DifferenceFound():
                 return f"[{self._name(item.instrument)}] Difference: {item.kind}: {item.detail}"
+            case ResidueLeft():
+                return f"[{self._name(item.instrument)}] Residue: {item.lots} lots cannot be sold"
             case StopMissing():
                 return f"[{self._name(item.instrument)}] Stop missing: {item.detail}"
             case FeedChanged():

@@ -24,6 +24,7 @@ from ares.domain.order_events import (
     DifferenceFound,
     EventRefused,
     OrderEnded,
+    ResidueLeft,
     StopMissing,
     VenueDown,
 )
@@ -41,6 +42,7 @@ class InstrumentStatus(msgspec.Struct, frozen=True):
     exit   : why its position is being sold; empty: it is not.
     missing: which bars it lacks, since it has none at the newest instant; empty: it lacks none.
     state  : of the instrument at the venue, see ``InstrumentState``.
+    stop_held : by the engine: the position is too small for a stop at the venue.
     features_s : until the features of its champion are complete, where bars were missing; 0: they
              are.
     """
@@ -63,6 +65,7 @@ class InstrumentStatus(msgspec.Struct, frozen=True):
     missing: str = ""
     features_s: float = 0.0
     state: str = "trading"
+    stop_held: bool = False
 
 
 class OrderStatus(msgspec.Struct, frozen=True):
@@ -186,6 +189,9 @@ def _problem(item: Event | Effect) -> tuple[int, int, str] | None:
             return item.instrument, item.ts_ms, item.reason
         case OrderEnded(reason="rejected"):
             return -1, item.ts_ms, f"order {item.client_id} was rejected: {item.detail}"
+        case ResidueLeft():
+            text = f"{item.lots} lots worth {item.units / UNITS:g} cannot be sold: left outside"
+            return item.instrument, item.ts_ms, text
         case StopMissing():
             return item.instrument, item.ts_ms, item.detail
         case DifferenceFound():
@@ -264,6 +270,7 @@ def _instrument(state: State, i: int, recent: RecentEvents, now_ms: int) -> Inst
         missing=recent.missing.get(i, ""),
         features_s=_incomplete_s(state, i, champion),
         state=instrument_state(state, i),
+        stop_held=any(state.lane_orders[lane].held_ticks for lane in lanes),
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from ares.domain.feed_events import PriceSeen
 from ares.domain.market_data import TradeSeen
 
-AGAIN_MS = 1_000.0
+AGAIN_MS = 30_000.0
 """A price that is still watched for is posted again no earlier than this."""
 
 
