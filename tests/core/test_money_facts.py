@@ -15,7 +15,7 @@ from ares.core.money_facts import JournaledFacts, UnexplainedMoney, fold
 from ares.core.snapshot import restore
 from ares.core.state import State
 from ares.domain.events import DecisionMade
-from ares.domain.order_events import DifferenceSettled, ExecutionBooked
+from ares.domain.order_events import DifferenceSettled, ExecutionBooked, ResidueLeft
 from ares.kernel.trade.money import notional_units
 
 SEEDS = 60
@@ -100,6 +100,8 @@ def assert_conserved(world: World, state: State, entries: list[JournaledFacts]) 
             lots[effect.instrument] += effect.lots
         elif isinstance(effect, DifferenceSettled):
             cash += effect.cash_units
+        elif isinstance(effect, ResidueLeft):
+            cash -= effect.units
     assert int(state.trade.account[0]["cash"]) == cash
     assert state.trade.book["position_lots"].tolist() == lots
 

@@ -36,8 +36,8 @@ MADE = 6
 CALM_MS = 12 * MINUTE_MS
 NAKED_MS_MAX = 2_000
 SNAPSHOT_EVENTS = 50
-COST_MIN_QUOTE, ORDER_LOTS_MIN = 60.0, 400
-"""Of a world whose venue refuses small orders: 0.4 of the base currency, which cost about 40."""
+COST_MIN_QUOTE, ORDER_LOTS_MIN = 6.0, 400
+"""Of a world whose venue refuses small orders; at no price of a world above the largest order."""
 
 STOP_LIMIT_BPS = 100
 """Of a world whose stops are stop-limits."""
