@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from ares.bootstrap.real_time import RealTimeStart, paper_run
-from ares.bootstrap.real_time_plan import RealTimeRequest
+from ares.bootstrap.real_time_plan import RealTimeRequest, entry_rest_ms
 from ares.bootstrap.replays import certify_run, restep_run
 from ares.config.workspace import Workspace
 from ares.core.orders import owner_of
 from ares.domain.errors import ExternalError, UserError
 from ares.domain.timeframe import HOUR_MS
+from ares.domain.venue import VenueTraits
 from ares.journal.lock import Lock
 from ares.journal.run import setup_of
 from ares.runtime.engine.heartbeat import read_heartbeat
@@ -89,3 +90,10 @@ def test_what_cannot_run_leaves_no_journal(workspace: Workspace) -> None:
     with pytest.raises(UserError, match="DOGE/USDT"):
         paper_run(workspace, RealTimeRequest(symbols=("DOGE/USDT",), stored=True))
     assert not list((workspace.journal_dir / "paper").glob("*.journal"))
+
+
+def test_entries_rest_only_at_a_venue_that_has_such_orders() -> None:
+    assert entry_rest_ms("x", 0.0, VenueTraits()) == 0
+    assert entry_rest_ms("x", 2.5, VenueTraits(takes_post_only=True)) == 2_500
+    with pytest.raises(UserError, match="x takes no post-only orders"):
+        entry_rest_ms("x", 2.5, VenueTraits())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 from tests.venues.test_markets import entry
 
@@ -94,6 +95,10 @@ def test_an_entry_is_a_limit_order_that_is_filled_at_once_or_cancelled() -> None
 
 
 def test_an_exit_sells_at_the_market_and_a_stop_rests() -> None:
+    resting = msgspec.structs.replace(command("entry", 5_000, 370_001), limit_ticks=350_000)
+    found = order_request(resting, MARKET)
+    assert (found["ordertype"], found["oflags"]) == ("limit", "fciq,post")
+    assert "timeinforce" not in found
     limited = order_request(command("exit", -5_000, 350_000), MARKET)
     assert (limited["ordertype"], limited["timeinforce"]) == ("limit", "IOC")
     sale = order_request(command("exit", -5_000, 0, 0), MARKET)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
 from tests.contracts.venue.kraken_scene import QUICK, kraken_scene
 
 from ares.domain.api_key import ApiKey
 from ares.domain.errors import ExternalError, UserError
 from ares.domain.feed_events import InstrumentChanged
+from ares.domain.order_events import OrderAccepted, OrderEnded
 from ares.sim.serve.faults import Fault
 from ares.venues.account_fees import AccountFee
 from ares.venues.answers import Refused
@@ -94,5 +96,27 @@ def test_the_accounts_fees_are_read() -> None:
         async with kraken_scene() as scene:
             fees = await scene.connection.fees(["BTC/USDT", "ADA/USDT"])
             assert fees == [AccountFee(name, 40.0, 25.0) for name in ("BTC/USDT", "ADA/USDT")]
+
+    asyncio.run(run())
+
+
+def test_an_entry_that_rests_is_accepted_below_the_market_and_would_take_above_it() -> None:
+    async def run() -> None:
+        async with kraken_scene() as scene:
+            ticks = scene.ticks()
+            below, above = (
+                msgspec.structs.replace(
+                    scene.order("entry", scene.lots, ticks * 2), limit_ticks=limit
+                )
+                for limit in (ticks * 9 // 10, ticks * 11 // 10)
+            )
+            scene.send(below)
+            await scene.until(
+                lambda: below.client_id in [e.client_id for e in scene.of(OrderAccepted)]
+            )
+            scene.send(above)
+            await scene.until(lambda: scene.of(OrderEnded))
+            (ended,) = scene.of(OrderEnded)
+            assert (ended.client_id, ended.reason) == (above.client_id, "would_take")
 
     asyncio.run(run())

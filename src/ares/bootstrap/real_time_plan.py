@@ -107,9 +107,27 @@ def real_time_plan(
         plan.setup,
         rules=run_rules(workspace.settings, environment, plan.setup.keys),
         adopts_existing=account is not None and workspace.settings.account.existing == "adopt",
+        entry_rest_ms=0
+        if account is None
+        else entry_rest_ms(
+            workspace.settings.venue,
+            workspace.settings.live_trading.entry_rest_seconds,
+            account.traits,
+        ),
     )
     root = str(workspace.root.resolve())
     return named(replace(plan, setup=setup), environment, root, secrets.token_hex(8)), remarks
+
+
+def entry_rest_ms(venue: str, seconds: float, traits: VenueTraits) -> int:
+    """Return how long entries rest; raise UserError where the venue takes no post-only orders."""
+    from ares.domain.errors import UserError
+
+    if seconds and not traits.takes_post_only:
+        raise UserError(
+            f"{venue} takes no post-only orders from Ares: set live_trading.entry_rest_seconds to 0"
+        )
+    return round(seconds * 1_000)
 
 
 def _first_ms(

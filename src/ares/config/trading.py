@@ -54,6 +54,14 @@ class LiveTradingSettings(Section):
         gt=0,
         le=1e10,
     )
+    entry_rest_seconds: float = key(
+        0.0,
+        "Entries rest post-only at the deciding close for so long, and are cancelled then, where "
+        "the venue has such orders; 0: they take at once, up to the collar. Of a run that begins.",
+        "s",
+        ge=0,
+        le=3_600,
+    )
     sandbox: bool = key(
         False,
         "true: rehearsals trade the venue's own sandbox (Binance testnet, Alpaca paper) where no "

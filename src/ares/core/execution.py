@@ -33,6 +33,7 @@ from ares.core.orders import (
     sent,
 )
 from ares.core.pieces import beyond, for_sale, pieces_of, remaining_wanted
+from ares.core.resting import entry_limit, rest_due_ms, rests_too_long
 from ares.core.small_positions import (
     fits,
     held_trigger,
@@ -88,6 +89,7 @@ def submit(
     """Return the command of a new order, and keep the order."""
     setup, name = state.setup, KIND_NAMES[kind]
     deadline_ms = setup.traits.deadline_ms
+    limit = entry_limit(state, lane) if kind == ENTRY else 0
     state.orders_sent += 1
     command = SubmitOrder(
         client_id(setup.owner, state.nonce, state.seq, state.orders_sent),
@@ -101,7 +103,7 @@ def submit(
         signal.barrier_bps,
         price_ticks if kind == STOP else int(state.trade.book[lane]["expected_ticks"]),
         state.at_ms + state.wall(state.venue_ahead_ms + deadline_ms) if deadline_ms else 0,
-        setup.traits.limit_ticks(price_ticks) if kind == STOP else 0,
+        setup.traits.limit_ticks(price_ticks) if kind == STOP else limit,
     )
     if kind == ENTRY:
         state.trades_begun[lane] = state.seq
@@ -123,6 +125,7 @@ def work(state: State, lane: int) -> list[Effect]:
     exits = placed_orders(placed, "exit", state.orders)
     stops = placed_orders(placed, "stop", state.orders)
     is_withdrawn = is_halted_by(state, lane, *WITHDRAWING) or sells_everything(state)
+    is_withdrawn = is_withdrawn or rests_too_long(state, lane)
     if held == 0:
         placed.unprotected_ms = 0
         placed.retry_now()
@@ -377,6 +380,8 @@ def wake_ms(state: State) -> int:
     traits = state.setup.traits
     due = [ms for order in state.orders.values() if (ms := due_ms(order, traits))]
     for lane, placed in enumerate(state.lane_orders):
+        if (rest_ms := rest_due_ms(state, lane)) and not is_disputed(state, lane):
+            due.append(rest_ms)
         if not (placed.unprotected_ms or placed.retry_ms) or is_disputed(state, lane):
             continue
         if _is_unprotected(state, lane):

@@ -201,6 +201,7 @@ def apply_execution(
     row["remaining_lots"] = order.remaining_lots if order.open else 0
     is_unfilled = not order.open and order.filled_lots == 0
     is_withdrawn = order.end_reason == "cancelled" and order.cancel is not Request.NONE
+    is_withdrawn = is_withdrawn or order.end_reason == "would_take"  # no failure of anything
     row["rejected"] = is_unfilled and not is_withdrawn
     row["withdrawn"] = is_unfilled and is_withdrawn
     row["late"] = late

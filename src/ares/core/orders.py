@@ -345,7 +345,7 @@ def note_end(order: Order, reason: EndReason, cum_lots: int | None) -> None:
 
     cum_lots : what it filled in all, as reported; less than was executed is not believed.
     """
-    assumed = {"rejected": 0}.get(reason)
+    assumed = {"rejected": 0, "would_take": 0}.get(reason)
     if reason == "filled" and order.largest_lots == abs(order.lots):
         assumed = order.lots
     order.cum_lots = assumed if cum_lots is None else cum_lots

@@ -38,10 +38,11 @@ from ares.core.orders import (
     resize,
     status,
 )
+from ares.core.resting import rests_too_long
 from ares.core.slot import lanes_of
 from ares.core.state import State
 from ares.core.stop_limits import has_jumped, note_triggered
-from ares.domain.events import Effect
+from ares.domain.events import Effect, SignalRefused
 from ares.domain.order_events import (
     AccountSeen,
     AmendRefused,
@@ -118,6 +119,10 @@ def _on_open(state: State, order: Order, event: Report) -> list[Effect]:
             return effects
         case OrderEnded():
             effects = book_end(state, order, event)
+            if event.reason == "would_take":
+                head = (order.instrument, event.ts_ms, event.reason)
+                signal = (order.p, order.edge_bps, order.barrier_bps)
+                effects.append(SignalRefused(*head, *signal))
             if order.open:  # executions are missing
                 doubt(order, state.at_ms)
                 return effects + ask_due(state)
@@ -239,7 +244,12 @@ def on_time(state: State) -> list[Effect]:
     for lane, placed in enumerate(state.lane_orders):
         unprotected = placed.unprotected_ms
         is_due = unprotected and state.at_ms - unprotected >= state.wall(UNPROTECTED_MS_MAX)
-        if is_due or 0 < placed.retry_ms <= state.at_ms or has_jumped(state, lane):
+        if (
+            is_due
+            or 0 < placed.retry_ms <= state.at_ms
+            or has_jumped(state, lane)
+            or (rests_too_long(state, lane))
+        ):
             effects += work(state, lane)
     if 0 < state.account_due_ms <= state.at_ms:
         effects += ask_account(state)

@@ -11,9 +11,9 @@ from typing import Literal
 
 import msgspec
 
-EndReason = Literal["filled", "cancelled", "rejected", "expired", "absent"]
-"""Why an order ended. ``absent``: it never reached the venue, which was proven or which a person
-confirmed.
+EndReason = Literal["filled", "cancelled", "rejected", "expired", "absent", "would_take"]
+"""Why an order ended. ``would_take``: it was to rest, and the market had gone beyond its price.
+``absent``: it never reached the venue, which was proven or which a person confirmed.
 """
 
 # --- what a venue reports ----------------------------------------------------------------------
@@ -215,8 +215,9 @@ class SubmitOrder(msgspec.Struct, frozen=True, tag=True, gc=False, omit_defaults
     kind        : entry, exit or stop.
     lots        : signed.
     price_ticks : limit of an entry (0: none), trigger of a stop.
-    limit_ticks : of a stop at a venue whose stops are stop-limits, below the trigger; 0: sold at
-                  the market once it is triggered.
+    limit_ticks : of an entry that is to rest, post-only: its price; 0: it takes at once. Of a stop
+                  at a venue whose stops are stop-limits: below the trigger; 0: it is sold at the
+                  market once it is triggered.
     expected_ticks : price that slippage is measured against: the deciding close, or the trigger.
     send_by_ms  : by the venue's clock, the venue must not accept it later; 0: no deadline.
     """

@@ -73,6 +73,8 @@ class RunSetup(msgspec.Struct, frozen=True, omit_defaults=True):
     nonce       : makes the client ids of the first epoch unique, see ``EngineStarted``.
     traits      : of the venue.
     adopts_existing : coins that the account holds at its first sight become positions.
+    entry_rest_ms : an entry rests post-only at its deciding close for so long, in wall time; 0: it
+                  takes at once.
     """
 
     environment: str
@@ -96,6 +98,7 @@ class RunSetup(msgspec.Struct, frozen=True, omit_defaults=True):
     nonce: str = ""
     traits: VenueTraits = SIMULATED
     adopts_existing: bool = False
+    entry_rest_ms: int = 0
 
     @property
     def series(self) -> tuple[SeriesSpec, ...]:

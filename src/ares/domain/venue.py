@@ -24,6 +24,7 @@ class VenueTraits(msgspec.Struct, frozen=True, omit_defaults=True):
                      arrive.
     refuses_small  : it takes no order below its smallest quantity or cost, a stop or exit neither:
                      see ``core.small_positions``.
+    takes_post_only : an order may be asked for that rests or is refused, and never takes.
     speed          : engine time that passes in a unit of wall time: of a rehearsal on stored
                      candles that are served faster than they were.
     """
@@ -39,6 +40,7 @@ class VenueTraits(msgspec.Struct, frozen=True, omit_defaults=True):
     stop_limit_bps: int = 0
     claims_ids: bool = False
     refuses_small: bool = False
+    takes_post_only: bool = False
 
     def limit_ticks(self, trigger_ticks: int) -> int:
         """Return the limit of a stop with this trigger; 0: it has none.

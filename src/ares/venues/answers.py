@@ -7,6 +7,10 @@ class Refused(Exception):
     """The venue's own word that it did not do it; the text is the venue's."""
 
 
+class WouldTake(Refused):
+    """The venue refused an order that was to rest, because it would have taken."""
+
+
 class NotSent(Exception):
     """It never left this process, for this reason."""
 

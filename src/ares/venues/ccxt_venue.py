@@ -18,6 +18,7 @@ from ares.domain.order_events import (
     AskAccount,
     CancelOrder,
     CancelRefused,
+    EndReason,
     OrderAbsent,
     OrderAccepted,
     OrderAmended,
@@ -26,7 +27,7 @@ from ares.domain.order_events import (
     QueryOrder,
     SubmitOrder,
 )
-from ares.venues.answers import NoAnswer, NotSent, Refused
+from ares.venues.answers import NoAnswer, NotSent, Refused, WouldTake
 from ares.venues.ccxt_setup import line_of
 from ares.venues.ending import cancelled
 
@@ -157,7 +158,8 @@ class CcxtVenue:
     def _not_done(self, client_id: str, error: Exception) -> Event:
         now_ms, detail = self._now_ms(), str(error)
         if isinstance(error, Refused):
-            return OrderEnded(client_id, now_ms, "rejected", 0, detail)
+            reason: EndReason = "would_take" if isinstance(error, WouldTake) else "rejected"
+            return OrderEnded(client_id, now_ms, reason, 0, detail)
         if isinstance(error, NotSent):
             return OrderEnded(client_id, now_ms, "absent", 0, detail)
         self._say(f"order {client_id}: no answer: {detail}")

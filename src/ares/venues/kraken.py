@@ -21,9 +21,11 @@ KRAKEN = DeclaredVenue(
         fill_ms=5_000,
         account_ms=180_000,
         refuses_small=True,
+        takes_post_only=True,
     ),
     orders={
         "entry": "limit at the collar, IOC; market where there is no collar",
+        "entry that rests": "limit at the deciding close, post-only",
         "exit": "market",
         "stop": "stop-loss, triggered by the last price, sold at the market",
     },

@@ -19,10 +19,11 @@ from ares.domain.order_events import (
     SubmitOrder,
 )
 from ares.venues.amounts import decimal_of, text_of, whole_below
-from ares.venues.answers import NoAnswer
+from ares.venues.answers import NoAnswer, Refused, WouldTake
 from ares.venues.deadline import left_ms
 from ares.venues.known_orders import KnownOrder, KnownOrders
 from ares.venues.kraken_reports import KrakenReports
+from ares.venues.kraken_words import would_take
 from ares.venues.markets import VenueMarket
 from ares.venues.requests import LOOK_UP, NORMAL, REPORT, URGENT, PrivateRequests
 
@@ -85,9 +86,15 @@ class KrakenOrders:
         market = self._market(command.instrument)
         rank = NORMAL if command.kind == "entry" else URGENT
         self._note_sent(command.client_id)
-        result = await self._requests.ask(
-            "privatePostAddOrder", lambda: self._request(command, market), rank, _trading(market)
-        )
+        try:
+            result = await self._requests.ask(
+                "privatePostAddOrder", lambda: self._request(command, market), rank,
+                _trading(market),
+            )  # fmt: skip
+        except Refused as error:
+            if would_take(str(error)):
+                raise WouldTake(str(error)) from error
+            raise
         ids = result.get("txid")
         if not isinstance(ids, list) or not ids:
             raise NoAnswer(f"the answer names no order: {str(result)[:60]}")
@@ -354,6 +361,9 @@ def order_request(command: SubmitOrder, market: VenueMarket) -> dict[str, str]:
     price = text_of(command.price_ticks, market.price_decimals)
     if command.kind == "stop":
         request |= {"ordertype": "stop-loss", "price": price, "trigger": "last"}
+    elif command.kind == "entry" and command.limit_ticks:
+        limit = text_of(command.limit_ticks, market.price_decimals)
+        request |= {"ordertype": "limit", "price": limit, "oflags": "fciq,post"}
     elif command.price_ticks:
         request |= {"ordertype": "limit", "price": price, "timeinforce": "IOC"}
     else:

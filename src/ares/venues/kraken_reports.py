@@ -18,6 +18,7 @@ from ares.domain.order_events import (
 )
 from ares.venues.amounts import NotANumber, decimal_of, money_units, nearest
 from ares.venues.known_orders import KnownOrder, KnownOrders, Reading, sign_of
+from ares.venues.kraken_words import would_take
 from ares.venues.markets import VenueMarket
 
 ENDS: dict[str, EndReason] = {
@@ -130,7 +131,9 @@ class KrakenReports:
             detail = str(entry.get("reason") or entry.get("cancel_reason") or "")
             at_ms = time_ms(entry.get("timestamp"))
             reading.events.append(
-                OrderEnded(client_id, now_ms, ENDS[str(kind)], cum, detail, venue_ms=at_ms)
+                OrderEnded(
+                    client_id, now_ms, reason_of(str(kind), detail), cum, detail, venue_ms=at_ms
+                )
             )
         elif kind in ("amended", "restated") and known is not None:
             amended = self._amended(entry, known)
@@ -203,7 +206,8 @@ class KrakenReports:
         if state in ENDS:
             detail = str(order.get("reason") or "")
             at_ms = int(float(order.get("closetm") or 0.0) * 1000)
-            return [OrderEnded(client_id, now_ms, ENDS[state], filled, detail, venue_ms=at_ms)]
+            reason = reason_of(state, detail)
+            return [OrderEnded(client_id, now_ms, reason, filled, detail, venue_ms=at_ms)]
         events: list[Event] = []
         if str(described.get("ordertype")).startswith("stop-loss"):
             lots = sign * nearest(decimal_of(order.get("vol")), decimals)
@@ -253,3 +257,8 @@ def time_ms(text: Any) -> int:
     except ValueError:
         return 0
     return int(moment.timestamp()) * 1000 + moment.microsecond // 1000
+
+
+def reason_of(word: str, detail: str) -> EndReason:
+    """Return why an order ended: the venue accepts one that would take, and cancels it."""
+    return "would_take" if would_take(detail) else ENDS[word]

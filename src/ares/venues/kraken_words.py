@@ -45,3 +45,12 @@ def is_refusal(text: str) -> bool:
 def is_unknown_order(text: str) -> bool:
     """Return whether an error says that no open order has this id."""
     return "Unknown order" in text
+
+
+def would_take(text: str) -> bool:
+    """Return whether an error, or the reason of an end, is that a post-only order would take.
+
+    >>> would_take("EOrder:Post only order"), would_take("EOrder:Insufficient funds")
+    (True, False)
+    """
+    return "post only order" in text.lower()
