@@ -8,18 +8,31 @@ from typing import Any, ClassVar
 from ares.domain.api_key import ApiKey
 from ares.domain.errors import UserError
 from ares.domain.events import Event
+from ares.domain.feed_events import InstrumentState
 from ares.domain.order_events import SubmitOrder
 from ares.domain.venue import VenueTraits
+from ares.venues.answers import Refused
 from ares.venues.binance_orders import RATES, BinanceOrders
 from ares.venues.binance_reports import BinanceReports
 from ares.venues.binance_statement import binance_statement
-from ares.venues.binance_words import FORM, OF_THE_CLOCK, is_refusal
+from ares.venues.binance_words import FORM, OF_THE_CLOCK, UNKNOWN_SYMBOL, is_refusal
 from ares.venues.ccxt_account import AccountPolicy, CcxtAccount
 from ares.venues.ccxt_setup import prepare
+from ares.venues.instrument_states import InstrumentStates
 from ares.venues.known_orders import KnownOrders
 from ares.venues.markets import VenueMarket
-from ares.venues.requests import PrivateRequests, RequestPolicy, limiters
+from ares.venues.requests import REPORT, PrivateRequests, RequestPolicy, limiters
 from ares.venues.statement import Statement
+
+STATES: dict[str, InstrumentState] = {
+    "TRADING": "trading",
+    "HALT": "halted",
+    "BREAK": "maintenance",
+    "PRE_TRADING": "maintenance",
+    "POST_TRADING": "maintenance",
+    "END_OF_DAY": "maintenance",
+}
+"""The status of a symbol in exchangeInfo -> state of the instrument."""
 
 POLICY = AccountPolicy(RequestPolicy(turn_s=0.1))
 """Nothing orders requests at Binance: one that hangs need not hold the next up for long."""
@@ -72,8 +85,33 @@ class BinanceAccount(CcxtAccount):
             self._requests, markets, self._known, reports, self._now_ms, self.venue_ms,
             traits.speed,
         )  # fmt: skip
-        self._binance_reports = reports
+        self._binance_reports, self._markets = reports, markets
         return self._orders, reports
+
+    def _background(self) -> list[Callable[[], Any]]:
+        states = InstrumentStates(
+            self._state_words, STATES, self._post, self._now_ms, self._say, self._policy.states_s
+        )
+        return [states.run]
+
+    async def _state_words(self) -> list[str]:
+        """Return the status of each symbol; empty: it is not listed any more."""
+        words = []
+        for market in self._markets:
+            named = {"symbol": market.venue_id}
+            try:
+                answer = await self._requests.read(
+                    "publicGetExchangeInfo", named, REPORT, "weight", 20.0
+                )
+            except Refused as error:
+                if not str(error).startswith(UNKNOWN_SYMBOL):
+                    raise
+                words.append("")
+                continue
+            listed = answer.get("symbols")
+            row = listed[0] if isinstance(listed, list) and listed else {}
+            words.append(str(row.get("status") or ""))
+        return words
 
     async def _read_statement(self, markets: Sequence[VenueMarket], from_ms: int) -> Statement:
         known, now_ms = KnownOrders(), self._now_ms

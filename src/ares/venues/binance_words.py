@@ -19,7 +19,7 @@ REFUSALS = frozenset(
 OPEN_ALREADY = "duplicate"
 """Word of an error about our id: an order with it may be open, so this is no refusal."""
 
-OF_THE_CLOCK = "-1021"
+OF_THE_CLOCK, UNKNOWN_SYMBOL = "-1021", "-1121"
 UNKNOWN_ORDER = ("-2011", "-2013")
 
 
