@@ -19,6 +19,20 @@ ENDS: dict[str, EndReason] = {
 }  # fmt: skip
 
 
+class ServedStates:
+    """States of the instruments at the server; the adapter reports them."""
+
+    def __init__(self, exchange: Exchange, symbols: Sequence[SymbolMarket]) -> None:
+        self._exchange, self._symbols = exchange, symbols
+
+    def sells(self, i: int) -> bool:
+        """Return whether the venue takes stops and exits of an instrument."""
+        return self._exchange.state_of(self._symbols[i]) == "online"
+
+    def report(self) -> None:
+        """Nothing: a session begins with the states."""
+
+
 class ServedAccount:
     """Orders, executions and balances; fields as of ``AttackingVenue``.
 
@@ -28,6 +42,7 @@ class ServedAccount:
     def __init__(self, exchange: Exchange, symbols: Sequence[SymbolMarket]) -> None:
         self.exchange = exchange
         self._symbols = symbols
+        self.states = ServedStates(exchange, symbols)
         self.n_instruments = N
         self.order_lots_max = [0] * N
         self.orders: dict[str, HeldOrder] = {}
