@@ -24,7 +24,7 @@ def rows() -> tuple[Row, ...]:
     """Return the rows in the order in which they are measured."""
     return (
         *(_help(), _candles(), _features(), _trade(), _backtest(), _step(), *_history()),
-        *(_live(), _wire(), _paper(), _swap(), _recovery(), _reconciliation(), retraining()),
+        *(_live(), _paper(), _swap(), _recovery(), _reconciliation(), retraining()),
     )
 
 
@@ -184,19 +184,6 @@ def _live() -> Row:
             "through the loop, nothing scored ahead, models of 200 trees and 31 leaves; without "
             "the disk's sync, which is `sync_p99_ms`. `cpu_`: processor time. `idle_`: after the "
             "processor's caches were overwritten, as by a minute of something else"
-        ),
-    )
-
-
-def _wire() -> Row:
-    return Row(
-        "wire",
-        "bar to request bytes at a venue's connection, four instruments x 6 timeframes",
-        (_ares("wire"),),
-        (Limit("first_p99_ms", "live: bar to request bytes, p99", "ms", at_most=1.0),),
-        notes=(
-            "as `live`, then through the adapter, ccxt and its signature; without the disk's sync "
-            "and without the signature, which is `sign_`. `last_`: of the last order of an instant"
         ),
     )
 

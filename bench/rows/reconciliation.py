@@ -85,8 +85,9 @@ async def measure() -> dict[str, Any]:
     n = 600
     flat = np.full(n, 37_000.0)
     ts_ms = FROM_MS + MINUTE_MS * np.arange(n, dtype=np.int64)
-    close = flat + np.arange(n) % 3 + 0.25
-    bars = Bars.make(ts_ms, flat, close + 1.0, flat - 1.0, close, np.full(n, 20.0))
+    close = np.asarray(flat + np.arange(n) % 3 + 0.25, np.float64)
+    high, low = np.asarray(close + 1.0, np.float64), np.asarray(flat - 1.0, np.float64)
+    bars = Bars.make(ts_ms, flat, high, low, close, np.full(n, 20.0))
     clock = MarketClock(
         FROM_MS + 60 * MINUTE_MS, 1.0, lambda: time.time_ns() // 10**6, time.monotonic
     )

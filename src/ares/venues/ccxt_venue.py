@@ -94,11 +94,6 @@ class CcxtVenue:
         if self._close is not None:
             await self._close()
 
-    @property
-    def is_busy(self) -> bool:
-        """Return whether a command is on its way."""
-        return bool(self._running)
-
     def send(self, command: Command) -> None:
         """Take a command; its outcome is an event.
 
