@@ -24,6 +24,7 @@ COVERED = {
     "cli/kill": "bootstrap/test_kill",
     "cli/watchdog": "bootstrap/test_watchdog",
     "cli/reconcile": "bootstrap/test_reconcile",
+    "bootstrap/own_signer": "bootstrap/test_signer",
     "cli/signer": "bootstrap/test_signer",
     "config/stopping": "bootstrap/test_kill",
     "domain/kill_ids": "core/test_kill_orders",

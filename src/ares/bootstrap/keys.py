@@ -135,17 +135,28 @@ def rotate_key(vault: KeyVault, name: str, key: ApiKey, address: str | None) -> 
     return check_key(vault, name, address)
 
 
-def check_key(vault: KeyVault, name: str, address: str | None) -> CheckedKey:
+def check_key(
+    vault: KeyVault,
+    name: str,
+    address: str | None,
+    ask_signer: Callable[[str, str], CheckedKey | None] = lambda _name, _fingerprint: None,
+) -> CheckedKey:
     """Ask the venue what a key may do; the new one of a rotation is then taken over, or forgotten
     where it is refused.
+
+    ask_signer : returns what a running signer has found out with its key of a name and fingerprint;
+                 None: it does not hold that one. Nonces of a key that is in use are the signer's.
 
     Raises ExternalError where the venue does not answer, UserError for an address that is not
     allowed.
     """
     entry = vault.entry(name)
-    require_address(name, address)
     is_pending = bool(entry.pending)
-    found = _checked(entry, vault.key(name, pending=is_pending), address, is_pending=is_pending)
+    key = vault.key(name, pending=is_pending)
+    found = None if is_pending else ask_signer(name, key.fingerprint)
+    if found is None:
+        require_address(name, address)
+        found = _checked(entry, key, address, is_pending=is_pending)
     if found.problems and is_pending:
         vault.put(msgspec.structs.replace(entry, pending=b"", pending_ms=0))
     if found.problems:

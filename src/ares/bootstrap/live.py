@@ -74,7 +74,7 @@ def live_run(
     venue = workspace.settings.venue
     for remark in key_remarks(workspace, LIVE):
         say(remark)
-    with engine_key(workspace, LIVE, server) as key:
+    with engine_key(workspace, LIVE, server, say) as key:
         if server is None:
             _require_rights(workspace, key, say)
         account = venue_account(venue, key, server, require_orders(venue).traits, binds=True)

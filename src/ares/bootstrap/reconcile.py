@@ -176,7 +176,8 @@ def _reading_key(
     workspace: Workspace, environment: str, server: str | None, *, is_running: bool
 ) -> Iterator[ApiKey]:
     """Give a key that reads: of the signer, which several processes share, else of ``.env``."""
-    from ares.bootstrap.signer import held_key, signer_for
+    from ares.bootstrap.own_signer import signer_for
+    from ares.bootstrap.signer import held_key
 
     with signer_for(workspace, environment, server) as engines:
         if engines is None:

@@ -41,7 +41,7 @@ def rehearsal_run(
     server = rehearsal_server(workspace, environment, request.address)
     for remark in key_remarks(workspace, environment):
         say(remark)
-    with engine_key(workspace, environment, server) as key:
+    with engine_key(workspace, environment, server, say) as key:
         account = rehearsal_account(workspace, server, key)
         request = replace(request, address=server)
         return run_in(workspace, environment, request, account, started, say)

@@ -1,25 +1,24 @@
-"""The signer of an environment, composed: run, found, started for one command."""
+"""The signer of an environment, composed: run, and found."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from ares.bootstrap.keys import CheckedKey, require_address, stored_key, stored_keys
+from ares.bootstrap.keys import CheckedKey, require_address, stored_keys
 from ares.config.workspace import Workspace
 from ares.domain.api_key import key_name, role_of
 from ares.domain.errors import ExternalError, UserError
 from ares.domain.key_rights import KeyRights
+from ares.domain.model_life import LIVE
 
 if TYPE_CHECKING:
     from ares.security.passphrase import PassphraseSources
@@ -33,7 +32,7 @@ BEAT = "beat"
 SOCKET = "socket"
 BEAT_S = 1.0
 ENDS_S = 10.0
-SERVES_S, STATUS_S = 30.0, 3.0
+STATUS_S = 3.0
 ROLES = {"": ("query", "trade", "cancel"), "reader": ("query",)}
 """Whose keys the signer holds -> the requests that are sent with them; the watchdog has its own."""
 
@@ -70,10 +69,12 @@ def run_signer(
     signer runs.
     """
     from ares.journal.lock import Lock
+    from ares.runtime.engine.quiet import raise_priority
     from ares.security.process_memory import keep_private, lock_memory
     from ares.security.signer import Signer
 
     memory = [*keep_private(), *lock_memory()]
+    raise_priority()
     names = signer_names(workspace, environment)
     require_address(names[0], address)
     folder = signer_folder(workspace, environment)
@@ -172,82 +173,21 @@ def checked_by_signer(workspace: Workspace, environment: str, role: str = "") ->
     )  # fmt: skip
 
 
-@contextmanager
-def signer_for(
-    workspace: Workspace, environment: str, address: str | None
-) -> Iterator[HeldKey | None]:
-    """Give the engine's key of an environment, held by the signer that runs, else by one of its own
-    for the time of the block; None: no key is stored.
+def signers_check(workspace: Workspace) -> Callable[[str, str], CheckedKey | None]:
+    """Return the ``ask_signer`` of ``check_key``."""
 
-    Its passphrase comes from the settings, a systemd credential or a prompt, and never through this
-    process.
-    """
-    if _serves(workspace, environment):
-        yield held_key(workspace, environment)
-        return
-    if stored_key(workspace, environment) is None:
-        yield None
-        return
-    read, write = os.pipe()
-    try:
-        process = _started(workspace, environment, address, read)
-        try:
-            yield held_key(workspace, environment)
-        finally:
-            os.close(write)
-            write = -1
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(ENDS_S)
-    finally:
-        if write >= 0:
-            os.close(write)
+    def ask(name: str, fingerprint: str) -> CheckedKey | None:
+        role = role_of(name)
+        stem = name.removesuffix(f"-{role}")
+        environment = LIVE if name.startswith("live/") else stem
+        if not signer_runs(workspace, environment):
+            return None
+        held = held_key(workspace, environment, role)
+        if held is None or held.name != name or held.fingerprint != fingerprint:
+            return None
+        return checked_by_signer(workspace, environment, role)
 
-
-def _serves(workspace: Workspace, environment: str) -> bool:
-    """Return whether a signer serves; wait for the end of one that ends, with its last answer."""
-    until_s = time.monotonic() + SERVES_S
-    while signer_runs(workspace, environment):
-        try:
-            signer_status(workspace, environment)
-        except ExternalError:
-            if time.monotonic() > until_s:
-                raise
-            time.sleep(0.05)
-        else:
-            return True
-    return False
-
-
-def _started(
-    workspace: Workspace, environment: str, address: str | None, read: int
-) -> subprocess.Popen[bytes]:
-    """Start a signer and wait until it serves; raise its own error where it does not."""
-    at = [] if address is None else ["--address", address]
-    command = [
-        *(sys.executable, "-m", "ares", "signer", "run", "--env", environment),
-        *("--while-fd", str(read)),
-        *at,
-    ]
-    output = workspace.logs_dir / f"{environment.replace('/', '-')}-signer.out"
-    output.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with output.open("ab") as errors:
-            began = errors.tell()
-            process = subprocess.Popen(
-                command, stdout=subprocess.PIPE, stderr=errors, pass_fds=(read,),
-                env={**os.environ, "ARES_WORKSPACE": str(workspace.root.resolve())},
-            )  # fmt: skip
-    finally:
-        os.close(read)
-    assert process.stdout is not None
-    with process.stdout as lines:
-        line = lines.readline()
-    if line:
-        return process
-    code = process.wait()
-    text = output.read_bytes()[began:].decode(errors="replace").strip().rpartition("\n")[2]
-    text = text.removeprefix("ares: ") or f"the signer ended with exit code {code}"
-    raise UserError(text) if code == UserError.exit_code else ExternalError(text)
+    return ask
 
 
 def _unlocked(

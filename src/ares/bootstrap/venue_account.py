@@ -73,7 +73,12 @@ def venue_account(
 
 
 @contextmanager
-def engine_key(workspace: Workspace, environment: str, server: str | None) -> Iterator[ApiKey]:
+def engine_key(
+    workspace: Workspace,
+    environment: str,
+    server: str | None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Iterator[ApiKey]:
     """Give the key of an environment's account: held by the signer where it is stored in the key
     file, and otherwise that of ``.env``.
 
@@ -81,12 +86,12 @@ def engine_key(workspace: Workspace, environment: str, server: str | None) -> It
 
     Raises UserError where there is none.
     """
-    from ares.bootstrap.signer import signer_for
+    from ares.bootstrap.own_signer import signer_for
 
     if environment == LIVE and server is not None:
         yield required_key(workspace, environment)
         return
-    with signer_for(workspace, environment, server) as held:
+    with signer_for(workspace, environment, server, say) as held:
         yield held or required_key(workspace, environment)
 
 

@@ -182,6 +182,7 @@ def check(
 ) -> int:
     """Ask the venue what a key may do. Exit code 1: it is refused for live trading."""
     from ares.bootstrap.keys import check_key
+    from ares.bootstrap.signer import signers_check
 
     workspace = _workspace()
     vault = _opened(workspace, passphrase_file, passphrase_fd)
@@ -189,7 +190,8 @@ def check(
     names = [name] if name else [e.name for e in vault.entries if e.name.startswith(kind)]
     if not names:
         raise UserError(f"there is no key of {kind}...; those of a rehearsal need --address")
-    found = [check_key(vault, each, address) for each in names]
+    ask = signers_check(workspace)
+    found = [check_key(vault, each, address, ask) for each in names]
     if json_:
         print_json(found)
     else:
