@@ -254,3 +254,13 @@ def test_a_damaged_file_is_a_remark_at_a_start_and_asks_nobody(workspace: Worksp
 
     with pytest.raises(UserError, match="is damaged"):
         open_vault(workspace, PassphraseSources(environ={}, prompt=prompt))
+
+
+def test_binance_tells_what_a_key_may_do(workspace: Workspace, vault: KeyVault) -> None:
+    with serving_in_thread("binance", speed=1.0) as served:
+        for name, problems in (("engine", 0), ("owner", 1), ("reader", 2)):
+            stored = f"rehearsal/binance-{name}1"
+            set_key(workspace, vault, stored, NewKey(key(served, name), "binance"))
+            found = check_key(vault, stored, served.address)
+            assert len(found.problems) == problems, found
+        assert found.remarks[0].startswith("bound to no address")

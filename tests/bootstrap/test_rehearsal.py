@@ -9,7 +9,10 @@ import pytest
 from ares.bootstrap.real_time_plan import RealTimeRequest
 from ares.bootstrap.rehearsal import rehearsal_run, rehearsal_server, require_loopback
 from ares.config.workspace import Workspace
+from ares.domain.api_key import ApiKey
 from ares.domain.errors import UserError
+from ares.security.vault import KeyVault
+from ares.security.vault_format import KdfCost, KeyEntry
 
 
 @pytest.fixture
@@ -62,3 +65,15 @@ def test_a_sandbox_takes_the_place_of_a_server_where_the_venue_has_one(
         rehearsal_server(Workspace(kraken.root), "rehearsal/kraken", None)
     here = "http://127.0.0.1:1"
     assert rehearsal_server(Workspace(kraken.root), "rehearsal/kraken", here) == here
+
+
+def test_a_stored_key_needs_a_stream_that_takes_a_token(
+    kraken: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything is started: the signer sends requests, and signs no stream in."""
+    vault = KeyVault.create(kraken.keys_path, b"pass", KdfCost(64, 1, 1))
+    vault.put(KeyEntry("rehearsal/b", "binance", 1_000, 90), ApiKey("k", "s"))
+    monkeypatch.setenv("ARES_VENUE", "binance")
+    here = RealTimeRequest(address="http://127.0.0.1:1")
+    with pytest.raises(UserError, match="private stream of binance signs in with the secret"):
+        rehearsal_run(Workspace(kraken.root), "rehearsal/b", here)

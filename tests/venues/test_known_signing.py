@@ -16,3 +16,7 @@ def test_every_declared_venue_is_signed_for_its_own_host() -> None:
     }  # fmt: skip
     with pytest.raises(UserError, match="Ares has no keys of 'bitstamp'"):
         signing_of("bitstamp")
+
+
+def test_only_kraken_streams_by_a_token_that_can_be_anywhere() -> None:
+    assert [name for name, each in KNOWN.items() if each.streams_by_token] == ["kraken"]

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from ares.bootstrap.keys import stored_key
 from ares.bootstrap.real_time_plan import VenueAccount
 from ares.config.account_keys import account_key, names_of
 from ares.config.workspace import Workspace
@@ -91,8 +92,23 @@ def engine_key(
     if environment == LIVE and server is not None:
         yield required_key(workspace, environment)
         return
+    if stored_key(workspace, environment) is not None:
+        require_token_stream(workspace.settings.venue)
     with signer_for(workspace, environment, server, say) as held:
         yield held or required_key(workspace, environment)
+
+
+def require_token_stream(venue: str) -> None:
+    """Raise UserError where a venue's private stream signs in with the secret itself: the signer
+    sends requests alone.
+    """
+    from ares.venues.known_signing import signing_of
+
+    if not signing_of(venue).streams_by_token:
+        raise UserError(
+            f"the private stream of {venue} signs in with the secret, which the signer does not do"
+            " yet: a rehearsal there takes its key from .env, and live is not possible"
+        )
 
 
 def required_key(workspace: Workspace, environment: str) -> ApiKey:

@@ -68,4 +68,11 @@ def sign(key: ApiKey, call: PrivateCall, nonce: int) -> SignedCall:
     return SignedCall("POST", call.path, headers, body)
 
 
-KRAKEN_SIGNING = VenueSigning("kraken", "https://api.kraken.com", right, sign, counts_nonces=True)
+KRAKEN_SIGNING = VenueSigning(
+    "kraken",
+    "https://api.kraken.com",
+    right,
+    sign,
+    counts_nonces=True,
+    streams_by_token=True,
+)

@@ -45,6 +45,8 @@ class VenueSigning(NamedTuple):
     sign  : returns a request as it is sent, with the key's next nonce (a time in ms).
     counts_nonces : a request with a smaller nonce than the last is refused, so that those of a key
                     leave one after the other.
+    streams_by_token : the private stream takes a token that a request gives; otherwise it takes the
+                    secret, or its signature, and needs the key where the stream is.
     """
 
     venue: str
@@ -53,6 +55,7 @@ class VenueSigning(NamedTuple):
     sign: Callable[[ApiKey, PrivateCall, int], SignedCall]
     counts_nonces: bool = False
     sandbox: str = ""
+    streams_by_token: bool = False
 
 
 def without(text: str, *names: str) -> str:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import base64
+import os
+import shutil
+import signal
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 from tests.sim.rehearsal.attack import Attack
 from tests.sim.rehearsal.secrets_search import (
+    descendants,
     forms,
     in_bytes,
     in_folder,
+    in_process,
 )
+from tests.sim.rehearsal.test_attack import SMALL
 
+from ares.bootstrap.signer import signer_status
 from ares.domain.api_key import ApiKey
 from ares.security.vault import KeyVault
 from ares.security.vault_format import KdfCost, KeyEntry
@@ -57,3 +64,36 @@ def test_the_search_finds_what_it_looks_for(written: bytes, tmp_path: Path) -> N
     (tmp_path / "deep" / "file").write_bytes(b"." * (4 << 20) + written)
     assert in_folder(tmp_path, wanted)
     assert in_bytes(b"nothing of it", wanted) == []
+
+
+@pytest.mark.slow
+def test_nothing_that_a_full_run_wrote_or_holds_has_the_secret(tmp_path: Path) -> None:
+    """Killed and started again in between; then journal, tables, logs, memory and environments."""
+    attack = StoredKeys(tmp_path, SMALL, speed=60.0, seed=1)
+    try:
+        attack.await_orders(1)
+        signer = signer_status(attack.workspace, attack.environment).pid
+        os.kill(signer, signal.SIGABRT)  # a core dump, were there one
+        attack.await_orders(2)
+        attack.kill()
+        attack.await_orders(3)
+        engine = attack.engine.pid
+        signer = signer_status(attack.workspace, attack.environment).pid
+        others = [pid for pid in descendants(engine) if pid != signer]
+        key = default_keys(0)[0]
+        for secret in (key.secret, key.key):
+            wanted = forms(secret)
+            for pid in (engine, *others):
+                assert in_process(pid, wanted) == [], pid
+            assert in_folder(tmp_path, wanted) == []
+            assert in_process(signer, wanted), "the search finds what is there"
+        passphrase = {PASSPHRASE.encode(): "plain"}
+        assert in_process(engine, passphrase) == []
+        assert attack.settle() == []
+        for secret in (key.secret, key.key):
+            assert in_folder(tmp_path, forms(secret)) == []
+    except PermissionError as error:
+        pytest.skip(f"the memory of a process cannot be read here: {error}")
+    finally:
+        attack.close()
+        shutil.rmtree(tmp_path, ignore_errors=True)

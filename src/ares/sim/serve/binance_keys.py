@@ -13,6 +13,7 @@ from ares.sim.serve.binance_rest import BinanceError
 from ares.sim.serve.keys import SimKey
 from ares.sim.serve.venue import SignedRequest
 
+RESTRICTIONS = "/sapi/v1/account/apiRestrictions"
 RECV_WINDOW_MS = 5_000
 RECV_WINDOW_MS_MAX = 60_000
 AHEAD_MS = 1_000
@@ -97,6 +98,24 @@ class BinanceKeys:
             raise BinanceError(-1022, "Signature for this request is not valid.")
         self.require_recent(params)
         return api_key
+
+
+def restrictions(api_key: SimKey) -> dict[str, Any]:
+    """Return what a key may do, as ``apiRestrictions`` tells it."""
+    rights = api_key.rights
+    return {
+        "ipRestrict": bool(api_key.addresses),
+        "createTime": 0,
+        "enableReading": "query" in rights,
+        "enableWithdrawals": "withdraw" in rights,
+        "enableInternalTransfer": False,
+        "enableMargin": False,
+        "enableFutures": False,
+        "permitsUniversalTransfer": False,
+        "enableVanillaOptions": False,
+        "enablePortfolioMarginTrading": False,
+        "enableSpotAndMarginTrading": "trade" in rights,
+    }
 
 
 def refused_key() -> BinanceError:

@@ -8,7 +8,13 @@ from typing import Any
 import msgspec
 
 from ares.sim.serve.account import UNIT
-from ares.sim.serve.binance_keys import BinanceKeys, missing, refused_key
+from ares.sim.serve.binance_keys import (
+    RESTRICTIONS,
+    BinanceKeys,
+    missing,
+    refused_key,
+    restrictions,
+)
 from ares.sim.serve.binance_orders import (
     fill_facts,
     named_facts,
@@ -99,9 +105,12 @@ class BinancePrivate:
     def answer(self, request: SignedRequest) -> Answer | None:
         """Return the answer of REST; None: the request is a public one."""
         method = REST.get(f"{request.method} {request.path.removeprefix('/api/v3/')}")
-        if method is None:
+        is_about_key = (request.method, request.path) == ("GET", RESTRICTIONS)
+        if method is None and not is_about_key:
             return None
         try:
+            if method is None:
+                return Answer(msgspec.json.encode(restrictions(self._keys.admit(request)[0])))
             result = self.result(method, "rest", request.text, lambda: self._keys.admit(request))
         except BinanceError as error:
             return Answer(msgspec.json.encode(error.body()), error.status)
