@@ -59,7 +59,7 @@ def test_venue_server_and_key_identify_an_account() -> None:
 
 def test_a_missing_key_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     workspace, _ = Workspace.init(tmp_path / "w")
-    with pytest.raises(UserError, match=r"LIVE_KEY and LIVE_SECRET are not set, .*environment$"):
+    with pytest.raises(UserError, match=r"LIVE_KEY and LIVE_SECRET are not set, .*no key is"):
         required_key(workspace, "live")
     with pytest.raises(UserError, match="`ares sim serve` shows its keys"):
         required_key(workspace, "rehearsal/x")
