@@ -35,8 +35,8 @@ def forms(secret: str) -> dict[bytes, str]:
             found[text[4 : 4 + PART]] = f"{name}, base64 at {shift}"
             safe = base64.urlsafe_b64encode(b"\0" * shift + value)
             found[safe[4 : 4 + PART]] = f"{name}, base64url at {shift}"
-    for text in (quote(secret, safe=""), quote(secret, safe="").lower()):
-        found[text.encode()[:PART]] = "url-encoded"
+    for quoted in (quote(secret, safe=""), quote(secret, safe="").lower()):
+        found[quoted.encode()[:PART]] = "url-encoded"
     found[secret.encode("utf-16-le")[: 2 * PART]] = "UTF-16"
     return found
 
