@@ -41,6 +41,9 @@ DONE_S = 3.0
 
 LOOK_S = 0.05
 
+LOAD_S = 0.3
+"""Where an engine may answer, the venue's code is imported later: both take the processor."""
+
 
 class KillRequest(msgspec.Struct, frozen=True):
     """What a person wants stopped; None: what runs, or the only one."""
@@ -171,12 +174,17 @@ class _Kill:
     def run(self) -> KillEnd:
         """Have the engine do it; otherwise end it and act in its place."""
         environment, pid = self._order.environment, holder_of(self._folder)
+        venue = self._setup.instruments[0].spec.instrument.venue
+        may_answer = is_held(self._folder) and not (pid and is_frozen(pid))
+        loading = threading.Timer(LOAD_S if may_answer else 0.0, load_venue, [venue])
+        loading.daemon = True
         if self._at_venue:
-            threading.Thread(target=_load, daemon=True).start()
-        if is_held(self._folder) and not (pid and is_frozen(pid)) and self._engine_did():
+            loading.start()
+        if may_answer and self._engine_did():
+            loading.cancel()
             return KillEnd(environment, "engine", True, self._passed_s)
         if self._at_venue:
-            venue = self._setup.instruments[0].spec.instrument.venue
+            loading.join()
             server = server_of(environment, venue, self._folder, self._request.address)
             acting = Acting(self._order, self._setup, self._folder, server, self._say)
             return act(self._workspace, acting, begun_s=self._begun_s)
@@ -316,11 +324,13 @@ async def _unwound(
         await account.close()
 
 
-def _load() -> None:
-    """Import what takes longest while the engine is asked."""
-    import ccxt.pro
+def load_venue(venue: str) -> None:
+    """Import what takes longest, while the engine is asked, or before it is needed."""
+    import ares.runtime.ops.unwinding
+    from ares.venues.ccxt_one import import_one
 
-    assert ccxt.pro
+    assert ares.runtime.ops.unwinding
+    import_one(venue)
 
 
 def server_of(environment: str, venue: str, folder: Path, address: str | None) -> str | None:

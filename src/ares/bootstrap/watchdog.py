@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ares.bootstrap.kill import Acting, act, is_held, server_of
+from ares.bootstrap.kill import Acting, act, is_held, load_venue, server_of
 from ares.bootstrap.real_time import ENGINE_BEAT
 from ares.config.account_keys import account_key, names_of
 from ares.config.workspace import Workspace
@@ -74,7 +74,7 @@ def run_watchdog(
         server = server_of(environment, venue, folder, address)
         key = watchdog_key(workspace, environment, sources)
         flattens = _may_flatten(venue, key, server, settings.flatten, say)
-        _load()
+        load_venue(venue)
         ready(WatchdogReady(environment, os.getpid(), settings.silent_seconds, flattens))
         watch = Watch(settings.silent_seconds, lambda: _has_ended(folder))
         while not stop.is_set():
@@ -206,13 +206,3 @@ def _beat(path: Path, environment: str) -> None:
     except OSError:
         with suppress(OSError):
             os.utime(path)
-
-
-def _load() -> None:
-    """Import what takes longest before it is needed."""
-    import ccxt.pro
-
-    import ares.runtime.ops.unwinding
-
-    assert ccxt.pro
-    assert ares.runtime.ops.unwinding

@@ -115,6 +115,13 @@ class Engine:
         time.sleep(seconds)
         self._process.send_signal(signal.SIGCONT)
 
+    def freeze_for_good(self) -> None:
+        """SIGSTOP."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def is_running(self) -> bool:
+        return self._process.poll() is None
+
     def kill(self) -> None:
         """SIGKILL, at once."""
         self._process.kill()
