@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
@@ -50,6 +51,13 @@ class AlpacaScene(LoopbackScene):
     def is_absent(self, answer: list[Event]) -> bool:
         last = answer[-1]
         return isinstance(last, OrderEnded) and (last.reason, last.cum_lots) == ("absent", 0)
+
+    def exec_ids_at_venue(self, order: SimOrder) -> set[str]:
+        filled, found = Decimal(0), set()
+        for execution in order.executions:
+            filled += Decimal(execution.lots).scaleb(-8)
+            found.add(f"{order.order_id}:{filled.normalize():f}")
+        return found
 
     def name_of(self, order: dict[str, Any]) -> str:
         return str(order["clientOrderId"])

@@ -10,6 +10,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from tests.contracts.venue import alpaca_scene as alpaca
 from tests.contracts.venue import binance_scene as binance
 from tests.contracts.venue import kraken_scene as kraken
 from tests.contracts.venue.loopback import LoopbackScene
@@ -33,6 +34,7 @@ FREE = dict.fromkeys(("rest", "trade", "weight", "orders"), (10_000.0, 1.0))
 
 WORDS = {
     "kraken": {"order": "Order", "add": "AddOrder", "report": "exec_type"},
+    "alpaca": {"order": "/v2/orders", "add": "POST /v2/orders", "report": "trade_updates"},
     "binance": {"order": "/api/v3/order", "add": "POST /api/v3/order", "report": "executionReport"},
 }
 """What a fault strikes -> its text in a venue's protocol."""
@@ -143,6 +145,8 @@ SEEDS = [2, pytest.param(0, marks=pytest.mark.slow), pytest.param(1, marks=pytes
 
 def opened(venue: str) -> AbstractAsyncContextManager[LoopbackScene]:
     """Return a scene without rate limits, and with a near deadline."""
+    if venue == "alpaca":
+        return alpaca.alpaca_scene()
     if venue == "binance":
         policy = binance.QUICK._replace(rates=FREE)
         return binance.binance_scene(deadline_ms=3_000, policy=policy)
@@ -150,7 +154,7 @@ def opened(venue: str) -> AbstractAsyncContextManager[LoopbackScene]:
     return kraken.kraken_scene(deadline_ms=3_000, policy=policy)
 
 
-@pytest.mark.parametrize("venue", ["kraken", "binance"])
+@pytest.mark.parametrize("venue", ["kraken", "binance", "alpaca"])
 @pytest.mark.parametrize("seed", SEEDS)
 def test_ledger_and_venue_agree_to_the_last_unit(seed: int, venue: str) -> None:
     async def run() -> None:
