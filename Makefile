@@ -74,6 +74,9 @@ soak-rehearsal: $(READY)  ## real processes over a venue's protocol, faults and 
 soak-protocol: $(READY)  ## worlds over a venue's protocol bytes, in virtual time; taken up where left (ARGS="--minutes 5")
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m tests.sim.protocol.soak $(ARGS)
 
+soak-up: $(READY)  ## 200 SIGKILLs of any process of `ares up` on a venue server (ARGS="--kills 20 --minutes 10")
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m tests.sim.rehearsal.up_kills $(ARGS)
+
 soak-paper: $(READY)  ## paper: 200 kills, a month in process, a week over sockets (PAPER="--kills 20 --days 3 --week 0")
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m tests.sim.paper.soak $(PAPER)
 

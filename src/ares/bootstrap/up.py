@@ -15,12 +15,17 @@ from ares.domain.errors import UserError
 from ares.domain.model_life import is_rehearsal
 
 if TYPE_CHECKING:
+    from ares.observe.component_health import EngineView
+    from ares.runtime.ops.alarm_watch import AlarmWatch
     from ares.runtime.ops.child import ChildEvent
     from ares.runtime.ops.supervisor import Watched
     from ares.runtime.ops.up_status import UpStatus
 
 ENGINE = "engine"
 NS_PER_MS = 1_000_000
+LOOK_S = 2.0
+BUSY_MS = 5_000
+"""How long a look at the engine's status waits for another process's lock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +59,82 @@ def run_up(
     ops = workspace.ops_dir(request.environment)
     lock = Lock(ops / SUPERVISOR, "another `ares up`", "it supervises this environment already")
     try:
-        watched = _watched(workspace, request, lambda event: say(str(event)))
+        watch = _watch(workspace, request.environment, clock, say)
+
+        def report(event: ChildEvent) -> None:
+            say(str(event))
+            watch.on_event(event)
+
         status = StatusFile(ops, request.environment)
 
         def each_turn(now_s: float) -> None:
-            status.write(tuple(supervisor.status(now_s)), now_s, time.time_ns() // NS_PER_MS)
+            processes = tuple(supervisor.status(now_s))
+            watch.turn(now_s, processes)
+            status.write(
+                processes, now_s, time.time_ns() // NS_PER_MS, watch.health, watch.checks_in_a_row,
+                watch.alarms,
+            )  # fmt: skip
 
+        watched = _watched(workspace, request, report)
         supervisor = Supervisor(watched, clock, say, wait, each_turn)
         supervisor.run()
-        return supervisor.shut_down(wait)
+        ended = supervisor.shut_down(wait)
+        watch.close()
     finally:
         lock.release()
+    return ended
+
+
+def _watch(
+    workspace: Workspace,
+    environment: str,
+    clock: Callable[[], float],
+    say: Callable[[str], None],
+) -> AlarmWatch:
+    """Return what looks after health and alarms."""
+    from ares.adapters.apprise_notifier import AppriseNotifier
+    from ares.adapters.heartbeat_url import request_heartbeat
+    from ares.journal.run import setup_of
+    from ares.runtime.ops.alarm_watch import AlarmRules, AlarmWatch, failed_view
+    from ares.runtime.ops.background import BackgroundLook, Outbox, Pulse
+
+    settings = workspace.settings.supervision
+    setup = setup_of(workspace.journal_dir / environment)
+    rules = AlarmRules(
+        environment, workspace.root,
+        60_000 if setup is None else min(lane.base_ms for lane in setup.instruments),
+        settings.disk_free_mb_min, settings.heartbeat_seconds,
+    )  # fmt: skip
+    url, messages, beats = settings.heartbeat_url, None, None
+    if settings.notify_urls is not None:
+        messages = Outbox(AppriseNotifier(settings.notify_urls).send, say)
+    if url is not None:
+        beats = Pulse(lambda: request_heartbeat(url), say, "the heartbeat URL")
+    looks = BackgroundLook(lambda: engine_view(workspace, environment), failed_view, clock, LOOK_S)
+    return AlarmWatch(rules, looks, clock, say, messages, beats)
+
+
+def engine_view(workspace: Workspace, environment: str) -> EngineView:
+    """Return what the database says of an engine; raise AresError where it cannot be read."""
+    import msgspec
+
+    from ares.observe.component_health import EngineView
+    from ares.runtime.engine.status import EngineStatus
+    from ares.store.commands import beat_of
+    from ares.store.database import open_database
+
+    database = open_database(workspace.db_url, BUSY_MS)
+    try:
+        beat = beat_of(database, environment)
+    finally:
+        database.dispose()
+    if beat is None:
+        return EngineView("has no engine's status yet")
+    status = msgspec.json.decode(beat.state, type=EngineStatus)
+    return EngineView(
+        "", status.bars_ms, len(status.instruments),
+        sum(1 for row in status.instruments if row.champion), status.venue_up, status.reconciling,
+    )  # fmt: skip
 
 
 def require_environment(environment: str) -> None:
@@ -100,7 +170,10 @@ def _watched(
     )
     engine = Child(plan, report, lambda pid: _stopped_cleanly(workspace, environment, pid))
     beat = workspace.ops_dir(environment) / ENGINE_BEAT
-    return [Watched(engine, lambda: _changed_s(beat))]
+    settings = workspace.settings.supervision
+    return [
+        Watched(engine, lambda: _changed_s(beat), settings.hung_seconds, settings.start_seconds)
+    ]
 
 
 def output_of(workspace: Workspace, environment: str, name: str) -> Path:

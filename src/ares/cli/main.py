@@ -67,6 +67,12 @@ NOUNS = {
     "up": Noun(
         "ares.cli.up", "command", "Keep an environment's processes running; --status shows them."
     ),
+    "recover": Noun(
+        "ares.cli.recover", "command", "Recover from a fault: database, venue, feed, model, ..."
+    ),
+    "drill": Noun(
+        "ares.cli.drill", "command", "Rehearse kill, lost venue, lost database, restore, flatten."
+    ),
     "runs": Noun("ares.cli.runs", "app", "Runs of the engine: list, show, report, compare."),
     "backtests": Noun("ares.cli.backtests", "app", "Stored backtests: list, show, compare."),
     "status": Noun(

@@ -95,3 +95,8 @@ def _show(status: UpStatus) -> None:
             for each in status.processes
         ],
     )
+    for health in status.components:
+        say(f"{health.component}: {health.problem or 'healthy'}")
+    say(f"healthy checks in a row: {status.checks_in_a_row}")
+    for text in status.alarms.values():
+        say(f"ALARM: {text}")

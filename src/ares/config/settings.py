@@ -24,6 +24,7 @@ from ares.config.learning import (
 from ares.config.promotion import PromotionSettings
 from ares.config.sentiment import SentimentSettings
 from ares.config.stopping import KillSettings, WatchdogSettings
+from ares.config.supervision import SupervisionSettings
 from ares.config.trading import (
     SYMBOL,
     AccountSettings,
@@ -64,6 +65,7 @@ __all__ = [
     "SentimentSettings",
     "Settings",
     "StrategySettings",
+    "SupervisionSettings",
     "ThresholdsSettings",
     "TimeframesSettings",
     "WatchdogSettings",
@@ -189,6 +191,7 @@ class Settings(Section):
     keys: KeysSettings = section(KeysSettings)
     learner: LearnerSettings = section(LearnerSettings)
     deployment: DeploymentSettings = section(DeploymentSettings)
+    supervision: SupervisionSettings = section(SupervisionSettings)
     promotion: PromotionSettings = section(PromotionSettings)
     challenger: ChallengerSettings = section(ChallengerSettings)
 

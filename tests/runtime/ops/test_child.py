@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ares.journal.lock import Lock, holder
-from ares.runtime.ops.child import PAUSE_S_MAX, Child, ChildEvent, ChildPlan
+from ares.runtime.ops.child import PAUSE_S_MAX, Child, ChildEvent, ChildPlan, memory_kills
 
 SCRIPT = Path(__file__).with_name("locked_process.py")
 WAIT_S = 60.0
@@ -211,3 +211,27 @@ def test_output_is_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> Non
     (world.root / "out").write_text("0123456789abc")
     child.bound_output()
     assert (world.output(), (world.root / "out.1").read_text()) == ("", "0123456789abc")
+
+
+def test_the_last_error_line_is_part_of_the_report(world: World) -> None:
+    child = world.child("exit3")
+    (world.root / "out").write_text("lines\nares: the disk is full\nmore\n")
+    world.turns(child, lambda: child.starts == 1 and child.state == "waiting")
+    assert "exit code 3 (the disk is full); started again" in world.events[-1].detail
+
+
+def test_a_kill_of_a_system_without_memory_is_named(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kills = [4]
+    monkeypatch.setattr("ares.runtime.ops.child.memory_kills", lambda: kills[0])
+    child = world.child()
+    world.await_lock(child)
+    kills[0] = 5
+    os.kill(child.pid, signal.SIGKILL)
+    world.turns(child, lambda: child.state == "waiting")
+    assert "ended by SIGKILL: the system was out of memory" in world.events[-1].detail
+
+
+def test_the_systems_counter_can_be_read() -> None:
+    assert memory_kills() >= 0

@@ -94,6 +94,7 @@ class Child:
         self._process: subprocess.Popen[bytes] | None = None
         self._next_s, self._pause_s = 0.0, PAUSE_S_MIN
         self._was_held = False
+        self._memory_kills = memory_kills()
         self._holder: int | None = None
 
     def turn(self, now_s: float) -> None:
@@ -154,7 +155,7 @@ class Child:
     def _ended(self, code: int | None, now_s: float) -> None:
         """Decide what follows: code: None: nobody knows it."""
         steady = now_s - self.began_s > STEADY_S
-        detail, self.detail = self.detail or _words(code), ""
+        detail, self.detail = self.detail or self._cause(code), ""
         self._process = None
         if code == 0:
             self.state, self.detail = "stopped", "ended cleanly: a person stopped it"
@@ -170,6 +171,14 @@ class Child:
         text = f"{detail}; started again in {self._pause_s:g} s"
         self._report(ChildEvent(self.plan.name, "died", self.pid, text))
         self._pause_s = min(PAUSE_S_MAX, 2.0 * self._pause_s)
+
+    def _cause(self, code: int | None) -> str:
+        """Return why it ended, as far as that is known."""
+        killed, self._memory_kills = self._memory_kills, memory_kills()
+        if code == -signal.SIGKILL and self._memory_kills > killed:
+            return f"{_words(code)}: the system was out of memory"
+        line = _last_line(self.plan.output) if code is not None and code > 0 else ""
+        return f"{_words(code)} ({line})" if line else _words(code)
 
     # --- it does not run -----------------------------------------------------------------------
 
@@ -228,6 +237,31 @@ class Child:
                 older = path.with_name(f"{path.name}.1")
                 older.write_bytes(path.read_bytes())
                 os.truncate(path, 0)  # it is open to append
+
+
+def memory_kills() -> int:
+    """Return how many processes the system has ended because it was out of memory."""
+    try:
+        own = Path("/proc/self/cgroup").read_text().rpartition("::")[2].strip().lstrip("/")
+        text = (Path("/sys/fs/cgroup") / own / "memory.events").read_text()
+    except OSError:
+        text = ""
+    with suppress(OSError):
+        text += Path("/proc/vmstat").read_text()
+    lines = (line.split() for line in text.splitlines())
+    return sum(int(words[1]) for words in lines if words[:1] == ["oom_kill"])
+
+
+def _last_line(path: Path) -> str:
+    """Return the newest line that begins like an error of ours; empty: there is none."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - 4_000))
+            lines = file.read().decode(errors="replace").splitlines()
+    except OSError:
+        return ""
+    found = [line.removeprefix("ares: ") for line in lines if line.startswith("ares: ")]
+    return found[-1][:300] if found else ""
 
 
 def _has_words(pid: int, words: tuple[str, ...]) -> bool:

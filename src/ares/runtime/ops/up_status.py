@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 
 from ares.domain.errors import ExternalError
 from ares.journal.lock import holder
+from ares.observe.component_health import ComponentHealth
 from ares.runtime.ops.supervisor import ProcessStatus
 
 STATUS_FILE = "up.json"
@@ -20,12 +23,19 @@ WRITE_S = 1.0
 
 
 class UpStatus(msgspec.Struct, frozen=True):
-    """A supervisor and its processes."""
+    """A supervisor and its processes.
+
+    checks_in_a_row : at how many checks in a row all components were healthy.
+    alarms          : that stand, by their kind.
+    """
 
     environment: str
     pid: int
     at_ms: int
     processes: tuple[ProcessStatus, ...]
+    components: tuple[ComponentHealth, ...] = ()
+    checks_in_a_row: int = 0
+    alarms: dict[str, str] = {}
 
 
 class StatusFile:
@@ -35,12 +45,23 @@ class StatusFile:
         self._path, self._environment = folder / STATUS_FILE, environment
         self._next_s = float("-inf")
 
-    def write(self, processes: tuple[ProcessStatus, ...], now_s: float, at_ms: int) -> None:
+    def write(
+        self,
+        processes: tuple[ProcessStatus, ...],
+        now_s: float,
+        at_ms: int,
+        components: tuple[ComponentHealth, ...] = (),
+        checks_in_a_row: int = 0,
+        alarms: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         """Write the status, where that is due."""
         if now_s < self._next_s:
             return
         self._next_s = now_s + WRITE_S
-        status = UpStatus(self._environment, os.getpid(), at_ms, processes)
+        status = UpStatus(
+            self._environment, os.getpid(), at_ms, processes, components, checks_in_a_row,
+            dict(alarms),
+        )  # fmt: skip
         draft = self._path.with_name(f".{self._path.name}")
         with suppress(OSError):
             draft.write_bytes(msgspec.json.encode(status))
