@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ares.bootstrap.real_time import ENGINE_BEAT, PAPER
+from ares.bootstrap.real_time import PAPER
 from ares.config.workspace import Workspace
 from ares.domain.errors import UserError
 from ares.domain.model_life import is_rehearsal
@@ -18,8 +16,8 @@ if TYPE_CHECKING:
     from ares.observe.component_health import EngineView
     from ares.runtime.ops.alarm_watch import AlarmWatch
     from ares.runtime.ops.child import ChildEvent
-    from ares.runtime.ops.supervisor import Watched
     from ares.runtime.ops.up_status import UpStatus
+    from ares.security.passphrase import PassphraseSources
 
 ENGINE = "engine"
 NS_PER_MS = 1_000_000
@@ -32,11 +30,13 @@ BUSY_MS = 5_000
 class UpRequest:
     """What `ares up` is asked for.
 
-    engine_words : further words for `ares run`, such as --address.
+    engine_words : further words for `ares run`.
+    address : of the venue's server, for all processes; None: the venue's own.
     """
 
     environment: str
     engine_words: tuple[str, ...] = ()
+    address: str | None = None
 
 
 def run_up(
@@ -44,13 +44,18 @@ def run_up(
     request: UpRequest,
     say: Callable[[str], None],
     wait: Callable[[float], bool],
+    sources: PassphraseSources | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> bool:
     """Keep an environment's processes running until ``wait`` returns that a person wants it to
     stop; then end them in order. Return whether all have ended.
 
+    sources : of the passphrase of the key file, which is asked for once; None: the settings'.
+
     Raises ExternalError where another supervisor runs there.
     """
+    from ares.bootstrap.keys import passphrase_sources
+    from ares.bootstrap.up_processes import watched_processes
     from ares.journal.lock import Lock
     from ares.runtime.ops.supervisor import Supervisor
     from ares.runtime.ops.up_status import SUPERVISOR, StatusFile
@@ -75,7 +80,8 @@ def run_up(
                 watch.alarms,
             )  # fmt: skip
 
-        watched = _watched(workspace, request, report)
+        sources = sources or passphrase_sources(workspace)
+        watched = watched_processes(workspace, request, report, sources, say)
         supervisor = Supervisor(watched, clock, say, wait, each_turn)
         supervisor.run()
         ended = supervisor.shut_down(wait)
@@ -149,57 +155,3 @@ def up_status(workspace: Workspace, environment: str) -> UpStatus:
 
     require_environment(environment)
     return read_status(workspace.ops_dir(environment), environment)
-
-
-def _watched(
-    workspace: Workspace, request: UpRequest, report: Callable[[ChildEvent], None]
-) -> list[Watched]:
-    """Return what is kept running, in the order of its start."""
-    from ares.runtime.ops.child import Child, ChildPlan
-    from ares.runtime.ops.supervisor import Watched
-
-    environment, root = request.environment, workspace.root.resolve()
-    plan = ChildPlan(
-        ENGINE,
-        (sys.executable, "-m", "ares", "run", "--env", environment, *request.engine_words),
-        root,
-        workspace.journal_dir / environment,
-        output_of(workspace, environment, ENGINE),
-        variables={"ARES_WORKSPACE": str(root)},
-        words=("\0run\0", environment),
-    )
-    engine = Child(plan, report, lambda pid: _stopped_cleanly(workspace, environment, pid))
-    beat = workspace.ops_dir(environment) / ENGINE_BEAT
-    settings = workspace.settings.supervision
-    return [
-        Watched(engine, lambda: _changed_s(beat), settings.hung_seconds, settings.start_seconds)
-    ]
-
-
-def output_of(workspace: Workspace, environment: str, name: str) -> Path:
-    """Return the file with the output of a process."""
-    return workspace.logs_dir / f"{environment.replace('/', '-')}-{name}.out"
-
-
-def _changed_s(path: Path) -> float | None:
-    try:
-        return path.stat().st_mtime
-    except OSError:
-        return None
-
-
-def _stopped_cleanly(workspace: Workspace, environment: str, pid: int) -> bool:
-    """Return whether an engine has written that it stopped."""
-    from ares.domain.errors import AresError
-    from ares.store.commands import beat_of
-    from ares.store.database import open_database
-
-    try:
-        database = open_database(workspace.db_url)
-        try:
-            beat = beat_of(database, environment)
-        finally:
-            database.dispose()
-    except AresError:
-        return False
-    return beat is not None and beat.pid == pid and beat.stopped_ms is not None

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import getpass
 import signal
+import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
+from ares.cli.keys import PASSPHRASE_FILE
 from ares.cli.output import JSON_OPTION, note, print_json, print_table, say
 
 if TYPE_CHECKING:
@@ -25,6 +29,7 @@ def command(
     learn: bool = typer.Option(
         None, "--learn/--no-learn", help="Of the engine; default: settings."
     ),
+    passphrase_file: Path | None = PASSPHRASE_FILE,
     status: bool = typer.Option(False, "--status", help="Show what runs, and start nothing."),
     json_: bool = JSON_OPTION,
 ) -> int:
@@ -33,6 +38,7 @@ def command(
     next `ares up` adopts them.
     """
     from ares.adapters.log_file import log_lines
+    from ares.bootstrap.keys import passphrase_sources
     from ares.bootstrap.up import UpRequest, run_up, up_status
     from ares.config.workspace import Workspace
 
@@ -41,9 +47,10 @@ def command(
         found = up_status(workspace, env)
         print_json(found) if json_ else _show(found)
         return 0
-    further = [] if address is None else ["--address", address]
-    further += [] if learn is None else ["--learn" if learn else "--no-learn"]
-    request = UpRequest(env, (*further, *(words or [])))
+    further = [] if learn is None else ["--learn" if learn else "--no-learn"]
+    request = UpRequest(env, (*further, *(words or [])), address)
+    prompt = getpass.getpass if sys.stdin.isatty() else None
+    sources = passphrase_sources(workspace, passphrase_file, None, prompt)
     stop = _Stop()
     with log_lines(workspace.logs_dir / f"{env.replace('/', '-')}-up.log") as write:
 
@@ -52,7 +59,7 @@ def command(
             say(text)
 
         with stop:
-            ended = run_up(workspace, request, line, stop.wait)
+            ended = run_up(workspace, request, line, stop.wait, sources)
     note("all processes have ended" if ended else "stopped; the processes that run go on")
     return 0
 

@@ -72,6 +72,7 @@ class Child:
     is_held     : why it may not be started now, such as a stop file; empty: it may. One that ended
                   cleanly meanwhile is started once that is over.
     secret      : what is written to its standard input, or None.
+    waits_for   : another process that must live before it is started; empty: none.
     """
 
     def __init__(
@@ -81,11 +82,12 @@ class Child:
         has_stopped: Callable[[int], bool] = lambda _pid: False,
         is_held: Callable[[], str] = lambda: "",
         secret: Callable[[], bytes | bytearray] | None = None,
+        waits_for: Callable[[], str] = lambda: "",
         environ: Mapping[str, str] = os.environ,
     ) -> None:
         self.plan = plan
         self._report, self._has_stopped, self._is_held = report, has_stopped, is_held
-        self._secret, self._environ = secret, environ
+        self._secret, self._environ, self._waits_for = secret, environ, waits_for
         self.state: ChildState = "waiting"
         self.detail = ""
         self.pid = 0
@@ -107,6 +109,7 @@ class Child:
             self.release()
         self._was_held = bool(held)
         if not self._adopt(now_s) and self.state == "waiting" and now_s >= self._next_s:
+            held = held or self._waits_for()
             if held:
                 self.detail = held
             else:

@@ -73,6 +73,11 @@ class Watched:
         if self.liveness(now_s) == "hung":
             self.child.kill(f"no sign of life for {now_s - self._seen_s:.0f} s: it was killed")
 
+    @property
+    def has_shown_life(self) -> bool:
+        """Return whether the process that runs has shown that it lives."""
+        return self.child.state == "running" and self.child.pid == self._pid and self._known
+
     def silent_s(self, now_s: float) -> float:
         """Return how long ago its newest sign of life is, or its start."""
         return now_s - self._seen_s if self.child.state == "running" else 0.0
