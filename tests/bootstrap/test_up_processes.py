@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from ares.bootstrap import keys
-from ares.bootstrap.up import UpRequest
-from ares.bootstrap.up_processes import watched_processes
+from ares.bootstrap.up_processes import UpRequest, watched_processes
 from ares.config.workspace import Workspace
 from ares.security.passphrase import PassphraseSources
 

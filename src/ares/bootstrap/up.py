@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ares.bootstrap.real_time import PAPER
+from ares.bootstrap.up_processes import ENGINE, UpRequest, watched_processes
 from ares.config.workspace import Workspace
 from ares.domain.errors import UserError
 from ares.domain.model_life import is_rehearsal
@@ -19,24 +19,12 @@ if TYPE_CHECKING:
     from ares.runtime.ops.up_status import UpStatus
     from ares.security.passphrase import PassphraseSources
 
-ENGINE = "engine"
+__all__ = ["ENGINE", "UpRequest", "require_environment", "run_up", "up_status"]
+
 NS_PER_MS = 1_000_000
 LOOK_S = 2.0
 BUSY_MS = 5_000
 """How long a look at the engine's status waits for another process's lock."""
-
-
-@dataclass(frozen=True, slots=True)
-class UpRequest:
-    """What `ares up` is asked for.
-
-    engine_words : further words for `ares run`.
-    address : of the venue's server, for all processes; None: the venue's own.
-    """
-
-    environment: str
-    engine_words: tuple[str, ...] = ()
-    address: str | None = None
 
 
 def run_up(
@@ -55,7 +43,6 @@ def run_up(
     Raises ExternalError where another supervisor runs there.
     """
     from ares.bootstrap.keys import passphrase_sources
-    from ares.bootstrap.up_processes import watched_processes
     from ares.journal.lock import Lock
     from ares.runtime.ops.supervisor import Supervisor
     from ares.runtime.ops.up_status import SUPERVISOR, StatusFile

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ares.bootstrap.real_time import ENGINE_BEAT, PAPER
 from ares.bootstrap.signer import BEAT, SIGNER, signer_folder
-from ares.bootstrap.up import ENGINE, UpRequest
 from ares.bootstrap.watchdog import WATCHDOG, WATCHDOG_BEAT
 from ares.config.account_keys import account_key
 from ares.config.workspace import Workspace
@@ -20,7 +20,21 @@ if TYPE_CHECKING:
     from ares.runtime.ops.supervisor import Watched
     from ares.security.passphrase import PassphraseSources
 
+ENGINE = "engine"
 FD = ("--passphrase-fd", "0")
+
+
+@dataclass(frozen=True, slots=True)
+class UpRequest:
+    """What `ares up` is asked for.
+
+    engine_words : further words for `ares run`.
+    address : of the venue's server, for all processes; None: the venue's own.
+    """
+
+    environment: str
+    engine_words: tuple[str, ...] = ()
+    address: str | None = None
 
 
 def watched_processes(
