@@ -93,13 +93,13 @@ class Machine:
             if isinstance(effect, Command):
                 self.scene.send(effect)
 
-    def enter(self) -> None:
+    def enter(self, lots: int = 0) -> None:
         book = self.state.trade.book[0]
         book["expected_ticks"] = book["last_close"] = self.scene.ticks()
-        book["entry_open_lots"] = self.scene.lots
+        book["entry_open_lots"] = lots or self.scene.lots
         self.state.at_ms = max(self.state.at_ms, self.scene.now_ms())
-        signal = Signal(0.6, 9.0, 100.0)
-        self.scene.send(submit(self.state, 0, ENTRY, self.scene.lots, 0, REASON_SIGNAL, signal))
+        signal, size = Signal(0.6, 9.0, 100.0), lots or self.scene.lots
+        self.scene.send(submit(self.state, 0, ENTRY, size, 0, REASON_SIGNAL, signal))
 
     def leave(self) -> None:
         book = self.state.trade.book[0]
