@@ -21,6 +21,7 @@ from ares.bootstrap.recover import RecoveryProcedures, free_memory, recover_issu
 from ares.config.workspace import Workspace
 from ares.journal.lock import Lock, holder
 from ares.runtime.ops.recovery import Issue, Recovered
+from ares.runtime.ops.stop_file import is_stopped
 from ares.store.database import check_integrity, open_database
 
 WAIT_S = 60.0
@@ -210,3 +211,4 @@ def test_emergency_shut_down_ends_the_engine_cleanly_and_notifies(
         found.tries[-1].outcome
     )
     assert not found.is_well
+    assert is_stopped(workspace.journal_dir / "paper")

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -287,9 +288,11 @@ class RecoveryProcedures:
         from ares.journal.lock import holder
 
         done = []
+        folder = self._workspace.journal_dir / self._environment
+        with suppress(AresError, OSError):
+            self._write_stop(folder)
         with suppress(AresError):
             done.append(self._halt())
-        folder = self._workspace.journal_dir / self._environment
         pid = holder(folder)
         if pid:
             os.kill(pid, signal.SIGTERM)
@@ -306,6 +309,18 @@ class RecoveryProcedures:
             text = f"emergency shut-down of {self._environment}: look at the venue"
             done.append(AppriseNotifier(urls).send("Ares", text) or "everybody was notified")
         return "; ".join(done) or "no engine ran"
+
+    def _write_stop(self, folder: Path) -> None:
+        """Keep the environment stopped over restarts, until a person's `ares resume`."""
+        from ares.journal.run import setup_of
+        from ares.runtime.ops.stop_file import StopOrder, write_stop
+
+        setup = setup_of(folder)
+        order = StopOrder(
+            uuid.uuid4().hex, self._environment, "" if setup is None else setup.owner,
+            "ares recover", "emergency shut-down", time.time_ns() // 1_000_000, flatten=False,
+        )  # fmt: skip
+        write_stop(folder, order)
 
 
 def free_memory() -> float:
