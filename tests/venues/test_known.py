@@ -15,7 +15,11 @@ def test_each_property_has_a_source_and_a_date() -> None:
     assert {"kraken", "binance", "alpaca"} <= DECLARED.keys()
     for name, venue in DECLARED.items():
         assert venue.name == name
-        assert set(venue.orders) == {"entry", "exit", "stop"}
+        assert (
+            {"entry", "exit", "stop"}
+            <= set(venue.orders)
+            <= {"entry", "entry that rests", "exit", "stop"}
+        )
         for trait in venue.declared:
             assert trait.value
             assert trait.source
