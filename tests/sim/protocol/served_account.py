@@ -9,6 +9,7 @@ from tests.sim.world_setup import N
 
 from ares.domain.order_events import EndReason, OrderFilled, SubmitOrder
 from ares.sim.held_order import HeldOrder
+from ares.sim.minimums import Minimums
 from ares.sim.serve.account import rounded
 from ares.sim.serve.market import SymbolMarket
 from ares.sim.serve.matching import Event, Exchange
@@ -43,6 +44,7 @@ class ServedAccount:
         self.exchange = exchange
         self._symbols = symbols
         self.states = ServedStates(exchange, symbols)
+        self.minimums = Minimums()  # the server's own are in ``ProtocolPromises``
         self.n_instruments = N
         self.order_lots_max = [0] * N
         self.orders: dict[str, HeldOrder] = {}
