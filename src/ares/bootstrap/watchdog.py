@@ -67,7 +67,7 @@ def run_watchdog(
     ops = workspace.ops_dir(environment)
     lock = Lock(ops / WATCHDOG, "another watchdog", "one is enough")
     try:
-        setup = _setup(folder, environment, stop)
+        setup = _setup(folder, environment, say, stop)
         if setup is None:
             return
         venue = setup.instruments[0].spec.instrument.venue
@@ -109,8 +109,11 @@ def watchdog_key(workspace: Workspace, environment: str, sources: PassphraseSour
     return open_vault(workspace, sources).key(name)
 
 
-def _setup(folder: Path, environment: str, stop: threading.Event) -> RunSetup | None:
+def _setup(
+    folder: Path, environment: str, say: Callable[[str], None], stop: threading.Event
+) -> RunSetup | None:
     """Return what is to be watched; wait for the first start of an environment."""
+    is_reported = False
     while not stop.is_set():
         with suppress(FileNotFoundError):
             setup = setup_of(folder)
@@ -118,6 +121,9 @@ def _setup(folder: Path, environment: str, stop: threading.Event) -> RunSetup | 
                 raise UserError(f"{environment} trades at no venue: there is nothing to watch")
             if setup is not None:
                 return setup
+        if not is_reported:
+            say(f"{environment} has not begun: waiting for its first start")
+            is_reported = True
         stop.wait(LOOK_S)
     return None
 

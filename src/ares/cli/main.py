@@ -62,7 +62,7 @@ NOUNS = {
     "run": Noun(
         "ares.cli.run",
         "command",
-        "Run the engine with virtual money: history, or real time.",
+        "Run the engine: history, paper, rehearsal, live.",
     ),
     "up": Noun(
         "ares.cli.up", "command", "Keep an environment's processes running; --status shows them."

@@ -127,12 +127,20 @@ def _traits(traits: Any) -> dict[str, str]:
     import msgspec
 
     return {
-        name.replace("_", " ").removesuffix(" ms"): (
-            f"{value / 1000:g} s" if name.endswith("_ms") else "yes" if value else "no"
-        )
+        name.replace("_", " ").removesuffix(" ms").removesuffix(" bps"): _shown(name, value)
         for name, value in msgspec.structs.asdict(traits).items()
         if name != "speed"
     }
+
+
+def _shown(name: str, value: int | bool) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if not value:
+        return "none"
+    if name.endswith("_ms"):
+        return f"{value / 1000:g} s"
+    return f"{value / 100:g} % below the trigger"
 
 
 def _ccxt_has(name: str) -> dict[str, bool]:

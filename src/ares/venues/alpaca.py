@@ -15,6 +15,7 @@ ALPACA = DeclaredVenue(
     traits=VenueTraits(
         amends_stops=False,
         proves_absence=True,
+        refuses_small=True,
         deadline_ms=0,
         answer_ms=6_000,
         fill_ms=5_000,

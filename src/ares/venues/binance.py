@@ -15,6 +15,7 @@ BINANCE = DeclaredVenue(
     traits=VenueTraits(
         amends_stops=False,
         proves_absence=True,
+        refuses_small=True,
         deadline_ms=10_000,
         absence_margin_ms=10_000,
         answer_ms=12_000,

@@ -52,6 +52,20 @@ def test_the_holder_is_ended_and_none_can_start(
     Lock(tmp_path).release()
 
 
+def test_a_process_with_a_file_of_the_same_number_is_left_alone(tmp_path: Path) -> None:
+    """Numbers of files are unique on one disk only: a process of somebody else was named."""
+    Lock(tmp_path).release()
+    inode = (tmp_path / "lock").stat().st_ino
+    other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    try:
+        locks = tmp_path / "locks"
+        locks.write_text(f"1: FLOCK  ADVISORY  WRITE {other.pid} 00:99:{inode} 0 EOF\n")
+        assert holder_of(tmp_path, locks) == 0
+    finally:
+        other.kill()
+        other.wait()
+
+
 def test_a_frozen_one_does_not_wake_up_again(tmp_path: Path, engine: subprocess.Popen[str]) -> None:
     assert not is_frozen(engine.pid)
     engine.send_signal(signal.SIGSTOP)

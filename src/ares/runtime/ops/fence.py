@@ -26,7 +26,7 @@ def holder_of(folder: Path, locks: Path = LOCKS) -> int:
     does not say who.
     """
     try:
-        inode = (folder / "lock").stat().st_ino
+        lock = (folder / "lock").stat()
         lines = locks.read_text().splitlines()
     except OSError:
         return 0
@@ -34,9 +34,22 @@ def holder_of(folder: Path, locks: Path = LOCKS) -> int:
         words = line.replace("->", " ").split()
         if len(words) < 6 or words[1] != "FLOCK" or words[3] != "WRITE":
             continue
-        if words[5].rpartition(":")[2] == str(inode):
-            return max(0, int(words[4]))
+        pid = int(words[4])
+        if words[5].rpartition(":")[2] == str(lock.st_ino) and _has_open(pid, lock):
+            return pid
     return 0
+
+
+def _has_open(pid: int, file: os.stat_result) -> bool:
+    """Return whether a process has a file open: a file of another disk may have the same number."""
+    try:
+        for entry in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(OSError):
+                if os.path.samestat(entry.stat(), file):
+                    return True
+    except OSError:
+        pass
+    return False
 
 
 def is_frozen(pid: int) -> bool:
