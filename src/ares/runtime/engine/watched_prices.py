@@ -11,6 +11,9 @@ from ares.domain.market_data import TradeSeen
 AGAIN_MS = 30_000.0
 """A price that is still watched for is posted again no earlier than this."""
 
+OLD_MS = 30_000.0
+"""A trade that is older than this is not the present price: where no newer comes, bars decide."""
+
 
 class WatchedPrices:
     """Keeps the newest price of each instrument.
@@ -28,7 +31,7 @@ class WatchedPrices:
         self._watched, self._scales = watched, [10.0**number for number in decimals]
         self._newest = [(0, 0) for _ in self._scales]
         self._posted = [(0, 0, 0.0) for _ in self._scales]
-        self._again_ms = AGAIN_MS * speed
+        self._again_ms, self._old_ms = AGAIN_MS * speed, OLD_MS * speed
 
     def take(self, trade: TradeSeen) -> None:
         """Take a trade; one that is older than the newest changes nothing."""
@@ -42,8 +45,8 @@ class WatchedPrices:
         """Return the prices that the engine is to be told of now."""
         found = []
         for i, watched in enumerate(self._watched()):
-            ticks, (known, known_watch, posted_ms) = self._newest[i][1], self._posted[i]
-            if not 0 < ticks <= watched:
+            (traded_ms, ticks), (known, known_watch, posted_ms) = self._newest[i], self._posted[i]
+            if not 0 < ticks <= watched or traded_ms < now_ms - self._old_ms:
                 continue
             if (ticks, watched) == (known, known_watch) and now_ms < posted_ms + self._again_ms:
                 continue
