@@ -76,6 +76,7 @@ BINANCE = DeclaredVenue(
     ),
     lacks=(
         "no dead man's switch",
+        "no post-only orders yet (LIMIT_MAKER)",
         "a lost message of the stream is found by the next look-up or comparison of balances",
         "a fee in BNB, where BNB is traded too, is a difference of that instrument",
     ),

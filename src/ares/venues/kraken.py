@@ -73,5 +73,6 @@ KRAKEN = DeclaredVenue(
     lacks=(
         "no sandbox: rehearse with `ares sim serve --protocol kraken`",
         "orders go by REST; those of WebSocket v2 are not used yet",
+        "the dead man's switch is not armed: it would cancel stops too",
     ),
 )  # fmt: skip
