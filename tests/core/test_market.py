@@ -133,6 +133,22 @@ def test_an_execution_that_cannot_be_counted_is_refused(
     assert (two.held(), two.cash, two.state.differences) == (0, before, [])
 
 
+@pytest.mark.parametrize("base_fee", [10**25, 10**18, 10 * 100_000 + 1, -1, -(10**25)])
+def test_an_execution_with_a_fee_beyond_what_it_bought_is_refused(
+    two: TwoInstruments, base_fee: int
+) -> None:
+    """An exception left the step, and left it again at every start."""
+    entry = two.enter(0, 10)
+    before, dust = two.cash, list(two.state.dust_units)
+    for client_id in (entry, "somebody"):
+        event = OrderFilled(client_id, two.at_ms, 10, 10_000, 0, "x", 0, base_fee_units=base_fee)
+        (refused,) = two.take(event)
+        assert isinstance(refused, EventRefused)
+        assert f"base fee {base_fee}" in refused.reason
+    assert (two.held(), two.cash, two.state.differences) == (0, before, [])
+    assert two.state.dust_units == dust
+
+
 def test_a_bar_at_whose_price_a_position_cannot_be_counted_is_refused(
     two: TwoInstruments,
 ) -> None:

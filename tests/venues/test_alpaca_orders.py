@@ -37,6 +37,9 @@ def test_the_three_kinds_of_order() -> None:
     sale = order_request(command(Kind("exit", -1_000_000, 0)), MARKET, 0)
     assert (bare["type"], sale["type"], sale["side"]) == ("market", "market", "sell")
     assert "limit_price" not in sale
+    collared = order_request(command(Kind("exit", -1_000_000, 2_950_000)), MARKET, 0)
+    assert (collared["type"], collared["limit_price"]) == ("limit", "29500")
+    assert (collared["side"], collared["time_in_force"]) == ("sell", "ioc")
     stop = order_request(command(Kind("stop", -1_000_000, 2_900_000)), MARKET, 2_842_000)
     assert (stop["type"], stop["stop_price"], stop["limit_price"]) == (
         "stop_limit", "29000", "28420",
@@ -71,6 +74,9 @@ def test_balances_and_lists() -> None:
             {"symbol": "ETH/USD", "qty": "1"}]  # fmt: skip
     held = {"BTC": Decimal("0.5"), "USDT": Decimal(7), "ETH": Decimal(1)}
     assert positions_of({"rows": rows}) == held
+    share = {"symbol": "SOL", "qty": "10", "asset_class": "us_equity"}
+    coin = {"symbol": "SOLUSD", "qty": "2", "asset_class": "crypto"}
+    assert positions_of({"rows": [share, coin]}) == {"SOL": Decimal(2)}
     for wrong in ({}, {"rows": "x"}, {"rows": [1]}):
         with pytest.raises(NoAnswer):
             rows_of(wrong)

@@ -87,6 +87,10 @@ def test_orders_as_binance_takes_them() -> None:
     market = {**common, "quantity": "0.01", "type": "MARKET"}
     assert order_request(command("entry", 1_000), MARKET) == {**market, "side": "BUY"}
     assert order_request(command("exit", -1_000), MARKET) == {**market, "side": "SELL"}
+    assert order_request(command("exit", -1_000, 3_600_000), MARKET) == {
+        **common, "side": "SELL", "quantity": "0.01", "type": "LIMIT", "timeInForce": "IOC",
+        "price": "36000",
+    }, "a sale of `ares kill` has a lowest price"  # fmt: skip
     assert order_request(command("stop", -1_000, 3_000_000), MARKET) == {
         **common, "side": "SELL", "quantity": "0.01", "type": "STOP_LOSS", "stopPrice": "30000",
     }  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
+from ares.core.base_fees import lot_units
 from ares.core.state import State
 from ares.domain.events import BarsClosed, Effect
 from ares.domain.order_events import EventRefused, OrderFilled
@@ -23,12 +24,16 @@ def refuse_execution(state: State, event: OrderFilled) -> list[Effect]:
     spec = state.params.specs[lane % state.setup.n_instruments]
     units = event.price_ticks * abs(event.lots) * int(spec["notional_mul"])
     units //= int(spec["notional_div"])
-    if event.price_ticks > 0 and max(units, abs(event.fee_units)) <= UNITS_MAX:
+    bought = abs(event.lots) * lot_units(state, lane)
+    is_fee = 0 <= event.base_fee_units <= bought and abs(event.fee_units) <= UNITS_MAX
+    if event.price_ticks > 0 and units <= UNITS_MAX and is_fee:
         return []
     reason = (
         f"execution {event.exec_id} of {event.lots} lots at {event.price_ticks} ticks, fee"
         f" {event.fee_units}"
     )
+    if event.base_fee_units:
+        reason += f", base fee {event.base_fee_units}"
     return [EventRefused(event.instrument, state.at_ms, reason)]
 
 

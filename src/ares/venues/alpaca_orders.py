@@ -241,7 +241,8 @@ def _word(asset: Mapping[str, Any]) -> str:
 
 def order_request(command: SubmitOrder, market: VenueMarket, limit_ticks: int) -> dict[str, str]:
     """Return the order as Alpaca takes it: an entry is a limit order that is filled at once or
-    cancelled, an exit a market order, a stop a stop-limit.
+    cancelled, and so is a sale with a lowest price; without one it is a market order. A stop is a
+    stop-limit.
     """
     price = text_of(command.price_ticks, market.price_decimals)
     request = {
@@ -254,7 +255,7 @@ def order_request(command: SubmitOrder, market: VenueMarket, limit_ticks: int) -
     if command.kind == "stop":
         limit = text_of(limit_ticks or command.price_ticks, market.price_decimals)
         return {**request, "type": "stop_limit", "stop_price": price, "limit_price": limit}
-    if command.kind == "entry" and command.price_ticks:
+    if command.price_ticks:
         return {**request, "type": "limit", "limit_price": price, "time_in_force": "ioc"}
     return {**request, "type": "market"}
 
@@ -280,10 +281,12 @@ def rows_of(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def positions_of(answer: Mapping[str, Any]) -> dict[str, Decimal]:
-    """Return what is held of each asset: BTC for the position BTCUSD."""
+    """Return what is held of each coin: BTC for the position BTCUSD. A share is none."""
     rows = rows_of(answer)
     held: dict[str, Decimal] = {}
     for row in rows:
+        if row.get("asset_class", "crypto") != "crypto":
+            continue
         name = str(row.get("symbol") or "").partition("/")[0].removesuffix(CASH)
         held[name] = held.get(name, Decimal(0)) + decimal_of(row.get("qty"))
     return held

@@ -239,7 +239,8 @@ class BinanceOrders:
 
 def order_request(command: SubmitOrder, market: VenueMarket) -> dict[str, str]:
     """Return the order as Binance takes it: an entry is a limit order that is filled at once or
-    ended, an exit a market order, a stop rests and sells at the market.
+    ended, and so is a sale with a lowest price; without one it is a market order. A stop rests and
+    sells at the market.
     """
     request = {
         "symbol": market.venue_id,
@@ -251,6 +252,6 @@ def order_request(command: SubmitOrder, market: VenueMarket) -> dict[str, str]:
     price = text_of(command.price_ticks, market.price_decimals)
     if command.kind == "stop":
         return {**request, "type": "STOP_LOSS", "stopPrice": price}
-    if command.kind == "entry" and command.price_ticks:
+    if command.price_ticks:
         return {**request, "type": "LIMIT", "timeInForce": "IOC", "price": price}
     return {**request, "type": "MARKET"}
