@@ -15,7 +15,7 @@ from ares.bootstrap.stopping import (
     stop_events,
 )
 from ares.domain.errors import UserError
-from ares.domain.order_events import CommandDone, CommandGiven
+from ares.domain.order_events import CommandDone, CommandGiven, CommandRefused
 from ares.runtime.ops.stop_file import StopOrder, is_stopped, write_stop
 
 if TYPE_CHECKING:
@@ -56,6 +56,22 @@ def test_a_crash_between_resuming_and_clearing_stops_nothing(tmp_path: Path) -> 
     two = TwoInstruments()
     write_stop(tmp_path, ORDER)
     two.take(stop_events(tmp_path, "sim/x", two.state)[0])
+    two.command("resume")
+    assert stop_events(tmp_path, "sim/x", two.state) == []
+    assert not is_stopped(tmp_path)
+
+
+def test_one_that_was_refused_is_given_again_and_stays(tmp_path: Path) -> None:
+    two = TwoInstruments()
+    write_stop(tmp_path, ORDER)
+    late = CommandGiven(ORDER.id, two.at_ms, "ada", "halt", {}, expires_ms=two.at_ms - 1)
+    assert any(isinstance(effect, CommandRefused) for effect in two.take(late))
+    (command,) = stop_events(tmp_path, "sim/x", two.state)
+    assert is_stopped(tmp_path)
+    two.take(command)
+    assert two.halts == [(-1, "operator")]
+    two.take(stop_events(tmp_path, "sim/x", two.state)[0])  # the next start
+    assert is_stopped(tmp_path)
     two.command("resume")
     assert stop_events(tmp_path, "sim/x", two.state) == []
     assert not is_stopped(tmp_path)

@@ -7,8 +7,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from ares.domain.events import Effect, Event
-from ares.domain.order_events import CommandDone, CommandGiven
+from ares.domain.order_events import CommandDone, CommandGiven, CommandRefused
 from ares.runtime.ops.stop_file import StopOrder, clear_stop, is_stopped, read_stop, reserve
 
 if TYPE_CHECKING:
@@ -45,10 +47,14 @@ def stop_events(folder: Path, environment: str, state: State) -> list[Event]:
     order = read_stop(folder, environment, state.setup.owner)
     if order is None:
         return []
-    if order.id in state.answers and not any(h.needs_person for h in state.halts):
+    command_id = order.id
+    while isinstance(state.answers.get(command_id), CommandRefused):
+        command_id += "-start"  # it had expired, say: under its old id it is refused for ever
+    is_done = isinstance(state.answers.get(command_id), CommandDone)
+    if is_done and not any(h.needs_person for h in state.halts):
         clear_stop(folder)  # a person has resumed; the engine ended before the file was cleared
         return []
-    return [stop_command(order, state.at_ms)]
+    return [stop_command(msgspec.structs.replace(order, id=command_id), state.at_ms)]
 
 
 def stop_command(order: StopOrder, at_ms: int) -> CommandGiven:
