@@ -14,9 +14,12 @@ from typing import Any
 import pytest
 from tests.sim.serving import START_MS, Served, serving_in_thread
 
-from ares.bootstrap.watchdog import WatchdogReady, run_watchdog
+from ares.bootstrap import watchdog
+from ares.bootstrap.kill import Acting, KillEnd
+from ares.bootstrap.watchdog import Intervention, WatchdogReady, run_watchdog
 from ares.cli.main import run
 from ares.config.workspace import Workspace
+from ares.domain.api_key import ApiKey
 from ares.domain.errors import ExternalError, UserError
 from ares.domain.events import RunStarted
 from ares.domain.instrument import Instrument, InstrumentSpec
@@ -25,7 +28,7 @@ from ares.domain.run import NO_END, RunInstrument, RunSetup
 from ares.domain.timeframe import MINUTE_MS, Timeframe
 from ares.journal.lock import Lock
 from ares.journal.run import RunJournal
-from ares.runtime.ops.stop_file import read_stop
+from ares.runtime.ops.stop_file import StopOrder, clear_stop, read_stop, write_stop
 from ares.venues.kraken import KRAKEN
 
 OWNER = "a1b2c3d4"
@@ -171,3 +174,138 @@ def test_its_key_must_cancel_and_is_named_where_it_may_more(
         start("reader")
     start("engine")
     assert any("may trade, too" in line for line in lines)
+
+
+class Venue:
+    """In place of ``act``: writes the stop file and fails as it is told."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors, self.orders = list(errors), list[StopOrder]()
+
+    def act(self, _workspace: Workspace, acting: Acting, _key: object) -> KillEnd:
+        write_stop(acting.folder, acting.order)
+        self.orders.append(acting.order)
+        if self.errors:
+            raise self.errors.pop(0)
+        return KillEnd(ENVIRONMENT, "kill", True, 0.0)
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Workspace:
+    found, _ = Workspace.init(tmp_path / "bare")
+    for folder in (found.journal_dir / ENVIRONMENT, found.ops_dir(ENVIRONMENT) / "watchdog"):
+        folder.mkdir(parents=True)
+    return found
+
+
+def intervention(workspace: Workspace, lines: list[str]) -> Intervention:
+    spec = InstrumentSpec(Instrument("kraken", "BTC/USDT"), 2, 8)
+    setup = RunSetup(
+        ENVIRONMENT, (RunInstrument(spec, MINUTE_MS, None, False),), (Timeframe("1m"),), -1,
+        START_MS, NO_END, START_MS, 1_000.0, {}, 0.5, {}, owner=OWNER, traits=KRAKEN.traits,
+    )  # fmt: skip
+    return Intervention(workspace, setup, None, ApiKey("k", "s"), lines.append, flatten=False)
+
+
+def test_what_fails_is_tried_again_until_it_is_done(
+    bare: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    venue, lines = Venue(ExternalError("no answer"), PermissionError(1, "denied")), list[str]()
+    monkeypatch.setattr(watchdog, "act", venue.act)
+    monkeypatch.setattr(watchdog, "RETRY_S", 0.0)
+    acting = intervention(bare, lines)
+    acting.turn("")
+    assert venue.orders == []
+    acting.turn("it is silent")
+    for _ in range(5):
+        acting.turn("")  # the stop file stands, so nothing is seen of an engine
+    assert len(venue.orders) == 3, "twice failed, once done"
+    assert len({order.id for order in venue.orders}) == 1, "the engine carries it out once"
+    assert lines[1:3] == ["no answer; tried again", "[Errno 1] denied; tried again"]
+    assert lines[-1] == "0 orders were cancelled, stops are kept"
+
+
+def test_a_pause_lies_between_two_tries(bare: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    venue = Venue(ExternalError("no answer"))
+    monkeypatch.setattr(watchdog, "act", venue.act)
+    monkeypatch.setattr(watchdog, "RETRY_S", 3_600.0)
+    acting = intervention(bare, [])
+    acting.turn("it is silent")
+    acting.turn("it is silent")
+    assert len(venue.orders) == 1
+
+
+def test_once_a_person_has_resumed_nothing_is_tried_again(
+    bare: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    venue = Venue(ExternalError("no answer"))
+    monkeypatch.setattr(watchdog, "act", venue.act)
+    monkeypatch.setattr(watchdog, "RETRY_S", 0.0)
+    acting = intervention(bare, [])
+    acting.turn("it is silent")
+    clear_stop(bare.journal_dir / ENVIRONMENT)
+    acting.turn("")
+    assert len(venue.orders) == 1
+
+
+def test_a_kill_that_acts_is_left_to_it(bare: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    venue = Venue(ExternalError("no answer"))
+    monkeypatch.setattr(watchdog, "act", venue.act)
+    monkeypatch.setattr(watchdog, "RETRY_S", 0.0)
+    acting = intervention(bare, [])
+    acting.turn("it is silent")
+    command = [sys.executable, "-c", HOLD, str(bare.journal_dir / ENVIRONMENT), "kill"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as person:
+        assert person.stdout is not None
+        person.stdout.readline()
+        acting.turn("")
+        assert len(venue.orders) == 1
+        person.kill()
+    acting.turn("")
+    assert len(venue.orders) == 2
+
+
+def test_a_watchdog_that_starts_goes_on_with_what_was_not_done(
+    bare: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    venue, lines = Venue(ExternalError("no answer")), list[str]()
+    monkeypatch.setattr(watchdog, "act", venue.act)
+    intervention(bare, lines).turn("it is silent")
+    intervention(bare, lines).turn("")
+    assert [order.id for order in venue.orders] == [venue.orders[0].id] * 2
+    assert any("was not finished (it is silent)" in line for line in lines)
+    intervention(bare, lines).turn("")
+    assert len(venue.orders) == 2, "it is done"
+
+
+def test_it_gives_signs_of_life_while_it_acts(
+    bare: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beat = bare.ops_dir(ENVIRONMENT) / "watchdog.json"
+
+    def waits(*_: object) -> KillEnd:
+        seen: set[int] = set()
+        until_s = time.monotonic() + WAIT_S
+        while len(seen) < 3 and time.monotonic() < until_s:
+            if beat.exists():
+                seen.add(beat.stat().st_mtime_ns)
+            time.sleep(0.01)
+        assert len(seen) == 3
+        return KillEnd(ENVIRONMENT, "kill", True, 0.0)
+
+    monkeypatch.setattr(watchdog, "act", waits)
+    monkeypatch.setattr(watchdog, "LOOK_S", 0.02)
+    before = threading.active_count()
+    intervention(bare, []).turn("it is silent")
+    assert threading.active_count() == before
+    for limit in ("END_S", "MARGIN_S"):
+        monkeypatch.setattr(watchdog, limit, -1_000.0)
+    beat.unlink()
+
+    def hangs(*_: object) -> KillEnd:
+        time.sleep(0.3)
+        return KillEnd(ENVIRONMENT, "kill", True, 0.0)
+
+    monkeypatch.setattr(watchdog, "act", hangs)
+    intervention(bare, []).turn("it is silent")
+    assert not beat.exists(), "no longer than acting can take"

@@ -7,8 +7,8 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,9 +22,9 @@ from ares.domain.api_key import ApiKey, key_name
 from ares.domain.errors import AresError, ExternalError, UserError
 from ares.journal.lock import Lock
 from ares.journal.run import setup_of
-from ares.runtime.ops.fence import holder_of
+from ares.runtime.ops.fence import END_S, command_of, holder_of
 from ares.runtime.ops.journal_ledger import journal_ledger
-from ares.runtime.ops.stop_file import StopOrder, is_stopped
+from ares.runtime.ops.stop_file import StopOrder, is_stopped, read_stop
 from ares.runtime.ops.watch import EngineSigns, Watch
 
 if TYPE_CHECKING:
@@ -37,6 +37,14 @@ WATCHDOG = "watchdog"
 
 WATCHDOG_BEAT = "watchdog.json"
 LOOK_S = 0.5
+RETRY_S = 5.0
+"""The pause before acting in an engine's place is tried again."""
+
+MARGIN_S = 30.0
+"""What acting may take beyond its limits: requests that are on their way then."""
+
+DONE = "done"
+"""Beside the watchdog's lock: id of the stop order that it has carried out."""
 
 
 class WatchdogReady(msgspec.Struct, frozen=True):
@@ -77,12 +85,11 @@ def run_watchdog(
         load_venue(venue)
         ready(WatchdogReady(environment, os.getpid(), settings.silent_seconds, flattens))
         watch = Watch(settings.silent_seconds, lambda: _has_ended(folder))
+        intervention = Intervention(workspace, setup, server, key, say, flatten=flattens)
         while not stop.is_set():
             _beat(ops / WATCHDOG_BEAT, environment)
             signs = _signs(folder, ops / ENGINE_BEAT)
-            why = watch.look(signs, time.monotonic())
-            if why:
-                _act(workspace, folder, setup, server, key, why, say, flatten=flattens)
+            intervention.turn(watch.look(signs, time.monotonic()))
             stop.wait(LOOK_S)
     finally:
         lock.release()
@@ -179,29 +186,100 @@ def _has_ended(folder: Path) -> bool:
     """Return whether the engine stopped by itself, as its journal says."""
     try:
         return journal_ledger(folder).stopped
-    except AresError:
+    except (AresError, OSError):
         return False
 
 
-def _act(
-    workspace: Workspace, folder: Path, setup: RunSetup, server: str | None, key: ApiKey, why: str,
-    say: Callable[[str], None], *, flatten: bool,
-) -> None:  # fmt: skip
-    """End the engine for good and act in its place; what goes wrong is said, and tried again."""
-    say(f"{why}: it is ended, and stays stopped until `ares resume`")
-    order = StopOrder(
-        uuid.uuid4().hex, setup.environment, setup.owner, WATCHDOG, why,
-        time.time_ns() // 1_000_000, flatten,
-    )  # fmt: skip
-    try:
-        end = act(workspace, Acting(order, setup, folder, server, say), key)
-    except AresError as error:
-        say(f"{error}; tried again")
-        return
-    kept = "everything is sold" if flatten else "stops are kept"
-    say(f"{end.cancelled} orders were cancelled, {kept}")
-    for line in end.remains:
-        say(f"held still: {line}")
+class Intervention:
+    """Ends an engine for good and acts in its place; what fails is tried again until it is done.
+
+    A watchdog that starts goes on with what one before it had begun.
+    """
+
+    def __init__(
+        self, workspace: Workspace, setup: RunSetup, server: str | None, key: ApiKey,
+        say: Callable[[str], None], *, flatten: bool,
+    ) -> None:  # fmt: skip
+        self._workspace, self._setup, self._server, self._key = workspace, setup, server, key
+        self._say, self._flatten = say, flatten
+        self._folder = workspace.journal_dir / setup.environment
+        self._ops = workspace.ops_dir(setup.environment)
+        self._order = self._unfinished()
+        self._is_written = self._order is not None
+        self._next_s, self._said = float("-inf"), ""
+
+    def turn(self, why: str) -> None:
+        """Begin where there is a reason, and go on with what is not done."""
+        if self._order is None and why:
+            self._say(f"{why}: it is ended, and stays stopped until `ares resume`")
+            self._order = StopOrder(
+                uuid.uuid4().hex, self._setup.environment, self._setup.owner, WATCHDOG, why,
+                time.time_ns() // 1_000_000, self._flatten,
+            )  # fmt: skip
+            self._is_written, self._next_s = False, float("-inf")
+        if self._order is None or time.monotonic() < self._next_s:
+            return
+        if self._is_written and not is_stopped(self._folder):
+            self._say("a person has resumed: nothing more is done in the engine's place")
+            self._order = None
+        elif "kill" not in command_of(holder_of(self._folder)):  # a person's acts already
+            self._try(self._order)
+
+    def _try(self, order: StopOrder) -> None:
+        try:
+            with self._beating():
+                acting = Acting(order, self._setup, self._folder, self._server, self._say)
+                end = act(self._workspace, acting, self._key)
+        except (AresError, OSError) as error:
+            if str(error) != self._said:
+                self._say(f"{error}; tried again")
+            self._said = str(error)
+            self._is_written = self._is_written or is_stopped(self._folder)
+            self._next_s = time.monotonic() + RETRY_S
+            return
+        self._order, self._said = None, ""
+        with suppress(OSError):  # without it a watchdog that starts acts once more
+            (self._ops / WATCHDOG / DONE).write_text(order.id)
+        kept = "everything is sold" if order.flatten else "stops are kept"
+        self._say(f"{end.cancelled} orders were cancelled, {kept}")
+        for line in end.remains:
+            self._say(f"held still: {line}")
+
+    def _unfinished(self) -> StopOrder | None:
+        """Return what a watchdog before this one has begun, and not marked as done."""
+        try:
+            order = read_stop(self._folder, self._setup.environment, self._setup.owner)
+            if order is None or order.who != WATCHDOG:
+                return None
+            mark = self._ops / WATCHDOG / DONE
+            if mark.exists() and mark.read_text().strip() == order.id:
+                return None
+        except (AresError, OSError):
+            return None
+        self._say(f"acting in the engine's place was not finished ({order.reason}): it goes on")
+        return order
+
+    @contextmanager
+    def _beating(self) -> Iterator[None]:
+        """Give signs of life meanwhile, for as long as acting can take and no longer."""
+        from ares.runtime.ops.unwinding import GIVE_UP_S
+
+        traits = self._setup.traits
+        late_s = (traits.deadline_ms + traits.absence_margin_ms) / 1_000.0
+        until_s = time.monotonic() + END_S + GIVE_UP_S + late_s + MARGIN_S
+        is_over = threading.Event()
+
+        def beat() -> None:
+            while not is_over.wait(LOOK_S) and time.monotonic() < until_s:
+                _beat(self._ops / WATCHDOG_BEAT, self._setup.environment)
+
+        thread = threading.Thread(target=beat, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            thread.join()
 
 
 def _beat(path: Path, environment: str) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from ares.domain.errors import ExternalError
 from ares.journal.lock import Lock
-from ares.runtime.ops.fence import Fence, holder_of, is_frozen
+from ares.runtime.ops.fence import Fence, command_of, holder_of, is_frozen
 
 HOLD = """
 import sys, time
@@ -75,6 +75,11 @@ def test_a_frozen_one_does_not_wake_up_again(tmp_path: Path, engine: subprocess.
     assert is_frozen(engine.pid)
     Fence(tmp_path).release()
     assert engine.wait(10) == -signal.SIGKILL
+
+
+def test_a_process_is_told_by_its_command(tmp_path: Path, engine: subprocess.Popen[str]) -> None:
+    assert command_of(engine.pid) == (sys.executable, "-c", HOLD, str(tmp_path))
+    assert command_of(0) == ()
 
 
 def test_without_an_engine_nothing_is_ended(tmp_path: Path) -> None:

@@ -52,6 +52,15 @@ def _has_open(pid: int, file: os.stat_result) -> bool:
     return False
 
 
+def command_of(pid: int) -> tuple[str, ...]:
+    """Return the words of a process's command line; empty: it cannot be read."""
+    try:
+        raw = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return ()
+    return tuple(raw.decode(errors="replace").rstrip("\0").split("\0")) if raw else ()
+
+
 def is_frozen(pid: int) -> bool:
     """Return whether a process was stopped (SIGSTOP), or is traced."""
     try:
