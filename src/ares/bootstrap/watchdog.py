@@ -206,7 +206,7 @@ class Intervention:
         self._ops = workspace.ops_dir(setup.environment)
         self._order = self._unfinished()
         self._is_written = self._order is not None
-        self._next_s, self._said = float("-inf"), ""
+        self._next_s, self._reported = float("-inf"), ""
 
     def turn(self, why: str) -> None:
         """Begin where there is a reason, and go on with what is not done."""
@@ -231,13 +231,13 @@ class Intervention:
                 acting = Acting(order, self._setup, self._folder, self._server, self._say)
                 end = act(self._workspace, acting, self._key)
         except (AresError, OSError) as error:
-            if str(error) != self._said:
+            if str(error) != self._reported:
                 self._say(f"{error}; tried again")
-            self._said = str(error)
+            self._reported = str(error)
             self._is_written = self._is_written or is_stopped(self._folder)
             self._next_s = time.monotonic() + RETRY_S
             return
-        self._order, self._said = None, ""
+        self._order, self._reported = None, ""
         with suppress(OSError):  # without it a watchdog that starts acts once more
             (self._ops / WATCHDOG / DONE).write_text(order.id)
         kept = "everything is sold" if order.flatten else "stops are kept"

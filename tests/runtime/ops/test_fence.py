@@ -77,7 +77,7 @@ def test_a_frozen_one_does_not_wake_up_again(tmp_path: Path, engine: subprocess.
     assert engine.wait(10) == -signal.SIGKILL
 
 
-def test_a_process_is_told_by_its_command(tmp_path: Path, engine: subprocess.Popen[str]) -> None:
+def test_the_command_line_of_a_process(tmp_path: Path, engine: subprocess.Popen[str]) -> None:
     assert command_of(engine.pid) == (sys.executable, "-c", HOLD, str(tmp_path))
     assert command_of(0) == ()
 
