@@ -121,6 +121,22 @@ def test_where_that_does_not_help_entries_are_halted(
     assert (found.by, found.tries[-1].outcome) == ("fallback", "entries are halted")
 
 
+def test_who_acts_in_the_engines_place_is_not_ended(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RecoveryProcedures, "_status", lambda _: None)
+    folder = workspace.journal_dir / "paper"
+    person = Running(workspace, "-c", HOLD, str(folder), "kill", "--env", "paper")
+    try:
+        found = recovered(workspace, "venue")
+        assert person.process.poll() is None
+    finally:
+        person.close()
+    text = f"process {person.process.pid} acts in its place: wait"
+    assert found.tries[0].outcome == f"failed: {text}"
+    assert (found.by, found.tries[-1].outcome) == ("emergency", text)
+
+
 def test_a_damaged_model_is_restored(archived_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from ares.adapters.model_store import ModelStore
 
@@ -157,6 +173,14 @@ def test_a_full_disk_is_cleared_of_what_can_be_made_again(
     assert (journal.exists(), log.exists()) == (True, True)
 
 
+HOLD = """
+import sys, time
+from pathlib import Path
+from ares.journal.lock import Lock
+lock = Lock(Path(sys.argv[1]))
+time.sleep(600)
+"""
+
 LEARNER = """
 import subprocess, sys
 from pathlib import Path
@@ -171,7 +195,7 @@ import time; time.sleep(600)
 def test_a_machine_without_memory_ends_the_learner(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engine = Running(workspace, "-c", LEARNER, str(workspace.journal_dir / "paper"))
+    engine = Running(workspace, "-c", LEARNER, str(workspace.journal_dir / "paper"), "run")
     shares = [0.01, 0.5]
     monkeypatch.setattr(recover, "free_memory", lambda: shares.pop(0))
     try:

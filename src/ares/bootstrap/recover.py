@@ -263,7 +263,10 @@ class RecoveryProcedures:
         return answer.detail or "entries are halted"
 
     def _restart(self) -> str:
-        """SIGKILL the engine, whose supervisor starts it again; nothing is lost by that."""
+        """SIGKILL the engine, whose supervisor starts it again; nothing is lost by that.
+
+        Raises ExternalError where somebody acts in its place, who is not ended.
+        """
         from ares.journal.lock import holder
         from ares.runtime.ops.up_status import SUPERVISOR
 
@@ -280,6 +283,7 @@ class RecoveryProcedures:
         pid = holder(self._workspace.journal_dir / self._environment)
         if not pid:
             raise ExternalError(f"no engine runs in {self._environment}")
+        _require_engine(pid)
         return pid
 
     def _shut_down(self) -> str:
@@ -295,15 +299,10 @@ class RecoveryProcedures:
             done.append(self._halt())
         pid = holder(folder)
         if pid:
-            os.kill(pid, signal.SIGTERM)
-            until_s = time.monotonic() + END_S
-            while holder(folder) == pid and time.monotonic() < until_s:
-                time.sleep(0.05)
-            if holder(folder) == pid:
-                os.kill(pid, signal.SIGKILL)
-                done.append("the engine hung and was killed; its journal is whole")
-            else:
-                done.append("the engine has ended, its state is saved")
+            try:
+                done.append(_ended(pid, folder))
+            except ExternalError as error:
+                done.append(str(error))
         urls = self._workspace.settings.supervision.notify_urls
         if urls is not None:
             text = f"emergency shut-down of {self._environment}: look at the venue"
@@ -321,6 +320,30 @@ class RecoveryProcedures:
             "ares recover", "emergency shut-down", time.time_ns() // 1_000_000, flatten=False,
         )  # fmt: skip
         write_stop(folder, order)
+
+
+def _ended(pid: int, folder: Path) -> str:
+    """End an engine; return how. Raises ExternalError for a process that is none."""
+    from ares.journal.lock import holder
+
+    _require_engine(pid)
+    os.kill(pid, signal.SIGTERM)
+    until_s = time.monotonic() + END_S
+    while holder(folder) == pid and time.monotonic() < until_s:
+        time.sleep(0.05)
+    if holder(folder) != pid:
+        return "the engine has ended, its state is saved"
+    os.kill(pid, signal.SIGKILL)
+    return "the engine hung and was killed; its journal is whole"
+
+
+def _require_engine(pid: int) -> None:
+    """Raise ExternalError where the holder of a journal is `ares kill` or a watchdog that acts."""
+    from ares.runtime.ops.fence import command_of
+
+    words = command_of(pid)
+    if words and "run" not in words:
+        raise ExternalError(f"process {pid} acts in its place: wait")
 
 
 def free_memory() -> float:
