@@ -9,7 +9,7 @@ import pytest
 
 from ares.core.execution import wake_ms
 from ares.domain.events import SignalRefused
-from ares.domain.order_events import CancelOrder, CancelRefused, OrderAccepted
+from ares.domain.order_events import CancelOrder, CancelRefused, OrderAccepted, OrderFilled
 from ares.kernel.trade.layout import BREAKER_FAILURES
 
 if TYPE_CHECKING:
@@ -73,3 +73,32 @@ def test_its_price_is_the_deciding_close(resting: TwoInstruments) -> None:
     resting.enter()
     (order,) = resting.state.orders.values()
     assert order.expected_ticks == 10_000
+
+
+def disputed(resting: TwoInstruments) -> str:
+    """Let an entry rest in an instrument in which a person traded; return its client id."""
+    entry = resting.enter()
+    resting.accept(entry)
+    resting.take(OrderFilled("app", resting.at_ms, 3, 10_000, 0, "e1", 0))
+    return entry
+
+
+def test_an_entry_in_a_disputed_instrument_is_cancelled_after_its_time(
+    resting: TwoInstruments,
+) -> None:
+    entry = disputed(resting)
+    assert CancelOrder(entry, 0) not in resting.pass_ms(REST_MS - 1)
+    assert CancelOrder(entry, 0) in resting.pass_ms(1)
+    resting.take(CancelRefused(entry, resting.at_ms))
+    resting.take(OrderAccepted(entry, resting.at_ms))
+    assert CancelOrder(entry, 0) in resting.pass_ms(5_000)
+
+
+@pytest.mark.parametrize("verb", ["halt", "flatten"])
+def test_a_person_withdraws_an_entry_in_a_disputed_instrument(
+    resting: TwoInstruments, verb: str
+) -> None:
+    entry = disputed(resting)
+    effects = resting.command(verb, reason="x")
+    assert CancelOrder(entry, 0) in effects
+    assert resting.orders_of(effects) == []

@@ -9,12 +9,14 @@ import pytest
 from ares.core.balances import SETTLE_MS
 from ares.core.halts import BY_DIFFERENCE, BY_DOUBT
 from ares.core.orders import DOUBT_MS_MAX
+from ares.domain.kill_ids import kill_id
 from ares.domain.order_events import (
     CancelOrder,
     CommandDone,
     CommandRefused,
     DifferenceFound,
     DifferenceSettled,
+    ExecutionBooked,
     OrderAbsent,
     OrderFilled,
     OrderUnknown,
@@ -229,3 +231,61 @@ def test_one_difference_alone_is_settled_by_its_id(two: TwoInstruments) -> None:
 def test_an_unknown_way_is_refused(two: TwoInstruments) -> None:
     trade_of_a_person(two, 5)
     assert refused(two, "settle", how="forget") == "how must be one of correct, ignore, adopt"
+
+
+@pytest.mark.parametrize("how", ["ignore", "adopt"])
+def test_a_refusal_leaves_the_order_that_it_names_as_it_was(two: TwoInstruments, how: str) -> None:
+    stop = two.hold(0)
+    two.take(OrderUnknown(stop, two.at_ms))
+    trade_of_a_person(two, -3)
+    before = (list(two.state.orders), list(two.state.ended))
+    refused(two, "settle", order=stop, outcome="absent", how=how)
+    assert (list(two.state.orders), list(two.state.ended)) == before
+    assert two.state.lane_orders[0].stop == stop
+
+
+def test_lots_that_are_missing_together_cannot_be_ignored(two: TwoInstruments) -> None:
+    """Each sale alone is covered by what is held outside the ledger, both are not."""
+    two.state.outside_lots[0] = 5
+    two.hold(0)
+    trade_of_a_person(two, -5)
+    trade_of_a_person(two, -5)
+    assert refused(two, "settle", how="ignore").endswith(
+        "5 lots of it are the ledger's: correct it"
+    )
+    assert (two.state.outside_lots[0], len(two.state.differences)) == (5, 2)
+
+
+def test_what_was_bought_and_sold_outside_is_ignored_together(two: TwoInstruments) -> None:
+    two.hold(0)
+    trade_of_a_person(two, 5)
+    trade_of_a_person(two, -5)
+    two.command("settle", how="ignore")
+    assert (two.state.outside_lots[0], two.held(), two.halts) == (0, 10, [])
+
+
+def test_more_than_the_free_capital_together_is_not_adopted(two: TwoInstruments) -> None:
+    for book in two.state.trade.book:
+        book["last_close"], book["var_fast"] = 10_000, 1e-8
+    lots = two.cash // (10_000 * 1_000) * 6 // 10
+    for lane in (0, 1):
+        trade_of_a_person(two, lots, lane=lane)
+    cash = two.cash
+    assert "of the capital are free" in refused(two, "settle", how="adopt")
+    assert (two.held(0), two.held(1), two.cash) == (0, 0, cash)
+    settled(two, difference=two.state.differences[0].id, how="adopt")
+    assert two.cash >= 0
+
+
+def test_what_kill_sold_is_booked_once_a_person_settles_the_doubt(two: TwoInstruments) -> None:
+    """It waited for the end of the order in doubt, and nothing else would ever book it."""
+    two.hold(0)
+    entry = two.enter(0)
+    two.take(OrderUnknown(entry, two.at_ms))
+    kill = kill_id(two.owner, 0, "deadbeef", 1)
+    two.take(OrderFilled(kill, two.at_ms, -4, 10_000, 0, "k1", 0))
+    assert two.held() == 10
+    effects = two.command("settle", order=entry, outcome="absent")
+    booked = [(e.lots, e.exec_id) for e in effects if isinstance(e, ExecutionBooked)]
+    assert booked == [(-4, "k1")]
+    assert (two.held(), two.state.kill_executions) == (6, [])

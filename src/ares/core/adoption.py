@@ -43,14 +43,18 @@ def take_holdings(state: State) -> list[Effect]:
     return effects
 
 
-def adoption_problem(state: State, lane: int, lots: int, ticks: int) -> str:
-    """Return why lots cannot become a position; empty: they can."""
+def adoption_problem(state: State, lane: int, lots: int, ticks: int, spent: int = 0) -> str:
+    """Return why lots cannot become a position; empty: they can.
+
+    spent : money units of the free capital that are needed for something else before.
+    """
     if lots <= 0:
         return "nothing was bought"
     if not _has_prices(state, lane):
         return "no price of it is known yet"
     account = state.trade.account[0]
     units, free = value_of(state, lane, lots, ticks), int(account["cash"] - account["reserved"])
+    free -= spent
     if units > free:
         return f"it is worth {units / 1e8:.2f}, and {free / 1e8:.2f} of the capital are free"
     return ""

@@ -115,17 +115,20 @@ def submit(
 
 def work(state: State, lane: int) -> list[Effect]:
     """Return the commands that bring a lane's orders nearer to what is wanted, if any."""
-    if not state.venue_up or is_disputed(state, lane):
+    if not state.venue_up:
         return []
     placed, book = state.lane_orders[lane], state.trade.book[lane]
-    if placed.retry_ms <= state.at_ms:
-        placed.retry_ms = 0
-    placed.held_ticks, held = 0, int(book["position_lots"])
     entry = state.orders.get(placed.entry)
-    exits = placed_orders(placed, "exit", state.orders)
-    stops = placed_orders(placed, "stop", state.orders)
     is_withdrawn = is_halted_by(state, lane, *WITHDRAWING) or sells_everything(state)
     is_withdrawn = is_withdrawn or rests_too_long(state, lane)
+    is_held_back = is_disputed(state, lane)  # only the cancel of an entry is safe then
+    if placed.retry_ms <= state.at_ms and not (is_held_back and entry is None):
+        placed.retry_ms = 0
+    if is_held_back:
+        return _cancel(state, entry) if is_withdrawn else []
+    placed.held_ticks, held = 0, int(book["position_lots"])
+    exits = placed_orders(placed, "exit", state.orders)
+    stops = placed_orders(placed, "stop", state.orders)
     if held == 0:
         placed.unprotected_ms = 0
         placed.retry_now()
@@ -380,11 +383,12 @@ def wake_ms(state: State) -> int:
     traits = state.setup.traits
     due = [ms for order in state.orders.values() if (ms := due_ms(order, traits))]
     for lane, placed in enumerate(state.lane_orders):
-        if (rest_ms := rest_due_ms(state, lane)) and not is_disputed(state, lane):
+        if rest_ms := rest_due_ms(state, lane):
             due.append(rest_ms)
-        if not (placed.unprotected_ms or placed.retry_ms) or is_disputed(state, lane):
+        is_held_back = is_disputed(state, lane)
+        if not (placed.unprotected_ms or placed.retry_ms) or (is_held_back and not placed.entry):
             continue
-        if _is_unprotected(state, lane):
+        if _is_unprotected(state, lane) and not is_held_back:
             due.append(placed.unprotected_ms + state.wall(UNPROTECTED_MS_MAX))
         if placed.retry_ms:  # passed, too: whatever came at that moment was for another lane
             due.append(placed.retry_ms)

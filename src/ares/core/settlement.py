@@ -15,7 +15,9 @@ from __future__ import annotations
 from ares.core.adoption import adopt, adoption_problem
 from ares.core.execution import forget, work
 from ares.core.halts import ALL, BY_DIFFERENCE, lift, scope_of
+from ares.core.kill_orders import book_kill_executions
 from ares.core.ledger import book_closed, book_settled
+from ares.core.orders import Order
 from ares.core.reconcile import end_doubt_halt
 from ares.core.slot import lanes_of
 from ares.core.state import State
@@ -40,15 +42,15 @@ def settle(state: State, scope: int, event: CommandGiven) -> tuple[list[Effect],
     how, only = event.args.get("how", CORRECT), event.args.get("difference", "")
     if how not in HOWS:
         raise ValueError(f"how must be one of {', '.join(HOWS)}")
-    settled_orders = _end_absent(state, event, effects)
+    absent = _absent_order(state, event)
+    settled_orders = int(absent is not None)
     chosen = [d for d in state.differences if scope in (ALL, scope_of(state, d.instrument))]
     chosen = [d for d in chosen if only in ("", d.id)]
     if not chosen and not settled_orders:
         raise ValueError(f"there is no difference {only}" if only else "there is nothing to settle")
-    for difference in chosen:
-        problem = _problem(state, difference, how)
-        if problem:
-            raise ValueError(f"difference {difference.id} ({difference.detail}): {problem}")
+    _check(state, chosen, how)
+    if absent is not None:
+        effects += _end_absent(state, absent)
     state.differences = [d for d in state.differences if d not in chosen]
     for difference in chosen:
         effects += _TAKEN[how](state, difference, event.who)
@@ -63,34 +65,58 @@ def settle(state: State, scope: int, event: CommandGiven) -> tuple[list[Effect],
     return effects, f"{len(chosen) + settled_orders} settled"
 
 
-def _end_absent(state: State, event: CommandGiven, effects: list[Effect]) -> int:
-    """End an order that a person says never arrived; return how many."""
+def _absent_order(state: State, event: CommandGiven) -> Order | None:
+    """Return the order of which a person says that it never arrived; None: the command names none.
+
+    Raises ValueError where it cannot be ended like that.
+    """
     client_id = event.args.get("order", "")
     if not client_id:
-        return 0
+        return None
     order = state.orders.get(client_id)
     if order is None or not order.doubt_ms:
         raise ValueError(f"order {client_id} is not one whose outcome is unknown")
     if event.args.get("outcome") != "absent":
         raise ValueError("outcome must be absent")
-    effects += [OrderMoved(client_id, order.instrument, state.at_ms, "absent")]
+    return order
+
+
+def _end_absent(state: State, order: Order) -> list[Effect]:
+    """End an order that never arrived; what the kill command sold may have waited for its end."""
+    lane = order.instrument
+    effects: list[Effect] = [OrderMoved(order.client_id, lane, state.at_ms, "absent")]
     effects += book_closed(state, order, "absent", state.at_ms)
     effects += forget(state, order)
-    effects += end_doubt_halt(state, order.instrument)
-    effects += work(state, order.instrument)
-    return 1
+    if state.kill_executions:
+        effects += book_kill_executions(state)
+    effects += end_doubt_halt(state, lane)
+    return effects + work(state, lane)
 
 
-def _problem(state: State, difference: DifferenceFound, how: str) -> str:
-    """Return why a difference cannot be settled like that; empty: it can."""
-    lane, lots = difference.instrument, difference.lots
-    if how == CORRECT or lane < 0:
-        return ""
-    if how == ADOPT:
-        ticks = difference.price_ticks or int(state.trade.book[lane]["last_close"])
-        return adoption_problem(state, lane, lots, ticks)
-    missing = -(state.outside_lots[scope_of(state, lane)] + lots)
-    return f"{missing} lots of it are the ledger's: correct it" if missing > 0 else ""
+def _check(state: State, chosen: list[DifferenceFound], how: str) -> None:
+    """Raise ValueError where differences cannot all be settled like that, one after the other."""
+    outside, spent = list(state.outside_lots), 0
+    for difference in chosen:
+        lane, lots = difference.instrument, difference.lots
+        if how == CORRECT or lane < 0:
+            continue
+        problem = ""
+        if how == ADOPT:
+            ticks = _price(state, difference)
+            problem = adoption_problem(state, lane, lots, ticks, spent)
+            spent += _units(state, lane, ticks, lots)
+        else:
+            i = scope_of(state, lane)
+            outside[i] += lots
+            if outside[i] < 0:
+                problem = f"{-outside[i]} lots of it are the ledger's: correct it"
+        if problem:
+            raise ValueError(f"difference {difference.id} ({difference.detail}): {problem}")
+
+
+def _price(state: State, difference: DifferenceFound) -> int:
+    """Return the price of a difference, else the newest close."""
+    return difference.price_ticks or int(state.trade.book[difference.instrument]["last_close"])
 
 
 def _ignore(state: State, difference: DifferenceFound, who: str) -> list[Effect]:
@@ -107,7 +133,7 @@ def _adopt(state: State, difference: DifferenceFound, who: str) -> list[Effect]:
     settled = DifferenceSettled(lane, state.at_ms, who, 0, 0, difference.id, ADOPT)
     if lane < 0:
         return [settled]
-    ticks = difference.price_ticks or int(state.trade.book[lane]["last_close"])
+    ticks = _price(state, difference)
     return [*adopt(state, lane, lots, ticks), settled]
 
 
@@ -123,7 +149,7 @@ def _take(state: State, difference: DifferenceFound, who: str) -> list[Effect]:
     i = scope_of(state, lane)
     missing = max(0, -(state.outside_lots[i] + lots))
     is_priced = difference.price_ticks > 0
-    price_ticks = difference.price_ticks or int(state.trade.book[lane]["last_close"])
+    price_ticks = _price(state, difference)
     fee = difference.fee_units
     effects: list[Effect] = []
     cash = 0
