@@ -108,7 +108,7 @@ def test_a_model_trained_on_the_window_is_reported(
         (("run", "--from", "2024-01-03", "--to", "2024-01-02"), "is not before"),
         (("run", "--from", "2030-01-01", "--to", "2030-01-02"), "no candles"),
         (("run", "-s", "XRP/USDT", *WINDOW), "unknown symbol"),
-        (("run", "--env", "live"), "this version supports history, paper and rehearsal/NAME"),
+        (("run", "--env", "lve"), "write history, paper, rehearsal/NAME or live"),
         (("run", "--speed", "2"), "history runs support max only"),
         (("run", "--run", "../x"), "use letters, digits"),
     ],
