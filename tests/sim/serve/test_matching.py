@@ -170,7 +170,7 @@ def test_each_reason_to_refuse() -> None:
     scene.submit("buy", "market", COIN // 10)
     number = scene.fault("limit_only")
     assert refusal_of(scene, "sell", "market", COIN // 10) is OrderRefusal.LIMIT_ONLY
-    assert refusal_of(scene, "buy", "limit", COIN // 10, limit) is None
+    assert scene.submit("buy", "limit", COIN // 10, limit).is_open
     scene.faults.clear(number)
     scene.fault("reduce_only")
     assert refusal_of(scene, "buy", "limit", COIN // 10, limit) is OrderRefusal.REDUCE_ONLY
