@@ -5,14 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from tests.core.conftest import TRAITS, TwoInstruments
 from tests.sim.world import World
 
 from ares.core.orders import Life
 from ares.core.state import State
 from ares.domain.errors import ExternalError
 from ares.domain.events import RunStarted
-from ares.domain.order_events import AccountSeen, ExecutionBooked, SubmitOrder, TimeReached
+from ares.domain.order_events import (
+    AccountSeen,
+    CommandGiven,
+    DifferenceFound,
+    ExecutionBooked,
+    OrderEnded,
+    OrderFilled,
+    SubmitOrder,
+    TimeReached,
+)
 from ares.journal.run import RunJournal
 from ares.journal.snapshots import save_snapshot
 from ares.runtime.ops.journal_ledger import (
@@ -21,6 +32,8 @@ from ares.runtime.ops.journal_ledger import (
     journal_ledger,
     ledger_of_snapshot,
 )
+from ares.runtime.ops.liquidation import Sale, to_sell
+from ares.runtime.ops.unwinding_ledger import UnwindingLedger
 
 
 def assert_same(ledger: JournalLedger, state: State) -> None:
@@ -82,3 +95,71 @@ def test_a_snapshot_of_another_version_is_one_line() -> None:
     world = World(1, n_events=60).run()
     with pytest.raises(ExternalError, match="use that version"):
         ledger_of_snapshot(world.setup, b"\x80")
+
+
+# --- differences and residues ------------------------------------------------------------------
+
+
+class Engine:
+    """An engine whose account holds nothing at first, and the ledger of its journal."""
+
+    def __init__(self, **traits: Any) -> None:
+        self.two = TwoInstruments(msgspec.structs.replace(TRAITS, **traits), known=False)
+        self.ledger = first_ledger(self.two.setup)
+
+    def take(self, event: Any) -> list[Any]:
+        effects = self.two.take(event)
+        self.ledger.take(self.two.at_ms, event, effects)
+        return effects
+
+    def fill(self, client_id: str, lots: int, exec_id: str) -> list[Any]:
+        return self.take(OrderFilled(client_id, self.two.at_ms, lots, 10_000, 0, exec_id, 0))
+
+    def settle(self, **args: str) -> None:
+        command = f"c{self.two.state.seq}"
+        self.take(CommandGiven(command, self.two.at_ms, "ada", "settle", args))
+
+    def assert_same(self) -> None:
+        state = self.two.state
+        assert self.ledger.differences == state.differences
+        assert self.ledger.outside == state.outside_lots
+        assert self.ledger.lots == state.trade.book["position_lots"].tolist()
+
+
+@pytest.fixture
+def engine() -> Engine:
+    made = Engine(refuses_small=True)
+    made.take(AccountSeen(made.two.at_ms, made.two.at_ms, True, (0, 0), ()))
+    return made
+
+
+def test_one_of_two_differences_is_settled_and_the_other_stands(engine: Engine) -> None:
+    (first,) = (e for e in engine.fill("app", 3, "e1") if isinstance(e, DifferenceFound))
+    engine.fill("app", 5, "e2")
+    engine.settle(difference=first.id)
+    engine.assert_same()
+    assert (engine.ledger.disputed, engine.ledger.unsettled) == ({0}, [5, 0])
+    engine.settle(how="ignore")
+    engine.assert_same()
+    assert (engine.ledger.disputed, engine.ledger.outside) == (set(), [8, 0])
+
+
+def test_a_residue_is_held_outside(engine: Engine) -> None:
+    engine.two.state.params.specs["order_lots_min"] = 5
+    entry = engine.two.enter(0, 10)
+    engine.fill(entry, 3, "e1")
+    engine.take(OrderEnded(entry, engine.two.at_ms, "expired", 3))
+    engine.assert_same()
+    assert engine.ledger.outside == [3, 0]
+
+
+def test_what_a_difference_brought_is_not_sold_for_what_another_one_took(engine: Engine) -> None:
+    """10 are ours. A person buys 5 and sells 4: 6 of ours are left, none of the 5 is sold."""
+    engine.fill(engine.two.enter(0, 10), 10, "e1")
+    engine.fill("app", 5, "e2")
+    unwinding = UnwindingLedger(engine.ledger)
+    assert to_sell(unwinding.lots, (11, 0), unwinding.others, {}) == [Sale(0, 6)]
+    engine.fill("app", -4, "e3")
+    assert (engine.ledger.unsettled, engine.ledger.others) == ([1, 0], [5, 0])
+    unwinding = UnwindingLedger(engine.ledger)
+    assert to_sell(unwinding.lots, (11, 0), unwinding.others, {}) == [Sale(0, 6)]

@@ -69,7 +69,7 @@ async def unwound(
         policy=QUICK,
     )  # fmt: skip
     setup = await setup_of(scene, account)
-    ledger = JournalLedger(setup, [lots, 0], [outside, 10**12], [0, 0], at_ms=scene.now_ms())
+    ledger = JournalLedger(setup, [lots, 0], [outside, 10**12], at_ms=scene.now_ms())
     if lots:  # the journal has what was bought
         ledger.executions = {(e.client_id, e.exec_id) for e in scene.of(OrderFilled)}
     for order in orders:

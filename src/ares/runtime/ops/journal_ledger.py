@@ -26,6 +26,7 @@ from ares.domain.order_events import (
     OrderAccepted,
     OrderAmended,
     OrderMoved,
+    ResidueLeft,
     Stopping,
     SubmitOrder,
 )
@@ -56,8 +57,7 @@ class JournalLedger:
     """The ledger at the end of a journal.
 
     lots     : (n_lanes,) held. outside: (n_instruments,) held beside them; None: not known yet.
-    unsettled : (n_instruments,) lots of differences, which are not the ledger's.
-    disputed : instruments in which a difference stands.
+    differences : that stand; their lots are not the ledger's.
     executions : (client id, execution id) of what was booked lately.
     at_ms    : of the newest event, in the engine's time. booked_ms: of the newest execution.
     stopped  : the newest event is the clean stop of the engine.
@@ -66,9 +66,8 @@ class JournalLedger:
     setup: RunSetup
     lots: list[int]
     outside: list[int] | None
-    unsettled: list[int]
     orders: dict[str, JournaledOrder] = field(default_factory=dict)
-    disputed: set[int] = field(default_factory=set)
+    differences: list[DifferenceFound] = field(default_factory=list)
     executions: set[tuple[str, str]] = field(default_factory=set)
     at_ms: int = 0
     booked_ms: int = 0
@@ -78,6 +77,32 @@ class JournalLedger:
     def is_flat(self) -> bool:
         """Return whether nothing is held, and no order open that could change that."""
         return not any(self.lots) and not self.orders
+
+    @property
+    def disputed(self) -> set[int]:
+        """Return the instruments in which a difference stands."""
+        n = self.setup.n_instruments
+        return {d.instrument % n for d in self.differences if d.instrument >= 0}
+
+    @property
+    def unsettled(self) -> list[int]:
+        """Return the lots of standing differences, (n_instruments,)."""
+        lots = [0] * self.setup.n_instruments
+        for difference in self.differences:
+            if difference.instrument >= 0:
+                lots[difference.instrument % len(lots)] += difference.lots
+        return lots
+
+    @property
+    def others(self) -> list[int]:
+        """Return the lots that may be somebody else's, (n_instruments,): those held outside, and
+        all that a standing difference has brought. What another one took is not set against it.
+        """
+        lots = [max(0, held) for held in self.outside or [0] * self.setup.n_instruments]
+        for difference in self.differences:
+            if difference.instrument >= 0:
+                lots[difference.instrument % len(lots)] += max(0, difference.lots)
+        return lots
 
     def take(self, at_ms: int, event: Event, effects: Sequence[Effect]) -> None:
         """Take the next journaled event, and what followed from it."""
@@ -91,9 +116,9 @@ class JournalLedger:
         match event:
             case AccountSeen() if event.complete and self.outside is None and not self.orders:
                 if event.as_of_ms >= self.booked_ms:
-                    n = len(event.lots)
+                    n, unsettled = len(event.lots), self.unsettled
                     self.outside = [
-                        seen - sum(self.lots[i::n]) - self.unsettled[i]
+                        seen - sum(self.lots[i::n]) - unsettled[i]
                         for i, seen in enumerate(event.lots)
                     ]
             case OrderAccepted() if event.client_id in self.orders:
@@ -117,24 +142,24 @@ class JournalLedger:
                 self.executions.add((effect.client_id, effect.exec_id))
                 self.booked_ms = self.at_ms
             case DifferenceFound():
-                self.differ(effect)
-            case DifferenceSettled() if effect.instrument >= 0:
-                i = effect.instrument % self.setup.n_instruments
-                self.disputed.discard(i)
-                self.unsettled[i] = 0
-                if self.outside is not None:
-                    self.outside[i] += effect.lots
+                self.differences.append(effect)
+            case DifferenceSettled():
+                self._settle(effect)
+            case ResidueLeft() if self.outside is not None:
+                self.outside[effect.instrument % self.setup.n_instruments] += effect.lots
             case HoldingTaken(adopted=True) if self.outside is not None:
                 self.outside[effect.instrument % self.setup.n_instruments] -= effect.lots
             case _:
                 pass
 
-    def differ(self, difference: DifferenceFound) -> None:
-        """Note a difference that stands."""
-        if difference.instrument >= 0:
-            i = difference.instrument % self.setup.n_instruments
-            self.disputed.add(i)
-            self.unsettled[i] += difference.lots
+    def _settle(self, fact: DifferenceSettled) -> None:
+        """Take a difference as settled; a fact without its id stands for all of the instrument."""
+        if fact.difference:
+            self.differences = [d for d in self.differences if d.id != fact.difference]
+        else:
+            self.differences = [d for d in self.differences if d.instrument != fact.instrument]
+        if fact.instrument >= 0 and self.outside is not None:
+            self.outside[fact.instrument % self.setup.n_instruments] += fact.lots
 
 
 class _Order(msgspec.Struct):
@@ -187,7 +212,7 @@ def journal_ledger(folder: Path) -> JournalLedger:
 
 def first_ledger(setup: RunSetup) -> JournalLedger:
     """Return the ledger before the first event."""
-    return JournalLedger(setup, [0] * len(setup.instruments), None, [0] * setup.n_instruments)
+    return JournalLedger(setup, [0] * len(setup.instruments), None)
 
 
 def ledger_of_snapshot(setup: RunSetup, raw: bytes) -> JournalLedger:
@@ -200,10 +225,9 @@ def ledger_of_snapshot(setup: RunSetup, raw: bytes) -> JournalLedger:
             f"{setup.environment}: its newest snapshot is of another version ({error}): use that"
             " version"
         ) from error
-    n = setup.n_instruments
     ledger = JournalLedger(
-        setup, lots, list(stored.outside_lots) if stored.account_known else None, [0] * n,
-        at_ms=stored.at_ms,
+        setup, lots, list(stored.outside_lots) if stored.account_known else None,
+        at_ms=stored.at_ms, differences=list(stored.differences),
     )  # fmt: skip
     for order in stored.orders:
         ledger.orders[order.client_id] = JournaledOrder(
@@ -212,8 +236,6 @@ def ledger_of_snapshot(setup: RunSetup, raw: bytes) -> JournalLedger:
         )  # fmt: skip
     for order in (*stored.orders, *stored.ended):
         ledger.executions |= {(order.client_id, exec_id) for exec_id in order.exec_ids}
-    for difference in stored.differences:
-        ledger.differ(difference)
     return ledger
 
 

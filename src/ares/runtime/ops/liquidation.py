@@ -45,14 +45,14 @@ def to_cancel(orders: Sequence[OpenAtVenue], owner: str, *, flatten: bool) -> li
 def to_sell(
     lots: Sequence[int],
     venue_lots: Sequence[int],
-    outside: Sequence[int],
+    others: Sequence[int],
     unresolved: Mapping[int, int],
 ) -> list[Sale]:
     """Return what is to be sold of each lane.
 
     lots       : (n_lanes,) of the ledger. Lane ``k`` is of instrument ``k % n_instruments``.
     venue_lots : (n_instruments,) that the account has, those that orders hold included.
-    outside    : (n_instruments,) that it holds for others; a negative number counts as none.
+    others     : (n_instruments,) that it holds for others; a negative number counts as none.
     unresolved : lots of sales whose outcome is not known yet, by lane: they may be sold already.
     """
     n = len(venue_lots)
@@ -61,7 +61,7 @@ def to_sell(
         lanes = range(i, len(lots), n)
         own = sum(max(0, lots[lane]) for lane in lanes)
         waiting = sum(unresolved.get(lane, 0) for lane in lanes)
-        left = min(own, venue_lots[i] - max(0, outside[i])) - waiting
+        left = min(own, venue_lots[i] - max(0, others[i])) - waiting
         for lane in lanes:
             part = min(left, max(0, lots[lane]) - unresolved.get(lane, 0))
             if part > 0:

@@ -182,7 +182,7 @@ class Unwinding:
         ledger, seen = self._ledger, self._seen
         if seen is None:
             return []
-        return to_sell(ledger.lots, seen.lots, ledger.outside, ledger.unresolved)
+        return to_sell(ledger.lots, seen.lots, ledger.others, ledger.unresolved)
 
     async def _sell(self, venue: CcxtVenue, sales: Sequence[Sale]) -> bool:
         """Sell within the collar, immediate or cancelled; return whether anything was sent."""

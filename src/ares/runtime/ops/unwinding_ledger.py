@@ -43,6 +43,7 @@ class UnwindingLedger:
     """Positions by lane, and sales on their way.
 
     lots : (n_lanes,) held. outside: (n_instruments,) held for others.
+    others : (n_instruments,) that are never sold: ``outside``, and what differences have brought.
     ended: client ids of orders that the venue says have ended.
     """
 
@@ -51,6 +52,7 @@ class UnwindingLedger:
         self._setup = journal.setup
         self.lots = list(journal.lots)
         self.outside = journal.outside or [0] * self._n
+        self.others = journal.others
         self._orders = dict(journal.orders)
         self._counted = set(journal.executions)
         self.ended: set[str] = set()
