@@ -16,6 +16,7 @@ SMALL = Market(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1_800)  # minutes where the machine is busy
 def test_after_a_kill_in_the_middle_of_trading_ledger_and_venue_agree(tmp_path: Path) -> None:
     attack = Attack(tmp_path, SMALL, speed=60.0, seed=1)
     try:

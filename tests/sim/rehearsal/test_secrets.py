@@ -67,6 +67,7 @@ def test_the_search_finds_what_it_looks_for(written: bytes, tmp_path: Path) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1_800)  # minutes where the machine is busy
 def test_nothing_that_a_full_run_wrote_or_holds_has_the_secret(tmp_path: Path) -> None:
     """Killed and started again in between; then journal, tables, logs, memory and environments."""
     attack = StoredKeys(tmp_path, SMALL, speed=60.0, seed=1)

@@ -11,6 +11,7 @@ from tests.sim.rehearsal.stopping import SMALL, stopped
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1_800)  # minutes where the machine is busy
 def test_kill_flattens_and_the_next_start_shows_no_difference(tmp_path: Path) -> None:
     base = make_workspace(tmp_path / "base", SMALL, "rehearsal/kraken")
     try:
