@@ -57,6 +57,7 @@ def answer(answers: list[tuple[str, int, str]], command: str) -> tuple[int, str]
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1_800)  # minutes where the machine is busy
 def test_the_journey_through_a_synthetic_market(tmp_path: Path) -> None:
     lines = blocks("docs/JOURNEY.md")[0]
     answers = run(lines, tmp_path, {})
@@ -74,6 +75,7 @@ def test_the_journey_through_a_synthetic_market(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1_800)  # minutes where the machine is busy
 @pytest.mark.data
 def test_the_journey_over_real_candles(tmp_path: Path, ares_data: Path) -> None:
     lines = blocks("docs/JOURNEY.md")[1]
@@ -86,6 +88,7 @@ def test_the_journey_over_real_candles(tmp_path: Path, ares_data: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1_800)  # minutes where the machine is busy
 @pytest.mark.data
 def test_the_commands_of_the_readme(tmp_path: Path, ares_data: Path) -> None:
     (tmp_path / "candles").mkdir()

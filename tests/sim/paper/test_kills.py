@@ -16,6 +16,7 @@ SMALL = Market(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1_800)  # minutes where the machine is busy
 def test_killed_and_started_again_everything_is_as_journaled(tmp_path: Path) -> None:
     rehearsal = Rehearsal(tmp_path, SMALL, speed=120.0, seed=1)
     try:
