@@ -11,7 +11,8 @@ from ares.core.adoption import STOP_BPS_MAX, STOP_BPS_MIN, stop_bps
 from ares.core.models import NO_MODELS
 from ares.core.money_facts import JournaledFacts, fold
 from ares.core.snapshot import restore, snapshot
-from ares.domain.order_events import AccountSeen, ExecutionBooked, HoldingTaken, SubmitOrder
+from ares.domain.holding_events import HoldingTaken
+from ares.domain.order_events import AccountSeen, ExecutionBooked, SubmitOrder
 
 
 @pytest.fixture
@@ -74,6 +75,38 @@ def test_without_a_price_it_waits_for_one(unknown: Any) -> None:
     two.state.trade.book["last_close"] = 10_000
     assert [e.adopted for e in seen(two, 50, 0) if isinstance(e, HoldingTaken)] == [True]
     assert two.state.existing_lots == [0, 0]
+
+
+def test_what_has_left_the_account_meanwhile_is_not_adopted(unknown: Any) -> None:
+    """A stranger sold it before a price was known: a position of nothing was made, for good."""
+    two = unknown(adopts=True)
+    two.state.trade.book["last_close"] = 0
+    seen(two, 50, 0)
+    two.state.outside_lots = [0, 0]  # a person settled the difference
+    two.state.trade.book["last_close"] = 10_000
+    (fact,) = [e for e in seen(two, 0, 0) if isinstance(e, HoldingTaken)]
+    assert (fact.lots, fact.adopted, fact.reason) == (0, False, "it left the account")
+    assert (two.held(), two.state.outside_lots, two.state.existing_lots) == (0, [0, 0], [0, 0])
+
+
+def test_nothing_is_adopted_while_ledger_and_venue_disagree(unknown: Any) -> None:
+    two = unknown(adopts=True)
+    two.state.trade.book["last_close"] = 0
+    seen(two, 50, 0)
+    two.state.trade.book["last_close"] = 10_000
+    assert not any(isinstance(e, HoldingTaken) for e in seen(two, 20, 0))
+    assert two.state.existing_lots == [50, 0]
+    assert [e.lots for e in seen(two, 50, 0) if isinstance(e, HoldingTaken)] == [50]
+
+
+def test_an_adoption_after_the_start_has_its_stop_at_once(unknown: Any) -> None:
+    two = unknown(adopts=True)
+    two.state.trade.book["last_close"] = 0
+    seen(two, 50, 0)
+    two.state.trade.book["last_close"] = 10_000
+    assert [(e.kind, e.lots) for e in seen(two, 50, 0) if isinstance(e, SubmitOrder)] == [
+        ("stop", -50)
+    ]
 
 
 def test_the_stop_follows_from_the_volatility_within_bounds(unknown: Any) -> None:

@@ -13,11 +13,11 @@ from ares.core.execution import wake_ms, work
 from ares.core.price_watch import watched_ticks
 from ares.core.small_positions import MARGIN, fits
 from ares.domain.feed_events import PriceSeen
+from ares.domain.holding_events import ResidueLeft
 from ares.domain.order_events import (
     AmendOrder,
     CancelOrder,
     ExecutionBooked,
-    ResidueLeft,
     StopMissing,
     SubmitOrder,
 )
@@ -105,6 +105,39 @@ def test_what_cannot_be_sold_is_left_once_and_needs_nobody(
     assert small.state.mismatch_ms == [0, 0], "the balance agrees"
 
 
+def test_one_low_print_writes_no_position_off(two_of: type[TwoInstruments]) -> None:
+    """All that was held became a residue at the price of one wrong trade, and had no stop."""
+    two = two_of(
+        msgspec.structs.replace(
+            two_of().setup.traits, refuses_small=True, stop_limit_bps=200, amends_stops=False
+        )
+    )
+    two.state.params.specs["order_lots_min"] = LOTS_MIN
+    two.state.params.specs["cost_units_min"] = UNITS_MIN
+    two.state.trade.book["last_close"] = 10_000
+    stop = two.hold(lots=1_000)
+    assert price(two, 1) == [CancelOrder(stop, 0)]
+    effects = two.end(stop, "cancelled", 0)
+    assert two.orders_of(effects) == [("exit", -1_000)]
+    assert residues(effects) == []
+    assert two.held() == 1_000
+
+
+@pytest.mark.parametrize(
+    ("last_close", "sent", "left"), [(10_000, [("exit", -100)], []), (40, [], [100])]
+)
+def test_only_a_bar_confirms_that_something_is_too_small(
+    small: TwoInstruments, last_close: int, sent: list[Any], left: list[int]
+) -> None:
+    stop = small.hold(lots=100)
+    small.leave()
+    small.state.trade.book["last_close"] = last_close
+    price(small, 40)
+    effects = small.end(stop, "cancelled", 0)
+    assert small.orders_of(effects) == sent
+    assert [residue.lots for residue in residues(effects)] == left
+
+
 def test_a_residue_counts_neither_as_profit_nor_as_loss(small: TwoInstruments) -> None:
     account = small.state.trade.account[0]
     realized = int(account["realized"])
@@ -158,8 +191,9 @@ def test_no_order_is_too_small_and_no_position_is_left_unwatched(
     effects = two.fill(entry, lots) + two.end(entry, "expired", lots)
     now = 10_000
     for seen in [*prices, 10_000]:
+        last_close = int(two.state.trade.book[0]["last_close"])
         for order in [e for e in effects if isinstance(e, SubmitOrder)]:
-            ticks = order.price_ticks or now
+            ticks = order.price_ticks or max(now, last_close)
             assert -order.lots >= LOTS_MIN
             assert -order.lots * ticks * 1_000 >= UNITS_MIN
         held, placed = two.held(), two.state.lane_orders[0]

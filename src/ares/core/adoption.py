@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 
+from ares.core.halts import scope_of
 from ares.core.ledger import book_adopted
 from ares.core.slot import lanes_of
 from ares.core.slots import champion_lane
 from ares.core.state import State
 from ares.domain.events import Effect
-from ares.domain.order_events import HoldingTaken
+from ares.domain.holding_events import HoldingTaken
 from ares.kernel.trade.money import notional_units
 
 DAY_MS = 86_400_000
@@ -19,21 +20,24 @@ STOP_BPS_MIN, STOP_BPS_MAX = 50.0, 2_000.0
 
 def take_holdings(state: State) -> list[Effect]:
     """Take what the account holds at its first sight, as ``RunSetup.adopts_existing`` says; what
-    cannot be adopted is ignored. Until a price and a volatility are known it waits.
+    cannot be adopted is ignored. Until a price and a volatility are known it waits; what has left
+    the account meanwhile is nobody's to adopt.
     """
     effects: list[Effect] = []
-    for i, lots in enumerate(state.existing_lots):
-        if lots <= 0:
+    for i, existing in enumerate(state.existing_lots):
+        if existing <= 0:
             continue
-        lane = _lane(state, i)
+        lane, lots = _lane(state, i), existing
         book = state.trade.book[lane]
-        if state.setup.adopts_existing and not _has_prices(state, lane):
-            continue
+        if state.setup.adopts_existing:
+            if not _has_prices(state, lane) or _is_in_question(state, i):
+                continue
+            lots = min(lots, max(0, state.outside_lots[i]))
         state.existing_lots[i] = 0
         ticks = int(book["last_close"])
         reason = "account.existing: ignore"
         if state.setup.adopts_existing:
-            reason = adoption_problem(state, lane, lots, ticks)
+            reason = adoption_problem(state, lane, lots, ticks) if lots else "it left the account"
         if reason:
             effects.append(HoldingTaken(i, state.at_ms, lots, ticks, False, reason))
             continue
@@ -60,9 +64,9 @@ def adoption_problem(state: State, lane: int, lots: int, ticks: int, spent: int 
     return ""
 
 
-def adopt(state: State, lane: int, lots: int, ticks: int) -> list[Effect]:
+def adopt(state: State, lane: int, lots: int, ticks: int, fee: int = 0) -> list[Effect]:
     """Book lots as bought at a price; its stop follows from the volatility."""
-    return book_adopted(state, lane, lots, ticks, stop_bps(state, lane))
+    return book_adopted(state, lane, lots, ticks, stop_bps(state, lane), fee)
 
 
 def stop_bps(state: State, lane: int) -> float:
@@ -85,6 +89,12 @@ def _lane(state: State, i: int) -> int:
     """Return the lane that adopts: the champion's."""
     champion = champion_lane(state, i)
     return lanes_of(state.setup, i)[0] if champion is None else champion
+
+
+def _is_in_question(state: State, i: int) -> bool:
+    """Return whether ledger and venue do not agree on an instrument now."""
+    is_open = any(scope_of(state, d.instrument) == i for d in state.differences)
+    return is_open or bool(state.mismatch_ms[i])
 
 
 def _has_prices(state: State, lane: int) -> bool:

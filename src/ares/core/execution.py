@@ -39,6 +39,7 @@ from ares.core.small_positions import (
     held_trigger,
     leave_residue,
     newest_price,
+    residue_price,
     smallest_lots,
 )
 from ares.core.state import State
@@ -180,7 +181,7 @@ def _exit(
     if stops or missing <= 0:
         placed.unprotected_ms = 0
         return commands + _cancel(state, *beyond(exits, held))
-    if not fits(state, lane, missing, newest_price(state, lane)):
+    if not fits(state, lane, missing, residue_price(state, lane)):
         placed.unprotected_ms = 0
         return commands if entry is not None or exits else commands + leave_residue(state, lane)
     placed.unprotected_ms = placed.unprotected_ms or state.at_ms
@@ -239,7 +240,7 @@ def _hold_stop(
     """Hold the stop of what is too small for one at the venue; sell where its price is reached."""
     placed, ticks = state.lane_orders[lane], int(state.trade.book[lane]["stop_ticks"])
     placed.unprotected_ms, price = 0, newest_price(state, lane)
-    if fits(state, lane, held, price):
+    if fits(state, lane, held, residue_price(state, lane)):
         placed.held_ticks = held_trigger(state, lane, held, ticks)
         if price > placed.held_ticks:
             return []

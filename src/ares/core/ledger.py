@@ -124,7 +124,7 @@ def _pay_fee(state: State, lane: int, fee: int) -> None:
 
 
 def book_adopted(
-    state: State, lane: int, lots: int, price_ticks: int, stop_bps: float
+    state: State, lane: int, lots: int, price_ticks: int, stop_bps: float, fee: int
 ) -> list[Effect]:
     """Book lots that the account holds already as bought; their trade says nothing of a model.
 
@@ -135,7 +135,7 @@ def book_adopted(
         book["entry_p"] = book["entry_edge_bps"] = 0.0
         book["entry_barrier_bps"] = stop_bps
     book["inherited"] = 1
-    return book_settled(state, lane, lots, price_ticks, 0, ADOPTED)
+    return book_settled(state, lane, lots, price_ticks, fee, ADOPTED)
 
 
 def book_settled(

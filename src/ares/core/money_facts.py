@@ -57,6 +57,7 @@ from ares.domain.events import (
     SignalRefused,
     TradeClosed,
 )
+from ares.domain.holding_events import DifferenceFound, DifferenceSettled, HoldingTaken, ResidueLeft
 from ares.domain.kill_ids import kill_lane
 from ares.domain.model_events import SlotChanged
 from ares.domain.order_events import (
@@ -67,20 +68,16 @@ from ares.domain.order_events import (
     ClockSkewMeasured,
     CommandDone,
     CommandRefused,
-    DifferenceFound,
-    DifferenceSettled,
     EndReason,
     ExecutionBooked,
     GasPaid,
     HaltChanged,
-    HoldingTaken,
     OrderAccepted,
     OrderAmended,
     OrderEnded,
     OrderFilled,
     OrderMoved,
     QueryOrder,
-    ResidueLeft,
     SubmitOrder,
     VenueDown,
     VenueUp,
@@ -282,8 +279,9 @@ class FactFold:
                     take_request(order, effect, state.at_ms)
             case ExecutionBooked(client_id="", exec_id="adopted"):
                 lane, lots, ticks = effect.instrument, effect.lots, effect.price_ticks
+                stop = stop_bps(state, lane)
                 with self._as_journaled():
-                    book_adopted(state, lane, lots, ticks, stop_bps(state, lane))
+                    book_adopted(state, lane, lots, ticks, stop, effect.fee_units)
             case HoldingTaken():
                 state.existing_lots[effect.instrument] = 0
                 if effect.adopted:

@@ -17,17 +17,13 @@ from ares.core.execution import forget, work
 from ares.core.halts import ALL, BY_DIFFERENCE, lift, scope_of
 from ares.core.kill_orders import book_kill_executions
 from ares.core.ledger import book_closed, book_settled
+from ares.core.look_ups import end_doubt_halt
 from ares.core.orders import Order
-from ares.core.reconcile import end_doubt_halt
 from ares.core.slot import lanes_of
 from ares.core.state import State
 from ares.domain.events import Effect
-from ares.domain.order_events import (
-    CommandGiven,
-    DifferenceFound,
-    DifferenceSettled,
-    OrderMoved,
-)
+from ares.domain.holding_events import DifferenceFound, DifferenceSettled
+from ares.domain.order_events import CommandGiven, OrderMoved
 from ares.kernel.trade.money import notional_units
 
 CORRECT, IGNORE, ADOPT = HOWS = ("correct", "ignore", "adopt")
@@ -103,6 +99,7 @@ def _check(state: State, chosen: list[DifferenceFound], how: str) -> None:
         problem = ""
         if how == ADOPT:
             ticks = _price(state, difference)
+            spent += difference.fee_units
             problem = adoption_problem(state, lane, lots, ticks, spent)
             spent += _units(state, lane, ticks, lots)
         else:
@@ -134,7 +131,7 @@ def _adopt(state: State, difference: DifferenceFound, who: str) -> list[Effect]:
     if lane < 0:
         return [settled]
     ticks = _price(state, difference)
-    return [*adopt(state, lane, lots, ticks), settled]
+    return [*adopt(state, lane, lots, ticks, difference.fee_units), settled]
 
 
 def _take(state: State, difference: DifferenceFound, who: str) -> list[Effect]:

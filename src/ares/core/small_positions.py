@@ -14,7 +14,7 @@ import math
 from ares.core.ledger import book_settled
 from ares.core.state import State
 from ares.domain.events import Effect
-from ares.domain.order_events import ResidueLeft
+from ares.domain.holding_events import ResidueLeft
 from ares.kernel.trade.money import notional_units
 
 MARGIN = 1.01
@@ -53,9 +53,16 @@ def newest_price(state: State, lane: int) -> int:
     return state.lane_orders[lane].seen_ticks or int(state.trade.book[lane]["last_close"])
 
 
+def residue_price(state: State, lane: int) -> int:
+    """Return the price by which something counts as too small to be sold: the newest, or that of
+    the last closed bar where it is higher. One print alone writes nothing off.
+    """
+    return max(newest_price(state, lane), int(state.trade.book[lane]["last_close"]))
+
+
 def leave_residue(state: State, lane: int) -> list[Effect]:
     """Take what a lane holds out of its position: the venue sells no such quantity."""
-    held, ticks = int(state.trade.book[lane]["position_lots"]), newest_price(state, lane)
+    held, ticks = int(state.trade.book[lane]["position_lots"]), residue_price(state, lane)
     units = _units(state, lane, held, ticks)
     effects = book_settled(state, lane, -held, ticks, 0)
     take_residue(state, lane, held, units)
