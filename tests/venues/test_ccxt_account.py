@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from ares.domain.api_key import ApiKey
 from ares.domain.events import Event
+from ares.domain.feed_events import InstrumentState
 from ares.domain.order_events import OrderFilled, VenueDown, VenueUp
 from ares.domain.venue import VenueTraits
 from ares.venues.answers import NoAnswer
@@ -36,6 +37,7 @@ class Account(CcxtAccount):
     """An account without a venue; its first answers to a question fail."""
 
     name = "x"
+    states: ClassVar[dict[str, InstrumentState]] = {}
     failures = 2
 
     def _open(self) -> Any:
@@ -51,6 +53,9 @@ class Account(CcxtAccount):
         raise NotImplementedError
 
     def _prepare_session(self, exchange: Any) -> None:
+        raise NotImplementedError
+
+    async def _state_words(self) -> Sequence[str]:
         raise NotImplementedError
 
     async def _next_message(self, exchange: Any) -> None:

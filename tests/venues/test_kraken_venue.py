@@ -15,7 +15,7 @@ from ares.domain.order_events import OrderAccepted, OrderEnded
 from ares.sim.serve.faults import Fault
 from ares.venues.account_fees import AccountFee
 from ares.venues.answers import Refused
-from ares.venues.kraken_venue import KrakenAccount, require_keys
+from ares.venues.kraken_venue import KrakenAccount
 
 KEYS = ApiKey("abcdefgh", "c2VjcmV0")
 
@@ -26,12 +26,11 @@ def test_a_secret_is_never_printed() -> None:
 
 
 def test_keys_that_cannot_be_any_are_refused() -> None:
-    require_keys(KEYS)
     for wrong in (ApiKey("", "c2VjcmV0"), ApiKey("abc", "")):
         with pytest.raises(UserError, match="is empty"):
-            require_keys(wrong)
+            KrakenAccount(wrong, lambda: 0)
     with pytest.raises(UserError, match="no base64 text"):
-        require_keys(ApiKey("abc", "not base64!"))
+        KrakenAccount(ApiKey("abc", "not base64!"), lambda: 0)
 
 
 def test_an_unknown_level_of_account_is_refused() -> None:

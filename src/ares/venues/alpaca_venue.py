@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from ares.domain.api_key import ApiKey
-from ares.domain.errors import ExternalError, UserError
+from ares.domain.errors import ExternalError
 from ares.domain.events import Event
+from ares.domain.feed_events import InstrumentState
 from ares.domain.venue import VenueTraits
 from ares.venues.alpaca_fees import CryptoFees, fees_of
 from ares.venues.alpaca_orders import ACCOUNT, BY_CLIENT_ID, RATES, REST, STATES, AlpacaOrders
@@ -17,14 +18,11 @@ from ares.venues.alpaca_words import FORM, is_refusal
 from ares.venues.answers import NoAnswer, Refused
 from ares.venues.ccxt_account import AccountPolicy, CcxtAccount
 from ares.venues.ccxt_setup import prepare
-from ares.venues.instrument_states import InstrumentStates
 from ares.venues.markets import VenueMarket
 from ares.venues.requests import PrivateRequests, RequestPolicy, limiters
 from ares.venues.statement import Statement
 
 LOOK_UP_PATH = "v2/orders:by_client_order_id"
-POLICY = AccountPolicy(RequestPolicy(turn_s=0.1))
-"""Without nonces a request need not wait for the one before."""
 
 
 class AlpacaAccount(CcxtAccount):
@@ -36,6 +34,9 @@ class AlpacaAccount(CcxtAccount):
 
     name = "alpaca"
     ping: ClassVar[Mapping[str, Any] | None] = {"action": "listen", "data": {"streams": [STREAM]}}
+    policy: ClassVar[AccountPolicy] = AccountPolicy(RequestPolicy(turn_s=0.1))
+    """Without nonces a request need not wait for the one before."""
+    states: ClassVar[Mapping[str, InstrumentState]] = STATES
 
     def __init__(
         self,
@@ -43,10 +44,8 @@ class AlpacaAccount(CcxtAccount):
         now_ms: Callable[[], int],
         say: Callable[[str], None] = lambda _: None,
         address: str | None = None,
-        policy: AccountPolicy = POLICY,
+        policy: AccountPolicy | None = None,
     ) -> None:
-        if not keys.key or not keys.secret:
-            raise UserError("the key of the alpaca account, or its secret, is empty")
         self._fees: CryptoFees = fees_of({})
         super().__init__(keys, now_ms, say, address, policy)
 
@@ -100,12 +99,8 @@ class AlpacaAccount(CcxtAccount):
     def _prepare_session(self, exchange: Any) -> None:
         """Its keys are all that a session needs."""
 
-    def _background(self) -> list[Callable[[], Any]]:
-        every_s = self._policy.states_s
-        states = InstrumentStates(
-            self._orders.states, STATES, self._post, self._now_ms, self._say, every_s
-        )
-        return [states.run]
+    async def _state_words(self) -> Sequence[str]:
+        return await self._orders.states()
 
     async def _next_message(self, exchange: Any) -> None:
         await exchange.watch_orders()

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from ares.domain.api_key import ApiKey
-from ares.domain.errors import UserError
 from ares.domain.events import Event
 from ares.domain.feed_events import InstrumentState
 from ares.domain.order_events import SubmitOrder
@@ -18,7 +16,6 @@ from ares.venues.binance_statement import binance_statement
 from ares.venues.binance_words import FORM, OF_THE_CLOCK, UNKNOWN_SYMBOL, is_refusal
 from ares.venues.ccxt_account import AccountPolicy, CcxtAccount
 from ares.venues.ccxt_setup import prepare
-from ares.venues.instrument_states import InstrumentStates
 from ares.venues.known_orders import KnownOrders
 from ares.venues.markets import VenueMarket
 from ares.venues.requests import REPORT, PrivateRequests, RequestPolicy, limiters
@@ -34,27 +31,15 @@ STATES: dict[str, InstrumentState] = {
 }
 """The status of a symbol in exchangeInfo -> state of the instrument."""
 
-POLICY = AccountPolicy(RequestPolicy(turn_s=0.1))
-"""Nothing orders requests at Binance: one that hangs need not hold the next up for long."""
-
 
 class BinanceAccount(CcxtAccount):
     """The connections of one account."""
 
     name = "binance"
-    ping: ClassVar[dict[str, str]] = {"id": "ping", "method": "ping"}
-
-    def __init__(
-        self,
-        keys: ApiKey,
-        now_ms: Callable[[], int],
-        say: Callable[[str], None] = lambda _: None,
-        address: str | None = None,
-        policy: AccountPolicy = POLICY,
-    ) -> None:
-        if not keys.key or not keys.secret:
-            raise UserError("the key of the binance account, or its secret, is empty")
-        super().__init__(keys, now_ms, say, address, policy)
+    ping: ClassVar[Mapping[str, Any] | None] = {"id": "ping", "method": "ping"}
+    policy: ClassVar[AccountPolicy] = AccountPolicy(RequestPolicy(turn_s=0.1))
+    """Nothing orders requests at Binance: one that hangs need not hold the next up for long."""
+    states: ClassVar[Mapping[str, InstrumentState]] = STATES
 
     async def try_late(self, command: SubmitOrder) -> None:
         """Have an order checked, and not placed, that comes after its deadline; raises Refused."""
@@ -87,12 +72,6 @@ class BinanceAccount(CcxtAccount):
         )  # fmt: skip
         self._binance_reports, self._markets = reports, markets
         return self._orders, reports
-
-    def _background(self) -> list[Callable[[], Any]]:
-        states = InstrumentStates(
-            self._state_words, STATES, self._post, self._now_ms, self._say, self._policy.states_s
-        )
-        return [states.run]
 
     async def _state_words(self) -> list[str]:
         """Return the status of each symbol; empty: it is not listed any more."""

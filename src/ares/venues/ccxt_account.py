@@ -10,8 +10,9 @@ from decimal import Decimal
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 from ares.domain.api_key import ApiKey
-from ares.domain.errors import ExternalError
+from ares.domain.errors import ExternalError, UserError
 from ares.domain.events import Event
+from ares.domain.feed_events import InstrumentState
 from ares.domain.order_events import VenueDown, VenueUp
 from ares.domain.venue import VenueTraits
 from ares.venues.account_fees import AccountFee, fee_of
@@ -20,7 +21,7 @@ from ares.venues.answers import NoAnswer, Refused
 from ares.venues.ccxt_setup import line_of
 from ares.venues.ccxt_venue import CcxtVenue, VenueOrders
 from ares.venues.ending import closed
-from ares.venues.instrument_states import EVERY_S
+from ares.venues.instrument_states import EVERY_S, InstrumentStates
 from ares.venues.known_orders import KnownOrders, Reading
 from ares.venues.markets import VenueMarket, markets_of
 from ares.venues.quotes import best_bids
@@ -58,13 +59,16 @@ class VenueReports(Protocol):
 
 
 class CcxtAccount(ABC):
-    """The connections of one account: markets, requests, private stream, clock.
+    """The connections of one account: markets, requests, private stream, clock, states.
 
-    address : scheme and host of another server with the venue's API.
+    address : scheme and host of another server with the venue's API. policy: None: the venue's.
+    states  : the venue's word for the state of an instrument -> state.
     """
 
     name: ClassVar[str]
     ping: ClassVar[Mapping[str, Any] | None] = None
+    policy: ClassVar[AccountPolicy] = AccountPolicy()
+    states: ClassVar[Mapping[str, InstrumentState]]
 
     def __init__(
         self,
@@ -72,10 +76,11 @@ class CcxtAccount(ABC):
         now_ms: Callable[[], int],
         say: Callable[[str], None] = lambda _: None,
         address: str | None = None,
-        policy: AccountPolicy = AccountPolicy(),
+        policy: AccountPolicy | None = None,
     ) -> None:
+        self._require(keys)
         self._keys, self._now_ms, self._say = keys, now_ms, say
-        self._address, self._policy = address, policy
+        self._address, self._policy = address, policy or self.policy
         self._signer = keys.client() if isinstance(keys, HeldKey) else None
         self._exchange = self._opened()
         self._requests = self._new_requests()
@@ -127,13 +132,16 @@ class CcxtAccount(ABC):
         listed = [(m.symbol, self._listed[m.symbol].get("taker")) for m in markets]
         return [fee_of(symbol, Decimal(str(fee)) * 100) for symbol, fee in listed if fee]
 
-    def _background(self) -> list[Callable[[], Any]]:
-        """Return further coroutines that run as long as the venue does: what reads the states of
-        the instruments, see ``InstrumentStates``.
-        """
-        return []
+    @abstractmethod
+    async def _state_words(self) -> Sequence[str]:
+        """Return the state of each instrument in the venue's words, see ``InstrumentStates``."""
 
     # --- what all share --------------------------------------------------------------------------
+
+    def _require(self, keys: ApiKey) -> None:
+        """Raise UserError for a key that cannot be one of the venue."""
+        if not keys.key or not keys.secret:
+            raise UserError(f"the key of the {self.name} account, or its secret, is empty")
 
     def _opened(self) -> Any:
         """Return a new exchange object, which signs through the signer where that has the key."""
@@ -175,7 +183,10 @@ class CcxtAccount(ABC):
             self._connect, self._next_message, self._read, self._began, self._ended, self.ping,
             self._policy.stream,
         )  # fmt: skip
-        tasks = [self._keep_stream, self._measure_clock, *self._background()]
+        states = InstrumentStates(
+            self._state_words, self.states, post, self._now_ms, self._say, self._policy.states_s
+        )
+        tasks = [self._keep_stream, self._measure_clock, states.run]
         self._venue = CcxtVenue(
             orders, len(markets), post, self._now_ms, self._say, tasks, self.close
         )

@@ -17,7 +17,6 @@ from ares.venues.account_fees import AccountFee, fee_of
 from ares.venues.answers import NoAnswer, Refused
 from ares.venues.ccxt_account import AccountPolicy, CcxtAccount
 from ares.venues.ccxt_setup import prepare
-from ares.venues.instrument_states import InstrumentStates
 from ares.venues.known_orders import KnownOrder, KnownOrders
 from ares.venues.kraken_orders import TIERS, KrakenOrders, table_of
 from ares.venues.kraken_reports import KrakenReports
@@ -44,6 +43,7 @@ class KrakenAccount(CcxtAccount):
 
     name = "kraken"
     ping: ClassVar[Mapping[str, Any] | None] = {"method": "ping"}
+    states: ClassVar[Mapping[str, InstrumentState]] = STATES
 
     def __init__(
         self,
@@ -52,14 +52,20 @@ class KrakenAccount(CcxtAccount):
         say: Callable[[str], None] = lambda _: None,
         address: str | None = None,
         tier: str = "starter",
-        policy: AccountPolicy = AccountPolicy(),
+        policy: AccountPolicy | None = None,
     ) -> None:
-        require_keys(keys)
         if tier not in TIERS:
             raise UserError(f"level '{tier}' of a kraken account: use one of {', '.join(TIERS)}")
         self._tier = tier
         super().__init__(keys, now_ms, say, address, policy)
         count_up(self._exchange)
+
+    def _require(self, keys: ApiKey) -> None:
+        super()._require(keys)
+        try:
+            base64.b64decode(keys.secret, validate=True)
+        except (binascii.Error, ValueError):
+            raise UserError("the secret of the kraken account is no base64 text") from None
 
     @property
     def orders(self) -> KrakenOrders:
@@ -101,12 +107,6 @@ class KrakenAccount(CcxtAccount):
             for m in markets
             if m.venue_id in taker
         ]
-
-    def _background(self) -> list[Callable[[], Any]]:
-        states = InstrumentStates(
-            self._state_words, STATES, self._post, self._now_ms, self._say, self._policy.states_s
-        )
-        return [states.run]
 
     async def _state_words(self) -> list[str]:
         """Return the status of each instrument's pair. One unknown pair is an error for all."""
@@ -155,13 +155,3 @@ class KrakenAccount(CcxtAccount):
         if known is None and client_id != venue_id:
             self._known.add(venue_id, KnownOrder(client_id, -1, 0))
         return self._kraken_reports.execution(entry, client_id)
-
-
-def require_keys(keys: ApiKey) -> None:
-    """Raise UserError for keys that cannot be Kraken's."""
-    if not keys.key or not keys.secret:
-        raise UserError("the key of the kraken account, or its secret, is empty")
-    try:
-        base64.b64decode(keys.secret, validate=True)
-    except (binascii.Error, ValueError):
-        raise UserError("the secret of the kraken account is no base64 text") from None
