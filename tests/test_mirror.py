@@ -6,7 +6,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 DECLARATIONS = {
-    *("ports", "domain/feed_events", "domain/order_events", "domain/venue"),
+    *("ports", "domain/feed_events", "domain/holding_events", "domain/order_events"),
+    "domain/venue",
     "config/keys",
     *("kernel/trade/layout", "runtime/registry/paths", "cli/computed"),
     *("store/columns", "store/projected_tables", "store/schema"),
@@ -31,6 +32,7 @@ COVERED = {
     "runtime/ops/unwinding_ledger": "runtime/ops/test_unwinding",
     "core/facts": "core/test_step",
     "core/initial_state": "core/test_step",
+    "core/look_ups": "core/test_reconcile",
     "core/models": "golden/test_golden",
     "core/series": "runtime/engine/test_series",
     "core/single_facts": "core/test_money_facts",

@@ -19,11 +19,11 @@ from ares.cli.main import run
 from ares.config.workspace import Workspace
 from ares.domain.errors import ExternalError, UserError
 from ares.domain.events import RunStarted
+from ares.domain.holding_events import DifferenceSettled
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.order_events import (
     AccountSeen,
     CommandGiven,
-    DifferenceSettled,
     ExecutionBooked,
     OrderFilled,
     OrderMoved,

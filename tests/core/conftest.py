@@ -16,13 +16,13 @@ from ares.core.models import NO_MODELS, Models
 from ares.core.state import State
 from ares.core.step import step
 from ares.domain.events import BarsClosed, Effect, Event, RunStarted
+from ares.domain.holding_events import DifferenceFound
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.model import Ensemble, Member, Validation
 from ares.domain.model_events import ModelPublished, SlotChanged
 from ares.domain.order_events import (
     AccountSeen,
     CommandGiven,
-    DifferenceFound,
     OrderAccepted,
     OrderEnded,
     OrderFilled,

@@ -17,7 +17,8 @@ from ares.core.halts import (
     lift,
 )
 from ares.core.snapshot import restore, snapshot
-from ares.domain.order_events import CancelOrder, DifferenceFound, HaltChanged, VenueUp
+from ares.domain.holding_events import DifferenceFound
+from ares.domain.order_events import CancelOrder, HaltChanged, VenueUp
 
 if TYPE_CHECKING:
     from tests.core.conftest import TwoInstruments

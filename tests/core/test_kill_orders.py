@@ -8,10 +8,10 @@ import pytest
 
 from ares.core.snapshot import restore, snapshot
 from ares.domain.events import EngineStarted
+from ares.domain.holding_events import DifferenceFound
 from ares.domain.kill_ids import kill_id
 from ares.domain.order_events import (
     AccountSeen,
-    DifferenceFound,
     ExecutionBooked,
     OrderAbsent,
     OrderEnded,

@@ -10,10 +10,10 @@ import pytest
 from ares.core.orders import Life
 from ares.core.snapshot import restore, snapshot
 from ares.domain.events import Effect, TradeClosed
+from ares.domain.holding_events import DifferenceFound
 from ares.domain.order_events import (
     AmendOrder,
     CancelOrder,
-    DifferenceFound,
     EventRefused,
     ExecutionBooked,
     GasPaid,

@@ -15,7 +15,8 @@ from ares.core.money_facts import JournaledFacts, UnexplainedMoney, fold
 from ares.core.snapshot import restore
 from ares.core.state import State
 from ares.domain.events import DecisionMade
-from ares.domain.order_events import DifferenceSettled, ExecutionBooked, ResidueLeft
+from ares.domain.holding_events import DifferenceSettled, ResidueLeft
+from ares.domain.order_events import ExecutionBooked
 from ares.kernel.trade.money import notional_units
 
 SEEDS = 60

@@ -22,6 +22,7 @@ from ares.core.pieces import PIECES_MAX
 from ares.core.snapshot import restore, snapshot
 from ares.core.step import step
 from ares.domain.events import Effect, EngineStarted, Event, RunStarted
+from ares.domain.holding_events import DifferenceFound, DifferenceSettled
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.order_events import (
     AccountSeen,
@@ -31,8 +32,6 @@ from ares.domain.order_events import (
     CancelRefused,
     CommandDone,
     CommandGiven,
-    DifferenceFound,
-    DifferenceSettled,
     EventRefused,
     ExecutionBooked,
     OrderAbsent,

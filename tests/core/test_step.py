@@ -15,12 +15,12 @@ from ares.core.snapshot import restore, snapshot
 from ares.core.state import State
 from ares.core.step import step
 from ares.domain.events import BarsClosed, DecisionMade, Effect, Event, RunStarted
+from ares.domain.holding_events import DifferenceFound
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.order_events import (
     AccountSeen,
     AskAccount,
     CancelRefused,
-    DifferenceFound,
     EventRefused,
     ExecutionBooked,
     HaltChanged,

@@ -9,13 +9,13 @@ from typing import Any, Literal
 import msgspec
 import pytest
 
-from ares.domain import events, feed_events, model_events, order_events
+from ares.domain import events, feed_events, holding_events, model_events, order_events
 from ares.domain.events import BarsClosed, Command, Effect, Event
 from ares.domain.order_events import SubmitOrder
 
 TAGGED = [
     kind
-    for module in (events, feed_events, model_events, order_events)
+    for module in (events, feed_events, holding_events, model_events, order_events)
     for kind in vars(module).values()
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and kind.__module__.endswith(
         module.__name__

@@ -36,13 +36,13 @@ from ares.domain.events import (
     TradeClosed,
     VirtualTradeOpened,
 )
+from ares.domain.holding_events import DifferenceFound
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.model import Ensemble, Member, Validation
 from ares.domain.order_events import (
     AccountSeen,
     AskAccount,
     CancelOrder,
-    DifferenceFound,
     EventRefused,
     HaltChanged,
     OrderAccepted,

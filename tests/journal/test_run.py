@@ -24,6 +24,7 @@ from ares.domain.events import (
     TradeClosed,
     VirtualTradeOpened,
 )
+from ares.domain.holding_events import DifferenceFound, DifferenceSettled
 from ares.domain.instrument import Instrument, InstrumentSpec
 from ares.domain.order_events import (
     AccountSeen,
@@ -36,8 +37,6 @@ from ares.domain.order_events import (
     CommandDone,
     CommandGiven,
     CommandRefused,
-    DifferenceFound,
-    DifferenceSettled,
     EventRefused,
     ExecutionBooked,
     HaltChanged,

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from ares.domain.events import Effect, Event
+from ares.domain.holding_events import DifferenceFound, DifferenceSettled
 from ares.domain.order_events import (
     AccountSeen,
-    DifferenceFound,
-    DifferenceSettled,
     ExecutionBooked,
     OrderAmended,
     OrderFilled,

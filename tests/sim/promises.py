@@ -23,11 +23,12 @@ from ares.core.halts import (
 )
 from ares.core.orders import Life, Request
 from ares.core.pieces import PIECES_MAX
-from ares.core.reconcile import SKEW_MS_MAX
+from ares.core.sessions import SKEW_MS_MAX
 from ares.core.slot import lanes_of
 from ares.core.state import State
 from ares.core.stop_limits import is_jumped
 from ares.domain.events import BarsClosed, Effect, Event
+from ares.domain.holding_events import DifferenceFound
 from ares.domain.order_events import (
     AccountSeen,
     AmendOrder,
@@ -35,7 +36,6 @@ from ares.domain.order_events import (
     CommandDone,
     CommandGiven,
     CommandRefused,
-    DifferenceFound,
     EndReason,
     OrderEnded,
     OrderFilled,

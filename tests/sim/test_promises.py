@@ -11,7 +11,18 @@ from tests.sim import world_journal
 from tests.sim.promises import Stood
 from tests.sim.shrink import first_finding
 
-from ares.core import commands, execution, halts, ledger, orders, reconcile, settlement, step
+from ares.core import (
+    commands,
+    execution,
+    halts,
+    ledger,
+    look_ups,
+    orders,
+    reconcile,
+    sessions,
+    settlement,
+    step,
+)
 from ares.core.orders import Booking, Life, Order
 from ares.core.state import State
 from ares.domain.order_events import CommandGiven, OrderEnded, OrderUnknown
@@ -148,7 +159,7 @@ def an_execution_of_nobody_that_is_ignored(patch: Patch) -> None:
 
 @breaks("lots")
 def balances_that_are_never_compared(patch: Patch) -> None:
-    patch.setattr(reconcile, "compare", lambda *_: [])
+    patch.setattr(sessions, "compare", lambda *_: [])
 
 
 @breaks("is carried out again")
@@ -187,7 +198,7 @@ def a_halt_for_doubt_that_never_ends(patch: Patch) -> None:
 
 @breaks("without a person")
 def an_order_in_doubt_that_is_not_looked_up(patch: Patch) -> None:
-    for module in (reconcile, execution):
+    for module in (look_ups, execution):
         patch.setattr(module, "due_ms", lambda *_: 0)
 
 

@@ -7,15 +7,9 @@ from typing import Any
 import pytest
 
 from ares.domain.events import BreakerChanged, DailyLossReached, SeriesStale
+from ares.domain.holding_events import DifferenceFound
 from ares.domain.model_events import ModelRefused
-from ares.domain.order_events import (
-    DifferenceFound,
-    EventRefused,
-    HaltChanged,
-    StopMissing,
-    Stopping,
-    VenueDown,
-)
+from ares.domain.order_events import EventRefused, HaltChanged, StopMissing, Stopping, VenueDown
 from ares.store.error_rows import error_row
 
 NAMES = {-1: "account", 0: "BTC/USDT"}

@@ -5,8 +5,9 @@ from __future__ import annotations
 from ares.core.orders import Halt
 from ares.core.slot import lanes_of
 from ares.core.state import State
+from ares.domain.holding_events import DifferenceFound
 from ares.domain.kill_ids import kill_lane
-from ares.domain.order_events import DifferenceFound, HaltChanged
+from ares.domain.order_events import HaltChanged
 from ares.kernel.trade.layout import BREAKER_DRAWDOWN, HALTED, NOT_TRADABLE, OPEN
 
 ALL = -1

@@ -1,54 +1,41 @@
-"""What the venue reports, and what is looked up when it is silent: orders, sessions, clocks."""
+"""What the venue reports of orders, and what has become due."""
 
 from __future__ import annotations
 
-from ares.core.adoption import take_holdings
-from ares.core.balances import compare, take_balances
 from ares.core.base_fees import lots_value, split_strange
 from ares.core.execution import UNPROTECTED_MS_MAX, forget, work
 from ares.core.halts import (
     ALL,
-    BY_CLOCK,
-    BY_DOUBT,
-    BY_START,
     BY_UNKNOWN_ORDER,
-    BY_VENUE,
     differ,
     halt,
-    lift,
 )
 from ares.core.kill_orders import (
     book_kill_executions,
     lane_of_kill,
     take_kill_execution,
-    unknown_own_orders,
 )
 from ares.core.ledger import book_closed, book_end, book_execution
+from ares.core.look_ups import ask_account, ask_due, end_doubt_halt
 from ares.core.market import refuse_execution
 from ares.core.orders import (
-    DOUBT_MS_MAX,
     ENDED_KEPT_MS,
     Life,
     Order,
     Request,
     accept,
     doubt,
-    due_ms,
     is_whole,
     resize,
     status,
 )
 from ares.core.resting import rests_too_long
-from ares.core.slot import lanes_of
 from ares.core.state import State
 from ares.core.stop_limits import has_jumped, note_triggered
 from ares.domain.events import Effect, SignalRefused
 from ares.domain.order_events import (
-    AccountSeen,
     AmendRefused,
-    AskAccount,
     CancelRefused,
-    ClockSkewMeasured,
     EventRefused,
     OrderAbsent,
     OrderAccepted,
@@ -57,17 +44,11 @@ from ares.domain.order_events import (
     OrderFilled,
     OrderMoved,
     OrderUnknown,
-    QueryOrder,
     StopTriggered,
 )
 
 ABSENCES_MIN = 2
 """Complete look-ups that must not find an order, after its deadline, before it never existed."""
-
-ASK_MS = 1_000
-ASK_MS_MAX = 30_000
-SKEW_MS_MAX = 1_000
-"""Clocks further apart halt entries."""
 
 Report = (
     OrderAccepted
@@ -256,37 +237,6 @@ def on_time(state: State) -> list[Effect]:
     return effects
 
 
-def ask_due(state: State) -> list[Effect]:
-    """Look up every order whose time for it has come; the wait doubles each time."""
-    commands: list[Effect] = []
-    for order in state.orders.values():
-        if not 0 < due_ms(order, state.setup.traits) <= state.at_ms:
-            continue
-        if not order.doubt_ms:
-            order.doubt_ms = state.at_ms
-            head = (order.client_id, order.instrument, state.at_ms)
-            commands.append(OrderMoved(*head, "unknown"))
-        wait_ms = min(ASK_MS_MAX, ASK_MS * 2 ** min(order.lookups, 16))
-        order.ask_ms, order.lookups = state.at_ms + state.wall(wait_ms), order.lookups + 1
-        commands.append(QueryOrder(order.client_id, order.instrument))
-        if state.at_ms - order.doubt_ms >= state.wall(DOUBT_MS_MAX):
-            i = order.instrument % state.setup.n_instruments
-            needs_person = not state.setup.traits.proves_absence
-            commands += halt(state, i, BY_DOUBT, needs_person=needs_person)
-    return commands
-
-
-def end_doubt_halt(state: State, lane: int) -> list[Effect]:
-    """Lift the halt for an unknown outcome once no order of the instrument has one; that of the
-    start once no order at all has.
-    """
-    i = lane % state.setup.n_instruments
-    lanes = lanes_of(state.setup, i)
-    if any(order.doubt_ms and order.instrument in lanes for order in state.orders.values()):
-        return []
-    return [*lift(state, i, BY_DOUBT), *_started(state)]
-
-
 def forget_old(state: State) -> None:
     """Forget orders that ended so long ago that no execution of theirs can still be reported."""
     until_ms = state.at_ms - ENDED_KEPT_MS
@@ -294,114 +244,3 @@ def forget_old(state: State) -> None:
         del state.ended[client_id]
     for key in [k for k, seen_ms in state.strange_execs.items() if seen_ms < until_ms]:
         del state.strange_execs[key]
-
-
-# --- sessions and balances ---------------------------------------------------------------------
-
-
-def on_venue_down(state: State) -> list[Effect]:
-    """Send nothing more until a session stands again."""
-    state.venue_up = False
-    return [*halt(state, ALL, BY_VENUE)]
-
-
-def on_venue_up(state: State) -> list[Effect]:
-    """Look everything up that may have changed meanwhile; then go on."""
-    state.venue_up = True
-    _begin_protection(state)
-    effects: list[Effect] = [*lift(state, ALL, BY_VENUE), *_look_up_all(state)]
-    for lane in range(len(state.lane_orders)):
-        effects += work(state, lane)
-    return effects
-
-
-def on_clock(state: State, event: ClockSkewMeasured) -> list[Effect]:
-    """Give deadlines by the venue's clock; open nothing while the clocks are far apart."""
-    state.venue_ahead_ms = event.venue_ahead_ms
-    if abs(event.venue_ahead_ms) > SKEW_MS_MAX:
-        return [*halt(state, ALL, BY_CLOCK)]
-    return [*lift(state, ALL, BY_CLOCK)]
-
-
-def on_start(state: State, clock_ms: int = 0) -> list[Effect]:
-    """Reconcile with the venue before anything is sent: orders, then balances.
-
-    clock_ms : what a clock said that is not believed; 0: it is. Then nothing is opened until the
-               venue's clock is known.
-
-    Another engine may have been started with the same keys, or a journal been lost: the open orders
-    show it, see ``is_disputed``.
-    """
-    state.reconciling, state.venue_up = True, True
-    _begin_protection(state)
-    effects: list[Effect] = [*lift(state, ALL, BY_VENUE), *halt(state, ALL, BY_START)]
-    if clock_ms:
-        reason = (
-            f"the machine's clock says {clock_ms}, the journal ends at {state.at_ms}: time goes on"
-            " from the journal, set the clock"
-        )
-        effects += [EventRefused(-1, state.at_ms, reason), *halt(state, ALL, BY_CLOCK)]
-    return [*effects, *_look_up_all(state)]
-
-
-def _begin_protection(state: State) -> None:
-    """Count the time without a stop and the failures anew: until now none could be placed."""
-    for placed in state.lane_orders:
-        placed.retry_now()
-        if placed.unprotected_ms:
-            placed.unprotected_ms = state.at_ms
-
-
-def _look_up_all(state: State) -> list[Effect]:
-    state.mismatch_ms = [0] * len(state.mismatch_ms)  # nothing could be looked up meanwhile
-    for order in state.orders.values():
-        doubt(order, state.at_ms)
-        order.lookups = 0
-    return [*ask_due(state), *ask_account(state)]
-
-
-def ask_account(state: State) -> list[Effect]:
-    """Ask for balances and open orders, and note when to ask again."""
-    traits = state.setup.traits
-    is_urgent = state.reconciling or any(state.mismatch_ms)
-    wait_ms = traits.answer_ms if is_urgent else traits.account_ms
-    state.account_due_ms = state.at_ms + state.wall(wait_ms) if wait_ms else 0
-    return [AskAccount(state.at_ms)]
-
-
-def on_account(state: State, event: AccountSeen) -> list[Effect]:
-    """Compare the venue's balances and open orders with the ledger; nothing is set from them."""
-    n = state.setup.n_instruments
-    if len(event.lots) != n or len(event.rest_units) not in (0, n):
-        reason = f"balances of {len(event.lots)} instruments, this run has {n}"
-        return [EventRefused(-1, event.ts_ms, reason)]
-    if not event.complete or event.as_of_ms < state.ledger_ms:
-        return []
-    effects = unknown_own_orders(state, event)
-    for order in state.orders.values():
-        is_listed = order.client_id in event.open_ids
-        if order.life is Life.WORKING and not order.doubt_ms and not is_listed:
-            doubt(order, state.at_ms)
-    effects += ask_due(state)
-    if not take_balances(state, event) and state.account_known:
-        rests = event.rest_units or (0,) * n
-        for i, lots in enumerate(event.lots):
-            effects += compare(state, i, lots, rests[i])
-    effects += take_holdings(state)
-    began, state.reconciling = state.reconciling, False
-    effects += _started(state)
-    if began:
-        account_ms = state.wall(state.setup.traits.account_ms)
-        if not any(state.mismatch_ms):
-            state.account_due_ms = state.at_ms + account_ms if account_ms else 0
-        _begin_protection(state)
-        for lane in range(len(state.lane_orders)):
-            effects += work(state, lane)
-    return effects
-
-
-def _started(state: State) -> list[Effect]:
-    """Lift the halt of the start once balances are known and no order is in doubt."""
-    if state.reconciling or any(order.doubt_ms for order in state.orders.values()):
-        return []
-    return [*lift(state, ALL, BY_START)]

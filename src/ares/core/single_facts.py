@@ -8,11 +8,11 @@ from ares.core.halts import write_halts
 from ares.core.orders import Halt, Order, Request, accept, ask_size, note_end, resize
 from ares.core.state import State
 from ares.domain.events import BreakerChanged, SignalRefused
+from ares.domain.holding_events import DifferenceSettled
 from ares.domain.order_events import (
     AmendOrder,
     AmendRefused,
     CancelOrder,
-    DifferenceSettled,
     HaltChanged,
     OrderAccepted,
     OrderAmended,

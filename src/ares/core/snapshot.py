@@ -22,13 +22,9 @@ from ares.core.slot import Slot
 from ares.core.slots import write_slots
 from ares.core.state import State
 from ares.domain.formats import SNAPSHOT_FORMAT
+from ares.domain.holding_events import DifferenceFound
 from ares.domain.model import Ensemble
-from ares.domain.order_events import (
-    CommandDone,
-    CommandRefused,
-    DifferenceFound,
-    OrderFilled,
-)
+from ares.domain.order_events import CommandDone, CommandRefused, OrderFilled
 from ares.domain.run import RunSetup
 
 ARRAYS = (

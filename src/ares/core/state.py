@@ -10,13 +10,9 @@ from numpy.typing import NDArray
 from ares.core.orders import Halt, LaneOrders, Order
 from ares.core.slot import Slot
 from ares.domain.events import BarsClosed
+from ares.domain.holding_events import DifferenceFound
 from ares.domain.model import Ensemble
-from ares.domain.order_events import (
-    CommandDone,
-    CommandRefused,
-    DifferenceFound,
-    OrderFilled,
-)
+from ares.domain.order_events import CommandDone, CommandRefused, OrderFilled
 from ares.domain.run import RunSetup
 from ares.kernel.bar_aggregation import BarSeries, ClosingBars, FeatureRows, Intervals
 from ares.kernel.bars import F64, I64

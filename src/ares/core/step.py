@@ -26,17 +26,9 @@ from ares.core.ledger import pay_gas
 from ares.core.market import in_order, refuse_instant, refused_bars
 from ares.core.models import Models
 from ares.core.price_watch import on_closes, on_price
-from ares.core.reconcile import (
-    forget_old,
-    on_account,
-    on_clock,
-    on_report,
-    on_start,
-    on_time,
-    on_venue_down,
-    on_venue_up,
-)
+from ares.core.reconcile import forget_old, on_report, on_time
 from ares.core.series import known_until_ms, on_series, series_facts, write_series
+from ares.core.sessions import on_account, on_clock, on_start, on_venue_down, on_venue_up
 from ares.core.state import State, bind_calls
 from ares.domain.events import (
     BarsClosed,

@@ -17,6 +17,7 @@ from ares.domain.feed_events import (
     InstrumentChanged,
     PriceSeen,
 )
+from ares.domain.holding_events import DifferenceFound, DifferenceSettled, HoldingTaken, ResidueLeft
 from ares.domain.model_events import (
     AlertRaised,
     ArmsCompared,
@@ -41,13 +42,10 @@ from ares.domain.order_events import (
     CommandDone,
     CommandGiven,
     CommandRefused,
-    DifferenceFound,
-    DifferenceSettled,
     EventRefused,
     ExecutionBooked,
     GasPaid,
     HaltChanged,
-    HoldingTaken,
     OrderAbsent,
     OrderAccepted,
     OrderAmended,
@@ -56,7 +54,6 @@ from ares.domain.order_events import (
     OrderMoved,
     OrderUnknown,
     QueryOrder,
-    ResidueLeft,
     StopMissing,
     Stopping,
     StopTriggered,

@@ -7,17 +7,14 @@ from dataclasses import dataclass, field
 from typing import get_args
 
 from ares.domain.events import Effect, Event
+from ares.domain.holding_events import DifferenceFound, DifferenceSettled, HoldingTaken, ResidueLeft
 from ares.domain.order_events import (
     AccountSeen,
-    DifferenceFound,
-    DifferenceSettled,
     EndReason,
     ExecutionBooked,
-    HoldingTaken,
     OrderAmended,
     OrderFilled,
     OrderMoved,
-    ResidueLeft,
     SubmitOrder,
 )
 from ares.journal.run import JournalEntry

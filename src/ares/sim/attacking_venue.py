@@ -31,18 +31,13 @@ from ares.domain.order_events import (
     VenueDown,
     VenueUp,
 )
+from ares.sim.delays import TIMEOUT_MS, Delays
 from ares.sim.faults import Chance
 from ares.sim.held_order import HeldOrder
 from ares.sim.minimums import Minimums
 from ares.sim.schedule import Schedule
 from ares.sim.venue_states import VenueStates
 
-LATENCY_MS = (5, 80)
-DELAY_MS = (500, 9_000)
-TIMEOUT_MS = 2_000
-FILL_MS = (1, 1_500)
-SLOW_FILL_MS = (2_000, 70_000)
-OUTAGE_MS = (200, 5_000)
 OTHER_OWNER = "0e0f0a0b"
 
 
@@ -78,6 +73,7 @@ class AttackingVenue:
         self.executions = self.uncovered = self.too_large = 0
         self.is_up = True
         self._schedule, self._draw, self._chance = schedule, draw, chance
+        self._delays = Delays(draw, chance)
         self.minimums = Minimums()
         self.states = VenueStates(n_instruments, schedule, draw, post)
         self._post, self._units = post, units
@@ -104,7 +100,7 @@ class AttackingVenue:
         if not self.is_up or self._chance.happens("request_lost"):
             self._fail(client_id)
             return
-        self._schedule.after(self._latency_ms(), lambda: self._arrive(command))
+        self._schedule.after(self._delays.message_ms(), lambda: self._arrive(command))
 
     def _arrive(self, command: Command) -> None:
         match command:
@@ -122,9 +118,9 @@ class AttackingVenue:
     def _fail(self, client_id: str) -> None:
         """The sender gets a timeout, or nothing at all."""
         if client_id and self._draw.random() < 0.5:
-            wait_ms = TIMEOUT_MS
             self._schedule.after(
-                wait_ms, lambda: self._deliver(OrderUnknown(client_id, self._now_ms(), "timeout"))
+                TIMEOUT_MS,
+                lambda: self._deliver(OrderUnknown(client_id, self._now_ms(), "timeout")),
             )
 
     def _answer(self, event: Event) -> None:
@@ -146,7 +142,7 @@ class AttackingVenue:
     def _send_back(self, event: Event) -> None:
         session = self._session
         for _ in range(2 if self._chance.happens("doubled") else 1):
-            self._schedule.after(self._latency_ms(), lambda: self._deliver(event, session))
+            self._schedule.after(self._delays.message_ms(), lambda: self._deliver(event, session))
 
     def _deliver(self, event: Event, session: int = 0) -> None:
         if self.is_up and session in (0, self._session):
@@ -162,7 +158,7 @@ class AttackingVenue:
             self.is_up = True
             self._post(VenueUp(self._now_ms(), session))
 
-        self._schedule.after(self._draw.randint(*OUTAGE_MS), restored)
+        self._schedule.after(self._delays.outage_ms(), restored)
 
     # --- orders --------------------------------------------------------------------------------
 
@@ -227,8 +223,7 @@ class AttackingVenue:
             self._end(order, "cancelled")
 
     def _fill_later(self, order: HeldOrder) -> None:
-        wait_ms = SLOW_FILL_MS if self._chance.happens("slow_fill") else FILL_MS
-        self._schedule.after(self._draw.randint(*wait_ms), lambda: self._fill(order))
+        self._schedule.after(self._delays.fill_ms(), lambda: self._fill(order))
 
     def _fill(self, order: HeldOrder) -> None:
         if order.ended is not None or self.is_jumped(order):
@@ -280,7 +275,7 @@ class AttackingVenue:
             lots = self._draw.choice([1, self._draw.randint(1, abs(order.remaining_lots))])
             late = self._execute(order, lots if order.lots > 0 else -lots, silent=True)
             if late is not None:
-                self._schedule.after(self._draw.randint(*DELAY_MS), lambda: self._report(late))
+                self._schedule.after(self._delays.late_ms(), lambda: self._report(late))
         order.ended = "filled" if order.remaining_lots == 0 else reason
         self._report_end(order, order.ended)
 
@@ -397,13 +392,9 @@ class AttackingVenue:
         self._open[client_id] = order
         self._report(OrderAccepted(client_id, self._now_ms(), f"v{len(self.orders)}"))
         self._fill_later(order)
-        cancel_ms = self._draw.randint(*SLOW_FILL_MS)
-        self._schedule.after(cancel_ms, lambda: self._drop(order))
+        self._schedule.after(self._delays.slow_ms(), lambda: self._drop(order))
 
     # --- helpers -------------------------------------------------------------------------------
-
-    def _latency_ms(self) -> int:
-        return self._draw.randint(*(DELAY_MS if self._chance.happens("delayed") else LATENCY_MS))
 
     def _now_ms(self) -> int:
         return self._schedule.now_ms

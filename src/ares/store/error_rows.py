@@ -6,15 +6,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ares.domain.events import BreakerChanged, DailyLossReached, Effect, Event, SeriesStale
+from ares.domain.holding_events import DifferenceFound, ResidueLeft
 from ares.domain.model_events import ModelRefused
-from ares.domain.order_events import (
-    DifferenceFound,
-    EventRefused,
-    HaltChanged,
-    ResidueLeft,
-    StopMissing,
-    VenueDown,
-)
+from ares.domain.order_events import EventRefused, HaltChanged, StopMissing, VenueDown
 
 STARTING = "starting"
 """Reason of the halt that every start begins with, and lifts: no error."""

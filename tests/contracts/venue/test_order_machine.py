@@ -21,8 +21,9 @@ from ares.core.initial_state import new_state
 from ares.core.models import NO_MODELS
 from ares.core.step import step
 from ares.domain.events import Command, Event, RunStarted
+from ares.domain.holding_events import DifferenceFound
 from ares.domain.instrument import Instrument, InstrumentSpec
-from ares.domain.order_events import DifferenceFound, TimeReached
+from ares.domain.order_events import TimeReached
 from ares.domain.run import NO_END, RunInstrument, RunSetup
 from ares.domain.timeframe import MINUTE_MS, Timeframe
 from ares.kernel.trade import Rules

@@ -17,8 +17,9 @@ from ares.core.facts import KIND_NAMES
 from ares.core.initial_state import new_state
 from ares.core.ledger import book_execution
 from ares.core.orders import sent
+from ares.domain.holding_events import DifferenceFound
 from ares.domain.instrument import Instrument, InstrumentSpec
-from ares.domain.order_events import DifferenceFound, OrderFilled, SubmitOrder
+from ares.domain.order_events import OrderFilled, SubmitOrder
 from ares.domain.run import RunInstrument, RunSetup
 from ares.domain.timeframe import Timeframe
 from ares.kernel.live import apply_now

@@ -14,10 +14,10 @@ from ares.core.orders import Life
 from ares.core.state import State
 from ares.domain.errors import ExternalError
 from ares.domain.events import RunStarted
+from ares.domain.holding_events import DifferenceFound
 from ares.domain.order_events import (
     AccountSeen,
     CommandGiven,
-    DifferenceFound,
     ExecutionBooked,
     OrderEnded,
     OrderFilled,

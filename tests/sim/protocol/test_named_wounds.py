@@ -21,7 +21,8 @@ from tests.sim.protocol.scripted_world import (
 )
 
 from ares.domain.events import BarsClosed, EngineStarted
-from ares.domain.order_events import DifferenceFound, OrderEnded, OrderFilled, SubmitOrder
+from ares.domain.holding_events import DifferenceFound
+from ares.domain.order_events import OrderEnded, OrderFilled, SubmitOrder
 from ares.domain.timeframe import HOUR_MS
 from ares.sim.serve.matching import Exchange
 

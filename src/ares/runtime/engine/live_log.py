@@ -20,6 +20,7 @@ from ares.domain.events import (
     TradeClosed,
 )
 from ares.domain.feed_events import FeedChanged
+from ares.domain.holding_events import DifferenceFound, HoldingTaken, ResidueLeft
 from ares.domain.model_events import (
     AlertRaised,
     ModelRefused,
@@ -32,13 +33,10 @@ from ares.domain.order_events import (
     CommandDone,
     CommandGiven,
     CommandRefused,
-    DifferenceFound,
     EventRefused,
     ExecutionBooked,
     HaltChanged,
-    HoldingTaken,
     OrderMoved,
-    ResidueLeft,
     StopMissing,
     SubmitOrder,
 )

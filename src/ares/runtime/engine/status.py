@@ -18,16 +18,10 @@ from ares.core.slots import champion_lane
 from ares.core.state import State
 from ares.domain.events import BarsClosed, BreakerChanged, Effect, Event
 from ares.domain.feed_events import FeedChanged
+from ares.domain.holding_events import DifferenceFound, ResidueLeft
 from ares.domain.instrument import MONEY_DECIMALS, InstrumentSpec
 from ares.domain.model_events import ModelRefused
-from ares.domain.order_events import (
-    DifferenceFound,
-    EventRefused,
-    OrderEnded,
-    ResidueLeft,
-    StopMissing,
-    VenueDown,
-)
+from ares.domain.order_events import EventRefused, OrderEnded, StopMissing, VenueDown
 from ares.kernel.features.catalogue import WARMUP_BARS
 from ares.kernel.trade.layout import REASON_NAMES
 from ares.runtime.engine.breaker_status import BreakerStatus, breakers_of

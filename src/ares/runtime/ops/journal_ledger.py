@@ -16,17 +16,14 @@ import msgspec
 
 from ares.domain.errors import ExternalError
 from ares.domain.events import Effect, Event
+from ares.domain.holding_events import DifferenceFound, DifferenceSettled, HoldingTaken, ResidueLeft
 from ares.domain.order_events import (
     AccountSeen,
-    DifferenceFound,
-    DifferenceSettled,
     EndReason,
     ExecutionBooked,
-    HoldingTaken,
     OrderAccepted,
     OrderAmended,
     OrderMoved,
-    ResidueLeft,
     Stopping,
     SubmitOrder,
 )
